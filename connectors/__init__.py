@@ -1,0 +1,1 @@
+"""Clearpost connectors: how the outside talks; never decides whether."""

@@ -1,0 +1,1 @@
+"""Clearpost grammar: text of the rules language in, syntax tree out; knows no record."""

@@ -1,0 +1,1 @@
+"""Clearpost holding: the truth: rows, life cycle, services; the only floor with SQL."""

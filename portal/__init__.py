@@ -1,0 +1,1 @@
+"""Clearpost portal: who sees and does what; asks holding, decides nothing."""

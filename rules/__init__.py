@@ -1,0 +1,1 @@
+"""Clearpost rules: judging, pure: (program, record, facts, world, now) -> outcome."""

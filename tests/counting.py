@@ -1,0 +1,38 @@
+"""Counts the tests that really ran on SQLite, on PostgreSQL and in the browser, and says so at the end.
+
+`REQUIRE_POSTGRESQL=1` and `REQUIRE_BROWSER=1` turn a zero into a failure, so that a half cannot be left out silently.
+"""
+
+import os
+from collections import Counter
+
+import pytest
+
+KINDS = ("sqlite", "postgresql", "browser")
+_ran: Counter[str] = Counter()
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.when == "call" and not report.skipped:
+        for kind in KINDS:
+            if kind in report.keywords:
+                _ran[kind] += 1
+
+
+def _missing() -> list[str]:
+    return [k for k in KINDS if os.environ.get(f"REQUIRE_{k.upper()}") == "1" and not _ran[k]]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    if hasattr(session.config, "workerinput"):
+        return
+    if exitstatus == 0 and _missing():
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    told = ", ".join(f"{_ran[k]} {name}" for k, name in zip(KINDS, ("on SQLite", "on PostgreSQL", "in the browser"), strict=True))
+    terminalreporter.write_line(f"Tests run: {told}")
+    for kind in _missing():
+        terminalreporter.write_line(f"FAILED: no test ran for {kind}, and REQUIRE_{kind.upper()}=1")

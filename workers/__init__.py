@@ -1,0 +1,1 @@
+"""Clearpost workers: when things happen."""
