@@ -1,3 +1,3 @@
-"""The version of Clearpost: read by the build and shown by `clearpost --version`."""
+"""The version of Clearpost, read by the build."""
 
-VERSION = __version__ = "0.1.0"
+__version__ = "0.1.0"
