@@ -1,0 +1,54 @@
+# Everything a bare Linux machine with Python 3.11 or 3.12 and make needs. `make help` lists the targets.
+
+VENV    ?= .venv
+PORT    ?= 8000
+WORKERS ?= 2
+ARGS    ?=
+BIN      = $(VENV)/bin
+STAMP    = $(VENV)/.setup-done
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint types tests bench features screenshots wheel clean chromium
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+setup: $(STAMP)  ## make .venv and install Clearpost in it (quick when nothing changed)
+
+$(STAMP): pyproject.toml constraints.txt tools/setup.sh
+	@tools/setup.sh $(VENV)
+	@touch $@
+
+demo: setup  ## one month of a sample shop at http://127.0.0.1:8000 (PORT=8010 for another port)
+	@exec $(BIN)/clearpost demo --port $(PORT) $(ARGS)
+
+test: lint types tests  ## lint, types and all tests: what CI runs
+
+lint: setup  ## ruff: rules and layout
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: setup  ## mypy, strict
+	@$(BIN)/mypy
+
+tests: setup chromium  ## the tests alone (ARGS="-k webhook" narrows them, WORKERS=0 runs them in one process)
+	@$(BIN)/pytest -q -n $(WORKERS) --dist worksteal $(ARGS)
+
+chromium:
+	@tools/chromium.sh
+
+bench: setup  ## measured in one run, the last line is one JSON object
+	@$(BIN)/clearpost bench --json $(ARGS)
+
+features: setup chromium  ## every row of docs/features.md has a passing acceptance test, and the reverse
+	@$(BIN)/python tools/features.py $(ARGS)
+
+screenshots: setup chromium  ## the pictures of docs/, taken from a running demo
+	@$(BIN)/python tools/screenshots.py $(ARGS)
+
+wheel: setup  ## build the package into dist/
+	@$(BIN)/pip wheel --quiet --no-deps -w dist .
+
+clean:  ## remove what was built; data in CLEARPOST_HOME stays
+	@rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,31 @@
+#!/bin/sh
+# Makes the virtual environment $1 and installs Clearpost into it, editable, with the tools of the tests.
+set -eu
+
+venv=${1:?usage: setup.sh FOLDER}
+
+fits() {
+    "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null
+}
+
+python=
+for name in ${PYTHON:-} python3 python3.12 python3.11; do
+    if fits "$name"; then python=$name; break; fi
+done
+if [ -z "$python" ]; then
+    echo "Clearpost needs Python 3.11 or 3.12; set PYTHON=/path/to/it if it has another name." >&2
+    exit 3
+fi
+
+if [ ! -x "$venv/bin/pip" ]; then
+    echo "Making $venv with $("$python" --version)" >&2
+    if ! "$python" -m venv "$venv" 2>/dev/null; then
+        rm -rf "$venv"
+        # Debian ships Python without the part that makes environments.
+        if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+            apt-get update -qq && apt-get install -y -qq python3-venv >/dev/null
+        fi
+        "$python" -m venv "$venv"
+    fi
+fi
+"$venv/bin/pip" install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
