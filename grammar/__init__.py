@@ -1,1 +1,1 @@
-"""Clearpost grammar: text of the rules language in, syntax tree out; knows no record."""
+"""The rules language: text in, frozen nodes and problems out. It knows no record and no disk."""
