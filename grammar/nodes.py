@@ -4,13 +4,13 @@ Two nodes are equal when they say the same, wherever they stand: `span` takes no
 comparing. Not here: how text becomes nodes (`parse.py`) and what they mean (the `rules` package).
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as _field
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import TypeAlias
 
 from grammar.problem import Span
-
 
 # ---- words, values, actions ---------------------------------------------------------------------
 
@@ -20,7 +20,7 @@ class Word:
     """A bare word used as a value: a status, `open`, `locked`."""
 
     name: str
-    span: Span = field(compare=False)
+    span: Span = _field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Literal:
 
     kind: str
     value: Decimal | timedelta | date | datetime | str | bool
-    span: Span = field(compare=False)
+    span: Span = _field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class RouteName:
 
     target: str
     document: str
-    span: Span = field(compare=False)
+    span: Span = _field(compare=False)
 
     def __str__(self) -> str:
         return f"{self.target}.{self.document}"
@@ -50,7 +50,7 @@ class Action:
 
     kind: str
     role: str | None
-    span: Span = field(compare=False)
+    span: Span = _field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Missing:
 
     action: Action
     say: str
-    span: Span = field(compare=False)
+    span: Span = _field(compare=False)
 
 
 # ---- expressions --------------------------------------------------------------------------------
@@ -70,7 +70,7 @@ class Name:
     """A field, const, fact or bare word: `("line", "sku")`, `("total",)`."""
 
     path: tuple[str, ...]
-    span: Span = field(compare=False)
+    span: Span = _field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class Call:
     name: str
     args: tuple["Expr", ...]
     where: "Expr | None"
-    span: Span = field(compare=False)
+    span: Span = _field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class Compare:
     left: "Expr"
     op: str
     right: "Expr"
-    span: Span = field(compare=False)
+    span: Span = _field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class Member:
 
     left: "Expr"
     values: tuple["Value", ...]
-    span: Span = field(compare=False)
+    span: Span = _field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ class Known:
     """`x is known`."""
 
     expr: "Expr"
-    span: Span = field(compare=False)
+    span: Span = _field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ class Absent:
     """`x is missing`."""
 
     expr: "Expr"
-    span: Span = field(compare=False)
+    span: Span = _field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ class AllOf:
     """`a and b and …`."""
 
     parts: tuple["Expr", ...]
-    span: Span = field(compare=False)
+    span: Span = _field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ class AnyOf:
     """`a or b or …`."""
 
     parts: tuple["Expr", ...]
-    span: Span = field(compare=False)
+    span: Span = _field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ class Not:
     """`not x`."""
 
     expr: "Expr"
-    span: Span = field(compare=False)
+    span: Span = _field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +149,7 @@ class Arith:
     op: str
     left: "Expr"
     right: "Expr"
-    span: Span = field(compare=False)
+    span: Span = _field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +157,7 @@ class Negative:
     """`-x`."""
 
     expr: "Expr"
-    span: Span = field(compare=False)
+    span: Span = _field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +166,7 @@ class Otherwise:
 
     expr: "Expr"
     default: "Expr"
-    span: Span = field(compare=False)
+    span: Span = _field(compare=False)
 
 
 Expr: TypeAlias = (
@@ -196,7 +196,7 @@ class Role:
 
     name: str
     title: str
-    span: Span = field(compare=False)
+    span: Span = _field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +205,7 @@ class ConstRow:
 
     since: date
     value: Literal
-    span: Span = field(compare=False)
+    span: Span = _field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +214,7 @@ class Const:
 
     name: str
     rows: tuple[ConstRow, ...]
-    span: Span = field(compare=False)
+    span: Span = _field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +225,7 @@ class Source:
     currency: str
     zone: str
     missing: Missing
-    span: Span = field(compare=False)
+    span: Span = _field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +238,7 @@ class Target:
     tolerance: Decimal
     tolerance_action: Action
     missing: Missing
-    span: Span = field(compare=False)
+    span: Span = _field(compare=False)
 
 
 # ---- records ------------------------------------------------------------------------------------
@@ -250,7 +250,7 @@ class State:
 
     name: str
     aliases: tuple[str, ...]
-    span: Span = field(compare=False)
+    span: Span = _field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +262,7 @@ class Field:
     states: tuple[State, ...]
     of: str | None
     mark: str | None
-    span: Span = field(compare=False)
+    span: Span = _field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +271,7 @@ class Computed:
 
     name: str
     expr: Expr
-    span: Span = field(compare=False)
+    span: Span = _field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,7 +282,7 @@ class Record:
     source: str | None
     parent: str | None
     fields: tuple[Field | Computed, ...]
-    span: Span = field(compare=False)
+    span: Span = _field(compare=False)
 
 
 # ---- look-ups and units -------------------------------------------------------------------------
@@ -295,7 +295,7 @@ class Csv:
     path: str
     from_column: str
     to_column: str
-    span: Span = field(compare=False)
+    span: Span = _field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,7 +304,7 @@ class MapRow:
 
     key: str
     value: Literal
-    span: Span = field(compare=False)
+    span: Span = _field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,7 +316,7 @@ class Map:
     csv: Csv | None
     rows: tuple[MapRow, ...]
     missing: Missing
-    span: Span = field(compare=False)
+    span: Span = _field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,7 +325,7 @@ class UnitBase:
 
     unit: str
     item: str | None
-    span: Span = field(compare=False)
+    span: Span = _field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,7 +337,7 @@ class UnitRow:
     item: str | None
     base_count: Decimal
     base_unit: str
-    span: Span = field(compare=False)
+    span: Span = _field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,7 +348,7 @@ class Units:
     rows: tuple[UnitRow, ...]
     csv: str | None
     missing: Missing
-    span: Span = field(compare=False)
+    span: Span = _field(compare=False)
 
 
 # ---- readiness ----------------------------------------------------------------------------------
@@ -362,7 +362,7 @@ class GateRow:
     states: tuple[Word, ...]
     owner: str | None
     say: str | None
-    span: Span = field(compare=False)
+    span: Span = _field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -372,7 +372,7 @@ class Gate:
     record: str
     route: RouteName | None
     rows: tuple[GateRow, ...]
-    span: Span = field(compare=False)
+    span: Span = _field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -381,7 +381,7 @@ class Clears:
 
     kind: str
     role: str | None
-    span: Span = field(compare=False)
+    span: Span = _field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -397,7 +397,7 @@ class Check:
     action: Action
     say: str
     clears: Clears
-    span: Span = field(compare=False)
+    span: Span = _field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -406,7 +406,7 @@ class Unique:
 
     fields: tuple[str, ...]
     where: str
-    span: Span = field(compare=False)
+    span: Span = _field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -418,7 +418,7 @@ class Duplicates:
     uniques: tuple[Unique, ...]
     action: Action
     say: str
-    span: Span = field(compare=False)
+    span: Span = _field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -431,7 +431,7 @@ class Approve:
     role: str
     never: tuple[str, ...]
     say: str
-    span: Span = field(compare=False)
+    span: Span = _field(compare=False)
 
 
 # ---- routes -------------------------------------------------------------------------------------
@@ -441,7 +441,7 @@ class Approve:
 class Immediately:
     """As soon as it is ready."""
 
-    span: Span = field(compare=False)
+    span: Span = _field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -450,7 +450,7 @@ class Daily:
 
     at: time
     by: str
-    span: Span = field(compare=False)
+    span: Span = _field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -459,7 +459,7 @@ class Assign:
 
     name: str
     expr: Expr
-    span: Span = field(compare=False)
+    span: Span = _field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -476,7 +476,7 @@ class Post:
     we_own: Action
     fields: tuple[Assign, ...]
     line_fields: tuple[Assign, ...]
-    span: Span = field(compare=False)
+    span: Span = _field(compare=False)
 
 
 # ---- samples and tests --------------------------------------------------------------------------
@@ -488,7 +488,7 @@ class Pair:
 
     name: str
     value: Value
-    span: Span = field(compare=False)
+    span: Span = _field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -497,7 +497,7 @@ class IsValue:
 
     name: str
     value: Value
-    span: Span = field(compare=False)
+    span: Span = _field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -506,7 +506,7 @@ class IsRecords:
 
     name: str
     samples: tuple[str, ...]
-    span: Span = field(compare=False)
+    span: Span = _field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -514,7 +514,7 @@ class IsMissing:
     """`paid_at is missing`."""
 
     name: str
-    span: Span = field(compare=False)
+    span: Span = _field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -524,7 +524,7 @@ class LineValue:
     line: int
     name: str
     value: Value
-    span: Span = field(compare=False)
+    span: Span = _field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -534,7 +534,7 @@ class TargetShows:
     route: RouteName
     field: str
     value: Value
-    span: Span = field(compare=False)
+    span: Span = _field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -543,7 +543,7 @@ class IsPosted:
 
     route: RouteName
     number: str | None
-    span: Span = field(compare=False)
+    span: Span = _field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -551,7 +551,7 @@ class NotPosted:
     """`aiaccount.sales_invoice is missing`."""
 
     route: RouteName
-    span: Span = field(compare=False)
+    span: Span = _field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -561,7 +561,7 @@ class Entry:
     table: str
     key: str
     value: Literal
-    span: Span = field(compare=False)
+    span: Span = _field(compare=False)
 
 
 Fact: TypeAlias = (
@@ -579,7 +579,7 @@ class Sample:
     sets: tuple[Pair, ...]
     lines: tuple[tuple[Pair, ...], ...]
     facts: tuple[Fact, ...]
-    span: Span = field(compare=False)
+    span: Span = _field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -588,7 +588,7 @@ class FieldIs:
 
     name: str
     value: Value
-    span: Span = field(compare=False)
+    span: Span = _field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -600,7 +600,7 @@ class Expected:
     until: datetime | None
     route: RouteName | None
     reason: str | None
-    span: Span = field(compare=False)
+    span: Span = _field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -611,7 +611,7 @@ class Expect:
     outcome: Expected | None
     head: tuple[FieldIs, ...]
     lines: tuple[tuple[int, tuple[FieldIs, ...]], ...]
-    span: Span = field(compare=False)
+    span: Span = _field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -625,7 +625,7 @@ class Test:
     at: datetime | None
     facts: tuple[Fact, ...]
     expects: tuple[Expect, ...]
-    span: Span = field(compare=False)
+    span: Span = _field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
