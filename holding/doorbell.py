@@ -1,0 +1,75 @@
+"""The word to the queue that work may be due.
+
+Here: ringing after a commit; the only file outside workers/ that knows rq and redis. A bell carries
+a company and a kind, no work: a lost, doubled or forged one costs latency only, because the sweep
+finds what is due.
+"""
+
+import os
+from functools import lru_cache
+
+from redis import Redis, RedisError
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+from rq import Queue
+from rq.serializers import JSONSerializer
+
+from connectors.kit import faults
+
+QUEUE = "clearpost"
+KINDS = ("evaluate", "push")
+STALE_SECONDS = 5  # a bell that nobody answered for so long may be rung again
+
+
+def ring(company_id: int, kind: str) -> bool:
+    """Say that work of this kind may be due; False when nobody could hear it. Never raises."""
+    faults.point("doorbell.after_commit")
+    url = os.environ.get("REDIS_URL")
+    if not url:
+        return False
+    try:
+        redis = connect(url)
+        if not redis.set(bell(company_id, kind), 1, nx=True, ex=STALE_SECONDS):
+            return True
+        queue(redis).enqueue_call(
+            f"workers.jobs.{kind}", args=(company_id,), timeout=-1, result_ttl=0, failure_ttl=60
+        )
+    except (RedisError, OSError):
+        return False
+    return True
+
+
+def answer(company_id: int, kind: str) -> None:
+    """Take the bell down before the work is claimed, so that a later ring is heard again."""
+    url = os.environ.get("REDIS_URL")
+    if url:
+        try:
+            connect(url).delete(bell(company_id, kind))
+        except (RedisError, OSError):
+            return
+
+
+def heard(url: str) -> bool:
+    """Whether the Redis behind this address answers now."""
+    try:
+        return bool(connect(url).ping())
+    except (RedisError, OSError):
+        return False
+
+
+def bell(company_id: int, kind: str) -> str:
+    """The name of the mark that keeps a rung bell from being rung twice."""
+    return f"clearpost:bell:{kind}:{company_id}"
+
+
+def queue(redis: Redis) -> Queue:
+    """Our one queue; jobs are JSON, so that a writer to Redis cannot make a worker run code."""
+    return Queue(QUEUE, connection=redis, serializer=JSONSerializer)
+
+
+@lru_cache(maxsize=4)
+def connect(url: str) -> Redis:
+    """A client that gives up quickly and never retries: the sweep does that."""
+    return Redis.from_url(
+        url, socket_timeout=2, socket_connect_timeout=1, retry=Retry(NoBackoff(), 0)
+    )
