@@ -1,0 +1,195 @@
+"""What an evaluation may look at besides the record: the world, and the facts of this one record.
+
+Here: World (mappings, units, targets; built once, reused for many records) and Facts (one record's
+history, postings, releases). Not here: how any of it is gathered, or what it means to a rule.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from rules.canonical import Plain, plain, revive
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The content that is judged: one version of one record."""
+
+    kind: str
+    source: str
+    body: Mapping[str, object]
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of a mapping table; `value` is text, read by the literals of its map."""
+
+    id: int
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnitEntry:
+    """One unit factor: 1 of the key's unit is num/den of unit `to`. Key: `BOX` or `CTN|TEA-1`."""
+
+    id: int
+    num: int
+    den: int
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
+class TargetState:
+    """What is known of a target: its period lock, and the codes it lists (empty: not listed)."""
+
+    known: bool
+    locked_through: date | None = None
+    codes: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PostingFact:
+    """One posting of this record; content = {"fields", "lines"} of what stands in the target."""
+
+    route: str
+    seq: int
+    state: str
+    number: str
+    version: int
+    content: Mapping[str, object] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TargetDocument:
+    """A live document of another record that may carry the same number."""
+
+    route: str
+    number: str
+    fields: Mapping[str, str]
+    record: str
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything about this one record that does not stand in its body."""
+
+    first_seen: datetime
+    last_editor: str | None = None
+    history: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    documents: tuple[TargetDocument, ...] = ()
+    postings: tuple[PostingFact, ...] = ()
+    releases: frozenset[tuple[str, str]] = frozenset()
+    documents_of_family: Mapping[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Plain]:
+        """Plain JSON, complete."""
+        return dict(plain(self))
+
+    @staticmethod
+    def from_json(value: Plain) -> Facts:
+        """The facts whose to_json this is."""
+        facts: Facts = revive(Facts, value)
+        return facts
+
+
+class Table:
+    """The entries of one mapping table, found by any of the ways a map may match."""
+
+    __slots__ = ("_folded", "_near", "entries")
+
+    def __init__(self, entries: Mapping[str, Entry]) -> None:
+        self.entries = dict(entries)
+        self._folded: dict[tuple[bool, bool], dict[str, list[str]]] = {}
+        self._near: dict[str, list[str]] | None = None
+
+    def find(self, key: str, *, trimmed: bool, any_case: bool) -> tuple[str, ...]:
+        """The keys that match; more than one with different values means ambiguous."""
+        if not (trimmed or any_case):
+            return (key,) if key in self.entries else ()
+        index = self._folded.get((trimmed, any_case))
+        if index is None:
+            index = {}
+            for k in sorted(self.entries):
+                index.setdefault(fold(k, trimmed=trimmed, any_case=any_case), []).append(k)
+            self._folded[trimmed, any_case] = index
+        return tuple(index.get(fold(key, trimmed=trimmed, any_case=any_case), ()))
+
+    def near(self, key: str) -> tuple[str, ...]:
+        """Known keys that differ from this one only by case, spaces or special characters."""
+        if self._near is None:
+            self._near = {}
+            for k in sorted(self.entries):
+                self._near.setdefault(_loose(k), []).append(k)
+        return tuple(k for k in self._near.get(_loose(key), ()) if k != key)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Mappings, units and targets at one revision. Immutable; share it between evaluations."""
+
+    revision: int
+    maps: Mapping[str, Table]
+    units: Mapping[str, UnitEntry]
+    targets: Mapping[str, TargetState]
+
+    @staticmethod
+    def build(
+        revision: int,
+        maps: Mapping[str, Mapping[str, Entry]],
+        units: Mapping[str, UnitEntry],
+        targets: Mapping[str, TargetState],
+    ) -> World:
+        """The world of these entries; indexes are made once, at first use."""
+        tables = {name: Table(entries) for name, entries in maps.items()}
+        return World(revision, tables, dict(units), dict(targets))
+
+
+def fold(key: str, *, trimmed: bool, any_case: bool) -> str:
+    """A key as a map with these match words compares it."""
+    if trimmed:
+        key = key.strip()
+    return key.casefold() if any_case else key
+
+
+def differences(left: str, right: str) -> tuple[str, ...]:
+    """In what two near keys differ: `case`, `spaces`, `special characters`.
+
+    >>> differences("abc-01 ", "ABC-01")
+    ('case', 'spaces')
+    """
+    found = []
+    for name in _FLATTEN:
+        others = [flatten for other, flatten in _FLATTEN.items() if other != name]
+        if _apply(left, others) != _apply(right, others):
+            found.append(name)
+    return tuple(found)
+
+
+def _apply(text: str, steps: Sequence[Callable[[str], str]]) -> str:
+    for step in steps:
+        text = step(text)
+    return text
+
+
+def _no_spaces(text: str) -> str:
+    return "".join(c for c in text if not (c.isspace() or unicodedata.category(c) in {"Cf", "Zs"}))
+
+
+def _only_words(text: str) -> str:
+    plain_text = unicodedata.normalize("NFKC", text)
+    return "".join(c for c in plain_text if c.isalnum() or c.isspace())
+
+
+def _loose(text: str) -> str:
+    return _only_words(_no_spaces(text)).casefold()
+
+
+_FLATTEN: dict[str, Callable[[str], str]] = {
+    "case": str.casefold,
+    "spaces": _no_spaces,
+    "special characters": _only_words,
+}

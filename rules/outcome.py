@@ -1,0 +1,180 @@
+"""What an evaluation answers: decisions, findings, verdicts, documents, lineage.
+
+Here: the frozen values and their plain JSON. Not here: how any of them is worked out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Literal
+
+from grammar.problem import Span
+from rules.canonical import Plain, dumps, plain, revive, sha256_hex
+
+ErrorClass = Literal[
+    "missing_field",
+    "bad_value",
+    "mapping_missing",
+    "authorization_failed",
+    "duplicate",
+    "stale_version",
+    "period_locked",
+    "temporary",
+    "uncertain",
+    "business_rule",
+]
+LETTERS = {"pass": "p", "hit": "h", "unknown": "u", "not_applicable": "n"}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one rule said of the record, or of one of its lines, for one route."""
+
+    rule: str
+    kind: str  # gate check duplicates approve when timing after field map units change
+    route: str
+    result: str  # pass hit unknown not_applicable
+    span: Span
+    operands: tuple[tuple[str, str], ...] = ()
+    line: int | None = None
+    text: str = ""
+    released: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A verdict that wants attention: whose it is, what it says, what would clear it."""
+
+    code: str
+    error_class: str
+    rule: str
+    route: str
+    severity: str  # reject hold approve warn
+    owner: str
+    message: str
+    clears: str  # itself | never | by:TEAM
+    cause_key: str
+    cause_label: str
+    would_pass: str
+    span: Span
+    lines: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """The target document as it would be sent: every value as canonical text."""
+
+    target: str
+    document: str
+    number: str
+    date: date
+    party: str
+    currency: str
+    amount: Decimal
+    fields: Mapping[str, str]
+    lines: tuple[Mapping[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """What a posting waits for, and until when if that is known."""
+
+    kind: str  # gate when until for
+    until: datetime | None
+    route: str | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalNeed:
+    """An approval that is asked for; always beside a finding APP01."""
+
+    rule: str
+    team: str
+    never: tuple[str, ...]
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The answer for one route."""
+
+    route: str
+    state: str  # ready waiting held ignored dropped posted
+    document: Document | None
+    findings: tuple[Finding, ...]
+    wait: Wait | None
+    reason: str
+    approvals: tuple[ApprovalNeed, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One mapping or unit entry that the evaluation read."""
+
+    table: str
+    key: str
+    entry_id: int
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """Where one value of a document comes from."""
+
+    field: str
+    line: int | None
+    source: str
+    span: Span
+    used: tuple[Use, ...]
+    value: str
+    route: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Everything one evaluation says."""
+
+    decisions: tuple[Decision, ...]
+    verdicts: tuple[Verdict, ...]
+    used: tuple[Use, ...]
+    lineage: tuple[Lineage, ...]
+    status: str
+    status_word: str
+    number: str
+    party: str
+    doc_date: date | None
+    amount: Decimal | None
+    currency: str
+    valid_until: datetime | None
+    engine: str
+
+    def to_json(self) -> dict[str, Plain]:
+        """Plain JSON, complete and deterministic."""
+        return dict(plain(self))
+
+    @staticmethod
+    def from_json(value: Plain) -> Outcome:
+        """The outcome whose to_json this is."""
+        outcome: Outcome = revive(Outcome, value)
+        return outcome
+
+    def digest(self) -> str:
+        """SHA-256 of the canonical JSON."""
+        return sha256_hex(dumps(self))
+
+    def codes(self) -> str:
+        """The compact form that is stored: states, findings, one letter a verdict."""
+        decisions = [
+            {
+                "route": d.route,
+                "state": d.state,
+                "findings": [[f.code, f.rule, f.severity, f.cause_key] for f in d.findings],
+            }
+            for d in self.decisions
+        ]
+        letters = "".join(LETTERS[v.result] for v in self.verdicts)
+        return dumps({"decisions": decisions, "verdicts": letters})
