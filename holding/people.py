@@ -1,0 +1,339 @@
+"""Companies, people, their roles and teams: who is who, and who could do an act.
+
+Here: adding companies, people, roles and teams; reading a person as an `Actor` of one company; naming the people who
+may do what the asker may not. Not here: passwords and sessions (`sessions.py`), the table of acts (`roles.py`).
+"""
+
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from holding.events import record_event
+from holding.models import Company, Membership, Person, Team, TeamMember
+from holding.refusal import Refusal
+from holding.roles import ACTS, ROLES, SYSTEM, UNEASY_PAIRS, Actor
+from holding.sessions import SignedIn, hash_password, person_of, sign_in, sign_out, touch
+
+__all__ = [
+    "SYSTEM",
+    "Actor",
+    "NewPerson",
+    "SignedIn",
+    "actor_of",
+    "add_company",
+    "add_membership",
+    "add_person",
+    "add_to_team",
+    "companies_of",
+    "ensure_team",
+    "in_team",
+    "names_of",
+    "person_of",
+    "sign_in",
+    "sign_out",
+    "teams",
+    "touch",
+    "who_may",
+]
+
+FALLBACK_TEAM: Final = (
+    "fallback_team"  # key of company.settings: who answers for a team without people
+)
+MIN_PASSWORD: Final = 12
+
+
+@dataclass(frozen=True, slots=True)
+class NewPerson:
+    """A person just added, with the password to hand over once."""
+
+    person: Person
+    password: str
+
+
+def add_company(
+    session: Session,
+    *,
+    code: str,
+    name: str,
+    now: datetime,
+    zone: str = "Asia/Kuala_Lumpur",
+    currency: str = "MYR",
+) -> Company | Refusal:
+    """A new set of books; its code stands in every address."""
+    if not code.isascii() or not code.replace("-", "").isalnum() or code != code.lower():
+        return Refusal(
+            code="company.code",
+            message=f"“{code}” cannot be a company code.",
+            hint="Use lower-case letters, digits and hyphens: the code stands in every address.",
+            status=422,
+        )
+    if session.scalar(select(Company.id).where(Company.code == code)):
+        return Refusal(
+            code="company.taken", message=f"There is a company {code} already.", hint="", status=409
+        )
+    company = Company(
+        code=code,
+        name=name,
+        zone=zone,
+        currency=currency,
+        revision=0,
+        rules_revision=0,
+        settings={},
+        lock=0,
+    )
+    session.add(company)
+    session.flush()
+    record_event(
+        session,
+        company_id=company.id,
+        at=now,
+        actor=SYSTEM,
+        act="company.added",
+        body={"say": f"Company {name} ({code}) was added.", "code": code},
+    )
+    return company
+
+
+def add_person(
+    session: Session, *, email: str, name: str, now: datetime, password: str | None = None
+) -> NewPerson | Refusal:
+    """A new person. Without a password one is made up, to be handed over once."""
+    address = email.strip().lower()
+    if "@" not in address:
+        return Refusal(
+            code="person.email", message=f"“{email}” is no email address.", hint="", status=422
+        )
+    if session.scalar(select(Person.id).where(Person.email == address)):
+        return Refusal(
+            code="person.taken", message=f"{address} is a person already.", hint="", status=409
+        )
+    word = password if password is not None else secrets.token_urlsafe(12)
+    if len(word) < MIN_PASSWORD:
+        return Refusal(
+            code="person.password",
+            message=f"A password has at least {MIN_PASSWORD} characters; this one has {len(word)}.",
+            hint="",
+            status=422,
+        )
+    person = Person(
+        email=address, name=name, password_hash=hash_password(word), active=True, settings={}
+    )
+    session.add(person)
+    session.flush()
+    return NewPerson(person=person, password=word)
+
+
+def add_membership(
+    session: Session,
+    *,
+    company_id: int,
+    person_id: int,
+    role: str,
+    actor: Actor,
+    now: datetime,
+) -> Refusal | None:
+    """Give a person a role in a company; nobody gives one to himself."""
+    if role not in ROLES:
+        return Refusal(
+            code="role.unknown",
+            message=f"There is no role {role}.",
+            hint=f"Roles: {', '.join(ROLES)}.",
+            status=422,
+        )
+    if actor.person_id == person_id:
+        return Refusal(
+            code="role.self",
+            message="Nobody gives a role to themselves.",
+            hint="Ask a second admin, or use the command line.",
+            status=403,
+        )
+    held = set(_roles(session, company_id, person_id))
+    if role in held:
+        return None
+    session.add(
+        Membership(
+            company_id=company_id,
+            person_id=person_id,
+            role=role,
+            granted_by_id=actor.person_id,
+            granted_at=now,
+        )
+    )
+    session.flush()
+    name = session.scalar(select(Person.name).where(Person.id == person_id))
+    record_event(
+        session,
+        company_id=company_id,
+        at=now,
+        actor=actor,
+        act="person.role_granted",
+        body={"say": f"{name} was given the role {role}.", "person": person_id, "role": role},
+    )
+    _say_uneasy(session, company_id, name or "", held | {role}, role, actor, now)
+    return None
+
+
+def actor_of(
+    session: Session, person_id: int, company_id: int, *, via: str = "portal"
+) -> Actor | None:
+    """The person inside one company, with all roles there; None for strangers and the disabled."""
+    person = session.get(Person, person_id)
+    roles = _roles(session, company_id, person_id)
+    if person is None or not person.active or not roles:
+        return None
+    return Actor(
+        person_id=person.id,
+        name=person.name,
+        email=person.email,
+        company_id=company_id,
+        roles=frozenset(roles),
+        via=via,
+    )
+
+
+def companies_of(session: Session, person_id: int) -> tuple[Company, ...]:
+    """The companies in which the person has any role, by name."""
+    mine = select(Membership.company_id).where(Membership.person_id == person_id)
+    return tuple(
+        session.scalars(select(Company).where(Company.id.in_(mine)).order_by(Company.name))
+    )
+
+
+def ensure_team(session: Session, company_id: int, name: str) -> Team:
+    """The company's team of that name, made when missing."""
+    team = session.scalar(select(Team).where(Team.company_id == company_id, Team.name == name))
+    if team is None:
+        team = Team(company_id=company_id, name=name)
+        session.add(team)
+        session.flush()
+    return team
+
+
+def add_to_team(session: Session, *, company_id: int, name: str, person_id: int) -> Team:
+    """Put a person into a team, making the team when it is missing."""
+    team = ensure_team(session, company_id, name)
+    if session.get(TeamMember, (team.id, person_id)) is None:
+        session.add(TeamMember(team_id=team.id, person_id=person_id))
+        session.flush()
+    return team
+
+
+def teams(session: Session, company_id: int) -> dict[str, tuple[str, ...]]:
+    """Team name -> names of its people, of the whole company; empty teams included."""
+    rows = session.execute(
+        select(Team.name, Person.name)
+        .outerjoin(TeamMember, TeamMember.team_id == Team.id)
+        .outerjoin(Person, Person.id == TeamMember.person_id)
+        .where(Team.company_id == company_id)
+        .order_by(Team.name, Person.name)
+    )
+    found: dict[str, list[str]] = {}
+    for team, person in rows:
+        found.setdefault(team, []).extend([person] if person else [])
+    return {team: tuple(people) for team, people in found.items()}
+
+
+def in_team(session: Session, team_id: int | None, person_id: int | None) -> bool:
+    """Whether the person answers for the team: a member, or of the fallback team of an empty one.
+
+    Where neither has a member nobody could ever act, so then the role alone decides.
+    """
+    members = _answering(session, team_id)
+    return not members or person_id in members
+
+
+def who_may(
+    session: Session,
+    company_id: int,
+    act: str,
+    *,
+    team_id: int | None = None,
+    but: Iterable[int] = (),
+) -> tuple[str, ...]:
+    """Names of the active people who may do the act (and answer for the team), without some."""
+    query = (
+        select(Person.id, Person.name)
+        .join(Membership, Membership.person_id == Person.id)
+        .where(
+            Membership.company_id == company_id,
+            Membership.role.in_(sorted(ACTS[act])),
+            Person.active,
+        )
+        .distinct()
+        .order_by(Person.name)
+    )
+    members = _answering(session, team_id)
+    left_out = set(but)
+    return tuple(
+        name
+        for person_id, name in session.execute(query)
+        if person_id not in left_out and (not members or person_id in members)
+    )
+
+
+def names_of(session: Session, person_ids: Iterable[int | None]) -> dict[int, str]:
+    """Person id -> name."""
+    wanted = sorted({i for i in person_ids if i is not None})
+    rows = session.execute(select(Person.id, Person.name).where(Person.id.in_(wanted)))
+    return {person_id: name for person_id, name in rows}
+
+
+def _roles(session: Session, company_id: int, person_id: int) -> list[str]:
+    return list(
+        session.scalars(
+            select(Membership.role).where(
+                Membership.company_id == company_id, Membership.person_id == person_id
+            )
+        )
+    )
+
+
+def _answering(session: Session, team_id: int | None) -> set[int]:
+    if team_id is None:
+        return set()
+    team = session.get(Team, team_id)
+    if team is None:
+        return set()
+    members = _members(session, team.company_id, team.name)
+    if members:
+        return members
+    company = session.get(Company, team.company_id)
+    fallback = company.settings.get(FALLBACK_TEAM) if company else None
+    return _members(session, team.company_id, str(fallback)) if fallback else set()
+
+
+def _members(session: Session, company_id: int, name: str) -> set[int]:
+    return set(
+        session.scalars(
+            select(TeamMember.person_id)
+            .join(Team, Team.id == TeamMember.team_id)
+            .join(Person, Person.id == TeamMember.person_id)
+            .where(Team.company_id == company_id, Team.name == name, Person.active)
+        )
+    )
+
+
+def _say_uneasy(
+    session: Session,
+    company_id: int,
+    name: str,
+    held: set[str],
+    role: str,
+    actor: Actor,
+    now: datetime,
+) -> None:
+    for pair in UNEASY_PAIRS:
+        if role in pair and held.issuperset(pair):
+            record_event(
+                session,
+                company_id=company_id,
+                at=now,
+                actor=actor,
+                act="person.duties_meet",
+                body={"say": f"{name} is now both {pair[0]} and {pair[1]}.", "roles": list(pair)},
+            )

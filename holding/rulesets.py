@@ -1,0 +1,365 @@
+"""Rule files on their way into force: pushed as a change by one person, published by another.
+
+Here: push (parse, check, tests, store) and publish (revision first, then version, teams, entries, wake). Not here: what
+a rule means (rules), which rows a ruleset brings (`seeding.py`), how entries change afterwards (`mappings.py`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from connectors import registry
+from grammar import Problem, parse
+from grammar.nodes import Ruleset
+from grammar.version import __version__
+from holding.events import record_event
+from holding.models import Change, ChangeFile, Company, RuleFile, RulesetVersion
+from holding.people import ensure_team, names_of, who_may
+from holding.refusal import Refusal
+from holding.revisions import next_revision
+from holding.roles import Actor, may
+from holding.seeding import Declared, Seeded, declared, seed
+from holding.wakes import wake_all_unsent
+from rules.analyse import check
+from rules.canonical import sha256_hex
+from rules.compile import compile_ruleset, hash_of
+from rules.samples import run_tests
+from rules.schema import Schemas
+
+RULES: Final = ".rules"
+OPEN_STATES: Final = ("draft", "review")
+
+
+@dataclass(frozen=True, slots=True)
+class RulesRefusal(Refusal):
+    """Rule files that were not taken: the problems in them, faults of CSV rows, tests that failed."""
+
+    problems: tuple[Problem, ...] = ()
+    faults: tuple[str, ...] = ()
+    failed_tests: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What a publish did. `differences` are stored entries that the files would have otherwise."""
+
+    version_id: int
+    no: int
+    hash: str
+    revision: int
+    seeded: Seeded
+    teams: tuple[str, ...]
+    woken: int
+
+
+def schemas() -> Schemas:
+    """What the checker and the judging know of documents and record kinds."""
+    documents, kinds = registry.schemas()
+    return Schemas(documents=tuple(documents), kinds=tuple(kinds))
+
+
+def rule_sources(files: Mapping[str, str]) -> dict[str, str]:
+    """The files that hold rules, without the CSV files beside them."""
+    return {path: text for path, text in files.items() if path.endswith(RULES)}
+
+
+def examine(files: Mapping[str, str]) -> tuple[Ruleset, Declared] | RulesRefusal:
+    """Parse, check and test rule files; the ruleset and its rows, or everything wrong with them."""
+    sources = rule_sources(files)
+    ruleset, problems = parse(sources)
+    if not sources or _errors(problems):
+        return _refused(problems=problems)
+    known = schemas()
+    problems = (*problems, *check(ruleset, known))
+    rows = declared(ruleset, files)
+    if _errors(problems) or rows.faults:
+        return _refused(problems=problems, faults=rows.faults)
+    program = compile_ruleset(ruleset, hash=hash_of(sources), schemas=known)
+    report = run_tests(ruleset, program)
+    failed = tuple(
+        f"{result.title}: {result.message}" for result in report.results if not result.passed
+    )
+    if failed:
+        return _refused(problems=problems, failed_tests=failed)
+    return ruleset, rows
+
+
+def push(
+    session: Session,
+    company_id: int,
+    actor: Actor,
+    files: Mapping[str, str],
+    title: str,
+    now: datetime,
+) -> Change | Refusal:
+    """Store rule files (and their CSV files) as a change; nothing is in force yet."""
+    refusal = may(actor, "rules.draft")
+    if refusal:
+        return refusal
+    examined = examine(files)
+    if isinstance(examined, Refusal):
+        return examined
+    company = session.get(Company, company_id, with_for_update={"key_share": True})
+    if company is None:
+        return Refusal(code="company.unknown", message="There is no such company.", status=404)
+    digest = hash_of(files)
+    last = select(func.coalesce(func.max(Change.no), 0)).where(Change.company_id == company_id)
+    change = Change(
+        company_id=company_id,
+        no=session.scalars(last).one() + 1,
+        title=title.strip() or "Rules",
+        state="review",
+        base_id=company.ruleset_version_id,
+        hash=digest,
+        author_id=actor.person_id,
+        checked_hash=digest,
+        made_at=now,
+    )
+    session.add(change)
+    session.flush()
+    session.add_all(
+        ChangeFile(
+            change_id=change.id,
+            path=path,
+            sha256=sha256_hex(text),
+            body=text,
+            person_id=actor.person_id,
+        )
+        for path, text in sorted(files.items())
+    )
+    session.flush()
+    record_event(
+        session,
+        company_id=company_id,
+        at=now,
+        actor=actor,
+        act="rules.pushed",
+        body={
+            "say": f"{actor.name} pushed change {change.no}, “{change.title}”"
+            f" ({len(files)} files, hash {digest[:12]}).",
+            "change": change.no,
+            "hash": digest,
+        },
+    )
+    return change
+
+
+def publish(session: Session, change_no: int, actor: Actor, now: datetime) -> Published | Refusal:
+    """Put a change into force: a new version, its teams and entries, and everything unsent woken.
+
+    The order matters: the company's next revision is taken first, so that a judging under way
+    notices that the world it looked at is gone.
+    """
+    company_id = actor.company_id
+    refusal = may(actor, "rules.publish")
+    if refusal or company_id is None:
+        return refusal or Refusal(code="company.none", message="No company is chosen.", status=404)
+    change = session.scalar(
+        select(Change).where(Change.company_id == company_id, Change.no == change_no)
+    )
+    refusal = _publishable(session, company_id, change, change_no, actor)
+    if refusal or change is None:
+        return refusal or _unknown(change_no)
+    files = _files(session, change)
+    examined = examine(files)
+    if isinstance(examined, Refusal):
+        return examined
+    ruleset, rows = examined
+    revision = next_revision(
+        session,
+        company_id,
+        kind="rules",
+        what=f"change {change.no}: {change.title}",
+        person_id=actor.person_id,
+        reason=change.title,
+        now=now,
+    )
+    version = _store_version(session, change, files, actor=actor, revision=revision, now=now)
+    teams = _make_teams(session, company_id, ruleset)
+    seeded = seed(
+        session,
+        company_id,
+        ruleset,
+        rows.rows,
+        revision=revision,
+        person_id=actor.person_id,
+        now=now,
+    )
+    woken = wake_all_unsent(session, company_id, now)
+    published = Published(
+        version_id=version.id,
+        no=version.no,
+        hash=version.hash,
+        revision=revision,
+        seeded=seeded,
+        teams=teams,
+        woken=woken,
+    )
+    _say_published(session, change, published, actor=actor, now=now)
+    return published
+
+
+def active(session: Session, company_id: int) -> RulesetVersion | None:
+    """The version in force."""
+    company = session.get(Company, company_id)
+    if company is None or company.ruleset_version_id is None:
+        return None
+    return session.get(RulesetVersion, company.ruleset_version_id)
+
+
+def files_of(session: Session, ruleset_version_id: int) -> dict[str, str]:
+    """All files of a published version, CSV files included."""
+    rows = session.scalars(
+        select(RuleFile)
+        .where(RuleFile.ruleset_version_id == ruleset_version_id)
+        .order_by(RuleFile.path)
+    )
+    return {row.path: row.body for row in rows}
+
+
+def _publishable(
+    session: Session, company_id: int, change: Change | None, change_no: int, actor: Actor
+) -> Refusal | None:
+    if change is None:
+        return _unknown(change_no)
+    if change.state not in OPEN_STATES:
+        return Refusal(
+            code="change.closed", message=f"Change {change.no} is {change.state} already."
+        )
+    authors = _authors(session, change)
+    if actor.person_id in authors:
+        others = who_may(session, company_id, "rules.publish", but=authors)
+        return Refusal(
+            code="rules.own",
+            message=f"{actor.name} wrote change {change.no} and cannot publish it.",
+            hint=f"{' or '.join(others)} can publish it."
+            if others
+            else "A second person with the role publisher is needed.",
+            status=403,
+        )
+    company = session.get(Company, company_id, with_for_update={"key_share": True})
+    if company is not None and change.base_id != company.ruleset_version_id:
+        return Refusal(
+            code="change.behind",
+            message=f"Other rules were published since change {change.no} was pushed.",
+            hint="Push the files again, so that they are checked against what is in force now.",
+        )
+    return None
+
+
+def _unknown(change_no: int) -> Refusal:
+    return Refusal(code="change.unknown", message=f"There is no change {change_no}.", status=404)
+
+
+def _authors(session: Session, change: Change) -> set[int]:
+    wrote = session.scalars(select(ChangeFile.person_id).where(ChangeFile.change_id == change.id))
+    return {person for person in (change.author_id, *wrote) if person is not None}
+
+
+def _files(session: Session, change: Change) -> dict[str, str]:
+    rows = session.scalars(
+        select(ChangeFile).where(ChangeFile.change_id == change.id).order_by(ChangeFile.path)
+    )
+    return {row.path: row.body for row in rows if row.body is not None}
+
+
+def _store_version(
+    session: Session,
+    change: Change,
+    files: Mapping[str, str],
+    *,
+    actor: Actor,
+    revision: int,
+    now: datetime,
+) -> RulesetVersion:
+    company = session.get(Company, change.company_id, populate_existing=True)
+    if company is None:  # the change has a foreign key to it
+        raise LookupError(change.company_id)
+    last = select(func.coalesce(func.max(RulesetVersion.no), 0)).where(
+        RulesetVersion.company_id == company.id
+    )
+    version = RulesetVersion(
+        company_id=company.id,
+        no=session.scalars(last).one() + 1,
+        hash=change.hash,
+        revision=revision,
+        change_id=change.id,
+        author_id=change.author_id,
+        published_by_id=actor.person_id,
+        published_at=now,
+        engine=__version__,
+    )
+    session.add(version)
+    session.flush()
+    session.add_all(
+        RuleFile(ruleset_version_id=version.id, path=path, sha256=sha256_hex(text), body=text)
+        for path, text in files.items()
+    )
+    company.ruleset_version_id = version.id
+    company.rules_revision = revision
+    change.state = "published"
+    session.flush()
+    return version
+
+
+def _make_teams(session: Session, company_id: int, ruleset: Ruleset) -> tuple[str, ...]:
+    """One team a role of the files, under the role's name; the title is what pages show."""
+    for role in ruleset.roles:
+        ensure_team(session, company_id, role.name).title = role.title
+    session.flush()
+    return tuple(role.name for role in ruleset.roles)
+
+
+def _say_published(
+    session: Session, change: Change, published: Published, *, actor: Actor, now: datetime
+) -> None:
+    author = names_of(session, [change.author_id]).get(change.author_id or 0, "the command line")
+    differ = published.seeded.differences
+    record_event(
+        session,
+        company_id=change.company_id,
+        at=now,
+        actor=actor,
+        act="rules.published",
+        body={
+            "say": f"{actor.name} published change {change.no} by {author} as rules version"
+            f" {published.no} (hash {published.hash[:12]}): {published.seeded.added} entries added,"
+            f" {len(differ)} kept although the files differ, {published.woken} records judged again.",
+            "change": change.no,
+            "version": published.no,
+            "hash": published.hash,
+            "revision": published.revision,
+            "differences": [
+                {"table": d.table, "key": d.key, "stored": d.stored, "declared": d.declared}
+                for d in differ
+            ],
+        },
+    )
+
+
+def _errors(problems: tuple[Problem, ...]) -> bool:
+    return any(problem.severity == "error" for problem in problems)
+
+
+def _refused(
+    *,
+    problems: tuple[Problem, ...] = (),
+    faults: tuple[str, ...] = (),
+    failed_tests: tuple[str, ...] = (),
+) -> RulesRefusal:
+    errors = [p for p in problems if p.severity == "error"]
+    first = [f"{p.span.file}:{p.span.line}:{p.span.column}: {p.message}" for p in errors]
+    told = [*first, *faults, *failed_tests] or ["There is no .rules file among the files."]
+    return RulesRefusal(
+        code="rules.refused",
+        message=f"The rules were not taken: {told[0]}",
+        hint=f"{len(told) - 1} more." if len(told) > 1 else "",
+        status=422,
+        problems=problems,
+        faults=faults,
+        failed_tests=failed_tests,
+    )
