@@ -1,0 +1,85 @@
+"""Engines and sessions; the one place that knows which two databases exist.
+
+Here: opening SQLite and PostgreSQL with what each needs for durable, snapshot-true work. Not here:
+the schema (holding/models, holding/migrate.py).
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from sqlite3 import Connection as SqliteConnection
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.orm import Session
+
+BUSY_SECONDS = 30
+_WRITES = "clearpost_writes"
+
+
+def default_url(home: Path) -> str:
+    """The embedded database inside a home folder."""
+    return f"sqlite:///{home / 'clearpost.sqlite3'}"
+
+
+class Database:
+    """One database: its engine, and sessions that commit when their block ends well.
+
+    `durable=False` is for throw-away databases of tests only: SQLite then leaves flushing to the
+    machine.
+    """
+
+    def __init__(self, url: str, *, durable: bool = True) -> None:
+        self.url = url
+        self.dialect = make_url(url).get_backend_name()
+        if self.dialect == "sqlite":
+            self.engine = _sqlite_engine(url, durable=durable)
+            self._reading: Engine = self.engine
+        else:
+            self.engine = create_engine(url, pool_size=5, max_overflow=20)
+            self._reading = self.engine.execution_options(isolation_level="REPEATABLE READ")
+        self._writing = self.engine.execution_options(**{_WRITES: True})
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session that sees one snapshot and leaves nothing behind."""
+        with Session(self._reading, expire_on_commit=False) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """One write transaction: committed at the end of the block, rolled back when it raises."""
+        with Session(self._writing, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    session = write
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self.engine.dispose()
+
+
+def open_database(url: str) -> Database:
+    """The database behind a URL such as `sqlite:///FILE` or `postgresql+psycopg://…`."""
+    return Database(url)
+
+
+def _sqlite_engine(url: str, *, durable: bool) -> Engine:
+    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: SqliteConnection, _record: Any) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute(f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get(_WRITES, False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine

@@ -1,0 +1,83 @@
+"""All tables of holding, by their names.
+
+Here: the list. Not here: rules about them.
+"""
+
+from holding.models.base import Base
+from holding.models.company import (
+    Company,
+    Membership,
+    Operation,
+    Person,
+    Session,
+    Singleton,
+    Team,
+    TeamMember,
+)
+from holding.models.connection import Connection, ConnectionKey, Snapshot, SnapshotItem, Throttle
+from holding.models.event import Event
+from holding.models.hold import Approval, Cause, Evaluation, Hold, Note, Release
+from holding.models.posting import (
+    Attempt,
+    Posting,
+    PostingLine,
+    Push,
+    Request,
+    Run,
+    Schedule,
+)
+from holding.models.record import Delivery, LinkKey, Record, Upload, Version
+from holding.models.ruleset import (
+    Change,
+    ChangeFile,
+    MappingEntry,
+    MappingTable,
+    PostingUse,
+    Revision,
+    RuleFile,
+    RulesetVersion,
+)
+
+__all__ = [
+    "Approval",
+    "Attempt",
+    "Base",
+    "Cause",
+    "Change",
+    "ChangeFile",
+    "Company",
+    "Connection",
+    "ConnectionKey",
+    "Delivery",
+    "Evaluation",
+    "Event",
+    "Hold",
+    "LinkKey",
+    "MappingEntry",
+    "MappingTable",
+    "Membership",
+    "Note",
+    "Operation",
+    "Person",
+    "Posting",
+    "PostingLine",
+    "PostingUse",
+    "Push",
+    "Record",
+    "Release",
+    "Request",
+    "Revision",
+    "RuleFile",
+    "RulesetVersion",
+    "Run",
+    "Schedule",
+    "Session",
+    "Singleton",
+    "Snapshot",
+    "SnapshotItem",
+    "Team",
+    "TeamMember",
+    "Throttle",
+    "Upload",
+    "Version",
+]

@@ -1,0 +1,113 @@
+"""Companies, the people who work for them, and what only one process may do at a time.
+
+Here: company to singleton. Not here: what a role may do (holding/roles.py).
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from holding.models.base import WHOLE, Base, Id, ref
+from holding.types import Json
+
+
+class Company(Base):
+    """A set of books; everything else belongs to exactly one."""
+
+    __tablename__ = "company"
+
+    id: Mapped[Id]
+    code: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    zone: Mapped[str]
+    currency: Mapped[str]
+    revision: Mapped[int] = mapped_column(WHOLE, default=0)
+    ruleset_version_id: Mapped[int | None]
+    rules_revision: Mapped[int] = mapped_column(WHOLE, default=0)
+    settings: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
+    lock: Mapped[int] = mapped_column(WHOLE, default=0)
+
+
+class Person(Base):
+    """Somebody who can sign in."""
+
+    __tablename__ = "person"
+
+    id: Mapped[Id]
+    email: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    password_hash: Mapped[str | None]
+    totp: Mapped[str | None]
+    active: Mapped[bool] = mapped_column(default=True)
+    settings: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
+
+
+class Membership(Base):
+    """One role of a person in a company."""
+
+    __tablename__ = "membership"
+
+    company_id: Mapped[int] = ref("company", primary_key=True)
+    person_id: Mapped[int] = ref("person", primary_key=True, index=True)
+    role: Mapped[str] = mapped_column(primary_key=True)
+    granted_by_id: Mapped[int | None] = ref("person")
+    granted_at: Mapped[datetime]
+
+
+class Team(Base):
+    """An owner of holds, named by the rules."""
+
+    __tablename__ = "team"
+    __table_args__ = (UniqueConstraint("company_id", "name"),)
+
+    id: Mapped[Id]
+    company_id: Mapped[int] = ref("company")
+    name: Mapped[str]
+    title: Mapped[str] = mapped_column(default="")
+
+
+class TeamMember(Base):
+    """A person in a team."""
+
+    __tablename__ = "team_member"
+
+    team_id: Mapped[int] = ref("team", primary_key=True)
+    person_id: Mapped[int] = ref("person", primary_key=True, index=True)
+
+
+class Session(Base):
+    """A signed-in browser; the token itself is kept nowhere."""
+
+    __tablename__ = "session"
+
+    token_hash: Mapped[str] = mapped_column(primary_key=True)
+    person_id: Mapped[int] = ref("person", index=True)
+    created_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+    step_up_at: Mapped[datetime | None]
+
+
+class Operation(Base):
+    """A form that was sent: a second click gets the stored answer."""
+
+    __tablename__ = "operation"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    person_id: Mapped[int] = ref("person")
+    at: Mapped[datetime]
+    answer: Mapped[Any | None] = mapped_column(Json)
+
+
+class Singleton(Base):
+    """A duty that one process has at a time (sweeper, scheduler), under a lease."""
+
+    __tablename__ = "singleton"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    owner: Mapped[str | None]
+    until: Mapped[datetime | None]
+    fence: Mapped[int] = mapped_column(WHOLE, default=0)

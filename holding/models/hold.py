@@ -1,0 +1,200 @@
+"""What was decided and what keeps a posting back.
+
+Here: evaluations, causes, holds, releases, approvals, notes. Not here: verdicts, which a replay
+shows.
+"""
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from holding.models.base import WHOLE, Base, Id, one_of, partial, ref
+from holding.types import Json
+
+HOLD_STATES = ("open", "cleared", "released", "approved")
+
+
+class Evaluation(Base):
+    """One judging of one version: what it looked at and what came out, as codes."""
+
+    __tablename__ = "evaluation"
+    __table_args__ = (UniqueConstraint("record_id", "fence"),)
+
+    id: Mapped[Id]
+    record_id: Mapped[int] = ref("record")
+    version_id: Mapped[int] = ref("version")
+    ruleset_version_id: Mapped[int] = ref("ruleset_version")
+    revision: Mapped[int]
+    at: Mapped[datetime]
+    facts: Mapped[Any | None] = mapped_column(Json)
+    outcome: Mapped[Any] = mapped_column(Json)
+    hash: Mapped[str]
+    valid_until: Mapped[datetime | None]
+    fence: Mapped[int]
+    run_id: Mapped[int | None] = ref("run")
+
+
+class Cause(Base):
+    """What holds have in common, with how many records wait for it and their money."""
+
+    __tablename__ = "cause"
+    __table_args__ = (
+        UniqueConstraint("company_id", "key"),
+        partial("ix_cause_live", "company_id", "book", "id", where="records > 0"),
+        partial("ix_cause_class", "company_id", "class", "book", "id", where="records > 0"),
+        partial("ix_cause_team", "company_id", "team_id", "book", "id", where="records > 0"),
+    )
+
+    LIVE = "records > 0"
+
+    id: Mapped[Id]
+    company_id: Mapped[int] = ref("company")
+    error_class: Mapped[str] = mapped_column("class")
+    key: Mapped[str]
+    label: Mapped[str] = mapped_column(default="")
+    rule: Mapped[str] = mapped_column(default="")
+    team_id: Mapped[int | None] = ref("team")
+    table_name: Mapped[str | None]
+    value: Mapped[str | None]
+    changed_revision: Mapped[int] = mapped_column(WHOLE, default=0)
+    opened_at: Mapped[datetime]
+    records: Mapped[int] = mapped_column(WHOLE, default=0)
+    book: Mapped[int] = mapped_column(WHOLE, default=0)
+
+
+class Hold(Base):
+    """An open finding on a posting; the same one over judgings while record, route, seq, code and
+    cause are.
+    """
+
+    __tablename__ = "hold"
+
+    OPEN = "state = 'open'"
+    CLOSED = "state <> 'open'"
+
+    __table_args__ = (
+        partial(
+            "uq_hold_open",
+            "record_id",
+            "route",
+            "seq",
+            "code",
+            "cause_id",
+            where=OPEN,
+            unique=True,
+        ),
+        Index("ix_hold_record", "record_id"),
+        partial("ix_hold_cause", "cause_id", "opened_at", "id", where=OPEN),
+        partial("ix_hold_age", "company_id", "opened_at", "id", where=OPEN),
+        partial("ix_hold_book", "company_id", "book", "id", where=OPEN),
+        partial("ix_hold_person", "company_id", "person_id", "opened_at", "id", where=OPEN),
+        partial("ix_hold_party", "company_id", "party_key", "opened_at", "id", where=OPEN),
+        partial("ix_hold_snoozed", "snoozed_until", where="snoozed_until IS NOT NULL"),
+        partial("ix_hold_closed", "company_id", "closed_at", "id", where=CLOSED),
+        one_of("state", HOLD_STATES),
+    )
+
+    id: Mapped[Id]
+    company_id: Mapped[int] = ref("company")
+    record_id: Mapped[int] = ref("record")
+    posting_id: Mapped[int | None] = ref("posting", index=True)
+    route: Mapped[str]
+    seq: Mapped[int]
+    code: Mapped[str]
+    cause_id: Mapped[int] = ref("cause")
+    state: Mapped[str] = mapped_column(default="open")
+    error_class: Mapped[str] = mapped_column("class")
+    severity: Mapped[str]
+    rule: Mapped[str] = mapped_column(default="")
+    at_rule: Mapped[str] = mapped_column(default="")
+    message: Mapped[str]
+    would_pass: Mapped[str] = mapped_column(default="")
+    clears: Mapped[str] = mapped_column(default="itself")
+    revision: Mapped[int]
+    team_id: Mapped[int | None] = ref("team")
+    person_id: Mapped[int | None] = ref("person")
+    answer_by: Mapped[datetime]
+    snoozed_until: Mapped[datetime | None]
+    opened_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
+    closed_by_id: Mapped[int | None] = ref("person")
+    closed_why: Mapped[str | None]
+    opened_evaluation_id: Mapped[int | None] = ref("evaluation")
+    closed_evaluation_id: Mapped[int | None] = ref("evaluation")
+    lock: Mapped[int] = mapped_column(WHOLE, default=0)
+    book: Mapped[int | None]
+    number: Mapped[str] = mapped_column(default="")
+    party_key: Mapped[str] = mapped_column(default="")
+    doc_type: Mapped[str] = mapped_column(default="")
+    doc_date: Mapped[date | None]
+    connection_id: Mapped[int | None] = ref("connection")
+
+
+class Release(Base):
+    """A person's word that one finding may pass, for one content of the record."""
+
+    __tablename__ = "release"
+    __table_args__ = (
+        UniqueConstraint("record_id", "route", "seq", "code", "cause_id", "content_sha256"),
+    )
+
+    id: Mapped[Id]
+    record_id: Mapped[int] = ref("record")
+    route: Mapped[str]
+    seq: Mapped[int]
+    code: Mapped[str]
+    cause_id: Mapped[int] = ref("cause")
+    content_sha256: Mapped[str]
+    rule: Mapped[str]
+    kind: Mapped[str] = mapped_column(default="release")
+    person_id: Mapped[int | None] = ref("person")
+    reason: Mapped[str]
+    at: Mapped[datetime]
+
+
+class Approval(Base):
+    """Consent to exactly one content of a posting, known by its hash."""
+
+    __tablename__ = "approval"
+    __table_args__ = (
+        partial(
+            "uq_approval_standing", "posting_id", "level", where="voided_at IS NULL", unique=True
+        ),
+        Index("ix_approval_posting", "posting_id"),
+        Index("ix_approval_operation", "operation_id"),
+    )
+
+    STANDING = "voided_at IS NULL"
+
+    id: Mapped[Id]
+    posting_id: Mapped[int] = ref("posting")
+    hash: Mapped[str]
+    content: Mapped[Any] = mapped_column(Json)
+    level: Mapped[str]
+    person_id: Mapped[int] = ref("person")
+    reason: Mapped[str]
+    at: Mapped[datetime]
+    operation_id: Mapped[str | None]
+    voided_at: Mapped[datetime | None]
+    voided_by_id: Mapped[int | None] = ref("person")
+    voided_fields: Mapped[Any | None] = mapped_column(Json)
+
+
+class Note(Base):
+    """What somebody wrote beside a record."""
+
+    __tablename__ = "note"
+    __table_args__ = (
+        Index("ix_note_record", "record_id", "id"),
+        one_of("kind", ("note", "conclusion", "escalation")),
+    )
+
+    id: Mapped[Id]
+    record_id: Mapped[int] = ref("record")
+    hold_id: Mapped[int | None] = ref("hold")
+    person_id: Mapped[int] = ref("person")
+    kind: Mapped[str]
+    body: Mapped[str]
+    at: Mapped[datetime]

@@ -1,0 +1,80 @@
+"""Fixtures that tests of several floors share: databases, a company, a clock."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from holding.database import Database
+from holding.models import Company
+from tests.support.clock import SetClock
+from tests.support.databases import (
+    empty_postgresql,
+    postgresql_database,
+    postgresql_server,
+    sqlite_copy,
+    sqlite_template,
+)
+from tests.support.factories import make_company
+
+
+@pytest.fixture(scope="session")
+def sqlite_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return sqlite_template(tmp_path_factory.mktemp("sqlite"))
+
+
+@pytest.fixture(scope="session")
+def postgresql_url(worker_name: str) -> Iterator[str | None]:
+    with postgresql_server() as server:
+        if server is None:
+            yield None
+            return
+        with postgresql_database(server, f"clearpost_test_{worker_name}_{os.getpid()}") as url:
+            yield url
+
+
+@pytest.fixture(scope="session")
+def worker_name() -> str:
+    return os.environ.get("PYTEST_XDIST_WORKER", "main")
+
+
+@pytest.fixture
+def sqlite_url(sqlite_file: Path, tmp_path: Path) -> str:
+    return sqlite_copy(sqlite_file, tmp_path)
+
+
+@pytest.fixture(
+    params=[
+        pytest.param("sqlite", marks=pytest.mark.sqlite),
+        pytest.param("postgresql", marks=pytest.mark.postgresql),
+    ]
+)
+def database_url(request: pytest.FixtureRequest) -> str:
+    """The URL of a fresh, migrated database; child processes of a test may open it too."""
+    if request.param == "sqlite":
+        return str(request.getfixturevalue("sqlite_url"))
+    url = request.getfixturevalue("postgresql_url")
+    if url is None:
+        pytest.skip("NO POSTGRESQL: the PostgreSQL half of this test did not run")
+    empty_postgresql(url)
+    return str(url)
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    opened = Database(database_url, durable=False)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def clock() -> SetClock:
+    return SetClock()
+
+
+@pytest.fixture
+def company(database: Database) -> Company:
+    """Kedai Contoh with its source `netshop` and its target `aiaccount`."""
+    with database.write() as session:
+        return make_company(session)

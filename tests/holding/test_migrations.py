@@ -1,0 +1,58 @@
+"""Migrations go up and down, end at the models, and leave triggers that refuse to rewrite
+history.
+"""
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import inspect, text
+from sqlalchemy.exc import DatabaseError
+
+from holding.database import Database
+from holding.events import SYSTEM_WORD, record_event
+from holding.migrate import check, downgrade, head, upgrade
+from holding.models import Base, Company, Event
+from tests.support.clock import SetClock
+
+
+def test_the_migrated_schema_is_the_models(database: Database) -> None:
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": False})
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_it_goes_down_and_up_again(database: Database) -> None:
+    downgrade(database.url)
+    assert set(inspect(database.engine).get_table_names()) <= {"alembic_version"}
+    refusal = check(database.url)
+    assert refusal is not None
+    assert refusal.code == "DBS02"
+    upgrade(database.url)
+    assert check(database.url) is None
+    assert head() == "0001"
+
+
+def test_an_unreachable_database_is_a_refusal() -> None:
+    refusal = check("postgresql+psycopg://nobody@127.0.0.1:1/nothing")
+    assert refusal is not None
+    assert refusal.code == "DBS01"
+
+
+@pytest.mark.parametrize("statement", ["UPDATE event SET act = 'x'", "DELETE FROM event"])
+def test_what_happened_stays(
+    database: Database, company: Company, clock: SetClock, statement: str
+) -> None:
+    with database.write() as session:
+        record_event(
+            session,
+            company_id=company.id,
+            at=clock.now(),
+            actor=None,
+            act="test.said",
+            body={"say": "It was so."},
+        )
+    with pytest.raises(DatabaseError, match="append-only"), database.write() as session:
+        session.execute(text(statement))
+    with database.read() as session:
+        event = session.query(Event).one()
+    assert (event.act, event.actor) == ("test.said", SYSTEM_WORD)

@@ -1,0 +1,155 @@
+"""Databases for tests: fresh for every test, and fast.
+
+SQLite: one migrated file a test process, copied for each test. PostgreSQL: one migrated database a
+test process, emptied before each test; the server is the one of CLEARPOST_TEST_POSTGRESQL, else one
+that runs on 127.0.0.1:5432, else a throw-away cluster made as the postgres user.
+"""
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import create_engine, make_url, text
+
+from holding.migrate import upgrade
+from holding.models import Base
+
+SERVER = "postgresql+psycopg://postgres@127.0.0.1:5432/postgres"
+
+EMPTY = """
+DO $$ DECLARE name text; found boolean; BEGIN
+  SET LOCAL session_replication_role = replica;
+  FOREACH name IN ARRAY ARRAY[{names}] LOOP
+    EXECUTE format('SELECT EXISTS (SELECT 1 FROM %I)', name) INTO found;
+    IF found THEN EXECUTE format('DELETE FROM %I', name); END IF;
+  END LOOP;
+END $$
+"""
+CUT_OFF = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
+
+
+def sqlite_template(folder: Path) -> Path:
+    """A migrated SQLite file to copy from."""
+    path = folder / "template.sqlite3"
+    upgrade(f"sqlite:///{path}")
+    return path
+
+
+def sqlite_copy(template: Path, folder: Path) -> str:
+    """The URL of a fresh copy."""
+    path = folder / "test.sqlite3"
+    shutil.copyfile(template, path)
+    return f"sqlite:///{path}"
+
+
+@contextmanager
+def postgresql_server() -> Iterator[str | None]:
+    """The URL of a server where databases may be made, or None where there is none."""
+    given = os.environ.get("CLEARPOST_TEST_POSTGRESQL")
+    if given:
+        yield given
+    elif _answers(5432):
+        yield SERVER
+    else:
+        with _cluster() as url:
+            yield url
+
+
+@contextmanager
+def postgresql_database(server: str, name: str) -> Iterator[str]:
+    """A migrated database of its own on the server, dropped at the end."""
+    url = make_url(server).set(database=name).render_as_string(hide_password=False)
+    _on_server(
+        server, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)', f'CREATE DATABASE "{name}"'
+    )
+    _on_server(server, f'ALTER DATABASE "{name}" SET synchronous_commit = off')
+    upgrade(url)
+    yield url
+    _on_server(server, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+def empty_postgresql(url: str) -> None:
+    """Cut everybody off and take all rows out."""
+    names = ", ".join(f"'{table.name}'" for table in Base.metadata.sorted_tables)
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text(CUT_OFF))
+        connection.execute(text(EMPTY.format(names=names)))
+    engine.dispose()
+
+
+def _on_server(server: str, *statements: str) -> None:
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+    engine.dispose()
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _programs() -> Path | None:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    on_path = shutil.which("initdb")
+    return found[-1].parent if found else Path(on_path).parent if on_path else None
+
+
+@contextmanager
+def _cluster() -> Iterator[str | None]:
+    """A throw-away cluster in a temporary folder; the programs refuse root, so it runs as
+    postgres.
+    """
+    programs = _programs()
+    user = _postgres_user()
+    if programs is None or (os.geteuid() == 0 and user is None):
+        yield None
+        return
+    folder = Path(tempfile.mkdtemp(prefix="clearpost-pg-"))
+    if user is not None:
+        os.chown(folder, user.pw_uid, user.pw_gid)
+    port = _free_port()
+
+    def run(program: str, *arguments: str) -> None:
+        identity = {"user": user.pw_uid, "group": user.pw_gid} if user else {}
+        subprocess.run(
+            [programs / program, *arguments], check=True, capture_output=True, cwd="/", **identity
+        )
+
+    run(
+        "initdb", "-D", f"{folder}/data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"
+    )
+    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
+    run("pg_ctl", "-D", f"{folder}/data", "-o", options, "-l", f"{folder}/log", "-w", "start")
+    try:
+        yield f"postgresql+psycopg://postgres@127.0.0.1:{port}/postgres"
+    finally:
+        run("pg_ctl", "-D", f"{folder}/data", "-m", "immediate", "stop")
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _postgres_user() -> pwd.struct_passwd | None:
+    if os.geteuid() != 0:
+        return None
+    try:
+        return pwd.getpwnam("postgres")
+    except KeyError:
+        return None
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
