@@ -1,6 +1,7 @@
 """A second click gets the answer of the first.
 
-Here: keeping what an act answered under the hidden id of the form that asked for it. Not here: what the acts do.
+Here: keeping what an act answered under the hidden id of the form that asked for it. Not here:
+what the acts do.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,7 +1,8 @@
 """Companies, people, their roles and teams: who is who, and who could do an act.
 
-Here: adding companies, people, roles and teams; reading a person as an `Actor` of one company; naming the people who
-may do what the asker may not. Not here: passwords and sessions (`sessions.py`), the table of acts (`roles.py`).
+Here: adding companies, people, roles and teams; reading a person as an `Actor` of one company;
+naming the people who may do what the asker may not. Not here: passwords and sessions
+(`sessions.py`), the table of acts (`roles.py`).
 """
 
 import secrets
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from holding.events import record_event
@@ -100,7 +101,7 @@ def add_company(
 
 
 def add_person(
-    session: Session, *, email: str, name: str, now: datetime, password: str | None = None
+    session: Session, *, email: str, name: str, password: str | None = None
 ) -> NewPerson | Refusal:
     """A new person. Without a password one is made up, to be handed over once."""
     address = email.strip().lower()
@@ -280,7 +281,7 @@ def names_of(session: Session, person_ids: Iterable[int | None]) -> dict[int, st
     """Person id -> name."""
     wanted = sorted({i for i in person_ids if i is not None})
     rows = session.execute(select(Person.id, Person.name).where(Person.id.in_(wanted)))
-    return {person_id: name for person_id, name in rows}
+    return {row.id: row.name for row in rows}
 
 
 def _roles(session: Session, company_id: int, person_id: int) -> list[str]:

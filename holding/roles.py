@@ -1,8 +1,8 @@
 """Who is acting, and which act each role may do.
 
-Here: the roles, one table of acts, and the one question `may`. Not here: acts refused by person rather than by
-role (author and publisher in `rulesets.py`, editor and approver in `approvals.py`), nor where grants are stored
-(`people.py`).
+Here: the roles, one table of acts, and the one question `may`. Not here: acts refused by person
+rather than by role (author and publisher in `rulesets.py`, editor and approver in `approvals.py`),
+nor where grants are stored (`people.py`).
 """
 
 from collections.abc import Mapping
@@ -41,8 +41,8 @@ ACTS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     }
 )
 
-# Pairs that one account should not hold together. Granting both is allowed and said aloud in an event:
-# what is refused is the act, by person.
+# Pairs that one account should not hold together. Granting both is allowed and said aloud in an
+# event: what is refused is the act, by person.
 UNEASY_PAIRS: Final = (("consultant", "publisher"), ("admin", "approver"))
 
 
@@ -64,7 +64,7 @@ SYSTEM: Final = Actor(
 
 
 def may(actor: Actor, act: str) -> Refusal | None:
-    """None when one of the actor's roles allows the act, else a refusal that names those that do."""
+    """None when a role of the actor allows the act, else a refusal that names those that do."""
     allowed = ACTS[act]
     if actor.roles & allowed:
         return None

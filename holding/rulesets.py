@@ -1,7 +1,8 @@
 """Rule files on their way into force: pushed as a change by one person, published by another.
 
-Here: push (parse, check, tests, store) and publish (revision first, then version, teams, entries, wake). Not here: what
-a rule means (rules), which rows a ruleset brings (`seeding.py`), how entries change afterwards (`mappings.py`).
+Here: push (parse, check, tests, store) and publish (revision first, then version, teams, entries,
+wake). Not here: what a rule means (rules), which rows a ruleset brings (`seeding.py`), how entries
+change afterwards (`mappings.py`).
 """
 
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from rules.samples import run_tests
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -27,7 +29,6 @@ from holding.wakes import wake_all_unsent
 from rules.analyse import check
 from rules.canonical import sha256_hex
 from rules.compile import compile_ruleset, hash_of
-from rules.samples import run_tests
 from rules.schema import Schemas
 
 RULES: Final = ".rules"
@@ -36,7 +37,7 @@ OPEN_STATES: Final = ("draft", "review")
 
 @dataclass(frozen=True, slots=True)
 class RulesRefusal(Refusal):
-    """Rule files that were not taken: the problems in them, faults of CSV rows, tests that failed."""
+    """Rule files that were not taken: problems in them, faults of CSV rows, failed tests."""
 
     problems: tuple[Problem, ...] = ()
     faults: tuple[str, ...] = ()
@@ -328,7 +329,8 @@ def _say_published(
         body={
             "say": f"{actor.name} published change {change.no} by {author} as rules version"
             f" {published.no} (hash {published.hash[:12]}): {published.seeded.added} entries added,"
-            f" {len(differ)} kept although the files differ, {published.woken} records judged again.",
+            f" {len(differ)} kept although the files differ,"
+            f" {published.woken} records judged again.",
             "change": change.no,
             "version": published.no,
             "hash": published.hash,

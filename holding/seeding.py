@@ -1,7 +1,8 @@
-"""What a ruleset brings along for its look-ups: CSV rows, inline rows and unit rows as mapping entries.
+"""What a ruleset brings along for its look-ups, as mapping entries: CSV, inline and unit rows.
 
-Here: reading those rows (with their faults), and putting new keys into the tables at a publish. Not here: entries that
-people add or change later (`mappings.py`); a publish never overwrites those.
+Here: reading those rows (with their faults), and putting new keys into the tables at a publish.
+Not here: entries that people add or change later (`mappings.py`); a publish never overwrites
+those.
 """
 
 import csv

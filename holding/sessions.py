@@ -1,7 +1,7 @@
 """Passwords and sessions: how a person proves who they are, and for how long.
 
-Here: argon2id hashing, sign-in with a count of failures an account, our own session table that keeps only the hash of
-the token. Not here: cookies and CSRF (portal), roles (`people.py`).
+Here: argon2id hashing, sign-in with a count of failures an account, our own session table that
+keeps only the hash of the token. Not here: cookies and CSRF (portal), roles (`people.py`).
 """
 
 import functools
@@ -31,7 +31,7 @@ _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1, type
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """The person behind a session. `stale` = the last use is long enough ago to be noted with `touch`."""
+    """The person behind a session. `stale` = its last use is old enough to be noted again."""
 
     person_id: int
     name: str
@@ -170,7 +170,7 @@ def _over_limit(count: models.Singleton | None, now: datetime) -> bool:
 def _count_failure(
     session: Session, count: models.Singleton | None, name: str, now: datetime
 ) -> None:
-    """One more failure, in a row of the lease table whose fence is the count; old counts go away."""
+    """One more failure, in a row of the lease table whose fence counts; old counts go away."""
     session.execute(
         delete(models.Singleton)
         .where(
