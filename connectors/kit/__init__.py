@@ -1,1 +1,1 @@
-"""Clearpost connectors/kit."""
+"""Clearpost connectors.kit: what every connector is built from; knows no connector."""

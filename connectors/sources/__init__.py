@@ -1,1 +1,1 @@
-"""Clearpost connectors/sources."""
+"""Clearpost connectors.sources: one folder for each system that orders come from."""

@@ -1,1 +1,1 @@
-"""Clearpost connectors/targets."""
+"""Clearpost connectors.targets: one folder for each accounting system."""

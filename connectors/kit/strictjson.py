@@ -1,0 +1,119 @@
+"""JSON that means one thing only: what two readers could understand differently is refused.
+
+Here: reading bytes into plain values, with exact decimals. Not here: what the values should be.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import NoReturn
+
+MAX_DEPTH = 50
+MAX_DIGITS = 40
+TEXT_CAP = 32_767
+
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+_NO_TEXT = re.compile("[\x00\ud800-\udfff]")
+_BRACKETS = re.compile(rb"[\[\]{}]")
+
+
+@dataclass(frozen=True, slots=True)
+class JsonRefusal:
+    """Why a text is not read as JSON."""
+
+    code: str
+    message: str
+    hint: str
+
+
+class _Refused(ValueError):
+    def __init__(self, code: str, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.refusal = JsonRefusal(code, message, hint)
+
+
+def loads(raw: bytes) -> object | JsonRefusal:
+    """The value: dict, list, str, int, Decimal, bool or None."""
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return JsonRefusal("not_utf8", "The text is not UTF-8.", "Send it as UTF-8.")
+    if _depth(raw) > MAX_DEPTH:
+        return JsonRefusal(
+            "too_deep", f"The JSON is nested deeper than {MAX_DEPTH} levels.", "Send a flat order."
+        )
+    try:
+        value: object = json.loads(
+            text,
+            parse_float=_decimal,
+            parse_int=_whole,
+            parse_constant=_constant,
+            object_pairs_hook=_pairs,
+        )
+        _check_texts(value)
+    except _Refused as refused:
+        return refused.refusal
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        return JsonRefusal("bad_json", f"This is no JSON: {error.msg} at {where}.", "Correct it.")
+    return value
+
+
+def _depth(raw: bytes) -> int:
+    deepest = depth = 0
+    for bracket in _BRACKETS.findall(_STRING.sub(b"", raw)):
+        depth += 1 if bracket in b"[{" else -1
+        deepest = max(deepest, depth)
+        if deepest > MAX_DEPTH:
+            break
+    return deepest
+
+
+def _decimal(text: str) -> Decimal:
+    mantissa, _, exponent = text.lower().partition("e")
+    if len(mantissa) > MAX_DIGITS or abs(int(exponent[:6] or "0")) > MAX_DIGITS:
+        raise _Refused("bad_number", f"The number {text[:30]}… is too long.", "Round it.")
+    return Decimal(text)
+
+
+def _whole(text: str) -> int:
+    if len(text) > MAX_DIGITS:
+        raise _Refused("bad_number", f"The number {text[:30]}… is too long.", "Send a shorter one.")
+    return int(text)
+
+
+def _constant(text: str) -> NoReturn:
+    raise _Refused("bad_number", f"{text} is no number.", "Leave the field out or send null.")
+
+
+def _pairs(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        seen: set[str] = set()
+        name = next(name for name, _ in pairs if name in seen or seen.add(name))
+        raise _Refused(
+            "duplicate_key", f"The key {name[:50]!r} occurs twice in one object.", "Send it once."
+        )
+    return found
+
+
+def _check_texts(value: object) -> None:
+    """Refuse text that cannot be kept, wherever it stands. The depth is bounded by now."""
+    if isinstance(value, str):
+        _check_text(value)
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            _check_text(name)
+            _check_texts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            _check_texts(inner)
+
+
+def _check_text(text: str) -> None:
+    if _NO_TEXT.search(text):
+        raise _Refused("bad_text", "A text contains a sign that is no text.", "Remove it.")
+    if len(text) > TEXT_CAP:
+        raise _Refused("too_long", f"A text is longer than {TEXT_CAP} characters.", "Shorten it.")

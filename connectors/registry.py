@@ -1,0 +1,43 @@
+"""Every connector by its name.
+
+Here: the two lists, and the schemas of all as data. Not here: anything a single connector knows.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from connectors.kit.contract import Accepted, Source, SourceRefusal, Target
+from connectors.kit.schema import DocumentSchema, KindSchema
+from connectors.sources.netshop.connector import NetShop
+from connectors.targets.aiaccount.documents import SALES_INVOICE
+
+_SOURCES: tuple[Source, ...] = (NetShop(),)
+_TARGETS: tuple[Target, ...] = ()
+
+
+def sources() -> Mapping[str, Source]:
+    """The sources by name."""
+    return MappingProxyType({source.name: source for source in _SOURCES})
+
+
+def targets() -> Mapping[str, Target]:
+    """The targets by name."""
+    return MappingProxyType({target.name: target for target in _TARGETS})
+
+
+def schemas() -> tuple[tuple[DocumentSchema, ...], tuple[KindSchema, ...]]:
+    """All document types and all record kinds, for the checker of rule files."""
+    documents = (SALES_INVOICE,)
+    kinds = tuple(kind for source in _SOURCES for kind in source.kinds)
+    return documents, kinds
+
+
+def read_file(name: str, raw: bytes) -> Accepted | SourceRefusal:
+    """Read a file given by hand, by the source that knows its ending."""
+    for source in _SOURCES:
+        if name.lower().endswith(source.suffixes):
+            return source.read(name, raw)
+    known = ", ".join(suffix for source in _SOURCES for suffix in source.suffixes)
+    return SourceRefusal(
+        415, "unknown_file", f"{name} is no file that can be read.", f"Use {known}."
+    )

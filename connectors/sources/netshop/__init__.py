@@ -1,0 +1,1 @@
+"""NetShop, as a source of orders by signed webhook or JSON file."""

@@ -1,0 +1,1 @@
+"""AiAccount, as a target of sales invoices."""
