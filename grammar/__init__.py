@@ -1,1 +1,6 @@
 """The rules language: text in, frozen nodes and problems out. It knows no record and no disk."""
+
+from grammar.parse import parse
+from grammar.problem import Problem, Span
+
+__all__ = ["Problem", "Span", "parse"]

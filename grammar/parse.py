@@ -1,0 +1,246 @@
+"""Text of the rules language in, nodes and problems out; the only file that knows Lark.
+
+Each declaration is cut out (`split.py`) and read alone, so that every broken one gives its own
+problem and the good ones still stand. `parse` raises on no text at all.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from lark import Lark, Token, Tree
+from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
+
+from grammar import nodes, words
+from grammar.build import DeclarationBuilder, ruleset
+from grammar.build_expr import NoValueError
+from grammar.habits import bare, habits
+from grammar.hints import Explainer, Stumble, did_you_mean, later
+from grammar.problem import Problem, Span
+from grammar.split import Block, blocks, clean, is_idle
+
+LANGUAGE = "1"
+"""The version of the language that this program speaks."""
+
+DEPTH = 60
+"""How deep an expression may be nested; everything that walks a tree relies on it."""
+
+_CLAUSES = frozenset(
+    [
+        "currency",
+        "zone",
+        "rounding",
+        "tolerance",
+        "missing",
+        "match",
+        "csv",
+        "base",
+        "ready",
+        "wait",
+        "hold",
+        "cancel",
+        "ignore",
+        "when",
+        "require",
+        "and",
+        "else",
+        "say",
+        "clears",
+        "unique",
+        "by",
+        "never",
+        "immediately",
+        "daily",
+        "after",
+        "they",
+        "we",
+        "each",
+        "given",
+        "with",
+        "expect",
+        "bill",
+        "then",
+        "from",
+    ]
+)
+
+
+class _GluedError(Exception):
+    """Two words with nothing between them."""
+
+    def __init__(self, token: Token) -> None:
+        super().__init__(str(token))
+        self.token = token
+
+
+class _WholeWords:
+    """Refuses a word that the lexer would cut in two, and ends a line where its text ends."""
+
+    always_accept = ()
+
+    def process(self, stream: Iterator[Token]) -> Iterator[Token]:
+        before: Token | None = None
+        for token in stream:
+            touch = before is not None and before.end_pos == token.start_pos
+            if before is not None and touch and re.match(r"\w\w", before[-1:] + token[:1]):
+                raise _GluedError(before)
+            if token.type == "_NL":
+                token.end_line, token.end_column = token.line, token.column
+            before = token
+            yield token
+
+
+@cache
+def _machine() -> tuple[Lark, Explainer]:
+    """The parser and the explainer, made once a process."""
+    grammar = files("grammar").joinpath("clearpost.lark").read_text(encoding="utf-8")
+    lark = Lark(
+        grammar,
+        parser="lalr",
+        start="declaration",
+        strict=True,
+        propagate_positions=True,
+        maybe_placeholders=True,
+        postlex=_WholeWords(),
+    )
+    spelled = {t.name: t.pattern.value for t in lark.terminals if t.pattern.type == "str"}
+    return lark, Explainer(spelled)
+
+
+def parse(sources: Mapping[str, str]) -> tuple[nodes.Ruleset, tuple[Problem, ...]]:
+    """The ruleset of all files (path -> text), and what is wrong with the rest of them."""
+    found: list[Any] = []
+    problems: list[Problem] = []
+    for file, text in sources.items():
+        for block in blocks(clean(text)):
+            result = list(_declaration(block, file))
+            problems += [item for item in result if isinstance(item, Problem)]
+            found += [item for item in result if not isinstance(item, Problem)]
+    return ruleset(found), tuple(sorted(problems, key=lambda problem: problem.span))
+
+
+def _declaration(block: Block, file: str) -> Iterator[Any]:
+    """The node of a block, or its problems."""
+    problems = [*habits(block, file)] or [*_layout(block, file)]
+    if problems:
+        yield from problems
+        return
+    try:
+        lark, explainer = _machine()
+        tree = lark.parse(block.text)
+        yield from _checked(tree, block, file)
+    except (UnexpectedInput, _GluedError) as error:
+        yield explainer.explain(_stumble(error, block), block, file)
+
+
+def _layout(block: Block, file: str) -> Iterator[Problem]:
+    """What is wrong before the grammar is asked: the first word of the lines."""
+    head, first = block.head, block.lines[0]
+    indent = len(first) - len(first.lstrip())
+    span = Span(file, block.first, indent + 1, block.first, indent + 1 + len(head or "x"))
+    if not head:
+        message = "a clause without its declaration"
+        yield Problem("SYN05", message, "a declaration starts in column 1, above it", span)
+    elif head in words.LATER_DECLARATIONS:
+        yield Problem(*later(*words.LATER_DECLARATIONS[head]), span)
+    elif head in _CLAUSES:
+        message = f"'{head}' starts no declaration: it is a clause"
+        yield Problem("SYN05", message, "indent it under its declaration", span)
+    elif head not in words.DECLARATIONS:
+        pool = [*words.DECLARATIONS, *words.LATER_DECLARATIONS]
+        hint = did_you_mean(head, pool, f"one of {', '.join(words.DECLARATIONS)}")
+        yield Problem("SYN04", f"'{head}' starts no declaration", hint, span)
+    else:
+        yield from _lines(block, file)
+
+
+def _lines(block: Block, file: str) -> Iterator[Problem]:
+    """The first line that belongs to a later version, or starts a declaration too far right."""
+    if block.head == "post" and re.search(r"\breversing\b", bare(block.lines[0])):
+        column = block.lines[0].index("reversing") + 1
+        span = Span(file, block.first, column, block.first, column + len("reversing"))
+        yield Problem(*later(*words.LATER_REVERSING), span)
+        return
+    listing = False
+    for number, line in enumerate(block.lines[1:], block.first + 1):
+        word = (line.split() or [""])[0]
+        column = len(line) - len(line.lstrip()) + 1
+        span = Span(file, number, column, number, column + len(word))
+        if not listing and (block.head, word) in words.LATER_CLAUSES:
+            yield Problem(*later(*words.LATER_CLAUSES[block.head, word]), span)
+            return
+        if word in words.DECLARATIONS:
+            message = f"'{word}' starts a declaration"
+            yield Problem("SYN06", message, "put it in column 1, or choose another name", span)
+            return
+        listing = bare(line).rstrip().endswith(",") or (listing and is_idle(line))
+
+
+def _checked(tree: Tree[Token], block: Block, file: str) -> Iterator[Any]:
+    """The node of a tree that parsed, unless a word or a value in it is none."""
+    builder = DeclarationBuilder(file, block.first)
+    deep = _too_deep(tree)
+    if deep is not None:
+        hint = "split it: give parts of it a name as computed fields"
+        yield Problem("SYN21", "this is nested too deeply", hint, builder.place(deep))
+        return
+    for token in tree.scan_values(lambda value: isinstance(value, Token)):
+        if token.type == "NAME" and str(token) in words.RESERVED:
+            message = f"'{token}' is a word of the language, it cannot be a name"
+            hint = f"choose another name, such as {token}_1 or my_{token}"
+            yield Problem("SYN07", message, hint, builder.place(token))
+            return
+    try:
+        node = _built(tree, builder)
+    except NoValueError as error:
+        yield Problem(error.code, error.message, error.hint, builder.place(error.token))
+        return
+    if isinstance(node, tuple):
+        yield from _language(*node)
+    else:
+        yield node
+
+
+def _language(number: str, span: Span) -> Iterator[Problem]:
+    if number != LANGUAGE:
+        message = f"this version speaks language {LANGUAGE}, the file is written in {number}"
+        yield Problem("SYN41", message, f"write language {LANGUAGE}", span)
+
+
+def _built(item: Any, builder: DeclarationBuilder) -> Any:
+    """Children first, then the method that has the name of the rule."""
+    if not isinstance(item, Tree):
+        return item
+    children = [_built(child, builder) for child in item.children]
+    return getattr(builder, item.data)(builder.place(item.meta), *children)
+
+
+def _too_deep(tree: Tree[Token]) -> Any:
+    """The positions of the first node below the depth that is allowed."""
+    level: list[Tree[Token]] = [tree]
+    for _ in range(DEPTH):
+        level = [child for node in level for child in node.children if isinstance(child, Tree)]
+        if not level:
+            return None
+    return level[0].meta
+
+
+def _stumble(error: UnexpectedInput | _GluedError, block: Block) -> Stumble:
+    """What Lark says, in our terms."""
+    if isinstance(error, _GluedError):
+        return _at("glued", error.token, frozenset())
+    if isinstance(error, UnexpectedToken) and error.token.type != "$END":
+        return _at("token", error.token, frozenset(error.accepts or error.expected))
+    if isinstance(error, UnexpectedCharacters):
+        text = block.text[error.pos_in_stream or 0]
+        fitting: frozenset[str] = frozenset(error.allowed or ())
+        return Stumble("character", error.line, error.column, "", text, fitting)
+    accepts = getattr(error, "accepts", None) or getattr(error, "expected", ())
+    column = len(block.lines[-1].rstrip()) + 1
+    return Stumble("end", len(block.lines), column, "$END", "", frozenset(accepts))
+
+
+def _at(kind: str, token: Token, expected: frozenset[str]) -> Stumble:
+    return Stumble(kind, token.line or 1, token.column or 1, token.type, str(token), expected)
