@@ -1,1 +1,44 @@
-"""The `clearpost` command."""
+"""The `clearpost` command: its groups of commands, and how each ends.
+
+Here: putting the commands together and the exit codes. Not here: any command.
+"""
+
+import sys
+import traceback
+
+import click
+
+from portal.cli import admin, demo, files, measure, records, server
+from portal.cli.frame import INTERNAL, INTERRUPTED
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def commands() -> None:
+    """Clear business records against written rules before they are posted.
+
+    Exit codes: 0 good, 1 findings, 2 usage, 3 environment, 4 internal, 130 interrupted.
+    """
+
+
+for group in (server, demo, files, admin, records, measure):
+    for command in group.COMMANDS:
+        commands.add_command(command)
+
+
+def main() -> None:
+    """Run the command line; every way to end has its own exit code."""
+    try:
+        code = commands(standalone_mode=False)
+    except click.ClickException as problem:
+        problem.show()
+        sys.exit(problem.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("Interrupted.", err=True)
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        sys.exit(0)
+    except Exception:  # noqa: BLE001 - the door: our own bug, told as such
+        traceback.print_exc()
+        click.echo("error: this is a fault of Clearpost itself, not of what you typed.", err=True)
+        sys.exit(INTERNAL)
+    sys.exit(code if isinstance(code, int) else 0)

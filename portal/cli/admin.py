@@ -1,0 +1,194 @@
+"""Commands that set an installation up: companies, people, rules, connections, files to read.
+
+Here: reading arguments, calling one service, saying what it did. `--as` is trusted as far as access
+to the database is. Not here: what is allowed (holding).
+"""
+
+from datetime import timedelta
+from pathlib import Path
+
+import click
+
+from portal.cli.frame import (
+    FINDINGS,
+    Stop,
+    actor_of,
+    company_of,
+    granted,
+    office,
+    person_or_none,
+    refuse,
+    say,
+    tell,
+)
+
+company_option = click.option("--company", required=True, help="The code of the company.")
+as_option = click.option("--as", "email", required=True, help="Who does it, by email address.")
+
+
+@click.group()
+def company() -> None:
+    """Companies."""
+
+
+@company.command("add")
+@click.argument("code")
+@click.option("--name", required=True)
+@click.option("--zone", default="Asia/Kuala_Lumpur", show_default=True)
+@click.option("--currency", default="MYR", show_default=True)
+def company_add(code: str, name: str, zone: str, currency: str) -> None:
+    """Add a company; CODE stands in every address."""
+    from holding import people
+
+    with office() as place, place.database.write() as session:
+        granted(
+            people.add_company(
+                session, code=code, name=name, zone=zone, currency=currency, now=place.now
+            )
+        )
+    click.echo(f"Company {code} is there: {name}.")
+    click.echo(f"next: clearpost user add EMAIL --company {code} --role admin")
+
+
+@click.group()
+def user() -> None:
+    """People and their roles."""
+
+
+@user.command("add")
+@click.argument("email")
+@company_option
+@click.option("--role", "roles", required=True, multiple=True)
+@click.option("--team", "teams", multiple=True, help="Teams of the rules they answer for.")
+@click.option("--name", default=None, help="Default: the part before the @.")
+def user_add(
+    email: str, company: str, roles: tuple[str, ...], teams: tuple[str, ...], name: str | None
+) -> None:
+    """Give EMAIL a role in a company; a new person's password is printed, once."""
+    from holding import people
+
+    with office() as place, place.database.write() as session:
+        found = company_of(session, company)
+        person_id, password = person_or_none(session, email), None
+        if person_id is None:
+            added = granted(
+                people.add_person(session, email=email, name=name or email.split("@")[0])
+            )
+            person_id, password = added.person.id, added.password
+        for role in roles:
+            refusal = people.add_membership(
+                session,
+                company_id=found.id,
+                person_id=person_id,
+                role=role,
+                actor=people.SYSTEM,
+                now=place.now,
+            )
+            if refusal:
+                refuse(refusal)
+        for team in teams:
+            people.add_to_team(session, company_id=found.id, name=team, person_id=person_id)
+    click.echo(f"{email} is {', '.join(roles)} of {company}.")
+    if password:
+        click.echo(f"Password, shown only now: {password}")
+
+
+@click.group()
+def rules() -> None:
+    """Rule files of a company."""
+
+
+@rules.command("push")
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@company_option
+@as_option
+@click.option("--title", default=None, help="What the change is about.")
+def rules_push(folder: Path, company: str, email: str, title: str | None) -> None:
+    """Check and test the rule files of FOLDER, and store them as a change to be published."""
+    from holding import rulesets
+
+    with office() as place, place.database.write() as session:
+        found = company_of(session, company)
+        actor = actor_of(session, email, found.id)
+        files = rule_files(folder)
+        answer = rulesets.push(session, found.id, actor, files, title or folder.name, place.now)
+        if isinstance(answer, rulesets.RulesRefusal):
+            _show(answer, files)
+        change = granted(answer)
+        click.echo(f"Change {change.no} is stored; it is in force when another person publishes it.")
+        click.echo(f"next: clearpost publish {change.no} --company {company} --as EMAIL")
+
+
+@click.command()
+@click.argument("change", type=int)
+@company_option
+@as_option
+def publish(change: int, company: str, email: str) -> None:
+    """Put CHANGE into force; its author may not."""
+    from holding import doorbell, rulesets
+
+    with office() as place, place.database.write() as session:
+        found = company_of(session, company)
+        actor = actor_of(session, email, found.id)
+        done = granted(rulesets.publish(session, change, actor, place.now))
+    doorbell.ring(found.id, "evaluate")
+    click.echo(f"Ruleset version {done.no} ({done.hash[:12]}) is in force.")
+    click.echo(f"{done.seeded.added} mapping entries are new; {done.woken} records are due.")
+    for each in done.seeded.differences:
+        say(f"  kept {each.table}({each.key!r}) = {each.stored}; {each.place} says {each.declared}")
+
+
+@click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@company_option
+@click.option("--source", required=True, help="The name of the source's connection.")
+@click.option("--check", is_flag=True, help="Read it, say what is wrong, change nothing.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def ingest(file: Path, company: str, source: str, *, check: bool, as_json: bool) -> None:
+    """Read a delivery from FILE (.json, .xlsx, .csv); nothing is stored if anything is wrong."""
+    from holding import doorbell
+    from portal.cli.delivery import Told, read_file, store
+
+    with office() as place:
+        with place.database.read() as session:
+            found = company_of(session, company)
+        delivery = read_file(file)
+        if isinstance(delivery, Told):
+            raise Stop(delivery.words, delivery.hint)
+        if delivery.errors:
+            for error in delivery.errors:
+                click.echo(f"{error.where}: {error.message} ({error.value})  {error.hint}")
+            raise Stop(f"{len(delivery.errors)} places are wrong; nothing was stored.")
+        if check:
+            click.echo(f"{len(delivery.records)} records can be read; nothing was stored.")
+            return
+        with place.database.write() as session:
+            receipt = granted(
+                store(session, found.id, source, file, delivery.records, place.now)
+            )
+        doorbell.ring(found.id, "evaluate")
+    counts = {
+        "records": len(delivery.records),
+        "new_records": receipt.new_records,
+        "new_versions": receipt.new_versions,
+        "unchanged": receipt.unchanged,
+        "stale": receipt.stale,
+    }
+    if as_json:
+        tell(counts)
+    else:
+        click.echo(", ".join(f"{name.replace('_', ' ')} {count}" for name, count in counts.items()))
+
+
+def rule_files(folder: Path) -> dict[str, str]:
+    """Every .rules and .csv file below a folder, by its path in it."""
+    paths = [path for ending in ("*.rules", "*.csv") for path in folder.rglob(ending)]
+    if not paths:
+        raise Stop(f"{folder} holds no .rules file.")
+    try:
+        return {str(path.relative_to(folder)): path.read_text("utf-8") for path in sorted(paths)}
+    except UnicodeDecodeError as problem:
+        raise Stop(f"A file in {folder} is not UTF-8 text: {problem}") from problem
+
+
+COMMANDS = (company, user, rules, publish, ingest)

@@ -1,0 +1,88 @@
+"""What `clearpost doctor` looks at.
+
+Here: one small question each, answered in words. Not here: repairs.
+"""
+
+import importlib.util
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from holding.settings import Settings
+
+FLOORS = ("grammar", "rules", "connectors", "holding", "portal", "workers")
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """One thing looked at."""
+
+    name: str
+    ok: bool
+    words: str
+
+
+def examine(settings: "Settings") -> tuple[Looked, ...]:
+    """Everything that can be seen from here."""
+    return (
+        _python(),
+        *_packages(),
+        _home(settings),
+        _key(settings),
+        _database(settings),
+        _redis(settings),
+    )
+
+
+def _python() -> Looked:
+    found = ".".join(str(part) for part in sys.version_info[:3])
+    return Looked("python", sys.version_info >= (3, 11), f"{found}; 3.11 or newer is needed")
+
+
+def _packages() -> Iterator[Looked]:
+    """Another distribution may have overwritten one of our plainly named packages."""
+    for name in FLOORS:
+        spec = importlib.util.find_spec(name)
+        origin = Path(spec.origin) if spec and spec.origin else None
+        ours = origin is not None and f"Clearpost {name}:" in origin.read_text("utf-8")[:200]
+        words = "ours" if ours else f"{origin or 'missing'} is not ours: install into a fresh venv"
+        yield Looked(name, ours, words)
+
+
+def _home(settings: "Settings") -> Looked:
+    return Looked("home", True, f"{settings.home} ({settings.env})")
+
+
+def _key(settings: "Settings") -> Looked:
+    from holding.refusal import Refusal
+    from holding.secrets import load_keys
+
+    found = load_keys(settings)
+    if isinstance(found, Refusal):
+        return Looked("key", False, f"{found.message} {found.hint}")
+    return Looked("key", True, f"{len(found.lines)} in use")
+
+
+def _database(settings: "Settings") -> Looked:
+    from holding import migrate
+
+    refusal = migrate.check(settings.database_url)
+    if refusal:
+        return Looked("database", False, f"{refusal.message} {refusal.hint}")
+    return Looked("database", True, f"schema {migrate.head()}")
+
+
+def _redis(settings: "Settings") -> Looked:
+    from holding.doorbell import heard
+    from holding.embedded import find_server
+
+    if settings.redis_url:
+        ok = heard(settings.redis_url)
+        return Looked("redis", ok, "answers" if ok else "REDIS_URL is set, but nobody answers")
+    program = find_server()
+    if program:
+        return Looked("redis", True, f"`clearpost up` starts {program}")
+    return Looked("redis", True, "none here: workers use the claim loop")

@@ -1,0 +1,171 @@
+"""Commands that keep something running: up, portal, worker, simulate; and migrate, doctor, version.
+
+Here: starting and stopping processes. Not here: what they do (portal/app.py, workers), or the sample
+company (portal/cli/demo.py).
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from portal.cli.frame import ENVIRONMENT, Office, Stop, office, say, settings, tell
+from portal.cli.processes import Children, free_port, run_module
+
+if TYPE_CHECKING:
+    from holding.embedded import EmbeddedRedis
+
+SIMULATORS = {"aiaccount": ("connectors.targets.aiaccount.simulator", 8101)}
+port_option = click.option("--port", type=int, default=None, help="Default: CLEARPOST_PORT, 8000.")
+
+
+@click.command()
+@port_option
+def up(port: int | None) -> None:
+    """Run everything on this machine: portal, worker, sweeper and an embedded Redis."""
+    with running(port) as place:
+        say(f"Clearpost is at {place.address}   (Ctrl-C ends it)")
+        place.serve()
+
+
+@click.command()
+@port_option
+def portal(port: int | None) -> None:
+    """Run the portal alone."""
+    with office() as place:
+        Portal(place, port).serve()
+
+
+@click.command()
+@click.option("--no-redis", is_flag=True, help="Look for due work in the database only.")
+@click.option("--once", is_flag=True, help="Do what is due, then end.")
+def worker(*, no_redis: bool, once: bool) -> None:
+    """Run a worker alone."""
+    with office():
+        pass
+    if not no_redis and not os.environ.get("REDIS_URL"):
+        say("REDIS_URL is not set: this worker looks for due work in the database only.")
+        no_redis = True
+    words = [word for word, said in (("--no-redis", no_redis), ("--once", once)) if said]
+    sys.stdout.flush()
+    run_module("workers", words)
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.argument("name", type=click.Choice(sorted(SIMULATORS)))
+@click.argument("words", nargs=-1, type=click.UNPROCESSED)
+def simulate(name: str, words: tuple[str, ...]) -> None:
+    """Run the stand-in of a target; WORDS are its own options (--help lists them)."""
+    module, port = SIMULATORS[name]
+    given = [] if "--port" in words else ["--port", str(port)]
+    run_module(module, [*given, *words])
+
+
+@click.command()
+@click.option("--to", default=None, help="A schema version to go to; the default is the newest.")
+def migrate(to: str | None) -> None:
+    """Bring the database to the schema that this program needs."""
+    from holding import migrate as schema
+
+    found = settings()
+    found.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        if to is None:
+            schema.upgrade(found.database_url)
+        else:
+            schema.downgrade(found.database_url, to)
+    except OSError as problem:
+        raise Stop(str(problem), "Is DATABASE_URL right?", ENVIRONMENT) from problem
+    click.echo(f"The database is at {to or schema.head()}.")
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def doctor(*, as_json: bool) -> None:
+    """Look at this installation and say what is not as it should be."""
+    from portal.cli.checkup import examine
+
+    found = examine(settings())
+    if as_json:
+        tell([{"name": each.name, "ok": each.ok, "words": each.words} for each in found])
+    for each in () if as_json else found:
+        click.echo(f"{'ok  ' if each.ok else 'BAD '}  {each.name:<10} {each.words}")
+    if not all(each.ok for each in found):
+        raise Stop("Something here is not as it should be.", code=ENVIRONMENT)
+
+
+@click.command()
+def version() -> None:
+    """Print the version."""
+    from grammar.version import __version__
+
+    click.echo(__version__)
+
+
+class Portal:
+    """The pages, served from this process until a signal ends it."""
+
+    def __init__(self, place: Office, port: int | None) -> None:
+        from waitress.server import create_server
+
+        from portal.app import create_app
+
+        host = place.settings.host
+        chosen = place.settings.port if port is None else port
+        if chosen:
+            free_port(host, chosen)
+        app = create_app(place.database, place.clock, place.settings)
+        self._server: Any = create_server(
+            app, host=host, port=chosen, threads=8, ident=None, clear_untrusted_proxy_headers=True
+        )
+        shown = "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104 - only shown
+        self.address = f"http://{shown}:{self._server.effective_port}"
+
+    def serve(self) -> None:
+        """Answer requests until SIGINT or SIGTERM."""
+        signal.signal(signal.SIGTERM, _as_interrupt)
+        self._server.run()
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._server.close()
+
+
+@contextmanager
+def running(port: int | None) -> Iterator[Portal]:
+    """Portal, worker and embedded Redis as one block; leaving it ends all of them."""
+    with ExitStack() as stack:
+        signal.signal(signal.SIGTERM, _as_interrupt)
+        place = stack.enter_context(office(upgrade=True))
+        served = Portal(place, port)
+        queue = start_queue(place)
+        if queue is not None:
+            stack.callback(queue.stop)
+        children = stack.enter_context(Children())
+        children.start("workers", *([] if os.environ.get("REDIS_URL") else ["--no-redis"]))
+        yield served
+
+
+def start_queue(place: Office) -> "EmbeddedRedis | None":
+    """A Redis of our own unless one is given; without a program for it, the claim loop does."""
+    from holding.embedded import start_redis
+
+    if os.environ.get("REDIS_URL"):
+        return None
+    found = start_redis(place.settings.home)
+    if found is None:
+        say("No redis-server here: the worker looks for due work in the database only.")
+        return None
+    os.environ["REDIS_URL"] = found.url
+    return found
+
+
+def _as_interrupt(_signal: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+COMMANDS = (up, portal, worker, simulate, migrate, doctor, version)
