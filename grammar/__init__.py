@@ -1,6 +1,7 @@
 """The rules language: text in, frozen nodes and problems out. It knows no record and no disk."""
 
+from grammar.format import format_text
 from grammar.parse import parse
 from grammar.problem import Problem, Span
 
-__all__ = ["Problem", "Span", "parse"]
+__all__ = ["Problem", "Span", "format_text", "parse"]

@@ -5,7 +5,7 @@ problem and the good ones still stand. `parse` raises on no text at all.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -16,8 +16,9 @@ from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedTok
 from grammar import nodes, words
 from grammar.build import DeclarationBuilder, ruleset
 from grammar.build_expr import NoValueError
+from grammar.explain import Explainer, Stumble
 from grammar.habits import bare, habits
-from grammar.hints import Explainer, Stumble, did_you_mean, later
+from grammar.hints import did_you_mean, later
 from grammar.problem import Problem, Span
 from grammar.split import Block, blocks, clean, is_idle
 
@@ -237,7 +238,7 @@ def _stumble(error: UnexpectedInput | _GluedError, block: Block) -> Stumble:
         text = block.text[error.pos_in_stream or 0]
         fitting: frozenset[str] = frozenset(error.allowed or ())
         return Stumble("character", error.line, error.column, "", text, fitting)
-    accepts = getattr(error, "accepts", None) or getattr(error, "expected", ())
+    accepts: Collection[str] = getattr(error, "accepts", None) or ()
     column = len(block.lines[-1].rstrip()) + 1
     return Stumble("end", len(block.lines), column, "$END", "", frozenset(accepts))
 
