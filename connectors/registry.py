@@ -9,10 +9,10 @@ from types import MappingProxyType
 from connectors.kit.contract import Accepted, Source, SourceRefusal, Target
 from connectors.kit.schema import DocumentSchema, KindSchema
 from connectors.sources.netshop.connector import NetShop
-from connectors.targets.aiaccount.documents import SALES_INVOICE
+from connectors.targets.aiaccount.connector import AiAccount
 
 _SOURCES: tuple[Source, ...] = (NetShop(),)
-_TARGETS: tuple[Target, ...] = ()
+_TARGETS: tuple[Target, ...] = (AiAccount(),)
 
 
 def sources() -> Mapping[str, Source]:
@@ -27,7 +27,7 @@ def targets() -> Mapping[str, Target]:
 
 def schemas() -> tuple[tuple[DocumentSchema, ...], tuple[KindSchema, ...]]:
     """All document types and all record kinds, for the checker of rule files."""
-    documents = (SALES_INVOICE,)
+    documents = tuple(document for target in _TARGETS for document in target.documents)
     kinds = tuple(kind for source in _SOURCES for kind in source.kinds)
     return documents, kinds
 

@@ -131,6 +131,10 @@ class Http:
         self._session.mount("https://", _Adapter())
         self._session.mount("http://", _Adapter())
 
+    def now(self) -> datetime:
+        """The present moment, for answers that name a time."""
+        return self._clock.now()
+
     def request(
         self,
         method: str,

@@ -28,7 +28,7 @@ class JsonRefusal:
     hint: str
 
 
-class _Refused(ValueError):
+class _RefusedError(ValueError):
     def __init__(self, code: str, message: str, hint: str) -> None:
         super().__init__(message)
         self.refusal = JsonRefusal(code, message, hint)
@@ -53,7 +53,7 @@ def loads(raw: bytes) -> object | JsonRefusal:
             object_pairs_hook=_pairs,
         )
         _check_texts(value)
-    except _Refused as refused:
+    except _RefusedError as refused:
         return refused.refusal
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
@@ -74,26 +74,28 @@ def _depth(raw: bytes) -> int:
 def _decimal(text: str) -> Decimal:
     mantissa, _, exponent = text.lower().partition("e")
     if len(mantissa) > MAX_DIGITS or abs(int(exponent[:6] or "0")) > MAX_DIGITS:
-        raise _Refused("bad_number", f"The number {text[:30]}… is too long.", "Round it.")
+        raise _RefusedError("bad_number", f"The number {text[:30]}… is too long.", "Round it.")
     return Decimal(text)
 
 
 def _whole(text: str) -> int:
     if len(text) > MAX_DIGITS:
-        raise _Refused("bad_number", f"The number {text[:30]}… is too long.", "Send a shorter one.")
+        raise _RefusedError(
+            "bad_number", f"The number {text[:30]}… is too long.", "Send a shorter one."
+        )
     return int(text)
 
 
 def _constant(text: str) -> NoReturn:
-    raise _Refused("bad_number", f"{text} is no number.", "Leave the field out or send null.")
+    raise _RefusedError("bad_number", f"{text} is no number.", "Leave the field out or send null.")
 
 
 def _pairs(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        seen: set[str] = set()
-        name = next(name for name, _ in pairs if name in seen or seen.add(name))
-        raise _Refused(
+        names = [name for name, _ in pairs]
+        name = next(name for name in names if names.count(name) > 1)
+        raise _RefusedError(
             "duplicate_key", f"The key {name[:50]!r} occurs twice in one object.", "Send it once."
         )
     return found
@@ -114,6 +116,8 @@ def _check_texts(value: object) -> None:
 
 def _check_text(text: str) -> None:
     if _NO_TEXT.search(text):
-        raise _Refused("bad_text", "A text contains a sign that is no text.", "Remove it.")
+        raise _RefusedError("bad_text", "A text contains a sign that is no text.", "Remove it.")
     if len(text) > TEXT_CAP:
-        raise _Refused("too_long", f"A text is longer than {TEXT_CAP} characters.", "Shorten it.")
+        raise _RefusedError(
+            "too_long", f"A text is longer than {TEXT_CAP} characters.", "Shorten it."
+        )

@@ -1,0 +1,202 @@
+"""Workbooks and CSV files in and out.
+
+Here: starting the reader of untrusted workbooks, CSV, and writing a workbook whose bytes depend
+on its values only. Not here: the walk over a workbook (workbook_child.py), and what the columns
+mean.
+"""
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from xml.sax.saxutils import escape, quoteattr
+
+from connectors.kit.tables import (
+    CellError,
+    CellValue,
+    Limits,
+    Sheet,
+    WorkbookRefusal,
+    column_name,
+)
+
+Written = str | Decimal | int | date | None
+_FIXED_DATE = (1980, 1, 1, 0, 0, 0)
+_EPOCH = date(1899, 12, 30)
+_NO_ANSWER = WorkbookRefusal(
+    "too_large", "The workbook needs too much memory or time to read.", "Split it."
+)
+
+
+def read_tables(
+    source: Path | bytes, limits: Limits | None = None
+) -> tuple[Sheet, ...] | WorkbookRefusal:
+    """The sheets of an .xlsx, read by a child process under limits; or why it is not read."""
+    limits = limits or Limits()
+    raw = source.read_bytes() if isinstance(source, Path) else source
+    if len(raw) > limits.file_bytes:
+        return WorkbookRefusal("too_large", "The file is larger than 20 MB.", "Split it.")
+    kept = ("PATH", "PYTHONPATH", "LANG", "VIRTUAL_ENV", "SYSTEMROOT")
+    try:
+        child = subprocess.run(
+            [sys.executable, "-m", "connectors.kit.workbook_child", json.dumps(asdict(limits))],
+            input=raw,
+            capture_output=True,
+            timeout=limits.cpu_seconds * 3,
+            check=False,
+            env={name: os.environ[name] for name in kept if name in os.environ},
+        )
+    except subprocess.TimeoutExpired:
+        return _NO_ANSWER
+    lines = child.stdout.splitlines()
+    if child.returncode != 0 or not lines or lines[-1] != b'{"end": true}':
+        return _NO_ANSWER
+    return sheets_of([json.loads(line) for line in lines[:-1]])
+
+
+def sheets_of(lines: Sequence[dict[str, object]]) -> tuple[Sheet, ...] | WorkbookRefusal:
+    """The sheets that a reader told line by line."""
+    sheets: list[tuple[str, dict[int, dict[int, CellValue]]]] = []
+    for line in lines:
+        match line:
+            case {"refused": {"code": code, "message": message, "hint": hint}}:
+                return WorkbookRefusal(str(code), str(message), str(hint))
+            case {"sheet": name}:
+                sheets.append((str(name), {}))
+            case {"row": int(number), "cells": dict(cells)}:
+                row = {int(column): _value(kind, text) for column, (kind, text) in cells.items()}
+                sheets[-1][1][number] = row
+    return tuple(Sheet(name, rows) for name, rows in sheets)
+
+
+def read_csv(
+    name: str, raw: bytes, limits: Limits | None = None
+) -> tuple[Sheet, ...] | WorkbookRefusal:
+    """A CSV file as one sheet, all cells text; or why it is not read."""
+    limits = limits or Limits()
+    if len(raw) > limits.file_bytes:
+        return WorkbookRefusal("too_large", "The file is larger than 20 MB.", "Split it.")
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return WorkbookRefusal("not_utf8", "The file is not UTF-8.", "Save it as CSV UTF-8.")
+    if "\x00" in text:
+        return WorkbookRefusal("bad_text", "The file contains a NUL sign.", "Save it again.")
+    rows: dict[int, dict[int, CellValue]] = {}
+    try:
+        for number, row in enumerate(csv.reader(io.StringIO(text, newline=""), strict=True), 1):
+            if number > limits.rows or len(row) > limits.columns:
+                return WorkbookRefusal("too_many_rows", "The file has too many rows.", "Split it.")
+            cells: dict[int, CellValue] = {at: cell for at, cell in enumerate(row, 1) if cell}
+            if cells:
+                rows[number] = cells
+    except csv.Error as error:
+        return WorkbookRefusal("bad_file", f"The CSV cannot be read: {error}.", "Save it again.")
+    return (Sheet(name, rows),)
+
+
+def write(name: str, rows: Sequence[Sequence[Written]]) -> bytes:
+    """A workbook of one sheet. Text stays text, decimals are written digit by digit, equal rows
+    give equal bytes.
+    """
+    parts = {
+        "[Content_Types].xml": _CONTENT_TYPES,
+        "_rels/.rels": _ROOT_LINKS,
+        "xl/workbook.xml": _WORKBOOK.replace("NAME", quoteattr(name)),
+        "xl/_rels/workbook.xml.rels": _LINKS,
+        "xl/styles.xml": _STYLES,
+        "xl/worksheets/sheet1.xml": _sheet_xml(rows),
+    }
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
+        for path, content in parts.items():
+            entry = zipfile.ZipInfo(path, _FIXED_DATE)
+            entry.create_system = 3
+            entry.external_attr = 0o600 << 16
+            archive.writestr(entry, content.encode())
+    return out.getvalue()
+
+
+def _value(kind: str, text: str) -> CellValue:
+    match kind:
+        case "n":
+            return Decimal(text)
+        case "b":
+            return text == "yes"
+        case "m":
+            return datetime.fromisoformat(text)
+        case "e":
+            return CellError(text)
+        case _:
+            return text
+
+
+def _sheet_xml(rows: Sequence[Sequence[Written]]) -> str:
+    told = []
+    for number, row in enumerate(rows, start=1):
+        cells = "".join(_cell_xml(f"{column_name(at)}{number}", v) for at, v in enumerate(row, 1))
+        told.append(f'<row r="{number}">{cells}</row>')
+    return f"{_XML}<worksheet {_MAIN}><sheetData>{''.join(told)}</sheetData></worksheet>"
+
+
+def _cell_xml(place: str, value: Written) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        text = escape(value, {"\r": "&#13;", "\n": "&#10;", "\t": "&#9;"})
+        return f'<c r="{place}" t="inlineStr"><is><t xml:space="preserve">{text}</t></is></c>'
+    if isinstance(value, date):
+        return f'<c r="{place}" s="1"><v>{(value - _EPOCH).days}</v></c>'
+    return (
+        f'<c r="{place}"><v>{value:f}</v></c>'
+        if isinstance(value, Decimal)
+        else (f'<c r="{place}"><v>{value}</v></c>')
+    )
+
+
+_XML = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
+_MAIN = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
+_OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+_PACKAGE = "http://schemas.openxmlformats.org/package/2006"
+_SHEET_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml"
+_CONTENT_TYPES = (
+    f'{_XML}<Types xmlns="{_PACKAGE}/content-types">'
+    '<Default Extension="rels" '
+    'ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
+    '<Default Extension="xml" ContentType="application/xml"/>'
+    f'<Override PartName="/xl/workbook.xml" ContentType="{_SHEET_TYPE}.sheet.main+xml"/>'
+    f'<Override PartName="/xl/styles.xml" ContentType="{_SHEET_TYPE}.styles+xml"/>'
+    f'<Override PartName="/xl/worksheets/sheet1.xml" ContentType="{_SHEET_TYPE}.worksheet+xml"/>'
+    "</Types>"
+)
+_ROOT_LINKS = (
+    f'{_XML}<Relationships xmlns="{_PACKAGE}/relationships">'
+    f'<Relationship Id="rId1" Type="{_OFFICE}/officeDocument" Target="xl/workbook.xml"/>'
+    "</Relationships>"
+)
+_WORKBOOK = (
+    f'{_XML}<workbook {_MAIN} xmlns:r="{_OFFICE}">'
+    '<sheets><sheet name=NAME sheetId="1" r:id="rId1"/></sheets></workbook>'
+)
+_LINKS = (
+    f'{_XML}<Relationships xmlns="{_PACKAGE}/relationships">'
+    f'<Relationship Id="rId1" Type="{_OFFICE}/worksheet" Target="worksheets/sheet1.xml"/>'
+    f'<Relationship Id="rId2" Type="{_OFFICE}/styles" Target="styles.xml"/></Relationships>'
+)
+_STYLES = (
+    f'{_XML}<styleSheet {_MAIN}><fonts count="1"><font><sz val="11"/><name val="Calibri"/></font>'
+    '</fonts><fills count="2"><fill><patternFill patternType="none"/></fill>'
+    '<fill><patternFill patternType="gray125"/></fill></fills><borders count="1"><border/>'
+    '</borders><cellStyleXfs count="1"><xf numFmtId="0" fontId="0" fillId="0" borderId="0"/>'
+    '</cellStyleXfs><cellXfs count="2"><xf numFmtId="0" fontId="0" fillId="0" borderId="0"'
+    ' xfId="0"/><xf numFmtId="14" fontId="0" fillId="0" borderId="0" xfId="0"'
+    ' applyNumberFormat="1"/></cellXfs></styleSheet>'
+)

@@ -1,0 +1,226 @@
+"""Reads one untrusted workbook, in a process of its own with bounded memory and time.
+
+Here: the checks on the archive and the walk over its cells. Not here: who starts it
+(workbook.py). Bytes come on standard input, JSON lines leave on standard output; nothing else is
+touched.
+"""
+
+import io
+import json
+import resource
+import sys
+import warnings
+import zipfile
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import date, datetime
+from typing import Any
+
+import openpyxl
+from openpyxl.utils.exceptions import InvalidFileException
+
+from connectors.kit.tables import Limits, WorkbookRefusal
+
+_ACTIVE = ("vbaproject", "xl/macrosheets/", "xl/activex/", "xl/externallinks/", "xl/ctrlprops/")
+_CHUNK = 1 << 20
+
+
+class RefusedError(Exception):
+    """The file is not read, with the reason."""
+
+    def __init__(self, code: str, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.refusal = WorkbookRefusal(code, message, hint)
+
+
+def main() -> None:
+    """Read standard input, under the limits given as the one argument."""
+    limits = Limits(**json.loads(sys.argv[1]))
+    resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
+    resource.setrlimit(resource.RLIMIT_CPU, (limits.cpu_seconds, limits.cpu_seconds))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    out = sys.stdout
+    try:
+        for line in read(sys.stdin.buffer.read(), limits):
+            out.write(json.dumps(line) + "\n")
+    except RefusedError as refused:
+        out.write(json.dumps({"refused": asdict(refused.refusal)}) + "\n")
+    out.write('{"end": true}\n')
+
+
+def read(raw: bytes, limits: Limits) -> Iterator[dict[str, object]]:
+    """The workbook as JSON-ready lines: a sheet's name, then its rows. Raises RefusedError."""
+    check_archive(raw, limits)
+    warnings.simplefilter("ignore")
+    try:
+        yield from _sheets(raw, limits)
+    except RefusedError:
+        raise
+    except MemoryError:
+        raise RefusedError("too_large", "The workbook is too large.", "Split it.") from None
+    except (InvalidFileException, zipfile.BadZipFile, Exception) as error:  # noqa: BLE001
+        # openpyxl raises whatever the broken part happens to cause
+        kind = type(error).__name__
+        raise RefusedError(
+            "bad_file",
+            f"The workbook cannot be read ({kind}).",
+            "Open it in a spreadsheet program and save it again as .xlsx.",
+        ) from None
+
+
+def check_archive(raw: bytes, limits: Limits) -> None:
+    """Refuse what is no plain workbook, and what would grow too large. Raises RefusedError."""
+    if raw[:8] == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
+        raise RefusedError(
+            "encrypted", "The file is an old or a protected workbook.", "Save it as plain .xlsx."
+        )
+    if raw[:4] != b"PK\x03\x04":
+        raise RefusedError("not_xlsx", "The file is no .xlsx workbook.", "Save it as .xlsx.")
+    try:
+        with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+            entries = archive.infolist()
+            _check_entries(entries, limits)
+            _inflate(archive, entries, limits)
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, OSError, EOFError, ValueError) as error:
+        raise _cut() from error
+    except (NotImplementedError, RuntimeError) as error:
+        raise RefusedError(
+            "bad_file", "The file is packed in a way not read here.", "Save it again."
+        ) from error
+
+
+def _cut() -> RefusedError:
+    return RefusedError("bad_file", "The workbook is cut off or damaged.", "Send it again.")
+
+
+def _check_entries(entries: list[zipfile.ZipInfo], limits: Limits) -> None:
+    names = [entry.filename.lower() for entry in entries]
+    if len(entries) > limits.entries:
+        raise RefusedError(
+            "too_many_parts", f"The workbook has {len(entries)} parts.", "Save it again."
+        )
+    if len(set(names)) != len(names) or any(_slips(name) for name in names):
+        raise RefusedError("bad_file", "The workbook has parts with wrong names.", "Save it again.")
+    if any(entry.flag_bits & 1 for entry in entries):
+        raise RefusedError("encrypted", "The workbook is protected.", "Save it without a password.")
+    if any(part in name for part in _ACTIVE for name in names):
+        raise RefusedError(
+            "active_content",
+            "The workbook holds macros or links to other files.",
+            "Save it as plain .xlsx with values only.",
+        )
+    if "[content_types].xml" not in names or "xl/workbook.xml" not in names:
+        raise RefusedError("not_xlsx", "The file is no .xlsx workbook.", "Save it as .xlsx.")
+    if sum(entry.file_size for entry in entries) > limits.inflated_bytes:
+        raise _bomb()
+    for entry in entries:
+        large = entry.file_size > limits.ratio_from_bytes
+        if large and entry.file_size > limits.ratio * max(entry.compress_size, 1):
+            raise _bomb()
+
+
+def _bomb() -> RefusedError:
+    return RefusedError("too_large", "The workbook grows too large when unpacked.", "Split it.")
+
+
+def _slips(name: str) -> bool:
+    return name.startswith("/") or "\\" in name or ".." in name.split("/")
+
+
+def _inflate(archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo], limits: Limits) -> None:
+    """Unpack every part once, counting: what a part declares about its size proves nothing."""
+    total = 0
+    for entry in entries:
+        size = 0
+        kept = b""
+        with archive.open(entry) as part:
+            while chunk := part.read(_CHUNK):
+                size += len(chunk)
+                total += len(chunk)
+                if entry.filename.lower() == "[content_types].xml":
+                    kept += chunk
+                grown = size > limits.ratio_from_bytes and size > limits.ratio * entry.compress_size
+                if grown or total > limits.inflated_bytes:
+                    raise _bomb()
+        if b"macroEnabled" in kept:
+            raise RefusedError(
+                "active_content", "The workbook may hold macros.", "Save it as .xlsx."
+            )
+
+
+def _sheets(raw: bytes, limits: Limits) -> Iterator[dict[str, object]]:
+    if not openpyxl.DEFUSEDXML:
+        raise RuntimeError("defusedxml is not installed")
+    values = openpyxl.load_workbook(
+        io.BytesIO(raw), read_only=True, data_only=True, keep_links=False
+    )
+    formulas = openpyxl.load_workbook(io.BytesIO(raw), read_only=True, keep_links=False)
+    for sheet, twin in zip(values.worksheets, formulas.worksheets, strict=True):
+        yield {"sheet": sheet.title}
+        sheet.reset_dimensions()
+        twin.reset_dimensions()
+        yield from _rows(sheet, twin if _has_formulas(sheet) else None, limits)
+
+
+def _has_formulas(sheet: Any) -> bool:
+    tail = b""
+    with sheet._get_source() as source:
+        while chunk := source.read(_CHUNK):
+            if b"<f" in tail + chunk or b":f>" in tail + chunk:
+                return True
+            tail = chunk[-2:]
+    return False
+
+
+def _rows(sheet: Any, twin: Any, limits: Limits) -> Iterator[dict[str, object]]:
+    beside = twin.iter_rows() if twin is not None else None
+    for number, row in enumerate(sheet.iter_rows(), start=1):
+        if number > limits.rows or len(row) > limits.columns:
+            raise RefusedError(
+                "too_many_rows",
+                f"Sheet {sheet.title} has more than {limits.rows} rows or {limits.columns} columns.",
+                "Split it, and delete what lies outside the table.",
+            )
+        written = next(beside) if beside is not None else row
+        cells = {}
+        for column, (cell, formula) in enumerate(zip(row, written, strict=True), start=1):
+            told = _cell(cell)
+            if told is None and formula.value is not None:
+                told = ["e", "a formula without a result"]
+            if told is not None:
+                cells[str(column)] = told
+        if cells:
+            yield {"row": number, "cells": cells}
+
+
+def _cell(cell: Any) -> list[str] | None:
+    value = cell.value
+    if value is None or value == "":
+        return None
+    if cell.data_type == "e":
+        return ["e", str(value)]
+    if isinstance(value, bool):
+        return ["b", "yes" if value else "no"]
+    if isinstance(value, (int, float)):
+        return _number(value)
+    if isinstance(value, (datetime, date)):
+        return ["m", value.isoformat()]
+    if isinstance(value, str):
+        return ["t", value]
+    return ["e", f"{value}, which is a time without a date"]
+
+
+def _number(value: float) -> list[str]:
+    """The number a person typed: a spreadsheet keeps 15 digits, what a float shows beyond them
+    is no data.
+    """
+    if isinstance(value, int):
+        return ["n", str(value)] if abs(value) < 10**18 else ["e", "a number too long to be exact"]
+    text = repr(value)
+    if sum(sign.isdigit() for sign in text.split("e")[0].lstrip("-0.")) > 15:
+        text = format(value, ".15g")
+    return ["n", text] if text.lstrip("-") not in {"inf", "nan"} else ["e", "a number out of range"]
+
+
+if __name__ == "__main__":
+    main()

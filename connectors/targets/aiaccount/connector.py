@@ -1,0 +1,131 @@
+"""AiAccount as a target: build, send, look up, test.
+
+Here: the calls and their headers. Not here: bytes (payload.py), answers (answers.py), look-ups
+(lookup.py), the connection test (probe.py).
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from connectors.kit.contract import (
+    ConnectionReport,
+    Found,
+    OutgoingDocument,
+    Payload,
+    Sent,
+    Settings,
+)
+from connectors.kit.http import Http, HttpAnswer, HttpFailure, mask
+from connectors.targets.aiaccount import lookup, payload, probe
+from connectors.targets.aiaccount.answers import KEPT_BYTES, answers_of, hear, unanswered
+from connectors.targets.aiaccount.documents import SALES_INVOICE
+
+
+class AiAccount:
+    """The target `aiaccount`.
+
+    Settings: `base_url`, `company_id`, `company_name`, perhaps `app_url` (for links), `needs`
+    (permissions), `rounding_mode` and `next_batch` (documents about to be sent, for the quota
+    step of the test).
+    """
+
+    name = "aiaccount"
+    documents = (SALES_INVOICE,)
+    dedupe: Literal["key", "number", "number+customer", "none"] = "number+customer"
+    lookup: Literal["strong", "lagging", "none"] = "strong"
+    settle_seconds = 30.0
+
+    def build(
+        self, documents: Sequence[OutgoingDocument], *, batch: bool, batch_name: str
+    ) -> Payload:
+        """One document as JSON, or any number as a workbook."""
+        return payload.build(documents, batch=batch, batch_name=batch_name)
+
+    def send(self, payload: Payload, settings: Settings, secret: str, key: str, http: Http) -> Sent:
+        """Make the call, once. A payload of which nothing may be sent is answered without one."""
+        if len(payload.refused) == len(payload.numbers):
+            answers = tuple(payload.refused[at] for at in range(len(payload.numbers)))
+            return Sent(answers=answers, status=None, headers={}, body=b"", seconds=0.0)
+        content_type, body = _enclosed(payload)
+        answer = http.request(
+            payload.method,
+            _url(settings, payload.path),
+            headers={
+                **_identity(settings, secret),
+                **payload.headers,
+                "Idempotency-Key": key,
+                "Content-Type": content_type,
+            },
+            body=body,
+            push=True,
+        )
+        if isinstance(answer, HttpFailure):
+            return Sent(
+                answers=unanswered(payload, answer),
+                status=answer.status,
+                headers={},
+                body=b"",
+                seconds=answer.seconds,
+            )
+        return Sent(
+            answers=answers_of(payload, hear(answer, http.now())),
+            status=answer.status,
+            headers=answer.headers,
+            body=mask(answer.body, secret)[:KEPT_BYTES],
+            seconds=answer.seconds,
+        )
+
+    def look_up(
+        self, document: OutgoingDocument, settings: Settings, secret: str, key: str, http: Http
+    ) -> Found:
+        """Whether the document stands there, in the intended company."""
+
+        def get(path: str) -> HttpAnswer | HttpFailure:
+            return http.request("GET", _url(settings, path), headers=_identity(settings, secret))
+
+        return lookup.look_up(document, key, get, http.now())
+
+    def test(self, settings: Settings, secret: str, http: Http) -> ConnectionReport:
+        """Try the connection without writing."""
+        fault = probe.key_fault(secret)
+        if fault:
+            return probe.no_key(fault)
+        answer = http.request(
+            "GET", _url(settings, "/v1/connection"), headers=_identity(settings, secret)
+        )
+        return probe.report(settings, answer)
+
+    def link(self, settings: Settings, target_ref: str) -> str:
+        """Where people see an import in AiAccount; empty without the setting `app_url`."""
+        base = str(settings.get("app_url", "")).rstrip("/")
+        return f"{base}/settings/integrations/logs?import={target_ref}" if base else ""
+
+
+def _url(settings: Settings, path: str) -> str:
+    return str(settings.get("base_url", "")).rstrip("/") + path
+
+
+def _identity(settings: Settings, secret: str) -> Mapping[str, str]:
+    return {
+        "Authorization": f"Bearer {secret.strip()}",
+        "X-Company-Id": str(settings.get("company_id", "")),
+        "Accept": "application/json",
+    }
+
+
+def _enclosed(payload: Payload) -> tuple[str, bytes]:
+    """The body as it travels: a file goes as a form whose boundary follows from the file."""
+    if not payload.file_name:
+        return payload.content_type, payload.body
+    boundary = "clearpost-" + hashlib.sha256(payload.body).hexdigest()[:40]
+    parts = [
+        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+        for name, value in payload.form.items()
+    ]
+    head = (
+        f'--{boundary}\r\nContent-Disposition: form-data; name="file"; '
+        f'filename="{payload.file_name}"\r\nContent-Type: {payload.content_type}\r\n\r\n'
+    ).encode()
+    body = b"".join([*parts, head, payload.body, f"\r\n--{boundary}--\r\n".encode()])
+    return f"multipart/form-data; boundary={boundary}", body
