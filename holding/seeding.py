@@ -18,10 +18,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from grammar.nodes import Literal, Map, Ruleset, UnitRow, Units
+from holding.entries import UNITS, shown
 from holding.models import MappingEntry, MappingTable
 from holding.people import ensure_team
 
-UNITS: Final = "units"  # the one table of kind `unit`
 ALWAYS: Final = date(1, 1, 1)  # entries are valid from the beginning until dated ones come
 UNIT_COLUMNS: Final = ("item", "count", "unit", "base_count", "base_unit")
 
@@ -144,15 +144,6 @@ def seed(
     session.add_all(fresh)
     session.flush()
     return Seeded(added=len(fresh), differences=tuple(differences))
-
-
-def shown(value: str | None, num: int | None, den: int | None) -> str:
-    """An entry's value as people read and write it: `AB-100`, `12 PCS`, `1/3 CTN`; "" = removed."""
-    if value is None:
-        return ""
-    if num is None or den is None:
-        return value
-    return f"{num} {value}" if den == 1 else f"{num}/{den} {value}"
 
 
 def _shown_row(row: Row) -> str:

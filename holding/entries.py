@@ -1,0 +1,169 @@
+"""Reading mapping and unit entries: what is in force, what a person typed, who waits or used.
+
+Here: one entry, its value as text, the records that a key blocks and those that used it. Not here:
+changing entries (`mappings.py`), what a change would do (`whatif.py`).
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from grammar.nodes import Ruleset
+from holding.models import Cause, Hold, MappingEntry, MappingTable, Posting, PostingUse
+from holding.refusal import Refusal
+from rules.facts import fold
+
+UNITS: Final = "units"  # the one table of kind `unit`
+LONGEST: Final = 200
+_CONVERSION: Final = re.compile(
+    r"\s*([0-9]{1,15})(?:\s*/\s*([0-9]{1,15}))?\s+([A-Za-z][A-Za-z0-9_]*)\s*"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A value as an entry stores it; a conversion has its factor besides."""
+
+    value: str
+    factor: Fraction | None = None
+
+
+def shown_factor(parsed: Parsed) -> str:
+    """The value as people read it."""
+    if parsed.factor is None:
+        return parsed.value
+    return shown(parsed.value, parsed.factor.numerator, parsed.factor.denominator)
+
+
+def shown(value: str | None, num: int | None, den: int | None) -> str:
+    """An entry as people read and write it: `AB-100`, `12 PCS`, `1/3 CTN`; "" = removed."""
+    if value is None:
+        return ""
+    if num is None or den is None:
+        return value
+    return f"{num} {value}" if den == 1 else f"{num}/{den} {value}"
+
+
+def read_value(kind: str, text: str) -> Parsed | Refusal:
+    """What a person typed, as an entry stores it: text, or for units `12 PCS` or `1/3 CTN`."""
+    if kind != "unit":
+        value = text.strip()
+        if not value or len(value) > LONGEST or not value.isprintable():
+            return Refusal(
+                code="mapping.value",
+                message="The value is empty, too long or has unprintable characters.",
+                hint=f"Give 1 to {LONGEST} characters.",
+                status=422,
+            )
+        return Parsed(value=value)
+    found = _CONVERSION.fullmatch(text)
+    if found is None or int(found[1]) == 0 or int(found[2] or 1) == 0:
+        return Refusal(
+            code="unit.value",
+            message=f"“{text.strip()}” is no conversion.",
+            hint="Write how much one of it is, such as 12 PCS or 1/3 CTN.",
+            status=422,
+        )
+    return Parsed(value=found[3], factor=Fraction(int(found[1]), int(found[2] or 1)))
+
+
+def table_of(session: Session, company_id: int, name: str) -> MappingTable | None:
+    """The company's table of that name."""
+    return session.scalar(
+        select(MappingTable).where(MappingTable.company_id == company_id, MappingTable.name == name)
+    )
+
+
+def entry_of(session: Session, table_id: int, key: str) -> MappingEntry | None:
+    """The entry in force for exactly this key."""
+    return session.scalar(
+        select(MappingEntry).where(
+            MappingEntry.table_id == table_id,
+            MappingEntry.key == key,
+            MappingEntry.to_revision.is_(None),
+        )
+    )
+
+
+def table_and_key(cause_key: str) -> tuple[str, str]:
+    """The table and key that a cause names: `mapping:item:AB-1` or `unit:BOX|AB-1`."""
+    kind, _, rest = cause_key.partition(":")
+    if kind == "unit":
+        return UNITS, rest
+    table, _, key = rest.partition(":")
+    return table, key
+
+
+def causes_of(
+    session: Session, table: MappingTable, key: str, ruleset: Ruleset | None
+) -> tuple[Cause, ...]:
+    """The live causes that an entry for this key answers.
+
+    A map that ignores case or blanks is asked with many spellings; a conversion of a unit answers
+    also for the units that are counted in it.
+    """
+    prefix = "unit:" if table.kind == "unit" else f"mapping:{table.name}:"
+    live = session.scalars(
+        select(Cause).where(
+            Cause.company_id == table.company_id,
+            Cause.records > 0,
+            Cause.key.startswith(prefix, autoescape=True),
+        )
+    )
+    if table.kind == "unit":
+        units = _counted_in(session, table, key.partition("|")[0])
+        item = key.partition("|")[2]
+        return tuple(
+            cause
+            for cause in live
+            for unit, _, of in [table_and_key(cause.key)[1].partition("|")]
+            if unit in units and (not item or of == item)
+        )
+    words = next((m.match for m in ruleset.maps if m.name == table.name), ()) if ruleset else ()
+    folding = {"trimmed": "trimmed" in words, "any_case": "any_case" in words}
+    wanted = fold(key, **folding)
+    return tuple(cause for cause in live if fold(table_and_key(cause.key)[1], **folding) == wanted)
+
+
+def waiting_for(session: Session, causes: Iterable[Cause]) -> list[int]:
+    """Ids of the records with an open hold of one of these causes, in order."""
+    ids = [cause.id for cause in causes]
+    query = (
+        select(Hold.record_id)
+        .where(Hold.cause_id.in_(ids), Hold.state == "open")
+        .distinct()
+        .order_by(Hold.record_id)
+    )
+    return list(session.scalars(query)) if ids else []
+
+
+def used_by(session: Session, entry_ids: Iterable[int], states: Iterable[str]) -> list[int]:
+    """Ids of the records whose postings in these states were made with one of the entries."""
+    query = (
+        select(Posting.record_id)
+        .join(PostingUse, PostingUse.posting_id == Posting.id)
+        .where(PostingUse.entry_id.in_(list(entry_ids)), Posting.state.in_(list(states)))
+        .distinct()
+        .order_by(Posting.record_id)
+    )
+    return list(session.scalars(query))
+
+
+def _counted_in(session: Session, table: MappingTable, unit: str) -> set[str]:
+    """The unit itself and every unit whose conversions lead to it."""
+    rows = session.execute(
+        select(MappingEntry.key, MappingEntry.value).where(
+            MappingEntry.table_id == table.id, MappingEntry.to_revision.is_(None)
+        )
+    ).all()
+    found = {unit}
+    while True:
+        more = {row.key.partition("|")[0] for row in rows if row.value in found} - found
+        if not more:
+            return found
+        found |= more

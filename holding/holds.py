@@ -1,0 +1,342 @@
+"""What people do with a hold: release it, reject its posting, give it to somebody.
+
+Here: those three acts, each once a form, with its event and its wake in one transaction. Not here:
+opening and clearing by a judging (`evaluation.py`), approvals (`approvals.py`).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from holding import causes, duties
+from holding.events import record_event
+from holding.lifecycle import move_posting
+from holding.models import Hold, Membership, Person, Posting, Record, Release, Team, Version
+from holding.operations import once
+from holding.people import in_team, who_may
+from holding.record_state import refresh
+from holding.refusal import Refusal
+from holding.roles import Actor, may
+from holding.wakes import wake_records
+
+ACT: Final = "posting.approve"
+APPROVAL: Final = "APP01"
+REJECTABLE: Final = ("waiting", "held", "ready", "failed")
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What became of a hold: the record it stood on and a sentence for the page."""
+
+    hold_id: int
+    record_id: int
+    say: str
+
+
+def release(
+    session: Session,
+    actor: Actor,
+    hold_id: int,
+    reason: str,
+    now: datetime,
+    op: str | None = None,
+) -> Done | Refusal:
+    """Let one finding pass for this content of the record; the next judging sees it as released."""
+
+    def act(hold: Hold) -> Done | Refusal:
+        refusal = _releasable(session, actor, hold) or _hands(session, actor, hold, "release")
+        if refusal:
+            return refusal
+        _remember(session, actor, hold, "release", reason.strip(), now)
+        close(session, hold, actor, state="released", why=reason.strip(), now=now)
+        say = f"{actor.name} released {hold.rule or hold.code}: {reason.strip()}"
+        _tell(session, actor, hold, "hold.released", say, now, op)
+        wake_records(session, [hold.record_id], now)
+        settle(session, [hold])
+        return Done(hold_id=hold.id, record_id=hold.record_id, say=say)
+
+    return _act(session, actor, hold_id, reason, now, op, act)
+
+
+def reject(
+    session: Session,
+    actor: Actor,
+    hold_id: int,
+    reason: str,
+    now: datetime,
+    op: str | None = None,
+) -> Done | Refusal:
+    """Not this one: the posting is ignored, with the reason, until a new version arrives."""
+
+    def act(hold: Hold) -> Done | Refusal:
+        posting = session.get(Posting, hold.posting_id) if hold.posting_id else None
+        if posting is None or posting.state not in REJECTABLE:
+            state = posting.state if posting else "not made yet"
+            return Refusal(
+                code="hold.not_rejectable",
+                message=f"The document is {state}; only what was not sent can be rejected.",
+                hint="What stands in the target is corrected there, or by a new version.",
+            )
+        refusal = _hands(session, actor, hold, "reject")
+        if refusal:
+            return refusal
+        _remember(session, actor, hold, "reject", reason.strip(), now)
+        siblings = _siblings(session, hold)
+        for other in siblings:
+            close(
+                session, other, actor, state="cleared", why=f"rejected: {reason.strip()}", now=now
+            )
+        said = f"rejected by {actor.name}: {reason.strip()}"
+        moved = move_posting(
+            session,
+            posting.id,
+            expected=posting.state,
+            to="ignored",
+            lock=posting.lock,
+            reason=said,
+            due_at=None,
+        )
+        if not moved:
+            return _faster(hold)
+        say = f"{actor.name} rejected {posting.number}: {reason.strip()}"
+        _tell(session, actor, hold, "posting.rejected", say, now, op)
+        settle(session, siblings)
+        return Done(hold_id=hold.id, record_id=hold.record_id, say=say)
+
+    return _act(session, actor, hold_id, reason, now, op, act)
+
+
+def assign(
+    session: Session,
+    actor: Actor,
+    hold_id: int,
+    person_id: int | None,
+    now: datetime,
+    op: str | None = None,
+) -> Done | Refusal:
+    """Give a hold to a person of the company, or with None back to its team; it stays open."""
+
+    def act() -> Done | Refusal:
+        refusal = may(actor, "hold.assign")
+        if refusal:
+            return refusal
+        hold = _locked(session, actor, hold_id)
+        if hold is None or hold.state != "open":
+            return _gone(hold)
+        name = _member(session, hold.company_id, person_id) if person_id else "its team"
+        if name is None:
+            return Refusal(
+                code="person.unknown", message="There is no such person here.", status=404
+            )
+        hold.person_id = person_id
+        hold.lock += 1
+        session.flush()
+        say = f"{actor.name} gave {hold.rule or hold.code} to {name}."
+        _tell(session, actor, hold, "hold.assigned", say, now, op)
+        return Done(hold_id=hold.id, record_id=hold.record_id, say=say)
+
+    return once(session, op, person_id=actor.person_id, now=now, act=act, read=_read)
+
+
+def close(
+    session: Session, hold: Hold, actor: Actor, *, state: str, why: str, now: datetime
+) -> bool:
+    """Close an open hold; False when somebody was faster."""
+    closed = session.scalars(
+        update(Hold)
+        .where(Hold.id == hold.id, Hold.state == "open")
+        .values(
+            state=state,
+            closed_at=now,
+            closed_by_id=actor.person_id,
+            closed_why=why,
+            lock=Hold.lock + 1,
+        )
+        .returning(Hold.id)
+    ).all()
+    return bool(closed)
+
+
+def settle(session: Session, closed: Sequence[Hold]) -> None:
+    """After holds were closed: the states of their records and the counters of their causes."""
+    record_ids = sorted({hold.record_id for hold in closed})
+    cause_ids = sorted({hold.cause_id for hold in closed})
+    refresh(session, record_ids)
+    causes.recount(session, cause_ids)
+
+
+def _act(
+    session: Session,
+    actor: Actor,
+    hold_id: int,
+    reason: str,
+    now: datetime,
+    op: str | None,
+    act: Callable[[Hold], Done | Refusal],
+) -> Done | Refusal:
+    """What release and reject share: permission, reason, the form once, the hold locked and open."""
+
+    def inner() -> Done | Refusal:
+        refusal = may(actor, ACT)
+        if refusal:
+            others = who_may(session, actor.company_id or 0, ACT)
+            hint = f"{duties.refusal_words(others)}."
+            return Refusal(refusal.code, refusal.message, hint, refusal.status)
+        if not reason.strip():
+            return Refusal(code="reason.missing", message="This needs a reason.", status=422)
+        hold = _locked(session, actor, hold_id)
+        if hold is None or hold.state != "open":
+            return _gone(hold)
+        return act(hold)
+
+    return once(session, op, person_id=actor.person_id, now=now, act=inner, read=_read)
+
+
+def _read(stored: Mapping[str, Any]) -> Done:
+    return Done(**stored)
+
+
+def _locked(session: Session, actor: Actor, hold_id: int) -> Hold | None:
+    """The hold, with its record locked first, if it is one of the actor's company."""
+    hold = session.get(Hold, hold_id)
+    if hold is None or hold.company_id != actor.company_id:
+        return None
+    session.get(Record, hold.record_id, with_for_update={"key_share": True})
+    return session.get(Hold, hold_id, populate_existing=True)
+
+
+def _gone(hold: Hold | None) -> Refusal:
+    if hold is None:
+        return Refusal(code="hold.unknown", message="There is no such hold.", status=404)
+    return Refusal(
+        code="hold.closed",
+        message=f"This hold is {hold.state} already: {hold.closed_why or 'a change cleared it'}.",
+        hint="Load the page again.",
+    )
+
+
+def _faster(hold: Hold) -> Refusal:
+    return Refusal(
+        code="posting.moved",
+        message=f"The document of {hold.number or 'this record'} moved on meanwhile.",
+        hint="Load the page again.",
+    )
+
+
+def _releasable(session: Session, actor: Actor, hold: Hold) -> Refusal | None:
+    if hold.code == APPROVAL:
+        return Refusal(
+            code="hold.approval",
+            message="This asks for an approval, not for a release.",
+            status=409,
+        )
+    if not hold.clears.startswith("by:"):
+        return Refusal(
+            code="hold.clears_itself",
+            message="Only a change clears this hold; nobody can release it.",
+            hint=hold.would_pass,
+        )
+    team = session.scalar(
+        select(Team).where(
+            Team.company_id == hold.company_id, Team.name == hold.clears.removeprefix("by:")
+        )
+    )
+    if team is None or in_team(session, team.id, actor.person_id):
+        return None
+    others = who_may(session, hold.company_id, ACT, team_id=team.id)
+    return Refusal(
+        code="hold.team",
+        message=f"This is released by {team.title or team.name}, and you are not in it.",
+        hint=f"{duties.refusal_words(others)} release it.",
+        status=403,
+    )
+
+
+def _hands(session: Session, actor: Actor, hold: Hold, verb: str) -> Refusal | None:
+    """Refuse who had a hand in it; earlier releases do not count against a further one."""
+    posting = session.get(Posting, hold.posting_id) if hold.posting_id else None
+    if posting is None or actor.person_id is None:
+        return None
+    hands = duties.touched(session, posting, releases=False, makers=False)
+    if actor.person_id not in hands:
+        return None
+    others = who_may(session, hold.company_id, ACT, team_id=hold.team_id, but=hands)
+    return Refusal(
+        code="hold.own_hand",
+        message=f"You {hands[actor.person_id]}, so you cannot {verb} this.",
+        hint=f"{duties.refusal_words(others)}.",
+        status=403,
+    )
+
+
+def _remember(
+    session: Session, actor: Actor, hold: Hold, kind: str, reason: str, now: datetime
+) -> None:
+    """Keep the decision beside the very content it was made for."""
+    content = session.scalar(
+        select(Version.sha256)
+        .join(Record, Record.version_id == Version.id)
+        .where(Record.id == hold.record_id)
+    )
+    session.add(
+        Release(
+            record_id=hold.record_id,
+            route=hold.route,
+            seq=hold.seq,
+            code=hold.code,
+            cause_id=hold.cause_id,
+            content_sha256=content or "",
+            rule=hold.rule,
+            kind=kind,
+            person_id=actor.person_id,
+            reason=reason,
+            at=now,
+        )
+    )
+    session.flush()
+
+
+def _siblings(session: Session, hold: Hold) -> Sequence[Hold]:
+    query = select(Hold).where(
+        Hold.record_id == hold.record_id,
+        Hold.route == hold.route,
+        Hold.seq == hold.seq,
+        Hold.state == "open",
+    )
+    return session.scalars(query.order_by(Hold.id)).all()
+
+
+def _member(session: Session, company_id: int, person_id: int) -> str | None:
+    query = (
+        select(Person.name)
+        .join(Membership, Membership.person_id == Person.id)
+        .where(Membership.company_id == company_id, Person.id == person_id, Person.active)
+    )
+    return session.scalar(query.limit(1))
+
+
+def _tell(
+    session: Session,
+    actor: Actor,
+    hold: Hold,
+    act: str,
+    say: str,
+    now: datetime,
+    op: str | None,
+) -> None:
+    record_event(
+        session,
+        company_id=hold.company_id,
+        at=now,
+        actor=actor,
+        act=act,
+        record_id=hold.record_id,
+        posting_id=hold.posting_id,
+        object=f"hold:{hold.id}",
+        operation_id=op,
+        body={"say": say, "hold": hold.id, "rule": hold.rule, "code": hold.code},
+    )

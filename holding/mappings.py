@@ -1,0 +1,270 @@
+"""Mapping and unit entries after the first publish: what is missing, and the fix.
+
+Here: the missing list and the fix itself (append-only, with its revision, waking exactly what it
+can change). Not here: entries a publish brings (`seeding.py`), what a fix would do and what could
+be meant (`whatif.py`, offered here as `preview` and `suggestions`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from holding.entries import (
+    Parsed,
+    causes_of,
+    entry_of,
+    read_value,
+    shown,
+    shown_factor,
+    table_and_key,
+    table_of,
+    used_by,
+    waiting_for,
+)
+from holding.events import Fact, record_event, record_events
+from holding.models import Cause, Company, MappingEntry, MappingTable
+from holding.models.posting import UNSENT_STATES
+from holding.people import names_of, who_may
+from holding.refusal import Refusal
+from holding.revisions import next_revision
+from holding.roles import Actor, may
+from holding.seeding import ALWAYS
+from holding.wakes import wake_records
+from holding.whatif import Preview, Stay, Suggestion, active_program, preview, suggestions
+
+__all__ = ["Fixed", "Missing", "Preview", "Stay", "Suggestion", "fix", "missing", "preview"]
+__all__ += ["suggestions"]
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A key without an entry, and how much waits for it; money in minor units of the books."""
+
+    cause_id: int
+    table: str
+    key: str
+    label: str
+    records: int
+    amount: int
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """What a fix did; `before` is "" for a new key."""
+
+    table: str
+    key: str
+    value: str
+    before: str
+    revision: int
+    woken: int
+
+
+def missing(session: Session, company_id: int) -> tuple[Missing, ...]:
+    """Every key that open holds wait for, the most money first."""
+    rows = session.scalars(
+        select(Cause)
+        .where(
+            Cause.company_id == company_id,
+            Cause.records > 0,
+            or_(Cause.key.startswith("mapping:"), Cause.key.startswith("unit:")),
+        )
+        .order_by(Cause.book.desc(), Cause.id)
+    )
+    return tuple(
+        Missing(
+            cause_id=row.id,
+            table=table,
+            key=key,
+            label=row.label,
+            records=row.records,
+            amount=row.book,
+            since=row.opened_at,
+        )
+        for row in rows
+        for table, key in [table_and_key(row.key)]
+    )
+
+
+def fix(
+    session: Session,
+    actor: Actor,
+    table: str,
+    key: str,
+    value: str,
+    reason: str,
+    now: datetime,
+    rev: int,
+) -> Fixed | Refusal:
+    """Give a key its value from now on, and wake what that can change.
+
+    `rev` is the company's revision that the form was made with: an entry of this key that changed
+    since then is a conflict, and shown.
+    """
+    company_id = actor.company_id or 0
+    refusal = may(actor, "mapping.fix")
+    if refusal:
+        names = who_may(session, company_id, "mapping.fix")
+        hint = f"{' or '.join(names)} can." if names else refusal.hint
+        return Refusal(refusal.code, refusal.message, hint, refusal.status)
+    if not reason.strip():
+        return Refusal(code="reason.missing", message="A fix needs a reason.", status=422)
+    session.get(Company, company_id, with_for_update={"key_share": True})
+    found = table_of(session, company_id, table)
+    if found is None or not key:
+        return Refusal(code="mapping.unknown", message=f"There is no table {table}.", status=404)
+    parsed = read_value(found.kind, value)
+    if isinstance(parsed, Refusal):
+        return parsed
+    conflict = _conflict(session, found, key, rev, parsed)
+    return conflict or _change(session, actor, found, key, parsed, reason.strip(), now)
+
+
+def _conflict(
+    session: Session, table: MappingTable, key: str, rev: int, wanted: Parsed
+) -> Refusal | None:
+    newest = session.scalar(
+        select(func.max(MappingEntry.from_revision)).where(
+            MappingEntry.table_id == table.id, MappingEntry.key == key
+        )
+    )
+    entry = entry_of(session, table.id, key)
+    stored = shown(entry.value, entry.num, entry.den) if entry else ""
+    if newest is not None and newest > rev and entry is not None:
+        who = names_of(session, [entry.person_id]).get(entry.person_id or 0, "somebody")
+        return Refusal(
+            code="mapping.changed",
+            message=f"{table.name}(“{key}”) was set to {stored or 'nothing'} by {who} meanwhile;"
+            f" you wanted {shown_factor(wanted)}.",
+            hint="Keep theirs, or save yours again over it.",
+        )
+    if entry is not None and stored == shown_factor(wanted):
+        return Refusal(code="mapping.same", message=f"{table.name}(“{key}”) is {stored} already.")
+    return None
+
+
+def _change(
+    session: Session,
+    actor: Actor,
+    table: MappingTable,
+    key: str,
+    parsed: Parsed,
+    reason: str,
+    now: datetime,
+) -> Fixed:
+    revision = next_revision(
+        session,
+        table.company_id,
+        kind="unit" if table.kind == "unit" else "mapping",
+        what=f"{table.name}: {key}",
+        person_id=actor.person_id,
+        reason=reason,
+        now=now,
+    )
+    before = entry_of(session, table.id, key)
+    if before is not None:
+        before.to_revision = revision
+        session.flush()
+    session.add(
+        MappingEntry(
+            table_id=table.id,
+            key=key,
+            value=parsed.value,
+            num=parsed.factor.numerator if parsed.factor else None,
+            den=parsed.factor.denominator if parsed.factor else None,
+            valid_from=ALWAYS,
+            from_revision=revision,
+            person_id=actor.person_id,
+            reason=reason,
+            at=now,
+        )
+    )
+    session.flush()
+    record_ids = _touched(session, table, key, before, revision)
+    wake_records(session, record_ids, now)
+    fixed = Fixed(
+        table=table.name,
+        key=key,
+        value=shown_factor(parsed),
+        before=shown(before.value, before.num, before.den) if before else "",
+        revision=revision,
+        woken=len(record_ids),
+    )
+    _say(session, fixed, actor, table.company_id, record_ids, reason, now)
+    return fixed
+
+
+def _touched(
+    session: Session,
+    table: MappingTable,
+    key: str,
+    before: MappingEntry | None,
+    revision: int,
+) -> list[int]:
+    """Records that wait for this key, and unsent ones made with what now is otherwise.
+
+    An item's own conversion takes the place of the unit's for that item, so it counts as a change
+    of the unit's.
+    """
+    program = active_program(session, table.company_id)
+    causes = causes_of(session, table, key, program.ruleset if program else None)
+    for cause in causes:
+        cause.changed_revision = revision
+    changed = [before.id] if before else []
+    unit, _, item = key.partition("|")
+    if table.kind == "unit" and item and before is None:
+        general = entry_of(session, table.id, unit)
+        changed += [general.id] if general else []
+    waiting = set(waiting_for(session, causes))
+    return sorted(waiting | set(used_by(session, changed, UNSENT_STATES)))
+
+
+def _say(
+    session: Session,
+    fixed: Fixed,
+    actor: Actor,
+    company_id: int,
+    record_ids: Sequence[int],
+    reason: str,
+    now: datetime,
+) -> None:
+    was = f", before {fixed.before}" if fixed.before else ""
+    what = f"{fixed.table}(“{fixed.key}”) = {fixed.value}{was}"
+    body = {
+        "table": fixed.table,
+        "key": fixed.key,
+        "value": fixed.value,
+        "before": fixed.before,
+        "revision": fixed.revision,
+        "reason": reason,
+    }
+    record_event(
+        session,
+        company_id=company_id,
+        at=now,
+        actor=actor,
+        act="mapping.fixed",
+        body={
+            "say": f"{actor.name} set {what} ({reason}); {fixed.woken} records are judged again.",
+            "woken": fixed.woken,
+            **body,
+        },
+    )
+    record_events(
+        session,
+        [
+            Fact(
+                company_id=company_id,
+                at=now,
+                actor=actor,
+                act="record.woken",
+                record_id=record_id,
+                body={"say": f"Judged again because {actor.name} set {what}.", **body},
+            )
+            for record_id in record_ids
+        ],
+    )

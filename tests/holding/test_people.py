@@ -1,0 +1,275 @@
+import statistics
+import time
+from datetime import timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session as OrmSession
+
+from holding import models, people
+from holding.database import Database
+from holding.models import Company, Event, Singleton
+from holding.people import SYSTEM, NewPerson
+from holding.refusal import Refusal
+from holding.sessions import FAILURE_WINDOW, MAX_FAILURES, set_password
+from tests.support.clock import SetClock
+
+PASSWORD = "nasi lemak 2026"
+EMAIL = "aisyah@kedai.my"
+
+
+def add(session: OrmSession, email: str = EMAIL, name: str = "Aisyah") -> models.Person:
+    added = people.add_person(session, email=email, name=name, password=PASSWORD)
+    assert isinstance(added, NewPerson)
+    return added.person
+
+
+def enter(session: OrmSession, clock: SetClock, password: str = PASSWORD) -> str:
+    token = people.sign_in(session, EMAIL, password, clock.now())
+    assert isinstance(token, str)
+    return token
+
+
+def test_a_person_signs_in_and_out(database: Database, clock: SetClock) -> None:
+    with database.write() as session:
+        person = add(session)
+        token = enter(session, clock)
+        found = people.person_of(session, token, clock.now())
+        assert found is not None
+        assert (found.person_id, found.name, found.stale) == (person.id, "Aisyah", False)
+        people.sign_out(session, token, clock.now())
+        assert people.person_of(session, token, clock.now()) is None
+
+
+def test_the_token_itself_is_kept_nowhere(database: Database, clock: SetClock) -> None:
+    with database.write() as session:
+        add(session)
+        token = enter(session, clock)
+        stored = session.scalars(select(models.Session.token_hash)).one()
+        assert len(token) >= 43
+        assert token not in stored
+        assert session.scalars(select(models.Person.password_hash)).one().startswith("$argon2id$")
+
+
+def test_email_case_and_blanks_do_not_count(database: Database, clock: SetClock) -> None:
+    with database.write() as session:
+        add(session)
+        answer = people.sign_in(session, " Aisyah@Kedai.MY ", PASSWORD, clock.now())
+        assert isinstance(answer, str)
+
+
+def test_an_idle_session_ends_after_an_hour_unless_it_is_used(
+    database: Database, clock: SetClock
+) -> None:
+    with database.write() as session:
+        add(session)
+        token = enter(session, clock)
+        found = people.person_of(session, token, clock.advance(timedelta(minutes=40)))
+        assert found is not None
+        assert found.stale
+        people.touch(session, token, clock.now())
+        assert people.person_of(session, token, clock.advance(timedelta(minutes=59)))
+        assert people.person_of(session, token, clock.advance(timedelta(minutes=1))) is None
+
+
+def test_a_busy_session_still_ends_after_twelve_hours(database: Database, clock: SetClock) -> None:
+    with database.write() as session:
+        add(session)
+        token = enter(session, clock)
+        for _ in range(23):
+            people.touch(session, token, clock.advance(timedelta(minutes=30)))
+        assert people.person_of(session, token, clock.advance(timedelta(minutes=29)))
+        assert people.person_of(session, token, clock.advance(timedelta(minutes=1))) is None
+
+
+def test_each_sign_in_has_a_token_of_its_own(database: Database, clock: SetClock) -> None:
+    with database.write() as session:
+        add(session)
+        assert enter(session, clock) != enter(session, clock)
+
+
+def test_a_new_password_and_a_disabled_person_end_all_sessions(
+    database: Database, clock: SetClock
+) -> None:
+    with database.write() as session:
+        person = add(session)
+        token = enter(session, clock)
+        set_password(session, person.id, "teh tarik 2026!", clock.now())
+        assert people.person_of(session, token, clock.now()) is None
+        token = enter(session, clock, "teh tarik 2026!")
+        session.expire_all()
+        person.active = False
+        session.flush()
+        assert people.person_of(session, token, clock.now()) is None
+        assert isinstance(people.sign_in(session, EMAIL, "teh tarik 2026!", clock.now()), Refusal)
+
+
+def test_an_unknown_account_gets_the_same_words(database: Database, clock: SetClock) -> None:
+    with database.write() as session:
+        add(session)
+        known = people.sign_in(session, EMAIL, "wrong", clock.now())
+        unknown = people.sign_in(session, "nobody@kedai.my", "wrong", clock.now())
+        assert isinstance(known, Refusal)
+        assert known == unknown
+
+
+def test_an_unknown_account_takes_as_long(database: Database, clock: SetClock) -> None:
+    def seconds(session: OrmSession, email: str) -> float:
+        start = time.perf_counter()
+        people.sign_in(session, email, "wrong", clock.now())
+        return time.perf_counter() - start
+
+    with database.write() as session:
+        add(session)
+        seconds(session, "first@kedai.my")
+        known = statistics.median(seconds(session, EMAIL) for _ in range(5))
+        unknown = statistics.median(seconds(session, "nobody@kedai.my") for _ in range(5))
+        assert 0.3 < unknown / known < 3
+
+
+def test_guessing_is_stopped_for_known_and_unknown_accounts_alike(
+    database: Database, clock: SetClock
+) -> None:
+    for email in (EMAIL, "nobody@kedai.my"):
+        with database.write() as session:
+            if email == EMAIL:
+                add(session)
+            answers = [
+                people.sign_in(session, email, "wrong", clock.now()) for _ in range(MAX_FAILURES)
+            ]
+            assert {a.code for a in answers if isinstance(a, Refusal)} == {"signin.refused"}
+            stopped = people.sign_in(session, email, PASSWORD, clock.now())
+            assert isinstance(stopped, Refusal)
+            assert (stopped.code, stopped.status) == ("signin.throttled", 429)
+
+
+def test_the_stop_ends_and_old_counts_go_away(database: Database, clock: SetClock) -> None:
+    with database.write() as session:
+        add(session)
+        for number in range(MAX_FAILURES):
+            people.sign_in(session, EMAIL, "wrong", clock.now())
+            people.sign_in(session, f"n{number}@kedai.my", "wrong", clock.now())
+        clock.advance(FAILURE_WINDOW)
+        assert isinstance(people.sign_in(session, EMAIL, "wrong", clock.now()), Refusal)
+        assert session.scalar(select(func.count()).select_from(Singleton)) == 1
+        assert enter(session, clock)
+        assert session.scalar(select(func.count()).select_from(Singleton)) == 0
+
+
+def test_people_are_not_added_twice_nor_with_short_passwords(database: Database) -> None:
+    with database.write() as session:
+        add(session)
+        for email, password, code in (
+            (EMAIL.upper(), PASSWORD, "person.taken"),
+            ("no address", PASSWORD, "person.email"),
+            ("b@kedai.my", "short", "person.password"),
+        ):
+            answer = people.add_person(session, email=email, name="X", password=password)
+            assert isinstance(answer, Refusal)
+            assert answer.code == code
+
+
+def test_a_made_up_password_works(database: Database, clock: SetClock) -> None:
+    with database.write() as session:
+        added = people.add_person(session, email=EMAIL, name="Aisyah")
+        assert isinstance(added, NewPerson)
+        assert isinstance(people.sign_in(session, EMAIL, added.password, clock.now()), str)
+
+
+def test_an_actor_has_the_roles_of_one_company_only(
+    database: Database, company: Company, clock: SetClock
+) -> None:
+    with database.write() as session:
+        other = people.add_company(session, code="lain", name="Kedai Lain", now=clock.now())
+        assert isinstance(other, Company)
+        person = add(session)
+        for role in ("finance", "viewer", "finance"):
+            people.add_membership(
+                session,
+                company_id=company.id,
+                person_id=person.id,
+                role=role,
+                actor=SYSTEM,
+                now=clock.now(),
+            )
+        actor = people.actor_of(session, person.id, company.id)
+        assert actor is not None
+        assert actor.roles == {"finance", "viewer"}
+        assert people.actor_of(session, person.id, other.id) is None
+        assert [c.code for c in people.companies_of(session, person.id)] == ["kedai"]
+
+
+def test_nobody_gives_a_role_to_themselves(
+    database: Database, company: Company, clock: SetClock
+) -> None:
+    with database.write() as session:
+        person = add(session)
+        grant = {"company_id": company.id, "person_id": person.id, "now": clock.now()}
+        assert people.add_membership(session, role="admin", actor=SYSTEM, **grant) is None
+        admin = people.actor_of(session, person.id, company.id)
+        assert admin is not None
+        refusal = people.add_membership(session, role="approver", actor=admin, **grant)
+        assert refusal is not None
+        assert refusal.code == "role.self"
+        unknown = people.add_membership(session, role="boss", actor=SYSTEM, **grant)
+        assert unknown is not None
+        assert unknown.code == "role.unknown"
+
+
+def test_duties_that_meet_in_one_account_are_said_aloud(
+    database: Database, company: Company, clock: SetClock
+) -> None:
+    with database.write() as session:
+        person = add(session)
+        for role in ("consultant", "viewer", "publisher"):
+            people.add_membership(
+                session,
+                company_id=company.id,
+                person_id=person.id,
+                role=role,
+                actor=SYSTEM,
+                now=clock.now(),
+            )
+        said = session.scalars(select(Event.act).order_by(Event.id)).all()
+        assert said == ["person.role_granted"] * 3 + ["person.duties_meet"]
+
+
+def test_a_company_code_is_taken_once_and_fits_an_address(
+    database: Database, company: Company, clock: SetClock
+) -> None:
+    with database.write() as session:
+        for code, why in (("kedai", "company.taken"), ("Kedai Dua", "company.code")):
+            answer = people.add_company(session, code=code, name="X", now=clock.now())
+            assert isinstance(answer, Refusal)
+            assert answer.code == why
+
+
+def test_teams_answer_by_members_then_fallback_then_anybody(
+    database: Database, company: Company, clock: SetClock
+) -> None:
+    with database.write() as session:
+        lim = add(session, "lim@kedai.my", "Lim")
+        tan = add(session, "tan@kedai.my", "Tan")
+        for person in (lim, tan):
+            people.add_membership(
+                session,
+                company_id=company.id,
+                person_id=person.id,
+                role="approver",
+                actor=SYSTEM,
+                now=clock.now(),
+            )
+        tax = people.ensure_team(session, company.id, "tax_desk")
+        assert people.in_team(session, tax.id, lim.id)
+        people.add_to_team(session, company_id=company.id, name="accounts", person_id=tan.id)
+        stored = session.get_one(Company, company.id)
+        stored.settings = {"fallback_team": "accounts"}
+        session.flush()
+        assert not people.in_team(session, tax.id, lim.id)
+        assert people.in_team(session, tax.id, tan.id)
+        people.add_to_team(session, company_id=company.id, name="tax_desk", person_id=lim.id)
+        assert people.in_team(session, tax.id, lim.id)
+        assert not people.in_team(session, tax.id, tan.id)
+        assert people.who_may(session, company.id, "posting.approve") == ("Lim", "Tan")
+        assert people.who_may(session, company.id, "posting.approve", team_id=tax.id) == ("Lim",)
+        assert people.who_may(session, company.id, "posting.approve", but=[lim.id]) == ("Tan",)
+        assert people.teams(session, company.id) == {"accounts": ("Tan",), "tax_desk": ("Lim",)}
