@@ -1,0 +1,369 @@
+"""The interpreter: what an expression means. Nodes in, closures over a Run out.
+
+Here: Compiler, one for each record kind; names are resolved once, when it compiles. Every closure
+takes a Run and gives a value or an Unknown, and raises ArithmeticError or TypeError where the
+numbers leave their bounds; `guarded` turns that into an Unknown. Not here: decisions (judge.py).
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from grammar import nodes as n
+from rules import numbers
+from rules.functions import AGGREGATES, PURE
+from rules.gaps import NO_BASE, RING, const_gap, fact_gap, later_gap, limit_gap
+from rules.index import Index, Ref, Scope
+from rules.lists import Lists
+from rules.run import Lookup, Run, UnitTable
+from rules.types import NUMERIC, Type, infer, silent, word_of
+from rules.unknown import Unknown, all_of, any_of, join, negation
+from rules.words import say
+
+Closure = Callable[[Run], Any]
+
+_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+    "=": operator.eq,
+    "<>": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+_NUMBERS = {
+    "+": numbers.add,
+    "-": numbers.subtract,
+    "*": numbers.multiply,
+    "/": numbers.divide,
+}
+_OTHERS = {"+": operator.add, "-": operator.sub}
+
+
+class Compiler:
+    """Compiles the expressions of one record kind."""
+
+    def __init__(self, index: Index, record: str, zone: ZoneInfo) -> None:
+        self.index = index
+        self.record = record
+        self.zone = zone
+        source = index.sources.get(index.records[record].source or "")
+        self.owner = (source.missing.action.role or "") if source else ""
+        self.lookups = {m.name: Lookup(m) for m in index.ruleset.maps}
+        self.units = UnitTable(index.ruleset.units[0]) if index.ruleset.units else None
+        self.lists = Lists(self)
+        self._computed: dict[tuple[str, str], Closure] = {}
+        dated = index.marked(record, "dated")
+        self._dated = dated.name if dated else None
+
+    def expr(self, node: n.Expr, scope: Scope) -> Closure:
+        """The closure of an expression in a scope."""
+        closure: Closure = getattr(self, f"_{type(node).__name__.lower()}")(node, scope)
+        return closure
+
+    def guarded(self, node: n.Expr, scope: Scope, rule: str, owner: str) -> Closure:
+        """A closure that answers EVA01 where the numbers leave their bounds."""
+        inner = self.expr(node, scope)
+        source = say(node)
+
+        def run_guarded(run: Run) -> Any:
+            try:
+                return inner(run)
+            except (ArithmeticError, TypeError, RecursionError) as reason:
+                return Unknown(limit_gap(rule, owner or self.owner, source, reason, node.span))
+
+        return run_guarded
+
+    def type(self, node: n.Expr, scope: Scope) -> Type:
+        """The static type of an expression."""
+        return infer(node, scope, silent)
+
+    # ---- leaves -------------------------------------------------------------------------------
+
+    def _literal(self, node: n.Literal, _: Scope) -> Closure:
+        value: Any = node.value
+        if isinstance(value, datetime) and value.tzinfo is None:
+            value = value.replace(tzinfo=self.zone).astimezone(UTC)
+        return _always(value)
+
+    def _name(self, node: n.Name, scope: Scope) -> Closure:
+        ref = scope.resolve(node.path)
+        if ref is None:
+            return _never(f"'{'.'.join(node.path)}' means nothing here")
+        return self.ref(ref)
+
+    def ref(self, ref: Ref) -> Closure:
+        """The closure that reads what a path means."""
+        name = ref.name
+        if ref.kind == "fact":
+            return getattr(self, f"_fact_{name}")  # type: ignore[no-any-return]
+        if ref.kind == "const":
+            return self._const(self.index.consts[name])
+        if ref.kind == "number":
+            return lambda run: run.route.number
+        if isinstance(ref.field, n.Computed):
+            return self._computed_field(ref)
+        if ref.kind == "head":
+            return lambda run: run.head[name]
+        if ref.kind == "line":
+            return lambda run: run.line[name]
+        return lambda run: run.item[name]
+
+    def _computed_field(self, ref: Ref) -> Closure:
+        row_of: Callable[[Run], dict[str, Any]] = {
+            "head": lambda run: run.head,
+            "line": lambda run: run.line,
+        }.get(ref.kind, lambda run: run.item)
+        name, record = ref.name, ref.record
+
+        def get(run: Run) -> Any:
+            row = row_of(run)
+            if name in row:
+                run.uses.extend(run.row_uses.get((id(row), name), ()))
+                return row[name]
+            return self._compute(run, row, record, name)
+
+        return get
+
+    def _compute(self, run: Run, row: dict[str, Any], record: str, name: str) -> Any:
+        """Work out a computed field once a row, and remember which entries it read."""
+        field = self.index.fields[record][name]
+        row[name] = Unknown(limit_gap(name, self.owner, name, RING, field.span))
+        outer_uses, outer_line = run.uses, run.line
+        run.uses = []
+        if row is not run.head:
+            run.line = row
+        try:
+            row[name] = value = self._closure_of(record, name)(run)
+        finally:
+            mine = tuple(dict.fromkeys(run.uses))
+            run.uses, run.line = outer_uses, outer_line
+        if mine:
+            run.row_uses[id(row), name] = mine
+            run.uses.extend(mine)
+        return value
+
+    def _closure_of(self, record: str, name: str) -> Closure:
+        found = self._computed.get((record, name))
+        if found is None:
+            field = self.index.fields[record][name]
+            assert isinstance(field, n.Computed)  # noqa: S101
+            parent = self.index.records[record].parent
+            scope = Scope(self.index, parent or record, line=parent is not None)
+            found = self.guarded(field.expr, scope, name, self.owner)
+            self._computed[record, name] = found
+        return found
+
+    def _const(self, const: n.Const) -> Closure:
+        rows = sorted(const.rows, key=lambda r: r.since)
+        before = Unknown(const_gap(const, self.owner))
+
+        def get(run: Run) -> Any:
+            if const.name not in run.memo:
+                day = self.day_of(run)
+                values = [] if type(day) is Unknown else [r for r in rows if r.since <= day]
+                gone = day if type(day) is Unknown else before
+                run.memo[const.name] = values[-1].value.value if values else gone
+            return run.memo[const.name]
+
+        return get
+
+    def day_of(self, run: Run) -> Any:
+        """The day that consts are read at: the record's `dated` field, else today."""
+        if self._dated is None:
+            run.clock.add("today")
+            return run.today
+        value = run.head[self._dated]
+        return value.astimezone(self.zone).date() if isinstance(value, datetime) else value
+
+    # ---- facts --------------------------------------------------------------------------------
+
+    def _fact_today(self, run: Run) -> date:
+        run.clock.add("today")
+        return run.today
+
+    def _fact_now(self, run: Run) -> datetime:
+        run.clock.add("now")
+        return run.now
+
+    def _fact_first_seen(self, run: Run) -> datetime:
+        return run.facts.first_seen
+
+    def _fact_last_editor(self, run: Run) -> Any:
+        editor = run.facts.last_editor
+        return editor if editor is not None else Unknown(fact_gap("last_editor", self.owner))
+
+    def _fact_period(self, run: Run) -> Any:
+        return run.route.period
+
+    # ---- conditions ---------------------------------------------------------------------------
+
+    def _compare(self, node: n.Compare, scope: Scope) -> Closure:
+        left, op = self.expr(node.left, scope), _COMPARE[node.op]
+        word = word_of(self.type(node.left, scope), node.right)
+        if word is not None:
+            return _binary(left, _always(word), op)
+        return _binary(left, self.expr(node.right, scope), op)
+
+    def _member(self, node: n.Member, scope: Scope) -> Closure:
+        inner = self.expr(node.left, scope)
+        values = tuple(v.name if isinstance(v, n.Word) else v.value for v in node.values)
+
+        def member(run: Run) -> Any:
+            value = inner(run)
+            return value if type(value) is Unknown else value in values
+
+        return member
+
+    def _known(self, node: n.Known, scope: Scope) -> Closure:
+        inner = self.expr(node.expr, scope)
+        return lambda run: type(inner(run)) is not Unknown
+
+    def _absent(self, node: n.Absent, scope: Scope) -> Closure:
+        inner = self.expr(node.expr, scope)
+        return lambda run: type(inner(run)) is Unknown
+
+    def _allof(self, node: n.AllOf, scope: Scope) -> Closure:
+        parts = [self.expr(p, scope) for p in node.parts]
+        return lambda run: all_of([p(run) for p in parts])
+
+    def _anyof(self, node: n.AnyOf, scope: Scope) -> Closure:
+        parts = [self.expr(p, scope) for p in node.parts]
+        return lambda run: any_of([p(run) for p in parts])
+
+    def _not(self, node: n.Not, scope: Scope) -> Closure:
+        inner = self.expr(node.expr, scope)
+        return lambda run: negation(inner(run))
+
+    # ---- arithmetic ---------------------------------------------------------------------------
+
+    def _arith(self, node: n.Arith, scope: Scope) -> Closure:
+        kinds = {self.type(node.left, scope).kind, self.type(node.right, scope).kind}
+        table: dict[str, Callable[[Any, Any], Any]] = (
+            _OTHERS if kinds & {"date", "moment", "duration"} else _NUMBERS  # type: ignore[assignment]
+        )
+        left, right = self.expr(node.left, scope), self.expr(node.right, scope)
+        return _binary(left, right, table.get(node.op, _NUMBERS[node.op]))
+
+    def _negative(self, node: n.Negative, scope: Scope) -> Closure:
+        numeric = self.type(node.expr, scope).kind in NUMERIC
+        zero = Decimal(0)
+        flip = (lambda v: numbers.subtract(zero, v)) if numeric else operator.neg
+        return _applied([self.expr(node.expr, scope)], flip)
+
+    def _otherwise(self, node: n.Otherwise, scope: Scope) -> Closure:
+        inner, default = self.expr(node.expr, scope), self.expr(node.default, scope)
+
+        def otherwise(run: Run) -> Any:
+            value = inner(run)
+            return default(run) if type(value) is Unknown else value
+
+        return otherwise
+
+    # ---- calls --------------------------------------------------------------------------------
+
+    def _call(self, node: n.Call, scope: Scope) -> Closure:
+        if node.name in AGGREGATES and node.name not in self.lookups:
+            return self.lists.aggregate(node, scope)
+        special = getattr(self, f"_call_{node.name}", None)
+        if special is not None and node.name not in self.lookups:
+            found: Closure = special(node, scope)
+            return found
+        args = [self.expr(a, scope) for a in node.args]
+        if node.name in self.lookups:
+            return _looked_up(args[0], self.lookups[node.name])
+        if node.name in PURE:
+            return _applied(args, PURE[node.name].run)
+        return _never(f"'{node.name}' is no function")
+
+    def _call_round(self, node: n.Call, scope: Scope) -> Closure:
+        left, right = (self.expr(a, scope) for a in node.args)
+        return _binary(left, right, numbers.round_half_up)
+
+    def _call_date_of(self, node: n.Call, scope: Scope) -> Closure:
+        zone = self.zone
+        return _applied([self.expr(node.args[0], scope)], lambda m: m.astimezone(zone).date())
+
+    def _call_number_of(self, node: n.Call, _: Scope) -> Closure:
+        route = say(node.args[0])
+        later = Unknown(later_gap(route))
+        return lambda run: run.facts.documents_of_family.get(route, later)
+
+    def _call_base_unit(self, node: n.Call, scope: Scope) -> Closure:
+        units = self._table()
+        item = self.expr(node.args[0], scope)
+        none = Unknown(limit_gap("units", self.owner, say(node), NO_BASE, node.span))
+        return _applied([item], lambda i: units.bases.of(i) or none)
+
+    def _call_in_base(self, node: n.Call, scope: Scope) -> Closure:
+        return self._converted(node, scope, lambda v, by: numbers.scale(v, by.num, by.den))
+
+    def _call_price_in_base(self, node: n.Call, scope: Scope) -> Closure:
+        return self._converted(node, scope, lambda v, by: numbers.scale(v, by.den, by.num))
+
+    def _converted(
+        self, node: n.Call, scope: Scope, by: Callable[[Any, Any], numbers.Number]
+    ) -> Closure:
+        units = self._table()
+        value, unit, item = (self.expr(a, scope) for a in node.args)
+
+        def convert(run: Run) -> Any:
+            args = (value(run), unit(run), item(run))
+            if any(type(a) is Unknown for a in args[1:]):
+                return join(*args)
+            found = units.get(run, args[1], args[2])
+            if type(found) is Unknown or type(args[0]) is Unknown:
+                return join(args[0], found)
+            return by(args[0], found)
+
+        return convert
+
+    def _table(self) -> UnitTable:
+        if self.units is None:
+            raise TypeError("a ruleset without a units table converts nothing")
+        return self.units
+
+
+def _always(value: Any) -> Closure:
+    return lambda _: value
+
+
+def _binary(left: Closure, right: Closure, op: Callable[[Any, Any], Any]) -> Closure:
+    def both(run: Run) -> Any:
+        a = left(run)
+        b = right(run)
+        if type(a) is Unknown or type(b) is Unknown:
+            return join(a, b)
+        return op(a, b)
+
+    return both
+
+
+def _applied(args: Sequence[Closure], function: Callable[..., Any]) -> Closure:
+    def apply(run: Run) -> Any:
+        values = [a(run) for a in args]
+        for value in values:
+            if type(value) is Unknown:
+                return join(*values)
+        return function(*values)
+
+    return apply
+
+
+def _looked_up(key: Closure, table: Lookup) -> Closure:
+    def look_up(run: Run) -> Any:
+        value = key(run)
+        return value if type(value) is Unknown else table.get(run, value)
+
+    return look_up
+
+
+def _never(message: str) -> Closure:
+    def never(_: Run) -> Any:
+        raise TypeError(message)
+
+    return never

@@ -1,0 +1,131 @@
+"""Exact numbers: decimals of at most 38 digits, fractions where a division does not end.
+
+Here: the decimal context, arithmetic that never rounds by itself, rounding half up, and the text
+of a number. Not here: units of measure (units.py), which types may meet (types.py).
+
+A result that 38 digits cannot hold exactly raises an ArithmeticError; whoever evaluates turns
+it into a finding (EVA01). Nothing is ever rounded silently.
+"""
+
+from __future__ import annotations
+
+import decimal
+from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
+
+from rules.canonical import number_text
+
+Number = Decimal | Fraction
+
+DIGITS = 38
+EXPONENT = 999
+BITS = 1024  # the most that a numerator or denominator may have
+
+CONTEXT = decimal.Context(
+    prec=DIGITS,
+    Emin=-EXPONENT,
+    Emax=EXPONENT,
+    rounding=ROUND_HALF_UP,
+    traps=[decimal.Inexact, decimal.Overflow, decimal.InvalidOperation, decimal.DivisionByZero],
+)
+_ROUNDING = decimal.Context(
+    prec=2 * DIGITS,
+    Emin=-EXPONENT,
+    Emax=EXPONENT,
+    rounding=ROUND_HALF_UP,
+    traps=[decimal.Overflow, decimal.InvalidOperation],
+)
+
+
+class TooLargeError(ArithmeticError):
+    """A number left the bounds that keep every evaluation short."""
+
+
+def as_fraction(value: Number) -> Fraction:
+    """The same number as a fraction."""
+    return value if type(value) is Fraction else Fraction(value)
+
+
+def tidy(value: Fraction) -> Number:
+    """A fraction as a decimal where it ends within 38 digits, else itself, within bounds."""
+    num, den = value.numerator, value.denominator
+    if num.bit_length() > BITS or den.bit_length() > BITS:
+        raise TooLargeError("a number has too many digits")
+    if den == 1 and num.bit_length() < 126:
+        return Decimal(num)
+    rest = den
+    twos = (rest & -rest).bit_length() - 1
+    rest >>= twos
+    fives = 0
+    while rest % 5 == 0:
+        rest //= 5
+        fives += 1
+    if rest != 1:
+        return value
+    places = max(twos, fives)
+    digits = num * 10**places // den
+    return Decimal(digits).scaleb(-places, _WIDE) if len(str(abs(digits))) <= DIGITS else value
+
+
+_WIDE = decimal.Context(prec=400, Emin=-EXPONENT, Emax=EXPONENT)
+
+
+def add(a: Number, b: Number) -> Number:
+    """a + b, exactly."""
+    if type(a) is Decimal and type(b) is Decimal:
+        return CONTEXT.add(a, b)
+    return tidy(as_fraction(a) + as_fraction(b))
+
+
+def subtract(a: Number, b: Number) -> Number:
+    """a - b, exactly."""
+    if type(a) is Decimal and type(b) is Decimal:
+        return CONTEXT.subtract(a, b)
+    return tidy(as_fraction(a) - as_fraction(b))
+
+
+def multiply(a: Number, b: Number) -> Number:
+    """a * b, exactly."""
+    if type(a) is Decimal and type(b) is Decimal:
+        return CONTEXT.multiply(a, b)
+    return tidy(as_fraction(a) * as_fraction(b))
+
+
+def divide(a: Number, b: Number) -> Number:
+    """a / b, exactly: a fraction where no decimal is."""
+    return tidy(as_fraction(a) / as_fraction(b))
+
+
+def scale(value: Number, num: int, den: int) -> Number:
+    """value × num ÷ den, exactly."""
+    if type(value) is Decimal and den == 1:
+        return CONTEXT.multiply(value, Decimal(num))
+    return tidy(as_fraction(value) * Fraction(num, den))
+
+
+def round_half_up(value: Number, step: Decimal) -> Decimal:
+    """The nearest multiple of `step`; halves go away from zero.
+
+    >>> round_half_up(Decimal("2.345"), Decimal("0.01")), round_half_up(Fraction(-5, 2), Decimal(1))
+    (Decimal('2.35'), Decimal('-3'))
+    """
+    if step <= 0:
+        raise TooLargeError("a rounding step is above zero")
+    if type(value) is Decimal and step.as_tuple().digits == (1,):
+        return _ROUNDING.quantize(value, step)
+    steps = as_fraction(value) / Fraction(step)
+    doubled = 2 * abs(steps.numerator) + steps.denominator
+    count = doubled // (2 * steps.denominator)
+    if count.bit_length() > BITS:
+        raise TooLargeError("a number has too many digits")
+    signed = count if steps >= 0 else -count
+    return _ROUNDING.quantize(_ROUNDING.multiply(Decimal(signed), step), step)
+
+
+def show(value: Number, places: int = 0) -> str:
+    """The text of a number: a decimal, or `5/3` where no decimal says it exactly."""
+    if isinstance(value, Decimal):
+        return number_text(value, places)
+    if value.denominator == 1:
+        return str(value.numerator)
+    return f"{value.numerator}/{value.denominator}"

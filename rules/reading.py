@@ -1,0 +1,255 @@
+"""From the plain JSON body of a record to typed values.
+
+Here: Reader (one record kind), and how each type is read; a blank, a wrong type or an unknown word
+becomes an Unknown with its gap, never an exception. Not here: what a gap does (judge.py).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+from grammar.nodes import Field
+from rules.index import Index
+from rules.numbers import DIGITS
+from rules.unknown import Gap, Unknown
+
+MOST_LINES = 10_000
+LONGEST_TEXT = 4_000
+_NUMBER = re.compile(r"[+-]?[0-9]{1,38}(?:\.[0-9]{1,38})?")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_SURROGATE = re.compile("[\ud800-\udfff\x00]")
+_WORDS = {
+    "text": "a text",
+    "whole": "a whole number",
+    "decimal": "a number",
+    "money": "an amount",
+    "quantity": "a quantity",
+    "date": "a date such as 2026-11-20",
+    "moment": "a moment with its zone",
+    "yesno": "yes or no",
+    "user": "a user",
+}
+
+
+@dataclass(slots=True)
+class Content:
+    """The typed values of one body; `gaps` are the holds that reading alone makes."""
+
+    head: dict[str, Any]
+    lines: list[dict[str, Any]]
+    gaps: list[tuple[Gap, int | None]]
+    status_word: str = ""
+    too_many_lines: bool = False
+
+
+class BadValueError(ValueError):
+    """A value that is not of its type; never leaves this module."""
+
+
+class Reader:
+    """Reads the bodies of one record kind."""
+
+    def __init__(self, index: Index, record: str) -> None:
+        declared = index.records[record]
+        source = index.sources.get(declared.source or "")
+        self.owner = (source.missing.action.role or "") if source else ""
+        self.say = source.missing.say if source else "{field} is blank or unknown."
+        status, many = index.status_field(record), index.lines_field(record)
+        self.status = status.name if status else ""
+        self.many = many
+        lines = index.line_records.get(record)
+        line_fields = lines.fields if lines else ()
+        self.head = [self._slot(f, "") for f in declared.fields if isinstance(f, Field)]
+        self.line = [self._slot(f, "line.") for f in line_fields if isinstance(f, Field)]
+
+    def _slot(self, field: Field, prefix: str) -> _Slot:
+        name = prefix + field.name
+        message = self.say.replace("{field}", name)
+        code, class_ = "MIS01", "missing_field"
+        gap = Gap(
+            kind="field" if field.mark == "optional" else "required",
+            rule=name,
+            code=code,
+            error_class=class_,
+            owner=self.owner,
+            message=message,
+            cause_key=f"field:{name}",
+            cause_label=message,
+            would_pass=f"{name} is filled in",
+            span=field.span,
+        )
+        return _Slot(field.name, field, _reader_of(field), Unknown(gap), gap)
+
+    def read(self, body: Mapping[str, object]) -> Content:
+        """The typed content of a body, whatever the body is."""
+        content = Content({}, [], [])
+        for slot in self.head:
+            content.head[slot.name] = slot.read(body.get(slot.name), content, None)
+        raw_status = body.get(self.status)
+        content.status_word = raw_status if isinstance(raw_status, str) else ""
+        if self.many is not None:
+            self._lines(body.get(self.many.name), content)
+        return content
+
+    def _lines(self, raw: object, content: Content) -> None:
+        if self.many is None or raw is None:
+            return
+        if not isinstance(raw, list | tuple):
+            return
+        content.too_many_lines = len(raw) > MOST_LINES
+        for number, row in enumerate(raw[:MOST_LINES], start=1):
+            values: Mapping[str, object] = row if isinstance(row, Mapping) else {}
+            content.lines.append(
+                {s.name: s.read(values.get(s.name), content, number) for s in self.line}
+            )
+
+
+@dataclass(slots=True)
+class _Slot:
+    """One stored field: how it is read, and what it is when it is not there."""
+
+    name: str
+    field: Field
+    convert: Callable[[Any], Any]
+    missing: Unknown
+    gap: Gap
+
+    def read(self, raw: object, content: Content, line: int | None) -> Any:
+        if raw is None or (type(raw) is str and not raw.strip()):
+            if self.gap.kind == "required":
+                content.gaps.append((self.gap, line))
+            return self.missing
+        try:
+            return self.convert(raw)
+        except (BadValueError, ValueError, ArithmeticError):
+            content.gaps.append((self._bad(raw), line))
+            return Unknown(replace(self.gap, kind="required"))
+
+    def _bad(self, raw: object) -> Gap:
+        shown = repr(raw)[:60] if not isinstance(raw, str) else f'"{_clean(raw[:60])}"'
+        if self.field.type == "one_of":
+            word = _clean(raw.strip()[:60]) if isinstance(raw, str) else shown
+            known = ", ".join(s.name for s in self.field.states)
+            return replace(
+                self.gap,
+                code="STA01",
+                error_class="bad_value",
+                message=f"{self.gap.message} {self.gap.rule} = {shown} is no word of the rules.",
+                cause_key=f"status:{word}",
+                cause_label=f"Unknown {self.field.name} {shown}",
+                would_pass=f"{self.gap.rule} is one of {known}",
+            )
+        what = _WORDS.get(self.field.type, "a list")
+        return replace(
+            self.gap,
+            code="VAL01",
+            error_class="bad_value",
+            message=f"{self.gap.message} {self.gap.rule} = {shown} is not {what}.",
+            would_pass=f"{self.gap.rule} is {what}",
+        )
+
+
+def _clean(text: str) -> str:
+    return _SURROGATE.sub("\ufffd", text)
+
+
+def _reader_of(field: Field) -> Callable[[Any], Any]:
+    if field.type == "one_of":
+        return _states(field)
+    return _READERS[field.type]
+
+
+def _states(field: Field) -> Callable[[Any], Any]:
+    known: dict[str, str] = {}
+    for state in field.states:
+        for word in (state.name, *state.aliases):
+            known.setdefault(word.strip().casefold(), state.name)
+
+    def read(raw: Any) -> str:
+        found = known.get(raw.strip().casefold()) if isinstance(raw, str) else None
+        if found is None:
+            raise BadValueError
+        return found
+
+    return read
+
+
+def _text(raw: Any) -> str:
+    if not isinstance(raw, str) or len(raw) > LONGEST_TEXT or _SURROGATE.search(raw):
+        raise BadValueError
+    return raw
+
+
+def _decimal(raw: Any) -> Decimal:
+    if isinstance(raw, str) and _NUMBER.fullmatch(raw.strip()):
+        value = Decimal(raw.strip())
+    elif isinstance(raw, Decimal | int) and not isinstance(raw, bool):
+        value = _plain_decimal(Decimal(raw) if abs(raw) < 10**DIGITS else None)
+    else:
+        raise BadValueError
+    if len(value.as_tuple().digits) > DIGITS:
+        raise BadValueError
+    return value
+
+
+def _plain_decimal(value: Decimal | None) -> Decimal:
+    if value is None or not value.is_finite() or value.adjusted() < -DIGITS:
+        raise BadValueError
+    exponent = value.as_tuple().exponent
+    return Decimal(format(value, "f")) if isinstance(exponent, int) and exponent > 0 else value
+
+
+def _whole(raw: Any) -> Decimal:
+    value = _decimal(raw)
+    if value != value.to_integral_value():
+        raise BadValueError
+    return value
+
+
+def _date(raw: Any) -> date:
+    if not isinstance(raw, str) or not _DATE.fullmatch(raw.strip()):
+        raise BadValueError
+    return date.fromisoformat(raw.strip())
+
+
+def _moment(raw: Any) -> datetime:
+    if not isinstance(raw, str) or len(raw) > 40 or len(raw) < 16:
+        raise BadValueError
+    value = datetime.fromisoformat(raw.strip())
+    if value.tzinfo is None:
+        raise BadValueError
+    return value.astimezone(UTC)
+
+
+def _yesno(raw: Any) -> bool:
+    if isinstance(raw, bool):
+        return raw
+    word = raw.strip().casefold() if isinstance(raw, str) else ""
+    if word not in {"yes", "no", "true", "false"}:
+        raise BadValueError
+    return word in {"yes", "true"}
+
+
+def _many(raw: Any) -> str:
+    if not isinstance(raw, list | tuple):
+        raise BadValueError
+    return "list"
+
+
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "text": _text,
+    "user": _text,
+    "whole": _whole,
+    "decimal": _decimal,
+    "money": _decimal,
+    "quantity": _decimal,
+    "date": _date,
+    "moment": _moment,
+    "yesno": _yesno,
+    "many": _many,
+}

@@ -1,0 +1,234 @@
+"""The state of one evaluation while it goes on.
+
+Here: Run: the typed content, the world, what was looked up so far, the steps left; and the
+look-ups themselves. Not here: the closures that use it (interpret.py), decisions (judge.py).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from grammar import nodes as n
+from rules.facts import Facts, Table, World, differences
+from rules.outcome import Use
+from rules.units import Bases, Conversion, convert
+from rules.unknown import Gap, Unknown
+
+STEPS = 1_000_000
+"""How many list elements one evaluation may visit."""
+
+
+class StepsError(ArithmeticError):
+    """An evaluation visited more elements than it may."""
+
+
+@dataclass(slots=True)
+class RouteRun:
+    """What a rule may ask about the route it is judged for."""
+
+    name: str = ""
+    target: str = ""
+    number: Any = None
+    day: Any = None  # the date of the document, or Unknown
+    period: Any = None
+
+
+class Run:
+    """One evaluation. Lives as long as the call, shared with nobody."""
+
+    __slots__ = (
+        "clock",
+        "conversions",
+        "facts",
+        "head",
+        "item",
+        "line",
+        "lines",
+        "lookups",
+        "memo",
+        "now",
+        "route",
+        "row_uses",
+        "steps",
+        "today",
+        "uses",
+        "world",
+    )
+
+    def __init__(
+        self, *, content: Any, facts: Facts, world: World, now: datetime, today: date
+    ) -> None:
+        self.head: dict[str, Any] = content.head
+        self.lines: list[dict[str, Any]] = content.lines
+        self.facts, self.world, self.now, self.today = facts, world, now, today
+        self.line: dict[str, Any] = {}
+        self.item: dict[str, Any] = {}
+        self.uses: list[Use] = []
+        self.row_uses: dict[tuple[int, str], tuple[Use, ...]] = {}
+        self.lookups: dict[tuple[str, str], tuple[Any, Use | None]] = {}
+        self.conversions: dict[tuple[str, str], tuple[Conversion | Unknown, tuple[Use, ...]]] = {}
+        self.memo: dict[Any, Any] = {}
+        self.clock: set[str] = set()
+        self.steps = STEPS
+        self.route = RouteRun()
+
+    def spend(self, steps: int) -> None:
+        """Count visited elements; too many end the evaluation of the rule that asks."""
+        self.steps -= steps
+        if self.steps < 0:
+            raise StepsError("the rule visits too many lines")
+
+    def all_uses(self) -> tuple[Use, ...]:
+        """Every mapping and unit entry that was read, each once, in a fixed order."""
+        found = {use for _, use in self.lookups.values() if use is not None}
+        for _, uses in self.conversions.values():
+            found.update(uses)
+        return tuple(sorted(found, key=lambda u: (u.table, u.key, u.entry_id)))
+
+
+class Lookup:
+    """One declared map: how it matches, what its values are, what a miss says."""
+
+    __slots__ = ("any_case", "declared", "kind", "name", "trimmed")
+
+    def __init__(self, declared: n.Map) -> None:
+        self.declared = declared
+        self.name = declared.name
+        self.trimmed = "trimmed" in declared.match
+        self.any_case = "any_case" in declared.match
+        self.kind = declared.rows[0].value.kind if declared.rows else "text"
+
+    def get(self, run: Run, key: str) -> Any:
+        """The value for a key, or the Unknown that says which entry is missing."""
+        at = (self.name, key)
+        found = run.lookups.get(at)
+        if found is None:
+            found = run.lookups[at] = self._find(run.world, key)
+        if found[1] is not None:
+            run.uses.append(found[1])
+        return found[0]
+
+    def _find(self, world: World, key: str) -> tuple[Any, Use | None]:
+        table = world.maps.get(self.name) or _EMPTY
+        keys = table.find(key, trimmed=self.trimmed, any_case=self.any_case)
+        values = {table.entries[k].value for k in keys}
+        if not keys:
+            return self._miss(table, key), None
+        if len(values) > 1:
+            return self._ambiguous(keys, key), None
+        hit = key if key in keys else keys[0]
+        entry = table.entries[hit]
+        value = literal_value(entry.value, self.kind)
+        if value is None:
+            return self._unreadable(key, entry.value), None
+        return value, Use(self.name, hit, entry.id, entry.value)
+
+    def _miss(self, table: Table, key: str) -> Unknown:
+        label = self.declared.missing.say.replace("{key}", key)
+        near = [
+            f'"{k}" is known: it differs by {_list(differences(key, k))}' for k in table.near(key)
+        ]
+        message = f"{label} {'; '.join(near[:3])}." if near else label
+        instead = f', or the source writes "{table.near(key)[0]}"' if near else ""
+        return Unknown(self._gap("MAP01", key, message, label, f'"{key}" is mapped{instead}'))
+
+    def _ambiguous(self, keys: tuple[str, ...], key: str) -> Unknown:
+        label = f'{self.name}: "{key}" has two values'
+        entries = _list(tuple('"' + k + '"' for k in keys))
+        message = f"{label}: the entries {entries} mean the same key."
+        return Unknown(self._gap("MAP02", key, message, label, "the entries have one value"))
+
+    def _unreadable(self, key: str, value: str) -> Unknown:
+        label = f'{self.name}: the value "{value}" of "{key}" is not a {self.kind}'
+        return Unknown(self._gap("MAP03", key, f"{label}.", label, f"it is a {self.kind}"))
+
+    def _gap(self, code: str, key: str, message: str, label: str, would_pass: str) -> Gap:
+        return Gap(
+            kind="map",
+            rule=self.name,
+            code=code,
+            error_class="mapping_missing",
+            owner=self.declared.missing.action.role or "",
+            message=message,
+            cause_key=f"mapping:{self.name}:{key}",
+            cause_label=label,
+            would_pass=would_pass,
+            span=self.declared.missing.span,
+        )
+
+
+class UnitTable:
+    """The declared units: bases, and what a missing factor says."""
+
+    __slots__ = ("bases", "declared")
+
+    def __init__(self, declared: n.Units) -> None:
+        self.declared = declared
+        self.bases = Bases(declared.bases)
+
+    def get(self, run: Run, unit: str, item: str) -> Conversion | Unknown:
+        """The conversion of a unit of an item to its base, or the Unknown that says it lacks."""
+        at = (unit, item)
+        found = run.conversions.get(at)
+        if found is None:
+            found = run.conversions[at] = self._find(run.world, unit, item)
+        run.uses.extend(found[1])
+        return found[0]
+
+    def _find(
+        self, world: World, unit: str, item: str
+    ) -> tuple[Conversion | Unknown, tuple[Use, ...]]:
+        found = convert(unit, item, self.bases, world.units)
+        if found is None:
+            return Unknown(self._gap(unit, item)), ()
+        uses = (
+            Use("units", key, e.id, f"{e.num} {e.to}" if e.den == 1 else f"{e.num}/{e.den} {e.to}")
+            for key, e in found.path
+        )
+        return found, tuple(uses)
+
+    def _gap(self, unit: str, item: str) -> Gap:
+        missing = self.declared.missing
+        label = missing.say.replace("{uom}", unit).replace("{item}", item)
+        base = self.bases.of(item) or "its base unit"
+        return Gap(
+            kind="unit",
+            rule="units",
+            code="UOM01",
+            error_class="mapping_missing",
+            owner=missing.action.role or "",
+            message=label,
+            cause_key=f"unit:{unit}|{item}",
+            cause_label=label,
+            would_pass=f"1 {unit} of {item} = … {base} is in the units table",
+            span=missing.span,
+        )
+
+
+def literal_value(text: str, kind: str) -> Any:
+    """The value of a stored text by the kind of literal its map holds; None if it is none."""
+    if kind == "text":
+        return text
+    word = text.strip()
+    if kind in {"number", "percent"}:
+        cut = word.removesuffix("%") if kind == "percent" else word
+        value = Decimal(cut) if _NUMBER.fullmatch(cut) else None
+        return value / 100 if value is not None and cut != word else value
+    if kind == "yes_no":
+        return {"yes": True, "no": False}.get(word)
+    try:
+        return date.fromisoformat(word) if kind == "date" else text
+    except ValueError:
+        return None
+
+
+def _list(words: tuple[str, ...]) -> str:
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+
+
+_EMPTY = Table({})
+_NUMBER = re.compile(r"-?[0-9]{1,20}(?:\.[0-9]{1,15})?")

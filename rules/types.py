@@ -1,0 +1,422 @@
+"""The type of every expression, and what is wrong with it.
+
+Here: Type, infer. One walk answers both the checker (which listens to the problems) and the
+interpreter (which wants to know how a value is written). Not here: values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from grammar import nodes as n
+from grammar.problem import Problem, Span
+from rules.functions import AGGREGATES, LATER, NAMES, NUMBER, PURE
+from rules.index import FACTS, LATER_FACTS, Scope
+
+Report = Callable[[Problem], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Type:
+    """A type; `states` of a word type; `level` exact, product (unrounded) or fraction."""
+
+    kind: str
+    states: tuple[str, ...] = ()
+    level: str = "exact"
+
+
+ANY = Type("any")
+YESNO = Type("yesno")
+COUNTS = frozenset({"whole", "decimal", "quantity", "number", "percent"})
+NUMERIC = COUNTS | {"money"}
+ORDERED = NUMERIC | {"date", "moment", "duration", "any"}
+LEVELS = ("exact", "product", "fraction")
+_LITERAL = {"yes_no": "yesno"}
+
+
+def infer(expr: n.Expr, scope: Scope, report: Report) -> Type:
+    """The type of an expression in a scope; problems go to `report`, once each."""
+    return _Walk(scope, report).of(expr)
+
+
+def silent(_: Problem) -> None:
+    """A listener for whoever only wants the type."""
+
+
+def word_of(left: Type, right: n.Expr) -> str | None:
+    """The bare word on the right of a comparison with a word type, if that is what it is."""
+    bare = isinstance(right, n.Name) and len(right.path) == 1
+    return right.path[0] if bare and left.states and isinstance(right, n.Name) else None
+
+
+def did_you_mean(word: str, known: object) -> str:
+    """A hint that names the nearest known word."""
+    names = sorted(str(k) for k in known)  # type: ignore[attr-defined]
+    near = get_close_matches(word, names, n=1, cutoff=0.6)
+    if near:
+        return f"Did you mean '{near[0]}'?"
+    return (
+        f"Known here: {', '.join(names[:12])}{', …' if len(names) > 12 else ''}." if names else ""
+    )
+
+
+def field_type(field: n.Field | n.Computed, record: str, scope: Scope) -> Type:
+    """The type of a stored or computed field."""
+    if isinstance(field, n.Field):
+        return Type(field.type, tuple(s.name for s in field.states))
+    return computed_type(field, record, scope)
+
+
+def computed_type(field: n.Computed, record: str, scope: Scope) -> Type:
+    """The type of a computed field, worked out once, in the scope of its own record."""
+    known = scope.index.computed_types
+    at = (record, field.name)
+    if at not in known:
+        known[at] = ANY  # a field that needs itself has no type; the checker says so elsewhere
+        owner = scope.index.records[record].parent
+        own = Scope(scope.index, owner or record, line=owner is not None)
+        known[at] = infer(field.expr, own, silent)
+    found = known[at]
+    return found if isinstance(found, Type) else ANY
+
+
+class _Walk:
+    """One walk over an expression."""
+
+    def __init__(self, scope: Scope, report: Report) -> None:
+        self.scope = scope
+        self.report = report
+
+    def say(self, code: str, message: str, hint: str, span: Span) -> Type:
+        self.report(Problem(code, message, hint, span))
+        return ANY
+
+    def of(self, expr: n.Expr) -> Type:
+        found: Type = getattr(self, f"_{type(expr).__name__.lower()}")(expr)
+        return found
+
+    # ---- leaves -------------------------------------------------------------------------------
+
+    def _literal(self, expr: n.Literal) -> Type:
+        return Type(_LITERAL.get(expr.kind, expr.kind))
+
+    def _name(self, expr: n.Name) -> Type:
+        ref = self.scope.resolve(expr.path)
+        if ref is None:
+            return self._unknown_name(expr)
+        if ref.field is not None:
+            return field_type(ref.field, ref.record, self.scope)
+        if ref.kind == "const":
+            return Type(self.scope.index.consts[ref.name].rows[0].value.kind)
+        if ref.kind == "number":
+            return Type("text")
+        return Type(*FACTS[ref.name])
+
+    def _unknown_name(self, expr: n.Name) -> Type:
+        name = ".".join(expr.path)
+        if expr.path[0] == "line" and not self.scope.line:
+            message = f"'{name}': there is no line here"
+            hint = "Say 'each line' in the declaration, or use an aggregate such as sum(lines.x)."
+            return self.say("NAM02", message, hint, expr.span)
+        if name in LATER_FACTS:
+            message = f"the fact '{name}' is not part of this version of the language"
+            return self.say("NAM12", message, "Leave it out for now.", expr.span)
+        what = f"a {self.scope.item}" if self.scope.item else f"{self.scope.record or 'this place'}"
+        hint = did_you_mean(name, self.scope.names())
+        return self.say("NAM01", f"{what} has no field '{name}'", hint, expr.span)
+
+    # ---- conditions ---------------------------------------------------------------------------
+
+    def _compare(self, expr: n.Compare) -> Type:
+        left = self.of(expr.left)
+        word = word_of(left, expr.right)
+        if word is not None:
+            self._word(word, left, expr.right.span)
+            if expr.op not in {"=", "<>"}:
+                self.say("TYP03", "words have no order", "Use = or <>.", expr.span)
+            return YESNO
+        right = self.of(expr.right)
+        if not _comparable(left, right):
+            message = f"{_say(left)} cannot be compared with {_say(right)}"
+            self.say("TYP01", message, _compare_hint(left, right), expr.span)
+        elif expr.op not in {"=", "<>"} and not {left.kind, right.kind} <= ORDERED:
+            self.say("TYP03", f"{_say(left)} has no order", "Use = or <>.", expr.span)
+        return YESNO
+
+    def _word(self, word: str, left: Type, span: Span) -> None:
+        if word not in left.states:
+            message = f"'{word}' is none of {', '.join(left.states)}"
+            self.say("NAM03", message, did_you_mean(word, left.states), span)
+        elif self.scope.resolve((word,)) is not None:
+            message = f"'{word}' is a word of the left side and a name of its own"
+            self.say("NAM04", message, f'Write "{word}" in quotes.', span)
+
+    def _member(self, expr: n.Member) -> Type:
+        left = self.of(expr.left)
+        for value in expr.values:
+            if isinstance(value, n.Word):
+                if left.states:
+                    self._word(value.name, left, value.span)
+                elif left.kind != "any":
+                    hint = f'Write "{value.name}" in quotes.'
+                    self.say("NAM01", f"'{value.name}' is no word here", hint, value.span)
+            elif not _comparable(left, self.of(value)):
+                message = f"{_say(left)} cannot be compared with {_say(self.of(value))}"
+                self.say("TYP01", message, "Both sides must be of one type.", value.span)
+        return YESNO
+
+    def _known(self, expr: n.Known) -> Type:
+        self.of(expr.expr)
+        return YESNO
+
+    def _absent(self, expr: n.Absent) -> Type:
+        self.of(expr.expr)
+        return YESNO
+
+    def _allof(self, expr: n.AllOf) -> Type:
+        for part in expr.parts:
+            self.condition(part)
+        return YESNO
+
+    def _anyof(self, expr: n.AnyOf) -> Type:
+        for part in expr.parts:
+            self.condition(part)
+        return YESNO
+
+    def _not(self, expr: n.Not) -> Type:
+        return self.condition(expr.expr)
+
+    def condition(self, expr: n.Expr) -> Type:
+        """An expression that must be yes or no."""
+        found = self.of(expr)
+        if found.kind not in {"yesno", "any"}:
+            hint = "Compare it with something, or ask whether it is known."
+            self.say("TYP02", f"{_say(found)} is neither yes nor no", hint, expr.span)
+        return YESNO
+
+    # ---- arithmetic ---------------------------------------------------------------------------
+
+    def _arith(self, expr: n.Arith) -> Type:
+        left, right = self.of(expr.left), self.of(expr.right)
+        if "any" in {left.kind, right.kind}:
+            return ANY
+        found = _product(expr.op, left, right) if expr.op in "*/" else _sum(expr.op, left, right)
+        if found is None:
+            verb = {"+": "added to", "-": "taken together with", "*": "multiplied by"}
+            message = f"{_say(left)} cannot be {verb.get(expr.op, 'divided by')} {_say(right)}"
+            return self.say("TYP04", message, _arith_hint(expr.op, left, right), expr.span)
+        return found
+
+    def _negative(self, expr: n.Negative) -> Type:
+        found = self.of(expr.expr)
+        if found.kind not in NUMERIC | {"duration", "any"}:
+            message = f"{_say(found)} has no negative"
+            return self.say("TYP04", message, "Only numbers have one.", expr.span)
+        return found
+
+    def _otherwise(self, expr: n.Otherwise) -> Type:
+        left, right = self.of(expr.expr), self.of(expr.default)
+        if not _comparable(left, right):
+            message = f"{_say(left)} otherwise {_say(right)}: two types"
+            return self.say("TYP05", message, "Give a default of the same type.", expr.span)
+        return left
+
+    # ---- calls --------------------------------------------------------------------------------
+
+    def _call(self, expr: n.Call) -> Type:
+        if expr.name in self.scope.index.maps:
+            return self._map(expr)
+        if expr.name in AGGREGATES:
+            return self._aggregate(expr)
+        if expr.name in PURE:
+            return self._pure(expr)
+        special = getattr(self, f"_call_{expr.name}", None)
+        if special is not None:
+            found: Type = special(expr)
+            return found
+        if expr.name in LATER:
+            message = f"'{expr.name}' is not part of this version of the language"
+            return self.say("NAM12", message, "Leave it out for now.", expr.span)
+        hint = did_you_mean(expr.name, [*NAMES, *self.scope.index.maps])
+        return self.say("NAM05", f"'{expr.name}' is no function and no map", hint, expr.span)
+
+    def _map(self, expr: n.Call) -> Type:
+        self._arguments(expr, ("text",))
+        rows = self.scope.index.maps[expr.name].rows
+        return Type(_LITERAL.get(rows[0].value.kind, rows[0].value.kind)) if rows else Type("text")
+
+    def _pure(self, expr: n.Call) -> Type:
+        function = PURE[expr.name]
+        kinds = tuple("numeric" if t == NUMBER else "text" for t in function.takes)
+        if function.many and len(expr.args) > len(kinds):
+            kinds = ("numeric",) * len(expr.args)
+        found = self._arguments(expr, kinds)
+        if function.gives != "first":
+            return Type(function.gives)
+        return Type(found[0].kind, level=_worst(function.level, *(t.level for t in found)))
+
+    def _call_round(self, expr: n.Call) -> Type:
+        found = self._arguments(expr, ("numeric", "numeric"))
+        step = expr.args[1] if len(expr.args) > 1 else None
+        if step is not None and not (isinstance(step, n.Literal) and step.value > 0):  # type: ignore[operator]
+            hint = "Write round(x, 0.01)."
+            self.say("TYP06", "round needs the step written out, above zero", hint, expr.span)
+        return Type(found[0].kind)
+
+    def _call_in_base(self, expr: n.Call) -> Type:
+        self._arguments(expr, ("numeric", "text", "text"))
+        return self._needs_units(expr, Type("quantity"))
+
+    def _call_price_in_base(self, expr: n.Call) -> Type:
+        self._arguments(expr, ("numeric", "text", "text"))
+        return self._needs_units(expr, Type("money", level="fraction"))
+
+    def _call_base_unit(self, expr: n.Call) -> Type:
+        self._arguments(expr, ("text",))
+        return self._needs_units(expr, Type("text"))
+
+    def _needs_units(self, expr: n.Call, found: Type) -> Type:
+        if self.scope.index.ruleset.units:
+            return found
+        return self.say(
+            "UOM01", f"'{expr.name}' needs a units table", "Declare 'units' with a base.", expr.span
+        )
+
+    def _call_date_of(self, expr: n.Call) -> Type:
+        self._arguments(expr, ("moment",))
+        return Type("date")
+
+    def _call_number_of(self, expr: n.Call) -> Type:
+        arg = expr.args[0] if len(expr.args) == 1 else None
+        name = ".".join(arg.path) if isinstance(arg, n.Name) else ""
+        if name not in self.scope.index.routes():
+            hint = did_you_mean(name, self.scope.index.routes())
+            self.say("NAM06", f"nothing is posted to '{name}'", hint, expr.span)
+        return Type("text")
+
+    def _arguments(self, expr: n.Call, kinds: tuple[str, ...]) -> list[Type]:
+        found = [self.of(arg) for arg in expr.args]
+        if len(found) != len(kinds):
+            message = f"'{expr.name}' takes {len(kinds)} values, not {len(found)}"
+            self.say("TYP07", message, "Give exactly these.", expr.span)
+            return (found + [ANY] * len(kinds))[: len(kinds)]
+        for arg, have, want in zip(expr.args, found, kinds, strict=True):
+            if not _fits(have, want):
+                message = f"'{expr.name}' wants {_WANT.get(want, want)} here, not {_say(have)}"
+                self.say("TYP08", message, "Give a value of that type.", arg.span)
+        if expr.where is not None:
+            message = f"'{expr.name}' has no 'where'"
+            self.say("TYP09", message, "Only sum, count, any, all and latest have.", expr.span)
+        return found
+
+    def _aggregate(self, expr: n.Call) -> Type:
+        arg = expr.args[0] if len(expr.args) == 1 else None
+        path = arg.path if isinstance(arg, n.Name) else ()
+        fields = self.scope.index.fields.get(self.scope.record, {})
+        many = fields.get(path[0]) if path else None
+        if not isinstance(many, n.Field) or many.type != "many":
+            hint = "Write a list, such as lines or lines.amount."
+            return self.say("TYP10", f"'{expr.name}' works over a list", hint, expr.span)
+        item = many.of or self.scope.line_record
+        if expr.where is not None:
+            _Walk(self.scope.inside(item), self.report).condition(expr.where)
+        needs_field = expr.name in {"sum", "latest"}
+        if needs_field != (len(path) == 2):
+            hint = "sum and latest want a field of the list, count, any and all the list itself."
+            return self.say("TYP10", f"'{expr.name}' is used the wrong way", hint, expr.span)
+        if not needs_field:
+            return Type("whole") if expr.name == "count" else YESNO
+        found = self.of(arg) if arg is not None else ANY
+        if expr.name == "sum" and found.kind not in NUMERIC | {"any"}:
+            return self.say("TYP08", f"{_say(found)} has no sum", "Sum a number.", expr.span)
+        return found
+
+
+_WANT = {"numeric": "a number", "text": "a text", "moment": "a moment"}
+
+
+def _fits(have: Type, want: str) -> bool:
+    if have.kind == "any":
+        return True
+    if want == "numeric":
+        return have.kind in NUMERIC
+    if want == "text":
+        return have.kind in {"text", "user", "one_of"}
+    return have.kind == want
+
+
+def _comparable(left: Type, right: Type) -> bool:
+    kinds = {left.kind, right.kind}
+    if "any" in kinds or len(kinds) == 1:
+        return True
+    if "money" in kinds:
+        return kinds <= {"money", "number", "decimal"}
+    return kinds <= COUNTS or kinds <= {"text", "user", "one_of"}
+
+
+def _worst(*levels: str) -> str:
+    return max(levels, key=LEVELS.index)
+
+
+def _product(op: str, left: Type, right: Type) -> Type | None:
+    kinds = {left.kind, right.kind}
+    if not kinds <= NUMERIC:
+        return None
+    level = _worst(left.level, right.level)
+    if op == "*":
+        if left.kind == right.kind == "money":
+            return None
+        level = _worst(level, "product") if "money" in kinds else level
+        return Type(_stronger(left.kind, right.kind), level=level)
+    if right.kind == "money" and left.kind != "money":
+        return None
+    kind = "decimal" if left.kind == right.kind else left.kind
+    return Type(kind, level="fraction")
+
+
+def _sum(op: str, left: Type, right: Type) -> Type | None:
+    kinds = {left.kind, right.kind}
+    if kinds <= COUNTS or kinds <= {"money", "number", "decimal"}:
+        kind = _stronger(left.kind, right.kind)
+        return Type(kind, level=_worst(left.level, right.level))
+    if right.kind == "duration" and left.kind in {"date", "moment", "duration"}:
+        return Type(left.kind)
+    if op == "-" and len(kinds) == 1 and left.kind in {"date", "moment"}:
+        return Type("duration")
+    return None
+
+
+def _stronger(left: str, right: str) -> str:
+    order = ("number", "whole", "percent", "decimal", "quantity", "money")
+    return max(left, right, key=order.index)
+
+
+def _say(of: Type) -> str:
+    return {
+        "one_of": "a word",
+        "yesno": "a yes or no",
+        "many": "a list",
+        "money": "money",
+        "text": "text",
+        "user": "a user",
+    }.get(of.kind, f"a {of.kind}")
+
+
+def _compare_hint(left: Type, right: Type) -> str:
+    if {left.kind, right.kind} == {"date", "moment"}:
+        return "Take the day of the moment: date_of(x)."
+    if "text" in {left.kind, right.kind} and {left.kind, right.kind} & NUMERIC:
+        return "A text in quotes is no number: leave the quotes out, or compare another field."
+    return "Both sides must be of one type."
+
+
+def _arith_hint(op: str, left: Type, right: Type) -> str:
+    if op == "*" and left.kind == right.kind == "money":
+        return "Money times money is nothing: multiply money by a quantity, a number or a percent."
+    if "percent" in {left.kind, right.kind}:
+        return "A percent is multiplied: x * 6%."
+    if "text" in {left.kind, right.kind}:
+        return "Texts are not calculated with."
+    return "Only numbers of one kind are added; dates take durations such as 31d."
