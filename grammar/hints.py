@@ -56,6 +56,7 @@ FITS = (
     ("CODE", "STRING", 'a text stands in quotes: "…"'),
     ("NAME", "CODE", "a field or unit of the target starts with a Capital"),
     ("_NL", "RPAR", "close the bracket: )"),
+    ("CODE", "NAME", 'a name is in lower case; the spelling of a source is quoted: word as "Word"'),
 )
 """(token, what was expected, what to write): less sure than a pair."""
 

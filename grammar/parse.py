@@ -28,45 +28,6 @@ LANGUAGE = "1"
 DEPTH = 60
 """How deep an expression may be nested; everything that walks a tree relies on it."""
 
-_CLAUSES = frozenset(
-    [
-        "currency",
-        "zone",
-        "rounding",
-        "tolerance",
-        "missing",
-        "match",
-        "csv",
-        "base",
-        "ready",
-        "wait",
-        "hold",
-        "cancel",
-        "ignore",
-        "when",
-        "require",
-        "and",
-        "else",
-        "say",
-        "clears",
-        "unique",
-        "by",
-        "never",
-        "immediately",
-        "daily",
-        "after",
-        "they",
-        "we",
-        "each",
-        "given",
-        "with",
-        "expect",
-        "bill",
-        "then",
-        "from",
-    ]
-)
-
 
 class _GluedError(Exception):
     """Two words with nothing between them."""
@@ -146,15 +107,19 @@ def _layout(block: Block, file: str) -> Iterator[Problem]:
         yield Problem("SYN05", message, "a declaration starts in column 1, above it", span)
     elif head in words.LATER_DECLARATIONS:
         yield Problem(*later(*words.LATER_DECLARATIONS[head]), span)
-    elif head in _CLAUSES:
-        message = f"'{head}' starts no declaration: it is a clause"
-        yield Problem("SYN05", message, "indent it under its declaration", span)
+    elif head in words.CLAUSES:
+        yield _unindented(head, span)
     elif head not in words.DECLARATIONS:
         pool = [*words.DECLARATIONS, *words.LATER_DECLARATIONS]
         hint = did_you_mean(head, pool, f"one of {', '.join(words.DECLARATIONS)}")
         yield Problem("SYN04", f"'{head}' starts no declaration", hint, span)
     else:
         yield from _lines(block, file)
+
+
+def _unindented(word: str, span: Span) -> Problem:
+    message = f"'{word}' starts no declaration: it is a clause"
+    return Problem("SYN05", message, "indent it under its declaration", span)
 
 
 def _lines(block: Block, file: str) -> Iterator[Problem]:
@@ -171,6 +136,9 @@ def _lines(block: Block, file: str) -> Iterator[Problem]:
         span = Span(file, number, column, number, column + len(word))
         if not listing and (block.head, word) in words.LATER_CLAUSES:
             yield Problem(*later(*words.LATER_CLAUSES[block.head, word]), span)
+            return
+        if column == 1 and not is_idle(line):
+            yield _unindented(word, span)
             return
         if word in words.DECLARATIONS:
             message = f"'{word}' starts a declaration"

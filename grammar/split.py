@@ -1,11 +1,14 @@
 """Cutting a file at its declarations, so that a broken one does not hide the next.
 
 Lives here: `Block` and `blocks`. A block is what starts in column 1, down to the next such line;
-comments above a declaration belong to no block. Not here: whether a block is right.
+a clause that somebody forgot to indent stays with its declaration; comments above a declaration
+belong to no block. Not here: whether a block is right.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+
+from grammar.words import CLAUSES
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +45,17 @@ def blocks(text: str) -> Iterator[Block]:
     """The blocks of a cleaned text, in their order."""
     first, lines = 1, list[str]()
     for number, line in enumerate(text.split("\n"), 1):
-        starts = line[:1] not in ("", " ", "\t", "#")
+        starts = line[:1] not in ("", " ", "\t", "#") and not (lines and _is_clause(line))
         if starts or not lines:
             yield from _closed(first, lines)
             first, lines = number, ([] if not starts and is_idle(line) else [line])
         else:
             lines.append(line)
     yield from _closed(first, lines)
+
+
+def _is_clause(line: str) -> bool:
+    return (line.split() or [""])[0] in CLAUSES
 
 
 def _closed(first: int, lines: list[str]) -> Iterator[Block]:

@@ -22,6 +22,46 @@ DECLARATIONS = [
 ]
 """The words that start a declaration, in column 1."""
 
+CLAUSES = frozenset(
+    [
+        "currency",
+        "zone",
+        "rounding",
+        "tolerance",
+        "missing",
+        "match",
+        "csv",
+        "base",
+        "ready",
+        "wait",
+        "hold",
+        "cancel",
+        "ignore",
+        "when",
+        "require",
+        "and",
+        "else",
+        "say",
+        "clears",
+        "unique",
+        "by",
+        "never",
+        "immediately",
+        "daily",
+        "after",
+        "they",
+        "we",
+        "each",
+        "given",
+        "with",
+        "expect",
+        "bill",
+        "then",
+        "from",
+    ]
+)
+"""The words that start a clause: in column 1 they were meant to be indented."""
+
 LATER_DECLARATIONS = {
     "on": ("the tables `on edit` and `on cancel`", "take it out: for now a person decides"),
     "retry": ("a `retry` table", "take it out: retries follow the table that is built in"),

@@ -1,0 +1,28 @@
+"""What the grammar tests share: the rule file that has every construct, and a short way in."""
+
+from pathlib import Path
+from typing import Any
+
+from grammar import Problem, parse
+from grammar.split import blocks
+
+SHOP = Path(__file__).with_name("shop.rules").read_text(encoding="utf-8")
+DECLARATIONS = [block.text for block in blocks(SHOP)]
+
+
+def problems(text: str) -> tuple[Problem, ...]:
+    return parse({"a.rules": text})[1]
+
+
+def only(text: str) -> Problem:
+    """The one problem of a text."""
+    found = problems(text)
+    assert len(found) == 1, found
+    return found[0]
+
+
+def expression(text: str) -> Any:
+    """The node of an expression."""
+    ruleset, found = parse({"a.rules": f"record a from b\n    x = {text}\n"})
+    assert not found, found
+    return ruleset.records[0].fields[0].expr  # type: ignore[union-attr]
