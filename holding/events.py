@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
+from holding import bulk
 from holding.models import Event
 
 SYSTEM_WORD = "Clearpost"
@@ -77,8 +77,7 @@ def record_event(
 def record_events(session: Session, facts: Iterable[Fact]) -> None:
     """Write many events with one statement."""
     rows = [_row(fact) for fact in facts]
-    if rows:
-        session.execute(insert(Event), rows)
+    bulk.insert(session, Event, rows)
 
 
 def _row(fact: Fact) -> dict[str, Any]:

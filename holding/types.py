@@ -13,23 +13,11 @@ from sqlalchemy import DateTime, String, Text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from rules.canonical import dumps
+
 _PLACES = dict.fromkeys(
     ("JPY", "KRW", "VND", "CLP", "ISK", "XAF", "XOF", "XPF"), 0
 ) | dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3)
-
-
-def json_text(value: Any) -> str:
-    """Canonical JSON text: sorted keys, no spaces, decimals as text; a float is refused."""
-    return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_plain
-    )
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, Decimal):
-        return format(value, "f")
-    message = f"not a JSON value: {value!r}"
-    raise TypeError(message)
 
 
 def moment_text(value: datetime) -> str:
@@ -79,7 +67,7 @@ class Json(TypeDecorator[Any]):
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002
         """To the database."""
-        return None if value is None else json_text(value)
+        return None if value is None else dumps(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002
         """From the database."""

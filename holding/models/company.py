@@ -25,6 +25,7 @@ class Company(Base):
     currency: Mapped[str]
     revision: Mapped[int] = mapped_column(WHOLE, default=0)
     ruleset_version_id: Mapped[int | None]
+    linked_version_id: Mapped[int | None]
     rules_revision: Mapped[int] = mapped_column(WHOLE, default=0)
     settings: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
     lock: Mapped[int] = mapped_column(WHOLE, default=0)

@@ -1,0 +1,200 @@
+# ruff: noqa: S608 - the texts are made of names of our own tables and columns
+"""Many rows in one statement whose text never changes: the rows travel as one JSON parameter.
+
+Here: insert, update and look-ups by a list, for both databases. Not here: what is written. Bytes
+never travel this way.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import date, datetime
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Boolean, Date, Table, Text, bindparam, inspect, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.engine import Dialect
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import BigInteger, TypeDecorator, TypeEngine
+
+from holding.models import Base
+from holding.types import Json, Moment, moment_text
+from rules.canonical import dumps
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+class _Words(TypeDecorator[Any]):
+    """A list of whole numbers or texts as one parameter."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.kind = kind
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name == "sqlite":
+            return dialect.type_descriptor(Text())
+        return dialect.type_descriptor(ARRAY(BigInteger() if self.kind == "int" else Text()))
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        return dumps(list(value)) if dialect.name == "sqlite" else list(value)
+
+
+class _Among(FunctionElement[bool]):
+    """`column IN (list)`, the list being one parameter."""
+
+    type = Boolean()
+    inherit_cache = True
+    name = "among"
+
+
+@compiles(_Among)
+def _among(element: _Among, compiler: SQLCompiler, **options: Any) -> str:
+    column, values = list(element.clauses)
+    left, right = compiler.process(column, **options), compiler.process(values, **options)
+    if compiler.dialect.name == "sqlite":
+        return f"{left} IN (SELECT value FROM json_each({right}))"
+    return f"{left} = ANY({right})"
+
+
+def among(column: InstrumentedAttribute[Any], values: Collection[int] | Collection[str]) -> _Among:
+    """The condition that a column's value is one of a list."""
+    whole = isinstance(column.type, BigInteger)
+    kind = _Words("int" if whole else "text")
+    return _Among(column, bindparam(None, list(values), type_=kind, unique=True))
+
+
+def insert(
+    session: Session,
+    model: type[Base],
+    rows: Rows,
+    *,
+    returning: tuple[str, ...] = (),
+    ignore: bool = False,
+) -> list[tuple[Any, ...]]:
+    """Insert rows; all have the same keys. `ignore` leaves out those that are there already."""
+    if not rows:
+        return []
+    table = _table(model)
+    columns = tuple(rows[0])
+    statement = _insert_text(_dialect(session), table, columns, returning, ignore)
+    result = session.execute(text(statement), {"rows": _json(table, rows)})
+    return [tuple(row) for row in result] if returning else []
+
+
+def insert_once(session: Session, model: type[Base], values: Mapping[str, Any]) -> int | None:
+    """Insert one row; its id, or None when a unique key says that it is there already."""
+    make = sqlite.insert if _dialect(session) == "sqlite" else postgresql.insert
+    table = _table(model)
+    statement = make(table).values(values).on_conflict_do_nothing().returning(table.c.id)
+    made: int | None = session.scalar(statement)
+    return made
+
+
+def update(
+    session: Session,
+    model: type[Base],
+    rows: Rows,
+    *,
+    bump: str | None = None,
+) -> None:
+    """Set the given columns of the rows known by `id`; `bump` names a column that goes up by 1."""
+    if not rows:
+        return
+    table = _table(model)
+    columns = tuple(rows[0])
+    statement = _update_text(_dialect(session), table, columns, bump)
+    session.execute(text(statement), {"rows": _json(table, rows)})
+
+
+def forget(session: Session, model: type[Base], ids: Iterable[int]) -> None:
+    """Let loaded objects of these rows be read again: a bulk statement went past them."""
+    gone = set(ids)
+    for row in list(session.identity_map.values()):
+        if isinstance(row, model) and (inspect(row).identity or (None,))[0] in gone:
+            session.expire(row)
+
+
+def given(session: Session, name: str, columns: Mapping[str, str]) -> str:
+    """The start of a statement over rows given as `:rows`: `WITH name(columns) AS (…)`."""
+    return f"WITH {_given(_dialect(session), name, tuple(columns.items()))}"
+
+
+def _dialect(session: Session) -> str:
+    return session.get_bind().dialect.name
+
+
+def _table(model: type[Base]) -> Table:
+    table = model.__table__
+    if not isinstance(table, Table):
+        raise TypeError(model)
+    return table
+
+
+def _json(table: Table, rows: Rows) -> str:
+    plain = {name for name in rows[0] if not isinstance(table.c[name].type, Json)}
+    return dumps([{k: _cell(v, plain=k in plain) for k, v in row.items()} for row in rows])
+
+
+def _cell(value: Any, *, plain: bool) -> Any:
+    if value is None:
+        return None
+    if not plain:
+        return dumps(value)
+    if isinstance(value, datetime):
+        return moment_text(value)
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _kind(table: Table, column: str) -> str:
+    kind = table.c[column].type
+    if isinstance(kind, Moment):
+        return "timestamptz"
+    if isinstance(kind, Date):
+        return "date"
+    if isinstance(kind, Boolean):
+        return "boolean"
+    return "bigint" if isinstance(kind, BigInteger) else "text"
+
+
+@cache
+def _insert_text(
+    dialect: str, table: Table, columns: tuple[str, ...], returning: tuple[str, ...], ignore: bool
+) -> str:
+    names = ", ".join(f'"{c}"' for c in columns)
+    kinds = tuple((c, _kind(table, c)) for c in columns)
+    statement = (
+        f"WITH {_given(dialect, 'v', kinds)} "
+        f'INSERT INTO "{table.name}" ({names}) SELECT {names} FROM v WHERE true'
+    )
+    if ignore:
+        statement += " ON CONFLICT DO NOTHING"
+    if returning:
+        statement += " RETURNING " + ", ".join(f'"{c}"' for c in returning)
+    return statement
+
+
+@cache
+def _update_text(dialect: str, table: Table, columns: tuple[str, ...], bump: str | None) -> str:
+    kinds = tuple((c, _kind(table, c)) for c in columns)
+    sets = [f'"{c}" = v."{c}"' for c in columns if c != "id"]
+    if bump:
+        sets.append(f'"{bump}" = t."{bump}" + 1')
+    return (
+        f"WITH {_given(dialect, 'v', kinds)} "
+        f'UPDATE "{table.name}" AS t SET {", ".join(sets)} FROM v WHERE t.id = v.id'
+    )
+
+
+def _given(dialect: str, name: str, columns: Iterable[tuple[str, str]]) -> str:
+    if dialect == "sqlite":
+        cells = ", ".join(f"json_extract(value, '$.{c}') AS \"{c}\"" for c, _ in columns)
+        return f"{name} AS (SELECT {cells} FROM json_each(:rows))"
+    cells = ", ".join(f'"{c}" {kind}' for c, kind in columns)
+    return f"{name} AS (SELECT * FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r({cells}))"

@@ -1,0 +1,113 @@
+"""Causes with their counters: what many holds have in common.
+
+Here: finding or making causes, and keeping how many records wait and for how much. Not here:
+opening and closing holds.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from holding import bulk
+from holding.models import Cause, Hold
+from rules.canonical import dumps
+
+ADD = (
+    "UPDATE cause AS t SET records = t.records + v.records, book = t.book + v.book"
+    " FROM v WHERE t.id = v.id"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CauseSpec:
+    """A cause as a finding names it."""
+
+    key: str
+    error_class: str
+    label: str
+    rule: str
+    team_id: int | None
+
+
+def ensure(
+    session: Session, company_id: int, specs: Sequence[CauseSpec], now: datetime
+) -> dict[str, int]:
+    """Cause key -> id; missing ones are made, in key order."""
+    by_key = {spec.key: spec for spec in specs}
+    known = ids_of(session, company_id, by_key)
+    fresh = [_row(company_id, by_key[key], now) for key in sorted(by_key) if key not in known]
+    if fresh:
+        bulk.insert(session, Cause, fresh, ignore=True)
+        known = ids_of(session, company_id, by_key)
+    return known
+
+
+def ids_of(session: Session, company_id: int, keys: Collection[str]) -> dict[str, int]:
+    """The ids of the causes that are there."""
+    query = select(Cause.key, Cause.id).where(
+        Cause.company_id == company_id, bulk.among(Cause.key, keys)
+    )
+    return dict(session.execute(query).tuples().all()) if keys else {}
+
+
+def add(session: Session, deltas: Mapping[int, tuple[int, int]]) -> None:
+    """Change counters by (records, book) for each cause id, locked in id order. Comes last."""
+    rows = [{"id": i, "records": n, "book": b} for i, (n, b) in sorted(deltas.items()) if n or b]
+    if not rows:
+        return
+    lock(session, [row["id"] for row in rows])
+    columns = {"id": "bigint", "records": "bigint", "book": "bigint"}
+    statement = f"{bulk.given(session, 'v', columns)} {ADD}"
+    session.execute(text(statement), {"rows": dumps(rows)})
+
+
+def recount(session: Session, cause_ids: Collection[int]) -> None:
+    """Count again what is open under these causes; for acts that touch few holds. Comes last."""
+    session.flush()
+    wanted = sorted(set(cause_ids))
+    if not wanted:
+        return
+    lock(session, wanted)
+    live = select(Hold.cause_id, Hold.record_id, Hold.book).where(
+        bulk.among(Hold.cause_id, wanted), text(f"hold.{Hold.OPEN}")
+    )
+    records: dict[int, dict[int, int]] = {cause_id: {} for cause_id in wanted}
+    for cause_id, record_id, book in session.execute(live):
+        records[cause_id][record_id] = book or 0
+    rows = [
+        {"id": cause_id, "records": len(found), "book": sum(found.values())}
+        for cause_id, found in records.items()
+    ]
+    bulk.update(session, Cause, rows)
+    bulk.forget(session, Cause, wanted)
+
+
+def lock(session: Session, cause_ids: Sequence[int]) -> None:
+    """Lock causes in id order."""
+    rows = select(Cause.id).where(bulk.among(Cause.id, cause_ids)).order_by(Cause.id)
+    session.execute(rows.with_for_update(key_share=True)).all()
+
+
+def _row(company_id: int, spec: CauseSpec, now: datetime) -> dict[str, object]:
+    kind, _, rest = spec.key.partition(":")
+    table, _, value = rest.partition(":")
+    if kind == "unit":
+        table, value = "units", rest
+    mapped = kind in {"mapping", "unit"}
+    return {
+        "company_id": company_id,
+        "class": spec.error_class,
+        "key": spec.key,
+        "label": spec.label,
+        "rule": spec.rule,
+        "team_id": spec.team_id,
+        "table_name": table if mapped else None,
+        "value": value if mapped else None,
+        "changed_revision": 0,
+        "opened_at": now,
+        "records": 0,
+        "book": 0,
+    }

@@ -1,0 +1,55 @@
+"""Deliveries, each kept once however often it comes.
+
+Here: telling a new delivery from a repeated one, and counting that. Not here: what is in it
+(holding/intake.py).
+"""
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from holding import bulk
+from holding.models import Delivery
+from holding.refusal import Refusal
+
+
+def keep(session: Session, delivery: Delivery) -> Delivery | Refusal:
+    """Keep the delivery, or count it when it was here before."""
+    known = _again(session, delivery)
+    if known is not None:
+        return known
+    values = {
+        c.key: getattr(delivery, c.key)
+        for c in Delivery.__table__.columns
+        if getattr(delivery, c.key) is not None
+    }
+    made = bulk.insert_once(session, Delivery, values | {"times": 1})
+    if made is None:  # the same key came in at the same moment
+        return _again(session, delivery) or _other_body(delivery)
+    return session.get_one(Delivery, made)
+
+
+def _again(session: Session, delivery: Delivery) -> Delivery | Refusal | None:
+    """The delivery with this key, or the source's last one if it has this body; counted up."""
+    newest = select(func.max(Delivery.id)).where(Delivery.source_id == delivery.source_id)
+    same = select(Delivery).where(Delivery.source_id == delivery.source_id)
+    known = session.scalar(same.where(Delivery.key == delivery.key))
+    if known is None:
+        newest_id = session.scalar(newest)
+        known = session.get(Delivery, newest_id) if newest_id is not None else None
+        if known is None or known.sha256 != delivery.sha256:
+            return None
+    if known.sha256 != delivery.sha256:
+        return _other_body(delivery)
+    session.execute(
+        update(Delivery).where(Delivery.id == known.id).values(times=Delivery.times + 1)
+    )
+    session.refresh(known)
+    return known
+
+
+def _other_body(delivery: Delivery) -> Refusal:
+    return Refusal(
+        code="delivery.conflict",
+        message=f"Delivery {delivery.key} was received before, with another content.",
+        hint="Send changed content under a new delivery id.",
+    )

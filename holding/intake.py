@@ -1,0 +1,281 @@
+"""From a delivery to records and versions, due to be judged.
+
+Here: keeping a delivery once, and making versions of what is new in it, in a constant number of
+statements. Not here: reading the delivery (connectors/sources), judging (holding/evaluation.py).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import event, select
+from sqlalchemy.orm import Session
+
+from connectors.kit.contract import IncomingRecord
+from connectors.kit.faults import point
+from holding import bulk, worlds
+from holding.deliveries import keep
+from holding.events import Fact, record_events
+from holding.first_version import new_record, text_of
+from holding.linking import link
+from holding.models import Company, Connection, Delivery, Record, Version
+from holding.refusal import Refusal
+from rules.canonical import dumps, sha256_hex
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a delivery came to; a repeated one counts up `times` and changes nothing else."""
+
+    delivery_id: int
+    times: int
+    new_records: int = 0
+    new_versions: int = 0
+    unchanged: int = 0
+    stale: int = 0
+
+
+@dataclass(slots=True)
+class _Plan:
+    """What the records of one delivery ask to be written."""
+
+    versions: list[dict[str, Any]] = field(default_factory=list)
+    current: dict[int, str] = field(default_factory=dict)
+    unchanged: int = 0
+    stale: int = 0
+
+
+@dataclass(slots=True)
+class _Known:
+    """What is stored of a record before this delivery."""
+
+    record_id: int
+    no: int = 0
+    sha256: str = ""
+    newest_stamp: str | None = None
+    seen: set[tuple[str | None, str]] = field(default_factory=set)
+
+
+def receive(
+    session: Session,
+    *,
+    company_id: int,
+    source: Connection,
+    delivery_key: str,
+    kind: str,
+    headers: Mapping[str, str],
+    raw: bytes,
+    records: Sequence[IncomingRecord],
+    now: datetime,
+    programs: worlds.Programs = worlds.program,
+    upload_id: int | None = None,
+) -> Receipt | Refusal:
+    """Keep a delivery and what is new in it; the same delivery again is counted, not read."""
+    company = _company(session, company_id)
+    digest = sha256(raw).hexdigest()
+    delivery = keep(
+        session,
+        Delivery(
+            company_id=company_id,
+            source_id=source.id,
+            key=delivery_key,
+            sha256=digest,
+            kind=kind,
+            headers=dict(headers),
+            body=raw,
+            received_at=now,
+            upload_id=upload_id,
+        ),
+    )
+    if isinstance(delivery, Refusal):
+        return delivery
+    if delivery.times > 1:
+        return Receipt(delivery_id=delivery.id, times=delivery.times)
+    ids, fresh = _records(session, company, source, _last_of_each(records), now)
+    plan = _plan(_known(session, ids, fresh), ids, records, delivery.id, now)
+    _store(session, plan, now)
+    if company.ruleset_version_id is not None:
+        bodies = [(ids[r.kind, r.external_id], r.kind, r.body) for r in records]
+        link(session, company_id, programs(session, company.ruleset_version_id), bodies)
+    _tell(session, company_id, source, plan, records, ids, fresh, now)
+    point("inbox.before_commit")
+    event.listen(session, "after_commit", lambda _: point("inbox.after_commit"), once=True)
+    return Receipt(
+        delivery_id=delivery.id,
+        times=1,
+        new_records=len(fresh),
+        new_versions=len(plan.versions) - plan.stale,
+        unchanged=plan.unchanged,
+        stale=plan.stale,
+    )
+
+
+def _company(session: Session, company_id: int) -> Company:
+    """The company, held steady: a publish waits until this delivery is in."""
+    query = select(Company).where(Company.id == company_id)
+    return session.scalars(query.with_for_update(read=True)).one()
+
+
+def _last_of_each(records: Sequence[IncomingRecord]) -> dict[tuple[str, str], IncomingRecord]:
+    return {(record.kind, record.external_id): record for record in records}
+
+
+def _records(
+    session: Session,
+    company: Company,
+    source: Connection,
+    incoming: Mapping[tuple[str, str], IncomingRecord],
+    now: datetime,
+) -> tuple[dict[tuple[str, str], int], set[int]]:
+    """The ids of all records of a delivery, and which of them are new."""
+    known = _ids(session, source, incoming)
+    rows = [
+        new_record(company, source, incoming[key], now)
+        for key in sorted(incoming)
+        if key not in known
+    ]
+    made = bulk.insert(session, Record, rows, returning=("id", "type", "external_id"), ignore=True)
+    fresh = {(kind, external_id): record_id for record_id, kind, external_id in made}
+    if len(made) < len(rows):  # somebody else made them at the same moment
+        known = _ids(session, source, incoming)
+    return known | fresh, set(fresh.values())
+
+
+def _ids(
+    session: Session, source: Connection, incoming: Mapping[tuple[str, str], IncomingRecord]
+) -> dict[tuple[str, str], int]:
+    query = select(Record.type, Record.external_id, Record.id).where(
+        Record.source_id == source.id,
+        Record.type.in_(sorted({kind for kind, _ in incoming})),
+        bulk.among(Record.external_id, [external_id for _, external_id in incoming]),
+    )
+    return {(kind, external_id): i for kind, external_id, i in session.execute(query).tuples()}
+
+
+def _known(
+    session: Session, ids: Mapping[tuple[str, str], int], fresh: set[int]
+) -> dict[int, _Known]:
+    """What is stored of the records, which stay locked so that version numbers have no gaps."""
+    old = sorted(set(ids.values()) - fresh)
+    found = {record_id: _Known(record_id) for record_id in ids.values()}
+    if not old:
+        return found
+    lock = select(Record.id, Record.version_id).where(bulk.among(Record.id, old))
+    locked = session.execute(lock.order_by(Record.id).with_for_update(key_share=True))
+    current = dict(locked.tuples().all())
+    versions = select(
+        Version.id, Version.record_id, Version.no, Version.sha256, Version.stamp
+    ).where(bulk.among(Version.record_id, old))
+    for version_id, record_id, no, digest, stamp in session.execute(versions).tuples():
+        known = found[record_id]
+        known.no = max(known.no, no)
+        known.seen.add((stamp, digest))
+        if version_id == current[record_id]:
+            known.sha256 = digest
+        if stamp is not None and _later(stamp, known.newest_stamp):
+            known.newest_stamp = stamp
+    return found
+
+
+def _plan(
+    known: Mapping[int, _Known],
+    ids: Mapping[tuple[str, str], int],
+    records: Sequence[IncomingRecord],
+    delivery_id: int,
+    now: datetime,
+) -> _Plan:
+    """Which versions to write: those that differ from the current one; older ones as stale."""
+    plan = _Plan()
+    for record in records:
+        stored = known[ids[record.kind, record.external_id]]
+        digest = sha256_hex(dumps(record.body))
+        repeated = record.stamp is not None and (record.stamp, digest) in stored.seen
+        if digest == stored.sha256 or repeated:
+            plan.unchanged += 1
+            continue
+        newest = stored.newest_stamp
+        stale = record.stamp is not None and newest is not None and _later(newest, record.stamp)
+        same_stamp = record.stamp is not None and record.stamp == newest
+        stored.no += 1
+        stored.seen.add((record.stamp, digest))
+        plan.versions.append(
+            {
+                "record_id": stored.record_id,
+                "no": stored.no,
+                "sha256": digest,
+                "body": record.body,
+                "stamp": record.stamp,
+                "stale": stale,
+                "status": text_of(record.body, "status"),
+                "delivery_id": delivery_id,
+                "reason": "same stamp, other content" if same_stamp else None,
+                "at": now,
+            }
+        )
+        plan.stale += stale
+        if not stale:
+            stored.sha256 = digest
+            stored.newest_stamp = record.stamp or newest
+            plan.current[stored.record_id] = stored.no
+    return plan
+
+
+def _store(session: Session, plan: _Plan, now: datetime) -> None:
+    """Write the versions; the newest of each record becomes its current one, and it is due."""
+    made = bulk.insert(session, Version, plan.versions, returning=("id", "record_id", "no"))
+    rows = [
+        {"id": record_id, "version_id": version_id, "due_at": now, "crashes": 0}
+        for version_id, record_id, no in made
+        if plan.current.get(record_id) == no
+    ]
+    bulk.update(session, Record, rows, bump="lock")
+
+
+def _tell(
+    session: Session,
+    company_id: int,
+    source: Connection,
+    plan: _Plan,
+    records: Sequence[IncomingRecord],
+    ids: Mapping[tuple[str, str], int],
+    fresh: set[int],
+    now: datetime,
+) -> None:
+    """One event for each new record, new version and stale version."""
+    names = {ids[r.kind, r.external_id]: f"{r.kind} {r.number}" for r in records}
+    facts = []
+    for version in plan.versions:
+        record_id, no = version["record_id"], version["no"]
+        act, say = _sentence(names[record_id], source.name, version, is_new=record_id in fresh)
+        body = {"say": say, "version": no, "sha256": version["sha256"]}
+        facts.append(Fact(company_id=company_id, at=now, act=act, record_id=record_id, body=body))
+    record_events(session, facts)
+
+
+def _sentence(
+    name: str, source: str, version: Mapping[str, Any], *, is_new: bool
+) -> tuple[str, str]:
+    no = version["no"]
+    if is_new and no == 1:
+        return "record.received", f"{name.capitalize()} arrived from {source}."
+    if version["stale"]:
+        say = f"Version {no} of {name} arrived late: a newer one is here, so it is not judged."
+        return "record.stale", say
+    if version["reason"]:
+        say = f"Version {no} of {name} arrived with the same change stamp as the one before."
+        return "record.conflict", say
+    return "record.changed", f"Version {no} of {name} arrived from {source}."
+
+
+def _later(stamp: str, other: str | None) -> bool:
+    return other is None or _order(stamp) > _order(other)
+
+
+def _order(stamp: str) -> str:
+    """Stamps that are moments compare as moments, others as text."""
+    try:
+        return datetime.fromisoformat(stamp).isoformat(timespec="microseconds")
+    except ValueError:
+        return stamp

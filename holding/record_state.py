@@ -1,0 +1,60 @@
+"""The one state of a record, worked out from its postings and open holds and kept beside it.
+
+Here: the order of states and `refresh`. Whoever writes postings or holds calls it in the same
+transaction. Not here: the states of postings (holding/lifecycle.py).
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from holding import bulk
+from holding.models import Hold, Posting, Record
+
+ORDER = (
+    "uncertain",
+    "failed",
+    "held",
+    "sending",
+    "awaiting",
+    "ready",
+    "waiting",
+    "posted",
+    "reversed",
+    "dropped",
+    "ignored",
+)
+
+
+def state_of(postings: Iterable[str], *, held: bool, judged: bool = True) -> str:
+    """The first state of the order that any posting is in; an open hold counts as held."""
+    found = set(postings) | ({"held"} if held else set())
+    if not found:
+        return "waiting" if judged else "received"
+    return next(state for state in ORDER if state in found)
+
+
+def refresh(session: Session, record_ids: Collection[int]) -> None:
+    """Bring `record.state` of these records up to date."""
+    session.flush()
+    postings: dict[int, list[str]] = defaultdict(list)
+    found = select(Posting.record_id, Posting.state)
+    for record_id, state in session.execute(
+        found.where(bulk.among(Posting.record_id, record_ids))
+    ).tuples():
+        postings[record_id].append(state)
+    open_holds = select(Hold.record_id).where(
+        bulk.among(Hold.record_id, record_ids), text(f"hold.{Hold.OPEN}")
+    )
+    held = set(session.scalars(open_holds))
+    stored = select(Record.id, Record.state).where(bulk.among(Record.id, record_ids))
+    changed: dict[int, str] = {}
+    for record_id, before in session.execute(stored).tuples().all():
+        after = state_of(postings[record_id], held=record_id in held, judged=before != "received")
+        if after != before:
+            changed[record_id] = after
+    rows = [{"id": record_id, "state": state} for record_id, state in changed.items()]
+    bulk.update(session, Record, rows, bump="lock")
+    bulk.forget(session, Record, changed)

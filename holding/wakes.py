@@ -1,0 +1,96 @@
+"""Making records due again after something changed: always in the transaction of the change.
+
+Here: who is woken by what. Not here: the change; it takes the company's next revision first, so
+that a judging under way notices (holding/revisions.py).
+"""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, case, literal, or_, select, text, update
+from sqlalchemy.orm import Session, aliased
+
+from holding import bulk
+from holding.models import Cause, Hold, LinkKey, Posting, PostingUse, Record
+from holding.models.posting import UNSENT_STATES
+
+
+def wake_records(session: Session, record_ids: Collection[int], now: datetime) -> int:
+    """Make these records due."""
+    if not record_ids:
+        return 0
+    return _wake(session, select(Record.id).where(bulk.among(Record.id, record_ids)), now)
+
+
+def wake_cause(
+    session: Session, cause_key: str, now: datetime, *, company_id: int, revision: int = 0
+) -> int:
+    """Make due whatever is held by a cause; `revision` is noted as its latest change."""
+    cause = select(Cause.id).where(Cause.company_id == company_id, Cause.key == cause_key)
+    cause_id = session.scalar(cause)
+    if cause_id is None:
+        return 0
+    session.execute(
+        update(Cause)
+        .where(Cause.id == cause_id, Cause.changed_revision < revision)
+        .values(changed_revision=revision)
+        .execution_options(synchronize_session=False)
+    )
+    held = select(Hold.record_id).where(Hold.cause_id == cause_id, text(f"hold.{Hold.OPEN}"))
+    return _wake(session, held, now)
+
+
+def wake_entry_users(session: Session, entry_id: int, now: datetime) -> int:
+    """Make due the unsent postings whose document was made with a mapping entry."""
+    users = (
+        select(Posting.record_id)
+        .join(PostingUse, PostingUse.posting_id == Posting.id)
+        .where(PostingUse.entry_id == entry_id, Posting.state.in_(UNSENT_STATES))
+    )
+    return _wake(session, users, now)
+
+
+def wake_all_unsent(session: Session, company_id: int, now: datetime) -> int:
+    """Make due every record whose state is not final; crashes are forgotten with the old rules."""
+    unsent = select(Record.id).where(Record.company_id == company_id, text(f"record.{Record.OPEN}"))
+    return _wake(session, unsent, now, forget_crashes=True)
+
+
+def wake_linked(session: Session, record_ids: Collection[int], now: datetime) -> int:
+    """Make due the held records that share a compared value with these."""
+    other = aliased(LinkKey)
+    linked = (
+        select(other.record_id)
+        .join(
+            LinkKey,
+            (LinkKey.company_id == other.company_id)
+            & (LinkKey.name == other.name)
+            & (LinkKey.value == other.value)
+            & (LinkKey.record_id != other.record_id),
+        )
+        .join(Record, Record.id == other.record_id)
+        .where(bulk.among(LinkKey.record_id, record_ids), Record.state == "held")
+    )
+    return _wake(session, linked, now)
+
+
+def _wake(
+    session: Session, records: Select[int], now: datetime, *, forget_crashes: bool = False
+) -> int:
+    """Set the due time, never later than it is; rows are locked in id order."""
+    session.flush()
+    locked = select(Record.id).where(Record.id.in_(records)).order_by(Record.id)
+    later = or_(Record.due_at.is_(None), Record.due_at > now)
+    at = literal(now, Record.due_at.type)
+    values: dict[str, Any] = {"due_at": case((later, at), else_=Record.due_at)}
+    if forget_crashes:
+        values["crashes"] = 0
+    woken = session.execute(
+        update(Record)
+        .where(Record.id.in_(locked.with_for_update(key_share=True)))
+        .values(values)
+        .returning(Record.id)
+        .execution_options(synchronize_session=False)
+    ).all()
+    return len(woken)

@@ -1,0 +1,199 @@
+"""Programs and worlds for judging: made from stored rows, kept for the life of the process.
+
+Here: the program of a ruleset version, and the world (mappings, units, targets) as of a revision.
+Not here: facts about one record (holding/judging/gather.py). Both never change once made: a
+version is immutable, and every change of the world takes a new revision.
+"""
+
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Hashable, Iterable
+from datetime import date, datetime, timedelta
+from typing import Protocol, TypeVar
+
+from sqlalchemy import and_, or_, select
+from sqlalchemy.orm import Session
+
+from connectors import registry
+from grammar import parse
+from holding.models import (
+    Connection,
+    MappingEntry,
+    MappingTable,
+    RuleFile,
+    RulesetVersion,
+    Snapshot,
+    SnapshotItem,
+)
+from rules.compile import Program, Route, compile_ruleset
+from rules.facts import Entry, Facts, Subject, TargetState, UnitEntry, World
+from rules.outcome import Outcome
+from rules.schema import Schemas
+
+SNAPSHOT_HOURS = 24
+KEPT = 16
+PERIOD = "period"
+LOCKED_THROUGH = "locked_through"
+
+T = TypeVar("T")
+
+
+class Judge(Protocol):
+    """What the judging needs of a program; `rules.compile.Program` is one."""
+
+    @property
+    def hash(self) -> str:
+        """The hash of the rule files."""
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """The ways from record kinds to documents."""
+
+    def link_keys(self, body: dict[str, object], kind: str) -> tuple[tuple[str, str], ...]:
+        """The values by which duplicates are found."""
+
+    def evaluate(self, subject: Subject, facts: Facts, world: World, now: datetime) -> Outcome:
+        """Judge one version of one record."""
+
+
+Programs = Callable[[Session, int], Judge]
+
+_programs: OrderedDict[Hashable, Program] = OrderedDict()
+_worlds: OrderedDict[Hashable, World] = OrderedDict()
+
+
+def program(session: Session, ruleset_version_id: int) -> Program:
+    """The program of a published version."""
+    version = session.get_one(RulesetVersion, ruleset_version_id)
+    return _kept(_programs, version.hash, lambda: _compile(session, version))
+
+
+def world(session: Session, company_id: int, revision: int, known_targets: frozenset[str]) -> World:
+    """The world as of a revision that is committed; `known_targets` have a fresh snapshot."""
+    key = (str(session.get_bind().engine.url), company_id, revision, known_targets)
+    return _kept(_worlds, key, lambda: build_world(session, company_id, revision, known_targets))
+
+
+def build_world(
+    session: Session, company_id: int, revision: int, known_targets: frozenset[str]
+) -> World:
+    """The same, read anew: for a revision that the session itself has just taken."""
+    maps, units = _entries(session, company_id, revision)
+    return World.build(
+        revision, maps, units, _targets(session, company_id, revision, known_targets)
+    )
+
+
+def fresh_targets(session: Session, company_id: int, now: datetime) -> frozenset[str]:
+    """The targets whose snapshot is young enough to be believed."""
+    query = select(Connection.name).where(
+        Connection.company_id == company_id,
+        Connection.id == Snapshot.connection_id,
+        Snapshot.kind == PERIOD,
+        Snapshot.checked_at > now - timedelta(hours=SNAPSHOT_HOURS),
+    )
+    return frozenset(session.scalars(query))
+
+
+def target_connections(session: Session, company_id: int) -> dict[str, Connection]:
+    """The target connections by the word a rule file has for them: their name or connector."""
+    query = select(Connection).where(
+        Connection.company_id == company_id, Connection.side == "target"
+    )
+    found = list(session.scalars(query.order_by(Connection.id.desc())))
+    by_connector = {row.connector: row for row in found}
+    return by_connector | {row.name: row for row in found}
+
+
+def _kept(cache: OrderedDict[Hashable, T], key: Hashable, make: Callable[[], T]) -> T:
+    value = cache.get(key)
+    if value is None:
+        value = make()
+        cache[key] = value
+        while len(cache) > KEPT:
+            cache.popitem(last=False)
+    return value
+
+
+def _compile(session: Session, version: RulesetVersion) -> Program:
+    files = select(RuleFile.path, RuleFile.body).where(
+        RuleFile.ruleset_version_id == version.id, RuleFile.path.endswith(".rules")
+    )
+    sources = dict(session.execute(files.order_by(RuleFile.path)).tuples().all())
+    ruleset, problems = parse(sources)
+    if any(problem.severity == "error" for problem in problems):
+        message = f"ruleset version {version.no} no longer parses: {problems[0].message}"
+        raise ValueError(message)
+    documents, kinds = registry.schemas()
+    return compile_ruleset(
+        ruleset,
+        hash=version.hash,
+        schemas=Schemas(documents=tuple(documents), kinds=tuple(kinds)),
+    )
+
+
+def _entries(
+    session: Session, company_id: int, revision: int
+) -> tuple[dict[str, dict[str, Entry]], dict[str, UnitEntry]]:
+    """Entries as of a revision; of several dated ones of a key the latest counts."""
+    tables = select(MappingTable.name).where(
+        MappingTable.company_id == company_id, MappingTable.kind == "map"
+    )
+    maps: dict[str, dict[str, Entry]] = {name: {} for name in session.scalars(tables)}
+    units: dict[str, UnitEntry] = {}
+    query = (
+        select(MappingTable.name, MappingTable.kind, MappingEntry)
+        .join(MappingTable, MappingTable.id == MappingEntry.table_id)
+        .where(MappingTable.company_id == company_id, _as_of(MappingEntry, revision))
+        .order_by(MappingEntry.valid_from, MappingEntry.id)
+    )
+    for name, kind, entry in session.execute(query):
+        if kind == "unit":
+            units.pop(entry.key, None)
+            if entry.value is not None and entry.num and entry.den:
+                units[entry.key] = UnitEntry(entry.id, entry.num, entry.den, entry.value)
+        else:
+            maps[name].pop(entry.key, None)
+            if entry.value is not None:
+                maps[name][entry.key] = Entry(entry.id, entry.value)
+    return maps, units
+
+
+def _targets(
+    session: Session, company_id: int, revision: int, known: frozenset[str]
+) -> dict[str, TargetState]:
+    connections = target_connections(session, company_id)
+    items: dict[str, dict[str, list[SnapshotItem]]] = defaultdict(lambda: defaultdict(list))
+    query = (
+        select(Connection.name, Snapshot.kind, SnapshotItem)
+        .join(Snapshot, Snapshot.connection_id == Connection.id)
+        .join(SnapshotItem, SnapshotItem.snapshot_id == Snapshot.id)
+        .where(Connection.company_id == company_id, _as_of(SnapshotItem, revision))
+    )
+    for name, kind, item in session.execute(query):
+        items[name][kind].append(item)
+    return {
+        word: TargetState(
+            known=row.name in known,
+            locked_through=_locked_through(items[row.name][PERIOD]),
+            codes={
+                kind: frozenset(item.code for item in found)
+                for kind, found in items[row.name].items()
+                if kind != PERIOD
+            },
+        )
+        for word, row in connections.items()
+    }
+
+
+def _locked_through(items: Iterable[SnapshotItem]) -> date | None:
+    for item in items:
+        if item.code == LOCKED_THROUGH and item.body.get("date"):
+            return date.fromisoformat(item.body["date"])
+    return None
+
+
+def _as_of(row: type[MappingEntry] | type[SnapshotItem], revision: int):  # type: ignore[no-untyped-def]
+    return and_(
+        row.from_revision <= revision,
+        or_(row.to_revision.is_(None), row.to_revision > revision),
+    )
