@@ -93,6 +93,7 @@ def _company() -> None:
         sa.Column("currency", sa.Text(), nullable=False),
         sa.Column("revision", WHOLE, nullable=False),
         sa.Column("ruleset_version_id", WHOLE, nullable=True),
+        sa.Column("linked_version_id", WHOLE, nullable=True),
         sa.Column("rules_revision", WHOLE, nullable=False),
         sa.Column("settings", sa.Text(), nullable=False),
         sa.Column("lock", WHOLE, nullable=False),
