@@ -17,6 +17,7 @@ from grammar.nodes import Ruleset
 from holding.models import Cause, Hold, MappingEntry, MappingTable, Posting, PostingUse
 from holding.refusal import Refusal
 from rules.facts import fold
+from rules.run import literal_value
 
 UNITS: Final = "units"  # the one table of kind `unit`
 LONGEST: Final = 200
@@ -32,12 +33,12 @@ class Parsed:
     value: str
     factor: Fraction | None = None
 
-
-def shown_factor(parsed: Parsed) -> str:
-    """The value as people read it."""
-    if parsed.factor is None:
-        return parsed.value
-    return shown(parsed.value, parsed.factor.numerator, parsed.factor.denominator)
+    @property
+    def text(self) -> str:
+        """The value as people read it."""
+        if self.factor is None:
+            return self.value
+        return shown(self.value, self.factor.numerator, self.factor.denominator)
 
 
 def shown(value: str | None, num: int | None, den: int | None) -> str:
@@ -70,6 +71,21 @@ def read_value(kind: str, text: str) -> Parsed | Refusal:
             status=422,
         )
     return Parsed(value=found[3], factor=Fraction(int(found[1]), int(found[2] or 1)))
+
+
+def unfit(ruleset: Ruleset | None, table: MappingTable, parsed: Parsed) -> Refusal | None:
+    """Refuse what the map could not read, such as a word where its other rows are percents."""
+    declared = next((m for m in ruleset.maps if m.name == table.name), None) if ruleset else None
+    kind = declared.rows[0].value.kind if declared and declared.rows else "text"
+    if literal_value(parsed.value, kind) is not None:
+        return None
+    example = declared.rows[0] if declared else None
+    return Refusal(
+        code="mapping.kind",
+        message=f"“{parsed.value}” is no {kind}, and {table.name} holds nothing else.",
+        hint=f"“{example.key}” is one, for example." if example else "",
+        status=422,
+    )
 
 
 def table_of(session: Session, company_id: int, name: str) -> MappingTable | None:

@@ -178,7 +178,7 @@ def _act(
     op: str | None,
     act: Callable[[Hold], Done | Refusal],
 ) -> Done | Refusal:
-    """What release and reject share: permission, reason, the form once, the hold locked and open."""
+    """What release and reject share: permission, reason, one answer a form, an open hold."""
 
     def inner() -> Done | Refusal:
         refusal = may(actor, ACT)

@@ -18,9 +18,9 @@ from holding.entries import (
     entry_of,
     read_value,
     shown,
-    shown_factor,
     table_and_key,
     table_of,
+    unfit,
     used_by,
     waiting_for,
 )
@@ -120,7 +120,9 @@ def fix(
     parsed = read_value(found.kind, value)
     if isinstance(parsed, Refusal):
         return parsed
-    conflict = _conflict(session, found, key, rev, parsed)
+    judge = active_program(session, company_id)
+    conflict = unfit(judge.ruleset if judge else None, found, parsed)
+    conflict = conflict or _conflict(session, found, key, rev, parsed)
     return conflict or _change(session, actor, found, key, parsed, reason.strip(), now)
 
 
@@ -139,10 +141,10 @@ def _conflict(
         return Refusal(
             code="mapping.changed",
             message=f"{table.name}(“{key}”) was set to {stored or 'nothing'} by {who} meanwhile;"
-            f" you wanted {shown_factor(wanted)}.",
+            f" you wanted {wanted.text}.",
             hint="Keep theirs, or save yours again over it.",
         )
-    if entry is not None and stored == shown_factor(wanted):
+    if entry is not None and stored == wanted.text:
         return Refusal(code="mapping.same", message=f"{table.name}(“{key}”) is {stored} already.")
     return None
 
@@ -189,7 +191,7 @@ def _change(
     fixed = Fixed(
         table=table.name,
         key=key,
-        value=shown_factor(parsed),
+        value=parsed.text,
         before=shown(before.value, before.num, before.den) if before else "",
         revision=revision,
         woken=len(record_ids),

@@ -1,0 +1,1 @@
+"""Clearpost tracing: the story of one record, read back from stored rows."""

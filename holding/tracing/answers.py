@@ -1,0 +1,287 @@
+"""The seven questions about one record, answered from stored rows.
+
+Here: one function a question. Not here: loading (`case.py`), the timeline (`timeline.py`). "Not
+recorded" is said only where the source gave nothing.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from grammar.nodes import Ruleset
+from grammar.problem import Span
+from holding.models import Version
+from holding.tracing.case import (
+    NOT_RECORDED,
+    Case,
+    HeldBy,
+    Proof,
+    listed,
+    place,
+    plural,
+    rule_proof,
+)
+from holding.tracing.changes import differences
+from rules.outcome import Lineage, Verdict
+
+SHOWN_CHANGES: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer; tone is good, bad or plain."""
+
+    no: int
+    question: str
+    text: str
+    tone: str
+    proofs: tuple[Proof, ...]
+
+
+Told = tuple[str, str, list[Proof]]
+
+
+def answers(case: Case, ruleset: Ruleset | None) -> tuple[Answer, ...]:
+    """All seven, in order."""
+    target = case.target.name if case.target else "the target"
+    asked: tuple[tuple[str, Callable[[], Told]], ...] = (
+        ("What status had it before sync?", lambda: _status(case)),
+        ("Who approved it?", lambda: _approved(case, ruleset)),
+        (f"Which fields mapped into {target}?", lambda: _mapped(case)),
+        ("Did units and item set-up match?", lambda: _units(case)),
+        ("Was it changed after sync?", lambda: _changed(case)),
+        ("Did a duplicate rule exist?", lambda: _duplicates(case, ruleset)),
+        ("Did the holding area catch it?", lambda: _caught(case)),
+    )
+    told = [(question, *answer()) for question, answer in asked]
+    return tuple(
+        Answer(no, question, text, tone, tuple(proofs))
+        for no, (question, text, tone, proofs) in enumerate(told, start=1)
+    )
+
+
+def source_moment(case: Case, version: Version) -> str:
+    """When the source says that it wrote this content."""
+    if not version.stamp:
+        return NOT_RECORDED
+    try:
+        moment = datetime.fromisoformat(version.stamp)
+    except ValueError:
+        return version.stamp
+    return case.when(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+
+
+def _status(case: Case) -> Told:
+    version = case.version
+    if version is None or case.outcome is None:
+        return "It was not judged yet.", "plain", []
+    word = case.outcome.status_word
+    status = case.outcome.status or word or NOT_RECORDED
+    wrote = f" (the source wrote “{word}”)" if word and word != status else ""
+    moment = source_moment(case, version)
+    before = "" if case.posting and case.posting.sent_at else " It was not sent yet."
+    proofs = [Proof("version", str(version.no), f"version {version.no}")]
+    if version.delivery_id:
+        delivery = str(version.delivery_id)
+        proofs.append(Proof("delivery", delivery, f"delivery {delivery}"))
+    gates = [v for v in case.verdicts if v.kind == "gate" and v.result != "not_applicable"]
+    proofs += [rule_proof(case.files, gate.span) for gate in gates]
+    text = f"{status}{wrote}, version {version.no}, source time {moment}.{before}"
+    return text, "plain" if before else "good", proofs
+
+
+def _approved(case: Case, ruleset: Ruleset | None) -> Told:
+    in_source = _in_source(case)
+    proofs = []
+    if case.posting is not None:
+        proofs.append(Proof("content", str(case.posting.id), f"content hash {_hash(case)}"))
+    if case.last_sent is not None:
+        request = case.last_sent.request
+        proofs.append(Proof("request", str(request.id), f"request hash {request.sha256}"))
+    standing = [a for a in case.approvals if a.voided_at is None and a.hash == _hash(case)]
+    void = [a for a in case.approvals if a.voided_at is not None]
+    proofs += [Proof("approval", str(a.id), f"approval {a.id}") for a in case.approvals]
+    told = "".join(
+        f" The approval by {case.person(a.person_id)} of {case.when(a.at)} is void since"
+        f" {case.when(a.voided_at)}: changed {listed(a.voided_fields or [])}."
+        for a in void
+        if a.voided_at
+    )
+    if standing:
+        names = "; ".join(f"{case.person(a.person_id)}, {case.when(a.at)}" for a in standing)
+        return f"{names}, content hash {_hash(case)[:12]}.{told} {in_source}", "good", proofs
+    asked = [v for v in case.verdicts if v.kind == "approve"]
+    proofs = [rule_proof(case.files, v.span) for v in asked] + proofs
+    hit = [v for v in asked if v.result in {"hit", "unknown"}]
+    if hit:
+        where = listed([place(v.span) for v in hit])
+        sent = bool(case.posting and case.posting.sent_at)
+        tone = "bad" if sent else "plain"
+        return f"Nobody: {where} asks for an approval.{told} {in_source}", tone, proofs
+    spans = [v.span for v in asked] or _post_spans(case, ruleset)
+    if not asked:
+        proofs = [rule_proof(case.files, span) for span in spans] + proofs
+    where = listed([place(span) for span in spans]) or "the rules"
+    return f"No approval required by {where}.{told} {in_source}", "good", proofs
+
+
+def _hash(case: Case) -> str:
+    sent = case.last_sent
+    return sent.push.hash if sent else case.posting.hash if case.posting else ""
+
+
+def _in_source(case: Case) -> str:
+    body = (case.version.body if case.version else None) or {}
+    name, version = body.get("approved_by"), body.get("approved_version")
+    if not name:
+        return f"In the source: {NOT_RECORDED}."
+    return f"In the source: {name}" + (f" (its version {version})." if version else ".")
+
+
+def _post_spans(case: Case, ruleset: Ruleset | None) -> list[Span]:
+    return [post.span for post in ruleset.posts if str(post.route) == case.route] if ruleset else []
+
+
+def _mapped(case: Case) -> Told:
+    decision = case.decision
+    document = decision.document if decision else None
+    if document is None or case.posting is None:
+        return "No document was made yet.", "plain", []
+    sent = case.last_sent.push.content if case.last_sent else (case.posting.content or {})
+    fields: Mapping[str, str] = sent.get("fields", document.fields)
+    lines = sent.get("lines", document.lines)
+    values = {(name, None): value for name, value in fields.items()}
+    for number, line in enumerate(lines, start=1):
+        values |= {(name, number): value for name, value in line.items()}
+    rows = {(row.field, row.line): row for row in case.lineage}
+    fitting = [key for key, value in values.items() if key in rows and rows[key].value == value]
+    used = [rows[key] for key in fitting]
+    by_table = sum(1 for row in used if row.used)
+    constant = sum(1 for row in used if not row.used and _is_constant(row))
+    text = f"{len(fitting)} of {len(values)}: {by_table} by table, {plural(constant, 'constant')}."
+    tables = sorted({use.table for row in used for use in row.used})
+    proofs = [Proof("lineage", str(case.posting.id), "lineage")]
+    proofs += [Proof("table", table, f"table {table}") for table in tables]
+    return text, "good" if len(fitting) == len(values) else "bad", proofs
+
+
+def _is_constant(row: Lineage) -> bool:
+    """Whether nothing of the record went into the value."""
+    return not row.source or "=" not in row.source
+
+
+def _units(case: Case) -> Told:
+    body = (case.version.body if case.version else None) or {}
+    if not body.get("lines"):
+        return "Not applicable: this record has no items.", "plain", []
+    found = [v for v in case.verdicts if v.kind in {"units", "map"}]
+    bad = [v for v in found if v.result in {"hit", "unknown"} and v.line is not None]
+    spans = {(v.span.file, v.span.line): v.span for v in found if v.kind == "units"}
+    proofs = [rule_proof(case.files, span) for span in spans.values()]
+    if bad:
+        told = "; ".join(f"line {v.line}: {v.text or v.rule}" for v in bad)
+        return f"No: {told}.", "bad", [*proofs, *_entry_proofs(case)]
+    told = "; ".join(f"line {v.line}: {_proof_of(v)}" for v in found if _proof_of(v))
+    if not told:
+        return "No item or unit was looked up by the rules.", "bad", proofs
+    return f"Yes: {told}.", "good", [*proofs, *_entry_proofs(case)]
+
+
+def _proof_of(verdict: Verdict) -> str:
+    """The conversion that a units verdict was reckoned with: `2 CTN × 40 = 80 PCS`."""
+    if verdict.kind != "units":
+        return ""
+    return next((value for _, value in verdict.operands if "=" in value), "")
+
+
+def _entry_proofs(case: Case) -> list[Proof]:
+    """The entries behind units and items of the posting's lines."""
+    uses = {use for row in case.lineage if row.line is not None for use in row.used}
+    return [
+        Proof("entry", str(use.entry_id), f"{use.table}(“{use.key}”) = {use.value}")
+        for use in sorted(uses, key=lambda use: (use.table, use.key))
+    ]
+
+
+def _changed(case: Case) -> Told:
+    sent_at = case.posting.sent_at if case.posting else None
+    base = case.version
+    if sent_at is None or base is None:
+        return "It was not sent yet.", "plain", []
+    later = [v for v in case.versions if v.no > base.no and not v.stale]
+    if not later:
+        return (
+            f"No: version {base.no} is still the newest.",
+            "good",
+            [Proof("version", str(base.no), f"version {base.no}")],
+        )
+    last = later[-1]
+    changes = differences(base.body, last.body)
+    more = len(changes) - SHOWN_CHANGES
+    told = listed(changes[:SHOWN_CHANGES]) + (f" and {more} more" if more > 0 else "")
+    text = f"Yes: version {last.no} at {case.when(last.at)}: {told or 'nothing that is posted'}."
+    proofs = [Proof("versions", f"{base.no}..{last.no}", f"version {base.no} to {last.no}")]
+    stale = [held for held in case.holds if held.hold.error_class == "stale_version"]
+    proofs += [Proof("hold", str(h.hold.id), f"hold {h.hold.id}: stale_version") for h in stale]
+    return text, "bad", proofs
+
+
+def _duplicates(case: Case, ruleset: Ruleset | None) -> Told:
+    if case.rules is None:
+        return "It was not judged yet.", "plain", []
+    version = f"rules version {case.rules.no} (hash {case.rules.hash[:12]})"
+    proofs = [Proof("ruleset", str(case.rules.no), f"hash {case.rules.hash}")]
+    said = [v for v in case.verdicts if v.kind == "duplicates"]
+    if not said:
+        return f"None: {version} had no duplicate rule for this record.", "bad", proofs
+    told = []
+    for verdict in said:
+        compared = listed([f"{name} = {value}" for name, value in verdict.operands])
+        keys = f", compared {compared}" if compared else ""
+        result = "released" if verdict.released else _said(verdict.result)
+        told.append(f"{place(verdict.span)} said {result}{keys}")
+        proofs.insert(0, rule_proof(case.files, verdict.span))
+    clean = all(v.result == "pass" for v in said)
+    keys = _unique_by(case, ruleset)
+    by = f", unique by {keys}" if keys else ""
+    return f"Yes, in {version}{by}: {'; '.join(told)}.", "good" if clean else "plain", proofs
+
+
+def _said(result: str) -> str:
+    words = {"pass": "pass", "hit": "duplicate", "unknown": "not known"}
+    return words.get(result, "not applicable")
+
+
+def _unique_by(case: Case, ruleset: Ruleset | None) -> str:
+    kind = case.record.type
+    rules = [
+        rule
+        for rule in (ruleset.duplicates if ruleset else ())
+        if kind in {word.name for word in rule.records}
+        and (rule.route is None or str(rule.route) == case.route)
+    ]
+    return "; ".join(
+        f"{' + '.join(unique.fields)} in {unique.where.replace('_', ' ')}"
+        for rule in rules
+        for unique in rule.uniques
+    )
+
+
+def _caught(case: Case) -> Told:
+    if not case.holds:
+        return "Not caught: it was never held.", "bad", []
+    told = "; ".join(_hold_words(case, held) for held in case.holds)
+    proofs = [Proof("hold", str(held.hold.id), f"hold {held.hold.id}") for held in case.holds]
+    return f"Yes: {told}.", "good", proofs
+
+
+def _hold_words(case: Case, held: HeldBy) -> str:
+    hold = held.hold
+    owner = held.person or held.team or "nobody"
+    opened = f"{hold.error_class} ({hold.rule or hold.code}), opened {case.when(hold.opened_at)}"
+    if hold.closed_at is None:
+        return f"{opened}, owner {owner}, still open"
+    by = f" by {held.closed_by}" if held.closed_by else ""
+    why = f": {hold.closed_why}" if hold.closed_why else ""
+    return f"{opened}, owner {owner}, {hold.state} {case.when(hold.closed_at)}{by}{why}"

@@ -1,0 +1,212 @@
+"""What each rule said, and where each value of a document comes from.
+
+Here: verdicts of one evaluation beside the lines of the rule files, and the lineage of a posting.
+Not here: judging itself (rules) and its replay (`evaluation.py`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from holding.evaluation import replay
+from holding.models import Evaluation, MappingEntry, Posting, Push
+from holding.people import names_of
+from holding.rulesets import files_of
+from holding.tracing.case import line_of, place
+from rules.outcome import Finding, Outcome, Use, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictRow:
+    """One verdict beside its rule line; `deciding` = the line that the decision hangs on."""
+
+    route: str
+    rule: str
+    kind: str
+    result: str
+    place: str
+    text: str
+    line: int | None
+    operands: tuple[tuple[str, str], ...]
+    message: str
+    would_pass: str
+    released: bool
+    deciding: bool
+
+
+@dataclass(frozen=True, slots=True)
+class UsedEntry:
+    """A mapping entry as it was when it was used."""
+
+    entry_id: int
+    table: str
+    key: str
+    value: str
+    revision: int
+    person: str
+    at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class LineageRow:
+    """One value of a document: source, rule, entries, the planned and the posted value.
+
+    `posted` is None while nothing was posted.
+    """
+
+    field: str
+    line: int | None
+    source: str
+    place: str
+    rule: str
+    used: tuple[UsedEntry, ...]
+    value: str
+    posted: str | None
+
+
+def verdicts(session: Session, evaluation_id: int) -> tuple[VerdictRow, ...]:
+    """Everything the rules said in one stored evaluation, replayed."""
+    evaluation = session.get(Evaluation, evaluation_id)
+    if evaluation is None:
+        return ()
+    outcome = replay(session, evaluation_id)
+    files = files_of(session, evaluation.ruleset_version_id)
+    deciding = {
+        decision.route: _deciding(outcome, decision.route) for decision in outcome.decisions
+    }
+    return tuple(
+        _row(outcome, verdict, files, deciding=deciding.get(verdict.route) is verdict)
+        for verdict in outcome.verdicts
+    )
+
+
+def lineage(session: Session, posting_id: int) -> tuple[LineageRow, ...]:
+    """Where each value of a posting comes from, with what was posted beside it."""
+    posting = session.get(Posting, posting_id)
+    if posting is None:
+        return ()
+    pushed = session.get(Push, posting.posted_push_id) if posting.posted_push_id else None
+    evaluation_id = pushed.evaluation_id if pushed else posting.evaluation_id
+    evaluation = session.get_one(Evaluation, evaluation_id)
+    outcome = replay(session, evaluation_id)
+    files = files_of(session, evaluation.ruleset_version_id)
+    entries = _entries(session, {use for row in outcome.lineage for use in row.used})
+    return tuple(
+        LineageRow(
+            field=row.field,
+            line=row.line,
+            source=row.source,
+            place=place(row.span),
+            rule=line_of(files, row.span),
+            used=tuple(entries[use.entry_id] for use in row.used if use.entry_id in entries),
+            value=row.value,
+            posted=_posted(pushed, row.field, row.line),
+        )
+        for row in outcome.lineage
+        if row.route in {posting.route, ""}
+    )
+
+
+def _deciding(outcome: Outcome, route: str) -> Verdict | None:
+    """The first line that holds a route back; where nothing does, the gate that let it pass."""
+    mine = [verdict for verdict in outcome.verdicts if verdict.route == route]
+    finding = _first_finding(outcome, route)
+    if finding is not None:
+        spoke = [v for v in mine if v.span == finding.span or v.rule == finding.rule]
+        hits = [v for v in spoke if v.result in {"hit", "unknown"} and not v.released]
+        if hits or spoke:
+            return (hits or spoke)[0]
+    waiting = next((d.wait for d in outcome.decisions if d.route == route), None)
+    kinds = (waiting.kind,) if waiting is not None else ("gate",)
+    by_kind = {"until": "timing", "for": "after"}
+    wanted = {by_kind.get(kind, kind) for kind in kinds}
+    found = [v for v in mine if v.kind in wanted]
+    gates = [v for v in mine if v.kind == "gate"]
+    return next(iter(found or gates or mine), None)
+
+
+def _first_finding(outcome: Outcome, route: str) -> Finding | None:
+    ranks = {"reject": 0, "hold": 1, "approve": 2}
+    found = [
+        finding
+        for decision in outcome.decisions
+        if decision.route == route
+        for finding in decision.findings
+        if finding.severity in ranks
+    ]
+    return min(found, key=lambda finding: ranks[finding.severity], default=None)
+
+
+def _row(
+    outcome: Outcome, verdict: Verdict, files: Mapping[str, str], *, deciding: bool
+) -> VerdictRow:
+    finding = _finding_of(outcome, verdict)
+    return VerdictRow(
+        route=verdict.route,
+        rule=verdict.rule,
+        kind=verdict.kind,
+        result=verdict.result,
+        place=place(verdict.span),
+        text=line_of(files, verdict.span),
+        line=verdict.line,
+        operands=verdict.operands,
+        message=finding.message if finding else verdict.text,
+        would_pass=finding.would_pass if finding else "",
+        released=verdict.released,
+        deciding=deciding,
+    )
+
+
+def _finding_of(outcome: Outcome, verdict: Verdict) -> Finding | None:
+    """The finding that came of a verdict, if it is one that wants attention."""
+    if verdict.result not in {"hit", "unknown"}:
+        return None
+    return next(
+        (
+            finding
+            for decision in outcome.decisions
+            if decision.route == verdict.route
+            for finding in decision.findings
+            if finding.rule == verdict.rule
+            and (not finding.lines or verdict.line is None or verdict.line in finding.lines)
+        ),
+        None,
+    )
+
+
+def _entries(session: Session, uses: set[Use]) -> dict[int, UsedEntry]:
+    rows = {
+        entry.id: entry
+        for entry in session.scalars(
+            select(MappingEntry).where(MappingEntry.id.in_({use.entry_id for use in uses}))
+        )
+    }
+    people = names_of(session, [entry.person_id for entry in rows.values()])
+    return {
+        use.entry_id: UsedEntry(
+            entry_id=use.entry_id,
+            table=use.table,
+            key=use.key,
+            value=use.value,
+            revision=rows[use.entry_id].from_revision,
+            person=people.get(rows[use.entry_id].person_id or 0, ""),
+            at=rows[use.entry_id].at,
+        )
+        for use in uses
+        if use.entry_id in rows
+    }
+
+
+def _posted(push: Push | None, field: str, line: int | None) -> str | None:
+    if push is None:
+        return None
+    content = push.content
+    if line is None:
+        value = content.get("fields", {}).get(field)
+    else:
+        lines = content.get("lines", [])
+        value = lines[line - 1].get(field) if 0 < line <= len(lines) else None
+    return None if value is None else str(value)
