@@ -1,0 +1,184 @@
+"""Commands on rule files alone: check, fmt, test, try. They need no database.
+
+Here: reading the arguments, printing, exit codes. Not here: what is right or wrong (`grammar`,
+`rules`), reading files (`rule_files.py`).
+"""
+
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import click
+
+from portal.cli.frame import FINDINGS, USAGE, Stop, say, tell
+from portal.cli.rule_files import RULES, Files, examine, read_files, schemas
+
+if TYPE_CHECKING:
+    from grammar import Problem
+    from grammar.nodes import Ruleset
+    from rules.compile import Program
+
+SHOWN = 20
+"""So many findings are printed, unless all are asked for."""
+
+PATHS = click.argument(
+    "paths",
+    metavar="FILES",
+    nargs=-1,
+    required=True,
+    type=click.Path(exists=True, path_type=Path),
+)
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+
+
+@click.command()
+@PATHS
+@AS_JSON
+@click.option("--strict", is_flag=True, help="Warnings are findings too (exit 1).")
+@click.option("--all", "show_all", is_flag=True, help=f"Show more than {SHOWN} findings.")
+@click.option("--plain", is_flag=True, help="One line of words for each finding, no drawing.")
+def check(
+    paths: tuple[Path, ...], *, as_json: bool, strict: bool, show_all: bool, plain: bool
+) -> int:
+    """Find what is wrong in rule files (or in a folder of them)."""
+    from grammar.show import to_json
+
+    begin = perf_counter()
+    files = read_files(paths)
+    _, problems = examine(files)
+    errors, warnings = _counts(problems)
+    if as_json:
+        findings = [to_json(problem) for problem in problems]
+        tell(
+            {
+                "files": len(files.rules),
+                "errors": errors,
+                "warnings": warnings,
+                "findings": findings,
+            }
+        )
+    else:
+        _print(problems, files.rules, shown=len(problems) if show_all else SHOWN, in_words=plain)
+        milliseconds = round((perf_counter() - begin) * 1000)
+        click.echo(f"{_summary(errors, warnings, len(files.rules))} ({milliseconds} ms)")
+        if not problems:
+            say(f"Next: clearpost test {paths[0]}")
+    return FINDINGS if errors or (strict and warnings) else 0
+
+
+@click.command()
+@PATHS
+@click.option("--check", "only_check", is_flag=True, help="Change nothing; exit 1 if it would.")
+def fmt(paths: tuple[Path, ...], *, only_check: bool) -> int:
+    """Give rule files their one layout; comments and meaning stay."""
+    from grammar import format_text, parse
+
+    files = read_files(paths)
+    _, problems = parse(files.rules)
+    _print(problems, files.rules, shown=SHOWN, in_words=False)
+    broken = {problem.span.file for problem in problems}
+    changed = 0
+    for name, text in files.rules.items():
+        tidy = format_text(text, name)
+        if name in broken or tidy == text:
+            continue
+        changed += 1
+        click.echo(f"{'would change' if only_check else 'changed'} {name}")
+        if not only_check:
+            _write(Path(name), tidy)
+    say(
+        f"{changed} of {_plural(len(files.rules), 'file')} {'to change' if only_check else 'changed'}"
+    )
+    return FINDINGS if broken or (only_check and changed) else 0
+
+
+@click.command()
+@PATHS
+@AS_JSON
+def test(paths: tuple[Path, ...], *, as_json: bool) -> int:
+    """Run the tests that stand in rule files."""
+    from rules.samples import run_tests
+
+    files = read_files(paths)
+    ruleset, program = _program(files)
+    report = run_tests(ruleset, program)
+    failed = [result for result in report.results if not result.passed]
+    if as_json:
+        results = [
+            {"test": result.title, "passed": result.passed, "message": result.message}
+            for result in report.results
+        ]
+        tell({"tests": len(results), "failed": len(failed), "results": results})
+        return FINDINGS if failed else 0
+    for result in failed:
+        click.echo(f"failed: {result.title}\n  {result.message}")
+    click.echo(f"{_plural(len(report.results), 'test')}, {len(failed)} failed")
+    if not report.results:
+        say('These files hold no test. Write one: test "…", given SAMPLE, expect …')
+    return FINDINGS if failed else 0
+
+
+def _program(files: Files) -> "tuple[Ruleset, Program]":
+    """The compiled rules; findings end the command."""
+    from rules.compile import compile_ruleset, hash_of
+
+    ruleset, problems = examine(files)
+    errors = [problem for problem in problems if problem.severity == "error"]
+    if errors:
+        _print(errors, files.rules, shown=SHOWN, in_words=False)
+        raise Stop(f"The rules have {_plural(len(errors), 'error')}.", "clearpost check shows them")
+    known = schemas()
+    return ruleset, compile_ruleset(ruleset, hash=hash_of(files.rules), schemas=known)
+
+
+def _print(
+    problems: Sequence["Problem"], sources: Mapping[str, str], *, shown: int, in_words: bool
+) -> None:
+    from grammar.show import plain, show
+
+    for problem in problems[:shown]:
+        text = plain(problem) if in_words else show(problem, sources.get(problem.span.file, ""))
+        click.echo(text if in_words else _coloured(text, problem.severity))
+    if len(problems) > shown:
+        click.echo(f"+ {len(problems) - shown} more (--all)")
+
+
+def _coloured(text: str, severity: str) -> str:
+    """The first line in red or yellow, where a terminal shows it and nobody declined."""
+    if "NO_COLOR" in os.environ:
+        return text
+    first, _, rest = text.partition("\n")
+    return click.style(first, fg="red" if severity == "error" else "yellow") + "\n" + rest
+
+
+def _counts(problems: Sequence["Problem"]) -> tuple[int, int]:
+    errors = sum(1 for problem in problems if problem.severity == "error")
+    return errors, len(problems) - errors
+
+
+def _summary(errors: int, warnings: int, files: int) -> str:
+    """`1 error, 2 warnings in 3 files`."""
+    if not errors and not warnings:
+        return f"{_plural(files, 'file')}: nothing to repair"
+    return f"{_plural(errors, 'error')}, {_plural(warnings, 'warning')} in {_plural(files, 'file')}"
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def _write(path: Path, text: str) -> None:
+    """Replace a file as a whole: never half of it, and with the rights it had."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".new")
+    with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+        file.write(text)
+    Path(name).chmod(path.stat().st_mode)
+    Path(name).replace(path)
+
+
+COMMANDS = (check, fmt, test)
+
+__all__ = ["COMMANDS", "RULES", "USAGE"]

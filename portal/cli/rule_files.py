@@ -1,0 +1,72 @@
+"""Rule files on disk and what is wrong with them, for the commands that need no database.
+
+Here: finding the files, reading them, checking them as one ruleset. Not here: any command.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from portal.cli.frame import USAGE, Stop
+
+if TYPE_CHECKING:
+    from grammar import Problem
+    from grammar.nodes import Ruleset
+    from rules.schema import Schemas
+
+RULES = ".rules"
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The rule files of one ruleset by the path people see, and the CSV files by the one rules use."""
+
+    rules: Mapping[str, str]
+    csv: Mapping[str, str]
+
+
+def read_files(paths: Sequence[Path]) -> Files:
+    """The rule files named, or below the folders named, with the CSV files in `maps` beside them."""
+    rules: dict[str, str] = {}
+    csv: dict[str, str] = {}
+    for path in paths:
+        found = sorted(path.rglob(f"*{RULES}")) if path.is_dir() else [path]
+        if not found:
+            raise Stop(f"{path} holds no {RULES} file.", code=USAGE)
+        rules |= {str(file): _text(file) for file in found}
+        base = path if path.is_dir() else path.parent
+        maps = sorted((base / "maps").glob("*.csv"))
+        csv |= {file.relative_to(base).as_posix(): _text(file) for file in maps}
+    return Files(rules, csv)
+
+
+def schemas() -> "Schemas":
+    """What this program knows of documents and record kinds."""
+    from connectors import registry
+    from rules.schema import Schemas
+
+    documents, kinds = registry.schemas()
+    return Schemas(documents=tuple(documents), kinds=tuple(kinds))
+
+
+def examine(files: Files) -> "tuple[Ruleset, tuple[Problem, ...]]":
+    """The ruleset of the files, and all that is wrong with it, by file and line."""
+    from grammar import parse
+    from grammar.broken import believable
+    from rules.analyse import check
+
+    ruleset, problems = parse(files.rules)
+    found = check(ruleset, schemas())
+    if problems:
+        found = believable(found, problems, files.rules)
+    return ruleset, tuple(sorted({*problems, *found}, key=lambda p: (p.span, p.code, p.message)))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except UnicodeDecodeError as problem:
+        raise Stop(f"{path} is not UTF-8 text: {problem}", code=USAGE) from problem
+    except OSError as problem:
+        raise Stop(f"{path} cannot be read: {problem.strerror}", code=USAGE) from problem
