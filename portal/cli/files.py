@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from portal.cli.frame import FINDINGS, USAGE, Stop, say, tell
-from portal.cli.rule_files import RULES, Files, examine, read_files, schemas
+from portal.cli.frame import FINDINGS, Stop, say, tell
+from portal.cli.rule_files import Files, examine, read_files, schemas
 
 if TYPE_CHECKING:
     from grammar import Problem
@@ -89,9 +89,8 @@ def fmt(paths: tuple[Path, ...], *, only_check: bool) -> int:
         click.echo(f"{'would change' if only_check else 'changed'} {name}")
         if not only_check:
             _write(Path(name), tidy)
-    say(
-        f"{changed} of {_plural(len(files.rules), 'file')} {'to change' if only_check else 'changed'}"
-    )
+    what = "to change" if only_check else "changed"
+    say(f"{changed} of {_plural(len(files.rules), 'file')} {what}")
     return FINDINGS if broken or (only_check and changed) else 0
 
 
@@ -180,5 +179,3 @@ def _write(path: Path, text: str) -> None:
 
 
 COMMANDS = (check, fmt, test)
-
-__all__ = ["COMMANDS", "RULES", "USAGE"]

@@ -20,14 +20,14 @@ RULES = ".rules"
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """The rule files of one ruleset by the path people see, and the CSV files by the one rules use."""
+    """Rule files by the path people see, CSV files by the path that rules name."""
 
     rules: Mapping[str, str]
     csv: Mapping[str, str]
 
 
 def read_files(paths: Sequence[Path]) -> Files:
-    """The rule files named, or below the folders named, with the CSV files in `maps` beside them."""
+    """The rule files named, or below the folders named, and the CSV files in `maps` beside."""
     rules: dict[str, str] = {}
     csv: dict[str, str] = {}
     for path in paths:
