@@ -1,0 +1,199 @@
+"""Connections as rows for their pages, and the row itself for the services that ask for it.
+
+Here: reads. Not here: what may be done with a connection (holding/connections.py).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from holding.models import (
+    Connection,
+    ConnectionKey,
+    Delivery,
+    Event,
+    Person,
+    Posting,
+    Snapshot,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionRow:
+    """A source or target as its page shows it; of the key only the tail."""
+
+    id: int
+    name: str
+    side: str
+    connector: str
+    settings: dict[str, Any]
+    paused_at: datetime | None
+    paused_by: str | None
+    pause_reason: str | None
+    key_tail: str | None
+    key_made_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One document type that a connection is used for, and what stands there by state."""
+
+    doc_type: str
+    route: str
+    ready: int
+    ready_amount: int
+    posted: int
+    posted_amount: int
+    held: int
+    held_amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotRow:
+    """When one kind of master data was looked at."""
+
+    kind: str
+    checked_at: datetime
+    changed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LastDelivery:
+    """The newest arrival of a source."""
+
+    received_at: datetime
+    times: int
+    kind: str
+    deliveries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One event about a connection."""
+
+    at: datetime
+    actor: str
+    act: str
+    say: str
+
+
+def listing(session: Session, company_id: int) -> tuple[ConnectionRow, ...]:
+    """All connections, targets first."""
+    rows = session.execute(
+        _columns().where(Connection.company_id == company_id).order_by(Connection.side.desc(), Connection.name)
+    )
+    return tuple(ConnectionRow(*row) for row in rows)
+
+
+def one(session: Session, company_id: int, name: str) -> ConnectionRow | None:
+    """The connection of this name."""
+    row = session.execute(
+        _columns().where(Connection.company_id == company_id, Connection.name == name)
+    ).first()
+    return ConnectionRow(*row) if row else None
+
+
+def entity(session: Session, company_id: int, name: str, side: str | None = None) -> Connection | None:
+    """The row itself, for a service that works on it."""
+    query = select(Connection).where(Connection.company_id == company_id, Connection.name == name)
+    return session.scalar(query.where(Connection.side == side) if side else query)
+
+
+def endpoints(session: Session, connection_id: int) -> tuple[Endpoint, ...]:
+    """What the connection is used for: one line a document type."""
+    rows = session.execute(
+        select(
+            Posting.doc_type,
+            func.min(Posting.route),
+            Posting.state,
+            func.count(),
+            func.coalesce(func.sum(Posting.book), 0),
+        )
+        .where(Posting.connection_id == connection_id)
+        .group_by(Posting.doc_type, Posting.state)
+        .order_by(Posting.doc_type)
+    )
+    found: dict[str, dict[str, Any]] = {}
+    for doc_type, route, state, count, book in rows:
+        line = found.setdefault(doc_type, {"route": route})
+        group = _GROUPS.get(state)
+        if group:
+            line[group] = line.get(group, 0) + count
+            line[f"{group}_amount"] = line.get(f"{group}_amount", 0) + int(book)
+    return tuple(
+        Endpoint(
+            doc_type=doc_type,
+            route=line["route"],
+            **{name: line.get(name, 0) for name in _NUMBERS},
+        )
+        for doc_type, line in found.items()
+    )
+
+
+def snapshots(session: Session, connection_id: int) -> tuple[SnapshotRow, ...]:
+    """What is known of the target, and how fresh it is."""
+    rows = session.execute(
+        select(Snapshot.kind, Snapshot.checked_at, Snapshot.changed_at)
+        .where(Snapshot.connection_id == connection_id)
+        .order_by(Snapshot.kind)
+    )
+    return tuple(SnapshotRow(*row) for row in rows)
+
+
+def last_delivery(session: Session, connection_id: int) -> LastDelivery | None:
+    """The newest arrival of a source, and how many there were."""
+    row = session.execute(
+        select(Delivery.received_at, Delivery.times, Delivery.kind)
+        .where(Delivery.source_id == connection_id)
+        .order_by(Delivery.id.desc())
+        .limit(1)
+    ).first()
+    if row is None:
+        return None
+    count = session.scalar(
+        select(func.count()).select_from(Delivery).where(Delivery.source_id == connection_id)
+    )
+    return LastDelivery(*row, deliveries=count or 0)
+
+
+def told(session: Session, company_id: int, connection_id: int, limit: int = 8) -> tuple[Told, ...]:
+    """The latest events about a connection."""
+    rows = session.execute(
+        select(Event.at, Event.actor, Event.act, Event.body)
+        .where(Event.company_id == company_id, Event.object == f"connection:{connection_id}")
+        .order_by(Event.id.desc())
+        .limit(limit)
+    )
+    return tuple(Told(at, actor, act, str(body.get("say", act))) for at, actor, act, body in rows)
+
+
+_GROUPS = {
+    "ready": "ready",
+    "posted": "posted",
+    "held": "held",
+    "failed": "held",
+    "uncertain": "held",
+}
+_NUMBERS = ("ready", "ready_amount", "posted", "posted_amount", "held", "held_amount")
+
+
+def _columns() -> Any:
+    return (
+        select(
+            Connection.id,
+            Connection.name,
+            Connection.side,
+            Connection.connector,
+            Connection.settings,
+            Connection.paused_at,
+            Person.name,
+            Connection.pause_reason,
+            ConnectionKey.tail,
+            ConnectionKey.made_at,
+        )
+        .outerjoin(Person, Person.id == Connection.paused_by_id)
+        .outerjoin(ConnectionKey, ConnectionKey.id == Connection.key_id)
+    )

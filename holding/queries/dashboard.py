@@ -1,0 +1,132 @@
+"""What the dashboard says: who must act, what came in today, the last days.
+
+Here: reads, sums over whole states. Not here: groups by cause (holds.py) and pills (holding/runs.py).
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from holding.models import Hold, Person, Record, Team
+
+POSTED = ("posted", "reversed")
+HELD = ("held", "failed", "uncertain")
+IGNORED = ("ignored", "dropped")
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Somebody who must act: a person, or the team where nobody took it."""
+
+    name: str | None
+    records: int
+    book: int
+    oldest: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Oldest:
+    """The hold that waits longest."""
+
+    hold_id: int
+    number: str
+    owner: str | None
+    opened_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """Records of some time by where they stand; the four add up to `received`."""
+
+    received: int
+    posted: int
+    held: int
+    waiting: int
+    ignored: int
+
+
+@dataclass(frozen=True, slots=True)
+class Day(Sum):
+    """The records of one document date."""
+
+    day: date
+
+
+def owners(session: Session, company_id: int) -> tuple[Owner, ...]:
+    """Who must act, most money first; each record once an owner."""
+    name = func.coalesce(Person.name, Team.name).label("owner")
+    each = (
+        select(
+            name,
+            Hold.record_id,
+            func.coalesce(func.max(Hold.book), 0).label("book"),
+            func.min(Hold.opened_at).label("since"),
+        )
+        .outerjoin(Person, Person.id == Hold.person_id)
+        .outerjoin(Team, Team.id == Hold.team_id)
+        .where(Hold.company_id == company_id, Hold.state == "open")
+        .group_by(name, Hold.record_id)
+        .subquery()
+    )
+    money = func.sum(each.c.book)
+    rows = session.execute(
+        select(each.c.owner, func.count(), money, func.min(each.c.since))
+        .group_by(each.c.owner)
+        .order_by(money.desc())
+    )
+    return tuple(Owner(owner, int(n), int(book), since) for owner, n, book, since in rows)
+
+
+def oldest(session: Session, company_id: int) -> Oldest | None:
+    """The open hold that waits longest."""
+    row = session.execute(
+        select(Hold.id, Record.number, func.coalesce(Person.name, Team.name), Hold.opened_at)
+        .join(Record, Record.id == Hold.record_id)
+        .outerjoin(Person, Person.id == Hold.person_id)
+        .outerjoin(Team, Team.id == Hold.team_id)
+        .where(Hold.company_id == company_id, Hold.state == "open")
+        .order_by(Hold.opened_at, Hold.id)
+        .limit(1)
+    ).first()
+    return Oldest(*row) if row else None
+
+
+def since(session: Session, company_id: int, moment: datetime) -> Sum:
+    """Records first seen since a moment, by where they stand."""
+    rows = session.execute(
+        select(Record.state, func.count())
+        .where(Record.company_id == company_id, Record.seen_at >= moment)
+        .group_by(Record.state)
+    )
+    return Sum(**_summed({state: count for state, count in rows}))
+
+
+def days(session: Session, company_id: int, last: date, count: int = 14) -> tuple[Day, ...]:
+    """The last days by document date, each by where its records stand."""
+    first = last - timedelta(days=count - 1)
+    rows = session.execute(
+        select(Record.doc_date, Record.state, func.count())
+        .where(Record.company_id == company_id, Record.doc_date >= first, Record.doc_date <= last)
+        .group_by(Record.doc_date, Record.state)
+    )
+    found: dict[date, dict[str, int]] = {}
+    for day, state, number in rows:
+        found.setdefault(day, {})[state] = number
+    each = [first + timedelta(days=n) for n in range(count)]
+    return tuple(Day(day=day, **_summed(found.get(day, {}))) for day in each)
+
+
+def _summed(by_state: dict[str, int]) -> dict[str, int]:
+    received = sum(by_state.values())
+    posted = sum(by_state.get(state, 0) for state in POSTED)
+    held = sum(by_state.get(state, 0) for state in HELD)
+    ignored = sum(by_state.get(state, 0) for state in IGNORED)
+    return {
+        "received": received,
+        "posted": posted,
+        "held": held,
+        "ignored": ignored,
+        "waiting": received - posted - held - ignored,
+    }

@@ -1,0 +1,72 @@
+"""What the frame of every page shows: the company and how much waits in it.
+
+Here: plain rows, reads only. Not here: any page.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from holding.models import Cause, Company, Hold, RulesetVersion
+
+
+@dataclass(frozen=True, slots=True)
+class CompanyRow:
+    """The company of a page."""
+
+    id: int
+    code: str
+    name: str
+    zone: str
+    currency: str
+    revision: int
+    ruleset_no: int | None
+    ruleset_version_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Records with an open hold, and mapping values that are missing."""
+
+    held: int
+    missing: int
+
+
+def company(session: Session, code: str) -> CompanyRow | None:
+    """The company with this code."""
+    row = session.execute(
+        select(
+            Company.id,
+            Company.code,
+            Company.name,
+            Company.zone,
+            Company.currency,
+            Company.revision,
+            RulesetVersion.no,
+            Company.ruleset_version_id,
+        )
+        .outerjoin(RulesetVersion, RulesetVersion.id == Company.ruleset_version_id)
+        .where(Company.code == code)
+    ).first()
+    return CompanyRow(*row) if row else None
+
+
+def counts(session: Session, company_id: int) -> Counts:
+    """The two numbers of the navigation, in one statement."""
+    held = (
+        select(func.count(func.distinct(Hold.record_id)))
+        .where(Hold.company_id == company_id, Hold.state == "open")
+        .scalar_subquery()
+    )
+    missing = (
+        select(func.count())
+        .where(
+            Cause.company_id == company_id,
+            Cause.error_class == "mapping_missing",
+            Cause.records > 0,
+        )
+        .scalar_subquery()
+    )
+    row = session.execute(select(held, missing)).one()
+    return Counts(held=row[0], missing=row[1])

@@ -1,0 +1,143 @@
+"""The application: blueprints, filters, error pages.
+
+Here: putting the parts together and the two answers of a failure (a page, or a problem in JSON). Not here: any page
+(portal/pages) and any decision.
+"""
+
+import hashlib
+import json
+import logging
+import secrets
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from flask import (
+    Flask,
+    Response,
+    g,
+    get_flashed_messages,
+    make_response,
+    render_template,
+    request,
+    url_for,
+)
+from jinja2 import StrictUndefined
+from werkzeug.exceptions import HTTPException
+
+from holding.database import Database
+from holding.refusal import Refusal
+from holding.settings import Settings
+from portal import filters, fragments, security, store
+from portal.config import PortalConfig, config_of
+from portal.pages import BLUEPRINTS
+from portal.problems import problem
+from portal.shell import init as init_shell
+from portal.states import PUSH_TONES, STATES
+
+HERE = Path(__file__).parent
+STATIC = next(p for p in (HERE / "_static", HERE.parent / "static") if p.is_dir())
+HTMX = {
+    "allowEval": False,
+    "allowScriptTags": False,
+    "includeIndicatorStyles": False,
+    "selfRequestsOnly": True,
+    "historyCacheSize": 0,
+    "refreshOnHistoryMiss": True,
+    "historyRestoreAsHxRequest": False,
+    "reportValidityOfForms": True,
+    "timeout": 20000,
+    "responseHandling": [
+        {"code": "204", "swap": False},
+        {"code": "[23]..", "swap": True},
+        {"code": "4(03|04|09|22|29)", "swap": True, "error": False},
+        {"code": "[45]..", "swap": False, "error": True},
+    ],
+}
+TOLD = {
+    400: ("This cannot be read.", "Load the page again and repeat it; nothing was changed."),
+    403: ("This is not yours to do.", "Nothing was changed."),
+    404: ("No such page.", "It may belong to another company, or the address is not complete."),
+    405: ("This address does not take that.", "Nothing was changed."),
+    413: ("That is too large.", "Nothing was read. The limit is 20 MB a delivery, 1 MB a form."),
+    429: ("Too many tries.", "Wait 60 seconds, then try again."),
+    500: ("We failed, not you.", "Nothing was sent. Tell us the request id below."),
+}
+log = logging.getLogger("clearpost.portal")
+
+
+def create_app(
+    database: Database, clock: store.Clock, settings: Settings, config: PortalConfig | None = None
+) -> Flask:
+    """The portal over one database; `config` is made from the settings unless given."""
+    made = config or config_of(settings)
+    if isinstance(made, Refusal):
+        message = f"{made.message} {made.hint}"
+        raise RuntimeError(message)
+    app = Flask("portal", static_folder=STATIC, template_folder=HERE / "templates", root_path=str(HERE))
+    app.config["PORTAL"] = made
+    app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    store.init(app, database, clock)
+    fragments.init(app)
+    filters.init(app)
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
+    security.init(app, made)
+    _templates(app)
+    app.register_error_handler(HTTPException, _http_problem)
+    app.register_error_handler(Exception, _our_fault)
+    return app
+
+
+def _templates(app: Flask) -> None:
+    app.jinja_env.globals.update(
+        asset=_asset,
+        htmx_config=json.dumps(HTMX, separators=(",", ":")),
+        flashed=get_flashed_messages,
+        new_op=lambda: secrets.token_hex(12),
+        states=STATES,
+        push_tones=PUSH_TONES,
+        may=security.may,
+    )
+    app.jinja_env.globals["ui"] = app.jinja_env.get_template("_macros/ui.html").module
+    app.context_processor(_context)
+    init_shell(app)
+
+
+def _context() -> dict[str, Any]:
+    named = ("company", "actor", "now", "request_id")
+    return {name: g.get(name) for name in named}
+
+
+def _asset(name: str) -> str:
+    return url_for("static", filename=name, v=_digest(name))
+
+
+@lru_cache(maxsize=64)
+def _digest(name: str) -> str:
+    return hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:10]
+
+
+def _http_problem(error: HTTPException) -> Any:
+    if error.response is not None:
+        return error.response
+    return _problem(error.code or 500)
+
+
+def _our_fault(error: Exception) -> Response:
+    log.exception("request %s failed", g.get("request_id"), exc_info=error)
+    return _problem(500)
+
+
+def _problem(status: int) -> Response:
+    title, told = TOLD.get(status, TOLD[400 if status < 500 else 500])
+    if request.path.startswith("/hooks/") or request.accept_mimetypes.best == "application/json":
+        return problem(Refusal(f"http.{status}", title, told, status))
+    if fragments.wants_fragment():
+        if status in security.SHOWN_IN_NOTICE:
+            return fragments.refuse(Refusal(f"http.{status}", title, told, status))
+        return make_response(f"{title} {told} Request {g.get('request_id')}", status)
+    shown = g.get("request_id") if status >= 500 else None
+    page = render_template("error.html", title=title, told=told, request_id=shown)
+    return make_response(page, status)

@@ -1,0 +1,159 @@
+"""How money, quantities and moments look to a person.
+
+Here: plain text in, plain text out; the zone is the company's. Not here: markup (templates/_macros/ui.html).
+"""
+
+import json
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask import Flask, g
+
+from holding.types import from_minor, places_of
+
+SIGNS = {"MYR": "RM"}
+SPACE = "\u00a0"
+MINUS = "\u2212"
+DEFAULT_ZONE = "Asia/Kuala_Lumpur"
+ZONE_NAMES = {"Asia/Kuala_Lumpur": "MYT", "Asia/Singapore": "SGT", "UTC": "UTC"}
+SHOWN_TONES = {
+    "mapping_missing": ("warn", "held"),
+    "missing_field": ("warn", "held"),
+    "bad_value": ("warn", "held"),
+    "authorization_failed": ("bad", "failed"),
+    "duplicate": ("warn", "held"),
+    "stale_version": ("warn", "held"),
+    "period_locked": ("warn", "lock"),
+    "temporary": ("info", "clock"),
+    "uncertain": ("doubt", "uncertain"),
+    "business_rule": ("warn", "held"),
+}
+
+
+def init(app: Flask) -> None:
+    """Give the filters to the templates."""
+    for made in (sign, digits, money, whole, day, moment, stamp, clock, utc, iso, age, short, pretty, spaces, plural):
+        app.jinja_env.filters[made.__name__] = made
+    app.jinja_env.globals["class_tones"] = SHOWN_TONES
+    app.jinja_env.globals["zone_note"] = zone_note
+
+
+def zone() -> ZoneInfo:
+    """The zone of the company that is being looked at."""
+    return ZoneInfo(g.get("zone", DEFAULT_ZONE))
+
+
+def zone_note() -> str:
+    """The sentence of the page foot: which zone the times are in."""
+    name = g.get("zone", DEFAULT_ZONE)
+    offset = datetime.now(UTC).astimezone(ZoneInfo(name)).utcoffset() or timedelta()
+    hours, minutes = divmod(int(abs(offset.total_seconds())) // 60, 60)
+    mark = "+" if offset >= timedelta() else MINUS
+    told = f"{hours}:{minutes:02d}" if minutes else str(hours)
+    return f"Times are {ZONE_NAMES.get(name, name)}, UTC{mark}{told}"
+
+
+def sign(currency: str | None) -> str:
+    """RM for MYR, else the code itself."""
+    return SIGNS.get(currency or "MYR", currency or "MYR")
+
+
+def digits(minor: int, currency: str | None = "MYR") -> str:
+    """1,204.00, without sign and currency."""
+    places = places_of(currency or "MYR")
+    return f"{abs(from_minor(minor, currency or 'MYR')):,.{places}f}"
+
+
+def money(minor: int | None, currency: str | None = "MYR") -> str:
+    """RM 1,204.00; the minus is U+2212; nothing known is said so."""
+    if minor is None:
+        return "amount not recorded"
+    mark = MINUS if minor < 0 else ""
+    return f"{mark}{sign(currency)}{SPACE}{digits(minor, currency)}"
+
+
+def whole(minor: int, currency: str | None = "MYR") -> str:
+    """RM 12,345 for tiles; the exact value stands in the accessible text beside it."""
+    mark = MINUS if minor < 0 else ""
+    return f"{mark}{sign(currency)}{SPACE}{abs(from_minor(minor, currency or 'MYR')):,.0f}"
+
+
+def day(value: date) -> str:
+    """2026-11-20."""
+    return value.isoformat()
+
+
+def moment(value: datetime) -> str:
+    """2026-11-20 14:30 in the company's zone."""
+    return value.astimezone(zone()).strftime("%Y-%m-%d %H:%M")
+
+
+def stamp(value: datetime) -> str:
+    """2026-11-20 14:30:05 in the company's zone."""
+    return value.astimezone(zone()).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def clock(value: datetime) -> str:
+    """14:30:05 in the company's zone."""
+    return value.astimezone(zone()).strftime("%H:%M:%S")
+
+
+def utc(value: datetime) -> str:
+    """2026-11-20 06:30:00 UTC."""
+    return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def iso(value: datetime) -> str:
+    """The machine's form of a moment."""
+    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def age(since: datetime, now: datetime | None = None) -> str:
+    """2 d 5 h, from `since` to the moment of the page."""
+    minutes = max(0, int(((now or g.now) - since).total_seconds()) // 60)
+    days, hours = minutes // 1440, minutes // 60 % 24
+    if days:
+        return f"{days} d {hours} h" if hours else f"{days} d"
+    return f"{hours} h {minutes % 60} min" if hours else f"{minutes} min"
+
+
+def short(text: str | None, length: int = 8) -> str:
+    """The first letters of a hash."""
+    if not text:
+        return "none"
+    return text if len(text) <= length else f"{text[:length]}…"
+
+
+def pretty(value: Any) -> str:
+    """JSON for reading; text that is JSON is laid out, other text stays."""
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return value
+    return json.dumps(value, indent=2, ensure_ascii=False, default=_plain)
+
+
+def spaces(text: object) -> list[tuple[str, bool]]:
+    """A value in pieces, outer and doubled spaces marked, so that a page can draw them."""
+    if text is None:
+        return []
+    value = str(text)
+    left, right = len(value) - len(value.lstrip()), len(value) - len(value.rstrip())
+    if not value.strip():
+        return [(" ", True)] * len(value)
+    pieces = [(" ", True)] * left + [(value.strip(), False)] + [(" ", True)] * right
+    return pieces
+
+
+def plural(count: int, one: str, many: str | None = None) -> str:
+    """1 record, 37 records."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def _plain(value: object) -> str:
+    return str(value) if isinstance(value, Decimal) else repr(value)

@@ -1,0 +1,50 @@
+"""The dashboard: is anything stuck, who must act, how much money.
+
+Here: one view of one screen. Not here: the numbers (holding/queries).
+"""
+
+from datetime import datetime, time
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint, Response, g
+
+from holding.queries import dashboard as queries
+from holding.queries import holds
+from portal import fragments, pills, store
+
+pages = Blueprint("dashboard", __name__, url_prefix="/c/<co>")
+TOP = 5
+
+
+@pages.get("/")
+def show() -> Response:
+    """One sentence, then what proves it."""
+    return fragments.respond("dashboard/show.html", **_shown())
+
+
+def _shown() -> dict[str, Any]:
+    session, company = store.reading(), g.company.id
+    zone = ZoneInfo(g.company.zone)
+    today = g.now.astimezone(zone).date()
+    midnight = datetime.combine(today, time.min, zone)
+    everything = holds.Filter(person_id=g.actor.person_id)
+    mine = holds.Filter(
+        view="mine",
+        person_id=g.actor.person_id,
+        my_teams=holds.my_teams(session, company, g.actor.person_id),
+    )
+    causes = holds.groups(session, company, everything)
+    return {
+        "totals": holds.totals(session, company, everything),
+        "mine": holds.groups(session, company, mine)[:TOP],
+        "mine_totals": holds.totals(session, company, mine),
+        "owners": queries.owners(session, company),
+        "oldest": queries.oldest(session, company),
+        "causes": causes[:TOP],
+        "more_causes": max(0, len(causes) - TOP),
+        "targets": pills.of_targets(session, company),
+        "today": queries.since(session, company, midnight),
+        "days": queries.days(session, company, today),
+        "date": today,
+    }

@@ -1,0 +1,233 @@
+"""The holding area: held records grouped by cause, one hold with its way out, approval of a selection.
+
+Here: views and what they show together. Not here: what releasing or approving means (holding/holds.py, approvals.py).
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from flask import Blueprint, Response, abort, g, request, url_for
+
+from holding import approvals, doorbell, holds, people
+from holding.queries import hold as hold_query
+from holding.queries import holds as queries
+from holding.queries import pairs, states
+from holding.refusal import Refusal
+from portal import forms, fragments, selection, store
+
+pages = Blueprint("holding", __name__, url_prefix="/c/<co>/holding")
+VIEWS = ("todo", "mine", "approve", "uncertain", "ignored", "cleared")
+
+
+@pages.get("")
+def listing() -> Response:
+    """The tabs; groups by cause in the first three, plain lists in the others."""
+    return fragments.respond("holding/list.html", **_listing())
+
+
+@pages.get("/<int:hold_id>")
+def show(hold_id: int) -> Response:
+    """One hold: the source beside what will be sent, and the ways out."""
+    return fragments.respond("holding/show.html", **_pane(hold_id, problems={}))
+
+
+@pages.post("/<int:hold_id>/release")
+def release(hold_id: int) -> Response:
+    """Let one finding pass, with a reason."""
+    return _settle(hold_id, holds.release, "Released. It is being judged again.")
+
+
+@pages.post("/<int:hold_id>/reject")
+def reject(hold_id: int) -> Response:
+    """Never post this record as it is, with a reason."""
+    return _settle(hold_id, holds.reject, "Rejected. It is ignored until it changes.")
+
+
+@pages.post("/<int:hold_id>/assign")
+def assign(hold_id: int) -> Response:
+    """Give the hold to a person."""
+    wish = forms.assign_hold(request.form)
+    if isinstance(wish, forms.Problems):
+        return _again(hold_id, wish)
+    _require(hold_id)
+    with store.writing() as session:
+        answer = holds.assign(session, g.actor, hold_id, wish.person_id, now=g.now)
+    if isinstance(answer, Refusal):
+        return fragments.refuse(answer, back=_hold_url(hold_id))
+    return _after(hold_id, "Sent to that person." if wish.person_id else "Back with its team.")
+
+
+@pages.get("/approve")
+def consider() -> Response:
+    """What an approval would cover, named in its button."""
+    chosen = _chosen_by_query()
+    return fragments.respond("holding/approve.html", **_question(chosen))
+
+
+@pages.post("/approve")
+def approve() -> Response:
+    """Approve exactly the set that was seen, or show what changed and approve nothing."""
+    wish = forms.approve_set(request.form)
+    if isinstance(wish, forms.Problems):
+        chosen = _chosen_by_form()
+        return fragments.respond(
+            "holding/approve.html", status=422, **_question(chosen, problems=wish.by_field)
+        )
+    now_there = selection.now_there(store.reading(), g.company.id, wish)
+    changed = selection.compare(wish, now_there)
+    if changed.different and not wish.unchanged_only:
+        return fragments.respond(
+            "holding/approve.html", status=409, block="dialog", **_question(now_there, changed=changed)
+        )
+    kept = changed.unchanged if wish.unchanged_only else now_there
+    return _approve(wish, kept)
+
+
+def _approve(wish: forms.ApproveSet, kept: Sequence[queries.Member]) -> Response:
+    seen = selection.seen_of(kept)
+    with store.writing() as session:
+        answer = approvals.approve(
+            session, g.actor, seen, wish.reason, g.now, op=wish.op or None, seen=seen
+        )
+    if isinstance(answer, Refusal):
+        return fragments.refuse(answer, back=url_for("holding.listing", co=g.company.code, view="approve"))
+    doorbell.ring(g.company.id, "push")
+    said = selection.said(kept, answer)
+    back = url_for("holding.listing", co=g.company.code, view="approve")
+    return fragments.moved(back, said)
+
+
+def _listing() -> dict[str, Any]:
+    session, args = store.reading(), request.args
+    teams = queries.my_teams(session, g.company.id, g.actor.person_id)
+    view = args.get("view", "todo")
+    wanted = queries.Filter(
+        view=view if view in VIEWS else "todo",
+        classes=tuple(args.getlist("class")),
+        teams=tuple(n for n in map(forms.whole, args.getlist("team")) if n is not None),
+        text=args.get("q", "").strip()[:100],
+        person_id=g.actor.person_id,
+        my_teams=teams,
+    )
+    shown: dict[str, Any] = {
+        "wanted": wanted,
+        "tabs": queries.tabs(session, g.company.id, wanted),
+        "after": None,
+    }
+    if wanted.view == "cleared":
+        return shown | _page(queries.closed(session, g.company.id, forms.whole(args.get("after"))))
+    if wanted.view in ("ignored", "uncertain"):
+        after = forms.whole(args.get("after"))
+        return shown | _page(states.in_state(session, g.company.id, wanted.view, after))
+    return shown | _groups(wanted)
+
+
+def _page(rows: Sequence[Any]) -> dict[str, Any]:
+    full = len(rows) >= queries.GROUPS_A_PAGE
+    return {"rows": rows, "after": rows[-1].id if full else None}
+
+
+def _groups(wanted: queries.Filter) -> dict[str, Any]:
+    session, company = store.reading(), g.company.id
+    after = tuple(forms.whole(part) or 0 for part in request.args.get("after", "").split(":"))
+    start = (after[0], after[1]) if len(after) == 2 else None
+    found = queries.groups(session, company, wanted, start)
+    more = found[queries.GROUPS_A_PAGE - 1] if len(found) > queries.GROUPS_A_PAGE else None
+    found = found[: queries.GROUPS_A_PAGE]
+    opened = forms.whole(request.args.get("open"))
+    found = tuple(_open(group, wanted) if group.id == opened else group for group in found)
+    one = next((group for group in found if group.id == opened), None)
+    if fragments.wants("group") and one is None:
+        abort(404)
+    return {
+        "groups": found,
+        "group": one,
+        "totals": queries.totals(session, company, wanted),
+        "classes": queries.classes(session, company, wanted),
+        "owners": queries.owners(session, company, wanted),
+        "after": f"{more.book}:{more.id}" if more else None,
+    }
+
+
+def _open(group: queries.Group, wanted: queries.Filter) -> queries.Group:
+    """The group with its first members, or with those after the one the link names."""
+    after = forms.whole(request.args.get("from"))
+    rows = queries.members(store.reading(), g.company.id, wanted, group.id, after=after)
+    shown = rows[: queries.MEMBERS_A_PAGE]
+    more = shown[-1].id if len(rows) > len(shown) else None
+    return replace(group, members=shown, more=more)
+
+
+def _pane(hold_id: int, problems: Any) -> dict[str, Any]:
+    session = store.reading()
+    row = hold_query.one(session, g.company.id, hold_id)
+    if row is None:
+        abort(404)
+    return {
+        "hold": row,
+        "pairs": pairs.of(session, row, show_personal=g.actor.roles & {"finance", "approver", "auditor"}),
+        "releasers": people.who_may(session, g.company.id, "posting.approve"),
+        "sethash": approvals.set_hash({row.posting_id or 0: row.posting_hash or ""}),
+        "colleagues": states.colleagues(session, g.company.id),
+        "problems": problems,
+    }
+
+
+def _settle(hold_id: int, act: Any, said: str) -> Response:
+    wish = forms.reasoned(request.form)
+    if isinstance(wish, forms.Problems):
+        return _again(hold_id, wish)
+    _require(hold_id)
+    with store.writing() as session:
+        answer = act(session, g.actor, hold_id, reason=wish.reason, now=g.now, op=wish.op)
+    if isinstance(answer, Refusal):
+        return fragments.refuse(answer, back=_hold_url(hold_id))
+    doorbell.ring(g.company.id, "evaluate")
+    return _after(hold_id, said)
+
+
+def _require(hold_id: int) -> None:
+    """404 for a hold of another company, as for one that does not exist."""
+    if hold_query.one(store.reading(), g.company.id, hold_id) is None:
+        abort(404)
+
+
+def _again(hold_id: int, found: forms.Problems) -> Response:
+    return fragments.respond(
+        "holding/show.html", status=422, **_pane(hold_id, problems=found.by_field)
+    )
+
+
+def _after(hold_id: int, said: str) -> Response:
+    if not fragments.wants_fragment():
+        return fragments.done(_hold_url(hold_id), said)
+    return fragments.respond("holding/show.html", say=said, **_pane(hold_id, problems={}))
+
+
+def _hold_url(hold_id: int) -> str:
+    return url_for("holding.show", co=g.company.code, hold_id=hold_id)
+
+
+def _chosen_by_query() -> tuple[queries.Member, ...]:
+    ids = tuple(n for n in map(forms.whole, request.args.getlist("posting")) if n is not None)
+    cause = forms.whole(request.args.get("cause"))
+    return queries.chosen(store.reading(), g.company.id, postings=ids, cause_id=None if ids else cause)
+
+
+def _chosen_by_form() -> tuple[queries.Member, ...]:
+    ids = tuple(n for n in (forms.whole(s.partition(":")[0]) for s in request.form.getlist("seen")) if n)
+    return queries.chosen(store.reading(), g.company.id, postings=ids)
+
+
+def _question(
+    chosen: Sequence[queries.Member], *, problems: Any = None, changed: Any = None
+) -> dict[str, Any]:
+    return {
+        "chosen": chosen,
+        "sums": selection.sums(chosen),
+        "sethash": approvals.set_hash(selection.seen_of(chosen)),
+        "cause": forms.whole(request.values.get("cause")),
+        "problems": problems or {},
+        "changed": changed,
+    }

@@ -1,0 +1,118 @@
+"""Webhooks of sources, and the health of this process.
+
+Here: one delivery in, one answer out, in JSON. Not here: reading a delivery (connectors/sources), keeping it
+(holding/intake.py).
+"""
+
+from dataclasses import asdict
+from typing import Any
+
+from flask import Blueprint, Response, g, jsonify, request
+
+from connectors import registry
+from connectors.kit.contract import Accepted, SourceRefusal
+from holding import connections, doorbell, intake, migrate
+from holding.queries import connections as queries
+from holding.refusal import Refusal
+from portal import store
+from portal.problems import problem
+from portal.security import csrf
+
+hooks = Blueprint("hooks", __name__)
+health = Blueprint("health", __name__)
+KEPT_HEADERS = ("Content-Type", "User-Agent")
+csrf.exempt(hooks)
+
+
+@hooks.post("/hooks/<co>/<source>")
+def receive(co: str, source: str) -> Response:
+    """A delivery: 202 new, 200 seen before, else a problem with its reason."""
+    raw = request.get_data(cache=False)
+    found = _source(co, source)
+    if isinstance(found, Refusal):
+        return problem(found)
+    company_id, connection, secrets = found
+    reader = registry.sources()[connection.connector]
+    read = reader.accept(dict(request.headers), raw, secrets, g.now)
+    if isinstance(read, SourceRefusal):
+        return problem(Refusal(read.code, read.message, read.hint, read.status))
+    if read.errors:
+        return _errors(read)
+    with store.writing() as session:
+        answer = intake.receive(
+            session,
+            company_id=company_id,
+            source=connection,
+            delivery_key=read.delivery_id,
+            kind="webhook",
+            headers=_headers(),
+            raw=raw,
+            records=read.records,
+            now=g.now,
+        )
+    if isinstance(answer, Refusal):
+        return problem(answer)
+    doorbell.ring(company_id, "evaluate")
+    return _receipt(read, answer)
+
+
+@health.get("/healthz")
+def healthz() -> Response:
+    """200 when the database answers and its tables are ours; nothing secret."""
+    settings = store.database()
+    wrong = migrate.check(settings.url)
+    if wrong is not None:
+        answer = jsonify(status="bad", code=wrong.code, what=wrong.message, todo=wrong.hint)
+        answer.status_code = 503
+        return answer
+    return jsonify(status="good", now=g.now.isoformat())
+
+
+def _source(co: str, name: str) -> Refusal | tuple[int, Any, tuple[str, ...]]:
+    """Company, connection and live secrets of the address; strangers learn nothing from the answer."""
+    nothing = Refusal("hook.unknown", "No source listens here.", "Compare the address with the one on the connection's page.", 404)
+    company = store.company_of(co)
+    if company is None:
+        return nothing
+    session = store.reading()
+    connection = queries.entity(session, company.id, name, side="source")
+    if connection is None or connection.connector not in registry.sources():
+        return nothing
+    secrets = connections.secrets_of(session, connection, g.now)
+    if isinstance(secrets, Refusal):
+        return Refusal(secrets.code, secrets.message, secrets.hint, 401)
+    return company.id, connection, secrets
+
+
+def _headers() -> dict[str, str]:
+    """The headers worth keeping: the source's own, never a credential."""
+    own = {k: v for k, v in request.headers.items() if k.lower().startswith("x-ns16-")}
+    kept = {k: request.headers[k] for k in KEPT_HEADERS if k in request.headers}
+    return own | kept
+
+
+def _errors(read: Accepted) -> Response:
+    answer = problem(
+        Refusal(
+            "delivery.errors",
+            f"{len(read.errors)} values cannot be read; nothing of this delivery was taken.",
+            "Correct them at the source and deliver again.",
+            422,
+        ),
+        errors=[asdict(error) for error in read.errors[:100]],
+    )
+    return answer
+
+
+def _receipt(read: Accepted, answer: intake.Receipt) -> Response:
+    told = jsonify(
+        receipt={"delivery": answer.delivery_id, "id": read.delivery_id},
+        times=answer.times,
+        records=len(read.records),
+        new_records=answer.new_records,
+        new_versions=answer.new_versions,
+        unchanged=answer.unchanged,
+        stale=answer.stale,
+    )
+    told.status_code = 202 if answer.times == 1 else 200
+    return told

@@ -1,0 +1,65 @@
+"""The frame around every page of a company: the navigation and its counts.
+
+Here: what base.html asks for. Not here: the pages.
+"""
+
+from dataclasses import dataclass
+
+from flask import Flask, g, request, url_for
+
+from holding.queries import shell
+from portal import store
+
+ITEMS = (
+    ("dashboard", "Dashboard", "home", "dashboard.show", False),
+    ("holding", "Holding", "inbox", "holding.listing", False),
+    ("runs", "Runs", "runs", "runs.listing", False),
+    ("pushes", "Pushes", "sending", "runs.pushes", True),
+    ("mappings", "Mappings", "map", "mappings.missing", True),
+    ("connections", "Connections", "plug", "connections.listing", True),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NavItem:
+    """One line of the navigation; `wide` ones stand in the foot of a narrow page."""
+
+    word: str
+    title: str
+    icon: str
+    href: str
+    count: int
+    current: bool
+    wide: bool
+
+
+def init(app: Flask) -> None:
+    """Give the navigation to the templates."""
+    app.jinja_env.globals["nav_items"] = nav_items
+
+
+def nav_items() -> tuple[NavItem, ...]:
+    """The navigation of this company, with what waits behind each item; read once a request."""
+    if "nav" not in g:
+        g.nav = tuple(_items())
+    found: tuple[NavItem, ...] = g.nav
+    return found
+
+
+def _items() -> list[NavItem]:
+    counts = shell.counts(store.reading(), g.company.id)
+    waiting = {"holding": counts.held, "mappings": counts.missing}
+    here = (request.endpoint or "").partition(".")[0]
+    pushes = request.endpoint == "runs.pushes"
+    return [
+        NavItem(
+            word=word,
+            title=title,
+            icon=icon,
+            href=url_for(endpoint, co=g.company.code),
+            count=waiting.get(word, 0),
+            current=(word == "pushes") if pushes else word == here,
+            wide=wide,
+        )
+        for word, title, icon, endpoint, wide in ITEMS
+    ]

@@ -1,0 +1,97 @@
+/* Behaviour of the pages that htmx does not give: the tick, dialogs, the bar of a lost network, announcements, keys.
+   No page needs it; nothing here decides anything. */
+(() => {
+  "use strict";
+  const byId = (id) => document.getElementById(id);
+  const all = (selector) => [...document.querySelectorAll(selector)];
+  if (typeof Idiomorph !== "undefined") Idiomorph.defaults.ignoreActiveValue = true;
+
+  /* tick: every 15 s, every 2 s while something marked data-busy is shown, never in a hidden tab */
+  const beat = () => setTimeout(() => {
+    if (!document.hidden) htmx.trigger(document.body, "tick");
+    beat();
+  }, document.querySelector("[data-busy]") ? 2000 : 15000);
+  beat();
+
+  /* dialog: opened after a swap into it; focus goes back to what opened it */
+  let opener = null;
+  document.addEventListener("click", (event) => {
+    const at = event.target;
+    const link = at.closest("a, button, summary");
+    if (link && !link.closest("dialog")) opener = link;
+    if (at.closest("[data-close]")) { event.preventDefault(); byId("dialog").close(); }
+    if (link && link.getAttribute("aria-disabled") === "true") { event.preventDefault(); event.stopPropagation(); }
+    if (at.closest("[data-retry]")) retry();
+    const copy = at.closest("[data-copy]");
+    if (copy) navigator.clipboard.writeText(copy.dataset.copy).then(() => say("Copied."));
+    for (const menu of all("details.menu[open]")) if (!menu.contains(at)) menu.open = false;
+  }, true);
+  const dialog = byId("dialog");
+  if (dialog) dialog.addEventListener("close", () => {
+    dialog.replaceChildren();
+    if (opener && opener.isConnected) opener.focus();
+  });
+  document.body.addEventListener("htmx:afterSwap", (event) => {
+    if (event.target.id === "dialog" && dialog.childElementCount && !dialog.open) dialog.showModal();
+    const wrong = event.target.querySelector && event.target.querySelector("[aria-invalid=true]");
+    if (wrong) wrong.focus();
+    byId("netbar").hidden = true;
+  });
+  document.body.addEventListener("done", () => { if (dialog && dialog.open) dialog.close(); });
+
+  /* a lost answer: nothing is claimed, the same request (same op) can be tried again */
+  let failed = null;
+  const lost = (event) => {
+    failed = event.detail.elt;
+    byId("netbar").hidden = false;
+    say("Nothing was changed as far as we know.");
+  };
+  const retry = () => {
+    byId("netbar").hidden = true;
+    if (failed instanceof HTMLFormElement) failed.requestSubmit(); else if (failed) failed.click();
+  };
+  for (const name of ["htmx:sendError", "htmx:timeout", "htmx:responseError"]) document.body.addEventListener(name, lost);
+
+  const say = (text) => { byId("announce").textContent = text; };
+  document.body.addEventListener("say", (event) => say(event.detail.value));
+
+  /* selection: the bar says how many rows are ticked; "all" ticks the rows shown */
+  document.addEventListener("change", (event) => {
+    const form = event.target.closest("form[data-pick]");
+    if (!form) return;
+    const boxes = [...form.querySelectorAll("input[name=posting]")];
+    if (event.target.matches("[data-all]")) for (const box of boxes) box.checked = event.target.checked;
+    const picked = boxes.filter((box) => box.checked).length;
+    const told = form.querySelector("[data-picked]");
+    if (told) told.textContent = picked ? `${picked} selected` : "None selected";
+  });
+
+  /* details that load their content when opened: htmx listens to "open" */
+  document.addEventListener("toggle", (event) => {
+    if (event.target.matches("details[data-load]") && event.target.open) htmx.trigger(event.target.querySelector("[data-body]"), "opened");
+  }, true);
+
+  /* keys: off in fields */
+  const places = { d: "dashboard", h: "holding", r: "runs", m: "mappings", t: "connections" };
+  let leader = false;
+  const step = (by) => {
+    const rows = all("[data-row]").filter((row) => row.offsetParent);
+    const now = rows.findIndex((row) => row.contains(document.activeElement));
+    const next = rows[Math.min(Math.max(now + by, 0), rows.length - 1)];
+    if (next) (next.matches("a, summary") ? next : next.querySelector("a, summary, button")).focus();
+  };
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "Escape") { for (const menu of all("details.menu[open]")) menu.open = false; document.activeElement.blur(); return; }
+    if (event.target.matches("input, textarea, select, [contenteditable]")) return;
+    const go = leader && places[event.key];
+    leader = event.key === "g";
+    if (go) { const link = document.querySelector(`#nav [data-go=${go}]`); if (link) link.click(); }
+    else if (event.key === "/") { event.preventDefault(); byId("find").focus(); }
+    else if (event.key === "?") { const help = byId("helpkeys"); if (help) { opener = document.activeElement; help.showModal(); } }
+    else if (event.key === "j") step(1);
+    else if (event.key === "k") step(-1);
+    else if (event.key === "x") { const row = document.activeElement.closest("[data-row]"); const box = row && row.querySelector("input[type=checkbox]"); if (box) box.click(); }
+    else if (/^[1-9]$/.test(event.key)) { const link = document.querySelector(`[data-key="${event.key}"]`); if (link) link.click(); }
+  });
+})();
