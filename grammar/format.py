@@ -7,16 +7,25 @@ clauses into cells (`rows.py`).
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import TypeAlias
 
 from grammar.parse import parse
 from grammar.rows import Clause, Gap, Note, Row, Token, joined, read, row
 from grammar.split import clean
 
-WIDTH = 110
+WIDTH = 120
 """A list that would be longer goes on in the next line."""
 
 _WIDE = 28
 """A cell longer than this does not push its neighbours to the right."""
+
+_SPACE = "  "
+"""What stands between two columns."""
+
+_LEAST = {"clause": 7, "unit": 7}
+"""How wide the first column is at least, so that most declarations of a file line up."""
+
+Column: TypeAlias = tuple[str, int, str]
 
 
 def format_text(text: str, file: str = "") -> str:
@@ -123,31 +132,45 @@ def _line_fields(rows: Sequence[Row | Note | Gap]) -> list[Row | Note | Gap]:
     return out
 
 
-def _widths(rows: list[Row]) -> dict[tuple[str, int], int]:
-    """For each shape and column, where the next column starts."""
-    widths: dict[tuple[str, int], int] = {}
+def _widths(rows: list[Row]) -> dict[Column, int]:
+    """How wide each column is: of rows of one shape, and behind the first of one keyword."""
+    widths: dict[Column, int] = {}
     for item in rows:
-        start = item.indent
-        for column, cell in enumerate(item.cells[:-1]):
-            size = len(joined(cell)) + (start if column == 0 else 0)
-            if size <= _WIDE + (start if column == 0 else 0):
-                key = (item.shape, column)
-                widths[key] = max(widths.get(key, 0), size)
+        columns = item.cells if item.shape == "field" else item.cells[:-1]
+        for column, cell in enumerate(columns):
+            size = len(joined(cell)) + (item.indent if column == 0 else 0)
+            if _counts(item, column, cell):
+                key = _column(item, column)
+                least = item.indent + _LEAST.get(item.shape, 0) if column == 0 else 0
+                widths[key] = max(widths.get(key, least), size)
     return widths
 
 
-def _line(item: Row, widths: dict[tuple[str, int], int]) -> Iterator[str]:
+def _column(item: Row, column: int) -> Column:
+    keyword = joined(item.cells[0]) if column and item.shape == "clause" else ""
+    return item.shape, column, keyword
+
+
+def _counts(item: Row, column: int, cell: Sequence[Token]) -> bool:
+    """Whether a cell may push its neighbours to the right."""
+    if item.shape == "clause" and column == 0:
+        return len(cell) == 1
+    if item.shape == "field" and column == 1:
+        return len(cell) == 1
+    return len(joined(cell)) <= _WIDE
+
+
+def _line(item: Row, widths: dict[Column, int]) -> Iterator[str]:
     """A row as one line, or as several where a list in it is too long."""
     text = " " * item.indent
     for column, cell in enumerate(item.cells):
         start = max(len(text), 8 if item.shape == "head" else 0)
         *full, text = _filled(text, cell, start)
         yield from full
-        width = widths.get((item.shape, column), 0) + (0 if column == 0 else start)
-        if column < len(item.cells) - 1 and width:
-            text = text.ljust(width) + "  "
-        elif column < len(item.cells) - 1:
-            text += "  "
+        if column == len(item.cells) - 1:
+            break
+        width = widths.get(_column(item, column), 0) + (start if column else 0) + len(_SPACE)
+        text = text.ljust(width) if len(text) < width else f"{text} "
     yield f"{text}  {item.note}" if item.note else text
 
 

@@ -14,8 +14,8 @@ _TOKEN = re.compile(
 )
 _BRACKET_WORDS = {"and", "or", "not", "in", "require", "when", "where", "otherwise"}
 _MARKS = {"key", "family", "dated", "optional"}
-_MARKERS = {"missing": {"say"}, "hold": {"for", "say"}, "we": {"else"}}
-_DOUBLE = {("they", "own"), ("we", "own"), ("each", "line")}
+_MARKERS = {"missing": {"say"}, "tolerance": {"else"}, "hold": {"for", "say"}, "we": {"else"}}
+_DOUBLE = {("they", "own"), ("we", "own"), ("each", "line"), ("unique", "by")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +101,7 @@ def row(head: str, clause: Clause) -> Row:
     elif head == "test" and first == "line":
         indent, shape, cells = 8, "document", (tokens[:2], tokens[2:])
     else:
+        shape = "list" if head == "sample" else shape
         cells = _clause_cells(tokens)
     return Row(indent, shape, cells, clause.note)
 
