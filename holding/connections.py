@@ -1,0 +1,273 @@
+"""Connections to sources and targets: settings, secrets, pauses, tests.
+
+Here: adding one, giving it a secret, pausing it, testing it. Not here: what a test teaches us of
+the target (holding/snapshots.py), the calls themselves (connectors).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from connectors import registry
+from connectors.kit.clock import Clock
+from connectors.kit.contract import ConnectionReport
+from connectors.kit.http import Http
+from holding.database import Database
+from holding.events import record_event
+from holding.models import Cause, Connection, ConnectionKey, Throttle
+from holding.refusal import Refusal
+from holding.revisions import next_revision
+from holding.roles import Actor, may
+from holding.secrets import Keys, load_keys
+from holding.settings import Settings
+from holding.snapshots import keep_snapshot
+from holding.wakes import wake_cause
+
+KEEP_OLD = timedelta(days=7)
+CREDENTIAL = "credential"  # how the cause of a refused key begins
+TAIL = 3
+SHORTEST = 8
+
+
+@dataclass(frozen=True, slots=True)
+class KeySet:
+    """A secret was stored; only its tail is ever shown."""
+
+    no: int
+    tail: str
+
+
+def add_connection(
+    session: Session,
+    *,
+    company_id: int,
+    name: str,
+    side: str,
+    connector: str,
+    settings: Mapping[str, Any],
+    actor: Actor,
+    now: datetime,
+) -> Connection | Refusal:
+    """A new source or target of a company."""
+    known = registry.sources() if side == "source" else registry.targets()
+    if connector not in known:
+        words = f"There is no {side} “{connector}”."
+        return Refusal("connection.connector", words, f"Known: {', '.join(known)}.", 422)
+    if _named(session, company_id, name):
+        return Refusal("connection.taken", f"There is a connection “{name}” already.")
+    row = Connection(
+        company_id=company_id, name=name, side=side, connector=connector, settings=dict(settings)
+    )
+    session.add(row)
+    session.flush()
+    session.add(Throttle(connection_id=row.id))
+    _tell(session, row, actor, now, "connection.added", f"{side.title()} {name} was added.")
+    return row
+
+
+def set_key(
+    session: Session,
+    actor: Actor,
+    connection: Connection,
+    secret: str,
+    *,
+    now: datetime,
+    keys: Keys | None = None,
+) -> KeySet | Refusal:
+    """Store a secret, encrypted for this one row; the one before it is kept for a week.
+
+    What the target refused for its key is judged again.
+    """
+    box = keys or load_keys(Settings.from_env())
+    refusal = _unusable(secret) or (box if isinstance(box, Refusal) else None)
+    if isinstance(box, Refusal) or refusal:
+        return refusal or Refusal("secret.no_key", "There is no key file.")
+    text = secret.strip()
+    last = select(ConnectionKey.no).where(ConnectionKey.connection_id == connection.id)
+    no = max(session.scalars(last), default=0) + 1
+    session.execute(
+        update(ConnectionKey)
+        .where(ConnectionKey.connection_id == connection.id, ConnectionKey.state == "active")
+        .values(state="old", keep_until=now + KEEP_OLD)
+    )
+    row = ConnectionKey(
+        connection_id=connection.id,
+        no=no,
+        secret=box.encrypt(text, row=_bound(connection, no)),
+        tail=text[-TAIL:],
+        state="active",
+        made_at=now,
+        made_by_id=actor.person_id,
+    )
+    session.add(row)
+    session.flush()
+    connection.key_id = row.id
+    connection.lock += 1
+    trust_again(session, connection, now)
+    words = f"{connection.name} has a new key that ends in {row.tail}."
+    _tell(session, connection, actor, now, "connection.key", words)
+    return KeySet(no, row.tail)
+
+
+def secret_of(session: Session, connection: Connection, keys: Keys | None = None) -> str | Refusal:
+    """The secret that is in use."""
+    found = secrets_of(session, connection, None, keys)
+    return found if isinstance(found, Refusal) else found[0]
+
+
+def secrets_of(
+    session: Session, connection: Connection, now: datetime | None, keys: Keys | None = None
+) -> tuple[str, ...] | Refusal:
+    """The secret in use, then (where `now` is given) older ones that are still honoured."""
+    box = keys or load_keys(Settings.from_env())
+    if isinstance(box, Refusal):
+        return box
+    rows = session.scalars(
+        select(ConnectionKey)
+        .where(ConnectionKey.connection_id == connection.id)
+        .where(ConnectionKey.state.in_(("active", "old")))
+        .order_by(ConnectionKey.no.desc())
+    ).all()
+    live = [row for row in rows if row.state == "active" or _kept(row, now)]
+    if not any(row.state == "active" for row in live):
+        words = f"{connection.name} has no key yet."
+        return Refusal("connection.no_key", words, "Paste the key on the connection's page.")
+    texts: list[str] = []
+    for row in live:
+        text = box.decrypt(row.secret, row=_bound(connection, row.no))
+        if isinstance(text, Refusal):
+            return text
+        texts.append(text)
+    return tuple(texts)
+
+
+def pause(
+    session: Session, actor: Actor, connection: Connection, reason: str, *, now: datetime
+) -> Refusal | None:
+    """Send nothing to this target until somebody resumes; a call in flight ends as usual."""
+    if refusal := may(actor, "run.operate"):
+        return refusal
+    if not reason.strip():
+        return Refusal("reason.missing", "Pausing needs a reason.", "Say why, for the others.", 422)
+    if connection.paused_at is None:
+        connection.paused_at, connection.paused_by_id = now, actor.person_id
+        connection.pause_reason = reason.strip()
+        connection.lock += 1
+        words = f"{connection.name} was paused: {reason.strip()}"
+        _tell(session, connection, actor, now, "connection.paused", words)
+    return None
+
+
+def resume(
+    session: Session, actor: Actor, connection: Connection, *, now: datetime
+) -> Refusal | None:
+    """Send again."""
+    if refusal := may(actor, "run.operate"):
+        return refusal
+    if connection.paused_at is not None:
+        connection.paused_at = connection.paused_by_id = connection.pause_reason = None
+        connection.lock += 1
+        words = f"{connection.name} was resumed."
+        _tell(session, connection, actor, now, "connection.resumed", words)
+    return None
+
+
+def test_connection(
+    database: Database,
+    clock: Clock,
+    connection_id: int,
+    actor: Actor,
+    *,
+    http: Http,
+    keys: Keys | None = None,  # noqa: PT028 - a connection is tested here
+) -> ConnectionReport | Refusal:
+    """Try a target without writing there; what it tells us becomes the newest snapshot."""
+    with database.read() as session:
+        connection = session.get_one(Connection, connection_id)
+        target = registry.targets().get(connection.connector)
+        secret = secret_of(session, connection, keys)
+    if isinstance(secret, Refusal) or target is None:
+        words = f"{connection.name} is no target: it cannot be tested."
+        return secret if isinstance(secret, Refusal) else Refusal("connection.side", words)
+    report = target.test(connection.settings, secret, http)
+    with database.write() as session:
+        connection, now = session.get_one(Connection, connection_id), clock.now()
+        if report.snapshot is not None:
+            keep_snapshot(session, connection, report.snapshot, person=actor.person_id, now=now)
+        if report.ok:
+            trust_again(session, connection, now)
+        _tell(session, connection, actor, now, "connection.tested", _outcome(connection, report))
+    return report
+
+
+def trust_again(session: Session, connection: Connection, now: datetime) -> None:
+    """Close the breaker, and have judged again what the target refused for its key or was away."""
+    session.execute(
+        update(Throttle)
+        .where(Throttle.connection_id == connection.id)
+        .values(breaker="closed", failures=0, open_until=None)
+    )
+    key = f"{CREDENTIAL}:{connection.name}"
+    query = select(Cause.records).where(Cause.company_id == connection.company_id, Cause.key == key)
+    if not session.scalar(query):
+        return
+    what = f"{connection.name} is trusted again"
+    revision = next_revision(
+        session,
+        connection.company_id,
+        "connection",
+        what,
+        person_id=None,
+        reason="a new key, or a test that passed",
+        now=now,
+    )
+    wake_cause(session, key, now, company_id=connection.company_id, revision=revision)
+
+
+def _outcome(connection: Connection, report: ConnectionReport) -> str:
+    failed = [f"{step.name}: {step.words}" for step in report.steps if step.ok is False]
+    if failed:
+        return f"The test of {connection.name} failed. {' '.join(failed)}"
+    return f"The test of {connection.name} passed."
+
+
+def _unusable(secret: str) -> Refusal | None:
+    text = secret.strip()
+    if len(text.split()) > 1:
+        words = "The key has white space inside."
+        return Refusal("key.white_space", words, "Copy it again, in one piece.", 422)
+    if len(text) < SHORTEST or not text.isprintable():
+        return Refusal("key.unusable", "This cannot be a key.", "Copy it again, whole.", 422)
+    return None
+
+
+def _kept(row: ConnectionKey, now: datetime | None) -> bool:
+    return now is not None and row.keep_until is not None and row.keep_until > now
+
+
+def _bound(connection: Connection, no: int) -> str:
+    """The one row a secret is made for."""
+    return f"{connection.company_id}:{connection.id}:{no}"
+
+
+def _named(session: Session, company_id: int, name: str) -> Connection | None:
+    query = select(Connection).where(Connection.company_id == company_id, Connection.name == name)
+    return session.scalars(query).one_or_none()
+
+
+def _tell(
+    session: Session, connection: Connection, actor: Actor, now: datetime, act: str, say: str
+) -> None:
+    record_event(
+        session,
+        company_id=connection.company_id,
+        at=now,
+        actor=actor,
+        act=act,
+        object=f"connection:{connection.id}",
+        body={"say": say},
+    )

@@ -1,0 +1,143 @@
+"""Sending what is ready, looking up what is in doubt: one pass for one company.
+
+Here: the order of a pass over its connections. Not here: the steps of a push (holding/pushing),
+when a pass is made (workers).
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+
+from sqlalchemy import select
+
+from connectors.kit import faults
+from connectors.kit.clock import Clock
+from connectors.kit.http import Http
+from holding.database import Database
+from holding.models import Connection
+from holding.pushing import batch, tally
+from holding.pushing.claim import DOUBTS, READY, Claim, claim, companies_due, free_the_dead
+from holding.pushing.desk import Channel, Desk, open_channel
+from holding.pushing.evidence import rendered_trace
+from holding.pushing.first_look import first_looks
+from holding.pushing.flight import fly
+from holding.pushing.intent import intend
+from holding.pushing.settle import settle
+from holding.refusal import Refusal
+from holding.secrets import load_keys
+from holding.settings import Settings
+
+__all__ = ["Pushed", "companies_due", "free_the_dead", "open_desk", "push_due"]
+
+CLAIMED_AT_ONCE = 10
+SLICE_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """How many postings were worked on; `more` when time was up before the work was done."""
+
+    count: int
+    more: bool
+
+
+def open_desk(
+    database: Database,
+    clock: Clock,
+    *,
+    owner: str,
+    settings: Settings | None = None,
+    chance: Random | None = None,
+) -> Desk | Refusal:
+    """The tools of one worker; refused without a key file."""
+    told = settings or Settings.from_env()
+    keys = load_keys(told)
+    if isinstance(keys, Refusal):
+        return keys
+    seconds = told.answer_seconds / 3  # connecting, and twice the pause that reading allows
+    return Desk(
+        database=database,
+        clock=clock,
+        settings=told,
+        keys=keys,
+        owner=owner,
+        chance=chance or Random(owner),  # noqa: S311 - pauses between tries
+        http=Http(clock, connect_seconds=min(5.0, seconds), read_seconds=seconds),
+        trace=rendered_trace,
+    )
+
+
+def push_due(
+    database: Database,
+    clock: Clock,
+    *,
+    company_id: int,
+    owner: str,
+    desk: Desk | None = None,
+) -> Pushed | Refusal:
+    """Work on what is due for one company, for a few seconds at most."""
+    found = desk or open_desk(database, clock, owner=owner)
+    if isinstance(found, Refusal):
+        return found
+    until = clock.monotonic() + SLICE_SECONDS
+    count, more = 0, False
+    for channel in _channels(found, company_id):
+        done = _work(found, channel, until)
+        count, more = count + done.count, more or done.more
+    return Pushed(count, more)
+
+
+def _work(desk: Desk, channel: Channel, until: float) -> Pushed:
+    """One connection: doubts first, then batches, then what is sent at once."""
+    count = 0
+    while desk.clock.monotonic() < until:
+        worked = _doubts(desk, channel) or batch.work(desk, channel) or _ready(desk, channel)
+        if not worked:
+            return Pushed(count, more=False)
+        count += worked
+    return Pushed(count, more=True)
+
+
+def _doubts(desk: Desk, channel: Channel) -> int:
+    claims = claim(desk, channel.connection_id, DOUBTS, CLAIMED_AT_ONCE)
+    return settle(desk, channel, claims) if claims else 0
+
+
+def _ready(desk: Desk, channel: Channel) -> int:
+    """A few immediate postings, one call each, in one run a document type."""
+    claims = claim(desk, channel.connection_id, READY, CLAIMED_AT_ONCE)
+    if not claims:
+        return 0
+    faults.point("push.claimed")
+    by_type: dict[str, list[Claim]] = defaultdict(list)
+    for one in claims:
+        by_type[one.doc_type].append(one)
+    for doc_type, mine in by_type.items():
+        with desk.database.write() as session:
+            run_id = tally.immediate_run(session, channel, doc_type, desk.clock.now())
+        for one in mine:
+            _send(desk, channel, one, run_id)
+        with desk.database.write() as session:
+            tally.recount(session, [run_id], ended=desk.clock.now())
+    return len(claims)
+
+
+def _send(desk: Desk, channel: Channel, one: Claim, run_id: int) -> None:
+    looked, left = first_looks(desk, channel, [one])
+    flight = intend(desk, channel, left, run_id=run_id, looked=looked)
+    if flight is not None:
+        fly(desk, flight)
+
+
+def _channels(desk: Desk, company_id: int) -> Sequence[Channel]:
+    """The targets of a company that may be used now."""
+    with desk.database.read() as session:
+        rows = session.scalars(
+            select(Connection)
+            .where(Connection.company_id == company_id, Connection.side == "target")
+            .where(Connection.paused_at.is_(None))
+            .order_by(Connection.id)
+        ).all()
+        found = [open_channel(session, desk, row) for row in rows]
+    return [channel for channel in found if isinstance(channel, Channel)]

@@ -1,0 +1,140 @@
+"""Who may work on which posting: due mark, lease and fence.
+
+Here: claiming, giving back, and taking leases from the dead. Not here: what is done under a claim.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, text, update
+from sqlalchemy.orm import Session
+
+from holding.models import Connection, Posting, Push, Record, Run
+from holding.models.base import DUE, LEASED
+from holding.pushing import breaker
+from holding.pushing.desk import Desk
+
+READY = ("ready",)
+DOUBTS = ("sending", "uncertain", "awaiting")
+POISON_CRASHES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to write one posting, as long as its fence is ours."""
+
+    posting_id: int
+    fence: int
+    doc_type: str
+
+
+def claim(desk: Desk, connection_id: int, states: Sequence[str], limit: int) -> tuple[Claim, ...]:
+    """Take due postings of one connection; the due mark goes away, so a later wake is kept."""
+    with desk.database.write() as session:
+        now = desk.clock.now()
+        due = (
+            select(Posting.id, Posting.crashes)
+            .where(Posting.connection_id == connection_id, text(DUE), Posting.due_at <= now)
+            .where(Posting.state.in_(states), _allowed(now))
+            .order_by(Posting.due_at, Posting.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True, key_share=True)
+        )
+        ids = _alone(session.execute(due).tuples().all())
+        if ids:
+            ids = ids[: breaker.allowance(session, connection_id, now, limit)]
+        return take(session, desk, ids, now)
+
+
+def take(session: Session, desk: Desk, ids: Sequence[int], now: datetime) -> tuple[Claim, ...]:
+    """Put our lease on postings that nobody works on."""
+    if not ids:
+        return ()
+    taken = session.execute(
+        update(Posting)
+        .where(Posting.id.in_(ids), Posting.lease_until.is_(None))
+        .values(
+            due_at=None,
+            lease_owner=desk.owner,
+            lease_until=now + desk.lease,
+            fence=Posting.fence + 1,
+        )
+        .returning(Posting.id, Posting.fence, Posting.doc_type)
+    )
+    return tuple(sorted((Claim(*row) for row in taken), key=lambda found: found.posting_id))
+
+
+def give_back(desk: Desk, claims: Sequence[Claim], *, after: timedelta = timedelta(0)) -> None:
+    """Let go of postings that were not worked on; they are due again, at once or later."""
+    with desk.database.write() as session:
+        for found in claims:
+            put_back(session, found, desk.clock.now() + after)
+
+
+def put_back(session: Session, found: Claim, due: datetime | None) -> None:
+    """Let go of one posting; an earlier wake that came meanwhile stays."""
+    session.execute(
+        update(Posting)
+        .where(Posting.id == found.posting_id, Posting.fence == found.fence)
+        .values(
+            due_at=due if due is None else func.coalesce(Posting.due_at, due),
+            lease_owner=None,
+            lease_until=None,
+        )
+    )
+
+
+def free_the_dead(session: Session, now: datetime) -> int:
+    """Take leases that ran out; what was worked on is due again, and the crash is counted."""
+    freed = 0
+    for table in (Posting, Run):
+        ids = session.scalars(
+            update(table)
+            .where(text(LEASED), table.lease_until < now)
+            .values(
+                due_at=func.coalesce(table.due_at, now),
+                lease_owner=None,
+                lease_until=None,
+                crashes=table.crashes + 1,
+            )
+            .returning(table.id)
+        )
+        freed += len(ids.all())
+    return freed
+
+
+def companies_due(session: Session, now: datetime) -> tuple[int, ...]:
+    """Companies with pushes or runs that somebody should do now."""
+    postings = (
+        select(Posting.company_id)
+        .join(Connection, Connection.id == Posting.connection_id)
+        .where(text(DUE), Posting.due_at <= now)
+        .where(Posting.state.in_((*READY, *DOUBTS)), Connection.paused_at.is_(None))
+        .distinct()
+    )
+    runs = select(Run.company_id).where(text(DUE), Run.due_at <= now).distinct()
+    return tuple(sorted({*session.scalars(postings), *session.scalars(runs)}))
+
+
+def _alone(found: Sequence[tuple[int, int]]) -> list[int]:
+    """What a worker died under is worked on alone, so that it takes no neighbour along."""
+    if found and found[0][1]:
+        return [found[0][0]]
+    return [key for key, crashes in found if not crashes]
+
+
+def _allowed(now: datetime) -> ColumnElement[bool]:
+    """A doubt may always be looked up; the rest needs a quiet record and a free family."""
+    quiet = exists().where(
+        Record.id == Posting.record_id,
+        Record.version_id == Posting.version_id,
+        Record.lease_until.is_(None),
+        or_(Record.due_at.is_(None), Record.due_at > now),
+    )
+    free = ~exists().where(
+        Push.connection_id == Posting.connection_id,
+        Push.family == Posting.family,
+        text(f"push.{Push.OPEN}"),
+    )
+    return or_(Posting.state.in_(DOUBTS), and_(quiet, free))

@@ -1,0 +1,99 @@
+"""What a worker needs to push: the desk, and one open channel to a target.
+
+Here: time, chance, limits, and a connection with its secret read. Not here: any step of a push.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from random import Random
+
+from sqlalchemy.orm import Session
+
+from connectors import registry
+from connectors.kit.clock import Clock
+from connectors.kit.contract import Target
+from connectors.kit.http import Http
+from holding.connections import secret_of
+from holding.database import Database
+from holding.models import Connection
+from holding.refusal import Refusal
+from holding.secrets import Keys
+from holding.settings import Settings
+
+USUAL_SETTLE_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """One worker's tools; `trace` renders the story of an evaluation for keeping."""
+
+    database: Database
+    clock: Clock
+    settings: Settings
+    keys: Keys
+    owner: str
+    chance: Random
+    http: Http
+    trace: Callable[[Session, int], bytes]
+
+    @property
+    def lease(self) -> timedelta:
+        """How long a claim holds without being renewed."""
+        return timedelta(seconds=self.settings.lease_seconds)
+
+    @property
+    def answer(self) -> timedelta:
+        """How long a call may take, as the journal promises it to whoever looks later."""
+        return timedelta(seconds=self.settings.answer_seconds)
+
+    @property
+    def pace(self) -> float:
+        """1 in real life; smaller where tests settle faster than the usual half minute."""
+        settle = self.settings.settle_seconds
+        return 1.0 if settle is None else min(1.0, settle / USUAL_SETTLE_SECONDS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channel:
+    """One connection, ready to talk."""
+
+    company_id: int
+    connection_id: int
+    name: str
+    connector: str
+    target: Target
+    settings: Mapping[str, object]
+    secret: str
+    key_id: int | None
+    settle: timedelta
+    looks_first: bool
+
+    @property
+    def company_there(self) -> str:
+        """The company in the target that this connection posts to."""
+        return str(self.settings.get("company_id", ""))
+
+
+def open_channel(session: Session, desk: Desk, connection: Connection) -> Channel | Refusal:
+    """The connection with its connector and its secret, or why it cannot be used."""
+    target = registry.targets().get(connection.connector)
+    if target is None:
+        return Refusal("connection.connector", f"There is no connector {connection.connector}.")
+    secret = secret_of(session, connection, desk.keys)
+    if isinstance(secret, Refusal):
+        return secret
+    given = desk.settings.settle_seconds
+    settle = target.settle_seconds if given is None else given
+    return Channel(
+        company_id=connection.company_id,
+        connection_id=connection.id,
+        name=connection.name,
+        connector=connection.connector,
+        target=target,
+        settings=connection.settings,
+        secret=secret,
+        key_id=connection.key_id,
+        settle=timedelta(seconds=settle),
+        looks_first=connection.settings.get("dedupe", target.dedupe) in ("key", "none"),
+    )

@@ -1,0 +1,72 @@
+"""What is written down before a byte leaves: keys, lines, the rendered trace.
+
+Here: values derived from a posting, always the same for the same posting. Not here: their rows
+(holding/pushing/rows.py).
+"""
+
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from holding.evaluation import replay
+from holding.models import Evaluation, Posting, RuleFile
+from holding.types import to_minor
+from rules.canonical import dumps, sha256_hex
+from rules.outcome import Document
+from rules.trace import lines
+
+KEY_DIGITS = 32
+
+
+def push_key(posting: Posting, no: int) -> str:
+    """The idempotency key of a push: derived, so a worker that knows nothing makes the same."""
+    return _key(
+        posting.company_id,
+        posting.connection_id,
+        posting.doc_type,
+        posting.number,
+        posting.action,
+        posting.hash,
+        no,
+    )
+
+
+def request_key(keys: Iterable[str]) -> str:
+    """The key of one call: the push's own, or for a file one over all its pushes in their order."""
+    listed = tuple(keys)
+    return listed[0] if len(listed) == 1 else _key(*listed)
+
+
+def document_lines(document: Document) -> tuple[tuple[str, str, int], ...]:
+    """(line key, quantity in base units, amount) a line; the key is the SKU and its n-th use."""
+    seen: Counter[str] = Counter()
+    found = []
+    for line in document.lines:
+        name = line.get("SKU") or line.get("Description") or ""
+        seen[name] += 1
+        amount = to_minor(Decimal(line.get("LineTotal") or "0"), document.currency)
+        found.append((f"{name}#{seen[name]}", line.get("Quantity", "0"), amount))
+    return tuple(found)
+
+
+def rendered_trace(session: Session, evaluation_id: int) -> bytes:
+    """The readable story of an evaluation, compressed: it outlives the engine that told it."""
+    told = lines(replay(session, evaluation_id), _sources(session, evaluation_id))
+    return zlib.compress(dumps(told).encode())
+
+
+def _key(*parts: object) -> str:
+    return f"cp-{sha256_hex(dumps([str(part) for part in parts]))[:KEY_DIGITS]}"
+
+
+def _sources(session: Session, evaluation_id: int) -> Mapping[str, str]:
+    query = (
+        select(RuleFile.path, RuleFile.body)
+        .join(Evaluation, Evaluation.ruleset_version_id == RuleFile.ruleset_version_id)
+        .where(Evaluation.id == evaluation_id)
+    )
+    return dict(session.execute(query).tuples().all())

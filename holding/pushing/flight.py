@@ -1,0 +1,195 @@
+"""The call, and what becomes of its answer.
+
+Here: the deadline, the one call, the commit of its answer, halving a file that was refused as a
+whole. Not here: what was written down before (holding/pushing/intent.py), look-ups
+(holding/pushing/settle.py).
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from connectors.kit import faults
+from connectors.kit.contract import Answer, Sent
+from holding.models import Attempt, Posting, Record, Request
+from holding.pushing import breaker, results, trouble
+from holding.pushing.desk import Channel, Desk
+from holding.pushing.evidence import request_key
+from holding.pushing.rows import Flight, Member, add_flight
+from rules.canonical import sha256_hex
+
+WHOLE_FILE = (400, 413)  # the file itself was the trouble, not a document in it
+UNCLEAR = ("temporary", "uncertain")
+
+
+def fly(desk: Desk, flight: Flight) -> None:
+    """Make the call and commit its answer; halves of a refused file follow."""
+    waiting = [flight]
+    while waiting:
+        one = waiting.pop(0)
+        sent = call(desk, one)
+        waiting += land(desk, one, sent)
+
+
+def call(desk: Desk, flight: Flight) -> Sent:
+    """One call, unless this worker slept past the time in which it may begin."""
+    if desk.clock.monotonic() > flight.deadline:
+        answer = Answer(
+            kind="uncertain",
+            error_class="uncertain",
+            words="The worker was away too long between writing this down and sending it.",
+        )
+        answers = (answer,) * len(flight.members)
+        return Sent(answers=answers, status=None, headers={}, body=b"", seconds=0.0)
+    channel = flight.channel
+    return channel.target.send(
+        flight.payload, channel.settings, channel.secret, flight.key, desk.http
+    )
+
+
+def land(desk: Desk, flight: Flight, sent: Sent) -> list[Flight]:
+    """Commit what came back; the halves to send next, when the file itself was refused."""
+    with desk.database.write() as session:
+        now = desk.clock.now()
+        _lock_records(session, flight.members)
+        _keep_answer(session, flight, sent, now)
+        halves: list[Flight] = []
+        if _file_refused(flight, sent):
+            halves = _halve(session, desk, flight)
+        else:
+            for member, answer in zip(flight.members, sent.answers, strict=True):
+                settle_answer(session, desk, flight, member, answer, now)
+        trouble.settle(session, [member.claim.posting_id for member in flight.members])
+        judge_channel(session, desk, flight.channel, sent.answers, now)
+        faults.point("push.before_answer_commit")
+    faults.point("push.after_answer_commit")
+    return halves
+
+
+def settle_answer(
+    session: Session, desk: Desk, flight: Flight, member: Member, answer: Answer, now: datetime
+) -> None:
+    """One document's answer: its attempt, its push, its posting."""
+    case = results.Case(session, desk, flight.channel, member, now)
+    if not apply(case, answer):
+        return
+    session.execute(
+        update(Attempt)
+        .where(
+            Attempt.request_id == flight.request_id,
+            Attempt.push_id == member.push_id,
+            Attempt.state == "sending",
+            Attempt.fence == member.claim.fence,
+        )
+        .values(
+            state="existing" if answer.existing and answer.kind == "accepted" else answer.kind,
+            error_class=answer.error_class,
+            error=None if answer.kind == "accepted" else answer.words,
+            target_ref=answer.target_ref,
+        )
+    )
+
+
+def apply(case: results.Case, answer: Answer) -> bool:
+    """What the answer does; False when another worker has the posting by now."""
+    same = answer.existing and answer.same_content is not False
+    if answer.kind == "accepted" or (answer.kind == "skipped" and same):
+        return results.posted(
+            case, target_ref=answer.target_ref, words=answer.words, existing=answer.existing
+        )
+    if answer.existing:
+        return results.other_content(case, answer)
+    if answer.kind == "temporary" and not _was_in_doubt(case):
+        return results.again_later(case, answer)
+    if answer.kind == "awaiting":
+        return results.parked(case, answer.words)
+    if answer.kind in UNCLEAR:
+        return results.doubtful(case, answer.words)
+    return results.refused(case, answer)
+
+
+def judge_channel(
+    session: Session, desk: Desk, channel: Channel, answers: Sequence[Answer], now: datetime
+) -> None:
+    """What these answers say of the target itself."""
+    if any(answer.error_class == "authorization_failed" for answer in answers):
+        breaker.shut(session, channel.connection_id, None)
+    elif all(answer.kind in UNCLEAR for answer in answers):
+        breaker.failed(session, channel.connection_id, now, desk.pace)
+    else:
+        breaker.answered(session, channel.connection_id)
+
+
+def _was_in_doubt(case: results.Case) -> bool:
+    """A push that once went out without an answer keeps its key until a look-up tells."""
+    silent = select(Attempt.id).where(
+        Attempt.push_id == case.member.push_id, Attempt.state == "uncertain"
+    )
+    return case.session.scalar(silent.limit(1)) is not None
+
+
+def _file_refused(flight: Flight, sent: Sent) -> bool:
+    return (
+        len(flight.members) > 1
+        and sent.status in WHOLE_FILE
+        and all(answer.kind == "refused" for answer in sent.answers)
+    )
+
+
+def _halve(session: Session, desk: Desk, flight: Flight) -> list[Flight]:
+    """Two smaller files of the same pushes, written down with the answer to the big one."""
+    mine = _still_ours(session, flight.members)
+    session.execute(
+        update(Attempt)
+        .where(Attempt.request_id == flight.request_id, Attempt.state == "sending")
+        .values(state="split", error="The file was refused as a whole and sent again in halves.")
+    )
+    middle = len(mine) // 2
+    parts = [part for part in (mine[:middle], mine[middle:]) if part]
+    return [
+        add_flight(
+            session,
+            desk,
+            flight.channel,
+            members=part,
+            payload=flight.channel.target.build(
+                [member.document for member in part], batch=True, batch_name=flight.name
+            ),
+            key=request_key(member.key for member in part),
+            name=flight.name,
+            run_id=flight.run_id,
+            parent_id=flight.request_id,
+        )
+        for part in parts
+    ]
+
+
+def _still_ours(session: Session, members: Sequence[Member]) -> tuple[Member, ...]:
+    query = select(Posting.id, Posting.fence).where(
+        Posting.id.in_([member.claim.posting_id for member in members])
+    )
+    fences = dict(session.execute(query).tuples().all())
+    return tuple(m for m in members if fences.get(m.claim.posting_id) == m.claim.fence)
+
+
+def _keep_answer(session: Session, flight: Flight, sent: Sent, now: datetime) -> None:
+    silent = all(answer.kind == "uncertain" for answer in sent.answers)
+    session.execute(
+        update(Request)
+        .where(Request.id == flight.request_id)
+        .values(
+            state="unanswered" if silent else "answered",
+            answered_at=now,
+            status=sent.status,
+            answer=sent.body,
+            answer_sha256=sha256_hex(sent.body),
+        )
+    )
+
+
+def _lock_records(session: Session, members: Sequence[Member]) -> None:
+    ids = [member.record_id for member in members]
+    query = select(Record.id).where(Record.id.in_(ids)).order_by(Record.id)
+    session.execute(query.with_for_update(key_share=True)).all()

@@ -1,0 +1,217 @@
+"""From claimed postings to a call that is written down.
+
+Here: the intent of a first send, and of a send again after a look-up said that nothing is there;
+each is one commit before any byte leaves. Not here: the call itself (holding/pushing/flight.py).
+"""
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from connectors.kit import faults
+from connectors.kit.contract import Found
+from holding.events import Fact, record_events
+from holding.lifecycle import move_posting
+from holding.models import Posting, Push, Request
+from holding.pushing import results, trouble
+from holding.pushing.check import Checked, NotNow, Verdict, check
+from holding.pushing.claim import Claim, give_back, put_back
+from holding.pushing.desk import Channel, Desk
+from holding.pushing.evidence import request_key
+from holding.pushing.rows import Flight, Member, add_flight, add_lines, add_look, push_lease
+from holding.pushing.trouble import Trouble
+from rules.canonical import sha256_hex
+
+Looked = Mapping[int, Found]
+
+
+def intend(
+    desk: Desk,
+    channel: Channel,
+    claims: Sequence[Claim],
+    *,
+    run_id: int | None,
+    name: str = "",
+    looked: Looked | None = None,
+) -> Flight | None:
+    """Write down one call for these postings, as JSON or (with a `name`) as one file.
+
+    Those that may not be sent are held or given back; None when nothing is left. What is sent is
+    what was checked here, and it is checked again in the transaction that commits the intent.
+    """
+    left = tuple(claims)
+    while left:
+        with desk.database.read() as session:
+            verdicts = check(session, channel, left, lock=False)
+        good = [one for one in verdicts.values() if isinstance(one, Checked)]
+        _turn_down(desk, channel, left, verdicts)
+        left = tuple(one.claim for one in good)
+        if not left:
+            return None
+        try:
+            flight = _commit(desk, channel, good, run_id, name, looked or {})
+        except IntegrityError:  # another push of the family is open: somebody was faster
+            give_back(desk, left, after=desk.lease / 4)
+            return None
+        if flight is not None:
+            faults.point("push.after_intent")
+            return flight
+    return None
+
+
+def again(
+    desk: Desk, channel: Channel, request_id: int, members: Sequence[Member]
+) -> Flight | None:
+    """The same pushes once more, same numbers and keys; same bytes where nobody dropped out."""
+    with desk.database.write() as session:
+        old = session.get_one(Request, request_id)
+        name = old.headers.get(":batch", "")
+        mine = [one for one in members if _take_up(session, desk, one)]
+        if not mine:
+            return None
+        documents = [one.document for one in mine]
+        payload = channel.target.build(documents, batch=bool(name), batch_name=name)
+        same = sha256_hex(payload.body) == old.sha256
+        return add_flight(
+            session,
+            desk,
+            channel,
+            members=tuple(mine),
+            payload=payload,
+            key=old.key if same else request_key(one.key for one in mine),
+            name=name,
+            run_id=old.run_id,
+            parent_id=request_id,
+        )
+
+
+def _commit(
+    desk: Desk,
+    channel: Channel,
+    good: Sequence[Checked],
+    run_id: int | None,
+    name: str,
+    looked: Looked,
+) -> Flight | None:
+    """The one commit; None when a posting is not any more what it was a moment ago."""
+    payload = channel.target.build(
+        [one.document for one in good], batch=bool(name), batch_name=name
+    )
+    with desk.database.write() as session:
+        now = check(session, channel, [one.claim for one in good], lock=True)
+        if [now[one.claim.posting_id] for one in good] != list(good):
+            return None
+        faults.point("push.before_intent")
+        members = tuple(add_push(session, desk, channel, one) for one in good)
+        for member in members:
+            found = looked.get(member.claim.posting_id)
+            if found is not None:
+                key, at = member.key, desk.clock.now()
+                add_look(session, channel, member, found, kind="lookup", key=key, now=at)
+        flight = add_flight(
+            session,
+            desk,
+            channel,
+            members=members,
+            payload=payload,
+            key=request_key(one.key for one in good),
+            name=name,
+            run_id=run_id,
+        )
+        trouble.settle(session, [one.claim.posting_id for one in good])
+    return flight
+
+
+def add_push(session: Session, desk: Desk, channel: Channel, one: Checked) -> Member:
+    """The push row, its lines, the posting on its way."""
+    now = desk.clock.now()
+    posting = session.get_one(Posting, one.claim.posting_id)
+    push = Push(
+        posting_id=posting.id,
+        no=one.no,
+        connection_id=posting.connection_id,
+        family=posting.family,
+        action=posting.action,
+        hash=posting.hash,
+        number=posting.number,
+        key=one.key,
+        content=posting.content,
+        trace=desk.trace(session, posting.evaluation_id),
+        evaluation_id=posting.evaluation_id,
+        state="sending",
+        made_at=now,
+    )
+    session.add(push)
+    session.flush()
+    add_lines(session, push.id, one.document)
+    move_posting(
+        session,
+        posting.id,
+        expected="ready",
+        to="sending",
+        lock=one.lock,
+        push_id=push.id,
+        sent_at=now,
+        lease_until=now + push_lease(desk),
+    )
+    say = f"{posting.number} is sent to {channel.name} (hash {posting.hash[:12]})."
+    body = {"say": say, "push": push.id, "hash": posting.hash, "key": one.key}
+    fact = Fact(
+        company_id=channel.company_id,
+        at=now,
+        act="posting.sending",
+        record_id=one.record_id,
+        posting_id=posting.id,
+        fence=one.claim.fence,
+        body=body,
+    )
+    record_events(session, [fact])
+    return Member(
+        claim=one.claim,
+        record_id=one.record_id,
+        push_id=push.id,
+        document=one.document,
+        key=one.key,
+    )
+
+
+def _take_up(session: Session, desk: Desk, member: Member) -> bool:
+    """An uncertain push goes on its way again, under our fence."""
+    posting = session.scalars(
+        select(Posting)
+        .where(Posting.id == member.claim.posting_id, Posting.fence == member.claim.fence)
+        .with_for_update(key_share=True)
+    ).one_or_none()
+    if posting is None or posting.state != "uncertain":
+        return False
+    session.execute(update(Push).where(Push.id == member.push_id).values(state="sending"))
+    return move_posting(
+        session,
+        posting.id,
+        expected="uncertain",
+        to="sending",
+        lock=posting.lock,
+        due_at=None,
+        lease_owner=desk.owner,
+        lease_until=desk.clock.now() + push_lease(desk),
+    )
+
+
+def _turn_down(
+    desk: Desk, channel: Channel, claims: Sequence[Claim], verdicts: Mapping[int, Verdict]
+) -> None:
+    """Hold what must not be sent; let go of what cannot be sent now."""
+    bad = [claim for claim in claims if not isinstance(verdicts[claim.posting_id], Checked)]
+    if not bad:
+        return
+    with desk.database.write() as session:
+        now = desk.clock.now()
+        for claim in bad:
+            verdict = verdicts[claim.posting_id]
+            if isinstance(verdict, NotNow):
+                put_back(session, claim, now)
+            elif isinstance(verdict, Trouble):
+                results.stopped(session, channel, claim, verdict, now)
+        trouble.settle(session, [claim.posting_id for claim in bad])

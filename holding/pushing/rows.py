@@ -1,0 +1,206 @@
+"""The journal's rows: push, request, attempt.
+
+Here: writing them, and the values that pass between the steps of a push. Not here: when they are
+written.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, insert, select
+from sqlalchemy.orm import Session
+
+from connectors.kit.contract import Found, Payload
+from connectors.kit.http import without_secrets
+from holding.models import Attempt, PostingLine, Push, Request
+from holding.pushing.claim import Claim
+from holding.pushing.desk import Channel, Desk
+from holding.pushing.evidence import document_lines
+from rules.canonical import sha256_hex
+from rules.outcome import Document
+
+PROOF_CAP = 4000
+SEEN = ("equal", "different", "absent", "unknown")  # states of an attempt that was a look-up
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """One push inside a call."""
+
+    claim: Claim
+    record_id: int
+    push_id: int
+    document: Document
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flight:
+    """One call that is written down and may begin until `deadline` (monotonic)."""
+
+    channel: Channel
+    request_id: int
+    run_id: int | None
+    key: str
+    name: str
+    payload: Payload
+    members: tuple[Member, ...]
+    deadline: float
+
+
+def start_within(desk: Desk) -> timedelta:
+    """How long after the intent a call may still begin; a worker that slept longer must not."""
+    return desk.lease / 4
+
+
+def push_lease(desk: Desk) -> timedelta:
+    """How long a posting stays ours once its call is written down."""
+    return desk.lease / 2 + desk.answer
+
+
+def add_flight(
+    session: Session,
+    desk: Desk,
+    channel: Channel,
+    *,
+    members: tuple[Member, ...],
+    payload: Payload,
+    key: str,
+    name: str,
+    run_id: int | None,
+    parent_id: int | None = None,
+) -> Flight:
+    """The rows of one call: its request, and an attempt for every push it carries."""
+    now = desk.clock.now()
+    request = Request(
+        connection_id=channel.connection_id,
+        kind="push",
+        run_id=run_id,
+        key=key,
+        key_id=channel.key_id,
+        body=payload.body,
+        sha256=sha256_hex(payload.body),
+        headers=_headers(payload, name),
+        rows={str(row): number for row, number in payload.rows.items()},
+        state="sending",
+        made_at=now,
+        deadline_at=now + start_within(desk) + desk.answer,
+        parent_id=parent_id,
+    )
+    session.add(request)
+    session.flush()
+    rows = {number: row for row, number in sorted(payload.rows.items(), reverse=True)}
+    _add_attempts(session, request.id, members, rows, now)
+    return Flight(
+        channel=channel,
+        request_id=request.id,
+        run_id=run_id,
+        key=key,
+        name=name,
+        payload=payload,
+        members=members,
+        deadline=desk.clock.monotonic() + start_within(desk).total_seconds(),
+    )
+
+
+def add_lines(session: Session, push_id: int, document: Document) -> None:
+    """What this push bills, line by line."""
+    rows = [
+        {"push_id": push_id, "line_key": key, "base_qty": quantity, "amount": amount}
+        for key, quantity, amount in document_lines(document)
+    ]
+    if rows:
+        session.execute(insert(PostingLine), rows)
+
+
+def add_look(
+    session: Session,
+    channel: Channel,
+    member: Member,
+    found: Found,
+    *,
+    kind: str,
+    key: str,
+    now: datetime,
+) -> None:
+    """A look-up and what it saw: a request of its own, an attempt of the same push, the proof."""
+    request = Request(
+        connection_id=channel.connection_id,
+        kind=kind,
+        key=key,
+        key_id=channel.key_id,
+        sha256=sha256_hex(b""),
+        headers={},
+        rows={"number": member.document.number},
+        state="answered",
+        made_at=now,
+        deadline_at=now,
+        answered_at=now,
+        answer=found.proof,
+        answer_sha256=sha256_hex(found.proof),
+    )
+    session.add(request)
+    session.flush()
+    session.add(
+        Attempt(
+            request_id=request.id,
+            push_id=member.push_id,
+            no=_next_no(session, [member.push_id])[member.push_id],
+            fence=member.claim.fence,
+            state=found.kind,
+            error=found.words,
+            target_ref=found.target_ref,
+            proof=found.proof.decode("utf-8", "replace")[:PROOF_CAP],
+            at=now,
+        )
+    )
+    session.flush()
+
+
+def next_push_no(session: Session, posting_ids: list[int]) -> dict[int, int]:
+    """The number that the next push of each posting gets."""
+    query = select(Push.posting_id, func.max(Push.no)).where(Push.posting_id.in_(posting_ids))
+    last = dict(session.execute(query.group_by(Push.posting_id)).tuples().all())
+    return {key: last.get(key, 0) + 1 for key in posting_ids}
+
+
+def _next_no(session: Session, push_ids: list[int]) -> dict[int, int]:
+    query = select(Attempt.push_id, func.max(Attempt.no)).where(Attempt.push_id.in_(push_ids))
+    last = dict(session.execute(query.group_by(Attempt.push_id)).tuples().all())
+    return {key: last.get(key, 0) + 1 for key in push_ids}
+
+
+def _add_attempts(
+    session: Session,
+    request_id: int,
+    members: tuple[Member, ...],
+    rows: dict[str, int],
+    now: datetime,
+) -> None:
+    numbers = _next_no(session, [member.push_id for member in members])
+    session.execute(
+        insert(Attempt),
+        [
+            {
+                "request_id": request_id,
+                "push_id": member.push_id,
+                "no": numbers[member.push_id],
+                "row": rows.get(member.document.number),
+                "fence": member.claim.fence,
+                "state": "sending",
+                "at": now,
+            }
+            for member in members
+        ],
+    )
+
+
+def _headers(payload: Payload, name: str) -> dict[str, str]:
+    """The call's headers as they may be kept, with its address and the name of its batch."""
+    return {
+        ":method": payload.method,
+        ":path": payload.path,
+        ":batch": name,
+        "Content-Type": payload.content_type,
+        **without_secrets(payload.headers),
+    }

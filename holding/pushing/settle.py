@@ -1,0 +1,201 @@
+"""Finding out about pushes whose end nobody saw.
+
+Here: marking a doubt, looking it up, and sending again only what a look-up proved absent. Not here:
+first sends.
+
+`absent` counts when the last call that could still have been under way ended longer ago than the
+target needs to settle, and when it was seen twice since.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from connectors.kit import faults
+from connectors.kit.contract import Found
+from holding.models import Attempt, Posting, Push, Record, Request
+from holding.pushing import breaker, results, tally, trouble
+from holding.pushing.claim import Claim
+from holding.pushing.desk import Channel, Desk
+from holding.pushing.flight import apply, fly
+from holding.pushing.intent import again
+from holding.pushing.rows import SEEN, Member, add_look
+from rules.canonical import revive
+from rules.outcome import Document
+
+LOOKS_NEEDED = 2
+NO_LOOK_UP = "no_lookup"  # a bug planted on purpose, to see that the fault tests find it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    """A push whose end is not known: how it was last sent, and what was seen since."""
+
+    member: Member
+    request_id: int
+    request_key: str
+    run_id: int | None
+    waiting_there: bool
+    over_at: datetime
+    absent: int
+
+
+def settle(desk: Desk, channel: Channel, claims: Sequence[Claim]) -> int:
+    """Look up each claimed doubt; send again, grouped as they were sent, what is proved absent."""
+    groups: dict[int, list[Member]] = defaultdict(list)
+    runs: set[int] = set()
+    for claim in claims:
+        doubt = _doubt(desk, channel, claim)
+        if doubt is None:
+            continue
+        runs |= {doubt.run_id} if doubt.run_id else set()
+        if desk.settings.mutant == NO_LOOK_UP or _look(desk, channel, doubt):
+            groups[doubt.request_id].append(doubt.member)
+    for request_id, members in groups.items():
+        flight = again(desk, channel, request_id, members)
+        if flight is not None:
+            faults.point("push.after_intent")
+            fly(desk, flight)
+    with desk.database.write() as session:
+        tally.recount(session, runs)
+    return len(claims)
+
+
+def _doubt(desk: Desk, channel: Channel, claim: Claim) -> Doubt | None:
+    """Read the push; a call that ended with its worker becomes visibly uncertain first."""
+    with desk.database.write() as session:
+        found = _owned(session, claim)
+        if found is None:
+            return None
+        posting, push = found
+        if posting.state == "sending":
+            _mark(session, desk, channel, _member(posting, push, claim))
+        last = _last_send(session, push.id)
+        ended = last.answered_at or last.deadline_at
+        return Doubt(
+            member=_member(posting, push, claim),
+            request_id=last.id,
+            request_key=last.key,
+            run_id=last.run_id,
+            waiting_there=posting.state == "awaiting",
+            over_at=ended + channel.settle,
+            absent=_absent_since(session, push.id, last.id),
+        )
+
+
+def _look(desk: Desk, channel: Channel, doubt: Doubt) -> bool:
+    """One look-up and its commit; True when the push may be sent again."""
+    faults.point("lookup.before")
+    found = channel.target.look_up(
+        doubt.member.document, channel.settings, channel.secret, doubt.request_key, desk.http
+    )
+    faults.point("lookup.after")
+    with desk.database.write() as session:
+        now = desk.clock.now()
+        record = select(Record.id).where(Record.id == doubt.member.record_id)
+        session.execute(record.with_for_update(key_share=True))
+        if _owned(session, doubt.member.claim) is None:
+            return False
+        kind = "poll" if doubt.waiting_there else "lookup"
+        key = doubt.request_key
+        add_look(session, channel, doubt.member, found, kind=kind, key=key, now=now)
+        case = results.Case(session, desk, channel, doubt.member, now)
+        resend = _proved_absent(doubt, found, now)
+        if not resend:
+            _conclude(case, doubt, found)
+        if found.kind == "unknown":
+            breaker.failed(session, channel.connection_id, now, desk.pace)
+        else:
+            breaker.answered(session, channel.connection_id)
+        trouble.settle(session, [doubt.member.claim.posting_id])
+        faults.point("lookup.before_commit")
+    return resend
+
+
+def _conclude(case: results.Case, doubt: Doubt, found: Found) -> None:
+    """What a look-up that allows no new send means."""
+    if found.kind == "equal":
+        results.posted(case, target_ref=found.target_ref, words=found.words, existing=False)
+    elif found.kind == "different":
+        results.conflict(case, found.words)
+    elif found.refused is not None:
+        apply(case, found.refused)
+    elif doubt.waiting_there:
+        results.parked(case, found.words)
+    else:
+        results.doubtful(case, found.words, not_before=doubt.over_at)
+
+
+def _proved_absent(doubt: Doubt, found: Found, now: datetime) -> bool:
+    return (
+        found.kind == "absent"
+        and found.refused is None
+        and not doubt.waiting_there
+        and now >= doubt.over_at
+        and doubt.absent + 1 >= LOOKS_NEEDED
+    )
+
+
+def _owned(session: Session, claim: Claim) -> tuple[Posting, Push] | None:
+    """The posting in doubt and its open push, while the fence is ours."""
+    query = (
+        select(Posting, Push)
+        .join(Push, Push.id == Posting.push_id)
+        .where(Posting.id == claim.posting_id, Posting.fence == claim.fence)
+        .execution_options(populate_existing=True)
+    )
+    row = session.execute(query).tuples().one_or_none()
+    return (row[0], row[1]) if row else None
+
+
+def _member(posting: Posting, push: Push, claim: Claim) -> Member:
+    return Member(
+        claim=claim,
+        record_id=posting.record_id,
+        push_id=push.id,
+        document=revive(Document, push.content),
+        key=push.key,
+    )
+
+
+def _mark(session: Session, desk: Desk, channel: Channel, member: Member) -> None:
+    """The worker that sent this is gone: its attempts are uncertain now, and so is the posting."""
+    words = "The worker ended before an answer was stored."
+    session.execute(
+        update(Attempt)
+        .where(Attempt.push_id == member.push_id, Attempt.state == "sending")
+        .values(state="uncertain", error_class="uncertain", error=words)
+    )
+    results.in_doubt(results.Case(session, desk, channel, member, desk.clock.now()), words)
+    trouble.settle(session, [member.claim.posting_id])
+
+
+def _last_send(session: Session, push_id: int) -> Request:
+    query = (
+        select(Request)
+        .join(Attempt, Attempt.request_id == Request.id)
+        .where(Attempt.push_id == push_id, Request.kind == "push")
+        .order_by(Attempt.no.desc())
+    )
+    return session.scalars(query.limit(1)).one()
+
+
+def _absent_since(session: Session, push_id: int, request_id: int) -> int:
+    """How often a look-up said `absent` in a row since that send; anything else starts anew."""
+    sent = select(Attempt.no).where(Attempt.push_id == push_id, Attempt.request_id == request_id)
+    later = session.scalars(
+        select(Attempt.state)
+        .where(Attempt.push_id == push_id, Attempt.no > sent.scalar_subquery())
+        .where(Attempt.state.in_(SEEN))
+        .order_by(Attempt.no.desc())
+    ).all()
+    count = 0
+    for state in later:
+        if state != "absent":
+            break
+        count += 1
+    return count

@@ -1,0 +1,115 @@
+"""The run rows that pushing fills: one for a drain of immediate pushes, one for each batch.
+
+Here: opening one, counting its postings from the journal, ending it. Not here: asking for a batch,
+the pill (holding/runs.py).
+"""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from holding.models import Attempt, Push, Request, Run
+from holding.pushing.desk import Channel
+
+JOINED = timedelta(seconds=5)  # a drain that goes on after a short rest is the same run
+OPEN = ("sending", "uncertain", "awaiting")
+WHOLE = ("authorization_failed", "temporary", "uncertain")
+
+
+def immediate_run(session: Session, channel: Channel, doc_type: str, now: datetime) -> int:
+    """The run of this drain: the last one goes on if it is immediate and ended a moment ago."""
+    last = session.scalars(
+        select(Run)
+        .where(Run.connection_id == channel.connection_id, Run.doc_type == doc_type)
+        .order_by(Run.id.desc())
+        .limit(1)
+    ).one_or_none()
+    if last is not None and last.kind == "immediate" and _fresh(last, now):
+        last.state, last.ended_at = "running", None
+        return last.id
+    run = Run(
+        company_id=channel.company_id,
+        kind="immediate",
+        connection_id=channel.connection_id,
+        doc_type=doc_type,
+        state="running",
+        made_at=now,
+        counts={},
+    )
+    session.add(run)
+    session.flush()
+    return run.id
+
+
+def recount(session: Session, run_ids: Collection[int], *, ended: datetime | None = None) -> None:
+    """Bring the counts of runs up to date; with `ended`, these runs are over."""
+    for run_id in sorted(run_ids):
+        run = session.get_one(Run, run_id, populate_existing=True)
+        rows = _rows(session, run_id)
+        counts = Counter(_word(push, attempt) for push, attempt, _, _ in rows.values())
+        if run.kind == "immediate":
+            run.total = len(rows)
+        else:
+            counts["left"] = max(0, run.total - len(rows))
+        run.counts = {word: count for word, count in sorted(counts.items()) if count}
+        run.done = len(rows) - sum(counts[word] for word in OPEN)
+        if ended is not None:
+            run.error = _error(counts, list(rows.values()))
+            run.state, run.ended_at = ("failed" if run.error else "done"), ended
+            _free(session, run_id)
+
+
+def close_left_open(session: Session, connection_id: int, now: datetime) -> None:
+    """End immediate runs that a dead worker left running; whoever drains now calls it first."""
+    left = session.scalars(
+        select(Run.id).where(
+            Run.connection_id == connection_id,
+            Run.kind == "immediate",
+            Run.state == "running",
+            Run.made_at < now - JOINED,
+        )
+    ).all()
+    recount(session, left, ended=now)
+
+
+def _fresh(run: Run, now: datetime) -> bool:
+    return run.ended_at is None or now - run.ended_at < JOINED
+
+
+def _rows(session: Session, run_id: int) -> dict[int, tuple[str, str, str | None, str | None]]:
+    """posting -> (push state, attempt state, class, words) of its last push in this run."""
+    query = (
+        select(Push.posting_id, Push.state, Attempt.state, Push.error_class, Push.error)
+        .join(Attempt, Attempt.push_id == Push.id)
+        .join(Request, Request.id == Attempt.request_id)
+        .where(Request.run_id == run_id, Request.kind == "push")
+        .order_by(Push.id, Attempt.no)
+    )
+    return {row[0]: (row[1], row[2], row[3], row[4]) for row in session.execute(query).tuples()}
+
+
+def _word(push: str, attempt: str) -> str:
+    if push == "accepted":
+        return "existing" if attempt == "existing" else "posted"
+    if push == "refused" and attempt == "temporary":
+        return "later"
+    return {"refused": "failed", "conflict": "failed"}.get(push, push)
+
+
+def _error(counts: Counter[str], rows: Sequence[tuple[Any, ...]]) -> str | None:
+    """Why the run as a whole came to nothing, if it did; single refusals are no failed run."""
+    if not rows or counts["posted"] or counts["existing"]:
+        return None
+    words = [row[3] for row in rows if row[2] in WHOLE or row[0] in OPEN]
+    return (words[-1] or "No clear answer.") if len(words) == len(rows) else None
+
+
+def _free(session: Session, run_id: int) -> None:
+    session.flush()
+    session.execute(
+        update(Run).where(Run.id == run_id).values(due_at=None, lease_owner=None, lease_until=None)
+    )

@@ -1,0 +1,184 @@
+"""Holds that pushing opens: what the target said no to, and what may not be sent as it stands.
+
+Here: opening and closing them, with cause, owner and way out. Not here: holds of the rules (the
+judging opens and closes those).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from connectors.kit.errors import RETRY, ErrorClass
+from holding import causes
+from holding.connections import CREDENTIAL
+from holding.models import Company, Connection, Hold, Posting, Record, Team
+from holding.people import FALLBACK_TEAM
+from holding.record_state import refresh
+
+ANSWER_WITHIN = timedelta(hours=24)
+
+CONTENT_CHANGED = "PSH01"
+NOT_APPROVED = "PSH02"
+NUMBER_TAKEN = "PSH03"
+WORKERS_DIED = "PSH04"
+REFUSED = "TGT01"
+CONFLICT = "TGT02"
+NO_ANSWER = "TGT03"
+GAVE_UP = "TGT04"
+NAMES = {
+    CONTENT_CHANGED: "push.content_changed",
+    NOT_APPROVED: "push.not_approved",
+    NUMBER_TAKEN: "push.number_taken",
+    WORKERS_DIED: "push.workers_died",
+    REFUSED: "target.refused",
+    CONFLICT: "target.conflict",
+    NO_ANSWER: "target.no_answer",
+    GAVE_UP: "target.gave_up",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """Why a posting cannot go on; `target_code` is the target's own word, if it gave one."""
+
+    code: str
+    error_class: ErrorClass
+    words: str
+    target_code: str = ""
+
+
+def open_hold(session: Session, posting: Posting, trouble: Trouble, now: datetime) -> None:
+    """Open the hold, once; a second time only its words are renewed."""
+    cause_id, team_id = _cause(session, posting, trouble, now)
+    kept = session.scalars(
+        update(Hold)
+        .where(
+            Hold.record_id == posting.record_id,
+            Hold.route == posting.route,
+            Hold.seq == posting.seq,
+            Hold.code == trouble.code,
+            Hold.cause_id == cause_id,
+            Hold.state == "open",
+        )
+        .values(message=trouble.words, lock=Hold.lock + 1)
+        .returning(Hold.id)
+    ).all()
+    if not kept:
+        session.add(_hold(session, posting, trouble, cause_id, team_id, now))
+        session.flush()
+
+
+def close_holds(session: Session, posting_id: int, codes: tuple[str, ...], now: datetime) -> None:
+    """Close what pushing itself opened, once the target has answered."""
+    session.execute(
+        update(Hold)
+        .where(Hold.posting_id == posting_id, Hold.state == "open", Hold.code.in_(codes))
+        .values(state="cleared", closed_at=now, closed_why="The target has answered.")
+    )
+
+
+def settle(session: Session, posting_ids: Sequence[int]) -> None:
+    """After a change: the states of the records, the counters of the causes. Comes last."""
+    session.flush()
+    holds = session.execute(
+        select(Hold.cause_id).where(Hold.posting_id.in_(posting_ids), Hold.code.in_(NAMES))
+    ).scalars()
+    causes_touched = set(holds)
+    records = select(Posting.record_id).where(Posting.id.in_(posting_ids))
+    refresh(session, sorted(set(session.scalars(records))))
+    causes.recount(session, causes_touched)
+
+
+def _hold(
+    session: Session,
+    posting: Posting,
+    trouble: Trouble,
+    cause_id: int,
+    team_id: int | None,
+    now: datetime,
+) -> Hold:
+    record = session.get_one(Record, posting.record_id)
+    return Hold(
+        company_id=posting.company_id,
+        record_id=posting.record_id,
+        posting_id=posting.id,
+        route=posting.route,
+        seq=posting.seq,
+        code=trouble.code,
+        cause_id=cause_id,
+        error_class=trouble.error_class,
+        severity="hold",
+        rule=NAMES[trouble.code],
+        message=trouble.words,
+        would_pass=RETRY[trouble.error_class].action,
+        clears="itself",
+        revision=posting.revision,
+        team_id=team_id,
+        answer_by=now + ANSWER_WITHIN,
+        opened_at=now,
+        book=posting.book,
+        number=posting.number,
+        party_key=record.party_key,
+        doc_type=posting.doc_type,
+        doc_date=posting.doc_date,
+        connection_id=posting.connection_id,
+    )
+
+
+def _cause(
+    session: Session, posting: Posting, trouble: Trouble, now: datetime
+) -> tuple[int, int | None]:
+    connection = session.get_one(Connection, posting.connection_id)
+    key, label = _key(posting, trouble, connection.name)
+    team_id = _team(session, posting.company_id, RETRY[trouble.error_class].owner)
+    spec = causes.CauseSpec(
+        key=key,
+        error_class=trouble.error_class,
+        label=label,
+        rule=NAMES[trouble.code],
+        team_id=team_id,
+    )
+    return causes.ensure(session, posting.company_id, [spec], now)[key], team_id
+
+
+def _key(posting: Posting, trouble: Trouble, connection: str) -> tuple[str, str]:
+    """What this trouble has in common with others, and how people call it."""
+    target = posting.route.partition(".")[0]
+    month = posting.doc_date.strftime("%Y-%m") if posting.doc_date else ""
+    answers: dict[str, tuple[str, str]] = {
+        "authorization_failed": (f"{CREDENTIAL}:{connection}", f"{connection} refuses our key"),
+        "period_locked": (f"period:{target}:{month}", f"{month} is closed in {connection}"),
+        "duplicate": (f"duplicate:{posting.number}", f"{posting.number} stands there already"),
+        "stale_version": (f"stale:{posting.route}", f"{connection} holds another content"),
+        "temporary": (f"away:{connection}", f"{connection} is out of reach"),
+        "uncertain": (f"uncertain:{connection}", f"{connection} gave no clear answer"),
+    }
+    if trouble.code.startswith("PSH"):
+        return f"rule:{NAMES[trouble.code]}", _OWN[trouble.code]
+    word = trouble.target_code or trouble.error_class
+    return answers.get(
+        trouble.error_class, (f"target:{connection}:{word}", f"{connection} refused: {word}")
+    )
+
+
+_OWN = {
+    CONTENT_CHANGED: "Changed after it was judged",
+    NOT_APPROVED: "Not what was approved",
+    NUMBER_TAKEN: "Document number already used",
+    WORKERS_DIED: "Workers ended while sending",
+}
+
+
+def _team(session: Session, company_id: int, owner: str) -> int | None:
+    """The team of that name, else the one that answers for all."""
+    teams = {
+        team.name: team.id
+        for team in session.scalars(
+            select(Team).where(Team.company_id == company_id).order_by(Team.id.desc())
+        )
+    }
+    fallback = session.get_one(Company, company_id).settings.get(FALLBACK_TEAM)
+    return teams.get(owner) or teams.get(str(fallback)) or next(reversed(teams.values()), None)

@@ -1,0 +1,122 @@
+"""What we know of a target's master data, and since when.
+
+Here: keeping a snapshot, with a revision when it changed. Not here: asking the target
+(holding/connections.py), reading it for a judging (holding/worlds.py).
+
+Kinds: `tax_code`, `account`, `currency` (one item a code, its body empty) and `period` (one item
+`locked_through`, its body the last closed day as text, empty when none is).
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from connectors.kit import contract
+from holding.models import Connection, Snapshot, SnapshotItem, Throttle
+from holding.revisions import next_revision
+from holding.wakes import wake_all_unsent
+from rules.canonical import dumps, sha256_hex
+
+FRESH = timedelta(minutes=15)
+
+Items = Mapping[str, Any]
+
+
+def keep_snapshot(
+    session: Session,
+    connection: Connection,
+    seen: contract.Snapshot,
+    *,
+    person: int | None,
+    now: datetime,
+) -> int | None:
+    """Store what a target told us; the new revision when anything changed, which wakes the
+    unsent.
+    """
+    kinds = _kinds(seen)
+    kept = {
+        row.kind: row
+        for row in session.scalars(select(Snapshot).where(Snapshot.connection_id == connection.id))
+    }
+    changed = [
+        kind
+        for kind, items in kinds.items()
+        if kind not in kept or kept[kind].sha256 != sha256_hex(dumps(items))
+    ]
+    session.execute(
+        update(Snapshot)
+        .where(Snapshot.connection_id == connection.id)
+        .values(checked_at=now, due_at=now + FRESH)
+    )
+    _keep_quota(session, connection.id, seen, now)
+    if not changed:
+        return None
+    what = f"{connection.name}: {', '.join(changed)}"
+    revision = next_revision(
+        session,
+        connection.company_id,
+        "snapshot",
+        what,
+        person_id=person,
+        reason="seen in the target",
+        now=now,
+    )
+    for kind in changed:
+        _replace(session, connection.id, kind, kinds[kind], kept.get(kind), revision, now)
+    wake_all_unsent(session, connection.company_id, now)
+    return revision
+
+
+def _kinds(seen: contract.Snapshot) -> dict[str, Items]:
+    codes: dict[str, Items] = {
+        kind: {code: {} for code in found} for kind, found in seen.codes().items()
+    }
+    locked = seen.locked_through.isoformat() if seen.locked_through else ""
+    return {"period": {"locked_through": locked}, **codes}
+
+
+def _replace(
+    session: Session,
+    connection_id: int,
+    kind: str,
+    items: Items,
+    kept: Snapshot | None,
+    revision: int,
+    now: datetime,
+) -> None:
+    """Close the items that went or changed, add those that came."""
+    row = kept or Snapshot(connection_id=connection_id, kind=kind, checked_at=now, sha256="")
+    row.changed_at, row.revision = now, revision
+    row.sha256, row.due_at = sha256_hex(dumps(items)), now + FRESH
+    session.add(row)
+    session.flush()
+    live = session.scalars(
+        select(SnapshotItem).where(
+            SnapshotItem.snapshot_id == row.id, SnapshotItem.to_revision.is_(None)
+        )
+    ).all()
+    same = {item.code for item in live if item.code in items and item.body == items[item.code]}
+    for item in live:
+        if item.code not in same:
+            item.to_revision = revision
+    session.flush()
+    session.add_all(
+        SnapshotItem(snapshot_id=row.id, code=code, body=body, from_revision=revision)
+        for code, body in items.items()
+        if code not in same
+    )
+    session.flush()
+
+
+def _keep_quota(
+    session: Session, connection_id: int, seen: contract.Snapshot, now: datetime
+) -> None:
+    throttle = session.get(Throttle, connection_id)
+    if throttle is None:
+        throttle = Throttle(connection_id=connection_id)
+        session.add(throttle)
+    throttle.quota_used = seen.quota_used or 0
+    throttle.quota_month = now.strftime("%Y-%m")
