@@ -8,8 +8,8 @@ import traceback
 
 import click
 
-from portal.cli import admin, demo, files, measure, records, server
-from portal.cli.frame import INTERNAL, INTERRUPTED
+from portal.cli import admin, bench, connections, demo, files, records, server
+from portal.cli.frame import INTERNAL, INTERRUPTED, Stop
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -20,7 +20,7 @@ def commands() -> None:
     """
 
 
-for group in (server, demo, files, admin, records, measure):
+for group in (server, demo, files, admin, connections, records, bench):
     for command in group.COMMANDS:
         commands.add_command(command)
 
@@ -29,6 +29,9 @@ def main() -> None:
     """Run the command line; every way to end has its own exit code."""
     try:
         code = commands(standalone_mode=False)
+    except Stop as problem:
+        problem.show()
+        sys.exit(problem.code)
     except click.ClickException as problem:
         problem.show()
         sys.exit(problem.exit_code)

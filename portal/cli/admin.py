@@ -4,13 +4,13 @@ Here: reading arguments, calling one service, saying what it did. `--as` is trus
 to the database is. Not here: what is allowed (holding).
 """
 
-from datetime import timedelta
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from portal.cli.frame import (
-    FINDINGS,
     Stop,
     actor_of,
     company_of,
@@ -21,6 +21,9 @@ from portal.cli.frame import (
     say,
     tell,
 )
+
+if TYPE_CHECKING:
+    from holding.rulesets import RulesRefusal
 
 company_option = click.option("--company", required=True, help="The code of the company.")
 as_option = click.option("--as", "email", required=True, help="Who does it, by email address.")
@@ -115,7 +118,9 @@ def rules_push(folder: Path, company: str, email: str, title: str | None) -> Non
         if isinstance(answer, rulesets.RulesRefusal):
             _show(answer, files)
         change = granted(answer)
-        click.echo(f"Change {change.no} is stored; it is in force when another person publishes it.")
+        click.echo(
+            f"Change {change.no} is stored; it is in force when another person publishes it."
+        )
         click.echo(f"next: clearpost publish {change.no} --company {company} --as EMAIL")
 
 
@@ -147,25 +152,23 @@ def publish(change: int, company: str, email: str) -> None:
 def ingest(file: Path, company: str, source: str, *, check: bool, as_json: bool) -> None:
     """Read a delivery from FILE (.json, .xlsx, .csv); nothing is stored if anything is wrong."""
     from holding import doorbell
-    from portal.cli.delivery import Told, read_file, store
+    from portal.cli.connections import connection_of
+    from portal.cli.delivery import read_file, store
 
     with office() as place:
         with place.database.read() as session:
             found = company_of(session, company)
-        delivery = read_file(file)
-        if isinstance(delivery, Told):
-            raise Stop(delivery.words, delivery.hint)
+            connector = connection_of(session, found.id, source).connector
+        delivery = read_file(file, connector)
+        for error in delivery.errors:
+            click.echo(f"{error.where}: {error.message} ({error.value})  {error.hint}")
         if delivery.errors:
-            for error in delivery.errors:
-                click.echo(f"{error.where}: {error.message} ({error.value})  {error.hint}")
             raise Stop(f"{len(delivery.errors)} places are wrong; nothing was stored.")
         if check:
             click.echo(f"{len(delivery.records)} records can be read; nothing was stored.")
             return
         with place.database.write() as session:
-            receipt = granted(
-                store(session, found.id, source, file, delivery.records, place.now)
-            )
+            receipt = granted(store(session, found.id, source, file, delivery, place.now))
         doorbell.ring(found.id, "evaluate")
     counts = {
         "records": len(delivery.records),
@@ -178,6 +181,15 @@ def ingest(file: Path, company: str, source: str, *, check: bool, as_json: bool)
         tell(counts)
     else:
         click.echo(", ".join(f"{name.replace('_', ' ')} {count}" for name, count in counts.items()))
+
+
+def _show(refusal: "RulesRefusal", files: Mapping[str, str]) -> None:
+    from grammar.show import show
+
+    for problem in refusal.problems:
+        click.echo(show(problem, files.get(problem.span.file, "")))
+    for line in (*refusal.faults, *refusal.failed_tests):
+        click.echo(line)
 
 
 def rule_files(folder: Path) -> dict[str, str]:

@@ -53,7 +53,7 @@ def _packages() -> Iterator[Looked]:
 
 
 def _home(settings: "Settings") -> Looked:
-    return Looked("home", True, f"{settings.home} ({settings.env})")
+    return _good("home", f"{settings.home} ({settings.env})")
 
 
 def _key(settings: "Settings") -> Looked:
@@ -62,8 +62,8 @@ def _key(settings: "Settings") -> Looked:
 
     found = load_keys(settings)
     if isinstance(found, Refusal):
-        return Looked("key", False, f"{found.message} {found.hint}")
-    return Looked("key", True, f"{len(found.lines)} in use")
+        return _bad("key", f"{found.message} {found.hint}")
+    return _good("key", f"{len(found.lines)} in use")
 
 
 def _database(settings: "Settings") -> Looked:
@@ -71,8 +71,8 @@ def _database(settings: "Settings") -> Looked:
 
     refusal = migrate.check(settings.database_url)
     if refusal:
-        return Looked("database", False, f"{refusal.message} {refusal.hint}")
-    return Looked("database", True, f"schema {migrate.head()}")
+        return _bad("database", f"{refusal.message} {refusal.hint}")
+    return _good("database", f"schema {migrate.head()}")
 
 
 def _redis(settings: "Settings") -> Looked:
@@ -84,5 +84,13 @@ def _redis(settings: "Settings") -> Looked:
         return Looked("redis", ok, "answers" if ok else "REDIS_URL is set, but nobody answers")
     program = find_server()
     if program:
-        return Looked("redis", True, f"`clearpost up` starts {program}")
-    return Looked("redis", True, "none here: workers use the claim loop")
+        return _good("redis", f"`clearpost up` starts {program}")
+    return _good("redis", "none here: workers use the claim loop")
+
+
+def _good(name: str, words: str) -> Looked:
+    return Looked(name, ok=True, words=words)
+
+
+def _bad(name: str, words: str) -> Looked:
+    return Looked(name, ok=False, words=words)

@@ -18,7 +18,6 @@ from portal.cli.frame import (
     granted,
     office,
     refuse,
-    say,
     tell,
 )
 
@@ -103,7 +102,7 @@ def connection_test(name: str, company: str, email: str, *, as_json: bool) -> No
             found = company_of(session, company)
             actor = actor_of(session, email, found.id)
             row_id = connection_of(session, found.id, name).id
-        http = Http(allow_loopback=place.settings.allow_loopback)
+        http = Http(place.clock)
         report = granted(
             connections.test_connection(place.database, place.clock, row_id, actor, http=http)
         )
@@ -127,7 +126,11 @@ def connection_pause(name: str, company: str, email: str, reason: str) -> None:
     """Send nothing to NAME until somebody resumes."""
     from holding import connections
 
-    _switch(name, company, email, lambda *given: connections.pause(*given[:3], reason, now=given[3]))
+    with office() as place, place.database.write() as session:
+        found = company_of(session, company)
+        actor = actor_of(session, email, found.id)
+        row = connection_of(session, found.id, name)
+        granted(connections.pause(session, actor, row, reason, now=place.now))
     click.echo(f"{name} is paused.")
 
 
@@ -137,23 +140,15 @@ def connection_pause(name: str, company: str, email: str, reason: str) -> None:
 @as_option
 def connection_resume(name: str, company: str, email: str) -> None:
     """Send to NAME again."""
-    from holding import connections
-
-    _switch(name, company, email, lambda *given: connections.resume(*given[:3], now=given[3]))
-    click.echo(f"{name} sends again.")
-
-
-def _switch(name: str, company: str, email: str, act: Any) -> None:
-    from holding import doorbell
+    from holding import connections, doorbell
 
     with office() as place, place.database.write() as session:
         found = company_of(session, company)
         actor = actor_of(session, email, found.id)
-        refusal = act(session, actor, connection_of(session, found.id, name), place.now)
-        if refusal:
-            refuse(refusal)
-    if not doorbell.ring(found.id, "push"):
-        say("No Redis: workers see it within seconds.")
+        row = connection_of(session, found.id, name)
+        granted(connections.resume(session, actor, row, now=place.now))
+    doorbell.ring(found.id, "push")
+    click.echo(f"{name} sends again.")
 
 
 def connection_of(session: Any, company_id: int, name: str) -> "Connection":

@@ -4,7 +4,6 @@ Here: helpers that end a command politely. Not here: any command.
 """
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,13 +31,13 @@ class Stop(click.ClickException):
     def __init__(self, message: str, hint: str = "", code: int = FINDINGS) -> None:
         super().__init__(message)
         self.hint = hint
-        self.exit_code = code
+        self.code = code
 
     def show(self, file: Any = None) -> None:
         """Say it on standard error."""
-        click.echo(f"error: {self.message}", err=True)
+        click.echo(f"error: {self.message}", file=file, err=True)
         if self.hint:
-            click.echo(f"  hint: {self.hint}", err=True)
+            click.echo(f"  hint: {self.hint}", file=file, err=True)
 
 
 def refuse(refusal: "Refusal", code: int = FINDINGS) -> NoReturn:
@@ -148,8 +147,3 @@ def say(text: str) -> None:
 def tell(value: object) -> None:
     """One JSON object on standard output."""
     click.echo(json.dumps(value, ensure_ascii=False, default=str))
-
-
-def quiet() -> bool:
-    """Whether notes would only disturb: nobody looks at standard error."""
-    return not os.isatty(2)

@@ -1,12 +1,13 @@
-"""Commands that keep something running: up, portal, worker, simulate; and migrate, doctor, version.
+"""Commands that keep something running, and migrate, doctor, version.
 
-Here: starting and stopping processes. Not here: what they do (portal/app.py, workers), or the sample
-company (portal/cli/demo.py).
+Here: starting and stopping processes. Not here: what they do (portal/app.py, workers), or the
+sample company (portal/cli/demo.py).
 """
 
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
@@ -110,7 +111,7 @@ class Portal:
     """The pages, served from this process until a signal ends it."""
 
     def __init__(self, place: Office, port: int | None) -> None:
-        from waitress.server import create_server
+        from waitress.server import create_server  # type: ignore[import-untyped]
 
         from portal.app import create_app
 
@@ -127,26 +128,43 @@ class Portal:
 
     def serve(self) -> None:
         """Answer requests until SIGINT or SIGTERM."""
-        signal.signal(signal.SIGTERM, _as_interrupt)
+        end_on_signals()
         self._server.run()
+
+    def start(self) -> None:
+        """Answer requests beside what this process does otherwise."""
+        threading.Thread(target=self._server.run, name="portal", daemon=True).start()
+
+    def wait(self) -> None:
+        """Return at SIGINT or SIGTERM."""
+        try:
+            while True:
+                signal.pause()
+        except KeyboardInterrupt:
+            say("Ending …")
 
     def close(self) -> None:
         """Stop listening."""
         self._server.close()
 
 
+def end_on_signals() -> None:
+    """SIGTERM ends this process the way Ctrl-C does: every block is left properly."""
+    signal.signal(signal.SIGTERM, _as_interrupt)
+
+
 @contextmanager
 def running(port: int | None) -> Iterator[Portal]:
     """Portal, worker and embedded Redis as one block; leaving it ends all of them."""
     with ExitStack() as stack:
-        signal.signal(signal.SIGTERM, _as_interrupt)
+        end_on_signals()
         place = stack.enter_context(office(upgrade=True))
         served = Portal(place, port)
         queue = start_queue(place)
         if queue is not None:
             stack.callback(queue.stop)
         children = stack.enter_context(Children())
-        children.start("workers", *([] if os.environ.get("REDIS_URL") else ["--no-redis"]))
+        start_worker(children)
         yield served
 
 
@@ -162,6 +180,11 @@ def start_queue(place: Office) -> "EmbeddedRedis | None":
         return None
     os.environ["REDIS_URL"] = found.url
     return found
+
+
+def start_worker(children: Children) -> None:
+    """A worker with its sweeper; it listens to the queue when there is one."""
+    children.start("workers", *([] if os.environ.get("REDIS_URL") else ["--no-redis"]))
 
 
 def _as_interrupt(_signal: int, _frame: object) -> None:

@@ -76,6 +76,14 @@ def month(today: date, *, seed: int = SEED) -> Month:
     )
 
 
+def plain(today: date, count: int, *, seed: int, first_id: int) -> tuple[Order, ...]:
+    """So many orders of yesterday in which nothing is wrong, for measuring."""
+    random = Random(seed)  # noqa: S311 - sample data, not a secret
+    orders = list(_orders_of(today, 1, count, random, first_id - FIRST_ID))
+    _keep_apart(orders)
+    return tuple(orders)
+
+
 def _plain_orders(today: date, random: Random) -> Iterator[Order]:
     made = 0
     for day in range(DAYS, 0, -1):

@@ -1,0 +1,112 @@
+"""Commands that read: the story of one record, replays, the ledger of a target, fault points.
+
+Here: finding what is asked for and printing it. Not here: working it out (holding).
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from portal.cli.admin import company_option
+from portal.cli.frame import FINDINGS, Stop, company_of, office, tell
+
+if TYPE_CHECKING:
+    from holding.models import Record
+
+
+@click.command()
+@click.argument("record")
+@company_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def trace(record: str, company: str, *, as_json: bool) -> None:
+    """Answer the seven questions about RECORD: its number, or that of its document."""
+    from holding import trace as story
+
+    with office() as place, place.database.read() as session:
+        found = company_of(session, company)
+        row = record_of(session, found.id, record)
+        answers = story.seven(session, row.id)
+        head = {"number": row.number, "state": row.state, "source": row.external_id}
+    if as_json:
+        told = [{"no": a.no, "question": a.question, "answer": a.text} for a in answers]
+        tell({**head, "answers": told})
+        return
+    click.echo(f"{head['number']}  {head['state']}")
+    for answer in answers:
+        click.echo(f"\n{answer.no}. {answer.question}\n   {answer.text}")
+
+
+@click.command()
+@company_option
+@click.option("--limit", type=int, default=200, show_default=True, help="The newest so many.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def replay(company: str, limit: int, *, as_json: bool) -> int:
+    """Judge stored evaluations again from the database alone, and compare."""
+    from holding import evaluation
+
+    with office() as place, place.database.read() as session:
+        found = company_of(session, company)
+        result = evaluation.replay_all(session, found.id, limit=limit)
+    different = list(result.different)
+    if as_json:
+        tell({"replayed": result.count, "different": different})
+    else:
+        click.echo(f"{result.count} evaluations replayed, {len(different)} different.")
+        for each in different:
+            click.echo(f"  evaluation {each}")
+    return FINDINGS if different else 0
+
+
+@click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@company_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def ledger(file: Path, company: str, *, as_json: bool) -> int:
+    """Compare our postings with the ledger FILE of a target's stand-in: lost and doubled ones."""
+    from holding import ledger_check
+
+    with office() as place, place.database.read() as session:
+        found = company_of(session, company)
+        compared = ledger_check.compare(session, found.id, file, None)
+    if as_json:
+        tell({"lost": compared.lost, "doubled": compared.doubled})
+    else:
+        click.echo(f"lost {compared.lost}, doubled {compared.doubled}")
+        for line in compared.details:
+            click.echo(f"  {line}")
+    return FINDINGS if compared.lost or compared.doubled else 0
+
+
+@click.group()
+def faults() -> None:
+    """The points at which a test may break the program."""
+
+
+@faults.command("list")
+def faults_list() -> None:
+    """Name all points."""
+    from connectors.kit.faults import NAMES
+
+    for name in NAMES:
+        click.echo(name)
+
+
+def record_of(session: Any, company_id: int, word: str) -> "Record":
+    """The record with this number, or the one behind a document with it."""
+    from holding.models import Posting, Record
+
+    records = session.query(Record).filter_by(company_id=company_id)
+    row = records.filter_by(number=word).order_by(Record.id).first()
+    if row is None:
+        row = records.filter_by(external_id=word).order_by(Record.id).first()
+    if row is None:
+        posting = session.query(Posting).filter_by(company_id=company_id, number=word).first()
+        row = posting and session.get(Record, posting.record_id)
+    if row is None:
+        raise Stop(f"{word} is neither a record nor a document here.")
+    found: Record = row
+    return found
+
+
+COMMANDS = (trace, replay, ledger, faults)

@@ -1,0 +1,59 @@
+"""Whether anything is still to be done, and what has come of the records.
+
+Here: reading work columns and states. Not here: doing the work (workers).
+"""
+
+import time
+from collections import Counter
+from typing import Any
+
+from holding.database import Database
+from holding.models import Posting, Record, Version
+
+STATES = ("posted", "held", "failed", "waiting", "ignored", "dropped", "uncertain")
+MOVING = ("ready", "sending", "uncertain", "awaiting")
+LOOK_SECONDS = 0.05
+
+
+class StillDueError(Exception):
+    """Work was still due when the patience ended."""
+
+
+def wait_until_quiet(database: Database, clock: Any, company_id: int, patience: float) -> None:
+    """Return as soon as no record and no posting waits for a worker."""
+    limit = time.monotonic() + patience
+    while left := due(database, clock, company_id):
+        if time.monotonic() > limit:
+            message = f"{left} records or postings are still due after {patience:.0f} seconds"
+            raise StillDueError(message)
+        time.sleep(LOOK_SECONDS)
+
+
+def due(database: Database, clock: Any, company_id: int) -> int:
+    """How many records are to be judged, and postings to be sent or looked up."""
+    with database.read() as session:
+        records = session.query(Record).filter(Record.company_id == company_id)
+        postings = session.query(Posting).filter(
+            Posting.company_id == company_id, Posting.state.in_(MOVING)
+        )
+        now = clock.now()
+        return int(
+            records.filter(Record.due_at <= now).count()
+            + records.filter(Record.lease_until.is_not(None)).count()
+            + postings.filter(Posting.due_at.is_not(None)).count()
+            + postings.filter(Posting.lease_until.is_not(None)).count()
+        )
+
+
+def counts(session: Any, company_id: int) -> dict[str, int]:
+    """Records by their one state, which add up to `received`; states nobody is in are 0."""
+    rows = session.query(Record.state).filter(Record.company_id == company_id)
+    found = Counter(state for (state,) in rows)
+    versions = (
+        session.query(Version)
+        .join(Record, Record.id == Version.record_id)
+        .filter(Record.company_id == company_id)
+        .count()
+    )
+    known = {state: found.pop(state, 0) for state in STATES}
+    return {"received": sum(known.values()) + found.total(), "versions": versions} | known | found

@@ -1,0 +1,33 @@
+"""Fixtures of the acceptance tests: the product installed from a wheel, and a company in it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.product import House, Product, free_environment, opened
+from tests.installed import ROOT, install
+
+STARTER = ROOT / "portal" / "starters" / "netshop-aiaccount"
+
+
+@pytest.fixture(scope="session")
+def command(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The `clearpost` command of the wheel; installed once, also for several test processes."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if base.name.startswith("popen-") else base
+    return install(shared / "clearpost-installed")
+
+
+@pytest.fixture
+def product(command: Path, tmp_path: Path) -> Product:
+    """The installed product with an empty home."""
+    return Product(command, tmp_path, free_environment())
+
+
+@pytest.fixture(scope="module")
+def house(command: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A running company under the starter rules, shared by the tests of a module."""
+    folder = tmp_path_factory.mktemp("house")
+    with opened(Product(command, folder, free_environment()), STARTER) as found:
+        yield found

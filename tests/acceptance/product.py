@@ -1,0 +1,331 @@
+"""Drives the installed product from outside: its command, its pages, its files.
+
+Here: what several acceptance tests need. Nothing of the six packages is imported.
+"""
+
+import hashlib
+import hmac
+import itertools
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import requests
+
+CURRENT_COMPANY = "kedai"
+ADMIN, FINANCE, APPROVER = "admin@kedai.example", "finance@kedai.example", "approver@kedai.example"
+SIMULATOR_KEY = "aia_live_demo_7Qk2"
+FAST = {
+    "CLEARPOST_ENV": "test",
+    "CLEARPOST_ALLOW_LOOPBACK": "1",
+    "CLEARPOST_SETTLE_SECONDS": "0",
+    "CLEARPOST_SWEEP_SECONDS": "1",
+    "CLEARPOST_LEASE_SECONDS": "2",
+    "CLEARPOST_UNDO_SECONDS": "0",
+}
+
+
+@dataclass
+class Product:
+    """The installed command, with one home folder and working folder of its own."""
+
+    command: Path
+    folder: Path
+    env: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def home(self) -> Path:
+        return self.folder / "home"
+
+    def environment(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
+        return {**self.env, "CLEARPOST_HOME": str(self.home), **FAST, **(more or {})}
+
+    def run(
+        self, *words: str, code: int = 0, stdin: str = "", env: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command and insist on its exit code."""
+        done = subprocess.run(
+            [self.command, *words],
+            cwd=self.folder,
+            env=self.environment(env),
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+        assert done.returncode == code, f"{words}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    def json(self, *words: str, code: int = 0) -> Any:
+        """The object that a command prints."""
+        return json.loads(self.run(*words, code=code).stdout)
+
+    def notes(self, word: str) -> Path:
+        """What a started command and its children say on standard error."""
+        return self.folder / f"{word}.err"
+
+    @contextmanager
+    def started(
+        self, *words: str, env: Mapping[str, str] | None = None
+    ) -> Iterator[subprocess.Popen[str]]:
+        """A command that keeps running, ended by SIGTERM at the end of the block."""
+        with self.notes(words[0]).open("w") as notes:
+            child = subprocess.Popen(
+                [self.command, *words],
+                cwd=self.folder,
+                env=self.environment(env),
+                stdout=subprocess.PIPE,
+                stderr=notes,
+                stdin=subprocess.PIPE,
+                text=True,
+            )
+        try:
+            yield child
+        finally:
+            if child.poll() is None:
+                child.send_signal(signal.SIGTERM)
+            child.communicate(timeout=30)
+
+
+@dataclass
+class House:
+    """A company in a running product, with the stand-in of its target."""
+
+    product: Product
+    address: str
+    target: str
+    ledger: Path
+    secret: str
+    passwords: dict[str, str]
+
+    _events = itertools.count(1)
+
+    def deliver(self, *orders: Mapping[str, Any], event_id: str = "") -> requests.Response:
+        """A signed webhook with these orders."""
+        raw = json.dumps({"event": "order.updated", "orders": list(orders)}).encode()
+        return self.post_hook(raw, event_id=event_id or f"evt_{next(self._events)}")
+
+    def post_hook(
+        self, raw: bytes, *, event_id: str, secret: str | None = None, at: float | None = None
+    ) -> requests.Response:
+        """Any bytes, signed with the right secret unless another is given."""
+        stamp = str(int(time.time() if at is None else at))
+        key = (self.secret if secret is None else secret).encode()
+        digest = hmac.new(key, stamp.encode() + b"." + raw, hashlib.sha256).hexdigest()
+        headers = {
+            "Content-Type": "application/json",
+            "X-NS16-Timestamp": stamp,
+            "X-NS16-Signature": f"sha256={digest}",
+            "X-NS16-Event-Id": event_id,
+        }
+        address = f"{self.address}/hooks/{CURRENT_COMPANY}/netshop"
+        return requests.post(address, data=raw, headers=headers, timeout=60)
+
+    def calls(self) -> list[dict[str, Any]]:
+        """The lines of the simulator's own ledger."""
+        if not self.ledger.exists():
+            return []
+        return [json.loads(line) for line in self.ledger.read_text("utf-8").splitlines()]
+
+    def created(self) -> list[str]:
+        """The numbers of the documents that the simulator has made."""
+        return [line["number"] for line in self.calls() if line["effect"] == "created"]
+
+    def record(self, word: str) -> Any:
+        """A record's state and its seven answers."""
+        return self.product.json("trace", word, "--company", CURRENT_COMPANY, "--json")
+
+    def until_state(self, word: str, *states: str, seconds: float = 20) -> Any:
+        """The record, as soon as it is in one of these states."""
+        return until(
+            lambda: (found := self.record(word))["state"] in states and found,
+            f"{word} in {states}",
+            seconds,
+        )
+
+    def visitor(self, email: str) -> "Visitor":
+        """Somebody signed in."""
+        return Visitor(self.address, email, self.passwords[email])
+
+
+class Visitor:
+    """A person with a browser that knows no JavaScript."""
+
+    def __init__(self, address: str, email: str, password: str) -> None:
+        self.address = address
+        self.session = requests.Session()
+        form = self.get("/signin")
+        answer = self.post("/signin", form, email=email, password=password)
+        assert answer.ok, answer.text[:500]
+        assert "/signin" not in answer.url
+
+    def get(self, path: str, code: int = 200) -> str:
+        """The text of a page."""
+        answer = self.session.get(self.address + path, timeout=30)
+        assert answer.status_code == code, f"{path}: {answer.status_code}\n{answer.text[:800]}"
+        return answer.text
+
+    def post(self, path: str, page: str, **values: str) -> requests.Response:
+        """Send a form with the token of the page it stands on."""
+        token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
+        assert token, page[:800]
+        data = {"csrf_token": token[1], **values}
+        headers = {"Referer": self.address + path}
+        return self.session.post(self.address + path, data=data, headers=headers, timeout=30)
+
+
+def until(probe: Callable[[], Any], what: str, seconds: float = 20) -> Any:
+    """What the probe finds, as soon as it finds something."""
+    limit = time.monotonic() + seconds
+    while time.monotonic() < limit:
+        if found := probe():
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"after {seconds} s still no {what}")
+
+
+@contextmanager
+def opened(
+    product: Product,
+    rules: Path,
+    *,
+    simulator: Sequence[str] = (),
+    env: Mapping[str, str] | None = None,
+) -> Iterator[House]:
+    """A company made by commands alone, then `clearpost up` with everything it needs."""
+    ledger = product.folder / "ledger"
+    with ExitStack() as stack:
+        words = ("simulate", "aiaccount", "--port", "0", "--ledger", str(ledger), *simulator)
+        target = stack.enter_context(product.started(*words))
+        assert target.stdout
+        url = json.loads(target.stdout.readline())["url"]
+        passwords, secret = furnish(product, rules, url)
+        stack.enter_context(product.started("up", "--port", "0", env=env))
+        yield House(product, address_in(product.notes("up")), url, ledger, secret, passwords)
+
+
+def address_in(notes: Path, seconds: float = 30) -> str:
+    """The address that a started portal tells."""
+    found: str = until(
+        lambda: re.search(r"http://[\w.]+:\d+", notes.read_text("utf-8")), "address", seconds
+    )[0]
+    return found
+
+
+def furnish(product: Product, rules: Path, url: str) -> tuple[dict[str, str], str]:
+    """Company, people, connections and rules; the people's passwords and the webhook's secret."""
+    company = ("--company", CURRENT_COMPANY)
+    product.run("migrate")
+    product.run("company", "add", CURRENT_COMPANY, "--name", "Kedai Contoh Sdn Bhd")
+    passwords = {}
+    for role in ("viewer", "finance", "approver", "consultant", "publisher", "operator", "admin"):
+        email = f"{role}@kedai.example"
+        teams = ("--team", "accounts", "--team", "sales_admin", "--team", "tax_desk")
+        told = product.run("user", "add", email, *company, "--role", role, *teams).stdout
+        passwords[email] = told.split("only now: ")[1].strip()
+    by_admin = (*company, "--as", ADMIN)
+    secret = "netshop-secret-of-the-test"
+    product.run("connection", "add", "netshop", *by_admin, "--side", "source")
+    product.run("connection", "key", "netshop", *by_admin, stdin=secret)
+    settings = (f"base_url={url}", "company_id=CMP-1042", "company_name=Kedai Contoh Sdn Bhd")
+    pairs = [word for pair in settings for word in ("--set", pair)]
+    product.run("connection", "add", "aiaccount", *by_admin, "--side", "target", *pairs)
+    product.run("connection", "key", "aiaccount", *by_admin, stdin=SIMULATOR_KEY)
+    product.run("connection", "test", "aiaccount", *by_admin)
+    product.run("rules", "push", str(rules), *company, "--as", "consultant@kedai.example")
+    product.run("publish", "1", *company, "--as", "publisher@kedai.example")
+    return passwords, secret
+
+
+def children_of(pid: int) -> set[int]:
+    """All processes below one, by their numbers."""
+    parents = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parents[int(path.parent.name)] = int(path.read_text().rsplit(")", 1)[1].split()[1])
+        except OSError:
+            continue
+    found: set[int] = set()
+    fresh = {pid}
+    while fresh:
+        fresh = {child for child, parent in parents.items() if parent in fresh} - found
+        found |= fresh
+    return found
+
+
+def alive(pids: set[int]) -> set[int]:
+    """Those that still run; a zombie does not."""
+    return {pid for pid in pids if _state(pid) not in ("", "Z")}
+
+
+def _state(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return ""
+
+
+def order(number: int, **changes: Any) -> dict[str, Any]:
+    """A clean order of two glasses, as NetShop words it, of yesterday."""
+    moment = time.strftime("%Y-%m-%dT%H:%M:%S+08:00", time.gmtime(time.time() - 16 * 3600))
+    given: dict[str, Any] = {
+        "id": number,
+        "number": f"NS-{number}",
+        "status": "paid",
+        "ordered_at": moment,
+        "paid_at": moment,
+        "updated_at": moment,
+        "channel": "FPX",
+        "currency": "MYR",
+        "customer": {"id": "C-101", "name": "Warung Melati", "tin": None, "address": None},
+        "created_by": "Mei Ling",
+        "approved_by": None,
+        "approved_version": None,
+        "version": 1,
+        "items": [item(1)],
+        "round_off": "0.00",
+        **changes,
+    }
+    lines = [float(i["qty"]) * float(i["price"]) for i in given["items"]]
+    taxes = [
+        round(amount * 0.10 + 1e-9, 2) if line["tax"] == "SST" else 0.0
+        for amount, line in zip(lines, given["items"], strict=True)
+    ]
+    sums = {
+        "subtotal": f"{sum(lines):.2f}",
+        "tax_total": f"{sum(taxes):.2f}",
+        "total": f"{sum(lines) + sum(taxes):.2f}",
+    }
+    return {**sums, **given}
+
+
+def item(pos: int, **changes: Any) -> dict[str, Any]:
+    """A line of an order: two glasses at RM 5.00."""
+    return {
+        "pos": pos,
+        "sku": "CUP-GLASS-20",
+        "name": "Kopitiam glass, 200 ml",
+        "uom": "PCS",
+        "qty": "2",
+        "price": "5.00",
+        "discount": None,
+        "tax": "SST",
+        "delivered_qty": None,
+        "returned_qty": None,
+        **changes,
+    }
+
+
+def free_environment() -> dict[str, str]:
+    """The environment without any setting of ours."""
+    ours = ("CLEARPOST_", "PYTHON", "DATABASE_URL", "REDIS_URL", "VIRTUAL_ENV")
+    return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
