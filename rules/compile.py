@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, time
+from zoneinfo import ZoneInfo
 
-from grammar.nodes import Ruleset
+from grammar.nodes import Daily, Post, Ruleset
 from rules.canonical import dumps, sha256_hex
 from rules.facts import Facts, Subject, World
+from rules.index import Index
+from rules.judge import ENGINE, KindProgram
 from rules.outcome import Outcome
 from rules.schema import Schemas
 
@@ -35,20 +38,34 @@ class Program:
     """A compiled ruleset: immutable, pure, safe to share."""
 
     def __init__(self, ruleset: Ruleset, hash_: str, schemas: Schemas | None) -> None:
+        index = Index(ruleset)
         self.ruleset = ruleset
         self.hash = hash_
-        self.schemas = schemas
-        self.routes: tuple[Route, ...] = ()
-        self.records: tuple[str, ...] = ()
-        self.roles: tuple[str, ...] = tuple(r.name for r in ruleset.roles)
+        self.roles: tuple[str, ...] = tuple(index.roles)
+        self._kinds = {
+            r.name: KindProgram(index, r.name, schemas) for r in ruleset.records if r.source
+        }
+        self.records: tuple[str, ...] = tuple(self._kinds)
+        self.routes: tuple[Route, ...] = tuple(
+            _route(p.post, k) for k in self._kinds.values() for p in k.routes
+        )
+
+    def zone(self, kind: str) -> ZoneInfo:
+        """The time zone of the source that a record kind comes from."""
+        return self._kinds[kind].zone
 
     def link_keys(self, body: Mapping[str, object], kind: str) -> tuple[tuple[str, str], ...]:
         """Names and values by which this record is found as somebody's duplicate."""
-        raise NotImplementedError
+        found = self._kinds.get(kind)
+        return found.link_keys(body) if found else ()
 
     def evaluate(self, subject: Subject, facts: Facts, world: World, now: datetime) -> Outcome:
-        """Judge one version of one record under all its routes."""
-        raise NotImplementedError
+        """Judge one version of one record under all its routes.
+
+        A kind that the rules do not know has no decisions; its caller shows it as waiting.
+        """
+        found = self._kinds.get(subject.kind)
+        return found.judge(subject, facts, world, now) if found else _NOTHING
 
 
 def compile_ruleset(ruleset: Ruleset, *, hash: str, schemas: Schemas | None = None) -> Program:  # noqa: A002
@@ -59,3 +76,35 @@ def compile_ruleset(ruleset: Ruleset, *, hash: str, schemas: Schemas | None = No
 def hash_of(sources: Mapping[str, str]) -> str:
     """The hash of rule files: path and text of each, in path order."""
     return sha256_hex(dumps(dict(sources)))
+
+
+def _route(post: Post, kind: KindProgram) -> Route:
+    daily = post.timing if isinstance(post.timing, Daily) else None
+    return Route(
+        record=post.record,
+        source=kind.source,
+        target=post.route.target,
+        document=post.route.document,
+        name=str(post.route),
+        timing="daily" if daily else "immediately",
+        at=daily.at if daily else None,
+        after=str(post.after) if post.after else None,
+        number=post.number,
+    )
+
+
+_NOTHING = Outcome(
+    decisions=(),
+    verdicts=(),
+    used=(),
+    lineage=(),
+    status="",
+    status_word="",
+    number="",
+    party="",
+    doc_date=None,
+    amount=None,
+    currency="",
+    valid_until=None,
+    engine=ENGINE,
+)

@@ -131,9 +131,9 @@ class _Slot:
             return Unknown(replace(self.gap, kind="required"))
 
     def _bad(self, raw: object) -> Gap:
-        shown = repr(raw)[:60] if not isinstance(raw, str) else f'"{_clean(raw[:60])}"'
+        shown = repr(raw)[:60] if not isinstance(raw, str) else f'"{clean(raw[:60])}"'
         if self.field.type == "one_of":
-            word = _clean(raw.strip()[:60]) if isinstance(raw, str) else shown
+            word = clean(raw.strip()[:60]) if isinstance(raw, str) else shown
             known = ", ".join(s.name for s in self.field.states)
             return replace(
                 self.gap,
@@ -154,7 +154,8 @@ class _Slot:
         )
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
+    """A text that every database can hold."""
     return _SURROGATE.sub("\ufffd", text)
 
 

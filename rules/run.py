@@ -18,7 +18,7 @@ from rules.outcome import Use
 from rules.units import Bases, Conversion, convert
 from rules.unknown import Gap, Unknown
 
-STEPS = 1_000_000
+STEPS = 400_000
 """How many list elements one evaluation may visit."""
 
 

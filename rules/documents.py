@@ -1,0 +1,218 @@
+"""The target document: its fields from the record, each with its lineage.
+
+Here: DocumentProgram: values as canonical text, gaps, lineage, and which field is date, party,
+amount. Not here: whether the document may go (judge.py), or how a target wants it written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from grammar import nodes as n
+from rules.checks import keep
+from rules.index import Index, Scope
+from rules.interpret import Closure, Compiler
+from rules.outcome import Document, Lineage
+from rules.requirement import Operand, operands_of
+from rules.run import Run
+from rules.schema import Schemas
+from rules.types import Type
+from rules.unknown import Gap, Unknown
+from rules.words import MISSING, NotExactError, parse_message, say, wire
+
+_DATE_NAMES = ("InvoiceDate", "DocDate", "Date")
+_AMOUNT_NAMES = ("Total", "Amount", "NetTotal", "TotalAmount")
+_CURRENCY_NAMES = ("Currency", "CurrencyCode")
+
+
+@dataclass(slots=True)
+class Draft:
+    """A document as far as it is known, and what is missing of it."""
+
+    fields: dict[str, str] = field(default_factory=dict)
+    lines: list[dict[str, str]] = field(default_factory=list)
+    values: dict[str, Any] = field(default_factory=dict)
+    gaps: dict[Gap, list[int]] = field(default_factory=dict)
+    lineage: list[Lineage] = field(default_factory=list)
+
+
+class _FieldProgram:
+    """One assignment of a post."""
+
+    __slots__ = ("closure", "name", "operands", "owner", "span", "type")
+
+    def __init__(self, compiler: Compiler, assign: n.Assign, scope: Scope, owner: str) -> None:
+        self.name = assign.name
+        self.span = assign.span
+        self.owner = owner
+        self.closure: Closure = compiler.guarded(assign.expr, scope, assign.name, owner)
+        self.type: Type = compiler.type(assign.expr, scope)
+        self.operands: tuple[Operand, ...] = operands_of(compiler, assign.expr, scope)
+
+    def fill(
+        self, run: Run, draft: Draft, row: dict[str, str], line: int | None, route: str
+    ) -> Any:
+        run.uses = []
+        value = self.closure(run)
+        uses = tuple(dict.fromkeys(run.uses))
+        text = MISSING
+        if type(value) is Unknown:
+            keep(draft.gaps, value, line)
+        else:
+            try:
+                text = row[self.name] = wire(value, self.type)
+            except NotExactError as reason:
+                keep(draft.gaps, Unknown(self._not_exact(str(reason))), line)
+        source = "; ".join(f"{o.label} = {o.text(run)}" for o in self.operands)
+        draft.lineage.append(
+            Lineage(self.name, line, source or "the rules", self.span, uses, text, route)
+        )
+        return value
+
+    def _not_exact(self, value: str) -> Gap:
+        return Gap(
+            kind="limit",
+            rule=self.name,
+            code="NUM01",
+            error_class="bad_value",
+            owner=self.owner,
+            message=f"{self.name} is {value}, which no decimal says exactly.",
+            cause_key=f"rule:{self.name}",
+            cause_label=f"{self.name} is no exact decimal",
+            would_pass=f"{self.name} is rounded",
+            span=self.span,
+        )
+
+
+class DocumentProgram:
+    """The assignments of one post."""
+
+    def __init__(
+        self, compiler: Compiler, post: n.Post, schemas: Schemas | None, owner: str
+    ) -> None:
+        head = Scope(compiler.index, compiler.record, document=True)
+        line = Scope(compiler.index, compiler.record, line=True, document=True)
+        self.post = post
+        self.route = str(post.route)
+        self.zone = compiler.zone
+        self.head = [_FieldProgram(compiler, a, head, owner) for a in post.fields]
+        self.line = [_FieldProgram(compiler, a, line, owner) for a in post.line_fields]
+        parts, _ = parse_message(post.number.replace("{posting}", "1"), post.span)
+        self._number = [p if isinstance(p, str) else Operand(compiler, p, head) for p in parts]
+        self.shape = Shape.of(compiler, post, self.head, schemas)
+        source = compiler.index.sources.get(compiler.index.records[post.record].source or "")
+        self.currency = source.currency if source else ""
+
+    def number(self, run: Run) -> Any:
+        """The document number, or the Unknown that says which part is missing."""
+        text = ""
+        for part in self._number:
+            if isinstance(part, str):
+                text += part
+                continue
+            value = part.closure(run)
+            if type(value) is Unknown:
+                return value
+            text += wire(value, part.type)
+        return text.strip()
+
+    def day(self, run: Run) -> Any:
+        """The date that the document would carry, or Unknown."""
+        found = next((f for f in self.head if f.name == self.shape.date), None)
+        return self._as_day(found.closure(run)) if found else run.today
+
+    def _as_day(self, value: Any) -> Any:
+        return value.astimezone(self.zone).date() if isinstance(value, datetime) else value
+
+    def draft(self, run: Run) -> Draft:
+        """All fields that are known, and the gaps of the others."""
+        draft = Draft()
+        for program in self.head:
+            draft.values[program.name] = program.fill(run, draft, draft.fields, None, self.route)
+        if self.line:
+            run.spend(len(run.lines))
+            for number, row in enumerate(run.lines, start=1):
+                run.line = row
+                filled: dict[str, str] = {}
+                for program in self.line:
+                    program.fill(run, draft, filled, number, self.route)
+                draft.lines.append(filled)
+        if type(run.route.number) is Unknown:
+            keep(draft.gaps, run.route.number, None)
+        return draft
+
+    def document(self, run: Run, draft: Draft) -> Document | None:
+        """The whole document, only if all of it is known."""
+        day = run.route.day
+        if draft.gaps or not isinstance(day, date):
+            return None
+        shape, values = self.shape, draft.values
+        amount = values.get(shape.amount)
+        return Document(
+            target=self.post.route.target,
+            document=self.post.route.document,
+            number=run.route.number,
+            date=day,
+            party=draft.fields.get(shape.party, ""),
+            currency=draft.fields.get(shape.currency, self.currency),
+            amount=amount if isinstance(amount, Decimal) else Decimal(0),
+            fields=draft.fields,
+            lines=tuple(draft.lines),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Which target fields are the document's date, party, amount, currency and number."""
+
+    date: str
+    party: str
+    amount: str
+    currency: str
+    number: str
+    party_of: str  # the record's field that names the party
+    amount_of: str  # the record's field that is the amount
+
+    @staticmethod
+    def of(
+        compiler: Compiler, post: n.Post, head: list[_FieldProgram], schemas: Schemas | None
+    ) -> Shape:
+        """From the target's schema where it is known, else from how the fields are made."""
+        known = schemas.document(post.route.target, post.route.document) if schemas else None
+        dates = [f.name for f in head if f.type.kind in {"date", "moment"}]
+        money = [f.name for f in head if f.type.kind == "money"]
+        mapped = [a.name for a in post.fields if _map_argument(compiler.index, a.expr)]
+        day = known.date_field if known else _first(dates, _DATE_NAMES)
+        party = known.party_field if known else mapped[0] if mapped else ""
+        amount = (known.total_field if known else None) or _first(money, _AMOUNT_NAMES)
+        exprs: Mapping[str, n.Expr] = {a.name: a.expr for a in post.fields}
+        numbers = [a.name for a in post.fields if say(a.expr) == "document_number"]
+        return Shape(
+            date=day,
+            party=party,
+            amount=amount,
+            currency=_first([f.name for f in head if f.name in _CURRENCY_NAMES], _CURRENCY_NAMES),
+            number=known.number_field if known else numbers[0] if numbers else "",
+            party_of=_map_argument(compiler.index, exprs.get(party)),
+            amount_of=_stored(compiler, exprs.get(amount)),
+        )
+
+
+def _first(names: list[str], wanted: tuple[str, ...]) -> str:
+    return next((w for w in wanted if w in names), names[0] if names else "")
+
+
+def _map_argument(index: Index, expr: n.Expr | None) -> str:
+    if isinstance(expr, n.Call) and expr.name in index.maps and expr.args:
+        return say(expr.args[0])
+    return ""
+
+
+def _stored(compiler: Compiler, expr: n.Expr | None) -> str:
+    fields = compiler.index.fields.get(compiler.record, {})
+    name = say(expr) if isinstance(expr, n.Name) else ""
+    return name if name in fields else ""

@@ -1,0 +1,197 @@
+"""Judging: one record under all its routes.
+
+Here: KindProgram: reads a body, asks each route, and puts the outcome together. Total: whatever the
+body holds, the answer is an Outcome. Not here: what the rules mean (routes.py and below).
+"""
+
+from __future__ import annotations
+
+import decimal
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from grammar import nodes as n
+from rules.checks import CheckProgram, keep
+from rules.duplicates import DuplicateProgram
+from rules.facts import Facts, Subject, World
+from rules.gaps import limit_gap
+from rules.index import Index, Scope
+from rules.interpret import Compiler
+from rules.numbers import CONTEXT
+from rules.outcome import Decision, Outcome
+from rules.proofs import ProofProgram
+from rules.reading import MOST_LINES, Content, Reader, clean
+from rules.requirement import Operand
+from rules.routes import RouteProgram, Shared, until
+from rules.run import Run
+from rules.schema import Schemas
+from rules.timing import next_midnight
+from rules.unknown import Gap, Unknown
+from rules.words import NotExactError
+
+ENGINE = "interpreter-1"
+_NOW_HOLDS = timedelta(minutes=15)
+_OPEN = frozenset({"ready", "waiting", "held"})
+
+
+class KindProgram:
+    """Everything the rules say of one record kind."""
+
+    def __init__(self, index: Index, record: str, schemas: Schemas | None) -> None:
+        declared = index.records[record]
+        source = index.sources.get(declared.source or "")
+        self.source = source.name if source else ""
+        self.currency = source.currency if source else ""
+        self.zone = ZoneInfo(source.zone if source else "UTC")
+        self.reader = Reader(index, record)
+        self.compiler = Compiler(index, record, self.zone)
+        checks = [
+            CheckProgram(self.compiler, c)
+            for c in index.ruleset.checks
+            if any(w.name == record for w in c.records)
+        ]
+        posts = index.posts.get(record, [])
+        proofs = ProofProgram(self.compiler, _line_exprs(index, record, posts))
+        self.routes = [RouteProgram(self.compiler, p, checks, proofs, schemas) for p in posts]
+        self.duplicates = _unique_declarations(self.routes)
+        self.key = index.marked(record, "key")
+        self.dated = index.marked(record, "dated")
+        self.status = self.reader.status
+        self.party = self._from_routes("party_of")
+        self.amount = self._amount(index, record)
+        self.span = declared.span
+
+    def judge(self, subject: Subject, facts: Facts, world: World, now: datetime) -> Outcome:
+        """The outcome of one version of one record."""
+        with decimal.localcontext(CONTEXT):
+            content, gaps = self._read(subject.body)
+            run = self._run(content, facts, world, now)
+            shared: Shared = {}
+            judged = [
+                route.decide(run, gaps=gaps, status_word=content.status_word, shared=shared)
+                for route in self.routes
+            ]
+            decisions = [j.decision for j in judged]
+            status = run.head.get(self.status)
+            return Outcome(
+                decisions=tuple(decisions),
+                verdicts=tuple(v for j in judged for v in j.verdicts),
+                used=run.all_uses(),
+                lineage=tuple(entry for j in judged for entry in j.lineage),
+                status=status if isinstance(status, str) else "",
+                status_word=clean(content.status_word[:200]),
+                number=self._number(run),
+                party=self._party(run, subject.body),
+                doc_date=self._day(run, decisions),
+                amount=self._value_of(run, self.amount),
+                currency=self._currency(run, decisions),
+                valid_until=self._valid_until(run, decisions),
+                engine=ENGINE,
+            )
+
+    def link_keys(self, body: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
+        """The names and values by which records find each other as duplicates."""
+        with decimal.localcontext(CONTEXT):
+            content, _ = self._read(body)
+            moment = datetime(2000, 1, 1, tzinfo=UTC)
+            run = self._run(content, Facts(moment), World.build(0, {}, {}, {}), moment)
+            found: dict[tuple[str, str], None] = {}
+            for duplicate in self.duplicates:
+                try:
+                    found.update(dict.fromkeys(duplicate.link_keys(run)))
+                except (ArithmeticError, TypeError, NotExactError):
+                    continue
+            for route in self.routes:
+                number = route.document.number(run)
+                if isinstance(number, str) and number:
+                    found[f"doc:{route.name}", number] = None
+            return tuple(found)
+
+    def _read(self, body: Mapping[str, object]) -> tuple[Content, dict[Gap, list[int]]]:
+        content = self.reader.read(body)
+        gaps: dict[Gap, list[int]] = {}
+        for gap, line in content.gaps:
+            keep(gaps, Unknown(gap), line)
+        if content.too_many_lines:
+            reason = ArithmeticError(f"it has more than {MOST_LINES} lines")
+            content.lines.clear()
+            gaps = {limit_gap("lines", self.compiler.owner, "lines", reason, self.span): []}
+        return content, gaps
+
+    def _run(self, content: Content, facts: Facts, world: World, now: datetime) -> Run:
+        today = now.astimezone(self.zone).date()
+        return Run(content=content, facts=facts, world=world, now=now, today=today)
+
+    # ---- the head of the outcome --------------------------------------------------------------
+
+    def _from_routes(self, part: str) -> str:
+        found = (getattr(r.document.shape, part) for r in self.routes)
+        return next((name for name in found if name), "")
+
+    def _amount(self, index: Index, record: str) -> Operand | None:
+        fields = index.fields[record]
+        money = [f.name for f in fields.values() if isinstance(f, n.Field) and f.type == "money"]
+        named = next((m for m in ("total", "amount") if m in money), money[-1] if money else "")
+        name = self._from_routes("amount_of") or named
+        if not name:
+            return None
+        return Operand(self.compiler, n.Name((name,), fields[name].span), Scope(index, record))
+
+    def _value_of(self, run: Run, operand: Operand | None) -> Decimal | None:
+        try:
+            value: Any = operand.closure(run) if operand else None
+        except (ArithmeticError, TypeError, RecursionError):
+            return None
+        return value if isinstance(value, Decimal) else None
+
+    def _number(self, run: Run) -> str:
+        value: Any = run.head.get(self.key.name) if self.key else None
+        return "" if value is None or type(value) is Unknown else str(value).strip()
+
+    def _party(self, run: Run, body: Mapping[str, object]) -> str:
+        name = body.get(f"{self.party}_name")
+        if isinstance(name, str) and name.strip():
+            return clean(name.strip()[:200])
+        value = run.head.get(self.party)
+        return value if isinstance(value, str) else ""
+
+    def _day(self, run: Run, decisions: list[Decision]) -> date | None:
+        value: Any = run.head.get(self.dated.name) if self.dated else None
+        if isinstance(value, datetime):
+            return value.astimezone(self.zone).date()
+        if isinstance(value, date):
+            return value
+        return next((d.document.date for d in decisions if d.document), None)
+
+    def _currency(self, run: Run, decisions: list[Decision]) -> str:
+        posted = next((d.document.currency for d in decisions if d.document), "")
+        own = run.head.get("currency")
+        return posted or (own if isinstance(own, str) else "") or self.currency
+
+    def _valid_until(self, run: Run, decisions: list[Decision]) -> datetime | None:
+        moments = until(decisions)
+        if any(d.state in _OPEN for d in decisions):
+            if "today" in run.clock:
+                moments.append(next_midnight(run.now, self.zone))
+            if "now" in run.clock:
+                moments.append(run.now + _NOW_HOLDS)
+        return min(moments, default=None)
+
+
+def _unique_declarations(routes: list[RouteProgram]) -> list[DuplicateProgram]:
+    found = {id(d.declared): d for r in routes for d in r.duplicates}
+    return list(found.values())
+
+
+def _line_exprs(index: Index, record: str, posts: list[n.Post]) -> Iterator[n.Expr]:
+    """The expressions that are worked out on a line."""
+    lines = index.line_records.get(record)
+    for field in lines.fields if lines else ():
+        if isinstance(field, n.Computed):
+            yield field.expr
+    for post in posts:
+        for assign in post.line_fields:
+            yield assign.expr
