@@ -20,7 +20,7 @@ from grammar.nodes import Ruleset
 from grammar.version import __version__
 from holding.events import record_event
 from holding.models import Change, ChangeFile, Company, RuleFile, RulesetVersion
-from holding.people import ensure_team, names_of, who_may
+from holding.people import FALLBACK_TEAM, ensure_team, names_of, who_may
 from holding.refusal import Refusal
 from holding.revisions import next_revision
 from holding.roles import Actor, may
@@ -277,9 +277,7 @@ def _store_version(
     revision: int,
     now: datetime,
 ) -> RulesetVersion:
-    company = session.get(Company, change.company_id, populate_existing=True)
-    if company is None:  # the change has a foreign key to it
-        raise LookupError(change.company_id)
+    company = session.get_one(Company, change.company_id, populate_existing=True)
     last = select(func.coalesce(func.max(RulesetVersion.no), 0)).where(
         RulesetVersion.company_id == company.id
     )
@@ -308,9 +306,15 @@ def _store_version(
 
 
 def _make_teams(session: Session, company_id: int, ruleset: Ruleset) -> tuple[str, ...]:
-    """One team a role of the files, under the role's name; the title is what pages show."""
+    """One team a role of the files, under the role's name; the title is what pages show.
+
+    The first role answers for teams without people, unless the company named another.
+    """
     for role in ruleset.roles:
         ensure_team(session, company_id, role.name).title = role.title
+    company = session.get_one(Company, company_id)
+    if ruleset.roles and FALLBACK_TEAM not in company.settings:
+        company.settings = {**company.settings, FALLBACK_TEAM: ruleset.roles[0].name}
     session.flush()
     return tuple(role.name for role in ruleset.roles)
 

@@ -7,9 +7,10 @@ Everything comes from stored rows; nothing is asked of a target.
 from sqlalchemy.orm import Session
 
 from grammar import parse
+from holding.models import Record
 from holding.rulesets import rule_sources
 from holding.tracing.answers import Answer, answers
-from holding.tracing.case import Case, Proof, load
+from holding.tracing.case import Case, Proof, decided_by, load
 from holding.tracing.changes import differences
 from holding.tracing.timeline import Step, timeline
 from holding.tracing.verdicts import LineageRow, UsedEntry, VerdictRow, lineage, verdicts
@@ -44,5 +45,6 @@ def deciding_evaluation(
     session: Session, record_id: int, posting_id: int | None = None
 ) -> int | None:
     """The evaluation whose document was sent; of what was not sent, the newest."""
-    case = load(session, record_id, posting_id)
-    return case.evaluation.id if case and case.evaluation else None
+    record = session.get(Record, record_id)
+    evaluation = decided_by(session, record, posting_id) if record else None
+    return evaluation.id if evaluation else None

@@ -48,7 +48,7 @@ def answers(case: Case, ruleset: Ruleset | None) -> tuple[Answer, ...]:
     asked: tuple[tuple[str, Callable[[], Told]], ...] = (
         ("What status had it before sync?", lambda: _status(case)),
         ("Who approved it?", lambda: _approved(case, ruleset)),
-        (f"Which fields mapped into {target}?", lambda: _mapped(case)),
+        (f"Which fields mapped into {target}?", lambda: _mapped(case, ruleset)),
         ("Did units and item set-up match?", lambda: _units(case)),
         ("Was it changed after sync?", lambda: _changed(case)),
         ("Did a duplicate rule exist?", lambda: _duplicates(case, ruleset)),
@@ -143,7 +143,7 @@ def _post_spans(case: Case, ruleset: Ruleset | None) -> list[Span]:
     return [post.span for post in ruleset.posts if str(post.route) == case.route] if ruleset else []
 
 
-def _mapped(case: Case) -> Told:
+def _mapped(case: Case, ruleset: Ruleset | None) -> Told:
     decision = case.decision
     document = decision.document if decision else None
     if document is None or case.posting is None:
@@ -158,7 +158,8 @@ def _mapped(case: Case) -> Told:
     fitting = [key for key, value in values.items() if key in rows and rows[key].value == value]
     used = [rows[key] for key in fitting]
     by_table = sum(1 for row in used if row.used)
-    constant = sum(1 for row in used if not row.used and _is_constant(row))
+    consts = frozenset(const.name for const in ruleset.consts) if ruleset else frozenset()
+    constant = sum(1 for row in used if not row.used and _is_constant(row, consts))
     text = f"{len(fitting)} of {len(values)}: {by_table} by table, {plural(constant, 'constant')}."
     tables = sorted({use.table for row in used for use in row.used})
     proofs = [Proof("lineage", str(case.posting.id), "lineage")]
@@ -166,18 +167,20 @@ def _mapped(case: Case) -> Told:
     return text, "good" if len(fitting) == len(values) else "bad", proofs
 
 
-def _is_constant(row: Lineage) -> bool:
-    """Whether nothing of the record went into the value."""
-    return not row.source or "=" not in row.source
+def _is_constant(row: Lineage, consts: frozenset[str]) -> bool:
+    """Whether nothing of the record went into the value, only words and consts of the rules."""
+    parts = [part for part in row.source.split("; ") if " = " in part]
+    return all(part.partition(" = ")[0] in consts for part in parts)
 
 
 def _units(case: Case) -> Told:
     body = (case.version.body if case.version else None) or {}
     if not body.get("lines"):
         return "Not applicable: this record has no items.", "plain", []
-    found = [v for v in case.verdicts if v.kind in {"units", "map"}]
-    bad = [v for v in found if v.result in {"hit", "unknown"} and v.line is not None]
-    spans = {(v.span.file, v.span.line): v.span for v in found if v.kind == "units"}
+    found = [v for v in case.verdicts if v.kind == "units"]
+    gaps = [v for v in case.verdicts if v.kind == "map" and v.line is not None]
+    bad = [v for v in (*found, *gaps) if v.result in {"hit", "unknown"}]
+    spans = {(v.span.file, v.span.line): v.span for v in found}
     proofs = [rule_proof(case.files, span) for span in spans.values()]
     if bad:
         told = "; ".join(f"line {v.line}: {v.text or v.rule}" for v in bad)
@@ -190,9 +193,7 @@ def _units(case: Case) -> Told:
 
 def _proof_of(verdict: Verdict) -> str:
     """The conversion that a units verdict was reckoned with: `2 CTN × 40 = 80 PCS`."""
-    if verdict.kind != "units":
-        return ""
-    return next((value for _, value in verdict.operands if "=" in value), "")
+    return next((value for name, value in verdict.operands if name == "conversion"), "")
 
 
 def _entry_proofs(case: Case) -> list[Proof]:

@@ -190,6 +190,13 @@ def load(session: Session, record_id: int, posting_id: int | None = None) -> Cas
     )
 
 
+def decided_by(
+    session: Session, record: Record, posting_id: int | None = None
+) -> Evaluation | None:
+    """The evaluation whose document was sent; of what was not sent, the newest."""
+    return _evaluation(session, record, _posting(session, record, posting_id))
+
+
 def holds_of(session: Session, record_id: int) -> tuple[HeldBy, ...]:
     """Every hold that a record ever had, in order, with names."""
     rows = session.execute(
@@ -232,7 +239,6 @@ def _posting(session: Session, record: Record, posting_id: int | None) -> Postin
 
 
 def _evaluation(session: Session, record: Record, posting: Posting | None) -> Evaluation | None:
-    """The one whose document was sent; of what was never sent, the newest."""
     push_id = (posting.posted_push_id or posting.push_id) if posting else None
     push = session.get(Push, push_id) if push_id else None
     if push is not None:

@@ -1,0 +1,257 @@
+"""A small shop with real rules, for tests of the services: its files, its orders, its people."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from holding.evaluation import judge_due
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from connectors.kit.contract import IncomingRecord
+from holding import intake, people, rulesets
+from holding.database import Database
+from holding.models import Change, Company, Hold, Posting, Record, Team
+from holding.people import Actor
+from holding.rulesets import Published
+from tests.support.clock import SetClock
+from tests.support.factories import connection_named, make_person
+
+RULES = """\
+language 1
+
+role accounts     "Accounts team"
+role sales_admin  "Sales administration"
+
+const sales_account
+    from 2024-01-01 = "40000"
+
+source netshop
+    currency  MYR
+    zone      "Asia/Kuala_Lumpur"
+    missing   hold for sales_admin  say "NetShop left {field} blank, or wrote something unknown."
+
+target aiaccount
+    rounding   per line then sum to 0.01
+    tolerance  0.00  else hold for accounts
+    missing    hold for accounts  say "AiAccount could not tell {field}."
+
+record order from netshop
+    number      text     key
+    status      one of paid, pending, cancelled
+    ordered_on  date     dated
+    customer    text
+    created_by  text     optional
+    note        text     optional
+    total       money
+    lines       many order_line
+
+record order_line of order
+    pos     whole     key
+    sku     text
+    name    text
+    uom     text
+    qty     quantity
+    price   money
+    pieces  = in_base(line.qty, line.uom, line.sku)
+    amount  = round(line.qty * line.price, 0.01)
+
+map debtor
+    match    trimmed, any case
+    csv      "maps/debtors.csv" from "customer" to "debtor"
+    missing  hold for sales_admin  say "Customer {key} is no debtor."
+
+map item
+    match    exact
+    csv      "maps/items.csv" from "sku" to "item"
+    missing  hold for sales_admin  say "SKU {key} is not an item."
+
+map discount
+    match    exact
+    "none"   -> 0%
+    "staff"  -> 10%
+    missing  hold for sales_admin  say "No discount {key}."
+
+units
+    base     PCS
+    1 BOX                = 12 PCS
+    1 CTN                = 4 BOX
+    1 CTN    of "TEA-1"  = 40 PCS
+    missing  hold for sales_admin  say "Nobody said how many pieces a {uom} of {item} is."
+
+gate order
+    ready   paid
+    wait    pending
+    cancel  cancelled
+
+check adds_up on order
+    require  sum(lines.amount) = total
+    else     hold for accounts
+    say      "The lines of {number} do not add up to {total}."
+    clears   by accounts
+
+duplicates of order for aiaccount.sales_invoice
+    unique by number in history
+    else     hold for accounts
+    say      "{number} is here already."
+
+approve order for aiaccount.sales_invoice
+    when     total > 1000.00
+    by       accounts
+    never    created_by
+    say      "RM {total} is above the limit."
+
+post order to aiaccount.sales_invoice as "{number}"
+    immediately
+    we own  the rest  else review by accounts
+    InvoiceNumber  = document_number
+    InvoiceDate    = ordered_on
+    Customer       = debtor(customer)
+    Currency       = "MYR"
+    Reference      = number
+    Total          = total
+    each line
+        LineNo       = line.pos
+        SKU          = item(line.sku)
+        Description  = line.name
+        Quantity     = line.pieces
+        UOM          = base_unit(line.sku)
+        UnitPrice    = round(price_in_base(line.price, line.uom, line.sku), 0.0001)
+        AccountCode  = sales_account
+        TaxCode      = "NT"
+        LineTotal    = line.amount
+"""
+ITEMS = "sku,item\nTEA-1,TEA-1\nCUP-4,CUP-4\n"
+DEBTORS = "customer,debtor\nC-77,Aisyah Rahman\nC-78,Boon & Co\n"
+FILES = {"shop.rules": RULES, "maps/items.csv": ITEMS, "maps/debtors.csv": DEBTORS}
+
+ROUTE = "aiaccount.sales_invoice"
+PEOPLE = {
+    "chan": ("consultant",),
+    "pua": ("publisher",),
+    "farah": ("finance",),
+    "lim": ("approver",),
+    "tan": ("approver",),
+    "vera": ("viewer",),
+    "adam": ("admin",),
+}
+
+
+def order(number: str, **changes: Any) -> dict[str, Any]:
+    """An order of 2 CTN of tea, RM 192.00, that nothing holds."""
+    return {
+        "number": number,
+        "status": "paid",
+        "ordered_on": "2026-11-18",
+        "updated_at": "2026-11-18T06:30:00Z",
+        "customer": "C-77",
+        "total": "192.00",
+        "lines": [line()],
+    } | changes
+
+
+def line(**changes: Any) -> dict[str, Any]:
+    """2 CTN of tea at 96.00."""
+    plain = {"pos": 1, "sku": "TEA-1", "name": "Tea", "uom": "CTN", "qty": "2", "price": "96.00"}
+    return plain | changes
+
+
+@dataclass
+class Shop:
+    """The shop on one database, driven as its people and workers do."""
+
+    database: Database
+    company: Company
+    clock: SetClock
+    actors: dict[str, Actor]
+    deliveries: int = 0
+
+    def actor(self, name: str) -> Actor:
+        return self.actors[name]
+
+    @property
+    def now(self) -> datetime:
+        return self.clock.now()
+
+    def publish(self, files: dict[str, str] | None = None) -> Published:
+        with self.database.write() as session:
+            change = rulesets.push(
+                session, self.company.id, self.actor("chan"), files or FILES, "Rules", self.now
+            )
+            assert isinstance(change, Change), change
+            published = rulesets.publish(session, change.no, self.actor("pua"), self.now)
+            assert isinstance(published, Published), published
+            return published
+
+    def receive(self, *bodies: dict[str, Any], stamp: str | None = None) -> None:
+        """One delivery with these orders; the external id is the number."""
+        self.deliveries += 1
+        with self.database.write() as session:
+            answer = intake.receive(
+                session,
+                company_id=self.company.id,
+                source=connection_named(session, self.company, "netshop"),
+                delivery_key=f"delivery-{self.deliveries}",
+                kind="webhook",
+                headers={},
+                raw=str(self.deliveries).encode(),
+                records=[
+                    IncomingRecord(
+                        kind="order",
+                        external_id=body["number"],
+                        number=body["number"],
+                        stamp=stamp or body["updated_at"],
+                        body=body,
+                    )
+                    for body in bodies
+                ],
+                now=self.now,
+            )
+            assert isinstance(answer, intake.Receipt), answer
+
+    def judge(self) -> int:
+        """Judge what is due; how many records."""
+        judged = 0
+        while True:
+            done = judge_due(self.database, self.clock, company_id=self.company.id, owner="test")
+            if not done.count:
+                return judged
+            judged += done.count
+
+    def record(self, session: Session, number: str) -> Record:
+        query = select(Record).where(Record.company_id == self.company.id, Record.number == number)
+        return session.scalars(query).one()
+
+    def posting(self, session: Session, number: str) -> Posting:
+        record = self.record(session, number)
+        return session.scalars(select(Posting).where(Posting.record_id == record.id)).one()
+
+    def holds(self, session: Session, number: str) -> list[Hold]:
+        """The open holds of an order."""
+        record = self.record(session, number)
+        query = select(Hold).where(Hold.record_id == record.id, Hold.state == "open")
+        return list(session.scalars(query.order_by(Hold.id)))
+
+    def states(self) -> dict[str, str]:
+        """Order number -> state of its record."""
+        with self.database.read() as session:
+            rows = session.execute(
+                select(Record.number, Record.state).where(Record.company_id == self.company.id)
+            )
+            return {row.number: row.state for row in rows}
+
+
+def open_shop(database: Database, company: Company, clock: SetClock) -> Shop:
+    """The shop with its people; lim and tan are in the accounts team."""
+    actors = {}
+    with database.write() as session:
+        for name, roles in PEOPLE.items():
+            person = make_person(session, company, f"{name}@kedai.my", *roles)
+            actor = people.actor_of(session, person.id, company.id)
+            assert actor is not None
+            actors[name] = actor
+        for name in ("lim", "tan"):
+            person_id = actors[name].person_id or 0
+            people.add_to_team(session, company_id=company.id, name="accounts", person_id=person_id)
+        assert session.scalars(select(Team.name)).all() == ["accounts"]
+    return Shop(database, company, clock, actors)
