@@ -41,7 +41,55 @@ class Child:
         if self.process.stdout:
             self.process.stdout.close()
 
-    def free_port(host: str, port: int) -> None:
+    def first_line(self) -> dict[str, object]:
+        """What it says of itself on its first line; only of one that was started to be heard."""
+        line = self.process.stdout.readline() if self.process.stdout else ""
+        if not line:
+            raise Stop(f"{self.module} did not start.", code=ENVIRONMENT)
+        found: dict[str, object] = json.loads(line)
+        return found
+
+
+class Children:
+    """The processes we started. Leaving the block ends them, the youngest first."""
+
+    def __init__(self) -> None:
+        self._running: list[Child] = []
+
+    def __enter__(self) -> "Children":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        while self._running:
+            self._running.pop().end()
+
+    def start(self, module: str, *words: str, heard: bool = False) -> Child:
+        """Run a module of ours; it watches the pipe we hold and ends when that closes."""
+        process = subprocess.Popen(
+            [sys.executable, "-m", module, *words, "--watch-parent"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE if heard else subprocess.DEVNULL,
+            text=True,
+            start_new_session=True,
+            env={**os.environ, "PYTHONPATH": HOME},
+        )
+        self._running.append(Child(module, words, process))
+        return self._running[-1]
+
+    def restart(self, module: str) -> None:
+        """End the child that runs a module, and start it again with the settings of now."""
+        old = next(child for child in self._running if child.module == module)
+        self._running.remove(old)
+        old.end()
+        self.start(module, *old.words)
+
+
+def free_port(host: str, port: int) -> None:
     """Nothing, if the port can be listened on; else the command ends and says how to go on."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -55,7 +103,7 @@ class Child:
             ) from problem
 
 
-def run_module(module: str, words: Sequence[str]) -> int:
+def run_module(module: str, words: Sequence[str]) -> None:
     """Become a module of ours: its exit code is ours."""
     os.environ["PYTHONPATH"] = HOME
     os.execv(sys.executable, [sys.executable, "-m", module, *words])  # noqa: S606
