@@ -141,14 +141,17 @@ def _widths(rows: list[Row]) -> dict[Column, int]:
             size = len(joined(cell)) + (item.indent if column == 0 else 0)
             if _counts(item, column, cell):
                 key = _column(item, column)
-                least = item.indent + _LEAST.get(item.shape, 0) if column == 0 else 0
-                widths[key] = max(widths.get(key, least), size)
+                widths[key] = max(widths.get(key, _least(item, column)), size)
     return widths
 
 
 def _column(item: Row, column: int) -> Column:
     keyword = joined(item.cells[0]) if column and item.shape == "clause" else ""
     return item.shape, column, keyword
+
+
+def _least(item: Row, column: int) -> int:
+    return item.indent + _LEAST.get(item.shape, 0) if column == 0 else 0
 
 
 def _counts(item: Row, column: int, cell: Sequence[Token]) -> bool:
@@ -169,7 +172,8 @@ def _line(item: Row, widths: dict[Column, int]) -> Iterator[str]:
         yield from full
         if column == len(item.cells) - 1:
             break
-        width = widths.get(_column(item, column), 0) + (start if column else 0) + len(_SPACE)
+        width = widths.get(_column(item, column), _least(item, column))
+        width += (start if column else 0) + len(_SPACE)
         text = text.ljust(width) if len(text) < width else f"{text} "
     yield f"{text}  {item.note}" if item.note else text
 
