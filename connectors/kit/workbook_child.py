@@ -178,7 +178,7 @@ def _rows(sheet: Any, twin: Any, limits: Limits) -> Iterator[dict[str, object]]:
         if number > limits.rows or len(row) > limits.columns:
             raise RefusedError(
                 "too_many_rows",
-                f"Sheet {sheet.title} has more than {limits.rows} rows or {limits.columns} columns.",
+                f"{sheet.title} has more than {limits.rows} rows or {limits.columns} columns.",
                 "Split it, and delete what lies outside the table.",
             )
         written = next(beside) if beside is not None else row

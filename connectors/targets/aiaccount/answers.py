@@ -288,7 +288,8 @@ def _words(errors: Sequence[Mapping[str, Any]]) -> str:
 
 def _warning(warning: Mapping[str, Any]) -> str:
     if warning.get("code") == "total_recomputed":
-        return f"line {warning.get('line')} was {warning.get('sent')}, stored as {warning.get('stored')}"
+        line, sent, stored = (warning.get(name) for name in ("line", "sent", "stored"))
+        return f"line {line} was {sent}, stored as {stored}"
     return _text(warning.get("code"))
 
 

@@ -42,7 +42,7 @@ def report(settings: Settings, answer: HttpAnswer | HttpFailure) -> ConnectionRe
     if snapshot is None:
         return _stopped("AiAccount's answer lacks the company, the key or the settings.")
     steps = (
-        Step(STEPS[0], True, "No space in it."),
+        Step(STEPS[0], ok=True, words="No space in it."),
         _accepted(snapshot),
         *_fitting(settings, snapshot),
     )
@@ -51,13 +51,16 @@ def report(settings: Settings, answer: HttpAnswer | HttpFailure) -> ConnectionRe
 
 def no_key(fault: str) -> ConnectionReport:
     """The report when the key itself cannot be sent."""
-    later = tuple(Step(name, None, "Not tried.") for name in STEPS[1:])
-    return ConnectionReport(steps=(Step(STEPS[0], False, fault), *later), snapshot=None)
+    later = tuple(Step(name, ok=None, words="Not tried.") for name in STEPS[1:])
+    return ConnectionReport(steps=(Step(STEPS[0], ok=False, words=fault), *later), snapshot=None)
 
 
 def _stopped(words: str) -> ConnectionReport:
-    later = tuple(Step(name, None, "Not tried.") for name in STEPS[2:])
-    first = (Step(STEPS[0], True, "No space in it."), Step(STEPS[1], False, words))
+    later = tuple(Step(name, ok=None, words="Not tried.") for name in STEPS[2:])
+    first = (
+        Step(STEPS[0], ok=True, words="No space in it."),
+        Step(STEPS[1], ok=False, words=words),
+    )
     return ConnectionReport(steps=first + later, snapshot=None)
 
 
@@ -71,9 +74,9 @@ def _refused(answer: HttpAnswer | HttpFailure, content: object) -> str:
 
 def _accepted(snapshot: Snapshot) -> Step:
     if snapshot.key_status == "active":
-        return Step(STEPS[1], True, "The key is active.")
+        return Step(STEPS[1], ok=True, words="The key is active.")
     words = f"The key is {snapshot.key_status}: what is sent now is kept there until it is active."
-    return Step(STEPS[1], None, words)
+    return Step(STEPS[1], ok=None, words=words)
 
 
 def _fitting(settings: Settings, snapshot: Snapshot) -> Iterator[Step]:
@@ -82,7 +85,7 @@ def _fitting(settings: Settings, snapshot: Snapshot) -> Iterator[Step]:
     words = (
         snapshot.company_name if same else f"{snapshot.company_name}, not {wanted or '(blank)'}."
     )
-    yield Step(STEPS[2], same, words)
+    yield Step(STEPS[2], ok=same, words=words)
     missing = [name for name in _needs(settings, snapshot) if name not in snapshot.permissions]
     yield Step(
         STEPS[3], not missing, f"Missing: {', '.join(missing)}." if missing else "All there."
@@ -92,11 +95,11 @@ def _fitting(settings: Settings, snapshot: Snapshot) -> Iterator[Step]:
             STEPS[4], None, "Excel import is on there too: the same document could be posted twice."
         )
         if snapshot.excel_import_enabled
-        else Step(STEPS[4], True, "Only one way in.")
+        else Step(STEPS[4], ok=True, words="Only one way in.")
     )
     mode = str(settings.get("rounding_mode", "per_line"))
     words = f"{snapshot.rounding_mode} there, {mode} here."
-    yield Step(STEPS[5], snapshot.rounding_mode == mode, words)
+    yield Step(STEPS[5], ok=snapshot.rounding_mode == mode, words=words)
     yield _quota(settings, snapshot)
 
 
@@ -109,11 +112,11 @@ def _needs(settings: Settings, snapshot: Snapshot) -> tuple[str, ...]:
 
 def _quota(settings: Settings, snapshot: Snapshot) -> Step:
     if snapshot.quota_limit is None:
-        return Step(STEPS[6], True, "No limit.")
+        return Step(STEPS[6], ok=True, words="No limit.")
     left = snapshot.quota_limit - (snapshot.quota_used or 0)
     wanted = int(str(settings.get("next_batch", 1)))
     words = f"{left} of {snapshot.quota_limit} left this month, {wanted} wait to be sent."
-    return Step(STEPS[6], left >= wanted, words)
+    return Step(STEPS[6], ok=left >= wanted, words=words)
 
 
 def _snapshot(content: Mapping[str, Any]) -> Snapshot | None:

@@ -1,0 +1,336 @@
+"""The endpoints: who may call, what each answers, and the ledger line before every answer.
+
+Here: transport and permissions of AiAccount's API. Not here: what a write decides (posting.py),
+the control API (control.py).
+"""
+
+import base64
+import re
+import threading
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from connectors.kit.clock import Clock
+from connectors.kit.simulator import Ledger, Reply, Request
+from connectors.targets.aiaccount.simulator import control, views
+from connectors.targets.aiaccount.simulator.books import Books
+from connectors.targets.aiaccount.simulator.data import ApiKey, Company
+from connectors.targets.aiaccount.simulator.faults import FAULTS, Fault
+from connectors.targets.aiaccount.simulator.posting import Job, base_line, post
+from connectors.targets.aiaccount.simulator.reading import Opened, Unreadable, content_of, opened
+
+_KEY = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_WRITES = {"/v1/imports/sales-invoices": "xlsx", "/v1/sales/invoices": "json"}
+
+
+class Api:
+    """AiAccount, from the outside. Requests are answered one at a time."""
+
+    def __init__(self, books: Books, ledger: Ledger, clock: Clock, *, hang: float) -> None:
+        self.books = books
+        self.ledger = ledger
+        self._clock = clock
+        self._hang = hang
+        self._lock = threading.Lock()
+        for line in ledger.lines():
+            if line["call"] not in {"lookup", "connection"}:
+                books.apply(line)
+        self._requests = sum(1 for _ in ledger.lines())
+
+    def now(self) -> datetime:
+        """The simulator's present moment."""
+        return self._clock.now() + timedelta(seconds=self.books.offset)
+
+    def handle(self, request: Request) -> Reply:
+        """Answer one request."""
+        with self._lock:
+            self._requests += 1
+            request_id = f"req_{self._requests}"
+            if request.path.startswith("/_sim/"):
+                return control.handle(self, request, request_id)
+            reply, hang = self._route(request, request_id)
+        if hang:
+            self._clock.sleep(self._hang)
+        headers = {"X-Request-Id": request_id, **reply.headers}
+        return Reply(status=reply.status, content=reply.content, headers=headers, cut=reply.cut)
+
+    def write(self, lines: list[dict[str, Any]]) -> None:
+        """Put lines on the disk, then let them take effect."""
+        for line in self.ledger.write(lines):
+            self.books.apply(line)
+
+    def _route(self, request: Request, request_id: str) -> tuple[Reply, bool]:
+        key, company = self._caller(request)
+        if isinstance(key, Reply):
+            self._note(request, request_id, key)
+            return key, False
+        if request.method == "GET":
+            reply = views.view(self, request, key, company)
+            self._note(request, request_id, reply)
+            return reply, False
+        if request.method != "POST" or request.path not in _WRITES:
+            reply = error(405, "method_not_allowed", f"{request.method} is not offered here")
+            self._note(request, request_id, reply)
+            return reply, False
+        return self._write(request, request_id, key, company)
+
+    def _caller(self, request: Request) -> tuple[ApiKey | Reply, Company]:
+        """Whose key it is and which company is meant; or the refusal, with any company."""
+        anyone = next(iter(self.books.companies.values()))
+        scheme, _, text = request.headers.get("authorization", "").partition(" ")
+        key = self.books.keys.get(text)
+        if scheme != "Bearer" or key is None or key.status == "deleted":
+            return error(401, "invalid_key", "Unknown API key"), anyone
+        if key.status == "disabled":
+            return error(403, "key_disabled", "This API key was disabled"), anyone
+        company = self.books.companies.get(request.headers.get("x-company-id", ""))
+        if company is None or company.id not in key.companies:
+            return error(404, "company_not_found", "No such company for this key"), anyone
+        return key, company
+
+    def _write(
+        self, request: Request, request_id: str, key: ApiKey, company: Company
+    ) -> tuple[Reply, bool]:
+        call = _WRITES[request.path]
+        name = request.headers.get("x-sim-fault", "")
+        planned = not name and bool(self.books.faults)
+        fault = FAULTS.get(self.books.faults[0] if planned else name, Fault())
+        refused = fault.instead or self._may_write(request, key, company)
+        content = b"" if refused else content_of(request, call)
+        body = Unreadable(400, "", "") if isinstance(content, Unreadable) else opened(content, call)
+        if refused is None and isinstance(content, Unreadable):
+            refused = error(content.status, content.code, content.message)
+        if refused is not None or isinstance(content, Unreadable):
+            answer = refused or error(400, "bad_file", "The body cannot be read")
+            self._note(request, request_id, answer, planned=planned)
+            return answer, fault.hang
+        job = self._job(request, request_id, company, content, body, fault=fault)
+        reply = self._settle(job, body, key, company, fault=fault, planned=planned)
+        return reply, fault.hang
+
+    def _job(
+        self,
+        request: Request,
+        request_id: str,
+        company: Company,
+        content: bytes,
+        body: Opened | Unreadable,
+        *,
+        fault: Fault,
+    ) -> Job:
+        call = _WRITES[request.path]
+        others = [other for other in self.books.companies if other != company.id]
+        return Job(
+            call=call,
+            company=others[0] if fault.elsewhere else company.id,
+            key=request.headers.get("idempotency-key", ""),
+            content=content,
+            invoices=body.invoices if isinstance(body, Opened) else (),
+            rows=body.rows if isinstance(body, Opened) else 0,
+            request_id=request_id,
+            as_import=call == "xlsx",
+            locked=fault.locked,
+            drop=fault.drop,
+            twice=fault.twice,
+        )
+
+    def _settle(
+        self,
+        job: Job,
+        body: Opened | Unreadable,
+        key: ApiKey,
+        company: Company,
+        *,
+        fault: Fault,
+        planned: bool,
+    ) -> Reply:
+        earlier = self.books.answers.get((job.company, job.key))
+        if earlier is not None:
+            return self._replay(job, earlier, planned=planned)
+        if key.status == "paused":
+            return self._park(job, "paused", planned=planned)
+        if fault.later:
+            return self._park(job, fault.later, planned=planned)
+        if isinstance(body, Unreadable):
+            return self._unread(job, body, planned=planned)
+        missing = _missing_permission(job, key, company)
+        if missing:
+            reply = forbidden(missing)
+            line = {**base_line(job, self.now()), "code": "missing_permission", "planned": planned}
+            self.write([line])
+            return reply
+        return self._post(job, fault, planned=planned)
+
+    def _post(self, job: Job, fault: Fault, *, planned: bool) -> Reply:
+        result = post(self.books, job, self.now())
+        created = any(line["effect"] == "created" for line in result.lines)
+        withheld = bool(fault.cut) or (created and self.books.withholds_next())
+        for line in result.lines:
+            line["answer"] = "withheld" if withheld else "sent"
+        result.lines[0]["planned"] = planned
+        if result.status == 429:
+            result.content["error"].update(views.quota(self, self.books.companies[job.company]))
+        self.write(result.lines)
+        if withheld:
+            return Reply(status=result.status, content=result.content, cut=fault.cut or "before")
+        return Reply(
+            status=fault.status or result.status,
+            content=fault.body if fault.body is not None else result.content,
+        )
+
+    def _replay(self, job: Job, earlier: Mapping[str, Any], *, planned: bool) -> Reply:
+        line = {**base_line(job, self.now()), "planned": planned}
+        if earlier["body_sha256"] != job.body_sha256:
+            self.write([{**line, "code": "duplicate"}])
+            message = "This idempotency key was used with another body"
+            return error(409, "duplicate", message, reason="key_reused")
+        self.write(
+            [
+                {**line, "effect": "replayed", "number": invoice.number, "party": invoice.party}
+                for invoice in job.invoices
+            ]
+            or [{**line, "effect": "replayed"}]
+        )
+        return Reply(
+            status=earlier["status"],
+            content=earlier["content"],
+            headers={"Idempotent-Replayed": "true"},
+        )
+
+    def _park(self, job: Job, why: str, *, planned: bool) -> Reply:
+        """Keep a push for later: the key is paused, or the work takes longer than the answer
+        may.
+        """
+        cache_id = self.books.next_id("cch", 0)
+        import_id = self.books.next_id("imp", 8800)
+        if why == "paused":
+            message = "API key is paused; the request was stored and runs when the key is active"
+            told = {"cached": True, "cache_id": cache_id}
+            reply = error(423, "key_paused", message, **told)
+        else:
+            told = {"id": import_id, "type": "sales-invoices", "status": "processing"}
+            reply = Reply(status=202, content={"import": told})
+        line = {**base_line(job, self.now()), "effect": "cached", "code": why, "planned": planned}
+        line.update(cache_id=cache_id, import_id=import_id)
+        lines = [
+            {**line, "number": one.number, "party": one.party, "document": one.to_json()}
+            for one in job.invoices
+        ] or [line]
+        lines[-1]["reply"] = {
+            "status": reply.status,
+            "content": reply.content,
+            "keep": True,
+            "import": "cached" if why == "paused" else "processing",
+            "park": {
+                "why": why,
+                "call": job.call,
+                "company": job.company,
+                "key": job.key,
+                "import_id": import_id,
+                "content": base64.b64encode(job.content).decode(),
+            },
+        }
+        self.write(lines)
+        return reply
+
+    def run_parked(self, cache_id: str, request_id: str) -> None:
+        """Do now what was parked."""
+        parked = self.books.cached[cache_id]
+        content = base64.b64decode(parked["content"])
+        body = opened(content, parked["call"])
+        job = Job(
+            call=parked["call"],
+            company=parked["company"],
+            key=parked["key"],
+            content=content,
+            invoices=body.invoices if isinstance(body, Opened) else (),
+            rows=body.rows if isinstance(body, Opened) else 0,
+            request_id=request_id,
+            as_import=True,
+            import_id=parked["import_id"],
+            cache_id=cache_id,
+            locked=parked["why"] == "failed",
+        )
+        if isinstance(body, Unreadable):
+            self._unread(job, body, planned=False)
+            return
+        result = post(self.books, job, self.now())
+        for line in result.lines:
+            line["answer"] = "none"
+        self.write(result.lines)
+
+    def _unread(self, job: Job, body: Unreadable, *, planned: bool) -> Reply:
+        reply = error(body.status, body.code, body.message)
+        line = {**base_line(job, self.now()), "code": body.code, "planned": planned}
+        if job.cache_id:
+            line["import_id"] = job.import_id
+            line["reply"] = {
+                "status": reply.status,
+                "content": {**_plain(reply), "documents": []},
+                "import": "failed",
+                "keep": True,
+            }
+        self.write([line])
+        return reply
+
+    def _may_write(self, request: Request, key: ApiKey, company: Company) -> Reply | None:
+        if "sales.write" not in key.permissions:
+            return forbidden("sales.write")
+        if company.einvoice_enabled and "einvoice.submit" not in key.permissions:
+            return forbidden("einvoice.submit")
+        if not _KEY.fullmatch(request.headers.get("idempotency-key", "")):
+            return error(400, "idempotency_key_missing", "An Idempotency-Key is required")
+        return None
+
+    def _note(
+        self, request: Request, request_id: str, reply: Reply, *, planned: bool = False
+    ) -> None:
+        """A ledger line for what has no effect; a write among them is on the disk before the
+        answer.
+        """
+        call = _WRITES.get(request.path, "other") if request.method == "POST" else "lookup"
+        if request.path == "/v1/connection":
+            call = "connection"
+        told = _plain(reply).get("error", {})
+        line = {
+            "at": self.now().isoformat(),
+            "request_id": request_id,
+            "call": call,
+            "company": request.headers.get("x-company-id", ""),
+            "type": "sales_invoice",
+            "number": request.query.get("invoice_number", ""),
+            "party": request.query.get("customer", ""),
+            "key": request.headers.get("idempotency-key")
+            or request.query.get("idempotency_key", ""),
+            "body_sha256": "",
+            "total": None,
+            "effect": "read" if reply.status == 200 else "refused",
+            "code": told.get("code", ""),
+            "answer": "withheld" if reply.cut else "sent",
+            "planned": planned,
+        }
+        for written in self.ledger.write([line], sync=call not in {"lookup", "connection"}):
+            self.books.apply(written)
+
+
+def error(status: int, code: str, message: str, **more: Any) -> Reply:
+    """An answer with the error envelope."""
+    return Reply(status=status, content={"error": {"code": code, "message": message, **more}})
+
+
+def forbidden(permission: str) -> Reply:
+    """The answer to a key that lacks a permission."""
+    message = f"The key lacks the permission {permission}"
+    return error(403, "missing_permission", message, permission=permission)
+
+
+def _missing_permission(job: Job, key: ApiKey, company: Company) -> str:
+    moves_stock = any(line.get("SKU") for one in job.invoices for line in one.lines)
+    if company.inventory_enabled and moves_stock and "inventory.write" not in key.permissions:
+        return "inventory.write"
+    return ""
+
+
+def _plain(reply: Reply) -> dict[str, Any]:
+    return dict(reply.content) if isinstance(reply.content, Mapping) else {}

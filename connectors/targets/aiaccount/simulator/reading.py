@@ -1,0 +1,169 @@
+"""Requests opened: the invoices in a workbook or in a JSON body.
+
+Here: columns by their header text, rows grouped to documents, the multipart form. Not here:
+whether they are good.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from email.parser import BytesParser
+from email.policy import HTTP
+from typing import Any
+
+from connectors.kit.schema import FieldSchema
+from connectors.kit.simulator import Request
+from connectors.kit.strictjson import JsonRefusal, loads
+from connectors.kit.tables import CellError, CellValue, Limits, Row, WorkbookRefusal, header_of
+from connectors.kit.workbook import sheets_of
+from connectors.kit.workbook_child import RefusedError, read
+from connectors.targets.aiaccount.simulator.checks import HEADER, LINES, NUMERIC, Invoice, fault
+
+MAX_FILE = 5 * 1024 * 1024
+MAX_ROWS = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Why a body is not read at all."""
+
+    status: int
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The content of a write: the bytes that count, and the invoices in them."""
+
+    content: bytes
+    invoices: tuple[Invoice, ...]
+    rows: int
+
+
+def content_of(request: Request, call: str) -> bytes | Unreadable:
+    """The bytes that the idempotency key stands for: the JSON, or the file inside the form."""
+    if call == "json":
+        return request.body
+    head = (
+        b"Content-Type: " + request.headers.get("content-type", "").encode("latin-1") + b"\r\n\r\n"
+    )
+    form = BytesParser(policy=HTTP).parsebytes(head + request.body)
+    for part in form.iter_parts() if form.is_multipart() else ():
+        if part.get_param("name", header="content-disposition") == "file":
+            content = part.get_payload(decode=True)
+            return content if isinstance(content, bytes) else b""
+    return Unreadable(400, "bad_file", "No file part in the form")
+
+
+def opened(content: bytes, call: str) -> Opened | Unreadable:
+    """The invoices in a body."""
+    return _json(content) if call == "json" else _workbook(content)
+
+
+def _workbook(content: bytes) -> Opened | Unreadable:
+    if len(content) > MAX_FILE:
+        return Unreadable(413, "file_too_large", "The file is larger than 5 MiB")
+    try:
+        sheets = sheets_of(list(read(content, Limits())))
+    except RefusedError as refused:
+        return Unreadable(400, "bad_file", refused.refusal.message)
+    if isinstance(sheets, WorkbookRefusal) or not sheets:
+        return Unreadable(400, "bad_file", "No sheet in the file")
+    titles = dict(header_of(sheets[0]))
+    known = {schema.title: schema for schema in (*HEADER, *LINES)}
+    columns = {at: known[title] for at, title in titles.items() if title in known}
+    missing = [s.title for s in known.values() if s.required and s.title not in titles.values()]
+    if missing:
+        return Unreadable(400, "missing_column", f"Column {missing[0]} is missing")
+    data = {number: row for number, row in sheets[0].rows.items() if number > 1}
+    if len(data) > MAX_ROWS:
+        return Unreadable(413, "file_too_large", f"More than {MAX_ROWS} rows")
+    return Opened(content, _grouped(data, columns), len(data))
+
+
+def _grouped(data: Mapping[int, Row], columns: Mapping[int, FieldSchema]) -> tuple[Invoice, ...]:
+    groups: list[list[tuple[int, dict[str, str | Decimal]]]] = []
+    for number, row in sorted(data.items()):
+        values = {
+            schema.name: _cell(row[at], schema) for at, schema in columns.items() if at in row
+        }
+        if groups and _identity(groups[-1][0][1]) == _identity(values):
+            groups[-1].append((number, values))
+        else:
+            groups.append([(number, values)])
+    return tuple(_document(group) for group in groups)
+
+
+def _identity(values: Mapping[str, str | Decimal]) -> tuple[str, str]:
+    return str(values.get("InvoiceNumber", "")), str(values.get("Customer", "")).strip()
+
+
+def _document(rows: Sequence[tuple[int, dict[str, str | Decimal]]]) -> Invoice:
+    header = _pick(HEADER, rows[0][1])
+    faults = []
+    for number, values in rows[1:]:
+        for schema in HEADER:
+            if values.get(schema.name) != header.get(schema.name):
+                message = f"{schema.title} differs within the document"
+                value = values.get(schema.name)
+                faults.append(fault(number, schema.title, "inconsistent_header", value, message))
+    return Invoice(
+        header=header,
+        lines=tuple(_pick(LINES, values) for _, values in rows),
+        rows=tuple(number for number, _ in rows),
+        faults=tuple(faults),
+    )
+
+
+def _pick(
+    schemas: Sequence[FieldSchema], values: Mapping[str, str | Decimal]
+) -> dict[str, str | Decimal]:
+    return {schema.name: values[schema.name] for schema in schemas if schema.name in values}
+
+
+def _cell(value: CellValue, schema: FieldSchema) -> str | Decimal:
+    if isinstance(value, Decimal):
+        return value if schema.type in NUMERIC else format(value, "f")
+    if isinstance(value, datetime):
+        return value.date().isoformat()
+    return "" if isinstance(value, CellError) else str(value)
+
+
+def _json(content: bytes) -> Opened | Unreadable:
+    body = loads(content)
+    if isinstance(body, JsonRefusal):
+        return Unreadable(400, "bad_json", body.message)
+    if not isinstance(body, dict) or not isinstance(body.get("lines"), list) or not body["lines"]:
+        return Unreadable(400, "bad_json", "An invoice is an object with lines")
+    if not all(isinstance(line, dict) for line in body["lines"]):
+        return Unreadable(400, "bad_json", "A line is an object")
+    lines = tuple(_wire(LINES, line) for line in body["lines"])
+    rows = tuple(_line_number(line, at) for at, line in enumerate(lines, start=1))
+    return Opened(
+        content, (Invoice(header=_wire(HEADER, body), lines=lines, rows=rows),), len(rows)
+    )
+
+
+def _line_number(line: Mapping[str, str | Decimal], at: int) -> int:
+    number = line.get("LineNo")
+    return int(number) if isinstance(number, Decimal) and number == int(number) else at
+
+
+def _wire(schemas: Sequence[FieldSchema], body: Mapping[str, Any]) -> dict[str, str | Decimal]:
+    found: dict[str, str | Decimal] = {}
+    for schema in schemas:
+        value: Any = body
+        for word in schema.wire.split("."):
+            value = value.get(word) if isinstance(value, dict) else None
+        if value is not None and value != "":
+            found[schema.name] = _number(value) if schema.type in NUMERIC else str(value)
+    return found
+
+
+def _number(value: object) -> str | Decimal:
+    try:
+        return Decimal(str(value))
+    except InvalidOperation:
+        return str(value)
