@@ -212,7 +212,7 @@ def _start_target(
         "connectors.targets.aiaccount.simulator",
         *("--port", "0", "--ledger", str(ledger)),
         *("--withhold", str(withheld), "--seed", str(seed)),
-        *("--locked-through", month.locked_through.isoformat()),
+        *("--locked-through", month.locked_through.isoformat(), "--home", str(ledger.parent)),
         heard=True,
     )
     return str(child.first_line()["url"])

@@ -1,0 +1,74 @@
+"""From nothing to a running product, and back to nothing."""
+# ruff: noqa: N802 - tests of a row carry its id
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.acceptance.product import (
+    Product,
+    address_in,
+    alive,
+    children_of,
+    free_environment,
+    until,
+)
+from tests.installed import ROOT
+
+pytestmark = pytest.mark.slow
+
+
+def test_H01_a_fresh_clone_serves_the_sign_in_page(tmp_path: Path) -> None:
+    clone, notes = tmp_path / "clone", tmp_path / "demo.err"
+    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
+    env = {**free_environment(), "CLEARPOST_HOME": str(tmp_path / "home")}
+    started = time.monotonic()
+    with notes.open("w") as file:
+        demo = subprocess.Popen(
+            ["make", "demo", "PORT=0"],
+            cwd=clone,
+            env=env,
+            stdout=subprocess.DEVNULL,
+            stderr=file,
+            start_new_session=True,
+        )
+    try:
+        address = address_in(notes, 180)
+        page = until(lambda: requests.get(f"{address}/signin", timeout=10), "sign-in page")
+        assert page.status_code == 200
+        assert 'type="password"' in page.text
+        assert time.monotonic() - started < 180
+        family = children_of(demo.pid)
+        commands = [Path(f"/proc/{pid}/cmdline").read_text() for pid in alive(family)]
+        for word in ("redis-server", "workers", "simulator"):
+            assert any(word in command for command in commands), (word, commands)
+        family |= children_of(demo.pid)
+        os.kill(demo.pid, signal.SIGTERM)
+        demo.wait(timeout=60)
+        until(lambda: not alive(family), "end of all children")
+    finally:
+        if demo.poll() is None:
+            os.killpg(demo.pid, signal.SIGKILL)
+
+
+def test_killing_up_with_9_leaves_no_child(product: Product) -> None:
+    with product.started("up", "--port", "0") as up:
+        address = address_in(product.notes("up"))
+        assert requests.get(f"{address}/healthz", timeout=10).status_code == 200
+        until(lambda: len(children_of(up.pid)) >= 4, "worker, guard and Redis")
+        family = children_of(up.pid)
+        up.kill()
+        until(lambda: not alive(family), "end of all children")
+
+
+def test_a_port_in_use_is_told_with_its_number(product: Product) -> None:
+    with product.started("up", "--port", "0"):
+        port = address_in(product.notes("up")).rsplit(":", 1)[1]
+        refused = product.run("up", "--port", port, code=3)
+        assert port in refused.stderr
+        assert "--port" in refused.stderr

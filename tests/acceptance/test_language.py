@@ -1,0 +1,86 @@
+"""Rule files on the command line, with no database anywhere."""
+# ruff: noqa: N802 - tests of a row carry its id
+
+import json
+import shutil
+
+import pytest
+
+from tests.acceptance.conftest import STARTER
+from tests.acceptance.product import Product
+
+MISTAKES = """\
+language 1
+
+role accounts "Accounts team"
+
+source netshop
+    currency  MYR
+    zone      "Asia/Kuala_Lumpur"
+    missing   hold for accounts  say "NetShop sent no {field}."
+
+chek total_adds on order
+    require  total > 0.00
+
+record order from netshop
+    number  text  key
+    status  one of draft, paid
+    total   money
+
+gate order
+    ready    paid
+    hold     draft  say "Nobody is told."
+
+check big on order
+    requires total < 10000.00
+    else     warn
+    say      "Large."
+    clears   never
+
+check dated on order
+    require  total >= 20/11/2026
+    else     warn
+    say      "Odd."
+    clears   never
+
+check owed on order
+    require  total > 1,000.00
+    else     hold for accounts
+    say      "Too much."
+    clears   never
+"""
+PLACES = [(10, 1), (20, 21), (23, 5), (29, 23), (35, 22)]
+
+
+def test_B18_five_mistakes_are_five_findings(product: Product) -> None:
+    file = product.folder / "orders.rules"
+    file.write_text(MISTAKES, "utf-8")
+    told = product.run("check", str(file), code=1)
+    assert "Traceback" not in told.stdout + told.stderr
+    assert told.stdout.count("^") >= 5
+
+    found = json.loads(product.run("check", str(file), "--json", code=1).stdout)["findings"]
+    places = [(each["span"]["line"], each["span"]["column"]) for each in found]
+    assert places == PLACES
+    assert all(each["hint"] for each in found)
+    assert all(each["code"] for each in found)
+
+    _spoiled_files_are_findings_too(product)
+
+
+def _spoiled_files_are_findings_too(product: Product) -> None:
+    text = (STARTER / "clearing.rules").read_text("utf-8")
+    for place in range(100, len(text), len(text) // 12):
+        file = product.folder / "spoiled.rules"
+        file.write_text(text[:place] + "“" + text[place + 7 :], "utf-8")
+        told = product.run("check", str(file), code=1)
+        assert "error[" in told.stdout
+        assert "Traceback" not in told.stdout + told.stderr
+
+
+@pytest.mark.parametrize("command", ["check", "test"])
+def test_the_starter_rules_are_clean(product: Product, command: str) -> None:
+    folder = product.folder / "rules"
+    shutil.copytree(STARTER, folder)
+    told = product.run(command, str(folder))
+    assert "error" not in told.stdout.replace("0 errors", "")
