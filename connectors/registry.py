@@ -9,9 +9,10 @@ from types import MappingProxyType
 from connectors.kit.contract import Accepted, Source, SourceRefusal, Target
 from connectors.kit.schema import DocumentSchema, KindSchema
 from connectors.sources.netshop.connector import NetShop
+from connectors.sources.workbook.connector import Workbook
 from connectors.targets.aiaccount.connector import AiAccount
 
-_SOURCES: tuple[Source, ...] = (NetShop(),)
+_SOURCES: tuple[Source, ...] = (NetShop(), Workbook())
 _TARGETS: tuple[Target, ...] = (AiAccount(),)
 
 

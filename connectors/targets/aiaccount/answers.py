@@ -89,18 +89,9 @@ def document_answer(entry: Mapping[str, Any], heard: Heard, number: str) -> Answ
     """What one entry of `documents` says."""
     status = heard.answer.status
     ref = _text(entry.get("id")) or None
-    warnings = tuple(_warning(warning) for warning in _list(entry.get("warnings")))
     match entry.get("outcome"), entry.get("same_content"):
         case "accepted", _:
-            words = "Accepted." if not warnings else f"Accepted, with a note: {warnings[0]}."
-            return Answer(
-                kind="accepted",
-                words=words,
-                target_ref=ref,
-                number=number,
-                status=status,
-                warnings=warnings,
-            )
+            return _accepted(entry, number, status)
         case "skipped_duplicate", True:
             return _already_there(ref, number, status)
         case "skipped_duplicate", False:
@@ -166,8 +157,18 @@ def _single(payload: Payload, heard: Heard) -> Answer:
     content, status = heard.content or {}, heard.answer.status
     if content.get("invoice_number") != payload.numbers[0] or not content.get("id"):
         return _uncertain("unclear", "AiAccount's answer is about another document.", status)
+    return _accepted(content, None, status)
+
+
+def _accepted(entry: Mapping[str, Any], number: str | None, status: int) -> Answer:
+    warnings = tuple(_warning(warning) for warning in _list(entry.get("warnings")))
     return Answer(
-        kind="accepted", words="Accepted.", target_ref=_text(content.get("id")), status=status
+        kind="accepted",
+        words=f"Accepted, with a note: {warnings[0]}." if warnings else "Accepted.",
+        target_ref=_text(entry.get("id")) or None,
+        number=number,
+        status=status,
+        warnings=warnings,
     )
 
 

@@ -4,6 +4,7 @@ customer.
 Here: reading, and comparing what is found with what was sent. Not here: what follows from it.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
@@ -40,12 +41,12 @@ def _in_import(document: OutgoingDocument, import_id: str, get: Get, now: dateti
         return heard
     for entry in _entries(heard, "documents"):
         if _same_document(document, entry):
-            return _from_answer(document_answer(entry, heard, document.number), heard)
+            proof = json.dumps({"import": import_id, "document": entry}, default=str).encode()
+            return _from_answer(document_answer(entry, heard, document.number), proof)
     return None
 
 
-def _from_answer(answer: Answer, heard: Heard) -> Found | None:
-    proof = _proof(heard)
+def _from_answer(answer: Answer, proof: bytes) -> Found | None:
     if answer.kind == "accepted":
         words = "The import of this key took it."
         return Found(kind="equal", words=words, target_ref=answer.target_ref, proof=proof)
