@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from grammar import hints, words
-from grammar.hints import did_you_mean
+from grammar.hints import clipped, did_you_mean
 from grammar.problem import Problem, Span
 from grammar.split import Block
 
@@ -64,7 +64,7 @@ class Explainer:
         line = block.lines[stumble.line - 1] if stumble.line <= len(block.lines) else ""
         found = re.compile(r"\w+").match(line, stumble.column - 1)
         word = found.group() if found else stumble.text.split("\n")[0]
-        place = Place(block.head, line, line[: stumble.column - 1], word)
+        place = Place(block.head, line, line[: stumble.column - 1], clipped(word))
         code, message, hint = self._words(stumble, place)
         number = block.first + stumble.line - 1
         end = stumble.column + max(1, len(word))

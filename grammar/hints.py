@@ -92,6 +92,11 @@ def did_you_mean(word: str, pool: Collection[str], otherwise: str) -> str:
     return f"did you mean '{meant}'?" if meant else otherwise
 
 
+def clipped(word: str) -> str:
+    """The word, cut where it is too long to be shown."""
+    return word if len(word) <= 40 else f"{word[:40]}…"
+
+
 def later(what: str, hint: str) -> tuple[str, str, str]:
     """Code and words for what the full language has and this version has not."""
     return "SYN40", f"not part of this version of the language: {what}", hint

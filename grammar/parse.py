@@ -18,7 +18,7 @@ from grammar.build import DeclarationBuilder, ruleset
 from grammar.build_expr import NoValueError
 from grammar.explain import Explainer, Stumble
 from grammar.habits import bare, habits
-from grammar.hints import did_you_mean, later
+from grammar.hints import clipped, did_you_mean, later
 from grammar.problem import Problem, Span
 from grammar.split import Block, blocks, clean, is_idle
 
@@ -112,7 +112,7 @@ def _layout(block: Block, file: str) -> Iterator[Problem]:
     elif head not in words.DECLARATIONS:
         pool = [*words.DECLARATIONS, *words.LATER_DECLARATIONS]
         hint = did_you_mean(head, pool, f"one of {', '.join(words.DECLARATIONS)}")
-        yield Problem("SYN04", f"'{head}' starts no declaration", hint, span)
+        yield Problem("SYN04", f"'{clipped(head)}' starts no declaration", hint, span)
     else:
         yield from _lines(block, file)
 

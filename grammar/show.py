@@ -37,7 +37,7 @@ def plain(problem: Problem) -> str:
     """The problem in one line of words, for logs and screen readers."""
     span = problem.span
     where = f"{span.file} line {span.line} column {span.column}"
-    hint = f" Hint: {problem.hint}." if problem.hint else ""
+    hint = f" Hint: {problem.hint}" if problem.hint else ""
     return f"{where}: {problem.severity} {problem.code}: {problem.message}.{hint}"
 
 

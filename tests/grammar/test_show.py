@@ -36,7 +36,7 @@ def test_plain_and_json() -> None:
     problem = only(WRONG)
     assert plain(problem) == (
         "a.rules line 2 column 5: error SYN08: 'requires' is no word of the language here. "
-        "Hint: did you mean 'require'?."
+        "Hint: did you mean 'require'?"
     )
     assert to_json(problem) == {
         "code": "SYN08",
