@@ -18,7 +18,7 @@ from rules.changes import compare, live
 from rules.checks import CheckProgram, Said, gap_finding, keep
 from rules.documents import DocumentProgram, Draft
 from rules.duplicates import DuplicateProgram
-from rules.gaps import fact_gap, limit_gap
+from rules.gaps import fact_gap, later_gap, limit_gap
 from rules.gates import GateProgram
 from rules.index import Scope
 from rules.interpret import Compiler
@@ -86,8 +86,8 @@ class RouteProgram:
         self, run: Run, *, gaps: dict[Gap, list[int]], status_word: str, shared: Shared
     ) -> Judged:
         """The decision for this route."""
-        self._enter(run)
         gate = self.gate.word(run)
+        self._enter(run, gate)
         said = self.gate.judge(run, self.name, status_word)
         applies = self._applies(run, said)
         for gap, lines in gaps.items():
@@ -112,12 +112,14 @@ class RouteProgram:
             return weigh.posted(changed)
         return weigh.unsent(gate, applies)
 
-    def _enter(self, run: Run) -> None:
+    def _enter(self, run: Run, gate: str) -> None:
         run.route = RouteRun(self.name, self.post.route.target)
         run.line = {}
         document = self.document
         run.route.number = self._value(lambda: document.number(run), "number")
         run.route.day = self._value(lambda: document.day(run), "date")
+        if gate == "wait" and type(run.route.day) is Unknown:
+            run.route.day = Unknown(later_gap(self.name))  # no document yet, so no date to miss
         run.route.period = self._period(run)
 
     def _value(self, ask: Callable[[], Any], what: str) -> Any:
