@@ -126,10 +126,6 @@ class Http:
         self._clock = clock or MachineClock()
         self._timeouts = (connect_seconds, read_seconds)
         self._whole = connect_seconds + 2 * read_seconds
-        self._session = requests.Session()
-        self._session.trust_env = False
-        self._session.mount("https://", _Adapter())
-        self._session.mount("http://", _Adapter())
 
     def now(self) -> datetime:
         """The present moment, for answers that name a time."""
@@ -156,10 +152,6 @@ class Http:
                 point("push.after_answer")
         return answer
 
-    def close(self) -> None:
-        """Let go of everything."""
-        self._session.close()
-
     def _call(
         self,
         call: _Call,
@@ -172,15 +164,18 @@ class Http:
         status = None
         plain = {"Accept-Encoding": "identity", "Connection": "close", "User-Agent": "clearpost"}
         try:
-            with self._session.request(
-                method,
-                url,
-                headers={**plain, **headers},
-                data=body,
-                timeout=self._timeouts,
-                allow_redirects=False,
-                stream=True,
-            ) as response:
+            with (
+                _session() as session,
+                session.request(
+                    method,
+                    url,
+                    headers={**plain, **headers},
+                    data=body,
+                    timeout=self._timeouts,
+                    allow_redirects=False,
+                    stream=True,
+                ) as response,
+            ):
                 status = response.status_code
                 content = self._read(response, started)
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
@@ -204,6 +199,17 @@ class Http:
             if self._clock.monotonic() - started > self._whole:
                 raise ValueError("the answer did not end in time")
         return bytes(content)
+
+
+def _session() -> requests.Session:
+    """A session for one call: a connection used twice could break after the bytes left, as if
+    none had.
+    """
+    session = requests.Session()
+    session.trust_env = False
+    session.mount("https://", _Adapter())
+    session.mount("http://", _Adapter())
+    return session
 
 
 @contextmanager

@@ -1,0 +1,126 @@
+"""Starts simulators for tests: a real process, its address, its ledger."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import requests
+
+DEMO_KEY = "aia_live_demo_7Qk2"
+
+
+@dataclass(frozen=True)
+class Posted:
+    """A document as a decision would hold it."""
+
+    number: str = "NS-1"
+    party: str = "Aisyah Rahman"
+    currency: str = "MYR"
+    amount: Decimal = Decimal("118.80")
+    document: str = "sales_invoice"
+    fields: Mapping[str, str] = None  # type: ignore[assignment]
+    lines: tuple[Mapping[str, str], ...] = ()
+
+
+def line(at: int = 1, **changed: str) -> dict[str, str]:
+    plain = {
+        "LineNo": str(at),
+        "SKU": "TEE-BLK-M",
+        "Description": "Tee, black, M",
+        "Quantity": "2",
+        "UOM": "PCS",
+        "UnitPrice": "49.50",
+        "AccountCode": "40000",
+        "TaxCode": "MY-SALES10",
+        "LineTotal": "108.90",
+    }
+    return {name: value for name, value in {**plain, **changed}.items() if value != ""}
+
+
+def shipping(at: int = 2, **changed: str) -> dict[str, str]:
+    plain = {"SKU": "", "Description": "Shipping", "Quantity": "1", "UOM": "", "UnitPrice": "9.90"}
+    return line(at, **{**plain, "TaxCode": "NT", "LineTotal": "9.90", **changed})
+
+
+def invoice(number: str = "NS-1", *, lines=None, amount="118.80", **changed: str) -> Posted:
+    plain = {
+        "InvoiceNumber": number,
+        "InvoiceDate": "2026-11-19",
+        "Customer": "Aisyah Rahman",
+        "Currency": "MYR",
+        "Reference": "10231",
+    }
+    fields = {name: value for name, value in {**plain, **changed}.items() if value != ""}
+    return Posted(
+        number=number,
+        party=fields.get("Customer", ""),
+        currency=fields.get("Currency", "MYR"),
+        amount=Decimal(amount),
+        fields=fields,
+        lines=tuple(lines) if lines is not None else (line(1), shipping(2)),
+    )
+
+
+class Simulator:
+    """A running simulator process."""
+
+    def __init__(self, target: str, ledger: Path, *options: str, home: Path | None = None) -> None:
+        self.target = target
+        self.ledger_path = ledger
+        self._options = [*options, *(["--home", str(home)] if home else [])]
+        self.start()
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", f"connectors.targets.{self.target}.simulator"]
+        fixed = ["--port", "0", "--ledger", str(self.ledger_path), "--watch-parent"]
+        self.process = subprocess.Popen(
+            [*command, *fixed, *self._options],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "CLEARPOST_ENV": "test"},
+        )
+        first = json.loads(self.process.stdout.readline())
+        assert first["name"] == self.target
+        self.url = first["url"]
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(10)
+        self.process.stdin.close()
+        self.process.stdout.close()
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return {
+            "base_url": self.url,
+            "company_id": "CMP-1042",
+            "company_name": "Kedai Contoh Sdn Bhd",
+        }
+
+    def control(self, act: str, **given: Any) -> dict[str, Any]:
+        answer = requests.post(f"{self.url}/_sim/{act}", json=given, timeout=10)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def show(self, what: str) -> Any:
+        return requests.get(f"{self.url}/_sim/{what}", timeout=10).json()[what]
+
+    def call(self, method: str, path: str, *, body: bytes | None = None, key="k-1", **headers: str):
+        plain = {
+            "Authorization": f"Bearer {DEMO_KEY}",
+            "X-Company-Id": "CMP-1042",
+            "Idempotency-Key": key,
+        }
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        every = {name: value for name, value in {**plain, **given}.items() if value != ""}
+        return requests.request(method, self.url + path, data=body, headers=every, timeout=10)
+
+    def ledger(self, effect: str | None = None) -> list[dict[str, Any]]:
+        lines = [json.loads(one) for one in self.ledger_path.read_text().splitlines()]
+        return [one for one in lines if effect in (None, one["effect"])]
