@@ -93,8 +93,9 @@ def did_you_mean(word: str, pool: Collection[str], otherwise: str) -> str:
 
 
 def clipped(word: str) -> str:
-    """The word, cut where it is too long to be shown."""
-    return word if len(word) <= 40 else f"{word[:40]}…"
+    """The word as it can be shown: not too long, and without signs that nobody sees."""
+    seen = "".join(sign if sign.isprintable() else f"U+{ord(sign):04X}" for sign in word[:40])
+    return seen if len(word) <= 40 else f"{seen}…"
 
 
 def later(what: str, hint: str) -> tuple[str, str, str]:

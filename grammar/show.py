@@ -4,6 +4,7 @@ Lives here: one problem with its line and a caret, in words alone, and as plain 
 colours, counting, where it is printed.
 """
 
+from dataclasses import asdict
 from unicodedata import combining, east_asian_width
 
 from grammar.problem import Problem
@@ -43,17 +44,12 @@ def plain(problem: Problem) -> str:
 
 def to_json(problem: Problem) -> dict[str, object]:
     """The problem as plain values."""
-    span = problem.span
     return {
         "code": problem.code,
         "severity": problem.severity,
         "message": problem.message,
         "hint": problem.hint,
-        "file": span.file,
-        "line": span.line,
-        "column": span.column,
-        "end_line": span.end_line,
-        "end_column": span.end_column,
+        "span": asdict(problem.span),
     }
 
 

@@ -7,6 +7,7 @@ Here: reading the arguments, printing, exit codes. Not here: what is right or wr
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -120,17 +121,59 @@ def test(paths: tuple[Path, ...], *, as_json: bool) -> int:
     return FINDINGS if failed else 0
 
 
+@click.command(name="try")
+@click.argument("rules", type=click.Path(exists=True, path_type=Path))
+@click.argument("record", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--kind", help="The kind of record, where the rules judge several.")
+@click.option("--at", type=click.DateTime(), help="Judge as of this moment (UTC); default: now.")
+@click.option("--trace", is_flag=True, help="Show every rule line with what it saw.")
+@AS_JSON
+def try_(
+    rules: Path, record: Path, *, kind: str | None, at: datetime | None, trace: bool, as_json: bool
+) -> int:
+    """Judge one record (JSON) by rule files, with nothing else around it."""
+    from portal.cli import tried
+    from rules.try_record import kinds_of, try_record
+
+    files = read_files([rules])
+    ruleset = _sound(files)
+    result = try_record(
+        ruleset,
+        files.rules,
+        files=files.csv,
+        body=tried.read_record(record),
+        kind=tried.chosen(kind, kinds_of(ruleset)),
+        now=at.replace(tzinfo=UTC) if at else datetime.now(UTC),
+        schemas=schemas(),
+    )
+    if as_json:
+        tell(result.outcome.to_json())
+    else:
+        for line in tried.report(result.outcome):
+            click.echo(line)
+        for line in tried.traced(result.outcome, files.rules) if trace else ():
+            click.echo(line)
+    held = any(decision.state == "held" for decision in result.outcome.decisions)
+    return FINDINGS if held else 0
+
+
 def _program(files: Files) -> "tuple[Ruleset, Program]":
-    """The compiled rules; findings end the command."""
+    """The compiled rules; errors end the command."""
     from rules.compile import compile_ruleset, hash_of
 
+    ruleset = _sound(files)
+    known = schemas()
+    return ruleset, compile_ruleset(ruleset, hash=hash_of(files.rules), schemas=known)
+
+
+def _sound(files: Files) -> "Ruleset":
+    """The ruleset of files without an error; errors end the command."""
     ruleset, problems = examine(files)
     errors = [problem for problem in problems if problem.severity == "error"]
     if errors:
         _print(errors, files.rules, shown=SHOWN, in_words=False)
         raise Stop(f"The rules have {_plural(len(errors), 'error')}.", "clearpost check shows them")
-    known = schemas()
-    return ruleset, compile_ruleset(ruleset, hash=hash_of(files.rules), schemas=known)
+    return ruleset
 
 
 def _print(
@@ -178,4 +221,4 @@ def _write(path: Path, text: str) -> None:
     Path(name).replace(path)
 
 
-COMMANDS = (check, fmt, test)
+COMMANDS = (check, fmt, test, try_)

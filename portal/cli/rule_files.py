@@ -55,9 +55,10 @@ def examine(files: Files) -> "tuple[Ruleset, tuple[Problem, ...]]":
     from grammar import parse
     from grammar.broken import believable
     from rules.analyse import check
+    from rules.seeds import seeds
 
     ruleset, problems = parse(files.rules)
-    found = check(ruleset, schemas())
+    found = (*check(ruleset, schemas()), *seeds(ruleset, files.csv).problems)
     if problems:
         found = believable(found, problems, files.rules)
     return ruleset, tuple(sorted({*problems, *found}, key=lambda p: (p.span, p.code, p.message)))

@@ -139,3 +139,8 @@ def test_a_clause_before_any_declaration() -> None:
 def test_habits_are_left_alone_in_texts_and_comments() -> None:
     text = 'role a "Don\u2019t; pay RM 5,000.00 on 20/11/2026 // ever"  # it\u2019s == fine;\n'
     assert problems(text) == ()
+
+
+def test_signs_that_nobody_sees_are_named_and_long_words_cut() -> None:
+    assert "'U+0000'" in only("role a \0\n").message
+    assert len(only(f"{'x' * 5000}\n").message) < 80

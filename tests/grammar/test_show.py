@@ -43,9 +43,5 @@ def test_plain_and_json() -> None:
         "severity": "error",
         "message": "'requires' is no word of the language here",
         "hint": "did you mean 'require'?",
-        "file": "a.rules",
-        "line": 2,
-        "column": 5,
-        "end_line": 2,
-        "end_column": 13,
+        "span": {"file": "a.rules", "line": 2, "column": 5, "end_line": 2, "end_column": 13},
     }
