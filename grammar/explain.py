@@ -108,8 +108,8 @@ class Explainer:
     def _instead(self, stumble: Stumble, at: Place) -> str:
         """The hint: by pair, by clause, by what fits, by the form of the declaration."""
         pair = hints.PAIRS.get((stumble.met, at.last))
-        if pair is None and stumble.met == "_NL" and "FOR" in stumble.expected:
-            pair = hints.PAIRS.get(("_NL", "hold")) if "hold" in at.before.split() else None
+        if pair is None and "FOR" in stumble.expected and "hold" in at.before.split():
+            pair = hints.PAIRS["_NL", "hold"]
         if pair is None and at.last == "at" and _TIMES.match(at.line[len(at.before) :]):
             pair = hints.PAIRS["NUMBER", "at"]
         if pair:

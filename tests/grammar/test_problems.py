@@ -50,6 +50,7 @@ MISTAKES = [
     ("a text without quotes", 'Customer = "Cash"', "Customer = Cash", "SYN01", "'Cash'", "quotes"),
     ("a unit without its count", "    1 BOX  ", "    BOX    ", "SYN01", "'BOX'", "1 CTN = 12 PCS"),
     ("a gate hold without a reason", '  say "Goods of {number} came back."', "", "SYN02", "'say'", "say"),
+    ("a gate hold without an owner", "returned  for accounts  say", "returned  say", "SYN01", "'say'", "hold for ROLE"),
     ("an unknown action", "    else     reject", "    else     refuse", "SYN01", "'refuse'", "form"),
     ("an action nearly right", "    else     reject", "    else     rejct", "SYN01", "'rejct'", "'reject'"),
     ("a role in quotes", "by       accounts\n    never", 'by       "accounts"\n    never', "SYN01", "a name", "without quotes"),
