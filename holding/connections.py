@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
 from connectors import registry
@@ -18,7 +18,7 @@ from connectors.kit.contract import ConnectionReport
 from connectors.kit.http import Http
 from holding.database import Database
 from holding.events import record_event
-from holding.models import Cause, Connection, ConnectionKey, Throttle
+from holding.models import Cause, Connection, ConnectionKey, Snapshot, Throttle
 from holding.refusal import Refusal
 from holding.revisions import next_revision
 from holding.roles import Actor, may
@@ -185,7 +185,10 @@ def test_connection(
     http: Http,
     keys: Keys | None = None,  # noqa: PT028 - a connection is tested here
 ) -> ConnectionReport | Refusal:
-    """Try a target without writing there; what it tells us becomes the newest snapshot."""
+    """Try a target without writing there; what it tells us becomes the newest snapshot.
+
+    The system's own refreshes leave an event only when something changed or failed.
+    """
     with database.read() as session:
         connection = session.get_one(Connection, connection_id)
         target = registry.targets().get(connection.connector)
@@ -196,12 +199,27 @@ def test_connection(
     report = target.test(connection.settings, secret, http)
     with database.write() as session:
         connection, now = session.get_one(Connection, connection_id), clock.now()
-        if report.snapshot is not None:
-            keep_snapshot(session, connection, report.snapshot, person=actor.person_id, now=now)
+        changed = report.snapshot is not None and keep_snapshot(
+            session, connection, report.snapshot, person=actor.person_id, now=now
+        )
         if report.ok:
             trust_again(session, connection, now)
-        _tell(session, connection, actor, now, "connection.tested", _outcome(connection, report))
+        if changed or not report.ok or actor.person_id is not None:
+            words = _outcome(connection, report)
+            _tell(session, connection, actor, now, "connection.tested", words)
     return report
+
+
+def to_refresh(session: Session, now: datetime) -> tuple[int, ...]:
+    """Targets with a key whose master data was not looked at for a quarter of an hour."""
+    fresh = exists().where(Snapshot.connection_id == Connection.id, Snapshot.due_at > now)
+    query = select(Connection.id).where(
+        Connection.side == "target",
+        Connection.key_id.is_not(None),
+        Connection.paused_at.is_(None),
+        ~fresh,
+    )
+    return tuple(session.scalars(query.order_by(Connection.id)))
 
 
 def trust_again(session: Session, connection: Connection, now: datetime) -> None:

@@ -62,7 +62,7 @@ def preview(
         .where(Posting.company_id == company_id, Posting.connection_id == connection_id)
         .where(Posting.doc_type == doc_type, Posting.doc_date.between(first, last))
         .order_by(Posting.id)
-    ).tuples()
+    )
     found = [(key, state, book or 0) for key, state, book in rows]
     return SyncPreview(
         will_send=_bucket(found, ("ready",)),
@@ -113,7 +113,7 @@ def sync(
 
 
 def start_daily_runs(session: Session, now: datetime) -> tuple[int, ...]:
-    """Start what is due of the daily routes, each once a day of its zone; the companies with work."""
+    """Start what is due of the daily routes, each once a day; the companies with work."""
     started = []
     ruled = select(Company).where(Company.ruleset_version_id.is_not(None))
     for company in session.scalars(ruled.order_by(Company.id)).all():

@@ -131,7 +131,7 @@ def _look_around(session: Session, postings: Sequence[Posting]) -> _Seen:
         select(Approval.posting_id, Approval.hash).where(
             Approval.posting_id.in_(ids), Approval.voided_at.is_(None)
         )
-    ).tuples()
+    )
     return _Seen(
         quiet=frozenset(_quiet(session, postings)),
         held=frozenset(key for key in held if key is not None),
@@ -148,7 +148,7 @@ def _quiet(session: Session, postings: Sequence[Posting]) -> list[int]:
         select(Record.id, Record.version_id, Record.due_at, Record.lease_until).where(
             Record.id.in_({posting.record_id for posting in postings})
         )
-    ).tuples()
+    )
     version = {key: no for key, no, due, leased in found if leased is None and due is None}
     return [one.id for one in postings if version.get(one.record_id) == one.version_id]
 
@@ -159,7 +159,7 @@ def _needing(session: Session, postings: Sequence[Posting]) -> list[int]:
         select(Evaluation.id, Evaluation.outcome).where(
             Evaluation.id.in_({posting.evaluation_id for posting in postings})
         )
-    ).tuples()
+    )
     outcomes: dict[int, Any] = dict(found.all())
     return [one.id for one in postings if _asks(outcomes.get(one.evaluation_id), one.route)]
 

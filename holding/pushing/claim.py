@@ -41,7 +41,7 @@ def claim(desk: Desk, connection_id: int, states: Sequence[str], limit: int) -> 
             .limit(limit)
             .with_for_update(skip_locked=True, key_share=True)
         )
-        ids = _alone(session.execute(due).tuples().all())
+        ids = _alone(session.execute(due).all())
         if ids:
             ids = ids[: breaker.allowance(session, connection_id, now, limit)]
         return take(session, desk, ids, now)

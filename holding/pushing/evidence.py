@@ -69,4 +69,4 @@ def _sources(session: Session, evaluation_id: int) -> Mapping[str, str]:
         .join(Evaluation, Evaluation.ruleset_version_id == RuleFile.ruleset_version_id)
         .where(Evaluation.id == evaluation_id)
     )
-    return dict(session.execute(query).tuples().all())
+    return dict(session.execute(query).all())

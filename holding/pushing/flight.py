@@ -170,7 +170,7 @@ def _still_ours(session: Session, members: Sequence[Member]) -> tuple[Member, ..
     query = select(Posting.id, Posting.fence).where(
         Posting.id.in_([member.claim.posting_id for member in members])
     )
-    fences = dict(session.execute(query).tuples().all())
+    fences = dict(session.execute(query).all())
     return tuple(m for m in members if fences.get(m.claim.posting_id) == m.claim.fence)
 
 

@@ -160,13 +160,13 @@ def add_look(
 def next_push_no(session: Session, posting_ids: list[int]) -> dict[int, int]:
     """The number that the next push of each posting gets."""
     query = select(Push.posting_id, func.max(Push.no)).where(Push.posting_id.in_(posting_ids))
-    last = dict(session.execute(query.group_by(Push.posting_id)).tuples().all())
+    last = dict(session.execute(query.group_by(Push.posting_id)).all())
     return {key: last.get(key, 0) + 1 for key in posting_ids}
 
 
 def _next_no(session: Session, push_ids: list[int]) -> dict[int, int]:
     query = select(Attempt.push_id, func.max(Attempt.no)).where(Attempt.push_id.in_(push_ids))
-    last = dict(session.execute(query.group_by(Attempt.push_id)).tuples().all())
+    last = dict(session.execute(query.group_by(Attempt.push_id)).all())
     return {key: last.get(key, 0) + 1 for key in push_ids}
 
 

@@ -148,7 +148,7 @@ def _owned(session: Session, claim: Claim) -> tuple[Posting, Push] | None:
         .where(Posting.id == claim.posting_id, Posting.fence == claim.fence)
         .execution_options(populate_existing=True)
     )
-    row = session.execute(query).tuples().one_or_none()
+    row = session.execute(query).one_or_none()
     return (row[0], row[1]) if row else None
 
 

@@ -89,7 +89,7 @@ def _rows(session: Session, run_id: int) -> dict[int, tuple[str, str, str | None
         .where(Request.run_id == run_id, Request.kind == "push")
         .order_by(Push.id, Attempt.no)
     )
-    return {row[0]: (row[1], row[2], row[3], row[4]) for row in session.execute(query).tuples()}
+    return {row[0]: (row[1], row[2], row[3], row[4]) for row in session.execute(query)}
 
 
 def _word(push: str, attempt: str) -> str:

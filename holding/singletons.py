@@ -1,0 +1,32 @@
+"""A duty that one process has at a time, under a lease.
+
+Here: taking it, or keeping it. Not here: the duties.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from holding.models import Singleton
+
+
+def take(session: Session, name: str, *, owner: str, until: datetime, now: datetime) -> bool:
+    """Whether the duty is the owner's now; a lease that ran out goes to whoever asks first."""
+    if session.scalar(select(Singleton.name).where(Singleton.name == name)) is None:
+        with session.begin_nested() as nested:
+            session.add(Singleton(name=name))
+            try:
+                session.flush()
+            except IntegrityError:
+                nested.rollback()
+    taken = session.execute(
+        update(Singleton)
+        .where(Singleton.name == name)
+        .where(or_(Singleton.owner == owner, Singleton.until.is_(None), Singleton.until < now))
+        .values(owner=owner, until=until, fence=Singleton.fence + 1)
+        .returning(Singleton.name)
+        .execution_options(synchronize_session=False)
+    )
+    return taken.first() is not None

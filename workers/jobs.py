@@ -1,0 +1,99 @@
+"""What the queue can ask for: judge, push, sweep. Ten lines each.
+
+Here: opening the database once, calling one service, ringing for what comes next. Not here: any
+decision. A job names a company at most; what is due stands in the tables.
+"""
+
+import logging
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+from connectors.kit.clock import MachineClock
+from holding import doorbell
+from holding.clock import DatabaseClock
+from holding.database import Database, open_database
+from holding.evaluation import judge_due
+from holding.pushes import open_desk, push_due
+from holding.pushing.desk import Desk
+from holding.refusal import Refusal
+from holding.settings import Settings
+
+BATCH = 500
+log = logging.getLogger("clearpost.workers")
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What this process works with."""
+
+    settings: Settings
+    database: Database
+    clock: DatabaseClock
+    desk: Desk
+    owner: str
+
+
+@cache
+def bench() -> Bench:
+    """Open everything once; a worker without its key file cannot start."""
+    settings = Settings.from_env()
+    database = open_database(settings.database_url)
+    clock = DatabaseClock(database, MachineClock(settings.home))
+    owner = f"{socket.gethostname()}:{os.getpid()}"
+    desk = open_desk(database, clock, owner=owner, settings=settings)
+    if isinstance(desk, Refusal):
+        raise SystemExit(f"{desk.message} {desk.hint}")
+    return Bench(settings, database, clock, desk, owner)
+
+
+def evaluate(company_id: int) -> int:
+    """Judge a batch of due records; ring again while there are more, and for what became ready."""
+    doorbell.answer(company_id, "evaluate")
+    mine = bench()
+    judged = judge_due(
+        mine.database,
+        mine.clock,
+        company_id=company_id,
+        owner=mine.owner,
+        limit=BATCH,
+        lease_seconds=mine.settings.lease_seconds,
+    )
+    if judged.woke_push:
+        call(company_id, "push")
+    if judged.count:
+        call(company_id, "evaluate")
+    return judged.count
+
+
+def push(company_id: int) -> int:
+    """Send and look up for a few seconds; ring again while there is more, and for whom it woke."""
+    doorbell.answer(company_id, "push")
+    mine = bench()
+    pushed = push_due(
+        mine.database, mine.clock, company_id=company_id, owner=mine.owner, desk=mine.desk
+    )
+    if isinstance(pushed, Refusal):
+        log.error("company %s cannot push: %s", company_id, pushed.message)
+        return 0
+    if pushed.more:
+        call(company_id, "push")
+    if pushed.count:
+        call(company_id, "evaluate")
+    return pushed.count
+
+
+def safely(work: Callable[..., object], *given: object) -> int:
+    """The door to everything that may break: whatever happens is written down, the worker goes on."""
+    try:
+        return int(bool(work(*given)))
+    except Exception:
+        log.exception("%s failed; what was claimed comes back when its lease ends", work.__name__)
+        return 0
+
+
+def call(company_id: int, kind: str) -> None:
+    """Ring; what nobody hears is found by the next sweep, or by the loop without Redis."""
+    doorbell.ring(company_id, kind)

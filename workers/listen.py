@@ -1,0 +1,22 @@
+"""The child that hears the doorbell: a plain RQ SimpleWorker.
+
+Here: its connection, and when it is replaced. Not here: what it does (workers/jobs.py). No retries,
+no results, no pickles: everything worth keeping is in the database.
+"""
+
+from redis import Redis
+from rq import SimpleWorker
+from rq.serializers import JSONSerializer
+
+from holding import doorbell
+
+RECYCLED_AFTER = 5000  # jobs, so that whatever leaks stays small
+
+
+def listen(url: str) -> None:
+    """Hear bells until told to stop, or until this process has done its share."""
+    connection = Redis.from_url(url, socket_connect_timeout=2)
+    worker = SimpleWorker(
+        [doorbell.queue(connection)], connection=connection, serializer=JSONSerializer
+    )
+    worker.work(logging_level="WARNING", max_jobs=RECYCLED_AFTER)

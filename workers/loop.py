@@ -1,0 +1,88 @@
+"""A worker: with a queue it rings and keeps listening children, without one it works itself.
+
+Here: the two ways and the change between them when Redis goes or comes. Not here: the work
+(workers/jobs.py).
+"""
+
+import logging
+import subprocess
+import sys
+import threading
+
+from holding import doorbell
+from workers import jobs
+from workers.jobs import Bench
+from workers.sweep import Sweeper
+
+IDLE_SECONDS = 0.2
+STOP_SECONDS = 8.0
+log = logging.getLogger("clearpost.workers")
+
+
+class Worker:
+    """One supervisor: sweeps, rings, and keeps its listening children alive."""
+
+    def __init__(self, bench: Bench, stop: threading.Event, *, url: str | None) -> None:
+        self._bench = bench
+        self._stop = stop
+        self._url = url
+        self._sweeper = Sweeper(bench)
+        self._children: list[subprocess.Popen[bytes]] = []
+
+    def run(self) -> None:
+        """Work until told to stop."""
+        try:
+            while not self._stop.is_set():
+                self._turn()
+        finally:
+            self._end_children()
+
+    def drain(self) -> None:
+        """Do everything that is due now, then return; uses no queue."""
+        self._sweeper.sweep()
+        while not self._stop.is_set() and self._work():
+            pass
+
+    def _turn(self) -> None:
+        """One sweep and what follows from it until the next."""
+        seconds = self._bench.settings.sweep_seconds
+        jobs.safely(self._sweeper.sweep)
+        if self._url is not None and doorbell.heard(self._url):
+            self._keep_children()
+            for kind, company_id in self._sweeper.due():
+                doorbell.ring(company_id, kind)
+            self._stop.wait(seconds)
+            return
+        self._end_children()
+        until = self._bench.clock.monotonic() + seconds
+        while not self._stop.is_set() and self._bench.clock.monotonic() < until:
+            if not self._work():
+                self._stop.wait(min(IDLE_SECONDS, seconds))
+
+    def _work(self) -> int:
+        """Do what is due in this process; how much it was."""
+        doing = {"evaluate": jobs.evaluate, "push": jobs.push}
+        return sum(
+            jobs.safely(doing[kind], company_id)
+            for kind, company_id in self._sweeper.due()
+            if not self._stop.is_set()
+        )
+
+    def _keep_children(self) -> None:
+        """As many listeners as wanted; one that ended (recycled, killed) is replaced."""
+        self._children = [child for child in self._children if child.poll() is None]
+        for _ in range(max(1, self._bench.settings.workers) - len(self._children)):
+            command = [sys.executable, "-m", "workers", "--listen", "--watch-parent"]
+            self._children.append(subprocess.Popen(command, stdin=subprocess.PIPE))
+
+    def _end_children(self) -> None:
+        """Ask, wait, then insist: what a killed child leaves behind is looked up."""
+        for child in self._children:
+            child.terminate()
+        for child in self._children:
+            try:
+                child.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+        self._children = []

@@ -1,0 +1,66 @@
+"""What nobody rang for: leases of the dead, daily runs, old snapshots, and whatever is due.
+
+Here: one sweep, made by one process at a time, and the list of what is due. Not here: how often
+(workers/loop.py).
+"""
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from holding import singletons
+from holding.connections import test_connection, to_refresh
+from holding.judging.claim import due_companies, sweep_expired
+from holding.pushes import companies_due, free_the_dead
+from holding.refusal import Refusal
+from holding.roles import SYSTEM
+from holding.runs import start_daily_runs
+from workers.jobs import Bench
+
+DUTY = "sweeper"
+ASK_AGAIN = timedelta(minutes=1)
+log = logging.getLogger("clearpost.workers")
+
+
+class Sweeper:
+    """Sweeps for one process; remembers which targets it asked a moment ago."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
+        self._asked: dict[int, datetime] = {}
+
+    def sweep(self) -> bool:
+        """Make one sweep, unless another process has this duty now."""
+        mine = self._bench
+        now = mine.clock.now()
+        until = now + timedelta(seconds=max(1.0, 3 * mine.settings.sweep_seconds))
+        with mine.database.write() as session:
+            if not singletons.take(session, DUTY, owner=mine.owner, until=until, now=now):
+                return False
+            free_the_dead(session, now)
+            start_daily_runs(session, now)
+        sweep_expired(mine.database, now)
+        self._refresh(now)
+        return True
+
+    def due(self) -> Sequence[tuple[str, int]]:
+        """(kind of work, company) for everything that could be done now; judging comes first."""
+        with self._bench.database.read() as session:
+            now = self._bench.clock.now()
+            judging, pushing = due_companies(session, now), companies_due(session, now)
+        return [("evaluate", key) for key in judging] + [("push", key) for key in pushing]
+
+    def _refresh(self, now: datetime) -> None:
+        """Ask targets whose master data is old; one that does not answer is asked less often."""
+        mine = self._bench
+        with mine.database.read() as session:
+            old = to_refresh(session, now)
+        for key in old:
+            if now - self._asked.get(key, now - ASK_AGAIN) < ASK_AGAIN:
+                continue
+            self._asked[key] = now
+            report = test_connection(
+                mine.database, mine.clock, key, SYSTEM, http=mine.desk.http, keys=mine.desk.keys
+            )
+            if isinstance(report, Refusal):
+                log.warning("connection %s cannot be tested: %s", key, report.message)
