@@ -1,8 +1,8 @@
 """Consent to exactly one content of a posting.
 
-Here: giving it (bound to the posting's hash, never by someone with a hand in it), asking whether
-it stands, and voiding it. Not here: which postings need it (rules), who had a hand in what
-(`duties.py`), releases of other holds (`holds.py`).
+Here: giving it, bound to the posting's hash and never by someone with a hand in it. Not here: which
+postings need it (rules), who had a hand in what (`duties.py`), voiding it when the content becomes
+another (`judging/`), releases of other holds (`holds.py`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from holding import duties
@@ -99,52 +99,6 @@ def approve(
 def touched_by(session: Session, posting: Posting) -> dict[int, str]:
     """Who may not approve this posting, each with what they did."""
     return duties.touched(session, posting)
-
-
-def standing(session: Session, posting_id: int, hash_: str) -> frozenset[str]:
-    """The levels (approve rules) at which this very content is approved."""
-    query = select(Approval.level).where(
-        Approval.posting_id == posting_id, Approval.hash == hash_, Approval.voided_at.is_(None)
-    )
-    return frozenset(session.scalars(query))
-
-
-def void(
-    session: Session,
-    posting_id: int,
-    *,
-    fields: Sequence[str],
-    now: datetime,
-    actor: Actor | None = None,
-) -> int:
-    """Void what stands on a posting, because these fields are others now; how many were voided."""
-    posting = session.get(Posting, posting_id)
-    query = (
-        update(Approval)
-        .where(Approval.posting_id == posting_id, Approval.voided_at.is_(None))
-        .values(
-            voided_at=now,
-            voided_by_id=actor.person_id if actor else None,
-            voided_fields=list(fields),
-        )
-        .returning(Approval.id)
-    )
-    count = len(session.scalars(query).all())
-    if count and posting is not None:
-        record_event(
-            session,
-            company_id=posting.company_id,
-            at=now,
-            actor=actor,
-            act="approval.voided",
-            record_id=posting.record_id,
-            posting_id=posting.id,
-            body={
-                "say": f"The approval of {posting.number} is void: changed {', '.join(fields)}.",
-                "fields": list(fields),
-            },
-        )
-    return count
 
 
 def _read(stored: Mapping[str, Any]) -> Approved:

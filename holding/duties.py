@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from holding.evaluation import replay
 from holding.models import (
     Evaluation,
     MappingEntry,
@@ -21,6 +20,7 @@ from holding.models import (
     RulesetVersion,
     Version,
 )
+from holding.replay import replay
 
 
 def touched(
@@ -78,7 +78,13 @@ def _releasers(session: Session, posting: Posting) -> list[int | None]:
 
 
 def _fixers(session: Session, posting: Posting) -> Mapping[int, str]:
-    """Who made or changed an entry of the posting after its version arrived."""
+    """Who made or changed an entry of the posting after its version arrived.
+
+    Entries that came with a publish are the publisher's, who is named as such.
+    """
+    published = select(RulesetVersion.revision).where(
+        RulesetVersion.company_id == posting.company_id
+    )
     arrived = select(Version.at).where(Version.id == posting.version_id).scalar_subquery()
     query = (
         select(MappingEntry.person_id, MappingTable.name, MappingEntry.key)
@@ -88,6 +94,7 @@ def _fixers(session: Session, posting: Posting) -> Mapping[int, str]:
             PostingUse.posting_id == posting.id,
             MappingEntry.at >= arrived,
             MappingEntry.person_id.is_not(None),
+            MappingEntry.from_revision.not_in(published),
         )
         .order_by(MappingEntry.id)
     )

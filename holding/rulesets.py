@@ -6,11 +6,10 @@ change afterwards (`mappings.py`).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from rules.samples import run_tests
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -24,23 +23,25 @@ from holding.people import FALLBACK_TEAM, ensure_team, names_of, who_may
 from holding.refusal import Refusal
 from holding.revisions import next_revision
 from holding.roles import Actor, may
-from holding.seeding import Declared, Seeded, declared, seed
+from holding.seeding import Seeded, seed
 from holding.wakes import wake_all_unsent
 from rules.analyse import check
 from rules.canonical import sha256_hex
 from rules.compile import compile_ruleset, hash_of
+from rules.samples import run_tests
 from rules.schema import Schemas
+from rules.seeds import Seeds, seeds
 
 RULES: Final = ".rules"
 OPEN_STATES: Final = ("draft", "review")
+NO_FILE: Final = "MAP10"
 
 
 @dataclass(frozen=True, slots=True)
 class RulesRefusal(Refusal):
-    """Rule files that were not taken: problems in them, faults of CSV rows, failed tests."""
+    """Rule files that were not taken: problems in them and in their CSV files, failed tests."""
 
     problems: tuple[Problem, ...] = ()
-    faults: tuple[str, ...] = ()
     failed_tests: tuple[str, ...] = ()
 
 
@@ -68,22 +69,20 @@ def rule_sources(files: Mapping[str, str]) -> dict[str, str]:
     return {path: text for path, text in files.items() if path.endswith(RULES)}
 
 
-def examine(files: Mapping[str, str]) -> tuple[Ruleset, Declared] | RulesRefusal:
+def examine(files: Mapping[str, str]) -> tuple[Ruleset, Seeds] | RulesRefusal:
     """Parse, check and test rule files; the ruleset and its rows, or everything wrong with them."""
     sources = rule_sources(files)
     ruleset, problems = parse(sources)
     if not sources or _errors(problems):
         return _refused(problems=problems)
     known = schemas()
-    problems = (*problems, *check(ruleset, known))
-    rows = declared(ruleset, files)
-    if _errors(problems) or rows.faults:
-        return _refused(problems=problems, faults=rows.faults)
+    rows = seeds(ruleset, files)
+    problems = (*problems, *check(ruleset, known), *map(_needed, rows.problems))
+    if _errors(problems):
+        return _refused(problems=problems)
     program = compile_ruleset(ruleset, hash=hash_of(sources), schemas=known)
     report = run_tests(ruleset, program)
-    failed = tuple(
-        f"{result.title}: {result.message}" for result in report.results if not result.passed
-    )
+    failed = tuple(f"{result.title}: {result.message}" for result in report.failed)
     if failed:
         return _refused(problems=problems, failed_tests=failed)
     return ruleset, rows
@@ -182,13 +181,7 @@ def publish(session: Session, change_no: int, actor: Actor, now: datetime) -> Pu
     version = _store_version(session, change, files, actor=actor, revision=revision, now=now)
     teams = _make_teams(session, company_id, ruleset)
     seeded = seed(
-        session,
-        company_id,
-        ruleset,
-        rows.rows,
-        revision=revision,
-        person_id=actor.person_id,
-        now=now,
+        session, company_id, ruleset, rows, revision=revision, person_id=actor.person_id, now=now
     )
     woken = wake_all_unsent(session, company_id, now)
     published = Published(
@@ -347,6 +340,11 @@ def _say_published(
     )
 
 
+def _needed(problem: Problem) -> Problem:
+    """A CSV file left out is a warning while trying rules; to publish without it is a mistake."""
+    return replace(problem, severity="error") if problem.code == NO_FILE else problem
+
+
 def _errors(problems: tuple[Problem, ...]) -> bool:
     return any(problem.severity == "error" for problem in problems)
 
@@ -354,18 +352,16 @@ def _errors(problems: tuple[Problem, ...]) -> bool:
 def _refused(
     *,
     problems: tuple[Problem, ...] = (),
-    faults: tuple[str, ...] = (),
     failed_tests: tuple[str, ...] = (),
 ) -> RulesRefusal:
     errors = [p for p in problems if p.severity == "error"]
     first = [f"{p.span.file}:{p.span.line}:{p.span.column}: {p.message}" for p in errors]
-    told = [*first, *faults, *failed_tests] or ["There is no .rules file among the files."]
+    told = [*first, *failed_tests] or ["There is no .rules file among the files."]
     return RulesRefusal(
         code="rules.refused",
         message=f"The rules were not taken: {told[0]}",
         hint=f"{len(told) - 1} more." if len(told) > 1 else "",
         status=422,
         problems=problems,
-        faults=faults,
         failed_tests=failed_tests,
     )

@@ -217,7 +217,7 @@ def _judge(
     return {
         row.id: judge.evaluate(
             Subject(kind=row.type, source=row.connector, body=row.body, version=row.no),
-            Facts.from_json(row.facts),
+            Facts.from_json(row.facts["facts"]),
             world,
             now,
         )

@@ -13,7 +13,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from grammar.problem import Span
-from holding.evaluation import replay
 from holding.models import (
     Approval,
     Attempt,
@@ -31,6 +30,7 @@ from holding.models import (
     Version,
 )
 from holding.people import names_of
+from holding.replay import replay
 from holding.rulesets import files_of
 from rules.outcome import Decision, Lineage, Outcome, Verdict
 
@@ -180,7 +180,7 @@ def load(session: Session, record_id: int, posting_id: int | None = None) -> Cas
         posting=posting,
         target=session.get(Connection, posting.connection_id) if posting else None,
         evaluation=evaluation,
-        outcome=replay(session, evaluation.id) if evaluation else None,
+        outcome=replayed(session, evaluation) if evaluation else None,
         rules=rules,
         files=files_of(session, rules.id) if rules else {},
         approvals=approvals,
@@ -188,6 +188,13 @@ def load(session: Session, record_id: int, posting_id: int | None = None) -> Cas
         sent=_sent(session, posting),
         people=people,
     )
+
+
+def replayed(session: Session, evaluation: Evaluation) -> Outcome | None:
+    """What an evaluation said; None when the rules failed on it or its facts are no longer kept."""
+    if evaluation.facts is None or "error" in evaluation.outcome:
+        return None
+    return replay(session, evaluation.id)
 
 
 def decided_by(

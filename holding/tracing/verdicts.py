@@ -11,11 +11,10 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from holding.evaluation import replay
 from holding.models import Evaluation, MappingEntry, Posting, Push
 from holding.people import names_of
 from holding.rulesets import files_of
-from holding.tracing.case import line_of, place
+from holding.tracing.case import line_of, place, replayed
 from rules.outcome import Finding, Outcome, Use, Verdict
 
 
@@ -70,9 +69,9 @@ class LineageRow:
 def verdicts(session: Session, evaluation_id: int) -> tuple[VerdictRow, ...]:
     """Everything the rules said in one stored evaluation, replayed."""
     evaluation = session.get(Evaluation, evaluation_id)
-    if evaluation is None:
+    outcome = replayed(session, evaluation) if evaluation else None
+    if evaluation is None or outcome is None:
         return ()
-    outcome = replay(session, evaluation_id)
     files = files_of(session, evaluation.ruleset_version_id)
     deciding = {
         decision.route: _deciding(outcome, decision.route) for decision in outcome.decisions
@@ -91,7 +90,9 @@ def lineage(session: Session, posting_id: int) -> tuple[LineageRow, ...]:
     pushed = session.get(Push, posting.posted_push_id) if posting.posted_push_id else None
     evaluation_id = pushed.evaluation_id if pushed else posting.evaluation_id
     evaluation = session.get_one(Evaluation, evaluation_id)
-    outcome = replay(session, evaluation_id)
+    outcome = replayed(session, evaluation)
+    if outcome is None:
+        return ()
     files = files_of(session, evaluation.ruleset_version_id)
     entries = _entries(session, {use for row in outcome.lineage for use in row.used})
     return tuple(

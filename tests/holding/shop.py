@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from holding.evaluation import judge_due
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from connectors.kit.contract import IncomingRecord
 from holding import intake, people, rulesets
 from holding.database import Database
+from holding.evaluation import judge_due
 from holding.models import Change, Company, Hold, Posting, Record, Team
 from holding.people import Actor
 from holding.rulesets import Published
