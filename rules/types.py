@@ -281,7 +281,7 @@ class _Walk:
         if self.scope.index.ruleset.units:
             return found
         return self.say(
-            "UOM01", f"'{expr.name}' needs a units table", "Declare 'units' with a base.", expr.span
+            "UOM02", f"'{expr.name}' needs a units table", "Declare 'units' with a base.", expr.span
         )
 
     def _call_date_of(self, expr: n.Call) -> Type:

@@ -1,0 +1,39 @@
+"""What can be said of a ruleset without any data: one file for each question.
+
+Here: check, which asks them all. Not here: syntax (grammar), tests that are run (rules/samples.py).
+"""
+
+from __future__ import annotations
+
+from itertools import chain
+
+from grammar.nodes import Ruleset
+from grammar.problem import Problem
+from rules.analyse import (
+    gates,
+    messages,
+    names,
+    owners,
+    posts,
+    samples,
+    schemas,
+    tables,
+    types,
+    units,
+    unused,
+)
+from rules.index import Index
+from rules.schema import Schemas
+
+__all__ = ["check"]
+
+_QUESTIONS = (names, types, owners, gates, tables, units, posts, messages, samples, unused)
+
+
+def check(ruleset: Ruleset, known: Schemas | None = None) -> tuple[Problem, ...]:
+    """Every problem of a ruleset, in the order of its text; each one once."""
+    index = Index(ruleset)
+    found = chain.from_iterable(question.check(index) for question in _QUESTIONS)
+    outside = schemas.check(index, known) if known is not None else ()
+    once = dict.fromkeys(chain(found, outside))
+    return tuple(sorted(once, key=lambda p: (p.span, p.code, p.message)))

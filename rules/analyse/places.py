@@ -1,0 +1,116 @@
+"""Every expression of a ruleset, with the scope it stands in.
+
+Here: Place, places, uses. Not here: what is wrong with any of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from grammar import nodes as n
+from grammar.problem import Problem, Span
+from rules.index import Index, Scope
+from rules.words import parse_message
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One expression where it stands; `what` is condition, value, posting or message."""
+
+    expr: n.Expr
+    scope: Scope
+    what: str
+
+
+def problem(code: str, message: str, hint: str, span: Span, severity: str = "error") -> Problem:
+    """A problem of the checker."""
+    return Problem(code, message, hint, span, severity)
+
+
+def records_of(words: tuple[n.Word, ...], index: Index) -> list[str]:
+    """The records that a declaration speaks of and that exist."""
+    return [w.name for w in words if w.name in index.records]
+
+
+def places(index: Index) -> Iterator[Place]:
+    """All expressions; one that stands in a declaration of two records comes twice."""
+    for record in index.ruleset.records:
+        owner = record.parent or record.name
+        scope = Scope(index, owner, line=record.parent is not None)
+        for field in record.fields:
+            if isinstance(field, n.Computed):
+                yield Place(field.expr, scope, "value")
+    for check in index.ruleset.checks:
+        for name in records_of(check.records, index):
+            scope = Scope(index, name, line=check.each_line)
+            yield from _conditions((check.when, *check.requires), scope)
+            yield from messages(check.say, check.span, scope)
+    for approve in index.ruleset.approvals:
+        scope = Scope(index, approve.record)
+        yield from _conditions((approve.when,), scope)
+        yield from messages(approve.say, approve.span, scope)
+        for name in approve.never:
+            yield Place(n.Name((name,), approve.span), scope, "value")
+    yield from _of_gates(index)
+    yield from _of_posts(index)
+
+
+def _conditions(exprs: tuple[n.Expr | None, ...], scope: Scope) -> Iterator[Place]:
+    for expr in exprs:
+        if expr is not None:
+            yield Place(expr, scope, "condition")
+
+
+def _of_gates(index: Index) -> Iterator[Place]:
+    for gate in index.ruleset.gates:
+        for row in gate.rows:
+            if row.say:
+                yield from messages(row.say, row.span, Scope(index, gate.record))
+    for duplicates in index.ruleset.duplicates:
+        for name in records_of(duplicates.records, index):
+            scope = Scope(index, name)
+            yield from messages(duplicates.say, duplicates.span, scope)
+            for unique in duplicates.uniques:
+                for field in unique.fields if unique.where == "history" else ():
+                    yield Place(n.Name((field,), unique.span), scope, "value")
+
+
+def _of_posts(index: Index) -> Iterator[Place]:
+    for post in index.ruleset.posts:
+        if post.record not in index.records:
+            continue
+        head = Scope(index, post.record, document=True)
+        line = Scope(index, post.record, line=True, document=True)
+        yield from _conditions((post.when,), Scope(index, post.record))
+        yield from messages(post.number.replace("{posting}", ""), post.span, head)
+        if isinstance(post.timing, n.Daily):
+            yield Place(n.Name((post.timing.by,), post.timing.span), head, "value")
+        for assign in post.fields:
+            yield Place(assign.expr, head, "posting")
+        for assign in post.line_fields:
+            yield Place(assign.expr, line, "posting")
+
+
+def messages(text: str, span: Span, scope: Scope) -> Iterator[Place]:
+    """The placeholders of a message."""
+    for part in parse_message(text, span)[0]:
+        if not isinstance(part, str):
+            yield Place(part, scope, "message")
+
+
+def uses(expr: Any) -> Iterator[str]:
+    """Every name that an expression says: of a field, const, fact, function or map."""
+    if isinstance(expr, n.Name):
+        yield expr.path[0]
+        return
+    if isinstance(expr, n.Call):
+        yield expr.name
+    if isinstance(expr, tuple):
+        for part in expr:
+            yield from uses(part)
+        return
+    for slot in getattr(expr, "__slots__", ()):
+        if slot not in {"span", "value"}:
+            yield from uses(getattr(expr, slot))

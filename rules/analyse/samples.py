@@ -1,0 +1,140 @@
+"""Do samples and tests speak of things that exist?
+
+Here: their records, fields, facts, maps, routes. Not here: whether they pass (rules/samples.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from grammar import nodes as n
+from grammar.problem import Problem, Span
+from rules.analyse.places import problem
+from rules.index import FACTS, LATER_FACTS, Index
+from rules.types import did_you_mean
+
+_GIVEN = ("period", "last_editor")
+
+
+def check(index: Index) -> Iterator[Problem]:
+    """All samples and tests."""
+    for sample in index.ruleset.samples:
+        if sample.record not in index.records or index.records[sample.record].source is None:
+            hint = did_you_mean(sample.record, index.records)
+            message = f"there is no record '{sample.record}'"
+            yield problem("NAM07", message, hint, sample.span)
+            continue
+        for pair in sample.sets:
+            yield from _field(pair.name, pair.value, sample.record, index, pair.span)
+        lines = index.line_records.get(sample.record)
+        for pair in (p for line in sample.lines for p in line):
+            yield from _field(pair.name, pair.value, lines.name if lines else "", index, pair.span)
+        yield from _facts(sample.facts, sample, index)
+    for test in index.ruleset.tests:
+        yield from _test(test, index)
+
+
+def _test(test: n.Test, index: Index) -> Iterator[Problem]:
+    sample = index.samples.get(test.given)
+    if sample is None:
+        hint = did_you_mean(test.given, index.samples)
+        yield problem("TST01", f"there is no sample '{test.given}'", hint, test.span)
+        return
+    yield from _facts(test.facts, sample, index)
+    routes = {str(p.route) for p in index.posts.get(sample.record, [])}
+    for expect in test.expects:
+        if expect.route is None and len(routes) > 1:
+            message = f"{sample.record} has {len(routes)} routes"
+            yield problem("TST03", message, "Say which one is expected.", expect.span)
+        elif expect.route is not None and str(expect.route) not in routes:
+            hint = did_you_mean(str(expect.route), routes)
+            message = f"{sample.record} is not posted to '{expect.route}'"
+            yield problem("NAM06", message, hint, expect.route.span)
+        yield from _reason(expect.outcome, index)
+        if expect.outcome is not None and expect.outcome.kind == "block":
+            message = "'block' cannot be expected in this version of the language"
+            yield problem("TST05", message, "Expect hold for … instead.", expect.outcome.span)
+
+
+def _reason(outcome: n.Expected | None, index: Index) -> Iterator[Problem]:
+    if outcome is None or outcome.reason is None:
+        return
+    fields = {name for known in index.fields.values() for name in known}
+    known = {"gate", "units", "duplicates", "change", *index.maps, *fields, *FACTS}
+    known |= {c.name for c in index.ruleset.checks}
+    if outcome.reason not in known:
+        hint = did_you_mean(outcome.reason, known)
+        message = f"'{outcome.reason}' is no rule that could be the reason"
+        yield problem("TST04", message, hint, outcome.span)
+
+
+def _facts(facts: Iterable[n.Fact], sample: n.Sample, index: Index) -> Iterator[Problem]:
+    lines = index.line_records.get(sample.record)
+    for fact in facts:
+        if isinstance(fact, n.IsValue):
+            yield from _fact_or_field(fact.name, fact.value, sample, index, fact.span)
+        elif isinstance(fact, n.IsMissing):
+            yield from _fact_or_field(fact.name, None, sample, index, fact.span)
+        elif isinstance(fact, n.LineValue):
+            name = lines.name if lines else ""
+            yield from _field(fact.name, fact.value, name, index, fact.span)
+            if fact.line > len(sample.lines):
+                message = f"the sample has {len(sample.lines)} lines"
+                yield problem("TST02", message, "Name one of them.", fact.span)
+        else:
+            yield from _outside(fact, index)
+
+
+def _outside(fact: n.Fact, index: Index) -> Iterator[Problem]:
+    if isinstance(fact, n.Entry):
+        if fact.table not in index.maps:
+            hint = did_you_mean(fact.table, index.maps)
+            yield problem("TST02", f"there is no map '{fact.table}'", hint, fact.span)
+    elif isinstance(fact, n.IsRecords):
+        for name in fact.samples:
+            if name not in index.samples:
+                hint = did_you_mean(name, index.samples)
+                yield problem("TST01", f"there is no sample '{name}'", hint, fact.span)
+        if fact.name != "seen":
+            message = f"'{fact.name}' is not part of this version of the language"
+            yield problem("NAM12", message, "Only seen = (…) can be given.", fact.span)
+    elif (
+        isinstance(fact, n.TargetShows | n.IsPosted | n.NotPosted)
+        and str(fact.route) not in index.routes()
+    ):
+        hint = did_you_mean(str(fact.route), index.routes())
+        yield problem("NAM06", f"nothing is posted to '{fact.route}'", hint, fact.span)
+
+
+def _fact_or_field(
+    name: str, value: n.Value | None, sample: n.Sample, index: Index, span: Span
+) -> Iterator[Problem]:
+    if name in index.fields[sample.record]:
+        if value is not None:
+            yield from _field(name, value, sample.record, index, span)
+    elif name in LATER_FACTS:
+        message = f"the fact '{name}' is not part of this version of the language"
+        yield problem("NAM12", message, "Leave it out for now.", span)
+    elif name not in _GIVEN:
+        hint = did_you_mean(name, [*index.fields[sample.record], *_GIVEN])
+        yield problem("TST02", f"'{name}' is no field of {sample.record}", hint, span)
+    elif name == "period" and value is not None:
+        words = FACTS["period"][1]
+        said = value.name if isinstance(value, n.Word) else str(value.value)
+        if said not in words:
+            message = f"'{said}' is none of {', '.join(words)}"
+            yield problem("NAM03", message, did_you_mean(said, words), span)
+
+
+def _field(name: str, value: n.Value, record: str, index: Index, span: Span) -> Iterator[Problem]:
+    field = index.fields.get(record, {}).get(name)
+    if not isinstance(field, n.Field):
+        known = [f.name for f in index.fields.get(record, {}).values() if isinstance(f, n.Field)]
+        what = "computed" if field is not None else "no field"
+        message = f"'{name}' is {what} of {record or 'a line'}"
+        yield problem("TST02", message, did_you_mean(name, known), span)
+    elif field.type == "one_of" and isinstance(value, n.Word):
+        words = [s.name for s in field.states]
+        if value.name not in words:
+            message = f"'{value.name}' is none of {', '.join(words)}"
+            yield problem("NAM03", message, did_you_mean(value.name, words), span)
