@@ -1,7 +1,7 @@
 """The application: blueprints, filters, error pages.
 
-Here: putting the parts together and the two answers of a failure (a page, or a problem in JSON). Not here: any page
-(portal/pages) and any decision.
+Here: putting the parts together and the two answers of a failure (a page, or a problem in JSON).
+Not here: any page (portal/pages) and any decision.
 """
 
 import hashlib
@@ -25,6 +25,7 @@ from flask import (
 from jinja2 import StrictUndefined
 from werkzeug.exceptions import HTTPException
 
+from connectors.kit.clock import Clock
 from holding.database import Database
 from holding.refusal import Refusal
 from holding.settings import Settings
@@ -67,14 +68,16 @@ log = logging.getLogger("clearpost.portal")
 
 
 def create_app(
-    database: Database, clock: store.Clock, settings: Settings, config: PortalConfig | None = None
+    database: Database, clock: Clock, settings: Settings, config: PortalConfig | None = None
 ) -> Flask:
     """The portal over one database; `config` is made from the settings unless given."""
     made = config or config_of(settings)
     if isinstance(made, Refusal):
         message = f"{made.message} {made.hint}"
         raise RuntimeError(message)
-    app = Flask("portal", static_folder=STATIC, template_folder=HERE / "templates", root_path=str(HERE))
+    app = Flask(
+        "portal", static_folder=STATIC, template_folder=HERE / "templates", root_path=str(HERE)
+    )
     app.config["PORTAL"] = made
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
@@ -126,7 +129,7 @@ def _http_problem(error: HTTPException) -> Any:
 
 
 def _our_fault(error: Exception) -> Response:
-    log.exception("request %s failed", g.get("request_id"), exc_info=error)
+    log.error("request %s failed", g.get("request_id"), exc_info=error)
     return _problem(500)
 
 

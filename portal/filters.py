@@ -1,6 +1,7 @@
 """How money, quantities and moments look to a person.
 
-Here: plain text in, plain text out; the zone is the company's. Not here: markup (templates/_macros/ui.html).
+Here: plain text in, plain text out; the zone is the company's. Not here: markup
+(templates/_macros/ui.html).
 """
 
 import json
@@ -34,7 +35,25 @@ SHOWN_TONES = {
 
 def init(app: Flask) -> None:
     """Give the filters to the templates."""
-    for made in (sign, digits, money, whole, day, moment, stamp, clock, utc, iso, age, short, pretty, spaces, plural):
+    for made in (
+        sign,
+        digits,
+        money,
+        whole,
+        day,
+        moment,
+        stamp,
+        clock,
+        utc,
+        iso,
+        age,
+        duration,
+        day_of,
+        short,
+        pretty,
+        spaces,
+        plural,
+    ):
         app.jinja_env.filters[made.__name__] = made
     app.jinja_env.globals["class_tones"] = SHOWN_TONES
     app.jinja_env.globals["zone_note"] = zone_note
@@ -110,9 +129,18 @@ def iso(value: datetime) -> str:
     return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def day_of(value: datetime) -> str:
+    """11-20 in the company's zone."""
+    return value.astimezone(zone()).strftime("%m-%d")
+
+
 def age(since: datetime, now: datetime | None = None) -> str:
     """2 d 5 h, from `since` to the moment of the page."""
-    minutes = max(0, int(((now or g.now) - since).total_seconds()) // 60)
+    return duration(max(0, int(((now or g.now) - since).total_seconds()) // 60))
+
+
+def duration(minutes: int) -> str:
+    """2 d 5 h."""
     days, hours = minutes // 1440, minutes // 60 % 24
     if days:
         return f"{days} d {hours} h" if hours else f"{days} d"
@@ -146,8 +174,7 @@ def spaces(text: object) -> list[tuple[str, bool]]:
     left, right = len(value) - len(value.lstrip()), len(value) - len(value.rstrip())
     if not value.strip():
         return [(" ", True)] * len(value)
-    pieces = [(" ", True)] * left + [(value.strip(), False)] + [(" ", True)] * right
-    return pieces
+    return [(" ", True)] * left + [(value.strip(), False)] + [(" ", True)] * right
 
 
 def plural(count: int, one: str, many: str | None = None) -> str:

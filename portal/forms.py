@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from werkzeug.datastructures import ImmutableMultiDict
+from werkzeug.datastructures import MultiDict
 
-Form = ImmutableMultiDict[str, str]
+Form = MultiDict[str, str]
 MIN_REASON = 3
 
 

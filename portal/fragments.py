@@ -1,7 +1,8 @@
 """The one-word convention: DOM id = Jinja block = HX-Target.
 
-Here: `respond` answers the block that htmx asked for, or the whole page; refusals as a notice or a page; the
-messages beside them. The only module that knows htmx_flask and jinja2_fragments. Not here: what is on a page.
+Here: `respond` answers the block that htmx asked for, or the whole page; refusals as a notice or a
+page; the messages beside them. The only module that knows htmx_flask and jinja2_fragments. Not
+here: what is on a page.
 """
 
 import json
@@ -53,7 +54,7 @@ def respond(
 ) -> Response:
     """The block named by HX-Target, or the page.
 
-    `say` is said aloud, `also` names blocks to renew beside it, `block` puts another one in its place.
+    `say` is said aloud, `also` names blocks to renew beside it, `block` another one to answer with.
     """
     if not wants_fragment():
         return make_response(render_template(template, said=say, **context), status)

@@ -10,6 +10,8 @@ from connectors import registry
 from holding import runs
 from holding.queries import connections as queries
 
+TONES = {"good": "ok", "bad": "bad", "busy": "info", "paused": "idle", "never": "idle"}
+
 
 @dataclass(frozen=True, slots=True)
 class PillRow:
@@ -42,7 +44,7 @@ def of_targets(session: Any, company_id: int) -> tuple[PillRow, ...]:
 def one(session: Any, company_id: int, row: queries.ConnectionRow, doc_type: str) -> PillRow:
     """The pill of one document type of a target."""
     made = runs.pill(session, company_id, row.id, doc_type)
-    return PillRow(row.name, row.id, doc_type, made.text, made.tone, made.detail or "")
+    return PillRow(row.name, row.id, doc_type, made.text, TONES[made.tone], made.detail)
 
 
 def document_types(connector: str) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 """Who is asking, for which company, and may they: the wall in front of every page.
 
-Here: the session cookie, CSRF bound to it, the company of the URL with its membership, one table of permissions by
-route, response headers. Not here: which role may do what (holding/roles.py), nor acts refused by person (services).
+Here: the session cookie, CSRF bound to it, the company of the URL with its membership, one table of
+permissions by route, response headers. Not here: which role may do what (holding/roles.py), nor
+acts refused by person (services).
 """
 
 import hashlib
@@ -202,7 +203,7 @@ def _admit() -> Any:
 
 
 def _admit_to_company(act: str) -> Any:
-    """The company of the URL with the person's roles in it; a stranger sees what nobody's company shows."""
+    """The company of the URL and the person's roles in it; to a stranger it does not exist."""
     found = store.company_of(str((request.view_args or {}).pop("co")))
     actor = found and people.actor_of(store.reading(), g.person.person_id, found.id)
     if found is None or actor is None:

@@ -1,6 +1,7 @@
 """A set of postings that a person looks at while the world moves on.
 
-Here: sums for the button, and what is different between the set that was seen and the set now. Not here: approving.
+Here: sums for the button, and what is different between the set that was seen and the set now. Not
+here: approving.
 """
 
 from collections.abc import Sequence
@@ -8,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from holding import approvals
-from holding.queries import holds as queries
+from holding.queries import groups as queries
 from portal import filters, forms
 
 
@@ -56,9 +57,7 @@ def compare(wish: forms.ApproveSet, now: tuple[queries.Member, ...]) -> Changed:
         gone=tuple(s for s in wish.seen if s.posting_id not in here),
         other=other,
         unchanged=tuple(
-            m
-            for m in now
-            if m.posting_id in seen and seen[m.posting_id].hash == m.posting_hash
+            m for m in now if m.posting_id in seen and seen[m.posting_id].hash == m.posting_hash
         ),
     )
 
@@ -69,7 +68,9 @@ def sums(rows: Sequence[Any]) -> str:
     for row in rows:
         by_currency[row.currency] = by_currency.get(row.currency, 0) + (row.amount or 0)
     listed = sorted(by_currency.items(), key=lambda pair: (pair[0] != "MYR", pair[0]))
-    return " + ".join(filters.money(minor, currency) for currency, minor in listed) or "RM\u00a00.00"
+    return (
+        " + ".join(filters.money(minor, currency) for currency, minor in listed) or "RM\u00a00.00"
+    )
 
 
 def said(rows: Sequence[queries.Member], answer: approvals.Approved) -> str:

@@ -1,7 +1,7 @@
 """How each state is called and shown.
 
-Here: state -> word and tone, for records and postings alike, and the tone of a push. Not here: which moves are allowed
-(holding/lifecycle.py).
+Here: state -> word and tone, for records and postings alike, and the tone of a push. Not here:
+which moves are allowed (holding/lifecycle.py).
 """
 
 from dataclasses import dataclass

@@ -1,27 +1,17 @@
-"""The database of one request: a read session that is opened when first asked for, and write transactions.
+"""The database of one request: a read session opened when first asked for, and write transactions.
 
 Here: which session a view uses. Not here: any query (holding/queries) and any change (services).
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 from flask import Flask, current_app, g
 
+from connectors.kit.clock import Clock
 from holding.database import Database
 from holding.queries import shell
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-
-class Clock(Protocol):
-    """What tells the time here: the machine's or the database's clock."""
-
-    def now(self) -> "datetime":
-        """The present moment, aware, UTC."""
-        ...
 
 
 def init(app: Flask, database: Database, clock: Clock) -> None:
@@ -56,6 +46,11 @@ def writing() -> Iterator[Any]:
     _close(None)
     with database().write() as session:
         yield session
+
+
+def renew() -> None:
+    """Forget the snapshot: a service wrote with a session of its own."""
+    _close(None)
 
 
 def company_of(code: str) -> shell.CompanyRow | None:

@@ -1,6 +1,7 @@
 """Two contents of a record, field by field.
 
-Here: what was added, removed and changed between two bodies, as paths. Not here: what it means for a posting.
+Here: what was added, removed and changed between two bodies, as paths. Not here: what it means for
+a posting.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +20,9 @@ class FieldChange:
     after: str | None
 
 
-def difference(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> tuple[FieldChange, ...]:
+def difference(
+    before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
+) -> tuple[FieldChange, ...]:
     """Only the fields that changed, by path."""
     old, new = dict(flat(before or {})), dict(flat(after or {}))
     found = []

@@ -19,6 +19,7 @@ from holding.models import (
     Posting,
     Snapshot,
 )
+from holding.queries.rows import each, first
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +84,11 @@ class Told:
 def listing(session: Session, company_id: int) -> tuple[ConnectionRow, ...]:
     """All connections, targets first."""
     rows = session.execute(
-        _columns().where(Connection.company_id == company_id).order_by(Connection.side.desc(), Connection.name)
+        _columns()
+        .where(Connection.company_id == company_id)
+        .order_by(Connection.side.desc(), Connection.name)
     )
-    return tuple(ConnectionRow(*row) for row in rows)
+    return each(ConnectionRow, rows)
 
 
 def one(session: Session, company_id: int, name: str) -> ConnectionRow | None:
@@ -93,10 +96,12 @@ def one(session: Session, company_id: int, name: str) -> ConnectionRow | None:
     row = session.execute(
         _columns().where(Connection.company_id == company_id, Connection.name == name)
     ).first()
-    return ConnectionRow(*row) if row else None
+    return first(ConnectionRow, row)
 
 
-def entity(session: Session, company_id: int, name: str, side: str | None = None) -> Connection | None:
+def entity(
+    session: Session, company_id: int, name: str, side: str | None = None
+) -> Connection | None:
     """The row itself, for a service that works on it."""
     query = select(Connection).where(Connection.company_id == company_id, Connection.name == name)
     return session.scalar(query.where(Connection.side == side) if side else query)
@@ -122,7 +127,7 @@ def endpoints(session: Session, connection_id: int) -> tuple[Endpoint, ...]:
         group = _GROUPS.get(state)
         if group:
             line[group] = line.get(group, 0) + count
-            line[f"{group}_amount"] = line.get(f"{group}_amount", 0) + int(book)
+            line[f"{group}_amount"] = line.get(f"{group}_amount", 0) + int(book or 0)
     return tuple(
         Endpoint(
             doc_type=doc_type,
@@ -140,7 +145,7 @@ def snapshots(session: Session, connection_id: int) -> tuple[SnapshotRow, ...]:
         .where(Snapshot.connection_id == connection_id)
         .order_by(Snapshot.kind)
     )
-    return tuple(SnapshotRow(*row) for row in rows)
+    return each(SnapshotRow, rows)
 
 
 def last_delivery(session: Session, connection_id: int) -> LastDelivery | None:

@@ -1,6 +1,7 @@
 """What the dashboard says: who must act, what came in today, the last days.
 
-Here: reads, sums over whole states. Not here: groups by cause (holds.py) and pills (holding/runs.py).
+Here: reads, sums over whole states. Not here: groups by cause (holds.py) and pills
+(holding/runs.py).
 """
 
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from holding.models import Hold, Person, Record, Team
+from holding.queries.rows import first
 
 POSTED = ("posted", "reversed")
 HELD = ("held", "failed", "uncertain")
@@ -90,7 +92,7 @@ def oldest(session: Session, company_id: int) -> Oldest | None:
         .order_by(Hold.opened_at, Hold.id)
         .limit(1)
     ).first()
-    return Oldest(*row) if row else None
+    return first(Oldest, row)
 
 
 def since(session: Session, company_id: int, moment: datetime) -> Sum:
@@ -100,7 +102,7 @@ def since(session: Session, company_id: int, moment: datetime) -> Sum:
         .where(Record.company_id == company_id, Record.seen_at >= moment)
         .group_by(Record.state)
     )
-    return Sum(**_summed({state: count for state, count in rows}))
+    return Sum(**_summed({row[0]: row[1] for row in rows}))
 
 
 def days(session: Session, company_id: int, last: date, count: int = 14) -> tuple[Day, ...]:
@@ -113,7 +115,8 @@ def days(session: Session, company_id: int, last: date, count: int = 14) -> tupl
     )
     found: dict[date, dict[str, int]] = {}
     for day, state, number in rows:
-        found.setdefault(day, {})[state] = number
+        if day is not None:
+            found.setdefault(day, {})[state] = number
     each = [first + timedelta(days=n) for n in range(count)]
     return tuple(Day(day=day, **_summed(found.get(day, {}))) for day in each)
 

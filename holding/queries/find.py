@@ -11,6 +11,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from holding.models import Connection, Posting, Record
+from holding.queries.rows import each
 
 MOST = 50
 
@@ -45,7 +46,7 @@ def exact(session: Session, company_id: int, text: str) -> tuple[Found, ...]:
         .order_by(Record.id.desc())
         .limit(MOST)
     )
-    return _each_once(Found(*row) for row in rows)
+    return _each_once(each(Found, rows))
 
 
 def alike(session: Session, company_id: int, text: str) -> tuple[Found, ...]:
@@ -66,7 +67,7 @@ def alike(session: Session, company_id: int, text: str) -> tuple[Found, ...]:
         .order_by(Record.seen_at.desc(), Record.id.desc())
         .limit(MOST)
     )
-    return _each_once(Found(*row) for row in rows)
+    return _each_once(each(Found, rows))
 
 
 _COLUMNS = (

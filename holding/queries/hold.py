@@ -1,6 +1,7 @@
 """One hold with its record, its planned document and its owner.
 
-Here: one row, one statement. Not here: lists of holds (holds.py), what may be done to one (holding/holds.py).
+Here: one row, one statement. Not here: lists of holds (holds.py), what may be done to one
+(holding/holds.py).
 """
 
 from dataclasses import dataclass
@@ -12,7 +13,8 @@ from sqlalchemy.orm import Session, aliased
 
 from holding.entries import table_and_key
 from holding.models import Cause, Connection, Hold, Person, Posting, Record, Team, Version
-from holding.queries.holds import APPROVAL_CODE
+from holding.queries.rows import first
+from holding.queries.wanted import APPROVAL_CODE
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,4 +145,4 @@ def one(session: Session, company_id: int, hold_id: int) -> HoldRow | None:
         .outerjoin(closer, closer.id == Hold.closed_by_id)
         .where(Hold.id == hold_id, Hold.company_id == company_id)
     ).first()
-    return HoldRow(*row) if row else None
+    return first(HoldRow, row)

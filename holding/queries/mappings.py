@@ -1,7 +1,7 @@
 """Mapping tables and their entries as rows.
 
-Here: tables with counts, entries in force paged by key, the latest revisions. Not here: what is missing and fixes
-(holding/mappings.py).
+Here: tables with counts, entries in force paged by key, the latest revisions. Not here: what is
+missing and fixes (holding/mappings.py).
 """
 
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from holding.entries import shown
 from holding.models import MappingEntry, MappingTable, Person, Revision
+from holding.queries.rows import each
 
 A_PAGE = 50
 
@@ -62,7 +63,7 @@ def tables(session: Session, company_id: int) -> tuple[TableRow, ...]:
         .group_by(MappingTable.id, MappingTable.name, MappingTable.kind)
         .order_by(MappingTable.name)
     )
-    return tuple(TableRow(*row) for row in rows)
+    return each(TableRow, rows)
 
 
 def entries(
@@ -107,12 +108,10 @@ def entries(
 def revisions(session: Session, company_id: int, limit: int = 10) -> tuple[RevisionRow, ...]:
     """The latest changes of mappings and units."""
     rows = session.execute(
-        select(
-            Revision.no, Revision.kind, Revision.what, Person.name, Revision.reason, Revision.at
-        )
+        select(Revision.no, Revision.kind, Revision.what, Person.name, Revision.reason, Revision.at)
         .outerjoin(Person, Person.id == Revision.person_id)
         .where(Revision.company_id == company_id, Revision.kind.in_(("mapping", "unit")))
         .order_by(Revision.no.desc())
         .limit(limit)
     )
-    return tuple(RevisionRow(*row) for row in rows)
+    return each(RevisionRow, rows)

@@ -1,6 +1,7 @@
 """Runs and pushes as rows.
 
-Here: lists paged by key, one run with its requests and documents. Not here: what a run does (holding/runs.py).
+Here: lists paged by key, one run with its requests and documents. Not here: what a run does
+(holding/runs.py).
 """
 
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session, aliased
 
 from holding.models import Attempt, Connection, Person, Posting, Push, Record, Request, Run
+from holding.queries.rows import each, first
 
 A_PAGE = 50
 
@@ -83,7 +85,7 @@ def listing(session: Session, company_id: int, after: int | None = None) -> tupl
     query = _run_columns().where(Run.company_id == company_id).order_by(Run.id.desc()).limit(A_PAGE)
     if after is not None:
         query = query.where(Run.id < after)
-    return tuple(RunRow(*row) for row in session.execute(query))
+    return each(RunRow, session.execute(query))
 
 
 def one(session: Session, company_id: int, run_id: int) -> RunRow | None:
@@ -91,7 +93,7 @@ def one(session: Session, company_id: int, run_id: int) -> RunRow | None:
     row = session.execute(
         _run_columns().where(Run.company_id == company_id, Run.id == run_id)
     ).first()
-    return RunRow(*row) if row else None
+    return first(RunRow, row)
 
 
 def requests(session: Session, run_id: int) -> tuple[RequestRow, ...]:
@@ -128,7 +130,7 @@ def of_run(session: Session, company_id: int, run_id: int) -> tuple[PushLine, ..
         .order_by((Push.state == "accepted"), Push.id)
         .limit(500)
     )
-    return tuple(PushLine(*row) for row in rows)
+    return each(PushLine, rows)
 
 
 def pushes(
@@ -153,7 +155,7 @@ def pushes(
                 Record.party.icontains(text, autoescape=True),
             )
         )
-    return tuple(PushLine(*row) for row in session.execute(query))
+    return each(PushLine, session.execute(query))
 
 
 def _run_columns() -> Any:

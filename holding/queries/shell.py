@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from holding.models import Cause, Company, Hold, RulesetVersion
+from holding.queries.rows import first
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ def company(session: Session, code: str) -> CompanyRow | None:
         .outerjoin(RulesetVersion, RulesetVersion.id == Company.ruleset_version_id)
         .where(Company.code == code)
     ).first()
-    return CompanyRow(*row) if row else None
+    return first(CompanyRow, row)
 
 
 def counts(session: Session, company_id: int) -> Counts:

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from holding.models import Connection, Membership, Person, Posting, Record
+from holding.queries.rows import each
 from holding.roles import ACTS
 
 A_PAGE = 50
@@ -63,7 +64,7 @@ def in_state(
     )
     if after is not None:
         query = query.where(Posting.id < after)
-    return tuple(StateRow(*row) for row in session.execute(query))
+    return each(StateRow, session.execute(query))
 
 
 def colleagues(session: Session, company_id: int) -> tuple[tuple[int, str], ...]:

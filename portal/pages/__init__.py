@@ -3,7 +3,17 @@
 Here: the list of them. Not here: what they show.
 """
 
-from portal.pages import connections, dashboard, find, holding, hooks, mappings, records, runs, signin
+from portal.pages import (
+    connections,
+    dashboard,
+    find,
+    holding,
+    hooks,
+    mappings,
+    records,
+    runs,
+    signin,
+)
 
 BLUEPRINTS = (
     signin.pages,

@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, Response, g
 
 from holding.queries import dashboard as queries
-from holding.queries import holds
+from holding.queries import groups, holds
+from holding.queries.wanted import Filter
 from portal import fragments, pills, store
 
 pages = Blueprint("dashboard", __name__, url_prefix="/c/<co>")
@@ -28,16 +29,16 @@ def _shown() -> dict[str, Any]:
     zone = ZoneInfo(g.company.zone)
     today = g.now.astimezone(zone).date()
     midnight = datetime.combine(today, time.min, zone)
-    everything = holds.Filter(person_id=g.actor.person_id)
-    mine = holds.Filter(
+    everything = Filter(person_id=g.actor.person_id)
+    mine = Filter(
         view="mine",
         person_id=g.actor.person_id,
         my_teams=holds.my_teams(session, company, g.actor.person_id),
     )
-    causes = holds.groups(session, company, everything)
+    causes = groups.groups(session, company, everything)
     return {
         "totals": holds.totals(session, company, everything),
-        "mine": holds.groups(session, company, mine)[:TOP],
+        "mine": groups.groups(session, company, mine)[:TOP],
         "mine_totals": holds.totals(session, company, mine),
         "owners": queries.owners(session, company),
         "oldest": queries.oldest(session, company),

@@ -1,6 +1,7 @@
 """Finding by number or name.
 
-Here: one view; an exact number goes straight to its record. Not here: the search itself (holding/queries/find.py).
+Here: one view; an exact number goes straight to its record. Not here: the search itself
+(holding/queries/find.py).
 """
 
 from flask import Blueprint, Response, g, redirect, request, url_for
@@ -26,7 +27,9 @@ def find() -> AnyResponse:
 
 def _page(text: str, rows: tuple[queries.Found, ...]) -> Response:
     digits = text.translate(str.maketrans("OoIl", "0011"))
-    return fragments.respond("find/list.html", text=text, rows=rows, other=digits if digits != text else "")
+    return fragments.respond(
+        "find/list.html", text=text, rows=rows, other=digits if digits != text else ""
+    )
 
 
 def _url(row: queries.Found) -> str:

@@ -1,6 +1,7 @@
-"""The holding area: held records grouped by cause, one hold with its way out, approval of a selection.
+"""The holding area: records grouped by cause, one hold with its way out, approving a selection.
 
-Here: views and what they show together. Not here: what releasing or approving means (holding/holds.py, approvals.py).
+Here: views and what they show together. Not here: what releasing or approving means
+(holding/holds.py, approvals.py).
 """
 
 from collections.abc import Sequence
@@ -10,9 +11,11 @@ from typing import Any
 from flask import Blueprint, Response, abort, g, request, url_for
 
 from holding import approvals, doorbell, holds, people
+from holding.queries import groups as lists
 from holding.queries import hold as hold_query
 from holding.queries import holds as queries
 from holding.queries import pairs, states
+from holding.queries.wanted import Filter
 from holding.refusal import Refusal
 from portal import forms, fragments, selection, store
 
@@ -78,20 +81,25 @@ def approve() -> Response:
     changed = selection.compare(wish, now_there)
     if changed.different and not wish.unchanged_only:
         return fragments.respond(
-            "holding/approve.html", status=409, block="dialog", **_question(now_there, changed=changed)
+            "holding/approve.html",
+            status=409,
+            block="dialog",
+            **_question(now_there, changed=changed),
         )
     kept = changed.unchanged if wish.unchanged_only else now_there
     return _approve(wish, kept)
 
 
-def _approve(wish: forms.ApproveSet, kept: Sequence[queries.Member]) -> Response:
+def _approve(wish: forms.ApproveSet, kept: Sequence[lists.Member]) -> Response:
     seen = selection.seen_of(kept)
     with store.writing() as session:
         answer = approvals.approve(
             session, g.actor, seen, wish.reason, g.now, op=wish.op or None, seen=seen
         )
     if isinstance(answer, Refusal):
-        return fragments.refuse(answer, back=url_for("holding.listing", co=g.company.code, view="approve"))
+        return fragments.refuse(
+            answer, back=url_for("holding.listing", co=g.company.code, view="approve")
+        )
     doorbell.ring(g.company.id, "push")
     said = selection.said(kept, answer)
     back = url_for("holding.listing", co=g.company.code, view="approve")
@@ -102,7 +110,7 @@ def _listing() -> dict[str, Any]:
     session, args = store.reading(), request.args
     teams = queries.my_teams(session, g.company.id, g.actor.person_id)
     view = args.get("view", "todo")
-    wanted = queries.Filter(
+    wanted = Filter(
         view=view if view in VIEWS else "todo",
         classes=tuple(args.getlist("class")),
         teams=tuple(n for n in map(forms.whole, args.getlist("team")) if n is not None),
@@ -116,7 +124,7 @@ def _listing() -> dict[str, Any]:
         "after": None,
     }
     if wanted.view == "cleared":
-        return shown | _page(queries.closed(session, g.company.id, forms.whole(args.get("after"))))
+        return shown | _page(lists.closed(session, g.company.id, forms.whole(args.get("after"))))
     if wanted.view in ("ignored", "uncertain"):
         after = forms.whole(args.get("after"))
         return shown | _page(states.in_state(session, g.company.id, wanted.view, after))
@@ -124,17 +132,17 @@ def _listing() -> dict[str, Any]:
 
 
 def _page(rows: Sequence[Any]) -> dict[str, Any]:
-    full = len(rows) >= queries.GROUPS_A_PAGE
+    full = len(rows) >= lists.GROUPS_A_PAGE
     return {"rows": rows, "after": rows[-1].id if full else None}
 
 
-def _groups(wanted: queries.Filter) -> dict[str, Any]:
+def _groups(wanted: Filter) -> dict[str, Any]:
     session, company = store.reading(), g.company.id
     after = tuple(forms.whole(part) or 0 for part in request.args.get("after", "").split(":"))
     start = (after[0], after[1]) if len(after) == 2 else None
-    found = queries.groups(session, company, wanted, start)
-    more = found[queries.GROUPS_A_PAGE - 1] if len(found) > queries.GROUPS_A_PAGE else None
-    found = found[: queries.GROUPS_A_PAGE]
+    found = lists.groups(session, company, wanted, start)
+    more = found[lists.GROUPS_A_PAGE - 1] if len(found) > lists.GROUPS_A_PAGE else None
+    found = found[: lists.GROUPS_A_PAGE]
     opened = forms.whole(request.args.get("open"))
     found = tuple(_open(group, wanted) if group.id == opened else group for group in found)
     one = next((group for group in found if group.id == opened), None)
@@ -150,11 +158,11 @@ def _groups(wanted: queries.Filter) -> dict[str, Any]:
     }
 
 
-def _open(group: queries.Group, wanted: queries.Filter) -> queries.Group:
+def _open(group: lists.Group, wanted: Filter) -> lists.Group:
     """The group with its first members, or with those after the one the link names."""
     after = forms.whole(request.args.get("from"))
-    rows = queries.members(store.reading(), g.company.id, wanted, group.id, after=after)
-    shown = rows[: queries.MEMBERS_A_PAGE]
+    rows = lists.members(store.reading(), g.company.id, wanted, group.id, after=after)
+    shown = rows[: lists.MEMBERS_A_PAGE]
     more = shown[-1].id if len(rows) > len(shown) else None
     return replace(group, members=shown, more=more)
 
@@ -166,7 +174,9 @@ def _pane(hold_id: int, problems: Any) -> dict[str, Any]:
         abort(404)
     return {
         "hold": row,
-        "pairs": pairs.of(session, row, show_personal=g.actor.roles & {"finance", "approver", "auditor"}),
+        "pairs": pairs.of(
+            session, row, show_personal=g.actor.roles & {"finance", "approver", "auditor"}
+        ),
         "releasers": people.who_may(session, g.company.id, "posting.approve"),
         "sethash": approvals.set_hash({row.posting_id or 0: row.posting_hash or ""}),
         "colleagues": states.colleagues(session, g.company.id),
@@ -209,19 +219,23 @@ def _hold_url(hold_id: int) -> str:
     return url_for("holding.show", co=g.company.code, hold_id=hold_id)
 
 
-def _chosen_by_query() -> tuple[queries.Member, ...]:
+def _chosen_by_query() -> tuple[lists.Member, ...]:
     ids = tuple(n for n in map(forms.whole, request.args.getlist("posting")) if n is not None)
     cause = forms.whole(request.args.get("cause"))
-    return queries.chosen(store.reading(), g.company.id, postings=ids, cause_id=None if ids else cause)
+    return lists.chosen(
+        store.reading(), g.company.id, postings=ids, cause_id=None if ids else cause
+    )
 
 
-def _chosen_by_form() -> tuple[queries.Member, ...]:
-    ids = tuple(n for n in (forms.whole(s.partition(":")[0]) for s in request.form.getlist("seen")) if n)
-    return queries.chosen(store.reading(), g.company.id, postings=ids)
+def _chosen_by_form() -> tuple[lists.Member, ...]:
+    ids = tuple(
+        n for n in (forms.whole(s.partition(":")[0]) for s in request.form.getlist("seen")) if n
+    )
+    return lists.chosen(store.reading(), g.company.id, postings=ids)
 
 
 def _question(
-    chosen: Sequence[queries.Member], *, problems: Any = None, changed: Any = None
+    chosen: Sequence[lists.Member], *, problems: Any = None, changed: Any = None
 ) -> dict[str, Any]:
     return {
         "chosen": chosen,

@@ -1,7 +1,7 @@
 """Webhooks of sources, and the health of this process.
 
-Here: one delivery in, one answer out, in JSON. Not here: reading a delivery (connectors/sources), keeping it
-(holding/intake.py).
+Here: one delivery in, one answer out, in JSON. Not here: reading a delivery (connectors/sources),
+keeping it (holding/intake.py).
 """
 
 from dataclasses import asdict
@@ -59,8 +59,7 @@ def receive(co: str, source: str) -> Response:
 @health.get("/healthz")
 def healthz() -> Response:
     """200 when the database answers and its tables are ours; nothing secret."""
-    settings = store.database()
-    wrong = migrate.check(settings.url)
+    wrong = migrate.check(store.database().url)
     if wrong is not None:
         answer = jsonify(status="bad", code=wrong.code, what=wrong.message, todo=wrong.hint)
         answer.status_code = 503
@@ -69,8 +68,13 @@ def healthz() -> Response:
 
 
 def _source(co: str, name: str) -> Refusal | tuple[int, Any, tuple[str, ...]]:
-    """Company, connection and live secrets of the address; strangers learn nothing from the answer."""
-    nothing = Refusal("hook.unknown", "No source listens here.", "Compare the address with the one on the connection's page.", 404)
+    """Company, connection and live secrets of the address; strangers learn nothing here."""
+    nothing = Refusal(
+        "hook.unknown",
+        "No source listens here.",
+        "Compare the address with the one on the connection's page.",
+        404,
+    )
     company = store.company_of(co)
     if company is None:
         return nothing
@@ -92,16 +96,13 @@ def _headers() -> dict[str, str]:
 
 
 def _errors(read: Accepted) -> Response:
-    answer = problem(
-        Refusal(
-            "delivery.errors",
-            f"{len(read.errors)} values cannot be read; nothing of this delivery was taken.",
-            "Correct them at the source and deliver again.",
-            422,
-        ),
-        errors=[asdict(error) for error in read.errors[:100]],
+    refusal = Refusal(
+        "delivery.errors",
+        f"{len(read.errors)} values cannot be read; nothing of this delivery was taken.",
+        "Correct them at the source and deliver again.",
+        422,
     )
-    return answer
+    return problem(refusal, errors=[asdict(error) for error in read.errors[:100]])
 
 
 def _receipt(read: Accepted, answer: intake.Receipt) -> Response:

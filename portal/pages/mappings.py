@@ -18,7 +18,9 @@ pages = Blueprint("mappings", __name__, url_prefix="/c/<co>/mappings")
 @pages.get("/missing")
 def missing() -> Response:
     """What has no mapping, worst money first; one of them open."""
-    return fragments.respond("mappings/missing.html", **_missing(forms.whole(request.args.get("cause"))))
+    return fragments.respond(
+        "mappings/missing.html", **_missing(forms.whole(request.args.get("cause")))
+    )
 
 
 @pages.get("/<table>")
@@ -98,7 +100,9 @@ def _panel(form: Any, problems: dict[str, str], *, status: int) -> Response:
                 shown["open"]["preview"] = found
         elif status == 200:
             problems["to"] = "Choose a suggestion or type the value."
-    return fragments.respond("mappings/missing.html", status=status, **shown | {"problems": problems})
+    return fragments.respond(
+        "mappings/missing.html", status=status, **shown | {"problems": problems}
+    )
 
 
 def _missing(cause_id: int | None) -> dict[str, Any]:

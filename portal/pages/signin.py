@@ -1,6 +1,7 @@
 """Signing in and out, and choosing a company.
 
-Here: the forms. Not here: passwords and sessions (holding/sessions.py), cookies (portal/security.py).
+Here: the forms. Not here: passwords and sessions (holding/sessions.py), cookies
+(portal/security.py).
 """
 
 from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
@@ -15,7 +16,7 @@ pages = Blueprint("signin", __name__)
 
 
 def _guess() -> str:
-    """Failures are counted by address and account together, so that nobody locks somebody else out."""
+    """Failures count by address and account together: nobody locks somebody else out."""
     return f"{request.remote_addr}|{request.form.get('email', '').strip().lower()}"
 
 
@@ -26,7 +27,9 @@ def form() -> Response:
 
 
 @pages.post("/signin")
-@security.limiter.limit("5 per minute", key_func=_guess, deduct_when=lambda answer: answer.status_code == 422)
+@security.limiter.limit(
+    "5 per minute", key_func=_guess, deduct_when=lambda answer: answer.status_code == 422
+)
 @security.limiter.limit("60 per minute")
 def enter() -> AnyResponse:
     """Start a session, always with a new token."""

@@ -1,0 +1,175 @@
+"""The five checks before entry, as a strip: status, party, item and unit, date, duplicates.
+
+Here: reading them out of one evaluation, each with its rule line. Not here: judging (rules).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from sqlalchemy.orm import Session
+
+from grammar.problem import Span
+from holding.evaluation import replay
+from holding.models import Evaluation
+from holding.rulesets import files_of
+from rules.outcome import Decision, Finding, Outcome
+
+PASSED, FAILED, WAITING, NOT_ASKED = "passed", "failed", "waiting", "not asked"
+
+
+class Schema(Protocol):
+    """What must be known of the target document: the names of two of its fields."""
+
+    @property
+    def party_field(self) -> str:
+        """The customer or supplier."""
+        ...
+
+    @property
+    def date_field(self) -> str:
+        """The date of the document."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check of the strip; `place` is FILE:LINE."""
+
+    name: str
+    state: str
+    text: str
+    place: str
+
+
+def strip(
+    session: Session, evaluation_id: int | None, route: str, schema: Schema | None
+) -> tuple[Check, ...]:
+    """The checks as the deciding evaluation left them; none where nothing was judged yet."""
+    evaluation = session.get(Evaluation, evaluation_id) if evaluation_id else None
+    if evaluation is None or schema is None:
+        return ()
+    files = files_of(session, evaluation.ruleset_version_id)
+    return checks(replay(session, evaluation.id), route, schema, files)
+
+
+def checks(
+    outcome: Outcome, route: str, schema: Schema, files: Mapping[str, str]
+) -> tuple[Check, ...]:
+    """The five, in order, for one route."""
+    decision = next((d for d in outcome.decisions if d.route == route), None)
+    findings = decision.findings if decision else ()
+    return (
+        _status(outcome, route, decision),
+        _party(outcome, route, findings, schema, files),
+        _items(outcome, route, findings),
+        _date(outcome, route, findings, schema, files),
+        _duplicates(outcome, route, findings),
+    )
+
+
+def _status(outcome: Outcome, route: str, decision: Decision | None) -> Check:
+    name = "Status is ready"
+    gates = [v for v in outcome.verdicts if v.kind == "gate" and v.route in (route, "", "*")]
+    if not gates:
+        return Check(name, NOT_ASKED, "no gate", "")
+    gate = next((v for v in gates if v.result != "pass"), gates[0])
+    state = PASSED if gate.result == "pass" else FAILED
+    if decision and decision.wait and decision.wait.kind == "gate":
+        state = WAITING
+    word = outcome.status or outcome.status_word or "not recorded"
+    return Check(name, state, word, _place(gate.span))
+
+
+def _party(
+    outcome: Outcome,
+    route: str,
+    findings: Iterable[Finding],
+    schema: Schema,
+    files: Mapping[str, str],
+) -> Check:
+    name = "Customer matches one party"
+    row = _lineage(outcome, route, schema.party_field)
+    line = _line(files, row.span) if row else ""
+    for finding in findings:
+        named = finding.rule and f"{finding.rule}(" in line.replace(" ", "")
+        if not finding.lines and finding.error_class == "mapping_missing" and named:
+            return Check(name, FAILED, finding.message, _place(finding.span))
+        if finding.cause_key == f"field:{outcome_field(row.source)}" if row else False:
+            return Check(name, FAILED, finding.message, _place(finding.span))
+    if row is None or not row.value:
+        return Check(name, FAILED, "no party was found", _place(row.span) if row else "")
+    return Check(name, PASSED, row.value, _place(row.span))
+
+
+def _items(outcome: Outcome, route: str, findings: Iterable[Finding]) -> Check:
+    name = "Items and units match"
+    wrong = [f for f in findings if f.error_class == "mapping_missing" and f.lines]
+    wrong += [f for f in findings if f.cause_key.startswith("unit:") and not f.lines]
+    if wrong:
+        more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+        return Check(name, FAILED, f"{wrong[0].message}{more}", _place(wrong[0].span))
+    units = [v for v in outcome.verdicts if v.kind == "units" and v.route in (route, "", "*")]
+    bad = next((v for v in units if v.result != "pass"), None)
+    if bad is not None:
+        return Check(name, FAILED, bad.text or "a unit is not known", _place(bad.span))
+    lines = [row for row in outcome.lineage if row.line is not None and row.route in (route, "")]
+    if not lines:
+        return Check(name, NOT_ASKED, "no lines", "")
+    count = len({row.line for row in lines})
+    place = _place(units[0].span if units else lines[0].span)
+    return Check(name, PASSED, f"{count} {'line' if count == 1 else 'lines'}", place)
+
+
+def _date(
+    outcome: Outcome,
+    route: str,
+    findings: Iterable[Finding],
+    schema: Schema,
+    files: Mapping[str, str],
+) -> Check:
+    name = "Document date is correct"
+    row = _lineage(outcome, route, schema.date_field)
+    field = outcome_field(row.source) if row else ""
+    for finding in findings:
+        about = _line(files, finding.span)
+        dated = bool(field) and finding.error_class != "mapping_missing" and field in about.split()
+        if finding.error_class == "period_locked" or dated:
+            return Check(name, FAILED, finding.message, _place(finding.span))
+    if row is None or not row.value:
+        return Check(name, FAILED, "no date was found", _place(row.span) if row else "")
+    return Check(name, PASSED, row.value, _place(row.span))
+
+
+def _duplicates(outcome: Outcome, route: str, findings: Iterable[Finding]) -> Check:
+    name = "No duplicate"
+    found = [v for v in outcome.verdicts if v.kind == "duplicates" and v.route in (route, "", "*")]
+    for finding in findings:
+        if finding.error_class == "duplicate":
+            return Check(name, FAILED, finding.message, _place(finding.span))
+    if not found:
+        return Check(name, NOT_ASKED, "no duplicate rule", "")
+    open_ = next((v for v in found if v.result == "unknown"), None)
+    if open_ is not None:
+        return Check(name, WAITING, open_.text or "could not be told", _place(open_.span))
+    told = found[0].text or f"{len(found)} {'rule' if len(found) == 1 else 'rules'} passed"
+    return Check(name, PASSED, told, _place(found[0].span))
+
+
+def outcome_field(source: str) -> str:
+    """The record's field that a lineage source begins with: `customer = C-77` gives `customer`."""
+    return source.partition(" = ")[0].strip()
+
+
+def _lineage(outcome: Outcome, route: str, field: str):  # type: ignore[no-untyped-def]
+    rows = (r for r in outcome.lineage if r.field == field and r.line is None)
+    return next((r for r in rows if r.route in (route, "")), None)
+
+
+def _line(files: Mapping[str, str], span: Span) -> str:
+    lines = files.get(span.file, "").split("\n")
+    return lines[span.line - 1] if 0 < span.line <= len(lines) else ""
+
+
+def _place(span: Span) -> str:
+    return f"{span.file}:{span.line}" if span.file else ""

@@ -1,0 +1,135 @@
+"""The pushes of one record with their attempts, and the bytes of one call.
+
+Here: reads for the push tab. Not here: the push history of a company (runs.py).
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from holding.models import Attempt, Connection, Posting, Push, Request
+from holding.queries.rows import each
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRow:
+    """One try of one push, with the request that carried it."""
+
+    id: int
+    push_id: int
+    no: int
+    state: str
+    error_class: str | None
+    error: str | None
+    target_ref: str | None
+    at: datetime
+    request_id: int
+    kind: str
+    made_at: datetime
+    answered_at: datetime | None
+    status: int | None
+    headers: dict[str, str]
+    sha256: str
+    answer: bytes | None
+    row: int | None
+    has_body: bool
+
+    @property
+    def seconds(self) -> str:
+        """How long the call took."""
+        if self.answered_at is None:
+            return "no answer"
+        return f"{(self.answered_at - self.made_at).total_seconds():.1f}\u00a0s"
+
+
+@dataclass(frozen=True, slots=True)
+class PushRow:
+    """One intent to change the target, with its tries."""
+
+    id: int
+    posting_id: int
+    no: int
+    action: str
+    number: str
+    key: str
+    hash: str
+    state: str
+    error_class: str | None
+    error: str | None
+    target_ref: str | None
+    made_at: datetime
+    closed_at: datetime | None
+    attempts: tuple[AttemptRow, ...] = ()
+
+
+def pushes(session: Session, record_id: int) -> tuple[PushRow, ...]:
+    """Every push of the record with its attempts, oldest first."""
+    found = session.execute(
+        select(
+            Push.id,
+            Push.posting_id,
+            Push.no,
+            Push.action,
+            Push.number,
+            Push.key,
+            Push.hash,
+            Push.state,
+            Push.error_class,
+            Push.error,
+            Push.target_ref,
+            Push.made_at,
+            Push.closed_at,
+        )
+        .join(Posting, Posting.id == Push.posting_id)
+        .where(Posting.record_id == record_id)
+        .order_by(Push.id)
+    ).all()
+    tries = attempts(session, [row[0] for row in found])
+    return tuple(
+        replace(push, attempts=tuple(a for a in tries if a.push_id == push.id))
+        for push in each(PushRow, found)
+    )
+
+
+def attempts(session: Session, push_ids: list[int]) -> tuple[AttemptRow, ...]:
+    """The tries of these pushes, oldest first."""
+    if not push_ids:
+        return ()
+    rows = session.execute(
+        select(
+            Attempt.id,
+            Attempt.push_id,
+            Attempt.no,
+            Attempt.state,
+            Attempt.error_class,
+            Attempt.error,
+            Attempt.target_ref,
+            Attempt.at,
+            Request.id,
+            Request.kind,
+            Request.made_at,
+            Request.answered_at,
+            Request.status,
+            Request.headers,
+            Request.sha256,
+            Request.answer,
+            Attempt.row,
+            Request.body.is_not(None),
+        )
+        .join(Request, Request.id == Attempt.request_id)
+        .where(Attempt.push_id.in_(push_ids))
+        .order_by(Attempt.id)
+    )
+    return each(AttemptRow, rows)
+
+
+def request_body(session: Session, company_id: int, request_id: int) -> tuple[bytes, str] | None:
+    """The bytes of one call with their hash, if the company's connection made it."""
+    row = session.execute(
+        select(Request.body, Request.sha256)
+        .join(Connection, Connection.id == Request.connection_id)
+        .where(Request.id == request_id, Connection.company_id == company_id)
+    ).first()
+    return (row[0], row[1]) if row and row[0] is not None else None

@@ -1,0 +1,19 @@
+"""Rows of the database as rows of a page.
+
+Here: making frozen dataclasses of what a select returns, in its order. Not here: any select.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+Made = TypeVar("Made")
+
+
+def each(make: Callable[..., Made], found: Iterable[Any]) -> tuple[Made, ...]:
+    """One object a row."""
+    return tuple(make(*row) for row in found)
+
+
+def first(make: Callable[..., Made], row: Any) -> Made | None:
+    """One object of one row, or nothing."""
+    return make(*row) if row else None

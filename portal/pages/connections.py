@@ -1,0 +1,172 @@
+"""Sources and targets: what each does, its test, its pause, and sending a range of days.
+
+Here: views. Not here: the services (holding/connections.py, holding/runs.py), the calls
+(connectors).
+"""
+
+from datetime import date, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint, Response, abort, g, request, url_for
+
+from connectors.kit.http import Http
+from holding import connections, doorbell, runs
+from holding.queries import connections as queries
+from holding.refusal import Refusal
+from portal import forms, fragments, pills, store
+
+pages = Blueprint("connections", __name__, url_prefix="/c/<co>/connections")
+TEST_SECONDS = 5.0
+
+
+@pages.get("")
+def listing() -> Response:
+    """All sources and targets, with the pills of the targets."""
+    session = store.reading()
+    rows = queries.listing(session, g.company.id)
+    return fragments.respond(
+        "connections/list.html",
+        targets=[(row, _pills(row)) for row in rows if row.side == "target"],
+        sources=[
+            (row, queries.last_delivery(session, row.id)) for row in rows if row.side == "source"
+        ],
+    )
+
+
+@pages.get("/<name>")
+def show(name: str) -> Response:
+    """One connection."""
+    return fragments.respond("connections/show.html", **_shown(_row(name)))
+
+
+@pages.post("/<name>/test")
+def test(name: str) -> Response:
+    """Try the target without writing there, a step a line."""
+    row = _row(name)
+    clock = store.clock()
+    http = Http(clock, connect_seconds=TEST_SECONDS, read_seconds=TEST_SECONDS)
+    answer = connections.test_connection(store.database(), clock, row.id, g.actor, http=http)
+    if isinstance(answer, Refusal):
+        return fragments.refuse(answer, back=_url(name))
+    doorbell.ring(g.company.id, "evaluate")
+    said = f"The test of {name} {'passed' if answer.ok else 'failed'}."
+    store.renew()
+    shown = _shown(row) | {"report": answer}
+    return fragments.respond("connections/show.html", say=said if answer.ok else "", **shown)
+
+
+@pages.post("/<name>/pause")
+def pause(name: str) -> Response:
+    """Send nothing there until somebody resumes."""
+    row = _row(name)
+    wish = forms.reasoned(request.form)
+    if isinstance(wish, forms.Problems):
+        shown = _shown(row) | {"problems": wish.by_field}
+        return fragments.respond("connections/show.html", status=422, **shown)
+    with store.writing() as session:
+        found = queries.entity(session, g.company.id, name)
+        answer = found and connections.pause(session, g.actor, found, wish.reason, now=g.now)
+    if isinstance(answer, Refusal):
+        return fragments.refuse(answer, back=_url(name))
+    return fragments.moved(_url(name), f"{name} is paused. What is ready waits here.")
+
+
+@pages.post("/<name>/resume")
+def resume(name: str) -> Response:
+    """Send again, what waited first."""
+    _row(name)
+    with store.writing() as session:
+        found = queries.entity(session, g.company.id, name)
+        answer = found and connections.resume(session, g.actor, found, now=g.now)
+    if isinstance(answer, Refusal):
+        return fragments.refuse(answer, back=_url(name))
+    doorbell.ring(g.company.id, "push")
+    return fragments.moved(_url(name), f"{name} is resumed.")
+
+
+@pages.get("/<name>/sync")
+def consider(name: str) -> Response:
+    """What a range of days would send, before anything is sent."""
+    row = _row(name)
+    wish = forms.sync_range(request.args, _today())
+    if isinstance(wish, forms.Problems):
+        shown = _shown(row) | {"problems": wish.by_field}
+        return fragments.respond("connections/show.html", status=422, **shown)
+    return fragments.respond("connections/show.html", **_with_preview(row, wish))
+
+
+@pages.post("/<name>/sync")
+def sync(name: str) -> Response:
+    """Send a range of days, if it is still what the button named."""
+    row = _row(name)
+    wish = forms.sync_range(request.form, _today())
+    if isinstance(wish, forms.Problems):
+        shown = _shown(row) | {"problems": wish.by_field}
+        return fragments.respond("connections/show.html", status=422, **shown)
+    with store.writing() as session:
+        answer = runs.sync(
+            session,
+            g.actor,
+            company_id=g.company.id,
+            connection_id=row.id,
+            doc_type=wish.doc_type,
+            first=wish.first,
+            last=wish.last,
+            expected_count=wish.expected_count if wish.expected_count is not None else -1,
+            expected_total=wish.expected_total if wish.expected_total is not None else -1,
+            now=g.now,
+        )
+    if isinstance(answer, Refusal):
+        if answer.code != "sync.changed":
+            return fragments.refuse(answer, back=_url(name))
+        shown = _with_preview(row, wish) | {"changed": answer}
+        return fragments.respond("connections/show.html", status=409, **shown)
+    doorbell.ring(g.company.id, "push")
+    shown_url = url_for("runs.show", co=g.company.code, run_id=answer.id)
+    return fragments.moved(shown_url, f"Run {answer.id} has started.")
+
+
+def _row(name: str) -> queries.ConnectionRow:
+    found = queries.one(store.reading(), g.company.id, name)
+    if found is None:
+        abort(404)
+    return found
+
+
+def _pills(row: queries.ConnectionRow) -> list[pills.PillRow]:
+    names = pills.document_types(row.connector)
+    return [pills.one(store.reading(), g.company.id, row, name) for name in names]
+
+
+def _shown(row: queries.ConnectionRow) -> dict[str, Any]:
+    session = store.reading()
+    found = {line.doc_type: line for line in queries.endpoints(session, row.id)}
+    return {
+        "row": row,
+        "cards": [(pill, found.get(pill.doc_type)) for pill in _pills(row)],
+        "snapshots": queries.snapshots(session, row.id),
+        "told": queries.told(session, g.company.id, row.id),
+        "last": queries.last_delivery(session, row.id) if row.side == "source" else None,
+        "hook": url_for("hooks.receive", co=g.company.code, source=row.name, _external=True),
+        "first": _today() - timedelta(days=30),
+        "until": _today(),
+        "problems": {},
+        "report": None,
+        "preview": None,
+        "wish": None,
+        "changed": None,
+    }
+
+
+def _with_preview(row: queries.ConnectionRow, wish: forms.SyncRange) -> dict[str, Any]:
+    made = runs.preview(store.reading(), g.company.id, row.id, wish.doc_type, wish.first, wish.last)
+    return _shown(row) | {"preview": made, "wish": wish, "first": wish.first, "until": wish.last}
+
+
+def _today() -> date:
+    return g.now.astimezone(ZoneInfo(g.company.zone)).date()
+
+
+def _url(name: str) -> str:
+    return url_for("connections.show", co=g.company.code, name=name)

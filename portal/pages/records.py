@@ -1,0 +1,165 @@
+"""One record: the seven questions first, then trace, lineage, rules, versions, pushes, raw.
+
+Here: views, a tab each. Not here: the answers (holding/trace.py) and the rows
+(holding/queries/records.py).
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Blueprint, Response, abort, g, make_response, request
+
+from connectors import registry
+from holding import trace
+from holding.queries import compare, pairs, preentry, pushes, rules
+from holding.queries import records as queries
+from portal import forms, fragments, retry, store
+
+pages = Blueprint("records", __name__, url_prefix="/c/<co>")
+SEES_PERSONAL = {"finance", "approver", "auditor"}
+
+
+@pages.get("/records/<source>/<kind>/<path:external_id>")
+def show(source: str, kind: str, external_id: str) -> Response:
+    """The record with one of its tabs."""
+    record = queries.record(store.reading(), g.company.id, source, kind, external_id)
+    if record is None:
+        abort(404)
+    tab = request.args.get("tab", "seven")
+    if tab not in TABS:
+        abort(404)
+    if request.args.get("download") == "raw":
+        return _download(record)
+    shown = _head(record)
+    return fragments.respond(
+        "records/show.html", tab=tab, tabs=TABS, **shown, **TABS[tab][1](shown)
+    )
+
+
+@pages.get("/requests/<int:request_id>/body")
+def request_body(request_id: int) -> Response:
+    """The bytes that one call sent, as they were, checked against their hash by whoever wants."""
+    found = pushes.request_body(store.reading(), g.company.id, request_id)
+    if found is None:
+        abort(404)
+    body, digest = found
+    workbook = body[:2] == b"PK"
+    answer = make_response(body)
+    answer.headers["Content-Type"] = (
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+        if workbook
+        else "application/json"
+    )
+    ending = "xlsx" if workbook else "json"
+    answer.headers["Content-Disposition"] = f'attachment; filename="request-{request_id}.{ending}"'
+    answer.headers["X-Content-SHA256"] = digest
+    return answer
+
+
+def _head(record: queries.RecordRow) -> dict[str, Any]:
+    session = store.reading()
+    postings = queries.postings(session, record.id)
+    chosen = forms.whole(request.args.get("posting"))
+    posting = next((p for p in postings if p.id == chosen), postings[0] if postings else None)
+    versions = queries.versions(session, record.id)
+    return {
+        "record": record,
+        "postings": postings,
+        "posting": posting,
+        "open_holds": queries.open_holds(session, record.id),
+        "versions": versions,
+        "times": sum(v.delivery_times or 0 for v in _each_delivery(versions)),
+    }
+
+
+def _each_delivery(versions: tuple[queries.VersionRow, ...]) -> list[queries.VersionRow]:
+    return list({v.delivery_id: v for v in versions if v.delivery_id}.values())
+
+
+def _seven(shown: dict[str, Any]) -> dict[str, Any]:
+    session, record, posting = store.reading(), shown["record"], shown["posting"]
+    target = registry.targets().get(posting.target_connector) if posting else None
+    schema = (
+        next((d for d in target.documents if d.name == posting.doc_type), None) if target else None
+    )
+    deciding = trace.deciding_evaluation(session, record.id, posting.id if posting else None)
+    return {
+        "answers": trace.seven(session, record.id, posting.id if posting else None),
+        "checks": preentry.strip(session, deciding, posting.route if posting else "", schema),
+    }
+
+
+def _trace(shown: dict[str, Any]) -> dict[str, Any]:
+    return {"steps": trace.timeline(store.reading(), shown["record"].id)}
+
+
+def _lineage(shown: dict[str, Any]) -> dict[str, Any]:
+    posting = shown["posting"]
+    return {"rows": trace.lineage(store.reading(), posting.id) if posting else ()}
+
+
+def _rules(shown: dict[str, Any]) -> dict[str, Any]:
+    session, posting = store.reading(), shown["posting"]
+    deciding = trace.deciding_evaluation(
+        session, shown["record"].id, posting.id if posting else None
+    )
+    verdicts = trace.verdicts(session, deciding) if deciding else ()
+    judged = rules.judged(session, deciding) if deciding else None
+    hit = next((v for v in verdicts if v.deciding), None)
+    code = rules.excerpt(session, judged.ruleset_version_id, hit.place) if judged and hit else ()
+    return {"verdicts": verdicts, "judged": judged, "hit": hit, "code": code}
+
+
+def _versions(shown: dict[str, Any]) -> dict[str, Any]:
+    versions = shown["versions"]
+    by_no = {v.no: v for v in versions}
+    new = by_no.get(forms.whole(request.args.get("to")) or 0, versions[-1] if versions else None)
+    before = max((no for no in by_no if new and no < new.no), default=0)
+    old = by_no.get(forms.whole(request.args.get("from")) or before)
+    show = bool(g.actor.roles & SEES_PERSONAL)
+    changes = (
+        compare.difference(
+            pairs.without_personal(old.body, show=show), pairs.without_personal(new.body, show=show)
+        )
+        if old and new
+        else ()
+    )
+    return {"old": old, "new": new, "changes": changes, "money": compare.money_change(changes)}
+
+
+def _pushes(shown: dict[str, Any]) -> dict[str, Any]:
+    rows = pushes.pushes(store.reading(), shown["record"].id)
+    return {"pushes": rows, "verdict_of": retry.verdict}
+
+
+def _raw(shown: dict[str, Any]) -> dict[str, Any]:
+    no = forms.whole(request.args.get("version")) or shown["record"].version
+    version = next((v for v in shown["versions"] if v.no == no), None)
+    show = bool(g.actor.roles & SEES_PERSONAL)
+    body = pairs.without_personal(version.body, show=show) if version else {}
+    return {"version": version, "body": body, "may_download": show}
+
+
+def _download(record: queries.RecordRow) -> Response:
+    """The raw delivery, for those who may see personal data."""
+    if not g.actor.roles & SEES_PERSONAL:
+        abort(403)
+    no = forms.whole(request.args.get("version")) or record.version or 0
+    body = queries.delivery_body(store.reading(), g.company.id, record.id, no)
+    if body is None:
+        abort(404)
+    answer = make_response(body)
+    answer.headers["Content-Type"] = "application/octet-stream"
+    answer.headers["Content-Disposition"] = f'attachment; filename="delivery-v{no}.bin"'
+    return answer
+
+
+TABS: dict[str, tuple[str, Callable[[dict[str, Any]], dict[str, Any]]]] = {
+    "seven": ("Card", _seven),
+    "trace": ("Trace", _trace),
+    "lineage": ("Lineage", _lineage),
+    "ruletree": ("Rules", _rules),
+    "versions": ("Versions", _versions),
+    "pushes": ("Pushes", _pushes),
+    "raw": ("Raw", _raw),
+}

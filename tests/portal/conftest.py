@@ -1,0 +1,102 @@
+"""An application over a seeded database, and people who are signed in to it."""
+
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from holding.database import Database
+from holding.settings import Settings
+from portal import app as portal_app
+from tests.portal.seed import PASSWORD, Seeded, environment, seed
+from tests.support.clock import SetClock
+
+
+@pytest.fixture(scope="session")
+def seeded(sqlite_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Seeded:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CLEARPOST_ENV", "test")
+        patch.setenv("CLEARPOST_ALLOW_LOOPBACK", "1")
+        return seed(tmp_path_factory.mktemp("portal"), sqlite_file)
+
+
+@pytest.fixture
+def database(seeded: Seeded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+    """A copy of the seeded database, and the environment of a process that uses it."""
+    file = tmp_path / "portal.sqlite3"
+    shutil.copyfile(seeded.file, file)
+    for name, value in environment(seeded.home, f"sqlite:///{file}").items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("REDIS_URL", raising=False)
+    opened = Database(f"sqlite:///{file}", durable=False)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def clock(seeded: Seeded) -> SetClock:
+    return SetClock(seeded.clock.now())
+
+
+@pytest.fixture
+def app(database: Database, clock: SetClock) -> Flask:
+    made = portal_app.create_app(database, clock, Settings.from_env())
+    made.testing = True
+    made.config["PROPAGATE_EXCEPTIONS"] = True
+    return made
+
+
+class Browser:
+    """A person at a browser without JavaScript, or one that sends what htmx sends."""
+
+    def __init__(self, client: FlaskClient) -> None:
+        self.client = client
+
+    def get(self, url: str, *, target: str = "", status: int = 200) -> TestResponse:
+        answer = self.client.get(url, headers=self._htmx(target))
+        assert answer.status_code == status, answer.get_data(as_text=True)[:2000]
+        return answer
+
+    def post(
+        self, url: str, data: dict[str, Any], *, target: str = "", status: int | None = None
+    ) -> TestResponse:
+        answer = self.client.post(
+            url, data={"csrf_token": self.token(), **data}, headers=self._htmx(target)
+        )
+        if status is not None:
+            assert answer.status_code == status, answer.get_data(as_text=True)[:2000]
+        return answer
+
+    def token(self) -> str:
+        for url in ("/c", "/signin"):
+            page = self.client.get(url).get_data(as_text=True)
+            found = re.search(r'name="csrf_token" value="([^"]+)"', page)
+            if found:
+                return found[1]
+        raise AssertionError("no form with a token")
+
+    def text(self, url: str, **how: Any) -> str:
+        return self.get(url, **how).get_data(as_text=True)
+
+    def _htmx(self, target: str) -> dict[str, str]:
+        return {"HX-Request": "true", "HX-Target": target} if target else {}
+
+
+@pytest.fixture
+def visit(app: Flask) -> Callable[..., Browser]:
+    """Sign somebody in: `visit("farah")`."""
+
+    def sign_in(name: str = "", company: str = "kedai") -> Browser:
+        browser = Browser(app.test_client())
+        if name:
+            address = f"{name}@{company}.my"
+            browser.post("/signin", {"email": address, "password": PASSWORD}, status=303)
+        return browser
+
+    return sign_in
