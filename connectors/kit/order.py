@@ -17,7 +17,7 @@ from connectors.kit.schema import FieldSchema
 
 SHOP_ZONE = ZoneInfo("Asia/Kuala_Lumpur")
 TEXT_CAP = 32_767
-_DECIMAL = re.compile(r"[+-]?\d{1,18}(\.\d{1,18})?([eE][+-]?\d{1,2})?")
+_DECIMAL = re.compile(r"[+-]?\d{1,18}(\.\d{1,18})?([eE][+-]?\d{1,2})?", re.ASCII)
 _NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 _MAX_PLACES = 12
 

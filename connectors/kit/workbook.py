@@ -44,6 +44,12 @@ def read_tables(
     raw = source.read_bytes() if isinstance(source, Path) else source
     if len(raw) > limits.file_bytes:
         return WorkbookRefusal("too_large", "The file is larger than 20 MB.", "Split it.")
+    if raw[:8] == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
+        return WorkbookRefusal(
+            "encrypted", "The file is an old or a protected workbook.", "Save it as plain .xlsx."
+        )
+    if raw[:4] != b"PK\x03\x04":
+        return WorkbookRefusal("not_xlsx", "The file is no .xlsx workbook.", "Save it as .xlsx.")
     kept = ("PATH", "PYTHONPATH", "LANG", "VIRTUAL_ENV", "SYSTEMROOT")
     try:
         child = subprocess.run(

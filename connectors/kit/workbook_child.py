@@ -11,6 +11,7 @@ import resource
 import sys
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import date, datetime
@@ -70,18 +71,19 @@ def read(raw: bytes, limits: Limits) -> Iterator[dict[str, object]]:
 
 def check_archive(raw: bytes, limits: Limits) -> None:
     """Refuse what is no plain workbook, and what would grow too large. Raises RefusedError."""
-    if raw[:8] == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
-        raise RefusedError(
-            "encrypted", "The file is an old or a protected workbook.", "Save it as plain .xlsx."
-        )
-    if raw[:4] != b"PK\x03\x04":
-        raise RefusedError("not_xlsx", "The file is no .xlsx workbook.", "Save it as .xlsx.")
     try:
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
             entries = archive.infolist()
             _check_entries(entries, limits)
             _inflate(archive, entries, limits)
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, OSError, EOFError, ValueError) as error:
+    except (
+        zipfile.BadZipFile,
+        zipfile.LargeZipFile,
+        OSError,
+        EOFError,
+        ValueError,
+        zlib.error,
+    ) as error:
         raise _cut() from error
     except (NotImplementedError, RuntimeError) as error:
         raise RefusedError(

@@ -24,12 +24,12 @@ def handle(api: "Api", request: Request, request_id: str) -> Reply:
     act = request.path.removeprefix("/_sim/")
     if request.method == "GET":
         return _show(api, act)
+    if act == "by_hand":
+        return _by_hand(api, request, request_id)
     try:
         given = json.loads(request.body or b"{}")
     except ValueError:
         return _no("The body is no JSON")
-    if act == "by_hand":
-        return _by_hand(api, request, request_id)
     wrong = _wrong(api, act, given)
     if wrong:
         return _no(wrong)
