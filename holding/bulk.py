@@ -27,6 +27,12 @@ from rules.canonical import dumps
 Rows = Sequence[Mapping[str, Any]]
 
 
+class Encoded(str):
+    """A value of a JSON column that is canonical text already."""
+
+    __slots__ = ()
+
+
 class _Words(TypeDecorator[Any]):
     """A list of whole numbers or texts as one parameter."""
 
@@ -146,7 +152,7 @@ def _cell(value: Any, *, plain: bool) -> Any:
     if value is None:
         return None
     if not plain:
-        return dumps(value)
+        return value if isinstance(value, Encoded) else dumps(value)
     if isinstance(value, datetime):
         return moment_text(value)
     return value.isoformat() if isinstance(value, date) else value

@@ -50,7 +50,7 @@ def ids_of(session: Session, company_id: int, keys: Collection[str]) -> dict[str
     query = select(Cause.key, Cause.id).where(
         Cause.company_id == company_id, bulk.among(Cause.key, keys)
     )
-    return dict(session.execute(query).tuples().all()) if keys else {}
+    return dict(session.execute(query).all()) if keys else {}
 
 
 def add(session: Session, deltas: Mapping[int, tuple[int, int]]) -> None:

@@ -42,7 +42,7 @@ class _Plan:
     """What the records of one delivery ask to be written."""
 
     versions: list[dict[str, Any]] = field(default_factory=list)
-    current: dict[int, str] = field(default_factory=dict)
+    current: dict[int, int] = field(default_factory=dict)
     unchanged: int = 0
     stale: int = 0
 
@@ -151,7 +151,7 @@ def _ids(
         Record.type.in_(sorted({kind for kind, _ in incoming})),
         bulk.among(Record.external_id, [external_id for _, external_id in incoming]),
     )
-    return {(kind, external_id): i for kind, external_id, i in session.execute(query).tuples()}
+    return {(kind, external_id): i for kind, external_id, i in session.execute(query)}
 
 
 def _known(
@@ -164,11 +164,11 @@ def _known(
         return found
     lock = select(Record.id, Record.version_id).where(bulk.among(Record.id, old))
     locked = session.execute(lock.order_by(Record.id).with_for_update(key_share=True))
-    current = dict(locked.tuples().all())
+    current = dict(locked.all())
     versions = select(
         Version.id, Version.record_id, Version.no, Version.sha256, Version.stamp
     ).where(bulk.among(Version.record_id, old))
-    for version_id, record_id, no, digest, stamp in session.execute(versions).tuples():
+    for version_id, record_id, no, digest, stamp in session.execute(versions):
         known = found[record_id]
         known.no = max(known.no, no)
         known.seen.add((stamp, digest))

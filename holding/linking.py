@@ -75,8 +75,6 @@ def _link_chunk(session: Session, company_id: int, judge: Judge, after: int) -> 
         .order_by(Record.id)
         .limit(CHUNK)
     )
-    rows = [
-        (i, kind, body) for i, kind, body in session.execute(query).tuples() if body is not None
-    ]
+    rows = [(i, kind, body) for i, kind, body in session.execute(query) if body is not None]
     link(session, company_id, judge, rows)
     return rows[-1][0] if rows else None

@@ -41,9 +41,7 @@ def refresh(session: Session, record_ids: Collection[int]) -> None:
     session.flush()
     postings: dict[int, list[str]] = defaultdict(list)
     found = select(Posting.record_id, Posting.state)
-    for record_id, state in session.execute(
-        found.where(bulk.among(Posting.record_id, record_ids))
-    ).tuples():
+    for record_id, state in session.execute(found.where(bulk.among(Posting.record_id, record_ids))):
         postings[record_id].append(state)
     open_holds = select(Hold.record_id).where(
         bulk.among(Hold.record_id, record_ids), text(f"hold.{Hold.OPEN}")
@@ -51,7 +49,7 @@ def refresh(session: Session, record_ids: Collection[int]) -> None:
     held = set(session.scalars(open_holds))
     stored = select(Record.id, Record.state).where(bulk.among(Record.id, record_ids))
     changed: dict[int, str] = {}
-    for record_id, before in session.execute(stored).tuples().all():
+    for record_id, before in session.execute(stored).all():
         after = state_of(postings[record_id], held=record_id in held, judged=before != "received")
         if after != before:
             changed[record_id] = after

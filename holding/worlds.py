@@ -118,7 +118,7 @@ def _compile(session: Session, version: RulesetVersion) -> Program:
     files = select(RuleFile.path, RuleFile.body).where(
         RuleFile.ruleset_version_id == version.id, RuleFile.path.endswith(".rules")
     )
-    sources = dict(session.execute(files.order_by(RuleFile.path)).tuples().all())
+    sources = dict(session.execute(files.order_by(RuleFile.path)).all())
     ruleset, problems = parse(sources)
     if any(problem.severity == "error" for problem in problems):
         message = f"ruleset version {version.no} no longer parses: {problems[0].message}"

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
 
 from holding.database import Database
 from holding.models import Company
@@ -17,6 +18,7 @@ from tests.support.databases import (
     sqlite_template,
 )
 from tests.support.factories import make_company
+from tests.support.shop import Shop
 
 
 @pytest.fixture(scope="session")
@@ -78,3 +80,23 @@ def company(database: Database) -> Company:
     """Kedai Contoh with its source `netshop` and its target `aiaccount`."""
     with database.write() as session:
         return make_company(session)
+
+
+@pytest.fixture
+def shop(database: Database, company: Company, clock: SetClock) -> Shop:
+    """The company with the toy rules of tests/support/fake_rules.py in force."""
+    opened = Shop(database, clock, company)
+    opened.publish()
+    return opened
+
+
+@pytest.fixture
+def statements(database: Database) -> list[str]:
+    """Every statement that the database is asked from now on."""
+    seen: list[str] = []
+
+    @event.listens_for(database.engine, "before_cursor_execute")
+    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        seen.append(statement)
+
+    return seen

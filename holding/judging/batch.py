@@ -1,0 +1,155 @@
+"""What one judging knows: the batch, its cases, and the rows it was gathered from.
+
+Here: plain frozen data. Not here: queries (gather.py) and decisions (plan.py).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from holding.judging.claim import Claimed
+from holding.worlds import Judge
+from rules.compile import Route
+from rules.facts import Facts, Subject, World
+from rules.outcome import Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostingRow:
+    """A posting of the record as it stood when the facts were read."""
+
+    id: int
+    record_id: int
+    family: int
+    route: str
+    seq: int
+    state: str
+    lock: int
+    number: str
+    hash: str
+    content: Mapping[str, Any] | None
+    version_id: int
+    version_no: int
+    revision: int
+    due_at: datetime | None
+    standing: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldRow:
+    """An open hold of the record."""
+
+    id: int
+    record_id: int
+    posting_id: int | None
+    route: str
+    seq: int
+    code: str
+    cause_id: int
+    cause_key: str
+    changed_revision: int
+    error_class: str
+    revision: int
+    book: int | None
+
+    @property
+    def key(self) -> tuple[str, int, str, str]:
+        """What it is over judgings."""
+        return (self.route, self.seq, self.code, self.cause_key)
+
+    @property
+    def of_push(self) -> bool:
+        """Whether pushing opened it: what a target refused, or what may not be sent."""
+        return self.code.startswith(("PSH", "TGT"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalRow:
+    """A standing approval of a posting."""
+
+    id: int
+    posting_id: int
+    hash: str
+    level: str
+    content: Mapping[str, Any]
+    person_id: int
+    person: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One claimed record with everything its judging looks at."""
+
+    claimed: Claimed
+    family: int
+    state: str
+    party_key: str
+    version_id: int
+    content_sha256: str
+    subject: Subject
+    facts: Facts
+    postings: tuple[PostingRow, ...]
+    holds: tuple[HoldRow, ...]
+    approvals: tuple[ApprovalRow, ...]
+    rejected: Mapping[str, str]  # route -> reason: a person rejected this content
+
+    @property
+    def record_id(self) -> int:
+        """The record."""
+        return self.claimed.record_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetRow:
+    """A target connection as the judging needs it."""
+
+    id: int
+    company_there: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """What all cases share, and the cases."""
+
+    company_id: int
+    currency: str
+    revision: int
+    ruleset_version_id: int
+    rules_revision: int
+    known_targets: frozenset[str]
+    world: World
+    judge: Judge
+    routes: Mapping[str, Route]
+    targets: Mapping[str, TargetRow]
+    teams: Mapping[str, int]
+    fallback_team_id: int | None
+    cases: tuple[Case, ...]
+
+    def team(self, owner: str) -> int | None:
+        """The team that a finding names as its owner, else the one that answers for all."""
+        return self.teams.get(owner, self.fallback_team_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgment:
+    """A case with its outcome, or with why there is none."""
+
+    case: Case
+    at: datetime
+    outcome: Outcome | None
+    error: str = ""
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """The columns by which lists show a record."""
+
+    status: str
+    party: str
+    party_key: str
+    doc_date: date | None
+    amount: int | None
+    currency: str
+    book: int | None

@@ -1,0 +1,130 @@
+"""Who judges which records: due mark, lease and fence.
+
+Here: claiming, putting back, taking leases from the dead. Not here: what is done under a claim. A
+claim takes the due mark away, so that a wake during the judging is still there after it.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select, text, update
+from sqlalchemy.orm import Session
+
+from connectors.kit.faults import point
+from holding import bulk
+from holding.database import Database
+from holding.models import Company, Record
+from holding.models.base import DUE, LEASED
+
+POISON_CRASHES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """The right to store one judging of a record, as long as its fence is ours."""
+
+    record_id: int
+    fence: int
+    crashes: int
+
+    @property
+    def poison(self) -> bool:
+        """Whether workers died under this record too often to try again."""
+        return self.crashes >= POISON_CRASHES
+
+
+def due_companies(session: Session, now: datetime) -> list[int]:
+    """Companies that have rules and a due record: one probe of an index for each."""
+    due = select(Record.id).where(Record.company_id == Company.id, text(DUE), Record.due_at <= now)
+    query = select(Company.id).where(Company.ruleset_version_id.is_not(None), due.exists())
+    return list(session.scalars(query.order_by(Company.id)))
+
+
+def claim(
+    database: Database,
+    *,
+    company_id: int,
+    owner: str,
+    now: datetime,
+    limit: int,
+    lease_seconds: float,
+) -> list[Claimed]:
+    """Take due records. One under which a worker died is taken alone, when no other is due."""
+    point("claim.before")
+    with database.write() as session:
+        found = _take(session, company_id, owner, now, limit, lease_seconds, crashed=False)
+        if not found:
+            found = _take(session, company_id, owner, now, 1, lease_seconds, crashed=True)
+    if found:
+        point("claim.after_commit")
+    return sorted(found, key=lambda one: one.record_id)
+
+
+def put_back(session: Session, claims: Collection[Claimed], owner: str, due_at: datetime) -> None:
+    """Give records back undone; they are due at that moment, or earlier if somebody woke them."""
+    if not claims:
+        return
+    session.execute(
+        update(Record)
+        .where(bulk.among(Record.id, [c.record_id for c in claims]), Record.lease_owner == owner)
+        .values(
+            due_at=func.coalesce(Record.due_at, due_at),
+            lease_owner=None,
+            lease_until=None,
+        )
+        .execution_options(synchronize_session=False)
+    )
+
+
+def sweep_expired(database: Database, now: datetime) -> int:
+    """Take leases that ran out: the records are due again, and the crash is counted."""
+    with database.write() as session:
+        expired = select(Record.id).where(text(f"record.{LEASED}"), Record.lease_until < now)
+        swept = session.execute(
+            update(Record)
+            .where(Record.id.in_(expired.with_for_update(key_share=True, skip_locked=True)))
+            .values(
+                due_at=func.coalesce(Record.due_at, now),
+                lease_owner=None,
+                lease_until=None,
+                crashes=Record.crashes + 1,
+            )
+            .returning(Record.id)
+            .execution_options(synchronize_session=False)
+        ).all()
+        point("sweep.mid")
+    return len(swept)
+
+
+def _take(
+    session: Session,
+    company_id: int,
+    owner: str,
+    now: datetime,
+    limit: int,
+    lease_seconds: float,
+    *,
+    crashed: bool,
+) -> list[Claimed]:
+    due = (
+        select(Record.id)
+        .where(Record.company_id == company_id, text(DUE), Record.due_at <= now)
+        .where(Record.crashes > 0 if crashed else Record.crashes == 0)
+        .order_by(Record.due_at, Record.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True, key_share=True)
+    )
+    taken: Sequence[tuple[int, int, int]] = session.execute(
+        update(Record)
+        .where(Record.id.in_(due))
+        .values(
+            due_at=None,
+            lease_owner=owner,
+            lease_until=now + timedelta(seconds=lease_seconds),
+            fence=Record.fence + 1,
+        )
+        .returning(Record.id, Record.fence, Record.crashes)
+        .execution_options(synchronize_session=False)
+    ).all()
+    return [Claimed(*row) for row in taken]

@@ -1,0 +1,104 @@
+"""Judging again from what was stored, to show that the same comes out.
+
+Here: replay of one evaluation and of many; `python -m holding.replay` does it in a process of its
+own. Not here: judging itself (holding/evaluation.py), and showing an outcome (rules/trace.py).
+"""
+
+import argparse
+import sys
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from holding import worlds
+from holding.database import open_database
+from holding.models import Company, Connection, Evaluation, Record, Version
+from rules.canonical import dumps
+from rules.facts import Facts, Subject
+from rules.outcome import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """An evaluation whose replay gave another outcome."""
+
+    evaluation_id: int
+    record_id: int
+    stored: str
+    replayed: str
+
+
+@dataclass(frozen=True, slots=True)
+class Replays:
+    """How many evaluations were judged again, and which came out otherwise."""
+
+    replayed: int
+    differences: tuple[Difference, ...]
+
+
+def replay(
+    session: Session, evaluation_id: int, *, programs: worlds.Programs = worlds.program
+) -> Outcome:
+    """The outcome of an evaluation, from its version, rules, revision, facts and clock."""
+    evaluation = session.get_one(Evaluation, evaluation_id)
+    version = session.get_one(Version, evaluation.version_id)
+    record = session.get_one(Record, evaluation.record_id)
+    source = session.get_one(Connection, record.source_id)
+    if evaluation.facts is None or version.body is None:
+        message = f"what evaluation {evaluation_id} looked at is no longer kept"
+        raise LookupError(message)
+    judge = programs(session, evaluation.ruleset_version_id)
+    world = worlds.world(
+        session, record.company_id, evaluation.revision, frozenset(evaluation.facts["known"])
+    )
+    subject = Subject(record.type, source.connector, version.body, version.no)
+    facts = Facts.from_json(evaluation.facts["facts"])
+    return judge.evaluate(subject, facts, world, evaluation.at)
+
+
+def replay_all(
+    session: Session,
+    company_id: int,
+    limit: int,
+    *,
+    programs: worlds.Programs = worlds.program,
+) -> Replays:
+    """Replay the newest evaluations that came to an outcome, and compare their hashes."""
+    query = (
+        select(Evaluation.id, Evaluation.record_id, Evaluation.hash, Evaluation.outcome)
+        .join(Record, Record.id == Evaluation.record_id)
+        .where(Record.company_id == company_id, Evaluation.facts.is_not(None))
+        .order_by(Evaluation.id.desc())
+        .limit(limit)
+    )
+    count = 0
+    differences = []
+    for evaluation_id, record_id, stored, codes in session.execute(query):
+        if "error" in codes:
+            continue
+        found = replay(session, evaluation_id, programs=programs).digest()
+        count += 1
+        if found != stored:
+            differences.append(Difference(evaluation_id, record_id, stored, found))
+    return Replays(count, tuple(differences))
+
+
+def main(arguments: list[str]) -> int:
+    """`python -m holding.replay --database URL --company CODE --limit N`: one JSON line."""
+    parser = argparse.ArgumentParser(prog="python -m holding.replay")
+    parser.add_argument("--database", required=True)
+    parser.add_argument("--company", required=True)
+    parser.add_argument("--limit", type=int, default=200)
+    given = parser.parse_args(arguments)
+    with open_database(given.database).read() as session:
+        company = session.scalars(select(Company.id).where(Company.code == given.company)).one()
+        found = replay_all(session, company, given.limit)
+    answer = {"replayed": found.replayed, "differences": len(found.differences)}
+    sys.stdout.write(dumps(answer | {"evaluations": [d.evaluation_id for d in found.differences]}))
+    sys.stdout.write("\n")
+    return 1 if found.differences else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

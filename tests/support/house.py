@@ -1,0 +1,260 @@
+"""A company with small but real rules and a running AiAccount, for tests with real workers."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from connectors.kit.contract import IncomingRecord
+from holding import connections, intake, people, rulesets
+from holding.database import Database
+from holding.ledger_check import Comparison, compare
+from holding.models import Connection, Person, Posting, Record
+from holding.refusal import Refusal
+from holding.roles import SYSTEM, Actor
+from holding.secrets import Keys, load_keys
+from holding.settings import Settings
+from tests.support.simulator import DEMO_KEY, Simulator
+
+RULES = """
+language 1
+
+role accounts  "Accounts team"
+
+source netshop
+    currency  MYR
+    zone      "Asia/Kuala_Lumpur"
+    missing   hold for accounts  say "No usable {field}."
+
+target aiaccount
+    rounding   per line then sum to 0.01
+    tolerance  0.00  else hold for accounts
+    missing    hold for accounts  say "AiAccount could not tell {field}."
+
+record order from netshop
+    number         text    key
+    status         one of paid, cancelled
+    ordered_on     date    dated
+    currency       text
+    customer_name  text
+    total          money
+    lines          many order_line
+
+record order_line of order
+    pos    whole     key
+    sku    text
+    name   text
+    qty    quantity
+    price  money
+
+gate order
+    ready   paid
+    cancel  cancelled
+
+duplicates of order
+    unique by number in history
+    else    hold for accounts
+    say     "Another order has this number."
+
+post order to aiaccount.sales_invoice as "IV-{number}"
+    TIMING
+    they own Notes
+    we own   the rest  else review by accounts
+    InvoiceNumber  = document_number
+    InvoiceDate    = ordered_on
+    Customer       = customer_name
+    Currency       = currency
+    Reference      = number
+    Total          = total
+    each line
+        LineNo       = line.pos
+        SKU          = line.sku
+        Description  = line.name
+        Quantity     = line.qty
+        UOM          = "PCS"
+        UnitPrice    = line.price
+        AccountCode  = "40000"
+        TaxCode      = "NT"
+        LineTotal    = round(line.qty * line.price, 0.01)
+"""
+
+
+@dataclass(slots=True)
+class House:
+    """The company, its database, its target, and the environment of its processes."""
+
+    database: Database
+    target: Simulator
+    home: Path
+    company_id: int
+    environment: dict[str, str]
+    sent: int = 0
+
+    def orders(self, count: int) -> list[str]:
+        """Let orders arrive; their external ids."""
+        numbers = [str(10_000 + self.sent + n) for n in range(count)]
+        self.sent += count
+        with self.database.write() as session:
+            source = session.scalars(select(Connection).where(Connection.side == "source")).one()
+            got = intake.receive(
+                session,
+                company_id=self.company_id,
+                source=source,
+                delivery_key=f"evt-{self.sent}",
+                kind="order",
+                headers={},
+                raw=f"{numbers}".encode(),
+                records=[_order(number) for number in numbers],
+                now=datetime.now(UTC),
+            )
+            assert not isinstance(got, Refusal), got
+        return [f"x-{number}" for number in numbers]
+
+    def worker(self, *options: str, **more: str) -> subprocess.Popen[bytes]:
+        """A real worker process."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "workers", *options],
+            env={**self.environment, **more},
+            stdin=subprocess.PIPE,
+        )
+
+    def run_worker(self, *options: str, **more: str) -> int:
+        """The same, to its end; its exit code."""
+        child = self.worker(*options, **more)
+        child.communicate(timeout=60)
+        return child.returncode
+
+    def states(self) -> dict[str, int]:
+        """Records by their one state."""
+        with self.database.read() as session:
+            found = list(session.scalars(select(Record.state)))
+        return {state: found.count(state) for state in sorted(set(found))}
+
+    def wait_for(self, states: dict[str, int], seconds: float = 30) -> None:
+        """Until the records are in these states."""
+        limit = time.monotonic() + seconds
+        while self.states() != states:
+            assert time.monotonic() < limit, (self.states(), self.told())
+            time.sleep(0.05)
+
+    def drain(self, states: dict[str, int], seconds: float = 30, **more: str) -> None:
+        """A worker without a queue, until the records are in these states."""
+        child = self.worker("--no-redis", **more)
+        try:
+            self.wait_for(states, seconds)
+        finally:
+            child.terminate()
+            child.communicate(timeout=20)
+
+    def compared(self, sent: Sequence[str] | None = None) -> Comparison:
+        """The database against the target's own ledger."""
+        with self.database.read() as session:
+            return compare(session, self.company_id, self.target.ledger, sent)
+
+    def told(self) -> list[tuple[str, str | None, str]]:
+        """Where the postings are, for a failing assertion."""
+        with self.database.read() as session:
+            rows = session.scalars(select(Posting).where(Posting.state != "posted"))
+            return [(row.number, str(row.due_at), row.state) for row in rows]
+
+
+def make_house(
+    url: str, home: Path, target: Simulator, *, timing: str = "immediately", **settings: object
+) -> House:
+    """Everything in place: people, connections with keys, rules in force."""
+    home.mkdir(parents=True, exist_ok=True)
+    environment = {
+        **os.environ,
+        "CLEARPOST_ENV": "test",
+        "CLEARPOST_HOME": str(home),
+        "CLEARPOST_KEY_FILE": str(home / "secret.key"),
+        "CLEARPOST_ALLOW_LOOPBACK": "1",
+        "CLEARPOST_LEASE_SECONDS": "1",
+        "CLEARPOST_ANSWER_SECONDS": "1.5",
+        "CLEARPOST_SETTLE_SECONDS": "0.2",
+        "CLEARPOST_SWEEP_SECONDS": "0.3",
+        "DATABASE_URL": url,
+    }
+    environment.pop("REDIS_URL", None)
+    _make_key(home)
+    database = Database(url, durable=False)
+    now = datetime.now(UTC)
+    with database.write() as session:
+        company = people.add_company(session, code="kedai", name="Kedai Contoh Sdn Bhd", now=now)
+        assert not isinstance(company, Refusal)
+        given = {
+            "base_url": target.url,
+            "company_id": "CMP-1042",
+            "company_name": "Kedai Contoh Sdn Bhd",
+            **settings,
+        }
+        for name, side, chosen in (("netshop", "source", {}), ("aiaccount", "target", given)):
+            row = connections.add_connection(
+                session,
+                company_id=company.id,
+                name=name,
+                side=side,
+                connector=name,
+                settings=chosen,
+                actor=SYSTEM,
+                now=now,
+            )
+            assert not isinstance(row, Refusal), row
+            keys = _keys(environment)
+            done = connections.set_key(session, SYSTEM, row, DEMO_KEY, now=now, keys=keys)
+            assert not isinstance(done, Refusal), done
+        _publish(session, company.id, RULES.replace("TIMING", timing), now)
+    return House(database, target, home, company.id, environment)
+
+
+def _keys(environment: dict[str, str]) -> Keys:
+    keys = load_keys(Settings.from_env(environment))
+    assert not isinstance(keys, Refusal), keys
+    return keys
+
+
+def _make_key(home: Path) -> None:
+    path = home / "secret.key"
+    path.touch(mode=0o600)
+    path.write_text("xm8fkfMblGLs0jjZ2_83qvXBKHDaMFI66nUU9dxoe0A=\n")
+
+
+def _publish(session: Session, company_id: int, text: str, now: datetime) -> None:
+    actors = []
+    for name, role in (("Devi", "consultant"), ("Prakash", "publisher")):
+        person = Person(email=f"{role}@example.test", name=name)
+        session.add(person)
+        session.flush()
+        actors.append(Actor(person.id, name, person.email, company_id, frozenset({role})))
+    change = rulesets.push(session, company_id, actors[0], {"shop.rules": text}, "Shop", now)
+    assert not isinstance(change, Refusal), change
+    done = rulesets.publish(session, change.no, actors[1], now)
+    assert not isinstance(done, Refusal), done
+
+
+def _order(number: str) -> IncomingRecord:
+    body: dict[str, object] = {
+        "number": number,
+        "status": "paid",
+        "ordered_on": "2026-11-19",
+        "currency": "MYR",
+        "customer_name": "Aisyah Rahman",
+        "total": "99.00",
+        "lines": [
+            {"pos": 1, "sku": "TEE-BLK-M", "name": "Tee, black", "qty": "2", "price": "49.50"}
+        ],
+    }
+    return IncomingRecord(
+        kind="order",
+        external_id=f"x-{number}",
+        number=number,
+        stamp="2026-11-19T01:00:00Z",
+        body=body,
+    )
