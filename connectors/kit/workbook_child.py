@@ -187,7 +187,7 @@ def _rows(sheet: Any, twin: Any, limits: Limits) -> Iterator[dict[str, object]]:
         cells = {}
         for column, (cell, formula) in enumerate(zip(row, written, strict=True), start=1):
             told = _cell(cell)
-            if told is None and formula.value is not None:
+            if told is None and beside is not None and formula.value is not None:
                 told = ["e", "a formula without a result"]
             if told is not None:
                 cells[str(column)] = told

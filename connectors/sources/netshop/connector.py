@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from connectors.kit.contract import Accepted, IncomingRecord, RowError, SourceRefusal
 from connectors.kit.order import (
@@ -102,7 +102,7 @@ def _prove(
 
 
 def _in_window(timestamp: int, now: datetime) -> bool:
-    return abs(datetime.fromtimestamp(timestamp, UTC) - now) <= WINDOW
+    return abs(timestamp - now.timestamp()) <= WINDOW.total_seconds()
 
 
 def _read(raw: bytes, *, delivery_id: str) -> Accepted | SourceRefusal:
