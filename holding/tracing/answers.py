@@ -10,12 +10,10 @@ from datetime import UTC, datetime
 from typing import Final
 
 from grammar.nodes import Ruleset
-from grammar.problem import Span
 from holding.models import Version
 from holding.tracing.case import (
     NOT_RECORDED,
     Case,
-    HeldBy,
     Proof,
     listed,
     place,
@@ -23,9 +21,11 @@ from holding.tracing.case import (
     rule_proof,
 )
 from holding.tracing.changes import differences
+from holding.tracing.consent import approved
+from holding.tracing.held import HeldBy
 from rules.outcome import Lineage, Verdict
 
-SHOWN_CHANGES: Final = 4
+SHOWN_CHANGES: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def answers(case: Case, ruleset: Ruleset | None) -> tuple[Answer, ...]:
     target = case.target.name if case.target else "the target"
     asked: tuple[tuple[str, Callable[[], Told]], ...] = (
         ("What status had it before sync?", lambda: _status(case)),
-        ("Who approved it?", lambda: _approved(case, ruleset)),
+        ("Who approved it?", lambda: approved(case, ruleset)),
         (f"Which fields mapped into {target}?", lambda: _mapped(case, ruleset)),
         ("Did units and item set-up match?", lambda: _units(case)),
         ("Was it changed after sync?", lambda: _changed(case)),
@@ -80,7 +80,7 @@ def _status(case: Case) -> Told:
     status = case.outcome.status or word or NOT_RECORDED
     wrote = f" (the source wrote “{word}”)" if word and word != status else ""
     moment = source_moment(case, version)
-    before = "" if case.posting and case.posting.sent_at else " It was not sent yet."
+    before = "" if case.sent_at else " It was not sent yet."
     proofs = [Proof("version", str(version.no), f"version {version.no}")]
     if version.delivery_id:
         delivery = str(version.delivery_id)
@@ -91,58 +91,6 @@ def _status(case: Case) -> Told:
     return text, "plain" if before else "good", proofs
 
 
-def _approved(case: Case, ruleset: Ruleset | None) -> Told:
-    in_source = _in_source(case)
-    proofs = []
-    if case.posting is not None:
-        proofs.append(Proof("content", str(case.posting.id), f"content hash {_hash(case)}"))
-    if case.last_sent is not None:
-        request = case.last_sent.request
-        proofs.append(Proof("request", str(request.id), f"request hash {request.sha256}"))
-    standing = [a for a in case.approvals if a.voided_at is None and a.hash == _hash(case)]
-    void = [a for a in case.approvals if a.voided_at is not None]
-    proofs += [Proof("approval", str(a.id), f"approval {a.id}") for a in case.approvals]
-    told = "".join(
-        f" The approval by {case.person(a.person_id)} of {case.when(a.at)} is void since"
-        f" {case.when(a.voided_at)}: changed {listed(a.voided_fields or [])}."
-        for a in void
-        if a.voided_at
-    )
-    if standing:
-        names = "; ".join(f"{case.person(a.person_id)}, {case.when(a.at)}" for a in standing)
-        return f"{names}, content hash {_hash(case)[:12]}.{told} {in_source}", "good", proofs
-    asked = [v for v in case.verdicts if v.kind == "approve"]
-    proofs = [rule_proof(case.files, v.span) for v in asked] + proofs
-    hit = [v for v in asked if v.result in {"hit", "unknown"}]
-    if hit:
-        where = listed([place(v.span) for v in hit])
-        sent = bool(case.posting and case.posting.sent_at)
-        tone = "bad" if sent else "plain"
-        return f"Nobody: {where} asks for an approval.{told} {in_source}", tone, proofs
-    spans = [v.span for v in asked] or _post_spans(case, ruleset)
-    if not asked:
-        proofs = [rule_proof(case.files, span) for span in spans] + proofs
-    where = listed([place(span) for span in spans]) or "the rules"
-    return f"No approval required by {where}.{told} {in_source}", "good", proofs
-
-
-def _hash(case: Case) -> str:
-    sent = case.last_sent
-    return sent.push.hash if sent else case.posting.hash if case.posting else ""
-
-
-def _in_source(case: Case) -> str:
-    body = (case.version.body if case.version else None) or {}
-    name, version = body.get("approved_by"), body.get("approved_version")
-    if not name:
-        return f"In the source: {NOT_RECORDED}."
-    return f"In the source: {name}" + (f" (its version {version})." if version else ".")
-
-
-def _post_spans(case: Case, ruleset: Ruleset | None) -> list[Span]:
-    return [post.span for post in ruleset.posts if str(post.route) == case.route] if ruleset else []
-
-
 def _mapped(case: Case, ruleset: Ruleset | None) -> Told:
     decision = case.decision
     document = decision.document if decision else None
@@ -151,7 +99,7 @@ def _mapped(case: Case, ruleset: Ruleset | None) -> Told:
     sent = case.last_sent.push.content if case.last_sent else (case.posting.content or {})
     fields: Mapping[str, str] = sent.get("fields", document.fields)
     lines = sent.get("lines", document.lines)
-    values = {(name, None): value for name, value in fields.items()}
+    values: dict[tuple[str, int | None], str] = {(name, None): v for name, v in fields.items()}
     for number, line in enumerate(lines, start=1):
         values |= {(name, number): value for name, value in line.items()}
     rows = {(row.field, row.line): row for row in case.lineage}
@@ -178,13 +126,15 @@ def _units(case: Case) -> Told:
     if not body.get("lines"):
         return "Not applicable: this record has no items.", "plain", []
     found = [v for v in case.verdicts if v.kind == "units"]
-    gaps = [v for v in case.verdicts if v.kind == "map" and v.line is not None]
-    bad = [v for v in (*found, *gaps) if v.result in {"hit", "unknown"}]
     spans = {(v.span.file, v.span.line): v.span for v in found}
     proofs = [rule_proof(case.files, span) for span in spans.values()]
-    if bad:
-        told = "; ".join(f"line {v.line}: {v.text or v.rule}" for v in bad)
-        return f"No: {told}.", "bad", [*proofs, *_entry_proofs(case)]
+    missing = [
+        f"line {listed([str(line) for line in finding.lines])}: {finding.message}"
+        for finding in (case.decision.findings if case.decision else ())
+        if finding.lines and finding.error_class == "mapping_missing"
+    ]
+    if missing:
+        return f"No: {' '.join(missing)}", "bad", [*proofs, *_entry_proofs(case)]
     told = "; ".join(f"line {v.line}: {_proof_of(v)}" for v in found if _proof_of(v))
     if not told:
         return "No item or unit was looked up by the rules.", "bad", proofs
@@ -206,9 +156,8 @@ def _entry_proofs(case: Case) -> list[Proof]:
 
 
 def _changed(case: Case) -> Told:
-    sent_at = case.posting.sent_at if case.posting else None
     base = case.version
-    if sent_at is None or base is None:
+    if case.sent_at is None or base is None:
         return "It was not sent yet.", "plain", []
     later = [v for v in case.versions if v.no > base.no and not v.stale]
     if not later:
@@ -284,5 +233,6 @@ def _hold_words(case: Case, held: HeldBy) -> str:
     if hold.closed_at is None:
         return f"{opened}, owner {owner}, still open"
     by = f" by {held.closed_by}" if held.closed_by else ""
-    why = f": {hold.closed_why}" if hold.closed_why else ""
+    told = held.fix or hold.closed_why
+    why = f": {told}" if told else ""
     return f"{opened}, owner {owner}, {hold.state} {case.when(hold.closed_at)}{by}{why}"

@@ -16,22 +16,20 @@ from grammar.problem import Span
 from holding.models import (
     Approval,
     Attempt,
-    Cause,
     Company,
     Connection,
     Evaluation,
-    Hold,
     Posting,
     Push,
     Record,
     Request,
     RulesetVersion,
-    Team,
     Version,
 )
 from holding.people import names_of
 from holding.replay import replay
 from holding.rulesets import files_of
+from holding.tracing.held import HeldBy, holds_of
 from rules.outcome import Decision, Lineage, Outcome, Verdict
 
 NOT_RECORDED = "not recorded"
@@ -44,17 +42,6 @@ class Proof:
     kind: str
     id: str
     label: str
-
-
-@dataclass(frozen=True, slots=True)
-class HeldBy:
-    """A hold with the names around it."""
-
-    hold: Hold
-    cause: Cause
-    team: str
-    person: str
-    closed_by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +112,11 @@ class Case:
         standing = self.posting.posted_push_id if self.posting else None
         of_push = [s for s in self.sent if standing is None or s.push.id == standing]
         return of_push[-1] if of_push else None
+
+    @property
+    def sent_at(self) -> datetime | None:
+        """When the posting was first sent."""
+        return self.posting.sent_at if self.posting else None
 
     def when(self, moment: datetime) -> str:
         """A moment as the company's people write it."""
@@ -202,30 +194,6 @@ def decided_by(
 ) -> Evaluation | None:
     """The evaluation whose document was sent; of what was not sent, the newest."""
     return _evaluation(session, record, _posting(session, record, posting_id))
-
-
-def holds_of(session: Session, record_id: int) -> tuple[HeldBy, ...]:
-    """Every hold that a record ever had, in order, with names."""
-    rows = session.execute(
-        select(Hold, Cause, Team)
-        .join(Cause, Cause.id == Hold.cause_id)
-        .outerjoin(Team, Team.id == Hold.team_id)
-        .where(Hold.record_id == record_id)
-        .order_by(Hold.opened_at, Hold.id)
-    ).all()
-    people = names_of(
-        session, [i for hold, _, _ in rows for i in (hold.person_id, hold.closed_by_id)]
-    )
-    return tuple(
-        HeldBy(
-            hold=hold,
-            cause=cause,
-            team=(team.title or team.name) if team else "",
-            person=people.get(hold.person_id or 0, ""),
-            closed_by=people.get(hold.closed_by_id or 0, ""),
-        )
-        for hold, cause, team in rows
-    )
 
 
 def _posting(session: Session, record: Record, posting_id: int | None) -> Posting | None:

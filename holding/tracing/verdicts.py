@@ -76,10 +76,11 @@ def verdicts(session: Session, evaluation_id: int) -> tuple[VerdictRow, ...]:
     deciding = {
         decision.route: _deciding(outcome, decision.route) for decision in outcome.decisions
     }
-    return tuple(
+    rows = [
         _row(outcome, verdict, files, deciding=deciding.get(verdict.route) is verdict)
         for verdict in outcome.verdicts
-    )
+    ]
+    return (*_gaps(outcome, files), *rows)
 
 
 def lineage(session: Session, posting_id: int) -> tuple[LineageRow, ...]:
@@ -116,10 +117,7 @@ def _deciding(outcome: Outcome, route: str) -> Verdict | None:
     mine = [verdict for verdict in outcome.verdicts if verdict.route == route]
     finding = _first_finding(outcome, route)
     if finding is not None:
-        spoke = [v for v in mine if v.span == finding.span or v.rule == finding.rule]
-        hits = [v for v in spoke if v.result in {"hit", "unknown"} and not v.released]
-        if hits or spoke:
-            return (hits or spoke)[0]
+        return next((v for v in mine if _gave(v, finding)), None)
     waiting = next((d.wait for d in outcome.decisions if d.route == route), None)
     kinds = (waiting.kind,) if waiting is not None else ("gate",)
     by_kind = {"until": "timing", "for": "after"}
@@ -127,6 +125,44 @@ def _deciding(outcome: Outcome, route: str) -> Verdict | None:
     found = [v for v in mine if v.kind in wanted]
     gates = [v for v in mine if v.kind == "gate"]
     return next(iter(found or gates or mine), None)
+
+
+def _gave(verdict: Verdict, finding: Finding) -> bool:
+    """Whether the finding came of this verdict."""
+    return (
+        verdict.result in {"hit", "unknown"}
+        and not verdict.released
+        and verdict.route == finding.route
+        and verdict.rule == finding.rule
+        and (not finding.lines or verdict.line is None or verdict.line in finding.lines)
+    )
+
+
+def _gaps(outcome: Outcome, files: Mapping[str, str]) -> list[VerdictRow]:
+    """What is missing without a rule having said so: a mapping entry, a field, a fact."""
+    rows = []
+    for decision in outcome.decisions:
+        first = _first_finding(outcome, decision.route)
+        for finding in decision.findings:
+            if any(_gave(verdict, finding) for verdict in outcome.verdicts):
+                continue
+            rows.append(
+                VerdictRow(
+                    route=finding.route,
+                    rule=finding.rule,
+                    kind=finding.cause_key.partition(":")[0],
+                    result="unknown",
+                    place=place(finding.span),
+                    text=line_of(files, finding.span),
+                    line=finding.lines[0] if finding.lines else None,
+                    operands=(),
+                    message=finding.message,
+                    would_pass=finding.would_pass,
+                    released=False,
+                    deciding=finding is first,
+                )
+            )
+    return rows
 
 
 def _first_finding(outcome: Outcome, route: str) -> Finding | None:
@@ -163,19 +199,8 @@ def _row(
 
 def _finding_of(outcome: Outcome, verdict: Verdict) -> Finding | None:
     """The finding that came of a verdict, if it is one that wants attention."""
-    if verdict.result not in {"hit", "unknown"}:
-        return None
-    return next(
-        (
-            finding
-            for decision in outcome.decisions
-            if decision.route == verdict.route
-            for finding in decision.findings
-            if finding.rule == verdict.rule
-            and (not finding.lines or verdict.line is None or verdict.line in finding.lines)
-        ),
-        None,
-    )
+    findings = (finding for decision in outcome.decisions for finding in decision.findings)
+    return next((finding for finding in findings if _gave(verdict, finding)), None)
 
 
 def _entries(session: Session, uses: set[Use]) -> dict[int, UsedEntry]:

@@ -42,7 +42,6 @@ record order from netshop
     ordered_on  date     dated
     customer    text
     created_by  text     optional
-    note        text     optional
     total       money
     lines       many order_line
 
