@@ -85,6 +85,8 @@ def shown(value: Any, of: Type, zone: ZoneInfo) -> str:
     if kind is Decimal:
         if of.kind == "percent":
             return f"{number_text(value * 100)}%"
+        if of.kind == "number":
+            return format(value, "f")  # as it was written
         return number_text(value, 2 if of.kind == "money" else 0)
     if kind is str:
         return str(value)

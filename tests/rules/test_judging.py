@@ -1,0 +1,402 @@
+"""What a record comes to: gates, waits, findings, releases, approvals, changes after posting."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from rules.facts import PostingFact, TargetDocument, TargetState
+from rules.outcome import ApprovalNeed
+from tests.rules.kedai import (
+    INVOICE,
+    NOW,
+    RECEIPT,
+    TEXT,
+    decision,
+    findings,
+    judge,
+    line,
+    only,
+    order,
+    program_of,
+    world,
+)
+
+DAY = datetime(2026, 11, 18, 18, 0, tzinfo=UTC)
+
+
+def test_a_clean_order_is_a_whole_document() -> None:
+    outcome = judge(order())
+    found = decision(outcome)
+    assert (found.state, found.reason, found.findings, found.wait) == ("ready", "ready", (), None)
+    document = found.document
+    assert document is not None
+    assert (document.target, document.document, document.number) == (
+        "aiaccount",
+        "sales_invoice",
+        "NS-1",
+    )
+    assert (document.date, document.party, document.currency) == (
+        date(2026, 11, 18),
+        "300-C077",
+        "MYR",
+    )
+    assert document.amount == Decimal("248.70")
+    assert document.lines[0] == {
+        "LineNo": "1",
+        "SKU": "TEA-1",
+        "Description": "Tea",
+        "Quantity": "80",
+        "UOM": "PCS",
+        "UnitPrice": "2.40",
+        "AccountCode": "40000",
+        "TaxCode": "MY-SALES10",
+        "TaxAmount": "19.20",
+        "LineTotal": "192.00",
+    }
+    assert (outcome.status, outcome.status_word, outcome.number) == ("paid", "Paid", "NS-1")
+    assert (outcome.party, outcome.doc_date) == ("Aisyah Rahman", date(2026, 11, 18))
+    assert (outcome.amount, outcome.currency) == (Decimal("248.70"), "MYR")
+
+
+# ---- gate -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("word", "state"),
+    [
+        ("paid", "ready"),
+        (" COMPLETED ", "ready"),
+        ("delivered", "ready"),
+        ("pending", "waiting"),
+        ("draft", "ignored"),
+        ("cancelled", "dropped"),
+        ("Refunded + Items Returned", "held"),
+    ],
+)
+def test_a_status_in_any_spelling_has_its_answer(word: str, state: str) -> None:
+    assert decision(judge(order(status=word))).state == state
+
+
+def test_an_unknown_status_word_holds_and_is_never_ready() -> None:
+    found = only(order(status="Shipped"))
+    assert (found.code, found.error_class, found.owner) == ("STA01", "bad_value", "counter")
+    assert found.cause_key == "status:Shipped"
+    assert 'status = "Shipped"' in found.message
+    outcome = judge(order(status="Shipped"))
+    assert decision(outcome).state == "held"
+    assert (outcome.status, outcome.status_word) == ("", "Shipped")
+
+
+def test_a_gate_that_holds_may_be_released_by_its_owner() -> None:
+    found = only(order(status="Refunded + Items Returned"))
+    assert (found.code, found.rule, found.clears) == ("HLD01", "gate", "by:accounts")
+    assert found.message == "NS-1 came back to the shop."
+    assert found.would_pass == "status is one of paid, delivered"
+    released = judge(
+        order(status="Refunded + Items Returned"), releases=frozenset({(INVOICE, "gate")})
+    )
+    assert decision(released).state == "ready"
+    verdict = next(v for v in released.verdicts if v.kind == "gate" and v.route == INVOICE)
+    assert (verdict.result, verdict.released) == ("hit", True)
+
+
+def test_ignored_and_dropped_records_hold_nobody() -> None:
+    for word in ("draft", "cancelled"):
+        assert findings(order(status=word, total="1.00", customer="C-0")) == []
+
+
+def test_a_finding_beside_a_wait_is_kept_and_holds() -> None:
+    found = decision(judge(order(status="pending", total="1.00")))
+    assert found.state == "held"
+    assert found.wait is not None
+    assert found.wait.kind == "gate"
+
+
+# ---- when, timing, after --------------------------------------------------------------------------
+
+
+def test_a_route_that_does_not_apply_waits_and_says_so() -> None:
+    found = decision(judge(order(paid_at=None)))
+    assert (found.state, found.reason) == ("waiting", "waits until paid_at is known")
+    assert found.document is None
+
+
+def test_daily_is_the_first_such_hour_after_the_day() -> None:
+    outcome = judge(order(paid_at="2026-11-18T06:30:00Z"), at=DAY.replace(hour=17))
+    found = decision(outcome)
+    assert found.state == "waiting"
+    assert found.wait is not None
+    assert found.wait.until == DAY
+    assert outcome.valid_until == datetime(2026, 11, 18, 16, 0, tzinfo=UTC) or (
+        outcome.valid_until == DAY
+    )
+    assert decision(judge(order(paid_at="2026-11-18T06:30:00Z"), at=DAY)).state == "ready"
+
+
+def test_the_day_is_that_of_the_source() -> None:
+    late = order(paid_at="2026-11-18T16:10:00Z")  # 00:10 of the 19th in the shop
+    assert decision(judge(late, at=DAY)).state == "waiting"
+
+
+def test_a_look_at_the_clock_says_until_when() -> None:
+    outcome = judge(order())
+    assert outcome.valid_until == datetime(2026, 11, 19, 16, 0, tzinfo=UTC)
+    assert judge(order(status="draft")).valid_until is None
+
+
+def test_after_waits_and_then_names_the_number() -> None:
+    found = decision(judge(order()), RECEIPT)
+    assert (found.state, found.document) == ("waiting", None)
+    assert found.wait is not None
+    assert (found.wait.kind, found.wait.route) == ("for", INVOICE)
+    later = decision(judge(order(), documents_of_family={INVOICE: "NS-1"}), RECEIPT)
+    assert later.state == "ready"
+    assert later.document is not None
+    assert later.document.fields["InvoiceNumber"] == "NS-1"
+
+
+# ---- missing --------------------------------------------------------------------------------------
+
+
+def test_a_missing_field_holds_for_the_source() -> None:
+    found = only(order(customer="  "))
+    assert (found.code, found.error_class, found.owner) == ("MIS01", "missing_field", "counter")
+    assert found.cause_key == "field:customer"
+    assert found.message == "NetShop sent no usable customer."
+    assert found.would_pass == "customer is filled in"
+
+
+def test_a_missing_field_of_two_lines_is_one_finding() -> None:
+    rows = [line(sku=None), line(pos=2, sku="")]
+    found = [f for f in findings(order(lines=rows)) if f.code == "MIS01"]
+    assert [(f.cause_key, f.lines) for f in found] == [("field:line.sku", (1, 2))]
+
+
+def test_an_optional_field_that_a_check_needs_does_what_its_else_says() -> None:
+    dear = {"lines": [line(qty="1", price="20000.00", tax="NONE")], "address": "KL"}
+    body = order(**dear, subtotal="20000.00", tax_total="0.00", total="20000.00")
+    found = next(f for f in findings(body) if f.rule == "buyer_named")
+    assert (found.code, found.error_class, found.owner) == ("CHK02", "missing_field", "tax_desk")
+    assert found.cause_key == "field:tin"
+
+
+def test_a_certain_no_wins_over_an_unknown() -> None:
+    dear = {"lines": [line(qty="1", price="20000.00", tax="NONE")]}
+    body = order(**dear, subtotal="20000.00", tax_total="0.00", total="20000.00")
+    found = next(f for f in findings(body) if f.rule == "buyer_named")
+    assert (found.code, found.error_class) == ("CHK01", "business_rule")
+    assert found.would_pass == "address is given"
+    assert found.message == "Above 10000.00 a buyer has a TIN and an address."
+
+
+def test_a_fact_that_nobody_could_tell_holds_for_the_target() -> None:
+    unknown = world(targets={"aiaccount": TargetState(known=False)})
+    found = only(order(), world=unknown)
+    assert (found.code, found.owner, found.rule) == ("FCT01", "systems", "period")
+
+
+def test_a_const_before_its_first_day_is_unknown() -> None:
+    text = TEXT.replace("from 2026-01-01 = 3000.00", "from 2026-12-01 = 3000.00")
+    found = findings(order(), program=program_of(text))
+    assert [f.code for f in found] == ["APP01"]  # an unknown `when` asks for the approval
+
+
+# ---- checks ---------------------------------------------------------------------------------------
+
+
+def test_one_sen_off_says_the_smallest_change() -> None:
+    found = only(order(total="248.71"))
+    assert (found.code, found.rule, found.owner) == ("CHK01", "total_adds", "accounts")
+    assert found.would_pass == "total = 248.70"
+    assert found.message == "The parts of NS-1 do not make 248.71."
+    assert found.cause_label == "The parts of … do not make …."
+    assert (found.span.line, found.span.column) == _at("subtotal + tax_total + round_off")
+
+
+def _at(words: str) -> tuple[int, int]:
+    before = TEXT[: TEXT.index(words)]
+    return before.count("\n") + 1, len(before) - before.rfind("\n")
+
+
+def test_lines_are_listed_inside_one_finding() -> None:
+    rows = [line(qty="0.01", uom="BOX", price="1.00"), line(pos=2), line(pos=3, qty="0.1")]
+    found = next(
+        f
+        for f in findings(order(lines=[rows[0], rows[1], line(pos=3, uom="BOX", qty="0.1")]))
+        if f.rule == "whole_pieces"
+    )
+    assert found.lines == (1, 3)
+    assert found.message == "0.01 BOX of TEA-1 are 0.12 pieces. (lines 1, 3)"
+    assert found.would_pass == "line.pieces is a whole number"
+
+
+def test_a_warning_stays_beside_and_stops_nothing() -> None:
+    found = decision(judge(order(ordered_on="2026-10-01")))
+    assert found.state == "ready"
+    assert [(f.severity, f.rule) for f in found.findings] == [("warn", "old")]
+
+
+def test_a_rejection_is_ignored_with_its_reason() -> None:
+    body = {
+        "number": "ST-1",
+        "status": "paid",
+        "blogger": "B",
+        "settled_on": "2026-11-01",
+        "commission": "0",
+    }
+    found = decision(judge(body, kind="settlement"), "aiaccount.expense_bill")
+    assert (found.state, found.reason) == ("ignored", "Nothing is owed to B.")
+
+
+def test_a_locked_period_is_a_class_and_a_cause_of_its_own() -> None:
+    found = only(order(ordered_on="2026-09-30"), at=datetime(2026, 10, 2, tzinfo=UTC), paid_at=None)
+    del found
+    locked = world(
+        targets={"aiaccount": TargetState(known=True, locked_through=date(2026, 11, 30))}
+    )
+    finding = only(order(), world=locked)
+    assert (finding.code, finding.error_class) == ("PER01", "period_locked")
+    assert finding.cause_key == "period:aiaccount:2026-11"
+    assert finding.cause_label == "Period 2026-11 of aiaccount is locked"
+
+
+def test_all_findings_are_kept_the_strongest_first() -> None:
+    body = order(ordered_on="2026-10-01", total="248.71", customer="C-0")
+    assert [(f.severity, f.rule) for f in findings(body)] == [
+        ("hold", "total_adds"),
+        ("hold", "debtor"),
+        ("warn", "old"),
+    ]
+
+
+# ---- duplicates, approvals, releases ----------------------------------------------------------------
+
+
+def test_the_same_number_in_history_is_a_duplicate() -> None:
+    name, value = program_of().link_keys(order(), "order")[0]
+    assert name.startswith("dup:aiaccount.sales_invoice:")
+    assert value == '{"number":"NS-1"}'
+    found = only(order(), history={name: ("NS-1 (shop)",)})
+    assert (found.code, found.error_class, found.cause_key) == (
+        "DUP01",
+        "duplicate",
+        "duplicate:NS-1",
+    )
+    assert found.message == "NS-1 was seen before. The same: NS-1 (shop)."
+    assert found.clears == "by:accounts"
+
+
+def test_a_document_of_another_record_in_the_target_is_a_duplicate() -> None:
+    same = TargetDocument(INVOICE, "NS-1", {"InvoiceNumber": "NS-1", "Customer": "300-C077"}, "o9")
+    assert only(order(), documents=(same,)).code == "DUP01"
+    other = TargetDocument(INVOICE, "NS-1", {"InvoiceNumber": "NS-1", "Customer": "300-X"}, "o9")
+    assert findings(order(), documents=(other,)) == []
+
+
+def test_link_keys_hold_document_numbers_too() -> None:
+    keys = dict(program_of().link_keys(order(), "order"))
+    assert keys[f"doc:{INVOICE}"] == "NS-1"
+    assert keys[f"doc:{RECEIPT}"] == "RC-NS-1"
+    assert program_of().link_keys({}, "order") == ()
+    assert program_of().link_keys({}, "nobody") == ()
+
+
+def dear(**changes: Any) -> dict[str, Any]:
+    rows = [line(qty="1", price="4000.00", tax="NONE")]
+    sums = {"subtotal": "4000.00", "tax_total": "0.00", "total": "4000.00"}
+    return order(**({"lines": rows} | sums | changes))
+
+
+def test_an_approval_is_asked_for_with_who_must_not_give_it() -> None:
+    found = decision(judge(dear()))
+    assert found.state == "held"
+    assert [(f.code, f.severity, f.owner) for f in found.findings] == [
+        ("APP01", "approve", "accounts")
+    ]
+    assert found.approvals == (
+        ApprovalNeed("approve by accounts", "accounts", ("lim",), "4000.00 is above 3000.00."),
+    )
+    assert found.document is not None
+
+
+def test_a_const_changes_on_its_day() -> None:
+    later = dear(ordered_on="2027-01-05", paid_at="2027-01-05T01:00:00Z")
+    assert decision(judge(later, at=datetime(2027, 2, 1, tzinfo=UTC))).approvals == ()
+
+
+def test_a_release_lifts_its_own_finding_and_no_other() -> None:
+    body = order(total="248.71", customer="C-0")
+    before = findings(body)
+    after = findings(body, releases=frozenset({(INVOICE, "total_adds")}))
+    assert [f for f in before if f.rule != "total_adds"] == after
+    outcome = judge(order(total="248.71"), releases=frozenset({(INVOICE, "total_adds")}))
+    assert decision(outcome).state == "ready"
+    marks = {
+        (v.result, v.released)
+        for v in outcome.verdicts
+        if v.rule == "total_adds" and v.route == INVOICE
+    }
+    assert marks == {("pass", False), ("hit", True)}
+
+
+def test_what_clears_by_itself_cannot_be_released() -> None:
+    wanted = frozenset({(INVOICE, "one_debtor"), (INVOICE, "debtor")})
+    assert [f.rule for f in findings(order(customer="C-0"), releases=wanted)] == ["debtor"]
+
+
+# ---- after posting ----------------------------------------------------------------------------------
+
+
+def posted(**changes: Any) -> PostingFact:
+    document = decision(judge(order())).document
+    assert document is not None
+    content = {"fields": document.fields, "lines": list(document.lines)}
+    given = {"state": "posted", "content": content} | changes
+    return PostingFact(INVOICE, 1, str(given["state"]), "NS-1", 1, given["content"])
+
+
+def test_what_is_posted_and_equal_is_posted() -> None:
+    found = decision(judge(order(status="Delivered"), postings=(posted(),)))
+    assert (found.state, found.findings) == ("posted", ())
+
+
+def test_a_change_after_posting_is_for_a_person() -> None:
+    body = order(round_off="1.00", total="249.70")
+    outcome = judge(body, postings=(posted(),))
+    found = decision(outcome)
+    assert found.state == "posted"
+    assert [(f.code, f.error_class, f.owner, f.cause_key) for f in found.findings] == [
+        ("STL01", "stale_version", "counter", f"stale:{INVOICE}")
+    ]
+    assert "Total was 248.70, is 249.70" in found.findings[0].message
+    kept = judge(body, postings=(posted(),), releases=frozenset({(INVOICE, "change")}))
+    assert decision(kept).findings == ()
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        ("cancelled", "is cancelled now"),
+        ("returned", "may not go any more"),
+        ("pending", "may not"),
+    ],
+)
+def test_a_status_that_falls_back_after_posting(status: str, words: str) -> None:
+    found = decision(judge(order(status=status), postings=(posted(),)))
+    assert found.state == "posted"
+    assert words in found.findings[0].message
+
+
+def test_what_is_on_its_way_is_not_made_again() -> None:
+    found = decision(judge(order(total="1.00"), postings=(posted(state="sending"),)))
+    assert found.state == "posted"
+    assert found.findings[0].code == "STL01"
+    assert decision(judge(order(), postings=(posted(state="failed"),))).state == "ready"
+
+
+def test_a_kind_that_the_rules_do_not_know_has_no_decision() -> None:
+    outcome = judge({}, kind="parcel")
+    assert (outcome.decisions, outcome.number) == ((), "")
+    assert outcome.digest() == judge({"a": 1}, kind="parcel", at=NOW).digest()
