@@ -4,7 +4,7 @@ Here: finding the files, reading them, checking them as one ruleset. Not here: a
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,7 +61,15 @@ def examine(files: Files) -> "tuple[Ruleset, tuple[Problem, ...]]":
     found = (*check(ruleset, schemas()), *seeds(ruleset, files.csv).problems)
     if problems:
         found = believable(found, problems, files.rules)
-    return ruleset, tuple(sorted({*problems, *found}, key=lambda p: (p.span, p.code, p.message)))
+    told = {_hinted(problem) for problem in (*problems, *found)}
+    return ruleset, tuple(sorted(told, key=lambda p: (p.span, p.code, p.message)))
+
+
+def _hinted(problem: "Problem") -> "Problem":
+    """The problem with a way out, even where the checker knew none."""
+    return (
+        problem if problem.hint else replace(problem, hint=f"see docs/findings/{problem.code}.md")
+    )
 
 
 def _text(path: Path) -> str:
