@@ -6,14 +6,13 @@ Everything comes from stored rows; nothing is asked of a target.
 
 from sqlalchemy.orm import Session
 
-from grammar import parse
 from holding.models import Record
-from holding.rulesets import rule_sources
 from holding.tracing.answers import Answer, answers
 from holding.tracing.case import Case, Proof, decided_by, load
 from holding.tracing.changes import differences
 from holding.tracing.timeline import Step, timeline
 from holding.tracing.verdicts import LineageRow, UsedEntry, VerdictRow, lineage, verdicts
+from holding.worlds import program
 
 __all__ = [
     "Answer",
@@ -37,7 +36,7 @@ def seven(session: Session, record_id: int, posting_id: int | None = None) -> tu
     case = load(session, record_id, posting_id)
     if case is None:
         return ()
-    ruleset = parse(rule_sources(case.files))[0] if case.files else None
+    ruleset = program(session, case.rules.id).ruleset if case.rules else None
     return answers(case, ruleset)
 
 

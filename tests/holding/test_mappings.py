@@ -7,7 +7,7 @@ from holding.entries import Parsed, read_value, shown
 from holding.mappings import Fixed, Preview
 from holding.models import Cause, Company, Event, MappingEntry, Posting, Record
 from holding.refusal import Refusal
-from tests.holding.shop import FILES, RULES, Shop, line, open_shop, order
+from tests.holding.shop import Shop, line, open_shop, order
 from tests.support.clock import SetClock
 
 
@@ -298,13 +298,16 @@ def test_a_unit_of_one_item_frees_that_item_only(shop: Shop) -> None:
 
 
 def test_a_unit_frees_the_units_that_are_counted_in_it(shop: Shop) -> None:
-    rules = RULES.replace("    1 BOX                = 12 PCS\n", "")
-    shop.publish({**FILES, "shop.rules": rules})
-    shop.receive(order("NS-1", lines=[line(sku="CUP-4")]), order("NS-2"))
+    shop.publish()
+    shop.receive(order("NS-1", lines=[line(uom="PAL")]), order("NS-2"))
+    shop.judge()
+    assert isinstance(fix(shop, "units", "PAL", "3 TIN"), Fixed)
     shop.judge()
     assert shop.states() == {"NS-1": "held", "NS-2": "ready"}
-    assert isinstance(fix(shop, "units", "BOX", "12 PCS"), Fixed)
+    assert isinstance(fix(shop, "units", "TIN", "4 PCS"), Fixed)
     assert due(shop) == ["NS-1"]
+    shop.judge()
+    assert shop.states() == {"NS-1": "ready", "NS-2": "ready"}
 
 
 def test_an_items_own_unit_wakes_documents_made_with_the_general_one(shop: Shop) -> None:
