@@ -111,6 +111,9 @@ class Simulator:
     def show(self, what: str) -> Any:
         return requests.get(f"{self.url}/_sim/{what}", timeout=10).json()[what]
 
+    def show_plan(self) -> list[str]:
+        return requests.get(f"{self.url}/_sim/faults", timeout=10).json()["planned"]
+
     def call(self, method: str, path: str, *, body: bytes | None = None, key="k-1", **headers: str):
         plain = {
             "Authorization": f"Bearer {DEMO_KEY}",

@@ -160,3 +160,14 @@ def test_the_two_ways_of_rounding(rounding, tax):
 )
 def test_tax_numbers(tin, good):
     assert tin_is_valid(tin) is good
+
+
+def test_a_planned_fault_is_used_up_by_one_request(sim, aiaccount, http):
+    sim.control("faults", plan=["processing_completed", "unavailable", "slow"])
+    documents = [invoice(f"NS-{n}") for n in range(4)]
+    first = send(sim, aiaccount, http, *documents, batch=True)
+    assert {answer.kind for answer in first.answers} == {"awaiting"}
+    assert sim.show_plan() == ["unavailable", "slow"]
+    assert send(sim, aiaccount, http, invoice()).answers[0].kind == "uncertain"
+    send(sim, aiaccount, http, *documents, batch=True)
+    assert sim.show_plan() == []

@@ -3,6 +3,7 @@
 
 import io
 import json
+import random
 import zipfile
 from datetime import date, datetime
 from decimal import Decimal
@@ -302,3 +303,19 @@ def test_without_ids_the_number_tells_orders_apart():
     assert isinstance(answer, Accepted)
     assert answer.records[0].external_id == "NS-1"
     assert answer.records[0].body["lines"] == [{"pos": 1, "sku": "A"}]
+
+
+def test_a_hundred_orders_are_the_same_by_either_way():
+    chance = random.Random(7)
+    wire, heads, items = [], [ORDER_WORDS], [LINE_WORDS]
+    for number in range(1, 101):
+        qty, price = chance.randint(1, 5000) / 4, chance.randint(1, 99_999) / 100
+        order = sample_order(number, total=f"{price:.2f}", subtotal=price)
+        order["items"] = [{**order["items"][0], "qty": f"{qty:.3f}", "price": f"{price:.4f}"}]
+        wire.append(order)
+        heads.append(head_row(id=number, number=f"NS-{number}", total=price, subtotal=price))
+        items.append(item_row(order_id=number, qty=qty, price=price))
+    answer = read_file("month.xlsx", saved(heads, items))
+    raw = json.dumps({"orders": wire}).encode()
+    assert answer.errors == ()
+    assert canonical(answer) == canonical(read_file("month.json", raw))

@@ -4,7 +4,6 @@ Here: transport and permissions of AiAccount's API. Not here: what a write decid
 the control API (control.py).
 """
 
-import base64
 import re
 import threading
 from collections.abc import Mapping
@@ -13,12 +12,13 @@ from typing import Any
 
 from connectors.kit.clock import Clock
 from connectors.kit.simulator import Ledger, Reply, Request
-from connectors.targets.aiaccount.simulator import control, views
+from connectors.targets.aiaccount.simulator import control, parking, views
 from connectors.targets.aiaccount.simulator.books import Books
 from connectors.targets.aiaccount.simulator.data import ApiKey, Company
 from connectors.targets.aiaccount.simulator.faults import FAULTS, Fault
 from connectors.targets.aiaccount.simulator.posting import Job, base_line, post
 from connectors.targets.aiaccount.simulator.reading import Opened, Unreadable, content_of, opened
+from connectors.targets.aiaccount.simulator.replies import error, forbidden
 
 _KEY = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _WRITES = {"/v1/imports/sales-invoices": "xlsx", "/v1/sales/invoices": "json"}
@@ -149,11 +149,11 @@ class Api:
         if earlier is not None:
             return self._replay(job, earlier, planned=planned)
         if key.status == "paused":
-            return self._park(job, "paused", planned=planned)
+            return parking.park(self, job, "paused", planned=planned)
         if fault.later:
-            return self._park(job, fault.later, planned=planned)
+            return parking.park(self, job, fault.later, planned=planned)
         if isinstance(body, Unreadable):
-            return self._unread(job, body, planned=planned)
+            return self.unread(job, body, planned=planned)
         missing = _missing_permission(job, key, company)
         if missing:
             reply = forbidden(missing)
@@ -185,82 +185,19 @@ class Api:
             self.write([{**line, "code": "duplicate"}])
             message = "This idempotency key was used with another body"
             return error(409, "duplicate", message, reason="key_reused")
-        self.write(
-            [
-                {**line, "effect": "replayed", "number": invoice.number, "party": invoice.party}
-                for invoice in job.invoices
-            ]
-            or [{**line, "effect": "replayed"}]
-        )
+        line["effect"] = "replayed"
+        lines = [{**line, "number": one.number, "party": one.party} for one in job.invoices]
+        for other in lines[1:]:
+            other["planned"] = False
+        self.write(lines or [line])
         return Reply(
             status=earlier["status"],
             content=earlier["content"],
             headers={"Idempotent-Replayed": "true"},
         )
 
-    def _park(self, job: Job, why: str, *, planned: bool) -> Reply:
-        """Keep a push for later: the key is paused, or the work takes longer than the answer
-        may.
-        """
-        cache_id = self.books.next_id("cch", 0)
-        import_id = self.books.next_id("imp", 8800)
-        if why == "paused":
-            message = "API key is paused; the request was stored and runs when the key is active"
-            told = {"cached": True, "cache_id": cache_id}
-            reply = error(423, "key_paused", message, **told)
-        else:
-            told = {"id": import_id, "type": "sales-invoices", "status": "processing"}
-            reply = Reply(status=202, content={"import": told})
-        line = {**base_line(job, self.now()), "effect": "cached", "code": why, "planned": planned}
-        line.update(cache_id=cache_id, import_id=import_id)
-        lines = [
-            {**line, "number": one.number, "party": one.party, "document": one.to_json()}
-            for one in job.invoices
-        ] or [line]
-        lines[-1]["reply"] = {
-            "status": reply.status,
-            "content": reply.content,
-            "keep": True,
-            "import": "cached" if why == "paused" else "processing",
-            "park": {
-                "why": why,
-                "call": job.call,
-                "company": job.company,
-                "key": job.key,
-                "import_id": import_id,
-                "content": base64.b64encode(job.content).decode(),
-            },
-        }
-        self.write(lines)
-        return reply
-
-    def run_parked(self, cache_id: str, request_id: str) -> None:
-        """Do now what was parked."""
-        parked = self.books.cached[cache_id]
-        content = base64.b64decode(parked["content"])
-        body = opened(content, parked["call"])
-        job = Job(
-            call=parked["call"],
-            company=parked["company"],
-            key=parked["key"],
-            content=content,
-            invoices=body.invoices if isinstance(body, Opened) else (),
-            rows=body.rows if isinstance(body, Opened) else 0,
-            request_id=request_id,
-            as_import=True,
-            import_id=parked["import_id"],
-            cache_id=cache_id,
-            locked=parked["why"] == "failed",
-        )
-        if isinstance(body, Unreadable):
-            self._unread(job, body, planned=False)
-            return
-        result = post(self.books, job, self.now())
-        for line in result.lines:
-            line["answer"] = "none"
-        self.write(result.lines)
-
-    def _unread(self, job: Job, body: Unreadable, *, planned: bool) -> Reply:
+    def unread(self, job: Job, body: Unreadable, *, planned: bool) -> Reply:
+        """Refuse a body that cannot be read; of a parked one the refusal is remembered."""
         reply = error(body.status, body.code, body.message)
         line = {**base_line(job, self.now()), "code": body.code, "planned": planned}
         if job.cache_id:
@@ -312,17 +249,6 @@ class Api:
         }
         for written in self.ledger.write([line], sync=call not in {"lookup", "connection"}):
             self.books.apply(written)
-
-
-def error(status: int, code: str, message: str, **more: Any) -> Reply:
-    """An answer with the error envelope."""
-    return Reply(status=status, content={"error": {"code": code, "message": message, **more}})
-
-
-def forbidden(permission: str) -> Reply:
-    """The answer to a key that lacks a permission."""
-    message = f"The key lacks the permission {permission}"
-    return error(403, "missing_permission", message, permission=permission)
 
 
 def _missing_permission(job: Job, key: ApiKey, company: Company) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from connectors.kit.simulator import Reply, Request
+from connectors.targets.aiaccount.simulator import parking
 from connectors.targets.aiaccount.simulator.faults import FAULTS
 from connectors.targets.aiaccount.simulator.posting import Job, post
 from connectors.targets.aiaccount.simulator.reading import Unreadable, opened
@@ -38,7 +39,7 @@ def handle(api: "Api", request: Request, request_id: str) -> Reply:
     if act == "pause" and given.get("status") == "active":
         for cache_id, parked in list(api.books.cached.items()):
             if parked["why"] == "paused":
-                api.run_parked(cache_id, request_id)
+                parking.run(api, cache_id, request_id)
     return Reply(status=200, content={"done": act})
 
 

@@ -8,8 +8,10 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from connectors.kit.simulator import Reply, Request
+from connectors.targets.aiaccount.simulator import parking
 from connectors.targets.aiaccount.simulator.books import ZONE, local_day
 from connectors.targets.aiaccount.simulator.data import ApiKey, Company
+from connectors.targets.aiaccount.simulator.replies import error, forbidden
 
 if TYPE_CHECKING:
     from connectors.targets.aiaccount.simulator.api import Api
@@ -28,10 +30,9 @@ def view(api: "Api", request: Request, key: ApiKey, company: Company) -> Reply:
     elif request.path in pages:
         permission, page = pages[request.path]
     else:
-        return _error(405, "method_not_allowed", "Nothing is offered here")
+        return error(405, "method_not_allowed", "Nothing is offered here")
     if permission not in key.permissions:
-        message = f"The key lacks the permission {permission}"
-        return _error(403, "missing_permission", message, permission=permission)
+        return forbidden(permission)
     return page()
 
 
@@ -90,7 +91,7 @@ def _imports(api: "Api", request: Request, company: Company) -> Reply:
 def _import(api: "Api", request: Request, company: Company) -> Reply:
     found = api.books.imports.get(request.path.rsplit("/", 1)[1])
     if found is None or found["company"] != company.id:
-        return _error(404, "import_not_found", "No such import")
+        return error(404, "import_not_found", "No such import")
     content = dict(found["content"])
     if found["status"] in {"cached", "processing"}:
         told = {"id": found["id"], "type": "sales-invoices", "status": found["status"]}
@@ -103,7 +104,7 @@ def _poll(api: "Api", import_id: str) -> None:
     """A slow import ends after somebody has seen it unfinished once."""
     for cache_id, parked in list(api.books.cached.items()):
         if parked["import_id"] == import_id and parked["why"] != "paused":
-            api.run_parked(cache_id, f"late_{cache_id}")
+            parking.run(api, cache_id, f"late_{cache_id}")
 
 
 def _invoices(api: "Api", request: Request, company: Company) -> Reply:
@@ -149,7 +150,3 @@ def _paged(request: Request, data: Sequence[Mapping[str, Any]]) -> Reply:
 
 def _whole(text: str | None, default: int) -> int:
     return int(text) if text and text.isdecimal() else default
-
-
-def _error(status: int, code: str, message: str, **more: Any) -> Reply:
-    return Reply(status=status, content={"error": {"code": code, "message": message, **more}})
