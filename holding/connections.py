@@ -29,6 +29,7 @@ from holding.wakes import wake_cause
 
 KEEP_OLD = timedelta(days=7)
 CREDENTIAL = "credential"  # how the cause of a refused key begins
+AWAY = "away"  # and that of a target which was out of reach for too long
 TAIL = 3
 SHORTEST = 8
 
@@ -229,16 +230,22 @@ def trust_again(session: Session, connection: Connection, now: datetime) -> None
         .where(Throttle.connection_id == connection.id)
         .values(breaker="closed", failures=0, open_until=None)
     )
-    key = f"{CREDENTIAL}:{connection.name}"
-    query = select(Cause.records).where(Cause.company_id == connection.company_id, Cause.key == key)
+    for cause in (CREDENTIAL, AWAY):
+        _free(session, connection, f"{cause}:{connection.name}", now)
+
+
+def _free(session: Session, connection: Connection, key: str, now: datetime) -> None:
+    """Have judged again what was held by this cause, if anything was."""
+    query = select(Cause.records).where(
+        Cause.company_id == connection.company_id, Cause.key == key
+    )
     if not session.scalar(query):
         return
-    what = f"{connection.name} is trusted again"
     revision = next_revision(
         session,
         connection.company_id,
         "connection",
-        what,
+        f"{connection.name} is trusted again",
         person_id=None,
         reason="a new key, or a test that passed",
         now=now,

@@ -4,7 +4,7 @@ Here: keeping a snapshot, with a revision when it changed. Not here: asking the 
 (holding/connections.py), reading it for a judging (holding/worlds.py).
 
 Kinds: `tax_code`, `account`, `currency` (one item a code, its body empty) and `period` (one item
-`locked_through`, its body the last closed day as text, empty when none is).
+`locked_through`, its body `{"date": the last closed day, or null}`).
 """
 
 from collections.abc import Mapping
@@ -74,8 +74,8 @@ def _kinds(seen: contract.Snapshot) -> dict[str, Items]:
     codes: dict[str, Items] = {
         kind: {code: {} for code in found} for kind, found in seen.codes().items()
     }
-    locked = seen.locked_through.isoformat() if seen.locked_through else ""
-    return {"period": {"locked_through": locked}, **codes}
+    locked = seen.locked_through.isoformat() if seen.locked_through else None
+    return {"period": {"locked_through": {"date": locked}}, **codes}
 
 
 def _replace(

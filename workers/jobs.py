@@ -86,7 +86,7 @@ def push(company_id: int) -> int:
 
 
 def safely(work: Callable[..., object], *given: object) -> int:
-    """The door to everything that may break: whatever happens is written down, the worker goes on."""
+    """The door to what may break: whatever happens is written down, the worker goes on."""
     try:
         return int(bool(work(*given)))
     except Exception:

@@ -16,7 +16,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from connectors.kit import faults
-from connectors.kit.contract import Found
+from connectors.kit.contract import Answer, Found
 from holding.models import Attempt, Posting, Push, Record, Request
 from holding.pushing import breaker, results, tally, trouble
 from holding.pushing.claim import Claim
@@ -53,7 +53,9 @@ def settle(desk: Desk, channel: Channel, claims: Sequence[Claim]) -> int:
         if doubt is None:
             continue
         runs |= {doubt.run_id} if doubt.run_id else set()
-        if desk.settings.mutant == NO_LOOK_UP or _look(desk, channel, doubt):
+        if desk.settings.mutant == NO_LOOK_UP:
+            _blunder(desk, channel, doubt)
+        elif _look(desk, channel, doubt):
             groups[doubt.request_id].append(doubt.member)
     for request_id, members in groups.items():
         flight = again(desk, channel, request_id, members)
@@ -114,6 +116,14 @@ def _look(desk: Desk, channel: Channel, doubt: Doubt) -> bool:
         trouble.settle(session, [doubt.member.claim.posting_id])
         faults.point("lookup.before_commit")
     return resend
+
+
+def _blunder(desk: Desk, channel: Channel, doubt: Doubt) -> None:
+    """What must never be done: take silence for a `no` and send anew."""
+    answer = Answer(kind="temporary", words="No answer, so it is sent again.", retry_after=0)
+    with desk.database.write() as session:
+        now = desk.clock.now()
+        results.again_later(results.Case(session, desk, channel, doubt.member, now), answer)
 
 
 def _conclude(case: results.Case, doubt: Doubt, found: Found) -> None:

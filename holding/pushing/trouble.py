@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from connectors.kit.errors import RETRY, ErrorClass
 from holding import causes
-from holding.connections import CREDENTIAL
+from holding.connections import AWAY, CREDENTIAL
 from holding.models import Company, Connection, Hold, Posting, Record, Team
 from holding.people import FALLBACK_TEAM
 from holding.record_state import refresh
@@ -153,7 +153,7 @@ def _key(posting: Posting, trouble: Trouble, connection: str) -> tuple[str, str]
         "period_locked": (f"period:{target}:{month}", f"{month} is closed in {connection}"),
         "duplicate": (f"duplicate:{posting.number}", f"{posting.number} stands there already"),
         "stale_version": (f"stale:{posting.route}", f"{connection} holds another content"),
-        "temporary": (f"away:{connection}", f"{connection} is out of reach"),
+        "temporary": (f"{AWAY}:{connection}", f"{connection} is out of reach"),
         "uncertain": (f"uncertain:{connection}", f"{connection} gave no clear answer"),
     }
     if trouble.code.startswith("PSH"):

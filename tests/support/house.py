@@ -1,17 +1,20 @@
 """A company with small but real rules and a running AiAccount, for tests with real workers."""
 
+import multiprocessing
 import os
-import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from connectors.kit import faults
 from connectors.kit.contract import IncomingRecord
 from holding import connections, intake, people, rulesets
 from holding.database import Database
@@ -22,6 +25,7 @@ from holding.roles import SYSTEM, Actor
 from holding.secrets import Keys, load_keys
 from holding.settings import Settings
 from tests.support.simulator import DEMO_KEY, Simulator
+from workers.__main__ import main
 
 RULES = """
 language 1
@@ -86,6 +90,10 @@ post order to aiaccount.sales_invoice as "IV-{number}"
 """
 
 
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["workers.__main__", "tests.support.house"])
+
+
 @dataclass(slots=True)
 class House:
     """The company, its database, its target, and the environment of its processes."""
@@ -117,19 +125,28 @@ class House:
             assert not isinstance(got, Refusal), got
         return [f"x-{number}" for number in numbers]
 
-    def worker(self, *options: str, **more: str) -> subprocess.Popen[bytes]:
-        """A real worker process."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "workers", *options],
-            env={**self.environment, **more},
-            stdin=subprocess.PIPE,
-        )
+    def worker(self, *options: str, **more: str) -> BaseProcess:
+        """A worker process of its own, forked from a server that has imported everything."""
+        child = FORKS.Process(target=_work, args=(options, {**self.environment, **more}))
+        child.start()
+        return child
 
-    def run_worker(self, *options: str, **more: str) -> int:
+    def run_worker(self, *options: str, **more: str) -> int | None:
         """The same, to its end; its exit code."""
         child = self.worker(*options, **more)
-        child.communicate(timeout=60)
-        return child.returncode
+        child.join(30)
+        return child.exitcode
+
+    @contextmanager
+    def working(self, *options: str, **more: str) -> Iterator[BaseProcess]:
+        """A worker for as long as the block; it ends in time when told to."""
+        child = self.worker(*options, **more)
+        try:
+            yield child
+        finally:
+            child.terminate()
+            child.join(10)
+            assert child.exitcode is not None, "the worker did not stop within 10 seconds"
 
     def states(self) -> dict[str, int]:
         """Records by their one state."""
@@ -146,12 +163,8 @@ class House:
 
     def drain(self, states: dict[str, int], seconds: float = 30, **more: str) -> None:
         """A worker without a queue, until the records are in these states."""
-        child = self.worker("--no-redis", **more)
-        try:
+        with self.working("--no-redis", **more):
             self.wait_for(states, seconds)
-        finally:
-            child.terminate()
-            child.communicate(timeout=20)
 
     def compared(self, sent: Sequence[str] | None = None) -> Comparison:
         """The database against the target's own ledger."""
@@ -163,6 +176,14 @@ class House:
         with self.database.read() as session:
             rows = session.scalars(select(Posting).where(Posting.state != "posted"))
             return [(row.number, str(row.due_at), row.state) for row in rows]
+
+
+def _work(options: Sequence[str], environment: dict[str, str]) -> None:
+    """What the process does: exactly `python -m workers`."""
+    os.environ.clear()
+    os.environ.update(environment)
+    faults._PLAN = faults.read_plan(environment)  # read at import, which was before the fork
+    sys.exit(main(list(options)))
 
 
 def make_house(

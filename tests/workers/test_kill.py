@@ -1,0 +1,107 @@
+"""kill -9 at every point of a push, with real processes: nothing is lost, nothing is doubled."""
+
+import json
+import os
+import signal
+from collections.abc import Callable
+
+import pytest
+
+from holding import doorbell, embedded
+from tests.support.house import House
+
+POINTS = (
+    "push.claimed",
+    "push.before_intent",
+    "push.after_intent",
+    "push.after_connect",
+    "push.after_send",
+    "push.after_answer",
+    "push.before_answer_commit",
+    "push.after_answer_commit",
+    "lookup.before",
+    "lookup.after",
+    "lookup.before_commit",
+)
+ORDERS_A_POINT = 2
+
+pytestmark = pytest.mark.slow
+
+
+def kill_at(house: House, point: str, **more: str) -> None:
+    """A worker that ends itself at this point, proved by its signal and by the fault log."""
+    log = house.home / f"faults-{point}.jsonl"
+    code = house.run_worker(
+        "--no-redis", CLEARPOST_FAULTS=f"{point}=kill", CLEARPOST_FAULT_LOG=str(log), **more
+    )
+    assert code == -signal.SIGKILL, (point, code)
+    assert [json.loads(line)["point"] for line in log.read_text().splitlines()] == [point]
+
+
+def kill_everywhere(house: House, points: tuple[str, ...] = POINTS, **more: str) -> list[str]:
+    """New orders before each kill; what was in doubt then is still there at the next."""
+    sent = []
+    for point in points:
+        if point.startswith("lookup"):
+            house.target.control("faults", fault="timeout_after")
+        sent += house.orders(ORDERS_A_POINT)
+        kill_at(house, point, **more)
+    return sent
+
+
+@pytest.mark.parametrize("dedupe", ["number+customer", "none"])
+def test_killed_at_every_point_nothing_is_lost_or_doubled(
+    house_of: Callable[..., House], dedupe: str
+) -> None:
+    house = house_of("--dedupe", dedupe)
+    sent = kill_everywhere(house)
+    house.drain({"posted": len(sent)})
+    found = house.compared(sent)
+    assert (found.lost, found.doubled) == (0, 0), found.details
+    assert len(house.target.lines("created")) == len(sent)
+
+
+def test_without_the_look_up_the_same_kills_double(house_of: Callable[..., House]) -> None:
+    house = house_of("--dedupe", "none")
+    after_the_effect = ("push.after_answer", "push.before_answer_commit")
+    sent = kill_everywhere(house, after_the_effect, CLEARPOST_MUTANT="no_lookup")
+    house.drain({"posted": len(sent)}, CLEARPOST_MUTANT="no_lookup")
+    assert house.compared(sent).doubled == len(after_the_effect)
+
+
+def test_the_planted_bug_sleeps_outside_tests(house: House) -> None:
+    house.target.control("faults", fault="timeout_after")
+    sent = house.orders(1)
+    house.drain(
+        {"posted": 1}, CLEARPOST_MUTANT="no_lookup", CLEARPOST_ENV="demo", CLEARPOST_FAULTS=""
+    )
+    assert house.compared(sent).doubled == 0
+    assert len(house.target.writes()) == 1
+
+
+def test_redis_killed_and_emptied_in_between(house: House) -> None:
+    """The queue carries no work: what is due stands in the tables."""
+    server = embedded.start_redis(house.home)
+    if server is None:
+        pytest.skip("no redis-server on this machine")
+    try:
+        with house.working(REDIS_URL=server.url, CLEARPOST_WORKERS="1"):
+            sent = house.orders(3)
+            house.wait_for({"posted": 3})
+            sent += house.orders(3)
+            os.kill(server.pid, signal.SIGKILL)
+            sent += house.orders(3)
+            house.wait_for({"posted": 9})
+            sent += house.orders(3)
+            doorbell.connect(server.url).flushall()
+            house.wait_for({"posted": 12})
+    finally:
+        server.stop()
+    found = house.compared(sent)
+    assert (found.lost, found.doubled) == (0, 0), found.details
+
+
+def test_a_worker_ends_in_time_and_with_its_parent(house: House) -> None:
+    house.orders(1)
+    with house.working("--no-redis"):
+        house.wait_for({"posted": 1})
