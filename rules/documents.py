@@ -38,6 +38,7 @@ class Draft:
     values: dict[str, Any] = field(default_factory=dict)
     gaps: dict[Gap, list[int]] = field(default_factory=dict)
     lineage: list[Lineage] = field(default_factory=list)
+    made: bool = False
 
 
 class _FieldProgram:
@@ -130,7 +131,7 @@ class DocumentProgram:
 
     def draft(self, run: Run) -> Draft:
         """All fields that are known, and the gaps of the others."""
-        draft = Draft()
+        draft = Draft(made=True)
         for program in self.head:
             draft.values[program.name] = program.fill(run, draft, draft.fields, None, self.route)
         if self.line:
@@ -148,7 +149,7 @@ class DocumentProgram:
     def document(self, run: Run, draft: Draft) -> Document | None:
         """The whole document, only if all of it is known."""
         day = run.route.day
-        if draft.gaps or not isinstance(day, date):
+        if not draft.made or draft.gaps or not isinstance(day, date):
             return None
         shape, values = self.shape, draft.values
         amount = values.get(shape.amount)

@@ -117,7 +117,6 @@ class KindProgram:
             keep(gaps, Unknown(gap), line)
         if content.too_many_lines:
             reason = ArithmeticError(f"it has more than {MOST_LINES} lines")
-            content.lines.clear()
             gaps = {limit_gap("lines", self.compiler.owner, "lines", reason, self.span): []}
         return content, gaps
 

@@ -102,7 +102,9 @@ class Reader:
         if not isinstance(raw, list | tuple):
             return
         content.too_many_lines = len(raw) > MOST_LINES
-        for number, row in enumerate(raw[:MOST_LINES], start=1):
+        if content.too_many_lines:
+            return
+        for number, row in enumerate(raw, start=1):
             values: Mapping[str, object] = row if isinstance(row, Mapping) else {}
             content.lines.append(
                 {s.name: s.read(values.get(s.name), content, number) for s in self.line}
