@@ -5,6 +5,7 @@ Here: plain text in, plain text out; the zone is the company's. Not here: markup
 """
 
 import json
+import re
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -12,11 +13,30 @@ from zoneinfo import ZoneInfo
 
 from flask import Flask, g
 
+from holding.trace import Step
 from holding.types import from_minor, places_of
 
 SIGNS = {"MYR": "RM"}
 SPACE = "\u00a0"
 MINUS = "\u2212"
+LONG_HASH = re.compile(r"\b[0-9a-f]{24,}\b")
+STEP_SIGNS = {
+    "version": ("idle", "in"),
+    "evaluation": ("info", "rules"),
+    "push": ("info", "sending"),
+    "attempt": ("info", "sending"),
+    "record.woken": ("info", "map"),
+    "mapping.fixed": ("info", "map"),
+    "hold.opened": ("warn", "held"),
+    "hold.released": ("ok", "ok"),
+    "hold.assigned": ("idle", "user"),
+    "posting.approved": ("ok", "ok"),
+    "posting.rejected": ("idle", "ignored"),
+    "posting.posted": ("ok", "posted"),
+    "posting.uncertain": ("doubt", "uncertain"),
+    "posting.refused": ("bad", "failed"),
+    "approval.voided": ("warn", "undo"),
+}
 DEFAULT_ZONE = "Asia/Kuala_Lumpur"
 ZONE_NAMES = {"Asia/Kuala_Lumpur": "MYT", "Asia/Singapore": "SGT", "UTC": "UTC"}
 SHOWN_TONES = {
@@ -50,6 +70,8 @@ def init(app: Flask) -> None:
         duration,
         day_of,
         short,
+        shorter,
+        step_sign,
         pretty,
         spaces,
         plural,
@@ -140,11 +162,11 @@ def age(since: datetime, now: datetime | None = None) -> str:
 
 
 def duration(minutes: int) -> str:
-    """2 d 5 h."""
+    """2 d 5 h, 5 h or 12 min."""
     days, hours = minutes // 1440, minutes // 60 % 24
     if days:
         return f"{days} d {hours} h" if hours else f"{days} d"
-    return f"{hours} h {minutes % 60} min" if hours else f"{minutes} min"
+    return f"{hours} h" if hours else f"{minutes} min"
 
 
 def short(text: str | None, length: int = 8) -> str:
@@ -152,6 +174,17 @@ def short(text: str | None, length: int = 8) -> str:
     if not text:
         return "none"
     return text if len(text) <= length else f"{text[:length]}…"
+
+
+def shorter(text: str) -> str:
+    """A sentence whose long hashes are cut to their first letters."""
+    return LONG_HASH.sub(lambda found: f"{found[0][:12]}…", text)
+
+
+def step_sign(step: Step) -> tuple[str, str]:
+    """Tone and icon of a line of the trace, by what happened."""
+    act = step.proof.label.partition(" ")[0] if step.kind == "event" else step.kind
+    return STEP_SIGNS.get(act, ("idle", "right"))
 
 
 def pretty(value: Any) -> str:

@@ -12,6 +12,7 @@ from flask import Flask, current_app, g
 from connectors.kit.clock import Clock
 from holding.database import Database
 from holding.queries import shell
+from holding.queries.rows import remember
 
 
 def init(app: Flask, database: Database, clock: Clock) -> None:
@@ -37,6 +38,7 @@ def reading() -> Any:
     if "reading" not in g:
         g.reading_door = database().read()
         g.reading = g.reading_door.__enter__()
+        remember(g.reading)
     return g.reading
 
 

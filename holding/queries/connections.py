@@ -88,7 +88,7 @@ def listing(session: Session, company_id: int) -> tuple[ConnectionRow, ...]:
         .where(Connection.company_id == company_id)
         .order_by(Connection.side.desc(), Connection.name)
     )
-    return each(ConnectionRow, rows)
+    return each(_row, rows)
 
 
 def one(session: Session, company_id: int, name: str) -> ConnectionRow | None:
@@ -96,7 +96,7 @@ def one(session: Session, company_id: int, name: str) -> ConnectionRow | None:
     row = session.execute(
         _columns().where(Connection.company_id == company_id, Connection.name == name)
     ).first()
-    return first(ConnectionRow, row)
+    return first(_row, row)
 
 
 def entity(
@@ -185,17 +185,28 @@ _GROUPS = {
 _NUMBERS = ("ready", "ready_amount", "posted", "posted_amount", "held", "held_amount")
 
 
+def _row(
+    found: Connection, paused_by: str | None, tail: str | None, made_at: datetime | None
+) -> ConnectionRow:
+    return ConnectionRow(
+        id=found.id,
+        name=found.name,
+        side=found.side,
+        connector=found.connector,
+        settings=found.settings,
+        paused_at=found.paused_at,
+        paused_by=paused_by,
+        pause_reason=found.pause_reason,
+        key_tail=tail,
+        key_made_at=made_at,
+    )
+
+
 def _columns() -> Any:
     return (
         select(
-            Connection.id,
-            Connection.name,
-            Connection.side,
-            Connection.connector,
-            Connection.settings,
-            Connection.paused_at,
+            Connection,
             Person.name,
-            Connection.pause_reason,
             ConnectionKey.tail,
             ConnectionKey.made_at,
         )

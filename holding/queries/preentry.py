@@ -3,18 +3,16 @@
 Here: reading them out of one evaluation, each with its rule line. Not here: judging (rules).
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from sqlalchemy.orm import Session
-
 from grammar.problem import Span
-from holding.evaluation import replay
-from holding.models import Evaluation
-from holding.rulesets import files_of
-from rules.outcome import Decision, Finding, Outcome
+from rules.outcome import Decision, Finding, Lineage, Outcome
+from rules.words import MISSING
 
+_WORD = re.compile(r"\w+")
 PASSED, FAILED, WAITING, NOT_ASKED = "passed", "failed", "waiting", "not asked"
 
 
@@ -40,17 +38,6 @@ class Check:
     state: str
     text: str
     place: str
-
-
-def strip(
-    session: Session, evaluation_id: int | None, route: str, schema: Schema | None
-) -> tuple[Check, ...]:
-    """The checks as the deciding evaluation left them; none where nothing was judged yet."""
-    evaluation = session.get(Evaluation, evaluation_id) if evaluation_id else None
-    if evaluation is None or schema is None:
-        return ()
-    files = files_of(session, evaluation.ruleset_version_id)
-    return checks(replay(session, evaluation.id), route, schema, files)
 
 
 def checks(
@@ -90,15 +77,12 @@ def _party(
 ) -> Check:
     name = "Customer matches one party"
     row = _lineage(outcome, route, schema.party_field)
-    line = _line(files, row.span) if row else ""
+    line = _assignment(files, schema.party_field)
     for finding in findings:
-        named = finding.rule and f"{finding.rule}(" in line.replace(" ", "")
-        if not finding.lines and finding.error_class == "mapping_missing" and named:
+        if not finding.lines and _names(finding) & set(_WORD.findall(line)):
             return Check(name, FAILED, finding.message, _place(finding.span))
-        if finding.cause_key == f"field:{outcome_field(row.source)}" if row else False:
-            return Check(name, FAILED, finding.message, _place(finding.span))
-    if row is None or not row.value:
-        return Check(name, FAILED, "no party was found", _place(row.span) if row else "")
+    if row is None or row.value in ("", MISSING):
+        return Check(name, NOT_ASKED, outcome.party or "no document yet", _place_of(row))
     return Check(name, PASSED, row.value, _place(row.span))
 
 
@@ -130,14 +114,15 @@ def _date(
 ) -> Check:
     name = "Document date is correct"
     row = _lineage(outcome, route, schema.date_field)
-    field = outcome_field(row.source) if row else ""
+    field = _assignment(files, schema.date_field).partition("=")[2].strip()
     for finding in findings:
-        about = _line(files, finding.span)
-        dated = bool(field) and finding.error_class != "mapping_missing" and field in about.split()
+        about = _WORD.findall(_line(files, finding.span))
+        dated = bool(field) and finding.error_class != "mapping_missing" and field in about
         if finding.error_class == "period_locked" or dated:
             return Check(name, FAILED, finding.message, _place(finding.span))
-    if row is None or not row.value:
-        return Check(name, FAILED, "no date was found", _place(row.span) if row else "")
+    if row is None or row.value in ("", MISSING):
+        day = outcome.doc_date.isoformat() if outcome.doc_date else "no document yet"
+        return Check(name, NOT_ASKED, day, _place_of(row))
     return Check(name, PASSED, row.value, _place(row.span))
 
 
@@ -156,12 +141,20 @@ def _duplicates(outcome: Outcome, route: str, findings: Iterable[Finding]) -> Ch
     return Check(name, PASSED, told, _place(found[0].span))
 
 
-def outcome_field(source: str) -> str:
-    """The record's field that a lineage source begins with: `customer = C-77` gives `customer`."""
-    return source.partition(" = ")[0].strip()
+def _names(finding: Finding) -> set[str]:
+    """The tables and fields that a finding speaks of."""
+    kind, _, rest = finding.cause_key.partition(":")
+    return {rest.partition(":")[0]} if kind in ("mapping", "field") else set()
 
 
-def _lineage(outcome: Outcome, route: str, field: str):  # type: ignore[no-untyped-def]
+def _assignment(files: Mapping[str, str], field: str) -> str:
+    """The line of the rules that gives a field of the document its value."""
+    lines = (line.strip() for text in files.values() for line in text.split("\n"))
+    found = (line for line in lines if line.partition("=")[0].strip() == field)
+    return next(found, "")
+
+
+def _lineage(outcome: Outcome, route: str, field: str) -> Lineage | None:
     rows = (r for r in outcome.lineage if r.field == field and r.line is None)
     return next((r for r in rows if r.route in (route, "")), None)
 
@@ -173,3 +166,7 @@ def _line(files: Mapping[str, str], span: Span) -> str:
 
 def _place(span: Span) -> str:
     return f"{span.file}:{span.line}" if span.file else ""
+
+
+def _place_of(row: Lineage | None) -> str:
+    return _place(row.span) if row else ""

@@ -21,7 +21,7 @@ from holding.models import (
     Team,
     Version,
 )
-from holding.queries.rows import each, first
+from holding.queries.rows import each
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,23 +111,7 @@ def record(
 ) -> RecordRow | None:
     """The record that a URL names."""
     row = session.execute(
-        select(
-            Record.id,
-            Record.number,
-            Connection.name,
-            Record.type,
-            Record.external_id,
-            Record.state,
-            Record.status,
-            Record.party,
-            Record.amount,
-            Record.currency,
-            Record.doc_date,
-            Record.seen_at,
-            Record.due_at,
-            Record.version_id,
-            Version.no,
-        )
+        select(Record, Connection, Version.no)
         .join(Connection, Connection.id == Record.source_id)
         .outerjoin(Version, Version.id == Record.version_id)
         .where(
@@ -137,7 +121,26 @@ def record(
             Record.external_id == external_id,
         )
     ).first()
-    return first(RecordRow, row)
+    if row is None:
+        return None
+    found, connection, version = row
+    return RecordRow(
+        id=found.id,
+        number=found.number,
+        source=connection.name,
+        kind=found.type,
+        external_id=found.external_id,
+        state=found.state,
+        status=found.status,
+        party=found.party,
+        amount=found.amount,
+        currency=found.currency,
+        doc_date=found.doc_date,
+        seen_at=found.seen_at,
+        due_at=found.due_at,
+        version_id=found.version_id,
+        version=version,
+    )
 
 
 def postings(session: Session, record_id: int) -> tuple[PostingRow, ...]:
@@ -159,8 +162,7 @@ def postings(session: Session, record_id: int) -> tuple[PostingRow, ...]:
             Posting.due_at,
             Posting.posted_at,
             Posting.sent_at,
-            Connection.name,
-            Connection.connector,
+            Connection,
             Posting.target_ref,
             Posting.evaluation_id,
             Posting.waits,
@@ -169,7 +171,9 @@ def postings(session: Session, record_id: int) -> tuple[PostingRow, ...]:
         .where(Posting.record_id == record_id)
         .order_by(Posting.route, Posting.seq)
     )
-    return each(PostingRow, rows)
+    return tuple(
+        PostingRow(*row[:15], row[15].name, row[15].connector, *row[16:]) for row in rows
+    )
 
 
 def open_holds(session: Session, record_id: int) -> tuple[OpenHold, ...]:

@@ -6,7 +6,16 @@ Here: making frozen dataclasses of what a select returns, in its order. Not here
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
+from sqlalchemy import event
+from sqlalchemy.orm import Session
+
 Made = TypeVar("Made")
+
+
+def remember(session: Session) -> None:
+    """Keep what was loaded as long as the session lives, so that asking again by id asks nobody."""
+    kept = session.info.setdefault("kept", [])
+    event.listen(session, "loaded_as_persistent", lambda _session, row: kept.append(row))
 
 
 def each(make: Callable[..., Made], found: Iterable[Any]) -> tuple[Made, ...]:

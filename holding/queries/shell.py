@@ -9,7 +9,6 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from holding.models import Cause, Company, Hold, RulesetVersion
-from holding.queries.rows import first
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +36,23 @@ class Counts:
 def company(session: Session, code: str) -> CompanyRow | None:
     """The company with this code."""
     row = session.execute(
-        select(
-            Company.id,
-            Company.code,
-            Company.name,
-            Company.zone,
-            Company.currency,
-            Company.revision,
-            RulesetVersion.no,
-            Company.ruleset_version_id,
-        )
+        select(Company, RulesetVersion.no)
         .outerjoin(RulesetVersion, RulesetVersion.id == Company.ruleset_version_id)
         .where(Company.code == code)
     ).first()
-    return first(CompanyRow, row)
+    if row is None:
+        return None
+    found, ruleset_no = row
+    return CompanyRow(
+        id=found.id,
+        code=found.code,
+        name=found.name,
+        zone=found.zone,
+        currency=found.currency,
+        revision=found.revision,
+        ruleset_no=ruleset_no,
+        ruleset_version_id=found.ruleset_version_id,
+    )
 
 
 def counts(session: Session, company_id: int) -> Counts:

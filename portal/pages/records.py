@@ -11,7 +11,7 @@ from flask import Blueprint, Response, abort, g, make_response, request
 
 from connectors import registry
 from holding import trace
-from holding.queries import compare, pairs, preentry, pushes, rules
+from holding.queries import card, compare, pairs, pushes, rules
 from holding.queries import records as queries
 from portal import forms, fragments, retry, store
 
@@ -82,11 +82,8 @@ def _seven(shown: dict[str, Any]) -> dict[str, Any]:
     schema = (
         next((d for d in target.documents if d.name == posting.doc_type), None) if target else None
     )
-    deciding = trace.deciding_evaluation(session, record.id, posting.id if posting else None)
-    return {
-        "answers": trace.seven(session, record.id, posting.id if posting else None),
-        "checks": preentry.strip(session, deciding, posting.route if posting else "", schema),
-    }
+    found = card.card(session, record.id, posting.id if posting else None, schema)
+    return {"answers": found.answers, "checks": found.checks}
 
 
 def _trace(shown: dict[str, Any]) -> dict[str, Any]:

@@ -88,9 +88,7 @@ def _people(session: Session, shop: Shop) -> None:
     for person in session.scalars(select(Person)):
         person.password_hash = hashed
     farah = shop.actor("farah").person_id or 0
-    people.add_to_team(
-        session, company_id=shop.company.id, name="sales_admin", person_id=farah
-    )
+    people.add_to_team(session, company_id=shop.company.id, name="sales_admin", person_id=farah)
 
 
 def _connect(session: Session, shop: Shop, keys: Keys, url: str) -> None:

@@ -1,0 +1,32 @@
+"""The first tab of a record: the checks before entry and the seven answers, from one loading.
+
+Here: putting both together. Not here: the checks (preentry.py), the answers (holding/tracing).
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from grammar import parse
+from holding.queries.preentry import Check, Schema, checks
+from holding.rulesets import rule_sources
+from holding.tracing.answers import Answer, answers
+from holding.tracing.case import load
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What the first tab shows."""
+
+    checks: tuple[Check, ...] = ()
+    answers: tuple[Answer, ...] = ()
+
+
+def card(session: Session, record_id: int, posting_id: int | None, schema: Schema | None) -> Card:
+    """The card of a record, about one of its postings."""
+    case = load(session, record_id, posting_id)
+    if case is None:
+        return Card()
+    ruleset = parse(rule_sources(case.files))[0] if case.files else None
+    strip = checks(case.outcome, case.route, schema, case.files) if case.outcome and schema else ()
+    return Card(strip, answers(case, ruleset))

@@ -1,0 +1,117 @@
+"""The portal on a real port, and Chromium in front of it.
+
+Where Chromium or the Playwright package is missing the tests are left out, loudly.
+"""
+
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from werkzeug.serving import make_server
+
+from holding.database import Database
+from holding.settings import Settings
+from portal import app as portal_app
+from tests.portal.conftest import seeded  # noqa: F401 - a fixture
+from tests.portal.seed import PASSWORD, Seeded, environment
+from tests.support.clock import SetClock
+
+CHROMIUM = os.environ.get("CLEARPOST_CHROMIUM") or shutil.which("chromium") or ""
+ARGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+# Chromium itself says this of an answer that the page handles; nothing else may stand there.
+HANDLED = ("403", "404", "409", "422", "429")
+
+
+class Served:
+    """A running portal: its address, its database, its clock."""
+
+    def __init__(self, url: str, database: Database, clock: SetClock) -> None:
+        self.url, self.database, self.clock = url, database, clock
+
+
+@pytest.fixture
+def served(
+    seeded: Seeded,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Served]:
+    file = tmp_path / "browser.sqlite3"
+    shutil.copyfile(seeded.file, file)
+    for name, value in environment(seeded.home, f"sqlite:///{file}").items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("REDIS_URL", raising=False)
+    database, clock = Database(f"sqlite:///{file}", durable=False), SetClock(seeded.clock.now())
+    app = portal_app.create_app(database, clock, Settings.from_env())
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield Served(f"http://127.0.0.1:{server.server_port}", database, clock)
+    server.shutdown()
+    thread.join()
+    database.close()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    playwright = pytest.importorskip("playwright.sync_api", reason="NO BROWSER: no playwright")
+    if not CHROMIUM:
+        pytest.skip("NO BROWSER: Chromium is missing, the browser tests did not run")
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=ARGS)
+        yield browser
+        browser.close()
+
+
+class Person:
+    """Somebody at a page, with everything that the console said."""
+
+    def __init__(self, page: Any, url: str) -> None:
+        self.page, self.url = page, url
+        self.said: list[str] = []
+        page.on("console", lambda message: self._hear(message))
+        page.on("pageerror", lambda error: self.said.append(str(error)))
+
+    def _hear(self, message: Any) -> None:
+        handled = message.text.startswith("Failed to load resource") and any(
+            status in message.text for status in HANDLED
+        )
+        if message.type in ("error", "warning") and not handled:
+            self.said.append(message.text)
+
+    def go(self, path: str) -> None:
+        self.page.goto(f"{self.url}{path}")
+
+    def sign_in(self, name: str) -> None:
+        self.go("/signin")
+        self.page.fill("#email", f"{name}@kedai.my")
+        self.page.fill("#password", PASSWORD)
+        self.page.click("button[type=submit]")
+        self.page.wait_for_url("**/c/kedai/")
+
+
+@pytest.fixture
+def somebody(chromium: Any, served: Served) -> Iterator[Any]:
+    """Open a browser window: `somebody("farah", width=390, scheme="dark", script=False)`."""
+    open_: list[Any] = []
+
+    def make(
+        name: str = "", *, width: int = 1280, scheme: str = "light", script: bool = True
+    ) -> Person:
+        context = chromium.new_context(
+            viewport={"width": width, "height": 900},
+            color_scheme=scheme,
+            java_script_enabled=script,
+        )
+        open_.append(context)
+        person = Person(context.new_page(), served.url)
+        if name:
+            person.sign_in(name)
+        return person
+
+    yield make
+    for context in open_:
+        context.close()
