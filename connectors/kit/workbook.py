@@ -56,7 +56,7 @@ def read_tables(
             [sys.executable, "-m", "connectors.kit.workbook_child", json.dumps(asdict(limits))],
             input=raw,
             capture_output=True,
-            timeout=limits.cpu_seconds * 3,
+            timeout=limits.cpu_seconds * 6,
             check=False,
             env={name: os.environ[name] for name in kept if name in os.environ},
         )

@@ -153,15 +153,22 @@ def _inflate(archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo], limits: L
 def _sheets(raw: bytes, limits: Limits) -> Iterator[dict[str, object]]:
     if not openpyxl.DEFUSEDXML:
         raise RuntimeError("defusedxml is not installed")
-    values = openpyxl.load_workbook(
-        io.BytesIO(raw), read_only=True, data_only=True, keep_links=False
-    )
-    formulas = openpyxl.load_workbook(io.BytesIO(raw), read_only=True, keep_links=False)
-    for sheet, twin in zip(values.worksheets, formulas.worksheets, strict=True):
+    values = _load(raw, data_only=True)
+    beside: list[Any] = [None] * len(values.worksheets)
+    if any(_has_formulas(sheet) for sheet in values.worksheets):
+        beside = _load(raw, data_only=False).worksheets
+    for sheet, twin in zip(values.worksheets, beside, strict=True):
         yield {"sheet": sheet.title}
+        yield from _rows(sheet, twin, limits)
+
+
+def _load(raw: bytes, *, data_only: bool) -> Any:
+    book = openpyxl.load_workbook(
+        io.BytesIO(raw), read_only=True, data_only=data_only, keep_links=False
+    )
+    for sheet in book.worksheets:
         sheet.reset_dimensions()
-        twin.reset_dimensions()
-        yield from _rows(sheet, twin if _has_formulas(sheet) else None, limits)
+    return book
 
 
 def _has_formulas(sheet: Any) -> bool:
