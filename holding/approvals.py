@@ -5,6 +5,7 @@ postings need it (rules), who had a hand in what (`duties.py`), voiding it when 
 another (`judging/`), releases of other holds (`holds.py`).
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,9 +14,10 @@ from typing import Any, Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from holding import duties
-from holding.events import record_event
-from holding.holds import close, settle
+from holding import bulk, duties
+from holding.approval_sets import Left, SetChanged, changed, set_hash
+from holding.closing import close, settle
+from holding.events import Fact, record_events
 from holding.lifecycle import move_posting
 from holding.models import Approval, Evaluation, Hold, Posting, Record
 from holding.operations import once
@@ -24,19 +26,11 @@ from holding.refusal import Refusal
 from holding.roles import Actor, may
 from holding.settings import Settings
 from holding.worlds import program
-from rules.canonical import dumps, sha256_hex
+
+__all__ = ["Approved", "Left", "SetChanged", "approve", "set_hash", "touched_by"]
 
 NEEDED: Final = "APP01"  # the code of a hold that asks for an approval
 ACT: Final = "posting.approve"
-
-
-@dataclass(frozen=True, slots=True)
-class Left:
-    """A posting that was not approved, and why."""
-
-    posting_id: int
-    number: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +40,6 @@ class Approved:
     done: tuple[int, ...]
     ready: tuple[int, ...]
     refused: tuple[Left, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class SetChanged(Refusal):
-    """The set is not the one that was looked at; `changes` names each posting that differs."""
-
-    changes: tuple[Left, ...] = ()
-
-
-def set_hash(seen: Mapping[int, str]) -> str:
-    """One hash over a set of postings: id and content hash of each, in order of ids."""
-    return sha256_hex(dumps([[key, seen[key]] for key in sorted(seen)]))
 
 
 def approve(
@@ -80,7 +62,7 @@ def approve(
     refusal = may(actor, ACT)
     if refusal:
         others = who_may(session, company_id, ACT)
-        hint = f"{duties.refusal_words(others)}."
+        hint = f"{duties.could(others)}."
         return Refusal(refusal.code, refusal.message, hint, refusal.status)
     if not reason.strip():
         return Refusal(code="reason.missing", message="An approval needs a reason.", status=422)
@@ -88,9 +70,9 @@ def approve(
 
     def act() -> Approved | Refusal:
         postings = _locked(session, company_id, wanted)
-        changed = _changed(postings, wanted, sethash, seen)
-        if changed is not None:
-            return changed
+        refused = changed(postings, wanted, sethash, seen)
+        if refused is not None:
+            return refused
         return _approve_each(session, actor, postings, wanted, reason.strip(), now, op)
 
     return once(session, op, person_id=actor.person_id, now=now, act=act, read=_read)
@@ -98,7 +80,7 @@ def approve(
 
 def touched_by(session: Session, posting: Posting) -> dict[int, str]:
     """Who may not approve this posting, each with what they did."""
-    return duties.touched(session, posting)
+    return duties.touched(session, [posting])[posting.id]
 
 
 def _read(stored: Mapping[str, Any]) -> Approved:
@@ -111,51 +93,66 @@ def _read(stored: Mapping[str, Any]) -> Approved:
 
 def _locked(session: Session, company_id: int, ids: Sequence[int]) -> dict[int, Posting]:
     """The postings of this company among these, with their records locked in order of ids."""
-    mine = (Posting.company_id == company_id, Posting.id.in_(ids))
-    records = select(Posting.record_id).where(*mine)
-    session.execute(
-        select(Record.id)
-        .where(Record.id.in_(records))
-        .order_by(Record.id)
-        .with_for_update(key_share=True)
-    )
+    mine = (Posting.company_id == company_id, bulk.among(Posting.id, ids))
+    records = select(Record.id).where(Record.id.in_(select(Posting.record_id).where(*mine)))
+    session.execute(records.order_by(Record.id).with_for_update(key_share=True))
     found = session.scalars(select(Posting).where(*mine).execution_options(populate_existing=True))
     return {posting.id: posting for posting in found}
 
 
-def _changed(
-    postings: Mapping[int, Posting],
-    wanted: Sequence[int],
-    sethash: str | None,
-    seen: Mapping[int, str] | None,
-) -> SetChanged | None:
-    expected = sethash if sethash is not None else set_hash(seen) if seen is not None else None
-    stands = {key: posting.hash for key, posting in postings.items() if posting.state == "held"}
-    if expected is None or expected == set_hash(stands):
-        return None
-    changes = [
-        Left(key, postings[key].number if key in postings else "", _difference(key, postings, seen))
-        for key in wanted
-    ]
-    return SetChanged(
-        code="set.changed",
-        message="The set changed while you looked. Nothing was approved.",
-        hint="; ".join(f"{c.number} {c.reason}" for c in changes if c.reason)
-        or "Look at it again.",
-        status=409,
-        changes=tuple(change for change in changes if change.reason),
-    )
+class _Desk:
+    """What is known of the postings on the table, read with a constant number of statements."""
 
+    def __init__(self, session: Session, actor: Actor, postings: Sequence[Posting]) -> None:
+        self.session, self.actor = session, actor
+        record_ids = sorted({posting.record_id for posting in postings})
+        records = session.scalars(select(Record).where(bulk.among(Record.id, record_ids)))
+        self.records = {record.id: record for record in records}
+        self.holds: dict[tuple[int, str, int], list[Hold]] = defaultdict(list)
+        for hold in session.scalars(
+            select(Hold)
+            .where(bulk.among(Hold.record_id, record_ids), Hold.state == "open")
+            .order_by(Hold.id)
+        ):
+            self.holds[hold.record_id, hold.route, hold.seq].append(hold)
+        self.hands = duties.touched(session, postings)
+        self._teams: dict[int | None, bool] = {}
 
-def _difference(key: int, postings: Mapping[int, Posting], seen: Mapping[int, str] | None) -> str:
-    posting = postings.get(key)
-    if posting is None:
-        return "is gone"
-    if posting.state != "held":
-        return f"is {posting.state} meanwhile"
-    if seen is not None and seen.get(key) != posting.hash:
-        return "has another content"
-    return ""
+    def open(self, posting: Posting) -> list[Hold]:
+        """The open holds of a posting."""
+        return self.holds[posting.record_id, posting.route, posting.seq]
+
+    def mine(self, posting: Posting) -> list[Hold] | str:
+        """The holds that this person's approval closes, or why there are none."""
+        if posting.state != "held":
+            return f"it is {posting.state} meanwhile"
+        if self.records[posting.record_id].version_id != posting.version_id:
+            return "a newer version of the record arrived; it is judged first"
+        asked = [hold for hold in self.open(posting) if hold.code == NEEDED]
+        if not asked:
+            return "it asks for no approval"
+        hands = self.hands[posting.id]
+        if self.actor.person_id in hands:
+            others = self._others(posting, asked[0])
+            return f"you {hands[self.actor.person_id]}; {others} approve"
+        mine = [hold for hold in asked if self._answers_for(hold.team_id)]
+        others = "" if mine else self._others(posting, asked[0])
+        return mine or f"you are not in the approving team; {others} approve"
+
+    def judged_soon(self, posting: Posting) -> bool:
+        """Whether a judging is about to look at it anyway."""
+        record = self.records[posting.record_id]
+        return record.due_at is not None or record.lease_until is not None
+
+    def _answers_for(self, team_id: int | None) -> bool:
+        if team_id not in self._teams:
+            self._teams[team_id] = in_team(self.session, team_id, self.actor.person_id)
+        return self._teams[team_id]
+
+    def _others(self, posting: Posting, hold: Hold) -> str:
+        hands = self.hands[posting.id]
+        names = who_may(self.session, posting.company_id, ACT, team_id=hold.team_id, but=hands)
+        return duties.could(names)
 
 
 def _approve_each(
@@ -167,119 +164,113 @@ def _approve_each(
     now: datetime,
     op: str | None,
 ) -> Approved:
-    done: list[int] = []
-    ready: list[int] = []
+    desk = _Desk(session, actor, list(postings.values()))
+    consents: list[_Consent] = []
     left: list[Left] = []
-    closed: list[Hold] = []
     for key in wanted:
         posting = postings.get(key)
-        if posting is None:
-            left.append(Left(key, "", "there is no such posting"))
-            continue
-        holds, why = _approvable(session, actor, posting)
-        if why:
-            left.append(Left(key, posting.number, why))
-            continue
-        _close(session, actor, posting, holds, reason, now, op)
-        done.append(key)
-        closed += holds
-        if _make_ready(session, posting, now):
-            ready.append(key)
-    settle(session, closed)
-    return Approved(done=tuple(done), ready=tuple(ready), refused=tuple(left))
+        mine = desk.mine(posting) if posting else "there is no such posting"
+        if posting is None or isinstance(mine, str):
+            left.append(Left(key, posting.number if posting else "", str(mine)))
+        else:
+            consents.append(_Consent(posting, tuple(mine)))
+    _write(session, actor, consents, reason, now, op)
+    ready = [one.posting for one in consents if set(desk.open(one.posting)) == set(one.holds)]
+    ready = [one for one in ready if not desk.judged_soon(one)]
+    gone = _let_go(session, ready, now)
+    settle(session, [hold for one in consents for hold in one.holds])
+    done = tuple(one.posting_id for one in consents)
+    return Approved(done=done, ready=gone, refused=tuple(left))
 
 
-def _approvable(session: Session, actor: Actor, posting: Posting) -> tuple[list[Hold], str]:
-    """The holds that this person's approval closes; none, with the reason."""
-    if posting.state != "held":
-        return [], f"it is {posting.state} meanwhile"
-    record = session.get(Record, posting.record_id)
-    if record is not None and record.version_id != posting.version_id:
-        return [], "a newer version of the record arrived; it is judged first"
-    asked = [hold for hold in _open_holds(session, posting) if hold.code == NEEDED]
-    if not asked:
-        return [], "it asks for no approval"
-    hands = touched_by(session, posting)
-    team_id = asked[0].team_id
-    if actor.person_id in hands:
-        others = who_may(session, posting.company_id, ACT, team_id=team_id, but=hands)
-        return [], f"you {hands[actor.person_id]}; {duties.refusal_words(others)} approve"
-    mine = [hold for hold in asked if in_team(session, hold.team_id, actor.person_id)]
-    if not mine:
-        others = who_may(session, posting.company_id, ACT, team_id=team_id, but=hands)
-        return [], f"you are not in the approving team; {duties.refusal_words(others)} approve"
-    return mine, ""
+@dataclass(frozen=True, slots=True)
+class _Consent:
+    """A posting with the holds that the approval closes."""
+
+    posting: Posting
+    holds: tuple[Hold, ...]
+
+    @property
+    def posting_id(self) -> int:
+        return self.posting.id
 
 
-def _open_holds(session: Session, posting: Posting) -> list[Hold]:
-    query = select(Hold).where(
-        Hold.record_id == posting.record_id,
-        Hold.route == posting.route,
-        Hold.seq == posting.seq,
-        Hold.state == "open",
-    )
-    return list(session.scalars(query.order_by(Hold.id)))
-
-
-def _close(
+def _write(
     session: Session,
     actor: Actor,
-    posting: Posting,
-    holds: Sequence[Hold],
+    consents: Sequence[_Consent],
     reason: str,
     now: datetime,
     op: str | None,
 ) -> None:
-    """One approval row for each asked-for level, its hold closed, one event."""
-    for hold in holds:
-        session.add(
-            Approval(
-                posting_id=posting.id,
-                hash=posting.hash,
-                content=posting.content or {},
-                level=hold.rule,
-                person_id=actor.person_id,
-                reason=reason,
-                at=now,
-                operation_id=op,
-            )
+    """One approval row for each asked-for level, its hold closed, one event for each posting."""
+    session.add_all(
+        Approval(
+            posting_id=one.posting.id,
+            hash=one.posting.hash,
+            content=one.posting.content or {},
+            level=hold.rule,
+            person_id=actor.person_id,
+            reason=reason,
+            at=now,
+            operation_id=op,
         )
-        close(session, hold, actor, state="approved", why=reason, now=now)
+        for one in consents
+        for hold in one.holds
+    )
     session.flush()
-    record_event(
+    holds = [hold for one in consents for hold in one.holds]
+    close(session, holds, actor, state="approved", why=reason, now=now)
+    record_events(
         session,
-        company_id=posting.company_id,
-        at=now,
-        actor=actor,
-        act="posting.approved",
-        record_id=posting.record_id,
-        posting_id=posting.id,
-        operation_id=op,
-        body={
-            "say": f"{actor.name} approved {posting.number} (hash {posting.hash[:12]}): {reason}",
-            "hash": posting.hash,
-            "levels": [hold.rule for hold in holds],
-        },
+        [
+            Fact(
+                company_id=one.posting.company_id,
+                at=now,
+                actor=actor,
+                act="posting.approved",
+                record_id=one.posting.record_id,
+                posting_id=one.posting.id,
+                operation_id=op,
+                body={
+                    "say": f"{actor.name} approved {one.posting.number}"
+                    f" (hash {one.posting.hash[:12]}): {reason}",
+                    "hash": one.posting.hash,
+                    "levels": [hold.rule for hold in one.holds],
+                },
+            )
+            for one in consents
+        ],
     )
 
 
-def _make_ready(session: Session, posting: Posting, now: datetime) -> bool:
-    """Let it go, unless something else holds it or a judging is about to look at it anyway."""
-    record = session.get(Record, posting.record_id)
-    if _open_holds(session, posting) or record is None or record.due_at or record.lease_until:
-        return False
-    due_at = _due(session, posting, now)
-    return move_posting(
-        session, posting.id, expected="held", to="ready", lock=posting.lock, due_at=due_at
+def _let_go(session: Session, postings: Sequence[Posting], now: datetime) -> tuple[int, ...]:
+    """Held postings become ready, due after the time to undo; a daily route waits for its run."""
+    due_at = now + timedelta(seconds=Settings.from_env().undo_seconds)
+    daily = _daily(session, postings)
+    return tuple(
+        posting.id
+        for posting in postings
+        if move_posting(
+            session,
+            posting.id,
+            expected="held",
+            to="ready",
+            lock=posting.lock,
+            due_at=None if posting.id in daily else due_at,
+        )
     )
 
 
-def _due(session: Session, posting: Posting, now: datetime) -> datetime | None:
-    """After the time to undo; a daily route waits for its run instead."""
-    version_id = session.scalar(
-        select(Evaluation.ruleset_version_id).where(Evaluation.id == posting.evaluation_id)
+def _daily(session: Session, postings: Sequence[Posting]) -> set[int]:
+    rows = session.execute(
+        select(Posting.id, Posting.route, Evaluation.ruleset_version_id)
+        .join(Evaluation, Evaluation.id == Posting.evaluation_id)
+        .where(bulk.among(Posting.id, [posting.id for posting in postings]))
     )
-    routes = program(session, version_id).routes if version_id else ()
-    if any(route.name == posting.route and route.timing == "daily" for route in routes):
-        return None
-    return now + timedelta(seconds=Settings.from_env().undo_seconds)
+    return {
+        row.id
+        for row in rows
+        for route in program(session, row.ruleset_version_id).routes
+        if route.name == row.route and route.timing == "daily"
+    }

@@ -4,15 +4,17 @@ Here: the people who corrected, mapped, released, wrote or published for a recor
 it as its makers. Not here: which role may approve at all (`roles.py`).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Sequence
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
+from holding import bulk
 from holding.models import (
     Evaluation,
     MappingEntry,
     MappingTable,
+    Membership,
     Person,
     Posting,
     PostingUse,
@@ -21,101 +23,156 @@ from holding.models import (
     Version,
 )
 from holding.replay import replay
+from holding.worlds import program
+
+Hands = dict[int, dict[int, str]]  # posting id -> person id -> what they did, after "you"
 
 
 def touched(
-    session: Session, posting: Posting, *, releases: bool = True, makers: bool = True
-) -> dict[int, str]:
-    """Person id -> what that person did for this posting, as the end of a sentence with `you`."""
-    found: dict[int, str] = {}
+    session: Session, postings: Sequence[Posting], *, releases: bool = True, makers: bool = True
+) -> Hands:
+    """Who had a hand in each posting; of several deeds of a person the nearest is named."""
+    hands: Hands = {posting.id: {} for posting in postings}
     if makers:
-        for person_id in _makers(session, posting):
-            found[person_id] = "are named in the record as its maker"
-    rules = session.get(RulesetVersion, _ruleset_version_id(session, posting))
-    if rules is not None:
-        _put(
-            found,
-            [rules.published_by_id],
-            f"published the rules it was judged by (version {rules.no})",
-        )
-        _put(found, [rules.author_id], f"wrote the rules it was judged by (version {rules.no})")
+        _makers(session, postings, hands)
+    _rules(session, postings, hands)
     if releases:
-        _put(found, _releasers(session, posting), "released a hold of it")
-    found.update(_fixers(session, posting))
-    _put(found, _correctors(session, posting), "corrected it")
-    return found
+        _releasers(session, postings, hands)
+    _fixers(session, postings, hands)
+    _correctors(session, postings, hands)
+    return hands
 
 
-def refusal_words(others: Iterable[str]) -> str:
+def could(others: Iterable[str]) -> str:
     """Who could do it instead."""
     names = list(others)
     return f"{' or '.join(names)} can" if names else "nobody else can yet"
 
 
-def _put(found: dict[int, str], people: Iterable[int | None], what: str) -> None:
-    found.update({person: what for person in people if person is not None})
-
-
-def _ruleset_version_id(session: Session, posting: Posting) -> int | None:
-    return session.scalar(
-        select(Evaluation.ruleset_version_id).where(Evaluation.id == posting.evaluation_id)
+def _rules(session: Session, postings: Sequence[Posting], hands: Hands) -> None:
+    query = (
+        select(
+            Posting.id,
+            RulesetVersion.no,
+            RulesetVersion.author_id,
+            RulesetVersion.published_by_id,
+        )
+        .join(Evaluation, Evaluation.id == Posting.evaluation_id)
+        .join(RulesetVersion, RulesetVersion.id == Evaluation.ruleset_version_id)
+        .where(bulk.among(Posting.id, _ids(postings)))
     )
+    for row in session.execute(query):
+        rules = f"the rules it was judged by (version {row.no})"
+        if row.published_by_id is not None:
+            hands[row.id][row.published_by_id] = f"published {rules}"
+        if row.author_id is not None:
+            hands[row.id][row.author_id] = f"wrote {rules}"
 
 
-def _correctors(session: Session, posting: Posting) -> list[int | None]:
-    query = select(Version.person_id).where(
-        Version.record_id == posting.record_id, Version.corrects_id.is_not(None)
+def _releasers(session: Session, postings: Sequence[Posting], hands: Hands) -> None:
+    """Releases of the very content that the posting was made from."""
+    query = (
+        select(Posting.id, Release.person_id)
+        .join(Version, Version.id == Posting.version_id)
+        .join(
+            Release,
+            and_(Release.record_id == Posting.record_id, Release.content_sha256 == Version.sha256),
+        )
+        .where(bulk.among(Posting.id, _ids(postings)), Release.person_id.is_not(None))
     )
-    return list(session.scalars(query))
+    for row in session.execute(query):
+        hands[row.id][row.person_id] = "released a hold of it"
 
 
-def _releasers(session: Session, posting: Posting) -> list[int | None]:
-    content = select(Version.sha256).where(Version.id == posting.version_id).scalar_subquery()
-    query = select(Release.person_id).where(
-        Release.record_id == posting.record_id, Release.content_sha256 == content
-    )
-    return list(session.scalars(query))
-
-
-def _fixers(session: Session, posting: Posting) -> Mapping[int, str]:
-    """Who made or changed an entry of the posting after its version arrived.
+def _fixers(session: Session, postings: Sequence[Posting], hands: Hands) -> None:
+    """Who made or changed an entry of a posting after its version arrived.
 
     Entries that came with a publish are the publisher's, who is named as such.
     """
     published = select(RulesetVersion.revision).where(
-        RulesetVersion.company_id == posting.company_id
+        RulesetVersion.company_id == Posting.company_id
     )
-    arrived = select(Version.at).where(Version.id == posting.version_id).scalar_subquery()
     query = (
-        select(MappingEntry.person_id, MappingTable.name, MappingEntry.key)
-        .join(PostingUse, PostingUse.entry_id == MappingEntry.id)
+        select(Posting.id, MappingEntry.person_id, MappingTable.name, MappingEntry.key)
+        .join(Version, Version.id == Posting.version_id)
+        .join(PostingUse, PostingUse.posting_id == Posting.id)
+        .join(MappingEntry, MappingEntry.id == PostingUse.entry_id)
         .join(MappingTable, MappingTable.id == MappingEntry.table_id)
         .where(
-            PostingUse.posting_id == posting.id,
-            MappingEntry.at >= arrived,
+            bulk.among(Posting.id, _ids(postings)),
+            MappingEntry.at >= Version.at,
             MappingEntry.person_id.is_not(None),
             MappingEntry.from_revision.not_in(published),
         )
         .order_by(MappingEntry.id)
     )
-    rows = session.execute(query)
-    return {row.person_id: f"fixed its mapping {row.name}(“{row.key}”)" for row in rows}
+    for row in session.execute(query):
+        hands[row.id][row.person_id] = f"fixed its mapping {row.name}(“{row.key}”)"
 
 
-def _makers(session: Session, posting: Posting) -> list[int]:
+def _correctors(session: Session, postings: Sequence[Posting], hands: Hands) -> None:
+    query = (
+        select(Posting.id, Version.person_id)
+        .join(Version, Version.record_id == Posting.record_id)
+        .where(
+            bulk.among(Posting.id, _ids(postings)),
+            Version.corrects_id.is_not(None),
+            Version.person_id.is_not(None),
+        )
+    )
+    for row in session.execute(query):
+        hands[row.id][row.person_id] = "corrected it"
+
+
+def _makers(session: Session, postings: Sequence[Posting], hands: Hands) -> None:
     """People whose name or address stands in a field that the approve rule excludes."""
-    outcome = replay(session, posting.evaluation_id)
-    words = {
+    named = _named(session, postings)
+    if not any(named.values()):
+        return
+    companies = {posting.company_id for posting in postings}
+    members = select(Membership.person_id).where(Membership.company_id.in_(companies))
+    people = session.execute(
+        select(Person.id, Person.email, Person.name).where(Person.id.in_(members))
+    ).all()
+    for posting_id, found in named.items():
+        for person in people:
+            if found & {person.email.casefold(), person.name.strip().casefold()}:
+                hands[posting_id][person.id] = "are named in the record as its maker"
+
+
+def _named(session: Session, postings: Sequence[Posting]) -> dict[int, set[str]]:
+    """Posting id -> names, in lower case, that its rules exclude; asked of a replay."""
+    evaluations = {
+        row.id: row
+        for row in session.scalars(
+            select(Evaluation).where(
+                bulk.among(Evaluation.id, [posting.evaluation_id for posting in postings])
+            )
+        )
+    }
+    versions = {evaluation.ruleset_version_id for evaluation in evaluations.values()}
+    excluding = {
+        version_id
+        for version_id in versions
+        if any(rule.never for rule in program(session, version_id).ruleset.approvals)
+    }
+    return {
+        posting.id: _never(session, posting)
+        for posting in postings
+        if evaluations[posting.evaluation_id].ruleset_version_id in excluding
+    }
+
+
+def _never(session: Session, posting: Posting) -> set[str]:
+    return {
         name.strip().casefold()
-        for decision in outcome.decisions
+        for decision in replay(session, posting.evaluation_id).decisions
         if decision.route == posting.route
         for need in decision.approvals
         for name in need.never
         if name.strip()
     }
-    if not words:
-        return []
-    query = select(Person.id).where(
-        or_(func.lower(Person.email).in_(words), func.lower(Person.name).in_(words))
-    )
-    return list(session.scalars(query))
+
+
+def _ids(postings: Collection[Posting]) -> list[int]:
+    return [posting.id for posting in postings]

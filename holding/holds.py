@@ -4,21 +4,21 @@ Here: those three acts, each once a form, with its event and its wake in one tra
 opening and clearing by a judging (`evaluation.py`), approvals (`approvals.py`).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from holding import causes, duties
+from holding import duties
+from holding.closing import beside, close, settle
 from holding.events import record_event
 from holding.lifecycle import move_posting
 from holding.models import Hold, Membership, Person, Posting, Record, Release, Team, Version
 from holding.operations import once
 from holding.people import in_team, who_may
-from holding.record_state import refresh
 from holding.refusal import Refusal
 from holding.roles import Actor, may
 from holding.wakes import wake_records
@@ -52,7 +52,7 @@ def release(
         if refusal:
             return refusal
         _remember(session, actor, hold, "release", reason.strip(), now)
-        close(session, hold, actor, state="released", why=reason.strip(), now=now)
+        close(session, [hold], actor, state="released", why=reason.strip(), now=now)
         say = f"{actor.name} released {hold.rule or hold.code}: {reason.strip()}"
         _tell(session, actor, hold, "hold.released", say, now, op)
         wake_records(session, [hold.record_id], now)
@@ -73,7 +73,7 @@ def reject(
     """Not this one: the posting is ignored, with the reason, until a new version arrives."""
 
     def act(hold: Hold) -> Done | Refusal:
-        posting = session.get(Posting, hold.posting_id) if hold.posting_id else None
+        posting = _posting(session, hold)
         if posting is None or posting.state not in REJECTABLE:
             state = posting.state if posting else "not made yet"
             return Refusal(
@@ -84,12 +84,6 @@ def reject(
         refusal = _hands(session, actor, hold, "reject")
         if refusal:
             return refusal
-        _remember(session, actor, hold, "reject", reason.strip(), now)
-        siblings = _siblings(session, hold)
-        for other in siblings:
-            close(
-                session, other, actor, state="cleared", why=f"rejected: {reason.strip()}", now=now
-            )
         said = f"rejected by {actor.name}: {reason.strip()}"
         moved = move_posting(
             session,
@@ -102,6 +96,10 @@ def reject(
         )
         if not moved:
             return _faster(hold)
+        _remember(session, actor, hold, "reject", reason.strip(), now)
+        siblings = beside(session, hold)
+        why = f"rejected: {reason.strip()}"
+        close(session, siblings, actor, state="cleared", why=why, now=now)
         say = f"{actor.name} rejected {posting.number}: {reason.strip()}"
         _tell(session, actor, hold, "posting.rejected", say, now, op)
         settle(session, siblings)
@@ -142,33 +140,6 @@ def assign(
     return once(session, op, person_id=actor.person_id, now=now, act=act, read=_read)
 
 
-def close(
-    session: Session, hold: Hold, actor: Actor, *, state: str, why: str, now: datetime
-) -> bool:
-    """Close an open hold; False when somebody was faster."""
-    closed = session.scalars(
-        update(Hold)
-        .where(Hold.id == hold.id, Hold.state == "open")
-        .values(
-            state=state,
-            closed_at=now,
-            closed_by_id=actor.person_id,
-            closed_why=why,
-            lock=Hold.lock + 1,
-        )
-        .returning(Hold.id)
-    ).all()
-    return bool(closed)
-
-
-def settle(session: Session, closed: Sequence[Hold]) -> None:
-    """After holds were closed: the states of their records and the counters of their causes."""
-    record_ids = sorted({hold.record_id for hold in closed})
-    cause_ids = sorted({hold.cause_id for hold in closed})
-    refresh(session, record_ids)
-    causes.recount(session, cause_ids)
-
-
 def _act(
     session: Session,
     actor: Actor,
@@ -184,7 +155,7 @@ def _act(
         refusal = may(actor, ACT)
         if refusal:
             others = who_may(session, actor.company_id or 0, ACT)
-            hint = f"{duties.refusal_words(others)}."
+            hint = f"{duties.could(others)}."
             return Refusal(refusal.code, refusal.message, hint, refusal.status)
         if not reason.strip():
             return Refusal(code="reason.missing", message="This needs a reason.", status=422)
@@ -251,24 +222,31 @@ def _releasable(session: Session, actor: Actor, hold: Hold) -> Refusal | None:
     return Refusal(
         code="hold.team",
         message=f"This is released by {team.title or team.name}, and you are not in it.",
-        hint=f"{duties.refusal_words(others)} release it.",
+        hint=f"{duties.could(others)} release it.",
         status=403,
     )
 
 
+def _posting(session: Session, hold: Hold) -> Posting | None:
+    """The hold's posting as it is now, under the lock of its record."""
+    if hold.posting_id is None:
+        return None
+    return session.get(Posting, hold.posting_id, populate_existing=True)
+
+
 def _hands(session: Session, actor: Actor, hold: Hold, verb: str) -> Refusal | None:
     """Refuse who had a hand in it; earlier releases do not count against a further one."""
-    posting = session.get(Posting, hold.posting_id) if hold.posting_id else None
+    posting = _posting(session, hold)
     if posting is None or actor.person_id is None:
         return None
-    hands = duties.touched(session, posting, releases=False, makers=False)
+    hands = duties.touched(session, [posting], releases=False, makers=False)[posting.id]
     if actor.person_id not in hands:
         return None
     others = who_may(session, hold.company_id, ACT, team_id=hold.team_id, but=hands)
     return Refusal(
         code="hold.own_hand",
         message=f"You {hands[actor.person_id]}, so you cannot {verb} this.",
-        hint=f"{duties.refusal_words(others)}.",
+        hint=f"{duties.could(others)}.",
         status=403,
     )
 
@@ -298,16 +276,6 @@ def _remember(
         )
     )
     session.flush()
-
-
-def _siblings(session: Session, hold: Hold) -> Sequence[Hold]:
-    query = select(Hold).where(
-        Hold.record_id == hold.record_id,
-        Hold.route == hold.route,
-        Hold.seq == hold.seq,
-        Hold.state == "open",
-    )
-    return session.scalars(query.order_by(Hold.id)).all()
 
 
 def _member(session: Session, company_id: int, person_id: int) -> str | None:

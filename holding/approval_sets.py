@@ -1,0 +1,66 @@
+"""The set of postings that a person looked at, and whether it is still that set.
+
+Here: the hash that a form carries, and what differs when it no longer fits. Not here: approving
+(`approvals.py`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from holding.models import Posting
+from holding.refusal import Refusal
+from rules.canonical import dumps, sha256_hex
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A posting that was left out, and why."""
+
+    posting_id: int
+    number: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetChanged(Refusal):
+    """The set is not the one that was looked at; `changes` names each posting that differs."""
+
+    changes: tuple[Left, ...] = ()
+
+
+def set_hash(seen: Mapping[int, str]) -> str:
+    """One hash over a set of postings: id and content hash of each, in order of ids."""
+    return sha256_hex(dumps([[key, seen[key]] for key in sorted(seen)]))
+
+
+def changed(
+    postings: Mapping[int, Posting],
+    wanted: Sequence[int],
+    sethash: str | None,
+    seen: Mapping[int, str] | None,
+) -> SetChanged | None:
+    """What differs between the held postings now and those that were looked at, if anything."""
+    expected = sethash if sethash is not None else set_hash(seen) if seen is not None else None
+    stands = {key: posting.hash for key, posting in postings.items() if posting.state == "held"}
+    if expected is None or expected == set_hash(stands):
+        return None
+    told = [
+        Left(key, postings[key].number if key in postings else "", why)
+        for key in wanted
+        if (why := _difference(postings.get(key), seen.get(key) if seen else None))
+    ]
+    return SetChanged(
+        code="set.changed",
+        message="The set changed while you looked. Nothing was approved.",
+        hint="; ".join(f"{left.number} {left.reason}" for left in told) or "Look at it again.",
+        status=409,
+        changes=tuple(told),
+    )
+
+
+def _difference(posting: Posting | None, seen: str | None) -> str:
+    if posting is None:
+        return "is gone"
+    if posting.state != "held":
+        return f"is {posting.state} meanwhile"
+    return "has another content" if seen is not None and seen != posting.hash else ""
