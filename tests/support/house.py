@@ -91,7 +91,7 @@ post order to aiaccount.sales_invoice as "IV-{number}"
 
 
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["workers.__main__", "tests.support.house"])
+FORKS.set_forkserver_preload(["workers.__main__", "tests.support.warm"])
 
 
 @dataclass(slots=True)
