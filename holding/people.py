@@ -1,6 +1,6 @@
-"""Companies, people, their roles and teams: who is who, and who could do an act.
+"""Companies, people and their roles: who is who, and who could do an act.
 
-Here: adding companies, people, roles and teams; reading a person as an `Actor` of one company;
+Here: adding companies, people and roles; reading a person as an `Actor` of one company;
 naming the people who may do what the asker may not. Not here: passwords and sessions
 (`sessions.py`), the table of acts (`roles.py`).
 """
@@ -15,12 +15,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from holding.events import record_event
-from holding.models import Company, Membership, Person, Team, TeamMember
+from holding.models import Company, Membership, Person
 from holding.refusal import Refusal
 from holding.roles import ACTS, ROLES, SYSTEM, UNEASY_PAIRS, Actor
 from holding.sessions import SignedIn, hash_password, person_of, sign_in, sign_out, touch
+from holding.teams import FALLBACK_TEAM, add_to_team, answering, ensure_team, in_team, teams
 
 __all__ = [
+    "FALLBACK_TEAM",
     "SYSTEM",
     "Actor",
     "NewPerson",
@@ -42,9 +44,6 @@ __all__ = [
     "who_may",
 ]
 
-FALLBACK_TEAM: Final = (
-    "fallback_team"  # key of company.settings: who answers for a team without people
-)
 MIN_PASSWORD: Final = 12
 
 
@@ -205,49 +204,6 @@ def companies_of(session: Session, person_id: int) -> tuple[Company, ...]:
     )
 
 
-def ensure_team(session: Session, company_id: int, name: str) -> Team:
-    """The company's team of that name, made when missing."""
-    team = session.scalar(select(Team).where(Team.company_id == company_id, Team.name == name))
-    if team is None:
-        team = Team(company_id=company_id, name=name)
-        session.add(team)
-        session.flush()
-    return team
-
-
-def add_to_team(session: Session, *, company_id: int, name: str, person_id: int) -> Team:
-    """Put a person into a team, making the team when it is missing."""
-    team = ensure_team(session, company_id, name)
-    if session.get(TeamMember, (team.id, person_id)) is None:
-        session.add(TeamMember(team_id=team.id, person_id=person_id))
-        session.flush()
-    return team
-
-
-def teams(session: Session, company_id: int) -> dict[str, tuple[str, ...]]:
-    """Team name -> names of its people, of the whole company; empty teams included."""
-    rows = session.execute(
-        select(Team.name, Person.name)
-        .outerjoin(TeamMember, TeamMember.team_id == Team.id)
-        .outerjoin(Person, Person.id == TeamMember.person_id)
-        .where(Team.company_id == company_id)
-        .order_by(Team.name, Person.name)
-    )
-    found: dict[str, list[str]] = {}
-    for team, person in rows:
-        found.setdefault(team, []).extend([person] if person else [])
-    return {team: tuple(people) for team, people in found.items()}
-
-
-def in_team(session: Session, team_id: int | None, person_id: int | None) -> bool:
-    """Whether the person answers for the team: a member, or of the fallback team of an empty one.
-
-    Where neither has a member nobody could ever act, so then the role alone decides.
-    """
-    members = _answering(session, team_id)
-    return not members or person_id in members
-
-
 def who_may(
     session: Session,
     company_id: int,
@@ -268,7 +224,7 @@ def who_may(
         .distinct()
         .order_by(Person.name)
     )
-    members = _answering(session, team_id)
+    members = answering(session, team_id)
     left_out = set(but)
     return tuple(
         name
@@ -290,31 +246,6 @@ def _roles(session: Session, company_id: int, person_id: int) -> list[str]:
             select(Membership.role).where(
                 Membership.company_id == company_id, Membership.person_id == person_id
             )
-        )
-    )
-
-
-def _answering(session: Session, team_id: int | None) -> set[int]:
-    if team_id is None:
-        return set()
-    team = session.get(Team, team_id)
-    if team is None:
-        return set()
-    members = _members(session, team.company_id, team.name)
-    if members:
-        return members
-    company = session.get(Company, team.company_id)
-    fallback = company.settings.get(FALLBACK_TEAM) if company else None
-    return _members(session, team.company_id, str(fallback)) if fallback else set()
-
-
-def _members(session: Session, company_id: int, name: str) -> set[int]:
-    return set(
-        session.scalars(
-            select(TeamMember.person_id)
-            .join(Team, Team.id == TeamMember.team_id)
-            .join(Person, Person.id == TeamMember.person_id)
-            .where(Team.company_id == company_id, Team.name == name, Person.active)
         )
     )
 

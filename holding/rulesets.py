@@ -1,20 +1,18 @@
 """Rule files on their way into force: pushed as a change by one person, published by another.
 
-Here: push (parse, check, tests, store) and publish (revision first, then version, teams, entries,
-wake). Not here: what a rule means (rules), which rows a ruleset brings (`seeding.py`), how entries
-change afterwards (`mappings.py`).
+Here: push (examine, store) and publish (revision first, then version, teams, entries, wake). Not
+here: what a rule means (rules), which rows a ruleset brings (`seeding.py`), how entries change
+afterwards (`mappings.py`).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from connectors import registry
-from grammar import Problem, parse
 from grammar.nodes import Ruleset
 from grammar.version import __version__
 from holding.events import record_event
@@ -23,26 +21,22 @@ from holding.people import FALLBACK_TEAM, ensure_team, names_of, who_may
 from holding.refusal import Refusal
 from holding.revisions import next_revision
 from holding.roles import Actor, may
+from holding.rule_check import RulesRefusal, examine, rule_sources
 from holding.seeding import Seeded, seed
 from holding.wakes import wake_all_unsent
-from rules.analyse import check
 from rules.canonical import sha256_hex
-from rules.compile import compile_ruleset, hash_of
-from rules.samples import run_tests
-from rules.schema import Schemas
-from rules.seeds import Seeds, seeds
+from rules.compile import hash_of
 
-RULES: Final = ".rules"
+__all__ = [
+    "Published",
+    "RulesRefusal",
+    "files_of",
+    "publish",
+    "push",
+    "rule_sources",
+]
+
 OPEN_STATES: Final = ("draft", "review")
-NO_FILE: Final = "MAP10"
-
-
-@dataclass(frozen=True, slots=True)
-class RulesRefusal(Refusal):
-    """Rule files that were not taken: problems in them and in their CSV files, failed tests."""
-
-    problems: tuple[Problem, ...] = ()
-    failed_tests: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,36 +50,6 @@ class Published:
     seeded: Seeded
     teams: tuple[str, ...]
     woken: int
-
-
-def schemas() -> Schemas:
-    """What the checker and the judging know of documents and record kinds."""
-    documents, kinds = registry.schemas()
-    return Schemas(documents=tuple(documents), kinds=tuple(kinds))
-
-
-def rule_sources(files: Mapping[str, str]) -> dict[str, str]:
-    """The files that hold rules, without the CSV files beside them."""
-    return {path: text for path, text in files.items() if path.endswith(RULES)}
-
-
-def examine(files: Mapping[str, str]) -> tuple[Ruleset, Seeds] | RulesRefusal:
-    """Parse, check and test rule files; the ruleset and its rows, or everything wrong with them."""
-    sources = rule_sources(files)
-    ruleset, problems = parse(sources)
-    if not sources or _errors(problems):
-        return _refused(problems=problems)
-    known = schemas()
-    rows = seeds(ruleset, files)
-    problems = (*problems, *check(ruleset, known), *map(_needed, rows.problems))
-    if _errors(problems):
-        return _refused(problems=problems)
-    program = compile_ruleset(ruleset, hash=hash_of(sources), schemas=known)
-    report = run_tests(ruleset, program)
-    failed = tuple(f"{result.title}: {result.message}" for result in report.failed)
-    if failed:
-        return _refused(problems=problems, failed_tests=failed)
-    return ruleset, rows
 
 
 def push(
@@ -195,14 +159,6 @@ def publish(session: Session, change_no: int, actor: Actor, now: datetime) -> Pu
     )
     _say_published(session, change, published, actor=actor, now=now)
     return published
-
-
-def active(session: Session, company_id: int) -> RulesetVersion | None:
-    """The version in force."""
-    company = session.get(Company, company_id)
-    if company is None or company.ruleset_version_id is None:
-        return None
-    return session.get(RulesetVersion, company.ruleset_version_id)
 
 
 def files_of(session: Session, ruleset_version_id: int) -> dict[str, str]:
@@ -337,31 +293,4 @@ def _say_published(
                 for d in differ
             ],
         },
-    )
-
-
-def _needed(problem: Problem) -> Problem:
-    """A CSV file left out is a warning while trying rules; to publish without it is a mistake."""
-    return replace(problem, severity="error") if problem.code == NO_FILE else problem
-
-
-def _errors(problems: tuple[Problem, ...]) -> bool:
-    return any(problem.severity == "error" for problem in problems)
-
-
-def _refused(
-    *,
-    problems: tuple[Problem, ...] = (),
-    failed_tests: tuple[str, ...] = (),
-) -> RulesRefusal:
-    errors = [p for p in problems if p.severity == "error"]
-    first = [f"{p.span.file}:{p.span.line}:{p.span.column}: {p.message}" for p in errors]
-    told = [*first, *failed_tests] or ["There is no .rules file among the files."]
-    return RulesRefusal(
-        code="rules.refused",
-        message=f"The rules were not taken: {told[0]}",
-        hint=f"{len(told) - 1} more." if len(told) > 1 else "",
-        status=422,
-        problems=problems,
-        failed_tests=failed_tests,
     )
