@@ -38,6 +38,8 @@ def number_text(value: Decimal, places: int = 0) -> str:
     ('3.50', '60', '0')
     """
     text = format(value, "f")
+    if text[0] != "-" and (text[-places - 1 : -places] == "." if places else "." not in text):
+        return text
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     if text in {"-0", ""}:

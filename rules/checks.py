@@ -13,11 +13,13 @@ from typing import Any
 from grammar import nodes as n
 from rules.index import Scope
 from rules.interpret import Compiler
+from rules.lists import mentions
 from rules.outcome import Finding, Verdict
 from rules.requirement import (
     HIT,
     NOT_APPLICABLE,
     PASS,
+    ROUTE_WORDS,
     UNKNOWN,
     Condition,
     message_of,
@@ -39,10 +41,21 @@ class Said:
 
     def for_route(self, route: str) -> Said:
         """The same, said for another route."""
-        return Said(
-            [replace(v, route=route) for v in self.verdicts],
-            [replace(f, route=route) for f in self.findings],
-        )
+        verdicts = [
+            Verdict(
+                v.rule,
+                v.kind,
+                route,
+                v.result,
+                v.span,
+                v.operands,
+                v.line,
+                v.text,
+                v.released,
+            )
+            for v in self.verdicts
+        ]
+        return Said(verdicts, [replace(f, route=route) for f in self.findings])
 
 
 def gap_finding(
@@ -229,16 +242,4 @@ def keep(gaps: dict[Gap, list[int]], value: Any, line: int | None) -> None:
 
 
 def _asks_route(node: Any) -> bool:
-    return any(mentions(node, word) for word in ("period", "document_number", "number_of"))
-
-
-def mentions(node: Any, word: str) -> bool:
-    """Whether an expression names a word anywhere."""
-    if isinstance(node, n.Name):
-        return node.path == (word,)
-    if isinstance(node, n.Call) and node.name == word:
-        return True
-    if isinstance(node, tuple):
-        return any(mentions(part, word) for part in node)
-    slots = getattr(node, "__slots__", ())
-    return any(mentions(getattr(node, s), word) for s in slots if s not in {"span", "value"})
+    return any(mentions(node, word) for word in ROUTE_WORDS)

@@ -59,7 +59,7 @@ class _FieldProgram:
     ) -> Any:
         run.uses = []
         value = self.closure(run)
-        uses = tuple(dict.fromkeys(run.uses))
+        uses = tuple(dict.fromkeys(run.uses)) if run.uses else ()
         text = MISSING
         if type(value) is Unknown:
             keep(draft.gaps, value, line)
@@ -68,7 +68,7 @@ class _FieldProgram:
                 text = row[self.name] = wire(value, self.type)
             except NotExactError as reason:
                 keep(draft.gaps, Unknown(self._not_exact(str(reason))), line)
-        source = "; ".join(f"{o.label} = {o.text(run)}" for o in self.operands)
+        source = "; ".join([f"{o.label} = {o.text(run)}" for o in self.operands])
         draft.lineage.append(
             Lineage(self.name, line, source or "the rules", self.span, uses, text, route)
         )

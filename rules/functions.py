@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from rules.numbers import Number, add, as_fraction, divide, multiply, subtract
+from rules.numbers import Number, add, divide, multiply, subtract
 
 NUMBER = "a number"
 TEXT = "text"
@@ -55,7 +55,9 @@ def is_tin(text: str) -> bool:
 
 def is_whole(value: Number) -> bool:
     """Whether a number has nothing behind the point."""
-    return as_fraction(value).denominator == 1
+    if isinstance(value, Decimal):
+        return value == value.to_integral_value()
+    return value.denominator == 1
 
 
 def words(text: str) -> str:

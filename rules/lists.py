@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from grammar import nodes as n
 from rules import numbers
+from rules.gaps import NOWHERE
 from rules.index import Ref, Scope
 from rules.run import Run
 from rules.unknown import Gap, Unknown, all_of, any_of, join
@@ -26,9 +27,15 @@ class Lists:
 
     def __init__(self, compiler: Compiler) -> None:
         self.compiler = compiler
+        self._known: dict[n.Call, Closure] = {}
 
     def aggregate(self, node: n.Call, scope: Scope) -> Closure:
         """The closure of one aggregate; worked out once a record unless it looks at `line`."""
+        if node not in self._known:
+            self._known[node] = self._aggregate(node, scope)
+        return self._known[node]
+
+    def _aggregate(self, node: n.Call, scope: Scope) -> Closure:
         arg = node.args[0]
         assert isinstance(arg, n.Name)  # noqa: S101
         many = scope.index.fields[scope.record][arg.path[0]]
@@ -78,6 +85,18 @@ def mentions_line(expr: Any) -> bool:
     return any(
         mentions_line(e) for part in parts for e in (part if isinstance(part, tuple) else (part,))
     )
+
+
+def mentions(node: Any, word: str) -> bool:
+    """Whether an expression names a fact or calls a function, anywhere."""
+    if isinstance(node, n.Name):
+        return node.path == (word,)
+    if isinstance(node, n.Call) and node.name == word:
+        return True
+    if isinstance(node, tuple):
+        return any(mentions(part, word) for part in node)
+    slots = getattr(node, "__slots__", ())
+    return any(mentions(getattr(node, s), word) for s in slots if s not in {"span", "value"})
 
 
 def _rows(run: Run) -> Iterator[Row]:
@@ -145,5 +164,5 @@ def _empty_gap(many: str, owner: str) -> Gap:
         cause_key=f"field:{many}",
         cause_label=message,
         would_pass=f"{many} has a row",
-        span=n.Span("", 1, 1, 1, 1),
+        span=NOWHERE,
     )

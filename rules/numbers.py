@@ -98,8 +98,12 @@ def divide(a: Number, b: Number) -> Number:
 
 def scale(value: Number, num: int, den: int) -> Number:
     """value × num ÷ den, exactly."""
-    if type(value) is Decimal and den == 1:
-        return CONTEXT.multiply(value, Decimal(num))
+    if type(value) is Decimal:
+        try:
+            product = CONTEXT.multiply(value, Decimal(num))
+            return product if den == 1 else CONTEXT.divide(product, Decimal(den))
+        except decimal.Inexact:
+            pass  # no decimal says it exactly: a fraction does
     return tidy(as_fraction(value) * Fraction(num, den))
 
 

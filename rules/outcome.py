@@ -5,6 +5,7 @@ Here: the frozen values and their plain JSON. Not here: how any of them is worke
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -163,8 +164,26 @@ class Outcome:
         return outcome
 
     def digest(self) -> str:
-        """SHA-256 of the canonical JSON."""
-        return sha256_hex(dumps(self))
+        """SHA-256 of the canonical JSON, without what the rule files alone say (spans)."""
+        verdicts = [
+            (v.route, v.rule, v.kind, v.result, v.line, v.operands, v.text, v.released)
+            for v in self.verdicts
+        ]
+        lineage = [(e.route, e.field, e.line, e.source, e.value) for e in self.lineage]
+        used = [(u.table, u.key, u.entry_id, u.value) for u in self.used]
+        head = (
+            self.status,
+            self.status_word,
+            self.number,
+            self.party,
+            self.doc_date,
+            self.amount,
+            self.currency,
+            self.valid_until,
+            self.engine,
+        )
+        rows = json.dumps([verdicts, lineage, used], separators=(",", ":"), ensure_ascii=False)
+        return sha256_hex(f"{rows}\n{dumps([self.decisions, head])}")
 
     def codes(self) -> str:
         """The compact form that is stored: states, findings, one letter a verdict."""

@@ -11,10 +11,14 @@ from typing import Any
 from grammar import nodes as n
 from rules.index import Scope
 from rules.interpret import Closure, Compiler
+from rules.lists import mentions, mentions_line
 from rules.run import Run
 from rules.types import Type
 from rules.unknown import Unknown
 from rules.words import MISSING, say, shown
+
+ROUTE_WORDS = ("period", "document_number", "number_of")
+"""What an expression may name that is another for each route."""
 
 PASS, HIT, UNKNOWN, NOT_APPLICABLE = "pass", "hit", "unknown", "not_applicable"
 Operands = tuple[tuple[str, str], ...]
@@ -81,16 +85,27 @@ class Condition:
 class Operand:
     """One value that a condition or a document field looks at."""
 
-    __slots__ = ("closure", "label", "type", "zone")
+    __slots__ = ("by_line", "closure", "label", "lasting", "type", "zone")
 
     def __init__(self, compiler: Compiler, node: n.Expr, scope: Scope) -> None:
         self.label = say(node)
         self.closure = compiler.expr(node, scope)
         self.type: Type = compiler.type(node, scope)
         self.zone = compiler.zone
+        self.by_line = mentions_line(node)
+        self.lasting = not any(mentions(node, word) for word in ROUTE_WORDS)
 
     def text(self, run: Run) -> str:
-        """The value as people read it."""
+        """The value as people read it; worked out once for a record or a line of it."""
+        if not self.lasting:
+            return self._text(run)
+        key = (self.label, id(run.line) if self.by_line else 0)
+        text = run.texts.get(key)
+        if text is None:
+            text = run.texts[key] = self._text(run)
+        return text
+
+    def _text(self, run: Run) -> str:
         try:
             return shown(self.closure(run), self.type, self.zone)
         except (ArithmeticError, TypeError, RecursionError):
@@ -105,7 +120,7 @@ def operands_of(compiler: Compiler, node: n.Expr, scope: Scope) -> tuple[Operand
 
 def texts(operands: tuple[Operand, ...], run: Run) -> Operands:
     """Names and values of operands, for a verdict."""
-    return tuple((o.label, o.text(run)) for o in operands)
+    return tuple([(o.label, o.text(run)) for o in operands])
 
 
 def _leaves(node: Any, scope: Scope, compiler: Compiler) -> Iterator[n.Expr]:

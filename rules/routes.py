@@ -23,6 +23,7 @@ from rules.gates import GateProgram
 from rules.index import Scope
 from rules.interpret import Compiler
 from rules.outcome import ApprovalNeed, Decision, Finding, Lineage, Verdict, Wait
+from rules.proofs import RULE as PROOFS
 from rules.proofs import ProofProgram
 from rules.requirement import HIT, NOT_APPLICABLE, PASS, UNKNOWN, Condition, texts
 from rules.run import RouteRun, Run
@@ -95,7 +96,7 @@ class RouteProgram:
         base = [gap_finding(g, self.name, lines=tuple(ls)) for g, ls in gaps.items()]
         for check in self.checks:
             _extend(said, self._check(check, run, shared))
-        _extend(said, self._safe(lambda: self.proofs.judge(run, self.name), "units", run))
+        _extend(said, self._proved(run, shared))
         posted = live(run, self.name)
         drafted = posted is not None or (gate in {"ready", "hold"} and applies is True)
         draft = self._draft(run) if drafted else Draft()
@@ -168,6 +169,12 @@ class RouteProgram:
             shared[name] = self._safe(lambda: check.judge(run, self.name), name, run, check)
             return shared[name]
         return shared[name].for_route(self.name)
+
+    def _proved(self, run: Run, shared: Shared) -> Said:
+        if PROOFS in shared:
+            return shared[PROOFS].for_route(self.name)
+        shared[PROOFS] = self._safe(lambda: self.proofs.judge(run, self.name), PROOFS, run)
+        return shared[PROOFS]
 
     def _safe(
         self, ask: Callable[[], Said], rule: str, run: Run, check: CheckProgram | None = None

@@ -54,6 +54,7 @@ class Run:
         "route",
         "row_uses",
         "steps",
+        "texts",
         "today",
         "uses",
         "world",
@@ -72,6 +73,7 @@ class Run:
         self.lookups: dict[tuple[str, str], tuple[Any, Use | None]] = {}
         self.conversions: dict[tuple[str, str], tuple[Conversion | Unknown, tuple[Use, ...]]] = {}
         self.memo: dict[Any, Any] = {}
+        self.texts: dict[tuple[str, int], str] = {}  # operands as people read them
         self.clock: set[str] = set()
         self.steps = STEPS
         self.route = RouteRun()
