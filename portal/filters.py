@@ -13,6 +13,8 @@ from zoneinfo import ZoneInfo
 
 from flask import Flask, g
 
+from holding import roles
+from holding.queries.pairs import MASK
 from holding.trace import Step
 from holding.types import from_minor, places_of
 
@@ -71,6 +73,7 @@ def init(app: Flask) -> None:
         day_of,
         short,
         shorter,
+        party,
         step_sign,
         pretty,
         spaces,
@@ -179,6 +182,18 @@ def short(text: str | None, length: int = 8) -> str:
 def shorter(text: str) -> str:
     """A sentence whose long hashes are cut to their first letters."""
     return LONG_HASH.sub(lambda found: f"{found[0][:12]}…", text)
+
+
+def party(name: str | None) -> str:
+    """A customer's name, for those who may see personal data."""
+    if not name:
+        return "not recorded"
+    return name if sees_personal() else MASK
+
+
+def sees_personal() -> bool:
+    """Whether the person of this request may see personal data."""
+    return roles.may(g.actor, "record.pii") is None
 
 
 def step_sign(step: Step) -> tuple[str, str]:

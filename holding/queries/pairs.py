@@ -19,6 +19,7 @@ from rules.words import MISSING
 
 _FIELD = re.compile(r"[a-z_][a-z0-9_.]*")
 PERSONAL = frozenset({"customer_name", "tin", "address"})
+PERSONAL_FIELDS = ("Customer", "CustomerTIN", "CustomerAddress")
 MASK = "•••"
 
 
@@ -50,7 +51,7 @@ def of(session: Session, hold: HoldRow, *, show_personal: bool) -> tuple[Pair, .
 
 def masked(pair: Pair) -> Pair:
     """The pair without personal data."""
-    if pair.path not in PERSONAL:
+    if pair.path not in PERSONAL and pair.field not in PERSONAL_FIELDS:
         return pair
     sent = MASK if pair.sent else pair.sent
     return Pair(pair.path, MASK if pair.value else None, pair.field, sent, pair.how, pair.hit)

@@ -17,7 +17,7 @@ from holding.queries import holds as queries
 from holding.queries import pairs, states
 from holding.queries.wanted import Filter
 from holding.refusal import Refusal
-from portal import forms, fragments, selection, store
+from portal import filters, forms, fragments, selection, store
 
 pages = Blueprint("holding", __name__, url_prefix="/c/<co>/holding")
 VIEWS = ("todo", "mine", "approve", "uncertain", "ignored", "cleared")
@@ -174,9 +174,7 @@ def _pane(hold_id: int, problems: Any) -> dict[str, Any]:
         abort(404)
     return {
         "hold": row,
-        "pairs": pairs.of(
-            session, row, show_personal=g.actor.roles & {"finance", "approver", "auditor"}
-        ),
+        "pairs": pairs.of(session, row, show_personal=filters.sees_personal()),
         "releasers": people.who_may(session, g.company.id, "posting.approve"),
         "sethash": approvals.set_hash({row.posting_id or 0: row.posting_hash or ""}),
         "colleagues": states.colleagues(session, g.company.id),

@@ -13,10 +13,9 @@ from connectors import registry
 from holding import trace
 from holding.queries import card, compare, pairs, pushes, rules
 from holding.queries import records as queries
-from portal import forms, fragments, retry, store
+from portal import filters, forms, fragments, retry, store
 
 pages = Blueprint("records", __name__, url_prefix="/c/<co>")
-SEES_PERSONAL = {"finance", "approver", "auditor"}
 
 
 @pages.get("/records/<source>/<kind>/<path:external_id>")
@@ -39,6 +38,8 @@ def show(source: str, kind: str, external_id: str) -> Response:
 @pages.get("/requests/<int:request_id>/body")
 def request_body(request_id: int) -> Response:
     """The bytes that one call sent, as they were, checked against their hash by whoever wants."""
+    if not filters.sees_personal():
+        abort(403)
     found = pushes.request_body(store.reading(), g.company.id, request_id)
     if found is None:
         abort(404)
@@ -92,7 +93,8 @@ def _trace(shown: dict[str, Any]) -> dict[str, Any]:
 
 def _lineage(shown: dict[str, Any]) -> dict[str, Any]:
     posting = shown["posting"]
-    return {"rows": trace.lineage(store.reading(), posting.id) if posting else ()}
+    rows = trace.lineage(store.reading(), posting.id) if posting else ()
+    return {"rows": rows, "hidden": () if filters.sees_personal() else pairs.PERSONAL_FIELDS}
 
 
 def _rules(shown: dict[str, Any]) -> dict[str, Any]:
@@ -104,7 +106,8 @@ def _rules(shown: dict[str, Any]) -> dict[str, Any]:
     judged = rules.judged(session, deciding) if deciding else None
     hit = next((v for v in verdicts if v.deciding), None)
     code = rules.excerpt(session, judged.ruleset_version_id, hit.place) if judged and hit else ()
-    return {"verdicts": verdicts, "judged": judged, "hit": hit, "code": code}
+    hidden = () if filters.sees_personal() else pairs.PERSONAL
+    return {"verdicts": verdicts, "judged": judged, "hit": hit, "code": code, "hidden": hidden}
 
 
 def _versions(shown: dict[str, Any]) -> dict[str, Any]:
@@ -113,7 +116,7 @@ def _versions(shown: dict[str, Any]) -> dict[str, Any]:
     new = by_no.get(forms.whole(request.args.get("to")) or 0, versions[-1] if versions else None)
     before = max((no for no in by_no if new and no < new.no), default=0)
     old = by_no.get(forms.whole(request.args.get("from")) or before)
-    show = bool(g.actor.roles & SEES_PERSONAL)
+    show = filters.sees_personal()
     changes = (
         compare.difference(
             pairs.without_personal(old.body, show=show), pairs.without_personal(new.body, show=show)
@@ -126,20 +129,20 @@ def _versions(shown: dict[str, Any]) -> dict[str, Any]:
 
 def _pushes(shown: dict[str, Any]) -> dict[str, Any]:
     rows = pushes.pushes(store.reading(), shown["record"].id)
-    return {"pushes": rows, "verdict_of": retry.verdict}
+    return {"pushes": rows, "verdict_of": retry.verdict, "sees": filters.sees_personal()}
 
 
 def _raw(shown: dict[str, Any]) -> dict[str, Any]:
     no = forms.whole(request.args.get("version")) or shown["record"].version
     version = next((v for v in shown["versions"] if v.no == no), None)
-    show = bool(g.actor.roles & SEES_PERSONAL)
+    show = filters.sees_personal()
     body = pairs.without_personal(version.body, show=show) if version else {}
     return {"version": version, "body": body, "may_download": show}
 
 
 def _download(record: queries.RecordRow) -> Response:
     """The raw delivery, for those who may see personal data."""
-    if not g.actor.roles & SEES_PERSONAL:
+    if not filters.sees_personal():
         abort(403)
     no = forms.whole(request.args.get("version")) or record.version or 0
     body = queries.delivery_body(store.reading(), g.company.id, record.id, no)

@@ -1,0 +1,337 @@
+"""What the pages say about the seeded shop, and what their forms do, without JavaScript."""
+
+import re
+
+import pytest
+from sqlalchemy import event, text
+
+pytestmark = pytest.mark.sqlite
+
+R = "/c/kedai/records/netshop/order"
+ONE = f"{R}/SO-10240"
+# Statements a page may take; the record's tabs load and replay a whole case.
+BUDGET = {
+    "/c/kedai/": 17,
+    "/c/kedai/holding": 13,
+    "/c/kedai/holding?view=mine": 13,
+    "/c/kedai/holding?view=approve": 13,
+    "/c/kedai/holding?view=uncertain": 13,
+    "/c/kedai/holding?view=ignored": 13,
+    "/c/kedai/holding?view=cleared": 13,
+    "/c/kedai/holding?open=1": 14,
+    "/c/kedai/holding/1": 19,
+    "/c/kedai/mappings/missing": 13,
+    "/c/kedai/mappings/item": 13,
+    "/c/kedai/runs": 13,
+    "/c/kedai/runs/1": 13,
+    "/c/kedai/pushes": 13,
+    "/c/kedai/connections": 13,
+    "/c/kedai/connections/aiaccount": 13,
+    "/c/kedai/connections/netshop": 13,
+    "/c/kedai/find?q=SO-102": 13,
+    "/c/kedai/find": 13,
+    ONE: 27,
+    **{f"{ONE}?tab={tab}": 23 for tab in ("trace", "lineage", "ruletree")},
+    **{f"{ONE}?tab={tab}": 13 for tab in ("versions", "pushes", "raw")},
+}
+
+
+def plain(page: str) -> str:
+    """The page's text with single blanks."""
+    body = re.sub(r"<(svg|script|title).*?</\1>", " ", page, flags=re.S)
+    words = re.sub(r"<[^>]+>", " ", body).replace("&nbsp;", " ").replace("\u00a0", " ")
+    return re.sub(r"\s+", " ", words.replace("&#34;", '"').replace("&#39;", "'"))
+
+
+def one(database, sql):
+    with database.read() as session:
+        return session.execute(text(sql)).scalar()
+
+
+def cause(database, like):
+    return one(database, f"SELECT id FROM cause WHERE key LIKE '{like}'")
+
+
+def hold_of(database, number, code=""):
+    with_code = f" AND hold.code = '{code}'" if code else ""
+    return one(
+        database,
+        "SELECT hold.id FROM hold JOIN record ON record.id = hold.record_id"
+        f" WHERE record.number = '{number}' AND hold.state = 'open'{with_code} ORDER BY hold.id",
+    )
+
+
+@pytest.mark.parametrize("url", BUDGET)
+def test_a_page_asks_few_questions(visit, database, url):
+    farah = visit("farah")
+    seen = []
+    event.listen(database.engine, "before_cursor_execute", lambda *a: seen.append(a[2]))
+    assert "Kedai Contoh" in farah.text(url)
+    assert len([s for s in seen if not s.startswith("BEGIN")]) <= BUDGET[url]
+
+
+def test_the_dashboard_answers_first(visit):
+    page = plain(visit("farah").text("/c/kedai/"))
+    assert "9 records wait for a person: RM 6,248.00" in page
+    assert "Oldest 1 h: SO-10200 , owner sales_admin" in page
+    assert "Last sync 11/20 11:30 · 2 rows" in page
+    assert "in 12 posted 1 held 9 waiting 1 ignored 1" in page
+
+
+def test_held_records_are_grouped_by_cause_with_count_and_money(visit, database):
+    page = visit("farah").text("/c/kedai/holding")
+    assert "9 records · RM 6,248.00" in plain(page)
+    assert "1 has more than one cause" in page
+    groups = re.findall(r'<span class="g-n">(\d+) records?</span>', page)
+    assert groups == ["2", "4", "1", "1", "1", "1"]
+    item = cause(database, "mapping:item:%")
+    opened = plain(visit("farah").text(f"/c/kedai/holding?open={item}"))
+    assert "SO-10200" in opened
+    assert "Fix mapping, blocks 4" in opened
+
+
+def test_a_group_opens_as_a_fragment(visit, database):
+    item = cause(database, "mapping:item:%")
+    part = visit("farah").text(f"/c/kedai/holding?open={item}", target=f"group_{item}")
+    assert part.lstrip().startswith(f'<details class="group" id="group_{item}" open')
+    assert "<html" not in part
+    assert "SO-10203" in part
+
+
+def test_an_unknown_part_is_refused(visit):
+    farah = visit("farah")
+    farah.get("/c/kedai/holding", target="content", status=400)
+    farah.get("/c/kedai/holding", target="nonsense_1", status=400)
+    farah.get("/c/kedai/holding", target="hold-list", status=400)
+
+
+def test_going_back_gets_the_whole_page(visit):
+    client = visit("farah").client
+    headers = {
+        "HX-Request": "true",
+        "HX-Target": "holding",
+        "HX-History-Restore-Request": "true",
+    }
+    assert "<html" in client.get("/c/kedai/holding", headers=headers).get_data(as_text=True)
+
+
+def test_filters_narrow_the_groups(visit):
+    farah = visit("farah")
+    page = plain(farah.text("/c/kedai/holding?class=stale_version"))
+    assert "1 record · RM 288.00" in page
+    page = plain(farah.text("/c/kedai/holding?q=SO-10203"))
+    assert "1 record · RM 200.00" in page
+    page = plain(farah.text("/c/kedai/holding?q=nothing+like+it"))
+    assert "No held record matches this filter." in page
+    assert "9 records without." in page
+
+
+def test_the_pane_shows_the_missing_value_with_its_space(visit, database):
+    page = visit("farah").text(f"/c/kedai/holding/{hold_of(database, 'SO-10200')}")
+    assert 'AB-100<span class="space">' in page
+    assert "<b>missing</b>" in page
+    assert "Fix mapping, blocks 4" in page
+    assert "aria-disabled" in page
+
+
+def test_a_fix_says_first_what_it_frees_and_frees_it(visit, database):
+    farah = visit("farah")
+    item = cause(database, "mapping:item:%")
+    form = {"cause": item, "table": "item", "key": "AB-100 ", "other": "AB-100"}
+    shown = plain(
+        farah.client.get("/c/kedai/mappings/preview", query_string=form).get_data(as_text=True)
+    )
+    assert "frees 3 RM 576.00" in shown
+    assert "1 stays held: adds_up" in shown
+    refused = farah.post("/c/kedai/mappings/fix", {**form, "rev": 1}, status=422)
+    assert "Say why" in refused.get_data(as_text=True)
+    assert one(database, "SELECT count(*) FROM mapping_entry WHERE key = 'AB-100 '") == 0
+    done = farah.post(
+        "/c/kedai/mappings/fix",
+        {**form, "rev": 99, "reason": "the same bolt", "op": "a1"},
+        status=303,
+    )
+    assert "4 records are judged again" in farah.text(done.location)
+    assert one(database, "SELECT count(*) FROM record WHERE due_at IS NOT NULL") == 4
+
+
+def test_a_viewer_may_not_fix(visit, database):
+    vera = visit("vera")
+    form = {"table": "item", "key": "AB-100 ", "other": "X", "reason": "because", "rev": 9}
+    assert vera.post("/c/kedai/mappings/fix", form).status_code == 403
+    page = vera.text(f"/c/kedai/mappings/missing?cause={cause(database, 'mapping:item:%')}")
+    assert 'id="savemap" aria-disabled="true"' in page
+
+
+def test_release_needs_a_reason_and_the_right(visit, database):
+    hold = one(database, "SELECT id FROM hold WHERE rule = 'adds_up' AND state = 'open'")
+    lim = visit("lim")
+    again = lim.post(f"/c/kedai/holding/{hold}/release", {"reason": " "}, status=422)
+    assert "Say why" in again.get_data(as_text=True)
+    done = lim.post(
+        f"/c/kedai/holding/{hold}/release", {"reason": "agreed by phone", "op": "r1"}, status=303
+    )
+    page = plain(lim.text(done.location))
+    assert "Released. It is being judged again." in page
+    assert "Released by Lim" in page
+    second = lim.post(f"/c/kedai/holding/{hold}/release", {"reason": "again", "op": "r2"})
+    assert second.status_code == 409
+    assert (
+        visit("farah").post(f"/c/kedai/holding/{hold}/release", {"reason": "me"}).status_code == 403
+    )
+
+
+def test_reject_ends_in_ignored(visit, database):
+    hold = hold_of(database, "SO-10210")
+    lim = visit("lim")
+    lim.post(f"/c/kedai/holding/{hold}/reject", {"reason": "a test order", "op": "x1"}, status=303)
+    assert one(database, "SELECT state FROM record WHERE number = 'SO-10210'") == "ignored"
+    assert "a test order" in lim.text("/c/kedai/holding?view=ignored")
+    assert "a test order" in lim.text("/c/kedai/holding?view=cleared")
+
+
+def test_a_hold_is_sent_to_a_person(visit, database):
+    hold = hold_of(database, "SO-10210")
+    tan = one(database, "SELECT id FROM person WHERE email = 'tan@kedai.my'")
+    visit("farah").post(f"/c/kedai/holding/{hold}/assign", {"person": tan}, status=303)
+    assert "SO-10210" in visit("tan").text("/c/kedai/find?q=SO-1021")
+    assert "Mine <span" in visit("tan").text("/c/kedai/holding")
+    assert one(database, f"SELECT person_id FROM hold WHERE id = {hold}") == tan
+
+
+def seen(page):
+    return re.findall(r'name="seen" value="([^"]+)"', page)
+
+
+def test_a_selection_is_approved_as_it_was_seen(visit, database):
+    lim = visit("lim")
+    group = cause(database, "approve:%")
+    page = lim.text(f"/c/kedai/holding/approve?cause={group}")
+    assert "Approve 2 documents, RM 4,800.00" in plain(page)
+    form = {"seen": seen(page), "cause": group, "reason": "looked at both", "op": "ap1"}
+    done = lim.post("/c/kedai/holding/approve", form, status=303)
+    assert "2 approved, RM 4,800.00." in plain(lim.text(done.location))
+    assert one(database, "SELECT count(*) FROM posting WHERE state = 'ready'") == 2
+    assert one(database, "SELECT count(*) FROM approval") == 2
+
+
+def test_a_changed_set_is_shown_and_nothing_is_approved(visit, database):
+    lim, tan = visit("lim"), visit("tan")
+    group = cause(database, "approve:%")
+    page = lim.text(f"/c/kedai/holding/approve?cause={group}")
+    form = {"seen": seen(page), "cause": group, "reason": "looked at both", "op": "ap2"}
+    first = {**form, "seen": seen(page)[:1], "cause": "", "op": "ap3"}
+    tan.post("/c/kedai/holding/approve", first, status=303)
+    answer = lim.post("/c/kedai/holding/approve", form, status=409)
+    told = plain(answer.get_data(as_text=True))
+    assert "The set changed while you looked. Nothing was approved." in told
+    assert "You saw 2 RM 4,800.00" in told
+    assert "SO-10220 no longer waits" in told
+    assert "Approve the 1 unchanged" in told
+    assert one(database, "SELECT count(*) FROM approval") == 1
+    kept = {**form, "unchanged": "1", "op": "ap4"}
+    lim.post("/c/kedai/holding/approve", kept, status=303)
+    assert one(database, "SELECT count(*) FROM approval") == 2
+
+
+def test_a_double_click_approves_once(visit, database):
+    lim = visit("lim")
+    hold = hold_of(database, "SO-10220", "APP01")
+    page = lim.text(f"/c/kedai/holding/{hold}")
+    form = {"seen": seen(page), "reason": "looked at it", "op": "same"}
+    lim.post("/c/kedai/holding/approve", form, status=303)
+    lim.post("/c/kedai/holding/approve", form)
+    assert one(database, "SELECT count(*) FROM approval") == 1
+
+
+def test_the_record_answers_seven_questions(visit):
+    page = visit("nurul").text(ONE)
+    told = plain(page)
+    assert len(re.findall(r'id="answer_[1-7]"', page)) == 7
+    assert "What status had it before sync? paid, version 1" in told
+    assert "No approval required by shop.rules:" in told
+    assert "2 CTN × 40 = 80 PCS" in told
+    assert "Yes: version 2" in told
+    assert "delivered 2 times" in told
+
+
+def test_the_strip_of_checks_names_state_and_rule_line(visit):
+    farah = visit("farah")
+    strips = {}
+    for number in ("SO-10240", "SO-10200", "SO-10210", "SO-10230"):
+        page = farah.text(f"{R}/{number}")
+        strip = re.search(r'id="strip">(.*?)</ul>', page, re.S)
+        strips[number] = re.findall(r"</svg>(\w[\w ]*)</span><b>", strip[1]) if strip else []
+        assert strip is None or "shop.rules:" in strip[1]
+    assert strips["SO-10240"] == ["passed"] * 5
+    assert strips["SO-10200"][2] == "failed"
+    assert strips["SO-10210"][1] == "failed"
+
+
+def test_the_deciding_rule_line_is_lit_with_its_operands(visit):
+    page = visit("nurul").text(f"{R}/SO-10203?tab=ruletree")
+    lit = re.search(r'<div class="ln lit t-\w+">(.*?)</div>', page, re.S)[1]
+    assert re.search(r"require|missing|ready", lit)
+    assert "Would pass if" in page
+
+
+def test_versions_show_only_what_changed(visit):
+    page = visit("nurul").text(f"{ONE}?tab=versions")
+    table = re.search(r'id="diff">(.*?)</table>', page, re.S)[1]
+    assert re.findall(r"<code>([^<]+)</code>", table) == [
+        "~ total",
+        "~ updated_at",
+        "~ lines[0].qty",
+    ]
+    assert "+RM 96.00 on the total" in plain(page)
+
+
+def test_an_attempt_shows_request_answer_and_key_without_secrets(visit):
+    page = visit("nurul").text(f"{ONE}?tab=pushes")
+    told = plain(page)
+    assert "Idempotency key cp-" in told
+    assert "Safe to retry? No." in told
+    assert "201" in told
+    assert "aia_live_demo_7Qk2" not in page
+    body = visit("nurul").get("/c/kedai/requests/1/body")
+    assert body.headers["X-Content-SHA256"] in page
+
+
+def test_find_goes_straight_to_a_number(visit):
+    farah = visit("farah")
+    answer = farah.get("/c/kedai/find?q=SO-10240", status=303)
+    assert answer.location == ONE
+    assert "try" in farah.text("/c/kedai/find?q=SO-1O240").lower()
+
+
+def test_sync_sends_only_what_the_button_named(visit, database):
+    olga = visit("olga")
+    url = "/c/kedai/connections/aiaccount/sync"
+    lim, hold = visit("lim"), hold_of(database, "SO-10220", "APP01")
+    page = lim.text(f"/c/kedai/holding/{hold}")
+    lim.post(
+        "/c/kedai/holding/approve", {"seen": seen(page), "reason": "fine", "op": "s"}, status=303
+    )
+    days = {"doc_type": "sales_invoice", "first": "2026-11-01", "last": "2026-11-30"}
+    shown = olga.client.get(url, query_string=days).get_data(as_text=True)
+    assert "Sync 1, RM 1,920.00" in plain(shown)
+    assert "Already posted 2 RM 384.00" in plain(shown)
+    changed = olga.post(url, {**days, "count": 5, "total": 1}, status=409)
+    assert "not 5 as shown" in changed.get_data(as_text=True)
+    done = olga.post(url, {**days, "count": 1, "total": 192000}, status=303)
+    assert "/runs/" in done.location
+    assert "Syncing… 0 of 1" in plain(olga.text("/c/kedai/connections/aiaccount"))
+    wrong = olga.post(url, {**days, "first": "soon"}, status=422)
+    assert "A day looks like" in wrong.get_data(as_text=True)
+
+
+def test_pause_and_resume(visit):
+    olga = visit("olga")
+    url = "/c/kedai/connections/aiaccount"
+    assert olga.post(f"{url}/pause", {"reason": ""}, status=422)
+    olga.post(f"{url}/pause", {"reason": "month end"}, status=303)
+    page = plain(olga.text(url))
+    assert "Paused 11/20 11:55 · 0 waiting" in page
+    assert "month end" in page
+    olga.post(f"{url}/resume", {}, status=303)
+    assert "Paused" not in plain(olga.text(url))

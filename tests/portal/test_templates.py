@@ -1,0 +1,60 @@
+"""What must not stand in a template, and the one word of every fragment."""
+
+import re
+from pathlib import Path
+
+import pytest
+from jinja2 import nodes
+
+ROOT = Path(__file__).parents[2] / "portal" / "templates"
+TEMPLATES = sorted(ROOT.rglob("*.html"))
+SHELL = {"nav", "notice", "main", "netbar", "announce", "dialog", "undobar", "helpkeys"}
+FORBIDDEN = {
+    "inline style": r"\sstyle=",
+    "style element": r"<style",
+    "script in the page": r"<script(?![^>]*\ssrc=)",
+    "an on… attribute": r"\son[a-z]+=",
+    "hx-on": r"hx-on",
+    "a filter in hx-trigger": r'hx-trigger="[^"]*\[',
+    "js: in htmx": r'hx-(vals|headers)="?\'?js:',
+    "a morph object": r'hx-swap="morph:',
+    "a browser box": r"hx-(confirm|prompt)",
+    "hx-delete": r"hx-(delete|put|patch)",
+    "unescaped output": r"\|\s*safe|Markup|autoescape false",
+    "an address of another host": r'(src|action)="https?:',
+}
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=name)
+def test_no_template_has_what_the_policy_forbids(path):
+    text = path.read_text()
+    assert [what for what, pattern in FORBIDDEN.items() if re.search(pattern, text)] == []
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=name)
+def test_every_target_is_a_block_with_its_id(path):
+    everything = "".join(each.read_text() for each in TEMPLATES)
+    for word in re.findall(r'hx-target="#([a-z]+)', path.read_text()):
+        assert re.search(r"{%-? block " + word + r"\b", everything), word
+        assert re.search(rf'id="{word}[_"]', everything), word
+
+
+def test_blocks_are_one_word(app):
+    for path in TEMPLATES:
+        tree = app.jinja_env.parse(path.read_text())
+        for block in tree.find_all(nodes.Block):
+            assert re.fullmatch("[a-z]+", block.name), block.name
+
+
+def test_the_frame_has_its_places():
+    text = (ROOT / "base.html").read_text()
+    assert {word for word in SHELL if f'id="{word}"' in text} == SHELL
+
+
+def test_python_code_of_the_portal_marks_nothing_as_safe():
+    for path in (ROOT.parent).rglob("*.py"):
+        assert "Markup(" not in path.read_text(), path
