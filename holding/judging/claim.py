@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import func, literal, select, text, update
 from sqlalchemy.orm import Session
 
 from connectors.kit.faults import point
@@ -69,7 +69,7 @@ def put_back(session: Session, claims: Collection[Claimed], owner: str, due_at: 
         update(Record)
         .where(bulk.among(Record.id, [c.record_id for c in claims]), Record.lease_owner == owner)
         .values(
-            due_at=func.coalesce(Record.due_at, due_at),
+            due_at=func.coalesce(Record.due_at, literal(due_at, Record.due_at.type)),
             lease_owner=None,
             lease_until=None,
         )
@@ -85,7 +85,7 @@ def sweep_expired(database: Database, now: datetime) -> int:
             update(Record)
             .where(Record.id.in_(expired.with_for_update(key_share=True, skip_locked=True)))
             .values(
-                due_at=func.coalesce(Record.due_at, now),
+                due_at=func.coalesce(Record.due_at, literal(now, Record.due_at.type)),
                 lease_owner=None,
                 lease_until=None,
                 crashes=Record.crashes + 1,

@@ -6,6 +6,7 @@ holding/pushing/intent.py.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -59,13 +60,13 @@ class _Seen:
 
 
 def check(
-    session: Session, channel: Channel, claims: Sequence[Claim], *, lock: bool
+    session: Session, channel: Channel, claims: Sequence[Claim], *, lock: bool, now: datetime
 ) -> dict[int, Verdict]:
     """What may be done with each claimed posting; with `lock`, it stays so until the commit."""
     if lock:
         _lock_records(session, claims)
     postings = _postings(session, claims, lock=lock)
-    seen = _look_around(session, list(postings.values()))
+    seen = _look_around(session, list(postings.values()), now)
     return {
         claim.posting_id: _verdict(channel, claim, postings.get(claim.posting_id), seen)
         for claim in claims
@@ -122,7 +123,7 @@ def _postings(session: Session, claims: Sequence[Claim], *, lock: bool) -> dict[
     return {row.id: row for row in session.scalars(query) if row.fence == fences[row.id]}
 
 
-def _look_around(session: Session, postings: Sequence[Posting]) -> _Seen:
+def _look_around(session: Session, postings: Sequence[Posting], now: datetime) -> _Seen:
     ids = [posting.id for posting in postings]
     held = session.scalars(
         select(Hold.posting_id).where(Hold.posting_id.in_(ids), Hold.state == "open")
@@ -133,7 +134,7 @@ def _look_around(session: Session, postings: Sequence[Posting]) -> _Seen:
         )
     )
     return _Seen(
-        quiet=frozenset(_quiet(session, postings)),
+        quiet=frozenset(_quiet(session, postings, now)),
         held=frozenset(key for key in held if key is not None),
         needing=frozenset(_needing(session, postings)),
         approved=frozenset((key, content) for key, content in approved),
@@ -142,14 +143,16 @@ def _look_around(session: Session, postings: Sequence[Posting]) -> _Seen:
     )
 
 
-def _quiet(session: Session, postings: Sequence[Posting]) -> list[int]:
-    """Those whose record has no newer version and is neither due nor in judging."""
+def _quiet(session: Session, postings: Sequence[Posting], now: datetime) -> list[int]:
+    """Those whose record has no newer version and is neither due by now nor in judging."""
     found = session.execute(
         select(Record.id, Record.version_id, Record.due_at, Record.lease_until).where(
             Record.id.in_({posting.record_id for posting in postings})
         )
     )
-    version = {key: no for key, no, due, leased in found if leased is None and due is None}
+    version = {
+        key: no for key, no, due, leased in found if leased is None and (due is None or due > now)
+    }
     return [one.id for one in postings if version.get(one.record_id) == one.version_id]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select, text, update
+from sqlalchemy import ColumnElement, and_, exists, func, literal, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from holding.models import Connection, Posting, Push, Record, Run
@@ -78,7 +78,9 @@ def put_back(session: Session, found: Claim, due: datetime | None) -> None:
         update(Posting)
         .where(Posting.id == found.posting_id, Posting.fence == found.fence)
         .values(
-            due_at=due if due is None else func.coalesce(Posting.due_at, due),
+            due_at=due
+            if due is None
+            else func.coalesce(Posting.due_at, literal(due, Posting.due_at.type)),
             lease_owner=None,
             lease_until=None,
         )
@@ -93,7 +95,7 @@ def free_the_dead(session: Session, now: datetime) -> int:
             update(table)
             .where(text(LEASED), table.lease_until < now)
             .values(
-                due_at=func.coalesce(table.due_at, now),
+                due_at=func.coalesce(table.due_at, literal(now, table.due_at.type)),
                 lease_owner=None,
                 lease_until=None,
                 crashes=table.crashes + 1,

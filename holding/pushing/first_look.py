@@ -24,7 +24,7 @@ def first_looks(
     if not channel.looks_first:
         return looked, tuple(claims)
     with desk.database.read() as session:
-        verdicts = check(session, channel, claims, lock=False)
+        verdicts = check(session, channel, claims, lock=False, now=desk.clock.now())
     gone: set[int] = set()
     for one in verdicts.values():
         if isinstance(one, Checked):
@@ -47,7 +47,10 @@ def _turn(desk: Desk, channel: Channel, claim: Claim, found: Found) -> None:
             breaker.failed(session, channel.connection_id, now, desk.pace)
         return
     with desk.database.write() as session:
-        one, now = check(session, channel, [claim], lock=True)[claim.posting_id], desk.clock.now()
+        one, now = (
+            check(session, channel, [claim], lock=True, now=desk.clock.now())[claim.posting_id],
+            desk.clock.now(),
+        )
         if not isinstance(one, Checked):
             put_back(session, claim, now)
             return

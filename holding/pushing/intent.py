@@ -44,7 +44,7 @@ def intend(
     left = tuple(claims)
     while left:
         with desk.database.read() as session:
-            verdicts = check(session, channel, left, lock=False)
+            verdicts = check(session, channel, left, lock=False, now=desk.clock.now())
         good = [one for one in verdicts.values() if isinstance(one, Checked)]
         _turn_down(desk, channel, left, verdicts)
         left = tuple(one.claim for one in good)
@@ -100,7 +100,7 @@ def _commit(
         [one.document for one in good], batch=bool(name), batch_name=name
     )
     with desk.database.write() as session:
-        now = check(session, channel, [one.claim for one in good], lock=True)
+        now = check(session, channel, [one.claim for one in good], lock=True, now=desk.clock.now())
         if [now[one.claim.posting_id] for one in good] != list(good):
             return None
         faults.point("push.before_intent")
