@@ -140,7 +140,7 @@ def publish(change: int, company: str, email: str) -> None:
     click.echo(f"Ruleset version {done.no} ({done.hash[:12]}) is in force.")
     click.echo(f"{done.seeded.added} mapping entries are new; {done.woken} records are due.")
     for each in done.seeded.differences:
-        say(f"  kept {each.table}({each.key!r}) = {each.stored}; {each.place} says {each.declared}")
+        say(f"  kept {each.table}({each.key!r}) = {each.stored}; the files say {each.declared}")
 
 
 @click.command()
@@ -188,7 +188,7 @@ def _show(refusal: "RulesRefusal", files: Mapping[str, str]) -> None:
 
     for problem in refusal.problems:
         click.echo(show(problem, files.get(problem.span.file, "")))
-    for line in (*refusal.faults, *refusal.failed_tests):
+    for line in refusal.failed_tests:
         click.echo(line)
 
 

@@ -128,8 +128,9 @@ def _bare_a_second(shop: Shop, records: int) -> float:
         world = worlds.world(session, company.id, company.revision, fresh)
         rows = session.query(Evaluation, Version).filter(Version.id == Evaluation.version_id)
         given = [
-            (dumps(version.body), Facts.from_json(evaluation.facts), evaluation.at, version.no)
-            for evaluation, version in rows.order_by(Evaluation.id.desc()).limit(records)
+            (dumps(version.body), Facts.from_json(seen.facts["facts"]), seen.at, version.no)
+            for seen, version in rows.order_by(Evaluation.id.desc()).limit(records)
+            if seen.facts is not None
         ]
     started = time.perf_counter()
     for body, facts, at, number in given:

@@ -130,9 +130,7 @@ class Shop:
 
         with self.place.database.read() as session:
             counted = quiet.counts(session, self.company_id)
-            compared = ledger_check.compare(
-                session, self.company_id, self.ledger, self.month.numbers()
-            )
+            compared = ledger_check.compare(session, self.company_id, self.ledger, self.month.ids())
         return {**counted, "lost": compared.lost, "doubled": compared.doubled}
 
     def greet(self) -> None:

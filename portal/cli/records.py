@@ -43,16 +43,16 @@ def trace(record: str, company: str, *, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def replay(company: str, limit: int, *, as_json: bool) -> int:
     """Judge stored evaluations again from the database alone, and compare."""
-    from holding import evaluation
+    from holding.replay import replay_all
 
     with office() as place, place.database.read() as session:
         found = company_of(session, company)
-        result = evaluation.replay_all(session, found.id, limit=limit)
-    different = list(result.different)
+        result = replay_all(session, found.id, limit)
+    different = [each.evaluation_id for each in result.differences]
     if as_json:
-        tell({"replayed": result.count, "different": different})
+        tell({"replayed": result.replayed, "different": different})
     else:
-        click.echo(f"{result.count} evaluations replayed, {len(different)} different.")
+        click.echo(f"{result.replayed} evaluations replayed, {len(different)} different.")
         for each in different:
             click.echo(f"  evaluation {each}")
     return FINDINGS if different else 0

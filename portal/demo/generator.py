@@ -44,12 +44,11 @@ class Month:
     later: tuple[Delivery, ...]
     locked_through: date
 
-    def numbers(self) -> frozenset[str]:
-        """The number of every order that was sent: the driver's own list."""
-        hooks = (
-            order.number for delivery in (*self.first, *self.later) for order in delivery.orders
-        )
-        return frozenset(hooks) | {order.number for order in self.workbook}
+    def ids(self) -> tuple[str, ...]:
+        """The id of every order that was sent: the driver's own list."""
+        hooks = (order.id for delivery in (*self.first, *self.later) for order in delivery.orders)
+        found = {*hooks, *(order.id for order in self.workbook)}
+        return tuple(str(number) for number in sorted(found))
 
 
 def month(today: date, *, seed: int = SEED) -> Month:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from holding import connections, people, rulesets
-from holding.models import Company, Connection
+from holding.models import Company, Connection, Person
 from holding.refusal import Refusal
 from holding.roles import Actor
 from portal.demo import shop
@@ -99,7 +99,7 @@ def existing(session: Any) -> int | None:
 def colleague(session: Any, company_id: int, role: str) -> Actor:
     """The first person of a role, acting."""
     email = next(each.email for each in COLLEAGUES if each.role == role)
-    person = session.query(people.Person).filter_by(email=email).one()
+    person = session.query(Person).filter_by(email=email).one()
     actor = people.actor_of(session, person.id, company_id, via="command line")
     if actor is None:
         raise LookupError(email)

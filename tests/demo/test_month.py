@@ -30,7 +30,7 @@ def _last(of: Month) -> dict[str, Order]:
 def test_between_600_and_1000_orders_of_about_fifteen_customers(november: Month) -> None:
     orders = _last(november)
     assert 600 <= len(orders) <= 1000
-    assert set(orders) == november.numbers()
+    assert {str(order.id) for order in orders.values()} == set(november.ids())
     codes = {order.customer.code for order in orders.values()}
     assert 15 <= len(codes) <= 18
 
