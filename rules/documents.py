@@ -14,13 +14,14 @@ from typing import Any
 
 from grammar import nodes as n
 from rules.checks import keep
+from rules.closures import Closure
 from rules.index import Index, Scope
-from rules.interpret import Closure, Compiler
+from rules.interpret import Compiler
+from rules.kinds import Type
 from rules.outcome import Document, Lineage
 from rules.requirement import Operand, operands_of
 from rules.run import Run
 from rules.schema import Schemas
-from rules.types import Type
 from rules.unknown import Gap, Unknown
 from rules.words import MISSING, NotExactError, parse_message, say, wire
 

@@ -8,7 +8,7 @@ numbers leave their bounds; `guarded` turns that into an Unknown. Not here: deci
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -16,16 +16,17 @@ from zoneinfo import ZoneInfo
 
 from grammar import nodes as n
 from rules import numbers
-from rules.functions import AGGREGATES, PURE
-from rules.gaps import NO_BASE, RING, const_gap, fact_gap, later_gap, limit_gap
+from rules.calls import Calls
+from rules.closures import Closure, always, applied, binary, looked_up, never
+from rules.functions import AGGREGATES
+from rules.gaps import RING, const_gap, fact_gap, limit_gap
 from rules.index import Index, Ref, Scope
+from rules.kinds import NUMERIC, Type
 from rules.lists import Lists
 from rules.run import Lookup, Run, UnitTable
-from rules.types import NUMERIC, Type, infer, silent, word_of
-from rules.unknown import Unknown, all_of, any_of, join, negation
+from rules.types import infer, silent, word_of
+from rules.unknown import Unknown, all_of, any_of, negation
 from rules.words import say
-
-Closure = Callable[[Run], Any]
 
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq,
@@ -56,6 +57,7 @@ class Compiler:
         self.lookups = {m.name: Lookup(m) for m in index.ruleset.maps}
         self.units = UnitTable(index.ruleset.units[0]) if index.ruleset.units else None
         self.lists = Lists(self)
+        self.calls = Calls(self)
         self._computed: dict[tuple[str, str], Closure] = {}
         dated = index.marked(record, "dated")
         self._dated = dated.name if dated else None
@@ -88,12 +90,12 @@ class Compiler:
         value: Any = node.value
         if isinstance(value, datetime) and value.tzinfo is None:
             value = value.replace(tzinfo=self.zone).astimezone(UTC)
-        return _always(value)
+        return always(value)
 
     def _name(self, node: n.Name, scope: Scope) -> Closure:
         ref = scope.resolve(node.path)
         if ref is None:
-            return _never(f"'{'.'.join(node.path)}' means nothing here")
+            return never(f"'{'.'.join(node.path)}' means nothing here")
         return self.ref(ref)
 
     def ref(self, ref: Ref) -> Closure:
@@ -206,8 +208,8 @@ class Compiler:
         left, op = self.expr(node.left, scope), _COMPARE[node.op]
         word = word_of(self.type(node.left, scope), node.right)
         if word is not None:
-            return _binary(left, _always(word), op)
-        return _binary(left, self.expr(node.right, scope), op)
+            return binary(left, always(word), op)
+        return binary(left, self.expr(node.right, scope), op)
 
     def _member(self, node: n.Member, scope: Scope) -> Closure:
         inner = self.expr(node.left, scope)
@@ -247,13 +249,13 @@ class Compiler:
             _OTHERS if kinds & {"date", "moment", "duration"} else _NUMBERS  # type: ignore[assignment]
         )
         left, right = self.expr(node.left, scope), self.expr(node.right, scope)
-        return _binary(left, right, table.get(node.op, _NUMBERS[node.op]))
+        return binary(left, right, table.get(node.op, _NUMBERS[node.op]))
 
     def _negative(self, node: n.Negative, scope: Scope) -> Closure:
         numeric = self.type(node.expr, scope).kind in NUMERIC
         zero = Decimal(0)
         flip = (lambda v: numbers.subtract(zero, v)) if numeric else operator.neg
-        return _applied([self.expr(node.expr, scope)], flip)
+        return applied([self.expr(node.expr, scope)], flip)
 
     def _otherwise(self, node: n.Otherwise, scope: Scope) -> Closure:
         inner, default = self.expr(node.expr, scope), self.expr(node.default, scope)
@@ -267,103 +269,8 @@ class Compiler:
     # ---- calls --------------------------------------------------------------------------------
 
     def _call(self, node: n.Call, scope: Scope) -> Closure:
-        if node.name in AGGREGATES and node.name not in self.lookups:
-            return self.lists.aggregate(node, scope)
-        special = getattr(self, f"_call_{node.name}", None)
-        if special is not None and node.name not in self.lookups:
-            found: Closure = special(node, scope)
-            return found
-        args = [self.expr(a, scope) for a in node.args]
         if node.name in self.lookups:
-            return _looked_up(args[0], self.lookups[node.name])
-        if node.name in PURE:
-            return _applied(args, PURE[node.name].run)
-        return _never(f"'{node.name}' is no function")
-
-    def _call_round(self, node: n.Call, scope: Scope) -> Closure:
-        left, right = (self.expr(a, scope) for a in node.args)
-        return _binary(left, right, numbers.round_half_up)
-
-    def _call_date_of(self, node: n.Call, scope: Scope) -> Closure:
-        zone = self.zone
-        return _applied([self.expr(node.args[0], scope)], lambda m: m.astimezone(zone).date())
-
-    def _call_number_of(self, node: n.Call, _: Scope) -> Closure:
-        route = say(node.args[0])
-        later = Unknown(later_gap(route))
-        return lambda run: run.facts.documents_of_family.get(route, later)
-
-    def _call_base_unit(self, node: n.Call, scope: Scope) -> Closure:
-        units = self._table()
-        item = self.expr(node.args[0], scope)
-        none = Unknown(limit_gap("units", self.owner, say(node), NO_BASE, node.span))
-        return _applied([item], lambda i: units.bases.of(i) or none)
-
-    def _call_in_base(self, node: n.Call, scope: Scope) -> Closure:
-        return self._converted(node, scope, lambda v, by: numbers.scale(v, by.num, by.den))
-
-    def _call_price_in_base(self, node: n.Call, scope: Scope) -> Closure:
-        return self._converted(node, scope, lambda v, by: numbers.scale(v, by.den, by.num))
-
-    def _converted(
-        self, node: n.Call, scope: Scope, by: Callable[[Any, Any], numbers.Number]
-    ) -> Closure:
-        units = self._table()
-        value, unit, item = (self.expr(a, scope) for a in node.args)
-
-        def convert(run: Run) -> Any:
-            args = (value(run), unit(run), item(run))
-            if any(type(a) is Unknown for a in args[1:]):
-                return join(*args)
-            found = units.get(run, args[1], args[2])
-            if type(found) is Unknown or type(args[0]) is Unknown:
-                return join(args[0], found)
-            return by(args[0], found)
-
-        return convert
-
-    def _table(self) -> UnitTable:
-        if self.units is None:
-            raise TypeError("a ruleset without a units table converts nothing")
-        return self.units
-
-
-def _always(value: Any) -> Closure:
-    return lambda _: value
-
-
-def _binary(left: Closure, right: Closure, op: Callable[[Any, Any], Any]) -> Closure:
-    def both(run: Run) -> Any:
-        a = left(run)
-        b = right(run)
-        if type(a) is Unknown or type(b) is Unknown:
-            return join(a, b)
-        return op(a, b)
-
-    return both
-
-
-def _applied(args: Sequence[Closure], function: Callable[..., Any]) -> Closure:
-    def apply(run: Run) -> Any:
-        values = [a(run) for a in args]
-        for value in values:
-            if type(value) is Unknown:
-                return join(*values)
-        return function(*values)
-
-    return apply
-
-
-def _looked_up(key: Closure, table: Lookup) -> Closure:
-    def look_up(run: Run) -> Any:
-        value = key(run)
-        return value if type(value) is Unknown else table.get(run, value)
-
-    return look_up
-
-
-def _never(message: str) -> Closure:
-    def never(_: Run) -> Any:
-        raise TypeError(message)
-
-    return never
+            return looked_up(self.expr(node.args[0], scope), self.lookups[node.name])
+        if node.name in AGGREGATES:
+            return self.lists.aggregate(node, scope)
+        return self.calls.call(node, scope)

@@ -25,11 +25,12 @@ from rules.outcome import Decision, Outcome
 from rules.proofs import ProofProgram
 from rules.reading import MOST_LINES, Content, Reader, clean
 from rules.requirement import Operand
-from rules.routes import RouteProgram, Shared, until
+from rules.routes import RouteProgram, Shared
 from rules.run import Run
 from rules.schema import Schemas
 from rules.timing import next_midnight
 from rules.unknown import Gap, Unknown
+from rules.weighing import until
 from rules.words import NotExactError
 
 ENGINE = "interpreter-1"

@@ -17,7 +17,8 @@ from rules.run import Run
 from rules.unknown import Gap, Unknown, all_of, any_of, join
 
 if TYPE_CHECKING:
-    from rules.interpret import Closure, Compiler
+    from rules.closures import Closure
+    from rules.interpret import Compiler
 
 Row = dict[str, Any]
 

@@ -11,8 +11,9 @@ from typing import Any
 
 from grammar import nodes as n
 from rules.checks import Said
+from rules.closures import Closure
 from rules.index import Scope
-from rules.interpret import Closure, Compiler
+from rules.interpret import Compiler
 from rules.numbers import multiply, scale
 from rules.outcome import Verdict
 from rules.requirement import PASS, UNKNOWN

@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from grammar import nodes as n
+from rules.closures import Closure
 from rules.index import Scope
-from rules.interpret import Closure, Compiler
+from rules.interpret import Compiler
+from rules.kinds import Type
 from rules.lists import mentions, mentions_line
 from rules.run import Run
-from rules.types import Type
 from rules.unknown import Unknown
 from rules.words import MISSING, say, shown
 

@@ -7,12 +7,10 @@ approve > wait > ready. Not here: reading the record (judge.py), the single rule
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 from grammar import nodes as n
-from grammar.problem import Span
 from rules.approvals import ApprovalProgram
 from rules.changes import compare, live
 from rules.checks import CheckProgram, Said, gap_finding, keep
@@ -22,27 +20,17 @@ from rules.gaps import fact_gap, later_gap, limit_gap
 from rules.gates import GateProgram
 from rules.index import Scope
 from rules.interpret import Compiler
-from rules.outcome import ApprovalNeed, Decision, Finding, Lineage, Verdict, Wait
+from rules.outcome import Verdict
 from rules.proofs import RULE as PROOFS
 from rules.proofs import ProofProgram
-from rules.requirement import HIT, NOT_APPLICABLE, PASS, UNKNOWN, Condition, texts
+from rules.requirement import NOT_APPLICABLE, PASS, UNKNOWN, Condition, texts
 from rules.run import RouteRun, Run
 from rules.schema import Schemas
-from rules.timing import due
 from rules.unknown import Gap, Unknown
-from rules.words import say
+from rules.weighing import Judged, Weighing
 
 Shared = dict[str, Said]
 _STOPS = ("reject", "hold", "approve")
-
-
-@dataclass(slots=True)
-class Judged:
-    """One route's decision with everything that was said on the way."""
-
-    decision: Decision
-    verdicts: list[Verdict]
-    lineage: list[Lineage] = field(default_factory=list)
 
 
 class RouteProgram:
@@ -103,7 +91,7 @@ class RouteProgram:
         for duplicate in self.duplicates:
             judged = duplicate.judge(run, self.name, draft.fields)
             _extend(said, judged)
-        weigh = _Weighing(self, run, said, base, draft)
+        weigh = Weighing(self, run, said, base, draft)
         if posted is not None:
             word = gate if applies is not False else "wait"
             owner = self.compiler.owner
@@ -200,151 +188,6 @@ class RouteProgram:
             return draft
 
 
-class _Weighing:
-    """From all that was said to one decision."""
-
-    def __init__(
-        self, route: RouteProgram, run: Run, said: Said, base: list[Finding], draft: Draft
-    ) -> None:
-        self.route, self.run, self.said, self.base, self.draft = route, run, said, base, draft
-        self.name = route.name
-
-    def posted(self, changed: Said) -> Judged:
-        """A posting is in the target, or on its way: only what differs wants attention."""
-        self.said.verdicts += changed.verdicts
-        findings = tuple(changed.findings or self.base)
-        document = self.route.document.document(self.run, self.draft)
-        reason = findings[0].message if findings else "posted, and nothing differs"
-        return self._judged("posted", document=document, findings=findings, reason=reason)
-
-    def unsent(self, gate: str, applies: Any) -> Judged:
-        """Nothing is in the target yet: ignored, dropped, waiting, held or ready."""
-        state = self.run.head.get(self.route.status)
-        if gate in {"ignore", "cancel"}:
-            word, why = ("ignored", "ignored") if gate == "ignore" else ("dropped", "cancelled")
-            return self._judged(word, reason=f"{self.route.status} {state} is {why}")
-        if gate == "wait":
-            wait = Wait("gate", None, None, f"waits while {self.route.status} is {state}")
-            return self._weigh([*self.base, *self.said.findings], wait=wait)
-        if applies is False and self.route.when is not None:
-            text = f"waits until {say(self.route.when.node)}"
-            return self._weigh(self.base, wait=Wait("when", None, None, text))
-        return self._sendable(applies)
-
-    def _sendable(self, applies: Any) -> Judged:
-        """The gate lets it go (or holds it in its own words): timing, document, approvals."""
-        asked = dict(self.draft.gaps)
-        if type(applies) is Unknown:
-            keep(asked, applies, None)
-        waits = [w for w in (self._until(asked), self._after()) if w is not None]
-        document = self.route.document.document(self.run, self.draft)
-        findings = [*self.base, *self.said.findings]
-        findings += [
-            gap_finding(g, self.name, lines=tuple(ls)) for g, ls in asked.items() if not g.silent
-        ]
-        needs = []
-        for approval in self.route.approvals if document is not None else ():
-            said, need = approval.judge(self.run, self.name)
-            self.said.verdicts += said.verdicts
-            findings += said.findings
-            needs += [need] if need else []
-        if document is None and not waits and not findings:
-            later = next((g for g in asked if g.kind == "later"), None)
-            waits.append(Wait("for", None, later.cause_key if later else None, "waits"))
-        wait = max(waits, key=lambda w: w.kind == "for", default=None)
-        return self._weigh(findings, wait=wait, document=document, needs=tuple(needs))
-
-    def _until(self, asked: dict[Gap, list[int]]) -> Wait | None:
-        timing = self.route.post.timing
-        if not isinstance(timing, n.Daily):
-            return None
-        zone, value = self.route.compiler.zone, self.run.head.get(timing.by)
-        if not isinstance(value, date):
-            keep(asked, value, None)
-            self._timing_verdict(UNKNOWN, timing.span, ((timing.by, "(missing)"),), "")
-            return None
-        moment = due(value, timing.at, zone)
-        shown = f"{moment.astimezone(zone):%Y-%m-%d %H:%M}"
-        waits = moment > self.run.now
-        self._timing_verdict(HIT if waits else PASS, timing.span, (("due", shown),), shown)
-        return Wait("until", moment, None, f"waits until {shown}") if waits else None
-
-    def _timing_verdict(
-        self, result: str, span: Span, operands: tuple[tuple[str, str], ...], text: str
-    ) -> None:
-        self.said.verdicts.append(
-            Verdict("timing", "timing", self.name, result, span, operands, None, text)
-        )
-
-    def _after(self) -> Wait | None:
-        after = self.route.post.after
-        if after is None:
-            return None
-        number = self.run.facts.documents_of_family.get(str(after))
-        self.said.verdicts.append(
-            Verdict(
-                "after",
-                "after",
-                self.name,
-                PASS if number else HIT,
-                after.span,
-                ((str(after), number or "(not posted)"),),
-            )
-        )
-        return None if number else Wait("for", None, str(after), f"waits for {after}")
-
-    def _weigh(
-        self,
-        findings: list[Finding],
-        *,
-        wait: Wait | None,
-        document: Any = None,
-        needs: tuple[ApprovalNeed, ...] = (),
-    ) -> Judged:
-        merged = merge(findings)
-        worst = next((s for s in _STOPS if any(f.severity == s for f in merged)), None)
-        first = next((f for f in merged if f.severity == worst), None)
-        if worst == "reject" and first is not None:
-            return self._judged("ignored", findings=merged, reason=first.message)
-        state = "held" if first else "waiting" if wait else "ready"
-        reason = first.message if first else wait.text if wait else "ready"
-        judged = self._judged(state, document=document, findings=merged, reason=reason, wait=wait)
-        return replace(judged, decision=replace(judged.decision, approvals=needs))
-
-    def _judged(
-        self,
-        state: str,
-        *,
-        reason: str,
-        document: Any = None,
-        findings: tuple[Finding, ...] = (),
-        wait: Wait | None = None,
-    ) -> Judged:
-        decision = Decision(self.name, state, document, findings, wait, reason)
-        lineage = self.draft.lineage if document is not None else []
-        return Judged(decision, self.said.verdicts, lineage)
-
-
-def merge(findings: list[Finding]) -> tuple[Finding, ...]:
-    """Each finding once, with all its lines, the strongest first, else in the order found."""
-    found: dict[tuple[str, str, str, str], Finding] = {}
-    for finding in findings:
-        key = (finding.severity, finding.code, finding.rule, finding.cause_key)
-        before = found.get(key)
-        if before is None:
-            found[key] = finding
-        elif before.lines != finding.lines:
-            lines = tuple(sorted({*before.lines, *finding.lines}))
-            found[key] = replace(before, lines=lines)
-    order = {"reject": 0, "hold": 1, "approve": 2, "warn": 3}
-    return tuple(sorted(found.values(), key=lambda f: order[f.severity]))
-
-
 def _extend(said: Said, more: Said) -> None:
     said.verdicts += more.verdicts
     said.findings += more.findings
-
-
-def until(decisions: list[Decision]) -> list[datetime]:
-    """The moments at which a waiting decision may change."""
-    return [d.wait.until for d in decisions if d.wait is not None and d.wait.until is not None]

@@ -1,38 +1,38 @@
 """The type of every expression, and what is wrong with it.
 
-Here: Type, infer. One walk answers both the checker (which listens to the problems) and the
+Here: infer. One walk answers both the checker (which listens to the problems) and the
 interpreter (which wants to know how a value is written). Not here: values.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from difflib import get_close_matches
 
 from grammar import nodes as n
 from grammar.problem import Problem, Span
 from rules.functions import AGGREGATES, LATER, NAMES, NUMBER, PURE
 from rules.index import FACTS, LATER_FACTS, Scope
+from rules.kinds import (
+    ANY,
+    NUMERIC,
+    ORDERED,
+    WANT,
+    YESNO,
+    Type,
+    arith_hint,
+    comparable,
+    compare_hint,
+    fits,
+    product,
+    say_type,
+    total,
+    worst,
+)
 
 Report = Callable[[Problem], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Type:
-    """A type; `states` of a word type; `level` exact, product (unrounded) or fraction."""
-
-    kind: str
-    states: tuple[str, ...] = ()
-    level: str = "exact"
-
-
-ANY = Type("any")
-YESNO = Type("yesno")
-COUNTS = frozenset({"whole", "decimal", "quantity", "number", "percent"})
-NUMERIC = COUNTS | {"money"}
-ORDERED = NUMERIC | {"date", "moment", "duration", "any"}
-LEVELS = ("exact", "product", "fraction")
 _LITERAL = {"yes_no": "yesno"}
 
 
@@ -138,11 +138,11 @@ class _Walk:
                 self.say("TYP03", "words have no order", "Use = or <>.", expr.span)
             return YESNO
         right = self.of(expr.right)
-        if not _comparable(left, right):
-            message = f"{_say(left)} cannot be compared with {_say(right)}"
-            self.say("TYP01", message, _compare_hint(left, right), expr.span)
+        if not comparable(left, right):
+            message = f"{say_type(left)} cannot be compared with {say_type(right)}"
+            self.say("TYP01", message, compare_hint(left, right), expr.span)
         elif expr.op not in {"=", "<>"} and not {left.kind, right.kind} <= ORDERED:
-            self.say("TYP03", f"{_say(left)} has no order", "Use = or <>.", expr.span)
+            self.say("TYP03", f"{say_type(left)} has no order", "Use = or <>.", expr.span)
         return YESNO
 
     def _word(self, word: str, left: Type, span: Span) -> None:
@@ -162,8 +162,8 @@ class _Walk:
                 elif left.kind != "any":
                     hint = f'Write "{value.name}" in quotes.'
                     self.say("NAM01", f"'{value.name}' is no word here", hint, value.span)
-            elif not _comparable(left, self.of(value)):
-                message = f"{_say(left)} cannot be compared with {_say(self.of(value))}"
+            elif not comparable(left, self.of(value)):
+                message = f"{say_type(left)} cannot be compared with {say_type(self.of(value))}"
                 self.say("TYP01", message, "Both sides must be of one type.", value.span)
         return YESNO
 
@@ -193,7 +193,7 @@ class _Walk:
         found = self.of(expr)
         if found.kind not in {"yesno", "any"}:
             hint = "Compare it with something, or ask whether it is known."
-            self.say("TYP02", f"{_say(found)} is neither yes nor no", hint, expr.span)
+            self.say("TYP02", f"{say_type(found)} is neither yes nor no", hint, expr.span)
         return YESNO
 
     # ---- arithmetic ---------------------------------------------------------------------------
@@ -202,24 +202,26 @@ class _Walk:
         left, right = self.of(expr.left), self.of(expr.right)
         if "any" in {left.kind, right.kind}:
             return ANY
-        found = _product(expr.op, left, right) if expr.op in "*/" else _sum(expr.op, left, right)
+        found = product(expr.op, left, right) if expr.op in "*/" else total(expr.op, left, right)
         if found is None:
             verb = {"+": "added to", "-": "taken together with", "*": "multiplied by"}
-            message = f"{_say(left)} cannot be {verb.get(expr.op, 'divided by')} {_say(right)}"
-            return self.say("TYP04", message, _arith_hint(expr.op, left, right), expr.span)
+            message = (
+                f"{say_type(left)} cannot be {verb.get(expr.op, 'divided by')} {say_type(right)}"
+            )
+            return self.say("TYP04", message, arith_hint(expr.op, left, right), expr.span)
         return found
 
     def _negative(self, expr: n.Negative) -> Type:
         found = self.of(expr.expr)
         if found.kind not in NUMERIC | {"duration", "any"}:
-            message = f"{_say(found)} has no negative"
+            message = f"{say_type(found)} has no negative"
             return self.say("TYP04", message, "Only numbers have one.", expr.span)
         return found
 
     def _otherwise(self, expr: n.Otherwise) -> Type:
         left, right = self.of(expr.expr), self.of(expr.default)
-        if not _comparable(left, right):
-            message = f"{_say(left)} otherwise {_say(right)}: two types"
+        if not comparable(left, right):
+            message = f"{say_type(left)} otherwise {say_type(right)}: two types"
             return self.say("TYP05", message, "Give a default of the same type.", expr.span)
         return left
 
@@ -255,7 +257,7 @@ class _Walk:
         found = self._arguments(expr, kinds)
         if function.gives != "first":
             return Type(function.gives)
-        return Type(found[0].kind, level=_worst(function.level, *(t.level for t in found)))
+        return Type(found[0].kind, level=worst(function.level, *(t.level for t in found)))
 
     def _call_round(self, expr: n.Call) -> Type:
         found = self._arguments(expr, ("numeric", "numeric"))
@@ -303,8 +305,8 @@ class _Walk:
             self.say("TYP07", message, "Give exactly these.", expr.span)
             return (found + [ANY] * len(kinds))[: len(kinds)]
         for arg, have, want in zip(expr.args, found, kinds, strict=True):
-            if not _fits(have, want):
-                message = f"'{expr.name}' wants {_WANT.get(want, want)} here, not {_say(have)}"
+            if not fits(have, want):
+                message = f"'{expr.name}' wants {WANT.get(want, want)} here, not {say_type(have)}"
                 self.say("TYP08", message, "Give a value of that type.", arg.span)
         if expr.where is not None:
             message = f"'{expr.name}' has no 'where'"
@@ -330,93 +332,5 @@ class _Walk:
             return Type("whole") if expr.name == "count" else YESNO
         found = self.of(arg) if arg is not None else ANY
         if expr.name == "sum" and found.kind not in NUMERIC | {"any"}:
-            return self.say("TYP08", f"{_say(found)} has no sum", "Sum a number.", expr.span)
+            return self.say("TYP08", f"{say_type(found)} has no sum", "Sum a number.", expr.span)
         return found
-
-
-_WANT = {"numeric": "a number", "text": "a text", "moment": "a moment"}
-
-
-def _fits(have: Type, want: str) -> bool:
-    if have.kind == "any":
-        return True
-    if want == "numeric":
-        return have.kind in NUMERIC
-    if want == "text":
-        return have.kind in {"text", "user", "one_of"}
-    return have.kind == want
-
-
-def _comparable(left: Type, right: Type) -> bool:
-    kinds = {left.kind, right.kind}
-    if "any" in kinds or len(kinds) == 1:
-        return True
-    if "money" in kinds:
-        return kinds <= {"money", "number", "decimal"}
-    return kinds <= COUNTS or kinds <= {"text", "user", "one_of"}
-
-
-def _worst(*levels: str) -> str:
-    return max(levels, key=LEVELS.index)
-
-
-def _product(op: str, left: Type, right: Type) -> Type | None:
-    kinds = {left.kind, right.kind}
-    if not kinds <= NUMERIC:
-        return None
-    level = _worst(left.level, right.level)
-    if op == "*":
-        if left.kind == right.kind == "money":
-            return None
-        level = _worst(level, "product") if "money" in kinds else level
-        return Type(_stronger(left.kind, right.kind), level=level)
-    if right.kind == "money" and left.kind != "money":
-        return None
-    kind = "decimal" if left.kind == right.kind else left.kind
-    return Type(kind, level="fraction")
-
-
-def _sum(op: str, left: Type, right: Type) -> Type | None:
-    kinds = {left.kind, right.kind}
-    if kinds <= COUNTS or kinds <= {"money", "number", "decimal"}:
-        kind = _stronger(left.kind, right.kind)
-        return Type(kind, level=_worst(left.level, right.level))
-    if right.kind == "duration" and left.kind in {"date", "moment", "duration"}:
-        return Type(left.kind)
-    if op == "-" and len(kinds) == 1 and left.kind in {"date", "moment"}:
-        return Type("duration")
-    return None
-
-
-def _stronger(left: str, right: str) -> str:
-    order = ("number", "whole", "percent", "decimal", "quantity", "money")
-    return max(left, right, key=order.index)
-
-
-def _say(of: Type) -> str:
-    return {
-        "one_of": "a word",
-        "yesno": "a yes or no",
-        "many": "a list",
-        "money": "money",
-        "text": "text",
-        "user": "a user",
-    }.get(of.kind, f"a {of.kind}")
-
-
-def _compare_hint(left: Type, right: Type) -> str:
-    if {left.kind, right.kind} == {"date", "moment"}:
-        return "Take the day of the moment: date_of(x)."
-    if "text" in {left.kind, right.kind} and {left.kind, right.kind} & NUMERIC:
-        return "A text in quotes is no number: leave the quotes out, or compare another field."
-    return "Both sides must be of one type."
-
-
-def _arith_hint(op: str, left: Type, right: Type) -> str:
-    if op == "*" and left.kind == right.kind == "money":
-        return "Money times money is nothing: multiply money by a quantity, a number or a percent."
-    if "percent" in {left.kind, right.kind}:
-        return "A percent is multiplied: x * 6%."
-    if "text" in {left.kind, right.kind}:
-        return "Texts are not calculated with."
-    return "Only numbers of one kind are added; dates take durations such as 31d."

@@ -17,8 +17,8 @@ from zoneinfo import ZoneInfo
 from grammar import nodes as n
 from grammar.problem import Span
 from rules.canonical import moment_text, number_text
+from rules.kinds import Type
 from rules.numbers import show
-from rules.types import Type
 from rules.unknown import Unknown
 
 MISSING = "(missing)"

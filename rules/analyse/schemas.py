@@ -12,8 +12,9 @@ from grammar import nodes as n
 from grammar.problem import Problem
 from rules.analyse.places import problem
 from rules.index import Index, Scope
+from rules.kinds import NUMERIC, Type
 from rules.schema import DocumentSchema, FieldSchema, Schemas
-from rules.types import NUMERIC, Type, did_you_mean, infer, silent
+from rules.types import did_you_mean, infer, silent
 
 _ROOM = 3  # letters of a document number that later postings need: -2, -10
 _TEXTS = frozenset({"text", "user", "one_of"})

@@ -13,7 +13,8 @@ from grammar import nodes as n
 from grammar.problem import Problem
 from rules.analyse.places import Place, places, problem
 from rules.index import Index
-from rules.types import NUMERIC, Type, infer
+from rules.kinds import NUMERIC, Type
+from rules.types import infer
 
 
 def check(index: Index) -> Iterator[Problem]:
