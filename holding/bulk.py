@@ -5,6 +5,7 @@ Here: insert, update and look-ups by a list, for both databases. Not here: what 
 never travel this way.
 """
 
+import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from functools import cache
@@ -145,7 +146,8 @@ def _table(model: type[Base]) -> Table:
 
 def _json(table: Table, rows: Rows) -> str:
     plain = {name for name in rows[0] if not isinstance(table.c[name].type, Json)}
-    return dumps([{k: _cell(v, plain=k in plain) for k, v in row.items()} for row in rows])
+    cells = [{k: _cell(v, plain=k in plain) for k, v in row.items()} for row in rows]
+    return json.dumps(cells, ensure_ascii=False, separators=(",", ":"))
 
 
 def _cell(value: Any, *, plain: bool) -> Any:

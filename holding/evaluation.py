@@ -7,7 +7,7 @@ the steps (holding/judging), when it is done (workers), and replaying what was j
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import exists, select, text
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -34,6 +34,7 @@ RULE_ERROR = "EVA02"
 POISON = "EVA03"
 NOT_STORED = "EVA04"
 NO_CONNECTION = "EVA05"
+BAD_MOMENT = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +132,10 @@ def _store_alone(
     owner: str,
     now: datetime,
 ) -> int:
-    """A record that cannot be stored is held; if only the moment was bad, it is due again."""
+    """A record that cannot be stored is held; if only the moment was bad, it is due again soon."""
     if isinstance(error, OperationalError) or judged.code == NOT_STORED:
         with database.write() as session:
-            put_back(session, [judged.case.claimed], owner, now)
+            put_back(session, [judged.case.claimed], owner, now + BAD_MOMENT)
         return 0
     words = f"The decision could not be stored: {error.orig}"
     failed = Judgment(case=judged.case, at=now, outcome=None, error=words, code=NOT_STORED)

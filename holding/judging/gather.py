@@ -194,7 +194,7 @@ def _postings(session: Session, which: ColumnElement[bool]) -> list[PostingRow]:
         .where(which)
         .order_by(Posting.id)
     )
-    return [PostingRow(**row._mapping) for row in session.execute(query)]  # noqa: SLF001
+    return [PostingRow(**row._mapping) for row in session.execute(query)]
 
 
 def _holds(session: Session, ids: Sequence[int]) -> list[HoldRow]:
@@ -217,7 +217,7 @@ def _holds(session: Session, ids: Sequence[int]) -> list[HoldRow]:
         .where(bulk.among(Hold.record_id, ids), text(f"hold.{Hold.OPEN}"))
         .order_by(Hold.id)
     )
-    return [HoldRow(**row._mapping) for row in session.execute(query)]  # noqa: SLF001
+    return [HoldRow(**row._mapping) for row in session.execute(query)]
 
 
 def _approvals(session: Session, postings: Sequence[PostingRow]) -> dict[int, list[ApprovalRow]]:
@@ -238,14 +238,14 @@ def _approvals(session: Session, postings: Sequence[PostingRow]) -> dict[int, li
     )
     found: dict[int, list[ApprovalRow]] = defaultdict(list)
     for row in session.execute(query):
-        found[record_of[row.posting_id]].append(ApprovalRow(**row._mapping))  # noqa: SLF001
+        found[record_of[row.posting_id]].append(ApprovalRow(**row._mapping))
     return found
 
 
 def _linked(
     session: Session, company_id: int, ids: Sequence[int]
 ) -> dict[int, dict[tuple[str, str], list[_Other]]]:
-    """For each record: (name, value) -> other records that have it, but those that came to nothing."""
+    """For each record: (name, value) -> other records that have it and did not come to nothing."""
     other = aliased(LinkKey)
     query = (
         select(LinkKey.record_id, LinkKey.name, LinkKey.value, Record)

@@ -130,7 +130,7 @@ def plan(batch: Batch, judged: Judgment) -> Plan:
     for decision in judged.outcome.decisions:
         _decide(batch, made, decision, current.pop(decision.route, None))
     for row in current.values():
-        _without_route(batch, made, row)
+        _without_route(made, row)
     _compare_holds(batch, made)
     made.state = _state(made)
     return made
@@ -265,7 +265,7 @@ def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[s
     return tuple(changed) or ("connection",)
 
 
-def _without_route(batch: Batch, made: Plan, row: PostingRow) -> None:
+def _without_route(made: Plan, row: PostingRow) -> None:
     """An unsent posting that no decision names any more is dropped."""
     if row.state in UNSENT_STATES and row.state != "dropped":
         made.silenced.append(row)
@@ -372,7 +372,7 @@ def _broken(batch: Batch, judged: Judgment) -> Plan:
         rule="judging",
         at_rule="",
         message=judged.error,
-        would_pass="Other rules, or another version of the record.",
+        would_pass="Other rules, or another version of the record.",  # noqa: S106 - no password
         clears="itself",
         cause_key=f"rule:{judged.code}",
         cause_label="The rules could not judge it",

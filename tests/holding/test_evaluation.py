@@ -1,4 +1,4 @@
-"""Judging: what is due becomes decisions, postings and holds; the rest of the world wakes it again."""
+"""Judging: what is due becomes decisions, postings and holds; a change wakes it again."""
 
 from sqlalchemy import select
 

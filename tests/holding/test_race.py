@@ -24,9 +24,9 @@ from holding.record_state import refresh, state_of
 from holding.wakes import wake_records
 from tests.support.shop import Shop, order
 
-ORDERS = 600
+ORDERS = 300
 BATCHES = 20
-ITEMS = 30
+ITEMS = 24
 
 
 class Race:
@@ -107,7 +107,7 @@ class Race:
 
     def rest(self) -> bool:
         """Let the others have the processor; True when all is done."""
-        self.stop.wait(0.01)
+        self.stop.wait(0.05)
         return self.over()
 
     def over(self) -> bool:
