@@ -250,7 +250,7 @@ def furnish(product: Product, rules: Path, url: str) -> tuple[dict[str, str], st
             made = _furnish(Product(product.command, folder, product.env), rules, url)
             told.write_text(json.dumps([url, *made]))
     before, passwords, secret = json.loads(told.read_text())
-    shutil.copytree(folder / "home", product.home)
+    shutil.copytree(folder / "home", product.home, dirs_exist_ok=True)
     move = "UPDATE connection SET settings = replace(settings, ?, ?)"
     with product.database() as database:
         database.execute(move, (before, url))

@@ -1,0 +1,76 @@
+"""Chromium in front of a running product, with everything its console says.
+
+Here: a person at a page. Not here: what they do there.
+"""
+
+import os
+import shutil
+from types import TracebackType
+from typing import Any
+
+CHROMIUM = os.environ.get("CLEARPOST_CHROMIUM") or shutil.which("chromium") or ""
+ARGS = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+REFUSED = tuple(f"status of {code}" for code in range(400, 500))
+
+
+class Person:
+    """Somebody with a browser window of their own, closed at the end of the block."""
+
+    def __init__(
+        self,
+        browser: Any,
+        address: str,
+        *,
+        script: bool = True,
+        width: int = 1280,
+        scheme: str = "light",
+    ) -> None:
+        self.address = address
+        self.said: list[str] = []
+        self._context = browser.new_context(
+            viewport={"width": width, "height": 900},
+            color_scheme=scheme,
+            java_script_enabled=script,
+        )
+        self.page = self._context.new_page()
+        self.page.on("console", self._hear)
+        self.page.on("pageerror", lambda error: self.said.append(str(error)))
+
+    def __enter__(self) -> "Person":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._context.close()
+
+    def _hear(self, message: Any) -> None:
+        handled = message.text.startswith("Failed to load resource") and any(
+            word in message.text for word in REFUSED
+        )
+        if message.type == "error" and not handled:
+            self.said.append(message.text)
+
+    def go(self, path: str) -> Any:
+        """Open a page, and insist that it is there."""
+        answer = self.page.goto(self.address + path)
+        assert answer.status == 200, f"{path}: {answer.status}"
+        return self.page
+
+    def sign_in(self, email: str, password: str) -> None:
+        """Through the form."""
+        self.go("/signin")
+        self.page.fill("#email", email)
+        self.page.fill("#password", password)
+        self.page.click("button[type=submit]")
+        self.page.wait_for_url("**/c/*/")

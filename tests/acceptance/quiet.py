@@ -1,0 +1,144 @@
+"""A house where nobody works unless told to, and what its people do on pages.
+
+Here: a company with its portal and its target's stand-in but no worker, workers that run once, and
+acts of several clicks. Not here: the house that works by itself (product.py).
+"""
+
+import json
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from tests.acceptance.parts import Part, answers, read, state
+from tests.acceptance.product import (
+    CURRENT_COMPANY,
+    House,
+    Product,
+    Visitor,
+    address_in,
+    furnish,
+    until,
+)
+
+BASE = f"/c/{CURRENT_COMPANY}"
+
+
+@contextmanager
+def quiet(product: Product, rules: Path, *, simulator: Sequence[str] = ()) -> Iterator[House]:
+    """A company under these rules whose pages are served, and whose work waits."""
+    ledger = product.folder / "ledger"
+    with ExitStack() as stack:
+        words = ("simulate", "aiaccount", "--port", "0", "--ledger", str(ledger), *simulator)
+        target = stack.enter_context(product.started(*words))
+        assert target.stdout
+        url = json.loads(target.stdout.readline())["url"]
+        passwords, secret = furnish(product, rules, url)
+        stack.enter_context(product.started("portal", "--port", "0"))
+        address = address_in(product.notes("portal"))
+        yield House(product, address, url, ledger, secret, passwords)
+
+
+def work(house: House, *, code: int = 0, env: Mapping[str, str] | None = None) -> None:
+    """A worker does what is due, then ends with this code."""
+    house.product.run("worker", "--once", "--no-redis", code=code, env=env)
+
+
+def ask_target(house: House, act: str, **given: Any) -> None:
+    """What a person, or bad luck, would do in the target: a fault, a lock, a pause."""
+    answer = requests.post(f"{house.target}/_sim/{act}", json=given, timeout=10)
+    assert answer.ok, answer.text
+
+
+def writes(house: House, number: str) -> list[dict[str, Any]]:
+    """The write calls that named this document, as the target noted them."""
+    kinds = ("json", "xlsx")
+    return [c for c in house.calls() if c["call"] in kinds and c["number"] == number]
+
+
+def rows(house: House, query: str, *values: Any) -> list[tuple[Any, ...]]:
+    """Rows of the database, read beside the product."""
+    with house.product.database() as database:
+        return list(database.execute(query, values))
+
+
+def change(house: House, query: str, *values: Any) -> int:
+    """Somebody with SQL changes rows behind the product's back; how many."""
+    with house.product.database() as database:
+        return database.execute(query, values).rowcount
+
+
+def record(visitor: Visitor, number: int, tab: str = "seven") -> Part:
+    """A tab of the record page of an order."""
+    return read(visitor.get(f"{BASE}/records/netshop/order/{number}?tab={tab}"))
+
+
+def until_shown(visitor: Visitor, number: int, word: str, seconds: float = 30) -> Part:
+    """The record page, as soon as it shows this state."""
+
+    def look() -> Part | None:
+        page = visitor.session.get(
+            f"{visitor.address}{BASE}/records/netshop/order/{number}", timeout=30
+        )
+        found = read(page.text) if page.ok else None
+        return found if found and state(found) == word else None
+
+    try:
+        return until(look, f"order {number} {word}", seconds)  # type: ignore[no-any-return]
+    except AssertionError as problem:
+        shown = record(visitor, number)
+        words = f"{problem}: {state(shown)}; {answers(shown)}"
+        raise AssertionError(words) from problem
+
+
+def approve(visitor: Visitor, *names: str, reason: str = "Checked against the order") -> str:
+    """Approve the documents of these records in the holding area; what the page then says."""
+    listing = read(visitor.get(f"{BASE}/holding?view=approve"))
+    group = listing.one("details", cls="group").attributes["id"].removeprefix("group_")
+    opened = read(visitor.get(f"{BASE}/holding?view=approve&open={group}"))
+    picks = [
+        row.one("input", name="posting").attributes["value"]
+        for row in opened.all("tr", role="row")
+        if row.one("a", cls="strong").text in names
+    ]
+    assert len(picks) == len(names), opened.text
+    chosen = "&".join(f"posting={pick}" for pick in picks)
+    asked = visitor.get(f"{BASE}/holding/approve?{chosen}")
+    form = read(asked).one("form", cls="ask")
+    seen = [part.attributes["value"] for part in form.all("input", name="seen")]
+    fields: dict[str, Any] = {**form.fields(), "seen": seen, "reason": reason}
+    return _send(visitor, form, fields)
+
+
+def fix_mapping(visitor: Visitor, key: str, value: str, reason: str) -> str:
+    """Give a missing value its mapping; what the page then says."""
+    listing = read(visitor.get(f"{BASE}/mappings/missing"))
+    row = next(row for row in listing.all("tr", role="row") if row.one("code").text == key)
+    link = row.all("a", cls="btn")[0].attributes["href"].partition("#")[0]
+    form = read(visitor.get(link)).one("form", cls="map-form")
+    return _send(visitor, form, {**form.fields(), "other": value, "reason": reason})
+
+
+def _send(visitor: Visitor, form: Part, fields: Mapping[str, Any]) -> str:
+    path = form.attributes["action"]
+    headers = {"Referer": visitor.address + path}
+    answer = visitor.session.post(visitor.address + path, fields, headers=headers, timeout=30)
+    assert answer.ok, f"{answer.status_code} {read(answer.text).text[:800]}"
+    return read(answer.text).one("div", id="notice").text
+
+
+def timeless(text: str, started: float) -> str:
+    """The text with <now> for each moment between the start of the test and now, as MYT shows it."""
+    first, last = (
+        time.strftime("%Y-%m-%d %H:%M", time.gmtime(second + 8 * 3600))
+        for second in (started, time.time())
+    )
+    return re.sub(
+        r"\d{4}-\d\d-\d\d \d\d:\d\d",
+        lambda found: "<now>" if first <= found[0] <= last else found[0],
+        text,
+    )
