@@ -90,6 +90,7 @@ def init(app: Flask, config: PortalConfig) -> None:
     app.before_request(_number)
     app.before_request(_same_site)
     csrf.init_app(app)
+    csrf.exempt("portal.pages.hooks.receive")  # type: ignore[no-untyped-call]
     limiter.init_app(app)
     app.before_request(_admit)
     app.after_request(_headers)

@@ -7,10 +7,15 @@
   if (typeof Idiomorph !== "undefined") Idiomorph.defaults.ignoreActiveValue = true;
 
   /* tick: every 15 s, every 2 s while something marked data-busy is shown, never in a hidden tab */
-  const beat = () => setTimeout(() => {
-    if (!document.hidden) htmx.trigger(document.body, "tick");
-    beat();
-  }, document.querySelector("[data-busy]") ? 2000 : 15000);
+  let timer;
+  const busy = () => document.querySelector("[data-busy]");
+  const beat = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      if (!document.hidden) htmx.trigger(document.body, "tick");
+      beat();
+    }, busy() ? 2000 : 15000);
+  };
   beat();
 
   /* dialog: opened after a swap into it; focus goes back to what opened it */
@@ -36,6 +41,7 @@
     const wrong = event.target.querySelector && event.target.querySelector("[aria-invalid=true]");
     if (wrong) wrong.focus();
     byId("netbar").hidden = true;
+    if (busy()) beat();
   });
   document.body.addEventListener("done", () => { if (dialog && dialog.open) dialog.close(); });
 

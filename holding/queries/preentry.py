@@ -78,8 +78,12 @@ def _party(
     name = "Customer matches one party"
     row = _lineage(outcome, route, schema.party_field)
     line = _assignment(files, schema.party_field)
+    value = set(_WORD.findall(line.partition("=")[2]))
     for finding in findings:
-        if not finding.lines and _names(finding) & set(_WORD.findall(line)):
+        compared = set() if finding.error_class == "duplicate" else value
+        about = set(_WORD.findall(_line(files, finding.span)))
+        named = _names(finding) & set(_WORD.findall(line)) or (compared and compared <= about)
+        if named and not finding.lines:
             return Check(name, FAILED, finding.message, _place(finding.span))
     if row is None or row.value in ("", MISSING):
         return Check(name, NOT_ASKED, outcome.party or "no document yet", _place_of(row))

@@ -171,7 +171,8 @@ def postings(session: Session, record_id: int) -> tuple[PostingRow, ...]:
         .where(Posting.record_id == record_id)
         .order_by(Posting.route, Posting.seq)
     )
-    return tuple(PostingRow(*row[:15], row[15].name, row[15].connector, *row[16:]) for row in rows)
+    with_target = ((*row[:15], row[15].name, row[15].connector, *row[16:]) for row in rows)
+    return each(PostingRow, with_target)
 
 
 def open_holds(session: Session, record_id: int) -> tuple[OpenHold, ...]:

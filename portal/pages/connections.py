@@ -4,7 +4,7 @@ Here: views. Not here: the services (holding/connections.py, holding/runs.py), t
 (connectors).
 """
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -165,7 +165,8 @@ def _with_preview(row: queries.ConnectionRow, wish: forms.SyncRange) -> dict[str
 
 
 def _today() -> date:
-    return g.now.astimezone(ZoneInfo(g.company.zone)).date()
+    now: datetime = g.now
+    return now.astimezone(ZoneInfo(g.company.zone)).date()
 
 
 def _url(name: str) -> str:

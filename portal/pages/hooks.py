@@ -16,12 +16,10 @@ from holding.queries import connections as queries
 from holding.refusal import Refusal
 from portal import store
 from portal.problems import problem
-from portal.security import csrf
 
 hooks = Blueprint("hooks", __name__)
 health = Blueprint("health", __name__)
 KEPT_HEADERS = ("Content-Type", "User-Agent")
-csrf.exempt(hooks)
 
 
 @hooks.post("/hooks/<co>/<source>")

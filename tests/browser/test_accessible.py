@@ -1,0 +1,86 @@
+"""axe finds nothing on pages that really show rows, in light and dark, wide and narrow."""
+
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.browser
+AXE = (Path(__file__).parent / "axe.min.js").read_text()
+ONE = "/c/kedai/records/netshop/order/SO-10240"
+PAGES = {
+    "/c/kedai/": "SO-10200",
+    "/c/kedai/holding?open=1": "mapping_missing",
+    "/c/kedai/holding/1": "SO-10200",
+    "/c/kedai/holding?view=approve": "above the limit",
+    "/c/kedai/holding?view=ignored": "SO-10231",
+    "/c/kedai/mappings/missing": "AB-100",
+    "/c/kedai/mappings/item": "TEA-1",
+    "/c/kedai/runs": "Run 1",
+    "/c/kedai/runs/1": "SO-10240",
+    "/c/kedai/pushes": "SO-10241",
+    "/c/kedai/connections": "aiaccount",
+    "/c/kedai/connections/aiaccount": "Last sync",
+    "/c/kedai/connections/netshop": "/hooks/kedai/netshop",
+    "/c/kedai/find?q=SO-102": "SO-10232",
+    "/c": "Kedai Contoh",
+    **{
+        f"{ONE}?tab={tab}": "SO-10240"
+        for tab in ("seven", "trace", "lineage", "ruletree", "versions", "pushes", "raw")
+    },
+}
+
+
+def violations(page):
+    # run in the page's own world through the debugger, so that the page's policy stays as it is
+    session = page.context.new_cdp_session(page)
+    session.send("Runtime.evaluate", {"expression": AXE})
+    found = session.send(
+        "Runtime.evaluate",
+        {
+            "expression": "axe.run(document, {resultTypes: ['violations']}).then(r => JSON.stringify("
+            "r.violations.map(v => v.id + ': ' + v.nodes.map(n => n.html.slice(0, 160)).join(' | '))))",
+            "awaitPromise": True,
+            "returnByValue": True,
+        },
+    )
+    session.detach()
+    return found["result"]["value"]
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_have_no_violation_and_a_quiet_console(somebody, width, scheme):
+    person = somebody("farah", width=width, scheme=scheme)
+    wrong = []
+    for path, shown in PAGES.items():
+        person.go(path)
+        assert shown in person.page.content(), path
+        wide = person.page.evaluate("document.documentElement.scrollWidth")
+        found = violations(person.page)
+        if found != "[]" or wide > width:
+            wrong.append((path, wide, found))
+    assert wrong == []
+    assert person.said == []
+
+
+def test_the_sign_in_page_has_no_violation(somebody):
+    for scheme in ("light", "dark"):
+        person = somebody(scheme=scheme)
+        person.go("/signin")
+        assert violations(person.page) == "[]"
+        assert person.said == []
+
+
+def test_panes_and_dialogs_have_no_violation(somebody):
+    person = somebody("lim")
+    page = person.page
+    person.go("/c/kedai/holding?view=approve")
+    page.click("summary[id^=groupsum_]")
+    page.click("a[id^=approveall_]")
+    page.wait_for_selector("#dialog[open] h2")
+    assert violations(page) == "[]"
+    page.click("#dialog [data-close]")
+    page.click("a[id^=open_]")
+    page.wait_for_selector("[id^=holdpane_] h2")
+    assert violations(page) == "[]"
+    assert person.said == []

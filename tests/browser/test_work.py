@@ -1,0 +1,185 @@
+"""The finance user's and the approver's work in a browser, with JavaScript and without."""
+
+import re
+
+import pytest
+from sqlalchemy import text
+
+from holding.evaluation import judge_due
+
+pytestmark = pytest.mark.browser
+
+
+def judge(served):
+    while judge_due(served.database, served.clock, company_id=1, owner="test").count:
+        pass
+
+
+def one(served, sql):
+    with served.database.read() as session:
+        return session.execute(text(sql)).scalar()
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["with script", "without"])
+def test_a_missing_mapping_is_fixed_from_its_group(somebody, served, script):
+    farah = somebody("farah", script=script)
+    page = farah.page
+    farah.go("/c/kedai/holding")
+    group = page.locator("details.group", has_text="is not an item")
+    group.locator("summary").click()
+    if not script:
+        group.locator("a", has_text="Show 4 records").click()
+    group.get_by_text("SO-10203").wait_for()
+    page.get_by_text("Fix mapping, blocks 4").first.click()
+    page.fill("#other", "AB-100")
+    page.click("#previewmap")
+    page.get_by_text("frees 3").wait_for()
+    assert "1 stays held" in page.locator("#freed").inner_text()
+    page.fill("#reason", "the same bolt")
+    page.click("#savemap")
+    page.get_by_text("4 records are judged again").wait_for()
+    judge(served)
+    held = "SELECT count(*) FROM record WHERE number LIKE 'SO-1020%' AND state = 'held'"
+    assert one(served, held) == 1
+    farah.go("/c/kedai/holding")
+    assert page.get_by_text("is not an item").count() == 0
+    assert farah.said == []
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["with script", "without"])
+def test_a_selection_is_approved(somebody, served, script):
+    lim = somebody("lim", script=script)
+    page = lim.page
+    lim.go("/c/kedai/holding?view=approve")
+    group = page.locator("details.group").first
+    group.locator("summary").click()
+    if not script:
+        group.locator("a", has_text="Show 2 records").click()
+    page.get_by_label("Select SO-10220").check()
+    page.get_by_label("Select SO-10221").check()
+    if script:
+        assert page.locator("[data-picked]").inner_text() == "2 selected"
+    page.get_by_role("button", name="Approve selected…").click()
+    page.get_by_text(re.compile("Approve 2 documents, RM.4,800.00")).wait_for()
+    page.fill("#approvereason", "compared with the orders")
+    page.click("#approvego")
+    page.get_by_text(re.compile("2 approved, RM.4,800.00")).wait_for()
+    assert one(served, "SELECT count(*) FROM posting WHERE state = 'ready'") == 2
+    assert lim.said == []
+
+
+def test_two_browsers_approve_the_same_set(somebody, served):
+    lim, tan = somebody("lim"), somebody("tan")
+    for person in (lim, tan):
+        person.go("/c/kedai/holding?view=approve")
+        person.page.click("summary[id^=groupsum_]")
+        person.page.click("a[id^=approveall_]")
+        person.page.fill("#approvereason", "compared with the orders")
+    lim.page.click("#approvego")
+    lim.page.get_by_text(re.compile("2 approved")).wait_for()
+    tan.page.click("#approvego")
+    tan.page.get_by_text("Nothing was approved.").wait_for()
+    assert tan.page.locator("#dialog[open]").count() == 1
+    assert one(served, "SELECT count(DISTINCT person_id) FROM approval") == 1
+    assert lim.said + tan.said == []
+
+
+def test_the_pane_opens_under_its_row_and_keeps_the_place(somebody, served):
+    lim = somebody("lim")
+    page = lim.page
+    lim.go("/c/kedai/holding")
+    group = page.locator("details.group", has_text="do not add up")
+    group.locator("summary").click()
+    group.get_by_role("link", name="SO-10203").click()
+    pane = page.locator("[id^=holdpane_] h2")
+    pane.wait_for()
+    page.get_by_label("Reason to release").fill("agreed by phone")
+    page.locator("button", has_text="Release 1").click()
+    page.get_by_text("Released by Lim").wait_for()
+    assert "Released. It is being judged again." in page.locator("#notice").inner_text()
+    assert page.locator("#announce").inner_text().startswith("Released.")
+    assert page.url.endswith("/holding")
+    assert lim.said == []
+
+
+def test_a_control_out_of_reach_says_why_and_does_nothing(somebody, served):
+    farah = somebody("farah")
+    page = farah.page
+    hold = one(served, "SELECT id FROM hold WHERE rule = 'adds_up' AND state = 'open'")
+    farah.go(f"/c/kedai/holding/{hold}")
+    button = page.locator("button", has_text="Release 1")
+    assert button.get_attribute("aria-disabled") == "true"
+    page.get_by_label("Reason to release").fill("let me")
+    button.click(force=True)
+    page.wait_for_timeout(200)
+    assert one(served, f"SELECT state FROM hold WHERE id = {hold}") == "open"
+
+
+def test_an_ended_session_leads_to_the_sign_in_page(somebody, served):
+    farah = somebody("farah")
+    page = farah.page
+    farah.go("/c/kedai/holding")
+    page.context.clear_cookies()
+    page.locator("summary[id^=groupsum_]").first.click()
+    page.wait_for_url("**/signin**")
+    assert page.locator("#email").count() == 1
+
+
+def test_the_pill_changes_without_loading_the_page(somebody, served):
+    olga = somebody("olga")
+    page = olga.page
+    olga.go("/c/kedai/connections/aiaccount")
+    page.get_by_text("Last sync 11/20 11:30 · 2 rows").wait_for()
+    page.evaluate("window.kept = 1")
+    with served.database.write() as session:
+        session.execute(text("UPDATE run SET state = 'running', done = 1, total = 2"))
+    page.evaluate("htmx.trigger(document.body, 'tick')")
+    page.get_by_text("Syncing… 1 of 2").wait_for()
+    with served.database.write() as session:
+        session.execute(text("UPDATE run SET state = 'done', done = 2"))
+    page.get_by_text("Last sync 11/20 11:30 · 2 rows").wait_for(timeout=3000)
+    assert page.evaluate("window.kept") == 1
+    assert olga.said == []
+
+
+def test_a_lost_answer_is_said_and_can_be_tried_again(somebody, served):
+    lim = somebody("lim")
+    page = lim.page
+    lim.go("/c/kedai/holding?view=approve")
+    page.click("summary[id^=groupsum_]")
+    page.wait_for_selector("a[id^=approveall_]")
+    page.context.set_offline(True)
+    page.click("a[id^=approveall_]")
+    page.get_by_text("Nothing was changed as far as we know.").first.wait_for()
+    page.context.set_offline(False)
+    page.click("[data-retry]")
+    page.wait_for_selector("#dialog[open] h2")
+
+
+def test_keys(somebody):
+    farah = somebody("farah")
+    page = farah.page
+    page.keyboard.press("g")
+    page.keyboard.press("h")
+    page.wait_for_url("**/holding")
+    page.keyboard.press("j")
+    assert page.evaluate("document.activeElement.id").startswith("groupsum_")
+    page.keyboard.press("/")
+    page.keyboard.type("gh")
+    assert page.input_value("#find") == "gh"
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    page.wait_for_selector("#helpkeys[open]")
+    assert farah.said == []
+
+
+def test_back_after_signing_out_shows_nothing(somebody):
+    farah = somebody("farah")
+    page = farah.page
+    farah.go("/c/kedai/holding")
+    page.click("#me")
+    page.get_by_role("button", name="Sign out").click()
+    page.wait_for_url("**/signin")
+    page.go_back()
+    page.wait_for_url("**/signin**")
+    assert page.get_by_text("SO-10").count() == 0
