@@ -6,7 +6,7 @@ interpreter (which wants to know how a value is written). Not here: values.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 
 from grammar import nodes as n
@@ -51,15 +51,15 @@ def word_of(left: Type, right: n.Expr) -> str | None:
     return right.path[0] if bare and left.states and isinstance(right, n.Name) else None
 
 
-def did_you_mean(word: str, known: object) -> str:
+def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A hint that names the nearest known word."""
-    names = sorted(str(k) for k in known)  # type: ignore[attr-defined]
+    names = sorted(known)
     near = get_close_matches(word, names, n=1, cutoff=0.6)
     if near:
         return f"Did you mean '{near[0]}'?"
-    return (
-        f"Known here: {', '.join(names[:12])}{', …' if len(names) > 12 else ''}." if names else ""
-    )
+    if not names:
+        return "Nothing of that kind is declared yet: declare it first."
+    return f"Known here: {', '.join(names[:12])}{', …' if len(names) > 12 else ''}."
 
 
 def field_type(field: n.Field | n.Computed, record: str, scope: Scope) -> Type:

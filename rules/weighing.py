@@ -137,6 +137,7 @@ class Weighing:
         needs: tuple[ApprovalNeed, ...] = (),
     ) -> Judged:
         merged = merge(findings)
+        self._explain(merged)
         worst = next((s for s in _STOPS if any(f.severity == s for f in merged)), None)
         first = next((f for f in merged if f.severity == worst), None)
         if worst == "reject" and first is not None:
@@ -145,6 +146,21 @@ class Weighing:
         reason = first.message if first else wait.text if wait else "ready"
         judged = self._judged(state, document=document, findings=merged, reason=reason, wait=wait)
         return replace(judged, decision=replace(judged.decision, approvals=needs))
+
+    def _explain(self, findings: tuple[Finding, ...]) -> None:
+        """A verdict at the rule line of what is missing, where no rule has said it itself."""
+        said = {v.rule for v in self.said.verdicts if v.result in {HIT, UNKNOWN}}
+        for finding in findings:
+            if finding.rule in said:
+                continue
+            what, _, key = finding.cause_key.partition(":")
+            kind = {"mapping": "map", "unit": "units"}.get(what, "field")
+            line = finding.lines[0] if finding.lines else None
+            shown = ((what, key),)
+            verdict = Verdict(
+                finding.rule, kind, self.name, UNKNOWN, finding.span, shown, line, finding.message
+            )
+            self.said.verdicts.append(verdict)
 
     def _judged(
         self,

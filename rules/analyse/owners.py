@@ -22,7 +22,7 @@ def check(index: Index) -> Iterator[Problem]:
     """Roles and actions of all declarations."""
     for role, span in roles(index):
         if role not in index.roles:
-            hint = did_you_mean(role, index.roles) or f'Declare it: role {role} "…".'
+            hint = did_you_mean(role, index.roles)
             yield problem("OWN01", f"no role '{role}' is declared", hint, span)
     for action, allowed, where in _actions(index):
         if action.kind not in allowed:

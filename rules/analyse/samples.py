@@ -40,6 +40,8 @@ def _test(test: n.Test, index: Index) -> Iterator[Problem]:
         hint = did_you_mean(test.given, index.samples)
         yield problem("TST01", f"there is no sample '{test.given}'", hint, test.span)
         return
+    if sample.record not in index.records:
+        return  # said at the sample
     yield from _facts(test.facts, sample, index)
     routes = {str(p.route) for p in index.posts.get(sample.record, [])}
     for expect in test.expects:

@@ -396,3 +396,20 @@ def test_a_kind_that_the_rules_do_not_know_has_no_decision() -> None:
     outcome = judge({}, kind="parcel")
     assert (outcome.decisions, outcome.number) == ((), "")
     assert outcome.digest() == judge({"a": 1}, kind="parcel", at=NOW).digest()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"customer": "C-0"},
+        {"customer": None},
+        {"status": "Nope"},
+        {"total": "x"},
+        {"lines": [line(uom="TIN", sku="NO", tax="GST")]},
+    ],
+)
+def test_every_finding_has_a_verdict_at_its_rule(changes: dict[str, Any]) -> None:
+    outcome = judge(order(**changes))
+    said = {(v.route, v.rule) for v in outcome.verdicts if v.result in {"hit", "unknown"}}
+    for found in outcome.decisions:
+        assert {(f.route, f.rule) for f in found.findings} <= said
