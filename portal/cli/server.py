@@ -38,7 +38,9 @@ def up(port: int | None) -> None:
 def portal(port: int | None) -> None:
     """Run the portal alone."""
     with office() as place:
-        Portal(place, port).serve()
+        served = Portal(place, port)
+        say(f"The portal is at {served.address}   (Ctrl-C ends it)")
+        served.serve()
 
 
 @click.command()
