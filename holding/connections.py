@@ -18,7 +18,7 @@ from connectors.kit.contract import ConnectionReport
 from connectors.kit.http import Http
 from holding.database import Database
 from holding.events import record_event
-from holding.models import Cause, Connection, ConnectionKey, Snapshot, Throttle
+from holding.models import Cause, Connection, ConnectionKey, Posting, Snapshot, Throttle
 from holding.refusal import Refusal
 from holding.revisions import next_revision
 from holding.roles import Actor, may
@@ -230,15 +230,19 @@ def trust_again(session: Session, connection: Connection, now: datetime) -> None
         .where(Throttle.connection_id == connection.id)
         .values(breaker="closed", failures=0, open_until=None)
     )
+    session.execute(
+        update(Posting)
+        .where(Posting.connection_id == connection.id, Posting.state == "ready")
+        .where(Posting.due_at > now, Posting.lease_until.is_(None))
+        .values(due_at=now)
+    )
     for cause in (CREDENTIAL, AWAY):
         _free(session, connection, f"{cause}:{connection.name}", now)
 
 
 def _free(session: Session, connection: Connection, key: str, now: datetime) -> None:
     """Have judged again what was held by this cause, if anything was."""
-    query = select(Cause.records).where(
-        Cause.company_id == connection.company_id, Cause.key == key
-    )
+    query = select(Cause.records).where(Cause.company_id == connection.company_id, Cause.key == key)
     if not session.scalar(query):
         return
     revision = next_revision(

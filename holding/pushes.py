@@ -24,11 +24,19 @@ from holding.pushing.first_look import first_looks
 from holding.pushing.flight import fly
 from holding.pushing.intent import intend
 from holding.pushing.settle import settle
+from holding.pushing.tally import close_left_open
 from holding.refusal import Refusal
 from holding.secrets import load_keys
 from holding.settings import Settings
 
-__all__ = ["Pushed", "companies_due", "free_the_dead", "open_desk", "push_due"]
+__all__ = [
+    "Pushed",
+    "close_left_open",
+    "companies_due",
+    "free_the_dead",
+    "open_desk",
+    "push_due",
+]
 
 CLAIMED_AT_ONCE = 10
 SLICE_SECONDS = 5.0

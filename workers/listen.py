@@ -4,12 +4,15 @@ Here: its connection, and when it is replaced. Not here: what it does (workers/j
 no results, no pickles: everything worth keeping is in the database.
 """
 
-from redis import Redis
+import logging
+
+from redis import Redis, RedisError
 from rq import SimpleWorker
 from rq.serializers import JSONSerializer
 
 from holding import doorbell
 
+log = logging.getLogger("clearpost.workers")
 RECYCLED_AFTER = 5000  # jobs, so that whatever leaks stays small
 
 
@@ -19,4 +22,7 @@ def listen(url: str) -> None:
     worker = SimpleWorker(
         [doorbell.queue(connection)], connection=connection, serializer=JSONSerializer
     )
-    worker.work(logging_level="WARNING", max_jobs=RECYCLED_AFTER)
+    try:
+        worker.work(logging_level="WARNING", max_jobs=RECYCLED_AFTER)
+    except RedisError as error:
+        log.warning("Redis is gone: %s", error)  # our parent works by itself until it is back

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from holding import singletons
 from holding.connections import test_connection, to_refresh
 from holding.judging.claim import due_companies, sweep_expired
-from holding.pushes import companies_due, free_the_dead
+from holding.pushes import close_left_open, companies_due, free_the_dead
 from holding.refusal import Refusal
 from holding.roles import SYSTEM
 from holding.runs import start_daily_runs
@@ -37,7 +37,10 @@ class Sweeper:
         with mine.database.write() as session:
             if not singletons.take(session, DUTY, owner=mine.owner, until=until, now=now):
                 return False
+        with mine.database.write() as session:
             free_the_dead(session, now)
+        with mine.database.write() as session:
+            close_left_open(session, now)
             start_daily_runs(session, now)
         sweep_expired(mine.database, now)
         self._refresh(now)

@@ -38,13 +38,14 @@ def work(desk: Desk, channel: Channel) -> int:
     batch = _claim(desk, channel)
     if batch is None:
         return 0
+    flight = None
     if batch.claims:
         faults.point("push.claimed")
         looked, left = first_looks(desk, channel, batch.claims)
         flight = intend(desk, channel, left, run_id=batch.run_id, name=batch.name, looked=looked)
         if flight is not None:
             fly(desk, flight)
-    _finish(desk, batch)
+    _finish(desk, batch, more=flight is not None)
     return max(1, len(batch.claims))
 
 
@@ -80,14 +81,14 @@ def _ready(session: Session, run: Run) -> list[int]:
     return list(session.scalars(query.order_by(Posting.id)))
 
 
-def _finish(desk: Desk, batch: Batch) -> None:
-    """The run is over when nothing of it is left to claim."""
+def _finish(desk: Desk, batch: Batch, *, more: bool) -> None:
+    """The run is over when nothing of it is left, or when this turn sent nothing."""
     with desk.database.write() as session:
         run = session.get_one(Run, batch.run_id)
         if run.fence != batch.fence:
             return
         now: datetime = desk.clock.now()
-        over = not batch.claims or len(batch.claims) < AT_ONCE
+        over = not more or not _ready(session, run)
         tally.recount(session, [run.id], ended=now if over else None)
         if not over:
             session.execute(

@@ -46,10 +46,10 @@ def answered(session: Session, connection_id: int) -> None:
     )
 
 
-def shut(session: Session, connection_id: int, until: datetime | None) -> None:
-    """Send nothing more until then; None = until the key changes or a test passes."""
+def shut(session: Session, connection_id: int) -> None:
+    """Send nothing more until the key changes or a test passes."""
     row = _locked(session, connection_id)
-    row.breaker, row.open_until = "open", until
+    row.breaker, row.open_until = "open", None
 
 
 def _locked(session: Session, connection_id: int) -> Throttle:

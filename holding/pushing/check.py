@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from holding.models import Approval, Evaluation, Hold, Posting, Push, Record
 from holding.posting_hash import posting_hash
 from holding.pushing import trouble
-from holding.pushing.claim import POISON_CRASHES, Claim
+from holding.pushing.claim import POISON_CRASHES, Claim, lock_families
 from holding.pushing.desk import Channel
 from holding.pushing.evidence import push_key
 from holding.pushing.rows import next_push_no
@@ -32,6 +32,7 @@ class Checked:
 
     claim: Claim
     record_id: int
+    evaluation_id: int
     document: Document
     hash: str
     lock: int
@@ -56,6 +57,7 @@ class _Seen:
     needing: frozenset[int]
     approved: frozenset[tuple[int, str]]
     taken: frozenset[str]
+    families: frozenset[int]
     numbers: dict[int, int]
 
 
@@ -64,13 +66,19 @@ def check(
 ) -> dict[int, Verdict]:
     """What may be done with each claimed posting; with `lock`, it stays so until the commit."""
     if lock:
-        _lock_records(session, claims)
+        lock_families(session, channel.company_id, [claim.family for claim in claims])
     postings = _postings(session, claims, lock=lock)
     seen = _look_around(session, list(postings.values()), now)
-    return {
-        claim.posting_id: _verdict(channel, claim, postings.get(claim.posting_id), seen)
-        for claim in claims
-    }
+    verdicts: dict[int, Verdict] = {}
+    sending = set(seen.families)
+    for claim in claims:
+        verdict = _verdict(channel, claim, postings.get(claim.posting_id), seen)
+        if isinstance(verdict, Checked) and claim.family in sending:
+            verdict = NotNow()  # one at a time for each family
+        if isinstance(verdict, Checked):
+            sending.add(claim.family)
+        verdicts[claim.posting_id] = verdict
+    return verdicts
 
 
 def _verdict(channel: Channel, claim: Claim, posting: Posting | None, seen: _Seen) -> Verdict:
@@ -96,6 +104,7 @@ def _verdict(channel: Channel, claim: Claim, posting: Posting | None, seen: _See
     return Checked(
         claim=claim,
         record_id=posting.record_id,
+        evaluation_id=posting.evaluation_id,
         document=document,
         hash=posting.hash,
         lock=posting.lock,
@@ -106,12 +115,6 @@ def _verdict(channel: Channel, claim: Claim, posting: Posting | None, seen: _See
 
 def _own(code: str, words: str) -> Trouble:
     return Trouble(code=code, error_class="business_rule", words=words)
-
-
-def _lock_records(session: Session, claims: Sequence[Claim]) -> None:
-    ids = select(Posting.record_id).where(Posting.id.in_([c.posting_id for c in claims]))
-    query = select(Record.id).where(Record.id.in_(ids)).order_by(Record.id)
-    session.execute(query.with_for_update(key_share=True)).all()
 
 
 def _postings(session: Session, claims: Sequence[Claim], *, lock: bool) -> dict[int, Posting]:
@@ -139,8 +142,19 @@ def _look_around(session: Session, postings: Sequence[Posting], now: datetime) -
         needing=frozenset(_needing(session, postings)),
         approved=frozenset((key, content) for key, content in approved),
         taken=frozenset(_taken(session, postings)),
+        families=frozenset(_busy_families(session, postings)),
         numbers=next_push_no(session, ids),
     )
+
+
+def _busy_families(session: Session, postings: Sequence[Posting]) -> list[int]:
+    """Families with a push under way."""
+    families = {posting.family for posting in postings}
+    connections = {posting.connection_id for posting in postings}
+    query = select(Push.family).where(
+        Push.connection_id.in_(connections), Push.family.in_(families), text(f"push.{Push.OPEN}")
+    )
+    return list(session.scalars(query))
 
 
 def _quiet(session: Session, postings: Sequence[Posting], now: datetime) -> list[int]:

@@ -3,7 +3,7 @@
 Here: claiming, giving back, and taking leases from the dead. Not here: what is done under a claim.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -27,6 +27,7 @@ class Claim:
     posting_id: int
     fence: int
     doc_type: str
+    family: int
 
 
 def claim(desk: Desk, connection_id: int, states: Sequence[str], limit: int) -> tuple[Claim, ...]:
@@ -60,27 +61,25 @@ def take(session: Session, desk: Desk, ids: Sequence[int], now: datetime) -> tup
             lease_until=now + desk.lease,
             fence=Posting.fence + 1,
         )
-        .returning(Posting.id, Posting.fence, Posting.doc_type)
+        .returning(Posting.id, Posting.fence, Posting.doc_type, Posting.family)
     )
     return tuple(sorted((Claim(*row) for row in taken), key=lambda found: found.posting_id))
 
 
-def give_back(desk: Desk, claims: Sequence[Claim], *, after: timedelta = timedelta(0)) -> None:
-    """Let go of postings that were not worked on; they are due again, at once or later."""
+def give_back(desk: Desk, claims: Sequence[Claim], *, after: timedelta | None) -> None:
+    """Let go of postings that were not worked on; they are due again then (None: by no clock)."""
     with desk.database.write() as session:
         for found in claims:
-            put_back(session, found, desk.clock.now() + after)
+            put_back(session, found, None if after is None else desk.clock.now() + after)
 
 
 def put_back(session: Session, found: Claim, due: datetime | None) -> None:
-    """Let go of one posting; an earlier wake that came meanwhile stays."""
+    """Let go of one posting, due then (None: by no clock); a wake that came meanwhile stays."""
     session.execute(
         update(Posting)
         .where(Posting.id == found.posting_id, Posting.fence == found.fence)
         .values(
-            due_at=due
-            if due is None
-            else func.coalesce(Posting.due_at, literal(due, Posting.due_at.type)),
+            due_at=func.coalesce(Posting.due_at, literal(due, Posting.due_at.type)),
             lease_owner=None,
             lease_until=None,
         )
@@ -91,9 +90,15 @@ def free_the_dead(session: Session, now: datetime) -> int:
     """Take leases that ran out; what was worked on is due again, and the crash is counted."""
     freed = 0
     for table in (Posting, Run):
+        dead = (
+            select(table.id)
+            .where(text(LEASED), table.lease_until < now)
+            .order_by(table.id)
+            .with_for_update(skip_locked=True, key_share=True)
+        )
         ids = session.scalars(
             update(table)
-            .where(text(LEASED), table.lease_until < now)
+            .where(table.id.in_(dead))
             .values(
                 due_at=func.coalesce(table.due_at, literal(now, table.due_at.type)),
                 lease_owner=None,
@@ -104,6 +109,14 @@ def free_the_dead(session: Session, now: datetime) -> int:
         )
         freed += len(ids.all())
     return freed
+
+
+def lock_families(session: Session, company_id: int, families: Iterable[int]) -> None:
+    """Lock the records that an answer may write or wake, in order of ids, before anything else."""
+    query = select(Record.id).where(
+        Record.company_id == company_id, Record.family.in_(set(families))
+    )
+    session.execute(query.order_by(Record.id).with_for_update(key_share=True)).all()
 
 
 def companies_due(session: Session, now: datetime) -> tuple[int, ...]:

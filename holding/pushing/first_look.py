@@ -12,7 +12,7 @@ from holding.pushing import breaker, results, trouble
 from holding.pushing.check import Checked, check
 from holding.pushing.claim import Claim, give_back, put_back
 from holding.pushing.desk import Channel, Desk
-from holding.pushing.intent import add_push
+from holding.pushing.intent import Stories, add_push, tell
 from holding.pushing.rows import add_look
 
 
@@ -25,20 +25,21 @@ def first_looks(
         return looked, tuple(claims)
     with desk.database.read() as session:
         verdicts = check(session, channel, claims, lock=False, now=desk.clock.now())
+        good = [one for one in verdicts.values() if isinstance(one, Checked)]
+        stories = tell(session, desk, good)
     gone: set[int] = set()
-    for one in verdicts.values():
-        if isinstance(one, Checked):
-            found = channel.target.look_up(
-                one.document, channel.settings, channel.secret, one.key, desk.http
-            )
-            looked[one.claim.posting_id] = found
-            if found.kind != "absent":
-                gone.add(one.claim.posting_id)
-                _turn(desk, channel, one.claim, found)
+    for one in good:
+        found = channel.target.look_up(
+            one.document, channel.settings, channel.secret, one.key, desk.http
+        )
+        looked[one.claim.posting_id] = found
+        if found.kind != "absent":
+            gone.add(one.claim.posting_id)
+            _turn(desk, channel, one.claim, found, stories)
     return looked, tuple(claim for claim in claims if claim.posting_id not in gone)
 
 
-def _turn(desk: Desk, channel: Channel, claim: Claim, found: Found) -> None:
+def _turn(desk: Desk, channel: Channel, claim: Claim, found: Found, stories: Stories) -> None:
     """It is there, or nobody can say: either way nothing is sent now."""
     if found.kind == "unknown":
         give_back(desk, [claim], after=desk.lease)
@@ -54,7 +55,7 @@ def _turn(desk: Desk, channel: Channel, claim: Claim, found: Found) -> None:
         if not isinstance(one, Checked):
             put_back(session, claim, now)
             return
-        member = add_push(session, desk, channel, one)
+        member = add_push(session, desk, channel, one, stories)
         add_look(session, channel, member, found, kind="lookup", key=one.key, now=now)
         case = results.Case(session, desk, channel, member, now)
         if found.kind == "equal":

@@ -13,10 +13,12 @@ from sqlalchemy.orm import Session
 
 from connectors.kit import faults
 from connectors.kit.contract import Answer, Sent
-from holding.models import Attempt, Posting, Record, Request
+from holding.models import Attempt, Posting, Request
 from holding.pushing import breaker, results, trouble
+from holding.pushing.claim import lock_families
 from holding.pushing.desk import Channel, Desk
 from holding.pushing.evidence import request_key
+from holding.pushing.results import QUOTA
 from holding.pushing.rows import Flight, Member, add_flight
 from rules.canonical import sha256_hex
 
@@ -53,7 +55,8 @@ def land(desk: Desk, flight: Flight, sent: Sent) -> list[Flight]:
     """Commit what came back; the halves to send next, when the file itself was refused."""
     with desk.database.write() as session:
         now = desk.clock.now()
-        _lock_records(session, flight.members)
+        families = [member.claim.family for member in flight.members]
+        lock_families(session, flight.channel.company_id, families)
         _keep_answer(session, flight, sent, now)
         halves: list[Flight] = []
         if _file_refused(flight, sent):
@@ -115,8 +118,8 @@ def judge_channel(
 ) -> None:
     """What these answers say of the target itself."""
     if any(answer.error_class == "authorization_failed" for answer in answers):
-        breaker.shut(session, channel.connection_id, None)
-    elif all(answer.kind in UNCLEAR for answer in answers):
+        breaker.shut(session, channel.connection_id)
+    elif all(answer.kind in UNCLEAR and answer.code != QUOTA for answer in answers):
         breaker.failed(session, channel.connection_id, now, desk.pace)
     else:
         breaker.answered(session, channel.connection_id)
@@ -187,9 +190,3 @@ def _keep_answer(session: Session, flight: Flight, sent: Sent, now: datetime) ->
             answer_sha256=sha256_hex(sent.body),
         )
     )
-
-
-def _lock_records(session: Session, members: Sequence[Member]) -> None:
-    ids = [member.record_id for member in members]
-    query = select(Record.id).where(Record.id.in_(ids)).order_by(Record.id)
-    session.execute(query.with_for_update(key_share=True)).all()

@@ -17,7 +17,7 @@ from holding.lifecycle import move_posting
 from holding.models import Posting, Push, Request
 from holding.pushing import results, trouble
 from holding.pushing.check import Checked, NotNow, Verdict, check
-from holding.pushing.claim import Claim, give_back, put_back
+from holding.pushing.claim import Claim, give_back, lock_families, put_back
 from holding.pushing.desk import Channel, Desk
 from holding.pushing.evidence import request_key
 from holding.pushing.rows import Flight, Member, add_flight, add_lines, add_look, push_lease
@@ -25,6 +25,7 @@ from holding.pushing.trouble import Trouble
 from rules.canonical import sha256_hex
 
 Looked = Mapping[int, Found]
+Stories = Mapping[int, bytes]
 
 
 def intend(
@@ -45,15 +46,16 @@ def intend(
     while left:
         with desk.database.read() as session:
             verdicts = check(session, channel, left, lock=False, now=desk.clock.now())
-        good = [one for one in verdicts.values() if isinstance(one, Checked)]
-        _turn_down(desk, channel, left, verdicts)
+            good = [one for one in verdicts.values() if isinstance(one, Checked)]
+            stories = tell(session, desk, good)
+        _turn_down(desk, channel, left, verdicts, due_again=not name)
         left = tuple(one.claim for one in good)
         if not left:
             return None
         try:
-            flight = _commit(desk, channel, good, run_id, name, looked or {})
-        except IntegrityError:  # another push of the family is open: somebody was faster
-            give_back(desk, left, after=desk.lease / 4)
+            flight = _commit(desk, channel, good, stories, run_id, name, looked or {})
+        except IntegrityError:  # another push of the family was opened: somebody was faster
+            give_back(desk, left, after=None if name else desk.lease / 4)
             return None
         if flight is not None:
             faults.point("push.after_intent")
@@ -66,6 +68,8 @@ def again(
 ) -> Flight | None:
     """The same pushes once more, same numbers and keys; same bytes where nobody dropped out."""
     with desk.database.write() as session:
+        families = [one.claim.family for one in members]
+        lock_families(session, channel.company_id, families)
         old = session.get_one(Request, request_id)
         name = old.headers.get(":batch", "")
         mine = [one for one in members if _take_up(session, desk, one)]
@@ -74,7 +78,7 @@ def again(
         documents = [one.document for one in mine]
         payload = channel.target.build(documents, batch=bool(name), batch_name=name)
         same = sha256_hex(payload.body) == old.sha256
-        return add_flight(
+        flight = add_flight(
             session,
             desk,
             channel,
@@ -85,12 +89,15 @@ def again(
             run_id=old.run_id,
             parent_id=request_id,
         )
+        trouble.settle(session, [one.claim.posting_id for one in mine])
+    return flight
 
 
 def _commit(
     desk: Desk,
     channel: Channel,
     good: Sequence[Checked],
+    stories: Stories,
     run_id: int | None,
     name: str,
     looked: Looked,
@@ -104,7 +111,7 @@ def _commit(
         if [now[one.claim.posting_id] for one in good] != list(good):
             return None
         faults.point("push.before_intent")
-        members = tuple(add_push(session, desk, channel, one) for one in good)
+        members = tuple(add_push(session, desk, channel, one, stories) for one in good)
         for member in members:
             found = looked.get(member.claim.posting_id)
             if found is not None:
@@ -124,7 +131,14 @@ def _commit(
     return flight
 
 
-def add_push(session: Session, desk: Desk, channel: Channel, one: Checked) -> Member:
+def tell(session: Session, desk: Desk, good: Sequence[Checked]) -> Stories:
+    """The rendered trace of each posting: replayed here, so that no transaction waits for it."""
+    return {one.claim.posting_id: desk.trace(session, one.evaluation_id) for one in good}
+
+
+def add_push(
+    session: Session, desk: Desk, channel: Channel, one: Checked, stories: Stories
+) -> Member:
     """The push row, its lines, the posting on its way."""
     now = desk.clock.now()
     posting = session.get_one(Posting, one.claim.posting_id)
@@ -138,7 +152,7 @@ def add_push(session: Session, desk: Desk, channel: Channel, one: Checked) -> Me
         number=posting.number,
         key=one.key,
         content=posting.content,
-        trace=desk.trace(session, posting.evaluation_id),
+        trace=stories[posting.id],
         evaluation_id=posting.evaluation_id,
         state="sending",
         made_at=now,
@@ -200,18 +214,24 @@ def _take_up(session: Session, desk: Desk, member: Member) -> bool:
 
 
 def _turn_down(
-    desk: Desk, channel: Channel, claims: Sequence[Claim], verdicts: Mapping[int, Verdict]
+    desk: Desk,
+    channel: Channel,
+    claims: Sequence[Claim],
+    verdicts: Mapping[int, Verdict],
+    *,
+    due_again: bool,
 ) -> None:
     """Hold what must not be sent; let go of what cannot be sent now."""
     bad = [claim for claim in claims if not isinstance(verdicts[claim.posting_id], Checked)]
     if not bad:
         return
     with desk.database.write() as session:
+        lock_families(session, channel.company_id, [claim.family for claim in bad])
         now = desk.clock.now()
         for claim in bad:
             verdict = verdicts[claim.posting_id]
             if isinstance(verdict, NotNow):
-                put_back(session, claim, now)
+                put_back(session, claim, now if due_again else None)
             elif isinstance(verdict, Trouble):
                 results.stopped(session, channel, claim, verdict, now)
         trouble.settle(session, [claim.posting_id for claim in bad])

@@ -26,6 +26,7 @@ from holding.pushing.trouble import Trouble
 from holding.wakes import wake_records
 
 QUOTA = "quota_exceeded"
+LONGEST_QUOTA = 6 * 3600.0  # the month may be long, but somebody may buy more
 DOUBT_LIMIT = timedelta(hours=24)
 POLLS = (2.0, 4.0, 8.0, 16.0, 30.0, 60.0)
 POLL_LIMIT = timedelta(minutes=10)
@@ -98,10 +99,7 @@ def again_later(case: Case, answer: Answer) -> bool:
     if answer.code != QUOTA and posting.tries + 1 >= RETRIES:
         words = f"Gave up after {RETRIES} tries. {answer.words}"
         return _failed(case, "refused", trouble.GAVE_UP, "temporary", words, answer.code)
-    pause = answer.retry_after
-    if pause is None:
-        longest = min(LONGEST_RETRY, FIRST_RETRY * 2.0**posting.tries)
-        pause = case.desk.chance.uniform(0, longest) * case.desk.pace
+    pause = _retry_pause(case, answer, posting.tries)
     number, tries = posting.number, posting.tries + (answer.code != QUOTA)
     _close_push(case, "refused", error_class="temporary", error=answer.words)
     _move(
@@ -112,6 +110,7 @@ def again_later(case: Case, answer: Answer) -> bool:
         sent_at=None,
         push_id=posting.posted_push_id,
         tries=tries,
+        crashes=0,
         **FREE,
     )
     say = f"{number} was not taken now and is sent again by itself. {answer.words}"
@@ -171,7 +170,14 @@ def stopped(
     record_id, lock = posting.record_id, posting.lock
     trouble.open_hold(session, posting, found, now)
     move_posting(
-        session, claim.posting_id, expected="ready", to="held", lock=lock, due_at=None, **FREE
+        session,
+        claim.posting_id,
+        expected="ready",
+        to="held",
+        lock=lock,
+        due_at=None,
+        crashes=0,
+        **FREE,
     )
     record_event(
         session,
@@ -196,7 +202,9 @@ def _failed(
     _close_push(case, push, error_class=error_class, error=words)
     columns: dict[str, Any] = {} if push == "conflict" else {"sent_at": None}
     billed = posting.posted_push_id
-    _move(case, posting, "failed", due_at=None, tries=0, push_id=billed, **FREE, **columns)
+    _move(
+        case, posting, "failed", due_at=None, tries=0, crashes=0, push_id=billed, **FREE, **columns
+    )
     found = Trouble(code=code, error_class=error_class, words=words, target_code=target_code)
     trouble.open_hold(case.session, posting, found, case.now)
     act = "posting.conflict" if push == "conflict" else "posting.refused"
@@ -293,6 +301,14 @@ def _tell(case: Case, act: str, say: str, **body: Any) -> None:
         fence=case.member.claim.fence,
         body={"say": say, "push": case.member.push_id, **body},
     )
+
+
+def _retry_pause(case: Case, answer: Answer, tries: int) -> float:
+    """What the target asks for, within limits; else a chance under a growing bound."""
+    if answer.retry_after is not None:
+        return min(answer.retry_after, LONGEST_QUOTA if answer.code == QUOTA else LONGEST_RETRY)
+    longest = min(LONGEST_RETRY, FIRST_RETRY * 2.0**tries)
+    return case.desk.chance.uniform(0, longest) * case.desk.pace
 
 
 def _pause(pauses: tuple[float, ...], done: int) -> float:

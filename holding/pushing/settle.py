@@ -17,9 +17,9 @@ from sqlalchemy.orm import Session
 
 from connectors.kit import faults
 from connectors.kit.contract import Answer, Found
-from holding.models import Attempt, Posting, Push, Record, Request
+from holding.models import Attempt, Posting, Push, Request
 from holding.pushing import breaker, results, tally, trouble
-from holding.pushing.claim import Claim
+from holding.pushing.claim import Claim, lock_families
 from holding.pushing.desk import Channel, Desk
 from holding.pushing.flight import apply, fly
 from holding.pushing.intent import again
@@ -70,20 +70,22 @@ def settle(desk: Desk, channel: Channel, claims: Sequence[Claim]) -> int:
 def _doubt(desk: Desk, channel: Channel, claim: Claim) -> Doubt | None:
     """Read the push; a call that ended with its worker becomes visibly uncertain first."""
     with desk.database.write() as session:
+        lock_families(session, channel.company_id, [claim.family])
         found = _owned(session, claim)
         if found is None:
             return None
         posting, push = found
+        member, awaiting = _member(posting, push, claim), posting.state == "awaiting"
         if posting.state == "sending":
-            _mark(session, desk, channel, _member(posting, push, claim))
+            _mark(session, desk, channel, member)
         last = _last_send(session, push.id)
         ended = last.answered_at or last.deadline_at
         return Doubt(
-            member=_member(posting, push, claim),
+            member=member,
             request_id=last.id,
             request_key=last.key,
             run_id=last.run_id,
-            waiting_there=posting.state == "awaiting",
+            waiting_there=awaiting,
             over_at=ended + channel.settle,
             absent=_absent_since(session, push.id, last.id),
         )
@@ -98,8 +100,7 @@ def _look(desk: Desk, channel: Channel, doubt: Doubt) -> bool:
     faults.point("lookup.after")
     with desk.database.write() as session:
         now = desk.clock.now()
-        record = select(Record.id).where(Record.id == doubt.member.record_id)
-        session.execute(record.with_for_update(key_share=True))
+        lock_families(session, channel.company_id, [doubt.member.claim.family])
         if _owned(session, doubt.member.claim) is None:
             return False
         kind = "poll" if doubt.waiting_there else "lookup"
@@ -109,11 +110,11 @@ def _look(desk: Desk, channel: Channel, doubt: Doubt) -> bool:
         resend = _proved_absent(doubt, found, now)
         if not resend:
             _conclude(case, doubt, found)
+        trouble.settle(session, [doubt.member.claim.posting_id])
         if found.kind == "unknown":
             breaker.failed(session, channel.connection_id, now, desk.pace)
         else:
             breaker.answered(session, channel.connection_id)
-        trouble.settle(session, [doubt.member.claim.posting_id])
         faults.point("lookup.before_commit")
     return resend
 
@@ -122,6 +123,7 @@ def _blunder(desk: Desk, channel: Channel, doubt: Doubt) -> None:
     """What must never be done: take silence for a `no` and send anew."""
     answer = Answer(kind="temporary", words="No answer, so it is sent again.", retry_after=0)
     with desk.database.write() as session:
+        lock_families(session, channel.company_id, [doubt.member.claim.family])
         now = desk.clock.now()
         results.again_later(results.Case(session, desk, channel, doubt.member, now), answer)
 

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from holding.models import Attempt, Push, Request, Run
 from holding.pushing.desk import Channel
 
+LEFT_OPEN = timedelta(minutes=5)
 JOINED = timedelta(seconds=5)  # a drain that goes on after a short rest is the same run
 OPEN = ("sending", "uncertain", "awaiting")
 WHOLE = ("authorization_failed", "temporary", "uncertain")
@@ -63,14 +64,11 @@ def recount(session: Session, run_ids: Collection[int], *, ended: datetime | Non
             _free(session, run_id)
 
 
-def close_left_open(session: Session, connection_id: int, now: datetime) -> None:
-    """End immediate runs that a dead worker left running; whoever drains now calls it first."""
+def close_left_open(session: Session, now: datetime) -> None:
+    """End immediate runs that a dead worker left running."""
     left = session.scalars(
         select(Run.id).where(
-            Run.connection_id == connection_id,
-            Run.kind == "immediate",
-            Run.state == "running",
-            Run.made_at < now - JOINED,
+            Run.kind == "immediate", Run.state == "running", Run.made_at < now - LEFT_OPEN
         )
     ).all()
     recount(session, left, ended=now)
