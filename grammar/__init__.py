@@ -1,4 +1,4 @@
-"""The rules language: text in, frozen nodes and problems out. It knows no record and no disk."""
+"""Clearpost grammar: the rules language, text in, frozen nodes and problems out; no record, no disk."""
 
 from grammar.format import format_text
 from grammar.parse import parse

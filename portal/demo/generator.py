@@ -17,7 +17,7 @@ from portal.demo.order import Line, Order
 SEED = 2026
 DAYS = 30
 LOCKED_DAYS = 2
-ORDERS_A_DAY = 24
+ORDERS_A_DAY = 21
 ORDERS_A_LOCKED_DAY = 12
 STALL_ORDERS = 24
 STALL_DAY = 9

@@ -1,0 +1,61 @@
+"""What the documentation says is there, and what is there is said."""
+
+import re
+from pathlib import Path
+
+import click
+import pytest
+
+from portal.cli import commands
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+STARTER = ROOT / "portal" / "starters" / "netshop-aiaccount"
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text("utf-8")
+
+
+def test_every_setting_has_its_line() -> None:
+    source = (ROOT / "holding" / "settings.py").read_text("utf-8")
+    known = set(re.findall(r'"((?:CLEARPOST_|DATABASE_|REDIS_)[A-Z_]+)"', source))
+    known |= {"CLEARPOST_ALLOW_LOOPBACK"}
+    told = set(re.findall(r"`((?:CLEARPOST_|DATABASE_|REDIS_)[A-Z_]+)`", OPERATIONS))
+    assert known - told == {"CLEARPOST_MUTANT"} & known
+    assert told - known == set()
+
+
+def test_every_command_has_its_line() -> None:
+    missing = [name for name in commands.commands if f"clearpost {name}" not in OPERATIONS]
+    assert [name for name in missing if f"`{name}`" not in OPERATIONS] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_of_the_documentation_exists(page: Path) -> None:
+    for block in re.findall(r"```\n(.*?)```", page.read_text("utf-8"), re.DOTALL):
+        for line in block.replace("\\\n", " ").splitlines():
+            words = line.split()
+            if words and words[0].rsplit("/", 1)[-1] == "clearpost":
+                _known(commands, words[1:])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_and_picture_leads_somewhere(page: Path) -> None:
+    for place in re.findall(r"\]\(([^)#:]+)\)", page.read_text("utf-8")):
+        assert (page.parent / place).exists(), place
+
+
+def test_the_rule_in_the_readme_is_a_real_one() -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    rule = re.search(r"```\n(check .*?)```", text, re.DOTALL)
+    assert rule
+    assert rule[1] in (STARTER / "clearing.rules").read_text("utf-8")
+
+
+def _known(group: click.Command, words: list[str]) -> None:
+    while isinstance(group, click.Group):
+        assert words, group.name
+        assert words[0] in group.commands, words[0]
+        group, words = group.commands[words[0]], words[1:]
+    options = {name for option in group.params for name in option.opts}
+    for word in words:
+        if word.startswith("--"):
+            assert word in options, f"{group.name} {word}"
