@@ -25,7 +25,7 @@ def moment_text(value: datetime) -> str:
     if value.tzinfo is None:
         message = f"a moment without its zone: {value!r}"
         raise ValueError(message)
-    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def moment_of(text: str) -> datetime:

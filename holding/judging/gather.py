@@ -109,7 +109,7 @@ def _cases(
     return tuple(_case(row, by_id[row.id], around, judge) for row in rows)
 
 
-def _records(session: Session, ids: Sequence[int]) -> Sequence[Row[Any]]:
+def _records(session: Session, ids: Sequence[int]) -> list[Row[Any]]:
     """Records with their current version; a record without one has nothing to judge yet."""
     query = (
         select(
@@ -132,7 +132,8 @@ def _records(session: Session, ids: Sequence[int]) -> Sequence[Row[Any]]:
         .where(bulk.among(Record.id, ids))
         .order_by(Record.id)
     )
-    return session.execute(query).all()
+    rows: list[Any] = list(session.execute(query))
+    return rows
 
 
 def _around(

@@ -202,8 +202,8 @@ def _posting(
     listed = made.listed
     if document is not None:
         amount: int | None = to_minor(document.amount, document.currency)
-        currency, party, day = document.currency, document.party, document.date
-        number = document.number
+        day: date | None = document.date
+        currency, party, number = document.currency, document.party, document.number
     else:
         amount, currency = (listed.amount, listed.currency) if listed else (None, "")
         party, day = (listed.party_key, listed.doc_date) if listed else ("", None)
