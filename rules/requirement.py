@@ -162,7 +162,10 @@ Message = Callable[[Run], str]
 def message_of(
     compiler: Compiler, parts: tuple[str | n.Expr, ...], scope: Scope
 ) -> tuple[Message, str]:
-    """A message from its parts, and the label that all records of one cause share."""
+    """A message from its parts, and the label that all records of one cause share.
+
+    The label names what differs from record to record: `RM ‹total› is above the limit`.
+    """
     pieces: list[str | Operand] = [
         p if isinstance(p, str) else Operand(compiler, p, scope) for p in parts
     ]
@@ -170,4 +173,4 @@ def message_of(
     def render(run: Run) -> str:
         return "".join(p if isinstance(p, str) else p.text(run) for p in pieces)
 
-    return render, "".join(p if isinstance(p, str) else "…" for p in pieces)
+    return render, "".join(p if isinstance(p, str) else f"‹{p.label}›" for p in pieces)

@@ -130,7 +130,7 @@ class Lookup:
         return value, Use(self.name, hit, entry.id, entry.value)
 
     def _miss(self, table: Table, key: str) -> Unknown:
-        label = self.declared.missing.say.replace("{key}", key)
+        label = self.declared.missing.say.replace("{key}", visible(key))
         near = [
             f'"{k}" is known: it differs by {_list(differences(key, k))}' for k in table.near(key)
         ]
@@ -209,6 +209,11 @@ class UnitTable:
             would_pass=f"1 {unit} of {item} = … {base} is in the units table",
             span=missing.span,
         )
+
+
+def visible(key: str) -> str:
+    """A key inside a sentence: in quotes where its blanks would be lost there."""
+    return key if key and key == " ".join(key.split()) else f'"{key}"'
 
 
 def literal_value(text: str, kind: str) -> Any:

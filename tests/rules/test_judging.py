@@ -209,7 +209,7 @@ def test_one_sen_off_says_the_smallest_change() -> None:
     assert (found.code, found.rule, found.owner) == ("CHK01", "total_adds", "accounts")
     assert found.would_pass == "total = 248.70"
     assert found.message == "The parts of NS-1 do not make 248.71."
-    assert found.cause_label == "The parts of … do not make …."
+    assert found.cause_label == "The parts of ‹number› do not make ‹total›."
     assert (found.span.line, found.span.column) == _at("subtotal + tax_total + round_off")
 
 
