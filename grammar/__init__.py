@@ -1,4 +1,4 @@
-"""Clearpost grammar: the rules language, text in, frozen nodes and problems out; no record, no disk."""
+"""Clearpost grammar: the rules language, text to frozen nodes and problems; no record, no disk."""
 
 from grammar.format import format_text
 from grammar.parse import parse

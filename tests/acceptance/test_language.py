@@ -78,9 +78,9 @@ def _spoiled_files_are_findings_too(product: Product) -> None:
         assert "Traceback" not in told.stdout + told.stderr
 
 
-@pytest.mark.parametrize("command", ["check", "test"])
-def test_the_starter_rules_are_clean(product: Product, command: str) -> None:
+@pytest.mark.parametrize("word", ["check", "test"])
+def test_the_starter_rules_are_clean(product: Product, word: str) -> None:
     folder = product.folder / "rules"
     shutil.copytree(STARTER, folder)
-    told = product.run(command, str(folder))
-    assert "error" not in told.stdout.replace("0 errors", "")
+    told = product.run(word, str(folder))
+    assert "nothing to repair" in told.stdout or " 0 failed" in told.stdout
