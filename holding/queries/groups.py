@@ -48,7 +48,8 @@ class Group:
     @property
     def table(self) -> str | None:
         """The mapping table in which its key is missing, if that is the cause."""
-        return table_and_key(self.key)[0] if self.error_class == "mapping_missing" else None
+        fixable = self.key.startswith(("mapping:", "unit:"))
+        return table_and_key(self.key)[0] if fixable else None
 
     @property
     def value(self) -> str:

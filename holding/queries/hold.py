@@ -70,7 +70,8 @@ class HoldRow:
     @property
     def table(self) -> str | None:
         """The mapping table in which its key is missing, if that is the cause."""
-        return table_and_key(self.cause_key)[0] if self.error_class == "mapping_missing" else None
+        fixable = self.cause_key.startswith(("mapping:", "unit:"))
+        return table_and_key(self.cause_key)[0] if fixable else None
 
     @property
     def open(self) -> bool:

@@ -6,7 +6,7 @@ the lineage as evidence (holding/trace.py).
 
 import re
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -33,15 +33,17 @@ class Pair:
     sent: str | None
     how: str
     hit: bool
+    taken: bool = True  # whether it is known into which field it goes
 
 
 def of(session: Session, hold: HoldRow, *, show_personal: bool) -> tuple[Pair, ...]:
     """The pairs of a hold's route, those with a finding first, what is not sent last."""
     outcome = replay(session, hold.evaluation_id) if hold.evaluation_id else None
     pairs = _of_outcome(outcome, hold) if outcome else []
+    worked_out = any(pair.sent is not None for pair in pairs)
     taken = {pair.path for pair in pairs}
     rest = [
-        Pair(path, value, "", None, "", hit=False)
+        Pair(path, value, "", None, "", hit=False, taken=worked_out)
         for path, value in flat(hold.body or {})
         if path not in taken and "[" not in path
     ]
@@ -54,7 +56,7 @@ def masked(pair: Pair) -> Pair:
     if pair.path not in PERSONAL and pair.field not in PERSONAL_FIELDS:
         return pair
     sent = MASK if pair.sent else pair.sent
-    return Pair(pair.path, MASK if pair.value else None, pair.field, sent, pair.how, pair.hit)
+    return replace(pair, value=MASK if pair.value else None, sent=sent)
 
 
 def without_personal(body: dict[str, Any] | None, *, show: bool) -> dict[str, Any]:

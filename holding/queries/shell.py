@@ -5,7 +5,7 @@ Here: plain rows, reads only. Not here: any page.
 
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from holding.models import Cause, Company, Hold, RulesetVersion
@@ -66,7 +66,7 @@ def counts(session: Session, company_id: int) -> Counts:
         select(func.count())
         .where(
             Cause.company_id == company_id,
-            Cause.error_class == "mapping_missing",
+            or_(Cause.key.startswith("mapping:"), Cause.key.startswith("unit:")),
             Cause.records > 0,
         )
         .scalar_subquery()

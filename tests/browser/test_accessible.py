@@ -37,8 +37,10 @@ def violations(page):
     found = session.send(
         "Runtime.evaluate",
         {
-            "expression": "axe.run(document, {resultTypes: ['violations']}).then(r => JSON.stringify("
-            "r.violations.map(v => v.id + ': ' + v.nodes.map(n => n.html.slice(0, 160)).join(' | '))))",
+            "expression": "axe.run(document, {resultTypes: ['violations']}).then(r => "
+            "JSON.stringify("
+            "r.violations.map(v => v.id + ': ' + "
+            "v.nodes.map(n => n.html.slice(0, 160)).join(' | '))))",
             "awaitPromise": True,
             "returnByValue": True,
         },
