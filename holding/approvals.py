@@ -139,10 +139,11 @@ class _Desk:
         others = "" if mine else self._others(posting, asked[0])
         return mine or f"you are not in the approving team; {others} approve"
 
-    def judged_soon(self, posting: Posting) -> bool:
+    def judged_soon(self, posting: Posting, now: datetime) -> bool:
         """Whether a judging is about to look at it anyway."""
         record = self.records[posting.record_id]
-        return record.due_at is not None or record.lease_until is not None
+        due = record.due_at is not None and record.due_at <= now
+        return due or record.lease_until is not None
 
     def _answers_for(self, team_id: int | None) -> bool:
         if team_id not in self._teams:
@@ -176,7 +177,7 @@ def _approve_each(
             consents.append(_Consent(posting, tuple(mine)))
     _write(session, actor, consents, reason, now, op)
     ready = [one.posting for one in consents if set(desk.open(one.posting)) == set(one.holds)]
-    ready = [one for one in ready if not desk.judged_soon(one)]
+    ready = [one for one in ready if not desk.judged_soon(one, now)]
     gone = _let_go(session, ready, now)
     settle(session, [hold for one in consents for hold in one.holds])
     done = tuple(one.posting_id for one in consents)
