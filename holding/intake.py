@@ -259,7 +259,7 @@ def _sentence(
 ) -> tuple[str, str]:
     no = version["no"]
     if is_new and no == 1:
-        return "record.received", f"{name.capitalize()} arrived from {source}."
+        return "record.received", f"{name[0].upper()}{name[1:]} arrived from {source}."
     if version["stale"]:
         say = f"Version {no} of {name} arrived late: a newer one is here, so it is not judged."
         return "record.stale", say
