@@ -157,7 +157,8 @@ def _single(payload: Payload, heard: Heard) -> Answer:
     content, status = heard.content or {}, heard.answer.status
     if content.get("invoice_number") != payload.numbers[0] or not content.get("id"):
         return _uncertain("unclear", "AiAccount's answer is about another document.", status)
-    return _accepted(content, None, status)
+    replayed = heard.answer.headers.get("idempotent-replayed", "") == "true"
+    return replace(_accepted(content, None, status), existing=replayed)
 
 
 def _accepted(entry: Mapping[str, Any], number: str | None, status: int) -> Answer:
