@@ -5,7 +5,7 @@ the steps (holding/judging), when it is done (workers), and replaying what was j
 (holding/replay.py).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -14,18 +14,19 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from connectors.kit.clock import Clock
 from connectors.kit.faults import FaultError, point
-from holding import bulk, worlds
+from holding import worlds
 from holding.database import Database
 from holding.judging.batch import Batch, Case, Judgment
 from holding.judging.claim import Claimed, claim, due_companies, put_back, sweep_expired
-from holding.judging.finish import Stored, finish
+from holding.judging.finish import finish
 from holding.judging.gather import gather
-from holding.judging.plan import Plan, plan
+from holding.judging.plan import plan
+from holding.judging.planned import Plan
 from holding.linking import ensure_linked
 from holding.models import Company, Posting
 from holding.models.base import DUE
 from holding.replay import replay, replay_all
-from rules.canonical import dumps, sha256_hex
+from rules.outcome import Outcome
 
 __all__ = ["Judged", "due_companies", "judge_due", "replay", "replay_all"]
 __all__ += ["sweep_expired"]
@@ -77,96 +78,78 @@ def judge_due(
     now = clock.now()
     with database.read() as session:
         batch = gather(session, company_id, claims, now, programs)
-    judged = [_judge(batch, case, now) for case in batch.cases]
-    stored = _store(database, batch, judged, owner=owner, now=now)
+    plans = [_judge(batch, case, now) for case in batch.cases]
+    stored = _store(database, batch, plans, owner=owner, now=now)
     _leave_unversioned(database, batch, claims, owner, now)
     point("eval.after_commit")
     return Judged(len(claims), stored, _push_has_work(database, batch, clock.now()))
 
 
-def _judge(batch: Batch, case: Case, now: datetime) -> Judgment:
+def _judge(batch: Batch, case: Case, now: datetime) -> Plan:
     """One record; whatever goes wrong with it stays with it."""
     if case.claimed.poison:
         words = f"Workers ended {case.claimed.crashes} times while judging this record."
-        return Judgment(case=case, at=now, outcome=None, error=words, code=POISON)
+        return _held(batch, case, now, POISON, words)
     try:
         point("eval.each")
         outcome = batch.judge.evaluate(case.subject, case.facts, batch.world, now)
+        missing = _without_connection(batch, outcome)
+        if missing:
+            words = f"There is no connection to {missing} yet."
+            return _held(batch, case, now, NO_CONNECTION, words)
+        return plan(batch, Judgment(case=case, at=now, outcome=outcome))
     except FaultError:
         raise
     except Exception as error:  # noqa: BLE001 - a record that breaks the rules is held, others go on
         words = f"The rules failed on this record: {type(error).__name__}: {error}"
-        return Judgment(case=case, at=now, outcome=None, error=words, code=RULE_ERROR)
-    for decision in outcome.decisions:
-        target = batch.routes[decision.route].target
-        if target not in batch.targets:
-            words = f"There is no connection to {target} yet."
-            return Judgment(case=case, at=now, outcome=None, error=words, code=NO_CONNECTION)
-    return Judgment(case=case, at=now, outcome=outcome)
+        return _held(batch, case, now, RULE_ERROR, words)
+
+
+def _held(batch: Batch, case: Case, now: datetime, code: str, words: str) -> Plan:
+    """The plan of a record that has no outcome."""
+    return plan(batch, Judgment(case=case, at=now, outcome=None, error=words, code=code))
+
+
+def _without_connection(batch: Batch, outcome: Outcome) -> str:
+    """A target that decisions are for, and that no connection leads to."""
+    targets = {batch.routes[decision.route].target for decision in outcome.decisions}
+    return min(targets - set(batch.targets), default="")
 
 
 def _store(
-    database: Database, batch: Batch, judged: Sequence[Judgment], *, owner: str, now: datetime
+    database: Database, batch: Batch, plans: Sequence[Plan], *, owner: str, now: datetime
 ) -> int:
     """Write a batch; if the database refuses it, write its halves, and hold the one it refuses."""
-    plans = [plan(batch, one) for one in judged]
-    kept = {one.case.record_id: _kept(batch, one) for one in judged}
     try:
-        return _write(database, batch, plans, kept, owner=owner, now=now)
+        with database.write() as session:
+            return finish(session, batch, plans, owner=owner, now=now)
     except DBAPIError as error:
-        if len(judged) > 1:
-            half = len(judged) // 2
+        if len(plans) > 1:
+            half = len(plans) // 2
             return sum(
                 _store(database, batch, part, owner=owner, now=now)
-                for part in (judged[:half], judged[half:])
+                for part in (plans[:half], plans[half:])
             )
-        return _store_alone(database, batch, judged[0], error, owner=owner, now=now)
+        return _store_alone(database, batch, plans[0], error, owner=owner, now=now)
 
 
 def _store_alone(
     database: Database,
     batch: Batch,
-    judged: Judgment,
+    refused: Plan,
     error: DBAPIError,
     *,
     owner: str,
     now: datetime,
 ) -> int:
     """A record that cannot be stored is held; if only the moment was bad, it is due again soon."""
-    if isinstance(error, OperationalError) or judged.code == NOT_STORED:
+    if isinstance(error, OperationalError) or refused.judged.code == NOT_STORED:
         with database.write() as session:
-            put_back(session, [judged.case.claimed], owner, now + BAD_MOMENT)
+            put_back(session, [refused.case.claimed], owner, now + BAD_MOMENT)
         return 0
     words = f"The decision could not be stored: {error.orig}"
-    failed = Judgment(case=judged.case, at=now, outcome=None, error=words, code=NOT_STORED)
+    failed = _held(batch, refused.case, now, NOT_STORED, words)
     return _store(database, batch, [failed], owner=owner, now=now)
-
-
-def _write(
-    database: Database,
-    batch: Batch,
-    plans: Sequence[Plan],
-    kept: Mapping[int, Stored],
-    *,
-    owner: str,
-    now: datetime,
-) -> int:
-    with database.write() as session:
-        return finish(session, batch, plans, kept, owner=owner, now=now)
-
-
-def _kept(batch: Batch, judged: Judgment) -> Stored:
-    """What is kept of a judging: enough to do it again."""
-    facts = dumps({"facts": judged.case.facts, "known": sorted(batch.known_targets)})
-    outcome = judged.outcome
-    if outcome is None:
-        codes = dumps({"error": judged.code, "say": judged.error})
-        return Stored(
-            facts=bulk.Encoded(facts), codes=bulk.Encoded(codes), digest=sha256_hex(codes)
-        )
-    return Stored(
-        facts=bulk.Encoded(facts), codes=bulk.Encoded(outcome.codes()), digest=outcome.digest()
-    )
 
 
 def _leave_unversioned(

@@ -55,10 +55,9 @@ def text_of(body: Mapping[str, object], name: str) -> str:
 
 def _minor(value: object, currency: str) -> int | None:
     try:
-        minor = to_minor(Decimal(str(value)), currency)
+        return to_minor(Decimal(str(value)), currency)
     except (InvalidOperation, ValueError, OverflowError):
         return None
-    return minor if abs(minor) < 1 << FAMILY_BITS else None
 
 
 def _day(value: object) -> date | None:

@@ -15,6 +15,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from rules.canonical import dumps
 
+LARGEST = 2**63
 _PLACES = dict.fromkeys(
     ("JPY", "KRW", "VND", "CLP", "ISK", "XAF", "XOF", "XPF"), 0
 ) | dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3)
@@ -82,6 +83,9 @@ def places_of(currency: str) -> int:
 def to_minor(amount: Decimal, currency: str) -> int:
     """Whole minor units (sen) of an amount; what is finer than one unit is rounded half up."""
     scaled = amount.scaleb(places_of(currency)).to_integral_value(rounding=ROUND_HALF_UP)
+    if abs(scaled) >= LARGEST:
+        message = f"{amount} {currency} is more than the books can hold"
+        raise OverflowError(message)
     return int(scaled)
 
 

@@ -10,42 +10,24 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, select, text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from connectors.kit.faults import point
 from holding import bulk, causes
-from holding.causes import CauseSpec
 from holding.events import record_events
 from holding.judging.batch import Batch
 from holding.judging.claim import put_back
-from holding.judging.plan import Plan, in_flight
+from holding.judging.plan import in_flight
+from holding.judging.planned import Plan
+from holding.judging.store_holds import close_holds, keep_holds, open_holds, specs_of
+from holding.judging.store_postings import void_approvals, write_postings, write_uses
 from holding.judging.tell import facts_of
-from holding.models import (
-    Approval,
-    Company,
-    Evaluation,
-    Hold,
-    Posting,
-    PostingUse,
-    Record,
-)
+from holding.models import Company, Evaluation, Hold, Posting, Record
 from holding.wakes import wake_linked
 
-ANSWER_WITHIN = timedelta(hours=24)
 FLIGHT_PAUSE = timedelta(seconds=5)
 GONE = frozenset({"dropped", "ignored"})
-
-Rows = list[dict[str, Any]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stored:
-    """A judging as it is kept: what it looked at and what came out."""
-
-    facts: bulk.Encoded
-    codes: bulk.Encoded
-    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +42,6 @@ def finish(
     session: Session,
     batch: Batch,
     plans: Sequence[Plan],
-    stored: Mapping[int, Stored],
     *,
     owner: str,
     now: datetime,
@@ -75,7 +56,7 @@ def finish(
     put_back(session, [p.case.claimed for p in flying], owner, now + FLIGHT_PAUSE)
     writing = [p for p in held if p.case.record_id in good and not in_flight(p.case)]
     if writing:
-        _write(session, batch, writing, stored, locked, now)
+        _write(session, batch, writing, locked, now)
     point("eval.before_commit")
     return len(writing)
 
@@ -129,18 +110,17 @@ def _write(
     session: Session,
     batch: Batch,
     plans: Sequence[Plan],
-    stored: Mapping[int, Stored],
     locked: Mapping[int, _Locked],
     now: datetime,
 ) -> None:
-    evaluations = _evaluations(session, batch, plans, stored)
-    posting_ids = _postings(session, batch, plans, evaluations)
-    _uses(session, plans, posting_ids)
-    _void(session, plans, now)
-    cause_ids = causes.ensure(session, batch.company_id, _specs(plans), now)
-    _close_holds(session, plans, evaluations, now)
-    _keep_holds(session, batch, plans)
-    _open_holds(session, batch, plans, evaluations, posting_ids, cause_ids, now)
+    evaluations = _evaluations(session, batch, plans)
+    posting_ids = write_postings(session, batch, plans, evaluations)
+    write_uses(session, plans, posting_ids)
+    void_approvals(session, plans, now)
+    cause_ids = causes.ensure(session, batch.company_id, specs_of(plans), now)
+    close_holds(session, plans, evaluations, now)
+    keep_holds(session, batch, plans)
+    open_holds(session, batch, plans, evaluations, posting_ids, cause_ids, now)
     _records(session, plans, locked)
     record_events(
         session, [fact for plan in plans for fact in facts_of(batch, plan, posting_ids, now)]
@@ -151,13 +131,11 @@ def _write(
     causes.add(session, _deltas(plans, cause_ids))
 
 
-def _evaluations(
-    session: Session, batch: Batch, plans: Sequence[Plan], stored: Mapping[int, Stored]
-) -> dict[int, int]:
+def _evaluations(session: Session, batch: Batch, plans: Sequence[Plan]) -> dict[int, int]:
     """Record id -> evaluation id."""
     rows = []
     for plan in plans:
-        kept, outcome = stored[plan.case.record_id], plan.judged.outcome
+        kept, outcome = plan.stored, plan.judged.outcome
         rows.append(
             {
                 "record_id": plan.case.record_id,
@@ -174,203 +152,6 @@ def _evaluations(
         )
     made = bulk.insert(session, Evaluation, rows, returning=("id", "record_id"))
     return {record_id: evaluation_id for evaluation_id, record_id in made}
-
-
-def _postings(
-    session: Session, batch: Batch, plans: Sequence[Plan], evaluations: Mapping[int, int]
-) -> dict[tuple[int, str, int], int]:
-    """Write all planned postings; (record, route, seq) -> posting id."""
-    new, known, silenced = [], [], []
-    ids = {(r.record_id, r.route, r.seq): r.id for p in plans for r in p.case.postings}
-    for plan in plans:
-        for planned in plan.postings:
-            row = {
-                "state": planned.state,
-                "reason": planned.reason,
-                "hash": planned.hash,
-                "number": planned.number,
-                "content": planned.content,
-                "connection_id": planned.connection_id,
-                "doc_type": planned.doc_type,
-                "amount": planned.amount,
-                "currency": planned.currency,
-                "book": planned.book,
-                "doc_date": planned.doc_date,
-                "party": planned.party,
-                "due_at": planned.due_at,
-                "version_id": plan.case.version_id,
-                "evaluation_id": evaluations[plan.case.record_id],
-                "revision": batch.revision,
-            }
-            if planned.id is not None:
-                known.append({"id": planned.id, **row})
-            else:
-                identity = {
-                    "company_id": batch.company_id,
-                    "record_id": plan.case.record_id,
-                    "family": plan.case.family,
-                    "route": planned.route,
-                    "seq": planned.seq,
-                    "action": "create",
-                    "lock": 0,
-                }
-                new.append(identity | row)
-        state = "held" if plan.judged.outcome is None else "dropped"
-        reason = plan.judged.error or "No route applies to it any more."
-        silenced += [
-            {"id": row.id, "state": state, "reason": reason, "due_at": None}
-            for row in plan.silenced
-        ]
-    bulk.update(session, Posting, known, bump="lock")
-    bulk.update(session, Posting, silenced, bump="lock")
-    made = bulk.insert(session, Posting, new, returning=("id", "record_id", "route", "seq"))
-    return ids | {(record_id, route, seq): i for i, record_id, route, seq in made}
-
-
-def _uses(
-    session: Session, plans: Sequence[Plan], posting_ids: Mapping[tuple[int, str, int], int]
-) -> None:
-    """Which entries the documents were made with, anew for each posting that was rewritten."""
-    rewritten = [one.id for plan in plans for one in plan.postings if one.id is not None]
-    if rewritten:
-        session.execute(
-            delete(PostingUse)
-            .where(bulk.among(PostingUse.posting_id, rewritten))
-            .execution_options(synchronize_session=False)
-        )
-    rows = {
-        (use.entry_id, posting_ids[plan.case.record_id, one.route, one.seq])
-        for plan in plans
-        if plan.judged.outcome is not None
-        for one in plan.postings
-        for use in plan.judged.outcome.used
-    }
-    bulk.insert(
-        session,
-        PostingUse,
-        [{"entry_id": entry, "posting_id": posting} for entry, posting in sorted(rows)],
-    )
-
-
-def _void(session: Session, plans: Sequence[Plan], now: datetime) -> None:
-    rows = [
-        {"id": one.approval.id, "voided_at": now, "voided_fields": list(one.fields)}
-        for plan in plans
-        for one in plan.voided
-    ]
-    bulk.update(session, Approval, rows)
-
-
-def _specs(plans: Sequence[Plan]) -> list[CauseSpec]:
-    return [
-        CauseSpec(
-            key=wanted.cause_key,
-            error_class=wanted.error_class,
-            label=wanted.cause_label,
-            rule=wanted.rule,
-            team_id=wanted.team_id,
-        )
-        for plan in plans
-        for wanted in plan.wanted.values()
-    ]
-
-
-def _close_holds(
-    session: Session, plans: Sequence[Plan], evaluations: Mapping[int, int], now: datetime
-) -> None:
-    rows = [
-        {
-            "id": closed.hold.id,
-            "state": closed.state,
-            "closed_at": now,
-            "closed_by_id": closed.person_id,
-            "closed_why": closed.why,
-            "closed_evaluation_id": evaluations[plan.case.record_id],
-        }
-        for plan in plans
-        for closed in plan.closed
-    ]
-    bulk.update(session, Hold, rows, bump="lock")
-
-
-def _keep_holds(session: Session, batch: Batch, plans: Sequence[Plan]) -> None:
-    """Holds that stand again: their words and their copies of the record are renewed."""
-    rows = []
-    for plan in plans:
-        for hold in plan.kept:
-            wanted = plan.wanted.get(hold.key)
-            if wanted is not None:
-                rows.append(
-                    {
-                        "id": hold.id,
-                        "message": wanted.message,
-                        "would_pass": wanted.would_pass,
-                        "at_rule": wanted.at_rule,
-                        "team_id": wanted.team_id,
-                        "revision": batch.revision,
-                        "number": wanted.number,
-                        "book": plan.book,
-                    }
-                )
-    bulk.update(session, Hold, rows)
-    money = [
-        {"id": hold.id, "book": plan.book}
-        for plan in plans
-        if plan.listed is not None
-        for hold in plan.kept
-        if hold.key not in plan.wanted and hold.book != plan.book
-    ]
-    bulk.update(session, Hold, money)
-
-
-def _open_holds(
-    session: Session,
-    batch: Batch,
-    plans: Sequence[Plan],
-    evaluations: Mapping[int, int],
-    posting_ids: Mapping[tuple[int, str, int], int],
-    cause_ids: Mapping[str, int],
-    now: datetime,
-) -> None:
-    rows = []
-    for plan in plans:
-        standing = {hold.key for hold in plan.kept}
-        record_id = plan.case.record_id
-        for key, wanted in plan.wanted.items():
-            if key in standing:
-                continue
-            rows.append(
-                {
-                    "company_id": batch.company_id,
-                    "record_id": record_id,
-                    "posting_id": posting_ids.get((record_id, wanted.route, wanted.seq)),
-                    "route": wanted.route,
-                    "seq": wanted.seq,
-                    "code": wanted.code,
-                    "cause_id": cause_ids[wanted.cause_key],
-                    "state": "open",
-                    "class": wanted.error_class,
-                    "severity": wanted.severity,
-                    "rule": wanted.rule,
-                    "at_rule": wanted.at_rule,
-                    "message": wanted.message,
-                    "would_pass": wanted.would_pass,
-                    "clears": wanted.clears,
-                    "revision": batch.revision,
-                    "team_id": wanted.team_id,
-                    "answer_by": now + ANSWER_WITHIN,
-                    "opened_at": now,
-                    "opened_evaluation_id": evaluations[record_id],
-                    "lock": 0,
-                    "book": plan.book,
-                    "number": wanted.number,
-                    "party_key": plan.listed.party_key if plan.listed else plan.case.party_key,
-                    "doc_type": wanted.doc_type,
-                    "doc_date": wanted.doc_date,
-                    "connection_id": wanted.connection_id,
-                }
-            )
-    bulk.insert(session, Hold, rows)
 
 
 def _records(session: Session, plans: Sequence[Plan], locked: Mapping[int, _Locked]) -> None:

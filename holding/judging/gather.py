@@ -3,30 +3,22 @@
 Here: those queries, put together into cases. Not here: mappings and targets (holding/worlds.py).
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, select, text
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import Row, select
+from sqlalchemy.orm import Session
 
 from holding import bulk, worlds
-from holding.judging.batch import ApprovalRow, Batch, Case, HoldRow, PostingRow, TargetRow
+from holding.judging.around import Around, Other, around
+from holding.judging.batch import Batch, Case, PostingRow, TargetRow
 from holding.judging.claim import Claimed
 from holding.models import (
-    Approval,
-    Cause,
     Company,
     Connection,
-    Hold,
-    LinkKey,
     Person,
-    Posting,
-    Push,
     Record,
-    Release,
     RulesetVersion,
     Team,
     Version,
@@ -35,30 +27,7 @@ from holding.people import FALLBACK_TEAM
 from rules.facts import Facts, PostingFact, Subject, TargetDocument
 
 LIVE_STATES = frozenset({"ready", "sending", "awaiting", "uncertain", "posted"})
-GONE_STATES = ("dropped", "ignored")
 DOCUMENT = "doc:"
-
-
-@dataclass(frozen=True, slots=True)
-class _Other:
-    """Another record that shares a compared value."""
-
-    record_id: int
-    number: str
-    external_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Around:
-    """What stands around the records of a batch, by record id."""
-
-    postings: Mapping[int, Sequence[PostingRow]]
-    holds: Mapping[int, Sequence[HoldRow]]
-    approvals: Mapping[int, Sequence[ApprovalRow]]
-    releases: Mapping[int, Sequence[Release]]
-    linked: Mapping[int, Mapping[tuple[str, str], Sequence[_Other]]]
-    others: Mapping[int, Sequence[PostingRow]]
-    family: Mapping[int, Mapping[str, str]]
 
 
 def gather(
@@ -105,8 +74,8 @@ def _cases(
     by_id = {claimed.record_id: claimed for claimed in claims}
     ids = sorted(by_id)
     rows = _records(session, ids)
-    around = _around(session, company_id, ids, {row.family for row in rows})
-    return tuple(_case(row, by_id[row.id], around, judge) for row in rows)
+    near = around(session, company_id, ids, {row.family for row in rows})
+    return tuple(_case(row, by_id[row.id], near, judge) for row in rows)
 
 
 def _records(session: Session, ids: Sequence[int]) -> list[Row[Any]]:
@@ -136,159 +105,16 @@ def _records(session: Session, ids: Sequence[int]) -> list[Row[Any]]:
     return rows
 
 
-def _around(
-    session: Session, company_id: int, ids: Sequence[int], families: Iterable[int]
-) -> _Around:
-    linked = _linked(session, company_id, ids)
-    other_ids = {o.record_id for found in linked.values() for os in found.values() for o in os}
-    relatives = select(Record.id).where(
-        Record.company_id == company_id, bulk.among(Record.family, sorted(families))
-    )
-    family_rows = _postings(session, Posting.record_id.in_(relatives))
-    postings = _by_record(row for row in family_rows if row.record_id in set(ids))
-    family: dict[int, dict[str, str]] = defaultdict(dict)
-    for row in family_rows:
-        if row.state == "posted":
-            family[row.family][row.route] = row.number
-    return _Around(
-        postings=postings,
-        holds=_by_record(_holds(session, ids)),
-        approvals=_approvals(session, family_rows),
-        releases=_by_record(
-            session.scalars(select(Release).where(bulk.among(Release.record_id, ids)))
-        ),
-        linked=linked,
-        others=_by_record(_postings(session, bulk.among(Posting.record_id, sorted(other_ids)))),
-        family=family,
-    )
-
-
-def _by_record(rows: Iterable[Any]) -> dict[int, list[Any]]:
-    found: dict[int, list[Any]] = defaultdict(list)
-    for row in rows:
-        found[row.record_id].append(row)
-    return found
-
-
-def _postings(session: Session, which: ColumnElement[bool]) -> list[PostingRow]:
-    """Postings with the content that stands in the target."""
-    query = (
-        select(
-            Posting.id,
-            Posting.record_id,
-            Posting.family,
-            Posting.route,
-            Posting.seq,
-            Posting.state,
-            Posting.lock,
-            Posting.number,
-            Posting.hash,
-            Posting.content,
-            Posting.version_id,
-            Version.no.label("version_no"),
-            Posting.revision,
-            Posting.due_at,
-            Push.content.label("standing"),
-        )
-        .join(Version, Version.id == Posting.version_id)
-        .outerjoin(Push, Push.id == Posting.posted_push_id)
-        .where(which)
-        .order_by(Posting.id)
-    )
-    return [PostingRow(**row._mapping) for row in session.execute(query)]
-
-
-def _holds(session: Session, ids: Sequence[int]) -> list[HoldRow]:
-    query = (
-        select(
-            Hold.id,
-            Hold.record_id,
-            Hold.posting_id,
-            Hold.route,
-            Hold.seq,
-            Hold.code,
-            Hold.cause_id,
-            Cause.key.label("cause_key"),
-            Cause.changed_revision,
-            Hold.error_class,
-            Hold.revision,
-            Hold.book,
-        )
-        .join(Cause, Cause.id == Hold.cause_id)
-        .where(bulk.among(Hold.record_id, ids), text(f"hold.{Hold.OPEN}"))
-        .order_by(Hold.id)
-    )
-    return [HoldRow(**row._mapping) for row in session.execute(query)]
-
-
-def _approvals(session: Session, postings: Sequence[PostingRow]) -> dict[int, list[ApprovalRow]]:
-    record_of = {row.id: row.record_id for row in postings}
-    query = (
-        select(
-            Approval.id,
-            Approval.posting_id,
-            Approval.hash,
-            Approval.level,
-            Approval.content,
-            Approval.person_id,
-            Person.name.label("person"),
-        )
-        .join(Person, Person.id == Approval.person_id)
-        .where(bulk.among(Approval.posting_id, list(record_of)), Approval.voided_at.is_(None))
-        .order_by(Approval.id)
-    )
-    found: dict[int, list[ApprovalRow]] = defaultdict(list)
-    for row in session.execute(query):
-        found[record_of[row.posting_id]].append(ApprovalRow(**row._mapping))
-    return found
-
-
-def _linked(
-    session: Session, company_id: int, ids: Sequence[int]
-) -> dict[int, dict[tuple[str, str], list[_Other]]]:
-    """For each record: (name, value) -> other records that have it and did not come to nothing."""
-    other = aliased(LinkKey)
-    query = (
-        select(LinkKey.record_id, LinkKey.name, LinkKey.value, Record)
-        .join(
-            other,
-            (other.company_id == LinkKey.company_id)
-            & (other.name == LinkKey.name)
-            & (other.value == LinkKey.value)
-            & (other.record_id != LinkKey.record_id),
-        )
-        .join(Record, Record.id == other.record_id)
-        .where(
-            LinkKey.company_id == company_id,
-            bulk.among(LinkKey.record_id, ids),
-            Record.state.not_in(GONE_STATES),
-        )
-        .with_only_columns(
-            LinkKey.record_id,
-            LinkKey.name,
-            LinkKey.value,
-            Record.id,
-            Record.number,
-            Record.external_id,
-        )
-        .order_by(Record.id)
-    )
-    found: dict[int, dict[tuple[str, str], list[_Other]]] = defaultdict(lambda: defaultdict(list))
-    for record_id, name, value, other_id, number, external_id in session.execute(query):
-        found[record_id][name, value].append(_Other(other_id, number, external_id))
-    return found
-
-
 def _teams(session: Session, company_id: int) -> dict[str, int]:
     query = select(Team.name, Team.id).where(Team.company_id == company_id).order_by(Team.id)
     return dict(session.execute(query).all())
 
 
-def _case(row: Row[Any], claimed: Claimed, around: _Around, judge: worlds.Judge) -> Case:
+def _case(row: Row[Any], claimed: Claimed, near: Around, judge: worlds.Judge) -> Case:
     subject = Subject(kind=row.type, source=row.connector, body=row.body or {}, version=row.no)
-    releases = [one for one in around.releases[row.id] if one.content_sha256 == row.sha256]
-    postings = tuple(around.postings[row.id])
-    history, documents = _shared(row.id, subject, around, judge)
+    releases = [one for one in near.releases[row.id] if one.content_sha256 == row.sha256]
+    postings = tuple(near.postings[row.id])
+    history, documents = _shared(row.id, subject, near, judge)
     facts = Facts(
         first_seen=row.seen_at,
         last_editor=row.editor,
@@ -296,7 +122,7 @@ def _case(row: Row[Any], claimed: Claimed, around: _Around, judge: worlds.Judge)
         documents=documents,
         postings=tuple(_posting_fact(posting) for posting in postings),
         releases=frozenset((one.route, one.rule) for one in releases if one.kind == "release"),
-        documents_of_family=dict(around.family.get(row.family, {})),
+        documents_of_family=dict(near.family.get(row.family, {})),
     )
     return Case(
         claimed=claimed,
@@ -308,8 +134,8 @@ def _case(row: Row[Any], claimed: Claimed, around: _Around, judge: worlds.Judge)
         subject=subject,
         facts=facts,
         postings=postings,
-        holds=tuple(around.holds[row.id]),
-        approvals=tuple(around.approvals[row.id]),
+        holds=tuple(near.holds[row.id]),
+        approvals=tuple(near.approvals[row.id]),
         rejected={one.route: one.reason for one in releases if one.kind == "reject"},
     )
 
@@ -321,37 +147,37 @@ def _posting_fact(row: PostingRow) -> PostingFact:
 
 
 def _shared(
-    record_id: int, subject: Subject, around: _Around, judge: worlds.Judge
+    record_id: int, subject: Subject, near: Around, judge: worlds.Judge
 ) -> tuple[dict[str, tuple[str, ...]], tuple[TargetDocument, ...]]:
     """Records with an equal reference, and documents with an equal number.
 
     Another record counts when it came first, or when it has a document on its way or posted: so of
     two equal ones the first goes and the second is held.
     """
-    linked = around.linked.get(record_id)
+    linked = near.linked.get(record_id)
     if not linked:
         return {}, ()
     history: dict[str, tuple[str, ...]] = {}
     documents: list[TargetDocument] = []
     for name, value in judge.link_keys(dict(subject.body), subject.kind):
-        others = [one for one in linked.get((name, value), ()) if _counts(one, record_id, around)]
+        others = [one for one in linked.get((name, value), ()) if _counts(one, record_id, near)]
         if name.startswith(DOCUMENT):
             route = name.removeprefix(DOCUMENT)
-            documents += [_document(one, route, value, around) for one in others]
+            documents += [_document(one, route, value, near) for one in others]
         elif others:
             history[name] = tuple(one.number for one in others)
     return history, tuple(documents)
 
 
-def _counts(other: _Other, record_id: int, around: _Around) -> bool:
+def _counts(other: Other, record_id: int, near: Around) -> bool:
     if other.record_id < record_id:
         return True
-    return any(posting.state in LIVE_STATES for posting in around.others[other.record_id])
+    return any(posting.state in LIVE_STATES for posting in near.others[other.record_id])
 
 
-def _document(other: _Other, route: str, number: str, around: _Around) -> TargetDocument:
+def _document(other: Other, route: str, number: str, near: Around) -> TargetDocument:
     fields: Mapping[str, str] = {}
-    for posting in around.others[other.record_id]:
+    for posting in near.others[other.record_id]:
         content = posting.standing or posting.content
         if posting.route == route and posting.number == number and content:
             fields = content["fields"]

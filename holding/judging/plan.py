@@ -4,134 +4,42 @@ Here: pure comparison of what the rules say with what was there. Not here: queri
 (gather.py, finish.py).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from holding.judging.batch import ApprovalRow, Batch, Case, HoldRow, Judgment, Listed, PostingRow
+from holding import bulk
+from holding.judging import plan_holds
+from holding.judging.batch import Batch, Case, Judgment, Listed, PostingRow
+from holding.judging.planned import Plan, Planned, Stored, Voided, Wanted
 from holding.judging.retry import may_retry
 from holding.models.posting import IN_FLIGHT_STATES, UNSENT_STATES
 from holding.posting_hash import posting_hash
 from holding.record_state import state_of
 from holding.types import to_minor
-from rules.canonical import plain
+from rules.canonical import dumps, plain, sha256_hex
 from rules.outcome import Decision, Document, Finding, Outcome
 
-NEEDS_APPROVAL = "APP01"
 WHOLE_RECORD = "*"
 HOLDING = frozenset({"hold", "approve"})
 NO_ROUTE = "No route applies to it any more."
-
-Key = tuple[str, int, str, str]  # route, seq, code, cause key
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Planned:
-    """A posting as it should stand; `id` is None for a new one."""
-
-    id: int | None
-    route: str
-    seq: int
-    before: str
-    state: str
-    reason: str
-    hash: str
-    number: str
-    content: Mapping[str, Any] | None
-    connection_id: int
-    doc_type: str
-    amount: int | None
-    currency: str
-    book: int | None
-    doc_date: date | None
-    party: str
-    due_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """A hold that should be open."""
-
-    route: str
-    seq: int
-    code: str
-    error_class: str
-    severity: str
-    rule: str
-    at_rule: str
-    message: str
-    would_pass: str
-    clears: str
-    cause_key: str
-    cause_label: str
-    team_id: int | None
-    number: str
-    doc_type: str
-    doc_date: date | None
-    connection_id: int | None
-
-    @property
-    def key(self) -> Key:
-        """What it is over judgings."""
-        return (self.route, self.seq, self.code, self.cause_key)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Closed:
-    """An open hold that should be closed, and how."""
-
-    hold: HoldRow
-    state: str
-    why: str
-    person_id: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Voided:
-    """A standing approval of another content, and the fields that differ."""
-
-    approval: ApprovalRow
-    number: str
-    fields: tuple[str, ...]
-
-
-@dataclass(slots=True, kw_only=True)
-class Plan:
-    """Everything to write for one case."""
-
-    judged: Judgment
-    listed: Listed | None = None
-    postings: list[Planned] = field(default_factory=list)
-    silenced: list[PostingRow] = field(default_factory=list)
-    wanted: dict[Key, Wanted] = field(default_factory=dict)
-    kept: list[HoldRow] = field(default_factory=list)
-    closed: list[Closed] = field(default_factory=list)
-    voided: list[Voided] = field(default_factory=list)
-    state: str = "held"
-
-    @property
-    def case(self) -> Case:
-        """The record it is for."""
-        return self.judged.case
-
-    @property
-    def book(self) -> int | None:
-        """The money of its holds in the company's currency."""
-        return self.listed.book if self.listed else None
 
 
 def plan(batch: Batch, judged: Judgment) -> Plan:
     """What one judging changes."""
     if judged.outcome is None:
         return _broken(batch, judged)
-    made = Plan(judged=judged, listed=_listed(batch, judged.case, judged.outcome))
+    made = Plan(
+        judged=judged,
+        stored=_stored(batch, judged),
+        listed=_listed(batch, judged.case, judged.outcome),
+    )
     current = {row.route: row for row in judged.case.postings}
     for decision in judged.outcome.decisions:
         _decide(batch, made, decision, current.pop(decision.route, None))
     for row in current.values():
         _without_route(made, row)
-    _compare_holds(batch, made)
+    plan_holds.compare(batch, made)
     made.state = _state(made)
     return made
 
@@ -146,7 +54,7 @@ def _decide(batch: Batch, made: Plan, decision: Decision, row: PostingRow | None
     seq = row.seq if row else 1
     findings = [f for f in decision.findings if f.severity in HOLDING]
     if row is not None and row.state not in UNSENT_STATES:
-        _want(batch, made, findings, seq, decision.document)
+        plan_holds.want(batch, made, findings, seq, decision.document)
         return
     rejected = made.case.rejected.get(decision.route)
     if rejected is not None:
@@ -160,7 +68,7 @@ def _decide(batch: Batch, made: Plan, decision: Decision, row: PostingRow | None
     if state == "held" and not open_findings and decision.document is not None:
         state = "ready"
     if state == "held":
-        _want(batch, made, open_findings, seq, decision.document)
+        plan_holds.want(batch, made, open_findings, seq, decision.document)
     if row is not None and state == "ready":
         state = _after_trouble(batch, made, row, content_hash)
     made.postings.append(_posting(batch, made, decision, row, state=state, reason=decision.reason))
@@ -174,7 +82,7 @@ def _not_approved(
         return list(findings)
     standing = [one for one in made.case.approvals if one.posting_id == row.id]
     levels = {one.level for one in standing if one.hash == content_hash}
-    return [f for f in findings if f.code != NEEDS_APPROVAL or f.rule not in levels]
+    return [f for f in findings if f.code != plan_holds.NEEDS_APPROVAL or f.rule not in levels]
 
 
 def _after_trouble(batch: Batch, made: Plan, row: PostingRow, content_hash: str) -> str:
@@ -197,17 +105,9 @@ def _posting(
     state: str,
     reason: str,
 ) -> Planned:
+    """The posting of one route, as it should stand."""
     document = decision.document
     route = batch.routes[decision.route]
-    listed = made.listed
-    if document is not None:
-        amount: int | None = to_minor(document.amount, document.currency)
-        day: date | None = document.date
-        currency, party, number = document.currency, document.party, document.number
-    else:
-        amount, currency = (listed.amount, listed.currency) if listed else (None, "")
-        party, day = (listed.party_key, listed.doc_date) if listed else ("", None)
-        number = row.number if row else made.judged.outcome.number if made.judged.outcome else ""
     content_hash = _hash(batch, decision)
     if document is not None and row is not None:
         _void(made, row, content_hash, document)
@@ -219,17 +119,37 @@ def _posting(
         state=state,
         reason=reason or (decision.wait.text if decision.wait else ""),
         hash=content_hash,
-        number=number,
         content=plain(document) if document is not None else None,
         connection_id=batch.targets[route.target].id,
         doc_type=route.document,
-        amount=amount,
-        currency=currency,
-        book=amount if currency == batch.currency else None,
-        doc_date=day,
-        party=party,
         due_at=_due(made, row, route.timing, content_hash) if state == "ready" else None,
+        **_shown(batch, made, row, document),
     )
+
+
+def _shown(
+    batch: Batch, made: Plan, row: PostingRow | None, document: Document | None
+) -> dict[str, Any]:
+    """The columns by which a posting is found: the document's, else the record's."""
+    if document is not None:
+        amount = to_minor(document.amount, document.currency)
+        return {
+            "number": document.number,
+            "amount": amount,
+            "currency": document.currency,
+            "book": amount if document.currency == batch.currency else None,
+            "doc_date": document.date,
+            "party": document.party,
+        }
+    listed, outcome = made.listed, made.judged.outcome
+    return {
+        "number": row.number if row else outcome.number if outcome else "",
+        "amount": listed.amount if listed else None,
+        "currency": listed.currency if listed else "",
+        "book": listed.book if listed else None,
+        "doc_date": listed.doc_date if listed else None,
+        "party": listed.party_key if listed else "",
+    }
 
 
 def _due(made: Plan, row: PostingRow | None, timing: str, content_hash: str) -> datetime | None:
@@ -255,12 +175,18 @@ def _void(made: Plan, row: PostingRow, content_hash: str, document: Document) ->
 
 
 def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str, ...]:
-    """The names of header fields that differ, and `lines` when any line does."""
+    """The names of fields that differ, those of a line with its place, `lines` when some came or
+    went.
+    """
     old, new = before.get("fields", {}), after["fields"]
     changed = [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
     if before.get("number") != after["number"]:
         changed.append("number")
-    if before.get("lines") != after["lines"]:
+    lines, others = before.get("lines", ()), after["lines"]
+    for no, (line, other) in enumerate(zip(lines, others, strict=False), start=1):
+        names = sorted({*line, *other})
+        changed += [f"line {no} {name}" for name in names if line.get(name) != other.get(name)]
+    if len(lines) != len(others):
         changed.append("lines")
     return tuple(changed) or ("connection",)
 
@@ -269,71 +195,6 @@ def _without_route(made: Plan, row: PostingRow) -> None:
     """An unsent posting that no decision names any more is dropped."""
     if row.state in UNSENT_STATES and row.state != "dropped":
         made.silenced.append(row)
-
-
-def _want(
-    batch: Batch,
-    made: Plan,
-    findings: Iterable[Finding],
-    seq: int,
-    document: Document | None,
-) -> None:
-    outcome = made.judged.outcome
-    for finding in findings:
-        route = batch.routes[finding.route]
-        wanted = Wanted(
-            route=finding.route,
-            seq=seq,
-            code=finding.code,
-            error_class=finding.error_class,
-            severity=finding.severity,
-            rule=finding.rule,
-            at_rule=f"{finding.span.file}:{finding.span.line}:{finding.span.column}",
-            message=finding.message,
-            would_pass=finding.would_pass,
-            clears=finding.clears,
-            cause_key=finding.cause_key,
-            cause_label=finding.cause_label,
-            team_id=batch.team(finding.owner),
-            number=document.number if document else outcome.number if outcome else "",
-            doc_type=route.document,
-            doc_date=document.date if document else outcome.doc_date if outcome else None,
-            connection_id=batch.targets[route.target].id,
-        )
-        made.wanted.setdefault(wanted.key, wanted)
-
-
-def _compare_holds(batch: Batch, made: Plan) -> None:
-    """Which open holds stay and which are closed; those still wanted keep their row."""
-    staying = {hold.id for hold in made.kept}
-    sent = {row.route for row in made.case.postings if row.state not in UNSENT_STATES}
-    for hold in made.case.holds:
-        if hold.id in staying:
-            continue
-        if hold.key in made.wanted or (hold.of_push and hold.route in sent):
-            made.kept.append(hold)
-        else:
-            made.closed.append(_close(batch, made, hold))
-
-
-def _close(batch: Batch, made: Plan, hold: HoldRow) -> Closed:
-    """Approved, when a person consented to this content; else cleared, with what changed."""
-    if hold.code == NEEDS_APPROVAL:
-        hashes = {p.id: p.hash for p in made.postings}
-        for one in made.case.approvals:
-            if one.posting_id == hold.posting_id and hashes.get(one.posting_id) == one.hash:
-                why = f"{one.person} approved exactly this content"
-                return Closed(hold=hold, state="approved", why=why, person_id=one.person_id)
-    return Closed(hold=hold, state="cleared", why=_why(batch, made.case, hold), person_id=None)
-
-
-def _why(batch: Batch, case: Case, hold: HoldRow) -> str:
-    posting = next((row for row in case.postings if row.id == hold.posting_id), None)
-    if posting is None or posting.version_id != case.version_id:
-        return f"version {case.subject.version} no longer has it"
-    if hold.revision != batch.revision:
-        return f"rules, mappings or target data changed (revision {batch.revision})"
-    return "what is known about it changed"
 
 
 def _state(made: Plan) -> str:
@@ -362,7 +223,7 @@ def _listed(batch: Batch, case: Case, outcome: Outcome) -> Listed:
 
 def _broken(batch: Batch, judged: Judgment) -> Plan:
     """No outcome: everything stays as it is, what was ready is held, and a hold says why."""
-    made = Plan(judged=judged, kept=list(judged.case.holds))
+    made = Plan(judged=judged, stored=_stored(batch, judged), kept=list(judged.case.holds))
     wanted = Wanted(
         route=WHOLE_RECORD,
         seq=0,
@@ -388,3 +249,15 @@ def _broken(batch: Batch, judged: Judgment) -> Plan:
         [row.state for row in judged.case.postings if row.state != "ready"], held=True
     )
     return made
+
+
+def _stored(batch: Batch, judged: Judgment) -> Stored:
+    """What is kept of a judging: enough to do it again."""
+    facts = dumps({"facts": judged.case.facts, "known": sorted(batch.known_targets)})
+    outcome = judged.outcome
+    if outcome is not None:
+        codes, digest = outcome.codes(), outcome.digest()
+    else:
+        codes = dumps({"error": judged.code, "say": judged.error})
+        digest = sha256_hex(codes)
+    return Stored(facts=bulk.Encoded(facts), codes=bulk.Encoded(codes), digest=digest)

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from holding.events import Fact
 from holding.judging.batch import Batch
-from holding.judging.plan import Plan, Planned
+from holding.judging.planned import Plan, Planned
 
 SAID = {
     "ready": "ready to be sent",

@@ -1,0 +1,196 @@
+"""What stands around the records of a batch: one query for each kind, none for a record.
+
+Here: postings, holds, approvals, releases, and other records with equal values. Not here: what of
+it becomes a fact (gather.py).
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, select, text
+from sqlalchemy.orm import Session, aliased
+
+from holding import bulk
+from holding.judging.batch import ApprovalRow, HoldRow, PostingRow
+from holding.models import (
+    Approval,
+    Cause,
+    Hold,
+    LinkKey,
+    Person,
+    Posting,
+    Push,
+    Record,
+    Release,
+    Version,
+)
+
+GONE_STATES = ("dropped", "ignored")
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """Another record that shares a compared value."""
+
+    record_id: int
+    number: str
+    external_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What stands around the records of a batch, by record id."""
+
+    postings: Mapping[int, Sequence[PostingRow]]
+    holds: Mapping[int, Sequence[HoldRow]]
+    approvals: Mapping[int, Sequence[ApprovalRow]]
+    releases: Mapping[int, Sequence[Release]]
+    linked: Mapping[int, Mapping[tuple[str, str], Sequence[Other]]]
+    others: Mapping[int, Sequence[PostingRow]]
+    family: Mapping[int, Mapping[str, str]]
+
+
+def around(
+    session: Session, company_id: int, ids: Sequence[int], families: Iterable[int]
+) -> Around:
+    """Everything stored about these records and their families, read in one go a kind."""
+    linked = _linked(session, company_id, ids)
+    other_ids = {o.record_id for found in linked.values() for os in found.values() for o in os}
+    relatives = select(Record.id).where(
+        Record.company_id == company_id, bulk.among(Record.family, sorted(families))
+    )
+    family_rows = _postings(session, Posting.record_id.in_(relatives))
+    postings = _by_record(row for row in family_rows if row.record_id in set(ids))
+    family: dict[int, dict[str, str]] = defaultdict(dict)
+    for row in family_rows:
+        if row.state == "posted":
+            family[row.family][row.route] = row.number
+    return Around(
+        postings=postings,
+        holds=_by_record(_holds(session, ids)),
+        approvals=_approvals(session, family_rows),
+        releases=_by_record(
+            session.scalars(select(Release).where(bulk.among(Release.record_id, ids)))
+        ),
+        linked=linked,
+        others=_by_record(_postings(session, bulk.among(Posting.record_id, sorted(other_ids)))),
+        family=family,
+    )
+
+
+def _by_record(rows: Iterable[Any]) -> dict[int, list[Any]]:
+    found: dict[int, list[Any]] = defaultdict(list)
+    for row in rows:
+        found[row.record_id].append(row)
+    return found
+
+
+def _postings(session: Session, which: ColumnElement[bool]) -> list[PostingRow]:
+    """Postings with the content that stands in the target."""
+    query = (
+        select(
+            Posting.id,
+            Posting.record_id,
+            Posting.family,
+            Posting.route,
+            Posting.seq,
+            Posting.state,
+            Posting.lock,
+            Posting.number,
+            Posting.hash,
+            Posting.content,
+            Posting.version_id,
+            Version.no.label("version_no"),
+            Posting.revision,
+            Posting.due_at,
+            Push.content.label("standing"),
+        )
+        .join(Version, Version.id == Posting.version_id)
+        .outerjoin(Push, Push.id == Posting.posted_push_id)
+        .where(which)
+        .order_by(Posting.id)
+    )
+    return [PostingRow(**row._mapping) for row in session.execute(query)]
+
+
+def _holds(session: Session, ids: Sequence[int]) -> list[HoldRow]:
+    query = (
+        select(
+            Hold.id,
+            Hold.record_id,
+            Hold.posting_id,
+            Hold.route,
+            Hold.seq,
+            Hold.code,
+            Hold.cause_id,
+            Cause.key.label("cause_key"),
+            Cause.changed_revision,
+            Hold.error_class,
+            Hold.revision,
+            Hold.book,
+        )
+        .join(Cause, Cause.id == Hold.cause_id)
+        .where(bulk.among(Hold.record_id, ids), text(f"hold.{Hold.OPEN}"))
+        .order_by(Hold.id)
+    )
+    return [HoldRow(**row._mapping) for row in session.execute(query)]
+
+
+def _approvals(session: Session, postings: Sequence[PostingRow]) -> dict[int, list[ApprovalRow]]:
+    record_of = {row.id: row.record_id for row in postings}
+    query = (
+        select(
+            Approval.id,
+            Approval.posting_id,
+            Approval.hash,
+            Approval.level,
+            Approval.content,
+            Approval.person_id,
+            Person.name.label("person"),
+        )
+        .join(Person, Person.id == Approval.person_id)
+        .where(bulk.among(Approval.posting_id, list(record_of)), Approval.voided_at.is_(None))
+        .order_by(Approval.id)
+    )
+    found: dict[int, list[ApprovalRow]] = defaultdict(list)
+    for row in session.execute(query):
+        found[record_of[row.posting_id]].append(ApprovalRow(**row._mapping))
+    return found
+
+
+def _linked(
+    session: Session, company_id: int, ids: Sequence[int]
+) -> dict[int, dict[tuple[str, str], list[Other]]]:
+    """For each record: (name, value) -> other records that have it and did not come to nothing."""
+    other = aliased(LinkKey)
+    query = (
+        select(LinkKey.record_id, LinkKey.name, LinkKey.value, Record)
+        .join(
+            other,
+            (other.company_id == LinkKey.company_id)
+            & (other.name == LinkKey.name)
+            & (other.value == LinkKey.value)
+            & (other.record_id != LinkKey.record_id),
+        )
+        .join(Record, Record.id == other.record_id)
+        .where(
+            LinkKey.company_id == company_id,
+            bulk.among(LinkKey.record_id, ids),
+            Record.state.not_in(GONE_STATES),
+        )
+        .with_only_columns(
+            LinkKey.record_id,
+            LinkKey.name,
+            LinkKey.value,
+            Record.id,
+            Record.number,
+            Record.external_id,
+        )
+        .order_by(Record.id)
+    )
+    found: dict[int, dict[tuple[str, str], list[Other]]] = defaultdict(lambda: defaultdict(list))
+    for record_id, name, value, other_id, number, external_id in session.execute(query):
+        found[record_id][name, value].append(Other(other_id, number, external_id))
+    return found
