@@ -241,6 +241,7 @@ class DeclarationBuilder(StoryBuilder):
             when=when,
             timing=timing,
             after=after,
+            bill=None,
             they_own=they_own or (),
             we_own=we_own,
             fields=fields,

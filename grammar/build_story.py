@@ -46,7 +46,7 @@ class StoryBuilder(ExpressionBuilder):
         name, at, facts = given
         more = tuple(fact for _, found in _tagged(parts) for fact in found)
         expects = tuple(part for part in parts if isinstance(part, nodes.Expect))
-        return nodes.Test(quoted(title), name, at, facts + more, expects, span)
+        return nodes.Test(quoted(title), name, at, facts + more, (), expects, span)
 
     def given(
         self, _: Span, sample: str, at: datetime | None, facts: Facts | None
@@ -113,22 +113,22 @@ class StoryBuilder(ExpressionBuilder):
         return outcome
 
     def is_ready(self, span: Span) -> nodes.Expected:
-        return nodes.Expected("ready", None, None, None, None, span)
+        return nodes.Expected("ready", None, None, None, None, None, span)
 
     def is_posted(self, span: Span) -> nodes.Expected:
-        return nodes.Expected("posted", None, None, None, None, span)
+        return nodes.Expected("posted", None, None, None, None, None, span)
 
     def needs_approval(self, span: Span, role: str) -> nodes.Expected:
-        return nodes.Expected("approve", str(role), None, None, None, span)
+        return nodes.Expected("approve", str(role), None, None, None, None, span)
 
     def wait_until(self, span: Span, until: datetime) -> nodes.Expected:
-        return nodes.Expected("wait_until", None, until, None, None, span)
+        return nodes.Expected("wait_until", None, until, None, None, None, span)
 
     def wait_for(self, span: Span, route: nodes.RouteName) -> nodes.Expected:
-        return nodes.Expected("wait_for", None, None, route, None, span)
+        return nodes.Expected("wait_for", None, None, route, None, None, span)
 
     def acted(self, span: Span, action: nodes.Action, reason: str | None) -> nodes.Expected:
-        return nodes.Expected(action.kind, action.role, None, None, reason, span)
+        return nodes.Expected(action.kind, action.role, None, None, reason, None, span)
 
     def reason(self, _: Span, name: str) -> str:
         return str(name)

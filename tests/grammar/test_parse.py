@@ -19,7 +19,8 @@ def shop() -> nodes.Ruleset:
 
 
 def test_every_declaration_lands_on_its_shelf(shop: nodes.Ruleset) -> None:
-    counts = {name: len(getattr(shop, name)) for name in shop.__dataclass_fields__}
+    shelves = {name: len(getattr(shop, name)) for name in shop.__dataclass_fields__}
+    counts = {name: count for name, count in shelves.items() if count}
     assert counts == {
         "roles": 3,
         "consts": 2,
