@@ -95,6 +95,15 @@ def until_shown(visitor: Visitor, number: int, word: str, seconds: float = 30) -
         raise AssertionError(words) from problem
 
 
+def download(visitor: Visitor, part: Part) -> bytes:
+    """The bytes behind the first link to what was sent."""
+    paths = [a.attributes["href"] for a in part.all("a") if a.attributes["href"].endswith("/body")]
+    assert paths, part.text[:1500]
+    answer = visitor.session.get(visitor.address + paths[0], timeout=30)
+    assert answer.status_code == 200, answer.text[:500]
+    return answer.content
+
+
 def approve(visitor: Visitor, *names: str, reason: str = "Checked against the order") -> str:
     """Approve the documents of these records in the holding area; what the page then says."""
     listing = read(visitor.get(f"{BASE}/holding?view=approve"))
@@ -132,7 +141,7 @@ def _send(visitor: Visitor, form: Part, fields: Mapping[str, Any]) -> str:
 
 
 def timeless(text: str, started: float) -> str:
-    """The text with <now> for each moment between the start of the test and now, as MYT shows it."""
+    """The text with <now> for each moment, in MYT, between the start of the test and now."""
     first, last = (
         time.strftime("%Y-%m-%d %H:%M", time.gmtime(second + 8 * 3600))
         for second in (started, time.time())

@@ -1,0 +1,102 @@
+"""An approval covers exactly what was looked at; whatever changes it, nothing is sent."""
+# ruff: noqa: N802 - tests of a row carry its id
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.conftest import STARTER
+from tests.acceptance.orders import clean, later, priced
+from tests.acceptance.parts import answers, state
+from tests.acceptance.product import APPROVER, House, Product, free_environment
+from tests.acceptance.quiet import (
+    approve,
+    change,
+    quiet,
+    record,
+    rows,
+    timeless,
+    until_shown,
+    work,
+    writes,
+)
+
+
+@pytest.fixture(scope="module")
+def still(command: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    folder = tmp_path_factory.mktemp("still")
+    with quiet(Product(command, folder, free_environment()), STARTER) as house:
+        yield house
+
+
+def test_D01_a_price_changed_after_the_approval_voids_it_and_is_named(still: House) -> None:
+    started = time.time()
+    approver = still.visitor(APPROVER)
+    first = clean(101, items=priced("3500.00"))
+    assert still.deliver(first).status_code == 202
+    work(still)
+    assert "1 approved" in approve(approver, "NS-101")
+    assert state(record(approver, 101)) == "Ready"
+
+    assert still.deliver(later(first, items=priced("3600.00"))).status_code == 202
+    work(still)
+    page = until_shown(approver, 101, "Held", 10)
+    assert writes(still, "NS-101") == []
+    told = timeless(answers(page)[2], started)
+    void = (
+        "The approval by approver of <now> is void since <now>:"
+        " changed Total, line 1 LineTotal, line 1 TaxAmount, line 1 UnitPrice."
+    )
+    assert void in told
+    assert told.startswith("Nobody: clearing.rules:")
+
+    approve(approver, "NS-101")
+    work(still)
+    until_shown(approver, 101, "Posted", 10)
+    (call,) = writes(still, "NS-101")
+    assert (call["effect"], call["total"]) == ("created", "3960.00")
+
+
+def test_a_posting_changed_by_sql_after_its_approval_is_not_sent(still: House) -> None:
+    approver = still.visitor(APPROVER)
+    for number in (102, 103):
+        assert still.deliver(clean(number, items=priced("3500.00"))).status_code == 202
+    work(still)
+    approve(approver, "NS-102", "NS-103")
+    assert state(record(approver, 102)) == "Ready"
+    lower = "UPDATE posting SET content = replace(content, '3500.00', '35.00') WHERE number = ?"
+    assert change(still, lower, "NS-102") == 1
+    ((content,),) = rows(still, "SELECT content FROM posting WHERE number = 'NS-102'")
+    assert '"35.00"' in content
+
+    before = len(still.calls())
+    work(still)
+    until_shown(approver, 103, "Posted", 10)
+    page = until_shown(approver, 102, "Held", 10)
+    assert writes(still, "NS-102") == []
+    assert {call["number"] for call in still.calls()[before:]} <= {"NS-103", ""}
+    words = "NS-102 is not what was judged: its stored content was changed since."
+    assert words in page.text
+
+    work(still)
+    assert writes(still, "NS-102") == []
+
+
+def test_a_posting_made_ready_by_sql_without_an_approval_is_not_sent(still: House) -> None:
+    approver = still.visitor(APPROVER)
+    for number, price in ((104, "3500.00"), (105, "3600.00")):
+        assert still.deliver(clean(number, items=priced(price))).status_code == 202
+    work(still)
+    approve(approver, "NS-104")
+    ready = (
+        "UPDATE posting SET state = 'ready', due_at = other.due_at"
+        " FROM posting AS other WHERE other.number = 'NS-104' AND posting.number = 'NS-105'"
+    )
+    assert change(still, ready) == 1
+    assert change(still, "UPDATE hold SET state = 'cleared' WHERE state = 'open'") >= 1
+    work(still)
+    until_shown(approver, 104, "Posted", 10)
+    assert writes(still, "NS-105") == []
+    assert "NS-105 is not what was approved" in record(approver, 105).text

@@ -1,0 +1,56 @@
+"""Workers that die in the middle: every record ends right, and nobody clicks."""
+# ruff: noqa: N802 - tests of a row carry its id
+
+import json
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.conftest import STARTER
+from tests.acceptance.orders import clean
+from tests.acceptance.product import FINANCE, House, Product, free_environment
+from tests.acceptance.quiet import quiet, until_shown, work, writes
+
+pytestmark = pytest.mark.slow
+POINTS = (
+    "push.claimed",
+    "push.after_intent",
+    "push.after_send",
+    "push.after_answer",
+    "push.before_answer_commit",
+)
+AFTER_THE_EFFECT = POINTS[2:]
+
+
+@pytest.fixture(params=["number+customer", "none"])
+def still(request: pytest.FixtureRequest, command: Path, tmp_path: Path) -> Iterator[House]:
+    product = Product(command, tmp_path, free_environment())
+    with quiet(product, STARTER, simulator=("--dedupe", request.param)) as house:
+        yield house
+
+
+def kill_at(house: House, point: str) -> None:
+    """A worker that dies at this point, proved by its signal and by the log of faults."""
+    log = house.product.folder / f"{point}.faults"
+    plan = {"CLEARPOST_FAULTS": f"{point}=kill", "CLEARPOST_FAULT_LOG": str(log)}
+    work(house, code=-signal.SIGKILL, env=plan)
+    assert [json.loads(line)["point"] for line in log.read_text().splitlines()] == [point]
+
+
+def test_H03_killed_at_five_points_of_a_push_every_order_ends_posted_once(still: House) -> None:
+    numbers = list(range(301, 301 + len(POINTS)))
+    for number, point in zip(numbers, POINTS, strict=True):
+        assert still.deliver(clean(number)).status_code == 202
+        kill_at(still, point)
+        if point in AFTER_THE_EFFECT:
+            assert still.created().count(f"NS-{number}") == 1
+
+    with still.product.started("worker", "--no-redis"):
+        finance = still.visitor(FINANCE)
+        for number in numbers:
+            until_shown(finance, number, "Posted", 60)
+    assert sorted(still.created()) == [f"NS-{number}" for number in numbers]
+    for number in numbers:
+        assert [call["effect"] for call in writes(still, f"NS-{number}")] == ["created"]
