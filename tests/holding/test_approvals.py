@@ -131,7 +131,11 @@ def test_any_change_of_the_content_voids_it_and_says_which_field(shop: Shop, wha
     with shop.database.read() as session:
         row = session.scalars(select(Approval)).one()
         assert row.voided_at is not None
-        changed = {"version": ["Total", "lines"], "mapping": ["Customer"], "rules": ["lines"]}
+        changed = {
+            "version": ["Total", "line 1 LineTotal", "line 1 UnitPrice"],
+            "mapping": ["Customer"],
+            "rules": ["line 1 AccountCode"],
+        }
         assert row.voided_fields == changed[what]
         said = session.scalars(select(Event).where(Event.act == "approval.voided")).one()
         assert changed[what][0] in said.body["say"]

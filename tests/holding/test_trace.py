@@ -181,7 +181,10 @@ def test_an_approval_that_fell_is_told(posted: Shop) -> None:
     posted.judge()
     answer = seven(posted, "NS-2")[1]
     assert answer.text.startswith("Nobody: shop.rules:78 asks for an approval. The approval by Lim")
-    assert "is void since 2026-11-20 11:32: changed Total, lines." in answer.text
+    assert (
+        "is void since 2026-11-20 11:32: changed Total, line 1 LineTotal, line 1 UnitPrice."
+        in answer.text
+    )
 
 
 def test_before_nothing_is_missing_nobody_is_asked(shop: Shop) -> None:
