@@ -24,9 +24,9 @@ from holding.record_state import refresh, state_of
 from holding.wakes import wake_records
 from tests.support.shop import Shop, order
 
-ORDERS = 300
+ORDERS = 200
 BATCHES = 20
-ITEMS = 24
+ITEMS = 20
 
 
 class Race:
