@@ -118,6 +118,7 @@ def answers(page: Part) -> dict[int, str]:
 
 
 def proofs(page: Part, no: int) -> list[str]:
-    """What an answer names as its proofs, in the words read aloud."""
-    links = page.one("li", id=f"answer_{no}").one("span", cls="links").all("a")
-    return [link.attributes["aria-label"] for link in links]
+    """What an answer names as its proofs, with what only a screen reader says."""
+    return [
+        link.text for link in page.one("li", id=f"answer_{no}").one("span", cls="links").all("a")
+    ]
