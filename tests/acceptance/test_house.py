@@ -2,6 +2,7 @@
 # ruff: noqa: N802 - tests of a row carry its id
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -38,7 +39,7 @@ def test_H01_a_fresh_clone_serves_the_sign_in_page(tmp_path: Path) -> None:
             start_new_session=True,
         )
     try:
-        address = address_in(notes, 180)
+        address = until(lambda: _address(demo, notes), "address", 180)
         page = until(lambda: requests.get(f"{address}/signin", timeout=10), "sign-in page")
         assert page.status_code == 200
         assert 'type="password"' in page.text
@@ -54,6 +55,12 @@ def test_H01_a_fresh_clone_serves_the_sign_in_page(tmp_path: Path) -> None:
     finally:
         if demo.poll() is None:
             os.killpg(demo.pid, signal.SIGKILL)
+
+
+def _address(demo: subprocess.Popen[bytes], notes: Path) -> str:
+    assert demo.poll() is None, notes.read_text("utf-8")
+    found = re.search(r"http://[\w.]+:\d+", notes.read_text("utf-8"))
+    return found[0] if found else ""
 
 
 def test_killing_up_with_9_leaves_no_child(product: Product) -> None:
