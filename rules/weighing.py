@@ -172,8 +172,7 @@ class Weighing:
         wait: Wait | None = None,
     ) -> Judged:
         decision = Decision(self.name, state, document, findings, wait, reason)
-        lineage = self.draft.lineage if document is not None else []
-        return Judged(decision, self.said.verdicts, lineage)
+        return Judged(decision, self.said.verdicts, self.draft.lineage)
 
 
 def merge(findings: list[Finding]) -> tuple[Finding, ...]:
