@@ -4,7 +4,6 @@ Here: the order of a pass over its connections. Not here: the steps of a push (h
 when a pass is made (workers).
 """
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
@@ -17,12 +16,12 @@ from connectors.kit.http import Http
 from holding.database import Database
 from holding.models import Connection
 from holding.pushing import batch, tally
-from holding.pushing.claim import DOUBTS, READY, Claim, claim, companies_due, free_the_dead
+from holding.pushing.claim import DOUBTS, READY, claim, companies_due, free_the_dead
 from holding.pushing.desk import Channel, Desk, open_channel
-from holding.pushing.evidence import rendered_trace
+from holding.pushing.evidence import Storyteller
 from holding.pushing.first_look import first_looks
 from holding.pushing.flight import fly
-from holding.pushing.intent import intend
+from holding.pushing.intent import examine, intend
 from holding.pushing.settle import settle
 from holding.pushing.tally import close_left_open
 from holding.refusal import Refusal
@@ -72,7 +71,7 @@ def open_desk(
         owner=owner,
         chance=chance or Random(owner),  # noqa: S311 - pauses between tries
         http=Http(clock, connect_seconds=min(5.0, seconds), read_seconds=seconds),
-        trace=rendered_trace,
+        trace=Storyteller(),
     )
 
 
@@ -118,24 +117,19 @@ def _ready(desk: Desk, channel: Channel) -> int:
     if not claims:
         return 0
     faults.point("push.claimed")
-    by_type: dict[str, list[Claim]] = defaultdict(list)
-    for one in claims:
-        by_type[one.doc_type].append(one)
-    for doc_type, mine in by_type.items():
+    looked, left = first_looks(desk, channel, examine(desk, channel, claims, due_again=True))
+    for doc_type in dict.fromkeys(one.claim.doc_type for one in left.good):
+        mine = [one for one in left.good if one.claim.doc_type == doc_type]
         with desk.database.write() as session:
             run_id = tally.immediate_run(session, channel, doc_type, desk.clock.now())
         for one in mine:
-            _send(desk, channel, one, run_id)
+            alone = left.only([one.claim.posting_id])
+            flight = intend(desk, channel, alone, run_id=run_id, looked=looked)
+            if flight is not None:
+                fly(desk, flight)
         with desk.database.write() as session:
             tally.recount(session, [run_id], ended=desk.clock.now())
     return len(claims)
-
-
-def _send(desk: Desk, channel: Channel, one: Claim, run_id: int) -> None:
-    looked, left = first_looks(desk, channel, [one])
-    flight = intend(desk, channel, left, run_id=run_id, looked=looked)
-    if flight is not None:
-        fly(desk, flight)
 
 
 def _channels(desk: Desk, company_id: int) -> Sequence[Channel]:

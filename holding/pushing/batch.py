@@ -18,7 +18,7 @@ from holding.pushing.claim import Claim, take
 from holding.pushing.desk import Channel, Desk
 from holding.pushing.first_look import first_looks
 from holding.pushing.flight import fly
-from holding.pushing.intent import intend
+from holding.pushing.intent import examine, intend
 
 AT_ONCE = 500
 
@@ -41,7 +41,8 @@ def work(desk: Desk, channel: Channel) -> int:
     flight = None
     if batch.claims:
         faults.point("push.claimed")
-        looked, left = first_looks(desk, channel, batch.claims)
+        examined = examine(desk, channel, batch.claims, due_again=False)
+        looked, left = first_looks(desk, channel, examined)
         flight = intend(desk, channel, left, run_id=batch.run_id, name=batch.name, looked=looked)
         if flight is not None:
             fly(desk, flight)

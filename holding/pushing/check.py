@@ -4,13 +4,13 @@ Here: reading and comparing, in bulk. Not here: any write; what is refused gets 
 holding/pushing/intent.py.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, text
-from sqlalchemy.orm import Session
+from sqlalchemy import Select, and_, bindparam, case, exists, func, or_, select, text
+from sqlalchemy.orm import Session, aliased
 
 from holding.models import Approval, Evaluation, Hold, Posting, Push, Record
 from holding.posting_hash import posting_hash
@@ -18,8 +18,8 @@ from holding.pushing import trouble
 from holding.pushing.claim import POISON_CRASHES, Claim, lock_families
 from holding.pushing.desk import Channel
 from holding.pushing.evidence import push_key
-from holding.pushing.rows import next_push_no
 from holding.pushing.trouble import Trouble
+from holding.types import Moment
 from rules.canonical import revive
 from rules.outcome import Document
 
@@ -28,7 +28,7 @@ APPROVAL = "APP01"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """A posting that may be sent as it stands."""
+    """A posting that may be sent as it stands; equal to a later look when nothing moved since."""
 
     claim: Claim
     record_id: int
@@ -38,6 +38,7 @@ class Checked:
     lock: int
     key: str
     no: int
+    posting: Posting = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +51,17 @@ Verdict = Checked | Trouble | NotNow
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Seen:
-    """What stands around the postings."""
+    """A claimed posting with what stands around it."""
 
-    quiet: frozenset[int]
-    held: frozenset[int]
-    needing: frozenset[int]
-    approved: frozenset[tuple[int, str]]
-    taken: frozenset[str]
-    families: frozenset[int]
-    numbers: dict[int, int]
+    posting: Posting
+    quiet: bool
+    held: bool
+    busy: bool
+    taken: bool
+    asked: bool
+    approved: bool
+    pushes: int
+    accepted: bool
 
 
 def check(
@@ -67,12 +70,12 @@ def check(
     """What may be done with each claimed posting; with `lock`, it stays so until the commit."""
     if lock:
         lock_families(session, channel.company_id, [claim.family for claim in claims])
-    postings = _postings(session, claims, lock=lock)
-    seen = _look_around(session, list(postings.values()), now)
+    around = _look_around(session, claims, lock=lock, now=now)
     verdicts: dict[int, Verdict] = {}
-    sending = set(seen.families)
+    sending: set[int] = set()
     for claim in claims:
-        verdict = _verdict(channel, claim, postings.get(claim.posting_id), seen)
+        seen = around.get(claim.posting_id)
+        verdict = _verdict(channel, claim, seen) if seen is not None else NotNow()
         if isinstance(verdict, Checked) and claim.family in sending:
             verdict = NotNow()  # one at a time for each family
         if isinstance(verdict, Checked):
@@ -81,26 +84,25 @@ def check(
     return verdicts
 
 
-def _verdict(channel: Channel, claim: Claim, posting: Posting | None, seen: _Seen) -> Verdict:
-    if posting is None or posting.content is None or posting.id not in seen.quiet:
-        return NotNow()
-    if posting.id in seen.held:
+def _verdict(channel: Channel, claim: Claim, seen: _Seen) -> Verdict:
+    posting = seen.posting
+    if posting.content is None or not seen.quiet or seen.held or seen.busy:
         return NotNow()
     document: Document = revive(Document, posting.content)
     found = posting_hash(posting.connection_id, channel.company_there, document, posting.action)
     if found != posting.hash or document.number != posting.number:
         words = f"{posting.number} is not what was judged: its stored content was changed since."
         return _own(trouble.CONTENT_CHANGED, words)
-    if posting.id in seen.needing and (posting.id, posting.hash) not in seen.approved:
+    if seen.asked and not seen.approved:
         words = f"{posting.number} is not what was approved: the approval is for another content."
         return _own(trouble.NOT_APPROVED, words)
-    if posting.number in seen.taken:
-        words = f"{posting.number} was already sent for another document."
+    if seen.taken or seen.accepted:
+        words = f"{posting.number} was already sent."
         return Trouble(code=trouble.NUMBER_TAKEN, error_class="duplicate", words=words)
     if posting.crashes >= POISON_CRASHES:
         words = f"{posting.number}: workers ended {posting.crashes} times while preparing it."
         return _own(trouble.WORKERS_DIED, words)
-    no = seen.numbers[posting.id]
+    no = seen.pushes + 1
     return Checked(
         claim=claim,
         record_id=posting.record_id,
@@ -110,6 +112,7 @@ def _verdict(channel: Channel, claim: Claim, posting: Posting | None, seen: _See
         lock=posting.lock,
         key=push_key(posting, no),
         no=no,
+        posting=posting,
     )
 
 
@@ -117,71 +120,77 @@ def _own(code: str, words: str) -> Trouble:
     return Trouble(code=code, error_class="business_rule", words=words)
 
 
-def _postings(session: Session, claims: Sequence[Claim], *, lock: bool) -> dict[int, Posting]:
+def _look_around(
+    session: Session, claims: Sequence[Claim], *, lock: bool, now: datetime
+) -> dict[int, _Seen]:
+    """The claimed postings that are ready and under our fence, in two or three queries."""
     fences = {claim.posting_id: claim.fence for claim in claims}
-    query = select(Posting).where(Posting.id.in_(fences), Posting.state == "ready")
+    query = _SURROUNDED.where(Posting.id.in_(fences), Posting.state == "ready")
     query = query.order_by(Posting.id).execution_options(populate_existing=True)
     if lock:
-        query = query.with_for_update(key_share=True)
-    return {row.id: row for row in session.scalars(query) if row.fence == fences[row.id]}
-
-
-def _look_around(session: Session, postings: Sequence[Posting], now: datetime) -> _Seen:
-    ids = [posting.id for posting in postings]
-    held = session.scalars(
-        select(Hold.posting_id).where(Hold.posting_id.in_(ids), Hold.state == "open")
-    )
-    approved = session.execute(
-        select(Approval.posting_id, Approval.hash).where(
-            Approval.posting_id.in_(ids), Approval.voided_at.is_(None)
+        query = query.with_for_update(of=Posting, key_share=True)
+    rows = [
+        row for row in session.execute(query, {"now": now}) if row[0].fence == fences[row[0].id]
+    ]
+    asking = {row[0].id for row in rows if _asks(row.outcome, row[0].route)}
+    approved = _approved(session, asking)
+    pushes = _pushes(session, [row[0].id for row in rows])
+    return {
+        row[0].id: _Seen(
+            posting=row[0],
+            quiet=bool(row.quiet),
+            held=bool(row.held),
+            busy=bool(row.busy),
+            taken=bool(row.taken),
+            asked=row[0].id in asking,
+            approved=(row[0].id, row[0].hash) in approved,
+            pushes=pushes.get(row[0].id, (0, 0))[0],
+            accepted=bool(pushes.get(row[0].id, (0, 0))[1]),
         )
-    )
-    return _Seen(
-        quiet=frozenset(_quiet(session, postings, now)),
-        held=frozenset(key for key in held if key is not None),
-        needing=frozenset(_needing(session, postings)),
-        approved=frozenset((key, content) for key, content in approved),
-        taken=frozenset(_taken(session, postings)),
-        families=frozenset(_busy_families(session, postings)),
-        numbers=next_push_no(session, ids),
-    )
-
-
-def _busy_families(session: Session, postings: Sequence[Posting]) -> list[int]:
-    """Families with a push under way."""
-    families = {posting.family for posting in postings}
-    connections = {posting.connection_id for posting in postings}
-    query = select(Push.family).where(
-        Push.connection_id.in_(connections), Push.family.in_(families), text(f"push.{Push.OPEN}")
-    )
-    return list(session.scalars(query))
-
-
-def _quiet(session: Session, postings: Sequence[Posting], now: datetime) -> list[int]:
-    """Those whose record has no newer version and is neither due by now nor in judging."""
-    found = session.execute(
-        select(Record.id, Record.version_id, Record.due_at, Record.lease_until).where(
-            Record.id.in_({posting.record_id for posting in postings})
-        )
-    )
-    version = {
-        key: no for key, no, due, leased in found if leased is None and (due is None or due > now)
+        for row in rows
     }
-    return [one.id for one in postings if version.get(one.record_id) == one.version_id]
 
 
-def _needing(session: Session, postings: Sequence[Posting]) -> list[int]:
-    """Those whose rules asked for an approval."""
-    found = session.execute(
-        select(Evaluation.id, Evaluation.outcome).where(
-            Evaluation.id.in_({posting.evaluation_id for posting in postings})
-        )
+def _with_surroundings() -> Select[Any]:
+    """Postings with: is the record quiet, is it held, is its family busy, is its number taken."""
+    other = aliased(Posting)
+    quiet = and_(
+        Record.version_id == Posting.version_id,
+        Record.lease_until.is_(None),
+        or_(Record.due_at.is_(None), Record.due_at > bindparam("now", type_=Moment())),
     )
-    outcomes: dict[int, Any] = dict(found.all())
-    return [one.id for one in postings if _asks(outcomes.get(one.evaluation_id), one.route)]
+    held = exists().where(Hold.posting_id == Posting.id, Hold.state == "open")
+    busy = exists().where(
+        Push.connection_id == Posting.connection_id,
+        Push.family == Posting.family,
+        text(f"push.{Push.OPEN}"),
+    )
+    taken = exists().where(
+        other.connection_id == Posting.connection_id,
+        other.doc_type == Posting.doc_type,
+        other.number == Posting.number,
+        other.sent_at.is_not(None),
+        other.id != Posting.id,
+    )
+    return (
+        select(
+            Posting,
+            Evaluation.outcome.label("outcome"),
+            quiet.label("quiet"),
+            held.label("held"),
+            busy.label("busy"),
+            taken.label("taken"),
+        )
+        .join(Record, Record.id == Posting.record_id)
+        .join(Evaluation, Evaluation.id == Posting.evaluation_id)
+    )
+
+
+_SURROUNDED = _with_surroundings()  # built once: it is asked twice for each posting
 
 
 def _asks(outcome: Any, route: str) -> bool:
+    """Whether the rules asked for an approval on this route."""
     return any(
         finding[0] == APPROVAL
         for decision in (outcome or {}).get("decisions", ())
@@ -190,18 +199,18 @@ def _asks(outcome: Any, route: str) -> bool:
     )
 
 
-def _taken(session: Session, postings: Sequence[Posting]) -> list[str]:
-    """Numbers that another posting, or an accepted push of the same one, has used."""
-    if not postings:
-        return []
-    one = postings[0]
-    others = select(Posting.number).where(
-        Posting.connection_id == one.connection_id,
-        Posting.number.in_({posting.number for posting in postings}),
-        Posting.sent_at.is_not(None),
-        Posting.id.not_in({posting.id for posting in postings}),
+def _approved(session: Session, ids: Collection[int]) -> set[tuple[int, str]]:
+    """(posting, hash) of every approval that stands."""
+    if not ids:
+        return set()
+    query = select(Approval.posting_id, Approval.hash).where(
+        Approval.posting_id.in_(ids), Approval.voided_at.is_(None)
     )
-    own = select(Push.number).where(
-        Push.posting_id.in_({posting.id for posting in postings}), Push.state == "accepted"
-    )
-    return [*session.scalars(others), *session.scalars(own)]
+    return {(key, content) for key, content in session.execute(query)}
+
+
+def _pushes(session: Session, ids: Collection[int]) -> dict[int, tuple[int, int]]:
+    """posting -> (the last push's number, how many were accepted)."""
+    accepted = func.sum(case((Push.state == "accepted", 1), else_=0))
+    query = select(Push.posting_id, func.max(Push.no), accepted).where(Push.posting_id.in_(ids))
+    return {row[0]: (row[1], row[2]) for row in session.execute(query.group_by(Push.posting_id))}

@@ -53,20 +53,21 @@ def document_lines(document: Document) -> tuple[tuple[str, str, int], ...]:
     return tuple(found)
 
 
-def rendered_trace(session: Session, evaluation_id: int) -> bytes:
-    """The readable story of an evaluation, compressed: it outlives the engine that told it."""
-    told = lines(replay(session, evaluation_id), _sources(session, evaluation_id))
-    return zlib.compress(dumps(told).encode())
+class Storyteller:
+    """Renders the story of an evaluation, compressed: it outlives the engine that told it."""
+
+    def __init__(self) -> None:
+        self._sources: dict[int, Mapping[str, str]] = {}
+
+    def __call__(self, session: Session, evaluation_id: int) -> bytes:
+        """The readable trace of one evaluation, by judging again what was stored."""
+        rules = session.get_one(Evaluation, evaluation_id).ruleset_version_id
+        if rules not in self._sources:
+            query = select(RuleFile.path, RuleFile.body).where(RuleFile.ruleset_version_id == rules)
+            self._sources[rules] = {row.path: row.body for row in session.execute(query)}
+        told = lines(replay(session, evaluation_id), self._sources[rules])
+        return zlib.compress(dumps(told).encode())
 
 
 def _key(*parts: object) -> str:
     return f"cp-{sha256_hex(dumps([str(part) for part in parts]))[:KEY_DIGITS]}"
-
-
-def _sources(session: Session, evaluation_id: int) -> Mapping[str, str]:
-    query = (
-        select(RuleFile.path, RuleFile.body)
-        .join(Evaluation, Evaluation.ruleset_version_id == RuleFile.ruleset_version_id)
-        .where(Evaluation.id == evaluation_id)
-    )
-    return dict(session.execute(query).all())

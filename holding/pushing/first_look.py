@@ -5,41 +5,34 @@ doubt (holding/pushing/settle.py). A target that refuses a second document by it
 asked.
 """
 
-from collections.abc import Sequence
-
 from connectors.kit.contract import Found
 from holding.pushing import breaker, results, trouble
 from holding.pushing.check import Checked, check
 from holding.pushing.claim import Claim, give_back, put_back
 from holding.pushing.desk import Channel, Desk
-from holding.pushing.intent import Stories, add_push, tell
+from holding.pushing.intent import Examined, add_push
 from holding.pushing.rows import add_look
 
 
 def first_looks(
-    desk: Desk, channel: Channel, claims: Sequence[Claim]
-) -> tuple[dict[int, Found], tuple[Claim, ...]]:
-    """What was seen of each posting, and the claims that go on from here."""
+    desk: Desk, channel: Channel, examined: Examined
+) -> tuple[dict[int, Found], Examined]:
+    """What was seen of each posting, and those that go on from here."""
     looked: dict[int, Found] = {}
     if not channel.looks_first:
-        return looked, tuple(claims)
-    with desk.database.read() as session:
-        verdicts = check(session, channel, claims, lock=False, now=desk.clock.now())
-        good = [one for one in verdicts.values() if isinstance(one, Checked)]
-        stories = tell(session, desk, good)
-    gone: set[int] = set()
-    for one in good:
+        return looked, examined
+    for one in examined.good:
         found = channel.target.look_up(
             one.document, channel.settings, channel.secret, one.key, desk.http
         )
-        looked[one.claim.posting_id] = found
-        if found.kind != "absent":
-            gone.add(one.claim.posting_id)
-            _turn(desk, channel, one.claim, found, stories)
-    return looked, tuple(claim for claim in claims if claim.posting_id not in gone)
+        if found.kind == "absent":
+            looked[one.claim.posting_id] = found
+        else:
+            _turn(desk, channel, one.claim, found, examined.stories[one.claim.posting_id])
+    return looked, examined.only(looked)
 
 
-def _turn(desk: Desk, channel: Channel, claim: Claim, found: Found, stories: Stories) -> None:
+def _turn(desk: Desk, channel: Channel, claim: Claim, found: Found, story: bytes) -> None:
     """It is there, or nobody can say: either way nothing is sent now."""
     if found.kind == "unknown":
         give_back(desk, [claim], after=desk.lease)
@@ -48,18 +41,16 @@ def _turn(desk: Desk, channel: Channel, claim: Claim, found: Found, stories: Sto
             breaker.failed(session, channel.connection_id, now, desk.pace)
         return
     with desk.database.write() as session:
-        one, now = (
-            check(session, channel, [claim], lock=True, now=desk.clock.now())[claim.posting_id],
-            desk.clock.now(),
-        )
+        now = desk.clock.now()
+        one = check(session, channel, [claim], lock=True, now=now)[claim.posting_id]
         if not isinstance(one, Checked):
             put_back(session, claim, now)
             return
-        member = add_push(session, desk, channel, one, stories)
+        member = add_push(session, desk, channel, one, story)
         add_look(session, channel, member, found, kind="lookup", key=one.key, now=now)
         case = results.Case(session, desk, channel, member, now)
         if found.kind == "equal":
             results.posted(case, target_ref=found.target_ref, words=found.words, existing=True)
         else:
             results.conflict(case, found.words)
-        trouble.settle(session, [claim.posting_id])
+        trouble.settle(session, [member.record_id], case.causes)

@@ -62,29 +62,28 @@ def land(desk: Desk, flight: Flight, sent: Sent) -> list[Flight]:
         if _file_refused(flight, sent):
             halves = _halve(session, desk, flight)
         else:
+            causes: set[int] = set()
             for member, answer in zip(flight.members, sent.answers, strict=True):
-                settle_answer(session, desk, flight, member, answer, now)
-        trouble.settle(session, [member.claim.posting_id for member in flight.members])
+                case = results.Case(session, desk, flight.channel, member, now, causes)
+                settle_answer(case, flight.request_id, answer)
+            trouble.settle(session, [member.record_id for member in flight.members], causes)
         judge_channel(session, desk, flight.channel, sent.answers, now)
         faults.point("push.before_answer_commit")
     faults.point("push.after_answer_commit")
     return halves
 
 
-def settle_answer(
-    session: Session, desk: Desk, flight: Flight, member: Member, answer: Answer, now: datetime
-) -> None:
+def settle_answer(case: results.Case, request_id: int, answer: Answer) -> None:
     """One document's answer: its attempt, its push, its posting."""
-    case = results.Case(session, desk, flight.channel, member, now)
     if not apply(case, answer):
         return
-    session.execute(
+    case.session.execute(
         update(Attempt)
         .where(
-            Attempt.request_id == flight.request_id,
-            Attempt.push_id == member.push_id,
+            Attempt.request_id == request_id,
+            Attempt.push_id == case.member.push_id,
             Attempt.state == "sending",
-            Attempt.fence == member.claim.fence,
+            Attempt.fence == case.member.claim.fence,
         )
         .values(
             state="existing" if answer.existing and answer.kind == "accepted" else answer.kind,

@@ -4,7 +4,8 @@ Here: the intent of a first send, and of a send again after a look-up said that 
 each is one commit before any byte leaves. Not here: the call itself (holding/pushing/flight.py).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
@@ -12,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from connectors.kit import faults
 from connectors.kit.contract import Found
-from holding.events import Fact, record_events
+from holding.events import record_event
 from holding.lifecycle import move_posting
 from holding.models import Posting, Push, Request
 from holding.pushing import results, trouble
@@ -25,13 +26,36 @@ from holding.pushing.trouble import Trouble
 from rules.canonical import sha256_hex
 
 Looked = Mapping[int, Found]
-Stories = Mapping[int, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """Postings that may go out, each with its story rendered for keeping."""
+
+    good: tuple[Checked, ...]
+    stories: Mapping[int, bytes]
+
+    def only(self, wanted: Collection[int]) -> "Examined":
+        """Those of some postings."""
+        good = tuple(one for one in self.good if one.claim.posting_id in wanted)
+        return Examined(good, self.stories)
+
+
+def examine(desk: Desk, channel: Channel, claims: Sequence[Claim], *, due_again: bool) -> Examined:
+    """Look at claimed postings; those that may not be sent are held, or given back (due or not)."""
+    with desk.database.read() as session:
+        verdicts = check(session, channel, claims, lock=False, now=desk.clock.now())
+        good = tuple(one for one in verdicts.values() if isinstance(one, Checked))
+        # told here, so that no write waits for the replay
+        stories = {one.claim.posting_id: desk.trace(session, one.evaluation_id) for one in good}
+    _turn_down(desk, channel, claims, verdicts, due_again=due_again)
+    return Examined(good, stories)
 
 
 def intend(
     desk: Desk,
     channel: Channel,
-    claims: Sequence[Claim],
+    examined: Examined,
     *,
     run_id: int | None,
     name: str = "",
@@ -39,27 +63,20 @@ def intend(
 ) -> Flight | None:
     """Write down one call for these postings, as JSON or (with a `name`) as one file.
 
-    Those that may not be sent are held or given back; None when nothing is left. What is sent is
-    what was checked here, and it is checked again in the transaction that commits the intent.
+    What is sent is what was examined, and it is looked at again in the transaction that commits
+    the intent. None when nothing is left to send.
     """
-    left = tuple(claims)
-    while left:
-        with desk.database.read() as session:
-            verdicts = check(session, channel, left, lock=False, now=desk.clock.now())
-            good = [one for one in verdicts.values() if isinstance(one, Checked)]
-            stories = tell(session, desk, good)
-        _turn_down(desk, channel, left, verdicts, due_again=not name)
-        left = tuple(one.claim for one in good)
-        if not left:
-            return None
+    while examined.good:
+        claims = [one.claim for one in examined.good]
         try:
-            flight = _commit(desk, channel, good, stories, run_id, name, looked or {})
+            flight = _commit(desk, channel, examined, run_id, name, looked or {})
         except IntegrityError:  # another push of the family was opened: somebody was faster
-            give_back(desk, left, after=None if name else desk.lease / 4)
+            give_back(desk, claims, after=None if name else desk.lease / 4)
             return None
         if flight is not None:
             faults.point("push.after_intent")
             return flight
+        examined = examine(desk, channel, claims, due_again=not name)
     return None
 
 
@@ -89,34 +106,37 @@ def again(
             run_id=old.run_id,
             parent_id=request_id,
         )
-        trouble.settle(session, [one.claim.posting_id for one in mine])
+        trouble.settle(session, [one.record_id for one in mine], ())
     return flight
 
 
 def _commit(
     desk: Desk,
     channel: Channel,
-    good: Sequence[Checked],
-    stories: Stories,
+    examined: Examined,
     run_id: int | None,
     name: str,
     looked: Looked,
 ) -> Flight | None:
     """The one commit; None when a posting is not any more what it was a moment ago."""
-    payload = channel.target.build(
-        [one.document for one in good], batch=bool(name), batch_name=name
-    )
+    documents = [one.document for one in examined.good]
+    payload = channel.target.build(documents, batch=bool(name), batch_name=name)
     with desk.database.write() as session:
-        now = check(session, channel, [one.claim for one in good], lock=True, now=desk.clock.now())
-        if [now[one.claim.posting_id] for one in good] != list(good):
+        at = desk.clock.now()
+        claims = [one.claim for one in examined.good]
+        verdicts = check(session, channel, claims, lock=True, now=at)
+        good = [one for one in verdicts.values() if isinstance(one, Checked)]
+        if tuple(good) != examined.good:
             return None
         faults.point("push.before_intent")
-        members = tuple(add_push(session, desk, channel, one, stories) for one in good)
+        members = tuple(
+            add_push(session, desk, channel, one, examined.stories[one.claim.posting_id])
+            for one in good
+        )
         for member in members:
             found = looked.get(member.claim.posting_id)
             if found is not None:
-                key, at = member.key, desk.clock.now()
-                add_look(session, channel, member, found, kind="lookup", key=key, now=at)
+                add_look(session, channel, member, found, kind="lookup", key=member.key, now=at)
         flight = add_flight(
             session,
             desk,
@@ -127,21 +147,14 @@ def _commit(
             name=name,
             run_id=run_id,
         )
-        trouble.settle(session, [one.claim.posting_id for one in good])
+        trouble.settle(session, [one.record_id for one in members], ())
     return flight
 
 
-def tell(session: Session, desk: Desk, good: Sequence[Checked]) -> Stories:
-    """The rendered trace of each posting: replayed here, so that no transaction waits for it."""
-    return {one.claim.posting_id: desk.trace(session, one.evaluation_id) for one in good}
-
-
-def add_push(
-    session: Session, desk: Desk, channel: Channel, one: Checked, stories: Stories
-) -> Member:
+def add_push(session: Session, desk: Desk, channel: Channel, one: Checked, story: bytes) -> Member:
     """The push row, its lines, the posting on its way."""
     now = desk.clock.now()
-    posting = session.get_one(Posting, one.claim.posting_id)
+    posting = one.posting
     push = Push(
         posting_id=posting.id,
         no=one.no,
@@ -152,7 +165,7 @@ def add_push(
         number=posting.number,
         key=one.key,
         content=posting.content,
-        trace=stories[posting.id],
+        trace=story,
         evaluation_id=posting.evaluation_id,
         state="sending",
         made_at=now,
@@ -171,17 +184,17 @@ def add_push(
         lease_until=now + push_lease(desk),
     )
     say = f"{posting.number} is sent to {channel.name} (hash {posting.hash[:12]})."
-    body = {"say": say, "push": push.id, "hash": posting.hash, "key": one.key}
-    fact = Fact(
+    record_event(
+        session,
         company_id=channel.company_id,
         at=now,
+        actor=None,
         act="posting.sending",
         record_id=one.record_id,
         posting_id=posting.id,
         fence=one.claim.fence,
-        body=body,
+        body={"say": say, "push": push.id, "hash": posting.hash, "key": one.key},
     )
-    record_events(session, [fact])
     return Member(
         claim=one.claim,
         record_id=one.record_id,
@@ -234,4 +247,3 @@ def _turn_down(
                 put_back(session, claim, now if due_again else None)
             elif isinstance(verdict, Trouble):
                 results.stopped(session, channel, claim, verdict, now)
-        trouble.settle(session, [claim.posting_id for claim in bad])

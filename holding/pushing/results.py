@@ -6,7 +6,7 @@ who lost the lease writes nothing.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -45,6 +45,7 @@ class Case:
     channel: Channel
     member: Member
     now: datetime
+    causes: set[int] = field(default_factory=set)  # those whose counters are to be counted again
 
 
 def posted(case: Case, *, target_ref: str | None, words: str, existing: bool) -> bool:
@@ -66,8 +67,9 @@ def posted(case: Case, *, target_ref: str | None, words: str, existing: bool) ->
         tries=0,
         **FREE,
     )
-    trouble.close_holds(
-        case.session, case.member.claim.posting_id, (trouble.NO_ANSWER, trouble.CONFLICT), case.now
+    known = (trouble.NO_ANSWER, trouble.CONFLICT)
+    case.causes.update(
+        trouble.close_holds(case.session, case.member.claim.posting_id, known, case.now)
     )
     say = f"{case.channel.name} has {number} as {target_ref or 'a document without a name'}.{note}"
     _tell(case, "posting.posted", say, existing=existing, words=words, target_ref=target_ref)
@@ -168,7 +170,7 @@ def stopped(
     if posting is None:
         return
     record_id, lock = posting.record_id, posting.lock
-    trouble.open_hold(session, posting, found, now)
+    cause_id = trouble.open_hold(session, posting, found, now)
     move_posting(
         session,
         claim.posting_id,
@@ -190,6 +192,7 @@ def stopped(
         fence=claim.fence,
         body={"say": f"Not sent: {found.words}", "code": found.code},
     )
+    trouble.settle(session, [record_id], [cause_id])
 
 
 def _failed(
@@ -206,7 +209,7 @@ def _failed(
         case, posting, "failed", due_at=None, tries=0, crashes=0, push_id=billed, **FREE, **columns
     )
     found = Trouble(code=code, error_class=error_class, words=words, target_code=target_code)
-    trouble.open_hold(case.session, posting, found, case.now)
+    case.causes.add(trouble.open_hold(case.session, posting, found, case.now))
     act = "posting.conflict" if push == "conflict" else "posting.refused"
     say = f"{case.channel.name} did not take {number}: {words}"
     _tell(case, act, say, error_class=error_class, code=target_code)
@@ -220,7 +223,7 @@ def _alarm(case: Case, error_class: ErrorClass, limit: timedelta, words: str) ->
         posting = case.session.get_one(Posting, case.member.claim.posting_id)
         text = f"Still no answer for {posting.number}. {words}"
         found = Trouble(code=trouble.NO_ANSWER, error_class=error_class, words=text)
-        trouble.open_hold(case.session, posting, found, case.now)
+        case.causes.add(trouble.open_hold(case.session, posting, found, case.now))
 
 
 def _owned(case: Case) -> Posting | None:

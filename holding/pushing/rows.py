@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from connectors.kit.contract import Found, Payload
 from connectors.kit.http import without_secrets
-from holding.models import Attempt, PostingLine, Push, Request
+from holding.models import Attempt, PostingLine, Request
 from holding.pushing.claim import Claim
 from holding.pushing.desk import Channel, Desk
 from holding.pushing.evidence import document_lines
@@ -155,13 +155,6 @@ def add_look(
         )
     )
     session.flush()
-
-
-def next_push_no(session: Session, posting_ids: list[int]) -> dict[int, int]:
-    """The number that the next push of each posting gets."""
-    query = select(Push.posting_id, func.max(Push.no)).where(Push.posting_id.in_(posting_ids))
-    last = dict(session.execute(query.group_by(Push.posting_id)).all())
-    return {key: last.get(key, 0) + 1 for key in posting_ids}
 
 
 def _next_no(session: Session, push_ids: list[int]) -> dict[int, int]:

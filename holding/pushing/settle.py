@@ -110,7 +110,7 @@ def _look(desk: Desk, channel: Channel, doubt: Doubt) -> bool:
         resend = _proved_absent(doubt, found, now)
         if not resend:
             _conclude(case, doubt, found)
-        trouble.settle(session, [doubt.member.claim.posting_id])
+        trouble.settle(session, [doubt.member.record_id], case.causes)
         if found.kind == "unknown":
             breaker.failed(session, channel.connection_id, now, desk.pace)
         else:
@@ -183,7 +183,7 @@ def _mark(session: Session, desk: Desk, channel: Channel, member: Member) -> Non
         .values(state="uncertain", error_class="uncertain", error=words)
     )
     results.in_doubt(results.Case(session, desk, channel, member, desk.clock.now()), words)
-    trouble.settle(session, [member.claim.posting_id])
+    trouble.settle(session, [member.record_id], ())
 
 
 def _last_send(session: Session, push_id: int) -> Request:

@@ -4,7 +4,7 @@ Here: opening and closing them, with cause, owner and way out. Not here: holds o
 judging opens and closes those).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -50,8 +50,8 @@ class Trouble:
     target_code: str = ""
 
 
-def open_hold(session: Session, posting: Posting, trouble: Trouble, now: datetime) -> None:
-    """Open the hold, once; a second time only its words are renewed."""
+def open_hold(session: Session, posting: Posting, trouble: Trouble, now: datetime) -> int:
+    """Open the hold, once; a second time only its words are renewed. The cause's id."""
     cause_id, team_id = _cause(session, posting, trouble, now)
     kept = session.scalars(
         update(Hold)
@@ -69,27 +69,26 @@ def open_hold(session: Session, posting: Posting, trouble: Trouble, now: datetim
     if not kept:
         session.add(_hold(session, posting, trouble, cause_id, team_id, now))
         session.flush()
+    return cause_id
 
 
-def close_holds(session: Session, posting_id: int, codes: tuple[str, ...], now: datetime) -> None:
-    """Close what pushing itself opened, once the target has answered."""
-    session.execute(
+def close_holds(
+    session: Session, posting_id: int, codes: tuple[str, ...], now: datetime
+) -> Collection[int]:
+    """Close what pushing itself opened, once the target has answered; the causes' ids."""
+    closed = session.scalars(
         update(Hold)
         .where(Hold.posting_id == posting_id, Hold.state == "open", Hold.code.in_(codes))
         .values(state="cleared", closed_at=now, closed_why="The target has answered.")
+        .returning(Hold.cause_id)
     )
+    return closed.all()
 
 
-def settle(session: Session, posting_ids: Sequence[int]) -> None:
+def settle(session: Session, record_ids: Collection[int], cause_ids: Collection[int]) -> None:
     """After a change: the states of the records, the counters of the causes. Comes last."""
-    session.flush()
-    holds = session.execute(
-        select(Hold.cause_id).where(Hold.posting_id.in_(posting_ids), Hold.code.in_(NAMES))
-    ).scalars()
-    causes_touched = set(holds)
-    records = select(Posting.record_id).where(Posting.id.in_(posting_ids))
-    refresh(session, sorted(set(session.scalars(records))))
-    causes.recount(session, causes_touched)
+    refresh(session, sorted(set(record_ids)))
+    causes.recount(session, cause_ids)
 
 
 def _hold(

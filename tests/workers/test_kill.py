@@ -22,6 +22,7 @@ POINTS = (
     "lookup.before",
     "lookup.after",
     "lookup.before_commit",
+    "doorbell.after_commit",
 )
 ORDERS_A_POINT = 2
 
