@@ -310,7 +310,7 @@ def _state(pid: int) -> str:
         return ""
 
 
-def order(number: int, **changes: Any) -> dict[str, Any]:
+def order(number: int, /, **changes: Any) -> dict[str, Any]:
     """A clean order of two glasses, as NetShop words it, of yesterday."""
     moment = time.strftime("%Y-%m-%dT%H:%M:%S+08:00", time.gmtime(time.time() - 16 * 3600))
     given: dict[str, Any] = {
