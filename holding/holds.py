@@ -221,7 +221,7 @@ def _releasable(session: Session, actor: Actor, hold: Hold) -> Refusal | None:
     others = who_may(session, hold.company_id, ACT, team_id=team.id)
     return Refusal(
         code="hold.team",
-        message=f"This is released by {team.title or team.name}, and you are not in it.",
+        message=f"This is released by {team.shown}, and you are not in it.",
         hint=f"{duties.could(others)} release it.",
         status=403,
     )

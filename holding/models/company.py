@@ -6,7 +6,8 @@ Here: company to singleton. Not here: what a role may do (holding/roles.py).
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import UniqueConstraint
+from sqlalchemy import ColumnElement, UniqueConstraint, func, literal_column
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column
 
 from holding.models.base import WHOLE, Base, Id, ref
@@ -67,6 +68,16 @@ class Team(Base):
     company_id: Mapped[int] = ref("company")
     name: Mapped[str]
     title: Mapped[str] = mapped_column(default="")
+
+    @hybrid_property
+    def shown(self) -> str:
+        """What people read: the title that the rules give it, else its name."""
+        return self.title or self.name
+
+    @shown.inplace.expression
+    @classmethod
+    def _shown_in_sql(cls) -> ColumnElement[str]:
+        return func.coalesce(func.nullif(cls.title, literal_column("''")), cls.name)
 
 
 class TeamMember(Base):

@@ -58,7 +58,7 @@ class Day(Sum):
 
 def owners(session: Session, company_id: int) -> tuple[Owner, ...]:
     """Who must act, most money first; each record once an owner."""
-    name = func.coalesce(Person.name, Team.name).label("owner")
+    name = func.coalesce(Person.name, Team.shown).label("owner")
     each = (
         select(
             name,
@@ -84,7 +84,7 @@ def owners(session: Session, company_id: int) -> tuple[Owner, ...]:
 def oldest(session: Session, company_id: int) -> Oldest | None:
     """The open hold that waits longest."""
     row = session.execute(
-        select(Hold.id, Record.number, func.coalesce(Person.name, Team.name), Hold.opened_at)
+        select(Hold.id, Record.number, func.coalesce(Person.name, Team.shown), Hold.opened_at)
         .join(Record, Record.id == Hold.record_id)
         .outerjoin(Person, Person.id == Hold.person_id)
         .outerjoin(Team, Team.id == Hold.team_id)

@@ -143,7 +143,7 @@ def groups(
             Cause.key,
             Cause.label,
             Cause.rule,
-            Team.name,
+            Team.shown,
             top.c.records,
             top.c.book,
             top.c.since,

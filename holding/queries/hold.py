@@ -102,7 +102,7 @@ def one(session: Session, company_id: int, hold_id: int) -> HoldRow | None:
             Hold.message,
             Hold.would_pass,
             Hold.clears,
-            Team.name,
+            Team.shown,
             Hold.team_id,
             Person.name,
             Hold.opened_at,

@@ -114,7 +114,7 @@ def owners(session: Session, company_id: int, wanted: Filter) -> tuple[Facet, ..
     """Teams of the view, most money first."""
     single = _facet(company_id, wanted, Hold.team_id).subquery()
     rows = session.execute(
-        select(single.c[0], Team.name, single.c[1], single.c[2])
+        select(single.c[0], Team.shown, single.c[1], single.c[2])
         .outerjoin(Team, Team.id == single.c[0])
         .order_by(single.c[2].desc())
     )

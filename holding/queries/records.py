@@ -184,7 +184,7 @@ def open_holds(session: Session, record_id: int) -> tuple[OpenHold, ...]:
             Hold.error_class,
             Hold.message,
             Person.name,
-            Team.name,
+            Team.shown,
             Hold.opened_at,
         )
         .outerjoin(Person, Person.id == Hold.person_id)

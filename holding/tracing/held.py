@@ -40,7 +40,7 @@ def holds_of(session: Session, record_id: int) -> tuple[HeldBy, ...]:
         HeldBy(
             hold=hold,
             cause=cause,
-            team=(team.title or team.name) if team else "",
+            team=team.shown if team else "",
             person=people.get(hold.person_id or 0, ""),
             closed_by=people.get(_closer(hold, fixes.get(hold.id)) or 0, ""),
             fix=_fix_words(fixes.get(hold.id)),

@@ -73,7 +73,7 @@ def test_a_page_asks_few_questions(visit, database, url):
 def test_the_dashboard_answers_first(visit):
     page = plain(visit("farah").text("/c/kedai/"))
     assert "9 records wait for a person: RM 6,248.00" in page
-    assert "Oldest 1 h: SO-10200 , owner sales_admin" in page
+    assert "Oldest 1 h: SO-10200 , owner Sales administration" in page
     assert "Last sync 11/20 11:30 · 2 rows" in page
     assert "in 12 posted 1 held 9 waiting 1 ignored 1" in page
 
@@ -88,6 +88,23 @@ def test_held_records_are_grouped_by_cause_with_count_and_money(visit, database)
     opened = plain(visit("farah").text(f"/c/kedai/holding?open={item}"))
     assert "SO-10200" in opened
     assert "Fix mapping, blocks 4" in opened
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["/c/kedai/", "/c/kedai/holding", "/c/kedai/holding?open={cause}", "/c/kedai/holding/{hold}"],
+)
+def test_a_team_is_named_by_its_title(visit, database, url):
+    named = {"cause": cause(database, "mapping:item:%"), "hold": hold_of(database, "SO-10200")}
+    page = plain(visit("farah").text(url.format(**named)))
+    assert "Sales administration" in page
+    assert "sales_admin" not in page
+
+
+def test_a_team_without_a_title_is_named_by_its_word(visit, database):
+    with database.write() as session:
+        session.execute(text("UPDATE team SET title = ''"))
+    assert "sales_admin" in plain(visit("farah").text("/c/kedai/holding"))
 
 
 def test_a_group_opens_as_a_fragment(visit, database):
