@@ -1,6 +1,8 @@
 """What the documentation says is there, and what is there is said."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -59,3 +61,13 @@ def _known(group: click.Command, words: list[str]) -> None:
     for word in words:
         if word.startswith("--"):
             assert word in options, f"{group.name} {word}"
+
+
+def test_features_and_acceptance_tests_name_each_other() -> None:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "tools" / "features.py"), "--collect"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
