@@ -21,7 +21,7 @@ from holding.events import record_event
 from holding.models import Cause, Connection, ConnectionKey, Posting, Snapshot, Throttle
 from holding.refusal import Refusal
 from holding.revisions import next_revision
-from holding.roles import Actor, may
+from holding.roles import SYSTEM, Actor, may
 from holding.secrets import Keys, load_keys
 from holding.settings import Settings
 from holding.snapshots import keep_snapshot
@@ -54,6 +54,8 @@ def add_connection(
     now: datetime,
 ) -> Connection | Refusal:
     """A new source or target of a company."""
+    if refusal := _may(actor, "connection.admin", company_id):
+        return refusal
     known = registry.sources() if side == "source" else registry.targets()
     if connector not in known:
         words = f"There is no {side} “{connector}”."
@@ -83,10 +85,12 @@ def set_key(
 
     What the target refused for its key is judged again.
     """
+    refusal = _may(actor, "connection.admin", connection.company_id) or _unusable(secret)
     box = keys or load_keys(Settings.from_env())
-    refusal = _unusable(secret) or (box if isinstance(box, Refusal) else None)
-    if isinstance(box, Refusal) or refusal:
-        return refusal or Refusal("secret.no_key", "There is no key file.")
+    if refusal:
+        return refusal
+    if isinstance(box, Refusal):
+        return box
     text = secret.strip()
     last = select(ConnectionKey.no).where(ConnectionKey.connection_id == connection.id)
     no = max(session.scalars(last), default=0) + 1
@@ -150,7 +154,7 @@ def pause(
     session: Session, actor: Actor, connection: Connection, reason: str, *, now: datetime
 ) -> Refusal | None:
     """Send nothing to this target until somebody resumes; a call in flight ends as usual."""
-    if refusal := may(actor, "run.operate"):
+    if refusal := _may(actor, "run.operate", connection.company_id):
         return refusal
     if not reason.strip():
         return Refusal("reason.missing", "Pausing needs a reason.", "Say why, for the others.", 422)
@@ -167,7 +171,7 @@ def resume(
     session: Session, actor: Actor, connection: Connection, *, now: datetime
 ) -> Refusal | None:
     """Send again."""
-    if refusal := may(actor, "run.operate"):
+    if refusal := _may(actor, "run.operate", connection.company_id):
         return refusal
     if connection.paused_at is not None:
         connection.paused_at = connection.paused_by_id = connection.pause_reason = None
@@ -192,6 +196,8 @@ def test_connection(
     """
     with database.read() as session:
         connection = session.get_one(Connection, connection_id)
+        if refusal := _may(actor, "connection.admin", connection.company_id):
+            return refusal
         target = registry.targets().get(connection.connector)
         secret = secret_of(session, connection, keys)
     if isinstance(secret, Refusal) or target is None:
@@ -255,6 +261,15 @@ def _free(session: Session, connection: Connection, key: str, now: datetime) -> 
         now=now,
     )
     wake_cause(session, key, now, company_id=connection.company_id, revision=revision)
+
+
+def _may(actor: Actor, act: str, company_id: int) -> Refusal | None:
+    """The system may; a person needs the permission, in this very company."""
+    if actor.via == SYSTEM.via:
+        return None
+    if actor.company_id != company_id:
+        return Refusal("connection.unknown", "There is no such connection.", status=404)
+    return may(actor, act)
 
 
 def _outcome(connection: Connection, report: ConnectionReport) -> str:

@@ -61,7 +61,7 @@ class Settings:
             settle_seconds=_optional(found, "CLEARPOST_SETTLE_SECONDS"),
             undo_seconds=_number(found, "CLEARPOST_UNDO_SECONDS", 0 if playing else 30),
             sweep_seconds=_number(found, "CLEARPOST_SWEEP_SECONDS", 5),
-            answer_seconds=_number(found, "CLEARPOST_ANSWER_SECONDS", 15),
+            answer_seconds=_number(found, "CLEARPOST_ANSWER_SECONDS", 40),
             workers=int(_number(found, "CLEARPOST_WORKERS", 1)),
             allow_loopback=playing and found.get("CLEARPOST_ALLOW_LOOPBACK") == "1",
             mutant=found.get("CLEARPOST_MUTANT") if env == "test" else None,

@@ -28,8 +28,10 @@ from tests.support.postings import NOW, make_ready
 from tests.support.simulator import DEMO_KEY, Simulator, simulator
 
 KEYS = Keys((b"xm8fkfMblGLs0jjZ2_83qvXBKHDaMFI66nUU9dxoe0A=",))
-OPERATOR = Actor(None, "Tan", "tan@example.test", 1, frozenset({"operator"}))
-VIEWER = Actor(None, "Ng", "ng@example.test", 1, frozenset({"viewer"}))
+
+
+def actor(company: Company, *roles: str) -> Actor:
+    return Actor(None, "Tan", "tan@example.test", company.id, frozenset(roles))
 
 
 @pytest.fixture(scope="module")
@@ -144,17 +146,45 @@ def test_adding_knows_the_connectors_and_the_names(database: Database, company: 
             assert refused.code == code
 
 
-def test_pausing_needs_the_right_and_a_reason(database: Database, connection_id: int) -> None:
+def test_pausing_needs_the_right_and_a_reason(
+    database: Database, company: Company, connection_id: int
+) -> None:
+    operator, viewer = actor(company, "operator"), actor(company, "viewer")
+    stranger = Actor(None, "Ng", "", company.id + 1, frozenset({"operator"}))
     with database.write() as session:
         row = session.get_one(Connection, connection_id)
-        for actor, reason, code in ((VIEWER, "x", "forbidden"), (OPERATOR, " ", "reason.missing")):
-            refused = connections.pause(session, actor, row, reason, now=NOW)
+        for who, reason, code in (
+            (viewer, "x", "forbidden"),
+            (stranger, "x", "connection.unknown"),
+            (operator, " ", "reason.missing"),
+        ):
+            refused = connections.pause(session, who, row, reason, now=NOW)
             assert isinstance(refused, Refusal)
             assert refused.code == code
-        assert connections.pause(session, OPERATOR, row, "month end", now=NOW) is None
+        assert connections.pause(session, operator, row, "month end", now=NOW) is None
         assert (row.paused_at, row.pause_reason) == (NOW, "month end")
-        assert connections.resume(session, OPERATOR, row, now=NOW) is None
+        assert connections.resume(session, operator, row, now=NOW) is None
         assert row.paused_at is None
+
+
+def test_keys_and_tests_are_the_admins(
+    database: Database, company: Company, clock: SetClock, connection_id: int
+) -> None:
+    operator = actor(company, "operator")
+    with database.write() as session:
+        row = session.get_one(Connection, connection_id)
+        refused = set_key(session, operator, row, "aia_live_new_9Xyz", now=NOW, keys=KEYS)
+        assert isinstance(refused, Refusal)
+        assert refused.code == "forbidden"
+        done = set_key(
+            session, actor(company, "admin"), row, "aia_live_new_9Xyz", now=NOW, keys=KEYS
+        )
+        assert done == connections.KeySet(2, "Xyz")
+    tested = connections.test_connection(
+        database, clock, connection_id, operator, http=Http(clock), keys=KEYS
+    )
+    assert isinstance(tested, Refusal)
+    assert tested.status == 403
 
 
 def test_a_test_keeps_what_it_saw_and_wakes_what_it_may_change(

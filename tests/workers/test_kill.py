@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -102,7 +104,17 @@ def test_redis_killed_and_emptied_in_between(house: House) -> None:
     assert (found.lost, found.doubled) == (0, 0), found.details
 
 
-def test_a_worker_ends_in_time_and_with_its_parent(house: House) -> None:
+def test_a_worker_ends_in_time_when_told_to(house: House) -> None:
     house.orders(1)
     with house.working("--no-redis"):
         house.wait_for({"posted": 1})
+
+
+def test_a_worker_ends_with_its_parent(house: House) -> None:
+    command = [sys.executable, "-m", "workers", "--no-redis", "--watch-parent"]
+    child = subprocess.Popen(command, env=house.environment, stdin=subprocess.PIPE)
+    house.orders(1)
+    house.wait_for({"posted": 1})
+    assert child.stdin is not None
+    child.stdin.close()  # as when the parent was killed
+    assert child.wait(10) == 0
