@@ -1,6 +1,7 @@
-"""Counts the tests that really ran on SQLite, on PostgreSQL and in the browser, and says so at the end.
+"""Counts the tests that really ran on SQLite, on PostgreSQL and in the browser, and says so.
 
-`REQUIRE_POSTGRESQL=1` and `REQUIRE_BROWSER=1` turn a zero into a failure, so that a half cannot be left out silently.
+`REQUIRE_POSTGRESQL=1` and `REQUIRE_BROWSER=1` turn a zero into a failure, so that a half cannot be
+left out silently.
 """
 
 import os
@@ -32,7 +33,10 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    told = ", ".join(f"{_ran[k]} {name}" for k, name in zip(KINDS, ("on SQLite", "on PostgreSQL", "in the browser"), strict=True))
+    told = ", ".join(
+        f"{_ran[k]} {name}"
+        for k, name in zip(KINDS, ("on SQLite", "on PostgreSQL", "in the browser"), strict=True)
+    )
     terminalreporter.write_line(f"Tests run: {told}")
     for kind in _missing():
         terminalreporter.write_line(f"FAILED: no test ran for {kind}, and REQUIRE_{kind.upper()}=1")

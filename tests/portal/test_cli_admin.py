@@ -1,0 +1,130 @@
+"""Setting a company up from the command line: rules in force, files read, stories told."""
+
+import json
+import shutil
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from portal import cli
+from portal.demo.generator import month
+from portal.demo.load import body_of, stall_sheet
+from portal.demo.setup import STARTER
+
+Run = Callable[..., int]
+COMPANY = ("--company", "kedai")
+AUTHOR, PUBLISHER = "consultant@kedai.example", "publisher@kedai.example"
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+    """A company with people and a source; then commands in this process, with their exit code."""
+    for name in ("DATABASE_URL", "REDIS_URL", "CLEARPOST_KEY_FILE", "CLEARPOST_ENV"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("CLEARPOST_HOME", str(tmp_path / "home"))
+
+    def call(*words: str) -> int:
+        monkeypatch.setattr("sys.argv", ["clearpost", *words])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return int(ended.value.code or 0)
+
+    assert call("migrate") == 0
+    assert call("company", "add", "kedai", "--name", "Kedai Contoh") == 0
+    for role in ("consultant", "publisher", "admin", "viewer"):
+        assert call("user", "add", f"{role}@kedai.example", *COMPANY, "--role", role) == 0
+    add = ("connection", "add", *COMPANY, "--as", "admin@kedai.example")
+    assert call(*add, "netshop", "--side", "source") == 0
+    assert call(*add, "aiaccount", "--side", "target", "--set", "company_id=CMP-1042") == 0
+    return call
+
+
+def test_rules_are_published_by_another_person(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    push = ("rules", "push", str(STARTER), *COMPANY, "--as")
+    assert run(*push, PUBLISHER) == 1, "a publisher drafts no rules"
+    assert run(*push, AUTHOR) == 0
+    assert run("publish", "1", *COMPANY, "--as", AUTHOR) == 1
+    capsys.readouterr()
+    assert run("publish", "1", *COMPANY, "--as", PUBLISHER) == 0
+    assert "Ruleset version 1" in capsys.readouterr().out
+    assert run("publish", "7", *COMPANY, "--as", PUBLISHER) == 1
+
+
+def test_rules_with_mistakes_are_shown_and_not_stored(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "rules"
+    shutil.copytree(STARTER, folder)
+    text = (folder / "clearing.rules").read_text("utf-8")
+    (folder / "clearing.rules").write_text(text.replace("for accounts", "for nobody"), "utf-8")
+    assert run("rules", "push", str(folder), *COMPANY, "--as", AUTHOR) == 1
+    assert "nobody" in capsys.readouterr().out
+    assert run("publish", "1", *COMPANY, "--as", PUBLISHER) == 1
+
+
+def test_rules_that_fail_their_tests_are_not_stored(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "rules"
+    shutil.copytree(STARTER, folder)
+    text = (folder / "clearing.rules").read_text("utf-8")
+    (folder / "clearing.rules").write_text(text.replace("= 3000.00", "= 9000.00"), "utf-8")
+    assert run("rules", "push", str(folder), *COMPANY, "--as", AUTHOR) == 1
+    assert "a second person approves" in capsys.readouterr().out
+
+
+def test_a_file_and_a_webhook_body_make_the_same_records(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    of = month(date(2026, 11, 20))
+    sheet, body = tmp_path / "stall.csv", tmp_path / "stall.json"
+    sheet.write_bytes(stall_sheet(of.workbook))
+    orders = [order.wire() for order in of.workbook]
+    body.write_text(json.dumps({"event": "orders.collected", "orders": orders}), "utf-8")
+    words = (*COMPANY, "--source", "netshop")
+    assert run("ingest", str(sheet), *words, "--check") == 0
+    assert "24 records can be read; nothing was stored" in capsys.readouterr().out
+    assert run("ingest", str(sheet), *words, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["new_records"] == 24
+    assert run("ingest", str(body), *words, "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["new_records"], told["new_versions"], told["unchanged"]) == (0, 0, 24)
+
+
+def test_a_file_with_mistakes_stores_nothing(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    of = month(date(2026, 11, 20))
+    sheet = tmp_path / "stall.csv"
+    text = stall_sheet(of.workbook).decode().replace(",PCS,", ",PCS,many", 1)
+    sheet.write_text(text, "utf-8")
+    words = ("ingest", str(sheet), *COMPANY, "--source", "netshop")
+    assert run(*words) == 1
+    told = capsys.readouterr()
+    assert "orders!" in told.out
+    assert "nothing was stored" in told.err
+    assert run("ingest", str(tmp_path), *COMPANY, "--source", "netshop") == 2
+    notes = tmp_path / "notes.txt"
+    notes.write_text("hello")
+    assert run("ingest", str(notes), *COMPANY, "--source", "netshop") == 1
+    assert run("ingest", str(sheet), *COMPANY, "--source", "nobody") == 1
+
+
+def test_a_record_is_found_by_its_number(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    delivery = month(date(2026, 11, 20)).first[3]
+    body = tmp_path / "orders.json"
+    body.write_bytes(body_of(delivery))
+    assert run("ingest", str(body), *COMPANY, "--source", "netshop") == 0
+    capsys.readouterr()
+    assert run("trace", delivery.orders[0].number, *COMPANY, "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["state"] == "received"
+    assert [each["no"] for each in told["answers"]] == [1, 2, 3, 4, 5, 6, 7]
+    assert run("trace", "NS-0", *COMPANY) == 1
+    assert run("replay", *COMPANY) == 0
