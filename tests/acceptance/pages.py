@@ -11,6 +11,7 @@ from tests.acceptance.product import CURRENT_COMPANY, Visitor, until
 
 RECORDS = f"/c/{CURRENT_COMPANY}/records/netshop/order"
 _SIGNS = re.compile(r"<(?:svg|script|style)\b.*?</(?:svg|script|style)>", re.DOTALL)
+_UNSEEN = re.compile(r'<span class="vh">[^<]*</span>')
 _TAG = re.compile(r"<[^>]*>")
 
 
@@ -24,8 +25,9 @@ class Check:
 
 
 def words(page: str) -> str:
-    """The text of some HTML, in single spaces."""
-    return " ".join(html.unescape(_TAG.sub("", _SIGNS.sub("", page))).split())
+    """The text of some HTML that can be seen, in single spaces."""
+    seen = _UNSEEN.sub("", _SIGNS.sub("", page))
+    return " ".join(html.unescape(_TAG.sub(" ", seen)).split())
 
 
 def record_page(visitor: Visitor, order_id: int, tab: str = "seven") -> str:

@@ -1,0 +1,139 @@
+"""Records that one missing value blocks stand in one row, and one fix frees exactly those."""
+# ruff: noqa: N802 - tests of a row carry its id
+
+import re
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tests.acceptance.orders import buyer, clean, with_sku
+from tests.acceptance.pages import record_page, rows, until_head, words
+from tests.acceptance.product import CURRENT_COMPANY, FINANCE, House, Visitor, item, until
+
+pytestmark = pytest.mark.slow
+HOLDING = f"/c/{CURRENT_COMPANY}/holding"
+MISSING = f"/c/{CURRENT_COMPANY}/mappings/missing"
+SKU, SECOND_CAUSE = "NEW-CUP-1", 136
+
+
+@pytest.fixture(scope="module")
+def blocked(house: House) -> list[dict[str, Any]]:
+    """37 orders with one unknown article, one of them by an unknown customer too, and others."""
+    ours = [
+        clean(n, items=[item(1, sku=SKU, qty=str(n - 99)), item(2, qty="1")])
+        for n in range(100, 136)
+    ]
+    ours.append(clean(SECOND_CAUSE, items=with_sku(SKU), customer=buyer(SECOND_CAUSE, id="C-404")))
+    others = [clean(200), clean(201, items=with_sku("OTHER-CUP")), clean(202, items=with_sku(SKU))]
+    others[2] |= {"status": "pending", "paid_at": None}
+    assert house.deliver(*ours, *others).json()["new_records"] == 40
+    finance = house.visitor(FINANCE)
+    until(lambda: missing_row(finance, SKU)[4:5] == ["37"], "37 blocked records")
+    return ours
+
+
+def test_C12_one_missing_value_is_one_exception(
+    house: House, blocked: list[dict[str, Any]]
+) -> None:
+    finance, viewer = house.visitor(FINANCE), house.visitor("viewer@kedai.example")
+    row = missing_row(finance, SKU)
+    assert row[:2] == [SKU, "item"]
+    assert row[4] == "37"
+    assert money(row[5]) == sum(Decimal(order["total"]) for order in blocked)
+    groups = [group for group in groups_of(finance) if SKU in group]
+    assert len(groups) == 1
+    assert "37 records" in groups[0]
+    listed = members(finance, SKU)
+    assert listed == {order["number"] for order in blocked}
+
+    page = viewer.get(link_of(viewer, SKU))
+    wish = {"table": "item", "key": SKU, "other": "CUP-GLASS-20", "reason": "I would like to"}
+    refused = viewer.post(f"/c/{CURRENT_COMPANY}/mappings/fix", page, rev=revision(page), **wish)
+    assert refused.status_code == 403
+    assert missing_row(finance, SKU)[4] == "37"
+    assert not rows(finance.get(f"/c/{CURRENT_COMPANY}/mappings/item?q={SKU}"))
+
+
+def test_C30_a_fix_frees_its_records_and_says_before_which(
+    house: House, blocked: list[dict[str, Any]]
+) -> None:
+    finance = house.visitor(FINANCE)
+    assert "oldest" in words(finance.get(f"/c/{CURRENT_COMPANY}/")).lower()
+    panel = finance.get(link_of(finance, SKU))
+    asked = f"table=item&key={SKU}&cause={cause_of(finance, SKU)}&other=CUP-GLASS-20"
+    preview = words(finance.get(f"/c/{CURRENT_COMPANY}/mappings/preview?{asked}"))
+    freed = sum(Decimal(order["total"]) for order in blocked if order["id"] != SECOND_CAUSE)
+    assert f"frees 36 RM {freed:,}" in preview
+    assert "1 stays held:" in preview
+    assert "C-404" in preview
+    assert not [number for number in house.created() if 100 <= int(number[3:]) <= SECOND_CAUSE]
+
+    wish = {"table": "item", "key": SKU, "other": "CUP-GLASS-20", "reason": "the new name"}
+    done = finance.post(f"/c/{CURRENT_COMPANY}/mappings/fix", panel, rev=revision(panel), **wish)
+    assert "37 records are judged again" in words(done.text)
+    expected = {f"NS-{n}" for n in range(100, SECOND_CAUSE)} | {"NS-200"}
+    until(lambda: set(house.created()) >= expected, "36 documents", 40)
+    until_head(finance, SECOND_CAUSE, "Held")
+    assert not missing_row(finance, SKU)
+    assert not [group for group in groups_of(finance) if SKU in group]
+    assert len(house.created()) == len(expected)
+    assert set(house.created()) == expected
+    lines = {
+        line["number"]: line["document"]["lines"] for line in house.calls() if "document" in line
+    }
+    assert {lines[f"NS-{n}"][0]["SKU"] for n in range(100, SECOND_CAUSE)} == {"CUP-GLASS-20"}
+
+    for order_id in (100, 117, SECOND_CAUSE):
+        story = words(record_page(finance, order_id, "trace"))
+        assert story.count("Judged again because finance set item") == 1
+    assert "Judged again because" not in words(record_page(finance, 201, "trace"))
+    ended = words(finance.get(f"{HOLDING}?view=cleared"))
+    assert ended.count(f"SKU {SKU} is not an item") >= 25
+
+
+def missing_row(visitor: Visitor, key: str) -> list[str]:
+    """The row of a missing value: value, table, label, since, records, amount."""
+    return next((row for row in rows(visitor.get(MISSING)) if row and row[0] == key), [])
+
+
+def groups_of(visitor: Visitor) -> list[str]:
+    """The lines of the groups in the holding area."""
+    found = re.findall(r"<summary id=\"groupsum_.*?</summary>", visitor.get(HOLDING), re.DOTALL)
+    return [words(each) for each in found]
+
+
+def members(visitor: Visitor, key: str) -> set[str]:
+    """The numbers of all records that a cause holds, over all its pages."""
+    link, numbers = f"{HOLDING}?open={cause_of(visitor, key)}", set()
+    while link:
+        page = visitor.get(link)
+        numbers |= set(re.findall(r'class="strong" id="open_\d+"[^>]*>([^<]+)</a>', page))
+        more = re.search(r'id="more_\d+" href="([^"#]+)', page)
+        link = more[1].replace("&amp;", "&") if more else ""
+    return numbers
+
+
+def link_of(visitor: Visitor, key: str) -> str:
+    """The address of the panel where a value is chosen for a key."""
+    return f"{MISSING}?cause={cause_of(visitor, key)}"
+
+
+def cause_of(visitor: Visitor, key: str) -> str:
+    """The number of the cause of a missing value."""
+    for row in re.findall(r"<tr\b.*?</tr>", visitor.get(MISSING), re.DOTALL):
+        found = re.search(r'id="missrow_(\d+)"', row)
+        if found and f">{key}</code>" in row:
+            return found[1]
+    raise AssertionError(f"{key} is not missing")
+
+
+def revision(page: str) -> str:
+    """The revision that a form of a mapping was made with."""
+    found = re.search(r'name="rev" value="(\d+)"', page)
+    return found[1] if found else ""
+
+
+def money(text: str) -> Decimal:
+    """RM 1,234.50 as a number."""
+    return Decimal(text.removeprefix("RM").strip().replace(",", ""))
