@@ -177,6 +177,9 @@ def opened(home: Path, seed: int, port: int | None, *, withheld: int = WITHHELD)
     The stand-in keeps `withheld` answers back after it has done what was asked.
     """
     os.environ["CLEARPOST_HOME"] = str(home)
+    for name in ("DATABASE_URL", "REDIS_URL", "CLEARPOST_KEY_FILE"):
+        if os.environ.pop(name, None):
+            say(f"{name} is left aside: the sample shop keeps to its own home.")
     for name, value in DEFAULTS.items():
         os.environ.setdefault(name, value)
     with ExitStack() as stack:
