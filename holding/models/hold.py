@@ -155,7 +155,10 @@ class Release(Base):
 
 
 class Approval(Base):
-    """Consent to exactly one content of a posting, known by its hash."""
+    """Consent to exactly one content of a posting, known by its hash.
+
+    A trigger refuses it of who corrected, released or mapped that content, or made its rules.
+    """
 
     __tablename__ = "approval"
     __table_args__ = (

@@ -6,7 +6,7 @@ Here: revision, ruleset versions, changes under review, mapping tables. Not here
 
 from datetime import date, datetime
 
-from sqlalchemy import Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from holding.models.base import WHOLE, Base, Id, one_of, partial, ref
@@ -35,7 +35,10 @@ class RulesetVersion(Base):
     """One published, immutable state of the rule files."""
 
     __tablename__ = "ruleset_version"
-    __table_args__ = (UniqueConstraint("company_id", "no"),)
+    __table_args__ = (
+        UniqueConstraint("company_id", "no"),
+        CheckConstraint("author_id <> published_by_id", name="duties"),
+    )
 
     id: Mapped[Id]
     company_id: Mapped[int] = ref("company")

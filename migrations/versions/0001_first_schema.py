@@ -1,5 +1,6 @@
 # ruff: noqa: E501 - conditions of indexes stand on one line
-"""The first schema: all tables, and triggers that keep what is written once as it was written.
+"""The first schema: all tables, triggers that keep what is written once as it was written, and one
+that refuses an approval by who had a hand in what is approved.
 
 A name after the table in APPEND_ONLY lists the columns that may change later; PURGED columns may only be emptied.
 """
@@ -43,6 +44,41 @@ CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN RAISE EXCEPTION 'append-only: %', TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation'; END $$
 """
 
+OWN_HAND = """EXISTS (
+  SELECT 1 FROM posting p JOIN version v ON v.record_id = p.record_id
+   WHERE p.id = NEW.posting_id AND v.corrects_id IS NOT NULL AND v.person_id = NEW.person_id
+  UNION ALL
+  SELECT 1 FROM posting p JOIN version v ON v.id = p.version_id
+    JOIN release r ON r.record_id = p.record_id AND r.content_sha256 = v.sha256
+   WHERE p.id = NEW.posting_id AND r.person_id = NEW.person_id
+  UNION ALL
+  SELECT 1 FROM posting p JOIN evaluation e ON e.id = p.evaluation_id
+    JOIN ruleset_version w ON w.id = e.ruleset_version_id
+   WHERE p.id = NEW.posting_id AND NEW.person_id IN (w.author_id, w.published_by_id)
+  UNION ALL
+  SELECT 1 FROM posting p JOIN version v ON v.id = p.version_id
+    JOIN posting_use u ON u.posting_id = p.id JOIN mapping_entry m ON m.id = u.entry_id
+   WHERE p.id = NEW.posting_id AND m.person_id = NEW.person_id AND m.at >= v.at
+     AND m.from_revision NOT IN (SELECT w.revision FROM ruleset_version w WHERE w.company_id = p.company_id)
+)"""
+DUTIES = {
+    "postgresql": (
+        f"""
+CREATE FUNCTION refuse_own_hand() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN
+  IF {OWN_HAND} THEN
+    RAISE EXCEPTION 'duties kept apart: approval' USING ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  RETURN NEW;
+END $$
+""",
+        "CREATE TRIGGER approval_duties BEFORE INSERT ON approval FOR EACH ROW EXECUTE FUNCTION refuse_own_hand()",
+    ),
+    "sqlite": (
+        f"CREATE TRIGGER approval_duties BEFORE INSERT ON approval WHEN {OWN_HAND} BEGIN SELECT RAISE(ABORT, 'duties kept apart: approval'); END",
+    ),
+}
+
 
 def triggers(table: str, bind: sa.Connection) -> list[str]:
     """Statements that make a table refuse deletes, changes of its fixed columns, and a second change of the others."""
@@ -74,6 +110,8 @@ def upgrade() -> None:
     for table in APPEND_ONLY:
         for statement in triggers(table, op.get_bind()):
             op.execute(statement)
+    for statement in DUTIES[op.get_bind().dialect.name]:
+        op.execute(statement)
 
 
 def downgrade() -> None:
@@ -81,6 +119,7 @@ def downgrade() -> None:
         op.drop_table(table)
     if op.get_bind().dialect.name == "postgresql":
         op.execute("DROP FUNCTION refuse_change()")
+        op.execute("DROP FUNCTION refuse_own_hand()")
 
 
 def _company() -> None:
@@ -506,6 +545,7 @@ def _ruleset_version() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ruleset_version")),
         sa.UniqueConstraint("company_id", "no", name=op.f("uq_ruleset_version_company_id_no")),
+        sa.CheckConstraint("author_id <> published_by_id", name=op.f("ck_ruleset_version_duties")),
     )
 
 

@@ -1,0 +1,120 @@
+"""Duties kept apart by the database itself, whoever writes to it."""
+
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import update
+from sqlalchemy.exc import DatabaseError
+from sqlalchemy.orm import Session
+
+from holding import holds, mappings
+from holding.database import Database
+from holding.models import Approval, Company, RulesetVersion, Version
+from tests.holding.shop import Shop, line, open_shop, order
+from tests.support.clock import SetClock
+
+
+@pytest.fixture
+def shop(database: Database, company: Company, clock: SetClock) -> Shop:
+    """NS-1 is above the limit, does not add up, and has a customer that nobody mapped."""
+    shop = open_shop(database, company, clock)
+    shop.publish()
+    lines = [line(price="960.00")]
+    shop.receive(order("NS-1", customer="C-99", total="2000.00", lines=lines))
+    shop.judge()
+    return shop
+
+
+def release(shop: Shop, session: Session) -> None:
+    """Lim lets the wrong sum pass."""
+    [left] = [hold for hold in shop.holds(session, "NS-1") if hold.rule == "adds_up"]
+    holds.release(session, shop.actor("lim"), left.id, "agreed", shop.now)
+
+
+def fix(shop: Shop, session: Session) -> None:
+    """Farah maps the customer."""
+    mappings.fix(session, shop.actor("farah"), "debtor", "C-99", "Chong", "new", shop.now, 9)
+
+
+def correct(shop: Shop, session: Session) -> None:
+    """Tan writes another content."""
+    found = session.get_one(Version, shop.record(session, "NS-1").version_id)
+    session.add(
+        Version(
+            record_id=found.record_id,
+            no=found.no + 1,
+            sha256="c" * 64,
+            body=found.body,
+            corrects_id=found.id,
+            person_id=shop.actor("tan").person_id,
+            reason="typing error",
+            at=shop.now,
+        )
+    )
+
+
+def consent(shop: Shop, who: str) -> None:
+    """An approval written past the service."""
+    with shop.database.write() as session:
+        posting = shop.posting(session, "NS-1")
+        session.add(
+            Approval(
+                posting_id=posting.id,
+                hash=posting.hash,
+                content={},
+                level="above_limit",
+                person_id=shop.actor(who).person_id,
+                reason="mine",
+                at=shop.now,
+            )
+        )
+
+
+@pytest.mark.parametrize(
+    ("deed", "who"),
+    [
+        (release, "lim"),
+        (fix, "farah"),
+        (correct, "tan"),
+        (None, "chan"),
+        (None, "pua"),
+    ],
+    ids=["released", "mapped", "corrected", "wrote the rules", "published the rules"],
+)
+def test_nobody_approves_what_they_had_a_hand_in(
+    shop: Shop, deed: Callable[[Shop, Session], None] | None, who: str
+) -> None:
+    if deed:
+        with shop.database.write() as session:
+            deed(shop, session)
+        shop.judge()
+    with pytest.raises(DatabaseError, match="duties kept apart"):
+        consent(shop, who)
+    consent(shop, "vera")
+
+
+def test_nobody_publishes_rules_of_their_own(shop: Shop) -> None:
+    chan = shop.actor("chan").person_id
+
+    def version(no: int, publisher: int | None) -> RulesetVersion:
+        return RulesetVersion(
+            company_id=shop.company.id,
+            no=no,
+            hash=f"{no}",
+            revision=no,
+            author_id=chan,
+            published_by_id=publisher,
+            published_at=shop.now,
+            engine="test",
+        )
+
+    with pytest.raises(DatabaseError, match="duties"), shop.database.write() as session:
+        session.add(version(2, chan))
+    with shop.database.write() as session:
+        session.add(version(2, shop.actor("pua").person_id))
+        session.add(version(3, None))
+
+
+def test_an_author_cannot_become_the_publisher_later(shop: Shop) -> None:
+    with pytest.raises(DatabaseError, match="append-only"), shop.database.write() as session:
+        session.execute(update(RulesetVersion).values(published_by_id=shop.actor("chan").person_id))
