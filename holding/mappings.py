@@ -5,9 +5,10 @@ can change). Not here: entries a publish brings (`seeding.py`), what a fix would
 be meant (`whatif.py`, offered here as `preview` and `suggestions`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
@@ -27,6 +28,7 @@ from holding.entries import (
 from holding.events import Fact, record_event, record_events
 from holding.models import Cause, Company, MappingEntry, MappingTable
 from holding.models.posting import UNSENT_STATES
+from holding.operations import once
 from holding.people import names_of, who_may
 from holding.refusal import Refusal
 from holding.revisions import next_revision
@@ -99,13 +101,40 @@ def fix(
     reason: str,
     now: datetime,
     rev: int,
+    op: str | None = None,
 ) -> Fixed | Refusal:
     """Give a key its value from now on, and wake what that can change.
 
     `rev` is the company's revision that the form was made with: an entry of this key that changed
     since then is a conflict, and shown.
     """
-    company_id = actor.company_id or 0
+
+    def act() -> Fixed | Refusal:
+        company_id = actor.company_id or 0
+        refusal = _refused(session, actor, company_id, reason)
+        if refusal:
+            return refusal
+        session.get(Company, company_id, with_for_update={"key_share": True})
+        found = table_of(session, company_id, table)
+        if found is None or not key:
+            message = f"There is no table {table}."
+            return Refusal(code="mapping.unknown", message=message, status=404)
+        parsed = read_value(found.kind, value)
+        if isinstance(parsed, Refusal):
+            return parsed
+        judge = active_program(session, company_id)
+        conflict = unfit(judge.ruleset if judge else None, found, parsed)
+        conflict = conflict or _conflict(session, found, key, rev, parsed)
+        return conflict or _change(session, actor, found, key, parsed, reason.strip(), now, op)
+
+    return once(session, op, person_id=actor.person_id, now=now, act=act, read=_read)
+
+
+def _read(stored: Mapping[str, Any]) -> Fixed:
+    return Fixed(**stored)
+
+
+def _refused(session: Session, actor: Actor, company_id: int, reason: str) -> Refusal | None:
     refusal = may(actor, "mapping.fix")
     if refusal:
         names = who_may(session, company_id, "mapping.fix")
@@ -113,17 +142,7 @@ def fix(
         return Refusal(refusal.code, refusal.message, hint, refusal.status)
     if not reason.strip():
         return Refusal(code="reason.missing", message="A fix needs a reason.", status=422)
-    session.get(Company, company_id, with_for_update={"key_share": True})
-    found = table_of(session, company_id, table)
-    if found is None or not key:
-        return Refusal(code="mapping.unknown", message=f"There is no table {table}.", status=404)
-    parsed = read_value(found.kind, value)
-    if isinstance(parsed, Refusal):
-        return parsed
-    judge = active_program(session, company_id)
-    conflict = unfit(judge.ruleset if judge else None, found, parsed)
-    conflict = conflict or _conflict(session, found, key, rev, parsed)
-    return conflict or _change(session, actor, found, key, parsed, reason.strip(), now)
+    return None
 
 
 def _conflict(
@@ -157,6 +176,7 @@ def _change(
     parsed: Parsed,
     reason: str,
     now: datetime,
+    op: str | None,
 ) -> Fixed:
     revision = next_revision(
         session,
@@ -196,7 +216,7 @@ def _change(
         revision=revision,
         woken=len(record_ids),
     )
-    _say(session, fixed, actor, table.company_id, record_ids, reason, now)
+    _say(session, fixed, actor, table.company_id, record_ids, reason, now, op)
     return fixed
 
 
@@ -233,6 +253,7 @@ def _say(
     record_ids: Sequence[int],
     reason: str,
     now: datetime,
+    op: str | None,
 ) -> None:
     was = f", before {fixed.before}" if fixed.before else ""
     what = f"{fixed.table}(“{fixed.key}”) = {fixed.value}{was}"
@@ -255,6 +276,7 @@ def _say(
             "woken": fixed.woken,
             **body,
         },
+        operation_id=op,
     )
     record_events(
         session,
@@ -265,6 +287,7 @@ def _say(
                 actor=actor,
                 act="record.woken",
                 record_id=record_id,
+                operation_id=op,
                 body={"say": f"Judged again because {actor.name} set {what}.", **body},
             )
             for record_id in record_ids

@@ -55,7 +55,9 @@ def assign(hold_id: int) -> Response:
         return _again(hold_id, wish)
     _require(hold_id)
     with store.writing() as session:
-        answer = holds.assign(session, g.actor, hold_id, wish.person_id, now=g.now)
+        answer = holds.assign(
+            session, g.actor, hold_id, wish.person_id, now=g.now, op=wish.op or None
+        )
     if isinstance(answer, Refusal):
         return fragments.refuse(answer, back=_hold_url(hold_id))
     return _after(hold_id, "Sent to that person." if wish.person_id else "Back with its team.")

@@ -65,6 +65,7 @@ def fix() -> Response:
             reason=wish.reason,
             now=g.now,
             rev=wish.rev if wish.rev is not None else g.company.revision,
+            op=wish.op or None,
         )
     back = url_for("mappings.missing", co=g.company.code)
     if isinstance(answer, Refusal):

@@ -46,11 +46,13 @@ def fix(
     who: str = "farah",
     reason: str = "the shop renamed it",
     at: int | None = None,
+    op: str | None = None,
 ) -> Fixed | Refusal:
     revision = rev(shop) if at is None else at
+    actor = shop.actor(who)
     with shop.database.write() as session:
         return mappings.fix(
-            session, shop.actor(who), table, key, value, reason=reason, now=shop.now, rev=revision
+            session, actor, table, key, value, reason=reason, now=shop.now, rev=revision, op=op
         )
 
 
@@ -206,6 +208,18 @@ def test_a_fix_does_not_wake_what_was_sent(blocked: Shop) -> None:
     fixed = fix(blocked, "item", "TEA-1", "TEA-2")
     assert isinstance(fixed, Fixed)
     assert (fixed.woken, due(blocked)) == (0, [])
+
+
+def test_a_second_click_gets_the_first_answer(blocked: Shop) -> None:
+    seen = rev(blocked)
+    fixed = fix(blocked, "item", "AB-100", "TEA-1", at=seen, op="form-1")
+    assert isinstance(fixed, Fixed)
+    taken = rev(blocked)
+    assert fix(blocked, "item", "AB-100", "TEA-1", at=seen, op="form-1") == fixed
+    assert rev(blocked) == taken
+    with blocked.database.read() as session:
+        [said] = session.scalars(select(Event).where(Event.act == "mapping.fixed")).all()
+        assert said.operation_id == "form-1"
 
 
 @pytest.mark.parametrize("who", ["vera", "lim", "chan", "pua"])

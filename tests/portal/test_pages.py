@@ -172,6 +172,18 @@ def test_a_fix_says_first_what_it_frees_and_frees_it(visit, database):
     assert one(database, "SELECT count(*) FROM record WHERE due_at IS NOT NULL") == 4
 
 
+def test_a_double_click_fixes_once(visit, database):
+    farah = visit("farah")
+    item = cause(database, "mapping:item:%")
+    page = farah.text(f"/c/kedai/mappings/missing?cause={item}")
+    sent = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', page))
+    form = {**sent, "other": "AB-100", "reason": "the same bolt"}
+    first = farah.post("/c/kedai/mappings/fix", form, status=303)
+    again = farah.post("/c/kedai/mappings/fix", form, status=303)
+    assert again.location == first.location
+    assert one(database, "SELECT count(*) FROM mapping_entry WHERE key = 'AB-100 '") == 1
+
+
 def test_a_viewer_may_not_fix(visit, database):
     vera = visit("vera")
     form = {"table": "item", "key": "AB-100 ", "other": "X", "reason": "because", "rev": 9}
