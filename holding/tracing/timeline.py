@@ -169,5 +169,5 @@ def _attempt_words(attempt: Attempt, request: Request, number: str) -> str:
     verb = "Looked up" if request.kind == "lookup" else "Sent"
     answered = f", HTTP {request.status}" if request.status else ""
     why = f", {attempt.error_class}" if attempt.error_class else ""
-    words = f": {attempt.error}" if attempt.error else ""
+    words = f": {attempt.error.rstrip('.')}" if attempt.error else ""
     return f"{verb} {number}, attempt {attempt.no}: {attempt.state}{answered}{why}{words}."
