@@ -26,7 +26,8 @@ AFTER_THE_EFFECT = POINTS[2:]
 
 @pytest.fixture(params=["number+customer", "none"])
 def still(request: pytest.FixtureRequest, command: Path, tmp_path: Path) -> Iterator[House]:
-    product = Product(command, tmp_path, free_environment())
+    patience = {"CLEARPOST_ANSWER_SECONDS": "6"}
+    product = Product(command, tmp_path, {**free_environment(), **patience})
     with quiet(product, STARTER, simulator=("--dedupe", request.param)) as house:
         yield house
 
