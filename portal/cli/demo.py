@@ -4,6 +4,7 @@ Here: its home, its processes, and what is told to the person who started it. No
 company is made (portal/demo/setup.py) or what its shop sends (portal/demo/generator.py).
 """
 
+import math
 import os
 import shutil
 import tempfile
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING
 import click
 
 from portal.cli.frame import ENVIRONMENT, Office, Stop, office, say, tell
-from portal.cli.processes import Children, free_port
+from portal.cli.processes import Children
 from portal.cli.server import Portal, end_on_signals, start_queue, start_worker
 
 if TYPE_CHECKING:
@@ -49,8 +50,6 @@ def demo(
     if once:
         _once(seed, keep, as_json=as_json)
         return
-    if os.environ.get("CLEARPOST_HOST") is None and port:
-        free_port("127.0.0.1", port)
     from holding.settings import home_of
 
     home = home_of(os.environ) / "demo"
@@ -59,7 +58,7 @@ def demo(
     with opened(home, seed, port) as shop:
         shop.greet()
         shop.load()
-        say("Everything has arrived. What is still due is worked off while you look.")
+        say("Everything has arrived, and all that can be posted is.")
         shop.portal.wait()
 
 
@@ -70,7 +69,7 @@ def _once(seed: int, keep: Path | None, *, as_json: bool) -> None:
         raise Stop(f"{keep} is not empty.", "--keep wants a folder of its own.", ENVIRONMENT)
     try:
         with opened(home, seed, 0) as shop:
-            shop.load()
+            shop.load(PATIENCE)
             result = shop.result()
     finally:
         if keep is None:
@@ -96,7 +95,7 @@ class Shop:
     is_new: bool
     children: Children
 
-    def load(self) -> None:
+    def load(self, patience: float = math.inf) -> None:
         """Send the month; what changes posted orders only when all else is done."""
         from portal.demo.load import stall_sheet
 
@@ -106,10 +105,10 @@ class Shop:
         say("Sending one month of orders …")
         hook.send(self.month.first, self.place.now)
         self._ingest(stall_sheet(self.month.workbook))
-        self._wait()
+        self._wait(patience)
         say("Sending what changed afterwards …")
         hook.send(self.month.later, self.place.now)
-        self._wait()
+        self._wait(patience)
 
     def hook(self) -> "Hook":
         """The webhook of the shop's NetShop."""
@@ -145,12 +144,12 @@ class Shop:
             say(f"  {each.role:<11} {each.name:<19} {each.email:<25} {self.passwords[each.email]}")
         say("\n  Ctrl-C ends it.\n")
 
-    def _wait(self) -> None:
+    def _wait(self, patience: float) -> None:
         from portal.demo import quiet
 
         place = self.place
         try:
-            quiet.wait_until_quiet(place.database, place.clock, self.company_id, PATIENCE)
+            quiet.wait_until_quiet(place.database, place.clock, self.company_id, patience)
         except quiet.StillDueError as problem:
             raise Stop(str(problem), "clearpost doctor") from problem
 
@@ -185,6 +184,8 @@ def opened(home: Path, seed: int, port: int | None, *, withheld: int = WITHHELD)
     with ExitStack() as stack:
         end_on_signals()
         place = stack.enter_context(office(upgrade=True))
+        served = Portal(place, port)
+        stack.callback(served.close)
         month = _month(place.now, seed)
         queue = start_queue(place)
         if queue is not None:
@@ -193,8 +194,6 @@ def opened(home: Path, seed: int, port: int | None, *, withheld: int = WITHHELD)
         ledger = home / "aiaccount.ledger"
         target = _start_target(children, ledger, month, seed, withheld)
         company_id, passwords, is_new = _company(place, target)
-        served = Portal(place, port)
-        stack.callback(served.close)
         served.start()
         start_worker(children)
         yield Shop(place, served, company_id, month, ledger, passwords, is_new, children)

@@ -12,7 +12,7 @@ from holding.models import Posting, Record, Version
 
 STATES = ("posted", "held", "failed", "waiting", "ignored", "dropped", "uncertain")
 MOVING = ("ready", "sending", "uncertain", "awaiting")
-LOOK_SECONDS = 0.05
+LOOK_SECONDS = 0.25
 
 
 class StillDueError(Exception):

@@ -10,6 +10,7 @@ import pytest
 
 from tests.acceptance.conftest import STARTER
 from tests.acceptance.product import CURRENT_COMPANY, Product, free_environment
+from tests.installed import ROOT
 
 pytestmark = pytest.mark.slow
 STATES = ("posted", "held", "failed", "waiting", "ignored", "dropped", "uncertain")
@@ -33,6 +34,10 @@ def test_the_month_ends_with_nothing_lost_and_nothing_doubled(
     assert told["held"] > 0
     assert (told["uncertain"], told["lost"], told["doubled"]) == (0, 0, 0)
     assert told["seconds"] < 60
+
+    tour = (ROOT / "docs" / "tour.md").read_text("utf-8")
+    promised = json.loads(tour.split("```json\n")[1].split("```")[0])
+    assert {**told, "seconds": 0} == {**promised, "seconds": 0}
 
     again = Product(product.command, tmp_path, product.env).json("demo", "--once", "--json")
     assert {**again, "seconds": 0} == {**told, "seconds": 0}
