@@ -97,7 +97,9 @@ def _reviver(cls: Any) -> Callable[[Plain], Any]:
     if dataclasses.is_dataclass(cls):
         hints = typing.get_type_hints(cls)
         parts = [(f.name, _reviver(hints[f.name])) for f in dataclasses.fields(cls)]
-        return lambda v: cls(**{name: make(v[name]) for name, make in parts})  # type: ignore[operator]
+        return lambda v: cls(  # type: ignore[operator]  # what an older text lacks has its default
+            **{name: make(v[name]) for name, make in parts if name in v}
+        )
     if cls in _SCALARS:
         return _SCALARS[cls]
     return _generic(typing.get_origin(cls), typing.get_args(cls))

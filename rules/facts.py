@@ -84,6 +84,7 @@ class Facts:
     postings: tuple[PostingFact, ...] = ()
     releases: frozenset[tuple[str, str]] = frozenset()
     documents_of_family: Mapping[str, str] = field(default_factory=dict)
+    links: Mapping[str, tuple[Mapping[str, object], ...]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Plain]:
         """Plain JSON, complete."""

@@ -10,7 +10,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from grammar.nodes import Computed, Const, Field, Gate, Post, Record, Ruleset, Source, Target
+from grammar.nodes import (
+    Computed,
+    Const,
+    Field,
+    Gate,
+    Link,
+    Post,
+    Record,
+    Ruleset,
+    Source,
+    Target,
+)
 
 FACTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "period": ("one_of", ("open", "locked")),
@@ -60,6 +71,10 @@ class Index:
         self.posts: dict[str, list[Post]] = {}
         for post in ruleset.posts:
             self.posts.setdefault(post.record, []).append(post)
+        self.links: dict[str, dict[str, Link]] = {}
+        for link in ruleset.links:
+            if link.other in self.records:
+                self.links.setdefault(link.record, {}).setdefault(link.name, link)
         self.line_records: dict[str, Record] = {}
         for record in ruleset.records:
             if record.parent is not None:

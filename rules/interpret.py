@@ -19,7 +19,7 @@ from rules import numbers
 from rules.calls import Calls
 from rules.closures import Closure, always, applied, binary, looked_up, never
 from rules.functions import AGGREGATES
-from rules.gaps import RING, const_gap, fact_gap, limit_gap
+from rules.gaps import NOWHERE, RING, const_gap, fact_gap, limit_gap
 from rules.index import Index, Ref, Scope
 from rules.kinds import NUMERIC, Type
 from rules.lists import Lists
@@ -48,10 +48,18 @@ _OTHERS = {"+": operator.add, "-": operator.sub}
 class Compiler:
     """Compiles the expressions of one record kind."""
 
-    def __init__(self, index: Index, record: str, zone: ZoneInfo) -> None:
+    def __init__(
+        self,
+        index: Index,
+        record: str,
+        zone: ZoneInfo,
+        family: dict[str, Compiler] | None = None,
+    ) -> None:
         self.index = index
         self.record = record
         self.zone = zone
+        self.family = family if family is not None else {}
+        self.family[record] = self
         source = index.sources.get(index.records[record].source or "")
         self.owner = (source.missing.action.role or "") if source else ""
         self.lookups = {m.name: Lookup(m) for m in index.ruleset.maps}
@@ -61,6 +69,18 @@ class Compiler:
         self._computed: dict[tuple[str, str], Closure] = {}
         dated = index.marked(record, "dated")
         self._dated = dated.name if dated else None
+
+    def of(self, record: str) -> Compiler:
+        """The compiler of another record kind, whose records are linked to this one."""
+        if record not in self.family:
+            source = self.index.sources.get(self.index.records[record].source or "")
+            zone = ZoneInfo(source.zone) if source else self.zone
+            Compiler(self.index, record, zone, self.family)
+        return self.family[record]
+
+    def field(self, name: str, scope: Scope) -> Closure:
+        """The closure of a field of the record."""
+        return self.expr(n.Name((name,), NOWHERE), scope)
 
     def expr(self, node: n.Expr, scope: Scope) -> Closure:
         """The closure of an expression in a scope."""
@@ -116,20 +136,27 @@ class Compiler:
         return lambda run: run.item[name]
 
     def _computed_field(self, ref: Ref) -> Closure:
-        row_of: Callable[[Run], dict[str, Any]] = {
-            "head": lambda run: run.head,
-            "line": lambda run: run.line,
-        }.get(ref.kind, lambda run: run.item)
         name, record = ref.name, ref.record
+        if ref.kind == "head":
+            return lambda run: self._of_row(run, run.head, record, name)
+        if ref.kind == "line":
+            return lambda run: self._of_row(run, run.line, record, name)
+        kind = self.index.records[record].parent or record
 
-        def get(run: Run) -> Any:
-            row = row_of(run)
-            if name in row:
-                run.uses.extend(run.row_uses.get((id(row), name), ()))
-                return row[name]
-            return self._compute(run, row, record, name)
+        def of_item(run: Run) -> Any:
+            home = run.home
+            if home is run:
+                return self._of_row(run, run.item, record, name)
+            home.uses = run.uses
+            return self.of(kind)._of_row(home, run.item, record, name)
 
-        return get
+        return of_item
+
+    def _of_row(self, run: Run, row: dict[str, Any], record: str, name: str) -> Any:
+        if name in row:
+            run.uses.extend(run.row_uses.get((id(row), name), ()))
+            return row[name]
+        return self._compute(run, row, record, name)
 
     def _compute(self, run: Run, row: dict[str, Any], record: str, name: str) -> Any:
         """Work out a computed field once a row, and remember which entries it read."""

@@ -1,11 +1,11 @@
-"""The aggregates over the lines of a record: sum, count, any, all, latest.
+"""The aggregates over the lines of a record or over a link: sum, count, any, all, latest.
 
 Here: their closures, three-valued and counted in steps. Not here: any other call (interpret.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from grammar import nodes as n
 from rules import numbers
 from rules.gaps import NOWHERE
 from rules.index import Ref, Scope
+from rules.links import LinkProgram, Listed, listed
 from rules.run import Run
 from rules.unknown import Gap, Unknown, all_of, any_of, join
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from rules.interpret import Compiler
 
 Row = dict[str, Any]
+Rows = Sequence[tuple[Run, list[Row]]]
+"""Rows, each list with the run of the record that it belongs to."""
 
 
 class Lists:
@@ -29,6 +32,7 @@ class Lists:
     def __init__(self, compiler: Compiler) -> None:
         self.compiler = compiler
         self._known: dict[n.Call, Closure] = {}
+        self._links: dict[n.Link, LinkProgram] = {}
 
     def aggregate(self, node: n.Call, scope: Scope) -> Closure:
         """The closure of one aggregate; worked out once a record unless it looks at `line`."""
@@ -39,11 +43,11 @@ class Lists:
     def _aggregate(self, node: n.Call, scope: Scope) -> Closure:
         arg = node.args[0]
         assert isinstance(arg, n.Name)  # noqa: S101
-        many = scope.index.fields[scope.record][arg.path[0]]
-        item = (many.of if isinstance(many, n.Field) else None) or scope.line_record
-        where = self._where(node, scope, item)
-        field = self._field(item, arg.path[1]) if len(arg.path) == 2 else None
-        inner = self._bodies(arg.path[0])[node.name](where, field)
+        over = listed(arg.path, scope)
+        assert over is not None  # noqa: S101
+        where = self._where(node, scope, over.record)
+        field = self._field(over.record, over.field) if over.field else None
+        inner = self._over(over, self._bodies(".".join(arg.path[:-1]))[node.name](where, field))
         if node.where is not None and mentions_line(node.where):
             return inner
         key = object()
@@ -59,6 +63,22 @@ class Lists:
 
         return once
 
+    def _over(self, over: Listed, body: Callable[[Run, Rows], Any]) -> Closure:
+        """The aggregate over the record's own lines, or over what is linked."""
+        if over.link is None:
+            return lambda run: body(run, [(run, run.lines)])
+        if over.link not in self._links:
+            self._links[over.link] = LinkProgram(self.compiler, over.link)
+        link = self._links[over.link]
+
+        def of_linked(run: Run) -> Any:
+            linked = link.runs(run)
+            if isinstance(linked, Unknown):
+                return linked
+            return body(run, [(r, r.lines if over.lines else [r.head]) for r in linked])
+
+        return of_linked
+
     def _where(self, node: n.Call, scope: Scope, item: str) -> Closure | None:
         if node.where is None:
             return None
@@ -68,12 +88,12 @@ class Lists:
         declared = self.compiler.index.fields[item][name]
         return self.compiler.ref(Ref("item", name, declared, item))
 
-    def _bodies(self, many: str) -> dict[str, Callable[..., Closure]]:
+    def _bodies(self, many: str) -> dict[str, Callable[..., Callable[[Run, Rows], Any]]]:
         return {
             "sum": _sum,
             "count": _count,
-            "any": lambda where, _: lambda run: any_of(_answers(run, where)),
-            "all": lambda where, _: lambda run: all_of(_answers(run, where)),
+            "any": lambda where, _: lambda run, rows: any_of(_answers(run, rows, where)),
+            "all": lambda where, _: lambda run, rows: all_of(_answers(run, rows, where)),
             "latest": lambda where, field: _latest(where, field, many, self.compiler.owner),
         }
 
@@ -100,25 +120,26 @@ def mentions(node: Any, word: str) -> bool:
     return any(mentions(getattr(node, s), word) for s in slots if s not in {"span", "value"})
 
 
-def _rows(run: Run) -> Iterator[Row]:
-    """Each line in turn as the element that a bare name means inside `where`."""
-    run.spend(len(run.lines))
-    outer = run.item
-    for row in run.lines:
-        run.item = row
-        yield row
-    run.item = outer
+def _each(run: Run, rows: Rows) -> Iterator[Row]:
+    """Each row in turn as the element that a bare name means inside `where`."""
+    outer = run.item, run.home
+    for home, of_one in rows:
+        run.spend(len(of_one))
+        for row in of_one:
+            run.item, run.home = row, home
+            yield row
+    run.item, run.home = outer
 
 
-def _answers(run: Run, where: Closure | None) -> list[Any]:
-    return [True if where is None else where(run) for _ in _rows(run)]
+def _answers(run: Run, rows: Rows, where: Closure | None) -> list[Any]:
+    return [True if where is None else where(run) for _ in _each(run, rows)]
 
 
-def _sum(where: Closure | None, field: Closure) -> Closure:
-    def add_up(run: Run) -> Any:
+def _sum(where: Closure | None, field: Closure) -> Callable[[Run, Rows], Any]:
+    def add_up(run: Run, rows: Rows) -> Any:
         total: Any = Decimal(0)
         unknown = []
-        for _ in _rows(run):
+        for _ in _each(run, rows):
             wanted = True if where is None else where(run)
             value: Any = field(run) if wanted is True else wanted
             if type(value) is Unknown:
@@ -130,21 +151,23 @@ def _sum(where: Closure | None, field: Closure) -> Closure:
     return add_up
 
 
-def _count(where: Closure | None, _: Closure | None) -> Closure:
-    def count(run: Run) -> Any:
-        answers = _answers(run, where)
+def _count(where: Closure | None, _: Closure | None) -> Callable[[Run, Rows], Any]:
+    def count(run: Run, rows: Rows) -> Any:
+        answers = _answers(run, rows, where)
         unknown = [a for a in answers if type(a) is Unknown]
         return join(*unknown) if unknown else Decimal(sum(a is True for a in answers))
 
     return count
 
 
-def _latest(where: Closure | None, field: Closure, many: str, owner: str) -> Closure:
+def _latest(
+    where: Closure | None, field: Closure, many: str, owner: str
+) -> Callable[[Run, Rows], Any]:
     nothing = Unknown(_empty_gap(many, owner))
 
-    def latest(run: Run) -> Any:
+    def latest(run: Run, rows: Rows) -> Any:
         value: Any = nothing
-        for _ in _rows(run):
+        for _ in _each(run, rows):
             wanted = True if where is None else where(run)
             if wanted is not False:
                 value = field(run) if wanted is True else wanted

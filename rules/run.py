@@ -45,12 +45,14 @@ class Run:
         "conversions",
         "facts",
         "head",
+        "home",
         "item",
         "line",
         "lines",
         "lookups",
         "memo",
         "now",
+        "root",
         "route",
         "row_uses",
         "steps",
@@ -68,6 +70,8 @@ class Run:
         self.facts, self.world, self.now, self.today = facts, world, now, today
         self.line: dict[str, Any] = {}
         self.item: dict[str, Any] = {}
+        self.home: Run = self  # whose row `item` is: a linked record's, inside a list of them
+        self.root: Run = self  # the run that counts the steps
         self.uses: list[Use] = []
         self.row_uses: dict[tuple[int, str], tuple[Use, ...]] = {}
         self.lookups: dict[tuple[str, str], tuple[Any, Use | None]] = {}
@@ -80,8 +84,8 @@ class Run:
 
     def spend(self, steps: int) -> None:
         """Count visited elements; too many end the evaluation of the rule that asks."""
-        self.steps -= steps
-        if self.steps < 0:
+        self.root.steps -= steps
+        if self.root.steps < 0:
             raise StepsError("the rule visits too many lines")
 
     def all_uses(self) -> tuple[Use, ...]:

@@ -29,6 +29,7 @@ from rules.kinds import (
     total,
     worst,
 )
+from rules.links import listed
 
 Report = Callable[[Problem], None]
 
@@ -316,21 +317,23 @@ class _Walk:
     def _aggregate(self, expr: n.Call) -> Type:
         arg = expr.args[0] if len(expr.args) == 1 else None
         path = arg.path if isinstance(arg, n.Name) else ()
-        fields = self.scope.index.fields.get(self.scope.record, {})
-        many = fields.get(path[0]) if path else None
-        if not isinstance(many, n.Field) or many.type != "many":
-            hint = "Write a list, such as lines or lines.amount."
+        over = listed(path, self.scope)
+        if over is None:
+            hint = "Write a list, such as lines, lines.amount, or a link."
             return self.say("TYP10", f"'{expr.name}' works over a list", hint, expr.span)
-        item = many.of or self.scope.line_record
         if expr.where is not None:
-            _Walk(self.scope.inside(item), self.report).condition(expr.where)
+            _Walk(self.scope.inside(over.record), self.report).condition(expr.where)
         needs_field = expr.name in {"sum", "latest"}
-        if needs_field != (len(path) == 2):
+        if needs_field != bool(over.field):
             hint = "sum and latest want a field of the list, count, any and all the list itself."
             return self.say("TYP10", f"'{expr.name}' is used the wrong way", hint, expr.span)
         if not needs_field:
             return Type("whole") if expr.name == "count" else YESNO
-        found = self.of(arg) if arg is not None else ANY
+        fields = self.scope.index.fields.get(over.record, {})
+        if over.field not in fields:
+            message = f"a {over.record or 'line'} has no field '{over.field}'"
+            return self.say("NAM01", message, did_you_mean(over.field, fields), expr.span)
+        found = field_type(fields[over.field], over.record, self.scope)
         if expr.name == "sum" and found.kind not in NUMERIC | {"any"}:
             return self.say("TYP08", f"{say_type(found)} has no sum", "Sum a number.", expr.span)
         return found
