@@ -12,7 +12,7 @@ from grammar.problem import Problem
 from grammar.split import Block, blocks, clean
 from grammar.words import DECLARATIONS
 
-_NAMED = {"role", "const", "source", "target", "map", "check", "sample"}
+_NAMED = {"role", "const", "source", "target", "link", "map", "check", "sample"}
 _LACKING = {"GAT04": "gate", "POS07": "duplicates", "UOM02": "units"}
 """Findings that something is not there -> the declaration that may be the broken one."""
 _QUOTED = re.compile(r"""['"`]([^'"`]+)['"`]""")

@@ -29,6 +29,12 @@ CODES: dict[str, str] = {
     "SYN21": "syntax.too_deep",
     "SYN22": "syntax.and_or_mixed",
     "SYN23": "syntax.status_spelling",
+    "SYN24": "syntax.empty_cell",
+    "SYN25": "syntax.row_width",
+    "SYN26": "syntax.no_action",
+    "SYN27": "syntax.action_not_here",
+    "SYN28": "syntax.column_twice",
+    "SYN29": "syntax.ruled_line",
     "SYN40": "syntax.not_in_this_version",
     "SYN41": "syntax.language_version",
     # checker: what needs the whole ruleset

@@ -22,7 +22,10 @@ _WIDE = 28
 _SPACE = "  "
 """What stands between two columns."""
 
-_LEAST = {"clause": 7, "unit": 7}
+_CELL = 48
+"""A list in a cell of a table that would be longer goes on in the next line."""
+
+_LEAST = {"clause": 7, "unit": 7, "group": 7}
 """How wide the first column is at least, so that most declarations of a file line up."""
 
 Column: TypeAlias = tuple[str, int, str]
@@ -136,9 +139,10 @@ def _widths(rows: list[Row]) -> dict[Column, int]:
     """How wide each column is: of rows of one shape, and behind the first of one keyword."""
     widths: dict[Column, int] = {}
     for item in rows:
-        columns = item.cells if item.shape == "field" else item.cells[:-1]
+        columns = item.cells if item.shape in ("field", "table") else item.cells[:-1]
         for column, cell in enumerate(columns):
-            size = len(joined(cell)) + (item.indent if column == 0 else 0)
+            indent = item.indent if column == 0 and item.shape != "table" else 0
+            size = len(joined(cell)) + indent
             if _counts(item, column, cell):
                 key = _column(item, column)
                 widths[key] = max(widths.get(key, _least(item, column)), size)
@@ -151,11 +155,13 @@ def _column(item: Row, column: int) -> Column:
 
 
 def _least(item: Row, column: int) -> int:
-    return item.indent + _LEAST.get(item.shape, 0) if column == 0 else 0
+    return item.indent + _LEAST[item.shape] if column == 0 and item.shape in _LEAST else 0
 
 
 def _counts(item: Row, column: int, cell: Sequence[Token]) -> bool:
     """Whether a cell may push its neighbours to the right."""
+    if item.shape == "table":
+        return len(joined(cell)) <= _CELL and not any(token.note for token in cell)
     if item.shape == "clause" and column == 0:
         return len(cell) == 1
     if item.shape == "field" and column == 1:
@@ -165,6 +171,9 @@ def _counts(item: Row, column: int, cell: Sequence[Token]) -> bool:
 
 def _line(item: Row, widths: dict[Column, int]) -> Iterator[str]:
     """A row as one line, or as several where a list in it is too long."""
+    if item.shape == "table":
+        yield from _barred(item, widths)
+        return
     text = " " * item.indent
     for column, cell in enumerate(item.cells):
         start = max(len(text), 8 if item.shape == "head" else 0)
@@ -174,20 +183,33 @@ def _line(item: Row, widths: dict[Column, int]) -> Iterator[str]:
             break
         width = widths.get(_column(item, column), _least(item, column))
         width += (start if column else 0) + len(_SPACE)
-        text = text.ljust(width) if len(text) < width else f"{text} "
+        text = text.ljust(width) if len(text) < width else text + (_SPACE if column else " ")
     yield f"{text}  {item.note}" if item.note else text
 
 
-def _filled(text: str, cell: Sequence[Token], start: int) -> Iterator[str]:
+def _barred(item: Row, widths: dict[Column, int]) -> Iterator[str]:
+    """A row of a table: its cells between bars, each as wide as its column."""
+    text = " " * item.indent
+    for column, cell in enumerate(item.cells):
+        text += "| "
+        start = len(text)
+        width = widths.get(_column(item, column), 0)
+        *full, text = _filled(text, cell, start, start + max(width, _CELL))
+        yield from full
+        text = text.ljust(start + width) + " "
+    yield f"{text}|  {item.note}" if item.note else f"{text}|"
+
+
+def _filled(text: str, cell: Sequence[Token], start: int, limit: int = WIDTH) -> Iterator[str]:
     """The cell behind the text, broken behind commas; the last line is still open."""
     whole = joined(cell)
-    fits = len(text) + len(whole) <= WIDTH
+    fits = len(text) + len(whole) <= limit
     if fits and not any(token.note for token in cell):
         yield text + whole
         return
     for piece, note in _pieces(cell):
         blank = " " if text.endswith(",") else ""
-        if blank and len(text) + 1 + len(piece) > WIDTH:
+        if blank and len(text) + 1 + len(piece) > limit:
             yield text
             text, blank = " " * start, ""
         text += blank + piece

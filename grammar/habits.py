@@ -27,6 +27,7 @@ def _habit(pattern: str, code: str, message: str, hint: str) -> Habit:
 
 
 _DAY = "a date is written year-month-day"
+_NO_SIGNS = "this language has words, not signs, for that"
 
 HABITS = (
     _habit(
@@ -59,8 +60,8 @@ HABITS = (
     _habit(r"!=|≠", "SYN13", "'is not equal' is written <> here", "write <>"),
     _habit(r"=<|≤", "SYN13", "'at most' is written <= here", "write <="),
     _habit(r"=>|≥", "SYN13", "'at least' is written >= here", "write >="),
-    _habit(r"&&?", "SYN13", "this language has words, not signs, for that", "write and"),
-    _habit(r"\|\|", "SYN13", "this language has words, not signs, for that", "write or"),
+    _habit(r"&&?", "SYN13", _NO_SIGNS, "write and"),
+    _habit(r"\|\|", "SYN13", _NO_SIGNS, "write or"),
     _habit("×", "SYN13", "a multiplication sign from a word processor", "write *"),
     _habit("÷", "SYN13", "a division sign from a word processor", "write /"),
     _habit(
@@ -102,6 +103,25 @@ HABITS = (
     _habit(r";", "SYN18", "no semicolon: each clause ends with its line", "delete it"),
 )
 
+IN_TABLES = (
+    _habit(
+        r"^\s*\|[\s:|+-]*--[\s:|+-]*$",
+        "SYN29",
+        "a table has no ruled line",
+        "delete it: the rows follow the head",
+    ),
+    _habit(
+        r"(?<=\|)\s*\|\s*$",
+        "SYN24",
+        "this row does not say what to do",
+        "end it with an action, such as review by ROLE, or block",
+    ),
+    _habit(r"(?<=\|)\s*\|", "SYN24", "an empty cell", "write - where every value fits"),
+    _habit(r"\*", "SYN24", "an empty cell is written -", "write - where every value fits"),
+    *[habit for habit in HABITS if habit.message != _NO_SIGNS or habit.hint != "write or"],
+)
+"""The same for a row of a table, where two bars are no `or`."""
+
 _TEXT = re.compile(r'"[^"\n]*"')
 
 
@@ -115,7 +135,8 @@ def habits(block: Block, file: str) -> Iterator[Problem]:
     """The first habit of each line."""
     for number, line in enumerate(block.lines, block.first):
         seen = bare(line)
-        hits = [(hit.start(), hit.end(), habit) for habit in HABITS if (hit := _first(habit, seen))]
+        table = IN_TABLES if seen.lstrip(" ").startswith("|") else HABITS
+        hits = [(hit.start(), hit.end(), habit) for habit in table if (hit := _first(habit, seen))]
         if hits:
             start, end, habit = min(hits, key=lambda hit: hit[0])
             span = Span(file, number, start + 1, number, end + 1)

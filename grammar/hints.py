@@ -29,6 +29,50 @@ CLAUSES = {
 }
 """A clause that is not there yet -> how to write it; the first that was expected counts."""
 
+CLAUSES_OF = {
+    ("link", "FROM"): "name the records that are linked: from RECORD",
+    ("link", "BY"): "say which fields are equal: by THEIR_FIELD = OUR_FIELD",
+    ("link", "AT"): "say how many there may be: at most 60 else hold for ROLE",
+    ("on", "NAME"): "name the groups of fields first: amounts = total, lines",
+    ("on", "VBAR"): "a table follows: | period | do |, and a row between bars for each case",
+    ("retry", "VBAR"): "a table follows: | error | do |, and a row between bars for each case",
+}
+"""(declaration, clause or row that is not there) -> how to write it; before CLAUSES."""
+
+WANTED = {
+    ("at", "MOST"): "say how many there may be: at most 60 else hold for ROLE",
+    ("at", "ELSE"): "say what happens if there are more: else hold for ROLE",
+    ("by", "EQUAL"): "say which fields are equal: by THEIR_FIELD = OUR_FIELD",
+    ("bill", "OF"): "say of how much: bill line.delivered of line.ordered else wait",
+    ("bill", "ELSE"): "say what becomes of the rest: else wait, or else drop",
+    ("we", "ELSE"): "say what happens if they change it: else review by ROLE",
+    ("link", "OF"): "say of which record: link NAME of RECORD",
+    ("post", "AS"): 'give the document its number: as "{number}"',
+    ("expect", "POSTED"): "an outcome is ready, posted, wait, approve by ROLE, or an action",
+    ("expect", "FIRST"): "write look up first",
+}
+"""(first word of the line, what was expected) -> how to write it."""
+
+MET = {
+    ("on", "_C"): "an edit table speaks of one record: write one for each",
+    ("on", "CODE"): "fields of a record are in lower case",
+    ("approve", "_C"): "an approval speaks of one record: write one for each",
+    ("retry", "DOT"): "a retry table speaks of a target, not of one route: retry autocount",
+}
+"""(declaration, what was met) -> what to write."""
+
+WORDS = {
+    "if": "write when … as a clause of its own, or where … inside a list",
+    "unless": "write when not …",
+    "equals": "write =",
+    "contains": "compare the whole: status in (paid, packed)",
+    "between": "write two comparisons: total >= 10.00 and total <= 20.00",
+    "else": "each declaration has one else, at its end",
+    "null": "write is missing",
+    "empty": "write is missing",
+}
+"""A word of other languages -> what to write."""
+
 PAIRS = {
     ("_NL", "hold"): "name the owner: hold for ROLE",
     ("_NL", "review"): "name who looks at it: review by ROLE",
@@ -40,6 +84,32 @@ PAIRS = {
     ("_NL", "daily"): "say at which time and by which field: daily at 02:00 by paid_at",
     ("_NL", "="): "write the value behind the =",
     ("_NL", ","): "a list goes on behind its comma: in the same line, or indented in the next",
+    ("VBAR", "hold"): "name the owner: hold for ROLE",
+    ("VBAR", "for"): "name the role that holds it: hold for ROLE",
+    ("VBAR", "review"): "name who looks at it: review by ROLE",
+    ("VBAR", "by"): "name the role that looks at it: review by ROLE",
+    ("FOR", "review"): "a review is done by a role: review by ROLE",
+    ("NAME", "review"): "a review is done by a role: review by ROLE",
+    ("BY", "hold"): "a hold waits for a role: hold for ROLE",
+    ("VBAR", "credit"): "write credit note, or credit note and new",
+    ("VBAR", "new"): "write new document",
+    ("VBAR", "look"): "write look up first",
+    ("VBAR", "up"): "write look up first",
+    ("VBAR", "try"): "say how often and what then: try 5 times from 30s then hold for ROLE",
+    ("NAME", "try"): "count the tries in figures: try 5 times from 30s then hold for ROLE",
+    ("VBAR", "times"): "say the first pause and what then: try 5 times from 30s then hold for ROLE",
+    ("THEN", "times"): "say the first pause: try 5 times from 30s then hold for ROLE",
+    ("NUMBER", "from"): "a pause has its unit: 30s, 5min, 2h",
+    ("NAME", "most"): "count them in figures: at most 60",
+    ("_NL", "most"): "say how many there may be: at most 60 else hold for ROLE",
+    ("RPAR", "where"): "say which ones: where status = delivered",
+    ("NAME", "is"): "write is known, or is missing",
+    ("NOT", "is"): "write not in front of it: not paid_at is known",
+    ("EQUAL", "is"): "write = alone, without is",
+    ("NAME", "on"): "on edit of RECORD, or on cancel of RECORD",
+    ("NAME", "edit"): "say of which record: on edit of RECORD",
+    ("NAME", "cancel"): "say of which record: on cancel of RECORD",
+    ("_NL", "then"): "say what happens then: then status = cancelled",
     ("NAME", "at"): "write hours and minutes: 02:00",
     ("NUMBER", "at"): "write hours and minutes: 02:00",
     ("NAME", "own"): "a field of the target starts with a Capital",
@@ -53,6 +123,10 @@ PAIRS = {
 """(token, the word before it) -> what to write."""
 
 FITS = (
+    ("TRY", "REJECT", "trying again belongs to a retry table"),
+    ("VBAR", "THEN", "say what then: try 5 times from 30s then hold for ROLE"),
+    ("EQUAL", "RPAR", "close the bracket before it: )"),
+    ("NAME", "EDIT", "on edit of RECORD, or on cancel of RECORD"),
     ("CODE", "STRING", 'a text stands in quotes: "…"'),
     ("NAME", "CODE", "a field or unit of the target starts with a Capital"),
     ("_NL", "RPAR", "close the bracket: )"),
@@ -67,15 +141,18 @@ FORMS = {
     "source": 'source NAME, then currency CODE, zone "…", missing hold for ROLE say "…"',
     "target": "target NAME, then rounding …, tolerance …, missing …",
     "record": "record NAME from SOURCE, then lines: NAME TYPE MARK, or NAME = FORMULA",
+    "link": "link NAME of RECORD, then from …, by THEIRS = OURS, where …, at most 60 else …",
     "map": 'map NAME, then match …, csv "…" or lines "KEY" -> VALUE, missing …',
     "units": 'units, then base CODE, lines 1 CTN = 12 PCS, missing hold for ROLE say "…"',
     "gate": "gate RECORD, then lines: ready, wait, hold, cancel or ignore with their statuses",
     "check": "check NAME on RECORD, then when …, require …, else …, say …, clears …",
     "duplicates": "duplicates of RECORD, then unique by …, else …, say …",
     "approve": "approve RECORD for ROUTE, then when …, by ROLE, never …, say …",
+    "on": "on edit of RECORD, then GROUP = FIELDS, or on cancel of RECORDS; then a table",
+    "retry": "retry TARGET, then a table: | error | do |",
     "post": 'post RECORD to TARGET.DOCUMENT as "…", then timing, owners, Field = VALUE',
     "sample": "sample NAME of RECORD at 2026-11-20 10:00, then FIELD = VALUE, line …, with …",
-    "test": 'test "…", then given SAMPLE with …, expect …',
+    "test": 'test "…", then given SAMPLE with …, then …, expect …',
 }
 """Declaration -> its form, the hint of last resort."""
 
@@ -96,8 +173,3 @@ def clipped(word: str) -> str:
     """The word as it can be shown: not too long, and without signs that nobody sees."""
     seen = "".join(sign if sign.isprintable() else f"U+{ord(sign):04X}" for sign in word[:40])
     return seen if len(word) <= 40 else f"{seen}…"
-
-
-def later(what: str, hint: str) -> tuple[str, str, str]:
-    """Code and words for what the full language has and this version has not."""
-    return "SYN40", f"not part of this version of the language: {what}", hint

@@ -15,12 +15,14 @@ from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedTok
 
 from grammar import nodes, words
 from grammar.build import DeclarationBuilder, ruleset
-from grammar.build_expr import NoValueError
-from grammar.explain import Explainer, Stumble
-from grammar.habits import bare, habits
-from grammar.hints import clipped, did_you_mean, later
+from grammar.build.expressions import NoValueError
+from grammar.explain import Explainer
+from grammar.habits import habits
+from grammar.hints import clipped, did_you_mean
 from grammar.problem import Problem, Span
 from grammar.split import Block, blocks, clean, is_idle
+from grammar.stumble import Stumble
+from grammar.tables import faults
 
 LANGUAGE = "1"
 """The version of the language that this program speaks."""
@@ -105,38 +107,33 @@ def _layout(block: Block, file: str) -> Iterator[Problem]:
     if not head:
         message = "a clause without its declaration"
         yield Problem("SYN05", message, "a declaration starts in column 1, above it", span)
-    elif head in words.LATER_DECLARATIONS:
-        yield Problem(*later(*words.LATER_DECLARATIONS[head]), span)
+    elif head.startswith("|"):
+        message = "a row of a table without its declaration"
+        yield Problem(
+            "SYN05", message, "it stands indented, below on edit, on cancel or retry", span
+        )
     elif head in words.CLAUSES:
         yield _unindented(head, span)
     elif head not in words.DECLARATIONS:
-        pool = [*words.DECLARATIONS, *words.LATER_DECLARATIONS]
-        hint = did_you_mean(head, pool, f"one of {', '.join(words.DECLARATIONS)}")
+        others = f"one of {', '.join(words.DECLARATIONS)}"
+        hint = did_you_mean(head, words.DECLARATIONS, others)
         yield Problem("SYN04", f"'{clipped(head)}' starts no declaration", hint, span)
     else:
         yield from _lines(block, file)
 
 
 def _unindented(word: str, span: Span) -> Problem:
-    message = f"'{word}' starts no declaration: it is a clause"
+    what = "a row of a table" if word.startswith("|") else f"'{word}'"
+    message = f"{what} starts no declaration: it is a clause"
     return Problem("SYN05", message, "indent it under its declaration", span)
 
 
 def _lines(block: Block, file: str) -> Iterator[Problem]:
-    """The first line that belongs to a later version, or starts a declaration too far right."""
-    if block.head == "post" and re.search(r"\breversing\b", bare(block.lines[0])):
-        column = block.lines[0].index("reversing") + 1
-        span = Span(file, block.first, column, block.first, column + len("reversing"))
-        yield Problem(*later(*words.LATER_REVERSING), span)
-        return
-    listing = False
+    """The first line that is not indented, or starts a declaration too far right."""
     for number, line in enumerate(block.lines[1:], block.first + 1):
         word = (line.split() or [""])[0]
         column = len(line) - len(line.lstrip()) + 1
         span = Span(file, number, column, number, column + len(word))
-        if not listing and (block.head, word) in words.LATER_CLAUSES:
-            yield Problem(*later(*words.LATER_CLAUSES[block.head, word]), span)
-            return
         if column == 1 and not is_idle(line):
             yield _unindented(word, span)
             return
@@ -144,7 +141,6 @@ def _lines(block: Block, file: str) -> Iterator[Problem]:
             message = f"'{word}' starts a declaration"
             yield Problem("SYN06", message, "put it in column 1, or choose another name", span)
             return
-        listing = bare(line).rstrip().endswith(",") or (listing and is_idle(line))
 
 
 def _checked(tree: Tree[Token], block: Block, file: str) -> Iterator[Any]:
@@ -169,7 +165,7 @@ def _checked(tree: Tree[Token], block: Block, file: str) -> Iterator[Any]:
     if isinstance(node, tuple):
         yield from _language(*node)
     else:
-        yield node
+        yield from list(faults(node)) or [node]
 
 
 def _language(number: str, span: Span) -> Iterator[Problem]:
@@ -201,14 +197,24 @@ def _stumble(error: UnexpectedInput | _GluedError, block: Block) -> Stumble:
     if isinstance(error, _GluedError):
         return _at("glued", error.token, frozenset())
     if isinstance(error, UnexpectedToken) and error.token.type != "$END":
+        cut = _cut(block.text, error.token.start_pos or 0)
+        if cut:
+            return Stumble("glued", error.line, error.column - cut, "", "", frozenset())
         return _at("token", error.token, frozenset(error.accepts or error.expected))
     if isinstance(error, UnexpectedCharacters):
-        text = block.text[error.pos_in_stream or 0]
-        fitting: frozenset[str] = frozenset(error.allowed or ())
-        return Stumble("character", error.line, error.column, "", text, fitting)
+        at = error.pos_in_stream or 0
+        cut = _cut(block.text, at)
+        kind, fitting = "glued" if cut else "character", frozenset(error.allowed or ())
+        return Stumble(kind, error.line, error.column - cut, "", block.text[at], fitting)
     accepts: Collection[str] = getattr(error, "accepts", None) or ()
     column = len(block.lines[-1].rstrip()) + 1
     return Stumble("end", len(block.lines), column, "$END", "", frozenset(accepts))
+
+
+def _cut(text: str, at: int) -> int:
+    """How many letters of its word stand before a place that the lexer came to inside it."""
+    before = re.search(r"[a-z]\w*$", text[max(0, at - 80) : at], re.ASCII)
+    return len(before.group()) if before and re.match(r"\w", text[at : at + 1], re.ASCII) else 0
 
 
 def _at(kind: str, token: Token, expected: frozenset[str]) -> Stumble:

@@ -7,6 +7,7 @@ Only texts that parse come here, so nothing is checked again, and a token is nev
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 _TOKEN = re.compile(
     r'"[^"\n]*"|#[^\n]*|\d{4}-\d\d-\d\d|\d\d:\d\d|\d+(?:\.\d+)?(?:%|min|[shd]\b)?'
@@ -14,8 +15,15 @@ _TOKEN = re.compile(
 )
 _BRACKET_WORDS = {"and", "or", "not", "in", "require", "when", "where", "otherwise"}
 _MARKS = {"key", "family", "dated", "optional"}
-_MARKERS = {"missing": {"say"}, "tolerance": {"else"}, "hold": {"for", "say"}, "we": {"else"}}
-_DOUBLE = {("they", "own"), ("we", "own"), ("each", "line"), ("unique", "by")}
+_MARKERS = {
+    "missing": {"say"},
+    "tolerance": {"else"},
+    "hold": {"for", "say"},
+    "we": {"else"},
+    "at": {"else"},
+    "bill": {"else"},
+}
+_DOUBLE = {("they", "own"), ("we", "own"), ("each", "line"), ("unique", "by"), ("at", "most")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +34,14 @@ class Token:
     note: str = ""
 
 
+Tokens: TypeAlias = tuple[Token, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Clause:
     """One clause, over as many lines as it had, with the comment behind it."""
 
-    tokens: tuple[Token, ...]
+    tokens: Tokens
     note: str
     is_head: bool
 
@@ -54,7 +65,7 @@ class Row:
 
     indent: int
     shape: str
-    cells: tuple[tuple[Token, ...], ...]
+    cells: tuple[Tokens, ...]
     note: str
 
 
@@ -79,31 +90,37 @@ def read(text: str) -> Iterator[Clause | Note | Gap]:
 
 def row(head: str, clause: Clause) -> Row:
     """The cells of a clause of a declaration."""
-    if clause.is_head:
-        cells = _head_cells(clause.tokens)
-        return Row(0, "head", cells, clause.note)
     tokens = clause.tokens
-    first = tokens[0].text
-    indent, shape = 4, "clause"
-    if head == "record":
-        shape, cells = "field", _field_cells(tokens)
-    elif head == "const":
-        cells = (tokens,)
-    elif head == "units" and first[0].isdigit():
-        shape, cells = "unit", _cut(tokens, {"of", "="}, 2)
-        cells = cells if len(cells) == 3 else (cells[0], (), cells[1])
-    elif head == "map" and first[0] == '"':
-        shape, cells = "entry", _cut(tokens, {"->"}, 1)
-    elif head == "sample" and len(tokens) > 1 and tokens[1].text == "=":
-        shape, cells = "set", _cut(tokens, {"="}, 1)
-    elif first[0].isupper():
+    if clause.is_head:
+        return Row(0, "head", _head_cells(tokens), clause.note)
+    if tokens[0].text == "|":
+        return Row(4, "table", _table_cells(tokens), clause.note)
+    if head not in ("record", "const") and tokens[0].text[0].isupper():
         indent, shape, cells = _target_cells(head, tokens)
-    elif head == "test" and first == "line":
-        indent, shape, cells = 8, "document", (tokens[:2], tokens[2:])
-    else:
-        shape = "list" if head == "sample" else shape
-        cells = _clause_cells(tokens)
-    return Row(indent, shape, cells, clause.note)
+        return Row(indent, shape, cells, clause.note)
+    if head == "test" and tokens[0].text == "line":
+        return Row(8, "document", (tokens[:2], tokens[2:]), clause.note)
+    shape, cells = _cells(head, tokens)
+    return Row(4, shape, cells, clause.note)
+
+
+def _cells(head: str, tokens: Tokens) -> tuple[str, tuple[Tokens, ...]]:
+    """The shape and the cells of a clause that belongs to one kind of declaration."""
+    first = tokens[0].text
+    if head == "record":
+        return "field", _field_cells(tokens)
+    if head == "const":
+        return "clause", (tokens,)
+    if head == "on":
+        return "group", _cut(tokens, {"="}, 1)
+    if head == "units" and first[0].isdigit():
+        cells = _cut(tokens, {"of", "="}, 2)
+        return "unit", cells if len(cells) == 3 else (cells[0], (), cells[1])
+    if head == "map" and first[0] == '"':
+        return "entry", _cut(tokens, {"->"}, 1)
+    if head == "sample" and len(tokens) > 1 and tokens[1].text == "=":
+        return "set", _cut(tokens, {"="}, 1)
+    return "list" if head == "sample" else "clause", _clause_cells(tokens)
 
 
 def joined(tokens: Sequence[Token]) -> str:
@@ -126,33 +143,42 @@ def _tight(before: str, this: str, earlier: str, number: int) -> bool:
     return sign and (number == 1 or not (earlier[0].isalnum() or earlier[0] in '")'))
 
 
-def _head_cells(tokens: tuple[Token, ...]) -> tuple[tuple[Token, ...], ...]:
+def _head_cells(tokens: Tokens) -> tuple[Tokens, ...]:
     return (tokens[:2], tokens[2:]) if tokens[0].text == "role" else (tokens,)
 
 
-def _field_cells(tokens: tuple[Token, ...]) -> tuple[tuple[Token, ...], ...]:
+def _field_cells(tokens: Tokens) -> tuple[Tokens, ...]:
     marked = tokens[-1].text in _MARKS and len(tokens) > 2 and tokens[-2].text not in (",", "many")
     if tokens[1].text == "=" or not marked:
         return tokens[:1], tokens[1:]
     return tokens[:1], tokens[1:-1], tokens[-1:]
 
 
-def _target_cells(
-    head: str, tokens: tuple[Token, ...]
-) -> tuple[int, str, tuple[tuple[Token, ...], ...]]:
+def _table_cells(tokens: Tokens) -> tuple[Tokens, ...]:
+    """What stands between the bars."""
+    cells: list[list[Token]] = []
+    for token in tokens[:-1]:
+        if token.text == "|":
+            cells.append([])
+        else:
+            cells[-1].append(token)
+    return tuple(tuple(cell) for cell in cells)
+
+
+def _target_cells(head: str, tokens: Tokens) -> tuple[int, str, tuple[Tokens, ...]]:
     if head == "post":
         return 4, "assign", _cut(tokens, {"="}, 1)
     return 8, "document", (tokens,)
 
 
-def _clause_cells(tokens: tuple[Token, ...]) -> tuple[tuple[Token, ...], ...]:
+def _clause_cells(tokens: Tokens) -> tuple[Tokens, ...]:
     two = tuple(token.text for token in tokens[:2])
     size = 2 if two in _DOUBLE else 1
     markers = _MARKERS.get(tokens[0].text, set())
     return tuple(cell for cell in (tokens[:size], *_cut(tokens[size:], markers, 2)) if cell)
 
 
-def _cut(tokens: tuple[Token, ...], markers: set[str], times: int) -> tuple[tuple[Token, ...], ...]:
+def _cut(tokens: Tokens, markers: set[str], times: int) -> tuple[Tokens, ...]:
     """The tokens cut before each marker that is not the first token, so many times at most."""
     cells: list[list[Token]] = [[]]
     for token in tokens:

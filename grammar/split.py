@@ -55,7 +55,7 @@ def blocks(text: str) -> Iterator[Block]:
 
 
 def _is_clause(line: str) -> bool:
-    return (line.split() or [""])[0] in CLAUSES
+    return line[0] == "|" or (line.split() or [""])[0] in CLAUSES
 
 
 def _closed(first: int, lines: list[str]) -> Iterator[Block]:

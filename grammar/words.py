@@ -1,6 +1,6 @@
 """Which words the language keeps for itself, and how its signs are called when speaking to people.
 
-Lives here: reserved words, words of a later version, names of tokens. Not here: the syntax.
+Lives here: reserved words, the clauses of each declaration, names of tokens. Not here: the syntax.
 """
 
 DECLARATIONS = [
@@ -10,12 +10,15 @@ DECLARATIONS = [
     "source",
     "target",
     "record",
+    "link",
     "map",
     "units",
     "gate",
     "check",
     "duplicates",
     "approve",
+    "on",
+    "retry",
     "post",
     "sample",
     "test",
@@ -58,34 +61,14 @@ CLAUSES = frozenset(
         "bill",
         "then",
         "from",
+        "where",
+        "at",
     ]
 )
 """The words that start a clause: in column 1 they were meant to be indented."""
 
-LATER_DECLARATIONS = {
-    "on": ("the tables `on edit` and `on cancel`", "take it out: for now a person decides"),
-    "retry": ("a `retry` table", "take it out: retries follow the table that is built in"),
-    "link": ("a `link` to other records", "take it out, with what uses it"),
-}
-"""Declarations of the full language that this version does not know yet: what, and a way out."""
-
-LATER_CLAUSES = {
-    ("post", "bill"): (
-        "`bill` (billing in parts)",
-        "take it out: the whole order is posted at once",
-    ),
-    ("test", "then"): ("`then` (a second step)", "tell the facts at once: given … with …"),
-}
-"""(declaration, first word of a line) of clauses that this version does not know yet."""
-
-LATER_REVERSING = ("`reversing` (taking a posting back)", "take the declaration out")
-
-LATER_ACTIONS = ("update", "void", "new", "credit", "look", "try")
-"""First words of actions that belong to the tables of a later version."""
-
 RESERVED = {
     *DECLARATIONS,
-    *LATER_DECLARATIONS,
     *[
         "and",
         "or",
@@ -103,7 +86,60 @@ RESERVED = {
 }
 """Words that can never be a name; all others are words only where the grammar waits for them."""
 
-ACTIONS = ("block", "drop", "hold", "ignore", "reject", "review", "wait", "warn")
+ORDER = {
+    "source": ("currency", "zone", "missing"),
+    "target": ("rounding", "tolerance", "missing"),
+    "link": ("from", "by", "where", "at"),
+    "map": ("match", "csv", "missing"),
+    "units": ("base", "csv", "missing"),
+    "check": ("when", "require", "and", "else", "say", "clears"),
+    "duplicates": ("unique", "else", "say"),
+    "approve": ("when", "by", "never", "say"),
+    "post": ("when", "immediately", "daily", "after", "bill", "they", "we", "each"),
+    "sample": ("line", "with"),
+    "test": ("given", "and", "then", "expect"),
+}
+"""Declaration -> the first words of its clauses, in their order."""
+
+ACTIONS = (
+    "block",
+    "credit",
+    "drop",
+    "hold",
+    "ignore",
+    "look",
+    "new",
+    "reject",
+    "review",
+    "try",
+    "update",
+    "void",
+    "wait",
+    "warn",
+)
+"""The first words of actions."""
+
+TABLES = {
+    "on edit": (
+        "block",
+        "review by ROLE",
+        "hold for ROLE",
+        "credit note and new",
+        "new document",
+        "credit note",
+        "update",
+        "ignore",
+    ),
+    "on cancel": ("block", "review by ROLE", "hold for ROLE", "credit note", "void"),
+    "retry": (
+        "try 5 times from 30s then hold for ROLE",
+        "look up first",
+        "hold for ROLE",
+        "review by ROLE",
+    ),
+}
+"""Decision table -> what its rows may do."""
+
 TYPES = [
     "date",
     "decimal",

@@ -11,6 +11,7 @@ from grammar.nodes import Ruleset
 from grammar.problem import Problem
 from rules.analyse import (
     gates,
+    later,
     messages,
     names,
     owners,
@@ -27,7 +28,7 @@ from rules.schema import Schemas
 
 __all__ = ["check"]
 
-_QUESTIONS = (names, types, owners, gates, tables, units, posts, messages, samples, unused)
+_QUESTIONS = (names, types, owners, gates, tables, units, posts, messages, samples, unused, later)
 
 
 def check(ruleset: Ruleset, known: Schemas | None = None) -> tuple[Problem, ...]:

@@ -1,4 +1,4 @@
-"""What the grammar tests share: the rule file that has every construct, and a short way in."""
+"""What the grammar tests share: two rule files with every construct, and a short way in."""
 
 from pathlib import Path
 from typing import Any
@@ -7,7 +7,8 @@ from grammar import Problem, parse
 from grammar.split import blocks
 
 SHOP = Path(__file__).with_name("shop.rules").read_text(encoding="utf-8")
-DECLARATIONS = [block.text for block in blocks(SHOP)]
+WAREHOUSE = Path(__file__).with_name("warehouse.rules").read_text(encoding="utf-8")
+DECLARATIONS = [block.text for text in (SHOP, WAREHOUSE) for block in blocks(text)]
 
 
 def problems(text: str) -> tuple[Problem, ...]:

@@ -1,7 +1,9 @@
 """One layout: what lines up, what is broken, what stays where somebody put it."""
 
+import pytest
+
 from grammar import format_text, parse
-from tests.grammar.kit import SHOP
+from tests.grammar.kit import SHOP, WAREHOUSE
 
 UNTIDY = """\
 # first
@@ -62,17 +64,18 @@ def test_an_untidy_text_gets_the_one_layout() -> None:
     assert format_text(TIDY, "a") == TIDY
 
 
-def test_the_shop_keeps_its_meaning_and_its_comments() -> None:
-    tidy = format_text(SHOP, "a")
-    assert parse({"a": tidy}) == parse({"a": SHOP})
+@pytest.mark.parametrize("text", [SHOP, WAREHOUSE], ids=["shop", "warehouse"])
+def test_a_file_keeps_its_meaning_and_its_comments(text: str) -> None:
+    tidy = format_text(text, "a")
+    assert parse({"a": tidy}) == parse({"a": text})
     assert format_text(tidy, "a") == tidy
-    for line in SHOP.split("\n"):
+    for line in text.split("\n"):
         _, sign, comment = line.partition("#")
         assert sign + comment.rstrip() in tidy
 
 
 def test_a_text_with_a_problem_is_left_alone() -> None:
-    for text in ("role a\n", "   role   a   'x'", "rol a", "on edit of order\n"):
+    for text in ("role a\n", "   role   a   'x'", "rol a", "on edit of order\n", "|a|do|"):
         assert format_text(text, "a") == text
 
 
@@ -101,3 +104,72 @@ def test_an_empty_text() -> None:
 
 def test_windows_lines_become_plain() -> None:
     assert format_text('role a "A"\r\n', "a") == 'role a  "A"\n'
+
+
+TABLE = """\
+on edit of order for t.doc
+ a=x,y
+ rest = z # all else
+ |changed|  period|do|
+ # first
+ |a,  # one
+   rest|<=-5 | credit  note and   new| # last
+ | - | > 5 | hold for a |
+link l of o
+ from p
+ by a=b
+ where c = d
+ at most 5 else warn
+post o to t.doc as "1"
+ immediately
+ bill line.a of line.b else wait
+ we own the rest else block
+ A = 1
+"""
+
+TABLE_TIDY = """\
+on edit of order for t.doc
+    a        = x, y
+    rest     = z  # all else
+    | changed | period | do                  |
+    # first
+    | a,  # one
+      rest    | <= -5  | credit note and new |  # last
+    | -       | > 5    | hold for a          |
+
+link l of o
+    from     p
+    by       a = b
+    where    c = d
+    at most  5  else warn
+
+post o to t.doc as "1"
+    immediately
+    bill     line.a of line.b  else wait
+    we own   the rest  else block
+    A  = 1
+"""
+
+
+def test_tables_line_up() -> None:
+    assert format_text(TABLE, "a") == TABLE_TIDY
+    assert format_text(TABLE_TIDY, "a") == TABLE_TIDY
+
+
+def test_a_long_list_in_a_cell_goes_on_below_its_column() -> None:
+    names = [f"error_class_{n}" for n in range(12)]
+    row = f"    | - | {', '.join(names)} | block |\n"
+    text = f"on cancel of a\n    | b | error | do |\n{row}"
+    tidy = format_text(text, "a")
+    assert max(len(line) for line in tidy.split("\n")) <= 80
+    assert tidy.split("\n")[3].startswith("          error_class_")
+    assert parse({"a": tidy}) == parse({"a": text})
+    assert format_text(tidy, "a") == tidy
+
+
+def test_steps_line_up_with_the_other_clauses() -> None:
+    text = 'test "t"\n given a\n then at 2026-01-01 10:00 with b=c\n and d=e\n expect void\n'
+    assert format_text(text, "a") == (
+        'test "t"\n    given    a\n    then     at 2026-01-01 10:00 with b = c\n'
+        "    and      d = e\n    expect   void\n"
+    )

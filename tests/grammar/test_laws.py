@@ -8,15 +8,25 @@ from hypothesis import strategies as st
 
 from grammar import format_text, parse
 from grammar.rows import _TOKEN
-from tests.grammar.kit import DECLARATIONS, SHOP
+from tests.grammar.kit import DECLARATIONS, SHOP, WAREHOUSE
 
-WORDS = [*sorted(set(_TOKEN.findall(SHOP)) - {""}), "\t", '"', "(", "#", "\n", "–", "é", "\x00"]
+WORDS = [
+    *sorted(set(_TOKEN.findall(SHOP + WAREHOUSE)) - {""}),
+    "\t",
+    '"',
+    "(",
+    "#",
+    "\n",
+    "–",
+    "é",
+    "\x00",
+]
 
 
 @st.composite
 def mutated(draw: st.DrawFn) -> str:
     """A real text, cut short, with pieces taken out, doubled or strewn in."""
-    text = draw(st.sampled_from([SHOP, *DECLARATIONS]))
+    text = draw(st.sampled_from([SHOP, WAREHOUSE, *DECLARATIONS]))
     for _ in range(draw(st.integers(0, 4))):
         at = draw(st.integers(0, len(text)))
         end = draw(st.integers(at, min(len(text), at + 40)))

@@ -4,7 +4,7 @@
 import pytest
 
 from grammar import parse
-from tests.grammar.kit import SHOP, only, problems
+from tests.grammar.kit import SHOP, WAREHOUSE, only, problems
 
 MISTAKES = [
     # title, what stands there, what somebody wrote, code, words of the message, words of the hint
@@ -57,32 +57,112 @@ MISTAKES = [
     ("line zero", "line 1.uom", "line 0.uom", "SYN14", "'0'", "1, 2, 3"),
     ("an endless number", "= 5000.00", "= " + "9" * 40, "SYN14", "too long", "28"),
     ("an endless duration", "today - 31d", "today - 99999999999999999999d", "SYN14", "too long", "365d"),
+    ("a reserved word of tables", "    channel      text", "    retry        text", "SYN06", "'retry'", "column 1"),
+    ("trying again outside its table", "    else     reject", "    else     try 3 times from 5s then reject", "SYN01", "'try'", "retry table"),
+    ("a table in a check", "    clears   never\n", "    clears   never\n    | a | do |\n", "SYN01", "'|'", "on edit"),
+    ("a clause of another declaration", "    ready   paid, packed, delivered\n", "    ready   paid, packed, delivered\n    clears  never\n", "SYN01", "'clears'", "a clause of check"),
+    ("a clause too late", "    else     warn\n    say      \"The order is old.\"\n", "    say      \"The order is old.\"\n    else     warn\n", "SYN09", "'say'", "otherwise"),
+    ("a clause twice", "    when     paid_at is known\n", "    when     paid_at is known\n    when     total > 0.00\n", "SYN01", "'when'", "above already"),
+    ("if, as elsewhere", "sku <> \"X\") = 0", "sku <> \"X\" if total > 0) = 0", "SYN01", "'if'", "where"),
+    ("is null", "    when     paid_at is known\n", "    when     paid_at is null\n", "SYN01", "'null'", "is missing"),
+    ("is not", "    when     paid_at is known\n", "    when     paid_at is not known\n", "SYN01", "'not'", "in front"),
+    ("where without what", "count(lines where qty <= 0 and sku <> \"X\")", "count(lines where)", "SYN01", "')'", "which ones"),
+    ("a route without its document", "after    aiaccount.sales_invoice", "after    aiaccount", "SYN02", "'.'", "TARGET.DOCUMENT"),
+    ("an edited keyword", "    immediately\n", "    immediatly\n", "SYN01", "'immediatly'", "'immediately'"),
     ("another language", "language 1", "language 2", "SYN41", "language 1", "language 1"),
-    ("a table of a later version", "gate order\n", "on edit of order\n", "SYN40", "not part of this version", "a person"),
-    ("retry of a later version", "gate order\n", "retry aiaccount\n", "SYN40", "retry", "built in"),
-    ("a link of a later version", "gate order\n", "link deliveries of order\n", "SYN40", "link", "take it out"),
-    ("bill of a later version", "    after    aiaccount", "    bill     line.a of line.b\n    after    aiaccount", "SYN40", "bill", "whole order"),
-    ("reversing of a later version", "sales_receipt as", "credit_note reversing aiaccount.sales_invoice as", "SYN40", "reversing", "out"),
-    ("then of a later version", "    and      aiaccount.sales_receipt is posted as", "    then     status = paid\n    and      aiaccount.sales_receipt is posted as", "SYN40", "then", "given"),
-    ("an action of a later version", "    else     reject", "    else     update", "SYN40", "'update'", "hold"),
-    ("an outcome of a later version", "expect   posted", "expect   look up first", "SYN40", "'look'", "hold"),
+]  # fmt: skip
+
+IN_TABLES = [
+    # the same for links, tables, parts, reversals and steps
+    ("an action nobody knows", "| -      | block            |", "| -      | erase            |", "SYN26", "'erase' is no action", "'void'"),
+    ("an action in one word", "| credit note and new |", "| credit_note_and_new |", "SYN26", "no action", "'credit note and new'"),
+    ("an action in the plural", "| new document |", "| new documents |", "SYN08", "'documents'", "'document'"),
+    ("an action with a capital", "| block            |", "| Block            |", "SYN01", "'Block'", "'block'"),
+    ("a row that ends with a value", "| party               | open   | update              |", "| party               | open   |", "SYN26", "'open' is no action", "what to do"),
+    ("a row without an action", "| goods            | new document |", "| goods            |              |", "SYN24", "what to do", "review by ROLE"),
+    ("an empty cell", "| locked | -              | -         | -      | b", "| locked |                | -         | -      | b", "SYN24", "an empty cell", "write -"),
+    ("two bars", "| locked | -              | -         | -      | b", "| locked || -         | -      | b", "SYN24", "an empty cell", "write -"),
+    ("a star for any", "| open   | -              | yes", "| open   | *              | yes", "SYN24", "an empty cell", "write -"),
+    ("a dash for any", "| open   | -              | yes", "| open   | \u2013              | yes", "SYN11", "long dash", "-"),
+    ("a row too short", "| locked | -              | -         | -      | b", "| locked | -              | -         | b", "SYN25", "3 conditions, the head has 4", "| period | e_invoice_age | goods_out | status | do |"),
+    ("a row too long", "| party               | open   | update", "| party               | open   | -  | update", "SYN25", "3 conditions, the head has 2", "- for any"),
+    ("a row not closed", "| open   | update              |", "| open   | update", "SYN02", "not closed", "|"),
+    ("a row not opened", "    | party               | open", "      party               | open", "SYN09", "'party'", "between bars"),
+    ("a head without do", "| changed          | do           |", "| changed          | action       |", "SYN26", "'action'", "called do"),
+    ("a head with a capital", "| changed          | do           |", "| Changed          | do           |", "SYN01", "'Changed'", "lower case"),
+    ("a column twice", "e_invoice_age  | goods_out", "e_invoice_age  | period", "SYN28", "'period' stands twice", "keep one"),
+    ("a ruled line below the head", "    | goods            | new", "    |------------------|---|\n    | goods            | new", "SYN29", "ruled line", "delete"),
+    ("an action of a cancel in an edit", "| open   | update              |", "| open   | void                |", "SYN27", "'void' cannot stand in a table of 'on edit'", "update"),
+    ("an action of an edit in a cancel", "\"void\" | void", "\"void\" | update", "SYN27", "'update'", "void"),
+    ("trying again in an edit", "| open   | update              |", "| open   | try 2 times from 5s then hold for ledger |", "SYN27", "'try'", "review by ROLE"),
+    ("a block in a retry", "| look up first  ", "| block          ", "SYN27", "'block'", "look up first"),
+    ("a try that ends in a block", "then hold for helpdesk |\n    | uncertain", "then block |\n    | uncertain", "SYN27", "'block'", "then hold for ROLE"),
+    ("a status named like an action", "\"void\" | void", "void | void", "SYN26", "behind the action 'void'", '"void"'),
+    ("a status of the source", "\"void\" | void", "Voided | void", "SYN23", "plain word", "as"),
+    ("or in a cell", "| rest, not_ready  |", "| rest or not_ready |", "SYN01", "'or'", "comma"),
+    ("a condition in a cell", "| > 72h          |", "| e_invoice_age > 72h |", "SYN01", "'>'", "> 72h"),
+    ("a hold without an owner", "| hold for ledger  |\n\nretry", "| hold             |\n\nretry", "SYN01", "'for'", "hold for ROLE"),
+    ("a hold for nobody", "| hold for ledger  |\n\nretry", "| hold for         |\n\nretry", "SYN01", "a name", "hold for ROLE"),
+    ("a hold without its for", "| hold for ledger  |\n\nretry", "| hold ledger      |\n\nretry", "SYN01", "'ledger'", "hold for ROLE"),
+    ("a hold by a role", "| hold for ledger  |\n\nretry", "| hold by ledger   |\n\nretry", "SYN01", "'by'", "hold for ROLE"),
+    ("a review for a role", "| -      | review by ledger", "| -      | review for ledger", "SYN01", "'for'", "review by ROLE"),
+    ("half a credit note", "| credit note      |", "| credit           |", "SYN01", "'note'", "credit note"),
+    ("half a look up", "look up first ", "look up ", "SYN01", "'first'", "look up first"),
+    ("tries without a pause", "5 times from 30s then hold for helpdesk |", "5 times |", "SYN01", "'from'", "from 30s"),
+    ("tries without an end", "5 times from 30s then hold for helpdesk |", "5 times from 30s |", "SYN01", "'then'", "hold for ROLE"),
+    ("tries in words", "try 5 times", "try five times", "SYN01", "'five'", "figures"),
+    ("half a try", "try 5 times", "try 0.5 times", "SYN14", "'0.5'", "1, 5"),
+    ("a pause without its unit", "from 30s then", "from 30 then", "SYN01", "'30'", "30s"),
+    ("retries of a route", "retry books\n", "retry books.invoice\n", "SYN01", "'.'", "of a target"),
+    ("a retry without a table", "retry books\n", "retry books\n    hold for ledger\n", "SYN09", "'hold'", "| error | do |"),
+    ("a cancel without a table", "retry books\n", "on cancel of trip\n\nretry books\n", "SYN03", "'|'", "a table follows"),
+    ("a row in column 1", "    | uncertain ", "| uncertain ", "SYN05", "a row of a table", "indent"),
+    ("an edit called otherwise", "on edit of order\n", "on change of order\n", "SYN01", "'change'", "on edit of"),
+    ("an edit of two records", "on edit of order\n", "on edit of order, trip\n", "SYN01", "','", "one for each"),
+    ("an edit without of", "on edit of order\n", "on edit order\n", "SYN01", "'order'", "on edit of"),
+    ("an edit without groups", "    goods    = lines\n    rest     = status, total, buyer, branch, placed_on\n", "", "SYN09", "'|'", "groups of fields first"),
+    ("a group below its table", "    | goods            | new document |\n", "    | goods            | new document |\n    more = total\n", "SYN01", "the table has begun", "above"),
+    ("a group with a capital", "    goods    = lines\n", "    goods    = Lines\n", "SYN01", "'Lines'", "lower case"),
+    ("a link without an end", "    at most  40  else hold for helpdesk\n", "", "SYN03", "'at'", "at most 60"),
+    ("a link that says not what then", "    at most  40  else hold for helpdesk\n", "    at most  40\n", "SYN02", "'else'", "if there are more"),
+    ("a link with at least", "at most  40", "at least 40", "SYN01", "'least'", "at most"),
+    ("an end in words", "at most  40", "at most  forty", "SYN01", "'forty'", "figures"),
+    ("an end that is no whole number", "at most  40", "at most  4.5", "SYN14", "'4.5'", "at most"),
+    ("a link by one field", "    by       order_number = number\n    where", "    by       order_number\n    where", "SYN02", "'='", "THEIR_FIELD"),
+    ("a link by nothing", "    by       order_number = number\n    where", "    where", "SYN09", "'by'", "which fields are equal"),
+    ("a link from nowhere", "    from     trip\n", "", "SYN09", "'from'", "from RECORD"),
+    ("a link to a record", "link trips of order", "link trips to order", "SYN01", "'to'", "of RECORD"),
+    ("a bill of nothing", "line.shipped of line.qty", "line.shipped", "SYN01", "'of'", "of how much"),
+    ("a bill without its rest", "line.qty  else wait\n", "line.qty\n", "SYN02", "'else'", "else wait"),
+    ("a bill too late", "    bill     line.shipped of line.qty  else wait\n    they own Remark\n", "    they own Remark\n    bill     line.shipped of line.qty  else wait\n", "SYN01", "'bill'", "the order is"),
+    ("a reversal with a timing", "    they own Remark\n    we own   the rest  else block\n", "    immediately\n    they own Remark\n", "SYN01", "'immediately'", "neither timing"),
+    ("a reversal of half a route", "reversing books.invoice", "reversing books", "SYN01", "'as'", "TARGET.DOCUMENT"),
+    ("a reversal without its number", ' as "CN-{reversed}"', "", "SYN02", "'as'", "number"),
+    ("reverses", "reversing", "reverses", "SYN01", "'reverses'", "'reversing'"),
+    ("then behind expect", "    expect   books.credit_note\n", "    expect   books.credit_note\n    then     total = 1\n", "SYN01", "'then'", "given, and, then, expect"),
+    ("and behind expect", "    expect   books.credit_note\n", "    expect   books.credit_note\n    and      total = 1\n", "SYN01", "'and'", "given, and, then, expect"),
+    ("then nothing", "then     trips = (first_trip, first_trip), status = shipped", "then", "SYN02", "'at'", "then status"),
+    ("an outcome nobody knows", "void because", "cancelled because", "SYN01", "'cancelled'", "an outcome is"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("right", "wrong", "code", "message", "hint"),
-    [mistake[1:] for mistake in MISTAKES],
-    ids=[mistake[0] for mistake in MISTAKES],
+    ("whole", "right", "wrong", "code", "message", "hint"),
+    [
+        *((SHOP, *mistake[1:]) for mistake in MISTAKES),
+        *((WAREHOUSE, *mistake[1:]) for mistake in IN_TABLES),
+    ],
+    ids=[mistake[0] for mistake in [*MISTAKES, *IN_TABLES]],
 )
 def test_a_mistake_is_told_in_its_line(
-    right: str, wrong: str, code: str, message: str, hint: str
+    whole: str, right: str, wrong: str, code: str, message: str, hint: str
 ) -> None:
-    assert SHOP.count(right) >= 1
-    problem = only(SHOP.replace(right, wrong, 1))
+    assert whole.count(right) >= 1
+    problem = only(whole.replace(right, wrong, 1))
     assert problem.code == code
     assert message in problem.message
     assert hint in problem.hint
-    begin = SHOP[: SHOP.index(right)].count("\n") + 1
+    begin = whole[: whole.index(right)].count("\n") + 1
     end = begin + max(right.count("\n"), wrong.count("\n"))
     assert begin - 1 <= problem.span.line <= end
 
@@ -94,8 +174,12 @@ def test_the_column_is_that_of_the_mistake() -> None:
         ("= 5000.00", "= 5,000.00", "5,000.00"),
         ("    channel      text", "    target       text", "target"),
         ("check total_adds", "chek total_adds", "chek"),
+        ("goods            | new document", "goods            | new documents", "documents"),
+        ("look up first ", "look up last ", "last"),
+        ("| update  ", "| void ", "void"),
+        ("at most  40", "at most  4.5", "4.5"),
     ):
-        text = SHOP.replace(right, wrong, 1)
+        text = (SHOP if right in SHOP else WAREHOUSE).replace(right, wrong, 1)
         span = only(text).span
         line = text.split("\n")[span.line - 1]
         assert line[span.column - 1 : span.end_column - 1] == word
@@ -145,3 +229,15 @@ def test_habits_are_left_alone_in_texts_and_comments() -> None:
 def test_signs_that_nobody_sees_are_named_and_long_words_cut() -> None:
     assert "'U+0000'" in only("role a \0\n").message
     assert len(only(f"{'x' * 5000}\n").message) < 80
+
+
+def test_each_wrong_row_of_a_table_is_told() -> None:
+    text = WAREHOUSE.replace("| party               | open   | update ", "| party | void ")
+    text = text.replace("| -      | review by ledger    |  # draft", "| -      | drop |  # draft")
+    assert [problem.code for problem in problems(text)] == ["SYN25", "SYN27", "SYN27"]
+    text = WAREHOUSE.replace("| goods            |", "|      |").replace("| ignore       |", "|  |")
+    assert [problem.code for problem in problems(text)] == ["SYN24", "SYN24"]
+
+
+def test_bars_outside_tables_are_still_an_or() -> None:
+    assert only("record a from b\n    x = a || b\n").hint == "write or"
