@@ -1,9 +1,11 @@
 """Fixtures of the acceptance tests: the product installed from a wheel, and a company in it."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from tests.acceptance.browser import ARGS, CHROMIUM
@@ -45,3 +47,19 @@ def chromium() -> Iterator[Any]:
         browser = started.chromium.launch(executable_path=CHROMIUM, args=ARGS)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def own_postgresql(postgresql_url: str | None) -> Iterator[str]:
+    """The URL of an empty PostgreSQL database, for a product of its own."""
+    if postgresql_url is None:
+        pytest.skip("NO POSTGRESQL: the PostgreSQL half of this test did not run")
+    server, _, other = postgresql_url.rpartition("/")
+    name = f"clearpost_house_{os.getpid()}"
+    drop = f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'
+    address = f"{server.replace('+psycopg', '')}/{other}"
+    with psycopg.connect(address, autocommit=True) as place:
+        place.execute(drop)
+        place.execute(f'CREATE DATABASE "{name}"')
+        yield f"{server}/{name}"
+        place.execute(drop)

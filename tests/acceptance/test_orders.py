@@ -1,0 +1,131 @@
+"""Paid orders become sales invoices, and no others."""
+
+import base64
+import os
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.acceptance.conftest import STARTER
+from tests.acceptance.orders import clean
+from tests.acceptance.pages import record_page, until_head, words
+from tests.acceptance.product import (
+    CURRENT_COMPANY,
+    FINANCE,
+    House,
+    Product,
+    free_environment,
+    item,
+    opened,
+    until,
+)
+
+pytestmark = pytest.mark.slow
+PIECES = {"PCS": 1, "BOX": 12}
+TAX_CODES = {"SST": "MY-SALES10", "NONE": "NT"}
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param("sqlite", marks=pytest.mark.sqlite),
+        pytest.param("postgresql", marks=pytest.mark.postgresql),
+    ],
+)
+def house(
+    request: pytest.FixtureRequest, command: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[House]:
+    """The company on each database."""
+    product = Product(command, tmp_path_factory.mktemp("house"), free_environment())
+    if request.param == "postgresql":
+        key = product.folder / "key"
+        key.touch(mode=0o600)
+        key.write_bytes(base64.urlsafe_b64encode(os.urandom(32)))
+        product.env["DATABASE_URL"] = request.getfixturevalue("own_postgresql")
+        product.env["CLEARPOST_KEY_FILE"] = str(key)
+    with opened(product, STARTER) as found:
+        yield found
+
+
+def test_E01_paid_orders_become_sales_invoices(house: House) -> None:
+    paid = [clean(n, status=status(n), items=bought(n)) for n in range(100, 112)]
+    unpaid = [clean(n, status="pending", paid_at=None) for n in range(112, 115)]
+    mixed = sorted(paid + unpaid, key=lambda order: order["id"] % 4)
+    assert house.deliver(*mixed).json()["new_records"] == 15
+
+    until(lambda: len(house.created()) >= 12, "12 documents", 40)
+    finance = house.visitor(FINANCE)
+    for order in unpaid:
+        until_head(finance, order["id"], "Waiting")
+    made = [line for line in house.calls() if line["effect"] == "created"]
+    assert sorted(line["number"] for line in made) == [order["number"] for order in paid]
+    documents = {line["number"]: line for line in made}
+    for order in paid:
+        line = documents[order["number"]]
+        assert told(line["document"]) == wanted(order), order["number"]
+        assert Decimal(line["total"]) == Decimal(order["total"])
+        assert line["body_sha256"] in words(record_page(finance, order["id"], "pushes"))
+
+    page = words(finance.get(f"/c/{CURRENT_COMPANY}/"))
+    assert "in 15 posted 12 held 0 waiting 3 ignored 0" in page
+
+
+def status(number: int) -> str:
+    """Each of the words that mean paid, as NetShop spells them."""
+    return ("paid", "packed", "Delivered", "Completed")[number % 4]
+
+
+def bought(number: int) -> list[dict[str, Any]]:
+    """One to three lines: pieces and boxes, with tax and without."""
+    lines = [
+        item(1, qty=str(number - 99)),
+        item(2, sku="TRAY-RATTAN-M", uom="BOX", qty="2", price="30.00", tax="NONE"),
+        item(3, sku="POT-GLASS-60", qty="3", price="12.50"),
+    ]
+    return lines[: number % 3 + 1]
+
+
+def told(document: dict[str, Any]) -> dict[str, Any]:
+    """What the simulator keeps of an invoice, numbers as numbers."""
+    head = ("InvoiceNumber", "InvoiceDate", "Customer", "Currency", "Reference")
+    exact = ("Quantity", "UnitPrice", "LineTotal", "DiscountAmount")
+    plain = ("LineNo", "SKU", "Description", "UOM", "TaxCode", "AccountCode")
+    return {
+        **{name: document[name] for name in head},
+        "lines": [
+            {**{n: line[n] for n in plain}, **{n: Decimal(line[n]) for n in exact}}
+            for line in document["lines"]
+        ],
+    }
+
+
+def wanted(order: dict[str, Any]) -> dict[str, Any]:
+    """The invoice that an order should come to, reckoned here."""
+    return {
+        "InvoiceNumber": order["number"],
+        "InvoiceDate": order["ordered_at"][:10],
+        "Customer": "Warung Melati",
+        "Currency": "MYR",
+        "Reference": order["number"],
+        "lines": [wanted_line(line) for line in order["items"]],
+    }
+
+
+def wanted_line(line: dict[str, Any]) -> dict[str, Any]:
+    """The line of the invoice, in pieces."""
+    pieces = PIECES[line["uom"]]
+    return {
+        "LineNo": str(line["pos"]),
+        "SKU": line["sku"],
+        "Description": line["name"],
+        "UOM": "PCS",
+        "TaxCode": TAX_CODES[line["tax"]],
+        "AccountCode": "40000",
+        "Quantity": Decimal(line["qty"]) * pieces,
+        "UnitPrice": Decimal(line["price"]) / pieces,
+        "LineTotal": Decimal(line["qty"]) * Decimal(line["price"]),
+        "DiscountAmount": Decimal(0),
+    }
