@@ -8,16 +8,19 @@ here: what is on a page.
 import json
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
+import flask
 from flask import Flask, Response, current_app, flash, make_response, redirect, render_template
-from htmx_flask import Htmx, request
+from htmx_flask import Htmx
+from htmx_flask.requests import HtmxAwareRequest
 from jinja2_fragments.flask import render_block
 from markupsafe import escape
 
 from holding.refusal import Refusal
 
 WORD = re.compile(r"([a-z]+)(?:_[0-9]+)?")
+request = cast(HtmxAwareRequest, flask.request)
 STRUCTURE = frozenset({"title", "content", "body"})  # blocks of the frame, never asked for alone
 
 
@@ -77,14 +80,14 @@ def respond(
 def done(url: str, say: str) -> Response:
     """After a change without JavaScript: look at `url`, where the sentence is shown once."""
     flash(say)
-    return redirect(url, 303)
+    return make_response(redirect(url, 303))
 
 
 def moved(url: str, say: str) -> Response:
     """After a change that ends on another page, with or without htmx."""
     flash(say)
     if not wants_fragment():
-        return redirect(url, 303)
+        return make_response(redirect(url, 303))
     answer = make_response("", 204)
     answer.headers["HX-Redirect"] = url
     return answer
@@ -110,7 +113,7 @@ def signed_out(url: str) -> Response:
         answer = make_response("", 204)
         answer.headers["HX-Redirect"] = url
         return answer
-    return redirect(url, 303)
+    return make_response(redirect(url, 303))
 
 
 def _partial(template: str, word: str, context: dict[str, Any]) -> str:

@@ -88,9 +88,10 @@ def init(app: Flask, config: PortalConfig) -> None:
         RATELIMIT_HEADERS_ENABLED=False,
     )
     app.before_request(_number)
+    app.before_request(_plain_text)
     app.before_request(_same_site)
     csrf.init_app(app)
-    csrf.exempt("portal.pages.hooks.receive")  # type: ignore[no-untyped-call]
+    csrf.exempt("portal.pages.hooks.receive")
     limiter.init_app(app)
     app.before_request(_admit)
     app.after_request(_headers)
@@ -180,6 +181,17 @@ def _number() -> None:
     request.max_content_length = config.upload_limit if hook else config.form_limit
 
 
+def _plain_text() -> None:
+    """No address and no form has a use for NUL, and not every database can keep one."""
+    if request.endpoint == "hooks.receive":
+        return
+    given = [request.path, *(request.cookies.values())]
+    for values in (request.args, request.form):
+        given += [text for pair in values.items(multi=True) for text in pair]
+    if any("\0" in text for text in given):
+        abort(400, "A text contains a sign that is no text.")
+
+
 def _same_site() -> None:
     if request.method not in UNSAFE or request.endpoint == "hooks.receive":
         return
@@ -206,8 +218,10 @@ def _admit() -> Any:
 def _admit_to_company(act: str) -> Any:
     """The company of the URL and the person's roles in it; to a stranger it does not exist."""
     found = store.company_of(str((request.view_args or {}).pop("co")))
-    actor = found and people.actor_of(store.reading(), g.person.person_id, found.id)
-    if found is None or actor is None:
+    if found is None:
+        abort(404)
+    actor = people.actor_of(store.reading(), g.person.person_id, found.id)
+    if actor is None:
         abort(404)
     g.company, g.zone, g.actor = found, found.zone, actor
     refusal = roles.may(actor, act)

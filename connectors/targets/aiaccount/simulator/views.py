@@ -26,11 +26,10 @@ def view(api: "Api", request: Request, key: ApiKey, company: Company) -> Reply:
         "/v1/sales/invoices": ("sales.read", lambda: _invoices(api, request, company)),
     }
     if request.path.startswith("/v1/imports/"):
-        permission, page = "imports.read", lambda: _import(api, request, company)
-    elif request.path in pages:
-        permission, page = pages[request.path]
-    else:
+        pages[request.path] = ("imports.read", lambda: _import(api, request, company))
+    if request.path not in pages:
         return error(405, "method_not_allowed", "Nothing is offered here")
+    permission, page = pages[request.path]
     if permission not in key.permissions:
         return forbidden(permission)
     return page()
