@@ -1,5 +1,4 @@
 """An approval covers exactly what was looked at; whatever changes it, nothing is sent."""
-# ruff: noqa: N802 - tests of a row carry its id
 
 import time
 from collections.abc import Iterator
