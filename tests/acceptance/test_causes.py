@@ -1,5 +1,4 @@
 """Records that one missing value blocks stand in one row, and one fix frees exactly those."""
-# ruff: noqa: N802 - tests of a row carry its id
 
 import re
 from decimal import Decimal
