@@ -1,5 +1,4 @@
 """The five checks before entry, units, near misses: what an order is told, and what is booked."""
-# ruff: noqa: N802 - tests of a row carry its id
 
 import re
 from collections.abc import Iterator
