@@ -1,5 +1,4 @@
 """The sample month, headless: everything ends in one state, nothing is lost, nothing doubled."""
-# ruff: noqa: N802 - tests of a row carry its id
 
 import json
 import shutil
