@@ -1,5 +1,4 @@
 """From nothing to a running product, and back to nothing."""
-# ruff: noqa: N802 - tests of a row carry its id
 
 import os
 import re
