@@ -1,5 +1,4 @@
 """Deliveries become records and versions, each in one state, and nothing unclear gets through."""
-# ruff: noqa: N802 - tests of a row carry its id
 
 import io
 import json
