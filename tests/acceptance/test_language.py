@@ -1,5 +1,4 @@
 """Rule files on the command line, with no database anywhere."""
-# ruff: noqa: N802 - tests of a row carry its id
 
 import json
 import shutil
