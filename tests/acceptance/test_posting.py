@@ -1,5 +1,4 @@
 """Sending: one file for a range of days, doubt that ends by looking, keys, failed attempts."""
-# ruff: noqa: N802 - tests of a row carry its id
 
 import hashlib
 import io
