@@ -1,5 +1,4 @@
 """An order that was held, mapped, approved and posted: its page answers seven questions."""
-# ruff: noqa: N802 - tests of a row carry its id
 
 import hashlib
 import json
