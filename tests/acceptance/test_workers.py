@@ -1,5 +1,4 @@
 """Workers that die in the middle: every record ends right, and nobody clicks."""
-# ruff: noqa: N802 - tests of a row carry its id
 
 import json
 import signal
