@@ -24,6 +24,7 @@ from flask import (
 )
 from jinja2 import StrictUndefined
 from werkzeug.exceptions import HTTPException
+from werkzeug.routing import IntegerConverter, Map
 
 from connectors.kit.clock import Clock
 from holding.database import Database
@@ -67,6 +68,13 @@ TOLD = {
 log = logging.getLogger("clearpost.portal")
 
 
+class RowId(IntegerConverter):
+    """A number in an address that can be a row's; a longer one names nothing."""
+
+    def __init__(self, map: Map) -> None:  # noqa: A002 - the router's own word
+        super().__init__(map, max=2**63 - 1)
+
+
 def create_app(
     database: Database, clock: Clock, settings: Settings, config: PortalConfig | None = None
 ) -> Flask:
@@ -79,6 +87,7 @@ def create_app(
         "portal", static_folder=STATIC, template_folder=HERE / "templates", root_path=str(HERE)
     )
     app.config["PORTAL"] = made
+    app.url_map.converters["int"] = RowId
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     store.init(app, database, clock)

@@ -92,9 +92,10 @@ def reasoned(form: Form) -> Reasoned | Problems:
 def assign_hold(form: Form) -> AssignHold | Problems:
     """A form that names a person."""
     chosen = form.get("person", "")
-    if chosen and not chosen.isdigit():
+    person_id = whole(chosen)
+    if chosen and (person_id is None or person_id < 0):
         return Problems({"person": "Choose a person from the list."})
-    return AssignHold(int(chosen) if chosen and chosen != "0" else None, form.get("op", ""))
+    return AssignHold(person_id or None, form.get("op", ""))
 
 
 def approve_set(form: Form) -> ApproveSet | Problems:

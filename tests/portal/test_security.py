@@ -240,3 +240,45 @@ def test_a_viewer_sees_no_personal_data(visit):
         assert "alert(1)" not in visit("vera").text(f"{url}?tab={tab}"), tab
     assert "alert(1)" in visit("farah").text(f"{url}?tab=raw")
     visit("vera").get("/c/kedai/requests/1/body", status=403)
+
+
+NUL = "\0"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/find?q=%00",
+        "/holding?q=%00",
+        "/holding?class=%00",
+        "/records/netshop/order/%00",
+        "/connections/%00",
+        "/mappings/item?%00=1",
+    ],
+)
+def test_an_address_with_a_sign_that_is_no_text_is_refused(visit, path):
+    visit("farah").get(f"/c/kedai{path}", status=400)
+
+
+def test_a_form_with_a_sign_that_is_no_text_changes_nothing(visit, database):
+    lim, farah = visit("lim"), visit("farah")
+    lim.post("/c/kedai/holding/1/release", {"reason": f"so{NUL}be it"}, status=400)
+    entry = {"table": "item", "key": f"AB{NUL}", "to": "AB-100", "reason": "because"}
+    farah.post("/c/kedai/mappings/fix", entry, status=400)
+    visit().post("/signin", {"email": f"a{NUL}@b", "password": "x"}, status=400)
+    with database.read() as session:
+        assert session.execute(text("SELECT state FROM hold WHERE id = 1")).scalar() == "open"
+
+
+@pytest.mark.parametrize("path", ["/holding/{}", "/runs/{}", "/requests/{}/body"])
+def test_a_number_that_no_row_can_have_names_nothing(visit, path):
+    missing = visit("farah").get(f"/c/kedai{path}".format(99999), status=404)
+    for number in (2**63, "9" * 40):
+        found = visit("farah").get(f"/c/kedai{path}".format(number), status=404)
+        assert found.get_data() == missing.get_data()
+
+
+@pytest.mark.parametrize("person", ["²", "9" * 30, "-1", "Lim"])
+def test_who_gets_a_hold_is_chosen_from_the_list(visit, person):
+    answer = visit("lim").post("/c/kedai/holding/1/assign", {"person": person}, status=422)
+    assert "Choose a person from the list." in answer.get_data(as_text=True)
