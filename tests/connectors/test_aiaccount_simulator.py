@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -32,7 +33,7 @@ def test_after_a_kill_everything_is_as_it_was(start, aiaccount, http):
     assert sim.show("documents") == documents
     assert sim.show("cached") == cached
     again = send(sim, aiaccount, http, invoice("NS-1"), key="cp-1")
-    assert again.answers == first.answers
+    assert again.answers == tuple(replace(one, existing=True) for one in first.answers)
     assert again.headers["idempotent-replayed"] == "true"
     sim.control("pause", key=paused, status="active")
     late = send(sim, aiaccount, http, invoice("NS-5"), key="cp-5")
