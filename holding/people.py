@@ -236,6 +236,8 @@ def who_may(
 def names_of(session: Session, person_ids: Iterable[int | None]) -> dict[int, str]:
     """Person id -> name."""
     wanted = sorted({i for i in person_ids if i is not None})
+    if not wanted:
+        return {}
     rows = session.execute(select(Person.id, Person.name).where(Person.id.in_(wanted)))
     return {row.id: row.name for row in rows}
 

@@ -41,12 +41,30 @@ def replay(
     session: Session, evaluation_id: int, *, programs: worlds.Programs = worlds.program
 ) -> Outcome:
     """The outcome of an evaluation, from its version, rules, revision, facts and clock."""
-    evaluation = session.get_one(Evaluation, evaluation_id)
-    version = session.get_one(Version, evaluation.version_id)
-    record = session.get_one(Record, evaluation.record_id)
-    source = session.get_one(Connection, record.source_id)
+    evaluation, version, record, source = session.execute(
+        select(Evaluation, Version, Record, Connection)
+        .join(Version, Version.id == Evaluation.version_id)
+        .join(Record, Record.id == Evaluation.record_id)
+        .join(Connection, Connection.id == Record.source_id)
+        .where(Evaluation.id == evaluation_id)
+    ).one()
+    return judged_again(
+        session, evaluation, version=version, record=record, source=source, programs=programs
+    )
+
+
+def judged_again(
+    session: Session,
+    evaluation: Evaluation,
+    *,
+    version: Version,
+    record: Record,
+    source: Connection,
+    programs: worlds.Programs = worlds.program,
+) -> Outcome:
+    """The same, with the rows at hand."""
     if evaluation.facts is None or version.body is None:
-        message = f"what evaluation {evaluation_id} looked at is no longer kept"
+        message = f"what evaluation {evaluation.id} looked at is no longer kept"
         raise LookupError(message)
     judge = programs(session, evaluation.ruleset_version_id)
     world = worlds.world(

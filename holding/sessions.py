@@ -76,13 +76,17 @@ def sign_in(session: Session, email: str, password: str, now: datetime) -> str |
 
 def person_of(session: Session, token: str, now: datetime) -> SignedIn | None:
     """Who holds this session now; None when it is unknown, over, revoked or the person disabled."""
-    row = session.get(models.Session, _digest(token))
-    if row is None or row.revoked_at is not None:
+    found = session.execute(
+        select(models.Session, models.Person)
+        .join(models.Person, models.Person.id == models.Session.person_id)
+        .where(models.Session.token_hash == _digest(token))
+    ).first()
+    if found is None:
+        return None
+    row, person = found
+    if row.revoked_at is not None or not person.active:
         return None
     if now >= row.expires_at or now - row.seen_at >= IDLE:
-        return None
-    person = session.get(models.Person, row.person_id)
-    if person is None or not person.active:
         return None
     return SignedIn(
         person_id=person.id,

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from grammar import parse
 from holding.queries.preentry import Check, Schema, checks
-from holding.rulesets import rule_sources
 from holding.tracing.answers import Answer, answers
 from holding.tracing.case import load
+from holding.worlds import program
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +26,6 @@ def card(session: Session, record_id: int, posting_id: int | None, schema: Schem
     case = load(session, record_id, posting_id)
     if case is None:
         return Card()
-    ruleset = parse(rule_sources(case.files))[0] if case.files else None
+    ruleset = program(session, case.rules.id).ruleset if case.rules else None
     strip = checks(case.outcome, case.route, schema, case.files) if case.outcome and schema else ()
     return Card(strip, answers(case, ruleset))

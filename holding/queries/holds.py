@@ -13,7 +13,6 @@ from holding.models import (
     Hold,
     Posting,
     Team,
-    TeamMember,
 )
 from holding.queries.wanted import APPROVAL_CODE, Filter, mine, terms
 
@@ -46,17 +45,6 @@ class Facet:
     title: str
     records: int
     book: int
-
-
-def my_teams(session: Session, company_id: int, person_id: int) -> tuple[int, ...]:
-    """The teams of the company that the person is in."""
-    return tuple(
-        session.scalars(
-            select(Team.id)
-            .join(TeamMember, TeamMember.team_id == Team.id)
-            .where(Team.company_id == company_id, TeamMember.person_id == person_id)
-        )
-    )
 
 
 def totals(session: Session, company_id: int, wanted: Filter) -> Totals:
@@ -131,12 +119,7 @@ def _facet(company_id: int, wanted: Filter, column: Any) -> Select[Any]:
             Hold.record_id,
             func.coalesce(func.max(Hold.book), 0).label("book"),
         )
-        .where(
-            *terms(
-                company_id,
-                Filter(wanted.view, person_id=wanted.person_id, my_teams=wanted.my_teams),
-            )
-        )
+        .where(*terms(company_id, Filter(wanted.view, person_id=wanted.person_id)))
         .group_by(column, Hold.record_id)
         .subquery()
     )

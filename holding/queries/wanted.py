@@ -3,7 +3,7 @@
 Here: the filter. Not here: what is counted or listed under it (holds.py, groups.py).
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, and_, or_, select
 
@@ -11,6 +11,7 @@ from holding.models import (
     Cause,
     Hold,
     Record,
+    TeamMember,
 )
 
 APPROVAL_CODE = "APP01"
@@ -25,7 +26,6 @@ class Filter:
     teams: tuple[int, ...] = ()
     text: str = ""
     person_id: int | None = None
-    my_teams: tuple[int, ...] = field(default=())
 
     @property
     def narrowed(self) -> int:
@@ -52,9 +52,10 @@ def terms(company_id: int, wanted: Filter) -> list[ColumnElement[bool]]:
 
 def mine(wanted: Filter) -> ColumnElement[bool]:
     """Holds given to the person, or to nobody in one of their teams."""
+    my_teams = select(TeamMember.team_id).where(TeamMember.person_id == wanted.person_id)
     return or_(
         Hold.person_id == wanted.person_id,
-        and_(Hold.person_id.is_(None), Hold.team_id.in_(wanted.my_teams)),
+        and_(Hold.person_id.is_(None), Hold.team_id.in_(my_teams)),
     )
 
 

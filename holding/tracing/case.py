@@ -27,7 +27,7 @@ from holding.models import (
     Version,
 )
 from holding.people import names_of
-from holding.replay import replay
+from holding.replay import judged_again, replay
 from holding.rulesets import files_of
 from holding.tracing.held import HeldBy, holds_of
 from rules.outcome import Decision, Lineage, Outcome, Verdict
@@ -158,6 +158,7 @@ def load(session: Session, record_id: int, posting_id: int | None = None) -> Cas
     rules = session.get(RulesetVersion, evaluation.ruleset_version_id) if evaluation else None
     approvals = _approvals(session, posting)
     versions = _versions(session, record)
+    source = session.get_one(Connection, record.source_id)
     people = names_of(
         session,
         [a.person_id for a in approvals]
@@ -167,12 +168,12 @@ def load(session: Session, record_id: int, posting_id: int | None = None) -> Cas
     return Case(
         company=session.get_one(Company, record.company_id),
         record=record,
-        source=session.get_one(Connection, record.source_id),
+        source=source,
         versions=versions,
         posting=posting,
         target=session.get(Connection, posting.connection_id) if posting else None,
         evaluation=evaluation,
-        outcome=replayed(session, evaluation) if evaluation else None,
+        outcome=_outcome(session, evaluation, record=record, source=source, versions=versions),
         rules=rules,
         files=files_of(session, rules.id) if rules else {},
         approvals=approvals,
@@ -184,9 +185,26 @@ def load(session: Session, record_id: int, posting_id: int | None = None) -> Cas
 
 def replayed(session: Session, evaluation: Evaluation) -> Outcome | None:
     """What an evaluation said; None when the rules failed on it or its facts are no longer kept."""
-    if evaluation.facts is None or "error" in evaluation.outcome:
+    return replay(session, evaluation.id) if replayable(evaluation) else None
+
+
+def replayable(evaluation: Evaluation) -> bool:
+    """Whether the rules came to an outcome on facts that are still kept."""
+    return evaluation.facts is not None and "error" not in evaluation.outcome
+
+
+def _outcome(
+    session: Session,
+    evaluation: Evaluation | None,
+    *,
+    record: Record,
+    source: Connection,
+    versions: Sequence[Version],
+) -> Outcome | None:
+    if evaluation is None or not replayable(evaluation):
         return None
-    return replay(session, evaluation.id)
+    version = next(v for v in versions if v.id == evaluation.version_id)
+    return judged_again(session, evaluation, version=version, record=record, source=source)
 
 
 def decided_by(

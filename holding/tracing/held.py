@@ -52,6 +52,8 @@ def holds_of(session: Session, record_id: int) -> tuple[HeldBy, ...]:
 def _fixes(session: Session, held: list[tuple[Hold, Cause]]) -> dict[int, Revision]:
     """Hold id -> the change of its key that came between its last judging and its end."""
     whats = {f"{cause.table_name}: {cause.value}" for _, cause in held if cause.table_name}
+    if not whats:
+        return {}
     companies = {hold.company_id for hold, _ in held}
     rows = session.scalars(
         select(Revision)

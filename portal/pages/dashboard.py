@@ -30,11 +30,7 @@ def _shown() -> dict[str, Any]:
     today = g.now.astimezone(zone).date()
     midnight = datetime.combine(today, time.min, zone)
     everything = Filter(person_id=g.actor.person_id)
-    mine = Filter(
-        view="mine",
-        person_id=g.actor.person_id,
-        my_teams=holds.my_teams(session, company, g.actor.person_id),
-    )
+    mine = Filter(view="mine", person_id=g.actor.person_id)
     causes = groups.groups(session, company, everything)
     return {
         "totals": holds.totals(session, company, everything),

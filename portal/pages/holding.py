@@ -110,7 +110,6 @@ def _approve(wish: forms.ApproveSet, kept: Sequence[lists.Member]) -> Response:
 
 def _listing() -> dict[str, Any]:
     session, args = store.reading(), request.args
-    teams = queries.my_teams(session, g.company.id, g.actor.person_id)
     view = args.get("view", "todo")
     wanted = Filter(
         view=view if view in VIEWS else "todo",
@@ -118,7 +117,6 @@ def _listing() -> dict[str, Any]:
         teams=tuple(n for n in map(forms.whole, args.getlist("team")) if n is not None),
         text=args.get("q", "").strip()[:100],
         person_id=g.actor.person_id,
-        my_teams=teams,
     )
     shown: dict[str, Any] = {
         "wanted": wanted,
