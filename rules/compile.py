@@ -15,6 +15,7 @@ from rules.canonical import dumps, sha256_hex
 from rules.facts import Facts, Subject, World
 from rules.index import Index
 from rules.judge import ENGINE, KindProgram
+from rules.links import family_keys
 from rules.outcome import Outcome
 from rules.schema import Schemas
 
@@ -39,6 +40,7 @@ class Program:
 
     def __init__(self, ruleset: Ruleset, hash_: str, schemas: Schemas | None) -> None:
         index = Index(ruleset)
+        self._index = index
         self.ruleset = ruleset
         self.hash = hash_
         self.roles: tuple[str, ...] = tuple(index.roles)
@@ -58,6 +60,12 @@ class Program:
         """Names and values by which this record is found as somebody's duplicate."""
         found = self._kinds.get(kind)
         return found.link_keys(body) if found else ()
+
+    def family_keys(
+        self, body: Mapping[str, object], kind: str
+    ) -> tuple[tuple[str, str, str], ...]:
+        """How links find this record: (name, value, kind wanted or empty), see rules/links.py."""
+        return tuple(family_keys(self._index, body, kind))
 
     def evaluate(self, subject: Subject, facts: Facts, world: World, now: datetime) -> Outcome:
         """Judge one version of one record under all its routes.

@@ -29,7 +29,7 @@ class DuplicateProgram:
 
     def __init__(self, compiler: Compiler, declared: n.Duplicates) -> None:
         self.declared = declared
-        self.scope = Scope(compiler.index, compiler.record)
+        self.scope = Scope(compiler.index, compiler.record, document=True)
         self.route = str(declared.route) if declared.route else "*"
         self.owner = declared.action.role or compiler.owner
         self.severity = {"warn": "warn", "reject": "reject"}.get(declared.action.kind, "hold")

@@ -164,10 +164,12 @@ class LinkProgram:
 
 def _loud(content: Content, whose: str) -> Content:
     """The content of a linked record; what it lacks is said here too, with its number."""
-    for row in (content.head, *content.lines):
+    exact = {(gap.rule, line): gap for gap, line in content.gaps}
+    for number, row in enumerate((content.head, *content.lines)):
         for name, value in row.items():
             if type(value) is Unknown:
-                row[name] = Unknown(*(_said_here(gap, whose) for gap in value.gaps))
+                gaps = (exact.get((gap.rule, number or None), gap) for gap in value.gaps)
+                row[name] = Unknown(*(_said_here(gap, whose) for gap in gaps))
     return content
 
 

@@ -88,6 +88,7 @@ class _Known:
     shows: dict[str, dict[str, str]] = field(default_factory=dict)
     posted: dict[str, str] = field(default_factory=dict)
     gone: set[tuple[str, str]] = field(default_factory=set)
+    links: dict[str, tuple[dict[str, Any], ...]] = field(default_factory=dict)
 
 
 class _Place:
@@ -116,6 +117,7 @@ class _Place:
 
     def _ismissing(self, fact: n.IsMissing) -> None:
         self.body.pop(fact.name, None)
+        self.known.links.pop(fact.name, None)
         if fact.name == "period":
             self.known.period = None
         elif fact.name == "last_editor":
@@ -135,7 +137,10 @@ class _Place:
         self.seeds.maps.setdefault(fact.table, {})[fact.key] = literal_text(fact.value)
 
     def _isrecords(self, fact: n.IsRecords) -> None:
-        """`seen`: other records of the same or another channel that came before."""
+        """`seen`: records that came before, of this or another channel; else those of a link."""
+        if fact.name in self.index.links.get(self.kind, {}):
+            self.known.links[fact.name] = self._linked(fact.samples)
+            return
         mine = dict(self.program.link_keys(self.body, self.kind))
         for name in fact.samples:
             other = self.index.samples.get(name)
@@ -146,6 +151,11 @@ class _Place:
             for key, value in self.program.link_keys(body, other.record):
                 if mine.get(key) == value and not key.startswith("doc:"):
                     self.known.history[key] = (*self.known.history.get(key, ()), number)
+
+    def _linked(self, names: tuple[str, ...]) -> tuple[dict[str, Any], ...]:
+        """The bodies of linked samples: their fields and lines, not their own links."""
+        found = (self.index.samples[name] for name in names if name in self.index.samples)
+        return tuple(_body(s, self.index, self.program.zone(s.record)) for s in found)
 
     def _number_of(self, sample: n.Sample, body: dict[str, Any]) -> str:
         key = self.index.marked(sample.record, "key")
@@ -183,6 +193,7 @@ class _Place:
             documents=documents,
             postings=postings,
             documents_of_family=known.posted,
+            links=known.links,
         )
 
     def _document_number(self, route: str, fields: dict[str, str]) -> str:

@@ -12,6 +12,7 @@ from grammar.problem import Problem
 from rules.analyse import (
     gates,
     later,
+    links,
     messages,
     names,
     owners,
@@ -28,7 +29,20 @@ from rules.schema import Schemas
 
 __all__ = ["check"]
 
-_QUESTIONS = (names, types, owners, gates, tables, units, posts, messages, samples, unused, later)
+_QUESTIONS = (
+    names,
+    links,
+    types,
+    owners,
+    gates,
+    tables,
+    units,
+    posts,
+    messages,
+    samples,
+    unused,
+    later,
+)
 
 
 def check(ruleset: Ruleset, known: Schemas | None = None) -> tuple[Problem, ...]:

@@ -27,8 +27,6 @@ _OUTCOMES = {
 def check(index: Index) -> Iterator[Problem]:
     """Every construct of a later version."""
     rules = index.ruleset
-    for link in rules.links:
-        yield _later("a `link` to other records", "Take it out, with what uses it.", link.span)
     tables: tuple[n.Edit | n.Cancel, ...] = (*rules.edits, *rules.cancels)
     for table in tables:
         hint = "Take it out: for now a person decides."

@@ -42,6 +42,8 @@ def _actions(index: Index) -> Iterator[tuple[n.Action, tuple[str, ...], str]]:
         yield check_.action, _ANSWERS, "behind the 'else' of a check"
     for duplicates in rules.duplicates:
         yield duplicates.action, _ANSWERS, "behind the 'else' of duplicates"
+    for link in rules.links:
+        yield link.action, _HOLDS, "behind 'at most'"
     for target in rules.targets:
         yield target.tolerance_action, (*_HOLDS, "warn"), "behind 'tolerance'"
     for post in rules.posts:

@@ -42,6 +42,9 @@ def places(index: Index) -> Iterator[Place]:
         for field in record.fields:
             if isinstance(field, n.Computed):
                 yield Place(field.expr, scope, "value")
+    for link in index.ruleset.links:
+        if link.where is not None and link.other in index.records:
+            yield Place(link.where, Scope(index, link.other), "condition")
     for check in index.ruleset.checks:
         for name in records_of(check.records, index):
             scope = Scope(index, name, line=check.each_line)
@@ -70,7 +73,7 @@ def _of_gates(index: Index) -> Iterator[Place]:
                 yield from messages(row.say, row.span, Scope(index, gate.record))
     for duplicates in index.ruleset.duplicates:
         for name in records_of(duplicates.records, index):
-            scope = Scope(index, name)
+            scope = Scope(index, name, document=True)
             yield from messages(duplicates.say, duplicates.span, scope)
             for unique in duplicates.uniques:
                 for field in unique.fields if unique.where == "history" else ():
@@ -91,6 +94,12 @@ def _of_posts(index: Index) -> Iterator[Place]:
             yield Place(assign.expr, head, "posting")
         for assign in post.line_fields:
             yield Place(assign.expr, line, "posting")
+
+
+def tables(index: Index) -> Iterator[n.Table]:
+    """All decision tables."""
+    rules = index.ruleset
+    yield from (d.table for d in (*rules.edits, *rules.cancels, *rules.retries))
 
 
 def messages(text: str, span: Span, scope: Scope) -> Iterator[Place]:

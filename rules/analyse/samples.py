@@ -84,10 +84,10 @@ def _facts(facts: Iterable[n.Fact], sample: n.Sample, index: Index) -> Iterator[
                 message = f"the sample has {len(sample.lines)} lines"
                 yield problem("TST02", message, "Name one of them.", fact.span)
         else:
-            yield from _outside(fact, index)
+            yield from _outside(fact, sample, index)
 
 
-def _outside(fact: n.Fact, index: Index) -> Iterator[Problem]:
+def _outside(fact: n.Fact, sample: n.Sample, index: Index) -> Iterator[Problem]:
     if isinstance(fact, n.Entry):
         if fact.table not in index.maps:
             hint = did_you_mean(fact.table, index.maps)
@@ -97,15 +97,27 @@ def _outside(fact: n.Fact, index: Index) -> Iterator[Problem]:
             if name not in index.samples:
                 hint = did_you_mean(name, index.samples)
                 yield problem("TST01", f"there is no sample '{name}'", hint, fact.span)
-        if fact.name != "seen":
-            message = f"'{fact.name}' is not part of this version of the language"
-            yield problem("NAM12", message, "Only seen = (…) can be given.", fact.span)
+        links = index.links.get(sample.record, {})
+        if fact.name not in {"seen", *links}:
+            hint = did_you_mean(fact.name, ["seen", *links])
+            message = f"'{fact.name}' is no link of {sample.record}"
+            yield problem("TST02", message, hint, fact.span)
+        elif fact.name != "seen":
+            yield from _linked(fact, links[fact.name], index)
     elif (
         isinstance(fact, n.TargetShows | n.IsPosted | n.NotPosted)
         and str(fact.route) not in index.routes()
     ):
         hint = did_you_mean(str(fact.route), index.routes())
         yield problem("NAM06", f"nothing is posted to '{fact.route}'", hint, fact.span)
+
+
+def _linked(fact: n.IsRecords, link: n.Link, index: Index) -> Iterator[Problem]:
+    for name in fact.samples:
+        sample = index.samples.get(name)
+        if sample is not None and sample.record != link.other:
+            message = f"'{name}' is a sample of {sample.record}, {link.name} are of {link.other}"
+            yield problem("TST02", message, f"Name samples of {link.other}.", fact.span)
 
 
 def _fact_or_field(
@@ -117,7 +129,7 @@ def _fact_or_field(
     elif name in LATER_FACTS:
         message = f"the fact '{name}' is not part of this version of the language"
         yield problem("NAM12", message, "Leave it out for now.", span)
-    elif name not in _GIVEN:
+    elif name not in _GIVEN and (value or name not in index.links.get(sample.record, {})):
         hint = did_you_mean(name, [*index.fields[sample.record], *_GIVEN])
         yield problem("TST02", f"'{name}' is no field of {sample.record}", hint, span)
     elif name == "period" and value is not None:

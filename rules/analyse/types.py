@@ -12,8 +12,9 @@ from dataclasses import replace
 from grammar import nodes as n
 from grammar.problem import Problem
 from rules.analyse.places import Place, places, problem
-from rules.index import Index
+from rules.index import Index, Scope
 from rules.kinds import NUMERIC, Type
+from rules.links import listed
 from rules.types import infer
 
 
@@ -82,7 +83,9 @@ def _needed(expr: object, record: n.Record, index: Index) -> Iterator[tuple[str,
         yield (owner, expr.path[0])
         return
     if isinstance(expr, n.Call) and expr.where is not None:
-        for name in _bare(expr.where):
+        arg = expr.args[0] if expr.args else None
+        over = listed(arg.path, Scope(index, owner)) if isinstance(arg, n.Name) else None
+        for name in _bare(expr.where) if over is not None and over.link is None else ():
             yield (line_name, name)
     parts = expr if isinstance(expr, tuple) else ()
     slots = getattr(expr, "__slots__", ())

@@ -10,36 +10,43 @@ from collections.abc import Iterator
 from grammar import nodes as n
 from grammar.problem import Problem
 from rules.analyse.owners import roles
-from rules.analyse.places import places, problem, uses
+from rules.analyse.places import places, problem, tables, uses
 from rules.index import Index
 
 _HINT = "Use it, or leave it out."
+_LACKS = {"role": "the owner of nothing", "sample": "in no test"}
 
 
 def check(index: Index) -> Iterator[Problem]:
     """Declarations without a use."""
+    rules = index.ruleset
     named = {name for place in places(index) for name in uses(place.expr)}
-    for table in index.ruleset.maps:
-        if table.name not in named:
-            yield _style("USE01", f"the map '{table.name}' is never used", table)
-    for const in index.ruleset.consts:
-        if const.name not in named:
-            yield _style("USE03", f"the const '{const.name}' is never used", const)
+    named |= {name for table in tables(index) for name in _in_table(table)}
     owners = {role for role, _ in roles(index)}
-    for role in index.ruleset.roles:
-        if role.name not in owners:
-            yield _style("USE02", f"the role '{role.name}' owns nothing", role)
-    given = {t.given for t in index.ruleset.tests} | _seen(index)
-    for sample in index.ruleset.samples:
-        if sample.name not in given:
-            yield _style("USE04", f"the sample '{sample.name}' is in no test", sample)
+    given = {t.given for t in rules.tests} | _seen(index)
+    for code, what, nodes, used in (
+        ("USE01", "map", rules.maps, named),
+        ("USE02", "role", rules.roles, owners),
+        ("USE03", "const", rules.consts, named),
+        ("USE04", "sample", rules.samples, given),
+        ("USE05", "link", rules.links, named),
+    ):
+        for node in nodes:
+            if node.name not in used:
+                message = f"the {what} '{node.name}' is {_LACKS.get(what, 'never used')}"
+                yield problem(code, message, _HINT, node.span, "style")
+
+
+def _in_table(table: n.Table) -> Iterator[str]:
+    """The columns of a table, and the consts that its cells compare with."""
+    yield from table.head
+    for cell in (c for row in table.rows for c in row.cells):
+        if isinstance(cell, n.Compared) and isinstance(cell.value, n.Word):
+            yield cell.value.name
 
 
 def _seen(index: Index) -> set[str]:
     facts = [f for sample in index.ruleset.samples for f in sample.facts]
     facts += [f for test in index.ruleset.tests for f in test.facts]
+    facts += [f for test in index.ruleset.tests for step in test.steps for f in step.facts]
     return {name for f in facts if isinstance(f, n.IsRecords) for name in f.samples}
-
-
-def _style(code: str, message: str, node: n.Map | n.Const | n.Role | n.Sample) -> Problem:
-    return problem(code, message, _HINT, node.span, "style")

@@ -12,8 +12,6 @@ from tests.rules.kedai import TEXT
 TABLE = "    | period | do    |\n    | -      | block |\n"
 PAGE = (Path(__file__).parents[2] / "docs" / "findings" / "SYN40.md").read_text("utf-8")
 LATER = {
-    "link": "\nlink others of order\n    from  order\n    by    customer = customer\n"
-    "    at most 9 else hold for accounts\n",
     "on edit": f"\non edit of order\n    all = total\n{TABLE}",
     "on edit, narrowed": "\non edit of order for aiaccount.sales_invoice\n    all = total\n"
     + TABLE,
