@@ -91,7 +91,7 @@ def document_answer(entry: Mapping[str, Any], heard: Heard, number: str) -> Answ
     ref = _text(entry.get("id")) or None
     match entry.get("outcome"), entry.get("same_content"):
         case "accepted", _:
-            return _accepted(entry, number, status)
+            return _accepted(entry, heard, number)
         case "skipped_duplicate", True:
             return _already_there(ref, number, status)
         case "skipped_duplicate", False:
@@ -157,18 +157,19 @@ def _single(payload: Payload, heard: Heard) -> Answer:
     content, status = heard.content or {}, heard.answer.status
     if content.get("invoice_number") != payload.numbers[0] or not content.get("id"):
         return _uncertain("unclear", "AiAccount's answer is about another document.", status)
-    replayed = heard.answer.headers.get("idempotent-replayed", "") == "true"
-    return replace(_accepted(content, None, status), existing=replayed)
+    return _accepted(content, heard, None)
 
 
-def _accepted(entry: Mapping[str, Any], number: str | None, status: int) -> Answer:
+def _accepted(entry: Mapping[str, Any], heard: Heard, number: str | None) -> Answer:
+    """Taken by this call, or by an earlier one with the same key, whose answer is told again."""
     warnings = tuple(_warning(warning) for warning in _list(entry.get("warnings")))
     return Answer(
         kind="accepted",
         words=f"Accepted, with a note: {warnings[0]}." if warnings else "Accepted.",
         target_ref=_text(entry.get("id")) or None,
         number=number,
-        status=status,
+        status=heard.answer.status,
+        existing=heard.answer.headers.get("idempotent-replayed") == "true",
         warnings=warnings,
     )
 
