@@ -189,7 +189,7 @@ def test_what_was_sent_is_what_the_target_noted(told: Told) -> None:
     assert told.call["key"] in pushes.text
 
 
-def test_G05_a_change_after_the_sync_is_told(told: Told) -> None:
+def test_a_change_after_the_sync_is_told(told: Told) -> None:
     """Last: it changes the order."""
     assert told.answer(5) == "No: version 1 is still the newest."
     more = [{**ITEMS[0], "qty": "21"}, ITEMS[1]]
