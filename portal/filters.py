@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from flask import Flask, g
 
 from holding import roles
-from holding.queries.pairs import MASK
+from holding.queries.personal import MASK
 from holding.trace import Step
 from holding.types import from_minor, places_of
 

@@ -14,13 +14,11 @@ from sqlalchemy.orm import Session
 from holding.evaluation import replay
 from holding.queries.compare import flat
 from holding.queries.hold import HoldRow
+from holding.queries.personal import MASK, PERSONAL, PERSONAL_FIELDS
 from rules.outcome import Finding, Lineage, Outcome
 from rules.words import MISSING
 
 _FIELD = re.compile(r"[a-z_][a-z0-9_.]*")
-PERSONAL = frozenset({"customer_name", "tin", "address"})
-PERSONAL_FIELDS = ("Customer", "CustomerTIN", "CustomerAddress")
-MASK = "•••"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +55,6 @@ def masked(pair: Pair) -> Pair:
         return pair
     sent = MASK if pair.sent else pair.sent
     return replace(pair, value=MASK if pair.value else None, sent=sent)
-
-
-def without_personal(body: dict[str, Any] | None, *, show: bool) -> dict[str, Any]:
-    """A record's content, its personal fields hidden where they may not be seen."""
-    found = body or {}
-    if show:
-        return found
-    return {k: MASK if k in PERSONAL and v is not None else v for k, v in found.items()}
 
 
 def _of_outcome(outcome: Outcome, hold: HoldRow) -> list[Pair]:

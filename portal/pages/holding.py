@@ -14,7 +14,7 @@ from holding import approvals, doorbell, holds, people
 from holding.queries import groups as lists
 from holding.queries import hold as hold_query
 from holding.queries import holds as queries
-from holding.queries import pairs, states
+from holding.queries import pairs, personal, states
 from holding.queries.wanted import Filter
 from holding.refusal import Refusal
 from portal import filters, forms, fragments, selection, store
@@ -172,9 +172,11 @@ def _pane(hold_id: int, problems: Any) -> dict[str, Any]:
     row = hold_query.one(session, g.company.id, hold_id)
     if row is None:
         abort(404)
+    show = filters.sees_personal()
     return {
         "hold": row,
-        "pairs": pairs.of(session, row, show_personal=filters.sees_personal()),
+        "pairs": pairs.of(session, row, show_personal=show),
+        "hide": personal.hiding(session, row.record_id, show=show),
         "releasers": people.who_may(session, g.company.id, "posting.approve"),
         "sethash": approvals.set_hash({row.posting_id or 0: row.posting_hash or ""}),
         "colleagues": states.colleagues(session, g.company.id),

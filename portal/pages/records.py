@@ -11,7 +11,7 @@ from flask import Blueprint, Response, abort, g, make_response, request
 
 from connectors import registry
 from holding import trace
-from holding.queries import card, compare, pairs, pushes, rules
+from holding.queries import card, compare, personal, pushes, rules
 from holding.queries import records as queries
 from portal import filters, forms, fragments, retry, store
 
@@ -69,6 +69,7 @@ def _head(record: queries.RecordRow) -> dict[str, Any]:
         "posting": posting,
         "open_holds": queries.open_holds(session, record.id),
         "versions": versions,
+        "hide": personal.hiding(session, record.id, show=filters.sees_personal()),
         "times": sum(v.delivery_times or 0 for v in _each_delivery(versions)),
     }
 
@@ -94,7 +95,7 @@ def _trace(shown: dict[str, Any]) -> dict[str, Any]:
 def _lineage(shown: dict[str, Any]) -> dict[str, Any]:
     posting = shown["posting"]
     rows = trace.lineage(store.reading(), posting.id) if posting else ()
-    return {"rows": rows, "hidden": () if filters.sees_personal() else pairs.PERSONAL_FIELDS}
+    return {"rows": rows, "hidden": () if filters.sees_personal() else personal.PERSONAL_FIELDS}
 
 
 def _rules(shown: dict[str, Any]) -> dict[str, Any]:
@@ -106,7 +107,7 @@ def _rules(shown: dict[str, Any]) -> dict[str, Any]:
     judged = rules.judged(session, deciding) if deciding else None
     hit = next((v for v in verdicts if v.deciding), None)
     code = rules.excerpt(session, judged.ruleset_version_id, hit.place) if judged and hit else ()
-    hidden = () if filters.sees_personal() else pairs.PERSONAL
+    hidden = () if filters.sees_personal() else personal.PERSONAL
     return {"verdicts": verdicts, "judged": judged, "hit": hit, "code": code, "hidden": hidden}
 
 
@@ -119,7 +120,8 @@ def _versions(shown: dict[str, Any]) -> dict[str, Any]:
     show = filters.sees_personal()
     changes = (
         compare.difference(
-            pairs.without_personal(old.body, show=show), pairs.without_personal(new.body, show=show)
+            personal.without_personal(old.body, show=show),
+            personal.without_personal(new.body, show=show),
         )
         if old and new
         else ()
@@ -136,7 +138,7 @@ def _raw(shown: dict[str, Any]) -> dict[str, Any]:
     no = forms.whole(request.args.get("version")) or shown["record"].version
     version = next((v for v in shown["versions"] if v.no == no), None)
     show = filters.sees_personal()
-    body = pairs.without_personal(version.body, show=show) if version else {}
+    body = personal.without_personal(version.body, show=show) if version else {}
     return {"version": version, "body": body, "may_download": show}
 
 

@@ -286,6 +286,22 @@ def test_the_record_answers_seven_questions(visit):
     assert "delivered 2 times" in told
 
 
+@pytest.mark.parametrize("tab", ["seven", "trace", "lineage", "ruletree", "versions", "raw"])
+def test_a_name_is_shown_to_who_may_see_it(visit, tab):
+    page = f"{R}/SO-10210?tab={tab}", f"{ONE}?tab={tab}"
+    for url in page:
+        told = plain(visit("vera").text(url))
+        assert "Aisyah Rahman" not in told
+        assert "alert(1)" not in told
+    assert "Aisyah Rahman" in plain(visit("farah").text(ONE))
+
+
+def test_the_pane_names_nobody_to_who_may_not_see_it(visit, database):
+    pane = f"/c/kedai/holding/{hold_of(database, 'SO-10220', 'APP01')}"
+    assert "Aisyah Rahman" in plain(visit("farah").text(pane))
+    assert "Aisyah Rahman" not in plain(visit("vera").text(pane))
+
+
 def test_the_strip_of_checks_names_state_and_rule_line(visit):
     farah = visit("farah")
     strips = {}
