@@ -4,8 +4,8 @@ Here: the preview (the blocked records judged again in memory with the entry add
 for a missing key. Not here: the fix (`mappings.py`).
 """
 
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from difflib import SequenceMatcher
@@ -34,16 +34,18 @@ from rules.outcome import Outcome
 
 LOOKED_AT: Final = 500
 SUGGESTED: Final = 5
+TOLD: Final = 3
 ALIKE: Final = 0.6
 SENT: Final = ("posted", "reversed", "sending", "awaiting", "uncertain")
 
 
 @dataclass(frozen=True, slots=True)
 class Stay:
-    """Why records would still be held, and how many for that reason."""
+    """By which rules records would still be held, how many, and what those rules say."""
 
     reason: str
     records: int
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,6 @@ def preview(
     outcomes = _judge(session, judge, looked_at, world, now) if judge else {}
     reasons = {record_id: _reasons(outcome) for record_id, outcome in outcomes.items()}
     freed = [record_id for record_id, why in reasons.items() if not why]
-    stays = Counter(why for why in reasons.values() if why)
     return Preview(
         table=table,
         key=key,
@@ -124,7 +125,7 @@ def preview(
         looked_at=len(looked_at),
         freed=len(freed),
         freed_amount=sum(amounts.get(record_id, 0) for record_id in freed),
-        stays=tuple(Stay(", ".join(why), count) for why, count in stays.most_common()),
+        stays=_stays(why for why in reasons.values() if why),
         posted=len(used_by(session, [entry.id], SENT)) if entry else 0,
         currency=company.currency,
         rev=company.revision,
@@ -226,12 +227,39 @@ def _judge(
     }
 
 
-def _reasons(outcome: Outcome) -> tuple[str, ...]:
-    """The rules that would still hold a record; none = it is free."""
+Reasons = tuple[tuple[str, str], ...]  # rule, and what it says of all the records it holds
+
+
+def _stays(reasons: Iterable[Reasons]) -> tuple[Stay, ...]:
+    """Records by the rules that would still hold them, the most first."""
+    records: Counter[str] = Counter()
+    labels: defaultdict[str, dict[str, None]] = defaultdict(dict)
+    for why in reasons:
+        rules = ", ".join(dict.fromkeys(rule for rule, _ in why))
+        records[rules] += 1
+        labels[rules] |= dict.fromkeys(label for _, label in why)
+    return tuple(
+        Stay(rules, count, _some(list(labels[rules]))) for rules, count in records.most_common()
+    )
+
+
+def _some(labels: Sequence[str]) -> str:
+    """The first labels, and how many more there are."""
+    more = len(labels) - TOLD
+    return " ".join([*labels[:TOLD], *([f"And {more} more."] if more > 0 else [])])
+
+
+def _reasons(outcome: Outcome) -> Reasons:
+    """The rules that would still hold a record, with their labels; none = it is free."""
     return tuple(
         sorted(
             {
-                f"approval by {finding.owner}" if finding.severity == "approve" else finding.rule
+                (
+                    f"approval by {finding.owner}"
+                    if finding.severity == "approve"
+                    else finding.rule,
+                    finding.cause_label,
+                )
                 for decision in outcome.decisions
                 if decision.state in {"held", "posted"}
                 for finding in decision.findings

@@ -115,9 +115,24 @@ def test_a_preview_says_what_is_freed_and_what_stays(blocked: Shop) -> None:
     found = preview(blocked, "item", "AB-100", "TEA-1")
     assert (found.blocked_records, found.amount) == (4, 76600)
     assert (found.freed, found.freed_amount) == (3, 57600)
-    assert [(s.reason, s.records) for s in found.stays] == [("adds_up", 1)]
+    assert [(s.reason, s.records, s.label) for s in found.stays] == [
+        ("adds_up", 1, "The lines of ‹number› do not add up to ‹total›.")
+    ]
     assert found.say == "frees 3; 1 stays held: adds_up"
     assert (found.before, found.posted, found.currency) == ("", 0, "MYR")
+
+
+def test_of_many_labels_some_are_told(shop: Shop) -> None:
+    shop.publish()
+    unknown = [line(sku="AB-100", uom="PCS")]
+    shop.receive(*(order(f"NS-{n}", lines=unknown, customer=f"C-10{n}") for n in range(1, 6)))
+    shop.judge()
+    [stay] = preview(shop, "item", "AB-100", "TEA-1").stays
+    assert (stay.reason, stay.records) == ("debtor", 5)
+    assert stay.label == (
+        "Customer C-101 is no debtor. Customer C-102 is no debtor."
+        " Customer C-103 is no debtor. And 2 more."
+    )
 
 
 def test_a_preview_writes_nothing(blocked: Shop) -> None:
