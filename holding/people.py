@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+from zoneinfo import available_timezones
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -72,6 +73,12 @@ def add_company(
             hint="Use lower-case letters, digits and hyphens: the code stands in every address.",
             status=422,
         )
+    if zone not in available_timezones():
+        hint = "Name it as Asia/Kuala_Lumpur."
+        return Refusal("company.zone", f"“{zone}” is no time zone.", hint, 422)
+    if len(currency) != 3 or not (currency.isascii() and currency.isalpha() and currency.isupper()):
+        hint = "Use its three letters, such as MYR."
+        return Refusal("company.currency", f"“{currency}” is no currency.", hint, 422)
     if session.scalar(select(Company.id).where(Company.code == code)):
         return Refusal(
             code="company.taken", message=f"There is a company {code} already.", hint="", status=409

@@ -2,6 +2,7 @@ import statistics
 import time
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session as OrmSession
 
@@ -241,6 +242,27 @@ def test_a_company_code_is_taken_once_and_fits_an_address(
             answer = people.add_company(session, code=code, name="X", now=clock.now())
             assert isinstance(answer, Refusal)
             assert answer.code == why
+
+
+@pytest.mark.parametrize(
+    ("zone", "currency", "why"),
+    [
+        ("Mars/Olympus", "MYR", "company.zone"),
+        ("../etc/passwd", "MYR", "company.zone"),
+        ("Asia", "MYR", "company.zone"),
+        ("Asia/Kuala_Lumpur", "RINGGIT", "company.currency"),
+        ("Asia/Kuala_Lumpur", "myr", "company.currency"),
+    ],
+)
+def test_a_company_lives_in_a_real_zone_with_a_currency(
+    database: Database, clock: SetClock, zone: str, currency: str, why: str
+) -> None:
+    with database.write() as session:
+        answer = people.add_company(
+            session, code="dua", name="X", zone=zone, currency=currency, now=clock.now()
+        )
+        assert isinstance(answer, Refusal)
+        assert answer.code == why
 
 
 def test_teams_answer_by_members_then_fallback_then_anybody(
