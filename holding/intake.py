@@ -73,6 +73,9 @@ def receive(
     upload_id: int | None = None,
 ) -> Receipt | Refusal:
     """Keep a delivery and what is new in it; the same delivery again is counted, not read."""
+    if source.side != "source":
+        hint = "Name the connection that the records come from."
+        return Refusal("delivery.no_source", f"{source.name} is no source.", hint, 422)
     company = _company(session, company_id)
     digest = sha256(raw).hexdigest()
     delivery = keep(

@@ -2,8 +2,8 @@
 
 import threading
 
-from holding.intake import Receipt
-from holding.models import Delivery, Event, LinkKey, Record, Version
+from holding.intake import Receipt, receive
+from holding.models import Connection, Delivery, Event, LinkKey, Record, Version
 from holding.refusal import Refusal
 from tests.support.shop import Shop, incoming, order
 
@@ -117,3 +117,23 @@ def test_two_at_once_make_one_record_with_versions_without_gaps(shop: Shop) -> N
     for version in shop.rows(Version):
         numbers.setdefault(version.record_id, []).append(version.no)
     assert all(nos == [1, 2, 3, 4] for nos in numbers.values())
+
+
+def test_a_target_delivers_nothing(shop: Shop) -> None:
+    with shop.database.write() as session:
+        target = session.query(Connection).filter_by(side="target").one()
+        answer = receive(
+            session,
+            company_id=shop.company.id,
+            source=target,
+            delivery_key="k",
+            kind="file",
+            headers={},
+            raw=b"x",
+            records=[incoming(order("1", "A"))],
+            now=shop.clock.now(),
+            programs=shop.programs,
+        )
+    assert isinstance(answer, Refusal)
+    assert answer.code == "delivery.no_source"
+    assert shop.rows(Record) == []
