@@ -36,7 +36,7 @@ class Database:
             self.engine = _sqlite_engine(url, durable=durable)
             self._reading: Engine = self.engine
         else:
-            self.engine = create_engine(url, pool_size=5, max_overflow=20)
+            self.engine = create_engine(url, pool_size=5, max_overflow=20, hide_parameters=True)
             self._reading = self.engine.execution_options(isolation_level="REPEATABLE READ")
         self._writing = self.engine.execution_options(**{_WRITES: True})
 
@@ -65,7 +65,8 @@ def open_database(url: str) -> Database:
 
 
 def _sqlite_engine(url: str, *, durable: bool) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
+    given = {"timeout": BUSY_SECONDS, "check_same_thread": False}
+    engine = create_engine(url, connect_args=given, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: SqliteConnection, _record: Any) -> None:
