@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from grammar.nodes import Ruleset
@@ -21,6 +21,7 @@ from rules.run import literal_value
 
 UNITS: Final = "units"  # the one table of kind `unit`
 LONGEST: Final = 200
+MISSING_ENTRY: Final = ("mapping:", "unit:")  # how the keys of such causes begin
 _CONVERSION: Final = re.compile(
     r"\s*([0-9]{1,15})(?:\s*/\s*([0-9]{1,15}))?\s+([A-Za-z][A-Za-z0-9_]*)\s*"
 )
@@ -113,6 +114,17 @@ def table_and_key(cause_key: str) -> tuple[str, str]:
         return UNITS, rest
     table, _, key = rest.partition(":")
     return table, key
+
+
+def missing_in(cause_key: str) -> str | None:
+    """The table in which the key of a cause is missing, if that is the cause."""
+    return table_and_key(cause_key)[0] if cause_key.startswith(MISSING_ENTRY) else None
+
+
+def unmapped(company_id: int) -> tuple[ColumnElement[bool], ...]:
+    """The terms of causes that are a missing entry, and that something waits for."""
+    names = or_(*(Cause.key.startswith(word) for word in MISSING_ENTRY))
+    return Cause.company_id == company_id, Cause.records > 0, names
 
 
 def causes_of(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from holding.entries import (
@@ -22,6 +22,7 @@ from holding.entries import (
     table_and_key,
     table_of,
     unfit,
+    unmapped,
     used_by,
     waiting_for,
 )
@@ -69,13 +70,7 @@ class Fixed:
 def missing(session: Session, company_id: int) -> tuple[Missing, ...]:
     """Every key that open holds wait for, the most money first."""
     rows = session.scalars(
-        select(Cause)
-        .where(
-            Cause.company_id == company_id,
-            Cause.records > 0,
-            or_(Cause.key.startswith("mapping:"), Cause.key.startswith("unit:")),
-        )
-        .order_by(Cause.book.desc(), Cause.id)
+        select(Cause).where(*unmapped(company_id)).order_by(Cause.book.desc(), Cause.id)
     )
     return tuple(
         Missing(

@@ -1,7 +1,7 @@
 """The one state of a record, worked out from its postings and open holds and kept beside it.
 
-Here: the order of states and `refresh`. Whoever writes postings or holds calls it in the same
-transaction. Not here: the states of postings (holding/lifecycle.py).
+Here: which state counts (RECORD_STATES has the order) and `refresh`. Whoever writes postings or
+holds calls it in the same transaction. Not here: the states of postings (holding/lifecycle.py).
 """
 
 from collections import defaultdict
@@ -12,28 +12,15 @@ from sqlalchemy.orm import Session
 
 from holding import bulk
 from holding.models import Hold, Posting, Record
-
-ORDER = (
-    "uncertain",
-    "failed",
-    "held",
-    "sending",
-    "awaiting",
-    "ready",
-    "waiting",
-    "posted",
-    "reversed",
-    "dropped",
-    "ignored",
-)
+from holding.models.record import RECORD_STATES
 
 
 def state_of(postings: Iterable[str], *, held: bool, judged: bool = True) -> str:
-    """The first state of the order that any posting is in; an open hold counts as held."""
+    """The first of RECORD_STATES that any posting is in; an open hold counts as held."""
     found = set(postings) | ({"held"} if held else set())
     if not found:
         return "waiting" if judged else "received"
-    return next(state for state in ORDER if state in found)
+    return next(state for state in RECORD_STATES if state in found)
 
 
 def refresh(session: Session, record_ids: Collection[int]) -> None:

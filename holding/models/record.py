@@ -13,7 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from holding.models.base import DUE, LEASED, WHOLE, Base, Id, Work, one_of, partial, ref, words
 from holding.types import Json
 
-RECORD_STATES = (
+RECORD_STATES = (  # of several postings the first in this order is the state of the record
     "received",
     "uncertain",
     "failed",

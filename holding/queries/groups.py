@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
-from holding.entries import table_and_key
+from holding.entries import missing_in, table_and_key
 from holding.models import (
     Cause,
     Connection,
@@ -48,8 +48,7 @@ class Group:
     @property
     def table(self) -> str | None:
         """The mapping table in which its key is missing, if that is the cause."""
-        fixable = self.key.startswith(("mapping:", "unit:"))
-        return table_and_key(self.key)[0] if fixable else None
+        return missing_in(self.key)
 
     @property
     def value(self) -> str:

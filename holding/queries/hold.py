@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased
 
-from holding.entries import table_and_key
+from holding.entries import missing_in
 from holding.models import Cause, Connection, Hold, Person, Posting, Record, Team, Version
 from holding.queries.rows import first
 from holding.queries.wanted import APPROVAL_CODE
@@ -70,8 +70,7 @@ class HoldRow:
     @property
     def table(self) -> str | None:
         """The mapping table in which its key is missing, if that is the cause."""
-        fixable = self.cause_key.startswith(("mapping:", "unit:"))
-        return table_and_key(self.cause_key)[0] if fixable else None
+        return missing_in(self.cause_key)
 
     @property
     def open(self) -> bool:

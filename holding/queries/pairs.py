@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from holding.entries import missing_in
 from holding.evaluation import replay
 from holding.queries.compare import flat
 from holding.queries.hold import HoldRow
@@ -102,7 +103,7 @@ def _finding(row: Lineage, path: str, findings: Iterable[Finding]) -> Finding | 
         same_line = _meets(row.line, finding.lines)
         key = finding.cause_key.rpartition(":")[2]
         lacks = row.value in ("", MISSING)
-        of_key = finding.cause_key.startswith(("mapping:", "unit:")) and lacks
+        of_key = missing_in(finding.cause_key) and lacks
         if same_line and of_key and key and key.partition("|")[0] in row.source:
             return finding
         if same_line and finding.cause_key == f"field:{path}":

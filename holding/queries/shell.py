@@ -5,10 +5,11 @@ Here: plain rows, reads only. Not here: any page.
 
 from dataclasses import dataclass
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from holding.models import Cause, Company, Hold, RulesetVersion
+from holding.entries import unmapped
+from holding.models import Company, Hold, RulesetVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +63,6 @@ def counts(session: Session, company_id: int) -> Counts:
         .where(Hold.company_id == company_id, Hold.state == "open")
         .scalar_subquery()
     )
-    missing = (
-        select(func.count())
-        .where(
-            Cause.company_id == company_id,
-            or_(Cause.key.startswith("mapping:"), Cause.key.startswith("unit:")),
-            Cause.records > 0,
-        )
-        .scalar_subquery()
-    )
+    missing = select(func.count()).where(*unmapped(company_id)).scalar_subquery()
     row = session.execute(select(held, missing)).one()
     return Counts(held=row[0], missing=row[1])
