@@ -62,8 +62,7 @@ def pause(name: str) -> Response:
     row = _row(name)
     wish = forms.reasoned(request.form)
     if isinstance(wish, forms.Problems):
-        shown = _shown(row) | {"problems": wish.by_field}
-        return fragments.respond("connections/show.html", status=422, **shown)
+        return _again(row, wish)
     with store.writing() as session:
         found = queries.entity(session, g.company.id, name)
         answer = found and connections.pause(session, g.actor, found, wish.reason, now=g.now)
@@ -91,8 +90,7 @@ def consider(name: str) -> Response:
     row = _row(name)
     wish = forms.sync_range(request.args, _today())
     if isinstance(wish, forms.Problems):
-        shown = _shown(row) | {"problems": wish.by_field}
-        return fragments.respond("connections/show.html", status=422, **shown)
+        return _again(row, wish)
     return fragments.respond("connections/show.html", **_with_preview(row, wish))
 
 
@@ -102,8 +100,7 @@ def sync(name: str) -> Response:
     row = _row(name)
     wish = forms.sync_range(request.form, _today())
     if isinstance(wish, forms.Problems):
-        shown = _shown(row) | {"problems": wish.by_field}
-        return fragments.respond("connections/show.html", status=422, **shown)
+        return _again(row, wish)
     with store.writing() as session:
         answer = runs.sync(
             session,
@@ -157,6 +154,11 @@ def _shown(row: queries.ConnectionRow) -> dict[str, Any]:
         "wish": None,
         "changed": None,
     }
+
+
+def _again(row: queries.ConnectionRow, found: forms.Problems) -> Response:
+    shown = _shown(row) | {"problems": found.by_field}
+    return fragments.respond("connections/show.html", status=422, **shown)
 
 
 def _with_preview(row: queries.ConnectionRow, wish: forms.SyncRange) -> dict[str, Any]:

@@ -202,30 +202,26 @@ def _unlike(rows: Sequence[_Row]) -> Iterator[RowError]:
     for row in rows[1:]:
         for name in _HEAD:
             if row.text(name) != rows[0].text(name):
-                cell = row.cells.get(name) or Cell(row.place, "")
-                yield RowError(
-                    where=cell.where,
-                    value=str(cell.value)[:200],
-                    message=f"{name} differs from the first row of this order.",
-                    hint="Repeat the same value in all rows of an order.",
+                yield _wrong(
+                    row.cells.get(name) or Cell(row.place, ""),
+                    f"{name} differs from the first row of this order.",
+                    "Repeat the same value in all rows of an order.",
                 )
 
 
 def _orphan(item: _Row) -> RowError:
     cell = item.cells.get("order_id") or item.cells.get("number") or Cell(item.place, "")
-    return RowError(
-        where=cell.where,
-        value=str(cell.value)[:200],
-        message="This item belongs to no order of the sheet orders.",
-        hint="Write the order's id in order_id.",
+    return _wrong(
+        cell,
+        "This item belongs to no order of the sheet orders.",
+        "Write the order's id in order_id.",
     )
 
 
 def _repeated(head: _Row) -> RowError:
     cell = head.cells.get("id") or head.cells.get("number") or Cell(head.place, "")
-    return RowError(
-        where=cell.where,
-        value=str(cell.value)[:200],
-        message="This order occurs twice in the file.",
-        hint="Keep one row for each order.",
-    )
+    return _wrong(cell, "This order occurs twice in the file.", "Keep one row for each order.")
+
+
+def _wrong(cell: Cell, message: str, hint: str) -> RowError:
+    return RowError(where=cell.where, value=str(cell.value)[:200], message=message, hint=hint)
