@@ -35,7 +35,7 @@ from portal.config import PortalConfig, config_of
 from portal.pages import BLUEPRINTS
 from portal.problems import problem
 from portal.shell import init as init_shell
-from portal.states import PUSH_TONES, STATES
+from portal.states import PUSH_TONES, STATES, plain
 
 HERE = Path(__file__).parent
 STATIC = next(p for p in (HERE / "_static", HERE.parent / "static") if p.is_dir())
@@ -109,6 +109,7 @@ def _templates(app: Flask) -> None:
         flashed=get_flashed_messages,
         new_op=lambda: secrets.token_hex(12),
         states=STATES,
+        plain=plain,
         push_tones=PUSH_TONES,
         may=security.may,
     )

@@ -32,6 +32,15 @@ STATES: Final = {
     "dropped": Shown("Cancelled before sending", "idle", "skipped"),
 }
 
+def plain(state: str, tries: int = 0) -> str:
+    """One of six words with one meaning everywhere: what a person must know of a state.
+
+    pending, retrying, succeeded, failed, skipped, needs attention.
+    """
+    word = STATES[state].plain
+    return "retrying" if word == "pending" and tries > 0 else word
+
+
 PUSH_TONES: Final = {
     "intent": ("info", "sending"),
     "sending": ("info", "sending"),

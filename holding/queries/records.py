@@ -69,6 +69,7 @@ class PostingRow:
     target_ref: str | None
     evaluation_id: int
     waits: str | None
+    tries: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +167,7 @@ def postings(session: Session, record_id: int) -> tuple[PostingRow, ...]:
             Posting.target_ref,
             Posting.evaluation_id,
             Posting.waits,
+            Posting.tries,
         )
         .join(Connection, Connection.id == Posting.connection_id)
         .where(Posting.record_id == record_id)
