@@ -10,6 +10,8 @@ from itertools import chain
 from grammar.nodes import Ruleset
 from grammar.problem import Problem
 from rules.analyse import (
+    edit_groups,
+    entries,
     gates,
     later,
     links,
@@ -35,7 +37,9 @@ _QUESTIONS = (
     types,
     owners,
     gates,
+    entries,
     tables,
+    edit_groups,
     units,
     posts,
     messages,

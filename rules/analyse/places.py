@@ -99,7 +99,8 @@ def _of_posts(index: Index) -> Iterator[Place]:
 def tables(index: Index) -> Iterator[n.Table]:
     """All decision tables."""
     rules = index.ruleset
-    yield from (d.table for d in (*rules.edits, *rules.cancels, *rules.retries))
+    for declared in (rules.edits, rules.cancels, rules.retries):
+        yield from (d.table for d in declared)
 
 
 def messages(text: str, span: Span, scope: Scope) -> Iterator[Place]:

@@ -1,43 +1,212 @@
-"""Are the rows of maps and consts one kind of value, each key once?
+"""Has every case of every decision table exactly one answer?
 
-Here: rows written in the rules. Not here: rows of CSV files (rules/seeds.py tells when it reads
-them).
+Here: on edit, on cancel and retry: gaps with the rows to paste, overlaps, rows that never match,
+tables given twice, the blind retry. Not here: groups of fields (edit_groups.py), cutting columns
+(cases.py), what a target can do (abilities.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
 
 from grammar import nodes as n
-from grammar.problem import Problem
+from grammar.problem import Problem, Span
+from rules.analyse.cases import Box, Column, count, first, gaps, meet, offered
+from rules.analyse.columns import Ground, columns, eras, heads, value_on
 from rules.analyse.places import problem
 from rules.index import Index
-from rules.seeds import seeds
+
+BUILT_IN = ("not_ready", "overbilled")
+_SHOWN = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """One table where it stands, once for each record that it speaks of."""
+
+    table: n.Table
+    ground: Ground
+    kind: str  # edit | cancel | retry
 
 
 def check(index: Index) -> Iterator[Problem]:
-    """Rows of maps, rows of consts."""
-    for table in index.ruleset.maps:
-        yield from _kinds(tuple(r.value for r in table.rows), f"map '{table.name}'")
-        plain = n.Map(table.name, table.match, None, table.rows, table.missing, table.span)
-        yield from seeds(n.Ruleset(maps=(plain,)), {}).problems
-        if "exact" in table.match and len(table.match) > 1:
-            message = f"map '{table.name}' matches exact and not exact"
-            yield problem("MAP14", message, "Say exact alone, or leave it out.", table.span)
-    for const in index.ruleset.consts:
-        yield from _kinds(tuple(r.value for r in const.rows), f"const '{const.name}'")
-        seen: set[date] = set()
-        for row in const.rows:
-            if row.since in seen:
-                message = f"const '{const.name}' has two values from {row.since}"
-                yield problem("TAB10", message, "Keep one of them.", row.span)
-            seen.add(row.since)
+    """All problems of decision tables."""
+    yield from _twice(index)
+    for decided in tables_of(index):
+        table = decided.table
+        if any(len(row.cells) != len(table.head) for row in table.rows):
+            continue  # the parser said so
+        wrong = list(heads(table, decided.ground))
+        yield from wrong
+        if not wrong:
+            yield from _proved(decided, index)
+    for retry in index.ruleset.retries:
+        yield from _blind(retry)
 
 
-def _kinds(values: tuple[n.Literal, ...], what: str) -> Iterator[Problem]:
-    for value in values[1:]:
-        if value.kind != values[0].kind:
-            message = f"{what} holds a {values[0].kind} and a {value.kind}"
-            yield problem("MAP13", message, "All its values are of one kind.", value.span)
-            return
+def tables_of(index: Index) -> Iterator[Decided]:
+    """Every decision table with its surroundings."""
+    rules = index.ruleset
+    for edit in rules.edits:
+        if edit.record in index.records:
+            groups = (*(g.name for g in edit.groups), *built_in(edit, index))
+            yield Decided(edit.table, Ground(index, edit.record, groups), "edit")
+    for cancel in rules.cancels:
+        for word in cancel.records:
+            if word.name in index.records:
+                states = _cancelled(word.name, index)
+                yield Decided(cancel.table, Ground(index, word.name, (), states), "cancel")
+    for retry in rules.retries:
+        yield Decided(retry.table, Ground(index, ""), "retry")
+
+
+def built_in(edit: n.Edit, index: Index) -> tuple[str, ...]:
+    """The groups that exist by themselves: the second where a route bills in parts."""
+    posts = index.posts.get(edit.record, [])
+    bills = any(p.bill for p in posts if edit.route in (None, p.route))
+    return BUILT_IN if bills else BUILT_IN[:1]
+
+
+def _cancelled(record: str, index: Index) -> frozenset[str] | None:
+    """The statuses that a gate of the record calls cancelled."""
+    gates = [g for g in index.ruleset.gates if g.record == record]
+    rows = [row for gate in gates for row in gate.rows if row.word == "cancel"]
+    return frozenset(s.name for row in rows for s in row.states) or None
+
+
+def _proved(decided: Decided, index: Index) -> Iterator[Problem]:
+    table, kinds = decided.table, decided.ground.kinds()
+    days = eras(table, index)
+    for day in days:
+        cut = columns(table, kinds, day, index)
+        boxes = [_box(row, cut, day, index) for row in table.rows]
+        since = f", from {day} on" if day is not None and day != days[0] else ""
+        found = list(_answers(decided, cut, boxes, since, index))
+        yield from found
+        if found:
+            return  # one day is enough: the next one says the same
+
+
+def _box(row: n.TableRow, cut: Sequence[Column], day: date | None, index: Index) -> Box:
+    def value(said: n.Value) -> object:
+        return value_on(said, day, index)
+
+    cells = zip(cut, row.cells, strict=True)
+    return tuple(column.among(cell, value) or frozenset() for column, cell in cells)
+
+
+def _answers(
+    decided: Decided, cut: Sequence[Column], boxes: list[Box], since: str, index: Index
+) -> Iterator[Problem]:
+    rows = decided.table.rows
+    for row, box in zip(rows, boxes, strict=True):
+        if not all(box):
+            name = next(c.name for c, cases in zip(cut, box, strict=True) if not cases)
+            message = f"this row can never match: no such '{name}' comes{since}"
+            yield problem("TAB03", message, "Take the row out, or correct the cell.", row.span)
+    met: set[int] = set()
+    for (i, one), (j, other) in itertools.combinations(enumerate(boxes), 2):
+        common = meet(one, other)
+        if common is not None and j not in met:
+            met.add(j)
+            message = (
+                f"this row and line {rows[i].span.line} both match {first(cut, common)}{since}"
+            )
+            yield problem("TAB02", message, "Narrow one of them: one case, one row.", rows[j].span)
+    open_ = gaps(cut, boxes)
+    if open_ is None:
+        message = "the table has too many cases to prove that each has a row"
+        yield problem("TAB01", message, "Make two tables of it.", decided.table.span)
+        return
+    action = _action(decided, index)
+    if "changed" in decided.table.head:
+        at = decided.table.head.index("changed")
+        for name in BUILT_IN:
+            case = cut[at].labels.index(name) if name in cut[at].labels else -1
+            if case >= 0 and not any(case in box[at] for box in boxes):
+                yield _built_in(name, at, action, decided.table)
+                open_ = [b for box in open_ if (b := _but(box, at, case))[at]]
+    if open_:
+        yield _gap(cut, open_, action, decided.table, since)
+
+
+def _gap(
+    cut: Sequence[Column], open_: list[Box], action: str, table: n.Table, since: str
+) -> Problem:
+    more = count(open_) - 1
+    others = f" and {more} more case{'s' if more > 1 else ''}" if more else ""
+    message = f"no row for {first(cut, open_[0])}{others}{since}"
+    rows = offered(cut, open_, action)
+    hint = "Name a value in between: no one row can say this case."
+    if rows:
+        hint = "Add: " + "\n     ".join(rows[:_SHOWN])
+        hint += f"\n     and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else ""
+    return problem("TAB01", message, hint, table.span)
+
+
+def _but(box: Box, at: int, case: int) -> Box:
+    return (*box[:at], box[at] - {case}, *box[at + 1 :])
+
+
+def _built_in(name: str, at: int, action: str, table: n.Table) -> Problem:
+    means = {
+        "not_ready": "a posted record may fall back to a status that does not go",
+        "overbilled": "more may be billed than is delivered now",
+    }
+    cells = ["-"] * len(table.head)
+    cells[at] = name
+    message = f"the table has no row for '{name}': {means[name]}"
+    return problem("EDT06", message, f"Add: | {' | '.join(cells)} | {action} |", table.span)
+
+
+def _action(decided: Decided, index: Index) -> str:
+    """The careful answer: a person looks."""
+    told = Counter(
+        row.action.role
+        for row in decided.table.rows
+        if isinstance(row.action, n.Action) and row.action.role
+    )
+    role = told.most_common(1)[0][0] if told else next(iter(index.roles), "ROLE")
+    return f"hold for {role}" if decided.kind == "retry" else f"review by {role}"
+
+
+def _blind(retry: n.Retry) -> Iterator[Problem]:
+    """Without an answer nobody knows what happened: only looking helps."""
+    if "error" not in retry.table.head:
+        return
+    at = retry.table.head.index("error")
+    for row in retry.table.rows:
+        cell = row.cells[at] if at < len(row.cells) else None
+        named = isinstance(cell, n.Any_) or (
+            isinstance(cell, n.Among)
+            and any(isinstance(v, n.Word) and v.name == "uncertain" for v in cell.values)
+        )
+        looks = isinstance(row.action, n.Action) and row.action.kind == "look_up"
+        if named and not looks:
+            message = "an uncertain push is answered without looking it up"
+            hint = "Give it a row of its own: | uncertain | look up first |"
+            yield problem("RET01", message, hint, row.span)
+
+
+def _twice(index: Index) -> Iterator[Problem]:
+    rules = index.ruleset
+    given = [(f"on edit of {e.record}{_for(e.route)}", e.span) for e in rules.edits]
+    given += [
+        (f"on cancel of {w.name}{_for(c.route)}", w.span) for c in rules.cancels for w in c.records
+    ]
+    given += [(f"retry {r.target}", r.span) for r in rules.retries]
+    seen: dict[str, Span] = {}
+    for name, span in given:
+        if name in seen:
+            message = f"'{name}' has a table already"
+            hint = f"It stands in {seen[name]}: one table for each."
+            yield problem("TAB08", message, hint, span)
+        seen.setdefault(name, span)
+
+
+def _for(route: n.RouteName | None) -> str:
+    return f" for {route}" if route is not None else ""
