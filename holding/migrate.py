@@ -10,7 +10,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import ArgumentError, OperationalError
 
 from holding.database import Database
 from holding.refusal import Refusal
@@ -36,7 +36,11 @@ def head() -> str:
 
 def check(url: str) -> Refusal | None:
     """Why this program may not work with the database, or None when it may."""
-    database = Database(url)
+    try:
+        database = Database(url)
+    except (ArgumentError, ModuleNotFoundError) as error:
+        words = f"The database cannot be used: {error}"
+        return Refusal("DBS03", words, "Is DATABASE_URL right?", 503)
     try:
         with database.engine.connect() as connection:
             found = MigrationContext.configure(connection).get_current_revision()

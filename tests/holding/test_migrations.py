@@ -22,6 +22,21 @@ def test_the_migrated_schema_is_the_models(database: Database) -> None:
         assert compare_metadata(context, Base.metadata) == []
 
 
+@pytest.mark.parametrize(
+    ("url", "code"),
+    [
+        ("postgresql+psycopg://postgres@127.0.0.1:1/none", "DBS01"),
+        ("nosuch://x", "DBS03"),
+        ("mysql://x", "DBS03"),
+        ("no address", "DBS03"),
+    ],
+)
+def test_a_database_that_is_none_is_told(url: str, code: str) -> None:
+    refusal = check(url)
+    assert refusal is not None
+    assert (refusal.code, refusal.status) == (code, 503)
+
+
 def test_it_goes_down_and_up_again(database: Database) -> None:
     worlds._worlds.clear()  # the ids begin anew, and what is remembered goes by them
     downgrade(database.url)
