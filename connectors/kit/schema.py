@@ -33,7 +33,11 @@ class FieldSchema:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentSchema:
-    """One document type of a target: header and line fields, and which of them mean what."""
+    """One document type of a target: header and line fields, and which of them mean what.
+
+    `actions` are what the target can do with a posted document: update, void. Creating it every
+    target can.
+    """
 
     target: str
     name: str
@@ -45,6 +49,7 @@ class DocumentSchema:
     date_field: str
     party_field: str
     total_field: str | None = None
+    actions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,7 @@ from rules.analyse import (
     schemas,
     tables,
     types,
+    undoing,
     units,
     unused,
 )
@@ -42,6 +43,7 @@ _QUESTIONS = (
     edit_groups,
     units,
     posts,
+    undoing,
     messages,
     samples,
     unused,

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from grammar import nodes as n
 from grammar.problem import Problem, Span
-from rules.analyse.places import problem
+from rules.analyse.places import problem, tables
 from rules.index import Index
 from rules.types import did_you_mean
 
@@ -46,6 +46,9 @@ def _actions(index: Index) -> Iterator[tuple[n.Action, tuple[str, ...], str]]:
         yield link.action, _HOLDS, "behind 'at most'"
     for target in rules.targets:
         yield target.tolerance_action, (*_HOLDS, "warn"), "behind 'tolerance'"
+    for reversal in rules.reversals:
+        if reversal.we_own is not None:
+            yield reversal.we_own, _EDITS, "behind 'we own the rest'"
     for post in rules.posts:
         yield post.we_own, _EDITS, "behind 'we own the rest'"
 
@@ -57,6 +60,11 @@ def roles(index: Index) -> Iterator[tuple[str, Span]]:
     named += [(row.owner, row.span) for gate in rules.gates for row in gate.rows]
     named += [(c.clears.role, c.clears.span) for c in rules.checks]
     named += [(a.role, a.span) for a in rules.approvals]
+    for table in tables(index):
+        answers = [row.action for row in table.rows]
+        actions = [a.then if isinstance(a, n.TryAgain) else a for a in answers]
+        named += [(a.role, a.span) for a in actions]
+    named += [(p.bill.action.role, p.bill.action.span) for p in rules.posts if p.bill]
     outcomes = [e.outcome for test in rules.tests for e in test.expects]
     named += [(o.role, o.span) for o in outcomes if o is not None]
     yield from ((role, span) for role, span in named if role is not None)

@@ -95,9 +95,9 @@ def _assigned(post: n.Post) -> Iterator[Problem]:
                 hint = f"It stands in {seen[assign.name].span} already."
                 yield problem("POS08", message, hint, assign.span)
             seen.setdefault(assign.name, assign)
-            if assign.name in post.they_own:
-                message = f"'{assign.name}' is theirs and posted too"
-                hint = "Take it out of 'they own', or do not post it."
+            if assign.name in post.they_own and not isinstance(assign.expr, n.Literal):
+                message = f"'{assign.name}' is theirs, and follows the record too"
+                hint = "Take it out of 'they own', or post only a first value for it."
                 yield problem("POS09", message, hint, assign.span)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from grammar import nodes as n
 from grammar.problem import Problem
 from rules.analyse.places import problem
+from rules.analyse.undoing import check_targets
 from rules.index import Index, Scope
 from rules.kinds import NUMERIC, Type
 from rules.schema import DocumentSchema, FieldSchema, Schemas
@@ -24,6 +25,7 @@ def check(index: Index, schemas: Schemas) -> Iterator[Problem]:
     """Routes and records against the known schemas."""
     for post in index.ruleset.posts:
         yield from _post(post, index, schemas)
+    yield from check_targets(index, schemas)
     for record in index.ruleset.records:
         yield from _record(record, index, schemas)
 

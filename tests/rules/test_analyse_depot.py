@@ -1,6 +1,7 @@
 """Links, decision tables and billing in parts: one way of breaking them, one code on its line."""
 
 import tomllib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,8 @@ import pytest
 
 from grammar import Problem, parse
 from rules.analyse import check
+from rules.schema import Schemas
+from tests.rules.test_analyse import DocumentOf
 from tests.rules.test_links import TEXT
 
 BROKEN = tomllib.loads(Path(__file__).with_name("broken_depot.toml").read_text("utf-8"))["broken"]
@@ -81,3 +84,31 @@ def test_a_cancel_table_asks_only_about_cancelled_statuses() -> None:
     assert problems(text) == []
     text = replaced(text, "    | cancelled | block", "    | loading   | block")
     assert {p.code for p in problems(text)} == {"TAB05"}
+
+
+@dataclass(frozen=True)
+class Able(DocumentOf):
+    actions: tuple[str, ...] = ()
+
+
+@pytest.mark.parametrize(
+    ("actions", "lines"),
+    [
+        (("update", "void"), []),
+        (("update",), ["| open   | <= free_days"]),
+        ((), ["| party", "| open"]),
+    ],
+)
+def test_a_table_asks_a_target_only_for_what_it_can_do(
+    actions: tuple[str, ...], lines: list[str]
+) -> None:
+    document = Able(
+        "autocount", "invoice", (), (), "DocNo", 20, "DocDate", "DebtorCode", None, actions
+    )
+    ruleset, _ = parse({"depot.rules": TEXT})
+    found = [p for p in check(ruleset, Schemas((document,), ())) if p.code == "POS19"]
+    text = TEXT.splitlines()
+    assert len(found) == len(lines)
+    assert all(
+        text[p.span.line - 1].strip().startswith(w) for p, w in zip(found, lines, strict=True)
+    )

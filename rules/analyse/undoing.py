@@ -1,0 +1,120 @@
+"""Can what is posted be taken back, and posted again?
+
+Here: document numbers that would be used twice, reversing routes, tables that ask for a reversal
+that nobody declared, and tables that ask a target for what it cannot do. Not here: whether a table
+is complete (tables.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from grammar import nodes as n
+from grammar.problem import Problem, Span
+from rules.analyse.places import problem
+from rules.index import Index
+from rules.schema import Schemas
+from rules.types import did_you_mean
+
+AGAIN = ("new_document", "credit_and_new")
+REVERSED = ("credit_note", "credit_and_new")
+_ABLE = ("update", "void")
+_SAID = {
+    "credit_note": "credit note",
+    "credit_and_new": "credit note and new",
+    "new_document": "new document",
+}
+
+
+def check(index: Index) -> Iterator[Problem]:
+    """Numbers, reversing routes, and what tables ask of them."""
+    for post in index.ruleset.posts:
+        why = _again(post, index)
+        if why and "{posting}" not in post.number:
+            message = f"this route {why}, so the number '{post.number}' comes twice"
+            hint = f'Count the postings: as "{post.number}-{{posting}}".'
+            yield problem("POS16", message, hint, post.span)
+    seen: dict[tuple[str, str], Span] = {}
+    for reversal in index.ruleset.reversals:
+        yield from _reversal(reversal, index)
+        at = (reversal.record, str(reversal.reversing))
+        if at in seen:
+            message = f"'{reversal.reversing}' is reversed already"
+            yield problem("NAM20", message, f"It stands in {seen[at]}.", reversal.span)
+        seen.setdefault(at, reversal.span)
+    for record, route, row in _rows(index):
+        yield from _reversible(record, route, row, index)
+
+
+def _again(post: n.Post, index: Index) -> str:
+    """Why a route may post one record more than once."""
+    if post.bill is not None:
+        return "bills in parts"
+    for record, route, row in _rows(index):
+        kind = row.action.kind if isinstance(row.action, n.Action) else ""
+        undoes = kind in {*AGAIN, "void", "credit_note"}
+        if undoes and record == post.record and route in (None, post.route):
+            return "may be taken back and posted again"
+    return ""
+
+
+def _rows(index: Index) -> Iterator[tuple[str, n.RouteName | None, n.TableRow]]:
+    """Every row of the tables of edits and cancels, with its record and its route."""
+    for edit in index.ruleset.edits:
+        yield from ((edit.record, edit.route, row) for row in edit.table.rows)
+    for cancel in index.ruleset.cancels:
+        for word in cancel.records:
+            yield from ((word.name, cancel.route, row) for row in cancel.table.rows)
+
+
+def _reversal(reversal: n.Reversal, index: Index) -> Iterator[Problem]:
+    if reversal.record not in index.records:
+        hint = did_you_mean(reversal.record, index.records)
+        yield problem("NAM07", f"there is no record '{reversal.record}'", hint, reversal.span)
+        return
+    routes = [str(p.route) for p in index.posts.get(reversal.record, [])]
+    if str(reversal.reversing) not in routes:
+        message = f"{reversal.record} is not posted to '{reversal.reversing}'"
+        hint = did_you_mean(str(reversal.reversing), routes)
+        yield problem("NAM06", message, hint, reversal.reversing.span)
+    if "{reversed}" not in reversal.number and "{posting}" not in reversal.number:
+        message = "two reversals of one record would have the same number"
+        hint = 'Name what is taken back: as "CN-{reversed}".'
+        yield problem("POS17", message, hint, reversal.span)
+    if reversal.route.target not in index.targets:
+        hint = did_you_mean(reversal.route.target, index.targets)
+        message = f"there is no target '{reversal.route.target}'"
+        yield problem("NAM09", message, hint, reversal.route.span)
+
+
+def _reversible(
+    record: str, route: n.RouteName | None, row: n.TableRow, index: Index
+) -> Iterator[Problem]:
+    action = row.action
+    if not isinstance(action, n.Action) or action.kind not in REVERSED:
+        return
+    reversed_ = {str(r.reversing) for r in index.ruleset.reversals if r.record == record}
+    posts = [p for p in index.posts.get(record, []) if route in (None, p.route)]
+    bare = [str(p.route) for p in posts if str(p.route) not in reversed_]
+    if bare:
+        message = f"'{_SAID[action.kind]}' for {bare[0]}, but nothing says how it is reversed"
+        hint = f'Declare: post {record} to TARGET.DOCUMENT reversing {bare[0]} as "CN-{{reversed}}"'
+        yield problem("POS18", message, hint, action.span)
+
+
+def check_targets(index: Index, schemas: Schemas) -> Iterator[Problem]:
+    """Actions that the target of a posted document cannot do."""
+    for record, route, row in _rows(index):
+        action = row.action
+        if not isinstance(action, n.Action) or action.kind not in _ABLE:
+            continue
+        for post in index.posts.get(record, []):
+            known = schemas.document(post.route.target, post.route.document)
+            can: tuple[str, ...] = tuple(getattr(known, "actions", ()))
+            if known is None or route not in (None, post.route) or action.kind in can:
+                continue
+            message = f"{post.route.target} cannot {action.kind} a {post.route.document}"
+            others = ", ".join(a for a in _ABLE if a in can)
+            hint = f"It can {others}. " if others else ""
+            hint += "Use review by …, hold for … or block, or reverse it with a credit note."
+            yield problem("POS19", message, hint, action.span)
