@@ -43,6 +43,13 @@ class AttemptRow:
             return "no answer"
         return f"{(self.answered_at - self.made_at).total_seconds():.1f}\u00a0s"
 
+    @property
+    def http(self) -> str:
+        """The status, or whether there was an answer at all: a look-up keeps none."""
+        if self.status is not None:
+            return str(self.status)
+        return "answered" if self.answer else "no answer"
+
 
 @dataclass(frozen=True, slots=True)
 class PushRow:
