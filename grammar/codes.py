@@ -140,6 +140,7 @@ CODES: dict[str, str] = {
     "USE05": "unused.link",
     # judging: what a rule says about one record
     "APP01": "approval.needed",
+    "BIL01": "bill.rest",
     "CHK01": "check.failed",
     "CHK02": "check.unknown",
     "DUP01": "duplicate.found",
@@ -159,6 +160,8 @@ CODES: dict[str, str] = {
     "PER01": "period.locked",
     "STA01": "status.unknown",
     "STL01": "posted.changed_since",
+    "STL02": "posted.blocked",
+    "STL03": "posted.edited_in_target",
     "UOM01": "unit.unknown",
     "VAL01": "field.not_readable",
     # pushing: what became of a posting that was clear

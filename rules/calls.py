@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from grammar import nodes as n
 from rules import numbers
+from rules.bills import part_of_head, part_of_line
 from rules.closures import Closure, applied, binary, never
 from rules.functions import PURE
 from rules.gaps import NO_BASE, later_gap, limit_gap
@@ -53,6 +54,11 @@ class Calls:
         route = say(node.args[0])
         later = Unknown(later_gap(route))
         return lambda run: run.facts.documents_of_family.get(route, later)
+
+    def _call_due_of(self, node: n.Call, scope: Scope) -> Closure:
+        inner = self.compiler.expr(node.args[0], scope)
+        part = part_of_line if scope.line else part_of_head
+        return lambda run: part(run, inner(run))
 
     def _call_base_unit(self, node: n.Call, scope: Scope) -> Closure:
         units = self._table()

@@ -1,8 +1,7 @@
-"""What is posted already and no longer matches its record.
+"""What is posted already and no longer matches its record, where no table speaks of that.
 
-Here: live (the posting that counts), compare (what a change since then means). In this version of
-the language a change or a cancellation of something posted is a finding for a person, and the
-posted document stays as it is. Not here: what is not posted: that is simply judged again.
+Here: compare. Without `on edit` or `on cancel` a change or a cancellation of something posted is a
+finding for a person, and the posted document stays as it is. Not here: the tables (posted.py).
 """
 
 from __future__ import annotations
@@ -19,21 +18,22 @@ from rules.requirement import HIT, PASS
 from rules.run import Run
 
 RULE = "change"
-SENT = frozenset({"sending", "awaiting", "uncertain", "posted"})
 _SHOWN = 8
 
 
-def live(run: Run, route: str) -> PostingFact | None:
-    """The last posting of this record and route that is in the target or on its way."""
-    sent = [p for p in run.facts.postings if p.route == route and p.state in SENT]
-    return max(sent, key=lambda p: p.seq, default=None)
-
-
 def compare(
-    run: Run, route: str, posting: PostingFact, *, gate: str, draft: Draft, owner: str, span: Span
+    run: Run,
+    posting: PostingFact,
+    *,
+    gate: str,
+    draft: Draft,
+    theirs: frozenset[str],
+    owner: str,
+    span: Span,
 ) -> Said:
-    """One verdict: nothing differs, or a finding that names what does."""
-    changes = _status_change(gate) or _differences(posting.content, draft)
+    """One verdict: nothing differs, or a finding that names what does; `theirs` may differ."""
+    route = posting.route
+    changes = _status_change(gate) or _differences(posting.content, draft, theirs)
     released = bool(changes) and (route, RULE) in run.facts.releases
     text = f"{posting.number} is posted, but {'; '.join(changes)}." if changes else ""
     operands = (("posted as", posting.number), ("posted version", str(posting.version)))
@@ -65,26 +65,28 @@ def _status_change(gate: str) -> list[str]:
     return ["the record may not go any more"] if gate in {"hold", "wait", "ignore"} else []
 
 
-def _differences(content: Mapping[str, object] | None, draft: Draft) -> list[str]:
+def _differences(
+    content: Mapping[str, object] | None, draft: Draft, theirs: frozenset[str]
+) -> list[str]:
     """What the draft says otherwise than the posted content; unknown fields are named too."""
     if content is None:
         return []
     old_fields, old_lines = content.get("fields"), content.get("lines")
-    found = _fields(old_fields, draft.fields, "")
+    found = _fields(old_fields, draft.fields, "", theirs)
     lines: list[Any] = list(old_lines) if isinstance(old_lines, list | tuple) else []
     if len(lines) != len(draft.lines):
         found.append(f"it has {len(draft.lines)} lines instead of {len(lines)}")
     for number, (old, new) in enumerate(zip(lines, draft.lines, strict=False), start=1):
-        found += _fields(old, new, f"line {number} ")
+        found += _fields(old, new, f"line {number} ", theirs)
     more = len(found) - _SHOWN
     return found[:_SHOWN] + ([f"{more} more"] if more > 0 else [])
 
 
-def _fields(old: object, new: Mapping[str, str], prefix: str) -> list[str]:
+def _fields(old: object, new: Mapping[str, str], prefix: str, theirs: frozenset[str]) -> list[str]:
     before: Mapping[str, object] = old if isinstance(old, Mapping) else {}
     names = dict.fromkeys([*new, *before])
     return [
         f"{prefix}{name} was {before.get(name, '(missing)')}, is {new.get(name, '(missing)')}"
         for name in names
-        if before.get(name) != new.get(name)
+        if before.get(name) != new.get(name) and name not in theirs
     ]

@@ -17,6 +17,7 @@ from rules.index import Index
 from rules.judge import ENGINE, KindProgram
 from rules.links import family_keys
 from rules.outcome import Outcome
+from rules.retries import RetryAnswer, RetryProgram
 from rules.schema import Schemas
 
 
@@ -48,9 +49,15 @@ class Program:
             r.name: KindProgram(index, r.name, schemas) for r in ruleset.records if r.source
         }
         self.records: tuple[str, ...] = tuple(self._kinds)
+        self._retries = {r.target: RetryProgram(index, r) for r in ruleset.retries}
         self.routes: tuple[Route, ...] = tuple(
             _route(p.post, k) for k in self._kinds.values() for p in k.routes
         )
+
+    def retry(self, target: str, error_class: str, tries: int) -> RetryAnswer | None:
+        """What is done when a target answers with an error, after so many tries; None: no row."""
+        found = self._retries.get(target)
+        return found.answer(error_class, tries) if found else None
 
     def zone(self, kind: str) -> ZoneInfo:
         """The time zone of the source that a record kind comes from."""

@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from grammar import nodes as n
+from grammar.problem import Span
 from rules.checks import keep
 from rules.closures import Closure
 from rules.index import Index, Scope
@@ -42,8 +43,8 @@ class Draft:
     made: bool = False
 
 
-class _FieldProgram:
-    """One assignment of a post."""
+class FieldProgram:
+    """One assignment of a route."""
 
     __slots__ = ("closure", "name", "operands", "owner", "span", "type")
 
@@ -58,6 +59,7 @@ class _FieldProgram:
     def fill(
         self, run: Run, draft: Draft, row: dict[str, str], line: int | None, route: str
     ) -> Any:
+        """Work the value out into the row, with its lineage; what is missing goes to the draft."""
         run.uses = []
         value = self.closure(run)
         uses = tuple(dict.fromkeys(run.uses)) if run.uses else ()
@@ -96,31 +98,23 @@ class DocumentProgram:
     def __init__(
         self, compiler: Compiler, post: n.Post, schemas: Schemas | None, owner: str
     ) -> None:
-        head = Scope(compiler.index, compiler.record, document=True)
-        line = Scope(compiler.index, compiler.record, line=True, document=True)
+        bills = post.bill is not None
+        head = Scope(compiler.index, compiler.record, document=True, bills=bills)
+        line = Scope(compiler.index, compiler.record, line=True, document=True, bills=bills)
         self.post = post
         self.route = str(post.route)
         self.zone = compiler.zone
-        self.head = [_FieldProgram(compiler, a, head, owner) for a in post.fields]
-        self.line = [_FieldProgram(compiler, a, line, owner) for a in post.line_fields]
-        parts, _ = parse_message(post.number.replace("{posting}", "1"), post.span)
-        self._number = [p if isinstance(p, str) else Operand(compiler, p, head) for p in parts]
+        self.head = [FieldProgram(compiler, a, head, owner) for a in post.fields]
+        self.line = [FieldProgram(compiler, a, line, owner) for a in post.line_fields]
+        self._number = NumberTemplate(compiler, post.number, post.span, head)
+        self.numbered = tuple(a.name for a in post.fields if say(a.expr) == "document_number")
         self.shape = Shape.of(compiler, post, self.head, schemas)
         source = compiler.index.sources.get(compiler.index.records[post.record].source or "")
         self.currency = source.currency if source else ""
 
     def number(self, run: Run) -> Any:
         """The document number, or the Unknown that says which part is missing."""
-        text = ""
-        for part in self._number:
-            if isinstance(part, str):
-                text += part
-                continue
-            value = part.closure(run)
-            if type(value) is Unknown:
-                return value
-            text += wire(value, part.type)
-        return text.strip()
+        return self._number.fill(run)
 
     def day(self, run: Run) -> Any:
         """The date that the document would carry, or Unknown."""
@@ -138,6 +132,8 @@ class DocumentProgram:
         if self.line:
             run.spend(len(run.lines))
             for number, row in enumerate(run.lines, start=1):
+                if run.route.bill is not None and run.route.bill.leaves_out(row):
+                    continue
                 run.line = row
                 filled: dict[str, str] = {}
                 for program in self.line:
@@ -181,7 +177,7 @@ class Shape:
 
     @staticmethod
     def of(
-        compiler: Compiler, post: n.Post, head: list[_FieldProgram], schemas: Schemas | None
+        compiler: Compiler, post: n.Post, head: list[FieldProgram], schemas: Schemas | None
     ) -> Shape:
         """From the target's schema where it is known, else from how the fields are made."""
         known = schemas.document(post.route.target, post.route.document) if schemas else None
@@ -202,6 +198,41 @@ class Shape:
             party_of=_map_argument(compiler.index, exprs.get(party)),
             amount_of=_stored(compiler, exprs.get(amount)),
         )
+
+
+POSTING, REVERSED = "posting", "reversed"
+
+
+class NumberTemplate:
+    """The text behind `as`: a document number made of fields, `{posting}` and `{reversed}`."""
+
+    def __init__(self, compiler: Compiler, text: str, span: Span, scope: Scope) -> None:
+        parts, _ = parse_message(text, span)
+        self._parts: list[str | Operand] = []
+        self._counts = False
+        for part in parts:
+            word = say(part) if isinstance(part, n.Name) else ""
+            if word in {POSTING, REVERSED}:
+                self._counts = True
+                self._parts.append(f"{{{word}}}")
+            else:
+                self._parts.append(
+                    part if isinstance(part, str) else Operand(compiler, part, scope)
+                )
+
+    def fill(self, run: Run, reversed_: str = "") -> Any:
+        """The number, or Unknown; one that does not count gets the posting's place at its end."""
+        text = ""
+        for part in self._parts:
+            if isinstance(part, str):
+                text += {"{posting}": str(run.route.seq), "{reversed}": reversed_}.get(part, part)
+                continue
+            value = part.closure(run)
+            if type(value) is Unknown:
+                return value
+            text += wire(value, part.type)
+        again = run.route.seq > 1 and not self._counts
+        return f"{text.strip()}-{run.route.seq}" if again else text.strip()
 
 
 def _first(names: list[str], wanted: tuple[str, ...]) -> str:

@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from decimal import Decimal
 
 from rules.canonical import Plain, plain, revive
 
@@ -53,7 +54,10 @@ class TargetState:
 
 @dataclass(frozen=True, slots=True)
 class PostingFact:
-    """One posting of this record; content = {"fields", "lines"} of what stands in the target."""
+    """One posting of this record; content = {"fields", "lines"} of what stands in the target.
+
+    `body` may be left out where the posted version is the one that is judged.
+    """
 
     route: str
     seq: int
@@ -61,6 +65,20 @@ class PostingFact:
     number: str
     version: int
     content: Mapping[str, object] | None = None
+    body: Mapping[str, object] | None = None  # the record as it was posted, where it is another now
+    billed: Mapping[str, Decimal] = field(default_factory=dict)  # line key -> what this one bills
+    e_invoice_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TargetEdit:
+    """A field of a posting that somebody changed in the target; `line` counts from 1."""
+
+    route: str
+    seq: int
+    line: int | None
+    field: str
+    shows: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +93,10 @@ class TargetDocument:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Everything about this one record that does not stand in its body."""
+    """Everything about this one record that does not stand in its body.
+
+    `billed`: route -> line key -> quantity; a route without it is summed over its live postings.
+    """
 
     first_seen: datetime
     last_editor: str | None = None
@@ -85,6 +106,8 @@ class Facts:
     releases: frozenset[tuple[str, str]] = frozenset()
     documents_of_family: Mapping[str, str] = field(default_factory=dict)
     links: Mapping[str, tuple[Mapping[str, object], ...]] = field(default_factory=dict)
+    billed: Mapping[str, Mapping[str, Decimal]] = field(default_factory=dict)
+    target_edited: tuple[TargetEdit, ...] = ()
 
     def to_json(self) -> dict[str, Plain]:
         """Plain JSON, complete."""

@@ -94,8 +94,8 @@ _ALL = (
 PURE: dict[str, Function] = {f.name: f for f in _ALL}
 
 AGGREGATES = ("sum", "count", "any", "all", "latest")
-WORLDLY = ("round", "in_base", "price_in_base", "base_unit", "number_of", "date_of")
-LATER = ("due_of", "e_invoice_class")
+WORLDLY = ("round", "in_base", "price_in_base", "base_unit", "number_of", "date_of", "due_of")
+LATER = ("e_invoice_class",)
 """Functions of the language that this version does not know yet."""
 
 NAMES = frozenset({*PURE, *AGGREGATES, *WORLDLY})

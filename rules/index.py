@@ -7,17 +7,20 @@ expressions (types.py), values (interpret.py).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 from grammar.nodes import (
+    Cancel,
     Computed,
     Const,
+    Edit,
     Field,
     Gate,
     Link,
     Post,
     Record,
+    Reversal,
     Ruleset,
     Source,
     Target,
@@ -29,13 +32,22 @@ FACTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "now": ("moment", ()),
     "first_seen": ("moment", ()),
     "last_editor": ("user", ()),
+    "e_invoice_age": ("duration", ()),
+    "target_edited": ("yesno", ()),
 }
 """Facts of this version of the language: name -> type and, for words, their domain."""
 
-LATER_FACTS = ("e_invoice_age", "changed", "approval", "target_edited", "error", "tries")
-"""Facts whose names are taken, but which this version does not know yet."""
+TABLE_FACTS = ("changed", "error", "tries")
+"""Facts that only the columns of decision tables name."""
+
+LATER_FACTS = (*TABLE_FACTS, "approval")
+"""Facts whose names are taken, but which no expression names."""
+
+BUILT_IN_GROUPS = ("not_ready", "overbilled")
+"""Groups of changes that exist by themselves; the second where a route bills."""
 
 DOCUMENT_NUMBER = "document_number"
+DUE = "due"
 RESERVED = {*FACTS, *LATER_FACTS, DOCUMENT_NUMBER, "line", "seen"}
 
 
@@ -45,6 +57,7 @@ class _Named(Protocol):
 
 
 N = TypeVar("N", bound=_Named)
+R = TypeVar("R", Gate, Edit, Cancel)
 
 
 def _by_name(nodes: Iterable[N]) -> dict[str, N]:
@@ -52,6 +65,12 @@ def _by_name(nodes: Iterable[N]) -> dict[str, N]:
     for node in nodes:
         found.setdefault(node.name, node)
     return found
+
+
+def _narrowest(found: list[R], route: str) -> R | None:
+    """The declaration for this route, or else the one for all routes."""
+    own = next((d for d in found if d.route is not None and str(d.route) == route), None)
+    return own or next((d for d in found if d.route is None), None)
 
 
 class Index:
@@ -87,6 +106,21 @@ class Index:
             found.setdefault(str(post.route), post)
         return found
 
+    def edit(self, record: str, route: str) -> Edit | None:
+        """What happens when something posted changes: the narrowed table, or the general one."""
+        found = [e for e in self.ruleset.edits if e.record == record]
+        return _narrowest(found, route)
+
+    def cancel(self, record: str, route: str) -> Cancel | None:
+        """What happens when something posted is cancelled: the narrowed table, or the general."""
+        found = [c for c in self.ruleset.cancels if any(w.name == record for w in c.records)]
+        return _narrowest(found, route)
+
+    def reversal(self, record: str, route: str) -> Reversal | None:
+        """The route that takes postings of a route back."""
+        found = (r for r in self.ruleset.reversals if r.record == record)
+        return next((r for r in found if str(r.reversing) == route), None)
+
     def lines_field(self, record: str) -> Field | None:
         """The field of a record that holds its lines."""
         fields = self.fields.get(record, {}).values()
@@ -108,16 +142,14 @@ class Index:
 
     def gate(self, record: str, route: str) -> Gate | None:
         """The gate of a record for a route: the narrowed one, or else the general one."""
-        gates = [g for g in self.ruleset.gates if g.record == record]
-        own = next((g for g in gates if g.route is not None and str(g.route) == route), None)
-        return own or next((g for g in gates if g.route is None), None)
+        return _narrowest([g for g in self.ruleset.gates if g.record == record], route)
 
 
 @dataclass(frozen=True, slots=True)
 class Ref:
     """What a path means: where the value is, and which declaration says so."""
 
-    kind: str  # head line item list const fact number
+    kind: str  # head line item list const fact number due
     name: str
     field: Field | Computed | None = None
     record: str = ""
@@ -132,6 +164,7 @@ class Scope:
     line: bool = False
     item: str | None = None
     document: bool = False
+    bills: bool = False
 
     @property
     def line_record(self) -> str:
@@ -141,7 +174,7 @@ class Scope:
 
     def inside(self, item: str) -> Scope:
         """The scope of `where` over a list of `item`."""
-        return Scope(self.index, self.record, self.line, item, self.document)
+        return replace(self, item=item)
 
     def resolve(self, path: tuple[str, ...]) -> Ref | None:
         """What a path means here, or None if it means nothing."""
@@ -150,7 +183,9 @@ class Scope:
         if len(path) != 2:
             return None
         if path[0] == "line":
-            return self._field("line", self.line_record, path[1]) if self.line else None
+            own = self._field("line", self.line_record, path[1]) if self.line else None
+            due = Ref("due", "due") if self.line and self.bills and path[1] == DUE else None
+            return own or due
         owner = self._field("head", self.record, path[0])
         if owner is not None and isinstance(owner.field, Field) and owner.field.type == "many":
             return self._field("list", owner.field.of or self.line_record, path[1])

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from grammar import nodes as n
 from rules import numbers
+from rules.bills import due
 from rules.calls import Calls
 from rules.closures import Closure, always, applied, binary, looked_up, never
 from rules.functions import AGGREGATES
@@ -23,12 +24,13 @@ from rules.gaps import NOWHERE, RING, const_gap, fact_gap, limit_gap
 from rules.index import Index, Ref, Scope
 from rules.kinds import NUMERIC, Type
 from rules.lists import Lists
+from rules.lives import age, live
 from rules.run import Lookup, Run, UnitTable
 from rules.types import infer, silent, word_of
 from rules.unknown import Unknown, all_of, any_of, negation
 from rules.words import say
 
-_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq,
     "<>": operator.ne,
     "<": operator.lt,
@@ -127,6 +129,8 @@ class Compiler:
             return self._const(self.index.consts[name])
         if ref.kind == "number":
             return lambda run: run.route.number
+        if ref.kind == "due":
+            return due
         if isinstance(ref.field, n.Computed):
             return self._computed_field(ref)
         if ref.kind == "head":
@@ -229,10 +233,17 @@ class Compiler:
     def _fact_period(self, run: Run) -> Any:
         return run.route.period
 
+    def _fact_e_invoice_age(self, run: Run) -> Any:
+        posting = next(reversed(live(run.facts.postings, run.route.name)), None)
+        return age(run, posting, self.owner)
+
+    def _fact_target_edited(self, run: Run) -> bool:
+        return any(e.route == run.route.name for e in run.facts.target_edited)
+
     # ---- conditions ---------------------------------------------------------------------------
 
     def _compare(self, node: n.Compare, scope: Scope) -> Closure:
-        left, op = self.expr(node.left, scope), _COMPARE[node.op]
+        left, op = self.expr(node.left, scope), COMPARE[node.op]
         word = word_of(self.type(node.left, scope), node.right)
         if word is not None:
             return binary(left, always(word), op)

@@ -14,6 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from grammar import nodes as n
+from rules.asking import Shared
 from rules.checks import CheckProgram, keep
 from rules.duplicates import DuplicateProgram
 from rules.facts import Facts, Subject, World
@@ -25,7 +26,7 @@ from rules.outcome import Decision, Outcome
 from rules.proofs import ProofProgram
 from rules.reading import MOST_LINES, Content, Reader, clean
 from rules.requirement import Operand
-from rules.routes import RouteProgram, Shared
+from rules.routes import RouteProgram
 from rules.run import Run
 from rules.schema import Schemas
 from rules.timing import next_midnight
@@ -70,6 +71,7 @@ class KindProgram:
         with decimal.localcontext(CONTEXT):
             content, gaps = self._read(subject.body)
             run = self._run(content, facts, world, now)
+            run.version = subject.version
             shared: Shared = {}
             judged = [
                 route.decide(run, gaps=gaps, status_word=content.status_word, shared=shared)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal
@@ -100,8 +100,27 @@ class ApprovalNeed:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that is done: `seq` is the posting of `route` that it makes or changes.
+
+    A credit note makes a posting of its own route and takes the posting `takes_back` of the
+    decision's route back. `billed` is what a created or updated document bills of each line key.
+    """
+
+    action: str  # create update void credit_note review block hold warn ignore drop wait
+    route: str
+    seq: int
+    document: Document | None
+    rule: str
+    span: Span
+    reason: str
+    takes_back: int | None = None
+    billed: Mapping[str, Decimal] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
-    """The answer for one route."""
+    """The answer for one route; `plan` is what is done, in this order, once it is ready."""
 
     route: str
     state: str  # ready waiting held ignored dropped posted
@@ -110,6 +129,7 @@ class Decision:
     wait: Wait | None
     reason: str
     approvals: tuple[ApprovalNeed, ...] = ()
+    plan: tuple[Step, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +184,10 @@ class Outcome:
         return outcome
 
     def digest(self) -> str:
-        """SHA-256 of the canonical JSON, without what the rule files alone say (spans)."""
+        """SHA-256 of the canonical JSON, without what the rule files alone say (spans).
+
+        A plan that only makes the decision's own document is no news, so it is left out.
+        """
         verdicts = [
             (v.route, v.rule, v.kind, v.result, v.line, v.operands, v.text, v.released)
             for v in self.verdicts
@@ -183,7 +206,7 @@ class Outcome:
             self.engine,
         )
         rows = json.dumps([verdicts, lineage, used], separators=(",", ":"), ensure_ascii=False)
-        return sha256_hex(f"{rows}\n{dumps([self.decisions, head])}")
+        return sha256_hex(f"{rows}\n{dumps([[_told(d) for d in self.decisions], head])}")
 
     def codes(self) -> str:
         """The compact form that is stored: states, findings, one letter a verdict."""
@@ -197,3 +220,12 @@ class Outcome:
         ]
         letters = "".join(LETTERS[v.result] for v in self.verdicts)
         return dumps({"decisions": decisions, "verdicts": letters})
+
+
+def _told(decision: Decision) -> dict[str, object]:
+    plain_create = all(
+        s.action == "create" and not s.rule and s.document == decision.document
+        for s in decision.plan
+    )
+    names = (f.name for f in fields(Decision) if f.name != "plan" or not plain_create)
+    return {name: getattr(decision, name) for name in names}

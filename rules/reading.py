@@ -85,6 +85,10 @@ class Reader:
         )
         return _Slot(field.name, field, _reader_of(field), Unknown(gap), gap)
 
+    def blank_line(self) -> dict[str, Any]:
+        """A line of which nothing is known."""
+        return {slot.name: slot.missing for slot in self.line}
+
     def read(self, body: Mapping[str, object]) -> Content:
         """The typed content of a body, whatever the body is."""
         content = Content({}, [], [])

@@ -1,36 +1,56 @@
 """One route of a record kind: every rule that speaks of it, asked in a fixed order.
 
-Here: RouteProgram.decide: verdicts, findings, and the decision they weigh up to: reject > hold >
-approve > wait > ready. Not here: reading the record (judge.py), the single rules.
+Here: RouteProgram.decide: what is judged when, and for which document. Not here: reading the record
+(judge.py), the single rules, what all of them weigh up to (weighing.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from grammar import nodes as n
 from rules.approvals import ApprovalProgram
-from rules.changes import compare, live
+from rules.asking import Asking, Shared, extend
+from rules.bills import BillProgram, Shares
+from rules.changes import compare
 from rules.checks import CheckProgram, Said, gap_finding, keep
 from rules.documents import DocumentProgram, Draft
 from rules.duplicates import DuplicateProgram
+from rules.facts import PostingFact
 from rules.gaps import fact_gap, later_gap, limit_gap
 from rules.gates import GateProgram
 from rules.index import Scope
 from rules.interpret import Compiler
-from rules.outcome import Verdict
-from rules.proofs import RULE as PROOFS
+from rules.lives import billed, live, next_seq, summed
+from rules.outcome import Finding, Verdict
+from rules.plans import Planner
+from rules.posted import Answer, Case, PostedProgram
 from rules.proofs import ProofProgram
 from rules.requirement import NOT_APPLICABLE, PASS, UNKNOWN, Condition, texts
+from rules.reversals import ReversalProgram
 from rules.run import RouteRun, Run
 from rules.schema import Schemas
+from rules.target_edits import TargetEditProgram
 from rules.unknown import Gap, Unknown
 from rules.weighing import Judged, Weighing
 
-Shared = dict[str, Said]
-_STOPS = ("reject", "hold", "approve")
+_CENT = Decimal("0.01")
+Lives = tuple[PostingFact, ...]
+
+
+@dataclass(slots=True)
+class Frame:
+    """What is known of a route before a document is made."""
+
+    gate: str
+    applies: Any
+    said: Said
+    base: list[Finding]
+    shared: Shared
 
 
 class RouteProgram:
@@ -45,17 +65,13 @@ class RouteProgram:
         schemas: Schemas | None,
     ) -> None:
         index, record = compiler.index, compiler.record
-        self.post = post
-        self.name = str(post.route)
-        self.compiler = compiler
-        self.proofs = proofs
+        self.post, self.name, self.compiler = post, str(post.route), compiler
         target = index.targets.get(post.route.target)
         self.missing = target.missing if target else None
         self.target_owner = (self.missing.action.role or "") if self.missing else compiler.owner
         status = index.status_field(record)
         self.status = status.name if status else ""
         self.gate = GateProgram(compiler, index.gate(record, self.name), self.status)
-        self.checks = [c for c in checks if c.check.route in (None, post.route)]
         self.duplicates = [
             DuplicateProgram(compiler, d)
             for d in index.ruleset.duplicates
@@ -66,50 +82,149 @@ class RouteProgram:
             for a in index.ruleset.approvals
             if a.record == record and a.route in (None, post.route)
         ]
+        self.asking = Asking(
+            self.name,
+            checks=[c for c in checks if c.check.route in (None, post.route)],
+            duplicates=self.duplicates,
+            proofs=proofs,
+            owner=compiler.owner,
+            span=post.span,
+        )
         scope = Scope(index, record)
         make = {"rule": "when", "owner": compiler.owner}
         self.when = Condition(compiler, post.when, scope, **make) if post.when else None
         self.document = DocumentProgram(compiler, post, schemas, self.target_owner)
+        places = target.places if target else _CENT
+        self.bill = BillProgram(compiler, post.bill, places) if post.bill else None
+        self._once_posted(schemas)
+
+    def _once_posted(self, schemas: Schemas | None) -> None:
+        """The rules that speak of what is posted."""
+        compiler, owner = self.compiler, self.target_owner
+        words = self.missing.say if self.missing else ""
+        day = self.document.shape.date
+        self.posted = PostedProgram(
+            compiler, self.name, day_field=day, period=self._period, owner=owner, words=words
+        )
+        self.edits = TargetEditProgram(self.post, compiler.owner)
+        back = compiler.index.reversal(compiler.record, self.name)
+        self.reversal = (
+            ReversalProgram(compiler, back, self.document, schemas, owner) if back else None
+        )
 
     def decide(
         self, run: Run, *, gaps: dict[Gap, list[int]], status_word: str, shared: Shared
     ) -> Judged:
         """The decision for this route."""
         gate = self.gate.word(run)
-        self._enter(run, gate)
+        lives = live(run.facts.postings, self.name)
+        seq = lives[-1].seq if lives else next_seq(run.facts.postings, self.name)
+        self._enter(run, gate, seq, self._due(run, billed(run.facts, self.name)))
         said = self.gate.judge(run, self.name, status_word)
         applies = self._applies(run, said)
         for gap, lines in gaps.items():
             said.verdicts.append(self._field_verdict(gap, lines))
         base = [gap_finding(g, self.name, lines=tuple(ls)) for g, ls in gaps.items()]
-        for check in self.checks:
-            _extend(said, self._check(check, run, shared))
-        _extend(said, self._proved(run, shared))
-        posted = live(run, self.name)
-        drafted = posted is not None or (gate in {"ready", "hold"} and applies is True)
-        draft = self._draft(run) if drafted else Draft()
-        for duplicate in self.duplicates:
-            judged = duplicate.judge(run, self.name, draft.fields)
-            _extend(said, judged)
-        weigh = Weighing(self, run, said, base, draft)
-        if posted is not None:
-            word = gate if applies is not False else "wait"
-            owner = self.compiler.owner
-            changed = compare(
-                run, self.name, posted, gate=word, draft=draft, owner=owner, span=self.post.span
-            )
-            return weigh.posted(changed)
-        return weigh.unsent(gate, applies)
+        frame = Frame(gate, applies, said, base, shared)
+        table = self.posted.table(gate) if lives else None
+        if table is not None:
+            over = self.bill.over(run, billed(run.facts, self.name)) if self.bill else False
+            case = Case(gate, applies, over)
+            return self._answered(run, frame, lives, self.posted.judge(run, table, lives, case))
+        if lives and self.bill is not None:
+            return self._kept_in_parts(run, frame, lives)
+        return self._asked(run, frame, lives)
 
-    def _enter(self, run: Run, gate: str) -> None:
-        run.route = RouteRun(self.name, self.post.route.target)
+    def _asked(self, run: Run, frame: Frame, lives: Lives) -> Judged:
+        """Nothing is posted yet, or no table speaks of what is."""
+        said = frame.said
+        self.asking.rules(run, frame.shared, said)
+        may_go = frame.gate in {"ready", "hold"} and frame.applies is True
+        drafted = bool(lives) or (may_go and not _nothing_due(run))
+        draft = self._draft(run) if drafted else Draft()
+        self.asking.document(run, draft, said)
+        weigh = Weighing(self, run, said, frame.base, draft)
+        if lives:
+            return weigh.posted(self._compared(run, frame, lives[-1:], [draft]))
+        return weigh.unsent(frame.gate, frame.applies)
+
+    # ---- what is posted -----------------------------------------------------------------------
+
+    def _compared(self, run: Run, frame: Frame, lives: Lives, drafts: list[Draft]) -> Said:
+        """Without a table: what the record says now against what is posted."""
+        word = frame.gate if frame.applies is not False else "wait"
+        owner, span, theirs = self.compiler.owner, self.post.span, self.edits.theirs
+        found = Said()
+        for posting, draft in zip(lives, drafts, strict=True):
+            extend(
+                found,
+                compare(
+                    run, posting, gate=word, draft=draft, theirs=theirs, owner=owner, span=span
+                ),
+            )
+        extend(found, self.edits.judge(run, lives))
+        return found
+
+    def _kept_in_parts(self, run: Run, frame: Frame, lives: Lives) -> Judged:
+        """Without a table, but billed in parts: what is posted stays, and then what is due goes."""
+        drafts = [self.again(run, posting, lives) for posting in lives]
+        changed = self._compared(run, frame, lives, drafts)
+        if changed.findings:
+            return Weighing(self, run, frame.said, frame.base, drafts[-1]).posted(changed)
+        return self._answered(run, frame, lives, Answer(said=changed))
+
+    def _answered(self, run: Run, frame: Frame, lives: Lives, answer: Answer) -> Judged:
+        """What is done about what is posted; where a person decides, nothing is done."""
+        extend(answer.said, self.edits.judge(run, lives))
+        frame.said.verdicts += answer.said.verdicts
+        findings = [*answer.said.findings, *frame.base]
+        planner = Planner(self, run, lives, answer.acts)
+        if answer.stops:
+            return Weighing(self, run, frame.said, findings, Draft()).carried(planner, new=False)
+        planner.correct()
+        shares = self._due(run, planner.before())
+        may_go = frame.gate == "ready" and frame.applies is True
+        new = planner.wants_new(shares, may_go=may_go)
+        draft = planner.updates[-1] if planner.updates else Draft()
+        if new:
+            self._enter(run, frame.gate, next_seq(run.facts.postings, self.name), shares)
+            draft = self._draft(run)
+        if draft.made:
+            self.asking.rules(run, frame.shared, frame.said)
+            self.asking.document(run, draft, frame.said)
+        return Weighing(self, run, frame.said, findings, draft).carried(planner, new=new)
+
+    def again(self, run: Run, posting: PostingFact, lives: Lives) -> Draft:
+        """A posted document made again of the record as it is; what is theirs stays theirs."""
+        earlier = summed(tuple(p for p in lives if p.seq < posting.seq))
+        bill = self.bill
+        shares = bill.again(run, earlier, posting.billed) if bill is not None else None
+        self._enter(run, "", posting.seq, shares)
+        run.route.number = posting.number
+        draft = self._draft(run)
+        content: Mapping[str, object] = posting.content or {}
+        shown = self.edits.shows(run, posting)
+        before = [content.get("fields"), *_rows(content.get("lines"))]
+        for line, (row, old) in enumerate(zip([draft.fields, *draft.lines], before, strict=False)):
+            for name in self.edits.theirs & set(row):
+                kept = old.get(name, row[name]) if isinstance(old, Mapping) else row[name]
+                row[name] = shown.get((line or None, name), str(kept))
+        return draft
+
+    # ---- the document that is spoken of -------------------------------------------------------
+
+    def _due(self, run: Run, before: Mapping[str, Decimal]) -> Shares | None:
+        return self.bill.due(run, before) if self.bill is not None else None
+
+    def _enter(self, run: Run, gate: str, seq: int, bill: Shares | None) -> None:
+        run.route = RouteRun(self.name, self.post.route.target, seq=seq, bill=bill)
         run.line = {}
         document = self.document
         run.route.number = self._value(lambda: document.number(run), "number")
         run.route.day = self._value(lambda: document.day(run), "date")
-        if gate == "wait" and type(run.route.day) is Unknown:
+        if (gate == "wait" or _nothing_due(run)) and type(run.route.day) is Unknown:
             run.route.day = Unknown(later_gap(self.name))  # no document yet, so no date to miss
-        run.route.period = self._period(run)
+        run.route.period = self._period(run, run.route.day)
 
     def _value(self, ask: Callable[[], Any], what: str) -> Any:
         try:
@@ -120,13 +235,12 @@ class RouteProgram:
     def _limit(self, rule: str, reason: BaseException) -> Gap:
         return limit_gap(rule, self.compiler.owner, rule, reason, self.post.span)
 
-    def _period(self, run: Run) -> Any:
+    def _period(self, run: Run, day: Any) -> Any:
         state = run.world.targets.get(self.post.route.target)
         if state is None or not state.known:
             words = self.missing.say.replace("{field}", "period") if self.missing else ""
             span = self.missing.span if self.missing else self.post.span
             return Unknown(fact_gap("period", self.target_owner, words, span))
-        day = run.route.day
         if not isinstance(day, date):
             return day
         locked = state.locked_through is not None and day <= state.locked_through
@@ -149,36 +263,6 @@ class RouteProgram:
         shown = ((gap.rule, "(missing)" if gap.code == "MIS01" else "(not readable)"),)
         return Verdict(gap.rule, "field", self.name, UNKNOWN, gap.span, shown, line, gap.message)
 
-    def _check(self, check: CheckProgram, run: Run, shared: Shared) -> Said:
-        name = check.check.name
-        if check.by_route or check.check.route is not None or check.clears.startswith("by:"):
-            return self._safe(lambda: check.judge(run, self.name), name, run, check)
-        if name not in shared:
-            shared[name] = self._safe(lambda: check.judge(run, self.name), name, run, check)
-            return shared[name]
-        return shared[name].for_route(self.name)
-
-    def _proved(self, run: Run, shared: Shared) -> Said:
-        if PROOFS in shared:
-            return shared[PROOFS].for_route(self.name)
-        shared[PROOFS] = self._safe(lambda: self.proofs.judge(run, self.name), PROOFS, run)
-        return shared[PROOFS]
-
-    def _safe(
-        self, ask: Callable[[], Said], rule: str, run: Run, check: CheckProgram | None = None
-    ) -> Said:
-        """What a rule says; too many steps become its finding."""
-        try:
-            return ask()
-        except ArithmeticError as reason:
-            span = check.check.span if check else self.post.span
-            owner = check.owner if check else self.compiler.owner
-            gap = limit_gap(rule, owner, rule, reason, span)
-            kind = "check" if check else "units"
-            verdict = Verdict(rule, kind, self.name, UNKNOWN, span, (), None, gap.message)
-            run.line = {}
-            return Said([verdict], [gap_finding(gap, self.name)])
-
     def _draft(self, run: Run) -> Draft:
         try:
             return self.document.draft(run)
@@ -188,6 +272,9 @@ class RouteProgram:
             return draft
 
 
-def _extend(said: Said, more: Said) -> None:
-    said.verdicts += more.verdicts
-    said.findings += more.findings
+def _nothing_due(run: Run) -> bool:
+    return run.route.bill is not None and not run.route.bill.due
+
+
+def _rows(lines: object) -> list[Any]:
+    return list(lines) if isinstance(lines, list | tuple) else []

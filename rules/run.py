@@ -10,13 +10,16 @@ import re
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from grammar import nodes as n
 from rules.facts import Facts, Table, World, differences
 from rules.outcome import Use
 from rules.units import Bases, Conversion, convert
 from rules.unknown import Gap, Unknown
+
+if TYPE_CHECKING:
+    from rules.bills import Shares
 
 STEPS = 400_000
 """How many list elements one evaluation may visit."""
@@ -32,9 +35,11 @@ class RouteRun:
 
     name: str = ""
     target: str = ""
+    seq: int = 1
     number: Any = None
     day: Any = None  # the date of the document, or Unknown
     period: Any = None
+    bill: Shares | None = None  # what of each line this document bills
 
 
 class Run:
@@ -59,6 +64,7 @@ class Run:
         "texts",
         "today",
         "uses",
+        "version",
         "world",
     )
 
@@ -80,6 +86,7 @@ class Run:
         self.texts: dict[tuple[str, int], str] = {}  # operands as people read them
         self.clock: set[str] = set()
         self.steps = STEPS
+        self.version = 0
         self.route = RouteRun()
 
     def spend(self, steps: int) -> None:

@@ -113,6 +113,8 @@ class _Walk:
             return Type(self.scope.index.consts[ref.name].rows[0].value.kind)
         if ref.kind == "number":
             return Type("text")
+        if ref.kind == "due":
+            return Type("quantity")
         return Type(*FACTS[ref.name])
 
     def _unknown_name(self, expr: n.Name) -> Type:
@@ -122,8 +124,9 @@ class _Walk:
             hint = "Say 'each line' in the declaration, or use an aggregate such as sum(lines.x)."
             return self.say("NAM02", message, hint, expr.span)
         if name in LATER_FACTS:
-            message = f"the fact '{name}' is not part of this version of the language"
-            return self.say("NAM12", message, "Leave it out for now.", expr.span)
+            message = f"the fact '{name}' cannot be asked here"
+            hint = "It can be a column of a decision table, or a fact of a test."
+            return self.say("NAM12", message, hint, expr.span)
         what = f"a {self.scope.item}" if self.scope.item else f"{self.scope.record or 'this place'}"
         hint = did_you_mean(name, self.scope.names())
         return self.say("NAM01", f"{what} has no field '{name}'", hint, expr.span)
@@ -290,6 +293,14 @@ class _Walk:
     def _call_date_of(self, expr: n.Call) -> Type:
         self._arguments(expr, ("moment",))
         return Type("date")
+
+    def _call_due_of(self, expr: n.Call) -> Type:
+        (found,) = self._arguments(expr, ("numeric",))
+        if not self.scope.bills:
+            message = "'due_of' is the part of one bill, but nothing is billed here"
+            hint = "Say 'bill … of … else …' in the route."
+            return self.say("NAM05", message, hint, expr.span)
+        return Type(found.kind)
 
     def _call_number_of(self, expr: n.Call) -> Type:
         arg = expr.args[0] if len(expr.args) == 1 else None

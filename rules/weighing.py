@@ -13,7 +13,17 @@ from grammar import nodes as n
 from grammar.problem import Span
 from rules.checks import Said, gap_finding, keep
 from rules.documents import Draft
-from rules.outcome import ApprovalNeed, Decision, Finding, Lineage, Verdict, Wait
+from rules.outcome import (
+    ApprovalNeed,
+    Decision,
+    Document,
+    Finding,
+    Lineage,
+    Step,
+    Verdict,
+    Wait,
+)
+from rules.plans import Planner, created
 from rules.requirement import HIT, PASS, UNKNOWN
 from rules.run import Run
 from rules.timing import due
@@ -23,6 +33,8 @@ from rules.words import say
 if TYPE_CHECKING:
     from rules.routes import RouteProgram
 
+DOES = frozenset({"create", "update", "void", "credit_note"})
+"""Steps that touch the target."""
 _STOPS = ("reject", "hold", "approve")
 
 
@@ -71,23 +83,91 @@ class Weighing:
         asked = dict(self.draft.gaps)
         if type(applies) is Unknown:
             keep(asked, applies, None)
-        waits = [w for w in (self._until(asked), self._after()) if w is not None]
+        waits = self._waits(asked)
         document = self.route.document.document(self.run, self.draft)
-        findings = [*self.base, *self.said.findings]
-        findings += [
+        findings = [*self.base, *self.said.findings, *self._missing(asked)]
+        needs = self._approvals(document, findings)
+        if document is None and not waits and not findings:
+            waits.append(_later(asked))
+        wait = max(waits, key=lambda w: w.kind == "for", default=None)
+        plan: tuple[Step, ...] = ()
+        if document is not None and wait is None:
+            span = self.route.post.span
+            plan = (created(self.run, document, rule="", span=span, reason="ready"),)
+        return self._weigh(findings, wait=wait, document=document, needs=needs, plan=plan)
+
+    def carried(self, planner: Planner, *, new: bool) -> Judged:
+        """What is posted is put right, and what is due is billed, as far as nothing holds it."""
+        asked = planner.gaps
+        if new:
+            for gap, lines in self.draft.gaps.items():
+                asked.setdefault(gap, []).extend(lines)
+        waits = self._waits(asked) if new and planner.anew is None else []
+        document = None
+        if self.draft.made:
+            document = self.route.document.document(self.run, self.draft)
+        if new and not waits:
+            planner.create(document)
+        planner.left()
+        findings = [*self.base, *(self.said.findings if self.draft.made else ())]
+        findings += self._missing(asked)
+        needs = self._approvals(document, findings)
+        if new and document is None and not waits and not findings:
+            waits.append(_later(asked))
+        wait = max(waits, key=lambda w: w.kind == "for", default=None)
+        return self._settled(planner, merge(findings), wait=wait, document=document, needs=needs)
+
+    def _settled(
+        self,
+        planner: Planner,
+        findings: tuple[Finding, ...],
+        *,
+        wait: Wait | None,
+        document: Document | None,
+        needs: tuple[ApprovalNeed, ...],
+    ) -> Judged:
+        """The decision where something is posted: it stays posted unless something is done."""
+        self._explain(findings)
+        steps = tuple(planner.steps)
+        does = [s for s in steps if s.action in DOES]
+        first = next((f for f in findings if f.severity in _STOPS), None)
+        if first is not None:
+            state, reason = "held" if does or wait else "posted", first.message
+        elif does:
+            state, reason = "ready", "; ".join(dict.fromkeys(s.reason for s in does))
+        elif wait is not None:
+            state, reason = "waiting", wait.text
+        else:
+            reason = findings[0].message if findings else "posted, and nothing differs"
+            state, reason = "posted", steps[0].reason if steps and not findings else reason
+        judged = self._judged(state, document=document, findings=findings, reason=reason, wait=wait)
+        return replace(judged, decision=replace(judged.decision, approvals=needs, plan=steps))
+
+    def _missing(self, asked: dict[Gap, list[int]]) -> list[Finding]:
+        return [
             gap_finding(g, self.name, lines=tuple(ls)) for g, ls in asked.items() if not g.silent
         ]
+
+    def _approvals(
+        self, document: Document | None, findings: list[Finding]
+    ) -> tuple[ApprovalNeed, ...]:
+        """The approvals that a document needs; their findings are added."""
         needs = []
         for approval in self.route.approvals if document is not None else ():
             said, need = approval.judge(self.run, self.name)
             self.said.verdicts += said.verdicts
             findings += said.findings
             needs += [need] if need else []
-        if document is None and not waits and not findings:
-            later = next((g for g in asked if g.kind == "later"), None)
-            waits.append(Wait("for", None, later.cause_key if later else None, "waits"))
-        wait = max(waits, key=lambda w: w.kind == "for", default=None)
-        return self._weigh(findings, wait=wait, document=document, needs=tuple(needs))
+        if document is not None and self.route.bill is not None:
+            findings += self.route.bill.remains(self.run, self.name)
+        return tuple(needs)
+
+    def _waits(self, asked: dict[Gap, list[int]]) -> list[Wait]:
+        """For the hour, for another document, for something to bill."""
+        bill = self.run.route.bill
+        if bill is not None and not bill.due:
+            return [Wait("bill", None, None, "waits until there is something to bill")]
+        return [w for w in (self._until(asked), self._after()) if w is not None]
 
     def _until(self, asked: dict[Gap, list[int]]) -> Wait | None:
         timing = self.route.post.timing
@@ -135,6 +215,7 @@ class Weighing:
         wait: Wait | None,
         document: Any = None,
         needs: tuple[ApprovalNeed, ...] = (),
+        plan: tuple[Step, ...] = (),
     ) -> Judged:
         merged = merge(findings)
         self._explain(merged)
@@ -145,7 +226,7 @@ class Weighing:
         state = "held" if first else "waiting" if wait else "ready"
         reason = first.message if first else wait.text if wait else "ready"
         judged = self._judged(state, document=document, findings=merged, reason=reason, wait=wait)
-        return replace(judged, decision=replace(judged.decision, approvals=needs))
+        return replace(judged, decision=replace(judged.decision, approvals=needs, plan=plan))
 
     def _explain(self, findings: tuple[Finding, ...]) -> None:
         """A verdict at the rule line of what is missing, where no rule has said it itself."""
@@ -188,6 +269,12 @@ def merge(findings: list[Finding]) -> tuple[Finding, ...]:
             found[key] = replace(before, lines=lines)
     order = {"reject": 0, "hold": 1, "approve": 2, "warn": 3}
     return tuple(sorted(found.values(), key=lambda f: order[f.severity]))
+
+
+def _later(asked: dict[Gap, list[int]]) -> Wait:
+    """The wait for a document whose number is not there yet."""
+    later = next((g for g in asked if g.kind == "later"), None)
+    return Wait("for", None, later.cause_key if later else None, "waits")
 
 
 def until(decisions: list[Decision]) -> list[datetime]:

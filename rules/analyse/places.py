@@ -6,7 +6,7 @@ Here: Place, places, uses. Not here: what is wrong with any of them.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from grammar import nodes as n
@@ -84,16 +84,28 @@ def _of_posts(index: Index) -> Iterator[Place]:
     for post in index.ruleset.posts:
         if post.record not in index.records:
             continue
-        head = Scope(index, post.record, document=True)
-        line = Scope(index, post.record, line=True, document=True)
+        head = Scope(index, post.record, document=True, bills=post.bill is not None)
+        line = replace(head, line=True)
         yield from _conditions((post.when,), Scope(index, post.record))
         yield from messages(post.number.replace("{posting}", ""), post.span, head)
+        for expr in (post.bill.expr, post.bill.of) if post.bill else ():
+            yield Place(expr, replace(line, document=False, bills=False), "value")
         if isinstance(post.timing, n.Daily):
             yield Place(n.Name((post.timing.by,), post.timing.span), head, "value")
-        for assign in post.fields:
-            yield Place(assign.expr, head, "posting")
-        for assign in post.line_fields:
-            yield Place(assign.expr, line, "posting")
+        yield from _assigned(post, head)
+    for reversal in index.ruleset.reversals:
+        if reversal.record in index.records:
+            head = Scope(index, reversal.record, document=True)
+            number = reversal.number.replace("{posting}", "").replace("{reversed}", "")
+            yield from messages(number, reversal.span, head)
+            yield from _assigned(reversal, head)
+
+
+def _assigned(route: n.Post | n.Reversal, head: Scope) -> Iterator[Place]:
+    for assign in route.fields:
+        yield Place(assign.expr, head, "posting")
+    for assign in route.line_fields:
+        yield Place(assign.expr, replace(head, line=True), "posting")
 
 
 def tables(index: Index) -> Iterator[n.Table]:
