@@ -6,14 +6,21 @@ Here: their records, fields, facts, maps, routes. Not here: whether they pass (r
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import get_args
 
 from grammar import nodes as n
 from grammar.problem import Problem, Span
 from rules.analyse.places import problem
-from rules.index import FACTS, LATER_FACTS, Index
+from rules.analyse.tables import BUILT_IN
+from rules.analyse.undoing import ABLE, AGAIN, REVERSED
+from rules.index import FACTS, Index
+from rules.outcome import ErrorClass
 from rules.types import did_you_mean
 
-_GIVEN = ("period", "last_editor")
+_WORDS = {"period": ("open", "locked"), "error": get_args(ErrorClass)}
+_GIVEN = (*_WORDS, "last_editor", "e_invoice_age", "tries", "approval")
+_OF_TABLES = {"block", *ABLE, *AGAIN, *REVERSED, "look_up", "try_again"}
+"""Outcomes that only a row of a decision table gives."""
 
 
 def check(index: Index) -> Iterator[Problem]:
@@ -42,20 +49,44 @@ def _test(test: n.Test, index: Index) -> Iterator[Problem]:
         return
     if sample.record not in index.records:
         return  # said at the sample
-    yield from _facts(test.facts, sample, index)
-    routes = {str(p.route) for p in index.posts.get(sample.record, [])}
+    for facts in (test.facts, *(step.facts for step in test.steps)):
+        yield from _facts(facts, sample, index)
+    posts = {str(p.route) for p in index.posts.get(sample.record, [])}
+    routes = posts | _reversals(index, sample.record)
     for expect in test.expects:
-        if expect.route is None and len(routes) > 1:
-            message = f"{sample.record} has {len(routes)} routes"
+        if expect.route is None and len(posts) > 1:
+            message = f"{sample.record} has {len(posts)} routes"
             yield problem("TST03", message, "Say which one is expected.", expect.span)
         elif expect.route is not None and str(expect.route) not in routes:
             hint = did_you_mean(str(expect.route), routes)
             message = f"{sample.record} is not posted to '{expect.route}'"
             yield problem("NAM06", message, hint, expect.route.span)
         yield from _reason(expect.outcome, index)
-        if expect.outcome is not None and expect.outcome.kind == "block":
-            message = "'block' cannot be expected in this version of the language"
-            yield problem("TST05", message, "Expect hold for … instead.", expect.outcome.span)
+        if expect.outcome is not None and expect.outcome.kind in _OF_TABLES:
+            yield from _of_tables(expect.outcome, sample.record, index)
+
+
+def _reversals(index: Index, record: str) -> set[str]:
+    return {str(r.route) for r in index.ruleset.reversals if r.record == record}
+
+
+def _of_tables(outcome: n.Expected, record: str, index: Index) -> Iterator[Problem]:
+    """An outcome that comes out of a table must stand in one."""
+    rules = index.ruleset
+    tables = [e.table for e in rules.edits if e.record == record]
+    tables += [c.table for c in rules.cancels if any(w.name == record for w in c.records)]
+    targets = {p.route.target for p in index.posts.get(record, [])}
+    tables += [r.table for r in rules.retries if r.target in targets]
+    rows = [row.action for table in tables for row in table.rows]
+    found = {"try_again" if isinstance(a, n.TryAgain) else a.kind for a in rows}
+    found |= {p.we_own.kind for p in index.posts.get(record, [])}
+    found |= {p.bill.action.kind for p in index.posts.get(record, []) if p.bill}
+    found |= {"credit_note"} if "credit_and_new" in found else set()
+    if outcome.kind not in found:
+        words = outcome.kind.replace("_", " ")
+        message = f"no table of {record} has a row that says '{words}'"
+        hint = f"Its tables say {', '.join(sorted(found)).replace('_', ' ')}."
+        yield problem("TST05", message, hint, outcome.span)
 
 
 def _reason(outcome: n.Expected | None, index: Index) -> Iterator[Problem]:
@@ -63,11 +94,17 @@ def _reason(outcome: n.Expected | None, index: Index) -> Iterator[Problem]:
         return
     fields = {name for known in index.fields.values() for name in known}
     known = {"gate", "units", "duplicates", "change", *index.maps, *fields, *FACTS}
-    known |= {c.name for c in index.ruleset.checks}
+    known |= {c.name for c in index.ruleset.checks} | {*BUILT_IN, *_links(index), "approve"}
+    known |= {group.name for edit in index.ruleset.edits for group in edit.groups}
     if outcome.reason not in known:
         hint = did_you_mean(outcome.reason, known)
         message = f"'{outcome.reason}' is no rule that could be the reason"
         yield problem("TST04", message, hint, outcome.span)
+
+
+def _links(index: Index) -> Iterator[str]:
+    for links in index.links.values():
+        yield from links
 
 
 def _facts(facts: Iterable[n.Fact], sample: n.Sample, index: Index) -> Iterator[Problem]:
@@ -104,12 +141,15 @@ def _outside(fact: n.Fact, sample: n.Sample, index: Index) -> Iterator[Problem]:
             yield problem("TST02", message, hint, fact.span)
         elif fact.name != "seen":
             yield from _linked(fact, links[fact.name], index)
-    elif (
-        isinstance(fact, n.TargetShows | n.IsPosted | n.NotPosted)
-        and str(fact.route) not in index.routes()
-    ):
-        hint = did_you_mean(str(fact.route), index.routes())
+    elif isinstance(fact, n.TargetShows | n.IsPosted | n.NotPosted) and str(
+        fact.route
+    ) not in _routes(index):
+        hint = did_you_mean(str(fact.route), _routes(index))
         yield problem("NAM06", f"nothing is posted to '{fact.route}'", hint, fact.span)
+
+
+def _routes(index: Index) -> set[str]:
+    return {*index.routes(), *(str(r.route) for r in index.ruleset.reversals)}
 
 
 def _linked(fact: n.IsRecords, link: n.Link, index: Index) -> Iterator[Problem]:
@@ -126,14 +166,11 @@ def _fact_or_field(
     if name in index.fields[sample.record]:
         if value is not None:
             yield from _field(name, value, sample.record, index, span)
-    elif name in LATER_FACTS:
-        message = f"the fact '{name}' is not part of this version of the language"
-        yield problem("NAM12", message, "Leave it out for now.", span)
     elif name not in _GIVEN and (value or name not in index.links.get(sample.record, {})):
         hint = did_you_mean(name, [*index.fields[sample.record], *_GIVEN])
         yield problem("TST02", f"'{name}' is no field of {sample.record}", hint, span)
-    elif name == "period" and value is not None:
-        words = FACTS["period"][1]
+    elif name in _WORDS and value is not None:
+        words = _WORDS[name]
         said = value.name if isinstance(value, n.Word) else str(value.value)
         if said not in words:
             message = f"'{said}' is none of {', '.join(words)}"

@@ -18,7 +18,7 @@ from rules.types import did_you_mean
 
 AGAIN = ("new_document", "credit_and_new")
 REVERSED = ("credit_note", "credit_and_new")
-_ABLE = ("update", "void")
+ABLE = ("update", "void")
 _SAID = {
     "credit_note": "credit note",
     "credit_and_new": "credit note and new",
@@ -106,7 +106,7 @@ def check_targets(index: Index, schemas: Schemas) -> Iterator[Problem]:
     """Actions that the target of a posted document cannot do."""
     for record, route, row in _rows(index):
         action = row.action
-        if not isinstance(action, n.Action) or action.kind not in _ABLE:
+        if not isinstance(action, n.Action) or action.kind not in ABLE:
             continue
         for post in index.posts.get(record, []):
             known = schemas.document(post.route.target, post.route.document)
@@ -114,7 +114,7 @@ def check_targets(index: Index, schemas: Schemas) -> Iterator[Problem]:
             if known is None or route not in (None, post.route) or action.kind in can:
                 continue
             message = f"{post.route.target} cannot {action.kind} a {post.route.document}"
-            others = ", ".join(a for a in _ABLE if a in can)
+            others = ", ".join(a for a in ABLE if a in can)
             hint = f"It can {others}. " if others else ""
             hint += "Use review by …, hold for … or block, or reverse it with a credit note."
             yield problem("POS19", message, hint, action.span)
