@@ -10,7 +10,8 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy.exc import ArgumentError, OperationalError
+from alembic.util import CommandError
+from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 
 from holding.database import Database
 from holding.refusal import Refusal
@@ -27,6 +28,25 @@ def upgrade(url: str, to: str = "head") -> None:
 def downgrade(url: str, to: str = "base") -> None:
     """Bring it down to one."""
     command.downgrade(_config(url), to)
+
+
+def bring(url: str, to: str | None = None) -> Refusal | None:
+    """Bring the database to this program's version, or down to `to`; why not, where it cannot be.
+
+    A version that is none has the status 400, a database out of reach 503.
+    """
+    try:
+        if to is None:
+            upgrade(url)
+        else:
+            downgrade(url, to)
+    except CommandError as error:
+        return Refusal("DBS04", f"{error}.", "`clearpost migrate` brings it to the newest.", 400)
+    except (SQLAlchemyError, ModuleNotFoundError, OSError) as error:
+        told = str(getattr(error, "orig", None) or error).strip()
+        words = f"The database cannot be reached: {told}"
+        return Refusal("DBS01", words, "Is DATABASE_URL right?", 503)
+    return None
 
 
 def head() -> str:

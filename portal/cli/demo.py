@@ -4,6 +4,7 @@ Here: its home, its processes, and what is told to the person who started it. No
 company is made (portal/demo/setup.py) or what its shop sends (portal/demo/generator.py).
 """
 
+import fcntl
 import math
 import os
 import shutil
@@ -53,13 +54,28 @@ def demo(
     from holding.settings import home_of
 
     home = home_of(os.environ) / "demo"
-    if fresh:
-        shutil.rmtree(home, ignore_errors=True)
-    with opened(home, seed, port) as shop:
+    with ExitStack() as stack:
+        stack.enter_context(alone(home))
+        if fresh:
+            shutil.rmtree(home, ignore_errors=True)
+        shop = stack.enter_context(opened(home, seed, port))
         shop.greet()
         shop.load()
         say("Everything has arrived, and all that can be posted is.")
         shop.portal.wait()
+
+
+@contextmanager
+def alone(home: Path) -> Iterator[None]:
+    """One sample shop a home: a second one would turn the target's address and ledger to itself."""
+    home.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with home.with_suffix(".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as problem:
+            hint = "End it first, or set CLEARPOST_HOME to another folder."
+            raise Stop(f"A demo runs in {home} already.", hint, ENVIRONMENT) from problem
+        yield
 
 
 def _once(seed: int, keep: Path | None, *, as_json: bool) -> None:

@@ -13,6 +13,7 @@ import click
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from pathlib import Path
 
     from holding.clock import DatabaseClock
     from holding.database import Database
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from holding.settings import Settings
 
 FINDINGS, USAGE, ENVIRONMENT, INTERNAL, INTERRUPTED = 1, 2, 3, 4, 130
+HOME_HINT = "Set CLEARPOST_HOME to a folder of yours."
 T = TypeVar("T")
 
 
@@ -78,6 +80,26 @@ class Office:
         return self.clock.now()
 
 
+def home_of(found: "Settings") -> "Path":
+    """The home folder, made if need be; one that cannot be made ends the command."""
+    try:
+        found.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as problem:
+        raise Stop(
+            f"{found.home} cannot be used: {problem.strerror}.", HOME_HINT, ENVIRONMENT
+        ) from problem
+    return found.home
+
+
+def bring_to_schema(url: str, to: str | None = None) -> None:
+    """Migrate; a database out of reach and a version that is none end the command."""
+    from holding import migrate
+
+    refusal = migrate.bring(url, to)
+    if refusal:
+        refuse(refusal, USAGE if refusal.status == 400 else ENVIRONMENT)
+
+
 @contextmanager
 def office(*, upgrade: bool = False) -> Iterator[Office]:
     """The database of this installation, with the right schema or not at all."""
@@ -87,9 +109,9 @@ def office(*, upgrade: bool = False) -> Iterator[Office]:
     from holding.database import open_database
 
     found = settings()
-    found.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    home_of(found)
     if upgrade:
-        migrate.upgrade(found.database_url)
+        bring_to_schema(found.database_url)
     refusal = migrate.check(found.database_url)
     if refusal:
         refuse(refusal, ENVIRONMENT)

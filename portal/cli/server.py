@@ -14,7 +14,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from portal.cli.frame import ENVIRONMENT, Office, Stop, office, say, settings, tell
+from portal.cli.frame import (
+    ENVIRONMENT,
+    Office,
+    Stop,
+    bring_to_schema,
+    home_of,
+    office,
+    refuse,
+    say,
+    settings,
+    tell,
+)
 from portal.cli.processes import Children, free_port, run_module
 
 if TYPE_CHECKING:
@@ -75,14 +86,8 @@ def migrate(to: str | None) -> None:
     from holding import migrate as schema
 
     found = settings()
-    found.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    try:
-        if to is None:
-            schema.upgrade(found.database_url)
-        else:
-            schema.downgrade(found.database_url, to)
-    except OSError as problem:
-        raise Stop(str(problem), "Is DATABASE_URL right?", ENVIRONMENT) from problem
+    home_of(found)
+    bring_to_schema(found.database_url, to)
     click.echo(f"The database is at {to or schema.head()}.")
 
 
@@ -115,13 +120,18 @@ class Portal:
     def __init__(self, place: Office, port: int | None) -> None:
         from waitress.server import create_server  # type: ignore[import-untyped]
 
+        from holding.refusal import Refusal
         from portal.app import create_app
+        from portal.config import config_of
 
+        config = config_of(place.settings)
+        if isinstance(config, Refusal):
+            refuse(config, ENVIRONMENT)
         host = place.settings.host
         chosen = place.settings.port if port is None else port
         if chosen:
             free_port(host, chosen)
-        app = create_app(place.database, place.clock, place.settings)
+        app = create_app(place.database, place.clock, place.settings, config)
         self._server: Any = create_server(
             app, host=host, port=chosen, threads=8, ident=None, clear_untrusted_proxy_headers=True
         )

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from portal import cli
+from portal.cli.demo import alone
 from portal.cli.frame import Stop
 from portal.cli.processes import free_port
 
@@ -142,3 +143,47 @@ def test_a_doctor_looks_at_everything(run: Run, capsys: pytest.CaptureFixture[st
 def test_fault_points_are_listed(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("faults", "list") == 0
     assert "push.after_intent" in capsys.readouterr().out.split()
+
+
+@pytest.mark.parametrize("words", [("migrate",), ("up",), ("doctor",), ("portal",)])
+@pytest.mark.parametrize("url", ["postgresql+psycopg://postgres@127.0.0.1:1/none", "nosuch://x"])
+def test_a_database_out_of_reach_is_the_environment(
+    run: Run, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], url: str
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", url)
+    assert run(*words) == 3
+
+
+def test_a_home_that_cannot_be_made_is_the_environment(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("CLEARPOST_HOME", str(tmp_path / "file" / "home"))
+    assert run("migrate") == 3
+    assert run("portal") == 3
+
+
+def test_a_schema_that_is_none_is_usage(run: Run) -> None:
+    assert run("migrate") == 0
+    assert run("migrate", "--to", "nosuch") == 2
+
+
+def test_a_portal_whose_key_is_not_given_is_the_environment(
+    run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run("migrate") == 0
+    monkeypatch.setenv("CLEARPOST_KEY_FILE", str(tmp_path / "nowhere.key"))
+    assert run("portal", "--port", "0") == 3
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_one_sample_shop_a_home(tmp_path: Path) -> None:
+    with alone(tmp_path / "demo"):
+        with pytest.raises(Stop, match="runs in") as second, alone(tmp_path / "demo"):
+            pass
+        assert second.value.code == 3
+    with alone(tmp_path / "demo"):
+        pass
