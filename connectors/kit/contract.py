@@ -133,6 +133,15 @@ class OutgoingDocument(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A value of a line that the target keeps otherwise than it was sent; lines count from 1."""
+
+    line: int
+    field: str
+    value: str
+
+
 AnswerKind = Literal["accepted", "refused", "awaiting", "uncertain", "temporary", "skipped"]
 
 
@@ -155,7 +164,7 @@ class Answer:
     existing: bool = False
     same_content: bool | None = None
     retry_after: float | None = None
-    warnings: tuple[str, ...] = ()
+    kept: tuple[Kept, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

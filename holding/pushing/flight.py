@@ -20,7 +20,7 @@ from holding.pushing.desk import Channel, Desk
 from holding.pushing.evidence import request_key
 from holding.pushing.results import QUOTA
 from holding.pushing.rows import Flight, Member, add_flight
-from rules.canonical import sha256_hex
+from rules.canonical import dumps, plain, sha256_hex
 
 WHOLE_FILE = (400, 413)  # the file itself was the trouble, not a document in it
 UNCLEAR = ("temporary", "uncertain")
@@ -90,6 +90,7 @@ def settle_answer(case: results.Case, request_id: int, answer: Answer) -> None:
             error_class=answer.error_class,
             error=None if answer.kind == "accepted" else answer.words,
             target_ref=answer.target_ref,
+            proof=dumps(plain(answer.kept)) if answer.kept else None,
         )
     )
 

@@ -4,6 +4,7 @@ Here: verdicts of one evaluation beside the lines of the rule files, and the lin
 Not here: judging itself (rules) and its replay (`evaluation.py`).
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +12,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from holding.models import Evaluation, MappingEntry, Posting, Push
+from holding.models import Attempt, Evaluation, MappingEntry, Posting, Push
 from holding.people import names_of
 from holding.rulesets import files_of
 from holding.tracing.case import line_of, place, replayed
@@ -51,9 +52,9 @@ class UsedEntry:
 
 @dataclass(frozen=True, slots=True)
 class LineageRow:
-    """One value of a document: source, rule, entries, the planned and the posted value.
+    """One value of a document: source, rule, entries, the planned and the sent value.
 
-    `posted` is None while nothing was posted.
+    `sent` is None while nothing was posted; `kept` is what the target said to keep instead.
     """
 
     field: str
@@ -63,7 +64,8 @@ class LineageRow:
     rule: str
     used: tuple[UsedEntry, ...]
     value: str
-    posted: str | None
+    sent: str | None
+    kept: str | None
 
 
 def verdicts(session: Session, evaluation_id: int) -> tuple[VerdictRow, ...]:
@@ -84,11 +86,11 @@ def verdicts(session: Session, evaluation_id: int) -> tuple[VerdictRow, ...]:
 
 
 def lineage(session: Session, posting_id: int) -> tuple[LineageRow, ...]:
-    """Where each value of a posting comes from, with what was posted beside it."""
+    """Where each value of a posting comes from, with what was sent beside it."""
     posting = session.get(Posting, posting_id)
     if posting is None:
         return ()
-    pushed = session.get(Push, posting.posted_push_id) if posting.posted_push_id else None
+    pushed, kept = _pushed(session, posting)
     evaluation_id = pushed.evaluation_id if pushed else posting.evaluation_id
     evaluation = session.get_one(Evaluation, evaluation_id)
     outcome = replayed(session, evaluation)
@@ -105,7 +107,8 @@ def lineage(session: Session, posting_id: int) -> tuple[LineageRow, ...]:
             rule=line_of(files, row.span),
             used=tuple(entries[use.entry_id] for use in row.used if use.entry_id in entries),
             value=row.value,
-            posted=_posted(pushed, row.field, row.line),
+            sent=_sent(pushed, row.field, row.line),
+            kept=kept.get((row.line, row.field)),
         )
         for row in outcome.lineage
         if row.route in {posting.route, ""}
@@ -226,7 +229,7 @@ def _entries(session: Session, uses: set[Use]) -> dict[int, UsedEntry]:
     }
 
 
-def _posted(push: Push | None, field: str, line: int | None) -> str | None:
+def _sent(push: Push | None, field: str, line: int | None) -> str | None:
     if push is None:
         return None
     content = push.content
@@ -236,3 +239,17 @@ def _posted(push: Push | None, field: str, line: int | None) -> str | None:
         lines = content.get("lines", [])
         value = lines[line - 1].get(field) if 0 < line <= len(lines) else None
     return None if value is None else str(value)
+
+
+def _pushed(
+    session: Session, posting: Posting
+) -> tuple[Push | None, dict[tuple[int | None, str], str]]:
+    """The push that got it there, and what its answer said to keep otherwise: (line, field)."""
+    took = (Attempt.push_id == Push.id) & Attempt.state.in_(("accepted", "existing"))
+    query = select(Push, Attempt.proof).outerjoin(Attempt, took)
+    found = session.execute(query.where(Push.id == posting.posted_push_id).limit(1)).first()
+    told = json.loads(found.proof) if found and found.proof else ()
+    return (
+        found.Push if found else None,
+        {(one["line"], one["field"]): one["value"] for one in told},
+    )

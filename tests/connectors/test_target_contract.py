@@ -8,9 +8,10 @@ from decimal import Decimal
 
 import pytest
 
+from connectors.kit.contract import Kept
 from connectors.kit.http import Http
 from connectors.registry import targets
-from tests.connectors.simulators import DEMO_KEY, Simulator, invoice, line
+from tests.connectors.simulators import DEMO_KEY, Simulator, invoice, line, shipping
 
 TARGETS = sorted(targets())
 
@@ -60,6 +61,13 @@ class TestEveryTarget:
         assert sent.answers[0].number == "NS-1"
         assert sent.answers[0].target_ref
         assert [one["number"] for one in bench.sim.ledger("created")][-1:] == ["NS-1"]
+
+    def test_what_is_kept_otherwise_than_sent_is_told_by_line(self, bench, batch):
+        odd = invoice("NS-2", lines=[line(1), shipping(5, LineTotal="9.91")])
+        answers = bench.send(odd, batch=batch).answers
+        assert [answer.kept for answer in answers] == [(Kept(2, "LineTotal", "9.90"),)]
+        (exact,) = bench.send(invoice(), key="cp-2", batch=batch).answers
+        assert exact.kept == ()
 
     def test_the_ledger_knows_the_bytes(self, bench, batch):
         payload = bench.build(invoice(), batch=batch)

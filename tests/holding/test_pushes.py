@@ -150,6 +150,18 @@ def test_a_ready_posting_is_posted_with_everything_written_down(
     assert [e.act for e in rows(database, Event)][-2:] == ["posting.sending", "posting.posted"]
 
 
+def test_what_the_target_keeps_otherwise_is_kept_with_the_attempt(
+    desk: Desk, company: Company, database: Database
+) -> None:
+    plain = invoice("IV-1")
+    odd = dataclasses.replace(plain, lines=({**plain.lines[0], "LineTotal": "20.01"},))
+    ready(desk, company, "IV-1", document=odd)
+    ready(desk, company, "IV-2")
+    work(desk, company)
+    found = {a.proof for a in rows(database, Attempt) if a.state == "accepted"}
+    assert found == {'[{"field":"LineTotal","line":1,"value":"20.00"}]', None}
+
+
 def test_the_key_is_the_same_whoever_makes_it_and_another_for_the_next_push(
     desk: Desk, company: Company, database: Database, target: Simulator, clock: SetClock
 ) -> None:

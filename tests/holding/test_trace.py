@@ -49,7 +49,7 @@ def posted(shop: Shop) -> Shop:
     return shop
 
 
-def send(session: Session, shop: Shop, posting: Posting) -> None:
+def send(session: Session, shop: Shop, posting: Posting, proof: str | None = None) -> None:
     """What a push leaves behind when the target took the document."""
     push = Push(
         posting_id=posting.id,
@@ -80,7 +80,13 @@ def send(session: Session, shop: Shop, posting: Posting) -> None:
     session.flush()
     session.add(
         Attempt(
-            request_id=request.id, push_id=push.id, no=1, fence=1, state="accepted", at=shop.now
+            request_id=request.id,
+            push_id=push.id,
+            no=1,
+            fence=1,
+            state="accepted",
+            proof=proof,
+            at=shop.now,
         )
     )
     posting.state = "posted"
@@ -300,27 +306,41 @@ def test_the_timeline_tells_everything_in_order(posted: Shop) -> None:
     assert max(step.gap or 0 for step in steps) == 7200
 
 
-def test_lineage_names_source_rule_entry_and_posted_value(posted: Shop) -> None:
+def test_lineage_names_source_rule_entry_and_sent_value(posted: Shop) -> None:
     with posted.database.read() as session:
         rows = trace.lineage(session, posted.posting(session, "NS-1").id)
     by_field = {(row.field, row.line): row for row in rows}
     buyer = by_field["Customer", None]
     told = "debtor(customer) = Chong; customer = C-99"
-    assert (buyer.source, buyer.value, buyer.posted) == (told, "Chong", "Chong")
+    assert (buyer.source, buyer.value, buyer.sent) == (told, "Chong", "Chong")
     assert buyer.rule == "Customer       = debtor(customer)"
     (used,) = buyer.used
     assert (used.table, used.key, used.value, used.revision) == ("debtor", "C-99", "Chong", 2)
     assert used.person == "Farah"
-    assert by_field["Quantity", 1].posted == "80"
+    assert by_field["Quantity", 1].sent == "80"
+    assert {row.kept for row in rows} == {None}
 
 
-def test_lineage_before_posting_has_no_posted_value(shop: Shop) -> None:
+def test_lineage_tells_what_the_target_keeps_instead(shop: Shop) -> None:
+    shop.publish()
+    shop.receive(order("NS-1"))
+    shop.judge()
+    with shop.database.write() as session:
+        proof = '[{"field":"LineTotal","line":1,"value":"192.01"}]'
+        send(session, shop, shop.posting(session, "NS-1"), proof)
+    with shop.database.read() as session:
+        rows = trace.lineage(session, shop.posting(session, "NS-1").id)
+    told = {(row.field, row.line, row.sent): row.kept for row in rows if row.kept}
+    assert told == {("LineTotal", 1, "192.00"): "192.01"}
+
+
+def test_lineage_before_posting_has_no_sent_value(shop: Shop) -> None:
     shop.publish()
     shop.receive(order("NS-1"))
     shop.judge()
     with shop.database.read() as session:
         rows = trace.lineage(session, shop.posting(session, "NS-1").id)
-    assert {row.posted for row in rows} == {None}
+    assert {row.sent for row in rows} == {None}
     assert len(rows) == 15
 
 

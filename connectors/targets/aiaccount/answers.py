@@ -10,7 +10,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from connectors.kit.contract import Answer, Payload
+from connectors.kit.contract import Answer, Kept, Payload
 from connectors.kit.http import HttpAnswer, HttpFailure, retry_after
 from connectors.kit.strictjson import loads
 from connectors.targets.aiaccount.errors import class_of
@@ -91,7 +91,7 @@ def document_answer(entry: Mapping[str, Any], heard: Heard, number: str) -> Answ
     ref = _text(entry.get("id")) or None
     match entry.get("outcome"), entry.get("same_content"):
         case "accepted", _:
-            return _accepted(entry, heard, number)
+            return _accepted(entry, heard, number, _list_of(entry.get("lines")))
         case "skipped_duplicate", True:
             return _already_there(ref, number, status)
         case "skipped_duplicate", False:
@@ -157,20 +157,24 @@ def _single(payload: Payload, heard: Heard) -> Answer:
     content, status = heard.content or {}, heard.answer.status
     if content.get("invoice_number") != payload.numbers[0] or not content.get("id"):
         return _uncertain("unclear", "AiAccount's answer is about another document.", status)
-    return _accepted(content, heard, None)
+    return _accepted(content, heard, None, tuple(payload.rows))
 
 
-def _accepted(entry: Mapping[str, Any], heard: Heard, number: str | None) -> Answer:
-    """Taken by this call, or by an earlier one with the same key, whose answer is told again."""
-    warnings = tuple(_warning(warning) for warning in _list(entry.get("warnings")))
+def _accepted(
+    entry: Mapping[str, Any], heard: Heard, number: str | None, rows: Sequence[object]
+) -> Answer:
+    """Taken by this call, or by an earlier one with the same key, whose answer is told again.
+    `rows` are the document's lines as AiAccount counts them.
+    """
+    warnings = _list(entry.get("warnings"))
     return Answer(
         kind="accepted",
-        words=f"Accepted, with a note: {warnings[0]}." if warnings else "Accepted.",
+        words=f"Accepted, with a note: {_warning(warnings[0])}." if warnings else "Accepted.",
         target_ref=_text(entry.get("id")) or None,
         number=number,
         status=heard.answer.status,
         existing=heard.answer.headers.get("idempotent-replayed") == "true",
-        warnings=warnings,
+        kept=tuple(kept for one in warnings if (kept := _kept(one, rows))),
     )
 
 
@@ -294,6 +298,13 @@ def _warning(warning: Mapping[str, Any]) -> str:
         line, sent, stored = (warning.get(name) for name in ("line", "sent", "stored"))
         return f"line {line} was {sent}, stored as {stored}"
     return _text(warning.get("code"))
+
+
+def _kept(warning: Mapping[str, Any], rows: Sequence[object]) -> Kept | None:
+    row, value = warning.get("line"), _text(warning.get("stored"))
+    if warning.get("code") != "total_recomputed" or row not in rows or not value:
+        return None
+    return Kept(rows.index(row) + 1, "LineTotal", value)
 
 
 def _object(content: Mapping[str, Any] | None, name: str) -> Mapping[str, Any]:
