@@ -47,5 +47,6 @@ class RetryProgram:
             return RetryAnswer(action.kind, action.role, None, None, span)
         if tries >= action.times:
             return RetryAnswer(action.then.kind, action.then.role, None, action, span)
-        pause = min(action.pause * 2 ** min(max(tries - 1, 0), 40), LONGEST)
+        doubled = 2 ** min(max(tries - 1, 0), 17)  # 1s, doubled so often, is longer than a day
+        pause = min(min(action.pause, LONGEST) * doubled, LONGEST)
         return RetryAnswer("try_again", None, pause, action, span)

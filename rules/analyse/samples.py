@@ -13,8 +13,10 @@ from grammar.problem import Problem, Span
 from rules.analyse.places import problem
 from rules.analyse.tables import BUILT_IN
 from rules.analyse.undoing import ABLE, AGAIN, REVERSED
+from rules.bills import RULE as BILL
 from rules.index import FACTS, Index
 from rules.outcome import ErrorClass
+from rules.posted import CANCEL
 from rules.types import did_you_mean
 
 _WORDS = {"period": ("open", "locked"), "error": get_args(ErrorClass)}
@@ -95,6 +97,7 @@ def _reason(outcome: n.Expected | None, index: Index) -> Iterator[Problem]:
     fields = {name for known in index.fields.values() for name in known}
     known = {"gate", "units", "duplicates", "change", *index.maps, *fields, *FACTS}
     known |= {c.name for c in index.ruleset.checks} | {*BUILT_IN, *_links(index), "approve"}
+    known |= {CANCEL, BILL}
     known |= {group.name for edit in index.ruleset.edits for group in edit.groups}
     if outcome.reason not in known:
         hint = did_you_mean(outcome.reason, known)
