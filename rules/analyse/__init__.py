@@ -49,14 +49,19 @@ _QUESTIONS = (
     messages,
     samples,
     unused,
-    later,
 )
 
 
-def check(ruleset: Ruleset, known: Schemas | None = None) -> tuple[Problem, ...]:
-    """Every problem of a ruleset, in the order of its text; each one once."""
+def check(
+    ruleset: Ruleset, known: Schemas | None = None, *, in_force: bool = True
+) -> tuple[Problem, ...]:
+    """Every problem of a ruleset, in the order of its text; each one once.
+
+    Rules that are only tried and tested (`in_force` no) may say what nothing carries out yet.
+    """
     index = Index(ruleset)
-    found = chain.from_iterable(question.check(index) for question in _QUESTIONS)
+    questions = (*_QUESTIONS, later) if in_force else _QUESTIONS
+    found = chain.from_iterable(question.check(index) for question in questions)
     outside = schemas.check(index, known) if known is not None else ()
     once = dict.fromkeys(chain(found, outside))
     return tuple(sorted(once, key=lambda p: (p.span, p.code, p.message)))

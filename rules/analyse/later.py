@@ -1,7 +1,8 @@
-"""What the language can say and judging does not know yet: one problem for each.
+"""What judging can answer and nothing carries out yet: one problem for each.
 
-Here: constructs that are read, laid out and refused, so that nothing is ignored in silence. Not
-here: whether they are well formed (grammar).
+Here: answers and routes that are refused before rules come into force, so that nothing is ignored
+in silence. Trying and testing rules may leave this question out. Not here: whether they are well
+formed (grammar), and what they mean (rules/posted.py, rules/bills.py).
 """
 
 from __future__ import annotations
@@ -13,27 +14,19 @@ from grammar.problem import Problem, Span
 from rules.analyse.places import problem
 from rules.index import Index
 
-_OUTCOMES = {
-    "update",
-    "void",
-    "new_document",
-    "credit_note",
-    "credit_and_new",
-    "look_up",
-    "try_again",
-}
+CARRIED = frozenset({"review", "hold", "block", "ignore", "drop", "wait", "warn"})
+"""Answers about something posted that leave it as it is, for a person or for good."""
 
 
 def check(index: Index) -> Iterator[Problem]:
-    """Every construct of a later version."""
+    """Every answer that changes what is posted, and every bill in parts."""
     rules = index.ruleset
     tables: tuple[n.Edit | n.Cancel, ...] = (*rules.edits, *rules.cancels)
-    for table in tables:
-        hint = "Take it out: for now a person decides."
-        yield _later("the tables `on edit` and `on cancel`", hint, table.span)
-    for retry in rules.retries:
-        hint = "Take it out: retries follow the table that is built in."
-        yield _later("a `retry` table", hint, retry.span)
+    for row in (row for declared in tables for row in declared.table.rows):
+        if isinstance(row.action, n.Action) and row.action.kind not in CARRIED:
+            words = row.action.kind.replace("credit_and_new", "credit_note and new")
+            what = f"'{words.replace('_', ' ')}' of something posted"
+            yield _later(what, "Let a person decide: review by ….", row.action.span)
     for reversal in rules.reversals:
         hint = "Take the declaration out."
         yield _later("`reversing` (taking a posting back)", hint, reversal.span)
@@ -41,19 +34,7 @@ def check(index: Index) -> Iterator[Problem]:
         if post.bill is not None:
             hint = "Take it out: the whole order is posted at once."
             yield _later("`bill` (billing in parts)", hint, post.bill.span)
-    for test in rules.tests:
-        yield from _story(test)
-
-
-def _story(test: n.Test) -> Iterator[Problem]:
-    """The further steps of a test, or else outcomes that only those can have."""
-    for step in test.steps:
-        yield _later("`then` (a second step)", "Tell the facts at once: given … with …", step.span)
-    for outcome in (expect.outcome for expect in test.expects if not test.steps):
-        if outcome is not None and outcome.kind in _OUTCOMES:
-            words = outcome.kind.replace("_", " ")
-            yield _later(f"the outcome '{words}'", "Expect hold for … instead.", outcome.span)
 
 
 def _later(what: str, hint: str, span: Span) -> Problem:
-    return problem("SYN40", f"not part of this version of the language: {what}", hint, span)
+    return problem("SYN40", f"not carried out by this version: {what}", hint, span)

@@ -1,57 +1,71 @@
-"""What is read and not judged yet: each construct is refused once, and nothing is left out."""
+"""What is judged and not carried out yet: each is refused once before rules come into force."""
 
 import re
 from pathlib import Path
 
 import pytest
 
-from grammar import parse
+from grammar import Problem, parse
 from rules.analyse import check
 from tests.rules.kedai import TEXT
 
-TABLE = "    | period | do    |\n    | -      | block |\n"
 PAGE = (Path(__file__).parents[2] / "docs" / "findings" / "SYN40.md").read_text("utf-8")
-LATER = {
-    "on edit": f"\non edit of order\n    all = total\n{TABLE}",
-    "on edit, narrowed": "\non edit of order for aiaccount.sales_invoice\n    all = total\n"
-    + TABLE,
-    "on cancel": f"\non cancel of order\n{TABLE}",
-    "retry": "\nretry aiaccount\n    | error | do |\n    | - | look up first |\n",
-    "reversing": "\npost order to aiaccount.credit_note reversing aiaccount.sales_invoice"
-    ' as "CN-{reversed}"\n',
-    "then": '\ntest "later"\n    given tea\n    then  status = cancelled\n'
-    "    expect aiaccount.sales_invoice credit note\n",
-    "an outcome": '\ntest "later"\n    given tea\n    expect aiaccount.sales_invoice void\n',
-    "trying again": '\ntest "later"\n    given tea\n'
-    "    expect aiaccount.sales_invoice try 5 times from 30s then hold for accounts\n",
-}
+TABLE = "    | period | do    |\n    | -      | ACTION |\n"
+LATER = ("update", "new document", "credit note and new")
+BACK = ("void", "credit note")
+NOW = ("review by accounts", "block", "ignore")
+
+
+def found(text: str, **given: bool) -> list[Problem]:
+    ruleset, broken = parse({"kedai.rules": text})
+    assert broken == ()
+    return [p for p in check(ruleset, **given) if p.code in {"SYN40", "OWN02"}]
 
 
 def errors(text: str) -> list[str]:
-    ruleset, broken = parse({"kedai.rules": text})
-    assert broken == ()
-    return [p.code for p in check(ruleset) if p.code in {"SYN40", "OWN02"}]
+    return [p.code for p in found(text)]
 
 
-@pytest.mark.parametrize("title", LATER)
-def test_a_construct_of_a_later_version_is_refused_once(title: str) -> None:
-    assert errors(TEXT) == []
-    assert errors(TEXT + LATER[title]) == ["SYN40"]
+def table(head: str, action: str) -> str:
+    return f"{TEXT}\n{head}\n{TABLE.replace('ACTION', action)}"
 
 
-def test_billing_in_parts_is_refused_once() -> None:
+@pytest.mark.parametrize("action", LATER)
+@pytest.mark.parametrize("route", ["", " for aiaccount.sales_invoice"])
+def test_an_answer_that_changes_what_is_posted_is_refused(action: str, route: str) -> None:
+    text = table(f"on edit of order{route}\n    all = total", action)
+    (problem,) = found(text)
+    assert (problem.code, problem.span.line) == ("SYN40", len(text.splitlines()))
+    assert action in problem.message
+    assert problem.hint
+    assert found(text, in_force=False) == []
+
+
+@pytest.mark.parametrize("action", BACK)
+def test_so_is_taking_it_back(action: str) -> None:
+    assert errors(table("on cancel of order", action)) == ["SYN40"]
+    note = (
+        '\npost order to aiaccount.credit_note reversing aiaccount.sales_invoice as "CN-{number}"\n'
+    )
+    assert errors(TEXT + note) == ["SYN40"]
+    assert found(TEXT + note, in_force=False) == []
+
+
+def test_so_is_billing_in_parts() -> None:
     billed = "    bill     total of total  else wait\n    they own"
     assert errors(TEXT.replace("    they own", billed, 1)) == ["SYN40"]
 
 
-def test_each_step_and_each_table_is_named_in_its_line() -> None:
-    text = TEXT + LATER["then"].replace("    expect", "    then at 2026-12-01 10:00\n    expect")
-    ruleset, _ = parse({"kedai.rules": text + LATER["on cancel"]})
-    found = [p for p in check(ruleset) if p.code == "SYN40"]
-    lines = (text + LATER["on cancel"]).split("\n")
-    starts = [lines[p.span.line - 1].split()[:2] for p in found]
-    assert starts == [["then", "status"], ["then", "at"], ["on", "cancel"]]
-    assert all(p.hint and "not part of this version" in p.message for p in found)
+@pytest.mark.parametrize("action", NOW)
+def test_an_answer_that_leaves_it_as_it_is_may_come_into_force(action: str) -> None:
+    assert errors(TEXT) == []
+    assert errors(table("on edit of order\n    all = total", action)) == []
+
+
+def test_retries_and_further_steps_may_come_into_force() -> None:
+    retry = "\nretry aiaccount\n    | error | do |\n    | - | hold for accounts |\n"
+    story = '\ntest "later"\n    given tea\n    then  status = cancelled\n'
+    assert errors(TEXT + retry + story + "    expect aiaccount.sales_invoice posted\n") == []
 
 
 def test_an_action_of_a_table_cannot_stand_elsewhere() -> None:
