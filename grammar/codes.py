@@ -38,6 +38,7 @@ CODES: dict[str, str] = {
     "SYN40": "syntax.not_in_this_version",
     "SYN41": "syntax.language_version",
     # checker: what needs the whole ruleset
+    "COV01": "exception.not_answered",
     "EDT01": "edit.field_without_group",
     "EDT02": "edit.field_in_two_groups",
     "EDT03": "edit.key_in_group",
@@ -85,6 +86,7 @@ CODES: dict[str, str] = {
     "NAM23": "record.not_dated",
     "NAM24": "record.not_sent",
     "NAM25": "field.not_sent",
+    "OPT01": "field.may_be_missing",
     "OWN01": "owner.no_such_role",
     "OWN02": "owner.wrong_action",
     "POS01": "route.no_connector",

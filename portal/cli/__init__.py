@@ -8,7 +8,7 @@ import traceback
 
 import click
 
-from portal.cli import admin, bench, connections, demo, files, records, server
+from portal.cli import admin, bench, connections, demo, files, records, rule_tools, server
 from portal.cli.frame import INTERNAL, INTERRUPTED, Stop
 
 
@@ -20,7 +20,7 @@ def commands() -> None:
     """
 
 
-for group in (server, demo, files, admin, connections, records, bench):
+for group in (server, demo, files, rule_tools, admin, connections, records, bench):
     for command in group.COMMANDS:
         commands.add_command(command)
 

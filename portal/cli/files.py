@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from portal.cli.covered import covered_json, covering, risks
 from portal.cli.frame import FINDINGS, Stop, say, tell
 from portal.cli.rule_files import Files, examine, read_files, schemas
 
@@ -37,37 +38,66 @@ AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object.
 
 @click.command()
 @PATHS
-@AS_JSON
-@click.option("--strict", is_flag=True, help="Warnings are findings too (exit 1).")
+@click.option("--json", "form", flag_value="json", help="One JSON object.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "github", "sarif"]),
+    default="text",
+    help="github: annotations of a code host; sarif: one SARIF log.",
+)
+@click.option("--strict", is_flag=True, help="Warnings, and risks of --coverage, are errors too.")
+@click.option("--coverage", "covered", is_flag=True, help="Which rule answers which exception.")
 @click.option("--all", "show_all", is_flag=True, help=f"Show more than {SHOWN} findings.")
 @click.option("--plain", is_flag=True, help="One line of words for each finding, no drawing.")
 def check(
-    paths: tuple[Path, ...], *, as_json: bool, strict: bool, show_all: bool, plain: bool
+    paths: tuple[Path, ...],
+    *,
+    form: str,
+    strict: bool,
+    covered: bool,
+    show_all: bool,
+    plain: bool,
 ) -> int:
     """Find what is wrong in rule files (or in a folder of them)."""
-    from grammar.show import to_json
-
     begin = perf_counter()
     files = read_files(paths)
-    _, problems = examine(files)
+    ruleset, problems = examine(files)
+    if covered and strict:
+        problems = (*problems, *risks(ruleset))
     errors, warnings = _counts(problems)
-    if as_json:
-        findings = [to_json(problem) for problem in problems]
-        tell(
-            {
-                "files": len(files.rules),
-                "errors": errors,
-                "warnings": warnings,
-                "findings": findings,
-            }
-        )
-    else:
+    if form == "text":
         _print(problems, files.rules, shown=len(problems) if show_all else SHOWN, in_words=plain)
         milliseconds = round((perf_counter() - begin) * 1000)
         click.echo(f"{_summary(errors, warnings, len(files.rules))} ({milliseconds} ms)")
+        for line in covering(ruleset) if covered else ():
+            click.echo(line)
         if not problems:
             say(f"Next: clearpost test {paths[0]}")
+    else:
+        _tell(problems, form, ruleset if covered else None, len(files.rules))
     return FINDINGS if errors or (strict and warnings) else 0
+
+
+def _tell(problems: Sequence["Problem"], form: str, ruleset: "Ruleset | None", files: int) -> None:
+    """The findings for another program."""
+    from grammar.show import to_json
+    from grammar.version import __version__
+    from portal.cli.formats import github, sarif
+
+    if form == "sarif":
+        tell(sarif(problems, __version__))
+        return
+    if form == "github":
+        for problem in problems:
+            click.echo(github(problem))
+        return
+    errors, warnings = _counts(problems)
+    found: dict[str, object] = {"files": files, "errors": errors, "warnings": warnings}
+    found["findings"] = [to_json(problem) for problem in problems]
+    if ruleset is not None:
+        found["coverage"] = covered_json(ruleset)
+    tell(found)
 
 
 @click.command()
@@ -136,7 +166,7 @@ def try_(
     from rules.try_record import kinds_of, try_record
 
     files = read_files([rules])
-    ruleset = _sound(files)
+    ruleset = sound(files)
     result = try_record(
         ruleset,
         files.rules,
@@ -161,12 +191,12 @@ def _program(files: Files) -> "tuple[Ruleset, Program]":
     """The compiled rules; errors end the command."""
     from rules.compile import compile_ruleset, hash_of
 
-    ruleset = _sound(files)
+    ruleset = sound(files)
     known = schemas()
     return ruleset, compile_ruleset(ruleset, hash=hash_of(files.rules), schemas=known)
 
 
-def _sound(files: Files) -> "Ruleset":
+def sound(files: Files) -> "Ruleset":
     """The ruleset of files without an error; errors end the command."""
     ruleset, problems = examine(files)
     errors = [problem for problem in problems if problem.severity == "error"]
@@ -183,7 +213,7 @@ def _print(
 
     for problem in problems[:shown]:
         text = plain(problem) if in_words else show(problem, sources.get(problem.span.file, ""))
-        click.echo(text if in_words else _coloured(text, problem.severity))
+        click.echo(" ".join(text.split()) if in_words else _coloured(text, problem.severity))
     if len(problems) > shown:
         click.echo(f"+ {len(problems) - shown} more (--all)")
 

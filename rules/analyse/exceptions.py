@@ -1,0 +1,210 @@
+"""Which rule answers each of the eight usual exceptions, for each record that is posted.
+
+Here: coverage. An exception without a rule is a risk, told with what happens then; one that cannot
+happen to a record is told too. Not here: whether the rules are right (the other questions).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from grammar import nodes as n
+from grammar.problem import Problem, Span
+from rules.analyse.places import places, problem, uses
+from rules.index import Index
+
+_CONVERSIONS = frozenset({"in_base", "price_in_base"})
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One exception of one record: the rule that answers it, or the risk.
+
+    `state` is answered, open or never (it cannot happen to this record).
+    """
+
+    record: str
+    exception: str
+    state: str
+    text: str
+    span: Span | None
+
+
+Found = tuple[str, Span] | None
+
+
+def coverage(ruleset: n.Ruleset) -> tuple[Answer, ...]:
+    """All exceptions of all records that are posted."""
+    index = Index(ruleset)
+    posted = [r for r in index.records if index.posts.get(r)]
+    return tuple(_answer(record, name, index) for record in posted for name in KINDS)
+
+
+def gaps(ruleset: n.Ruleset) -> tuple[Problem, ...]:
+    """The risks as errors, for whoever wants none of them."""
+    index = Index(ruleset)
+    found = []
+    for answer in coverage(ruleset):
+        if answer.state == "open":
+            span = index.posts[answer.record][0].span
+            message = f"{answer.exception} of {answer.record}: nothing answers it"
+            found.append(problem("COV01", message, answer.text, span))
+    return tuple(found)
+
+
+def _answer(record: str, name: str, index: Index) -> Answer:
+    kind = KINDS[name]
+    found = kind.find(record, index)
+    if found is not None:
+        return Answer(record, name, "answered", found[0], found[1])
+    if kind.never(record, index):
+        return Answer(record, name, "never", kind.why, None)
+    return Answer(record, name, "open", kind.risk, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One of the eight: how its rule is found, when it cannot happen, what is at stake."""
+
+    find: Callable[[str, Index], Found]
+    risk: str
+    never: Callable[[str, Index], bool] = lambda _record, _index: False
+    why: str = ""
+
+
+def _party(record: str, index: Index) -> Found:
+    """Two maps that must agree on one value."""
+    for check in _checks(record, index):
+        for node in (e for require in check.requires for e in _compares(require)):
+            sides = (node.left, node.right)
+            names = [s.name for s in sides if isinstance(s, n.Call) and s.name in index.maps]
+            if node.op == "=" and len(set(names)) == len(sides):
+                return f"check {check.name}", check.span
+    return None
+
+
+def _duplicates(record: str, index: Index) -> Found:
+    """A duplicates rule for every route."""
+    mine = [d for d in index.ruleset.duplicates if any(w.name == record for w in d.records)]
+    first = None
+    for post in index.posts[record]:
+        found = next((d for d in mine if d.route in (None, post.route)), None)
+        if found is None:
+            return None
+        first = first or found
+    return (f"duplicates of {record}", first.span) if first else None
+
+
+def _partial(record: str, index: Index) -> Found:
+    """Billing in parts, or a check or a gate row that stops what is not whole."""
+    for post in index.posts[record]:
+        if post.bill is not None:
+            return f"bill of {post.route}", post.bill.span
+    for check in _checks(record, index):
+        if {n_ for r in check.requires for n_ in uses(r)} & index.links.get(record, {}).keys():
+            return f"check {check.name}", check.span
+    for gate in index.ruleset.gates:
+        for row in gate.rows if gate.record == record else ():
+            partly = [s.name for s in row.states if "part" in s.name]
+            if partly and row.word in {"wait", "hold"}:
+                return f"gate {record}: {row.word} {', '.join(partly)}", row.span
+    return None
+
+
+def _cancelled(record: str, index: Index) -> Found:
+    tables = [c for c in index.ruleset.cancels if any(w.name == record for w in c.records)]
+    every = _all_routes([c.route for c in tables], record, index)
+    return (f"on cancel of {record}", tables[0].span) if every else None
+
+
+def _price(record: str, index: Index) -> Found:
+    tables = [e for e in index.ruleset.edits if e.record == record]
+    every = _all_routes([e.route for e in tables], record, index)
+    return (f"on edit of {record}", tables[0].span) if every else None
+
+
+def _all_routes(routes: list[n.RouteName | None], record: str, index: Index) -> bool:
+    """Whether a table speaks of every route of a record."""
+    posts = index.posts[record]
+    return bool(routes) and all(None in routes or post.route in routes for post in posts)
+
+
+def _units(record: str, index: Index) -> Found:
+    named = {name for p in places(index) if p.scope.record == record for name in uses(p.expr)}
+    units = index.ruleset.units
+    return ("units", units[0].span) if units and named & _CONVERSIONS else None
+
+
+def _push(record: str, index: Index) -> Found:
+    targets = {post.route.target for post in index.posts[record]}
+    tables = {r.target: r for r in index.ruleset.retries}
+    if not targets <= tables.keys():
+        return None
+    return f"retry {', '.join(sorted(targets))}", tables[min(targets)].span
+
+
+def _by_hand(record: str, index: Index) -> Found:
+    post = index.posts[record][0]
+    return f"we own of {post.route}", post.we_own.span
+
+
+def _no_lines(record: str, index: Index) -> bool:
+    return index.lines_field(record) is None
+
+
+def _checks(record: str, index: Index) -> list[n.Check]:
+    return [c for c in index.ruleset.checks if any(w.name == record for w in c.records)]
+
+
+def _compares(node: n.Expr) -> Iterator[n.Compare]:
+    if isinstance(node, n.Compare):
+        yield node
+    for part in getattr(node, "parts", ()):
+        yield from _compares(part)
+
+
+def _no_cancel(record: str, index: Index) -> bool:
+    """Whether no status of the record means that it is cancelled."""
+    gates = [g for g in index.ruleset.gates if g.record == record]
+    return bool(gates) and not any(row.word == "cancel" for g in gates for row in g.rows)
+
+
+KINDS: dict[str, Kind] = {
+    "duplicate party": Kind(
+        _party,
+        "One buyer under two keys becomes two parties. Let two maps agree: "
+        "require debtor_of_tin(tin) = debtor(customer)",
+    ),
+    "duplicate invoice": Kind(
+        _duplicates,
+        "The same document can be posted twice. Declare 'duplicates of' it with a 'unique by'.",
+    ),
+    "partial delivery": Kind(
+        _partial,
+        "All of it is posted while a part is delivered. Bill in parts, or let its status wait.",
+        _no_lines,
+        "it has no lines",
+    ),
+    "cancelled order": Kind(
+        _cancelled,
+        "What is cancelled after posting is held with no word on what to do. Declare 'on cancel'.",
+        _no_cancel,
+        "no status cancels it",
+    ),
+    "changed price": Kind(
+        _price,
+        "What changes after posting is held with no word on what to do. Declare 'on edit'.",
+    ),
+    "UOM mismatch": Kind(
+        _units,
+        "Cartons are posted as pieces. Convert quantities with in_base and a units table.",
+        _no_lines,
+        "it has no lines",
+    ),
+    "failed push": Kind(
+        _push,
+        "What fails is answered by the built-in table, with no team of yours. Declare 'retry'.",
+    ),
+    "manual edit": Kind(_by_hand, "Nobody is told of changes by hand."),
+}

@@ -1,0 +1,88 @@
+"""The eight usual exceptions: the rule that answers each, or the risk."""
+
+import pytest
+
+from grammar import parse
+from grammar.codes import CODES
+from rules.analyse.exceptions import KINDS, Answer, coverage, gaps
+from rules.analyse.optional import notes
+from tests.rules.kedai import TEXT as KEDAI
+from tests.rules.test_links import TEXT as DEPOT
+
+
+def answers(text: str) -> dict[tuple[str, str], Answer]:
+    ruleset, problems = parse({"a.rules": text})
+    assert problems == ()
+    return {(a.record, a.exception): a for a in coverage(ruleset)}
+
+
+def without(text: str, begin: str) -> str:
+    """The text without the declarations that begin so."""
+    parts = text.split("\n\n")
+    kept = [p for p in parts if not p.startswith(begin)]
+    assert len(kept) < len(parts)
+    return "\n\n".join(kept)
+
+
+def test_all_eight_are_told_of_every_posted_record() -> None:
+    found = answers(DEPOT)
+    assert {record for record, _ in found} == {"order", "delivery"}
+    assert len(found) == 2 * len(KINDS) == 16
+
+
+@pytest.mark.parametrize(
+    ("exception", "rule"),
+    [
+        ("duplicate invoice", "duplicates of"),
+        ("cancelled order", "on cancel of order"),
+        ("changed price", "on edit of order"),
+        ("UOM mismatch", "units"),
+        ("failed push", "retry autocount"),
+    ],
+)
+def test_a_rule_answers_and_without_it_there_is_a_risk(exception: str, rule: str) -> None:
+    answer = answers(DEPOT)["order", exception]
+    assert answer.state == "answered"
+    assert answer.text.startswith(rule)
+    assert answer.span is not None
+    risk = answers(without(DEPOT, rule))["order", exception]
+    assert risk.state == "open"
+    assert risk.text
+
+
+def test_billing_in_parts_answers_partial_deliveries() -> None:
+    found = answers(DEPOT)["order", "partial delivery"]
+    assert found.text == "bill of autocount.invoice"
+
+
+def test_two_maps_that_must_agree_answer_the_duplicate_party() -> None:
+    assert answers(KEDAI)["order", "duplicate party"].text == "check one_debtor"
+    assert answers(DEPOT)["order", "duplicate party"].state == "open"
+
+
+def test_what_cannot_happen_is_no_risk() -> None:
+    found = answers(KEDAI)["settlement", "partial delivery"]
+    assert (found.state, found.text) == ("never", "it has no lines")
+
+
+def test_a_table_for_one_route_leaves_the_others_open() -> None:
+    text = KEDAI + "\non cancel of order for aiaccount.sales_invoice\n    | period | do    |\n"
+    text += "    | -      | block |\n"
+    assert answers(text)["order", "cancelled order"].state == "open"
+
+
+def test_gaps_are_errors_with_a_page() -> None:
+    ruleset, _ = parse({"a.rules": DEPOT})
+    found = gaps(ruleset)
+    assert {p.code for p in found} == {"COV01"}
+    assert "COV01" in CODES
+    assert all(p.severity == "error" and p.hint for p in found)
+
+
+def test_notes_name_unguarded_optional_fields() -> None:
+    ruleset, _ = parse({"a.rules": DEPOT})
+    assert notes(ruleset) == ()
+    text = DEPOT.replace("    when     seen_as is known\n", "")
+    (note,) = notes(parse({"a.rules": text})[0])
+    assert (note.code, note.severity) == ("OPT01", "info")
+    assert "'agreed_version' holds a record without 'seen_as'" in note.message
