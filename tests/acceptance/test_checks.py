@@ -155,9 +155,9 @@ def test_F01_cartons_become_pieces_to_the_sen(house: House, finance: Visitor) ->
     [line] = documents[100]["lines"]
     assert (line["Quantity"], line["UOM"]) == ("60", "PCS")
     assert Decimal(line["UnitPrice"]) == Decimal("3.50")
-    assert line["LineTotal"] == "210.00"
+    assert line["LineTotal"] == "231.00"
     [uneven] = documents[101]["lines"]
-    assert (uneven["Quantity"], uneven["LineTotal"]) == ("12", "10.00")
+    assert (uneven["Quantity"], uneven["LineTotal"]) == ("12", "11.00")
     assert totals(house, 100, 101) == {100: "231.00", 101: "11.00"}
     assert "5 CTN × 12 = 60 PCS" in words(record_page(finance, 100))
 

@@ -26,6 +26,7 @@ from tests.acceptance.product import (
 pytestmark = pytest.mark.slow
 PIECES = {"PCS": 1, "BOX": 12}
 TAX_CODES = {"SST": "MY-SALES10", "NONE": "NT"}
+TAXED = {"SST": Decimal("1.1"), "NONE": Decimal(1)}
 
 
 @pytest.fixture(
@@ -126,6 +127,6 @@ def wanted_line(line: dict[str, Any]) -> dict[str, Any]:
         "AccountCode": "40000",
         "Quantity": Decimal(line["qty"]) * pieces,
         "UnitPrice": Decimal(line["price"]) / pieces,
-        "LineTotal": Decimal(line["qty"]) * Decimal(line["price"]),
+        "LineTotal": Decimal(line["qty"]) * Decimal(line["price"]) * TAXED[line["tax"]],
         "DiscountAmount": Decimal(0),
     }

@@ -1,0 +1,93 @@
+"""The sample month as AiAccount reckons it: which line totals it would store otherwise."""
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from connectors.registry import schemas, targets
+from connectors.sources.netshop.connector import NetShop
+from connectors.targets.aiaccount.simulator.checks import totals
+from connectors.targets.aiaccount.simulator.data import Company, default_companies
+from connectors.targets.aiaccount.simulator.reading import Invoice, Opened, opened
+from grammar import parse
+from portal.demo import shop
+from portal.demo.generator import Delivery, month
+from portal.demo.load import body_of
+from portal.demo.order import Order
+from portal.demo.setup import starter_files
+from rules.compile import compile_ruleset
+from rules.facts import Facts, Subject, TargetState
+from rules.outcome import Document
+from rules.schema import Schemas
+from rules.seeds import seeds
+
+TODAY = date(2026, 11, 20)
+NOW = datetime(2026, 11, 20, 4, 0, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def orders() -> list[Order]:
+    november = month(TODAY)
+    calls = (*november.first, *november.later)
+    return [*november.workbook, *(order for call in calls for order in call.orders)]
+
+
+def test_aiaccount_comes_to_the_same_total_of_every_line(orders: list[Order]) -> None:
+    lines = warnings = 0
+    for document in documents(orders):
+        invoice = sent(document)
+        lines += sum(line["TaxCode"] == "MY-SALES10" for line in invoice.lines)
+        warnings += len(totals(invoice, company()).warnings)
+    assert (lines > 500, warnings) == (True, 0)
+
+
+def test_it_is_recomputed_where_a_piece_has_no_exact_price(orders: list[Order]) -> None:
+    plain = next(order for order in orders if order.status == "paid" and order.total < 100)
+    [line] = plain.lines[:1]
+    carton_of_tea = {"sku": "TEA-OOLONG-50", "uom": "CTN", "discount": None, "tax": "SST"}
+    carton = plain.changed(lines=(line,)).with_line(
+        line.pos, **carton_of_tea, qty=Decimal(7), price=Decimal("10.00")
+    )
+    [document] = documents([carton])
+    [told] = totals(sent(document), company()).warnings
+    assert document.lines[0]["UnitPrice"] == "0.2083"
+    assert (told["sent"], told["stored"]) == ("77.00", "76.99")
+
+
+def documents(orders: Iterable[Order]) -> Iterator[Document]:
+    """The invoice of each order that the starter rules find ready."""
+    files = starter_files()
+    ruleset, problems = parse({p: text for p, text in files.items() if p.endswith(".rules")})
+    assert problems == ()
+    program = compile_ruleset(ruleset, hash="", schemas=Schemas(*schemas()))
+    world = seeds(ruleset, files).world(1, {"aiaccount": TargetState(known=True)})
+    for order in orders:
+        subject = Subject("order", "netshop", body(order), 1)
+        for decision in program.evaluate(subject, Facts(NOW), world, NOW).decisions:
+            if decision.state == "ready" and decision.document:
+                yield decision.document
+
+
+def body(order: Order) -> dict[str, Any]:
+    """The canonical body of an order, as its webhook is read."""
+    [record] = NetShop().read("", body_of(Delivery("1", "order.paid", (order,)))).records
+    return record.body
+
+
+def sent(document: Document) -> Invoice:
+    """The invoice as AiAccount reads it."""
+    payload = targets()["aiaccount"].build([document], batch=False, batch_name="")
+    read = opened(payload.body, "json")
+    assert isinstance(read, Opened)
+    [invoice] = read.invoices
+    return invoice
+
+
+def company() -> Company:
+    """The company in AiAccount that the sample shop posts to."""
+    name, rounding = shop.COMPANY_NAME, "per_line"
+    known = default_companies(name=name, locked_through=None, quota=None, rounding=rounding)
+    return known[shop.TARGET_COMPANY]
