@@ -159,9 +159,13 @@ def active_program(session: Session, company_id: int) -> Program | None:
 
 
 def _alike(wanted: str, known: str) -> tuple[str, int]:
-    """Why two keys could mean the same, and how much; ("", 0) when they do not."""
+    """Why two keys could mean the same, and how much; ("", 0) when they do not: C-118 is not C-101,
+    however much alike they look.
+    """
     if _letters(wanted) == _letters(known):
         return " and ".join(differences(wanted, known)) or "spelling", 100
+    if _digits(wanted) != _digits(known):
+        return "", 0
     matcher = SequenceMatcher(a=wanted.casefold(), b=known.casefold(), autojunk=False)
     if matcher.real_quick_ratio() < ALIKE or matcher.quick_ratio() < ALIKE:
         return "", 0
@@ -171,6 +175,10 @@ def _alike(wanted: str, known: str) -> tuple[str, int]:
 
 def _letters(text: str) -> str:
     return "".join(c for c in text.casefold() if c.isalnum())
+
+
+def _digits(text: str) -> str:
+    return "".join(c for c in text if c.isdecimal())
 
 
 def _amounts(session: Session, record_ids: Sequence[int]) -> dict[int, int]:

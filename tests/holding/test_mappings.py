@@ -360,7 +360,7 @@ def test_an_items_own_unit_wakes_documents_made_with_the_general_one(shop: Shop)
         ("TEA-1 ", ("TEA-1", "spaces", 100)),
         ("tea-1", ("TEA-1", "case", 100)),
         ("TEA_1", ("TEA-1", "special characters", 100)),
-        ("TEA-11", ("TEA-1", "similar", 90)),
+        ("TEAS-1", ("TEA-1", "similar", 90)),
     ],
 )
 def test_suggestions_say_why(shop: Shop, key: str, first: tuple[str, str, int]) -> None:
@@ -375,3 +375,12 @@ def test_nothing_near_is_no_suggestion(shop: Shop) -> None:
     with shop.database.read() as session:
         assert mappings.suggestions(session, shop.company.id, "item", "ZZZZ-9000") == ()
         assert mappings.suggestions(session, shop.company.id, "nothing", "X") == ()
+
+
+@pytest.mark.parametrize(
+    ("table", "key"), [("item", "TEA-11"), ("item", "TEA-2"), ("item", "TEA"), ("debtor", "C-87")]
+)
+def test_another_number_is_another_thing(shop: Shop, table: str, key: str) -> None:
+    shop.publish()
+    with shop.database.read() as session:
+        assert mappings.suggestions(session, shop.company.id, table, key) == ()
