@@ -6,7 +6,7 @@ in the rules are. Not here: the steps of a test (stories.py), what it expects (e
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -73,16 +73,14 @@ class ClosedWorld:
         value = _plain(fact.value, self.zone)
         if fact.name in self.index.fields.get(self.kind, {}):
             self.body[fact.name] = value
-        elif fact.name == "tries":
-            self.known.tries = int(value)
-        elif fact.name in _TOLD:
-            setattr(self.known, fact.name, value)
+        elif fact.name in _TOLD and (read := _TOLD[fact.name](value)) is not None:
+            setattr(self.known, fact.name, read)
 
     def _ismissing(self, fact: n.IsMissing) -> None:
         self.body.pop(fact.name, None)
         self.known.links.pop(fact.name, None)
         if fact.name in _TOLD:
-            setattr(self.known, fact.name, None)
+            setattr(self.known, fact.name, getattr(_Known(), fact.name))
 
     def _linevalue(self, fact: n.LineValue) -> None:
         many = self.index.lines_field(self.kind)
@@ -193,8 +191,8 @@ class ClosedWorld:
 
     def facts(self, now: datetime) -> Facts:
         """Everything that the world knows of the record."""
-        known, old = self.known, self.known.e_invoice_age
-        since = now - old if old is not None else None
+        known = self.known
+        since = _before(now, known.e_invoice_age)
         documents = tuple(
             TargetDocument(route, self._document_number(route, fields), fields, "")
             for route, fields in known.shows.items()
@@ -229,7 +227,34 @@ class ClosedWorld:
         return self.seeds.world(0, dict.fromkeys(self.index.targets, state))
 
 
-_TOLD = ("period", "last_editor", "approval", "e_invoice_age", "error")
+def _word(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _count(value: Any) -> int | None:
+    return int(value) if isinstance(value, str) and value.isdecimal() else None
+
+
+def _span(value: Any) -> timedelta | None:
+    return value if isinstance(value, timedelta) else None
+
+
+_TOLD: dict[str, Callable[[Any], Any]] = {
+    "period": _word,
+    "last_editor": _word,
+    "approval": _word,
+    "error": _word,
+    "tries": _count,
+    "e_invoice_age": _span,
+}
+"""The facts that stand in no field, each with how it is read; None is no value of it."""
+
+
+def _before(now: datetime, age: timedelta | None) -> datetime | None:
+    try:
+        return now - age if age is not None else None
+    except OverflowError:
+        return None
 
 
 def _inline(ruleset: n.Ruleset) -> n.Ruleset:

@@ -175,7 +175,7 @@ class KindProgram:
 
     def _valid_until(self, run: Run, decisions: list[Decision]) -> datetime | None:
         moments = until(decisions)
-        if any(d.state in _OPEN for d in decisions):
+        if any(d.state in _OPEN or d.plan for d in decisions):
             if "today" in run.clock:
                 moments.append(next_midnight(run.now, self.zone))
             if "now" in run.clock:

@@ -21,6 +21,8 @@ from rules.types import did_you_mean
 
 _WORDS = {"period": ("open", "locked"), "error": get_args(ErrorClass)}
 _GIVEN = (*_WORDS, "last_editor", "e_invoice_age", "tries", "approval")
+_KINDS = {"e_invoice_age": "duration", "tries": "number"}
+_SUCH = {"e_invoice_age": "e_invoice_age = 5h", "tries": "tries = 2"}
 _OF_TABLES = {"block", *ABLE, *AGAIN, *REVERSED, "look_up", "try_again"}
 """Outcomes that only a row of a decision table gives."""
 
@@ -178,6 +180,9 @@ def _fact_or_field(
         if said not in words:
             message = f"'{said}' is none of {', '.join(words)}"
             yield problem("NAM03", message, did_you_mean(said, words), span)
+    elif name in _KINDS and value is not None and getattr(value, "kind", "") != _KINDS[name]:
+        message = f"'{name}' is a {_KINDS[name]}"
+        yield problem("TST02", message, f"Write it as one: {_SUCH[name]}.", span)
 
 
 def _field(name: str, value: n.Value, record: str, index: Index, span: Span) -> Iterator[Problem]:

@@ -26,6 +26,16 @@ def test_nothing_is_wrong_but_what_no_holding_carries_out_yet() -> None:
     assert {p.code for p in check(parse({"a": TEXT})[0])} <= {"SYN40"}
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("e_invoice_age = 5h", "e_invoice_age = 5"), ("tries = 1\n", "tries = often\n")],
+)
+def test_a_fact_of_the_wrong_kind_is_found(old: str, new: str) -> None:
+    ruleset, _ = parse({"a": TEXT.replace(old, new)})
+    assert "TST02" in {p.code for p in check(ruleset)}
+    assert run_tests(ruleset, program_of(TEXT.replace(old, new))).results
+
+
 def broken(old: str, new: str) -> dict[str, str]:
     """The titles that fail, with their message, once a piece of the rules is another."""
     assert old in TEXT
