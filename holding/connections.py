@@ -1,7 +1,8 @@
 """Connections to sources and targets: settings, secrets, pauses, tests.
 
-Here: adding one, giving it a secret, pausing it, testing it. Not here: what a test teaches us of
-the target (holding/snapshots.py), the calls themselves (connectors).
+Here: adding one, giving it a secret, pausing it, testing it. Not here: changing its settings
+(holding/connection_settings.py), what a test teaches us of the target (holding/snapshots.py), the
+calls themselves (connectors).
 """
 
 from collections.abc import Mapping
@@ -54,7 +55,7 @@ def add_connection(
     now: datetime,
 ) -> Connection | Refusal:
     """A new source or target of a company."""
-    if refusal := _may(actor, "connection.admin", company_id):
+    if refusal := permitted(actor, "connection.admin", company_id):
         return refusal
     known = registry.sources() if side == "source" else registry.targets()
     if connector not in known:
@@ -68,7 +69,7 @@ def add_connection(
     session.add(row)
     session.flush()
     session.add(Throttle(connection_id=row.id))
-    _tell(session, row, actor, now, "connection.added", f"{side.title()} {name} was added.")
+    tell(session, row, actor, now, "connection.added", f"{side.title()} {name} was added.")
     return row
 
 
@@ -85,7 +86,7 @@ def set_key(
 
     What the target refused for its key is judged again.
     """
-    refusal = _may(actor, "connection.admin", connection.company_id) or _unusable(secret)
+    refusal = permitted(actor, "connection.admin", connection.company_id) or _unusable(secret)
     box = keys or load_keys(Settings.from_env())
     if refusal:
         return refusal
@@ -114,7 +115,7 @@ def set_key(
     connection.lock += 1
     trust_again(session, connection, now)
     words = f"{connection.name} has a new key that ends in {row.tail}."
-    _tell(session, connection, actor, now, "connection.key", words)
+    tell(session, connection, actor, now, "connection.key", words)
     return KeySet(no, row.tail)
 
 
@@ -154,7 +155,7 @@ def pause(
     session: Session, actor: Actor, connection: Connection, reason: str, *, now: datetime
 ) -> Refusal | None:
     """Send nothing to this target until somebody resumes; a call in flight ends as usual."""
-    if refusal := _may(actor, "run.operate", connection.company_id):
+    if refusal := permitted(actor, "run.operate", connection.company_id):
         return refusal
     if not reason.strip():
         return Refusal("reason.missing", "Pausing needs a reason.", "Say why, for the others.", 422)
@@ -163,7 +164,7 @@ def pause(
         connection.pause_reason = reason.strip()
         connection.lock += 1
         words = f"{connection.name} was paused: {reason.strip()}"
-        _tell(session, connection, actor, now, "connection.paused", words)
+        tell(session, connection, actor, now, "connection.paused", words)
     return None
 
 
@@ -171,13 +172,13 @@ def resume(
     session: Session, actor: Actor, connection: Connection, *, now: datetime
 ) -> Refusal | None:
     """Send again."""
-    if refusal := _may(actor, "run.operate", connection.company_id):
+    if refusal := permitted(actor, "run.operate", connection.company_id):
         return refusal
     if connection.paused_at is not None:
         connection.paused_at = connection.paused_by_id = connection.pause_reason = None
         connection.lock += 1
         words = f"{connection.name} was resumed."
-        _tell(session, connection, actor, now, "connection.resumed", words)
+        tell(session, connection, actor, now, "connection.resumed", words)
     return None
 
 
@@ -196,7 +197,7 @@ def test_connection(
     """
     with database.read() as session:
         connection = session.get_one(Connection, connection_id)
-        if refusal := _may(actor, "connection.admin", connection.company_id):
+        if refusal := permitted(actor, "connection.admin", connection.company_id):
             return refusal
         target = registry.targets().get(connection.connector)
         secret = secret_of(session, connection, keys)
@@ -213,7 +214,7 @@ def test_connection(
             trust_again(session, connection, now)
         if changed or not report.ok or actor.person_id is not None:
             words = _outcome(connection, report)
-            _tell(session, connection, actor, now, "connection.tested", words)
+            tell(session, connection, actor, now, "connection.tested", words)
     return report
 
 
@@ -246,6 +247,30 @@ def trust_again(session: Session, connection: Connection, now: datetime) -> None
         _free(session, connection, f"{cause}:{connection.name}", now)
 
 
+def permitted(actor: Actor, act: str, company_id: int) -> Refusal | None:
+    """The system may; a person needs the permission, in this very company."""
+    if actor.via == SYSTEM.via:
+        return None
+    if actor.company_id != company_id:
+        return Refusal("connection.unknown", "There is no such connection.", status=404)
+    return may(actor, act)
+
+
+def tell(
+    session: Session, connection: Connection, actor: Actor, now: datetime, act: str, say: str
+) -> None:
+    """Leave an event of a connection."""
+    record_event(
+        session,
+        company_id=connection.company_id,
+        at=now,
+        actor=actor,
+        act=act,
+        object=f"connection:{connection.id}",
+        body={"say": say},
+    )
+
+
 def _free(session: Session, connection: Connection, key: str, now: datetime) -> None:
     """Have judged again what was held by this cause, if anything was."""
     query = select(Cause.records).where(Cause.company_id == connection.company_id, Cause.key == key)
@@ -261,15 +286,6 @@ def _free(session: Session, connection: Connection, key: str, now: datetime) -> 
         now=now,
     )
     wake_cause(session, key, now, company_id=connection.company_id, revision=revision)
-
-
-def _may(actor: Actor, act: str, company_id: int) -> Refusal | None:
-    """The system may; a person needs the permission, in this very company."""
-    if actor.via == SYSTEM.via:
-        return None
-    if actor.company_id != company_id:
-        return Refusal("connection.unknown", "There is no such connection.", status=404)
-    return may(actor, act)
 
 
 def _outcome(connection: Connection, report: ConnectionReport) -> str:
@@ -301,17 +317,3 @@ def _bound(connection: Connection, no: int) -> str:
 def _named(session: Session, company_id: int, name: str) -> Connection | None:
     query = select(Connection).where(Connection.company_id == company_id, Connection.name == name)
     return session.scalars(query).one_or_none()
-
-
-def _tell(
-    session: Session, connection: Connection, actor: Actor, now: datetime, act: str, say: str
-) -> None:
-    record_event(
-        session,
-        company_id=connection.company_id,
-        at=now,
-        actor=actor,
-        act=act,
-        object=f"connection:{connection.id}",
-        body={"say": say},
-    )

@@ -1,4 +1,4 @@
-"""Commands about connections: add, key, test, pause, resume.
+"""Commands about connections: add, set, key, test, pause, resume.
 
 Here: reading arguments, calling one service, saying what it did. A secret is read from standard
 input, never from the command line, where others could see it.
@@ -64,6 +64,36 @@ def connection_add(
         )
     click.echo(f"Connection {name} of {company} is there.")
     click.echo(f"next: clearpost connection key {name} --company {company} --as {email}")
+
+
+@connection.command("set")
+@click.argument("name")
+@company_option
+@as_option
+@click.option(
+    "--set",
+    "pairs",
+    multiple=True,
+    required=True,
+    metavar="NAME=VALUE",
+    help="NAME= takes it away.",
+)
+def connection_set(name: str, company: str, email: str, pairs: tuple[str, ...]) -> None:
+    """Change settings of NAME."""
+    from holding import doorbell
+    from holding.connection_settings import change_settings
+
+    with office() as place, place.database.write() as session:
+        found = company_of(session, company)
+        actor = actor_of(session, email, found.id)
+        row = connection_of(session, found.id, name)
+        given = dict(_pair(text) for text in pairs)
+        changed = granted(change_settings(session, actor, row, given, now=place.now))
+        side = row.side
+    doorbell.ring(found.id, "evaluate")
+    click.echo(f"{name}: {', '.join(changed) or 'nothing'} changed.")
+    if changed and side == "target":
+        click.echo(f"next: clearpost connection test {name} --company {company} --as {email}")
 
 
 @connection.command("key")

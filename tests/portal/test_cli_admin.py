@@ -41,6 +41,17 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
     return call
 
 
+def test_a_setting_is_changed_by_an_admin(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    change = ("connection", "set", "aiaccount", *COMPANY, "--set", "base_url=https://a.example")
+    assert run(*change, "--as", PUBLISHER) == 1
+    assert run(*change, "--as", "admin@kedai.example") == 0
+    told = capsys.readouterr().out
+    assert "aiaccount: base_url changed." in told
+    assert "next: clearpost connection test aiaccount" in told
+    assert run(*change, "--as", "admin@kedai.example") == 0
+    assert "aiaccount: nothing changed." in capsys.readouterr().out
+
+
 def test_rules_are_published_by_another_person(
     run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
