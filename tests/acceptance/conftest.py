@@ -1,18 +1,21 @@
 """Fixtures of the acceptance tests: the product installed from a wheel, and a company in it."""
 
-import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 
 from tests.acceptance.browser import ARGS, CHROMIUM
-from tests.acceptance.product import House, Product, free_environment, opened
+from tests.acceptance.houses import forget_furnished, opened
+from tests.acceptance.postgresql import Server
+from tests.acceptance.product import House, Product, free_environment
 from tests.installed import ROOT, install
 
 STARTER = ROOT / "portal" / "starters" / "netshop-aiaccount"
+SQLITE = pytest.param("sqlite", marks=pytest.mark.sqlite)
+POSTGRESQL = pytest.param("postgresql", marks=pytest.mark.postgresql)
+NewProduct = Callable[[Path], Product]
 
 
 @pytest.fixture(scope="session")
@@ -27,6 +30,23 @@ def command(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def product(command: Path, tmp_path: Path) -> Product:
     """The installed product with an empty home."""
     return Product(command, tmp_path, free_environment())
+
+
+@pytest.fixture(scope="session")
+def server(command: Path, postgresql_url: str | None) -> Iterator[Server]:
+    """A PostgreSQL server for databases of products; where there is none, the half is left out."""
+    if postgresql_url is None:
+        pytest.skip("NO POSTGRESQL: the PostgreSQL half of this test did not run")
+    found = Server(postgresql_url)
+    yield found
+    forget_furnished(command, found)
+
+
+@pytest.fixture(scope="module", params=[SQLITE, POSTGRESQL])
+def new_product(request: pytest.FixtureRequest, command: Path) -> NewProduct:
+    """How to get the installed product, with nothing in it, on each database."""
+    place = request.getfixturevalue("server") if request.param == "postgresql" else None
+    return lambda folder: Product(command, folder, free_environment(), place)
 
 
 @pytest.fixture(scope="module")
@@ -47,19 +67,3 @@ def chromium() -> Iterator[Any]:
         browser = started.chromium.launch(executable_path=CHROMIUM, args=ARGS)
         yield browser
         browser.close()
-
-
-@pytest.fixture(scope="module")
-def own_postgresql(postgresql_url: str | None) -> Iterator[str]:
-    """The URL of an empty PostgreSQL database, for a product of its own."""
-    if postgresql_url is None:
-        pytest.skip("NO POSTGRESQL: the PostgreSQL half of this test did not run")
-    server, _, other = postgresql_url.rpartition("/")
-    name = f"clearpost_house_{os.getpid()}"
-    drop = f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'
-    address = f"{server.replace('+psycopg', '')}/{other}"
-    with psycopg.connect(address, autocommit=True) as place:
-        place.execute(drop)
-        place.execute(f'CREATE DATABASE "{name}"')
-        yield f"{server}/{name}"
-        place.execute(drop)

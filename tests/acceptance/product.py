@@ -3,25 +3,26 @@
 Here: what several acceptance tests need. Nothing of the six packages is imported.
 """
 
-import fcntl
+import base64
 import hashlib
 import hmac
 import itertools
 import json
 import os
 import re
-import shutil
 import signal
 import sqlite3
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import requests
+
+from tests.acceptance.postgresql import Server, name_for
 
 CURRENT_COMPANY = "kedai"
 ADMIN, FINANCE, APPROVER = "admin@kedai.example", "finance@kedai.example", "approver@kedai.example"
@@ -38,18 +39,40 @@ FAST = {
 
 @dataclass
 class Product:
-    """The installed command, with one home folder and working folder of its own."""
+    """The installed command, with one home folder and working folder of its own.
+
+    Its database is in its home, or has a name of its own on a server.
+    """
 
     command: Path
     folder: Path
     env: dict[str, str] = field(default_factory=dict)
+    server: Server | None = None
 
     @property
     def home(self) -> Path:
         return self.folder / "home"
 
     def environment(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
-        return {**self.env, "CLEARPOST_HOME": str(self.home), **FAST, **(more or {})}
+        given = {**FAST, **self.env, "CLEARPOST_HOME": str(self.home)}
+        if self.server:
+            given["DATABASE_URL"] = self.server.url_of(self.database_name)
+            given["CLEARPOST_KEY_FILE"] = str(self.home / "secret.key")
+        return {**given, **(more or {})}
+
+    @property
+    def database_name(self) -> str:
+        """The name of its database on the server."""
+        return name_for(self.folder)
+
+    def prepare(self) -> None:
+        """What `migrate` finds on a server: an empty database, and a key somebody made."""
+        if self.server:
+            self.server.create(self.database_name)
+            self.home.mkdir(exist_ok=True)
+            key = self.home / "secret.key"
+            key.touch(mode=0o600)
+            key.write_bytes(base64.urlsafe_b64encode(os.urandom(32)))
 
     def run(
         self, *words: str, code: int = 0, stdin: str = "", env: Mapping[str, str] | None = None
@@ -76,9 +99,19 @@ class Product:
         """What a started command and its children say on standard error."""
         return self.folder / f"{word}.err"
 
+    def sql(self, query: str, *values: Any) -> tuple[list[tuple[Any, ...]], int]:
+        """Beside the product, what no user can do: SQL with ? for values; rows, and how many."""
+        if self.server:
+            with self.server.connected(self.database_name) as place:
+                done = place.execute(query.replace("?", "%s").encode(), values)
+                return (done.fetchall() if done.description else []), done.rowcount
+        with self.database() as file:
+            found = file.execute(query, values)
+            return found.fetchall(), found.rowcount
+
     @contextmanager
     def database(self) -> Iterator[sqlite3.Connection]:
-        """The database itself, for what no user can do."""
+        """The SQLite file itself, for what no user can do."""
         found = sqlite3.connect(self.home / "clearpost.sqlite3", timeout=20)
         try:
             with found:
@@ -119,6 +152,7 @@ class House:
     ledger: Path
     secret: str
     passwords: dict[str, str]
+    doors: ExitStack = field(default_factory=ExitStack)
 
     _events = itertools.count(1)
 
@@ -206,80 +240,12 @@ def until(probe: Callable[[], Any], what: str, seconds: float = 20) -> Any:
     raise AssertionError(f"after {seconds} s still no {what}")
 
 
-@contextmanager
-def opened(
-    product: Product,
-    rules: Path,
-    *,
-    simulator: Sequence[str] = (),
-    env: Mapping[str, str] | None = None,
-) -> Iterator[House]:
-    """A company made by commands alone, then `clearpost up` with everything it needs."""
-    ledger = product.folder / "ledger"
-    with ExitStack() as stack:
-        words = ("simulate", "aiaccount", "--port", "0", "--ledger", str(ledger), *simulator)
-        target = stack.enter_context(product.started(*words))
-        assert target.stdout
-        url = json.loads(target.stdout.readline())["url"]
-        passwords, secret = furnish(product, rules, url)
-        stack.enter_context(product.started("up", "--port", "0", env=env))
-        yield House(product, address_in(product.notes("up")), url, ledger, secret, passwords)
-
-
 def address_in(notes: Path, seconds: float = 30) -> str:
     """The address that a started portal tells."""
     found: str = until(
         lambda: re.search(r"http://[\w.]+:\d+", notes.read_text("utf-8")), "address", seconds
     )[0]
     return found
-
-
-def furnish(product: Product, rules: Path, url: str) -> tuple[dict[str, str], str]:
-    """Company, people, connections and rules; the people's passwords and the webhook's secret.
-
-    A home on SQLite is made once for each rule set and copied: the commands take a while.
-    """
-    if "DATABASE_URL" in product.environment():
-        return _furnish(product, rules, url)
-    folder = product.command.parents[2] / f"furnished-{rules.name}"
-    folder.mkdir(exist_ok=True)
-    told = folder / "told.json"
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not told.exists():
-            made = _furnish(Product(product.command, folder, product.env), rules, url)
-            told.write_text(json.dumps([url, *made]))
-    before, passwords, secret = json.loads(told.read_text())
-    shutil.copytree(folder / "home", product.home, dirs_exist_ok=True)
-    move = "UPDATE connection SET settings = replace(settings, ?, ?)"
-    with product.database() as database:
-        database.execute(move, (before, url))
-    product.run("connection", "test", "aiaccount", "--company", CURRENT_COMPANY, "--as", ADMIN)
-    return passwords, secret
-
-
-def _furnish(product: Product, rules: Path, url: str) -> tuple[dict[str, str], str]:
-    company = ("--company", CURRENT_COMPANY)
-    product.run("migrate")
-    product.run("company", "add", CURRENT_COMPANY, "--name", "Kedai Contoh Sdn Bhd")
-    passwords = {}
-    for role in ("viewer", "finance", "approver", "consultant", "publisher", "operator", "admin"):
-        email = f"{role}@kedai.example"
-        teams = ("--team", "accounts", "--team", "sales_admin", "--team", "tax_desk")
-        told = product.run("user", "add", email, *company, "--role", role, *teams).stdout
-        passwords[email] = told.split("only now: ")[1].strip()
-    by_admin = (*company, "--as", ADMIN)
-    secret = "netshop-secret-of-the-test"
-    product.run("connection", "add", "netshop", *by_admin, "--side", "source")
-    product.run("connection", "key", "netshop", *by_admin, stdin=secret)
-    settings = (f"base_url={url}", "company_id=CMP-1042", "company_name=Kedai Contoh Sdn Bhd")
-    pairs = [word for pair in settings for word in ("--set", pair)]
-    product.run("connection", "add", "aiaccount", *by_admin, "--side", "target", *pairs)
-    product.run("connection", "key", "aiaccount", *by_admin, stdin=SIMULATOR_KEY)
-    product.run("connection", "test", "aiaccount", *by_admin)
-    product.run("rules", "push", str(rules), *company, "--as", "consultant@kedai.example")
-    product.run("publish", "1", *company, "--as", "publisher@kedai.example")
-    return passwords, secret
 
 
 def children_of(pid: int) -> set[int]:

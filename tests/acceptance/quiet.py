@@ -1,15 +1,12 @@
-"""A house where nobody works unless told to, and what its people do on pages.
+"""What happens in a house where nobody works unless told to, and what its people do on pages.
 
-Here: a company with its portal and its target's stand-in but no worker, workers that run once, and
-acts of several clicks. Not here: the house that works by itself (product.py).
+Here: workers that run once, the target's moods, SQL, acts of several clicks. Not here: opening a
+house (houses.py).
 """
 
-import json
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import requests
@@ -18,29 +15,11 @@ from tests.acceptance.parts import Part, answers, read, state
 from tests.acceptance.product import (
     CURRENT_COMPANY,
     House,
-    Product,
     Visitor,
-    address_in,
-    furnish,
     until,
 )
 
 BASE = f"/c/{CURRENT_COMPANY}"
-
-
-@contextmanager
-def quiet(product: Product, rules: Path, *, simulator: Sequence[str] = ()) -> Iterator[House]:
-    """A company under these rules whose pages are served, and whose work waits."""
-    ledger = product.folder / "ledger"
-    with ExitStack() as stack:
-        words = ("simulate", "aiaccount", "--port", "0", "--ledger", str(ledger), *simulator)
-        target = stack.enter_context(product.started(*words))
-        assert target.stdout
-        url = json.loads(target.stdout.readline())["url"]
-        passwords, secret = furnish(product, rules, url)
-        stack.enter_context(product.started("portal", "--port", "0"))
-        address = address_in(product.notes("portal"))
-        yield House(product, address, url, ledger, secret, passwords)
 
 
 def work(house: House, *, code: int = 0, env: Mapping[str, str] | None = None) -> None:
@@ -62,14 +41,12 @@ def writes(house: House, number: str) -> list[dict[str, Any]]:
 
 def rows(house: House, query: str, *values: Any) -> list[tuple[Any, ...]]:
     """Rows of the database, read beside the product."""
-    with house.product.database() as database:
-        return list(database.execute(query, values))
+    return house.product.sql(query, *values)[0]
 
 
 def change(house: House, query: str, *values: Any) -> int:
     """Somebody with SQL changes rows behind the product's back; how many."""
-    with house.product.database() as database:
-        return database.execute(query, values).rowcount
+    return house.product.sql(query, *values)[1]
 
 
 def record(visitor: Visitor, number: int, tab: str = "seven") -> Part:

@@ -2,18 +2,17 @@
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.acceptance.conftest import STARTER
+from tests.acceptance.conftest import STARTER, NewProduct
+from tests.acceptance.houses import quiet
 from tests.acceptance.orders import clean, later, priced
 from tests.acceptance.parts import answers, state
-from tests.acceptance.product import APPROVER, House, Product, free_environment
+from tests.acceptance.product import APPROVER, House
 from tests.acceptance.quiet import (
     approve,
     change,
-    quiet,
     record,
     rows,
     timeless,
@@ -24,9 +23,8 @@ from tests.acceptance.quiet import (
 
 
 @pytest.fixture(scope="module")
-def still(command: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    folder = tmp_path_factory.mktemp("still")
-    with quiet(Product(command, folder, free_environment()), STARTER) as house:
+def still(new_product: NewProduct, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    with quiet(new_product(tmp_path_factory.mktemp("still")), STARTER) as house:
         yield house
 
 

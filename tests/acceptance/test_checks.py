@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.acceptance.conftest import STARTER
+from tests.acceptance.houses import opened
 from tests.acceptance.orders import buyer, clean, days_ago, later, with_sku
 from tests.acceptance.pages import Check, record_page, strip, until_head, words
 from tests.acceptance.product import (
@@ -19,7 +20,6 @@ from tests.acceptance.product import (
     Visitor,
     free_environment,
     item,
-    opened,
     until,
 )
 

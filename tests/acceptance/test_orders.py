@@ -1,25 +1,20 @@
 """Paid orders become sales invoices, and no others."""
 
-import base64
-import os
 from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.acceptance.conftest import STARTER
+from tests.acceptance.conftest import STARTER, NewProduct
+from tests.acceptance.houses import opened
 from tests.acceptance.orders import clean
 from tests.acceptance.pages import record_page, until_head, words
 from tests.acceptance.product import (
     CURRENT_COMPANY,
     FINANCE,
     House,
-    Product,
-    free_environment,
     item,
-    opened,
     until,
 )
 
@@ -29,25 +24,10 @@ TAX_CODES = {"SST": "MY-SALES10", "NONE": "NT"}
 TAXED = {"SST": Decimal("1.1"), "NONE": Decimal(1)}
 
 
-@pytest.fixture(
-    scope="module",
-    params=[
-        pytest.param("sqlite", marks=pytest.mark.sqlite),
-        pytest.param("postgresql", marks=pytest.mark.postgresql),
-    ],
-)
-def house(
-    request: pytest.FixtureRequest, command: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[House]:
+@pytest.fixture(scope="module")
+def house(new_product: NewProduct, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """The company on each database."""
-    product = Product(command, tmp_path_factory.mktemp("house"), free_environment())
-    if request.param == "postgresql":
-        key = product.folder / "key"
-        key.touch(mode=0o600)
-        key.write_bytes(base64.urlsafe_b64encode(os.urandom(32)))
-        product.env["DATABASE_URL"] = request.getfixturevalue("own_postgresql")
-        product.env["CLEARPOST_KEY_FILE"] = str(key)
-    with opened(product, STARTER) as found:
+    with opened(new_product(tmp_path_factory.mktemp("house")), STARTER) as found:
         yield found
 
 

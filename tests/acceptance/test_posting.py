@@ -6,10 +6,8 @@ import json
 import re
 import shutil
 import signal
-import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -17,23 +15,20 @@ import openpyxl
 import pytest
 
 from tests.acceptance.browser import Person
-from tests.acceptance.conftest import STARTER
+from tests.acceptance.conftest import SQLITE, STARTER, NewProduct
+from tests.acceptance.houses import keep, open_doors, opened, put_back, quiet
 from tests.acceptance.orders import clean, with_sku
 from tests.acceptance.parts import Part, read, state
 from tests.acceptance.product import (
     FINANCE,
     SIMULATOR_KEY,
     House,
-    Product,
-    free_environment,
-    opened,
     until,
 )
 from tests.acceptance.quiet import (
     BASE,
     ask_target,
     download,
-    quiet,
     record,
     rows,
     until_shown,
@@ -87,7 +82,7 @@ class Daily:
 
 
 @pytest.fixture(scope="module")
-def daily(command: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daily]:
+def daily(new_product: NewProduct, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daily]:
     folder = tmp_path_factory.mktemp("daily")
     rules = folder / "daily-rules"
     shutil.copytree(STARTER, rules)
@@ -95,7 +90,7 @@ def daily(command: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[D
     assert text.count("    immediately\n") == 1
     text = text.replace("    immediately\n", "    daily at 02:00 by paid_at\n")
     (rules / "posting.rules").write_text(text, "utf-8")
-    product = Product(command, folder, free_environment())
+    product = new_product(folder)
     there = time.gmtime(time.time() + 8 * 3600)
     shift = 3600 - (there.tm_hour * 3600 + there.tm_min * 60 + there.tm_sec)
     product.home.mkdir()
@@ -133,6 +128,7 @@ def test_E07_a_date_range_is_one_workbook_with_a_row_an_order(daily: Daily) -> N
 
 
 @pytest.mark.browser
+@pytest.mark.parametrize("new_product", [SQLITE], indirect=True)
 def test_E08_the_pill_says_how_the_last_sync_went_and_changes_by_itself(
     daily: Daily, chromium: Any
 ) -> None:
@@ -163,9 +159,8 @@ def test_E08_the_pill_says_how_the_last_sync_went_and_changes_by_itself(
 
 
 @pytest.fixture(scope="module")
-def still(command: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    folder = tmp_path_factory.mktemp("still")
-    with quiet(Product(command, folder, free_environment()), STARTER) as house:
+def still(new_product: NewProduct, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    with quiet(new_product(tmp_path_factory.mktemp("still")), STARTER) as house:
         yield house
 
 
@@ -197,16 +192,15 @@ def _reference(attempts: Part) -> str:
 
 
 def test_E14_pushed_again_after_a_lost_answer_it_is_there_once(still: House) -> None:
-    file = still.product.home / "clearpost.sqlite3"
-    kept = still.product.folder / "backup.sqlite3"
     assert still.deliver(clean(1401)).status_code == 202
-    _copy(file, kept)
+    still.doors.close()
+    kept = keep(still.product)
     ask_target(still, "faults", fault="timeout_after")
     work(still)
-    finance = still.visitor(FINANCE)
-    until_shown(finance, 1401, "Posted", 10)
+    assert still.record("NS-1401")["state"] == "posted"
 
-    _copy(kept, file)  # a backup from before is put back: the product knows nothing of the push
+    put_back(kept, still.product)  # a backup from before: the product knows nothing of the push
+    open_doors(still)
     finance = still.visitor(FINANCE)
     assert state(record(finance, 1401)) == "Received"
     work(still)
@@ -219,11 +213,6 @@ def test_E14_pushed_again_after_a_lost_answer_it_is_there_once(still: House) -> 
     attempts = record(finance, 1401, "pushes")
     assert "existing" in attempts.text
     assert _reference(attempts).startswith("inv_")
-
-
-def _copy(source: Path, target: Path) -> None:
-    with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(target)) as new:
-        old.backup(new)
 
 
 def test_E17_two_workers_with_the_same_push_send_it_once_under_the_derived_key(

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.conftest import STARTER
+from tests.acceptance.conftest import STARTER, NewProduct
+from tests.acceptance.houses import quiet
 from tests.acceptance.orders import clean
-from tests.acceptance.product import FINANCE, House, Product, free_environment, until
-from tests.acceptance.quiet import quiet, until_shown, work, writes
+from tests.acceptance.product import FINANCE, House, until
+from tests.acceptance.quiet import until_shown, work, writes
 
 pytestmark = pytest.mark.slow
 POINTS = (
@@ -24,9 +25,11 @@ AFTER_THE_EFFECT = POINTS[2:]
 
 
 @pytest.fixture(params=["number+customer", "none"])
-def still(request: pytest.FixtureRequest, command: Path, tmp_path: Path) -> Iterator[House]:
-    patience = {"CLEARPOST_ANSWER_SECONDS": "6"}
-    product = Product(command, tmp_path, {**free_environment(), **patience})
+def still(
+    request: pytest.FixtureRequest, new_product: NewProduct, tmp_path: Path
+) -> Iterator[House]:
+    product = new_product(tmp_path)
+    product.env["CLEARPOST_ANSWER_SECONDS"] = "6"
     with quiet(product, STARTER, simulator=("--dedupe", request.param)) as house:
         yield house
 

@@ -1,0 +1,155 @@
+"""A company in a product: furnished by commands once for each rule set, then copied and opened.
+
+Here: making, opening, keeping and putting back one. Not here: what a test asks of it (product.py).
+"""
+
+import fcntl
+import json
+import shutil
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from tests.acceptance.postgresql import Server
+from tests.acceptance.product import (
+    ADMIN,
+    CURRENT_COMPANY,
+    SIMULATOR_KEY,
+    House,
+    Product,
+    address_in,
+)
+
+ROLES = ("viewer", "finance", "approver", "consultant", "publisher", "operator", "admin")
+
+
+@contextmanager
+def opened(
+    product: Product,
+    rules: Path,
+    *,
+    simulator: Sequence[str] = (),
+    env: Mapping[str, str] | None = None,
+) -> Iterator[House]:
+    """A company made by commands alone, then `clearpost up` with everything it needs."""
+    with (
+        furnished(product, rules, simulator) as house,
+        product.started("up", "--port", "0", env=env),
+    ):
+        house.address = address_in(product.notes("up"))
+        yield house
+
+
+@contextmanager
+def quiet(product: Product, rules: Path, *, simulator: Sequence[str] = ()) -> Iterator[House]:
+    """A company under these rules whose pages are served, and whose work waits."""
+    with furnished(product, rules, simulator) as house, house.doors:
+        open_doors(house)
+        yield house
+
+
+def open_doors(house: House) -> None:
+    """Serve the pages, at a new address."""
+    house.doors.enter_context(house.product.started("portal", "--port", "0"))
+    house.address = address_in(house.product.notes("portal"))
+
+
+@contextmanager
+def furnished(product: Product, rules: Path, simulator: Sequence[str]) -> Iterator[House]:
+    """A company under these rules with the stand-in of its target; nothing else runs yet."""
+    ledger = product.folder / "ledger"
+    words = ("simulate", "aiaccount", "--port", "0", "--ledger", str(ledger), *simulator)
+    with product.started(*words) as target:
+        assert target.stdout
+        url = json.loads(target.stdout.readline())["url"]
+        passwords, secret = _copy_of_furnished(product, rules, url)
+        yield House(product, "", url, ledger, secret, passwords)
+
+
+def keep(product: Product) -> Product:
+    """A backup of the database, while nobody uses it."""
+    kept = Product(product.command, product.folder / "backup", product.env, product.server)
+    kept.home.mkdir(parents=True)
+    _copy_database(product, kept)
+    return kept
+
+
+def put_back(kept: Product, product: Product) -> None:
+    """The product stands where it stood when the backup was made."""
+    _copy_database(kept, product)
+
+
+def forget_furnished(command: Path, server: Server) -> None:
+    """Drop what was made on a server, and tell other test processes that it is gone."""
+    for folder in command.parents[2].glob("furnished-*-postgresql"):
+        with _alone(folder):
+            if Product(command, folder, {}, server).database_name in server.made:
+                (folder / "told.json").unlink(missing_ok=True)
+                server.drop(Product(command, folder, {}, server).database_name)
+    for name in list(server.made):
+        server.drop(name)
+
+
+def _copy_of_furnished(product: Product, rules: Path, url: str) -> tuple[dict[str, str], str]:
+    """Company, people, connections and rules; the people's passwords and the webhook's secret.
+
+    They are made once for each rule set and kind of database: the commands take a while.
+    """
+    kind = "postgresql" if product.server else "sqlite"
+    folder = product.command.parents[2] / f"furnished-{rules.name}-{kind}"
+    told = folder / "told.json"
+    made = Product(product.command, folder, product.env, product.server)
+    with _alone(folder):
+        if not told.exists():
+            told.write_text(json.dumps([url, *_furnish(made, rules, url)]))
+        before, passwords, secret = json.loads(told.read_text())
+        product.home.mkdir(exist_ok=True)
+        shutil.copy2(made.home / "secret.key", product.home)
+        _copy_database(made, product)
+    product.sql("UPDATE connection SET settings = replace(settings, ?, ?)", before, url)
+    product.run("connection", "test", "aiaccount", "--company", CURRENT_COMPANY, "--as", ADMIN)
+    return passwords, secret
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """No other test process is at work in this folder."""
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _copy_database(source: Product, target: Product) -> None:
+    if source.server:
+        source.server.copy(source.database_name, target.database_name)
+        return
+    files = [product.home / "clearpost.sqlite3" for product in (source, target)]
+    with closing(sqlite3.connect(files[0])) as old, closing(sqlite3.connect(files[1])) as new:
+        old.backup(new)
+
+
+def _furnish(product: Product, rules: Path, url: str) -> tuple[dict[str, str], str]:
+    company = ("--company", CURRENT_COMPANY)
+    product.prepare()
+    product.run("migrate")
+    product.run("company", "add", CURRENT_COMPANY, "--name", "Kedai Contoh Sdn Bhd")
+    passwords = {}
+    for role in ROLES:
+        email = f"{role}@kedai.example"
+        teams = ("--team", "accounts", "--team", "sales_admin", "--team", "tax_desk")
+        told = product.run("user", "add", email, *company, "--role", role, *teams).stdout
+        passwords[email] = told.split("only now: ")[1].strip()
+    by_admin = (*company, "--as", ADMIN)
+    secret = "netshop-secret-of-the-test"
+    product.run("connection", "add", "netshop", *by_admin, "--side", "source")
+    product.run("connection", "key", "netshop", *by_admin, stdin=secret)
+    settings = (f"base_url={url}", "company_id=CMP-1042", "company_name=Kedai Contoh Sdn Bhd")
+    pairs = [word for pair in settings for word in ("--set", pair)]
+    product.run("connection", "add", "aiaccount", *by_admin, "--side", "target", *pairs)
+    product.run("connection", "key", "aiaccount", *by_admin, stdin=SIMULATOR_KEY)
+    product.run("connection", "test", "aiaccount", *by_admin)
+    product.run("rules", "push", str(rules), *company, "--as", "consultant@kedai.example")
+    product.run("publish", "1", *company, "--as", "publisher@kedai.example")
+    return passwords, secret
