@@ -1,4 +1,4 @@
-"""A company in a product: furnished by commands once for each rule set, then copied and opened.
+"""A company in a product: furnished by commands once, then copied and opened.
 
 Here: making, opening, keeping and putting back one. Not here: what a test asks of it (product.py).
 """
@@ -7,7 +7,8 @@ import fcntl
 import json
 import shutil
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -21,7 +22,9 @@ from tests.acceptance.product import (
     address_in,
 )
 
+COMPANY = ("--company", CURRENT_COMPANY)
 ROLES = ("viewer", "finance", "approver", "consultant", "publisher", "operator", "admin")
+Told = tuple[str, dict[str, str], str]  # the target's address, passwords, the webhook's secret
 
 
 @contextmanager
@@ -82,34 +85,48 @@ def put_back(kept: Product, product: Product) -> None:
 
 def forget_furnished(command: Path, server: Server) -> None:
     """Drop what was made on a server, and tell other test processes that it is gone."""
-    for folder in command.parents[2].glob("furnished-*-postgresql"):
-        with _alone(folder):
-            if Product(command, folder, {}, server).database_name in server.made:
-                (folder / "told.json").unlink(missing_ok=True)
-                server.drop(Product(command, folder, {}, server).database_name)
+    for told in command.parents[2].glob("furnished-postgresql*/told.json"):
+        made = Product(command, told.parent, {}, server)
+        with _alone(made.folder):
+            if made.database_name in server.made:
+                told.unlink(missing_ok=True)
+                server.drop(made.database_name)
     for name in list(server.made):
         server.drop(name)
 
 
 def _copy_of_furnished(product: Product, rules: Path, url: str) -> tuple[dict[str, str], str]:
-    """Company, people, connections and rules; the people's passwords and the webhook's secret.
+    """The company under these rules; the people's passwords and the webhook's secret."""
 
-    They are made once for each rule set and kind of database: the commands take a while.
+    def under_rules(made: Product) -> Told:
+        told = _made_once(made, kind, lambda bare: _furnish(bare, url))
+        made.run("rules", "push", str(rules), *COMPANY, "--as", "consultant@kedai.example")
+        made.run("publish", "1", *COMPANY, "--as", "publisher@kedai.example")
+        return told
+
+    kind = "furnished-postgresql" if product.server else "furnished-sqlite"
+    before, passwords, secret = _made_once(product, f"{kind}-{rules.name}", under_rules)
+    product.sql("UPDATE connection SET settings = replace(settings, ?, ?)", before, url)
+    product.run("connection", "test", "aiaccount", *COMPANY, "--as", ADMIN)
+    return passwords, secret
+
+
+def _made_once(product: Product, name: str, make: Callable[[Product], Told]) -> Told:
+    """Let the product stand where `make` leaves one; what that told.
+
+    It is made once in a run of the tests, and copied: the commands take a while.
     """
-    kind = "postgresql" if product.server else "sqlite"
-    folder = product.command.parents[2] / f"furnished-{rules.name}-{kind}"
-    told = folder / "told.json"
+    folder = product.command.parents[2] / name
     made = Product(product.command, folder, product.env, product.server)
+    told = folder / "told.json"
     with _alone(folder):
         if not told.exists():
-            told.write_text(json.dumps([url, *_furnish(made, rules, url)]))
-        before, passwords, secret = json.loads(told.read_text())
+            told.write_text(json.dumps(make(made)))
         product.home.mkdir(exist_ok=True)
         shutil.copy2(made.home / "secret.key", product.home)
         _copy_database(made, product)
-    product.sql("UPDATE connection SET settings = replace(settings, ?, ?)", before, url)
-    product.run("connection", "test", "aiaccount", "--company", CURRENT_COMPANY, "--as", ADMIN)
-    return passwords, secret
+        url, passwords, secret = json.loads(told.read_text())
+    return url, passwords, secret
 
 
 @contextmanager
@@ -130,18 +147,21 @@ def _copy_database(source: Product, target: Product) -> None:
         old.backup(new)
 
 
-def _furnish(product: Product, rules: Path, url: str) -> tuple[dict[str, str], str]:
-    company = ("--company", CURRENT_COMPANY)
+def _furnish(product: Product, url: str) -> Told:
+    """Company, people and connections; no rules yet."""
     product.prepare()
     product.run("migrate")
     product.run("company", "add", CURRENT_COMPANY, "--name", "Kedai Contoh Sdn Bhd")
-    passwords = {}
-    for role in ROLES:
+
+    def person(role: str) -> tuple[str, str]:
         email = f"{role}@kedai.example"
         teams = ("--team", "accounts", "--team", "sales_admin", "--team", "tax_desk")
-        told = product.run("user", "add", email, *company, "--role", role, *teams).stdout
-        passwords[email] = told.split("only now: ")[1].strip()
-    by_admin = (*company, "--as", ADMIN)
+        told = product.run("user", "add", email, *COMPANY, "--role", role, *teams).stdout
+        return email, told.split("only now: ")[1].strip()
+
+    with ThreadPoolExecutor(2) as threads:
+        passwords = dict(threads.map(person, ROLES))
+    by_admin = (*COMPANY, "--as", ADMIN)
     secret = "netshop-secret-of-the-test"
     product.run("connection", "add", "netshop", *by_admin, "--side", "source")
     product.run("connection", "key", "netshop", *by_admin, stdin=secret)
@@ -149,7 +169,4 @@ def _furnish(product: Product, rules: Path, url: str) -> tuple[dict[str, str], s
     pairs = [word for pair in settings for word in ("--set", pair)]
     product.run("connection", "add", "aiaccount", *by_admin, "--side", "target", *pairs)
     product.run("connection", "key", "aiaccount", *by_admin, stdin=SIMULATOR_KEY)
-    product.run("connection", "test", "aiaccount", *by_admin)
-    product.run("rules", "push", str(rules), *company, "--as", "consultant@kedai.example")
-    product.run("publish", "1", *company, "--as", "publisher@kedai.example")
-    return passwords, secret
+    return url, passwords, secret

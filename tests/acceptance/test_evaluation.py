@@ -82,6 +82,8 @@ def test_B26_only_what_is_passed_in_counts_and_it_ends(product: Product) -> None
     before = trial(product, record(lines=2), at="2026-11-18T09:00:00")
     assert codes(before) == {("not_in_the_future", "hold")}
 
+    assert not product.home.exists(), "judging a file leaves nothing behind"
+
     usual, _ = measured(product, record(lines=1))
     for body, rule in (
         (record(lines=2000), "no_line_twice"),

@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -73,8 +74,8 @@ def test_killing_up_with_9_leaves_no_child(product: Product) -> None:
 
 
 def test_a_port_in_use_is_told_with_its_number(product: Product) -> None:
-    with product.started("up", "--port", "0"):
-        port = address_in(product.notes("up")).rsplit(":", 1)[1]
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
         refused = product.run("up", "--port", port, code=3)
         assert port in refused.stderr
         assert "--port" in refused.stderr
