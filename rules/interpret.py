@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -20,12 +20,12 @@ from rules.bills import due
 from rules.calls import Calls
 from rules.closures import Closure, always, applied, binary, looked_up, never
 from rules.functions import AGGREGATES
-from rules.gaps import NOWHERE, RING, const_gap, fact_gap, limit_gap
+from rules.gaps import NOWHERE, RING, const_gap, limit_gap
 from rules.index import Index, Ref, Scope
 from rules.kinds import NUMERIC, Type
 from rules.lists import Lists
-from rules.lives import age, live
 from rules.run import Lookup, Run, UnitTable
+from rules.told import TOLD
 from rules.types import infer, silent, word_of
 from rules.unknown import Unknown, all_of, any_of, negation
 from rules.words import say
@@ -124,7 +124,7 @@ class Compiler:
         """The closure that reads what a path means."""
         name = ref.name
         if ref.kind == "fact":
-            return getattr(self, f"_fact_{name}")  # type: ignore[no-any-return]
+            return lambda run: TOLD[name](run, self.owner)
         if ref.kind == "const":
             return self._const(self.index.consts[name])
         if ref.kind == "number":
@@ -212,33 +212,6 @@ class Compiler:
             return run.today
         value = run.head[self._dated]
         return value.astimezone(self.zone).date() if isinstance(value, datetime) else value
-
-    # ---- facts --------------------------------------------------------------------------------
-
-    def _fact_today(self, run: Run) -> date:
-        run.clock.add("today")
-        return run.today
-
-    def _fact_now(self, run: Run) -> datetime:
-        run.clock.add("now")
-        return run.now
-
-    def _fact_first_seen(self, run: Run) -> datetime:
-        return run.facts.first_seen
-
-    def _fact_last_editor(self, run: Run) -> Any:
-        editor = run.facts.last_editor
-        return editor if editor is not None else Unknown(fact_gap("last_editor", self.owner))
-
-    def _fact_period(self, run: Run) -> Any:
-        return run.route.period
-
-    def _fact_e_invoice_age(self, run: Run) -> Any:
-        posting = next(reversed(live(run.facts.postings, run.route.name)), None)
-        return age(run, posting, self.owner)
-
-    def _fact_target_edited(self, run: Run) -> bool:
-        return any(e.route == run.route.name for e in run.facts.target_edited)
 
     # ---- conditions ---------------------------------------------------------------------------
 

@@ -111,7 +111,7 @@ def mentions_line(expr: Any) -> bool:
 def mentions(node: Any, word: str) -> bool:
     """Whether an expression names a fact or calls a function, anywhere."""
     if isinstance(node, n.Name):
-        return node.path == (word,)
+        return ".".join(node.path) == word
     if isinstance(node, n.Call) and node.name == word:
         return True
     if isinstance(node, tuple):

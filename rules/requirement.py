@@ -18,8 +18,16 @@ from rules.run import Run
 from rules.unknown import Unknown
 from rules.words import MISSING, say, shown
 
-ROUTE_WORDS = ("period", "document_number", "number_of")
-"""What an expression may name that is another for each route."""
+ROUTE_WORDS = (
+    "period",
+    "document_number",
+    "number_of",
+    "e_invoice_age",
+    "target_edited",
+    "due_of",
+    "line.due",
+)
+"""What an expression may name that is another for each route, or for each of its documents."""
 
 PASS, HIT, UNKNOWN, NOT_APPLICABLE = "pass", "hit", "unknown", "not_applicable"
 Operands = tuple[tuple[str, str], ...]

@@ -1,40 +1,33 @@
 """The type of every expression, and what is wrong with it.
 
 Here: infer. One walk answers both the checker (which listens to the problems) and the
-interpreter (which wants to know how a value is written). Not here: values.
+interpreter (which wants to know how a value is written). Not here: values, and what library
+functions take and give (call_types.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from difflib import get_close_matches
-
 from grammar import nodes as n
 from grammar.problem import Problem, Span
-from rules.functions import AGGREGATES, LATER, NAMES, NUMBER, PURE
+from rules.call_types import LITERAL, CallTypes, Report, did_you_mean
+from rules.functions import AGGREGATES, LATER, NAMES, PURE
 from rules.index import FACTS, LATER_FACTS, Scope
 from rules.kinds import (
     ANY,
     NUMERIC,
     ORDERED,
-    WANT,
     YESNO,
     Type,
     arith_hint,
     comparable,
     compare_hint,
-    fits,
     product,
     say_type,
     total,
-    worst,
 )
 from rules.links import listed
 
-Report = Callable[[Problem], None]
-
-
-_LITERAL = {"yes_no": "yesno"}
+__all__ = ["did_you_mean", "field_type", "infer", "silent", "word_of"]
 
 
 def infer(expr: n.Expr, scope: Scope, report: Report) -> Type:
@@ -50,17 +43,6 @@ def word_of(left: Type, right: n.Expr) -> str | None:
     """The bare word on the right of a comparison with a word type, if that is what it is."""
     bare = isinstance(right, n.Name) and len(right.path) == 1
     return right.path[0] if bare and left.states and isinstance(right, n.Name) else None
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A hint that names the nearest known word."""
-    names = sorted(known)
-    near = get_close_matches(word, names, n=1, cutoff=0.6)
-    if near:
-        return f"Did you mean '{near[0]}'?"
-    if not names:
-        return "Nothing of that kind is declared yet: declare it first."
-    return f"Known here: {', '.join(names[:12])}{', …' if len(names) > 12 else ''}."
 
 
 def field_type(field: n.Field | n.Computed, record: str, scope: Scope) -> Type:
@@ -83,16 +65,8 @@ def computed_type(field: n.Computed, record: str, scope: Scope) -> Type:
     return found if isinstance(found, Type) else ANY
 
 
-class _Walk:
+class _Walk(CallTypes):
     """One walk over an expression."""
-
-    def __init__(self, scope: Scope, report: Report) -> None:
-        self.scope = scope
-        self.report = report
-
-    def say(self, code: str, message: str, hint: str, span: Span) -> Type:
-        self.report(Problem(code, message, hint, span))
-        return ANY
 
     def of(self, expr: n.Expr) -> Type:
         found: Type = getattr(self, f"_{type(expr).__name__.lower()}")(expr)
@@ -101,7 +75,7 @@ class _Walk:
     # ---- leaves -------------------------------------------------------------------------------
 
     def _literal(self, expr: n.Literal) -> Type:
-        return Type(_LITERAL.get(expr.kind, expr.kind))
+        return Type(LITERAL.get(expr.kind, expr.kind))
 
     def _name(self, expr: n.Name) -> Type:
         ref = self.scope.resolve(expr.path)
@@ -247,83 +221,6 @@ class _Walk:
             return self.say("NAM12", message, "Leave it out for now.", expr.span)
         hint = did_you_mean(expr.name, [*NAMES, *self.scope.index.maps])
         return self.say("NAM05", f"'{expr.name}' is no function and no map", hint, expr.span)
-
-    def _map(self, expr: n.Call) -> Type:
-        self._arguments(expr, ("text",))
-        rows = self.scope.index.maps[expr.name].rows
-        return Type(_LITERAL.get(rows[0].value.kind, rows[0].value.kind)) if rows else Type("text")
-
-    def _pure(self, expr: n.Call) -> Type:
-        function = PURE[expr.name]
-        kinds = tuple("numeric" if t == NUMBER else "text" for t in function.takes)
-        if function.many and len(expr.args) > len(kinds):
-            kinds = ("numeric",) * len(expr.args)
-        found = self._arguments(expr, kinds)
-        if function.gives != "first":
-            return Type(function.gives)
-        return Type(found[0].kind, level=worst(function.level, *(t.level for t in found)))
-
-    def _call_round(self, expr: n.Call) -> Type:
-        found = self._arguments(expr, ("numeric", "numeric"))
-        step = expr.args[1] if len(expr.args) > 1 else None
-        if step is not None and not (isinstance(step, n.Literal) and step.value > 0):  # type: ignore[operator]
-            hint = "Write round(x, 0.01)."
-            self.say("TYP06", "round needs the step written out, above zero", hint, expr.span)
-        return Type(found[0].kind)
-
-    def _call_in_base(self, expr: n.Call) -> Type:
-        self._arguments(expr, ("numeric", "text", "text"))
-        return self._needs_units(expr, Type("quantity"))
-
-    def _call_price_in_base(self, expr: n.Call) -> Type:
-        self._arguments(expr, ("numeric", "text", "text"))
-        return self._needs_units(expr, Type("money", level="fraction"))
-
-    def _call_base_unit(self, expr: n.Call) -> Type:
-        self._arguments(expr, ("text",))
-        return self._needs_units(expr, Type("text"))
-
-    def _needs_units(self, expr: n.Call, found: Type) -> Type:
-        if self.scope.index.ruleset.units:
-            return found
-        return self.say(
-            "UOM02", f"'{expr.name}' needs a units table", "Declare 'units' with a base.", expr.span
-        )
-
-    def _call_date_of(self, expr: n.Call) -> Type:
-        self._arguments(expr, ("moment",))
-        return Type("date")
-
-    def _call_due_of(self, expr: n.Call) -> Type:
-        (found,) = self._arguments(expr, ("numeric",))
-        if not self.scope.bills:
-            message = "'due_of' is the part of one bill, but nothing is billed here"
-            hint = "Say 'bill … of … else …' in the route."
-            return self.say("NAM05", message, hint, expr.span)
-        return Type(found.kind)
-
-    def _call_number_of(self, expr: n.Call) -> Type:
-        arg = expr.args[0] if len(expr.args) == 1 else None
-        name = ".".join(arg.path) if isinstance(arg, n.Name) else ""
-        if name not in self.scope.index.routes():
-            hint = did_you_mean(name, self.scope.index.routes())
-            self.say("NAM06", f"nothing is posted to '{name}'", hint, expr.span)
-        return Type("text")
-
-    def _arguments(self, expr: n.Call, kinds: tuple[str, ...]) -> list[Type]:
-        found = [self.of(arg) for arg in expr.args]
-        if len(found) != len(kinds):
-            message = f"'{expr.name}' takes {len(kinds)} values, not {len(found)}"
-            self.say("TYP07", message, "Give exactly these.", expr.span)
-            return (found + [ANY] * len(kinds))[: len(kinds)]
-        for arg, have, want in zip(expr.args, found, kinds, strict=True):
-            if not fits(have, want):
-                message = f"'{expr.name}' wants {WANT.get(want, want)} here, not {say_type(have)}"
-                self.say("TYP08", message, "Give a value of that type.", arg.span)
-        if expr.where is not None:
-            message = f"'{expr.name}' has no 'where'"
-            self.say("TYP09", message, "Only sum, count, any, all and latest have.", expr.span)
-        return found
 
     def _aggregate(self, expr: n.Call) -> Type:
         arg = expr.args[0] if len(expr.args) == 1 else None

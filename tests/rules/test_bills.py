@@ -15,6 +15,7 @@ from tests.rules.roaster import (
     amount,
     decide,
     first_bill,
+    judge,
     line,
     order,
     parcel,
@@ -30,6 +31,13 @@ def test_a_part_is_billed_with_its_quantity_told() -> None:
     assert step.billed == {"1": Decimal(1)}
     assert step.document == found.document
     assert amount(step) == Decimal("3.34")
+
+
+def test_each_document_tells_its_own_part_where_it_comes_from() -> None:
+    before = first_bill(order(), parcel("1"))
+    outcome = judge(order(branch="JB"), parcel("3"), postings=(before,), version=2)
+    told = [e.source for e in outcome.lineage if e.field == "Qty"]
+    assert told == ["line.due = 2"]
 
 
 def test_nothing_due_waits_and_asks_nobody_for_a_date() -> None:
