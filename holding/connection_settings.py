@@ -18,6 +18,7 @@ from holding.refusal import Refusal
 from holding.revisions import next_revision
 from holding.roles import Actor
 from holding.wakes import wake_all_unsent
+from holding.words import plural
 
 PLACE: Final = ("base_url", "company_id")  # settings that say which books a target writes
 
@@ -62,7 +63,7 @@ def _in_flight(session: Session, connection: Connection) -> Refusal | None:
     count = session.scalar(query) or 0
     if not count:
         return None
-    told = "1 document is on its way" if count == 1 else f"{count} documents are on their way"
+    told = plural(count, "document is on its way", "documents are on their way")
     hint = f"Pause {connection.name} and wait until each has its end."
     return Refusal("connection.in_flight", f"{told} to {connection.name}.", hint)
 

@@ -37,6 +37,7 @@ from holding.roles import Actor, may
 from holding.seeding import ALWAYS
 from holding.wakes import wake_records
 from holding.whatif import Preview, Stay, Suggestion, active_program, preview, suggestions
+from holding.words import plural
 
 __all__ = ["Fixed", "Missing", "Preview", "Stay", "Suggestion", "fix", "missing", "preview"]
 __all__ += ["suggestions"]
@@ -267,7 +268,8 @@ def _say(
         actor=actor,
         act="mapping.fixed",
         body={
-            "say": f"{actor.name} set {what} ({reason}); {fixed.woken} records are judged again.",
+            "say": f"{actor.name} set {what} ({reason});"
+            f" {plural(fixed.woken, 'record is', 'records are')} judged again.",
             "woken": fixed.woken,
             **body,
         },

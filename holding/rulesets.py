@@ -24,6 +24,7 @@ from holding.roles import Actor, may
 from holding.rule_check import RulesRefusal, examine, rule_sources
 from holding.seeding import Seeded, seed
 from holding.wakes import wake_all_unsent
+from holding.words import plural
 from rules.canonical import sha256_hex
 from rules.compile import hash_of
 
@@ -104,7 +105,7 @@ def push(
         act="rules.pushed",
         body={
             "say": f"{actor.name} pushed change {change.no}, “{change.title}”"
-            f" ({len(files)} files, hash {digest[:12]}).",
+            f" ({plural(len(files), 'file')}, hash {digest[:12]}).",
             "change": change.no,
             "hash": digest,
         },
@@ -281,9 +282,10 @@ def _say_published(
         act="rules.published",
         body={
             "say": f"{actor.name} published change {change.no} by {author} as rules version"
-            f" {published.no} (hash {published.hash[:12]}): {published.seeded.added} entries added,"
+            f" {published.no} (hash {published.hash[:12]}):"
+            f" {plural(published.seeded.added, 'entry', 'entries')} added,"
             f" {len(differ)} kept although the files differ,"
-            f" {published.woken} records judged again.",
+            f" {plural(published.woken, 'record')} judged again.",
             "change": change.no,
             "version": published.no,
             "hash": published.hash,

@@ -17,6 +17,7 @@ from holding.events import record_event
 from holding.models import Company, Connection, Posting, Run
 from holding.refusal import Refusal
 from holding.roles import SYSTEM, Actor, may
+from holding.words import plural
 from holding.worlds import program
 
 RUN_KINDS = ("immediate", "daily", "manual")
@@ -107,7 +108,8 @@ def sync(
         "last": last.isoformat(),
         "amount": seen.will_send.amount,
     }
-    say = f"{actor.name} started a sync of {first} to {last}: {seen.will_send.count} documents."
+    sent = plural(seen.will_send.count, "document")
+    say = f"{actor.name} started a sync of {first} to {last}: {sent}."
     _tell(session, run, actor, now, say)
     return run
 
@@ -167,7 +169,9 @@ def _not_now(session: Session, connection: Connection, doc_type: str) -> Refusal
 
 def _changed(seen: SyncPreview, count: int, total: int) -> Refusal | None:
     if (seen.will_send.count, seen.will_send.amount) != (count, total):
-        words = f"It would send {seen.will_send.count} documents now, not {count} as shown."
+        words = (
+            f"It would send {plural(seen.will_send.count, 'document')} now, not {count} as shown."
+        )
         if seen.will_send.count == count:
             words = "The documents are as many as shown, but their sum is another."
         return Refusal("sync.changed", words, "Look at the new preview, then start again.")
@@ -239,7 +243,9 @@ def _start_daily(
             run = _add_run(session, connection, "daily", doc_type, ready, now, route=route, day=day)
     except IntegrityError:
         return False
-    _tell(session, run, SYSTEM, now, f"The daily run of {route} has {len(ready)} documents.")
+    _tell(
+        session, run, SYSTEM, now, f"The daily run of {route} has {plural(len(ready), 'document')}."
+    )
     return bool(ready)
 
 

@@ -9,6 +9,7 @@ import json
 import logging
 import secrets
 from functools import lru_cache
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,7 @@ TOLD = {
     404: ("No such page.", "It may belong to another company, or the address is not complete."),
     405: ("This address does not take that.", "Nothing was changed."),
     413: ("That is too large.", "Nothing was read. The limit is 20 MB a delivery, 1 MB a form."),
-    429: ("Too many tries.", "Wait 60 seconds, then try again."),
+    429: ("Too many tries.", f"Wait {security.LIMIT_SECONDS} seconds, then try again."),
     500: ("We failed, not you.", "Nothing was sent. Tell us the request id below."),
 }
 log = logging.getLogger("clearpost.portal")
@@ -135,7 +136,10 @@ def _digest(name: str) -> str:
 def _http_problem(error: HTTPException) -> Any:
     if error.response is not None:
         return error.response
-    return _problem(error.code or 500)
+    answer = _problem(error.code or 500)
+    if error.code == HTTPStatus.TOO_MANY_REQUESTS:
+        answer.headers["Retry-After"] = str(security.LIMIT_SECONDS)
+    return answer
 
 
 def _our_fault(error: Exception) -> Response:

@@ -17,6 +17,7 @@ from holding import roles
 from holding.queries.personal import MASK
 from holding.trace import Step
 from holding.types import from_minor, places_of
+from holding.words import plural
 
 SIGNS = {"MYR": "RM"}
 SPACE = "\u00a0"
@@ -224,11 +225,6 @@ def spaces(text: object) -> list[tuple[str, bool]]:
     if not value.strip():
         return [(" ", True)] * len(value)
     return [(" ", True)] * left + [(value.strip(), False)] + [(" ", True)] * right
-
-
-def plural(count: int, one: str, many: str | None = None) -> str:
-    """1 record, 37 records."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
 def _plain(value: object) -> str:

@@ -69,6 +69,8 @@ UNSAFE: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 SHOWN_IN_NOTICE: Final = frozenset({403, 404, 409, 422, 429})  # what htmx swaps, see portal/app.py
 VISIT_COOKIE: Final = "clearpost_visit"  # stands for the session before there is one (sign-in form)
 
+LIMIT_SECONDS: Final = 60  # every limit counts by the minute
+
 csrf = CSRFProtect()
 limiter = Limiter(key_func=lambda: request.remote_addr or "unknown")
 

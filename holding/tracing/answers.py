@@ -17,12 +17,12 @@ from holding.tracing.case import (
     Proof,
     listed,
     place,
-    plural,
     rule_proof,
 )
 from holding.tracing.changes import differences
 from holding.tracing.consent import approved
 from holding.tracing.held import HeldBy
+from holding.words import plural
 from rules.outcome import Lineage, Verdict
 
 SHOWN_CHANGES: Final = 6

@@ -267,11 +267,6 @@ def _sent(session: Session, posting: Posting | None) -> tuple[Sent, ...]:
     )
 
 
-def plural(count: int, word: str) -> str:
-    """`1 field`, `3 fields`."""
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
-
-
 def listed(words: Sequence[str]) -> str:
     """Words in one line."""
     return ", ".join(words)

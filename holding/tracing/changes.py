@@ -6,6 +6,8 @@ Here: one comparison, field by field. Not here: which differences matter (rules)
 from collections.abc import Mapping
 from typing import Any, Final
 
+from holding.words import plural
+
 HOUSEKEEPING: Final = frozenset({"updated_at", "version"})  # the source counts them up by itself
 
 
@@ -41,4 +43,4 @@ def _short(value: Any) -> str:
         return "nothing"
     if isinstance(value, Mapping):
         return "a line"
-    return f"{len(value)} lines" if isinstance(value, list) else str(value)
+    return plural(len(value), "line") if isinstance(value, list) else str(value)

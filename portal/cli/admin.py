@@ -131,6 +131,7 @@ def rules_push(folder: Path, company: str, email: str, title: str | None) -> Non
 def publish(change: int, company: str, email: str) -> None:
     """Put CHANGE into force; its author may not."""
     from holding import doorbell, rulesets
+    from holding.words import plural
 
     with office() as place, place.database.write() as session:
         found = company_of(session, company)
@@ -138,7 +139,8 @@ def publish(change: int, company: str, email: str) -> None:
         done = granted(rulesets.publish(session, change, actor, place.now))
     doorbell.ring(found.id, "evaluate")
     click.echo(f"Ruleset version {done.no} ({done.hash[:12]}) is in force.")
-    click.echo(f"{done.seeded.added} mapping entries are new; {done.woken} records are due.")
+    added = plural(done.seeded.added, "mapping entry is", "mapping entries are")
+    click.echo(f"{added} new; {plural(done.woken, 'record is', 'records are')} due.")
     for each in done.seeded.differences:
         say(f"  kept {each.table}({each.key!r}) = {each.stored}; the files say {each.declared}")
 
@@ -152,6 +154,7 @@ def publish(change: int, company: str, email: str) -> None:
 def ingest(file: Path, company: str, source: str, *, check: bool, as_json: bool) -> None:
     """Read a delivery from FILE (.json, .xlsx, .csv); nothing is stored if anything is wrong."""
     from holding import doorbell
+    from holding.words import plural
     from portal.cli.connections import connection_of
     from portal.cli.delivery import read_file, store
 
@@ -163,9 +166,12 @@ def ingest(file: Path, company: str, source: str, *, check: bool, as_json: bool)
         for error in delivery.errors:
             click.echo(f"{error.where}: {error.message} ({error.value})  {error.hint}")
         if delivery.errors:
-            raise Stop(f"{len(delivery.errors)} places are wrong; nothing was stored.")
+            wrong = plural(len(delivery.errors), "place is", "places are")
+            raise Stop(f"{wrong} wrong; nothing was stored.")
         if check:
-            click.echo(f"{len(delivery.records)} records can be read; nothing was stored.")
+            click.echo(
+                f"{plural(len(delivery.records), 'record')} can be read; nothing was stored."
+            )
             return
         with place.database.write() as session:
             receipt = granted(store(session, found.id, source, file, delivery, place.now))

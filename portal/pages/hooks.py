@@ -14,6 +14,7 @@ from connectors.kit.contract import Accepted, SourceRefusal
 from holding import connections, doorbell, intake, migrate
 from holding.queries import connections as queries
 from holding.refusal import Refusal
+from holding.words import plural
 from portal import store
 from portal.problems import problem
 
@@ -96,7 +97,7 @@ def _headers() -> dict[str, str]:
 def _errors(read: Accepted) -> Response:
     refusal = Refusal(
         "delivery.errors",
-        f"{len(read.errors)} values cannot be read; nothing of this delivery was taken.",
+        f"{plural(len(read.errors), 'value')} cannot be read; nothing of this delivery was taken.",
         "Correct them at the source and deliver again.",
         422,
     )

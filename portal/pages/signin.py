@@ -4,12 +4,15 @@ Here: the forms. Not here: passwords and sessions (holding/sessions.py), cookies
 (portal/security.py).
 """
 
+from http import HTTPStatus
+
 from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from holding import people
 from holding.queries import access
 from holding.refusal import Refusal
+from holding.sessions import FAILURE_WINDOW
 from portal import security, store
 
 pages = Blueprint("signin", __name__)
@@ -78,4 +81,7 @@ def _form(*, email: str = "", refusal: Refusal | None = None, ended: bool = Fals
         first=first,
         next=security.safe_next(request.values.get("next")),
     )
-    return make_response(page, refusal.status if refusal else 200)
+    answer = make_response(page, refusal.status if refusal else 200)
+    if answer.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+        answer.headers["Retry-After"] = str(int(FAILURE_WINDOW.total_seconds()))
+    return answer

@@ -117,7 +117,7 @@ def test_a_file_with_mistakes_stores_nothing(
     assert run(*words) == 1
     told = capsys.readouterr()
     assert "orders!" in told.out
-    assert "nothing was stored" in told.err
+    assert "1 place is wrong; nothing was stored" in told.err
     assert run("ingest", str(tmp_path), *COMPANY, "--source", "netshop") == 2
     notes = tmp_path / "notes.txt"
     notes.write_text("hello")

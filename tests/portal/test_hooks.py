@@ -126,6 +126,7 @@ def test_a_value_that_cannot_be_read_names_its_place(deliver, database):
     before = count(database, "record")
     answer = deliver(wire(total="many"))
     assert answer.status_code == 422
+    assert answer.get_json()["title"].startswith("1 value cannot be read")
     assert "total" in json.dumps(answer.get_json()["errors"])
     assert count(database, "record") == before
 

@@ -203,7 +203,17 @@ def test_the_sixth_try_waits_and_others_are_not_locked_out(visit):
         guesser.post("/signin", {"email": "tan@kedai.my", "password": "x"}, status=422)
     answer = guesser.post("/signin", {"email": "tan@kedai.my", "password": "x"}, status=429)
     assert "60 seconds" in answer.get_data(as_text=True)
+    assert answer.headers["Retry-After"] == "60"
     assert visit("lim").get("/c").status_code == 200
+
+
+def test_a_throttled_account_is_told_how_long(visit, monkeypatch):
+    monkeypatch.setattr("holding.sessions.MAX_FAILURES", 1)
+    guess = {"email": "tan@kedai.my", "password": "x"}
+    visit().post("/signin", guess, status=422)
+    answer = visit().post("/signin", guess, status=429)
+    assert "15 minutes" in answer.get_data(as_text=True)
+    assert answer.headers["Retry-After"] == "900"
 
 
 @pytest.mark.parametrize(
