@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.kit.contract import Accepted
+from connectors.kit.contract import Accepted, SourceRefusal
 from connectors.kit.tables import CellError, Limits, WorkbookRefusal, column_name, place
 from connectors.kit.workbook import read_tables, sheets_of, write
 from connectors.kit.workbook_child import read
@@ -303,6 +303,30 @@ def test_without_ids_the_number_tells_orders_apart():
     assert isinstance(answer, Accepted)
     assert answer.records[0].external_id == "NS-1"
     assert answer.records[0].body["lines"] == [{"pos": 1, "sku": "A"}]
+
+
+@pytest.mark.parametrize(
+    ("heads", "items", "missing"),
+    [
+        (["id", "status"], ["order_id", "pos"], "orders: the column number"),
+        (["number", "status"], ["order_id", "pos"], "orders: the column id"),
+        (["id", "number", "status"], ["pos", "sku"], "order_items: the column order_id"),
+    ],
+)
+def test_a_column_that_names_the_order_is_asked_for(heads, items, missing):
+    order = {"id": "77", "number": "NS-1", "status": "paid"}
+    item = {"order_id": "77", "pos": 1, "sku": "A"}
+    sheets = ([heads, [order[w] for w in heads]], [items, [item[w] for w in items]])
+    answer = read_file("a.xlsx", saved(*sheets))
+    assert isinstance(answer, SourceRefusal)
+    assert answer.message == f"{missing} is missing."
+
+
+def test_items_may_name_the_order_by_its_number_in_order_id():
+    items = [["order_id", "pos", "sku"], ["NS-1", 1, "A"]]
+    answer = read_file("a.xlsx", saved([["number", "status"], ["NS-1", "paid"]], items))
+    assert isinstance(answer, Accepted)
+    assert answer.errors == ()
 
 
 def test_a_hundred_orders_are_the_same_by_either_way():

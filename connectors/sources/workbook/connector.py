@@ -90,6 +90,7 @@ def _apart(sheets: Sequence[Sheet], delivery_id: str) -> Accepted | SourceRefusa
             return SourceRefusal(422, "missing_sheet", f"The sheet {name} is missing.", hint)
     refused = _lacks(by_name["orders"], ("number", "status"))
     refused = refused or _lacks(by_name["order_items"], ("pos",))
+    refused = refused or _nameless(by_name["orders"], by_name["order_items"])
     if refused is not None:
         return refused
     errors = [
@@ -175,9 +176,23 @@ def _rows(sheet: Sheet) -> list[_Row]:
 def _lacks(sheet: Sheet, needed: Sequence[str]) -> SourceRefusal | None:
     there = {word for _, word in header_of(sheet)}
     missing = [word for word in needed if word not in there]
-    if not missing:
+    return _missing(sheet, missing[0]) if missing else None
+
+
+def _nameless(orders: Sheet, items: Sheet) -> SourceRefusal | None:
+    """Items must say which order they belong to, by a column that the orders have too."""
+    named = {word for _, word in header_of(items)} & {"order_id", "number"}
+    if not named:
+        return _missing(items, "order_id")
+    if "number" in named or "id" in {word for _, word in header_of(orders)}:
         return None
-    message = f"{sheet.name}: the column {missing[0]} is missing."
+    numbers = {row.text("number") for row in _rows(orders)}
+    meant = {row.text("order_id") for row in _rows(items)}
+    return _missing(orders, "id") if meant and not meant & numbers else None
+
+
+def _missing(sheet: Sheet, column: str) -> SourceRefusal:
+    message = f"{sheet.name}: the column {column} is missing."
     return SourceRefusal(422, "missing_column", message, "Row 1 holds the column names.")
 
 
