@@ -32,6 +32,7 @@ STATES: Final = {
     "dropped": Shown("Cancelled before sending", "idle", "skipped"),
 }
 
+
 def plain(state: str, tries: int = 0) -> str:
     """One of six words with one meaning everywhere: what a person must know of a state.
 
