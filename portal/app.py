@@ -12,6 +12,7 @@ from functools import lru_cache
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote
 
 from flask import (
     Flask,
@@ -25,7 +26,7 @@ from flask import (
 )
 from jinja2 import StrictUndefined
 from werkzeug.exceptions import HTTPException
-from werkzeug.routing import IntegerConverter, Map
+from werkzeug.routing import IntegerConverter, Map, PathConverter
 
 from connectors.kit.clock import Clock
 from holding.database import Database
@@ -76,6 +77,21 @@ class RowId(IntegerConverter):
         super().__init__(map, max=2**63 - 1)
 
 
+class RecordId(PathConverter):
+    """The source's own id of a record in an address, quoted twice: servers and browsers read one
+    layer, and `/`, `..` or `//` in an id must not lead elsewhere.
+    """
+
+    def to_python(self, value: str) -> str:
+        """The id that an address means."""
+        return unquote(value)
+
+    def to_url(self, value: str) -> str:
+        """What stands in the address."""
+        inner = value.replace(".", "%2E") if set(value) == {"."} else quote(value, safe="")
+        return quote(inner, safe="")
+
+
 def create_app(
     database: Database, clock: Clock, settings: Settings, config: PortalConfig | None = None
 ) -> Flask:
@@ -88,7 +104,7 @@ def create_app(
         "portal", static_folder=STATIC, template_folder=HERE / "templates", root_path=str(HERE)
     )
     app.config["PORTAL"] = made
-    app.url_map.converters["int"] = RowId
+    app.url_map.converters.update(int=RowId, record_id=RecordId)
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     store.init(app, database, clock)

@@ -18,7 +18,7 @@ from portal import filters, forms, fragments, retry, store
 pages = Blueprint("records", __name__, url_prefix="/c/<co>")
 
 
-@pages.get("/records/<source>/<kind>/<path:external_id>")
+@pages.get("/records/<source>/<kind>/<record_id:external_id>")
 def show(source: str, kind: str, external_id: str) -> Response:
     """The record with one of its tabs."""
     record = queries.record(store.reading(), g.company.id, source, kind, external_id)

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+from urllib.parse import urljoin, urlsplit
 
 import pytest
 from sqlalchemy import text
@@ -59,6 +60,21 @@ def deliver(app, clock):
         return app.test_client().post(url, data=raw, headers=signed | headers)
 
     return send
+
+
+@pytest.mark.parametrize(
+    "external_id",
+    ["a/../b", "../../signin", "a//b", "/a/", "..", "?tab=raw#x", "50%", "a%2Fb", "a b"],
+)
+def test_a_record_has_a_page_whatever_its_id_is(deliver, visit, external_id):
+    order = wire(id=external_id, number="SO-951")
+    assert deliver(order).status_code == 202
+    found = visit("farah").get("/c/kedai/find?q=SO-951", status=303)
+    there = urljoin("http://localhost/c/kedai/find", found.headers["Location"])
+    address = urlsplit(there)
+    assert address.path.startswith("/c/kedai/records/netshop/order/")
+    assert (address.query, address.fragment) == ("", "")
+    assert "SO-951" in visit("farah").text(address.path)
 
 
 def count(database, table):
