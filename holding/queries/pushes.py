@@ -44,6 +44,17 @@ class AttemptRow:
         return f"{(self.answered_at - self.made_at).total_seconds():.1f}\u00a0s"
 
     @property
+    def call(self) -> str:
+        """Method and path, and the name of the file's batch."""
+        method, path, batch = (self.headers.get(f":{n}", "") for n in ("method", "path", "batch"))
+        return f"{method} {path}" + (f", a file of the batch {batch}" if batch else "")
+
+    @property
+    def sent_headers(self) -> dict[str, str]:
+        """The headers that went out, as they may be shown."""
+        return {name: value for name, value in self.headers.items() if not name.startswith(":")}
+
+    @property
     def http(self) -> str:
         """The status, or whether there was an answer at all: a look-up keeps none."""
         if self.status is not None:

@@ -1,12 +1,37 @@
-"""What a page says of one try: a look-up that was answered is not "no answer"."""
+"""What a page says of one try: whether it was answered, what was called."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from holding.queries.pushes import AttemptRow
 
 AT = datetime(2026, 11, 20, 9, 58, tzinfo=UTC)
+
+
+def attempt(**given: Any) -> AttemptRow:
+    plain: dict[str, Any] = {
+        "id": 1,
+        "push_id": 1,
+        "no": 2,
+        "state": "equal",
+        "error_class": None,
+        "error": None,
+        "target_ref": None,
+        "at": AT,
+        "request_id": 1,
+        "kind": "lookup",
+        "made_at": AT,
+        "answered_at": AT,
+        "status": None,
+        "headers": {},
+        "sha256": "",
+        "answer": None,
+        "row": None,
+        "has_body": False,
+    }
+    return AttemptRow(**plain | given)
 
 
 @pytest.mark.parametrize(
@@ -16,24 +41,12 @@ AT = datetime(2026, 11, 20, 9, 58, tzinfo=UTC)
 def test_an_answer_without_a_status_is_an_answer(
     status: int | None, answer: bytes | None, told: str
 ) -> None:
-    row = AttemptRow(
-        id=1,
-        push_id=1,
-        no=2,
-        state="equal",
-        error_class=None,
-        error=None,
-        target_ref=None,
-        at=AT,
-        request_id=1,
-        kind="lookup",
-        made_at=AT,
-        answered_at=AT,
-        status=status,
-        headers={},
-        sha256="",
-        answer=answer,
-        row=None,
-        has_body=False,
-    )
-    assert row.http == told
+    assert attempt(status=status, answer=answer).http == told
+
+
+def test_our_own_notes_beside_the_headers_are_told_in_words() -> None:
+    notes = {":method": "POST", ":path": "/v1/imports", ":batch": "run-7"}
+    file = attempt(headers={**notes, "Prefer": "wait=10"})
+    assert file.call == "POST /v1/imports, a file of the batch run-7"
+    assert file.sent_headers == {"Prefer": "wait=10"}
+    assert attempt(headers={**notes, ":batch": ""}).call == "POST /v1/imports"

@@ -338,6 +338,8 @@ def test_an_attempt_shows_request_answer_and_key_without_secrets(visit):
     told = plain(page)
     assert "Idempotency key cp-" in told
     assert "Safe to retry? No." in told
+    assert "POST /v1/sales/invoices Content-Type: application/json" in told
+    assert not re.search(r":(batch|method|path)\b", told)
     assert "201" in told
     assert "aia_live_demo_7Qk2" not in page
     body = visit("nurul").get("/c/kedai/requests/1/body")
