@@ -1,19 +1,14 @@
-"""Migrations go up and down, end at the models, and leave triggers that refuse to rewrite
-history.
-"""
+"""Migrations go up and down and end at the models."""
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import inspect, text
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy import inspect
 
 from holding import worlds
 from holding.database import Database
-from holding.events import SYSTEM_WORD, record_event
 from holding.migrate import check, downgrade, head, upgrade
-from holding.models import Base, Company, Event
-from tests.support.clock import SetClock
+from holding.models import Base
 
 
 def test_the_migrated_schema_is_the_models(database: Database) -> None:
@@ -53,23 +48,3 @@ def test_an_unreachable_database_is_a_refusal() -> None:
     refusal = check("postgresql+psycopg://nobody@127.0.0.1:1/nothing")
     assert refusal is not None
     assert refusal.code == "DBS01"
-
-
-@pytest.mark.parametrize("statement", ["UPDATE event SET act = 'x'", "DELETE FROM event"])
-def test_what_happened_stays(
-    database: Database, company: Company, clock: SetClock, statement: str
-) -> None:
-    with database.write() as session:
-        record_event(
-            session,
-            company_id=company.id,
-            at=clock.now(),
-            actor=None,
-            act="test.said",
-            body={"say": "It was so."},
-        )
-    with pytest.raises(DatabaseError, match="append-only"), database.write() as session:
-        session.execute(text(statement))
-    with database.read() as session:
-        event = session.query(Event).one()
-    assert (event.act, event.actor) == ("test.said", SYSTEM_WORD)
