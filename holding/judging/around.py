@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, select, text
+from sqlalchemy import ColumnElement, and_, case, select, text
 from sqlalchemy.orm import Session, aliased
 
 from holding import bulk
@@ -89,6 +89,7 @@ def _by_record(rows: Iterable[Any]) -> dict[int, list[Any]]:
 
 def _postings(session: Session, which: ColumnElement[bool]) -> list[PostingRow]:
     """Postings with the content that stands in the target."""
+    changed = and_(Posting.sent_at.is_not(None), Posting.version_id != Record.version_id)
     query = (
         select(
             Posting.id,
@@ -106,8 +107,10 @@ def _postings(session: Session, which: ColumnElement[bool]) -> list[PostingRow]:
             Posting.revision,
             Posting.due_at,
             Push.content.label("standing"),
+            case((changed, Version.body)).label("sent_body"),
         )
         .join(Version, Version.id == Posting.version_id)
+        .join(Record, Record.id == Posting.record_id)
         .outerjoin(Push, Push.id == Posting.posted_push_id)
         .where(which)
         .order_by(Posting.id)

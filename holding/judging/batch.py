@@ -34,6 +34,7 @@ class PostingRow:
     revision: int
     due_at: datetime | None
     standing: Mapping[str, Any] | None
+    sent_body: Mapping[str, Any] | None  # the record as it was sent, where it is another now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -143,7 +143,9 @@ def _case(row: Row[Any], claimed: Claimed, near: Around, judge: worlds.Judge) ->
 def _posting_fact(row: PostingRow) -> PostingFact:
     standing = row.standing
     content = {part: standing[part] for part in ("fields", "lines")} if standing else None
-    return PostingFact(row.route, row.seq, row.state, row.number, row.version_no, content)
+    return PostingFact(
+        row.route, row.seq, row.state, row.number, row.version_no, content, row.sent_body
+    )
 
 
 def _shared(

@@ -198,7 +198,7 @@ def _program(files: Files) -> "tuple[Ruleset, Program]":
 
 def sound(files: Files) -> "Ruleset":
     """The ruleset of files without an error; errors end the command."""
-    ruleset, problems = examine(files)
+    ruleset, problems = examine(files, in_force=False)
     errors = [problem for problem in problems if problem.severity == "error"]
     if errors:
         _print(errors, files.rules, shown=SHOWN, in_words=False)

@@ -50,15 +50,18 @@ def schemas() -> "Schemas":
     return Schemas(documents=tuple(documents), kinds=tuple(kinds))
 
 
-def examine(files: Files) -> "tuple[Ruleset, tuple[Problem, ...]]":
-    """The ruleset of the files, and all that is wrong with it, by file and line."""
+def examine(files: Files, *, in_force: bool = True) -> "tuple[Ruleset, tuple[Problem, ...]]":
+    """The ruleset of the files, and all that is wrong with it, by file and line.
+
+    Rules that are only tested or tried (`in_force` no) may say what nothing carries out yet.
+    """
     from grammar import parse
     from grammar.broken import believable
     from rules.analyse import check
     from rules.seeds import seeds
 
     ruleset, problems = parse(files.rules)
-    found = (*check(ruleset, schemas()), *seeds(ruleset, files.csv).problems)
+    found = (*check(ruleset, schemas(), in_force=in_force), *seeds(ruleset, files.csv).problems)
     if problems:
         found = believable(found, problems, files.rules)
     told = {_hinted(problem) for problem in (*problems, *found)}

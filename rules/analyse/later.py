@@ -19,8 +19,13 @@ CARRIED = frozenset({"review", "hold", "block", "ignore", "drop", "wait", "warn"
 
 
 def check(index: Index) -> Iterator[Problem]:
-    """Every answer that changes what is posted, and every bill in parts."""
+    """Every answer that changes what is posted, every bill in parts, and what nothing reads yet."""
     rules = index.ruleset
+    for link in rules.links:
+        yield _later("`link` (records that belong together)", "Take it out.", link.span)
+    for retry in rules.retries:
+        hint = "Take it out: what is refused is tried again by its error class."
+        yield _later("a `retry` table", hint, retry.span)
     tables: tuple[n.Edit | n.Cancel, ...] = (*rules.edits, *rules.cancels)
     for row in (row for declared in tables for row in declared.table.rows):
         if isinstance(row.action, n.Action) and row.action.kind not in CARRIED:

@@ -14,7 +14,7 @@ from holding import mappings, rulesets
 from holding.database import Database
 from holding.evaluation import judge_due
 from holding.intake import receive
-from holding.models import Cause, Company, Evaluation, Hold, Posting, PostingUse, Record
+from holding.models import Cause, Company, Evaluation, Hold, Posting, PostingUse, Push, Record
 from holding.refusal import Refusal
 from holding.roles import Actor
 from tests.support.clock import SetClock
@@ -125,7 +125,12 @@ def order(number: str, sku: str, *, pieces: int = 1, uom: str = "PCS", **more: A
 
 
 @pytest.fixture
-def published(database: Database, company: Company, clock: SetClock) -> Company:
+def rules() -> str:
+    return RULES
+
+
+@pytest.fixture
+def published(database: Database, company: Company, clock: SetClock, rules: str) -> Company:
     actors = {}
     with database.write() as session:
         for role in ("consultant", "publisher"):
@@ -133,7 +138,7 @@ def published(database: Database, company: Company, clock: SetClock) -> Company:
             actors[role] = Actor(
                 person.id, person.name, person.email, company.id, frozenset({role})
             )
-        files = {"kedai.rules": RULES}
+        files = {"kedai.rules": rules}
         change = rulesets.push(
             session, company.id, actors["consultant"], files, "Rules", clock.now()
         )
@@ -180,6 +185,32 @@ class Desk:
         with self.database.read() as session:
             rows = session.execute(select(Record.number, Record.state))
             return {number: state for number, state in rows}  # noqa: C416 - typed so
+
+    def stands_there(self) -> None:
+        """What is ready now stands in the target, as it was planned."""
+        now = self.clock.now()
+        with self.database.write() as session:
+            for posting in session.scalars(select(Posting).where(Posting.state == "ready")):
+                push = Push(
+                    posting_id=posting.id,
+                    no=1,
+                    connection_id=posting.connection_id,
+                    family=posting.family,
+                    action="create",
+                    hash=posting.hash,
+                    number=posting.number,
+                    key=f"cp-{posting.id}",
+                    content=posting.content,
+                    evaluation_id=posting.evaluation_id,
+                    state="accepted",
+                    made_at=now,
+                    closed_at=now,
+                )
+                session.add(push)
+                session.flush()
+                posting.state, posting.sent_at, posting.posted_at = "posted", now, now
+                posting.posted_push_id = push.id
+                posting.lock += 1
 
     def rows(self, model: Any, *where: Any) -> Any:
         with self.database.read() as session:
@@ -256,3 +287,29 @@ def test_200_evaluations_replay_in_a_new_process_after_the_world_went_on(desk: D
     answer = json.loads(done.stdout)
     assert answer["differences"] == 0
     assert answer["replayed"] == len(desk.rows(Evaluation))
+
+
+EDITED = """
+on edit of order
+    amounts = customer, currency, ordered_on, total, lines
+    rest    = status
+    | changed            | do                 |
+    | amounts, not_ready | review by accounts |
+    | rest               | ignore             |
+"""
+
+
+@pytest.mark.parametrize("rules", [RULES + EDITED])
+def test_a_table_says_what_follows_when_a_posted_record_changes(desk: Desk) -> None:
+    desk.arrive(order("1", "TEA-1", pieces=2))
+    assert desk.judge() == {"1": "ready"}
+    desk.stands_there()
+    desk.arrive(order("1", "TEA-1", pieces=3))
+    assert desk.judge() == {"1": "held"}
+    (hold,) = desk.rows(Hold, Hold.state == "open")
+    assert (hold.error_class, hold.code) == ("stale_version", "STL01")
+    assert "amounts" in hold.message
+    (posting,) = desk.rows(Posting)
+    assert posting.state == "posted"
+    desk.arrive(order("1", "TEA-1", pieces=2))
+    assert desk.judge() == {"1": "posted"}

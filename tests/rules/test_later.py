@@ -62,10 +62,19 @@ def test_an_answer_that_leaves_it_as_it_is_may_come_into_force(action: str) -> N
     assert errors(table("on edit of order\n    all = total", action)) == []
 
 
-def test_retries_and_further_steps_may_come_into_force() -> None:
-    retry = "\nretry aiaccount\n    | error | do |\n    | - | hold for accounts |\n"
+def test_further_steps_of_a_test_may_come_into_force() -> None:
     story = '\ntest "later"\n    given tea\n    then  status = cancelled\n'
-    assert errors(TEXT + retry + story + "    expect aiaccount.sales_invoice posted\n") == []
+    assert errors(TEXT + story + "    expect aiaccount.sales_invoice posted\n") == []
+
+
+def test_what_nothing_reads_yet_is_refused() -> None:
+    retry = "\nretry aiaccount\n    | error | do |\n    | - | hold for accounts |\n"
+    assert errors(TEXT + retry) == ["SYN40"]
+    assert found(TEXT + retry, in_force=False) == []
+    link = "\nlink others of order\n    from order\n    by number = number\n"
+    link += "    at most 3  else hold for accounts\n"
+    assert errors(TEXT + link) == ["SYN40"]
+    assert found(TEXT + link, in_force=False) == []
 
 
 def test_an_action_of_a_table_cannot_stand_elsewhere() -> None:
