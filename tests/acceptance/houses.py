@@ -67,6 +67,8 @@ def furnished(product: Product, rules: Path, simulator: Sequence[str]) -> Iterat
         assert target.stdout
         url = json.loads(target.stdout.readline())["url"]
         passwords, secret = _copy_of_furnished(product, rules, url)
+        if simulator:  # it may answer otherwise than the one that the furnished company knows
+            _test_target(product)
         yield House(product, "", url, ledger, secret, passwords)
 
 
@@ -107,8 +109,11 @@ def _copy_of_furnished(product: Product, rules: Path, url: str) -> tuple[dict[st
     kind = "furnished-postgresql" if product.server else "furnished-sqlite"
     before, passwords, secret = _made_once(product, f"{kind}-{rules.name}", under_rules)
     product.sql("UPDATE connection SET settings = replace(settings, ?, ?)", before, url)
-    product.run("connection", "test", "aiaccount", *COMPANY, "--as", ADMIN)
     return passwords, secret
+
+
+def _test_target(product: Product) -> None:
+    product.run("connection", "test", "aiaccount", *COMPANY, "--as", ADMIN)
 
 
 def _made_once(product: Product, name: str, make: Callable[[Product], Told]) -> Told:
@@ -159,8 +164,10 @@ def _furnish(product: Product, url: str) -> Told:
         told = product.run("user", "add", email, *COMPANY, "--role", role, *teams).stdout
         return email, told.split("only now: ")[1].strip()
 
+    first, *others = ROLES
+    passwords = dict([person(first)])  # the teams are there from now on
     with ThreadPoolExecutor(2) as threads:
-        passwords = dict(threads.map(person, ROLES))
+        passwords.update(threads.map(person, others))
     by_admin = (*COMPANY, "--as", ADMIN)
     secret = "netshop-secret-of-the-test"
     product.run("connection", "add", "netshop", *by_admin, "--side", "source")
@@ -169,4 +176,5 @@ def _furnish(product: Product, url: str) -> Told:
     pairs = [word for pair in settings for word in ("--set", pair)]
     product.run("connection", "add", "aiaccount", *by_admin, "--side", "target", *pairs)
     product.run("connection", "key", "aiaccount", *by_admin, stdin=SIMULATOR_KEY)
+    _test_target(product)
     return url, passwords, secret

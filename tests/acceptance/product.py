@@ -231,12 +231,13 @@ class Visitor:
 
 
 def until(probe: Callable[[], Any], what: str, seconds: float = 20) -> Any:
-    """What the probe finds, as soon as it finds something."""
-    limit = time.monotonic() + seconds
+    """What the probe finds, as soon as it finds something; it asks ever less often."""
+    limit, pause = time.monotonic() + seconds, 0.03
     while time.monotonic() < limit:
         if found := probe():
             return found
-        time.sleep(0.05)
+        time.sleep(pause)
+        pause = min(pause * 1.3, 0.25)
     raise AssertionError(f"after {seconds} s still no {what}")
 
 

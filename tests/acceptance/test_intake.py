@@ -65,11 +65,11 @@ def test_A06_a_change_makes_a_version_and_equal_content_none(
     for file in (as_json(house, first), as_workbook(house, first)):
         told = ingest(house, file)
         assert (told["new_versions"], told["unchanged"]) == (0, 1), file.name
-    until_head(finance, 600, "Waiting version 1 ")
+    until_head(finance, 600, "Waiting pending · version 1 ")
 
     second = later(first, items=[item(1, qty="3")])
     assert house.deliver(second).json()["new_versions"] == 1
-    until_head(finance, 600, "Waiting version 2 ")
+    until_head(finance, 600, "Waiting pending · version 2 ")
     versions = record_page(finance, 600, "versions")
     changed = {row[0][2:]: (row[1], row[2]) for row in rows(versions, "diff")}
     assert changed.pop("updated_at")
@@ -91,12 +91,12 @@ def test_A06_a_change_makes_a_version_and_equal_content_none(
 def test_C01_every_record_is_in_exactly_one_state(house: House, finance: Visitor) -> None:
     before = shown_states(finance)
     expected = {
-        300: "Posted",
-        301: "Held",
-        302: "Waiting",
-        303: "Ignored by rule",
-        304: "Cancelled before sending",
-        305: "Held",
+        300: "Posted succeeded",
+        301: "Held needs attention",
+        302: "Waiting pending",
+        303: "Ignored by rule skipped",
+        304: "Cancelled before sending skipped",
+        305: "Held needs attention",
     }
     house.deliver(
         clean(300),
@@ -114,7 +114,8 @@ def test_C01_every_record_is_in_exactly_one_state(house: House, finance: Visitor
     sums = today(finance)
     assert sums["in"] == sum(sums[word] for word in ("posted", "held", "waiting", "ignored"))
     assert sums["in"] == now.total()
-    assert (sums["posted"], sums["held"]) == (now["Posted"], now["Held"])
+    assert sums["posted"] == now["Posted succeeded"]
+    assert sums["held"] == now["Held needs attention"]
 
     with house.product.database() as database:
         for table in ("record", "posting"):
@@ -223,7 +224,7 @@ def meddle(visitor: Visitor, chance: random.Random) -> None:
 
 def settled(visitor: Visitor) -> None:
     """Wait until no record is new, being judged, or on its way."""
-    moving = {"Received", "Ready", "Sending"}
+    moving = {f"{word} pending" for word in ("Received", "Ready", "Sending")}
     until(lambda: not moving & shown_states(visitor).keys(), "calm", 30)
 
 
