@@ -17,7 +17,6 @@ from playwright.sync_api import Page, sync_playwright
 ROOT = Path(__file__).resolve().parents[1]
 PICTURES = {
     "holding": "/c/kedai/holding",
-    "mapping": "/c/kedai/mappings/missing",
     "record": "/c/kedai/records/netshop/order/240001",
 }
 LOADED = "Everything has arrived"
