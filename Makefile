@@ -2,7 +2,7 @@
 
 VENV    ?= .venv
 PORT    ?= 8000
-WORKERS ?= 2
+WORKERS ?= 3
 ARGS    ?=
 BIN      = $(VENV)/bin
 STAMP    = $(VENV)/.setup-done

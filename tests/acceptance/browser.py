@@ -4,21 +4,10 @@ Here: a person at a page. Not here: what they do there.
 """
 
 import json
-import os
-import shutil
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-CHROMIUM = os.environ.get("CLEARPOST_CHROMIUM") or shutil.which("chromium") or ""
-ARGS = [
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 AXE = Path(__file__).parents[1] / "browser" / "axe.min.js"
 LOOK = """axe.run(document, {resultTypes: ['violations']}).then(found => JSON.stringify(
     found.violations.map(v => v.id + ': ' + v.nodes.map(n => n.html.slice(0, 160)).join(' | '))))"""

@@ -2,11 +2,9 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.acceptance.browser import ARGS, CHROMIUM
 from tests.acceptance.houses import forget_furnished, opened
 from tests.acceptance.postgresql import Server
 from tests.acceptance.product import House, Product, free_environment
@@ -55,15 +53,3 @@ def house(command: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[H
     folder = tmp_path_factory.mktemp("house")
     with opened(Product(command, folder, free_environment()), STARTER) as found:
         yield found
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Any]:
-    """A running Chromium; where there is none, the test is left out, loudly."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="NO BROWSER: no playwright")
-    if not CHROMIUM:
-        pytest.skip("NO BROWSER: Chromium is missing, this test did not run")
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=ARGS)
-        yield browser
-        browser.close()

@@ -1,9 +1,5 @@
-"""The portal on a real port, and Chromium in front of it.
+"""The portal on a real port, and Chromium (tests/chromium.py) in front of it."""
 
-Where Chromium or the Playwright package is missing the tests are left out, loudly.
-"""
-
-import os
 import shutil
 import threading
 from collections.abc import Iterator
@@ -20,8 +16,6 @@ from tests.portal.conftest import seeded  # noqa: F401 - a fixture
 from tests.portal.seed import PASSWORD, Seeded, environment
 from tests.support.clock import SetClock
 
-CHROMIUM = os.environ.get("CLEARPOST_CHROMIUM") or shutil.which("chromium") or ""
-ARGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 # Chromium itself says this of an answer that the page handles; nothing else may stand there.
 HANDLED = ("403", "404", "409", "422", "429")
 
@@ -53,17 +47,6 @@ def served(
     server.shutdown()
     thread.join()
     database.close()
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="NO BROWSER: no playwright")
-    if not CHROMIUM:
-        pytest.skip("NO BROWSER: Chromium is missing, the browser tests did not run")
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=ARGS)
-        yield browser
-        browser.close()
 
 
 class Person:
