@@ -5,21 +5,27 @@ PORT    ?= 8000
 WORKERS ?= 3
 ARGS    ?=
 BIN      = $(VENV)/bin
-STAMP    = $(VENV)/.setup-done
+PRODUCT  = $(VENV)/.product-done
+TOOLS    = $(VENV)/.tools-done
+MADE_OF  = pyproject.toml constraints.txt tools/setup.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types tests bench features screenshots wheel clean chromium
+.PHONY: help setup demo test lint types tests fuzz bench features screenshots wheel clean chromium
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-setup: $(STAMP)  ## make .venv and install Clearpost in it (quick when nothing changed)
+setup: $(TOOLS)  ## make .venv and install Clearpost in it (quick when nothing changed)
 
-$(STAMP): pyproject.toml constraints.txt tools/setup.sh
+$(TOOLS): $(MADE_OF)
+	@tools/setup.sh $(VENV) dev
+	@touch $(PRODUCT) $@
+
+$(PRODUCT): $(MADE_OF)
 	@tools/setup.sh $(VENV)
 	@touch $@
 
-demo: setup  ## one month of a sample shop at http://127.0.0.1:8000 (PORT=8010 for another port)
+demo: $(PRODUCT)  ## one month of a sample shop at http://127.0.0.1:8000 (PORT=8010 for another port)
 	@exec $(BIN)/clearpost demo --port $(PORT) $(ARGS)
 
 test: lint types tests  ## lint, types and all tests: what CI runs
@@ -34,10 +40,15 @@ types: setup  ## mypy, strict
 tests: setup chromium  ## the tests alone (ARGS="-k webhook" narrows them, WORKERS=0 runs them in one process)
 	@$(BIN)/pytest -q -n $(WORKERS) --dist worksteal $(ARGS)
 
+fuzz: setup  ## 20,000 random programs in both engines, 10,000 mutated files, each rule of each template broken
+	@CLEARPOST_FUZZ_PROGRAMS=20000 CLEARPOST_FUZZ_FILES=10000 CLEARPOST_FUZZ_LINES=all $(BIN)/pytest -q -n 2 \
+		tests/rules/test_compiled.py tests/grammar/test_mutated_files.py tests/rules/test_breaking.py $(ARGS)
+
 chromium:
 	@tools/chromium.sh
 
 bench: setup  ## measured in one run, the last line is one JSON object
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	@$(BIN)/clearpost bench --json $(ARGS)
 
 features: setup chromium  ## every row of docs/features.md has a passing acceptance test, and the reverse

@@ -1,19 +1,35 @@
 """Every connector by its name.
 
-Here: the two lists, and the schemas of all as data. Not here: anything a single connector knows.
+Here: the two lists, and the schemas of all as data, also of what is described and has no connector
+yet. Not here: anything a single connector knows.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from connectors.kit.contract import Accepted, Source, SourceRefusal, Target
 from connectors.kit.schema import DocumentSchema, KindSchema
+from connectors.sources.intake.kinds import KINDS as INTAKE_KINDS
 from connectors.sources.netshop.connector import NetShop
+from connectors.sources.netshop.later import SETTLEMENT
 from connectors.sources.workbook.connector import Workbook
 from connectors.targets.aiaccount.connector import AiAccount
+from connectors.targets.aiaccount.later import DOCUMENTS as AIACCOUNT_DOCUMENTS
+from connectors.targets.autocount.connector import AutoCount
+from connectors.targets.autocount.documents import UNPOSTED as AUTOCOUNT_DOCUMENTS
+from connectors.targets.quickbooks.documents import DOCUMENTS as QUICKBOOKS_DOCUMENTS
 
 _SOURCES: tuple[Source, ...] = (NetShop(), Workbook())
-_TARGETS: tuple[Target, ...] = (AiAccount(),)
+_TARGETS: tuple[Target, ...] = (AiAccount(), AutoCount())
+
+_LATER_DOCUMENTS: tuple[DocumentSchema, ...] = (
+    *AIACCOUNT_DOCUMENTS,
+    *AUTOCOUNT_DOCUMENTS,
+    *QUICKBOOKS_DOCUMENTS,
+)
+_LATER_KINDS: tuple[KindSchema, ...] = (SETTLEMENT, *INTAKE_KINDS)
+"""Described for rules that are written and tested now; nothing posts or delivers them yet."""
 
 
 def sources() -> Mapping[str, Source]:
@@ -28,9 +44,19 @@ def targets() -> Mapping[str, Target]:
 
 def schemas() -> tuple[tuple[DocumentSchema, ...], tuple[KindSchema, ...]]:
     """All document types and all record kinds, for the checker of rule files."""
-    documents = tuple(document for target in _TARGETS for document in target.documents)
-    kinds = tuple(kind for source in _SOURCES for kind in source.kinds)
-    return documents, kinds
+    documents = (document for target in _TARGETS for document in target.documents)
+    kinds = (kind for source in _SOURCES for kind in source.kinds)
+    return (
+        (*documents, *(replace(document, connected=False) for document in _LATER_DOCUMENTS)),
+        (*kinds, *(replace(kind, connected=False) for kind in _LATER_KINDS)),
+    )
+
+
+def described(side: str) -> frozenset[str]:
+    """The names of sources, or of targets, that rules may speak of but no connector serves yet."""
+    if side == "source":
+        return frozenset(kind.source for kind in _LATER_KINDS) - sources().keys()
+    return frozenset(document.target for document in _LATER_DOCUMENTS) - targets().keys()
 
 
 def read_file(name: str, raw: bytes) -> Accepted | SourceRefusal:

@@ -13,7 +13,14 @@ from grammar.split import Block, blocks, clean
 from grammar.words import DECLARATIONS
 
 _NAMED = {"role", "const", "source", "target", "link", "map", "check", "sample"}
-_LACKING = {"GAT04": "gate", "POS07": "duplicates", "UOM02": "units"}
+_LACKING = {
+    "GAT04": "gate",
+    "POS07": "duplicates",
+    "UOM02": "units",
+    "EDT08": "on",
+    "CAN01": "on",
+    "TST06": "test",
+}
 """Findings that something is not there -> the declaration that may be the broken one."""
 _QUOTED = re.compile(r"""['"`]([^'"`]+)['"`]""")
 

@@ -25,7 +25,7 @@ class Explainer:
     """Explains stumbles; knows the spelling of the tokens that have one."""
 
     def __init__(self, spellings: dict[str, str]) -> None:
-        self._spellings = spellings
+        self.spellings = spellings
 
     def explain(self, stumble: Stumble, block: Block, file: str) -> Problem:
         """One good problem for one stumble."""
@@ -37,7 +37,7 @@ class Explainer:
 
     def _words(self, stumble: Stumble, at: Place) -> tuple[str, str, str]:
         if stumble.kind == "glued":
-            hint = did_you_mean(at.word, self._spellings.values(), hints.FORMS[at.head])
+            hint = did_you_mean(at.word, self.spellings.values(), hints.FORMS[at.head])
             return "SYN08", f"'{at.word}' is no word of the language here", hint
         if stumble.kind == "end":
             message = f"the declaration is not complete: expected {self.said(stumble.expected)}"
@@ -59,7 +59,7 @@ class Explainer:
             message = f"'{at.word}' does not fit here: 'and' and 'or' are mixed"
             return "SYN22", message, "put one of the two in brackets: a and (b or c)"
         expected = self.said(stumble.expected)
-        spelled = [self._spellings[n] for n in stumble.expected if n in self._spellings]
+        spelled = [self.spellings[n] for n in stumble.expected if n in self.spellings]
         hint = did_you_mean(at.word, spelled, self._instead(stumble, at))
         clause = hint in hints.CLAUSES.values() or hint in hints.CLAUSES_OF.values()
         if at.is_first and clause:
@@ -111,15 +111,15 @@ class Explainer:
         """What was expected, in the words of the language; never the start of a declaration."""
         names = set(expected)
         names -= {"LINE"} if "NAME" in names else set()
-        inner = {n for n in names if self._spellings.get(n) not in words.DECLARATIONS}
+        inner = {n for n in names if self.spellings.get(n) not in words.DECLARATIONS}
         names = (inner - {"$END"}) or names
         parts: list[str] = []
         for title, members in (("an action", words.ACTIONS), ("a type", words.TYPES)):
-            found = {n for n in names if self._spellings.get(n) in members}
+            found = {n for n in names if self.spellings.get(n) in members}
             if len(found) > 5:
                 names -= found
                 parts.append(title)
-        said = [words.KINDS.get(n) or f"'{self._spellings.get(n, n)}'" for n in names]
+        said = [words.KINDS.get(n) or f"'{self.spellings.get(n, n)}'" for n in names]
         signs = [s for s in said if s[0] == "'" and s != "','" and not s.strip("'").isalpha()]
         if len(signs) > 3:
             said = [s for s in said if s not in signs]

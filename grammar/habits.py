@@ -123,18 +123,21 @@ IN_TABLES = (
 """The same for a row of a table, where two bars are no `or`."""
 
 _TEXT = re.compile(r'"[^"\n]*"')
+_COMMENT = re.compile(r"#[^\n]*")
 
 
-def bare(line: str) -> str:
-    """The line with its texts blacked out and its comment cut off; the columns stay."""
-    line = _TEXT.sub(lambda found: '"' + "x" * (len(found.group()) - 2) + '"', line)
-    return line.split("#", 1)[0]
+def bare(text: str) -> str:
+    """The lines with their texts blacked out and their comments cut off; the columns stay."""
+    text = _TEXT.sub(lambda found: '"' + "x" * (len(found.group()) - 2) + '"', text)
+    return _COMMENT.sub("", text)
 
 
 def habits(block: Block, file: str) -> Iterator[Problem]:
     """The first habit of each line."""
-    for number, line in enumerate(block.lines, block.first):
-        seen = bare(line)
+    text = bare(block.text)
+    if "|" not in text and not any(habit.pattern.search(text) for habit in HABITS):
+        return  # the usual case, told quickly
+    for number, seen in enumerate(text.split("\n"), block.first):
         table = IN_TABLES if seen.lstrip(" ").startswith("|") else HABITS
         hits = [(hit.start(), hit.end(), habit) for habit in table if (hit := _first(habit, seen))]
         if hits:

@@ -47,6 +47,8 @@ WANTED = {
     ("bill", "ELSE"): "say what becomes of the rest: else wait, or else drop",
     ("we", "ELSE"): "say what happens if they change it: else review by ROLE",
     ("link", "OF"): "say of which record: link NAME of RECORD",
+    ("silence", "OF"): "say of which declaration: silence USE03 of NAME",
+    ("silence", "BECAUSE"): 'give the reason: because "…"',
     ("post", "AS"): 'give the document its number: as "{number}"',
     ("expect", "POSTED"): "an outcome is ready, posted, wait, approve by ROLE, or an action",
     ("expect", "FIRST"): "write look up first",
@@ -57,9 +59,28 @@ MET = {
     ("on", "_C"): "an edit table speaks of one record: write one for each",
     ("on", "CODE"): "fields of a record are in lower case",
     ("approve", "_C"): "an approval speaks of one record: write one for each",
+    ("silence", "_C"): "write one for each finding",
     ("retry", "DOT"): "a retry table speaks of a target, not of one route: retry autocount",
 }
 """(declaration, what was met) -> what to write."""
+
+_NAMED = "a value that rules name is a const, a formula is a field of its record"
+DECLARED = {
+    "rule": "what must be true is a check: check NAME on RECORD",
+    "assert": "what must be true is a check: check NAME on RECORD",
+    "if": "a condition stands inside a declaration, behind when or require",
+    "include": "all rule files of a folder belong together: leave it out",
+    "import": "all rule files of a folder belong together: leave it out",
+    "let": _NAMED,
+    "var": _NAMED,
+    "define": _NAMED,
+    "function": "there are no functions of your own: a formula is a field of its record",
+    "def": "there are no functions of your own: a formula is a field of its record",
+    "table": "a table of values is a map, a table of decisions stands below on edit or on cancel",
+    "enum": "statuses stand in their record: status one of draft, paid",
+    "order": "what arrives is declared as a record: record order from SOURCE",
+}
+"""A word of other languages in column 1 -> what to write."""
 
 WORDS = {
     "if": "write when … as a clause of its own, or where … inside a list",
@@ -118,6 +139,11 @@ PAIRS = {
     ("STRING", "for"): "a role is a name that a role declaration gives, without quotes",
     ("CODE", "of"): "names are written in lower case",
     ("NAME", "currency"): "a currency is written in capitals: MYR",
+    ("NAME", "silence"): "name the finding by its code, in capitals: silence USE03 of NAME",
+    ("_NL", "silence"): "name the finding and the declaration: silence USE03 of NAME",
+    ("STRING", "silence"): "a code stands without quotes: silence USE03 of NAME",
+    ("NAME", "because"): 'give the reason in quotes: because "…"',
+    ("_NL", "because"): 'give the reason in quotes: because "…"',
     ("NAME", "base"): "a unit is written with a Capital first: PCS",
 }
 """(token, the word before it) -> what to write."""
@@ -144,7 +170,7 @@ FORMS = {
     "link": "link NAME of RECORD, then from …, by THEIRS = OURS, where …, at most 60 else …",
     "map": 'map NAME, then match …, csv "…" or lines "KEY" -> VALUE, missing …',
     "units": 'units, then base CODE, lines 1 CTN = 12 PCS, missing hold for ROLE say "…"',
-    "gate": "gate RECORD, then lines: ready, wait, hold, cancel or ignore with their statuses",
+    "gate": "gate RECORD, then lines: ready, early, wait, hold, cancel or ignore, and statuses",
     "check": "check NAME on RECORD, then when …, require …, else …, say …, clears …",
     "duplicates": "duplicates of RECORD, then unique by …, else …, say …",
     "approve": "approve RECORD for ROUTE, then when …, by ROLE, never …, say …",
@@ -152,6 +178,7 @@ FORMS = {
     "retry": "retry TARGET, then a table: | error | do |",
     "post": 'post RECORD to TARGET.DOCUMENT as "…", then timing, owners, Field = VALUE',
     "sample": "sample NAME of RECORD at 2026-11-20 10:00, then FIELD = VALUE, line …, with …",
+    "silence": 'silence CODE of NAME because "…"',
     "test": 'test "…", then given SAMPLE with …, then …, expect …',
 }
 """Declaration -> its form, the hint of last resort."""

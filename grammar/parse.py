@@ -1,11 +1,12 @@
-"""Text of the rules language in, nodes and problems out; the only file that knows Lark.
+"""Text of the rules language in, nodes and problems out; with `quick.py` all that knows Lark.
 
 Each declaration is cut out (`split.py`) and read alone, so that every broken one gives its own
-problem and the good ones still stand. `parse` raises on no text at all.
+problem and the good ones still stand. What is right is read quickly; for the rest Lark itself says
+what is wrong. `parse` raises on no text at all.
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -18,8 +19,9 @@ from grammar.build import DeclarationBuilder, ruleset
 from grammar.build.expressions import NoValueError
 from grammar.explain import Explainer
 from grammar.habits import habits
-from grammar.hints import clipped, did_you_mean
+from grammar.hints import DECLARED, clipped, did_you_mean
 from grammar.problem import Problem, Span
+from grammar.quick import Quick
 from grammar.split import Block, blocks, clean, is_idle
 from grammar.stumble import Stumble
 from grammar.tables import faults
@@ -73,30 +75,77 @@ def _machine() -> tuple[Lark, Explainer]:
     return lark, Explainer(spelled)
 
 
-def parse(sources: Mapping[str, str]) -> tuple[nodes.Ruleset, tuple[Problem, ...]]:
-    """The ruleset of all files (path -> text), and what is wrong with the rest of them."""
+@cache
+def _quick() -> Quick:
+    """The same parser without a word for mistakes, made once a process."""
+    return Quick(_machine()[0])
+
+
+def declaration(block: Block, file: str) -> list[Any]:
+    """The node of a block (`language` has none), or its problems."""
+    return list(_declaration(block, file))
+
+
+def parse(
+    sources: Mapping[str, str], read: Callable[[Block, str], list[Any]] = declaration
+) -> tuple[nodes.Ruleset, tuple[Problem, ...]]:
+    """The ruleset of all files (path -> text), and what is wrong with the rest of them.
+
+    `read` is how a declaration is read, for a caller that remembers some.
+    """
     found: list[Any] = []
     problems: list[Problem] = []
     for file, text in sources.items():
         for block in blocks(clean(text)):
-            result = list(_declaration(block, file))
-            problems += [item for item in result if isinstance(item, Problem)]
-            found += [item for item in result if not isinstance(item, Problem)]
+            for item in read(block, file):
+                (problems if isinstance(item, Problem) else found).append(item)
     return ruleset(found), tuple(sorted(problems, key=lambda problem: problem.span))
 
 
+def fitting(begun: str) -> frozenset[str]:
+    """What may stand behind the beginning of a declaration: words and signs as they are written,
+    kinds of tokens by their names in the grammar. Empty behind a mistake.
+    """
+    lark, explainer = _machine()
+    try:
+        parser = lark.parse_interactive(begun)
+        parser.exhaust_lexer()
+        accepted: Collection[str] = parser.accepts()  # type: ignore[no-untyped-call]
+    except (UnexpectedInput, _GluedError):
+        return frozenset()
+    return frozenset(explainer.spellings.get(name, name) for name in accepted)
+
+
 def _declaration(block: Block, file: str) -> Iterator[Any]:
-    """The node of a block, or its problems."""
     problems = [*habits(block, file)] or [*_layout(block, file)]
     if problems:
         yield from problems
         return
+    node = _quickly(block, file)
+    if node is not None:
+        yield from _sound(node)
+        return
     try:
         lark, explainer = _machine()
-        tree = lark.parse(block.text)
-        yield from _checked(tree, block, file)
+        yield from _checked(lark.parse(block.text), block, file)
     except (UnexpectedInput, _GluedError) as error:
         yield explainer.explain(_stumble(error, block), block, file)
+
+
+def _quickly(block: Block, file: str) -> Any:
+    """The node of a declaration that is right, if it is."""
+    try:
+        return _quick().read(block.text, DeclarationBuilder(file, block.first))
+    except NoValueError:
+        return None
+
+
+def _sound(node: Any) -> Iterator[Any]:
+    """A node, unless something is wrong with it as a whole."""
+    if isinstance(node, tuple):
+        yield from _language(*node)
+    else:
+        yield from list(faults(node)) or [node]
 
 
 def _layout(block: Block, file: str) -> Iterator[Problem]:
@@ -116,7 +165,7 @@ def _layout(block: Block, file: str) -> Iterator[Problem]:
         yield _unindented(head, span)
     elif head not in words.DECLARATIONS:
         others = f"one of {', '.join(words.DECLARATIONS)}"
-        hint = did_you_mean(head, words.DECLARATIONS, others)
+        hint = DECLARED.get(head.lower()) or did_you_mean(head, words.DECLARATIONS, others)
         yield Problem("SYN04", f"'{clipped(head)}' starts no declaration", hint, span)
     else:
         yield from _lines(block, file)
@@ -162,10 +211,7 @@ def _checked(tree: Tree[Token], block: Block, file: str) -> Iterator[Any]:
     except NoValueError as error:
         yield Problem(error.code, error.message, error.hint, builder.place(error.token))
         return
-    if isinstance(node, tuple):
-        yield from _language(*node)
-    else:
-        yield from list(faults(node)) or [node]
+    yield from _sound(node)
 
 
 def _language(number: str, span: Span) -> Iterator[Problem]:

@@ -4,15 +4,12 @@ Lives here: cutting lines into tokens and clauses into cells. Not here: the layo
 Only texts that parse come here, so nothing is checked again, and a token is never changed.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-_TOKEN = re.compile(
-    r'"[^"\n]*"|#[^\n]*|\d{4}-\d\d-\d\d|\d\d:\d\d|\d+(?:\.\d+)?(?:%|min|[shd]\b)?'
-    r"|\w+|->|<>|<=|>=|[^\s]"
-)
+from grammar.tokens import TOKEN
+
 _BRACKET_WORDS = {"and", "or", "not", "in", "require", "when", "where", "otherwise"}
 _MARKS = {"key", "family", "dated", "optional"}
 _MARKERS = {
@@ -74,7 +71,7 @@ def read(text: str) -> Iterator[Clause | Note | Gap]:
     open_: list[Token] = []
     is_head = False
     for line in text.split("\n"):
-        found = _TOKEN.findall(line)
+        found = TOKEN.findall(line)
         note = found.pop().rstrip() if found and found[-1].startswith("#") else ""
         if not found:
             yield Note(note, line[:1] == " ") if note else Gap()

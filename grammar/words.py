@@ -22,6 +22,7 @@ DECLARATIONS = [
     "post",
     "sample",
     "test",
+    "silence",
 ]
 """The words that start a declaration, in column 1."""
 
@@ -36,6 +37,7 @@ CLAUSES = frozenset(
         "csv",
         "base",
         "ready",
+        "early",
         "wait",
         "hold",
         "cancel",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from holding import bulk, duties
@@ -25,11 +25,13 @@ from holding.people import in_team, who_may
 from holding.refusal import Refusal
 from holding.roles import Actor, may
 from holding.settings import Settings
+from holding.wakes import wake_records
 from holding.worlds import program
 
 __all__ = ["Approved", "Left", "SetChanged", "approve", "set_hash", "touched_by"]
 
 NEEDED: Final = "APP01"  # the code of a hold that asks for an approval
+WAITING: Final = {"held": "ready", "posted": "posted"}  # a posting that waits for it, and after it
 ACT: Final = "posting.approve"
 
 
@@ -116,6 +118,9 @@ class _Desk:
         ):
             self.holds[hold.record_id, hold.route, hold.seq].append(hold)
         self.hands = duties.touched(session, postings)
+        several = select(Posting.record_id).where(bulk.among(Posting.record_id, record_ids))
+        several = several.group_by(Posting.record_id).having(func.count(Posting.id) > 1)
+        self._more = set(session.scalars(several))
         self._teams: dict[int | None, bool] = {}
 
     def open(self, posting: Posting) -> list[Hold]:
@@ -124,7 +129,7 @@ class _Desk:
 
     def mine(self, posting: Posting) -> list[Hold] | str:
         """The holds that this person's approval closes, or why there are none."""
-        if posting.state != "held":
+        if posting.state not in WAITING:
             return f"it is {posting.state} meanwhile"
         if self.records[posting.record_id].version_id != posting.version_id:
             return "a newer version of the record arrived; it is judged first"
@@ -144,6 +149,10 @@ class _Desk:
         record = self.records[posting.record_id]
         due = record.due_at is not None and record.due_at <= now
         return due or record.lease_until is not None
+
+    def alone(self, posting: Posting) -> bool:
+        """Whether it is all that its record became; else a judging says what goes first."""
+        return posting.record_id not in self._more
 
     def _answers_for(self, team_id: int | None) -> bool:
         if team_id not in self._teams:
@@ -178,7 +187,9 @@ def _approve_each(
     _write(session, actor, consents, reason, now, op)
     ready = [one.posting for one in consents if set(desk.open(one.posting)) == set(one.holds)]
     ready = [one for one in ready if not desk.judged_soon(one, now)]
-    gone = _let_go(session, ready, now)
+    alone = [one for one in ready if desk.alone(one)]
+    wake_records(session, {one.record_id for one in ready if one not in alone}, now)
+    gone = _let_go(session, alone, now)
     settle(session, [hold for one in consents for hold in one.holds])
     done = tuple(one.posting_id for one in consents)
     return Approved(done=done, ready=gone, refused=tuple(left))
@@ -255,8 +266,8 @@ def _let_go(session: Session, postings: Sequence[Posting], now: datetime) -> tup
         if move_posting(
             session,
             posting.id,
-            expected="held",
-            to="ready",
+            expected=posting.state,
+            to=WAITING[posting.state],
             lock=posting.lock,
             due_at=None if posting.id in daily else due_at,
         )

@@ -7,6 +7,7 @@ opening and closing holds.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
@@ -53,12 +54,21 @@ def ids_of(session: Session, company_id: int, keys: Collection[str]) -> dict[str
     return dict(session.execute(query).all()) if keys else {}
 
 
-def add(session: Session, deltas: Mapping[int, tuple[int, int]]) -> None:
-    """Change counters by (records, book) for each cause id, locked in id order. Comes last."""
+def add(
+    session: Session,
+    deltas: Mapping[int, tuple[int, int]],
+    labels: Mapping[int, str] | None = None,
+) -> None:
+    """Change counters by (records, book) for each cause id, locked in id order. Comes last.
+
+    A cause whose label came out otherwise this time (newer rules, another limit) is renamed.
+    """
     rows = [{"id": i, "records": n, "book": b} for i, (n, b) in sorted(deltas.items()) if n or b]
+    renamed = _renamed(session, labels or {})
+    lock(session, sorted({row["id"] for row in (*rows, *renamed)}))
+    bulk.update(session, Cause, renamed)
     if not rows:
         return
-    lock(session, [row["id"] for row in rows])
     columns = {"id": "bigint", "records": "bigint", "book": "bigint"}
     statement = f"{bulk.given(session, 'v', columns)} {ADD}"
     session.execute(text(statement), {"rows": dumps(rows)})
@@ -85,8 +95,16 @@ def recount(session: Session, cause_ids: Collection[int]) -> None:
     bulk.forget(session, Cause, wanted)
 
 
+def _renamed(session: Session, labels: Mapping[int, str]) -> list[dict[str, Any]]:
+    query = select(Cause.id, Cause.label).where(bulk.among(Cause.id, labels))
+    known = dict(session.execute(query).all()) if labels else {}
+    return [{"id": i, "label": label} for i, label in labels.items() if known[i] != label]
+
+
 def lock(session: Session, cause_ids: Sequence[int]) -> None:
     """Lock causes in id order."""
+    if not cause_ids:
+        return
     rows = select(Cause.id).where(bulk.among(Cause.id, cause_ids)).order_by(Cause.id)
     session.execute(rows.with_for_update(key_share=True)).all()
 

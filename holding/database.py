@@ -36,7 +36,9 @@ class Database:
             self.engine = _sqlite_engine(url, durable=durable)
             self._reading: Engine = self.engine
         else:
-            self.engine = create_engine(url, pool_size=5, max_overflow=20, hide_parameters=True)
+            self.engine = create_engine(
+                url, pool_size=5, max_overflow=20, pool_pre_ping=True, hide_parameters=True
+            )
             self._reading = self.engine.execution_options(isolation_level="REPEATABLE READ")
         self._writing = self.engine.execution_options(**{_WRITES: True})
 

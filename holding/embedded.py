@@ -52,7 +52,7 @@ def start_redis(home: Path) -> EmbeddedRedis | None:
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)},
     )
     found = EmbeddedRedis(f"unix://{folder / 'redis.sock'}", folder, guard)
-    if _answers(folder / "redis.sock", guard):
+    if _answers(folder, guard):
         return found
     found.stop()
     return None
@@ -68,15 +68,16 @@ def find_server() -> str | None:
     return shutil.which("redis-server")
 
 
-def _answers(path: Path, guard: subprocess.Popen[bytes]) -> bool:
+def _answers(folder: Path, guard: subprocess.Popen[bytes]) -> bool:
+    """Whether the server answers before long, and its guard has written down its number."""
     limit = time.monotonic() + START_SECONDS
     while time.monotonic() < limit and guard.poll() is None:
         with socket.socket(socket.AF_UNIX) as line:
             line.settimeout(1)
             try:
-                line.connect(str(path))
+                line.connect(str(folder / "redis.sock"))
                 line.sendall(b"PING\r\n")
-                if line.recv(16).startswith(b"+PONG"):
+                if line.recv(16).startswith(b"+PONG") and (folder / "pid").exists():
                     return True
             except OSError:
                 time.sleep(0.02)

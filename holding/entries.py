@@ -16,8 +16,8 @@ from sqlalchemy.orm import Session
 from grammar.nodes import Ruleset
 from holding.models import Cause, Hold, MappingEntry, MappingTable, Posting, PostingUse
 from holding.refusal import Refusal
-from rules.facts import fold
 from rules.run import literal_value
+from rules.spelling import fold
 
 UNITS: Final = "units"  # the one table of kind `unit`
 LONGEST: Final = 200
@@ -153,9 +153,8 @@ def causes_of(
             if unit in units and (not item or of == item)
         )
     words = next((m.match for m in ruleset.maps if m.name == table.name), ()) if ruleset else ()
-    folding = {"trimmed": "trimmed" in words, "any_case": "any_case" in words}
-    wanted = fold(key, **folding)
-    return tuple(cause for cause in live if fold(table_and_key(cause.key)[1], **folding) == wanted)
+    wanted = fold(key, words)
+    return tuple(cause for cause in live if fold(table_and_key(cause.key)[1], words) == wanted)
 
 
 def waiting_for(session: Session, causes: Iterable[Cause]) -> list[int]:

@@ -22,6 +22,7 @@ from holding.first_version import new_record, text_of
 from holding.linking import link
 from holding.models import Company, Connection, Delivery, Record, Version
 from holding.refusal import Refusal
+from holding.wakes import wake_relatives
 from rules.canonical import dumps, sha256_hex
 
 
@@ -102,6 +103,7 @@ def receive(
     if company.ruleset_version_id is not None:
         bodies = [(ids[r.kind, r.external_id], r.kind, r.body) for r in records]
         link(session, company_id, programs(session, company.ruleset_version_id), bodies)
+        wake_relatives(session, sorted(plan.current), now)
     _tell(session, company_id, source, plan, records, ids, fresh, now)
     point("inbox.before_commit")
     event.listen(session, "after_commit", lambda _: point("inbox.after_commit"), once=True)

@@ -13,6 +13,7 @@ from holding.models import Posting
 Moves = dict[str, frozenset[str]]
 
 _PLANNED = frozenset({"waiting", "held", "ignored", "dropped", "ready"})
+_ENDS = frozenset({"posted", "reversed", "failed", "ready"})  # of a push; reversed after a void
 
 POSTING_MOVES: Moves = {
     "waiting": _PLANNED,
@@ -20,11 +21,11 @@ POSTING_MOVES: Moves = {
     "ignored": _PLANNED,
     "dropped": _PLANNED,
     "ready": _PLANNED | {"sending", "failed"},
-    "sending": frozenset({"posted", "awaiting", "uncertain", "failed", "ready"}),
-    "awaiting": frozenset({"posted", "uncertain", "failed", "ready"}),
-    "uncertain": frozenset({"posted", "failed", "ready", "sending", "awaiting"}),
+    "sending": _ENDS | {"awaiting", "uncertain"},
+    "awaiting": _ENDS | {"uncertain"},
+    "uncertain": _ENDS | {"sending", "awaiting"},
     "failed": _PLANNED | {"failed"},
-    "posted": frozenset({"sending", "reversed"}),
+    "posted": frozenset({"posted", "sending", "reversed"}),  # posted: what is planned on it moves
     "reversed": frozenset(),
 }
 HOLD_MOVES: Moves = {

@@ -1,4 +1,4 @@
-"""Link keys: the values of records that duplicate rules compare.
+"""Link keys: the values of records that duplicate rules compare, and by which links find them.
 
 Here: filling them for new versions, and for all records when other rules come into force. Not here:
 which values those are (the program says), and what equal ones mean (the rules say).
@@ -27,7 +27,10 @@ def link(
     rows = {
         (name, value, record_id)
         for record_id, kind, body in records
-        for name, value in judge.link_keys(body, kind)
+        for name, value in (
+            *judge.link_keys(body, kind),
+            *((name, value) for name, value, _ in judge.family_keys(body, kind)),
+        )
         if value
     }
     bulk.insert(

@@ -1,19 +1,16 @@
-"""The schema's versions: the only use of alembic.
+"""The schema's way up and down: the only use of alembic.
 
-Here: upgrade, downgrade, and the check that a database fits this program. Not here: the steps
-(migrations/versions).
+Here: upgrade and downgrade. Not here: the steps (migrations/versions), or whether a database fits
+this program (schema.py).
 """
 
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
-from holding.database import Database
 from holding.refusal import Refusal
 
 HERE = Path(__file__).resolve().parent
@@ -47,37 +44,6 @@ def bring(url: str, to: str | None = None) -> Refusal | None:
         words = f"The database cannot be reached: {told}"
         return Refusal("DBS01", words, "Is DATABASE_URL right?", 503)
     return None
-
-
-def head() -> str:
-    """The version this program was written for."""
-    return str(ScriptDirectory.from_config(_config("")).get_current_head())
-
-
-def check(url: str) -> Refusal | None:
-    """Why this program may not work with the database, or None when it may."""
-    try:
-        database = Database(url)
-    except (ArgumentError, ModuleNotFoundError) as error:
-        words = f"The database cannot be used: {error}"
-        return Refusal("DBS03", words, "Is DATABASE_URL right?", 503)
-    try:
-        with database.engine.connect() as connection:
-            found = MigrationContext.configure(connection).get_current_revision()
-    except OperationalError as error:
-        return Refusal(
-            "DBS01", f"The database cannot be reached: {error.orig}", "Is DATABASE_URL right?", 503
-        )
-    finally:
-        database.close()
-    if found == head():
-        return None
-    return Refusal(
-        "DBS02",
-        f"The database's schema is at {found or 'nothing'}, this program needs {head()}.",
-        "Run `clearpost migrate`.",
-        503,
-    )
 
 
 def _config(url: str) -> Config:

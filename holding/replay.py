@@ -31,9 +31,10 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Replays:
-    """How many evaluations were judged again, and which came out otherwise."""
+    """How many evaluations, with so many verdicts, were judged again; which came out otherwise."""
 
     replayed: int
+    verdicts: int
     differences: tuple[Difference, ...]
 
 
@@ -90,16 +91,18 @@ def replay_all(
         .order_by(Evaluation.id.desc())
         .limit(limit)
     )
-    count = 0
+    count = verdicts = 0
     differences = []
     for evaluation_id, record_id, stored, codes in session.execute(query):
         if "error" in codes:
             continue
-        found = replay(session, evaluation_id, programs=programs).digest()
+        outcome = replay(session, evaluation_id, programs=programs)
+        found = outcome.digest()
         count += 1
+        verdicts += len(outcome.verdicts)
         if found != stored:
             differences.append(Difference(evaluation_id, record_id, stored, found))
-    return Replays(count, tuple(differences))
+    return Replays(count, verdicts, tuple(differences))
 
 
 def main(arguments: list[str]) -> int:

@@ -6,6 +6,7 @@ here: storing and publishing (`rulesets.py`), what each check means (rules/analy
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final
 
 from connectors import registry
@@ -43,11 +44,19 @@ def rule_sources(files: Mapping[str, str]) -> dict[str, str]:
 
 def examine(files: Mapping[str, str]) -> tuple[Ruleset, Seeds] | RulesRefusal:
     """Parse, check and test rule files; the ruleset and its rows, or everything wrong with them."""
+    return _examined(tuple(sorted(files.items())), schemas())
+
+
+@lru_cache(maxsize=4)
+def _examined(
+    given: tuple[tuple[str, str], ...], known: Schemas
+) -> tuple[Ruleset, Seeds] | RulesRefusal:
+    """Kept, because what is published is what was pushed a moment ago."""
+    files = dict(given)
     sources = rule_sources(files)
     ruleset, problems = parse(sources)
     if not sources or _errors(problems):
         return _refused(problems=problems)
-    known = schemas()
     rows = seeds(ruleset, files)
     problems = (*problems, *check(ruleset, known), *map(_needed, rows.problems))
     if _errors(problems):

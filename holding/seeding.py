@@ -16,8 +16,8 @@ from grammar.nodes import Ruleset
 from holding.entries import UNITS, shown
 from holding.models import MappingEntry, MappingTable
 from holding.people import ensure_team
-from rules.facts import fold
 from rules.seeds import Seeds
+from rules.spelling import fold
 
 ALWAYS: Final = date(1, 1, 1)  # entries hold from the beginning until dated ones come
 
@@ -99,8 +99,7 @@ class _Folds:
         self._match = {table.name: table.match for table in ruleset.maps}
 
     def key(self, table: str, key: str) -> tuple[str, str]:
-        words = self._match.get(table, ())
-        return table, fold(key, trimmed="trimmed" in words, any_case="any_case" in words)
+        return table, fold(key, self._match.get(table, ()))
 
 
 def _rows(seeds: Seeds) -> Iterator[_Row]:

@@ -9,6 +9,7 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from holding.bulk import insert_once
 from holding.models import Company, Person, Team, TeamMember
 
 FALLBACK_TEAM: Final = "fallback_team"  # key of company.settings: who answers for an empty team
@@ -16,12 +17,12 @@ FALLBACK_TEAM: Final = "fallback_team"  # key of company.settings: who answers f
 
 def ensure_team(session: Session, company_id: int, name: str) -> Team:
     """The company's team of that name, made when missing."""
-    team = session.scalar(select(Team).where(Team.company_id == company_id, Team.name == name))
-    if team is None:
-        team = Team(company_id=company_id, name=name)
-        session.add(team)
-        session.flush()
-    return team
+    same = select(Team).where(Team.company_id == company_id, Team.name == name)
+    found = session.scalar(same)
+    if found is None:  # somebody else may be making it at this moment: then theirs is ours
+        insert_once(session, Team, {"company_id": company_id, "name": name})
+        found = session.scalars(same).one()
+    return found
 
 
 def add_to_team(session: Session, *, company_id: int, name: str, person_id: int) -> Team:

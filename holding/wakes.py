@@ -75,6 +75,24 @@ def wake_linked(session: Session, record_ids: Collection[int], now: datetime) ->
     return _wake(session, linked, now)
 
 
+def wake_relatives(session: Session, record_ids: Collection[int], now: datetime) -> int:
+    """Make due whatever a link joins to these records: what they say is a fact of its judging."""
+    other = aliased(LinkKey)
+    joined = (
+        select(other.record_id)
+        .join(
+            LinkKey,
+            (LinkKey.company_id == other.company_id)
+            & (LinkKey.name == other.name)
+            & (LinkKey.value == other.value)
+            & (LinkKey.record_id != other.record_id),
+        )
+        .where(bulk.among(LinkKey.record_id, record_ids))
+        .where(LinkKey.name.startswith(LinkKey.OF_LINKS, autoescape=True))
+    )
+    return _wake(session, joined, now)
+
+
 def _wake(
     session: Session, records: Select[int], now: datetime, *, forget_crashes: bool = False
 ) -> int:

@@ -51,6 +51,9 @@ class Judge(Protocol):
     def link_keys(self, body: dict[str, object], kind: str) -> tuple[tuple[str, str], ...]:
         """The values by which duplicates are found."""
 
+    def family_keys(self, body: dict[str, object], kind: str) -> tuple[tuple[str, str, str], ...]:
+        """The values by which links find it, and the kind that each looks for."""
+
     def evaluate(self, subject: Subject, facts: Facts, world: World, now: datetime) -> Outcome:
         """Judge one version of one record."""
 
@@ -64,13 +67,13 @@ _worlds: OrderedDict[Hashable, World] = OrderedDict()
 def program(session: Session, ruleset_version_id: int) -> Program:
     """The program of a published version."""
     version = session.get_one(RulesetVersion, ruleset_version_id)
-    return _kept(_programs, version.hash, lambda: _compile(session, version))
+    return kept(_programs, version.hash, lambda: _compile(session, version))
 
 
 def world(session: Session, company_id: int, revision: int, known_targets: frozenset[str]) -> World:
     """The world as of a revision that is committed; `known_targets` have a fresh snapshot."""
     key = (str(session.get_bind().engine.url), company_id, revision, known_targets)
-    return _kept(_worlds, key, lambda: build_world(session, company_id, revision, known_targets))
+    return kept(_worlds, key, lambda: build_world(session, company_id, revision, known_targets))
 
 
 def build_world(
@@ -104,7 +107,8 @@ def target_connections(session: Session, company_id: int) -> dict[str, Connectio
     return by_connector | {row.name: row for row in found}
 
 
-def _kept(cache: OrderedDict[Hashable, T], key: Hashable, make: Callable[[], T]) -> T:
+def kept(cache: OrderedDict[Hashable, T], key: Hashable, make: Callable[[], T]) -> T:
+    """What is in a cache, made and kept where it is not; of many the oldest goes."""
     value = cache.get(key)
     if value is None:
         value = make()

@@ -18,8 +18,8 @@ from holding.queries.personal import MASK
 from holding.trace import Step
 from holding.types import from_minor, places_of
 from holding.words import plural
+from portal.signs import sign
 
-SIGNS = {"MYR": "RM"}
 SPACE = "\u00a0"
 MINUS = "\u2212"
 LONG_HASH = re.compile(r"\b[0-9a-f]{24,}\b")
@@ -70,6 +70,8 @@ def init(app: Flask) -> None:
         utc,
         iso,
         age,
+        hours,
+        capfirst,
         duration,
         day_of,
         short,
@@ -98,11 +100,6 @@ def zone_note() -> str:
     mark = "+" if offset >= timedelta() else MINUS
     told = f"{hours}:{minutes:02d}" if minutes else str(hours)
     return f"Times are {ZONE_NAMES.get(name, name)}, UTC{mark}{told}"
-
-
-def sign(currency: str | None) -> str:
-    """RM for MYR, else the code itself."""
-    return SIGNS.get(currency or "MYR", currency or "MYR")
 
 
 def digits(minor: int, currency: str | None = "MYR") -> str:
@@ -163,6 +160,17 @@ def day_of(value: datetime) -> str:
 def age(since: datetime, now: datetime | None = None) -> str:
     """2 d 5 h, from `since` to the moment of the page."""
     return duration(max(0, int(((now or g.now) - since).total_seconds()) // 60))
+
+
+def hours(since: datetime) -> str:
+    """26 h, from `since` to the moment of the page; 40 min below an hour."""
+    minutes = max(0, int((g.now - since).total_seconds()) // 60)
+    return f"{minutes // 60:,} h" if minutes >= 60 else f"{minutes} min"
+
+
+def capfirst(text: str) -> str:
+    """A text with a capital at its start and the rest as it is."""
+    return text[:1].upper() + text[1:]
 
 
 def duration(minutes: int) -> str:

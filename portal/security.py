@@ -58,6 +58,10 @@ PERMISSIONS: Final[dict[str, str]] = {
     "connections.resume": "run.operate",
     "connections.consider": "run.operate",
     "connections.sync": "run.operate",
+    "late.listing": "record.read",
+    "rulebook.show": "record.read",
+    "rulebook.download": "record.read",
+    "rulebook.file": "record.read",
     "find.find": "record.read",
 }
 

@@ -14,7 +14,9 @@ ITEMS = (
     ("dashboard", "Dashboard", "home", "dashboard.show", False),
     ("holding", "Holding", "inbox", "holding.listing", False),
     ("runs", "Runs", "runs", "runs.listing", False),
+    ("late", "Late", "clock", "late.listing", True),
     ("pushes", "Pushes", "sending", "runs.pushes", True),
+    ("rulebook", "Rules", "rules", "rulebook.show", True),
     ("mappings", "Mappings", "map", "mappings.missing", True),
     ("connections", "Connections", "plug", "connections.listing", True),
 )

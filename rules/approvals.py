@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from grammar import nodes as n
 from rules.checks import Said
+from rules.compiler import Compiler
 from rules.index import Scope
-from rules.interpret import Compiler
 from rules.outcome import ApprovalNeed, Finding, Verdict
 from rules.requirement import HIT, PASS, UNKNOWN, Condition, Operand, message_of, texts
 from rules.run import Run
@@ -46,8 +46,8 @@ class ApprovalProgram:
         return said, ApprovalNeed(self.rule, self.declared.role, people, text)
 
     def _finding(self, run: Run, route: str, text: str) -> Finding:
-        wish = self.when.node if self.when else None
-        less = f", or not {self._threshold(run)}" if wish is not None else ""
+        below = self.when.would_pass(run, want=False) if self.when else ""
+        less = f", or {below}" if below else ""
         return Finding(
             code="APP01",
             error_class="business_rule",
@@ -62,6 +62,3 @@ class ApprovalProgram:
             would_pass=f"{self.declared.role} approves{less}",
             span=self.declared.span,
         )
-
-    def _threshold(self, run: Run) -> str:
-        return self.when.would_pass(run) if self.when else ""

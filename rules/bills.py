@@ -22,7 +22,7 @@ from rules.outcome import Finding
 from rules.unknown import Unknown, join
 
 if TYPE_CHECKING:
-    from rules.interpret import Compiler
+    from rules.compiler import Compiler
     from rules.run import Run
 
 RULE = "bill"

@@ -94,6 +94,10 @@ class CallTypes(ABC):
         self._arguments(expr, ("moment",))
         return Type("date")
 
+    def _call_e_invoice_class(self, expr: n.Call) -> Type:
+        self._arguments(expr, ("text",))
+        return Type("text")
+
     def _call_due_of(self, expr: n.Call) -> Type:
         (found,) = self._arguments(expr, ("numeric",))
         if not self.scope.bills:

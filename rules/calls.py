@@ -14,14 +14,15 @@ from rules import numbers
 from rules.bills import part_of_head, part_of_line
 from rules.closures import Closure, applied, binary, never
 from rules.functions import PURE
-from rules.gaps import NO_BASE, later_gap, limit_gap
+from rules.gaps import NO_BASE, class_gap, later_gap, limit_gap
 from rules.index import Scope
+from rules.lhdn import CLASSES
 from rules.run import Run, UnitTable
 from rules.unknown import Unknown, join
 from rules.words import say
 
 if TYPE_CHECKING:
-    from rules.interpret import Compiler
+    from rules.compiler import Compiler
 
 
 class Calls:
@@ -50,6 +51,14 @@ class Calls:
             [self.compiler.expr(node.args[0], scope)], lambda m: m.astimezone(zone).date()
         )
 
+    def _call_e_invoice_class(self, node: n.Call, scope: Scope) -> Closure:
+        owner, told = self.compiler.owner, say(node)
+
+        def listed(code: str) -> Any:
+            return code if code in CLASSES else Unknown(class_gap(code, owner, told, node.span))
+
+        return applied([self.compiler.expr(node.args[0], scope)], listed)
+
     def _call_number_of(self, node: n.Call, _: Scope) -> Closure:
         route = say(node.args[0])
         later = Unknown(later_gap(route))
@@ -63,8 +72,12 @@ class Calls:
     def _call_base_unit(self, node: n.Call, scope: Scope) -> Closure:
         units = self._table()
         item = self.compiler.expr(node.args[0], scope)
-        none = Unknown(limit_gap("units", self.compiler.owner, say(node), NO_BASE, node.span))
+        none = self.no_base(node)
         return applied([item], lambda i: units.bases.of(i) or none)
+
+    def no_base(self, node: n.Call) -> Unknown:
+        """What base_unit answers for an item that has none."""
+        return Unknown(limit_gap("units", self.compiler.owner, say(node), NO_BASE, node.span))
 
     def _call_in_base(self, node: n.Call, scope: Scope) -> Closure:
         return self._converted(node, scope, lambda v, by: numbers.scale(v, by.num, by.den))

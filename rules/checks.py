@@ -6,30 +6,33 @@ Not here: gates, duplicates, approvals (gates.py, duplicates.py, approvals.py).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from grammar import nodes as n
+from rules.compiler import Compiler
+from rules.glance import Numbers
 from rules.index import Scope
-from rules.interpret import Compiler
-from rules.lists import mentions
+from rules.lists import words_of
 from rules.outcome import Finding, Verdict
 from rules.requirement import (
     HIT,
     NOT_APPLICABLE,
     PASS,
-    ROUTE_WORDS,
     UNKNOWN,
     Condition,
+    lasting,
     message_of,
     texts,
+    told,
 )
 from rules.run import Run
 from rules.unknown import Gap, Unknown
 from rules.words import parse_message
 
 SEVERITY = {"warn": "warn", "reject": "reject"}
+LINES_TOLD = 5
+"""On so many lines a check says what would make it pass."""
 
 
 @dataclass(slots=True)
@@ -79,93 +82,113 @@ def gap_finding(
     )
 
 
-class CheckProgram:
-    """One check of one record kind."""
+Row = tuple[Any, ...]
+"""What was answered: the number of the condition, the line, the value, and the operands' values.
 
-    def __init__(self, compiler: Compiler, check: n.Check) -> None:
+The value is True or False, or an Unknown; that of a `when` is never True. Operands that are left
+out are asked when the row is told.
+"""
+
+
+class CheckProgram:
+    """One check of one record kind; its conditions are numbered from `first` on.
+
+    `bit` is what a glance says it with.
+    """
+
+    def __init__(self, compiler: Compiler, check: n.Check, first: int, bit: int) -> None:
         scope = Scope(compiler.index, compiler.record, line=check.each_line)
-        self.check = check
+        self.check, self.first, self.bit = check, first, bit
         self.owner = check.action.role or compiler.owner
         self.severity = SEVERITY.get(check.action.kind, "hold")
         self.clears = clears_word(check.clears)
         make = {"rule": check.name, "owner": self.owner}
         self.when = Condition(compiler, check.when, scope, **make) if check.when else None
         self.requires = [Condition(compiler, r, scope, **make) for r in check.requires]
+        self.conditions = [*([self.when] if self.when else ()), *self.requires]
         parts, _ = parse_message(check.say, check.span)
         self.message, self.label = message_of(compiler, parts, scope)
-        self.by_route = any(map(_asks_route, (check.when, *check.requires, *parts)))
-        self.period = any(mentions(r, "period") for r in check.requires)
+        self.by_route = not lasting((check.when, *check.requires, *parts))
+        self.everywhere = check.route is None and not self.by_route
+        self.period = "period" in words_of(check.requires)
 
-    def judge(self, run: Run, route: str) -> Said:
+    def ask(self, run: Run) -> list[Row]:
+        """The rows of the check, one condition after the other, for the header or each line."""
+        rows: list[Row] = []
+        if not self.check.each_line:
+            self._ask(run, None, rows)
+            return rows
+        run.spend(len(run.lines))
+        for number, row in enumerate(run.lines, start=1):
+            run.line = row
+            self._ask(run, number, rows)
+        return rows
+
+    def _ask(self, run: Run, line: int | None, rows: list[Row]) -> None:
+        number = self.first
+        if self.when is not None:
+            applies = self.when.run(run)
+            if applies is not True:
+                rows.append((number, line, applies))
+                return
+            number += 1
+        rows += [(number + i, line, c.run(run)) for i, c in enumerate(self.requires)]
+
+    def judge(self, run: Run, route: str, rows: list[Row]) -> Said:
         """All verdicts of the check, and at most one finding, with its lines."""
         said = Said()
         hits: list[tuple[Condition, int | None]] = []
         gaps: dict[Gap, list[int]] = {}
-        message = would = ""
+        message = ""
         released = self.clears.startswith("by:") and (route, self.check.name) in run.facts.releases
-        for line in self._places(run):
-            for condition, result in self._results(run, gaps, line):
-                operands = texts(condition.operands, run)
-                text = ""
-                if result is HIT:
-                    text = self.message(run)
-                    hits.append((condition, line))
-                    if not message:
-                        message, would = text, condition.would_pass(run)
-                free = released and result in (HIT, UNKNOWN)
-                said.verdicts.append(
-                    Verdict(
-                        self.check.name,
-                        "check",
-                        route,
-                        result,
-                        condition.span,
-                        operands,
-                        line,
-                        text,
-                        free,
-                    )
+        failing = self._failing(rows)
+        for row in rows:
+            line: int | None = row[1]
+            if line is not None:
+                run.line = run.lines[line - 1]
+            condition = self.conditions[row[0] - self.first]
+            result = self._result(condition, row[2])
+            operands = condition.operands
+            seen = told(operands, run, row[3:]) if len(row) > 3 else texts(operands, run)
+            text = ""
+            if result is HIT:
+                text = self.message(run)
+                hits.append((condition, line))
+                message = message or text
+            elif result is UNKNOWN and line not in failing:
+                keep(gaps, row[2], line)
+            free = released and result in (HIT, UNKNOWN)
+            said.verdicts.append(
+                Verdict(
+                    self.check.name, "check", route, result, condition.span, seen, line, text, free
                 )
+            )
         if hits and not released:
-            said.findings.append(self._finding(run, route, message, would, hits))
+            said.findings.append(self._finding(run, route, message, hits))
         said.findings += [
-            f for gap, lines in gaps.items() if (f := self._gap(gap, route, lines, released))
+            f for gap, lines in gaps.items() if (f := self._gap(run, gap, route, lines, released))
         ]
         return said
 
-    def _places(self, run: Run) -> Iterator[int | None]:
-        if not self.check.each_line:
-            yield None
-            return
-        run.spend(len(run.lines))
-        for number, row in enumerate(run.lines, start=1):
-            run.line = row
-            yield number
+    def _failing(self, rows: list[Row]) -> set[int | None]:
+        """The lines that fail for certain: what is unknown of them is no news."""
+        return {r[1] for r in rows if r[2] is False and self._required(r)}
 
-    def _results(
-        self, run: Run, gaps: dict[Gap, list[int]], line: int | None
-    ) -> Iterator[tuple[Condition, str]]:
-        applies = True if self.when is None else self.when.run(run)
-        if applies is not True and self.when is not None:
-            yield self.when, UNKNOWN if type(applies) is Unknown else NOT_APPLICABLE
-            keep(gaps, applies, line)
-            return
-        answers = [(c, c.run(run)) for c in self.requires]
-        fails = any(value is False for _, value in answers)
-        for condition, value in answers:
-            if type(value) is Unknown:
-                if not fails:
-                    keep(gaps, value, line)
-                yield condition, UNKNOWN
-            else:
-                yield condition, PASS if value else HIT
+    def _required(self, row: Row) -> bool:
+        return self.when is None or row[0] != self.first
+
+    def _result(self, condition: Condition, value: Any) -> str:
+        if type(value) is Unknown:
+            return UNKNOWN
+        if condition is self.when:
+            return NOT_APPLICABLE
+        return PASS if value else HIT
 
     def _finding(
         self,
         run: Run,
         route: str,
         message: str,
-        would: str,
         hits: list[tuple[Condition, int | None]],
     ) -> Finding:
         lines = tuple(sorted({line for _, line in hits if line is not None}))
@@ -183,11 +206,25 @@ class CheckProgram:
             clears=self.clears,
             cause_key=f"rule:{self.check.name}",
             cause_label=self.label,
-            would_pass=would,
+            would_pass=self._would_pass(run, hits),
             span=hits[0][0].span,
             lines=lines,
         )
         return self._locked(run, found) if self.period else found
+
+    def _would_pass(self, run: Run, hits: list[tuple[Condition, int | None]]) -> str:
+        """What would make all of its conditions pass, on the first lines that fail."""
+        lines = list(dict.fromkeys(line for _, line in hits))
+        wishes: dict[str, list[str]] = {}
+        for line in lines[:LINES_TOLD]:
+            if line is not None:
+                run.line = run.lines[line - 1]
+            told = dict.fromkeys(w for c in self.requires if (w := c.would_pass(run)))
+            wishes.setdefault("; ".join(told), []).append(str(line))
+        if len(wishes) == 1 and len(lines) <= LINES_TOLD:
+            return next(iter(wishes))
+        told_all = [f"line {', '.join(of)}: {wish}" for wish, of in wishes.items()]
+        return "; ".join([*told_all, "…"] if len(lines) > LINES_TOLD else told_all)
 
     def _locked(self, run: Run, found: Finding) -> Finding:
         """A failing question about the period is of its own class and grouped by month."""
@@ -203,13 +240,17 @@ class CheckProgram:
             would_pass=f"period {month} of {target} is open, or the document has a later date",
         )
 
-    def _gap(self, gap: Gap, route: str, lines: list[int], released: bool) -> Finding | None:
+    def _gap(
+        self, run: Run, gap: Gap, route: str, lines: list[int], released: bool
+    ) -> Finding | None:
         severity = "warn" if self.severity == "warn" else "hold"
         if gap.kind != "field":
             found = gap_finding(gap, route, severity=severity, lines=tuple(lines))
             return None if gap.silent else found
         if released:
             return None
+        if lines:
+            run.line = run.lines[lines[0] - 1]
         return Finding(
             code="CHK02",
             error_class="missing_field",
@@ -217,14 +258,24 @@ class CheckProgram:
             route=route,
             severity=self.severity,
             owner=self.owner,
-            message=f"{gap.rule} is missing: {self.label}",
+            message=f"{gap.rule} is missing: {self.message(run)}",
             clears=self.clears,
             cause_key=gap.cause_key,
-            cause_label=f"{gap.rule} is missing for {self.check.name}",
+            cause_label=f"{gap.rule} is missing: {self.label}",
             would_pass=gap.would_pass,
             span=self.check.span,
             lines=tuple(lines),
         )
+
+
+def numbered(compiler: Compiler, checks: list[n.Check], numbers: Numbers) -> list[CheckProgram]:
+    """The checks of one record kind, their conditions numbered one after the other."""
+    found: list[CheckProgram] = []
+    first = 0
+    for check in checks:
+        found.append(CheckProgram(compiler, check, first, numbers.bit("check", check.name)))
+        first += len(found[-1].conditions)
+    return found
 
 
 def clears_word(clears: n.Clears) -> str:
@@ -239,7 +290,3 @@ def keep(gaps: dict[Gap, list[int]], value: Any, line: int | None) -> None:
             lines = gaps.setdefault(gap, [])
             if line is not None and line not in lines[-1:]:
                 lines.append(line)
-
-
-def _asks_route(node: Any) -> bool:
-    return any(mentions(node, word) for word in ROUTE_WORDS)

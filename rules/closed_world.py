@@ -11,12 +11,22 @@ from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 from grammar import nodes as n
 from rules.canonical import moment_text, number_text
 from rules.compile import Program
-from rules.facts import Facts, PostingFact, Subject, TargetDocument, TargetEdit, TargetState, World
+from rules.facts import (
+    Facts,
+    ItemUnits,
+    PostingFact,
+    Subject,
+    TargetDocument,
+    TargetEdit,
+    TargetState,
+    World,
+)
 from rules.index import Index
 from rules.lives import live, next_seq
 from rules.outcome import Document, Step
@@ -38,6 +48,7 @@ class _Known:
     edited: dict[tuple[str, int, str], str] = field(default_factory=dict)
     numbers: dict[str, str] = field(default_factory=dict)
     links: dict[str, tuple[dict[str, Any], ...]] = field(default_factory=dict)
+    items: dict[str, dict[str, ItemUnits]] = field(default_factory=dict)
 
 
 class ClosedWorld:
@@ -90,6 +101,17 @@ class ClosedWorld:
 
     def _entry(self, fact: n.Entry) -> None:
         self.seeds.maps.setdefault(fact.table, {})[fact.key] = literal_text(fact.value)
+
+    def _setup(self, fact: n.SetUp) -> None:
+        """How a target counts an item; told in another base unit, it is told anew."""
+        items = self.known.items.setdefault(fact.target, {})
+        before = items.get(fact.item)
+        same = before is not None and before.base == fact.base_unit
+        rates = dict(before.rates) if before is not None and same else {}
+        if fact.count > 0 and fact.base_count > 0:
+            factor = Fraction(fact.base_count) / Fraction(fact.count)
+            rates[fact.unit] = factor.numerator, factor.denominator
+        items[fact.item] = ItemUnits(fact.base_unit, rates)
 
     def _isrecords(self, fact: n.IsRecords) -> None:
         """`seen`: records that came before, of this or another channel; else those of a link."""
@@ -224,7 +246,9 @@ class ClosedWorld:
         period = self.known.period
         locked = date.max if period == "locked" else None
         state = TargetState(known=period is not None, locked_through=locked)
-        return self.seeds.world(0, dict.fromkeys(self.index.targets, state))
+        told = self.known.items
+        states = {t: replace(state, items=dict(told.get(t, {}))) for t in self.index.targets}
+        return self.seeds.world(0, states)
 
 
 def _word(value: Any) -> str | None:

@@ -1,11 +1,12 @@
 """The small closures that expressions are made of.
 
-Here: constants, two operands, several operands, a look-up, an error; each passes the unknown on.
-Not here: which of them an expression becomes (interpret.py).
+Here: comparisons, constants, two operands, several operands, a look-up, an error; each passes the
+unknown on. Not here: which of them an expression becomes (interpret.py).
 """
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,6 +14,15 @@ from rules.run import Lookup, Run
 from rules.unknown import Unknown, join
 
 Closure = Callable[[Run], Any]
+
+COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+    "=": operator.eq,
+    "<>": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
 
 
 def always(value: Any) -> Closure:

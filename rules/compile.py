@@ -1,23 +1,34 @@
 """From a checked syntax tree to a Program: the one door behind which rules are run.
 
-Here: compile_ruleset, Program, Route, hash_of. Not here: the meaning (interpret.py, judge.py).
+Here: compile_ruleset, Program, Route, hash_of, and the only place of the product where text becomes
+code. Not here: the meaning (interpret.py, judge.py), the text that is generated (emit).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, time
+from functools import lru_cache
+from types import CodeType
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from grammar.nodes import Daily, Post, Ruleset
+from grammar.nodes import Daily, Post, Reversal, Ruleset
+from rules.alike import Once
 from rules.canonical import dumps, sha256_hex
+from rules.compiler import Together
+from rules.emit.compiler import Generated
+from rules.emit.text import FUNCTION, Source
 from rules.facts import Facts, Subject, World
+from rules.glance import Glance, Numbers, Rule
 from rules.index import Index
-from rules.judge import ENGINE, KindProgram
+from rules.interpret import Interpreter
+from rules.judge import ENGINE, Engine, KindProgram
 from rules.links import family_keys
 from rules.outcome import Outcome
 from rules.retries import RetryAnswer, RetryProgram
+from rules.run import Run
 from rules.schema import Schemas
 
 
@@ -34,24 +45,36 @@ class Route:
     at: time | None
     after: str | None
     number: str
+    reverses: str = ""  # the route whose postings it takes back
 
 
 class Program:
     """A compiled ruleset: immutable, pure, safe to share."""
 
-    def __init__(self, ruleset: Ruleset, hash_: str, schemas: Schemas | None) -> None:
+    def __init__(
+        self, ruleset: Ruleset, hash_: str, schemas: Schemas | None, engine: Engine
+    ) -> None:
         index = Index(ruleset)
         self._index = index
         self.ruleset = ruleset
         self.hash = hash_
         self.roles: tuple[str, ...] = tuple(index.roles)
+        self._numbers = Numbers(ruleset)
+        self.rules: tuple[Rule, ...] = self._numbers.rules
         self._kinds = {
-            r.name: KindProgram(index, r.name, schemas) for r in ruleset.records if r.source
+            r.name: KindProgram(index, r.name, schemas, engine=engine, numbers=self._numbers)
+            for r in ruleset.records
+            if r.source
         }
         self.records: tuple[str, ...] = tuple(self._kinds)
         self._retries = {r.target: RetryProgram(index, r) for r in ruleset.retries}
         self.routes: tuple[Route, ...] = tuple(
             _route(p.post, k) for k in self._kinds.values() for p in k.routes
+        ) + tuple(
+            _reversal(r, k)
+            for name, k in self._kinds.items()
+            for r in ruleset.reversals
+            if r.record == name
         )
 
     def retry(self, target: str, error_class: str, tries: int) -> RetryAnswer | None:
@@ -82,10 +105,62 @@ class Program:
         found = self._kinds.get(subject.kind)
         return found.judge(subject, facts, world, now) if found else _NOTHING
 
+    def glance(
+        self, subject: Subject, facts: Facts, world: World, now: datetime, once: Once | None = None
+    ) -> Glance:
+        """What `evaluate` says, at a glance: states, amount, and bits of the numbered `rules`.
+
+        `once`: what it shares with another program's glance at this record (rules/alike.py).
+        """
+        found = self._kinds.get(subject.kind)
+        return found.glance(subject, facts, world, now, once) if found else Glance((), None)
+
+    def opened(self, subject: Subject, facts: Facts, world: World, now: datetime) -> Run:
+        """A record read and typed, for the functions of `together`; it serves one evaluation."""
+        return self._kinds[subject.kind].opened(subject, facts, world, now)
+
+    def together(self, kind: str) -> Together | None:
+        """The checks of a record kind that are the same for all its routes, as bare functions.
+
+        They raise where the numbers leave their bounds; evaluate and glance answer that, too.
+        """
+        return self._kinds[kind].common
+
 
 def compile_ruleset(ruleset: Ruleset, *, hash: str, schemas: Schemas | None = None) -> Program:  # noqa: A002
     """The program of a ruleset that passed the checks; `hash` names its sources."""
-    return Program(ruleset, hash, schemas)
+    return Program(ruleset, hash, schemas, generated)
+
+
+def interpreted(ruleset: Ruleset, *, hash: str, schemas: Schemas | None = None) -> Program:  # noqa: A002
+    """The same program, run by the definition of the meaning: what generated code is held against.
+
+    Whatever it is asked, it answers with the same bytes as the program of compile_ruleset.
+    """
+    return Program(ruleset, hash, schemas, Interpreter)
+
+
+def generated(index: Index, record: str, zone: ZoneInfo) -> Generated:
+    """The engine that runs rules as generated Python."""
+    return Generated(index, record, zone, made)
+
+
+def made(source: Source) -> Callable[..., Any]:
+    """The function of a generated source: it sees the names of its table and nothing else."""
+    space: dict[str, Any] = {**source.names, "__builtins__": {}}
+    code = _kept if len(source.text) < _LONG else _code
+    exec(code(source.text), space)  # noqa: S102
+    function: Callable[..., Any] = space[FUNCTION]
+    return function
+
+
+def _code(text: str) -> CodeType:
+    return compile(text, "<rules>", "exec", dont_inherit=True)
+
+
+_LONG = 2000
+_kept = lru_cache(maxsize=4096)(_code)
+"""Code by its text: since values stand in tables, many short texts are equal."""
 
 
 def hash_of(sources: Mapping[str, str]) -> str:
@@ -105,6 +180,21 @@ def _route(post: Post, kind: KindProgram) -> Route:
         at=daily.at if daily else None,
         after=str(post.after) if post.after else None,
         number=post.number,
+    )
+
+
+def _reversal(reversal: Reversal, kind: KindProgram) -> Route:
+    return Route(
+        record=reversal.record,
+        source=kind.source,
+        target=reversal.route.target,
+        document=reversal.route.document,
+        name=str(reversal.route),
+        timing="immediately",
+        at=None,
+        after=None,
+        number=reversal.number,
+        reverses=str(reversal.reversing),
     )
 
 

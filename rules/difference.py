@@ -78,6 +78,8 @@ def _name(group: str, node: Any) -> str:
     route = getattr(node, "route", None)
     if group in {"posts", "reversals"}:
         return f"{word} {node.record} to {route}"
+    if group == "silences":
+        return f"silence {node.code} of {node.name}"
     if hasattr(node, "records") and group != "checks":
         who = ", ".join(w.name for w in node.records)
     else:
@@ -160,7 +162,8 @@ def _row(value: n.TableRow) -> str:
 
 def _gate_row(value: n.GateRow) -> str:
     owner = f" for {value.owner}" if value.owner else ""
-    return f"{value.word} {', '.join(s.name for s in value.states)}{owner}"
+    word = "early" if value.early else value.word
+    return f"{word} {', '.join(s.name for s in value.states)}{owner}"
 
 
 _SHOW: tuple[tuple[Any, Any], ...] = (

@@ -1,12 +1,11 @@
 """The target document: its fields from the record, each with its lineage.
 
-Here: DocumentProgram: values as canonical text, gaps, lineage, and which field is date, party,
-amount. Not here: whether the document may go (judge.py), or how a target wants it written.
+Here: DocumentProgram: values as canonical text, gaps, lineage. Not here: which field is date, party
+or amount (columns.py), whether the document may go (judge.py), how a target wants it written.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -16,8 +15,10 @@ from grammar import nodes as n
 from grammar.problem import Span
 from rules.checks import keep
 from rules.closures import Closure
-from rules.index import Index, Scope
-from rules.interpret import Compiler
+from rules.columns import Shape
+from rules.compiler import Compiler
+from rules.expanded import stands_in
+from rules.index import Scope
 from rules.kinds import Type
 from rules.outcome import Document, Lineage
 from rules.requirement import Operand, operands_of
@@ -25,10 +26,6 @@ from rules.run import Run
 from rules.schema import Schemas
 from rules.unknown import Gap, Unknown
 from rules.words import MISSING, NotExactError, parse_message, say, wire
-
-_DATE_NAMES = ("InvoiceDate", "DocDate", "Date")
-_AMOUNT_NAMES = ("Total", "Amount", "NetTotal", "TotalAmount")
-_CURRENCY_NAMES = ("Currency", "CurrencyCode")
 
 
 @dataclass(slots=True)
@@ -43,18 +40,61 @@ class Draft:
     made: bool = False
 
 
-class FieldProgram:
-    """One assignment of a route."""
+class Default:
+    """One `otherwise` in an assignment: whether the second value stands in for the first."""
 
-    __slots__ = ("closure", "name", "operands", "owner", "span", "type")
+    __slots__ = ("first", "second", "text")
+
+    def __init__(self, compiler: Compiler, node: n.Otherwise, scope: Scope) -> None:
+        self.first = compiler.guarded(node.expr, scope, "", "")
+        self.second = compiler.guarded(node.default, scope, "", "")
+        self.text = f"{say(node.default)} by default, since {say(node.expr)} is missing"
+
+    def taken(self, run: Run) -> bool:
+        """Whether the default is what was taken."""
+        return type(self.first(run)) is Unknown and type(self.second(run)) is not Unknown
+
+
+class FieldProgram:
+    """One assignment of a route; compiled when it is first filled."""
+
+    __slots__ = (
+        "_compiler",
+        "_scope",
+        "closure",
+        "defaults",
+        "expr",
+        "name",
+        "operands",
+        "owner",
+        "span",
+        "type",
+    )
+    closure: Closure
+    operands: tuple[Operand, ...]
+    defaults: tuple[Default, ...]
 
     def __init__(self, compiler: Compiler, assign: n.Assign, scope: Scope, owner: str) -> None:
+        self._compiler, self._scope, self.expr = compiler, scope, assign.expr
         self.name = assign.name
         self.span = assign.span
         self.owner = owner
-        self.closure: Closure = compiler.guarded(assign.expr, scope, assign.name, owner)
         self.type: Type = compiler.type(assign.expr, scope)
-        self.operands: tuple[Operand, ...] = operands_of(compiler, assign.expr, scope)
+
+    def __getattr__(self, name: str) -> Any:
+        """What is made at first use; from then on it is an ordinary attribute."""
+        if name == "closure":
+            make = {"rule": self.name, "owner": self.owner}
+            self.closure = self._compiler.guarded(self.expr, self._scope, **make)
+            return self.closure
+        if name == "operands":
+            self.operands = operands_of(self._compiler, self.expr, self._scope)
+            return self.operands
+        if name == "defaults":
+            found = stands_in(self.expr, self._scope)
+            self.defaults = tuple(Default(self._compiler, e, self._scope) for e in found)
+            return self.defaults
+        raise AttributeError(name)
 
     def fill(
         self, run: Run, draft: Draft, row: dict[str, str], line: int | None, route: str
@@ -71,10 +111,12 @@ class FieldProgram:
                 text = row[self.name] = wire(value, self.type)
             except NotExactError as reason:
                 keep(draft.gaps, Unknown(self._not_exact(str(reason))), line)
-        source = "; ".join([f"{o.label} = {o.text(run)}" for o in self.operands])
-        draft.lineage.append(
-            Lineage(self.name, line, source or "the rules", self.span, uses, text, route)
-        )
+        if run.story:
+            parts = [f"{o.label} = {o.text(run)}" for o in self.operands]
+            source = "; ".join(parts + [d.text for d in self.defaults if d.taken(run)])
+            draft.lineage.append(
+                Lineage(self.name, line, source or "the rules", self.span, uses, text, route)
+            )
         return value
 
     def _not_exact(self, value: str) -> Gap:
@@ -108,7 +150,8 @@ class DocumentProgram:
         self.line = [FieldProgram(compiler, a, line, owner) for a in post.line_fields]
         self._number = NumberTemplate(compiler, post.number, post.span, head)
         self.numbered = tuple(a.name for a in post.fields if say(a.expr) == "document_number")
-        self.shape = Shape.of(compiler, post, self.head, schemas)
+        self.parts = self._number.operands
+        self.shape = Shape.of(compiler, post, {f.name: f.type for f in self.head}, schemas)
         source = compiler.index.sources.get(compiler.index.records[post.record].source or "")
         self.currency = source.currency if source else ""
 
@@ -163,43 +206,6 @@ class DocumentProgram:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """Which target fields are the document's date, party, amount, currency and number."""
-
-    date: str
-    party: str
-    amount: str
-    currency: str
-    number: str
-    party_of: str  # the record's field that names the party
-    amount_of: str  # the record's field that is the amount
-
-    @staticmethod
-    def of(
-        compiler: Compiler, post: n.Post, head: list[FieldProgram], schemas: Schemas | None
-    ) -> Shape:
-        """From the target's schema where it is known, else from how the fields are made."""
-        known = schemas.document(post.route.target, post.route.document) if schemas else None
-        dates = [f.name for f in head if f.type.kind in {"date", "moment"}]
-        money = [f.name for f in head if f.type.kind == "money"]
-        mapped = [a.name for a in post.fields if _map_argument(compiler.index, a.expr)]
-        day = known.date_field if known else _first(dates, _DATE_NAMES)
-        party = known.party_field if known else mapped[0] if mapped else ""
-        amount = (known.total_field if known else None) or _first(money, _AMOUNT_NAMES)
-        exprs: Mapping[str, n.Expr] = {a.name: a.expr for a in post.fields}
-        numbers = [a.name for a in post.fields if say(a.expr) == "document_number"]
-        return Shape(
-            date=day,
-            party=party,
-            amount=amount,
-            currency=_first([f.name for f in head if f.name in _CURRENCY_NAMES], _CURRENCY_NAMES),
-            number=known.number_field if known else numbers[0] if numbers else "",
-            party_of=_map_argument(compiler.index, exprs.get(party)),
-            amount_of=_stored(compiler, exprs.get(amount)),
-        )
-
-
 POSTING, REVERSED = "posting", "reversed"
 
 
@@ -220,6 +226,11 @@ class NumberTemplate:
                     part if isinstance(part, str) else Operand(compiler, part, scope)
                 )
 
+    @property
+    def operands(self) -> list[Operand]:
+        """The values that the number is made of."""
+        return [p for p in self._parts if isinstance(p, Operand)]
+
     def fill(self, run: Run, reversed_: str = "") -> Any:
         """The number, or Unknown; one that does not count gets the posting's place at its end."""
         text = ""
@@ -233,19 +244,3 @@ class NumberTemplate:
             text += wire(value, part.type)
         again = run.route.seq > 1 and not self._counts
         return f"{text.strip()}-{run.route.seq}" if again else text.strip()
-
-
-def _first(names: list[str], wanted: tuple[str, ...]) -> str:
-    return next((w for w in wanted if w in names), names[0] if names else "")
-
-
-def _map_argument(index: Index, expr: n.Expr | None) -> str:
-    if isinstance(expr, n.Call) and expr.name in index.maps and expr.args:
-        return say(expr.args[0])
-    return ""
-
-
-def _stored(compiler: Compiler, expr: n.Expr | None) -> str:
-    fields = compiler.index.fields.get(compiler.record, {})
-    name = say(expr) if isinstance(expr, n.Name) else ""
-    return name if name in fields else ""

@@ -11,8 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from fractions import Fraction
 
 from rules.canonical import Plain, plain, revive
+from rules.spelling import fold
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +46,30 @@ class UnitEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class ItemUnits:
+    """How a target counts one of its items: 1 of a unit is num/den of its base unit."""
+
+    base: str
+    rates: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+
+    def rate(self, unit: str) -> Fraction | None:
+        """What 1 of a unit is in the base unit; None where the target does not have the unit."""
+        if unit in self.rates:
+            return Fraction(*self.rates[unit])
+        return Fraction(1) if unit == self.base else None
+
+
+@dataclass(frozen=True, slots=True)
 class TargetState:
-    """What is known of a target: its period lock, and the codes it lists (empty: not listed)."""
+    """What is known of a target: its period lock, the codes it lists, the units of its items.
+
+    Codes and items that are left out are not told, which is no statement about them.
+    """
 
     known: bool
     locked_through: date | None = None
     codes: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    items: Mapping[str, ItemUnits] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,20 +147,20 @@ class Table:
 
     def __init__(self, entries: Mapping[str, Entry]) -> None:
         self.entries = dict(entries)
-        self._folded: dict[tuple[bool, bool], dict[str, list[str]]] = {}
+        self._folded: dict[frozenset[str], dict[str, list[str]]] = {}
         self._near: dict[str, list[str]] | None = None
 
-    def find(self, key: str, *, trimmed: bool, any_case: bool) -> tuple[str, ...]:
+    def find(self, key: str, how: frozenset[str]) -> tuple[str, ...]:
         """The keys that match; more than one with different values means ambiguous."""
-        if not (trimmed or any_case):
+        if how <= {"exact"}:
             return (key,) if key in self.entries else ()
-        index = self._folded.get((trimmed, any_case))
+        index = self._folded.get(how)
         if index is None:
             index = {}
             for k in sorted(self.entries):
-                index.setdefault(fold(k, trimmed=trimmed, any_case=any_case), []).append(k)
-            self._folded[trimmed, any_case] = index
-        return tuple(index.get(fold(key, trimmed=trimmed, any_case=any_case), ()))
+                index.setdefault(fold(k, how), []).append(k)
+            self._folded[how] = index
+        return tuple(index.get(fold(key, how), ()))
 
     def near(self, key: str) -> tuple[str, ...]:
         """Known keys that differ from this one only by case, spaces or special characters."""
@@ -170,13 +190,6 @@ class World:
         """The world of these entries; indexes are made once, at first use."""
         tables = {name: Table(entries) for name, entries in maps.items()}
         return World(revision, tables, dict(units), dict(targets))
-
-
-def fold(key: str, *, trimmed: bool, any_case: bool) -> str:
-    """A key as a map with these match words compares it."""
-    if trimmed:
-        key = key.strip()
-    return key.casefold() if any_case else key
 
 
 def differences(left: str, right: str) -> tuple[str, ...]:

@@ -3,29 +3,25 @@
 Here: what a function gives for known arguments, and its signature. Not here: unknown arguments
 (interpret.py), functions that need the world, such as in_base (interpret.py).
 
-Sources: rounding is commercial, halves away from zero. `is_tin` follows the LHDN e-Invoice FAQ on
-tax identification numbers: individuals IG and digits, others one of the listed prefixes and a
-number without leading zero that ends in 0, 14 characters at most, and the four general TINs.
+Sources: rounding is commercial, halves away from zero (numbers.py). `is_tin` and `e_invoice_class`
+follow the tables of the tax office (lhdn.py). `words` keeps what Unicode does not class as control,
+format or separator. All other functions are plain arithmetic.
 """
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from rules.lhdn import is_tin
 from rules.numbers import Number, add, divide, multiply, subtract
+from rules.spelling import match_key
 
 NUMBER = "a number"
 TEXT = "text"
-
-GENERAL_TINS = frozenset({f"EI000000000{n}0" for n in (1, 2, 3, 4)})
-_INDIVIDUAL = re.compile(r"IG[0-9]{1,12}")
-_COMPANY = re.compile(r"(?:C|CS|D|F|FA|PT|TA|TC|TN|TR|TP|J|LE)[1-9][0-9]*0")
-_LONGEST_TIN = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +37,6 @@ class Function:
     many: bool = False
 
 
-def is_tin(text: str) -> bool:
-    """Whether a text has the form of a Malaysian tax identification number.
-
-    >>> is_tin("C25845632020"), is_tin("CS0123450"), is_tin("EI00000000010")
-    (True, False, True)
-    """
-    if text in GENERAL_TINS:
-        return True
-    fits = _INDIVIDUAL.fullmatch(text) or _COMPANY.fullmatch(text)
-    return bool(fits) and len(text) <= _LONGEST_TIN
-
-
 def is_whole(value: Number) -> bool:
     """Whether a number has nothing behind the point."""
     if isinstance(value, Decimal):
@@ -62,6 +46,8 @@ def is_whole(value: Number) -> bool:
 
 def words(text: str) -> str:
     """A text without control characters and with single spaces between its words."""
+    if text.isascii() and text.isprintable():
+        return " ".join(text.split())
     kept = (" " if unicodedata.category(c).startswith(("C", "Z")) else c for c in text)
     return " ".join("".join(kept).split())
 
@@ -85,6 +71,7 @@ _ALL = (
     Function("is_whole", (NUMBER,), "yesno", is_whole, "is a whole number"),
     Function("is_tin", (TEXT,), "yesno", is_tin, "has the form of a TIN"),
     Function("words", (TEXT,), "text", words, "is clean text"),
+    Function("match_key", (TEXT,), "text", match_key, "is a key to match by"),
     Function("abs", (NUMBER,), "first", absolute, ""),
     Function("min", (NUMBER, NUMBER), "first", min, "", many=True),
     Function("max", (NUMBER, NUMBER), "first", max, "", many=True),
@@ -94,8 +81,15 @@ _ALL = (
 PURE: dict[str, Function] = {f.name: f for f in _ALL}
 
 AGGREGATES = ("sum", "count", "any", "all", "latest")
-WORLDLY = ("round", "in_base", "price_in_base", "base_unit", "number_of", "date_of", "due_of")
-LATER = ("e_invoice_class",)
-"""Functions of the language that this version does not know yet."""
+WORLDLY = (
+    "round",
+    "in_base",
+    "price_in_base",
+    "base_unit",
+    "number_of",
+    "date_of",
+    "due_of",
+    "e_invoice_class",
+)
 
 NAMES = frozenset({*PURE, *AGGREGATES, *WORLDLY})

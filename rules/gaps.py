@@ -9,9 +9,12 @@ from dataclasses import replace
 
 from grammar import nodes as n
 from grammar.problem import Span
+from rules.lhdn import class_advice
 from rules.unknown import Gap
 
 NOWHERE = Span("", 1, 1, 1, 1)
+CLASS = "e_invoice_class"
+"""The rule of a classification that is none."""
 RING = ArithmeticError("the field needs itself")
 NO_BASE = ArithmeticError("the item has no base unit")
 
@@ -49,6 +52,24 @@ def fact_gap(name: str, owner: str, message: str = "", span: Span = NOWHERE) -> 
         cause_key=f"field:{name}",
         cause_label=message or f"{name} is not known",
         would_pass=f"{name} is known",
+        span=span,
+    )
+
+
+def class_gap(code: str, owner: str, source: str, span: Span) -> Gap:
+    """The gap of a classification that the tax office does not list."""
+    near = class_advice(code)
+    label = f'"{code[:40]}" is no classification of the e-Invoice'
+    return Gap(
+        kind="code",
+        rule=CLASS,
+        code="VAL02",
+        error_class="bad_value",
+        owner=owner,
+        message=f"{label}{f', {near}' if near else ''}.",
+        cause_key=f"rule:{source}",
+        cause_label=label,
+        would_pass=f"it is one of 001 to 045{f', {near}' if near else ''}",
         span=span,
     )
 

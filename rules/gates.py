@@ -7,14 +7,18 @@ from __future__ import annotations
 
 from grammar import nodes as n
 from rules.checks import Said
+from rules.compiler import Compiler
 from rules.index import Scope
-from rules.interpret import Compiler
 from rules.outcome import Finding, Verdict
 from rules.requirement import HIT, PASS, UNKNOWN, Message, message_of
 from rules.run import Run
 from rules.words import parse_message
 
 RULE = "gate"
+
+
+EARLY = "goes early: this status can still change"
+"""What the verdict of a gate says of a status that may go before its record is settled."""
 
 
 class GateProgram:
@@ -24,13 +28,13 @@ class GateProgram:
         self.record = compiler.record
         self.status = status
         self.rows: dict[str, n.GateRow] = {}
-        self.messages: dict[int, Message] = {}
+        self.messages: dict[int, tuple[Message, str]] = {}
         scope = Scope(compiler.index, compiler.record)
         for row in gate.rows if gate else ():
             for state in row.states:
                 self.rows.setdefault(state.name, row)
             parts, _ = parse_message(row.say or "", row.span)
-            self.messages[id(row)] = message_of(compiler, parts, scope)[0]
+            self.messages[id(row)] = message_of(compiler, parts, scope)
 
     def word(self, run: Run) -> str:
         """ready, wait, hold, ignore or cancel; unknown where the status is none of the gate's."""
@@ -58,15 +62,17 @@ class GateProgram:
         held = row is not None and row.word == "hold"
         released = held and (route, RULE) in run.facts.releases
         result = UNKNOWN if row is None else PASS if row.word == "ready" else HIT
-        text = self.messages[id(row)](run) if row is not None and held else ""
+        message, label = self.messages[id(row)] if row is not None else (None, "")
+        text = message(run) if message and held else EARLY if row and row.early else ""
         said.verdicts.append(
             Verdict(RULE, "gate", route, result, span, operands, None, text, released)
         )
         if row is not None and held and not released:
-            said.findings.append(self._finding(row, route, shown, text))
+            label = label or f"{self.record} is {shown}"
+            said.findings.append(self._finding(row, route, shown, text, label))
         return said
 
-    def _finding(self, row: n.GateRow, route: str, state: str, message: str) -> Finding:
+    def _finding(self, row: n.GateRow, route: str, state: str, message: str, label: str) -> Finding:
         ready = ", ".join(s for s, r in self.rows.items() if r.word == "ready")
         return Finding(
             code="HLD01",
@@ -78,7 +84,7 @@ class GateProgram:
             message=message,
             clears=f"by:{row.owner}",
             cause_key=f"rule:gate:{self.record}:{state}",
-            cause_label=f"{self.record} is {state}",
+            cause_label=label,
             would_pass=f"{self.status} is one of {ready}",
             span=row.span,
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from grammar.nodes import (
     Cancel,
@@ -87,6 +87,7 @@ class Index:
         self.samples = _by_name(ruleset.samples)
         self.fields = {r.name: _by_name(r.fields) for r in ruleset.records}
         self.computed_types: dict[tuple[str, str], object] = {}  # filled by types.py
+        self.places: tuple[Any, ...] | None = None  # filled by analyse/places.py
         self.posts: dict[str, list[Post]] = {}
         for post in ruleset.posts:
             self.posts.setdefault(post.record, []).append(post)

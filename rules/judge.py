@@ -7,27 +7,30 @@ body holds, the answer is an Outcome. Not here: what the rules mean (routes.py a
 from __future__ import annotations
 
 import decimal
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from grammar import nodes as n
+from rules.alike import Once
 from rules.asking import Shared
-from rules.checks import CheckProgram, keep
+from rules.checks import keep, numbered
+from rules.compiler import Compiler
 from rules.duplicates import DuplicateProgram
 from rules.facts import Facts, Subject, World
 from rules.gaps import limit_gap
+from rules.glance import Glance, Numbers
+from rules.glancing import KindGlances
 from rules.index import Index, Scope
-from rules.interpret import Compiler
 from rules.numbers import CONTEXT
 from rules.outcome import Decision, Outcome
 from rules.proofs import ProofProgram
 from rules.reading import MOST_LINES, Content, Reader, clean
 from rules.requirement import Operand
 from rules.routes import RouteProgram
-from rules.run import Run
+from rules.run import RetreatError, Run
 from rules.schema import Schemas
 from rules.timing import next_midnight
 from rules.unknown import Gap, Unknown
@@ -35,30 +38,57 @@ from rules.weighing import until
 from rules.words import NotExactError
 
 ENGINE = "interpreter-1"
+"""The meaning that answered, whichever way it was run: it changes only if an answer could."""
 _NOW_HOLDS = timedelta(minutes=15)
+Engine = Callable[[Index, str, ZoneInfo], Compiler]
+"""What compiles the expressions of a record kind, in a zone."""
 _OPEN = frozenset({"ready", "waiting", "held"})
+
+
+Asked = tuple[Subject, Facts, World, datetime]
 
 
 class KindProgram:
     """Everything the rules say of one record kind."""
 
-    def __init__(self, index: Index, record: str, schemas: Schemas | None) -> None:
+    def __init__(
+        self,
+        index: Index,
+        record: str,
+        schemas: Schemas | None,
+        *,
+        engine: Engine,
+        numbers: Numbers,
+    ) -> None:
         declared = index.records[record]
         source = index.sources.get(declared.source or "")
         self.source = source.name if source else ""
         self.currency = source.currency if source else ""
         self.zone = ZoneInfo(source.zone if source else "UTC")
         self.reader = Reader(index, record)
-        self.compiler = Compiler(index, record, self.zone)
-        checks = [
-            CheckProgram(self.compiler, c)
-            for c in index.ruleset.checks
-            if any(w.name == record for w in c.records)
-        ]
+        self.compiler = engine(index, record, self.zone)
+        checks = numbered(
+            self.compiler,
+            [c for c in index.ruleset.checks if any(w.name == record for w in c.records)],
+            numbers,
+        )
+        everywhere = [c for c in checks if c.everywhere]
+        self.common = self.compiler.together(everywhere)
         posts = index.posts.get(record, [])
         proofs = ProofProgram(self.compiler, _line_exprs(index, record, posts))
-        self.routes = [RouteProgram(self.compiler, p, checks, proofs, schemas) for p in posts]
+        self.routes = [
+            RouteProgram(self.compiler, p, checks, self.common, proofs, schemas) for p in posts
+        ]
         self.duplicates = _unique_declarations(self.routes)
+        self.numbers = numbers
+        self.glances = KindGlances(
+            self.compiler,
+            self.routes,
+            checks=everywhere,
+            common=self.common,
+            proofs=proofs,
+            numbers=numbers,
+        )
         self.key = index.marked(record, "key")
         self.dated = index.marked(record, "dated")
         self.status = self.reader.status
@@ -68,32 +98,76 @@ class KindProgram:
 
     def judge(self, subject: Subject, facts: Facts, world: World, now: datetime) -> Outcome:
         """The outcome of one version of one record."""
+        asked = (subject, facts, world, now)
         with decimal.localcontext(CONTEXT):
-            content, gaps = self._read(subject.body)
-            run = self._run(content, facts, world, now)
-            run.version = subject.version
-            shared: Shared = {}
-            judged = [
-                route.decide(run, gaps=gaps, status_word=content.status_word, shared=shared)
-                for route in self.routes
-            ]
-            decisions = [j.decision for j in judged]
-            status = run.head.get(self.status)
-            return Outcome(
-                decisions=tuple(decisions),
-                verdicts=tuple(v for j in judged for v in j.verdicts),
-                used=run.all_uses(),
-                lineage=tuple(entry for j in judged for entry in j.lineage),
-                status=status if isinstance(status, str) else "",
-                status_word=clean(content.status_word[:200]),
-                number=self._number(run),
-                party=self._party(run, subject.body),
-                doc_date=self._day(run, decisions),
-                amount=self._value_of(run, self.amount),
-                currency=self._currency(run, decisions),
-                valid_until=self._valid_until(run, decisions),
-                engine=ENGINE,
-            )
+            try:
+                return self._outcome(asked, stepwise=self.common is None)
+            except RetreatError:
+                return self._outcome(asked, stepwise=True)
+
+    def glance(
+        self, subject: Subject, facts: Facts, world: World, now: datetime, once: Once | None = None
+    ) -> Glance:
+        """What the outcome says at a glance: quickly where nothing is missing nor posted.
+
+        `once` is shared with another program that reads this record alike, in the same world.
+        """
+        asked = (subject, facts, world, now)
+        try:
+            with decimal.localcontext(CONTEXT):
+                content, gaps = (once and once.read) or self._read(subject.body)
+                run = self._run(content, facts, world, now)
+                if once is not None:
+                    once.read, run.once = (content, gaps), once
+                seen = None if gaps else self.glances.seen(run)
+                amount = self._value_of(run, self.amount) if seen is not None else None
+                run.close()
+                if seen is not None:
+                    return Glance(seen, amount)
+                if once is not None:
+                    once.forget()
+                stepwise = self.common is None
+                outcome = self._outcome(asked, stepwise=stepwise, story=False)
+        except RetreatError:
+            outcome = self.judge(*asked)
+        return self.numbers.glance(outcome)
+
+    def _outcome(self, asked: Asked, *, stepwise: bool, story: bool = True) -> Outcome:
+        subject, facts, world, now = asked
+        content, gaps = self._read(subject.body)
+        run = self._run(content, facts, world, now)
+        run.version, run.stepwise, run.story = subject.version, stepwise, story
+        shared: Shared = {}
+        judged = [
+            route.decide(run, gaps=gaps, status_word=content.status_word, shared=shared)
+            for route in self.routes
+        ]
+        if (run.steps < 0 and not stepwise) or (run.long and not story):
+            raise RetreatError  # the rule that runs out must be the one that says so
+        decisions = [j.decision for j in judged]
+        status = run.head.get(self.status)
+        outcome = Outcome(
+            decisions=tuple(decisions),
+            verdicts=tuple(v for j in judged for v in j.verdicts),
+            used=run.all_uses(),
+            lineage=tuple(entry for j in judged for entry in j.lineage),
+            status=status if isinstance(status, str) else "",
+            status_word=clean(content.status_word[:200]),
+            number=self._number(run),
+            party=self._party(run, subject.body),
+            doc_date=self._day(run, decisions),
+            amount=self._value_of(run, self.amount),
+            currency=self._currency(run, decisions),
+            valid_until=self._valid_until(run, decisions),
+            engine=ENGINE,
+        )
+        run.close()
+        return outcome
+
+    def opened(self, subject: Subject, facts: Facts, world: World, now: datetime) -> Run:
+        """The record as rules see it, before any of them is asked."""
+        content, _ = self._read(subject.body)
+        return self._run(content, facts, world, now)
 
     def link_keys(self, body: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
         """The names and values by which records find each other as duplicates."""

@@ -20,7 +20,7 @@ from rules.run import Run
 from rules.unknown import Gap, Unknown, join
 
 if TYPE_CHECKING:
-    from rules.interpret import Compiler
+    from rules.compiler import Compiler
 
 PERSONAL = ("period", "document_number", "number_of", "changed", "approval", "last_editor")
 """What is asked of the judged record or of its route: a link may not ask it of other records."""

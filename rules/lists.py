@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from grammar import nodes as n
 from rules import numbers
+from rules.functions import AGGREGATES
 from rules.gaps import NOWHERE
 from rules.index import Ref, Scope
 from rules.links import LinkProgram, Listed, listed
@@ -19,7 +20,7 @@ from rules.unknown import Gap, Unknown, all_of, any_of, join
 
 if TYPE_CHECKING:
     from rules.closures import Closure
-    from rules.interpret import Compiler
+    from rules.compiler import Compiler
 
 Row = dict[str, Any]
 Rows = Sequence[tuple[Run, list[Row]]]
@@ -32,6 +33,7 @@ class Lists:
     def __init__(self, compiler: Compiler) -> None:
         self.compiler = compiler
         self._known: dict[n.Call, Closure] = {}
+        self.keys: dict[n.Call, object] = {}  # under which a run keeps what was worked out
         self._links: dict[n.Link, LinkProgram] = {}
 
     def aggregate(self, node: n.Call, scope: Scope) -> Closure:
@@ -50,7 +52,7 @@ class Lists:
         inner = self._over(over, self._bodies(".".join(arg.path[:-1]))[node.name](where, field))
         if node.where is not None and mentions_line(node.where):
             return inner
-        key = object()
+        key = self.keys.setdefault(node, object())
 
         def once(run: Run) -> Any:
             if key not in run.memo:
@@ -108,16 +110,30 @@ def mentions_line(expr: Any) -> bool:
     )
 
 
-def mentions(node: Any, word: str) -> bool:
-    """Whether an expression names a fact or calls a function, anywhere."""
-    if isinstance(node, n.Name):
-        return ".".join(node.path) == word
-    if isinstance(node, n.Call) and node.name == word:
-        return True
-    if isinstance(node, tuple):
-        return any(mentions(part, word) for part in node)
-    slots = getattr(node, "__slots__", ())
-    return any(mentions(getattr(node, s), word) for s in slots if s not in {"span", "value"})
+def costly(node: Any) -> bool:
+    """Whether an expression on a line goes over a list again, which counts as steps each time."""
+    if isinstance(node, n.Call) and node.where is not None:
+        return node.name in AGGREGATES and mentions_line(node.where)
+    parts = (getattr(node, slot) for slot in getattr(node, "__slots__", ()) if slot != "span")
+    return any(costly(e) for part in parts for e in (part if isinstance(part, tuple) else (part,)))
+
+
+def words_of(node: Any) -> set[str]:
+    """The names and functions of an expression, or of several."""
+    found: set[str] = set()
+    waiting = [node]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, n.Name):
+            found.add(".".join(part.path))
+        elif isinstance(part, tuple):
+            waiting += part
+        else:
+            if isinstance(part, n.Call):
+                found.add(part.name)
+            slots = getattr(part, "__slots__", ())
+            waiting += [getattr(part, s) for s in slots if s not in {"span", "value"}]
+    return found
 
 
 def _each(run: Run, rows: Rows) -> Iterator[Row]:
@@ -152,12 +168,13 @@ def _sum(where: Closure | None, field: Closure) -> Callable[[Run, Rows], Any]:
 
 
 def _count(where: Closure | None, _: Closure | None) -> Callable[[Run, Rows], Any]:
-    def count(run: Run, rows: Rows) -> Any:
-        answers = _answers(run, rows, where)
-        unknown = [a for a in answers if type(a) is Unknown]
-        return join(*unknown) if unknown else Decimal(sum(a is True for a in answers))
+    return lambda run, rows: counted(_answers(run, rows, where))
 
-    return count
+
+def counted(answers: list[Any]) -> Any:
+    """How many answers are yes, or the Unknown of those that nobody could give."""
+    unknown = [a for a in answers if type(a) is Unknown]
+    return join(*unknown) if unknown else Decimal(sum(a is True for a in answers))
 
 
 def _latest(

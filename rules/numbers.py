@@ -10,8 +10,10 @@ it into a finding (EVA01). Nothing is ever rounded silently.
 from __future__ import annotations
 
 import decimal
+from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
+from functools import lru_cache, partial
 
 from rules.canonical import number_text
 
@@ -35,6 +37,10 @@ _ROUNDING = decimal.Context(
     rounding=ROUND_HALF_UP,
     traps=[decimal.Overflow, decimal.InvalidOperation],
 )
+
+
+quantize = _ROUNDING.quantize
+"""A decimal rounded half up to the places of another."""
 
 
 class TooLargeError(ArithmeticError):
@@ -67,6 +73,7 @@ def tidy(value: Fraction) -> Number:
     return Decimal(digits).scaleb(-places, _WIDE) if len(str(abs(digits))) <= DIGITS else value
 
 
+_SMALL = 10**18
 _WIDE = decimal.Context(prec=400, Emin=-EXPONENT, Emax=EXPONENT)
 
 
@@ -115,15 +122,49 @@ def round_half_up(value: Number, step: Decimal) -> Decimal:
     """
     if step <= 0:
         raise TooLargeError("a rounding step is above zero")
-    if type(value) is Decimal and step.as_tuple().digits == (1,):
-        return _ROUNDING.quantize(value, step)
+    if type(value) is Decimal and _places(step) is not None:
+        return quantize(value, step)
     steps = as_fraction(value) / Fraction(step)
     doubled = 2 * abs(steps.numerator) + steps.denominator
     count = doubled // (2 * steps.denominator)
     if count.bit_length() > BITS:
         raise TooLargeError("a number has too many digits")
     signed = count if steps >= 0 else -count
-    return _ROUNDING.quantize(_ROUNDING.multiply(Decimal(signed), step), step)
+    return quantize(_ROUNDING.multiply(Decimal(signed), step), step)
+
+
+def rounder(step: Decimal) -> Callable[[Number], Decimal]:
+    """round_half_up with this step, for many values."""
+    if step <= 0 or _places(step) is None:
+        return partial(round_half_up, step=step)
+    exactly = _ROUNDING.quantize
+
+    def rounded(value: Number) -> Decimal:
+        return exactly(value, step) if type(value) is Decimal else round_half_up(value, step)
+
+    return rounded
+
+
+def rescaled(value: Number, num: int, den: int, step: Decimal) -> Decimal:
+    """round_half_up(scale(value, num, den), step): the same, without a fraction in between.
+
+    >>> rescaled(Decimal("38.45"), 1, 12, Decimal("0.0001"))
+    Decimal('3.2042')
+    """
+    places = _places(step)
+    if type(value) is Decimal and places is not None and max(num, den) < _SMALL:
+        steps = value.scaleb(places, _WIDE)
+        if abs(steps) < _SMALL and steps == (whole := int(steps)):
+            count = (2 * abs(whole) * num + den) // (2 * den)
+            return Decimal(count if whole >= 0 else -count).scaleb(-places, _WIDE)
+    return round_half_up(scale(value, num, den), step)
+
+
+@lru_cache(maxsize=256)
+def _places(step: Decimal) -> int | None:
+    """How many decimal places a step such as 0.01 keeps; None for any other step."""
+    _, digits, exponent = step.as_tuple()
+    return -exponent if digits == (1,) and isinstance(exponent, int) else None
 
 
 def show(value: Number, places: int = 0) -> str:

@@ -35,7 +35,7 @@ class Verdict:
     """What one rule said of the record, or of one of its lines, for one route."""
 
     rule: str
-    kind: str  # gate check duplicates approve when timing after field map units change
+    kind: str  # gate check duplicates approve when timing after field map units rounding change
     route: str
     result: str  # pass hit unknown not_applicable
     span: Span

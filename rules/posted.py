@@ -15,10 +15,10 @@ from typing import Any
 from grammar import nodes as n
 from grammar.problem import Span
 from rules.checks import Said, gap_finding
+from rules.compiler import Compiler
 from rules.edits import EditedFields, GroupProgram
 from rules.facts import PostingFact
 from rules.gaps import fact_gap
-from rules.interpret import Compiler
 from rules.lives import age
 from rules.outcome import Finding, Verdict
 from rules.requirement import HIT, PASS, UNKNOWN

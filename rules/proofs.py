@@ -12,8 +12,8 @@ from typing import Any
 from grammar import nodes as n
 from rules.checks import Said
 from rules.closures import Closure
+from rules.compiler import Compiler
 from rules.index import Scope
-from rules.interpret import Compiler
 from rules.numbers import multiply, scale
 from rules.outcome import Verdict
 from rules.requirement import PASS, UNKNOWN
@@ -31,10 +31,11 @@ class ProofProgram:
     def __init__(self, compiler: Compiler, exprs: Iterator[n.Expr]) -> None:
         found: dict[tuple[n.Expr, n.Expr], dict[str, n.Call]] = {}
         for expr in exprs:
-            for call in _calls(expr):
+            for call in conversions(expr):
                 found.setdefault((call.args[1], call.args[2]), {}).setdefault(call.name, call)
         scope = Scope(compiler.index, compiler.record, line=True)
         self.units = compiler.units
+        self.calls = tuple(next(iter(calls.values())) for calls in found.values())
         self.proofs = [_Proof(compiler, calls, scope) for calls in found.values()]
 
     def judge(self, run: Run, route: str) -> Said:
@@ -76,6 +77,8 @@ class _Proof:
                 for name, v in (("unit", unit), ("item", item))
             )
             return Verdict(RULE, "units", route, UNKNOWN, self.span, shown, line)
+        if not run.story:
+            return Verdict(RULE, "units", route, PASS, self.span, (), line)
         try:
             operands = self._operands(run, by)
         except ArithmeticError:
@@ -99,7 +102,7 @@ class _Proof:
         return tuple(found) or (("factor", by.factor),)
 
 
-def _calls(node: Any) -> Iterator[n.Call]:
+def conversions(node: Any) -> Iterator[n.Call]:
     """The conversions inside an expression."""
     if isinstance(node, n.Call) and node.name in {"in_base", "price_in_base"}:
         if len(node.args) == 3:
@@ -107,8 +110,8 @@ def _calls(node: Any) -> Iterator[n.Call]:
         return
     if isinstance(node, tuple):
         for part in node:
-            yield from _calls(part)
+            yield from conversions(part)
         return
     for slot in getattr(node, "__slots__", ()):
         if slot not in {"span", "value"}:
-            yield from _calls(getattr(node, slot))
+            yield from conversions(getattr(node, slot))

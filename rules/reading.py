@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from sys import intern
 from typing import Any
 
 from grammar.nodes import Field
@@ -20,9 +21,13 @@ from rules.unknown import Gap, Unknown
 
 MOST_LINES = 10_000
 LONGEST_TEXT = 4_000
+MOST_KEPT = 16_384
 _NUMBER = re.compile(r"[+-]?[0-9]{1,38}(?:\.[0-9]{1,38})?")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _SURROGATE = re.compile("[\ud800-\udfff\x00]")
+_KEPT = frozenset({"one_of", "whole", "decimal", "money", "quantity", "date"})
+"""Types whose values come again and again, so that what a text was read as is kept."""
+_WRITTEN = frozenset({str, int})
 _WORDS = {
     "text": "a text",
     "whole": "a whole number",
@@ -34,6 +39,9 @@ _WORDS = {
     "yesno": "yes or no",
     "user": "a user",
 }
+
+
+_Quick = tuple[str, bool, Callable[[Any], Any], "Unknown | None", "_Slot"]
 
 
 @dataclass(slots=True)
@@ -64,8 +72,10 @@ class Reader:
         self.many = many
         lines = index.line_records.get(record)
         line_fields = lines.fields if lines else ()
-        self.head = [self._slot(f, "") for f in declared.fields if isinstance(f, Field)]
+        self._kept: dict[str, dict[Any, Any]] = {}
+        head = [self._slot(f, "") for f in declared.fields if isinstance(f, Field)]
         self.line = [self._slot(f, "line.") for f in line_fields if isinstance(f, Field)]
+        self._head, self._line = [s.quick for s in head], [s.quick for s in self.line]
 
     def _slot(self, field: Field, prefix: str) -> _Slot:
         name = prefix + field.name
@@ -83,7 +93,9 @@ class Reader:
             would_pass=f"{name} is filled in",
             span=field.span,
         )
-        return _Slot(field.name, field, _reader_of(field), Unknown(gap), gap)
+        key = field.name if field.type == "one_of" else field.type
+        kept = self._kept.setdefault(key, {})
+        return _Slot(intern(field.name), field, _reader_of(field), Unknown(gap), gap, kept)
 
     def blank_line(self) -> dict[str, Any]:
         """A line of which nothing is known."""
@@ -92,8 +104,7 @@ class Reader:
     def read(self, body: Mapping[str, object]) -> Content:
         """The typed content of a body, whatever the body is."""
         content = Content({}, [], [])
-        for slot in self.head:
-            content.head[slot.name] = slot.read(body.get(slot.name), content, None)
+        content.head = _row(self._head, body, content, None)
         raw_status = body.get(self.status)
         content.status_word = raw_status if isinstance(raw_status, str) else ""
         if self.many is not None:
@@ -109,10 +120,31 @@ class Reader:
         if content.too_many_lines:
             return
         for number, row in enumerate(raw, start=1):
-            values: Mapping[str, object] = row if isinstance(row, Mapping) else {}
-            content.lines.append(
-                {s.name: s.read(values.get(s.name), content, number) for s in self.line}
-            )
+            mapped = row.__class__ is dict or isinstance(row, Mapping)
+            values: Mapping[str, object] = row if mapped else {}
+            content.lines.append(_row(self._line, values, content, number))
+
+
+def _row(
+    slots: list[_Quick], values: Mapping[str, object], content: Content, line: int | None
+) -> dict[str, Any]:
+    """The fields of a header or a line. What is plain is taken at once; slots know all the rest."""
+    found: dict[str, Any] = {}
+    get = values.get
+    for name, text, known, gone, slot in slots:
+        raw = get(name)
+        value: Any = None
+        if raw.__class__ is str:
+            if not text:
+                value = known(raw)
+            elif raw[:1] > " " and raw.isprintable() and len(raw) <= LONGEST_TEXT:
+                value = raw
+        elif raw is None:
+            value = gone
+        elif raw.__class__ is int:
+            value = known(raw)
+        found[name] = slot.read(raw, content, line) if value is None else value
+    return found
 
 
 @dataclass(slots=True)
@@ -124,14 +156,24 @@ class _Slot:
     convert: Callable[[Any], Any]
     missing: Unknown
     gap: Gap
+    kept: dict[Any, Any]  # what texts and whole numbers were read as before
+
+    @property
+    def quick(self) -> _Quick:
+        """What reads most values without asking the slot."""
+        gone = self.missing if self.gap.kind == "field" else None
+        return self.name, self.convert is _text, self.kept.get, gone, self
 
     def read(self, raw: object, content: Content, line: int | None) -> Any:
-        if raw is None or (type(raw) is str and not raw.strip()):
+        if raw is None or (type(raw) is str and (not raw or raw.isspace())):
             if self.gap.kind == "required":
                 content.gaps.append((self.gap, line))
             return self.missing
         try:
-            return self.convert(raw)
+            value = self.convert(raw)
+            if self.field.type in _KEPT and type(raw) in _WRITTEN and len(self.kept) < MOST_KEPT:
+                self.kept[raw] = value
+            return value
         except (BadValueError, ValueError, ArithmeticError):
             content.gaps.append((self._bad(raw), line))
             return Unknown(replace(self.gap, kind="required"))
@@ -187,14 +229,18 @@ def _states(field: Field) -> Callable[[Any], Any]:
 
 
 def _text(raw: Any) -> str:
+    if type(raw) is str and raw.isprintable() and len(raw) <= LONGEST_TEXT:
+        return raw  # the usual case: nothing that is printed is a surrogate
     if not isinstance(raw, str) or len(raw) > LONGEST_TEXT or _SURROGATE.search(raw):
         raise BadValueError
     return raw
 
 
 def _decimal(raw: Any) -> Decimal:
-    if isinstance(raw, str) and _NUMBER.fullmatch(raw.strip()):
-        value = Decimal(raw.strip())
+    if isinstance(raw, str) and _NUMBER.fullmatch(text := raw.strip()):
+        value = Decimal(text)
+        if len(text) <= DIGITS:
+            return value
     elif isinstance(raw, Decimal | int) and not isinstance(raw, bool):
         value = _plain_decimal(Decimal(raw) if abs(raw) < 10**DIGITS else None)
     else:

@@ -5,18 +5,21 @@ Here: Condition. Not here: which rule it belongs to and what a hit does (checks.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
+from itertools import takewhile
 from typing import Any
 
 from grammar import nodes as n
 from rules.closures import Closure
-from rules.index import Scope
-from rules.interpret import Compiler
+from rules.compiler import Compiler
+from rules.index import Index, Scope
 from rules.kinds import Type
-from rules.lists import mentions, mentions_line
+from rules.lists import mentions_line, words_of
 from rules.run import Run
 from rules.unknown import Unknown
-from rules.words import MISSING, say, shown
+from rules.wishes import Wishes
+from rules.words import MISSING, const_values, say, shown
 
 ROUTE_WORDS = (
     "period",
@@ -29,102 +32,123 @@ ROUTE_WORDS = (
 )
 """What an expression may name that is another for each route, or for each of its documents."""
 
+_LATER = frozenset({"closure", "type", "by_line", "lasting"})
 PASS, HIT, UNKNOWN, NOT_APPLICABLE = "pass", "hit", "unknown", "not_applicable"
 Operands = tuple[tuple[str, str], ...]
 
 
 class Condition:
-    """A compiled yes-or-no expression that can tell its story."""
+    """A yes-or-no expression that can tell its story; compiled when it is first asked."""
 
-    __slots__ = ("_compiler", "_parts", "_scope", "node", "operands", "run", "span")
+    __slots__ = ("_compiler", "_owner", "_rule", "_scope", "node", "operands", "run", "span")
+    run: Closure
+    operands: tuple[Operand, ...]
 
     def __init__(
         self, compiler: Compiler, node: n.Expr, scope: Scope, *, rule: str, owner: str
     ) -> None:
         self.node = node
         self.span = node.span
-        self.run: Closure = compiler.guarded(node, scope, rule, owner)
-        self.operands = operands_of(compiler, node, scope)
-        self._compiler, self._scope = compiler, scope
-        self._parts = node.parts if isinstance(node, n.AllOf) else ()
+        self._compiler, self._scope, self._rule, self._owner = compiler, scope, rule, owner
 
-    def would_pass(self, run: Run) -> str:
-        """The smallest change that would make it pass, as far as that can be said."""
-        return "; ".join(t for t in self._wishes(self.node, run) if t)
+    def __getattr__(self, name: str) -> Any:
+        """What is made at first use; from then on it is an ordinary attribute."""
+        if name == "run":
+            self.run = self._compiler.guarded(self.node, self._scope, self._rule, self._owner)
+            return self.run
+        if name == "operands":
+            self.operands = operands_of(self._compiler, self.node, self._scope)
+            return self.operands
+        raise AttributeError(name)
 
-    def _wishes(self, node: n.Expr, run: Run) -> Iterator[str]:
-        if isinstance(node, n.AllOf):
-            for part in node.parts:
-                if self._value(part, run) is not True:
-                    yield from self._wishes(part, run)
-        else:
-            yield self._wish(node, run)
-
-    def _wish(self, node: n.Expr, run: Run) -> str:
-        if isinstance(node, n.Compare):
-            return self._comparison(node, run)
-        if isinstance(node, n.Known):
-            return f"{say(node.expr)} is given"
-        if isinstance(node, n.Call) and node.name in _WISHES:
-            return f"{say(node.args[0])} {_WISHES[node.name]}"
-        return say(node)
-
-    def _comparison(self, node: n.Compare, run: Run) -> str:
-        left, right, op = node.left, node.right, node.op
-        if op == "=" and self._stored(right) and not self._stored(left):
-            left, right = right, left
-        if isinstance(right, n.Literal):
-            return f"{say(left)} {op} {say(right)}"
-        value = self._value(right, run)
-        if type(value) is Unknown or isinstance(value, type(None)):
-            return f"{say(left)} {op} {say(right)}"
-        of = self._compiler.type(right, self._scope)
-        return f"{say(left)} {op} {shown(value, of, self._compiler.zone)}"
-
-    def _stored(self, node: n.Expr) -> bool:
-        ref = self._scope.resolve(node.path) if isinstance(node, n.Name) else None
-        return ref is not None and isinstance(ref.field, n.Field)
-
-    def _value(self, node: n.Expr, run: Run) -> Any:
-        if isinstance(node, n.Name) and self._scope.resolve(node.path) is None:
-            return None  # a bare word
-        return self._compiler.guarded(node, self._scope, "", "")(run)
+    def would_pass(self, run: Run, *, want: bool = True) -> str:
+        """The smallest change that would make it pass (or fail), as far as that can be said."""
+        if not run.story:
+            return ""
+        try:
+            return Wishes(self._compiler, self._scope).of(self.node, run, want=want)
+        except (ArithmeticError, TypeError, ValueError, RecursionError):
+            return say(self.node) if want else f"not {say(self.node)}"  # beyond all bounds
 
 
 class Operand:
     """One value that a condition or a document field looks at."""
 
-    __slots__ = ("by_line", "closure", "label", "lasting", "type", "zone")
+    __slots__ = (
+        "_compiler",
+        "_scope",
+        "by_line",
+        "closure",
+        "label",
+        "lasting",
+        "node",
+        "type",
+        "zone",
+    )
+    closure: Closure
+    type: Type
+    by_line: bool
+    lasting: bool
 
     def __init__(self, compiler: Compiler, node: n.Expr, scope: Scope) -> None:
+        self._compiler, self._scope, self.node = compiler, scope, node
         self.label = say(node)
-        self.closure = compiler.expr(node, scope)
-        self.type: Type = compiler.type(node, scope)
         self.zone = compiler.zone
-        self.by_line = mentions_line(node)
-        self.lasting = not any(mentions(node, word) for word in ROUTE_WORDS)
+
+    def __getattr__(self, name: str) -> Any:
+        """What is made at first use; from then on these are ordinary attributes."""
+        if name not in _LATER:
+            raise AttributeError(name)
+        self.closure = self._compiler.expr(self.node, self._scope)
+        self.type = self._compiler.type(self.node, self._scope)
+        self.by_line, self.lasting = mentions_line(self.node), lasting(self.node)
+        return getattr(self, name)
 
     def text(self, run: Run) -> str:
         """The value as people read it; worked out once for a record or a line of it."""
+        if not run.story:
+            return ""
         if not self.lasting:
-            return self._text(run)
-        key = (self.label, id(run.line) if self.by_line else 0)
-        text = run.texts.get(key)
+            return self._shown(self._value(run))
+        place = (self.label, id(run.line)) if self.by_line else self.label
+        text = run.texts.get(place)
         if text is None:
-            text = run.texts[key] = self._text(run)
+            text = run.texts[place] = self._shown(self._value(run))
         return text
 
-    def _text(self, run: Run) -> str:
+    def told(self, run: Run, value: Any) -> str:
+        """The text of a value that is worked out already."""
+        if not run.story:
+            return ""
+        if not self.lasting:
+            return self._shown(value)
+        place = (self.label, id(run.line)) if self.by_line else self.label
+        text = run.texts.get(place)
+        if text is None:
+            text = run.texts[place] = self._shown(value)
+        return text
+
+    def _value(self, run: Run) -> Any:
         try:
-            return shown(self.closure(run), self.type, self.zone)
+            return self.closure(run)
         except (ArithmeticError, TypeError, RecursionError):
+            return Unknown()
+
+    def _shown(self, value: Any) -> str:
+        try:
+            return shown(value, self.type, self.zone)
+        except (ArithmeticError, TypeError):
             return MISSING
+
+
+def lasting(node: Any) -> bool:
+    """Whether an expression is the same for every route and document of a record."""
+    return words_of(node).isdisjoint(ROUTE_WORDS)
 
 
 def operands_of(compiler: Compiler, node: n.Expr, scope: Scope) -> tuple[Operand, ...]:
     """The operands of an expression, outermost calls first, each once."""
-    found = dict.fromkeys(_leaves(node, scope, compiler))
-    return tuple(Operand(compiler, leaf, scope) for leaf in found)
+    return tuple(Operand(compiler, leaf, scope) for leaf in leaves(node, scope))
 
 
 def texts(operands: tuple[Operand, ...], run: Run) -> Operands:
@@ -132,7 +156,17 @@ def texts(operands: tuple[Operand, ...], run: Run) -> Operands:
     return tuple([(o.label, o.text(run)) for o in operands])
 
 
-def _leaves(node: Any, scope: Scope, compiler: Compiler) -> Iterator[n.Expr]:
+def told(operands: tuple[Operand, ...], run: Run, values: tuple[Any, ...]) -> Operands:
+    """The same, of values that are worked out already."""
+    return tuple([(o.label, o.told(run, v)) for o, v in zip(operands, values, strict=True)])
+
+
+def leaves(node: n.Expr, scope: Scope) -> tuple[n.Expr, ...]:
+    """The expressions whose values are the operands, outermost calls first, each once."""
+    return tuple(dict.fromkeys(_leaves(node, scope)))
+
+
+def _leaves(node: Any, scope: Scope) -> Iterator[n.Expr]:
     if isinstance(node, n.Name):
         ref = scope.resolve(node.path)
         if ref is not None and ref.kind != "list":
@@ -143,10 +177,10 @@ def _leaves(node: Any, scope: Scope, compiler: Compiler) -> Iterator[n.Expr]:
             yield node
         if node.where is None:
             for arg in node.args:
-                yield from _leaves(arg, scope, compiler)
+                yield from _leaves(arg, scope)
         return
     for part in _children(node):
-        yield from _leaves(part, scope, compiler)
+        yield from _leaves(part, scope)
 
 
 def _children(node: Any) -> tuple[Any, ...]:
@@ -162,9 +196,8 @@ def _children(node: Any) -> tuple[Any, ...]:
     return (inner,) if inner is not None else ()
 
 
-_WISHES = {"is_tin": "has the form of a TIN", "is_whole": "is a whole number"}
-
 Message = Callable[[Run], str]
+_TITLE = re.compile(r"(.+)[:.;] ", re.DOTALL)
 
 
 def message_of(
@@ -172,7 +205,9 @@ def message_of(
 ) -> tuple[Message, str]:
     """A message from its parts, and the label that all records of one cause share.
 
-    The label names what differs from record to record: `RM ‹total› is above the limit`.
+    Where the message is a title and then what differs, as in `Foreign orders are invoiced by hand:
+    {number} is in {currency}.`, the label is the title. Else it names what differs from record to
+    record, and says the values that do not: `‹total› is above 5000.00`.
     """
     pieces: list[str | Operand] = [
         p if isinstance(p, str) else Operand(compiler, p, scope) for p in parts
@@ -181,4 +216,19 @@ def message_of(
     def render(run: Run) -> str:
         return "".join(p if isinstance(p, str) else p.text(run) for p in pieces)
 
-    return render, "".join(p if isinstance(p, str) else f"‹{p.label}›" for p in pieces)
+    return render, _label(compiler.index, parts, scope)
+
+
+def _label(index: Index, parts: tuple[str | n.Expr, ...], scope: Scope) -> str:
+    shown = [p if isinstance(p, str) else _in_label(index, p, scope) for p in parts]
+    same = "".join(takewhile(lambda text: not text.startswith("‹"), shown))
+    title = _TITLE.match(same)
+    return title[1] if title and len(same) < len("".join(shown)) else "".join(shown)
+
+
+def _in_label(index: Index, part: n.Expr, scope: Scope) -> str:
+    """A placeholder as all records share it: the values of a const, the name of anything else."""
+    ref = scope.resolve(part.path) if isinstance(part, n.Name) else None
+    if ref is not None and ref.kind == "const":
+        return const_values(index.consts[ref.name])
+    return f"‹{say(part)}›"

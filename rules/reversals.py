@@ -14,12 +14,12 @@ from typing import Any
 from grammar import nodes as n
 from rules.bills import line_key
 from rules.checks import keep
+from rules.compiler import Compiler
 from rules.documents import DocumentProgram, Draft, FieldProgram, NumberTemplate
 from rules.edits import EditedFields
 from rules.facts import PostingFact
 from rules.gaps import fact_gap
 from rules.index import Scope
-from rules.interpret import Compiler
 from rules.outcome import Document
 from rules.run import RouteRun, Run
 from rules.schema import Schemas

@@ -13,18 +13,19 @@ from decimal import Decimal
 from typing import Any
 
 from grammar import nodes as n
+from rules.agreement import AgreementProgram
 from rules.approvals import ApprovalProgram
 from rules.asking import Asking, Shared, extend
 from rules.bills import BillProgram, Shares
 from rules.changes import compare
 from rules.checks import CheckProgram, Said, gap_finding, keep
+from rules.compiler import Compiler, Together
 from rules.documents import DocumentProgram, Draft
 from rules.duplicates import DuplicateProgram
 from rules.facts import PostingFact
 from rules.gaps import fact_gap, later_gap, limit_gap
 from rules.gates import GateProgram
 from rules.index import Scope
-from rules.interpret import Compiler
 from rules.lives import billed, live, next_seq, summed
 from rules.outcome import Finding, Verdict
 from rules.plans import Planner
@@ -32,6 +33,7 @@ from rules.posted import Answer, Case, PostedProgram
 from rules.proofs import ProofProgram
 from rules.requirement import NOT_APPLICABLE, PASS, UNKNOWN, Condition, texts
 from rules.reversals import ReversalProgram
+from rules.rounding import RoundingProgram
 from rules.run import RouteRun, Run
 from rules.schema import Schemas
 from rules.target_edits import TargetEditProgram
@@ -61,6 +63,7 @@ class RouteProgram:
         compiler: Compiler,
         post: n.Post,
         checks: list[CheckProgram],
+        common: Together | None,
         proofs: ProofProgram,
         schemas: Schemas | None,
     ) -> None:
@@ -82,18 +85,23 @@ class RouteProgram:
             for a in index.ruleset.approvals
             if a.record == record and a.route in (None, post.route)
         ]
-        self.asking = Asking(
-            self.name,
-            checks=[c for c in checks if c.check.route in (None, post.route)],
-            duplicates=self.duplicates,
-            proofs=proofs,
-            owner=compiler.owner,
-            span=post.span,
-        )
         scope = Scope(index, record)
         make = {"rule": "when", "owner": compiler.owner}
         self.when = Condition(compiler, post.when, scope, **make) if post.when else None
         self.document = DocumentProgram(compiler, post, schemas, self.target_owner)
+        mine = [c for c in checks if c.check.route in (None, post.route)]
+        self.asking = Asking(
+            self.name,
+            checks=mine,
+            common=common,
+            own=compiler.together([c for c in mine if not c.everywhere]),
+            duplicates=self.duplicates,
+            proofs=proofs,
+            agreement=AgreementProgram.of(compiler, post, proofs, schemas),
+            rounding=RoundingProgram.of(compiler, post, self.document.shape, target),
+            owner=compiler.owner,
+            span=post.span,
+        )
         places = target.places if target else _CENT
         self.bill = BillProgram(compiler, post.bill, places) if post.bill else None
         self._once_posted(schemas)
@@ -104,7 +112,7 @@ class RouteProgram:
         words = self.missing.say if self.missing else ""
         day = self.document.shape.date
         self.posted = PostedProgram(
-            compiler, self.name, day_field=day, period=self._period, owner=owner, words=words
+            compiler, self.name, day_field=day, period=self.period, owner=owner, words=words
         )
         self.edits = TargetEditProgram(self.post, compiler.owner)
         back = compiler.index.reversal(compiler.record, self.name)
@@ -224,7 +232,7 @@ class RouteProgram:
         run.route.day = self._value(lambda: document.day(run), "date")
         if (gate == "wait" or _nothing_due(run)) and type(run.route.day) is Unknown:
             run.route.day = Unknown(later_gap(self.name))  # no document yet, so no date to miss
-        run.route.period = self._period(run, run.route.day)
+        run.route.period = self.period(run, run.route.day)
 
     def _value(self, ask: Callable[[], Any], what: str) -> Any:
         try:
@@ -235,7 +243,8 @@ class RouteProgram:
     def _limit(self, rule: str, reason: BaseException) -> Gap:
         return limit_gap(rule, self.compiler.owner, rule, reason, self.post.span)
 
-    def _period(self, run: Run, day: Any) -> Any:
+    def period(self, run: Run, day: Any) -> Any:
+        """Whether the target is open for a document of this day."""
         state = run.world.targets.get(self.post.route.target)
         if state is None or not state.known:
             words = self.missing.say.replace("{field}", "period") if self.missing else ""

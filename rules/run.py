@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from grammar import nodes as n
 from rules.facts import Facts, Table, World, differences
@@ -19,14 +19,22 @@ from rules.units import Bases, Conversion, convert
 from rules.unknown import Gap, Unknown
 
 if TYPE_CHECKING:
+    from rules.alike import Once
     from rules.bills import Shares
 
 STEPS = 400_000
 """How many list elements one evaluation may visit."""
+MOST_KEPT = 20_000
+"""How many answers of a world are kept."""
+T = TypeVar("T")
 
 
 class StepsError(ArithmeticError):
     """An evaluation visited more elements than it may."""
+
+
+class RetreatError(Exception):
+    """Rules asked in one go met an error: the record is judged again, one rule after the other."""
 
 
 @dataclass(slots=True)
@@ -46,6 +54,7 @@ class Run:
     """One evaluation. Lives as long as the call, shared with nobody."""
 
     __slots__ = (
+        "clean",
         "clock",
         "conversions",
         "facts",
@@ -57,10 +66,13 @@ class Run:
         "lookups",
         "memo",
         "now",
+        "once",
         "root",
         "route",
         "row_uses",
         "steps",
+        "stepwise",
+        "story",
         "texts",
         "today",
         "uses",
@@ -83,17 +95,30 @@ class Run:
         self.lookups: dict[tuple[str, str], tuple[Any, Use | None]] = {}
         self.conversions: dict[tuple[str, str], tuple[Conversion | Unknown, tuple[Use, ...]]] = {}
         self.memo: dict[Any, Any] = {}
-        self.texts: dict[tuple[str, int], str] = {}  # operands as people read them
+        self.texts: dict[str | tuple[str, int], str] = {}  # operands as people read them
         self.clock: set[str] = set()
         self.steps = STEPS
+        self.stepwise = False  # whether each condition is asked for itself
+        self.story = True  # whether anybody reads the words: values, messages, lineage
+        self.clean = not content.gaps  # whether every field that is not optional has a value
         self.version = 0
+        self.once: Once | None = None  # what it shares with another program's run
         self.route = RouteRun()
+
+    def close(self) -> None:
+        """Let go of itself when nobody asks any more: what refers to itself is freed late."""
+        del self.home, self.root
 
     def spend(self, steps: int) -> None:
         """Count visited elements; too many end the evaluation of the rule that asks."""
         self.root.steps -= steps
         if self.root.steps < 0:
             raise StepsError("the rule visits too many lines")
+
+    @property
+    def long(self) -> bool:
+        """Whether so much was visited that the words of the story could make the difference."""
+        return STEPS - self.steps > STEPS // 200
 
     def all_uses(self) -> tuple[Use, ...]:
         """Every mapping and unit entry that was read, each once, in a fixed order."""
@@ -103,16 +128,33 @@ class Run:
         return tuple(sorted(found, key=lambda u: (u.table, u.key, u.entry_id)))
 
 
+class Memory(Generic[T]):
+    """What the last world answered, by key: it never changes, and many records ask the same."""
+
+    __slots__ = ("_seen",)
+
+    def __init__(self) -> None:
+        self._seen: tuple[World | None, dict[Any, T]] = (None, {})
+
+    def of(self, world: World) -> dict[Any, T]:
+        """The answers of this world so far."""
+        of, found = self._seen
+        if of is not world or len(found) >= MOST_KEPT:
+            found = {}
+            self._seen = (world, found)
+        return found
+
+
 class Lookup:
     """One declared map: how it matches, what its values are, what a miss says."""
 
-    __slots__ = ("any_case", "declared", "kind", "name", "trimmed")
+    __slots__ = ("_memory", "declared", "how", "kind", "name")
 
     def __init__(self, declared: n.Map) -> None:
         self.declared = declared
         self.name = declared.name
-        self.trimmed = "trimmed" in declared.match
-        self.any_case = "any_case" in declared.match
+        self._memory: Memory[tuple[Any, Use | None]] = Memory()
+        self.how = frozenset(declared.match)
         self.kind = declared.rows[0].value.kind if declared.rows else "text"
 
     def get(self, run: Run, key: str) -> Any:
@@ -120,14 +162,22 @@ class Lookup:
         at = (self.name, key)
         found = run.lookups.get(at)
         if found is None:
-            found = run.lookups[at] = self._find(run.world, key)
+            memory = self._memory.of(run.world)
+            found = memory.get(key)
+            if found is None:
+                found = memory[key] = self._find(run.world, key)
+            run.lookups[at] = found
         if found[1] is not None:
             run.uses.append(found[1])
         return found[0]
 
+    def remembered(self, world: World) -> dict[str, tuple[Any, Use | None]]:
+        """What was answered in this world: key -> the value first; what is not there is asked."""
+        return self._memory.of(world)
+
     def _find(self, world: World, key: str) -> tuple[Any, Use | None]:
         table = world.maps.get(self.name) or _EMPTY
-        keys = table.find(key, trimmed=self.trimmed, any_case=self.any_case)
+        keys = table.find(key, self.how)
         values = {table.entries[k].value for k in keys}
         if not keys:
             return self._miss(table, key), None
@@ -177,20 +227,31 @@ class Lookup:
 class UnitTable:
     """The declared units: bases, and what a missing factor says."""
 
-    __slots__ = ("bases", "declared")
+    __slots__ = ("_memory", "bases", "declared")
 
     def __init__(self, declared: n.Units) -> None:
         self.declared = declared
         self.bases = Bases(declared.bases)
+        self._memory: Memory[tuple[Conversion | Unknown, tuple[Use, ...]]] = Memory()
 
     def get(self, run: Run, unit: str, item: str) -> Conversion | Unknown:
         """The conversion of a unit of an item to its base, or the Unknown that says it lacks."""
         at = (unit, item)
         found = run.conversions.get(at)
         if found is None:
-            found = run.conversions[at] = self._find(run.world, unit, item)
+            memory = self._memory.of(run.world)
+            found = memory.get(at)
+            if found is None:
+                found = memory[at] = self._find(run.world, unit, item)
+            run.conversions[at] = found
         run.uses.extend(found[1])
         return found[0]
+
+    def remembered(
+        self, world: World
+    ) -> dict[tuple[str, str], tuple[Conversion | Unknown, tuple[Use, ...]]]:
+        """What was answered in this world: unit and item -> the conversion first."""
+        return self._memory.of(world)
 
     def _find(
         self, world: World, unit: str, item: str

@@ -1,7 +1,7 @@
 """`sample` and `test` blocks: closed worlds, run without anything outside.
 
-Here: run_tests. Not here: the world of a test (closed_world.py), its steps (stories.py), and
-whether the blocks make sense (analyse/samples.py).
+Here: run_tests, run_test. Not here: the world of a test (closed_world.py), its steps (stories.py),
+and whether the blocks make sense (analyse/samples.py).
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class TestReport:
 def run_tests(ruleset: n.Ruleset, program: Program) -> TestReport:
     """Run every test of a ruleset in its own world."""
     index = Index(ruleset)
-    return TestReport(tuple(_run(test, index, program) for test in ruleset.tests))
+    return TestReport(tuple(run_test(test, index, program) for test in ruleset.tests))
 
 
 def evaluate_sample(
@@ -56,7 +56,8 @@ def evaluate_sample(
     return tell(sample, test, index, program).outcome
 
 
-def _run(test: n.Test, index: Index, program: Program) -> TestResult:
+def run_test(test: n.Test, index: Index, program: Program) -> TestResult:
+    """Run one test in its own world."""
     sample = index.samples.get(test.given)
     if sample is None:
         message = f"there is no sample '{test.given}'"

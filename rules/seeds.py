@@ -16,8 +16,9 @@ from fractions import Fraction
 from grammar import nodes as n
 from grammar.problem import Problem, Span
 from rules.canonical import number_text
-from rules.facts import Entry, TargetState, UnitEntry, World, fold
+from rules.facts import Entry, TargetState, UnitEntry, World
 from rules.run import literal_value
+from rules.spelling import fold
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class _Row:
     key: str
     value: str
     span: Span
-    where: str
+    where: str = ""  # the line of a CSV file, before the message: a span is of rule files
 
 
 @dataclass(slots=True)
@@ -83,7 +84,7 @@ def literal_text(value: n.Literal) -> str:
 
 def _map_rows(table: n.Map, files: Mapping[str, str], found: Seeds) -> Iterator[_Row]:
     for row in table.rows:
-        yield _Row(row.key, literal_text(row.value), row.span, str(row.span))
+        yield _Row(row.key, literal_text(row.value), row.span)
     if table.csv is None:
         return
     text = _file(files, table.csv.path)
@@ -108,21 +109,21 @@ def _csv_rows(declared: n.Csv, text: str, found: Seeds) -> Iterator[_Row]:
         key = cells.get(declared.from_column) or ""
         value = cells.get(declared.to_column) or ""
         if key.strip() and value.strip():
-            yield _Row(key, value, declared.span, f"{declared.path}:{rows.line_num}")
+            yield _Row(key, value, declared.span, f"{declared.path}:{rows.line_num}: ")
 
 
 def _folded(key: str, table: n.Map) -> str:
-    return fold(key, trimmed="trimmed" in table.match, any_case="any_case" in table.match)
+    return fold(key, table.match)
 
 
 def _clash(row: _Row, table: n.Map, seen: Mapping[str, str], kind: str) -> Problem | None:
     """Why a row cannot be an entry of its map."""
     before = seen.get(_folded(row.key, table))
     if before is not None and before != row.value:
-        message = f"{row.where}: \"{row.key}\" of map '{table.name}' has two values"
+        message = f"{row.where}\"{row.key}\" of map '{table.name}' has two values"
         return Problem("MAP12", message, f'It is "{before}" above: keep one of them.', row.span)
     if literal_value(row.value, kind) is None:
-        message = f"{row.where}: \"{row.value}\" of map '{table.name}' is not a {kind}"
+        message = f"{row.where}\"{row.value}\" of map '{table.name}' is not a {kind}"
         return Problem("MAP13", message, "All values of a map are of one kind.", row.span)
     return None
 

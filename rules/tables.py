@@ -13,9 +13,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from grammar import nodes as n
-from rules.closures import Closure, always
+from rules.closures import COMPARE, Closure, always
+from rules.compiler import Compiler
 from rules.index import BUILT_IN_GROUPS, FACTS, Scope
-from rules.interpret import COMPARE, Compiler
 from rules.kinds import Type
 from rules.types import field_type
 from rules.unknown import Unknown, all_of, join

@@ -10,7 +10,7 @@ from __future__ import annotations
 from grammar import nodes as n
 from grammar.problem import Problem, Span
 from rules.call_types import LITERAL, CallTypes, Report, did_you_mean
-from rules.functions import AGGREGATES, LATER, NAMES, PURE
+from rules.functions import AGGREGATES, NAMES, PURE
 from rules.index import FACTS, LATER_FACTS, Scope
 from rules.kinds import (
     ANY,
@@ -216,9 +216,6 @@ class _Walk(CallTypes):
         if special is not None:
             found: Type = special(expr)
             return found
-        if expr.name in LATER:
-            message = f"'{expr.name}' is not part of this version of the language"
-            return self.say("NAM12", message, "Leave it out for now.", expr.span)
         hint = did_you_mean(expr.name, [*NAMES, *self.scope.index.maps])
         return self.say("NAM05", f"'{expr.name}' is no function and no map", hint, expr.span)
 

@@ -1,7 +1,8 @@
 """Units of measure: exact factors to the base unit, with their proof.
 
-Here: Bases (which base an item has), convert (the chain from a unit to it), the words of the
-proof. Not here: where the factors are kept, and what a missing factor does (interpret.py).
+Here: Bases (which base an item has), convert (the chain from a unit to it), clash (whether a target
+counts the item otherwise), the words of the proof. Not here: where the factors are kept, and what a
+missing factor does (run.py), when a document is compared (agreement.py).
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from grammar.nodes import UnitBase
-from rules.facts import UnitEntry
-from rules.numbers import BITS, Number, show
+from rules.facts import ItemUnits, UnitEntry
+from rules.numbers import BITS, Number, show, tidy
 
 LONGEST_CHAIN = 12
 
@@ -31,6 +32,14 @@ class Conversion:
     def factor(self) -> str:
         """The factor as people write it."""
         return str(self.num) if self.den == 1 else f"{self.num}/{self.den}"
+
+    def __str__(self) -> str:
+        return f"1 {self.unit} = {self.factor} {self.base}"
+
+
+def itself(unit: str) -> Conversion:
+    """A unit in itself."""
+    return Conversion(unit, unit, 1, 1, ())
 
 
 class Bases:
@@ -76,6 +85,26 @@ def _step(unit: str, item: str, entries: Mapping[str, UnitEntry]) -> tuple[str, 
     own = f"{unit}|{item}"
     entry = entries.get(own)
     return (own, entry) if entry is not None else (unit, entries.get(unit))
+
+
+def clash(source: Conversion, posted: Conversion, set_up: ItemUnits) -> str:
+    """How a target's item set-up differs from the factors of the rules, in words; else nothing.
+
+    The posted unit must be one of the item's. A unit that is not posted and that the target does
+    not have is no difference.
+    """
+    there = set_up.rate(posted.unit)
+    if there is None:
+        units = ", ".join(dict.fromkeys((set_up.base, *sorted(set_up.rates))))
+        return f"no {posted.unit}, only {units}"
+    ours = Fraction(posted.num, posted.den)
+    base = set_up.rate(posted.base)
+    if base is not None and there / base != ours:
+        return f"1 {posted.unit} = {show(tidy(there / base))} {posted.base}"
+    theirs = set_up.rate(source.unit)
+    if theirs is not None and theirs / there != Fraction(source.num, source.den) / ours:
+        return f"1 {source.unit} = {show(tidy(theirs / there))} {posted.unit}"
+    return ""
 
 
 def quantity_proof(quantity: Number, pieces: Number, by: Conversion) -> str:

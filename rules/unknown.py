@@ -17,7 +17,8 @@ class Gap:
     """One reason why a value is unknown, ready to be said to its owner.
 
     `kind`: field (an optional one), required (said already when the record was read), map, unit,
-    fact, const, limit, later (known once the record's other document is there).
+    fact, const, limit, code (a text that stands in no table of codes), later (known once the
+    record's other document is there).
     """
 
     kind: str

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -36,6 +37,13 @@ def say(expr: n.Expr | n.Value) -> str:
     return words
 
 
+def const_values(const: n.Const) -> str:
+    """The value of a const; one that changes: `8000.00 (before 2026-07-01: 5000.00)`."""
+    rows = sorted(const.rows, key=lambda row: row.since, reverse=True)
+    older = [f"before {later.since}: {bare(row.value)}" for later, row in pairwise(rows)]
+    return f"{bare(rows[0].value)} ({', '.join(older)})" if older else bare(rows[0].value)
+
+
 def _call(expr: n.Call) -> str:
     where = f" where {say(expr.where)}" if expr.where is not None else ""
     return f"{expr.name}({', '.join(say(a) for a in expr.args)}{where})"
@@ -55,10 +63,13 @@ def _arith(expr: n.Arith) -> str:
 
 
 def _literal(expr: n.Literal) -> str:
-    if expr.kind == "text":
-        return f'"{expr.value}"'
+    return f'"{expr.value}"' if expr.kind == "text" else bare(expr)
+
+
+def bare(literal: n.Literal) -> str:
+    """A value as it is written, a text without its quotes."""
     kinds = {"percent": Type("percent"), "yes_no": Type("yesno")}
-    return shown(expr.value, kinds.get(expr.kind, Type("number")), ZoneInfo("UTC"))
+    return shown(literal.value, kinds.get(literal.kind, Type("number")), ZoneInfo("UTC"))
 
 
 _SAY: dict[type, Callable[[Any], str]] = {

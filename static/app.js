@@ -78,7 +78,7 @@
   }, true);
 
   /* keys: off in fields */
-  const places = { d: "dashboard", h: "holding", r: "runs", m: "mappings", t: "connections" };
+  const places = { d: "dashboard", h: "holding", r: "runs", l: "late", u: "rulebook", m: "mappings", t: "connections" };
   let leader = false;
   const step = (by) => {
     const rows = all("[data-row]").filter((row) => row.offsetParent);

@@ -1,5 +1,6 @@
 """Fixtures that tests of several floors share: databases, a company, a clock."""
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,8 @@ from tests.support.databases import (
 )
 from tests.support.factories import make_company
 from tests.support.shop import Shop
+
+gc.set_threshold(50_000, 20, 20)  # thousands of small tests: looking for cycles costs a tenth
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,10 @@
 #!/bin/sh
-# Makes the virtual environment $1 and installs Clearpost into it, editable, with the tools of the tests.
+# Makes the virtual environment $1 and installs Clearpost into it, editable; with `dev` as $2 also the
+# tools of the tests, which are larger than the product.
 set -eu
 
-venv=${1:?usage: setup.sh FOLDER}
+venv=${1:?usage: setup.sh FOLDER [dev]}
+extra=${2:+[$2]}
 
 fits() {
     "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null
@@ -28,4 +30,4 @@ if [ ! -x "$venv/bin/pip" ]; then
         "$python" -m venv "$venv"
     fi
 fi
-"$venv/bin/pip" install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+"$venv/bin/pip" install --quiet --disable-pip-version-check -c constraints.txt -e ".$extra"

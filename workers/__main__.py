@@ -11,10 +11,13 @@ import sys
 import threading
 from typing import Any
 
-from workers.jobs import bench
+from holding.schema import check
+from holding.settings import Settings
+from workers.jobs import Bench, bench
 from workers.listen import listen
 from workers.loop import STOP_SECONDS, Worker
 
+ENVIRONMENT = 3  # the exit code when this machine is not ready for us
 log = logging.getLogger("clearpost.workers")
 
 
@@ -25,6 +28,9 @@ def main(arguments: list[str] | None = None) -> int:
     stop = threading.Event()
     if options.watch_parent:
         threading.Thread(target=_watch, daemon=True).start()
+    if told := _unready():
+        sys.stderr.write(f"error: {told}\n")
+        return ENVIRONMENT
     mine = bench()
     url = None if options.no_redis else mine.settings.redis_url
     if options.listen and url:
@@ -32,11 +38,24 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     for word in (signal.SIGTERM, signal.SIGINT):
         signal.signal(word, lambda *_: stop.set())
-    if url is None and not options.once:
+    return _work(mine, stop, url, once=options.once)
+
+
+def _work(mine: Bench, stop: threading.Event, url: str | None, *, once: bool) -> int:
+    if url is None and not once:
         log.warning("No REDIS_URL: looking for work in the database by turns.")
     worker = Worker(mine, stop, url=url)
-    worker.drain() if options.once else worker.run()
+    worker.drain() if once else worker.run()
     return 0
+
+
+def _unready() -> str:
+    """Why this process cannot work with its settings and its database; empty when it can."""
+    try:
+        refusal = check(Settings.from_env().database_url)
+    except ValueError as problem:
+        return str(problem)
+    return f"{refusal.message}\n  hint: {refusal.hint}" if refusal else ""
 
 
 def _options(arguments: list[str] | None) -> Any:

@@ -15,6 +15,8 @@ from connectors.kit.http import Http
 from connectors.kit.schema import DocumentSchema, KindSchema
 
 Settings = Mapping[str, object]
+Action = Literal["create", "update", "void"]
+"""What is done to a document: made, brought to another content, made void."""
 
 
 # ---- sources ----
@@ -135,7 +137,9 @@ class OutgoingDocument(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A value of a line that the target keeps otherwise than it was sent; lines count from 1."""
+    """A value that the target keeps otherwise than it was sent; lines count from 1, 0 is the
+    header.
+    """
 
     line: int
     field: str
@@ -174,7 +178,8 @@ class Payload:
     `body` is the JSON or the file itself (for a file, `form` and `file_name` go round it when it
     is sent). `rows` tells which sheet row or line belongs to which number. `numbers` has one
     entry for each document asked for; those that the target could never take are left out of the
-    body and answered in `refused`, by position.
+    body and answered in `refused`, by position. `expected` is what the target works out itself and
+    we did, too, by its own words; it is not sent.
     """
 
     method: str
@@ -188,6 +193,7 @@ class Payload:
     refused: Mapping[int, Answer] = field(default_factory=dict)
     file_name: str = ""
     form: Mapping[str, str] = field(default_factory=dict)
+    expected: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,7 +212,9 @@ class Found:
     """What a look-up saw.
 
     `unknown` means: ask again later. When the target refused the document after all, `kind` is
-    `absent` and `refused` holds that answer: sending it again would change nothing.
+    `absent` and `refused` holds that answer: sending it again would change nothing. `differs` is
+    what of ours stands there with another value, where the target tells it; a blank field is a
+    difference that no field names, such as a line that came or went.
     """
 
     kind: Literal["equal", "different", "absent", "unknown"]
@@ -214,6 +222,7 @@ class Found:
     target_ref: str | None = None
     proof: bytes = b""
     refused: Answer | None = None
+    differs: tuple[Kept, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,14 +238,17 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """What a connection test learnt about the other side."""
+    """What a connection test learnt about the other side.
+
+    Codes are None where the target does not list them.
+    """
 
     company_id: str
     company_name: str
     locked_through: date | None
-    tax_codes: tuple[str, ...]
-    accounts: tuple[str, ...]
-    currencies: tuple[str, ...]
+    tax_codes: tuple[str, ...] | None
+    accounts: tuple[str, ...] | None
+    currencies: tuple[str, ...] | None
     permissions: tuple[str, ...]
     key_status: str
     rounding_mode: str
@@ -248,12 +260,15 @@ class Snapshot:
     quota_resets_on: date | None
 
     def codes(self) -> dict[str, frozenset[str]]:
-        """The codes known there, by the words the rules use."""
-        return {
-            "tax_code": frozenset(self.tax_codes),
-            "account": frozenset(self.accounts),
-            "currency": frozenset(self.currencies),
+        """The codes known there, by the words the rules use; kinds that it cannot list are left
+        out.
+        """
+        listed = {
+            "tax_code": self.tax_codes,
+            "account": self.accounts,
+            "currency": self.currencies,
         }
+        return {kind: frozenset(codes) for kind, codes in listed.items() if codes is not None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -297,10 +312,23 @@ class Target(Protocol):
         """How long a write may take to show in a look-up."""
         ...
 
+    @property
+    def at_once(self) -> int:
+        """How many documents one call of a batch carries at most."""
+        ...
+
     def build(
-        self, documents: Sequence[OutgoingDocument], *, batch: bool, batch_name: str
+        self,
+        documents: Sequence[OutgoingDocument],
+        *,
+        batch: bool,
+        batch_name: str,
+        action: Action = "create",
     ) -> Payload:
-        """The call that would post these documents. Pure."""
+        """The call that would do this to these documents. Pure.
+
+        Only what a document's schema lists in `actions` is ever asked, one document at a time.
+        """
         ...
 
     def send(self, payload: Payload, settings: Settings, secret: str, key: str, http: Http) -> Sent:
@@ -308,9 +336,22 @@ class Target(Protocol):
         ...
 
     def look_up(
-        self, document: OutgoingDocument, settings: Settings, secret: str, key: str, http: Http
+        self,
+        document: OutgoingDocument,
+        settings: Settings,
+        secret: str,
+        key: str,
+        http: Http,
+        *,
+        action: Action = "create",
+        standing: OutgoingDocument | None = None,
     ) -> Found:
-        """Whether the document stands there. Changes nothing, may be repeated."""
+        """Whether it has been done. Changes nothing, may be repeated.
+
+        `equal`: it has: the document stands there, with the new content, or is void. `absent`: it
+        has not: nothing stands there, or what we sent last (`standing`) stands unchanged.
+        `different`: something else stands there, which a person must see.
+        """
         ...
 
     def test(self, settings: Settings, secret: str, http: Http) -> ConnectionReport:

@@ -25,7 +25,7 @@ from connectors.kit.clock import Clock, MachineClock
 from connectors.kit.faults import point
 
 ANSWER_CAP = 5 * 1024 * 1024
-_SECRET_HEADERS = frozenset({"authorization", "cookie", "set-cookie", "x-api-key"})
+_SECRET_HEADERS = frozenset({"authorization", "cookie", "set-cookie", "x-api-key", "api-key"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

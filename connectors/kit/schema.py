@@ -9,15 +9,21 @@ from typing import Literal
 
 FieldType = Literal["text", "whole", "decimal", "money", "quantity", "date", "moment", "yesno"]
 
+MASTER_DATA = ("account", "tax", "customer", "vendor", "item", "warehouse", "payment_method")
+"""What a document can name in its target, in the order in which people are told of it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldSchema:
     """One field. `title` is the word in a column header, `wire` the word in the other side's
     JSON.
 
-    `sent` is false for a field that only describes or compares (a total that the target works
-    out itself); `theirs` marks one that only the other side writes, so a rule may name it but
-    never fill it.
+    `required` is what every rule for the document must fill. `needed` is what the connector needs
+    for a new document besides: rules without it may be written and tested, and do not come into
+    force. `sent` is false for a field that only describes or compares (a total that the target
+    works out itself); `theirs` marks one that only the other side writes, so a rule may name it but
+    never fill it. `refers` is the kind of master data that it names over there, one of
+    MASTER_DATA, or nothing.
     """
 
     name: str
@@ -25,10 +31,12 @@ class FieldSchema:
     title: str = ""
     wire: str = ""
     required: bool = False
+    needed: bool = False
     max_length: int | None = None
     places: int | None = None
     sent: bool = True
     theirs: bool = False
+    refers: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +44,9 @@ class DocumentSchema:
     """One document type of a target: header and line fields, and which of them mean what.
 
     `actions` are what the target can do with a posted document: update, void. Creating it every
-    target can.
+    target can. `connected` is false while rules may speak of it but no connector posts it; the
+    registry says so. With `one_row`, a document of one line may be written all in its header. A
+    target that `reckons` works each line out anew, as quantity times price less the discount.
     """
 
     target: str
@@ -50,13 +60,17 @@ class DocumentSchema:
     party_field: str
     total_field: str | None = None
     actions: tuple[str, ...] = ()
+    one_row: bool = False
+    reckons: bool = False
+    connected: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KindSchema:
-    """One kind of record of a source, in its canonical form."""
+    """One kind of record of a source, in its canonical form. `connected` as in DocumentSchema."""
 
     source: str
     kind: str
     fields: tuple[FieldSchema, ...]
     lines: tuple[FieldSchema, ...] = field(default=())
+    connected: bool = True

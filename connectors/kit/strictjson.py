@@ -1,11 +1,12 @@
 """JSON that means one thing only: what two readers could understand differently is refused.
 
-Here: reading bytes into plain values, with exact decimals. Not here: what the values should be.
+Here: reading bytes into plain values with exact decimals, and writing them. Not here: what the
+values should be.
 """
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import NoReturn
@@ -59,6 +60,22 @@ def loads(raw: bytes) -> object | JsonRefusal:
         where = f"line {error.lineno}, column {error.colno}"
         return JsonRefusal("bad_json", f"This is no JSON: {error.msg} at {where}.", "Correct it.")
     return value
+
+
+def dumps(value: object) -> bytes:
+    """JSON in which a decimal is a bare number with exactly its digits, and no blank is wasted."""
+    return _written(value).encode()
+
+
+def _written(value: object) -> str:
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, Mapping):
+        inner = (f"{json.dumps(name)}:{_written(held)}" for name, held in value.items())
+        return f"{{{','.join(inner)}}}"
+    if isinstance(value, list | tuple):
+        return f"[{','.join(map(_written, value))}]"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _depth(raw: bytes) -> int:

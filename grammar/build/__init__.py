@@ -48,4 +48,5 @@ def ruleset(found: Sequence[Any]) -> nodes.Ruleset:
         reversals=of(nodes.Reversal),
         samples=of(nodes.Sample),
         tests=of(nodes.Test),
+        silences=of(nodes.Silence),
     )

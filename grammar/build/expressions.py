@@ -88,6 +88,12 @@ class ExpressionBuilder:
         shift = self._shift
         return Span(self._file, at.line + shift, at.column, at.end_line + shift, at.end_column)
 
+    def span(self, at: tuple[int, int, int, int]) -> Span:
+        """The span of lines and columns within the declaration."""
+        line, column, end_line, end_column = at
+        shift = self._shift
+        return Span(self._file, line + shift, column, end_line + shift, end_column)
+
     # ---- values ---------------------------------------------------------------------------------
 
     def number(self, span: Span, token: str) -> nodes.Literal:

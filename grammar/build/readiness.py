@@ -19,7 +19,8 @@ class ReadinessBuilder(ExpressionBuilder):
         return nodes.Gate(str(record), route, rows, span)
 
     def gate_row(self, span: Span, word: str, states: tuple[nodes.Word, ...]) -> nodes.GateRow:
-        return nodes.GateRow(word, states, None, None, span)
+        early = word == "early"
+        return nodes.GateRow("ready" if early else word, states, None, None, span, early)
 
     def gate_hold(
         self, span: Span, states: tuple[nodes.Word, ...], owner: str, say: str

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 from grammar import nodes
-from grammar.build.expressions import ExpressionBuilder, quoted, whole
+from grammar.build.expressions import ExpressionBuilder, decimal, quoted, whole
 from grammar.problem import Span
 
 Facts: TypeAlias = tuple[nodes.Fact, ...]
@@ -93,6 +93,11 @@ class StoryBuilder(ExpressionBuilder):
 
     def entry(self, span: Span, table: str, key: str, value: nodes.Literal) -> nodes.Entry:
         return nodes.Entry(str(table), quoted(key), value, span)
+
+    def set_up(self, span: Span, *parts: Any) -> nodes.SetUp:
+        count, unit, item, base_count, base_unit, target = parts
+        counts = decimal(count), decimal(base_count)
+        return nodes.SetUp(counts[0], str(unit), item, counts[1], str(base_unit), str(target), span)
 
     # ---- expectations ---------------------------------------------------------------------------
 

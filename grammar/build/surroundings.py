@@ -11,13 +11,16 @@ Texts: TypeAlias = tuple[str, ...]
 
 
 class SurroundingsBuilder(ExpressionBuilder):
-    """Turns language, role, const, source, target, map and units into nodes."""
+    """Turns language, role, silence, const, source, target, map and units into nodes."""
 
     def language(self, span: Span, number: str) -> tuple[str, Span]:
         return str(number), span
 
     def role(self, span: Span, name: str, title: str) -> nodes.Role:
         return nodes.Role(str(name), quoted(title), span)
+
+    def silence(self, span: Span, code: str, name: str, reason: str) -> nodes.Silence:
+        return nodes.Silence(str(code), str(name), quoted(reason), span)
 
     def const(self, span: Span, name: str, *rows: nodes.ConstRow) -> nodes.Const:
         return nodes.Const(str(name), rows, span)

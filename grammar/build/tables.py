@@ -82,5 +82,5 @@ class TableBuilder(ExpressionBuilder):
 
     codes = names
 
-    def words(self, _: Span, *names: Any) -> tuple[nodes.Word, ...]:
-        return tuple(nodes.Word(str(name), self.place(name)) for name in names)
+    def words(self, _: Span, *words: nodes.Word) -> tuple[nodes.Word, ...]:
+        return words

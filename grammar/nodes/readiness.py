@@ -10,13 +10,17 @@ from grammar.problem import Span
 
 @dataclass(frozen=True, slots=True)
 class GateRow:
-    """What some statuses mean; `word` is ready, wait, hold, ignore or cancel."""
+    """What some statuses mean; `word` is ready, wait, hold, ignore or cancel.
+
+    `early` is a ready row that says by its word that these statuses may still change.
+    """
 
     word: str
     states: tuple[Word, ...]
     owner: str | None
     say: str | None
     span: Span = _field(compare=False)
+    early: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from grammar.nodes.readiness import Approve, Check, Duplicates, Gate
 from grammar.nodes.records import Link, Record
 from grammar.nodes.routes import Post, Reversal
 from grammar.nodes.stories import Sample, Test
-from grammar.nodes.surroundings import Const, Map, Role, Source, Target, Units
+from grammar.nodes.surroundings import Const, Map, Role, Silence, Source, Target, Units
 from grammar.nodes.tables import Cancel, Edit, Retry
 
 
@@ -33,3 +33,4 @@ class Ruleset:
     reversals: tuple[Reversal, ...] = ()
     samples: tuple[Sample, ...] = ()
     tests: tuple[Test, ...] = ()
+    silences: tuple[Silence, ...] = ()

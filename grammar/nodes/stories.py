@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from dataclasses import field as _field
 from datetime import datetime
+from decimal import Decimal
 from typing import TypeAlias
 
 from grammar.nodes.tables import TryAgain
@@ -92,8 +93,21 @@ class Entry:
     span: Span = _field(compare=False)
 
 
+@dataclass(frozen=True, slots=True)
+class SetUp:
+    """`1 CTN of "TEA-1" = 24 PCS in autocount`: how a target counts one of its items."""
+
+    count: Decimal
+    unit: str
+    item: str
+    base_count: Decimal
+    base_unit: str
+    target: str
+    span: Span = _field(compare=False)
+
+
 Fact: TypeAlias = (
-    IsValue | IsRecords | IsMissing | LineValue | TargetShows | IsPosted | NotPosted | Entry
+    IsValue | IsRecords | IsMissing | LineValue | TargetShows | IsPosted | NotPosted | Entry | SetUp
 )
 
 

@@ -19,6 +19,16 @@ class Role:
 
 
 @dataclass(frozen=True, slots=True)
+class Silence:
+    """A finding of style, by its code, that a declaration is meant to have, and why."""
+
+    code: str
+    name: str
+    reason: str
+    span: Span = _field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class ConstRow:
     """The value of a const from a day on."""
 
@@ -81,7 +91,7 @@ class MapRow:
 
 @dataclass(frozen=True, slots=True)
 class Map:
-    """A look-up; `match` holds exact, trimmed, any_case."""
+    """A look-up; `match` holds exact, trimmed, any_case, any_punctuation."""
 
     name: str
     match: tuple[str, ...]

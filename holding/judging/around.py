@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, select, text
+from sqlalchemy import ColumnElement, and_, case, func, or_, select, text
 from sqlalchemy.orm import Session, aliased
 
 from holding import bulk
@@ -17,6 +17,7 @@ from holding.judging.batch import ApprovalRow, HoldRow, PostingRow
 from holding.models import (
     Approval,
     Cause,
+    Evaluation,
     Hold,
     LinkKey,
     Person,
@@ -35,6 +36,7 @@ class Other:
     """Another record that shares a compared value."""
 
     record_id: int
+    type: str
     number: str
     external_id: str
 
@@ -49,6 +51,7 @@ class Around:
     releases: Mapping[int, Sequence[Release]]
     linked: Mapping[int, Mapping[tuple[str, str], Sequence[Other]]]
     others: Mapping[int, Sequence[PostingRow]]
+    bodies: Mapping[int, Mapping[str, Any]]  # of records that a link joins to one of them
     family: Mapping[int, Mapping[str, str]]
 
 
@@ -75,6 +78,7 @@ def around(
             session.scalars(select(Release).where(bulk.among(Release.record_id, ids)))
         ),
         linked=linked,
+        bodies=_bodies(session, linked),
         others=_by_record(_postings(session, bulk.among(Posting.record_id, sorted(other_ids)))),
         family=family,
     )
@@ -88,8 +92,10 @@ def _by_record(rows: Iterable[Any]) -> dict[int, list[Any]]:
 
 
 def _postings(session: Session, which: ColumnElement[bool]) -> list[PostingRow]:
-    """Postings with the content that stands in the target."""
-    changed = and_(Posting.sent_at.is_not(None), Posting.version_id != Record.version_id)
+    """Postings with the content that stands in the target, and the version that was sent."""
+    sent = aliased(Push)
+    version = func.coalesce(Evaluation.version_id, Posting.version_id)
+    changed = and_(Posting.sent_at.is_not(None), version != Record.version_id)
     query = (
         select(
             Posting.id,
@@ -102,14 +108,20 @@ def _postings(session: Session, which: ColumnElement[bool]) -> list[PostingRow]:
             Posting.number,
             Posting.hash,
             Posting.content,
-            Posting.version_id,
+            Posting.bills,
+            version.label("version_id"),
             Version.no.label("version_no"),
             Posting.revision,
             Posting.due_at,
+            Posting.finished_at,
             Push.content.label("standing"),
+            func.coalesce(Push.action, "create").label("standing_action"),
+            func.coalesce(Push.hash, "").label("standing_hash"),
             case((changed, Version.body)).label("sent_body"),
         )
-        .join(Version, Version.id == Posting.version_id)
+        .outerjoin(sent, sent.id == func.coalesce(Posting.posted_push_id, Posting.push_id))
+        .outerjoin(Evaluation, Evaluation.id == sent.evaluation_id)
+        .join(Version, Version.id == version)
         .join(Record, Record.id == Posting.record_id)
         .outerjoin(Push, Push.id == Posting.posted_push_id)
         .where(which)
@@ -166,7 +178,10 @@ def _approvals(session: Session, postings: Sequence[PostingRow]) -> dict[int, li
 def _linked(
     session: Session, company_id: int, ids: Sequence[int]
 ) -> dict[int, dict[tuple[str, str], list[Other]]]:
-    """For each record: (name, value) -> other records that have it and did not come to nothing."""
+    """For each record: (name, value) -> other records that have it.
+
+    Those that came to nothing are left out, but for links: a parcel that posts nothing is a fact.
+    """
     other = aliased(LinkKey)
     query = (
         select(LinkKey.record_id, LinkKey.name, LinkKey.value, Record)
@@ -181,19 +196,39 @@ def _linked(
         .where(
             LinkKey.company_id == company_id,
             bulk.among(LinkKey.record_id, ids),
-            Record.state.not_in(GONE_STATES),
+            or_(Record.state.not_in(GONE_STATES), _BY_LINK),
         )
         .with_only_columns(
             LinkKey.record_id,
             LinkKey.name,
             LinkKey.value,
             Record.id,
+            Record.type,
             Record.number,
             Record.external_id,
         )
         .order_by(Record.id)
     )
     found: dict[int, dict[tuple[str, str], list[Other]]] = defaultdict(lambda: defaultdict(list))
-    for record_id, name, value, other_id, number, external_id in session.execute(query):
-        found[record_id][name, value].append(Other(other_id, number, external_id))
+    for record_id, name, value, other_id, kind, number, external_id in session.execute(query):
+        found[record_id][name, value].append(Other(other_id, kind, number, external_id))
     return found
+
+
+def _bodies(
+    session: Session, linked: Mapping[int, Mapping[tuple[str, str], Sequence[Other]]]
+) -> dict[int, Mapping[str, Any]]:
+    """The newest content of the records that links join to those of the batch."""
+    ids = {
+        other.record_id
+        for found in linked.values()
+        for (name, _), others in found.items()
+        if name.startswith(LinkKey.OF_LINKS)
+        for other in others
+    }
+    query = select(Record.id, Version.body).join(Version, Version.id == Record.version_id)
+    rows = session.execute(query.where(bulk.among(Record.id, sorted(ids)))) if ids else ()
+    return {record_id: body or {} for record_id, body in rows}
+
+
+_BY_LINK = LinkKey.name.startswith(LinkKey.OF_LINKS, autoescape=True)

@@ -29,11 +29,15 @@ class PostingRow:
     number: str
     hash: str
     content: Mapping[str, Any] | None
+    bills: list[list[str]] | None
     version_id: int
     version_no: int
     revision: int
     due_at: datetime | None
-    standing: Mapping[str, Any] | None
+    finished_at: datetime | None
+    standing: Mapping[str, Any] | None  # what stands in the target, by which action and hash
+    standing_action: str
+    standing_hash: str
     sent_body: Mapping[str, Any] | None  # the record as it was sent, where it is another now
 
 
@@ -87,6 +91,7 @@ class Case:
     state: str
     party_key: str
     version_id: int
+    version_at: datetime
     content_sha256: str
     subject: Subject
     facts: Facts

@@ -117,7 +117,8 @@ def _write(
     posting_ids = write_postings(session, batch, plans, evaluations)
     write_uses(session, plans, posting_ids)
     void_approvals(session, plans, now)
-    cause_ids = causes.ensure(session, batch.company_id, specs_of(plans), now)
+    specs = specs_of(plans)
+    cause_ids = causes.ensure(session, batch.company_id, specs, now)
     close_holds(session, plans, evaluations, now)
     keep_holds(session, batch, plans)
     open_holds(session, batch, plans, evaluations, posting_ids, cause_ids, now)
@@ -128,7 +129,8 @@ def _write(
     gone = [p.case.record_id for p in plans if (p.state in GONE) != (p.case.state in GONE)]
     if gone:
         wake_linked(session, gone, now)
-    causes.add(session, _deltas(plans, cause_ids))
+    labels = {cause_ids[spec.key]: spec.label for spec in specs}
+    causes.add(session, _deltas(plans, cause_ids), labels)
 
 
 def _evaluations(session: Session, batch: Batch, plans: Sequence[Plan]) -> dict[int, int]:

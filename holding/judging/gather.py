@@ -5,6 +5,7 @@ Here: those queries, put together into cases. Not here: mappings and targets (ho
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Row, select
@@ -23,6 +24,7 @@ from holding.models import (
     Team,
     Version,
 )
+from holding.models.posting import UNSENT_STATES
 from holding.people import FALLBACK_TEAM
 from rules.facts import Facts, PostingFact, Subject, TargetDocument
 
@@ -92,6 +94,7 @@ def _records(session: Session, ids: Sequence[int]) -> list[Row[Any]]:
             Version.id.label("version_id"),
             Version.no,
             Version.sha256,
+            Version.at.label("version_at"),
             Version.body,
             Person.name.label("editor"),
         )
@@ -123,6 +126,7 @@ def _case(row: Row[Any], claimed: Claimed, near: Around, judge: worlds.Judge) ->
         postings=tuple(_posting_fact(posting) for posting in postings),
         releases=frozenset((one.route, one.rule) for one in releases if one.kind == "release"),
         documents_of_family=dict(near.family.get(row.family, {})),
+        links=_joined(row.id, subject, near, judge),
     )
     return Case(
         claimed=claimed,
@@ -130,6 +134,7 @@ def _case(row: Row[Any], claimed: Claimed, near: Around, judge: worlds.Judge) ->
         state=row.state,
         party_key=row.party_key,
         version_id=row.version_id,
+        version_at=row.version_at,
         content_sha256=row.sha256,
         subject=subject,
         facts=facts,
@@ -143,9 +148,33 @@ def _case(row: Row[Any], claimed: Claimed, near: Around, judge: worlds.Judge) ->
 def _posting_fact(row: PostingRow) -> PostingFact:
     standing = row.standing
     content = {part: standing[part] for part in ("fields", "lines")} if standing else None
+    sent = row.bills if row.state not in UNSENT_STATES else None
     return PostingFact(
-        row.route, row.seq, row.state, row.number, row.version_no, content, row.sent_body
+        row.route,
+        row.seq,
+        row.state,
+        row.number,
+        row.version_no,
+        content,
+        row.sent_body,
+        billed={key: Decimal(quantity) for key, quantity in sent or ()},
     )
+
+
+def _joined(
+    record_id: int, subject: Subject, near: Around, judge: worlds.Judge
+) -> dict[str, tuple[Mapping[str, object], ...]]:
+    """Link name -> the records that it joins to this one, in the order in which they came."""
+    linked = near.linked.get(record_id, {})
+    return {
+        name.rpartition(".")[2]: tuple(
+            near.bodies.get(other.record_id, {})
+            for other in linked.get((name, value), ())
+            if other.type == wanted
+        )
+        for name, value, wanted in judge.family_keys(dict(subject.body), subject.kind)
+        if wanted
+    }
 
 
 def _shared(

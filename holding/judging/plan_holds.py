@@ -7,7 +7,6 @@ from collections.abc import Iterable
 
 from holding.judging.batch import Batch, Case, HoldRow
 from holding.judging.planned import Closed, Plan, Wanted
-from holding.models.posting import UNSENT_STATES
 from rules.outcome import Document, Finding
 
 NEEDS_APPROVAL = "APP01"
@@ -19,13 +18,18 @@ def want(
     findings: Iterable[Finding],
     seq: int,
     document: Document | None,
+    *,
+    route: str = "",
 ) -> None:
-    """Ask for a hold for each finding; two findings that are the same hold make one."""
+    """Ask for a hold for each finding; two findings that are the same hold make one.
+
+    `route` is where it is asked, if not the finding's own.
+    """
     outcome = made.judged.outcome
     for finding in findings:
-        route = batch.routes[finding.route]
+        way = batch.routes[route or finding.route]
         wanted = Wanted(
-            route=finding.route,
+            route=way.name,
             seq=seq,
             code=finding.code,
             error_class=finding.error_class,
@@ -39,9 +43,9 @@ def want(
             cause_label=finding.cause_label,
             team_id=batch.team(finding.owner),
             number=document.number if document else outcome.number if outcome else "",
-            doc_type=route.document,
+            doc_type=way.document,
             doc_date=document.date if document else outcome.doc_date if outcome else None,
-            connection_id=batch.targets[route.target].id,
+            connection_id=batch.targets[way.target].id,
         )
         made.wanted.setdefault(wanted.key, wanted)
 
@@ -49,11 +53,10 @@ def want(
 def compare(batch: Batch, made: Plan) -> None:
     """Which open holds stay and which are closed; those still wanted keep their row."""
     staying = {hold.id for hold in made.kept}
-    sent = {row.route for row in made.case.postings if row.state not in UNSENT_STATES}
     for hold in made.case.holds:
         if hold.id in staying:
             continue
-        if hold.key in made.wanted or (hold.of_push and hold.route in sent):
+        if hold.key in made.wanted:
             made.kept.append(hold)
         else:
             made.closed.append(_close(batch, made, hold))
@@ -62,7 +65,7 @@ def compare(batch: Batch, made: Plan) -> None:
 def _close(batch: Batch, made: Plan, hold: HoldRow) -> Closed:
     """Approved, when a person consented to this content; else cleared, with what changed."""
     if hold.code == NEEDS_APPROVAL:
-        hashes = {p.id: p.hash for p in made.postings}
+        hashes = {p.id: p.hash for p in made.postings} | {a.id: a.hash for a in made.acting}
         for one in made.case.approvals:
             if one.posting_id == hold.posting_id and hashes.get(one.posting_id) == one.hash:
                 why = f"{one.person} approved exactly this content"

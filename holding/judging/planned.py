@@ -28,6 +28,8 @@ class Planned:
     hash: str
     number: str
     content: Mapping[str, Any] | None
+    bills: list[list[str]] | None
+    reverses_id: int | None
     connection_id: int
     doc_type: str
     amount: int | None
@@ -36,6 +38,20 @@ class Planned:
     doc_date: date | None
     party: str
     due_at: datetime | None
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acting:
+    """What is planned for a posting that stays posted: an update, a void, or nothing any more."""
+
+    id: int
+    action: str
+    content: Mapping[str, Any] | None
+    hash: str
+    bills: list[list[str]] | None
+    due_at: datetime | None
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +118,7 @@ class Plan:
     stored: Stored
     listed: Listed | None = None
     postings: list[Planned] = field(default_factory=list)
+    acting: list[Acting] = field(default_factory=list)
     silenced: list[PostingRow] = field(default_factory=list)
     wanted: dict[Key, Wanted] = field(default_factory=dict)
     kept: list[HoldRow] = field(default_factory=list)

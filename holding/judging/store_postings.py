@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from holding import bulk
 from holding.judging.batch import Batch
 from holding.judging.plan import NO_ROUTE
-from holding.judging.planned import Plan, Planned
+from holding.judging.planned import Acting, Plan, Planned
 from holding.models import Approval, Posting, PostingUse
 
 
@@ -21,9 +21,9 @@ def write_postings(
     session: Session, batch: Batch, plans: Sequence[Plan], evaluations: Mapping[int, int]
 ) -> dict[tuple[int, str, int], int]:
     """Write all planned postings; (record, route, seq) -> posting id."""
-    new, known, silenced = [], [], []
+    new, known, acting, silenced = [], [], [], []
     for plan in plans:
-        judged = {
+        judged: dict[str, Any] = {
             "version_id": plan.case.version_id,
             "evaluation_id": evaluations[plan.case.record_id],
             "revision": batch.revision,
@@ -34,8 +34,10 @@ def write_postings(
                 known.append({"id": planned.id, **row})
             else:
                 new.append(_identity(batch, plan, planned) | row)
+        acting += [_acting(one) | judged for one in plan.acting]
         silenced += _silenced(plan)
     bulk.update(session, Posting, known, bump="lock")
+    bulk.update(session, Posting, acting, bump="lock")
     bulk.update(session, Posting, silenced, bump="lock")
     made = bulk.insert(session, Posting, new, returning=("id", "record_id", "route", "seq"))
     ids = {(r.record_id, r.route, r.seq): r.id for p in plans for r in p.case.postings}
@@ -50,6 +52,7 @@ def _identity(batch: Batch, plan: Plan, planned: Planned) -> dict[str, Any]:
         "route": planned.route,
         "seq": planned.seq,
         "action": "create",
+        "reverses_id": planned.reverses_id,
         "lock": 0,
     }
 
@@ -61,6 +64,7 @@ def _columns(planned: Planned) -> dict[str, Any]:
         "hash": planned.hash,
         "number": planned.number,
         "content": planned.content,
+        "bills": planned.bills,
         "connection_id": planned.connection_id,
         "doc_type": planned.doc_type,
         "amount": planned.amount,
@@ -69,6 +73,19 @@ def _columns(planned: Planned) -> dict[str, Any]:
         "doc_date": planned.doc_date,
         "party": planned.party,
         "due_at": planned.due_at,
+        "finished_at": planned.finished_at,
+    }
+
+
+def _acting(one: Acting) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "action": one.action,
+        "content": one.content,
+        "hash": one.hash,
+        "bills": one.bills,
+        "due_at": one.due_at,
+        "reason": one.reason,
     }
 
 

@@ -44,11 +44,15 @@ ACTIONS = ("create", "update", "void")
 
 
 class Posting(Work, Base):
-    """One target document meant for one record under one route."""
+    """One target document meant for one record under one route.
+
+    `finished_at`: since when the rules call the record ready for it by its status, without a break.
+    """
 
     __tablename__ = "posting"
 
     OPEN = f"state NOT IN {words(FINAL_STATES)}"
+    LATE = f"finished_at IS NOT NULL AND {OPEN}"
     SENT = "sent_at IS NOT NULL"
 
     __table_args__ = (
@@ -66,6 +70,7 @@ class Posting(Work, Base):
             "doc_date",
             where=OPEN,
         ),
+        partial("ix_posting_late", "company_id", "finished_at", "id", where=LATE),
         Index("ix_posting_reverses", "reverses_id"),
         partial("ix_posting_read", "connection_id", "read_at", "id", where="state = 'posted'"),
         Index("ix_posting_day", "company_id", "connection_id", "doc_type", "doc_date"),
@@ -86,6 +91,7 @@ class Posting(Work, Base):
     action: Mapped[str] = mapped_column(default="create")
     hash: Mapped[str]
     content: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    bills: Mapped[list[list[str]] | None] = mapped_column(Json)  # [line key, quantity], as lines
     reason: Mapped[str] = mapped_column(default="")
     version_id: Mapped[int] = ref("version")
     evaluation_id: Mapped[int] = ref("evaluation")
@@ -99,6 +105,7 @@ class Posting(Work, Base):
     push_id: Mapped[int | None]
     posted_push_id: Mapped[int | None]
     target_ref: Mapped[str | None]
+    finished_at: Mapped[datetime | None]
     sent_at: Mapped[datetime | None]
     posted_at: Mapped[datetime | None]
     read_at: Mapped[datetime | None]

@@ -149,9 +149,11 @@ class Version(Base):
 
 
 class LinkKey(Base):
-    """A value of a record that duplicate rules compare."""
+    """A value of a record that duplicate rules compare, or by which links find it."""
 
     __tablename__ = "link_key"
+
+    OF_LINKS = "link:"  # how the name of a key begins that links are found by
     __table_args__ = ({"sqlite_with_rowid": False},)
 
     company_id: Mapped[int] = ref("company", primary_key=True)

@@ -20,8 +20,6 @@ from holding.pushing.first_look import first_looks
 from holding.pushing.flight import fly
 from holding.pushing.intent import examine, intend
 
-AT_ONCE = 500
-
 
 @dataclass(frozen=True, slots=True)
 class Batch:
@@ -68,7 +66,7 @@ def _claim(desk: Desk, channel: Channel) -> Batch | None:
         run.due_at, run.lease_owner, run.fence = None, desk.owner, run.fence + 1
         run.lease_until = now + desk.lease + desk.answer
         run.state = "running"
-        ids = _ready(session, run)[:AT_ONCE]
+        ids = _ready(session, run)[: channel.target.at_once]
         name = f"{channel.name}-{run.kind}-{run.id}-{run.fence}"
         return Batch(run.id, run.fence, name, take(session, desk, ids, now))
 

@@ -12,12 +12,13 @@ from typing import Any
 from sqlalchemy import Select, and_, bindparam, case, exists, func, or_, select, text
 from sqlalchemy.orm import Session, aliased
 
+from connectors.kit.contract import Action
 from holding.models import Approval, Evaluation, Hold, Posting, Push, Record
 from holding.posting_hash import posting_hash
 from holding.pushing import trouble
-from holding.pushing.claim import POISON_CRASHES, Claim, lock_families
+from holding.pushing.claim import POISON_CRASHES, SENDABLE, Claim, lock_families
 from holding.pushing.desk import Channel
-from holding.pushing.evidence import push_key
+from holding.pushing.evidence import action_of, push_key
 from holding.pushing.trouble import Trouble
 from holding.types import Moment
 from rules.canonical import revive
@@ -28,12 +29,17 @@ APPROVAL = "APP01"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """A posting that may be sent as it stands; equal to a later look when nothing moved since."""
+    """A posting that may be sent as it stands; equal to a later look when nothing moved since.
+
+    `standing` is what stands in the target, where it is updated or made void.
+    """
 
     claim: Claim
     record_id: int
     evaluation_id: int
+    action: Action
     document: Document
+    standing: Document | None
     hash: str
     lock: int
     key: str
@@ -54,6 +60,7 @@ class _Seen:
     """A claimed posting with what stands around it."""
 
     posting: Posting
+    standing: Any
     quiet: bool
     held: bool
     busy: bool
@@ -96,7 +103,7 @@ def _verdict(channel: Channel, claim: Claim, seen: _Seen) -> Verdict:
     if seen.asked and not seen.approved:
         words = f"{posting.number} is not what was approved: the approval is for another content."
         return _own(trouble.NOT_APPROVED, words)
-    if seen.taken or seen.accepted:
+    if seen.taken or (posting.action == "create" and seen.accepted):
         words = f"{posting.number} was already sent."
         return Trouble(code=trouble.NUMBER_TAKEN, error_class="duplicate", words=words)
     if posting.crashes >= POISON_CRASHES:
@@ -107,7 +114,9 @@ def _verdict(channel: Channel, claim: Claim, seen: _Seen) -> Verdict:
         claim=claim,
         record_id=posting.record_id,
         evaluation_id=posting.evaluation_id,
+        action=action_of(posting.action),
         document=document,
+        standing=revive(Document, seen.standing) if seen.standing else None,
         hash=posting.hash,
         lock=posting.lock,
         key=push_key(posting, no),
@@ -123,9 +132,9 @@ def _own(code: str, words: str) -> Trouble:
 def _look_around(
     session: Session, claims: Sequence[Claim], *, lock: bool, now: datetime
 ) -> dict[int, _Seen]:
-    """The claimed postings that are ready and under our fence, in two or three queries."""
+    """The claimed postings that may be sent and are under our fence, in two or three queries."""
     fences = {claim.posting_id: claim.fence for claim in claims}
-    query = _SURROUNDED.where(Posting.id.in_(fences), Posting.state == "ready")
+    query = _SURROUNDED.where(Posting.id.in_(fences), SENDABLE)
     query = query.order_by(Posting.id).execution_options(populate_existing=True)
     if lock:
         query = query.with_for_update(of=Posting, key_share=True)
@@ -138,6 +147,7 @@ def _look_around(
     return {
         row[0].id: _Seen(
             posting=row[0],
+            standing=row.standing,
             quiet=bool(row.quiet),
             held=bool(row.held),
             busy=bool(row.busy),
@@ -153,7 +163,7 @@ def _look_around(
 
 def _with_surroundings() -> Select[Any]:
     """Postings with: is the record quiet, is it held, is its family busy, is its number taken."""
-    other = aliased(Posting)
+    other, stands = aliased(Posting), aliased(Push)
     quiet = and_(
         Record.version_id == Posting.version_id,
         Record.lease_until.is_(None),
@@ -176,6 +186,7 @@ def _with_surroundings() -> Select[Any]:
         select(
             Posting,
             Evaluation.outcome.label("outcome"),
+            stands.content.label("standing"),
             quiet.label("quiet"),
             held.label("held"),
             busy.label("busy"),
@@ -183,6 +194,7 @@ def _with_surroundings() -> Select[Any]:
         )
         .join(Record, Record.id == Posting.record_id)
         .join(Evaluation, Evaluation.id == Posting.evaluation_id)
+        .outerjoin(stands, stands.id == Posting.posted_push_id)
     )
 
 

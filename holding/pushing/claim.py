@@ -15,9 +15,14 @@ from holding.models.base import DUE, LEASED
 from holding.pushing import breaker
 from holding.pushing.desk import Desk
 
-READY = ("ready",)
+READY = ("ready", "posted")  # what is posted is due when it is to be updated or made void
 DOUBTS = ("sending", "uncertain", "awaiting")
 POISON_CRASHES = 3
+SENDABLE = or_(
+    Posting.state == "ready",
+    and_(Posting.state == "posted", Posting.action.in_(("update", "void"))),
+)
+"""Postings that a push may begin with."""
 
 
 @dataclass(frozen=True, slots=True)

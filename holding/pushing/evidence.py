@@ -6,12 +6,13 @@ Here: values derived from a posting, always the same for the same posting. Not h
 
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from connectors.kit.contract import Action
 from holding.evaluation import replay
 from holding.models import Evaluation, Posting, RuleFile
 from holding.types import to_minor
@@ -20,6 +21,12 @@ from rules.outcome import Document
 from rules.trace import lines
 
 KEY_DIGITS = 32
+Bills = Sequence[Sequence[str]]  # [line key, quantity] for each line of a document, in its order
+
+
+def action_of(word: str) -> Action:
+    """The action that a row names."""
+    return "update" if word == "update" else "void" if word == "void" else "create"
 
 
 def push_key(posting: Posting, no: int) -> str:
@@ -41,8 +48,20 @@ def request_key(keys: Iterable[str]) -> str:
     return listed[0] if len(listed) == 1 else _key(*listed)
 
 
-def document_lines(document: Document) -> tuple[tuple[str, str, int], ...]:
-    """(line key, quantity in base units, amount) a line; the key is the SKU and its n-th use."""
+def document_lines(
+    document: Document, bills: Bills | None = None
+) -> tuple[tuple[str, str, int], ...]:
+    """(line key, quantity in base units, amount) a line.
+
+    Where the document bills in parts, the keys and quantities are those that the rules gave (they
+    stand in the order of its lines); else the key is the SKU and its n-th use.
+    """
+    if bills:
+        amounts = [line.get("LineTotal") or "0" for line in document.lines]
+        return tuple(
+            (key, quantity, to_minor(Decimal(amount), document.currency))
+            for (key, quantity), amount in zip(bills, amounts, strict=False)
+        )
     seen: Counter[str] = Counter()
     found = []
     for line in document.lines:

@@ -1,8 +1,9 @@
-"""Looking before the first send, for targets that would take the same document twice.
+"""Looking before the first send: at targets that would take the same document twice, and at what
+is about to be updated or made void.
 
-Here: the look, and ending a push that turns out to be there already. Not here: look-ups after a
-doubt (holding/pushing/settle.py). A target that refuses a second document by its number is not
-asked.
+Here: the look, and ending a push that turns out to be done already, or not to be ours any more. Not
+here: look-ups after a doubt (holding/pushing/settle.py). A target that refuses a second document by
+its number is not asked before a create.
 """
 
 from connectors.kit.contract import Found
@@ -19,17 +20,26 @@ def first_looks(
 ) -> tuple[dict[int, Found], Examined]:
     """What was seen of each posting, and those that go on from here."""
     looked: dict[int, Found] = {}
-    if not channel.looks_first:
-        return looked, examined
+    going = set()
     for one in examined.good:
+        if one.action == "create" and not channel.looks_first:
+            going.add(one.claim.posting_id)
+            continue
         found = channel.target.look_up(
-            one.document, channel.settings, channel.secret, one.key, desk.http
+            one.document,
+            channel.settings,
+            channel.secret,
+            one.key,
+            desk.http,
+            action=one.action,
+            standing=one.standing,
         )
         if found.kind == "absent":
             looked[one.claim.posting_id] = found
+            going.add(one.claim.posting_id)
         else:
             _turn(desk, channel, one.claim, found, examined.stories[one.claim.posting_id])
-    return looked, examined.only(looked)
+    return looked, examined.only(going)
 
 
 def _turn(desk: Desk, channel: Channel, claim: Claim, found: Found, story: bytes) -> None:

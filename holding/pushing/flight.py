@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from connectors.kit import faults
 from connectors.kit.contract import Answer, Sent
 from holding.models import Attempt, Posting, Request
-from holding.pushing import breaker, results, trouble
+from holding.pushing import breaker, doubts, results, trouble
 from holding.pushing.claim import lock_families
 from holding.pushing.desk import Channel, Desk
 from holding.pushing.evidence import request_key
@@ -107,9 +107,9 @@ def apply(case: results.Case, answer: Answer) -> bool:
     if answer.kind == "temporary" and not _was_in_doubt(case):
         return results.again_later(case, answer)
     if answer.kind == "awaiting":
-        return results.parked(case, answer.words)
+        return doubts.parked(case, answer.words)
     if answer.kind in UNCLEAR:
-        return results.doubtful(case, answer.words)
+        return doubts.doubtful(case, answer.words)
     return results.refused(case, answer)
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from connectors.kit import faults
-from connectors.kit.contract import Found
+from connectors.kit.contract import Action, Found
 from holding.events import record_event
 from holding.lifecycle import move_posting
 from holding.models import Posting, Push, Request
@@ -26,6 +26,11 @@ from holding.pushing.trouble import Trouble
 from rules.canonical import sha256_hex
 
 Looked = Mapping[int, Found]
+SAID: Mapping[Action, str] = {
+    "create": "{} is sent to {} (hash {}).",
+    "update": "The change of {} is sent to {} (hash {}).",
+    "void": "{} is made void in {} (hash {}).",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +98,9 @@ def again(
         if not mine:
             return None
         documents = [one.document for one in mine]
-        payload = channel.target.build(documents, batch=bool(name), batch_name=name)
+        payload = channel.target.build(
+            documents, batch=bool(name), batch_name=name, action=mine[0].action
+        )
         same = sha256_hex(payload.body) == old.sha256
         flight = add_flight(
             session,
@@ -120,7 +127,8 @@ def _commit(
 ) -> Flight | None:
     """The one commit; None when a posting is not any more what it was a moment ago."""
     documents = [one.document for one in examined.good]
-    payload = channel.target.build(documents, batch=bool(name), batch_name=name)
+    action = examined.good[0].action  # a file has creates alone, a call one document
+    payload = channel.target.build(documents, batch=bool(name), batch_name=name, action=action)
     with desk.database.write() as session:
         at = desk.clock.now()
         claims = [one.claim for one in examined.good]
@@ -172,18 +180,20 @@ def add_push(session: Session, desk: Desk, channel: Channel, one: Checked, story
     )
     session.add(push)
     session.flush()
-    add_lines(session, push.id, one.document)
+    if one.action != "void":
+        add_lines(session, push.id, one.document, posting.bills)
+    first = {"sent_at": now} if one.action == "create" else {}
     move_posting(
         session,
         posting.id,
-        expected="ready",
+        expected=posting.state,
         to="sending",
         lock=one.lock,
         push_id=push.id,
-        sent_at=now,
         lease_until=now + push_lease(desk),
+        **first,
     )
-    say = f"{posting.number} is sent to {channel.name} (hash {posting.hash[:12]})."
+    say = SAID[one.action].format(posting.number, channel.name, posting.hash[:12])
     record_event(
         session,
         company_id=channel.company_id,
@@ -199,7 +209,9 @@ def add_push(session: Session, desk: Desk, channel: Channel, one: Checked, story
         claim=one.claim,
         record_id=one.record_id,
         push_id=push.id,
+        action=one.action,
         document=one.document,
+        standing=one.standing,
         key=one.key,
     )
 

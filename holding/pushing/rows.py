@@ -10,12 +10,12 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
-from connectors.kit.contract import Found, Payload
+from connectors.kit.contract import Action, Found, Payload
 from connectors.kit.http import without_secrets
 from holding.models import Attempt, PostingLine, Request
 from holding.pushing.claim import Claim
 from holding.pushing.desk import Channel, Desk
-from holding.pushing.evidence import document_lines
+from holding.pushing.evidence import Bills, document_lines
 from rules.canonical import sha256_hex
 from rules.outcome import Document
 
@@ -25,12 +25,14 @@ SEEN = ("equal", "different", "absent", "unknown")  # states of an attempt that 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """One push inside a call."""
+    """One push inside a call; `standing` as in Checked."""
 
     claim: Claim
     record_id: int
     push_id: int
+    action: Action
     document: Document
+    standing: Document | None
     key: str
 
 
@@ -103,11 +105,11 @@ def add_flight(
     )
 
 
-def add_lines(session: Session, push_id: int, document: Document) -> None:
-    """What this push bills, line by line."""
+def add_lines(session: Session, push_id: int, document: Document, bills: Bills | None) -> None:
+    """What this push bills, line by line: what the rules said of each line key, else its lines."""
     rows = [
         {"push_id": push_id, "line_key": key, "base_qty": quantity, "amount": amount}
-        for key, quantity, amount in document_lines(document)
+        for key, quantity, amount in document_lines(document, bills)
     ]
     if rows:
         session.execute(insert(PostingLine), rows)

@@ -18,9 +18,10 @@ from sqlalchemy.orm import Session
 from connectors.kit import faults
 from connectors.kit.contract import Answer, Found
 from holding.models import Attempt, Posting, Push, Request
-from holding.pushing import breaker, results, tally, trouble
+from holding.pushing import breaker, doubts, results, tally, trouble
 from holding.pushing.claim import Claim, lock_families
 from holding.pushing.desk import Channel, Desk
+from holding.pushing.evidence import action_of
 from holding.pushing.flight import apply, fly
 from holding.pushing.intent import again
 from holding.pushing.rows import SEEN, Member, add_look
@@ -75,7 +76,8 @@ def _doubt(desk: Desk, channel: Channel, claim: Claim) -> Doubt | None:
         if found is None:
             return None
         posting, push = found
-        member, awaiting = _member(posting, push, claim), posting.state == "awaiting"
+        stands = session.get(Push, posting.posted_push_id) if posting.posted_push_id else None
+        member, awaiting = _member(posting, push, stands, claim), posting.state == "awaiting"
         if posting.state == "sending":
             _mark(session, desk, channel, member)
         last = _last_send(session, push.id)
@@ -95,7 +97,13 @@ def _look(desk: Desk, channel: Channel, doubt: Doubt) -> bool:
     """One look-up and its commit; True when the push may be sent again."""
     faults.point("lookup.before")
     found = channel.target.look_up(
-        doubt.member.document, channel.settings, channel.secret, doubt.request_key, desk.http
+        doubt.member.document,
+        channel.settings,
+        channel.secret,
+        doubt.request_key,
+        desk.http,
+        action=doubt.member.action,
+        standing=doubt.member.standing,
     )
     faults.point("lookup.after")
     with desk.database.write() as session:
@@ -137,9 +145,9 @@ def _conclude(case: results.Case, doubt: Doubt, found: Found) -> None:
     elif found.refused is not None:
         apply(case, found.refused)
     elif doubt.waiting_there:
-        results.parked(case, found.words)
+        doubts.parked(case, found.words)
     else:
-        results.doubtful(case, found.words, not_before=doubt.over_at)
+        doubts.doubtful(case, found.words, not_before=doubt.over_at)
 
 
 def _proved_absent(doubt: Doubt, found: Found, now: datetime) -> bool:
@@ -164,12 +172,14 @@ def _owned(session: Session, claim: Claim) -> tuple[Posting, Push] | None:
     return (row[0], row[1]) if row else None
 
 
-def _member(posting: Posting, push: Push, claim: Claim) -> Member:
+def _member(posting: Posting, push: Push, stands: Push | None, claim: Claim) -> Member:
     return Member(
         claim=claim,
         record_id=posting.record_id,
         push_id=push.id,
+        action=action_of(push.action),
         document=revive(Document, push.content),
+        standing=revive(Document, stands.content) if stands else None,
         key=push.key,
     )
 
@@ -182,7 +192,7 @@ def _mark(session: Session, desk: Desk, channel: Channel, member: Member) -> Non
         .where(Attempt.push_id == member.push_id, Attempt.state == "sending")
         .values(state="uncertain", error_class="uncertain", error=words)
     )
-    results.in_doubt(results.Case(session, desk, channel, member, desk.clock.now()), words)
+    doubts.in_doubt(results.Case(session, desk, channel, member, desk.clock.now()), words)
     trouble.settle(session, [member.record_id], ())
 
 

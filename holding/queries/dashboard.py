@@ -6,8 +6,9 @@ Here: reads, sums over whole states. Not here: groups by cause (holds.py) and pi
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Date, cast, func, null, select, union_all
 from sqlalchemy.orm import Session
 
 from holding.models import Hold, Person, Record, Team
@@ -95,30 +96,30 @@ def oldest(session: Session, company_id: int) -> Oldest | None:
     return first(Oldest, row)
 
 
-def since(session: Session, company_id: int, moment: datetime) -> Sum:
-    """Records first seen since a moment, by where they stand."""
-    rows = session.execute(
-        select(Record.state, func.count())
+def standing(
+    session: Session, company_id: int, moment: datetime, last: date, count: int = 14
+) -> tuple[Sum, tuple[Day, ...]]:
+    """Where records stand: those first seen since a moment, and those of the last document days."""
+    first = last - timedelta(days=count - 1)
+    seen = (
+        select(cast(null(), Date), Record.state, func.count())
         .where(Record.company_id == company_id, Record.seen_at >= moment)
         .group_by(Record.state)
     )
-    return Sum(**_summed({row[0]: row[1] for row in rows}))
-
-
-def days(session: Session, company_id: int, last: date, count: int = 14) -> tuple[Day, ...]:
-    """The last days by document date, each by where its records stand."""
-    first = last - timedelta(days=count - 1)
-    rows = session.execute(
+    dated = (
         select(Record.doc_date, Record.state, func.count())
         .where(Record.company_id == company_id, Record.doc_date >= first, Record.doc_date <= last)
         .group_by(Record.doc_date, Record.state)
     )
-    found: dict[date, dict[str, int]] = {}
-    for day, state, number in rows:
-        if day is not None:
-            found.setdefault(day, {})[state] = number
+    found: dict[date | None, dict[str, int]] = {}
+    rows: list[Any] = list(session.execute(union_all(seen, dated)))
+    for row in rows:
+        found.setdefault(row[0], {})[row[1]] = row[2]
     each = [first + timedelta(days=n) for n in range(count)]
-    return tuple(Day(day=day, **_summed(found.get(day, {}))) for day in each)
+    return (
+        Sum(**_summed(found.get(None, {}))),
+        tuple(Day(day=day, **_summed(found.get(day, {}))) for day in each),
+    )
 
 
 def _summed(by_state: dict[str, int]) -> dict[str, int]:

@@ -1,8 +1,9 @@
 """`clearpost bench`: what this machine does, measured in one run, told as one line of JSON.
 
-Here: the two ratios that matter and the absolute numbers behind them. `stored` is records a second
-from due to decision stored, durable, in batches through the queue; `bare` is the same evaluation
-from memory on one core. Not here: the things measured.
+Here: the parts, of which some may be chosen, and the part that runs a shop: `stored` is records a
+second from due to decision stored, durable, in batches through the queue; `bare` is the same
+evaluation from memory on one core. Not here: the rules against rivals (portal/bench), backtests
+(bench_backtest.py), the things measured.
 """
 
 import json
@@ -11,15 +12,17 @@ import shutil
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from portal.bench import rules as bench_rules
+from portal.cli import bench_backtest, bench_editor
 from portal.cli.demo import Shop, opened
 from portal.cli.frame import say, tell
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from portal.demo.order import Order
 
@@ -31,11 +34,68 @@ LOOK_SECONDS = 0.005
 SEED = 7
 
 
+PARTS = ("judging", "rules", "editor", "backtest")
+
+
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="End with one JSON line.")
+@click.option(
+    "--part",
+    "parts",
+    type=click.Choice(PARTS),
+    multiple=True,
+    help="Measure this alone; may be given again.",
+)
 @click.option("--records", type=int, default=4000, show_default=True, help="To be judged.")
-def bench(records: int, *, as_json: bool) -> None:
-    """Measure judging and posting on this machine."""
+@click.option(
+    "--rule-records",
+    type=click.IntRange(100),
+    default=bench_rules.RECORDS,
+    show_default=True,
+    help="Invoices for the thirty rules.",
+)
+@click.option(
+    "--backtest-records",
+    type=click.IntRange(1000),
+    default=1_000_000,
+    show_default=True,
+    help="Stored records of the backtest; fewer are scaled to a million.",
+)
+def bench(
+    parts: tuple[str, ...],
+    records: int,
+    rule_records: int,
+    backtest_records: int,
+    *,
+    as_json: bool,
+) -> None:
+    """Measure judging, posting, rules and backtests on this machine."""
+    measure: dict[str, Callable[[], dict[str, Any]]] = {
+        "judging": lambda: _judging(records),
+        "rules": lambda: bench_rules.measured(say, rule_records),
+        "editor": _editor,
+        "backtest": lambda: _backtest(backtest_records),
+    }
+    result = {k: v for part in parts or PARTS for k, v in measure[part]().items()}
+    if as_json:
+        tell(result)
+    else:
+        for name, value in result.items():
+            click.echo(f"{name:<34} {value}")
+
+
+def _backtest(records: int) -> dict[str, Any]:
+    say(f"A backtest of {records:,} stored records …")
+    return bench_backtest.measured(records)
+
+
+def _editor() -> dict[str, Any]:
+    say("An editor with a rule file of a thousand lines …")
+    return bench_editor.measured()
+
+
+def _judging(records: int) -> dict[str, Any]:
+    """Webhooks and stored decisions, in a shop of their own."""
     home = Path(tempfile.mkdtemp(prefix="clearpost-bench-"))
     os.environ["CLEARPOST_SWEEP_SECONDS"] = "5"
     try:
@@ -48,7 +108,7 @@ def bench(records: int, *, as_json: bool) -> None:
             bare = _bare_a_second(shop, records)
     finally:
         shutil.rmtree(home, ignore_errors=True)
-    result = {
+    return {
         "stored_vs_bare": round(stored / bare, 3),
         "webhook_to_posted_p95_seconds": round(_percentile(seconds, 95), 3),
         "webhook_to_posted_median_seconds": round(_percentile(seconds, 50), 3),
@@ -57,11 +117,6 @@ def bench(records: int, *, as_json: bool) -> None:
         "records": records,
         "webhooks": len(seconds),
     }
-    if as_json:
-        tell(result)
-    else:
-        for name, value in result.items():
-            click.echo(f"{name:<34} {value}")
 
 
 def _webhook_to_posted(shop: Shop) -> list[float]:
@@ -101,8 +156,6 @@ def _stored_a_second(shop: Shop, records: int) -> float:
         operator = setup.colleague(session, shop.company_id, "operator")
         target = setup.connection(session, shop.company_id, setup.TARGET)
         connections.pause(session, operator, target, "measuring", now=shop.place.now)
-    os.environ["CLEARPOST_SWEEP_SECONDS"] = "600"  # only the bell counts
-    shop.children.restart("workers")
     _receive(shop, _orders(shop, WARM_ORDERS, FIRST_ID + 10_000))
     doorbell.ring(shop.company_id, "evaluate")
     _until_judged(shop)

@@ -67,12 +67,12 @@ def _key(settings: "Settings") -> Looked:
 
 
 def _database(settings: "Settings") -> Looked:
-    from holding import migrate
+    from holding import schema
 
-    refusal = migrate.check(settings.database_url)
+    refusal = schema.check(settings.database_url)
     if refusal:
         return _bad("database", f"{refusal.message} {refusal.hint}")
-    return _good("database", f"schema {migrate.head()}")
+    return _good("database", f"schema {schema.VERSION}")
 
 
 def _redis(settings: "Settings") -> Looked:

@@ -1,4 +1,4 @@
-"""Commands on rule files alone: check, fmt, test, try. They need no database.
+"""Commands on rule files alone: check, fmt, try. They need no database.
 
 Here: reading the arguments, printing, exit codes. Not here: what is right or wrong (`grammar`,
 `rules`), reading files (`rule_files.py`).
@@ -6,11 +6,11 @@ Here: reading the arguments, printing, exit codes. Not here: what is right or wr
 
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -21,7 +21,8 @@ from portal.cli.rule_files import Files, examine, read_files, schemas
 if TYPE_CHECKING:
     from grammar import Problem
     from grammar.nodes import Ruleset
-    from rules.compile import Program
+
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 SHOWN = 20
 """So many findings are printed, unless all are asked for."""
@@ -36,18 +37,27 @@ PATHS = click.argument(
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 
 
-@click.command()
-@PATHS
-@click.option("--json", "form", flag_value="json", help="One JSON object.")
-@click.option(
+_JSON_FORM = click.option("--json", "form", flag_value="json", help="One JSON object.")
+_FORM = click.option(
     "--format",
     "form",
     type=click.Choice(["text", "json", "github", "sarif"]),
     default="text",
     help="github: annotations of a code host; sarif: one SARIF log.",
 )
+
+
+def formats(command: Command) -> Command:
+    """The options that choose for whom findings are written."""
+    return _JSON_FORM(_FORM(command))
+
+
+@click.command()
+@PATHS
+@formats
 @click.option("--strict", is_flag=True, help="Warnings, and risks of --coverage, are errors too.")
 @click.option("--coverage", "covered", is_flag=True, help="Which rule answers which exception.")
+@click.option("--publish", is_flag=True, help="Also what nothing carries out yet.")
 @click.option("--all", "show_all", is_flag=True, help=f"Show more than {SHOWN} findings.")
 @click.option("--plain", is_flag=True, help="One line of words for each finding, no drawing.")
 def check(
@@ -56,13 +66,18 @@ def check(
     form: str,
     strict: bool,
     covered: bool,
+    publish: bool,
     show_all: bool,
     plain: bool,
 ) -> int:
-    """Find what is wrong in rule files (or in a folder of them)."""
+    """Find what is wrong in rule files (or in a folder of them).
+
+    What is right and not carried out yet is counted; with --publish each is an error, as it is to
+    those who publish.
+    """
     begin = perf_counter()
     files = read_files(paths)
-    ruleset, problems = examine(files)
+    ruleset, problems = examine(files, in_force=publish)
     if covered and strict:
         problems = (*problems, *risks(ruleset))
     errors, warnings = _counts(problems)
@@ -70,34 +85,52 @@ def check(
         _print(problems, files.rules, shown=len(problems) if show_all else SHOWN, in_words=plain)
         milliseconds = round((perf_counter() - begin) * 1000)
         click.echo(f"{_summary(errors, warnings, len(files.rules))} ({milliseconds} ms)")
+        if later := 0 if publish else _later(ruleset):
+            click.echo(f"{later} not carried out yet, refused by publishing: --publish shows them")
         for line in covering(ruleset) if covered else ():
             click.echo(line)
         if not problems:
-            say(f"Next: clearpost test {paths[0]}")
+            say(f"Next: clearpost test {paths[0]}{' --coverage' if covered else ''}")
     else:
-        _tell(problems, form, ruleset if covered else None, len(files.rules))
+        _tell(problems, form, ruleset, covered=covered, files=len(files.rules))
     return FINDINGS if errors or (strict and warnings) else 0
 
 
-def _tell(problems: Sequence["Problem"], form: str, ruleset: "Ruleset | None", files: int) -> None:
+def _later(ruleset: "Ruleset") -> int:
+    """How much of it nothing carries out yet."""
+    from rules.analyse import not_yet
+
+    return len(not_yet(ruleset, schemas()))
+
+
+def _tell(
+    problems: Sequence["Problem"], form: str, ruleset: "Ruleset", *, covered: bool, files: int
+) -> None:
     """The findings for another program."""
     from grammar.show import to_json
+
+    if annotated(problems, form):
+        return
+    errors, warnings = _counts(problems)
+    found: dict[str, object] = {"files": files, "errors": errors, "warnings": warnings}
+    found["not_carried_out"] = _later(ruleset)
+    found["findings"] = [to_json(problem) for problem in problems]
+    if covered:
+        found["coverage"] = covered_json(ruleset)
+    tell(found)
+
+
+def annotated(problems: Sequence["Problem"], form: str) -> bool:
+    """Write findings for a code host, if that is the form."""
     from grammar.version import __version__
     from portal.cli.formats import github, sarif
 
     if form == "sarif":
         tell(sarif(problems, __version__))
-        return
-    if form == "github":
+    elif form == "github":
         for problem in problems:
             click.echo(github(problem))
-        return
-    errors, warnings = _counts(problems)
-    found: dict[str, object] = {"files": files, "errors": errors, "warnings": warnings}
-    found["findings"] = [to_json(problem) for problem in problems]
-    if ruleset is not None:
-        found["coverage"] = covered_json(ruleset)
-    tell(found)
+    return form in {"sarif", "github"}
 
 
 @click.command()
@@ -121,34 +154,8 @@ def fmt(paths: tuple[Path, ...], *, only_check: bool) -> int:
         if not only_check:
             _write(Path(name), tidy)
     what = "to change" if only_check else "changed"
-    say(f"{changed} of {_plural(len(files.rules), 'file')} {what}")
+    say(f"{changed} of {plural(len(files.rules), 'file')} {what}")
     return FINDINGS if broken or (only_check and changed) else 0
-
-
-@click.command()
-@PATHS
-@AS_JSON
-def test(paths: tuple[Path, ...], *, as_json: bool) -> int:
-    """Run the tests that stand in rule files."""
-    from rules.samples import run_tests
-
-    files = read_files(paths)
-    ruleset, program = _program(files)
-    report = run_tests(ruleset, program)
-    failed = [result for result in report.results if not result.passed]
-    if as_json:
-        results = [
-            {"test": result.title, "passed": result.passed, "message": result.message}
-            for result in report.results
-        ]
-        tell({"tests": len(results), "failed": len(failed), "results": results})
-        return FINDINGS if failed else 0
-    for result in failed:
-        click.echo(f"failed: {result.title}\n  {result.message}")
-    click.echo(f"{_plural(len(report.results), 'test')}, {len(failed)} failed")
-    if not report.results:
-        say('These files hold no test. Write one: test "…", given SAMPLE, expect …')
-    return FINDINGS if failed else 0
 
 
 @click.command(name="try")
@@ -187,22 +194,13 @@ def try_(
     return FINDINGS if held else 0
 
 
-def _program(files: Files) -> "tuple[Ruleset, Program]":
-    """The compiled rules; errors end the command."""
-    from rules.compile import compile_ruleset, hash_of
-
-    ruleset = sound(files)
-    known = schemas()
-    return ruleset, compile_ruleset(ruleset, hash=hash_of(files.rules), schemas=known)
-
-
 def sound(files: Files) -> "Ruleset":
     """The ruleset of files without an error; errors end the command."""
-    ruleset, problems = examine(files, in_force=False)
+    ruleset, problems = examine(files)
     errors = [problem for problem in problems if problem.severity == "error"]
     if errors:
         _print(errors, files.rules, shown=SHOWN, in_words=False)
-        raise Stop(f"The rules have {_plural(len(errors), 'error')}.", "clearpost check shows them")
+        raise Stop(f"The rules have {plural(len(errors), 'error')}.", "clearpost check shows them")
     return ruleset
 
 
@@ -234,11 +232,12 @@ def _counts(problems: Sequence["Problem"]) -> tuple[int, int]:
 def _summary(errors: int, warnings: int, files: int) -> str:
     """`1 error, 2 warnings in 3 files`."""
     if not errors and not warnings:
-        return f"{_plural(files, 'file')}: nothing to repair"
-    return f"{_plural(errors, 'error')}, {_plural(warnings, 'warning')} in {_plural(files, 'file')}"
+        return f"{plural(files, 'file')}: nothing to repair"
+    return f"{plural(errors, 'error')}, {plural(warnings, 'warning')} in {plural(files, 'file')}"
 
 
-def _plural(count: int, noun: str) -> str:
+def plural(count: int, noun: str) -> str:
+    """`1 file`, `2 files`."""
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
@@ -251,4 +250,4 @@ def _write(path: Path, text: str) -> None:
     Path(name).replace(path)
 
 
-COMMANDS = (check, fmt, test, try_)
+COMMANDS = (check, fmt, try_)

@@ -104,7 +104,7 @@ def bring_to_schema(url: str, to: str | None = None) -> None:
 def office(*, upgrade: bool = False) -> Iterator[Office]:
     """The database of this installation, with the right schema or not at all."""
     from connectors.kit.clock import MachineClock
-    from holding import migrate
+    from holding import schema
     from holding.clock import DatabaseClock
     from holding.database import open_database
 
@@ -112,7 +112,7 @@ def office(*, upgrade: bool = False) -> Iterator[Office]:
     home_of(found)
     if upgrade:
         bring_to_schema(found.database_url)
-    refusal = migrate.check(found.database_url)
+    refusal = schema.check(found.database_url)
     if refusal:
         refuse(refusal, ENVIRONMENT)
     database = open_database(found.database_url)

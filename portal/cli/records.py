@@ -50,9 +50,11 @@ def replay(company: str, limit: int, *, as_json: bool) -> int:
         result = replay_all(session, found.id, limit)
     different = [each.evaluation_id for each in result.differences]
     if as_json:
-        tell({"replayed": result.replayed, "different": different})
+        counts = {"replayed": result.replayed, "verdicts": result.verdicts}
+        tell({**counts, "different": different})
     else:
-        click.echo(f"{result.replayed} evaluations replayed, {len(different)} different.")
+        told = f"{result.replayed} evaluations with {result.verdicts} verdicts replayed"
+        click.echo(f"{told}, {len(different)} different.")
         for each in different:
             click.echo(f"  evaluation {each}")
     return FINDINGS if different else 0

@@ -5,6 +5,7 @@ Here: finding the files, reading them, checking them as one ruleset. Not here: a
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,13 @@ class Files:
     rules: Mapping[str, str]
     csv: Mapping[str, str]
 
+    @property
+    def fingerprint(self) -> str:
+        """The hash of the rules, whatever folder they are in."""
+        from rules.compile import hash_of
+
+        return hash_of({Path(path).name: text for path, text in self.rules.items()})
+
 
 def read_files(paths: Sequence[Path]) -> Files:
     """The rule files named, or below the folders named, and the CSV files in `maps` beside."""
@@ -35,14 +43,19 @@ def read_files(paths: Sequence[Path]) -> Files:
         if not found:
             raise Stop(f"{path} holds no {RULES} file.", code=USAGE)
         rules |= {str(file): _text(file) for file in found}
-        base = path if path.is_dir() else path.parent
-        maps = sorted((base / "maps").glob("*.csv"))
-        csv |= {file.relative_to(base).as_posix(): _text(file) for file in maps}
+        csv |= maps_of(path if path.is_dir() else path.parent)
     return Files(rules, csv)
 
 
+def maps_of(folder: Path) -> dict[str, str]:
+    """The CSV files in `maps` of a folder, by the path that rules name."""
+    found = sorted((folder / "maps").glob("*.csv"))
+    return {file.relative_to(folder).as_posix(): _text(file) for file in found}
+
+
+@cache
 def schemas() -> "Schemas":
-    """What this program knows of documents and record kinds."""
+    """What this program knows of documents and record kinds, gathered once a process."""
     from connectors import registry
     from rules.schema import Schemas
 
@@ -50,22 +63,30 @@ def schemas() -> "Schemas":
     return Schemas(documents=tuple(documents), kinds=tuple(kinds))
 
 
-def examine(files: Files, *, in_force: bool = True) -> "tuple[Ruleset, tuple[Problem, ...]]":
+def examine(files: Files, *, in_force: bool = False) -> "tuple[Ruleset, tuple[Problem, ...]]":
     """The ruleset of the files, and all that is wrong with it, by file and line.
 
-    Rules that are only tested or tried (`in_force` no) may say what nothing carries out yet.
+    With `in_force` also what nothing carries out yet, as publishing sees it.
     """
     from grammar import parse
+
+    ruleset, syntax = parse(files.rules)
+    return ruleset, findings(files, ruleset, syntax, in_force=in_force)
+
+
+def findings(
+    files: Files, ruleset: "Ruleset", syntax: "Sequence[Problem]", *, in_force: bool = False
+) -> "tuple[Problem, ...]":
+    """All that is wrong with a ruleset that was read from files, `syntax` and what follows."""
     from grammar.broken import believable
     from rules.analyse import check
     from rules.seeds import seeds
 
-    ruleset, problems = parse(files.rules)
     found = (*check(ruleset, schemas(), in_force=in_force), *seeds(ruleset, files.csv).problems)
-    if problems:
-        found = believable(found, problems, files.rules)
-    told = {_hinted(problem) for problem in (*problems, *found)}
-    return ruleset, tuple(sorted(told, key=lambda p: (p.span, p.code, p.message)))
+    if syntax:
+        found = believable(found, syntax, files.rules)
+    told = {_hinted(problem) for problem in (*syntax, *found)}
+    return tuple(sorted(told, key=lambda p: (p.span, p.code, p.message)))
 
 
 def _hinted(problem: "Problem") -> "Problem":

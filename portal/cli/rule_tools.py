@@ -10,14 +10,18 @@ from typing import TYPE_CHECKING
 
 import click
 
+from holding.words import plural
 from portal.cli.files import AS_JSON, PATHS, sound
 from portal.cli.frame import FINDINGS, USAGE, Stop, say, tell
 from portal.cli.rule_files import read_files
 
 if TYPE_CHECKING:
     from rules.difference import Change
+    from rules.explain import Book
 
 TEMPLATES = Path(__file__).parents[1] / "starters"
+KNOWN = sorted(path.name for path in TEMPLATES.iterdir() if (path / "maps").is_dir())
+FROM_FILES = "Files do not say when their rules came into force; the rule book of the portal does."
 FOLDER = click.Path(exists=True, path_type=Path)
 
 
@@ -25,17 +29,38 @@ FOLDER = click.Path(exists=True, path_type=Path)
 @PATHS
 @click.option("--markdown", "form", flag_value="markdown", default=True, help="Markdown (default).")
 @click.option("--html", "form", flag_value="html", help="One page that prints well, no scripts.")
+@click.option("--json", "form", flag_value="json", help="One JSON object.")
 @click.option("--topic", help="One topic only: ready, status, mapping, uom, approval, …")
-def explain(paths: tuple[Path, ...], *, form: str, topic: str | None) -> int:
+@click.option(
+    "--backtest",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="What `clearpost backtest --json` printed of these rules: said beside each check.",
+)
+def explain(paths: tuple[Path, ...], *, form: str, topic: str | None, backtest: Path | None) -> int:
     """Say the rules in plain words: the rule book."""
-    from rules.explain import TOPICS, book, html, markdown
+    from portal.cli.last_backtest import read_backtest
+    from rules.compile import compile_ruleset
+    from rules.explain import TOPICS, Proofs, book, html, markdown, with_backtest
 
     chosen = topic.lower() if topic else None
     if chosen is not None and chosen not in TOPICS:
         raise Stop(f"There is no topic '{topic}'.", f"--topic: {', '.join(TOPICS)}", USAGE)
-    written = book(sound(read_files(paths)), chosen)
+    files = read_files(paths)
+    ruleset = sound(files)
+    hash_ = files.fingerprint
+    written = book(ruleset, chosen, Proofs(ruleset, compile_ruleset(ruleset, hash=hash_)))
+    last = read_backtest(backtest, hash_)
+    written = with_backtest(written, last.rules)
     title = f"Rule book: {', '.join(path.resolve().stem for path in paths)}"
-    click.echo(html(written, title) if form == "html" else markdown(written, title))
+    about = (f"{plural(len(files.rules), 'rule file')}, hash {hash_[:12]}. {FROM_FILES}", last.say)
+    if form == "json":
+        tell({"title": title, "hash": hash_, "backtest": last.say, **_told(written)})
+        return 0
+    if form == "html":
+        behind = files.rules if chosen is None else None
+        click.echo(html(written, title, about, behind), nl=False)
+    else:
+        click.echo(markdown(written, title, about), nl=False)
     return 0
 
 
@@ -66,12 +91,16 @@ def diff(old: Path, new: Path, *, as_json: bool) -> int:
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--template", default="netshop-aiaccount", show_default=True, help="Which rules.")
+@click.option(
+    "--template",
+    default="netshop-aiaccount",
+    show_default=True,
+    help=f"One of {', '.join(KNOWN)}.",
+)
 def init(folder: Path, *, template: str) -> int:
     """Begin a folder of rules from a template that is complete and tested."""
-    known = sorted(path.name for path in TEMPLATES.iterdir() if (path / "maps").is_dir())
-    if template not in known:
-        raise Stop(f"There is no template '{template}'.", f"--template: {', '.join(known)}", USAGE)
+    if template not in KNOWN:
+        raise Stop(f"There is no template '{template}'.", f"--template: {', '.join(KNOWN)}", USAGE)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise Stop(f"{folder} is there and not empty.", "name a new folder", USAGE)
     shutil.copytree(
@@ -93,6 +122,33 @@ def _plain(change: "Change") -> dict[str, object]:
         "routes": list(change.routes),
         "file": change.span.file,
         "line": change.span.line,
+    }
+
+
+def _told(book: "Book") -> dict[str, object]:
+    return {
+        "missing": list(book.missing),
+        "sections": [
+            {
+                "topic": section.topic,
+                "title": section.title,
+                "missing": section.missing,
+                "rules": [
+                    {
+                        "text": entry.text,
+                        "name": entry.name,
+                        "kind": entry.kind,
+                        "file": entry.span.file if entry.span else None,
+                        "line": entry.span.line if entry.span else None,
+                        "owners": list(entry.owners),
+                        "tests": list(entry.tests or ()),
+                        "backtest": entry.backtest,
+                    }
+                    for entry in section.entries
+                ],
+            }
+            for section in book.sections
+        ],
     }
 
 

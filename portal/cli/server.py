@@ -31,7 +31,10 @@ from portal.cli.processes import Children, free_port, run_module
 if TYPE_CHECKING:
     from holding.embedded import EmbeddedRedis
 
-SIMULATORS = {"aiaccount": ("connectors.targets.aiaccount.simulator", 8101)}
+SIMULATORS = {
+    "aiaccount": ("connectors.targets.aiaccount.simulator", 8101),
+    "autocount": ("connectors.targets.autocount.simulator", 8102),
+}
 port_option = click.option("--port", type=int, default=None, help="Default: CLEARPOST_PORT, 8000.")
 
 
@@ -59,8 +62,7 @@ def portal(port: int | None) -> None:
 @click.option("--once", is_flag=True, help="Do what is due, then end.")
 def worker(*, no_redis: bool, once: bool) -> None:
     """Run a worker alone."""
-    with office():
-        pass
+    home_of(settings())
     if not no_redis and not os.environ.get("REDIS_URL"):
         say("REDIS_URL is not set: this worker looks for due work in the database only.")
         no_redis = True
@@ -83,12 +85,12 @@ def simulate(name: str, words: tuple[str, ...]) -> None:
 @click.option("--to", default=None, help="A schema version to go to; the default is the newest.")
 def migrate(to: str | None) -> None:
     """Bring the database to the schema that this program needs."""
-    from holding import migrate as schema
+    from holding import schema
 
     found = settings()
     home_of(found)
     bring_to_schema(found.database_url, to)
-    click.echo(f"The database is at {to or schema.head()}.")
+    click.echo(f"The database is at {to or schema.VERSION}.")
 
 
 @click.command()

@@ -53,18 +53,30 @@ def report(outcome: "Outcome") -> Iterator[str]:
 
 
 def traced(outcome: "Outcome", sources: Mapping[str, str]) -> Iterator[str]:
-    """Every rule line with its verdict and what it saw."""
+    """Every rule line with its verdict and what it saw, then the document that came of it."""
     from rules.trace import lines
 
     route = ""
     for line in lines(outcome, sources):
         if line.route != route:
+            yield from _document(outcome, route)
             route = line.route
             yield f"\n{route or 'all routes'}"
         of_line = f" (line {line.record_line})" if line.record_line else ""
         yield f"  {_SIGNS[line.result]:8}{line.where}  {line.source}{of_line}"
         for name, value in line.operands:
             yield f"            {name} = {value}"
+        if line.text and line.kind != "units":
+            yield f"            {line.text}"
+    yield from _document(outcome, route)
+
+
+def _document(outcome: "Outcome", route: str) -> Iterator[str]:
+    """Every field of the document with where its value comes from."""
+    for row in outcome.lineage:
+        if row.route == route:
+            of_line = f" (line {row.line})" if row.line else ""
+            yield f"  {row.field} = {row.value}{of_line}  from {row.source}"
 
 
 def _detail(decision: "Decision") -> str:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, Response, g
 
 from holding.queries import dashboard as queries
-from holding.queries import groups, holds
+from holding.queries import groups, holds, late
 from holding.queries.wanted import Filter
 from portal import fragments, pills, store
 
@@ -32,6 +32,7 @@ def _shown() -> dict[str, Any]:
     everything = Filter(person_id=g.actor.person_id)
     mine = Filter(view="mine", person_id=g.actor.person_id)
     causes = groups.groups(session, company, everything)
+    seen, days = queries.standing(session, company, midnight, today)
     return {
         "totals": holds.totals(session, company, everything),
         "mine": groups.groups(session, company, mine)[:TOP],
@@ -40,8 +41,9 @@ def _shown() -> dict[str, Any]:
         "oldest": queries.oldest(session, company),
         "causes": causes[:TOP],
         "more_causes": max(0, len(causes) - TOP),
+        "late": late.listing(session, company, most=TOP),
         "targets": pills.of_targets(session, company),
-        "today": queries.since(session, company, midnight),
-        "days": queries.days(session, company, today),
+        "today": seen,
+        "days": days,
         "date": today,
     }

@@ -11,7 +11,7 @@ from flask import Blueprint, Response, g, jsonify, request
 
 from connectors import registry
 from connectors.kit.contract import Accepted, SourceRefusal
-from holding import connections, doorbell, intake, migrate
+from holding import connections, doorbell, intake, schema
 from holding.queries import connections as queries
 from holding.refusal import Refusal
 from holding.words import plural
@@ -58,7 +58,7 @@ def receive(co: str, source: str) -> Response:
 @health.get("/healthz")
 def healthz() -> Response:
     """200 when the database answers and its tables are ours; nothing secret."""
-    wrong = migrate.check(store.database().url)
+    wrong = schema.check(store.database().url)
     if wrong is not None:
         answer = jsonify(status="bad", code=wrong.code, what=wrong.message, todo=wrong.hint)
         answer.status_code = 503

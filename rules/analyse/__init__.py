@@ -1,6 +1,7 @@
 """What can be said of a ruleset without any data: one file for each question.
 
-Here: check, which asks them all. Not here: syntax (grammar), tests that are run (rules/samples.py).
+Here: check, which asks them all; not_yet, which asks only what nothing carries out. Not here:
+syntax (grammar), tests that are run (rules/samples.py).
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ from itertools import chain
 from grammar.nodes import Ruleset
 from grammar.problem import Problem
 from rules.analyse import (
+    answers,
     edit_groups,
     entries,
     gates,
+    going,
     later,
     links,
     logic,
@@ -22,6 +25,7 @@ from rules.analyse import (
     posts,
     samples,
     schemas,
+    silences,
     tables,
     types,
     undoing,
@@ -31,7 +35,7 @@ from rules.analyse import (
 from rules.index import Index
 from rules.schema import Schemas
 
-__all__ = ["check"]
+__all__ = ["check", "not_yet"]
 
 _QUESTIONS = (
     names,
@@ -45,7 +49,9 @@ _QUESTIONS = (
     edit_groups,
     units,
     posts,
+    going,
     undoing,
+    answers,
     messages,
     samples,
     unused,
@@ -60,8 +66,14 @@ def check(
     Rules that are only tried and tested (`in_force` no) may say what nothing carries out yet.
     """
     index = Index(ruleset)
-    questions = (*_QUESTIONS, later) if in_force else _QUESTIONS
-    found = chain.from_iterable(question.check(index) for question in questions)
+    found = chain.from_iterable(question.check(index) for question in _QUESTIONS)
     outside = schemas.check(index, known) if known is not None else ()
-    once = dict.fromkeys(chain(found, outside))
-    return tuple(sorted(once, key=lambda p: (p.span, p.code, p.message)))
+    refused = not_yet(ruleset, known) if in_force else ()
+    once = dict.fromkeys(chain(found, outside, refused))
+    told = silences.heeded(tuple(once), ruleset)
+    return tuple(sorted(told, key=lambda p: (p.span, p.code, p.message)))
+
+
+def not_yet(ruleset: Ruleset, known: Schemas | None = None) -> tuple[Problem, ...]:
+    """What these rules say and nothing carries out yet, whatever else is wrong with them."""
+    return tuple(later.check(Index(ruleset), known))

@@ -1,21 +1,24 @@
 """The cases of a decision table: each column cut where its rows name a value.
 
-Here: Column and its cells as sets of cases, gaps as boxes of cases, boxes as rows to paste. Not
-here: which tables there are and what is said about them (tables.py).
+Here: Column and its cells as sets of cases, gaps as boxes of cases, boxes as rows to paste. A set
+of cases is a whole number, bit i for case i: hundreds of rules about one field stay quick to
+compare. Not here: which tables there are and what is said about them (tables.py).
 """
 
 from __future__ import annotations
 
 import itertools
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from grammar import nodes as n
 from rules.kinds import Type
 from rules.words import say
 
-Box = tuple[frozenset[int], ...]
+Cases: TypeAlias = int
+Box = tuple[Cases, ...]
 ANY = "-"
 OTHER = "another text"
 MOST_BOXES = 5_000
@@ -36,60 +39,68 @@ class Column:
     name: str
     labels: tuple[str, ...]
     points: tuple[Any, ...] = ()
-    never: frozenset[int] = frozenset()
+    never: Cases = 0
 
     @property
-    def all(self) -> frozenset[int]:
+    def all(self) -> Cases:
         """Every case that can come."""
-        return frozenset(range(len(self.labels))) - self.never
+        return ((1 << len(self.labels)) - 1) & ~self.never
 
-    def among(self, cell: n.Cell, value_of: Callable[[n.Value], Any]) -> frozenset[int] | None:
+    def among(self, cell: n.Cell, value_of: Callable[[n.Value], Any]) -> Cases | None:
         """The cases that a cell names; None where it does not fit the column."""
         if isinstance(cell, n.Any_):
             return self.all
         values = cell.values if isinstance(cell, n.Among) else (cell.value,)
         op = "=" if isinstance(cell, n.Among) else cell.op
-        found: set[int] = set()
+        found = 0
         for value in values:
             if not self.points and (op not in {"=", "<>"} or plain(value) not in self.labels):
                 return None
-            at = self._at(value, value_of)
-            found |= {i for i in self.all if _HOLDS[op](i, at)}
-        return frozenset(found)
+            found |= _HOLDS[op](self._at(value, value_of))
+        return found & self.all
 
     def _at(self, value: n.Value, value_of: Callable[[n.Value], Any]) -> int:
         if self.points:
-            return 2 * self.points.index(value_of(value)) + 1
+            return 2 * bisect_left(self.points, value_of(value)) + 1
         return self.labels.index(plain(value))
 
-    def cell(self, cases: frozenset[int]) -> str | None:
+    def cell(self, cases: Cases) -> str | None:
         """Cases as a cell; None where no one cell says them."""
-        if cases >= self.all:
+        left = self.all & ~cases
+        if not left:
             return ANY
         if not self.points:
-            left = self.all - cases
-            if self.labels[-1] != OTHER or len(self.labels) - 1 in left:
-                return ", ".join(self.labels[i] for i in sorted(cases))
-            return f"<> {self.labels[min(left)]}" if len(left) == 1 else None
-        wanted = cases | self.never
-        for k in range(len(self.points)):
-            for op, holds in _HOLDS.items():
-                at = 2 * k + 1
-                if {i for i in range(len(self.labels)) if holds(i, at)} - self.never == (
-                    wanted - self.never
-                ):
+            if self.labels[-1] != OTHER or left >> (len(self.labels) - 1):
+                return ", ".join(self.labels[i] for i in members(cases))
+            return f"<> {self.labels[lowest(left)]}" if left.bit_count() == 1 else None
+        for at in range(1, 2 * len(self.points), 2):
+            for op, holding in _HOLDS.items():
+                if holding(at) & self.all == cases & self.all:
                     return self.labels[at] if op == "=" else f"{op} {self.labels[at]}"
         return None
 
 
-_HOLDS: dict[str, Callable[[int, int], bool]] = {
-    "=": lambda i, at: i == at,
-    "<>": lambda i, at: i != at,
-    "<": lambda i, at: i < at,
-    "<=": lambda i, at: i <= at,
-    ">": lambda i, at: i > at,
-    ">=": lambda i, at: i >= at,
+_HOLDS: dict[str, Callable[[int], Cases]] = {
+    "=": lambda at: 1 << at,
+    "<>": lambda at: ~(1 << at),
+    "<": lambda at: (1 << at) - 1,
+    "<=": lambda at: (1 << at + 1) - 1,
+    ">": lambda at: -1 << at + 1,
+    ">=": lambda at: -1 << at,
 }
+"""Comparison -> the cases for which it holds against case `at`, without an end upwards."""
+
+
+def members(cases: Cases) -> Iterator[int]:
+    """The cases in order."""
+    while cases:
+        yield lowest(cases)
+        cases &= cases - 1
+
+
+def lowest(cases: Cases) -> int:
+    """The first of the cases; there must be one."""
+    return (cases & -cases).bit_length() - 1
 
 
 def plain(value: n.Value) -> str:
@@ -129,13 +140,13 @@ def ordered_column(name: str, of: Type, values: Mapping[str, Any]) -> Column:
     for here, after in itertools.zip_longest(points, points[1:]):
         labels.append(shown[here])
         labels.append(f"above {shown[here]}" if after is None else _between(shown, here, after))
-    never = {
-        2 * k
+    never = sum(
+        1 << 2 * k
         for k in range(len(points))
         if (k == 0 and name in _FROM_ZERO and not points[0])
         or (k and of.kind == "whole" and points[k] - points[k - 1] == 1)
-    }
-    return Column(name, tuple(labels), points, frozenset(never))
+    )
+    return Column(name, tuple(labels), points, never)
 
 
 def _between(shown: Mapping[Any, str], low: Any, high: Any) -> str:
@@ -155,16 +166,16 @@ def gaps(columns: Sequence[Column], rows: Sequence[Box]) -> list[Box] | None:
         open_ = [piece for box in open_ for piece in _without(box, row)]
         if len(open_) > MOST_BOXES:
             return None
-    return sorted(_merged(open_), key=lambda box: [min(cases) for cases in box])
+    return sorted(_merged(open_), key=lambda box: [lowest(cases) for cases in box])
 
 
 def _merged(boxes: list[Box]) -> list[Box]:
     """The same cases in fewer boxes: those that differ in one column only become one."""
     for at in range(len(boxes[0]) if 1 < len(boxes) <= MOST_MERGED else 0):
-        alike: dict[Box, frozenset[int]] = {}
+        alike: dict[Box, Cases] = {}
         for box in boxes:
             rest = (*box[:at], *box[at + 1 :])
-            alike[rest] = alike.get(rest, frozenset()) | box[at]
+            alike[rest] = alike.get(rest, 0) | box[at]
         boxes = [(*rest[:at], mine, *rest[at:]) for rest, mine in alike.items()]
     return boxes
 
@@ -176,7 +187,7 @@ def _without(box: Box, row: Box) -> Iterator[Box]:
         yield box
         return
     for at, (mine, both) in enumerate(zip(box, common, strict=True)):
-        rest = mine - both
+        rest = mine & ~both
         if rest:
             yield (*common[:at], rest, *box[at + 1 :])
 
@@ -193,14 +204,14 @@ def count(boxes: Sequence[Box]) -> int:
     for box in boxes:
         size = 1
         for cases in box:
-            size *= len(cases)
+            size *= cases.bit_count()
         total += size
     return total
 
 
 def first(columns: Sequence[Column], box: Box) -> str:
     """The first case of a box, in words."""
-    found = ((c.name, c.labels[min(cases)]) for c, cases in zip(columns, box, strict=True))
+    found = ((c.name, c.labels[lowest(cases)]) for c, cases in zip(columns, box, strict=True))
     return ", ".join(
         f"{name} {'' if label.startswith(_APART) else '= '}{label}" for name, label in found
     )

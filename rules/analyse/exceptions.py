@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from grammar import nodes as n
 from grammar.problem import Problem, Span
 from rules.analyse.places import places, problem, uses
-from rules.index import Index
+from rules.expanded import inside
+from rules.index import Index, Scope
 
 _CONVERSIONS = frozenset({"in_base", "price_in_base"})
 
@@ -74,14 +75,20 @@ class Kind:
 
 
 def _party(record: str, index: Index) -> Found:
-    """Two maps that must agree on one value."""
+    """Two maps, or a map and a linked record, that must agree on one value."""
     for check in _checks(record, index):
         for node in (e for require in check.requires for e in _compares(require)):
-            sides = (node.left, node.right)
-            names = [s.name for s in sides if isinstance(s, n.Call) and s.name in index.maps]
-            if node.op == "=" and len(set(names)) == len(sides):
+            left, right = (_told_by(side, record, index) for side in (node.left, node.right))
+            if node.op == "=" and left and right and left != right:
                 return f"check {check.name}", check.span
     return None
+
+
+def _told_by(side: n.Expr, record: str, index: Index) -> set[str]:
+    """The maps and links that a value comes from, through computed fields."""
+    parts = inside(side, Scope(index, record))
+    calls = {part.name for part in parts if isinstance(part, n.Call)}
+    return calls & index.maps.keys() | set(uses(side)) & index.links.get(record, {}).keys()
 
 
 def _duplicates(record: str, index: Index) -> Found:
@@ -149,8 +156,10 @@ def _by_hand(record: str, index: Index) -> Found:
     return f"we own of {post.route}", post.we_own.span
 
 
-def _no_lines(record: str, index: Index) -> bool:
-    return index.lines_field(record) is None
+def _no_quantities(record: str, index: Index) -> bool:
+    lines = index.line_records.get(record)
+    fields = lines.fields if lines and index.lines_field(record) else ()
+    return not any(isinstance(f, n.Field) and f.type == "quantity" for f in fields)
 
 
 def _checks(record: str, index: Index) -> list[n.Check]:
@@ -183,8 +192,8 @@ KINDS: dict[str, Kind] = {
     "partial delivery": Kind(
         _partial,
         "All of it is posted while a part is delivered. Bill in parts, or let its status wait.",
-        _no_lines,
-        "it has no lines",
+        _no_quantities,
+        "nothing in it is counted",
     ),
     "cancelled order": Kind(
         _cancelled,
@@ -199,8 +208,8 @@ KINDS: dict[str, Kind] = {
     "UOM mismatch": Kind(
         _units,
         "Cartons are posted as pieces. Convert quantities with in_base and a units table.",
-        _no_lines,
-        "it has no lines",
+        _no_quantities,
+        "nothing in it is counted",
     ),
     "failed push": Kind(
         _push,

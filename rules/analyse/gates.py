@@ -13,6 +13,9 @@ from rules.analyse.places import problem
 from rules.index import Index
 from rules.types import did_you_mean
 
+CHANGING = frozenset({"draft", "pending", "unpaid", "unapproved", "unconfirmed"})
+"""First words of statuses that a record passes through before it is settled."""
+
 
 def check(index: Index) -> Iterator[Problem]:
     """Coverage of statuses, spellings that mean two statuses, records without a gate."""
@@ -54,6 +57,10 @@ def _gate(gate: n.Gate, index: Index) -> Iterator[Problem]:
                 message = f"the status '{state.name}' has a row already"
                 hint = f"It stands in {seen[state.name]}: keep one of them."
                 yield problem("GAT02", message, hint, state.span)
+            elif row.word == "ready" and not row.early and _changing(state.name):
+                message = f"'{state.name}' can still change, and the gate lets it go"
+                hint = f"Let it wait, or say that it is meant: early {state.name}"
+                yield problem("GAT08", message, hint, state.span)
             seen.setdefault(state.name, state.span)
     open_ = [name for name in known if name not in seen]
     if open_:
@@ -61,6 +68,10 @@ def _gate(gate: n.Gate, index: Index) -> Iterator[Problem]:
         message = f"{len(open_)} {many} no row: {', '.join(open_)}"
         hint = f"Add a row, for example: wait {', '.join(open_)}"
         yield problem("GAT01", message, hint, gate.span)
+
+
+def _changing(status: str) -> bool:
+    return status.split("_")[0] in CHANGING
 
 
 def _spellings(field: n.Field) -> Iterator[Problem]:

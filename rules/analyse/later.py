@@ -13,32 +13,83 @@ from grammar import nodes as n
 from grammar.problem import Problem, Span
 from rules.analyse.places import problem
 from rules.index import Index
+from rules.schema import DocumentSchema, Schemas
 
-CARRIED = frozenset({"review", "hold", "block", "ignore", "drop", "wait", "warn"})
-"""Answers about something posted that leave it as it is, for a person or for good."""
+ON_DOCUMENT = frozenset({"update", "void"})
+"""Answers that a target must offer for the document that is posted."""
 
 
-def check(index: Index) -> Iterator[Problem]:
-    """Every answer that changes what is posted, every bill in parts, and what nothing reads yet."""
+def check(index: Index, known: Schemas | None = None) -> Iterator[Problem]:
+    """What the targets do not offer, and what nothing reads yet; with schemas, also documents that
+    no connector posts, or not without a field that is left out, and records that none delivers.
+    """
+    if known is not None:
+        yield from _unconnected(index.ruleset, known)
     rules = index.ruleset
-    for link in rules.links:
-        yield _later("`link` (records that belong together)", "Take it out.", link.span)
     for retry in rules.retries:
         hint = "Take it out: what is refused is tried again by its error class."
         yield _later("a `retry` table", hint, retry.span)
-    tables: tuple[n.Edit | n.Cancel, ...] = (*rules.edits, *rules.cancels)
-    for row in (row for declared in tables for row in declared.table.rows):
-        if isinstance(row.action, n.Action) and row.action.kind not in CARRIED:
-            words = row.action.kind.replace("credit_and_new", "credit_note and new")
-            what = f"'{words.replace('_', ' ')}' of something posted"
-            yield _later(what, "Let a person decide: review by ….", row.action.span)
-    for reversal in rules.reversals:
-        hint = "Take the declaration out."
-        yield _later("`reversing` (taking a posting back)", hint, reversal.span)
+    for edit in rules.edits:
+        yield from _not_offered(index, known, (edit.record,), edit)
+    for cancel in rules.cancels:
+        yield from _not_offered(index, known, tuple(w.name for w in cancel.records), cancel)
+
+
+def _not_offered(
+    index: Index, known: Schemas | None, records: tuple[str, ...], declared: n.Edit | n.Cancel
+) -> Iterator[Problem]:
+    """Rows that change a document in place, where its target cannot."""
+    routes = [
+        post.route
+        for record in records
+        for post in index.posts.get(record, [])
+        if declared.route in (None, post.route)
+    ]
+    for row in declared.table.rows:
+        kind = row.action.kind if isinstance(row.action, n.Action) else ""
+        for route in routes if kind in ON_DOCUMENT else ():
+            document = known.document(route.target, route.document) if known else None
+            if kind not in getattr(document, "actions", ()):
+                what = f"'{kind}' of a posted {route}, which {route.target} does not offer"
+                hint = "Let a person decide: review by …, or take it back by a credit note."
+                yield _later(what, hint, row.action.span)
+                break
+
+
+def _unconnected(rules: n.Ruleset, known: Schemas) -> Iterator[Problem]:
+    hint = "Write and test the rules now; they come into force once it is connected."
     for post in rules.posts:
-        if post.bill is not None:
-            hint = "Take it out: the whole order is posted at once."
-            yield _later("`bill` (billing in parts)", hint, post.bill.span)
+        document = known.document(post.route.target, post.route.document)
+        if not getattr(document, "connected", True):
+            yield _later(f"posting to '{post.route}'", hint, post.route.span)
+        elif document is not None:
+            yield from _unfilled(post, document)
+    for reversal in rules.reversals:
+        document = known.document(reversal.route.target, reversal.route.document)
+        if not getattr(document, "connected", True):
+            yield _later(f"posting to '{reversal.route}'", hint, reversal.route.span)
+    for record in rules.records:
+        kind = known.kind(record.source or "", record.name)
+        if not getattr(kind, "connected", True):
+            yield _later(f"'{record.name}' from '{record.source}'", hint, record.span)
+
+
+def _unfilled(post: n.Post, document: DocumentSchema) -> Iterator[Problem]:
+    """Fields without which the connector could post nothing new. A mirror has those of what it
+    takes back.
+    """
+    sides = (
+        (post.fields, document.header, ""),
+        (post.line_fields, document.lines, " in each line"),
+    )
+    for assigns, fields, where in sides:
+        given = {assign.name for assign in assigns}
+        needed = (field.name for field in fields if getattr(field, "needed", False))
+        missing = [name for name in needed if name not in given]
+        if missing:
+            what = f"posting to '{post.route}' without {', '.join(missing)}{where}"
+            hint = f"Add: {missing[0]} = …; {post.route.target} takes no new document without it."
+            yield _later(what, hint, post.route.span)
 
 
 def _later(what: str, hint: str, span: Span) -> Problem:

@@ -1,24 +1,23 @@
 """Does every condition say something, and can every check pass and fail?
 
-Here: conditions that are always or never so, checks that contradict themselves or each other, that
-add nothing to their `when` or to another check. Only what is proved over single fields is said.
-Not here: the reasoning itself (ranges.py).
+Here: conditions that are always or never so, checks that contradict themselves or add nothing to
+their `when`. Only what is proved over single fields is said. Not here: checks beside each other
+(pairs.py), the reasoning itself (ranges.py).
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from functools import reduce
 
 from grammar import nodes as n
 from grammar.problem import Problem
+from rules.analyse.pairs import Reasoned, compared
 from rules.analyse.places import places, problem, records_of
 from rules.analyse.ranges import Allowed, Cuts
 from rules.index import Index, Scope
 from rules.words import say
 
-_STRENGTH = {"warn": 0, "hold": 1, "review": 1, "reject": 2}
 _ALWAYS = frozenset({"=", "<=", ">="})
 _TURNED = {
     "=": lambda a, b: a == b,
@@ -28,23 +27,6 @@ _TURNED = {
     ">": lambda a, b: a > b,
     ">=": lambda a, b: a >= b,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Reasoned:
-    """A check as far as it can be reasoned about."""
-
-    check: n.Check
-    when: Allowed
-    requires: tuple[Allowed, ...]
-
-    @property
-    def all(self) -> Allowed:
-        """Everything that it requires."""
-        found = Allowed()
-        for one in self.requires:
-            found = found.both(one)
-        return found
 
 
 def check(index: Index) -> Iterator[Problem]:
@@ -89,18 +71,16 @@ def _of_record(checks: list[n.Check], record: str, index: Index) -> Iterator[Pro
     if not conditions:
         return
     cuts = Cuts(Scope(index, record, line=checks[0].each_line), conditions)
-    reasoned = [
-        Reasoned(
-            c,
-            cuts.allowed(c.when) if c.when is not None else Allowed(),
-            tuple(cuts.allowed(r) for r in c.requires),
-        )
-        for c in checks
-    ]
+    reasoned = [_reasoned(c, cuts) for c in checks]
     for one in reasoned:
         yield from _alone(one, cuts)
-    for first, second in itertools.combinations(reasoned, 2):
-        yield from _together(first, second)
+    yield from compared(reasoned)
+
+
+def _reasoned(check_: n.Check, cuts: Cuts) -> Reasoned:
+    when = cuts.allowed(check_.when) if check_.when is not None else Allowed()
+    requires = tuple(cuts.allowed(r) for r in check_.requires)
+    return Reasoned(check_, when, requires, reduce(Allowed.both, requires, Allowed()))
 
 
 def _alone(one: Reasoned, cuts: Cuts) -> Iterator[Problem]:
@@ -116,44 +96,10 @@ def _alone(one: Reasoned, cuts: Cuts) -> Iterator[Problem]:
         yield problem("LOG03", message, "Take one of them out, or correct it.", check_.span)
         return
     for allowed, node in zip(one.requires, check_.requires, strict=True):
+        given = check_.when is not None and one.when.implies(allowed)
         full = bool(allowed.cases) and not allowed.rest
-        given = full and check_.when is not None and one.when.implies(allowed)
-        every = full and all(c >= cuts.columns[k].all for k, c in allowed.cases.items())
+        every = full and not any(cuts.columns[k].all & ~c for k, c in allowed.cases.items())
         if given or every:
             why = "the when of the check says so already" if given else "every value fits it"
             message = f"'{say(node)}' never fails: {why}"
             yield problem("LOG04", message, "Take it out, or correct it.", node.span, "warning")
-
-
-def _together(first: Reasoned, second: Reasoned) -> Iterator[Problem]:
-    one, other = first.check, second.check
-    same_when = first.when == second.when
-    meet = one.route is None or other.route is None or one.route == other.route
-    stop = _STRENGTH.get(one.action.kind, 0) and _STRENGTH.get(other.action.kind, 0)
-    fails = first.all.both(second.all).impossible
-    alone = first.all.impossible or second.all.impossible
-    if meet and stop and same_when and fails and not alone:
-        message = f"'{other.name}' and '{one.name}' can never both pass: no '{fails}' fits both"
-        hint = f"'{one.name}' stands in {one.span}: correct one of them."
-        yield problem("LOG05", message, hint, other.span)
-    elif _covers(first, second):
-        yield _covered(other, one)
-    elif _covers(second, first):
-        yield _covered(one, other)
-
-
-def _covers(wide: Reasoned, narrow: Reasoned) -> bool:
-    """Whether one check fails wherever the other fails, with an answer at least as strong."""
-    routes = wide.check.route is None or wide.check.route == narrow.check.route
-    records = {w.name for w in narrow.check.records} <= {w.name for w in wide.check.records}
-    strong = wide.check.action.role == narrow.check.action.role and _STRENGTH.get(
-        wide.check.action.kind, 0
-    ) >= _STRENGTH.get(narrow.check.action.kind, 0)
-    applies = narrow.when.implies(wide.when)
-    return routes and records and strong and applies and wide.all.implies(narrow.all)
-
-
-def _covered(less: n.Check, more: n.Check) -> Problem:
-    message = f"'{less.name}' adds nothing: wherever it fails, '{more.name}' fails too"
-    hint = f"'{more.name}' stands in {more.span}: keep one of them."
-    return problem("LOG06", message, hint, less.span, "warning")

@@ -1,13 +1,14 @@
 """Is every name declared, once, and not taken by something else?
 
-Here: declarations and fields given twice, names of facts, records and sources that do not exist,
-keys. Not here: names inside expressions (types.py), roles (owners.py), routes (posts.py).
+Here: declarations and fields given twice, names of facts, records, sources and time zones that do
+not exist, keys. Not here: names in expressions (types.py), roles (owners.py), routes (posts.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import chain
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from grammar import nodes as n
 from grammar.problem import Problem, Span
@@ -20,6 +21,7 @@ from rules.types import did_you_mean
 def check(index: Index) -> Iterator[Problem]:
     """All problems of declared names."""
     yield from _twice(index)
+    yield from _zones(index)
     yield from _records(index)
     yield from _references(index)
     yield from _dated(index)
@@ -91,6 +93,17 @@ def _marks(record: n.Record, index: Index) -> Iterator[Problem]:
     if len(keys) != 1:
         message = f"{record.name} has {len(keys)} key fields"
         yield problem("NAM22", message, "Mark exactly one field as key.", record.span)
+
+
+def _zones(index: Index) -> Iterator[Problem]:
+    """Time zones that nobody knows."""
+    for source in index.ruleset.sources:
+        try:
+            ZoneInfo(source.zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            message = f"there is no time zone '{source.zone}'"
+            hint = 'Write a name of the IANA list: "Asia/Kuala_Lumpur", "Asia/Singapore", "UTC".'
+            yield problem("NAM26", message, hint, source.span)
 
 
 def _references(index: Index) -> Iterator[Problem]:

@@ -6,7 +6,7 @@ never taken as a no. Not here: findings (the other questions).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -35,7 +35,7 @@ def _of(check: n.Check, scope: Scope) -> Iterator[Problem]:
         guarded |= set(_guards(condition))
     told: set[str] = set()
     for node in (check.when, *check.requires):
-        for name in _open(node):
+        for name in _open(node, guarded):
             text = say(name)
             ref = scope.resolve(name.path)
             optional = ref is not None and isinstance(ref.field, n.Field)
@@ -55,9 +55,11 @@ def _guards(node: Any) -> Iterator[str]:
         yield from _guards(part)
 
 
-def _open(node: Any) -> Iterator[n.Name]:
-    """The names whose absence would make a condition unknown."""
+def _open(node: Any, guarded: Collection[str]) -> Iterator[n.Name]:
+    """The names whose absence would make a condition unknown; a guarded look-up has asked."""
     if isinstance(node, n.Known | n.Absent | n.Otherwise) or node is None:
+        return
+    if isinstance(node, n.Call) and say(node) in guarded:
         return
     if isinstance(node, n.Name):
         yield node
@@ -67,4 +69,4 @@ def _open(node: Any) -> Iterator[n.Name]:
     parts = node if isinstance(node, tuple) else ()
     slots = getattr(node, "__slots__", ())
     for part in (*parts, *(getattr(node, s) for s in slots if s not in {"span", "value"})):
-        yield from _open(part)
+        yield from _open(part, guarded)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from grammar import nodes as n
+from grammar.codes import STYLE
 from grammar.problem import Problem, Span
 from rules.index import Index, Scope
 from rules.words import parse_message
@@ -25,8 +26,8 @@ class Place:
 
 
 def problem(code: str, message: str, hint: str, span: Span, severity: str = "error") -> Problem:
-    """A problem of the checker."""
-    return Problem(code, message, hint, span, severity)
+    """A problem of the checker; the register of codes says which are but style."""
+    return Problem(code, message, hint, span, "style" if code in STYLE else severity)
 
 
 def records_of(words: tuple[n.Word, ...], index: Index) -> list[str]:
@@ -34,8 +35,14 @@ def records_of(words: tuple[n.Word, ...], index: Index) -> list[str]:
     return [w.name for w in words if w.name in index.records]
 
 
-def places(index: Index) -> Iterator[Place]:
+def places(index: Index) -> tuple[Place, ...]:
     """All expressions; one that stands in a declaration of two records comes twice."""
+    if index.places is None:
+        index.places = tuple(_places(index))
+    return index.places
+
+
+def _places(index: Index) -> Iterator[Place]:
     for record in index.ruleset.records:
         owner = record.parent or record.name
         scope = Scope(index, owner, line=record.parent is not None)

@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from grammar import nodes as n
 from grammar.problem import Problem
 from rules.analyse.cases import (
+    Cases,
     Column,
     label,
     ordered_column,
@@ -34,7 +37,7 @@ _TEXTS = frozenset({"text", "user"})
 class Allowed:
     """A conjunction: the cases of each field, and what else must hold, as it is written."""
 
-    cases: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    cases: Mapping[str, Cases] = field(default_factory=dict)
     rest: frozenset[str] = frozenset()
 
     def both(self, other: Allowed) -> Allowed:
@@ -52,7 +55,8 @@ class Allowed:
     def implies(self, other: Allowed) -> bool:
         """Whether whatever fits here fits there, as far as it can be proved."""
         within = all(
-            name in self.cases and self.cases[name] <= cases for name, cases in other.cases.items()
+            name in self.cases and not self.cases[name] & ~cases
+            for name, cases in other.cases.items()
         )
         return within and other.rest <= self.rest
 
@@ -142,20 +146,20 @@ class Cuts:
             return None
         (name,) = names
         if isinstance(node, n.Not):
-            return Allowed({name: self.columns[name].all - parts[0].cases[name]})
-        return Allowed({name: frozenset().union(*(part.cases[name] for part in parts))})
+            return Allowed({name: self.columns[name].all & ~parts[0].cases[name]})
+        return Allowed({name: reduce(or_, (part.cases[name] for part in parts))})
 
     def _cases(
         self, node: n.Compare | n.Member | n.Name, name: str, values: tuple[n.Value, ...]
-    ) -> frozenset[int]:
+    ) -> Cases:
         column = self.columns[name]
         if isinstance(node, n.Name):
-            return frozenset({column.labels.index("yes")})
+            return 1 << column.labels.index("yes")
         if isinstance(node, n.Member):
             cell: n.Cell = n.Among(values, node.span)
         else:
             cell = n.Compared(node.op, values[0], node.span)
-        return column.among(cell, self._value) or frozenset()
+        return column.among(cell, self._value) or 0
 
 
 def _right(node: n.Expr) -> tuple[n.Value, ...] | None:

@@ -10,13 +10,16 @@ from typing import get_args
 
 from grammar import nodes as n
 from grammar.problem import Problem, Span
+from rules.agreement import RULE as MISMATCH
 from rules.analyse.places import problem
 from rules.analyse.tables import BUILT_IN
 from rules.analyse.undoing import ABLE, AGAIN, REVERSED
 from rules.bills import RULE as BILL
+from rules.gaps import CLASS
 from rules.index import FACTS, Index
 from rules.outcome import ErrorClass
 from rules.posted import CANCEL
+from rules.rounding import ROUNDING, TOLERANCE
 from rules.types import did_you_mean
 
 _WORDS = {"period": ("open", "locked"), "error": get_args(ErrorClass)}
@@ -25,6 +28,12 @@ _KINDS = {"e_invoice_age": "duration", "tries": "number"}
 _SUCH = {"e_invoice_age": "e_invoice_age = 5h", "tries": "tries = 2"}
 _OF_TABLES = {"block", *ABLE, *AGAIN, *REVERSED, "look_up", "try_again"}
 """Outcomes that only a row of a decision table gives."""
+
+REASONS = frozenset(
+    {"gate", "units", "duplicates", "change", "approve", *BUILT_IN}
+    | {CANCEL, BILL, MISMATCH, ROUNDING, TOLERANCE, CLASS}
+)
+"""Reasons of an outcome that no rule file gives a name."""
 
 
 def check(index: Index) -> Iterator[Problem]:
@@ -97,9 +106,8 @@ def _reason(outcome: n.Expected | None, index: Index) -> Iterator[Problem]:
     if outcome is None or outcome.reason is None:
         return
     fields = {name for known in index.fields.values() for name in known}
-    known = {"gate", "units", "duplicates", "change", *index.maps, *fields, *FACTS}
-    known |= {c.name for c in index.ruleset.checks} | {*BUILT_IN, *_links(index), "approve"}
-    known |= {CANCEL, BILL}
+    known = {*REASONS, *index.maps, *fields, *FACTS, *_links(index)}
+    known |= {c.name for c in index.ruleset.checks}
     known |= {group.name for edit in index.ruleset.edits for group in edit.groups}
     if outcome.reason not in known:
         hint = did_you_mean(outcome.reason, known)
@@ -130,7 +138,9 @@ def _facts(facts: Iterable[n.Fact], sample: n.Sample, index: Index) -> Iterator[
 
 
 def _outside(fact: n.Fact, sample: n.Sample, index: Index) -> Iterator[Problem]:
-    if isinstance(fact, n.Entry):
+    if isinstance(fact, n.SetUp):
+        yield from _set_up(fact, index)
+    elif isinstance(fact, n.Entry):
         if fact.table not in index.maps:
             hint = did_you_mean(fact.table, index.maps)
             yield problem("TST02", f"there is no map '{fact.table}'", hint, fact.span)
@@ -151,6 +161,15 @@ def _outside(fact: n.Fact, sample: n.Sample, index: Index) -> Iterator[Problem]:
     ) not in _routes(index):
         hint = did_you_mean(str(fact.route), _routes(index))
         yield problem("NAM06", f"nothing is posted to '{fact.route}'", hint, fact.span)
+
+
+def _set_up(fact: n.SetUp, index: Index) -> Iterator[Problem]:
+    if fact.target not in index.targets:
+        hint = did_you_mean(fact.target, index.targets)
+        yield problem("NAM09", f"there is no target '{fact.target}'", hint, fact.span)
+    if fact.count <= 0 or fact.base_count <= 0:
+        message = f"the factor of {fact.unit} is not above zero"
+        yield problem("UOM04", message, "Write how many there are.", fact.span)
 
 
 def _routes(index: Index) -> set[str]:

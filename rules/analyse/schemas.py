@@ -39,19 +39,28 @@ def _post(post: n.Post, index: Index, schemas: Schemas) -> Iterator[Problem]:
         return
     head = Scope(index, post.record, document=True)
     line = Scope(index, post.record, line=True, document=True)
-    yield from _side(post.fields, known.header, head, f"a {post.route}")
-    if post.line_fields or any(f.required for f in known.lines):
-        yield from _side(post.line_fields, known.lines, line, f"a line of {post.route}")
-    yield from _required(post, known)
+    header, lines = _sides(post, known)
+    yield from _side(post.fields, header, head, f"a {post.route}")
+    yield from _side(post.line_fields, lines, line, f"a line of {post.route}")
+    yield from _required(post, header, lines)
     literal = len(post.number.split("{")[0])
     if literal + _ROOM >= known.number_max:
         message = f"the document number is longer than {known.number_max} letters"
         yield problem("POS10", message, "Shorten the text in front of {number}.", post.span)
     for name in post.they_own:
-        if name not in {f.name for f in known.header}:
+        if name not in {f.name for f in header}:
             message = f"{post.route} has no field '{name}'"
-            hint = did_you_mean(name, [f.name for f in known.header])
+            hint = did_you_mean(name, [f.name for f in header])
             yield problem("POS11", message, hint, post.span)
+
+
+def _sides(
+    post: n.Post, known: DocumentSchema
+) -> tuple[Sequence[FieldSchema], Sequence[FieldSchema]]:
+    """The fields of header and lines; a document of one row may hold them all in its header."""
+    if getattr(known, "one_row", False) and not post.line_fields:
+        return (*known.header, *known.lines), ()
+    return known.header, known.lines
 
 
 def _side(
@@ -90,8 +99,10 @@ def _too_long(assign: n.Assign, field: FieldSchema) -> Iterator[Problem]:
         yield problem("POS15", message, "Write a shorter text.", assign.expr.span)
 
 
-def _required(post: n.Post, known: DocumentSchema) -> Iterator[Problem]:
-    sides = ((post.fields, known.header, ""), (post.line_fields, known.lines, "each line: "))
+def _required(
+    post: n.Post, header: Sequence[FieldSchema], lines: Sequence[FieldSchema]
+) -> Iterator[Problem]:
+    sides = ((post.fields, header, ""), (post.line_fields, lines, "each line: "))
     for assigns, fields, where in sides:
         given = {a.name for a in assigns}
         missing = [f.name for f in fields if f.required and f.name not in given]

@@ -96,7 +96,7 @@ def _box(row: n.TableRow, cut: Sequence[Column], day: date | None, index: Index)
         return value_on(said, day, index)
 
     cells = zip(cut, row.cells, strict=True)
-    return tuple(column.among(cell, value) or frozenset() for column, cell in cells)
+    return tuple(column.among(cell, value) or 0 for column, cell in cells)
 
 
 def _answers(
@@ -127,7 +127,7 @@ def _answers(
         at = decided.table.head.index("changed")
         for name in BUILT_IN:
             case = cut[at].labels.index(name) if name in cut[at].labels else -1
-            if case >= 0 and not any(case in box[at] for box in boxes):
+            if case >= 0 and not any(box[at] >> case & 1 for box in boxes):
                 yield _built_in(name, at, action, decided.table)
                 open_ = [b for box in open_ if (b := _but(box, at, case))[at]]
     if open_:
@@ -149,7 +149,7 @@ def _gap(
 
 
 def _but(box: Box, at: int, case: int) -> Box:
-    return (*box[:at], box[at] - {case}, *box[at + 1 :])
+    return (*box[:at], box[at] & ~(1 << case), *box[at + 1 :])
 
 
 def _built_in(name: str, at: int, action: str, table: n.Table) -> Problem:

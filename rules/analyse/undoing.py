@@ -42,29 +42,30 @@ def check(index: Index) -> Iterator[Problem]:
             message = f"'{reversal.reversing}' is reversed already"
             yield problem("NAM20", message, f"It stands in {seen[at]}.", reversal.span)
         seen.setdefault(at, reversal.span)
-    for record, route, row in _rows(index):
-        yield from _reversible(record, route, row, index)
+    reversed_ = {(r.record, str(r.reversing)) for r in index.ruleset.reversals}
+    for post, action in _answers(index):
+        if action.kind in REVERSED and (post.record, str(post.route)) not in reversed_:
+            yield _irreversible(post, action)
 
 
 def _again(post: n.Post, index: Index) -> str:
     """Why a route may post one record more than once."""
     if post.bill is not None:
         return "bills in parts"
-    for record, route, row in _rows(index):
-        kind = row.action.kind if isinstance(row.action, n.Action) else ""
-        undoes = kind in {*AGAIN, "void", "credit_note"}
-        if undoes and record == post.record and route in (None, post.route):
-            return "may be taken back and posted again"
+    undoes = {*AGAIN, "void", "credit_note"}
+    if any(action.kind in undoes for of, action in _answers(index) if of is post):
+        return "may be taken back and posted again"
     return ""
 
 
-def _rows(index: Index) -> Iterator[tuple[str, n.RouteName | None, n.TableRow]]:
-    """Every row of the tables of edits and cancels, with its record and its route."""
-    for edit in index.ruleset.edits:
-        yield from ((edit.record, edit.route, row) for row in edit.table.rows)
-    for cancel in index.ruleset.cancels:
-        for word in cancel.records:
-            yield from ((word.name, cancel.route, row) for row in cancel.table.rows)
+def _answers(index: Index) -> Iterator[tuple[n.Post, n.Action]]:
+    """Every answer of the two tables that speak of a route: its own, or else the general one."""
+    for post in index.ruleset.posts:
+        route = str(post.route)
+        tables = (index.edit(post.record, route), index.cancel(post.record, route))
+        for row in (row for declared in tables if declared for row in declared.table.rows):
+            if isinstance(row.action, n.Action):
+                yield post, row.action
 
 
 def _reversal(reversal: n.Reversal, index: Index) -> Iterator[Problem]:
@@ -87,34 +88,23 @@ def _reversal(reversal: n.Reversal, index: Index) -> Iterator[Problem]:
         yield problem("NAM09", message, hint, reversal.route.span)
 
 
-def _reversible(
-    record: str, route: n.RouteName | None, row: n.TableRow, index: Index
-) -> Iterator[Problem]:
-    action = row.action
-    if not isinstance(action, n.Action) or action.kind not in REVERSED:
-        return
-    reversed_ = {str(r.reversing) for r in index.ruleset.reversals if r.record == record}
-    posts = [p for p in index.posts.get(record, []) if route in (None, p.route)]
-    bare = [str(p.route) for p in posts if str(p.route) not in reversed_]
-    if bare:
-        message = f"'{_SAID[action.kind]}' for {bare[0]}, but nothing says how it is reversed"
-        hint = f'Declare: post {record} to TARGET.DOCUMENT reversing {bare[0]} as "CN-{{reversed}}"'
-        yield problem("POS18", message, hint, action.span)
+def _irreversible(post: n.Post, action: n.Action) -> Problem:
+    message = f"'{_SAID[action.kind]}' for {post.route}, but nothing says how it is reversed"
+    hint = f"Declare: post {post.record} to TARGET.DOCUMENT reversing {post.route}"
+    return problem("POS18", message, f'{hint} as "CN-{{reversed}}"', action.span)
 
 
 def check_targets(index: Index, schemas: Schemas) -> Iterator[Problem]:
     """Actions that the target of a posted document cannot do."""
-    for record, route, row in _rows(index):
-        action = row.action
-        if not isinstance(action, n.Action) or action.kind not in ABLE:
+    for post, action in _answers(index):
+        if action.kind not in ABLE:
             continue
-        for post in index.posts.get(record, []):
-            known = schemas.document(post.route.target, post.route.document)
-            can: tuple[str, ...] = tuple(getattr(known, "actions", ()))
-            if known is None or route not in (None, post.route) or action.kind in can:
-                continue
-            message = f"{post.route.target} cannot {action.kind} a {post.route.document}"
-            others = ", ".join(a for a in ABLE if a in can)
-            hint = f"It can {others}. " if others else ""
-            hint += "Use review by …, hold for … or block, or reverse it with a credit note."
-            yield problem("POS19", message, hint, action.span)
+        known = schemas.document(post.route.target, post.route.document)
+        can: tuple[str, ...] = tuple(getattr(known, "actions", ()))
+        if known is None or action.kind in can:
+            continue
+        message = f"{post.route.target} cannot {action.kind} a {post.route.document}"
+        others = ", ".join(a for a in ABLE if a in can)
+        hint = f"It can {others}. " if others else ""
+        hint += "Use review by …, hold for … or block, or reverse it with a credit note."
+        yield problem("POS19", message, hint, action.span)

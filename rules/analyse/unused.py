@@ -13,7 +13,6 @@ from rules.analyse.owners import roles
 from rules.analyse.places import places, problem, tables, uses
 from rules.index import Index
 
-_HINT = "Use it, or leave it out."
 _LACKS = {"role": "the owner of nothing", "sample": "in no test"}
 
 
@@ -34,7 +33,8 @@ def check(index: Index) -> Iterator[Problem]:
         for node in nodes:
             if node.name not in used:
                 message = f"the {what} '{node.name}' is {_LACKS.get(what, 'never used')}"
-                yield problem(code, message, _HINT, node.span, "style")
+                hint = f'Use it, leave it out, or: silence {code} of {node.name} because "…"'
+                yield problem(code, message, hint, node.span)
 
 
 def _in_table(table: n.Table) -> Iterator[str]:

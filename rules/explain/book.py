@@ -1,54 +1,57 @@
-"""The rule book by topic, and what "ready" means for each route.
+"""The rule book: every declaration of a ruleset as sentences, by topic.
 
-Here: Book, its sections in a fixed order, which check belongs to which topic. Not here: sentences
-(sentences.py), paper (render.py).
+Here: Book, Section, Entry, and which sentence belongs where. Not here: the sentences (readiness.py,
+tables.py, routes.py, surroundings.py), paper (render.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from grammar import nodes as n
 from grammar.problem import Span
-from rules.analyse.places import uses
-from rules.explain import sentences as s
+from rules.analyse.exceptions import coverage
+from rules.explain import readiness, routes, surroundings, tables
 from rules.explain.duties import owned_by
-from rules.explain.phrases import Phrases, a, listed, plain
+from rules.explain.nouns import a
+from rules.explain.phrases import Phrases, words_of
+from rules.explain.proved import Proofs
+from rules.explain.topics import EXCEPTIONS, READY, RISKS, TOPICS, of_check
 from rules.index import Index
-
-TOPICS = {
-    "ready": "What “ready” means",
-    "status": "Status",
-    "mapping": "Mapping",
-    "uom": "Units of measure",
-    "approval": "Approval and version",
-    "timing": "Timing",
-    "exceptions": "Exceptions: what must be true, what a change does",
-    "duplicates": "Duplicates",
-    "retry": "When a push fails",
-    "owners": "Who looks after what",
-}
-_UNITS = frozenset({"in_base", "price_in_base", "base_unit", "is_whole"})
-_APPROVAL = ("approv", "version")
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One sentence, and the declaration that says so (none where several do)."""
+    """One rule in words: where it is written, whose it is, and the tests that show it.
+
+    `kind` is rule; or missing, for what nothing answers (then nothing else is known of it). Without
+    tests: it is nothing that a test can show by itself, or the tests were not run. `backtest` is
+    what the last one said of it, where that is known.
+    """
 
     text: str
     name: str
     span: Span | None
+    owners: tuple[str, ...] = ()
+    tests: tuple[str, ...] | None = None
+    kind: str = "rule"
+    backtest: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One topic."""
+    """One topic; `risk` says what is at stake where no rule answers it."""
 
     topic: str
     title: str
     entries: tuple[Entry, ...]
+    risk: str
+
+    @property
+    def missing(self) -> bool:
+        """Whether no rule answers this topic."""
+        return not any(entry.kind == "rule" for entry in self.entries)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,178 +60,217 @@ class Book:
 
     sections: tuple[Section, ...]
 
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The titles of the topics that no rule answers."""
+        return tuple(section.title for section in self.sections if section.missing)
 
-def book(ruleset: n.Ruleset, topic: str | None = None) -> Book:
-    """The rule book, or one topic of it."""
-    index = Index(ruleset)
-    words = Phrases(index)
+
+def book(ruleset: n.Ruleset, topic: str | None = None, proofs: Proofs | None = None) -> Book:
+    """The rule book, or one topic of it; with the tests of each rule where they were run."""
+    writer = _Writer(Index(ruleset), proofs)
+    gaps = [a for a in coverage(ruleset) if a.state == "open"]
     sections = []
     for name, title in TOPICS.items():
         if topic in (None, name):
-            entries = tuple(_WRITE[name](index, words))
-            sections.append(Section(name, title, entries))
+            entries = list(writer.write(name))
+            for gap in gaps:
+                if EXCEPTIONS.get(gap.exception, "exceptions") == name:
+                    text = f"Missing for {a(gap.record)}: no rule answers “{gap.exception}”."
+                    risk = gap.text.partition(". ")[0].rstrip(".")
+                    entries.append(Entry(f"{text} {risk}.", gap.record, None, kind="missing"))
+            sections.append(Section(name, title, tuple(entries), RISKS[name]))
     return Book(tuple(sections))
 
 
-def _ready(index: Index, words: Phrases) -> Iterator[Entry]:
-    for post in index.ruleset.posts:
-        if post.record in index.records:
-            yield Entry(ready(post, index, words), str(post.route), post.span)
-
-
-def ready(post: n.Post, index: Index, words: Phrases) -> str:
-    """“Ready for <target> means …” for one route."""
-    route = str(post.route)
-    gate = index.gate(post.record, route)
-    rows = [row for row in gate.rows if row.word == "ready"] if gate else []
-    states = listed([plain(w.name) for row in rows for w in row.states], "or")
-    parts = [f"its status is {states}"] if states else []
-    parts += [words.expr(post.when)] if post.when is not None else []
-    if post.bill is not None:
-        parts.append("something of it is there that is not billed yet")
-    parts += [f"its {plain(post.after.document)} is posted"] if post.after else []
-    parts += ["it is no duplicate"] if _has_duplicates(post, index) else []
-    checks = [c for c in index.ruleset.checks if _speaks(c, post) and c.action.kind != "warn"]
-    if checks:
-        names = listed([plain(c.name) for c in checks])
-        parts.append(f"these checks pass: {names}")
-    approvals = [
-        x for x in index.ruleset.approvals if x.record == post.record and _fits(x.route, post)
-    ]
-    for one in approvals:
-        when = f", where {words.expr(one.when)}" if one.when is not None else ""
-        parts.append(f"{words.role(one.role)} approved it{when}")
-    parts.append("every name and unit in it is known")
-    numbered = "; ".join(parts)
-    target = f"{plain(post.route.document)} in {post.route.target}"
-    timing = "goes at once" if isinstance(post.timing, n.Immediately) else "goes in the next night"
-    return f"{a(post.record).capitalize()} is ready for {target} when {numbered}. Then it {timing}."
-
-
-def _speaks(check: n.Check, post: n.Post) -> bool:
-    return any(w.name == post.record for w in check.records) and _fits(check.route, post)
-
-
-def _fits(route: n.RouteName | None, post: n.Post) -> bool:
-    return route is None or route == post.route
-
-
-def _has_duplicates(post: n.Post, index: Index) -> bool:
-    return any(
-        any(w.name == post.record for w in d.records) and _fits(d.route, post)
-        for d in index.ruleset.duplicates
+def with_backtest(written: Book, said: Mapping[str, str]) -> Book:
+    """The same book with what a backtest said of rules, by their names (`check open_period`)."""
+    return Book(
+        tuple(
+            replace(
+                section,
+                entries=tuple(
+                    replace(entry, backtest=said.get(entry.name, "")) for entry in section.entries
+                ),
+            )
+            for section in written.sections
+        )
     )
 
 
-def _status(index: Index, words: Phrases) -> Iterator[Entry]:
-    for gate in index.ruleset.gates:
-        for row in gate.rows:
-            yield Entry(s.gate_row(gate, row, words), f"gate {gate.record}", row.span)
-    for record in index.ruleset.records:
-        for field in record.fields:
-            for state in field.states if isinstance(field, n.Field) else ():
-                if state.aliases:
-                    yield Entry(s.spelling(record, state), f"record {record.name}", state.span)
-    for source in index.ruleset.sources:
-        text = f"A word of {source.name} that nobody declared, or a blank field: "
-        text += f"{words.action(source.missing.action)}. It is never taken as ready."
-        yield Entry(text, f"source {source.name}", source.missing.span)
+@dataclass(slots=True)
+class _Writer:
+    index: Index
+    proofs: Proofs | None
+    rules: n.Ruleset = field(init=False)
+    words: Phrases = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.rules = self.index.ruleset
+        self.words = words_of(self.index)
+
+    def write(self, topic: str) -> Iterator[Entry]:
+        """The entries of a topic."""
+        found: Callable[[], Iterator[Entry]] = getattr(self, f"_{topic}")
+        return found()
+
+    def _entry(
+        self,
+        text: str,
+        name: str,
+        span: Span,
+        roles: Sequence[str | None] = (),
+        *,
+        used: str = "",
+        shown: Sequence[Span] | None = None,
+    ) -> Entry:
+        """An entry; `used` is the name by which tests use it, `shown` the lines that they show."""
+        places = (span,) if shown is None else shown
+        told = self.proofs is not None and (places or used)
+        tests = self.proofs.of(places, used) if told and self.proofs else None
+        owners = dict.fromkeys(self.words.role(role) for role in roles if role)
+        return Entry(text, name, span, tuple(owners), tests)
+
+    def _ready(self) -> Iterator[Entry]:
+        for post in self.rules.posts:
+            if post.record in self.index.records:
+                text = readiness.ready(post, self.index, self.words)
+                yield self._entry(
+                    text, str(post.route), post.span, shown=(), used=f"ready {post.route}"
+                )
+
+    def _status(self) -> Iterator[Entry]:
+        for gate in self.rules.gates:
+            for row in gate.rows:
+                text = readiness.gate_row(gate, row, self.words)
+                yield self._entry(text, f"gate {gate.record}", row.span, [row.owner])
+        for record in self.rules.records:
+            for one in record.fields:
+                for state in one.states if isinstance(one, n.Field) else ():
+                    if state.aliases:
+                        text = readiness.spelling(record, state)
+                        yield self._entry(text, f"record {record.name}", state.span, shown=())
+        for source in self.rules.sources:
+            text = surroundings.blank(source, self.words)
+            missing = source.missing
+            yield self._entry(text, f"source {source.name}", missing.span, [missing.action.role])
+
+    def _mapping(self) -> Iterator[Entry]:
+        yield from self._names()
+        yield from self._values()
+
+    def _names(self) -> Iterator[Entry]:
+        words = self.words
+        for table in self.rules.maps:
+            text, roles = surroundings.table(table, words), [table.missing.action.role]
+            yield self._entry(text, f"map {table.name}", table.span, roles, used=table.name)
+        for post in self._documents():
+            for assigns in (post.fields, post.line_fields):
+                if assigns:
+                    text, at = routes.fields_of(post, assigns, words), assigns[0].span
+                    yield self._entry(text, f"post {post.route}", at, used=str(post.route))
+
+    def _values(self) -> Iterator[Entry]:
+        words = self.words
+        for record in self.rules.records:
+            for one in record.fields:
+                if isinstance(one, n.Computed):
+                    text = surroundings.computed(record, one, words)
+                    yield self._entry(text, f"record {record.name}", one.span, shown=())
+        for link in self.rules.links:
+            text = surroundings.link(link, words)
+            yield self._entry(text, f"link {link.name}", link.span, [link.action.role])
+        for const in self.rules.consts:
+            text = surroundings.const(const)
+            yield self._entry(text, f"const {const.name}", const.span, shown=())
+        for target in self.rules.targets:
+            roles = [target.tolerance_action.role, target.missing.action.role]
+            text = surroundings.target(target, words)
+            yield self._entry(text, f"target {target.name}", target.span, roles)
+
+    def _uom(self) -> Iterator[Entry]:
+        for units in self.rules.units:
+            for node, text in surroundings.units(units, self.words):
+                whole = node is units
+                span, roles = (
+                    (units.missing.span, [units.missing.action.role]) if whole else (node.span, [])
+                )
+                yield self._entry(text, "units", span, roles)
+        yield from self._checks("uom")
+
+    def _approval(self) -> Iterator[Entry]:
+        for one in self.rules.approvals:
+            text = readiness.approve(one, self.words)
+            yield self._entry(text, f"approve {one.record}", one.span, [one.role])
+        yield from self._checks("approval")
+
+    def _timing(self) -> Iterator[Entry]:
+        for post in self.rules.posts:
+            name, after = f"post {post.route}", [post.after.span] if post.after else []
+            shown = [post.timing.span, *after, *([post.when.span] if post.when else [])]
+            yield self._entry(routes.timing(post, self.words), name, post.span, shown=shown)
+            if post.bill is not None:
+                text = routes.bill(post, post.bill, self.words)
+                yield self._entry(text, name, post.bill.span)
+        for source in self.rules.sources:
+            yield self._entry(
+                surroundings.source(source), f"source {source.name}", source.span, shown=()
+            )
+
+    def _exceptions(self) -> Iterator[Entry]:
+        yield from self._checks("exceptions")
+        for edit in self.rules.edits:
+            name = f"on edit of {edit.record}"
+            for row in edit.table.rows:
+                text = tables.edit_row(edit, row, self.words)
+                yield self._entry(text, name, row.span, [_role(row)])
+            yield self._entry(tables.strictest(edit), name, edit.span, shown=())
+        for cancel in self.rules.cancels:
+            name = f"on cancel of {', '.join(w.name for w in cancel.records)}"
+            for row in cancel.table.rows:
+                text = tables.cancel_row(cancel, row, self.words)
+                yield self._entry(text, name, row.span, [_role(row)])
+        for reversal in self.rules.reversals:
+            text = routes.reversal(reversal)
+            yield self._entry(text, f"post {reversal.route}", reversal.span)
+        for post in self._documents():
+            if post.we_own is not None:
+                text = routes.owned(post, self.words)
+                yield self._entry(text, f"post {post.route}", post.we_own.span, [post.we_own.role])
+
+    def _duplicates(self) -> Iterator[Entry]:
+        for one in self.rules.duplicates:
+            names = ", ".join(w.name for w in one.records)
+            for unique in one.uniques:
+                text, roles = readiness.duplicates(one, unique, self.words), [one.action.role]
+                yield self._entry(text, f"duplicates of {names}", unique.span, roles)
+
+    def _retry(self) -> Iterator[Entry]:
+        for retry in self.rules.retries:
+            for row in retry.table.rows:
+                text = tables.retry_row(retry, row, self.words)
+                yield self._entry(text, f"retry {retry.target}", row.span, [_role(row)])
+
+    def _owners(self) -> Iterator[Entry]:
+        owned = owned_by(self.index)
+        for role in self.rules.roles:
+            things = "; ".join(dict.fromkeys(owned.get(role.name, ())))
+            text = f"To {role.title} go: {things or 'nothing'}."
+            yield self._entry(text, f"role {role.name}", role.span, [role.name], shown=())
+
+    def _documents(self) -> tuple[n.Post | n.Reversal, ...]:
+        return (*self.rules.posts, *self.rules.reversals)
+
+    def _checks(self, topic: str) -> Iterator[Entry]:
+        for one in self.rules.checks:
+            if of_check(one) == topic:
+                roles = [one.action.role, one.clears.role]
+                text = readiness.check(one, self.words)
+                yield self._entry(text, f"check {one.name}", one.span, roles)
 
 
-def _mapping(index: Index, words: Phrases) -> Iterator[Entry]:
-    for table in index.ruleset.maps:
-        yield Entry(s.table(table, words), f"map {table.name}", table.span)
-    for link in index.ruleset.links:
-        yield Entry(s.link(link, words), f"link {link.name}", link.span)
-    for const in index.ruleset.consts:
-        yield Entry(s.const(const), f"const {const.name}", const.span)
+def _role(row: n.TableRow) -> str | None:
+    return row.action.then.role if isinstance(row.action, n.TryAgain) else row.action.role
 
 
-def _uom(index: Index, words: Phrases) -> Iterator[Entry]:
-    for units in index.ruleset.units:
-        for text in s.units(units, words):
-            yield Entry(text, "units", units.span)
-    yield from _checks("uom", index, words)
-
-
-def _approval(index: Index, words: Phrases) -> Iterator[Entry]:
-    for one in index.ruleset.approvals:
-        yield Entry(s.approve(one, words), f"approve {one.record}", one.span)
-    yield from _checks("approval", index, words)
-
-
-def _timing(index: Index, words: Phrases) -> Iterator[Entry]:
-    for post in index.ruleset.posts:
-        for text in s.post(post, words):
-            yield Entry(text, f"post {post.route}", post.span)
-    for reversal in index.ruleset.reversals:
-        yield Entry(s.reversal(reversal), f"post {reversal.route}", reversal.span)
-
-
-def _exceptions(index: Index, words: Phrases) -> Iterator[Entry]:
-    yield from _checks("exceptions", index, words)
-    for edit in index.ruleset.edits:
-        for text in s.edit(edit, words):
-            yield Entry(text, f"on edit of {edit.record}", edit.span)
-    for cancel in index.ruleset.cancels:
-        for text in s.cancel(cancel, words):
-            names = ", ".join(w.name for w in cancel.records)
-            yield Entry(text, f"on cancel of {names}", cancel.span)
-    for post in index.ruleset.posts:
-        yield Entry(s.owned(post, words), f"post {post.route}", post.span)
-
-
-def _duplicates(index: Index, words: Phrases) -> Iterator[Entry]:
-    for one in index.ruleset.duplicates:
-        names = ", ".join(w.name for w in one.records)
-        for text in s.duplicates(one, words):
-            yield Entry(text, f"duplicates of {names}", one.span)
-
-
-def _retry(index: Index, words: Phrases) -> Iterator[Entry]:
-    for retry in index.ruleset.retries:
-        for text in s.retry(retry, words):
-            yield Entry(text, f"retry {retry.target}", retry.span)
-    declared = {r.target for r in index.ruleset.retries}
-    for target in index.ruleset.targets:
-        if target.name not in declared:
-            text = f"{target.name} has no table of its own: what is built in answers its errors."
-            yield Entry(text, f"target {target.name}", target.span)
-
-
-def _owners(index: Index, words: Phrases) -> Iterator[Entry]:
-    owned = owned_by(index)
-    for role in index.ruleset.roles:
-        things = listed(list(dict.fromkeys(owned.get(role.name, ()))))
-        text = f"{words.role(role.name)} look after {things or 'nothing'}."
-        yield Entry(text, f"role {role.name}", role.span)
-
-
-def _checks(topic: str, index: Index, words: Phrases) -> Iterator[Entry]:
-    for check in index.ruleset.checks:
-        if topic_of(check) == topic:
-            yield Entry(s.check(check, words), f"check {check.name}", check.span)
-
-
-def topic_of(check: n.Check) -> str:
-    """The topic that a check belongs to."""
-    named = {name for e in (check.when, *check.requires) if e is not None for name in uses(e)}
-    if named & _UNITS:
-        return "uom"
-    if any(word in name for name in named for word in _APPROVAL):
-        return "approval"
-    return "exceptions"
-
-
-_WRITE = {
-    "ready": _ready,
-    "status": _status,
-    "mapping": _mapping,
-    "uom": _uom,
-    "approval": _approval,
-    "timing": _timing,
-    "exceptions": _exceptions,
-    "duplicates": _duplicates,
-    "retry": _retry,
-    "owners": _owners,
-}
+__all__ = ["READY", "TOPICS", "Book", "Entry", "Section", "book", "with_backtest"]

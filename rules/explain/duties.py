@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from grammar import nodes as n
-from rules.explain.phrases import plain
+from rules.explain.actions import becoming
+from rules.explain.nouns import a, listed, plain
 from rules.index import Index
 
 
@@ -28,39 +29,44 @@ def _duties(rules: n.Ruleset) -> Iterator[tuple[str | None, str]]:
         yield target.missing.action.role, f"what {target.name} cannot tell"
         yield target.tolerance_action.role, f"differences of amounts in {target.name}"
     for table in rules.maps:
-        yield table.missing.action.role, f"missing entries of {plain(table.name)}"
+        yield table.missing.action.role, f"missing entries of the table “{plain(table.name)}”"
     for units in rules.units:
         yield units.missing.action.role, "missing units"
     for link in rules.links:
-        yield link.action.role, f"too many {plain(link.name)}"
+        yield link.action.role, f"too many {plain(link.name)} of {a(link.record)}"
     yield from _of_rules(rules)
     yield from _of_tables(rules)
     for post in rules.posts:
-        yield post.we_own.role, f"changes by hand in {post.route}"
+        yield post.we_own.role, f"changes by hand in {becoming(post.route)}"
 
 
 def _of_rules(rules: n.Ruleset) -> Iterator[tuple[str | None, str]]:
     for gate in rules.gates:
         for row in gate.rows:
-            states = ", ".join(plain(s.name) for s in row.states)
-            yield row.owner, f"{plain(gate.record)} that is {states}"
+            states = listed([f"“{plain(s.name)}”" for s in row.states], "or")
+            yield row.owner, f"{a(gate.record)} that is {states}"
     for check in rules.checks:
-        yield check.action.role, f"the check {plain(check.name)}"
-        yield check.clears.role, f"releases of {plain(check.name)}"
+        yield check.action.role, f"the check “{plain(check.name)}”"
+        if check.clears.role != check.action.role:
+            yield check.clears.role, f"releases of the check “{plain(check.name)}”"
     for one in rules.duplicates:
-        yield one.action.role, f"duplicates of {', '.join(plain(w.name) for w in one.records)}"
+        yield one.action.role, f"duplicates of {_any(one.records)}"
     for approve in rules.approvals:
-        yield approve.role, f"approvals of {plain(approve.record)}"
+        yield approve.role, f"approval of {a(approve.record)}"
 
 
 def _of_tables(rules: n.Ruleset) -> Iterator[tuple[str | None, str]]:
     for edit in rules.edits:
-        yield from ((r, f"edits of posted {plain(edit.record)}") for r in _roles(edit.table))
+        yield from ((r, f"changes of {a('posted ' + edit.record)}") for r in _roles(edit.table))
     for cancel in rules.cancels:
-        names = ", ".join(plain(w.name) for w in cancel.records)
-        yield from ((r, f"cancels of posted {names}") for r in _roles(cancel.table))
+        whose = _any(cancel.records)
+        yield from ((r, f"cancels of {whose} that is posted") for r in _roles(cancel.table))
     for retry in rules.retries:
         yield from ((r, f"failed pushes to {retry.target}") for r in _roles(retry.table))
+
+
+def _any(records: tuple[n.Word, ...]) -> str:
+    return listed([a(word.name) for word in records], "or")
 
 
 def _roles(table: n.Table) -> Iterator[str | None]:

@@ -1,102 +1,61 @@
-"""Expressions and actions as an accountant says them.
+"""Expressions as an accountant says them.
 
-Here: Phrases, for one place of a ruleset. Not here: sentences (sentences.py).
+Here: Phrases, for one place of a ruleset. Not here: sentences (readiness.py, tables.py, routes.py,
+surroundings.py).
 """
 
 from __future__ import annotations
 
-import itertools
+import re
 from collections.abc import Callable, Sequence
-from datetime import date
 from typing import Any
 
 from grammar import nodes as n
+from grammar.problem import Span
+from rules.explain.nouns import a, be, listed, noun, plain, spoken
+from rules.explain.vocabulary import AGO, ARITH, CLAIMS, CLOCK, DATED, FACTS, IS, IS_WHEN, VALUES
 from rules.functions import AGGREGATES
-from rules.index import Index
-from rules.words import duration, say
-
-_COMPARE = {
-    "=": "is",
-    "<>": "is not",
-    "<": "is below",
-    "<=": "is at most",
-    ">": "is above",
-    ">=": "is at least",
-}
-_ARITH = {"+": "plus", "-": "less", "*": "times", "/": "divided by"}
-_CALLS: dict[str, str] = {
-    "is_tin": "{0} has the form of a TIN",
-    "is_whole": "{0} is a whole number",
-    "words": "{0}, cleaned",
-    "abs": "the size of {0}",
-    "min": "the smallest of {all}",
-    "max": "the largest of {all}",
-    "net": "{0} without a tax of {1}",
-    "tax": "the tax of {1} on {0}",
-    "round": "{0} rounded to {1}",
-    "in_base": "{0} in the base unit",
-    "price_in_base": "{0} for one base unit",
-    "base_unit": "the base unit of {0}",
-    "number_of": "the number of its {0}",
-    "date_of": "the day of {0}",
-    "due_of": "the part of {0} that falls on this bill",
-}
-_FACTS = {
-    "period": "the period",
-    "e_invoice_age": "the age of the e-invoice",
-    "today": "today",
-    "now": "now",
-    "last_editor": "the last editor",
-    "first_seen": "the moment it was first seen",
-    "document_number": "the document number",
-    "target_edited": "somebody changed it in the target",
-    "error": "the answer",
-    "tries": "the number of tries",
-}
+from rules.index import Index, Ref, Scope
+from rules.kinds import Type
+from rules.links import listed as listed_path
+from rules.types import field_type, infer, silent, word_of
+from rules.words import const_values, parse_message, say
 
 
 class Phrases:
-    """The words of one ruleset."""
+    """The words of one place: what names mean there, teams by their titles."""
 
-    def __init__(self, index: Index) -> None:
+    def __init__(self, index: Index, scope: Scope) -> None:
         self.index = index
+        self.scope = scope
 
-    def expr(self, node: n.Expr | n.Value) -> str:
-        """An expression in words."""
-        found: Callable[[Any], str] | None = getattr(self, f"_{type(node).__name__.lower()}", None)
-        return found(node) if found else say(node)
+    def of(self, record: str, *, line: bool = False) -> Phrases:
+        """The words of another place."""
+        return Phrases(self.index, Scope(self.index, record, line=line, document=True, bills=True))
 
     def role(self, name: str | None) -> str:
         """A team as people call it."""
         role = self.index.roles.get(name or "")
         return role.title if role else str(name or "nobody")
 
-    def action(self, action: n.Action | n.TryAgain) -> str:
-        """What is done, as the end of a sentence about a record."""
-        if isinstance(action, n.TryAgain):
-            times = f"{action.times} times, first after {duration(action.pause)}"
-            return f"it is tried again {times}; then {self.action(action.then)}"
-        team = self.role(action.role)
-        return {
-            "hold": f"it is held for {team}",
-            "review": f"{team} decide",
-            "warn": "it is told, and goes on",
-            "reject": "it is rejected",
-            "block": "it is blocked: nothing is done in the target",
-            "ignore": "nothing is done",
-            "drop": "the rest is dropped",
-            "wait": "the rest waits",
-            "update": "the document is updated in place",
-            "void": "the document is made void",
-            "new_document": "a new document is posted beside it",
-            "credit_note": "a credit note takes it back",
-            "credit_and_new": "a credit note takes it back, and a new document is posted",
-            "look_up": "it is looked up first, and sent again only if it is not there",
-        }.get(action.kind, action.kind.replace("_", " "))
+    def expr(self, node: n.Expr | n.Value) -> str:
+        """An expression in words."""
+        found: Callable[[Any], str] | None = getattr(self, f"_{type(node).__name__.lower()}", None)
+        return found(node) if found else say(node)
 
-    def joined(self, nodes: Sequence[n.Expr], word: str = "and") -> str:
-        """Several conditions in one clause."""
-        return listed([self.expr(node) for node in nodes], word)
+    def all_of(self, nodes: Sequence[n.Expr]) -> str:
+        """Conditions that hold together."""
+        return listed([self.expr(node) for node in nodes])
+
+    def message(self, text: str, span: Span) -> str:
+        """A message, its placeholders as ‹what stands there›."""
+        parts, _ = parse_message(text, span)
+        return f"“{''.join(p if isinstance(p, str) else self._hole(p) for p in parts)}”"
+
+    def _hole(self, part: n.Expr) -> str:
+        if isinstance(part, n.Name) and len(part.path) == 1 and part.path[0] in self.index.consts:
+            return const_values(self.index.consts[part.path[0]])
+        return f"‹{self.expr(part).removeprefix('the ')}›"
 
     # ---- leaves -------------------------------------------------------------------------------
 
@@ -106,106 +65,210 @@ class Phrases:
         return plain(node.name)
 
     def _literal(self, node: n.Literal) -> str:
-        return say(node)
+        if node.kind == "duration":
+            return spoken(node.value)  # type: ignore[arg-type]
+        return (
+            (f"“{node.value}”" if node.value else "nothing") if node.kind == "text" else say(node)
+        )
 
     def _name(self, node: n.Name) -> str:
+        ref = self.scope.resolve(node.path)
         name = node.path[-1]
-        if len(node.path) == 1 and name in self.index.consts:
-            return f"{plain(name)} ({self.value_of(self.index.consts[name])})"
-        if len(node.path) == 1 and name in _FACTS:
-            return _FACTS[name]
-        if node.path[0] == "line":
-            return "what is due of the line" if name == "due" else f"{plain(name)} of the line"
-        return plain(name) if len(node.path) == 1 else ".".join(node.path)
+        if ref is None:
+            return FACTS.get(name) or f"the {' '.join(plain(p) for p in node.path)}"
+        if ref.kind == "const":
+            return self._const(self.index.consts[name])
+        if ref.kind in {"fact", "number"}:
+            return FACTS.get(name) or f"the {plain(name)}"
+        if ref.kind == "due":
+            return "what is due of the line"
+        return noun(name, self._type(ref), "the line" if ref.kind == "line" else "")
 
-    def value_of(self, const: n.Const) -> str:
-        """The values of a const with their days, the newest first."""
-        rows = sorted(const.rows, key=lambda row: row.since, reverse=True)
-        first = say(rows[0].value)
-        if len(rows) == 1:
-            return first
-        older = ", ".join(f"before {later}: {say(row.value)}" for later, row in _pairs(rows))
-        return f"{first}; {older}"
+    def _const(self, const: n.Const) -> str:
+        value = const_values(const)
+        if len(const.rows) > 1:
+            return f"the {plain(const.name)} of {value}"
+        is_text = const.rows[0].value.kind == "text"
+        of = f"“{value}”" if is_text else f"of {self._literal(const.rows[0].value)}"
+        return f"the {plain(const.name)} {of}"
+
+    def _type(self, ref: Ref) -> Type:
+        return field_type(ref.field, ref.record, self.scope) if ref.field else Type("any")
+
+    def kind(self, node: n.Expr) -> str:
+        """The kind of an expression's type."""
+        return infer(node, self.scope, silent).kind
 
     # ---- conditions ---------------------------------------------------------------------------
 
     def _compare(self, node: n.Compare) -> str:
-        left, right = self.expr(node.left), self.expr(node.right)
-        return f"{left} {_COMPARE[node.op]} {right}"
+        ago = self._ago(node)
+        if ago:
+            return ago
+        left = self.expr(node.left)
+        verbs = IS_WHEN if self.kind(node.left) in DATED else IS
+        word = word_of(infer(node.left, self.scope, silent), node.right)
+        right = self._state(node.left, word) if word else self.expr(node.right)
+        return f"{left} {self._be(node.left)}{verbs[node.op]} {right}"
+
+    def _be(self, node: n.Expr) -> str:
+        """`is` or `are`, as the name of the field asks."""
+        of_fact = isinstance(node, n.Name) and self.scope.resolve(node.path) is None
+        return be(node.path[-1]) if isinstance(node, n.Name) and not of_fact else "is"
+
+    def _ago(self, node: n.Compare) -> str:
+        """`ordered_on >= today - 31d`: the day it was ordered is at most 31 days ago."""
+        right = node.right
+        if not isinstance(right, n.Arith) or right.op != "-" or node.op not in AGO:
+            return ""
+        if self.kind(node.left) not in DATED or self.kind(right.right) != "duration":
+            return ""
+        if not isinstance(right.left, n.Name) or right.left.path not in CLOCK:
+            return ""
+        return f"{self.expr(node.left)} is {AGO[node.op]} {self.expr(right.right)} ago"
+
+    def _state(self, of: n.Expr, word: str) -> str:
+        """A word of a field in quotes, since it is the source's; one of a fact is plain English."""
+        ref = self.scope.resolve(of.path) if isinstance(of, n.Name) else None
+        return plain(word) if ref is not None and ref.kind == "fact" else f"“{plain(word)}”"
+
+    def compared(self, name: str, op: str, value: n.Value) -> str:
+        """A cell of a decision table: `<= cancel_window`."""
+        node = n.Name((name,), value.span)
+        sign = IS_WHEN if self.kind(node) in DATED else IS
+        return f"{self.expr(node)} {self._be(node)}{sign[op]} {self.expr(value)}"
 
     def _member(self, node: n.Member) -> str:
-        values = listed([self.expr(v) for v in node.values], "or")
-        return f"{self.expr(node.left)} is {values}"
+        values = [
+            self._state(node.left, v.name) if isinstance(v, n.Word) else self.expr(v)
+            for v in node.values
+        ]
+        return f"{self.expr(node.left)} {self._be(node.left)} {listed(values, 'or')}"
+
+    def among(self, name: str, values: Sequence[n.Value]) -> str:
+        """A cell of a decision table: `open`, or several words."""
+        node = n.Name((name,), values[0].span)
+        return self._member(n.Member(node, tuple(values), node.span))
+
+    def gets(self, node: n.Expr) -> str:
+        """What a field is: a value, or whether something is so."""
+        claims = self.kind(node) == "yesno" and not isinstance(node, n.Name | n.Literal)
+        return f"whether {self.expr(node)}" if claims else self.expr(node)
 
     def _known(self, node: n.Known) -> str:
-        return f"{self.expr(node.expr)} is known"
+        return (
+            self._there(node.expr, "there is ")
+            or self._when(node.expr, "known")
+            or self._so(node.expr, "known")
+        )
 
     def _absent(self, node: n.Absent) -> str:
-        return f"{self.expr(node.expr)} is missing"
+        return self._there(node.expr, "there is no ") or self._so(node.expr, "missing")
+
+    def _so(self, node: n.Expr, word: str) -> str:
+        return f"{self.expr(node)} {self._be(node)} {word}"
+
+    def _there(self, node: n.Expr, begin: str) -> str:
+        """An entry of a map that is there or not: `there is no debtor for the customer`."""
+        if not isinstance(node, n.Call) or node.name not in self.index.maps:
+            return ""
+        what = plain(node.name) if begin.endswith("no ") else a(node.name)
+        return f"{begin}{what} for {listed([self.expr(arg) for arg in node.args])}"
+
+    def _when(self, node: n.Expr, word: str) -> str:
+        """`it is known when it was paid`."""
+        said = re.fullmatch("the (?:moment|day) (it .*)", self.expr(node))
+        return f"it is {word} when {said[1]}" if said and isinstance(node, n.Name) else ""
 
     def _allof(self, node: n.AllOf) -> str:
-        return self.joined(node.parts)
+        return listed([self._part(p, n.AnyOf) for p in node.parts])
 
     def _anyof(self, node: n.AnyOf) -> str:
-        return f"either {self.joined(node.parts, 'or')}"
+        return listed([self._part(p, n.AllOf) for p in node.parts], "or")
+
+    def _part(self, node: n.Expr, bracketed: type) -> str:
+        return f"({self.expr(node)})" if isinstance(node, bracketed) else self.expr(node)
 
     def _not(self, node: n.Not) -> str:
-        return f"it is not so that {self.expr(node.expr)}"
+        inner = node.expr
+        if isinstance(inner, n.Known | n.Absent):
+            there = isinstance(inner, n.Known)
+            begin = "there is no " if there else "there is "
+            return self._there(inner.expr, begin) or self._so(
+                inner.expr, "not known" if there else "not missing"
+            )
+        if isinstance(inner, n.Call) and inner.name in CLAIMS:
+            return self._claim(inner, 1)
+        if isinstance(inner, n.Call) and inner.name == "any":
+            return self._aggregate(inner).replace("there are", "there are no", 1)
+        return f"it is not so that {self.expr(inner)}"
 
     # ---- values -------------------------------------------------------------------------------
 
     def _arith(self, node: n.Arith) -> str:
-        return f"{self.expr(node.left)} {_ARITH[node.op]} {self.expr(node.right)}"
+        left, right = node.left, node.right
+        if self.kind(left) in DATED and isinstance(right, n.Literal):
+            word = {"-": "before", "+": "after"}.get(node.op, ARITH[node.op])
+            return f"{self.expr(right)} {word} {self.expr(left)}"
+        if node.op == "-" and isinstance(left, n.Literal) and left.value == 0:
+            return f"minus {self._operand(right, nested=True)}"
+        loose = node.op in "*/"
+        return (
+            f"{self._operand(left, nested=loose)} {ARITH[node.op]} "
+            f"{self._operand(right, nested=loose or node.op == '-')}"
+        )
+
+    def _operand(self, node: n.Expr, *, nested: bool) -> str:
+        sums = isinstance(node, n.Arith) and (nested and node.op in "+-")
+        rounded = isinstance(node, n.Call) and node.name == "round"
+        return f"({self.expr(node)})" if sums or rounded else self.expr(node)
 
     def _negative(self, node: n.Negative) -> str:
-        return f"minus {self.expr(node.expr)}"
+        return f"minus {self._operand(node.expr, nested=True)}"
 
     def _otherwise(self, node: n.Otherwise) -> str:
-        return f"{self.expr(node.expr)} (or {self.expr(node.default)} where it is missing)"
+        return f"{self.expr(node.expr)} ({self.expr(node.default)} where it is missing)"
 
     def _call(self, node: n.Call) -> str:
+        args = [self.expr(arg) for arg in node.args]
         if node.name in self.index.maps:
-            args = ", ".join(self.expr(a) for a in node.args)
-            return f"the {plain(node.name)} of {args}"
+            return f"the {plain(node.name)} for {listed(args)}"
         if node.name in AGGREGATES:
             return self._aggregate(node)
-        args_ = [self.expr(a) for a in node.args]
+        if node.name in CLAIMS:
+            return self._claim(node, 0)
         if node.name == "number_of" and isinstance(node.args[0], n.Name):
-            args_ = [plain(node.args[0].path[-1])]
-        form = _CALLS.get(node.name)
-        return form.format(*args_, all=", ".join(args_)) if form else say(node)
+            return f"the number of its {plain(node.args[0].path[-1])}"
+        if node.name == "date_of":
+            return re.sub("^the moment (it|the )", r"the day \1", args[0])
+        form = VALUES.get(node.name)
+        return (
+            form.format(*args, all=listed(args))
+            if form
+            else f"the {plain(node.name)} of {listed(args)}"
+        )
+
+    def _claim(self, node: n.Call, which: int) -> str:
+        return CLAIMS[node.name][which].format(self.expr(node.args[0]), be=self._be(node.args[0]))
 
     def _aggregate(self, node: n.Call) -> str:
         arg = node.args[0]
         path = arg.path if isinstance(arg, n.Name) else ("lines",)
-        where = f" where {self.expr(node.where)}" if node.where is not None else ""
-        inner = " ".join(plain(p) for p in path)
-        over = " of the ".join(plain(p) for p in reversed(path[:-1]))
+        over = listed_path(path, self.scope)
+        inside = Phrases(self.index, self.scope.inside(over.record)) if over else self
+        where = f" where {inside.expr(node.where)}" if node.where is not None else ""
+        ends = path[:-1] if over is not None and over.field else path
+        lists = " of the ".join(plain(p) for p in reversed(ends))
+        field = inside.expr(n.Name(path[-1:], arg.span)) if ends != path else ""
         return {
-            "sum": f"the sum of {plain(path[-1])} over the {over}{where}",
-            "latest": f"the latest {plain(path[-1])} of the {over}{where}",
-            "count": f"the number of {inner}{where}",
-            "any": f"at least one of the {inner} is there{where}",
-            "all": f"all {inner} are so{where.replace(' where', ' that', 1)}",
+            "sum": f"the sum of {field} over all {lists}{where}",
+            "latest": f"the latest {field.removeprefix('the ')} over all {lists}{where}",
+            "count": f"the number of {lists}{where}",
+            "any": f"there are {lists}{where}{f' whose {plain(path[-1])} is yes' if field else ''}",
+            "all": f"in all {lists} {where.removeprefix(' where ') or f'{field} is yes'}",
         }[node.name]
 
 
-def _pairs(rows: Sequence[n.ConstRow]) -> list[tuple[date, n.ConstRow]]:
-    return [(later.since, row) for later, row in itertools.pairwise(rows)]
-
-
-def plain(name: str) -> str:
-    """A name without its underscores."""
-    return name.replace("_", " ")
-
-
-def listed(words: Sequence[str], word: str = "and") -> str:
-    """`a, b and c`."""
-    if len(words) < 2:
-        return "".join(words)
-    return f"{', '.join(words[:-1])} {word} {words[-1]}"
-
-
-def a(name: str) -> str:
-    """A record kind with its article: `an order`, `a refund`."""
-    return f"{'an' if name[:1] in 'aeiou' else 'a'} {plain(name)}"
+def words_of(index: Index) -> Phrases:
+    """The words of a ruleset, outside of any record."""
+    return Phrases(index, Scope(index, ""))

@@ -8,10 +8,10 @@ import json
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from tests.acceptance.many import Ran, run_all
 from tests.acceptance.postgresql import Server
 from tests.acceptance.product import (
     ADMIN,
@@ -102,8 +102,8 @@ def _copy_of_furnished(product: Product, rules: Path, url: str) -> tuple[dict[st
 
     def under_rules(made: Product) -> Told:
         told = _made_once(made, kind, lambda bare: _furnish(bare, url))
-        made.run("rules", "push", str(rules), *COMPANY, "--as", "consultant@kedai.example")
-        made.run("publish", "1", *COMPANY, "--as", "publisher@kedai.example")
+        pushed = ("rules", "push", str(rules), *COMPANY, "--as", "consultant@kedai.example")
+        _all(made, pushed, ("publish", "1", *COMPANY, "--as", "publisher@kedai.example"))
         return told
 
     kind = "furnished-postgresql" if product.server else "furnished-sqlite"
@@ -155,26 +155,34 @@ def _copy_database(source: Product, target: Product) -> None:
 def _furnish(product: Product, url: str) -> Told:
     """Company, people and connections; no rules yet."""
     product.prepare()
-    product.run("migrate")
-    product.run("company", "add", CURRENT_COMPANY, "--name", "Kedai Contoh Sdn Bhd")
-
-    def person(role: str) -> tuple[str, str]:
-        email = f"{role}@kedai.example"
-        teams = ("--team", "accounts", "--team", "sales_admin", "--team", "tax_desk")
-        told = product.run("user", "add", email, *COMPANY, "--role", role, *teams).stdout
-        return email, told.split("only now: ")[1].strip()
-
-    first, *others = ROLES
-    passwords = dict([person(first)])  # the teams are there from now on
-    with ThreadPoolExecutor(2) as threads:
-        passwords.update(threads.map(person, others))
+    emails = {role: f"{role}@kedai.example" for role in ROLES}
+    teams = ("--team", "accounts", "--team", "sales_admin", "--team", "tax_desk")
+    people = [("user", "add", e, *COMPANY, "--role", r, *teams) for r, e in emails.items()]
     by_admin = (*COMPANY, "--as", ADMIN)
     secret = "netshop-secret-of-the-test"
-    product.run("connection", "add", "netshop", *by_admin, "--side", "source")
-    product.run("connection", "key", "netshop", *by_admin, stdin=secret)
     settings = (f"base_url={url}", "company_id=CMP-1042", "company_name=Kedai Contoh Sdn Bhd")
     pairs = [word for pair in settings for word in ("--set", pair)]
-    product.run("connection", "add", "aiaccount", *by_admin, "--side", "target", *pairs)
-    product.run("connection", "key", "aiaccount", *by_admin, stdin=SIMULATOR_KEY)
-    _test_target(product)
-    return url, passwords, secret
+    told = _all(
+        product,
+        ("migrate",),
+        ("company", "add", CURRENT_COMPANY, "--name", "Kedai Contoh Sdn Bhd"),
+        *people,
+        ("connection", "add", "netshop", *by_admin, "--side", "source"),
+        ("connection", "key", "netshop", *by_admin),
+        ("connection", "add", "aiaccount", *by_admin, "--side", "target", *pairs),
+        ("connection", "key", "aiaccount", *by_admin),
+        ("connection", "test", "aiaccount", *by_admin),
+        said={3 + len(people): secret, 5 + len(people): SIMULATOR_KEY},
+    )
+    words = [one.out.split("only now: ")[1].strip() for one in told[2 : 2 + len(people)]]
+    return url, dict(zip(emails.values(), words, strict=True)), secret
+
+
+def _all(
+    product: Product, *commands: Sequence[str], said: Mapping[int, str] | None = None
+) -> list[Ran]:
+    """Commands that all end well."""
+    ran = run_all(product, commands, said)
+    for words, one in zip(commands, ran, strict=True):
+        assert one.code in (0, None), f"{words}\n{one.out}\n{one.err}"
+    return ran

@@ -22,6 +22,7 @@ from typing import Any
 
 import requests
 
+from tests.acceptance import warm
 from tests.acceptance.postgresql import Server, name_for
 
 CURRENT_COMPANY = "kedai"
@@ -77,17 +78,22 @@ class Product:
     def run(
         self, *words: str, code: int = 0, stdin: str = "", env: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command and insist on its exit code."""
-        done = subprocess.run(
-            [self.command, *words],
-            cwd=self.folder,
-            env=self.environment(env),
-            input=stdin,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=300,
-        )
+        """Run a command and insist on its exit code; with an environment Python starts anew."""
+        if env is None:
+            done = warm.run(
+                self.command, words, cwd=self.folder, env=self.environment(), said=stdin
+            )
+        else:
+            done = subprocess.run(
+                [self.command, *words],
+                cwd=self.folder,
+                env=self.environment(env),
+                input=stdin,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=300,
+            )
         assert done.returncode == code, f"{words}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
 

@@ -47,6 +47,39 @@ def finance(house: House) -> Visitor:
     return house.visitor(FINANCE)
 
 
+def test_B16_what_is_skipped_has_a_reason_and_stays_in_sight(
+    house: House, finance: Visitor
+) -> None:
+    before = ignored_today(finance)
+    draft, paid = clean(300, status="draft", paid_at=None), clean(301)
+    house.deliver(draft, paid)
+    skipped = strip(until_head(finance, 300, "Ignored"))[STATUS]
+    until_head(finance, 301, "Posted")
+    assert skipped.state == "failed"
+    assert skipped.text == "draft"
+    assert line_of(skipped) == "ignore   draft"
+
+    listed = words(finance.get(f"/c/{CURRENT_COMPANY}/holding?view=ignored"))
+    assert "NS-300" in listed
+    assert "status draft is ignored" in listed
+    assert "NS-301" not in listed
+    assert "NS-300" not in words(finance.get(f"/c/{CURRENT_COMPANY}/holding?view=todo"))
+    assert ignored_today(finance) == before + 1
+    assert booked(house, 300, 301).keys() == {301}
+
+    house.deliver(later(draft, status="paid", paid_at=draft["ordered_at"]))
+    until_head(finance, 300, "Posted")
+    assert ignored_today(finance) == before
+    assert "NS-300" not in words(finance.get(f"/c/{CURRENT_COMPANY}/holding?view=ignored"))
+
+
+def ignored_today(visitor: Visitor) -> int:
+    """How many records of today the first page counts as ignored."""
+    found = re.search(r"<dt>ignored</dt><dd>([0-9,]+)</dd>", visitor.get(f"/c/{CURRENT_COMPANY}/"))
+    assert found
+    return int(found[1].replace(",", ""))
+
+
 def test_C04_the_status_is_shown_and_follows_the_source(house: House, finance: Visitor) -> None:
     first = clean(400, status="pending", paid_at=None)
     house.deliver(first, clean(401, status="Refunded + Items Returned"))

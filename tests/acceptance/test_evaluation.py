@@ -50,13 +50,14 @@ def test_B25_a_verdict_says_why_and_comes_out_again(house: House) -> None:
     says_why(finance)
 
     first = replayed(house.product)
-    assert first == {"replayed": first["replayed"], "different": []}
+    assert first["different"] == []
     assert first["replayed"] >= 210
     change_a_mapping(house, finance)
     publish_other_rules(house)
     until(lambda: "by rules version 2" in words(record_page(finance, 1209, "trace")), "rules 2", 40)
     again = replayed(house.product)
     assert again["replayed"] >= 210 + 50 + 70
+    assert again["verdicts"] >= 5000
     assert again["different"] == []
 
     assert len(tampered(house, "UPDATE evaluation SET hash = 'x' WHERE id = 7")) == 1

@@ -126,6 +126,9 @@ def test_C01_every_record_is_in_exactly_one_state(house: House, finance: Visitor
                 database.execute(change)
 
 
+WISH = "let it through"
+
+
 class Shop:
     """What the driver knows: each version that it sent, and whether anything is wrong with it."""
 
@@ -184,10 +187,15 @@ def test_C02_nothing_is_posted_without_a_passing_verdict(house: House, finance: 
 
     documents = {n: line for n, line in created(house).items() if int(n[3:]) >= 1000}
     assert len(documents) >= 10
+    let_through = set()  # by a person with the right, a reason, and luck
     for number, line in documents.items():
         order_id = int(number[3:])
         [sent] = (v for v in shop.versions[order_id] if fits(v, line))
-        assert sent["version"] in shop.clean.get(order_id, set()), f"{number}: {sent}"
+        if sent["version"] not in shop.clean.get(order_id, set()):
+            let_through.add(number)
+            story = words(record_page(finance, order_id, "trace"))
+            assert "approver released" in story, f"{number}: {sent}"
+            assert WISH in story
         pushed = words(record_page(finance, order_id, "pushes"))
         assert line["body_sha256"] in pushed
         assert line["key"] in pushed
@@ -196,7 +204,7 @@ def test_C02_nothing_is_posted_without_a_passing_verdict(house: House, finance: 
             assert not re.search(r"\d+ (hit|unknown)", words(judged))
     unclear = {f"NS-{n}" for n in shop.versions if not shop.clean.get(n)}
     assert unclear
-    assert not unclear & documents.keys()
+    assert unclear & documents.keys() <= let_through
 
 
 def fits(order: Mapping[str, Any], line: Mapping[str, Any]) -> bool:
@@ -219,7 +227,7 @@ def meddle(visitor: Visitor, chance: random.Random) -> None:
         page = visitor.session.get(f"{visitor.address}/c/{CURRENT_COMPANY}{link}", timeout=30)
         if page.ok and "csrf_token" in page.text:
             path = f"/c/{CURRENT_COMPANY}{link}/release"
-            visitor.post(path, page.text, reason="let it through", op=str(chance.random()))
+            visitor.post(path, page.text, reason=WISH, op=str(chance.random()))
 
 
 def settled(visitor: Visitor) -> None:

@@ -1,13 +1,15 @@
 """Rule files on the command line, with no database anywhere."""
 
 import json
+import random
+import re
 import shutil
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from tests.acceptance.conftest import STARTER
+from tests.acceptance.many import run_all
 from tests.acceptance.product import Product
 
 MISTAKES = """\
@@ -102,18 +104,44 @@ def test_B18_five_mistakes_are_five_findings(product: Product) -> None:
     _spoiled_files_are_findings_too(product)
 
 
+SIGNS = ("“", "\t", "é", "\x00", "|", '"', "(", "== ", "20/11/2026", "\n", "   ", "#", ",", "--")
+
+
+def spoiled(text: str, dice: random.Random) -> str:
+    """A file cut short, with lines lost, doubled or moved, and signs strewn in."""
+    lines = text.split("\n")
+    for _ in range(dice.randint(1, 6)):
+        at = dice.randrange(len(lines))
+        lines[at:at] = dice.choice(
+            ([], [lines.pop(at)] * 2, [lines.pop(dice.randrange(len(lines)))])
+        )
+        at = dice.randrange(len(lines))
+        cut = dice.randint(0, len(lines[at]))
+        lines[at] = lines[at][:cut] + dice.choice(SIGNS) + lines[at][cut + dice.randint(0, 9) :]
+    return "\n".join(lines[: dice.randint(len(lines) // 3, len(lines))])
+
+
 def _spoiled_files_are_findings_too(product: Product) -> None:
-    text = (STARTER / "clearing.rules").read_text("utf-8")
-
-    def check(place: int) -> None:
-        file = product.folder / f"spoiled_{place}.rules"
-        file.write_text(text[:place] + "“" + text[place + 7 :], "utf-8")
-        told = product.run("check", str(file), code=1)
-        assert "error[" in told.stdout
-        assert "Traceback" not in told.stdout + told.stderr
-
-    with ThreadPoolExecutor(2) as threads:
-        list(threads.map(check, range(100, len(text), len(text) // 12)))
+    """Each file alone, and all of them in one go: findings with a place, never a traceback."""
+    text = "".join(path.read_text("utf-8") for path in sorted(STARTER.glob("*.rules")))
+    names = []
+    for number in range(60):
+        file = product.folder / f"spoiled_{number}.rules"
+        file.write_text(spoiled(text, random.Random(number)), "utf-8")
+        names.append(file.name)
+    alone = run_all(product, [["check", name, "--json"] for name in names])
+    for name, one in zip(names, alone, strict=True):
+        lines = (product.folder / name).read_text("utf-8").count("\n") + 1
+        for found in one.json["findings"]:
+            assert 1 <= found["span"]["line"] <= lines
+            assert found["message"]
+            assert found["hint"]
+            assert re.fullmatch(r"[A-Z]{3}\d\d", found["code"])
+    assert sum(one.code == 1 for one in alone) > 50
+    together = product.run("check", *names, "--json", code=1)
+    assert "Traceback" not in together.stdout + together.stderr
+    files = {found["span"]["file"] for found in json.loads(together.stdout)["findings"]}
+    assert len(files) > 50
 
 
 @pytest.mark.parametrize("condition", ENDLESS, ids=["digits", "brackets", "factors"])

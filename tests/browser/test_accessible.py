@@ -22,6 +22,9 @@ PAGES = {
     "/c/kedai/connections/aiaccount": "Last sync",
     "/c/kedai/connections/netshop": "/hooks/kedai/netshop",
     "/c/kedai/find?q=SO-102": "SO-10232",
+    "/c/kedai/late": "SO-10203",
+    "/c/kedai/rules/book": "check adds_up",
+    "/c/kedai/rules/files/shop.rules": "check adds_up on order",
     "/c": "Kedai Contoh",
     **{
         f"{ONE}?tab={tab}": "SO-10240"

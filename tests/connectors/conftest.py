@@ -15,7 +15,7 @@ def _loopback(monkeypatch):
 
 @pytest.fixture
 def http():
-    return Http(read_seconds=5)
+    return Http(read_seconds=20)
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +35,25 @@ def sim(_running):
 @pytest.fixture
 def aiaccount():
     return targets()["aiaccount"]
+
+
+@pytest.fixture(scope="module")
+def _running_autocount(tmp_path_factory):
+    started = Simulator("autocount", tmp_path_factory.mktemp("sim") / "ledger.jsonl")
+    yield started
+    started.kill()
+
+
+@pytest.fixture
+def autocount_sim(_running_autocount):
+    """The AutoCount simulator, empty."""
+    _running_autocount.control("reset")
+    return _running_autocount
+
+
+@pytest.fixture
+def autocount():
+    return targets()["autocount"]
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -67,6 +67,88 @@ def invoice(number: str = "NS-1", *, lines=None, amount="118.80", **changed: str
     )
 
 
+def bill_line(**changed: str) -> dict[str, str]:
+    """A line of an AutoCount document: 2 tees, 108.90 with tax."""
+    plain = {
+        "ItemCode": "TEE-BLK-M",
+        "DtlDescription": "Tee, black, M",
+        "AccNo": "500-0000",
+        "UOM": "PCS",
+        "Qty": "2",
+        "UnitPrice": "49.50",
+        "TaxCode": "S-10",
+        "SubTotal": "99.00",
+    }
+    return {name: value for name, value in {**plain, **changed}.items() if value != ""}
+
+
+def autocount_invoice(
+    number: str = "NS-1", *, lines=None, document="invoice", amount="118.80", **changed: str
+) -> Posted:
+    """A tee and its shipping; a field given as None is left out, a blank one is said blank."""
+    plain = {
+        "DocNo": number,
+        "DocDate": "2026-11-19",
+        "DebtorCode": "300-W001",
+        "DebtorName": "Web Customer",
+        "DisplayTerm": "C.O.D.",
+        "Location": "HQ",
+        "Ref": "10231",
+        "InclusiveTax": "no",
+        "FinalTotal": amount,
+    }
+    ship = {"ItemCode": "", "DtlDescription": "Shipping", "Qty": "1", "UOM": "", "TaxCode": "NT"}
+    two = (bill_line(), bill_line(**ship, UnitPrice="9.90", SubTotal="9.90"))
+    fields = {name: value for name, value in {**plain, **changed}.items() if value is not None}
+    return Posted(
+        document=document,
+        number=number,
+        party=fields.get("DebtorCode", ""),
+        amount=Decimal(amount),
+        fields=fields,
+        lines=tuple(lines) if lines is not None else two,
+    )
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What the one suite of targets needs to know of each: its key, a document, its faults."""
+
+    secret: str
+    settings: Mapping[str, str]
+    make: Callable[..., Posted]
+    more: Mapping[str, Any]  # the same document with three tees: 163.35
+    party: str
+    day: str
+    rate: str
+    stored: tuple[str, ...]
+    not_stored: tuple[str, ...] = ("timeout_before", "html_502", "unavailable")
+
+
+SAMPLES = {
+    "aiaccount": Sample(
+        secret=DEMO_KEY,
+        settings={"company_id": "CMP-1042"},
+        make=invoice,
+        more={"lines": [line(1, Quantity="3", LineTotal="163.35")], "amount": "163.35"},
+        party="Customer",
+        day="InvoiceDate",
+        rate="ExchangeRate",
+        stored=("timeout_after", "error_500_after", "html_502_after", "cut_body", "garbage_after"),
+    ),
+    "autocount": Sample(
+        secret="acc_demo_9Tq4Lx",
+        settings={"company_id": "1042", "key_id": "cp-demo", "locked_through": "none"},
+        make=autocount_invoice,
+        more={"lines": [bill_line(Qty="3", SubTotal="148.50")], "amount": "163.35"},
+        party="DebtorName",
+        day="DocDate",
+        rate="CurrencyRate",
+        stored=("timeout_after", "error_500_after", "html_502_after"),
+    ),
+}
+
+
 class Simulator:
     """A running simulator process."""
 
@@ -97,11 +179,8 @@ class Simulator:
 
     @property
     def settings(self) -> dict[str, Any]:
-        return {
-            "base_url": self.url,
-            "company_id": "CMP-1042",
-            "company_name": "Kedai Contoh Sdn Bhd",
-        }
+        there = {"base_url": self.url, "company_name": "Kedai Contoh Sdn Bhd"}
+        return there | SAMPLES[self.target].settings
 
     def control(self, act: str, **given: Any) -> dict[str, Any]:
         answer = requests.post(f"{self.url}/_sim/{act}", json=given, timeout=10)
@@ -127,3 +206,32 @@ class Simulator:
     def ledger(self, effect: str | None = None) -> list[dict[str, Any]]:
         lines = [json.loads(one) for one in self.ledger_path.read_text().splitlines()]
         return [one for one in lines if effect in (None, one["effect"])]
+
+
+class Bench:
+    """A target, its simulator, and short ways to use both."""
+
+    def __init__(self, target, sim, http):
+        self.target, self.sim, self.http = target, sim, http
+        self.sample = SAMPLES[sim.target]
+
+    def make(self, number="NS-1", **changed):
+        return self.sample.make(number, **changed)
+
+    def changed(self):
+        """The document under its old number, with other content."""
+        return self.sample.make("NS-1", **self.sample.more)
+
+    def build(self, *documents, batch=False, name="day-1", action="create"):
+        return self.target.build(documents, batch=batch, batch_name=name, action=action)
+
+    def send(self, *documents, key="cp-1", batch=False, secret="", action="create", **settings):
+        payload = self.build(*documents, batch=batch, action=action)
+        there, own = {**self.sim.settings, **settings}, secret or self.sample.secret
+        return self.target.send(payload, there, own, key, self.http)
+
+    def look_up(self, document, key="cp-1", *, action="create", standing=None, **settings):
+        there = {**self.sim.settings, **settings}
+        return self.target.look_up(
+            document, there, self.sample.secret, key, self.http, action=action, standing=standing
+        )

@@ -18,7 +18,8 @@ from connectors.kit import addresses, faults
 from connectors.kit.addresses import Blocked, resolve
 from connectors.kit.clock import MachineClock
 from connectors.kit.http import ANSWER_CAP, Http, HttpFailure, mask, retry_after, without_secrets
-from connectors.registry import schemas, sources, targets
+from connectors.kit.schema import MASTER_DATA
+from connectors.registry import described, schemas, sources, targets
 
 ROOT = Path(__file__).parents[2]
 
@@ -257,8 +258,11 @@ class TestHttp:
         assert reached == ["push.after_connect", "push.after_send", "push.after_answer"]
 
     def test_nothing_secret_is_kept(self):
-        kept = without_secrets({"Authorization": "Bearer k", "Cookie": "c", "Accept": "a"})
-        assert kept == {"Authorization": "***", "Cookie": "***", "Accept": "a"}
+        proof = {"Authorization": "Bearer k", "Cookie": "c", "API-Key": "k"}
+        assert without_secrets({**proof, "Accept": "a"}) == {
+            **dict.fromkeys(proof, "***"),
+            "Accept": "a",
+        }
         assert mask(b'{"you sent": "k-1"}', "k-1") == b'{"you sent": "***"}'
         assert mask(b"x", "") == b"x"
 
@@ -273,15 +277,51 @@ class TestHttp:
 
 def test_the_register_knows_its_connectors_by_their_names():
     assert set(sources()) == {"netshop", "workbook"}
-    assert set(targets()) == {"aiaccount"}
+    assert set(targets()) == {"aiaccount", "autocount"}
     documents, kinds = schemas()
-    assert [(one.target, one.name) for one in documents] == [("aiaccount", "sales_invoice")]
-    assert [(one.source, one.kind) for one in kinds] == [
+    served = [(one.target, one.name) for one in documents if one.connected]
+    assert served == [
+        ("aiaccount", "sales_invoice"),
+        ("autocount", "invoice"),
+        ("autocount", "credit_note"),
+        ("autocount", "purchase_invoice"),
+        ("autocount", "ar_payment"),
+        ("autocount", "ap_invoice"),
+        ("autocount", "ap_payment"),
+    ]
+    assert [(one.source, one.kind) for one in kinds if one.connected] == [
         ("netshop", "order"),
         ("workbook", "order"),
     ]
+    assert len({(one.target, one.name) for one in documents}) == len(documents)
+    assert len({(one.source, one.kind) for one in kinds}) == len(kinds)
     for document in documents:
-        names = {one.name for one in document.header}
+        names = [one.name for one in document.header]
+        assert len(set(names)) == len(names)
         named = {document.number_field, document.date_field, document.party_field}
-        assert named <= names
+        assert named - {""} <= set(names)
         assert document.total_field in names
+
+
+def test_what_has_no_connector_is_described_and_says_so():
+    documents, kinds = schemas()
+    later = {one.target for one in documents if not one.connected}
+    assert described("target") == later - set(targets())
+    assert described("source") == {one.source for one in kinds if not one.connected} - set(
+        sources()
+    )
+
+
+def test_a_connected_target_may_have_documents_that_nothing_posts_yet():
+    documents, _ = schemas()
+    later = {one.name for one in documents if one.target == "aiaccount" and not one.connected}
+    assert later == {"sales_receipt", "expense_bill", "expense_payment"}
+
+
+def test_what_a_field_names_over_there_is_a_known_kind_of_master_data():
+    documents, _ = schemas()
+    for document in documents:
+        fields = (*document.header, *document.lines)
+        assert {one.refers for one in fields} <= {"", *MASTER_DATA}
+    named = {one.refers for d in documents for one in (*d.header, *d.lines) if one.refers}
+    assert named == set(MASTER_DATA)

@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grammar import format_text, parse
-from grammar.rows import _TOKEN
+from grammar.tokens import TOKEN
 from tests.grammar.kit import DECLARATIONS, SHOP, WAREHOUSE
 
 WORDS = [
-    *sorted(set(_TOKEN.findall(SHOP + WAREHOUSE)) - {""}),
+    *sorted(set(TOKEN.findall(SHOP + WAREHOUSE)) - {""}),
     "\t",
     '"',
     "(",
@@ -89,7 +89,7 @@ def test_the_formatter_keeps_the_meaning_and_has_one_output(text: str) -> None:
 def test_the_formatter_loses_no_comment(text: str) -> None:
     def comments(of: str) -> list[str]:
         return sorted(
-            found.rstrip() for found in _TOKEN.findall(of.replace("\r\n", "\n")) if found[0] == "#"
+            found.rstrip() for found in TOKEN.findall(of.replace("\r\n", "\n")) if found[0] == "#"
         )
 
     assert parse({"a": text})[1] == ()

@@ -11,8 +11,9 @@ from time import process_time
 import pytest
 
 from grammar import format_text, parse
-from grammar.rows import _TOKEN
 from grammar.show import show, to_json
+from grammar.tokens import TOKEN
+from rules.analyse import check
 from tests.grammar.kit import DECLARATIONS, SHOP, WAREHOUSE
 
 FILES = int(os.environ.get("CLEARPOST_FUZZ_FILES", "1000"))
@@ -20,7 +21,7 @@ SEED = int(os.environ.get("CLEARPOST_FUZZ_SEED", "16"))
 PARTS = 10
 SECONDS = 1.0
 WORDS: list[str] = [
-    *sorted(set(_TOKEN.findall(SHOP + WAREHOUSE))),
+    *sorted(set(TOKEN.findall(SHOP + WAREHOUSE))),
     "|",
     "\t",
     '"',
@@ -79,7 +80,7 @@ def test_a_mutated_file_has_problems_or_a_layout_and_nothing_else(part: int) -> 
     for text in files(part):
         begin = process_time()
         ruleset, problems = parse({"a": text})
-        for problem in problems:
+        for problem in (*problems, *check(ruleset)):
             assert problem.message, text
             assert problem.hint, text
             assert show(problem, text), text

@@ -70,6 +70,18 @@ MISTAKES = [
     ("a route without its document", "after    aiaccount.sales_invoice", "after    aiaccount", "SYN02", "'.'", "TARGET.DOCUMENT"),
     ("an edited keyword", "    immediately\n", "    immediatly\n", "SYN01", "'immediatly'", "'immediately'"),
     ("another language", "language 1", "language 2", "SYN41", "language 1", "language 1"),
+    ("an older language", "language 1", "language 0.9", "SYN41", "language 1", "language 1"),
+    ("a declaration of other languages", "check total_adds", "rule total_adds", "SYN04", "'rule'", "is a check"),
+    ("a file that names another", "language 1", "include other", "SYN04", "'include'", "all rule files"),
+    ("a word of expressions as a field", "    pos       whole", "    known     whole", "SYN07", "'known'", "another name"),
+    ("a tab in the middle", "else     reject", "else\treject", "SYN12", "tab", "blanks"),
+    ("an amount in dollars", "= 5000.00", "= $5000.00", "SYN16", "currency", "alone"),
+    ("a comment of databases", "    immediately\n", "    immediately   -- at once\n", "SYN17", "#", "#"),
+    ("semicolons between statuses", "paid, packed, delivered", "paid; packed, delivered", "SYN18", "semicolon", "delete"),
+    ("a message not closed", 'say      "The order is old."', 'say      "The order is old.', "SYN19", "not closed", "at its end"),
+    ("brackets in brackets in brackets", "today - 31d", "(" * 61 + "today" + ")" * 61 + " - 31d", "SYN21", "nested", "a name"),
+    ("sums in sums in sums", "today - 31d", "today - (" + "(1d + " * 61 + "1d" + ")" * 61 + ")", "SYN21", "nested", "a name"),
+    ("or mixed with and", "or tin is missing", "or tin is missing and tin is known or version = 1", "SYN22", "mixed", "brackets"),
 ]  # fmt: skip
 
 IN_TABLES = [
@@ -91,6 +103,8 @@ IN_TABLES = [
     ("a head without do", "| changed          | do           |", "| changed          | action       |", "SYN26", "'action'", "called do"),
     ("a head with a capital", "| changed          | do           |", "| Changed          | do           |", "SYN01", "'Changed'", "lower case"),
     ("a column twice", "e_invoice_age  | goods_out", "e_invoice_age  | period", "SYN28", "'period' stands twice", "keep one"),
+    ("a column three times", "e_invoice_age  | goods_out", "e_invoice_age  | e_invoice_age", "SYN28", "'e_invoice_age' stands twice", "keep one"),
+    ("a ruled line as in plain text", "    | goods            | new", "    |:----------------:|:--|\n    | goods            | new", "SYN29", "ruled line", "delete"),
     ("a ruled line below the head", "    | goods            | new", "    |------------------|---|\n    | goods            | new", "SYN29", "ruled line", "delete"),
     ("an action of a cancel in an edit", "| open   | update              |", "| open   | void                |", "SYN27", "'void' cannot stand in a table of 'on edit'", "update"),
     ("an action of an edit in a cancel", "\"void\" | void", "\"void\" | update", "SYN27", "'update'", "void"),
@@ -142,6 +156,11 @@ IN_TABLES = [
     ("then behind expect", "    expect   books.credit_note\n", "    expect   books.credit_note\n    then     total = 1\n", "SYN01", "'then'", "given, and, then, expect"),
     ("and behind expect", "    expect   books.credit_note\n", "    expect   books.credit_note\n    and      total = 1\n", "SYN01", "'and'", "given, and, then, expect"),
     ("then nothing", "then     trips = (first_trip, first_trip), status = shipped", "then", "SYN02", "'at'", "then status"),
+    ("a silence without a reason", ' because "They are called by phone."', "", "SYN02", "'because'", "reason"),
+    ("a silence whose reason is no text", 'because "They', 'because They', "SYN01", "'They'", "quotes"),
+    ("a silence of two", "silence USE02", "silence USE02, USE03", "SYN01", "','", "one for each"),
+    ("a silence by name", "silence USE02", "silence unused", "SYN01", "'unused'", "capitals"),
+    ("a silence of everything", "silence USE02 of helpdesk", "silence USE02", "SYN01", "'of'", "which declaration"),
     ("an outcome nobody knows", "void because", "cancelled because", "SYN01", "'cancelled'", "an outcome is"),
 ]  # fmt: skip
 

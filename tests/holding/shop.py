@@ -119,6 +119,17 @@ post order to aiaccount.sales_invoice as "{number}"
         AccountCode  = sales_account
         TaxCode      = "NT"
         LineTotal    = line.amount
+
+on edit of order
+    billed  = lines, total, ordered_on, customer
+    rest    = status, created_by
+    | changed           | do                    |
+    | billed, not_ready | review by sales_admin |
+    | rest              | ignore                |
+
+on cancel of order
+    | period | do                    |
+    | -      | review by sales_admin |
 """
 ITEMS = "sku,item\nTEA-1,TEA-1\nCUP-4,CUP-4\n"
 DEBTORS = "customer,debtor\nC-77,Aisyah Rahman\nC-78,Boon & Co\n"
@@ -184,6 +195,9 @@ class Shop:
 
     def receive(self, *bodies: dict[str, Any], stamp: str | None = None) -> None:
         """One delivery with these orders; the external id is the number."""
+        self._deliver([incoming("order", body, stamp or body["updated_at"]) for body in bodies])
+
+    def _deliver(self, records: list[IncomingRecord]) -> None:
         self.deliveries += 1
         with self.database.write() as session:
             answer = intake.receive(
@@ -194,19 +208,14 @@ class Shop:
                 kind="webhook",
                 headers={},
                 raw=str(self.deliveries).encode(),
-                records=[
-                    IncomingRecord(
-                        kind="order",
-                        external_id=body["number"],
-                        number=body["number"],
-                        stamp=stamp or body["updated_at"],
-                        body=body,
-                    )
-                    for body in bodies
-                ],
+                records=records,
                 now=self.now,
             )
             assert isinstance(answer, intake.Receipt), answer
+
+    def receive_as(self, kind: str, body: dict[str, Any], *, stamp: str) -> None:
+        """One delivery with a record of another kind."""
+        self._deliver([incoming(kind, body, stamp)])
 
     def judge(self) -> int:
         """Judge what is due; how many records."""
@@ -238,6 +247,12 @@ class Shop:
                 select(Record.number, Record.state).where(Record.company_id == self.company.id)
             )
             return {row.number: row.state for row in rows}
+
+
+def incoming(kind: str, body: dict[str, Any], stamp: str) -> IncomingRecord:
+    """A record as it arrives; its external id is its number."""
+    number = body["number"]
+    return IncomingRecord(kind=kind, external_id=number, number=number, stamp=stamp, body=body)
 
 
 def open_shop(database: Database, company: Company, clock: SetClock) -> Shop:

@@ -1,4 +1,4 @@
-"""One database: what its errors tell."""
+"""One database: what its errors tell, and what becomes of a connection that was cut."""
 
 import pytest
 from sqlalchemy import text
@@ -12,3 +12,16 @@ def test_an_error_of_the_database_names_no_values(database: Database) -> None:
         session.execute(text("SELECT * FROM nowhere WHERE name = :name"), {"name": "Aisyah binti"})
     assert "nowhere" in str(found.value)
     assert "Aisyah" not in str(found.value)
+
+
+def test_a_connection_that_was_cut_is_replaced_unseen(database: Database) -> None:
+    """As after a restart of the server, or of what stands between."""
+    if database.engine.dialect.name == "sqlite":
+        pytest.skip("a file has no connection that somebody else could cut")
+    with database.engine.connect() as killer:
+        with database.engine.connect() as other:
+            pid = other.scalar(text("SELECT pg_backend_pid()"))
+        cut = text("SELECT pg_terminate_backend(:pid, 10000)")  # waits until it is gone
+        assert killer.scalar(cut, {"pid": pid}) is True
+        with database.read() as session:
+            assert session.scalar(text("SELECT 1")) == 1

@@ -69,6 +69,17 @@ gate order
     wait    draft
     cancel  cancelled
 
+on edit of order
+    amounts = customer, currency, ordered_on, total, lines
+    rest    = status
+    | changed            | do                 |
+    | amounts, not_ready | review by accounts |
+    | rest               | ignore             |
+
+on cancel of order
+    | period | do                 |
+    | -      | review by accounts |
+
 duplicates of order
     unique by customer, total in history
     else    hold for accounts
@@ -289,17 +300,6 @@ def test_200_evaluations_replay_in_a_new_process_after_the_world_went_on(desk: D
     assert answer["replayed"] == len(desk.rows(Evaluation))
 
 
-EDITED = """
-on edit of order
-    amounts = customer, currency, ordered_on, total, lines
-    rest    = status
-    | changed            | do                 |
-    | amounts, not_ready | review by accounts |
-    | rest               | ignore             |
-"""
-
-
-@pytest.mark.parametrize("rules", [RULES + EDITED])
 def test_a_table_says_what_follows_when_a_posted_record_changes(desk: Desk) -> None:
     desk.arrive(order("1", "TEA-1", pieces=2))
     assert desk.judge() == {"1": "ready"}

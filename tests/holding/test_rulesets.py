@@ -208,12 +208,13 @@ def test_a_later_publish_adds_new_keys_and_overwrites_nothing(shop: Shop) -> Non
 
 
 def test_a_publish_wakes_what_is_not_final(shop: Shop) -> None:
-    shop.receive(order("NS-1"), order("NS-2", status="pending"), order("NS-3", status="cancelled"))
-    assert shop.publish().woken == 3
+    rules = RULES.replace("pending", "packing")
+    shop.receive(order("NS-1"), order("NS-2", status="packing"), order("NS-3", status="cancelled"))
+    assert shop.publish({**FILES, "shop.rules": rules}).woken == 3
     shop.judge()
     assert shop.states() == {"NS-1": "ready", "NS-2": "waiting", "NS-3": "dropped"}
-    changed = RULES.replace("gate order\n    ready   paid", "gate order\n    ready   paid, pending")
-    changed = changed.replace("    wait    pending\n", "")
+    changed = rules.replace("gate order\n    ready   paid", "gate order\n    ready   paid, packing")
+    changed = changed.replace("    wait    packing\n", "")
     assert shop.publish({**FILES, "shop.rules": changed}).woken == 2
     shop.judge()
     assert shop.states() == {"NS-1": "ready", "NS-2": "ready", "NS-3": "dropped"}

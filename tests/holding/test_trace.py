@@ -231,7 +231,7 @@ def test_a_change_after_sync_names_the_fields(posted: Shop) -> None:
         " approved_version 1 → nothing, line 1.qty 2 → 3, total 1920.00 → 2880.00."
     )
     assert "stale_version" in proofs(told[4])["hold"]
-    assert "stale_version (change), opened" in told[6].text
+    assert "stale_version (billed), opened" in told[6].text
 
 
 def test_no_duplicate_rule_is_an_answer(shop: Shop) -> None:

@@ -130,7 +130,7 @@ def test_plain_findings_have_no_drawing(tmp_path: Path) -> None:
 
 def test_the_starter_rules_are_clean_and_laid_out(starter: Path) -> None:
     result = run("check", starter, "--strict")
-    assert (result.return_value, result.stdout[:7]) == (0, "5 files")
+    assert (result.return_value, result.stdout[:7]) == (0, "6 files")
 
 
 def test_fmt_changes_layout_only_and_once(starter: Path) -> None:
@@ -143,7 +143,7 @@ def test_fmt_changes_layout_only_and_once(starter: Path) -> None:
     assert (changed.return_value, changed.stdout) == (0, f"changed {file}\n")
     assert file.read_text("utf-8") == tidy
     assert run("fmt", "--check", file).return_value == 0
-    assert sorted(path.suffix for path in starter.iterdir() if path.is_file()) == [".rules"] * 5
+    assert sorted(path.suffix for path in starter.iterdir() if path.is_file()) == [".rules"] * 6
 
 
 def test_fmt_leaves_a_broken_file_alone(tmp_path: Path) -> None:
@@ -209,3 +209,40 @@ def test_wrong_usage_is_exit_2(args: tuple[str, ...], starter: Path, tmp_path: P
     places |= {"starter": str(starter), "folder": str(tmp_path / "empty")}
     result = run(*(arg.format(**places) for arg in args))
     assert getattr(result.exception, "code", None) == 2 or result.exception.exit_code == 2  # type: ignore[union-attr]
+
+
+def test_coverage_names_what_no_test_would_notice(starter: Path) -> None:
+    result = run("test", starter, "--coverage")
+    assert result.return_value == 0
+    assert " 0 failed" in result.output
+    assert "statuses of gates" in result.output
+    told = json.loads(run("test", starter, "--coverage", "--json").stdout)["coverage"]
+    counted = sum(each["covered"] for each in told)
+    assert f"covered: {counted} of {len(told)} parts" in result.output
+    assert all(bool(each["by"]) == each["covered"] for each in told)
+    for each in told:
+        place = f"  {each['file']}:{each['line']}: {each['name']}\n"
+        assert (place in result.output) != each["covered"]
+
+
+def test_a_failed_test_is_a_finding_for_a_code_host(starter: Path) -> None:
+    file = starter / "clearing.rules"
+    file.write_text(
+        file.read_text("utf-8").replace(
+            "require  period = open", "require  period in (open, locked)"
+        )
+    )
+    text = run("test", starter)
+    assert text.return_value == 1
+    github, sarif = (
+        run("test", starter, "--format", "github"),
+        run("test", starter, "--format", "sarif"),
+    )
+    assert github.return_value == sarif.return_value == 1
+    (found,) = json.loads(sarif.stdout)["runs"][0]["results"]
+    assert found["ruleId"] == "TST10"
+    message = json.loads(run("test", starter, "--json").stdout)["results"]
+    (failed,) = [each for each in message if not each["passed"]]
+    assert failed["message"] in found["message"]["text"]
+    assert failed["message"] in text.output
+    assert f"line={failed['line']}," in github.stdout

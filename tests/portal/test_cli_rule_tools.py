@@ -1,13 +1,17 @@
 """`explain`, `diff`, `init`, and the further forms of `check`: what is printed, how each ends."""
 
 import json
+import re
 import shutil
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from rules.outcome import ErrorClass
 from tests.portal.test_cli_files import STARTER, run
 
+CLASSES = sorted({*get_args(ErrorClass)} - {"uncertain"})
 DEPOT = Path(__file__).parents[1] / "rules" / "depot.rules"
 
 
@@ -65,6 +69,21 @@ def test_json_is_one_object(starter: Path, form: list[str]) -> None:
     assert {row["exception"] for row in found["coverage"]} >= {"changed price", "manual edit"}
 
 
+def test_check_counts_what_nothing_carries_out_and_publish_refuses_it(starter: Path) -> None:
+    assert "not carried out" not in run("check", starter).stdout
+    assert run("check", starter, "--publish").return_value == 0
+    with (starter / "clearing.rules").open("a") as file:
+        file.write("\nretry aiaccount\n    | error | do |\n    | uncertain | look up first |\n")
+        file.write(f"    | {', '.join(CLASSES)} | hold for accounts |\n")
+    result = run("check", starter)
+    assert result.return_value == 0
+    assert "1 not carried out yet, refused by publishing" in result.stdout
+    assert json.loads(run("check", starter, "--json").stdout)["not_carried_out"] == 1
+    refused = run("check", starter, "--publish")
+    assert refused.return_value == 1
+    assert refused.stdout.count("error[SYN40]") == 1
+
+
 def test_coverage_names_the_rule_or_the_risk(starter: Path) -> None:
     result = run("check", starter, "--coverage")
     assert result.return_value == 0
@@ -92,7 +111,7 @@ def test_explain_writes_the_rule_book(starter: Path) -> None:
     result = run("explain", starter)
     assert result.return_value == 0
     assert result.stdout.startswith("# Rule book: rules\n")
-    words = "An order is ready for sales invoice in aiaccount when its status is paid"
+    words = "“Ready for aiaccount” means for an order that becomes a sales invoice: its status is"
     assert words in result.stdout
 
 
@@ -148,3 +167,47 @@ def test_init_touches_no_folder_that_holds_something(starter: Path, tmp_path: Pa
     for args in ((starter,), (tmp_path / "x", "--template", "other")):
         assert isinstance(run("init", *args).exception, Stop)
     assert not (tmp_path / "x").exists()
+
+
+def test_a_cancelled_posted_e_invoiced_order_in_a_locked_period_is_one_sentence() -> None:
+    told = run("explain", STARTER.parent / "orders-autocount", "--topic", "exceptions").stdout
+    assert (
+        "- An order that is cancelled after it was posted (but not as a sales order in autocount), "
+        "while the period of the document is locked, whether or not it has an e-invoice and "
+        "whatever “goods out” is: nothing is done in autocount, and nobody can release it.\n"
+    ) in told
+
+
+def test_the_rule_book_says_what_the_last_backtest_said(starter: Path, tmp_path: Path) -> None:
+    record = {"number": "NS-1", "status": "paid", "ordered_on": "2026-11-18", "total": "10.01"}
+    history, told = tmp_path / "history.jsonl", tmp_path / "told.json"
+    line = {"kind": "order", "now": "2026-11-19T02:00:00Z", "body": record}
+    history.write_text(f"{json.dumps(line)}\n" * 2, "utf-8")
+    done = run("backtest", starter, starter, history, "--json", "--processes", "1")
+    told.write_text(done.stdout, "utf-8")
+    text = run("explain", starter, "--backtest", told).stdout
+    assert re.search(
+        r"^Last backtest: told 20\d\d-\d\d-\d\d \d\d:\d\d UTC, 2 records\.$", text, re.M
+    )
+    assert re.search(
+        r"`check home_currency, .* last backtest: it fired on [02] of 2 records$", text, re.M
+    )
+    assert re.search(
+        r"`approve order, .* last backtest: it fired on [02] of 2 records$", text, re.M
+    )
+    file = starter / "clearing.rules"
+    file.write_text(file.read_text("utf-8") + "# another word\n", "utf-8")
+    assert "The rules have changed since." in run("explain", starter, "--backtest", told).stdout
+    page = run("explain", starter, "--backtest", told, "--html").stdout
+    assert "last backtest: it fired on" in page
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", "no json", '{"rules": [{}], "records": 1}'])
+def test_what_is_no_backtest_is_told(starter: Path, tmp_path: Path, text: str) -> None:
+    from portal.cli.frame import Stop
+
+    file = tmp_path / "told.json"
+    file.write_text(text, "utf-8")
+    result = run("explain", starter, "--backtest", file)
+    assert isinstance(result.exception, Stop)
+    assert "is no report of a backtest" in result.exception.message

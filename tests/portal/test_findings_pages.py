@@ -34,7 +34,9 @@ def found_with(example: str) -> set[str]:
         for block in blocks(text)
         if key(block) not in keys and not name.endswith("_test.rules")
     ]
-    _, problems = examine(Files({"all.rules": "\n".join([*kept, example])}, BASE.csv))
+    _, problems = examine(
+        Files({"all.rules": "\n".join([*kept, example])}, BASE.csv), in_force=True
+    )
     broken = {problem.code for problem in problems if problem.code.startswith("SYN")}
     assert broken <= {"SYN40"}, problems
     assert all(problem.hint for problem in problems), problems

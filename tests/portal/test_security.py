@@ -22,6 +22,7 @@ VALUES = {
     "kind": "order",
     "external_id": "SO-10240",
     "filename": "app.css",
+    "path": "shop.rules",
 }
 
 

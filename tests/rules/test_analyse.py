@@ -3,6 +3,7 @@
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,9 +23,11 @@ BROKEN = tomllib.loads(Path(__file__).with_name("broken.toml").read_text("utf-8"
 
 
 @pytest.mark.parametrize("broken", BROKEN, ids=lambda b: f"{b['code']}-{b['new'].split()[:4]}")
-def test_what_is_broken_is_found(broken: dict[str, str]) -> None:
-    assert broken["old"] in TEXT
-    text = TEXT.replace(broken["old"], broken["new"], 1)
+def test_what_is_broken_is_found(broken: dict[str, Any]) -> None:
+    text, pieces = TEXT, (broken["old"], broken["new"], *broken.get("also", ()))
+    for old, new in zip(pieces[::2], pieces[1::2], strict=True):
+        assert old in text
+        text = text.replace(old, new, 1)
     found = [p for p in problems(text) if p.code == broken["code"]]
     assert found, [(p.code, p.message) for p in problems(text)]
     assert all(p.message and p.hint for p in found)
@@ -138,6 +141,26 @@ def test_an_unknown_target_field_is_answered_with_the_near_one() -> None:
 def test_a_required_field_is_asked_for() -> None:
     found = codes(TEXT, outside(more=(FieldOf("DueDate", "date", required=True),)))
     assert found == {"POS12": "aiaccount.sales_invoice needs DueDate"}
+
+
+@dataclass(frozen=True)
+class OneRowOf(DocumentOf):
+    one_row: bool = True
+
+
+def test_a_document_of_one_line_may_stand_in_its_header() -> None:
+    def said(kind: type[DocumentOf], text: str = TEXT) -> set[tuple[str, str]]:
+        header = tuple(FieldOf(name) for name in ("BillNumber", "BillDate", "Supplier", "Currency"))
+        lines = (FieldOf("Amount", "money", required=True), FieldOf("TaxCode"))
+        ends = ("BillNumber", 20, "BillDate", "Supplier", None)
+        bill = kind("aiaccount", "expense_bill", header, lines, *ends)
+        found = problems(text, Schemas((bill,), ()))
+        return {(p.code, p.message) for p in found if "expense_bill" in p.message}
+
+    assert said(OneRowOf) == set()
+    without = TEXT.replace("    Amount           = commission\n", "", 1)
+    assert said(OneRowOf, without) == {("POS12", "aiaccount.expense_bill needs Amount")}
+    assert {code for code, _ in said(DocumentOf)} == {"POS11", "POS12"}
 
 
 def test_a_number_a_type_a_text_and_a_field_of_theirs() -> None:

@@ -136,3 +136,12 @@ def test_a_field_that_needs_itself_is_said_and_not_followed() -> None:
     )
     found = findings(order(), INVOICE, program=program_of(text))
     assert "EVA01" in {f.code for f in found}
+
+
+def test_wherever_the_steps_run_out_there_is_an_outcome(monkeypatch: pytest.MonkeyPatch) -> None:
+    rule = "    require  is_whole(line.pieces)"
+    nested = "    require  is_whole(count(lines where pos <= line.pos) / 2)"
+    program = program_of(TEXT.replace(rule, nested))
+    for steps in range(0, 60, 2):
+        monkeypatch.setattr("rules.run.STEPS", steps)
+        assert len(judge(order(), program=program).decisions) == 2

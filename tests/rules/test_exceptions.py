@@ -7,6 +7,7 @@ from grammar.codes import CODES
 from rules.analyse.exceptions import KINDS, Answer, coverage, gaps
 from rules.analyse.optional import notes
 from tests.rules.kedai import TEXT as KEDAI
+from tests.rules.kedai import UNTABLED
 from tests.rules.test_links import TEXT as DEPOT
 
 
@@ -60,13 +61,39 @@ def test_two_maps_that_must_agree_answer_the_duplicate_party() -> None:
     assert answers(DEPOT)["order", "duplicate party"].state == "open"
 
 
+def test_a_map_and_the_order_it_belongs_to_answer_the_duplicate_party_too() -> None:
+    check = """
+
+check same_debtor on delivery
+    require  debtor(customer) = latest(orders.customer)
+    else     hold for sales_admin
+    say      "Another debtor."
+    clears   when it passes
+"""
+    assert answers(DEPOT)["delivery", "duplicate party"].state == "open"
+    assert answers(DEPOT + check)["delivery", "duplicate party"].text == "check same_debtor"
+
+
+def test_maps_that_agree_are_seen_through_computed_fields() -> None:
+    text = KEDAI.replace(
+        "record order_line of order",
+        "    who         = debtor(customer)\n\nrecord order_line of order",
+        1,
+    )
+    text = text.replace(
+        "require  debtor_of_tin(tin) = debtor(customer)", "require  debtor_of_tin(tin) = who", 1
+    )
+    assert "tin) = who" in text
+    assert answers(text)["order", "duplicate party"].text == "check one_debtor"
+
+
 def test_what_cannot_happen_is_no_risk() -> None:
     found = answers(KEDAI)["settlement", "partial delivery"]
-    assert (found.state, found.text) == ("never", "it has no lines")
+    assert (found.state, found.text) == ("never", "nothing in it is counted")
 
 
 def test_a_table_for_one_route_leaves_the_others_open() -> None:
-    text = KEDAI + "\non cancel of order for aiaccount.sales_invoice\n    | period | do    |\n"
+    text = UNTABLED + "\non cancel of order for aiaccount.sales_invoice\n    | period | do    |\n"
     text += "    | -      | block |\n"
     assert answers(text)["order", "cancelled order"].state == "open"
 
@@ -86,3 +113,11 @@ def test_notes_name_unguarded_optional_fields() -> None:
     (note,) = notes(parse({"a.rules": text})[0])
     assert (note.code, note.severity) == ("OPT01", "info")
     assert "'agreed_version' holds a record without 'seen_as'" in note.message
+
+
+def test_a_look_up_that_is_asked_for_guards_its_key() -> None:
+    check = KEDAI[KEDAI.index("check one_debtor") :].split("\n\n")[0]
+    assert "debtor_of_tin(tin) is known" in check
+    assert not [
+        note for note in notes(parse({"a.rules": KEDAI})[0]) if "one_debtor" in note.message
+    ]

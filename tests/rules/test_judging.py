@@ -13,6 +13,7 @@ from tests.rules.kedai import (
     NOW,
     RECEIPT,
     TEXT,
+    UNTABLED,
     decision,
     findings,
     judge,
@@ -185,7 +186,7 @@ def test_a_certain_no_wins_over_an_unknown() -> None:
     body = order(**dear, subtotal="20000.00", tax_total="0.00", total="20000.00")
     found = next(f for f in findings(body) if f.rule == "buyer_named")
     assert (found.code, found.error_class) == ("CHK01", "business_rule")
-    assert found.would_pass == "address is given"
+    assert found.would_pass == "tin is filled in; address is given"
     assert found.message == "Above 10000.00 a buyer has a TIN and an address."
 
 
@@ -213,6 +214,12 @@ def test_one_sen_off_says_the_smallest_change() -> None:
     assert (found.span.line, found.span.column) == _at("subtotal + tax_total + round_off")
 
 
+def test_a_group_is_called_by_the_values_of_consts_and_their_days() -> None:
+    found = next(f for f in findings(order(total="4000.00")) if f.severity == "approve")
+    assert found.message == "4000.00 is above 3000.00."
+    assert found.cause_label == "‹total› is above 5000.00 (before 2027-01-01: 3000.00)."
+
+
 def _at(words: str) -> tuple[int, int]:
     before = TEXT[: TEXT.index(words)]
     return before.count("\n") + 1, len(before) - before.rfind("\n")
@@ -227,7 +234,10 @@ def test_lines_are_listed_inside_one_finding() -> None:
     )
     assert found.lines == (1, 3)
     assert found.message == "0.01 BOX of TEA-1 are 0.12 pieces. (lines 1, 3)"
-    assert found.would_pass == "line.pieces is a whole number"
+    assert found.would_pass == (
+        "line 1: line.pieces is a whole number (0 or 1); "
+        "line 3: line.pieces is a whole number (1 or 2)"
+    )
 
 
 def test_a_warning_stays_beside_and_stops_nothing() -> None:
@@ -358,16 +368,19 @@ def test_what_is_posted_and_equal_is_posted() -> None:
     assert (found.state, found.findings) == ("posted", ())
 
 
+OLD = program_of(UNTABLED)
+
+
 def test_a_change_after_posting_is_for_a_person() -> None:
     body = order(round_off="1.00", total="249.70")
-    outcome = judge(body, postings=(posted(),))
+    outcome = judge(body, program=OLD, postings=(posted(),))
     found = decision(outcome)
     assert found.state == "posted"
     assert [(f.code, f.error_class, f.owner, f.cause_key) for f in found.findings] == [
         ("STL01", "stale_version", "counter", f"stale:{INVOICE}")
     ]
     assert "Total was 248.70, is 249.70" in found.findings[0].message
-    kept = judge(body, postings=(posted(),), releases=frozenset({(INVOICE, "change")}))
+    kept = judge(body, program=OLD, postings=(posted(),), releases=frozenset({(INVOICE, "change")}))
     assert decision(kept).findings == ()
 
 
@@ -380,16 +393,18 @@ def test_a_change_after_posting_is_for_a_person() -> None:
     ],
 )
 def test_a_status_that_falls_back_after_posting(status: str, words: str) -> None:
-    found = decision(judge(order(status=status), postings=(posted(),)))
+    found = decision(judge(order(status=status), program=OLD, postings=(posted(),)))
     assert found.state == "posted"
     assert words in found.findings[0].message
 
 
 def test_what_is_on_its_way_is_not_made_again() -> None:
-    found = decision(judge(order(total="1.00"), postings=(posted(state="sending"),)))
+    found = decision(judge(order(total="1.00"), program=OLD, postings=(posted(state="sending"),)))
     assert found.state == "posted"
     assert found.findings[0].code == "STL01"
-    assert decision(judge(order(), postings=(posted(state="failed"),))).state == "ready"
+    assert (
+        decision(judge(order(), program=OLD, postings=(posted(state="failed"),))).state == "ready"
+    )
 
 
 def test_a_kind_that_the_rules_do_not_know_has_no_decision() -> None:

@@ -44,9 +44,9 @@ def test_differences_may_be_several() -> None:
 def test_trimmed_and_any_case() -> None:
     assert decision(judge(order(customer="  c-77 "))).state == "ready"
     table = Table(entries({"ß": "1", "SS": "1", "a ": "2"}))
-    assert table.find("ss", trimmed=True, any_case=True) == ("SS", "ß")
-    assert table.find("A", trimmed=True, any_case=False) == ()
-    assert table.find("a", trimmed=True, any_case=False) == ("a ",)
+    assert table.find("ss", frozenset({"trimmed", "any_case"})) == ("SS", "ß")
+    assert table.find("A", frozenset({"trimmed"})) == ()
+    assert table.find("a", frozenset({"trimmed"})) == ("a ",)
 
 
 def test_two_entries_that_mean_one_key_hold() -> None:

@@ -8,11 +8,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules.canonical import dumps, number_text
-from rules.numbers import add, divide, multiply, round_half_up, scale, show, subtract, tidy
+from rules.numbers import (
+    add,
+    divide,
+    multiply,
+    rescaled,
+    round_half_up,
+    rounder,
+    scale,
+    show,
+    subtract,
+    tidy,
+)
 
 amounts = st.decimals(-(10**9), 10**9, places=4, allow_nan=False)
 wholes = st.integers(1, 10**6)
 SEN = Decimal("0.01")
+
+
+def _short(value: Decimal) -> bool:
+    return len(value.as_tuple().digits) < 30
 
 
 @pytest.mark.parametrize(
@@ -39,6 +54,23 @@ def test_rounding_is_never_further_than_half_a_sen(value: Decimal, by: int) -> N
     rounded = round_half_up(divide(value, Decimal(by)), SEN)
     assert abs(Fraction(rounded) - exact) <= Fraction(1, 200)
     assert round_half_up(rounded, SEN) == rounded
+
+
+@given(
+    st.one_of(
+        amounts, st.decimals(allow_nan=False, allow_infinity=False, places=20).filter(_short)
+    ),
+    wholes,
+    wholes,
+    st.sampled_from(["0.01", "0.0001", "1", "0.05", "10"]),
+)
+@settings(max_examples=300)
+def test_rescaled_is_scaled_and_then_rounded(value: Decimal, num: int, den: int, step: str) -> None:
+    for each in (value, Fraction(value) / 7):
+        wanted = round_half_up(scale(each, num, den), Decimal(step))
+        assert str(rescaled(each, num, den, Decimal(step))) == str(wanted)
+        rounded = rounder(Decimal(step))(scale(each, num, den))
+        assert str(rounded) == str(wanted)
 
 
 @given(amounts, amounts)

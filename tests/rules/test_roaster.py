@@ -96,3 +96,9 @@ def test_what_came_instead_is_told_in_words() -> None:
     assert failed["AutoCount was busy three times"] == (
         "expected hold for systems, but try again after 1min"
     )
+
+
+@pytest.mark.parametrize("said", ["review by books", "hold for books because cancel"])
+def test_a_block_is_no_review_and_no_hold(said: str) -> None:
+    then = "    then     status = cancelled, period = locked\n    expect   "
+    assert list(broken(then + "block\n", f"{then}{said}\n")) == ["cancelled in a locked period"]

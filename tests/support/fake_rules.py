@@ -66,6 +66,11 @@ class ToyProgram:
             keys.append(("dup:*:1", str(body["reference"])))
         return tuple(keys)
 
+    def family_keys(
+        self, body: Mapping[str, object], kind: str
+    ) -> tuple[tuple[str, str, str], ...]:
+        return ()
+
     def evaluate(self, subject: Subject, facts: Facts, world: World, now: datetime) -> Outcome:
         self.evaluated += 1
         body: Any = subject.body

@@ -62,6 +62,15 @@ gate order
     ready   paid
     cancel  cancelled
 
+on edit of order
+    billed  = status, lines, total, ordered_on, currency, customer_name
+    | changed           | do                 |
+    | billed, not_ready | review by accounts |
+
+on cancel of order
+    | period | do                 |
+    | -      | review by accounts |
+
 duplicates of order
     unique by number in history
     else    hold for accounts

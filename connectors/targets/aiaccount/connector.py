@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from connectors.kit.contract import (
+    Action,
     ConnectionReport,
     Found,
     OutgoingDocument,
@@ -35,9 +36,15 @@ class AiAccount:
     dedupe: Literal["key", "number", "number+customer", "none"] = "number+customer"
     lookup: Literal["strong", "lagging", "none"] = "strong"
     settle_seconds = 30.0
+    at_once = 500
 
     def build(
-        self, documents: Sequence[OutgoingDocument], *, batch: bool, batch_name: str
+        self,
+        documents: Sequence[OutgoingDocument],
+        *,
+        batch: bool,
+        batch_name: str,
+        action: Action = "create",  # noqa: ARG002 - it can do nothing else
     ) -> Payload:
         """One document as JSON, or any number as a workbook."""
         return payload.build(documents, batch=batch, batch_name=batch_name)
@@ -77,7 +84,15 @@ class AiAccount:
         )
 
     def look_up(
-        self, document: OutgoingDocument, settings: Settings, secret: str, key: str, http: Http
+        self,
+        document: OutgoingDocument,
+        settings: Settings,
+        secret: str,
+        key: str,
+        http: Http,
+        *,
+        action: Action = "create",  # noqa: ARG002 - as in build
+        standing: OutgoingDocument | None = None,  # noqa: ARG002
     ) -> Found:
         """Whether the document stands there, in the intended company."""
 

@@ -1,7 +1,7 @@
 """The document types that AiAccount takes, as data.
 
 Here: columns, limits and which field means what. Not here: how a document becomes bytes
-(payload.py).
+(payload.py), nor the types that nothing posts yet (later.py).
 """
 
 from connectors.kit.schema import DocumentSchema, FieldSchema
@@ -27,7 +27,12 @@ SALES_INVOICE = DocumentSchema(
         ),
         FieldSchema(name="DueDate", title="Due Date", wire="due_date", type="date"),
         FieldSchema(
-            name="Customer", title="Customer", wire="customer.name", required=True, max_length=100
+            name="Customer",
+            title="Customer",
+            wire="customer.name",
+            required=True,
+            max_length=100,
+            refers="customer",
         ),
         FieldSchema(name="CustomerTIN", title="Customer TIN", wire="customer.tin", max_length=14),
         FieldSchema(
@@ -67,7 +72,7 @@ SALES_INVOICE = DocumentSchema(
     ),
     lines=(
         FieldSchema(name="LineNo", title="Line No", wire="line_no", type="whole", required=True),
-        FieldSchema(name="SKU", title="SKU", wire="sku", max_length=50),
+        FieldSchema(name="SKU", title="SKU", wire="sku", max_length=50, refers="item"),
         FieldSchema(
             name="Description",
             title="Description",
@@ -105,9 +110,15 @@ SALES_INVOICE = DocumentSchema(
             wire="account_code",
             required=True,
             max_length=12,
+            refers="account",
         ),
         FieldSchema(
-            name="TaxCode", title="Tax Code", wire="tax_code", required=True, max_length=20
+            name="TaxCode",
+            title="Tax Code",
+            wire="tax_code",
+            required=True,
+            max_length=20,
+            refers="tax",
         ),
         FieldSchema(
             name="TaxAmount", title="Tax Amount", wire="tax_amount", type="money", places=2
@@ -132,4 +143,5 @@ SALES_INVOICE = DocumentSchema(
     date_field="InvoiceDate",
     party_field="Customer",
     total_field="Total",
+    reckons=True,
 )

@@ -1,0 +1,1 @@
+"""Intake, the door for systems without a connector of their own: its record kinds, as data."""

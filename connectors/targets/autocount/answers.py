@@ -1,0 +1,150 @@
+"""What AutoCount's answer to a write means.
+
+Here: reading one answer; a good one carries no content, so it counts only once the document was
+read back. Not here: making the calls (connector.py), and the meaning of a refusal (errors.py).
+"""
+
+from dataclasses import replace
+from datetime import datetime
+
+from connectors.kit.contract import Action, Answer, Kept, Payload
+from connectors.kit.http import HttpAnswer, HttpFailure, retry_after
+from connectors.kit.strictjson import loads
+from connectors.targets.autocount.compare import Compared, compare
+from connectors.targets.autocount.errors import ALREADY_VOID, meaning
+from connectors.targets.autocount.reading import Seen, message_of
+
+DONE = frozenset({200, 201, 204})
+_UNANSWERED = frozenset({408, 425})
+
+
+def unanswered(number: str, failure: HttpFailure) -> Answer:
+    """What a call without an answer means: nothing was sent, or nobody knows."""
+    if failure.kind == "blocked":
+        return Answer(
+            kind="refused",
+            error_class="authorization_failed",
+            code="address_refused",
+            words=failure.words,
+            number=number,
+        )
+    if failure.kind == "not_sent":
+        return Answer(
+            kind="temporary",
+            error_class="temporary",
+            code="not_sent",
+            words=failure.words,
+            number=number,
+        )
+    return uncertain(number, "no_answer", failure.words, failure.status)
+
+
+def refusal(number: str, action: Action, answer: HttpAnswer, now: datetime) -> Answer | None:
+    """Why it was not done; nothing when AutoCount says that it was."""
+    status = answer.status
+    if status in DONE:
+        return None
+    if status >= 500 or status < 400 or status in _UNANSWERED:
+        return uncertain(number, "no_answer", f"AutoCount answered {status}.", status)
+    told = message_of(loads(answer.body))
+    found = meaning(status, told, creates=action == "create")
+    if action == "void" and found.code == ALREADY_VOID:
+        return None
+    waits = found.error_class == "temporary"
+    return Answer(
+        kind="temporary" if waits else "refused",
+        error_class=found.error_class,
+        code=found.code,
+        words=told or f"AutoCount answered {status} without a reason.",
+        number=number,
+        status=status,
+        retry_after=_pause(answer, now) if waits else None,
+    )
+
+
+def confirmed(payload: Payload, action: Action, status: int, seen: Seen) -> Answer:
+    """The end of a write that AutoCount says it has done, by what stands there now."""
+    number = payload.numbers[0]
+    if action == "void":
+        if not seen.void:
+            return uncertain(number, "not_confirmed", f"Not void yet: {seen.words}", status)
+        existing = status not in DONE
+        words = "It was void already." if existing else "Made void."
+        return _accepted(number, status, words, existing=existing)
+    compared = _compared(payload, seen)
+    if compared is None:
+        words = f"AutoCount said yes, but it could not be read back: {seen.words}"
+        return uncertain(number, "not_confirmed", words, status)
+    if compared.differences:
+        words = f"AutoCount said yes, but something else stands there: {compared.words}."
+        return uncertain(number, "not_confirmed", words, status)
+    return _accepted(number, status, "Accepted, and read back.", kept=compared.kept)
+
+
+def taken(payload: Payload, refused: Answer, seen: Seen) -> Answer:
+    """What a number that is taken means, by what stands under it."""
+    number, compared = payload.numbers[0], _compared(payload, seen)
+    if compared is None:
+        return refused
+    if not compared.differences:
+        words = "Already there, with the same content."
+        return _accepted(number, refused.status, words, existing=True, kept=compared.kept)
+    return replace(
+        refused,
+        error_class="stale_version",
+        words=f"The number is already there, with other content: {compared.words}.",
+        target_ref=number,
+        existing=True,
+        same_content=False,
+    )
+
+
+def _compared(payload: Payload, seen: Seen) -> Compared | None:
+    body = loads(payload.body)
+    if seen.document is None or seen.void or not isinstance(body, dict):
+        return None
+    return compare(body, payload.expected, seen.document)
+
+
+def uncertain(number: str, code: str, words: str, status: int | None) -> Answer:
+    """Nobody knows what became of it."""
+    return Answer(
+        kind="uncertain",
+        error_class="uncertain",
+        code=code,
+        words=words,
+        number=number,
+        status=status,
+    )
+
+
+def _accepted(
+    number: str,
+    status: int | None,
+    words: str,
+    *,
+    existing: bool = False,
+    kept: tuple[Kept, ...] = (),
+) -> Answer:
+    return Answer(
+        kind="accepted",
+        words=words,
+        target_ref=number,
+        number=number,
+        status=status,
+        existing=existing,
+        same_content=True if existing else None,
+        kept=kept,
+    )
+
+
+def _pause(answer: HttpAnswer, now: datetime) -> float | None:
+    """How long until the counter of calls starts anew."""
+    asked = retry_after(answer.headers, now)
+    if asked is not None:
+        return asked
+    try:
+        reset = datetime.fromisoformat(answer.headers.get("x-rate-limit-reset", ""))
+        return max(0.0, (reset - now).total_seconds())
+    except (ValueError, TypeError):
+        return None

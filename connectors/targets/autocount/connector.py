@@ -1,0 +1,150 @@
+"""AutoCount's cloud interface as a target: build, send, look up, test.
+
+Here: the calls and their headers. Not here: bodies (payload.py, bodies.py), answers (answers.py),
+look-ups (lookup.py), the connection test (probe.py).
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Literal
+from urllib.parse import quote
+
+from connectors.kit.contract import (
+    Action,
+    Answer,
+    ConnectionReport,
+    Found,
+    OutgoingDocument,
+    Payload,
+    Sent,
+    Settings,
+)
+from connectors.kit.http import Http, HttpAnswer, HttpFailure, mask
+from connectors.targets.autocount import lookup, payload, probe
+from connectors.targets.autocount.answers import confirmed, refusal, taken, unanswered
+from connectors.targets.autocount.documents import POSTED
+from connectors.targets.autocount.errors import NUMBER_TAKEN
+from connectors.targets.autocount.reading import KEPT_BYTES, Get, read
+
+
+class AutoCount:
+    """The target `autocount`.
+
+    Settings: `base_url`, `company_id` (the number of the account book), `company_name` (the
+    interface tells none: it is only shown), `key_id` (the key's own id; the key is the secret), and
+    `locked_through` (the last closed day, or `none`: the interface does not tell it).
+    """
+
+    name = "autocount"
+    documents = POSTED
+    dedupe: Literal["key", "number", "number+customer", "none"] = "none"
+    lookup: Literal["strong", "lagging", "none"] = "lagging"
+    settle_seconds = 30.0
+    at_once = 1
+
+    def build(
+        self,
+        documents: Sequence[OutgoingDocument],
+        *,
+        batch: bool,  # noqa: ARG002 - one document a call, in a batch too
+        batch_name: str,  # noqa: ARG002
+        action: Action = "create",
+    ) -> Payload:
+        """One document as JSON."""
+        return payload.build(documents, action=action)
+
+    def send(
+        self,
+        payload: Payload,
+        settings: Settings,
+        secret: str,
+        key: str,  # noqa: ARG002 - it knows none
+        http: Http,
+    ) -> Sent:
+        """Make the call, once, and read the document back: AutoCount's yes has no content."""
+        if payload.refused:
+            return Sent(
+                answers=tuple(payload.refused.values()),
+                status=None,
+                headers={},
+                body=b"",
+                seconds=0.0,
+            )
+        answer = http.request(
+            payload.method,
+            _url(settings, payload.path),
+            headers={**_identity(settings, secret), "Content-Type": payload.content_type},
+            body=payload.body or None,
+            push=True,
+        )
+        if isinstance(answer, HttpFailure):
+            told = unanswered(payload.numbers[0], answer)
+            return Sent(
+                answers=(told,), status=answer.status, headers={}, body=b"", seconds=answer.seconds
+            )
+        return Sent(
+            answers=(_end(payload, answer, _reader(settings, secret, http), http.now()),),
+            status=answer.status,
+            headers=answer.headers,
+            body=mask(answer.body, secret)[:KEPT_BYTES],
+            seconds=answer.seconds,
+        )
+
+    def look_up(
+        self,
+        document: OutgoingDocument,
+        settings: Settings,
+        secret: str,
+        key: str,  # noqa: ARG002 - it knows none
+        http: Http,
+        *,
+        action: Action = "create",
+        standing: OutgoingDocument | None = None,
+    ) -> Found:
+        """Whether it has been done, in the intended account book."""
+        found = lookup.look_up(document, action, standing, _reader(settings, secret, http))
+        return replace(found, proof=mask(found.proof, secret))
+
+    def test(self, settings: Settings, secret: str, http: Http) -> ConnectionReport:
+        """Try the connection without writing."""
+        return probe.report(settings, secret, _reader(settings, secret, http))
+
+
+def _end(payload: Payload, answer: HttpAnswer, get: Get, now: datetime) -> Answer:
+    """What became of the document, read back where AutoCount's answer alone does not tell."""
+    number, action = payload.numbers[0], _action(payload)
+    refused = refusal(number, action, answer, now)
+    if refused is not None and refused.code != NUMBER_TAKEN:
+        return refused
+    place = payload.path.partition("?")[0].removesuffix("/void")
+    seen = read(f"{place}?docNo={quote(number, safe='')}", number, get)
+    if refused is not None:
+        return taken(payload, refused, seen)
+    return confirmed(payload, action, answer.status, seen)
+
+
+def _action(payload: Payload) -> Action:
+    if payload.method == "PUT":
+        return "update"
+    return "void" if payload.path.partition("?")[0].endswith("/void") else "create"
+
+
+def _reader(settings: Settings, secret: str, http: Http) -> Get:
+    def get(path: str) -> HttpAnswer | HttpFailure:
+        return http.request("GET", _url(settings, path), headers=_identity(settings, secret))
+
+    return get
+
+
+def _url(settings: Settings, path: str) -> str:
+    book = quote(str(settings.get("company_id", "")).strip(), safe="")
+    return f"{str(settings.get('base_url', '')).rstrip('/')}/{book}{path}"
+
+
+def _identity(settings: Settings, secret: str) -> dict[str, str]:
+    return {
+        "Key-ID": str(settings.get("key_id", "")).strip(),
+        "API-Key": secret.strip(),
+        "Accept": "application/json",
+    }

@@ -1,0 +1,168 @@
+"""The document types of AutoCount, as data.
+
+Here: fields, limits and which field means what: `name` and `title` as in AutoCount's own import,
+`wire` as in the JSON of its interface. Not here: how a document becomes bytes (payload.py); the
+README tells which facts are AutoCount's and which are our assumptions.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from connectors.kit.schema import DocumentSchema, FieldSchema
+
+NUMBER_MAX = 20
+_ACTIONS: Mapping[str, tuple[str, ...]] = {
+    "invoice": ("update", "void"),
+    "credit_note": ("update",),
+    "purchase_invoice": (),
+}  # what the interface offers; of documents that it does not take, what AutoCount can do
+_ON_PAYMENTS = frozenset({"DocNo", "DocDate", "Description"})
+_ON_BILLS = _ON_PAYMENTS | {"DisplayTerm", "CurrencyCode", "CurrencyRate"}
+
+_HEAD = (
+    FieldSchema(name="DocNo", wire="docNo", required=True, max_length=NUMBER_MAX),
+    FieldSchema(name="DocDate", wire="docDate", type="date", required=True),
+    FieldSchema(name="Ref", wire="ref", max_length=40),
+    FieldSchema(name="Description", wire="description", max_length=80),
+    FieldSchema(name="DisplayTerm", wire="creditTerm", needed=True, max_length=30),
+    FieldSchema(
+        name="Location",
+        title="SalesLocation",
+        wire="salesLocation",
+        max_length=8,
+        refers="warehouse",
+    ),
+    FieldSchema(name="CurrencyCode", wire="currencyCode", max_length=5, sent=False),
+    FieldSchema(name="CurrencyRate", wire="currencyRate", type="decimal", places=12),
+    FieldSchema(name="InclusiveTax", wire="inclusiveTax", type="yesno"),
+    FieldSchema(name="FinalTotal", wire="finalTotal", type="money", places=2, sent=False),
+    *(
+        FieldSchema(name=f"Remark{number}", wire=f"remark{number}", max_length=40)
+        for number in (1, 2, 3, 4)
+    ),
+)
+_DEBTOR = (
+    FieldSchema(
+        name="DebtorCode", wire="debtorCode", required=True, max_length=12, refers="customer"
+    ),
+    FieldSchema(name="DebtorName", wire="debtorName", needed=True, max_length=100),
+    FieldSchema(name="SalesAgent", wire="salesAgent", max_length=12),
+)
+_CREDITOR = (
+    FieldSchema(
+        name="CreditorCode", wire="creditorCode", required=True, max_length=12, refers="vendor"
+    ),
+    FieldSchema(name="CreditorName", wire="creditorName", needed=True, max_length=100),
+)
+_SUPPLIER_NUMBER = FieldSchema(name="SupplierInvoiceNo", wire="supplierInvoiceNo", max_length=50)
+_ACCOUNT = FieldSchema(name="AccNo", wire="accNo", needed=True, max_length=12, refers="account")
+_TEXT = FieldSchema(name="DtlDescription", wire="description", max_length=100)
+_TAX = FieldSchema(name="TaxCode", wire="taxCode", max_length=14, refers="tax")
+
+_LINES = (
+    FieldSchema(name="ItemCode", wire="productCode", max_length=20, refers="item"),
+    _TEXT,
+    _ACCOUNT,
+    FieldSchema(name="Location", max_length=8, refers="warehouse", sent=False),
+    FieldSchema(name="UOM", wire="unit", max_length=8),
+    FieldSchema(name="Qty", wire="qty", type="quantity", required=True, places=4),
+    FieldSchema(name="UnitPrice", wire="unitPrice", type="money", places=4),
+    FieldSchema(name="Discount", wire="discount", max_length=20),
+    _TAX,
+    FieldSchema(name="Classification", max_length=3, sent=False),
+    FieldSchema(name="SubTotal", wire="subTotal", type="money", places=2, sent=False),
+)
+
+_CREDITED = (
+    FieldSchema(
+        name="OurInvoice", title="OurInvoiceNo", wire="ourInvoiceNo", max_length=NUMBER_MAX
+    ),
+    FieldSchema(name="Reason", wire="reason", max_length=80),
+)
+_GOODS_RETURN = FieldSchema(name="GoodsReturn", wire="goodsReturn", type="yesno")
+
+_BILL = (
+    *(_SUPPLIER_NUMBER, *(f for f in _HEAD if f.name in _ON_BILLS)),
+    replace(_ACCOUNT, required=True),
+    _TEXT,
+    _TAX,
+    FieldSchema(name="Amount", wire="unitPrice", type="money", required=True, places=2),
+)
+_PAYMENT = (
+    *(f for f in _HEAD if f.name in _ON_PAYMENTS),
+    FieldSchema(
+        name="PaymentMethod",
+        wire="paymentMethod",
+        required=True,
+        max_length=20,
+        refers="payment_method",
+    ),
+    FieldSchema(name="PaymentAmt", wire="paymentAmt", type="money", required=True, places=2),
+    FieldSchema(name="ChequeNo", wire="paymentBy", max_length=40),
+    FieldSchema(name="KnockOffDocNo", max_length=NUMBER_MAX),
+    FieldSchema(name="KnockOffAmt", type="money", places=2),
+)
+
+
+def _document(
+    name: str,
+    title: str,
+    header: tuple[FieldSchema, ...],
+    party: FieldSchema,
+    total: str,
+    lines: tuple[FieldSchema, ...] = (),
+) -> DocumentSchema:
+    """One document type."""
+    return DocumentSchema(
+        target="autocount",
+        name=name,
+        title=title,
+        header=header,
+        lines=lines,
+        number_field="DocNo",
+        number_max=NUMBER_MAX,
+        date_field="DocDate",
+        party_field=party.name,
+        total_field=total,
+        actions=_ACTIONS.get(name, ("update", "void") if lines else ()),
+    )
+
+
+def _trade(
+    name: str,
+    title: str,
+    party: tuple[FieldSchema, ...],
+    *more: FieldSchema,
+    line: tuple[FieldSchema, ...] = (),
+) -> DocumentSchema:
+    """A document that deals in items: its lines have quantities. What is sold is sold somewhere."""
+    sold = party is _DEBTOR
+    head = (replace(f, needed=f.needed or (sold and f.name == "Location")) for f in _HEAD)
+    header = (*head, *party, *more)
+    return _document(name, title, header, party[0], "FinalTotal", (*_LINES, *line))
+
+
+DOCUMENTS = (
+    _trade("sales_order", "Sales order", _DEBTOR),
+    _trade("delivery_order", "Delivery order", _DEBTOR),
+    _trade("invoice", "Invoice", _DEBTOR),
+    _trade("cash_sale", "Cash sale", _DEBTOR),
+    _trade("credit_note", "Credit note", _DEBTOR, *_CREDITED, line=(_GOODS_RETURN,)),
+    _trade("purchase_order", "Purchase order", _CREDITOR),
+    _trade("goods_received_note", "Goods received note", _CREDITOR),
+    _trade("purchase_invoice", "Purchase invoice", _CREDITOR, _SUPPLIER_NUMBER),
+    _document("ar_payment", "A/R payment", (*_PAYMENT, _DEBTOR[0]), _DEBTOR[0], total="PaymentAmt"),
+    _document("ap_invoice", "A/P invoice", (*_BILL, *_CREDITOR), _CREDITOR[0], total="Amount"),
+    _document(
+        "ap_payment", "A/P payment", (*_PAYMENT, _CREDITOR[0]), _CREDITOR[0], total="PaymentAmt"
+    ),
+)
+"""All of them."""
+
+_NAMES = {"invoice", "credit_note", "purchase_invoice", "ar_payment", "ap_invoice", "ap_payment"}
+
+POSTED = tuple(document for document in DOCUMENTS if document.name in _NAMES)
+"""Those that AutoCount's interface takes."""
+
+UNPOSTED = tuple(document for document in DOCUMENTS if document.name not in _NAMES)
+"""Those of which rules may speak, and which nothing posts."""

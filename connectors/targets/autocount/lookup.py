@@ -1,0 +1,81 @@
+"""Whether something has been done in AutoCount: the document by its number, compared with ours.
+
+Here: what a look-up says for create, update and void. Not here: the read (reading.py), the
+comparison (compare.py), and what follows from either.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from connectors.kit.contract import Action, Found, Kept, OutgoingDocument
+from connectors.targets.autocount.compare import Compared, compare
+from connectors.targets.autocount.payload import SCHEMAS, content, expected, path_of
+from connectors.targets.autocount.reading import Get, Seen, read
+
+
+def look_up(
+    document: OutgoingDocument, action: Action, standing: OutgoingDocument | None, get: Get
+) -> Found:
+    """Look once. `get` makes one read-only call to a path below the account book."""
+    if document.document not in SCHEMAS:
+        words = f"AutoCount's interface knows no {document.document}."
+        return Found(kind="unknown", words=words)
+    number = document.number
+    seen = read(path_of(document, "update"), number, get)
+    if not seen.clear:
+        return Found(kind="unknown", words=seen.words, proof=seen.proof)
+    if seen.document is None:
+        return Found(kind="absent", words=seen.words, proof=seen.proof)
+    if seen.void:
+        return _of_void(action, number, seen)
+    compared = _against(document, seen.document)
+    if action != "void" and not compared.differences:
+        words = f"It stands there as it was sent, under {number}."
+        return Found(kind="equal", words=words, target_ref=number, proof=seen.proof)
+    if action != "create":
+        return _untouched(document, standing, seen)
+    words = f"Something else stands there under {number}: {compared.words}."
+    return _different(document, words, seen, compared)
+
+
+def _of_void(action: Action, number: str, seen: Seen) -> Found:
+    if action == "void":
+        words = f"{number} is void there."
+        return Found(kind="equal", words=words, target_ref=number, proof=seen.proof)
+    words = f"{number} stands there, but it was made void."
+    return Found(kind="different", words=words, target_ref=number, proof=seen.proof)
+
+
+def _untouched(document: OutgoingDocument, standing: OutgoingDocument | None, seen: Seen) -> Found:
+    """It has not been done; whether it may be depends on nobody having changed the document."""
+    number = document.number
+    if standing is None:
+        words = f"{number} stands there, and nobody knows what was sent before."
+        return Found(kind="different", words=words, target_ref=number, proof=seen.proof)
+    before = _against(standing, seen.document or {})
+    if before.differences:
+        words = f"{number} was changed in AutoCount: {before.words}."
+        return _different(standing, words, seen, before)
+    words = f"{number} stands there as it was sent before."
+    return Found(kind="absent", words=words, target_ref=number, proof=seen.proof)
+
+
+def _different(document: OutgoingDocument, words: str, seen: Seen, compared: Compared) -> Found:
+    schema = SCHEMAS[document.document]
+    heads = {field.wire: field.name for field in schema.header if field.wire}
+    rows = {field.wire: field.name for field in schema.lines if field.wire}
+    differs = (
+        Kept(one.line, (rows if one.line and rows else heads).get(one.field, ""), one.there)
+        for one in compared.differences
+    )
+    return Found(
+        kind="different",
+        words=words,
+        target_ref=document.number,
+        proof=seen.proof,
+        differs=tuple(differs),
+    )
+
+
+def _against(document: OutgoingDocument, stands: Mapping[str, Any]) -> Compared:
+    return compare(content(document, "update"), expected(document), stands)

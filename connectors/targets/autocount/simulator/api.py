@@ -1,0 +1,256 @@
+"""The endpoints: who may call, what each answers, and the ledger line before every answer.
+
+Here: transport, keys and the limit of calls. Not here: what a write decides (writing.py), listings
+(listing.py), the control API (control.py).
+"""
+
+import hashlib
+import threading
+from collections import Counter
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from connectors.kit.clock import Clock
+from connectors.kit.simulator import Ledger, Reply, Request
+from connectors.kit.strictjson import dumps
+from connectors.targets.autocount.simulator import control, listing
+from connectors.targets.autocount.simulator.books import Books, place_of
+from connectors.targets.autocount.simulator.checks import KINDS, Kind
+from connectors.targets.autocount.simulator.data import ApiKey
+from connectors.targets.autocount.simulator.faults import FAULTS, Fault, refused
+from connectors.targets.autocount.simulator.writing import Job, Outcome, decide
+
+_VERBS = {
+    ("GET", ""): "read",
+    ("POST", ""): "create",
+    ("PUT", ""): "update",
+    ("POST", "void"): "void",
+    ("POST", "unvoid"): "unvoid",
+    ("GET", "listing"): "listing",
+    ("POST", "listing"): "listing",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """Where a request goes: a book, a kind of document, and the word after it."""
+
+    book: str
+    kind: Kind
+    word: str
+
+
+class Api:
+    """AutoCount, from the outside. Requests are answered one at a time."""
+
+    def __init__(
+        self, books: Books, ledger: Ledger, clock: Clock, *, hang: float, a_minute: int
+    ) -> None:
+        self.books = books
+        self.ledger = ledger
+        self._clock = clock
+        self._hang = hang
+        self._a_minute = a_minute
+        self._calls: Counter[tuple[str, datetime]] = Counter()
+        self._lock = threading.Lock()
+        self._requests = 0
+        for line in ledger.lines():
+            self._requests += 1
+            books.apply(line)
+
+    def now(self) -> datetime:
+        """The simulator's present moment."""
+        return self._clock.now() + timedelta(seconds=self.books.offset)
+
+    def handle(self, request: Request) -> Reply:
+        """Answer one request. Names in an address are the same in any case of letters."""
+        request = replace(request, query={k.lower(): v for k, v in request.query.items()})
+        with self._lock:
+            self._requests += 1
+            request_id = f"req_{self._requests}"
+            if request.path.startswith("/_sim/"):
+                if request.path == "/_sim/reset":
+                    self._calls.clear()
+                return control.handle(self, request, request_id)
+            reply, hang = self._limited(request, request_id)
+        if hang:
+            self._clock.sleep(self._hang)
+        return reply
+
+    def write(self, *lines: dict[str, Any], sync: bool = True) -> None:
+        """Put lines on the disk, then let them take effect."""
+        for line in self.ledger.write(lines, sync=sync):
+            self.books.apply(line)
+
+    def _limited(self, request: Request, request_id: str) -> tuple[Reply, bool]:
+        """Every answer tells how many calls are left in this minute."""
+        minute = self.now().replace(second=0, microsecond=0)
+        counted = (request.headers.get("key-id", ""), minute)
+        self._calls[counted] += 1
+        left = self._a_minute - self._calls[counted]
+        reset = (minute + timedelta(minutes=1)).astimezone(UTC)
+        if left < 0:
+            reply, hang = refused(429, "429 Too Many Requests."), False
+            self._note(request, request_id, reply)
+        else:
+            reply, hang = self._route(request, request_id)
+        headers = {
+            "x-rate-limit-limit": "1m",
+            "x-rate-limit-remaining": str(max(0, left)),
+            "x-rate-limit-reset": f"{reset:%Y-%m-%dT%H:%M:%S}.0000000Z",
+            **reply.headers,
+        }
+        content = reply.content if isinstance(reply.content, bytes) else dumps(reply.content)
+        return Reply(status=reply.status, content=content, headers=headers, cut=reply.cut), hang
+
+    def _route(self, request: Request, request_id: str) -> tuple[Reply, bool]:
+        way = _way(request)
+        key = self.books.keys.get(request.headers.get("key-id", ""))
+        verb = _VERBS.get((request.method, way.word), "") if way else ""
+        if key is None or key.secret != request.headers.get("api-key") or not _reaches(key, way):
+            reply = refused(401, "401 Unauthorized.")
+        elif way is None or verb not in way.kind.verbs:
+            reply = refused(404, "404 Not Found.")
+        elif key.methods is not None and f"{request.method} {way.kind.path}" not in key.methods:
+            reply = refused(403, "403 Forbidden.")
+        elif verb == "listing":
+            reply = listing.answer(self.books, request, way.book, way.kind)
+        elif verb == "read":
+            return self._read(request, request_id, way), False
+        else:
+            return self._write(request, request_id, way, verb)
+        self._note(request, request_id, reply)
+        return reply, False
+
+    def _read(self, request: Request, request_id: str, way: _Way) -> Reply:
+        number = request.query.get("docno", "")
+        found = self.books.shown(place_of(way.book, way.kind.path, number))
+        lagged = self.books.lag > 0
+        if found is None:
+            thing = way.kind.thing
+            reply = refused(404, f"{thing} ({thing}Key = {number}) not exists")
+        else:
+            reply = Reply(status=200, content=found)
+        self._note(request, request_id, reply, lagged=lagged)
+        return reply
+
+    def _write(self, request: Request, request_id: str, way: _Way, verb: str) -> tuple[Reply, bool]:
+        name = request.headers.get("x-sim-fault", "")
+        planned = not name and bool(self.books.faults)
+        fault = FAULTS.get(self.books.faults[0] if planned else name, Fault())
+        if fault.instead is not None:
+            self._note(request, request_id, fault.instead, planned=planned)
+            return fault.instead, fault.hang
+        job = Job(
+            verb=verb,
+            kind=way.kind,
+            book=way.book,
+            number=request.query.get("docno", ""),
+            content=request.body,
+            locked=fault.locked,
+        )
+        reply = Reply(status=500, content=b"")
+        for turn in range(2 if fault.twice else 1):
+            outcome = decide(self.books, job, self.now())
+            line = {**self._line(request, request_id), **_told(job, outcome)}
+            reply = self._close(line, request, job, outcome, fault, planned=planned and not turn)
+        return reply, fault.hang
+
+    def _close(
+        self,
+        line: dict[str, Any],
+        request: Request,
+        job: Job,
+        outcome: Outcome,
+        fault: Fault,
+        *,
+        planned: bool,
+    ) -> Reply:
+        """Write the line, then answer: a good answer has no content."""
+        if fault.drop:
+            line |= {"effect": "dropped", "stands": None}
+        withheld = bool(fault.cut) or (outcome.stands is not None and self.books.withholds_next())
+        self.write({**line, "answer": "withheld" if withheld else "sent", "planned": planned})
+        if outcome.stands is None:
+            reply = refused(outcome.status, outcome.message)
+        else:
+            where = f"{_host(request)}/{job.book}/{job.kind.path.lower()}?docNo={outcome.number}"
+            headers = {"location": where} if outcome.status == 201 else {}
+            reply = Reply(status=outcome.status, content=b"", headers=headers)
+        return Reply(
+            status=fault.status or reply.status,
+            content=fault.body if fault.body is not None else reply.content,
+            headers=reply.headers,
+            cut=fault.cut or ("before" if withheld else ""),
+        )
+
+    def _note(
+        self,
+        request: Request,
+        request_id: str,
+        reply: Reply,
+        *,
+        planned: bool = False,
+        lagged: bool = False,
+    ) -> None:
+        """A ledger line for what has no effect; a write among them is on the disk before the
+        answer.
+        """
+        line = self._line(request, request_id) | {
+            "effect": "read" if reply.status == 200 else "refused",
+            "code": str(reply.status),
+            "answer": "withheld" if reply.cut else "sent",
+            "planned": planned,
+            "lagged": lagged,
+        }
+        self.write(line, sync=request.method != "GET")
+
+    def _line(self, request: Request, request_id: str) -> dict[str, Any]:
+        way = _way(request)
+        return {
+            "at": self.now().isoformat(),
+            "request_id": request_id,
+            "call": "lookup" if request.method == "GET" else (way.word if way else "") or "write",
+            "company": way.book if way else "",
+            "path": way.kind.path if way else request.path,
+            "type": way.kind.type if way else "",
+            "number": request.query.get("docno", ""),
+            "party": "",
+            "key": "",
+            "body_sha256": hashlib.sha256(request.body).hexdigest() if request.body else "",
+            "total": None,
+        }
+
+
+def _told(job: Job, outcome: Outcome) -> dict[str, Any]:
+    """What a ledger line says of a decision."""
+    stands = outcome.stands or {"master": {}, "details": []}
+    master = stands["master"]
+    row = stands["details"][0] if stands["details"] else {}
+    parties = (master.get("debtorCode"), master.get("creditorCode"), row.get("accNo"))
+    return {
+        "call": job.verb,
+        "number": outcome.number,
+        "party": next((str(party) for party in parties if party), ""),
+        "total": str(master["finalTotal"]) if master else None,
+        "effect": outcome.effect,
+        "code": outcome.message,
+        "stands": dumps(outcome.stands).decode() if outcome.stands is not None else None,
+    }
+
+
+def _way(request: Request) -> _Way | None:
+    """Paths are the same in any case of letters."""
+    parts = request.path.strip("/").split("/")
+    kind = KINDS.get(parts[1].casefold()) if len(parts) in (2, 3) else None
+    word = parts[2].casefold() if len(parts) == 3 else ""
+    return _Way(parts[0], kind, word) if kind else None
+
+
+def _reaches(key: ApiKey, way: _Way | None) -> bool:
+    return way is None or way.book == key.book
+
+
+def _host(request: Request) -> str:
+    return f"http://{request.headers.get('host', '')}"

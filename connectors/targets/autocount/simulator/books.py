@@ -1,0 +1,129 @@
+"""What stands in AutoCount: documents, master data, keys, planned faults.
+
+Here: state, changed only by applying ledger lines, so that a restart ends where it was. Not here:
+deciding what a line says (writing.py), and HTTP (api.py).
+"""
+
+import random
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from connectors.kit.strictjson import loads
+from connectors.targets.autocount.simulator.data import BOOK, AccountBook, ApiKey
+
+EFFECTS = frozenset({"created", "updated", "voided", "unvoided", "by_hand"})
+_SPREAD = 8
+_SETS = ("debtors", "creditors", "accounts", "terms", "locations", "agents", "payment_methods")
+
+Place = tuple[str, str, str]
+Shown = Mapping[str, Any]
+
+
+def place_of(book: str, path: str, number: str) -> Place:
+    """Where a document stands; numbers are the same in any case of letters."""
+    return book, path.casefold(), number.casefold()
+
+
+class Books:
+    """The state of the simulator."""
+
+    def __init__(
+        self,
+        *,
+        books: Mapping[str, AccountBook],
+        keys: Mapping[str, ApiKey],
+        existing: str,
+        withhold: int,
+        seed: int,
+    ) -> None:
+        self._start = (dict(books), dict(keys))
+        self.existing = existing
+        chance = random.Random(seed)  # noqa: S311 - a plan that can be repeated
+        self._withheld = frozenset(chance.sample(range(withhold * _SPREAD), withhold))
+        self._clear()
+
+    def _clear(self) -> None:
+        books, keys = deepcopy(self._start)
+        self.books: dict[str, AccountBook] = books
+        self.keys: dict[str, ApiKey] = keys
+        self.documents: dict[Place, Shown] = {}
+        self._before: dict[Place, Shown | None] = {}
+        self.faults: list[str] = []
+        self.lag = 0
+        self.offset = 0.0
+        self._effects = 0
+        self.last_key = 120
+
+    def withholds_next(self) -> bool:
+        """Whether the seeded plan cuts the answer of the next write that has an effect."""
+        return self._effects in self._withheld
+
+    def shown(self, place: Place) -> Shown | None:
+        """What a read shows now; while look-ups lag, what stood there before the last write."""
+        return self._before.get(place) if self.lag else self.documents.get(place)
+
+    def apply(self, line: Mapping[str, Any]) -> None:
+        """Let a ledger line take effect."""
+        if line["call"] == "control":
+            self._control(line["act"], line["given"])
+            return
+        if line.get("planned"):
+            self.faults = self.faults[1:]
+        if line.get("lagged"):
+            self.lag -= 1
+        if line["effect"] in EFFECTS and line.get("stands"):
+            place = place_of(line["company"], line["path"], line["number"])
+            found = loads(line["stands"].encode())
+            self._before[place] = self.documents.get(place)
+            if isinstance(found, dict):
+                self.documents[place] = found
+                self.last_key = max(self.last_key, int(found["master"]["docKey"]))
+            self._effects += line["effect"] != "by_hand"
+
+    def _control(self, act: str, given: Mapping[str, Any]) -> None:
+        acts: dict[str, Callable[[Mapping[str, Any]], None]] = {
+            "reset": lambda _: self._clear(),
+            "clock": self._set_clock,
+            "lock": self._set_lock,
+            "lag": self._set_lag,
+            "faults": self._set_faults,
+            "book": self._set_book,
+            "rekey": self._set_key,
+        }
+        acts[act](given)
+
+    def _set_clock(self, given: Mapping[str, Any]) -> None:
+        self.offset = float(given["offset_seconds"])
+
+    def _set_lock(self, given: Mapping[str, Any]) -> None:
+        through = given.get("through")
+        self.book(given).locked_through = date.fromisoformat(through) if through else None
+
+    def _set_lag(self, given: Mapping[str, Any]) -> None:
+        self.lag = int(given.get("reads", 1))
+
+    def _set_faults(self, given: Mapping[str, Any]) -> None:
+        names = given.get("plan") or [given["fault"]] * int(given.get("count", 1))
+        self.faults = [*self.faults, *map(str, names)]
+
+    def _set_book(self, given: Mapping[str, Any]) -> None:
+        """Codes are added, decimals and fiscal days replaced."""
+        book = self.book(given)
+        for name in _SETS:
+            getattr(book, name).update(map(str, given.get(name, ())))
+        book.products |= {str(k): str(v) for k, v in given.get("products", {}).items()}
+        taxes = given.get("tax_codes", {})
+        book.tax_codes |= {str(k): Decimal(str(v)) for k, v in taxes.items()}
+        book.decimals |= {str(k): int(v) for k, v in given.get("decimals", {}).items()}
+        if "fiscal_to" in given:
+            book.fiscal_to = date.fromisoformat(given["fiscal_to"])
+
+    def _set_key(self, given: Mapping[str, Any]) -> None:
+        self.keys[given["key_id"]].secret = str(given["secret"])
+
+    def book(self, given: Mapping[str, Any]) -> AccountBook:
+        """The account book that a control call means."""
+        return self.books[str(given.get("company", BOOK))]

@@ -1,0 +1,177 @@
+"""What AutoCount would say about one document: every refusal comes from its data.
+
+Here: required fields, lengths, codes that must exist, dates. Not here: amounts (amounts.py), and
+what stands in the books already (writing.py).
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+from connectors.targets.autocount.simulator.data import AccountBook
+
+FAR = date(9999, 12, 31)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of document: its path, its name in messages, what a new one must say, and what can
+    be done with it.
+    """
+
+    path: str
+    thing: str
+    type: str
+    required: tuple[str, ...]
+    verbs: frozenset[str] = frozenset({"create", "read"})
+    voucher: bool = False
+
+
+_DISCOUNT = re.compile(r"\d+(\.\d+)?%?", re.ASCII)
+_LISTED = frozenset({"create", "read", "update", "listing"})
+_SOLD = ("docDate", "debtorCode", "debtorName", "creditTerm", "salesLocation")
+_BOUGHT = ("docDate", "creditorCode", "creditorName", "creditTerm")
+_PAID = ("docDate", "docType", "dealWith")
+
+KINDS: Mapping[str, Kind] = {
+    kind.path.casefold(): kind
+    for kind in (
+        Kind("invoice", "Invoice", "invoice", _SOLD, _LISTED | {"void", "unvoid"}),
+        Kind("creditNote", "CreditNote", "credit_note", _SOLD, _LISTED),
+        Kind("purchaseInvoice", "PurchaseInvoice", "purchase_invoice", _BOUGHT),
+        Kind("receipt", "Receipt", "ar_payment", _PAID, voucher=True),
+        Kind("payment", "Payment", "ap_payment", _PAID, voucher=True),
+    )
+}
+
+MASTER_LENGTHS = {
+    "docNo": 50,
+    "debtorName": 100,
+    "creditorName": 100,
+    **dict.fromkeys(("email", "emailCC", "emailBCC"), 255),
+    **dict.fromkeys(("address", "deliverAddress"), 200),
+    **dict.fromkeys(("attention", "deliverContact", "ref"), 40),
+    **dict.fromkeys(("phone1", "fax1", "deliverPhone1", "deliverFax1"), 25),
+    "description": 80,
+    "taxExemptionNo": 60,
+    "supplierInvoiceNo": 50,
+    **{f"remark{number}": 40 for number in (1, 2, 3, 4)},
+}
+ROW_LENGTHS = {
+    "productCode": 20,
+    "description": 100,
+    "unit": 8,
+    "discount": 20,
+    "taxExportCountry": 50,
+    "taxPermitNo": 20,
+    "yourPONo": 50,
+    "taxBRNo": 25,
+    "taxBName": 100,
+    "taxRefNo": 30,
+    "taxRegisterNo": 20,
+}
+NUMBERS = frozenset(
+    {"qty", "unitPrice", "amount", "paymentAmt", "currencyRate", "taxAdjustment", "toBankRate"}
+)
+
+
+def fault(
+    book: AccountBook, kind: Kind, document: Mapping[str, Any], *, locked: bool
+) -> str | None:
+    """AutoCount's first objection, in its words."""
+    return next(_faults(book, kind, document, locked=locked), None)
+
+
+def date_fault(book: AccountBook, text: object, *, locked: bool = False) -> str | None:
+    """Why no document may carry this date, or be changed while it does."""
+    try:
+        day = date.fromisoformat(str(text)[:10])
+    except ValueError:
+        return f"Could not convert string to DateTime: {text}."
+    if not book.fiscal_from <= day <= book.fiscal_to:
+        return "Document date is not within the range of fiscal year."
+    through = FAR - timedelta(days=1) if locked else book.locked_through
+    if through is not None and day <= through:
+        return f"Transaction date {day:%d/%m/%Y} is locked."
+    return None
+
+
+def _faults(
+    book: AccountBook, kind: Kind, document: Mapping[str, Any], *, locked: bool
+) -> Iterator[str]:
+    master, rows = document["master"], document["details"]
+    payments = document.get("paymentDetails") or []
+    for name in kind.required:
+        if master.get(name) in (None, ""):
+            yield f"{name[0].upper()}{name[1:]} is required."
+    for part, lengths in ((master, MASTER_LENGTHS), *((row, ROW_LENGTHS) for row in rows)):
+        yield from _forms(part, lengths)
+    for payment in payments:
+        yield from _forms(payment, {})
+    if found := date_fault(book, master.get("docDate"), locked=locked):
+        yield found
+    yield from _codes(book, master, rows, payments, kind)
+    for row in rows:
+        if not kind.voucher and not _positive(row.get("qty")):
+            yield "Qty must be a positive number."
+    if kind.voucher and _sum(payments, "paymentAmt") != _sum(rows, "amount"):
+        yield "Payment amount is not equal to the total amount."
+
+
+def _forms(part: Mapping[str, Any], lengths: Mapping[str, int]) -> Iterator[str]:
+    for name, value in part.items():
+        if name in NUMBERS and isinstance(value, str):
+            yield f"Error converting value \"{value}\" to type 'System.Decimal'. Path '{name}'."
+        if name == "discount" and value and not _DISCOUNT.fullmatch(str(value)):
+            yield f"Discount {value} is not valid."
+        if name in lengths and isinstance(value, str) and len(value) > lengths[name]:
+            yield f"{name[0].upper()}{name[1:]} exceeds maximum length of {lengths[name]}."
+
+
+def _codes(
+    book: AccountBook,
+    master: Mapping[str, Any],
+    rows: list[Mapping[str, Any]],
+    payments: list[Mapping[str, Any]],
+    kind: Kind,
+) -> Iterator[str]:
+    heads: tuple[tuple[str, str, Any], ...] = (
+        ("debtorCode", "Debtor", book.debtors),
+        ("creditorCode", "Creditor", book.creditors),
+        ("creditTerm", "CreditTerm", book.terms),
+        ("salesLocation", "Location", book.locations),
+        ("salesAgent", "SalesAgent", book.agents),
+    )
+    lines: tuple[tuple[str, str, Any], ...] = (
+        ("productCode", "Product", book.products),
+        ("taxCode", "TaxCode", book.tax_codes),
+    )
+    yield from _unknown(master, heads)
+    accounts = book.accounts | book.debtors | book.creditors if kind.voucher else book.accounts
+    for row in rows:
+        if row.get("accNo") in (None, ""):
+            yield "AccNo is required."
+        yield from _unknown(row, (("accNo", "Account", accounts), *lines))
+    for payment in payments:
+        methods = (("paymentMethod", "PaymentMethod", book.payment_methods),)
+        yield from _unknown(payment, methods)
+
+
+def _unknown(part: Mapping[str, Any], fields: tuple[tuple[str, str, Any], ...]) -> Iterator[str]:
+    """Codes are compared exactly, with case and punctuation."""
+    for name, thing, known in fields:
+        code = part.get(name)
+        if code not in (None, "") and code not in known:
+            yield f"{thing} ({thing}Key = {code}) not exists"
+
+
+def _positive(value: object) -> bool:
+    return isinstance(value, int | Decimal) and value > 0
+
+
+def _sum(rows: list[Mapping[str, Any]], name: str) -> Decimal:
+    found = (row.get(name) for row in rows)
+    return sum((Decimal(v) for v in found if isinstance(v, int | Decimal)), Decimal(0))

@@ -1,0 +1,271 @@
+"""The documents of QuickBooks Online, as data.
+
+Here: fields, limits, what each one names over there, and what can be done with a posted document.
+A reference (`CustomerRef`) is the id of an entry there, never its name. Not here: calls; no
+connector posts these yet.
+
+Sources: Intuit's Accounting API, version 3. Lengths of notes and descriptions, and the five
+places of quantities and prices, are as import tools for it document them. That a document needs
+its number, its date and the item of each line is our demand: without them QuickBooks chooses for
+itself.
+"""
+
+from connectors.kit.schema import DocumentSchema, FieldSchema
+
+TARGET = "quickbooks"
+_NUMBER_MAX = 21
+
+_NUMBER = FieldSchema(
+    name="DocNumber", title="No.", wire="DocNumber", required=True, max_length=_NUMBER_MAX
+)
+_DATE = FieldSchema(name="TxnDate", title="Date", wire="TxnDate", type="date", required=True)
+_DUE = FieldSchema(name="DueDate", title="Due date", wire="DueDate", type="date")
+_CUSTOMER = FieldSchema(
+    name="CustomerRef",
+    title="Customer",
+    wire="CustomerRef.value",
+    required=True,
+    refers="customer",
+)
+_VENDOR = FieldSchema(
+    name="VendorRef", title="Vendor", wire="VendorRef.value", required=True, refers="vendor"
+)
+_LOCATION = FieldSchema(
+    name="DepartmentRef", title="Location", wire="DepartmentRef.value", refers="warehouse"
+)
+_CURRENCY = FieldSchema(
+    name="CurrencyRef", title="Currency", wire="CurrencyRef.value", max_length=3
+)
+_RATE = FieldSchema(
+    name="ExchangeRate", title="Exchange rate", wire="ExchangeRate", type="decimal", places=6
+)
+_TAX_MODE = FieldSchema(
+    name="GlobalTaxCalculation",
+    title="Amounts are",
+    wire="GlobalTaxCalculation",
+    required=True,
+    max_length=13,
+)
+_SALES_REP = FieldSchema(
+    name="SalesRep", title="Sales rep", wire="CustomField.SalesRep", max_length=31
+)
+_NOTE = FieldSchema(name="PrivateNote", title="Memo", wire="PrivateNote", max_length=4000)
+_MESSAGE = FieldSchema(
+    name="CustomerMemo", title="Message", wire="CustomerMemo.value", max_length=1000
+)
+_METHOD = FieldSchema(
+    name="PaymentMethodRef",
+    title="Payment method",
+    wire="PaymentMethodRef.value",
+    refers="payment_method",
+)
+_REFERENCE = FieldSchema(
+    name="PaymentRefNum", title="Reference no.", wire="PaymentRefNum", max_length=_NUMBER_MAX
+)
+_DEPOSIT_TO = FieldSchema(
+    name="DepositToAccountRef",
+    title="Deposit to",
+    wire="DepositToAccountRef.value",
+    required=True,
+    refers="account",
+)
+_PAID = FieldSchema(
+    name="TotalAmt", title="Amount", wire="TotalAmt", type="money", required=True, places=2
+)
+_TOTAL = FieldSchema(name="Total", title="Total", type="money", places=2, sent=False)
+
+_LINE_AMOUNT = FieldSchema(
+    name="Amount", title="Amount", wire="Amount", type="money", required=True, places=2
+)
+_LINE_TEXT = FieldSchema(
+    name="Description", title="Description", wire="Description", max_length=4000
+)
+_LINE_TAX = FieldSchema(
+    name="TaxCodeRef", title="Tax", wire="TaxCodeRef.value", required=True, refers="tax"
+)
+_LINE_TAX_AMOUNT = FieldSchema(
+    name="TaxAmount", title="Tax amount", type="money", places=2, sent=False
+)
+"""QuickBooks works the tax out itself: what the rules expect of it is only compared."""
+
+_LINE_ACCOUNT = FieldSchema(
+    name="AccountRef", title="Account", wire="AccountRef.value", required=True, refers="account"
+)
+_SALES_LINE = (
+    FieldSchema(
+        name="ItemRef",
+        title="Product/service",
+        wire="ItemRef.value",
+        required=True,
+        refers="item",
+    ),
+    _LINE_TEXT,
+    FieldSchema(name="Qty", title="Qty", wire="Qty", type="quantity", required=True, places=5),
+    FieldSchema(
+        name="UnitPrice", title="Rate", wire="UnitPrice", type="money", required=True, places=5
+    ),
+    _LINE_AMOUNT,
+    _LINE_TAX,
+    _LINE_TAX_AMOUNT,
+    FieldSchema(name="ClassRef", title="Class", wire="ClassRef.value"),
+)
+_SALES_HEADER = (
+    _NUMBER,
+    _DATE,
+    _CUSTOMER,
+    _LOCATION,
+    _CURRENCY,
+    _RATE,
+    _TAX_MODE,
+    _SALES_REP,
+    _NOTE,
+    _MESSAGE,
+    _TOTAL,
+)
+
+
+def _document(
+    name: str,
+    title: str,
+    header: tuple[FieldSchema, ...],
+    lines: tuple[FieldSchema, ...] = (),
+    *,
+    party: FieldSchema | None = None,
+    number: FieldSchema = _NUMBER,
+    total: FieldSchema = _TOTAL,
+    actions: tuple[str, ...] = ("update", "void"),
+) -> DocumentSchema:
+    return DocumentSchema(
+        target=TARGET,
+        name=name,
+        title=title,
+        header=header,
+        lines=lines,
+        number_field=number.name,
+        number_max=_NUMBER_MAX,
+        date_field=_DATE.name,
+        party_field=party.name if party else "",
+        total_field=total.name,
+        actions=actions,
+    )
+
+
+INVOICE = _document("invoice", "Invoice", (*_SALES_HEADER, _DUE), _SALES_LINE, party=_CUSTOMER)
+SALES_RECEIPT = _document(
+    "sales_receipt",
+    "Sales receipt",
+    (*_SALES_HEADER, _METHOD, _REFERENCE, _DEPOSIT_TO),
+    _SALES_LINE,
+    party=_CUSTOMER,
+)
+CREDIT_MEMO = _document("credit_memo", "Credit memo", _SALES_HEADER, _SALES_LINE, party=_CUSTOMER)
+REFUND_RECEIPT = _document(
+    "refund_receipt",
+    "Refund receipt",
+    (*_SALES_HEADER, _METHOD, _DEPOSIT_TO),
+    _SALES_LINE,
+    party=_CUSTOMER,
+)
+_OWN_REFERENCE = FieldSchema(
+    name="PaymentRefNum",
+    title="Reference no.",
+    wire="PaymentRefNum",
+    required=True,
+    max_length=_NUMBER_MAX,
+)
+PAYMENT = _document(
+    "payment",
+    "Payment",
+    (
+        _OWN_REFERENCE,
+        _DATE,
+        _CUSTOMER,
+        FieldSchema(
+            name="InvoiceNumber",
+            title="Invoice",
+            wire="Line.LinkedTxn.TxnId",
+            required=True,
+            max_length=_NUMBER_MAX,
+        ),
+        _PAID,
+        _CURRENCY,
+        _RATE,
+        _METHOD,
+        _DEPOSIT_TO,
+        _NOTE,
+    ),
+    party=_CUSTOMER,
+    number=_OWN_REFERENCE,
+    total=_PAID,
+)
+BILL = _document(
+    "bill",
+    "Bill",
+    (_NUMBER, _DATE, _DUE, _VENDOR, _LOCATION, _CURRENCY, _RATE, _TAX_MODE, _NOTE, _TOTAL),
+    (_LINE_ACCOUNT, _LINE_TEXT, _LINE_AMOUNT, _LINE_TAX, _LINE_TAX_AMOUNT),
+    party=_VENDOR,
+    actions=("update",),
+)
+BILL_PAYMENT = _document(
+    "bill_payment",
+    "Bill payment",
+    (
+        _NUMBER,
+        _DATE,
+        _VENDOR,
+        FieldSchema(
+            name="BillNumber",
+            title="Bill",
+            wire="Line.LinkedTxn.TxnId",
+            required=True,
+            max_length=_NUMBER_MAX,
+        ),
+        _PAID,
+        _CURRENCY,
+        _RATE,
+        FieldSchema(name="PayType", title="Paid by", wire="PayType", required=True, max_length=10),
+        FieldSchema(
+            name="BankAccountRef",
+            title="Bank account",
+            wire="CheckPayment.BankAccountRef.value",
+            required=True,
+            refers="account",
+        ),
+        _NOTE,
+    ),
+    party=_VENDOR,
+    total=_PAID,
+)
+DEPOSIT = _document(
+    "deposit",
+    "Bank deposit",
+    (_NUMBER, _DATE, _DEPOSIT_TO, _LOCATION, _CURRENCY, _RATE, _NOTE, _TOTAL),
+    (_LINE_ACCOUNT, _LINE_TEXT, _LINE_AMOUNT, _METHOD),
+    actions=("update",),
+)
+JOURNAL_ENTRY = _document(
+    "journal_entry",
+    "Journal entry",
+    (_NUMBER, _DATE, _CURRENCY, _RATE, _NOTE, _TOTAL),
+    (
+        _LINE_ACCOUNT,
+        FieldSchema(
+            name="PostingType", title="Side", wire="PostingType", required=True, max_length=6
+        ),
+        _LINE_TEXT,
+        _LINE_AMOUNT,
+    ),
+    actions=("update",),
+)
+
+DOCUMENTS = (
+    INVOICE,
+    SALES_RECEIPT,
+    PAYMENT,
+    CREDIT_MEMO,
+    REFUND_RECEIPT,
+    BILL,
+    BILL_PAYMENT,
+    DEPOSIT,
+    JOURNAL_ENTRY,
+)

@@ -1,0 +1,189 @@
+"""From the decision for one route to its postings: what is made, changed, made void or taken back.
+
+Here: pure comparison of a decision's steps with the postings that are there. Of several steps only
+the first may go: the answer to it wakes the record, and the next judging finds the rest. Not here:
+the columns of a posting (plan_unsent.py), holds (plan_holds.py), the whole record (plan.py).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from holding.judging import plan_holds
+from holding.judging.batch import Batch, PostingRow
+from holding.judging.plan_unsent import Unsent, bills_of, not_approved, staying, void
+from holding.judging.planned import Acting, Plan
+from holding.models.posting import UNSENT_STATES
+from holding.posting_hash import content_hash, posting_hash
+from rules.canonical import plain
+from rules.outcome import Decision, Finding, Step
+
+DOES = frozenset({"create", "update", "void", "credit_note"})
+"""Steps that touch the target."""
+HOLDING = frozenset({"hold", "approve"})
+Rows = dict[tuple[str, int], PostingRow]
+
+
+def decide(batch: Batch, made: Plan, decision: Decision, rows: Rows) -> None:
+    """The postings and holds of one route; what it speaks of is taken out of `rows`."""
+    own = [row for (route, _), row in sorted(rows.items()) if route == decision.route]
+    sent = [row for row in own if row.state not in UNSENT_STATES]
+    steps = [step for step in decision.plan if step.action in DOES]
+    findings = [f for f in decision.findings if f.severity in HOLDING]
+    if sent:
+        _Answered(batch, made, decision, rows, steps, sent).decide(findings)
+    else:
+        _first(batch, made, decision, rows, steps, findings)
+
+
+def _first(
+    batch: Batch,
+    made: Plan,
+    decision: Decision,
+    rows: Rows,
+    steps: Sequence[Step],
+    findings: Sequence[Finding],
+) -> None:
+    """Nothing of the route was ever sent, or all of it was taken back: one posting, as planned."""
+    planned = [row.seq for (route, _), row in rows.items() if route == decision.route]
+    seq = steps[-1].seq if steps else max(planned, default=1)
+    row = rows.pop((decision.route, seq), None)
+    document = decision.document
+    one = Unsent(batch, made, decision, decision.route, seq, row, document)
+    rejected = made.case.rejected.get(decision.route)
+    if rejected is not None:
+        made.postings.append(one.planned("ignored", f"rejected: {rejected}"))
+        return
+    open_findings = not_approved(made, findings, row, one.hash)
+    state = decision.state
+    if state == "held" and not open_findings and document is not None:
+        state = "ready"
+    if state == "held":
+        plan_holds.want(batch, made, open_findings, seq, document)
+    if row is not None and state == "ready":
+        state = one.after_trouble(row)
+    bills = bills_of(steps[-1]) if steps else None
+    reason = decision.reason or (decision.wait.text if decision.wait else "")
+    made.postings.append(one.planned(state, reason, bills=bills))
+
+
+@dataclass(slots=True)
+class _Answered:
+    """A route with documents in the target: what the rules answer about them, step by step."""
+
+    batch: Batch
+    made: Plan
+    decision: Decision
+    rows: Rows
+    steps: Sequence[Step]
+    sent: Sequence[PostingRow]
+
+    def decide(self, findings: Sequence[Finding]) -> None:
+        """The holds on it, then each step; a step that is left out is given up."""
+        for row in self.sent:
+            self.rows.pop((row.route, row.seq))
+        aimed = next((s for s in reversed(self.steps) if s.document is not None), None)
+        seq = aimed.seq if aimed else self.sent[-1].seq
+        document = aimed.document if aimed else self.decision.document
+        there = self._row(aimed.route, seq) if aimed else None
+        hash_ = self._hash(aimed) if aimed else ""
+        route = aimed.route if aimed else self.decision.route
+        asked = not_approved(self.made, findings, there, hash_)
+        plan_holds.want(self.batch, self.made, asked, seq, document, route=route)
+        stopped = bool(asked) or self.decision.state not in {"ready", "held"}
+        before = ""
+        for step in self.steps:
+            state = "held" if stopped else "waiting" if before else "ready"
+            self._step(step, state, before)
+            before = before or _NAMES[step.action]
+        self._give_up({(s.route, s.seq) for s in self.steps})
+        if self.decision.state == "waiting" and not self.steps:
+            self._rest()
+
+    def _step(self, step: Step, state: str, before: str) -> None:
+        row = self._row(step.route, step.seq)
+        if step.action in {"update", "void"}:
+            if row is not None:
+                self._act(step, row, go=state == "ready")
+            return
+        self.rows.pop((step.route, step.seq), None)
+        one = Unsent(self.batch, self.made, self.decision, step.route, step.seq, row, step.document)
+        if row is not None and state == "ready":
+            state = one.after_trouble(row)
+        rejected = self.made.case.rejected.get(self.decision.route)
+        if rejected is not None:
+            state, reason = "ignored", f"rejected: {rejected}"
+        else:
+            reason = f"waits for the {before}" if state == "waiting" else step.reason
+        back = self._taken_back(step)
+        self.made.postings.append(one.planned(state, reason, bills=bills_of(step), reverses=back))
+
+    def _act(self, step: Step, row: PostingRow, *, go: bool) -> None:
+        """An update or a void waits on the posting itself, which stays posted meanwhile."""
+        content = plain(step.document) if step.document is not None else row.standing
+        hash_ = self._hash(step)
+        trouble = staying(self.batch, self.made, row, same=row.hash == hash_)
+        same = row.hash == hash_ and row.due_at is not None
+        due = row.due_at if same else self.made.judged.at
+        if step.document is not None:
+            void(self.made, row, hash_, content or {})
+        self.made.acting.append(
+            Acting(
+                id=row.id,
+                action=step.action,
+                content=content,
+                hash=hash_,
+                bills=bills_of(step) or row.bills,
+                due_at=due if go and not trouble else None,
+                reason=step.reason,
+            )
+        )
+
+    def _give_up(self, named: set[tuple[str, int]]) -> None:
+        """A change that is planned on a document and no longer asked for is taken off it."""
+        for row in self.sent:
+            planned = row.state == "posted" and row.hash != row.standing_hash
+            if planned and row.standing and (row.route, row.seq) not in named:
+                self.made.acting.append(
+                    Acting(
+                        id=row.id,
+                        action=row.standing_action,
+                        content=row.standing,
+                        hash=row.standing_hash,
+                        bills=row.bills,
+                        due_at=None,
+                        reason="",
+                    )
+                )
+
+    def _rest(self) -> None:
+        """Something is still to come: it waits as a posting of its own."""
+        route = self.decision.route
+        unsent = [seq for (name, seq) in self.rows if name == route]
+        seq = max(unsent) if unsent else self.sent[-1].seq + 1
+        row = self.rows.pop((route, seq), None)
+        one = Unsent(self.batch, self.made, self.decision, route, seq, row, None)
+        self.made.postings.append(one.planned("waiting", self.decision.reason))
+
+    def _row(self, route: str, seq: int) -> PostingRow | None:
+        found = next((r for r in self.sent if (r.route, r.seq) == (route, seq)), None)
+        return found or self.rows.get((route, seq))
+
+    def _taken_back(self, step: Step) -> int | None:
+        return next((r.id for r in self.sent if r.seq == step.takes_back), None)
+
+    def _hash(self, step: Step) -> str:
+        target = self.batch.targets[self.batch.routes[step.route].target]
+        action = "create" if step.action == "credit_note" else step.action
+        if step.document is not None:
+            return posting_hash(target.id, target.company_there, step.document, action)
+        row = self._row(step.route, step.seq)
+        standing = dict(row.standing) if row is not None and row.standing else None
+        return content_hash(target.id, target.company_there, standing, action) if standing else ""
+
+
+_NAMES = {
+    "create": "new document",
+    "update": "change of the document",
+    "void": "document to be void",
+    "credit_note": "credit note",
+}

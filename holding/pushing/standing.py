@@ -1,0 +1,42 @@
+"""What stands in the target under a posting that is updated, made void or taken back.
+
+Here: the columns that an answer leaves on a posting, by the action of its push; the posting that a
+credit note takes back. Not here: the move and its event (results.py).
+"""
+
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from connectors.kit.contract import Action
+from holding.lifecycle import move_posting
+from holding.models import Posting
+from holding.types import to_minor
+from rules.outcome import Document
+
+
+def accepted(posting: Posting, action: Action, document: Document, push_id: int) -> dict[str, Any]:
+    """What an accepted push changes besides the state; a void leaves what it made void."""
+    if action == "void":
+        return {}
+    if action == "create":
+        return {"posted_push_id": push_id}
+    amount = to_minor(document.amount, document.currency)
+    home = posting.book is not None and document.currency == posting.currency
+    return {
+        "posted_push_id": push_id,
+        "amount": amount,
+        "currency": document.currency,
+        "book": amount if home else None,
+        "doc_date": document.date,
+        "party": document.party,
+    }
+
+
+def take_back(session: Session, posting: Posting) -> int | None:
+    """A posted credit note: the posting that it takes back is reversed; its id."""
+    if posting.reverses_id is None:
+        return None
+    other = session.get_one(Posting, posting.reverses_id, with_for_update={"key_share": True})
+    move_posting(session, other.id, expected="posted", to="reversed", lock=other.lock, due_at=None)
+    return other.id

@@ -1,0 +1,163 @@
+"""The rules in force as people read them: the book, which version, since when each rule stands.
+
+Here: reads, and what a process keeps of them; a published version never changes. Not here: the
+sentences (rules/explain), lines around one place (rules.py).
+"""
+
+from collections import OrderedDict
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
+from functools import lru_cache
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, aliased
+
+from grammar import parse
+from grammar.nodes import Ruleset
+from grammar.problem import Span
+from holding import worlds
+from holding.models import Change, Company, Person, RuleFile, RulesetVersion, Run
+from holding.queries.rows import first
+from rules.compile import Program
+from rules.explain import Book, Proofs, book
+
+LOOKED_BACK = 20
+"""So many earlier versions are looked at for the day on which a rule came into force."""
+_PROOF = frozenset({"samples", "tests"})
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """The version of the rules in force; the moment of its last backtest, where one was kept."""
+
+    version_id: int
+    no: int
+    hash: str
+    published_at: datetime
+    author: str | None
+    publisher: str | None
+    backtest_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """The version with which a rule came into force as it stands; `before`: that one or earlier."""
+
+    no: int
+    at: datetime
+    before: bool
+
+
+class History:
+    """Since when each declaration of the rules in force says what it says."""
+
+    def __init__(self, stands: Mapping[Span, Since]) -> None:
+        self._stands = stands
+
+    def of(self, span: Span) -> Since | None:
+        """Of the declaration that this place is in."""
+        for whole, since in self._stands.items():
+            if whole.file == span.file and whole.line <= span.line <= whole.end_line:
+                return since
+        return None
+
+
+def edition(session: Session, company_id: int) -> Edition | None:
+    """The rules in force; None where nothing is published."""
+    author, publisher = aliased(Person), aliased(Person)
+    row = session.execute(
+        select(
+            RulesetVersion.id,
+            RulesetVersion.no,
+            RulesetVersion.hash,
+            RulesetVersion.published_at,
+            author.name,
+            publisher.name,
+            Run.ended_at,
+        )
+        .join(Company, Company.ruleset_version_id == RulesetVersion.id)
+        .outerjoin(author, author.id == RulesetVersion.author_id)
+        .outerjoin(publisher, publisher.id == RulesetVersion.published_by_id)
+        .outerjoin(Change, Change.id == RulesetVersion.change_id)
+        .outerjoin(Run, Run.id == Change.backtest_run_id)
+        .where(Company.id == company_id)
+    ).first()
+    return first(Edition, row)
+
+
+def read(session: Session, version_id: int) -> Book:
+    """The book of a version, with the tests of each rule."""
+    return _written(worlds.program(session, version_id))
+
+
+def history(session: Session, company_id: int, version_no: int) -> History:
+    """Since when the declarations of a version stand as they stand."""
+    key = (str(session.get_bind().engine.url), company_id, version_no)
+    return worlds.kept(_histories, key, lambda: _history(session, company_id, version_no))
+
+
+def file(session: Session, version_id: int, path: str) -> str | None:
+    """The text of one rule file."""
+    return session.scalar(
+        select(RuleFile.body).where(
+            RuleFile.ruleset_version_id == version_id,
+            RuleFile.path == path,
+            RuleFile.path.endswith(".rules"),
+        )
+    )
+
+
+_histories: OrderedDict[Hashable, History] = OrderedDict()
+
+
+@lru_cache(maxsize=worlds.KEPT)
+def _written(program: Program) -> Book:
+    return book(program.ruleset, proofs=Proofs(program.ruleset, program))
+
+
+def _history(session: Session, company_id: int, version_no: int) -> History:
+    """From the newest version back, as long as the same words stand somewhere in it."""
+    versions = session.execute(
+        select(RulesetVersion.id, RulesetVersion.no, RulesetVersion.published_at)
+        .where(RulesetVersion.company_id == company_id, RulesetVersion.no <= version_no)
+        .order_by(RulesetVersion.no.desc())
+        .limit(LOOKED_BACK + 1)
+    ).all()
+    files = _files(session, [row.id for row in versions])
+    stands: dict[Span, Since] = {}
+    left: dict[object, Span] = {}
+    for row in versions:
+        said = dict(_declared(files[row.id]))
+        left = {node: span for node, span in left.items() if node in said} if stands else said
+        more = row.no > 1 and row is versions[-1]
+        stands |= {span: Since(row.no, row.published_at, more) for span in left.values()}
+    return History(stands)
+
+
+def _files(session: Session, version_ids: list[int]) -> dict[int, dict[str, str]]:
+    """Version id -> path -> text."""
+    found: dict[int, dict[str, str]] = {version_id: {} for version_id in version_ids}
+    rows = select(RuleFile).where(
+        RuleFile.ruleset_version_id.in_(version_ids), RuleFile.path.endswith(".rules")
+    )
+    for row in session.scalars(rows):
+        found[row.ruleset_version_id][row.path] = row.body
+    return found
+
+
+def _declared(files: Mapping[str, str]) -> Iterator[tuple[object, Span]]:
+    """Every declaration but samples and tests; equal where it says the same."""
+    for path, text in files.items():
+        yield from _declarations(path, text)
+
+
+@lru_cache(maxsize=256)
+def _declarations(path: str, text: str) -> tuple[tuple[object, Span], ...]:
+    ruleset, _ = parse({path: text})
+    return tuple(
+        (node, node.span)
+        for part in fields(Ruleset)
+        if part.name not in _PROOF
+        for node in getattr(ruleset, part.name)
+    )

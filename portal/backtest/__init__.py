@@ -1,0 +1,1 @@
+"""Backtests: stored records in files, read fast, judged by two rule sets in several processes."""

@@ -1,0 +1,104 @@
+"""Stored judgings as a folder of files that `clearpost backtest` reads.
+
+Here: write: records.jsonl, and worlds.jsonl with a line for each revision that they name. Not here:
+which judgings there are (holding/queries/history.py).
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from holding.queries.history import Judging
+from portal.backtest.stored import WORLDS
+from rules.canonical import dumps
+from rules.facts import Entry, UnitEntry, World
+
+RECORDS = "records.jsonl"
+
+
+@dataclass(slots=True)
+class Written:
+    """How many records were written, and of how many nothing is kept to judge by."""
+
+    records: int = 0
+    gone: int = 0
+
+
+def write(
+    folder: Path,
+    judgings: Iterable[Judging],
+    *,
+    stand: Callable[[int], World],
+    targets: Mapping[str, str],
+) -> Written:
+    """Write all judgings; `stand` gives the world of a revision, `targets` a name for each word."""
+    written, told = Written(), set()
+    before: dict[str, Any] = {"maps": {}, "units": {}, "targets": {}}
+    with (
+        (folder / RECORDS).open("w", encoding="utf-8") as records,
+        (folder / WORLDS).open("w", encoding="utf-8") as worlds,
+    ):
+        for one in judgings:
+            if one.body is None or one.facts is None:
+                written.gone += 1
+                continue
+            if one.revision not in told:
+                told.add(one.revision)
+                now = _plain(stand(one.revision))
+                worlds.write(dumps({"revision": one.revision, **_news(before, now)}) + "\n")
+                before = now
+            records.write(dumps(_line(one, targets)) + "\n")
+            written.records += 1
+    return written
+
+
+def _line(one: Judging, targets: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "kind": one.kind,
+        "source": one.source,
+        "version": one.version,
+        "now": one.at,
+        "revision": one.revision,
+        "known": sorted(word for word, name in targets.items() if name in one.known),
+        "states": one.states,
+        "facts": one.facts,
+        "body": one.body,
+    }
+
+
+def _plain(world: World) -> dict[str, Any]:
+    """All entries and targets of a world, as a line of worlds.jsonl has them."""
+    return {
+        "maps": {
+            name: {key: _entry(entry) for key, entry in table.entries.items()}
+            for name, table in world.maps.items()
+        },
+        "units": {key: _unit(entry) for key, entry in world.units.items()},
+        "targets": dict(world.targets),
+    }
+
+
+def _entry(entry: Entry) -> tuple[int, str]:
+    return entry.id, entry.value
+
+
+def _unit(entry: UnitEntry) -> tuple[int, int, int, str]:
+    return entry.id, entry.num, entry.den, entry.to
+
+
+def _news(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+    """What differs from the line above; null takes away."""
+    maps = {
+        name: changed
+        for name in {**before["maps"], **now["maps"]}
+        if (changed := _changed(before["maps"].get(name, {}), now["maps"].get(name, {})))
+        or name not in before["maps"]
+    }
+    parts = {part: _changed(before[part], now[part]) for part in ("units", "targets")}
+    return {part: rows for part, rows in {"maps": maps, **parts}.items() if rows}
+
+
+def _changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+    fresh = {key: value for key, value in now.items() if before.get(key) != value}
+    return {**{key: None for key in before if key not in now}, **fresh}

@@ -1,0 +1,178 @@
+"""A draft over the history of a running product, in the accountant's terms: records and RM."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.acceptance.conftest import STARTER
+from tests.acceptance.houses import quiet
+from tests.acceptance.orders import buyer, clean, days_ago, priced, with_sku
+from tests.acceptance.product import APPROVER, FINANCE, House, Product, free_environment
+from tests.acceptance.quiet import approve, fix_mapping, rows, until_shown, work
+
+pytestmark = pytest.mark.slow
+ROUTE = "aiaccount.sales_invoice"
+HALF = "Partially Delivered"
+COPIES = 834  # of twelve orders: ten thousand
+
+MONTH = (  # what became of each order, and its total: 10 % tax on the price
+    clean(1, items=priced("100.00")),  # posted, 110.00
+    clean(2, items=priced("200.00")),  # posted, 220.00
+    clean(3, items=priced("1000.00")),  # posted, 1,100.00: the draft asks for an approval
+    clean(4, items=priced("2000.00")),  # posted, 2,200.00: the draft asks for an approval
+    clean(5, items=priced("4000.00")),  # approved and posted, 4,400.00: both ask for an approval
+    clean(6, items=priced("30.00"), channel="Stall"),  # posted, 33.00: the draft holds the stall
+    clean(7, items=priced("50.00"), status=HALF),  # waiting, 55.00: the draft lets it go
+    clean(8, items=priced("60.00"), status="pending", paid_at=None),  # waiting, 66.00, in both
+    clean(9, items=with_sku("NO-SUCH-CUP", price="5.00")),  # held, 11.00: no such article in both
+    clean(10, items=priced("70.00"), customer=buyer(10, id="C-404")),  # held, mapped, posted: 77.00
+    clean(11, items=priced("80.00"), status="cancelled"),  # dropped, 88.00, in both
+    clean(12, items=priced("90.00"), currency="SGD"),  # held, SGD 99.00: the draft posts it
+    clean(13, items=priced("10.00"), ordered_at=days_ago(40)),  # posted, 11.00, of another month
+)
+CELLS = {  # state, was, would be, currency: records, amount; added up by hand
+    ("posted", "ready", "ready", "MYR"): (3, "407.00"),  # 1, 2, 10
+    ("posted", "ready", "to approve", "MYR"): (2, "3300.00"),  # 3, 4
+    ("posted", "to approve", "to approve", "MYR"): (1, "4400.00"),  # 5
+    ("posted", "ready", "held", "MYR"): (1, "33.00"),  # 6
+    ("waiting", "waiting", "ready", "MYR"): (1, "55.00"),  # 7
+    ("waiting", "waiting", "waiting", "MYR"): (1, "66.00"),  # 8
+    ("held", "held", "held", "MYR"): (1, "11.00"),  # 9
+    ("dropped", "dropped", "dropped", "MYR"): (1, "88.00"),  # 11
+    ("held", "held", "ready", "SGD"): (1, "99.00"),  # 12
+}
+STALL = """
+check no_stall on order
+    require  channel <> "Stall"
+    else     hold for accounts
+    say      "The stall is booked by hand: {number}."
+    clears   when it passes
+"""
+
+
+@pytest.fixture(scope="module")
+def still(command: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    product = Product(command, tmp_path_factory.mktemp("still"), free_environment())
+    with quiet(product, STARTER) as house:
+        yield house
+
+
+def test_B22_a_draft_over_stored_history_in_counts_and_rm(still: House) -> None:
+    product = still.product
+    _live_through(still)
+    _write_rules(product.folder)
+    days = ("--from", days_ago(20)[:10], "--to", days_ago(0)[:10])
+    product.run("records", "export", "history", "--company", "kedai", *days)
+    assert product.run("backtest", "rules", "rules", "history").returncode == 0
+
+    found = product.json("backtest", "rules", "draft", "history", "--json", code=1)
+    assert _cells(found) == CELLS
+    assert (found["records"], found["same"], found["changed"]) == (12, 7, 5)
+    assert (found["complete"], found["bad"]) == (True, 0)
+    stopped, freed = found["stopped"], found["freed"]
+    assert (stopped["records"], _amounts(stopped)) == (3, {"MYR": "3333.00"})
+    assert (freed["records"], _amounts(freed)) == (2, {"MYR": "55.00", "SGD": "99.00"})
+    assert {one["number"] for one in freed["examples"]} == {"NS-7", "NS-12"}
+    examples = {one["number"]: one for one in stopped["examples"]}
+    assert {number: one["rule"] for number, one in examples.items()} == {
+        "NS-3": "approve by accounts",
+        "NS-4": "approve by accounts",
+        "NS-6": "no_stall",
+    }
+    last = examples["NS-6"]
+    assert last["reason"] == "The stall is booked by hand: NS-6."
+    lines = (product.folder / last["rule_file"]).read_text("utf-8").splitlines()
+    assert lines[last["rule_line"] - 1] == '    require  channel <> "Stall"'
+    _ten_thousand(product, found)
+
+
+def test_ctrl_c_ends_a_backtest_with_what_was_counted_by_then(product: Product) -> None:
+    order = {"number": "NS-1", "status": "draft", "lines": []}
+    line = json.dumps({"now": "2026-11-19T02:00:00Z", "body": {**order, "note": "x" * 20_000}})
+    (product.folder / "many.jsonl").write_text(f"{line}\n" * 5_000, "utf-8")
+    child = subprocess.Popen(
+        [product.command, "backtest", STARTER, STARTER, "many.jsonl", "--processes", "2"],
+        cwd=product.folder,
+        env=product.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    assert child.stderr
+    progress = child.stderr.readline()
+    assert re.fullmatch(r"\d+ records, \d+%, about \d+ s left\n", progress)
+    os.killpg(child.pid, signal.SIGINT)  # as a terminal does: to every process of the command
+    told, notes = child.communicate(timeout=60)
+    assert child.returncode == 130
+    assert re.match(r"Stopped early, after about \d+% of the files. So far:\n\d+ records", told)
+    counted = re.search(r"^([\d,]+) records judged", told, re.MULTILINE)
+    assert counted
+    assert 0 < int(counted[1].replace(",", "")) < 5_000
+    assert "Traceback" not in notes
+
+
+def _live_through(still: House) -> None:
+    """The month as it happened: sent, approved, a mapping put right; only then more is known."""
+    approver, finance = still.visitor(APPROVER), still.visitor(FINANCE)
+    assert still.deliver(*MONTH).status_code == 202
+    work(still)
+    assert "1 approved" in approve(approver, "NS-5")
+    fix_mapping(finance, "C-404", "Warung Melati", "a new customer")
+    work(still)
+    until_shown(finance, 10, "Posted")
+    posted = rows(still, "SELECT number FROM posting WHERE state = 'posted'")
+    assert {number for (number,) in posted} == {f"NS-{n}" for n in (1, 2, 3, 4, 5, 6, 10, 13)}
+
+
+def _write_rules(folder: Path) -> None:
+    """The rules in force, and a draft of others."""
+    for name in ("rules", "draft"):
+        shutil.copytree(STARTER, folder / name)
+    draft = folder / "draft" / "clearing.rules"
+    text = draft.read_text("utf-8")
+    for old, new in (
+        ("2024-08-01 = 3000.00", "2024-08-01 = 500.00"),
+        ("wait     pending, partly_", "wait     pending\n    ready    partly_"),
+        ('currency = "MYR"', 'currency in ("MYR", "SGD")'),
+    ):
+        assert old in text
+        text = text.replace(old, new, 1)
+    draft.write_text(text + STALL, "utf-8")
+
+
+def _ten_thousand(product: Product, few: dict[str, Any]) -> None:
+    """The same month many times over: every number is that many times as large."""
+    lines = (product.folder / "history" / "records.jsonl").read_text("utf-8")
+    (product.folder / "history" / "records.jsonl").write_text(lines * COPIES, "utf-8")
+    many = product.json("backtest", "rules", "draft", "history", "--json", code=1)
+    assert many["records"] == 12 * COPIES
+    for cell in (*many["cells"], *many["stopped"]["amounts"], *many["freed"]["amounts"]):
+        cell["records"] //= COPIES
+        cell["amount"] = f"{float(cell['amount']) / COPIES:.2f}"
+    assert _cells(many) == _cells(few)
+    assert _amounts(many["stopped"]) == _amounts(few["stopped"])
+
+
+def _cells(found: dict[str, Any]) -> dict[tuple[str, ...], tuple[int, str]]:
+    return {
+        tuple(cell[name] for name in ("state", "was", "would", "currency")): (
+            cell["records"],
+            cell["amount"],
+        )
+        for cell in found["cells"]
+        if (cell["kind"], cell["route"]) == ("order", ROUTE)
+    }
+
+
+def _amounts(part: dict[str, Any]) -> dict[str, str]:
+    return {one["currency"]: one["amount"] for one in part["amounts"]}

@@ -1,0 +1,540 @@
+"""What the checker says of rule files, from the command line, with no database anywhere."""
+
+import json
+import random
+import re
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+
+from tests.acceptance.conftest import STARTER
+from tests.acceptance.many import Ran, run_all
+from tests.acceptance.product import Product
+
+TEA = Path(__file__).with_name("tea.rules").read_text("utf-8")
+TEMPLATES = sorted(path for path in STARTER.parent.iterdir() if (path / "maps").is_dir())
+
+
+def checked(product: Product, texts: Iterable[str], *options: str) -> list[Ran]:
+    """Each text as a rule file of its own, checked."""
+    return ran(product, "check", texts, *options)
+
+
+def ran(product: Product, command: str, texts: Iterable[str], *options: str) -> list[Ran]:
+    """A command on each text as a rule file of its own."""
+    commands = []
+    for number, text in enumerate(texts):
+        file = product.folder / f"rules_{number}.rules"
+        file.write_text(text, "utf-8")
+        commands.append([command, file.name, *options])
+    return run_all(product, commands)
+
+
+def without(text: str, begin: str) -> str:
+    """The text without the one declaration that begins so."""
+    parts = text.split("\n\n")
+    kept = [part for part in parts if not part.startswith(begin)]
+    assert len(kept) == len(parts) - 1, begin
+    return "\n\n".join(kept)
+
+
+def line_of(text: str, piece: str) -> int:
+    """The line on which a piece of text begins."""
+    return text[: text.index(piece)].count("\n") + 1
+
+
+# ---- B01 -----------------------------------------------------------------------------------------
+
+STATUSES = """
+    draft                wait   wait    wait        wait      ignore
+    pending_approval     wait   wait    wait        wait      wait
+    approved             wait   ready   ready       wait      ready
+    ready_to_pick        wait   ignore  ignore      wait      ready
+    partially_delivered  wait   ignore  ignore      ready     ready
+    delivered            ready  ready   ignore      ready     ready
+    returned             hold   hold    hold        hold      hold
+    cancelled            cancel cancel  cancel      cancel    cancel
+    ready_to_bill        ready  ready   ready       ready     ready
+    exception            hold   hold    hold        hold      hold
+"""
+"""What each of the ten means for an order, a receipt, a settlement, a delivery and a purchase."""
+STATES = {
+    "ready": "ready",
+    "wait": "waiting",
+    "hold": "held",
+    "ignore": "ignored",
+    "cancel": "dropped",
+}
+KINDS = {
+    # the document, the day, the other party, its field in the document, what else it needs
+    "order": ("invoice", "ordered_on", "customer", "DebtorCode", ""),
+    "receipt": ("ar_payment", "received_on", "customer", "DebtorCode", "PaymentMethod PaymentAmt"),
+    "settlement": ("ap_invoice", "settled_on", "supplier", "CreditorCode", "AccNo Amount"),
+    "delivery": ("delivery_order", "delivered_on", "customer", "DebtorCode", ""),
+    "purchase": ("purchase_order", "ordered_on", "supplier", "CreditorCode", ""),
+}
+AROUND = """\
+language 1
+
+role accounts  "Accounts team"
+
+source intake
+    currency  MYR
+    zone      "Asia/Kuala_Lumpur"
+    missing   hold for accounts  say "{field} is blank."
+
+target autocount
+    rounding   per line then sum to 0.01
+    tolerance  0.00  else hold for accounts
+    missing    hold for accounts  say "AutoCount could not tell {field}."
+"""
+AMOUNT = {"receipt": "amount", "settlement": "net"}
+VALUES = {"PaymentMethod": '"BANK"', "AccNo": '"400-0000"'}
+
+
+def kind_rules(kind: str, words: dict[str, str]) -> str:
+    """All that is said of one kind: its fields, the meaning of each status, its document."""
+    document, day, party, party_field, more = KINDS[kind]
+    lines = kind not in AMOUNT
+    said = ("ready", "wait", "cancel", "ignore")
+    groups = {word: [status for status in words if words[status] == word] for word in said}
+    rows = [f"    {word}  {', '.join(states)}" for word, states in groups.items() if states]
+    held = ", ".join(status for status in words if words[status] == "hold")
+    fields = [
+        "number text key",
+        f"status one of {', '.join(words)}",
+        f"{day} date dated",
+        f"{party} text",
+    ]
+    fields += [f"lines many {kind}_line"] if lines else [f"{AMOUNT[kind]} money"]
+    posted = [f"{party_field} = {party}"]
+    posted += [f"{name} = {VALUES.get(name) or AMOUNT[kind]}" for name in more.split()]
+    stored = [field.split()[0] for field in fields[1:]]
+    text = [f"record {kind} from intake", *(f"    {field}" for field in fields)]
+    text += (
+        ["", f"record {kind}_line of {kind}", "    pos whole key", "    qty quantity"]
+        if lines
+        else []
+    )
+    text += [
+        "",
+        f"gate {kind}",
+        *rows,
+        f'    hold {held} for accounts say "{{number}}: somebody looks."',
+    ]
+    text += ["", f"duplicates of {kind}", "    unique by number in history",
+             "    else hold for accounts", '    say "{number} is there."']  # fmt: skip
+    text += ["", f"on edit of {kind}", f"    all = {', '.join(stored)}",
+             "    | changed | do |", "    | all, not_ready | review by accounts |"]  # fmt: skip
+    text += ["", f"on cancel of {kind}", "    | period | do |", "    | - | review by accounts |"]
+    text += ["", f'post {kind} to autocount.{document} as "{{number}}"', "    immediately",
+             "    we own the rest else review by accounts",
+             "    DocNo = document_number", f"    DocDate = {day}"]  # fmt: skip
+    text += [f"    {field}" for field in posted]
+    text += ["    each line", "        Qty = line.qty"] if lines else []
+    return "\n".join(text)
+
+
+def test_B01_ten_statuses_of_five_kinds_each_have_one_meaning(product: Product) -> None:
+    table = {row.split()[0]: row.split()[1:] for row in STATUSES.strip().split("\n")}
+    meant = {kind: {status: words[at] for status, words in table.items()}
+             for at, kind in enumerate(KINDS)}  # fmt: skip
+    text = "\n\n".join([AROUND, *(kind_rules(kind, words) for kind, words in meant.items())]) + "\n"
+    open_ = [
+        text.replace("approved, ", "", 1),
+        re.sub(r"(ignore {2}.*)", r"\1, approved", text, count=1),
+    ]
+    whole, gap, twice = checked(product, [text, *open_], "--json")
+    assert (whole.code, errors(whole)) == (0, []), whole.out
+    assert gap.code == twice.code == 1
+    assert {code for code, _ in errors(twice)} == {"GAT02"}
+
+    cells = [(kind, status) for kind in KINDS for status in [*table, "shipped by sea"]]
+    commands = []
+    for kind, status in cells:
+        _, day, party, *_ = KINDS[kind]
+        body = {"number": "N-1", "status": status, day: "2026-11-18", party: "C-77"}
+        body |= {AMOUNT[kind]: "10.00"} if kind in AMOUNT else {"lines": [{"pos": 1, "qty": "2"}]}
+        file = product.folder / f"{kind}_{status.split()[0]}.json"
+        file.write_text(json.dumps(body), "utf-8")
+        at = ["--at", "2026-11-20 02:00:00"]
+        commands.append(["try", "rules_0.rules", file.name, "--kind", kind, *at, "--json"])
+    found: dict[tuple[str, str], str] = {}
+    for (kind, status), one in zip(cells, run_all(product, commands), strict=True):
+        (decision,) = one.json["decisions"]
+        assert decision["reason"], decision
+        found[kind, status] = decision["state"]
+    unknown = {(kind, "shipped by sea"): "held" for kind in KINDS}
+    stated = {(k, s): STATES[word] for k, words in meant.items() for s, word in words.items()}
+    assert found == stated | unknown
+    assert len(stated) == 50
+    assert set(stated.values()) == set(STATES.values())
+
+
+# ---- B02, B10, B11: what goes too early, and what comes later ------------------------------------
+
+READY = "    ready    approved, ready_to_pick, delivered, ready_to_bill\n"
+WAIT = "    wait     draft, pending_approval, partially_delivered\n"
+
+
+def early(text: str, row: str) -> str:
+    """The rules with drafts let through by a row."""
+    text = text.replace(
+        "    wait     draft, pending_approval,", "    wait     pending_approval,", 1
+    )
+    return text.replace(READY, f"{READY}    {row}\n", 1)
+
+
+def errors(of: Ran) -> list[tuple[str, int]]:
+    return [(each["code"], each["span"]["line"]) for each in of.json["findings"]]
+
+
+def test_B02_a_status_that_can_still_change_goes_only_by_the_word_for_it(product: Product) -> None:
+    draft, pending, unnamed = (
+        early(TEA, "ready    draft"),
+        TEA.replace("approved, ready_to_pick", "approved, pending_approval, ready_to_pick").replace(
+            "draft, pending_approval, part", "draft, part"
+        ),
+        TEA.replace("    wait     draft, pending_approval,", "    wait     pending_approval,"),
+    )
+    meant = early(TEA, "early    draft")
+    whole, *broken, named = checked(product, [TEA, draft, pending, unnamed, meant], "--json")
+    assert (whole.code, errors(whole)) == (0, [])
+    assert [one.code for one in broken] == [1, 1, 1]
+    assert errors(broken[0]) == [("GAT08", line_of(draft, "ready    draft"))]
+    assert errors(broken[1]) == [("GAT08", line_of(pending, "ready    approved, pending"))]
+    assert errors(broken[2]) == [("GAT01", line_of(unnamed, "gate order"))]
+    (found,) = broken[0].json["findings"]
+    assert "'draft' can still change" in found["message"]
+    assert "early draft" in found["hint"]
+    text = draft.split("\n")[found["span"]["line"] - 1]
+    assert text[found["span"]["column"] - 1 :].startswith("draft")
+    assert "GAT08" not in dict(errors(named))  # by its name it may go
+
+
+def test_B10_rules_without_an_answer_to_a_later_edit_are_refused(product: Product) -> None:
+    gap = TEA.replace("    | amounts, party, not_ready | locked | block                 |\n", "", 1)
+    texts = [
+        TEA,
+        without(without(TEA, "on edit of order"), 'test "another price'),
+        without(without(TEA, "on cancel of order"), 'test "cancelled in a locked'),
+        gap,
+        TEA.replace("party     = customer, tin, ordered_on", "party     = customer, ordered_on"),
+    ]
+    whole, *broken = checked(product, texts, "--json")
+    assert whole.code == 0
+    codes = ["EDT08", "CAN01", "TAB01", "EDT01"]
+    for one, text, code in zip(broken, texts[1:], codes, strict=True):
+        assert one.code == 1
+        (found,) = one.json["findings"]
+        assert found["code"] == code
+        words = {
+            "EDT08": "aiaccount.sales_invoice, but nothing says what a later edit does",
+            "CAN01": "order is posted to aiaccount.sales_invoice and can be cancelled",
+            "TAB01": "no row for changed = amounts, period = locked",
+            "EDT01": "1 field is in no group: tin",
+        }
+        assert words[code] in found["message"]
+        assert found["span"]["line"] in range(1, text.count("\n"))
+    offered = broken[2].json["findings"][0]["hint"]
+    row = offered.removeprefix("Add: ")
+    (mended,) = checked(
+        product, [gap.replace("    | approval  ", f"    {row}\n    | approval  ", 1)], "--json"
+    )
+    assert mended.code == 0
+
+
+STORY = """
+test "a draft went first, and its approval changed the quantity"
+    given    tea with status = draft, approved_version = 1
+    then     line 1.qty = 3, total = 288.00, version = 2, approved_version = 2, status = approved
+    expect   review by accounts because amounts
+    expect   review by sales_admin because approval
+
+test "a draft went first, and was approved as it was"
+    given    tea with status = draft, approved_version = 1
+    then     approved_version = 2, version = 2, status = approved
+    expect   review by sales_admin because approval
+"""
+
+
+def test_B11_a_draft_that_went_first_has_its_own_answer_to_its_approval(product: Product) -> None:
+    drafts = early(TEA, "early    draft")
+    told = drafts + STORY
+    shared = told.replace("party     = customer, tin, ordered_on", "party     = customer, tin, "
+                          "ordered_on, approved_version")  # fmt: skip
+    shared = shared.replace("    approval  = approved_version\n", "")
+    shared = re.sub(r"    \| approval +\| - .*\n", "", shared).replace(" because approval", "")
+    joined = told.replace(
+        "| approval                  | -      | review by sales_admin |\n    ", ""
+    )
+    joined = joined.replace("| rest                      |", "| approval, rest            |")
+    blind = without(without(told, "on edit of order"), 'test "another price')
+    whole, *broken = checked(product, [told, drafts, shared, joined, blind], "--json")
+    assert (whole.code, errors(whole)) == (0, [])
+    assert [one.code for one in broken] == [1, 1, 1, 1]
+    assert errors(broken[0]) == [("TST06", line_of(drafts, "early    draft"))]
+    assert ("EDT09", line_of(shared, "on edit of order")) in errors(broken[1])
+    assert ("EDT09", line_of(joined, "| changed")) in errors(broken[2])
+    assert "EDT08" in dict(errors(broken[3]))
+
+    (ran_,) = ran(product, "test", [told], "--json")
+    results = {each["test"]: each["passed"] for each in ran_.json["results"]}
+    assert all(results.values())
+    assert sum("draft went first" in title for title in results) == 2
+    row = "    | approval                  | -      | review by sales_admin |\n"
+    assert row in told
+    other = told.replace(row, "    | approval | - | ignore |\n")
+    (changed,) = ran(product, "test", [other], "--json")
+    red = {each["test"] for each in changed.json["results"] if not each["passed"]}
+    assert "a draft went first, and was approved as it was" in red
+
+
+# ---- B15 -----------------------------------------------------------------------------------------
+
+ANSWERS = {
+    "duplicate party": "check one_debtor",
+    "duplicate invoice": "duplicates of order",
+    "partial delivery": "gate order",
+    "cancelled order": "on cancel of order",
+    "changed price": "on edit of order",
+    "UOM mismatch": "units",
+    "failed push": "retry aiaccount",
+    "manual edit": "post order",
+}
+"""Exception -> the declaration that answers it."""
+LEFT_OUT = {
+    "duplicate party": ("check one_debtor", "map debtor_of_tin", 'test "one TIN'),
+    "failed push": ("retry aiaccount", 'test "a target that is busy'),
+}
+"""Answers that may be left out, with what speaks of them: the rest is no mistake, but a risk."""
+
+
+def test_B15_the_eight_exceptions_each_have_a_rule_or_a_risk(product: Product) -> None:
+    texts = {"whole": TEA}
+    for exception, declarations in LEFT_OUT.items():
+        texts[exception] = TEA
+        for begin in declarations:
+            texts[exception] = without(texts[exception], begin)
+    ways = ((), ("--strict",), ("--json",))
+    runs = {way: checked(product, texts.values(), "--coverage", *way) for way in ways}
+
+    cells = runs["--json",][0].json["coverage"]
+    assert {cell["exception"]: cell["state"] for cell in cells} == dict.fromkeys(
+        ANSWERS, "answered"
+    )
+    for cell in cells:
+        first = line_of(TEA, f"\n{ANSWERS[cell['exception']]}") + 1
+        lines = TEA.split("\n")[first - 1 : cell["line"]]
+        assert lines, cell
+        assert "" not in lines, cell  # the line stands in that declaration
+    for number, name in enumerate(texts):
+        calm, strict, told = (runs[way][number] for way in ways)
+        risks = {cell["exception"] for cell in told.json["coverage"] if cell["state"] == "open"}
+        assert risks == {name} - {"whole"}
+        assert (calm.code, told.code) == (0, 0)
+        assert strict.code == (1 if risks else 0), strict.out
+        assert ("COV01" in strict.out) == bool(risks)
+        (risk,) = [row for row in calm.out.splitlines() if "RISK" in row] or [""]
+        assert not risks or (name in risk and len(risk.split("RISK")[1].split()) > 5)
+
+
+# ---- B17 -----------------------------------------------------------------------------------------
+
+HOLD = """\
+    hold     returned   for accounts     say "The goods of {number} came back: settle it first."
+"""
+CHECK = """\
+    else     hold for accounts
+    say      "The period of {ordered_on} is locked."
+    clears   when it passes
+"""
+NOT_COMPLETE = (
+    # what stands there, what somebody wrote, code, the piece where it is told, the hint
+    (HOLD, "    hold     returned\n", "SYN02", "    hold     returned", "hold for ROLE"),
+    (HOLD, HOLD.replace("for accounts", ""), "SYN01", 'say "The goods', "hold for ROLE"),
+    (HOLD, HOLD.split("say")[0] + "\n", "SYN02", "", 'say "…"'),
+    (CHECK, CHECK.replace("hold for accounts", "hold"), "SYN02", "", "hold for ROLE"),
+    (CHECK, CHECK.replace("hold for accounts", "hold for nobody"), "OWN01",
+     "for nobody", "accounts"),
+    (CHECK, CHECK.replace('    say      "The period of {ordered_on} is locked."\n', ""), "SYN09",
+     "clears   when it passes\n\nduplicates", "say"),
+    (CHECK, CHECK.replace("    clears   when it passes\n", ""), "SYN03", "", "clears when"),
+    (CHECK, CHECK.replace("when it passes", "by nobody"), "OWN01", "by nobody", "accounts"),
+)  # fmt: skip
+
+
+def test_B17_a_hold_names_its_reason_its_owner_and_what_clears_it(product: Product) -> None:
+    texts = [TEA.replace(right, wrong, 1) for right, wrong, *_ in NOT_COMPLETE]
+    runs = checked(product, texts, "--json")
+    for one, text, (right, _, code, piece, hint) in zip(runs, texts, NOT_COMPLETE, strict=True):
+        assert one.code == 1
+        (found,) = one.json["findings"]
+        assert found["code"] == code
+        assert hint in found["hint"], found
+        first = line_of(TEA, right)
+        assert first <= found["span"]["line"] <= first + 3
+        assert found["span"]["column"] > 1
+        if piece.strip():
+            assert found["span"]["line"] == line_of(text, piece)
+    whole, drawn = checked(product, [TEA, texts[0]])
+    assert whole.code == 0
+    assert "SYN02" in drawn.out
+    assert "hint" in drawn.out
+
+
+# ---- B19 -----------------------------------------------------------------------------------------
+
+DEFECTS = [
+    defect | {"sort": sort}
+    for sort, planted in tomllib.loads(
+        Path(__file__).with_name("defects.toml").read_text("utf-8")
+    ).items()
+    for defect in planted
+]
+
+
+def test_B19_thirty_planted_defects_are_found_and_no_other(product: Product) -> None:
+    sorts = {sort: sum(d["sort"] == sort for d in DEFECTS) for sort in (d["sort"] for d in DEFECTS)}
+    assert set(sorts) == {"gap", "overlap", "shadowed", "unreachable", "contradictory"}
+    assert min(sorts.values()) >= 4
+    assert len(DEFECTS) >= 30
+    assert all(TEA.count(defect["old"]) >= 1 for defect in DEFECTS)
+    texts = [TEA.replace(defect["old"], defect["new"], 1) for defect in DEFECTS]
+    for defect, text, one in zip(DEFECTS, texts, checked(product, texts, "--json"), strict=True):
+        place = (defect["code"], line_of(text, defect["at"]))
+        assert place in errors(one), (defect, one.json["findings"])
+        assert {code for code, _ in errors(one)} <= {defect["code"], *defect.get("also", ())}, one
+        severe = any(each["severity"] == "error" for each in one.json["findings"])
+        assert one.code == (1 if severe else 0)
+        assert all(each["message"] and each["hint"] for each in one.json["findings"])
+
+    clean = checked(product, [TEA], "--json")
+    clean += run_all(product, [["check", str(folder), "--json"] for folder in TEMPLATES])
+    assert len(clean) > 4
+    assert [(one.code, one.json["findings"]) for one in clean] == [(0, [])] * len(clean)
+
+
+# ---- B20 -----------------------------------------------------------------------------------------
+
+BREAKS = (
+    # what stands in a line, what somebody made of it, the tests that must turn red
+    ("require  period = open", "require  period in (open, locked)", {"a locked period is held"}),
+    ("+ tax_total = total", "+ tax_total <= total", {"one sen off is held"}),
+    ("= 3000.00", "= 90000.00", {"above the limit a second person approves"}),
+    ("try 5 times", "try 6 times", {"a target that is busy is asked again"}),
+    (
+        "    | locked | block              |\n\nretry",
+        "    | locked | review by accounts |\n\nretry",
+        {"cancelled in a locked period it stays as it is"},
+    ),
+    (
+        "    wait     draft, pending_approval, partially_delivered",
+        "    ignore   draft, pending_approval, partially_delivered",
+        {"a part of a delivery waits for the rest"},
+    ),
+    ('"SST"   -> "MY-SALES10"', '"SST"   -> "SST-10"', set()),
+)
+
+
+def test_B20_tests_beside_the_rules_turn_red_where_they_are_broken(product: Product) -> None:
+    titles = re.findall(r'(?m)^test "(.*)"$', TEA)
+    texts = [TEA, *(TEA.replace(right, wrong, 1) for right, wrong, _ in BREAKS)]
+    whole, *broken = ran(product, "test", texts, "--json")
+    assert (whole.code, whole.json["tests"], whole.json["failed"]) == (0, len(titles), 0)
+    for (right, _, red), one in zip(BREAKS, broken, strict=True):
+        failed = {each["test"] for each in one.json["results"] if not each["passed"]}
+        assert failed == red, right
+        assert one.code == (1 if red else 0)
+
+    (covered,) = ran(product, "test", [TEA], "--coverage", "--json")
+    told = covered.json["coverage"]
+    for right, _, red in BREAKS:
+        line = line_of(TEA, right)
+        by = {each["by"] for each in told if each["line"] == line and each["covered"]}
+        assert by == red, right
+    open_ = {each["name"] for each in told if not each["covered"]}
+    assert 'map tax_code: "SST"' in open_
+    calm, annotated = ran(product, "test", texts[:2], "--format", "github")
+    assert (calm.code, calm.out) == (0, "")
+    line = line_of(texts[1], 'test "a locked period is held"')
+    assert annotated.code == 1
+    assert annotated.out.startswith(f"::error file=rules_1.rules,line={line},")
+    assert "a locked period is held" in annotated.out
+
+
+# ---- B27 -----------------------------------------------------------------------------------------
+
+
+def composed(seed: int) -> str:
+    """The rules in another order, with other blanks, gaps and comments."""
+    dice = random.Random(seed)
+    parts = TEA.strip("\n").split("\n\n")
+    dice.shuffle(parts)
+    lines = []
+    for line in "\n\n".join(parts[: dice.randint(3, len(parts))]).split("\n"):
+        words = re.split(r'("[^"]*"|#.*)', line)
+        spread = [w if at % 2 else re.sub(" +", " " * dice.randint(1, 4), w)
+                  for at, w in enumerate(words)]  # fmt: skip
+        lines.append("".join(spread))
+        going_on = line.rstrip().endswith(",")
+        if line and "#" not in line and not dice.randrange(6):
+            lines[-1] += f"  # behind {dice.random()}"
+        elif line and not going_on and not dice.randrange(8):
+            lines.append(dice.choice(("", "# alone", "    # inside", "\n\n")))
+    return "\n".join(lines) + "\n"
+
+
+def comments(text: str) -> list[str]:
+    return sorted(found[1] for found in re.findall(r'("[^"\n]*")|(#.*)', text) if found[1])
+
+
+def test_B27_the_formatter_has_one_output_and_keeps_comments_and_meaning(
+    product: Product,
+) -> None:
+    before = {f"composed_{seed}.rules": composed(seed) for seed in range(15)}
+    (product.folder / "was").mkdir()
+    for name, text in before.items():
+        (product.folder / name).write_text(text, "utf-8")
+        (product.folder / "was" / name).write_text(text, "utf-8")
+    would, first, again, clean, *_ = run_all(
+        product,
+        [
+            ["fmt", "--check", *before],
+            ["fmt", *before],
+            ["fmt", *before],
+            ["fmt", "--check", *before],
+        ],
+    )
+    assert (would.code, first.code, again.code, clean.code) == (1, 0, 0, 0)
+    assert first.out.count("changed ") == 15
+    assert again.out + clean.out == ""
+    after = {name: (product.folder / name).read_text("utf-8") for name in before}
+    assert {name: comments(text) for name, text in after.items()} == {
+        name: comments(text) for name, text in before.items()
+    }
+    assert sum(len(comments(text)) for text in after.values()) > 50
+    tree = [["check", f"{folder}{name}", "--json"] for name in before for folder in ("", "was/")]
+    told = run_all(product, tree)
+    for new, old in zip(told[::2], told[1::2], strict=True):
+        assert messages(new) == messages(old)
+
+    whole = composed_whole(product)
+    same, tests = run_all(product, [["diff", "was.rules", "now.rules"], ["test", "now.rules"]])
+    assert whole == TEA
+    assert (same.code, same.out.strip()) == (0, "The same rules.")
+    assert tests.code == 0
+
+
+def messages(of: Ran) -> list[tuple[str, str]]:
+    return sorted((found["code"], found["message"]) for found in of.json["findings"])
+
+
+def composed_whole(product: Product) -> str:
+    """All the rules spread out and formatted: the layout that they had."""
+    (product.folder / "was.rules").write_text(TEA, "utf-8")
+    spread = re.sub(r"(?m)^( +)(\S+) +(?=[a-z(])", r"\1 \2 ", TEA)
+    (product.folder / "now.rules").write_text(spread, "utf-8")
+    (done,) = run_all(product, [["fmt", "now.rules"]])
+    assert done.code == 0
+    return (product.folder / "now.rules").read_text("utf-8")

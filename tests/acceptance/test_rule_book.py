@@ -1,0 +1,166 @@
+"""The rule book on paper and on the page, and the board of what comes too late.
+
+One quiet house for the module; the tests stand in the order in which they move its clock.
+"""
+
+import json
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from html import unescape
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.conftest import STARTER
+from tests.acceptance.houses import quiet
+from tests.acceptance.orders import buyer, clean
+from tests.acceptance.parts import Part, read
+from tests.acceptance.product import FINANCE, House, Product, free_environment
+from tests.acceptance.quiet import BASE, fix_mapping, work
+
+NINE = (
+    "Status",
+    "Mapping",
+    "Units of measure",
+    "Approval and version",
+    "Timing",
+    "Exceptions",
+    "Duplicates",
+    "Retry",
+    "Audit owners",
+)
+BOOK = f"{BASE}/rules/book"
+
+
+@pytest.fixture(scope="module")
+def still(command: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    product = Product(command, tmp_path_factory.mktemp("book"), free_environment())
+    with quiet(product, STARTER) as found:
+        yield found
+
+
+def sentences(page: Part, topic: str) -> list[str]:
+    """The sentences of one topic of the page."""
+    section = next(
+        part for part in page.all("section") if part.attributes.get("aria-labelledby") == topic
+    )
+    return [part.all("p")[0].text for part in section.all("li")]
+
+
+def told(product: Product, rules: Path, *words: str) -> str:
+    """What `clearpost explain` prints."""
+    return product.run("explain", str(rules), *words).stdout
+
+
+def test_B04_ready_means_one_sentence_that_command_and_page_say_alike(still: House) -> None:
+    told_ = told(still.product, STARTER, "--topic", "ready")
+    printed = re.findall(r"^- (.*)$", told_.replace("\\", ""), re.MULTILINE)
+    assert len(printed) == 1
+    assert sentences(read(still.visitor(FINANCE).get(BOOK)), "ready") == printed
+    (ready,) = printed
+    assert ready.startswith("“Ready for aiaccount” means for an order that becomes a sales invoice")
+    assert "its status is “paid”, “packed” or “delivered”" in ready
+    assert "where the total is above the approval limit of 3000.00, Accounts team approved" in ready
+    assert not re.search(r"[_={}<>()]", ready)  # no word of the language, only of people
+    raised = still.product.folder / "raised"
+    shutil.copytree(STARTER, raised)
+    clearing = raised / "clearing.rules"
+    clearing.write_text(clearing.read_text("utf-8").replace("= 3000.00", "= 4500.00"), "utf-8")
+    assert "approval limit of 4500.00" in told(still.product, raised, "--topic", "ready")
+
+
+def test_B29_page_and_file_explain_all_nine_topics_and_name_the_missing_one(still: House) -> None:
+    cut = still.product.folder / "cut"
+    shutil.copytree(STARTER, cut)
+    clearing = cut / "clearing.rules"
+    whole = clearing.read_text("utf-8")
+    kept = re.sub(r"\n(check approved_is_current|approve order)[^\n]*\n( [^\n]*\n)+", "\n", whole)
+    clearing.write_text(kept, "utf-8")
+    assert "\napprove" in whole
+    assert "\napprove" not in kept
+    for proof in cut.glob("*_test.rules"):  # tests of what is gone cannot pass
+        proof.unlink()
+    page, file = still.visitor(FINANCE).get(BOOK), told(still.product, STARTER, "--html")
+    for written in (page, file):
+        heads = [unescape(h) for h in re.findall(r"<h2[^>]*>(.*?)</h2>", written)]
+        assert [n for n in NINE if not any(h.startswith(n) for h in heads)] == []
+        assert "<script" not in written.partition("<main")[2]
+        assert not re.search(r"No rule answers: [^<]*Approval and version", written)
+    without = told(still.product, cut)
+    assert re.search(r"^No rule answers: .*Approval and version", without, re.MULTILINE)
+    assert [n for n in NINE if f"\n## {n}" not in without] == []
+    assert "Missing: no rule answers this topic. Nobody is asked" in without
+
+    entry = next(li for li in read(page).all("li") if "check open_period" in li.text)
+    assert "passes only if the period of the document is open" in entry.text
+    assert "owner: Accounts team" in entry.text
+    assert re.search(r"in force since ruleset 1, 20\d\d-\d\d-\d\d \d\d:\d\d", entry.text)
+    assert re.search(r"\d+ tests?\s*“.*period.*”", entry.text)
+    assert "Last backtest: none recorded" in read(page).text
+    link = entry.all("a")[0]
+    path, _, anchor = link.attributes["href"].partition("#")
+    line = read(still.visitor(FINANCE).get(path)).one("div", id=anchor)
+    assert line.one("code").text == "check open_period on order"
+    assert link.text.endswith(f"clearing.rules:{anchor.removeprefix('L')}")
+    rules = json.loads(told(still.product, STARTER, "--json", "--backtest", str(_backtest(still))))
+    assert all(s["rules"] or s["missing"] for s in rules["sections"])
+    said = {r["name"]: r["backtest"] for s in rules["sections"] for r in s["rules"]}
+    assert said["check total_adds"] == "last backtest: it fired on 1 of 2 records"
+    assert said["check home_currency"] == "last backtest: it fired on 0 of 2 records"
+
+
+def test_B03_a_finished_order_that_is_not_posted_stands_on_top_with_its_gate(still: House) -> None:
+    late = clean(61, status="delivered", customer=buyer(61, id="C-UNKNOWN-61"))
+    waits = clean(62, status="pending", customer=buyer(62, id="C-UNKNOWN-62"))
+    assert still.deliver(late, waits).ok
+    work(still)
+    _move(still, hours=24)
+    younger = clean(63, customer=buyer(63, id="C-UNKNOWN-63"))
+    body = json.dumps({"event": "order.updated", "orders": [younger]}).encode()
+    assert still.post_hook(body, event_id="evt_63", at=time.time() + 24 * 3600).ok
+    work(still)
+    _move(still, hours=26)
+    visitor = still.visitor(FINANCE)
+    board = read(visitor.get(f"{BASE}/"))
+    for listed in (board.one("section", id="dashlate"), read(visitor.get(f"{BASE}/late"))):
+        rows = listed.one("table", id="latetable").one("tbody").all("tr")
+        assert [row.one("a").text for row in rows] == ["NS-61", "NS-63"]
+        cells = [cell.text for cell in rows[0].all("td")]
+        assert cells[1:3] == ["delivered", "aiaccount sales invoice"]
+        assert cells[4].startswith("debtor: Customer C-UNKNOWN-61 is no debtor in AiAccount yet.")
+        assert "Owner: Sales administration" in cells[4]
+        assert cells[-1].removeprefix("age ") == "26 h"
+        assert rows[1].all("td")[-1].text.removeprefix("age ") == "2 h"
+    assert "NS-61, 26 h" in board.one("a", id="latest").text
+    # accounts have it: it is late no more
+    fix_mapping(visitor, "C-UNKNOWN-61", "Warung Melati", "a walk-in customer")
+    work(still)
+    assert still.record("NS-61")["state"] == "posted"
+    rows = read(still.visitor(FINANCE).get(f"{BASE}/late")).one("tbody").all("tr")
+    assert [row.one("a").text for row in rows] == ["NS-63"]
+
+
+def _backtest(house: House) -> Path:
+    """What a backtest of the rules over two orders printed, one of them a sen off."""
+    line = {"pos": 1, "sku": "CUP-GLASS-20", "name": "Glass", "uom": "PCS", "qty": "2"}
+    order = {"number": "NS-1", "status": "paid", "ordered_on": "2026-11-18", "currency": "MYR"}
+    order |= {"paid_at": "2026-11-18T06:30:00Z", "customer": "C-101", "version": 1}
+    order |= {"subtotal": "10.00", "tax_total": "0.00", "round_off": "0.00"}
+    lines = [line | {"price": "5.00", "tax": "NONE"}]
+    rows = [
+        {"now": "2026-11-19T02:00:00Z", "body": {**order, "total": total, "lines": lines}}
+        for total in ("10.00", "10.01")
+    ]
+    history = house.product.folder / "history.jsonl"
+    history.write_text("".join(f"{json.dumps(row)}\n" for row in rows), "utf-8")
+    words = (str(STARTER), str(STARTER), str(history), "--json", "--processes", "1")
+    report = house.product.folder / "report.json"
+    report.write_text(house.product.run("backtest", *words).stdout, "utf-8")
+    return report
+
+
+def _move(house: House, *, hours: int) -> None:
+    """It is so many hours later for everybody in this house."""
+    (house.product.home / "clock").write_text(str(hours * 3600), "ascii")

@@ -1,0 +1,274 @@
+"""Rule sets to begin with, on the command line: names, moments, and who is one party."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from tests.acceptance.product import Product
+
+AT = ("--at", "2026-11-20T10:00:00")
+TIMING = Path(__file__).with_name("timing.rules")
+SPELLINGS = (
+    "Kedai Maju Sdn. Bhd.",
+    "KEDAI MAJU SDN BHD",
+    "kedai maju, sdn bhd",
+    "Kedai-Maju Sdn.Bhd",
+    "  Kedai  Maju Sdn Bhd ",
+    "Kedai Maju (SDN) BHD",
+)
+NEAR_MISS = "Kedai Maju Jaya Sdn Bhd"
+
+
+def begin(product: Product, template: str) -> Path:
+    """A folder of rules made from a template."""
+    folder = product.folder / "rules"
+    product.run("init", str(folder), "--template", template)
+    return folder
+
+
+def order(number: int, /, line: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
+    """An order of two cups that the QuickBooks template lets go as it is."""
+    cups = {"sku": "CUP-4", "name": "Cup", "uom": "PCS", "qty": "2", "price": "5.00", "tax": "SST"}
+    body = {
+        "number": f"NS-{number}",
+        "status": "paid",
+        "version": 1,
+        "ordered_on": "2026-11-18",
+        "branch": "KL",
+        "customer": "C-77",
+        "customer_name": "Kedai Maju Sdn Bhd",
+        "price_level": "TRADE",
+        "currency": "MYR",
+        "subtotal": "10.00",
+        "tax_total": "1.00",
+        "total": "11.00",
+        "lines": [{"pos": 1, **cups, **(line or {})}],
+        **changes,
+    }
+    return {"kind": "order", "body": {k: v for k, v in body.items() if v is not None}}
+
+
+def receipt(number: int, **changes: Any) -> dict[str, Any]:
+    """A card payment of that order, which has arrived."""
+    body = {
+        "number": f"T-{number}",
+        "order_number": "NS-1",
+        "status": "captured",
+        "received_on": "2026-11-18",
+        "customer": "C-77",
+        "method": "CARD",
+        "amount": "11.00",
+        **changes,
+    }
+    facts = {"first_seen": "2026-11-18T06:00:00Z", "links": {"orders": [order(1)["body"]]}}
+    return {"kind": "receipt", "body": body, "facts": facts}
+
+
+def purchase(number: int, /, line: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
+    """A purchase that is ready to bill."""
+    tea = {"sku": "TEA-1", "name": "Tea", "uom": "CTN", "qty": "1", "price": "40.00", "tax": "NONE"}
+    body = {
+        "number": f"PO-{number}",
+        "status": "billable",
+        "version": 1,
+        "approved_version": 1,
+        "ordered_on": "2026-11-18",
+        "branch": "KL",
+        "supplier": "S-01",
+        "tax_total": "0.00",
+        "total": "40.00",
+        "lines": [{"pos": 1, **tea, **(line or {})}],
+        **changes,
+    }
+    return {"kind": "purchase", "body": body}
+
+
+def written(product: Product, records: Iterable[dict[str, Any]]) -> str:
+    """The records as a file, one a line."""
+    file = product.folder / "records.jsonl"
+    file.write_text("".join(json.dumps(each) + "\n" for each in records), "utf-8")
+    return str(file)
+
+
+def append(file: Path, row: str) -> None:
+    with file.open("a", encoding="utf-8") as rows:
+        rows.write(row + "\n")
+
+
+def findings(product: Product, rules: Path, record: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """What holds one record, by the name of the rule or table."""
+    file = product.folder / "record.json"
+    file.write_text(json.dumps(record["body"]), "utf-8")
+    words = ("try", str(rules), str(file), "--kind", record["kind"], *AT, "--json")
+    (decision,) = product.json(*words, code=1)["decisions"]
+    assert decision["state"] == "held"
+    return {found["rule"]: found for found in decision["findings"]}
+
+
+def test_B05_each_missing_name_holds_under_its_own_table(product: Product) -> None:
+    rules = begin(product, "orders-quickbooks")
+    append(rules / "maps" / "customers.csv", "C-80,Lim Trading,,,65,")  # no level was agreed
+    misses = {
+        "customer_of_name": ("sales_admin", order(1, customer="C-404", customer_name="Nobody")),
+        "vendor_ref": ("purchasing", purchase(2, supplier="S-404")),
+        "item_ref": ("sales_admin", order(3, {"sku": "CUP-5"})),
+        "location": ("sales_admin", order(4, branch="Klang")),
+        "units": ("sales_admin", order(5, {"uom": "DRUM"})),
+        "tax_ref": ("tax_desk", order(6, {"tax": "SR-6"})),
+        "agreed_level": ("sales_admin", order(7, customer="C-80", customer_name="Lim Trading")),
+        "sales_rep": ("sales_admin", order(8, agent="ABU")),
+        "class_of_project": ("accounts", order(9, project="EXPO-27")),
+    }
+    records = written(product, (record for _, record in misses.values()))
+    told = product.json("preflight", str(rules), records, *AT, "--json", code=1)
+    assert told["blocked"] == told["records"] == 9
+    missing = {each["table"]: each for each in told["missing"]}
+    assert missing.keys() == {*misses, "tax_rate"}
+    for table, (owner, _) in misses.items():
+        assert (missing[table]["owner"], missing[table]["records"]) == (owner, 1)
+        assert missing[table]["code"] == ("UOM01" if table == "units" else "MAP01")
+
+    undated = order(10, ordered_on=None, agent="ABU", project="EXPO-27", branch="Klang")
+    held = findings(product, rules, undated)
+    assert held.keys() == {"ordered_on", "sales_rep", "class_of_project", "location"}
+    assert (held["ordered_on"]["code"], held["ordered_on"]["owner"]) == ("MIS01", "sales_admin")
+    causes = {each["cause_key"] for each in held.values()}
+    assert causes == {
+        "field:ordered_on",
+        "mapping:sales_rep:ABU",
+        "mapping:class_of_project:EXPO-27",
+        "mapping:location:Klang",
+    }
+
+
+def test_B06_what_each_target_must_be_told_is_counted_before_delivery(product: Product) -> None:
+    rules = begin(product, "orders-quickbooks")
+    records = written(
+        product,
+        (
+            order(1),
+            order(2, {"tax": "SR-6"}),
+            order(3, customer="C-404", customer_name="Nobody"),
+            order(4, {"sku": "cup-4"}),
+            order(5, branch="Klang"),
+            order(6, branch="Klang"),
+            order(7, status="cancelled", branch="Ipoh"),  # never sent, so it lacks nothing
+            purchase(8, supplier="S-404"),
+            purchase(9, {"sku": "TEA-9"}),
+            receipt(10, method="BOOST"),
+        ),
+    )
+    told = product.json("preflight", str(rules), records, *AT, "--json", code=1)
+    counts = {each["kind"]: (each["records"], each["blocked"]) for each in told["needs"]}
+    assert counts == {
+        "account": (3, 2),
+        "tax": (8, 1),
+        "customer": (7, 1),
+        "vendor": (2, 1),
+        "item": (6, 1),
+        "warehouse": (8, 2),
+        "payment_method": (1, 1),
+    }
+    required = {each["kind"] for each in told["needs"] if each["required"]}
+    assert required == {"account", "tax", "customer", "vendor", "item"}
+    assert (told["records"], told["blocked"]) == (10, 8)
+    assert told["missing"][0]["key"] == "Klang"
+
+    maps = {
+        "customers": "C-404,Nobody,,,66,TRADE",
+        "branches": "Klang,3",
+        "vendors": "S-404,,79",
+        "items": "TEA-9,19,81",
+        "methods": "BOOST,9,38",
+    }
+    for name, row in maps.items():
+        append(rules / "maps" / f"{name}.csv", row)
+    names = rules / "names.rules"
+    text = names.read_text("utf-8")
+    for known, more in (('"SST"   -> "5"', '"SR-6" -> "6"'), ('"SST"   -> 10%', '"SR-6" -> 6%')):
+        assert known in text
+        text = text.replace(known, f"{known}\n    {more}")
+    names.write_text(text, "utf-8")
+    shown = product.run("preflight", str(rules), records, *AT, code=1).stdout
+    assert "10 records, 1 blocked." in shown
+    (gap,) = shown.partition("Missing:\n")[2].splitlines()
+    assert gap.startswith('  item_ref "cup-4": 1, sales_admin. SKU cup-4 is no product')
+
+
+def test_B12_each_leaves_at_its_moment_and_not_before(product: Product) -> None:
+    rules = product.folder / "timing.rules"
+    rules.write_bytes(TIMING.read_bytes())
+    told = product.json("test", str(rules), "--json")
+    assert (told["tests"], told["failed"]) == (11, 0)
+
+    paid = {
+        "number": "NS-1",
+        "status": "paid",
+        "created_by": "Mei Ling",
+        "ordered_on": "2026-11-18",
+        "customer": "58",
+        "total": "100.00",
+    }
+    file = product.folder / "order.json"
+    file.write_text(json.dumps(paid), "utf-8")
+
+    def states(at: str) -> dict[str, str]:
+        words = ("try", str(rules), str(file), "--kind", "order", "--at", at, "--json")
+        found = product.json(*words, code=1)["decisions"]
+        return {each["route"].split(".")[1]: each["state"] for each in found}
+
+    before = states("2026-11-18T17:59:59")  # 01:59:59 in Kuala Lumpur
+    assert before == {
+        "sales_receipt": "ready",
+        "expense_payment": "held",
+        "payment": "waiting",
+        "bill_payment": "waiting",
+        "expense_bill": "held",
+    }
+    assert states("2026-11-18T18:00:00") == {**before, "bill_payment": "ready"}
+
+    text = rules.read_text("utf-8")
+    rules.write_text(text.replace("at 02:00 by", "at 03:00 by"), "utf-8")
+    told = product.json("test", str(rules), "--json", code=1)
+    red = {each["test"] for each in told["results"] if not each["passed"]}
+    assert red == {"in the night: not a minute before", "in the night: at two"}
+
+
+def test_B14_six_spellings_are_one_party_and_a_near_miss_is_none(product: Product) -> None:
+    rules = begin(product, "orders-quickbooks")
+    unknown = "C-{}"
+    names = [
+        order(100 + at, customer=unknown.format(at), customer_name=name, total="11.00")
+        for at, name in enumerate((*SPELLINGS, NEAR_MISS), start=900)
+    ]
+    numbers = [
+        order(1, customer="C-910", customer_name="KM", registration="201801012345 1267890X"),
+        order(2, customer="C-911", customer_name="KM", registration="201801012345-(1267890-x)"),
+        order(3, customer="C-912", customer_name="KM", registration="201801012345 (1267891-X)"),
+        order(4, customer="C-913", customer_name="KM", tin="C 2233 4455 660"),
+    ]
+    records = written(product, (*names, *numbers))
+    told = product.json("preflight", str(rules), records, *AT, "--json", code=1)
+    groups = {
+        each["table"]: (each["value"], each["numbers"])
+        for each in told["entries"]
+        if each["table"].startswith("customer_of")
+    }
+    assert groups == {
+        "customer_of_name": ("58", [f"NS-{number}" for number in range(1000, 1006)]),
+        "customer_of_registration": ("58", ["NS-1", "NS-2"]),
+        "customer_of_tin": ("58", ["NS-4"]),
+    }
+    apart = {each["key"] for each in told["missing"] if each["table"] == "customer_of_name"}
+    assert apart == {NEAR_MISS, "KM"}
+
+    parties = rules / "parties.rules"
+    kept = parties.read_text("utf-8").replace(
+        "    unique by name_key, ordered_on, total in history\n", ""
+    )
+    parties.write_text(kept, "utf-8")
+    told = product.json("test", str(rules), "--json", code=1)
+    red = [each["test"] for each in told["results"] if not each["passed"]]
+    assert len(red) == 1
+    assert "another spelling of the name" in red[0]

@@ -1,0 +1,80 @@
+"""The pages of the rule book, and of what is late."""
+
+import re
+from html import unescape
+
+import pytest
+
+from rules.explain import TOPICS
+from tests.portal.test_pages import plain
+
+pytestmark = pytest.mark.sqlite
+BOOK, FILE = "/c/kedai/rules/book", "/c/kedai/rules/files/shop.rules"
+
+
+def test_the_page_says_every_topic_and_names_what_is_missing(visit):
+    page = visit("vera").text(BOOK)
+    assert [t for t in TOPICS if f'<h2 id="{t}">' not in page] == []
+    assert "No rule answers: Retry: when a push fails." in plain(page)
+    assert "Ruleset 1 (" in page
+    assert "published" in plain(page)
+    assert "by Pua, written by Chan" in plain(page)
+    assert "Last backtest: none recorded." in plain(page)
+
+
+def test_a_rule_has_its_line_owner_day_and_tests(visit):
+    page = visit("vera").text(BOOK)
+    entry = next(e for e in re.findall(r"<li>.*?</li>", page, re.S) if "check adds_up" in e)
+    shown = unescape(plain(entry))
+    assert "passes only if the sum of the amount over all lines is the total" in shown
+    assert "owner: Accounts team" in shown
+    assert "in force since ruleset 1, 2026-" in shown
+    assert "no test shows it" in shown
+    (place,) = re.findall(rf'href="{FILE}#L(\d+)"', entry)
+    lines = re.findall(r'id="L(\d+)">.*?<code>(.*?)</code>', visit("vera").text(FILE))
+    assert dict(lines)[place] == "check adds_up on order"
+
+
+def test_the_file_is_the_same_book(visit):
+    vera = visit("vera")
+    answer = vera.get(f"{BOOK}.md")
+    assert answer.headers["Content-Type"] == "text/markdown; charset=utf-8"
+    assert "rule-book-kedai-1.md" in answer.headers["Content-Disposition"]
+    sentences = re.findall(r"<li><p>(.*?)</p>", vera.text(BOOK), re.S)
+    text = re.sub(r"\\(.)", r"\1", answer.get_data(as_text=True))
+    assert len(sentences) > 20
+    assert [s for s in sentences if f"- {unescape(s)}\n" not in text] == []
+
+
+def test_only_rule_files_in_force_are_shown(visit):
+    vera = visit("vera")
+    vera.get("/c/kedai/rules/files/maps/debtors.csv", status=404)
+    vera.get("/c/kedai/rules/files/../../etc/passwd", status=404)
+    visit("stranger", "lain").get(FILE, status=404)
+
+
+def test_a_company_without_rules_is_told_how_to_begin(visit):
+    stranger = visit("stranger", "lain")
+    assert "No rules are published." in plain(stranger.text("/c/lain/rules/book"))
+    stranger.get("/c/lain/rules/book.md", status=404)
+
+
+def test_the_board_has_what_is_late_with_its_age_and_gate(visit):
+    farah = visit("farah")
+    board = farah.text("/c/kedai/")
+    assert "Finished longest without being in the accounts: SO-10200, 2 h" in plain(board)
+    block = board[board.index('id="dashlate"') :]
+    assert plain(block).index("SO-10200") < plain(block).index("SO-10210")
+    page = plain(farah.text("/c/kedai/late"))
+    assert "8 documents" in page
+    assert "item : SKU AB-100 (space) is not an item. Owner: Sales administration." in page
+
+
+@pytest.mark.parametrize("query", ["?since=nonsense&after=1", "?since=2026-11-20T10:00:00&after=1"])
+def test_a_place_that_is_none_is_not_found(visit, query):
+    visit("farah").get(f"/c/kedai/late{query}", status=404)
+
+
+def test_the_list_goes_on_behind_a_place(visit):
+    page = visit("farah").text("/c/kedai/late?since=2099-01-01T00:00:00Z&after=1")
+    assert "Nothing is late" in page

@@ -1,0 +1,36 @@
+"""Every rule set that `clearpost init` begins with is clean, tested, and answers all exceptions."""
+
+import pytest
+
+from grammar import format_text
+from portal.cli.covered import risks
+from portal.cli.rule_files import examine, read_files, schemas
+from portal.cli.rule_tools import KNOWN, TEMPLATES
+from rules.compile import compile_ruleset, hash_of
+from rules.samples import run_tests
+
+DEMO = "netshop-aiaccount"
+"""What the demo runs: it leaves what nothing carries out yet to the built-in answers."""
+
+
+def test_all_starters_are_here() -> None:
+    assert KNOWN == [
+        "netshop-aiaccount",
+        "netshop-aiaccount-daily",
+        "orders-autocount",
+        "orders-quickbooks",
+        "settlements-aiaccount",
+    ]
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_a_starter_begins_clean_and_answers_every_exception(name: str) -> None:
+    files = read_files([TEMPLATES / name])
+    ruleset, problems = examine(files, in_force=name == DEMO)
+    assert problems == ()
+    assert name == DEMO or risks(ruleset) == ()
+    assert [file for file, text in files.rules.items() if format_text(text, file) != text] == []
+    program = compile_ruleset(ruleset, hash=hash_of(files.rules), schemas=schemas())
+    report = run_tests(ruleset, program)
+    assert [result.title for result in report.failed] == []
+    assert len(report.results) > 25

@@ -1,0 +1,148 @@
+"""Books in memory that take invoices and credit notes, and can change and void what they have.
+
+Here: a target for tests of holding, with moods: it keeps silent after the effect, refuses, or is
+away. Not here: what a real target answers (tests/connectors).
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from connectors.kit.contract import (
+    Action,
+    Answer,
+    ConnectionReport,
+    Found,
+    OutgoingDocument,
+    Payload,
+    Sent,
+    Settings,
+)
+from connectors.kit.http import Http
+from connectors.kit.schema import DocumentSchema, FieldSchema
+from connectors.targets.aiaccount.documents import SALES_INVOICE
+from rules.canonical import dumps
+
+INVOICE = replace(SALES_INVOICE, actions=("update", "void"))
+CREDIT_NOTE = DocumentSchema(
+    target="aiaccount",
+    name="credit_note",
+    title="Credit note",
+    header=(*SALES_INVOICE.header, FieldSchema(name="Reason")),
+    lines=SALES_INVOICE.lines,
+    number_field="InvoiceNumber",
+    number_max=50,
+    date_field="InvoiceDate",
+    party_field="Customer",
+    total_field="Total",
+)
+
+
+@dataclass
+class Standing:
+    """One document in the books."""
+
+    document: str
+    content: str
+    void: bool = False
+
+
+@dataclass
+class Books:
+    """The target `aiaccount` of a test. `moods` are used up, one a call."""
+
+    name: str = "aiaccount"
+    documents: tuple[DocumentSchema, ...] = (INVOICE, CREDIT_NOTE)
+    dedupe: Literal["key", "number", "number+customer", "none"] = "number"
+    lookup: Literal["strong", "lagging", "none"] = "strong"
+    settle_seconds: float = 0.0
+    at_once: int = 500
+    shelf: dict[str, Standing] = field(default_factory=dict)
+    effects: list[tuple[str, str]] = field(default_factory=list)
+    moods: list[str] = field(default_factory=list)
+
+    def build(
+        self,
+        documents: Sequence[OutgoingDocument],
+        *,
+        batch: bool,
+        batch_name: str,
+        action: Action = "create",
+    ) -> Payload:
+        assert action == "create" or len(documents) == 1
+        body = dumps([action, [[d.document, d.number, _content(d)] for d in documents]])
+        return Payload(
+            method="POST",
+            path=f"/{action}",
+            headers={":action": action, ":batch": str(batch)},
+            body=body.encode(),
+            content_type="application/json",
+            rows={},
+            numbers=tuple(d.number for d in documents),
+            positions={},
+        )
+
+    def send(self, payload: Payload, settings: Settings, secret: str, key: str, http: Http) -> Sent:
+        mood = self.moods.pop(0) if self.moods else ""
+        given: Any = json.loads(payload.body)
+        answers = tuple(self._do(given[0], mood, *one) for one in given[1])
+        status = None if mood in {"silent", "away"} else 200
+        return Sent(answers=answers, status=status, headers={}, body=b"", seconds=0.0)
+
+    def _do(self, action: str, mood: str, document: str, number: str, content: str) -> Answer:
+        if mood == "refuse":
+            return Answer(
+                kind="refused", words="No.", error_class="business_rule", code="no", number=number
+            )
+        if mood == "later":
+            return Answer(
+                kind="temporary", words="Not now.", error_class="temporary", number=number
+            )
+        if mood != "away":
+            if action == "create":
+                assert number not in self.shelf, f"{number} a second time"
+                self.shelf[number] = Standing(document, content)
+            elif action == "update":
+                self.shelf[number].content = content
+            else:
+                self.shelf[number].void = True
+            self.effects.append((action, number))
+        if mood in {"silent", "away"}:
+            return Answer(kind="uncertain", words="No answer.", error_class="uncertain")
+        return Answer(kind="accepted", words="Done.", number=number, target_ref=f"ref-{number}")
+
+    def look_up(
+        self,
+        document: OutgoingDocument,
+        settings: Settings,
+        secret: str,
+        key: str,
+        http: Http,
+        *,
+        action: Action = "create",
+        standing: OutgoingDocument | None = None,
+    ) -> Found:
+        there = self.shelf.get(document.number)
+        if there is None:
+            return Found(kind="absent" if action == "create" else "different", words="Not there.")
+        same = there.content == _content(document)
+        unchanged = standing is not None and there.content == _content(standing)
+        done = there.void if action == "void" else same and not there.void
+        if done:
+            return Found(kind="equal", words="There.", target_ref=f"ref-{document.number}")
+        if action != "create" and unchanged and not there.void:
+            return Found(kind="absent", words="As we left it.")
+        return Found(kind="different", words="Somebody changed it.")
+
+    def test(self, settings: Settings, secret: str, http: Http) -> ConnectionReport:
+        return ConnectionReport(steps=(), snapshot=None)
+
+    def by_hand(self, number: str) -> None:
+        """Somebody changes a document there."""
+        self.shelf[number].content = "changed by hand"
+
+
+def _content(document: OutgoingDocument) -> str:
+    lines: list[Mapping[str, str]] = [dict(line) for line in document.lines]
+    return dumps([dict(document.fields), lines])
