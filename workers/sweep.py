@@ -6,9 +6,9 @@ Here: one sweep, made by one process at a time, and the list of what is due. Not
 
 import logging
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
-from holding import singletons
+from holding import chain, singletons
 from holding.connections import test_connection, to_refresh
 from holding.judging.claim import due_companies, sweep_expired
 from holding.pushes import close_left_open, companies_due, free_the_dead
@@ -19,6 +19,7 @@ from workers.jobs import Bench
 
 DUTY = "sweeper"
 ASK_AGAIN = timedelta(minutes=1)
+LOOK_AT_ALL = timedelta(days=1)  # every event is looked for a place in the chain
 log = logging.getLogger("clearpost.workers")
 
 
@@ -28,6 +29,7 @@ class Sweeper:
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
         self._asked: dict[int, datetime] = {}
+        self._look_at_all = datetime.min.replace(tzinfo=UTC)
 
     def sweep(self) -> bool:
         """Make one sweep, unless another process has this duty now."""
@@ -43,6 +45,7 @@ class Sweeper:
             close_left_open(session, now)
             start_daily_runs(session, now)
         sweep_expired(mine.database, now)
+        self._link(now)
         self._refresh(now)
         return True
 
@@ -52,6 +55,13 @@ class Sweeper:
             now = self._bench.clock.now()
             judging, pushing = due_companies(session, now), companies_due(session, now)
         return [("evaluate", key) for key in judging] + [("push", key) for key in pushing]
+
+    def _link(self, now: datetime) -> None:
+        """Link the events of late; once a day, and at first, whatever was left behind too."""
+        whole = now >= self._look_at_all
+        chain.link_due(self._bench.database, now=now, whole=whole)
+        if whole:
+            self._look_at_all = now + LOOK_AT_ALL
 
     def _refresh(self, now: datetime) -> None:
         """Ask targets whose master data is old; one that does not answer is asked less often."""

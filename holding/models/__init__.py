@@ -15,7 +15,7 @@ from holding.models.company import (
     TeamMember,
 )
 from holding.models.connection import Connection, ConnectionKey, Snapshot, SnapshotItem, Throttle
-from holding.models.event import Event
+from holding.models.event import Event, EventLink
 from holding.models.hold import Approval, Cause, Evaluation, Hold, Note, Release
 from holding.models.posting import (
     Attempt,
@@ -51,6 +51,7 @@ __all__ = [
     "Delivery",
     "Evaluation",
     "Event",
+    "EventLink",
     "Hold",
     "LinkKey",
     "MappingEntry",

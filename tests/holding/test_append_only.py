@@ -28,7 +28,16 @@ LATER: Mapping[str, tuple[dict[str, Any], dict[str, Any] | None]] = {
         None,
     ),
 }
-NEVER = ("revision", "ruleset_version", "rule_file", "release", "note", "event", "posting_line")
+NEVER = (
+    "revision",
+    "ruleset_version",
+    "rule_file",
+    "release",
+    "note",
+    "event",
+    "event_link",
+    "posting_line",
+)
 WORDS = {"revision.kind": "rules", "note.kind": "note", "attempt.state": "sending"}
 
 
