@@ -23,32 +23,34 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-NAMES = (
-    "claim.before",
-    "claim.after_commit",
-    "eval.each",
-    "eval.before_commit",
-    "eval.after_commit",
-    "approve.before_commit",
-    "approve.after_commit",
-    "push.claimed",
-    "push.before_intent",
-    "push.after_intent",
-    "push.after_connect",
-    "push.after_send",
-    "push.after_answer",
-    "push.before_answer_commit",
-    "push.after_answer_commit",
-    "lookup.before",
-    "lookup.after",
-    "lookup.before_commit",
-    "sweep.mid",
-    "inbox.before_commit",
-    "inbox.after_commit",
-    "export.after_file",
-    "chain.before_link",
-    "doorbell.after_commit",
-)
+POINTS = {
+    "claim.before": "a worker is about to take records that are due",
+    "claim.after_commit": "records are leased, none is judged yet",
+    "eval.each": "one record is about to be judged",
+    "eval.before_commit": "decisions are written and not yet committed",
+    "eval.after_commit": "decisions are committed, nobody was told",
+    "approve.before_commit": "an approval is written and not yet committed",
+    "approve.after_commit": "an approval is committed",
+    "push.claimed": "postings are leased, nothing is written down yet",
+    "push.before_intent": "the intent is about to be written",
+    "push.after_intent": "the intent is committed, no byte has left",
+    "push.after_connect": "the target is connected, no byte has left",
+    "push.after_send": "the whole request has left",
+    "push.after_answer": "the answer is here, and nobody wrote it down",
+    "push.before_answer_commit": "the answer is written and not yet committed",
+    "push.after_answer_commit": "the answer is committed",
+    "lookup.before": "a doubt is about to be looked up",
+    "lookup.after": "the look-up is answered, and nobody wrote it down",
+    "lookup.before_commit": "the look-up is written and not yet committed",
+    "sweep.mid": "leases of the dead are taken and not yet committed",
+    "inbox.before_commit": "a delivery is stored and not yet committed",
+    "inbox.after_commit": "a delivery is committed, the sender was not told",
+    "export.after_file": "a file is made, and nobody has it yet",
+    "chain.before_link": "events are about to be chained",
+    "doorbell.after_commit": "work is committed, nobody was rung for",
+}
+"""Every point, and what has just happened or is about to."""
+NAMES = tuple(POINTS)
 
 _PART = re.compile(
     r"(?P<name>[a-z_.]+)=(?P<action>kill|stop|raise|note|sleep|error)(?::(?P<argument>[a-z0-9.]+))?"

@@ -141,7 +141,7 @@ def _look_around(
     rows = [
         row for row in session.execute(query, {"now": now}) if row[0].fence == fences[row[0].id]
     ]
-    asking = {row[0].id for row in rows if _asks(row.outcome, row[0].route)}
+    asking = {row[0].id for row in rows if asks(row.outcome, row[0].route)}
     approved = _approved(session, asking)
     pushes = _pushes(session, [row[0].id for row in rows])
     return {
@@ -201,7 +201,7 @@ def _with_surroundings() -> Select[Any]:
 _SURROUNDED = _with_surroundings()  # built once: it is asked twice for each posting
 
 
-def _asks(outcome: Any, route: str) -> bool:
+def asks(outcome: Any, route: str) -> bool:
     """Whether the rules asked for an approval on this route."""
     return any(
         finding[0] == APPROVAL

@@ -30,16 +30,30 @@ def action_of(word: str) -> Action:
 
 
 def push_key(posting: Posting, no: int) -> str:
-    """The idempotency key of a push: derived, so a worker that knows nothing makes the same."""
-    return _key(
-        posting.company_id,
-        posting.connection_id,
-        posting.doc_type,
-        posting.number,
-        posting.action,
-        posting.hash,
-        no,
+    """The idempotency key of a posting's push."""
+    return derived_key(
+        company_id=posting.company_id,
+        connection_id=posting.connection_id,
+        doc_type=posting.doc_type,
+        number=posting.number,
+        action=posting.action,
+        content_hash=posting.hash,
+        no=no,
     )
+
+
+def derived_key(
+    *,
+    company_id: int,
+    connection_id: int,
+    doc_type: str,
+    number: str,
+    action: str,
+    content_hash: str,
+    no: int,
+) -> str:
+    """The key that follows from what is sent: a worker that knows nothing makes the same."""
+    return _key(company_id, connection_id, doc_type, number, action, content_hash, no)
 
 
 def request_key(keys: Iterable[str]) -> str:

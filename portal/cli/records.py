@@ -80,20 +80,6 @@ def ledger(file: Path, company: str, *, as_json: bool) -> int:
     return FINDINGS if compared.lost or compared.doubled else 0
 
 
-@click.group()
-def faults() -> None:
-    """The points at which a test may break the program."""
-
-
-@faults.command("list")
-def faults_list() -> None:
-    """Name all points."""
-    from connectors.kit.faults import NAMES
-
-    for name in NAMES:
-        click.echo(name)
-
-
 def record_of(session: Any, company_id: int, word: str) -> "Record":
     """The record with this number, or the one behind a document with it."""
     from holding.models import Posting, Record
@@ -111,4 +97,4 @@ def record_of(session: Any, company_id: int, word: str) -> "Record":
     return found
 
 
-COMMANDS = (trace, replay, ledger, faults)
+COMMANDS = (trace, replay, ledger)

@@ -1,0 +1,132 @@
+"""I9 and I15: what was sent was consented to, and sent again only after something changed.
+
+Here: pushes against approvals, and a push against the one before it. Not here: whether they
+arrived (effects.py).
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+from itertools import pairwise
+from typing import Any
+
+from sqlalchemy import select
+
+from holding import bulk
+from holding.invariants.look import Breach, Look
+from holding.models import Approval, Evaluation, Event, Posting, Push, Release, Version
+from holding.pushing.check import asks
+
+ANSWERS = ("temporary", "uncertain")  # no answer to what was asked: sent again by itself
+
+
+def pushes_were_approved(look: Look) -> Iterator[Breach]:
+    """I9: where rules asked for it, somebody approved that very content before it was sent, and not
+    who corrected or released it.
+    """
+    query = (
+        select(
+            Push.id,
+            Push.number,
+            Push.hash,
+            Push.made_at,
+            Push.posting_id,
+            Posting.record_id,
+            Posting.route,
+            Evaluation.outcome,
+            Evaluation.version_id,
+            Version.person_id,
+        )
+        .join(Posting, Posting.id == Push.posting_id)
+        .join(Evaluation, Evaluation.id == Push.evaluation_id)
+        .join(Version, Version.id == Evaluation.version_id)
+        .where(Posting.company_id == look.company_id, Push.action != "void")
+    )
+    asked = [row for row in look.session.execute(query) if asks(row.outcome, row.route)]
+    approvals = _approvals(look, {row.posting_id for row in asked})
+    released = _released(look, {row.record_id for row in asked})
+    for row in asked:
+        given = [one for one in approvals[row.posting_id] if one.hash == row.hash]
+        valid = [
+            one
+            for one in given
+            if one.at <= row.made_at and (one.voided_at is None or one.voided_at >= row.made_at)
+        ]
+        if not valid:
+            say = f"{row.number} was sent and nobody had approved that content."
+            yield Breach("I9", say, (row.record_id,))
+        hands = {row.person_id, *released[row.record_id]} - {None}
+        if valid and all(one.person_id in hands for one in valid):
+            say = f"{row.number} was approved by who had corrected or released it."
+            yield Breach("I9", say, (row.record_id,))
+
+
+def _approvals(look: Look, ids: Collection[int]) -> dict[int, list[Approval]]:
+    found: dict[int, list[Approval]] = defaultdict(list)
+    query = select(Approval).where(bulk.among(Approval.posting_id, sorted(ids)))
+    for one in look.session.scalars(query) if ids else ():
+        found[one.posting_id].append(one)
+    return found
+
+
+def _released(look: Look, ids: Collection[int]) -> dict[int, set[int | None]]:
+    found: dict[int, set[int | None]] = defaultdict(set)
+    query = select(Release.record_id, Release.person_id)
+    query = query.where(bulk.among(Release.record_id, sorted(ids)))
+    for record_id, person_id in look.session.execute(query) if ids else ():
+        found[record_id].add(person_id)
+    return found
+
+
+def sent_again_after_a_change(look: Look) -> Iterator[Breach]:
+    """I15: after a refusal the content, the version or the company's world had changed, or a person
+    had acted on the record, before it was sent again.
+    """
+    query = (
+        select(
+            Push.posting_id,
+            Push.no,
+            Push.number,
+            Push.state,
+            Push.error_class,
+            Push.hash,
+            Push.made_at,
+            Posting.record_id,
+            Evaluation.version_id,
+            Evaluation.revision,
+        )
+        .join(Posting, Posting.id == Push.posting_id)
+        .join(Evaluation, Evaluation.id == Push.evaluation_id)
+        .where(Posting.company_id == look.company_id)
+        .order_by(Push.posting_id, Push.no)
+    )
+    pairs = [
+        (one, other)
+        for one, other in pairwise(look.session.execute(query).all())
+        if one.posting_id == other.posting_id and _same_again(one, other)
+    ]
+    acted = _acted(look, {one.record_id for one, _ in pairs})
+    for one, other in pairs:
+        if not any(one.made_at <= at <= other.made_at for at in acted[one.record_id]):
+            say = f"{one.number} was refused and sent again, though nothing had changed since."
+            yield Breach("I15", say, (one.record_id,))
+
+
+def _same_again(one: Any, other: Any) -> bool:
+    refused = one.state in ("refused", "conflict") and one.error_class not in ANSWERS
+    same = (one.hash, one.version_id, one.revision) == (
+        other.hash,
+        other.version_id,
+        other.revision,
+    )
+    return refused and same
+
+
+def _acted(look: Look, ids: Collection[int]) -> dict[int, list[Any]]:
+    """When people acted on these records."""
+    found: dict[int, list[Any]] = defaultdict(list)
+    query = select(Event.record_id, Event.at).where(
+        bulk.among(Event.record_id, sorted(ids)), Event.person_id.is_not(None)
+    )
+    for record_id, at in look.session.execute(query) if ids else ():
+        found[record_id or 0].append(at)
+    return found

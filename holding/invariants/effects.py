@@ -1,0 +1,171 @@
+"""I2 to I5 and I14: every document stands in the target once, because we meant it.
+
+Here: our journal by itself, and against the target's ledger where there is one. Not here: whether
+we were allowed to (consent.py).
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from decimal import Decimal
+
+from sqlalchemy import inspect, select
+
+from holding.invariants.journal import Sent
+from holding.invariants.look import Breach, Look
+from holding.models import Delivery, Posting, Push, Record
+from holding.pushing.evidence import derived_key
+from holding.types import to_minor
+from rules.canonical import revive
+from rules.outcome import Document
+
+THERE = ("posted", "reversed")
+PROOFS = frozenset({"accepted", "existing", "equal"})
+ONE_EFFECT = {
+    Push: {"uq_push_family", "uq_push_effect"},
+    Posting: {"uq_posting_sent", "uq_posting_record_id_route_seq"},
+    Record: {"uq_record_source_id_type_external_id"},
+    Delivery: {"uq_delivery_source_id_key"},
+}
+"""What the database itself refuses: the last line of defence."""
+
+
+def posted_is_there(look: Look) -> Iterator[Breach]:
+    """I2: every posted document has its accepted push, with proof, and one line in the ledger."""
+    for posting in look.journal.postings.values():
+        if posting.state not in THERE:
+            continue
+        push = look.journal.pushes.get(posting.posted_push_id or posting.push_id or 0)
+        seen = look.journal.attempts.get(push.id, frozenset()) if push else frozenset()
+        if push is None or push.state != "accepted" or not seen & PROOFS:
+            say = f"{posting.number} is posted, but no answer of the target says so."
+            yield Breach("I2", say, (posting.record_id,))
+    if look.lines is not None:
+        yield from _in_ledger(look)
+
+
+def _in_ledger(look: Look) -> Iterator[Breach]:
+    """Each accepted create has one line of the same content, unless somebody typed it by hand."""
+    lines = look.lines or ()
+    created = Counter(line.number for line in lines if line.action == "create")
+    bodies = {line.sha256 for line in lines}
+    for push in look.journal.pushes.values():
+        if push.state != "accepted" or push.action != "create":
+            continue
+        count = created[push.number]
+        if count != 1:
+            times = "not at all" if not count else f"{count} times"
+            say = f"{push.number} is posted here and stands in the target {times}."
+            yield Breach("I2", say, (push.record_id,))
+        elif _by_hand(look, push):
+            continue
+        elif not {digest for _, digest in look.journal.calls.get(push.id, ())} & bodies:
+            say = f"{push.number} stands in the target with a content that we never sent."
+            yield Breach("I2", say, (push.record_id,))
+
+
+def _by_hand(look: Look, push: Sent) -> bool:
+    return any(line.by_hand and line.number == push.number for line in look.lines or ())
+
+
+def effects_were_meant(look: Look) -> Iterator[Breach]:
+    """I3: what stands in the target was written down here before; every key is the derived one."""
+    for push in look.journal.pushes.values():
+        if push.key != _derived(look, push):
+            say = f"{push.number}: the key of its push no. {push.no} does not follow from it."
+            yield Breach("I3", say, (push.record_id,))
+        if push.id not in look.journal.calls:
+            say = f"{push.number}: its push no. {push.no} has no call."
+            yield Breach("I3", say, (push.record_id,))
+    ours = [line for line in look.lines or () if not line.by_hand]
+    for line, push_behind in zip(ours, look.journal.behind(ours), strict=True):
+        if push_behind is None:
+            yield Breach("I3", f"{line.number} stands in the target and we never meant to send it.")
+
+
+def _derived(look: Look, push: Sent) -> str:
+    return derived_key(
+        company_id=look.company_id,
+        connection_id=push.connection_id,
+        doc_type=push.doc_type,
+        number=push.number,
+        action=push.action,
+        content_hash=push.hash,
+        no=push.no,
+    )
+
+
+def no_effect_twice(look: Look) -> Iterator[Breach]:
+    """I4: one created document for each posting; and the indexes stand that refuse a second."""
+    accepted = Counter(
+        push.posting_id
+        for push in look.journal.pushes.values()
+        if push.action == "create" and push.state == "accepted"
+    )
+    for posting_id, count in accepted.items():
+        if count > 1:
+            posting = look.journal.postings[posting_id]
+            say = f"{posting.number} was created {count} times."
+            yield Breach("I4", say, (posting.record_id,))
+    yield from _twice_in_ledger(look)
+    inspector = inspect(look.session.connection())
+    for table, wanted in ONE_EFFECT.items():
+        name = table.__tablename__
+        found = {str(one["name"]) for one in inspector.get_indexes(name) if one["unique"]}
+        found |= {str(one["name"]) for one in inspector.get_unique_constraints(name)}
+        for gone in sorted(wanted - found):
+            yield Breach("I4", f"The database lacks {gone}, so it would take a second {name}.")
+
+
+def _twice_in_ledger(look: Look) -> Iterator[Breach]:
+    ours = [line for line in look.lines or () if line.action == "create" and not line.by_hand]
+    meant: dict[int, list[str]] = defaultdict(list)
+    for line, push in zip(ours, look.journal.behind(ours), strict=True):
+        if push is not None:
+            meant[push.posting_id].append(line.number)
+    for posting_id, numbers in meant.items():
+        if len(numbers) > 1:
+            say = f"{' and '.join(numbers)} stand in the target for one posting."
+            yield Breach("I4", say, (look.journal.postings[posting_id].record_id,))
+
+
+def versions_increase(look: Look) -> Iterator[Breach]:
+    """I5: what reached the target reached it in the order in which it was meant."""
+    lines = look.lines or ()
+    last: dict[int, int] = {}
+    for line, push in zip(lines, look.journal.behind(lines), strict=True):
+        if push is None:
+            continue
+        if push.no < last.get(push.posting_id, 0):
+            say = f"{line.number}: push no. {push.no} reached the target after a later one."
+            yield Breach("I5", say, (push.record_id,))
+        last[push.posting_id] = push.no
+
+
+def sums_agree(look: Look) -> Iterator[Breach]:
+    """I14: the sums of what is posted here and of what stands there, by currency, to the sen."""
+    if look.lines is None:
+        return
+    ours: dict[str, int] = defaultdict(int)
+    theirs: dict[str, int] = defaultdict(int)
+    told = {line.number: line for line in look.lines if line.total is not None}
+    for number, amount, currency in _posted(look):
+        line = told.get(number)
+        ours[currency] += amount
+        if line is not None and line.total is not None:
+            theirs[currency] += to_minor(Decimal(line.total), line.currency or currency)
+    for currency in sorted(ours):
+        if ours[currency] != theirs[currency]:
+            say = f"{currency}: {ours[currency]} minor units are posted here"
+            yield Breach("I14", f"{say}, {theirs[currency]} of them stand in the target.")
+
+
+def _posted(look: Look) -> Iterator[tuple[str, int, str]]:
+    """(number, minor units, currency) of every posted document, as it was last accepted."""
+    query = (
+        select(Push.number, Push.content)
+        .join(Posting, Posting.posted_push_id == Push.id)
+        .where(Posting.company_id == look.company_id, Posting.state == "posted")
+    )
+    for number, content in look.session.execute(query):
+        document = revive(Document, content)
+        yield number, to_minor(document.amount, document.currency), document.currency

@@ -1,0 +1,112 @@
+"""I10 and I11: what happened is written down, whole and in an order that can be.
+
+Here: the events of pushes and versions against their rows, and the chain over all events. Not here:
+writing either.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+from sqlalchemy import exists, select
+
+from holding.invariants.look import Breach, Look
+from holding.lifecycle import PUSH_MOVES, allowed
+from holding.models import Event, Posting, Push, Record, Version
+
+AFTER = {
+    "posting.sending": "sending",
+    "posting.awaiting": "awaiting",
+    "posting.uncertain": "uncertain",
+    "posting.posted": "accepted",
+    "posting.refused": "refused",
+    "posting.later": "refused",
+    "posting.conflict": "conflict",
+}
+"""The state of a push after an event that names it."""
+OF_PUSH = {"sending": "sending", "awaiting": "awaiting", "uncertain": "uncertain"}
+"""A posting in one of these states has its push in the same one."""
+
+
+def history_follows_the_table(look: Look) -> Iterator[Breach]:
+    """I10: the events of every push are moves that the table has, and end where the push stands."""
+    told = _told(look)
+    query = (
+        select(Push.id, Push.number, Push.state, Posting.record_id)
+        .join(Posting, Posting.id == Push.posting_id)
+        .where(Posting.company_id == look.company_id)
+        .order_by(Push.id)
+    )
+    for push_id, number, state, record_id in look.session.execute(query):
+        states = told.get(push_id, [])
+        if not states or states[0] != "sending":
+            yield Breach("I10", f"Nothing tells when {number} was sent first.", (record_id,))
+            continue
+        for one, other in pairwise(states):
+            if one != other and not allowed(PUSH_MOVES, one, other):
+                say = f"{number} is told to have gone from {one} to {other}, which cannot be."
+                yield Breach("I10", say, (record_id,))
+        if states[-1] != state and not _on_its_way(states[-1], state):
+            say = f"The push of {number} is {state}, the last that was told of it is {states[-1]}."
+            yield Breach("I10", say, (record_id,))
+    yield from _states_apart(look)
+
+
+def _told(look: Look) -> dict[int, list[str]]:
+    """The states that the events of each push told of, in order."""
+    query = (
+        select(Event.act, Event.body)
+        .where(Event.company_id == look.company_id, Event.act.in_(AFTER))
+        .order_by(Event.id)
+    )
+    told: dict[int, list[str]] = defaultdict(list)
+    for act, body in look.session.execute(query):
+        told[int(body.get("push") or 0)].append(AFTER[act])
+    return told
+
+
+def _on_its_way(told: str, state: str) -> bool:
+    """A doubt that is sent again, or asked for again, is still the doubt that was told of."""
+    return {told, state} <= {"sending", "uncertain", "awaiting"}
+
+
+def _states_apart(look: Look) -> Iterator[Breach]:
+    """A posting and the push that it is in tell the same."""
+    query = (
+        select(Posting.number, Posting.state, Push.state, Posting.record_id)
+        .join(Push, Push.id == Posting.push_id)
+        .where(Posting.company_id == look.company_id)
+    )
+    open_pushes = set(OF_PUSH.values())
+    for number, posting, push, record_id in look.session.execute(query):
+        wanted = OF_PUSH.get(posting)
+        if (wanted or push) != push or (wanted is None and push in open_pushes):
+            yield Breach("I10", f"{number} is {posting}, its push is {push}.", (record_id,))
+
+
+def every_version_is_told(look: Look) -> Iterator[Breach]:
+    """I11: no version without its event; where events are chained, the chain is whole."""
+    told: dict[int, set[Any]] = defaultdict(set)
+    events = select(Event.record_id, Event.body).where(
+        Event.company_id == look.company_id,
+        Event.act.like("record.%"),
+        Event.act != "record.judged",
+    )
+    for record_id, body in look.session.execute(events):
+        told[record_id or 0].add(body.get("version"))
+    query = (
+        select(Record.id, Record.type, Record.number, Version.no)
+        .join(Version, Version.record_id == Record.id)
+        .where(Record.company_id == look.company_id, Version.corrects_id.is_(None))
+    )
+    for record_id, kind, number, no in look.session.execute(query):
+        if no not in told[record_id]:
+            say = f"No event tells how version {no} of {kind} {number} arrived."
+            yield Breach("I11", say, (record_id,))
+    judged = exists().where(Event.record_id == Record.id, Event.act == "record.judged")
+    silent = select(Record.id, Record.type, Record.number).where(
+        Record.company_id == look.company_id, Record.state != "received", ~judged
+    )
+    for record_id, kind, number in look.session.execute(silent):
+        yield Breach("I11", f"No event tells how {kind} {number} was judged.", (record_id,))
