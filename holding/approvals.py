@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
 from sqlalchemy.orm import Session
 
+from connectors.kit.faults import point
 from holding import bulk, duties
 from holding.approval_sets import Left, SetChanged, changed, set_hash
 from holding.closing import close, settle
@@ -75,7 +76,10 @@ def approve(
         refused = changed(postings, wanted, sethash, seen)
         if refused is not None:
             return refused
-        return _approve_each(session, actor, postings, wanted, reason.strip(), now, op)
+        given = _approve_each(session, actor, postings, wanted, reason.strip(), now, op)
+        point("approve.before_commit")
+        event.listen(session, "after_commit", lambda _: point("approve.after_commit"), once=True)
+        return given
 
     return once(session, op, person_id=actor.person_id, now=now, act=act, read=_read)
 

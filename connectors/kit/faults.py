@@ -45,7 +45,7 @@ POINTS = {
     "sweep.mid": "leases of the dead are taken and not yet committed",
     "inbox.before_commit": "a delivery is stored and not yet committed",
     "inbox.after_commit": "a delivery is committed, the sender was not told",
-    "export.after_file": "a file is made, and nobody has it yet",
+    "export.after_file": "the file of a batch is made and not yet written down",
     "chain.before_link": "events are about to be chained",
     "doorbell.after_commit": "work is committed, nobody was rung for",
 }

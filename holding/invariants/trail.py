@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import exists, select
 
+from holding import chain
 from holding.invariants.look import Breach, Look
 from holding.lifecycle import PUSH_MOVES, allowed
 from holding.models import Event, Posting, Push, Record, Version
@@ -104,6 +105,8 @@ def every_version_is_told(look: Look) -> Iterator[Breach]:
         if no not in told[record_id]:
             say = f"No event tells how version {no} of {kind} {number} arrived."
             yield Breach("I11", say, (record_id,))
+    for gap in chain.verify(look.session, look.company_id, now=look.now):
+        yield Breach("I11", gap.message)
     judged = exists().where(Event.record_id == Record.id, Event.act == "record.judged")
     silent = select(Record.id, Record.type, Record.number).where(
         Record.company_id == look.company_id, Record.state != "received", ~judged

@@ -129,6 +129,8 @@ def _commit(
     documents = [one.document for one in examined.good]
     action = examined.good[0].action  # a file has creates alone, a call one document
     payload = channel.target.build(documents, batch=bool(name), batch_name=name, action=action)
+    if name:
+        faults.point("export.after_file")
     with desk.database.write() as session:
         at = desk.clock.now()
         claims = [one.claim for one in examined.good]

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import delete, insert, select, text, update
 from sqlalchemy.orm import Session
 
+from holding import chain
 from holding.invariants.check import CHECKS, Checked, check
 from holding.models import (
     Attempt,
@@ -17,6 +18,7 @@ from holding.models import (
     Delivery,
     Evaluation,
     Event,
+    EventLink,
     Hold,
     Posting,
     Push,
@@ -171,6 +173,11 @@ def nobody_told_of_the_judging(session: Session) -> None:
     session.execute(delete(Event).where(Event.act == "record.judged"))
 
 
+def a_broken_chain(session: Session) -> None:
+    chain.link(session, one(session, Event).company_id, whole=True)
+    session.execute(update(EventLink).where(EventLink.seq == 2).values(hash="0" * 64))
+
+
 def rules_of_tomorrow(session: Session) -> None:
     session.execute(update(RulesetVersion).values(revision=NOT_OURS))
 
@@ -229,7 +236,7 @@ PLANTED: dict[str, tuple[Callable[[Session], None], ...]] = {
     "I8": (a_hold_without_owner, a_state_out_of_nothing, a_wrong_counter),
     "I9": (asked_and_not_approved,),
     "I10": (a_move_that_cannot_be, a_dropped_event, a_posting_apart_from_its_push),
-    "I11": (nobody_told_of_the_arrival, nobody_told_of_the_judging),
+    "I11": (nobody_told_of_the_arrival, nobody_told_of_the_judging, a_broken_chain),
     "I12": (rules_of_tomorrow,),
     "I13": (a_key_in_an_event, a_key_in_a_body),
     "I14": (another_sum,),
