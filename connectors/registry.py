@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from connectors.kit.contract import Accepted, Source, SourceRefusal, Target
 from connectors.kit.schema import DocumentSchema, KindSchema
-from connectors.sources.intake.kinds import KINDS as INTAKE_KINDS
+from connectors.sources.intake.connector import Intake
 from connectors.sources.netshop.connector import NetShop
 from connectors.sources.netshop.later import SETTLEMENT
 from connectors.sources.workbook.connector import Workbook
@@ -20,7 +20,7 @@ from connectors.targets.autocount.connector import AutoCount
 from connectors.targets.autocount.documents import UNPOSTED as AUTOCOUNT_DOCUMENTS
 from connectors.targets.quickbooks.documents import DOCUMENTS as QUICKBOOKS_DOCUMENTS
 
-_SOURCES: tuple[Source, ...] = (NetShop(), Workbook())
+_SOURCES: tuple[Source, ...] = (Intake(), NetShop(), Workbook())
 _TARGETS: tuple[Target, ...] = (AiAccount(), AutoCount())
 
 _LATER_DOCUMENTS: tuple[DocumentSchema, ...] = (
@@ -28,7 +28,7 @@ _LATER_DOCUMENTS: tuple[DocumentSchema, ...] = (
     *AUTOCOUNT_DOCUMENTS,
     *QUICKBOOKS_DOCUMENTS,
 )
-_LATER_KINDS: tuple[KindSchema, ...] = (SETTLEMENT, *INTAKE_KINDS)
+_LATER_KINDS: tuple[KindSchema, ...] = (SETTLEMENT,)
 """Described for rules that are written and tested now; nothing posts or delivers them yet."""
 
 
@@ -52,10 +52,8 @@ def schemas() -> tuple[tuple[DocumentSchema, ...], tuple[KindSchema, ...]]:
     )
 
 
-def described(side: str) -> frozenset[str]:
-    """The names of sources, or of targets, that rules may speak of but no connector serves yet."""
-    if side == "source":
-        return frozenset(kind.source for kind in _LATER_KINDS) - sources().keys()
+def described() -> frozenset[str]:
+    """The names of targets that rules may speak of but no connector serves yet."""
     return frozenset(document.target for document in _LATER_DOCUMENTS) - targets().keys()
 
 

@@ -58,9 +58,8 @@ def add_connection(
     if refusal := permitted(actor, "connection.admin", company_id):
         return refusal
     known = registry.sources() if side == "source" else registry.targets()
-    if connector in registry.described(side):
-        words = f"Rules can be written and tested for “{connector}”, but nothing "
-        words += "delivers from it yet." if side == "source" else "posts to it yet."
+    if side == "target" and connector in registry.described():
+        words = f"Rules can be written and tested for “{connector}”, but nothing posts to it yet."
         return Refusal("connection.later", words, f"Connected today: {', '.join(known)}.", 422)
     if connector not in known:
         words = f"There is no {side} “{connector}”."

@@ -4,7 +4,7 @@ Here: keeping a delivery once, and making versions of what is new in it, in a co
 statements. Not here: reading the delivery (connectors/sources), judging (holding/evaluation.py).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
@@ -18,11 +18,10 @@ from connectors.kit.faults import point
 from holding import bulk, worlds
 from holding.deliveries import keep
 from holding.events import Fact, record_events
-from holding.first_version import new_record, text_of
-from holding.linking import link
+from holding.first_version import family_of, new_record, text_of
+from holding.linking import Current, relate
 from holding.models import Company, Connection, Delivery, Record, Version
 from holding.refusal import Refusal
-from holding.wakes import wake_relatives
 from rules.canonical import dumps, sha256_hex
 
 
@@ -43,7 +42,8 @@ class _Plan:
     """What the records of one delivery ask to be written."""
 
     versions: list[dict[str, Any]] = field(default_factory=list)
-    current: dict[int, int] = field(default_factory=dict)
+    current: dict[int, int] = field(default_factory=dict)  # record -> the number of its version
+    contents: dict[int, IncomingRecord] = field(default_factory=dict)  # and what that says
     unchanged: int = 0
     stale: int = 0
 
@@ -53,6 +53,7 @@ class _Known:
     """What is stored of a record before this delivery."""
 
     record_id: int
+    family: int = 0
     no: int = 0
     sha256: str = ""
     newest_stamp: str | None = None
@@ -78,14 +79,13 @@ def receive(
         hint = "Name the connection that the records come from."
         return Refusal("delivery.no_source", f"{source.name} is no source.", hint, 422)
     company = _company(session, company_id)
-    digest = sha256(raw).hexdigest()
     delivery = keep(
         session,
         Delivery(
             company_id=company_id,
             source_id=source.id,
             key=delivery_key,
-            sha256=digest,
+            sha256=sha256(raw).hexdigest(),
             kind=kind,
             headers=dict(headers),
             body=raw,
@@ -97,13 +97,21 @@ def receive(
         return delivery
     if delivery.times > 1:
         return Receipt(delivery_id=delivery.id, times=delivery.times)
-    ids, fresh = _records(session, company, source, _last_of_each(records), now)
-    plan = _plan(_known(session, ids, fresh), ids, records, delivery.id, now)
+    rules = company.ruleset_version_id
+    judge = programs(session, rules) if rules is not None else None
+
+    def family(one: IncomingRecord) -> int:
+        return family_of(company.id, source.id, one.kind, one.external_id, one.body, judge)
+
+    ids, fresh = _records(session, company, source, _last_of_each(records), family, now)
+    known = _known(session, ids, fresh)
+    plan = _plan(known, ids, records, delivery.id, now)
     _store(session, plan, now)
-    if company.ruleset_version_id is not None:
-        bodies = [(ids[r.kind, r.external_id], r.kind, r.body) for r in records]
-        link(session, company_id, programs(session, company.ruleset_version_id), bodies)
-        wake_relatives(session, sorted(plan.current), now)
+    if judge is not None:
+        contents = [Current(i, r.kind, r.body) for i, r in plan.contents.items()]
+        before = {i: known[i].family for i in plan.contents if i not in fresh}
+        after = {i: family(plan.contents[i]) for i in before}
+        relate(session, company_id, judge, contents, before, after, now)
     _tell(session, company_id, source, plan, records, ids, fresh, now)
     point("inbox.before_commit")
     event.listen(session, "after_commit", lambda _: point("inbox.after_commit"), once=True)
@@ -132,12 +140,13 @@ def _records(
     company: Company,
     source: Connection,
     incoming: Mapping[tuple[str, str], IncomingRecord],
+    family: Callable[[IncomingRecord], int],
     now: datetime,
 ) -> tuple[dict[tuple[str, str], int], set[int]]:
     """The ids of all records of a delivery, and which of them are new."""
     known = _ids(session, source, incoming)
     rows = [
-        new_record(company, source, incoming[key], now)
+        new_record(company, source, incoming[key], family(incoming[key]), now)
         for key in sorted(incoming)
         if key not in known
     ]
@@ -167,9 +176,12 @@ def _known(
     found = {record_id: _Known(record_id) for record_id in ids.values()}
     if not old:
         return found
-    lock = select(Record.id, Record.version_id).where(bulk.among(Record.id, old))
-    locked = session.execute(lock.order_by(Record.id).with_for_update(key_share=True))
-    current = dict(locked.all())
+    lock = select(Record.id, Record.version_id, Record.family).where(bulk.among(Record.id, old))
+    current: dict[int, int | None] = {}
+    for record_id, version_id, family in session.execute(
+        lock.order_by(Record.id).with_for_update(key_share=True)
+    ):
+        current[record_id], found[record_id].family = version_id, family
     versions = select(
         Version.id, Version.record_id, Version.no, Version.sha256, Version.stamp
     ).where(bulk.among(Version.record_id, old))
@@ -224,6 +236,7 @@ def _plan(
             stored.sha256 = digest
             stored.newest_stamp = record.stamp or newest
             plan.current[stored.record_id] = stored.no
+            plan.contents[stored.record_id] = record
     return plan
 
 

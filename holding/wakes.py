@@ -77,6 +77,8 @@ def wake_linked(session: Session, record_ids: Collection[int], now: datetime) ->
 
 def wake_relatives(session: Session, record_ids: Collection[int], now: datetime) -> int:
     """Make due whatever a link joins to these records: what they say is a fact of its judging."""
+    if not record_ids:
+        return 0
     other = aliased(LinkKey)
     joined = (
         select(other.record_id)

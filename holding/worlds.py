@@ -54,6 +54,9 @@ class Judge(Protocol):
     def family_keys(self, body: dict[str, object], kind: str) -> tuple[tuple[str, str, str], ...]:
         """The values by which links find it, and the kind that each looks for."""
 
+    def family(self, body: dict[str, object], kind: str) -> tuple[str, str] | None:
+        """The family of a record as (kind, key); None where it is one by itself."""
+
     def evaluate(self, subject: Subject, facts: Facts, world: World, now: datetime) -> Outcome:
         """Judge one version of one record."""
 

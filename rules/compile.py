@@ -21,6 +21,7 @@ from rules.compiler import Together
 from rules.emit.compiler import Generated
 from rules.emit.text import FUNCTION, Source
 from rules.facts import Facts, Subject, World
+from rules.families import Families
 from rules.glance import Glance, Numbers, Rule
 from rules.index import Index
 from rules.interpret import Interpreter
@@ -57,6 +58,7 @@ class Program:
         index = Index(ruleset)
         self._index = index
         self.ruleset = ruleset
+        self._families = Families(index)
         self.hash = hash_
         self.roles: tuple[str, ...] = tuple(index.roles)
         self._numbers = Numbers(ruleset)
@@ -96,6 +98,10 @@ class Program:
     ) -> tuple[tuple[str, str, str], ...]:
         """How links find this record: (name, value, kind wanted or empty), see rules/links.py."""
         return tuple(family_keys(self._index, body, kind))
+
+    def family(self, body: Mapping[str, object], kind: str) -> tuple[str, str] | None:
+        """The family of a record as (kind, key); None where it is one by itself."""
+        return self._families.of(body, kind)
 
     def evaluate(self, subject: Subject, facts: Facts, world: World, now: datetime) -> Outcome:
         """Judge one version of one record under all its routes.

@@ -1,5 +1,5 @@
-"""The canonical order: its fields, and how a value from JSON or from a sheet becomes its one
-text.
+"""The canonical record: the fields of an order, and how a value from JSON or from a sheet becomes
+its one text.
 
 Here: one form for every way in, so that a webhook and a workbook give the same bytes. Not here:
 where the values lie in a source's own format.
@@ -13,7 +13,7 @@ from decimal import Decimal, InvalidOperation
 from zoneinfo import ZoneInfo
 
 from connectors.kit.contract import IncomingRecord, RowError
-from connectors.kit.schema import FieldSchema
+from connectors.kit.schema import FieldSchema, KindSchema
 
 SHOP_ZONE = ZoneInfo("Asia/Kuala_Lumpur")
 TEXT_CAP = 32_767
@@ -67,8 +67,8 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class RawOrder:
-    """An order as a source laid it out: cells by canonical field name."""
+class RawRecord:
+    """A record as a source laid it out: cells by canonical field name."""
 
     external_id: Cell
     head: Mapping[str, Cell]
@@ -81,22 +81,23 @@ class _Bad:
     hint: str
 
 
-def canonical_order(raw: RawOrder) -> IncomingRecord | tuple[RowError, ...]:
-    """The record of an order, or everything that is wrong with it."""
-    errors: list[RowError] = []
+def canonical(schema: KindSchema, raw: RawRecord) -> IncomingRecord | tuple[RowError, ...]:
+    """The record of any kind that has a number, or everything that is wrong with it."""
+    kind, errors = schema.kind.replace("_", " "), list[RowError]()
     external_id = _text(raw.external_id.value)
     if isinstance(external_id, _Bad) or not external_id.strip():
-        bad = _Bad("The order has no id.", "Give the order's id: it tells one order from another.")
-        errors.append(_error(raw.external_id, bad))
-    body = _fields(ORDER_FIELDS, raw.head, raw.external_id.where, errors)
-    lines = [_fields(LINE_FIELDS, line, raw.external_id.where, errors) for line in raw.lines]
-    errors += _repeated_positions(raw.lines, lines)
+        hint = f"Give the {kind}'s id: it tells one {kind} from another."
+        errors.append(_error(raw.external_id, _Bad(f"The {kind} has no id.", hint)))
+    body = _fields(schema.fields, raw.head, raw.external_id.where, errors)
+    lines = [_fields(schema.lines, line, raw.external_id.where, errors) for line in raw.lines]
+    errors += _repeated_positions(raw.lines, lines, kind)
     if errors:
         return tuple(errors)
-    body["lines"] = lines
+    if schema.lines:
+        body["lines"] = lines
     stamp = body.get("updated_at")
     return IncomingRecord(
-        kind="order",
+        kind=schema.kind,
         external_id=str(external_id),
         number=str(body["number"]),
         stamp=str(stamp) if stamp is not None else None,
@@ -148,14 +149,14 @@ def _fields(
 
 
 def _repeated_positions(
-    cells: Sequence[Mapping[str, Cell]], lines: Sequence[Mapping[str, object]]
+    cells: Sequence[Mapping[str, Cell]], lines: Sequence[Mapping[str, object]], kind: str
 ) -> list[RowError]:
     seen: set[object] = set()
     errors = []
     for cell, line in zip(cells, lines, strict=True):
         pos = line.get("pos")
         if pos is not None and pos in seen:
-            bad = _Bad(f"Line {pos} occurs twice in this order.", "Number the lines 1, 2, 3, …")
+            bad = _Bad(f"Line {pos} occurs twice in this {kind}.", "Number the lines 1, 2, 3, …")
             errors.append(_error(cell["pos"], bad))
         seen.add(pos)
     return errors

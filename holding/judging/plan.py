@@ -62,7 +62,7 @@ def _listed(batch: Batch, case: Case, outcome: Outcome) -> Listed:
     amount = outcome.amount
     minor = to_minor(amount, outcome.currency) if amount is not None else None
     body = case.subject.body
-    name = body.get("customer_name")
+    name = body.get("customer_name") or body.get("supplier_name")
     return Listed(
         status=outcome.status or outcome.status_word,
         party=name if isinstance(name, str) and name else outcome.party,

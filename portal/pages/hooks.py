@@ -21,6 +21,7 @@ from portal.problems import problem
 hooks = Blueprint("hooks", __name__)
 health = Blueprint("health", __name__)
 KEPT_HEADERS = ("Content-Type", "User-Agent")
+OF_SOURCES = ("x-ns16-", "x-clearpost-")
 
 
 @hooks.post("/hooks/<co>/<source>")
@@ -89,7 +90,7 @@ def _source(co: str, name: str) -> Refusal | tuple[int, Any, tuple[str, ...]]:
 
 def _headers() -> dict[str, str]:
     """The headers worth keeping: the source's own, never a credential."""
-    own = {k: v for k, v in request.headers.items() if k.lower().startswith("x-ns16-")}
+    own = {k: v for k, v in request.headers.items() if k.lower().startswith(OF_SOURCES)}
     kept = {k: request.headers[k] for k in KEPT_HEADERS if k in request.headers}
     return own | kept
 

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from connectors.kit.contract import Accepted, SourceRefusal
+from connectors.kit.signed import sign
 from connectors.registry import read_file, sources
-from connectors.sources.netshop.connector import sign
 from connectors.sources.netshop.generator import delivery, sample_order, signed
 
 NOW = datetime(2026, 11, 20, 2, tzinfo=UTC)

@@ -144,6 +144,15 @@ def test_the_keys_by_which_a_store_finds_linked_records() -> None:
     assert ("link:delivery.orders", "K-1", "order") in theirs
 
 
+def test_a_family_is_named_after_the_kind_whose_key_it_repeats() -> None:
+    program = program_of()
+    assert program.family(delivery(), "delivery") == ("order", "K-1")
+    assert program.family(order(), "order") == ("order", "K-1")
+    assert program.family({}, "order") is None
+    alone = program_of(TEXT.replace("text   family", "text"))
+    assert alone.family(order(), "order") is None
+
+
 def test_hostile_bodies_of_linked_records_end_with_a_code() -> None:
     many: list[Any] = [{}] * 10_001
     for body in ({}, delivery(lines="x"), delivery(lines=many), delivery(order_no=7)):

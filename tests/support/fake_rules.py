@@ -66,6 +66,9 @@ class ToyProgram:
             keys.append(("dup:*:1", str(body["reference"])))
         return tuple(keys)
 
+    def family(self, body: Mapping[str, object], kind: str) -> tuple[str, str] | None:
+        return None
+
     def family_keys(
         self, body: Mapping[str, object], kind: str
     ) -> tuple[tuple[str, str, str], ...]:

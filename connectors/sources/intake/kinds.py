@@ -1,7 +1,6 @@
-"""The kinds of record that intake is meant to take, as data.
+"""The kinds of record that intake takes, as data.
 
-Here: canonical fields of a distributor's records. Not here: how they are delivered; nothing takes
-them yet.
+Here: canonical fields of a distributor's records. Not here: how they are delivered (connector.py).
 """
 
 from connectors.kit.order import LINE_FIELDS, ORDER_FIELDS
@@ -25,6 +24,7 @@ def _dates(*names: str) -> tuple[FieldSchema, ...]:
 _KEY = (
     FieldSchema(name="number", required=True, max_length=50),
     FieldSchema(name="status", required=True, max_length=100),
+    FieldSchema(name="updated_at", type="moment"),
 )
 _VERSION = (
     FieldSchema(name="version", type="whole"),

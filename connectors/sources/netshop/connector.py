@@ -5,10 +5,9 @@ canonical form (kit/order.py).
 """
 
 import hashlib
-import hmac
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from connectors.kit.contract import Accepted, IncomingRecord, RowError, SourceRefusal
 from connectors.kit.order import (
@@ -16,23 +15,19 @@ from connectors.kit.order import (
     ORDER_FIELDS,
     SHOP_ZONE,
     Cell,
-    RawOrder,
-    canonical_order,
+    RawRecord,
+    canonical,
 )
 from connectors.kit.schema import KindSchema
+from connectors.kit.signed import prove, too_large
 from connectors.kit.strictjson import JsonRefusal, loads
 
 NAME = "netshop"
 ORDER = KindSchema(source=NAME, kind="order", fields=ORDER_FIELDS, lines=LINE_FIELDS)
-WINDOW = timedelta(minutes=5)
-MAX_BYTES = 20 * 1024 * 1024
+HEADERS = "x-ns16"
 MAX_ORDERS = 5_000
 MAX_LINES = 2_000
 
-_TIMESTAMP = "x-ns16-timestamp"
-_SIGNATURE = "x-ns16-signature"
-_EVENT = "x-ns16-event-id"
-_EVENT_ID = re.compile(r"[\x21-\x7e]{1,128}")
 _DERIVED = frozenset({"ordered_on", "customer", "customer_name", "tin", "address"})
 
 
@@ -47,67 +42,17 @@ class NetShop:
         self, headers: Mapping[str, str], raw: bytes, secrets: Sequence[str], now: datetime
     ) -> Accepted | SourceRefusal:
         """A webhook delivery: the signature is proved over the raw bytes before they are read."""
-        lower = {name.lower(): value for name, value in headers.items()}
-        refused = _prove(lower, raw, secrets, now)
-        if refused is not None:
-            return refused
-        return _read(raw, delivery_id=lower[_EVENT])
+        proved = prove(HEADERS, headers, raw, secrets, now)
+        return proved if isinstance(proved, SourceRefusal) else _read(raw, delivery_id=proved)
 
     def read(self, name: str, raw: bytes) -> Accepted | SourceRefusal:  # noqa: ARG002
         """A JSON file; the same file is the same delivery."""
         return _read(raw, delivery_id="file-" + hashlib.sha256(raw).hexdigest())
 
 
-def sign(secret: str, timestamp: str, raw: bytes) -> str:
-    """The signature header of a delivery."""
-    digest = hmac.new(secret.encode(), timestamp.encode() + b"." + raw, hashlib.sha256)
-    return "sha256=" + digest.hexdigest()
-
-
-def _prove(
-    headers: Mapping[str, str], raw: bytes, secrets: Sequence[str], now: datetime
-) -> SourceRefusal | None:
-    if len(raw) > MAX_BYTES:
-        return SourceRefusal(413, "too_large", "The delivery is larger than 20 MB.", "Split it.")
-    missing = [name for name in (_TIMESTAMP, _SIGNATURE, _EVENT) if not headers.get(name)]
-    if missing:
-        return SourceRefusal(
-            401, "not_signed", f"The header {missing[0]} is missing.", "Sign the delivery."
-        )
-    timestamp, given = headers[_TIMESTAMP], headers[_SIGNATURE].encode("utf-8", "replace")
-    good = [
-        hmac.compare_digest(sign(secret, timestamp, raw).encode(), given)
-        for secret in secrets
-        if secret
-    ]
-    if not any(good):
-        return SourceRefusal(
-            401,
-            "bad_signature",
-            "The signature does not fit the delivery.",
-            "Sign timestamp + '.' + the raw body with the secret of this connection.",
-        )
-    if not re.fullmatch(r"[0-9]{1,12}", timestamp) or not _in_window(int(timestamp), now):
-        return SourceRefusal(
-            401,
-            "old_timestamp",
-            "The delivery's timestamp is more than 5 minutes away from now.",
-            "Sign each delivery anew, and set the sender's clock.",
-        )
-    if not _EVENT_ID.fullmatch(headers[_EVENT]):
-        return SourceRefusal(
-            400, "bad_event_id", "The event id is no plain text of 1 to 128 signs.", "Send one."
-        )
-    return None
-
-
-def _in_window(timestamp: int, now: datetime) -> bool:
-    return abs(timestamp - now.timestamp()) <= WINDOW.total_seconds()
-
-
 def _read(raw: bytes, *, delivery_id: str) -> Accepted | SourceRefusal:
-    if len(raw) > MAX_BYTES:
-        return SourceRefusal(413, "too_large", "The delivery is larger than 20 MB.", "Split it.")
+    if refused := too_large(raw):
+        return refused
     value = loads(raw)
     if isinstance(value, JsonRefusal):
         return SourceRefusal(400, value.code, value.message, value.hint)
@@ -162,7 +107,7 @@ def _order(place: str, order: object) -> IncomingRecord | tuple[RowError, ...]:
         for index, item in enumerate(items)
     ]
     errors = [error for cells in (head, *lines) for error in _zoneless(cells)]
-    record = canonical_order(RawOrder(Cell(f"{place}.id", order.get("id")), head, lines))
+    record = canonical(ORDER, RawRecord(Cell(f"{place}.id", order.get("id")), head, lines))
     if not errors:
         return record
     return tuple(errors) + (() if isinstance(record, IncomingRecord) else record)

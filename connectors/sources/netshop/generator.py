@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from connectors.sources.netshop.connector import sign
+from connectors.kit.signed import sign
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from connectors.kit.contract import Accepted, IncomingRecord, RowError, SourceRefusal
-from connectors.kit.order import LINE_FIELDS, ORDER_FIELDS, Cell, RawOrder, canonical_order
+from connectors.kit.order import LINE_FIELDS, ORDER_FIELDS, Cell, RawRecord, canonical
 from connectors.kit.schema import KindSchema
 from connectors.kit.tables import Sheet, WorkbookRefusal, header_of, place
 from connectors.kit.workbook import read_csv, read_tables
@@ -135,7 +135,7 @@ def _accepted(
         if seen[head.text("id", "number")] > 1:
             errors.append(_repeated(head))
             continue
-        record = canonical_order(_raw(head, items))
+        record = canonical(ORDER, _raw(head, items))
         if isinstance(record, IncomingRecord):
             records.append(record)
         else:
@@ -143,9 +143,9 @@ def _accepted(
     return Accepted(delivery_id=delivery_id, records=tuple(records), errors=tuple(errors))
 
 
-def _raw(head: _Row, items: Sequence[_Row]) -> RawOrder:
+def _raw(head: _Row, items: Sequence[_Row]) -> RawRecord:
     external_id = head.cells.get("id") or head.cells.get("number") or Cell(head.place, "")
-    return RawOrder(
+    return RawRecord(
         external_id,
         {name: cell for name, cell in head.cells.items() if name in _HEAD},
         [{name: cell for name, cell in item.cells.items() if name in _LINE} for item in items],

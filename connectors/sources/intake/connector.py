@@ -1,0 +1,125 @@
+"""Intake: records of any kind it knows, by signed webhook or from a JSON file.
+
+Here: who may deliver, and where a record's values lie. Not here: which kinds and fields there are
+(kinds.py), the canonical form (kit/order.py).
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from connectors.kit.contract import Accepted, IncomingRecord, RowError, SourceRefusal
+from connectors.kit.order import Cell, RawRecord, canonical
+from connectors.kit.schema import FieldSchema, KindSchema
+from connectors.kit.signed import prove, too_large
+from connectors.kit.strictjson import JsonRefusal, loads
+from connectors.sources.intake.kinds import KINDS, NAME
+
+HEADERS = "x-clearpost"
+MAX_RECORDS = 5_000
+MAX_LINES = 2_000
+BY_KIND: Mapping[str, KindSchema] = {schema.kind: schema for schema in KINDS}
+
+_BESIDE = frozenset({"kind", "id", "lines"})
+
+
+class Intake:
+    """The source `intake`."""
+
+    name = NAME
+    kinds = KINDS
+    suffixes = (".records.json",)
+
+    def accept(
+        self, headers: Mapping[str, str], raw: bytes, secrets: Sequence[str], now: datetime
+    ) -> Accepted | SourceRefusal:
+        """A webhook delivery: the signature is proved over the raw bytes before they are read."""
+        proved = prove(HEADERS, headers, raw, secrets, now)
+        return proved if isinstance(proved, SourceRefusal) else _read(raw, delivery_id=proved)
+
+    def read(self, name: str, raw: bytes) -> Accepted | SourceRefusal:  # noqa: ARG002
+        """A JSON file; the same file is the same delivery."""
+        return _read(raw, delivery_id="file-" + hashlib.sha256(raw).hexdigest())
+
+
+def _read(raw: bytes, *, delivery_id: str) -> Accepted | SourceRefusal:
+    if refused := too_large(raw):
+        return refused
+    value = loads(raw)
+    if isinstance(value, JsonRefusal):
+        return SourceRefusal(400, value.code, value.message, value.hint)
+    found = value.get("records") if isinstance(value, Mapping) else None
+    if not isinstance(found, list):
+        return SourceRefusal(
+            422, "no_records", "The delivery holds no records.", 'Send {"records": [{…}]}.'
+        )
+    if len(found) > MAX_RECORDS:
+        return SourceRefusal(
+            413, "too_many", f"A delivery has at most {MAX_RECORDS} records.", "Split it."
+        )
+    records: list[IncomingRecord] = []
+    errors: list[RowError] = []
+    for index, given in enumerate(found):
+        result = _record(f"records[{index}]", given)
+        if isinstance(result, IncomingRecord):
+            records.append(result)
+        else:
+            errors += result
+    return Accepted(delivery_id=delivery_id, records=tuple(records), errors=tuple(errors))
+
+
+def _record(place: str, given: object) -> IncomingRecord | tuple[RowError, ...]:
+    if not isinstance(given, Mapping):
+        return (_wrong(place, given, "This is no record.", "Send an object with its fields."),)
+    schema = BY_KIND.get(str(given.get("kind", "")))
+    if schema is None:
+        words = f"Nothing is known of this kind. Known: {', '.join(BY_KIND)}."
+        return (_wrong(f"{place}.kind", given.get("kind"), words, "Name the kind of record."),)
+    lines = given.get("lines", [])
+    if not isinstance(lines, list) or not all(isinstance(line, Mapping) for line in lines):
+        where = f"{place}.lines"
+        return (_wrong(where, lines, "These are no lines.", "Send a list of objects."),)
+    if len(lines) > MAX_LINES:
+        words = f"A record has at most {MAX_LINES} lines."
+        return (_wrong(f"{place}.lines", "", words, "Split the record."),)
+    strange = [*_strange(place, given, schema.fields, _BESIDE)]
+    for index, line in enumerate(lines):
+        strange += _strange(f"{place}.lines[{index}]", line, schema.lines, frozenset())
+    word = "id" if given.get("id") not in (None, "") else "number"
+    record = canonical(
+        schema,
+        RawRecord(
+            Cell(f"{place}.{word}", given.get(word)),
+            _cells(place, given, schema.fields),
+            [_cells(f"{place}.lines[{at}]", line, schema.lines) for at, line in enumerate(lines)],
+        ),
+    )
+    if isinstance(record, IncomingRecord):
+        return tuple(strange) or record
+    return (*strange, *record)
+
+
+def _cells(
+    place: str, given: Mapping[str, object], fields: Sequence[FieldSchema]
+) -> dict[str, Cell]:
+    return {f.name: Cell(f"{place}.{f.name}", given.get(f.name)) for f in fields}
+
+
+def _strange(
+    place: str,
+    given: Mapping[str, object],
+    fields: Sequence[FieldSchema],
+    beside: frozenset[str],
+) -> list[RowError]:
+    """Values under a name that the kind does not have: left out in silence they would be lost."""
+    known = beside | {field.name for field in fields}
+    return [
+        _wrong(f"{place}.{name}", value, f"{name} is no field of this kind.", "Take it out.")
+        for name, value in given.items()
+        if name not in known
+    ]
+
+
+def _wrong(where: str, value: object, message: str, hint: str) -> RowError:
+    shown = value if isinstance(value, str) else ""
+    return RowError(where=where, value=shown[:200], message=message, hint=hint)
