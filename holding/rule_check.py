@@ -1,6 +1,6 @@
 """Whether rule files may come into force: parsed, checked, with their CSV files, their tests green.
 
-Here: one examination of all files at once, and everything wrong with them as one refusal. Not
+Here: one look at all files at once, and everything wrong with them as one refusal. Not
 here: storing and publishing (`rulesets.py`), what each check means (rules/analyse).
 """
 
@@ -13,9 +13,9 @@ from connectors import registry
 from grammar import Problem, parse
 from grammar.nodes import Ruleset
 from holding.refusal import Refusal
-from rules.analyse import check
 from rules.compile import compile_ruleset, hash_of
-from rules.samples import run_tests
+from rules.findings import findings
+from rules.samples import TestReport, run_tests
 from rules.schema import Schemas
 from rules.seeds import Seeds, seeds
 
@@ -44,38 +44,53 @@ def rule_sources(files: Mapping[str, str]) -> dict[str, str]:
 
 def examine(files: Mapping[str, str]) -> tuple[Ruleset, Seeds] | RulesRefusal:
     """Parse, check and test rule files; the ruleset and its rows, or everything wrong with them."""
-    return _examined(tuple(sorted(files.items())), schemas())
+    found = inspect(files)
+    if found.tests is None:
+        return _refused(problems=found.problems)
+    if found.tests.failed:
+        failed = tuple(f"{result.title}: {result.message}" for result in found.tests.failed)
+        return _refused(problems=found.problems, failed_tests=failed)
+    return found.ruleset, found.rows
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What a look at rule files found; tests run only where no error stands before them."""
+
+    ruleset: Ruleset
+    rows: Seeds
+    problems: tuple[Problem, ...]
+    tests: TestReport | None
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        """The findings that keep the files from coming into force."""
+        return tuple(problem for problem in self.problems if problem.severity == "error")
+
+
+def inspect(files: Mapping[str, str]) -> Inspection:
+    """Everything a publisher would be told of these files, good and bad."""
+    return _inspected(tuple(sorted(files.items())), schemas())
 
 
 @lru_cache(maxsize=4)
-def _examined(
-    given: tuple[tuple[str, str], ...], known: Schemas
-) -> tuple[Ruleset, Seeds] | RulesRefusal:
+def _inspected(given: tuple[tuple[str, str], ...], known: Schemas) -> Inspection:
     """Kept, because what is published is what was pushed a moment ago."""
     files = dict(given)
     sources = rule_sources(files)
-    ruleset, problems = parse(sources)
-    if not sources or _errors(problems):
-        return _refused(problems=problems)
+    ruleset, syntax = parse(sources)
     rows = seeds(ruleset, files)
-    problems = (*problems, *check(ruleset, known), *map(_needed, rows.problems))
-    if _errors(problems):
-        return _refused(problems=problems)
+    found = findings(ruleset, sources, syntax, rows, known, in_force=True)
+    looked = Inspection(ruleset, rows, tuple(map(_needed, found)), tests=None)
+    if not sources or looked.errors:
+        return looked
     program = compile_ruleset(ruleset, hash=hash_of(sources), schemas=known)
-    report = run_tests(ruleset, program)
-    failed = tuple(f"{result.title}: {result.message}" for result in report.failed)
-    if failed:
-        return _refused(problems=problems, failed_tests=failed)
-    return ruleset, rows
+    return replace(looked, tests=run_tests(ruleset, program))
 
 
 def _needed(problem: Problem) -> Problem:
     """A CSV file left out is a warning while trying rules; to publish without it is a mistake."""
     return replace(problem, severity="error") if problem.code == NO_FILE else problem
-
-
-def _errors(problems: tuple[Problem, ...]) -> bool:
-    return any(problem.severity == "error" for problem in problems)
 
 
 def _refused(

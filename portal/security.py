@@ -62,6 +62,8 @@ PERMISSIONS: Final[dict[str, str]] = {
     "rulebook.show": "record.read",
     "rulebook.download": "record.read",
     "rulebook.file": "record.read",
+    "rulebook.draft": "record.read",
+    "rulebook.inspect": "rules.draft",
     "find.find": "record.read",
 }
 

@@ -4,7 +4,7 @@ Here: finding the files, reading them, checking them as one ruleset. Not here: a
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -78,22 +78,11 @@ def findings(
     files: Files, ruleset: "Ruleset", syntax: "Sequence[Problem]", *, in_force: bool = False
 ) -> "tuple[Problem, ...]":
     """All that is wrong with a ruleset that was read from files, `syntax` and what follows."""
-    from grammar.broken import believable
-    from rules.analyse import check
+    from rules.findings import findings as all_of
     from rules.seeds import seeds
 
-    found = (*check(ruleset, schemas(), in_force=in_force), *seeds(ruleset, files.csv).problems)
-    if syntax:
-        found = believable(found, syntax, files.rules)
-    told = {_hinted(problem) for problem in (*syntax, *found)}
-    return tuple(sorted(told, key=lambda p: (p.span, p.code, p.message)))
-
-
-def _hinted(problem: "Problem") -> "Problem":
-    """The problem with a way out, even where the checker knew none."""
-    return (
-        problem if problem.hint else replace(problem, hint=f"see docs/findings/{problem.code}.md")
-    )
+    rows = seeds(ruleset, files.csv)
+    return all_of(ruleset, files.rules, syntax, rows, schemas(), in_force=in_force)
 
 
 def _text(path: Path) -> str:

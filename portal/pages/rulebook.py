@@ -1,11 +1,15 @@
-"""The rule book: the rules in force in plain words, and the files they are written in.
+"""The rule book: the rules in force in plain words, the files they are written in, and a draft.
 
-Here: views. Not here: the sentences (rules/explain) and since when they hold (holding/queries).
+Here: views. Not here: the sentences (rules/explain), since when they hold (holding/queries), what
+is wrong with a draft (holding/rule_check).
 """
 
-from flask import Blueprint, Response, abort, g, make_response
+from flask import Blueprint, Response, abort, g, make_response, request
 
+from grammar.show import show as in_place
+from holding import rule_check, rulesets
 from holding.queries import rulebook as queries
+from holding.words import plural
 from portal import filters, fragments, store
 from rules.explain import lacking, markdown
 
@@ -48,6 +52,61 @@ def file(path: str) -> Response:
     if text is None:
         abort(404)
     return fragments.respond("rulebook/file.html", edition=edition, path=path, lines=_lines(text))
+
+
+@pages.get("/draft/<path:path>")
+def draft(path: str) -> Response:
+    """A rule file in force, to be changed and looked at; nothing of it is kept."""
+    return _drafted(path, _files(path)[path])
+
+
+@pages.post("/draft/<path:path>")
+def inspect(path: str) -> Response:
+    """What a publisher would be told if this file said what the form says."""
+    text = request.form.get("text", "").replace("\r\n", "\n")
+    found = rule_check.inspect(_files(path) | {path: text})
+    return _drafted(path, text, found)
+
+
+def _drafted(path: str, text: str, found: rule_check.Inspection | None = None) -> Response:
+    """The form, and what was found; findings in other files keep those files' lines."""
+    files = _files(path) | {path: text}
+    findings = [
+        (problem, in_place(problem, files.get(problem.span.file, "")))
+        for problem in (found.problems if found else ())
+    ]
+    said = _verdict(found) if found else ""
+    return fragments.respond(
+        "rulebook/draft.html",
+        say=said,
+        verdict=said,
+        edition=_edition(),
+        path=path,
+        text=text,
+        found=found,
+        findings=findings,
+    )
+
+
+def _verdict(found: rule_check.Inspection) -> str:
+    """One sentence: may it come into force."""
+    errors, tests = len(found.errors), found.tests
+    if errors or tests is None:
+        warnings = len(found.problems) - errors
+        return f"{plural(errors, 'error')}, {plural(warnings, 'warning')}."
+    ran, red = len(tests.results), len(tests.failed)
+    if red:
+        return f"{red} of {plural(ran, 'test')} failed."
+    return f"This could come into force: {plural(ran, 'test')} passed."
+
+
+def _files(path: str) -> dict[str, str]:
+    """All files in force, if this is a rule file among them."""
+    edition = _edition()
+    files = rulesets.files_of(store.reading(), edition.version_id) if edition else {}
+    if path not in rule_check.rule_sources(files):
+        abort(404)
+    return files
 
 
 def _edition() -> queries.Edition | None:

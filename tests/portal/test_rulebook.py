@@ -78,3 +78,50 @@ def test_a_place_that_is_none_is_not_found(visit, query):
 def test_the_list_goes_on_behind_a_place(visit):
     page = visit("farah").text("/c/kedai/late?since=2099-01-01T00:00:00Z&after=1")
     assert "Nothing is late" in page
+
+
+DRAFT = "/c/kedai/rules/draft/shop.rules"
+BOTH = """
+sample tea of order at 2026-11-19 10:00
+    number      = "SO-1"
+    status      = paid
+    ordered_on  = 2026-11-18
+    customer    = "C-77"
+    total       = 96.00
+    line  pos = 1, sku = "TEA-1", name = "Tea", uom = "CTN", qty = 1, price = 96.00
+    with  period = open, debtor("C-77") = "Aisyah Rahman", item("TEA-1") = "TEA-1"
+
+test "a paid order becomes an invoice"
+    given   tea
+    expect  ready
+
+test "one sen off goes through"
+    given   tea with total = 96.01
+    expect  ready
+"""
+
+
+def test_a_draft_is_told_what_the_terminal_tells(visit):
+    from grammar import parse
+    from grammar.show import show
+
+    chan = visit("chan")
+    text = unescape(re.search(r"<textarea[^>]*>(.*?)</textarea>", chan.text(DRAFT), re.S)[1])
+    broken = text.replace("check adds_up on order", "cheque adds_up on order")
+    (problem,) = parse({"shop.rules": broken})[1]
+    for target in ("", "findings"):  # without and with htmx
+        page = chan.post(DRAFT, {"text": broken}, target=target, status=200)
+        assert show(problem, broken) in unescape(page.get_data(as_text=True))
+        assert "1 error, 0 warnings." in plain(page.get_data(as_text=True))
+
+
+def test_the_tests_of_a_draft_run_on_the_page(visit):
+    chan = visit("chan")
+    text = unescape(re.search(r"<textarea[^>]*>(.*?)</textarea>", chan.text(DRAFT), re.S)[1])
+    page = plain(chan.post(DRAFT, {"text": text + BOTH}, status=200).get_data(as_text=True))
+    assert "1 of 2 tests failed." in page
+
+
+def test_a_draft_is_for_who_drafts_and_of_files_in_force(visit):
+    visit("vera").post(DRAFT, {"text": ""}, status=403)
+    visit("chan").get("/c/kedai/rules/draft/maps/debtors.csv", status=404)
