@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from grammar.nodes import Ruleset
 from holding.models import Cause, Hold, MappingEntry, MappingTable, Posting, PostingUse
+from holding.models.posting import UNSENT_STATES
 from holding.refusal import Refusal
 from rules.run import literal_value
 from rules.spelling import fold
@@ -25,6 +26,23 @@ MISSING_ENTRY: Final = ("mapping:", "unit:")  # how the keys of such causes begi
 _CONVERSION: Final = re.compile(
     r"\s*([0-9]{1,15})(?:\s*/\s*([0-9]{1,15}))?\s+([A-Za-z][A-Za-z0-9_]*)\s*"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What another value of a key can change: causes that it answers, entries whose place it takes,
+    and by their ids the records that wait for it, or are not sent yet and were made with those.
+    """
+
+    causes: tuple[Cause, ...]
+    entries: tuple[int, ...]
+    waiting: tuple[int, ...]
+    using: tuple[int, ...]
+
+    @property
+    def records(self) -> list[int]:
+        """All of them, each once, in order."""
+        return sorted({*self.waiting, *self.using})
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +173,26 @@ def causes_of(
     words = next((m.match for m in ruleset.maps if m.name == table.name), ()) if ruleset else ()
     wanted = fold(key, words)
     return tuple(cause for cause in live if fold(table_and_key(cause.key)[1], words) == wanted)
+
+
+def reach(session: Session, table: MappingTable, key: str, ruleset: Ruleset | None) -> Reach:
+    """What a change of this key can change, as things stand.
+
+    An item's own conversion takes the place of the unit's for that item, so it counts as a change
+    of the unit's.
+    """
+    entry = entry_of(session, table.id, key)
+    unit, _, item = key.partition("|")
+    if table.kind == "unit" and item and entry is None:
+        entry = entry_of(session, table.id, unit)
+    entries = (entry.id,) if entry else ()
+    causes = causes_of(session, table, key, ruleset)
+    return Reach(
+        causes=causes,
+        entries=entries,
+        waiting=tuple(waiting_for(session, causes)),
+        using=tuple(used_by(session, entries, UNSENT_STATES)),
+    )
 
 
 def waiting_for(session: Session, causes: Iterable[Cause]) -> list[int]:

@@ -1,8 +1,8 @@
 """Mapping and unit entries after the first publish: what is missing, and the fix.
 
 Here: the missing list and the fix itself (append-only, with its revision, waking exactly what it
-can change). Not here: entries a publish brings (`seeding.py`), what a fix would do and what could
-be meant (`whatif.py`, offered here as `preview` and `suggestions`).
+can change). Not here: entries a publish brings (`seeding.py`), what a fix would do (`whatif.py`,
+offered here as `preview`) and what could be meant (`suggestions.py`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,28 +15,26 @@ from sqlalchemy.orm import Session
 
 from holding.entries import (
     Parsed,
-    causes_of,
     entry_of,
+    reach,
     read_value,
     shown,
     table_and_key,
     table_of,
     unfit,
     unmapped,
-    used_by,
-    waiting_for,
 )
 from holding.events import Fact, record_event, record_events
 from holding.models import Cause, Company, MappingEntry, MappingTable
-from holding.models.posting import UNSENT_STATES
 from holding.operations import once
 from holding.people import names_of, who_may
 from holding.refusal import Refusal
 from holding.revisions import next_revision
 from holding.roles import Actor, may
 from holding.seeding import ALWAYS
+from holding.suggestions import Suggestion, suggestions
 from holding.wakes import wake_records
-from holding.whatif import Preview, Stay, Suggestion, active_program, preview, suggestions
+from holding.whatif import Preview, Stay, active_program, preview
 from holding.words import plural
 
 __all__ = ["Fixed", "Missing", "Preview", "Stay", "Suggestion", "fix", "missing", "preview"]
@@ -183,6 +181,10 @@ def _change(
         reason=reason,
         now=now,
     )
+    judge = active_program(session, table.company_id)
+    reached = reach(session, table, key, judge.ruleset if judge else None)
+    for cause in reached.causes:
+        cause.changed_revision = revision
     before = entry_of(session, table.id, key)
     if before is not None:
         before.to_revision = revision
@@ -202,7 +204,7 @@ def _change(
         )
     )
     session.flush()
-    record_ids = _touched(session, table, key, before, revision)
+    record_ids = reached.records
     wake_records(session, record_ids, now)
     fixed = Fixed(
         table=table.name,
@@ -214,31 +216,6 @@ def _change(
     )
     _say(session, fixed, actor, table.company_id, record_ids, reason, now, op)
     return fixed
-
-
-def _touched(
-    session: Session,
-    table: MappingTable,
-    key: str,
-    before: MappingEntry | None,
-    revision: int,
-) -> list[int]:
-    """Records that wait for this key, and unsent ones made with what now is otherwise.
-
-    An item's own conversion takes the place of the unit's for that item, so it counts as a change
-    of the unit's.
-    """
-    program = active_program(session, table.company_id)
-    causes = causes_of(session, table, key, program.ruleset if program else None)
-    for cause in causes:
-        cause.changed_revision = revision
-    changed = [before.id] if before else []
-    unit, _, item = key.partition("|")
-    if table.kind == "unit" and item and before is None:
-        general = entry_of(session, table.id, unit)
-        changed += [general.id] if general else []
-    waiting = set(waiting_for(session, causes))
-    return sorted(waiting | set(used_by(session, changed, UNSENT_STATES)))
 
 
 def _say(

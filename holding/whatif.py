@@ -1,42 +1,38 @@
-"""What a mapping entry would do, and which value could be meant; nothing is written.
+"""What a mapping entry would do; nothing is written.
 
-Here: the preview (the blocked records judged again in memory with the entry added) and suggestions
-for a missing key. Not here: the fix (`mappings.py`).
+Here: the preview: what the fix would wake, judged again in memory with the entry as it would be,
+and which posted documents it contradicts (holding/impact/reclassify.py). Not here: the fix
+(`mappings.py`).
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from difflib import SequenceMatcher
 from typing import Final
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from holding.entries import (
-    Parsed,
-    causes_of,
-    entry_of,
-    read_value,
-    shown,
-    table_of,
-    unfit,
-    used_by,
-    waiting_for,
+from holding import bulk
+from holding.entries import Reach, entry_of, reach, read_value, shown, table_of, unfit
+from holding.impact.assumed import with_value
+from holding.impact.reclassify import (
+    Change,
+    Contradictions,
+    contradictions,
+    older_entries,
+    parsed_of,
 )
-from holding.models import Company, Connection, Evaluation, MappingEntry, Record, Version
+from holding.models import Company, Connection, Evaluation, Hold, Record, Version
 from holding.refusal import Refusal
 from holding.worlds import build_world, fresh_targets, program
 from rules.compile import Program
-from rules.facts import Entry, Facts, Subject, Table, UnitEntry, World, differences
+from rules.facts import Facts, Subject, World
 from rules.outcome import Outcome
 
 LOOKED_AT: Final = 500
-SUGGESTED: Final = 5
 TOLD: Final = 3
-ALIKE: Final = 0.6
-SENT: Final = ("posted", "reversed", "sending", "awaiting", "uncertain")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +48,10 @@ class Stay:
 class Preview:
     """What an entry would do; money in minor units of the books.
 
-    `looked_at` is smaller than `blocked_records` where there are too many to judge at once: then
-    `freed` counts among those looked at.
+    Of the held records that it touches (`blocked_records`) it frees some and the others stay; of
+    those that are not held and not sent (`going`) it halts some. `looked_at` is smaller than both
+    together where there are too many to judge at once: then all counts are among those looked at.
+    `contradicted` are documents in the books that it would have made otherwise.
     """
 
     table: str
@@ -66,9 +64,16 @@ class Preview:
     freed: int
     freed_amount: int
     stays: tuple[Stay, ...]
-    posted: int
+    going: int
+    halts: tuple[Stay, ...]
+    contradicted: Contradictions
     currency: str
     rev: int
+
+    @property
+    def complete(self) -> bool:
+        """Whether all that it touches was judged."""
+        return self.looked_at == self.blocked_records + self.going
 
     @property
     def say(self) -> str:
@@ -77,18 +82,8 @@ class Preview:
             f"{stay.records} {'stays' if stay.records == 1 else 'stay'} held: {stay.reason}"
             for stay in self.stays
         )
-        some = f" of the first {self.looked_at}" if self.looked_at < self.blocked_records else ""
+        some = "" if self.complete else f" of the first {self.looked_at}"
         return f"frees {self.freed}{some}" + (f"; {held}" if held else "")
-
-
-@dataclass(frozen=True, slots=True)
-class Suggestion:
-    """A value in use that could be meant, whose key it has, and in what the two keys differ."""
-
-    value: str
-    key: str
-    reason: str
-    percent: int
 
 
 def preview(
@@ -106,50 +101,42 @@ def preview(
     if refusal:
         return refusal
     company = session.get_one(Company, company_id)
-    causes = causes_of(session, found, key, judge.ruleset if judge else None)
-    blocked = waiting_for(session, causes)
-    entry = entry_of(session, found.id, key)
-    amounts = _amounts(session, blocked)
-    looked_at = blocked[:LOOKED_AT]
-    world = _with_entry(_world(session, company, now), found.kind, table, key, parsed)
+    reached = reach(session, found, key, judge.ruleset if judge else None)
+    held = _held(session, reached)
+    amounts = _amounts(session, sorted(held))
+    looked_at = [*sorted(held), *sorted({*reached.using} - held)][:LOOKED_AT]
+    world = with_value(_world(session, company, now), found.kind, table, key, parsed)
     outcomes = _judge(session, judge, looked_at, world, now) if judge else {}
     reasons = {record_id: _reasons(outcome) for record_id, outcome in outcomes.items()}
-    freed = [record_id for record_id, why in reasons.items() if not why]
+    freed = [record_id for record_id in held if reasons.get(record_id) == ()]
+    older = older_entries(session, found.id, key)
+    entry = entry_of(session, found.id, key)
+    change = Change(
+        company_id=company_id,
+        kind=found.kind,
+        table=table,
+        key=key,
+        before=parsed_of(entry),
+        after=parsed,
+        entries=tuple(one.id for one in older),
+    )
     return Preview(
         table=table,
         key=key,
         value=value,
         before=shown(entry.value, entry.num, entry.den) if entry else "",
-        blocked_records=len(blocked),
+        blocked_records=len(held),
         amount=sum(amounts.values()),
         looked_at=len(looked_at),
         freed=len(freed),
         freed_amount=sum(amounts.get(record_id, 0) for record_id in freed),
-        stays=_stays(why for why in reasons.values() if why),
-        posted=len(used_by(session, [entry.id], SENT)) if entry else 0,
+        stays=_stays(why for record_id, why in reasons.items() if why and record_id in held),
+        going=len({*reached.using} - held),
+        halts=_stays(why for record_id, why in reasons.items() if why and record_id not in held),
+        contradicted=contradictions(session, change, most=LOOKED_AT),
         currency=company.currency,
         rev=company.revision,
     )
-
-
-def suggestions(session: Session, company_id: int, table: str, key: str) -> tuple[Suggestion, ...]:
-    """Entries whose key is nearly this one, best first; 100 % where only spelling differs."""
-    found = table_of(session, company_id, table)
-    if found is None:
-        return ()
-    rows = session.execute(
-        select(MappingEntry.key, MappingEntry.value, MappingEntry.num, MappingEntry.den)
-        .where(MappingEntry.table_id == found.id, MappingEntry.to_revision.is_(None))
-        .order_by(MappingEntry.key)
-    ).all()
-    near = [
-        Suggestion(shown(row.value, row.num, row.den), row.key, reason, percent)
-        for row in rows
-        if row.key != key and row.value is not None
-        for reason, percent in [_alike(key, row.key)]
-        if percent
-    ]
-    return tuple(sorted(near, key=lambda s: (-s.percent, s.key))[:SUGGESTED])
 
 
 def active_program(session: Session, company_id: int) -> Program | None:
@@ -158,27 +145,12 @@ def active_program(session: Session, company_id: int) -> Program | None:
     return program(session, version_id) if version_id is not None else None
 
 
-def _alike(wanted: str, known: str) -> tuple[str, int]:
-    """Why two keys could mean the same, and how much; ("", 0) when they do not: C-118 is not C-101,
-    however much alike they look.
-    """
-    if _letters(wanted) == _letters(known):
-        return " and ".join(differences(wanted, known)) or "spelling", 100
-    if _digits(wanted) != _digits(known):
-        return "", 0
-    matcher = SequenceMatcher(a=wanted.casefold(), b=known.casefold(), autojunk=False)
-    if matcher.real_quick_ratio() < ALIKE or matcher.quick_ratio() < ALIKE:
-        return "", 0
-    ratio = matcher.ratio()
-    return ("similar", min(99, int(ratio * 100))) if ratio >= ALIKE else ("", 0)
-
-
-def _letters(text: str) -> str:
-    return "".join(c for c in text.casefold() if c.isalnum())
-
-
-def _digits(text: str) -> str:
-    return "".join(c for c in text if c.isdecimal())
+def _held(session: Session, reached: Reach) -> set[int]:
+    """The records that are held, of those that a change reaches."""
+    query = select(Hold.record_id).where(
+        bulk.among(Hold.record_id, reached.using), text(f"hold.{Hold.OPEN}")
+    )
+    return {*reached.waiting, *(session.scalars(query) if reached.using else ())}
 
 
 def _amounts(session: Session, record_ids: Sequence[int]) -> dict[int, int]:
@@ -193,16 +165,6 @@ def _amounts(session: Session, record_ids: Sequence[int]) -> dict[int, int]:
 def _world(session: Session, company: Company, now: datetime) -> World:
     known = fresh_targets(session, company.id, now)
     return build_world(session, company.id, company.revision, known)
-
-
-def _with_entry(world: World, kind: str, table: str, key: str, parsed: Parsed) -> World:
-    """The world with one entry more (or another value of it); its id is 0, for it has none yet."""
-    if parsed.factor is not None and kind == "unit":
-        unit = UnitEntry(0, parsed.factor.numerator, parsed.factor.denominator, parsed.value)
-        return replace(world, units={**world.units, key: unit})
-    entries = dict(world.maps[table].entries) if table in world.maps else {}
-    entries[key] = Entry(0, parsed.value)
-    return replace(world, maps={**world.maps, table: Table(entries)})
 
 
 def _judge(

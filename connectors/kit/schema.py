@@ -39,6 +39,18 @@ class FieldSchema:
     refers: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Books:
+    """How a document books the account that a line (or a document of one row) names: on which side,
+    and the field that has its money, less the fields that go elsewhere, such as tax. Its party
+    stands on the other side with the whole amount.
+    """
+
+    side: Literal["debit", "credit"]
+    amount: str
+    less: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentSchema:
     """One document type of a target: header and line fields, and which of them mean what.
@@ -47,6 +59,7 @@ class DocumentSchema:
     target can. `connected` is false while rules may speak of it but no connector posts it; the
     registry says so. With `one_row`, a document of one line may be written all in its header. A
     target that `reckons` works each line out anew, as quantity times price less the discount.
+    `books` is None where the document books nothing.
     """
 
     target: str
@@ -63,6 +76,7 @@ class DocumentSchema:
     one_row: bool = False
     reckons: bool = False
     connected: bool = True
+    books: Books | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

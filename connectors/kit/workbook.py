@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import date, datetime
 from decimal import Decimal
@@ -110,16 +110,28 @@ def read_csv(
 
 
 def write(name: str, rows: Sequence[Sequence[Written]]) -> bytes:
-    """A workbook of one sheet. Text stays text, decimals are written digit by digit, equal rows
-    give equal bytes.
+    """A workbook of one sheet, as `write_sheets` writes it."""
+    return write_sheets({name: rows})
+
+
+def write_sheets(sheets: Mapping[str, Sequence[Sequence[Written]]]) -> bytes:
+    """A workbook. Text stays text and is never a formula, decimals are written digit by digit,
+    equal rows give equal bytes.
     """
+    numbered = list(enumerate(sheets.items(), start=1))
     parts = {
-        "[Content_Types].xml": _CONTENT_TYPES,
+        "[Content_Types].xml": _CONTENT_TYPES.format(
+            "".join(_SHEET_PART.format(n) for n, _ in numbered)
+        ),
         "_rels/.rels": _ROOT_LINKS,
-        "xl/workbook.xml": _WORKBOOK.replace("NAME", quoteattr(name)),
-        "xl/_rels/workbook.xml.rels": _LINKS,
+        "xl/workbook.xml": _WORKBOOK.format(
+            "".join(_SHEET.format(quoteattr(name), n) for n, (name, _) in numbered)
+        ),
+        "xl/_rels/workbook.xml.rels": _LINKS.format(
+            "".join(_SHEET_LINK.format(n) for n, _ in numbered), len(numbered) + 1
+        ),
         "xl/styles.xml": _STYLES,
-        "xl/worksheets/sheet1.xml": _sheet_xml(rows),
+        **{f"xl/worksheets/sheet{n}.xml": _sheet_xml(rows) for n, (_, rows) in numbered},
     }
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
@@ -180,22 +192,24 @@ _CONTENT_TYPES = (
     '<Default Extension="xml" ContentType="application/xml"/>'
     f'<Override PartName="/xl/workbook.xml" ContentType="{_SHEET_TYPE}.sheet.main+xml"/>'
     f'<Override PartName="/xl/styles.xml" ContentType="{_SHEET_TYPE}.styles+xml"/>'
-    f'<Override PartName="/xl/worksheets/sheet1.xml" ContentType="{_SHEET_TYPE}.worksheet+xml"/>'
-    "</Types>"
+    "{}</Types>"
+)
+_SHEET_PART = (
+    f'<Override PartName="/xl/worksheets/sheet{{}}.xml" ContentType="{_SHEET_TYPE}.worksheet+xml"/>'
 )
 _ROOT_LINKS = (
     f'{_XML}<Relationships xmlns="{_PACKAGE}/relationships">'
     f'<Relationship Id="rId1" Type="{_OFFICE}/officeDocument" Target="xl/workbook.xml"/>'
     "</Relationships>"
 )
-_WORKBOOK = (
-    f'{_XML}<workbook {_MAIN} xmlns:r="{_OFFICE}">'
-    '<sheets><sheet name=NAME sheetId="1" r:id="rId1"/></sheets></workbook>'
-)
+_WORKBOOK = f'{_XML}<workbook {_MAIN} xmlns:r="{_OFFICE}"><sheets>{{}}</sheets></workbook>'
+_SHEET = '<sheet name={0} sheetId="{1}" r:id="rId{1}"/>'
 _LINKS = (
     f'{_XML}<Relationships xmlns="{_PACKAGE}/relationships">'
-    f'<Relationship Id="rId1" Type="{_OFFICE}/worksheet" Target="worksheets/sheet1.xml"/>'
-    f'<Relationship Id="rId2" Type="{_OFFICE}/styles" Target="styles.xml"/></Relationships>'
+    f'{{}}<Relationship Id="rId{{}}" Type="{_OFFICE}/styles" Target="styles.xml"/></Relationships>'
+)
+_SHEET_LINK = (
+    f'<Relationship Id="rId{{0}}" Type="{_OFFICE}/worksheet" Target="worksheets/sheet{{0}}.xml"/>'
 )
 _STYLES = (
     f'{_XML}<styleSheet {_MAIN}><fonts count="1"><font><sz val="11"/><name val="Calibri"/></font>'

@@ -101,7 +101,10 @@ def _silenced(plan: Plan) -> list[dict[str, Any]]:
 def write_uses(
     session: Session, plans: Sequence[Plan], posting_ids: Mapping[tuple[int, str, int], int]
 ) -> None:
-    """Which entries the documents were made with, anew for each posting that was rewritten."""
+    """Which entries the documents were made with, anew for each posting that was rewritten.
+
+    A posted one that is to be updated keeps those of what stands in the target.
+    """
     rewritten = [one.id for plan in plans for one in plan.postings if one.id is not None]
     if rewritten:
         session.execute(
@@ -115,11 +118,19 @@ def write_uses(
         if plan.judged.outcome is not None
         for one in plan.postings
         for use in plan.judged.outcome.used
+    } | {
+        (use.entry_id, one.id)
+        for plan in plans
+        if plan.judged.outcome is not None
+        for one in plan.acting
+        if one.due_at is not None
+        for use in plan.judged.outcome.used
     }
     bulk.insert(
         session,
         PostingUse,
         [{"entry_id": entry, "posting_id": posting} for entry, posting in sorted(rows)],
+        ignore=True,
     )
 
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from holding.entries import shown
+from holding.entries import entry_of, shown, table_of
 from holding.models import MappingEntry, MappingTable, Person, Revision
 from holding.queries.rows import each
 
@@ -103,6 +103,13 @@ def entries(
         )
         for entry, name in session.execute(query)
     )
+
+
+def entry(session: Session, company_id: int, table: str, key: str) -> str | None:
+    """The value in force of exactly this key; None: there is no such entry."""
+    found = table_of(session, company_id, table)
+    row = entry_of(session, found.id, key) if found else None
+    return shown(row.value, row.num, row.den) if row else None
 
 
 def revisions(session: Session, company_id: int, limit: int = 10) -> tuple[RevisionRow, ...]:

@@ -10,7 +10,7 @@ from portal.pages import (
     holding,
     hooks,
     late,
-    mappings,
+    moved,
     records,
     rulebook,
     runs,
@@ -22,7 +22,7 @@ BLUEPRINTS = (
     dashboard.pages,
     holding.pages,
     records.pages,
-    mappings.pages,
+    moved.pages,  # those of mappings, with its own
     runs.pages,
     connections.pages,
     late.pages,

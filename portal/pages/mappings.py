@@ -73,10 +73,11 @@ def fix() -> Response:
             return _panel(request.form, {"to": f"{answer.message} {answer.hint}"}, status=422)
         return fragments.refuse(answer, back=back)
     doorbell.ring(g.company.id, "evaluate")
-    return fragments.moved(back, _said(answer))
+    return fragments.moved(back, said(answer))
 
 
-def _said(done: mappings.Fixed) -> str:
+def said(done: mappings.Fixed) -> str:
+    """What a saved value did, in one sentence."""
     was = f", before {done.before}" if done.before else ""
     woken = f"{done.woken} {'record is' if done.woken == 1 else 'records are'} judged again"
     return f"{done.table}: “{done.key}” is now {done.value}{was}. {woken}."

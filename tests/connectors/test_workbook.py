@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from connectors.kit.contract import Accepted, SourceRefusal
 from connectors.kit.tables import CellError, Limits, WorkbookRefusal, column_name, place
-from connectors.kit.workbook import read_tables, sheets_of, write
+from connectors.kit.workbook import read_tables, sheets_of, write, write_sheets
 from connectors.kit.workbook_child import read
 from connectors.registry import read_file, sources
 from connectors.sources.netshop.generator import sample_order
@@ -343,3 +343,13 @@ def test_a_hundred_orders_are_the_same_by_either_way():
     raw = json.dumps({"orders": wire}).encode()
     assert answer.errors == ()
     assert canonical(answer) == canonical(read_file("month.json", raw))
+
+
+def test_each_sheet_has_its_name_and_rows():
+    raw = write_sheets(
+        {"Journal": [("=A1", Decimal("1.10"))], 'Other "&" more': [(date(2026, 11, 20),)]}
+    )
+    book = openpyxl.load_workbook(io.BytesIO(raw))
+    assert book.sheetnames == ["Journal", 'Other "&" more']
+    assert [cell.data_type for cell in book["Journal"][1]] == ["s", "n"]
+    assert [sheet.name for sheet in in_process(raw)] == book.sheetnames

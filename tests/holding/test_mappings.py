@@ -119,7 +119,7 @@ def test_a_preview_says_what_is_freed_and_what_stays(blocked: Shop) -> None:
         ("adds_up", 1, "The lines of ‹number› do not add up to ‹total›.")
     ]
     assert found.say == "frees 3; 1 stays held: adds_up"
-    assert (found.before, found.posted, found.currency) == ("", 0, "MYR")
+    assert (found.before, found.contradicted.used, found.currency) == ("", 0, "MYR")
 
 
 def test_of_many_labels_some_are_told(shop: Shop) -> None:
@@ -170,7 +170,8 @@ def test_a_preview_of_a_changed_entry_counts_posted_documents(blocked: Shop) -> 
         posting = blocked.posting(session, "NS-5")
         posting.state = "posted"
     found = preview(blocked, "item", "TEA-1", "TEA-2")
-    assert (found.before, found.posted, found.blocked_records) == ("TEA-1", 1, 0)
+    assert (found.before, found.blocked_records) == ("TEA-1", 0)
+    assert [one.number for one in found.contradicted.documents] == ["NS-5"]
 
 
 # ---- fix ---------------------------------------------------------------------------------------

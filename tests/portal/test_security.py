@@ -23,6 +23,7 @@ VALUES = {
     "external_id": "SO-10240",
     "filename": "app.css",
     "path": "shop.rules",
+    "no": 1,
 }
 
 

@@ -4,7 +4,7 @@ Here: columns, limits and which field means what. Not here: how a document becom
 (payload.py), nor the types that nothing posts yet (later.py).
 """
 
-from connectors.kit.schema import DocumentSchema, FieldSchema
+from connectors.kit.schema import Books, DocumentSchema, FieldSchema
 
 SALES_INVOICE = DocumentSchema(
     target="aiaccount",
@@ -144,4 +144,5 @@ SALES_INVOICE = DocumentSchema(
     party_field="Customer",
     total_field="Total",
     reckons=True,
+    books=Books("credit", "LineTotal", less=("TaxAmount",)),
 )

@@ -8,7 +8,7 @@ README tells which facts are AutoCount's and which are our assumptions.
 from collections.abc import Mapping
 from dataclasses import replace
 
-from connectors.kit.schema import DocumentSchema, FieldSchema
+from connectors.kit.schema import Books, DocumentSchema, FieldSchema
 
 NUMBER_MAX = 20
 _ACTIONS: Mapping[str, tuple[str, ...]] = {
@@ -16,6 +16,13 @@ _ACTIONS: Mapping[str, tuple[str, ...]] = {
     "credit_note": ("update",),
     "purchase_invoice": (),
 }  # what the interface offers; of documents that it does not take, what AutoCount can do
+_BOOKS: Mapping[str, Books] = {
+    "invoice": Books("credit", "SubTotal"),
+    "cash_sale": Books("credit", "SubTotal"),
+    "credit_note": Books("debit", "SubTotal"),
+    "purchase_invoice": Books("debit", "SubTotal"),
+    "ap_invoice": Books("debit", "Amount"),
+}
 _ON_PAYMENTS = frozenset({"DocNo", "DocDate", "Description"})
 _ON_BILLS = _ON_PAYMENTS | {"DisplayTerm", "CurrencyCode", "CurrencyRate"}
 
@@ -124,6 +131,7 @@ def _document(
         date_field="DocDate",
         party_field=party.name,
         total_field=total,
+        books=_BOOKS.get(name),
         actions=_ACTIONS.get(name, ("update", "void") if lines else ()),
     )
 

@@ -1,0 +1,1 @@
+"""What one change moves: posted documents it contradicts, and routes it would flood."""
