@@ -20,6 +20,7 @@ from connectors.kit.http import Http
 from holding.database import Database
 from holding.events import record_event
 from holding.models import Cause, Connection, ConnectionKey, Posting, Snapshot, Throttle
+from holding.pushing import breaker
 from holding.refusal import Refusal
 from holding.revisions import next_revision
 from holding.roles import SYSTEM, Actor, may
@@ -213,9 +214,10 @@ def test_connection(
         changed = report.snapshot is not None and keep_snapshot(
             session, connection, report.snapshot, person=actor.person_id, now=now
         )
+        known = not breaker.closed(session, connection_id)  # that it is away was told already
         if report.ok:
             trust_again(session, connection, now)
-        if changed or not report.ok or actor.person_id is not None:
+        if changed or not (report.ok or known) or actor.person_id is not None:
             words = _outcome(connection, report)
             tell(session, connection, actor, now, "connection.tested", words)
     return report
@@ -224,30 +226,35 @@ def test_connection(
 def to_refresh(session: Session, now: datetime) -> tuple[int, ...]:
     """Targets with a key whose master data was not looked at for a quarter of an hour."""
     fresh = exists().where(Snapshot.connection_id == Connection.id, Snapshot.due_at > now)
+    away = exists().where(
+        Throttle.connection_id == Connection.id, Throttle.open_until.is_not(None)
+    )  # the breaker asks by itself
     query = select(Connection.id).where(
         Connection.side == "target",
         Connection.key_id.is_not(None),
         Connection.paused_at.is_(None),
         ~fresh,
+        ~away,
     )
     return tuple(session.scalars(query.order_by(Connection.id)))
 
 
 def trust_again(session: Session, connection: Connection, now: datetime) -> None:
-    """Close the breaker, and have judged again what the target refused for its key or was away."""
-    session.execute(
-        update(Throttle)
-        .where(Throttle.connection_id == connection.id)
-        .values(breaker="closed", failures=0, open_until=None)
-    )
-    session.execute(
-        update(Posting)
-        .where(Posting.connection_id == connection.id, Posting.state == "ready")
-        .where(Posting.due_at > now, Posting.lease_until.is_(None))
-        .values(due_at=now)
-    )
+    """What it refused for its key, or because it was away, is tried or judged again now."""
     for cause in (CREDENTIAL, AWAY):
         _free(session, connection, f"{cause}:{connection.name}", now)
+    session.execute(  # what waits only to be undone keeps its time
+        update(Posting)
+        .where(Posting.connection_id == connection.id, Posting.state == "ready")
+        .where(Posting.tries > 0, Posting.due_at > now, Posting.lease_until.is_(None))
+        .values(due_at=now)
+    )
+    session.execute(  # whatever it wanted us to wait for is over
+        update(Throttle)
+        .where(Throttle.connection_id == connection.id, Throttle.filled_at > now)
+        .values(tokens=0, filled_at=now)
+    )
+    breaker.close(session, connection.id, now)
 
 
 def permitted(actor: Actor, act: str, company_id: int) -> Refusal | None:

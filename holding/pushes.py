@@ -4,8 +4,10 @@ Here: the order of a pass over its connections. Not here: the steps of a push (h
 when a pass is made (workers).
 """
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from random import Random
 
 from sqlalchemy import select
@@ -15,13 +17,14 @@ from connectors.kit.clock import Clock
 from connectors.kit.http import Http
 from holding.database import Database
 from holding.models import Connection
-from holding.pushing import batch, tally
-from holding.pushing.claim import DOUBTS, READY, claim, companies_due, free_the_dead
+from holding.pushing import batch, breaker, limits, tally
+from holding.pushing.claim import DOUBTS, READY, claim, companies_due, free_the_dead, give_back
 from holding.pushing.desk import Channel, Desk, open_channel
 from holding.pushing.evidence import Storyteller
 from holding.pushing.first_look import first_looks
 from holding.pushing.flight import fly
 from holding.pushing.intent import examine, intend
+from holding.pushing.probe import may_call
 from holding.pushing.settle import settle
 from holding.pushing.tally import close_left_open
 from holding.refusal import Refusal
@@ -88,32 +91,32 @@ def push_due(
     if isinstance(found, Refusal):
         return found
     until = clock.monotonic() + SLICE_SECONDS
-    count, more = 0, False
-    for channel in _channels(found, company_id):
-        done = _work(found, channel, until)
-        count, more = count + done.count, more or done.more
-    return Pushed(count, more)
-
-
-def _work(desk: Desk, channel: Channel, until: float) -> Pushed:
-    """One connection: doubts first, then batches, then what is sent at once."""
+    waiting = deque(_channels(found, company_id))
     count = 0
-    while desk.clock.monotonic() < until:
-        worked = _doubts(desk, channel) or batch.work(desk, channel) or _ready(desk, channel)
-        if not worked:
-            return Pushed(count, more=False)
+    while waiting and clock.monotonic() < until:  # by turns: none waits for another's queue
+        channel = waiting.popleft()
+        worked = _turn(found, channel)
         count += worked
-    return Pushed(count, more=True)
+        if worked:
+            waiting.append(channel)
+    return Pushed(count, more=bool(waiting))
+
+
+def _turn(desk: Desk, channel: Channel) -> int:
+    """A little work on one connection: doubts first, then batches, then what is sent at once."""
+    if not may_call(desk, channel):
+        return 0
+    return _doubts(desk, channel) or batch.work(desk, channel) or _ready(desk, channel)
 
 
 def _doubts(desk: Desk, channel: Channel) -> int:
-    claims = claim(desk, channel.connection_id, DOUBTS, CLAIMED_AT_ONCE)
+    claims = claim(desk, channel, DOUBTS, CLAIMED_AT_ONCE)
     return settle(desk, channel, claims) if claims else 0
 
 
 def _ready(desk: Desk, channel: Channel) -> int:
     """A few immediate postings, one call each, in one run a document type."""
-    claims = claim(desk, channel.connection_id, READY, CLAIMED_AT_ONCE)
+    claims = claim(desk, channel, READY, CLAIMED_AT_ONCE)
     if not claims:
         return 0
     faults.point("push.claimed")
@@ -122,7 +125,10 @@ def _ready(desk: Desk, channel: Channel) -> int:
         mine = [one for one in left.good if one.claim.doc_type == doc_type]
         with desk.database.write() as session:
             run_id = tally.immediate_run(session, channel, doc_type, desk.clock.now())
-        for one in mine:
+        for at, one in enumerate(mine):
+            if at and not _lets_us(desk, channel):
+                give_back(desk, [other.claim for other in mine[at:]], after=timedelta())
+                break
             alone = left.only([one.claim.posting_id])
             flight = intend(desk, channel, alone, run_id=run_id, looked=looked)
             if flight is not None:
@@ -130,6 +136,13 @@ def _ready(desk: Desk, channel: Channel) -> int:
         with desk.database.write() as session:
             tally.recount(session, [run_id], ended=desk.clock.now())
     return len(claims)
+
+
+def _lets_us(desk: Desk, channel: Channel) -> bool:
+    """Whether the answers so far allow the next call."""
+    with desk.database.read() as session:
+        free = breaker.closed(session, channel.connection_id)
+        return free and limits.open_now(session, channel, desk.clock.now())
 
 
 def _channels(desk: Desk, company_id: int) -> Sequence[Channel]:

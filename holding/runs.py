@@ -1,7 +1,7 @@
-"""Batches that people or the clock ask for, and how the last one went.
+"""Batches that people or the clock ask for.
 
-Here: the preview of a date range, starting it, the daily runs, the status pill. Not here: sending
-them (holding/pushing/batch.py).
+Here: the preview of a date range, starting it, the daily runs. Not here: sending them
+(holding/pushing/batch.py), how the last one went (holding/pill.py).
 """
 
 from collections.abc import Iterable
@@ -9,19 +9,18 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from holding.events import record_event
 from holding.models import Company, Connection, Posting, Run
+from holding.pill import UNDER_WAY, last_run
 from holding.refusal import Refusal
 from holding.roles import SYSTEM, Actor, may
 from holding.words import plural
 from holding.worlds import program
 
-RUN_KINDS = ("immediate", "daily", "manual")
-UNDER_WAY = ("due", "running")
 IN_FLIGHT = ("sending", "awaiting", "uncertain")
 
 
@@ -43,15 +42,6 @@ class SyncPreview:
     waiting: Bucket
     in_flight: Bucket
     postings: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Pill:
-    """The status of a connection in a few words; `detail` is the whole error, for a tooltip."""
-
-    text: str
-    tone: str
-    detail: str = ""
 
 
 def preview(
@@ -129,29 +119,6 @@ def start_daily_runs(session: Session, now: datetime) -> tuple[int, ...]:
     return tuple(dict.fromkeys(started))
 
 
-def pill(session: Session, company_id: int, connection_id: int, doc_type: str) -> Pill:
-    """How the last run went, in the texts that the users know."""
-    company = session.get_one(Company, company_id)
-    connection = session.get_one(Connection, connection_id)
-    if connection.paused_at is not None:
-        waiting = _waiting(session, connection_id, doc_type)
-        when = _when(connection.paused_at, company.zone)
-        text = f"Paused {when} · {waiting:,} waiting"
-        return Pill(text, "paused", connection.pause_reason or "")
-    run = _last_run(session, connection_id, doc_type)
-    if run is None:
-        return Pill("Never synced", "never")
-    if run.state in UNDER_WAY:
-        return Pill(f"Syncing… {run.done:,} of {run.total:,}", "busy")
-    when = _when(run.ended_at or run.made_at, company.zone)
-    if run.state == "failed":
-        return Pill(f"Failed {when}", "bad", run.error or "")
-    rows = run.counts.get("posted", 0) + run.counts.get("existing", 0)
-    failed = run.counts.get("failed", 0)
-    held = f", {failed:,} held" if failed else ""
-    return Pill(f"Last sync {when} · {rows:,} {'row' if rows == 1 else 'rows'}{held}", "good")
-
-
 def _bucket(found: Iterable[tuple[int, str, int]], states: tuple[str, ...]) -> Bucket:
     books = [book for _, state, book in found if state in states]
     return Bucket(len(books), sum(books))
@@ -161,7 +128,7 @@ def _not_now(session: Session, connection: Connection, doc_type: str) -> Refusal
     if connection.paused_at is not None:
         words = f"{connection.name} is paused: {connection.pause_reason or 'no reason given'}"
         return Refusal("sync.paused", words, "Resume it first.")
-    last = _last_run(session, connection.id, doc_type)
+    last = last_run(session, connection.id, doc_type)
     if last is not None and last.kind != "immediate" and last.state in UNDER_WAY:
         return Refusal("sync.running", "A sync is under way.", "Wait until it has ended.")
     return None
@@ -256,30 +223,6 @@ def _connection(session: Session, company_id: int, connector: str) -> Connection
         Connection.side == "target",
     )
     return session.scalars(query.order_by(Connection.id).limit(1)).one_or_none()
-
-
-def _last_run(session: Session, connection_id: int, doc_type: str) -> Run | None:
-    query = (
-        select(Run)
-        .where(Run.connection_id == connection_id, Run.doc_type == doc_type)
-        .where(Run.kind.in_(RUN_KINDS))
-        .order_by(Run.id.desc())
-    )
-    return session.scalars(query.limit(1)).one_or_none()
-
-
-def _waiting(session: Session, connection_id: int, doc_type: str) -> int:
-    query = select(func.count()).where(
-        Posting.connection_id == connection_id,
-        Posting.doc_type == doc_type,
-        Posting.state == "ready",
-    )
-    return session.scalar(query) or 0
-
-
-def _when(moment: datetime, zone: str) -> str:
-    local = moment.astimezone(ZoneInfo(zone))
-    return f"{local.month}/{local.day} {local:%H:%M}"
 
 
 def _tell(session: Session, run: Run, actor: Actor, now: datetime, say: str) -> None:

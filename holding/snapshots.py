@@ -118,5 +118,6 @@ def _keep_quota(
     if throttle is None:
         throttle = Throttle(connection_id=connection_id)
         session.add(throttle)
+    throttle.quota_limit = seen.quota_limit
     throttle.quota_used = seen.quota_used or 0
     throttle.quota_month = now.strftime("%Y-%m")

@@ -1,13 +1,13 @@
 """The status pill of every target and document type.
 
-Here: which pills there are. Not here: their words (holding/runs.py).
+Here: which pills there are. Not here: their words (holding/pill.py).
 """
 
 from dataclasses import dataclass
 from typing import Any
 
 from connectors import registry
-from holding import runs
+from holding.pill import pill
 from holding.queries import connections as queries
 
 TONES = {"good": "ok", "bad": "bad", "busy": "info", "paused": "idle", "never": "idle"}
@@ -43,7 +43,7 @@ def of_targets(session: Any, company_id: int) -> tuple[PillRow, ...]:
 
 def one(session: Any, company_id: int, row: queries.ConnectionRow, doc_type: str) -> PillRow:
     """The pill of one document type of a target."""
-    made = runs.pill(session, company_id, row.id, doc_type)
+    made = pill(session, company_id, row.id, doc_type)
     return PillRow(row.name, row.id, doc_type, made.text, TONES[made.tone], made.detail)
 
 

@@ -273,15 +273,29 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionReport:
-    """The steps of a connection test in their order, and the snapshot when it got that far."""
+    """The steps of a connection test in their order, and the snapshot when it got that far;
+    `reached` is false when nobody answered, or only with "not now".
+    """
 
     steps: tuple[Step, ...]
     snapshot: Snapshot | None
+    reached: bool = True
 
     @property
     def ok(self) -> bool:
         """Whether no step failed."""
         return all(step.ok is not False for step in self.steps)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How many calls a minute a target allows (None: it gives no figure), and how many calls one
+    document costs at most when it is sent, and when it is looked up.
+    """
+
+    per_minute: int | None = None
+    to_send: int = 1
+    to_look: int = 1
 
 
 class Target(Protocol):
@@ -310,6 +324,11 @@ class Target(Protocol):
     @property
     def settle_seconds(self) -> float:
         """How long a write may take to show in a look-up."""
+        ...
+
+    @property
+    def pace(self) -> Pace:
+        """How fast it may be called."""
         ...
 
     @property

@@ -25,6 +25,7 @@ from connectors.kit.clock import Clock, MachineClock
 from connectors.kit.faults import point
 
 ANSWER_CAP = 5 * 1024 * 1024
+_NOT_NOW = frozenset({408, 425, 429})
 _SECRET_HEADERS = frozenset({"authorization", "cookie", "set-cookie", "x-api-key", "api-key"})
 
 
@@ -229,6 +230,11 @@ def _words(error: Exception, call: _Call) -> str:
     if isinstance(error, ValueError) and not isinstance(error, requests.RequestException):
         return f"The answer of {call.to.host} cannot be used: {error}."
     return f"The connection to {call.to.host} was cut before the answer was complete."
+
+
+def reached(answer: HttpAnswer | HttpFailure) -> bool:
+    """Whether the other side answered, and not only with "not now"."""
+    return isinstance(answer, HttpAnswer) and answer.status < 500 and answer.status not in _NOT_NOW
 
 
 def without_secrets(headers: Mapping[str, str]) -> dict[str, str]:

@@ -68,7 +68,12 @@ class Throttle(Base):
     filled_at: Mapped[datetime | None]
     breaker: Mapped[str] = mapped_column(default="closed")
     failures: Mapped[int] = mapped_column(WHOLE, default=0)
+    recent: Mapped[str] = mapped_column(
+        default="", server_default=""
+    )  # "x" a failure, "." an answer
+    opened_at: Mapped[datetime | None]
     open_until: Mapped[datetime | None]
+    quota_limit: Mapped[int | None] = mapped_column(WHOLE)
     quota_month: Mapped[str | None]
     quota_used: Mapped[int] = mapped_column(WHOLE, default=0)
 

@@ -11,9 +11,9 @@ from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
 from connectors.kit import faults
-from holding.models import Posting, Run, Throttle
+from holding.models import Posting, Run
 from holding.models.base import DUE
-from holding.pushing import tally
+from holding.pushing import limits, tally
 from holding.pushing.claim import Claim, take
 from holding.pushing.desk import Channel, Desk
 from holding.pushing.first_look import first_looks
@@ -51,9 +51,6 @@ def work(desk: Desk, channel: Channel) -> int:
 def _claim(desk: Desk, channel: Channel) -> Batch | None:
     with desk.database.write() as session:
         now = desk.clock.now()
-        throttle = session.get(Throttle, channel.connection_id)
-        if throttle is not None and throttle.breaker != "closed":
-            return None
         run = session.scalars(
             select(Run)
             .where(Run.connection_id == channel.connection_id, text(DUE), Run.due_at <= now)
@@ -63,10 +60,13 @@ def _claim(desk: Desk, channel: Channel) -> Batch | None:
         ).one_or_none()
         if run is None:
             return None
+        ready = _ready(session, run)
+        ids = ready[: limits.in_a_file(session, channel, now, len(ready))]
+        if ready and not ids:
+            return None
         run.due_at, run.lease_owner, run.fence = None, desk.owner, run.fence + 1
         run.lease_until = now + desk.lease + desk.answer
         run.state = "running"
-        ids = _ready(session, run)[: channel.target.at_once]
         name = f"{channel.name}-{run.kind}-{run.id}-{run.fence}"
         return Batch(run.id, run.fence, name, take(session, desk, ids, now))
 

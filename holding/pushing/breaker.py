@@ -1,61 +1,106 @@
-"""The circuit breaker of a connection: after too many failures, wait before the next try.
+"""The circuit breaker of a connection: after too many failures nothing goes there until it has
+answered a question.
 
-Here: counting, opening, half opening, closing; the row is shared by all workers. Not here: what
-counts as a failure (answers do not, silence does).
+Here: counting, opening, whose turn it is to ask, closing; the row is shared by all workers. Not
+here: what counts as a failure (answers do not, silence does), and the asking (probe.py).
 """
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, and_, false, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from holding.models import Throttle
+from holding.events import record_event
+from holding.models import Connection, Throttle
 
-FAILURES = 5
-FIRST_SECONDS = 30.0
-LONGEST_SECONDS = 900.0
+FAILURES = 5  # in a row
+WINDOW = 20  # or more than half of so many
+SHORTEST, LONGEST = timedelta(seconds=30), timedelta(minutes=15)
+SHARE = 12
+"""It is asked again after this part of the time it has been away: 50 s after ten minutes."""
+_BAD, _GOOD = "x", "."
 
 
-def allowance(session: Session, connection_id: int, now: datetime, limit: int) -> int:
-    """How many postings may be worked on now: all, none, or one to see whether it answers again."""
+def closed(session: Session, connection_id: int) -> bool:
+    """Whether calls may be made without asking first."""
     row = session.get(Throttle, connection_id)
-    if row is None or row.breaker == "closed":
-        return limit
-    if row.open_until is None or row.open_until > now:
-        return 0
-    row.breaker, row.open_until = "half_open", now + timedelta(seconds=FIRST_SECONDS)
-    return 1
+    return row is None or row.breaker == "closed"
+
+
+def barred(now: datetime) -> ColumnElement[bool]:
+    """Of a throttle: nobody may call now, not even to ask."""
+    return and_(Throttle.breaker != "closed", ~_time_to_ask(now))
+
+
+def turn(session: Session, connection_id: int, now: datetime) -> bool:
+    """Whether it is time to ask an open connection, and the caller is the one who does."""
+    taken = session.scalar(
+        update(Throttle)
+        .where(Throttle.connection_id == connection_id, Throttle.breaker != "closed")
+        .where(_time_to_ask(now))
+        .values(breaker="half_open", open_until=now + SHORTEST)
+        .returning(Throttle.connection_id)
+    )
+    return taken is not None
 
 
 def failed(session: Session, connection_id: int, now: datetime, pace: float) -> None:
-    """No answer, or not now: at the fifth in a row, stop for a while, each time for longer."""
-    row = _locked(session, connection_id)
+    """No answer, or not now: after too many, nothing goes out; each time it is asked later."""
+    row = locked(session, connection_id)
     row.failures += 1
-    if row.failures >= FAILURES:
-        pause = min(LONGEST_SECONDS, FIRST_SECONDS * 2 ** min(row.failures - FAILURES, 10))
-        row.breaker, row.open_until = "open", now + timedelta(seconds=pause * pace)
+    row.recent = (row.recent + _BAD)[-WINDOW:]
+    waits = row.breaker == "open" and (row.open_until is None or row.open_until > now)
+    if waits or (row.breaker == "closed" and not _too_many(row)):
+        return
+    if row.breaker == "closed":
+        row.opened_at = now
+        words = "{} is out of reach. What is ready waits, and it is asked again by itself."
+        _tell(session, connection_id, now, "connection.away", words)
+    away = now - (row.opened_at or now)
+    pause = min(LONGEST, max(SHORTEST, away / SHARE))
+    row.breaker, row.open_until = "open", now + pause * pace
 
 
-def answered(session: Session, connection_id: int) -> None:
+def answered(session: Session, connection_id: int, now: datetime) -> None:
     """It answers: go on at full speed. Writes only when something has to change."""
-    session.execute(
-        update(Throttle)
-        .where(Throttle.connection_id == connection_id)
-        .where((Throttle.failures > 0) | (Throttle.breaker != "closed"))
-        .values(failures=0, breaker="closed", open_until=None)
-    )
+    known = session.get(Throttle, connection_id)
+    if known is None or (known.breaker == "closed" and not known.recent):
+        return
+    row = locked(session, connection_id)
+    if row.breaker == "closed":
+        recent = (row.recent + _GOOD)[-WINDOW:]
+        row.failures, row.recent = 0, recent if _BAD in recent else ""
+    elif row.open_until is not None:  # else its key is refused, and this answer is an old one
+        close(session, connection_id, now)
 
 
-def shut(session: Session, connection_id: int) -> None:
-    """Send nothing more until the key changes or a test passes."""
-    row = _locked(session, connection_id)
-    row.breaker, row.open_until = "open", None
+def shut(session: Session, connection_id: int, now: datetime) -> bool:
+    """Send nothing more until the key changes or a test passes; whether this is news."""
+    row = locked(session, connection_id)
+    news = row.breaker != "open" or row.open_until is not None
+    if news:
+        row.breaker, row.open_until, row.opened_at = "open", None, now
+        words = "{} does not accept our key. What is ready waits for a new one."
+        _tell(session, connection_id, now, "connection.refused", words)
+    return news
 
 
-def _locked(session: Session, connection_id: int) -> Throttle:
+def close(session: Session, connection_id: int, now: datetime) -> None:
+    """Calls may be made again."""
+    row = locked(session, connection_id)
+    if row.breaker != "closed":
+        words = "{} answers again. What waited goes on by itself."
+        _tell(session, connection_id, now, "connection.back", words)
+    row.breaker, row.open_until, row.opened_at = "closed", None, None
+    row.failures, row.recent = 0, ""
+
+
+def locked(session: Session, connection_id: int) -> Throttle:
+    """The row of a connection, under our lock; made where it is missing."""
     row = session.scalars(
         select(Throttle)
         .where(Throttle.connection_id == connection_id)
+        .execution_options(populate_existing=True)
         .with_for_update(key_share=True)
     ).one_or_none()
     if row is None:
@@ -63,3 +108,27 @@ def _locked(session: Session, connection_id: int) -> Throttle:
         session.add(row)
         session.flush()
     return row
+
+
+def _time_to_ask(now: datetime) -> ColumnElement[bool]:
+    """Its time has come; or it is later than any, because a clock jumped."""
+    at = Throttle.open_until
+    return func.coalesce(or_(at <= now, at > now + LONGEST), false())
+
+
+def _too_many(row: Throttle) -> bool:
+    most = len(row.recent) == WINDOW and row.recent.count(_BAD) > WINDOW // 2
+    return row.failures >= FAILURES or most
+
+
+def _tell(session: Session, connection_id: int, now: datetime, act: str, words: str) -> None:
+    connection = session.get_one(Connection, connection_id)
+    record_event(
+        session,
+        company_id=connection.company_id,
+        at=now,
+        actor=None,
+        act=act,
+        object=f"connection:{connection_id}",
+        body={"say": words.format(connection.name)},
+    )

@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, and_, exists, func, literal, or_, select, text, update
 from sqlalchemy.orm import Session
 
-from holding.models import Connection, Posting, Push, Record, Run
+from holding.models import Connection, Posting, Push, Record, Run, Throttle
 from holding.models.base import DUE, LEASED
-from holding.pushing import breaker
-from holding.pushing.desk import Desk
+from holding.pushing import breaker, limits
+from holding.pushing.desk import Channel, Desk
 
 READY = ("ready", "posted")  # what is posted is due when it is to be updated or made void
 DOUBTS = ("sending", "uncertain", "awaiting")
@@ -35,13 +35,16 @@ class Claim:
     family: int
 
 
-def claim(desk: Desk, connection_id: int, states: Sequence[str], limit: int) -> tuple[Claim, ...]:
-    """Take due postings of one connection; the due mark goes away, so a later wake is kept."""
+def claim(desk: Desk, channel: Channel, states: Sequence[str], limit: int) -> tuple[Claim, ...]:
+    """Take due postings of one connection, as many as it takes calls now; the due mark goes away,
+    so a later wake is kept.
+    """
+    allowed = limits.looks if states == DOUBTS else limits.sends
     with desk.database.write() as session:
         now = desk.clock.now()
         due = (
             select(Posting.id, Posting.crashes)
-            .where(Posting.connection_id == connection_id, text(DUE), Posting.due_at <= now)
+            .where(Posting.connection_id == channel.connection_id, text(DUE), Posting.due_at <= now)
             .where(Posting.state.in_(states), _allowed(now))
             .order_by(Posting.due_at, Posting.id)
             .limit(limit)
@@ -49,7 +52,7 @@ def claim(desk: Desk, connection_id: int, states: Sequence[str], limit: int) -> 
         )
         ids = _alone(session.execute(due).all())
         if ids:
-            ids = ids[: breaker.allowance(session, connection_id, now, limit)]
+            ids = ids[: allowed(session, channel, now, len(ids))]
         return take(session, desk, ids, now)
 
 
@@ -125,16 +128,32 @@ def lock_families(session: Session, company_id: int, families: Iterable[int]) ->
 
 
 def companies_due(session: Session, now: datetime) -> tuple[int, ...]:
-    """Companies with pushes or runs that somebody should do now."""
+    """Companies with pushes or runs that somebody should do now, and whose target lets us."""
+    silent = or_(breaker.barred(now), limits.held_off(now))
     postings = (
         select(Posting.company_id)
         .join(Connection, Connection.id == Posting.connection_id)
-        .where(text(DUE), Posting.due_at <= now)
-        .where(Posting.state.in_((*READY, *DOUBTS)), Connection.paused_at.is_(None))
+        .where(text(f"posting.{DUE}"), Posting.due_at <= now, Connection.paused_at.is_(None))
+        .where(
+            or_(
+                and_(Posting.state.in_(DOUBTS), _free_of(silent)),
+                and_(Posting.state.in_(READY), _free_of(or_(silent, limits.spent(now)))),
+            )
+        )
         .distinct()
     )
-    runs = select(Run.company_id).where(text(DUE), Run.due_at <= now).distinct()
+    runs = (
+        select(Run.company_id)
+        .join(Connection, Connection.id == Run.connection_id)
+        .where(text(f"run.{DUE}"), Run.due_at <= now, Connection.paused_at.is_(None))
+        .where(_free_of(or_(silent, limits.spent(now))))
+        .distinct()
+    )
     return tuple(sorted({*session.scalars(postings), *session.scalars(runs)}))
+
+
+def _free_of(trouble: ColumnElement[bool]) -> ColumnElement[bool]:
+    return ~exists().where(Throttle.connection_id == Connection.id, trouble)
 
 
 def _alone(found: Sequence[tuple[int, int]]) -> list[int]:

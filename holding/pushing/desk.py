@@ -22,6 +22,7 @@ from holding.secrets import Keys
 from holding.settings import Settings
 
 USUAL_SETTLE_SECONDS = 30.0
+CALLS_PER_MINUTE = "calls_per_minute"  # a setting of a connection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,11 +69,18 @@ class Channel:
     key_id: int | None
     settle: timedelta
     looks_first: bool
+    calls_per_minute: int | None
 
     @property
     def company_there(self) -> str:
         """The company in the target that this connection posts to."""
         return str(self.settings.get("company_id", ""))
+
+    @property
+    def calls_to_send(self) -> int:
+        """How many calls one document costs, with the look before it where there is one."""
+        pace = self.target.pace
+        return pace.to_send + (pace.to_look if self.looks_first else 0)
 
 
 def open_channel(session: Session, desk: Desk, connection: Connection) -> Channel | Refusal:
@@ -96,4 +104,13 @@ def open_channel(session: Session, desk: Desk, connection: Connection) -> Channe
         key_id=connection.key_id,
         settle=timedelta(seconds=settle),
         looks_first=connection.settings.get("dedupe", target.dedupe) in ("key", "none"),
+        calls_per_minute=_per_minute(target, connection.settings),
     )
+
+
+def _per_minute(target: Target, settings: Mapping[str, object]) -> int | None:
+    """What the target allows, or less where the connection's settings say so."""
+    told = str(settings.get(CALLS_PER_MINUTE, ""))
+    figures = [int(told)] if told.isascii() and told.isdecimal() and int(told) else []
+    figures += [target.pace.per_minute] if target.pace.per_minute else []
+    return min(figures, default=None)

@@ -6,6 +6,7 @@ whole. Not here: what was written down before (holding/pushing/intent.py), look-
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import select, update
@@ -14,20 +15,23 @@ from sqlalchemy.orm import Session
 from connectors.kit import faults
 from connectors.kit.contract import Answer, Sent
 from holding.models import Attempt, Posting, Request
-from holding.pushing import breaker, doubts, results, trouble
+from holding.pushing import breaker, doubts, limits, results, trouble
 from holding.pushing.claim import lock_families
 from holding.pushing.desk import Channel, Desk
 from holding.pushing.evidence import request_key
-from holding.pushing.results import QUOTA
 from holding.pushing.rows import Flight, Member, add_flight
 from rules.canonical import dumps, plain, sha256_hex
 
 WHOLE_FILE = (400, 413)  # the file itself was the trouble, not a document in it
 UNCLEAR = ("temporary", "uncertain")
+TOO_MANY = 429
+QUOTA = "quota_exceeded"
 
 
 def fly(desk: Desk, flight: Flight) -> None:
-    """Make the call and commit its answer; halves of a refused file follow."""
+    """Make the call and commit its answer; halves of a refused file follow, whatever came back:
+    they are written down already.
+    """
     waiting = [flight]
     while waiting:
         one = waiting.pop(0)
@@ -61,9 +65,11 @@ def land(desk: Desk, flight: Flight, sent: Sent) -> list[Flight]:
         halves: list[Flight] = []
         if _file_refused(flight, sent):
             halves = _halve(session, desk, flight)
+            limits.spend(session, flight.channel, len(halves))
         else:
             causes: set[int] = set()
-            for member, answer in zip(flight.members, sent.answers, strict=True):
+            answers = _one_exception(session, flight, sent.answers, now)
+            for member, answer in zip(flight.members, answers, strict=True):
                 case = results.Case(session, desk, flight.channel, member, now, causes)
                 settle_answer(case, flight.request_id, answer)
             trouble.settle(session, [member.record_id for member in flight.members], causes)
@@ -71,6 +77,20 @@ def land(desk: Desk, flight: Flight, sent: Sent) -> list[Flight]:
         faults.point("push.before_answer_commit")
     faults.point("push.after_answer_commit")
     return halves
+
+
+def _one_exception(
+    session: Session, flight: Flight, answers: Sequence[Answer], now: datetime
+) -> list[Answer]:
+    """A refused key is one exception, which the first document carries; the others wait."""
+    refused = [at for at, one in enumerate(answers) if one.error_class == "authorization_failed"]
+    if not refused:
+        return list(answers)
+    news = breaker.shut(session, flight.channel.connection_id, now)
+    waiting = refused[1:] if news else refused
+    return [
+        replace(one, kind="temporary") if at in waiting else one for at, one in enumerate(answers)
+    ]
 
 
 def settle_answer(case: results.Case, request_id: int, answer: Answer) -> None:
@@ -105,7 +125,8 @@ def apply(case: results.Case, answer: Answer) -> bool:
     if answer.existing:
         return results.other_content(case, answer)
     if answer.kind == "temporary" and not _was_in_doubt(case):
-        return results.again_later(case, answer)
+        of_all = answer.code == QUOTA or answer.error_class == "authorization_failed"
+        return results.waits(case, answer) if of_all else results.again_later(case, answer)
     if answer.kind == "awaiting":
         return doubts.parked(case, answer.words)
     if answer.kind in UNCLEAR:
@@ -117,12 +138,22 @@ def judge_channel(
     session: Session, desk: Desk, channel: Channel, answers: Sequence[Answer], now: datetime
 ) -> None:
     """What these answers say of the target itself."""
+    limits.count(session, channel, now, sum(_counts(answer) for answer in answers))
+    if any(answer.code == QUOTA for answer in answers):
+        limits.exhausted(session, channel, now)
+    enough = [one for one in answers if one.status == TOO_MANY and one.code != QUOTA]
+    if enough:
+        limits.hold_off(session, channel, now, enough[0].retry_after)
     if any(answer.error_class == "authorization_failed" for answer in answers):
-        breaker.shut(session, channel.connection_id)
+        breaker.shut(session, channel.connection_id, now)
     elif all(answer.kind in UNCLEAR and answer.code != QUOTA for answer in answers):
         breaker.failed(session, channel.connection_id, now, desk.pace)
     else:
-        breaker.answered(session, channel.connection_id)
+        breaker.answered(session, channel.connection_id, now)
+
+
+def _counts(answer: Answer) -> bool:
+    return answer.kind == "accepted" and not answer.existing
 
 
 def _was_in_doubt(case: results.Case) -> bool:

@@ -25,8 +25,6 @@ from holding.pushing.rows import Member
 from holding.pushing.trouble import Trouble
 from holding.wakes import wake_records
 
-QUOTA = "quota_exceeded"
-LONGEST_QUOTA = 6 * 3600.0  # the month may be long, but somebody may buy more
 FIRST_RETRY, LONGEST_RETRY = RETRY["temporary"].pauses
 RETRIES = RETRY["temporary"].tries or 12
 FREE: Mapping[str, Any] = {"lease_owner": None, "lease_until": None}
@@ -103,28 +101,47 @@ def again_later(case: Case, answer: Answer) -> bool:
     posting = owned(case)
     if posting is None:
         return False
-    if answer.code != QUOTA and posting.tries + 1 >= RETRIES:
+    if posting.tries + 1 >= RETRIES:
         words = f"Gave up after {RETRIES} tries. {answer.words}"
         return _failed(case, "refused", trouble.GAVE_UP, "temporary", words, answer.code)
     pause = _retry_pause(case, answer, posting.tries)
-    number, tries = posting.number, posting.tries + (answer.code != QUOTA)
-    _close_push(case, "refused", error_class="temporary", error=answer.words)
+    number, tries = posting.number, posting.tries + 1
+    _take_back(case, posting, answer, tries=tries, due_at=case.now + timedelta(seconds=pause))
+    say = f"{number} was not taken now and is sent again by itself. {answer.words}"
+    tell(case, "posting.later", say, seconds=str(round(pause, 1)))
+    return True
+
+
+def waits(case: Case, answer: Answer) -> bool:
+    """The whole connection has to wait, for a key or for the next month, and this one with it."""
+    posting = owned(case)
+    if posting is None:
+        return False
+    number = posting.number
+    _take_back(case, posting, answer, tries=posting.tries, due_at=case.now)
+    say = f"{number} waits with everything else for {case.channel.name}. {answer.words}"
+    tell(case, "posting.waits", say)
+    return True
+
+
+def _take_back(
+    case: Case, posting: Posting, answer: Answer, *, tries: int, due_at: datetime
+) -> None:
+    """Nothing happened there: the push is over, and the posting as before it."""
+    _close_push(case, "refused", error_class=answer.error_class, error=answer.words)
     creates = case.member.action == "create"
     unsent: dict[str, Any] = {"sent_at": None} if creates else {}
     move(
         case,
         posting,
         "ready" if creates else "posted",
-        due_at=case.now + timedelta(seconds=pause),
+        due_at=due_at,
         push_id=posting.posted_push_id,
         tries=tries,
         crashes=0,
         **FREE,
         **unsent,
     )
-    say = f"{number} was not taken now and is sent again by itself. {answer.words}"
-    tell(case, "posting.later", say, seconds=str(round(pause, 1)))
-    return True
 
 
 def stopped(
@@ -254,6 +271,6 @@ def tell(case: Case, act: str, say: str, **body: Any) -> None:
 def _retry_pause(case: Case, answer: Answer, tries: int) -> float:
     """What the target asks for, within limits; else a chance under a growing bound."""
     if answer.retry_after is not None:
-        return min(answer.retry_after, LONGEST_QUOTA if answer.code == QUOTA else LONGEST_RETRY)
+        return min(answer.retry_after, LONGEST_RETRY)
     longest = min(LONGEST_RETRY, FIRST_RETRY * 2.0**tries)
     return case.desk.chance.uniform(0, longest) * case.desk.pace

@@ -122,7 +122,7 @@ def _look(desk: Desk, channel: Channel, doubt: Doubt) -> bool:
         if found.kind == "unknown":
             breaker.failed(session, channel.connection_id, now, desk.pace)
         else:
-            breaker.answered(session, channel.connection_id)
+            breaker.answered(session, channel.connection_id, now)
         faults.point("lookup.before_commit")
     return resend
 

@@ -8,6 +8,8 @@ from collections.abc import Callable
 import sqlalchemy as sa
 from alembic import op
 
+from holding.types import Moment
+
 revision = "0004"
 down_revision = "0003"
 branch_labels = None
@@ -44,7 +46,22 @@ def _take_chain() -> None:
     op.drop_table("event_link")
 
 
-PARTS: tuple[tuple[Callable[[], None], Callable[[], None]], ...] = ((_add_chain, _take_chain),)
+def _add_breaker() -> None:
+    recent = sa.Column("recent", sa.Text(), nullable=False, server_default="")
+    opened = sa.Column("opened_at", Moment(), nullable=True)
+    for column in (recent, opened, sa.Column("quota_limit", WHOLE, nullable=True)):
+        op.add_column("throttle", column)
+
+
+def _take_breaker() -> None:
+    for name in ("quota_limit", "opened_at", "recent"):
+        op.drop_column("throttle", name)
+
+
+PARTS: tuple[tuple[Callable[[], None], Callable[[], None]], ...] = (
+    (_add_chain, _take_chain),
+    (_add_breaker, _take_breaker),
+)
 
 
 def upgrade() -> None:

@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 
 from connectors.kit.contract import Answer, Sent
 from connectors.kit.http import Http
@@ -30,6 +30,7 @@ from holding.models import (
     Run,
     Throttle,
 )
+from holding.pill import pill
 from holding.pushes import push_due
 from holding.pushing.claim import free_the_dead
 from holding.pushing.desk import Desk
@@ -100,6 +101,7 @@ def settle(desk: Desk, company: Company, clock: SetClock, *, minutes: int = 10) 
         clock.advance(15)
         with desk.database.write() as session:
             free_the_dead(session, clock.now())
+            session.execute(update(Record).values(due_at=None))  # judged again, and found the same
         work(desk, company)
 
 
@@ -144,7 +146,7 @@ def test_a_ready_posting_is_posted_with_everything_written_down(
         [line] = session.scalars(select(PostingLine))
         assert (line.line_key, line.base_qty, line.amount) == ("TEE-BLK-M#1", "2", 2000)
         assert session.get_one(Record, posting.record_id).state == "posted"
-        assert runs.pill(session, company.id, posting.connection_id, "sales_invoice").text == (
+        assert pill(session, company.id, posting.connection_id, "sales_invoice").text == (
             "Last sync 11/20 09:00 · 1 row"
         )
     assert [e.act for e in rows(database, Event)][-2:] == ["posting.sending", "posting.posted"]
@@ -323,7 +325,7 @@ def test_a_refusal_fails_one_posting_with_owner_and_cause(
         assert tuple(cause) == ("period:aiaccount:2026-10", 1, 2000)
         run = session.scalars(select(Run)).one()
         assert run.counts == {"failed": 1, "posted": 1}
-        text_ = runs.pill(session, company.id, run.connection_id or 0, "sales_invoice").text
+        text_ = pill(session, company.id, run.connection_id or 0, "sales_invoice").text
         assert text_ == "Last sync 11/20 09:00 · 1 row, 1 held"
 
 
@@ -338,8 +340,8 @@ def test_a_refused_key_stops_everything_until_a_new_one_comes(
     assert [one(database, key).state for key in keys] == ["failed", "ready"]
     with database.write() as session:
         connection = connection_named(session, company, "aiaccount")
-        shown = runs.pill(session, company.id, connection.id, "sales_invoice")
-        assert (shown.text, bool(shown.detail)) == ("Failed 11/20 09:00", True)
+        shown = pill(session, company.id, connection.id, "sales_invoice")
+        assert (shown.text, bool(shown.detail)) == ("Key refused 11/20 09:00 · 1 waiting", True)
         target.control("pause", key=DEMO_KEY, status="active")
         set_key(session, SYSTEM, connection, DEMO_KEY, now=clock.now(), keys=KEYS)
     with database.read() as session:
@@ -349,6 +351,39 @@ def test_a_refused_key_stops_everything_until_a_new_one_comes(
     assert one(database, keys[1]).state == "posted"
 
 
+def test_one_refused_key_is_one_exception_and_the_queue_waits(
+    desk: Desk, company: Company, database: Database, target: Simulator, clock: SetClock
+) -> None:
+    target.control("pause", key=DEMO_KEY, status="disabled")
+    keys = ready(desk, company, *(f"IV-{n}" for n in range(1, 8)))
+    work(desk, company)
+    work(desk, company)
+    assert sorted(one(database, key).state for key in keys) == ["failed", *["ready"] * 6]
+    assert len(target.writes()) == len(rows(database, Hold)) == 1
+    in_a_file = ready(desk, company, *(f"IV-{n}" for n in range(11, 14)), due=None)
+    with database.write() as session:  # another worker began before the key was refused
+        session.execute(update(Throttle).values(breaker="closed"))
+        session.execute(update(Posting).where(Posting.due_at.is_not(None)).values(due_at=None))
+    start_sync(desk, company, clock)
+    work(desk, company)
+    assert len(target.writes()) == 2
+    states = [one(database, key).state for key in in_a_file]
+    assert states.count("ready") >= 2
+    assert {one(database, key).tries for key in [*keys, *in_a_file]} == {0}
+    with database.read() as session:
+        connection = connection_named(session, company, "aiaccount")
+        shown = pill(session, company.id, connection.id, "sales_invoice")
+        assert shown.text == "Key refused 11/20 09:00 · 8 waiting"
+        assert shown.tone == "bad"
+    target.control("pause", key=DEMO_KEY, status="active")
+    with database.write() as session:
+        connection = connection_named(session, company, "aiaccount")
+        set_key(session, SYSTEM, connection, DEMO_KEY, now=clock.now(), keys=KEYS)
+        session.execute(update(Record).values(due_at=None))
+    work(desk, company)
+    assert {one(database, key).state for key in in_a_file} <= {"posted", "failed"}
+
+
 def test_five_silent_calls_open_the_breaker_and_a_look_up_closes_it(
     desk: Desk, company: Company, database: Database, target: Simulator, clock: SetClock
 ) -> None:
@@ -356,10 +391,11 @@ def test_five_silent_calls_open_the_breaker_and_a_look_up_closes_it(
     keys = ready(desk, company, *(f"IV-{n}" for n in range(1, 8)))
     work(desk, company)
     states = [one(database, key).state for key in keys]
-    assert states.count("uncertain") == 5 or states.count("posted") == 2
+    assert (states.count("uncertain"), states.count("ready")) == (5, 2)
     with database.read() as session:
         throttle = session.scalars(select(Throttle)).one()
-        assert throttle.failures in (0, 5)
+        assert (throttle.failures, throttle.breaker) == (5, "open")
+    assert len(target.writes()) == 5
     settle(desk, company, clock)
     assert {one(database, key).state for key in keys} == {"posted"}
     assert len(target.lines("created")) == 7
@@ -374,7 +410,7 @@ def test_a_paused_target_gets_nothing(
     assert work(desk, company) == 0
     with database.read() as session:
         connection = connection_named(session, company, "aiaccount")
-        shown = runs.pill(session, company.id, connection.id, "sales_invoice")
+        shown = pill(session, company.id, connection.id, "sales_invoice")
     assert shown.text == "Paused 11/20 09:00 · 1 waiting"
     assert one(database, key).state == "ready"
 
@@ -503,7 +539,7 @@ def test_a_range_goes_out_as_one_file_with_an_answer_for_each_document(
         ended = session.get_one(Run, run.id)
         assert (ended.state, ended.done, ended.total) == ("done", 13, 13)
         assert ended.counts == {"failed": 1, "posted": 12}
-        shown = runs.pill(session, company.id, request.connection_id, "sales_invoice")
+        shown = pill(session, company.id, request.connection_id, "sales_invoice")
     assert shown.text == "Last sync 11/20 09:00 · 12 rows, 1 held"
     assert {a.row for a in rows(database, Attempt)} == set(range(2, 15))
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from holding import pill as pills
 from holding import runs
 from holding.database import Database
 from holding.models import Company, Event, Run
@@ -69,7 +70,7 @@ def test_a_sync_of_what_was_shown_starts(database: Database, company: Company, m
     assert run.filter is not None
     assert (run.filter["first"], len(run.filter["postings"])) == ("2026-11-19", 3)
     with database.read() as session:
-        assert runs.pill(session, company.id, month, "sales_invoice").text == "Syncing… 0 of 3"
+        assert pills.pill(session, company.id, month, "sales_invoice").text == "Syncing… 0 of 3"
         assert session.scalars(select(Event.act)).all()[-1] == "run.started"
     again = start(database, company, month)
     assert isinstance(again, Refusal)
@@ -159,11 +160,11 @@ def test_a_day_without_anything_to_send_is_done_too(
     with database.read() as session:
         [run] = session.scalars(select(Run)).all()
         assert (run.state, run.total, run.due_at) == ("done", 0, None)
-        shown = runs.pill(session, company.id, run.connection_id or 0, "sales_invoice")
+        shown = pills.pill(session, company.id, run.connection_id or 0, "sales_invoice")
         assert shown.text == "Last sync 11/20 09:00 · 0 rows"
 
 
-def pill(database: Database, company: Company, **columns: Any) -> runs.Pill:
+def pill(database: Database, company: Company, **columns: Any) -> pills.Pill:
     with database.write() as session:
         connection_id = connection_named(session, company, "aiaccount").id
         if columns:
@@ -177,27 +178,27 @@ def pill(database: Database, company: Company, **columns: Any) -> runs.Pill:
                 )
             )
         session.flush()
-        return runs.pill(session, company.id, connection_id, "sales_invoice")
+        return pills.pill(session, company.id, connection_id, "sales_invoice")
 
 
 def test_the_pill_speaks_as_users_know_it(database: Database, company: Company) -> None:
     ended = datetime(2026, 5, 15, 6, 30, tzinfo=UTC)  # 14:30 in Kuala Lumpur
-    assert pill(database, company) == runs.Pill("Never synced", "never")
+    assert pill(database, company) == pills.Pill("Never synced", "never")
     running = pill(database, company, state="running", done=240, total=1000)
     assert running.text == "Syncing… 240 of 1,000"
     done = pill(database, company, counts={"posted": 11, "existing": 1}, ended_at=ended)
-    assert done == runs.Pill("Last sync 5/15 14:30 · 12 rows", "good")
+    assert done == pills.Pill("Last sync 5/15 14:30 · 12 rows", "good")
     some = pill(database, company, counts={"posted": 12, "failed": 3}, ended_at=ended)
     assert some.text == "Last sync 5/15 14:30 · 12 rows, 3 held"
     failed = pill(
         database, company, state="failed", error="Tax code SR-6 is not configured", ended_at=ended
     )
-    assert failed == runs.Pill("Failed 5/15 14:30", "bad", "Tax code SR-6 is not configured")
+    assert failed == pills.Pill("Failed 5/15 14:30", "bad", "Tax code SR-6 is not configured")
     with database.write() as session:
         row = connection_named(session, company, "aiaccount")
         row.paused_at, row.pause_reason = ended, "month end"
         for number in range(7):
             make_ready(session, company, f"IV-{number}")
-    assert pill(database, company) == runs.Pill(
+    assert pill(database, company) == pills.Pill(
         "Paused 5/15 14:30 · 7 waiting", "paused", "month end"
     )

@@ -13,6 +13,7 @@ from connectors.kit.contract import (
     ConnectionReport,
     Found,
     OutgoingDocument,
+    Pace,
     Payload,
     Sent,
     Settings,
@@ -36,6 +37,7 @@ class AiAccount:
     dedupe: Literal["key", "number", "number+customer", "none"] = "number+customer"
     lookup: Literal["strong", "lagging", "none"] = "strong"
     settle_seconds = 30.0
+    pace = Pace(to_look=3)
     at_once = 500
 
     def build(

@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any
 
 from connectors.kit.contract import ConnectionReport, Settings, Snapshot, Step
-from connectors.kit.http import HttpAnswer, HttpFailure
+from connectors.kit.http import HttpAnswer, HttpFailure, reached
 from connectors.kit.strictjson import loads
 
 STEPS = (
@@ -37,7 +37,7 @@ def report(settings: Settings, answer: HttpAnswer | HttpFailure) -> ConnectionRe
     """The steps and the snapshot that follow from one answer of the connection endpoint."""
     content = loads(answer.body) if isinstance(answer, HttpAnswer) else None
     if isinstance(answer, HttpFailure) or answer.status != 200 or not isinstance(content, dict):
-        return _stopped(_refused(answer, content))
+        return _stopped(_refused(answer, content), there=reached(answer))
     snapshot = _snapshot(content)
     if snapshot is None:
         return _stopped("AiAccount's answer lacks the company, the key or the settings.")
@@ -55,13 +55,13 @@ def no_key(fault: str) -> ConnectionReport:
     return ConnectionReport(steps=(Step(STEPS[0], ok=False, words=fault), *later), snapshot=None)
 
 
-def _stopped(words: str) -> ConnectionReport:
+def _stopped(words: str, *, there: bool = True) -> ConnectionReport:
     later = tuple(Step(name, ok=None, words="Not tried.") for name in STEPS[2:])
     first = (
         Step(STEPS[0], ok=True, words="No space in it."),
         Step(STEPS[1], ok=False, words=words),
     )
-    return ConnectionReport(steps=first + later, snapshot=None)
+    return ConnectionReport(steps=first + later, snapshot=None, reached=there)
 
 
 def _refused(answer: HttpAnswer | HttpFailure, content: object) -> str:

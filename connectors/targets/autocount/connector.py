@@ -16,6 +16,7 @@ from connectors.kit.contract import (
     ConnectionReport,
     Found,
     OutgoingDocument,
+    Pace,
     Payload,
     Sent,
     Settings,
@@ -41,6 +42,7 @@ class AutoCount:
     dedupe: Literal["key", "number", "number+customer", "none"] = "none"
     lookup: Literal["strong", "lagging", "none"] = "lagging"
     settle_seconds = 30.0
+    pace = Pace(per_minute=100, to_send=2)  # each document is read back
     at_once = 1
 
     def build(

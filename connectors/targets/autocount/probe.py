@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import date
 
 from connectors.kit.contract import ConnectionReport, Settings, Snapshot, Step
-from connectors.kit.http import HttpAnswer, HttpFailure
+from connectors.kit.http import HttpAnswer, HttpFailure, reached
 from connectors.kit.strictjson import loads
 from connectors.targets.autocount.reading import Get, message_of
 
@@ -36,9 +36,9 @@ def report(settings: Settings, secret: str, get: Get) -> ConnectionReport:
     seen = {name: get(path) for name, path in LISTINGS.items()}
     first = seen["invoices"]
     if isinstance(first, HttpFailure) or first.status == 401:
-        return _stopped(1, _told(first))
+        return _stopped(1, _told(first), there=reached(first))
     if first.status not in (200, 403):
-        return _stopped(2, _told(first))
+        return _stopped(2, _told(first), there=reached(first))
     locked = _locked(settings)
     known = not isinstance(locked, str)
     closed = f"Closed through {locked}" if locked else "Nothing is closed"
@@ -122,12 +122,11 @@ def _snapshot(settings: Settings, locked: date | None) -> Snapshot:
     )
 
 
-def _stopped(at: int, words: str) -> ConnectionReport:
+def _stopped(at: int, words: str, *, there: bool = True) -> ConnectionReport:
     passed = tuple(Step(name, ok=True, words="Passed.") for name in STEPS[:at])
     later = tuple(Step(name, ok=None, words="Not tried.") for name in STEPS[at + 1 :])
-    return ConnectionReport(
-        steps=(*passed, Step(STEPS[at], ok=False, words=words), *later), snapshot=None
-    )
+    steps = (*passed, Step(STEPS[at], ok=False, words=words), *later)
+    return ConnectionReport(steps=steps, snapshot=None, reached=there)
 
 
 def _told(answer: HttpAnswer | HttpFailure) -> str:

@@ -1,0 +1,122 @@
+"""How much a target takes: calls a minute and documents a month, shared by all workers.
+
+Here: the token bucket in the throttle's row, the month's quota, and holding off when the target
+says so. Not here: a target that does not answer (breaker.py).
+
+The bucket is filled with 80 % of the calls that the target allows in a minute and holds 15 % of
+them, so that no minute has more calls than are allowed, and some are left for look-ups by people.
+"""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, and_
+from sqlalchemy.orm import Session
+
+from holding.models import Throttle
+from holding.pushing import breaker
+from holding.pushing.desk import Channel
+
+FILLED, HELD = 80, 15  # per cent
+USUAL_PAUSE = timedelta(minutes=1)  # most limits count by the minute
+LONGEST_PAUSE = timedelta(minutes=15)
+_MOMENT = timedelta(microseconds=1)
+
+
+def spent(now: datetime) -> ColumnElement[bool]:
+    """Of a throttle: the target takes no more documents this month."""
+    month = now.strftime("%Y-%m")
+    return and_(Throttle.quota_month == month, Throttle.quota_used >= Throttle.quota_limit)
+
+
+def held_off(now: datetime) -> ColumnElement[bool]:
+    """Of a throttle: the target asked us to wait. A longer wait than any is a clock that jumped."""
+    return Throttle.filled_at.between(now + _MOMENT, now + LONGEST_PAUSE)
+
+
+def sends(session: Session, channel: Channel, now: datetime, wanted: int) -> int:
+    """How many documents may be sent now; the calls that they need are spent."""
+    left = _left_of_month(session, channel, now, wanted)
+    return _take(session, channel, now, left, channel.calls_to_send)
+
+
+def in_a_file(session: Session, channel: Channel, now: datetime, wanted: int) -> int:
+    """How many documents one file may carry now; its call is spent."""
+    carried = min(_left_of_month(session, channel, now, wanted), channel.target.at_once)
+    return carried if _take(session, channel, now, min(1, carried), channel.calls_to_send) else 0
+
+
+def looks(session: Session, channel: Channel, now: datetime, wanted: int) -> int:
+    """How many documents may be looked up now; the calls that they need are spent."""
+    return _take(session, channel, now, wanted, channel.target.pace.to_look)
+
+
+def spend(session: Session, channel: Channel, calls: int) -> None:
+    """Calls that are made in any case: what comes later waits for them."""
+    if channel.calls_per_minute is not None:
+        breaker.locked(session, channel.connection_id).tokens -= calls
+
+
+def hold_off(session: Session, channel: Channel, now: datetime, seconds: float | None) -> None:
+    """The target has enough of us: nobody calls before the time that it names."""
+    row = breaker.locked(session, channel.connection_id)
+    pause = USUAL_PAUSE if seconds is None else min(LONGEST_PAUSE, timedelta(seconds=seconds))
+    until = now + pause
+    row.tokens, row.filled_at = 0, max(until, row.filled_at or until)
+
+
+def exhausted(session: Session, channel: Channel, now: datetime) -> None:
+    """The month is used up, whatever we counted, until the target tells us otherwise."""
+    row = breaker.locked(session, channel.connection_id)
+    row.quota_month = now.strftime("%Y-%m")
+    row.quota_limit = row.quota_used = max(row.quota_limit or 0, row.quota_used)
+
+
+def count(session: Session, channel: Channel, now: datetime, documents: int) -> None:
+    """Documents that the target took, where it counts them."""
+    row = session.get(Throttle, channel.connection_id)
+    if documents and row is not None and row.quota_limit is not None:
+        month = now.strftime("%Y-%m")
+        row = breaker.locked(session, channel.connection_id)
+        before = row.quota_used if row.quota_month == month else 0
+        row.quota_month, row.quota_used = month, before + documents
+
+
+def open_now(session: Session, channel: Channel, now: datetime) -> bool:
+    """Whether the target did not ask us to wait."""
+    row = session.get(Throttle, channel.connection_id)
+    if row is None or row.filled_at is None:
+        return True
+    return not now < row.filled_at <= now + LONGEST_PAUSE
+
+
+def _take(session: Session, channel: Channel, now: datetime, wanted: int, cost: int) -> int:
+    if not open_now(session, channel, now):
+        return 0
+    if channel.calls_per_minute is None or wanted < 1:
+        return max(0, wanted)
+    row = breaker.locked(session, channel.connection_id)
+    fill(row, channel.calls_per_minute, cost, now)
+    granted = max(0, min(wanted, row.tokens // cost))
+    row.tokens -= granted * cost
+    return granted
+
+
+def fill(row: Throttle, per_minute: int, cost: int, now: datetime) -> None:
+    """Bring the bucket up to this moment; it can always hold what one step costs."""
+    most = max(cost, per_minute * HELD // 100)
+    if row.filled_at is None:
+        row.tokens, row.filled_at = most, now
+        return
+    row.filled_at = min(row.filled_at, now)
+    each = timedelta(minutes=1) * 100 / (per_minute * FILLED)
+    gained = int((now - row.filled_at) / each)
+    if gained > 0:
+        row.filled_at = now if row.tokens + gained >= most else row.filled_at + each * gained
+        row.tokens = min(most, row.tokens + gained)
+
+
+def _left_of_month(session: Session, channel: Channel, now: datetime, wanted: int) -> int:
+    row = session.get(Throttle, channel.connection_id)
+    if row is None or row.quota_limit is None or row.quota_month != now.strftime("%Y-%m"):
+        return wanted
+    return max(0, min(wanted, row.quota_limit - row.quota_used))
