@@ -12,7 +12,7 @@ ONE = f"{R}/SO-10240"
 # Statements a page may take, by a process that knows the rules and the world already; the record's
 # first tabs load and replay a whole case.
 BUDGET = {
-    "/c/kedai/": 14,
+    "/c/kedai/": 15,
     "/c/kedai/holding": 10,
     "/c/kedai/holding?view=mine": 10,
     "/c/kedai/holding?view=approve": 10,
