@@ -14,11 +14,12 @@ from rules.canonical import dumps, sha256_hex
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """A posting that was left out, and why."""
+    """A posting that was left out, and why; `status` as in HTTP: 403 is somebody else's to do."""
 
     posting_id: int
     number: str
     reason: str
+    status: int = 409
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,13 +11,13 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from holding import bulk, causes
+from holding.events import Acting
 from holding.models import Hold
 from holding.record_state import refresh
-from holding.roles import Actor
 
 
 def close(
-    session: Session, holds: Sequence[Hold], actor: Actor, *, state: str, why: str, now: datetime
+    session: Session, holds: Sequence[Hold], actor: Acting, *, state: str, why: str, now: datetime
 ) -> None:
     """Close holds that are open; their records are locked, so nobody can be faster."""
     session.execute(

@@ -1,7 +1,7 @@
 """Duties kept apart: who has had a hand in a record and so may not be the one who lets it go.
 
-Here: the people who corrected, mapped, released, wrote or published for a record, or are named in
-it as its makers. Not here: which role may approve at all (`roles.py`).
+Here: the people who entered, corrected, mapped, released, wrote or published for a record, or are
+named in it as its makers. Not here: which role may approve at all (`roles.py`).
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -39,7 +39,7 @@ def touched(
     if releases:
         _releasers(session, postings, hands)
     _fixers(session, postings, hands)
-    _correctors(session, postings, hands)
+    _writers(session, postings, hands)
     return hands
 
 
@@ -72,7 +72,7 @@ def _rules(session: Session, postings: Sequence[Posting], hands: Hands) -> None:
 def _releasers(session: Session, postings: Sequence[Posting], hands: Hands) -> None:
     """Releases of the very content that the posting was made from."""
     query = (
-        select(Posting.id, Release.person_id)
+        select(Posting.id, Release.person_id, Release.for_person_id)
         .join(Version, Version.id == Posting.version_id)
         .join(
             Release,
@@ -82,6 +82,8 @@ def _releasers(session: Session, postings: Sequence[Posting], hands: Hands) -> N
     )
     for row in session.execute(query):
         hands[row.id][row.person_id] = "released a hold of it"
+        if row.for_person_id is not None:
+            hands[row.id][row.for_person_id] = "had a hold of it released"
 
 
 def _fixers(session: Session, postings: Sequence[Posting], hands: Hands) -> None:
@@ -110,18 +112,16 @@ def _fixers(session: Session, postings: Sequence[Posting], hands: Hands) -> None
         hands[row.id][row.person_id] = f"fixed its mapping {row.name}(“{row.key}”)"
 
 
-def _correctors(session: Session, postings: Sequence[Posting], hands: Hands) -> None:
+def _writers(session: Session, postings: Sequence[Posting], hands: Hands) -> None:
+    """Who gave a version of the record by hand: corrected it, or entered it from a file."""
     query = (
-        select(Posting.id, Version.person_id)
+        select(Posting.id, Version.person_id, Version.corrects_id)
         .join(Version, Version.record_id == Posting.record_id)
-        .where(
-            bulk.among(Posting.id, _ids(postings)),
-            Version.corrects_id.is_not(None),
-            Version.person_id.is_not(None),
-        )
+        .where(bulk.among(Posting.id, _ids(postings)), Version.person_id.is_not(None))
+        .order_by(Version.id)
     )
     for row in session.execute(query):
-        hands[row.id][row.person_id] = "corrected it"
+        hands[row.id][row.person_id] = "corrected it" if row.corrects_id else "entered it"
 
 
 def _makers(session: Session, postings: Sequence[Posting], hands: Hands) -> None:
@@ -137,7 +137,7 @@ def _makers(session: Session, postings: Sequence[Posting], hands: Hands) -> None
     for posting_id, found in named.items():
         for person in people:
             if found & {person.email.casefold(), person.name.strip().casefold()}:
-                hands[posting_id][person.id] = "are named in the record as its maker"
+                hands[posting_id][person.id] = "made it, says the record"
 
 
 def _named(session: Session, postings: Sequence[Posting]) -> dict[int, set[str]]:

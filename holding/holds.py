@@ -14,13 +14,13 @@ from sqlalchemy.orm import Session
 
 from holding import duties
 from holding.closing import beside, close, settle
-from holding.events import record_event
+from holding.events import Acting, record_event
 from holding.lifecycle import move_posting
 from holding.models import Hold, Membership, Person, Posting, Record, Release, Team, Version
 from holding.operations import once
 from holding.people import in_team, who_may
 from holding.refusal import Refusal
-from holding.roles import Actor, may
+from holding.roles import Actor, Voice, may, voices
 from holding.wakes import wake_records
 
 ACT: Final = "posting.approve"
@@ -48,13 +48,13 @@ def release(
     """Let one finding pass for this content of the record; the next judging sees it as released."""
 
     def act(hold: Hold) -> Done | Refusal:
-        refusal = _releasable(session, actor, hold) or _hands(session, actor, hold, "release")
-        if refusal:
-            return refusal
-        _remember(session, actor, hold, "release", reason.strip(), now)
-        close(session, [hold], actor, state="released", why=reason.strip(), now=now)
-        say = f"{actor.name} released {hold.rule or hold.code}: {reason.strip()}"
-        _tell(session, actor, hold, "hold.released", say, now, op)
+        voice = _releasing(session, actor, hold)
+        if isinstance(voice, Refusal):
+            return voice
+        _remember(session, voice, hold, "release", reason.strip(), now)
+        close(session, [hold], voice, state="released", why=reason.strip(), now=now)
+        say = f"{voice.name} released {hold.rule or hold.code}: {reason.strip()}"
+        _tell(session, voice, hold, "hold.released", say, now, op)
         wake_records(session, [hold.record_id], now)
         settle(session, [hold])
         return Done(hold_id=hold.id, record_id=hold.record_id, say=say)
@@ -81,10 +81,11 @@ def reject(
                 message=f"The document is {state}; only what was not sent can be rejected.",
                 hint="What stands in the target is corrected there, or by a new version.",
             )
-        refusal = _hands(session, actor, hold, "reject")
+        voice = next(iter(voices(actor, ACT)))
+        refusal = _hands(session, voice, hold, "reject")
         if refusal:
             return refusal
-        said = f"rejected by {actor.name}: {reason.strip()}"
+        said = f"rejected by {voice.name}: {reason.strip()}"
         moved = move_posting(
             session,
             posting.id,
@@ -96,12 +97,12 @@ def reject(
         )
         if not moved:
             return _faster(hold)
-        _remember(session, actor, hold, "reject", reason.strip(), now)
+        _remember(session, voice, hold, "reject", reason.strip(), now)
         siblings = beside(session, hold)
         why = f"rejected: {reason.strip()}"
-        close(session, siblings, actor, state="cleared", why=why, now=now)
-        say = f"{actor.name} rejected {posting.number}: {reason.strip()}"
-        _tell(session, actor, hold, "posting.rejected", say, now, op)
+        close(session, siblings, voice, state="cleared", why=why, now=now)
+        say = f"{voice.name} rejected {posting.number}: {reason.strip()}"
+        _tell(session, voice, hold, "posting.rejected", say, now, op)
         settle(session, siblings)
         return Done(hold_id=hold.id, record_id=hold.record_id, say=say)
 
@@ -198,7 +199,18 @@ def _faster(hold: Hold) -> Refusal:
     )
 
 
-def _releasable(session: Session, actor: Actor, hold: Hold) -> Refusal | None:
+def _releasing(session: Session, actor: Actor, hold: Hold) -> Voice | Refusal:
+    """In whose name the actor releases it: the first that may."""
+    refused = None
+    for voice in voices(actor, ACT):
+        no = _releasable(session, voice, hold) or _hands(session, voice, hold, "release")
+        if no is None:
+            return voice
+        refused = refused or no
+    return refused or _gone(hold)
+
+
+def _releasable(session: Session, voice: Voice, hold: Hold) -> Refusal | None:
     if hold.code == APPROVAL:
         return Refusal(
             code="hold.approval",
@@ -216,7 +228,7 @@ def _releasable(session: Session, actor: Actor, hold: Hold) -> Refusal | None:
             Team.company_id == hold.company_id, Team.name == hold.clears.removeprefix("by:")
         )
     )
-    if team is None or in_team(session, team.id, actor.person_id):
+    if team is None or in_team(session, team.id, voice.answers):
         return None
     others = who_may(session, hold.company_id, ACT, team_id=team.id)
     return Refusal(
@@ -234,25 +246,31 @@ def _posting(session: Session, hold: Hold) -> Posting | None:
     return session.get(Posting, hold.posting_id, populate_existing=True)
 
 
-def _hands(session: Session, actor: Actor, hold: Hold, verb: str) -> Refusal | None:
-    """Refuse who had a hand in it; earlier releases do not count against a further one."""
+def _hands(session: Session, voice: Voice, hold: Hold, verb: str) -> Refusal | None:
+    """Refuse who had a hand in it, and who stands in for such a person; earlier releases do not
+    count against a further one.
+    """
     posting = _posting(session, hold)
-    if posting is None or actor.person_id is None:
+    if posting is None:
         return None
     hands = duties.touched(session, [posting], releases=False, makers=False)[posting.id]
-    if actor.person_id not in hands:
+    if voice.person_id in hands:
+        said = f"You {hands[voice.person_id]}"
+    elif voice.lent and voice.lent.person_id in hands:
+        said = f"{voice.lent.name}, for whom you stand in, {hands[voice.lent.person_id]}"
+    else:
         return None
     others = who_may(session, hold.company_id, ACT, team_id=hold.team_id, but=hands)
     return Refusal(
         code="hold.own_hand",
-        message=f"You {hands[actor.person_id]}, so you cannot {verb} this.",
+        message=f"{said}, so you cannot {verb} this.",
         hint=f"{duties.could(others)}.",
         status=403,
     )
 
 
 def _remember(
-    session: Session, actor: Actor, hold: Hold, kind: str, reason: str, now: datetime
+    session: Session, voice: Voice, hold: Hold, kind: str, reason: str, now: datetime
 ) -> None:
     """Keep the decision beside the very content it was made for."""
     content = session.scalar(
@@ -270,7 +288,8 @@ def _remember(
             content_sha256=content or "",
             rule=hold.rule,
             kind=kind,
-            person_id=actor.person_id,
+            person_id=voice.person_id,
+            for_person_id=voice.for_person_id,
             reason=reason,
             at=now,
         )
@@ -289,7 +308,7 @@ def _member(session: Session, company_id: int, person_id: int) -> str | None:
 
 def _tell(
     session: Session,
-    actor: Actor,
+    actor: Acting,
     hold: Hold,
     act: str,
     say: str,

@@ -22,6 +22,7 @@ from holding.first_version import family_of, new_record, text_of
 from holding.linking import Current, relate
 from holding.models import Company, Connection, Delivery, Record, Version
 from holding.refusal import Refusal
+from holding.roles import Actor, may
 from rules.canonical import dumps, sha256_hex
 
 
@@ -73,8 +74,14 @@ def receive(
     now: datetime,
     programs: worlds.Programs = worlds.program,
     upload_id: int | None = None,
+    by: Actor | None = None,
 ) -> Receipt | Refusal:
-    """Keep a delivery and what is new in it; the same delivery again is counted, not read."""
+    """Keep a delivery and what is new in it; the same delivery again is counted, not read.
+
+    `by`: who enters it by hand; they may not approve what comes of it.
+    """
+    if by is not None and (refused := may(by, "upload")):
+        return refused
     if source.side != "source":
         hint = "Name the connection that the records come from."
         return Refusal("delivery.no_source", f"{source.name} is no source.", hint, 422)
@@ -105,14 +112,14 @@ def receive(
 
     ids, fresh = _records(session, company, source, _last_of_each(records), family, now)
     known = _known(session, ids, fresh)
-    plan = _plan(known, ids, records, delivery.id, now)
+    plan = _plan(known, ids, records, (delivery.id, by.person_id if by else None), now)
     _store(session, plan, now)
     if judge is not None:
         contents = [Current(i, r.kind, r.body) for i, r in plan.contents.items()]
         before = {i: known[i].family for i in plan.contents if i not in fresh}
         after = {i: family(plan.contents[i]) for i in before}
         relate(session, company_id, judge, contents, before, after, now)
-    _tell(session, company_id, source, plan, records, ids, fresh, now)
+    _tell(session, company_id, source, plan, records, ids, fresh, by, now)
     point("inbox.before_commit")
     event.listen(session, "after_commit", lambda _: point("inbox.after_commit"), once=True)
     return Receipt(
@@ -200,10 +207,12 @@ def _plan(
     known: Mapping[int, _Known],
     ids: Mapping[tuple[str, str], int],
     records: Sequence[IncomingRecord],
-    delivery_id: int,
+    origin: tuple[int, int | None],
     now: datetime,
 ) -> _Plan:
-    """Which versions to write: those that differ from the current one; older ones as stale."""
+    """Which versions to write: those that differ from the current one; older ones as stale.
+    `origin`: their delivery, and who entered it.
+    """
     plan = _Plan()
     for record in records:
         stored = known[ids[record.kind, record.external_id]]
@@ -226,7 +235,8 @@ def _plan(
                 "stamp": record.stamp,
                 "stale": stale,
                 "status": text_of(record.body, "status"),
-                "delivery_id": delivery_id,
+                "delivery_id": origin[0],
+                "person_id": origin[1],
                 "reason": "same stamp, other content" if same_stamp else None,
                 "at": now,
             }
@@ -259,6 +269,7 @@ def _tell(
     records: Sequence[IncomingRecord],
     ids: Mapping[tuple[str, str], int],
     fresh: set[int],
+    by: Actor | None,
     now: datetime,
 ) -> None:
     """One event for each new record, new version and stale version."""
@@ -268,7 +279,9 @@ def _tell(
         record_id, no = version["record_id"], version["no"]
         act, say = _sentence(names[record_id], source.name, version, is_new=record_id in fresh)
         body = {"say": say, "version": no, "sha256": version["sha256"]}
-        facts.append(Fact(company_id=company_id, at=now, act=act, record_id=record_id, body=body))
+        facts.append(
+            Fact(company_id=company_id, at=now, actor=by, act=act, record_id=record_id, body=body)
+        )
     record_events(session, facts)
 
 

@@ -1,8 +1,8 @@
 """Who is acting, and which act each role may do.
 
-Here: the roles, one table of acts, and the one question `may`. Not here: acts refused by person
-rather than by role (author and publisher in `rulesets.py`, editor and approver in `approvals.py`),
-nor where grants are stored (`people.py`).
+Here: the roles, one table of acts, the one question `may`, and in whose name. Not here: acts
+refused by person rather than by role (author and publisher in `rulesets.py`, editor and approver in
+`approvals.py`), where grants are stored (`people.py`), who stands in for whom (`deputies.py`).
 """
 
 from collections.abc import Mapping
@@ -38,6 +38,7 @@ ACTS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "audit.read": frozenset({"auditor", "admin"}),
         "run.operate": frozenset({"operator", "admin"}),
         "connection.admin": frozenset({"admin"}),
+        "people.admin": frozenset({"admin"}),
     }
 )
 
@@ -46,9 +47,24 @@ ACTS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
 UNEASY_PAIRS: Final = (("consultant", "publisher"), ("admin", "approver"))
 
 
+LENT: Final = frozenset({"posting.approve"})  # what a deputy may do in another's name
+
+
+@dataclass(frozen=True, slots=True)
+class StandIn:
+    """A person in whose place somebody may act at this moment."""
+
+    person_id: int
+    name: str
+    roles: frozenset[str]
+
+
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """A person (or the system) acting inside one company, over one way in."""
+    """A person (or the system) acting inside one company, over one way in.
+
+    `scopes`: the acts that a token was given for; None where no token is used.
+    """
 
     person_id: int | None
     name: str
@@ -56,6 +72,36 @@ class Actor:
     company_id: int | None
     roles: frozenset[str]
     via: str = "portal"
+    stands_for: tuple[StandIn, ...] = ()
+    scopes: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """In whose name somebody acts: their own, or that of a person they stand in for."""
+
+    actor: Actor
+    lent: StandIn | None = None
+
+    @property
+    def person_id(self) -> int | None:
+        """Who does it."""
+        return self.actor.person_id
+
+    @property
+    def for_person_id(self) -> int | None:
+        """In whose place, if in anybody's."""
+        return self.lent.person_id if self.lent else None
+
+    @property
+    def answers(self) -> int | None:
+        """Whose teams count."""
+        return self.lent.person_id if self.lent else self.actor.person_id
+
+    @property
+    def name(self) -> str:
+        """How the trace names it: Siti, or Siti for Lim."""
+        return f"{self.actor.name} for {self.lent.name}" if self.lent else self.actor.name
 
 
 SYSTEM: Final = Actor(
@@ -66,7 +112,14 @@ SYSTEM: Final = Actor(
 def may(actor: Actor, act: str) -> Refusal | None:
     """None when a role of the actor allows the act, else a refusal that names those that do."""
     allowed = ACTS[act]
-    if actor.roles & allowed:
+    if actor.scopes is not None and act not in actor.scopes:
+        return Refusal(
+            code="token.scope",
+            message=f"This token was not given for {act}.",
+            hint="Use a token whose scopes name it: clearpost token add --scope …",
+            status=403,
+        )
+    if voices(actor, act):
         return None
     needed = " or ".join(role for role in ROLES if role in allowed)
     return Refusal(
@@ -75,3 +128,11 @@ def may(actor: Actor, act: str) -> Refusal | None:
         hint=f"Ask somebody with the role {needed}.",
         status=403,
     )
+
+
+def voices(actor: Actor, act: str) -> list[Voice]:
+    """In whose names the actor may do the act, the own one first."""
+    allowed = ACTS[act]
+    own = [Voice(actor)] if actor.roles & allowed else []
+    lenders = actor.stands_for if act in LENT else ()
+    return own + [Voice(actor, lender) for lender in lenders if lender.roles & allowed]

@@ -67,7 +67,8 @@ def _close(batch: Batch, made: Plan, hold: HoldRow) -> Closed:
     if hold.code == NEEDS_APPROVAL:
         hashes = {p.id: p.hash for p in made.postings} | {a.id: a.hash for a in made.acting}
         for one in made.case.approvals:
-            if one.posting_id == hold.posting_id and hashes.get(one.posting_id) == one.hash:
+            here = one.posting_id == hold.posting_id and hold.cause_key == f"approve:{one.level}"
+            if here and hashes.get(one.posting_id) == one.hash:
                 why = f"{one.person} approved exactly this content"
                 return Closed(hold=hold, state="approved", why=why, person_id=one.person_id)
     return Closed(hold=hold, state="cleared", why=_why(batch, made.case, hold), person_id=None)

@@ -3,6 +3,7 @@
 Here: the list. Not here: rules about them.
 """
 
+from holding.models.access import ApiToken, Deputy
 from holding.models.base import Base
 from holding.models.company import (
     Company,
@@ -39,6 +40,7 @@ from holding.models.ruleset import (
 )
 
 __all__ = [
+    "ApiToken",
     "Approval",
     "Attempt",
     "Base",
@@ -49,6 +51,7 @@ __all__ = [
     "Connection",
     "ConnectionKey",
     "Delivery",
+    "Deputy",
     "Evaluation",
     "Event",
     "EventLink",

@@ -133,7 +133,11 @@ class Hold(Base):
 
 
 class Release(Base):
-    """A person's word that one finding may pass, for one content of the record."""
+    """A person's word that one finding may pass, for one content of the record.
+
+    `for_person_id`: whose deputy gave it, if it was one. A trigger refuses it of who had a hand in
+    the record.
+    """
 
     __tablename__ = "release"
     __table_args__ = (
@@ -150,6 +154,7 @@ class Release(Base):
     rule: Mapped[str]
     kind: Mapped[str] = mapped_column(default="release")
     person_id: Mapped[int | None] = ref("person")
+    for_person_id: Mapped[int | None] = ref("person")
     reason: Mapped[str]
     at: Mapped[datetime]
 
@@ -157,7 +162,9 @@ class Release(Base):
 class Approval(Base):
     """Consent to exactly one content of a posting, known by its hash.
 
-    A trigger refuses it of who corrected, released or mapped that content, or made its rules.
+    `level` is the rule that asks. `for_person_id`: whose deputy gave it, if it was one. A trigger
+    refuses it of who entered, corrected, released or mapped that content, made its rules, or agreed
+    to it at another level.
     """
 
     __tablename__ = "approval"
@@ -177,6 +184,7 @@ class Approval(Base):
     content: Mapped[Any] = mapped_column(Json)
     level: Mapped[str]
     person_id: Mapped[int] = ref("person")
+    for_person_id: Mapped[int | None] = ref("person")
     reason: Mapped[str]
     at: Mapped[datetime]
     operation_id: Mapped[str | None]

@@ -4,6 +4,7 @@ Here: reading and comparing, in bulk. Not here: any write; what is refused gets 
 holding/pushing/intent.py.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -65,8 +66,8 @@ class _Seen:
     held: bool
     busy: bool
     taken: bool
-    asked: bool
-    approved: bool
+    asked: frozenset[str]
+    approved: frozenset[str]
     pushes: int
     accepted: bool
 
@@ -100,8 +101,12 @@ def _verdict(channel: Channel, claim: Claim, seen: _Seen) -> Verdict:
     if found != posting.hash or document.number != posting.number:
         words = f"{posting.number} is not what was judged: its stored content was changed since."
         return _own(trouble.CONTENT_CHANGED, words)
-    if seen.asked and not seen.approved:
+    if missing := seen.asked - seen.approved:
         words = f"{posting.number} is not what was approved: the approval is for another content."
+        if seen.approved:
+            words = (
+                f"{posting.number} is not approved by all: {', '.join(sorted(missing))} is open."
+            )
         return _own(trouble.NOT_APPROVED, words)
     if seen.taken or (posting.action == "create" and seen.accepted):
         words = f"{posting.number} was already sent."
@@ -141,8 +146,8 @@ def _look_around(
     rows = [
         row for row in session.execute(query, {"now": now}) if row[0].fence == fences[row[0].id]
     ]
-    asking = {row[0].id for row in rows if asks(row.outcome, row[0].route)}
-    approved = _approved(session, asking)
+    asking = {row[0].id: asks(row.outcome, row[0].route) for row in rows}
+    approved = _approved(session, [key for key, levels in asking.items() if levels])
     pushes = _pushes(session, [row[0].id for row in rows])
     return {
         row[0].id: _Seen(
@@ -152,8 +157,8 @@ def _look_around(
             held=bool(row.held),
             busy=bool(row.busy),
             taken=bool(row.taken),
-            asked=row[0].id in asking,
-            approved=(row[0].id, row[0].hash) in approved,
+            asked=asking[row[0].id],
+            approved=frozenset(approved[row[0].id, row[0].hash]),
             pushes=pushes.get(row[0].id, (0, 0))[0],
             accepted=bool(pushes.get(row[0].id, (0, 0))[1]),
         )
@@ -201,24 +206,27 @@ def _with_surroundings() -> Select[Any]:
 _SURROUNDED = _with_surroundings()  # built once: it is asked twice for each posting
 
 
-def asks(outcome: Any, route: str) -> bool:
-    """Whether the rules asked for an approval on this route."""
-    return any(
-        finding[0] == APPROVAL
+def asks(outcome: Any, route: str) -> frozenset[str]:
+    """The levels of approval that the rules asked for on this route."""
+    return frozenset(
+        finding[1]
         for decision in (outcome or {}).get("decisions", ())
         if decision["route"] == route
         for finding in decision["findings"]
+        if finding[0] == APPROVAL
     )
 
 
-def _approved(session: Session, ids: Collection[int]) -> set[tuple[int, str]]:
-    """(posting, hash) of every approval that stands."""
-    if not ids:
-        return set()
-    query = select(Approval.posting_id, Approval.hash).where(
-        Approval.posting_id.in_(ids), Approval.voided_at.is_(None)
-    )
-    return {(key, content) for key, content in session.execute(query)}
+def _approved(session: Session, ids: Collection[int]) -> defaultdict[tuple[int, str], set[str]]:
+    """(posting, hash) -> the levels at which an approval stands."""
+    found: defaultdict[tuple[int, str], set[str]] = defaultdict(set)
+    if ids:
+        query = select(Approval.posting_id, Approval.hash, Approval.level).where(
+            Approval.posting_id.in_(ids), Approval.voided_at.is_(None)
+        )
+        for key, content, level in session.execute(query):
+            found[key, content].add(level)
+    return found
 
 
 def _pushes(session: Session, ids: Collection[int]) -> dict[int, tuple[int, int]]:

@@ -6,6 +6,7 @@ Not here: giving them (`holding/approvals.py`).
 
 from grammar.nodes import Ruleset
 from grammar.problem import Span
+from holding.models import Approval
 from holding.tracing.case import NOT_RECORDED, Case, Proof, listed, place, rule_proof
 
 
@@ -16,7 +17,7 @@ def approved(case: Case, ruleset: Ruleset | None) -> tuple[str, str, list[Proof]
     asked = [v for v in case.verdicts if v.kind == "approve"]
     spans = [v.span for v in asked]
     if standing:
-        names = "; ".join(f"{case.person(a.person_id)}, {case.when(a.at)}" for a in standing)
+        names = "; ".join(f"{_who(case, a)}, {case.when(a.at)}" for a in standing)
         said, tone = f"{names}, content hash {_hash(case)[:12]}.", "good"
     elif any(v.result in {"hit", "unknown"} for v in asked):
         said = f"Nobody: {_places(spans)} asks for an approval."
@@ -33,6 +34,13 @@ def approved(case: Case, ruleset: Ruleset | None) -> tuple[str, str, list[Proof]
     return f"{said}{_fallen(case)} {_in_source(case)}", tone, proofs
 
 
+def _who(case: Case, approval: Approval) -> str:
+    """Siti, or Siti for Lim."""
+    name = case.person(approval.person_id)
+    whose = approval.for_person_id
+    return f"{name} for {case.person(whose)}" if whose is not None else name
+
+
 def _evidence(case: Case) -> list[Proof]:
     """The hashes of what was planned and of what was sent, and the approvals."""
     proofs = []
@@ -47,7 +55,7 @@ def _evidence(case: Case) -> list[Proof]:
 def _fallen(case: Case) -> str:
     """The approvals that no longer stand, each with what changed."""
     return "".join(
-        f" The approval by {case.person(a.person_id)} of {case.when(a.at)} is void since"
+        f" The approval by {_who(case, a)} of {case.when(a.at)} is void since"
         f" {case.when(a.voided_at)}: changed {listed(a.voided_fields or [])}."
         for a in case.approvals
         if a.voided_at is not None

@@ -1,14 +1,16 @@
+# ruff: noqa: S608 - the texts are made of names of our own tables and columns
 """The life of a posting: what is read back, who stands in for whom, what was stopped.
 
 Each part is a pair of functions in PARTS; they are added in order and taken away in reverse.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import sqlalchemy as sa
-from alembic import op
+from alembic import context, op
 
-from holding.types import Moment
+from holding.types import Json, Moment
 
 revision = "0004"
 down_revision = "0003"
@@ -18,13 +20,24 @@ depends_on = None
 WHOLE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
-def keep(table: str) -> None:
-    """Let a table refuse every change of what was written to it, and every delete."""
+def keep(table: str, *, later: tuple[str, ...] = ()) -> None:
+    """Let a table refuse deletes and changes of what was written; the columns `later` are written
+    once, all together, when the first of them is.
+    """
     on_postgresql = op.get_bind().dialect.name == "postgresql"
     refuse = f"BEGIN SELECT RAISE(ABORT, 'append-only: {table}'); END"
-    act = "FOR EACH ROW EXECUTE FUNCTION refuse_change()" if on_postgresql else refuse
-    for word, when in (("no_delete", "DELETE"), ("no_change", "UPDATE")):
-        op.execute(f"CREATE TRIGGER {table}_{word} BEFORE {when} ON {table} {act}")
+    act = "EXECUTE FUNCTION refuse_change()" if on_postgresql else refuse
+    each = "FOR EACH ROW" if on_postgresql else ""
+    names = [column["name"] for column in sa.inspect(op.get_bind()).get_columns(table)]
+    fixed = ", ".join(name for name in names if name not in later)
+    op.execute(f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table} {each} {act}")
+    op.execute(f"CREATE TRIGGER {table}_no_change BEFORE UPDATE OF {fixed} ON {table} {each} {act}")
+    if later:
+        when = f"WHEN (OLD.{later[0]} IS NOT NULL)"
+        columns = ", ".join(later)
+        op.execute(
+            f"CREATE TRIGGER {table}_once BEFORE UPDATE OF {columns} ON {table} {each} {when} {act}"
+        )
 
 
 def _add_chain() -> None:
@@ -58,9 +71,136 @@ def _take_breaker() -> None:
         op.drop_column("throttle", name)
 
 
+def _add_access() -> None:
+    op.create_table(
+        "api_token",
+        sa.Column("id", WHOLE, nullable=False),
+        sa.Column("company_id", WHOLE, nullable=False),
+        sa.Column("person_id", WHOLE, nullable=False),
+        sa.Column("token_hash", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("scopes", Json(), nullable=False),
+        sa.Column("made_at", Moment(), nullable=False),
+        sa.Column("expires_at", Moment(), nullable=False),
+        sa.Column("seen_at", Moment(), nullable=True),
+        sa.Column("revoked_at", Moment(), nullable=True),
+        sa.ForeignKeyConstraint(["company_id"], ["company.id"], name="fk_api_token_company_id"),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name="fk_api_token_person_id"),
+        sa.PrimaryKeyConstraint("id", name="pk_api_token"),
+        sa.UniqueConstraint("token_hash", name="uq_api_token_token_hash"),
+    )
+    op.create_index("ix_api_token_company", "api_token", ["company_id", "id"])
+    op.create_table(
+        "deputy",
+        sa.Column("id", WHOLE, nullable=False),
+        sa.Column("company_id", WHOLE, nullable=False),
+        sa.Column("person_id", WHOLE, nullable=False),
+        sa.Column("deputy_id", WHOLE, nullable=False),
+        sa.Column("from_at", Moment(), nullable=False),
+        sa.Column("until_at", Moment(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("named_at", Moment(), nullable=False),
+        sa.Column("named_by_id", WHOLE, nullable=True),
+        sa.Column("ended_at", Moment(), nullable=True),
+        sa.Column("ended_by_id", WHOLE, nullable=True),
+        sa.CheckConstraint("deputy_id <> person_id", name="other"),
+        sa.CheckConstraint("until_at > from_at", name="time"),
+        sa.ForeignKeyConstraint(["company_id"], ["company.id"], name="fk_deputy_company_id"),
+        *(
+            sa.ForeignKeyConstraint([name], ["person.id"], name=f"fk_deputy_{name}")
+            for name in ("person_id", "deputy_id", "named_by_id", "ended_by_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name="pk_deputy"),
+    )
+    op.create_index("ix_deputy_deputy", "deputy", ["company_id", "deputy_id", "until_at"])
+    keep("deputy", later=("ended_at", "ended_by_id"))
+
+
+def _take_access() -> None:
+    op.drop_table("deputy")
+    op.drop_table("api_token")
+
+
+# Who may not say yes to the posting `p`: whoever entered or corrected the record, mapped a value of
+# it after it came, wrote or published its rules. With the person who acts, whom they stand in for.
+_WHO = "(NEW.person_id, NEW.for_person_id)"
+_HANDS = f"""
+  SELECT 1 FROM version v WHERE v.record_id = p.record_id AND v.person_id IN {_WHO}
+  UNION ALL
+  SELECT 1 FROM evaluation e JOIN ruleset_version w ON w.id = e.ruleset_version_id
+   WHERE e.id = p.evaluation_id AND (w.author_id IN {_WHO} OR w.published_by_id IN {_WHO})
+  UNION ALL
+  SELECT 1 FROM posting_use u JOIN mapping_entry m ON m.id = u.entry_id
+    JOIN version v ON v.id = p.version_id
+   WHERE u.posting_id = p.id AND m.person_id IN {_WHO} AND m.at >= v.at
+     AND m.from_revision NOT IN (
+       SELECT w.revision FROM ruleset_version w WHERE w.company_id = p.company_id)
+"""
+# Nor whoever let a finding of that content pass, or agreed to the same content at another level.
+_LETS_GO = f"""
+  SELECT 1 FROM version v JOIN release r
+      ON r.record_id = p.record_id AND r.content_sha256 = v.sha256
+   WHERE v.id = p.version_id AND (r.person_id IN {_WHO} OR r.for_person_id IN {_WHO})
+  UNION ALL
+  SELECT 1 FROM approval a
+   WHERE a.posting_id = p.id AND a.voided_at IS NULL AND a.hash = NEW.hash
+     AND a.level <> NEW.level AND (a.person_id IN {_WHO} OR a.for_person_id IN {_WHO})
+"""
+_OWN_HAND = {
+    "approval": f"""EXISTS (SELECT 1 FROM posting p
+ WHERE p.id = NEW.posting_id AND EXISTS ({_HANDS} UNION ALL {_LETS_GO}))""",
+    "release": f"""NEW.kind IN ('release', 'reject') AND EXISTS (SELECT 1 FROM posting p
+ WHERE p.record_id = NEW.record_id AND p.route = NEW.route AND p.seq = NEW.seq
+   AND EXISTS ({_HANDS}))""",
+}
+
+
+def _add_duties() -> None:
+    on_postgresql = op.get_bind().dialect.name == "postgresql"
+    op.execute(f"DROP TRIGGER approval_duties{' ON approval' if on_postgresql else ''}")
+    if on_postgresql:
+        op.execute("DROP FUNCTION refuse_own_hand()")
+    for table, own_hand in _OWN_HAND.items():
+        kind = WHOLE.compile(dialect=op.get_bind().dialect)
+        name = f"fk_{table}_for_person_id"
+        op.execute(
+            f"ALTER TABLE {table} ADD COLUMN for_person_id {kind}"
+            f" CONSTRAINT {name} REFERENCES person (id)"
+        )
+        before = f"CREATE TRIGGER {table}_duties BEFORE INSERT ON {table}"
+        fixed = f"CREATE TRIGGER {table}_keeps_for BEFORE UPDATE OF for_person_id ON {table}"
+        if on_postgresql:
+            op.execute(
+                f"CREATE FUNCTION refuse_hand_{table}() RETURNS trigger LANGUAGE plpgsql AS $$\n"
+                f"BEGIN IF {own_hand} THEN RAISE EXCEPTION 'duties kept apart: {table}'"
+                " USING ERRCODE = 'integrity_constraint_violation'; END IF; RETURN NEW; END $$"
+            )
+            op.execute(f"{before} FOR EACH ROW EXECUTE FUNCTION refuse_hand_{table}()")
+            op.execute(f"{fixed} FOR EACH ROW EXECUTE FUNCTION refuse_change()")
+        else:
+            refuse = f"SELECT RAISE(ABORT, 'duties kept apart: {table}')"
+            op.execute(f"{before} WHEN {own_hand} BEGIN {refuse}; END")
+            op.execute(f"{fixed} BEGIN SELECT RAISE(ABORT, 'append-only: {table}'); END")
+
+
+def _take_duties() -> None:
+    on_postgresql = op.get_bind().dialect.name == "postgresql"
+    for table in _OWN_HAND:
+        for name in (f"{table}_duties", f"{table}_keeps_for"):
+            op.execute(f"DROP TRIGGER {name}{f' ON {table}' if on_postgresql else ''}")
+        if on_postgresql:
+            op.execute(f"DROP FUNCTION refuse_hand_{table}()")
+        op.execute(f"ALTER TABLE {table} DROP COLUMN for_person_id")
+    first: Any = context.script.get_revision("0001")
+    for statement in first.module.DUTIES[op.get_bind().dialect.name]:
+        op.execute(statement)
+
+
 PARTS: tuple[tuple[Callable[[], None], Callable[[], None]], ...] = (
     (_add_chain, _take_chain),
     (_add_breaker, _take_breaker),
+    (_add_access, _take_access),
+    (_add_duties, _take_duties),
 )
 
 

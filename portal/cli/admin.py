@@ -149,9 +149,12 @@ def publish(change: int, company: str, email: str) -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @company_option
 @click.option("--source", required=True, help="The name of the source's connection.")
+@click.option("--as", "email", help="Who enters it: they cannot approve what comes of it.")
 @click.option("--check", is_flag=True, help="Read it, say what is wrong, change nothing.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-def ingest(file: Path, company: str, source: str, *, check: bool, as_json: bool) -> None:
+def ingest(
+    file: Path, company: str, source: str, email: str | None, *, check: bool, as_json: bool
+) -> None:
     """Read a delivery from FILE (.json, .xlsx, .csv); nothing is stored if anything is wrong."""
     from holding import doorbell
     from holding.words import plural
@@ -174,7 +177,8 @@ def ingest(file: Path, company: str, source: str, *, check: bool, as_json: bool)
             )
             return
         with place.database.write() as session:
-            receipt = granted(store(session, found.id, source, file, delivery, place.now))
+            by = actor_of(session, email, found.id) if email else None
+            receipt = granted(store(session, found.id, source, file, delivery, place.now, by))
         doorbell.ring(found.id, "evaluate")
     counts = {
         "records": len(delivery.records),

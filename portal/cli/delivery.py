@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from connectors.kit.contract import Accepted
     from holding.intake import Receipt
     from holding.refusal import Refusal
+    from holding.roles import Actor
 
 
 def read_file(path: Path, connector: str) -> "Accepted":
@@ -41,8 +42,9 @@ def store(
     path: Path,
     accepted: "Accepted",
     now: datetime,
+    by: "Actor | None" = None,
 ) -> "Receipt | Refusal":
-    """Keep the delivery and what is new in it."""
+    """Keep the delivery and what is new in it; `by` entered it, if a person did."""
     from holding import intake
 
     return intake.receive(
@@ -55,4 +57,5 @@ def store(
         raw=path.read_bytes(),
         records=accepted.records,
         now=now,
+        by=by,
     )

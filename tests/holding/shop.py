@@ -13,6 +13,7 @@ from holding.database import Database
 from holding.evaluation import judge_due
 from holding.models import Change, Company, Hold, Posting, Record, Team
 from holding.people import Actor
+from holding.refusal import Refusal
 from holding.rulesets import Published
 from tests.support.clock import SetClock
 from tests.support.factories import connection_named, make_person
@@ -193,11 +194,14 @@ class Shop:
             assert isinstance(published, Published), published
             return published
 
-    def receive(self, *bodies: dict[str, Any], stamp: str | None = None) -> None:
-        """One delivery with these orders; the external id is the number."""
-        self._deliver([incoming("order", body, stamp or body["updated_at"]) for body in bodies])
+    def receive(
+        self, *bodies: dict[str, Any], stamp: str | None = None, by: Actor | None = None
+    ) -> Refusal | None:
+        """One delivery with these orders, perhaps by hand; the external id is the number."""
+        records = [incoming("order", body, stamp or body["updated_at"]) for body in bodies]
+        return self._deliver(records, by)
 
-    def _deliver(self, records: list[IncomingRecord]) -> None:
+    def _deliver(self, records: list[IncomingRecord], by: Actor | None = None) -> Refusal | None:
         self.deliveries += 1
         with self.database.write() as session:
             answer = intake.receive(
@@ -210,8 +214,11 @@ class Shop:
                 raw=str(self.deliveries).encode(),
                 records=records,
                 now=self.now,
+                by=by,
             )
+        if by is None:
             assert isinstance(answer, intake.Receipt), answer
+        return answer if isinstance(answer, Refusal) else None
 
     def receive_as(self, kind: str, body: dict[str, Any], *, stamp: str) -> None:
         """One delivery with a record of another kind."""

@@ -1,7 +1,7 @@
 """What is written once stays as it was written: every table that says so, on both databases."""
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -23,6 +23,7 @@ LATER: Mapping[str, tuple[dict[str, Any], dict[str, Any] | None]] = {
     ),
     "mapping_entry": ({"to_revision": 2}, {"to_revision": None}),
     "snapshot_item": ({"to_revision": 2}, {"to_revision": None}),
+    "deputy": ({"ended_at": AT, "ended_by_id": None}, {"ended_at": None, "ended_by_id": None}),
     "attempt": (
         {"state": "accepted", "error_class": "", "error": "", "target_ref": "r", "proof": b""},
         None,
@@ -38,21 +39,29 @@ NEVER = (
     "event_link",
     "posting_line",
 )
-WORDS = {"revision.kind": "rules", "note.kind": "note", "attempt.state": "sending"}
+OWN: Mapping[str, Any] = {
+    "revision.kind": "rules",
+    "note.kind": "note",
+    "attempt.state": "sending",
+    "deputy.deputy_id": 2,
+    "deputy.until_at": AT + timedelta(days=1),
+}
 
 
 def value_of(column: Column[Any]) -> Any:
     """Something that the column takes."""
+    name = f"{column.table.name}.{column.name}"
     given: tuple[tuple[type, Any], ...] = (
         (Moment, AT),
         (Json, {}),
         (Date, date(2026, 11, 20)),
         (Boolean, False),
         (LargeBinary, b""),
-        (Text, WORDS.get(f"{column.table.name}.{column.name}", "x")),
+        (Text, "x"),
         (Integer, 1),
     )
-    return next((value for kind, value in given if isinstance(column.type, kind)), 1)
+    plain = next((value for kind, value in given if isinstance(column.type, kind)), 1)
+    return OWN.get(name, plain)
 
 
 def row_in(connection: Connection, table: Table) -> None:

@@ -292,8 +292,78 @@ def test_who_made_the_order_does_not_approve_it(shop: Shop, word: str) -> None:
     shop.receive(order("NS-6", total="1920.00", lines=LARGE, created_by=word))
     shop.judge()
     assert why_not(approve(shop, "NS-6", who="lim")) == [
-        "you are named in the record as its maker; Tan can approve"
+        "you made it, says the record; Tan can approve"
     ]
+
+
+def test_who_entered_it_from_a_file_does_not_approve_it(shop: Shop) -> None:
+    farah = with_role(shop, "farah", "approver")
+    shop.receive(order("NS-7", total="1920.00", lines=LARGE), by=farah)
+    shop.judge()
+    answer = approve(shop, "NS-7", who=farah)
+    assert why_not(answer) == ["you entered it; Lim or Tan can approve"]
+    assert isinstance(answer, Approved)
+    assert answer.forbidden
+    assert (answer.forbidden.status, answer.forbidden.hint) == (
+        403,
+        "You entered it; Lim or Tan can approve.",
+    )
+    both = approve(shop, "NS-1", "NS-7", who=farah)
+    assert isinstance(both, Approved)
+    assert [left.status for left in both.refused] == [403]
+    assert both.forbidden is None
+
+
+def test_only_finance_and_consultants_enter_records(shop: Shop) -> None:
+    answer = shop.receive(order("NS-8"), by=shop.actor("vera"))
+    assert isinstance(answer, Refusal)
+    assert answer.status == 403
+
+
+# ---- levels ------------------------------------------------------------------------------------
+
+SECOND = """
+approve order for aiaccount.sales_invoice
+    when     total > 1500.00
+    by       sales_admin
+    say      "RM {total} is for two."
+"""
+
+
+@pytest.fixture
+def two_levels(shop: Shop) -> Shop:
+    shop.publish({**FILES, "shop.rules": RULES + SECOND})
+    shop.judge()
+    return shop
+
+
+def test_each_level_is_another_persons(two_levels: Shop) -> None:
+    first = approve(two_levels, "NS-1")
+    assert isinstance(first, Approved)
+    assert (len(first.done), first.ready) == (1, ())
+    assert [left.reason for left in first.waiting] == ["still waits: approve by sales_admin"]
+    assert two_levels.states()["NS-1"] == "held"
+    assert why_not(approve(two_levels, "NS-1")) == [
+        "you approved it at another level; Tan can approve"
+    ]
+    second = approve(two_levels, "NS-1", who="tan")
+    assert isinstance(second, Approved)
+    assert (len(second.ready), second.waiting) == (1, ())
+    two_levels.publish({**FILES, "shop.rules": RULES + SECOND})
+    two_levels.judge()
+    assert two_levels.states() == {"NS-1": "ready", "NS-2": "held", "NS-3": "ready"}
+
+
+def test_a_change_voids_every_level(two_levels: Shop) -> None:
+    approve(two_levels, "NS-1")
+    approve(two_levels, "NS-1", who="tan")
+    more, later = [line(price="970.00")], "2026-11-19T00:00:00Z"
+    two_levels.receive(order("NS-1", total="1940.00", lines=more, updated_at=later))
+    two_levels.judge()
+    with two_levels.database.read() as session:
+        assert [row.voided_at is None for row in session.scalars(select(Approval))] == [False] * 2
+        levels = {hold.rule for hold in two_levels.holds(session, "NS-1")}
+        assert levels == {"approve by accounts", "approve by sales_admin"}
 
 
 # ---- the set -----------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from holding import holds, mappings
 from holding.database import Database
-from holding.models import Approval, Company, RulesetVersion, Version
+from holding.models import Approval, Company, Release, RulesetVersion, Version
 from tests.holding.shop import Shop, line, open_shop, order
 from tests.support.clock import SetClock
 
@@ -53,17 +53,66 @@ def correct(shop: Shop, session: Session) -> None:
     )
 
 
-def consent(shop: Shop, who: str) -> None:
+def enter(shop: Shop, session: Session) -> None:
+    """Farah entered a version from a file."""
+    found = session.get_one(Version, shop.record(session, "NS-1").version_id)
+    session.add(
+        Version(
+            record_id=found.record_id,
+            no=found.no + 1,
+            sha256="e" * 64,
+            body=found.body,
+            person_id=shop.actor("farah").person_id,
+            at=shop.now,
+        )
+    )
+
+
+def agree(shop: Shop, session: Session) -> None:
+    """Tan agreed to it at another level."""
+    consent_in(session, shop, "tan", level="director")
+
+
+def consent(shop: Shop, who: str, *, lender: str = "") -> None:
     """An approval written past the service."""
     with shop.database.write() as session:
-        posting = shop.posting(session, "NS-1")
+        consent_in(session, shop, who, lender=lender)
+
+
+def consent_in(
+    session: Session, shop: Shop, who: str, *, lender: str = "", level: str = "above_limit"
+) -> None:
+    posting = shop.posting(session, "NS-1")
+    session.add(
+        Approval(
+            posting_id=posting.id,
+            hash=posting.hash,
+            content={},
+            level=level,
+            person_id=shop.actor(who).person_id,
+            for_person_id=shop.actor(lender).person_id if lender else None,
+            reason="mine",
+            at=shop.now,
+        )
+    )
+
+
+def let_pass(shop: Shop, who: str, *, lender: str = "", kind: str = "release") -> None:
+    """A release written past the service."""
+    with shop.database.write() as session:
+        [left] = [hold for hold in shop.holds(session, "NS-1") if hold.rule == "adds_up"]
         session.add(
-            Approval(
-                posting_id=posting.id,
-                hash=posting.hash,
-                content={},
-                level="above_limit",
+            Release(
+                record_id=left.record_id,
+                route=left.route,
+                seq=left.seq,
+                code=left.code,
+                cause_id=left.cause_id,
+                content_sha256=f"{who} for {lender}",
+                rule=left.rule,
+                kind=kind,
                 person_id=shop.actor(who).person_id,
+                for_person_id=shop.actor(lender).person_id if lender else None,
                 reason="mine",
                 at=shop.now,
             )
@@ -76,10 +125,12 @@ def consent(shop: Shop, who: str) -> None:
         (release, "lim"),
         (fix, "farah"),
         (correct, "tan"),
+        (enter, "farah"),
+        (agree, "tan"),
         (None, "chan"),
         (None, "pua"),
     ],
-    ids=["released", "mapped", "corrected", "wrote the rules", "published the rules"],
+    ids=["released", "mapped", "corrected", "entered", "agreed", "wrote rules", "published rules"],
 )
 def test_nobody_approves_what_they_had_a_hand_in(
     shop: Shop, deed: Callable[[Shop, Session], None] | None, who: str
@@ -90,7 +141,31 @@ def test_nobody_approves_what_they_had_a_hand_in(
         shop.judge()
     with pytest.raises(DatabaseError, match="duties kept apart"):
         consent(shop, who)
-    consent(shop, "vera")
+    with pytest.raises(DatabaseError, match="duties kept apart"):
+        consent(shop, "vera", lender=who)
+    with pytest.raises(DatabaseError, match="duties kept apart"):
+        consent(shop, who, lender="vera")
+    consent(shop, "vera", lender="adam")
+
+
+@pytest.mark.parametrize("kind", ["release", "reject"])
+@pytest.mark.parametrize(
+    ("deed", "who"),
+    [(fix, "farah"), (correct, "tan"), (enter, "farah"), (None, "chan"), (None, "pua")],
+    ids=["mapped", "corrected", "entered", "wrote rules", "published rules"],
+)
+def test_nobody_lets_pass_what_they_had_a_hand_in(
+    shop: Shop, deed: Callable[[Shop, Session], None] | None, who: str, kind: str
+) -> None:
+    if deed:
+        with shop.database.write() as session:
+            deed(shop, session)
+        shop.judge()
+    for one, lender in ((who, ""), ("vera", who)):
+        with pytest.raises(DatabaseError, match="duties kept apart"):
+            let_pass(shop, one, lender=lender, kind=kind)
+    let_pass(shop, "vera", lender="adam", kind=kind)
+    let_pass(shop, who, kind="note")
 
 
 def test_nobody_publishes_rules_of_their_own(shop: Shop) -> None:

@@ -233,6 +233,24 @@ def test_what_was_approved_is_what_goes_out(
     assert [line["number"] for line in target.writes()] == ["IV-1"]
 
 
+def test_every_level_that_was_asked_for_is_there(
+    desk: Desk, company: Company, database: Database, target: Simulator
+) -> None:
+    asked = tuple(("APP01", level, "approve", f"approve:{level}") for level in ("head", "large"))
+    both, one_only = ready(desk, company, "IV-1", "IV-2", findings=asked)
+    with database.write() as session:
+        people = [make_person(session, company, f"{name}@example.test") for name in ("lim", "tan")]
+        given = [(both, "head", 0), (both, "large", 1), (one_only, "large", 0)]
+        for key, level, who in given:
+            hash_ = session.get_one(Posting, key).hash
+            row = {"posting_id": key, "hash": hash_, "level": level, "person_id": people[who].id}
+            session.add(Approval(**row, content={}, reason="seen", at=NOW))
+    work(desk, company)
+    assert [one(database, key).state for key in (both, one_only)] == ["posted", "held"]
+    [hold] = rows(database, Hold)
+    assert (hold.code, hold.message) == ("PSH02", "IV-2 is not approved by all: head is open.")
+
+
 def test_a_record_about_to_be_judged_waits(
     desk: Desk, company: Company, database: Database, target: Simulator, clock: SetClock
 ) -> None:

@@ -1,0 +1,140 @@
+"""Postings that ask for consent, and who may give which of it.
+
+Here: for each posting and person the holds that their word closes, or why there are none. Not
+here: writing the approvals (`approvals.py`), who had a hand in what (`duties.py`).
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from holding import bulk, duties
+from holding.approval_sets import Left
+from holding.models import Approval, Hold, Posting, Record
+from holding.people import in_team, who_may
+from holding.roles import Actor, Voice, voices
+
+NEEDED: Final = "APP01"  # the code of a hold that asks for an approval
+WAITING: Final = {"held": "ready", "posted": "posted"}  # a posting that waits for it, and after it
+ACT: Final = "posting.approve"
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """One level of a posting, and in whose name it is agreed to."""
+
+    posting: Posting
+    hold: Hold
+    voice: Voice
+
+
+class Desk:
+    """What is known of the postings on the table, read with a constant number of statements."""
+
+    def __init__(self, session: Session, actor: Actor, postings: Sequence[Posting]) -> None:
+        self.session, self.actor = session, actor
+        self._voices = voices(actor, ACT)
+        record_ids = sorted({posting.record_id for posting in postings})
+        records = session.scalars(select(Record).where(bulk.among(Record.id, record_ids)))
+        self.records = {record.id: record for record in records}
+        self.holds: dict[tuple[int, str, int], list[Hold]] = defaultdict(list)
+        for hold in session.scalars(
+            select(Hold)
+            .where(bulk.among(Hold.record_id, record_ids), Hold.state == "open")
+            .order_by(Hold.id)
+        ):
+            self.holds[hold.record_id, hold.route, hold.seq].append(hold)
+        self.hands = duties.touched(session, postings)
+        self._agreed = _agreed(session, postings)
+        several = select(Posting.record_id).where(bulk.among(Posting.record_id, record_ids))
+        several = several.group_by(Posting.record_id).having(func.count(Posting.id) > 1)
+        self._more = set(session.scalars(several))
+        self._teams: dict[tuple[int | None, int | None], bool] = {}
+
+    def open(self, posting: Posting) -> list[Hold]:
+        """The open holds of a posting."""
+        return self.holds[posting.record_id, posting.route, posting.seq]
+
+    def asked(self, posting: Posting) -> list[Hold]:
+        """Those that ask for an approval: one a level."""
+        return [hold for hold in self.open(posting) if hold.code == NEEDED]
+
+    def consent(self, key: int, posting: Posting | None) -> Consent | Left:
+        """The level that this person agrees to with an approval, or why there is none.
+
+        One person agrees to one level, in one name; the next level is another's.
+        """
+        if posting is None:
+            return Left(key, "", "there is no such posting", 404)
+        if why := self._not_now(posting):
+            return Left(key, posting.number, why, 409)
+        told = ""
+        for voice in self._voices:
+            for hold in self.asked(posting):
+                why = self._not_theirs(posting, hold, voice)
+                if not why:
+                    return Consent(posting, hold, voice)
+                told = told or why
+        return Left(key, posting.number, told, 403)
+
+    def judged_soon(self, posting: Posting, now: datetime) -> bool:
+        """Whether a judging is about to look at it anyway."""
+        record = self.records[posting.record_id]
+        due = record.due_at is not None and record.due_at <= now
+        return due or record.lease_until is not None
+
+    def alone(self, posting: Posting) -> bool:
+        """Whether it is all that its record became; else a judging says what goes first."""
+        return posting.record_id not in self._more
+
+    def _not_now(self, posting: Posting) -> str:
+        if posting.state not in WAITING:
+            return f"it is {posting.state} meanwhile"
+        if self.records[posting.record_id].version_id != posting.version_id:
+            return "a newer version of the record arrived; it is judged first"
+        return "" if self.asked(posting) else "it asks for no approval"
+
+    def _not_theirs(self, posting: Posting, hold: Hold, voice: Voice) -> str:
+        """Why this voice may not agree to this level; empty when it may."""
+        hands = {**self._agreed[posting.id], **self.hands[posting.id]}
+        if self.actor.person_id in hands:
+            why = f"you {hands[self.actor.person_id]}"
+        elif voice.lent and voice.lent.person_id in hands:
+            why = f"{voice.lent.name}, for whom you stand in, {hands[voice.lent.person_id]}"
+        elif not self._answers_for(hold.team_id, voice.answers):
+            why = "you are not in the approving team"
+        else:
+            return ""
+        company_id, team_id = posting.company_id, hold.team_id
+        others = who_may(self.session, company_id, ACT, team_id=team_id, but=hands)
+        return f"{why}; {duties.could(others)} approve"
+
+    def _answers_for(self, team_id: int | None, person_id: int | None) -> bool:
+        key = (team_id, person_id)
+        if key not in self._teams:
+            self._teams[key] = in_team(self.session, team_id, person_id)
+        return self._teams[key]
+
+
+def _agreed(session: Session, postings: Sequence[Posting]) -> Mapping[int, dict[int, str]]:
+    """Posting id -> who agreed to its content at a level already, or in whose name that was."""
+    found: dict[int, dict[int, str]] = {posting.id: {} for posting in postings}
+    rows = session.execute(
+        select(Approval.posting_id, Approval.person_id, Approval.for_person_id)
+        .join(Posting, Posting.id == Approval.posting_id)
+        .where(
+            bulk.among(Approval.posting_id, list(found)),
+            Approval.voided_at.is_(None),
+            Approval.hash == Posting.hash,
+        )
+    )
+    for row in rows:
+        for person_id in (row.person_id, row.for_person_id):
+            if person_id is not None:
+                found[row.posting_id][person_id] = "approved it at another level"
+    return found

@@ -1,0 +1,189 @@
+"""Deputies: who stands in for whom, and until when.
+
+Here: naming one, ending it early, and who stands in at a moment. Not here: what a deputy may do
+(`roles.py`), nor the acts: there neither the deputy nor the person they stand in for may have had a
+hand in what is let go (`approvals.py`, `holds.py`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, aliased
+
+from holding.events import record_event
+from holding.models import Deputy, Membership, Person
+from holding.people import actor_of, names_of
+from holding.refusal import Refusal
+from holding.roles import ACTS, LENT, Actor, StandIn, may
+
+LONGEST: Final = timedelta(days=92)
+_LENDING: Final = frozenset().union(*(ACTS[act] for act in LENT))  # roles with something to lend
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One line of the list: who stands in for whom."""
+
+    id: int
+    person: str
+    deputy: str
+    from_at: datetime
+    until_at: datetime
+    reason: str
+    ended_at: datetime | None
+
+
+def appoint(
+    session: Session,
+    actor: Actor,
+    *,
+    person_id: int,
+    deputy_id: int,
+    from_at: datetime,
+    until_at: datetime,
+    reason: str,
+    now: datetime,
+) -> Deputy | Refusal:
+    """Let somebody stand in for a person for a time: the person says so, or an admin does."""
+    company_id = actor.company_id or 0
+    refused = (
+        _not_theirs(actor, person_id, deputy_id)
+        or _no_time(from_at, until_at, now)
+        or _no_people(session, company_id, person_id, deputy_id)
+    )
+    if refused:
+        return refused
+    if not reason.strip():
+        return Refusal("reason.missing", "This needs a reason.", "It stands in the trace.", 422)
+    made = Deputy(
+        company_id=company_id,
+        person_id=person_id,
+        deputy_id=deputy_id,
+        from_at=from_at,
+        until_at=until_at,
+        reason=reason.strip(),
+        named_at=now,
+        named_by_id=actor.person_id,
+    )
+    session.add(made)
+    session.flush()
+    names = names_of(session, (person_id, deputy_id))
+    until = until_at.isoformat(timespec="minutes")
+    say = f"{names[deputy_id]} stands in for {names[person_id]} until {until}: {made.reason}"
+    _tell(session, actor, made, "deputy.named", say, now)
+    return made
+
+
+def end(session: Session, actor: Actor, deputy_id: int, now: datetime) -> Deputy | Refusal:
+    """End it before its time: by the person, the deputy, or an admin."""
+    row = session.get(Deputy, deputy_id, with_for_update=True)
+    if row is None or row.company_id != actor.company_id:
+        return Refusal("deputy.unknown", "There is no such deputy.", status=404)
+    if actor.person_id not in (row.person_id, row.deputy_id):
+        refused = may(actor, "people.admin")
+        if refused:
+            return refused
+    if row.ended_at is not None or row.until_at <= now:
+        return Refusal("deputy.over", "That is over already.")
+    row.ended_at, row.ended_by_id = now, actor.person_id
+    session.flush()
+    names = names_of(session, (row.person_id, row.deputy_id))
+    say = f"{names[row.deputy_id]} no longer stands in for {names[row.person_id]}."
+    _tell(session, actor, row, "deputy.ended", say, now)
+    return row
+
+
+def standing_in(session: Session, actor: Actor, now: datetime) -> Actor:
+    """The actor with the people in whose place they may act at this moment."""
+    if actor.person_id is None:
+        return actor
+    lenders = session.scalars(
+        select(Deputy.person_id)
+        .where(
+            Deputy.company_id == actor.company_id,
+            Deputy.deputy_id == actor.person_id,
+            Deputy.until_at > now,
+            Deputy.from_at <= now,
+            Deputy.ended_at.is_(None),
+        )
+        .distinct()
+        .order_by(Deputy.person_id)
+    )
+    found = [actor_of(session, key, actor.company_id or 0) for key in lenders]
+    lent = (StandIn(one.person_id or 0, one.name, one.roles) for one in found if one)
+    return replace(actor, stands_for=tuple(lent))
+
+
+def listing(session: Session, company_id: int) -> Sequence[Standing]:
+    """Everybody who stood or stands in for somebody, the newest first."""
+    deputy = aliased(Person)
+    query = (
+        select(
+            Deputy.id,
+            Person.name.label("person"),
+            deputy.name.label("deputy"),
+            Deputy.from_at,
+            Deputy.until_at,
+            Deputy.reason,
+            Deputy.ended_at,
+        )
+        .join(Person, Person.id == Deputy.person_id)
+        .join(deputy, deputy.id == Deputy.deputy_id)
+        .where(Deputy.company_id == company_id)
+        .order_by(Deputy.id.desc())
+    )
+    return [Standing(**row._mapping) for row in session.execute(query)]
+
+
+def _not_theirs(actor: Actor, person_id: int, deputy_id: int) -> Refusal | None:
+    if deputy_id == person_id:
+        return Refusal("deputy.self", "Nobody is their own deputy.", status=422)
+    if actor.person_id == deputy_id:
+        hint = "Ask them, or another admin."
+        return Refusal("deputy.own", "Nobody makes themselves a deputy.", hint, 403)
+    return None if actor.person_id == person_id else may(actor, "people.admin")
+
+
+def _no_time(from_at: datetime, until_at: datetime, now: datetime) -> Refusal | None:
+    if until_at <= max(from_at, now):
+        return Refusal("deputy.time", "It would be over before it begins.", status=422)
+    if until_at - from_at > LONGEST:
+        told = f"A deputy stands in for {LONGEST.days} days at most."
+        return Refusal("deputy.time", told, "For longer, give them the role.", 422)
+    return None
+
+
+def _no_people(session: Session, company_id: int, person_id: int, deputy_id: int) -> Refusal | None:
+    """Both are here, and one has something to lend; a deputy does not pass it on."""
+    rows = session.execute(
+        select(Membership.person_id, Membership.role)
+        .join(Person, Person.id == Membership.person_id)
+        .where(
+            Membership.company_id == company_id,
+            Membership.person_id.in_((person_id, deputy_id)),
+            Person.active,
+        )
+    ).all()
+    if {row.person_id for row in rows} != {person_id, deputy_id}:
+        return Refusal("person.unknown", "There is no such person here.", status=404)
+    if not any(row.person_id == person_id and row.role in _LENDING for row in rows):
+        needed = " or ".join(sorted(_LENDING))
+        told = f"They approve nothing themselves: only an {needed} has a deputy."
+        return Refusal("deputy.nothing", told, status=422)
+    return None
+
+
+def _tell(session: Session, actor: Actor, row: Deputy, act: str, say: str, now: datetime) -> None:
+    body = {"say": say, "deputy": row.deputy_id, "person": row.person_id}
+    record_event(
+        session,
+        company_id=row.company_id,
+        at=now,
+        actor=actor,
+        act=act,
+        object=f"deputy:{row.id}",
+        body=body,
+    )
