@@ -13,6 +13,7 @@ from holding.models import Company
 from tests.support.clock import SetClock
 from tests.support.databases import (
     empty_postgresql,
+    opened,
     postgresql_database,
     postgresql_server,
     sqlite_copy,
@@ -45,8 +46,8 @@ def worker_name() -> str:
 
 
 @pytest.fixture
-def sqlite_url(sqlite_file: Path, tmp_path: Path) -> str:
-    return sqlite_copy(sqlite_file, tmp_path)
+def sqlite_url(sqlite_file: Path) -> str:
+    return sqlite_copy(sqlite_file)
 
 
 @pytest.fixture(
@@ -68,9 +69,8 @@ def database_url(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
-    opened = Database(database_url, durable=False)
-    yield opened
-    opened.close()
+    with opened(database_url) as found:
+        yield found
 
 
 @pytest.fixture
@@ -88,18 +88,19 @@ def company(database: Database) -> Company:
 @pytest.fixture
 def shop(database: Database, company: Company, clock: SetClock) -> Shop:
     """The company with the toy rules of tests/support/fake_rules.py in force."""
-    opened = Shop(database, clock, company)
-    opened.publish()
-    return opened
+    made = Shop(database, clock, company)
+    made.publish()
+    return made
 
 
 @pytest.fixture
-def statements(database: Database) -> list[str]:
+def statements(database: Database) -> Iterator[list[str]]:
     """Every statement that the database is asked from now on."""
     seen: list[str] = []
 
-    @event.listens_for(database.engine, "before_cursor_execute")
     def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
         seen.append(statement)
 
-    return seen
+    event.listen(database.engine, "before_cursor_execute", note)
+    yield seen
+    event.remove(database.engine, "before_cursor_execute", note)

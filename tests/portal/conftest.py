@@ -1,7 +1,6 @@
 """An application over a seeded database, and people who are signed in to it."""
 
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from holding.settings import Settings
 from portal import app as portal_app
 from tests.portal.seed import PASSWORD, Seeded, environment, seed
 from tests.support.clock import SetClock
+from tests.support.databases import opened, sqlite_copy
 
 
 @pytest.fixture(scope="session")
@@ -27,16 +27,14 @@ def seeded(sqlite_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Seede
 
 
 @pytest.fixture
-def database(seeded: Seeded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+def database(seeded: Seeded, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
     """A copy of the seeded database, and the environment of a process that uses it."""
-    file = tmp_path / "portal.sqlite3"
-    shutil.copyfile(seeded.file, file)
-    for name, value in environment(seeded.home, f"sqlite:///{file}").items():
+    url = sqlite_copy(seeded.file)
+    for name, value in environment(seeded.home, url).items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("REDIS_URL", raising=False)
-    opened = Database(f"sqlite:///{file}", durable=False)
-    yield opened
-    opened.close()
+    with opened(url) as found:
+        yield found
 
 
 @pytest.fixture
