@@ -215,7 +215,7 @@ def test_connection(
             session, connection, report.snapshot, person=actor.person_id, now=now
         )
         known = not breaker.closed(session, connection_id)  # that it is away was told already
-        if report.ok:
+        if report.ok and (known or actor.person_id is not None):
             trust_again(session, connection, now)
         if changed or not (report.ok or known) or actor.person_id is not None:
             words = _outcome(connection, report)

@@ -14,19 +14,18 @@ from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from connectors.kit.contract import Action, Answer
-from connectors.kit.errors import RETRY, ErrorClass
+from connectors.kit.errors import ErrorClass
 from holding.events import record_event
 from holding.lifecycle import move_posting
 from holding.models import Posting, Push, Record
-from holding.pushing import standing, trouble
+from holding.pushing import policy, standing, trouble
 from holding.pushing.claim import Claim
 from holding.pushing.desk import Channel, Desk
 from holding.pushing.rows import Member
 from holding.pushing.trouble import Trouble
 from holding.wakes import wake_records
+from holding.words import plural
 
-FIRST_RETRY, LONGEST_RETRY = RETRY["temporary"].pauses
-RETRIES = RETRY["temporary"].tries or 12
 FREE: Mapping[str, Any] = {"lease_owner": None, "lease_until": None}
 _DONE: Mapping[Action, str] = {
     "create": "{} has {} as {}.",
@@ -81,8 +80,17 @@ def posted(case: Case, *, target_ref: str | None, words: str, existing: bool) ->
 
 
 def refused(case: Case, answer: Answer) -> bool:
-    """The target says no: the posting fails, with a hold that says why and whose turn it is."""
+    """The target says no: the posting fails, with a hold that says why and whose turn it is, unless
+    the rules have it tried again.
+    """
     error_class = answer.error_class or "business_rule"
+    posting = owned(case)
+    if posting is None:
+        return False
+    if policy.after(case.session, posting, error_class, posting.tries + 1).again:
+        return again_later(case, answer)
+    if posting.tries:
+        return _gave_up(case, answer, error_class, posting.tries + 1)
     return _failed(case, "refused", trouble.REFUSED, error_class, answer.words, answer.code)
 
 
@@ -101,15 +109,26 @@ def again_later(case: Case, answer: Answer) -> bool:
     posting = owned(case)
     if posting is None:
         return False
-    if posting.tries + 1 >= RETRIES:
-        words = f"Gave up after {RETRIES} tries. {answer.words}"
-        return _failed(case, "refused", trouble.GAVE_UP, "temporary", words, answer.code)
-    pause = _retry_pause(case, answer, posting.tries)
-    number, tries = posting.number, posting.tries + 1
-    _take_back(case, posting, answer, tries=tries, due_at=case.now + timedelta(seconds=pause))
+    error_class, tries = answer.error_class or "temporary", posting.tries + 1
+    follows = policy.after(case.session, posting, error_class, tries)
+    if follows.least is None:
+        return _gave_up(case, answer, error_class, tries)
+    number, pause = posting.number, _pause(case, answer, follows.least, follows.most)
+    _take_back(case, posting, answer, tries=tries, due_at=case.now + pause)
     say = f"{number} was not taken now and is sent again by itself. {answer.words}"
-    tell(case, "posting.later", say, seconds=str(round(pause, 1)))
+    tell(case, "posting.later", say, seconds=str(round(pause.total_seconds(), 1)))
     return True
+
+
+def gave_up(case: Case, words: str, tries: int) -> bool:
+    """It was sent often enough, and a look-up proved that nothing of it arrived."""
+    answer = Answer(kind="temporary", error_class="temporary", words=words)
+    return _gave_up(case, answer, "temporary", tries)
+
+
+def _gave_up(case: Case, answer: Answer, error_class: ErrorClass, tries: int) -> bool:
+    words = f"Gave up after {plural(tries, 'try', 'tries')}. {answer.words}"
+    return _failed(case, "refused", trouble.GAVE_UP, error_class, words, answer.code)
 
 
 def waits(case: Case, answer: Answer) -> bool:
@@ -183,7 +202,7 @@ def _failed(
     posting = owned(case)
     if posting is None:
         return False
-    number = posting.number
+    number, tries = posting.number, posting.tries + 1
     _close_push(case, push, error_class=error_class, error=words)
     columns: dict[str, Any] = {"push_id": posting.posted_push_id}
     creates = case.member.action == "create"  # else the document stands as it stood
@@ -191,7 +210,13 @@ def _failed(
         columns["sent_at"] = None
     after = "failed" if creates else "posted"
     move(case, posting, after, due_at=None, tries=0, crashes=0, **FREE, **columns)
-    found = Trouble(code=code, error_class=error_class, words=words, target_code=target_code)
+    found = Trouble(
+        code=code,
+        error_class=error_class,
+        words=words,
+        target_code=target_code,
+        owner=policy.after(case.session, posting, error_class, tries).owner,
+    )
     case.causes.add(trouble.open_hold(case.session, posting, found, case.now))
     act = "posting.conflict" if push == "conflict" else "posting.refused"
     say = f"{case.channel.name} did not take {number}: {words}"
@@ -268,9 +293,9 @@ def tell(case: Case, act: str, say: str, **body: Any) -> None:
     )
 
 
-def _retry_pause(case: Case, answer: Answer, tries: int) -> float:
-    """What the target asks for, within limits; else a chance under a growing bound."""
+def _pause(case: Case, answer: Answer, least: timedelta, most: timedelta) -> timedelta:
+    """What the target asks for, within limits; else a chance between two bounds."""
     if answer.retry_after is not None:
-        return min(answer.retry_after, LONGEST_RETRY)
-    longest = min(LONGEST_RETRY, FIRST_RETRY * 2.0**tries)
-    return case.desk.chance.uniform(0, longest) * case.desk.pace
+        return min(policy.LONGEST, timedelta(seconds=answer.retry_after))
+    seconds = case.desk.chance.uniform(least.total_seconds(), most.total_seconds())
+    return timedelta(seconds=seconds * case.desk.pace)

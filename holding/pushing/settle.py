@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from connectors.kit import faults
 from connectors.kit.contract import Answer, Found
 from holding.models import Attempt, Posting, Push, Request
-from holding.pushing import breaker, doubts, results, tally, trouble
+from holding.pushing import breaker, doubts, policy, results, tally, trouble
 from holding.pushing.claim import Claim, lock_families
 from holding.pushing.desk import Channel, Desk
 from holding.pushing.evidence import action_of
@@ -34,15 +34,20 @@ NO_LOOK_UP = "no_lookup"  # a bug planted on purpose, to see that the fault test
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doubt:
-    """A push whose end is not known: how it was last sent, and what was seen since."""
+    """A push whose end is not known: how often and how it was last sent, what was said to that, and
+    what was seen since.
+    """
 
     member: Member
     request_id: int
     request_key: str
     run_id: int | None
     waiting_there: bool
+    ended_at: datetime
     over_at: datetime
     absent: int
+    sends: int
+    said: str
 
 
 def settle(desk: Desk, channel: Channel, claims: Sequence[Claim]) -> int:
@@ -82,8 +87,12 @@ def _doubt(desk: Desk, channel: Channel, claim: Claim) -> Doubt | None:
             _mark(session, desk, channel, member)
         last = _last_send(session, push.id)
         ended = last.answered_at or last.deadline_at
+        sends, said = _sends(session, push.id)
         return Doubt(
             member=member,
+            sends=sends,
+            said=said,
+            ended_at=ended,
             request_id=last.id,
             request_key=last.key,
             run_id=last.run_id,
@@ -115,8 +124,9 @@ def _look(desk: Desk, channel: Channel, doubt: Doubt) -> bool:
         key = doubt.request_key
         add_look(session, channel, doubt.member, found, kind=kind, key=key, now=now)
         case = results.Case(session, desk, channel, doubt.member, now)
-        resend = _proved_absent(doubt, found, now)
-        if not resend:
+        absent = _proved_absent(doubt, found, now)
+        resend = absent and _sends_again(case, doubt, found)
+        if not absent:
             _conclude(case, doubt, found)
         trouble.settle(session, [doubt.member.record_id], case.causes)
         if found.kind == "unknown":
@@ -148,6 +158,22 @@ def _conclude(case: results.Case, doubt: Doubt, found: Found) -> None:
         doubts.parked(case, found.words)
     else:
         doubts.doubtful(case, found.words, not_before=doubt.over_at)
+
+
+def _sends_again(case: results.Case, doubt: Doubt, found: Found) -> bool:
+    """What is proved absent goes out again: not too early, and not for ever."""
+    posting = results.owned(case)
+    if posting is None:
+        return False
+    follows = policy.after(case.session, posting, "temporary", doubt.sends)
+    if not follows.again:
+        results.gave_up(case, doubt.said, doubt.sends)
+        return False
+    due = doubt.ended_at + follows.most * case.desk.pace
+    if case.now < due:
+        doubts.doubtful(case, found.words, not_before=due)
+        return False
+    return True
 
 
 def _proved_absent(doubt: Doubt, found: Found, now: datetime) -> bool:
@@ -204,6 +230,18 @@ def _last_send(session: Session, push_id: int) -> Request:
         .order_by(Attempt.no.desc())
     )
     return session.scalars(query.limit(1)).one()
+
+
+def _sends(session: Session, push_id: int) -> tuple[int, str]:
+    """How often it was sent so far, and what came of the last one."""
+    query = (
+        select(Attempt.error)
+        .join(Request, Request.id == Attempt.request_id)
+        .where(Attempt.push_id == push_id, Request.kind == "push")
+        .order_by(Attempt.no)
+    )
+    said = session.scalars(query).all()
+    return len(said), said[-1] or ""
 
 
 def _absent_since(session: Session, push_id: int, request_id: int) -> int:

@@ -42,12 +42,15 @@ NAMES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trouble:
-    """Why a posting cannot go on; `target_code` is the target's own word, if it gave one."""
+    """Why a posting cannot go on; `target_code` is the target's own word, if it gave one, and
+    `owner` the team that the rules name for it.
+    """
 
     code: str
     error_class: ErrorClass
     words: str
     target_code: str = ""
+    owner: str = ""
 
 
 def open_hold(session: Session, posting: Posting, trouble: Trouble, now: datetime) -> int:
@@ -132,7 +135,7 @@ def _cause(
 ) -> tuple[int, int | None]:
     connection = session.get_one(Connection, posting.connection_id)
     key, label = _key(posting, trouble, connection.name)
-    team_id = _team(session, posting.company_id, RETRY[trouble.error_class].owner)
+    team_id = _team(session, posting.company_id, trouble.owner or RETRY[trouble.error_class].owner)
     spec = causes.CauseSpec(
         key=key,
         error_class=trouble.error_class,

@@ -26,9 +26,6 @@ def check(index: Index, known: Schemas | None = None) -> Iterator[Problem]:
     if known is not None:
         yield from _unconnected(index.ruleset, known)
     rules = index.ruleset
-    for retry in rules.retries:
-        hint = "Take it out: what is refused is tried again by its error class."
-        yield _later("a `retry` table", hint, retry.span)
     for edit in rules.edits:
         yield from _not_offered(index, known, (edit.record,), edit)
     for cancel in rules.cancels:

@@ -4,14 +4,11 @@ import json
 import re
 import shutil
 from pathlib import Path
-from typing import get_args
 
 import pytest
 
-from rules.outcome import ErrorClass
 from tests.portal.test_cli_files import STARTER, run
 
-CLASSES = sorted({*get_args(ErrorClass)} - {"uncertain"})
 DEPOT = Path(__file__).parents[1] / "rules" / "depot.rules"
 
 
@@ -72,16 +69,15 @@ def test_json_is_one_object(starter: Path, form: list[str]) -> None:
 def test_check_counts_what_nothing_carries_out_and_publish_refuses_it(starter: Path) -> None:
     assert "not carried out" not in run("check", starter).stdout
     assert run("check", starter, "--publish").return_value == 0
-    with (starter / "clearing.rules").open("a") as file:
-        file.write("\nretry aiaccount\n    | error | do |\n    | uncertain | look up first |\n")
-        file.write(f"    | {', '.join(CLASSES)} | hold for accounts |\n")
-    result = run("check", starter)
+    later = STARTER.with_name("settlements-aiaccount")  # its source and documents come later
+    result = run("check", later)
     assert result.return_value == 0
-    assert "1 not carried out yet, refused by publishing" in result.stdout
-    assert json.loads(run("check", starter, "--json").stdout)["not_carried_out"] == 1
-    refused = run("check", starter, "--publish")
+    count = json.loads(run("check", later, "--json").stdout)["not_carried_out"]
+    assert count > 0
+    assert f"{count} not carried out yet, refused by publishing" in result.stdout
+    refused = run("check", later, "--publish")
     assert refused.return_value == 1
-    assert refused.stdout.count("error[SYN40]") == 1
+    assert refused.stdout.count("error[SYN40]") == count
 
 
 def test_coverage_names_the_rule_or_the_risk(starter: Path) -> None:
