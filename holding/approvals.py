@@ -7,7 +7,7 @@ content becomes another (`judging/`), releases of other holds (`holds.py`).
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import event, select
@@ -25,7 +25,7 @@ from holding.operations import once
 from holding.people import who_may
 from holding.refusal import Refusal
 from holding.roles import Actor, may
-from holding.settings import Settings
+from holding.undo import undoable
 from holding.wakes import wake_records
 from holding.words import plural
 from holding.worlds import program
@@ -137,8 +137,9 @@ def _approve_each(
     ready = [one.posting for one in consents if desk.open(one.posting) == [one.hold]]
     ready = [one for one in ready if not desk.judged_soon(one, now)]
     alone = [one for one in ready if desk.alone(one)]
-    wake_records(session, {one.record_id for one in ready if one not in alone}, now)
-    gone = _let_go(session, alone, now)
+    later = _until(session, actor, consents, now, op)
+    wake_records(session, {one.record_id for one in ready if one not in alone}, later)
+    gone = _let_go(session, alone, later)
     settle(session, [one.hold for one in consents])
     return Approved(
         done=tuple(one.posting.id for one in consents),
@@ -197,9 +198,19 @@ def _said(one: Consent, reason: str, now: datetime, op: str | None) -> Fact:
     )
 
 
-def _let_go(session: Session, postings: Sequence[Posting], now: datetime) -> tuple[int, ...]:
+def _until(
+    session: Session, actor: Actor, consents: Sequence[Consent], now: datetime, op: str | None
+) -> datetime:
+    """Until when this can be taken back."""
+    numbers = [one.posting.number for one in consents]
+    if not numbers:
+        return now
+    say = f"{numbers[0] if len(numbers) == 1 else len(numbers)} approved"
+    return undoable(session, op, actor.company_id or 0, say, now)
+
+
+def _let_go(session: Session, postings: Sequence[Posting], due_at: datetime) -> tuple[int, ...]:
     """Held postings become ready, due after the time to undo; a daily route waits for its run."""
-    due_at = now + timedelta(seconds=Settings.from_env().undo_seconds)
     daily = _daily(session, postings)
     return tuple(
         posting.id

@@ -1,40 +1,31 @@
-"""What people do with a hold: release it, reject its posting, give it to somebody.
+"""What people decide about holds: a finding may pass, or a posting is not wanted.
 
-Here: those three acts, each once a form, with its event and its wake in one transaction. Not here:
-opening and clearing by a judging (`evaluation.py`), approvals (`approvals.py`).
+Here: releasing one or many, rejecting one, each with its event and its wake in one transaction. Not
+here: opening and clearing by a judging (`evaluation.py`), approvals (`approvals.py`).
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from holding import duties
+from holding import bulk, duties
 from holding.closing import beside, close, settle
-from holding.events import Acting, record_event
+from holding.desk import Desk, Done, Each, done, read_done
 from holding.lifecycle import move_posting
-from holding.models import Hold, Membership, Person, Posting, Record, Release, Team, Version
+from holding.models import Hold, Release, Team
 from holding.operations import once
-from holding.people import in_team, who_may
+from holding.people import who_may
 from holding.refusal import Refusal
 from holding.roles import Actor, Voice, may, voices
+from holding.undo import undoable
 from holding.wakes import wake_records
 
 ACT: Final = "posting.approve"
 APPROVAL: Final = "APP01"
 REJECTABLE: Final = ("waiting", "held", "ready", "failed")
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """What became of a hold: the record it stood on and a sentence for the page."""
-
-    hold_id: int
-    record_id: int
-    say: str
 
 
 def release(
@@ -47,19 +38,48 @@ def release(
 ) -> Done | Refusal:
     """Let one finding pass for this content of the record; the next judging sees it as released."""
 
-    def act(hold: Hold) -> Done | Refusal:
-        voice = _releasing(session, actor, hold)
-        if isinstance(voice, Refusal):
-            return voice
-        _remember(session, voice, hold, "release", reason.strip(), now)
-        close(session, [hold], voice, state="released", why=reason.strip(), now=now)
-        say = f"{voice.name} released {hold.rule or hold.code}: {reason.strip()}"
-        _tell(session, voice, hold, "hold.released", say, now, op)
-        wake_records(session, [hold.record_id], now)
-        settle(session, [hold])
-        return Done(hold_id=hold.id, record_id=hold.record_id, say=say)
+    def act() -> Done | Refusal:
+        answer = release_each(session, actor, [hold_id], reason, now, op)
+        return answer if isinstance(answer, Refusal) else answer.only
 
-    return _act(session, actor, hold_id, reason, now, op, act)
+    return once(session, op, person_id=actor.person_id, now=now, act=act, read=read_done)
+
+
+def release_each(
+    session: Session,
+    actor: Actor,
+    hold_ids: Iterable[int],
+    reason: str,
+    now: datetime,
+    op: str | None = None,
+) -> Each | Refusal:
+    """Let findings pass, each by itself: one that may not is left, with its reason.
+
+    They are judged again when the time to take it back is over.
+    """
+    refusal = _allowed(session, actor, reason)
+    if refusal:
+        return refusal
+    desk = Desk(session, actor, hold_ids)
+    teams = _releasing_teams(desk)
+    names = _Names(
+        desk,
+        lambda hold, voice: (
+            _releasable(desk, hold, teams, voice) or _own_hand(desk, hold, voice, "release")
+        ),
+    )
+    good, left = desk.each(names.ask)
+    why, made = reason.strip(), []
+    for voice, holds in names.by_voice(good):
+        _remember(desk, holds, voice, "release", why, now, op)
+        close(session, holds, voice, state="released", why=why, now=now)
+        told = [done(h, f"{voice.name} released {h.rule or h.code}: {why}") for h in holds]
+        desk.tell(told, "hold.released", now, op, actor=voice)
+        made += told
+    later = undoable(session, op, desk.company_id, _released(made), now) if made else now
+    wake_records(session, {hold.record_id for hold in good}, later)
+    settle(session, good)
+    return Each(tuple(made), tuple(left))
 
 
 def reject(
@@ -72,145 +92,93 @@ def reject(
 ) -> Done | Refusal:
     """Not this one: the posting is ignored, with the reason, until a new version arrives."""
 
-    def act(hold: Hold) -> Done | Refusal:
-        posting = _posting(session, hold)
-        if posting is None or posting.state not in REJECTABLE:
-            state = posting.state if posting else "not made yet"
-            return Refusal(
-                code="hold.not_rejectable",
-                message=f"The document is {state}; only what was not sent can be rejected.",
-                hint="What stands in the target is corrected there, or by a new version.",
-            )
-        voice = next(iter(voices(actor, ACT)))
-        refusal = _hands(session, voice, hold, "reject")
-        if refusal:
-            return refusal
-        said = f"rejected by {voice.name}: {reason.strip()}"
-        moved = move_posting(
-            session,
-            posting.id,
-            expected=posting.state,
-            to="ignored",
-            lock=posting.lock,
-            reason=said,
-            due_at=None,
-        )
-        if not moved:
-            return _faster(hold)
-        _remember(session, voice, hold, "reject", reason.strip(), now)
-        siblings = beside(session, hold)
-        why = f"rejected: {reason.strip()}"
-        close(session, siblings, voice, state="cleared", why=why, now=now)
-        say = f"{voice.name} rejected {posting.number}: {reason.strip()}"
-        _tell(session, voice, hold, "posting.rejected", say, now, op)
-        settle(session, siblings)
-        return Done(hold_id=hold.id, record_id=hold.record_id, say=say)
-
-    return _act(session, actor, hold_id, reason, now, op, act)
-
-
-def assign(
-    session: Session,
-    actor: Actor,
-    hold_id: int,
-    person_id: int | None,
-    now: datetime,
-    op: str | None = None,
-) -> Done | Refusal:
-    """Give a hold to a person of the company, or with None back to its team; it stays open."""
-
     def act() -> Done | Refusal:
-        refusal = may(actor, "hold.assign")
+        refusal = _allowed(session, actor, reason)
         if refusal:
             return refusal
-        hold = _locked(session, actor, hold_id)
-        if hold is None or hold.state != "open":
-            return _gone(hold)
-        name = _member(session, hold.company_id, person_id) if person_id else "its team"
-        if name is None:
-            return Refusal(
-                code="person.unknown", message="There is no such person here.", status=404
-            )
-        hold.person_id = person_id
-        hold.lock += 1
-        session.flush()
-        say = f"{actor.name} gave {hold.rule or hold.code} to {name}."
-        _tell(session, actor, hold, "hold.assigned", say, now, op)
-        return Done(hold_id=hold.id, record_id=hold.record_id, say=say)
+        desk = Desk(session, actor, [hold_id])
+        names = _Names(
+            desk,
+            lambda hold, voice: _rejectable(desk, hold) or _own_hand(desk, hold, voice, "reject"),
+        )
+        good, left = desk.each(names.ask)
+        if not good:
+            return left[0].refusal
+        return _rejected(desk, good[0], names.of[hold_id], reason.strip(), now, op)
 
-    return once(session, op, person_id=actor.person_id, now=now, act=act, read=_read)
+    return once(session, op, person_id=actor.person_id, now=now, act=act, read=read_done)
 
 
-def _act(
-    session: Session,
-    actor: Actor,
-    hold_id: int,
-    reason: str,
-    now: datetime,
-    op: str | None,
-    act: Callable[[Hold], Done | Refusal],
+def _rejected(
+    desk: Desk, hold: Hold, voice: Voice, why: str, now: datetime, op: str | None
 ) -> Done | Refusal:
-    """What release and reject share: permission, reason, one answer a form, an open hold."""
-
-    def inner() -> Done | Refusal:
-        refusal = may(actor, ACT)
-        if refusal:
-            others = who_may(session, actor.company_id or 0, ACT)
-            hint = f"{duties.could(others)}."
-            return Refusal(refusal.code, refusal.message, hint, refusal.status)
-        if not reason.strip():
-            return Refusal(code="reason.missing", message="This needs a reason.", status=422)
-        hold = _locked(session, actor, hold_id)
-        if hold is None or hold.state != "open":
-            return _gone(hold)
-        return act(hold)
-
-    return once(session, op, person_id=actor.person_id, now=now, act=inner, read=_read)
-
-
-def _read(stored: Mapping[str, Any]) -> Done:
-    return Done(**stored)
-
-
-def _locked(session: Session, actor: Actor, hold_id: int) -> Hold | None:
-    """The hold, with its record locked first, if it is one of the actor's company."""
-    hold = session.get(Hold, hold_id)
-    if hold is None or hold.company_id != actor.company_id:
-        return None
-    session.get(Record, hold.record_id, with_for_update={"key_share": True})
-    return session.get(Hold, hold_id, populate_existing=True)
-
-
-def _gone(hold: Hold | None) -> Refusal:
-    if hold is None:
-        return Refusal(code="hold.unknown", message="There is no such hold.", status=404)
-    return Refusal(
-        code="hold.closed",
-        message=f"This hold is {hold.state} already: {hold.closed_why or 'a change cleared it'}.",
-        hint="Load the page again.",
+    posting = desk.postings[hold.posting_id or 0]
+    moved = move_posting(
+        desk.session,
+        posting.id,
+        expected=posting.state,
+        to="ignored",
+        lock=posting.lock,
+        reason=f"rejected by {voice.name}: {why}",
+        due_at=None,
     )
+    if not moved:
+        return Refusal(
+            code="posting.moved",
+            message=f"The document of {hold.number or 'this record'} moved on meanwhile.",
+            hint="Load the page again.",
+        )
+    _remember(desk, [hold], voice, "reject", why, now, op)
+    siblings = beside(desk.session, hold)
+    close(desk.session, siblings, voice, state="cleared", why=f"rejected: {why}", now=now)
+    made = done(hold, f"{voice.name} rejected {posting.number}: {why}")
+    desk.tell([made], "posting.rejected", now, op, actor=voice)
+    settle(desk.session, siblings)
+    return made
 
 
-def _faster(hold: Hold) -> Refusal:
-    return Refusal(
-        code="posting.moved",
-        message=f"The document of {hold.number or 'this record'} moved on meanwhile.",
-        hint="Load the page again.",
-    )
+class _Names:
+    """In whose name the actor acts on each hold: the first of their voices that may."""
+
+    def __init__(self, desk: Desk, ask: Callable[[Hold, Voice], Refusal | None]) -> None:
+        self._voices, self._ask = voices(desk.actor, ACT), ask
+        self.of: dict[int, Voice] = {}
+
+    def ask(self, hold: Hold) -> Refusal | None:
+        """None when somebody's name will do, else what speaks against the first."""
+        first = None
+        for voice in self._voices:
+            refusal = self._ask(hold, voice)
+            if refusal is None:
+                self.of[hold.id] = voice
+                return None
+            first = first or refusal
+        return first
+
+    def by_voice(self, holds: Sequence[Hold]) -> list[tuple[Voice, list[Hold]]]:
+        """The holds that each voice answers for."""
+        found = {voice: [h for h in holds if self.of[h.id] == voice] for voice in self._voices}
+        return [(voice, mine) for voice, mine in found.items() if mine]
 
 
-def _releasing(session: Session, actor: Actor, hold: Hold) -> Voice | Refusal:
-    """In whose name the actor releases it: the first that may."""
-    refused = None
-    for voice in voices(actor, ACT):
-        no = _releasable(session, voice, hold) or _hands(session, voice, hold, "release")
-        if no is None:
-            return voice
-        refused = refused or no
-    return refused or _gone(hold)
+def _allowed(session: Session, actor: Actor, reason: str) -> Refusal | None:
+    """Whether the person may decide at all, and says why."""
+    refusal = may(actor, ACT)
+    if refusal:
+        others = who_may(session, actor.company_id or 0, ACT)
+        return Refusal(refusal.code, refusal.message, f"{duties.could(others)}.", refusal.status)
+    if not reason.strip():
+        return Refusal(code="reason.missing", message="This needs a reason.", status=422)
+    return None
 
 
-def _releasable(session: Session, voice: Voice, hold: Hold) -> Refusal | None:
+def _releasing_teams(desk: Desk) -> dict[str, Team]:
+    """Team name -> team, of those that the rules let release."""
+    query = select(Team).where(Team.company_id == desk.company_id)
+    return {team.name: team for team in desk.session.scalars(query)}
+
+
+def _releasable(desk: Desk, hold: Hold, teams: dict[str, Team], voice: Voice) -> Refusal | None:
     if hold.code == APPROVAL:
         return Refusal(
             code="hold.approval",
@@ -223,107 +191,78 @@ def _releasable(session: Session, voice: Voice, hold: Hold) -> Refusal | None:
             message="Only a change clears this hold; nobody can release it.",
             hint=hold.would_pass,
         )
-    team = session.scalar(
-        select(Team).where(
-            Team.company_id == hold.company_id, Team.name == hold.clears.removeprefix("by:")
-        )
-    )
-    if team is None or in_team(session, team.id, voice.answers):
+    team = teams.get(hold.clears.removeprefix("by:"))
+    if team is None or desk.in_team(team.id, voice.answers):
         return None
-    others = who_may(session, hold.company_id, ACT, team_id=team.id)
     return Refusal(
         code="hold.team",
         message=f"This is released by {team.shown}, and you are not in it.",
-        hint=f"{duties.could(others)} release it.",
+        hint=f"{desk.who(ACT, team.id)} release it.",
         status=403,
     )
 
 
-def _posting(session: Session, hold: Hold) -> Posting | None:
-    """The hold's posting as it is now, under the lock of its record."""
-    if hold.posting_id is None:
+def _rejectable(desk: Desk, hold: Hold) -> Refusal | None:
+    posting = desk.postings.get(hold.posting_id or 0)
+    if posting is not None and posting.state in REJECTABLE:
         return None
-    return session.get(Posting, hold.posting_id, populate_existing=True)
+    state = posting.state if posting else "not made yet"
+    return Refusal(
+        code="hold.not_rejectable",
+        message=f"The document is {state}; only what was not sent can be rejected.",
+        hint="What stands in the target is corrected there, or by a new version.",
+    )
 
 
-def _hands(session: Session, voice: Voice, hold: Hold, verb: str) -> Refusal | None:
-    """Refuse who had a hand in it, and who stands in for such a person; earlier releases do not
-    count against a further one.
-    """
-    posting = _posting(session, hold)
-    if posting is None:
-        return None
-    hands = duties.touched(session, [posting], releases=False, makers=False)[posting.id]
+def _own_hand(desk: Desk, hold: Hold, voice: Voice, verb: str) -> Refusal | None:
+    """Refuse who had a hand in it, and who stands in for such a person."""
+    hands = desk.hands.get(hold.posting_id or 0, {})
     if voice.person_id in hands:
         said = f"You {hands[voice.person_id]}"
     elif voice.lent and voice.lent.person_id in hands:
         said = f"{voice.lent.name}, for whom you stand in, {hands[voice.lent.person_id]}"
     else:
         return None
-    others = who_may(session, hold.company_id, ACT, team_id=hold.team_id, but=hands)
     return Refusal(
         code="hold.own_hand",
         message=f"{said}, so you cannot {verb} this.",
-        hint=f"{duties.could(others)}.",
+        hint=f"{desk.who(ACT, hold.team_id, hands)}.",
         status=403,
     )
 
 
 def _remember(
-    session: Session, voice: Voice, hold: Hold, kind: str, reason: str, now: datetime
-) -> None:
-    """Keep the decision beside the very content it was made for."""
-    content = session.scalar(
-        select(Version.sha256)
-        .join(Record, Record.version_id == Version.id)
-        .where(Record.id == hold.record_id)
-    )
-    session.add(
-        Release(
-            record_id=hold.record_id,
-            route=hold.route,
-            seq=hold.seq,
-            code=hold.code,
-            cause_id=hold.cause_id,
-            content_sha256=content or "",
-            rule=hold.rule,
-            kind=kind,
-            person_id=voice.person_id,
-            for_person_id=voice.for_person_id,
-            reason=reason,
-            at=now,
-        )
-    )
-    session.flush()
-
-
-def _member(session: Session, company_id: int, person_id: int) -> str | None:
-    query = (
-        select(Person.name)
-        .join(Membership, Membership.person_id == Person.id)
-        .where(Membership.company_id == company_id, Person.id == person_id, Person.active)
-    )
-    return session.scalar(query.limit(1))
-
-
-def _tell(
-    session: Session,
-    actor: Acting,
-    hold: Hold,
-    act: str,
-    say: str,
+    desk: Desk,
+    holds: Sequence[Hold],
+    voice: Voice,
+    kind: str,
+    why: str,
     now: datetime,
     op: str | None,
 ) -> None:
-    record_event(
-        session,
-        company_id=hold.company_id,
-        at=now,
-        actor=actor,
-        act=act,
-        record_id=hold.record_id,
-        posting_id=hold.posting_id,
-        object=f"hold:{hold.id}",
-        operation_id=op,
-        body={"say": say, "hold": hold.id, "rule": hold.rule, "code": hold.code},
-    )
+    """Keep the decision beside the very content it was made for."""
+    rows = [
+        {
+            "record_id": hold.record_id,
+            "route": hold.route,
+            "seq": hold.seq,
+            "code": hold.code,
+            "cause_id": hold.cause_id,
+            "content_sha256": desk.contents.get(hold.record_id, ""),
+            "rule": hold.rule,
+            "kind": kind,
+            "person_id": voice.person_id,
+            "for_person_id": voice.for_person_id,
+            "reason": why,
+            "at": now,
+            "operation_id": op,
+        }
+        for hold in holds
+    ]
+    bulk.insert(desk.session, Release, rows)
+
+
+def _released(made: Sequence[Done]) -> str:
+    if len(made) == 1:
+        return f"{made[0].number} released"
+    return f"{len(made)} released"

@@ -45,6 +45,7 @@ class _Plan:
     versions: list[dict[str, Any]] = field(default_factory=list)
     current: dict[int, int] = field(default_factory=dict)  # record -> the number of its version
     contents: dict[int, IncomingRecord] = field(default_factory=dict)  # and what that says
+    replaced: set[int] = field(default_factory=set)  # records whose correction is over
     unchanged: int = 0
     stale: int = 0
 
@@ -58,6 +59,7 @@ class _Known:
     no: int = 0
     sha256: str = ""
     newest_stamp: str | None = None
+    corrected: bool = False
     seen: set[tuple[str | None, str]] = field(default_factory=set)
 
 
@@ -190,14 +192,19 @@ def _known(
     ):
         current[record_id], found[record_id].family = version_id, family
     versions = select(
-        Version.id, Version.record_id, Version.no, Version.sha256, Version.stamp
+        Version.id,
+        Version.record_id,
+        Version.no,
+        Version.sha256,
+        Version.stamp,
+        Version.corrects_id,
     ).where(bulk.among(Version.record_id, old))
-    for version_id, record_id, no, digest, stamp in session.execute(versions):
+    for version_id, record_id, no, digest, stamp, corrects in session.execute(versions):
         known = found[record_id]
         known.no = max(known.no, no)
         known.seen.add((stamp, digest))
         if version_id == current[record_id]:
-            known.sha256 = digest
+            known.sha256, known.corrected = digest, corrects is not None
         if stamp is not None and _later(stamp, known.newest_stamp):
             known.newest_stamp = stamp
     return found
@@ -247,6 +254,8 @@ def _plan(
             stored.newest_stamp = record.stamp or newest
             plan.current[stored.record_id] = stored.no
             plan.contents[stored.record_id] = record
+            if stored.corrected:
+                plan.replaced.add(stored.record_id)
     return plan
 
 
@@ -278,6 +287,8 @@ def _tell(
     for version in plan.versions:
         record_id, no = version["record_id"], version["no"]
         act, say = _sentence(names[record_id], source.name, version, is_new=record_id in fresh)
+        if record_id in plan.replaced and not version["stale"]:
+            say += " It takes the place of the correction made here."
         body = {"say": say, "version": no, "sha256": version["sha256"]}
         facts.append(
             Fact(company_id=company_id, at=now, actor=by, act=act, record_id=record_id, body=body)

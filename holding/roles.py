@@ -29,6 +29,7 @@ ACTS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "record.pii": frozenset({"finance", "approver", "auditor"}),
         "record.edit": frozenset({"finance"}),
         "hold.assign": frozenset({"finance", "approver"}),
+        "hold.retry": frozenset({"finance", "approver"}),
         "upload": frozenset({"finance", "consultant"}),
         "mapping.fix": frozenset({"finance", "admin"}),
         "posting.approve": frozenset({"approver"}),

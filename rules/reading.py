@@ -207,6 +207,11 @@ def clean(text: str) -> str:
     return _SURROGATE.sub("\ufffd", text)
 
 
+def read_text(field: Field, text: str) -> Any:
+    """What a text means as the value of a field; BadValueError or ValueError where nothing."""
+    return _reader_of(field)(text)
+
+
 def _reader_of(field: Field) -> Callable[[Any], Any]:
     if field.type == "one_of":
         return _states(field)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from holding import chain, singletons
+from holding.assignments import wake_rested
 from holding.connections import test_connection, to_refresh
 from holding.judging.claim import due_companies, sweep_expired
 from holding.pushes import close_left_open, companies_due, free_the_dead
@@ -44,6 +45,7 @@ class Sweeper:
         with mine.database.write() as session:
             close_left_open(session, now)
             start_daily_runs(session, now)
+            wake_rested(session, now)
         sweep_expired(mine.database, now)
         self._link(now)
         self._refresh(now)

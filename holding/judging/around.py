@@ -75,7 +75,11 @@ def around(
         holds=_by_record(_holds(session, ids)),
         approvals=_approvals(session, family_rows),
         releases=_by_record(
-            session.scalars(select(Release).where(bulk.among(Release.record_id, ids)))
+            session.scalars(
+                select(Release).where(
+                    bulk.among(Release.record_id, ids), Release.voided_at.is_(None)
+                )
+            )
         ),
         linked=linked,
         bodies=_bodies(session, linked),

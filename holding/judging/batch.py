@@ -9,6 +9,7 @@ from datetime import date, datetime
 from typing import Any
 
 from holding.judging.claim import Claimed
+from holding.models.hold import OF_PUSH
 from holding.worlds import Judge
 from rules.compile import Route
 from rules.facts import Facts, Subject, World
@@ -66,7 +67,7 @@ class HoldRow:
     @property
     def of_push(self) -> bool:
         """Whether pushing opened it: what a target refused, or what may not be sent."""
-        return self.code.startswith(("PSH", "TGT"))
+        return self.code.startswith(OF_PUSH)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from holding.models.company import (
 )
 from holding.models.connection import Connection, ConnectionKey, Snapshot, SnapshotItem, Throttle
 from holding.models.event import Event, EventLink
-from holding.models.hold import Approval, Cause, Evaluation, Hold, Note, Release
+from holding.models.hold import Approval, Cause, Evaluation, Hold, Note, Release, Retry
 from holding.models.posting import (
     Attempt,
     Posting,
@@ -70,6 +70,7 @@ __all__ = [
     "Record",
     "Release",
     "Request",
+    "Retry",
     "Revision",
     "RuleFile",
     "RulesetVersion",

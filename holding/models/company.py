@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, UniqueConstraint, func, literal_column
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column
 
-from holding.models.base import WHOLE, Base, Id, ref
+from holding.models.base import WHOLE, Base, Id, partial, ref
 from holding.types import Json
 
 
@@ -104,14 +104,24 @@ class Session(Base):
 
 
 class Operation(Base):
-    """A form that was sent: a second click gets the stored answer."""
+    """A form that was sent: a second click gets the stored answer.
+
+    One that can be taken back says in which company, until when, and what was done.
+    """
 
     __tablename__ = "operation"
+    __table_args__ = (
+        partial("ix_operation_undo", "person_id", "undo_until", where="undo_until IS NOT NULL"),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True)
     person_id: Mapped[int] = ref("person")
     at: Mapped[datetime]
     answer: Mapped[Any | None] = mapped_column(Json)
+    company_id: Mapped[int | None] = ref("company")
+    say: Mapped[str | None]
+    undo_until: Mapped[datetime | None]
+    undone_at: Mapped[datetime | None]
 
 
 class Singleton(Base):

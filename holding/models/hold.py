@@ -1,18 +1,19 @@
 """What was decided and what keeps a posting back.
 
-Here: evaluations, causes, holds, releases, approvals, notes. Not here: verdicts, which a replay
-shows.
+Here: evaluations, causes, holds, releases, retries, approvals, notes. Not here: verdicts, which a
+replay shows.
 """
 
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from holding.models.base import WHOLE, Base, Id, one_of, partial, ref
 from holding.types import Json
 
+OF_PUSH = ("PSH", "TGT")  # how the codes begin of holds that pushing opens
 HOLD_STATES = ("open", "cleared", "released", "approved")
 
 
@@ -94,6 +95,7 @@ class Hold(Base):
         partial("ix_hold_snoozed", "snoozed_until", where="snoozed_until IS NOT NULL"),
         partial("ix_hold_closed", "company_id", "closed_at", "id", where=CLOSED),
         one_of("state", HOLD_STATES),
+        CheckConstraint("state <> 'open' OR team_id IS NOT NULL", name="owner"),
     )
 
     id: Mapped[Id]
@@ -131,17 +133,36 @@ class Hold(Base):
     doc_date: Mapped[date | None]
     connection_id: Mapped[int | None] = ref("connection")
 
+    @property
+    def of_push(self) -> bool:
+        """Whether pushing opened it: what a target refused, or what may not be sent."""
+        return self.code.startswith(OF_PUSH)
+
 
 class Release(Base):
-    """A person's word that one finding may pass, for one content of the record.
+    """A person's word that one finding may pass, for one content of the record. A voided one was taken back.
 
     `for_person_id`: whose deputy gave it, if it was one. A trigger refuses it of who had a hand in
-    the record.
+    the record. A voided one was taken back.
     """
 
     __tablename__ = "release"
+
+    STANDING = "voided_at IS NULL"
+
     __table_args__ = (
-        UniqueConstraint("record_id", "route", "seq", "code", "cause_id", "content_sha256"),
+        partial(
+            "uq_release_standing",
+            "record_id",
+            "route",
+            "seq",
+            "code",
+            "cause_id",
+            "content_sha256",
+            where=STANDING,
+            unique=True,
+        ),
+        partial("ix_release_operation", "operation_id", where="operation_id IS NOT NULL"),
     )
 
     id: Mapped[Id]
@@ -156,6 +177,24 @@ class Release(Base):
     person_id: Mapped[int | None] = ref("person")
     for_person_id: Mapped[int | None] = ref("person")
     reason: Mapped[str]
+    at: Mapped[datetime]
+    operation_id: Mapped[str | None]
+    voided_at: Mapped[datetime | None]
+    voided_by_id: Mapped[int | None] = ref("person")
+
+
+class Retry(Base):
+    """A person asked for one more try of what a hold keeps back, for one content of the record."""
+
+    __tablename__ = "retry"
+    __table_args__ = (Index("ix_retry_record", "record_id", "id"),)
+
+    id: Mapped[Id]
+    record_id: Mapped[int] = ref("record")
+    hold_id: Mapped[int] = ref("hold")
+    cause_id: Mapped[int] = ref("cause")
+    content_sha256: Mapped[str]
+    person_id: Mapped[int] = ref("person")
     at: Mapped[datetime]
 
 

@@ -4,6 +4,7 @@
 Each part is a pair of functions in PARTS; they are added in order and taken away in reverse.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -38,6 +39,11 @@ def keep(table: str, *, later: tuple[str, ...] = ()) -> None:
         op.execute(
             f"CREATE TRIGGER {table}_once BEFORE UPDATE OF {columns} ON {table} {each} {when} {act}"
         )
+
+
+def _on_postgresql() -> bool:
+    """Whether this is the server, not the file."""
+    return op.get_bind().dialect.name == "postgresql"
 
 
 def _add_chain() -> None:
@@ -121,6 +127,161 @@ def _take_access() -> None:
     op.drop_table("api_token")
 
 
+def _add_desk() -> None:
+    """Retries; releases and forms that can be taken back; no open hold without an owner."""
+    belongs = ("record", "hold", "cause", "person")
+    op.create_table(
+        "retry",
+        sa.Column("id", WHOLE, nullable=False),
+        *(sa.Column(f"{name}_id", WHOLE, nullable=False) for name in belongs),
+        sa.Column("content_sha256", sa.Text(), nullable=False),
+        sa.Column("at", Moment(), nullable=False),
+        *(
+            sa.ForeignKeyConstraint([f"{name}_id"], [f"{name}.id"], name=f"fk_retry_{name}_id")
+            for name in belongs
+        ),
+        sa.PrimaryKeyConstraint("id", name="pk_retry"),
+    )
+    op.create_index("ix_retry_record", "retry", ["record_id", "id"])
+    keep("retry")
+    for name, kind in UNDONE.items():
+        _add_column("operation", name, kind)
+    op.execute(
+        "CREATE INDEX ix_operation_undo ON operation (person_id, undo_until)"
+        " WHERE undo_until IS NOT NULL"
+    )
+    for name, kind in TAKEN_BACK.items():
+        _add_column("release", name, kind)
+    op.execute(
+        "CREATE INDEX ix_release_operation ON release (operation_id) WHERE operation_id IS NOT NULL"
+    )
+    _unique_release(STANDING_ONLY)
+    keep("release", later=("voided_at", "voided_by_id"))
+    _give_owners()
+
+
+def _take_desk() -> None:
+    for statement in UNOWNED["postgresql" if _on_postgresql() else "sqlite"]:
+        op.execute(statement)
+    _unique_release("")
+    op.drop_index("ix_release_operation", table_name="release")
+    for name in TAKEN_BACK:
+        op.drop_column("release", name)
+    keep("release")
+    op.drop_index("ix_operation_undo", table_name="operation")
+    for name in UNDONE:
+        op.drop_column("operation", name)
+    op.drop_table("retry")
+
+
+def _add_column(table: str, name: str, kind: str) -> None:
+    """A column that may be empty; one that names a person or a company refers to it."""
+    of = {"voided_by_id": "person", "company_id": "company"}.get(name)
+    refers = f" CONSTRAINT fk_{table}_{name} REFERENCES {of} (id)" if of else ""
+    moment = "TIMESTAMP WITH TIME ZONE" if _on_postgresql() else "TEXT"
+    whole = "BIGINT" if _on_postgresql() else "INTEGER"
+    word = {"moment": moment, "whole": whole}.get(kind, "TEXT")
+    op.execute(f"ALTER TABLE {table} ADD COLUMN {name} {word}{refers}")
+
+
+def _unique_release(standing: str) -> None:
+    """Let a release be unique among those that stand, or among all; its triggers go.
+
+    SQLite cannot drop a unique constraint, so there the rows move to a new table.
+    """
+    columns = "record_id, route, seq, code, cause_id, content_sha256"
+    name = "uq_release_record_id_route_seq_code_cause_id_content_sha256"
+    for trigger in ("no_delete", "no_change", "once"):
+        word = f"release_{trigger}"
+        op.execute(
+            f"DROP TRIGGER IF EXISTS {word} ON release"
+            if _on_postgresql()
+            else f"DROP TRIGGER IF EXISTS {word}"
+        )
+    if not standing:
+        op.execute("DROP INDEX uq_release_standing")
+        op.execute("DELETE FROM release WHERE voided_at IS NOT NULL")
+    if _on_postgresql():
+        word = "DROP CONSTRAINT" if standing else "ADD CONSTRAINT"
+        unique = "" if standing else f" UNIQUE ({columns})"
+        op.execute(f"ALTER TABLE release {word} {name}{unique}")
+    else:
+        _new_release_table(f", CONSTRAINT {name} UNIQUE ({columns})", there=not standing)
+    if standing:
+        op.execute(f"CREATE UNIQUE INDEX uq_release_standing ON release ({columns}) {standing}")
+
+
+def _new_release_table(constraint: str, *, there: bool) -> None:
+    """The same table with or without a constraint; what speaks of it by name is left alone."""
+    bind = op.get_bind()
+    made = bind.execute(
+        sa.text("SELECT sql FROM sqlite_master WHERE name = 'release'")
+    ).scalar_one()
+    indexes = bind.scalars(
+        sa.text(
+            "SELECT sql FROM sqlite_master WHERE tbl_name = 'release' AND type = 'index'"
+            " AND sql IS NOT NULL"
+        )
+    ).all()
+    op.execute("PRAGMA legacy_alter_table = ON")
+    op.execute("ALTER TABLE release RENAME TO release_before")
+    for index in bind.scalars(
+        sa.text(
+            "SELECT name FROM sqlite_master WHERE tbl_name = 'release_before'"
+            " AND type = 'index' AND sql IS NOT NULL"
+        )
+    ).all():
+        op.execute(f"DROP INDEX {index}")
+    without = re.sub(r",\s*CONSTRAINT uq_release_\w+ UNIQUE \([^)]*\)", "", made)
+    whole = without.rstrip()
+    op.execute(f"{whole[:-1]}{constraint})" if there else without)
+    op.execute("INSERT INTO release SELECT * FROM release_before")
+    op.execute("DROP TABLE release_before")
+    for statement in indexes:
+        op.execute(statement)
+    op.execute("PRAGMA legacy_alter_table = OFF")
+
+
+def _give_owners() -> None:
+    """What nobody owned goes to the first team of its company, which is made where none is."""
+    op.execute(
+        "INSERT INTO team (company_id, name, title) SELECT company.id, 'accounts', ''"
+        " FROM company WHERE NOT EXISTS (SELECT 1 FROM team WHERE team.company_id = company.id)"
+        " AND EXISTS (SELECT 1 FROM hold WHERE hold.company_id = company.id"
+        " AND hold.state = 'open' AND hold.team_id IS NULL)"
+    )
+    op.execute(
+        "UPDATE hold SET team_id ="
+        " (SELECT min(team.id) FROM team WHERE team.company_id = hold.company_id)"
+        " WHERE state = 'open' AND team_id IS NULL"
+    )
+    for statement in OWNED["postgresql" if _on_postgresql() else "sqlite"]:
+        op.execute(statement)
+
+
+UNDONE = {"company_id": "whole", "say": "text", "undo_until": "moment", "undone_at": "moment"}
+TAKEN_BACK = {"operation_id": "text", "voided_at": "moment", "voided_by_id": "whole"}
+STANDING_ONLY = "WHERE voided_at IS NULL"
+OWNED = {
+    "postgresql": (
+        (
+            "ALTER TABLE hold ADD CONSTRAINT ck_hold_owner"
+            " CHECK (state <> 'open' OR team_id IS NOT NULL)"
+        ),
+    ),
+    "sqlite": tuple(
+        f"CREATE TRIGGER hold_owner_{word} BEFORE {when} ON hold"
+        " WHEN NEW.state = 'open' AND NEW.team_id IS NULL"
+        " BEGIN SELECT RAISE(ABORT, 'CHECK constraint failed: ck_hold_owner'); END"
+        for word, when in (("new", "INSERT"), ("kept", "UPDATE OF state, team_id"))
+    ),
+}
+UNOWNED = {
+    "postgresql": ("ALTER TABLE hold DROP CONSTRAINT ck_hold_owner",),
+    "sqlite": ("DROP TRIGGER hold_owner_new", "DROP TRIGGER hold_owner_kept"),
+}
+
+
 # Who may not say yes to the posting `p`: whoever entered or corrected the record, mapped a value of
 # it after it came, wrote or published its rules. With the person who acts, whom they stand in for.
 _WHO = "(NEW.person_id, NEW.for_person_id)"
@@ -200,6 +361,7 @@ PARTS: tuple[tuple[Callable[[], None], Callable[[], None]], ...] = (
     (_add_chain, _take_chain),
     (_add_breaker, _take_breaker),
     (_add_access, _take_access),
+    (_add_desk, _take_desk),  # before what adds to releases
     (_add_duties, _take_duties),
 )
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from flask import Blueprint, Response, abort, g, request, url_for
 
-from holding import approvals, doorbell, holds, people
+from holding import approvals, assignments, doorbell, holds, people
 from holding.queries import groups as lists
 from holding.queries import hold as hold_query
 from holding.queries import holds as queries
@@ -55,7 +55,7 @@ def assign(hold_id: int) -> Response:
         return _again(hold_id, wish)
     _require(hold_id)
     with store.writing() as session:
-        answer = holds.assign(
+        answer = assignments.assign(
             session, g.actor, hold_id, wish.person_id, now=g.now, op=wish.op or None
         )
     if isinstance(answer, Refusal):

@@ -81,7 +81,7 @@ def test_an_approved_posting_is_ready_at_once(shop: Shop) -> None:
 
 def test_there_is_time_to_undo(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLEARPOST_UNDO_SECONDS", "30")
-    approve(shop, "NS-1")
+    approve(shop, "NS-1", op="form-1")
     with shop.database.read() as session:
         due_at = shop.posting(session, "NS-1").due_at
         assert due_at is not None

@@ -1,9 +1,9 @@
 import pytest
 from sqlalchemy import func, select
 
-from holding import holds
+from holding import assignments, holds
 from holding.database import Database
-from holding.holds import Done
+from holding.desk import Done
 from holding.models import Cause, Company, Event, Hold, Record, Release, Team, TeamMember
 from holding.refusal import Refusal
 from holding.roles import Actor
@@ -185,15 +185,15 @@ def test_a_hold_is_given_to_a_person_and_back(shop: Shop) -> None:
     wanted = hold_id(shop, "NS-1")
     farah = shop.actor("farah")
     with shop.database.write() as session:
-        done = holds.assign(session, shop.actor("lim"), wanted, farah.person_id, shop.now)
+        done = assignments.assign(session, shop.actor("lim"), wanted, farah.person_id, shop.now)
         assert isinstance(done, Done)
         assert session.get_one(Hold, wanted).person_id == farah.person_id
         assert session.get_one(Record, done.record_id).due_at is None
-        holds.assign(session, farah, wanted, None, shop.now)
+        assignments.assign(session, farah, wanted, None, shop.now)
         assert session.get_one(Hold, wanted).person_id is None
-        refusal = holds.assign(session, shop.actor("vera"), wanted, farah.person_id, shop.now)
+        refusal = assignments.assign(session, shop.actor("vera"), wanted, farah.person_id, shop.now)
         assert isinstance(refusal, Refusal)
         assert refusal.status == 403
-        refusal = holds.assign(session, farah, wanted, 10**6, shop.now)
+        refusal = assignments.assign(session, farah, wanted, 10**6, shop.now)
         assert isinstance(refusal, Refusal)
         assert refusal.status == 404

@@ -19,6 +19,7 @@ from holding.models import (
     Push,
     Record,
     Release,
+    Team,
     Version,
 )
 from holding.record_state import refresh
@@ -370,6 +371,7 @@ def test_a_refused_document_stays_refused_until_something_changed(shop: Shop) ->
                 severity="hold",
                 message="no",
                 revision=posting.revision,
+                team_id=session.scalars(select(Team.id)).first(),
                 answer_by=shop.clock.now(),
                 opened_at=shop.clock.now(),
                 book=1000,

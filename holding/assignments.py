@@ -1,0 +1,216 @@
+"""Whose a hold is, and until when it may rest.
+
+Here: giving holds to a person or back to their team, putting them aside until a moment, handing
+over what somebody had who leaves, and waking what rested long enough. Not here: which team a rule
+names (judging).
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from holding import bulk
+from holding.desk import Desk, Done, Each, done, read_done
+from holding.events import Fact, record_events
+from holding.models import Company, Hold, Membership, Person, Team
+from holding.operations import once
+from holding.refusal import Refusal
+from holding.roles import ACTS, Actor, may
+from holding.seen import changed_hold
+
+ACT: Final = "hold.assign"
+LONGEST_SNOOZE: Final = timedelta(days=14)
+
+
+def assign(
+    session: Session,
+    actor: Actor,
+    hold_id: int,
+    person_id: int | None,
+    now: datetime,
+    op: str | None = None,
+    seen: int | None = None,
+) -> Done | Refusal:
+    """Give a hold to a person of the company, or with None back to its team; it stays open.
+
+    `seen` is the lock of the hold that the person looked at: when somebody was faster, nothing is
+    changed and the answer has what both wanted.
+    """
+
+    def act() -> Done | Refusal:
+        answer = assign_each(session, actor, [hold_id], person_id, now, op, seen={hold_id: seen})
+        return answer if isinstance(answer, Refusal) else answer.only
+
+    return once(session, op, person_id=actor.person_id, now=now, act=act, read=read_done)
+
+
+def assign_each(
+    session: Session,
+    actor: Actor,
+    hold_ids: Iterable[int],
+    person_id: int | None,
+    now: datetime,
+    op: str | None = None,
+    *,
+    seen: Mapping[int, int | None] | None = None,
+) -> Each | Refusal:
+    """The same for many holds, each with its own answer."""
+    refusal = may(actor, ACT)
+    if refusal:
+        return refusal
+    desk = Desk(session, actor, hold_ids)
+    name = _member(session, desk.company_id, person_id) if person_id else "its team"
+    if name is None:
+        return Refusal(
+            code="person.unknown",
+            message="There is nobody of this company who could take it.",
+            hint="Choose somebody with the role finance or approver.",
+            status=404,
+        )
+    mine = f"give it to {name}"
+    good, left = desk.each(
+        lambda hold: changed_hold(session, hold, (seen or {}).get(hold.id), mine)
+    )
+    _set(session, good, person_id=person_id)
+    made = [done(hold, f"{actor.name} gave {hold.rule or hold.code} to {name}.") for hold in good]
+    desk.tell(made, "hold.assigned", now, op)
+    return Each(tuple(made), tuple(left))
+
+
+def snooze(
+    session: Session,
+    actor: Actor,
+    hold_id: int,
+    until: datetime,
+    now: datetime,
+    op: str | None = None,
+    seen: int | None = None,
+) -> Done | Refusal:
+    """Put a hold aside until a moment, at most 14 days on; it stays open, owned and counted."""
+
+    def act() -> Done | Refusal:
+        answer = snooze_each(session, actor, [hold_id], until, now, op, seen={hold_id: seen})
+        return answer if isinstance(answer, Refusal) else answer.only
+
+    return once(session, op, person_id=actor.person_id, now=now, act=act, read=read_done)
+
+
+def snooze_each(
+    session: Session,
+    actor: Actor,
+    hold_ids: Iterable[int],
+    until: datetime,
+    now: datetime,
+    op: str | None = None,
+    *,
+    seen: Mapping[int, int | None] | None = None,
+) -> Each | Refusal:
+    """The same for many holds, each with its own answer."""
+    refusal = may(actor, ACT)
+    if refusal:
+        return refusal
+    if not now < until <= now + LONGEST_SNOOZE:
+        return Refusal(
+            code="snooze.until",
+            message="A hold can rest until a day of the next two weeks.",
+            hint="Choose a day from tomorrow on.",
+            status=422,
+        )
+    desk = Desk(session, actor, hold_ids)
+    shown = _shown(session, desk.company_id, until)
+    mine = f"let it rest until {shown}"
+    good, left = desk.each(
+        lambda hold: changed_hold(session, hold, (seen or {}).get(hold.id), mine)
+    )
+    _set(session, good, snoozed_until=until)
+    made = [
+        done(hold, f"{actor.name} put {hold.rule or hold.code} aside until {shown}.")
+        for hold in good
+    ]
+    desk.tell(made, "hold.snoozed", now, op)
+    return Each(tuple(made), tuple(left))
+
+
+def wake_rested(session: Session, now: datetime) -> int:
+    """Let holds that rested long enough come back to the list; how many."""
+    due = (
+        update(Hold)
+        .where(Hold.snoozed_until.is_not(None), Hold.snoozed_until <= now)
+        .values(snoozed_until=None, lock=Hold.lock + 1)
+        .returning(Hold.id, Hold.company_id, Hold.record_id, Hold.posting_id, Hold.state)
+        .execution_options(synchronize_session=False)
+    )
+    woken = [row for row in session.execute(due) if row.state == "open"]
+    record_events(
+        session,
+        [
+            Fact(
+                company_id=row.company_id,
+                at=now,
+                act="hold.rested",
+                record_id=row.record_id,
+                posting_id=row.posting_id,
+                object=f"hold:{row.id}",
+                body={"say": "The hold rested long enough: it is back on the list."},
+            )
+            for row in woken
+        ],
+    )
+    return len(woken)
+
+
+def hand_over(session: Session, actor: Actor, person: Person, now: datetime) -> int:
+    """Holds of somebody who leaves the company go back to their teams; how many."""
+    mine = (
+        Hold.company_id == (actor.company_id or 0),
+        Hold.person_id == person.id,
+        Hold.state == "open",
+    )
+    ids = list(session.scalars(select(Hold.id).where(*mine)))
+    desk = Desk(session, actor, ids)
+    held = [hold for hold in desk.holds.values() if hold.person_id == person.id]
+    _set(session, held, person_id=None)
+    teams = {
+        team.id: team.shown
+        for team in session.scalars(select(Team).where(Team.company_id == desk.company_id))
+    }
+    made = [
+        done(hold, f"{person.name} left; {hold.number} is with {teams[hold.team_id or 0]} again.")
+        for hold in held
+    ]
+    desk.tell(made, "hold.handed_over", now, None)
+    return len(made)
+
+
+def _set(session: Session, holds: Iterable[Hold], **columns: object) -> None:
+    ids = [hold.id for hold in holds]
+    session.execute(
+        update(Hold)
+        .where(bulk.among(Hold.id, ids))
+        .values(lock=Hold.lock + 1, **columns)
+        .execution_options(synchronize_session=False)
+    )
+    bulk.forget(session, Hold, ids)
+
+
+def _member(session: Session, company_id: int, person_id: int) -> str | None:
+    query = (
+        select(Person.name)
+        .join(Membership, Membership.person_id == Person.id)
+        .where(
+            Membership.company_id == company_id,
+            Membership.role.in_(sorted(ACTS[ACT])),
+            Person.id == person_id,
+            Person.active,
+        )
+    )
+    return session.scalar(query.limit(1))
+
+
+def _shown(session: Session, company_id: int, moment: datetime) -> str:
+    zone = ZoneInfo(session.get_one(Company, company_id).zone)
+    return f"{moment.astimezone(zone):%Y-%m-%d %H:%M}"

@@ -1,0 +1,195 @@
+"""Holds on the table of somebody who acts on them: locked, with what each act has to look at.
+
+Here: `Desk`, read with a constant number of statements however many holds there are, and the answer
+that each of them gets. Not here: the acts (`holds.py`, `retries.py`, `assignments.py`,
+`corrections.py`, `notes.py`).
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from holding import bulk, duties
+from holding.events import Acting, Fact, record_events
+from holding.models import Hold, Posting, Record, Version
+from holding.people import in_team, who_may
+from holding.refusal import Refusal
+from holding.roles import Actor
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What became of a hold: the record it stands on and a sentence for the page."""
+
+    hold_id: int
+    record_id: int
+    say: str
+    number: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A hold that was left as it is, and why."""
+
+    hold_id: int
+    number: str
+    refusal: Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Each:
+    """The answers of one act over many holds, in their order."""
+
+    done: tuple[Done, ...] = ()
+    left: tuple[Left, ...] = ()
+
+    @property
+    def only(self) -> Done | Refusal:
+        """The answer of the one hold there was."""
+        return self.done[0] if self.done else self.left[0].refusal
+
+
+class Desk:
+    """The holds that somebody acts on; their records are locked first, in order of ids."""
+
+    def __init__(self, session: Session, actor: Actor, hold_ids: Iterable[int]) -> None:
+        self.session, self.actor = session, actor
+        self.company_id = actor.company_id or 0
+        self.wanted = tuple(dict.fromkeys(hold_ids))
+        self.holds = self._locked()
+        self._teams: dict[tuple[int | None, int | None], bool] = {}
+
+    def _locked(self) -> dict[int, Hold]:
+        mine = (Hold.company_id == self.company_id, bulk.among(Hold.id, self.wanted))
+        records = select(Record.id).where(Record.id.in_(select(Hold.record_id).where(*mine)))
+        self.session.execute(records.order_by(Record.id).with_for_update(key_share=True))
+        fresh = select(Hold).where(*mine).execution_options(populate_existing=True)
+        return {hold.id: hold for hold in self.session.scalars(fresh)}
+
+    def each(self, ask: Callable[[Hold], Refusal | None]) -> tuple[list[Hold], list[Left]]:
+        """The open holds to which `ask` has no objection, and the others with what speaks against
+        them.
+        """
+        good: list[Hold] = []
+        left: list[Left] = []
+        for hold_id in self.wanted:
+            hold = self.holds.get(hold_id)
+            refusal = gone(hold) if hold is None or hold.state != "open" else ask(hold)
+            if hold is None or refusal is not None:
+                number = hold.number if hold else ""
+                left.append(Left(hold_id, number, refusal or gone(None)))
+            else:
+                good.append(hold)
+        return good, left
+
+    def in_team(self, team_id: int | None, person_id: int | None) -> bool:
+        """Whether a person answers for a team."""
+        key = (team_id, person_id)
+        if key not in self._teams:
+            self._teams[key] = in_team(self.session, team_id, person_id)
+        return self._teams[key]
+
+    def who(self, act: str, team_id: int | None = None, but: Iterable[int] = ()) -> str:
+        """Who could do an act instead, as the begin of a sentence."""
+        names = who_may(self.session, self.company_id, act, team_id=team_id, but=but)
+        return duties.could(names)
+
+    @cached_property
+    def records(self) -> Mapping[int, Record]:
+        """The records, as they stand under the lock."""
+        found: Mapping[int, Record] = self._rows(Record, {h.record_id for h in self.holds.values()})
+        return found
+
+    @cached_property
+    def postings(self) -> Mapping[int, Posting]:
+        """The postings that the holds stand on."""
+        wanted = {hold.posting_id for hold in self.holds.values() if hold.posting_id is not None}
+        found: Mapping[int, Posting] = self._rows(Posting, wanted)
+        return found
+
+    @cached_property
+    def hands(self) -> duties.Hands:
+        """Who had a hand in each posting; earlier releases do not count against a further one."""
+        rows = list(self.postings.values())
+        return duties.touched(self.session, rows, releases=False, makers=False)
+
+    @cached_property
+    def contents(self) -> Mapping[int, str]:
+        """Record id -> the hash of its current content."""
+        query = (
+            select(Record.id, Version.sha256)
+            .join(Version, Version.id == Record.version_id)
+            .where(bulk.among(Record.id, sorted({h.record_id for h in self.holds.values()})))
+        )
+        return dict(self.session.execute(query).all())
+
+    def tell(
+        self,
+        done: Sequence[Done],
+        act: str,
+        now: datetime,
+        op: str | None,
+        *,
+        actor: Acting | None = None,
+        **more: Any,
+    ) -> None:
+        """One event for each hold."""
+        facts = [self._fact(one, act, now, op, more) for one in done]
+        record_events(self.session, [replace(fact, actor=actor or self.actor) for fact in facts])
+
+    def _fact(
+        self, one: Done, act: str, now: datetime, op: str | None, more: Mapping[str, Any]
+    ) -> Fact:
+        hold = self.holds[one.hold_id]
+        body = {"say": one.say, "hold": hold.id, "rule": hold.rule, "code": hold.code, **more}
+        return Fact(
+            company_id=self.company_id,
+            at=now,
+            act=act,
+            record_id=hold.record_id,
+            posting_id=hold.posting_id,
+            object=f"hold:{hold.id}",
+            operation_id=op,
+            body=body,
+        )
+
+    def _rows(self, model: Any, ids: Collection[int]) -> Any:
+        query = select(model).where(bulk.among(model.id, sorted(ids)))
+        rows = self.session.scalars(query.execution_options(populate_existing=True))
+        return {row.id: row for row in rows}
+
+
+def done(hold: Hold, say: str) -> Done:
+    """The answer of a hold with which something was done."""
+    return Done(hold_id=hold.id, record_id=hold.record_id, say=say, number=hold.number)
+
+
+def read_done(stored: Mapping[str, Any]) -> Done:
+    """The answer as it was kept for a second click."""
+    return Done(**stored)
+
+
+def read_each(stored: Mapping[str, Any]) -> Each:
+    """The same for an act over many."""
+    return Each(
+        tuple(Done(**one) for one in stored["done"]),
+        tuple(
+            Left(one["hold_id"], one["number"], Refusal(**one["refusal"])) for one in stored["left"]
+        ),
+    )
+
+
+def gone(hold: Hold | None) -> Refusal:
+    """What to say of a hold that is not there, or not open."""
+    if hold is None:
+        return Refusal(code="hold.unknown", message="There is no such hold.", status=404)
+    return Refusal(
+        code="hold.closed",
+        message=f"This hold is {hold.state} already: {hold.closed_why or 'a change cleared it'}.",
+        hint="Load the page again.",
+    )

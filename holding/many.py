@@ -1,0 +1,102 @@
+"""One act over many holds, frozen as somebody looked at them.
+
+Here: which acts there are, the check that each hold still is what was looked at, and the answer of
+each. Not here: what the acts do (`holds.py`, `retries.py`, `assignments.py`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final, Literal
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from holding import bulk
+from holding.assignments import assign_each, snooze_each
+from holding.desk import Each, Left, read_each
+from holding.holds import release_each
+from holding.models import Hold, Operation, Record
+from holding.operations import once
+from holding.refusal import Refusal
+from holding.retries import retry_each
+from holding.roles import Actor
+
+Act = Literal["release", "retry", "assign", "snooze"]
+MOST: Final = 1000
+Seen = Mapping[int, tuple[int, int]]  # hold id -> its lock and its record's version
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What to do with which holds, as they were looked at."""
+
+    act: Act
+    seen: Seen
+    reason: str = ""
+    person_id: int | None = None
+    until: datetime | None = None
+
+
+def do(session: Session, actor: Actor, wish: Wish, now: datetime, op: str) -> Each | Refusal:
+    """Do it with each of the holds; what cannot be done is left, with its reason, and stops none
+    of the others.
+    """
+    if len(wish.seen) > MOST:
+        return Refusal(
+            code="many.too_many",
+            message=f"At most {MOST:,} at once; these are {len(wish.seen):,}.",
+            hint="Narrow the filter.",
+            status=422,
+        )
+
+    def act() -> Each | Refusal:
+        moved = _moved(session, actor, wish.seen)
+        rest = [hold_id for hold_id in wish.seen if hold_id not in moved]
+        answer = _act(session, actor, wish, rest, now, op)
+        if isinstance(answer, Refusal):
+            return answer
+        return replace(answer, left=(*moved.values(), *answer.left))
+
+    return once(session, op, person_id=actor.person_id, now=now, act=act, read=read_each)
+
+
+def answered(session: Session, actor: Actor, op: str) -> Each | None:
+    """What was done for a form of this person."""
+    form = session.get(Operation, op)
+    if form is None or form.person_id != actor.person_id or not isinstance(form.answer, Mapping):
+        return None
+    return read_each(form.answer) if {"done", "left"} <= form.answer.keys() else None
+
+
+def _act(
+    session: Session, actor: Actor, wish: Wish, ids: list[int], now: datetime, op: str
+) -> Each | Refusal:
+    if wish.act == "release":
+        return release_each(session, actor, ids, wish.reason, now, op)
+    if wish.act == "retry":
+        return retry_each(session, actor, ids, now, op)
+    if wish.act == "assign":
+        return assign_each(session, actor, ids, wish.person_id, now, op)
+    return snooze_each(session, actor, ids, wish.until or now, now, op)
+
+
+def _moved(session: Session, actor: Actor, seen: Seen) -> dict[int, Left]:
+    """The holds that are not what was looked at: theirs is a content that nobody saw."""
+    query = (
+        select(Hold.id, Hold.lock, Hold.number, Hold.state, Record.version_id)
+        .join(Record, Record.id == Hold.record_id)
+        .where(Hold.company_id == (actor.company_id or 0), bulk.among(Hold.id, list(seen)))
+        .order_by(Record.id)
+        .with_for_update(of=Record, key_share=True)
+    )
+    changed = Refusal(
+        code="hold.moved",
+        message="It changed while you looked.",
+        hint="Look at it again.",
+    )
+    return {
+        row.id: Left(row.id, row.number, changed)
+        for row in session.execute(query)
+        if row.state == "open" and seen[row.id] != (row.lock, row.version_id)
+    }

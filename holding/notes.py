@@ -1,0 +1,57 @@
+"""What people write beside a record while they work on it.
+
+Here: adding a note, which stays as it was written. Not here: reading notes (queries/hold.py).
+"""
+
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy.orm import Session
+
+from holding.desk import Desk, Done, done, gone, read_done
+from holding.models import Note
+from holding.operations import once
+from holding.refusal import Refusal
+from holding.roles import Actor, may
+
+ACT: Final = "hold.assign"
+LONGEST: Final = 2000
+
+
+def comment(
+    session: Session, actor: Actor, hold_id: int, text: str, now: datetime, op: str | None = None
+) -> Done | Refusal:
+    """Write a note beside a hold, open or closed; everybody who sees the record reads it."""
+
+    def act() -> Done | Refusal:
+        refusal = may(actor, ACT) or _unfit(text)
+        if refusal:
+            return refusal
+        desk = Desk(session, actor, [hold_id])
+        hold = desk.holds.get(hold_id)
+        if hold is None:
+            return gone(None)
+        session.add(
+            Note(
+                record_id=hold.record_id,
+                hold_id=hold.id,
+                person_id=actor.person_id or 0,
+                kind="note",
+                body=text.strip(),
+                at=now,
+            )
+        )
+        made = done(hold, f"{actor.name} wrote: {text.strip()}")
+        desk.tell([made], "note.added", now, op)
+        return made
+
+    return once(session, op, person_id=actor.person_id, now=now, act=act, read=read_done)
+
+
+def _unfit(text: str) -> Refusal | None:
+    if not text.strip():
+        return Refusal("note.empty", "Write something first.", status=422)
+    if len(text) > LONGEST:
+        words = f"A note has at most {LONGEST:,} characters; this one has {len(text):,}."
+        return Refusal("note.long", words, status=422)
+    return None

@@ -1,0 +1,254 @@
+"""One more try, when something changed that could change the answer.
+
+Here: what counts as a change for a hold, whose turn it is, and the retry itself. Not here: tries
+that the product makes by itself (`pushing/`), and which class waits for what (connectors/kit).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from connectors.kit.errors import RETRY
+from holding import bulk
+from holding.closing import close, settle
+from holding.desk import Desk, Done, Each, Left, done, read_done
+from holding.entries import table_and_key
+from holding.events import record_event
+from holding.models import (
+    Cause,
+    Company,
+    Connection,
+    Evaluation,
+    Hold,
+    Retry,
+    RulesetVersion,
+    Snapshot,
+    Version,
+)
+from holding.models.posting import IN_FLIGHT_STATES
+from holding.operations import once
+from holding.refusal import Refusal
+from holding.roles import Actor, may
+from holding.wakes import wake_records
+
+ACT: Final = "hold.retry"
+SUPERVISOR: Final = "posting.approve"  # whoever may let go may also try a second time
+APPROVAL: Final = "APP01"
+LONGEST_PAUSE: Final = timedelta(seconds=RETRY["temporary"].pauses[1])
+
+
+def retry(
+    session: Session, actor: Actor, hold_id: int, now: datetime, op: str | None = None
+) -> Done | Refusal:
+    """Have a held record judged, and what was refused sent, once more; refused while nothing
+    changed since the last time.
+    """
+
+    def act() -> Done | Refusal:
+        answer = retry_each(session, actor, [hold_id], now, op)
+        return answer if isinstance(answer, Refusal) else answer.only
+
+    return once(session, op, person_id=actor.person_id, now=now, act=act, read=read_done)
+
+
+def retry_each(
+    session: Session,
+    actor: Actor,
+    hold_ids: Iterable[int],
+    now: datetime,
+    op: str | None = None,
+) -> Each | Refusal:
+    """The same for many holds, each with its own answer."""
+    refusal = may(actor, ACT)
+    if refusal:
+        return refusal
+    desk = Desk(session, actor, hold_ids)
+    looked = _Looked(desk, now)
+    good, left = desk.each(lambda hold: _not_theirs(desk, hold, looked) or looked.refusal(hold))
+    _tell_refused(desk, left, now)
+    session.add_all(
+        Retry(
+            record_id=hold.record_id,
+            hold_id=hold.id,
+            cause_id=hold.cause_id,
+            content_sha256=desk.contents.get(hold.record_id, ""),
+            person_id=actor.person_id or 0,
+            at=now,
+        )
+        for hold in good
+    )
+    of_push = [hold for hold in good if hold.of_push]
+    close(session, of_push, actor, state="cleared", why=f"tried again by {actor.name}", now=now)
+    made = [done(hold, f"{actor.name} had {hold.number} tried again.") for hold in good]
+    desk.tell(made, "hold.retried", now, op)
+    wake_records(session, {hold.record_id for hold in good}, now)
+    settle(session, of_push)
+    return Each(tuple(made), tuple(left))
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """By what a record was judged last."""
+
+    at: datetime
+    version_id: int
+    version: int
+
+
+class _Looked:
+    """What the world looked like when each hold was placed, and what of it moved since."""
+
+    def __init__(self, desk: Desk, now: datetime) -> None:
+        self.desk, self.now = desk, now
+        session = desk.session
+        company = session.get_one(Company, desk.company_id)
+        self.zone = ZoneInfo(company.zone)
+        rules = session.get(RulesetVersion, company.ruleset_version_id or 0)
+        self.rules = rules.no if rules else 0
+        self.rules_revision = rules.revision if rules else 0
+        holds = list(desk.holds.values())
+        self.causes = _by_id(session, Cause, {hold.cause_id for hold in holds})
+        self.judged = _judged(session, {hold.record_id for hold in holds})
+        self.told = _snapshots(session, {hold.connection_id or 0 for hold in holds})
+        self.tried = _tried(session, desk)
+
+    def refusal(self, hold: Hold) -> Refusal | None:
+        """Why a new try makes no sense, if it makes none."""
+        posting = self.desk.postings.get(hold.posting_id or 0)
+        if hold.code == APPROVAL:
+            return Refusal("retry.approval", "This waits for an approval; there is nothing to try.")
+        if posting is not None and posting.state in IN_FLIGHT_STATES:
+            return Refusal(
+                code="retry.in_flight",
+                message=f"{posting.number} is on its way: its end is looked up by itself.",
+                hint=RETRY["uncertain"].action,
+            )
+        if self._changed(hold):
+            return None
+        if hold.error_class == "temporary":
+            return self._early(hold)
+        return self._unchanged(hold)
+
+    def _changed(self, hold: Hold) -> bool:
+        record, judged = self.desk.records[hold.record_id], self.judged.get(hold.record_id)
+        woken = record.due_at is not None and record.due_at <= self.now
+        version = judged is None or record.version_id != judged.version_id
+        moved = self.causes[hold.cause_id].changed_revision > hold.revision
+        rules = self.rules_revision > hold.revision
+        _, told = self.told.get(hold.connection_id or 0, ("", 0))
+        return woken or version or moved or rules or told > hold.revision
+
+    def _early(self, hold: Hold) -> Refusal | None:
+        """A fault that goes by itself may be tried again after the longest of its pauses."""
+        until = hold.opened_at + LONGEST_PAUSE
+        if self.now >= until:
+            return None
+        return Refusal(
+            code="retry.early",
+            message=f"Nothing changed since {self._clock(hold.opened_at)}: {hold.message}",
+            hint=f"It can be tried again at {self._clock(until)}, or when the connection was"
+            " tested.",
+        )
+
+    def _unchanged(self, hold: Hold) -> Refusal:
+        judged = self.judged[hold.record_id]
+        since = max(judged.at, hold.opened_at)
+        same = [f"version {judged.version} of the record", f"rules version {self.rules}"]
+        key = self.causes[hold.cause_id]
+        if key.table_name:
+            table, value = table_and_key(key.key)
+            same.insert(0, f"{table} “{value}” (still missing)")
+        name, _ = self.told.get(hold.connection_id or 0, ("", 0))
+        same += [f"what is known of {name}"] if name else []
+        told = f"{', '.join(same[:-1])} and {same[-1]} are as they were."
+        return Refusal(
+            code="retry.unchanged",
+            message=f"Nothing changed since {self._clock(since)}: {told}",
+            hint=hold.would_pass or RETRY[hold.error_class].ends_by,  # type: ignore[index]
+        )
+
+    def _clock(self, moment: datetime) -> str:
+        there, today = moment.astimezone(self.zone), self.now.astimezone(self.zone)
+        return f"{there:%H:%M}" if there.date() == today.date() else f"{there:%Y-%m-%d %H:%M}"
+
+
+def _not_theirs(desk: Desk, hold: Hold, looked: _Looked) -> Refusal | None:
+    """The owner's people retry, each record once a cause and content; then a supervisor does."""
+    if not desk.in_team(hold.team_id, desk.actor.person_id):
+        return Refusal(
+            code="retry.team",
+            message="This is not with your team.",
+            hint=f"{desk.who(ACT, hold.team_id)} try it again.",
+            status=403,
+        )
+    key = (hold.record_id, hold.cause_id, desk.contents.get(hold.record_id, ""))
+    if key not in looked.tried or may(desk.actor, SUPERVISOR) is None:
+        return None
+    return Refusal(
+        code="retry.once",
+        message=f"{hold.number} was tried again once already, and it stayed.",
+        hint=f"Ask a supervisor: {desk.who(SUPERVISOR, hold.team_id)} try it again.",
+        status=403,
+    )
+
+
+def _tell_refused(desk: Desk, left: Iterable[Left], now: datetime) -> None:
+    for one in left:
+        hold = desk.holds.get(one.hold_id)
+        if hold is None:
+            continue
+        say = f"{desk.actor.name} asked for a new try of {hold.number}: {one.refusal.message}"
+        record_event(
+            desk.session,
+            company_id=desk.company_id,
+            at=now,
+            actor=desk.actor,
+            act="retry.refused",
+            record_id=hold.record_id,
+            posting_id=hold.posting_id,
+            object=f"retry:{hold.id}",
+            body={"say": say, "code": one.refusal.code},
+        )
+
+
+def _by_id(session: Session, model: type[Cause], ids: set[int]) -> dict[int, Cause]:
+    rows = session.scalars(select(model).where(bulk.among(model.id, sorted(ids))))
+    return {row.id: row for row in rows}
+
+
+def _judged(session: Session, record_ids: set[int]) -> dict[int, _Judged]:
+    latest = (
+        select(func.max(Evaluation.id))
+        .where(bulk.among(Evaluation.record_id, sorted(record_ids)))
+        .group_by(Evaluation.record_id)
+    )
+    query = (
+        select(Evaluation.record_id, Evaluation.at, Evaluation.version_id, Version.no)
+        .join(Version, Version.id == Evaluation.version_id)
+        .where(Evaluation.id.in_(latest))
+    )
+    return {row[0]: _Judged(*row[1:]) for row in session.execute(query)}
+
+
+def _snapshots(session: Session, connections: set[int]) -> Mapping[int, tuple[str, int]]:
+    """Connection -> its name, and the revision of what was last learned of it."""
+    query = (
+        select(Connection.id, Connection.name, func.max(Snapshot.revision))
+        .join(Snapshot, Snapshot.connection_id == Connection.id)
+        .where(bulk.among(Connection.id, sorted(connections)))
+        .group_by(Connection.id, Connection.name)
+    )
+    return {row[0]: (row[1], row[2] or 0) for row in session.execute(query)}
+
+
+def _tried(session: Session, desk: Desk) -> set[tuple[int, int, str]]:
+    """Record, cause and content of the retries there were."""
+    records = sorted({hold.record_id for hold in desk.holds.values()})
+    query = select(Retry.record_id, Retry.cause_id, Retry.content_sha256)
+    rows = session.execute(query.where(bulk.among(Retry.record_id, records)))
+    return {(row[0], row[1], row[2]) for row in rows}

@@ -1,0 +1,209 @@
+"""Taking an act back before anything of it was sent.
+
+Here: until when a form can be taken back, and taking it back: its approvals and releases are void,
+and what they made ready is held again. Not here: what the acts do (`approvals.py`, `holds.py`).
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import and_, exists, or_, select, update
+from sqlalchemy.orm import Session
+
+from holding import bulk
+from holding.events import Fact, record_events
+from holding.lifecycle import move_posting
+from holding.models import Approval, Operation, Posting, Push, Record, Release
+from holding.models.posting import IN_FLIGHT_STATES
+from holding.record_state import refresh
+from holding.refusal import Refusal
+from holding.roles import Actor
+from holding.settings import Settings
+from holding.wakes import wake_records
+from holding.words import plural
+
+CAME_BEFORE = "ready"
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """How many documents stand as before, and the numbers of those that were on their way."""
+
+    undone: int
+    sent: tuple[str, ...]
+
+    @property
+    def say(self) -> str:
+        """One sentence for the page."""
+        told = f"Taken back: {plural(self.undone, 'document waits', 'documents wait')} again."
+        if not self.sent:
+            return told
+        shown = ", ".join(self.sent[:5]) + (", …" if len(self.sent) > 5 else "")
+        return f"{told} {len(self.sent)} already sent: {shown}."
+
+
+def undoable(
+    session: Session, op: str | None, company_id: int, say: str, now: datetime
+) -> datetime:
+    """Note what a form did and that it can be taken back; until when (now, where it cannot)."""
+    seconds = Settings.from_env().undo_seconds
+    if not op or not seconds:
+        return now
+    until = now + timedelta(seconds=seconds)
+    session.execute(
+        update(Operation)
+        .where(Operation.id == op)
+        .values(company_id=company_id, say=say, undo_until=until)
+    )
+    return until
+
+
+def undo(session: Session, actor: Actor, op: str, now: datetime) -> Undone | Refusal:
+    """Take back what a form of this person did, as far as nothing of it is on its way."""
+    form = session.get(Operation, op, with_for_update=True, populate_existing=True)
+    refusal = _refused(form, actor, now)
+    if form is None or refusal is not None:
+        return refusal or _unknown()
+    lines = _lines(session, op)
+    record_ids = sorted({line.record_id for line in lines})
+    locked = select(Record.id).where(bulk.among(Record.id, record_ids)).order_by(Record.id)
+    session.execute(locked.with_for_update(key_share=True)).all()
+    lines = _lines(session, op)
+    back = [line for line in lines if not line.begun]
+    sent = tuple(dict.fromkeys(line.number for line in lines if line.begun))
+    if not back:
+        return Refusal(
+            code="undo.sent",
+            message="It is on its way already; nothing was taken back.",
+            hint="What stands in the target is reversed by the rules, or there by hand.",
+        )
+    _void(session, actor, back, now)
+    _hold_again(session, back)
+    _tell(session, actor, back, now, op)
+    form.undone_at = now
+    wake_records(session, {line.record_id for line in back}, now)
+    refresh(session, sorted({line.record_id for line in back}))
+    return Undone(len({(line.record_id, line.posting_id) for line in back}), sent)
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """An approval or a release of the form, with the posting that it let go."""
+
+    of: Any
+    id: int
+    record_id: int
+    posting_id: int | None
+    number: str
+    begun: bool
+
+
+def _lines(session: Session, op: str) -> list[_Line]:
+    pushed = exists().where(Push.posting_id == Posting.id)
+    busy = or_(Posting.state.in_(IN_FLIGHT_STATES), Posting.lease_until.is_not(None))
+    approvals = (
+        select(
+            Approval.id,
+            Posting.record_id,
+            Posting.id,
+            Posting.number,
+            or_(busy, pushed.where(Push.hash == Approval.hash, Push.made_at >= Approval.at)),
+        )
+        .join(Posting, Posting.id == Approval.posting_id)
+        .where(Approval.operation_id == op, Approval.voided_at.is_(None))
+    )
+    same = and_(
+        Posting.record_id == Release.record_id,
+        Posting.route == Release.route,
+        Posting.seq == Release.seq,
+    )
+    releases = (
+        select(
+            Release.id,
+            Release.record_id,
+            Posting.id,
+            Record.number,
+            or_(busy, pushed.where(Push.made_at >= Release.at)),
+        )
+        .join(Record, Record.id == Release.record_id)
+        .outerjoin(Posting, same)
+        .where(Release.operation_id == op, Release.voided_at.is_(None))
+    )
+    return [
+        _Line(of, i, record_id, posting_id, number, bool(begun))
+        for of, query in ((Approval, approvals), (Release, releases))
+        for i, record_id, posting_id, number, begun in session.execute(query)
+    ]
+
+
+def _void(session: Session, actor: Actor, lines: Iterable[_Line], now: datetime) -> None:
+    for of in (Approval, Release):
+        ids = [line.id for line in lines if line.of is of]
+        if ids:
+            session.execute(
+                update(of)
+                .where(bulk.among(of.id, ids))
+                .values(voided_at=now, voided_by_id=actor.person_id)
+                .execution_options(synchronize_session=False)
+            )
+
+
+def _hold_again(session: Session, lines: Collection[_Line]) -> None:
+    """What was made ready waits again; the judging opens the holds anew."""
+    ids = sorted({line.posting_id for line in lines if line.posting_id is not None})
+    fresh = select(Posting).where(bulk.among(Posting.id, ids))
+    for posting in session.scalars(fresh.execution_options(populate_existing=True)):
+        if posting.state == CAME_BEFORE:
+            move_posting(
+                session,
+                posting.id,
+                expected=posting.state,
+                to="held",
+                lock=posting.lock,
+                due_at=None,
+            )
+        elif posting.state == "posted":  # what was planned on it
+            posting.due_at = None
+            posting.lock += 1
+    session.flush()
+
+
+def _tell(session: Session, actor: Actor, lines: Iterable[_Line], now: datetime, op: str) -> None:
+    words = {Approval: "approval", Release: "release"}
+    record_events(
+        session,
+        [
+            Fact(
+                company_id=actor.company_id or 0,
+                at=now,
+                actor=actor,
+                act="operation.undone",
+                record_id=line.record_id,
+                posting_id=line.posting_id,
+                operation_id=op,
+                body={"say": f"{actor.name} took the {words[line.of]} of {line.number} back."},
+            )
+            for line in lines
+        ],
+    )
+
+
+def _refused(form: Operation | None, actor: Actor, now: datetime) -> Refusal | None:
+    mine = form is not None and form.person_id == actor.person_id
+    if form is None or not mine or form.company_id != actor.company_id:
+        return _unknown()
+    if form.undone_at is not None:
+        return Refusal("undo.done", "This was taken back already.")
+    if form.undo_until is None or now > form.undo_until:
+        return Refusal(
+            code="undo.late",
+            message="The time to take this back is over.",
+            hint="What is held can be rejected; what was sent is reversed in the target.",
+        )
+    return None
+
+
+def _unknown() -> Refusal:
+    return Refusal("undo.unknown", "There is nothing of yours to take back.", status=404)
