@@ -1,6 +1,5 @@
 """What people do with held records: try again, set right, give away, put aside, take back."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -34,7 +33,7 @@ from tests.support.clock import SetClock
 
 @pytest.fixture
 def shop(database: Database, company: Company, clock: SetClock) -> Shop:
-    """NS-1 does not add up (accounts may release it); NS-2 has an unknown item, its customer none."""
+    """NS-1 does not add up, which accounts may release; NS-2: unknown item; NS-3: no customer."""
     shop = open_shop(database, company, clock)
     shop.publish()
     shop.receive(
@@ -94,7 +93,8 @@ def test_nothing_is_tried_again_while_nothing_changed(shop: Shop) -> None:
     assert answer.status == 409
     assert answer.message.startswith("Nothing changed since ")
     assert answer.message.endswith(
-        ": item “AB-1” (still missing), version 1 of the record and rules version 1 are as they were."
+        ": item “AB-1” (still missing), version 1 of the record and rules version 1"
+        " are as they were."
     )
     assert says(shop, "retry.refused")[0].startswith("Farah asked for a new try of NS-2: Nothing")
 
