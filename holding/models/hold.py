@@ -140,7 +140,7 @@ class Hold(Base):
 
 
 class Release(Base):
-    """A person's word that one finding may pass, for one content of the record. A voided one was taken back.
+    """A person's word that one finding may pass, for one content of the record.
 
     `for_person_id`: whose deputy gave it, if it was one. A trigger refuses it of who had a hand in
     the record. A voided one was taken back.
