@@ -7,18 +7,22 @@ when a pass is made (workers).
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import Random
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from connectors.kit import faults
 from connectors.kit.clock import Clock
 from connectors.kit.http import Http
 from holding.database import Database
+from holding.drift import look
+from holding.drift.plan import companies_to_read
 from holding.models import Connection
 from holding.pushing import batch, breaker, limits, tally
-from holding.pushing.claim import DOUBTS, READY, claim, companies_due, free_the_dead, give_back
+from holding.pushing.claim import DOUBTS, READY, claim, free_the_dead, give_back
+from holding.pushing.claim import companies_due as companies_to_push
 from holding.pushing.desk import Channel, Desk, open_channel
 from holding.pushing.evidence import Storyteller
 from holding.pushing.first_look import first_looks
@@ -103,10 +107,17 @@ def push_due(
 
 
 def _turn(desk: Desk, channel: Channel) -> int:
-    """A little work on one connection: doubts first, then batches, then what is sent at once."""
+    """A little work on one connection: doubts first, then batches, what is sent at once, and last
+    what is read back.
+    """
     if not may_call(desk, channel):
         return 0
-    return _doubts(desk, channel) or batch.work(desk, channel) or _ready(desk, channel)
+    return (
+        _doubts(desk, channel)
+        or batch.work(desk, channel)
+        or _ready(desk, channel)
+        or look.turn(desk, channel)
+    )
 
 
 def _doubts(desk: Desk, channel: Channel) -> int:
@@ -143,6 +154,11 @@ def _lets_us(desk: Desk, channel: Channel) -> bool:
     with desk.database.read() as session:
         free = breaker.closed(session, channel.connection_id)
         return free and limits.open_now(session, channel, desk.clock.now())
+
+
+def companies_due(session: Session, now: datetime) -> tuple[int, ...]:
+    """Companies with something to send, to look up or to read back now."""
+    return tuple(sorted({*companies_to_push(session, now), *companies_to_read(session, now)}))
 
 
 def _channels(desk: Desk, company_id: int) -> Sequence[Channel]:

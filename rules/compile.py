@@ -47,6 +47,7 @@ class Route:
     after: str | None
     number: str
     reverses: str = ""  # the route whose postings it takes back
+    theirs: tuple[str, ...] = ()  # fields that the people in the target own
 
 
 class Program:
@@ -186,6 +187,7 @@ def _route(post: Post, kind: KindProgram) -> Route:
         at=daily.at if daily else None,
         after=str(post.after) if post.after else None,
         number=post.number,
+        theirs=post.they_own,
     )
 
 
@@ -201,6 +203,7 @@ def _reversal(reversal: Reversal, kind: KindProgram) -> Route:
         after=None,
         number=reversal.number,
         reverses=str(reversal.reversing),
+        theirs=reversal.they_own,
     )
 
 

@@ -90,9 +90,16 @@ class PostingFact:
     e_invoice_at: datetime | None = None
 
 
+LINES, WHOLE = "lines", "document"  # what a target edit names where it is no single field
+NOTHING, VOID = "nothing", "void"  # what then stands there
+
+
 @dataclass(frozen=True, slots=True)
 class TargetEdit:
-    """A field of a posting that somebody changed in the target; `line` counts from 1."""
+    """A field of a posting that somebody changed in the target; `line` counts from 1.
+
+    `field` may be LINES, when some came or went (`shows` is how many stand there now), or WHOLE.
+    """
 
     route: str
     seq: int

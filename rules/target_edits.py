@@ -7,16 +7,30 @@ the change (it comes with the facts).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
 from grammar import nodes as n
 from rules.checks import Said
-from rules.facts import PostingFact, TargetEdit
-from rules.outcome import Finding, Verdict
+from rules.facts import LINES, NOTHING, VOID, WHOLE, PostingFact, TargetEdit
+from rules.outcome import ErrorClass, Finding, Verdict
 from rules.requirement import HIT, PASS
 from rules.run import Run
 
 RULE = "target_edited"
+
+
+@dataclass(frozen=True, slots=True)
+class _Cause:
+    """What a finding has in common with others."""
+
+    error_class: ErrorClass
+    word: str
+    label: str
+
+
+_CHANGED = _Cause("stale_version", "stale", "Changed in the target")
+_GONE = _Cause("uncertain", "gone", "Not in the target")
 
 
 class TargetEditProgram:
@@ -33,6 +47,9 @@ class TargetEditProgram:
         said = Said()
         for posting in lives:
             edits = [e for e in _of(run, posting) if e.field not in self.theirs]
+            if edits and edits[0].field == WHOLE:
+                self._whole(run, posting, edits[0].shows, said)
+                continue
             shown = [(_name(e), f"{ours} is {e.shows} there") for e in edits
                      if not same(ours := _ours(posting, e), e.shows)]  # fmt: skip
             if shown:
@@ -47,10 +64,32 @@ class TargetEditProgram:
     def _say(
         self, run: Run, posting: PostingFact, shown: tuple[tuple[str, str], ...], said: Said
     ) -> None:
-        kind = self.action.kind
-        released = kind != "block" and (self.route, RULE) in run.facts.releases
         names = ", ".join(f"{name} {text}" for name, text in shown[:8])
         text = f"{posting.number} was changed in the target: {names}."
+        self._add(run, posting, said, text, shown, _CHANGED, self.action.kind)
+
+    def _whole(self, run: Run, posting: PostingFact, shows: str, said: Said) -> None:
+        """The document itself is gone or void: nobody owns that, so no answer for fields counts."""
+        gone = shows == NOTHING
+        words = {
+            NOTHING: f"{posting.number} does not stand in the target, though it took it.",
+            VOID: f"{posting.number} was made void in the target.",
+        }
+        kind = "review" if self.action.kind in ("ignore", "warn") else self.action.kind
+        text, shown = words.get(shows, shows), ((WHOLE, shows),)
+        self._add(run, posting, said, text, shown, _GONE if gone else _CHANGED, kind)
+
+    def _add(
+        self,
+        run: Run,
+        posting: PostingFact,
+        said: Said,
+        text: str,
+        shown: tuple[tuple[str, str], ...],
+        cause: _Cause,
+        kind: str,
+    ) -> None:
+        released = kind != "block" and (self.route, RULE) in run.facts.releases
         result = PASS if kind == "ignore" else HIT
         operands = (("posted as", posting.number), *shown)
         said.verdicts.append(
@@ -63,15 +102,15 @@ class TargetEditProgram:
         said.findings.append(
             Finding(
                 code="STL03",
-                error_class="stale_version",
+                error_class=cause.error_class,
                 rule=RULE,
                 route=self.route,
                 severity="warn" if kind == "warn" else "hold",
                 owner=self.owner,
                 message=text,
                 clears="never" if kind == "block" else f"by:{self.owner}",
-                cause_key=f"stale:{self.route}",
-                cause_label=f"Changed in the target, {self.route}",
+                cause_key=f"{cause.word}:{self.route}",
+                cause_label=f"{cause.label}, {self.route}",
                 would_pass="the target shows again what was posted",  # noqa: S106 - no password
                 span=self.action.span,
             )
@@ -87,6 +126,9 @@ def _ours(posting: PostingFact, edit: TargetEdit) -> str:
     """What we posted in that field."""
     content = posting.content or {}
     row = content.get("fields")
+    if edit.field == LINES and edit.line is None:
+        lines = content.get("lines")
+        return str(len(lines)) if isinstance(lines, list | tuple) else "(missing)"
     if edit.line is not None:
         lines = content.get("lines")
         inside = isinstance(lines, list | tuple) and 0 < edit.line <= len(lines)

@@ -214,7 +214,8 @@ class Found:
     `unknown` means: ask again later. When the target refused the document after all, `kind` is
     `absent` and `refused` holds that answer: sending it again would change nothing. `differs` is
     what of ours stands there with another value, where the target tells it; a blank field is a
-    difference that no field names, such as a line that came or went.
+    difference that no field names, such as a line that came or went. `void` says that it was made
+    void there; `e_invoice_at` since when its e-invoice is valid, where the target tells it.
     """
 
     kind: Literal["equal", "different", "absent", "unknown"]
@@ -223,6 +224,8 @@ class Found:
     proof: bytes = b""
     refused: Answer | None = None
     differs: tuple[Kept, ...] = ()
+    void: bool = False
+    e_invoice_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from holding.models import (
     Person,
     Posting,
     Push,
+    Reading,
     Record,
     Release,
     Version,
@@ -122,12 +123,16 @@ def _postings(session: Session, which: ColumnElement[bool]) -> list[PostingRow]:
             func.coalesce(Push.action, "create").label("standing_action"),
             func.coalesce(Push.hash, "").label("standing_hash"),
             case((changed, Version.body)).label("sent_body"),
+            Posting.e_invoice_at,
+            Reading.body.label("reading"),
+            Reading.at.label("reading_at"),
         )
         .outerjoin(sent, sent.id == func.coalesce(Posting.posted_push_id, Posting.push_id))
         .outerjoin(Evaluation, Evaluation.id == sent.evaluation_id)
         .join(Version, Version.id == version)
         .join(Record, Record.id == Posting.record_id)
         .outerjoin(Push, Push.id == Posting.posted_push_id)
+        .outerjoin(Reading, Reading.id == Posting.reading_id)
         .where(which)
         .order_by(Posting.id)
     )

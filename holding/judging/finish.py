@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from connectors.kit.faults import point
 from holding import bulk, causes
+from holding.drift.plan import read_now
 from holding.events import record_events
 from holding.judging.batch import Batch
 from holding.judging.claim import put_back
@@ -126,11 +127,22 @@ def _write(
     record_events(
         session, [fact for plan in plans for fact in facts_of(batch, plan, posting_ids, now)]
     )
+    read_now(session, _stands_for_another_version(plans), now)
     gone = [p.case.record_id for p in plans if (p.state in GONE) != (p.case.state in GONE)]
     if gone:
         wake_linked(session, gone, now)
     labels = {cause_ids[spec.key]: spec.label for spec in specs}
     causes.add(session, _deltas(plans, cause_ids), labels)
+
+
+def _stands_for_another_version(plans: Sequence[Plan]) -> list[int]:
+    """Posted documents of a version that is another now: what stands there is looked at first."""
+    return [
+        row.id
+        for plan in plans
+        for row in plan.case.postings
+        if row.state == "posted" and row.version_id != plan.case.version_id
+    ]
 
 
 def _evaluations(session: Session, batch: Batch, plans: Sequence[Plan]) -> dict[int, int]:

@@ -12,6 +12,7 @@ from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from holding import bulk, worlds
+from holding.drift import seen
 from holding.judging.around import Around, Other, around
 from holding.judging.batch import Batch, Case, PostingRow, TargetRow
 from holding.judging.claim import Claimed
@@ -20,6 +21,7 @@ from holding.models import (
     Connection,
     Person,
     Record,
+    Release,
     RulesetVersion,
     Team,
     Version,
@@ -27,6 +29,7 @@ from holding.models import (
 from holding.models.posting import UNSENT_STATES
 from holding.people import FALLBACK_TEAM
 from rules.facts import Facts, PostingFact, Subject, TargetDocument
+from rules.target_edits import RULE as TARGET_EDITED
 
 LIVE_STATES = frozenset({"ready", "sending", "awaiting", "uncertain", "posted"})
 DOCUMENT = "doc:"
@@ -124,9 +127,17 @@ def _case(row: Row[Any], claimed: Claimed, near: Around, judge: worlds.Judge) ->
         history=history,
         documents=documents,
         postings=tuple(_posting_fact(posting) for posting in postings),
-        releases=frozenset((one.route, one.rule) for one in releases if one.kind == "release"),
+        releases=frozenset(
+            (one.route, one.rule) for one in releases if _still_counts(one, postings)
+        ),
         documents_of_family=dict(near.family.get(row.family, {})),
         links=_joined(row.id, subject, near, judge),
+        target_edited=tuple(
+            edit
+            for posting in postings
+            if posting.state == "posted"
+            for edit in seen.edits(posting.route, posting.seq, posting.reading)
+        ),
     )
     return Case(
         claimed=claimed,
@@ -158,7 +169,16 @@ def _posting_fact(row: PostingRow) -> PostingFact:
         content,
         row.sent_body,
         billed={key: Decimal(quantity) for key, quantity in sent or ()},
+        e_invoice_at=row.e_invoice_at,
     )
+
+
+def _still_counts(release: Release, postings: Sequence[PostingRow]) -> bool:
+    """Whether a person let this pass; a change in the target only as it was seen then."""
+    later = (row for row in postings if row.reading_at and row.reading_at > release.at)
+    if release.rule == TARGET_EDITED and any(row.route == release.route for row in later):
+        return False
+    return release.kind == "release"
 
 
 def _joined(

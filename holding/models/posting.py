@@ -1,6 +1,6 @@
-"""Documents meant for targets and every try to get them there.
+"""Documents meant for targets, every try to get them there, and what was read back.
 
-Here: posting, push, request, attempt, run, schedule. Not here: allowed moves
+Here: posting, push, request, attempt, reading, run, schedule. Not here: allowed moves
 (holding/lifecycle.py).
 """
 
@@ -41,12 +41,15 @@ PUSH_STATES = (
 )
 OPEN_PUSH_STATES = ("intent", "sending", "awaiting", "uncertain")
 ACTIONS = ("create", "update", "void")
+READING_KINDS = ("standing", "alike")
 
 
 class Posting(Work, Base):
     """One target document meant for one record under one route.
 
     `finished_at`: since when the rules call the record ready for it by its status, without a break.
+    `reading_id`: what was last seen of the document that stands there. `e_invoice_at`: since when
+    its e-invoice is valid, as the target tells.
     """
 
     __tablename__ = "posting"
@@ -54,6 +57,7 @@ class Posting(Work, Base):
     OPEN = f"state NOT IN {words(FINAL_STATES)}"
     LATE = f"finished_at IS NOT NULL AND {OPEN}"
     SENT = "sent_at IS NOT NULL"
+    WATCHED = "state = 'posted' AND read_due_at IS NOT NULL"
 
     __table_args__ = (
         UniqueConstraint("record_id", "route", "seq"),
@@ -72,7 +76,7 @@ class Posting(Work, Base):
         ),
         partial("ix_posting_late", "company_id", "finished_at", "id", where=LATE),
         Index("ix_posting_reverses", "reverses_id"),
-        partial("ix_posting_read", "connection_id", "read_at", "id", where="state = 'posted'"),
+        partial("ix_posting_read", "connection_id", "read_due_at", "id", where=WATCHED),
         Index("ix_posting_day", "company_id", "connection_id", "doc_type", "doc_date"),
         one_of("state", POSTING_STATES),
         one_of("action", ACTIONS),
@@ -109,6 +113,9 @@ class Posting(Work, Base):
     sent_at: Mapped[datetime | None]
     posted_at: Mapped[datetime | None]
     read_at: Mapped[datetime | None]
+    read_due_at: Mapped[datetime | None]
+    reading_id: Mapped[int | None]
+    e_invoice_at: Mapped[datetime | None]
     tries: Mapped[int] = mapped_column(WHOLE, default=0, server_default="0")
     waits: Mapped[str | None]
     lock: Mapped[int] = mapped_column(WHOLE, default=0, server_default="0")
@@ -211,6 +218,28 @@ class Attempt(Base):
     target_ref: Mapped[str | None]
     proof: Mapped[str | None]
     at: Mapped[datetime]
+
+
+class Reading(Base):
+    """What was seen of a posting in its target, whenever that was news.
+
+    `kind`: `standing` is the document itself beside what was sent (`same`: no difference), `alike`
+    are documents that were not sent from here and may be the same.
+    """
+
+    __tablename__ = "reading"
+    __table_args__ = (
+        Index("ix_reading_posting", "posting_id", "id"),
+        one_of("kind", READING_KINDS),
+    )
+
+    id: Mapped[Id]
+    posting_id: Mapped[int] = ref("posting")
+    kind: Mapped[str]
+    at: Mapped[datetime]
+    sha256: Mapped[str]
+    body: Mapped[dict[str, Any]] = mapped_column(Json)
+    same: Mapped[bool]
 
 
 class Run(Work, Base):

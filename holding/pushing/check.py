@@ -20,6 +20,7 @@ from holding.pushing import trouble
 from holding.pushing.claim import POISON_CRASHES, SENDABLE, Claim, lock_families
 from holding.pushing.desk import Channel
 from holding.pushing.evidence import action_of, push_key
+from holding.pushing.ownership import ours, theirs_of
 from holding.pushing.trouble import Trouble
 from holding.types import Moment
 from rules.canonical import revive
@@ -32,7 +33,8 @@ APPROVAL = "APP01"
 class Checked:
     """A posting that may be sent as it stands; equal to a later look when nothing moved since.
 
-    `standing` is what stands in the target, where it is updated or made void.
+    `standing` is what stands in the target, where it is updated or made void; `theirs` are the
+    fields that people there own.
     """
 
     claim: Claim
@@ -41,11 +43,17 @@ class Checked:
     action: Action
     document: Document
     standing: Document | None
+    theirs: frozenset[str]
     hash: str
     lock: int
     key: str
     no: int
     posting: Posting = field(compare=False, repr=False)
+
+    @property
+    def sent(self) -> Document:
+        """What a call would carry: an update leaves alone what is theirs."""
+        return ours(self.document, self.theirs) if self.action == "update" else self.document
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +70,7 @@ class _Seen:
 
     posting: Posting
     standing: Any
+    theirs: frozenset[str]
     quiet: bool
     held: bool
     busy: bool
@@ -78,7 +87,7 @@ def check(
     """What may be done with each claimed posting; with `lock`, it stays so until the commit."""
     if lock:
         lock_families(session, channel.company_id, [claim.family for claim in claims])
-    around = _look_around(session, claims, lock=lock, now=now)
+    around = _look_around(session, channel, claims, lock=lock, now=now)
     verdicts: dict[int, Verdict] = {}
     sending: set[int] = set()
     for claim in claims:
@@ -122,6 +131,7 @@ def _verdict(channel: Channel, claim: Claim, seen: _Seen) -> Verdict:
         action=action_of(posting.action),
         document=document,
         standing=revive(Document, seen.standing) if seen.standing else None,
+        theirs=seen.theirs,
         hash=posting.hash,
         lock=posting.lock,
         key=push_key(posting, no),
@@ -135,7 +145,7 @@ def _own(code: str, words: str) -> Trouble:
 
 
 def _look_around(
-    session: Session, claims: Sequence[Claim], *, lock: bool, now: datetime
+    session: Session, channel: Channel, claims: Sequence[Claim], *, lock: bool, now: datetime
 ) -> dict[int, _Seen]:
     """The claimed postings that may be sent and are under our fence, in two or three queries."""
     fences = {claim.posting_id: claim.fence for claim in claims}
@@ -153,6 +163,7 @@ def _look_around(
         row[0].id: _Seen(
             posting=row[0],
             standing=row.standing,
+            theirs=theirs_of(session, channel.target, row[0].evaluation_id, row[0].route),
             quiet=bool(row.quiet),
             held=bool(row.held),
             busy=bool(row.busy),

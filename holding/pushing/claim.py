@@ -136,8 +136,8 @@ def companies_due(session: Session, now: datetime) -> tuple[int, ...]:
         .where(text(f"posting.{DUE}"), Posting.due_at <= now, Connection.paused_at.is_(None))
         .where(
             or_(
-                and_(Posting.state.in_(DOUBTS), _free_of(silent)),
-                and_(Posting.state.in_(READY), _free_of(or_(silent, limits.spent(now)))),
+                and_(Posting.state.in_(DOUBTS), free_of(silent)),
+                and_(Posting.state.in_(READY), free_of(or_(silent, limits.spent(now)))),
             )
         )
         .distinct()
@@ -146,13 +146,14 @@ def companies_due(session: Session, now: datetime) -> tuple[int, ...]:
         select(Run.company_id)
         .join(Connection, Connection.id == Run.connection_id)
         .where(text(f"run.{DUE}"), Run.due_at <= now, Connection.paused_at.is_(None))
-        .where(_free_of(or_(silent, limits.spent(now))))
+        .where(free_of(or_(silent, limits.spent(now))))
         .distinct()
     )
     return tuple(sorted({*session.scalars(postings), *session.scalars(runs)}))
 
 
-def _free_of(trouble: ColumnElement[bool]) -> ColumnElement[bool]:
+def free_of(trouble: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Of a connection: its throttle is not in this trouble."""
     return ~exists().where(Throttle.connection_id == Connection.id, trouble)
 
 

@@ -3,15 +3,20 @@ is about to be updated or made void.
 
 Here: the look, and ending a push that turns out to be done already, or not to be ours any more. Not
 here: look-ups after a doubt (holding/pushing/settle.py). A target that refuses a second document by
-its number is not asked before a create.
+its number is not asked before a create. What somebody changed there goes to the rules as a reading.
 """
 
 from connectors.kit.contract import Found
+from connectors.kit.standing import Readable
+from holding.drift import seen
+from holding.drift.plan import read_now
+from holding.models import Posting, Reading
 from holding.pushing import breaker, results, trouble
 from holding.pushing.check import Checked, check
 from holding.pushing.claim import Claim, give_back, put_back
 from holding.pushing.desk import Channel, Desk
 from holding.pushing.intent import Examined, add_push
+from holding.pushing.ownership import ours
 from holding.pushing.rows import add_look
 
 
@@ -26,20 +31,46 @@ def first_looks(
             going.add(one.claim.posting_id)
             continue
         found = channel.target.look_up(
-            one.document,
+            ours(one.document, one.theirs),
             channel.settings,
             channel.secret,
             one.key,
             desk.http,
             action=one.action,
-            standing=one.standing,
+            standing=ours(one.standing, one.theirs),
         )
-        if found.kind == "absent":
+        if found.kind == "absent" or _known(desk, one, found):
             looked[one.claim.posting_id] = found
             going.add(one.claim.posting_id)
-        else:
+        elif found.kind != "different" or not _told_the_rules(desk, channel, one):
             _turn(desk, channel, one.claim, found, examined.stories[one.claim.posting_id])
     return looked, examined.only(going)
+
+
+def _known(desk: Desk, one: Checked, found: Found) -> bool:
+    """Whether somebody changed it there, and the rules or a person let the update pass all the
+    same: they have seen just this.
+    """
+    if one.action == "create" or found.kind != "different":
+        return False
+    with desk.database.read() as session:
+        posting = session.get_one(Posting, one.claim.posting_id)
+        reading = session.get(Reading, posting.reading_id) if posting.reading_id else None
+        return reading is not None and seen.covers(reading.body, found)
+
+
+def _told_the_rules(desk: Desk, channel: Channel, one: Checked) -> bool:
+    """Have it read first, so that the rules say what a change by hand means."""
+    if one.action == "create" or not isinstance(channel.target, Readable):
+        return False
+    with desk.database.write() as session:
+        now = desk.clock.now()
+        read_at = session.get_one(Posting, one.claim.posting_id).read_at
+        if read_at is not None and now - read_at < desk.lease:
+            return False  # it was read just now, and that did not show it
+        read_now(session, [one.claim.posting_id], now)
+        put_back(session, one.claim, now + desk.lease)
+    return True
 
 
 def _turn(desk: Desk, channel: Channel, claim: Claim, found: Found, story: bytes) -> None:

@@ -97,7 +97,7 @@ def again(
         mine = [one for one in members if _take_up(session, desk, one)]
         if not mine:
             return None
-        documents = [one.document for one in mine]
+        documents = [one.sent for one in mine]
         payload = channel.target.build(
             documents, batch=bool(name), batch_name=name, action=mine[0].action
         )
@@ -126,7 +126,7 @@ def _commit(
     looked: Looked,
 ) -> Flight | None:
     """The one commit; None when a posting is not any more what it was a moment ago."""
-    documents = [one.document for one in examined.good]
+    documents = [one.sent for one in examined.good]
     action = examined.good[0].action  # a file has creates alone, a call one document
     payload = channel.target.build(documents, batch=bool(name), batch_name=name, action=action)
     if name:
@@ -214,6 +214,7 @@ def add_push(session: Session, desk: Desk, channel: Channel, one: Checked, story
         action=one.action,
         document=one.document,
         standing=one.standing,
+        theirs=one.theirs,
         key=one.key,
     )
 

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from connectors.kit.contract import Action, Answer
 from connectors.kit.errors import ErrorClass
+from connectors.kit.standing import Readable
 from holding.events import record_event
 from holding.lifecycle import move_posting
 from holding.models import Posting, Push, Record
@@ -55,7 +56,8 @@ def posted(case: Case, *, target_ref: str | None, words: str, existing: bool) ->
     action, target_ref = case.member.action, target_ref or posting.target_ref
     _close_push(case, "accepted", target_ref=target_ref)
     taken_back = standing.take_back(case.session, posting)
-    columns = standing.accepted(posting, action, case.member.document, case.member.push_id)
+    read_at = case.now + case.channel.settle if isinstance(case.channel.target, Readable) else None
+    columns = standing.accepted(posting, action, case.member.document, case.member.push_id, read_at)
     move(
         case,
         posting,

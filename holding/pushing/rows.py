@@ -16,6 +16,7 @@ from holding.models import Attempt, PostingLine, Request
 from holding.pushing.claim import Claim
 from holding.pushing.desk import Channel, Desk
 from holding.pushing.evidence import Bills, document_lines
+from holding.pushing.ownership import ours
 from rules.canonical import sha256_hex
 from rules.outcome import Document
 
@@ -25,7 +26,7 @@ SEEN = ("equal", "different", "absent", "unknown")  # states of an attempt that 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """One push inside a call; `standing` as in Checked."""
+    """One push inside a call; `standing` and `theirs` as in Checked."""
 
     claim: Claim
     record_id: int
@@ -33,7 +34,13 @@ class Member:
     action: Action
     document: Document
     standing: Document | None
+    theirs: frozenset[str]
     key: str
+
+    @property
+    def sent(self) -> Document:
+        """What the call carries: an update leaves alone what is theirs."""
+        return ours(self.document, self.theirs) if self.action == "update" else self.document
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

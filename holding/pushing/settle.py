@@ -24,6 +24,7 @@ from holding.pushing.desk import Channel, Desk
 from holding.pushing.evidence import action_of
 from holding.pushing.flight import apply, fly
 from holding.pushing.intent import again
+from holding.pushing.ownership import ours, theirs_of
 from holding.pushing.rows import SEEN, Member, add_look
 from rules.canonical import revive
 from rules.outcome import Document
@@ -82,7 +83,9 @@ def _doubt(desk: Desk, channel: Channel, claim: Claim) -> Doubt | None:
             return None
         posting, push = found
         stands = session.get(Push, posting.posted_push_id) if posting.posted_push_id else None
-        member, awaiting = _member(posting, push, stands, claim), posting.state == "awaiting"
+        theirs = theirs_of(session, channel.target, push.evaluation_id, posting.route)
+        member = _member(posting, push, stands, claim, theirs)
+        awaiting = posting.state == "awaiting"
         if posting.state == "sending":
             _mark(session, desk, channel, member)
         last = _last_send(session, push.id)
@@ -106,13 +109,13 @@ def _look(desk: Desk, channel: Channel, doubt: Doubt) -> bool:
     """One look-up and its commit; True when the push may be sent again."""
     faults.point("lookup.before")
     found = channel.target.look_up(
-        doubt.member.document,
+        ours(doubt.member.document, doubt.member.theirs),
         channel.settings,
         channel.secret,
         doubt.request_key,
         desk.http,
         action=doubt.member.action,
-        standing=doubt.member.standing,
+        standing=ours(doubt.member.standing, doubt.member.theirs),
     )
     faults.point("lookup.after")
     with desk.database.write() as session:
@@ -198,7 +201,9 @@ def _owned(session: Session, claim: Claim) -> tuple[Posting, Push] | None:
     return (row[0], row[1]) if row else None
 
 
-def _member(posting: Posting, push: Push, stands: Push | None, claim: Claim) -> Member:
+def _member(
+    posting: Posting, push: Push, stands: Push | None, claim: Claim, theirs: frozenset[str]
+) -> Member:
     return Member(
         claim=claim,
         record_id=posting.record_id,
@@ -206,6 +211,7 @@ def _member(posting: Posting, push: Push, stands: Push | None, claim: Claim) -> 
         action=action_of(push.action),
         document=revive(Document, push.content),
         standing=revive(Document, stands.content) if stands else None,
+        theirs=theirs,
         key=push.key,
     )
 

@@ -4,6 +4,7 @@ Here: the columns that an answer leaves on a posting, by the action of its push;
 credit note takes back. Not here: the move and its event (results.py).
 """
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -15,16 +16,21 @@ from holding.types import to_minor
 from rules.outcome import Document
 
 
-def accepted(posting: Posting, action: Action, document: Document, push_id: int) -> dict[str, Any]:
-    """What an accepted push changes besides the state; a void leaves what it made void."""
+def accepted(
+    posting: Posting, action: Action, document: Document, push_id: int, read_at: datetime | None
+) -> dict[str, Any]:
+    """What an accepted push changes besides the state; a void leaves what it made void.
+
+    What stands there now is read back at `read_at`, if it can be; what was read before is past.
+    """
     if action == "void":
-        return {}
+        return {"read_due_at": None}
+    watched = {"posted_push_id": push_id, "read_due_at": read_at, "reading_id": None}
     if action == "create":
-        return {"posted_push_id": push_id}
+        return watched
     amount = to_minor(document.amount, document.currency)
     home = posting.book is not None and document.currency == posting.currency
-    return {
-        "posted_push_id": push_id,
+    return watched | {
         "amount": amount,
         "currency": document.currency,
         "book": amount if home else None,

@@ -357,12 +357,54 @@ def _take_duties() -> None:
         op.execute(statement)
 
 
+WATCH = "state = 'posted' AND read_due_at IS NOT NULL"
+_WATCHED = ("read_due_at", "reading_id", "e_invoice_at")
+
+
+def _read_index(*columns: str, where: str) -> None:
+    """The index by which the plan of readings is kept."""
+    op.drop_index("ix_posting_read", "posting")
+    on = {"sqlite_where": sa.text(where), "postgresql_where": sa.text(where)}
+    op.create_index("ix_posting_read", "posting", ["connection_id", *columns, "id"], **on)
+
+
+def _add_reading() -> None:
+    op.create_table(
+        "reading",
+        sa.Column("id", WHOLE, autoincrement=True, nullable=False),
+        sa.Column("posting_id", WHOLE, nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("at", Moment(), nullable=False),
+        sa.Column("sha256", sa.Text(), nullable=False),
+        sa.Column("body", Json(), nullable=False),
+        sa.Column("same", sa.Boolean(), nullable=False),
+        sa.CheckConstraint("kind IN ('standing', 'alike')", name="ck_reading_kind"),
+        sa.ForeignKeyConstraint(["posting_id"], ["posting.id"], name="fk_reading_posting_id"),
+        sa.PrimaryKeyConstraint("id", name="pk_reading"),
+    )
+    op.create_index("ix_reading_posting", "reading", ["posting_id", "id"])
+    keep("reading")
+    op.add_column("posting", sa.Column("read_due_at", Moment(), nullable=True))
+    op.add_column("posting", sa.Column("reading_id", WHOLE, nullable=True))
+    op.add_column("posting", sa.Column("e_invoice_at", Moment(), nullable=True))
+    _read_index("read_due_at", where=WATCH)
+    op.execute("UPDATE posting SET read_due_at = posted_at WHERE state = 'posted'")
+
+
+def _take_reading() -> None:
+    _read_index("read_at", where="state = 'posted'")
+    for name in reversed(_WATCHED):
+        op.drop_column("posting", name)
+    op.drop_table("reading")
+
+
 PARTS: tuple[tuple[Callable[[], None], Callable[[], None]], ...] = (
     (_add_chain, _take_chain),
     (_add_breaker, _take_breaker),
     (_add_access, _take_access),
     (_add_desk, _take_desk),  # before what adds to releases
     (_add_duties, _take_duties),
+    (_add_reading, _take_reading),
 )
 
 

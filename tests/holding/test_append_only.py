@@ -42,6 +42,7 @@ NEVER = (
     "event",
     "event_link",
     "posting_line",
+    "reading",
 )
 OWN: Mapping[str, Any] = {
     "revision.kind": "rules",
@@ -49,6 +50,7 @@ OWN: Mapping[str, Any] = {
     "attempt.state": "sending",
     "deputy.deputy_id": 2,
     "deputy.until_at": AT + timedelta(days=1),
+    "reading.kind": "standing",
 }
 
 

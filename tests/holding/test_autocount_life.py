@@ -166,7 +166,7 @@ def test_what_stands_is_not_written_over(life: Life) -> None:
     assert effects(life) == [("created", "A-2-1"), ("created", "A-1-1"), ("created", "A-3-1")]
     assert life.shop.states() == {"A-1": "held", "A-2": "failed", "A-3": "held"}
     assert [life.held(number) for number in ("A-1", "A-2", "A-3")] == [
-        ["TGT02"],
+        ["STL03"],
         ["TGT02"],
         ["TGT01"],
     ]

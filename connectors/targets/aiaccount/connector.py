@@ -1,4 +1,4 @@
-"""AiAccount as a target: build, send, look up, test.
+"""AiAccount as a target: build, send, look up, read, test.
 
 Here: the calls and their headers. Not here: bytes (payload.py), answers (answers.py), look-ups
 (lookup.py), the connection test (probe.py).
@@ -39,6 +39,7 @@ class AiAccount:
     settle_seconds = 30.0
     pace = Pace(to_look=3)
     at_once = 500
+    read_at_once = 1
 
     def build(
         self,
@@ -97,11 +98,14 @@ class AiAccount:
         standing: OutgoingDocument | None = None,  # noqa: ARG002
     ) -> Found:
         """Whether the document stands there, in the intended company."""
+        return lookup.look_up(document, key, _reader(settings, secret, http), http.now())
 
-        def get(path: str) -> HttpAnswer | HttpFailure:
-            return http.request("GET", _url(settings, path), headers=_identity(settings, secret))
-
-        return lookup.look_up(document, key, get, http.now())
+    def read(
+        self, documents: Sequence[OutgoingDocument], settings: Settings, secret: str, http: Http
+    ) -> tuple[Found, ...]:
+        """What stands in the intended company beside each document: one call a document."""
+        get = _reader(settings, secret, http)
+        return tuple(lookup.read(one, get, http.now()) for one in documents)
 
     def test(self, settings: Settings, secret: str, http: Http) -> ConnectionReport:
         """Try the connection without writing."""
@@ -117,6 +121,13 @@ class AiAccount:
         """Where people see an import in AiAccount; empty without the setting `app_url`."""
         base = str(settings.get("app_url", "")).rstrip("/")
         return f"{base}/settings/integrations/logs?import={target_ref}" if base else ""
+
+
+def _reader(settings: Settings, secret: str, http: Http) -> lookup.Get:
+    def get(path: str) -> HttpAnswer | HttpFailure:
+        return http.request("GET", _url(settings, path), headers=_identity(settings, secret))
+
+    return get
 
 
 def _url(settings: Settings, path: str) -> str:

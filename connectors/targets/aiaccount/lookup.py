@@ -5,13 +5,14 @@ Here: reading, and comparing what is found with what was sent. Not here: what fo
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
 from urllib.parse import quote
 
-from connectors.kit.contract import Answer, Found, OutgoingDocument
+from connectors.kit.contract import Answer, Found, Kept, OutgoingDocument
 from connectors.kit.http import HttpAnswer, HttpFailure
 from connectors.targets.aiaccount.answers import KEPT_BYTES, Heard, document_answer, hear
 
@@ -33,6 +34,26 @@ def look_up(document: OutgoingDocument, key: str, get: Get, now: datetime) -> Fo
         if found is not None:
             return found
     return _by_number(document, key, get, now)
+
+
+def read(document: OutgoingDocument, get: Get, now: datetime) -> Found:
+    """What stands there beside the document as it was sent; AiAccount shows total and currency."""
+    heard = _listed(document, get, now)
+    if isinstance(heard, Found):
+        return heard
+    entries = [entry for entry in _data(heard) if _same_document(document, entry)]
+    live = [entry for entry in entries if entry.get("status") not in _GONE]
+    if entries and not live:
+        words = f"{document.number} stands there, but it was made void."
+        ref = str(entries[0].get("id", "")) or None
+        return Found(kind="different", words=words, target_ref=ref, proof=_proof(heard), void=True)
+    found = _of_live(document, "", live, _proof(heard))
+    if found.kind != "different" or len(live) != 1:
+        return found
+    shown = ((name, str(live[0].get(name.lower(), ""))) for name in ("Total", "Currency"))
+    ours = {"Total": str(document.amount), "Currency": document.currency}
+    differs = tuple(Kept(0, name, there) for name, there in shown if not _equal(ours[name], there))
+    return replace(found, differs=differs)
 
 
 def _in_import(document: OutgoingDocument, import_id: str, get: Get, now: datetime) -> Found | None:
@@ -60,9 +81,13 @@ def _from_answer(answer: Answer, proof: bytes) -> Found | None:
     return None
 
 
-def _by_number(document: OutgoingDocument, key: str, get: Get, now: datetime) -> Found:
+def _listed(document: OutgoingDocument, get: Get, now: datetime) -> Heard | Found:
     number, party = quote(document.number, safe=""), quote(document.party, safe="")
-    heard = _get(get, f"/v1/sales/invoices?invoice_number={number}&customer={party}", now)
+    return _get(get, f"/v1/sales/invoices?invoice_number={number}&customer={party}", now)
+
+
+def _by_number(document: OutgoingDocument, key: str, get: Get, now: datetime) -> Found:
+    heard = _listed(document, get, now)
     if isinstance(heard, Found):
         return heard
     live = [
@@ -70,7 +95,12 @@ def _by_number(document: OutgoingDocument, key: str, get: Get, now: datetime) ->
         for entry in _data(heard)
         if _same_document(document, entry) and entry.get("status") not in _GONE
     ]
-    proof = _proof(heard)
+    return _of_live(document, key, live, _proof(heard))
+
+
+def _of_live(
+    document: OutgoingDocument, key: str, live: Sequence[Mapping[str, Any]], proof: bytes
+) -> Found:
     if not live:
         return Found(kind="absent", words="No document of this number and customer.", proof=proof)
     ref = str(live[0].get("id", "")) or None
@@ -81,11 +111,16 @@ def _by_number(document: OutgoingDocument, key: str, get: Get, now: datetime) ->
     return Found(kind=kind, words=words, target_ref=ref, proof=proof)
 
 
+def _equal(ours: str, theirs: str) -> bool:
+    one, other = _decimal(ours), _decimal(theirs)
+    return ours == theirs if one is None or other is None else one == other
+
+
 def _compare(
     document: OutgoingDocument, key: str, entry: Mapping[str, Any]
 ) -> tuple[Literal["equal", "different"], str]:
     total = _decimal(entry.get("total"))
-    if entry.get("idempotency_key") == key:
+    if key and entry.get("idempotency_key") == key:
         return "equal", f"It stands there under our key, with the total {entry.get('total')}."
     if total == document.amount and entry.get("currency") == document.currency:
         return "equal", f"It stands there with the same total, {entry.get('total')}."

@@ -1,7 +1,7 @@
-"""AutoCount's cloud interface as a target: build, send, look up, test.
+"""AutoCount's cloud interface as a target: build, send, look up, read, test.
 
 Here: the calls and their headers. Not here: bodies (payload.py, bodies.py), answers (answers.py),
-look-ups (lookup.py), the connection test (probe.py).
+look-ups (lookup.py), readings (watching.py), the connection test (probe.py).
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,8 @@ from connectors.kit.contract import (
     Settings,
 )
 from connectors.kit.http import Http, HttpAnswer, HttpFailure, mask
-from connectors.targets.autocount import lookup, payload, probe
+from connectors.kit.standing import Stands
+from connectors.targets.autocount import lookup, payload, probe, watching
 from connectors.targets.autocount.answers import confirmed, refusal, taken, unanswered
 from connectors.targets.autocount.documents import POSTED
 from connectors.targets.autocount.errors import NUMBER_TAKEN
@@ -44,6 +45,7 @@ class AutoCount:
     settle_seconds = 30.0
     pace = Pace(per_minute=100, to_send=2)  # each document is read back
     at_once = 1
+    read_at_once = watching.AT_ONCE
 
     def build(
         self,
@@ -108,6 +110,20 @@ class AutoCount:
         found = lookup.look_up(document, action, standing, _reader(settings, secret, http))
         return replace(found, proof=mask(found.proof, secret))
 
+    def read(
+        self, documents: Sequence[OutgoingDocument], settings: Settings, secret: str, http: Http
+    ) -> tuple[Found, ...]:
+        """What stands in the intended account book beside each document."""
+        get, ask = _reader(settings, secret, http), _asker(settings, secret, http)
+        found = watching.standing(documents, get, ask)
+        return tuple(replace(one, proof=mask(one.proof, secret)) for one in found)
+
+    def alike(
+        self, document: OutgoingDocument, settings: Settings, secret: str, http: Http
+    ) -> tuple[Stands, ...] | None:
+        """Documents of the same party and total, a few days around, in the intended book."""
+        return watching.alike(document, _asker(settings, secret, http))
+
     def test(self, settings: Settings, secret: str, http: Http) -> ConnectionReport:
         """Try the connection without writing."""
         return probe.report(settings, secret, _reader(settings, secret, http))
@@ -137,6 +153,14 @@ def _reader(settings: Settings, secret: str, http: Http) -> Get:
         return http.request("GET", _url(settings, path), headers=_identity(settings, secret))
 
     return get
+
+
+def _asker(settings: Settings, secret: str, http: Http) -> watching.Ask:
+    def ask(path: str, body: bytes) -> HttpAnswer | HttpFailure:
+        headers = {**_identity(settings, secret), "Content-Type": payload.JSON}
+        return http.request("POST", _url(settings, path), headers=headers, body=body)
+
+    return ask
 
 
 def _url(settings: Settings, path: str) -> str:

@@ -1,11 +1,13 @@
 """Whether something has been done in AutoCount: the document by its number, compared with ours.
 
-Here: what a look-up says for create, update and void. Not here: the read (reading.py), the
-comparison (compare.py), and what follows from either.
+Here: what a look-up says for create, update and void, and what a reading says later. Not here: the
+read (reading.py, watching.py), the comparison (compare.py), and what follows from either.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Literal
 
 from connectors.kit.contract import Action, Found, Kept, OutgoingDocument
 from connectors.targets.autocount.compare import Compared, compare
@@ -38,12 +40,33 @@ def look_up(
     return _different(document, words, seen, compared)
 
 
+def beside(document: OutgoingDocument, seen: Seen, validated: datetime | None) -> Found:
+    """What was seen beside the document as it was sent last."""
+    number = document.number
+    if not seen.clear or seen.document is None:
+        kind: Literal["absent", "unknown"] = "absent" if seen.clear else "unknown"
+        return Found(kind=kind, words=seen.words, proof=seen.proof)
+    if seen.void:
+        return replace(_of_void("create", number, seen), e_invoice_at=validated)
+    compared = _against(document, seen.document)
+    if compared.differences:
+        words = f"{number} was changed in AutoCount: {compared.words}."
+        return replace(_different(document, words, seen, compared), e_invoice_at=validated)
+    return Found(
+        kind="equal",
+        words=f"{number} stands there as it was sent.",
+        target_ref=number,
+        proof=seen.proof,
+        e_invoice_at=validated,
+    )
+
+
 def _of_void(action: Action, number: str, seen: Seen) -> Found:
     if action == "void":
         words = f"{number} is void there."
         return Found(kind="equal", words=words, target_ref=number, proof=seen.proof)
     words = f"{number} stands there, but it was made void."
-    return Found(kind="different", words=words, target_ref=number, proof=seen.proof)
+    return Found(kind="different", words=words, target_ref=number, proof=seen.proof, void=True)
 
 
 def _untouched(document: OutgoingDocument, standing: OutgoingDocument | None, seen: Seen) -> Found:

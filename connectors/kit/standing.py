@@ -1,0 +1,63 @@
+"""What else a target may be able to do: show what stands there, and find what is like a document.
+
+Here: the two abilities as protocols, and a document as it stands there. Not here: what every target
+does (contract.py). A target without an ability is not asked.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Protocol, runtime_checkable
+
+from connectors.kit.contract import Found, OutgoingDocument, Settings
+from connectors.kit.http import Http
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stands:
+    """A document as it stands in a target, by the names of our schema; all values are text."""
+
+    number: str
+    target_ref: str | None
+    party: str
+    date: str
+    currency: str
+    amount: Decimal | None
+    fields: Mapping[str, str] = field(default_factory=dict)
+    lines: tuple[Mapping[str, str], ...] = ()
+
+
+@runtime_checkable
+class Readable(Protocol):
+    """A target that shows what stands there."""
+
+    @property
+    def read_at_once(self) -> int:
+        """How many documents one call shows at most."""
+        ...
+
+    def read(
+        self,
+        documents: Sequence[OutgoingDocument],
+        settings: Settings,
+        secret: str,
+        http: Http,
+    ) -> tuple[Found, ...]:
+        """What stands there beside each of these documents as they were sent last, in their order.
+
+        Changes nothing. `absent` is told only where nothing of that number stands there.
+        """
+        ...
+
+
+@runtime_checkable
+class Searchable(Protocol):
+    """A target that can be searched for documents under other numbers."""
+
+    def alike(
+        self, document: OutgoingDocument, settings: Settings, secret: str, http: Http
+    ) -> tuple[Stands, ...] | None:
+        """Live documents there of the same party and amount and about the same day, whatever their
+        number; None when nobody can say now. Changes nothing.
+        """
+        ...

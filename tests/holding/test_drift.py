@@ -1,0 +1,155 @@
+"""What stands in the target is read on a plan, and what differs is told by whose field it is."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+
+from holding.connections import pause, resume
+from holding.drift.plan import companies_to_read
+from holding.models import Connection, Posting, Reading
+from holding.roles import SYSTEM
+from tests.connectors.simulators import Simulator
+from tests.holding import test_autocount_life as autocount
+from tests.holding.shop import line
+from tests.holding.test_autocount_life import control, effects, life
+from tests.holding.test_plans import LARGE, SMALL, Life
+
+__all__ = ["life"]  # a fixture
+DAY = 24 * 3600
+OWNED = "    they own Remark1\n    we own  the rest  else review by accounts\n"
+CANCEL = """on cancel of order for autocount.invoice
+    | e_invoice_age | do          |
+    | <= 72h        | void        |
+    | > 72h         | credit note |
+"""
+
+
+def rules() -> dict[str, str]:
+    """Their remark is theirs; a cancel asks for the age of the e-invoice."""
+    files = autocount.rules()
+    text = files["shop.rules"]
+    before, after = text.split("on cancel of order for autocount.invoice")
+    text = before + CANCEL + after[after.index("\npost order to autocount.credit_note") :]
+    text = text.replace("    we own  the rest  else review by accounts\n", OWNED, 1)
+    text = text.replace('        = "HQ"\n', '        = "HQ"\n    Remark1         = "Web shop"\n', 1)
+    return files | {"shop.rules": text}
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
+    folder: Path = tmp_path_factory.mktemp("sim")
+    sim = Simulator("autocount", folder / "ledger.jsonl", "--calls-a-minute", "1000")
+    yield sim
+    sim.kill()
+
+
+@pytest.fixture
+def watched(life: Life) -> Life:
+    """A-1 is posted, and was read back a minute later."""
+    life.shop.publish(rules())
+    life.arrive("A-1")
+    later(life, 60)
+    assert [(r.kind, r.same) for r in readings(life)] == [("standing", True)]
+    return life
+
+
+def later(life: Life, seconds: float) -> None:
+    life.shop.clock.advance(seconds)
+    life.work()
+
+
+def readings(life: Life) -> list[Reading]:
+    with life.shop.database.read() as session:
+        return list(session.scalars(select(Reading).order_by(Reading.id)))
+
+
+def by_hand(life: Life, **given: Any) -> None:
+    control(life, "by_hand", number="A-1-1", **given)
+    later(life, DAY)
+
+
+def test_what_is_ours_is_a_finding_once_and_what_is_theirs_is_noted(watched: Life) -> None:
+    by_hand(watched, master={"remark1": "Gift"})
+    assert watched.held("A-1") == []
+    by_hand(watched, details=[{"unitPrice": 2.5}])
+    assert watched.held("A-1") == ["STL03"]
+    later(watched, DAY)
+    assert watched.held("A-1") == ["STL03"]
+    assert len(readings(watched)) == 3
+    told = watched.told("posting.read")
+    assert ["remark1 is Gift" in told[0], "unitPrice of line 1 is 2.50" in told[1]] == [True] * 2
+    by_hand(watched, details=[{"unitPrice": 2.4}])
+    assert watched.held("A-1") == []
+    assert watched.shop.states() == {"A-1": "posted"}
+
+
+def test_an_update_leaves_alone_what_is_theirs(watched: Life) -> None:
+    by_hand(watched, master={"remark1": "Gift"})
+    watched.arrive("A-1", **SMALL)
+    assert effects(watched) == [("created", "A-1-1"), ("updated", "A-1-1")]
+    control(watched, "by_hand", number="A-1-1")
+    stands = watched.books.ledger()[-1]["stands"]  # type: ignore[attr-defined]
+    assert '"remark1": "Gift"' in stands.replace('":"', '": "')
+    assert watched.held("A-1") == []
+
+
+def test_edits_on_both_sides_are_two_findings(watched: Life) -> None:
+    by_hand(watched, details=[{"description": "Tea, gift"}])
+    watched.arrive("A-1", **LARGE)
+    later(watched, DAY)
+    assert watched.held("A-1") == ["STL03"]
+    assert effects(watched) == [("created", "A-1-1")]  # what was changed there is not taken back
+
+
+def test_what_is_gone_or_void_is_a_finding(watched: Life) -> None:
+    by_hand(watched, cancelled=True)
+    with watched.shop.database.read() as session:
+        (hold,) = watched.shop.holds(session, "A-1")
+        assert (hold.code, hold.error_class) == ("STL03", "stale_version")
+    watched.books.control("reset")
+    later(watched, DAY)
+    with watched.shop.database.read() as session:
+        (hold,) = watched.shop.holds(session, "A-1")
+        assert (hold.error_class, "does not stand" in hold.message) == ("uncertain", True)
+
+
+@pytest.mark.parametrize(("minutes", "done"), [(-1, "voided"), (2, "created")])
+def test_the_age_of_the_e_invoice_comes_from_the_target(
+    watched: Life, minutes: int, done: str
+) -> None:
+    now = watched.shop.clock.now()
+    valid = (now + timedelta(hours=8)).replace(tzinfo=None).isoformat()
+    control(watched, "by_hand", number="A-1-1", master={"eInvoiceValidatedTimeStamp": valid})
+    watched.shop.clock.advance(72 * 3600 + minutes * 60 - 60)
+    watched.arrive("A-1", status="cancelled")
+    number = {"voided": "A-1-1", "created": "CN-A-1-1"}[done]
+    assert effects(watched)[1:] == [(done, number)]
+
+
+def test_nothing_is_read_of_a_paused_target_nor_for_ever(watched: Life) -> None:
+    shop = watched.shop
+    with shop.database.write() as session:
+        session.execute(update(Posting).values(read_due_at=shop.now))
+        assert companies_to_read(session, shop.now) == (shop.company.id,)
+        connection = session.scalars(select(Connection).where(Connection.name == "autocount")).one()
+        pause(session, SYSTEM, connection, "Month end", now=shop.now)
+        assert companies_to_read(session, shop.now) == ()
+        resume(session, SYSTEM, connection, now=shop.now)
+    for _ in range(31):
+        later(watched, DAY)
+    with shop.database.read() as session:
+        assert shop.posting(session, "A-1").read_due_at is None
+
+
+def test_a_change_of_lines_says_how_many_there_are(watched: Life) -> None:
+    watched.arrive("A-2", total="384.00", lines=[line(), line(pos=2)])
+    later(watched, 60)
+    control(watched, "by_hand", number="A-2-1", rows=1)
+    later(watched, DAY)
+    with watched.shop.database.read() as session:
+        (hold,) = watched.shop.holds(session, "A-2")
+        assert "lines 2 is 1 there" in hold.message
