@@ -59,7 +59,7 @@ class Books:
     lookup: Literal["strong", "lagging", "none"] = "strong"
     settle_seconds: float = 0.0
     at_once: int = 500
-    pace: Pace = Pace()
+    pace: Pace = field(default_factory=Pace)
     shelf: dict[str, Standing] = field(default_factory=dict)
     effects: list[tuple[str, str]] = field(default_factory=list)
     moods: list[str] = field(default_factory=list)
