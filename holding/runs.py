@@ -1,25 +1,22 @@
-"""Batches that people or the clock ask for.
+"""Runs: batches of postings that are sent together.
 
-Here: the preview of a date range, starting it, the daily runs. Not here: sending them
+Here: the preview of a date range, starting it. Not here: daily runs (holding/schedules.py), sending
 (holding/pushing/batch.py), how the last one went (holding/pill.py).
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, time
-from zoneinfo import ZoneInfo
+from datetime import date, datetime
 
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from holding.events import record_event
-from holding.models import Company, Connection, Posting, Run
+from holding.models import Connection, Posting, Run
 from holding.pill import UNDER_WAY, last_run
 from holding.refusal import Refusal
-from holding.roles import SYSTEM, Actor, may
+from holding.roles import Actor, may
 from holding.words import plural
-from holding.worlds import program
 
 IN_FLIGHT = ("sending", "awaiting", "uncertain")
 
@@ -90,7 +87,7 @@ def sync(
     )
     if refusal:
         return refusal
-    run = _add_run(session, connection, "manual", doc_type, seen.postings, now)
+    run = add_run(session, connection, "manual", doc_type, seen.postings, now)
     run.person_id = actor.person_id
     run.filter = {
         **(run.filter or {}),
@@ -100,23 +97,8 @@ def sync(
     }
     sent = plural(seen.will_send.count, "document")
     say = f"{actor.name} started a sync of {first} to {last}: {sent}."
-    _tell(session, run, actor, now, say)
+    tell(session, run, actor, now, say)
     return run
-
-
-def start_daily_runs(session: Session, now: datetime) -> tuple[int, ...]:
-    """Start what is due of the daily routes, each once a day; the companies with work."""
-    started = []
-    ruled = select(Company).where(Company.ruleset_version_id.is_not(None))
-    for company in session.scalars(ruled.order_by(Company.id)).all():
-        for route, at, zone in _daily_routes(session, company):
-            local = now.astimezone(ZoneInfo(zone))
-            connection = _connection(session, company.id, route.partition(".")[0])
-            if connection is None or local.time() < at:
-                continue
-            if _start_daily(session, connection, route, local.date(), now):
-                started.append(company.id)
-    return tuple(dict.fromkeys(started))
 
 
 def _bucket(found: Iterable[tuple[int, str, int]], states: tuple[str, ...]) -> Bucket:
@@ -147,7 +129,7 @@ def _changed(seen: SyncPreview, count: int, total: int) -> Refusal | None:
     return None
 
 
-def _add_run(
+def add_run(
     session: Session,
     connection: Connection,
     kind: str,
@@ -158,6 +140,7 @@ def _add_run(
     route: str | None = None,
     day: date | None = None,
 ) -> Run:
+    """A run of these postings; over at once when there are none."""
     ids = list(postings)
     run = Run(
         company_id=connection.company_id,
@@ -179,53 +162,8 @@ def _add_run(
     return run
 
 
-def _daily_routes(session: Session, company: Company) -> list[tuple[str, time, str]]:
-    judge = program(session, company.ruleset_version_id or 0)
-    zones = {source.name: source.zone for source in judge.ruleset.sources}
-    return [
-        (route.name, route.at, zones.get(route.source, company.zone))
-        for route in judge.routes
-        if route.timing == "daily" and route.at is not None
-    ]
-
-
-def _start_daily(
-    session: Session, connection: Connection, route: str, day: date, now: datetime
-) -> bool:
-    """The run of this day, made once; all that is ready goes into it."""
-    known = select(Run.id).where(
-        Run.company_id == connection.company_id, Run.route == route, Run.day == day
-    )
-    if session.scalar(known.where(Run.kind == "daily")) is not None:
-        return False
-    ready = session.scalars(
-        select(Posting.id)
-        .where(Posting.connection_id == connection.id, Posting.route == route)
-        .where(Posting.state == "ready", Posting.due_at.is_(None), Posting.lease_until.is_(None))
-        .order_by(Posting.id)
-    ).all()
-    doc_type = route.partition(".")[2]
-    try:
-        with session.begin_nested():
-            run = _add_run(session, connection, "daily", doc_type, ready, now, route=route, day=day)
-    except IntegrityError:
-        return False
-    _tell(
-        session, run, SYSTEM, now, f"The daily run of {route} has {plural(len(ready), 'document')}."
-    )
-    return bool(ready)
-
-
-def _connection(session: Session, company_id: int, connector: str) -> Connection | None:
-    query = select(Connection).where(
-        Connection.company_id == company_id,
-        Connection.connector == connector,
-        Connection.side == "target",
-    )
-    return session.scalars(query.order_by(Connection.id).limit(1)).one_or_none()
-
-
-def _tell(session: Session, run: Run, actor: Actor, now: datetime, say: str) -> None:
+def tell(session: Session, run: Run, actor: Actor, now: datetime, say: str) -> None:
+    """The event of a run's start."""
     record_event(
         session,
         company_id=run.company_id,

@@ -1,6 +1,6 @@
 """A duty that one process has at a time, under a lease.
 
-Here: taking it, or keeping it. Not here: the duties.
+Here: taking it, keeping it, giving it up. Not here: the duties.
 """
 
 from datetime import datetime
@@ -30,3 +30,12 @@ def take(session: Session, name: str, *, owner: str, until: datetime, now: datet
         .execution_options(synchronize_session=False)
     )
     return taken.first() is not None
+
+
+def leave(session: Session, name: str, *, owner: str) -> None:
+    """Give the duty up, so that nobody has to wait for the end of its lease."""
+    session.execute(
+        update(Singleton)
+        .where(Singleton.name == name, Singleton.owner == owner)
+        .values(owner=None, until=None)
+    )

@@ -36,12 +36,20 @@ class Worker:
                 self._turn()
         finally:
             self._end_children()
+            jobs.safely(self._sweeper.leave)
 
     def drain(self) -> None:
-        """Do everything that is due now, then return; uses no queue."""
-        self._sweeper.sweep()
-        while not self._stop.is_set() and self._work():
-            pass
+        """Do everything that is due now, then return; uses no queue.
+
+        What was judged may be what a daily run waited for, so it is swept again after work.
+        """
+        worked = True
+        while worked and not self._stop.is_set():
+            self._sweeper.sweep()
+            worked = False
+            while not self._stop.is_set() and self._work():
+                worked = True
+        jobs.safely(self._sweeper.leave)
 
     def _turn(self) -> None:
         """One sweep and what follows from it until the next."""

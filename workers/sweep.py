@@ -15,7 +15,7 @@ from holding.judging.claim import due_companies, sweep_expired
 from holding.pushes import close_left_open, companies_due, free_the_dead
 from holding.refusal import Refusal
 from holding.roles import SYSTEM
-from holding.runs import start_daily_runs
+from holding.schedules import start_due
 from workers.jobs import Bench
 
 DUTY = "sweeper"
@@ -44,12 +44,17 @@ class Sweeper:
             free_the_dead(session, now)
         with mine.database.write() as session:
             close_left_open(session, now)
-            start_daily_runs(session, now)
+            start_due(session, now)
             wake_rested(session, now)
         sweep_expired(mine.database, now)
         self._link(now)
         self._refresh(now)
         return True
+
+    def leave(self) -> None:
+        """Let another process sweep at once."""
+        with self._bench.database.write() as session:
+            singletons.leave(session, DUTY, owner=self._bench.owner)
 
     def due(self) -> Sequence[tuple[str, int]]:
         """(kind of work, company) for everything that could be done now; judging comes first."""

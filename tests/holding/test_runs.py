@@ -1,7 +1,6 @@
-"""Runs: the preview that must still be true, the daily run, the texts of the pill."""
+"""Runs: the preview that must still be true, the texts of the pill."""
 
-from datetime import UTC, date, datetime, time, timedelta
-from types import SimpleNamespace
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ from holding.models import Company, Event, Run
 from holding.refusal import Refusal
 from holding.roles import Actor
 from tests.support.factories import connection_named
-from tests.support.postings import NOW, ROUTE, invoice, make_ready
+from tests.support.postings import NOW, invoice, make_ready
 
 DAY = date(2026, 11, 19)
 OPERATOR = Actor(None, "Tan", "tan@example.test", 1, frozenset({"operator"}))
@@ -120,48 +119,6 @@ def test_a_paused_connection_starts_nothing(
     refused = start(database, company, month)
     assert isinstance(refused, Refusal)
     assert refused.code == "sync.paused"
-
-
-@pytest.fixture
-def daily(database: Database, company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
-    route = SimpleNamespace(name=ROUTE, timing="daily", at=time(2, 0), source="netshop")
-    other = SimpleNamespace(name="x.y", timing="immediately", at=None, source="netshop")
-    source = SimpleNamespace(name="netshop", zone="Asia/Kuala_Lumpur")
-    judge = SimpleNamespace(routes=(route, other), ruleset=SimpleNamespace(sources=(source,)))
-    monkeypatch.setattr(runs, "program", lambda *_: judge)
-    with database.write() as session:
-        session.get_one(Company, company.id).ruleset_version_id = 1
-
-
-def test_a_daily_run_starts_once_a_day_at_its_hour_of_the_source(
-    database: Database, company: Company, month: int, daily: None
-) -> None:
-    def at(hour: int, minute: int, day: int = 19) -> tuple[int, ...]:
-        with database.write() as session:
-            return runs.start_daily_runs(session, datetime(2026, 11, day, hour, minute, tzinfo=UTC))
-
-    assert at(17, 59) == ()  # 01:59 in Kuala Lumpur
-    assert at(18, 0) == (company.id,)
-    assert at(18, 1) == ()
-    assert at(18, 1, day=20) == (company.id,)
-    with database.read() as session:
-        found = session.scalars(select(Run).order_by(Run.id)).all()
-        assert [(run.kind, run.day, run.total) for run in found] == [
-            ("daily", date(2026, 11, 20), 4),
-            ("daily", date(2026, 11, 21), 4),
-        ]
-
-
-def test_a_day_without_anything_to_send_is_done_too(
-    database: Database, company: Company, daily: None
-) -> None:
-    with database.write() as session:
-        assert runs.start_daily_runs(session, NOW) == ()
-    with database.read() as session:
-        [run] = session.scalars(select(Run)).all()
-        assert (run.state, run.total, run.due_at) == ("done", 0, None)
-        shown = pills.pill(session, company.id, run.connection_id or 0, "sales_invoice")
-        assert shown.text == "Last sync 11/20 09:00 · 0 rows"
 
 
 def pill(database: Database, company: Company, **columns: Any) -> pills.Pill:

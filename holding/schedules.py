@@ -1,0 +1,175 @@
+"""Daily routes: when each goes out by itself, which days are done, and starting what is due.
+
+Here: the rows of `schedule`, kept as the rules in force say; the runs of a night, and of nights
+that were missed: each day once. Not here: sending (holding/pushing/batch.py), a range of dates that
+a person asks for (holding/runs.py).
+
+The run of a day starts at the hour of the next day, when that whole day is over.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import or_, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from holding.models import Company, Connection, Posting, Record, Run, Schedule
+from holding.pill import UNDER_WAY
+from holding.roles import SYSTEM
+from holding.runs import add_run, tell
+from holding.words import plural
+from holding.worlds import program, target_connections
+
+DAY = timedelta(days=1)
+JUDGING_TAKES = timedelta(minutes=10)
+"""A night waits so long for records that became ready at its hour to be judged."""
+
+
+def start_due(session: Session, now: datetime) -> int:
+    """Start every run whose hour has come; how many."""
+    follow_rules(session, now)
+    due = session.scalars(
+        select(Schedule)
+        .where(Schedule.active, Schedule.next_at <= now)
+        .order_by(Schedule.company_id, Schedule.id)
+        .with_for_update(skip_locked=True, key_share=True)
+    ).all()
+    return sum(_start(session, one, now) for one in due)
+
+
+def follow_rules(session: Session, now: datetime) -> None:
+    """A row for each daily route of the rules in force, with its hour; other routes have none."""
+    known: dict[int, dict[str, Schedule]] = defaultdict(dict)
+    for row in session.scalars(select(Schedule)):
+        known[row.company_id][row.route] = row
+    companies = select(Company).where(Company.ruleset_version_id.is_not(None))
+    for company in session.scalars(companies.order_by(Company.id)).all():
+        rows, told = known[company.id], _daily_routes(session, company)
+        for route, (at, zone) in told.items():
+            if route not in rows:
+                rows[route] = Schedule(company_id=company.id, route=route, at="", zone="")
+                session.add(rows[route])
+            agree(rows[route], at, zone, now)
+        for route in rows.keys() - told.keys():
+            rows[route].next_at = rows[route].last_day = None
+    session.flush()
+
+
+def agree(row: Schedule, at: time, zone: str, now: datetime) -> None:
+    """The row has the hour that the rules name; no day is done again for another hour."""
+    hour = at.strftime("%H:%M")
+    if row.next_at is None or (row.at, row.zone) != (hour, zone):
+        row.at, row.zone = hour, zone
+        row.next_at = _moment(row, _next_day(row, now))
+
+
+def _daily_routes(session: Session, company: Company) -> dict[str, tuple[time, str]]:
+    judge = program(session, company.ruleset_version_id or 0)
+    zones = {source.name: source.zone for source in judge.ruleset.sources}
+    return {
+        route.name: (route.at, zones.get(route.source, company.zone))
+        for route in judge.routes
+        if route.timing == "daily" and route.at is not None
+    }
+
+
+def _start(session: Session, row: Schedule, now: datetime) -> int:
+    """The runs of the days that are over; none yet while records of that night are judged."""
+    connection = target_connections(session, row.company_id).get(row.route.partition(".")[0])
+    days = days_over(row, now)
+    if connection is None or _still_judged(session, row, _moment(row, days[-1]), now):
+        return 0
+    waiting = _ready_by_day(session, connection, row.route, days)
+    for day in days:
+        _start_day(session, connection, row.route, day, waiting.get(day, ()), now)
+    done_with(row, days[-1])
+    return len(days)
+
+
+def _start_day(
+    session: Session,
+    connection: Connection,
+    route: str,
+    day: date,
+    ready: Sequence[int],
+    now: datetime,
+) -> None:
+    doc_type = route.partition(".")[2]
+    try:
+        with session.begin_nested():
+            run = add_run(session, connection, "daily", doc_type, ready, now, route=route, day=day)
+    except IntegrityError:  # the day was done; what is ready goes with the next one
+        return
+    say = f"The daily run of {route} for {day} has {plural(len(ready), 'document')}."
+    tell(session, run, SYSTEM, now, say)
+
+
+def _ready_by_day(
+    session: Session, connection: Connection, route: str, days: Sequence[date]
+) -> Mapping[date, list[int]]:
+    """What is ready goes with its day; what is older with the first of the days, the rest with the
+    last.
+    """
+    rows = session.execute(
+        select(Posting.id, Posting.doc_date)
+        .where(Posting.connection_id == connection.id, Posting.route == route)
+        .where(Posting.state == "ready", Posting.due_at.is_(None), Posting.lease_until.is_(None))
+        .order_by(Posting.id)
+    )
+    taken = _under_way(session, connection.id)
+    found: dict[date, list[int]] = defaultdict(list)
+    for key, day in rows:
+        if key not in taken:
+            found[min(max(day or days[-1], days[0]), days[-1])].append(key)
+    return found
+
+
+def _under_way(session: Session, connection_id: int) -> set[int]:
+    """Postings of runs that have not ended."""
+    filters = session.scalars(
+        select(Run.filter).where(Run.connection_id == connection_id, Run.state.in_(UNDER_WAY))
+    )
+    return {key for one in filters for key in (one or {}).get("postings", ())}
+
+
+def _still_judged(session: Session, row: Schedule, hour: datetime, now: datetime) -> bool:
+    """Whether something that became due by that hour is not judged yet."""
+    if now > hour + JUDGING_TAKES:
+        return False
+    busy = select(Record.id).where(
+        Record.company_id == row.company_id,
+        or_(Record.due_at <= hour, Record.lease_until.is_not(None)),
+    )
+    return session.scalar(busy.limit(1)) is not None
+
+
+def days_over(row: Schedule, now: datetime) -> list[date]:
+    """The days whose run is due, the oldest first; at least one, for the row is due."""
+    first = _day_of(row, row.next_at or now)
+    days = [first]
+    while _moment(row, days[-1] + DAY) <= now:
+        days.append(days[-1] + DAY)
+    return days
+
+
+def done_with(row: Schedule, day: date) -> None:
+    """This day has its run; the next one follows."""
+    row.last_day, row.next_at = day, _moment(row, day + DAY)
+
+
+def _next_day(row: Schedule, now: datetime) -> date:
+    """The day after the last that is done; at first the day before today."""
+    return row.last_day + DAY if row.last_day else now.astimezone(ZoneInfo(row.zone)).date() - DAY
+
+
+def _day_of(row: Schedule, moment: datetime) -> date:
+    return moment.astimezone(ZoneInfo(row.zone)).date() - DAY
+
+
+def _moment(row: Schedule, day: date) -> datetime:
+    """When the run of this day starts."""
+    at = time.fromisoformat(row.at)
+    return datetime.combine(day + DAY, at, ZoneInfo(row.zone))
