@@ -37,6 +37,7 @@ ACTS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "rules.publish": frozenset({"publisher"}),
         "audit.export": frozenset({"auditor"}),
         "audit.read": frozenset({"auditor", "admin"}),
+        "stop.decide": frozenset({"approver", "operator", "admin"}),
         "run.operate": frozenset({"operator", "admin"}),
         "connection.admin": frozenset({"admin"}),
         "people.admin": frozenset({"admin"}),

@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from holding.events import record_event
-from holding.models import Connection, Posting, Run
+from holding.models import Connection, Posting, RouteStop, Run
 from holding.pill import UNDER_WAY, last_run
 from holding.refusal import Refusal
 from holding.roles import Actor, may
@@ -110,6 +110,13 @@ def _not_now(session: Session, connection: Connection, doc_type: str) -> Refusal
     if connection.paused_at is not None:
         words = f"{connection.name} is paused: {connection.pause_reason or 'no reason given'}"
         return Refusal("sync.paused", words, "Resume it first.")
+    routes = [f"{word}.{doc_type}" for word in (connection.name, connection.connector)]
+    stopped = select(RouteStop.route).where(
+        RouteStop.company_id == connection.company_id, RouteStop.route.in_(routes)
+    )
+    if session.scalar(stopped.where(text(RouteStop.OPEN))) is not None:
+        words = f"{doc_type.replace('_', ' ')} has stopped: one change moves more than usual."
+        return Refusal("sync.stopped", words, "Somebody looks under Stops and lets it go on.")
     last = last_run(session, connection.id, doc_type)
     if last is not None and last.kind != "immediate" and last.state in UNDER_WAY:
         return Refusal("sync.running", "A sync is under way.", "Wait until it has ended.")

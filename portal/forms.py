@@ -3,11 +3,15 @@
 Here: reading and trimming what a browser sent. Not here: whether the wish is granted (services).
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 
 from werkzeug.datastructures import MultiDict
+
+from holding.types import to_minor
 
 Form = MultiDict[str, str]
 MIN_REASON = 3
@@ -68,6 +72,14 @@ class MapValue:
     reason: str
     rev: int | None
     op: str
+
+
+@dataclass(frozen=True, slots=True)
+class StopLimit:
+    """How much one change may move; None = what is usual."""
+
+    records: int | None
+    book: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +168,26 @@ def sync_range(form: Form, today: date) -> SyncRange | Problems:
         expected_total=whole(form.get("total")),
         op=form.get("op", ""),
     )
+
+
+def stop_limit(form: Form, currency: str) -> StopLimit | Problems:
+    """Records and an amount of money; what is left blank follows from what is usual."""
+    written, amount = form.get("records", "").strip(), form.get("amount", "").strip()
+    records = whole(written.replace(",", ""))
+    found = {}
+    if written and (records is None or records < 1):
+        found["records"] = "A whole number from 1 on, or nothing."
+    book = _minor(amount, currency)
+    if amount and (book is None or book < 1):
+        found["amount"] = "An amount such as 100,000.00, or nothing."
+    return Problems(found) if found else StopLimit(records, book)
+
+
+def _minor(text: str, currency: str) -> int | None:
+    plain = text.replace(",", "").removeprefix("RM").strip()
+    if not re.fullmatch(r"[0-9]{1,13}(\.[0-9]{1,2})?", plain):
+        return None
+    return to_minor(Decimal(plain), currency)
 
 
 def whole(text: str | None) -> int | None:

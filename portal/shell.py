@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from flask import Flask, g, request, url_for
 
-from holding.queries import shell
+from holding.queries import shell, stops
 from portal import store
 
 ITEMS = (
@@ -36,8 +36,9 @@ class NavItem:
 
 
 def init(app: Flask) -> None:
-    """Give the navigation to the templates."""
+    """Give the navigation, and what stands still, to the templates."""
     app.jinja_env.globals["nav_items"] = nav_items
+    app.jinja_env.globals["stopped_routes"] = stopped_routes
 
 
 def nav_items() -> tuple[NavItem, ...]:
@@ -46,6 +47,11 @@ def nav_items() -> tuple[NavItem, ...]:
         g.nav = tuple(_items())
     found: tuple[NavItem, ...] = g.nav
     return found
+
+
+def stopped_routes() -> tuple[str, ...]:
+    """The routes that stopped and ask; every page says so."""
+    return stops.open_routes(store.reading(), g.company.id)
 
 
 def _items() -> list[NavItem]:

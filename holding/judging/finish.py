@@ -1,7 +1,7 @@
 """Storing what a batch came to, in one write transaction.
 
 Here: the checks that nothing moved since the facts were read, and all writes in lock order:
-company, records in id order, the rest, causes last. Not here: what to write (plan.py).
+company, records in id order, the rest, causes and stops last. Not here: what to write (plan.py).
 """
 
 from collections import defaultdict
@@ -17,6 +17,7 @@ from connectors.kit.faults import point
 from holding import bulk, causes
 from holding.drift.plan import read_now
 from holding.events import record_events
+from holding.impact import safety
 from holding.judging.batch import Batch
 from holding.judging.claim import put_back
 from holding.judging.plan import in_flight
@@ -133,6 +134,7 @@ def _write(
         wake_linked(session, gone, now)
     labels = {cause_ids[spec.key]: spec.label for spec in specs}
     causes.add(session, _deltas(plans, cause_ids), labels)
+    safety.count(session, batch, plans, now)
 
 
 def _stands_for_another_version(plans: Sequence[Plan]) -> list[int]:

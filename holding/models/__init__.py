@@ -39,6 +39,7 @@ from holding.models.ruleset import (
     RuleFile,
     RulesetVersion,
 )
+from holding.models.stop import RouteStop
 
 __all__ = [
     "ApiToken",
@@ -74,6 +75,7 @@ __all__ = [
     "Request",
     "Retry",
     "Revision",
+    "RouteStop",
     "RuleFile",
     "RulesetVersion",
     "Run",

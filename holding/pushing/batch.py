@@ -14,7 +14,7 @@ from connectors.kit import faults
 from holding.models import Posting, Run
 from holding.models.base import DUE
 from holding.pushing import limits, tally
-from holding.pushing.claim import Claim, take
+from holding.pushing.claim import STOPPED, Claim, take
 from holding.pushing.desk import Channel, Desk
 from holding.pushing.first_look import first_looks
 from holding.pushing.flight import fly
@@ -75,7 +75,7 @@ def _ready(session: Session, run: Run) -> list[int]:
     """The run's postings that may still go, in the order they were asked for."""
     wanted = (run.filter or {}).get("postings", [])
     query = select(Posting.id).where(
-        Posting.id.in_(wanted), Posting.state == "ready", Posting.lease_until.is_(None)
+        Posting.id.in_(wanted), Posting.state == "ready", Posting.lease_until.is_(None), ~STOPPED
     )
     return list(session.scalars(query.order_by(Posting.id)))
 

@@ -17,7 +17,7 @@ from connectors.kit.contract import Action
 from holding.models import Approval, Evaluation, Hold, Posting, Push, Record
 from holding.posting_hash import posting_hash
 from holding.pushing import trouble
-from holding.pushing.claim import POISON_CRASHES, SENDABLE, Claim, lock_families
+from holding.pushing.claim import POISON_CRASHES, SENDABLE, STOPPED, Claim, lock_families
 from holding.pushing.desk import Channel
 from holding.pushing.evidence import action_of, push_key
 from holding.pushing.ownership import ours, theirs_of
@@ -178,14 +178,16 @@ def _look_around(
 
 
 def _with_surroundings() -> Select[Any]:
-    """Postings with: is the record quiet, is it held, is its family busy, is its number taken."""
+    """Postings with: is the record quiet, is it held or its route stopped, is its family busy, is
+    its number taken.
+    """
     other, stands = aliased(Posting), aliased(Push)
     quiet = and_(
         Record.version_id == Posting.version_id,
         Record.lease_until.is_(None),
         or_(Record.due_at.is_(None), Record.due_at > bindparam("now", type_=Moment())),
     )
-    held = exists().where(Hold.posting_id == Posting.id, Hold.state == "open")
+    held = or_(exists().where(Hold.posting_id == Posting.id, Hold.state == "open"), STOPPED)
     busy = exists().where(
         Push.connection_id == Posting.connection_id,
         Push.family == Posting.family,

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, and_, exists, func, literal, or_, select, text, update
 from sqlalchemy.orm import Session
 
-from holding.models import Connection, Posting, Push, Record, Run, Throttle
+from holding.models import Connection, Posting, Push, Record, RouteStop, Run, Throttle
 from holding.models.base import DUE, LEASED
 from holding.pushing import breaker, limits
 from holding.pushing.desk import Channel, Desk
@@ -23,6 +23,12 @@ SENDABLE = or_(
     and_(Posting.state == "posted", Posting.action.in_(("update", "void"))),
 )
 """Postings that a push may begin with."""
+STOPPED = exists().where(
+    RouteStop.company_id == Posting.company_id,
+    RouteStop.route == Posting.route,
+    text(f"route_stop.{RouteStop.OPEN}"),
+)
+"""Postings of a route that stopped and asks (holding/impact/safety.py)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +143,7 @@ def companies_due(session: Session, now: datetime) -> tuple[int, ...]:
         .where(
             or_(
                 and_(Posting.state.in_(DOUBTS), free_of(silent)),
-                and_(Posting.state.in_(READY), free_of(or_(silent, limits.spent(now)))),
+                and_(Posting.state.in_(READY), ~STOPPED, free_of(or_(silent, limits.spent(now)))),
             )
         )
         .distinct()
@@ -177,4 +183,4 @@ def _allowed(now: datetime) -> ColumnElement[bool]:
         Push.family == Posting.family,
         text(f"push.{Push.OPEN}"),
     )
-    return or_(Posting.state.in_(DOUBTS), and_(quiet, free))
+    return or_(Posting.state.in_(DOUBTS), and_(quiet, free, ~STOPPED))

@@ -398,6 +398,49 @@ def _take_reading() -> None:
     op.drop_table("reading")
 
 
+def _add_route_stop() -> None:
+    moments, people = ("stopped_at", "kept_at", "resumed_at"), ("kept_by_id", "resumed_by_id")
+    op.create_table(
+        "route_stop",
+        sa.Column("id", WHOLE, nullable=False),
+        sa.Column("company_id", WHOLE, nullable=False),
+        sa.Column("route", sa.Text(), nullable=False),
+        sa.Column("revision", WHOLE, nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("records", WHOLE, nullable=False),
+        sa.Column("book", WHOLE, nullable=False),
+        sa.Column("most_records", WHOLE, nullable=True),
+        sa.Column("most_book", WHOLE, nullable=True),
+        *(sa.Column(name, Moment(), nullable=True) for name in moments),
+        *(sa.Column(name, WHOLE, nullable=True) for name in people),
+        *(sa.Column(name, sa.Text(), nullable=True) for name in ("kept_why", "resumed_why")),
+        sa.CheckConstraint(
+            "state IN ('counting', 'stopped', 'resumed')", name="ck_route_stop_state"
+        ),
+        sa.ForeignKeyConstraint(["company_id"], ["company.id"], name="fk_route_stop_company_id"),
+        *(
+            sa.ForeignKeyConstraint([name], ["person.id"], name=f"fk_route_stop_{name}")
+            for name in people
+        ),
+        sa.PrimaryKeyConstraint("id", name="pk_route_stop"),
+        sa.UniqueConstraint(
+            "company_id", "route", "revision", name="uq_route_stop_company_id_route_revision"
+        ),
+    )
+    where = sa.text("state = 'stopped'")
+    op.create_index(
+        "ix_route_stop_open",
+        "route_stop",
+        ["company_id", "route"],
+        sqlite_where=where,
+        postgresql_where=where,
+    )
+
+
+def _take_route_stop() -> None:
+    op.drop_table("route_stop")
+
+
 PARTS: tuple[tuple[Callable[[], None], Callable[[], None]], ...] = (
     (_add_chain, _take_chain),
     (_add_breaker, _take_breaker),
@@ -405,6 +448,7 @@ PARTS: tuple[tuple[Callable[[], None], Callable[[], None]], ...] = (
     (_add_desk, _take_desk),  # before what adds to releases
     (_add_duties, _take_duties),
     (_add_reading, _take_reading),
+    (_add_route_stop, _take_route_stop),
 )
 
 

@@ -15,6 +15,7 @@ from portal.pages import (
     rulebook,
     runs,
     signin,
+    stops,
 )
 
 BLUEPRINTS = (
@@ -28,6 +29,7 @@ BLUEPRINTS = (
     late.pages,
     rulebook.pages,
     find.pages,
+    stops.pages,
     hooks.hooks,
     hooks.health,
 )

@@ -10,6 +10,7 @@ from typing import Any
 
 import openpyxl
 import pytest
+import requests
 
 from tests.acceptance.conftest import STARTER
 from tests.acceptance.houses import opened
@@ -26,6 +27,7 @@ from tests.acceptance.product import (
     item,
     until,
 )
+from tests.acceptance.quiet import fix_mapping
 
 pytestmark = pytest.mark.slow
 MAPPINGS = f"/c/{CURRENT_COMPANY}/mappings"
@@ -75,12 +77,18 @@ def change_entry(visitor: Visitor, table: str, key: str, value: str) -> tuple[st
     address = f"{MAPPINGS}/{table}/entry"
     asked = visitor.get(f"{address}?key={key}&other={value}")
     form = read(asked).one("form", cls="map-form")
-    wish = {**form.fields(), "other": value, "reason": "the accountant said so"}
-    done = visitor.session.post(
-        visitor.address + address, wish, headers={"Referer": visitor.address + address}, timeout=60
-    )
+    wish = {"other": value, "reason": "the accountant said so"}
+    done = send(visitor, address, form.fields(), **wish)
     assert done.ok, words(done.text)[:500]
     return words(asked), done.url.removeprefix(visitor.address)
+
+
+def send(visitor: Visitor, path: str, form: dict[str, str], **values: str) -> requests.Response:
+    """Send a form that stands on a page."""
+    headers = {"Referer": visitor.address + path}
+    return visitor.session.post(
+        visitor.address + path, {**form, **values}, headers=headers, timeout=60
+    )
 
 
 def test_B24_a_value_says_what_it_frees_and_contradicts_and_exactly_that_happens(
@@ -161,3 +169,44 @@ def test_F29_a_changed_account_lists_what_was_posted_and_gives_its_journal(house
     assert len(moved) == 2 * len(numbers)
     assert [call for call in house.calls() if call.get("number") in numbers] == before
     until_head(finance, 200, "Posted")
+
+
+def test_C36_one_change_that_moves_four_hundred_stops_its_route_and_asks(house: House) -> None:
+    finance, approver = house.visitor(FINANCE), house.visitor("approver@kedai.example")
+    orders = [clean(n, channel="TIKTOK", items=priced("20.00")) for n in range(1000, 1400)]
+    house.deliver(*orders)
+    numbers = {order["number"] for order in orders}
+
+    def blocked() -> bool:
+        listed = rows(finance.get(f"{MAPPINGS}/missing"))
+        return any(row[0] == "TIKTOK" and "400" in row for row in listed)
+
+    until(blocked, "400 held orders", 40)
+    assert "400 records are judged again" in fix_mapping(
+        finance, "TIKTOK", "40000", "a new channel"
+    )
+    stops = f"/c/{CURRENT_COMPANY}/stops/"
+    until(lambda: "400 documents" in words(approver.get(stops)), "all judged", 40)
+    told = words(approver.get(stops))
+    assert "400 records, RM 8,800.00, move at once." in told
+    assert "Allowed for one change: 100 records and RM 100,000.00." in told
+    assert "account: TIKTOK" in told
+    assert "by finance: a new channel" in told
+    assert "has stopped" in words(finance.get(f"/c/{CURRENT_COMPANY}/"))
+    house.deliver(clean(1500))
+    until_head(finance, 1500, "Ready")
+    assert not numbers & set(house.created())
+    assert "NS-1500" not in house.created()
+
+    form = read(approver.get(stops)).one("form", cls="stack").fields()
+    path = re.search(r'action="(/c/[^"]+/stops/\d+)/resume"', approver.get(stops))
+    assert path
+    mine = read(finance.get(stops)).one("form", cls="stack").fields()
+    refused = send(finance, f"{path[1]}/resume", mine, reason="let them go")
+    assert refused.status_code == 403
+    kept = send(approver, f"{path[1]}/keep", form, reason="asking the channel first")
+    assert "asking the channel first" in words(kept.text)
+    assert not numbers & set(house.created())
+    went = send(approver, f"{path[1]}/resume", form, reason="the channel is real")
+    assert "goes on" in words(went.text)
+    until(lambda: numbers & set(house.created()), "the first of them", 40)

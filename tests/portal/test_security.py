@@ -15,6 +15,7 @@ VALUES = {
     "co": "kedai",
     "hold_id": 1,
     "run_id": 1,
+    "stop_id": 1,
     "request_id": 1,
     "name": "aiaccount",
     "table": "item",

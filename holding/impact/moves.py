@@ -1,0 +1,98 @@
+"""What changes of rules and mappings move: postings that go, or go otherwise, through one of them.
+
+Here: which postings of a judging those are, and which change it was; what moves by a new version of
+its record or by a person's consent is left out. Not here: what is too much (safety.py).
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from holding import bulk
+from holding.judging.batch import Batch, PostingRow
+from holding.judging.planned import Plan
+from holding.models import MappingEntry
+
+Moves = dict[tuple[str, int], tuple[int, int]]  # (route, revision) -> records, book
+
+
+@dataclass(frozen=True, slots=True)
+class _Move:
+    """A posting that goes now, or goes as another content, and was judged before the change."""
+
+    plan: Plan
+    route: str
+    since: int
+    book: int
+
+
+def moved_by_changes(session: Session, batch: Batch, plans: Sequence[Plan]) -> Moves:
+    """What this judging lets go, or go otherwise, through changes alone, by route and revision."""
+    moved = [move for plan in plans if plan.case.postings for move in _of_plan(batch, plan)]
+    entries = _fresh_entries(session, moved) if moved else {}
+    sums: defaultdict[tuple[str, int], list[_Move]] = defaultdict(list)
+    for move in moved:
+        revision = _through(batch, move, entries)
+        if revision:
+            sums[move.route, revision].append(move)
+    return {
+        key: (len({m.plan.case.record_id for m in found}), sum(m.book for m in found))
+        for key, found in sums.items()
+    }
+
+
+def _of_plan(batch: Batch, plan: Plan) -> Iterator[_Move]:
+    rows = {(row.route, row.seq): row for row in plan.case.postings}
+    by_id = {row.id: row for row in plan.case.postings}
+    newest = max(plan.case.postings, key=lambda row: row.revision)
+    for one in plan.postings:
+        row = rows.get((one.route, one.seq))
+        if one.state != "ready" or not _goes_otherwise(row, one.hash):
+            continue
+        before = row or newest
+        fresh = before.version_id != plan.case.version_id  # a new version moves by itself
+        if not fresh and before.revision < batch.revision and not _consented(plan, one.route):
+            yield _Move(plan, one.route, before.revision, one.book or 0)
+    for acting in plan.acting:
+        row = by_id[acting.id]
+        if acting.due_at is not None and row.hash != acting.hash and row.revision < batch.revision:
+            yield _Move(plan, row.route, row.revision, plan.book or 0)
+
+
+def _goes_otherwise(row: PostingRow | None, hash_: str) -> bool:
+    return row is None or row.state != "ready" or row.hash != hash_
+
+
+def _consented(plan: Plan, route: str) -> bool:
+    """Somebody approved or released it: a person moved it, not a change."""
+    released = any(of == route for of, _ in plan.case.facts.releases)
+    return released or any(
+        one.state == "approved" and one.hold.route == route for one in plan.closed
+    )
+
+
+def _fresh_entries(session: Session, moved: Sequence[_Move]) -> dict[int, int]:
+    """Entry id -> its revision, of those that these records use and were not judged with before."""
+    oldest = min(move.since for move in moved)
+    used = {
+        use.entry_id
+        for move in moved
+        if move.plan.judged.outcome is not None
+        for use in move.plan.judged.outcome.used
+    }
+    query = select(MappingEntry.id, MappingEntry.from_revision).where(
+        bulk.among(MappingEntry.id, sorted(used)), MappingEntry.from_revision > oldest
+    )
+    return dict(session.execute(query).all()) if used else {}
+
+
+def _through(batch: Batch, move: _Move, entries: dict[int, int]) -> int:
+    """The newest change that moved it: of an entry that it uses, else of the rules; 0 = neither."""
+    uses = move.plan.judged.outcome.used if move.plan.judged.outcome else ()
+    found = [entries[use.entry_id] for use in uses if entries.get(use.entry_id, 0) > move.since]
+    if found:
+        return max(found)
+    return batch.rules_revision if batch.rules_revision > move.since else 0
