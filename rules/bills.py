@@ -75,6 +75,17 @@ class Shares:
             if isinstance(share.now, Decimal) and share.now > 0
         }
 
+    def open(self, *, after: bool) -> dict[str, Decimal]:
+        """Line key -> quantity that was not billed yet: after this document, or before it."""
+        found = {}
+        for row, share in self.rows.items():
+            if share.unknown is None and not self.final:
+                had = add(share.before, max(share.now, NOTHING)) if after else share.before
+                left = subtract(share.whole, had)
+                if left > 0 and isinstance(left, Decimal):
+                    found[self.keys[row]] = left
+        return found
+
     def leaves_out(self, row: Mapping[str, Any]) -> bool:
         """Whether nothing of a line is due."""
         share = self.rows.get(id(row))

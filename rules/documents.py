@@ -6,6 +6,7 @@ or amount (columns.py), whether the document may go (judge.py), how a target wan
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -200,10 +201,19 @@ class DocumentProgram:
             date=day,
             party=draft.fields.get(shape.party, ""),
             currency=draft.fields.get(shape.currency, self.currency),
-            amount=amount if isinstance(amount, Decimal) else Decimal(0),
+            amount=amount if isinstance(amount, Decimal) else _together(draft.lines),
             fields=draft.fields,
             lines=tuple(draft.lines),
         )
+
+
+LINE_AMOUNTS = ("LineTotal", "SubTotal", "Amount")
+
+
+def _together(lines: Iterable[dict[str, str]]) -> Decimal:
+    """What the lines come to, where the document names no amount of its own; 0 without prices."""
+    found = (next((row[name] for name in LINE_AMOUNTS if row.get(name)), "0") for row in lines)
+    return sum((Decimal(text) for text in found), Decimal(0))
 
 
 POSTING, REVERSED = "posting", "reversed"

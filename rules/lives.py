@@ -33,7 +33,7 @@ def next_seq(postings: Iterable[PostingFact], route: str) -> int:
     """The place of the next posting of a route; one that is planned and not sent keeps its own."""
     own = [p for p in postings if p.route == route]
     planned = [p.seq for p in own if p.state not in OVER]
-    return max(planned) if planned else max((p.seq for p in own), default=0) + 1
+    return min(planned) if planned else max((p.seq for p in own), default=0) + 1
 
 
 def billed(facts: Facts, route: str) -> Mapping[str, Decimal]:

@@ -120,7 +120,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The answer for one route; `plan` is what is done, in this order, once it is ready."""
+    """The answer for one route; `plan` is what is done, in this order, once it is ready.
+
+    `open` is what then remains to be billed: line key -> quantity.
+    """
 
     route: str
     state: str  # ready waiting held ignored dropped posted
@@ -130,6 +133,7 @@ class Decision:
     reason: str
     approvals: tuple[ApprovalNeed, ...] = ()
     plan: tuple[Step, ...] = ()
+    open: Mapping[str, Decimal] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +190,8 @@ class Outcome:
     def digest(self) -> str:
         """SHA-256 of the canonical JSON, without what the rule files alone say (spans).
 
-        A plan that only makes the decision's own document is no news, so it is left out.
+        A plan that only makes the decision's own document is no news, nor is that nothing is
+        open: both are left out.
         """
         verdicts = [
             (v.route, v.rule, v.kind, v.result, v.line, v.operands, v.text, v.released)
@@ -227,5 +232,7 @@ def _told(decision: Decision) -> dict[str, object]:
         s.action == "create" and not s.rule and s.document == decision.document
         for s in decision.plan
     )
-    names = (f.name for f in fields(Decision) if f.name != "plan" or not plain_create)
+    silent = {"plan"} if plain_create else set()
+    silent |= set() if decision.open else {"open"}
+    names = (f.name for f in fields(Decision) if f.name not in silent)
     return {name: getattr(decision, name) for name in names}

@@ -7,7 +7,7 @@ Here: RouteProgram.decide: what is judged when, and for which document. Not here
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -141,7 +141,7 @@ class RouteProgram:
             return self._answered(run, frame, lives, self.posted.judge(run, table, lives, case))
         if lives and self.bill is not None:
             return self._kept_in_parts(run, frame, lives)
-        return self._asked(run, frame, lives)
+        return _with_open(self._asked(run, frame, lives), run.route.bill, gate)
 
     def _asked(self, run: Run, frame: Frame, lives: Lives) -> Judged:
         """Nothing is posted yet, or no table speaks of what is."""
@@ -188,7 +188,9 @@ class RouteProgram:
         findings = [*answer.said.findings, *frame.base]
         planner = Planner(self, run, lives, answer.acts)
         if answer.stops:
-            return Weighing(self, run, frame.said, findings, Draft()).carried(planner, new=False)
+            left = self._due(run, billed(run.facts, self.name))
+            judged = Weighing(self, run, frame.said, findings, Draft()).carried(planner, new=False)
+            return _with_open(judged, left, frame.gate)
         planner.correct()
         shares = self._due(run, planner.before())
         may_go = frame.gate == "ready" and frame.applies is True
@@ -200,7 +202,8 @@ class RouteProgram:
         if draft.made:
             self.asking.rules(run, frame.shared, frame.said)
             self.asking.document(run, draft, frame.said)
-        return Weighing(self, run, frame.said, findings, draft).carried(planner, new=new)
+        judged = Weighing(self, run, frame.said, findings, draft).carried(planner, new=new)
+        return _with_open(judged, shares, frame.gate)
 
     def again(self, run: Run, posting: PostingFact, lives: Lives) -> Draft:
         """A posted document made again of the record as it is; what is theirs stays theirs."""
@@ -279,6 +282,15 @@ class RouteProgram:
             draft = Draft()
             keep(draft.gaps, Unknown(self._limit("document", reason)), None)
             return draft
+
+
+def _with_open(judged: Judged, shares: Shares | None, gate: str) -> Judged:
+    """What remains to be billed of a record that goes on, once its plan is carried out."""
+    if shares is None or gate in {"cancel", "ignore"}:
+        return judged
+    bills = any(step.action == "create" for step in judged.decision.plan)
+    left = shares.open(after=bills)
+    return replace(judged, decision=replace(judged.decision, open=left))
 
 
 def _nothing_due(run: Run) -> bool:

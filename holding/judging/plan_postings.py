@@ -45,7 +45,7 @@ def _first(
 ) -> None:
     """Nothing of the route was ever sent, or all of it was taken back: one posting, as planned."""
     planned = [row.seq for (route, _), row in rows.items() if route == decision.route]
-    seq = steps[-1].seq if steps else max(planned, default=1)
+    seq = steps[-1].seq if steps else min(planned, default=1)
     row = rows.pop((decision.route, seq), None)
     document = decision.document
     one = Unsent(batch, made, decision, decision.route, seq, row, document)
@@ -64,6 +64,8 @@ def _first(
     bills = bills_of(steps[-1]) if steps else None
     reason = decision.reason or (decision.wait.text if decision.wait else "")
     made.postings.append(one.planned(state, reason, bills=bills))
+    if state == "ready":
+        rest(batch, made, decision, rows, seq + 1)
 
 
 @dataclass(slots=True)
@@ -97,7 +99,11 @@ class _Answered:
             before = before or _NAMES[step.action]
         self._give_up({(s.route, s.seq) for s in self.steps})
         if self.decision.state == "waiting" and not self.steps:
-            self._rest()
+            self._later()
+        else:
+            last = max((s.seq for s in self.steps if s.action == "create"), default=0)
+            seq = max(last, *(row.seq for row in self.sent)) + 1
+            rest(self.batch, self.made, self.decision, self.rows, seq)
 
     def _step(self, step: Step, state: str, before: str) -> None:
         row = self._row(step.route, step.seq)
@@ -155,8 +161,8 @@ class _Answered:
                     )
                 )
 
-    def _rest(self) -> None:
-        """Something is still to come: it waits as a posting of its own."""
+    def _later(self) -> None:
+        """Something is due, and waits for its hour or for another document."""
         route = self.decision.route
         unsent = [seq for (name, seq) in self.rows if name == route]
         seq = max(unsent) if unsent else self.sent[-1].seq + 1
@@ -179,6 +185,14 @@ class _Answered:
         row = self._row(step.route, step.seq)
         standing = dict(row.standing) if row is not None and row.standing else None
         return content_hash(target.id, target.company_there, standing, action) if standing else ""
+
+
+def rest(batch: Batch, made: Plan, decision: Decision, rows: Rows, seq: int) -> None:
+    """What remains to be billed waits as a posting of its own: the record is not complete."""
+    if decision.open:
+        row = rows.pop((decision.route, seq), None)
+        one = Unsent(batch, made, decision, decision.route, seq, row, None)
+        made.postings.append(one.open())
 
 
 _NAMES = {

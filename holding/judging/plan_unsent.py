@@ -4,7 +4,7 @@ Here: pure values for one posting. Not here: which postings a decision makes (pl
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -76,6 +76,13 @@ class Unsent:
             due_at=self._due(route.timing, content_hash_) if state == "ready" else None,
             **self._shown(),
         )
+
+    def open(self) -> Planned:
+        """What remains to be billed, as a posting that waits for it; it has no money yet."""
+        left = [[key, number_text(quantity)] for key, quantity in self.decision.open.items()]
+        told = ", ".join(f"{quantity} of line {key}" for key, quantity in left)
+        row = self.planned("waiting", f"still open: {told}", bills=left)
+        return replace(row, amount=None, book=None, finished_at=None)
 
     def _due(self, timing: str, hash_: str) -> datetime | None:
         """Now, or never by itself for a daily route; one that waits to be tried keeps its time."""

@@ -11,14 +11,16 @@ from holding.queries.preentry import Check, Schema, checks
 from holding.tracing.answers import Answer, answers
 from holding.tracing.case import load
 from holding.worlds import program
+from rules.outcome import Outcome
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What the first tab shows."""
+    """What the first tab shows; `told` is what the rules only warn of."""
 
     checks: tuple[Check, ...] = ()
     answers: tuple[Answer, ...] = ()
+    told: tuple[str, ...] = ()
 
 
 def card(session: Session, record_id: int, posting_id: int | None, schema: Schema | None) -> Card:
@@ -28,4 +30,10 @@ def card(session: Session, record_id: int, posting_id: int | None, schema: Schem
         return Card()
     ruleset = program(session, case.rules.id).ruleset if case.rules else None
     strip = checks(case.outcome, case.route, schema, case.files) if case.outcome and schema else ()
-    return Card(strip, answers(case, ruleset))
+    return Card(strip, answers(case, ruleset), _told(case.outcome))
+
+
+def _told(outcome: Outcome | None) -> tuple[str, ...]:
+    decisions = outcome.decisions if outcome else ()
+    found = (f.message for d in decisions for f in d.findings if f.severity == "warn")
+    return tuple(dict.fromkeys(found))

@@ -85,7 +85,7 @@ def _seven(shown: dict[str, Any]) -> dict[str, Any]:
         next((d for d in target.documents if d.name == posting.doc_type), None) if target else None
     )
     found = card.card(session, record.id, posting.id if posting else None, schema)
-    return {"answers": found.answers, "checks": found.checks}
+    return {"answers": found.answers, "checks": found.checks, "told": found.told}
 
 
 def _trace(shown: dict[str, Any]) -> dict[str, Any]:

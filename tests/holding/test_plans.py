@@ -98,6 +98,13 @@ class Life:
             )
             return [(p.doc_type, p.seq, p.state, p.number) for p in rows]
 
+    def open(self, number: str) -> list[str]:
+        """What waits of an order, in words."""
+        with self.shop.database.read() as session:
+            record = self.shop.record(session, number)
+            waiting = select(Posting.reason).where(Posting.state == "waiting")
+            return list(session.scalars(waiting.where(Posting.record_id == record.id)))
+
     def told(self, act: str) -> list[str]:
         with self.shop.database.read() as session:
             events = session.scalars(select(Event).where(Event.act == act).order_by(Event.id))
@@ -448,10 +455,13 @@ def test_what_left_is_billed_and_the_rest_stays_open(
     assert life.books.effects == [("create", "A-1-1")]
     assert '"Quantity":"30"' in life.books.shelf["A-1-1"].content
     assert '"LineTotal":"72.00"' in life.books.shelf["A-1-1"].content
+    assert life.shop.states()["A-1"] == "waiting"
+    assert life.open("A-1") == ["still open: 50 of line 1"]
     parcel(life, "P-2", "50")
     assert life.books.effects == [("create", "A-1-1"), ("create", "A-1-2")]
     assert '"LineTotal":"120.00"' in life.books.shelf["A-1-2"].content
     assert life.shop.states()["A-1"] == "posted"
+    assert life.open("A-1") == []
     parcel(life, "P-2", "50", left_on="2026-11-18")
     assert len(life.books.effects) == 2
     with life.shop.database.read() as session:

@@ -54,7 +54,7 @@ KINDS = (
     KindSchema(
         source=NAME,
         kind="refund",
-        fields=(*_KEY, *_FAMILY, *_dates("refunded_on"), *_SALE, *_amounts("total")),
+        fields=(*_KEY, *_FAMILY, *_dates("refunded_on"), *_SALE, *_PLACE, *_amounts("total")),
         lines=(*_GOODS, _OF_ORDER, *_amounts("amount"), *_texts("tax")),
     ),
     KindSchema(

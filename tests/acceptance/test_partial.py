@@ -1,0 +1,83 @@
+"""Deliveries in parts, goods that come back, and records that come in the wrong order."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.depot import (
+    Depot,
+    cut_for_the_cloud,
+    opened_depot,
+    receipt,
+    refund,
+    sale,
+    van,
+)
+from tests.acceptance.parts import state
+from tests.acceptance.product import Product, free_environment
+
+
+@pytest.fixture(scope="module")
+def depot(command: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Depot]:
+    product = Product(command, tmp_path_factory.mktemp("depot"), free_environment())
+    with opened_depot(product, cut_for_the_cloud(product, product.folder / "rules")) as found:
+        yield found
+
+
+def quantities(depot: Depot, number: str) -> list[str]:
+    return [
+        f"{float(row['qty']):g} at {row['unitPrice']}" for row in depot.document(number)["details"]
+    ]
+
+
+def test_F10_what_it_says(depot: Depot) -> None:
+    """10 ordered, 6 delivered: a document of 6, 4 open; 4 more close it; a further 1 is held."""
+    depot.take(sale("1001"), van("501", "1001", "6"))
+    assert depot.effects("1001") == [("created", "IV-1001-1")]
+    assert quantities(depot, "IV-1001-1") == ["6 at 2.5000"]
+    assert depot.record("1001")["state"] == "waiting"
+    page = depot.page("order", "1001")
+    assert "partly posted, the rest is open" in page.text
+    assert "still open: 4 of line 1" in page.text
+
+    depot.take(van("502", "1001", "4"))
+    assert depot.effects("1001")[1:] == [("created", "IV-1001-2")]
+    assert quantities(depot, "IV-1001-2") == ["4 at 2.5000"]
+    page = depot.page("order", "1001")
+    assert state(page) == "Posted"
+    assert "open:" not in page.text
+
+    depot.take(van("503", "1001", "1"))
+    assert len(depot.effects("1001")) == 2
+    page = depot.page("order", "1001")
+    assert state(page) == "Held"
+    assert "TISSUE-3P: 11 were delivered, 10 ordered." in page.text
+
+
+def test_A19_what_it_says(depot: Depot) -> None:
+    """A payment that comes before its order waits for it; then both go, and the trace says so."""
+    depot.take(receipt("R-11", "1101", "26.00"))
+    assert depot.record("R-11")["state"] == "waiting"
+    depot.take(van("511", "1101", "10"))
+    assert depot.effects("1101", "R-11") == []
+    depot.take(sale("1101", price="2.60"))
+    assert depot.effects("1101", "R-11") == [("created", "IV-1101-1"), ("created", "RC-R-11")]
+    assert depot.document("RC-R-11")["master"]["description"] == "IV-1101-1"
+    told = depot.page("receipt", "R-11", "trace").text
+    waits, goes = told.find("R-11 waits (waits for autocount.invoice)"), told.find("RC-R-11 ready")
+    assert 0 < waits < goes
+
+
+def test_F14_what_it_says(depot: Depot) -> None:
+    """Only "Refunded + Items Returned" puts goods back; "Refunded" moves money, and says so."""
+    depot.take(sale("1201", price="2.70"), van("521", "1201", "10"))
+    depot.take(
+        refund("RF-1", "1201", "Refunded + Items Returned"), refund("RF-2", "1201", "refunded")
+    )
+    assert depot.effects("RF-") == [("created", "CN-RF-1"), ("created", "CN-RF-2")]
+    back = {n: depot.document(f"CN-{n}")["details"][0]["goodsReturn"] for n in ("RF-1", "RF-2")}
+    assert back == {"RF-1": True, "RF-2": False}
+    says = "gives money back and no goods: the stock stays as it is."
+    assert f"RF-2 {says}" in depot.page("refund", "RF-2").text
+    assert says not in depot.page("refund", "RF-1").text
