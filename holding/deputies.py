@@ -1,12 +1,12 @@
 """Deputies: who stands in for whom, and until when.
 
-Here: naming one, ending it early, and who stands in at a moment. Not here: what a deputy may do
-(`roles.py`), nor the acts: there neither the deputy nor the person they stand in for may have had a
-hand in what is let go (`approvals.py`, `holds.py`).
+Here: naming one, ending it early, the list. Not here: who stands in at a moment (`people.py`),
+what a deputy may do (`roles.py`), nor the acts: there neither the deputy nor the person they stand
+in for may have had a hand in what is let go (`approvals.py`, `holds.py`).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -15,9 +15,9 @@ from sqlalchemy.orm import Session, aliased
 
 from holding.events import record_event
 from holding.models import Deputy, Membership, Person
-from holding.people import actor_of, names_of
+from holding.people import names_of
 from holding.refusal import Refusal
-from holding.roles import ACTS, LENT, Actor, StandIn, may
+from holding.roles import ACTS, LENT, Actor, may
 
 LONGEST: Final = timedelta(days=92)
 _LENDING: Final = frozenset().union(*(ACTS[act] for act in LENT))  # roles with something to lend
@@ -94,27 +94,6 @@ def end(session: Session, actor: Actor, deputy_id: int, now: datetime) -> Deputy
     say = f"{names[row.deputy_id]} no longer stands in for {names[row.person_id]}."
     _tell(session, actor, row, "deputy.ended", say, now)
     return row
-
-
-def standing_in(session: Session, actor: Actor, now: datetime) -> Actor:
-    """The actor with the people in whose place they may act at this moment."""
-    if actor.person_id is None:
-        return actor
-    lenders = session.scalars(
-        select(Deputy.person_id)
-        .where(
-            Deputy.company_id == actor.company_id,
-            Deputy.deputy_id == actor.person_id,
-            Deputy.until_at > now,
-            Deputy.from_at <= now,
-            Deputy.ended_at.is_(None),
-        )
-        .distinct()
-        .order_by(Deputy.person_id)
-    )
-    found = [actor_of(session, key, actor.company_id or 0) for key in lenders]
-    lent = (StandIn(one.person_id or 0, one.name, one.roles) for one in found if one)
-    return replace(actor, stands_for=tuple(lent))
 
 
 def listing(session: Session, company_id: int) -> Sequence[Standing]:

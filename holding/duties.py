@@ -76,7 +76,11 @@ def _releasers(session: Session, postings: Sequence[Posting], hands: Hands) -> N
         .join(Version, Version.id == Posting.version_id)
         .join(
             Release,
-            and_(Release.record_id == Posting.record_id, Release.content_sha256 == Version.sha256),
+            and_(
+                Release.record_id == Posting.record_id,
+                Release.content_sha256 == Version.sha256,
+                Release.voided_at.is_(None),
+            ),
         )
         .where(bulk.among(Posting.id, _ids(postings)), Release.person_id.is_not(None))
     )

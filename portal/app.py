@@ -33,6 +33,7 @@ from holding.database import Database
 from holding.refusal import Refusal
 from holding.settings import Settings
 from portal import filters, fragments, security, store
+from portal.api.calls import api
 from portal.config import PortalConfig, config_of
 from portal.pages import BLUEPRINTS
 from portal.problems import problem
@@ -110,7 +111,7 @@ def create_app(
     store.init(app, database, clock)
     fragments.init(app)
     filters.init(app)
-    for blueprint in BLUEPRINTS:
+    for blueprint in (*BLUEPRINTS, api):
         app.register_blueprint(blueprint)
     security.init(app, made)
     _templates(app)
@@ -165,7 +166,10 @@ def _our_fault(error: Exception) -> Response:
 
 def _problem(status: int) -> Response:
     title, told = TOLD.get(status, TOLD[400 if status < 500 else 500])
-    if request.path.startswith("/hooks/") or request.accept_mimetypes.best == "application/json":
+    if (
+        request.path.startswith(("/hooks/", "/api/"))
+        or request.accept_mimetypes.best == "application/json"
+    ):
         return problem(Refusal(f"http.{status}", title, told, status))
     if fragments.wants_fragment():
         if status in security.SHOWN_IN_NOTICE:

@@ -19,6 +19,7 @@ from flask_wtf import CSRFProtect
 from holding import people, roles
 from holding.refusal import Refusal
 from portal import fragments, store
+from portal.api.admit import admit
 from portal.config import PortalConfig
 
 PUBLIC: Final = "public"  # nobody needs to be signed in
@@ -73,6 +74,10 @@ PERMISSIONS: Final[dict[str, str]] = {
     "rulebook.draft": "record.read",
     "rulebook.inspect": "rules.draft",
     "find.find": "record.read",
+    "api.listing": "record.read",
+    "api.approve": "posting.approve",
+    "api.release": "posting.approve",
+    "api.reject": "posting.approve",
 }
 
 POLICY: Final = (
@@ -108,6 +113,7 @@ def init(app: Flask, config: PortalConfig) -> None:
     app.before_request(_same_site)
     csrf.init_app(app)
     csrf.exempt("portal.pages.hooks.receive")
+    csrf.exempt(app.blueprints["api"])  # nobody's browser carries a bearer token by itself
     limiter.init_app(app)
     app.before_request(_admit)
     app.after_request(_headers)
@@ -221,6 +227,8 @@ def _admit() -> Any:
     act = PERMISSIONS[request.endpoint]
     if act == PUBLIC:
         return None
+    if request.blueprint == "api":
+        return admit(act)
     token = session_token()
     g.person = people.person_of(store.reading(), token, g.now) if token else None
     if g.person is None:
@@ -236,7 +244,7 @@ def _admit_to_company(act: str) -> Any:
     found = store.company_of(str((request.view_args or {}).pop("co")))
     if found is None:
         abort(404)
-    actor = people.actor_of(store.reading(), g.person.person_id, found.id)
+    actor = people.actor_of(store.reading(), g.person.person_id, found.id, now=g.now)
     if actor is None:
         abort(404)
     g.company, g.zone, g.actor = found, found.zone, actor

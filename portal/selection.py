@@ -77,6 +77,9 @@ def said(rows: Sequence[queries.Member], answer: approvals.Approved) -> str:
     """One sentence on what came of an approval."""
     done = [row for row in rows if row.posting_id in set(answer.done)]
     told = f"{len(done)} approved, {sums(done)}." if done else "Nothing was approved."
+    if answer.waiting:
+        levels = sorted({left.reason.removeprefix("still waits: ") for left in answer.waiting})
+        told += f" Others still decide: {', '.join(levels)}."
     if not answer.refused:
         return told
     reasons = sorted({left.reason for left in answer.refused})

@@ -182,14 +182,19 @@ def chosen(
     postings: tuple[int, ...] = (),
     cause_id: int | None = None,
 ) -> tuple[Member, ...]:
-    """Open holds that wait for a consent: of these postings, or all of a cause; at most 501."""
+    """Postings that wait for a consent: these, or all of a cause; at most 501.
+
+    A posting that asks for several levels stands there once.
+    """
     query = _member_columns().where(
         Hold.company_id == company_id, Hold.state == "open", Hold.code == APPROVAL_CODE
     )
     term = Hold.cause_id == cause_id if cause_id is not None else Hold.posting_id.in_(postings)
-    return tuple(
-        Member(*row) for row in session.execute(query.where(term).order_by(Hold.id).limit(501))
-    )
+    once: dict[int | None, Member] = {}
+    for row in session.execute(query.where(term).order_by(Hold.id).limit(501)):
+        member = Member(*row)
+        once.setdefault(member.posting_id, member)
+    return tuple(once.values())
 
 
 def closed(session: Session, company_id: int, after: int | None = None) -> tuple[ClosedHold, ...]:

@@ -301,7 +301,8 @@ _HANDS = f"""
 _LETS_GO = f"""
   SELECT 1 FROM version v JOIN release r
       ON r.record_id = p.record_id AND r.content_sha256 = v.sha256
-   WHERE v.id = p.version_id AND (r.person_id IN {_WHO} OR r.for_person_id IN {_WHO})
+   WHERE v.id = p.version_id AND r.voided_at IS NULL
+     AND (r.person_id IN {_WHO} OR r.for_person_id IN {_WHO})
   UNION ALL
   SELECT 1 FROM approval a
    WHERE a.posting_id = p.id AND a.voided_at IS NULL AND a.hash = NEW.hash

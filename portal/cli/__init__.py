@@ -10,6 +10,7 @@ import traceback
 import click
 
 from portal.cli import (
+    access,
     admin,
     backtest,
     bench,
@@ -24,6 +25,7 @@ from portal.cli import (
     rule_tools,
     server,
     tested,
+    verify,
 )
 from portal.cli.frame import INTERNAL, INTERRUPTED, Stop
 
@@ -46,6 +48,7 @@ for group in (
     rule_tools,
     backtest,
     admin,
+    access,
     connections,
     records,
     history,
@@ -53,6 +56,7 @@ for group in (
     lsp,
     preflight,
     bench,
+    verify,
 ):
     for command in group.COMMANDS:
         commands.add_command(command)

@@ -98,13 +98,13 @@ def _approve(wish: forms.ApproveSet, kept: Sequence[lists.Member]) -> Response:
         answer = approvals.approve(
             session, g.actor, seen, wish.reason, g.now, op=wish.op or None, seen=seen
         )
+    back = url_for("holding.listing", co=g.company.code, view="approve")
     if isinstance(answer, Refusal):
-        return fragments.refuse(
-            answer, back=url_for("holding.listing", co=g.company.code, view="approve")
-        )
+        return fragments.refuse(answer, back=back)
+    if answer.forbidden:
+        return fragments.refuse(answer.forbidden, back=back)
     doorbell.ring(g.company.id, "push")
     said = selection.said(kept, answer)
-    back = url_for("holding.listing", co=g.company.code, view="approve")
     return fragments.moved(back, said)
 
 

@@ -50,7 +50,10 @@ def appoint(
 
 def now_acting(shop: Shop, name: str) -> Actor:
     with shop.database.read() as session:
-        return deputies.standing_in(session, shop.actor(name), shop.now)
+        person_id = shop.actor(name).person_id or 0
+        actor = people.actor_of(session, person_id, shop.company.id, now=shop.now)
+        assert actor
+        return actor
 
 
 def approve(shop: Shop, name: str = "siti") -> Approved | Refusal:

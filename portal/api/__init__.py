@@ -1,0 +1,1 @@
+"""The interface for programs: JSON over HTTP, with a bearer token, under /api/v1."""

@@ -1,0 +1,169 @@
+"""Commands about who else may act: tokens of programs, and deputies of people.
+
+Here: reading arguments, calling one service, saying what it did. Not here: what is allowed
+(holding).
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import click
+
+from portal.cli.admin import company_option
+from portal.cli.frame import actor_of, company_of, granted, office, person_id_of, refuse
+
+if TYPE_CHECKING:
+    from holding.deputies import Standing
+    from holding.tokens import TokenRow
+
+DAY = click.DateTime(["%Y-%m-%d"])
+as_option = click.option("--as", "as_email", required=True, help="Who says so, by email address.")
+
+
+@click.group()
+def token() -> None:
+    """Tokens with which programs act as a person."""
+
+
+@token.command("add")
+@click.argument("email")
+@company_option
+@click.option("--name", required=True, help="Which program uses it.")
+@click.option("--scope", "scopes", required=True, multiple=True, help="What it may be used for.")
+@click.option("--days", default=90, show_default=True, help="How long it lasts, 366 at most.")
+def token_add(email: str, company: str, name: str, scopes: tuple[str, ...], days: int) -> None:
+    """Make a token for EMAIL; it is printed once and kept nowhere."""
+    from holding import people, tokens
+
+    with office() as place, place.database.write() as session:
+        made = granted(
+            tokens.make(
+                session,
+                people.SYSTEM,
+                company_id=company_of(session, company).id,
+                person_id=person_id_of(session, email),
+                name=name,
+                scopes=scopes,
+                lasts=timedelta(days=days),
+                now=place.now,
+            )
+        )
+    click.echo(f"Token {made.id} acts as {email} in {company} until {made.expires_at:%Y-%m-%d}.")
+    click.echo(f"Token, shown only now: {made.key}")
+
+
+@token.command("list")
+@company_option
+def token_list(company: str) -> None:
+    """All tokens of a company, and when each was last used."""
+    from holding import tokens
+
+    with office() as place, place.database.read() as session:
+        rows = tokens.listing(session, company_of(session, company).id)
+        for row in rows:
+            used = f"{row.seen_at:%Y-%m-%d %H:%M}" if row.seen_at else "never used"
+            state = _state(row, place.now)
+            scopes = ",".join(row.scopes)
+            click.echo(f"{row.id}  {row.name}  {row.email}  {scopes}  {state}  {used}")
+
+
+@token.command("revoke")
+@click.argument("number", type=int)
+@company_option
+def token_revoke(number: int, company: str) -> None:
+    """End token NUMBER for good."""
+    from holding import people, tokens
+
+    with office() as place, place.database.write() as session:
+        found = company_of(session, company)
+        refusal = tokens.revoke(session, people.SYSTEM, found.id, number, place.now)
+        if refusal:
+            refuse(refusal)
+    click.echo(f"Token {number} is revoked.")
+
+
+@click.group()
+def deputy() -> None:
+    """Who stands in for an approver, and until when."""
+
+
+@deputy.command("add")
+@click.argument("email")
+@click.option("--for", "person", required=True, help="Whom EMAIL stands in for.")
+@company_option
+@as_option
+@click.option("--from", "first", type=DAY, help="The first day. Default: at once.")
+@click.option("--until", "last", type=DAY, required=True, help="The last day.")
+@click.option("--reason", required=True, help="It stands in the trace.")
+def deputy_add(
+    email: str,
+    person: str,
+    company: str,
+    as_email: str,
+    first: datetime | None,
+    last: datetime,
+    reason: str,
+) -> None:
+    """Let EMAIL approve in the name of another person for a time."""
+    from holding import deputies
+
+    with office() as place, place.database.write() as session:
+        found = company_of(session, company)
+        zone = ZoneInfo(found.zone)
+        granted(
+            deputies.appoint(
+                session,
+                actor_of(session, as_email, found.id),
+                person_id=person_id_of(session, person),
+                deputy_id=person_id_of(session, email),
+                from_at=first.replace(tzinfo=zone).astimezone(UTC) if first else place.now,
+                until_at=(last.replace(tzinfo=zone) + timedelta(days=1)).astimezone(UTC),
+                reason=reason,
+                now=place.now,
+            )
+        )
+    click.echo(f"{email} stands in for {person} through {last:%Y-%m-%d}.")
+
+
+@deputy.command("list")
+@company_option
+def deputy_list(company: str) -> None:
+    """Everybody who stood or stands in for somebody."""
+    from holding import deputies
+
+    with office() as place, place.database.read() as session:
+        found = company_of(session, company)
+        for row in deputies.listing(session, found.id):
+            click.echo(_deputy_line(row, ZoneInfo(found.zone)))
+
+
+@deputy.command("end")
+@click.argument("number", type=int)
+@company_option
+@as_option
+def deputy_end(number: int, company: str, as_email: str) -> None:
+    """End the standing-in NUMBER of the list before its time."""
+    from holding import deputies
+
+    with office() as place, place.database.write() as session:
+        found = company_of(session, company)
+        actor = actor_of(session, as_email, found.id)
+        granted(deputies.end(session, actor, number, place.now))
+    click.echo(f"{number} is ended.")
+
+
+def _state(row: "TokenRow", now: datetime) -> str:
+    if row.revoked_at is not None:
+        return "revoked"
+    return "over" if row.expires_at <= now else f"until {row.expires_at:%Y-%m-%d}"
+
+
+def _deputy_line(row: "Standing", zone: ZoneInfo) -> str:
+    end = row.ended_at or row.until_at
+    times = " to ".join(f"{at.astimezone(zone):%Y-%m-%d %H:%M}" for at in (row.from_at, end))
+    ended = " (ended early)" if row.ended_at else ""
+    return f"{row.id}  {row.deputy} for {row.person}  {times}{ended}  {row.reason}"
+
+
+COMMANDS = (token, deputy)
