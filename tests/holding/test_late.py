@@ -105,8 +105,8 @@ def test_the_list_is_read_from_its_index(shop: Shop) -> None:
     )
     with shop.database.read() as session:
         if shop.database.dialect != "sqlite":
-            session.execute(text("SET LOCAL enable_seqscan = off"))
-            session.execute(text("SET LOCAL enable_bitmapscan = off"))
+            for way in ("seqscan", "bitmapscan", "sort"):  # cheaper than an index in a tiny table
+                session.execute(text(f"SET LOCAL enable_{way} = off"))
         told = " ".join(str(row) for row in session.execute(text(f"{plan} {query}")))
     assert "ix_posting_late" in told
     assert "SORT" not in told.upper().replace("B-TREE", "SORT")

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import create_engine, event, make_url, text
 
 from holding import worlds
 from holding.database import Database
@@ -37,8 +37,9 @@ END $$
 """
 CUT_OFF = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-WHERE datname = current_database() AND pid <> pg_backend_pid()
+WHERE datname = current_database() AND pid <> ALL(:ours)
 """
+_ours: set[int] = set()  # the server's processes that serve this one
 
 
 def sqlite_template(folder: Path) -> Path:
@@ -59,16 +60,24 @@ def sqlite_copy(template: Path) -> str:
 
 @contextmanager
 def opened(url: str) -> Iterator[Database]:
-    """The database behind a URL; its connections end with the block, its engine does not."""
+    """The database behind a URL, whose engine outlives the block.
+
+    A SQLite file is let go of, for another takes its place. A PostgreSQL server has read its
+    catalogue and planned our statements for a connection: it is kept as well.
+    """
     database = _database(url)
     worlds._worlds.clear()  # of the database that stood at this URL before
     yield database
-    database.close()
+    if database.dialect == "sqlite" or database.engine.pool.checkedout():
+        database.close()
 
 
 @cache
 def _database(url: str) -> Database:
-    return Database(url, durable=False)
+    database = Database(url, durable=False)
+    if database.dialect == "postgresql":
+        event.listen(database.engine, "connect", lambda made, _: _ours.add(made.info.backend_pid))
+    return database
 
 
 @contextmanager
@@ -101,7 +110,7 @@ def empty_postgresql(url: str) -> None:
     """Cut everybody off and take all rows out."""
     names = ", ".join(f"'{table.name}'" for table in Base.metadata.sorted_tables)
     with opened(url) as database, database.engine.begin() as connection:
-        connection.execute(text(CUT_OFF))
+        connection.execute(text(CUT_OFF), {"ours": sorted(_ours)})
         connection.execute(text(EMPTY.format(names=names)))
 
 
