@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Literal
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from holding import bulk
@@ -51,6 +51,8 @@ def do(session: Session, actor: Actor, wish: Wish, now: datetime, op: str) -> Ea
         )
 
     def act() -> Each | Refusal:
+        here = update(Operation).where(Operation.id == op).values(company_id=actor.company_id)
+        session.execute(here)
         moved = _moved(session, actor, wish.seen)
         rest = [hold_id for hold_id in wish.seen if hold_id not in moved]
         answer = _act(session, actor, wish, rest, now, op)
@@ -64,7 +66,10 @@ def do(session: Session, actor: Actor, wish: Wish, now: datetime, op: str) -> Ea
 def answered(session: Session, actor: Actor, op: str) -> Each | None:
     """What was done for a form of this person."""
     form = session.get(Operation, op)
-    if form is None or form.person_id != actor.person_id or not isinstance(form.answer, Mapping):
+    mine = form is not None and form.person_id == actor.person_id
+    if form is None or not mine or form.company_id != actor.company_id:
+        return None
+    if not isinstance(form.answer, Mapping):
         return None
     return read_each(form.answer) if {"done", "left"} <= form.answer.keys() else None
 

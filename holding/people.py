@@ -20,7 +20,15 @@ from holding.models import Company, Deputy, Membership, Person
 from holding.refusal import Refusal
 from holding.roles import ACTS, ROLES, SYSTEM, UNEASY_PAIRS, Actor, StandIn
 from holding.sessions import SignedIn, hash_password, person_of, sign_in, sign_out, touch
-from holding.teams import FALLBACK_TEAM, add_to_team, answering, ensure_team, in_team, teams
+from holding.teams import (
+    FALLBACK_TEAM,
+    add_to_team,
+    answering,
+    empty_team,
+    ensure_team,
+    in_team,
+    teams,
+)
 
 __all__ = [
     "FALLBACK_TEAM",
@@ -34,6 +42,7 @@ __all__ = [
     "add_person",
     "add_to_team",
     "companies_of",
+    "empty_team",
     "ensure_team",
     "in_team",
     "names_of",

@@ -73,6 +73,18 @@ def answering(session: Session, team_id: int | None) -> set[int]:
     return _members(session, team.company_id, str(fallback)) if fallback else set()
 
 
+def empty_team(session: Session, team_id: int | None) -> str:
+    """The title of the team that answers instead, where nobody is in a team; else nothing."""
+    team = session.get(Team, team_id or 0)
+    if team is None or _members(session, team.company_id, team.name):
+        return ""
+    company = session.get_one(Company, team.company_id)
+    name = company.settings.get(FALLBACK_TEAM)
+    same = select(Team).where(Team.company_id == team.company_id, Team.name == name)
+    fallback = session.scalar(same)
+    return fallback.shown if fallback is not None and fallback.id != team.id else ""
+
+
 def _members(session: Session, company_id: int, name: str) -> set[int]:
     return set(
         session.scalars(

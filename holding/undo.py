@@ -60,6 +60,34 @@ def undoable(
     return until
 
 
+@dataclass(frozen=True, slots=True)
+class Undoable:
+    """What a person did a moment ago, and until when it can be taken back."""
+
+    op: str
+    say: str
+    until: datetime
+
+
+def latest(session: Session, actor: Actor, now: datetime) -> Undoable | None:
+    """The newest act of the person that can still be taken back."""
+    if not Settings.from_env().undo_seconds:
+        return None
+    query = (
+        select(Operation.id, Operation.say, Operation.undo_until)
+        .where(
+            Operation.person_id == actor.person_id,
+            Operation.company_id == actor.company_id,
+            Operation.undo_until.is_not(None),
+            Operation.undo_until > now,
+            Operation.undone_at.is_(None),
+        )
+        .order_by(Operation.undo_until.desc())
+    )
+    row = session.execute(query.limit(1)).first()
+    return Undoable(row[0], row[1] or "", row[2]) if row and row[2] else None
+
+
 def undo(session: Session, actor: Actor, op: str, now: datetime) -> Undone | Refusal:
     """Take back what a form of this person did, as far as nothing of it is on its way."""
     form = session.get(Operation, op, with_for_update=True, populate_existing=True)

@@ -33,14 +33,6 @@ class Reasoned:
 
 
 @dataclass(frozen=True, slots=True)
-class AssignHold:
-    """Give a hold to a person (None: back to its team)."""
-
-    person_id: int | None
-    op: str
-
-
-@dataclass(frozen=True, slots=True)
 class Seen:
     """A posting as the person saw it when deciding."""
 
@@ -99,15 +91,6 @@ def reasoned(form: Form) -> Reasoned | Problems:
     reason = form.get("reason", "").strip()
     found = _reason_problem(reason)
     return Problems(found) if found else Reasoned(reason, form.get("op", ""))
-
-
-def assign_hold(form: Form) -> AssignHold | Problems:
-    """A form that names a person."""
-    chosen = form.get("person", "")
-    person_id = whole(chosen)
-    if chosen and (person_id is None or person_id < 0):
-        return Problems({"person": "Choose a person from the list."})
-    return AssignHold(person_id or None, form.get("op", ""))
 
 
 def approve_set(form: Form) -> ApproveSet | Problems:

@@ -67,7 +67,8 @@ def respond(
     parts = [render_block(template, found[1], said=say, **context)]
     parts += [_partial(template, word, context) for word in also if word != found[1]]
     if say:
-        parts.append(_notice("_macros/said.html", said=say))
+        parts.append(_beside("notice", "_macros/said.html", said=say))
+        parts.append(_beside("undobar", "_macros/undo.html"))
     answer = make_response("".join(parts), status)
     if say:
         _trigger(answer, say)
@@ -121,9 +122,9 @@ def _partial(template: str, word: str, context: dict[str, Any]) -> str:
     return f'<hx-partial hx-target="#{escape(word)}" hx-swap="outerHTML">{inner}</hx-partial>'
 
 
-def _notice(template: str, **context: Any) -> str:
+def _beside(word: str, template: str, **context: Any) -> str:
     inner = render_template(template, **context)
-    return f'<hx-partial hx-target="#notice" hx-swap="innerHTML">{inner}</hx-partial>'
+    return f'<hx-partial hx-target="#{word}" hx-swap="innerHTML">{inner}</hx-partial>'
 
 
 def _trigger(answer: Response, say: str) -> None:

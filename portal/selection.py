@@ -1,16 +1,21 @@
-"""A set of postings that a person looks at while the world moves on.
+"""A set of records that a person looks at while the world moves on.
 
-Here: sums for the button, and what is different between the set that was seen and the set now. Not
-here: approving.
+Here: the filter of an address, sums for the button, and what is different between the set that was
+seen and the set now. Not here: approving.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from werkzeug.datastructures import MultiDict
+
 from holding import approvals
 from holding.queries import groups as queries
+from holding.queries.wanted import Filter
 from portal import filters, forms
+
+VIEWS = ("todo", "mine", "approve", "snoozed", "all", "uncertain", "ignored", "cleared")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,24 @@ def compare(wish: forms.ApproveSet, now: tuple[queries.Member, ...]) -> Changed:
         unchanged=tuple(
             m for m in now if m.posting_id in seen and seen[m.posting_id].hash == m.posting_hash
         ),
+    )
+
+
+def wanted(args: MultiDict[str, str], person_id: int | None) -> Filter:
+    """The filter that an address names."""
+
+    def numbers(name: str) -> tuple[int, ...]:
+        return tuple(n for n in map(forms.whole, args.getlist(name)) if n is not None)
+
+    view = args.get("view", "todo")
+    return Filter(
+        view=view if view in VIEWS else "todo",
+        classes=tuple(args.getlist("class")),
+        teams=numbers("team"),
+        people=numbers("person"),
+        causes=numbers("cause"),
+        text=args.get("q", "").strip()[:100],
+        person_id=person_id,
     )
 
 

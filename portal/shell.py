@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from flask import Flask, g, request, url_for
 
+from holding import undo
 from holding.queries import shell, stops
 from portal import store
 
@@ -36,9 +37,10 @@ class NavItem:
 
 
 def init(app: Flask) -> None:
-    """Give the navigation, and what stands still, to the templates."""
+    """Give the navigation, what stands still and what can be undone to the templates."""
     app.jinja_env.globals["nav_items"] = nav_items
     app.jinja_env.globals["stopped_routes"] = stopped_routes
+    app.jinja_env.globals["undoable"] = undoable
 
 
 def nav_items() -> tuple[NavItem, ...]:
@@ -52,6 +54,11 @@ def nav_items() -> tuple[NavItem, ...]:
 def stopped_routes() -> tuple[str, ...]:
     """The routes that stopped and ask; every page says so."""
     return stops.open_routes(store.reading(), g.company.id)
+
+
+def undoable() -> undo.Undoable | None:
+    """What this person did a moment ago and can still take back."""
+    return undo.latest(store.reading(), g.actor, g.now)
 
 
 def _items() -> list[NavItem]:

@@ -77,6 +77,14 @@
     if (event.target.matches("details[data-load]") && event.target.open) htmx.trigger(event.target.querySelector("[data-body]"), "opened");
   }, true);
 
+  /* undo: seconds that are left; at none the bar empties itself */
+  setInterval(() => {
+    for (const left of all("[data-until]")) {
+      const seconds = Math.ceil((Date.parse(left.dataset.until) - Date.now()) / 1000);
+      if (seconds > 0) left.textContent = seconds; else byId("undobar").replaceChildren();
+    }
+  }, 1000);
+
   /* keys: off in fields */
   const places = { d: "dashboard", h: "holding", r: "runs", l: "late", u: "rulebook", m: "mappings", t: "connections" };
   let leader = false;
@@ -95,6 +103,7 @@
     if (go) { const link = document.querySelector(`#nav [data-go=${go}]`); if (link) link.click(); }
     else if (event.key === "/") { event.preventDefault(); byId("find").focus(); }
     else if (event.key === "?") { const help = byId("helpkeys"); if (help) { opener = document.activeElement; help.showModal(); } }
+    else if (event.key === "u") { const undo = byId("undo"); if (undo) undo.click(); }
     else if (event.key === "j") step(1);
     else if (event.key === "k") step(-1);
     else if (event.key === "x") { const row = document.activeElement.closest("[data-row]"); const box = row && row.querySelector("input[type=checkbox]"); if (box) box.click(); }

@@ -37,6 +37,8 @@ class HoldRow:
     team: str | None
     team_id: int | None
     person: str | None
+    answer_by: datetime
+    snoozed_until: datetime | None
     opened_at: datetime
     closed_at: datetime | None
     closed_why: str | None
@@ -104,6 +106,8 @@ def one(session: Session, company_id: int, hold_id: int) -> HoldRow | None:
             Team.shown,
             Hold.team_id,
             Person.name,
+            Hold.answer_by,
+            Hold.snoozed_until,
             Hold.opened_at,
             Hold.closed_at,
             Hold.closed_why,

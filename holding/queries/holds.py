@@ -34,6 +34,7 @@ class Tabs:
     todo: int
     mine: int
     approve: int
+    snoozed: int
     uncertain: int
 
 
@@ -83,9 +84,10 @@ def tabs(session: Session, company_id: int, wanted: Filter) -> Tabs:
     )
     row = session.execute(
         select(
-            func.count(func.distinct(Hold.record_id)),
+            records_where(Hold.snoozed_until.is_(None)),
             records_where(mine(wanted)),
             records_where(Hold.code == APPROVAL_CODE),
+            records_where(Hold.snoozed_until.is_not(None)),
             uncertain,
         ).where(Hold.company_id == company_id, Hold.state == "open")
     ).one()

@@ -98,6 +98,7 @@ class VersionRow:
     body: dict[str, Any] | None
     by: str | None
     reason: str | None
+    corrects: int | None
     delivery_id: int | None
     delivery_key: str | None
     delivery_kind: str | None
@@ -211,6 +212,7 @@ def versions(session: Session, record_id: int) -> tuple[VersionRow, ...]:
             Version.body,
             Person.name,
             Version.reason,
+            Version.corrects_id,
             Delivery.id,
             Delivery.key,
             Delivery.kind,

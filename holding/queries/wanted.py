@@ -21,16 +21,18 @@ APPROVAL_CODE = "APP01"
 class Filter:
     """What the person wants to see; an empty part asks nothing."""
 
-    view: str = "todo"  # todo | mine | approve
+    view: str = "todo"  # todo | mine | approve | snoozed | all
     classes: tuple[str, ...] = ()
     teams: tuple[int, ...] = ()
+    people: tuple[int, ...] = ()
+    causes: tuple[int, ...] = ()
     text: str = ""
     person_id: int | None = None
 
     @property
     def narrowed(self) -> int:
         """How many filters are set."""
-        return bool(self.classes) + bool(self.teams) + bool(self.text)
+        return sum(map(bool, (self.classes, self.teams, self.people, self.causes, self.text)))
 
 
 def terms(company_id: int, wanted: Filter) -> list[ColumnElement[bool]]:
@@ -40,6 +42,14 @@ def terms(company_id: int, wanted: Filter) -> list[ColumnElement[bool]]:
         terms.append(mine(wanted))
     if wanted.view == "approve":
         terms.append(Hold.code == APPROVAL_CODE)
+    if wanted.view == "todo":
+        terms.append(Hold.snoozed_until.is_(None))
+    if wanted.view == "snoozed":
+        terms.append(Hold.snoozed_until.is_not(None))
+    if wanted.people:
+        terms.append(Hold.person_id.in_(wanted.people))
+    if wanted.causes:
+        terms.append(Hold.cause_id.in_(wanted.causes))
     if wanted.classes:
         terms.append(Hold.error_class.in_(wanted.classes))
     if wanted.teams:

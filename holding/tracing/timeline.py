@@ -76,7 +76,8 @@ def _versions(session: Session, record_id: int) -> list[Step]:
         stale = " It is older than what was known, so it is kept and not judged."
         by = f" as {how}" if how else ""
         reason = f": {version.reason}" if version.reason else ""
-        say = f"Version {version.no} arrived{by}{reason}.{stale if version.stale else ''}"
+        came = "is a correction" if version.corrects_id else "arrived"
+        say = f"Version {version.no} {came}{by}{reason}.{stale if version.stale else ''}"
         actor = people.get(version.person_id or 0, "source")
         proof = Proof("version", str(version.no), f"version {version.no}")
         steps.append(Step(version.at, "version", actor, say, proof))

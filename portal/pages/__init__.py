@@ -6,6 +6,7 @@ Here: the list of them. Not here: what they show.
 from portal.pages import (
     connections,
     dashboard,
+    desk,
     find,
     holding,
     hooks,
@@ -22,6 +23,7 @@ BLUEPRINTS = (
     signin.pages,
     dashboard.pages,
     holding.pages,
+    desk.pages,
     records.pages,
     moved.pages,  # those of mappings, with its own
     runs.pages,

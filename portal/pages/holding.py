@@ -10,17 +10,15 @@ from typing import Any
 
 from flask import Blueprint, Response, abort, g, request, url_for
 
-from holding import approvals, assignments, doorbell, holds, people
+from holding import approvals, doorbell, holds
 from holding.queries import groups as lists
-from holding.queries import hold as hold_query
 from holding.queries import holds as queries
-from holding.queries import pairs, personal, states
+from holding.queries import states
 from holding.queries.wanted import Filter
 from holding.refusal import Refusal
-from portal import filters, forms, fragments, selection, store
+from portal import forms, fragments, panes, selection, store
 
 pages = Blueprint("holding", __name__, url_prefix="/c/<co>/holding")
-VIEWS = ("todo", "mine", "approve", "uncertain", "ignored", "cleared")
 
 
 @pages.get("")
@@ -32,7 +30,7 @@ def listing() -> Response:
 @pages.get("/<int:hold_id>")
 def show(hold_id: int) -> Response:
     """One hold: the source beside what will be sent, and the ways out."""
-    return fragments.respond("holding/show.html", **_pane(hold_id, problems={}))
+    return panes.shown(hold_id)
 
 
 @pages.post("/<int:hold_id>/release")
@@ -45,22 +43,6 @@ def release(hold_id: int) -> Response:
 def reject(hold_id: int) -> Response:
     """Never post this record as it is, with a reason."""
     return _settle(hold_id, holds.reject, "Rejected. It is ignored until it changes.")
-
-
-@pages.post("/<int:hold_id>/assign")
-def assign(hold_id: int) -> Response:
-    """Give the hold to a person."""
-    wish = forms.assign_hold(request.form)
-    if isinstance(wish, forms.Problems):
-        return _again(hold_id, wish)
-    _require(hold_id)
-    with store.writing() as session:
-        answer = assignments.assign(
-            session, g.actor, hold_id, wish.person_id, now=g.now, op=wish.op or None
-        )
-    if isinstance(answer, Refusal):
-        return fragments.refuse(answer, back=_hold_url(hold_id))
-    return _after(hold_id, "Sent to that person." if wish.person_id else "Back with its team.")
 
 
 @pages.get("/approve")
@@ -110,14 +92,7 @@ def _approve(wish: forms.ApproveSet, kept: Sequence[lists.Member]) -> Response:
 
 def _listing() -> dict[str, Any]:
     session, args = store.reading(), request.args
-    view = args.get("view", "todo")
-    wanted = Filter(
-        view=view if view in VIEWS else "todo",
-        classes=tuple(args.getlist("class")),
-        teams=tuple(n for n in map(forms.whole, args.getlist("team")) if n is not None),
-        text=args.get("q", "").strip()[:100],
-        person_id=g.actor.person_id,
-    )
+    wanted = selection.wanted(args, g.actor.person_id)
     shown: dict[str, Any] = {
         "wanted": wanted,
         "tabs": queries.tabs(session, g.company.id, wanted),
@@ -167,56 +142,15 @@ def _open(group: lists.Group, wanted: Filter) -> lists.Group:
     return replace(group, members=shown, more=more)
 
 
-def _pane(hold_id: int, problems: Any) -> dict[str, Any]:
-    session = store.reading()
-    row = hold_query.one(session, g.company.id, hold_id)
-    if row is None:
-        abort(404)
-    show = filters.sees_personal()
-    return {
-        "hold": row,
-        "pairs": pairs.of(session, row, show_personal=show),
-        "hide": personal.hiding(session, row.record_id, show=show),
-        "releasers": people.who_may(session, g.company.id, "posting.approve"),
-        "sethash": approvals.set_hash({row.posting_id or 0: row.posting_hash or ""}),
-        "colleagues": states.colleagues(session, g.company.id),
-        "problems": problems,
-    }
-
-
 def _settle(hold_id: int, act: Any, said: str) -> Response:
     wish = forms.reasoned(request.form)
     if isinstance(wish, forms.Problems):
-        return _again(hold_id, wish)
-    _require(hold_id)
+        return panes.again(hold_id, wish)
+    panes.require(hold_id)
     with store.writing() as session:
         answer = act(session, g.actor, hold_id, reason=wish.reason, now=g.now, op=wish.op)
-    if isinstance(answer, Refusal):
-        return fragments.refuse(answer, back=_hold_url(hold_id))
     doorbell.ring(g.company.id, "evaluate")
-    return _after(hold_id, said)
-
-
-def _require(hold_id: int) -> None:
-    """404 for a hold of another company, as for one that does not exist."""
-    if hold_query.one(store.reading(), g.company.id, hold_id) is None:
-        abort(404)
-
-
-def _again(hold_id: int, found: forms.Problems) -> Response:
-    return fragments.respond(
-        "holding/show.html", status=422, **_pane(hold_id, problems=found.by_field)
-    )
-
-
-def _after(hold_id: int, said: str) -> Response:
-    if not fragments.wants_fragment():
-        return fragments.done(_hold_url(hold_id), said)
-    return fragments.respond("holding/show.html", say=said, **_pane(hold_id, problems={}))
-
-
-def _hold_url(hold_id: int) -> str:
-    return url_for("holding.show", co=g.company.code, hold_id=hold_id)
+    return panes.answered(hold_id, answer, said)
 
 
 def _chosen_by_query() -> tuple[lists.Member, ...]:

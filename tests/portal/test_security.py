@@ -25,6 +25,7 @@ VALUES = {
     "filename": "app.css",
     "path": "shop.rules",
     "no": 1,
+    "op": "none",
 }
 
 

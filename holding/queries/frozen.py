@@ -1,0 +1,67 @@
+"""The holds that a filter finds at one moment, so that an act over them knows what was looked at.
+
+Here: at most one more than an act takes, each with its lock and its record's version. Not here: the
+act (holding/many.py).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from holding import bulk
+from holding.many import MOST
+from holding.models import Cause, Hold, Record
+from holding.queries.rows import each
+from holding.queries.wanted import Filter, terms
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenHold:
+    """One hold as it was looked at."""
+
+    id: int
+    lock: int
+    version_id: int | None
+    record_id: int
+    number: str
+    party: str
+    amount: int | None
+    currency: str
+    cause: str
+    opened_at: datetime
+
+
+def rows(session: Session, company_id: int, wanted: Filter) -> tuple[FrozenHold, ...]:
+    """What a filter finds, oldest first; one more than an act takes says that there are more."""
+    query = _columns().where(*terms(company_id, wanted)).order_by(Hold.opened_at, Hold.id)
+    return each(FrozenHold, session.execute(query.limit(MOST + 1)))
+
+
+def these(session: Session, company_id: int, ids: Sequence[int]) -> tuple[FrozenHold, ...]:
+    """The open ones of these holds."""
+    mine = (Hold.company_id == company_id, Hold.state == "open", bulk.among(Hold.id, ids))
+    query = _columns().where(*mine).order_by(Hold.opened_at, Hold.id)
+    return each(FrozenHold, session.execute(query))
+
+
+def _columns() -> Any:
+    return (
+        select(
+            Hold.id,
+            Hold.lock,
+            Record.version_id,
+            Record.id,
+            Record.number,
+            Record.party,
+            Record.amount,
+            Record.currency,
+            Cause.label,
+            Hold.opened_at,
+        )
+        .join(Record, Record.id == Hold.record_id)
+        .join(Cause, Cause.id == Hold.cause_id)
+    )

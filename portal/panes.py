@@ -1,0 +1,90 @@
+"""One hold as a page or as a pane of the list, and what is answered after an act on it.
+
+Here: what the pane shows, and the answers. Not here: the acts (pages/holding.py, pages/desk.py).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Response, abort, g, request, url_for
+
+from holding import approvals, corrections, people
+from holding.models import Hold
+from holding.queries import hold as hold_query
+from holding.queries import notes, pairs, personal, states
+from holding.refusal import Refusal
+from holding.roles import may
+from holding.seen import Moved
+from portal import filters, forms, fragments, store
+
+
+def pane(hold_id: int, problems: Mapping[str, str], moved: Moved | None = None) -> dict[str, Any]:
+    """What the page of a hold shows; `moved` is told when somebody was faster."""
+    session = store.reading()
+    row = hold_query.one(session, g.company.id, hold_id)
+    if row is None:
+        abort(404)
+    show = filters.sees_personal()
+    hold = session.get_one(Hold, hold_id)
+    edits = row.open and show and may(g.actor, corrections.ACT) is None
+    return {
+        "hold": row,
+        "pairs": pairs.of(session, row, show_personal=show),
+        "hide": personal.hiding(session, row.record_id, show=show),
+        "releasers": people.who_may(session, g.company.id, "posting.approve"),
+        "sethash": approvals.set_hash({row.posting_id or 0: row.posting_hash or ""}),
+        "colleagues": states.colleagues(session, g.company.id),
+        "fields": corrections.open_fields(session, hold) if edits else (),
+        "notes": notes.of_record(session, row.record_id),
+        "problems": problems,
+        "moved": moved,
+        "answers": _answers(session, row.team_id),
+        "typed": request.form,
+    }
+
+
+def _answers(session: Any, team_id: int | None) -> str:
+    """Who answers for a team in which nobody is."""
+    empty = people.empty_team(session, team_id)
+    return f"nobody is in it, {empty} answers" if empty else ""
+
+
+def shown(hold_id: int) -> Response:
+    """The page of a hold."""
+    return fragments.respond("holding/show.html", **pane(hold_id, {}))
+
+
+def require(hold_id: int) -> None:
+    """404 for a hold of another company, as for one that does not exist."""
+    if hold_query.one(store.reading(), g.company.id, hold_id) is None:
+        abort(404)
+
+
+def again(hold_id: int, found: forms.Problems) -> Response:
+    """The pane with what is wrong beside its fields."""
+    return fragments.respond("holding/show.html", status=422, **pane(hold_id, found.by_field))
+
+
+def answered(hold_id: int, answer: object, said: str, field: str = "") -> Response:
+    """After an act: the pane as it is now, a refusal, or both sides where somebody was faster.
+
+    `field` is where a refusal that is about what was typed is shown.
+    """
+    if isinstance(answer, Moved):
+        store.renew()
+        found = pane(hold_id, {}, moved=answer)
+        return fragments.respond("holding/show.html", status=409, **found)
+    if isinstance(answer, Refusal):
+        store.renew()
+        if answer.status == 422 and field:
+            told = f"{answer.message} {answer.hint}".strip()
+            return again(hold_id, forms.Problems({field: told}))
+        return fragments.refuse(answer, back=url(hold_id))
+    if not fragments.wants_fragment():
+        return fragments.done(url(hold_id), said)
+    return fragments.respond("holding/show.html", say=said, **pane(hold_id, {}))
+
+
+def url(hold_id: int) -> str:
+    """Where a hold is."""
+    return url_for("holding.show", co=g.company.code, hold_id=hold_id)
