@@ -180,7 +180,7 @@ def test_F11_never_more_is_billed_than_was_delivered(template: Template) -> None
 # ---- the window of the e-invoice ----
 
 
-def test_F13_a_minute_within_72_hours_it_is_void_a_minute_after_a_credit_note(
+def test_a_minute_within_72_hours_it_is_void_a_minute_after_a_credit_note(
     template: Template,
 ) -> None:
     void, credit = "void", "credit note"

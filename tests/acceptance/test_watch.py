@@ -1,0 +1,186 @@
+"""What stands in the target: read back, watched, found when it was typed there by hand.
+
+One company posts to AutoCount, where people work in the documents, and to AiAccount; a test moves
+its clock and lets a worker run.
+"""
+
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from tests.acceptance.houses import COMPANY, quiet
+from tests.acceptance.many import run_all
+from tests.acceptance.orders import clean, later, priced
+from tests.acceptance.parts import Part, read, state
+from tests.acceptance.product import ADMIN, FINANCE, House, Product, free_environment
+from tests.acceptance.quiet import BASE, ask_target, record, work
+
+RULES = Path(__file__).with_name("watched.rules")
+KEY = ("cp-demo", "acc_demo_9Tq4Lx")
+HOUR = 3600
+
+
+@dataclass
+class Watch:
+    """The company, its AutoCount, and how far its clock was moved."""
+
+    house: House
+    books: str
+    ledger: Path
+    moved: float = 0.0
+
+    def goes_by(self, seconds: float) -> None:
+        """Time passes, and a worker does what is due then."""
+        self.moved += seconds
+        (self.house.product.home / "clock").write_text(str(self.moved), "ascii")
+        work(self.house)
+
+    def there(self, act: str, **given: Any) -> None:
+        """What somebody does in AutoCount itself."""
+        answer = requests.post(f"{self.books}/_sim/{act}", json=given, timeout=10)
+        assert answer.ok, answer.text
+
+    def effects(self, number: str) -> list[str]:
+        """What AutoCount's own ledger says was done to a document."""
+        lines = [json.loads(line) for line in self.ledger.read_text("utf-8").splitlines()]
+        done = ("created", "updated", "voided")
+        return [
+            one["effect"] for one in lines if one.get("number") == number and one["effect"] in done
+        ]
+
+    def post(self, number: int, **changes: Any) -> dict[str, Any]:
+        """An order that is posted and read back."""
+        order = clean(number, **changes)
+        self.deliver(order)
+        work(self.house)
+        return order
+
+    def deliver(self, order: dict[str, Any]) -> None:
+        """A delivery that is signed by the clock of the house."""
+        raw = json.dumps({"event": "order.updated", "orders": [order]}).encode()
+        key = f"evt_{order['id']}_{order['version']}"
+        answer = self.house.post_hook(raw, event_id=key, at=time.time() + self.moved)
+        assert answer.status_code == 202, answer.text
+
+    def page(self, number: int, tab: str = "seven") -> Part:
+        """A tab of the record page."""
+        return record(self.house.visitor(FINANCE), number, tab)
+
+    def posting(self, number: int, document: str) -> str:
+        """The state of a document of an order, on its record page."""
+        rows = self.page(number).all("tr", role="row")
+        row = next(one for one in rows if any(c.text == document for c in one.all("code")))
+        return row.one("span", cls="chip").text
+
+    def found(self, number: int) -> list[str]:
+        """What the open exceptions of an order say, each on its own page."""
+        finance = self.house.visitor(FINANCE)
+        name, said = f"NS-{number}", []
+        listing = read(finance.get(f"{BASE}/holding?q={name}"))
+        for group in listing.all("details", cls="group"):
+            key = group.attributes["id"].removeprefix("group_")
+            opened = read(finance.get(f"{BASE}/holding?q={name}&open={key}"))
+            for link in opened.all("a", cls="strong"):
+                if link.text == name:
+                    pane = read(finance.get(link.attributes["href"])).one("section", cls="split")
+                    said.append(pane.one("div", cls="out").one("b").text)
+        return said
+
+
+@pytest.fixture(scope="module")
+def watch(command: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watch]:
+    folder = tmp_path_factory.mktemp("watch")
+    rules = folder / "watched"
+    rules.mkdir()
+    shutil.copy(RULES, rules)
+    product = Product(command, folder, free_environment())
+    ledger = folder / "autocount.jsonl"
+    words = ("simulate", "autocount", "--port", "0", "--ledger", str(ledger))
+    with quiet(product, rules) as house, product.started(*words) as target:
+        assert target.stdout
+        url = json.loads(target.stdout.readline())["url"]
+        given = {"base_url": url, "company_id": "1042", "key_id": KEY[0], "locked_through": "none"}
+        pairs = [word for name, value in given.items() for word in ("--set", f"{name}={value}")]
+        by = (*COMPANY, "--as", ADMIN)
+        done = run_all(
+            product,
+            [
+                ("connection", "add", "autocount", *by, "--side", "target", *pairs),
+                ("connection", "key", "autocount", *by),
+                ("connection", "test", "autocount", *by),
+            ],
+            said={1: KEY[1]},
+        )
+        assert [one.code in (0, None) for one in done] == [True] * 3, done
+        yield Watch(house, url, ledger)
+
+
+def test_F28_what_it_says(watch: Watch) -> None:
+    watch.post(2801)
+    watch.there("by_hand", number="NS-2801-1", master={"remark1": "Gift card enclosed"})
+    watch.goes_by(25 * HOUR)
+    page = watch.page(2801, "trace")
+    assert "remark1 is Gift card enclosed there" in page.text
+    assert (watch.posting(2801, "NS-2801-1"), watch.found(2801)) == ("Posted", [])
+    watch.there("by_hand", number="NS-2801-1", details=[{"unitPrice": 6}])
+    watch.goes_by(25 * HOUR)
+    (said,) = watch.found(2801)
+    assert "NS-2801-1 was changed in the target: line 1 UnitPrice 5.00 is 6 there" in said, said
+    assert "FinalTotal 10.00 is 12 there" in said
+    assert "Remark1" not in said
+    watch.goes_by(25 * HOUR)
+    assert watch.found(2801) == [said]
+    assert watch.effects("NS-2801-1") == ["created"]
+
+
+def test_G19_what_it_says(watch: Watch) -> None:
+    order = watch.post(1901)
+    watch.there("by_hand", number="NS-1901-1", details=[{"description": "Glass, chipped"}])
+    watch.deliver(later(order, items=priced("8.00")))
+    for hours in (0, 1, 25):
+        watch.goes_by(hours * HOUR)
+    theirs, ours = sorted(watch.found(1901), key=lambda said: "amounts changed" in said)
+    assert "line 1 DtlDescription Kopitiam glass, 200 ml is Glass, chipped there" in theirs
+    assert "NS-1901-1 is posted, but amounts changed" in ours
+    assert watch.effects("NS-1901-1") == ["created"]
+
+
+def test_F13_what_it_says(watch: Watch) -> None:
+    orders = {minutes: watch.post(1300 + minutes) for minutes in (1, 2)}
+    valid = time.time() + watch.moved + 8 * HOUR
+    for minutes, order in orders.items():
+        told = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(valid + minutes * 60))
+        head = {"eInvoiceValidatedTimeStamp": told}
+        watch.there("by_hand", number=f"{order['number']}-1", master=head)
+    watch.goes_by(
+        72 * HOUR + 90
+    )  # the first was valid 72 h and 30 s ago, the second half a minute less
+    for order in orders.values():
+        watch.deliver(later(order, status="cancelled"))
+    work(watch.house)
+    assert watch.effects("NS-1302-1") == ["created", "voided"]
+    assert watch.effects("NS-1301-1") == ["created"]
+    assert watch.effects("CN-NS-1301-1") == ["created"]
+
+
+def test_E23_what_it_says(watch: Watch) -> None:
+    for number, fault in ((2301, "silent_drop"), (2302, "wrong_company")):
+        ask_target(watch.house, "faults", fault=fault)
+        watch.post(number, channel="SHOPEE")
+    watch.goes_by(40)
+    for number in (2301, 2302):
+        page = watch.page(number)
+        assert state(page) == "Held", page.text[:600]
+        assert "needs attention" in page.one("p", cls="sub").text
+        assert "uncertain" in page.text
+        assert f"NS-{number} does not stand in the target, though it took it." in page.text
+    assert watch.found(2301) != []
+    made = [c for c in watch.house.calls() if c["effect"] == "created"]
+    assert [(c["number"], c["company"]) for c in made] == [("NS-2302", "CMP-2001")]
