@@ -94,8 +94,10 @@ def _pause(pauses: tuple[float, ...], done: int) -> float:
 
 
 def _looks(case: Case) -> int:
-    """How often this push was looked up so far."""
-    query = select(func.count(Attempt.id)).where(
-        Attempt.push_id == case.member.push_id, Attempt.state.in_(SEEN)
+    """How often this push was looked up since it was last sent."""
+    mine = Attempt.push_id == case.member.push_id
+    sent = select(func.max(Attempt.no)).where(mine, Attempt.state.not_in(SEEN))
+    looked = select(func.count(Attempt.id)).where(
+        mine, Attempt.state.in_(SEEN), Attempt.no > func.coalesce(sent.scalar_subquery(), 0)
     )
-    return case.session.scalar(query) or 0
+    return case.session.scalar(looked) or 0

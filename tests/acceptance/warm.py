@@ -7,11 +7,16 @@ script enters it. Not here: runs whose environment matters to Python itself; tho
 """
 
 import json
+import os
+import signal
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 _DRIVER = """
 import gc, importlib, io, json, os, runpy, signal, sys, traceback
@@ -58,10 +63,12 @@ def enter(job):
     os._exit(code)
 
 for line in sys.stdin:
+    job = json.loads(line)
     child = os.fork()
     if child == 0:
-        enter(json.loads(line))
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+        enter(job)
+    stays = job.get("stays")
+    print(child if stays else os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
 
@@ -69,18 +76,49 @@ def run(
     command: Path, words: Sequence[str], *, cwd: Path, env: Mapping[str, str], said: str
 ) -> subprocess.CompletedProcess[str]:
     """What one run of the command came to; its exit code is negative when a signal ended it."""
-    driver = _driver(command)
-    assert driver.stdin
-    assert driver.stdout
     with tempfile.TemporaryDirectory(prefix="clearpost-run-") as folder:
         streams = [Path(folder) / name for name in ("in", "out", "err")]
         streams[0].write_text(said, "utf-8")
-        job = {"words": list(words), "cwd": str(cwd), "env": dict(env)}
-        driver.stdin.write(json.dumps({**job, "streams": [str(path) for path in streams]}) + "\n")
-        driver.stdin.flush()
-        code = int(driver.stdout.readline())
+        code = _ask(command, {"words": words, "cwd": str(cwd), "env": env, "streams": streams})
         told = [path.read_text("utf-8") if path.exists() else "" for path in streams[1:]]
     return subprocess.CompletedProcess([command, *words], code, *told)
+
+
+@contextmanager
+def staying(
+    command: Path, words: Sequence[str], *, cwd: Path, env: Mapping[str, str], notes: Path
+) -> Iterator[int]:
+    """A run that goes on beside the block; its process id. At the end it is told to stop."""
+    silent = Path(os.devnull)
+    job = {"words": words, "cwd": str(cwd), "env": env, "streams": [silent, silent, notes]}
+    child = _ask(command, {**job, "stays": True})
+    try:
+        yield child
+    finally:
+        os.kill(child, signal.SIGTERM)
+        limit = time.monotonic() + 30
+        while not _over(child):
+            assert time.monotonic() < limit, f"{words} did not end: {notes.read_text('utf-8')}"
+            time.sleep(0.02)
+
+
+def _over(child: int) -> bool:
+    """Whether it has ended; the driver keeps its number until it ends itself."""
+    try:
+        told = Path(f"/proc/{child}/stat").read_text("ascii", "replace")
+    except OSError:
+        return True
+    return told.rpartition(")")[2].split()[0] == "Z"
+
+
+def _ask(command: Path, job: Mapping[str, Any]) -> int:
+    """What the driver answers to a job: an exit code, or a process id."""
+    driver = _driver(command)
+    assert driver.stdin
+    assert driver.stdout
+    driver.stdin.write(json.dumps(job, default=str) + "\n")
+    driver.stdin.flush()
+    return int(driver.stdout.readline())
 
 
 @cache

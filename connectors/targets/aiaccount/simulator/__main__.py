@@ -31,7 +31,8 @@ def main(arguments: list[str] | None = None) -> None:
         withhold=given.withhold,
         seed=given.seed,
     )
-    api = Api(books, Ledger(given.ledger), MachineClock(given.home), hang=given.hang)
+    clock = MachineClock(given.home)
+    api = Api(books, Ledger(given.ledger), clock, hang=given.hang, rate=given.rate)
     serve("aiaccount", api.handle, port=given.port, watch_parent=given.watch_parent)
 
 
@@ -48,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--home", type=Path, default=None)
     parser.add_argument("--hang", type=float, default=0.0)
+    parser.add_argument("--rate", type=int, default=0, help="calls a minute; 0: as many as come")
     parser.add_argument("--watch-parent", action="store_true")
     return parser
 

@@ -4,9 +4,12 @@ Here: transport and permissions of AiAccount's API. Not here: what a write decid
 the control API (control.py).
 """
 
+import math
 import re
 import threading
+from collections import deque
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,6 +23,7 @@ from connectors.targets.aiaccount.simulator.posting import Job, base_line, post
 from connectors.targets.aiaccount.simulator.reading import Opened, Unreadable, content_of, opened
 from connectors.targets.aiaccount.simulator.replies import error, forbidden
 
+MINUTE = timedelta(minutes=1)
 _KEY = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _WRITES = {"/v1/imports/sales-invoices": "xlsx", "/v1/sales/invoices": "json"}
 
@@ -27,11 +31,15 @@ _WRITES = {"/v1/imports/sales-invoices": "xlsx", "/v1/sales/invoices": "json"}
 class Api:
     """AiAccount, from the outside. Requests are answered one at a time."""
 
-    def __init__(self, books: Books, ledger: Ledger, clock: Clock, *, hang: float) -> None:
+    def __init__(
+        self, books: Books, ledger: Ledger, clock: Clock, *, hang: float, rate: int = 0
+    ) -> None:
         self.books = books
         self.ledger = ledger
         self._clock = clock
         self._hang = hang
+        self._rate = rate
+        self._lately: deque[datetime] = deque()  # the calls of the last minute that it took
         self._lock = threading.Lock()
         for line in ledger.lines():
             if line["call"] not in {"lookup", "connection"}:
@@ -60,7 +68,23 @@ class Api:
         for line in self.ledger.write(lines):
             self.books.apply(line)
 
+    def _too_many(self) -> Reply | None:
+        """More calls within a minute than it takes; one that is refused does not count."""
+        now = self.now()
+        while self._lately and not timedelta() <= now - self._lately[0] < MINUTE:
+            self._lately.popleft()
+        if not self._rate or len(self._lately) < self._rate:
+            self._lately.append(now)
+            return None
+        rest = math.ceil((self._lately[0] + MINUTE - now).total_seconds())
+        refused = error(429, "rate_limited", f"No more than {self._rate} calls a minute")
+        return replace(refused, headers={"Retry-After": str(rest)})
+
     def _route(self, request: Request, request_id: str) -> tuple[Reply, bool]:
+        too_many = self._too_many()
+        if too_many is not None:
+            self._note(request, request_id, too_many)
+            return too_many, False
         key, company = self._caller(request)
         if isinstance(key, Reply):
             self._note(request, request_id, key)

@@ -1,0 +1,249 @@
+"""How often and how fast something is sent: tries, refused keys, absence, limits, pauses.
+
+The clock of the company and of its targets is moved; nobody waits for it.
+"""
+
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.acceptance.conftest import STARTER
+from tests.acceptance.houses import COMPANY, open_doors, quiet
+from tests.acceptance.orders import clean
+from tests.acceptance.parts import answers, read, state
+from tests.acceptance.product import (
+    ADMIN,
+    FINANCE,
+    SIMULATOR_KEY,
+    House,
+    Product,
+    free_environment,
+    until,
+)
+from tests.acceptance.quiet import BASE, ask_target, change, record, rows, work, writes
+
+pytestmark = pytest.mark.slow
+OPERATOR = "operator@kedai.example"
+RETRY = """
+language 1
+
+retry aiaccount
+    | error                                   | do                                            |
+    | temporary                               | try 3 times from 30s then hold for it_support |
+    | uncertain                               | look up first                                 |
+    | authorization_failed                    | hold for it_support                           |
+    | duplicate, stale_version, period_locked | hold for accounts                             |
+    | missing_field, bad_value                | hold for accounts                             |
+    | mapping_missing                         | hold for sales_admin                          |
+    | business_rule                           | hold for accounts                             |
+"""
+
+
+class Timed:
+    """A company whose clock is moved by hand, and whose work is done when it is told to."""
+
+    def __init__(self, house: House) -> None:
+        self.house, self.shift = house, 0.0
+
+    def passes(self, seconds: float) -> None:
+        """Time goes on, for the company and its targets."""
+        self.shift += seconds
+        (self.house.product.home / "clock").write_text(str(self.shift), "ascii")
+
+    def deliver(self, *numbers: int) -> None:
+        raw = json.dumps({"event": "order.updated", "orders": [clean(n) for n in numbers]}).encode()
+        at, name = time.time() + self.shift, f"evt_paced_{numbers[0]}"
+        assert self.house.post_hook(raw, event_id=name, at=at).status_code == 202
+
+    def until_done(self, number: int, seconds: float, *, tries: int) -> int:
+        """Let so much time pass before each turn of work, until nothing is due for the order any
+        more; how many turns it took.
+        """
+        for turn in range(tries):
+            if self.house.record(f"NS-{number}")["state"] in ("posted", "failed"):
+                return turn
+            self.passes(seconds)
+            work(self.house)
+        raise AssertionError(self.house.record(f"NS-{number}"))
+
+    def pill(self) -> str:
+        page = read(self.house.visitor(FINANCE).get(f"{BASE}/connections/aiaccount"))
+        return page.one("p", id="pill_1").text
+
+
+@pytest.fixture(scope="module")
+def timed(command: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Timed]:
+    folder = tmp_path_factory.mktemp("paced")
+    rules = folder / "paced-rules"
+    shutil.copytree(STARTER, rules)
+    (rules / "retry.rules").write_text(RETRY, "utf-8")
+    slow = {"CLEARPOST_SETTLE_SECONDS": "30", "CLEARPOST_LEASE_SECONDS": "60"}
+    product = Product(command, folder, {**free_environment(), **slow})
+    with quiet(product, rules, simulator=("--home", str(product.home))) as house:
+        yield Timed(house)
+
+
+@contextmanager
+def another_target(timed: Timed, *options: str) -> Iterator["Target"]:
+    """The company posts to another stand-in, as long as the block."""
+    house = timed.house
+    target = Target(house, options)
+    moved = "UPDATE connection SET settings = replace(settings, ?, ?) WHERE name = 'aiaccount'"
+    with target.running:
+        target.start()
+        change(house, moved, house.target, target.url)
+        try:
+            yield target
+        finally:
+            change(house, moved, target.url, house.target)
+
+
+class Target:
+    """A stand-in that can be ended, and started again where it was, with what it knew."""
+
+    def __init__(self, house: House, options: tuple[str, ...]) -> None:
+        self._product, self._options = house.product, options
+        self._ledger = house.product.folder / "other-ledger"
+        self.running = ExitStack()
+        self.url = ""
+
+    def start(self) -> None:
+        words = ("simulate", "aiaccount", "--ledger", str(self._ledger), *self._options)
+        port = self.url.rpartition(":")[2] or "0"
+        child = self.running.enter_context(self._product.started(*words, "--port", port))
+        assert child.stdout
+        self.url = json.loads(child.stdout.readline())["url"]
+
+    def calls(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self._ledger.read_text("utf-8").splitlines()]
+
+    def created(self) -> list[str]:
+        return [line["number"] for line in self.calls() if line["effect"] == "created"]
+
+
+def test_C15_a_busy_target_gets_another_try_and_after_the_limit_a_person(timed: Timed) -> None:
+    house = timed.house
+    ask_target(house, "faults", fault="unavailable")
+    timed.deliver(1501)
+    work(house)
+    timed.until_done(1501, 130, tries=3)
+    assert [call["effect"] for call in writes(house, "NS-1501")] == ["created"]
+    seen = [call["call"] for call in house.calls() if call["call"] in ("json", "lookup")]
+    assert (seen[0], seen[-1], seen.count("json")) == ("json", "json", 2)
+    assert seen.count("lookup") >= 2, "it is looked up before it is sent again"
+
+    before = len([call for call in house.calls() if call["call"] == "json"])
+    ask_target(house, "faults", fault="unavailable", count=3)
+    timed.deliver(1502)
+    work(house)
+    timed.until_done(1502, 130, tries=8)
+    timed.passes(600)
+    work(house)
+    assert len([call for call in house.calls() if call["call"] == "json"]) - before == 3
+    assert house.record("NS-1502")["state"] == "failed"
+    page = record(house.visitor(FINANCE), 1502)
+    assert state(page) == "Failed"
+    told = house.visitor(FINANCE).get(f"{BASE}/holding?view=all&q=NS-1502")
+    assert "Gave up after 3 tries. AiAccount answered 503." in page.text + told
+    owner = rows(
+        house,
+        "SELECT team.name FROM hold JOIN team ON team.id = hold.team_id WHERE hold.number = ?",
+        "NS-1502",
+    )
+    assert owner == [("it_support",)]
+
+
+def test_C13_a_refused_key_is_one_exception_and_everything_else_waits(timed: Timed) -> None:
+    house = timed.house
+    numbers = list(range(13_001, 13_201))
+    known = len(house.calls())
+    ask_target(house, "pause", key=SIMULATOR_KEY, status="disabled")
+    timed.deliver(*numbers)
+    work(house)
+    timed.passes(120)
+    work(house)
+    calls = [call for call in house.calls()[known:] if call["call"] == "json"]
+    assert [call["code"] for call in calls] == ["key_disabled"]
+    held = "SELECT class FROM hold WHERE state = 'open' AND number LIKE 'NS-13%'"
+    assert rows(house, held) == [("authorization_failed",)]
+    assert "Key refused" in timed.pill()
+    assert "199 waiting" in timed.pill()
+    tried = rows(house, "SELECT DISTINCT tries FROM posting WHERE number LIKE 'NS-13%'")
+    assert tried == [(0,)]
+
+    ask_target(house, "pause", key=SIMULATOR_KEY, status="active")
+    house.product.run("connection", "test", "aiaccount", *COMPANY, "--as", ADMIN)
+    work(house)
+    made = [number for number in house.created() if number.startswith("NS-13")]
+    assert sorted(made) == [f"NS-{number}" for number in numbers]
+
+
+def test_E25_a_paused_key_keeps_its_queue_in_order_over_a_restart(timed: Timed) -> None:
+    house = timed.house
+    numbers = [*range(25_021, 25_031), *range(25_011, 25_021), *range(25_001, 25_011)]
+    reason = ("--reason", "month end", *COMPANY, "--as", OPERATOR)
+    house.product.run("connection", "pause", "aiaccount", *reason)
+    for at in range(0, 30, 10):
+        timed.deliver(*numbers[at : at + 10])
+    work(house)
+    house.doors.close()
+    open_doors(house)
+    work(house)
+    assert "30 waiting" in timed.pill()
+    assert not [number for number in house.created() if number.startswith("NS-25")]
+
+    house.product.run("connection", "resume", "aiaccount", *COMPANY, "--as", OPERATOR)
+    work(house)
+    made = [number for number in house.created() if number.startswith("NS-25")]
+    assert made == [f"NS-{number}" for number in numbers]
+    assert answers(record(house.visitor(FINANCE), numbers[0]))
+
+
+def test_E36_four_workers_share_what_a_target_takes_in_a_minute(timed: Timed) -> None:
+    house = timed.house
+    numbers = list(range(36_001, 36_071))
+    setting = ("connection", "set", "aiaccount", *COMPANY, "--as", ADMIN, "--set")
+    house.product.run(*setting, "calls_per_minute=60")
+    clock = ("--home", str(house.product.home), "--rate", "60")
+    with another_target(timed, *clock) as target, ExitStack() as workers:
+        timed.deliver(*numbers)
+        for _ in range(4):
+            workers.enter_context(house.product.staying("worker", "--no-redis"))
+
+        def all_there() -> bool:
+            timed.passes(4)
+            return len(target.created()) >= len(numbers)
+
+        until(all_there, "every order in the target", 60)
+    assert sorted(target.created()) == [f"NS-{number}" for number in numbers]
+    calls = target.calls()
+    refused = [call for call in calls if call["code"] == "rate_limited"]
+    assert len(refused) <= len(calls) / 100
+    house.product.run(*setting, "calls_per_minute=")
+
+
+def test_E37_a_target_that_came_back_is_noticed_and_its_queue_goes_on(timed: Timed) -> None:
+    house = timed.house
+    numbers = list(range(37_001, 37_011))
+    clock = ("--home", str(house.product.home))
+    with another_target(timed, *clock) as target:
+        target.running.close()  # nobody listens there any more
+        timed.deliver(*numbers)
+        work(house)
+        assert "Out of reach since" in timed.pill()
+        for _ in range(6):
+            timed.passes(100)
+            work(house)
+        target.start()
+        known = len(target.calls())
+        timed.passes(60)
+        work(house)
+        assert sorted(target.created()[-10:]) == [f"NS-{number}" for number in numbers]
+        assert target.calls()[known]["call"] == "connection", "it is asked before anything is sent"
+    assert "Last sync" in timed.pill()
