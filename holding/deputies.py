@@ -1,6 +1,6 @@
 """Deputies: who stands in for whom, and until when.
 
-Here: naming one, ending it early, the list. Not here: who stands in at a moment (`people.py`),
+Here: naming one, ending it early, the list. Not here: who stands in at a moment (`actors.py`),
 what a deputy may do (`roles.py`), nor the acts: there neither the deputy nor the person they stand
 in for may have had a hand in what is let go (`approvals.py`, `holds.py`).
 """

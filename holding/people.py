@@ -1,24 +1,25 @@
 """Companies, people and their roles: who is who, and who could do an act.
 
-Here: adding companies, people and roles; reading a person as an `Actor` of one company;
-naming the people who may do what the asker may not. Not here: passwords and sessions
-(`sessions.py`), the table of acts (`roles.py`).
+Here: adding companies, people and roles; naming the people who may do what the asker may not. Not
+here: a person as an `Actor` (`actors.py`), passwords and sessions (`sessions.py`), the table of
+acts (`roles.py`).
 """
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 from zoneinfo import available_timezones
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from holding.actors import actor_of, roles_of
 from holding.events import record_event
-from holding.models import Company, Deputy, Membership, Person
+from holding.models import Company, Membership, Person
 from holding.refusal import Refusal
-from holding.roles import ACTS, ROLES, SYSTEM, UNEASY_PAIRS, Actor, StandIn
+from holding.roles import ACTS, ROLES, SYSTEM, UNEASY_PAIRS, Actor
 from holding.sessions import SignedIn, hash_password, person_of, sign_in, sign_out, touch
 from holding.teams import (
     FALLBACK_TEAM,
@@ -168,7 +169,7 @@ def add_membership(
             hint="Ask a second admin, or use the command line.",
             status=403,
         )
-    held = _roles(session, company_id, person_id)
+    held = roles_of(session, company_id, person_id)
     if role in held:
         return None
     session.add(
@@ -192,34 +193,6 @@ def add_membership(
     )
     _say_uneasy(session, company_id, name or "", held | {role}, role, actor, now)
     return None
-
-
-def actor_of(
-    session: Session,
-    person_id: int,
-    company_id: int,
-    *,
-    via: str = "portal",
-    now: datetime | None = None,
-) -> Actor | None:
-    """The person inside one company, with all roles there; None for strangers and the disabled.
-
-    With `now`, also with the people in whose place they may act at that moment.
-    """
-    person = session.get(Person, person_id)
-    roles = _roles_with_lenders(session, company_id, person_id, now)
-    own = roles.pop(person_id, None)
-    if person is None or not person.active or not own:
-        return None
-    return Actor(
-        person_id=person.id,
-        name=person.name,
-        email=person.email,
-        company_id=company_id,
-        roles=frozenset(own),
-        via=via,
-        stands_for=_stand_ins(session, roles),
-    )
 
 
 def companies_of(session: Session, person_id: int) -> tuple[Company, ...]:
@@ -266,44 +239,6 @@ def names_of(session: Session, person_ids: Iterable[int | None]) -> dict[int, st
         return {}
     rows = session.execute(select(Person.id, Person.name).where(Person.id.in_(wanted)))
     return {row.id: row.name for row in rows}
-
-
-def _roles(session: Session, company_id: int, person_id: int) -> set[str]:
-    return _roles_with_lenders(session, company_id, person_id, None).get(person_id, set())
-
-
-def _roles_with_lenders(
-    session: Session, company_id: int, person_id: int, now: datetime | None
-) -> dict[int, set[str]]:
-    """Person id -> roles: the person's own, and those of the people they stand in for."""
-    who = Membership.person_id == person_id
-    if now is not None:
-        lenders = select(Deputy.person_id).where(
-            Deputy.company_id == company_id,
-            Deputy.deputy_id == person_id,
-            Deputy.until_at > now,
-            Deputy.from_at <= now,
-            Deputy.ended_at.is_(None),
-        )
-        who = or_(who, Membership.person_id.in_(lenders))
-    query = select(Membership.person_id, Membership.role).where(
-        Membership.company_id == company_id, who
-    )
-    found: dict[int, set[str]] = {}
-    for row in session.execute(query):
-        found.setdefault(row.person_id, set()).add(row.role)
-    return found
-
-
-def _stand_ins(session: Session, roles: Mapping[int, set[str]]) -> tuple[StandIn, ...]:
-    """The lenders that could act themselves."""
-    if not roles:
-        return ()
-    people = select(Person.id, Person.name).where(Person.id.in_(roles), Person.active)
-    return tuple(
-        StandIn(row.id, row.name, frozenset(roles[row.id]))
-        for row in session.execute(people.order_by(Person.id))
-    )
 
 
 def _say_uneasy(

@@ -1,16 +1,18 @@
 """An approval covers exactly what was looked at; whatever changes it, nothing is sent."""
 
+import shutil
 import time
 from collections.abc import Iterator
 
 import pytest
 
 from tests.acceptance.conftest import STARTER, NewProduct
-from tests.acceptance.houses import quiet
-from tests.acceptance.orders import clean, later, priced
+from tests.acceptance.houses import COMPANY, quiet
+from tests.acceptance.orders import buyer, clean, later, priced
 from tests.acceptance.parts import answers, state
 from tests.acceptance.product import APPROVER, House
 from tests.acceptance.quiet import (
+    BASE,
     approve,
     change,
     record,
@@ -31,7 +33,7 @@ def still(new_product: NewProduct, tmp_path_factory: pytest.TempPathFactory) -> 
 def test_D01_a_price_changed_after_the_approval_voids_it_and_is_named(still: House) -> None:
     started = time.time()
     approver = still.visitor(APPROVER)
-    first = clean(101, items=priced("3500.00"))
+    first = clean(101, items=priced("3500.00"), customer=buyer(101, id="C-109"))
     assert still.deliver(first).status_code == 202
     work(still)
     assert "1 approved" in approve(approver, "NS-101")
@@ -50,10 +52,38 @@ def test_D01_a_price_changed_after_the_approval_voids_it_and_is_named(still: Hou
     assert told.startswith("Nobody: clearing.rules:")
 
     approve(approver, "NS-101")
+    mapping, rules = "Customer", "line 1 AccountCode"
+    for change_it, fields in ((another_debtor, mapping), (another_account, rules)):
+        change_it(still)
+        work(still)
+        page = until_shown(approver, 101, "Held", 10)
+        told = timeless(answers(page)[2], started)
+        assert f"The approval by approver of <now> is void since <now>: changed {fields}." in told
+        assert writes(still, "NS-101") == []
+        approve(approver, "NS-101")
     work(still)
     until_shown(approver, 101, "Posted", 10)
     (call,) = writes(still, "NS-101")
     assert (call["effect"], call["total"]) == ("created", "3960.00")
+
+
+def another_debtor(house: House) -> None:
+    """Finance gives the customer of the order another name in AiAccount."""
+    finance = house.visitor("finance@kedai.example")
+    page = finance.get(f"{BASE}/mappings/debtor")
+    given = {"table": "debtor", "key": "C-109", "to": "Borneo Gift Gallery"}
+    answer = finance.post(f"{BASE}/mappings/fix", page, **given, reason="They changed their name")
+    assert answer.ok, answer.text[:500]
+
+
+def another_account(house: House) -> None:
+    """Another set of rules, which sells to another account, is published."""
+    folder = house.product.folder / "rules"
+    shutil.copytree(STARTER, folder)
+    file = folder / "posting.rules"
+    file.write_text(file.read_text("utf-8").replace('"40000"', '"61001"'), "utf-8")
+    house.product.run("rules", "push", str(folder), *COMPANY, "--as", "consultant@kedai.example")
+    house.product.run("publish", "2", *COMPANY, "--as", "publisher@kedai.example")
 
 
 def test_a_posting_changed_by_sql_after_its_approval_is_not_sent(still: House) -> None:
