@@ -21,6 +21,7 @@ from holding.operations import once
 from holding.refusal import Refusal
 from holding.roles import ACTS, Actor, may
 from holding.seen import changed_hold
+from holding.teams import empty_team
 
 ACT: Final = "hold.assign"
 LONGEST_SNOOZE: Final = timedelta(days=14)
@@ -175,7 +176,7 @@ def hand_over(session: Session, actor: Actor, person: Person, now: datetime) -> 
     held = [hold for hold in desk.holds.values() if hold.person_id == person.id]
     _set(session, held, person_id=None)
     teams = {
-        team.id: team.shown
+        team.id: empty_team(session, team.id) or team.shown
         for team in session.scalars(select(Team).where(Team.company_id == desk.company_id))
     }
     made = [

@@ -5,7 +5,7 @@ Here: the filter. Not here: what is counted or listed under it (holds.py, groups
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, and_, false, or_, select
 
 from holding.models import (
     Cause,
@@ -24,7 +24,7 @@ class Filter:
     view: str = "todo"  # todo | mine | approve | snoozed | all
     classes: tuple[str, ...] = ()
     teams: tuple[int, ...] = ()
-    people: tuple[int, ...] = ()
+    people: tuple[int, ...] = ()  # who took it; 0 = nobody did
     causes: tuple[int, ...] = ()
     text: str = ""
     person_id: int | None = None
@@ -47,7 +47,8 @@ def terms(company_id: int, wanted: Filter) -> list[ColumnElement[bool]]:
     if wanted.view == "snoozed":
         terms.append(Hold.snoozed_until.is_not(None))
     if wanted.people:
-        terms.append(Hold.person_id.in_(wanted.people))
+        nobody = Hold.person_id.is_(None) if 0 in wanted.people else false()
+        terms.append(or_(Hold.person_id.in_(wanted.people), nobody))
     if wanted.causes:
         terms.append(Hold.cause_id.in_(wanted.causes))
     if wanted.classes:

@@ -96,6 +96,25 @@ def user_add(
         click.echo(f"Password, shown only now: {password}")
 
 
+@user.command("remove")
+@click.argument("email")
+@company_option
+def user_remove(email: str, company: str) -> None:
+    """Take EMAIL out of a company; what they had in hand goes back to its teams."""
+    from holding import leaving, people
+    from holding.models import Person
+    from holding.words import plural
+
+    with office() as place, place.database.write() as session:
+        found = company_of(session, company)
+        person = session.get(Person, person_or_none(session, email) or 0)
+        if person is None:
+            raise Stop(f"There is nobody with the address {email}.")
+        handed = granted(leaving.leave(session, people.SYSTEM, found.id, person, place.now))
+    click.echo(f"{email} is out of {company}.")
+    click.echo(f"{plural(handed, 'hold is', 'holds are')} with their teams again.")
+
+
 @click.group()
 def rules() -> None:
     """Rule files of a company."""

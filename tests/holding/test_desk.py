@@ -7,7 +7,18 @@ import pytest
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
-from holding import approvals, assignments, corrections, holds, many, mappings, notes, people, undo
+from holding import (
+    approvals,
+    assignments,
+    corrections,
+    holds,
+    leaving,
+    many,
+    mappings,
+    notes,
+    people,
+    undo,
+)
 from holding.approvals import Approved
 from holding.corrections import Correction
 from holding.database import Database
@@ -337,10 +348,19 @@ def test_no_open_hold_is_without_an_owner(shop: Shop) -> None:
 
 
 def test_what_somebody_had_who_leaves_goes_back_to_the_team(shop: Shop) -> None:
-    wanted, lim = hold_of(shop, "NS-1").id, shop.actor("lim")
+    first, second = hold_of(shop, "NS-1").id, hold_of(shop, "NS-2").id
+    farah, adam = shop.actor("farah"), shop.actor("adam")
     with shop.database.write() as session:
-        assignments.assign(session, shop.actor("farah"), wanted, lim.person_id, shop.now)
-        person = session.get_one(Person, lim.person_id)
-        assert assignments.hand_over(session, shop.actor("adam"), person, shop.now) == 1
+        for wanted in (first, second):
+            assignments.assign(session, shop.actor("lim"), wanted, farah.person_id, shop.now)
+        person = session.get_one(Person, farah.person_id)
+        company_id = shop.company.id
+        assert leaving.leave(session, adam, company_id, person, shop.now) == 2
+        refused(leaving.leave(session, adam, company_id, person, shop.now), "person.stranger")
+        assert people.actor_of(session, person.id, company_id) is None
+        assert not person.active
     assert hold_of(shop, "NS-1").person_id is None
-    assert says(shop, "hold.handed_over") == ["Lim left; NS-1 is with Accounts team again."]
+    assert says(shop, "hold.handed_over") == [
+        "Farah left; NS-1 is with Accounts team again.",
+        "Farah left; NS-2 is with Accounts team again.",  # nobody is in Sales administration
+    ]

@@ -1,0 +1,374 @@
+"""What a finance person does with held records, and that each of them has an owner."""
+
+import re
+import shutil
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from tests.acceptance.conftest import STARTER
+from tests.acceptance.houses import quiet
+from tests.acceptance.orders import buyer, clean, later, with_sku
+from tests.acceptance.pages import rows as cells
+from tests.acceptance.parts import read, state
+from tests.acceptance.product import (
+    APPROVER,
+    CURRENT_COMPANY,
+    FINANCE,
+    House,
+    Product,
+    Visitor,
+    free_environment,
+    item,
+)
+from tests.acceptance.quiet import ask_target, change, fix_mapping, record, work, writes
+
+HOLDING = f"/c/{CURRENT_COMPANY}/holding"
+SECOND = "clerk@kedai.example"
+ACCOUNT = """
+map account
+    match    exact
+    "FPX"  -> "40000"
+    missing  hold for accounts  say "Channel {key} has no sales account."
+"""
+BLANKS = {
+    "customer": ("customer", {"customer": buyer(1, id=None)}),
+    "tax": ("line.tax", {"items": [item(1, tax=None)], "tax_total": "0.00", "total": "10.00"}),
+    "item": ("line.sku", {"items": [item(1, sku=None)]}),
+    "account": ("channel", {"channel": None}),
+    "amount": ("total", {"total": None}),
+    "date": ("ordered_on", {"ordered_at": None}),
+    "reference": ("customer_name", {"customer": buyer(1, name=None)}),
+}
+
+
+@pytest.fixture(scope="module")
+def house(command: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A company where accounts may release what does not add up; a channel has its account."""
+    folder = tmp_path_factory.mktemp("desk")
+    rules = folder / "desk-rules"
+    shutil.copytree(STARTER, rules)
+    adds_up = r"(check total_adds on order\n(?:    .*\n)*?    clears   )when it passes"
+    edit(rules / "clearing.rules", adds_up, r"\1by accounts")
+    edit(rules / "posting.rules", "= sales_account", "= account(channel)")
+    edit(rules / "posting.rules", "Reference           = number", "Reference = customer_name")
+    edit(rules / "names.rules", "map tax_code", f"{ACCOUNT}\nmap tax_code")
+    with quiet(Product(command, folder, free_environment()), rules) as found:
+        words = ("user", "add", SECOND, "--company", CURRENT_COMPANY, "--role", "finance")
+        told = found.product.run(*words, "--team", "accounts", "--team", "sales_admin")
+        found.passwords[SECOND] = told.stdout.split("only now: ")[1].strip()
+        yield found
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text, count = re.subn(old, new, path.read_text("utf-8"))
+    assert count == 1, old
+    path.write_text(text, "utf-8")
+
+
+def wrong(number: int, total: str = "12.00", **changes: Any) -> dict[str, Any]:
+    """An order of RM 11.00 that says another total."""
+    return clean(number, total=total, **changes)
+
+
+def arrive(house: House, *orders: dict[str, Any]) -> None:
+    assert house.deliver(*orders).status_code == 202
+    work(house)
+
+
+def hold_of(visitor: Visitor, number: int) -> str:
+    """The address of the first open hold of an order."""
+    links = record(visitor, number).all("a")
+    ids = [a.attributes["id"] for a in links if a.attributes.get("id", "").startswith("hold_")]
+    assert ids, f"order {number} is not held"
+    return f"{HOLDING}/{ids[0].removeprefix('hold_')}"
+
+
+def send(visitor: Visitor, page: str, button: str, **values: str) -> requests.Response:
+    """Send the form with this button (its id begins so) as it stands on a page."""
+    ids = [b.attributes.get("id", "") for b in read(page).all("button")]
+    wanted = next(i for i in ids if re.fullmatch(rf"{button}\d*", i))
+    form = read(page).form_of(wanted)
+    fields = {**form.fields(), **values}
+    path = form.attributes["action"]
+    headers = {"Referer": visitor.address + path}
+    return visitor.session.post(visitor.address + path, fields, headers=headers, timeout=30)
+
+
+def act(visitor: Visitor, number: int, button: str, **values: str) -> requests.Response:
+    return send(visitor, visitor.get(hold_of(visitor, number)), button, **values)
+
+
+def said(answer: requests.Response) -> str:
+    return read(answer.text).one("main").text
+
+
+def learn(house: House, locked_through: str) -> None:
+    """Something changes in the target, and the connection test learns of it."""
+    ask_target(house, "lock", through=locked_through)
+    house.product.run(
+        "connection",
+        "test",
+        "aiaccount",
+        "--company",
+        CURRENT_COMPANY,
+        "--as",
+        "admin@kedai.example",
+    )
+
+
+def test_C18_nothing_is_tried_again_until_its_cause_changed(house: House) -> None:
+    finance = house.visitor(FINANCE)
+    arrive(house, clean(1801, items=with_sku("NEW-18")))
+    answer = act(finance, 1801, "retry")
+    assert answer.status_code == 409
+    told = said(answer)
+    assert re.search(r"Nothing changed since \d\d:\d\d: item “NEW-18” \(still missing\), ", told)
+    assert "version 1 of the record, rules version 1 and what is known of aiaccount are as" in told
+    story = record(finance, 1801, "trace").text
+    assert "finance asked for a new try of NS-1801: Nothing changed since" in story
+
+    fix_mapping(finance, "NEW-18", "CUP-GLASS-20", "the new name of the glass")
+    answer = act(finance, 1801, "retry")
+    assert answer.status_code == 200
+    assert "It is tried again." in said(answer)
+    work(house)
+    assert state(record(finance, 1801)) == "Posted"
+    assert [call["effect"] for call in writes(house, "NS-1801")] == ["created"]
+
+
+def test_C19_the_owner_tries_once_after_a_fix_then_a_supervisor(house: House) -> None:
+    finance, approver = house.visitor(FINANCE), house.visitor(APPROVER)
+    ask_target(house, "faults", fault="closed_period")
+    arrive(house, clean(1901))
+    assert state(record(finance, 1901)) == "Failed"
+    assert act(finance, 1901, "retry").status_code == 409
+
+    ask_target(house, "faults", fault="closed_period")
+    learn(house, "2025-01-31")
+    assert act(finance, 1901, "retry").status_code == 200
+    work(house)
+    assert state(record(finance, 1901)) == "Failed"
+    learn(house, "2025-02-28")
+    second = act(finance, 1901, "retry")
+    assert second.status_code == 403
+    assert "NS-1901 was tried again once already" in said(second)
+    assert "Ask a supervisor: approver can try it again." in said(second)
+    assert act(approver, 1901, "retry").status_code == 200
+    work(house)
+    assert state(record(finance, 1901)) == "Posted"
+    effects = [call["effect"] for call in writes(house, "NS-1901")]
+    assert effects.count("created") == 1
+
+
+def test_C31_only_what_the_rules_leave_to_people_is_corrected(house: House) -> None:
+    finance = house.visitor(FINANCE)
+    arrive(house, wrong(3101))
+    page = finance.get(hold_of(finance, 3101))
+    offered = [o.attributes["value"] for o in read(page).one("select", name="path").all("option")]
+    assert "total" in offered
+    assert not {"number", "status", "customer", "created_by"} & set(offered)
+    forbidden = send(finance, page, "correct", path="customer", value="C-102", reason="why not")
+    assert forbidden.status_code == 403
+    assert "The rules do not let customer be corrected here." in said(forbidden)
+    done = send(finance, page, "correct", path="total", value="11.00", reason="as on the receipt")
+    assert done.status_code == 200
+
+    work(house)
+    assert state(record(finance, 3101)) == "Posted"
+    assert writes(house, "NS-3101")[0]["total"] == "11.00"
+    versions = finance.get(f"/c/{CURRENT_COMPANY}/records/netshop/order/3101?tab=versions")
+    assert "Corrected by finance: as on the receipt" in read(versions).text
+    assert cells(versions, "diff") == [["~ total", "12.00", "11.00"]]
+    original = finance.get(f"/c/{CURRENT_COMPANY}/records/netshop/order/3101?tab=raw&version=1")
+    assert "12.00" in original
+
+
+def test_C33_a_release_is_remembered_for_its_version_only(house: House) -> None:
+    finance, approver = house.visitor(FINANCE), house.visitor(APPROVER)
+    orders = [wrong(n, items=with_sku("NEW-33")) for n in (3301, 3302)]
+    arrive(house, *orders)
+    for number in (3301, 3302):
+        held = read(approver.get(f"/c/{CURRENT_COMPANY}/records/netshop/order/{number}"))
+        links = [a for a in held.all("a") if a.attributes.get("id", "").startswith("hold_")]
+        pages = [approver.get(a.attributes["href"]) for a in links]
+        assert len(pages) == 2
+        page = next(page for page in pages if 'id="release' in page)
+        assert send(approver, page, "release", reason="rounded at the till").status_code == 200
+    arrive(house, later(orders[1], total="13.00"))
+    fix_mapping(finance, "NEW-33", "CUP-GLASS-20", "the new name of the glass")
+    work(house)
+    assert state(record(finance, 3301)) == "Posted"
+    again = record(finance, 3302)
+    assert state(again) == "Held"
+    assert "NS-3302 says 13.00" in again.text
+
+
+def test_C34_many_at_once_each_with_its_own_answer(house: House) -> None:
+    approver = house.visitor(APPROVER)
+    people = [buyer(n, name=f"Bulk buyer {n}") for n in range(3400, 3500)]
+    orders = [
+        wrong(n, status="pending", paid_at=None, customer=people[n - 3400])
+        for n in range(3400, 3497)
+    ]
+    orders += [
+        clean(n, status="pending", paid_at=None, customer=people[n - 3400], channel=None)
+        for n in range(3497, 3500)
+    ]
+    orders[0] |= {"status": "paid", "paid_at": orders[0]["updated_at"]}
+    arrive(house, *orders)
+    page = approver.get(f"{HOLDING}/many?act=release&view=all&q=Bulk+buyer")
+    money = sum(Decimal(order["total"]) for order in orders)
+    assert f"Release: 100 records, RM {money:,}" in read(page).one("h1").text.replace("\xa0", " ")
+    late = wrong(3500, status="pending", paid_at=None, customer=buyer(3500, name="Bulk buyer 3500"))
+    arrive(house, late)
+
+    answer = send(approver, page, "many", reason="agreed with the shop")
+    assert answer.status_code == 200
+    assert read(answer.text).one("h1").text == "97 released, 3 left"
+    left = cells(answer.text, "left")
+    assert [row[0] for row in left] == ["NS-3497", "NS-3498", "NS-3499"]
+    assert {row[1] for row in left} == {"Only a change clears this hold; nobody can release it."}
+    assert len(cells(answer.text, "done")) == 97
+    work(house)
+    assert [state(record(approver, n)) for n in (3401, 3496)] == ["Waiting", "Waiting"]
+    assert [state(record(approver, n)) for n in (3497, 3499, 3500)] == ["Held"] * 3
+    assert [call["effect"] for call in writes(house, "NS-3400")] == ["created"]
+
+
+def test_C38_of_two_people_on_one_exception_the_second_sees_both(house: House) -> None:
+    first, second = house.visitor(FINANCE), house.visitor(SECOND)
+    arrive(house, wrong(3801))
+    address = hold_of(first, 3801)
+    theirs, mine = first.get(address), second.get(address)
+    done = send(first, theirs, "correct", path="total", value="11.50", reason="as on paper")
+    assert done.status_code == 200
+    late = send(second, mine, "correct", path="total", value="11.00", reason="as on the till")
+    assert late.status_code == 409
+    told = said(late)
+    assert "Somebody was faster. Nothing of yours was saved." in told
+    assert "finance corrected total from 12.00 to 11.50: as on paper." in told
+    assert "set total to 11.00" in told
+    typed = read(late.text).one("input", name="value").attributes["value"]
+    assert typed == "11.00"
+    assert "11.50" in record(second, 3801, "raw").text
+
+    assert send(second, late.text, "correct", path="total").status_code == 200
+    work(house)
+    assert state(record(first, 3801)) == "Posted"
+    versions = first.get(f"/c/{CURRENT_COMPANY}/records/netshop/order/3801?tab=versions")
+    assert cells(versions, "diff") == [["~ total", "11.50", "11.00"]]
+
+    arrive(house, wrong(3802))
+    address = hold_of(first, 3802)
+    theirs, mine = first.get(address), second.get(address)
+    people = {
+        o.text: o.attributes["value"] for o in read(mine).one("select", name="person").all("option")
+    }
+    assert send(first, theirs, "assign", person=people["approver"]).status_code == 200
+    late = send(second, mine, "assign", person=people["clerk"])
+    assert late.status_code == 409
+    told = said(late)
+    assert "finance gave total_adds to approver." in told
+    assert "give it to clerk" in told
+
+
+def test_C09_every_exception_has_an_owner_and_a_due_time(house: House) -> None:
+    finance = house.visitor(FINANCE)
+    arrive(house, wrong(901), clean(902, items=with_sku("NEW-9")))
+    for column in ("team_id", "answer_by"):
+        with pytest.raises(Exception, match=r"(?i)constraint"):
+            change(house, f"UPDATE hold SET {column} = NULL WHERE state = 'open'")
+    address = hold_of(finance, 901)
+    page = finance.get(address)
+    people = {
+        o.text: o.attributes["value"] for o in read(page).one("select", name="person").all("option")
+    }
+    assert send(finance, page, "assign", person=people["clerk"]).status_code == 200
+    assert "Owner: clerk, for Accounts team. Due " in read(finance.get(address)).text
+
+    told = house.product.run("user", "remove", SECOND, "--company", CURRENT_COMPANY).stdout
+    assert re.search(r"\d+ holds? (is|are) with their teams again", told)
+    shown = read(finance.get(address)).text
+    assert "Owner: Accounts team. Due " in shown
+    assert "clerk left; NS-901 is with Accounts team again." in record(finance, 901, "trace").text
+    change(
+        house,
+        "DELETE FROM team_member WHERE team_id = (SELECT id FROM team WHERE name = 'sales_admin')",
+    )
+    shown = read(finance.get(hold_of(finance, 902))).text
+    assert "Owner: Sales administration (nobody is in it, Accounts team answers)." in shown
+
+
+def test_F27_what_the_target_refused_has_an_owner_and_ages(house: House) -> None:
+    finance = house.visitor(FINANCE)
+    ask_target(house, "faults", fault="closed_period")
+    arrive(house, clean(2701))
+    assert state(record(finance, 2701)) == "Failed"
+    owner = read(finance.get(hold_of(finance, 2701))).text
+    assert re.search(r"Owner: \w[\w ]+\. Due \d{4}-", owner)
+    with pytest.raises(Exception, match=r"(?i)constraint"):
+        change(house, "UPDATE hold SET team_id = NULL WHERE code = 'TGT01' AND state = 'open'")
+
+    before = ageing(finance)
+    assert sum(row["refused"] for row in before.values()) == 1
+    team = next(name for name, row in before.items() if row["refused"])
+    assert f"Owner: {team}." in owner
+    house.product.home.joinpath("clock").write_text(str(2 * 86400))
+    try:
+        after = ageing(house.visitor(FINANCE))
+    finally:
+        house.product.home.joinpath("clock").unlink()
+    assert before[team]["ages"][0] == before[team]["records"]
+    assert after[team]["ages"][1] == after[team]["records"] == after[team]["overdue"]
+    finance = house.visitor(FINANCE)
+    listed = finance.get(after[team]["link"])
+    assert f"{after[team]['records']} record" in read(listed).one("p", id="holdhead").text
+
+
+def ageing(visitor: Visitor) -> dict[str, dict[str, Any]]:
+    """Owner -> what the report by owner and age says."""
+    found = {}
+    table = read(visitor.get(f"{HOLDING}/ageing")).one("table", id="ageing")
+    for row in table.one("tbody").all("tr"):
+        texts = [cell.text for cell in row.all("td")]
+        numbers = [int(text.replace(",", "")) for text in (texts[1], *texts[3:9])]
+        found[texts[0]] = {
+            "records": numbers[0],
+            "ages": numbers[1:5],
+            "overdue": numbers[5],
+            "refused": numbers[6],
+            "link": row.one("a").attributes["href"],
+        }
+    return found
+
+
+def test_C11_a_blank_field_is_named_and_clears_by_itself(house: House) -> None:
+    finance = house.visitor(FINANCE)
+    numbers = dict(zip(BLANKS, range(1101, 1108), strict=True))
+    orders = {}
+    for what, (_, changes) in BLANKS.items():
+        number = numbers[what]
+        ours = {**changes}
+        if "customer" in ours:
+            ours["customer"] = {
+                **buyer(number),
+                **{k: v for k, v in ours["customer"].items() if v is None},
+            }
+        orders[what] = clean(number, **ours)
+    arrive(house, *orders.values())
+    for what, (field, _) in BLANKS.items():
+        assert state(record(finance, numbers[what])) == "Held", what
+        page = read(finance.get(hold_of(finance, numbers[what])))
+        assert "missing_field" in page.text, what
+        assert field in page.one("h1").text, what
+        source = page.all("a", cls="source")[0].attributes["href"]
+        assert f"/records/netshop/order/{numbers[what]}?tab=raw" in source
+        assert f"NS-{numbers[what]}" in finance.get(source)
+    complete = [later(clean(number)) for number in numbers.values()]
+    arrive(house, *complete)
+    assert {state(record(finance, number)) for number in numbers.values()} == {"Posted"}
