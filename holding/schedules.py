@@ -16,9 +16,12 @@ from sqlalchemy import or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from holding.connections import permitted
+from holding.connections import tell as tell_of
 from holding.models import Company, Connection, Posting, Record, Run, Schedule
 from holding.pill import UNDER_WAY
-from holding.roles import SYSTEM
+from holding.refusal import Refusal
+from holding.roles import SYSTEM, Actor
 from holding.runs import add_run, tell
 from holding.words import plural
 from holding.worlds import program, target_connections
@@ -56,6 +59,47 @@ def follow_rules(session: Session, now: datetime) -> None:
         for route in rows.keys() - told.keys():
             rows[route].next_at = rows[route].last_day = None
     session.flush()
+
+
+def of_target(session: Session, company_id: int, *words: str) -> dict[str, Schedule]:
+    """Document type -> when it goes out by itself to the target that rules call by these words."""
+    rows = session.scalars(
+        select(Schedule).where(Schedule.company_id == company_id, Schedule.next_at.is_not(None))
+    )
+    parts = ((row.route.partition("."), row) for row in rows)
+    return {doc_type: row for (word, _, doc_type), row in parts if word in words}
+
+
+def switch(
+    session: Session,
+    actor: Actor,
+    connection: Connection,
+    doc_type: str,
+    *,
+    on: bool,
+    now: datetime,
+) -> Refusal | None:
+    """Let a daily route go out by itself, or by hand only. What became ready meanwhile goes with
+    the next night.
+    """
+    words = (connection.name, connection.connector)
+    row = of_target(session, connection.company_id, *words).get(doc_type)
+    if refusal := permitted(actor, "run.operate", connection.company_id):
+        return refusal
+    if row is None:
+        told = f"{connection.name} has no daily run of {doc_type.replace('_', ' ')}."
+        return Refusal("schedule.unknown", told, "The rules say what goes out daily.", 404)
+    if row.active == on:
+        return None
+    row.active = on
+    if on:
+        today = now.astimezone(ZoneInfo(row.zone)).date()
+        passed = _moment(row, today - DAY) <= now
+        done_with(row, today - DAY if passed else today - 2 * DAY)
+    say = "goes out by itself again" if on else "goes out by hand only"
+    told = f"The daily run of {row.route} {say}."
+    tell_of(session, connection, actor, now, "schedule.switched", told)
+    return None
 
 
 def agree(row: Schedule, at: time, zone: str, now: datetime) -> None:

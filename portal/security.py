@@ -70,6 +70,7 @@ PERMISSIONS: Final[dict[str, str]] = {
     "connections.test": "connection.admin",
     "connections.pause": "run.operate",
     "connections.resume": "run.operate",
+    "connections.daily": "run.operate",
     "connections.consider": "run.operate",
     "connections.sync": "run.operate",
     "stops.listing": "record.read",

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, Response, abort, g, request, url_for
 
 from connectors.kit.http import Http
-from holding import connections, doorbell, runs
+from holding import connections, doorbell, runs, schedules
 from holding.queries import connections as queries
 from holding.refusal import Refusal
 from portal import forms, fragments, pills, store
@@ -84,6 +84,22 @@ def resume(name: str) -> Response:
     return fragments.moved(_url(name), f"{name} is resumed.")
 
 
+@pages.post("/<name>/daily")
+def daily(name: str) -> Response:
+    """Let a document type go out by itself every day, or by hand only."""
+    _row(name)
+    doc_type, on = request.form.get("doc_type", ""), request.form.get("on") == "1"
+    with store.writing() as session:
+        found = queries.entity(session, g.company.id, name, "target")
+        answer = found and schedules.switch(session, g.actor, found, doc_type, on=on, now=g.now)
+    if isinstance(answer, Refusal):
+        return fragments.refuse(answer, back=_url(name))
+    said = "by itself again" if on else "by hand only"
+    return fragments.moved(
+        _url(name), f"{doc_type.replace('_', ' ').capitalize()} goes out {said}."
+    )
+
+
 @pages.get("/<name>/sync")
 def consider(name: str) -> Response:
     """What a range of days would send, before anything is sent."""
@@ -142,6 +158,9 @@ def _shown(row: queries.ConnectionRow) -> dict[str, Any]:
     return {
         "row": row,
         "cards": [(pill, found.get(pill.doc_type)) for pill in _pills(row)],
+        "nights": schedules.of_target(session, g.company.id, row.name, row.connector)
+        if row.side == "target"
+        else {},
         "snapshots": queries.snapshots(session, row.id),
         "told": queries.told(session, g.company.id, row.id),
         "last": queries.last_delivery(session, row.id) if row.side == "source" else None,

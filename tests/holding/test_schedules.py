@@ -1,5 +1,6 @@
 """Daily runs: each day once, at its hour, also after a night that nobody was there."""
 
+import dataclasses
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from types import SimpleNamespace
@@ -13,6 +14,8 @@ from holding import schedules
 from holding.database import Database
 from holding.models import Company, Event, Record, Run, Schedule
 from holding.pill import pill
+from holding.roles import Actor
+from tests.support.factories import connection_named
 from tests.support.postings import NOW, ROUTE, invoice, make_ready
 
 HOUR = time(2, 0)
@@ -144,13 +147,31 @@ def test_the_hour_follows_the_rules_and_no_day_is_done_again(
     assert sorted(days(database)) == [18, 19, 23]
 
 
-def test_a_night_that_was_switched_off_is_not_made_up_by_itself(
+def test_who_switches_it_off_sends_by_hand_until_it_is_on_again(
     database: Database, company: Company, rules: SimpleNamespace
 ) -> None:
+    operator = Actor(None, "Tan", "tan@example.test", company.id, frozenset({"operator"}))
+    viewer = dataclasses.replace(operator, roles=frozenset({"viewer"}))
+
+    def switch(actor: Actor, moment: datetime, *, on: bool, doc_type: str = "sales_invoice") -> str:
+        with database.write() as session:
+            target = connection_named(session, company, "aiaccount")
+            refusal = schedules.switch(session, actor, target, doc_type, on=on, now=moment)
+            return refusal.code if refusal else ""
+
     start(database, night(19))
-    with database.write() as session:
-        session.execute(update(Schedule).values(active=False))
+    assert switch(viewer, night(19, 9), on=False) == "forbidden"
+    assert switch(operator, night(19, 9), on=False, doc_type="bill") == "schedule.unknown"
+    assert switch(operator, night(19, 9), on=False) == ""
+    key = ready(database, company, "IV-1", 19)
     assert start(database, night(21)) == 0
+    assert switch(operator, night(22, 9), on=True) == ""
+    assert start(database, night(23, 1, 59)) == 0
+    assert start(database, night(23)) == 1
+    assert switch(operator, night(23, 9), on=False) == ""
+    assert switch(operator, night(25, 1), on=True) == ""
+    assert start(database, night(25)) == 1  # before its hour: that night goes
+    assert days(database) == {18: [], 22: [key], 24: []}
 
 
 def test_a_day_without_anything_to_send_is_done_too(
