@@ -75,11 +75,9 @@ def _drafted(path: str, text: str, found: rule_check.Inspection | None = None) -
         (problem, in_place(problem, files.get(problem.span.file, "")))
         for problem in (found.problems if found else ())
     ]
-    said = _verdict(found) if found else ""
     return fragments.respond(
         "rulebook/draft.html",
-        say=said,
-        verdict=said,
+        verdict=_verdict(found) if found else "",
         edition=_edition(),
         path=path,
         text=text,
