@@ -92,21 +92,40 @@ def reject(
 ) -> Done | Refusal:
     """Not this one: the posting is ignored, with the reason, until a new version arrives."""
 
-    def act() -> Done | Refusal:
+    def act(desk: Desk, hold: Hold, voice: Voice) -> Done | Refusal:
+        return _rejected(desk, hold, voice, reason.strip(), now, op)
+
+    return decide_one(
+        session, actor, hold_id, reason, now, op, verb="reject", may=_rejectable, act=act
+    )
+
+
+def decide_one(
+    session: Session,
+    actor: Actor,
+    hold_id: int,
+    reason: str,
+    now: datetime,
+    op: str | None,
+    *,
+    verb: str,
+    may: Callable[[Desk, Hold], Refusal | None],
+    act: Callable[[Desk, Hold, Voice], Done | Refusal],
+) -> Done | Refusal:
+    """A decision about one hold, by somebody who may, gives a reason and had no hand in it."""
+
+    def decided() -> Done | Refusal:
         refusal = _allowed(session, actor, reason)
         if refusal:
             return refusal
         desk = Desk(session, actor, [hold_id])
         names = _Names(
-            desk,
-            lambda hold, voice: _rejectable(desk, hold) or _own_hand(desk, hold, voice, "reject"),
+            desk, lambda hold, voice: may(desk, hold) or _own_hand(desk, hold, voice, verb)
         )
         good, left = desk.each(names.ask)
-        if not good:
-            return left[0].refusal
-        return _rejected(desk, good[0], names.of[hold_id], reason.strip(), now, op)
+        return act(desk, good[0], names.of[hold_id]) if good else left[0].refusal
 
-    return once(session, op, person_id=actor.person_id, now=now, act=act, read=read_done)
+    return once(session, op, person_id=actor.person_id, now=now, act=decided, read=read_done)
 
 
 def _rejected(

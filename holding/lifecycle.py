@@ -17,7 +17,7 @@ _ENDS = frozenset({"posted", "reversed", "failed", "ready"})  # of a push; rever
 
 POSTING_MOVES: Moves = {
     "waiting": _PLANNED,
-    "held": _PLANNED,
+    "held": _PLANNED | {"posted"},  # linked to what somebody typed into the target by hand
     "ignored": _PLANNED,
     "dropped": _PLANNED,
     "ready": _PLANNED | {"sending", "failed"},

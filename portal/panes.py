@@ -10,8 +10,8 @@ from flask import Response, abort, g, request, url_for
 
 from holding import approvals, corrections, people
 from holding.models import Hold
+from holding.queries import beside, notes, pairs, personal, states
 from holding.queries import hold as hold_query
-from holding.queries import notes, pairs, personal, states
 from holding.refusal import Refusal
 from holding.roles import may
 from holding.seen import Moved
@@ -30,6 +30,7 @@ def pane(hold_id: int, problems: Mapping[str, str], moved: Moved | None = None) 
     return {
         "hold": row,
         "pairs": pairs.of(session, row, show_personal=show),
+        "beside": beside.of(session, row, show_personal=show),
         "hide": personal.hiding(session, row.record_id, show=show),
         "releasers": people.who_may(session, g.company.id, "posting.approve"),
         "sethash": approvals.set_hash({row.posting_id or 0: row.posting_hash or ""}),

@@ -40,6 +40,7 @@ PERMISSIONS: Final[dict[str, str]] = {
     "holding.show": "record.read",
     "holding.release": "posting.approve",
     "holding.reject": "posting.approve",
+    "holding.link": "posting.approve",
     "desk.retry": "hold.retry",
     "desk.correct": "record.edit",
     "desk.assign": "hold.assign",

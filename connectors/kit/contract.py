@@ -208,6 +208,20 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stands:
+    """A document as it stands in a target, by the names of our schema; all values are text."""
+
+    number: str
+    target_ref: str | None
+    party: str
+    date: str
+    currency: str
+    amount: Decimal | None
+    fields: Mapping[str, str] = field(default_factory=dict)
+    lines: tuple[Mapping[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
     """What a look-up saw.
 
@@ -215,7 +229,8 @@ class Found:
     `absent` and `refused` holds that answer: sending it again would change nothing. `differs` is
     what of ours stands there with another value, where the target tells it; a blank field is a
     difference that no field names, such as a line that came or went. `void` says that it was made
-    void there; `e_invoice_at` since when its e-invoice is valid, where the target tells it.
+    void there; `e_invoice_at` since when its e-invoice is valid, where the target tells it;
+    `stands` is the document itself where it is not ours.
     """
 
     kind: Literal["equal", "different", "absent", "unknown"]
@@ -226,6 +241,7 @@ class Found:
     differs: tuple[Kept, ...] = ()
     void: bool = False
     e_invoice_at: datetime | None = None
+    stands: Stands | None = None
 
 
 @dataclass(frozen=True, slots=True)

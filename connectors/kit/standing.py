@@ -1,30 +1,14 @@
 """What else a target may be able to do: show what stands there, and find what is like a document.
 
-Here: the two abilities as protocols, and a document as it stands there. Not here: what every target
-does (contract.py). A target without an ability is not asked.
+Here: the two abilities as protocols. Not here: what every target does (contract.py). A target
+without an ability is not asked.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from decimal import Decimal
+from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
-from connectors.kit.contract import Found, OutgoingDocument, Settings
+from connectors.kit.contract import Found, OutgoingDocument, Settings, Stands
 from connectors.kit.http import Http
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stands:
-    """A document as it stands in a target, by the names of our schema; all values are text."""
-
-    number: str
-    target_ref: str | None
-    party: str
-    date: str
-    currency: str
-    amount: Decimal | None
-    fields: Mapping[str, str] = field(default_factory=dict)
-    lines: tuple[Mapping[str, str], ...] = ()
 
 
 @runtime_checkable

@@ -11,7 +11,7 @@ from connectors.kit.standing import Readable
 from holding.drift import seen
 from holding.drift.plan import read_now
 from holding.models import Posting, Reading
-from holding.pushing import breaker, results, trouble
+from holding.pushing import breaker, by_hand, results, trouble
 from holding.pushing.check import Checked, check
 from holding.pushing.claim import Claim, give_back, put_back
 from holding.pushing.desk import Channel, Desk
@@ -28,7 +28,7 @@ def first_looks(
     going = set()
     for one in examined.good:
         if one.action == "create" and not channel.looks_first:
-            going.add(one.claim.posting_id)
+            going |= {one.claim.posting_id} if by_hand.clear(desk, channel, one) else set()
             continue
         found = channel.target.look_up(
             ours(one.document, one.theirs),
@@ -41,7 +41,9 @@ def first_looks(
         )
         if found.kind == "absent" or _known(desk, one, found):
             looked[one.claim.posting_id] = found
-            going.add(one.claim.posting_id)
+            going |= {one.claim.posting_id} if by_hand.clear(desk, channel, one) else set()
+        elif by_hand.stands(desk, channel, one, found):
+            continue
         elif found.kind != "different" or not _told_the_rules(desk, channel, one):
             _turn(desk, channel, one.claim, found, examined.stories[one.claim.posting_id])
     return looked, examined.only(going)

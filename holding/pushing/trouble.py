@@ -28,6 +28,7 @@ REFUSED = "TGT01"
 CONFLICT = "TGT02"
 NO_ANSWER = "TGT03"
 GAVE_UP = "TGT04"
+MANUAL = "TGT05"
 NAMES = {
     CONTENT_CHANGED: "push.content_changed",
     NOT_APPROVED: "push.not_approved",
@@ -37,13 +38,14 @@ NAMES = {
     CONFLICT: "target.conflict",
     NO_ANSWER: "target.no_answer",
     GAVE_UP: "target.gave_up",
+    MANUAL: "possible_manual_entry",
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trouble:
     """Why a posting cannot go on; `target_code` is the target's own word, if it gave one, and
-    `owner` the team that the rules name for it.
+    `owner` the team that the rules name for it. With `decided`, a person may let it pass.
     """
 
     code: str
@@ -51,6 +53,7 @@ class Trouble:
     words: str
     target_code: str = ""
     owner: str = ""
+    decided: bool = False
 
 
 def open_hold(session: Session, posting: Posting, trouble: Trouble, now: datetime) -> int:
@@ -103,6 +106,7 @@ def _hold(
     now: datetime,
 ) -> Hold:
     record = session.get_one(Record, posting.record_id)
+    decided = trouble.decided and team_id is not None
     return Hold(
         company_id=posting.company_id,
         record_id=posting.record_id,
@@ -116,7 +120,7 @@ def _hold(
         rule=NAMES[trouble.code],
         message=trouble.words,
         would_pass=RETRY[trouble.error_class].action,
-        clears="itself",
+        clears=f"by:{session.get_one(Team, team_id).name}" if decided else "itself",
         revision=posting.revision,
         team_id=team_id,
         answer_by=now + ANSWER_WITHIN,
@@ -158,6 +162,8 @@ def _key(posting: Posting, trouble: Trouble, connection: str) -> tuple[str, str]
         "temporary": (f"{AWAY}:{connection}", f"{connection} is out of reach"),
         "uncertain": (f"uncertain:{connection}", f"{connection} gave no clear answer"),
     }
+    if trouble.code == MANUAL:
+        return f"manual:{posting.number}", f"{posting.number} may stand in {connection} already"
     if trouble.code.startswith("PSH"):
         return f"rule:{NAMES[trouble.code]}", _OWN[trouble.code]
     word = trouble.target_code or trouble.error_class

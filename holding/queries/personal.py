@@ -14,7 +14,7 @@ from holding.models import Posting, Push, Version
 from rules.words import MISSING
 
 PERSONAL = frozenset({"customer_name", "tin", "address"})
-PERSONAL_FIELDS = ("Customer", "CustomerTIN", "CustomerAddress")
+PERSONAL_FIELDS = ("Customer", "CustomerTIN", "CustomerAddress", "DebtorName")
 MASK = "•••"
 
 Hide = Callable[[str], str]

@@ -6,11 +6,12 @@ Here: views and what they show together. Not here: what releasing or approving m
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, Response, abort, g, request, url_for
 
-from holding import approvals, doorbell, holds
+from holding import approvals, doorbell, holds, manual_entries
 from holding.queries import groups as lists
 from holding.queries import holds as queries
 from holding.queries import states
@@ -43,6 +44,14 @@ def release(hold_id: int) -> Response:
 def reject(hold_id: int) -> Response:
     """Never post this record as it is, with a reason."""
     return _settle(hold_id, holds.reject, "Rejected. It is ignored until it changes.")
+
+
+@pages.post("/<int:hold_id>/link")
+def link(hold_id: int) -> Response:
+    """The document that somebody typed into the target by hand is this record's, with a reason."""
+    number = request.form.get("number", "").strip()
+    act = partial(manual_entries.link, number=number)
+    return _settle(hold_id, act, f"Linked to {number}. Nothing is sent.")
 
 
 @pages.get("/approve")

@@ -19,7 +19,15 @@ from tests.acceptance.houses import COMPANY, quiet
 from tests.acceptance.many import run_all
 from tests.acceptance.orders import clean, later, priced
 from tests.acceptance.parts import Part, read, state
-from tests.acceptance.product import ADMIN, FINANCE, House, Product, free_environment
+from tests.acceptance.product import (
+    ADMIN,
+    APPROVER,
+    FINANCE,
+    House,
+    Product,
+    Visitor,
+    free_environment,
+)
 from tests.acceptance.quiet import BASE, ask_target, record, work
 
 RULES = Path(__file__).with_name("watched.rules")
@@ -82,16 +90,8 @@ class Watch:
     def found(self, number: int) -> list[str]:
         """What the open exceptions of an order say, each on its own page."""
         finance = self.house.visitor(FINANCE)
-        name, said = f"NS-{number}", []
-        listing = read(finance.get(f"{BASE}/holding?q={name}"))
-        for group in listing.all("details", cls="group"):
-            key = group.attributes["id"].removeprefix("group_")
-            opened = read(finance.get(f"{BASE}/holding?q={name}&open={key}"))
-            for link in opened.all("a", cls="strong"):
-                if link.text == name:
-                    pane = read(finance.get(link.attributes["href"])).one("section", cls="split")
-                    said.append(pane.one("div", cls="out").one("b").text)
-        return said
+        panes = [read(finance.get(page)) for page in hold_pages(finance, number)]
+        return [pane.one("div", cls="out").one("b").text for pane in panes]
 
 
 @pytest.fixture(scope="module")
@@ -184,3 +184,99 @@ def test_E23_what_it_says(watch: Watch) -> None:
     assert watch.found(2301) != []
     made = [c for c in watch.house.calls() if c["effect"] == "created"]
     assert [(c["number"], c["company"]) for c in made] == [("NS-2302", "CMP-2001")]
+
+
+# ---- typed there by hand ----
+
+
+def typed(number: str, order: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """The invoice of an order as somebody types it into AutoCount, under a number of its own."""
+    head = {
+        "docNo": number,
+        "docDate": order["ordered_at"][:10],
+        "debtorCode": "300-W001",
+        "debtorName": "Web customer",
+        "creditTerm": "C.O.D.",
+        "salesLocation": "HQ",
+    }
+    row = {"accNo": "500-0000", "description": "Two glasses", "qty": 1, "unitPrice": 10}
+    return {"master": {**head, **changes}, "details": [row]}
+
+
+def hold_pages(visitor: Visitor, number: int) -> list[str]:
+    """The addresses of the open exceptions of an order."""
+    name = f"NS-{number}"
+    listing, found = read(visitor.get(f"{BASE}/holding?q={name}")), []
+    for group in listing.all("details", cls="group"):
+        key = group.attributes["id"].removeprefix("group_")
+        opened = read(visitor.get(f"{BASE}/holding?q={name}&open={key}"))
+        found += [a.attributes["href"] for a in opened.all("a", cls="strong") if a.text == name]
+    return found
+
+
+def decide(visitor: Visitor, page: str, act: str, reason: str) -> None:
+    """Send the form of one act on the page of an exception."""
+    forms = read(visitor.get(page)).all("form", cls="act")
+    form = next(one for one in forms if one.attributes["action"].endswith(f"/{act}"))
+    path = form.attributes["action"]
+    answer = visitor.session.post(
+        visitor.address + path,
+        {**form.fields(), "reason": reason},
+        headers={"Referer": visitor.address + path},
+        timeout=30,
+    )
+    assert answer.ok, answer.text[:800]
+
+
+def test_C23_what_it_says(watch: Watch) -> None:
+    order = clean(2311)
+    watch.there("typed", body=typed("IV-000077", order))
+    watch.deliver(order)
+    work(watch.house)
+    approver = watch.house.visitor(APPROVER)
+    (page,) = hold_pages(approver, 2311)
+    pane = read(approver.get(page))
+    assert "possible_manual_entry" in pane.text
+    assert "In autocount stands IV-000077 for 300-W001 over MYR 10.00" in pane.text
+    assert watch.effects("NS-2311-1") == []
+
+    decide(approver, page, "link", "Typed by Mei Ling before the order came over")
+    watch.goes_by(25 * HOUR)
+    assert (watch.posting(2311, "IV-000077"), watch.found(2311)) == ("Posted", [])
+    assert (watch.effects("NS-2311-1"), watch.effects("IV-000077")) == ([], ["created"])
+    told = watch.page(2311, "trace").text
+    assert "approver linked NS-2311-1 to IV-000077 in the target: Typed by Mei Ling" in told
+
+
+def test_C14_what_it_says(watch: Watch) -> None:
+    approver = watch.house.visitor(APPROVER)
+    pages = {}
+    for number in (1401, 1402):
+        order = clean(number, items=priced(f"{number}.00"))
+        body = typed(f"IV-{number}", order, ref="telephone")
+        body["details"][0]["unitPrice"] = number
+        watch.there("typed", body=body)
+        watch.deliver(order)
+        work(watch.house)
+        (pages[number],) = hold_pages(approver, number)
+    table = read(approver.get(pages[1401])).one("table", cls="beside")
+    heads = [cell.text for cell in table.all("th")]
+    assert heads[1:] == ["Ours, not sent: NS-1401-1", "In autocount: IV-1401"]
+    shown = {
+        cells[0].text: cells for cells in (row.all("td") for row in table.all("tr", role="row"))
+    }
+    assert [cell.text for cell in shown["Ref"][1:]] == ["NS-1401", "telephone, differs"]
+    assert [cell.text for cell in shown["FinalTotal"][1:]] == ["1401.00", "1401.00"]
+    acts = [
+        form.attributes["action"].rpartition("/")[2]
+        for form in read(approver.get(pages[1401])).all("form", cls="act")
+    ]
+    assert {"link", "reject", "release"} <= set(acts)
+
+    decide(approver, pages[1401], "reject", "The same, nothing to do")
+    decide(approver, pages[1402], "release", "A second order on the telephone")
+    watch.goes_by(60)
+    assert (watch.posting(1401, "NS-1401-1"), watch.effects("NS-1401-1")) == ("Ignored by rule", [])
+    assert (watch.posting(1402, "NS-1402-1"), watch.effects("NS-1402-1")) == ("Posted", ["created"])
+    assert "The same, nothing to do" in watch.page(1401, "trace").text
+    assert "A second order on the telephone" in watch.page(1402, "trace").text

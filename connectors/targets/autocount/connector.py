@@ -20,9 +20,9 @@ from connectors.kit.contract import (
     Payload,
     Sent,
     Settings,
+    Stands,
 )
 from connectors.kit.http import Http, HttpAnswer, HttpFailure, mask
-from connectors.kit.standing import Stands
 from connectors.targets.autocount import lookup, payload, probe, watching
 from connectors.targets.autocount.answers import confirmed, refusal, taken, unanswered
 from connectors.targets.autocount.documents import POSTED
@@ -43,7 +43,7 @@ class AutoCount:
     dedupe: Literal["key", "number", "number+customer", "none"] = "none"
     lookup: Literal["strong", "lagging", "none"] = "lagging"
     settle_seconds = 30.0
-    pace = Pace(per_minute=100, to_send=2)  # each document is read back
+    pace = Pace(per_minute=100, to_send=3)  # searched for first, and read back
     at_once = 1
     read_at_once = watching.AT_ONCE
 

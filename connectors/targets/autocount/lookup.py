@@ -13,6 +13,7 @@ from connectors.kit.contract import Action, Found, Kept, OutgoingDocument
 from connectors.targets.autocount.compare import Compared, compare
 from connectors.targets.autocount.payload import SCHEMAS, content, expected, path_of
 from connectors.targets.autocount.reading import Get, Seen, read
+from connectors.targets.autocount.shown import told
 
 
 def look_up(
@@ -97,6 +98,7 @@ def _different(document: OutgoingDocument, words: str, seen: Seen, compared: Com
         target_ref=document.number,
         proof=seen.proof,
         differs=tuple(differs),
+        stands=told(schema, seen.document or {}),
     )
 
 

@@ -5,25 +5,22 @@ comparison (compare.py), look-ups after a write (lookup.py).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import date, datetime, timedelta, timezone
-from decimal import Decimal
+from datetime import date, timedelta
 from typing import Any
 
-from connectors.kit.contract import Found, OutgoingDocument
+from connectors.kit.contract import Found, OutgoingDocument, Stands
 from connectors.kit.http import HttpAnswer, HttpFailure
-from connectors.kit.schema import DocumentSchema, FieldSchema
-from connectors.kit.standing import Stands
+from connectors.kit.schema import DocumentSchema
 from connectors.kit.strictjson import dumps, loads
 from connectors.targets.autocount import lookup
 from connectors.targets.autocount.bodies import BASE_CURRENCY, BODIES
 from connectors.targets.autocount.payload import SCHEMAS, path_of
 from connectors.targets.autocount.reading import KEPT_BYTES, Get, Seen, read
+from connectors.targets.autocount.shown import number_of, told, validated_at
 
-ZONE = timezone(timedelta(hours=8))  # its moments have no zone
-VALIDATED = "eInvoiceValidatedTimeStamp"
 AT_ONCE = 50
 DAYS = 3
-PAGES = 5
+A_PAGE, PAGES = 100, 5
 _LISTED = frozenset({"invoice", "credit_note"})
 Ask = Callable[[str, bytes], HttpAnswer | HttpFailure]
 
@@ -56,45 +53,12 @@ def alike(document: OutgoingDocument, ask: Ask) -> tuple[Stands, ...] | None:
         if listed is None:
             return None
         seen = told(schema, listed)
-        live = not listed["master"].get("cancelled")
-        same = (seen.amount, seen.currency) == (document.amount, document.currency or BASE_CURRENCY)
+        live = listed["master"].get("cancelled") is not True
+        money = (document.amount, document.currency or BASE_CURRENCY)
+        same = (seen.amount, seen.currency) == money
         if live and same and seen.party == document.party:
             found.append(seen)
     return tuple(found)
-
-
-def told(schema: DocumentSchema, stands: Mapping[str, Any]) -> Stands:
-    """A document of AutoCount by the names of our schema."""
-    master, rows = stands["master"], stands.get("details")
-    fields = _fields(schema.header, master)
-    total = master.get("finalTotal")
-    return Stands(
-        number=number_of(stands),
-        target_ref=number_of(stands) or None,
-        party=fields.get(schema.party_field, ""),
-        date=fields.get(schema.date_field, ""),
-        currency=str(master.get("currencyCode") or BASE_CURRENCY),
-        amount=Decimal(str(total)) if isinstance(total, int | Decimal) else None,
-        fields=fields,
-        lines=tuple(_fields(schema.lines, row) for row in rows or () if isinstance(row, dict)),
-    )
-
-
-def validated_at(stands: Mapping[str, Any] | None) -> datetime | None:
-    """Since when its e-invoice is valid, if AutoCount tells."""
-    master = (stands or {}).get("master")
-    text = master.get(VALIDATED) if isinstance(master, Mapping) else None
-    try:
-        return datetime.fromisoformat(str(text)).replace(tzinfo=ZONE) if text else None
-    except ValueError:
-        return None
-
-
-def number_of(stands: Mapping[str, Any]) -> str:
-    """The number of a document, blank if it has none."""
-    master = stands.get("master")
-    found = master.get("docNo") if isinstance(master, Mapping) else None
-    return found if isinstance(found, str) else ""
 
 
 def _beside(document: OutgoingDocument, shown: Mapping[tuple[str, str], Seen], get: Get) -> Found:
@@ -117,7 +81,7 @@ def _around(
     for page in range(1, PAGES + 1):
         found = _page(BODIES[schema.name].path, wanted, page, ask)
         yield from (None,) if found is None else found
-        if not found:
+        if not found or len(found) < A_PAGE:
             return
 
 
@@ -130,23 +94,3 @@ def _page(
     if not isinstance(answer, HttpAnswer) or answer.status != 200 or not isinstance(data, list):
         return None
     return [one for one in data if isinstance(one, dict) and number_of(one)]
-
-
-def _fields(schema: Sequence[FieldSchema], shown: Mapping[str, Any]) -> dict[str, str]:
-    return {
-        field.name: _text(field, shown[field.wire])
-        for field in schema
-        if field.wire and shown.get(field.wire) not in (None, "")
-    }
-
-
-def _text(field: FieldSchema, value: object) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if field.type == "date":
-        return str(value)[:10]
-    if isinstance(value, Decimal):
-        places = field.places or 0
-        whole = value.quantize(Decimal(1).scaleb(-places)) if field.type == "money" else value
-        return format(whole.normalize() if field.type != "money" else whole, "f")
-    return str(value)

@@ -13,7 +13,7 @@ from connectors.targets.autocount.simulator.checks import KINDS
 from connectors.targets.autocount.simulator.data import BOOK
 from connectors.targets.autocount.simulator.faults import FAULTS
 from connectors.targets.autocount.simulator.listing import plain
-from connectors.targets.autocount.simulator.writing import by_hand
+from connectors.targets.autocount.simulator.writing import Job, by_hand, decide
 
 if TYPE_CHECKING:
     from connectors.targets.autocount.simulator.api import Api
@@ -31,6 +31,8 @@ def handle(api: "Api", request: Request, request_id: str) -> Reply:
         return _no("The body is no JSON object")
     if act == "by_hand":
         return _by_hand(api, given, request_id)
+    if act == "typed":
+        return _typed(api, given, request_id)
     wrong = _wrong(api, act, given)
     if wrong:
         return _no(wrong)
@@ -92,6 +94,32 @@ def _by_hand(api: "Api", given: Mapping[str, Any], request_id: str) -> Reply:
     }
     api.write(line)
     return Reply(status=200, content={"done": "by_hand"})
+
+
+def _typed(api: "Api", given: Mapping[str, Any], request_id: str) -> Reply:
+    """Somebody types a new document in AutoCount's own pages: `path` (invoice) and its `body`."""
+    kind = KINDS.get(str(given.get("path", "invoice")).casefold())
+    if kind is None:
+        return _no("No such kind of document")
+    book, now = str(given.get("company", BOOK)), api.now()
+    job = Job(verb="create", kind=kind, book=book, number="", content=dumps(given.get("body")))
+    made = decide(api.books, job, now)
+    if made.stands is None:
+        return _no(made.message)
+    line = {
+        "at": now.isoformat(),
+        "request_id": request_id,
+        "call": "typed",
+        "company": book,
+        "path": kind.path,
+        "type": kind.type,
+        "number": made.number,
+        "party": str(made.stands["master"].get("debtorCode") or ""),
+        "effect": made.effect,
+        "stands": dumps(made.stands).decode(),
+    }
+    api.write(line)
+    return Reply(status=200, content={"done": "typed", "number": made.number})
 
 
 def _no(message: str) -> Reply:

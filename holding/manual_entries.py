@@ -1,0 +1,167 @@
+"""A document that somebody typed into the target by hand takes the place of the one we would make.
+
+Here: linking it to its posting. Not here: finding it (holding/pushing/by_hand.py); skipping ours
+and making it all the same are a rejection and a release like any other (holding/holds.py).
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from connectors.kit.contract import Stands
+from holding.closing import beside, close, settle
+from holding.desk import Desk, Done, done
+from holding.holds import decide_one
+from holding.lifecycle import move_posting
+from holding.models import Connection, Hold, Posting, Push, Reading, Record
+from holding.posting_hash import posting_hash
+from holding.pushing.evidence import push_key
+from holding.pushing.rows import add_lines
+from holding.pushing.trouble import MANUAL
+from holding.refusal import Refusal
+from holding.roles import Actor, Voice
+from holding.types import to_minor
+from holding.wakes import wake_records
+from rules.canonical import plain, revive
+from rules.outcome import Document
+
+
+def link(
+    session: Session,
+    actor: Actor,
+    hold_id: int,
+    number: str,
+    reason: str,
+    now: datetime,
+    op: str | None = None,
+) -> Done | Refusal:
+    """The document of this number in the target is the posting's: it counts as posted, and nothing
+    is sent.
+    """
+
+    def act(desk: Desk, hold: Hold, voice: Voice) -> Done | Refusal:
+        return _linked(desk, hold, voice, number, reason.strip(), now, op)
+
+    return decide_one(session, actor, hold_id, reason, now, op, verb="link", may=_linkable, act=act)
+
+
+def found(session: Session, posting_id: int | None) -> tuple[datetime, tuple[Stands, ...]] | None:
+    """What was last found in the target that may be this posting's document, and when."""
+    query = select(Reading).where(Reading.posting_id == posting_id, Reading.kind == "alike")
+    row = session.scalars(query.order_by(Reading.id.desc()).limit(1)).one_or_none()
+    return (row.at, tuple(revive(Stands, one) for one in row.body["documents"])) if row else None
+
+
+def _linkable(_: Desk, hold: Hold) -> Refusal | None:
+    if hold.code == MANUAL:
+        return None
+    words = "Nothing that was typed by hand was found for this document."
+    return Refusal("hold.not_linkable", words, "Release it, or reject it.")
+
+
+def _linked(
+    desk: Desk, hold: Hold, voice: Voice, number: str, why: str, now: datetime, op: str | None
+) -> Done | Refusal:
+    session, posting = desk.session, desk.postings[hold.posting_id or 0]
+    seen = found(session, posting.id)
+    there = next((one for one in seen[1] if one.number == number), None) if seen else None
+    if there is None or posting.content is None:
+        words = f"{number or 'No number'} is not among what was found."
+        return Refusal("link.unknown", words, "Load the page again, and choose from the list.")
+    if other := _taken(session, posting, number):
+        words = f"{number} stands for {other} already."
+        return Refusal("link.taken", words, "One document is linked to one record.")
+    before = posting.number
+    _stand_in(session, posting, there, now)
+    siblings = beside(session, hold)
+    say = f"linked to {number}: {why}"
+    close(session, siblings, voice, state="cleared", why=say, now=now)
+    made = done(hold, f"{voice.name} linked {before} to {number} in the target: {why}")
+    desk.tell([made], "posting.linked", now, op, actor=voice, number=number, instead_of=before)
+    settle(session, siblings)
+    relatives = select(Record.id).where(
+        Record.company_id == desk.company_id, Record.family == posting.family
+    )
+    wake_records(session, session.scalars(relatives).all(), now)
+    return made
+
+
+def _taken(session: Session, posting: Posting, number: str) -> str | None:
+    """The record whose document this is already."""
+    query = (
+        select(Record.number)
+        .join(Posting, Posting.record_id == Record.id)
+        .where(Posting.connection_id == posting.connection_id, Posting.number == number)
+        .where(Posting.doc_type == posting.doc_type, Posting.sent_at.is_not(None))
+    )
+    return session.scalars(query.where(Posting.id != posting.id).limit(1)).one_or_none()
+
+
+def _stand_in(session: Session, posting: Posting, there: Stands, now: datetime) -> None:
+    """The posting as if it had made what stands there, with a push that sent nothing."""
+    document = _as_it_stands(revive(Document, posting.content), there)
+    connection = session.get_one(Connection, posting.connection_id)
+    company_there = str(connection.settings.get("company_id", ""))
+    posting.number, posting.action = there.number, "create"
+    posting.hash = posting_hash(posting.connection_id, company_there, document, "create")
+    posting.content = plain(document)
+    session.flush()
+    last = select(func.coalesce(func.max(Push.no), 0)).where(Push.posting_id == posting.id)
+    no = (session.scalar(last) or 0) + 1
+    push = Push(
+        posting_id=posting.id,
+        no=no,
+        connection_id=posting.connection_id,
+        family=posting.family,
+        action="create",
+        hash=posting.hash,
+        number=posting.number,
+        key=push_key(posting, no),
+        content=posting.content,
+        evaluation_id=posting.evaluation_id,
+        state="accepted",
+        target_ref=there.target_ref,
+        made_at=now,
+        closed_at=now,
+    )
+    session.add(push)
+    session.flush()
+    add_lines(session, push.id, document, posting.bills)
+    amount = to_minor(document.amount, document.currency)
+    home = posting.book is not None and document.currency == posting.currency
+    moved: Mapping[str, Any] = {
+        "push_id": push.id,
+        "posted_push_id": push.id,
+        "target_ref": there.target_ref,
+        "sent_at": now,
+        "posted_at": now,
+        "read_due_at": now,
+        "amount": amount,
+        "currency": document.currency,
+        "book": amount if home else None,
+        "doc_date": document.date,
+        "due_at": None,
+    }
+    before, lock = posting.state, posting.lock
+    if not move_posting(session, posting.id, expected=before, to="posted", lock=lock, **moved):
+        message = f"posting {posting.id} moved under our lock"
+        raise RuntimeError(message)
+
+
+def _as_it_stands(document: Document, there: Stands) -> Document:
+    """What we would have sent, with every value that the target shows in its place."""
+    shown = {name: there.fields[name] for name in document.fields if name in there.fields}
+    return replace(
+        document,
+        number=there.number,
+        date=date.fromisoformat(there.date) if there.date else document.date,
+        party=there.party or document.party,
+        currency=there.currency or document.currency,
+        amount=document.amount if there.amount is None else there.amount,
+        fields={**document.fields, **shown},
+        lines=there.lines or document.lines,
+    )
