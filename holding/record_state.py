@@ -23,13 +23,20 @@ def state_of(postings: Iterable[str], *, held: bool, judged: bool = True) -> str
     return next(state for state in RECORD_STATES if state in found)
 
 
+def counted(state: str, reverses_id: int | None) -> str:
+    """As what a posting counts: one that has taken another back, through that one."""
+    return "reversed" if reverses_id is not None and state == "posted" else state
+
+
 def refresh(session: Session, record_ids: Collection[int]) -> None:
     """Bring `record.state` of these records up to date."""
     session.flush()
     postings: dict[int, list[str]] = defaultdict(list)
-    found = select(Posting.record_id, Posting.state)
-    for record_id, state in session.execute(found.where(bulk.among(Posting.record_id, record_ids))):
-        postings[record_id].append(state)
+    found = select(Posting.record_id, Posting.state, Posting.reverses_id)
+    for record_id, state, reverses_id in session.execute(
+        found.where(bulk.among(Posting.record_id, record_ids))
+    ):
+        postings[record_id].append(counted(state, reverses_id))
     open_holds = select(Hold.record_id).where(
         bulk.among(Hold.record_id, record_ids), text(f"hold.{Hold.OPEN}")
     )

@@ -114,6 +114,16 @@ class CallTypes(ABC):
             self.say("NAM06", f"nothing is posted to '{name}'", hint, expr.span)
         return Type("text")
 
+    def _call_was(self, expr: n.Call) -> Type:
+        arg = expr.args[0] if len(expr.args) == 1 else None
+        path = arg.path if isinstance(arg, n.Name) else ()
+        field = self.scope.index.fields.get(self.scope.record, {}).get(path[0] if path else "")
+        if len(path) != 1 or not isinstance(field, n.Field) or field.type == "many":
+            message = "'was' asks for a field of the record itself"
+            hint = "Name one that is stored, not worked out and not of a line: was(total)."
+            return self.say("TYP08", message, hint, expr.span)
+        return self.of(expr.args[0])
+
     def _arguments(self, expr: n.Call, kinds: tuple[str, ...]) -> list[Type]:
         found = [self.of(arg) for arg in expr.args]
         if len(found) != len(kinds):

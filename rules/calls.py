@@ -17,6 +17,8 @@ from rules.functions import PURE
 from rules.gaps import NO_BASE, class_gap, later_gap, limit_gap
 from rules.index import Scope
 from rules.lhdn import CLASSES
+from rules.lives import earlier
+from rules.reading import Reader
 from rules.run import Run, UnitTable
 from rules.unknown import Unknown, join
 from rules.words import say
@@ -63,6 +65,17 @@ class Calls:
         route = say(node.args[0])
         later = Unknown(later_gap(route))
         return lambda run: run.facts.documents_of_family.get(route, later)
+
+    def _call_was(self, node: n.Call, scope: Scope) -> Closure:
+        name = ".".join(node.args[0].path) if isinstance(node.args[0], n.Name) else ""
+        now = self.compiler.expr(node.args[0], scope)
+        read = Reader(scope.index, scope.record).read
+
+        def before(run: Run) -> Any:
+            body = earlier(run.facts, run.route.name)
+            return now(run) if body is None else read(body).head.get(name, Unknown())
+
+        return before
 
     def _call_due_of(self, node: n.Call, scope: Scope) -> Closure:
         inner = self.compiler.expr(node.args[0], scope)

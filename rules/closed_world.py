@@ -62,6 +62,7 @@ class ClosedWorld:
         self.seeds: Seeds = seeds(_inline(index.ruleset), {})
         self.known = _Known()
         self.version = 1
+        self.first = self.body
         self.postings: list[PostingFact] = []
         self.routes = {str(p.route): p for p in index.posts.get(sample.record, [])}
         self.apply(sample.facts)
@@ -221,6 +222,7 @@ class ClosedWorld:
         )
         return Facts(
             first_seen=now,
+            first=self.first if self.version > 1 else None,
             last_editor=known.last_editor,
             history=known.history,
             documents=documents,

@@ -135,6 +135,7 @@ class Facts:
     links: Mapping[str, tuple[Mapping[str, object], ...]] = field(default_factory=dict)
     billed: Mapping[str, Mapping[str, Decimal]] = field(default_factory=dict)
     target_edited: tuple[TargetEdit, ...] = ()
+    first: Mapping[str, object] | None = None  # the record as it first came, where it is another
 
     def to_json(self) -> dict[str, Plain]:
         """Plain JSON, complete."""

@@ -90,6 +90,7 @@ WORLDLY = (
     "date_of",
     "due_of",
     "e_invoice_class",
+    "was",
 )
 
 NAMES = frozenset({*PURE, *AGGREGATES, *WORLDLY})

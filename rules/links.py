@@ -22,7 +22,7 @@ from rules.unknown import Gap, Unknown, join
 if TYPE_CHECKING:
     from rules.compiler import Compiler
 
-PERSONAL = ("period", "document_number", "number_of", "changed", "approval", "last_editor")
+PERSONAL = ("period", "document_number", "number_of", "changed", "approval", "last_editor", "was")
 """What is asked of the judged record or of its route: a link may not ask it of other records."""
 
 

@@ -29,6 +29,12 @@ def live(postings: Iterable[PostingFact], route: str) -> tuple[PostingFact, ...]
     return tuple(sorted(sent, key=lambda p: p.seq))
 
 
+def earlier(facts: Facts, route: str) -> Mapping[str, object] | None:
+    """The record as it was posted last, or else as it first came; None where it is the same."""
+    lives = live(facts.postings, route)
+    return lives[-1].body if lives else facts.first
+
+
 def next_seq(postings: Iterable[PostingFact], route: str) -> int:
     """The place of the next posting of a route; one that is planned and not sent keeps its own."""
     own = [p for p in postings if p.route == route]

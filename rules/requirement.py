@@ -29,6 +29,7 @@ ROUTE_WORDS = (
     "target_edited",
     "due_of",
     "line.due",
+    "was",
 )
 """What an expression may name that is another for each route, or for each of its documents."""
 

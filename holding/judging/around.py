@@ -54,6 +54,7 @@ class Around:
     others: Mapping[int, Sequence[PostingRow]]
     bodies: Mapping[int, Mapping[str, Any]]  # of records that a link joins to one of them
     family: Mapping[int, Mapping[str, str]]
+    first: Mapping[int, Mapping[str, Any]]  # the record as it first came, where it is another now
 
 
 def around(
@@ -86,6 +87,7 @@ def around(
         bodies=_bodies(session, linked),
         others=_by_record(_postings(session, bulk.among(Posting.record_id, sorted(other_ids)))),
         family=family,
+        first=_first(session, ids),
     )
 
 
@@ -124,6 +126,7 @@ def _postings(session: Session, which: ColumnElement[bool]) -> list[PostingRow]:
             func.coalesce(Push.hash, "").label("standing_hash"),
             case((changed, Version.body)).label("sent_body"),
             Posting.e_invoice_at,
+            Posting.reverses_id,
             Reading.body.label("reading"),
             Reading.at.label("reading_at"),
         )
@@ -137,6 +140,16 @@ def _postings(session: Session, which: ColumnElement[bool]) -> list[PostingRow]:
         .order_by(Posting.id)
     )
     return [PostingRow(**row._mapping) for row in session.execute(query)]
+
+
+def _first(session: Session, ids: Sequence[int]) -> dict[int, Mapping[str, Any]]:
+    query = (
+        select(Version.record_id, Version.body)
+        .join(Record, Record.id == Version.record_id)
+        .where(bulk.among(Version.record_id, ids), Version.no == 1)
+        .where(Version.id != Record.version_id, Version.body.is_not(None))
+    )
+    return {row.record_id: row.body for row in session.execute(query)}
 
 
 def _holds(session: Session, ids: Sequence[int]) -> list[HoldRow]:

@@ -41,6 +41,7 @@ class PostingRow:
     standing_hash: str
     sent_body: Mapping[str, Any] | None  # the record as it was sent, where it is another now
     e_invoice_at: datetime | None
+    reverses_id: int | None
     reading: Mapping[str, Any] | None  # what was last seen of it in the target, and when that was
     reading_at: datetime | None
 

@@ -123,6 +123,7 @@ def _case(row: Row[Any], claimed: Claimed, near: Around, judge: worlds.Judge) ->
     history, documents = _shared(row.id, subject, near, judge)
     facts = Facts(
         first_seen=row.seen_at,
+        first=near.first.get(row.id),
         last_editor=row.editor,
         history=history,
         documents=documents,

@@ -10,7 +10,7 @@ from holding.judging.batch import Batch, Case, Judgment, Listed, PostingRow
 from holding.judging.plan_postings import decide
 from holding.judging.planned import Plan, Stored, Wanted
 from holding.models.posting import IN_FLIGHT_STATES, UNSENT_STATES
-from holding.record_state import state_of
+from holding.record_state import counted, state_of
 from holding.types import to_minor
 from rules.canonical import dumps, sha256_hex
 from rules.outcome import Outcome
@@ -51,10 +51,12 @@ def _without_route(made: Plan, row: PostingRow) -> None:
 
 
 def _state(made: Plan) -> str:
-    states = [planned.state for planned in made.postings]
+    states = [counted(planned.state, planned.reverses_id) for planned in made.postings]
     states += ["dropped"] * len(made.silenced)
     planned = {one.id for one in made.postings} | {row.id for row in made.silenced}
-    states += [row.state for row in made.case.postings if row.id not in planned]
+    states += [
+        counted(row.state, row.reverses_id) for row in made.case.postings if row.id not in planned
+    ]
     return state_of(states, held=bool(made.wanted or made.kept))
 
 
@@ -99,7 +101,8 @@ def _broken(batch: Batch, judged: Judgment) -> Plan:
     made.wanted[wanted.key] = wanted
     made.silenced = [row for row in judged.case.postings if row.state == "ready"]
     made.state = state_of(
-        [row.state for row in judged.case.postings if row.state != "ready"], held=True
+        [counted(r.state, r.reverses_id) for r in judged.case.postings if r.state != "ready"],
+        held=True,
     )
     return made
 

@@ -114,7 +114,7 @@ def _rules(shown: dict[str, Any]) -> dict[str, Any]:
 def _versions(shown: dict[str, Any]) -> dict[str, Any]:
     versions = shown["versions"]
     by_no = {v.no: v for v in versions}
-    new = by_no.get(forms.whole(request.args.get("to")) or 0, versions[-1] if versions else None)
+    new = by_no.get(forms.whole(request.args.get("to")) or shown["record"].version or 0)
     before = max((no for no in by_no if new and no < new.no), default=0)
     old = by_no.get(forms.whole(request.args.get("from")) or before)
     show = filters.sees_personal()

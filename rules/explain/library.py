@@ -14,6 +14,7 @@ LIBRARY: dict[str, tuple[str, str, str]] = {
     "is_whole": ("is_whole(x)", "yes or no", "whether x has nothing behind the point"),
     "due_of": ("due_of(x)", "as x", "the part of x that falls on this document, to the sen"),
     "number_of": ("number_of(ROUTE)", "text", "the number of the document of that route"),
+    "was": ("was(field)", "as the field", "what it said when it was posted last, else at first"),
     "date_of": ("date_of(moment)", "a date", "the day, in the zone of the source"),
     "is_tin": ("is_tin(text)", "yes or no", "whether it has the form of a tax number"),
     "e_invoice_class": ("e_invoice_class(text)", "text", "a classification of the e-Invoice"),

@@ -23,7 +23,7 @@ class AccountBook:
     terms: set[str] = field(default_factory=lambda: {"C.O.D.", "Net 30 days"})
     locations: set[str] = field(default_factory=lambda: {"HQ", "JB01"})
     agents: set[str] = field(default_factory=lambda: {"LIWEI"})
-    payment_methods: set[str] = field(default_factory=lambda: {"BANK", "FPX", "CASH"})
+    payment_methods: set[str] = field(default_factory=lambda: {"BANK", "FPX", "CASH", "CLEARING"})
     tax_codes: dict[str, Decimal]
     products: dict[str, str]
     fiscal_from: date = date(2020, 1, 1)

@@ -1,0 +1,164 @@
+"""What is posted changes or is cancelled: every cell of the template's tables ends in its effect.
+
+All cells are driven together, once, against the stand-in of AutoCount; the tests look at what
+became of them in its books, in the holding area and on the pages.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.acceptance.depot import Depot, cut_for_the_cloud, day, opened_depot, sale, van
+from tests.acceptance.depot_cells import LOCKED_THROUGH, Effects, Story, parents, stories
+from tests.acceptance.orders import MALAYSIA
+from tests.acceptance.parts import state
+from tests.acceptance.product import Product, free_environment
+from tests.acceptance.quiet import ask_target, rows
+
+OPEN = """
+SELECT record.number, team.name, hold.code, hold.clears FROM hold
+JOIN record ON record.id = hold.record_id LEFT JOIN team ON team.id = hold.team_id
+WHERE hold.state = 'open'
+"""
+UNREAD = """
+SELECT count(*) FROM posting
+WHERE doc_type = 'invoice' AND e_invoice_at IS NULL AND number LIKE 'IV-3%'
+"""
+
+
+@dataclass
+class Driven:
+    """What became of every cell: its effects after the change, and its open holds."""
+
+    stories: list[Story]
+    posted: Mapping[str, Effects]
+    changed: Mapping[str, Effects]
+    held: Mapping[str, list[tuple[Any, ...]]]
+
+
+@pytest.fixture(scope="module")
+def depot(command: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Depot]:
+    product = Product(command, tmp_path_factory.mktemp("depot"), free_environment())
+    with opened_depot(product, cut_for_the_cloud(product, product.folder / "rules")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def driven(depot: Depot) -> Driven:
+    told = stories()
+    depot.post_records(*parents(), *(body for story in told for body in story.before))
+    depot.work_on(len(told) + 9)
+    before = depot.effects()
+    assert len(before) == len(told) + 9, _holds(depot)
+    _validate(depot, told)
+    depot.lock(day(LOCKED_THROUGH))
+    depot.post_records(*(body for story in told for body in story.after))
+    depot.work_on(sum(len(story.effects) for story in told))
+    depot.work()
+    after = depot.effects()[len(before) :]
+    return Driven(told, _by_number(told, before), _by_number(told, after), _holds(depot))
+
+
+def _validate(depot: Depot, told: list[Story]) -> None:
+    """The tax office validates the e-invoices; on the next day everything is read again."""
+    depot.move(days=1, minutes=1)
+    now = datetime.now(UTC) + timedelta(seconds=depot.offset())
+    for story in told:
+        if story.kind == "order to invoice":
+            since = now - timedelta(hours=int(story.cell[2].removesuffix("h")))
+            stamp = since.astimezone(MALAYSIA).replace(tzinfo=None).isoformat()
+            master = {"eInvoiceValidatedTimeStamp": stamp}
+            ask_target(depot, "by_hand", number=story.document, master=master)
+    for _ in told:
+        depot.work()
+        if not rows(depot, UNREAD)[0][0]:
+            return
+        depot.move(minutes=1)
+
+
+def _by_number(told: list[Story], effects: Effects) -> dict[str, Effects]:
+    return {
+        one.number: [e for e in effects if one.number in e[1].replace("CN-", "").split("-")]
+        for one in told
+    }
+
+
+def _holds(depot: Depot) -> dict[str, list[tuple[Any, ...]]]:
+    found: dict[str, list[tuple[Any, ...]]] = {}
+    for number, *hold in rows(depot, OPEN):
+        found.setdefault(number, []).append(tuple(hold))
+    return found
+
+
+def test_every_cell_ends_in_its_effect_and_in_no_other(driven: Driven) -> None:
+    for one in driven.stories:
+        assert driven.posted[one.number] == [("created", one.document)], one
+    wrong = []
+    for one in driven.stories:
+        held = driven.held.get(one.number, [])
+        wanted = []
+        if one.answer.startswith("review"):
+            team = one.answer.removeprefix("review by ")
+            wanted = [(team, "STL01", f"by:{team}")]
+        elif one.answer == "block":
+            wanted = [("sales_admin", "STL02", "never")]
+        if driven.changed[one.number] != one.effects or held != wanted:
+            wrong.append((one.kind, one.cell, one.answer, driven.changed[one.number], held))
+    assert not wrong, "\n".join(map(str, wrong))
+
+
+def test_F12_what_it_says(depot: Depot, driven: Driven) -> None:
+    """Four moments of a cancel, four effects; nothing stays without a reversal or a review."""
+    depot.take(sale("1501", price="5.10"))
+    depot.take(sale("1501", price="5.10", status="cancelled"))
+    assert depot.effects("1501") == []
+    page = depot.page("order", "1501")
+    assert state(page) == "Cancelled before sending"
+    assert "status cancelled is cancelled" in page.text
+
+    moments = {
+        ("cancelled", "open", "71h", "none"): ("Reversed", ""),
+        ("cancelled", "open", "73h", "none"): ("Reversed", ""),
+        ("cancelled", "open", "71h", "whole"): ("Held", "It stays until somebody decides."),
+        ("cancelled", "locked", "71h", "whole"): ("Held", "It may not be changed any more."),
+    }
+    numbers = {one.cell: one.number for one in driven.stories if one.kind == "order to invoice"}
+    for cell, (word, says) in moments.items():
+        page = depot.page("order", numbers[cell])
+        assert state(page) == word, cell
+        assert says in page.text
+        assert "is posted, but the record is cancelled now." in page.text or not says
+    voided, credited, *_ = (f"IV-{numbers[cell]}-1" for cell in moments)
+    assert depot.document(voided)["master"]["cancelled"] is True
+    credit = depot.document(f"CN-{credited}")
+    assert credit["details"][0]["qty"] == depot.document(credited)["details"][0]["qty"]
+    assert depot.document(credited)["master"]["cancelled"] is False
+
+
+def test_A07_what_it_says(depot: Depot) -> None:
+    """Version 3 comes before version 2: it stays the current one, and version 2 is not judged."""
+    stamps = {no: f"{day(3)}T0{no}:00:00+08:00" for no in (1, 2, 3)}
+
+    def version(no: int) -> Any:
+        return sale("1601", price=f"6.0{no}", version=no, updated_at=stamps[no])
+
+    depot.take(version(1))
+    assert depot.take(version(3))["stale"] == 0
+    late = depot.take(version(2))
+    assert (late["stale"], late["new_versions"]) == (1, 0)
+    page = depot.page("order", "1601", "versions")
+    stale = [
+        row.text for row in page.all("tr", role="row") if "older than what was known" in row.text
+    ]
+    assert len(stale) == 1, page.text
+    told = depot.page("order", "1601", "trace").text
+    assert "Version 3 of order 1601 arrived late: a newer one is here, so it is not judged." in told
+    assert "Version 2 judged" in told
+    assert "Version 3 judged" not in told
+    depot.post_records(van("D-1601", "1601", "10"))
+    depot.work_on(1)
+    assert depot.document("IV-1601-1")["details"][0]["unitPrice"] == "6.0300"
