@@ -104,13 +104,16 @@ def open_channel(session: Session, desk: Desk, connection: Connection) -> Channe
         key_id=connection.key_id,
         settle=timedelta(seconds=settle),
         looks_first=connection.settings.get("dedupe", target.dedupe) in ("key", "none"),
-        calls_per_minute=_per_minute(target, connection.settings),
+        calls_per_minute=_per_minute(target, connection.settings, desk.pace),
     )
 
 
-def _per_minute(target: Target, settings: Mapping[str, object]) -> int | None:
-    """What the target allows, or less where the connection's settings say so."""
+def _per_minute(target: Target, settings: Mapping[str, object], pace: float) -> int | None:
+    """What the target allows, or less where the connection's settings say so; nothing is counted
+    where nothing takes time.
+    """
     told = str(settings.get(CALLS_PER_MINUTE, ""))
     figures = [int(told)] if told.isascii() and told.isdecimal() and int(told) else []
     figures += [target.pace.per_minute] if target.pace.per_minute else []
-    return min(figures, default=None)
+    figure = min(figures, default=None)
+    return int(figure / pace) if figure and pace else None

@@ -12,9 +12,9 @@ import pytest
 from tests.acceptance.conftest import STARTER
 from tests.acceptance.houses import keep, open_doors, put_back, quiet
 from tests.acceptance.orders import clean
-from tests.acceptance.parts import read
+from tests.acceptance.parts import read, state
 from tests.acceptance.product import FINANCE, House, Product, free_environment
-from tests.acceptance.quiet import BASE, record, rows, work
+from tests.acceptance.quiet import BASE, ask_target, record, rows, work
 
 pytestmark = pytest.mark.slow
 OPERATOR = "operator@kedai.example"
@@ -168,3 +168,25 @@ def sent_of(house: House) -> tuple[Any, ...]:
     told = record(house.visitor(FINANCE), 501, "trace").text
     assert "aiaccount has NS-501" in told
     return body, rows(house, pushes)
+
+
+def test_E35_one_bad_row_is_found_by_halves_and_the_others_go(nights: Nights) -> None:
+    house = nights.house
+    ask_target(house, "company", whole_files=True)
+    nights.at(5, 13)
+    nights.deliver(5, *range(3501, 3512))
+    nights.deliver(4, 3512)
+    nights.at(6, 1.95)
+    work(house)
+    ask_target(house, "lock", through=nights.date(4))  # we looked a moment ago, and do not know it
+    known = len(nights.files())
+    nights.at(6, 2.02)
+    work(house)
+    posts = nights.files()[known:]
+    assert len(posts[0]) == 12
+    assert len(posts) <= 9
+    made = [number for number in house.created() if number.startswith("NS-35")]
+    assert sorted(made) == [f"NS-{number}" for number in range(3501, 3512)]
+    held = rows(house, "SELECT number, message FROM hold WHERE state = 'open'")
+    assert held == [("NS-3512", "The file was not imported")]
+    assert state(record(house.visitor(FINANCE), 3512)) == "Failed"

@@ -154,7 +154,7 @@ class Books:
         company = self._company(given)
         if "accounts" in given:
             company.accounts = tuple(given["accounts"])
-        for switch in ("einvoice_enabled", "inventory_enabled", "excel_import_enabled"):
+        for switch in _SWITCHES:
             if switch in given:
                 setattr(company, switch, bool(given[switch]))
 
@@ -162,6 +162,7 @@ class Books:
         return self.companies[given.get("company", "CMP-1042")]
 
 
+_SWITCHES = ("einvoice_enabled", "inventory_enabled", "excel_import_enabled", "whole_files")
 _ID_FIELDS = {"inv": "id", "imp": "import_id", "cch": "cache_id"}
 
 

@@ -36,6 +36,7 @@ class Company:
     excel_import_enabled: bool = False
     einvoice_enabled: bool = True
     inventory_enabled: bool = True
+    whole_files: bool = False
     quota: int | None = None
     quota_used_before: int = 0
 

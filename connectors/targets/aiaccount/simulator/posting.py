@@ -76,12 +76,23 @@ def post(books: Books, job: Job, now: datetime) -> Result:
         decided.append(one)
         if one.line["effect"] == "created":
             taken[invoice.number, invoice.party] = one.line
+    if company.whole_files and job.as_import and any(one.errors for one in decided):
+        return _refused_whole(job, now)
     status, content = _answer(job, decided, import_id)
     lines = [{**one.line, "import_id": import_id or None} for one in decided]
     if job.twice:
         copies = [line for line in lines if line["effect"] == "created"]
         lines += [{**line, "id": books.next_id("inv", 55100)} for line in copies]
     return Result(_closed(job, lines, status, content), status, content)
+
+
+def _refused_whole(job: Job, now: datetime) -> Result:
+    """Some importers take a file whole or not at all, and do not say which row was wrong."""
+    message = "The file was not imported"
+    content = {"error": {"code": "bad_file", "message": message, "request_id": job.request_id}}
+    line = {**base_line(job, now), "code": "bad_file"}
+    lines = [{**line, "number": one.number, "party": one.party} for one in job.invoices]
+    return Result(_closed(job, lines, 400, content), 400, content)
 
 
 def base_line(job: Job, now: datetime) -> dict[str, Any]:
