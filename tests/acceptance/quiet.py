@@ -92,12 +92,17 @@ def approve(visitor: Visitor, *names: str, reason: str = "Checked against the or
         if row.one("a", cls="strong").text in names
     ]
     assert len(picks) == len(names), opened.text
-    chosen = "&".join(f"posting={pick}" for pick in picks)
+    return agree(visitor, *picks, reason=reason)
+
+
+def agree(visitor: Visitor, *postings: object, reason: str = "Checked", code: int = 200) -> str:
+    """Approve documents by the ids of their postings; what the page then says, or the refusal."""
+    chosen = "&".join(f"posting={posting}" for posting in postings)
     asked = visitor.get(f"{BASE}/holding/approve?{chosen}")
     form = read(asked).one("form", cls="ask")
     seen = [part.attributes["value"] for part in form.all("input", name="seen")]
     fields: dict[str, Any] = {**form.fields(), "seen": seen, "reason": reason}
-    return _send(visitor, form, fields)
+    return _send(visitor, form, fields, code=code)
 
 
 def fix_mapping(visitor: Visitor, key: str, value: str, reason: str) -> str:
@@ -109,12 +114,13 @@ def fix_mapping(visitor: Visitor, key: str, value: str, reason: str) -> str:
     return _send(visitor, form, {**form.fields(), "other": value, "reason": reason})
 
 
-def _send(visitor: Visitor, form: Part, fields: Mapping[str, Any]) -> str:
+def _send(visitor: Visitor, form: Part, fields: Mapping[str, Any], *, code: int = 200) -> str:
     path = form.attributes["action"]
     headers = {"Referer": visitor.address + path}
     answer = visitor.session.post(visitor.address + path, fields, headers=headers, timeout=30)
-    assert answer.ok, f"{answer.status_code} {read(answer.text).text[:800]}"
-    return read(answer.text).one("div", id="notice").text
+    page = read(answer.text)
+    assert answer.status_code == code, f"{answer.status_code} {page.text[:800]}"
+    return page.one("div", id="notice").text if answer.ok else page.text
 
 
 def timeless(text: str, started: float) -> str:

@@ -13,16 +13,23 @@ import requests
 from tests.acceptance.conftest import STARTER
 from tests.acceptance.houses import COMPANY, quiet
 from tests.acceptance.orders import clean, priced, with_sku
-from tests.acceptance.parts import read
 from tests.acceptance.product import (
     APPROVER,
     CURRENT_COMPANY,
     House,
     Product,
-    Visitor,
     free_environment,
 )
-from tests.acceptance.quiet import BASE, approve, fix_mapping, record, until_shown, work, writes
+from tests.acceptance.quiet import (
+    BASE,
+    agree,
+    approve,
+    fix_mapping,
+    record,
+    until_shown,
+    work,
+    writes,
+)
 
 BOTH = "farah@kedai.example"  # finance and approver in one
 HANDS = (BOTH, "consultant@kedai.example", "publisher@kedai.example")
@@ -79,18 +86,6 @@ def program(house: House, email: str) -> Program:
     scopes = ("--scope", "record.read", "--scope", "posting.approve")
     made = house.product.run("token", "add", email, *COMPANY, "--name", "till", *scopes).stdout
     return Program(house, made.split("only now: ")[1].strip())
-
-
-def by_page(visitor: Visitor, *holds: dict[str, Any]) -> requests.Response:
-    """What the form of the holding area sends for these documents."""
-    chosen = "&".join(f"posting={hold['posting']}" for hold in holds)
-    form = read(visitor.get(f"{BASE}/holding/approve?{chosen}")).one("form", cls="ask")
-    seen = [part.attributes["value"] for part in form.all("input", name="seen")]
-    assert len(seen) == len(holds)
-    fields: dict[str, Any] = {**form.fields(), "seen": seen, "reason": "Checked once more"}
-    path = form.attributes["action"]
-    headers = {"Referer": visitor.address + path}
-    return visitor.session.post(visitor.address + path, fields, headers=headers, timeout=30)
 
 
 def entered(house: House) -> tuple[str, str]:
@@ -150,18 +145,13 @@ def test_D02_what_it_says(office: House) -> None:
 
     for why, (email, numbers) in made.items():
         one, two = (waiting[number] for number in numbers)
-        answers = [
-            by_page(visitors[email], one),
-            by_page(visitors[email], one, two),
-            programs[email].approve(one),
-            programs[email].approve(one, two),
-        ]
-        assert [answer.status_code for answer in answers] == [403] * 4, why
-        told = [read(answer.text).text for answer in answers[:2]]
-        told += [answer.json()["todo"] for answer in answers[2:]]
-        for text in told:
+        pages = [[one["posting"]], [one["posting"], two["posting"]]]
+        told = [agree(visitors[email], *picks, code=403) for picks in pages]
+        answers = [programs[email].approve(one), programs[email].approve(one, two)]
+        assert [answer.status_code for answer in answers] == [403, 403], why
+        for text in (*told, *(answer.json()["todo"] for answer in answers)):
             assert why.casefold() in text.casefold()
-        assert {left["status"] for left in answers[3].json()["refused"]} == {403}
+        assert [left["status"] for left in answers[1].json()["refused"]] == [403, 403]
         with pytest.raises((Exception, psycopg.Error), match="duties kept apart"):
             past_the_service(office, email, one["posting"])
     assert set(approver.waiting()) == set(waiting)

@@ -6,22 +6,29 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.depot import (
+    Body,
     Depot,
     cut_for_the_cloud,
+    day,
     opened_depot,
     receipt,
     refund,
     sale,
     van,
 )
-from tests.acceptance.parts import state
+from tests.acceptance.houses import COMPANY
+from tests.acceptance.parts import answers, state
 from tests.acceptance.product import Product, free_environment
+from tests.acceptance.quiet import agree, rows
 
 
 @pytest.fixture(scope="module")
 def depot(command: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Depot]:
     product = Product(command, tmp_path_factory.mktemp("depot"), free_environment())
-    with opened_depot(product, cut_for_the_cloud(product, product.folder / "rules")) as found:
+    buying = ("buying.rules", (Path(__file__).parent / "buying.rules").read_text("utf-8"))
+    with opened_depot(
+        product, cut_for_the_cloud(product, product.folder / "rules", buying)
+    ) as found:
         yield found
 
 
@@ -81,3 +88,56 @@ def test_F14_what_it_says(depot: Depot) -> None:
     says = "gives money back and no goods: the stock stays as it is."
     assert f"RF-2 {says}" in depot.page("refund", "RF-2").text
     assert says not in depot.page("refund", "RF-1").text
+
+
+def test_D07_what_it_says(depot: Depot) -> None:
+    """A request that two of three levels agreed to waits; with the third it is a purchase order."""
+    heads = {name: f"{name}@kedai.example" for name in ("suresh", "siti")}
+    teams = [
+        word for team in ("purchasing", "accounts", "finance_manager") for word in ("--team", team)
+    ]
+    for email in heads.values():
+        words = ("user", "add", email, *COMPANY, "--role", "approver", *teams)
+        depot.passwords[email] = depot.product.run(*words).stdout.split("only now: ")[1].strip()
+    depot.take(request_for_goods("310"))
+    ((posting,),) = rows(depot, "SELECT id FROM posting WHERE number = 'PO-310-1'")
+
+    said = agree(depot.person("approver"), posting)
+    assert "1 approved" in said
+    assert "Others still decide: approve by accounts, approve by finance_manager." in said
+    again = agree(depot.person("approver"), posting, code=403)
+    assert "You approved it at another level" in again
+    assert "approve by finance_manager" in agree(depot.visitor(heads["suresh"]), posting)
+    depot.work()
+    assert state(depot.page("purchase", "310")) == "Held"
+    assert depot.effects("310") == []
+
+    assert "still decide" not in agree(depot.visitor(heads["siti"]), posting)
+    depot.move(minutes=2)  # AutoCount takes so many calls a minute
+    depot.work()
+    page = depot.page("purchase", "310")
+    assert state(page) == "Posted"
+    assert depot.effects("310") == [("created", "PO-310-1")]
+    assert depot.document("PO-310-1")["master"]["finalTotal"] == "1900.00"
+    for name in ("approver", "suresh", "siti"):
+        assert f"{name}, " in answers(page)[2]
+
+
+def request_for_goods(number: str) -> Body:
+    """A request that its own system has approved, too: a hundred bags of rice."""
+    line = {"pos": 1, "sku": "RICE-5", "uom": "BAG", "qty": "100", "price": "19.00", "tax": "NONE"}
+    return {
+        "kind": "purchase",
+        "number": number,
+        "status": "approved",
+        "version": 1,
+        "approved_version": 1,
+        "approved_by": "Mei Ling",
+        "created_by": "Ali",
+        "ordered_on": day(3),
+        "supplier": "S-14",
+        "branch": "KL",
+        "tax_total": "0.00",
+        "total": "1900.00",
+        "lines": [line],
+    }

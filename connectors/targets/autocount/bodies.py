@@ -150,12 +150,8 @@ BODIES: Mapping[str, Body] = {
         head={},
         row=_NO_TAX_MOVED,
     ),
-    "purchase_invoice": Body(
-        path="/purchaseInvoice",
-        shape=_trade,
-        head={},
-        row={},
-    ),
+    "purchase_order": Body(path="/purchaseOrder", shape=_trade, head={}, row={}),
+    "purchase_invoice": Body(path="/purchaseInvoice", shape=_trade, head={}, row={}),
     "ap_invoice": Body(path="/purchaseInvoice", shape=_bill, head={}, row={"qty": 1}),
     "ar_payment": Body(
         path="/receipt",

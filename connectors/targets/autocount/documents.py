@@ -14,6 +14,7 @@ NUMBER_MAX = 20
 _ACTIONS: Mapping[str, tuple[str, ...]] = {
     "invoice": ("update", "void"),
     "credit_note": ("update",),
+    "purchase_order": ("update", "void"),
     "purchase_invoice": (),
 }  # what the interface offers; of documents that it does not take, what AutoCount can do
 _BOOKS: Mapping[str, Books] = {
@@ -136,6 +137,14 @@ def _document(
     )
 
 
+def _ordered(document: DocumentSchema) -> DocumentSchema:
+    """A document that moves no account: its lines need none."""
+    return replace(
+        document,
+        lines=tuple(replace(f, needed=False) if f is _ACCOUNT else f for f in document.lines),
+    )
+
+
 def _trade(
     name: str,
     title: str,
@@ -156,7 +165,7 @@ DOCUMENTS = (
     _trade("invoice", "Invoice", _DEBTOR),
     _trade("cash_sale", "Cash sale", _DEBTOR),
     _trade("credit_note", "Credit note", _DEBTOR, *_CREDITED, line=(_GOODS_RETURN,)),
-    _trade("purchase_order", "Purchase order", _CREDITOR),
+    _ordered(_trade("purchase_order", "Purchase order", _CREDITOR)),
     _trade("goods_received_note", "Goods received note", _CREDITOR),
     _trade("purchase_invoice", "Purchase invoice", _CREDITOR, _SUPPLIER_NUMBER),
     _document("ar_payment", "A/R payment", (*_PAYMENT, _DEBTOR[0]), _DEBTOR[0], total="PaymentAmt"),
@@ -167,7 +176,15 @@ DOCUMENTS = (
 )
 """All of them."""
 
-_NAMES = {"invoice", "credit_note", "purchase_invoice", "ar_payment", "ap_invoice", "ap_payment"}
+_NAMES = {
+    "invoice",
+    "credit_note",
+    "purchase_order",
+    "purchase_invoice",
+    "ar_payment",
+    "ap_invoice",
+    "ap_payment",
+}
 
 POSTED = tuple(document for document in DOCUMENTS if document.name in _NAMES)
 """Those that AutoCount's interface takes."""

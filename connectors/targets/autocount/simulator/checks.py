@@ -19,7 +19,7 @@ FAR = date(9999, 12, 31)
 @dataclass(frozen=True, slots=True)
 class Kind:
     """One kind of document: its path, its name in messages, what a new one must say, and what can
-    be done with it.
+    be done with it. `moves`: whether it moves accounts, so that each row names one.
     """
 
     path: str
@@ -28,6 +28,7 @@ class Kind:
     required: tuple[str, ...]
     verbs: frozenset[str] = frozenset({"create", "read"})
     voucher: bool = False
+    moves: bool = True
 
 
 _DISCOUNT = re.compile(r"\d+(\.\d+)?%?", re.ASCII)
@@ -41,6 +42,14 @@ KINDS: Mapping[str, Kind] = {
     for kind in (
         Kind("invoice", "Invoice", "invoice", _SOLD, _LISTED | {"void", "unvoid"}),
         Kind("creditNote", "CreditNote", "credit_note", _SOLD, _LISTED),
+        Kind(
+            "purchaseOrder",
+            "PurchaseOrder",
+            "purchase_order",
+            _BOUGHT,
+            _LISTED | {"void", "unvoid"},
+            moves=False,
+        ),
         Kind("purchaseInvoice", "PurchaseInvoice", "purchase_invoice", _BOUGHT),
         Kind("receipt", "Receipt", "ar_payment", _PAID, voucher=True),
         Kind("payment", "Payment", "ap_payment", _PAID, voucher=True),
@@ -152,7 +161,7 @@ def _codes(
     yield from _unknown(master, heads)
     accounts = book.accounts | book.debtors | book.creditors if kind.voucher else book.accounts
     for row in rows:
-        if row.get("accNo") in (None, ""):
+        if kind.moves and row.get("accNo") in (None, ""):
             yield "AccNo is required."
         yield from _unknown(row, (("accNo", "Account", accounts), *lines))
     for payment in payments:
