@@ -9,6 +9,7 @@ from typing import Any
 from flask import Response, abort, g, request, url_for
 
 from holding import approvals, corrections, people
+from holding.impact import parties
 from holding.models import Hold
 from holding.queries import beside, notes, pairs, personal, states
 from holding.queries import hold as hold_query
@@ -34,6 +35,7 @@ def pane(hold_id: int, problems: Mapping[str, str], moved: Moved | None = None) 
         "hide": personal.hiding(session, row.record_id, show=show),
         "releasers": people.who_may(session, g.company.id, "posting.approve"),
         "sethash": approvals.set_hash({row.posting_id or 0: row.posting_hash or ""}),
+        "known_twice": row.open and row.rule in parties.party_checks(session, g.company.id),
         "colleagues": states.colleagues(session, g.company.id),
         "fields": corrections.open_fields(session, hold) if edits else (),
         "notes": notes.of_record(session, row.record_id),

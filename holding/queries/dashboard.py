@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Date, cast, func, null, select, union_all
+from sqlalchemy import Date, cast, func, null, select, union, union_all
 from sqlalchemy.orm import Session
 
-from holding.models import Hold, Person, Record, Team
+from holding.models import Cause, Hold, Person, Record, Team
 from holding.queries.rows import first
 
 POSTED = ("posted", "reversed")
 HELD = ("held", "failed", "uncertain")
 IGNORED = ("ignored", "dropped")
+DUPLICATE = "duplicate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,14 @@ class Oldest:
     number: str
     owner: str | None
     opened_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Records that would have been posted a second time, and their money."""
+
+    records: int
+    book: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +103,27 @@ def oldest(session: Session, company_id: int) -> Oldest | None:
         .limit(1)
     ).first()
     return first(Oldest, row)
+
+
+def kept_out(session: Session, company_id: int, since: datetime) -> Kept:
+    """What is held as a duplicate, or was since then and ended without a posting."""
+    still = (
+        select(Hold.record_id)
+        .join(Cause, Cause.id == Hold.cause_id)
+        .where(Cause.company_id == company_id, Cause.error_class == DUPLICATE, Cause.records > 0)
+        .where(Hold.state == "open")
+    )
+    ended = (
+        select(Hold.record_id)
+        .join(Record, Record.id == Hold.record_id)
+        .where(Hold.company_id == company_id, Hold.closed_at >= since, Hold.state != "open")
+        .where(Hold.error_class == DUPLICATE, Record.state.in_(IGNORED))
+    )
+    query = select(func.count(), func.coalesce(func.sum(Record.book), 0)).where(
+        Record.id.in_(union(still, ended))
+    )
+    records, book = session.execute(query).one()
+    return Kept(records, int(book or 0))
 
 
 def standing(

@@ -25,7 +25,8 @@ def read_file(path: Path, connector: str) -> "Accepted":
 
     known = registry.sources()
     own = [known[connector]] if connector in known else []
-    readers = [each for each in (*own, *known.values()) if path.suffix.lower() in each.suffixes]
+    name = path.name.lower()
+    readers = [each for each in (*own, *known.values()) if name.endswith(each.suffixes)]
     if not readers:
         endings = sorted({ending for each in known.values() for ending in each.suffixes})
         raise Stop(f"{path.name} cannot be read.", f"It must end in {', '.join(endings)}.")

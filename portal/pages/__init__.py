@@ -1,6 +1,7 @@
 """The pages, one blueprint each.
 
-Here: the list of them. Not here: what they show.
+Here: the list of them; moved and parties add their views to those of mappings. Not here: what they
+show.
 """
 
 from portal.pages import (
@@ -11,7 +12,9 @@ from portal.pages import (
     holding,
     hooks,
     late,
+    mappings,
     moved,
+    parties,
     records,
     rulebook,
     runs,
@@ -19,13 +22,15 @@ from portal.pages import (
     stops,
 )
 
+__all__ = ["BLUEPRINTS", "moved", "parties"]
+
 BLUEPRINTS = (
     signin.pages,
     dashboard.pages,
     holding.pages,
     desk.pages,
     records.pages,
-    moved.pages,  # those of mappings, with its own
+    mappings.pages,
     runs.pages,
     connections.pages,
     late.pages,

@@ -3,7 +3,7 @@
 Here: one view of one screen. Not here: the numbers (holding/queries).
 """
 
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,6 +16,7 @@ from portal import fragments, pills, store
 
 pages = Blueprint("dashboard", __name__, url_prefix="/c/<co>")
 TOP = 5
+KEPT_DAYS = 30
 
 
 @pages.get("/")
@@ -43,6 +44,7 @@ def _shown() -> dict[str, Any]:
         "more_causes": max(0, len(causes) - TOP),
         "late": late.listing(session, company, most=TOP),
         "targets": pills.of_targets(session, company),
+        "kept_out": queries.kept_out(session, company, midnight - timedelta(days=KEPT_DAYS)),
         "today": seen,
         "days": days,
         "date": today,

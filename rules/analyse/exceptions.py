@@ -74,14 +74,31 @@ class Kind:
     why: str = ""
 
 
-def _party(record: str, index: Index) -> Found:
-    """Two maps, or a map and a linked record, that must agree on one value."""
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """A check that lets two ways of knowing a party agree: the maps, or links, of each side."""
+
+    check: n.Check
+    sides: tuple[frozenset[str], frozenset[str]]
+
+
+def agreements(ruleset: n.Ruleset, record: str) -> tuple[Agreement, ...]:
+    """The checks of a record kind by which one party under two keys is found."""
+    return tuple(_agreements(record, Index(ruleset)))
+
+
+def _agreements(record: str, index: Index) -> Iterator[Agreement]:
     for check in _checks(record, index):
         for node in (e for require in check.requires for e in _compares(require)):
             left, right = (_told_by(side, record, index) for side in (node.left, node.right))
             if node.op == "=" and left and right and left != right:
-                return f"check {check.name}", check.span
-    return None
+                yield Agreement(check, (frozenset(left), frozenset(right)))
+
+
+def _party(record: str, index: Index) -> Found:
+    """Two maps, or a map and a linked record, that must agree on one value."""
+    first = next(_agreements(record, index), None)
+    return (f"check {first.check.name}", first.check.span) if first else None
 
 
 def _told_by(side: n.Expr, record: str, index: Index) -> set[str]:

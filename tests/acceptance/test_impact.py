@@ -1,6 +1,8 @@
 """What one change moves: told before it is saved, and kept apart from what is posted already."""
 
 import io
+import itertools
+import json
 import re
 import shutil
 from collections.abc import Iterator
@@ -15,9 +17,10 @@ import requests
 from tests.acceptance.conftest import STARTER
 from tests.acceptance.houses import opened
 from tests.acceptance.orders import clean, priced
-from tests.acceptance.pages import rows, until_head, words
+from tests.acceptance.pages import head, rows, until_head, words
 from tests.acceptance.parts import read
 from tests.acceptance.product import (
+    ADMIN,
     CURRENT_COMPANY,
     FINANCE,
     House,
@@ -32,6 +35,37 @@ from tests.acceptance.quiet import fix_mapping
 pytestmark = pytest.mark.slow
 MAPPINGS = f"/c/{CURRENT_COMPANY}/mappings"
 TIN = "C29988776650"
+MAJU, MAJU_TOO = "Kedai Maju Sdn Bhd", "KEDAI-MAJU SDN. BHD. (PJ)"
+MAJU_TIN = "C22334455660"
+REGISTRATION = """\
+    address           text    optional
+    registration      text    optional"""
+NUMBERS = f"""
+map debtor_of_registration
+    match    any case, any punctuation
+    "201801012345 (1267890-X)"  -> "{MAJU}"
+    missing  hold for sales_admin  say "No debtor has the number {{key}}."
+
+map debtor_of_name
+    match    any case, any punctuation
+    "{MAJU}"  -> "{MAJU}"
+    missing  hold for sales_admin  say "Nobody is called {{key}}."
+"""
+CHECKS = """
+check duplicate_party on order
+    when     debtor_of_registration(registration) is known
+    require  debtor_of_registration(registration) = debtor(customer)
+    else     hold for sales_admin
+    say      "One number, two debtors: {registration} is {debtor_of_registration(registration)}."
+    clears   when it passes
+
+check duplicate_name on order
+    when     debtor_of_name(customer_name) is known
+    require  debtor_of_name(customer_name) = debtor(customer)
+    else     hold for sales_admin
+    say      "One name, two debtors: {customer_name} is {debtor_of_name(customer_name)}."
+    clears   when it passes
+"""
 ACCOUNT = """
 map account
     match    exact
@@ -49,8 +83,15 @@ def house(command: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[H
     shutil.copytree(STARTER, rules)
     change(rules / "posting.rules", "= sales_account", "= account(channel)")
     change(rules / "names.rules", "map tax_code", f"{ACCOUNT}\nmap tax_code")
-    change(rules / "orders_test.rules", '"FPX"', '"FPX"')
-    for name, row in (("debtors", "C-300,Warung Lama"), ("tins", f"{TIN},Warung Baru")):
+    words_of = rules / "netshop.rules"
+    change(words_of, "source netshop", "source intake")
+    change(words_of, "order from netshop", "order from intake")
+    change(words_of, "    address           text    optional", REGISTRATION)
+    change(rules / "names.rules", "map item", f"{NUMBERS}\nmap item")
+    change(rules / "clearing.rules", "check whole_pieces", f"{CHECKS}\ncheck whole_pieces")
+    change(rules / "changes.rules", "tin, address", "tin, registration, address")
+    debtors = f"C-300,Warung Lama\nC-501,{MAJU}\nC-502,{MAJU_TOO}"
+    for name, row in (("debtors", debtors), ("tins", f"{TIN},Warung Baru\n{MAJU_TIN},{MAJU}")):
         path = rules / "maps" / f"{name}.csv"
         path.write_text(f"{path.read_text('utf-8').rstrip()}\n{row}\n", "utf-8")
     tests = rules / "orders_test.rules"
@@ -59,6 +100,8 @@ def house(command: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[H
     )
     tests.write_text(told, "utf-8")
     with opened(Product(command, folder, free_environment()), rules) as found:
+        by_admin = ("--company", CURRENT_COMPANY, "--as", ADMIN)
+        found.product.run("connection", "add", "intake", *by_admin, "--side", "source")
         yield found
 
 
@@ -70,6 +113,11 @@ def change(path: Path, old: str, new: str) -> None:
 
 def buyer(number: int, code: str, **changes: Any) -> dict[str, Any]:
     return {"id": code, "name": f"Buyer {number}", "tin": None, "address": None} | changes
+
+
+def sent(house: House, numbers: set[str]) -> list[dict[str, Any]]:
+    """The calls that told the target something about these documents, beside reading them."""
+    return [c for c in house.calls() if c.get("number") in numbers and c["call"] != "lookup"]
 
 
 def change_entry(visitor: Visitor, table: str, key: str, value: str) -> tuple[str, str]:
@@ -136,7 +184,7 @@ def test_F29_a_changed_account_lists_what_was_posted_and_gives_its_journal(house
     house.deliver(*orders)
     numbers = {order["number"] for order in orders}
     until(lambda: set(house.created()) >= numbers, "23 documents", 40)
-    before = [call for call in house.calls() if call.get("number") in numbers]
+    before = sent(house, numbers)
     preview, shown = change_entry(finance, "account", "SHOPEE", "40010")
     assert "Contradicts 23 posted documents" in preview
     assert "frees" not in preview
@@ -167,8 +215,131 @@ def test_F29_a_changed_account_lists_what_was_posted_and_gives_its_journal(house
         Decimal(str(total[at["Debit"]])) == Decimal(str(total[at["Credit"]])) == sum(nets.values())
     )
     assert len(moved) == 2 * len(numbers)
-    assert [call for call in house.calls() if call.get("number") in numbers] == before
+    assert sent(house, numbers) == before
     until_head(finance, 200, "Posted")
+
+
+def by_file(house: House, *orders: dict[str, Any]) -> None:
+    """The same orders as the shop's, as another system gives them in a file."""
+    file = house.product.folder / f"{orders[0]['number']}.records.json"
+    file.write_text(json.dumps({"records": [as_record(order) for order in orders]}), "utf-8")
+    words_ = ("ingest", str(file), "--company", CURRENT_COMPANY, "--source", "intake")
+    house.product.run(*words_)
+
+
+def as_record(order: dict[str, Any]) -> dict[str, Any]:
+    """An order in the canonical form."""
+    customer, lines = order["customer"], order["items"]
+    names = ("number", "status", "paid_at", "updated_at", "channel", "currency", "created_by")
+    names += ("version", "round_off", "subtotal", "tax_total", "total", "registration")
+    line = ("pos", "sku", "name", "uom", "qty", "price", "tax")
+    return {
+        **{name: order[name] for name in names if name in order},
+        "kind": "order",
+        "id": f"file-{order['id']}",
+        "ordered_on": order["ordered_at"][:10],
+        "customer": customer["id"],
+        "customer_name": customer["name"],
+        "tin": customer["tin"],
+        "lines": [{name: each[name] for name in line} for each in lines],
+    }
+
+
+def until_page(visitor: Visitor, path: str, state: str) -> None:
+    """The record of this page is in this state."""
+    until(lambda: head(visitor.get(path)).startswith(state), f"{path} {state}")
+
+
+def hold_of(visitor: Visitor, path: str) -> str:
+    """The address of the page of the one hold of a record."""
+    found = re.search(r'href="(/c/[^"]+/holding/\d+)"', visitor.get(path))
+    assert found
+    return found[1]
+
+
+def test_F25_one_reference_by_interface_and_by_file_is_posted_once(house: House) -> None:
+    finance = house.visitor(FINANCE)
+    first = clean(700, items=priced("40.00"))
+    house.deliver(first)
+    until(lambda: "NS-700" in house.created(), "the first")
+    by_file(house, {**first, "id": 701, "customer": buyer(701, "C-103")})
+    record = f"/c/{CURRENT_COMPANY}/records/intake/order/file-701"
+    until_page(finance, record, "Held")
+    assert "An order like this is here already" in words(finance.get(record))
+    assert "RM 44.00 protected" in words(finance.get(hold_of(finance, record)))
+    board = words(finance.get(f"/c/{CURRENT_COMPANY}/"))
+    assert "Kept from being posted twice in 30 days: 1 record , RM 44.00 protected" in board
+    assert house.created().count("NS-700") == 1
+
+
+def test_F24_two_spellings_with_one_number_are_held_with_a_merge_proposal(house: House) -> None:
+    finance = house.visitor(FINANCE)
+    both = {"C-501": ("100.00", "50.00"), "C-502": ("30.00",)}
+    numbers = itertools.count(800)
+    known = [
+        clean(n, customer=buyer(n, code), items=priced(amount, tax="NONE"))
+        for code, amounts in both.items()
+        for amount in amounts
+        for n in [next(numbers)]
+    ]
+    house.deliver(*known)
+    until(lambda: {"NS-800", "NS-801", "NS-802"} <= set(house.created()), "3 known")
+    spelled = clean(810, customer=buyer(810, "C-502"), items=priced("7.00", tax="NONE"))
+    by_file(
+        house,
+        spelled | {"registration": "201801012345-1267890x"},
+        clean(811, customer=buyer(811, "C-502", tin=MAJU_TIN), items=priced("8.00")),
+        clean(
+            812, customer=buyer(812, "C-502", name="kedai maju, SDN. BHD."), items=priced("9.00")
+        ),
+        clean(813, customer=buyer(813, "C-502", name="Kedai Maju Jaya"), items=priced("9.50")),
+    )
+    until(lambda: "NS-813" in house.created(), "a near miss is another party")
+    rules = {810: "duplicate_party", 811: "one_debtor", 812: "duplicate_name"}
+    for number, rule in rules.items():
+        record = f"/c/{CURRENT_COMPANY}/records/intake/order/file-{number}"
+        until_page(finance, record, "Held")
+        page = finance.get(hold_of(finance, record))
+        link = re.search(r'id="merge\d+" href="([^"]+)"', page)
+        assert link, words(page)
+        told = words(finance.get(link[1]))
+        assert f"Merge {MAJU_TOO} into {MAJU}?" in told
+        assert f"{rule} found them on NS-{number}" in told
+        assert "C-502 in debtor" in told
+        assert "Nothing in the accounts is changed" in told
+    assert not {"NS-810", "NS-811", "NS-812"} & set(house.created())
+
+
+def test_C40_a_merge_shows_the_ageing_and_changes_the_mapping_only(house: House) -> None:
+    finance = house.visitor(FINANCE)
+    listed = finance.get(f"{MAPPINGS}/parties")
+    pairs = [row for row in rows(listed) if MAJU in row]
+    assert len(pairs) == 1
+    link = re.search(rf'href="({MAPPINGS}/parties/\d+)"', listed)
+    assert link
+    page = finance.get(link[1])
+    ages = {row[0]: row[-1] for row in rows(page) if row and row[0] in (MAJU, MAJU_TOO)}
+    assert ages == {MAJU: "RM 150.00", MAJU_TOO: "RM 40.45"}
+    assert "As one party RM 190.45" in words(page)
+    before = sent(house, {"NS-800", "NS-802"})
+
+    viewer = house.visitor("viewer@kedai.example")
+    form = read(page).one("form", cls="stack").fields()
+    assert MAJU not in words(viewer.get(link[1]))
+    mine = read(viewer.get(link[1])).one("form", cls="stack").fields()
+    assert send(viewer, link[1], mine, reason="please").status_code == 403
+    done = send(finance, link[1], form, reason="one company, says its registration")
+    assert "1 key names the other party now" in words(done.text)
+    entries = {row[0]: row[1] for row in rows(finance.get(f"{MAPPINGS}/debtor?q=C-50"))}
+    assert entries == {"C-501": MAJU, "C-502": MAJU}
+    until(lambda: {"NS-810", "NS-811", "NS-812"} <= set(house.created()), "3 freed")
+    parties = {
+        c["number"]: c["document"]["Customer"] for c in house.calls() if c["effect"] == "created"
+    }
+    assert {parties[f"NS-{n}"] for n in (810, 811, 812)} == {MAJU}
+    assert parties["NS-802"] == MAJU_TOO
+    assert sent(house, {"NS-800", "NS-802"}) == before
+    assert "No party stands under two keys" in words(finance.get(f"{MAPPINGS}/parties"))
 
 
 def test_C36_one_change_that_moves_four_hundred_stops_its_route_and_asks(house: House) -> None:

@@ -23,6 +23,8 @@ _BOOKS: Mapping[str, Books] = {
     "credit_note": Books("debit", "SubTotal"),
     "purchase_invoice": Books("debit", "SubTotal"),
     "ap_invoice": Books("debit", "Amount"),
+    "ar_payment": Books("debit", "PaymentAmt"),
+    "ap_payment": Books("credit", "PaymentAmt"),
 }
 _ON_PAYMENTS = frozenset({"DocNo", "DocDate", "Description"})
 _ON_BILLS = _ON_PAYMENTS | {"DisplayTerm", "CurrencyCode", "CurrencyRate"}
