@@ -73,6 +73,8 @@ PERMISSIONS: Final[dict[str, str]] = {
     "connections.show": "record.read",
     "connections.test": "connection.admin",
     "connections.pause": "run.operate",
+    "connections.read": "run.operate",
+    "records.read": "run.operate",
     "connections.resume": "run.operate",
     "connections.daily": "run.operate",
     "connections.consider": "run.operate",

@@ -119,7 +119,7 @@ def _hold(
         severity="hold",
         rule=NAMES[trouble.code],
         message=trouble.words,
-        would_pass=RETRY[trouble.error_class].action,
+        would_pass=_WAYS.get(trouble.code, RETRY[trouble.error_class].action),
         clears=f"by:{session.get_one(Team, team_id).name}" if decided else "itself",
         revision=posting.revision,
         team_id=team_id,
@@ -132,6 +132,9 @@ def _hold(
         doc_date=posting.doc_date,
         connection_id=posting.connection_id,
     )
+
+
+_WAYS = {MANUAL: "a person links it, skips ours, or wants it made all the same"}
 
 
 def _cause(

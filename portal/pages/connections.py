@@ -12,8 +12,10 @@ from flask import Blueprint, Response, abort, g, request, url_for
 
 from connectors.kit.http import Http
 from holding import connections, doorbell, runs, schedules
+from holding.drift import asking
 from holding.queries import connections as queries
 from holding.refusal import Refusal
+from holding.words import plural
 from portal import forms, fragments, pills, store
 
 pages = Blueprint("connections", __name__, url_prefix="/c/<co>/connections")
@@ -69,6 +71,20 @@ def pause(name: str) -> Response:
     if isinstance(answer, Refusal):
         return fragments.refuse(answer, back=_url(name))
     return fragments.moved(_url(name), f"{name} is paused. What is ready waits here.")
+
+
+@pages.post("/<name>/read")
+def read(name: str) -> Response:
+    """Read in the target everything that is posted there and still watched."""
+    _row(name)
+    with store.writing() as session:
+        found = queries.entity(session, g.company.id, name, "target")
+        answer = found and asking.read_target(session, g.actor, found, g.now)
+    if isinstance(answer, Refusal):
+        return fragments.refuse(answer, back=_url(name))
+    doorbell.ring(g.company.id, "push")
+    told = plural(answer or 0, "document is", "documents are")
+    return fragments.moved(_url(name), f"{told} being read in {name}.")
 
 
 @pages.post("/<name>/resume")

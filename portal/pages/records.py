@@ -7,12 +7,16 @@ Here: views, a tab each. Not here: the answers (holding/trace.py) and the rows
 from collections.abc import Callable
 from typing import Any
 
-from flask import Blueprint, Response, abort, g, make_response, request
+from flask import Blueprint, Response, abort, g, make_response, request, url_for
 
 from connectors import registry
-from holding import trace
-from holding.queries import card, compare, personal, pushes, rules
+from holding import doorbell, trace
+from holding.drift import asking
+from holding.models import Record
+from holding.queries import card, compare, personal, pushes, readings, rules
 from holding.queries import records as queries
+from holding.refusal import Refusal
+from holding.words import plural
 from portal import filters, forms, fragments, retry, store
 
 pages = Blueprint("records", __name__, url_prefix="/c/<co>")
@@ -33,6 +37,23 @@ def show(source: str, kind: str, external_id: str) -> Response:
     return fragments.respond(
         "records/show.html", tab=tab, tabs=TABS, **shown, **TABS[tab][1](shown)
     )
+
+
+@pages.post("/records/<source>/<kind>/<record_id:external_id>/read")
+def read(source: str, kind: str, external_id: str) -> Response:
+    """Read in the target what stands there of this record."""
+    record = queries.record(store.reading(), g.company.id, source, kind, external_id)
+    if record is None:
+        abort(404)
+    back = url_for("records.show", co=g.company.code, source=source, kind=kind,
+                   external_id=external_id, tab="pushes")  # fmt: skip
+    with store.writing() as session:
+        found = session.get_one(Record, record.id)
+        answer = asking.read_record(session, g.actor, found, g.now)
+    if isinstance(answer, Refusal):
+        return fragments.refuse(answer, back=back)
+    doorbell.ring(g.company.id, "push")
+    return fragments.moved(back, f"{plural(answer, 'document is', 'documents are')} being read.")
 
 
 @pages.get("/requests/<int:request_id>/body")
@@ -130,8 +151,13 @@ def _versions(shown: dict[str, Any]) -> dict[str, Any]:
 
 
 def _pushes(shown: dict[str, Any]) -> dict[str, Any]:
-    rows = pushes.pushes(store.reading(), shown["record"].id)
-    return {"pushes": rows, "verdict_of": retry.verdict, "sees": filters.sees_personal()}
+    session, record_id = store.reading(), shown["record"].id
+    return {
+        "pushes": pushes.pushes(session, record_id),
+        "readings": readings.of_record(session, record_id),
+        "verdict_of": retry.verdict,
+        "sees": filters.sees_personal(),
+    }
 
 
 def _raw(shown: dict[str, Any]) -> dict[str, Any]:
