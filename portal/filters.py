@@ -36,7 +36,7 @@ STEP_SIGNS = {
     "posting.approved": ("ok", "ok"),
     "posting.rejected": ("idle", "ignored"),
     "posting.posted": ("ok", "posted"),
-    "posting.read": ("warn", "look"),
+    "posting.read": ("warn", "search"),
     "posting.uncertain": ("doubt", "uncertain"),
     "posting.refused": ("bad", "failed"),
     "approval.voided": ("warn", "undo"),
