@@ -1,23 +1,20 @@
 """Many runs of the installed command in one process, for tests that need dozens of them.
 
 Here: the command is entered as its own script enters it, once for each list of words, so that only
-the start of Python is saved. Nothing of the six packages is imported.
+the start of Python (warm.py) is saved. Nothing of the six packages is imported.
 """
 
 import json
-import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tests.acceptance import warm
 from tests.acceptance.product import Product
 
-_DRIVER = """
+_LOOP = """
 import contextlib, io, json, sys
-from importlib.metadata import entry_points
-(script,) = entry_points(group="console_scripts", name="clearpost")
-main = script.load()
-for line in sys.__stdin__:
+for line in sys.stdin.read().splitlines():
     words, said = json.loads(line)
     sys.argv, sys.stdin = ["clearpost", *words], io.StringIO(said)
     out, err, code = io.StringIO(), io.StringIO(), None
@@ -53,15 +50,13 @@ def run_all(
     """
     typed = said or {}
     wanted = [[list(map(str, words)), typed.get(at, "")] for at, words in enumerate(commands)]
-    done = subprocess.run(
-        [product.command.with_name("python"), "-c", _DRIVER],
+    done = warm.run(
+        product.command,
+        (),
         cwd=product.folder,
         env=product.environment(),
-        input="".join(f"{json.dumps(one)}\n" for one in wanted),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
+        said="".join(f"{json.dumps(one)}\n" for one in wanted),
+        code=_LOOP,
     )
     found = [Ran(*json.loads(line)) for line in done.stdout.splitlines()]
     assert len(found) == len(wanted), done.stderr

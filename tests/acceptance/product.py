@@ -78,16 +78,15 @@ class Product:
     def run(
         self, *words: str, code: int = 0, stdin: str = "", env: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command and insist on its exit code; with an environment Python starts anew."""
-        if env is None:
-            done = warm.run(
-                self.command, words, cwd=self.folder, env=self.environment(), said=stdin
-            )
+        """Run a command and insist on its exit code; settings of Python start it anew."""
+        settings = self.environment(env)
+        if warm.fits(env or {}):
+            done = warm.run(self.command, words, cwd=self.folder, env=settings, said=stdin)
         else:
             done = subprocess.run(
                 [self.command, *words],
                 cwd=self.folder,
-                env=self.environment(env),
+                env=settings,
                 input=stdin,
                 capture_output=True,
                 text=True,
@@ -126,33 +125,18 @@ class Product:
             found.close()
 
     @contextmanager
-    def started(
-        self, *words: str, env: Mapping[str, str] | None = None
-    ) -> Iterator[subprocess.Popen[str]]:
+    def started(self, *words: str, env: Mapping[str, str] | None = None) -> Iterator[warm.Started]:
         """A command that keeps running, ended by SIGTERM at the end of the block."""
         with self.notes(words[0]).open("w") as notes:
-            child = subprocess.Popen(
-                [self.command, *words],
-                cwd=self.folder,
-                env=self.environment(env),
-                stdout=subprocess.PIPE,
-                stderr=notes,
-                stdin=subprocess.PIPE,
-                text=True,
+            child = warm.start(
+                self.command, words, cwd=self.folder, env=self.environment(env), notes=notes
             )
         try:
             yield child
         finally:
-            if child.poll() is None:
-                child.send_signal(signal.SIGTERM)
-            child.communicate(timeout=30)
-
-    @contextmanager
-    def staying(self, *words: str) -> Iterator[int]:
-        """A command that keeps running beside the block, quickly begun; its process id."""
-        given = {"cwd": self.folder, "env": self.environment(), "notes": self.notes(words[0])}
-        with warm.staying(self.command, words, **given) as child:
-            yield child
+            child.send_signal(signal.SIGTERM)
+            child.wait(30)
+            child.close()
 
 
 @dataclass

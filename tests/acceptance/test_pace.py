@@ -214,7 +214,7 @@ def test_E36_four_workers_share_what_a_target_takes_in_a_minute(timed: Timed) ->
     with another_target(timed, *clock) as target, ExitStack() as workers:
         timed.deliver(*numbers)
         for _ in range(4):
-            workers.enter_context(house.product.staying("worker", "--no-redis"))
+            workers.enter_context(house.product.started("worker", "--no-redis"))
 
         def all_there() -> bool:
             timed.passes(4)

@@ -1,34 +1,40 @@
 """The installed command, entered in a fork of a process that has loaded it: a start costs little.
 
-Here: one such process for each installed command, and what a run in it came to. Every run is a
+Here: one such process for each installed command, and what is started in it. Every start is a
 process of its own, with its own folder, environment and streams, entered as the command's own
-script enters it. Not here: runs whose environment matters to Python itself; those start it anew
-(product.py). Nothing of the six packages is imported.
+script enters it; what the product itself starts is started as ever. Not here: runs whose
+environment matters to Python itself; those start it anew (product.py). Nothing of the six packages
+is imported here.
 """
 
 import json
 import os
 import signal
+import socket
 import subprocess
 import tempfile
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from select import select
+from typing import IO, Any
 
+OURS = ("CLEARPOST_", "DATABASE_URL", "REDIS_URL")
+PATIENCE = 300
 _DRIVER = """
-import gc, importlib, io, json, os, runpy, signal, sys, traceback
+import gc, importlib, io, json, os, runpy, signal, socket, sys, traceback
 from importlib.metadata import entry_points
 (script,) = entry_points(group="console_scripts", name="clearpost")
 main = script.load()
 for name in (
     "portal.app", "holding.trace", "holding.rulesets", "holding.people", "rules.samples",
-    "workers.jobs", "workers.listen", "workers.loop",
+    "workers.jobs", "workers.listen", "workers.loop", "waitress.server", "psycopg",
+    "connectors.targets.aiaccount.simulator", "connectors.targets.autocount.simulator",
 ):
     importlib.import_module(name)
 importlib.import_module("grammar").parse({"a.rules": "language 1\\nrole a \\"A\\"\\n"})
+faults = importlib.import_module("connectors.kit.faults")
 gc.freeze()
 
 def become(_, words):
@@ -36,15 +42,14 @@ def become(_, words):
     sys.argv = words[2:]
     runpy.run_module(words[2], run_name="__main__", alter_sys=True)
 
-def enter(job):
+def enter(job, streams):
     os.execv = become
-    signal.alarm(300)
     os.chdir(job["cwd"])
     os.environ.clear()
     os.environ.update(job["env"])
-    flags = (os.O_RDONLY, os.O_WRONLY | os.O_CREAT, os.O_WRONLY | os.O_CREAT)
-    for place, (name, flag) in enumerate(zip(job["streams"], flags)):
-        os.dup2(os.open(name, flag, 0o600), place)
+    for place, stream in enumerate(streams):
+        os.dup2(stream, place)
+    os.closerange(3, 64)
     sys.stdin, sys.stdout, sys.stderr = (
         io.TextIOWrapper(io.FileIO(place, mode, closefd=False), encoding="utf-8")
         for place, mode in enumerate("rww")
@@ -52,7 +57,8 @@ def enter(job):
     sys.argv = ["clearpost", *job["words"]]
     code = 1
     try:
-        main()
+        faults._PLAN = faults.read_plan(os.environ)  # as if it were loaded only now
+        exec(job["code"]) if job["code"] else main()
         code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
@@ -62,72 +68,150 @@ def enter(job):
     sys.stderr.flush()
     os._exit(code)
 
-for line in sys.stdin:
-    job = json.loads(line)
+def watch(job, streams, told):
+    # the parent of a start: says its number, then how it ended
     child = os.fork()
     if child == 0:
-        enter(job)
-    stays = job.get("stays")
-    print(child if stays else os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+        enter(job, streams)
+    for stream in streams:
+        os.close(stream)
+    os.write(told, b"%d\\n" % child)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    os.write(told, b"%d\\n" % code)
+    os._exit(0)
+
+def reap():
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        pass
+
+line = socket.socket(fileno=0)
+while True:
+    raw, given, _, _ = socket.recv_fds(line, 1 << 20, 4)
+    if not raw:
+        break
+    if os.fork() == 0:
+        watch(json.loads(raw), given[:3], given[3])
+    for one in given:
+        os.close(one)
+    reap()
 """
 
 
+@dataclass
+class Started:
+    """A process that was started; of subprocess.Popen what the tests use."""
+
+    pid: int
+    stdin: IO[str]
+    stdout: IO[str]
+    _told: IO[bytes]
+    returncode: int | None = None
+
+    def poll(self) -> int | None:
+        """The exit code, once it has ended."""
+        if self.returncode is None and self._has_ended(0):
+            self.returncode = int(self._told.readline())
+        return self.returncode
+
+    def wait(self, timeout: float) -> int:
+        """The exit code, as soon as it ends; negative when a signal ended it."""
+        self._has_ended(timeout)
+        code = self.poll()
+        if code is None:
+            raise subprocess.TimeoutExpired(f"process {self.pid}", timeout)
+        return code
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal, if it still runs."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """End it at once."""
+        self.send_signal(signal.SIGKILL)
+
+    def close(self) -> None:
+        """Let go of its streams."""
+        for stream in (self.stdin, self.stdout, self._told):
+            stream.close()
+
+    def _has_ended(self, seconds: float) -> bool:
+        return self.returncode is not None or bool(select([self._told], [], [], seconds)[0])
+
+
+def fits(env: Mapping[str, str]) -> bool:
+    """Whether these settings are ours alone, and none of Python's."""
+    return all(name.startswith(OURS) for name in env)
+
+
+def start(
+    command: Path,
+    words: Sequence[str],
+    *,
+    cwd: Path,
+    env: Mapping[str, str],
+    notes: IO[str],
+) -> Started:
+    """A run of the command that goes on; `notes` gets its standard error."""
+    (stdin, typed), (heard, stdout) = os.pipe(), os.pipe()
+    job = {"words": list(words), "cwd": str(cwd), "env": dict(env), "code": ""}
+    pid, told = _enter(command, job, (stdin, stdout, notes.fileno()))
+    os.close(stdin)
+    os.close(stdout)
+    return Started(pid, os.fdopen(typed, "w"), os.fdopen(heard), told)
+
+
 def run(
-    command: Path, words: Sequence[str], *, cwd: Path, env: Mapping[str, str], said: str
+    command: Path,
+    words: Sequence[str],
+    *,
+    cwd: Path,
+    env: Mapping[str, str],
+    said: str = "",
+    code: str = "",
 ) -> subprocess.CompletedProcess[str]:
-    """What one run of the command came to; its exit code is negative when a signal ended it."""
-    with tempfile.TemporaryDirectory(prefix="clearpost-run-") as folder:
-        streams = [Path(folder) / name for name in ("in", "out", "err")]
-        streams[0].write_text(said, "utf-8")
-        code = _ask(command, {"words": words, "cwd": str(cwd), "env": env, "streams": streams})
-        told = [path.read_text("utf-8") if path.exists() else "" for path in streams[1:]]
-    return subprocess.CompletedProcess([command, *words], code, *told)
+    """What one run of the command came to; its exit code is negative when a signal ended it.
+
+    With `code`, this is what Python runs there instead of the command.
+    """
+    job = {"words": list(words), "cwd": str(cwd), "env": dict(env), "code": code}
+    with (
+        tempfile.TemporaryFile("w+") as stdin,
+        tempfile.TemporaryFile("w+") as out,
+        tempfile.TemporaryFile("w+") as err,
+    ):
+        stdin.write(said)
+        stdin.seek(0)
+        pid, told = _enter(command, job, tuple(one.fileno() for one in (stdin, out, err)))
+        with told:
+            if not select([told], [], [], PATIENCE)[0]:
+                os.kill(pid, signal.SIGKILL)
+            ended = int(told.readline())
+        for one in (out, err):
+            one.seek(0)
+        return subprocess.CompletedProcess([command, *words], ended, out.read(), err.read())
 
 
-@contextmanager
-def staying(
-    command: Path, words: Sequence[str], *, cwd: Path, env: Mapping[str, str], notes: Path
-) -> Iterator[int]:
-    """A run that goes on beside the block; its process id. At the end it is told to stop."""
-    silent = Path(os.devnull)
-    job = {"words": words, "cwd": str(cwd), "env": env, "streams": [silent, silent, notes]}
-    child = _ask(command, {**job, "stays": True})
-    try:
-        yield child
-    finally:
-        os.kill(child, signal.SIGTERM)
-        limit = time.monotonic() + 30
-        while not _over(child):
-            assert time.monotonic() < limit, f"{words} did not end: {notes.read_text('utf-8')}"
-            time.sleep(0.02)
-
-
-def _over(child: int) -> bool:
-    """Whether it has ended; the driver keeps its number until it ends itself."""
-    try:
-        told = Path(f"/proc/{child}/stat").read_text("ascii", "replace")
-    except OSError:
-        return True
-    return told.rpartition(")")[2].split()[0] == "Z"
-
-
-def _ask(command: Path, job: Mapping[str, Any]) -> int:
-    """What the driver answers to a job: an exit code, or a process id."""
-    driver = _driver(command)
-    assert driver.stdin
-    assert driver.stdout
-    driver.stdin.write(json.dumps(job, default=str) + "\n")
-    driver.stdin.flush()
-    return int(driver.stdout.readline())
+def _enter(
+    command: Path, job: Mapping[str, Any], streams: tuple[int, ...]
+) -> tuple[int, IO[bytes]]:
+    """The number of the process that does the job, and what will tell its exit code."""
+    told, tells = os.pipe()
+    socket.send_fds(_driver(command), [json.dumps(job).encode()], [*streams, tells])
+    os.close(tells)
+    heard = os.fdopen(told, "rb", buffering=0)
+    return int(heard.readline()), heard
 
 
 @cache
-def _driver(command: Path) -> subprocess.Popen[str]:
-    """It ends with this process: its standard input closes then."""
-    return subprocess.Popen(
-        [command.with_name("python"), "-c", _DRIVER],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd="/",
-    )
+def _driver(command: Path) -> socket.socket:
+    """The line to a process that has loaded the command; it ends when the line closes with us."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with theirs:
+        subprocess.Popen(
+            [command.with_name("python"), "-c", _DRIVER], stdin=theirs, text=True, cwd="/"
+        )
+    return ours
