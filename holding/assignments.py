@@ -79,6 +79,7 @@ def assign_each(
     _set(session, good, person_id=person_id)
     made = [done(hold, f"{actor.name} gave {hold.rule or hold.code} to {name}.") for hold in good]
     desk.tell(made, "hold.assigned", now, op)
+    bulk.forget(session, Hold, [hold.id for hold in good])
     return Each(tuple(made), tuple(left))
 
 
@@ -133,6 +134,7 @@ def snooze_each(
         for hold in good
     ]
     desk.tell(made, "hold.snoozed", now, op)
+    bulk.forget(session, Hold, [hold.id for hold in good])
     return Each(tuple(made), tuple(left))
 
 
@@ -184,18 +186,18 @@ def hand_over(session: Session, actor: Actor, person: Person, now: datetime) -> 
         for hold in held
     ]
     desk.tell(made, "hold.handed_over", now, None)
+    bulk.forget(session, Hold, ids)
     return len(made)
 
 
 def _set(session: Session, holds: Iterable[Hold], **columns: object) -> None:
-    ids = [hold.id for hold in holds]
+    """Write these columns; the loaded rows are forgotten by the caller, who still reads them."""
     session.execute(
         update(Hold)
-        .where(bulk.among(Hold.id, ids))
+        .where(bulk.among(Hold.id, [hold.id for hold in holds]))
         .values(lock=Hold.lock + 1, **columns)
         .execution_options(synchronize_session=False)
     )
-    bulk.forget(session, Hold, ids)
 
 
 def _member(session: Session, company_id: int, person_id: int) -> str | None:

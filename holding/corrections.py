@@ -112,7 +112,7 @@ def _correct(
     fields = {one.path: one for one in open_fields(desk.session, hold)}
     field = fields.get(wish.path)
     if field is None:
-        names = ", ".join(fields) or "none"
+        names = ", ".join(one.label for one in fields.values()) or "none"
         return Refusal(
             code="correction.forbidden",
             message=f"The rules do not let {wish.path or 'this'} be corrected here.",
@@ -132,7 +132,7 @@ def _correct(
         )
     version = _write(desk, before, body, wish, now)
     say = (
-        f"{desk.actor.name} corrected {wish.path} from {_shown(field.value)} to {_shown(value)}"
+        f"{desk.actor.name} corrected {field.label} from {_shown(field.value)} to {_shown(value)}"
         f" (version {version.no}): {wish.reason.strip()}"
     )
     made = done(hold, say)

@@ -202,6 +202,7 @@ def _releasable(desk: Desk, hold: Hold, teams: dict[str, Team], voice: Voice) ->
         return Refusal(
             code="hold.approval",
             message="This asks for an approval, not for a release.",
+            hint="Approve it under To approve.",
             status=409,
         )
     if not hold.clears.startswith("by:"):

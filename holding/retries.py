@@ -18,7 +18,7 @@ from holding import bulk
 from holding.closing import close, settle
 from holding.desk import Desk, Done, Each, Left, done, read_done
 from holding.entries import table_and_key
-from holding.events import record_event
+from holding.events import Fact, record_events
 from holding.models import (
     Cause,
     Company,
@@ -71,17 +71,18 @@ def retry_each(
     looked = _Looked(desk, now)
     good, left = desk.each(lambda hold: _not_theirs(desk, hold, looked) or looked.refusal(hold))
     _tell_refused(desk, left, now)
-    session.add_all(
-        Retry(
-            record_id=hold.record_id,
-            hold_id=hold.id,
-            cause_id=hold.cause_id,
-            content_sha256=desk.contents.get(hold.record_id, ""),
-            person_id=actor.person_id or 0,
-            at=now,
-        )
+    rows = [
+        {
+            "record_id": hold.record_id,
+            "hold_id": hold.id,
+            "cause_id": hold.cause_id,
+            "content_sha256": desk.contents.get(hold.record_id, ""),
+            "person_id": actor.person_id,
+            "at": now,
+        }
         for hold in good
-    )
+    ]
+    bulk.insert(session, Retry, rows)
     of_push = [hold for hold in good if hold.of_push]
     close(session, of_push, actor, state="cleared", why=f"tried again by {actor.name}", now=now)
     made = [done(hold, f"{actor.name} had {hold.number} tried again.") for hold in good]
@@ -198,13 +199,9 @@ def _not_theirs(desk: Desk, hold: Hold, looked: _Looked) -> Refusal | None:
 
 
 def _tell_refused(desk: Desk, left: Iterable[Left], now: datetime) -> None:
-    for one in left:
-        hold = desk.holds.get(one.hold_id)
-        if hold is None:
-            continue
-        say = f"{desk.actor.name} asked for a new try of {hold.number}: {one.refusal.message}"
-        record_event(
-            desk.session,
+    """One event for each hold that is not tried again: who asked, and why not."""
+    facts = [
+        Fact(
             company_id=desk.company_id,
             at=now,
             actor=desk.actor,
@@ -212,8 +209,16 @@ def _tell_refused(desk: Desk, left: Iterable[Left], now: datetime) -> None:
             record_id=hold.record_id,
             posting_id=hold.posting_id,
             object=f"retry:{hold.id}",
-            body={"say": say, "code": one.refusal.code},
+            body={
+                "say": f"{desk.actor.name} asked for a new try of {hold.number}:"
+                f" {one.refusal.message}",
+                "code": one.refusal.code,
+            },
         )
+        for one in left
+        if (hold := desk.holds.get(one.hold_id)) is not None
+    ]
+    record_events(desk.session, facts)
 
 
 def _by_id(session: Session, model: type[Cause], ids: set[int]) -> dict[int, Cause]:

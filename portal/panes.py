@@ -27,7 +27,8 @@ def pane(hold_id: int, problems: Mapping[str, str], moved: Moved | None = None) 
         abort(404)
     show = filters.sees_personal()
     hold = session.get_one(Hold, hold_id)
-    edits = row.open and show and may(g.actor, corrections.ACT) is None
+    theirs = people.in_team(session, row.team_id, g.actor.person_id)
+    edits = row.open and show and theirs and may(g.actor, corrections.ACT) is None
     return {
         "hold": row,
         "pairs": pairs.of(session, row, show_personal=show),

@@ -34,6 +34,12 @@ class Correctable:
     name: str
     field: n.Field
     value: Any
+    line: int | None = None
+
+    @property
+    def label(self) -> str:
+        """How people read it, as in the list of values beside it: `line.sku line 1`."""
+        return self.name if self.line is None else f"{self.name} line {self.line}"
 
 
 def correctable(
@@ -89,7 +95,8 @@ def _of_lines(
         for field in lines.fields:
             if isinstance(field, n.Field) and (LINE, field.name) in names and _free(field):
                 path = f"{many.name}[{number - 1}].{field.name}"
-                yield Correctable(path, f"{LINE}.{field.name}", field, row.get(field.name))
+                name = f"{LINE}.{field.name}"
+                yield Correctable(path, name, field, row.get(field.name), number)
 
 
 def _named(index: Index, record: str, finding: Finding) -> Iterator[tuple[str, ...]]:

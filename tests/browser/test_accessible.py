@@ -13,6 +13,8 @@ PAGES = {
     "/c/kedai/holding/1": "SO-10200",
     "/c/kedai/holding?view=approve": "above the limit",
     "/c/kedai/holding?view=ignored": "SO-10231",
+    "/c/kedai/holding/ageing": "Sales administration",
+    "/c/kedai/holding/many?act=snooze&view=all": "SO-10203",
     "/c/kedai/mappings/missing": "AB-100",
     "/c/kedai/mappings/item": "TEA-1",
     "/c/kedai/runs": "Run 1",

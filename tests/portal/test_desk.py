@@ -1,0 +1,118 @@
+"""What the pages of the desk offer, refuse and remember, without JavaScript and as htmx asks."""
+
+import re
+from datetime import timedelta
+
+import pytest
+
+from tests.portal.test_pages import hold_of, one, plain
+
+pytestmark = pytest.mark.sqlite
+H = "/c/kedai/holding"
+
+
+@pytest.fixture
+def half_minute(database, monkeypatch):
+    monkeypatch.setenv("CLEARPOST_UNDO_SECONDS", "30")
+
+
+def shown(answer):
+    return plain(answer.get_data(as_text=True))
+
+
+@pytest.mark.usefixtures("half_minute")
+def test_the_bar_to_undo_stands_on_every_page_until_its_time_is_over(visit, database, clock):
+    lim, hold = visit("lim"), hold_of(database, "SO-10203", "CHK01")
+    form = {"reason": "agreed by phone", "op": "form-1"}
+    swapped = shown(lim.post(f"{H}/{hold}/release", form, target="holdpane_1", status=200))
+    assert "SO-10203 released. Sent in 30 s. Undo" in swapped
+    clock.advance(10)
+    assert "SO-10203 released. Sent in 20 s. Undo" in plain(lim.text("/c/kedai/runs"))
+    assert "Undo" not in plain(visit("tan").text("/c/kedai/runs")).replace("undo,", "")
+    assert visit("tan").post(f"{H}/undo", {"undo": "form-1"}).status_code == 404
+    done = lim.post(f"{H}/undo", {"undo": "form-1"}, status=303)
+    assert "Taken back: 1 document waits again." in plain(lim.text(done.location))
+    assert "Sent in" not in plain(lim.text("/c/kedai/runs"))
+    assert lim.post(f"{H}/undo", {"undo": "form-1"}).status_code == 409
+
+
+@pytest.mark.usefixtures("half_minute")
+def test_after_its_time_nothing_is_taken_back(visit, database, clock):
+    lim, hold = visit("lim"), hold_of(database, "SO-10203", "CHK01")
+    lim.post(f"{H}/{hold}/release", {"reason": "agreed", "op": "form-1"}, status=303)
+    clock.advance(31)
+    assert "Sent in" not in plain(lim.text(H))
+    late = lim.post(f"{H}/undo", {"undo": "form-1"})
+    assert late.status_code == 409
+    assert "The time to take this back is over." in shown(late)
+
+
+def test_what_is_put_aside_leaves_the_list_and_is_still_counted(visit, database, clock):
+    farah, hold = visit("farah"), hold_of(database, "SO-10210")
+    day = (clock.now() + timedelta(days=3)).date().isoformat()
+    far = (clock.now() + timedelta(days=30)).date().isoformat()
+    assert "two weeks" in shown(farah.post(f"{H}/{hold}/snooze", {"until": far}, status=422))
+    assert "Choose a day." in shown(farah.post(f"{H}/{hold}/snooze", {"until": "soon"}, status=422))
+    before = re.search(r"Holding (\d+)", plain(farah.text(H)))
+    farah.post(f"{H}/{hold}/snooze", {"until": day, "op": "s-1"}, status=303)
+    assert f"Put aside until {day} 08:00" in plain(farah.text(f"{H}/{hold}"))
+    todo = plain(farah.text(H))
+    assert "Customer C-99 is no debtor" not in todo
+    assert "Put aside 1" in todo
+    assert before is not None
+    assert f"Holding {before[1]}" in todo
+    assert "Customer C-99 is no debtor" in plain(farah.text(f"{H}?view=snoozed"))
+
+
+def test_a_note_stands_beside_the_hold_and_in_the_trace(visit, database):
+    farah, hold = visit("farah"), hold_of(database, "SO-10210")
+    assert "Write something first." in shown(
+        farah.post(f"{H}/{hold}/comment", {"text": " "}, target="holdpane_1", status=422)
+    )
+    text = "Asked <b>Mei</b> for the debtor."
+    farah.post(f"{H}/{hold}/comment", {"text": text, "op": "n-1"}, status=303)
+    farah.post(f"{H}/{hold}/comment", {"text": text, "op": "n-1"}, status=303)
+    page = farah.text(f"{H}/{hold}")
+    assert page.count("Asked &lt;b&gt;Mei&lt;/b&gt; for the debtor.") == 1
+    story = farah.text("/c/kedai/records/netshop/order/SO-10210?tab=trace")
+    assert "Farah wrote: Asked &lt;b&gt;Mei" in story
+    assert visit("vera").post(f"{H}/{hold}/comment", {"text": "x"}).status_code == 403
+
+
+def test_a_second_correction_gets_both_values_in_its_pane(visit, database):
+    farah, hold = visit("farah"), hold_of(database, "SO-10200")
+    form = {"path": "lines[0].sku", "reason": "a typing error", "rev": "1"}
+    farah.post(f"{H}/{hold}/correct", {**form, "value": "CUP-4", "op": "c-1"}, status=303)
+    target = f"holdpane_{one(database, f'SELECT cause_id FROM hold WHERE id = {hold}')}"
+    late = farah.post(
+        f"{H}/{hold}/correct", {**form, "value": "TEA-1", "op": "c-2"}, target=target, status=409
+    )
+    told = shown(late)
+    assert "Farah corrected lines[0].sku from AB-100 to CUP-4: a typing error." in told
+    assert "set lines[0].sku to TEA-1" in told
+    assert 'value="TEA-1"' in late.get_data(as_text=True)
+    missing = farah.post(f"{H}/{hold}/correct", {"rev": "2"}, status=422)
+    for words in ("Choose a field.", "Write the right value.", "Say why"):
+        assert words in shown(missing)
+    offered = re.findall(r'<option value="(lines[^"]+)"', farah.text(f"{H}/{hold}"))
+    assert offered == ["lines[0].sku"]
+    assert "lines[0].sku" not in visit("lim").text(f"{H}/{hold}")
+
+
+def test_one_act_over_a_filter_shows_what_it_would_touch(visit, database):
+    lim = visit("lim")
+    page = lim.text(f"{H}/many?act=release&view=all&q=SO-10203")
+    assert "Release: 1 record, RM 200.00" in plain(page)
+    seen = re.search(r'name="seen" value="([^"]+)"', page)
+    assert seen is not None
+    form = {"act": "release", "seen": seen[1], "op": "many-1"}
+    assert "Say why" in shown(lim.post(f"{H}/many", form, status=422))
+    done = lim.post(f"{H}/many", {**form, "reason": "agreed"}, status=303)
+    told = plain(lim.text(done.location))
+    assert "1 released, 1 left" in told
+    assert "Only a change clears this hold; nobody can release it." in told
+    assert visit("tan").get(done.location, status=404)
+    assert lim.get(f"{H}/many?act=burn", status=404)
+    empty = {"act": "retry", "seen": "", "op": "x"}
+    assert lim.post(f"{H}/many", empty).status_code == 422
+    assert visit("vera").get(f"{H}/many?act=retry", status=403)
