@@ -5,13 +5,17 @@ The clock of the company and of its targets is moved; nobody waits for it.
 
 import json
 import shutil
+import threading
 import time
-from collections.abc import Iterator
+import tomllib
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from tests.acceptance.conftest import STARTER
 from tests.acceptance.houses import COMPANY, open_doors, quiet
@@ -30,6 +34,8 @@ from tests.acceptance.quiet import BASE, ask_target, change, record, rows, work,
 
 pytestmark = pytest.mark.slow
 OPERATOR = "operator@kedai.example"
+ANSWERS = Path(__file__).with_name("answers.toml")
+WAITING = ("temporary", "uncertain")  # classes that end by themselves
 RETRY = """
 language 1
 
@@ -92,16 +98,22 @@ def timed(command: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[T
 @contextmanager
 def another_target(timed: Timed, *options: str) -> Iterator["Target"]:
     """The company posts to another stand-in, as long as the block."""
-    house = timed.house
-    target = Target(house, options)
-    moved = "UPDATE connection SET settings = replace(settings, ?, ?) WHERE name = 'aiaccount'"
+    target = Target(timed.house, options)
     with target.running:
         target.start()
-        change(house, moved, house.target, target.url)
-        try:
+        with posting_to(timed.house, target.url):
             yield target
-        finally:
-            change(house, moved, target.url, house.target)
+
+
+@contextmanager
+def posting_to(house: House, url: str) -> Iterator[None]:
+    """The connection leads there for as long as the block."""
+    moved = "UPDATE connection SET settings = replace(settings, ?, ?) WHERE name = 'aiaccount'"
+    change(house, moved, house.target, url)
+    try:
+        yield
+    finally:
+        change(house, moved, url, house.target)
 
 
 class Target:
@@ -247,3 +259,75 @@ def test_E37_a_target_that_came_back_is_noticed_and_its_queue_goes_on(timed: Tim
         assert sorted(target.created()[-10:]) == [f"NS-{number}" for number in numbers]
         assert target.calls()[known]["call"] == "connection", "it is asked before anything is sent"
     assert "Last sync" in timed.pill()
+
+
+class Recorded(BaseHTTPRequestHandler):
+    """Answers a write with what was recorded for its order, a read with what stands there."""
+
+    told: Mapping[str, Mapping[str, Any]]
+    behind: str
+
+    def do_POST(self) -> None:
+        size = int(self.headers["Content-Length"])
+        number = json.loads(self.rfile.read(size))["invoice_number"]
+        one = self.told[number]
+        self._answer(one["status"], one["body"].encode(), one.get("headers", {}))
+
+    def do_GET(self) -> None:
+        given = {name: self.headers[name] for name in ("Authorization", "X-Company-Id")}
+        answer = requests.get(self.behind + self.path, headers=given, timeout=20)
+        self._answer(answer.status_code, answer.content, {})
+
+    def _answer(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(body))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing on the screen."""
+
+
+@contextmanager
+def recorded(timed: Timed, told: Mapping[str, Mapping[str, Any]]) -> Iterator[None]:
+    """The company posts to a target that gives these answers, by number."""
+    handler = type("Told", (Recorded,), {"told": told, "behind": timed.house.target})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        with posting_to(timed.house, f"http://127.0.0.1:{server.server_port}"):
+            yield
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_C16_forty_answers_each_have_their_class_and_keep_their_words(timed: Timed) -> None:
+    house = timed.house
+    given = tomllib.loads(ANSWERS.read_text("utf-8"))["answer"]
+    assert len(given) == 40
+    told = {f"NS-{number}": one for number, one in enumerate(given, start=16_001)}
+    first = "SELECT push.number, attempt.error_class, attempt.error FROM attempt "
+    first += "JOIN push ON push.id = attempt.push_id WHERE push.number LIKE 'NS-16%' "
+    first += "AND attempt.no = 1 AND attempt.state <> 'sending'"
+    calm = "UPDATE throttle SET breaker = 'closed', failures = 0, recent = '', open_until = NULL, "
+    calm += "filled_at = NULL, quota_limit = NULL"
+    with recorded(timed, told):
+        timed.deliver(*range(16_001, 16_041))
+        for _ in range(12):  # one that stops the whole connection is followed by the next
+            work(house)
+            if len({row[0] for row in rows(house, first)}) == len(told):
+                break
+            change(house, calm)
+        found = {number: (error_class, words) for number, error_class, words in rows(house, first)}
+        assert found == {number: (one["class"], one["words"]) for number, one in told.items()}
+        held = rows(house, "SELECT number, class FROM hold WHERE number LIKE 'NS-16%'")
+        lasting = {n: one["class"] for n, one in told.items() if one["class"] not in WAITING}
+        assert dict(held) == lasting
+        finance = house.visitor(FINANCE)
+        for number in (16_007, 16_009, 16_032, 16_034):
+            page = record(finance, number, "pushes").text
+            assert " ".join(told[f"NS-{number}"]["words"].split()) in page
+        change(house, "UPDATE posting SET due_at = NULL WHERE number LIKE 'NS-16%'")
+        change(house, calm)

@@ -252,7 +252,7 @@ def test_every_code_has_one_of_the_ten_classes():
     assert set(CLASS_OF_CODE.values()) <= set(ERROR_CLASSES)
     assert set(RETRY) == set(ERROR_CLASSES)
     assert class_of("einvoice_invalid", reason="classification_missing") == "missing_field"
-    assert class_of("never heard of", status=422) == "bad_value"
+    assert class_of("never heard of", status=422) == "business_rule"
     assert class_of("never heard of", status=418) == "business_rule"
 
 

@@ -31,6 +31,7 @@ from holding.models import (
     Throttle,
 )
 from holding.pill import pill
+from holding.posting_hash import posting_hash
 from holding.pushes import push_due
 from holding.pushing.claim import free_the_dead
 from holding.pushing.desk import Desk
@@ -38,7 +39,7 @@ from holding.roles import SYSTEM, Actor
 from holding.secrets import Keys
 from holding.settings import Settings
 from tests.support.clock import SetClock
-from tests.support.factories import connection_named, make_person
+from tests.support.factories import connection_named, make_connection, make_person
 from tests.support.postings import NOW, invoice, make_ready
 from tests.support.simulator import DEMO_KEY, Simulator, simulator
 
@@ -513,6 +514,26 @@ def test_where_the_target_takes_doubles_we_look_before_the_first_send(
     assert [line["number"] for line in target.writes()] == ["IV-1", "IV-2"]
     kinds = [r.kind for r in rows(database, Request)]
     assert kinds == ["lookup", "lookup", "push"]
+
+
+def test_no_target_waits_for_the_whole_queue_of_another(
+    desk: Desk, company: Company, database: Database, target: Simulator
+) -> None:
+    ready(desk, company, *(f"IV-{n}" for n in range(25)))
+    [key] = ready(desk, company, "OTHER-1")
+    with database.write() as session:
+        given = {**connection_named(session, company, "aiaccount").settings}
+        other = make_connection(
+            session, company, "branch", side="target", connector="aiaccount", settings=given
+        )
+        set_key(session, SYSTEM, other, DEMO_KEY, now=NOW, keys=KEYS)
+        posting = session.get_one(Posting, key)
+        posting.connection_id = other.id
+        posting.hash = posting_hash(other.id, "CMP-1042", invoice("OTHER-1"), "create")
+    work(desk, company)
+    numbers = [line["number"] for line in target.lines("created")]
+    assert len(numbers) == 26
+    assert numbers.index("OTHER-1") <= 10  # after one turn of the other
 
 
 def start_sync(desk: Desk, company: Company, clock: SetClock) -> Run:

@@ -41,14 +41,12 @@ _EINVOICE: Mapping[str, ErrorClass] = {
     "buyer_incomplete": "missing_field",
 }
 
-_CLASS_OF_STATUS: Mapping[int, ErrorClass] = {
-    400: "bad_value",
+_CLASS_OF_STATUS: Mapping[int, ErrorClass] = {  # those that say enough by themselves
     401: "authorization_failed",
     403: "authorization_failed",
     404: "authorization_failed",
     409: "duplicate",
     413: "bad_value",
-    422: "bad_value",
     429: "temporary",
 }
 

@@ -1,0 +1,63 @@
+"""Whose turn it is: nobody's long queue keeps another waiting."""
+
+import threading
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from sqlalchemy import select, update
+
+from holding.database import Database
+from holding.models import Company, Posting, Record
+from tests.support.clock import SetClock
+from tests.support.factories import make_company
+from tests.support.postings import NOW, make_ready
+from workers import jobs
+from workers.loop import Worker
+
+BATCHES = 20
+
+
+@pytest.fixture
+def busy_and_quiet(database: Database, company: Company) -> tuple[int, int]:
+    """Two companies with rules; the first has records due, the second has none yet."""
+    with database.write() as session:
+        quiet = make_company(session, "warung")
+        for owner in (company, quiet):
+            make_ready(session, owner, f"IV-{owner.code}", due=None)
+            session.get_one(Company, owner.id).ruleset_version_id = 1
+        session.execute(update(Record).where(Record.company_id == company.id).values(due_at=NOW))
+        return company.id, quiet.id
+
+
+def test_a_record_of_a_quiet_company_waits_at_most_three_batches(
+    database: Database,
+    busy_and_quiet: tuple[int, int],
+    clock: SetClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    busy, quiet = busy_and_quiet
+    served: list[int] = []
+
+    def evaluate(company_id: int) -> int:
+        """A batch: the busy company is never done, and meanwhile somebody else gets work."""
+        served.append(company_id)
+        if company_id == quiet or len(served) == 4:
+            due = NOW if company_id == busy else None
+            with database.write() as session:
+                of_quiet = update(Record).where(Record.company_id == quiet)
+                session.execute(of_quiet.values(due_at=due))
+        if len(served) >= BATCHES:
+            stop.set()
+        return 1
+
+    stop = threading.Event()
+    monkeypatch.setattr(jobs, "evaluate", evaluate)
+    bench = SimpleNamespace(database=database, clock=clock, owner="worker-1")
+    worker = Worker(cast(Any, bench), stop, url=None)
+    while not stop.is_set():
+        worker._work()
+    assert served.index(quiet) - 4 <= 3
+    assert served.count(quiet) == 1
+    with database.read() as session:
+        assert session.scalars(select(Posting.state)).all() == ["ready", "ready"]
