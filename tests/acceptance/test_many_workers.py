@@ -6,7 +6,6 @@
 import json
 import os
 import random
-import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -19,6 +18,7 @@ from tests.acceptance.houses import COMPANY, furnished
 from tests.acceptance.orders import clean
 from tests.acceptance.product import FINANCE, House, Product, free_environment, until
 from tests.acceptance.quiet import rows
+from tests.acceptance.warm import Started
 
 pytestmark = pytest.mark.slow
 MANY = int(os.environ.get("CLEARPOST_MANY", "0"))
@@ -46,14 +46,14 @@ def test_H02_many_workers_and_kills_make_as_many_documents_as_records(quick: Hou
 
     with ExitStack() as stack:
 
-        def begin() -> int:
-            return stack.enter_context(quick.product.staying("worker", "--no-redis"))
+        def begin() -> Started:
+            return stack.enter_context(quick.product.started("worker", "--no-redis"))
 
         workers = [begin() for _ in range(WORKERS)]
         for kill in range(1, KILLS + 1):
             some = RECORDS * kill // (KILLS + 2)
             until(lambda wanted=some: len(quick.created()) >= wanted, f"{some} documents", PATIENCE)
-            os.kill(workers.pop(chance.randrange(WORKERS)), signal.SIGKILL)
+            workers.pop(chance.randrange(WORKERS)).kill()
             workers.append(begin())
         until(lambda: _posted(quick) == RECORDS, "every record posted", PATIENCE)
     assert sorted(quick.created()) == sorted(numbers)
@@ -77,8 +77,8 @@ def test_E34_two_workers_keep_every_chain_in_its_order(depot: Depot) -> None:
     """Invoice, receipt and the invoice of the second delivery, for many orders at once."""
     chains = range(34_001, 34_001 + CHAINS)
     with (
-        depot.product.staying("worker", "--no-redis"),
-        depot.product.staying("worker", "--no-redis"),
+        depot.product.started("worker", "--no-redis"),
+        depot.product.started("worker", "--no-redis"),
     ):
         for n in chains:
             cents = 200 + n - chains[0]  # no order looks like another
