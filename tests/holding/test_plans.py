@@ -123,33 +123,31 @@ def life(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Life:
+    numbered = RULES.replace('as "{number}"', 'as "{number}-{posting}"')
+    shop = open_shop(database, company, clock)
+    return begin(shop, tmp_path, monkeypatch, FILES | {"shop.rules": numbered + TABLES})
+
+
+def begin(shop: Shop, folder: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str]) -> Life:
+    """The shop under these rules, with books in memory."""
     books = Books()
     monkeypatch.setattr(registry, "_TARGETS", (books,))
     monkeypatch.setattr(registry, "_LATER_DOCUMENTS", ())
     monkeypatch.setenv("CLEARPOST_ENV", "test")
     monkeypatch.setenv("CLEARPOST_UNDO_SECONDS", "0")
-    shop = open_shop(database, company, clock)
-    with database.write() as session:
-        set_key(
-            session,
-            SYSTEM,
-            connection_named(session, company, "aiaccount"),
-            DEMO_KEY,
-            now=shop.now,
-            keys=KEYS,
-        )
-    shop.publish(
-        FILES | {"shop.rules": RULES.replace('as "{number}"', 'as "{number}-{posting}"') + TABLES}
-    )
-    settings = Settings.from_env({"CLEARPOST_ENV": "test", "CLEARPOST_HOME": str(tmp_path)})
+    with shop.database.write() as session:
+        target = connection_named(session, shop.company, "aiaccount")
+        set_key(session, SYSTEM, target, DEMO_KEY, now=shop.now, keys=KEYS)
+    shop.publish(files)
+    settings = Settings.from_env({"CLEARPOST_ENV": "test", "CLEARPOST_HOME": str(folder)})
     desk = Desk(
-        database=database,
-        clock=clock,
+        database=shop.database,
+        clock=shop.clock,
         settings=settings,
         keys=KEYS,
         owner="test",
         chance=Random(7),
-        http=Http(clock),
+        http=Http(shop.clock),
         trace=lambda _session, evaluation_id: f"story of {evaluation_id}".encode(),
     )
     return Life(shop, books, desk)
