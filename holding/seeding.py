@@ -19,6 +19,7 @@ from holding.people import ensure_team
 from rules.seeds import Seeds
 from rules.spelling import fold
 
+PUBLISHED: Final = "published with the rules"  # the reason of the entries that rules bring
 ALWAYS: Final = date(1, 1, 1)  # entries hold from the beginning until dated ones come
 
 
@@ -120,7 +121,7 @@ def _entry(
         valid_from=ALWAYS,
         from_revision=revision,
         person_id=person_id,
-        reason="published with the rules",
+        reason=PUBLISHED,
         at=now,
     )
 

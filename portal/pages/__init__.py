@@ -1,7 +1,6 @@
 """The pages, one blueprint each.
 
-Here: the list of them; moved and parties add their views to those of mappings. Not here: what they
-show.
+Here: the list of them; some modules add views to those of another. Not here: what they show.
 """
 
 from portal.pages import (
@@ -15,6 +14,7 @@ from portal.pages import (
     mappings,
     moved,
     parties,
+    proposals,
     records,
     rulebook,
     runs,
@@ -22,7 +22,7 @@ from portal.pages import (
     stops,
 )
 
-__all__ = ["BLUEPRINTS", "moved", "parties"]
+__all__ = ["BLUEPRINTS", "moved", "parties", "proposals"]
 
 BLUEPRINTS = (
     signin.pages,

@@ -5,6 +5,7 @@ import itertools
 import json
 import re
 import shutil
+import subprocess
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -131,7 +132,7 @@ def change_entry(visitor: Visitor, table: str, key: str, value: str) -> tuple[st
     return words(asked), done.url.removeprefix(visitor.address)
 
 
-def send(visitor: Visitor, path: str, form: dict[str, str], **values: str) -> requests.Response:
+def send(visitor: Visitor, path: str, form: dict[str, str], /, **values: str) -> requests.Response:
     """Send a form that stands on a page."""
     headers = {"Referer": visitor.address + path}
     return visitor.session.post(
@@ -340,6 +341,39 @@ def test_C40_a_merge_shows_the_ageing_and_changes_the_mapping_only(house: House)
     assert parties["NS-802"] == MAJU_TOO
     assert sent(house, {"NS-800", "NS-802"}) == before
     assert "No party stands under two keys" in words(finance.get(f"{MAPPINGS}/parties"))
+
+
+def test_C35_what_is_corrected_by_hand_fourteen_times_is_proposed_as_a_rule(house: House) -> None:
+    finance, consultant = house.visitor(FINANCE), house.visitor("consultant@kedai.example")
+    house.deliver(*(clean(n, channel="FPXX") for n in range(900, 914)))
+    for n in range(900, 914):
+        path = f"/c/{CURRENT_COMPANY}/records/netshop/order/{n}"
+        until_page(finance, path, "Held")
+        page = hold_of(finance, path)
+        form = read(finance.get(page)).form_of(f"correct{page.rpartition('/')[2]}").fields()
+        wish = {"path": "channel", "value": "FPX", "reason": "a slip of the keyboard"}
+        assert send(finance, f"{page}/correct", form, **wish).status_code == 200
+    proposed = f"/c/{CURRENT_COMPANY}/rules/proposals"
+    told = words(finance.get(proposed))
+    assert "This was fixed by hand 14 times: channel of order corrected." in told
+    assert "FPXX to FPX 14 times" in told
+    assert "account(channel_meant)" in told
+
+    page = consultant.get(proposed)
+    link = read(page).all("a", cls="quiet")[0].attributes["href"]
+    patch = consultant.session.get(consultant.address + link, timeout=60)
+    rules = house.product.folder / "impact-rules"
+    subprocess.run(["git", "apply", "-"], cwd=rules, input=patch.content, check=True)
+    house.product.run("check", str(rules))
+
+    form = read(page).one("form", method="post", cls="bar").fields()
+    pushed = send(consultant, proposed, form)
+    no = re.search(r"The draft is change (\d+)", words(pushed.text))
+    assert no
+    by = ("--company", CURRENT_COMPANY, "--as", "publisher@kedai.example")
+    house.product.run("publish", no[1], *by)
+    house.deliver(clean(920, channel="FPXX"))
+    until(lambda: "NS-920" in house.created(), "it goes by itself")
 
 
 def test_C36_one_change_that_moves_four_hundred_stops_its_route_and_asks(house: House) -> None:
