@@ -40,7 +40,8 @@ BUDGET = {
     "/c/kedai/rules/files/shop.rules": 7,
     ONE: 18,
     **{f"{ONE}?tab={tab}": 16 for tab in ("trace", "lineage", "ruletree")},
-    **{f"{ONE}?tab={tab}": 10 for tab in ("versions", "pushes", "raw")},
+    **{f"{ONE}?tab={tab}": 10 for tab in ("versions", "raw")},
+    f"{ONE}?tab=pushes": 11,
 }
 
 
