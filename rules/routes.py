@@ -228,7 +228,8 @@ class RouteProgram:
         return self.bill.due(run, before) if self.bill is not None else None
 
     def _enter(self, run: Run, gate: str, seq: int, bill: Shares | None) -> None:
-        run.route = RouteRun(self.name, self.post.route.target, seq=seq, bill=bill)
+        theirs = self.edits.theirs
+        run.route = RouteRun(self.name, self.post.route.target, seq=seq, bill=bill, theirs=theirs)
         run.line = {}
         document = self.document
         run.route.number = self._value(lambda: document.number(run), "number")

@@ -48,6 +48,7 @@ class RouteRun:
     day: Any = None  # the date of the document, or Unknown
     period: Any = None
     bill: Shares | None = None  # what of each line this document bills
+    theirs: frozenset[str] = frozenset()  # fields that the people in the target own
 
 
 class Run:

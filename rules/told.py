@@ -43,6 +43,9 @@ TOLD: dict[str, Callable[[Run, str], Any]] = {
     "first_seen": lambda run, _: run.facts.first_seen,
     "last_editor": _last_editor,
     "e_invoice_age": _e_invoice_age,
-    "target_edited": lambda run, _: any(e.route == run.route.name for e in run.facts.target_edited),
+    "target_edited": lambda run, _: any(
+        e.route == run.route.name and e.field not in run.route.theirs
+        for e in run.facts.target_edited
+    ),
 }
 """Each fact with its reader; the text is the team that owns what nobody could tell."""

@@ -24,6 +24,7 @@ from holding.tracing.consent import approved
 from holding.tracing.held import HeldBy
 from holding.words import plural
 from rules.outcome import Lineage, Verdict
+from rules.target_edits import RULE as TARGET_EDITED
 
 SHOWN_CHANGES: Final = 6
 
@@ -156,6 +157,23 @@ def _entry_proofs(case: Case) -> list[Proof]:
 
 
 def _changed(case: Case) -> Told:
+    """By the source, or by somebody in the target."""
+    text, tone, proofs = _changed_by_source(case)
+    seen = case.reading
+    if seen is None or seen.same or case.posting is None or case.posting.state != "posted":
+        return text, tone, proofs
+    target = case.target.name if case.target else "the target"
+    there = f"Yes, in {target}, seen {case.when(seen.at)}: {seen.body['words']}"
+    known = {proof.id for proof in proofs if proof.kind == "hold"}
+    proofs += [
+        Proof("hold", str(h.hold.id), f"hold {h.hold.id}: {h.hold.error_class}")
+        for h in case.holds
+        if h.hold.rule == TARGET_EDITED and str(h.hold.id) not in known
+    ]
+    return f"{there} {text}" if tone == "bad" else there, "bad", proofs
+
+
+def _changed_by_source(case: Case) -> Told:
     base = case.version
     if case.sent_at is None or base is None:
         return "It was not sent yet.", "plain", []

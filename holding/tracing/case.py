@@ -21,6 +21,7 @@ from holding.models import (
     Evaluation,
     Posting,
     Push,
+    Reading,
     Record,
     Request,
     RulesetVersion,
@@ -70,6 +71,7 @@ class Case:
     approvals: tuple[Approval, ...]
     holds: tuple[HeldBy, ...]
     sent: tuple[Sent, ...]
+    reading: Reading | None  # what was last seen of the posting in its target
     people: Mapping[int, str]
 
     @property
@@ -179,6 +181,9 @@ def load(session: Session, record_id: int, posting_id: int | None = None) -> Cas
         approvals=approvals,
         holds=holds_of(session, record.id),
         sent=_sent(session, posting),
+        reading=session.get(Reading, posting.reading_id)
+        if posting and posting.reading_id
+        else None,
         people=people,
     )
 

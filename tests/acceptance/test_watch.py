@@ -18,7 +18,7 @@ import requests
 from tests.acceptance.houses import COMPANY, quiet
 from tests.acceptance.many import run_all
 from tests.acceptance.orders import clean, later, priced
-from tests.acceptance.parts import Part, read, state
+from tests.acceptance.parts import Part, answers, read, state
 from tests.acceptance.product import (
     ADMIN,
     APPROVER,
@@ -81,11 +81,14 @@ class Watch:
         """A tab of the record page."""
         return record(self.house.visitor(FINANCE), number, tab)
 
-    def posting(self, number: int, document: str) -> str:
-        """The state of a document of an order, on its record page."""
+    def row(self, number: int, document: str) -> Part:
+        """The row of a document of an order, on its record page."""
         rows = self.page(number).all("tr", role="row")
-        row = next(one for one in rows if any(c.text == document for c in one.all("code")))
-        return row.one("span", cls="chip").text
+        return next(one for one in rows if any(c.text == document for c in one.all("code")))
+
+    def posting(self, number: int, document: str) -> str:
+        """The state of a document of an order."""
+        return self.row(number, document).one("span", cls="chip").text
 
     def found(self, number: int) -> list[str]:
         """What the open exceptions of an order say, each on its own page."""
@@ -135,6 +138,9 @@ def test_F28_what_it_says(watch: Watch) -> None:
     assert "NS-2801-1 was changed in the target: line 1 UnitPrice 5.00 is 6 there" in said, said
     assert "FinalTotal 10.00 is 12 there" in said
     assert "Remark1" not in said
+    look = watch.row(2801, "NS-2801-1").one("a").attributes["href"]
+    changed = answers(read(watch.house.visitor(FINANCE).get(look)))[5]
+    assert changed.startswith("Yes, in autocount, seen "), changed
     watch.goes_by(25 * HOUR)
     assert watch.found(2801) == [said]
     assert watch.effects("NS-2801-1") == ["created"]

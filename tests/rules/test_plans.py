@@ -303,6 +303,22 @@ def test_whose_field_was_edited(field: str, line: int | None, shows: str, codes:
     assert kept.findings == ()
 
 
+@pytest.mark.parametrize(
+    ("shows", "error_class", "said"),
+    [
+        ("nothing", "uncertain", "does not stand in the target"),
+        ("void", "stale_version", "was made void in the target"),
+        ("2 of them stand there", "stale_version", "2 of them stand there"),
+    ],
+)
+def test_a_document_that_is_gone_is_found_whoever_owns_its_fields(
+    shows: str, error_class: str, said: str
+) -> None:
+    edit = TargetEdit(INVOICE, 1, None, "document", shows)
+    (finding,) = decide(order(), GONE, postings=(BILL,), target_edited=(edit,)).findings
+    assert (finding.error_class, said in finding.message) == (error_class, True)
+
+
 def test_an_edit_in_the_target_stands_beside_every_other_answer() -> None:
     edit = TargetEdit(INVOICE, 1, None, "DebtorCode", "300-X")
     found = decide(order(status="cancelled"), **changed(target_edited=(edit,)))
