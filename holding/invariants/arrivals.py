@@ -75,12 +75,15 @@ def arrivals_became_versions(look: Look) -> Iterator[Breach]:
 
 def _nothing_came_of(look: Look) -> Iterator[Breach]:
     """A delivery that left no version and no word why, before anything like it was here."""
+    earlier = aliased(Delivery)
     query = select(Delivery.id, Delivery.key).where(
         Delivery.company_id == look.company_id,
         Delivery.error.is_(None),
         ~exists().where(Version.delivery_id == Delivery.id),
         ~exists().where(
-            Record.source_id == Delivery.source_id, Record.seen_at <= Delivery.received_at
+            Version.delivery_id == earlier.id,
+            earlier.source_id == Delivery.source_id,
+            earlier.id < Delivery.id,
         ),
     )
     for _, key in look.session.execute(query):

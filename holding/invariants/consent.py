@@ -13,10 +13,9 @@ from sqlalchemy import select
 
 from holding import bulk
 from holding.invariants.look import Breach, Look
-from holding.models import Approval, Evaluation, Event, Posting, Push, Release, Version
+from holding.judging.retry import RULES, WHOLE_WORLD
+from holding.models import Approval, Cause, Evaluation, Event, Hold, Posting, Push, Release, Version
 from holding.pushing.check import asks
-
-ANSWERS = ("temporary", "uncertain")  # no answer to what was asked: sent again by itself
 
 
 def pushes_were_approved(look: Look) -> Iterator[Breach]:
@@ -78,47 +77,72 @@ def _released(look: Look, ids: Collection[int]) -> dict[int, set[int | None]]:
 
 
 def sent_again_after_a_change(look: Look) -> Iterator[Breach]:
-    """I15: after a refusal the content, the version or the company's world had changed, or a person
-    had acted on the record, before it was sent again.
+    """I15: what the target refused was sent again only with another content, after its cause had
+    changed, or after a person had acted on the record.
     """
     query = (
         select(
+            Push.id,
             Push.posting_id,
             Push.no,
             Push.number,
-            Push.state,
-            Push.error_class,
             Push.hash,
+            Push.error_class,
             Push.made_at,
             Posting.record_id,
             Evaluation.version_id,
             Evaluation.revision,
+            Evaluation.ruleset_version_id,
         )
         .join(Posting, Posting.id == Push.posting_id)
         .join(Evaluation, Evaluation.id == Push.evaluation_id)
         .where(Posting.company_id == look.company_id)
         .order_by(Push.posting_id, Push.no)
     )
+    failed = _failed(look)
     pairs = [
         (one, other)
         for one, other in pairwise(look.session.execute(query).all())
-        if one.posting_id == other.posting_id and _same_again(one, other)
+        if one.posting_id == other.posting_id and one.id in failed and _same_again(one, other)
     ]
     acted = _acted(look, {one.record_id for one, _ in pairs})
+    moved = _causes_moved(look, {one.posting_id for one, _ in pairs})
     for one, other in pairs:
-        if not any(one.made_at <= at <= other.made_at for at in acted[one.record_id]):
+        by_person = any(one.made_at <= at <= other.made_at for at in acted[one.record_id])
+        if not by_person and one.posting_id not in moved:
             say = f"{one.number} was refused and sent again, though nothing had changed since."
             yield Breach("I15", say, (one.record_id,))
 
 
-def _same_again(one: Any, other: Any) -> bool:
-    refused = one.state in ("refused", "conflict") and one.error_class not in ANSWERS
-    same = (one.hash, one.version_id, one.revision) == (
-        other.hash,
-        other.version_id,
-        other.revision,
+def _failed(look: Look) -> set[int]:
+    """Pushes that ended with a hold; others are sent again by themselves."""
+    query = select(Event.body).where(
+        Event.company_id == look.company_id,
+        Event.act.in_(("posting.refused", "posting.conflict")),
     )
-    return refused and same
+    return {int(body.get("push") or 0) for body in look.session.scalars(query)}
+
+
+def _same_again(one: Any, other: Any) -> bool:
+    """Whether nothing differs that this refusal could be about."""
+    if (one.hash, one.version_id) != (other.hash, other.version_id):
+        return False
+    if one.error_class in WHOLE_WORLD:
+        return bool(one.revision == other.revision)
+    if one.error_class in RULES:
+        return bool(one.ruleset_version_id == other.ruleset_version_id)
+    return True
+
+
+def _causes_moved(look: Look, ids: Collection[int]) -> set[int | None]:
+    """Postings held by the target whose cause has changed since."""
+    query = (
+        select(Hold.posting_id)
+        .join(Cause, Cause.id == Hold.cause_id)
+        .where(bulk.among(Hold.posting_id, sorted(ids)), Hold.code.startswith("TGT"))
+        .where(Cause.changed_revision > Hold.revision)
+    )
+    return set(look.session.scalars(query)) if ids else set()
 
 
 def _acted(look: Look, ids: Collection[int]) -> dict[int, list[Any]]:

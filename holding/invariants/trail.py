@@ -23,6 +23,7 @@ AFTER = {
     "posting.posted": "accepted",
     "posting.refused": "refused",
     "posting.later": "refused",
+    "posting.waits": "refused",
     "posting.conflict": "conflict",
 }
 """The state of a push after an event that names it."""
@@ -45,7 +46,8 @@ def history_follows_the_table(look: Look) -> Iterator[Breach]:
             yield Breach("I10", f"Nothing tells when {number} was sent first.", (record_id,))
             continue
         for one, other in pairwise(states):
-            if one != other and not allowed(PUSH_MOVES, one, other):
+            still = one == other and one in OF_PUSH
+            if not still and not allowed(PUSH_MOVES, one, other):
                 say = f"{number} is told to have gone from {one} to {other}, which cannot be."
                 yield Breach("I10", say, (record_id,))
         if states[-1] != state and not _on_its_way(states[-1], state):

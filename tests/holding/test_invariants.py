@@ -84,9 +84,9 @@ def a_gap_in_the_versions(session: Session) -> None:
 
 def a_delivery_without_end(session: Session) -> None:
     known = one(session, Delivery)
-    early = datetime(2020, 1, 1, tzinfo=UTC)
-    values = {"company_id": known.company_id, "source_id": known.source_id, "received_at": early}
-    session.execute(insert(Delivery).values(key="lost", sha256="", kind="webhook", **values))
+    when = datetime(2020, 1, 1, tzinfo=UTC)
+    values = {"company_id": known.company_id, "source_id": known.source_id, "received_at": when}
+    session.execute(insert(Delivery).values(id=-1, key="", sha256="", kind="webhook", **values))
 
 
 def posted_by_nobody(session: Session) -> None:

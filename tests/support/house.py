@@ -196,7 +196,13 @@ def _work(options: Sequence[str], environment: dict[str, str]) -> None:
 
 
 def make_house(
-    url: str, home: Path, target: Simulator, *, timing: str = "immediately", **settings: object
+    url: str,
+    home: Path,
+    target: Simulator,
+    *,
+    timing: str = "immediately",
+    rules: str = RULES,
+    **settings: object,
 ) -> House:
     """Everything in place: people, connections with keys, rules in force."""
     home.mkdir(parents=True, exist_ok=True)
@@ -240,7 +246,7 @@ def make_house(
             keys = _keys(environment)
             done = connections.set_key(session, SYSTEM, row, DEMO_KEY, now=now, keys=keys)
             assert not isinstance(done, Refusal), done
-        _publish(session, company.id, RULES.replace("TIMING", timing), now)
+        _publish(session, company.id, rules.replace("TIMING", timing), now)
     return House(database, target, home, company.id, environment)
 
 

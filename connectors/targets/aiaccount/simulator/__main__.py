@@ -41,7 +41,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=8101)
     parser.add_argument("--ledger", type=Path, required=True)
     parser.add_argument("--company-name", default="Kedai Contoh Sdn Bhd")
-    parser.add_argument("--dedupe", choices=["number+customer", "none"], default="number+customer")
+    words = "what it compares: numbers and keys, keys alone, or nothing at all"
+    compared = ["number+customer", "none", "nothing"]
+    parser.add_argument("--dedupe", choices=compared, default="number+customer", help=words)
     parser.add_argument("--rounding", choices=["per_line", "sum_then_round"], default="per_line")
     parser.add_argument("--locked-through", type=date.fromisoformat, default=None)
     parser.add_argument("--quota", type=int, default=None)

@@ -170,7 +170,7 @@ class Api:
         planned: bool,
     ) -> Reply:
         earlier = self.books.answers.get((job.company, job.key))
-        if earlier is not None:
+        if earlier is not None and self.books.dedupe != "nothing":
             return self._replay(job, earlier, planned=planned)
         if key.status == "paused":
             return parking.park(self, job, "paused", planned=planned)

@@ -188,7 +188,7 @@ def _created(
 def _there(
     books: Books, job: Job, invoice: Invoice, taken: Mapping[tuple[str, str], dict[str, Any]]
 ) -> Mapping[str, Any] | None:
-    if books.dedupe == "none" or not invoice.number:
+    if books.dedupe != "number+customer" or not invoice.number:
         return None
     if (invoice.number, invoice.party) in taken:
         return taken[invoice.number, invoice.party]

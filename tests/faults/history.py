@@ -1,0 +1,363 @@
+"""One history: one seed, one order of events, one ending.
+
+Here: chance over arrivals, edits, approvals, kills, sleeps, failing wires and jumping clocks; then
+everything heals, and what must be true is checked. Not here: the company (town.py).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import count
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from sqlalchemy import func, select
+
+from connectors.kit.contract import IncomingRecord
+from holding.invariants.check import check
+from holding.ledger_check import compare
+from holding.models import Record
+from tests.faults.target import FATES
+from tests.faults.tasks import Task, pause
+from tests.faults.town import LEASE, LIMIT, START, SWEEP, Town, town
+
+STEPS = 60
+HEAL_TURNS = 300
+TURN = 500  # steps after which nobody can still be busy with something new
+LATEST = 35.0  # seconds that a request may be on its way, less than an answer may take
+QUIET_POINTS = ("push.after_connect",)  # a sleep here is a send that nobody can call back
+PRICES = (20, 260, 300, LIMIT)
+STAMP = START - timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What a history came to; `lost`, `doubled` and `stuck` name what is wrong."""
+
+    seed: int
+    records: int
+    kills: int
+    lost: tuple[str, ...]
+    doubled: tuple[str, ...]
+    stuck: tuple[str, ...]
+    breaches: tuple[str, ...]
+    points: tuple[str, ...]
+    posted: int
+
+    @property
+    def wrong(self) -> tuple[str, ...]:
+        """Everything that must not be."""
+        return (*self.lost, *self.doubled, *self.stuck, *self.breaches)
+
+
+@dataclass
+class Chances:
+    """How rough a history is, in the hundred."""
+
+    kill: float = 6
+    sleep: float = 3
+    fate: float = 30
+    jump: float = 2
+    lags: bool = True
+    dedupe: tuple[str, ...] = ("nothing", "nothing", "none", "number+customer")
+
+
+@dataclass
+class History:
+    """The acts of one history, each an arrow that the scheduler, or Hypothesis, may choose."""
+
+    place: Town
+    chance: Random
+    chances: Chances
+    tasks: list[Task] = field(default_factory=list)
+    sent: dict[str, list[IncomingRecord]] = field(default_factory=dict)
+    keys: dict[str, tuple[IncomingRecord, ...]] = field(default_factory=dict)
+    acknowledged: set[str] = field(default_factory=set)
+    kills: int = 0
+    trace: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._no = count(1)
+        self._workers = count(1)
+
+    def hire(self) -> None:
+        """A new worker process."""
+        name = f"worker-{next(self._workers)}"
+        turns = self.place.worker(name, self.chance.getrandbits(32))
+
+        def work() -> None:
+            for done in turns:
+                pause("turn" if done else "idle")
+
+        self.tasks.append(Task(name, work))
+
+    def call(self, name: str, work: Callable[[], object]) -> None:
+        """A web call or a command, a process of its own."""
+        self.tasks.append(Task(name, work))
+
+    def arrive(self, price: int) -> None:
+        """A new order."""
+        no = next(self._no)
+        self._deliver(f"x-{no}", order(no, price, minute=0))
+
+    def edit(self, which: str, price: int) -> None:
+        """The source changes an order."""
+        versions = self.sent[which]
+        body: dict[str, Any] = dict(versions[0].body)
+        self._deliver(which, order(int(body["number"]), price, minute=len(versions)))
+
+    def cancel(self, which: str) -> None:
+        """The source cancels an order."""
+        versions = self.sent[which]
+        last = versions[-1]
+        body = dict(last.body) | {"status": "cancelled"}
+        self._deliver(which, order_of(body, minute=len(versions)))
+
+    def late(self, which: str) -> None:
+        """An old version of an order comes once more, in a new delivery."""
+        self._send(f"late-{next(self._no)}", (self.sent[which][0],))
+
+    def repeat(self, key: str) -> None:
+        """The source sends a delivery again that was not acknowledged, or that was."""
+        self._send(key, self.keys[key])
+
+    def approve(self, by: int) -> None:
+        """An approver looks at what waits."""
+        self.call("approve", lambda: self.place.approve(by))
+
+    def _deliver(self, which: str, record: IncomingRecord) -> None:
+        self.sent.setdefault(which, []).append(record)
+        self._send(f"evt-{next(self._no)}", (record,))
+
+    def _send(self, key: str, records: tuple[IncomingRecord, ...]) -> None:
+        self.keys[key] = records
+
+        def work() -> None:
+            if self.place.deliver(key, *records) == "kept":
+                self.acknowledged.add(key)
+
+        self.call(f"deliver {key}", work)
+
+    def go_on(self, task: Task, *, rough: bool) -> None:
+        """One step of a task, and perhaps its end or a long sleep."""
+        where = task.step()
+        self.trace.append(f"{self.place.clock.seconds:.1f} {task.name}: {where or 'over'}")
+        if task.over:
+            self.tasks.remove(task)
+        elif rough and "." in where:
+            dice = self.chance.random() * 100
+            if dice < self.chances.kill:
+                self.kill(task)
+            elif dice < self.chances.kill + self.chances.sleep and self._may_sleep(where):
+                task.until = self.place.clock.seconds + self.chance.uniform(0, 3 * LEASE)
+                self.trace.append(f"  sleeps until {task.until:.1f}")
+
+    def kill(self, task: Task) -> None:
+        """kill -9; a dead worker is replaced."""
+        self.trace.append(f"  killed at {task.at}")
+        self.kills += 1
+        task.kill()
+        self.tasks.remove(task)
+        if task.name.startswith("worker"):
+            self.hire()
+
+    def _may_sleep(self, where: str) -> bool:
+        """A target that compares nothing can be told late by who sleeps with an open connection."""
+        return where not in QUIET_POINTS or self.place.wire.dedupe == "number+customer"
+
+    def runnable(self) -> list[Task]:
+        """Tasks that could go on now; whoever holds a connection open goes on at once."""
+        now = self.place.clock.seconds
+        ready = [task for task in self.tasks if task.until <= now and task.waits_for()]
+        hasty = [task for task in ready if not self._may_sleep(task.at)]
+        return hasty[:1] or ready
+
+    def pass_(self, seconds: float) -> None:
+        """Time goes by; what is on its way for too long arrives."""
+        self.place.clock.pass_(seconds)
+        self.place.wire.settle(LATEST)
+
+
+def order(no: int, price: int, *, minute: int) -> IncomingRecord:
+    """An order of two pieces at this price."""
+    line = {"pos": 1, "sku": "TEE-BLK-M", "name": "Tee", "qty": "2", "price": f"{price}.00"}
+    body: dict[str, Any] = {
+        "number": str(10_000 + no) if no < 10_000 else str(no),
+        "status": "paid",
+        "ordered_on": "2026-11-19",
+        "currency": "MYR",
+        "customer_name": "Aisyah Rahman",
+        "total": f"{2 * price}.00",
+        "lines": [line],
+    }
+    return order_of(body, minute=minute)
+
+
+def order_of(body: dict[str, Any], *, minute: int) -> IncomingRecord:
+    number = str(body["number"])
+    stamp = (STAMP + timedelta(minutes=minute)).isoformat()
+    return IncomingRecord(
+        kind="order", external_id=f"x-{number}", number=number, stamp=stamp, body=body
+    )
+
+
+def rough(history: History, steps: int) -> None:
+    """Everything may happen."""
+    place, chance, odds = history.place, history.chance, history.chances
+    history.arrive(chance.randint(10, 400))
+    for _ in range(steps):
+        _act(history)
+        ready = history.runnable()
+        moves: list[Callable[[], None]] = [
+            lambda task=task: history.go_on(task, rough=True)
+            for task in ready  # type: ignore[misc]
+        ]
+        if place.wire.pending:
+            moves += [lambda: place.wire.step(chance.randrange(len(place.wire.pending)))] * 2
+        if not moves or chance.random() < 0.1:
+            history.pass_(chance.choice((0.2, 1, 5, 20, 40, 90)))
+            continue
+        chance.choice(moves)()
+        if chance.random() * 100 < odds.jump:
+            place.clock.jump(chance.choice((3600, -60, -1, 86_400, 600)))
+
+
+def _act(history: History) -> None:
+    """Now and then somebody does something."""
+    chance, place = history.chance, history.place
+    known = list(history.sent)
+    acts: dict[str, tuple[int, Callable[[], None]]] = {
+        "arrive": (4, lambda: history.arrive(chance.choice((20, 50, LIMIT)))),
+        "edit": (3, lambda: history.edit(chance.choice(known), chance.choice(PRICES))),
+        "cancel": (1, lambda: history.cancel(chance.choice(known))),
+        "repeat": (2, lambda: history.repeat(chance.choice(list(history.keys)))),
+        "late": (1, lambda: history.late(chance.choice(known))),
+        "approve": (5, lambda: history.approve(chance.randrange(2))),
+        "pause": (1, lambda: history.call("pause", lambda: place.pause(on=True))),
+        "resume": (1, lambda: history.call("resume", lambda: place.pause(on=False))),
+        "rekey": (1, lambda: history.call("rekey", place.rekey)),
+        "world": (1, lambda: history.call("world", place.world_changes)),
+        "luck": (40, lambda: _bad_luck(history, chance.random() * 100)),
+        "nothing": (40, lambda: None),
+    }
+    weights = [weight for weight, _ in acts.values()]
+    chance.choices([act for _, act in acts.values()], weights)[0]()
+
+
+def _bad_luck(history: History, dice: float) -> None:
+    """Perhaps something happens to the target, or to what is sent to it next."""
+    chance, wire = history.chance, history.place.wire
+    if dice < history.chances.fate / 2:
+        wire.fates.append(chance.choice((*FATES, "ok", "ok")))
+    elif dice < history.chances.fate / 1.9:
+        wire.down = not wire.down
+    elif dice < history.chances.fate / 1.8:
+        wire.refuses = not wire.refuses
+
+
+def heal(history: History) -> None:
+    """Nothing breaks any more: what was not acknowledged is sent again, time goes by, all comes to
+    rest.
+    """
+    place = history.place
+    place.wire.down, place.wire.fates, place.wire.refuses = False, [], False
+    history.call("resume", lambda: place.pause(on=False))
+    for key in sorted(set(history.keys) - history.acknowledged):
+        history.repeat(key)
+    for task in history.tasks:
+        task.until = min(task.until, place.clock.seconds + 3 * LEASE)
+    for _ in range(HEAL_TURNS):
+        if place.failures:
+            break
+        _until_idle(history)
+        _send_home(history)
+        when = place.next_moment()
+        asleep = [task.until - place.clock.seconds for task in history.tasks if task.at != "idle"]
+        if when is None and not asleep:
+            break
+        soon = (when - place.clock.now()).total_seconds() if when else LEASE
+        history.pass_(max(0.5, min([soon, *asleep])))
+    for _ in range(5):  # a dead sweeper keeps its duty for three sweeps
+        history.pass_(SWEEP)
+        _until_idle(history)
+
+
+def _until_idle(history: History) -> None:
+    """Let everybody go on until all wait for time to pass."""
+    idle: set[Task] = set()
+    for _ in range(TURN):
+        history.place.wire.settle()
+        ready = [task for task in history.runnable() if task not in idle]
+        if not ready:
+            return
+        history.go_on(ready[0], rough=False)
+        if ready[0].at in ("idle", "asleep"):
+            idle.add(ready[0])
+    history.place.failures.append("work without end: the same is done again and again")
+
+
+def _send_home(history: History) -> None:
+    """One worker is enough by now; the others end between two turns."""
+    idle = [task for task in history.tasks if task.at == "idle"]
+    for task in idle[1:]:
+        task.kill()
+        history.tasks.remove(task)
+
+
+def end(history: History, seed: int) -> Ending:
+    """Look at everything, in the database and in the target's own ledger."""
+    place = history.place
+    with place.database.read() as session:
+        compared = compare(session, place.company_id, place.wire.ledger, _numbers(history))
+        checked = check(
+            session,
+            place.company_id,
+            now=place.clock.now(),
+            settings=place.made.settings,
+            ledger=[place.wire.ledger],
+            only=[name for name in ALL if name != "I13"],
+        )
+        records = session.scalar(select(func.count(Record.id))) or 0
+    for task in history.tasks:
+        task.kill()
+    doubled = tuple(told for told in compared.details if "times" in told)
+    return Ending(
+        seed=seed,
+        records=records,
+        kills=history.kills,
+        lost=tuple(told for told in compared.details if told not in doubled),
+        doubled=doubled,
+        stuck=tuple(f"{number} is still {state}" for number, state in place.open_work()),
+        breaches=(
+            *(f"{one.invariant}: {one.say}" for one in checked.breaches),
+            *(f"a worker failed: {failure}" for failure in place.failures),
+        ),
+        points=tuple(sorted(place.points.hits)),
+        posted=_created(place.wire.ledger),
+    )
+
+
+def _numbers(history: History) -> list[str]:
+    return sorted({one.external_id for versions in history.sent.values() for one in versions})
+
+
+def _created(ledger: Path) -> int:
+    return ledger.read_text().count('"effect": "created"') if ledger.exists() else 0
+
+
+def run(seed: int, chances: Chances | None = None, *, steps: int = STEPS) -> tuple[Ending, History]:
+    """The history of this seed."""
+    odds = chances or Chances()
+    chance = Random(seed)
+    lag = chance.choice((0.0, 0.0, 10.0, 20.0)) if odds.lags else 0.0
+    with town(dedupe=chance.choice(odds.dedupe), lag=lag) as place:
+        history = History(place, chance, odds)
+        for _ in range(chance.randint(1, 3)):
+            history.hire()
+        rough(history, steps)
+        heal(history)
+        return end(history, seed), history
+
+
+ALL = tuple(f"I{no}" for no in range(1, 16))

@@ -1,0 +1,193 @@
+"""Bugs planted on purpose, to see that the fault tests find each of them.
+
+Here: twelve changes to the product's own functions, made in memory by the number in
+`CLEARPOST_MUTANT`. Not here: any trace of them in the product, and the tests that catch them
+(test_mutants.py).
+"""
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from types import FunctionType
+from typing import Any
+
+from sqlalchemy import text
+
+from connectors.kit.contract import Sent
+from holding import clock, database, doorbell
+from holding.judging import finish, plan_unsent, retry
+from holding.pushing import check, flight, intent, results, settle
+
+VARIABLE = "CLEARPOST_MUTANT"
+_EARLY: dict[str, Sent] = {}
+"""What was sent before it was written down, by its key (mutant 1)."""
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A bug: what it is, and the change of each function, as text or as a whole new function."""
+
+    no: int
+    name: str
+    changes: tuple[tuple[Callable[..., Any], str | Callable[..., Any], str], ...]
+
+
+@contextmanager
+def planted(no: int) -> Iterator[Mutant]:
+    """The bug, for as long as the block."""
+    mutant = MUTANTS[no - 1]
+    with ExitStack() as stack:
+        for function, old, new in mutant.changes:
+            stack.enter_context(_changed(function, old, new))
+        yield mutant
+
+
+def plant_from(environment: Mapping[str, str]) -> None:
+    """The bug that the environment names, for the life of this process; only in a test."""
+    if environment.get(VARIABLE) and environment.get("CLEARPOST_ENV") == "test":
+        _FOR_EVER.enter_context(planted(int(environment[VARIABLE])))
+
+
+_FOR_EVER = ExitStack()
+
+
+@contextmanager
+def _changed(
+    function: Callable[..., Any], old: str | Callable[..., Any], new: str
+) -> Iterator[None]:
+    """Other code for a function; whoever imported it by name has the new code, too."""
+    real: Any = inspect.unwrap(function)
+    before = real.__code__
+    real.__code__ = (_edited(real, old, new) if isinstance(old, str) else old).__code__
+    try:
+        yield
+    finally:
+        real.__code__ = before
+
+
+def _edited(function: FunctionType, old: str, new: str) -> FunctionType:
+    source = textwrap.dedent(inspect.getsource(function))
+    assert old in source, f"{function.__qualname__} has no {old!r}: the mutant is out of date"
+    tree = ast.parse(source.replace(old, new))
+    tree.body[0].decorator_list = []  # type: ignore[attr-defined]
+    namespace: dict[str, Any] = dict(function.__globals__)
+    exec(compile(tree, f"<mutant of {function.__qualname__}>", "exec"), namespace)
+    made: FunctionType = namespace[function.__name__]
+    return made
+
+
+def _send_first(desk, channel, examined, run_id, name, looked):  # type: ignore[no-untyped-def]
+    from holding.pushing.intent import request_key
+    from tests.faults.mutants import _EARLY, _REAL_COMMIT
+
+    documents = [one.document for one in examined.good]
+    action = examined.good[0].action
+    payload = channel.target.build(documents, batch=bool(name), batch_name=name, action=action)
+    key = request_key(one.key for one in examined.good)
+    _EARLY[key] = channel.target.send(payload, channel.settings, channel.secret, key, desk.http)
+    return _REAL_COMMIT(desk, channel, examined, run_id, name, looked)
+
+
+def _what_was_sent(desk, flight):  # type: ignore[no-untyped-def]
+    from tests.faults.mutants import _EARLY
+
+    return _EARLY.pop(flight.key)
+
+
+def _copy(function: Any) -> FunctionType:
+    return FunctionType(function.__code__, function.__globals__, function.__name__)
+
+
+_REAL_COMMIT = _copy(intent._commit)
+_OWN = "Posting.fence == claim.fence"
+
+MUTANTS = (
+    Mutant(
+        1,
+        "intent after send",
+        ((intent._commit, _send_first, ""), (flight.call, _what_was_sent, "")),
+    ),
+    Mutant(
+        2,
+        "no fence in WHERE",
+        (
+            (results._locked, f", {_OWN}", ""),
+            (settle._owned, f", {_OWN}", ""),
+            (finish._lock, "if fence == fences[record_id] and lease_owner == owner", ""),
+        ),
+    ),
+    Mutant(
+        3,
+        "sent again without a look-up",
+        ((settle._look, "absent = _proved_absent(doubt, found, now)", "absent = True"),),
+    ),
+    Mutant(
+        4,
+        "random key",
+        (
+            (
+                intent.add_push,
+                "key=one.key",
+                "key=f'cp-{__import__(\"uuid\").uuid4().hex}'",
+            ),
+        ),
+    ),
+    Mutant(
+        5,
+        "RQ retries",
+        (
+            (
+                doorbell.ring,
+                "failure_ttl=60",
+                "failure_ttl=60, retry=__import__('rq').Retry(max=3)",
+            ),
+        ),
+    ),
+    Mutant(6, "missing unique index", ()),
+    Mutant(
+        7,
+        "approved without its hash",
+        (
+            (plan_unsent.not_approved, "if one.hash == hash_", ""),
+            (plan_unsent.void, "approval.hash != hash_", "False"),
+            (
+                check._look_around,
+                "approved[row[0].id, row[0].hash]",
+                "{one for (key, _), some in approved.items() if key == row[0].id for one in some}",
+            ),
+        ),
+    ),
+    Mutant(
+        8,
+        "synchronous=OFF",
+        ((database._sqlite_engine, "'FULL' if durable else 'OFF'", "'OFF'"),),
+    ),
+    Mutant(
+        9,
+        "whatever came back, it is posted",
+        ((flight.apply, 'if answer.kind == "accepted"', "if True or answer.kind"),),
+    ),
+    Mutant(
+        10,
+        "leases by the worker's clock",
+        (
+            (
+                clock.DatabaseClock.now,
+                "self._machine.now() + self._difference",
+                "self._machine.now()",
+            ),
+        ),
+    ),
+    Mutant(11, "a dropped event", ((results.tell, "record_event(", "(lambda *a, **k: None)("),)),
+    Mutant(
+        12,
+        "retried whatever the cause",
+        ((retry.may_retry, "if not same_content", "if True or not same_content"),),
+    ),
+)
+INDEX = 6
+DROP = text("DROP INDEX uq_push_effect")
+"""Mutant 6 is no code: the database lacks an index."""

@@ -1,0 +1,189 @@
+"""The target of a history: the AiAccount stand-in itself, in this thread, behind a wire that fails.
+
+Here: requests on their way, what becomes of each, and the HTTP client that waits for answers. Not
+here: which requests fail (history.py).
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+from urllib.parse import parse_qsl, urlsplit
+
+from connectors.kit.clock import Clock
+from connectors.kit.faults import point
+from connectors.kit.http import Http, HttpAnswer, HttpFailure
+from connectors.kit.simulator import Ledger, Reply, Request
+from connectors.targets.aiaccount.simulator.api import Api
+from connectors.targets.aiaccount.simulator.books import Books
+from connectors.targets.aiaccount.simulator.data import default_companies, default_keys
+from tests.faults.tasks import pause
+
+Fate = Literal["ok", "refused", "lost", "silent", "reset", "broken", "later", "busy"]
+FATES: tuple[Fate, ...] = ("refused", "lost", "silent", "reset", "broken", "later", "busy")
+"""No connection; lost on the way; done without an answer; done and cut; done and answered 500 or
+with rubbish; 503 or 429 with nothing done.
+"""
+COMPANY = "Kedai Contoh Sdn Bhd"
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request on its way, and its answer once there is one."""
+
+    request: Request
+    fate: Fate
+    writes: bool
+    at: float
+    answer: HttpAnswer | HttpFailure | None = None
+
+
+@dataclass
+class Wire:
+    """The target and what is on its way to it; `fates` are those of the next writes.
+
+    A look-up sees what was written `lag` seconds ago or earlier.
+    """
+
+    folder: Path
+    clock: Clock
+    dedupe: str
+    lag: float = 0.0
+    fates: list[Fate] = field(default_factory=list)
+    pending: list[Exchange] = field(default_factory=list)
+    down: bool = False
+    refuses: bool = False
+
+    def __post_init__(self) -> None:
+        self.ledger = self.folder / "ledger.jsonl"
+        self._truth = _api(self.ledger, self.clock, self.dedupe)
+        self._seen = _api(self.folder / "seen.jsonl", self.clock, self.dedupe) if self.lag else None
+        self._unseen: list[tuple[float, Request]] = []
+
+    def send(self, request: Request, *, writes: bool) -> Exchange:
+        fate: Fate = self.fates.pop(0) if writes and self.fates else "ok"
+        exchange = Exchange(request, fate, writes, self.clock.monotonic())
+        self.pending.append(exchange)
+        return exchange
+
+    def step(self, no: int) -> None:
+        """The target takes one of the requests that are on their way."""
+        exchange = self.pending.pop(no)
+        if exchange.fate == "lost":
+            return
+        if exchange.writes and self.refuses:
+            exchange.answer = _no_account()
+            return
+        if exchange.fate in ("later", "busy"):
+            exchange.answer = _not_now(exchange.fate)
+            return
+        reply = self._handle(exchange)
+        if exchange.fate != "silent":
+            exchange.answer = _heard(reply, exchange.fate)
+
+    def settle(self, older_than: float = 0) -> None:
+        """Whatever is on its way for so long arrives."""
+        late = self.clock.monotonic() - older_than
+        while old := [no for no, one in enumerate(self.pending) if one.at <= late]:
+            self.step(old[0])
+
+    def _handle(self, exchange: Exchange) -> Reply:
+        now = self.clock.monotonic()
+        if self._seen is None:
+            return self._truth.handle(exchange.request)
+        while self._unseen and self._unseen[0][0] <= now - self.lag:
+            self._seen.handle(self._unseen.pop(0)[1])
+        if exchange.writes:
+            self._unseen.append((now, exchange.request))
+        return (self._truth if exchange.writes else self._seen).handle(exchange.request)
+
+
+def _api(ledger: Path, clock: Clock, dedupe: str) -> Api:
+    companies = default_companies(
+        name=COMPANY, locked_through=None, quota=None, rounding="per_line"
+    )
+    books = Books(companies=companies, keys=default_keys(), dedupe=dedupe, withhold=0, seed=0)
+    return Api(books, _Unsynced(ledger), clock, hang=0)
+
+
+def _no_account() -> HttpAnswer:
+    """What AiAccount says to an account that it does not know."""
+    error = {"code": "unknown_account", "message": "Account 40000 does not exist"}
+    body = json.dumps({"error": error, "errors": [error]}).encode()
+    return HttpAnswer(status=422, headers={}, body=body, seconds=0.1)
+
+
+def _not_now(fate: Fate) -> HttpAnswer:
+    status, code, after = (
+        (503, "unavailable", "1") if fate == "later" else (429, "rate_limited", "2")
+    )
+    body = json.dumps({"error": {"code": code, "message": "Try later"}}).encode()
+    return HttpAnswer(status=status, headers={"retry-after": after}, body=body, seconds=0.1)
+
+
+class _Unsynced(Ledger):
+    """The ledger of one history needs no disk."""
+
+    def write(self, lines, *, sync=True):  # type: ignore[no-untyped-def]
+        return super().write(lines, sync=False)
+
+
+class WireHttp(Http):
+    """The product's way out, with the wire of a history instead of sockets."""
+
+    def __init__(self, clock: Clock, wire: Wire, *, seconds: float) -> None:
+        super().__init__(clock, connect_seconds=5, read_seconds=seconds)
+        self._moving, self._wire, self._seconds = clock, wire, seconds
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+        push: bool = False,
+    ) -> HttpAnswer | HttpFailure:
+        wire = self._wire
+        if wire.down or (push and wire.fates[:1] == ["refused"]):
+            wire.fates = wire.fates[1:] if push and not wire.down else wire.fates
+            return HttpFailure(kind="not_sent", words="No connection.", seconds=0)
+        if push:
+            point("push.after_connect")
+        exchange = wire.send(_request(method, url, headers, body), writes=push)
+        if push:
+            point("push.after_send")
+        until = self._moving.monotonic() + self._seconds
+
+        def over() -> bool:
+            return exchange.answer is not None or self._moving.monotonic() >= until
+
+        while not over():
+            pause("answer", until=over)
+        answer = exchange.answer
+        if answer is None:
+            return HttpFailure(kind="no_answer", words="No answer in time.", seconds=self._seconds)
+        if push and isinstance(answer, HttpAnswer):
+            point("push.after_answer")
+        return answer
+
+
+def _request(method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Request:
+    parts = urlsplit(url)
+    return Request(
+        method=method,
+        path=parts.path,
+        query=dict(parse_qsl(parts.query, keep_blank_values=True)),
+        headers={name.lower(): value for name, value in headers.items()},
+        body=body or b"",
+    )
+
+
+def _heard(reply: Reply, fate: Fate) -> HttpAnswer | HttpFailure:
+    if fate == "reset" or reply.cut:
+        return HttpFailure(kind="no_answer", words="The connection was cut.", seconds=0.1)
+    headers = {name.lower(): value for name, value in reply.headers.items()}
+    if fate == "broken":
+        return HttpAnswer(status=500, headers=headers, body=b"\x00 not json", seconds=0.1)
+    return HttpAnswer(status=reply.status, headers=headers, body=reply.encoded(), seconds=0.1)
