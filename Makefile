@@ -10,7 +10,7 @@ TOOLS    = $(VENV)/.tools-done
 MADE_OF  = pyproject.toml constraints.txt tools/setup.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types tests fuzz bench features screenshots wheel clean chromium
+.PHONY: help setup demo test lint types tests fuzz faults soak bench features screenshots wheel clean chromium
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -43,6 +43,12 @@ tests: setup chromium  ## the tests alone (ARGS="-k webhook" narrows them, WORKE
 fuzz: setup  ## 20,000 random programs in both engines, 10,000 mutated files, each rule of each template broken
 	@CLEARPOST_FUZZ_PROGRAMS=20000 CLEARPOST_FUZZ_FILES=10000 CLEARPOST_FUZZ_LINES=all $(BIN)/pytest -q -n 2 \
 		tests/rules/test_compiled.py tests/grammar/test_mutated_files.py tests/rules/test_breaking.py $(ARGS)
+
+faults: setup  ## the fault suite F1 to F27 at the amounts of CI, twelve planted bugs; ends with one line of JSON
+	@$(BIN)/python tools/faults.py $(ARGS)
+
+soak: setup  ## 100,000 records through two workers with all faults mixed in (CLEARPOST_SEED repeats one)
+	@$(BIN)/python tools/faults.py --soak $(ARGS)
 
 chromium:
 	@tools/chromium.sh

@@ -34,7 +34,6 @@ class Settings:
     answer_seconds: float
     workers: int
     allow_loopback: bool
-    mutant: str | None
 
     @property
     def embedded(self) -> bool:
@@ -64,7 +63,6 @@ class Settings:
             answer_seconds=_number(found, "CLEARPOST_ANSWER_SECONDS", 40),
             workers=int(_number(found, "CLEARPOST_WORKERS", 1)),
             allow_loopback=playing and found.get("CLEARPOST_ALLOW_LOOPBACK") == "1",
-            mutant=found.get("CLEARPOST_MUTANT") if env == "test" else None,
         )
 
 

@@ -16,7 +16,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from connectors.kit import faults
-from connectors.kit.contract import Answer, Found
+from connectors.kit.contract import Found
 from holding.models import Attempt, Posting, Push, Request
 from holding.pushing import breaker, doubts, policy, results, tally, trouble
 from holding.pushing.claim import Claim, lock_families
@@ -30,7 +30,6 @@ from rules.canonical import revive
 from rules.outcome import Document
 
 LOOKS_NEEDED = 2
-NO_LOOK_UP = "no_lookup"  # a bug planted on purpose, to see that the fault tests find it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,9 +59,7 @@ def settle(desk: Desk, channel: Channel, claims: Sequence[Claim]) -> int:
         if doubt is None:
             continue
         runs |= {doubt.run_id} if doubt.run_id else set()
-        if desk.settings.mutant == NO_LOOK_UP:
-            _blunder(desk, channel, doubt)
-        elif _look(desk, channel, doubt):
+        if _look(desk, channel, doubt):
             groups[doubt.request_id].append(doubt.member)
     for request_id, members in groups.items():
         flight = again(desk, channel, request_id, members)
@@ -138,15 +135,6 @@ def _look(desk: Desk, channel: Channel, doubt: Doubt) -> bool:
             breaker.answered(session, channel.connection_id, now)
         faults.point("lookup.before_commit")
     return resend
-
-
-def _blunder(desk: Desk, channel: Channel, doubt: Doubt) -> None:
-    """What must never be done: take silence for a `no` and send anew."""
-    answer = Answer(kind="temporary", words="No answer, so it is sent again.", retry_after=0)
-    with desk.database.write() as session:
-        lock_families(session, channel.company_id, [doubt.member.claim.family])
-        now = desk.clock.now()
-        results.again_later(results.Case(session, desk, channel, doubt.member, now), answer)
 
 
 def _conclude(case: results.Case, doubt: Doubt, found: Found) -> None:

@@ -256,18 +256,16 @@ def _bad_luck(history: History, dice: float) -> None:
         wire.refuses = not wire.refuses
 
 
-def heal(history: History) -> None:
+def heal(history: History, *, turns: int = HEAL_TURNS, calm: bool = True) -> None:
     """Nothing breaks any more: what was not acknowledged is sent again, time goes by, all comes to
     rest.
     """
     place = history.place
-    place.wire.down, place.wire.fates, place.wire.refuses = False, [], False
-    history.call("resume", lambda: place.pause(on=False))
-    for key in sorted(set(history.keys) - history.acknowledged):
-        history.repeat(key)
+    if calm:
+        _make_good(history)
     for task in history.tasks:
         task.until = min(task.until, place.clock.seconds + 3 * LEASE)
-    for _ in range(HEAL_TURNS):
+    for _ in range(turns):
         if place.failures:
             break
         _until_idle(history)
@@ -278,15 +276,23 @@ def heal(history: History) -> None:
             break
         soon = (when - place.clock.now()).total_seconds() if when else LEASE
         history.pass_(max(0.5, min([soon, *asleep])))
-    for _ in range(5):  # a dead sweeper keeps its duty for three sweeps
+    for _ in range(5 if calm else 0):  # a dead sweeper keeps its duty for three sweeps
         history.pass_(SWEEP)
         _until_idle(history)
+
+
+def _make_good(history: History) -> None:
+    wire = history.place.wire
+    wire.down, wire.fates, wire.refuses, wire.storm = False, [], False, None
+    history.call("resume", lambda: history.place.pause(on=False))
+    for key in sorted(set(history.keys) - history.acknowledged):
+        history.repeat(key)
 
 
 def _until_idle(history: History) -> None:
     """Let everybody go on until all wait for time to pass."""
     idle: set[Task] = set()
-    for _ in range(TURN):
+    for _ in range(TURN + 100 * len(history.sent)):
         history.place.wire.settle()
         ready = [task for task in history.runnable() if task not in idle]
         if not ready:
@@ -346,11 +352,14 @@ def _created(ledger: Path) -> int:
     return ledger.read_text().count('"effect": "created"') if ledger.exists() else 0
 
 
-def run(seed: int, chances: Chances | None = None, *, steps: int = STEPS) -> tuple[Ending, History]:
+def run(
+    seed: int, chances: Chances | None = None, *, steps: int = STEPS, lag: float | None = None
+) -> tuple[Ending, History]:
     """The history of this seed."""
     odds = chances or Chances()
     chance = Random(seed)
-    lag = chance.choice((0.0, 0.0, 10.0, 20.0)) if odds.lags else 0.0
+    found = chance.choice((0.0, 0.0, 10.0, 20.0)) if odds.lags else 0.0
+    lag = found if lag is None else lag
     with town(dedupe=chance.choice(odds.dedupe), lag=lag) as place:
         history = History(place, chance, odds)
         for _ in range(chance.randint(1, 3)):

@@ -7,6 +7,8 @@ Here: twelve changes to the product's own functions, made in memory by the numbe
 
 import ast
 import inspect
+import os
+import signal
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -17,11 +19,12 @@ from typing import Any
 from sqlalchemy import text
 
 from connectors.kit.contract import Sent
-from holding import clock, database, doorbell
+from holding import clock, database, doorbell, evaluation
 from holding.judging import finish, plan_unsent, retry
 from holding.pushing import check, flight, intent, results, settle
 
 VARIABLE = "CLEARPOST_MUTANT"
+POISON = "CLEARPOST_POISON"
 _EARLY: dict[str, Sent] = {}
 """What was sent before it was written down, by its key (mutant 1)."""
 
@@ -49,6 +52,23 @@ def plant_from(environment: Mapping[str, str]) -> None:
     """The bug that the environment names, for the life of this process; only in a test."""
     if environment.get(VARIABLE) and environment.get("CLEARPOST_ENV") == "test":
         _FOR_EVER.enter_context(planted(int(environment[VARIABLE])))
+
+
+def poison_from(environment: Mapping[str, str]) -> None:
+    """Judging the record with the number in `CLEARPOST_POISON` ends this process, as a fault in
+    the interpreter would.
+    """
+    number = environment.get(POISON)
+    if not number or environment.get("CLEARPOST_ENV") != "test":
+        return
+    judge = evaluation._judge
+
+    def judge_or_die(batch: Any, case: Any, now: Any) -> Any:
+        if not case.claimed.poison and case.subject.body.get("number") == number:
+            os.kill(os.getpid(), signal.SIGSEGV)
+        return judge(batch, case, now)
+
+    evaluation._judge = judge_or_die
 
 
 _FOR_EVER = ExitStack()

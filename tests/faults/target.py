@@ -54,6 +54,8 @@ class Wire:
     pending: list[Exchange] = field(default_factory=list)
     down: bool = False
     refuses: bool = False
+    storm: Fate | None = None
+    asked: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.ledger = self.folder / "ledger.jsonl"
@@ -63,6 +65,8 @@ class Wire:
 
     def send(self, request: Request, *, writes: bool) -> Exchange:
         fate: Fate = self.fates.pop(0) if writes and self.fates else "ok"
+        fate = self.storm or fate
+        self.asked.append(self.clock.monotonic())
         exchange = Exchange(request, fate, writes, self.clock.monotonic())
         self.pending.append(exchange)
         return exchange

@@ -1,10 +1,10 @@
 """F5 to F7: Redis emptied, gone, hostile; bells that nobody rang."""
 
-import json
 import logging
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 
@@ -16,19 +16,28 @@ from rq.serializers import JSONSerializer
 from connectors.kit import faults
 from holding import doorbell, embedded
 from tests.faults.amounts import Done, amount
+from tests.faults.yard import nothing_wrong
 from tests.support.house import House
 
 FORGED = amount(50, 1000, 10_000)
 FLUSHES = amount(1, 3, 200)
 
 
-@pytest.fixture
-def redis_url(tmp_path: Path) -> Iterator[str]:
-    server = embedded.start_redis(tmp_path)
+@contextmanager
+def _redis(folder: Path) -> Iterator[embedded.EmbeddedRedis]:
+    server = embedded.start_redis(folder / "redis")
     if server is None:
         pytest.skip("no redis-server on this machine")
-    yield server.url
-    server.stop()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def redis_url(tmp_path: Path) -> Iterator[str]:
+    with _redis(tmp_path) as server:
+        yield server.url
 
 
 def heard_after_a_failure(url: str) -> int:
@@ -65,7 +74,7 @@ def test_f05_emptied_while_busy(house: House, done: Done, tmp_path: Path) -> Non
             doorbell.connect(server.url).flushall()
             done.faults += 1
             house.wait_for({"posted": len(sent)})
-    _nothing_wrong(house, sent, done)
+    nothing_wrong(house, sent, done)
 
 
 @pytest.mark.parametrize("way", ["killed", "paused", "full", "password"])
@@ -77,7 +86,7 @@ def test_f06_redis_away(house: House, done: Done, tmp_path: Path, way: str) -> N
         done.faults += 1
         sent += house.orders(5)
         house.wait_for({"posted": 8})
-    _nothing_wrong(house, sent, done)
+    nothing_wrong(house, sent, done)
 
 
 def test_f07_forged_bells(house: House, done: Done, tmp_path: Path) -> None:
@@ -98,10 +107,10 @@ def test_f07_forged_bells(house: House, done: Done, tmp_path: Path) -> None:
         done.faults += FORGED
         sent = house.orders(5)
         house.wait_for({"posted": 5}, seconds=90)
-    _nothing_wrong(house, sent, done)
+    nothing_wrong(house, sent, done)
 
 
-def _break(server: embedded.RedisServer, way: str) -> None:
+def _break(server: embedded.EmbeddedRedis, way: str) -> None:
     redis = doorbell.connect(server.url)
     if way == "killed":
         os.kill(server.pid, signal.SIGKILL)
@@ -112,11 +121,3 @@ def _break(server: embedded.RedisServer, way: str) -> None:
         redis.config_set("maxmemory", "1")
     else:
         redis.config_set("requirepass", "another")
-
-
-def _nothing_wrong(house: House, sent: list[str], done: Done) -> None:
-    found = house.compared(sent)
-    done.records += len(sent)
-    done.lost += found.lost
-    done.doubled += found.doubled
-    assert (found.lost, found.doubled) == (0, 0), found.details

@@ -19,6 +19,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from connectors import registry
 from connectors.kit import faults
 from connectors.kit.contract import IncomingRecord
 from holding import approvals, connections, intake
@@ -229,6 +230,10 @@ class Town:
                 session, self.company_id, "setting", "a word", person_id=None, reason="", now=now
             )
             wake_all_unsent(session, self.company_id, now)
+
+    def per_minute(self) -> int:
+        """How many calls a minute the target allows, as its connector tells."""
+        return int(registry.targets()["aiaccount"].per_minute or 10**9)
 
     def open_work(self) -> list[tuple[str, str]]:
         """(number, state) of everything that has not come to rest."""

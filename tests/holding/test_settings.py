@@ -13,14 +13,13 @@ def test_defaults_are_an_embedded_production_house(tmp_path: Path) -> None:
     assert settings.home == tmp_path / "clearpost"
     assert settings.database_url == f"sqlite:///{tmp_path}/clearpost/clearpost.sqlite3"
     assert settings.embedded
-    assert (settings.redis_url, settings.settle_seconds, settings.mutant) == (None, None, None)
+    assert (settings.redis_url, settings.settle_seconds) == (None, None)
     assert (settings.lease_seconds, settings.sweep_seconds, settings.undo_seconds) == (60, 5, 30)
 
 
 def test_playthings_count_only_where_they_belong() -> None:
-    given = {"CLEARPOST_MUTANT": "no_lookup", "CLEARPOST_ALLOW_LOOPBACK": "1"}
+    given = {"CLEARPOST_ALLOW_LOOPBACK": "1"}
     found = {env: Settings.from_env({**given, "CLEARPOST_ENV": env}) for env in ("demo", "test")}
-    assert [found[env].mutant for env in ("demo", "test")] == [None, "no_lookup"]
     assert all(settings.allow_loopback for settings in found.values())
     assert not Settings.from_env(given).allow_loopback
     assert found["demo"].undo_seconds == 0

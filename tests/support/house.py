@@ -4,7 +4,7 @@ import multiprocessing
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,6 +24,7 @@ from holding.refusal import Refusal
 from holding.roles import SYSTEM, Actor
 from holding.secrets import Keys, load_keys
 from holding.settings import Settings
+from tests.faults import mutants
 from tests.support.simulator import DEMO_KEY, Simulator
 from workers.__main__ import main
 
@@ -163,6 +164,18 @@ class House:
             found = list(session.scalars(select(Record.state)))
         return {state: found.count(state) for state in sorted(set(found))}
 
+    def numbers(self) -> list[str]:
+        """The numbers of all records."""
+        with self.database.read() as session:
+            return list(session.scalars(select(Record.number).order_by(Record.id)))
+
+    def wait_until(self, seen: Callable[[dict[str, int]], bool], seconds: float = 60) -> None:
+        """Until the counts of the states look right."""
+        limit = time.monotonic() + seconds
+        while not seen(self.states()):
+            assert time.monotonic() < limit, (self.states(), self.told())
+            time.sleep(0.05)
+
     def wait_for(self, states: dict[str, int], seconds: float = 30) -> None:
         """Until the records are in these states."""
         limit = time.monotonic() + seconds
@@ -192,6 +205,8 @@ def _work(options: Sequence[str], environment: dict[str, str]) -> None:
     os.environ.clear()
     os.environ.update(environment)
     faults._PLAN = faults.read_plan(environment)  # read at import, which was before the fork
+    mutants.plant_from(environment)
+    mutants.poison_from(environment)
     sys.exit(main(list(options)))
 
 

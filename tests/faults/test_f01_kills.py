@@ -1,0 +1,143 @@
+"""F1 to F4 and F10: kill -9 at every point and moment, sleep, deploy, a database that dies."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from random import Random
+
+import pytest
+from sqlalchemy import create_engine, func, select, text
+
+from holding.models import Posting, Record
+from tests.faults.amounts import Done, amount
+from tests.faults.yard import APPROVAL, BATCH, REACHED_BY, hire_approver, killed_at, nothing_wrong
+from tests.support.databases import CUT_OFF
+from tests.support.house import RULES, House
+
+KILLS = amount(1, 5, 100)
+RANDOM_KILLS, RANDOM_ORDERS = amount(2, 20, 500), amount(20, 200, 2000)
+STOPS, DEPLOYS, CUTS = amount(1, 10, 200), amount(1, 20, 200), amount(1, 8, 50)
+PROFILES = ("number+customer", "nothing")
+APPROVED = RULES + (
+    "\napprove order for aiaccount.sales_invoice\n    when     total > 1.00\n"
+    '    by       accounts\n    say      "{total} is above the limit."\n'
+)
+PLAIN = [point for point, who in REACHED_BY.items() if who not in (APPROVAL, BATCH)]
+
+
+@pytest.mark.parametrize("dedupe", PROFILES)
+def test_f01_killed_at_each_point(house_of: Callable[..., House], done: Done, dedupe: str) -> None:
+    house = house_of("--dedupe", dedupe)
+    sent: list[str] = []
+    for no in range(KILLS):
+        for point in PLAIN:
+            sent += killed_at(house, point, no)
+            done.faults += 1
+    house.drain({"posted": len(sent)}, seconds=120)
+    nothing_wrong(house, sent, done)
+
+
+def test_f01_killed_while_approving(house_of: Callable[..., House], done: Done) -> None:
+    house = house_of("--dedupe", "nothing", rules=APPROVED)
+    hire_approver(house)
+    sent: list[str] = []
+    for no in range(KILLS):
+        for point in [key for key, who in REACHED_BY.items() if who == APPROVAL]:
+            sent += killed_at(house, point, no)
+            done.faults += 1
+    house.drain({"posted": len(sent)}, seconds=60)
+    nothing_wrong(house, sent, done)
+
+
+def test_f01_killed_with_a_file(house_of: Callable[..., House], done: Done) -> None:
+    house = house_of("--dedupe", "nothing", timing="daily at 02:00 by ordered_on")
+    sent: list[str] = []
+    for no in range(KILLS):
+        for point in [key for key, who in REACHED_BY.items() if who == BATCH]:
+            sent += killed_at(house, point, no)
+            done.faults += 1
+            house.drain({"posted": len(sent)}, seconds=60)
+    nothing_wrong(house, sent, done)
+
+
+@pytest.mark.parametrize("dedupe", PROFILES)
+def test_f02_killed_at_any_moment(house_of: Callable[..., House], done: Done, dedupe: str) -> None:
+    house, chance = house_of("--dedupe", dedupe), Random(2)
+    sent = house.orders(RANDOM_ORDERS)
+    for _ in range(RANDOM_KILLS):
+        workers = [house.worker("--no-redis") for _ in range(2)]
+        time.sleep(0.2 + chance.uniform(0, 0.4))  # the moment is the fault
+        for worker in workers:
+            worker.kill()
+            worker.join()
+            done.faults += 1
+    house.drain({"posted": len(sent)}, seconds=180)
+    nothing_wrong(house, sent, done)
+
+
+@pytest.mark.parametrize("point", ["push.after_intent", "push.after_answer", "eval.each"])
+def test_f03_asleep_for_longer_than_the_lease(
+    house_of: Callable[..., House], done: Done, point: str
+) -> None:
+    house = house_of("--dedupe", "nothing")
+    sent: list[str] = []
+    for _ in range(STOPS):
+        sent += house.orders(2)
+        sleeper = house.worker("--no-redis", CLEARPOST_FAULTS=f"{point}=stop")
+        _until_stopped(sleeper.pid or 0)
+        house.drain({"posted": len(sent)}, seconds=60)
+        os.kill(sleeper.pid or 0, signal.SIGCONT)
+        done.faults += 1
+        sleeper.terminate()
+        sleeper.join(15)
+    nothing_wrong(house, sent, done)
+
+
+def test_f04_a_deploy_while_busy(house: House, done: Done) -> None:
+    sent: list[str] = []
+    for _ in range(DEPLOYS):
+        sent += house.orders(10)
+        before = len(sent) - 10
+        with house.working("--no-redis"):
+            house.wait_until(lambda states, most=before: states.get("posted", 0) > most)  # type: ignore[misc]
+        done.faults += 1
+        assert _leases(house) == 0
+    house.drain({"posted": len(sent)}, seconds=60)
+    nothing_wrong(house, sent, done)
+
+
+def test_f10_the_database_goes_away(house: House, done: Done) -> None:
+    """PostgreSQL cuts everybody off; SQLite dies with its process, which F1 does."""
+    if house.database.dialect == "sqlite":
+        pytest.skip("SQLite lives in the worker: killed with it in F1")
+    sent: list[str] = []
+    engine = create_engine(house.database.url)
+    with house.working("--no-redis"):
+        for _ in range(CUTS):
+            sent += house.orders(5)
+            time.sleep(0.1)  # somewhere in the middle of them
+            with engine.begin() as connection:
+                connection.execute(text(CUT_OFF))
+            done.faults += 1
+        house.wait_for({"posted": len(sent)}, seconds=60)
+    engine.dispose()
+    nothing_wrong(house, sent, done)
+
+
+def _until_stopped(pid: int) -> None:
+    limit = time.monotonic() + 30
+    while time.monotonic() < limit:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+            if file.read().rsplit(")", 1)[1].split()[0] == "T":
+                return
+        time.sleep(0.02)
+    raise AssertionError("the worker did not come to the point where it stops")
+
+
+def _leases(house: House) -> int:
+    with house.database.read() as session:
+        return sum(
+            session.scalar(select(func.count(table.id)).where(table.lease_until.is_not(None))) or 0
+            for table in (Record, Posting)
+        )

@@ -1,0 +1,64 @@
+"""F17: clocks that jump, and workers whose clock is wrong."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import select, text
+
+from connectors.kit import clock as machine
+from holding import clock
+from holding.clock import DatabaseClock
+from holding.database import Database
+from holding.judging.claim import claim
+from holding.models import Record
+from tests.faults.amounts import Done, amount
+from tests.faults.history import Chances, run
+from tests.support.databases import empty_postgresql
+from tests.support.factories import make_company
+from tests.support.postings import make_ready
+
+JUMPING = amount(3, 60, 1000)
+
+
+def leases_of_a_fast_clock(url: str) -> timedelta:
+    """How long a lease lasts by the database's clock, taken by a worker an hour ahead."""
+    empty_postgresql(url)
+    database = Database(url, durable=False)
+    with database.write() as session:
+        company = make_company(session)
+        make_ready(session, company, "IV-1")
+        session.execute(text("UPDATE record SET due_at = now()"))
+        company_id = company.id
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(machine, "datetime", _Ahead)
+        patch.setattr(clock, "datetime", _Ahead)
+        now = DatabaseClock(database, machine.MachineClock()).now()
+    taken = claim(database, company_id=company_id, owner="fast", now=now, limit=1, lease_seconds=60)
+    assert taken
+    with database.read() as session:
+        until = session.scalars(select(Record.lease_until)).one()
+        there = session.scalar(text("SELECT clock_timestamp()"))
+    database.close()
+    assert until is not None
+    return until - there  # type: ignore[no-any-return]
+
+
+class _Ahead(datetime):
+    @classmethod
+    def now(cls, tz=None):  # type: ignore[no-untyped-def]
+        return datetime.now(tz or UTC) + timedelta(hours=1)
+
+
+@pytest.mark.postgresql
+def test_f17_a_fast_worker_takes_no_long_lease(postgresql_url: str | None) -> None:
+    assert postgresql_url is not None
+    assert timedelta() < leases_of_a_fast_clock(postgresql_url) < timedelta(minutes=2)
+
+
+def test_f17_the_clock_jumps(done: Done) -> None:
+    for seed in range(JUMPING):
+        ending, history = run(seed, Chances(kill=3, jump=30))
+        done.histories += 1
+        done.faults += 1
+        done.records += ending.records
+        assert not ending.wrong, (seed, ending.wrong, history.trace[-100:])

@@ -1,0 +1,187 @@
+"""F18 to F24: the same many times, versions in any order, poison, bad neighbours, races, keys."""
+
+import itertools
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from random import Random
+
+import pytest
+from sqlalchemy import func, select
+
+from holding import approvals, connections, intake
+from holding.database import Database
+from holding.models import Approval, Connection, Hold, Person, Posting, Record, Version
+from holding.refusal import Refusal
+from holding.roles import SYSTEM, Actor
+from holding.secrets import load_keys
+from holding.settings import Settings
+from tests.faults.amounts import Done, amount
+from tests.faults.history import Chances, History, end, heal, order
+from tests.faults.town import LIMIT, Town, town
+from tests.faults.yard import APPROVER, hire_approver, nothing_wrong
+from tests.support.house import RULES, House, _order
+from tests.support.simulator import DEMO_KEY
+
+SAME, THREADS = amount(40, 1000, 1000), 20
+ORDERS_OF_VERSIONS = amount(6, 120, 120)
+MANY = amount(100, 1000, 10_000)
+RACES = amount(5, 50, 50)
+BATCH = amount(20, 100, 500)
+
+
+def test_f18_the_same_webhook_many_times(house: House, done: Done) -> None:
+    def deliver(no: int) -> str:
+        with house.database.write() as session:
+            source = session.scalars(select(Connection).where(Connection.side == "source")).one()
+            got = intake.receive(
+                session,
+                company_id=house.company_id,
+                source=source,
+                delivery_key="evt-same",
+                kind="order",
+                headers={},
+                raw=b"one byte changed" if no else b"the same",
+                records=[_order("10000")],
+                now=datetime.now(UTC),
+            )
+        return got.code if isinstance(got, Refusal) else "first" if got.times == 1 else "again"
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        said = Counter(pool.map(deliver, [0] * SAME))
+        changed = Counter(pool.map(deliver, [1] * (SAME // 10)))
+    done.faults += SAME
+    assert said == {"first": 1, "again": SAME - 1}
+    assert changed == {"delivery.conflict": SAME // 10}
+    with house.database.read() as session:
+        counted = [session.scalar(select(func.count(table.id))) for table in (Record, Version)]
+    assert counted == [1, 1]
+    house.drain({"posted": 1})
+    nothing_wrong(house, ["x-10000"], done)
+
+
+@pytest.mark.parametrize("cancels", [False, True])
+def test_f19_versions_in_every_order(done: Done, *, cancels: bool) -> None:
+    """Five versions of an order, however they arrive: the newest is what counts."""
+    ways = list(itertools.permutations(range(5)))
+    Random(19).shuffle(ways)
+    with town(dedupe="nothing") as place:
+        history = History(place, Random(19), Chances())
+        for no, way in enumerate(ways[:ORDERS_OF_VERSIONS], 1):
+            for minute in way:
+                record = order(no, 20 + minute, minute=minute)
+                if cancels and minute == 4:
+                    record.body["status"] = "cancelled"  # type: ignore[index]
+                place.deliver(f"evt-{no}-{minute}", record)
+                history.sent.setdefault(record.external_id, []).append(record)
+        history.hire()
+        heal(history)
+        ending = end(history, 19)
+        amounts = _amounts(place)
+    done.faults += ORDERS_OF_VERSIONS
+    done.records += ending.records
+    assert not ending.wrong
+    assert ending.posted == (0 if cancels else ORDERS_OF_VERSIONS)
+    assert cancels or amounts == {4800}
+
+
+def _amounts(place: Town) -> set[int | None]:
+    with place.database.read() as session:
+        return set(session.scalars(select(Posting.amount).where(Posting.state == "posted")))
+
+
+def test_f20_poison_takes_nobody_along(house: House, done: Done) -> None:
+    """One record ends every worker that judges it: it is held, the others are posted."""
+    sent = house.orders(BATCH)
+    poison = house.numbers()[BATCH // 2]
+    for _ in range(6):
+        if house.run_worker("--no-redis", "--once", CLEARPOST_POISON=poison):
+            done.faults += 1
+        time.sleep(1.2)  # its lease ends
+    with house.working("--no-redis", CLEARPOST_POISON=poison):
+        house.wait_for({"held": 1, "posted": BATCH - 1}, seconds=120)
+    with house.database.read() as session:
+        hold = session.scalars(select(Hold).where(Hold.state == "open")).one()
+        record = session.get_one(Record, hold.record_id)
+    assert (record.number, hold.code) == (poison, "EVA03")
+    assert "Workers ended" in hold.message
+    nothing_wrong(house, sent, done)
+
+
+def test_f21_one_bad_record_in_a_hundred(done: Done) -> None:
+    bad = MANY // 100
+    with town(dedupe="nothing") as place:
+        history = History(place, Random(21), Chances())
+        records = [order(no, 20, minute=0) for no in range(1, MANY + 1)]
+        for record in records[::100]:
+            record.body["total"] = "1.00"  # type: ignore[index]
+            record.body["currency"] = ""  # type: ignore[index]
+        for one in records:
+            history.sent[one.external_id] = [one]
+        place.deliver("evt-import", *records)
+        history.hire()
+        heal(history)
+        with place.database.read() as session:
+            states = Counter(session.scalars(select(Record.state)))
+            owners = list(session.scalars(select(Hold.team_id).where(Hold.state == "open")))
+        ending = end(history, 21)
+    done.faults += bad
+    done.records += ending.records
+    assert not ending.wrong
+    assert states == {"posted": MANY - bad, "held": bad}
+    assert all(owners)
+
+
+def test_f23_fifty_press_the_button_at_once(house_of, done: Done) -> None:  # type: ignore[no-untyped-def]
+    limit = f"total > {LIMIT}.00"
+    rules = RULES + (
+        f"\napprove order for aiaccount.sales_invoice\n    when     {limit.replace('500', '1')}\n"
+        '    by       accounts\n    say      "{total} is above the limit."\n'
+    )
+    house: House = house_of(rules=rules)
+    hire_approver(house)
+    sent = house.orders(1)
+    with house.working("--no-redis"):
+        house.wait_for({"held": 1})
+    with house.database.read() as session:
+        person = session.scalars(select(Person).where(Person.email == APPROVER)).one()
+        posting_id = session.scalars(select(Posting.id)).one()
+    who = Actor(person.id, person.name, person.email, house.company_id, frozenset({"approver"}))
+
+    def press(_: int) -> int:
+        with house.database.write() as session:
+            got = approvals.approve(session, who, [posting_id], "Yes.", datetime.now(UTC))
+            return 0 if isinstance(got, Refusal) else len(got.done)
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        assert sum(pool.map(press, range(RACES))) == 1
+    done.faults += RACES
+    with house.database.read() as session:
+        assert session.scalar(select(func.count(Approval.id))) == 1
+    house.drain({"posted": 1})
+    nothing_wrong(house, sent, done)
+
+
+def test_f24_another_key_in_the_middle(house: House, done: Done) -> None:
+    """The old key stops working while documents go out: they wait, and go on with the new one."""
+    sent = house.orders(5)
+    house.target.control("pause", key=DEMO_KEY, status="disabled")
+    with house.working("--no-redis"):
+        house.wait_until(lambda states: not states.get("received"))
+        sent += house.orders(5)
+        house.target.control("pause", key=DEMO_KEY, status="active")
+        _new_key(house)
+        done.faults += 1
+        house.wait_for({"posted": 10}, seconds=60)
+    nothing_wrong(house, sent, done)  # I13: the key stands nowhere
+
+
+def _new_key(house: House) -> None:
+    keys = load_keys(Settings.from_env(house.environment))
+    database: Database = house.database
+    with database.write() as session:
+        target = session.scalars(select(Connection).where(Connection.side == "target")).one()
+        assert not isinstance(keys, Refusal)
+        now = datetime.now(UTC)
+        connections.set_key(session, SYSTEM, target, DEMO_KEY, now=now, keys=keys)
