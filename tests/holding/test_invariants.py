@@ -127,8 +127,8 @@ def nobody_comes_back(session: Session) -> None:
     session.execute(update(Posting).values(state="ready", due_at=None))
 
 
-def a_hold_without_owner(session: Session) -> None:
-    session.execute(update(Hold).values(team_id=None, person_id=None))
+def a_hold_without_words(session: Session) -> None:
+    session.execute(update(Hold).values(message=""))
 
 
 def a_state_out_of_nothing(session: Session) -> None:
@@ -233,7 +233,7 @@ PLANTED: dict[str, tuple[Callable[[Session], None], ...]] = {
     "I4": (an_index_is_gone, created_twice),
     "I6": (a_forgotten_call,),
     "I7": (a_dead_lease, a_lease_from_another_clock, nobody_comes_back),
-    "I8": (a_hold_without_owner, a_state_out_of_nothing, a_wrong_counter),
+    "I8": (a_hold_without_words, a_state_out_of_nothing, a_wrong_counter),
     "I9": (asked_and_not_approved,),
     "I10": (a_move_that_cannot_be, a_dropped_event, a_posting_apart_from_its_push),
     "I11": (nobody_told_of_the_arrival, nobody_told_of_the_judging, a_broken_chain),
