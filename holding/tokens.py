@@ -20,7 +20,7 @@ from holding.people import actor_of
 from holding.refusal import Refusal
 from holding.roles import Actor
 
-SCOPES: Final = ("record.read", "posting.approve", "hold.assign")  # acts that the interface offers
+SCOPES: Final = ("record.read", "posting.approve", "hold.retry")  # acts that the interface offers
 LONGEST: Final = timedelta(days=366)
 NOTED_AFTER: Final = timedelta(minutes=5)  # how exactly the last use of a token is known
 _MARK: Final = "cp_"  # so that a token is known for one where it should not be

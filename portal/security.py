@@ -97,6 +97,8 @@ PERMISSIONS: Final[dict[str, str]] = {
     "api.approve": "posting.approve",
     "api.release": "posting.approve",
     "api.reject": "posting.approve",
+    "api.retry": "hold.retry",
+    "api.do_many": "record.read",  # what each act needs besides, its service asks for
 }
 
 POLICY: Final = (

@@ -17,7 +17,9 @@ A_PAGE: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """One open hold. `hash`: what an approval is bound to; `amount` is in minor units (sen)."""
+    """One open hold. `hash`: what an approval is bound to; `lock` and `version`: what an act over
+    many is; `amount` is in minor units (sen).
+    """
 
     hold: int
     code: str
@@ -35,6 +37,8 @@ class Waiting:
     amount: int | None
     currency: str
     hash: str | None
+    lock: int
+    version: int | None
 
 
 def page(session: Session, company_id: int, *, after: int) -> list[Waiting]:
@@ -57,6 +61,8 @@ def page(session: Session, company_id: int, *, after: int) -> list[Waiting]:
             Posting.amount,
             Record.currency,
             Posting.hash,
+            Hold.lock,
+            Record.version_id.label("version"),
         )
         .join(Record, Record.id == Hold.record_id)
         .join(Connection, Connection.id == Record.source_id)

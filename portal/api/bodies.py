@@ -10,9 +10,10 @@ from typing import Any
 from flask import g, request
 
 from connectors.kit import strictjson
+from holding.many import MOST, Wish
 from holding.refusal import Refusal
 
-MOST = 1000  # things in one call
+ACTS = ("release", "retry")  # over many
 _KEY_MAX = 100
 
 
@@ -22,6 +23,24 @@ class Approve:
 
     seen: Mapping[int, str]
     reason: str
+
+
+def many() -> Wish | Refusal:
+    """`act`, and `holds`, each with `id`, `lock` and `version`; a release has a `reason`."""
+    given = body()
+    if isinstance(given, Refusal):
+        return given
+    act = given.get("act")
+    if act not in ACTS:
+        return _wrong("act", " or ".join(ACTS))
+    listed = _listed(given, "holds", ("id", "lock", "version"))
+    if isinstance(listed, Refusal):
+        return listed
+    reason = _reason(given) if act == "release" else ""
+    if isinstance(reason, Refusal):
+        return reason
+    seen = {one["id"]: (one["lock"], one["version"]) for one in listed}
+    return Wish(act=act, seen=seen, reason=reason)
 
 
 def body() -> dict[str, Any] | Refusal:
@@ -41,16 +60,12 @@ def approve() -> Approve | Refusal:
     given = body()
     if isinstance(given, Refusal):
         return given
-    listed = given.get("postings")
-    if not isinstance(listed, list) or not 1 <= len(listed) <= MOST:
-        return _wrong("postings", f"a list of 1 to {MOST}")
-    seen: dict[int, str] = {}
-    for one in listed:
-        if not isinstance(one, dict) or type(one.get("id")) is not int:
-            return _wrong("postings", "a list of objects with id, a whole number, and hash")
-        if not isinstance(one.get("hash"), str):
-            return _wrong("hash", "the hash of what was looked at")
-        seen[one["id"]] = one["hash"]
+    listed = _listed(given, "postings", ("id",))
+    if isinstance(listed, Refusal):
+        return listed
+    if not all(isinstance(one.get("hash"), str) for one in listed):
+        return _wrong("hash", "the hash of what was looked at")
+    seen = {one["id"]: one["hash"] for one in listed}
     reason = _reason(given)
     return reason if isinstance(reason, Refusal) else Approve(seen, reason)
 
@@ -67,6 +82,19 @@ def operation() -> str | Refusal | None:
     if len(given) > _KEY_MAX or not given.isprintable():
         return Refusal("call.key", f"The Idempotency-Key has more than {_KEY_MAX} signs.", "", 400)
     return f"token:{g.token_id}:{given}" if given else None
+
+
+def _listed(
+    given: Mapping[str, Any], name: str, wholes: tuple[str, ...]
+) -> list[dict[str, Any]] | Refusal:
+    """A list of objects in which these fields are whole numbers."""
+    listed = given.get(name)
+    if not isinstance(listed, list) or not 1 <= len(listed) <= MOST:
+        return _wrong(name, f"a list of 1 to {MOST:,}")
+    for one in listed:
+        if not isinstance(one, dict) or any(type(one.get(word)) is not int for word in wholes):
+            return _wrong(name, f"a list of objects, with whole numbers as {', '.join(wholes)}")
+    return listed
 
 
 def _reason(given: Mapping[str, Any]) -> str | Refusal:

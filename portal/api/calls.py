@@ -1,4 +1,4 @@
-"""The calls: what waits, approve, release, reject.
+"""The calls: what waits, approve, release, reject, try again, many at once.
 
 Here: reading a call, calling the service that pages call too, saying in JSON what came of it. Not
 here: who may call (admit.py), what is allowed (holding).
@@ -10,11 +10,13 @@ from typing import Any
 
 from flask import Blueprint, Response, g, jsonify, request
 
-from holding import approvals, doorbell, holds
+from holding import approvals, doorbell, holds, many, retries
 from holding.approval_sets import Left, SetChanged
 from holding.desk import Done
+from holding.desk import Left as NotDone
 from holding.queries import waiting
 from holding.refusal import Refusal
+from holding.words import plural
 from portal import forms, security, store
 from portal.api import bodies
 from portal.api.admit import whose
@@ -73,6 +75,38 @@ def reject(hold_id: int) -> Response:
     return _settle(hold_id, holds.reject)
 
 
+@api.post("/holds/<int:hold_id>/retry")
+def retry(hold_id: int) -> Response:
+    """Try once more what changed since."""
+    op = bodies.operation()
+    if isinstance(op, Refusal):
+        return problem(op)
+    with store.writing() as session:
+        answer = retries.retry(session, g.actor, hold_id, g.now, op)
+    return _done(answer)
+
+
+@api.post("/holds/many")
+def do_many() -> Response:
+    """Release or try again many holds as they were looked at, each with its own answer."""
+    wish, op = bodies.many(), bodies.operation()
+    if isinstance(wish, Refusal):
+        return problem(wish)
+    if isinstance(op, Refusal):
+        return problem(op)
+    with store.writing() as session:
+        answer = many.do(session, g.actor, wish, g.now, op or f"token:{g.request_id}")
+    if isinstance(answer, Refusal):
+        return problem(answer)
+    doorbell.ring(g.company.id, "evaluate")
+    left = [_not_done(one) for one in answer.left]
+    if left and not answer.done and all(one["status"] == 403 for one in left):
+        told = f"Nothing was done: {plural(len(left), 'hold is', 'holds are')} not yours to decide."
+        return problem(Refusal("hold.own_hand", told, left[0]["why"], 403), left=left)
+    done = [{"id": one.hold_id, "number": one.number, "said": one.say} for one in answer.done]
+    return jsonify(done=done, left=left)
+
+
 def _settle(hold_id: int, act: Callable[..., Done | Refusal]) -> Response:
     reason, op = bodies.reasoned(), bodies.operation()
     if isinstance(reason, Refusal):
@@ -81,10 +115,25 @@ def _settle(hold_id: int, act: Callable[..., Done | Refusal]) -> Response:
         return problem(op)
     with store.writing() as session:
         answer = act(session, g.actor, hold_id, reason=reason, now=g.now, op=op)
+    return _done(answer)
+
+
+def _done(answer: Done | Refusal) -> Response:
     if isinstance(answer, Refusal):
         return problem(answer)
     doorbell.ring(g.company.id, "evaluate")
     return jsonify(hold=answer.hold_id, said=answer.say)
+
+
+def _not_done(one: NotDone) -> dict[str, Any]:
+    refusal = one.refusal
+    return {
+        "id": one.hold_id,
+        "number": one.number,
+        "status": refusal.status,
+        "code": refusal.code,
+        "why": f"{refusal.message} {refusal.hint}".strip(),
+    }
 
 
 def _left(rows: tuple[Left, ...]) -> list[dict[str, Any]]:

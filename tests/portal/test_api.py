@@ -128,6 +128,41 @@ def test_a_release_and_a_reject(call: Call, key: Any) -> None:
     assert call(tan, f"/holds/{other}/reject", {"reason": "never"}).status_code == 200
 
 
+def test_many_at_once_each_with_its_answer(call: Call, key: Any) -> None:
+    tan = key("tan")
+    held = call(tan, "/holds").get_json()["holds"]
+    able = next(h for h in held if h["clears"].startswith("by:") and h["code"] != "APP01")
+    unable = next(h for h in held if h["clears"] == "itself")
+    holds = [{name: h[name] for name in ("id", "lock", "version")} for h in map(named, held)]
+    wanted = {"act": "release", "reason": "agreed", "holds": holds}
+    answer = call(tan, "/holds/many", wanted, **{"Idempotency-Key": "m-1"})
+    assert answer.status_code == 200, answer.get_json()
+    told = answer.get_json()
+    assert able["hold"] in {one["id"] for one in told["done"]}
+    why = {one["id"]: one["code"] for one in told["left"]}
+    assert why[unable["hold"]] == "hold.clears_itself"
+    again = call(tan, "/holds/many", wanted, **{"Idempotency-Key": "m-1"})
+    assert again.get_json() == told
+    moved = {**named(unable), "lock": 99}
+    other = call(tan, "/holds/many", {"act": "retry", "holds": [moved]}).get_json()
+    assert [one["code"] for one in other["left"]] == ["hold.moved"]
+    assert call(tan, "/holds/many", {"act": "assign", "holds": holds}).status_code == 422
+    no_lock = {"act": "retry", "holds": [{"id": 1, "version": 2}]}
+    assert call(tan, "/holds/many", no_lock).status_code == 422
+
+
+def named(hold: dict[str, Any]) -> dict[str, Any]:
+    """The hold as an act over many names it."""
+    return {"id": hold["hold"], "lock": hold["lock"], "version": hold["version"]}
+
+
+def test_a_new_try_waits_for_a_change(call: Call, key: Any) -> None:
+    farah = key("farah")
+    held = next(h for h in call(farah, "/holds").get_json()["holds"] if h["code"] == "MAP01")
+    answer = call(farah, f"/holds/{held['hold']}/retry", {})
+    assert (answer.status_code, answer.get_json()["code"]) == (409, "retry.unchanged")
+
+
 @pytest.mark.parametrize("token", ["", "cp_unknown", "over", "revoked", "disabled"])
 def test_without_a_valid_token_nothing_is_told(
     call: Call, key: Any, database: Database, clock: SetClock, token: str
