@@ -171,6 +171,7 @@ CODES: dict[str, str] = {
     "EVA05": "judging.no_connection",
     "FCT01": "fact.unknown",
     "HLD01": "status.held",
+    "IDN01": "record.identity_conflict",
     "LNK01": "link.not_listed",
     "MAP01": "mapping.missing",
     "MAP02": "mapping.ambiguous",

@@ -7,6 +7,7 @@ Not here: gates, duplicates, approvals (gates.py, duplicates.py, approvals.py).
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 
 from grammar import nodes as n
@@ -228,16 +229,21 @@ class CheckProgram:
 
     def _locked(self, run: Run, found: Finding) -> Finding:
         """A failing question about the period is of its own class and grouped by month."""
-        if run.route.period != "locked" or type(run.route.day) is Unknown:
+        closed, target = run.route.closed, run.route.target
+        if run.route.period != "locked" or closed is None:
             return found
-        month, target = f"{run.route.day:%Y-%m}", run.route.target
+        month = f"{closed:%Y-%m}"
+        until = run.world.targets[target].locked_through or closed
         return replace(
             found,
             code="PER01",
             error_class="period_locked",
             cause_key=f"period:{target}:{month}",
             cause_label=f"Period {month} of {target} is locked",
-            would_pass=f"period {month} of {target} is open, or the document has a later date",
+            would_pass=(
+                f"it is dated in the next open period, from {until + timedelta(days=1)} on; or "
+                f"{month} is opened again in {target}; or the rules send it elsewhere"
+            ),
         )
 
     def _gap(

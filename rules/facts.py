@@ -119,6 +119,18 @@ class TargetDocument:
 
 
 @dataclass(frozen=True, slots=True)
+class Conflict:
+    """What makes it doubtful which record this is: `mine` against `others`.
+
+    `what`: number (one id, another number than before) or id (one number, several ids).
+    """
+
+    what: str
+    mine: str
+    others: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """Everything about this one record that does not stand in its body.
 
@@ -132,9 +144,11 @@ class Facts:
     postings: tuple[PostingFact, ...] = ()
     releases: frozenset[tuple[str, str]] = frozenset()
     documents_of_family: Mapping[str, str] = field(default_factory=dict)
+    days_of_family: Mapping[str, date] = field(default_factory=dict)  # the earliest of each route
     links: Mapping[str, tuple[Mapping[str, object], ...]] = field(default_factory=dict)
     billed: Mapping[str, Mapping[str, Decimal]] = field(default_factory=dict)
     target_edited: tuple[TargetEdit, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
     first: Mapping[str, object] | None = None  # the record as it first came, where it is another
 
     def to_json(self) -> dict[str, Plain]:

@@ -119,7 +119,7 @@ class KindProgram:
                 run = self._run(content, facts, world, now)
                 if once is not None:
                     once.read, run.once = (content, gaps), once
-                seen = None if gaps else self.glances.seen(run)
+                seen = None if gaps or facts.conflicts else self.glances.seen(run)
                 amount = self._value_of(run, self.amount) if seen is not None else None
                 run.close()
                 if seen is not None:

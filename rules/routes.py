@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from grammar import nodes as n
+from rules import identity
 from rules.agreement import AgreementProgram
 from rules.approvals import ApprovalProgram
 from rules.asking import Asking, Shared, extend
@@ -23,11 +23,12 @@ from rules.compiler import Compiler, Together
 from rules.documents import DocumentProgram, Draft
 from rules.duplicates import DuplicateProgram
 from rules.facts import PostingFact
-from rules.gaps import fact_gap, later_gap, limit_gap
+from rules.gaps import later_gap, limit_gap
 from rules.gates import GateProgram
 from rules.index import Scope
 from rules.lives import billed, live, next_seq, summed
 from rules.outcome import Finding, Verdict
+from rules.periods import PeriodProgram
 from rules.plans import Planner
 from rules.posted import Answer, Case, PostedProgram
 from rules.proofs import ProofProgram
@@ -102,6 +103,7 @@ class RouteProgram:
             owner=compiler.owner,
             span=post.span,
         )
+        self.period = PeriodProgram(index, post, schemas, self.missing, self.target_owner)
         places = target.places if target else _CENT
         self.bill = BillProgram(compiler, post.bill, places) if post.bill else None
         self._once_posted(schemas)
@@ -133,6 +135,8 @@ class RouteProgram:
         for gap, lines in gaps.items():
             said.verdicts.append(self._field_verdict(gap, lines))
         base = [gap_finding(g, self.name, lines=tuple(ls)) for g, ls in gaps.items()]
+        owner = self.compiler.owner
+        base += identity.findings(run.facts, self.name, owner=owner, span=self.post.span)
         frame = Frame(gate, applies, said, base, shared)
         table = self.posted.table(gate) if lives else None
         if table is not None:
@@ -246,18 +250,6 @@ class RouteProgram:
 
     def _limit(self, rule: str, reason: BaseException) -> Gap:
         return limit_gap(rule, self.compiler.owner, rule, reason, self.post.span)
-
-    def period(self, run: Run, day: Any) -> Any:
-        """Whether the target is open for a document of this day."""
-        state = run.world.targets.get(self.post.route.target)
-        if state is None or not state.known:
-            words = self.missing.say.replace("{field}", "period") if self.missing else ""
-            span = self.missing.span if self.missing else self.post.span
-            return Unknown(fact_gap("period", self.target_owner, words, span))
-        if not isinstance(day, date):
-            return day
-        locked = state.locked_through is not None and day <= state.locked_through
-        return "locked" if locked else "open"
 
     def _applies(self, run: Run, said: Said) -> Any:
         if self.when is None:

@@ -47,6 +47,7 @@ class RouteRun:
     number: Any = None
     day: Any = None  # the date of the document, or Unknown
     period: Any = None
+    closed: date | None = None  # the day whose period is locked: its own, or an earlier document's
     bill: Shares | None = None  # what of each line this document bills
     theirs: frozenset[str] = frozenset()  # fields that the people in the target own
 

@@ -58,7 +58,8 @@ class DocumentSchema:
     `actions` are what the target can do with a posted document: update, void. Creating it every
     target can. `connected` is false while rules may speak of it but no connector posts it; the
     registry says so. With `one_row`, a document of one line may be written all in its header. A
-    target that `reckons` works each line out anew, as quantity times price less the discount.
+    target that `touches_earlier` refuses it where a document that it follows lies in a locked
+    period; one that `reckons` works each line out anew, as quantity times price less the discount.
     `books` is None where the document books nothing.
     """
 
@@ -75,6 +76,7 @@ class DocumentSchema:
     actions: tuple[str, ...] = ()
     one_row: bool = False
     reckons: bool = False
+    touches_earlier: bool = False
     connected: bool = True
     books: Books | None = None
 

@@ -7,6 +7,7 @@ it becomes a fact (gather.py).
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, func, or_, select, text
@@ -54,6 +55,8 @@ class Around:
     others: Mapping[int, Sequence[PostingRow]]
     bodies: Mapping[int, Mapping[str, Any]]  # of records that a link joins to one of them
     family: Mapping[int, Mapping[str, str]]
+    days: Mapping[int, Mapping[str, date]]  # of the documents of a family, the earliest a route
+    twins: Mapping[int, Mapping[int, str]]  # records with the same number, and their ids there
     first: Mapping[int, Mapping[str, Any]]  # the record as it first came, where it is another now
 
 
@@ -69,9 +72,12 @@ def around(
     family_rows = _postings(session, Posting.record_id.in_(relatives))
     postings = _by_record(row for row in family_rows if row.record_id in set(ids))
     family: dict[int, dict[str, str]] = defaultdict(dict)
+    days: dict[int, dict[str, date]] = defaultdict(dict)
     for row in family_rows:
         if row.state == "posted":
             family[row.family][row.route] = row.number
+            day = date.fromisoformat((row.standing or {}).get("date", str(date.max)))
+            days[row.family][row.route] = min(day, days[row.family].get(row.route, day))
     return Around(
         postings=postings,
         holds=_by_record(_holds(session, ids)),
@@ -87,6 +93,8 @@ def around(
         bodies=_bodies(session, linked),
         others=_by_record(_postings(session, bulk.among(Posting.record_id, sorted(other_ids)))),
         family=family,
+        days=days,
+        twins=_twins(session, company_id, ids),
         first=_first(session, ids),
     )
 
@@ -140,6 +148,24 @@ def _postings(session: Session, which: ColumnElement[bool]) -> list[PostingRow]:
         .order_by(Posting.id)
     )
     return [PostingRow(**row._mapping) for row in session.execute(query)]
+
+
+def _twins(session: Session, company_id: int, ids: Sequence[int]) -> dict[int, dict[int, str]]:
+    """Of the same source, kind and number: those that came first, or were posted."""
+    mine = aliased(Record)
+    gone = select(Posting.id).where(Posting.record_id == Record.id, Posting.sent_at.is_not(None))
+    query = (
+        select(mine.id, Record.id, Record.external_id)
+        .join(mine, and_(mine.number == Record.number, mine.company_id == Record.company_id))
+        .where(Record.source_id == mine.source_id, Record.type == mine.type)
+        .where(Record.company_id == company_id, bulk.among(mine.id, ids), Record.id != mine.id)
+        .where(or_(Record.id < mine.id, gone.exists()))
+        .order_by(Record.id)
+    )
+    found: dict[int, dict[int, str]] = defaultdict(dict)
+    for record_id, other_id, external_id in session.execute(query):
+        found[record_id][other_id] = external_id
+    return found
 
 
 def _first(session: Session, ids: Sequence[int]) -> dict[int, Mapping[str, Any]]:

@@ -28,11 +28,12 @@ from holding.models import (
 )
 from holding.models.posting import UNSENT_STATES
 from holding.people import FALLBACK_TEAM
-from rules.facts import Facts, PostingFact, Subject, TargetDocument
+from rules.facts import Conflict, Facts, PostingFact, Subject, TargetDocument
 from rules.target_edits import RULE as TARGET_EDITED
 
 LIVE_STATES = frozenset({"ready", "sending", "awaiting", "uncertain", "posted"})
 DOCUMENT = "doc:"
+TWIN = " (id "  # how a record is told that has the same number under another id
 
 
 def gather(
@@ -92,6 +93,8 @@ def _records(session: Session, ids: Sequence[int]) -> list[Row[Any]]:
             Record.family,
             Record.state,
             Record.party_key,
+            Record.number,
+            Record.external_id,
             Record.seen_at,
             Connection.connector,
             Version.id.label("version_id"),
@@ -120,10 +123,11 @@ def _case(row: Row[Any], claimed: Claimed, near: Around, judge: worlds.Judge) ->
     subject = Subject(kind=row.type, source=row.connector, body=row.body or {}, version=row.no)
     releases = [one for one in near.releases[row.id] if one.content_sha256 == row.sha256]
     postings = tuple(near.postings[row.id])
-    history, documents = _shared(row.id, subject, near, judge)
+    history, documents = _shared(row, subject, near, judge)
     facts = Facts(
         first_seen=row.seen_at,
         first=near.first.get(row.id),
+        conflicts=_conflicts(row, near, history),
         last_editor=row.editor,
         history=history,
         documents=documents,
@@ -132,6 +136,7 @@ def _case(row: Row[Any], claimed: Claimed, near: Around, judge: worlds.Judge) ->
             (one.route, one.rule) for one in releases if _still_counts(one, postings)
         ),
         documents_of_family=dict(near.family.get(row.family, {})),
+        days_of_family=dict(near.days.get(row.family, {})),
         links=_joined(row.id, subject, near, judge),
         target_edited=tuple(
             edit
@@ -155,6 +160,20 @@ def _case(row: Row[Any], claimed: Claimed, near: Around, judge: worlds.Judge) ->
         approvals=tuple(near.approvals[row.id]),
         rejected={one.route: one.reason for one in releases if one.kind == "reject"},
     )
+
+
+def _conflicts(
+    row: Row[Any], near: Around, history: Mapping[str, Sequence[str]]
+) -> tuple[Conflict, ...]:
+    """Whether it has become another, or another has its number and no duplicate rule says so."""
+    found = []
+    number = (row.body or {}).get("number")
+    if number is not None and str(number) != row.number:
+        found.append(Conflict("number", str(number), (row.number,)))
+    twins = near.twins.get(row.id)
+    if twins and not any(TWIN in other for others in history.values() for other in others):
+        found.append(Conflict("id", f"{row.number} ({row.external_id})", tuple(twins.values())))
+    return tuple(found)
 
 
 def _posting_fact(row: PostingRow) -> PostingFact:
@@ -199,25 +218,33 @@ def _joined(
 
 
 def _shared(
-    record_id: int, subject: Subject, near: Around, judge: worlds.Judge
+    row: Row[Any], subject: Subject, near: Around, judge: worlds.Judge
 ) -> tuple[dict[str, tuple[str, ...]], tuple[TargetDocument, ...]]:
     """Records with an equal reference, and documents with an equal number.
 
-    Another record counts when it came first, or when it has a document on its way or posted: so of
-    two equal ones the first goes and the second is held.
+    One of the same source with this very number is told once, with both ids. Another record counts
+    when it came first, or when it has a document on its way or posted: so of two equal ones the
+    first goes and the second is held.
     """
-    linked = near.linked.get(record_id)
+    linked, twins = near.linked.get(row.id), near.twins.get(row.id, {})
     if not linked:
         return {}, ()
     history: dict[str, tuple[str, ...]] = {}
     documents: list[TargetDocument] = []
     for name, value in judge.link_keys(dict(subject.body), subject.kind):
-        others = [one for one in linked.get((name, value), ()) if _counts(one, record_id, near)]
+        others = [one for one in linked.get((name, value), ()) if _counts(one, row.id, near)]
         if name.startswith(DOCUMENT):
             route = name.removeprefix(DOCUMENT)
-            documents += [_document(one, route, value, near) for one in others]
+            told = (one for one in others if one.record_id not in twins)
+            documents += [_document(one, route, value, near) for one in told]
         elif others:
-            history[name] = tuple(one.number for one in others)
+            own = row.external_id
+            history[name] = tuple(
+                f"{one.number}{TWIN}{one.external_id}, this one {own})"
+                if one.record_id in twins
+                else one.number
+                for one in others
+            )
     return history, tuple(documents)
 
 

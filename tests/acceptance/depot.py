@@ -63,7 +63,7 @@ class Depot(House):
     def work_on(self, count: int) -> None:
         """So many effects come: AutoCount takes few calls at once, so minutes go by between."""
         wanted = len(self.effects()) + count
-        for _ in range(2 + count // 3):
+        for _ in range(9 + count):
             self.work()
             if len(self.effects()) >= wanted:
                 return

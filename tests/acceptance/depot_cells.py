@@ -134,13 +134,13 @@ def _payment(no: int, at: int, kind: str, cell: Cell, answer: str) -> Story:
         "settlement": bill,
         "status": "paid",
         "paid_on": _day(cell[1]),
-        "supplier": "SHOPEE",
+        "supplier": "S-14",
         "method": "Payout",
         "bank_ref": f"IBG-{no}",
         "amount": "310.20",
     }
     after = _changed(made, cell[0], "pending", {"amount": "300.00"}, {"supplier": "S-22"})
-    before = [_channel(bill, day(40 + at)), made]
+    before = [{**_channel(bill, _day(cell[1], at)), "supplier": "S-14"}, made]
     return Story(kind, cell, answer, number, f"PV-{number}", before, after)
 
 

@@ -12,10 +12,19 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.depot import Depot, cut_for_the_cloud, day, opened_depot, sale, van
+from tests.acceptance.depot import (
+    Depot,
+    cut_for_the_cloud,
+    day,
+    opened_depot,
+    receipt,
+    refund,
+    sale,
+    van,
+)
 from tests.acceptance.depot_cells import LOCKED_THROUGH, Effects, Story, parents, stories
 from tests.acceptance.orders import MALAYSIA
-from tests.acceptance.parts import state
+from tests.acceptance.parts import Part, read, state
 from tests.acceptance.product import Product, free_environment
 from tests.acceptance.quiet import ask_target, rows
 
@@ -27,6 +36,21 @@ WHERE hold.state = 'open'
 UNREAD = """
 SELECT count(*) FROM posting
 WHERE doc_type = 'invoice' AND e_invoice_at IS NULL AND number LIKE 'IV-3%'
+"""
+
+BEHIND = ("amounts", "locked", "71h", "whole")  # its invoice lies in a locked period
+PRICES = """
+language 1
+
+const price_limit  # beyond it somebody looks at what changed
+    from 2025-01-01 = 5%
+
+check changed_price on order for autocount.invoice
+    when     (agent otherwise "none") = "Faiz"
+    require  abs(total - was(total)) <= was(total) * price_limit
+    else     hold for accounts
+    say      "{number} was {was(total)} and is {total} now."
+    clears   by accounts
 """
 
 
@@ -43,7 +67,8 @@ class Driven:
 @pytest.fixture(scope="module")
 def depot(command: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Depot]:
     product = Product(command, tmp_path_factory.mktemp("depot"), free_environment())
-    with opened_depot(product, cut_for_the_cloud(product, product.folder / "rules")) as found:
+    rules = cut_for_the_cloud(product, product.folder / "rules", ("prices.rules", PRICES))
+    with opened_depot(product, rules) as found:
         yield found
 
 
@@ -92,6 +117,11 @@ def _holds(depot: Depot) -> dict[str, list[tuple[Any, ...]]]:
     for number, *hold in rows(depot, OPEN):
         found.setdefault(number, []).append(tuple(hold))
     return found
+
+
+def holds_of(page: Part) -> set[str]:
+    """Where the open holds of a record are looked at."""
+    return {a.attributes["href"] for a in page.all("a") if "/holding/" in a.attributes["href"]}
 
 
 def test_every_cell_ends_in_its_effect_and_in_no_other(driven: Driven) -> None:
@@ -161,4 +191,73 @@ def test_A07_what_it_says(depot: Depot) -> None:
     assert "Version 3 judged" not in told
     depot.post_records(van("D-1601", "1601", "10"))
     depot.work_on(1)
+    assert depot.effects("1601") == [("created", "IV-1601-1")], depot.page("order", "1601").text
     assert depot.document("IV-1601-1")["details"][0]["unitPrice"] == "6.0300"
+
+
+def test_A12_what_it_says(depot: Depot) -> None:
+    """One number under two ids, and one id under two numbers: held with both, before any push."""
+    depot.take(sale("1701", price="7.10", id="1701"))
+    depot.take(sale("1701", price="7.11", id="1701-A"))
+    held = [hold[1:3] for hold in rows(depot, OPEN) if hold[0] == "1701"]
+    assert held == [("accounts", "DUP01")]
+    page = depot.page("order", "1701-A")
+    assert "The same: 1701 (id 1701, this one 1701-A)." in page.text
+    for place, name in enumerate(("R-17", "R-17-A")):
+        depot.take(receipt("R-17", "1701", f"1{place}.00", id=name))
+    page = depot.page("receipt", "R-17-A")
+    assert "R-17 (R-17-A) came under another id, too: R-17. Which of them is it?" in page.text
+    assert depot.effects("1701", "R-17-A") == []
+
+    depot.take(sale("1702", price="7.20", id="1702"))
+    depot.take(sale("1703", price="7.20", version=2, id="1702"), van("D-1703", "1703", "10"))
+    page = depot.page("order", "1702")
+    assert state(page) == "Held"
+    assert "It was 1702 before and calls itself 1703 now, under the same id." in page.text
+    assert depot.effects("1703") == []
+
+
+def test_F26_what_it_says(depot: Depot) -> None:
+    """RM 500.00 becomes 450.00: held; 498.00 passes. Once released, the invoice is of 450.00."""
+    for number, price in (("1801", "45.00"), ("1802", "49.80")):
+        depot.take(sale(number, price="50.00", agent="Faiz", ordered_on=day(int(number[-1]))))
+        changed = {"version": 2, "agent": "Faiz", "ordered_on": day(int(number[-1]))}
+        depot.post_records(sale(number, price=price, **changed), van(f"D{number}", number, "10"))
+    depot.work_on(1)
+    assert depot.effects("1801", "1802") == [("created", "IV-1802-1")]
+    assert depot.document("IV-1802-1")["master"]["finalTotal"] == "498.00"
+    page = depot.page("order", "1801")
+    assert state(page) == "Held"
+    assert "1801 was 500.00 and is 450.00 now." in page.text
+    (link,) = holds_of(page)
+    form = depot.person("approver").get(link)
+    answer = depot.person("approver").post(f"{link}/release", form, reason="Agreed by telephone")
+    assert answer.ok, answer.text[:500]
+    depot.work_on(1)
+    assert depot.document("IV-1801-1")["master"]["finalTotal"] == "450.00"
+
+
+def test_F09_what_it_says(depot: Depot, driven: Driven) -> None:
+    """What lies in a locked period, or follows what does, is held before AutoCount is called."""
+    assert driven.stories
+    last, first = day(LOCKED_THROUGH), day(LOCKED_THROUGH - 1)
+    old, new = van("D-1901", "1901", "10", delivered_on=last), van("D-1902", "1902", "10")
+    depot.post_records(sale("1901", price="9.10"), old)
+    depot.post_records(sale("1902", price="9.20"), {**new, "delivered_on": first})
+    behind = next(one for one in driven.stories if one.cell == BEHIND)
+    back = refund("RF-19", behind.number, "refunded", total="1.00")
+    depot.post_records({**back, "lines": [{**back["lines"][0], "amount": "1.00"}]})
+    depot.work_on(1)
+    assert depot.effects("1901", "1902", "RF-19") == [("created", "IV-1902-1")]
+    for kind, number in (("order", "1901"), ("refund", "RF-19")):
+        page = depot.page(kind, number)
+        assert state(page) == "Held"
+        assert "The period of this document is locked in AutoCount." in page.text
+        (link,) = {
+            a.attributes["href"] for a in page.all("a") if "/holding/" in a.attributes["href"]
+        }
+        ways = read(depot.person("finance").get(link)).text
+        for way in (f"in the next open period, from {first} on", "is opened again", "elsewhere"):
+            assert way in ways, ways
+    asked = [c for c in depot.calls() if c.get("number") in ("IV-1901-1", "CN-RF-19")]
+    assert asked == []

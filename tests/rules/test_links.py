@@ -1,22 +1,31 @@
 """Links: other records as a list, in rules, in tests, and in what the store keeps."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from connectors import registry
 from grammar import parse
 from rules.compile import Program, compile_ruleset
 from rules.facts import Entry, Facts, Subject, TargetState, UnitEntry, World
 from rules.outcome import Outcome
 from rules.samples import run_tests
+from rules.schema import Schemas
 
 FILE = Path(__file__).with_name("depot.rules")
 TEXT = FILE.read_text("utf-8")
 NOW = datetime(2026, 11, 20, 2, 0, tzinfo=UTC)
 INVOICE = "autocount.invoice"
+PERIOD = """
+check open_period on order
+    require  period = open
+    else     hold for accounts
+    say      "The period is locked."
+    clears   when it passes
+"""
 
 
 @cache
@@ -47,13 +56,16 @@ def judge(*deliveries: dict[str, Any], text: str = TEXT, **changes: Any) -> Outc
         links={"deliveries": deliveries},
         documents_of_family={"autocount.delivery_order": "D-1"},
     )
-    maps = {"debtor": {"B-7": Entry(1, "300-B7")}}
-    targets = {"autocount": TargetState(known=True)}
-    ruleset = program_of(text).ruleset
-    units = {r.unit: _unit(r) for r in ruleset.units[0].rows}
-    world = World.build(1, maps, units, targets)
+    world = _world(program_of(text).ruleset)
     subject = Subject("order", "shop", order(**changes), 1)
     return program_of(text).evaluate(subject, facts, world, NOW)
+
+
+def _world(ruleset: Any, locked_through: date | None = None) -> World:
+    maps = {"debtor": {"B-7": Entry(1, "300-B7")}}
+    units = {r.unit: _unit(r) for r in ruleset.units[0].rows}
+    targets = {"autocount": TargetState(known=True, locked_through=locked_through)}
+    return World.build(1, maps, units, targets)
 
 
 def _unit(row: Any) -> UnitEntry:
@@ -151,6 +163,30 @@ def test_a_family_is_named_after_the_kind_whose_key_it_repeats() -> None:
     assert program.family({}, "order") is None
     alone = program_of(TEXT.replace("text   family", "text"))
     assert alone.family(order(), "order") is None
+
+
+def test_an_invoice_behind_a_delivery_order_of_a_locked_period_is_held() -> None:
+    text = TEXT + PERIOD
+    ruleset, problems = parse({"depot.rules": text})
+    assert problems == ()
+    documents, kinds = registry.schemas()
+    program = compile_ruleset(ruleset, hash="", schemas=Schemas(documents, kinds))
+    body, world = order(), _world(ruleset, locked_through=date(2026, 4, 30))
+    said = {}
+    for day in (date(2026, 4, 30), date(2026, 5, 1)):
+        facts = Facts(
+            NOW,
+            links={"deliveries": (delivery(day="2026-05-01"),)},
+            documents_of_family={"autocount.delivery_order": "D-1"},
+            days_of_family={"autocount.delivery_order": day},
+        )
+        outcome = program.evaluate(Subject("order", "shop", body, 1), facts, world, NOW)
+        (decision,) = outcome.decisions
+        said[day.day] = [f for f in decision.findings if f.rule == "open_period"]
+    (finding,) = said[30]
+    assert said[1] == []
+    assert (finding.code, finding.cause_key) == ("PER01", "period:autocount:2026-04")
+    assert "in the next open period, from 2026-05-01 on" in finding.would_pass
 
 
 def test_hostile_bodies_of_linked_records_end_with_a_code() -> None:

@@ -135,6 +135,7 @@ def _document(
         party_field=party.name,
         total_field=total,
         books=_BOOKS.get(name),
+        touches_earlier=True,
         actions=_ACTIONS.get(name, ("update", "void") if lines else ()),
     )
 
