@@ -97,8 +97,7 @@ class Desk:
     def who(self, act: str, team_id: int | None = None, but: Iterable[int] = ()) -> str:
         """Who could do an act instead, as the begin of a sentence."""
         names = who_may(self.session, self.company_id, act, team_id=team_id, but=but)
-        could = duties.could(names)
-        return could[0].upper() + could[1:]
+        return duties.could(names) if names else "Nobody else can yet"
 
     @cached_property
     def records(self) -> Mapping[int, Record]:

@@ -136,9 +136,9 @@ def test_the_owner_tries_once_then_a_supervisor(shop: Shop) -> None:
         assert session.scalar(select(func.count()).select_from(Retry)) == 2
 
 
-@pytest.mark.parametrize(("who", "status"), [("vera", 403), ("chan", 403), ("adam", 403)])
-def test_others_do_not_try(shop: Shop, who: str, status: int) -> None:
-    assert refused(again(shop, "NS-1", who), "forbidden").status == status
+def test_others_do_not_try(shop: Shop) -> None:
+    for who in ("vera", "chan", "adam"):
+        assert refused(again(shop, "NS-1", who), "forbidden").status == 403
 
 
 def test_a_value_that_the_rules_leave_to_people_is_set_right(shop: Shop) -> None:
@@ -257,17 +257,7 @@ def test_one_bad_record_stops_none_of_the_others(shop: Shop) -> None:
     shop.receive(*(order(f"NS-{n}", customer="C-78", total=f"{n}.00") for n in range(10, 15)))
     shop.judge()
     with shop.database.write() as session:
-        query = select(Hold.id, Hold.lock, Hold.record_id).where(Hold.state == "open")
-        seen = {
-            row.id: (row.lock, session.get_one(Hold, row.id).record_id)
-            for row in session.execute(query)
-        }
-        versions = dict(
-            session.execute(
-                select(Version.record_id, func.max(Version.id)).group_by(Version.record_id)
-            ).all()
-        )
-        seen = {hold_id: (lock, versions[record]) for hold_id, (lock, record) in seen.items()}
+        seen = seen_now(shop, list(shop.states()))
         stale = hold_of(shop, "NS-14").id
         seen[stale] = (seen[stale][0], 1)
         wish = many.Wish(act="release", seen=seen, reason="agreed")
@@ -290,32 +280,37 @@ def test_one_bad_record_stops_none_of_the_others(shop: Shop) -> None:
     assert [states[f"NS-{n}"] for n in range(10, 15)] == ["ready"] * 4 + ["held"]
 
 
-@pytest.mark.parametrize("act", ["release", "retry", "assign", "snooze"])
-def test_an_act_over_many_asks_no_question_for_each(
-    shop: Shop, statements: list[str], act: many.Act
-) -> None:
-    counts = []
+def test_an_act_over_many_asks_no_question_for_each(shop: Shop, statements: list[str]) -> None:
+    acts: tuple[many.Act, ...] = ("assign", "snooze", "retry", "release")
+    counts: dict[str, list[int]] = {act: [] for act in acts}
     for first, last in ((20, 23), (30, 50)):
         numbers = [f"NS-{n}" for n in range(first, last)]
         shop.receive(*(order(n, customer="C-78", total=f"{n[3:]}.00") for n in numbers))
         shop.judge()
         shop.publish()  # so that a new try makes sense
-        with shop.database.read() as session:
-            query = select(Hold.id, Hold.lock, Record.version_id).join(
-                Record, Record.id == Hold.record_id
+        for act in acts:
+            wish = many.Wish(
+                act=act,
+                seen=seen_now(shop, numbers),
+                reason="agreed",
+                until=shop.now + timedelta(days=1),
             )
-            seen = {
-                row[0]: (row[1], row[2])
-                for row in session.execute(query.where(Record.number.in_(numbers)))
-            }
-        wish = many.Wish(act=act, seen=seen, reason="agreed", until=shop.now + timedelta(days=1))
-        statements.clear()
-        with shop.database.write() as session:
-            answer = many.do(session, shop.actor("lim"), wish, shop.now, f"form-{first}")
-        assert isinstance(answer, Each)
-        assert len(answer.done) == len(seen) == last - first
-        counts.append(len(statements))
-    assert counts[0] == counts[1]
+            statements.clear()
+            with shop.database.write() as session:
+                answer = many.do(session, shop.actor("lim"), wish, shop.now, f"{act}-{first}")
+            counts[act].append(len(statements))
+            assert isinstance(answer, Each)
+            assert len(answer.done) == len(numbers)
+    assert {act: set(found) for act, found in counts.items() if len(set(found)) > 1} == {}
+
+
+def seen_now(shop: Shop, numbers: list[str]) -> dict[int, tuple[int, int]]:
+    with shop.database.read() as session:
+        query = select(Hold.id, Hold.lock, Record.version_id).join(
+            Record, Record.id == Hold.record_id
+        )
+        rows = session.execute(query.where(Record.number.in_(numbers), Hold.state == "open"))
+        return {hold_id: (lock, version_id or 0) for hold_id, lock, version_id in rows}
 
 
 @pytest.mark.usefixtures("half_minute")
