@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from connectors.kit.contract import IncomingRecord
 from connectors.kit.faults import point
 from holding import bulk, worlds
+from holding.arrivals import later, story
 from holding.deliveries import keep
 from holding.events import Fact, record_events
 from holding.first_version import family_of, new_record, text_of
@@ -205,7 +206,7 @@ def _known(
         known.seen.add((stamp, digest))
         if version_id == current[record_id]:
             known.sha256, known.corrected = digest, corrects is not None
-        if stamp is not None and _later(stamp, known.newest_stamp):
+        if stamp is not None and later(stamp, known.newest_stamp):
             known.newest_stamp = stamp
     return found
 
@@ -229,7 +230,7 @@ def _plan(
             plan.unchanged += 1
             continue
         newest = stored.newest_stamp
-        stale = record.stamp is not None and newest is not None and _later(newest, record.stamp)
+        stale = record.stamp is not None and newest is not None and later(newest, record.stamp)
         same_stamp = record.stamp is not None and record.stamp == newest
         stored.no += 1
         stored.seen.add((record.stamp, digest))
@@ -286,38 +287,10 @@ def _tell(
     facts = []
     for version in plan.versions:
         record_id, no = version["record_id"], version["no"]
-        act, say = _sentence(names[record_id], source.name, version, is_new=record_id in fresh)
-        if record_id in plan.replaced and not version["stale"]:
-            say += " It takes the place of the correction made here."
+        is_new, replaces = record_id in fresh, record_id in plan.replaced
+        act, say = story(names[record_id], source.name, version, is_new=is_new, replaces=replaces)
         body = {"say": say, "version": no, "sha256": version["sha256"]}
         facts.append(
             Fact(company_id=company_id, at=now, actor=by, act=act, record_id=record_id, body=body)
         )
     record_events(session, facts)
-
-
-def _sentence(
-    name: str, source: str, version: Mapping[str, Any], *, is_new: bool
-) -> tuple[str, str]:
-    no = version["no"]
-    if is_new and no == 1:
-        return "record.received", f"{name[0].upper()}{name[1:]} arrived from {source}."
-    if version["stale"]:
-        say = f"Version {no} of {name} arrived late: a newer one is here, so it is not judged."
-        return "record.stale", say
-    if version["reason"]:
-        say = f"Version {no} of {name} arrived with the same change stamp as the one before."
-        return "record.conflict", say
-    return "record.changed", f"Version {no} of {name} arrived from {source}."
-
-
-def _later(stamp: str, other: str | None) -> bool:
-    return other is None or _order(stamp) > _order(other)
-
-
-def _order(stamp: str) -> str:
-    """Stamps that are moments compare as moments, others as text."""
-    try:
-        return datetime.fromisoformat(stamp).isoformat(timespec="microseconds")
-    except ValueError:
-        return stamp

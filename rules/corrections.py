@@ -5,8 +5,8 @@ the person wrote. Not here: who that person is, and what becomes of the correcti
 
 A blank, unreadable or unmapped value may be completed by the owner that the rules name for it. What
 a check or a table looks at may be corrected where a team may release the finding as well: who may
-let it pass may also set it right. What tells records apart, says their status or names people is
-never corrected here.
+let it pass may also set it right. What tells records apart, says their status or names people (a
+user, or whoever an approval excludes) is never corrected here.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ def correctable(
     index = Index(ruleset)
     if record not in index.records or finding.clears == "never":
         return ()
-    names = set(_named(index, record, finding))
+    excluded = {(name,) for one in ruleset.approvals if one.record == record for name in one.never}
+    names = set(_named(index, record, finding)) - excluded
     head = index.records[record]
     lines = index.line_records.get(record)
     found = [
