@@ -7,7 +7,7 @@ when a pass is made (workers).
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from random import Random
 
 from sqlalchemy import select
@@ -21,7 +21,7 @@ from holding.drift import look
 from holding.drift.plan import companies_to_read
 from holding.models import Connection
 from holding.pushing import batch, breaker, limits, tally
-from holding.pushing.claim import DOUBTS, READY, claim, free_the_dead, give_back
+from holding.pushing.claim import DOUBTS, READY, claim, free_the_dead, line_up_again
 from holding.pushing.claim import companies_due as companies_to_push
 from holding.pushing.desk import Channel, Desk, open_channel
 from holding.pushing.evidence import Storyteller
@@ -138,7 +138,7 @@ def _ready(desk: Desk, channel: Channel) -> int:
             run_id = tally.immediate_run(session, channel, doc_type, desk.clock.now())
         for at, one in enumerate(mine):
             if at and not _lets_us(desk, channel):
-                give_back(desk, [other.claim for other in mine[at:]], after=timedelta())
+                line_up_again(desk, [other.claim for other in mine[at:]])
                 break
             alone = left.only([one.claim.posting_id])
             flight = intend(desk, channel, alone, run_id=run_id, looked=looked)

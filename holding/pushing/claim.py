@@ -4,7 +4,7 @@ Here: claiming, giving back, and taking leases from the dead. Not here: what is 
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, and_, exists, func, literal, or_, select, text, update
@@ -33,12 +33,16 @@ STOPPED = exists().where(
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The right to write one posting, as long as its fence is ours."""
+    """The right to write one posting, as long as its fence is ours.
+
+    `due_at` is its place in the queue, for when it is given back.
+    """
 
     posting_id: int
     fence: int
     doc_type: str
     family: int
+    due_at: datetime | None = field(default=None, compare=False)
 
 
 def claim(desk: Desk, channel: Channel, states: Sequence[str], limit: int) -> tuple[Claim, ...]:
@@ -49,17 +53,20 @@ def claim(desk: Desk, channel: Channel, states: Sequence[str], limit: int) -> tu
     with desk.database.write() as session:
         now = desk.clock.now()
         due = (
-            select(Posting.id, Posting.crashes)
+            select(Posting.id, Posting.crashes, Posting.due_at)
             .where(Posting.connection_id == channel.connection_id, text(DUE), Posting.due_at <= now)
             .where(Posting.state.in_(states), _allowed(now))
             .order_by(Posting.due_at, Posting.id)
             .limit(limit)
             .with_for_update(skip_locked=True, key_share=True)
         )
-        ids = _alone(session.execute(due).all())
+        found = session.execute(due).all()
+        places = {key: place for key, _, place in found}
+        ids = _alone([(key, crashes) for key, crashes, _ in found])
         if ids:
             ids = ids[: allowed(session, channel, now, len(ids))]
-        return take(session, desk, ids, now)
+        taken = take(session, desk, ids, now)
+        return tuple(replace(one, due_at=places[one.posting_id]) for one in taken)
 
 
 def take(session: Session, desk: Desk, ids: Sequence[int], now: datetime) -> tuple[Claim, ...]:
@@ -78,6 +85,13 @@ def take(session: Session, desk: Desk, ids: Sequence[int], now: datetime) -> tup
         .returning(Posting.id, Posting.fence, Posting.doc_type, Posting.family)
     )
     return tuple(sorted((Claim(*row) for row in taken), key=lambda found: found.posting_id))
+
+
+def line_up_again(desk: Desk, claims: Sequence[Claim]) -> None:
+    """Let go of postings that were not worked on; they keep their places in the queue."""
+    with desk.database.write() as session:
+        for found in claims:
+            put_back(session, found, found.due_at or desk.clock.now())
 
 
 def give_back(desk: Desk, claims: Sequence[Claim], *, after: timedelta | None) -> None:

@@ -139,14 +139,15 @@ def waits(case: Case, answer: Answer) -> bool:
     if posting is None:
         return False
     number = posting.number
-    _take_back(case, posting, answer, tries=posting.tries, due_at=case.now)
+    place = case.member.claim.due_at  # none for what a run sends: the run takes it again
+    _take_back(case, posting, answer, tries=posting.tries, due_at=place)
     say = f"{number} waits with everything else for {case.channel.name}. {answer.words}"
     tell(case, "posting.waits", say)
     return True
 
 
 def _take_back(
-    case: Case, posting: Posting, answer: Answer, *, tries: int, due_at: datetime
+    case: Case, posting: Posting, answer: Answer, *, tries: int, due_at: datetime | None
 ) -> None:
     """Nothing happened there: the push is over, and the posting as before it."""
     _close_push(case, "refused", error_class=answer.error_class, error=answer.words)

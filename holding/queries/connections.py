@@ -17,6 +17,7 @@ from holding.models import (
     Event,
     Person,
     Posting,
+    Record,
     Snapshot,
 )
 from holding.queries.rows import each, first
@@ -50,6 +51,20 @@ class Endpoint:
     posted_amount: int
     held: int
     held_amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """One document that waits to be sent, and the record that it is made of."""
+
+    number: str
+    doc_type: str
+    party: str
+    book: int | None
+    due_at: datetime
+    source: str
+    kind: str
+    external_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +151,29 @@ def endpoints(session: Session, connection_id: int) -> tuple[Endpoint, ...]:
         )
         for doc_type, line in found.items()
     )
+
+
+def queue(session: Session, connection_id: int, limit: int = 10) -> tuple[Queued, ...]:
+    """What waits to be sent, in the order in which it goes; a daily route waits for its run."""
+    rows = session.execute(
+        select(
+            Posting.number,
+            Posting.doc_type,
+            Posting.party,
+            Posting.book,
+            Posting.due_at,
+            Connection.name,
+            Record.type,
+            Record.external_id,
+        )
+        .join(Record, Record.id == Posting.record_id)
+        .join(Connection, Connection.id == Record.source_id)
+        .where(Posting.connection_id == connection_id, Posting.state == "ready")
+        .where(Posting.due_at.is_not(None), Posting.lease_until.is_(None))
+        .order_by(Posting.due_at, Posting.id)
+        .limit(limit)
+    )
+    return each(Queued, rows)
 
 
 def snapshots(session: Session, connection_id: int) -> tuple[SnapshotRow, ...]:

@@ -177,6 +177,7 @@ def _shown(row: queries.ConnectionRow) -> dict[str, Any]:
         "nights": schedules.of_target(session, g.company.id, row.name, row.connector)
         if row.side == "target"
         else {},
+        "queue": queries.queue(session, row.id) if row.side == "target" else (),
         "snapshots": queries.snapshots(session, row.id),
         "told": queries.told(session, g.company.id, row.id),
         "last": queries.last_delivery(session, row.id) if row.side == "source" else None,

@@ -20,7 +20,7 @@ import requests
 from tests.acceptance.conftest import STARTER
 from tests.acceptance.houses import COMPANY, open_doors, quiet
 from tests.acceptance.orders import clean
-from tests.acceptance.parts import answers, read, state
+from tests.acceptance.parts import Part, answers, read, state
 from tests.acceptance.product import (
     ADMIN,
     FINANCE,
@@ -78,9 +78,15 @@ class Timed:
             work(self.house)
         raise AssertionError(self.house.record(f"NS-{number}"))
 
+    def page(self) -> Part:
+        return read(self.house.visitor(FINANCE).get(f"{BASE}/connections/aiaccount"))
+
     def pill(self) -> str:
-        page = read(self.house.visitor(FINANCE).get(f"{BASE}/connections/aiaccount"))
-        return page.one("p", id="pill_1").text
+        return self.page().one("p", id="pill_1").text
+
+    def queue(self) -> list[str]:
+        """What the page shows of the documents that wait, in its order."""
+        return [link.text for link in self.page().one("section", id="queue").all("a", cls="strong")]
 
 
 @pytest.fixture(scope="module")
@@ -186,6 +192,8 @@ def test_C13_a_refused_key_is_one_exception_and_everything_else_waits(timed: Tim
     assert rows(house, held) == [("authorization_failed",)]
     assert "Key refused" in timed.pill()
     assert "199 waiting" in timed.pill()
+    shown = timed.queue()
+    assert shown == sorted(shown), "those that were about to go kept their places"
     tried = rows(house, "SELECT DISTINCT tries FROM posting WHERE number LIKE 'NS-13%'")
     assert tried == [(0,)]
 
@@ -208,6 +216,7 @@ def test_E25_a_paused_key_keeps_its_queue_in_order_over_a_restart(timed: Timed) 
     open_doors(house)
     work(house)
     assert "30 waiting" in timed.pill()
+    assert timed.queue() == [f"NS-{number}" for number in numbers[:10]]
     assert not [number for number in house.created() if number.startswith("NS-25")]
 
     house.product.run("connection", "resume", "aiaccount", *COMPANY, "--as", OPERATOR)
