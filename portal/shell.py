@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from flask import Flask, g, request, url_for
 
 from holding import undo
-from holding.queries import shell, stops
+from holding.queries import shell
 from portal import store
 
 ITEMS = (
@@ -53,7 +53,7 @@ def nav_items() -> tuple[NavItem, ...]:
 
 def stopped_routes() -> tuple[str, ...]:
     """The routes that stopped and ask; every page says so."""
-    return stops.open_routes(store.reading(), g.company.id)
+    return _counts().stopped
 
 
 def undoable() -> undo.Undoable | None:
@@ -61,8 +61,16 @@ def undoable() -> undo.Undoable | None:
     return undo.latest(store.reading(), g.actor, g.now)
 
 
+def _counts() -> shell.Counts:
+    """What every page says of the company; read once a request."""
+    if "counts" not in g:
+        g.counts = shell.counts(store.reading(), g.company.id)
+    found: shell.Counts = g.counts
+    return found
+
+
 def _items() -> list[NavItem]:
-    counts = shell.counts(store.reading(), g.company.id)
+    counts = _counts()
     waiting = {"holding": counts.held, "mappings": counts.missing}
     here = (request.endpoint or "").partition(".")[0]
     pushes = request.endpoint == "runs.pushes"

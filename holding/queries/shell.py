@@ -5,11 +5,11 @@ Here: plain rows, reads only. Not here: any page.
 
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from holding.entries import unmapped
-from holding.models import Company, Hold, RulesetVersion
+from holding.models import Company, Hold, RouteStop, RulesetVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +28,11 @@ class CompanyRow:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Records with an open hold, and mapping values that are missing."""
+    """Records with an open hold, mapping values that are missing, routes that stopped and ask."""
 
     held: int
     missing: int
+    stopped: tuple[str, ...] = ()
 
 
 def company(session: Session, code: str) -> CompanyRow | None:
@@ -57,12 +58,17 @@ def company(session: Session, code: str) -> CompanyRow | None:
 
 
 def counts(session: Session, company_id: int) -> Counts:
-    """The two numbers of the navigation, in one statement."""
+    """What every page of a company says, in one statement."""
     held = (
         select(func.count(func.distinct(Hold.record_id)))
         .where(Hold.company_id == company_id, Hold.state == "open")
         .scalar_subquery()
     )
     missing = select(func.count()).where(*unmapped(company_id)).scalar_subquery()
-    row = session.execute(select(held, missing)).one()
-    return Counts(held=row[0], missing=row[1])
+    stopped = (
+        select(func.aggregate_strings(RouteStop.route, " "))
+        .where(RouteStop.company_id == company_id, text(f"route_stop.{RouteStop.OPEN}"))
+        .scalar_subquery()
+    )
+    row = session.execute(select(held, missing, stopped)).one()
+    return Counts(held=row[0], missing=row[1], stopped=tuple(sorted(set((row[2] or "").split()))))
