@@ -28,12 +28,23 @@ class Standing:
     """One line of the list: who stands in for whom."""
 
     id: int
+    person_id: int
+    deputy_id: int
     person: str
     deputy: str
     from_at: datetime
     until_at: datetime
     reason: str
     ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Colleague:
+    """A person of the company; `lends`: approves, and so may have a deputy."""
+
+    id: int
+    name: str
+    lends: bool
 
 
 def appoint(
@@ -102,6 +113,8 @@ def listing(session: Session, company_id: int) -> Sequence[Standing]:
     query = (
         select(
             Deputy.id,
+            Deputy.person_id,
+            Deputy.deputy_id,
             Person.name.label("person"),
             deputy.name.label("deputy"),
             Deputy.from_at,
@@ -115,6 +128,20 @@ def listing(session: Session, company_id: int) -> Sequence[Standing]:
         .order_by(Deputy.id.desc())
     )
     return [Standing(**row._mapping) for row in session.execute(query)]
+
+
+def people(session: Session, company_id: int) -> Sequence[Colleague]:
+    """Everybody who could be one or have one, by name."""
+    rows = session.execute(
+        select(Person.id, Person.name, Membership.role)
+        .join(Membership, Membership.person_id == Person.id)
+        .where(Membership.company_id == company_id, Person.active)
+    ).all()
+    lending = {row.id for row in rows if row.role in _LENDING}
+    names = {row.id: row.name for row in rows}
+    return [
+        Colleague(key, names[key], key in lending) for key in sorted(names, key=names.__getitem__)
+    ]
 
 
 def _not_theirs(actor: Actor, person_id: int, deputy_id: int) -> Refusal | None:

@@ -41,6 +41,7 @@ ACTS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "run.operate": frozenset({"operator", "admin"}),
         "connection.admin": frozenset({"admin"}),
         "people.admin": frozenset({"admin"}),
+        "deputy.name": frozenset({"approver", "admin"}),
     }
 )
 

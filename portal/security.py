@@ -93,6 +93,9 @@ PERMISSIONS: Final[dict[str, str]] = {
     "rulebook.draft": "record.read",
     "rulebook.inspect": "rules.draft",
     "find.find": "record.read",
+    "deputies.listing": "record.read",
+    "deputies.appoint": "deputy.name",
+    "deputies.end": "record.read",  # the deputy ends it, too, whatever their role
     "api.listing": "record.read",
     "api.approve": "posting.approve",
     "api.release": "posting.approve",

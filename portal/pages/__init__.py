@@ -6,6 +6,7 @@ Here: the list of them; some modules add views to those of another. Not here: wh
 from portal.pages import (
     connections,
     dashboard,
+    deputies,
     desk,
     find,
     holding,
@@ -34,6 +35,7 @@ BLUEPRINTS = (
     runs.pages,
     connections.pages,
     late.pages,
+    deputies.pages,
     rulebook.pages,
     find.pages,
     stops.pages,

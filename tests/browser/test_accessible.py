@@ -25,6 +25,7 @@ PAGES = {
     "/c/kedai/connections/netshop": "/hooks/kedai/netshop",
     "/c/kedai/find?q=SO-102": "SO-10232",
     "/c/kedai/late": "SO-10203",
+    "/c/kedai/deputies/": "Who stands in for whom",
     "/c/kedai/rules/book": "check adds_up",
     "/c/kedai/rules/files/shop.rules": "check adds_up on order",
     "/c": "Kedai Contoh",

@@ -14,6 +14,7 @@ pytestmark = pytest.mark.sqlite
 VALUES = {
     "co": "kedai",
     "hold_id": 1,
+    "deputy_id": 1,
     "run_id": 1,
     "stop_id": 1,
     "request_id": 1,
