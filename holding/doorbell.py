@@ -18,6 +18,7 @@ from connectors.kit import faults
 
 QUEUE = "clearpost"
 KINDS = ("evaluate", "push")
+WORK = "workers.jobs."  # and a kind: all that a bell may ask for
 STALE_SECONDS = 5  # a bell that nobody answered for so long may be rung again
 
 
@@ -32,7 +33,7 @@ def ring(company_id: int, kind: str) -> bool:
         if not redis.set(bell(company_id, kind), 1, nx=True, ex=STALE_SECONDS):
             return True
         queue(redis).enqueue_call(
-            f"workers.jobs.{kind}", args=(company_id,), timeout=-1, result_ttl=0, failure_ttl=60
+            f"{WORK}{kind}", args=(company_id,), timeout=-1, result_ttl=0, failure_ttl=60
         )
     except (RedisError, OSError):
         return False
@@ -65,6 +66,11 @@ def bell(company_id: int, kind: str) -> str:
 def queue(redis: Redis) -> Queue:
     """Our one queue; jobs are JSON, so that a writer to Redis cannot make a worker run code."""
     return Queue(QUEUE, connection=redis, serializer=JSONSerializer)
+
+
+def throw_away(found: Queue) -> None:
+    """Take all bells away; what is due is rung for again by the next sweep."""
+    found.connection.delete(found.key, found.intermediate_queue_key)
 
 
 @lru_cache(maxsize=4)

@@ -57,11 +57,12 @@ class Worker:
         jobs.safely(self._sweeper.sweep)
         if self._url is not None and doorbell.heard(self._url):
             self._keep_children()
-            for kind, company_id in self._sweeper.due():
-                doorbell.ring(company_id, kind)
-            self._stop.wait(seconds)
-            return
-        self._end_children()
+            rung = [doorbell.ring(company_id, kind) for kind, company_id in self._sweeper.due()]
+            if all(rung):
+                self._stop.wait(seconds)
+                return
+        else:
+            self._end_children()
         until = self._bench.clock.monotonic() + seconds
         while not self._stop.is_set() and self._bench.clock.monotonic() < until:
             if not self._work():

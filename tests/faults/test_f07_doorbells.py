@@ -25,6 +25,7 @@ FLUSHES = amount(1, 3, 200)
 
 @contextmanager
 def _redis(folder: Path) -> Iterator[embedded.EmbeddedRedis]:
+    (folder / "redis").mkdir()
     server = embedded.start_redis(folder / "redis")
     if server is None:
         pytest.skip("no redis-server on this machine")

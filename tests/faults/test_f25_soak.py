@@ -17,7 +17,7 @@ from tests.faults.amounts import Done, amount
 from tests.faults.yard import nothing_wrong
 from tests.support.house import House
 
-SOAK = int(os.environ.get("CLEARPOST_SOAK", "0")) or amount(100, 2000, 100_000)
+SOAK = int(os.environ.get("CLEARPOST_SOAK", "0")) or amount(100, 1500, 100_000)
 SEED = int(os.environ.get("CLEARPOST_SEED", "25"))
 FAULTS = ("timeout_after", "error_500_after", "cut_body", "unavailable", "garbage_after")
 LARGEST_WAL = 256 * 1024 * 1024

@@ -19,7 +19,6 @@ from typing import Any
 
 from sqlalchemy import select
 
-from connectors import registry
 from connectors.kit import faults
 from connectors.kit.contract import IncomingRecord
 from holding import approvals, connections, intake
@@ -27,7 +26,7 @@ from holding.evaluation import judge_due
 from holding.migrate import upgrade
 from holding.models import Company, Connection, Hold, Posting
 from holding.pushes import open_desk, push_due
-from holding.pushing.desk import Desk
+from holding.pushing.desk import CALLS_PER_MINUTE, Desk
 from holding.refusal import Refusal
 from holding.revisions import next_revision
 from holding.roles import SYSTEM, Actor
@@ -231,9 +230,11 @@ class Town:
             )
             wake_all_unsent(session, self.company_id, now)
 
-    def per_minute(self) -> int:
-        """How many calls a minute the target allows, as its connector tells."""
-        return int(registry.targets()["aiaccount"].per_minute or 10**9)
+    def allow(self, per_minute: int) -> None:
+        """The target takes so many calls a minute, as its connection says."""
+        with self.database.write() as session:
+            target = session.scalars(select(Connection).where(Connection.side == "target")).one()
+            target.settings = {**target.settings, CALLS_PER_MINUTE: per_minute}
 
     def open_work(self) -> list[tuple[str, str]]:
         """(number, state) of everything that has not come to rest."""
