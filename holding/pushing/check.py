@@ -159,11 +159,13 @@ def _look_around(
     asking = {row[0].id: asks(row.outcome, row[0].route) for row in rows}
     approved = _approved(session, [key for key, levels in asking.items() if levels])
     pushes = _pushes(session, [row[0].id for row in rows])
+    ways = {(row.rules, row[0].route) for row in rows}
+    theirs = {way: theirs_of(session, channel.target, *way) for way in ways}
     return {
         row[0].id: _Seen(
             posting=row[0],
             standing=row.standing,
-            theirs=theirs_of(session, channel.target, row[0].evaluation_id, row[0].route),
+            theirs=theirs[row.rules, row[0].route],
             quiet=bool(row.quiet),
             held=bool(row.held),
             busy=bool(row.busy),
@@ -204,6 +206,7 @@ def _with_surroundings() -> Select[Any]:
         select(
             Posting,
             Evaluation.outcome.label("outcome"),
+            Evaluation.ruleset_version_id.label("rules"),
             stands.content.label("standing"),
             quiet.label("quiet"),
             held.label("held"),

@@ -14,19 +14,19 @@ from sqlalchemy.orm import Session
 
 from connectors.kit.contract import Target
 from holding import worlds
-from holding.models import Evaluation
 from rules.outcome import Document
 
 Maybe = TypeVar("Maybe", Document, Document | None)
 
 
-def theirs_of(session: Session, target: Target, evaluation_id: int, route: str) -> frozenset[str]:
-    """The header fields that the people in the target own, under the rules it was judged by.
+def theirs_of(
+    session: Session, target: Target, ruleset_version_id: int, route: str
+) -> frozenset[str]:
+    """The header fields that the people in the target own, under a version of the rules.
 
     One that the target needs in every call is sent as it was last seen there (the rules see to it).
     """
-    version = session.get_one(Evaluation, evaluation_id).ruleset_version_id
-    program = worlds.program(session, version)
+    program = worlds.program(session, ruleset_version_id)
     named = next((one for one in program.routes if one.name == route), None)
     if named is None or not named.theirs:
         return frozenset()

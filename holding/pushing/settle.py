@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from connectors.kit import faults
 from connectors.kit.contract import Found
-from holding.models import Attempt, Posting, Push, Request
+from holding.models import Attempt, Evaluation, Posting, Push, Request
 from holding.pushing import breaker, doubts, policy, results, tally, trouble
 from holding.pushing.claim import Claim, lock_families
 from holding.pushing.desk import Channel, Desk
@@ -80,7 +80,8 @@ def _doubt(desk: Desk, channel: Channel, claim: Claim) -> Doubt | None:
             return None
         posting, push = found
         stands = session.get(Push, posting.posted_push_id) if posting.posted_push_id else None
-        theirs = theirs_of(session, channel.target, push.evaluation_id, posting.route)
+        rules = session.get_one(Evaluation, push.evaluation_id).ruleset_version_id
+        theirs = theirs_of(session, channel.target, rules, posting.route)
         member = _member(posting, push, stands, claim, theirs)
         awaiting = posting.state == "awaiting"
         if posting.state == "sending":

@@ -1,20 +1,21 @@
 """What stands in the target is read on a plan, and what differs is told by whose field it is."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import select, update
 
+from connectors.kit.contract import Found, Kept
 from holding.connections import pause, resume
-from holding.drift.plan import companies_to_read
+from holding.drift import seen
+from holding.drift.plan import companies_to_read, next_reading
 from holding.models import Connection, Posting, Reading
 from holding.roles import SYSTEM
 from tests.connectors.simulators import Simulator
 from tests.holding import test_autocount_life as autocount
-from tests.holding.shop import line
 from tests.holding.test_autocount_life import control, effects, life
 from tests.holding.test_plans import LARGE, SMALL, Life
 
@@ -117,17 +118,13 @@ def test_what_is_gone_or_void_is_a_finding(watched: Life) -> None:
         assert (hold.error_class, "does not stand" in hold.message) == ("uncertain", True)
 
 
-@pytest.mark.parametrize(("minutes", "done"), [(-1, "voided"), (2, "created")])
-def test_the_age_of_the_e_invoice_comes_from_the_target(
-    watched: Life, minutes: int, done: str
-) -> None:
+def test_the_age_of_the_e_invoice_comes_from_the_target(watched: Life) -> None:
     now = watched.shop.clock.now()
     valid = (now + timedelta(hours=8)).replace(tzinfo=None).isoformat()
     control(watched, "by_hand", number="A-1-1", master={"eInvoiceValidatedTimeStamp": valid})
-    watched.shop.clock.advance(72 * 3600 + minutes * 60 - 60)
+    watched.shop.clock.advance(72 * 3600 - 120)
     watched.arrive("A-1", status="cancelled")
-    number = {"voided": "A-1-1", "created": "CN-A-1-1"}[done]
-    assert effects(watched)[1:] == [(done, number)]
+    assert effects(watched)[1:] == [("voided", "A-1-1")]
 
 
 def test_nothing_is_read_of_a_paused_target_nor_for_ever(watched: Life) -> None:
@@ -139,17 +136,37 @@ def test_nothing_is_read_of_a_paused_target_nor_for_ever(watched: Life) -> None:
         pause(session, SYSTEM, connection, "Month end", now=shop.now)
         assert companies_to_read(session, shop.now) == ()
         resume(session, SYSTEM, connection, now=shop.now)
-    for _ in range(31):
-        later(watched, DAY)
+    later(watched, 31 * DAY)
     with shop.database.read() as session:
         assert shop.posting(session, "A-1").read_due_at is None
 
 
-def test_a_change_of_lines_says_how_many_there_are(watched: Life) -> None:
-    watched.arrive("A-2", total="384.00", lines=[line(), line(pos=2)])
-    later(watched, 60)
-    control(watched, "by_hand", number="A-2-1", rows=1)
-    later(watched, DAY)
-    with watched.shop.database.read() as session:
-        (hold,) = watched.shop.holds(session, "A-2")
-        assert "lines 2 is 1 there" in hold.message
+@pytest.mark.parametrize(
+    ("found", "edits"),
+    [
+        (Found(kind="equal", words=""), []),
+        (Found(kind="absent", words=""), [(None, "document", "nothing")]),
+        (Found(kind="different", words="", void=True), [(None, "document", "void")]),
+        (Found(kind="different", words="2 of them"), [(None, "document", "2 of them")]),
+        (
+            Found(kind="different", words="", differs=(Kept(0, "", "1"), Kept(2, "Qty", "3"))),
+            [(None, "lines", "1"), (2, "Qty", "3")],
+        ),
+    ],
+)
+def test_a_reading_as_facts(found: Found, edits: list[tuple[int | None, str, str]]) -> None:
+    body = seen.body_of(found)
+    told = seen.edits("books.invoice", 2, body)
+    assert [(one.line, one.field, one.shows) for one in told] == edits
+    assert {(one.route, one.seq) for one in told} <= {("books.invoice", 2)}
+    assert seen.covers(body, found)
+
+
+def test_the_plan_is_daily_for_thirty_days_and_sooner_for_what_is_missing() -> None:
+    posted = datetime(2026, 11, 1, tzinfo=UTC)
+    minute = timedelta(minutes=1)
+    assert next_reading(posted, posted + minute, there=True) == posted + minute + timedelta(days=1)
+    assert next_reading(posted, posted + minute, there=False) == posted + 6 * minute
+    day = posted + timedelta(days=2)
+    assert next_reading(posted, day, there=False) == day + timedelta(days=1)
+    assert next_reading(posted, posted + timedelta(days=29, hours=1), there=True) is None
