@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
@@ -87,18 +88,18 @@ def proposals(session: Session, company_id: int, now: datetime) -> tuple[Proposa
         *_spellings(session, company_id, since),
     ]
     often = sorted((one for one in found if one.times >= AT_LEAST), key=lambda one: -one.times)
-    files = _files(session, company_id) if often else {}
+    company = session.get_one(Company, company_id)
+    known = company.ruleset_version_id
+    files = files_of(session, known) if often and known is not None else {}
     ruleset, _ = parse(rule_sources(files))
-    return tuple(_proposed(one, ruleset, files) for one in often)
+    zone = ZoneInfo(company.zone)
+    return tuple(_proposed(one, ruleset, files, zone) for one in often)
 
 
-def _files(session: Session, company_id: int) -> dict[str, str]:
-    version_id = session.get_one(Company, company_id).ruleset_version_id
-    return files_of(session, version_id) if version_id is not None else {}
-
-
-def _proposed(done: _Done, ruleset: Ruleset, files: Mapping[str, str]) -> Proposal:
-    draft, why_not = _draft(done, ruleset, files), ""
+def _proposed(done: _Done, ruleset: Ruleset, files: Mapping[str, str], zone: ZoneInfo) -> Proposal:
+    day = done.last.astimezone(zone).date()
+    note = f"By hand {plural(done.times, 'time')} up to {day.isoformat()}."
+    draft, why_not = _draft(done, ruleset, files, note), ""
     if draft is None:
         why_not = "Every time it was another value: no rule follows from it."
     else:
@@ -124,9 +125,10 @@ def _proposed(done: _Done, ruleset: Ruleset, files: Mapping[str, str]) -> Propos
     )
 
 
-def _draft(done: _Done, ruleset: Ruleset, files: Mapping[str, str]) -> dict[str, str] | None:
+def _draft(
+    done: _Done, ruleset: Ruleset, files: Mapping[str, str], note: str
+) -> dict[str, str] | None:
     kind, _, rest = done.key.partition(":")
-    note = f"By hand {plural(done.times, 'time')} up to {done.last.date().isoformat()}."
     if kind == "release":
         return warned(ruleset, files, rest, note)
     if kind == "spelling":
