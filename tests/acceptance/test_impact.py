@@ -415,3 +415,5 @@ def test_C36_one_change_that_moves_four_hundred_stops_its_route_and_asks(house: 
     went = send(approver, f"{path[1]}/resume", form, reason="the channel is real")
     assert "goes on" in words(went.text)
     until(lambda: numbers & set(house.created()), "the first of them", 40)
+    pause = ("connection", "pause", "aiaccount", "--company", CURRENT_COMPANY, "--as", ADMIN)
+    house.product.run(*pause, "--reason", "the rest of them says nothing new")

@@ -66,8 +66,11 @@ def test_what_a_change_contradicts_is_told_by_document_and_value(shop: Shop) -> 
     assert {one.moved for one in found.documents} == {(Moved(1, "AccountCode", "40000", "40010"),)}
 
 
-def test_each_of_two_changes_has_its_own_step(shop: Shop) -> None:
+def test_each_of_two_changes_of_a_company_has_its_own_step(shop: Shop) -> None:
     first = saved(shop, "account", "C-77", "40010")
+    with shop.database.read() as session:
+        assert saved_change(session, shop.company.id, first + 1) is None
+        assert saved_change(session, shop.company.id + 1, first) is None
     second = saved(shop, "account", "C-77", "40020")
     steps = [(one.moved[0].before, one.moved[0].after) for one in of(shop, second).documents]
     assert steps == [("40010", "40020")] * 2
@@ -108,13 +111,6 @@ def test_another_factor_is_another_price_and_quantity(shop: Shop) -> None:
         ("Quantity", "80", "96"),
         ("UnitPrice", "2.40", "2.00"),
     }
-
-
-def test_a_change_of_nobody_or_of_another_company_is_none(shop: Shop) -> None:
-    revision = saved(shop, "account", "C-77", "40010")
-    with shop.database.read() as session:
-        assert saved_change(session, shop.company.id, revision + 1) is None
-        assert saved_change(session, shop.company.id + 1, revision) is None
 
 
 def test_a_preview_tells_what_is_not_held_yet_and_would_be(shop: Shop) -> None:

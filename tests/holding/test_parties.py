@@ -62,15 +62,13 @@ def accept(shop: Shop, who: str = "farah", reason: str = "one company", **more: 
         return parties.accept(session, shop.actor(who), wanted, reason, shop.now, **given)  # type: ignore[arg-type]
 
 
-def test_the_party_that_the_number_knows_stays(shop: Shop) -> None:
+def test_the_party_that_the_number_knows_stays_or_turned_round_the_other(shop: Shop) -> None:
     merge = proposed(shop)
     assert merge is not None
     assert (merge.keep, merge.gone, merge.number) == ("Aisyah Rahman", "Boon & Co", "NS-4")
     assert [(key.table, key.key) for key in merge.keys] == [("debtor", "C-78")]
     assert [row.total for row in merge.rows] == [38400, 19200, 57600]
 
-
-def test_turned_round_the_other_one_stays(shop: Shop) -> None:
     merge = proposed(shop, turned=True)
     assert merge is not None
     assert (merge.keep, merge.gone) == ("Boon & Co", "Aisyah Rahman")
@@ -123,7 +121,7 @@ def test_a_key_that_somebody_changed_meanwhile_undoes_all_of_it(shop: Shop) -> N
         assert session.scalars(kept).one() == "Aisyah Rahman"
 
 
-def test_each_pair_is_listed_once(shop: Shop) -> None:
+def test_each_pair_is_listed_once_and_what_is_owed_stands_by_age(shop: Shop) -> None:
     shop.receive(order("NS-5", customer="C-78", created_by="2018X"))
     shop.judge()
     with shop.database.read() as session:
@@ -133,8 +131,6 @@ def test_each_pair_is_listed_once(shop: Shop) -> None:
             parties.proposal(session, shop.company.id + 1, merge.hold_id, shop.now.date()) is None
         )
 
-
-def test_what_is_owed_stands_by_age(shop: Shop) -> None:
     with shop.database.write() as session:
         days = {"NS-1": 31, "NS-2": 400, "NS-3": 30}
         for number, age in days.items():

@@ -2,7 +2,6 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import select, update
-from sqlalchemy.exc import IntegrityError
 
 from holding.database import Database
 from holding.impact import safety
@@ -154,9 +153,3 @@ def test_left_open_the_limit_is_three_usual_days(shop: Shop) -> None:
         session.execute(update(Posting).values(posted_at=day, book=5_000_000_00))
         found = safety.limit_of(session, shop.company.id, ROUTE, shop.now)
     assert (found.records, found.book) == (100, 3 * 4 * 5_000_000_00 // 30)
-
-
-def test_one_change_has_one_row_a_route(shop: Shop) -> None:
-    row = {"company_id": shop.company.id, "route": ROUTE, "revision": 1}
-    with pytest.raises(IntegrityError), shop.database.write() as session:
-        session.add_all([RouteStop(**row), RouteStop(**row)])
