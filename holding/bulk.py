@@ -6,8 +6,8 @@ never travel this way.
 """
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import date, datetime
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import date
 from functools import cache
 from typing import Any
 
@@ -145,19 +145,32 @@ def _table(model: type[Base]) -> Table:
 
 
 def _json(table: Table, rows: Rows) -> str:
-    plain = {name for name in rows[0] if not isinstance(table.c[name].type, Json)}
-    cells = [{k: _cell(v, plain=k in plain) for k, v in row.items()} for row in rows]
+    texts = _texts(table)
+    cells = []
+    for row in rows:
+        told = {
+            name: make(row[name])
+            for name, make in texts.items()
+            if name in row and row[name] is not None
+        }
+        cells.append({**row, **told} if told else row)
     return json.dumps(cells, ensure_ascii=False, separators=(",", ":"))
 
 
-def _cell(value: Any, *, plain: bool) -> Any:
-    if value is None:
-        return None
-    if not plain:
-        return value if isinstance(value, Encoded) else dumps(value)
-    if isinstance(value, datetime):
-        return moment_text(value)
-    return value.isoformat() if isinstance(value, date) else value
+@cache
+def _texts(table: Table) -> dict[str, Callable[[Any], str]]:
+    """How the values of some columns become text; those of the others travel as they are."""
+    kinds: tuple[tuple[Any, Callable[[Any], str]], ...] = (
+        (Json, lambda value: value if isinstance(value, Encoded) else dumps(value)),
+        (Moment, moment_text),
+        (Date, date.isoformat),
+    )
+    return {
+        column.name: make
+        for column in table.columns
+        for kind, make in kinds
+        if isinstance(column.type, kind)
+    }
 
 
 def _kind(table: Table, column: str) -> str:

@@ -57,29 +57,51 @@ def moment_text(value: datetime) -> str:
 
 def plain(value: object) -> Plain:
     """Plain JSON of a value made of our dataclasses, mappings, sequences and scalars."""
-    if isinstance(value, float):
-        raise TypeError("a float never enters canonical JSON")
-    if value is None or isinstance(value, str | int):
+    kind = type(value)
+    if kind in _AS_IS:
         return value
-    if isinstance(value, Decimal):
-        return format(value, "f")
-    if isinstance(value, datetime):
-        return moment_text(value)
-    if isinstance(value, date | time):
-        return value.isoformat()
-    return _plain_container(value)
+    make = _PLAIN.get(kind)
+    return make(value) if make is not None else _of_another_kind(value)
 
 
-def _plain_container(value: object) -> Plain:
-    if isinstance(value, tuple | list):
-        return [plain(v) for v in value]
-    if isinstance(value, Mapping):
-        return {str(k): plain(v) for k, v in value.items()}
-    if isinstance(value, frozenset | set):
-        return sorted(plain(v) for v in value)
+def _of_another_kind(value: object) -> Plain:
+    """The same for what is like a usual kind: words of an enum, a mapping that is ours."""
+    if isinstance(value, str | int):
+        return value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {name: plain(getattr(value, name)) for name in _names(type(value))}
+    for kind, make in (*_PLAIN.items(), (Mapping, _mapping)):
+        if isinstance(value, kind):
+            return make(value)
     raise TypeError(f"{type(value).__name__} has no canonical JSON")
+
+
+def _refused(_value: object) -> Plain:
+    raise TypeError("a float never enters canonical JSON")
+
+
+def _sequence(values: Any) -> Plain:
+    return [v if type(v) in _AS_IS else plain(v) for v in values]
+
+
+def _mapping(values: Any) -> Plain:
+    return {str(k): v if type(v) in _AS_IS else plain(v) for k, v in values.items()}
+
+
+_AS_IS = frozenset({type(None), bool, int, str})  # most values: known without a call
+_PLAIN: dict[type, Callable[[Any], Plain]] = {
+    float: _refused,
+    Decimal: lambda v: format(v, "f"),
+    datetime: moment_text,  # before date, which it is as well
+    date: date.isoformat,
+    time: time.isoformat,
+    tuple: _sequence,
+    list: _sequence,
+    dict: _mapping,
+    types.MappingProxyType: _mapping,
+    frozenset: lambda v: sorted(_sequence(v)),
+    set: lambda v: sorted(_sequence(v)),
+}
 
 
 @cache

@@ -6,6 +6,7 @@ Here: pure values for one posting. Not here: which postings a decision makes (pl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from holding.judging import plan_holds
@@ -20,7 +21,7 @@ from rules.gates import EARLY
 from rules.outcome import Decision, Document, Finding, Step
 
 
-@dataclass(slots=True)
+@dataclass
 class Unsent:
     """One posting that is not sent yet."""
 
@@ -32,7 +33,7 @@ class Unsent:
     row: PostingRow | None
     document: Document | None
 
-    @property
+    @cached_property
     def hash(self) -> str:
         """What an approval of it is bound to; empty while there is no document."""
         if self.document is None:

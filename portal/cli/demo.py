@@ -186,15 +186,25 @@ class Shop:
 
 
 @contextmanager
-def opened(home: Path, seed: int, port: int | None, *, withheld: int = WITHHELD) -> Iterator[Shop]:
+def opened(
+    home: Path,
+    seed: int,
+    port: int | None,
+    *,
+    withheld: int = WITHHELD,
+    database: tuple[str, Path] | None = None,
+) -> Iterator[Shop]:
     """The sample company with portal, worker, Redis and the stand-in of its target running.
 
-    The stand-in keeps `withheld` answers back after it has done what was asked.
+    The stand-in keeps `withheld` answers back after it has done what was asked. The database is in
+    the home, unless the URL of an empty one is given, and the file of its key.
     """
     os.environ["CLEARPOST_HOME"] = str(home)
     for name in ("DATABASE_URL", "REDIS_URL", "CLEARPOST_KEY_FILE"):
         if os.environ.pop(name, None):
             say(f"{name} is left aside: the sample shop keeps to its own home.")
+    if database is not None:
+        os.environ["DATABASE_URL"], os.environ["CLEARPOST_KEY_FILE"] = map(str, database)
     for name, value in DEFAULTS.items():
         os.environ.setdefault(name, value)
     with ExitStack() as stack:

@@ -1,7 +1,11 @@
 """Judging: what is due becomes decisions, postings and holds; a change wakes it again."""
 
+import gc
+
+import pytest
 from sqlalchemy import select
 
+from holding import evaluation
 from holding.models import Cause, Evaluation, Event, Hold, Posting, Record
 from tests.support.shop import Shop, order
 
@@ -68,6 +72,17 @@ def test_a_record_that_breaks_the_rules_is_held_and_the_others_go_on(shop: Shop)
     shop.arrive(order("2", "A"))
     shop.judge()
     assert shop.states()["2"] == "ready"
+
+
+def test_a_batch_is_not_searched_for_cycles_and_what_follows_is(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.arrive(order("1", "A"))
+    searched = []
+    monkeypatch.setattr(evaluation, "finish", lambda *_, **__: searched.append(gc.isenabled()) or 1)
+    shop.judge()
+    assert searched == [False]
+    assert gc.isenabled()
 
 
 def test_valid_until_makes_it_due_again_and_nothing_else_does(shop: Shop) -> None:
