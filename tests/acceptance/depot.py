@@ -264,3 +264,19 @@ def receipt(number: str, order: str, amount: str = "25.00", **changes: Any) -> B
         "amount": amount,
         **changes,
     }
+
+
+def channel(number: str, settled_on: str, **changes: Any) -> Body:
+    """What a marketplace settled, and what it kept for itself."""
+    return {
+        "kind": "settlement",
+        "number": number,
+        "status": "approved",
+        "supplier": "SHOPEE",
+        "settled_on": settled_on,
+        "gross": "5000.00",
+        "fees": "-310.20",
+        "refunds": "0.00",
+        "net": "4689.80",
+        **changes,
+    }

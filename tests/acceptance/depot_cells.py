@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.acceptance.autocount_cells import TABLE, Cell, cells, fits
-from tests.acceptance.depot import Body, day, receipt, refund, sale, van
+from tests.acceptance.depot import Body, channel, day, receipt, refund, sale, van
 
 KINDS = ("order to invoice", "refund", "receipt", "settlement", "settlement payment")
 """Those whose documents AutoCount's cloud interface takes."""
@@ -120,7 +120,7 @@ def _receipt(no: int, at: int, kind: str, cell: Cell, answer: str) -> Story:
 
 def _settlement(no: int, at: int, kind: str, cell: Cell, answer: str) -> Story:
     number = f"S{no}"
-    made = _channel(number, _day(cell[1], at))
+    made = channel(number, _day(cell[1], at))
     other = {"fees": "-300.00", "net": "4700.00"}
     after = _changed(made, cell[0], "open", other, {"supplier": "S-22"})
     return Story(kind, cell, answer, number, number, [made], after)
@@ -140,22 +140,8 @@ def _payment(no: int, at: int, kind: str, cell: Cell, answer: str) -> Story:
         "amount": "310.20",
     }
     after = _changed(made, cell[0], "pending", {"amount": "300.00"}, {"supplier": "S-22"})
-    before = [{**_channel(bill, _day(cell[1], at)), "supplier": "S-14"}, made]
+    before = [channel(bill, _day(cell[1], at), supplier="S-14"), made]
     return Story(kind, cell, answer, number, f"PV-{number}", before, after)
-
-
-def _channel(number: str, settled_on: str) -> Body:
-    return {
-        "kind": "settlement",
-        "number": number,
-        "status": "approved",
-        "supplier": "SHOPEE",
-        "settled_on": settled_on,
-        "gross": "5000.00",
-        "fees": "-310.20",
-        "refunds": "0.00",
-        "net": "4689.80",
-    }
 
 
 def _day(lock: str, at: int = 0) -> str:

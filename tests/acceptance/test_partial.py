@@ -8,6 +8,7 @@ import pytest
 from tests.acceptance.depot import (
     Body,
     Depot,
+    channel,
     cut_for_the_cloud,
     day,
     opened_depot,
@@ -19,16 +20,26 @@ from tests.acceptance.depot import (
 from tests.acceptance.houses import COMPANY
 from tests.acceptance.parts import answers, state
 from tests.acceptance.product import Product, free_environment
-from tests.acceptance.quiet import agree, rows
+from tests.acceptance.quiet import agree, approve, rows
+
+CONSENT = """
+language 1
+
+approve settlement for autocount.ap_invoice
+    when     fees < -500.00
+    by       finance_manager
+    never    last_editor
+    say      "{number} costs {fees}: a finance manager decides."
+"""
 
 
 @pytest.fixture(scope="module")
 def depot(command: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Depot]:
     product = Product(command, tmp_path_factory.mktemp("depot"), free_environment())
     buying = ("buying.rules", (Path(__file__).parent / "buying.rules").read_text("utf-8"))
-    with opened_depot(
-        product, cut_for_the_cloud(product, product.folder / "rules", buying)
-    ) as found:
+    more = (buying, ("consent.rules", CONSENT))
+    rules = cut_for_the_cloud(product, product.folder / "rules", *more)
+    with opened_depot(product, rules) as found:
         yield found
 
 
@@ -141,3 +152,48 @@ def request_for_goods(number: str) -> Body:
         "total": "1900.00",
         "lines": [line],
     }
+
+
+def test_D04_what_it_says(depot: Depot) -> None:
+    """Five edits after the approval: what it was given for stays approved, anything else is not."""
+    numbers = {"2101": "4.10", "2102": "4.20", "2103": "4.30"}
+    buyer = {"tin": "C20880050010"}
+    orders = [sale(n, qty="3000", price=price, **buyer) for n, price in numbers.items()]
+    depot.take(*orders, *(van(f"D{n}", n, "2500") for n in numbers))
+    approver = depot.person("approver")
+    approve(approver, *numbers)
+    fees = channel("2104", day(3), supplier="S-14", fees="-600.00", net="4400.00")
+    depot.post_records(
+        sale("2101", qty="2900", price="4.10", version=2, **buyer),  # the customer wants fewer
+        sale("2102", qty="3000", price="4.00", version=2, **buyer),  # sales lowers the price
+        van("D2103", "2103", "2400"),  # the warehouse sent fewer
+        fees,
+    )
+    depot.work()
+    assert depot.effects(*numbers) == [("created", "IV-2101-1")]
+    assert depot.record("2104")["state"] == "held"
+    approve(approver, "2104")
+    depot.take({**fees, "supplier": "S-22"})  # purchasing finds that it was another supplier
+    void = {
+        "2102": ("order", "line 1 SubTotal, line 1 UnitPrice"),
+        "2103": ("order", "line 1 Qty, line 1 SubTotal"),
+        "2104": ("settlement", "CreditorCode, CreditorName"),
+    }
+    for number, (kind, fields) in void.items():
+        assert depot.record(number)["state"] == "held", number
+        told = depot.page(kind, number).text
+        assert f": changed {fields}." in told, told
+    assert depot.effects("2102", "2103", "2104") == []
+
+    def budget(no: int, price: str) -> dict[str, object]:
+        return sale("2105", qty="10", price=price, version=no, approved_version=2)
+
+    depot.take(budget(1, "8.10"), van("D2105", "2105", "10"))
+    assert depot.record("2105")["state"] == "held"
+    depot.take(budget(2, "8.20"))
+    assert depot.effects("2105") == [("created", "IV-2105-1")]
+    depot.take(budget(3, "8.30"))
+    page = depot.page("order", "2105")
+    assert "Version 3 of 2105 is not approved; version 2 was." in page.text
+    assert depot.effects("2105") == [("created", "IV-2105-1")]
+    assert depot.document("IV-2105-1")["master"]["finalTotal"] == "82.00"
