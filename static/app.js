@@ -79,8 +79,9 @@
 
   /* undo: seconds that are left; at none the bar empties itself */
   setInterval(() => {
-    for (const left of all("[data-until]")) {
-      const seconds = Math.ceil((Date.parse(left.dataset.until) - Date.now()) / 1000);
+    for (const left of all("[data-left]")) {
+      left.end ||= Date.now() + 1000 * left.dataset.left; /* from when it was shown: clocks differ */
+      const seconds = Math.ceil((left.end - Date.now()) / 1000);
       if (seconds > 0) left.textContent = seconds; else byId("undobar").replaceChildren();
     }
   }, 1000);

@@ -84,7 +84,8 @@ def test_two_browsers_approve_the_same_set(somebody, served):
     assert lim.said + tan.said == []
 
 
-def test_the_pane_opens_under_its_row_and_keeps_the_place(somebody, served):
+def test_the_pane_opens_under_its_row_and_what_it_did_can_be_undone(somebody, served, monkeypatch):
+    monkeypatch.setenv("CLEARPOST_UNDO_SECONDS", "30")
     lim = somebody("lim")
     page = lim.page
     lim.go("/c/kedai/holding")
@@ -99,6 +100,12 @@ def test_the_pane_opens_under_its_row_and_keeps_the_place(somebody, served):
     assert "Released. It is being judged again." in page.locator("#notice").inner_text()
     assert page.locator("#announce").inner_text().startswith("Released.")
     assert page.url.endswith("/holding")
+    bar = page.locator("#undobar")
+    assert "SO-10203 released. Sent in 30 s." in bar.inner_text()
+    page.locator("[data-left]", has_text="29").wait_for()
+    page.keyboard.press("u")
+    page.get_by_text("Taken back: 1 document waits again.").wait_for()
+    assert bar.is_hidden()
     assert lim.said == []
 
 

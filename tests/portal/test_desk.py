@@ -58,6 +58,7 @@ def test_what_is_put_aside_leaves_the_list_and_is_still_counted(visit, database,
     assert f"Put aside until {day} 08:00" in plain(farah.text(f"{H}/{hold}"))
     todo = plain(farah.text(H))
     assert "Customer C-99 is no debtor" not in todo
+    assert "1 put aside and held all the same" in todo
     assert "Put aside 1" in todo
     assert before is not None
     assert f"Holding {before[1]}" in todo
