@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from holding.connections import permitted, tell
+from holding.connections import CALLS_PER_MINUTE, permitted, tell
 from holding.models import Connection, Posting, Snapshot
 from holding.models.posting import IN_FLIGHT_STATES
 from holding.refusal import Refusal
@@ -38,6 +38,8 @@ def change_settings(
     """
     if refusal := permitted(actor, "connection.admin", connection.company_id):
         return refusal
+    if refusal := _unusable(settings):
+        return refusal
     before = connection.settings
     changed = tuple(n for n, value in settings.items() if str(before.get(n, "")) != value)
     if not changed:
@@ -54,6 +56,14 @@ def change_settings(
     if moved:
         _ask_again(session, actor, connection, moved, now)
     return changed
+
+
+def _unusable(settings: Mapping[str, str]) -> Refusal | None:
+    figure = settings.get(CALLS_PER_MINUTE, "")
+    if not figure or (figure.isascii() and figure.isdecimal() and int(figure) > 0):
+        return None
+    words = f"{CALLS_PER_MINUTE} is “{figure}”, which is no number of calls."
+    return Refusal("connection.setting", words, "Give a whole number, 1 or more.", 422)
 
 
 def _in_flight(session: Session, connection: Connection) -> Refusal | None:

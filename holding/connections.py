@@ -32,6 +32,7 @@ from holding.wakes import wake_cause
 KEEP_OLD = timedelta(days=7)
 CREDENTIAL = "credential"  # how the cause of a refused key begins
 AWAY = "away"  # and that of a target which was out of reach for too long
+CALLS_PER_MINUTE = "calls_per_minute"  # a setting: how often a target may be called
 TAIL = 3
 SHORTEST = 8
 

@@ -45,7 +45,7 @@ __all__ = [
 ]
 
 CLAIMED_AT_ONCE = 10
-SLICE_SECONDS = 5.0
+SLICE_SECONDS = 2.0  # then it is the turn of other companies
 
 
 @dataclass(frozen=True, slots=True)

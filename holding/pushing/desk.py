@@ -14,7 +14,7 @@ from connectors import registry
 from connectors.kit.clock import Clock
 from connectors.kit.contract import Target
 from connectors.kit.http import Http
-from holding.connections import secret_of
+from holding.connections import CALLS_PER_MINUTE, secret_of
 from holding.database import Database
 from holding.models import Connection
 from holding.refusal import Refusal
@@ -22,7 +22,6 @@ from holding.secrets import Keys
 from holding.settings import Settings
 
 USUAL_SETTLE_SECONDS = 30.0
-CALLS_PER_MINUTE = "calls_per_minute"  # a setting of a connection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

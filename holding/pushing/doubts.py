@@ -11,8 +11,8 @@ from sqlalchemy import func, select, update
 
 from connectors.kit.errors import RETRY, ErrorClass
 from holding.models import Attempt, Posting, Push
-from holding.pushing import results, trouble
-from holding.pushing.results import Case
+from holding.pushing import trouble
+from holding.pushing.case import FREE, Case, move, open_push, owned, tell
 from holding.pushing.rows import SEEN
 from holding.pushing.trouble import Trouble
 
@@ -25,7 +25,7 @@ LOOKS = RETRY["uncertain"].pauses
 def doubtful(case: Case, words: str, *, not_before: datetime | None = None) -> bool:
     """Nobody knows whether it arrived: it will be looked up, never sent again blindly."""
     due = case.now + timedelta(seconds=_pause(LOOKS, _looks(case)) * case.desk.pace)
-    if _in_doubt(case, words, due_at=max(due, not_before or due), **results.FREE):
+    if _in_doubt(case, words, due_at=max(due, not_before or due), **FREE):
         _alarm(case, "uncertain", DOUBT_LIMIT, words)
         return True
     return False
@@ -37,31 +37,29 @@ def in_doubt(case: Case, words: str) -> bool:
 
 
 def _in_doubt(case: Case, words: str, **columns: Any) -> bool:
-    posting = results.owned(case)
+    posting = owned(case)
     if posting is None:
         return False
     number, known = posting.number, posting.state == "uncertain"
-    results.open_push(case, "uncertain", error=words)
+    open_push(case, "uncertain", error=words)
     _stay_or_move(case, posting, "uncertain", **columns)
     if not known:
         say = f"No clear answer for {number}; it is looked up before anything is sent. {words}"
-        results.tell(case, "posting.uncertain", say)
+        tell(case, "posting.uncertain", say)
     return True
 
 
 def parked(case: Case, words: str) -> bool:
     """The target has taken it and will tell later: ask again and again, send nothing."""
-    posting = results.owned(case)
+    posting = owned(case)
     if posting is None:
         return False
     number, known = posting.number, posting.state == "awaiting"
     due = case.now + timedelta(seconds=_pause(POLLS, _looks(case)) * case.desk.pace)
-    results.open_push(case, "awaiting", error=words)
-    _stay_or_move(case, posting, "awaiting", due_at=due, **results.FREE)
+    open_push(case, "awaiting", error=words)
+    _stay_or_move(case, posting, "awaiting", due_at=due, **FREE)
     if not known:
-        results.tell(
-            case, "posting.awaiting", f"{case.channel.name} has taken {number} in. {words}"
-        )
+        tell(case, "posting.awaiting", f"{case.channel.name} has taken {number} in. {words}")
     _alarm(case, "temporary", POLL_LIMIT, words)
     return True
 
@@ -78,7 +76,7 @@ def _alarm(case: Case, error_class: ErrorClass, limit: timedelta, words: str) ->
 
 def _stay_or_move(case: Case, posting: Posting, to: str, **columns: Any) -> None:
     if posting.state != to:
-        results.move(case, posting, to, **columns)
+        move(case, posting, to, **columns)
         return
     if not columns:
         return

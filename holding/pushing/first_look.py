@@ -12,6 +12,7 @@ from holding.drift import seen
 from holding.drift.plan import read_now
 from holding.models import Posting, Reading
 from holding.pushing import breaker, by_hand, results, trouble
+from holding.pushing.case import Case
 from holding.pushing.check import Checked, check
 from holding.pushing.claim import Claim, give_back, put_back
 from holding.pushing.desk import Channel, Desk
@@ -91,7 +92,7 @@ def _turn(desk: Desk, channel: Channel, claim: Claim, found: Found, story: bytes
             return
         member = add_push(session, desk, channel, one, story)
         add_look(session, channel, member, found, kind="lookup", key=one.key, now=now)
-        case = results.Case(session, desk, channel, member, now)
+        case = Case(session, desk, channel, member, now)
         if found.kind == "equal":
             results.posted(case, target_ref=found.target_ref, words=found.words, existing=True)
         else:

@@ -16,6 +16,7 @@ from connectors.kit import faults
 from connectors.kit.contract import Answer, Sent
 from holding.models import Attempt, Posting, Request
 from holding.pushing import breaker, doubts, limits, results, trouble
+from holding.pushing.case import Case
 from holding.pushing.claim import lock_families
 from holding.pushing.desk import Channel, Desk
 from holding.pushing.evidence import request_key
@@ -70,7 +71,7 @@ def land(desk: Desk, flight: Flight, sent: Sent) -> list[Flight]:
             causes: set[int] = set()
             answers = _one_exception(session, flight, sent.answers, now)
             for member, answer in zip(flight.members, answers, strict=True):
-                case = results.Case(session, desk, flight.channel, member, now, causes)
+                case = Case(session, desk, flight.channel, member, now, causes)
                 settle_answer(case, flight.request_id, answer)
             trouble.settle(session, [member.record_id for member in flight.members], causes)
         judge_channel(session, desk, flight.channel, sent.answers, now)
@@ -93,7 +94,7 @@ def _one_exception(
     ]
 
 
-def settle_answer(case: results.Case, request_id: int, answer: Answer) -> None:
+def settle_answer(case: Case, request_id: int, answer: Answer) -> None:
     """One document's answer: its attempt, its push, its posting."""
     if not apply(case, answer):
         return
@@ -115,7 +116,7 @@ def settle_answer(case: results.Case, request_id: int, answer: Answer) -> None:
     )
 
 
-def apply(case: results.Case, answer: Answer) -> bool:
+def apply(case: Case, answer: Answer) -> bool:
     """What the answer does; False when another worker has the posting by now."""
     same = answer.existing and answer.same_content is not False
     if answer.kind == "accepted" or (answer.kind == "skipped" and same):
@@ -156,7 +157,7 @@ def _counts(answer: Answer) -> bool:
     return answer.kind == "accepted" and not answer.existing
 
 
-def _was_in_doubt(case: results.Case) -> bool:
+def _was_in_doubt(case: Case) -> bool:
     """A push that once went out without an answer keeps its key until a look-up tells."""
     silent = select(Attempt.id).where(
         Attempt.push_id == case.member.push_id, Attempt.state == "uncertain"

@@ -6,11 +6,10 @@ pushes whose end is not known yet (doubts.py).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from connectors.kit.contract import Action, Answer
@@ -18,33 +17,20 @@ from connectors.kit.errors import ErrorClass
 from connectors.kit.standing import Readable
 from holding.events import record_event
 from holding.lifecycle import move_posting
-from holding.models import Posting, Push, Record
+from holding.models import Posting, Record
 from holding.pushing import policy, standing, trouble
+from holding.pushing.case import FREE, Case, close_push, locked, move, owned, tell
 from holding.pushing.claim import Claim
-from holding.pushing.desk import Channel, Desk
-from holding.pushing.rows import Member
+from holding.pushing.desk import Channel
 from holding.pushing.trouble import Trouble
 from holding.wakes import wake_records
 from holding.words import plural
 
-FREE: Mapping[str, Any] = {"lease_owner": None, "lease_until": None}
 _DONE: Mapping[Action, str] = {
     "create": "{} has {} as {}.",
     "update": "{} has {} with its new content, as {}.",
     "void": "{} has made {} void, {}.",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One push under its fence, inside one transaction."""
-
-    session: Session
-    desk: Desk
-    channel: Channel
-    member: Member
-    now: datetime
-    causes: set[int] = field(default_factory=set)  # those whose counters are to be counted again
 
 
 def posted(case: Case, *, target_ref: str | None, words: str, existing: bool) -> bool:
@@ -54,7 +40,7 @@ def posted(case: Case, *, target_ref: str | None, words: str, existing: bool) ->
         return False
     number, family, version_id = posting.number, posting.family, posting.version_id
     action, target_ref = case.member.action, target_ref or posting.target_ref
-    _close_push(case, "accepted", target_ref=target_ref)
+    close_push(case, "accepted", target_ref=target_ref)
     taken_back = standing.take_back(case.session, posting)
     read_at = case.now + case.channel.settle if isinstance(case.channel.target, Readable) else None
     columns = standing.accepted(posting, action, case.member.document, case.member.push_id, read_at)
@@ -150,7 +136,7 @@ def _take_back(
     case: Case, posting: Posting, answer: Answer, *, tries: int, due_at: datetime | None
 ) -> None:
     """Nothing happened there: the push is over, and the posting as before it."""
-    _close_push(case, "refused", error_class=answer.error_class, error=answer.words)
+    close_push(case, "refused", error_class=answer.error_class, error=answer.words)
     creates = case.member.action == "create"
     unsent: dict[str, Any] = {"sent_at": None} if creates else {}
     move(
@@ -170,7 +156,7 @@ def stopped(
     session: Session, channel: Channel, claim: Claim, found: Trouble, now: datetime
 ) -> None:
     """It may not be sent as it stands: held, and nothing was sent; what is posted stays so."""
-    posting = _locked(session, claim)
+    posting = locked(session, claim)
     if posting is None:
         return
     record_id, lock, before = posting.record_id, posting.lock, posting.state
@@ -206,7 +192,7 @@ def _failed(
     if posting is None:
         return False
     number, tries = posting.number, posting.tries + 1
-    _close_push(case, push, error_class=error_class, error=words)
+    close_push(case, push, error_class=error_class, error=words)
     columns: dict[str, Any] = {"push_id": posting.posted_push_id}
     creates = case.member.action == "create"  # else the document stands as it stood
     if creates and push != "conflict":
@@ -227,40 +213,6 @@ def _failed(
     return True
 
 
-def owned(case: Case) -> Posting | None:
-    """The posting, if its fence is still ours."""
-    return _locked(case.session, case.member.claim)
-
-
-def _locked(session: Session, claim: Claim) -> Posting | None:
-    query = (
-        select(Posting)
-        .where(Posting.id == claim.posting_id, Posting.fence == claim.fence)
-        .execution_options(populate_existing=True)
-        .with_for_update(key_share=True)
-    )
-    return session.scalars(query).one_or_none()
-
-
-def move(case: Case, posting: Posting, to: str, **columns: Any) -> None:
-    """The conditional move; the row is locked and its fence was ours, so it cannot fail."""
-    before, lock = posting.state, posting.lock
-    if not move_posting(case.session, posting.id, expected=before, to=to, lock=lock, **columns):
-        message = f"posting {posting.id} moved under our lock"
-        raise RuntimeError(message)
-
-
-def _close_push(case: Case, state: str, **columns: Any) -> None:
-    open_push(case, state, closed_at=case.now, **columns)
-
-
-def open_push(case: Case, state: str, **columns: Any) -> None:
-    """Write the push's state; it is not over."""
-    case.session.execute(
-        update(Push).where(Push.id == case.member.push_id).values(state=state, **columns)
-    )
-
-
 def _wake_family(case: Case, family: int, version_id: int) -> None:
     """Others of the family may have waited for this; itself, if a newer version came."""
     others = select(Record.id).where(
@@ -279,21 +231,6 @@ def _wake_family(case: Case, family: int, version_id: int) -> None:
     woken = case.session.scalars(others).all()
     if woken:
         wake_records(case.session, woken, case.now)
-
-
-def tell(case: Case, act: str, say: str, **body: Any) -> None:
-    """The event of what happened to the posting."""
-    record_event(
-        case.session,
-        company_id=case.channel.company_id,
-        at=case.now,
-        actor=None,
-        act=act,
-        record_id=case.member.record_id,
-        posting_id=case.member.claim.posting_id,
-        fence=case.member.claim.fence,
-        body={"say": say, "push": case.member.push_id, **body},
-    )
 
 
 def _pause(case: Case, answer: Answer, least: timedelta, most: timedelta) -> timedelta:

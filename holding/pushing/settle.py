@@ -19,6 +19,7 @@ from connectors.kit import faults
 from connectors.kit.contract import Found
 from holding.models import Attempt, Evaluation, Posting, Push, Request
 from holding.pushing import breaker, doubts, policy, results, tally, trouble
+from holding.pushing.case import Case, owned
 from holding.pushing.claim import Claim, lock_families
 from holding.pushing.desk import Channel, Desk
 from holding.pushing.evidence import action_of
@@ -124,7 +125,7 @@ def _look(desk: Desk, channel: Channel, doubt: Doubt) -> bool:
         kind = "poll" if doubt.waiting_there else "lookup"
         key = doubt.request_key
         add_look(session, channel, doubt.member, found, kind=kind, key=key, now=now)
-        case = results.Case(session, desk, channel, doubt.member, now)
+        case = Case(session, desk, channel, doubt.member, now)
         absent = _proved_absent(doubt, found, now)
         resend = absent and _sends_again(case, doubt, found)
         if not absent:
@@ -138,7 +139,7 @@ def _look(desk: Desk, channel: Channel, doubt: Doubt) -> bool:
     return resend
 
 
-def _conclude(case: results.Case, doubt: Doubt, found: Found) -> None:
+def _conclude(case: Case, doubt: Doubt, found: Found) -> None:
     """What a look-up that allows no new send means."""
     if found.kind == "equal":
         results.posted(case, target_ref=found.target_ref, words=found.words, existing=False)
@@ -152,9 +153,9 @@ def _conclude(case: results.Case, doubt: Doubt, found: Found) -> None:
         doubts.doubtful(case, found.words, not_before=doubt.over_at)
 
 
-def _sends_again(case: results.Case, doubt: Doubt, found: Found) -> bool:
+def _sends_again(case: Case, doubt: Doubt, found: Found) -> bool:
     """What is proved absent goes out again: not too early, and not for ever."""
-    posting = results.owned(case)
+    posting = owned(case)
     if posting is None:
         return False
     follows = policy.after(case.session, posting, "temporary", doubt.sends)
@@ -213,7 +214,7 @@ def _mark(session: Session, desk: Desk, channel: Channel, member: Member) -> Non
         .where(Attempt.push_id == member.push_id, Attempt.state == "sending")
         .values(state="uncertain", error_class="uncertain", error=words)
     )
-    doubts.in_doubt(results.Case(session, desk, channel, member, desk.clock.now()), words)
+    doubts.in_doubt(Case(session, desk, channel, member, desk.clock.now()), words)
     trouble.settle(session, [member.record_id], ())
 
 

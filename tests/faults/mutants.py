@@ -21,7 +21,7 @@ from sqlalchemy import text
 from connectors.kit.contract import Sent
 from holding import clock, database, doorbell, evaluation
 from holding.judging import finish, plan_unsent, retry
-from holding.pushing import check, flight, intent, results, settle
+from holding.pushing import case, check, flight, intent, settle
 
 VARIABLE = "CLEARPOST_MUTANT"
 POISON = "CLEARPOST_POISON"
@@ -134,7 +134,7 @@ MUTANTS = (
         2,
         "no fence in WHERE",
         (
-            (results._locked, f", {_OWN}", ""),
+            (case.locked, f", {_OWN}", ""),
             (settle._owned, f", {_OWN}", ""),
             (finish._lock, "if fence == fences[record_id] and lease_owner == owner", ""),
         ),
@@ -201,7 +201,7 @@ MUTANTS = (
             ),
         ),
     ),
-    Mutant(11, "a dropped event", ((results.tell, "record_event(", "(lambda *a, **k: None)("),)),
+    Mutant(11, "a dropped event", ((case.tell, "record_event(", "(lambda *a, **k: None)("),)),
     Mutant(
         12,
         "retried whatever the cause",

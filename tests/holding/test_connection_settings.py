@@ -52,6 +52,17 @@ def test_a_setting_is_changed_added_and_taken_away(database: Database, company: 
     assert "app_url is not set, was “https://a.example”" in told[1]
 
 
+@pytest.mark.parametrize("figure", ["0", "-1", "many", "1.5", "²"])
+def test_calls_a_minute_are_counted_in_whole_numbers(
+    database: Database, company: Company, figure: str
+) -> None:
+    refused = change(database, company, {"calls_per_minute": figure})
+    assert isinstance(refused, Refusal)
+    assert (refused.code, refused.status) == ("connection.setting", 422)
+    assert change(database, company, {"calls_per_minute": "60"}) == ("calls_per_minute",)
+    assert change(database, company, {"calls_per_minute": ""}) == ("calls_per_minute",)
+
+
 def test_what_is_the_same_already_changes_nothing(database: Database, company: Company) -> None:
     assert change(database, company, stored(database, company)) == ()
     with database.read() as session:
