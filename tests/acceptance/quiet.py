@@ -102,7 +102,7 @@ def agree(visitor: Visitor, *postings: object, reason: str = "Checked", code: in
     form = read(asked).one("form", cls="ask")
     seen = [part.attributes["value"] for part in form.all("input", name="seen")]
     fields: dict[str, Any] = {**form.fields(), "seen": seen, "reason": reason}
-    return _send(visitor, form, fields, code=code)
+    return send(visitor, form, fields, code=code)
 
 
 def fix_mapping(visitor: Visitor, key: str, value: str, reason: str) -> str:
@@ -111,10 +111,11 @@ def fix_mapping(visitor: Visitor, key: str, value: str, reason: str) -> str:
     row = next(row for row in listing.all("tr", role="row") if row.one("code").text == key)
     link = row.all("a", cls="btn")[0].attributes["href"].partition("#")[0]
     form = read(visitor.get(link)).one("form", cls="map-form")
-    return _send(visitor, form, {**form.fields(), "other": value, "reason": reason})
+    return send(visitor, form, {**form.fields(), "other": value, "reason": reason})
 
 
-def _send(visitor: Visitor, form: Part, fields: Mapping[str, Any], *, code: int = 200) -> str:
+def send(visitor: Visitor, form: Part, fields: Mapping[str, Any], *, code: int = 200) -> str:
+    """Send a form filled in like this; what the page then says, or all of it for a refusal."""
     path = form.attributes["action"]
     headers = {"Referer": visitor.address + path}
     answer = visitor.session.post(visitor.address + path, fields, headers=headers, timeout=30)

@@ -12,7 +12,8 @@ import requests
 
 from tests.acceptance.conftest import STARTER
 from tests.acceptance.houses import COMPANY, quiet
-from tests.acceptance.orders import clean, priced, with_sku
+from tests.acceptance.orders import buyer, clean, priced, with_sku
+from tests.acceptance.parts import read
 from tests.acceptance.product import (
     APPROVER,
     CURRENT_COMPANY,
@@ -26,6 +27,7 @@ from tests.acceptance.quiet import (
     approve,
     fix_mapping,
     record,
+    send,
     until_shown,
     work,
     writes,
@@ -127,11 +129,30 @@ def released(house: House) -> tuple[str, str]:
     return "NS-215", "NS-216"
 
 
+def corrected(house: House) -> tuple[str, str]:
+    """Farah writes the name that the shop left out of two orders."""
+    for number in (207, 208):
+        nameless = buyer(number, name=None)
+        order = clean(number, items=priced(f"3{number}.00"), customer=nameless)
+        assert house.deliver(order).ok
+    work(house)
+    farah = house.visitor(BOTH)
+    holds = program(house, BOTH).get("/holds")["holds"]
+    for hold in (hold for hold in holds if hold["code"] == "MIS01"):
+        page = farah.get(f"{BASE}/holding/{hold['hold']}")
+        forms = read(page).all("form", cls="act")
+        form = next(one for one in forms if one.attributes["action"].endswith("/correct"))
+        wanted = {"path": "customer_name", "value": f"Buyer {hold['number']}"}
+        send(farah, form, {**form.fields(), **wanted, "reason": "As on the order form"})
+    return "NS-207", "NS-208"
+
+
 def test_D02_what_it_says(office: House) -> None:
     hands = {
         entered: "you entered it",
         mapped: "you fixed its mapping item(“NEW-9”)",
         released: "you released a hold of it",
+        corrected: "you corrected it",
     }
     made = {why: (BOTH, deed(office)) for deed, why in hands.items()}
     work(office)
@@ -158,10 +179,12 @@ def test_D02_what_it_says(office: House) -> None:
     assert office.created() == []
 
     lim = office.visitor(APPROVER)
-    assert approver.approve(waiting["NS-201"], waiting["NS-203"]).json()["refused"] == []
+    assert (
+        approver.approve(*(waiting[f"NS-{no}"] for no in (201, 203, 207))).json()["refused"] == []
+    )
     assert "1 approved" in approve(lim, "NS-215")
     work(office)
-    for number in (201, 203, 215):
+    for number in (201, 203, 207, 215):
         until_shown(lim, number, "Posted")
         assert [call["effect"] for call in writes(office, f"NS-{number}")] == ["created"]
     assert "approver (till)" in record(lim, 201, tab="trace").text
