@@ -124,6 +124,7 @@ class Batch:
     """What all cases share, and the cases."""
 
     company_id: int
+    settings: Mapping[str, Any]
     currency: str
     revision: int
     ruleset_version_id: int

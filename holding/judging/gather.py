@@ -56,6 +56,7 @@ def gather(
     fallback = teams.get(str(company.settings.get(FALLBACK_TEAM)))
     return Batch(
         company_id=company_id,
+        settings=company.settings,
         currency=company.currency,
         revision=company.revision,
         ruleset_version_id=version.id,

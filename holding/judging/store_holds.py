@@ -4,18 +4,17 @@ Here: bulk writes. Not here: which they are (plan_holds.py), counters of causes 
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from holding import bulk
 from holding.causes import CauseSpec
+from holding.due_times import answer_by
 from holding.judging.batch import Batch
 from holding.judging.planned import Plan, Wanted
 from holding.models import Hold
-
-ANSWER_WITHIN = timedelta(hours=24)
 
 
 def specs_of(plans: Sequence[Plan]) -> list[CauseSpec]:
@@ -103,7 +102,7 @@ def open_holds(
                 "posting_id": posting_ids.get((record_id, wanted.route, wanted.seq)),
                 "cause_id": cause_ids[wanted.cause_key],
                 "revision": batch.revision,
-                "answer_by": now + ANSWER_WITHIN,
+                "answer_by": answer_by(batch.settings, wanted.error_class, now),
                 "opened_at": now,
                 "opened_evaluation_id": evaluations[record_id],
             }

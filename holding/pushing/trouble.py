@@ -6,7 +6,7 @@ judging opens and closes those).
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -14,11 +14,10 @@ from sqlalchemy.orm import Session
 from connectors.kit.errors import RETRY, ErrorClass
 from holding import causes
 from holding.connections import AWAY, CREDENTIAL
+from holding.due_times import answer_by
 from holding.models import Company, Connection, Hold, Posting, Record, Team
 from holding.people import FALLBACK_TEAM
 from holding.record_state import refresh
-
-ANSWER_WITHIN = timedelta(hours=24)
 
 CONTENT_CHANGED = "PSH01"
 NOT_APPROVED = "PSH02"
@@ -106,6 +105,7 @@ def _hold(
     now: datetime,
 ) -> Hold:
     record = session.get_one(Record, posting.record_id)
+    settings = session.get_one(Company, posting.company_id).settings
     decided = trouble.decided and team_id is not None
     return Hold(
         company_id=posting.company_id,
@@ -123,7 +123,7 @@ def _hold(
         clears=f"by:{session.get_one(Team, team_id).name}" if decided else "itself",
         revision=posting.revision,
         team_id=team_id,
-        answer_by=now + ANSWER_WITHIN,
+        answer_by=answer_by(settings, trouble.error_class, now),
         opened_at=now,
         book=posting.book,
         number=posting.number,

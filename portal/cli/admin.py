@@ -53,6 +53,24 @@ def company_add(code: str, name: str, zone: str, currency: str) -> None:
     click.echo(f"next: clearpost user add EMAIL --company {code} --role admin")
 
 
+@company.command("due")
+@click.argument("code")
+@click.argument("error_class", metavar="CLASS")
+@click.argument("hours", type=int)
+def company_due(code: str, error_class: str, hours: int) -> None:
+    """Let holds of CLASS, as mapping_missing, be due HOURS after they open; 24 otherwise."""
+    from holding import due_times, people
+
+    with office() as place, place.database.write() as session:
+        found = company_of(session, code)
+        refusal = due_times.set_hours(
+            session, people.SYSTEM, found.id, error_class, hours, place.now
+        )
+        if refusal:
+            refuse(refusal)
+    click.echo(f"Holds of class {error_class} are due after {hours} hours in {code}.")
+
+
 @click.group()
 def user() -> None:
     """People and their roles."""

@@ -11,6 +11,7 @@ from holding import (
     approvals,
     assignments,
     corrections,
+    due_times,
     holds,
     leaving,
     many,
@@ -369,6 +370,19 @@ def test_no_open_hold_is_without_an_owner(shop: Shop) -> None:
     for column in (Hold.team_id, Hold.answer_by):
         with pytest.raises(IntegrityError), shop.database.write() as session:
             session.execute(update(Hold).where(Hold.id == wanted).values({column: None}))
+
+
+def test_a_company_says_how_soon_a_class_is_due(shop: Shop) -> None:
+    company_id, adam = shop.company.id, shop.actor("adam")
+    with shop.database.write() as session:
+        assert due_times.set_hours(session, adam, company_id, "business_rule", 4, shop.now) is None
+        for wrong in (("business", 4), ("business_rule", 0), ("business_rule", 10_000)):
+            assert due_times.set_hours(session, adam, company_id, *wrong, shop.now) is not None
+    shop.receive(order("NS-7", total="7.00"), order("NS-8", customer="C-1"))
+    shop.judge()
+    due = {number: hold_of(shop, number) for number in ("NS-1", "NS-7", "NS-8")}
+    hours = {n: (hold.answer_by - hold.opened_at).total_seconds() / 3600 for n, hold in due.items()}
+    assert hours == {"NS-1": 24, "NS-7": 4, "NS-8": 24}
 
 
 def test_what_somebody_had_who_leaves_goes_back_to_the_team(shop: Shop) -> None:
