@@ -8,12 +8,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from holding.events import record_event
-from holding.models import Connection, Posting, RouteStop, Run
+from holding.models import Connection, Posting, Run
 from holding.pill import UNDER_WAY, last_run
+from holding.queries.stops import stopped_routes
 from holding.refusal import Refusal
 from holding.roles import Actor, may
 from holding.words import plural
@@ -110,11 +111,8 @@ def _not_now(session: Session, connection: Connection, doc_type: str) -> Refusal
     if connection.paused_at is not None:
         words = f"{connection.name} is paused: {connection.pause_reason or 'no reason given'}"
         return Refusal("sync.paused", words, "Resume it first.")
-    routes = [f"{word}.{doc_type}" for word in (connection.name, connection.connector)]
-    stopped = select(RouteStop.route).where(
-        RouteStop.company_id == connection.company_id, RouteStop.route.in_(routes)
-    )
-    if session.scalar(stopped.where(text(RouteStop.OPEN))) is not None:
+    words_of = {f"{word}.{doc_type}" for word in (connection.name, connection.connector)}
+    if words_of & stopped_routes(session, connection.company_id):
         words = f"{doc_type.replace('_', ' ')} has stopped: one change moves more than usual."
         return Refusal("sync.stopped", words, "Somebody looks under Stops and lets it go on.")
     last = last_run(session, connection.id, doc_type)

@@ -20,6 +20,7 @@ from holding.connections import permitted
 from holding.connections import tell as tell_of
 from holding.models import Company, Connection, Posting, Record, Run, Schedule
 from holding.pill import UNDER_WAY
+from holding.queries.stops import stopped_routes
 from holding.refusal import Refusal
 from holding.roles import SYSTEM, Actor
 from holding.runs import add_run, tell
@@ -121,10 +122,14 @@ def _daily_routes(session: Session, company: Company) -> dict[str, tuple[time, s
 
 
 def _start(session: Session, row: Schedule, now: datetime) -> int:
-    """The runs of the days that are over; none yet while records of that night are judged."""
+    """The runs of the days that are over; none yet while records of that night are judged, or
+    while the route has stopped and asks.
+    """
     connection = target_connections(session, row.company_id).get(row.route.partition(".")[0])
     days = days_over(row, now)
     if connection is None or _still_judged(session, row, _moment(row, days[-1]), now):
+        return 0
+    if row.route in stopped_routes(session, row.company_id):
         return 0
     waiting = _ready_by_day(session, connection, row.route, days)
     for day in days:

@@ -152,6 +152,8 @@ def _counting(session: Session, company_id: int, route: str, revision: int) -> R
 
 def _consider(session: Session, stop: RouteStop, now: datetime) -> None:
     if stop.most_records is None or stop.most_book is None:
+        if _surely_allowed(session, stop):
+            return
         limit = limit_of(session, stop.company_id, stop.route, now)
         stop.most_records, stop.most_book = limit.records, limit.book
     if stop.records <= stop.most_records and stop.book <= stop.most_book:
@@ -162,6 +164,12 @@ def _consider(session: Session, stop: RouteStop, now: datetime) -> None:
         f" through {cause_of(session, stop)}."
     )
     _tell(session, stop, SYSTEM, now, "route.stopped", say)
+
+
+def _surely_allowed(session: Session, stop: RouteStop) -> bool:
+    """Whether it is within any limit, so that nobody needs to ask what is usual."""
+    records, book = own_limit(session, stop.company_id)
+    return stop.records <= (records or LEAST_RECORDS) and stop.book <= (book or LEAST_BOOK)
 
 
 def amount_of(session: Session, stop: RouteStop) -> str:

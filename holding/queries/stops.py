@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, func, select
+from sqlalchemy import Select, and_, func, select, text
 from sqlalchemy.orm import Session, aliased
 
 from holding.models import Person, Posting, Revision, RouteStop
@@ -42,6 +42,14 @@ class StopRow:
     resumed_why: str | None
     waiting: int
     waiting_book: int
+
+
+def stopped_routes(session: Session, company_id: int) -> frozenset[str]:
+    """The routes that nothing leaves by now."""
+    query = select(RouteStop.route).where(
+        RouteStop.company_id == company_id, text(f"route_stop.{RouteStop.OPEN}")
+    )
+    return frozenset(session.scalars(query))
 
 
 def listing(session: Session, company_id: int) -> tuple[tuple[StopRow, ...], tuple[StopRow, ...]]:

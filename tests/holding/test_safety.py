@@ -3,10 +3,11 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, update
 
+from holding import schedules
 from holding.database import Database
 from holding.impact import safety
 from holding.mappings import Fixed
-from holding.models import Company, Event, Posting, RouteStop
+from holding.models import Company, Event, Posting, RouteStop, Run
 from holding.queries import stops as queries
 from holding.refusal import Refusal
 from holding.wakes import wake_all_unsent
@@ -153,3 +154,23 @@ def test_left_open_the_limit_is_three_usual_days(shop: Shop) -> None:
         session.execute(update(Posting).values(posted_at=day, book=5_000_000_00))
         found = safety.limit_of(session, shop.company.id, ROUTE, shop.now)
     assert (found.records, found.book) == (100, 3 * 4 * 5_000_000_00 // 30)
+
+
+def test_the_night_waits_until_somebody_decided_and_is_made_up_then(shop: Shop) -> None:
+    daily = RULES.replace("    immediately\n", "    daily at 02:00 by ordered_on\n")
+    shop.publish({**FILES, "shop.rules": daily})
+    shop.judge()
+    fix(shop, "item", "AB-100", "TEA-1")
+    shop.judge()
+    started = []
+    for seconds, decided in ((0, False), (86_400, False), (60, True)):
+        shop.clock.advance(seconds)
+        if decided:
+            decide(shop, "lim")
+        with shop.database.write() as session:
+            started.append(schedules.start_due(session, shop.now))
+    assert started[:2] == [0, 0]
+    assert started[2] >= 1
+    with shop.database.read() as session:
+        totals = session.scalars(select(Run.total).where(Run.kind == "daily"))
+        assert sum(totals) == 4
