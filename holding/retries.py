@@ -129,6 +129,9 @@ class _Looked:
                 message=f"{posting.number} is on its way: its end is looked up by itself.",
                 hint=RETRY["uncertain"].action,
             )
+        told = RETRY[hold.error_class]  # type: ignore[index]
+        if hold.of_push and told.retry == "never":
+            return Refusal("retry.decide", f"A new try would not help. {told.cause}", told.action)
         if self._changed(hold):
             return None
         if hold.error_class == "temporary":

@@ -137,6 +137,17 @@ def test_the_owner_tries_once_then_a_supervisor(shop: Shop) -> None:
         assert session.scalar(select(func.count()).select_from(Retry)) == 2
 
 
+def test_what_may_stand_in_the_target_already_is_decided_and_not_tried(shop: Shop) -> None:
+    wanted = hold_of(shop, "NS-1").id
+    with shop.database.write() as session:
+        session.execute(
+            update(Hold).where(Hold.id == wanted).values(code="TGT02", error_class="duplicate")
+        )
+    shop.publish()
+    answer = refused(again(shop, "NS-1"), "retry.decide")
+    assert answer.hint == "Compare both before anything is sent again."
+
+
 def test_others_do_not_try(shop: Shop) -> None:
     for who in ("vera", "chan", "adam"):
         assert refused(again(shop, "NS-1", who), "forbidden").status == 403
