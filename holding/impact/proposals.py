@@ -179,6 +179,7 @@ def _releases(session: Session, company_id: int, since: datetime) -> list[_Done]
         select(Release.rule, func.count(), func.max(Release.at))
         .join(Record, Record.id == Release.record_id)
         .where(Record.company_id == company_id, Release.at >= since, Release.kind == "release")
+        .where(Release.voided_at.is_(None))
         .group_by(Release.rule)
     )
     return [

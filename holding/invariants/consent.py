@@ -70,7 +70,7 @@ def _approvals(look: Look, ids: Collection[int]) -> dict[int, list[Approval]]:
 def _released(look: Look, ids: Collection[int]) -> dict[int, set[int | None]]:
     found: dict[int, set[int | None]] = defaultdict(set)
     query = select(Release.record_id, Release.person_id)
-    query = query.where(bulk.among(Release.record_id, sorted(ids)))
+    query = query.where(bulk.among(Release.record_id, sorted(ids)), Release.voided_at.is_(None))
     for record_id, person_id in look.session.execute(query) if ids else ():
         found[record_id].add(person_id)
     return found
