@@ -21,12 +21,14 @@ from holding.operations import once
 from holding.refusal import Refusal
 from holding.replay import replay
 from holding.roles import Actor, may
+from holding.suggestions import Suggestion
 from holding.whatif import active_program
 from holding.words import plural
 from rules.analyse.exceptions import Agreement, agreements
 from rules.outcome import Outcome, Use
 
 LOOKED_AT: Final = 50
+SURE: Final = 99  # per cent; only another spelling of the very key is surer
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +86,7 @@ def proposal(
     hold, record = found
     ways = agreements(judge.ruleset, record.type)
     way = next((one for one in ways if one.check.name == hold.rule), None)
-    last = session.scalar(
-        select(func.max(Evaluation.id)).where(Evaluation.record_id == hold.record_id)
-    )
+    last = _last_evaluation(session, hold.record_id)
     if way is None or last is None:
         return None
     pair = _pair(replay(session, last), way)
@@ -134,6 +134,31 @@ def proposals(session: Session, company_id: int, today: date) -> tuple[Merge, ..
         if merge is not None:
             found.setdefault(frozenset((merge.keep, merge.gone)), merge)
     return tuple(found.values())
+
+
+def known_as(
+    session: Session, company_id: int, table: str, cause_id: int
+) -> tuple[Suggestion, ...]:
+    """How the party of a key without an entry is known otherwise: by the other side of a check."""
+    judge = active_program(session, company_id)
+    found = session.execute(
+        select(Hold.record_id, Record.type)
+        .join(Record, Record.id == Hold.record_id)
+        .where(Hold.company_id == company_id, Hold.cause_id == cause_id, Hold.state == "open")
+        .order_by(Hold.id)
+        .limit(1)
+    ).first()
+    if judge is None or found is None:
+        return ()
+    ways = [way for way in agreements(judge.ruleset, found.type) if _of(way, table)]
+    others = {name for way in ways for side in way.sides for name in side if name != table}
+    last = _last_evaluation(session, found.record_id) if others else None
+    uses = replay(session, last).used if last is not None else ()
+    return tuple(
+        Suggestion(use.value, use.key, f"{use.table} says so", SURE)
+        for use in dict.fromkeys(uses)
+        if use.table in others
+    )
 
 
 def accept(
@@ -201,6 +226,15 @@ def _merge(
             },
         )
     return Merged(merge.keep, merge.gone, len(merge.keys), revision, woken)
+
+
+def _of(way: Agreement, table: str) -> bool:
+    return any(table in side for side in way.sides)
+
+
+def _last_evaluation(session: Session, record_id: int) -> int | None:
+    query = select(func.max(Evaluation.id)).where(Evaluation.record_id == record_id)
+    return session.scalar(query)
 
 
 def _pair(outcome: Outcome, way: Agreement) -> tuple[Use, Use] | None:

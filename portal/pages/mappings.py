@@ -8,6 +8,7 @@ from typing import Any
 from flask import Blueprint, Response, abort, g, request, url_for
 
 from holding import doorbell, mappings
+from holding.impact import parties
 from holding.queries import mappings as queries
 from holding.refusal import Refusal
 from portal import forms, fragments, store
@@ -115,7 +116,7 @@ def _missing(cause_id: int | None) -> dict[str, Any]:
     if row is not None:
         opened = {
             "row": row,
-            "suggestions": mappings.suggestions(session, g.company.id, row.table, row.key),
+            "suggestions": _suggested(row),
             "preview": None,
             "chosen": "",
             "typed": "",
@@ -128,3 +129,12 @@ def _missing(cause_id: int | None) -> dict[str, Any]:
         "revisions": queries.revisions(session, g.company.id),
         "problems": {},
     }
+
+
+def _suggested(row: mappings.Missing) -> tuple[mappings.Suggestion, ...]:
+    """Values in use: how the party is known otherwise first, then keys that look alike."""
+    session = store.reading()
+    known = parties.known_as(session, g.company.id, row.table, row.cause_id)
+    values = {one.value for one in known}
+    alike = mappings.suggestions(session, g.company.id, row.table, row.key)
+    return (*known, *(one for one in alike if one.value not in values))

@@ -7,7 +7,7 @@ from holding.database import Database
 from holding.impact import parties
 from holding.impact.owed import owed
 from holding.mappings import Fixed
-from holding.models import Company, Event, Hold, MappingEntry, Posting
+from holding.models import Cause, Company, Event, Hold, MappingEntry, Posting
 from holding.refusal import Refusal
 from tests.holding.shop import FILES, RULES, Shop, open_shop, order
 from tests.holding.test_mappings import due, fix, rev
@@ -119,6 +119,27 @@ def test_a_key_that_somebody_changed_meanwhile_undoes_all_of_it(shop: Shop) -> N
             MappingEntry.key == "C-77", MappingEntry.to_revision.is_(None)
         )
         assert session.scalars(kept).one() == "Aisyah Rahman"
+
+
+def test_a_key_without_an_entry_is_told_how_its_party_is_known(shop: Shop) -> None:
+    shop.receive(
+        order("NS-6", customer="NEW", created_by="2018-x"),
+        order("NS-7", customer="C-999", created_by="nobody"),
+    )
+    shop.judge()
+    with shop.database.read() as session:
+        causes = {
+            key: cause_id
+            for cause_id, key in session.execute(select(Cause.id, Cause.key))
+            if key.startswith("mapping:debtor:")
+        }
+        found = {
+            key: parties.known_as(session, shop.company.id, "debtor", cause_id)
+            for key, cause_id in causes.items()
+        }
+    [one] = found["mapping:debtor:NEW"]
+    assert (one.value, one.reason) == ("Aisyah Rahman", "debtor_of_number says so")
+    assert found["mapping:debtor:C-999"] == ()
 
 
 def test_each_pair_is_listed_once_and_what_is_owed_stands_by_age(shop: Shop) -> None:
