@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from connectors.kit.contract import Stands
+from connectors.kit.contract import Found, Stands
 from holding.closing import beside, close, settle
 from holding.desk import Desk, Done, done
 from holding.holds import decide_one
@@ -20,13 +20,13 @@ from holding.lifecycle import move_posting
 from holding.models import Connection, Hold, Posting, Push, Reading, Record
 from holding.posting_hash import posting_hash
 from holding.pushing.evidence import push_key
-from holding.pushing.rows import add_lines
+from holding.pushing.rows import add_lines, keep_look
 from holding.pushing.trouble import MANUAL
 from holding.refusal import Refusal
 from holding.roles import Actor, Voice
 from holding.types import to_minor
 from holding.wakes import wake_records
-from rules.canonical import plain, revive
+from rules.canonical import dumps, plain, revive
 from rules.outcome import Document
 
 
@@ -76,12 +76,13 @@ def _linked(
         words = f"{number} stands for {other} already."
         return Refusal("link.taken", words, "One document is linked to one record.")
     before = posting.number
-    _stand_in(session, posting, there, now)
+    push_id = _stand_in(session, posting, there, now)
     siblings = beside(session, hold)
     say = f"linked to {number}: {why}"
     close(session, siblings, voice, state="cleared", why=say, now=now)
     made = done(hold, f"{voice.name} linked {before} to {number} in the target: {why}")
-    desk.tell([made], "posting.linked", now, op, actor=voice, number=number, instead_of=before)
+    desk.tell([made], "posting.linked", now, op, actor=voice, number=number, instead_of=before,
+              push=push_id)  # fmt: skip
     settle(session, siblings)
     relatives = select(Record.id).where(
         Record.company_id == desk.company_id, Record.family == posting.family
@@ -101,7 +102,7 @@ def _taken(session: Session, posting: Posting, number: str) -> str | None:
     return session.scalars(query.where(Posting.id != posting.id).limit(1)).one_or_none()
 
 
-def _stand_in(session: Session, posting: Posting, there: Stands, now: datetime) -> None:
+def _stand_in(session: Session, posting: Posting, there: Stands, now: datetime) -> int:
     """The posting as if it had made what stands there, with a push that sent nothing."""
     document = _as_it_stands(revive(Document, posting.content), there)
     connection = session.get_one(Connection, posting.connection_id)
@@ -131,6 +132,18 @@ def _stand_in(session: Session, posting: Posting, there: Stands, now: datetime) 
     session.add(push)
     session.flush()
     add_lines(session, push.id, document, posting.bills)
+    keep_look(
+        session,
+        posting.connection_id,
+        push.id,
+        Found(kind="equal", words="Linked by a person.", proof=dumps(plain(there)).encode()),
+        number=there.number,
+        kind="lookup",
+        key=push.key,
+        key_id=connection.key_id,
+        fence=posting.fence,
+        now=now,
+    )
     amount = to_minor(document.amount, document.currency)
     home = posting.book is not None and document.currency == posting.currency
     moved: Mapping[str, Any] = {
@@ -150,6 +163,7 @@ def _stand_in(session: Session, posting: Posting, there: Stands, now: datetime) 
     if not move_posting(session, posting.id, expected=before, to="posted", lock=lock, **moved):
         message = f"posting {posting.id} moved under our lock"
         raise RuntimeError(message)
+    return push.id
 
 
 def _as_it_stands(document: Document, there: Stands) -> Document:

@@ -73,13 +73,18 @@ def effects_were_meant(look: Look) -> Iterator[Breach]:
         if push.key != _derived(look, push):
             say = f"{push.number}: the key of its push no. {push.no} does not follow from it."
             yield Breach("I3", say, (push.record_id,))
-        if push.id not in look.journal.calls:
+        if push.id not in look.journal.calls and not _only_seen(look, push):
             say = f"{push.number}: its push no. {push.no} has no call."
             yield Breach("I3", say, (push.record_id,))
     ours = [line for line in look.lines or () if not line.by_hand]
     for line, push_behind in zip(ours, look.journal.behind(ours), strict=True):
         if push_behind is None:
             yield Breach("I3", f"{line.number} stands in the target and we never meant to send it.")
+
+
+def _only_seen(look: Look, push: Sent) -> bool:
+    """Whether nothing was sent, since the document was found there, or linked by a person."""
+    return look.journal.attempts.get(push.id, frozenset()) == {"equal"}
 
 
 def _derived(look: Look, push: Sent) -> str:

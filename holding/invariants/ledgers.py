@@ -9,6 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rules.canonical import sha256_hex
+
+EMPTY = sha256_hex(b"")  # a call without a body
+
 EFFECTS = {"created": "create", "updated": "update", "voided": "void"}
 """What a line says that it did, as the action of a push."""
 
@@ -66,7 +70,7 @@ def _line(told: Mapping[str, Any]) -> Line:
         number=str(told["number"]),
         party=str(told.get("party", "")),
         key=str(told.get("key") or ""),
-        sha256=str(told.get("body_sha256") or ""),
+        sha256=str(told.get("body_sha256") or EMPTY),
         total=None if total is None else str(total),
         currency=str(told.get("currency") or ""),
         by_hand=told.get("call") == "by_hand",

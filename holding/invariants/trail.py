@@ -25,8 +25,11 @@ AFTER = {
     "posting.later": "refused",
     "posting.waits": "refused",
     "posting.conflict": "conflict",
+    "posting.linked": "accepted",
 }
 """The state of a push after an event that names it."""
+AT_ONCE = {"posting.linked": ["sending", "accepted"]}
+"""What a link tells in one: a person has found what stands there."""
 OF_PUSH = {"sending": "sending", "awaiting": "awaiting", "uncertain": "uncertain"}
 """A posting in one of these states has its push in the same one."""
 
@@ -65,7 +68,7 @@ def _told(look: Look) -> dict[int, list[str]]:
     )
     told: dict[int, list[str]] = defaultdict(list)
     for act, body in look.session.execute(query):
-        told[int(body.get("push") or 0)].append(AFTER[act])
+        told[int(body.get("push") or 0)] += AT_ONCE.get(act) or [AFTER[act]]
     return told
 
 

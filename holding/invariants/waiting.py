@@ -26,6 +26,7 @@ from holding.models import (
 )
 from holding.models.posting import IN_FLIGHT_STATES
 from holding.models.record import RECORD_STATES
+from holding.record_state import counted
 
 AFTER_DEADLINE = timedelta(seconds=60)
 WORKED_ON: tuple[type[Record | Posting | Run | Delivery], ...] = (Record, Posting, Run, Delivery)
@@ -135,15 +136,22 @@ def _wrong_states(look: Look) -> Iterator[Breach]:
     """The state of a record follows from its postings and its open holds."""
     held = exists().where(Hold.record_id == Record.id, text(f"hold.{Hold.OPEN}"))
     query = (
-        select(Record.id, Record.number, Record.state, Posting.state, held.label("held"))
+        select(
+            Record.id,
+            Record.number,
+            Record.state,
+            Posting.state,
+            Posting.reverses_id,
+            held.label("held"),
+        )
         .outerjoin(Posting, Posting.record_id == Record.id)
         .where(Record.company_id == look.company_id, Record.state != "received")
         .order_by(Record.id)
     )
     found: dict[tuple[int, str, str], set[str]] = {}
-    for record_id, number, state, posting, is_held in look.session.execute(query):
+    for record_id, number, state, posting, reverses, is_held in look.session.execute(query):
         states = found.setdefault((record_id, number, state), set())
-        states |= {posting} if posting else set()
+        states |= {counted(posting, reverses)} if posting else set()
         states |= {"held"} if is_held else set()
     for (record_id, number, state), states in found.items():
         meant = next((one for one in RECORD_STATES if one in states), "waiting")

@@ -133,14 +133,42 @@ def add_look(
     now: datetime,
 ) -> None:
     """A look-up and what it saw: a request of its own, an attempt of the same push, the proof."""
-    request = Request(
-        connection_id=channel.connection_id,
+    keep_look(
+        session,
+        channel.connection_id,
+        member.push_id,
+        found,
+        number=member.document.number,
         kind=kind,
         key=key,
         key_id=channel.key_id,
+        fence=member.claim.fence,
+        now=now,
+    )
+
+
+def keep_look(
+    session: Session,
+    connection_id: int,
+    push_id: int,
+    found: Found,
+    *,
+    number: str,
+    kind: str,
+    key: str,
+    key_id: int | None,
+    fence: int,
+    now: datetime,
+) -> None:
+    """The rows of a look at what a push stands for."""
+    request = Request(
+        connection_id=connection_id,
+        kind=kind,
+        key=key,
+        key_id=key_id,
         sha256=sha256_hex(b""),
         headers={},
-        rows={"number": member.document.number},
+        rows={"number": number},
         state="answered",
         made_at=now,
         deadline_at=now,
@@ -153,9 +181,9 @@ def add_look(
     session.add(
         Attempt(
             request_id=request.id,
-            push_id=member.push_id,
-            no=_next_no(session, [member.push_id])[member.push_id],
-            fence=member.claim.fence,
+            push_id=push_id,
+            no=_next_no(session, [push_id])[push_id],
+            fence=fence,
             state=found.kind,
             error=found.words,
             target_ref=found.target_ref,

@@ -22,6 +22,7 @@ from tests.acceptance.parts import Part, answers, read, state
 from tests.acceptance.product import (
     ADMIN,
     APPROVER,
+    CURRENT_COMPANY,
     FINANCE,
     House,
     Product,
@@ -250,6 +251,7 @@ def test_C23_what_it_says(watch: Watch) -> None:
     watch.goes_by(25 * HOUR)
     assert (watch.posting(2311, "IV-000077"), watch.found(2311)) == ("Posted", [])
     assert (watch.effects("NS-2311-1"), watch.effects("IV-000077")) == ([], ["created"])
+    assert watch.house.product.json("invariants", "--json")[CURRENT_COMPANY]["breaches"] == []
     told = watch.page(2311, "trace").text
     assert "approver linked NS-2311-1 to IV-000077 in the target: Typed by Mei Ling" in told
 

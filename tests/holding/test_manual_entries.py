@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from holding import holds, manual_entries
 from holding.desk import Done
+from holding.invariants.check import CHECKS, check
 from holding.models import Event, Posting, Push
 from holding.refusal import Refusal
 from tests.connectors.simulators import Simulator
@@ -76,6 +77,15 @@ def test_what_is_linked_is_posted_and_changed_under_its_own_number(life: Life) -
         ]
         told = session.scalars(select(Event).where(Event.act == "posting.linked")).one()
         assert told.body["instead_of"] == "A-1-1"
+        sound = check(
+            session,
+            life.shop.company.id,
+            now=life.shop.now,
+            settings=life.desk.settings,
+            ledger=[life.books.ledger_path],  # type: ignore[attr-defined]
+            only=CHECKS.keys() - {"I11"},  # nobody links events here
+        )
+        assert [one.say for one in sound.breaches] == []
 
 
 def test_one_document_is_linked_to_one_record(life: Life) -> None:

@@ -81,7 +81,7 @@ class Books:
             if isinstance(found, dict):
                 self.documents[place] = found
                 self.last_key = max(self.last_key, int(found["master"]["docKey"]))
-            self._effects += line["effect"] != "by_hand"
+            self._effects += line["call"] != "by_hand"
 
     def _control(self, act: str, given: Mapping[str, Any]) -> None:
         acts: dict[str, Callable[[Mapping[str, Any]], None]] = {

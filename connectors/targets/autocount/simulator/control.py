@@ -109,12 +109,13 @@ def _typed(api: "Api", given: Mapping[str, Any], request_id: str) -> Reply:
     line = {
         "at": now.isoformat(),
         "request_id": request_id,
-        "call": "typed",
+        "call": "by_hand",
         "company": book,
         "path": kind.path,
         "type": kind.type,
         "number": made.number,
         "party": str(made.stands["master"].get("debtorCode") or ""),
+        "total": str(made.stands["master"]["finalTotal"]),
         "effect": made.effect,
         "stands": dumps(made.stands).decode(),
     }
