@@ -14,13 +14,12 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from holding import bulk, duties
-from holding.approval_sets import Left
+from holding.approval_sets import WAITING, Left
 from holding.models import Approval, Hold, Posting, Record
 from holding.people import in_team, who_may
 from holding.roles import Actor, Voice, voices
 
 NEEDED: Final = "APP01"  # the code of a hold that asks for an approval
-WAITING: Final = {"held": "ready", "posted": "posted"}  # a posting that waits for it, and after it
 ACT: Final = "posting.approve"
 
 

@@ -6,10 +6,13 @@ Here: the hash that a form carries, and what differs when it no longer fits. Not
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from holding.models import Posting
 from holding.refusal import Refusal
 from rules.canonical import dumps, sha256_hex
+
+WAITING: Final = {"held": "ready", "posted": "posted"}  # a posting that waits for it, and after it
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ def changed(
 ) -> SetChanged | None:
     """What differs between the held postings now and those that were looked at, if anything."""
     expected = sethash if sethash is not None else set_hash(seen) if seen is not None else None
-    stands = {key: posting.hash for key, posting in postings.items() if posting.state == "held"}
+    stands = {key: posting.hash for key, posting in postings.items() if posting.state in WAITING}
     if expected is None or expected == set_hash(stands):
         return None
     told = [
@@ -62,6 +65,6 @@ def changed(
 def _difference(posting: Posting | None, seen: str | None) -> str:
     if posting is None:
         return "is gone"
-    if posting.state != "held":
+    if posting.state not in WAITING:
         return f"is {posting.state} meanwhile"
     return "has another content" if seen is not None and seen != posting.hash else ""

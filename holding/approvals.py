@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session
 
 from connectors.kit.faults import point
 from holding import bulk, duties
-from holding.approval_desk import ACT, WAITING, Consent, Desk
-from holding.approval_sets import Left, SetChanged, changed, set_hash
+from holding.approval_desk import ACT, Consent, Desk
+from holding.approval_sets import WAITING, Left, SetChanged, changed, set_hash
 from holding.closing import close, settle
 from holding.events import Fact, record_events
 from holding.lifecycle import move_posting

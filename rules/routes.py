@@ -86,6 +86,12 @@ class RouteProgram:
             for a in index.ruleset.approvals
             if a.record == record and a.route in (None, post.route)
         ]
+        back = index.reversal(record, self.name)
+        self.undoing = [
+            ApprovalProgram(compiler, a)
+            for a in index.ruleset.approvals
+            if back is not None and a.record == record and a.route == back.route
+        ]
         scope = Scope(index, record)
         make = {"rule": "when", "owner": compiler.owner}
         self.when = Condition(compiler, post.when, scope, **make) if post.when else None

@@ -111,7 +111,7 @@ class Weighing:
         planner.left()
         findings = [*self.base, *(self.said.findings if self.draft.made else ())]
         findings += self._missing(asked)
-        needs = self._approvals(document, findings)
+        needs = self._approvals(document, findings) + self._undone(planner, findings)
         if new and document is None and not waits and not findings:
             waits.append(_later(asked))
         wait = max(waits, key=lambda w: w.kind == "for", default=None)
@@ -160,6 +160,17 @@ class Weighing:
             needs += [need] if need else []
         if document is not None and self.route.bill is not None:
             findings += self.route.bill.remains(self.run, self.name)
+        return tuple(needs)
+
+    def _undone(self, planner: Planner, findings: list[Finding]) -> tuple[ApprovalNeed, ...]:
+        """The approvals that taking a document back needs; their findings are added."""
+        needs = []
+        undone = any(step.action in {"void", "credit_note"} for step in planner.steps)
+        for approval in self.route.undoing if undone else ():
+            said, need = approval.judge(self.run, self.name)
+            self.said.verdicts += said.verdicts
+            findings += said.findings
+            needs += [need] if need else []
         return tuple(needs)
 
     def _waits(self, asked: dict[Gap, list[int]]) -> list[Wait]:

@@ -83,9 +83,10 @@ class _Answered:
         """The holds on it, then each step; a step that is left out is given up."""
         for row in self.sent:
             self.rows.pop((row.route, row.seq))
-        aimed = next((s for s in reversed(self.steps) if s.document is not None), None)
+        aims = (s for s in reversed(self.steps) if s.document is not None or s.action == "void")
+        aimed = next(aims, None)
         seq = aimed.seq if aimed else self.sent[-1].seq
-        document = aimed.document if aimed else self.decision.document
+        document = (aimed.document if aimed else None) or self.decision.document
         there = self._row(aimed.route, seq) if aimed else None
         hash_ = self._hash(aimed) if aimed else ""
         route = aimed.route if aimed else self.decision.route

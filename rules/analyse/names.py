@@ -120,7 +120,9 @@ def _references(index: Index) -> Iterator[Problem]:
             yield problem("NAM07", f"there is no record '{name}'", hint, span)
     routes = index.routes()
     narrowed = [g.route for g in rules.gates] + [c.route for c in rules.checks]
-    narrowed += [d.route for d in rules.duplicates] + [a.route for a in rules.approvals]
+    narrowed += [d.route for d in rules.duplicates]
+    back = {str(reversal.route) for reversal in rules.reversals}
+    narrowed += [a.route for a in rules.approvals if str(a.route) not in back]
     for route in narrowed:
         if route is not None and str(route) not in routes:
             hint = did_you_mean(str(route), routes)

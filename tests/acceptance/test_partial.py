@@ -30,7 +30,20 @@ approve settlement for autocount.ap_invoice
     by       finance_manager
     never    last_editor
     say      "{number} costs {fees}: a finance manager decides."
+
+approve order for autocount.credit_note
+    by       finance_manager
+    never    created_by, last_editor
+    say      "The invoice of {number} is taken back: a finance manager decides."
 """
+UNDO = {
+    "| locked | -                | -         | block              |": (
+        "| locked | - | - | credit note |"
+    ),
+    "| open   | <= cancel_window | no        | void               |": "| open | - | no | void |",
+    "    | open   | > cancel_window  | no        | credit note        |\n": "",
+}
+"""What is taken back is made void; in a locked period it is credited, today."""
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +52,11 @@ def depot(command: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[D
     buying = ("buying.rules", (Path(__file__).parent / "buying.rules").read_text("utf-8"))
     more = (buying, ("consent.rules", CONSENT))
     rules = cut_for_the_cloud(product, product.folder / "rules", *more)
+    text = (rules / "changes.rules").read_text("utf-8")
+    for row, instead in UNDO.items():
+        assert text.count(row) == 1
+        text = text.replace(row, instead)
+    (rules / "changes.rules").write_text(text, "utf-8")
     with opened_depot(product, rules) as found:
         yield found
 
@@ -197,3 +215,30 @@ def test_D04_what_it_says(depot: Depot) -> None:
     assert "Version 3 of 2105 is not approved; version 2 was." in page.text
     assert depot.effects("2105") == [("created", "IV-2105-1")]
     assert depot.document("IV-2105-1")["master"]["finalTotal"] == "82.00"
+
+
+def test_E40_what_it_says(depot: Depot) -> None:
+    """A delivery is undone: void in an open period, a credit note of today in a locked one."""
+    vans = [van("D2201", "2201", "10"), van("D2202", "2202", "10", delivered_on=day(20))]
+    depot.post_records(sale("2201", price="5.50"), sale("2202", price="5.60"), *vans)
+    depot.work_on(2)
+    depot.lock(day(10))
+    off = {"status": "cancelled"}
+    orders = [sale("2201", price="5.50", **off), sale("2202", price="5.60", **off)]
+    depot.take(*({**one, **off} for one in vans), *orders)
+    made = [("created", "IV-2201-1"), ("created", "IV-2202-1")]
+    assert sorted(depot.effects("2201", "2202")) == made
+    for number in ("2201", "2202"):
+        page = depot.page("order", number)
+        assert state(page) == "Held"
+        says = f"The invoice of {number} is taken back: a finance manager decides."
+        assert says in page.text
+    approve(depot.person("approver"), "2201", "2202", reason="The lorry came back")
+    depot.work_on(2)
+    undone = [effect for effect in depot.effects("2201", "2202") if effect not in made]
+    assert sorted(undone) == [("created", "CN-IV-2202-1"), ("voided", "IV-2201-1")]
+    assert depot.document("IV-2201-1")["master"]["cancelled"] is True
+    credit = depot.document("CN-IV-2202-1")["master"]
+    assert (credit["docDate"][:10] > day(10), credit["finalTotal"]) == (True, "56.00")
+    for number in ("2201", "2202"):
+        assert state(depot.page("order", number)) == "Reversed"

@@ -14,7 +14,7 @@ from connectors.sources.netshop.connector import NetShop
 from holding import approvals, record_state
 from holding.connections import set_key
 from holding.database import Database
-from holding.models import Approval, Company, Event, Posting, PostingLine, Push
+from holding.models import Approval, Company, Event, Hold, Posting, PostingLine, Push
 from holding.pushes import push_due
 from holding.pushing.desk import Desk
 from holding.roles import SYSTEM
@@ -348,6 +348,33 @@ def test_an_update_above_the_limit_waits_for_its_own_approval(life: Life) -> Non
     life.work()
     assert life.books.effects == [("create", "A-1-1"), ("update", "A-1-1")]
     assert life.shop.states() == {"A-1": "posted"}
+
+
+def test_taking_a_document_back_waits_for_its_own_approval(life: Life) -> None:
+    """Whether it is made void or credited; without it nothing is done in the target."""
+    asks = """
+approve order for aiaccount.credit_note
+    by       accounts
+    say      "The document of {number} is taken back."
+"""
+    counted = RULES.replace('as "{number}"', 'as "{number}-{posting}"')
+    life.shop.publish(FILES | {"shop.rules": counted + TABLES + asks})
+    life.arrive("A-1", **SMALL)
+    life.arrive("A-2", **LARGE)
+    made = [("create", "A-1-1"), ("create", "A-2-1")]
+    for number, content in (("A-1", SMALL), ("A-2", LARGE)):
+        life.arrive(number, status="cancelled", **content)
+        assert life.held(number) == ["APP01"]
+    assert life.books.effects == made
+    with life.shop.database.write() as session:
+        held = select(Hold.posting_id).where(Hold.state == "open", Hold.code == "APP01")
+        ids = [posting for posting in session.scalars(held.order_by(Hold.id)) if posting]
+        done = approvals.approve(session, life.shop.actor("lim"), ids, "Agreed", life.shop.now)
+        assert isinstance(done, approvals.Approved)
+        assert done.done == tuple(ids), done
+    life.work()
+    assert life.books.effects == [*made, ("void", "A-1-1"), ("create", "CN-A-2-1")]
+    assert life.shop.states() == {"A-1": "reversed", "A-2": "reversed"}
 
 
 def test_each_effect_is_told(life: Life) -> None:
