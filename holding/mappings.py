@@ -185,6 +185,32 @@ def _change(
     reached = reach(session, table, key, judge.ruleset if judge else None)
     for cause in reached.causes:
         cause.changed_revision = revision
+    before = _put(session, actor, table, key, parsed, reason, now, revision)
+    record_ids = reached.records
+    wake_records(session, record_ids, now)
+    fixed = Fixed(
+        table=table.name,
+        key=key,
+        value=parsed.text,
+        before=shown(before.value, before.num, before.den) if before else "",
+        revision=revision,
+        woken=len(record_ids),
+    )
+    _say(session, fixed, actor, table.company_id, record_ids, reason, now, op)
+    return fixed
+
+
+def _put(
+    session: Session,
+    actor: Actor,
+    table: MappingTable,
+    key: str,
+    parsed: Parsed,
+    reason: str,
+    now: datetime,
+    revision: int,
+) -> MappingEntry | None:
+    """Let the entry of the key end and another begin; the one that ended."""
     before = entry_of(session, table.id, key)
     if before is not None:
         before.to_revision = revision
@@ -204,18 +230,7 @@ def _change(
         )
     )
     session.flush()
-    record_ids = reached.records
-    wake_records(session, record_ids, now)
-    fixed = Fixed(
-        table=table.name,
-        key=key,
-        value=parsed.text,
-        before=shown(before.value, before.num, before.den) if before else "",
-        revision=revision,
-        woken=len(record_ids),
-    )
-    _say(session, fixed, actor, table.company_id, record_ids, reason, now, op)
-    return fixed
+    return before
 
 
 def _say(

@@ -15,7 +15,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from holding import bulk
-from holding.entries import Reach, entry_of, reach, read_value, shown, table_of, unfit
+from holding.entries import Parsed, Reach, entry_of, reach, read_value, shown, table_of, unfit
 from holding.impact.assumed import with_value
 from holding.impact.reclassify import (
     Change,
@@ -24,7 +24,7 @@ from holding.impact.reclassify import (
     older_entries,
     parsed_of,
 )
-from holding.models import Company, Connection, Evaluation, Hold, Record, Version
+from holding.models import Company, Connection, Evaluation, Hold, MappingTable, Record, Version
 from holding.refusal import Refusal
 from holding.worlds import build_world, fresh_targets, program
 from rules.compile import Program
@@ -109,17 +109,7 @@ def preview(
     outcomes = _judge(session, judge, looked_at, world, now) if judge else {}
     reasons = {record_id: _reasons(outcome) for record_id, outcome in outcomes.items()}
     freed = [record_id for record_id in held if reasons.get(record_id) == ()]
-    older = older_entries(session, found.id, key)
     entry = entry_of(session, found.id, key)
-    change = Change(
-        company_id=company_id,
-        kind=found.kind,
-        table=table,
-        key=key,
-        before=parsed_of(entry),
-        after=parsed,
-        entries=tuple(one.id for one in older),
-    )
     return Preview(
         table=table,
         key=key,
@@ -133,10 +123,26 @@ def preview(
         stays=_stays(why for record_id, why in reasons.items() if why and record_id in held),
         going=len({*reached.using} - held),
         halts=_stays(why for record_id, why in reasons.items() if why and record_id not in held),
-        contradicted=contradictions(session, change, most=LOOKED_AT),
+        contradicted=_contradicted(session, found, key, parsed),
         currency=company.currency,
         rev=company.revision,
     )
+
+
+def _contradicted(
+    session: Session, table: MappingTable, key: str, parsed: Parsed
+) -> Contradictions:
+    """The posted documents that would be otherwise under this value."""
+    change = Change(
+        company_id=table.company_id,
+        kind=table.kind,
+        table=table.name,
+        key=key,
+        before=parsed_of(entry_of(session, table.id, key)),
+        after=parsed,
+        entries=tuple(one.id for one in older_entries(session, table.id, key)),
+    )
+    return contradictions(session, change, most=LOOKED_AT)
 
 
 def active_program(session: Session, company_id: int) -> Program | None:
