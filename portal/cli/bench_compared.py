@@ -50,10 +50,12 @@ def receive(shop: "Shop", given: Sequence["Order"]) -> None:
 
 
 def orders(shop: "Shop", count: int, first_id: int) -> "tuple[Order, ...]":
-    """So many clean orders of yesterday, numbered from this one on."""
+    """So many clean orders of yesterday, numbered from this one on; other numbers, other orders."""
     from portal.demo.generator import MALAYSIA, plain
 
-    return plain(shop.place.now.astimezone(MALAYSIA).date(), count, seed=SEED, first_id=first_id)
+    return plain(
+        shop.place.now.astimezone(MALAYSIA).date(), count, seed=SEED + first_id, first_id=first_id
+    )
 
 
 def bare(shop: "Shop", records: int) -> float:

@@ -1,6 +1,7 @@
 """The bench: one run ends with one JSON line whose figures belong together."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from tests.acceptance.conftest import free_environment
 from tests.acceptance.product import Product
+from tests.installed import ROOT
 
 pytestmark = pytest.mark.slow
 
@@ -51,3 +53,14 @@ def test_the_bench_ends_with_one_line_of_figures(result: Any, postgresql_url: st
     assert result["backtest_1m_seconds"] > 0
     assert result["backtest_1m_processor_seconds"] > 0
     assert 0 < result["backtest_peak_mb"] <= 300
+
+
+def test_H09_orders_are_judged_and_built_into_workbooks_in_a_measured_time(result: Any) -> None:
+    assert result["built_orders"] == 300
+    assert result["built_documents"] >= 290, "as the stand-in counts; a chance twin waits"
+    assert result["built_workbooks"] == 1
+    assert result["built_seconds"] > 0
+    page = (ROOT / "docs" / "operations.md").read_text("utf-8")
+    told = re.search(r"10,000 orders .* in (\d+) seconds.*`(make bench[^`]*)`", page)
+    assert told
+    assert int(told[1]) > 0
