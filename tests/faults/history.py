@@ -311,6 +311,14 @@ def _send_home(history: History) -> None:
         history.tasks.remove(task)
 
 
+def for_a_while(history: History, seconds: float) -> None:
+    """So long everybody goes on, without healing anything."""
+    until = history.place.clock.monotonic() + seconds
+    while history.place.clock.monotonic() < until:
+        heal(history, turns=1, calm=False)
+        history.pass_(1)
+
+
 def end(history: History, seed: int) -> Ending:
     """Look at everything, in the database and in the target's own ledger."""
     place = history.place

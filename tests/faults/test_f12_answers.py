@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 
 from holding.models import Push, Request
 from tests.faults.amounts import Done, amount
-from tests.faults.history import Chances, History, end, heal, run
+from tests.faults.history import Chances, History, end, for_a_while, heal, run
 from tests.faults.town import town
 from tests.faults.yard import nothing_wrong
 from tests.support.house import House
@@ -81,7 +81,7 @@ def test_f15_a_storm_of_refusals(done: Done, fate: str) -> None:
         for _ in range(5):
             history.arrive(20)
         place.wire.storm = fate  # type: ignore[assignment]
-        _for_a_while(history, STORM_SECONDS)
+        for_a_while(history, STORM_SECONDS)
         during = len(place.wire.asked)
         place.wire.storm = None
         over = place.clock.monotonic()
@@ -105,7 +105,7 @@ def test_f16_many_become_due_at_once(done: Done) -> None:
         place.wire.down = True
         for _ in range(HERD):
             history.arrive(20)
-        _for_a_while(history, 300)
+        for_a_while(history, 300)
         place.wire.asked.clear()
         heal(history)
         asked = sorted(place.wire.asked)
@@ -116,10 +116,3 @@ def test_f16_many_become_due_at_once(done: Done) -> None:
     assert most <= PER_MINUTE, most
     assert not ending.wrong
     assert ending.posted == HERD
-
-
-def _for_a_while(history: History, seconds: float) -> None:
-    until = history.place.clock.monotonic() + seconds
-    while history.place.clock.monotonic() < until:
-        heal(history, turns=1, calm=False)
-        history.pass_(1)
