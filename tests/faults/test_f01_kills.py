@@ -12,10 +12,13 @@ from sqlalchemy import create_engine, func, select, text
 from holding.models import Posting, Record
 from tests.faults.amounts import Done, amount
 from tests.faults.yard import APPROVAL, BATCH, REACHED_BY, hire_approver, killed_at, nothing_wrong
-from tests.support.databases import CUT_OFF
 from tests.support.house import RULES, House
 
 KILLS = amount(1, 5, 100)
+CUT_OFF = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
 RANDOM_KILLS, RANDOM_ORDERS = amount(2, 20, 500), amount(20, 200, 2000)
 STOPS, DEPLOYS, CUTS = amount(1, 10, 200), amount(1, 20, 200), amount(1, 8, 50)
 PROFILES = ("number+customer", "nothing")
