@@ -163,7 +163,7 @@ def load(session: Session, record_id: int, posting_id: int | None = None) -> Cas
     source = session.get_one(Connection, record.source_id)
     people = names_of(
         session,
-        [a.person_id for a in approvals]
+        [person for a in approvals for person in (a.person_id, a.for_person_id)]
         + [v.person_id for v in versions]
         + ([rules.author_id, rules.published_by_id] if rules else []),
     )

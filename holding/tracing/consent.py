@@ -19,6 +19,10 @@ def approved(case: Case, ruleset: Ruleset | None) -> tuple[str, str, list[Proof]
     if standing:
         names = "; ".join(f"{_who(case, a)}, {case.when(a.at)}" for a in standing)
         said, tone = f"{names}, content hash {_hash(case)[:12]}.", "good"
+        given = {a.level for a in standing}
+        if missing := [v.rule for v in asked if v.result != "pass" and v.rule not in given]:
+            said = f"{said} Not yet: {listed(missing)}."
+            tone = "bad" if case.sent_at else "plain"
     elif any(v.result in {"hit", "unknown"} for v in asked):
         said = f"Nobody: {_places(spans)} asks for an approval."
         tone = "bad" if case.sent_at else "plain"

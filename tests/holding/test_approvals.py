@@ -1,7 +1,7 @@
 import pytest
 from sqlalchemy import func, select, update
 
-from holding import approvals, holds, mappings, people
+from holding import approvals, holds, mappings, people, trace
 from holding.approvals import Approved, SetChanged
 from holding.database import Database
 from holding.models import Approval, Company, Event, Hold, Posting, Record
@@ -343,6 +343,10 @@ def test_each_level_is_another_persons(two_levels: Shop) -> None:
     assert (len(first.done), first.ready) == (1, ())
     assert [left.reason for left in first.waiting] == ["still waits: approve by sales_admin"]
     assert two_levels.states()["NS-1"] == "held"
+    with two_levels.database.read() as session:
+        told = trace.seven(session, two_levels.record(session, "NS-1").id)[1]
+        assert "Not yet: approve by sales_admin." in told.text
+        assert told.tone == "plain"
     assert why_not(approve(two_levels, "NS-1")) == [
         "you approved it at another level; Tan can approve"
     ]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from holding import approvals, deputies, holds, people
+from holding import approvals, deputies, holds, people, trace
 from holding.approvals import Approved
 from holding.database import Database
 from holding.models import Approval, Company, Deputy, Event, Hold, Release
@@ -78,6 +78,8 @@ def test_a_deputy_approves_in_the_name_of_the_person(shop: Shop) -> None:
         assert said.body["say"].startswith("Siti for Lim approved NS-1")
         hold = session.scalars(select(Hold).where(Hold.code == "APP01")).one()
         assert hold.closed_by_id == siti
+        who = trace.seven(session, shop.record(session, "NS-1").id)[1]
+        assert who.text.startswith("Siti for Lim, ")
 
 
 def test_a_deputy_releases_in_the_name_of_the_person(shop: Shop) -> None:
