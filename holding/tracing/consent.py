@@ -58,12 +58,15 @@ def _evidence(case: Case) -> list[Proof]:
 
 def _fallen(case: Case) -> str:
     """The approvals that no longer stand, each with what changed."""
-    return "".join(
-        f" The approval by {_who(case, a)} of {case.when(a.at)} is void since"
-        f" {case.when(a.voided_at)}: changed {listed(a.voided_fields or [])}."
-        for a in case.approvals
-        if a.voided_at is not None
-    )
+    return "".join(f" {_fell(case, a)}" for a in case.approvals if a.voided_at is not None)
+
+
+def _fell(case: Case, approval: Approval) -> str:
+    told = f"The approval by {_who(case, approval)} of {case.when(approval.at)}"
+    if approval.voided_by_id is not None:
+        return f"{told} was taken back {case.when(approval.voided_at)}."
+    fields = listed(approval.voided_fields or [])
+    return f"{told} is void since {case.when(approval.voided_at)}: changed {fields}."
 
 
 def _places(spans: list[Span]) -> str:

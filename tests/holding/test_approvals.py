@@ -1,7 +1,7 @@
 import pytest
 from sqlalchemy import func, select, update
 
-from holding import approvals, holds, mappings, people, trace
+from holding import approvals, holds, mappings, people, trace, undo
 from holding.approvals import Approved, SetChanged
 from holding.database import Database
 from holding.models import Approval, Company, Event, Hold, Posting, Record
@@ -318,6 +318,18 @@ def test_only_finance_and_consultants_enter_records(shop: Shop) -> None:
     answer = shop.receive(order("NS-8"), by=shop.actor("vera"))
     assert isinstance(answer, Refusal)
     assert answer.status == 403
+
+
+def test_one_that_was_taken_back_is_told_as_such(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLEARPOST_UNDO_SECONDS", "30")
+    approve(shop, "NS-1", op="form-9")
+    with shop.database.write() as session:
+        assert isinstance(undo.undo(session, shop.actor("lim"), "form-9", shop.now), undo.Undone)
+    with shop.database.read() as session:
+        told = trace.seven(session, shop.record(session, "NS-1").id)[1]
+    assert "The approval by Lim of 2026-11-20 09:00 was taken back 2026-11-20 09:00." in told.text
 
 
 # ---- levels ------------------------------------------------------------------------------------
