@@ -4,6 +4,8 @@ Here: approvals that stand, that fell, that are asked for or not needed, and wha
 Not here: giving them (`holding/approvals.py`).
 """
 
+from datetime import datetime
+
 from grammar.nodes import Ruleset
 from grammar.problem import Span
 from holding.models import Approval
@@ -58,15 +60,15 @@ def _evidence(case: Case) -> list[Proof]:
 
 def _fallen(case: Case) -> str:
     """The approvals that no longer stand, each with what changed."""
-    return "".join(f" {_fell(case, a)}" for a in case.approvals if a.voided_at is not None)
+    fallen = [(one, one.voided_at) for one in case.approvals]
+    return "".join(f" {_fell(case, one, at)}" for one, at in fallen if at is not None)
 
 
-def _fell(case: Case, approval: Approval) -> str:
+def _fell(case: Case, approval: Approval, at: datetime) -> str:
     told = f"The approval by {_who(case, approval)} of {case.when(approval.at)}"
     if approval.voided_by_id is not None:
-        return f"{told} was taken back {case.when(approval.voided_at)}."
-    fields = listed(approval.voided_fields or [])
-    return f"{told} is void since {case.when(approval.voided_at)}: changed {fields}."
+        return f"{told} was taken back {case.when(at)}."
+    return f"{told} is void since {case.when(at)}: changed {listed(approval.voided_fields or [])}."
 
 
 def _places(spans: list[Span]) -> str:
