@@ -14,10 +14,9 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from holding import bulk
-from holding.desk import Desk, Done, Each, done, read_done
+from holding.desk import Desk, Done, Each, alone, done
 from holding.events import Fact, record_events
 from holding.models import Company, Hold, Membership, Person, Team
-from holding.operations import once
 from holding.refusal import Refusal
 from holding.roles import ACTS, Actor, may
 from holding.seen import changed_hold
@@ -42,11 +41,10 @@ def assign(
     changed and the answer has what both wanted.
     """
 
-    def act() -> Done | Refusal:
-        answer = assign_each(session, actor, [hold_id], person_id, now, op, seen={hold_id: seen})
-        return answer if isinstance(answer, Refusal) else answer.only
+    def ask() -> Each | Refusal:
+        return assign_each(session, actor, [hold_id], person_id, now, op, seen={hold_id: seen})
 
-    return once(session, op, person_id=actor.person_id, now=now, act=act, read=read_done)
+    return alone(session, actor, now, op, ask)
 
 
 def assign_each(
@@ -94,11 +92,10 @@ def snooze(
 ) -> Done | Refusal:
     """Put a hold aside until a moment, at most 14 days on; it stays open, owned and counted."""
 
-    def act() -> Done | Refusal:
-        answer = snooze_each(session, actor, [hold_id], until, now, op, seen={hold_id: seen})
-        return answer if isinstance(answer, Refusal) else answer.only
+    def ask() -> Each | Refusal:
+        return snooze_each(session, actor, [hold_id], until, now, op, seen={hold_id: seen})
 
-    return once(session, op, person_id=actor.person_id, now=now, act=act, read=read_done)
+    return alone(session, actor, now, op, ask)
 
 
 def snooze_each(

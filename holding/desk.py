@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from holding import bulk, duties
 from holding.events import Acting, Fact, record_events
 from holding.models import Hold, Posting, Record, Version
+from holding.operations import once
 from holding.people import in_team, who_may
 from holding.refusal import Refusal
 from holding.roles import Actor
@@ -162,6 +163,22 @@ class Desk:
         query = select(model).where(bulk.among(model.id, sorted(ids)))
         rows = self.session.scalars(query.execution_options(populate_existing=True))
         return {row.id: row for row in rows}
+
+
+def alone(
+    session: Session,
+    actor: Actor,
+    now: datetime,
+    op: str | None,
+    ask: Callable[[], Each | Refusal],
+) -> Done | Refusal:
+    """An act over many asked of one hold, once a form."""
+
+    def act() -> Done | Refusal:
+        answer = ask()
+        return answer if isinstance(answer, Refusal) else answer.only
+
+    return once(session, op, person_id=actor.person_id, now=now, act=act, read=read_done)
 
 
 def done(hold: Hold, say: str) -> Done:

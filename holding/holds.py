@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from holding import bulk, duties
 from holding.closing import beside, close, settle
-from holding.desk import Desk, Done, Each, done, read_done
+from holding.desk import Desk, Done, Each, alone, done, read_done
 from holding.lifecycle import move_posting
 from holding.models import Hold, Release, Team
 from holding.operations import once
@@ -38,11 +38,10 @@ def release(
 ) -> Done | Refusal:
     """Let one finding pass for this content of the record; the next judging sees it as released."""
 
-    def act() -> Done | Refusal:
-        answer = release_each(session, actor, [hold_id], reason, now, op)
-        return answer if isinstance(answer, Refusal) else answer.only
+    def ask() -> Each | Refusal:
+        return release_each(session, actor, [hold_id], reason, now, op)
 
-    return once(session, op, person_id=actor.person_id, now=now, act=act, read=read_done)
+    return alone(session, actor, now, op, ask)
 
 
 def release_each(

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from connectors.kit.errors import RETRY
 from holding import bulk
 from holding.closing import close, settle
-from holding.desk import Desk, Done, Each, Left, done, read_done
+from holding.desk import Desk, Done, Each, Left, alone, done
 from holding.entries import table_and_key
 from holding.events import Fact, record_events
 from holding.models import (
@@ -31,7 +31,6 @@ from holding.models import (
     Version,
 )
 from holding.models.posting import IN_FLIGHT_STATES
-from holding.operations import once
 from holding.refusal import Refusal
 from holding.roles import Actor, may
 from holding.wakes import wake_records
@@ -49,11 +48,10 @@ def retry(
     changed since the last time.
     """
 
-    def act() -> Done | Refusal:
-        answer = retry_each(session, actor, [hold_id], now, op)
-        return answer if isinstance(answer, Refusal) else answer.only
+    def ask() -> Each | Refusal:
+        return retry_each(session, actor, [hold_id], now, op)
 
-    return once(session, op, person_id=actor.person_id, now=now, act=act, read=read_done)
+    return alone(session, actor, now, op, ask)
 
 
 def retry_each(

@@ -4,16 +4,19 @@ Here: the forms of one hold, one act over many, the report by owner. Not here: t
 and approving (holding.py).
 """
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from flask import Blueprint, Response, abort, g, request, url_for
 
 from holding import assignments, corrections, doorbell, many, notes, retries, undo
+from holding.desk import Done
 from holding.queries import ageing as ageing_query
 from holding.queries import frozen, states
 from holding.refusal import Refusal
 from portal import desk_forms, filters, forms, fragments, panes, selection, store
 
+Wished = TypeVar("Wished")
 pages = Blueprint("desk", __name__, url_prefix="/c/<co>/holding")
 
 ASKED = {
@@ -33,69 +36,58 @@ DID = {
 @pages.post("/<int:hold_id>/retry")
 def retry(hold_id: int) -> Response:
     """Try once more what changed since."""
-    panes.require(hold_id)
-    with store.writing() as session:
-        answer = retries.retry(session, g.actor, hold_id, g.now, request.form.get("op") or None)
-    doorbell.ring(g.company.id, "evaluate")
-    return panes.answered(hold_id, answer, "It is tried again.")
+
+    def do(session: Any, op: str) -> Done | Refusal:
+        return retries.retry(session, g.actor, hold_id, g.now, op or None)
+
+    return _act(hold_id, request.form.get("op", ""), do, "It is tried again.")
 
 
 @pages.post("/<int:hold_id>/correct")
 def correct(hold_id: int) -> Response:
     """Set one value right, as a new version."""
-    wish = desk_forms.corrected(request.form)
-    panes.require(hold_id)
-    if isinstance(wish, forms.Problems):
-        return panes.again(hold_id, wish)
-    with store.writing() as session:
-        answer = corrections.correct(
-            session, g.actor, hold_id, wish.correction, g.now, wish.op or None
-        )
-    doorbell.ring(g.company.id, "evaluate")
+
+    def do(session: Any, wish: desk_forms.Corrected) -> Done | Refusal:
+        wanted, op = wish.correction, wish.op or None
+        return corrections.correct(session, g.actor, hold_id, wanted, g.now, op)
+
     said = "Corrected: a new version is being judged; the original stays beside it."
-    return panes.answered(hold_id, answer, said, field="value")
+    return _act(hold_id, desk_forms.corrected(request.form), do, said, field="value")
 
 
 @pages.post("/<int:hold_id>/assign")
 def assign(hold_id: int) -> Response:
     """Give the hold to a person."""
-    wish = desk_forms.assigned(request.form)
-    panes.require(hold_id)
-    if isinstance(wish, forms.Problems):
-        return panes.again(hold_id, wish)
-    with store.writing() as session:
-        answer = assignments.assign(
-            session, g.actor, hold_id, wish.person_id, g.now, wish.op or None, seen=wish.seen
-        )
-    said = "Sent to that person." if wish.person_id else "Back with its team."
-    return panes.answered(hold_id, answer, said)
+
+    def do(session: Any, wish: desk_forms.Assigned) -> Done | Refusal:
+        person, op = wish.person_id, wish.op or None
+        return assignments.assign(session, g.actor, hold_id, person, g.now, op, seen=wish.seen)
+
+    to_team = request.form.get("person") in (None, "", "0")
+    said = "Back with its team." if to_team else "Sent to that person."
+    return _act(hold_id, desk_forms.assigned(request.form), do, said)
 
 
 @pages.post("/<int:hold_id>/snooze")
 def snooze(hold_id: int) -> Response:
     """Let the hold rest until the morning of a day."""
-    wish = desk_forms.snoozed(request.form, filters.zone())
-    panes.require(hold_id)
-    if isinstance(wish, forms.Problems):
-        return panes.again(hold_id, wish)
-    with store.writing() as session:
-        answer = assignments.snooze(
-            session, g.actor, hold_id, wish.until, g.now, wish.op or None, seen=wish.seen
-        )
+
+    def do(session: Any, wish: desk_forms.Snoozed) -> Done | Refusal:
+        until, op = wish.until, wish.op or None
+        return assignments.snooze(session, g.actor, hold_id, until, g.now, op, seen=wish.seen)
+
     said = "Put aside. It stays held and counted, and comes back on that morning."
-    return panes.answered(hold_id, answer, said, field="until")
+    return _act(hold_id, desk_forms.snoozed(request.form, filters.zone()), do, said, field="until")
 
 
 @pages.post("/<int:hold_id>/comment")
 def comment(hold_id: int) -> Response:
     """Write a note beside the record."""
-    wish = desk_forms.noted(request.form)
-    panes.require(hold_id)
-    if isinstance(wish, forms.Problems):
-        return panes.again(hold_id, wish)
-    with store.writing() as session:
-        answer = notes.comment(session, g.actor, hold_id, wish.text, g.now, wish.op or None)
-    return panes.answered(hold_id, answer, "Noted.", field="text")
+
+    def do(session: Any, wish: desk_forms.Noted) -> Done | Refusal:
+        return notes.comment(session, g.actor, hold_id, wish.text, g.now, wish.op or None)
+
+    return _act(hold_id, desk_forms.noted(request.form), do, "Noted.", field="text")
 
 
 @pages.get("/many")
@@ -156,6 +148,23 @@ def ageing() -> Response:
     """Held records by owner and age."""
     rows = ageing_query.by_owner(store.reading(), g.company.id, g.now)
     return fragments.respond("holding/ageing.html", rows=rows, steps=ageing_query.STEPS)
+
+
+def _act(
+    hold_id: int,
+    wish: Wished | forms.Problems,
+    do: Callable[[Any, Wished], Done | Refusal],
+    said: str,
+    field: str = "",
+) -> Response:
+    """One act on one hold: what is wrong with the form, or what became of the wish."""
+    panes.require(hold_id)
+    if isinstance(wish, forms.Problems):
+        return panes.again(hold_id, wish)
+    with store.writing() as session:
+        answer = do(session, wish)
+    doorbell.ring(g.company.id, "evaluate")
+    return panes.answered(hold_id, answer, said, field)
 
 
 def _question(act: str) -> dict[str, Any]:
