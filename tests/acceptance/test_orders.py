@@ -8,7 +8,7 @@ import pytest
 
 from tests.acceptance.conftest import STARTER, NewProduct
 from tests.acceptance.houses import opened
-from tests.acceptance.orders import clean
+from tests.acceptance.orders import buyer, clean, later
 from tests.acceptance.pages import record_page, until_head, words
 from tests.acceptance.product import (
     CURRENT_COMPANY,
@@ -110,3 +110,35 @@ def wanted_line(line: dict[str, Any]) -> dict[str, Any]:
         "LineTotal": Decimal(line["qty"]) * Decimal(line["price"]) * TAXED[line["tax"]],
         "DiscountAmount": Decimal(0),
     }
+
+
+EDITS: dict[int, tuple[str, dict[str, Any]]] = {
+    201: ("Held", {"items": [item(1, qty="3")]}),  # amounts
+    202: ("Held", {"customer": buyer(202, name="Another name")}),  # party
+    203: ("Held", {"status": "returned"}),  # it may not go any more
+    204: ("Posted", {"channel": "Cash"}),  # the rest
+    205: ("Held", {"status": "cancelled"}),
+}
+
+
+def test_every_edit_and_cancel_of_the_shop_ends_in_its_effect(house: House) -> None:
+    """A person decides about each; nothing is sent again, and what does not matter is ignored."""
+    orders = {no: clean(no, items=[item(1, price=f"{no}.00")]) for no in EDITS}
+    house.deliver(*orders.values())
+    until(lambda: set(orders) <= {int(n[3:]) for n in house.created()}, "5 documents", 40)
+    finance = house.visitor(FINANCE)
+    for no in EDITS:
+        until_head(finance, no, "Posted")
+    sent = writes_of(house)
+    changed = {no: {"items": orders[no]["items"], **change} for no, (_, change) in EDITS.items()}
+    house.deliver(*(later(orders[no], **change) for no, change in changed.items()))
+    for no, (word, _) in EDITS.items():
+        page = words(until_head(finance, no, word))
+        assert "version 2" in page
+        assert ("It stays until somebody decides." in page) is (word == "Held")
+    assert writes_of(house) == sent
+
+
+def writes_of(house: House) -> list[str]:
+    """What was written there or tried: the number of each document, call by call."""
+    return [call["number"] for call in house.calls() if call["call"] in ("json", "xlsx")]
