@@ -13,10 +13,11 @@ from sqlalchemy.orm import Session
 
 from connectors.kit.contract import Stands
 from holding import manual_entries
-from holding.models import Posting, Push, Reading
+from holding.models import Evaluation, Posting, Push, Reading
 from holding.pushing.trouble import MANUAL
 from holding.queries.hold import HoldRow
 from holding.queries.personal import MASK, PERSONAL_FIELDS
+from holding.worlds import program
 from rules.target_edits import RULE as TARGET_EDITED
 from rules.target_edits import same
 
@@ -25,12 +26,15 @@ Values = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One value of ours and of each document there; `differs` where any is another."""
+    """One value of ours and of each document there; `differs` where any is another, and `whose`
+    says that it may be.
+    """
 
     name: str
     ours: str
     theirs: tuple[str, ...]
     differs: bool
+    whose: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,26 +76,36 @@ def _typed(session: Session, hold: HoldRow) -> Beside | None:
 def _changed(session: Session, posting_id: int) -> Beside | None:
     """What was last read of what was sent."""
     query = (
-        select(Posting.number, Push.content, Reading.at, Reading.body)
+        select(
+            Posting.number,
+            Posting.route,
+            Evaluation.ruleset_version_id,
+            Push.content,
+            Reading.at,
+            Reading.body,
+        )
         .join(Push, Push.id == Posting.posted_push_id)
+        .join(Evaluation, Evaluation.id == Posting.evaluation_id)
         .join(Reading, Reading.id == Posting.reading_id)
         .where(Posting.id == posting_id)
     )
     row = session.execute(query).one_or_none()
     if row is None:
         return None
-    number, content, at, body = row
+    number, route, rules, content, at, body = row
+    routes = program(session, rules).routes
+    theirs = {name for one in routes if one.name == route for name in one.theirs}
     ours = _values(content["fields"], content["lines"])
     names = [_name(line, field) for line, field, _ in body["differs"]]
     rows = [
-        _row(name, ours.get(name, ""), [value])
+        _row(name, ours.get(name, ""), [value], whose="theirs" if name in theirs else "")
         for name, (_, _, value) in zip(names, body["differs"], strict=True)
     ]
     if body["void"] or body["found"] == "absent":
         there = "void" if body["void"] else "not there"
         rows = [Row("document", "posted", (there,), differs=True)]
     return (
-        Beside(sent=True, at=at, numbers=(number,), rows=tuple(rows), linkable=False)
+        Beside(sent=True, at=at, numbers=(number,), rows=_sorted(rows), linkable=False)
         if rows
         else None
     )
@@ -112,8 +126,9 @@ def _name(line: int, field: str) -> str:
     return f"line {line} {field}" if line else field or "lines"
 
 
-def _row(name: str, ours: str, theirs: list[str]) -> Row:
-    return Row(name, ours, tuple(theirs), any(not same(ours, one) for one in theirs))
+def _row(name: str, ours: str, theirs: list[str], whose: str = "") -> Row:
+    differs = not whose and any(not same(ours, one) for one in theirs)
+    return Row(name, ours, tuple(theirs), differs=differs, whose=whose)
 
 
 def _sorted(rows: list[Row]) -> tuple[Row, ...]:

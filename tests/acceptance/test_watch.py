@@ -139,6 +139,14 @@ def test_F28_what_it_says(watch: Watch) -> None:
     assert "NS-2801-1 was changed in the target: line 1 UnitPrice 5.00 is 6 there" in said, said
     assert "FinalTotal 10.00 is 12 there" in said
     assert "Remark1" not in said
+    (pane,) = hold_pages(watch.house.visitor(FINANCE), 2801)
+    table = read(watch.house.visitor(FINANCE).get(pane)).one("table", cls="beside")
+    beside = [[cell.text for cell in row.all("td")] for row in table.all("tr", role="row")]
+    assert beside == [
+        ["line 1 UnitPrice", "5.00", "6, differs"],
+        ["FinalTotal", "10.00", "12, differs"],
+        ["Remark1 theirs", "Web shop", "Gift card enclosed"],
+    ]
     look = watch.row(2801, "NS-2801-1").one("a").attributes["href"]
     changed = answers(read(watch.house.visitor(FINANCE).get(look)))[5]
     assert changed.startswith("Yes, in autocount, seen "), changed
