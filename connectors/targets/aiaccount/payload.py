@@ -8,10 +8,10 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from connectors.kit.contract import Answer, OutgoingDocument, Payload
-from connectors.kit.errors import ErrorClass
+from connectors.kit.preflight import NUMERIC, Fault, refused, value_fault
 from connectors.kit.schema import DocumentSchema, FieldSchema
 from connectors.kit.workbook import Written, write
 from connectors.targets.aiaccount.documents import SALES_INVOICE
@@ -19,10 +19,6 @@ from connectors.targets.aiaccount.documents import SALES_INVOICE
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 JSON = "application/json; charset=utf-8"
 COLUMNS = tuple(field for field in (*SALES_INVOICE.header, *SALES_INVOICE.lines) if field.sent)
-
-_DANGEROUS = "=+-@\t\r\x00＝＋－＠"
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-_NUMERIC = frozenset({"whole", "decimal", "money", "quantity"})
 
 
 def build(documents: Sequence[OutgoingDocument], *, batch: bool, batch_name: str) -> Payload:
@@ -120,7 +116,7 @@ def _cell(schema: FieldSchema, value: str) -> Written:
         return None
     if schema.type == "date":
         return date.fromisoformat(value)
-    return Decimal(value) if schema.type in _NUMERIC else value
+    return Decimal(value) if schema.type in NUMERIC else value
 
 
 # ---- what AiAccount could only misread ----
@@ -128,14 +124,16 @@ def _cell(schema: FieldSchema, value: str) -> Written:
 
 def _preflight(document: OutgoingDocument) -> Answer | None:
     if document.document != SALES_INVOICE.name:
-        return _no(document, "business_rule", f"AiAccount does not take {document.document} here.")
+        return refused(
+            document, "business_rule", f"AiAccount does not take {document.document} here."
+        )
     if not document.lines:
-        return _no(document, "missing_field", "The document has no lines.")
+        return refused(document, "missing_field", "The document has no lines.")
     found = _fault(SALES_INVOICE, document)
-    return _no(document, *found) if found else None
+    return refused(document, *found) if found else None
 
 
-def _fault(schema: DocumentSchema, document: OutgoingDocument) -> tuple[ErrorClass, str] | None:
+def _fault(schema: DocumentSchema, document: OutgoingDocument) -> Fault | None:
     for field in schema.header:
         if found := _field_fault(field, document.fields.get(field.name, ""), ""):
             return found
@@ -151,53 +149,10 @@ def _fault(schema: DocumentSchema, document: OutgoingDocument) -> tuple[ErrorCla
     return None
 
 
-def _field_fault(schema: FieldSchema, value: str, where: str) -> tuple[ErrorClass, str] | None:
+def _field_fault(schema: FieldSchema, value: str, where: str) -> Fault | None:
     name = f"{schema.title}{where}"
     if value == "":
         return ("missing_field", f"{name} is blank.") if schema.required else None
     if schema.theirs:
         return "bad_value", f"{name} is written in AiAccount only."
-    if schema.type in _NUMERIC:
-        return _number_fault(schema, value, name)
-    if schema.type == "date":
-        return None if _is_date(value) else ("bad_value", f"{name} is no date: {value}.")
-    if value[0] in _DANGEROUS:
-        return "bad_value", f"{name} begins with {value[0]!r}, which a workbook could run."
-    if _CONTROL.search(value):
-        return "bad_value", f"{name} contains a sign that is no text."
-    if schema.max_length and len(value) > schema.max_length:
-        return "bad_value", f"{name} is longer than {schema.max_length} characters."
-    return None
-
-
-def _number_fault(schema: FieldSchema, value: str, name: str) -> tuple[ErrorClass, str] | None:
-    try:
-        number = Decimal(value)
-    except InvalidOperation:
-        return "bad_value", f"{name} is no number: {value[:50]}."
-    exponent = number.as_tuple().exponent
-    if not isinstance(exponent, int) or number.adjusted() > 15:
-        return "bad_value", f"{name} is no number that can be posted."
-    if schema.type == "whole":
-        good = exponent >= 0 and number >= 1 and value.isdecimal()
-        return None if good else ("bad_value", f"{name} is no whole number from 1 up: {value}.")
-    if schema.places is not None and number != round(number, schema.places):
-        return "bad_value", f"{name} has more than {schema.places} decimal places: {value}."
-    return None
-
-
-def _is_date(value: str) -> bool:
-    try:
-        return date.fromisoformat(value).isoformat() == value
-    except ValueError:
-        return False
-
-
-def _no(document: OutgoingDocument, error_class: ErrorClass, words: str) -> Answer:
-    return Answer(
-        kind="refused",
-        error_class=error_class,
-        code="preflight",
-        words=words,
-        number=document.number,
-    )
+    return value_fault(schema, value, name, runs="a workbook")

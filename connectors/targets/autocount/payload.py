@@ -4,14 +4,12 @@ Here: pure building, what is expected back, and the refusal of what AutoCount wo
 misread or leave out in silence. Not here: sending (connector.py), comparing (compare.py).
 """
 
-import re
 from collections.abc import Mapping, Sequence
-from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from urllib.parse import quote
 
 from connectors.kit.contract import Action, Answer, OutgoingDocument, Payload
-from connectors.kit.errors import ErrorClass
+from connectors.kit.preflight import Fault, refused, value_fault
 from connectors.kit.schema import DocumentSchema, FieldSchema
 from connectors.kit.strictjson import dumps
 from connectors.targets.autocount.bodies import BODIES, Json
@@ -22,9 +20,6 @@ SCHEMAS: Mapping[str, DocumentSchema] = {schema.name: schema for schema in POSTE
 EXPECTED_TOTAL, EXPECTED_PARTS = "finalTotal", "subTotal"
 
 _METHODS: Mapping[Action, str] = {"create": "POST", "update": "PUT", "void": "POST"}
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-_DANGEROUS = "=+-@\t\r\x00＝＋－＠"
-_NUMERIC = frozenset({"decimal", "money", "quantity"})
 
 
 def build(documents: Sequence[OutgoingDocument], *, action: Action) -> Payload:
@@ -76,19 +71,17 @@ def _preflight(document: OutgoingDocument, action: Action) -> Answer | None:
     schema = SCHEMAS.get(document.document)
     if schema is None:
         words = f"AutoCount's interface does not take a {document.document}."
-        return _no(document, "business_rule", words)
+        return refused(document, "business_rule", words)
     if action != "create" and action not in schema.actions:
         words = f"AutoCount's interface offers no {action} of a {schema.title.lower()}."
-        return _no(document, "business_rule", words)
+        return refused(document, "business_rule", words)
     if action == "void":
         return None
     found = _fault(schema, document, new=action == "create")
-    return _no(document, *found) if found else None
+    return refused(document, *found) if found else None
 
 
-def _fault(
-    schema: DocumentSchema, document: OutgoingDocument, *, new: bool
-) -> tuple[ErrorClass, str] | None:
+def _fault(schema: DocumentSchema, document: OutgoingDocument, *, new: bool) -> Fault | None:
     for field in schema.header:
         given = document.fields.get(field.name, "")
         if found := _field_fault(field, given, "", must=field.required or (new and field.needed)):
@@ -105,9 +98,7 @@ def _fault(
     return BODIES[schema.name].fault(document)
 
 
-def _line_fault(
-    document: OutgoingDocument, line: Mapping[str, str], where: str
-) -> tuple[ErrorClass, str] | None:
+def _line_fault(document: OutgoingDocument, line: Mapping[str, str], where: str) -> Fault | None:
     """What AutoCount would take and not do: rows that it drops, places that it has no room for."""
     place = line.get("Location", "")
     if place not in ("", document.fields.get("Location", "")):
@@ -119,52 +110,8 @@ def _line_fault(
     return None
 
 
-def _field_fault(
-    schema: FieldSchema, value: str, where: str, *, must: bool
-) -> tuple[ErrorClass, str] | None:
+def _field_fault(schema: FieldSchema, value: str, where: str, *, must: bool) -> Fault | None:
     name = f"{schema.title or schema.name}{where}"
     if value == "":
         return ("missing_field", f"{name} is blank; AutoCount needs it.") if must else None
-    if schema.type in _NUMERIC:
-        return _number_fault(schema, value, name)
-    if schema.type == "yesno":
-        good = value in ("yes", "no")
-        return None if good else ("bad_value", f"{name} is neither yes nor no: {value[:20]}.")
-    if schema.type == "date":
-        return None if _is_date(value) else ("bad_value", f"{name} is no date: {value[:30]}.")
-    if value[0] in _DANGEROUS:
-        return "bad_value", f"{name} begins with {value[0]!r}, which an export could run."
-    if _CONTROL.search(value):
-        return "bad_value", f"{name} contains a sign that is no text."
-    if schema.max_length and len(value) > schema.max_length:
-        return "bad_value", f"{name} is longer than {schema.max_length} characters."
-    return None
-
-
-def _number_fault(schema: FieldSchema, value: str, name: str) -> tuple[ErrorClass, str] | None:
-    try:
-        number = Decimal(value)
-    except InvalidOperation:
-        return "bad_value", f"{name} is no number: {value[:50]}."
-    if not number.is_finite() or number.adjusted() > 15:
-        return "bad_value", f"{name} is no number that can be posted."
-    if schema.places is not None and number != round(number, schema.places):
-        return "bad_value", f"{name} has more than {schema.places} decimal places: {value}."
-    return None
-
-
-def _is_date(value: str) -> bool:
-    try:
-        return date.fromisoformat(value).isoformat() == value
-    except ValueError:
-        return False
-
-
-def _no(document: OutgoingDocument, error_class: ErrorClass, words: str) -> Answer:
-    return Answer(
-        kind="refused",
-        error_class=error_class,
-        code="preflight",
-        words=words,
-        number=document.number,
-    )
+    return value_fault(schema, value, name, runs="an export")

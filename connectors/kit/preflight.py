@@ -1,0 +1,73 @@
+"""What no target could take as it is meant: told of a value before it is sent, instead of after.
+
+Here: the faults of one value by the schema of its field, and the refusal as an answer. Not here:
+which fields a document needs, and what one target alone cannot take (payload.py of each).
+"""
+
+import re
+from datetime import date
+from decimal import Decimal, InvalidOperation
+
+from connectors.kit.contract import Answer, OutgoingDocument
+from connectors.kit.errors import ErrorClass
+from connectors.kit.schema import FieldSchema
+
+Fault = tuple[ErrorClass, str]
+NUMERIC = frozenset({"whole", "decimal", "money", "quantity"})
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_DANGEROUS = "=+-@\t\r\x00＝＋－＠"
+_LARGEST = 15  # digits before the point, less one
+
+
+def value_fault(schema: FieldSchema, value: str, name: str, *, runs: str) -> Fault | None:
+    """What is wrong with a value that is not blank; `name` is the field as people know it, `runs`
+    what could take a text for a formula.
+    """
+    if schema.type in NUMERIC:
+        return _number_fault(schema, value, name)
+    if schema.type == "yesno":
+        good = value in ("yes", "no")
+        return None if good else ("bad_value", f"{name} is neither yes nor no: {value[:20]}.")
+    if schema.type == "date":
+        return None if _is_date(value) else ("bad_value", f"{name} is no date: {value[:30]}.")
+    if value[0] in _DANGEROUS:
+        return "bad_value", f"{name} begins with {value[0]!r}, which {runs} could run."
+    if _CONTROL.search(value):
+        return "bad_value", f"{name} contains a sign that is no text."
+    if schema.max_length and len(value) > schema.max_length:
+        return "bad_value", f"{name} is longer than {schema.max_length} characters."
+    return None
+
+
+def refused(document: OutgoingDocument, error_class: ErrorClass, words: str) -> Answer:
+    """The answer to a document that was never sent."""
+    return Answer(
+        kind="refused",
+        error_class=error_class,
+        code="preflight",
+        words=words,
+        number=document.number,
+    )
+
+
+def _number_fault(schema: FieldSchema, value: str, name: str) -> Fault | None:
+    try:
+        number = Decimal(value)
+    except InvalidOperation:
+        return "bad_value", f"{name} is no number: {value[:50]}."
+    if not number.is_finite() or number.adjusted() > _LARGEST:
+        return "bad_value", f"{name} is no number that can be posted."
+    if schema.type == "whole":
+        good = value.isdecimal() and number >= 1
+        return None if good else ("bad_value", f"{name} is no whole number from 1 up: {value}.")
+    if schema.places is not None and number != round(number, schema.places):
+        return "bad_value", f"{name} has more than {schema.places} decimal places: {value}."
+    return None
+
+
+def _is_date(value: str) -> bool:
+    try:
+        return date.fromisoformat(value).isoformat() == value
+    except ValueError:
+        return False
