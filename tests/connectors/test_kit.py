@@ -284,6 +284,7 @@ def test_the_register_knows_its_connectors_by_their_names():
         ("aiaccount", "sales_invoice"),
         ("autocount", "invoice"),
         ("autocount", "credit_note"),
+        ("autocount", "purchase_order"),
         ("autocount", "purchase_invoice"),
         ("autocount", "ar_payment"),
         ("autocount", "ap_invoice"),
