@@ -1,12 +1,14 @@
 """Whose turn it is: nobody's long queue keeps another waiting."""
 
 import threading
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 from sqlalchemy import select, update
 
+from holding import singletons
 from holding.database import Database
 from holding.models import Company, Posting, Record
 from tests.support.clock import SetClock
@@ -61,3 +63,21 @@ def test_a_record_of_a_quiet_company_waits_at_most_three_batches(
     assert served.count(quiet) == 1
     with database.read() as session:
         assert session.scalars(select(Posting.state)).all() == ["ready", "ready"]
+
+
+def test_a_duty_that_is_given_up_waits_for_no_lease(database: Database) -> None:
+    until = NOW + timedelta(minutes=1)
+
+    def take(owner: str) -> bool:
+        with database.write() as session:
+            return singletons.take(session, "sweeper", owner=owner, until=until, now=NOW)
+
+    def leave(owner: str) -> None:
+        with database.write() as session:
+            singletons.leave(session, "sweeper", owner=owner)
+
+    assert take("first")
+    leave("second")
+    assert not take("second")
+    leave("first")
+    assert take("second")
