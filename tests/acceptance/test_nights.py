@@ -121,6 +121,8 @@ def test_E10_each_day_goes_once_over_a_restart_and_a_missed_night(nights: Nights
 
 def test_E05_by_hand_or_by_itself_the_same_bytes_go_out(nights: Nights) -> None:
     house = nights.house
+    nights.at(3, 1)
+    work(house)
     nights.at(3, 13)
     nights.deliver(3, 501, 502)
     nights.post("daily", doc_type="sales_invoice", on="0")
