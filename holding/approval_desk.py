@@ -54,6 +54,7 @@ class Desk:
         several = several.group_by(Posting.record_id).having(func.count(Posting.id) > 1)
         self._more = set(session.scalars(several))
         self._teams: dict[tuple[int | None, int | None], bool] = {}
+        self._could: dict[tuple[int | None, frozenset[int]], str] = {}
 
     def open(self, posting: Posting) -> list[Hold]:
         """The open holds of a posting."""
@@ -110,8 +111,15 @@ class Desk:
         else:
             return ""
         company_id, team_id = posting.company_id, hold.team_id
-        others = who_may(self.session, company_id, ACT, team_id=team_id, but=hands)
-        return f"{why}; {duties.could(others)} approve"
+        return f"{why}; {self._others(company_id, team_id, frozenset(hands))} approve"
+
+    def _others(self, company_id: int, team_id: int | None, hands: frozenset[int]) -> str:
+        """Who could, asked once for postings that are alike."""
+        key = (team_id, hands)
+        if key not in self._could:
+            names = who_may(self.session, company_id, ACT, team_id=team_id, but=hands)
+            self._could[key] = duties.could(names)
+        return self._could[key]
 
     def _answers_for(self, team_id: int | None, person_id: int | None) -> bool:
         key = (team_id, person_id)

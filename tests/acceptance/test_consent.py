@@ -188,6 +188,9 @@ def test_D02_what_it_says(office: House) -> None:
         until_shown(lim, number, "Posted")
         assert [call["effect"] for call in writes(office, f"NS-{number}")] == ["created"]
     assert "approver (till)" in record(lim, 201, tab="trace").text
+    trail = office.product.json("verify", *COMPANY, "--json")
+    assert trail["breaks"] == []
+    assert trail["events"] > 30
 
 
 def past_the_service(house: House, email: str, posting: int) -> None:

@@ -340,10 +340,11 @@ def test_an_update_above_the_limit_waits_for_its_own_approval(life: Life) -> Non
     with life.shop.database.write() as session:
         posting = life.shop.posting(session, "A-1")
         assert posting.state == "posted"
+        seen = {posting.id: posting.hash}
         done = approvals.approve(
-            session, life.shop.actor("lim"), [posting.id], "Signed", life.shop.now
+            session, life.shop.actor("lim"), seen, "Signed", life.shop.now, seen=seen
         )
-        assert isinstance(done, approvals.Approved)
+        assert isinstance(done, approvals.Approved), done
         assert done.done == (posting.id,), done
     life.work()
     assert life.books.effects == [("create", "A-1-1"), ("update", "A-1-1")]
