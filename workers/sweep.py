@@ -31,6 +31,8 @@ class Sweeper:
         self._bench = bench
         self._asked: dict[int, datetime] = {}
         self._look_at_all = datetime.min.replace(tzinfo=UTC)
+        told = bench.settings
+        self._longest = timedelta(seconds=2 * (told.lease_seconds + told.answer_seconds))
 
     def sweep(self) -> bool:
         """Make one sweep, unless another process has this duty now."""
@@ -41,12 +43,12 @@ class Sweeper:
             if not singletons.take(session, DUTY, owner=mine.owner, until=until, now=now):
                 return False
         with mine.database.write() as session:
-            free_the_dead(session, now)
+            free_the_dead(session, now, longest=self._longest)
         with mine.database.write() as session:
             close_left_open(session, now)
             start_due(session, now)
             wake_rested(session, now)
-        sweep_expired(mine.database, now)
+        sweep_expired(mine.database, now, longest=self._longest)
         self._link(now)
         self._refresh(now)
         return True

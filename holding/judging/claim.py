@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from connectors.kit.faults import point
 from holding import bulk
 from holding.database import Database
+from holding.leases import over
 from holding.models import Company, Record
 from holding.models.base import DUE, LEASED
 
@@ -77,10 +78,11 @@ def put_back(session: Session, claims: Collection[Claimed], owner: str, due_at: 
     )
 
 
-def sweep_expired(database: Database, now: datetime) -> int:
+def sweep_expired(database: Database, now: datetime, *, longest: timedelta | None = None) -> int:
     """Take leases that ran out: the records are due again, and the crash is counted."""
     with database.write() as session:
-        expired = select(Record.id).where(text(f"record.{LEASED}"), Record.lease_until < now)
+        ended = over(Record.lease_until, now, longest)
+        expired = select(Record.id).where(text(f"record.{LEASED}"), ended)
         swept = session.execute(
             update(Record)
             .where(Record.id.in_(expired.with_for_update(key_share=True, skip_locked=True)))

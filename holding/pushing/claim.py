@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, and_, exists, func, literal, or_, select, text, update
 from sqlalchemy.orm import Session
 
+from holding.leases import over
 from holding.models import Connection, Posting, Push, Record, RouteStop, Run, Throttle
 from holding.models.base import DUE, LEASED
 from holding.pushing import breaker, limits
@@ -114,13 +115,13 @@ def put_back(session: Session, found: Claim, due: datetime | None) -> None:
     )
 
 
-def free_the_dead(session: Session, now: datetime) -> int:
+def free_the_dead(session: Session, now: datetime, *, longest: timedelta | None = None) -> int:
     """Take leases that ran out; what was worked on is due again, and the crash is counted."""
     freed = 0
     for table in (Posting, Run):
         dead = (
             select(table.id)
-            .where(text(LEASED), table.lease_until < now)
+            .where(text(LEASED), over(table.lease_until, now, longest))
             .order_by(table.id)
             .with_for_update(skip_locked=True, key_share=True)
         )

@@ -220,7 +220,7 @@ def rough(history: History, steps: int) -> None:
             continue
         chance.choice(moves)()
         if chance.random() * 100 < odds.jump:
-            place.clock.jump(chance.choice((3600, -60, -1, 86_400, 600)))
+            place.clock.jump(chance.choice((3600, -3600, -60, -1, 86_400, -86_400)))
 
 
 def _act(history: History) -> None:
