@@ -19,8 +19,8 @@ from holding.pushing.check import asks
 
 
 def pushes_were_approved(look: Look) -> Iterator[Breach]:
-    """I9: where rules asked for it, somebody approved that very content before it was sent, and not
-    who corrected or released it.
+    """I9: where rules asked for it, somebody approved that very content before it was sent, at each
+    level, and not who corrected or released it.
     """
     query = (
         select(
@@ -54,6 +54,10 @@ def pushes_were_approved(look: Look) -> Iterator[Breach]:
         ]
         if not valid:
             say = f"{row.number} was sent and nobody had approved that content."
+            yield Breach("I9", say, (row.record_id,))
+        missing = asks(row.outcome, row.route) - {one.level for one in valid}
+        if valid and missing:
+            say = f"{row.number} was sent without all it needed: {', '.join(sorted(missing))}."
             yield Breach("I9", say, (row.record_id,))
         hands = {row.person_id, *released[row.record_id]} - {None}
         if valid and all(one.person_id in hands for one in valid):

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from holding import chain
 from holding.invariants.check import CHECKS, Checked, check
 from holding.models import (
+    Approval,
     Attempt,
     Cause,
     Delivery,
@@ -20,6 +21,7 @@ from holding.models import (
     Event,
     EventLink,
     Hold,
+    Person,
     Posting,
     Push,
     Record,
@@ -145,6 +147,24 @@ def asked_and_not_approved(session: Session) -> None:
     session.execute(update(Evaluation).values(outcome={"decisions": [decision]}))
 
 
+def asked_twice_and_approved_once(session: Session) -> None:
+    posting = one(session, Posting, Posting.state == "posted")
+    levels = [["APP01", level, "", ""] for level in ("head", "large")]
+    decision = {"route": posting.route, "state": "held", "findings": levels}
+    session.execute(update(Evaluation).values(outcome={"decisions": [decision]}))
+    somebody = session.scalars(select(Person.id)).first()
+    for push in session.scalars(select(Push)):
+        given = {
+            "posting_id": push.posting_id,
+            "hash": push.hash,
+            "content": {},
+            "at": push.made_at,
+        }
+        session.execute(
+            insert(Approval).values(**given, level="head", person_id=somebody, reason="seen")
+        )
+
+
 def a_move_that_cannot_be(session: Session) -> None:
     push = one(session, Push, Push.state == "accepted")
     known = one(session, Event, Event.act == "posting.sending")
@@ -234,7 +254,7 @@ PLANTED: dict[str, tuple[Callable[[Session], None], ...]] = {
     "I6": (a_forgotten_call,),
     "I7": (a_dead_lease, a_lease_from_another_clock, nobody_comes_back),
     "I8": (a_hold_without_words, a_state_out_of_nothing, a_wrong_counter),
-    "I9": (asked_and_not_approved,),
+    "I9": (asked_and_not_approved, asked_twice_and_approved_once),
     "I10": (a_move_that_cannot_be, a_dropped_event, a_posting_apart_from_its_push),
     "I11": (nobody_told_of_the_arrival, nobody_told_of_the_judging, a_broken_chain),
     "I12": (rules_of_tomorrow,),
