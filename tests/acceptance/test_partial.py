@@ -1,5 +1,6 @@
 """Deliveries in parts, goods that come back, and records that come in the wrong order."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from tests.acceptance.depot import (
 )
 from tests.acceptance.houses import COMPANY
 from tests.acceptance.parts import answers, state
-from tests.acceptance.product import Product, free_environment
+from tests.acceptance.product import Product, free_environment, until
 from tests.acceptance.quiet import agree, approve, rows
 
 CONSENT = """
@@ -44,6 +45,9 @@ UNDO = {
     "    | open   | > cancel_window  | no        | credit note        |\n": "",
 }
 """What is taken back is made void; in a locked period it is credited, today."""
+
+
+CHAINS = int(os.environ.get("CLEARPOST_CHAINS", "8"))
 
 
 @pytest.fixture(scope="module")
@@ -242,3 +246,29 @@ def test_E40_what_it_says(depot: Depot) -> None:
     assert (credit["docDate"][:10] > day(10), credit["finalTotal"]) == (True, "56.00")
     for number in ("2201", "2202"):
         assert state(depot.page("order", number)) == "Reversed"
+
+
+def test_E34_two_workers_keep_every_chain_in_its_order(depot: Depot) -> None:
+    """Invoice, receipt and the invoice of the second delivery, for many orders at once."""
+    chains = range(34_001, 34_001 + CHAINS)
+
+    def made() -> list[str]:
+        return [number for number in depot.created() if any(f"{n}" in number for n in chains)]
+
+    with (
+        depot.product.started("worker", "--no-redis"),
+        depot.product.started("worker", "--no-redis"),
+    ):
+        for n in chains:
+            cents = 200 + n - chains[0]  # no order looks like another
+            order = sale(f"{n}", price=f"{cents / 100:.2f}")
+            paid = receipt(f"R{n}", f"{n}", f"{cents / 10:.2f}")
+            assert depot.post_records(paid, van(f"6{n}", f"{n}", "6"), order).ok
+        until(lambda: len(made()) >= 2 * CHAINS, "invoices and receipts", 90)
+        for n in chains:
+            assert depot.post_records(van(f"4{n}", f"{n}", "4")).ok
+        until(lambda: len(made()) >= 3 * CHAINS, "the second invoices", 90)
+    assert len(made()) == len(set(made())) == 3 * CHAINS
+    for n in chains:
+        mine = [number for number in made() if f"{n}" in number]
+        assert mine == [f"IV-{n}-1", f"RC-R{n}", f"IV-{n}-2"]
