@@ -8,7 +8,8 @@ from sqlalchemy import func, select
 
 from holding.models import Push, Request
 from tests.faults.amounts import Done, amount
-from tests.faults.history import Chances, History, end, for_a_while, heal, run
+from tests.faults.course import end, for_a_while, heal, run
+from tests.faults.history import Chances, History
 from tests.faults.town import town
 from tests.faults.yard import nothing_wrong
 from tests.support.house import House

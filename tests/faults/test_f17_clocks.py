@@ -12,7 +12,8 @@ from holding.database import Database
 from holding.judging.claim import claim
 from holding.models import Record
 from tests.faults.amounts import Done, amount
-from tests.faults.history import Chances, run
+from tests.faults.course import run
+from tests.faults.history import Chances
 from tests.support.databases import empty_postgresql
 from tests.support.factories import make_company
 from tests.support.postings import make_ready

@@ -18,7 +18,8 @@ from holding.roles import SYSTEM, Actor
 from holding.secrets import load_keys
 from holding.settings import Settings
 from tests.faults.amounts import Done, amount
-from tests.faults.history import Chances, History, end, heal, order
+from tests.faults.course import end, heal
+from tests.faults.history import Chances, History, order
 from tests.faults.town import LIMIT, Town, town
 from tests.faults.yard import APPROVER, hire_approver, nothing_wrong
 from tests.support.house import RULES, House, _order

@@ -12,7 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 
 from connectors.kit.faults import NAMES
 from tests.faults.amounts import SUITE, Done, amount
-from tests.faults.history import Chances, Ending, History, end, heal, run
+from tests.faults.course import Ending, end, heal, run
+from tests.faults.history import Chances, History
 from tests.faults.target import FATES
 from tests.faults.town import LIMIT, template, town
 

@@ -10,7 +10,8 @@ from sqlalchemy import text
 
 from tests.faults import mutants
 from tests.faults.amounts import Done
-from tests.faults.history import Chances, Ending, History, end, for_a_while, heal, run
+from tests.faults.course import Ending, end, for_a_while, heal, run
+from tests.faults.history import Chances, History
 from tests.faults.test_f07_doorbells import heard_after_a_failure, redis_url
 from tests.faults.test_f11_power import synchronous_of
 from tests.faults.test_f17_clocks import leases_of_a_fast_clock
