@@ -52,14 +52,16 @@ approve order for aiaccount.sales_invoice
     say      "{{total}} is above the limit."
 """
 LEASE, ANSWER, SETTLE, SWEEP = 60.0, 40.0, 30.0, 5.0
+CLAIMED = "('ready', 'posted', 'sending', 'uncertain', 'awaiting')"
 NEXT = f"""
-SELECT (SELECT min(at) FROM ({
-    " UNION ALL ".join(
-        f"SELECT min({column}) AS at FROM {table}"
-        for table in ("record", "posting", "run")
-        for column in ("due_at", "lease_until")
-    )
-})), (SELECT max(open_until) FROM throttle)
+SELECT (SELECT min(at) FROM (
+    SELECT min(due_at) AS at FROM posting WHERE state IN {CLAIMED}
+    UNION ALL SELECT min(lease_until) FROM posting
+    UNION ALL SELECT min(due_at) FROM record
+    UNION ALL SELECT min(lease_until) FROM record
+    UNION ALL SELECT min(due_at) FROM run
+    UNION ALL SELECT min(lease_until) FROM run
+)), (SELECT max(open_until) FROM throttle)
 """  # one statement: it is asked after every turn
 APPROVERS = ("lim@example.test", "siti@example.test")
 
