@@ -63,7 +63,7 @@ def rough(history: History, steps: int) -> None:
             continue
         chance.choice(moves)()
         if chance.random() * 100 < odds.jump:
-            place.clock.jump(chance.choice((3600, -3600, -60, -1, 86_400, -86_400)))
+            place.clock.jump(chance.choice((3600, -60, -1, 86_400, 600)))
 
 
 def _act(history: History) -> None:
