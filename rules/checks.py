@@ -7,7 +7,7 @@ Not here: gates, duplicates, approvals (gates.py, duplicates.py, approvals.py).
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from grammar import nodes as n
@@ -241,8 +241,8 @@ class CheckProgram:
             cause_key=f"period:{target}:{month}",
             cause_label=f"Period {month} of {target} is locked",
             would_pass=(
-                f"it is dated in the next open period, from {until + timedelta(days=1)} on; or "
-                f"{month} is opened again in {target}; or the rules send it elsewhere"
+                f"{_next_open(until)}{month} is opened again in {target}; or the rules send it "
+                "elsewhere"
             ),
         )
 
@@ -296,3 +296,10 @@ def keep(gaps: dict[Gap, list[int]], value: Any, line: int | None) -> None:
             lines = gaps.setdefault(gap, [])
             if line is not None and line not in lines[-1:]:
                 lines.append(line)
+
+
+def _next_open(until: date) -> str:
+    """The way out of a later date, unless all days that there are are locked."""
+    if until == date.max:
+        return ""
+    return f"it is dated in the next open period, from {until + timedelta(days=1)} on; or "

@@ -31,7 +31,7 @@ def test_H01_a_fresh_clone_serves_the_sign_in_page(tmp_path: Path) -> None:
     started = time.monotonic()
     with notes.open("w") as file:
         demo = subprocess.Popen(
-            ["make", "demo", "PORT=0"],
+            ["make", "demo", "PORT=0", "ARGS="],
             cwd=clone,
             env=env,
             stdout=subprocess.DEVNULL,

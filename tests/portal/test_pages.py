@@ -27,7 +27,7 @@ BUDGET = {
     "/c/kedai/mappings/missing": 10,
     "/c/kedai/mappings/item": 10,
     "/c/kedai/mappings/item/entry?key=TEA-1": 10,
-    "/c/kedai/mappings/item/entry?key=TEA-1&other=TEA-2": 26,
+    "/c/kedai/mappings/item/entry?key=TEA-1&other=TEA-2": 27,
     "/c/kedai/mappings/parties": 10,
     "/c/kedai/stops/": 8,
     "/c/kedai/rules/proposals": 11,

@@ -11,6 +11,7 @@ from sqlalchemy import select, update
 from holding import singletons
 from holding.database import Database
 from holding.models import Company, Posting, Record
+from holding.settings import Settings
 from tests.support.clock import SetClock
 from tests.support.factories import make_company
 from tests.support.postings import NOW, make_ready
@@ -55,7 +56,9 @@ def test_a_record_of_a_quiet_company_waits_at_most_three_batches(
 
     stop = threading.Event()
     monkeypatch.setattr(jobs, "evaluate", evaluate)
-    bench = SimpleNamespace(database=database, clock=clock, owner="worker-1")
+    bench = SimpleNamespace(
+        database=database, clock=clock, owner="worker-1", settings=Settings.from_env({})
+    )
     worker = Worker(cast(Any, bench), stop, url=None)
     while not stop.is_set():
         worker._work()
