@@ -6,6 +6,7 @@ Here: the clock that is passed in everywhere, and its offset file. Not here: dat
 
 import os
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
@@ -32,12 +33,14 @@ class Clock(Protocol):
 class MachineClock:
     """The machine's clock plus the offset in `<home>/clock` (seconds), read at each call.
 
+    A file that says no number, perhaps because it is being written, leaves the offset as it was.
     The file counts only when `CLEARPOST_ENV` is `demo` or `test`: in production nobody can move
     time by a file.
     """
 
     def __init__(self, home: Path | None = None) -> None:
         self._file = home / "clock" if home is not None else None
+        self._last = 0.0
 
     def now(self) -> datetime:
         """The present moment, aware, in UTC."""
@@ -54,7 +57,9 @@ class MachineClock:
     def _offset(self) -> float:
         if self._file is None or os.environ.get("CLEARPOST_ENV") not in MOVABLE:
             return 0.0
-        try:
-            return float(self._file.read_text("ascii"))
-        except (OSError, ValueError):
-            return 0.0
+        with suppress(ValueError):
+            try:
+                self._last = float(self._file.read_text("ascii"))
+            except OSError:
+                self._last = 0.0
+        return self._last

@@ -76,8 +76,7 @@ class Depot(House):
 
     def move(self, **by: float) -> None:
         """Time passes in all processes."""
-        moved = self.offset() + timedelta(**by).total_seconds()
-        (self.product.home / "clock").write_text(str(moved), "ascii")
+        self.product.shift_clock(self.offset() + timedelta(**by).total_seconds())
 
     def effects(self, *words: str) -> list[tuple[str, str]]:
         """(effect, number) of what was done in AutoCount to documents that name one of these."""

@@ -318,7 +318,7 @@ def test_F27_what_the_target_refused_has_an_owner_and_ages(house: House) -> None
     assert sum(row["refused"] for row in before.values()) == 1
     team = next(name for name, row in before.items() if row["refused"])
     assert f"Owner: {team}." in owner
-    house.product.home.joinpath("clock").write_text(str(2 * 86400))
+    house.product.shift_clock(2 * 86400)
     try:
         after = ageing(house.visitor(FINANCE))
     finally:

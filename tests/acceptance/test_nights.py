@@ -33,8 +33,7 @@ class Nights:
     def at(self, day: int, hour: float) -> None:
         """It is this hour of a day; hours are those of Kuala Lumpur."""
         self.now = self.midnight + day * DAY + hour * 3600
-        text = str(self.now - time.time())
-        (self.house.product.home / "clock").write_text(text, "ascii")
+        self.house.product.shift_clock(self.now - time.time())
 
     def date(self, day: int) -> str:
         return time.strftime("%Y-%m-%d", time.gmtime(self.midnight + day * DAY + KUALA_LUMPUR))

@@ -60,7 +60,7 @@ class Timed:
     def passes(self, seconds: float) -> None:
         """Time goes on, for the company and its targets."""
         self.shift += seconds
-        (self.house.product.home / "clock").write_text(str(self.shift), "ascii")
+        self.house.product.shift_clock(self.shift)
 
     def deliver(self, *numbers: int) -> None:
         raw = json.dumps({"event": "order.updated", "orders": [clean(n) for n in numbers]}).encode()
@@ -230,15 +230,18 @@ def test_E36_four_workers_share_what_a_target_takes_in_a_minute(timed: Timed) ->
     house = timed.house
     numbers = list(range(36_001, 36_071))
     setting = ("connection", "set", "aiaccount", *COMPANY, "--as", ADMIN, "--set")
-    house.product.run(*setting, "calls_per_minute=60")
     clock = ("--home", str(house.product.home), "--rate", "60")
+    held = "SELECT count(*) FROM posting WHERE number LIKE 'NS-36%' AND lease_until IS NOT NULL"
     with another_target(timed, *clock) as target, ExitStack() as workers:
+        house.product.run(*setting, "calls_per_minute=60")
+        workers.callback(house.product.run, *setting, "calls_per_minute=")
         timed.deliver(*numbers)
         for _ in range(4):
             workers.enter_context(house.product.started("worker", "--no-redis"))
 
         def all_there() -> bool:
-            timed.passes(4)
+            if rows(house, held) == [(0,)]:  # else a minute would pass between a grant and its call
+                timed.passes(3)
             return len(target.created()) >= len(numbers)
 
         until(all_there, "every order in the target", 60)
@@ -246,7 +249,6 @@ def test_E36_four_workers_share_what_a_target_takes_in_a_minute(timed: Timed) ->
     calls = target.calls()
     refused = [call for call in calls if call["code"] == "rate_limited"]
     assert len(refused) <= len(calls) / 100
-    house.product.run(*setting, "calls_per_minute=")
 
 
 def test_E37_a_target_that_came_back_is_noticed_and_its_queue_goes_on(timed: Timed) -> None:

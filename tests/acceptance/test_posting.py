@@ -94,7 +94,7 @@ def daily(new_product: NewProduct, tmp_path_factory: pytest.TempPathFactory) -> 
     there = time.gmtime(time.time() + 8 * 3600)
     shift = 3600 - (there.tm_hour * 3600 + there.tm_min * 60 + there.tm_sec)
     product.home.mkdir()
-    (product.home / "clock").write_text(str(shift), "ascii")
+    product.shift_clock(shift)
     with opened(product, rules, simulator=("--hang", "3")) as house:
         yield Daily(house, shift)
 

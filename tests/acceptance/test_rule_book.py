@@ -163,4 +163,4 @@ def _backtest(house: House) -> Path:
 
 def _move(house: House, *, hours: int) -> None:
     """It is so many hours later for everybody in this house."""
-    (house.product.home / "clock").write_text(str(hours * 3600), "ascii")
+    house.product.shift_clock(hours * 3600)

@@ -48,7 +48,7 @@ class Watch:
     def goes_by(self, seconds: float) -> None:
         """Time passes, and a worker does what is due then."""
         self.moved += seconds
-        (self.house.product.home / "clock").write_text(str(self.moved), "ascii")
+        self.house.product.shift_clock(self.moved)
         work(self.house)
 
     def there(self, act: str, **given: Any) -> None:

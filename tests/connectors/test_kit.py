@@ -31,8 +31,16 @@ class TestClock:
         assert clock.now() - datetime.now(UTC) > timedelta(minutes=59)
         (tmp_path / "clock").write_text("-3600.5")
         assert clock.now() < datetime.now(UTC)
-        (tmp_path / "clock").write_text("soon")
+        (tmp_path / "clock").unlink()
         assert abs(clock.now() - datetime.now(UTC)) < timedelta(seconds=5)
+
+    @pytest.mark.parametrize("text", ["", "soon"])
+    def test_a_file_that_is_being_written_does_not_move_time(self, tmp_path, text):
+        clock = MachineClock(tmp_path)
+        (tmp_path / "clock").write_text("3600")
+        assert clock.now() - datetime.now(UTC) > timedelta(minutes=59)
+        (tmp_path / "clock").write_text(text)
+        assert clock.now() - datetime.now(UTC) > timedelta(minutes=59)
 
     @pytest.mark.parametrize("environment", ["production", ""])
     def test_production_has_no_offset(self, tmp_path, monkeypatch, environment):
