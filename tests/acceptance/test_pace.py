@@ -244,7 +244,7 @@ def test_E36_four_workers_share_what_a_target_takes_in_a_minute(timed: Timed) ->
                 timed.passes(3)
             return len(target.created()) >= len(numbers)
 
-        until(all_there, "every order in the target", 60)
+        until(all_there, "every order in the target", 120)
     assert sorted(target.created()) == [f"NS-{number}" for number in numbers]
     calls = target.calls()
     refused = [call for call in calls if call["code"] == "rate_limited"]
