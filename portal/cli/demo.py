@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from portal.cli.frame import ENVIRONMENT, Office, Stop, office, say, tell
+from portal.cli.demo_company import Settled, settle
+from portal.cli.demo_depot import Depot, open_depot, wait
+from portal.cli.frame import ENVIRONMENT, Office, Stop, granted, office, say, tell
 from portal.cli.processes import Children
 from portal.cli.server import Portal, end_on_signals, start_queue, start_worker
 
@@ -59,8 +61,9 @@ def demo(
         if fresh:
             shutil.rmtree(home, ignore_errors=True)
         shop = stack.enter_context(opened(home, seed, port))
-        shop.greet()
-        shop.load()
+        depot = open_depot(shop.place, shop.portal.address, shop.children, home)
+        _greet(shop, depot)
+        shop.load(meanwhile=lambda: depot.load(math.inf))
         say("Everything has arrived, and all that can be posted is.")
         shop.portal.wait()
 
@@ -85,8 +88,9 @@ def _once(seed: int, keep: Path | None, *, as_json: bool) -> None:
         raise Stop(f"{keep} is not empty.", "--keep wants a folder of its own.", ENVIRONMENT)
     try:
         with opened(home, seed, 0) as shop:
-            shop.load(PATIENCE)
-            result = shop.result()
+            depot = open_depot(shop.place, shop.portal.address, shop.children, home)
+            shop.load(PATIENCE, meanwhile=lambda: depot.load(PATIENCE))
+            result = shop.result() | _told(shop.place)
     finally:
         if keep is None:
             shutil.rmtree(home, ignore_errors=True)
@@ -94,8 +98,18 @@ def _once(seed: int, keep: Path | None, *, as_json: bool) -> None:
     if as_json:
         tell(result)
     else:
-        for name, value in result.items():
-            click.echo(f"{name:<10} {value}")
+        for name, value in _flat(result):
+            click.echo(f"{name:<18} {value}")
+
+
+def _flat(result: Mapping[str, object]) -> Iterator[tuple[str, object]]:
+    """Names with numbers: those of a group stand below its name."""
+    for name, value in result.items():
+        if isinstance(value, Mapping):
+            yield f"\n{name}", ""
+            yield from _flat(value)
+        else:
+            yield name, value
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,23 +118,28 @@ class Shop:
 
     place: Office
     portal: Portal
-    company_id: int
+    settled: Settled
     month: "Month"
     ledger: Path
-    passwords: dict[str, str]
-    is_new: bool
     children: Children
 
-    def load(self, patience: float = math.inf) -> None:
-        """Send the month; what changes posted orders only when all else is done."""
-        from portal.demo.load import stall_sheet
+    @property
+    def company_id(self) -> int:
+        """The id of the tea shop."""
+        return self.settled.company_id
 
-        if not self.is_new:
+    def load(self, patience: float = math.inf, *, meanwhile: Callable[[], None]) -> None:
+        """Send the month; what changes posted orders only when all else is done."""
+        from portal.demo.load import stall_sheet, there
+
+        if not self.settled.is_new:
             return
         hook = self.hook()
         say("Sending one month of orders …")
+        there(str(self.settled.sample.settings["base_url"]), "faults", fault="rate_limited")
         hook.send(self.month.first, self.place.now)
         self._ingest(stall_sheet(self.month.workbook))
+        meanwhile()
         self._wait(patience)
         say("Sending what changed afterwards …")
         hook.send(self.month.later, self.place.now)
@@ -128,15 +147,7 @@ class Shop:
 
     def hook(self) -> "Hook":
         """The webhook of the shop's NetShop."""
-        from holding.connections import secret_of
-        from portal.cli.frame import granted
-        from portal.demo import load, setup, shop
-
-        with self.place.database.read() as session:
-            row = setup.connection(session, self.company_id, setup.SOURCE)
-            secret = granted(secret_of(session, row))
-        path = f"/hooks/{shop.COMPANY_CODE}/{setup.SOURCE}"
-        return load.Hook(self.portal.address, path, secret)
+        return self.settled.hook(self.place, self.portal.address, "X-NS16")
 
     def result(self) -> dict[str, object]:
         """Records by state; lost and doubled as the simulator's own ledger tells them."""
@@ -148,31 +159,12 @@ class Shop:
             compared = ledger_check.compare(session, self.company_id, self.ledger, self.month.ids())
         return {**counted, "lost": compared.lost, "doubled": compared.doubled}
 
-    def greet(self) -> None:
-        """Tell where to look and who to sign in as; passwords are shown only now."""
-        from portal.demo.people import COLLEAGUES
-
-        say(f"\n  {self.portal.address}\n")
-        if not self.is_new:
-            say("  The sample company is there from last time; its passwords were shown then.")
-            say("  clearpost demo --fresh starts over.\n")
-        for each in COLLEAGUES if self.is_new else ():
-            say(f"  {each.role:<11} {each.name:<19} {each.email:<25} {self.passwords[each.email]}")
-        say("\n  Ctrl-C ends it.\n")
-
     def _wait(self, patience: float) -> None:
-        from portal.demo import quiet
-
-        place = self.place
-        try:
-            quiet.wait_until_quiet(place.database, place.clock, self.company_id, patience)
-        except quiet.StillDueError as problem:
-            raise Stop(str(problem), "clearpost doctor") from problem
+        wait(self.place, self.company_id, patience)
 
     def _ingest(self, sheet: bytes) -> None:
         from holding import doorbell
         from portal.cli.delivery import read_file, store
-        from portal.cli.frame import granted
         from portal.demo.setup import SOURCE
 
         path = self.place.settings.home / "stall.csv"
@@ -183,6 +175,25 @@ class Shop:
         with self.place.database.write() as session:
             granted(store(session, self.company_id, SOURCE, path, accepted, self.place.now))
         doorbell.ring(self.company_id, "evaluate")
+
+
+def _greet(shop: Shop, depot: Depot) -> None:
+    """Tell where to look and who to sign in as."""
+    say(f"\n  {shop.portal.address}")
+    if not shop.settled.is_new:
+        say("\n  The sample companies are there from last time; their passwords were shown then.")
+        say("  clearpost demo --fresh starts over.")
+    for company in (shop.settled, depot.settled):
+        company.greet()
+    say("\n  Ctrl-C ends it.\n")
+
+
+def _told(place: Office) -> dict[str, object]:
+    """What went wrong in both companies, by its name and by its class."""
+    from portal.demo import tally
+
+    with place.database.read() as session:
+        return {"exceptions": tally.exceptions(session), "classes": tally.classes(session)}
 
 
 @contextmanager
@@ -199,6 +210,8 @@ def opened(
     The stand-in keeps `withheld` answers back after it has done what was asked. The database is in
     the home, unless the URL of an empty one is given, and the file of its key.
     """
+    from portal.demo import setup
+
     os.environ["CLEARPOST_HOME"] = str(home)
     for name in ("DATABASE_URL", "REDIS_URL", "CLEARPOST_KEY_FILE"):
         if os.environ.pop(name, None):
@@ -219,10 +232,10 @@ def opened(
         children = stack.enter_context(Children())
         ledger = home / "aiaccount.ledger"
         target = _start_target(children, ledger, month, seed, withheld)
-        company_id, passwords, is_new = _company(place, target)
+        settled = settle(place, setup.sample(target))
         served.start()
         start_worker(children)
-        yield Shop(place, served, company_id, month, ledger, passwords, is_new, children)
+        yield Shop(place, served, settled, month, ledger, children)
 
 
 def _month(now: datetime, seed: int) -> "Month":
@@ -242,32 +255,6 @@ def _start_target(
         heard=True,
     )
     return str(child.first_line()["url"])
-
-
-def _company(place: Office, target: str) -> tuple[int, dict[str, str], bool]:
-    """The sample company's id, new passwords if it was just made, and whether it was."""
-    from connectors.kit.http import Http
-    from holding import connections
-    from portal.demo import setup
-
-    with place.database.write() as session:
-        company_id = setup.existing(session)
-        if company_id is not None:
-            setup.point_target(session, company_id, target)
-            return company_id, {}, False
-        ready = setup.make_company(session, target_url=target, now=place.now)
-        admin = setup.colleague(session, ready.company_id, "admin")
-        target_id = setup.connection(session, ready.company_id, setup.TARGET).id
-    http = Http(place.clock)
-    report = setup.done(
-        connections.test_connection(place.database, place.clock, target_id, admin, http=http)
-    )
-    if not report.ok:
-        raise Stop(f"The stand-in of AiAccount is not usable: {report.steps}", code=ENVIRONMENT)
-    with place.database.write() as session:
-        setup.publish_rules(session, ready.company_id, place.now)
-    passwords = {each.email: password for each, password in ready.passwords.items()}
-    return ready.company_id, passwords, True
 
 
 COMMANDS = (demo,)

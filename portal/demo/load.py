@@ -1,6 +1,7 @@
 """Sends the sample month: signed webhooks to a running portal, and the stall's workbook.
 
-Here: what NetShop would do. Not here: what it sends (generator.py), or what becomes of it.
+Here: what NetShop, or another sending system, would do; what happens in a target. Not here:
+what is sent (generator.py, depot.py), or what becomes of it.
 """
 
 import csv
@@ -9,6 +10,7 @@ import hmac
 import http.client
 import io
 import json
+import urllib.request
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -55,39 +57,50 @@ ITEM_COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """The address of a webhook, and the secret that both sides know."""
+    """The address of a webhook, the secret that both sides know, and how its headers begin."""
 
     address: str
     path: str
     secret: str
+    headers: str = "X-NS16"
 
     def send(self, deliveries: Iterable[Delivery], now: datetime) -> int:
         """Call once for each delivery, in order; how many calls were made."""
+        return self.post(((each.event_id, body_of(each)) for each in deliveries), now)
+
+    def post(self, calls: Iterable[tuple[str, bytes]], now: datetime) -> int:
+        """Call once for each event id with its bytes, in order; how many calls were made."""
         line = http.client.HTTPConnection(urlsplit(self.address).netloc, timeout=60)
         made = 0
         try:
-            for delivery in deliveries:
-                raw = body_of(delivery)
-                line.request("POST", self.path, raw, self._headers(delivery.event_id, raw, now))
+            for event_id, raw in calls:
+                line.request("POST", self.path, raw, self._signed(event_id, raw, now))
                 answer = line.getresponse()
                 said = answer.read()
                 if answer.status not in (200, 202):
-                    message = f"{delivery.event_id}: {answer.status} {said[:300]!r}"
+                    message = f"{event_id}: {answer.status} {said[:300]!r}"
                     raise RuntimeError(message)
                 made += 1
         finally:
             line.close()
         return made
 
-    def _headers(self, event_id: str, raw: bytes, now: datetime) -> dict[str, str]:
+    def _signed(self, event_id: str, raw: bytes, now: datetime) -> dict[str, str]:
         stamp = str(int(now.timestamp()))
         digest = hmac.new(self.secret.encode(), stamp.encode() + b"." + raw, hashlib.sha256)
         return {
             "Content-Type": "application/json",
-            "X-NS16-Timestamp": stamp,
-            "X-NS16-Signature": f"sha256={digest.hexdigest()}",
-            "X-NS16-Event-Id": event_id,
+            f"{self.headers}-Timestamp": stamp,
+            f"{self.headers}-Signature": f"sha256={digest.hexdigest()}",
+            f"{self.headers}-Event-Id": event_id,
         }
+
+
+def there(target: str, act: str, **given: object) -> None:
+    """What somebody does in a target itself, or bad luck: its stand-in is told."""
+    asked = urllib.request.Request(f"{target}/_sim/{act}", json.dumps(given).encode())  # noqa: S310
+    with urllib.request.urlopen(asked, timeout=10):  # noqa: S310 - on this machine
+        return
 
 
 def body_of(delivery: Delivery) -> bytes:

@@ -1,4 +1,4 @@
-"""The people of the sample shop: one a role, and a second approver for what the first one entered.
+"""The people of both sample companies; the shop has a second approver for what the first entered.
 
 Here: names, roles and teams. Not here: their passwords, which are made when they are added.
 """
@@ -16,11 +16,12 @@ class Colleague:
     name: str
     teams: tuple[str, ...] = ()
     word: str = ""
+    company: str = "kedai"
 
     @property
     def email(self) -> str:
         """The address to sign in with."""
-        return f"{self.word or self.role}@kedai.example"
+        return f"{self.word or self.role}@{self.company}.example"
 
 
 COLLEAGUES = (
@@ -33,4 +34,13 @@ COLLEAGUES = (
     Colleague("auditor", "Zaharah Salleh"),
     Colleague("operator", "Omar Idham", ("it_support",)),
     Colleague("admin", "Kamala Devi"),
+)
+
+DEPOT_PEOPLE = (
+    Colleague("finance", "Rohana Salim", ("accounts", "sales_admin", "tax_desk"), company="gudang"),
+    Colleague("approver", "Lau Kok Wai", ("finance_manager",), company="gudang"),
+    Colleague("consultant", "Anand Pillai", company="gudang"),
+    Colleague("publisher", "Noraini Yaakob", company="gudang"),
+    Colleague("operator", "Johari Mansor", ("it_support", "warehouse"), company="gudang"),
+    Colleague("admin", "Grace Tiong", ("purchasing",), company="gudang"),
 )

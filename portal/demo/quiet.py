@@ -5,6 +5,7 @@ Here: reading work columns and states. Not here: doing the work (workers).
 
 import time
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from holding.database import Database
@@ -21,10 +22,19 @@ class StillDueError(Exception):
 
 def wait_until_quiet(database: Database, clock: Any, company_id: int, patience: float) -> None:
     """Return as soon as no record and no posting waits for a worker."""
+    _wait(lambda: due(database, clock, company_id), "records or postings", patience)
+
+
+def wait_until_read(database: Database, clock: Any, company_id: int, patience: float) -> None:
+    """Return as soon as everything that is to be read in a target was read."""
+    _wait(lambda: unread(database, clock, company_id), "readings", patience)
+
+
+def _wait(left: Callable[[], int], what: str, patience: float) -> None:
     limit = time.monotonic() + patience
-    while left := due(database, clock, company_id):
+    while count := left():
         if time.monotonic() > limit:
-            message = f"{left} records or postings are still due after {patience:.0f} seconds"
+            message = f"{count} {what} are still due after {patience:.0f} seconds"
             raise StillDueError(message)
         time.sleep(LOOK_SECONDS)
 
@@ -43,6 +53,13 @@ def due(database: Database, clock: Any, company_id: int) -> int:
             + postings.filter(Posting.due_at.is_not(None)).count()
             + postings.filter(Posting.lease_until.is_not(None)).count()
         )
+
+
+def unread(database: Database, clock: Any, company_id: int) -> int:
+    """How many posted documents are to be read in their target now."""
+    with database.read() as session:
+        watched = session.query(Posting).filter_by(company_id=company_id, state="posted")
+        return int(watched.filter(Posting.read_due_at <= clock.now()).count())
 
 
 def counts(session: Any, company_id: int) -> dict[str, int]:

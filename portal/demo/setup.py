@@ -1,27 +1,43 @@
-"""Makes the sample company: people, connections, keys, rules in force.
+"""Makes a sample company: people, connections, keys, rules in force.
 
 Here: the same service calls that an administrator's clicks would make, in their order. Not here:
 the orders (load.py), the processes (portal/cli/demo.py).
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 from holding import connections, people, rulesets
-from holding.models import Company, Connection, Person
+from holding.models import Company, Connection, Membership
 from holding.refusal import Refusal
 from holding.roles import Actor
 from portal.demo import shop
 from portal.demo.people import COLLEAGUES, Colleague
 
-STARTER = Path(__file__).resolve().parents[1] / "starters" / "netshop-aiaccount"
+STARTERS = Path(__file__).resolve().parents[1] / "starters"
+STARTER = STARTERS / "netshop-aiaccount"
 SOURCE, TARGET = "netshop", "aiaccount"
 SIMULATOR_KEY = "aia_live_demo_7Qk2"
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """A company as it is to be made; what the stand-in of its target is told lies in `settings`."""
+
+    code: str
+    name: str
+    source: str
+    target: str
+    key: str
+    settings: Mapping[str, object]
+    people: Sequence[Colleague]
+    title: str
+    files: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,56 +48,71 @@ class Ready:
     passwords: Mapping[Colleague, str]
 
 
-def make_company(session: Any, *, target_url: str, now: datetime) -> Ready:
+def sample(url: str) -> Sample:
+    """The tea shop, posting to the stand-in of AiAccount that listens there."""
+    return Sample(
+        code=shop.COMPANY_CODE,
+        name=shop.COMPANY_NAME,
+        source=SOURCE,
+        target=TARGET,
+        key=SIMULATOR_KEY,
+        settings={
+            "base_url": url,
+            "app_url": url,
+            "company_id": shop.TARGET_COMPANY,
+            "company_name": shop.COMPANY_NAME,
+        },
+        people=COLLEAGUES,
+        title="Orders become sales invoices",
+        files=starter_files(),
+    )
+
+
+def make_company(session: Any, wanted: Sample, *, now: datetime) -> Ready:
     """The company with its people and connections; its rules are still to be published."""
     company = done(
         people.add_company(
             session,
-            code=shop.COMPANY_CODE,
-            name=shop.COMPANY_NAME,
+            code=wanted.code,
+            name=wanted.name,
             zone=shop.ZONE,
             currency=shop.CURRENCY,
             now=now,
         )
     )
     company.settings = {**company.settings, people.FALLBACK_TEAM: "accounts"}
-    passwords = {each: _add(session, company.id, each, now) for each in COLLEAGUES}
+    passwords = {each: _add(session, company.id, each, now) for each in wanted.people}
     admin = colleague(session, company.id, "admin")
-    _connect(session, company.id, admin, SOURCE, "source", {}, secrets.token_urlsafe(32), now)
-    settings = target_settings(target_url)
-    _connect(session, company.id, admin, TARGET, "target", settings, SIMULATOR_KEY, now)
+    key = secrets.token_urlsafe(32)
+    _connect(session, company.id, admin, wanted.source, "source", {}, key, now)
+    settings = wanted.settings
+    _connect(session, company.id, admin, wanted.target, "target", settings, wanted.key, now)
     return Ready(company.id, passwords)
 
 
-def publish_rules(session: Any, company_id: int, now: datetime) -> None:
-    """Put the starter rules into force: one person writes them, another publishes."""
+def publish_rules(session: Any, company_id: int, wanted: Sample, now: datetime) -> None:
+    """Put the rules into force: one person writes them, another publishes."""
     author = colleague(session, company_id, "consultant")
-    title = "Orders become sales invoices"
-    change = done(rulesets.push(session, company_id, author, starter_files(), title, now))
+    change = done(rulesets.push(session, company_id, author, wanted.files, wanted.title, now))
     publisher = colleague(session, company_id, "publisher")
     done(rulesets.publish(session, change.no, publisher, now))
 
 
 def starter_files() -> dict[str, str]:
-    """The files of the starter rule set, by path."""
-    found = sorted((*STARTER.glob("*.rules"), *STARTER.glob("maps/*.csv")))
-    return {str(path.relative_to(STARTER)): path.read_text("utf-8") for path in found}
+    """The files of the shop's rule set, by path."""
+    return rule_files(STARTER)
 
 
-def target_settings(url: str) -> dict[str, object]:
-    """Where the stand-in of AiAccount listens, and which company there is ours."""
-    return {
-        "base_url": url,
-        "app_url": url,
-        "company_id": shop.TARGET_COMPANY,
-        "company_name": shop.COMPANY_NAME,
-    }
+def rule_files(folder: Path) -> dict[str, str]:
+    """The files of a template, by path."""
+    found = sorted((*folder.glob("*.rules"), *folder.glob("maps/*.csv")))
+    return {str(path.relative_to(folder)): path.read_text("utf-8") for path in found}
 
 
-def point_target(session: Any, company_id: int, url: str) -> None:
+def point_target(session: Any, company_id: int, wanted: Sample) -> None:
     """The stand-in listens somewhere else after a restart."""
-    row = connection(session, company_id, TARGET)
-    row.settings = {**row.settings, **target_settings(url)}
+    row = connection(session, company_id, wanted.target)
+    row.settings = {**row.settings, **wanted.settings}
 
 
 def connection(session: Any, company_id: int, name: str) -> Connection:
@@ -90,19 +121,20 @@ def connection(session: Any, company_id: int, name: str) -> Connection:
     return found
 
 
-def existing(session: Any) -> int | None:
-    """The id of the sample company, if it has been made."""
-    found = session.query(Company).filter_by(code=shop.COMPANY_CODE).one_or_none()
+def existing(session: Any, code: str) -> int | None:
+    """The id of a sample company, if it has been made."""
+    found = session.query(Company).filter_by(code=code).one_or_none()
     return None if found is None else int(found.id)
 
 
 def colleague(session: Any, company_id: int, role: str) -> Actor:
     """The first person of a role, acting."""
-    email = next(each.email for each in COLLEAGUES if each.role == role)
-    person = session.query(Person).filter_by(email=email).one()
-    actor = people.actor_of(session, person.id, company_id, via="command line")
+    members = session.query(Membership).filter_by(company_id=company_id, role=role)
+    first = members.order_by(Membership.person_id).first()
+    actor = first and people.actor_of(session, first.person_id, company_id, via="command line")
     if actor is None:
-        raise LookupError(email)
+        message = f"nobody is {role} of company {company_id}"
+        raise LookupError(message)
     return actor
 
 

@@ -1,16 +1,42 @@
 """The sample month, headless: everything ends in one state, nothing is lost, nothing doubled."""
 
 import json
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
-from tests.acceptance.product import CURRENT_COMPANY, Product, free_environment
+from tests.acceptance.parts import read
+from tests.acceptance.product import (
+    CURRENT_COMPANY,
+    Product,
+    Visitor,
+    address_in,
+    free_environment,
+)
 from tests.installed import ROOT
 
 pytestmark = pytest.mark.slow
 STATES = ("posted", "held", "failed", "waiting", "ignored", "dropped", "uncertain")
+COMPANIES = (CURRENT_COMPANY, "gudang")
+TOUR = (ROOT / "docs" / "tour.md").read_text("utf-8")
+PARTLY = "Partially Delivered"
+MISSING, DUPLICATE = ("missing_field", "mapping_missing"), ("duplicate",)
+NO_RIGHT = ("authorization_failed",)
+SHOWN = (MISSING, DUPLICATE, NO_RIGHT)
+ANSWERS = (
+    "approved, version 2",
+    "In the source: Mei Ling",
+    "18 of 18",
+    "Yes: line 1: 10 PCS",
+    "No: version 2 is still the newest",
+    "Yes, in rules version 1",
+    "Not caught: it was never held",
+)
 CHANGED = 8  # posted, then changed in NetShop: the document stands, the record is held
 
 
@@ -31,8 +57,7 @@ def test_the_month_ends_with_nothing_lost_and_nothing_doubled(kept: tuple[Produc
     assert (told["uncertain"], told["lost"], told["doubled"]) == (0, 0, 0)
     assert told["seconds"] < 60
 
-    tour = (ROOT / "docs" / "tour.md").read_text("utf-8")
-    promised = json.loads(tour.split("```json\n")[1].split("```")[0])
+    promised = json.loads(TOUR.split("```json\n")[1].split("```")[0])
     assert {**told, "seconds": 0} == {**promised, "seconds": 0}
 
 
@@ -67,6 +92,102 @@ def test_all_verdicts_of_the_month_come_out_the_same(kept: tuple[Product, Any]) 
     assert found["different"] == []
 
 
+def test_H13_the_month_has_every_exception_class_and_answer(
+    kept: tuple[Product, Any], tmp_path: Path
+) -> None:
+    """Counted on pages, through the interface for programs, and in both targets' own ledgers."""
+    product, told = kept
+    listed = {
+        name: int(count) for name, count in re.findall(r"^\| ([a-z ]+) \| (\d+) \|", TOUR, re.M)
+    }
+    assert listed == {**told["exceptions"], **told["classes"]}
+    assert (len(told["exceptions"]), len(told["classes"]), len(listed)) == (8, 5, 13)
+    assert min(listed.values()) >= 1
+
+    with product.started("portal", "--port", "0"):
+        address = address_in(product.notes("portal"))
+        holds = [hold for company in COMPANIES for hold in _holds(product, address, company)]
+        shown = _held_by_class(product, address)
+    assert _exceptions(product, holds, tmp_path / "export") == told["exceptions"]
+    assert _classes(product, shown) == told["classes"]
+
+    story = product.json("trace", "IV-GD-1002-2", "--company", "gudang", "--json")
+    assert (story["number"], story["state"]) == ("GD-1002", "posted")
+    answers = [each["answer"] for each in story["answers"]]
+    for answer, said in zip(answers, ANSWERS, strict=True):
+        assert said in answer, answers
+
+
+def _exceptions(product: Product, holds: Sequence[Any], folder: Path) -> dict[str, int]:
+    """Records by exception: what is held, what waits, and what stands in AutoCount."""
+
+    def held(fits: Callable[[str, str], bool]) -> int:
+        return len({one["number"] for one in holds if fits(one["code"], one["rule"])})
+
+    product.run("records", "export", str(folder), "--company", CURRENT_COMPANY)
+    lines = (folder / "records.jsonl").read_text("utf-8").splitlines()
+    partly = [line for line in lines if json.loads(line)["body"]["status"] == PARTLY]
+    done = _ledger(product, "autocount")
+    made = [line["number"] for line in done if line["effect"] == "created"]
+    back = [number.removeprefix("CN-") for number in made if number.startswith("CN-")]
+    bills = Counter(n.rpartition("-")[0] for n in made if n.startswith("IV-") and n not in back)
+    assert [line["effect"] for line in done].count("by_hand") == 1
+    return {
+        "partial delivery": len(partly),
+        "partial billing": sum(count > 1 for count in bills.values()),
+        "changed price": held(lambda c, rule: c == "STL01" and rule != "cancel") + len(back),
+        "cancelled order": held(lambda c, rule: c == "STL01" and rule == "cancel"),
+        "duplicate customer": held(lambda _, rule: rule == "one_debtor"),
+        "duplicate invoice": held(lambda code, _: code == "DUP01"),
+        "failed sync": held(lambda code, _: code.startswith("TGT")),
+        "manual edit": held(lambda code, _: code == "STL03"),
+    }
+
+
+def _classes(product: Product, shown: Mapping[tuple[str, ...], int]) -> dict[str, int]:
+    """Records by class: as the holding area shows them, and what the targets answered."""
+    refused = [line for line in _ledger(product) if line["effect"] == "refused"]
+    kept_out = [line for line in _ledger(product, "autocount") if line.get("code") == "401"]
+    assert [line["call"] for line in kept_out] == ["write"], "afterwards AutoCount is left alone"
+    return {
+        "missing": shown[MISSING],
+        "unavailable": [line["code"] for line in refused].count("rate_limited"),
+        "rejected": len({line["number"] for line in refused if line["code"] == "unknown_tax_code"}),
+        "duplicated": shown[DUPLICATE],
+        "not authorized": shown[NO_RIGHT],
+    }
+
+
+def _holds(product: Product, address: str, company: str) -> list[Any]:
+    """All open holds, as a program gets them."""
+    words = (f"finance@{company}.example", "--company", company, "--name", "count")
+    told = product.run("token", "add", *words, "--scope", "record.read").stdout
+    head = {"Authorization": f"Bearer {told.split('only now: ')[1].strip()}"}
+    path, found, after = f"{address}/api/v1/c/{company}/holds", [], 0
+    while after is not None:
+        page = requests.get(path, {"after": after}, headers=head, timeout=30).json()
+        found += page["holds"]
+        after = page["next"]
+    return found
+
+
+def _held_by_class(product: Product, address: str) -> dict[tuple[str, ...], int]:
+    """How many records the holding areas of both companies show for some classes."""
+    email, password = "reader@count.example", ""
+    for company in COMPANIES:
+        told = product.run("user", "add", email, "--company", company, "--role", "viewer").stdout
+        password = password or told.split("only now: ")[1].strip()
+    visitor = Visitor(address, email, password)
+    return {words: sum(_shown(visitor, company, words) for company in COMPANIES) for words in SHOWN}
+
+
+def _shown(visitor: Visitor, company: str, classes: Sequence[str]) -> int:
+    """The number in the heading of the holding area under a filter."""
+    wanted = "&".join(f"class={word}" for word in classes)
+    head = read(visitor.get(f"/c/{company}/holding?{wanted}")).one("p", id="holdhead").text
+    return int(head.split(" record")[0])
+
+
 def _compared(product: Product, file: Path, lines: list[str]) -> Any:
     file.write_text("".join(lines), "utf-8")
     words = ("ledger", str(file), "--company", CURRENT_COMPANY, "--json")
@@ -74,6 +195,6 @@ def _compared(product: Product, file: Path, lines: list[str]) -> Any:
     return json.loads(product.run(*words, code=code).stdout)
 
 
-def _ledger(product: Product) -> list[dict[str, Any]]:
-    text = (product.home / "aiaccount.ledger").read_text("utf-8")
+def _ledger(product: Product, target: str = "aiaccount") -> list[dict[str, Any]]:
+    text = (product.home / f"{target}.ledger").read_text("utf-8")
     return [json.loads(line) for line in text.splitlines()]

@@ -1,0 +1,96 @@
+"""The second company of `clearpost demo`: a distributor on AutoCount, where people and keys change.
+
+Here: its stand-in, and what happens there step by step. Not here: what is sent
+(portal/demo/depot.py), or the tea shop (demo.py).
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from portal.cli.demo_company import Settled, settle
+from portal.cli.frame import Office, Stop
+from portal.cli.processes import Children
+
+if TYPE_CHECKING:
+    from portal.demo.depot import Record
+    from portal.demo.load import Hook
+
+
+@dataclass(frozen=True, slots=True)
+class Depot:
+    """The distributor while its processes run."""
+
+    place: Office
+    settled: Settled
+    target: str
+    hook: "Hook"
+
+    def load(self, patience: float) -> None:
+        """Send everything, and let happen in AutoCount what people there do."""
+        from portal.demo import depot
+        from portal.demo.generator import MALAYSIA
+        from portal.demo.load import there
+
+        if not self.settled.is_new:
+            return
+        steps = depot.steps(self.place.now.astimezone(MALAYSIA).date())
+        for name, step in (("month", steps.month), ("rest", steps.rest)):
+            self._send(name, step)
+            self._wait(patience)
+        price = [{"unitPrice": depot.BY_HAND_PRICE}]
+        there(self.target, "by_hand", number=depot.BY_HAND, details=price)
+        self._look()
+        wait(self.place, self.settled.company_id, patience, read=True)
+        self._send("changes", steps.changes)
+        self._wait(patience)
+        there(self.target, "faults", fault="invalid_key")
+        self._send("refused", steps.refused)
+        self._wait(patience)
+
+    def _send(self, name: str, records: Sequence["Record"]) -> None:
+        raw = json.dumps({"records": records}).encode()
+        self.hook.post([(f"evt_{name}", raw)], self.place.now)
+
+    def _look(self) -> None:
+        """The operator lets the target be read."""
+        from holding import doorbell
+        from holding.drift.asking import read_target
+        from portal.demo import setup
+
+        company_id = self.settled.company_id
+        with self.place.database.write() as session:
+            operator = setup.colleague(session, company_id, "operator")
+            row = setup.connection(session, company_id, self.settled.sample.target)
+            setup.done(read_target(session, operator, row, self.place.now))
+        doorbell.ring(company_id, "push")
+
+    def _wait(self, patience: float) -> None:
+        wait(self.place, self.settled.company_id, patience)
+
+
+def open_depot(place: Office, address: str, children: Children, home: Path) -> Depot:
+    """The distributor with the stand-in of its target; portal and worker run already."""
+    from portal.demo import depot
+
+    child = children.start(
+        "connectors.targets.autocount.simulator",
+        *("--port", "0", "--ledger", str(home / "autocount.ledger"), "--home", str(home)),
+        heard=True,
+    )
+    target = str(child.first_line()["url"])
+    settled = settle(place, depot.sample(target))
+    return Depot(place, settled, target, settled.hook(place, address, "X-Clearpost"))
+
+
+def wait(place: Office, company_id: int, patience: float, *, read: bool = False) -> None:
+    """Until nothing is due for a company, or all is read; the command ends if it takes too long."""
+    from portal.demo import quiet
+
+    until = quiet.wait_until_read if read else quiet.wait_until_quiet
+    try:
+        until(place.database, place.clock, company_id, patience)
+    except quiet.StillDueError as problem:
+        raise Stop(str(problem), "clearpost doctor") from problem
