@@ -5,7 +5,8 @@ Here: its stand-in, and what happens there step by step. Not here: what is sent
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,8 +43,7 @@ class Depot:
             self._wait(patience)
         price = [{"unitPrice": depot.BY_HAND_PRICE}]
         there(self.target, "by_hand", number=depot.BY_HAND, details=price)
-        self._look()
-        wait(self.place, self.settled.company_id, patience, read=True)
+        self._look(patience)
         self._send("changes", steps.changes)
         self._wait(patience)
         there(self.target, "faults", fault="invalid_key")
@@ -54,18 +54,20 @@ class Depot:
         raw = json.dumps({"records": records}).encode()
         self.hook.post([(f"evt_{name}", raw)], self.place.now)
 
-    def _look(self) -> None:
+    def _look(self, patience: float) -> None:
         """The operator lets the target be read."""
         from holding import doorbell
         from holding.drift.asking import read_target
-        from portal.demo import setup
+        from portal.demo import quiet, setup
 
-        company_id = self.settled.company_id
+        company_id, asked = self.settled.company_id, self.place.now
         with self.place.database.write() as session:
             operator = setup.colleague(session, company_id, "operator")
             row = setup.connection(session, company_id, self.settled.sample.target)
-            setup.done(read_target(session, operator, row, self.place.now))
+            setup.done(read_target(session, operator, row, asked))
         doorbell.ring(company_id, "push")
+        with _in_time():
+            quiet.wait_until_read(self.place.database, company_id, asked, patience)
 
     def _wait(self, patience: float) -> None:
         wait(self.place, self.settled.company_id, patience)
@@ -85,12 +87,19 @@ def open_depot(place: Office, address: str, children: Children, home: Path) -> D
     return Depot(place, settled, target, settled.hook(place, address, "X-Clearpost"))
 
 
-def wait(place: Office, company_id: int, patience: float, *, read: bool = False) -> None:
-    """Until nothing is due for a company, or all is read; the command ends if it takes too long."""
+def wait(place: Office, company_id: int, patience: float) -> None:
+    """Until nothing is due for a company; the command ends if that takes too long."""
     from portal.demo import quiet
 
-    until = quiet.wait_until_read if read else quiet.wait_until_quiet
+    with _in_time():
+        quiet.wait_until_quiet(place.database, place.clock, company_id, patience)
+
+
+@contextmanager
+def _in_time() -> Iterator[None]:
+    from portal.demo.quiet import StillDueError
+
     try:
-        until(place.database, place.clock, company_id, patience)
-    except quiet.StillDueError as problem:
+        yield
+    except StillDueError as problem:
         raise Stop(str(problem), "clearpost doctor") from problem

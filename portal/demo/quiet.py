@@ -6,6 +6,7 @@ Here: reading work columns and states. Not here: doing the work (workers).
 import time
 from collections import Counter
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from holding.database import Database
@@ -25,9 +26,9 @@ def wait_until_quiet(database: Database, clock: Any, company_id: int, patience: 
     _wait(lambda: due(database, clock, company_id), "records or postings", patience)
 
 
-def wait_until_read(database: Database, clock: Any, company_id: int, patience: float) -> None:
-    """Return as soon as everything that is to be read in a target was read."""
-    _wait(lambda: unread(database, clock, company_id), "readings", patience)
+def wait_until_read(database: Database, company_id: int, since: datetime, patience: float) -> None:
+    """Return as soon as every posted document was read in its target at this moment or later."""
+    _wait(lambda: unread(database, company_id, since), "readings", patience)
 
 
 def _wait(left: Callable[[], int], what: str, patience: float) -> None:
@@ -55,11 +56,12 @@ def due(database: Database, clock: Any, company_id: int) -> int:
         )
 
 
-def unread(database: Database, clock: Any, company_id: int) -> int:
-    """How many posted documents are to be read in their target now."""
+def unread(database: Database, company_id: int, since: datetime) -> int:
+    """How many posted documents were not read in their target since then."""
     with database.read() as session:
-        watched = session.query(Posting).filter_by(company_id=company_id, state="posted")
-        return int(watched.filter(Posting.read_due_at <= clock.now()).count())
+        posted = session.query(Posting).filter_by(company_id=company_id, state="posted")
+        late = Posting.read_at.is_(None) | (Posting.read_at < since)
+        return int(posted.filter(late).count())
 
 
 def counts(session: Any, company_id: int) -> dict[str, int]:
