@@ -230,7 +230,8 @@ class Found:
     what of ours stands there with another value, where the target tells it; a blank field is a
     difference that no field names, such as a line that came or went. `void` says that it was made
     void there; `e_invoice_at` since when its e-invoice is valid, where the target tells it;
-    `stands` is the document itself where it is not ours.
+    `stands` is the document itself where it is not ours. `key_refused` says why it is unknown: the
+    target does not accept our key.
     """
 
     kind: Literal["equal", "different", "absent", "unknown"]
@@ -242,6 +243,7 @@ class Found:
     void: bool = False
     e_invoice_at: datetime | None = None
     stands: Stands | None = None
+    key_refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from connectors.kit.clock import Clock, MachineClock
 from connectors.kit.faults import point
 
 ANSWER_CAP = 5 * 1024 * 1024
+KEY_REFUSED = frozenset({401, 403})
 _NOT_NOW = frozenset({408, 425, 429})
 _SECRET_HEADERS = frozenset({"authorization", "cookie", "set-cookie", "x-api-key", "api-key"})
 

@@ -38,7 +38,8 @@ def turn(desk: Desk, channel: Channel) -> int:
         woken = _keep_all(session, channel, watched, found, now)
         wake_records(session, woken, now)
         if all(one.kind == "unknown" for one in found):
-            breaker.failed(session, channel.connection_id, now, desk.pace)
+            refused = any(one.key_refused for one in found)
+            breaker.silent(session, channel.connection_id, now, desk.pace, key_refused=refused)
         else:
             breaker.answered(session, channel.connection_id, now)
     return len(watched)

@@ -61,6 +61,16 @@ def failed(session: Session, connection_id: int, now: datetime, pace: float) -> 
     row.breaker, row.open_until = "open", now + pause * pace
 
 
+def silent(
+    session: Session, connection_id: int, now: datetime, pace: float, *, key_refused: bool
+) -> None:
+    """A look that told nothing: the target is away, or does not accept our key."""
+    if key_refused:
+        shut(session, connection_id, now)
+    else:
+        failed(session, connection_id, now, pace)
+
+
 def answered(session: Session, connection_id: int, now: datetime) -> None:
     """It answers: go on at full speed. Writes only when something has to change."""
     known = session.get(Throttle, connection_id)

@@ -6,7 +6,9 @@ here: look-ups after a doubt (holding/pushing/settle.py). A target that refuses 
 its number is not asked before a create. What somebody changed there goes to the rules as a reading.
 """
 
-from connectors.kit.contract import Found
+from collections.abc import Sequence
+
+from connectors.kit.contract import Answer, Found
 from connectors.kit.standing import Readable
 from holding.drift import seen
 from holding.drift.plan import read_now
@@ -27,7 +29,7 @@ def first_looks(
     """What was seen of each posting, and those that go on from here."""
     looked: dict[int, Found] = {}
     going = set()
-    for one in examined.good:
+    for at, one in enumerate(examined.good):
         if one.action == "create" and not channel.looks_first:
             going |= {one.claim.posting_id} if by_hand.clear(desk, channel, one) else set()
             continue
@@ -40,6 +42,12 @@ def first_looks(
             action=one.action,
             standing=ours(one.standing, one.theirs),
         )
+        if found.key_refused:
+            waiting = [other.claim for other in examined.good[at + 1 :]]
+            _stopped(
+                desk, channel, one.claim, found, examined.stories[one.claim.posting_id], waiting
+            )
+            break
         if found.kind == "absent" or _known(desk, one, found):
             looked[one.claim.posting_id] = found
             going |= {one.claim.posting_id} if by_hand.clear(desk, channel, one) else set()
@@ -97,4 +105,24 @@ def _turn(desk: Desk, channel: Channel, claim: Claim, found: Found, story: bytes
             results.posted(case, target_ref=found.target_ref, words=found.words, existing=True)
         else:
             results.conflict(case, found.words)
+        trouble.settle(session, [member.record_id], case.causes)
+
+
+def _stopped(
+    desk: Desk, channel: Channel, claim: Claim, found: Found, story: bytes, waiting: Sequence[Claim]
+) -> None:
+    """Our key is refused: the first document carries the exception, the others wait for a key."""
+    with desk.database.write() as session:
+        now = desk.clock.now()
+        for other in waiting:
+            put_back(session, other, other.due_at)
+        one = check(session, channel, [claim], lock=True, now=now)[claim.posting_id]
+        if not breaker.shut(session, channel.connection_id, now) or not isinstance(one, Checked):
+            put_back(session, claim, claim.due_at)
+            return
+        member = add_push(session, desk, channel, one, story)
+        add_look(session, channel, member, found, kind="lookup", key=one.key, now=now)
+        case = Case(session, desk, channel, member, now)
+        said = Answer(kind="refused", error_class="authorization_failed", words=found.words)
+        results.refused(case, said)
         trouble.settle(session, [member.record_id], case.causes)

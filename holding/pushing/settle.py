@@ -132,7 +132,8 @@ def _look(desk: Desk, channel: Channel, doubt: Doubt) -> bool:
             _conclude(case, doubt, found)
         trouble.settle(session, [doubt.member.record_id], case.causes)
         if found.kind == "unknown":
-            breaker.failed(session, channel.connection_id, now, desk.pace)
+            refused = found.key_refused
+            breaker.silent(session, channel.connection_id, now, desk.pace, key_refused=refused)
         else:
             breaker.answered(session, channel.connection_id, now)
         faults.point("lookup.before_commit")

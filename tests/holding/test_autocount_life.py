@@ -6,6 +6,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from connectors import registry
 from connectors.kit.contract import ConnectionReport
@@ -18,7 +19,7 @@ from holding.roles import SYSTEM
 from holding.secrets import Keys
 from holding.settings import Settings
 from tests.connectors.simulators import SAMPLES, Simulator
-from tests.holding.shop import FILES, RULES, line, open_shop
+from tests.holding.shop import FILES, RULES, line, open_shop, order
 from tests.holding.test_plans import LARGE, SMALL, TABLES, Life
 from tests.support.clock import SetClock
 
@@ -189,3 +190,27 @@ def test_every_silence_ends_in_one_effect(life: Life) -> None:
     assert life.shop.states() == {"A-1": "reversed"}
     withheld = [one for one in life.books.ledger() if one.get("answer") == "withheld"]  # type: ignore[attr-defined]
     assert len(withheld) >= 6
+
+
+def test_a_key_refused_at_the_first_look_is_one_exception(life: Life) -> None:
+    """It is noticed before anything is written, asked once, and what waited goes with a new key."""
+
+    def use(key: str) -> None:
+        with life.desk.database.write() as session:
+            row = session.scalars(select(Connection).filter_by(name="autocount")).one()
+            connections.set_key(session, SYSTEM, row, key, now=life.shop.now, keys=KEYS)
+
+    use("a-key-of-yesterday")
+    before = len(life.books.ledger())  # type: ignore[attr-defined]
+    life.shop.receive(*(order(f"A-{n}", updated_at=life.shop.now.isoformat()) for n in range(1, 5)))
+    life.work()
+    life.work()
+    assert sorted(life.shop.states().values()) == ["failed", "ready", "ready", "ready"]
+    assert len(life.books.ledger()) - before == 1  # type: ignore[attr-defined]
+    (failed,) = (number for number, state in life.shop.states().items() if state == "failed")
+    assert life.held(failed) == ["TGT01"]
+    use(SAMPLES["autocount"].secret)
+    for _ in range(3):  # AutoCount takes so many calls a minute
+        life.shop.clock.advance(60)
+        life.work()
+    assert set(life.shop.states().values()) == {"posted"}

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 from connectors.kit.contract import Answer, Found, Kept, OutgoingDocument
-from connectors.kit.http import HttpAnswer, HttpFailure
+from connectors.kit.http import KEY_REFUSED, HttpAnswer, HttpFailure
 from connectors.targets.aiaccount.answers import KEPT_BYTES, Heard, document_answer, hear
 
 Get = Callable[[str], HttpAnswer | HttpFailure]
@@ -138,7 +138,8 @@ def _get(get: Get, path: str, now: datetime) -> Heard | Found:
         return heard
     told = heard.error.get("message") or "no reason given"
     words = f"The look-up was answered {answer.status}: {told}"
-    return Found(kind="unknown", words=words, proof=_proof(heard))
+    refused = answer.status in KEY_REFUSED
+    return Found(kind="unknown", words=words, proof=_proof(heard), key_refused=refused)
 
 
 def _data(heard: Heard) -> list[Mapping[str, Any]]:

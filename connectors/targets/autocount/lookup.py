@@ -7,7 +7,7 @@ read (reading.py, watching.py), the comparison (compare.py), and what follows fr
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from connectors.kit.contract import Action, Found, Kept, OutgoingDocument
 from connectors.targets.autocount.compare import Compared, compare
@@ -26,7 +26,7 @@ def look_up(
     number = document.number
     seen = read(path_of(document, "update"), number, get)
     if not seen.clear:
-        return Found(kind="unknown", words=seen.words, proof=seen.proof)
+        return _unclear(seen)
     if seen.document is None:
         return Found(kind="absent", words=seen.words, proof=seen.proof)
     if seen.void:
@@ -41,12 +41,18 @@ def look_up(
     return _different(document, words, seen, compared)
 
 
+def _unclear(seen: Seen) -> Found:
+    refused = seen.key_refused
+    return Found(kind="unknown", words=seen.words, proof=seen.proof, key_refused=refused)
+
+
 def beside(document: OutgoingDocument, seen: Seen, validated: datetime | None) -> Found:
     """What was seen beside the document as it was sent last."""
     number = document.number
-    if not seen.clear or seen.document is None:
-        kind: Literal["absent", "unknown"] = "absent" if seen.clear else "unknown"
-        return Found(kind=kind, words=seen.words, proof=seen.proof)
+    if not seen.clear:
+        return _unclear(seen)
+    if seen.document is None:
+        return Found(kind="absent", words=seen.words, proof=seen.proof)
     if seen.void:
         return replace(_of_void("create", number, seen), e_invoice_at=validated)
     compared = _against(document, seen.document)

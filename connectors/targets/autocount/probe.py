@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import date
 
 from connectors.kit.contract import ConnectionReport, Settings, Snapshot, Step
-from connectors.kit.http import HttpAnswer, HttpFailure, reached
+from connectors.kit.http import KEY_REFUSED, HttpAnswer, HttpFailure, reached
 from connectors.kit.strictjson import loads
 from connectors.targets.autocount.reading import Get, message_of
 
@@ -25,7 +25,6 @@ LISTINGS: Mapping[str, str] = {
     "invoices": "/invoice/listing?page=1",
     "credit notes": "/creditNote/listing?page=1",
 }
-_REFUSED = frozenset({401, 403})
 
 
 def report(settings: Settings, secret: str, get: Get) -> ConnectionReport:
@@ -76,7 +75,7 @@ def _permissions(seen: Mapping[str, HttpAnswer | HttpFailure]) -> Step:
     lacking = [
         name
         for name, answer in seen.items()
-        if isinstance(answer, HttpAnswer) and answer.status in _REFUSED
+        if isinstance(answer, HttpAnswer) and answer.status in KEY_REFUSED
     ]
     if lacking:
         return Step(STEPS[3], ok=False, words=f"It may not read {' and '.join(lacking)}.")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from connectors.kit.http import HttpAnswer, HttpFailure
+from connectors.kit.http import KEY_REFUSED, HttpAnswer, HttpFailure
 from connectors.kit.strictjson import loads
 
 KEPT_BYTES = 65_536
@@ -23,6 +23,7 @@ class Seen:
     clear: bool
     words: str
     proof: bytes = b""
+    key_refused: bool = False
 
     @property
     def void(self) -> bool:
@@ -48,7 +49,8 @@ def read(path: str, number: str, get: Get) -> Seen:
         if isinstance(found, str) and found.casefold() == number.casefold():
             return Seen(content, clear=True, words=f"{number} stands there.", proof=proof)
     words = f"The look-up was answered {answer.status}: {told or 'no reason given'}"
-    return Seen(None, clear=False, words=words, proof=proof)
+    refused = answer.status in KEY_REFUSED
+    return Seen(None, clear=False, words=words, proof=proof, key_refused=refused)
 
 
 def message_of(content: object) -> str:
