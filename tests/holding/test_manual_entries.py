@@ -70,7 +70,9 @@ def test_what_is_linked_is_posted_and_changed_under_its_own_number(life: Life) -
     assert life.held("A-1") == []
     with life.shop.database.read() as session:
         posting = life.shop.posting(session, "A-1")
-        pushes = session.scalars(select(Push).where(Push.posting_id == posting.id)).all()
+        pushes = session.scalars(
+            select(Push).where(Push.posting_id == posting.id).order_by(Push.no)
+        ).all()
         assert [(p.no, p.action, p.number, p.state) for p in pushes] == [
             (1, "create", "IV-1", "accepted"),
             (2, "update", "IV-1", "accepted"),
