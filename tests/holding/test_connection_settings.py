@@ -46,7 +46,7 @@ def test_a_setting_is_changed_added_and_taken_away(database: Database, company: 
     )
     assert stored(database, company) == {**before, "company_name": "New"}
     with database.read() as session:
-        told = [event.body["say"] for event in session.scalars(select(Event))]
+        told = [event.body["say"] for event in session.scalars(select(Event).order_by(Event.id))]
         assert session.scalars(select(Revision)).all() == []
     assert told[0] == "aiaccount was changed: app_url is “https://a.example”, was not set."
     assert "app_url is not set, was “https://a.example”" in told[1]

@@ -62,7 +62,7 @@ def test_a_pasted_key_is_trimmed_and_only_its_tail_is_shown(
         done = set_key(session, SYSTEM, row, "  aia_live_new_9Xyz \n", now=NOW, keys=KEYS)
         assert done == connections.KeySet(2, "Xyz")
         assert secret_of(session, row, KEYS) == "aia_live_new_9Xyz"
-        stored = session.scalars(select(ConnectionKey)).all()
+        stored = session.scalars(select(ConnectionKey).order_by(ConnectionKey.no)).all()
         assert [key.state for key in stored] == ["old", "active"]
         assert not any("aia_live" in key.secret for key in stored)
         told = str([event.body for event in session.scalars(select(Event))])

@@ -103,7 +103,8 @@ class Life:
         with self.shop.database.read() as session:
             record = self.shop.record(session, number)
             waiting = select(Posting.reason).where(Posting.state == "waiting")
-            return list(session.scalars(waiting.where(Posting.record_id == record.id)))
+            mine = waiting.where(Posting.record_id == record.id).order_by(Posting.id)
+            return list(session.scalars(mine))
 
     def told(self, act: str) -> list[str]:
         with self.shop.database.read() as session:
@@ -168,7 +169,7 @@ def test_an_edit_updates_the_posted_document_in_place(life: Life) -> None:
     life.arrive("A-1")
     assert life.books.effects[2:] == [("update", "A-1-1")]
     with life.shop.database.read() as session:
-        keys = session.scalars(select(Push.key)).all()
+        keys = session.scalars(select(Push.key).order_by(Push.id)).all()
     assert len(set(keys)) == len(keys) == 3
 
 
