@@ -24,5 +24,5 @@ def test_a_group_says_the_limit_and_is_renamed_with_it(
             shop.receive(order("A-1", total="1100.00", lines=[line(qty="10", price="110.00")]))
         shop.judge()
         with shop.database.read() as session:
-            named += session.execute(select(Cause.label, Cause.records)).all()
+            named += session.execute(select(Cause.label, Cause.records).order_by(Cause.id)).all()
     assert named == [("RM ‹total› is above 1000.00.", 1), ("RM ‹total› is above 900.00.", 1)]

@@ -133,7 +133,9 @@ class World:
         shop = self.life.shop
         with shop.database.read() as session:
             company = session.get_one(Company, shop.company.id)
-            for push in session.scalars(select(Push).where(Push.id > self.looked)):
+            for push in session.scalars(
+                select(Push).where(Push.id > self.looked).order_by(Push.id)
+            ):
                 self.looked = push.id
                 judged = session.get_one(Evaluation, push.evaluation_id)
                 record = session.get_one(Record, judged.record_id)

@@ -225,7 +225,9 @@ class Desk:
 
     def rows(self, model: Any, *where: Any) -> Any:
         with self.database.read() as session:
-            return session.scalars(select(model).where(*where)).all()
+            return session.scalars(
+                select(model).where(*where).order_by(*model.__mapper__.primary_key)
+            ).all()
 
 
 @pytest.fixture
