@@ -1,7 +1,7 @@
 """Every connector by its name.
 
-Here: the two lists, and the schemas of all as data, also of what is described and has no connector
-yet. Not here: anything a single connector knows.
+Here: the two lists, and the schemas of all as data, also of what is described and not carried yet.
+Not here: anything a single connector knows.
 """
 
 from collections.abc import Mapping
@@ -12,24 +12,21 @@ from connectors.kit.contract import Accepted, Source, SourceRefusal, Target
 from connectors.kit.schema import DocumentSchema, KindSchema
 from connectors.sources.intake.connector import Intake
 from connectors.sources.netshop.connector import NetShop
-from connectors.sources.netshop.later import SETTLEMENT
 from connectors.sources.workbook.connector import Workbook
 from connectors.targets.aiaccount.connector import AiAccount
-from connectors.targets.aiaccount.later import DOCUMENTS as AIACCOUNT_DOCUMENTS
 from connectors.targets.autocount.connector import AutoCount
 from connectors.targets.autocount.documents import UNPOSTED as AUTOCOUNT_DOCUMENTS
-from connectors.targets.quickbooks.documents import DOCUMENTS as QUICKBOOKS_DOCUMENTS
+from connectors.targets.quickbooks.connector import QuickBooks
+from connectors.targets.quickbooks.documents import UNPOSTED as QUICKBOOKS_DOCUMENTS
 
 _SOURCES: tuple[Source, ...] = (Intake(), NetShop(), Workbook())
-_TARGETS: tuple[Target, ...] = (AiAccount(), AutoCount())
+_TARGETS: tuple[Target, ...] = (AiAccount(), AutoCount(), QuickBooks())
 
 _LATER_DOCUMENTS: tuple[DocumentSchema, ...] = (
-    *AIACCOUNT_DOCUMENTS,
     *AUTOCOUNT_DOCUMENTS,
     *QUICKBOOKS_DOCUMENTS,
 )
-_LATER_KINDS: tuple[KindSchema, ...] = (SETTLEMENT,)
-"""Described for rules that are written and tested now; nothing posts or delivers them yet."""
+"""Described for rules that are written and tested now; nothing posts them yet."""
 
 
 def sources() -> Mapping[str, Source]:
@@ -48,13 +45,8 @@ def schemas() -> tuple[tuple[DocumentSchema, ...], tuple[KindSchema, ...]]:
     kinds = (kind for source in _SOURCES for kind in source.kinds)
     return (
         (*documents, *(replace(document, connected=False) for document in _LATER_DOCUMENTS)),
-        (*kinds, *(replace(kind, connected=False) for kind in _LATER_KINDS)),
+        tuple(kinds),
     )
-
-
-def described() -> frozenset[str]:
-    """The names of targets that rules may speak of but no connector serves yet."""
-    return frozenset(document.target for document in _LATER_DOCUMENTS) - targets().keys()
 
 
 def read_file(name: str, raw: bytes) -> Accepted | SourceRefusal:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from holding import bulk, duties
 from holding.approval_sets import WAITING, Left
-from holding.models import Approval, Hold, Posting, Record
+from holding.models import Approval, Hold, Person, Posting, Record
 from holding.people import in_team, who_may
 from holding.roles import Actor, Voice, voices
 
@@ -49,7 +49,7 @@ class Desk:
         ):
             self.holds[hold.record_id, hold.route, hold.seq].append(hold)
         self.hands = duties.touched(session, postings)
-        self._agreed = _agreed(session, postings)
+        self._agreed, self._winner = _agreed(session, postings)
         several = select(Posting.record_id).where(bulk.among(Posting.record_id, record_ids))
         several = several.group_by(Posting.record_id).having(func.count(Posting.id) > 1)
         self._more = set(session.scalars(several))
@@ -94,7 +94,8 @@ class Desk:
 
     def _not_now(self, posting: Posting) -> str:
         if posting.state not in WAITING:
-            return f"it is {posting.state} meanwhile"
+            by = self._winner.get(posting.id)
+            return f"it is {posting.state} meanwhile" + (f": {by} approved it" if by else "")
         if self.records[posting.record_id].version_id != posting.version_id:
             return "a newer version of the record arrived; it is judged first"
         return "" if self.asked(posting) else "it asks for no approval"
@@ -128,20 +129,28 @@ class Desk:
         return self._teams[key]
 
 
-def _agreed(session: Session, postings: Sequence[Posting]) -> Mapping[int, dict[int, str]]:
-    """Posting id -> who agreed to its content at a level already, or in whose name that was."""
+def _agreed(
+    session: Session, postings: Sequence[Posting]
+) -> tuple[Mapping[int, dict[int, str]], Mapping[int, str]]:
+    """Posting id -> who agreed to its content at a level already, or in whose name that was; and
+    the name of who did so last.
+    """
     found: dict[int, dict[int, str]] = {posting.id: {} for posting in postings}
+    last: dict[int, str] = {}
     rows = session.execute(
-        select(Approval.posting_id, Approval.person_id, Approval.for_person_id)
+        select(Approval.posting_id, Approval.person_id, Approval.for_person_id, Person.name)
         .join(Posting, Posting.id == Approval.posting_id)
+        .join(Person, Person.id == Approval.person_id)
         .where(
             bulk.among(Approval.posting_id, list(found)),
             Approval.voided_at.is_(None),
             Approval.hash == Posting.hash,
         )
+        .order_by(Approval.id)
     )
     for row in rows:
+        last[row.posting_id] = row.name
         for person_id in (row.person_id, row.for_person_id):
             if person_id is not None:
                 found[row.posting_id][person_id] = "approved it at another level"
-    return found
+    return found, last

@@ -5,7 +5,8 @@ over what somebody had who leaves, and waking what rested long enough. Not here:
 names (judging).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -61,8 +62,29 @@ def assign_each(
     refusal = may(actor, ACT)
     if refusal:
         return refusal
-    desk = Desk(session, actor, hold_ids)
-    name = _member(session, desk.company_id, person_id) if person_id else "its team"
+    return give(
+        Desk(session, actor, hold_ids),
+        person_id,
+        now,
+        op,
+        seen=seen or {},
+        act="hold.assigned",
+        say=lambda hold, name: f"{actor.name} gave {hold.rule or hold.code} to {name}.",
+    )
+
+
+def give(
+    desk: Desk,
+    person_id: int | None,
+    now: datetime,
+    op: str | None,
+    *,
+    seen: Mapping[int, int | None],
+    act: str,
+    say: Callable[[Hold, str], str],
+) -> Each | Refusal:
+    """Let a person have the holds of a desk; `say` words it for the trace."""
+    name = _member(desk.session, desk.company_id, person_id) if person_id else "its team"
     if name is None:
         return Refusal(
             code="person.unknown",
@@ -70,15 +92,8 @@ def assign_each(
             hint="Choose somebody with the role finance or approver.",
             status=404,
         )
-    mine = f"give it to {name}"
-    good, left = desk.each(
-        lambda hold: changed_hold(session, hold, (seen or {}).get(hold.id), mine)
-    )
-    _set(session, good, person_id=person_id)
-    made = [done(hold, f"{actor.name} gave {hold.rule or hold.code} to {name}.") for hold in good]
-    desk.tell(made, "hold.assigned", now, op)
-    bulk.forget(session, Hold, [hold.id for hold in good])
-    return Each(tuple(made), tuple(left))
+    what = _What(act, f"give it to {name}", lambda hold: say(hold, name), {"person_id": person_id})
+    return _each(desk, what, seen, now, op)
 
 
 def snooze(
@@ -121,18 +136,13 @@ def snooze_each(
         )
     desk = Desk(session, actor, hold_ids)
     shown = _shown(session, desk.company_id, until)
-    mine = f"let it rest until {shown}"
-    good, left = desk.each(
-        lambda hold: changed_hold(session, hold, (seen or {}).get(hold.id), mine)
+    what = _What(
+        "hold.snoozed",
+        f"let it rest until {shown}",
+        lambda hold: f"{actor.name} put {hold.rule or hold.code} aside until {shown}.",
+        {"snoozed_until": until},
     )
-    _set(session, good, snoozed_until=until)
-    made = [
-        done(hold, f"{actor.name} put {hold.rule or hold.code} aside until {shown}.")
-        for hold in good
-    ]
-    desk.tell(made, "hold.snoozed", now, op)
-    bulk.forget(session, Hold, [hold.id for hold in good])
-    return Each(tuple(made), tuple(left))
+    return _each(desk, what, seen or {}, now, op)
 
 
 def wake_rested(session: Session, now: datetime) -> int:
@@ -185,6 +195,30 @@ def hand_over(session: Session, actor: Actor, person: Person, now: datetime) -> 
     desk.tell(made, "hold.handed_over", now, None)
     bulk.forget(session, Hold, ids)
     return len(made)
+
+
+@dataclass(frozen=True, slots=True)
+class _What:
+    """One thing that is done with holds: its event, its words and the columns it writes."""
+
+    act: str
+    mine: str  # what the person wanted, should somebody have been faster
+    say: Callable[[Hold], str]
+    columns: Mapping[str, object]
+
+
+def _each(
+    desk: Desk, what: _What, seen: Mapping[int, int | None], now: datetime, op: str | None
+) -> Each:
+    """Do it with each hold of the desk that still is what was looked at."""
+    good, left = desk.each(
+        lambda hold: changed_hold(desk.session, hold, seen.get(hold.id), what.mine)
+    )
+    _set(desk.session, good, **what.columns)
+    made = [done(hold, what.say(hold)) for hold in good]
+    desk.tell(made, what.act, now, op)
+    bulk.forget(desk.session, Hold, [hold.id for hold in good])
+    return Each(tuple(made), tuple(left))
 
 
 def _set(session: Session, holds: Iterable[Hold], **columns: object) -> None:

@@ -5,9 +5,10 @@ Here: linking what is committed, and walking the chain again. Not here: when it 
 a transaction that commits late gets a later place, and nobody who writes an event waits for it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from typing import Any, Final
 
 from sqlalchemy import Select, Text, func, select, type_coerce
@@ -101,27 +102,34 @@ def head(session: Session, company_id: int) -> Head:
 
 
 def verify(
-    session: Session, company_id: int, *, now: datetime | None = None, known: Head | None = None
+    session: Session, company_id: int, *, now: datetime | None = None, known: Iterable[Head] = ()
 ) -> list[Break]:
     """Walk the chain of a company; every break, in its order.
 
-    With `now`, events without a place after 60 s are breaks too. `known` is a head that was kept
+    With `now`, events without a place after 60 s are breaks too. `known` are heads that were noted
     elsewhere: without one, a chain whose end was cut off and linked anew cannot be told.
     """
     found: list[Break] = []
     before, place = START, 0
-    stands = known is None or known == Head(0, START)
+    noted = {one for one in known if one.seq}
     for row in _links(session, company_id):
         missing = range(place + 1, row.seq)
         found += [Break(seq, None, f"Place {seq} of the chain is missing.") for seq in missing]
         if wrong := _wrong(before, row):
             found.append(Break(row.seq, row.event_id, wrong))
         before, place = row.hash, row.seq
-        stands = stands or known == Head(place, before)
-    if known and not stands:
-        told = f"Place {known.seq} of the chain is not what was noted ({known.hash[:12]}):"
-        found.append(Break(known.seq, None, f"{told} events up to it were changed or taken away."))
+        noted.discard(Head(place, before))
+    found += [_replaced(one, place) for one in sorted(noted, key=attrgetter("seq"))[:1]]
     return found + (_late(session, company_id, now) if now else [])
+
+
+def _replaced(known: Head, place: int) -> Break:
+    """The first head that was noted and does not stand any more."""
+    told = f"Place {known.seq} of the chain is not what was noted ({known.hash[:12]}):"
+    if known.seq > place:
+        gone = f"the chain ends at place {place}: its end was cut off."
+        return Break(known.seq, None, f"{told} {gone}")
+    return Break(known.seq, None, f"{told} events up to it were changed or taken away.")
 
 
 def _behind(*, whole: bool) -> Select[Any]:
@@ -131,7 +139,7 @@ def _behind(*, whole: bool) -> Select[Any]:
     if whole:
         return query
     newest = select(EventLink.event_id).where(EventLink.company_id == Company.id)
-    newest = newest.order_by(EventLink.seq.desc()).limit(1)
+    newest = newest.order_by(EventLink.seq.desc()).limit(1).correlate(Company)
     return query.where(Event.id > func.coalesce(newest.scalar_subquery(), 0) - RECENT)
 
 

@@ -12,18 +12,21 @@ from connectors.kit.clock import MachineClock
 from holding.database import Database
 
 FRESH_SECONDS = 30.0
+JUMP_SECONDS = 1.0
 
 
 class DatabaseClock:
     """The machine's clock, corrected by what the database's clock says.
 
-    The difference is measured again every half minute, not at each call.
+    The difference is measured again every half minute, and at once when somebody has set the
+    machine's clock; not at each call.
     """
 
     def __init__(self, database: Database, machine: MachineClock) -> None:
         self._database = database
         self._machine = machine
         self._measured_at: float | None = None
+        self._then = machine.now()
         self._difference = timedelta(0)
 
     def now(self) -> datetime:
@@ -41,11 +44,14 @@ class DatabaseClock:
         self._machine.sleep(seconds)
 
     def _is_old(self) -> bool:
-        last = self._measured_at
-        return last is None or self.monotonic() - last > FRESH_SECONDS
+        if self._measured_at is None:
+            return True
+        passed = self.monotonic() - self._measured_at
+        jumped = abs((self._machine.now() - self._then).total_seconds() - passed) > JUMP_SECONDS
+        return jumped or passed > FRESH_SECONDS
 
     def _measure(self) -> None:
         with self._database.engine.connect() as connection:
             theirs: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
         self._difference = theirs.astimezone(UTC) - datetime.now(UTC)
-        self._measured_at = self.monotonic()
+        self._measured_at, self._then = self.monotonic(), self._machine.now()

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from holding import bulk, causes
 from holding.events import Acting
+from holding.lifecycle import HOLD_MOVES, allowed
 from holding.models import Hold
 from holding.record_state import refresh
 
@@ -19,7 +20,13 @@ from holding.record_state import refresh
 def close(
     session: Session, holds: Sequence[Hold], actor: Acting, *, state: str, why: str, now: datetime
 ) -> None:
-    """Close holds that are open; their records are locked, so nobody can be faster."""
+    """Close holds that are open; their records are locked, so nobody can be faster.
+
+    A move that the table does not have is our own fault and raises.
+    """
+    if not allowed(HOLD_MOVES, "open", state):
+        message = f"an open hold never becomes {state}"
+        raise ValueError(message)
     session.execute(
         update(Hold)
         .where(bulk.among(Hold.id, [hold.id for hold in holds]), Hold.state == "open")

@@ -1,8 +1,7 @@
-"""Connections to sources and targets: settings, secrets, pauses, tests.
+"""Connections to sources and targets: settings, secrets, pauses.
 
-Here: adding one, giving it a secret, pausing it, testing it. Not here: changing its settings
-(holding/connection_settings.py), what a test teaches us of the target (holding/snapshots.py), the
-calls themselves (connectors).
+Here: adding one, giving it a secret, pausing it, trusting it again. Not here: changing its settings
+(holding/connection_settings.py), testing it (holding/connection_tests.py).
 """
 
 from collections.abc import Mapping
@@ -10,23 +9,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import exists, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from connectors import registry
-from connectors.kit.clock import Clock
-from connectors.kit.contract import ConnectionReport
-from connectors.kit.http import Http
-from holding.database import Database
 from holding.events import record_event
-from holding.models import Cause, Connection, ConnectionKey, Posting, Snapshot, Throttle
+from holding.models import Cause, Connection, ConnectionKey, Posting, Throttle
 from holding.pushing import breaker
 from holding.refusal import Refusal
 from holding.revisions import next_revision
 from holding.roles import SYSTEM, Actor, may
 from holding.secrets import Keys, load_keys
 from holding.settings import Settings
-from holding.snapshots import keep_snapshot
 from holding.wakes import wake_cause
 
 KEEP_OLD = timedelta(days=7)
@@ -60,9 +54,6 @@ def add_connection(
     if refusal := permitted(actor, "connection.admin", company_id):
         return refusal
     known = registry.sources() if side == "source" else registry.targets()
-    if side == "target" and connector in registry.described():
-        words = f"Rules can be written and tested for “{connector}”, but nothing posts to it yet."
-        return Refusal("connection.later", words, f"Connected today: {', '.join(known)}.", 422)
     if connector not in known:
         words = f"There is no {side} “{connector}”."
         return Refusal("connection.connector", words, f"Known: {', '.join(known)}.", 422)
@@ -108,7 +99,7 @@ def set_key(
     row = ConnectionKey(
         connection_id=connection.id,
         no=no,
-        secret=box.encrypt(text, row=_bound(connection, no)),
+        secret=box.encrypt(text, row=bound(connection, no)),
         tail=text[-TAIL:],
         state="active",
         made_at=now,
@@ -149,7 +140,7 @@ def secrets_of(
         return Refusal("connection.no_key", words, "Paste the key on the connection's page.")
     texts: list[str] = []
     for row in live:
-        text = box.decrypt(row.secret, row=_bound(connection, row.no))
+        text = box.decrypt(row.secret, row=bound(connection, row.no))
         if isinstance(text, Refusal):
             return text
         texts.append(text)
@@ -185,59 +176,6 @@ def resume(
         words = f"{connection.name} was resumed."
         tell(session, connection, actor, now, "connection.resumed", words)
     return None
-
-
-def test_connection(
-    database: Database,
-    clock: Clock,
-    connection_id: int,
-    actor: Actor,
-    *,
-    http: Http,
-    keys: Keys | None = None,  # noqa: PT028 - a connection is tested here
-) -> ConnectionReport | Refusal:
-    """Try a target without writing there; what it tells us becomes the newest snapshot.
-
-    The system's own refreshes leave an event only when something changed or failed.
-    """
-    with database.read() as session:
-        connection = session.get_one(Connection, connection_id)
-        if refusal := permitted(actor, "connection.admin", connection.company_id):
-            return refusal
-        target = registry.targets().get(connection.connector)
-        secret = secret_of(session, connection, keys)
-    if isinstance(secret, Refusal) or target is None:
-        words = f"{connection.name} is no target: it cannot be tested."
-        return secret if isinstance(secret, Refusal) else Refusal("connection.side", words)
-    report = target.test(connection.settings, secret, http)
-    with database.write() as session:
-        connection, now = session.get_one(Connection, connection_id), clock.now()
-        changed = report.snapshot is not None and keep_snapshot(
-            session, connection, report.snapshot, person=actor.person_id, now=now
-        )
-        known = not breaker.closed(session, connection_id)  # that it is away was told already
-        if report.ok and (known or actor.person_id is not None):
-            trust_again(session, connection, now)
-        if changed or not (report.ok or known) or actor.person_id is not None:
-            words = _outcome(connection, report)
-            tell(session, connection, actor, now, "connection.tested", words)
-    return report
-
-
-def to_refresh(session: Session, now: datetime) -> tuple[int, ...]:
-    """Targets with a key whose master data was not looked at for a quarter of an hour."""
-    fresh = exists().where(Snapshot.connection_id == Connection.id, Snapshot.due_at > now)
-    away = exists().where(
-        Throttle.connection_id == Connection.id, Throttle.open_until.is_not(None)
-    )  # the breaker asks by itself
-    query = select(Connection.id).where(
-        Connection.side == "target",
-        Connection.key_id.is_not(None),
-        Connection.paused_at.is_(None),
-        ~fresh,
-        ~away,
-    )
-    return tuple(session.scalars(query.order_by(Connection.id)))
 
 
 def trust_again(session: Session, connection: Connection, now: datetime) -> None:
@@ -299,13 +237,6 @@ def _free(session: Session, connection: Connection, key: str, now: datetime) -> 
     wake_cause(session, key, now, company_id=connection.company_id, revision=revision)
 
 
-def _outcome(connection: Connection, report: ConnectionReport) -> str:
-    failed = [f"{step.name}: {step.words}" for step in report.steps if step.ok is False]
-    if failed:
-        return f"The test of {connection.name} failed. {' '.join(failed)}"
-    return f"The test of {connection.name} passed."
-
-
 def _unusable(secret: str) -> Refusal | None:
     text = secret.strip()
     if len(text.split()) > 1:
@@ -320,7 +251,7 @@ def _kept(row: ConnectionKey, now: datetime | None) -> bool:
     return now is not None and row.keep_until is not None and row.keep_until > now
 
 
-def _bound(connection: Connection, no: int) -> str:
+def bound(connection: Connection, no: int) -> str:
     """The one row a secret is made for."""
     return f"{connection.company_id}:{connection.id}:{no}"
 

@@ -11,9 +11,11 @@ from sqlite3 import Connection as SqliteConnection
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 BUSY_SECONDS = 30
+UNAVAILABLE = OperationalError  # locked for too long, or out of reach
 _WRITES = "clearpost_writes"
 
 

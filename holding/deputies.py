@@ -90,7 +90,7 @@ def appoint(
 
 def end(session: Session, actor: Actor, deputy_id: int, now: datetime) -> Deputy | Refusal:
     """End it before its time: by the person, the deputy, or an admin."""
-    row = session.get(Deputy, deputy_id, with_for_update=True)
+    row = session.get(Deputy, deputy_id, with_for_update=True, populate_existing=True)
     if row is None or row.company_id != actor.company_id:
         return Refusal("deputy.unknown", "There is no such deputy.", status=404)
     if actor.person_id not in (row.person_id, row.deputy_id):

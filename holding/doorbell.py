@@ -20,6 +20,8 @@ QUEUE = "clearpost"
 KINDS = ("evaluate", "push")
 WORK = "workers.jobs."  # and a kind: all that a bell may ask for
 STALE_SECONDS = 5  # a bell that nobody answered for so long may be rung again
+RING_SECONDS = 0.5  # a page waits for this; a bell that is not heard is found by the sweep
+HEARD_SECONDS = 2.0  # a worker gives up its listeners for longer silence only
 
 
 def ring(company_id: int, kind: str) -> bool:
@@ -53,7 +55,7 @@ def answer(company_id: int, kind: str) -> None:
 def heard(url: str) -> bool:
     """Whether the Redis behind this address answers now."""
     try:
-        return bool(connect(url).ping())
+        return bool(connect(url, HEARD_SECONDS).ping())
     except (RedisError, OSError):
         return False
 
@@ -74,8 +76,11 @@ def throw_away(found: Queue) -> None:
 
 
 @lru_cache(maxsize=4)
-def connect(url: str) -> Redis:
+def connect(url: str, seconds: float = RING_SECONDS) -> Redis:
     """A client that gives up quickly and never retries: the sweep does that."""
     return Redis.from_url(
-        url, socket_timeout=2, socket_connect_timeout=1, retry=Retry(NoBackoff(), 0)
+        url,
+        socket_timeout=seconds,
+        socket_connect_timeout=seconds,
+        retry=Retry(NoBackoff(), 0),
     )

@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 
 from connectors.kit.errors import ERROR_CLASSES
 from holding.events import record_event
-from holding.models import Company
 from holding.refusal import Refusal
+from holding.revisions import locked_company
 from holding.roles import Actor
 
 ANSWER_HOURS: Final = "answer_hours"  # key of company.settings: class -> hours
@@ -36,7 +36,7 @@ def set_hours(
     if not 1 <= hours <= LONGEST_HOURS:
         hint = f"From 1 to {LONGEST_HOURS} hours, which is a month."
         return Refusal("due.hours", f"{hours} hours is no time to answer in.", hint, 422)
-    company = session.get_one(Company, company_id, with_for_update={"key_share": True})
+    company = locked_company(session, company_id)
     given = {**company.settings.get(ANSWER_HOURS, {}), error_class: hours}
     company.settings = {**company.settings, ANSWER_HOURS: given}
     record_event(

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from holding import bulk
 from holding.models import (
+    Dating,
     Evaluation,
     MappingEntry,
     MappingTable,
@@ -38,6 +39,7 @@ def touched(
     _rules(session, postings, hands)
     if releases:
         _releasers(session, postings, hands)
+    _daters(session, postings, hands)
     _fixers(session, postings, hands)
     _writers(session, postings, hands)
     return hands
@@ -88,6 +90,17 @@ def _releasers(session: Session, postings: Sequence[Posting], hands: Hands) -> N
         hands[row.id][row.person_id] = "released a hold of it"
         if row.for_person_id is not None:
             hands[row.id][row.for_person_id] = "had a hold of it released"
+
+
+def _daters(session: Session, postings: Sequence[Posting], hands: Hands) -> None:
+    """Who gave the document the day that it carries."""
+    query = (
+        select(Posting.id, Dating.person_id)
+        .join(Dating, and_(Dating.record_id == Posting.record_id, Dating.route == Posting.route))
+        .where(bulk.among(Posting.id, _ids(postings)), Dating.voided_at.is_(None))
+    )
+    for row in session.execute(query):
+        hands[row.id][row.person_id] = "dated it"
 
 
 def _fixers(session: Session, postings: Sequence[Posting], hands: Hands) -> None:

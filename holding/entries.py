@@ -17,7 +17,7 @@ from grammar.nodes import Ruleset
 from holding.models import Cause, Hold, MappingEntry, MappingTable, Posting, PostingUse
 from holding.models.posting import UNSENT_STATES
 from holding.refusal import Refusal
-from rules.run import literal_value
+from rules.lookups import literal_value
 from rules.spelling import fold
 
 UNITS: Final = "units"  # the one table of kind `unit`

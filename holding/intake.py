@@ -53,7 +53,7 @@ class _Plan:
 
 @dataclass(slots=True)
 class _Known:
-    """What is stored of a record before this delivery."""
+    """What is stored of a record before this delivery; `sha256`: what its source said last."""
 
     record_id: int
     family: int = 0
@@ -198,14 +198,18 @@ def _known(
         Version.no,
         Version.sha256,
         Version.stamp,
+        Version.stale,
         Version.corrects_id,
     ).where(bulk.among(Version.record_id, old))
-    for version_id, record_id, no, digest, stamp, corrects in session.execute(versions):
+    rows = session.execute(versions.order_by(Version.record_id, Version.no))
+    for version_id, record_id, no, digest, stamp, stale, corrects in rows:
         known = found[record_id]
         known.no = max(known.no, no)
         known.seen.add((stamp, digest))
         if version_id == current[record_id]:
-            known.sha256, known.corrected = digest, corrects is not None
+            known.corrected = corrects is not None
+        if corrects is None and not stale:
+            known.sha256 = digest
         if stamp is not None and later(stamp, known.newest_stamp):
             known.newest_stamp = stamp
     return found
@@ -218,8 +222,8 @@ def _plan(
     origin: tuple[int, int | None],
     now: datetime,
 ) -> _Plan:
-    """Which versions to write: those that differ from the current one; older ones as stale.
-    `origin`: their delivery, and who entered it.
+    """Which versions to write: those that differ from what their source said last; older ones as
+    stale. `origin`: their delivery, and who entered it.
     """
     plan = _Plan()
     for record in records:

@@ -16,6 +16,7 @@ from holding import bulk
 from holding.database import Database
 from holding.first_version import family_of
 from holding.models import Company, LinkKey, Posting, Record, Version
+from holding.revisions import locked_company
 from holding.wakes import wake_relatives
 from holding.worlds import Judge, Programs
 
@@ -112,7 +113,7 @@ def ensure_linked(
         if session.get_one(Company, company_id).linked_version_id == ruleset_version_id:
             return
     with database.write() as session:
-        company = session.get_one(Company, company_id, with_for_update={"key_share": True})
+        company = locked_company(session, company_id)
         if company.linked_version_id == ruleset_version_id:
             return
         judge = programs(session, ruleset_version_id)

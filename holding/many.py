@@ -1,12 +1,12 @@
 """One act over many holds, frozen as somebody looked at them.
 
 Here: which acts there are, the check that each hold still is what was looked at, and the answer of
-each. Not here: what the acts do (`holds.py`, `retries.py`, `assignments.py`).
+each. Not here: what the acts do (`holds.py`, `retries.py`, `assignments.py`, `periods.py`).
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final, Literal
 
 from sqlalchemy import select, update
@@ -18,11 +18,12 @@ from holding.desk import Each, Left, read_each
 from holding.holds import release_each
 from holding.models import Hold, Operation, Record
 from holding.operations import once
+from holding.periods import date_each
 from holding.refusal import Refusal
 from holding.retries import retry_each
 from holding.roles import Actor
 
-Act = Literal["release", "retry", "assign", "snooze"]
+Act = Literal["release", "retry", "assign", "snooze", "date"]
 MOST: Final = 1000
 Seen = Mapping[int, tuple[int, int]]  # hold id -> its lock and its record's version
 
@@ -36,6 +37,7 @@ class Wish:
     reason: str = ""
     person_id: int | None = None
     until: datetime | None = None
+    day: date | None = None  # None: the first open one of each
 
 
 def do(session: Session, actor: Actor, wish: Wish, now: datetime, op: str) -> Each | Refusal:
@@ -83,6 +85,8 @@ def _act(
         return retry_each(session, actor, ids, now, op)
     if wish.act == "assign":
         return assign_each(session, actor, ids, wish.person_id, now, op)
+    if wish.act == "date":
+        return date_each(session, actor, ids, wish.day, wish.reason, now, op)
     return snooze_each(session, actor, ids, wish.until or now, now, op)
 
 

@@ -25,11 +25,11 @@ from holding.entries import (
     unmapped,
 )
 from holding.events import Fact, record_event, record_events
-from holding.models import Cause, Company, MappingEntry, MappingTable
+from holding.models import Cause, MappingEntry, MappingTable
 from holding.operations import once
 from holding.people import names_of, who_may
 from holding.refusal import Refusal
-from holding.revisions import next_revision
+from holding.revisions import locked_company, next_revision
 from holding.roles import Actor, may
 from holding.seeding import ALWAYS
 from holding.suggestions import Suggestion, suggestions
@@ -108,7 +108,7 @@ def fix(
         refusal = _refused(session, actor, company_id, reason)
         if refusal:
             return refusal
-        session.get(Company, company_id, with_for_update={"key_share": True})
+        locked_company(session, company_id)
         found = table_of(session, company_id, table)
         if found is None or not key:
             message = f"There is no table {table}."

@@ -1,8 +1,8 @@
 """Companies, people and their roles: who is who, and who could do an act.
 
-Here: adding companies, people and roles; naming the people who may do what the asker may not. Not
-here: a person as an `Actor` (`actors.py`), passwords and sessions (`sessions.py`), the table of
-acts (`roles.py`).
+Here: adding companies, people and roles, a new password; naming the people who may do what the
+asker may not. Not here: a person as an `Actor` (`actors.py`), passwords and sessions
+(`sessions.py`), the table of acts (`roles.py`).
 """
 
 import secrets
@@ -20,7 +20,15 @@ from holding.events import record_event
 from holding.models import Company, Membership, Person
 from holding.refusal import Refusal
 from holding.roles import ACTS, ROLES, SYSTEM, UNEASY_PAIRS, Actor
-from holding.sessions import SignedIn, hash_password, person_of, sign_in, sign_out, touch
+from holding.sessions import (
+    SignedIn,
+    hash_password,
+    person_of,
+    set_password,
+    sign_in,
+    sign_out,
+    touch,
+)
 from holding.teams import (
     FALLBACK_TEAM,
     add_to_team,
@@ -48,6 +56,7 @@ __all__ = [
     "in_team",
     "names_of",
     "person_of",
+    "renew_password",
     "sign_in",
     "sign_out",
     "teams",
@@ -145,6 +154,24 @@ def add_person(
     return NewPerson(person=person, password=word)
 
 
+def renew_password(session: Session, actor: Actor, person: Person, now: datetime) -> str:
+    """A new password, to be handed over once; whoever was signed in with the old one no longer
+    is.
+    """
+    word = secrets.token_urlsafe(12)
+    set_password(session, person.id, word, now)
+    for company in companies_of(session, person.id):
+        record_event(
+            session,
+            company_id=company.id,
+            at=now,
+            actor=actor,
+            act="person.password",
+            body={"say": f"{person.name} was given a new password.", "person": person.id},
+        )
+    return word
+
+
 def add_membership(
     session: Session,
     *,
@@ -154,7 +181,9 @@ def add_membership(
     actor: Actor,
     now: datetime,
 ) -> Refusal | None:
-    """Give a person a role in a company; nobody gives one to himself."""
+    """Give a person a role in a company; nobody gives one to himself. Who had left may sign in
+    again.
+    """
     if role not in ROLES:
         return Refusal(
             code="role.unknown",
@@ -181,8 +210,10 @@ def add_membership(
             granted_at=now,
         )
     )
+    person = session.get_one(Person, person_id)
+    person.active = True
     session.flush()
-    name = session.scalar(select(Person.name).where(Person.id == person_id))
+    name = person.name
     record_event(
         session,
         company_id=company_id,
@@ -191,7 +222,7 @@ def add_membership(
         act="person.role_granted",
         body={"say": f"{name} was given the role {role}.", "person": person_id, "role": role},
     )
-    _say_uneasy(session, company_id, name or "", held | {role}, role, actor, now)
+    _say_uneasy(session, company_id, name, held | {role}, role, actor, now)
     return None
 
 
@@ -230,6 +261,13 @@ def who_may(
         for person_id, name in session.execute(query)
         if person_id not in left_out and (not members or person_id in members)
     )
+
+
+def id_of(session: Session, company_id: int, email: str) -> int | None:
+    """The person of the company with this address."""
+    query = select(Person.id).join(Membership, Membership.person_id == Person.id)
+    mine = (Membership.company_id == company_id, Person.email == email.strip().lower())
+    return session.scalar(query.where(*mine).limit(1))
 
 
 def names_of(session: Session, person_ids: Iterable[int | None]) -> dict[int, str]:

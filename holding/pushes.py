@@ -28,7 +28,7 @@ from holding.pushing.evidence import Storyteller
 from holding.pushing.first_look import first_looks
 from holding.pushing.flight import fly
 from holding.pushing.intent import examine, intend
-from holding.pushing.probe import may_call
+from holding.pushing.probe import may_call, with_good_key
 from holding.pushing.settle import settle
 from holding.pushing.tally import close_left_open
 from holding.refusal import Refusal
@@ -112,11 +112,14 @@ def _turn(desk: Desk, channel: Channel) -> int:
     """
     if not may_call(desk, channel):
         return 0
+    ready = with_good_key(desk, channel)
+    if ready is None:
+        return 0
     return (
-        _doubts(desk, channel)
-        or batch.work(desk, channel)
-        or _ready(desk, channel)
-        or look.turn(desk, channel)
+        _doubts(desk, ready)
+        or batch.work(desk, ready)
+        or _ready(desk, ready)
+        or look.turn(desk, ready)
     )
 
 

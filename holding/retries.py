@@ -4,7 +4,7 @@ Here: what counts as a change for a hold, whose turn it is, and the retry itself
 that the product makes by itself (`pushing/`), and which class waits for what (connectors/kit).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -66,9 +66,19 @@ def retry_each(
     if refusal:
         return refusal
     desk = Desk(session, actor, hold_ids)
-    looked = _Looked(desk, now)
+    looked = Looked(desk, now)
     good, left = desk.each(lambda hold: _not_theirs(desk, hold, looked) or looked.refusal(hold))
     _tell_refused(desk, left, now)
+    made = [done(hold, f"{actor.name} had {hold.number} tried again.") for hold in good]
+    try_again(desk, good, made, "hold.retried", now, op)
+    return Each(tuple(made), tuple(left))
+
+
+def try_again(
+    desk: Desk, good: Sequence[Hold], made: Sequence[Done], act: str, now: datetime, op: str | None
+) -> None:
+    """Note the tries, close what the target refused, and have the records judged."""
+    session, actor = desk.session, desk.actor
     rows = [
         {
             "record_id": hold.record_id,
@@ -83,11 +93,9 @@ def retry_each(
     bulk.insert(session, Retry, rows)
     of_push = [hold for hold in good if hold.of_push]
     close(session, of_push, actor, state="cleared", why=f"tried again by {actor.name}", now=now)
-    made = [done(hold, f"{actor.name} had {hold.number} tried again.") for hold in good]
-    desk.tell(made, "hold.retried", now, op)
+    desk.tell(made, act, now, op)
     wake_records(session, {hold.record_id for hold in good}, now)
     settle(session, of_push)
-    return Each(tuple(made), tuple(left))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +107,7 @@ class _Judged:
     version: int
 
 
-class _Looked:
+class Looked:
     """What the world looked like when each hold was placed, and what of it moved since."""
 
     def __init__(self, desk: Desk, now: datetime) -> None:
@@ -179,7 +187,7 @@ class _Looked:
         return f"{there:%H:%M}" if there.date() == today.date() else f"{there:%Y-%m-%d %H:%M}"
 
 
-def _not_theirs(desk: Desk, hold: Hold, looked: _Looked) -> Refusal | None:
+def _not_theirs(desk: Desk, hold: Hold, looked: Looked) -> Refusal | None:
     """The owner's people retry, each record once a cause and content; then a supervisor does."""
     if not desk.in_team(hold.team_id, desk.actor.person_id):
         return Refusal(

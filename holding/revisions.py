@@ -1,7 +1,8 @@
 """The one counter of a company that numbers every change of its world.
 
-Here: taking the next revision. Not here: the changes themselves. Whoever changes rules, mappings,
-units or what is known of a target takes the revision first and wakes records afterwards.
+Here: taking the next revision, and the lock on the company under which that is done. Not here: the
+changes themselves. Whoever changes rules, mappings, units or what is known of a target takes the
+revision first and wakes records afterwards.
 """
 
 from datetime import datetime
@@ -10,6 +11,13 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from holding.models import Company, Revision
+
+
+def locked_company(session: Session, company_id: int) -> Company:
+    """The company as it stands under our lock: who publishes, fixes or sets waits for us."""
+    return session.get_one(
+        Company, company_id, with_for_update={"key_share": True}, populate_existing=True
+    )
 
 
 def next_revision(

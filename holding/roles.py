@@ -30,6 +30,7 @@ ACTS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "record.edit": frozenset({"finance"}),
         "hold.assign": frozenset({"finance", "approver"}),
         "hold.retry": frozenset({"finance", "approver"}),
+        "retry.override": frozenset({"admin"}),
         "upload": frozenset({"finance", "consultant"}),
         "mapping.fix": frozenset({"finance", "admin"}),
         "posting.approve": frozenset({"approver"}),

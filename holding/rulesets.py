@@ -19,7 +19,7 @@ from holding.events import record_event
 from holding.models import Change, ChangeFile, Company, RuleFile, RulesetVersion
 from holding.people import FALLBACK_TEAM, ensure_team, names_of, who_may
 from holding.refusal import Refusal
-from holding.revisions import next_revision
+from holding.revisions import locked_company, next_revision
 from holding.roles import Actor, may
 from holding.rule_check import RulesRefusal, examine, rule_sources
 from holding.seeding import Seeded, seed
@@ -68,9 +68,7 @@ def push(
     examined = examine(files)
     if isinstance(examined, Refusal):
         return examined
-    company = session.get(Company, company_id, with_for_update={"key_share": True})
-    if company is None:
-        return Refusal(code="company.unknown", message="There is no such company.", status=404)
+    company = locked_company(session, company_id)
     digest = hash_of(files)
     last = select(func.coalesce(func.max(Change.no), 0)).where(Change.company_id == company_id)
     change = Change(
@@ -192,8 +190,7 @@ def _publishable(
             else "A second person with the role publisher is needed.",
             status=403,
         )
-    company = session.get(Company, company_id, with_for_update={"key_share": True})
-    if company is not None and change.base_id != company.ruleset_version_id:
+    if change.base_id != locked_company(session, company_id).ruleset_version_id:
         return Refusal(
             code="change.behind",
             message=f"Other rules were published since change {change.no} was pushed.",

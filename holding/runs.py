@@ -77,7 +77,9 @@ def sync(
     now: datetime,
 ) -> Run | Refusal:
     """Send what is ready in a range, if it is still what the person was shown."""
-    connection = session.get(Connection, connection_id)
+    connection = session.get(  # one start after the other
+        Connection, connection_id, with_for_update={"key_share": True}, populate_existing=True
+    )
     if connection is None or connection.company_id != company_id:
         return Refusal("connection.unknown", "There is no such connection.", status=404)
     seen = preview(session, company_id, connection_id, doc_type, first, last)

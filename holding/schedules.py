@@ -16,6 +16,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from holding import bulk
 from holding.connections import permitted
 from holding.connections import tell as tell_of
 from holding.models import Company, Connection, Posting, Record, Run, Schedule
@@ -25,33 +26,43 @@ from holding.refusal import Refusal
 from holding.roles import SYSTEM, Actor
 from holding.runs import add_run, tell
 from holding.words import plural
-from holding.worlds import program, target_connections
+from holding.worlds import UnreadableRulesError, program, target_connections
 
 DAY = timedelta(days=1)
 JUDGING_TAKES = timedelta(minutes=10)
 """A night waits so long for records that became ready at its hour to be judged."""
+EARLIER_TAKE = timedelta(hours=1)
+"""And so long for the documents that its own go after."""
 
 
 def start_due(session: Session, now: datetime) -> int:
     """Start every run whose hour has come; how many."""
-    follow_rules(session, now)
+    unreadable = follow_rules(session, now)
     due = session.scalars(
         select(Schedule)
-        .where(Schedule.active, Schedule.next_at <= now)
+        .where(Schedule.active, Schedule.next_at <= now, Schedule.company_id.not_in(unreadable))
         .order_by(Schedule.company_id, Schedule.id)
         .with_for_update(skip_locked=True, key_share=True)
     ).all()
     return sum(_start(session, one, now) for one in due)
 
 
-def follow_rules(session: Session, now: datetime) -> None:
-    """A row for each daily route of the rules in force, with its hour; other routes have none."""
+def follow_rules(session: Session, now: datetime) -> set[int]:
+    """A row for each daily route of the rules in force, with its hour; other routes have none.
+
+    The companies whose rules nobody can read: their runs wait, and every judging says why.
+    """
+    unreadable: set[int] = set()
     known: dict[int, dict[str, Schedule]] = defaultdict(dict)
     for row in session.scalars(select(Schedule)):
         known[row.company_id][row.route] = row
     companies = select(Company).where(Company.ruleset_version_id.is_not(None))
     for company in session.scalars(companies.order_by(Company.id)).all():
-        rows, told = known[company.id], _daily_routes(session, company)
+        try:
+            rows, told = known[company.id], _daily_routes(session, company)
+        except UnreadableRulesError:
+            unreadable.add(company.id)
+            continue
         for route, (at, zone) in told.items():
             if route not in rows:
                 rows[route] = Schedule(company_id=company.id, route=route, at="", zone="")
@@ -60,6 +71,7 @@ def follow_rules(session: Session, now: datetime) -> None:
         for route in rows.keys() - told.keys():
             rows[route].next_at = rows[route].last_day = None
     session.flush()
+    return unreadable
 
 
 def of_target(session: Session, company_id: int, *words: str) -> dict[str, Schedule]:
@@ -122,14 +134,16 @@ def _daily_routes(session: Session, company: Company) -> dict[str, tuple[time, s
 
 
 def _start(session: Session, row: Schedule, now: datetime) -> int:
-    """The runs of the days that are over; none yet while records of that night are judged, or
-    while the route has stopped and asks.
+    """The runs of the days that are over; none yet while records of that night are judged, while
+    the route has stopped and asks, or while the documents that these follow are on their way.
     """
     connection = target_connections(session, row.company_id).get(row.route.partition(".")[0])
     days = days_over(row, now)
     if connection is None or _still_judged(session, row, _moment(row, days[-1]), now):
         return 0
     if row.route in stopped_routes(session, row.company_id):
+        return 0
+    if _earlier_go_first(session, row, days[-1], now):
         return 0
     waiting = _ready_by_day(session, connection, row.route, days)
     for day in days:
@@ -193,6 +207,35 @@ def _still_judged(session: Session, row: Schedule, hour: datetime, now: datetime
         or_(Record.due_at <= hour, Record.lease_until.is_not(None)),
     )
     return session.scalar(busy.limit(1)) is not None
+
+
+def _earlier_go_first(session: Session, row: Schedule, day: date, now: datetime) -> bool:
+    """Whether this day's documents of the route that this one goes after are still on their way, or
+    what followed from them is not judged: so a receipt goes in the night of its invoice. Their run
+    is waited for an hour at most.
+    """
+    company = session.get_one(Company, row.company_id)
+    routes = program(session, company.ruleset_version_id or 0).routes
+    earlier = next((route.after for route in routes if route.name == row.route), None)
+    if earlier is None or earlier in stopped_routes(session, company.id):
+        return False
+    mine = (Schedule.company_id == row.company_id, Schedule.route == earlier, Schedule.active)
+    if session.scalar(select(Schedule.id).where(*mine, Schedule.next_at <= now)):
+        return True
+    run = session.scalar(
+        select(Run)
+        .where(Run.company_id == row.company_id, Run.route == earlier, Run.day == day)
+        .where(Run.kind == "daily")
+    )
+    if run is None or now > run.made_at + EARLIER_TAKE:
+        return False
+    busy = (
+        select(Record.id)
+        .join(Posting, Posting.record_id == Record.id)
+        .where(bulk.among(Posting.id, (run.filter or {}).get("postings", ())))
+        .where(or_(Record.due_at <= now, Record.lease_until.is_not(None)))
+    )
+    return run.state in UNDER_WAY or session.scalar(busy.limit(1)) is not None
 
 
 def days_over(row: Schedule, now: datetime) -> list[date]:

@@ -24,6 +24,7 @@ class Settings:
     database_url: str
     redis_url: str | None
     key_file: Path | None
+    anchor_file: Path
     host: str
     port: int
     public_url: str | None
@@ -53,6 +54,7 @@ class Settings:
             database_url=found.get("DATABASE_URL") or default_url(home),
             redis_url=found.get("REDIS_URL") or None,
             key_file=Path(found["CLEARPOST_KEY_FILE"]) if found.get("CLEARPOST_KEY_FILE") else None,
+            anchor_file=Path(found.get("CLEARPOST_ANCHOR_FILE") or home / "anchors.jsonl"),
             host=found.get("CLEARPOST_HOST") or "127.0.0.1",
             port=int(_number(found, "CLEARPOST_PORT", 8000)),
             public_url=found.get("CLEARPOST_URL") or None,

@@ -3,8 +3,9 @@
 Here: keeping a snapshot, with a revision when it changed. Not here: asking the target
 (holding/connections.py), reading it for a judging (holding/worlds.py).
 
-Kinds: `tax_code`, `account`, `currency` (one item a code, its body empty) and `period` (one item
-`locked_through`, its body `{"date": the last closed day, or null}`).
+Kinds: `tax_code`, `account`, `currency` (one item a code, its body empty), `period` (one item
+`locked_through`, its body `{"date": the last closed day, or null}`) and `item` (one an item that
+our documents name, its body `{"unit": …, "rates": {unit: [num, den]}}`).
 """
 
 from collections.abc import Mapping
@@ -21,6 +22,8 @@ from holding.wakes import wake_all_unsent
 from rules.canonical import dumps, sha256_hex
 
 FRESH = timedelta(minutes=15)
+
+ITEM = "item"
 
 Items = Mapping[str, Any]
 
@@ -74,8 +77,17 @@ def _kinds(seen: contract.Snapshot) -> dict[str, Items]:
     codes: dict[str, Items] = {
         kind: {code: {} for code in found} for kind, found in seen.codes().items()
     }
+    items: dict[str, Items] = {}
+    if seen.items is not None:
+        items[ITEM] = {
+            code: {
+                "unit": told.unit,
+                "rates": {unit: list(rate) for unit, rate in told.rates.items()},
+            }
+            for code, told in seen.items.items()
+        }
     locked = seen.locked_through.isoformat() if seen.locked_through else None
-    return {"period": {"locked_through": {"date": locked}}, **codes}
+    return {"period": {"locked_through": {"date": locked}}, **codes, **items}
 
 
 def _replace(

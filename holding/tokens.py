@@ -20,7 +20,14 @@ from holding.people import actor_of
 from holding.refusal import Refusal
 from holding.roles import Actor
 
-SCOPES: Final = ("record.read", "posting.approve", "hold.retry")  # acts that the interface offers
+SCOPES: Final = (  # acts that the interface offers
+    "record.read",
+    "record.edit",
+    "posting.approve",
+    "hold.assign",
+    "hold.retry",
+    "retry.override",
+)
 LONGEST: Final = timedelta(days=366)
 NOTED_AFTER: Final = timedelta(minutes=5)  # how exactly the last use of a token is known
 _MARK: Final = "cp_"  # so that a token is known for one where it should not be
@@ -121,7 +128,7 @@ def revoke(
     session: Session, maker: Actor, company_id: int, token_id: int, now: datetime
 ) -> Refusal | None:
     """End a token for good."""
-    row = session.get(ApiToken, token_id, with_for_update=True)
+    row = session.get(ApiToken, token_id, with_for_update=True, populate_existing=True)
     if row is None or row.company_id != company_id:
         return Refusal("token.unknown", f"There is no token {token_id}.", status=404)
     if row.revoked_at is not None:

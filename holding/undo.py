@@ -1,11 +1,12 @@
 """Taking an act back before anything of it was sent.
 
-Here: until when a form can be taken back, and taking it back: its approvals and releases are void,
-and what they made ready is held again. Not here: what the acts do (`approvals.py`, `holds.py`).
+Here: until when a form can be taken back, and taking it back: its approvals, releases and dates are
+void, and what they made ready is held again. Not here: what the acts do (`approvals.py`,
+`holds.py`, `periods.py`).
 """
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,7 +16,7 @@ from sqlalchemy.orm import Session
 from holding import bulk
 from holding.events import Fact, record_events
 from holding.lifecycle import move_posting
-from holding.models import Approval, Operation, Posting, Push, Record, Release
+from holding.models import Approval, Dating, Operation, Posting, Push, Record, Release
 from holding.models.posting import IN_FLIGHT_STATES
 from holding.record_state import refresh
 from holding.refusal import Refusal
@@ -118,7 +119,7 @@ def undo(session: Session, actor: Actor, op: str, now: datetime) -> Undone | Ref
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """An approval or a release of the form, with the posting that it let go."""
+    """What the form decided, with the posting that it let go."""
 
     of: Any
     id: int
@@ -159,21 +160,39 @@ def _lines(session: Session, op: str) -> list[_Line]:
         .outerjoin(Posting, same)
         .where(Release.operation_id == op, Release.voided_at.is_(None))
     )
-    return [
+    datings = (
+        select(
+            Dating.id,
+            Dating.record_id,
+            Posting.id,
+            Record.number,
+            or_(busy, pushed.where(Push.made_at >= Dating.at)),
+        )
+        .join(Record, Record.id == Dating.record_id)
+        .outerjoin(
+            Posting,
+            and_(Posting.record_id == Dating.record_id, Posting.route == Dating.route),
+        )
+        .where(Dating.operation_id == op, Dating.voided_at.is_(None))
+    )
+    lines = [
         _Line(of, i, record_id, posting_id, number, bool(begun))
-        for of, query in ((Approval, approvals), (Release, releases))
+        for of, query in ((Approval, approvals), (Release, releases), (Dating, datings))
         for i, record_id, posting_id, number, begun in session.execute(query)
     ]
+    gone = {(line.of, line.id) for line in lines if line.begun}  # with any of its documents
+    return [replace(line, begun=(line.of, line.id) in gone) for line in lines]
 
 
 def _void(session: Session, actor: Actor, lines: Iterable[_Line], now: datetime) -> None:
-    for of in (Approval, Release):
-        ids = [line.id for line in lines if line.of is of]
+    by = {"voided_by_id": actor.person_id}
+    for of, more in ((Approval, by), (Release, by), (Dating, {})):
+        ids = sorted({line.id for line in lines if line.of is of})
         if ids:
             session.execute(
                 update(of)
                 .where(bulk.among(of.id, ids))
-                .values(voided_at=now, voided_by_id=actor.person_id)
+                .values(voided_at=now, **more)
                 .execution_options(synchronize_session=False)
             )
 
@@ -199,7 +218,7 @@ def _hold_again(session: Session, lines: Collection[_Line]) -> None:
 
 
 def _tell(session: Session, actor: Actor, lines: Iterable[_Line], now: datetime, op: str) -> None:
-    words = {Approval: "approval", Release: "release"}
+    words = {Approval: "approval", Release: "release", Dating: "new date"}
     record_events(
         session,
         [

@@ -8,12 +8,11 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, case, literal, or_, select, text, update
+from sqlalchemy import Select, and_, case, literal, or_, select, text, update
 from sqlalchemy.orm import Session, aliased
 
 from holding import bulk
-from holding.models import Cause, Hold, LinkKey, Posting, PostingUse, Record
-from holding.models.posting import UNSENT_STATES
+from holding.models import Cause, Hold, LinkKey, Record
 
 
 def wake_records(session: Session, record_ids: Collection[int], now: datetime) -> int:
@@ -41,16 +40,6 @@ def wake_cause(
     return _wake(session, held, now)
 
 
-def wake_entry_users(session: Session, entry_id: int, now: datetime) -> int:
-    """Make due the unsent postings whose document was made with a mapping entry."""
-    users = (
-        select(Posting.record_id)
-        .join(PostingUse, PostingUse.posting_id == Posting.id)
-        .where(PostingUse.entry_id == entry_id, Posting.state.in_(UNSENT_STATES))
-    )
-    return _wake(session, users, now)
-
-
 def wake_all_unsent(session: Session, company_id: int, now: datetime) -> int:
     """Make due every record whose state is not final; crashes are forgotten with the old rules."""
     unsent = select(Record.id).where(Record.company_id == company_id, text(f"record.{Record.OPEN}"))
@@ -59,40 +48,31 @@ def wake_all_unsent(session: Session, company_id: int, now: datetime) -> int:
 
 def wake_linked(session: Session, record_ids: Collection[int], now: datetime) -> int:
     """Make due the held records that share a compared value with these."""
-    other = aliased(LinkKey)
-    linked = (
-        select(other.record_id)
-        .join(
-            LinkKey,
-            (LinkKey.company_id == other.company_id)
-            & (LinkKey.name == other.name)
-            & (LinkKey.value == other.value)
-            & (LinkKey.record_id != other.record_id),
-        )
-        .join(Record, Record.id == other.record_id)
-        .where(bulk.among(LinkKey.record_id, record_ids), Record.state == "held")
-    )
-    return _wake(session, linked, now)
+    shared = _sharing(record_ids).join(Record, Record.id == _OTHER.record_id)
+    return _wake(session, shared.where(Record.state == "held"), now)
 
 
 def wake_relatives(session: Session, record_ids: Collection[int], now: datetime) -> int:
     """Make due whatever a link joins to these records: what they say is a fact of its judging."""
     if not record_ids:
         return 0
-    other = aliased(LinkKey)
-    joined = (
-        select(other.record_id)
-        .join(
-            LinkKey,
-            (LinkKey.company_id == other.company_id)
-            & (LinkKey.name == other.name)
-            & (LinkKey.value == other.value)
-            & (LinkKey.record_id != other.record_id),
-        )
-        .where(bulk.among(LinkKey.record_id, record_ids))
-        .where(LinkKey.name.startswith(LinkKey.OF_LINKS, autoescape=True))
+    of_links = LinkKey.name.startswith(LinkKey.OF_LINKS, autoescape=True)
+    return _wake(session, _sharing(record_ids).where(of_links), now)
+
+
+_OTHER = aliased(LinkKey)
+
+
+def _sharing(record_ids: Collection[int]) -> Select[int]:
+    """The records that share a value with these, in the same company and under the same name."""
+    shared = and_(
+        LinkKey.company_id == _OTHER.company_id,
+        LinkKey.name == _OTHER.name,
+        LinkKey.value == _OTHER.value,
+        LinkKey.record_id != _OTHER.record_id,
     )
-    return _wake(session, joined, now)
+    found = select(_OTHER.record_id).join(LinkKey, shared)
+    return found.where(bulk.among(LinkKey.record_id, record_ids))
 
 
 def _wake(

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from connectors import registry
 from grammar import parse
+from holding.items import setup_of
 from holding.models import (
     Connection,
     MappingEntry,
@@ -24,8 +25,9 @@ from holding.models import (
     Snapshot,
     SnapshotItem,
 )
+from holding.snapshots import ITEM
 from rules.compile import Program, Route, compile_ruleset
-from rules.facts import Entry, Facts, Subject, TargetState, UnitEntry, World
+from rules.facts import Entry, Facts, ItemUnits, Subject, TargetState, UnitEntry, World
 from rules.outcome import Outcome
 from rules.schema import Schemas
 
@@ -35,6 +37,10 @@ PERIOD = "period"
 LOCKED_THROUGH = "locked_through"
 
 T = TypeVar("T")
+
+
+class UnreadableRulesError(ValueError):
+    """Rules in force that this program cannot read any more: nothing can be asked of them."""
 
 
 class Judge(Protocol):
@@ -100,6 +106,17 @@ def fresh_targets(session: Session, company_id: int, now: datetime) -> frozenset
     return frozenset(session.scalars(query))
 
 
+def locked_through(session: Session, connection_id: int) -> date | None:
+    """The last closed day of a target, as it was last told."""
+    query = (
+        select(SnapshotItem)
+        .join(Snapshot, Snapshot.id == SnapshotItem.snapshot_id)
+        .where(Snapshot.connection_id == connection_id, Snapshot.kind == PERIOD)
+        .where(SnapshotItem.to_revision.is_(None))
+    )
+    return _locked_through(session.scalars(query))
+
+
 def target_connections(session: Session, company_id: int) -> dict[str, Connection]:
     """The target connections by the word a rule file has for them: their name or connector."""
     query = select(Connection).where(
@@ -129,7 +146,7 @@ def _compile(session: Session, version: RulesetVersion) -> Program:
     ruleset, problems = parse(sources)
     if any(problem.severity == "error" for problem in problems):
         message = f"ruleset version {version.no} no longer parses: {problems[0].message}"
-        raise ValueError(message)
+        raise UnreadableRulesError(message)
     documents, kinds = registry.schemas()
     return compile_ruleset(
         ruleset,
@@ -185,7 +202,12 @@ def _targets(
             codes={
                 kind: frozenset(item.code for item in found)
                 for kind, found in items[row.name].items()
-                if kind != PERIOD
+                if kind not in {PERIOD, ITEM}
+            },
+            items={
+                item.code: ItemUnits(told.unit, told.rates)
+                for item in items[row.name][ITEM]
+                for told in [setup_of(item.body)]
             },
         )
         for word, row in connections.items()

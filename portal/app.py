@@ -29,7 +29,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import IntegerConverter, Map, PathConverter
 
 from connectors.kit.clock import Clock
-from holding.database import Database
+from holding.database import UNAVAILABLE, Database
 from holding.refusal import Refusal
 from holding.settings import Settings
 from portal import filters, fragments, security, store
@@ -66,8 +66,10 @@ TOLD = {
     405: ("This address does not take that.", "Nothing was changed."),
     413: ("That is too large.", "Nothing was read. The limit is 20 MB a delivery, 1 MB a form."),
     429: ("Too many tries.", f"Wait {security.LIMIT_SECONDS} seconds, then try again."),
+    503: ("The database is busy.", "Nothing was changed. Repeat it in a few seconds."),
     500: ("We failed, not you.", "Nothing was sent. Tell us the request id below."),
 }
+BUSY_SECONDS = 10
 log = logging.getLogger("clearpost.portal")
 
 
@@ -160,6 +162,11 @@ def _http_problem(error: HTTPException) -> Any:
 
 
 def _our_fault(error: Exception) -> Response:
+    if isinstance(error, UNAVAILABLE):  # locked for too long, or out of reach
+        log.warning("request %s found no database: %s", g.get("request_id"), error.orig)
+        answer = _problem(HTTPStatus.SERVICE_UNAVAILABLE)
+        answer.headers["Retry-After"] = str(BUSY_SECONDS)
+        return answer
     log.error("request %s failed", g.get("request_id"), exc_info=error)
     return _problem(500)
 

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from holding.corrections import Correction
 from holding.many import Act, Wish
+from holding.reopening import Question
 from portal.forms import MIN_REASON, Form, Problems, day, whole
 
 MORNING = time(8, 0)  # what rests until a day is back when people come in
@@ -50,6 +51,41 @@ class Corrected:
 
     correction: Correction
     op: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dated:
+    """The day that a document gets."""
+
+    day: date
+    reason: str
+    op: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Whom somebody asks, and why."""
+
+    question: Question
+    op: str
+
+
+def dated(form: Form) -> Dated | Problems:
+    """A form that names a day, with a reason."""
+    chosen, found = day(form.get("day")), dict(_reason(form))
+    if chosen is None:
+        return Problems({"day": "Choose a day.", **found})
+    return Problems(found) if found else Dated(chosen, form["reason"].strip(), form.get("op", ""))
+
+
+def asked(form: Form) -> Asked | Problems:
+    """A form that names a person, with a reason."""
+    person_id, found = whole(form.get("person")), dict(_reason(form))
+    if not person_id:
+        found["person"] = "Choose a person from the list."
+    if found:
+        return Problems(found)
+    return Asked(Question(person_id, form["reason"].strip()), form.get("op", ""))
 
 
 def assigned(form: Form) -> Assigned | Problems:
@@ -101,7 +137,7 @@ def many(form: Form, zone: ZoneInfo) -> Wish | Problems:
     if act is None or not seen:
         return Problems({"act": "Nothing is selected."})
     until = day(form.get("until"))
-    found = dict(_reason(form)) if act == "release" else {}
+    found = dict(_reason(form)) if act in ("release", "date") else {}
     if act == "snooze" and until is None:
         found["until"] = "Choose a day."
     if found:

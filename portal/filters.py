@@ -16,7 +16,7 @@ from flask import Flask, g
 from holding import roles
 from holding.queries.personal import MASK
 from holding.trace import Step
-from holding.types import from_minor, places_of
+from holding.types import from_minor, moment_text, places_of
 from holding.words import plural
 from portal.signs import sign
 
@@ -33,6 +33,9 @@ STEP_SIGNS = {
     "hold.opened": ("warn", "held"),
     "hold.released": ("ok", "ok"),
     "hold.assigned": ("idle", "user"),
+    "period.asked": ("idle", "user"),
+    "period.redirected": ("idle", "user"),
+    "posting.dated": ("warn", "clock"),
     "posting.approved": ("ok", "ok"),
     "posting.rejected": ("idle", "ignored"),
     "posting.posted": ("ok", "posted"),
@@ -70,6 +73,7 @@ def init(app: Flask) -> None:
         clock,
         utc,
         iso,
+        exact,
         age,
         hours,
         capfirst,
@@ -156,6 +160,11 @@ def iso(value: datetime) -> str:
 def day_of(value: datetime) -> str:
     """11-20 in the company's zone."""
     return value.astimezone(zone()).strftime("%m-%d")
+
+
+def exact(value: datetime) -> str:
+    """A moment to its last digit, so that a list goes on behind the very line that had it."""
+    return moment_text(value)
 
 
 def age(since: datetime, now: datetime | None = None) -> str:

@@ -15,6 +15,7 @@ from holding.types import to_minor
 
 Form = MultiDict[str, str]
 MIN_REASON = 3
+YEARS = range(1900, 3000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,11 +182,12 @@ def whole(text: str | None) -> int | None:
 
 
 def day(text: str | None) -> date | None:
-    """A day written 2026-11-20, or nothing."""
+    """A day written 2026-11-20, or nothing; half a year such as 0020 is none that anybody means."""
     try:
-        return date.fromisoformat(text or "")
+        found = date.fromisoformat(text or "")
     except ValueError:
         return None
+    return found if found.year in YEARS else None
 
 
 def _seen(text: str) -> Seen | None:

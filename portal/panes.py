@@ -3,12 +3,13 @@
 Here: what the pane shows, and the answers. Not here: the acts (pages/holding.py, pages/desk.py).
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from flask import Response, abort, g, request, url_for
 
-from holding import approvals, corrections, people
+from holding import approvals, corrections, doorbell, people, periods
+from holding.desk import Done
 from holding.impact import parties
 from holding.models import Hold
 from holding.queries import beside, notes, pairs, personal, states
@@ -17,6 +18,8 @@ from holding.refusal import Refusal
 from holding.roles import may
 from holding.seen import Moved
 from portal import filters, forms, fragments, store
+
+Wished = TypeVar("Wished")
 
 
 def pane(hold_id: int, problems: Mapping[str, str], moved: Moved | None = None) -> dict[str, Any]:
@@ -39,12 +42,18 @@ def pane(hold_id: int, problems: Mapping[str, str], moved: Moved | None = None) 
         "known_twice": row.open and row.rule in parties.party_checks(session, g.company.id),
         "colleagues": states.colleagues(session, g.company.id),
         "fields": corrections.open_fields(session, hold) if edits else (),
+        "period": periods.ways(session, hold) if row.open else None,
+        "dating": may(g.actor, periods.DATE) or (None if theirs else _elsewhere(row.team)),
         "notes": notes.of_record(session, row.record_id),
         "problems": problems,
         "moved": moved,
         "answers": _answers(session, row.team_id),
         "typed": request.form,
     }
+
+
+def _elsewhere(team: str | None) -> Refusal:
+    return Refusal("hold.team", f"This is with {team}.", status=403)
 
 
 def _answers(session: Any, team_id: int | None) -> str:
@@ -62,6 +71,23 @@ def require(hold_id: int) -> None:
     """404 for a hold of another company, as for one that does not exist."""
     if hold_query.one(store.reading(), g.company.id, hold_id) is None:
         abort(404)
+
+
+def act(
+    hold_id: int,
+    wish: Wished | forms.Problems,
+    do: Callable[[Any, Wished], Done | Refusal],
+    said: str,
+    field: str = "",
+) -> Response:
+    """One act on one hold: what is wrong with the form, or what became of the wish."""
+    require(hold_id)
+    if isinstance(wish, forms.Problems):
+        return again(hold_id, wish)
+    with store.writing() as session:
+        answer = do(session, wish)
+    doorbell.ring(g.company.id, "evaluate")
+    return answered(hold_id, answer, said, field)
 
 
 def again(hold_id: int, found: forms.Problems) -> Response:

@@ -3,11 +3,12 @@
 Here: which pills there are. Not here: their words (holding/pill.py).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from connectors import registry
-from holding.pill import pill
+from holding.pill import pills
 from holding.queries import connections as queries
 
 TONES = {"good": "ok", "bad": "bad", "busy": "info", "paused": "idle", "never": "idle"}
@@ -33,18 +34,19 @@ class PillRow:
 def of_targets(session: Any, company_id: int) -> tuple[PillRow, ...]:
     """All pills of the company."""
     rows = queries.listing(session, company_id)
+    return of_rows(session, company_id, [row for row in rows if row.side == "target"])
+
+
+def of_rows(
+    session: Any, company_id: int, rows: Sequence[queries.ConnectionRow]
+) -> tuple[PillRow, ...]:
+    """The pills of these targets."""
+    named = {row.id: row.name for row in rows}
+    wanted = [(row.id, doc_type) for row in rows for doc_type in document_types(row.connector)]
     return tuple(
-        one(session, company_id, row, doc_type)
-        for row in rows
-        if row.side == "target"
-        for doc_type in document_types(row.connector)
+        PillRow(named[key], key, doc_type, made.text, TONES[made.tone], made.detail)
+        for (key, doc_type), made in pills(session, company_id, wanted).items()
     )
-
-
-def one(session: Any, company_id: int, row: queries.ConnectionRow, doc_type: str) -> PillRow:
-    """The pill of one document type of a target."""
-    made = pill(session, company_id, row.id, doc_type)
-    return PillRow(row.name, row.id, doc_type, made.text, TONES[made.tone], made.detail)
 
 
 def document_types(connector: str) -> tuple[str, ...]:

@@ -1,8 +1,8 @@
 """Who is asking, for which company, and may they: the wall in front of every page.
 
-Here: the session cookie, CSRF bound to it, the company of the URL with its membership, one table of
-permissions by route, response headers. Not here: which role may do what (holding/roles.py), nor
-acts refused by person (services).
+Here: the session cookie, CSRF bound to it, the company of the URL with its membership, response
+headers. Not here: which act a route needs (permissions.py), which role may do what
+(holding/roles.py), nor acts refused by person (services).
 """
 
 import hashlib
@@ -21,88 +21,9 @@ from holding.refusal import Refusal
 from portal import fragments, store
 from portal.api.admit import admit
 from portal.config import PortalConfig
-
-PUBLIC: Final = "public"  # nobody needs to be signed in
-SIGNED_IN: Final = "signed in"  # any person, no company yet
+from portal.permissions import PERMISSIONS, PUBLIC, SIGNED_IN
 
 # Every route of the application, with the act (holding/roles.py) that a person needs for it.
-PERMISSIONS: Final[dict[str, str]] = {
-    "static": PUBLIC,
-    "health.healthz": PUBLIC,
-    "hooks.receive": PUBLIC,  # proves itself by its signature
-    "signin.form": PUBLIC,
-    "signin.enter": PUBLIC,
-    "signin.leave": SIGNED_IN,
-    "signin.home": SIGNED_IN,
-    "signin.companies": SIGNED_IN,
-    "dashboard.show": "record.read",
-    "holding.listing": "record.read",
-    "holding.show": "record.read",
-    "holding.release": "posting.approve",
-    "holding.reject": "posting.approve",
-    "holding.link": "posting.approve",
-    "desk.retry": "hold.retry",
-    "desk.correct": "record.edit",
-    "desk.assign": "hold.assign",
-    "desk.snooze": "hold.assign",
-    "desk.comment": "hold.assign",
-    "desk.consider": "hold.assign",
-    "desk.do_many": "hold.assign",
-    "desk.done": "hold.assign",
-    "desk.take_back": "hold.assign",
-    "desk.ageing": "record.read",
-    "holding.consider": "posting.approve",
-    "holding.approve": "posting.approve",
-    "mappings.missing": "record.read",
-    "mappings.table": "record.read",
-    "mappings.preview": "mapping.fix",
-    "mappings.fix": "mapping.fix",
-    "mappings.entry": "record.read",
-    "mappings.save_entry": "mapping.fix",
-    "mappings.parties_found": "record.read",
-    "mappings.merge": "record.read",
-    "mappings.accept_merge": "mapping.fix",
-    "mappings.moved": "record.read",
-    "mappings.sheet": "record.pii",
-    "records.show": "record.read",
-    "records.request_body": "record.read",
-    "runs.listing": "record.read",
-    "runs.show": "record.read",
-    "runs.pushes": "record.read",
-    "connections.listing": "record.read",
-    "connections.show": "record.read",
-    "connections.test": "connection.admin",
-    "connections.pause": "run.operate",
-    "connections.read": "run.operate",
-    "records.read": "run.operate",
-    "connections.resume": "run.operate",
-    "connections.daily": "run.operate",
-    "connections.consider": "run.operate",
-    "connections.sync": "run.operate",
-    "stops.listing": "record.read",
-    "stops.resume": "stop.decide",
-    "stops.keep": "stop.decide",
-    "stops.limit": "connection.admin",
-    "late.listing": "record.read",
-    "rulebook.show": "record.read",
-    "rulebook.proposed": "record.read",
-    "rulebook.proposed_draft": "rules.draft",
-    "rulebook.push_draft": "rules.draft",
-    "rulebook.download": "record.read",
-    "rulebook.file": "record.read",
-    "rulebook.draft": "record.read",
-    "rulebook.inspect": "rules.draft",
-    "find.find": "record.read",
-    "deputies.listing": "record.read",
-    "deputies.appoint": "deputy.name",
-    "deputies.end": "record.read",  # the deputy ends it, too, whatever their role
-    "api.listing": "record.read",
-    "api.approve": "posting.approve",
-    "api.release": "posting.approve",
-    "api.reject": "posting.approve",
-    "api.retry": "hold.retry",
-    "api.do_many": "record.read",  # what each act needs besides, its service asks for
-}
 
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "

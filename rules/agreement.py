@@ -13,18 +13,19 @@ from decimal import Decimal
 from typing import Any
 
 from grammar import nodes as n
-from rules.checks import Said
 from rules.closures import Closure
 from rules.columns import Columns, conversions_of, formula_of, in_base_unit
 from rules.compiler import Compiler
 from rules.documents import Draft
 from rules.facts import ItemUnits
 from rules.index import Scope
+from rules.lookups import Lookup
 from rules.numbers import Number, scale
 from rules.outcome import Finding, Verdict
 from rules.proofs import ProofProgram
 from rules.requirement import HIT, PASS, Operands
-from rules.run import Lookup, Run
+from rules.run import Run
+from rules.said import Said
 from rules.schema import Schemas
 from rules.units import Conversion, clash, itself, quantity_proof
 from rules.unknown import Unknown

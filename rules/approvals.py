@@ -6,12 +6,12 @@ Here: ApprovalProgram. Not here: whether somebody agreed (holding keeps that, bo
 from __future__ import annotations
 
 from grammar import nodes as n
-from rules.checks import Said
 from rules.compiler import Compiler
 from rules.index import Scope
 from rules.outcome import ApprovalNeed, Finding, Verdict
 from rules.requirement import HIT, PASS, UNKNOWN, Condition, Operand, message_of, texts
 from rules.run import Run
+from rules.said import Said
 from rules.unknown import Unknown
 from rules.words import parse_message
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from grammar.problem import Span
 from rules.agreement import AgreementProgram
-from rules.checks import CheckProgram, Row, Said, gap_finding
+from rules.checks import CheckProgram, Row
 from rules.compiler import Rows, Together
 from rules.documents import Draft
 from rules.duplicates import DuplicateProgram
@@ -22,6 +22,7 @@ from rules.proofs import ProofProgram
 from rules.requirement import UNKNOWN
 from rules.rounding import ROUNDING, RoundingProgram
 from rules.run import RetreatError, Run
+from rules.said import Said, gap_finding
 
 Shared = dict[str, Said]
 T = TypeVar("T", Rows, int)

@@ -18,8 +18,9 @@ from rules.gaps import NO_BASE, class_gap, later_gap, limit_gap
 from rules.index import Scope
 from rules.lhdn import CLASSES
 from rules.lives import earlier
+from rules.lookups import UnitTable
 from rules.reading import Reader
-from rules.run import Run, UnitTable
+from rules.run import Run
 from rules.unknown import Unknown, join
 from rules.words import say
 

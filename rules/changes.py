@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from grammar.problem import Span
-from rules.checks import Said
 from rules.documents import Draft
 from rules.facts import PostingFact
 from rules.outcome import Finding, Verdict
 from rules.requirement import HIT, PASS
 from rules.run import Run
+from rules.said import Said
 
 RULE = "change"
 _SHOWN = 8

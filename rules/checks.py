@@ -1,12 +1,12 @@
 """Checks: what must be true of a record, or of each of its lines.
 
-Here: CheckProgram (verdicts and the one finding of a check), and the findings that gaps become.
-Not here: gates, duplicates, approvals (gates.py, duplicates.py, approvals.py).
+Here: CheckProgram: the verdicts and the one finding of a check. Not here: what a rule says, and the
+findings that gaps become (said.py); gates, duplicates, approvals (in files of their names).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -28,59 +28,13 @@ from rules.requirement import (
     told,
 )
 from rules.run import Run
+from rules.said import Said, clears_word, gap_finding, keep
 from rules.unknown import Gap, Unknown
 from rules.words import parse_message
 
 SEVERITY = {"warn": "warn", "reject": "reject"}
 LINES_TOLD = 5
 """On so many lines a check says what would make it pass."""
-
-
-@dataclass(slots=True)
-class Said:
-    """What one rule said for one route."""
-
-    verdicts: list[Verdict] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
-
-    def for_route(self, route: str) -> Said:
-        """The same, said for another route."""
-        verdicts = [
-            Verdict(
-                v.rule,
-                v.kind,
-                route,
-                v.result,
-                v.span,
-                v.operands,
-                v.line,
-                v.text,
-                v.released,
-            )
-            for v in self.verdicts
-        ]
-        return Said(verdicts, [replace(f, route=route) for f in self.findings])
-
-
-def gap_finding(
-    gap: Gap, route: str, *, severity: str = "hold", lines: tuple[int, ...] = ()
-) -> Finding:
-    """The finding that a gap becomes, for the owner of what is missing."""
-    return Finding(
-        code=gap.code,
-        error_class=gap.error_class,
-        rule=gap.rule,
-        route=route,
-        severity=severity,
-        owner=gap.owner,
-        message=gap.message,
-        clears="itself",
-        cause_key=gap.cause_key,
-        cause_label=gap.cause_label,
-        would_pass=gap.would_pass,
-        span=gap.span,
-        lines=lines,
-    )
 
 
 Row = tuple[Any, ...]
@@ -282,20 +236,6 @@ def numbered(compiler: Compiler, checks: list[n.Check], numbers: Numbers) -> lis
         found.append(CheckProgram(compiler, check, first, numbers.bit("check", check.name)))
         first += len(found[-1].conditions)
     return found
-
-
-def clears_word(clears: n.Clears) -> str:
-    """How a finding ends: itself, never, by:TEAM."""
-    return f"by:{clears.role}" if clears.kind == "by" else clears.kind
-
-
-def keep(gaps: dict[Gap, list[int]], value: Any, line: int | None) -> None:
-    """Note the reasons of an unknown value, and the line they were met on."""
-    if type(value) is Unknown:
-        for gap in value.gaps:
-            lines = gaps.setdefault(gap, [])
-            if line is not None and line not in lines[-1:]:
-                lines.append(line)
 
 
 def _next_open(until: date) -> str:

@@ -1,7 +1,8 @@
 """The closed world of one test: its record, its facts, its clock, and what was posted so far.
 
 Here: ClosedWorld, built from a sample and told further facts. CSV rows are not seen, rows written
-in the rules are. Not here: the steps of a test (stories.py), what it expects (expectations.py).
+in the rules are. Not here: bodies as samples write them (sample_bodies.py), the steps of a test
+(stories.py), what it expects (expectations.py).
 """
 
 from __future__ import annotations
@@ -10,12 +11,10 @@ from collections.abc import Callable, Iterable
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
 from grammar import nodes as n
-from rules.canonical import moment_text, number_text
 from rules.compile import Program
 from rules.facts import (
     Facts,
@@ -30,6 +29,7 @@ from rules.facts import (
 from rules.index import Index
 from rules.lives import live, next_seq
 from rules.outcome import Document, Step
+from rules.sample_bodies import body_of, inline, plain
 from rules.seeds import Seeds, literal_text, seeds
 
 
@@ -58,8 +58,8 @@ class ClosedWorld:
         self.index, self.program = index, program
         self.kind = sample.record
         self.zone = program.zone(sample.record)
-        self.body = _body(sample, index, self.zone)
-        self.seeds: Seeds = seeds(_inline(index.ruleset), {})
+        self.body = body_of(sample, index, self.zone)
+        self.seeds: Seeds = seeds(inline(index.ruleset), {})
         self.known = _Known()
         self.version = 1
         self.first = self.body
@@ -82,7 +82,7 @@ class ClosedWorld:
     # ---- facts --------------------------------------------------------------------------------
 
     def _isvalue(self, fact: n.IsValue) -> None:
-        value = _plain(fact.value, self.zone)
+        value = plain(fact.value, self.zone)
         if fact.name in self.index.fields.get(self.kind, {}):
             self.body[fact.name] = value
         elif fact.name in _TOLD and (read := _TOLD[fact.name](value)) is not None:
@@ -98,7 +98,7 @@ class ClosedWorld:
         many = self.index.lines_field(self.kind)
         lines: list[dict[str, Any]] = self.body.get(many.name, []) if many else []
         if 0 < fact.line <= len(lines):
-            lines[fact.line - 1][fact.name] = _plain(fact.value, self.zone)
+            lines[fact.line - 1][fact.name] = plain(fact.value, self.zone)
 
     def _entry(self, fact: n.Entry) -> None:
         self.seeds.maps.setdefault(fact.table, {})[fact.key] = literal_text(fact.value)
@@ -124,7 +124,7 @@ class ClosedWorld:
             other = self.index.samples.get(name)
             if other is None:
                 continue
-            body = _body(other, self.index, self.program.zone(other.record))
+            body = body_of(other, self.index, self.program.zone(other.record))
             number = self._number_of(other, body)
             for key, value in self.program.link_keys(body, other.record):
                 if mine.get(key) == value and not key.startswith("doc:"):
@@ -133,7 +133,7 @@ class ClosedWorld:
     def _linked(self, names: tuple[str, ...]) -> tuple[dict[str, Any], ...]:
         """The bodies of linked samples: their fields and lines, not their own links."""
         found = (self.index.samples[name] for name in names if name in self.index.samples)
-        return tuple(_body(s, self.index, self.program.zone(s.record)) for s in found)
+        return tuple(body_of(s, self.index, self.program.zone(s.record)) for s in found)
 
     def _number_of(self, sample: n.Sample, body: dict[str, Any]) -> str:
         key = self.index.marked(sample.record, "key")
@@ -141,7 +141,7 @@ class ClosedWorld:
 
     def _targetshows(self, fact: n.TargetShows) -> None:
         """A field of ours that somebody changed; before we posted: a document of somebody else."""
-        route, text = str(fact.route), str(_plain(fact.value, self.zone))
+        route, text = str(fact.route), str(plain(fact.value, self.zone))
         ours = [p for p in self.postings if p.route == route and p.state == "posted"]
         if ours:
             self.known.edited[route, ours[-1].seq, fact.field] = text
@@ -281,32 +281,3 @@ def _before(now: datetime, age: timedelta | None) -> datetime | None:
         return now - age if age is not None else None
     except OverflowError:
         return None
-
-
-def _inline(ruleset: n.Ruleset) -> n.Ruleset:
-    """The ruleset's tables with the rows written in the rules only."""
-    maps = tuple(n.Map(m.name, m.match, None, m.rows, m.missing, m.span) for m in ruleset.maps)
-    units = tuple(n.Units(u.bases, u.rows, None, u.missing, u.span) for u in ruleset.units)
-    return n.Ruleset(maps=maps, units=units)
-
-
-def _body(sample: n.Sample, index: Index, zone: Any) -> dict[str, Any]:
-    body = {pair.name: _plain(pair.value, zone) for pair in sample.sets}
-    many = index.lines_field(sample.record)
-    if many is not None:
-        body[many.name] = [{p.name: _plain(p.value, zone) for p in line} for line in sample.lines]
-    return body
-
-
-def _plain(value: n.Value, zone: Any) -> Any:
-    """A written value as it stands in a canonical body."""
-    if isinstance(value, n.Word):
-        return value.name
-    held = value.value
-    if isinstance(held, datetime):
-        return moment_text(held if held.tzinfo else held.replace(tzinfo=zone))
-    if isinstance(held, Decimal):
-        return number_text(held) if value.kind == "percent" else format(held, "f")
-    if isinstance(held, date):
-        return held.isoformat()
-    return held

@@ -10,7 +10,8 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from rules.run import Lookup, Run
+from rules.lookups import Lookup
+from rules.run import Run
 from rules.unknown import Unknown, join
 
 Closure = Callable[[Run], Any]

@@ -21,7 +21,8 @@ from rules.gaps import NOWHERE, RING, const_gap, limit_gap
 from rules.index import Index, Ref, Scope
 from rules.kinds import Type
 from rules.lists import Lists
-from rules.run import Lookup, Run, UnitTable
+from rules.lookups import Lookup, UnitTable
+from rules.run import Run
 from rules.told import TOLD
 from rules.types import infer, silent
 from rules.unknown import Unknown

@@ -18,7 +18,7 @@ from typing import Any, Final
 from grammar import nodes as n
 from rules.index import Index, Scope
 from rules.outcome import Finding
-from rules.reading import BadValueError, read_text
+from rules.values import BadValueError, read_text
 
 NEVER_MARKS: Final = frozenset({"key", "family"})
 NEVER_TYPES: Final = frozenset({"one_of", "many", "user"})

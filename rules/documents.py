@@ -7,14 +7,13 @@ or amount (columns.py), whether the document may go (judge.py), how a target wan
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 from grammar import nodes as n
 from grammar.problem import Span
-from rules.checks import keep
 from rules.closures import Closure
 from rules.columns import Shape
 from rules.compiler import Compiler
@@ -24,6 +23,7 @@ from rules.kinds import Type
 from rules.outcome import Document, Lineage
 from rules.requirement import Operand, operands_of
 from rules.run import Run
+from rules.said import keep
 from rules.schema import Schemas
 from rules.unknown import Gap, Unknown
 from rules.words import MISSING, NotExactError, parse_message, say, wire
@@ -163,7 +163,16 @@ class DocumentProgram:
     def day(self, run: Run) -> Any:
         """The date that the document would carry, or Unknown."""
         found = next((f for f in self.head if f.name == self.shape.date), None)
-        return self._as_day(found.closure(run)) if found else run.today
+        return self._as_day(self._dated(run, found.closure(run))) if found else run.today
+
+    def _dated(self, run: Run, value: Any) -> Any:
+        """The document's date, or the one that a person gave it instead."""
+        given = run.facts.dated.get(self.route)
+        if given is None or self._as_day(value) != given.instead_of:
+            return value
+        if isinstance(value, datetime):
+            return datetime.combine(given.day, value.astimezone(self.zone).timetz())
+        return given.day
 
     def _as_day(self, value: Any) -> Any:
         return value.astimezone(self.zone).date() if isinstance(value, datetime) else value
@@ -172,7 +181,10 @@ class DocumentProgram:
         """All fields that are known, and the gaps of the others."""
         draft = Draft(made=True)
         for program in self.head:
-            draft.values[program.name] = program.fill(run, draft, draft.fields, None, self.route)
+            value = program.fill(run, draft, draft.fields, None, self.route)
+            if run.facts.dated and program.name == self.shape.date:
+                value = self._date_anew(run, draft, program, value)
+            draft.values[program.name] = value
         if self.line:
             run.spend(len(run.lines))
             for number, row in enumerate(run.lines, start=1):
@@ -186,6 +198,18 @@ class DocumentProgram:
         if type(run.route.number) is Unknown:
             keep(draft.gaps, run.route.number, None)
         return draft
+
+    def _date_anew(self, run: Run, draft: Draft, program: FieldProgram, value: Any) -> Any:
+        """The same in the draft, with who said so."""
+        dated = self._dated(run, value)
+        if dated is value:
+            return value
+        text = draft.fields[program.name] = wire(dated, program.type)
+        if run.story:
+            by = run.facts.dated[self.route].by
+            told = f"{draft.lineage[-1].source}; dated {text} by {by}"
+            draft.lineage[-1] = replace(draft.lineage[-1], source=told, value=text)
+        return dated
 
     def document(self, run: Run, draft: Draft) -> Document | None:
         """The whole document, only if all of it is known."""

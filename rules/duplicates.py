@@ -11,12 +11,12 @@ from typing import Any
 
 from grammar import nodes as n
 from rules.canonical import dumps, sha256_hex
-from rules.checks import Said, gap_finding, keep
 from rules.compiler import Compiler
 from rules.index import Scope
 from rules.outcome import Finding, Verdict
 from rules.requirement import HIT, PASS, UNKNOWN, Operand, message_of, texts
 from rules.run import Run
+from rules.said import Said, gap_finding, keep
 from rules.unknown import Gap, Unknown, join
 from rules.words import NotExactError, parse_message, wire
 

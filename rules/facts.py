@@ -131,6 +131,15 @@ class Conflict:
 
 
 @dataclass(frozen=True, slots=True)
+class Dated:
+    """A person's word that a document of this day carries another one: `by` is who said so."""
+
+    instead_of: date
+    day: date
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """Everything about this one record that does not stand in its body.
 
@@ -150,6 +159,7 @@ class Facts:
     target_edited: tuple[TargetEdit, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
     first: Mapping[str, object] | None = None  # the record as it first came, where it is another
+    dated: Mapping[str, Dated] = field(default_factory=dict)  # route -> the day a person gave it
 
     def to_json(self) -> dict[str, Plain]:
         """Plain JSON, complete."""

@@ -1,6 +1,6 @@
 """The gaps that the interpreter itself makes: facts, consts, later numbers, broken bounds.
 
-Here: their words and codes. Not here: gaps of fields (reading.py), maps and units (run.py).
+Here: their words and codes. Not here: gaps of fields (reading.py), maps and units (lookups.py).
 """
 
 from __future__ import annotations

@@ -6,12 +6,12 @@ Here: GateProgram. Not here: what the word does to a decision (judge.py).
 from __future__ import annotations
 
 from grammar import nodes as n
-from rules.checks import Said
 from rules.compiler import Compiler
 from rules.index import Scope
 from rules.outcome import Finding, Verdict
 from rules.requirement import HIT, PASS, UNKNOWN, Message, message_of
 from rules.run import Run
+from rules.said import Said
 from rules.words import parse_message
 
 RULE = "gate"

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from grammar import nodes as n
 from rules.alike import Once
 from rules.asking import Shared
-from rules.checks import keep, numbered
+from rules.checks import numbered
 from rules.compiler import Compiler
 from rules.duplicates import DuplicateProgram
 from rules.facts import Facts, Subject, World
@@ -27,13 +27,15 @@ from rules.index import Index, Scope
 from rules.numbers import CONTEXT
 from rules.outcome import Decision, Outcome
 from rules.proofs import ProofProgram
-from rules.reading import MOST_LINES, Content, Reader, clean
+from rules.reading import MOST_LINES, Content, Reader
 from rules.requirement import Operand
 from rules.routes import RouteProgram
 from rules.run import RetreatError, Run
+from rules.said import keep
 from rules.schema import Schemas
 from rules.timing import next_midnight
 from rules.unknown import Gap, Unknown
+from rules.values import clean
 from rules.weighing import until
 from rules.words import NotExactError
 

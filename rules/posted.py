@@ -14,7 +14,6 @@ from typing import Any
 
 from grammar import nodes as n
 from grammar.problem import Span
-from rules.checks import Said, gap_finding
 from rules.compiler import Compiler
 from rules.edits import EditedFields, GroupProgram
 from rules.facts import PostingFact
@@ -23,6 +22,7 @@ from rules.lives import age
 from rules.outcome import Finding, Verdict
 from rules.requirement import HIT, PASS, UNKNOWN
 from rules.run import Run
+from rules.said import Said, gap_finding
 from rules.tables import TableProgram
 from rules.unknown import Unknown
 

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from grammar import nodes as n
-from rules.checks import Said
 from rules.closures import Closure
 from rules.compiler import Compiler
 from rules.index import Scope
@@ -18,6 +17,7 @@ from rules.numbers import multiply, scale
 from rules.outcome import Verdict
 from rules.requirement import PASS, UNKNOWN
 from rules.run import Run
+from rules.said import Said
 from rules.units import Conversion, price_proof, quantity_proof, total_proof
 from rules.unknown import Unknown
 from rules.words import MISSING

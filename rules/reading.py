@@ -1,30 +1,23 @@
 """From the plain JSON body of a record to typed values.
 
-Here: Reader (one record kind), and how each type is read; a blank, a wrong type or an unknown word
-becomes an Unknown with its gap, never an exception. Not here: what a gap does (judge.py).
+Here: Reader (one record kind); a blank, a wrong type or an unknown word becomes an Unknown with its
+gap, never an exception. Not here: how each type is read (values.py), what a gap does (judge.py).
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
-from decimal import Decimal
 from sys import intern
 from typing import Any
 
 from grammar.nodes import Field
 from rules.index import Index
-from rules.numbers import DIGITS
 from rules.unknown import Gap, Unknown
+from rules.values import LONGEST_TEXT, BadValueError, as_text, clean, reader_of
 
 MOST_LINES = 10_000
-LONGEST_TEXT = 4_000
 MOST_KEPT = 16_384
-_NUMBER = re.compile(r"[+-]?[0-9]{1,38}(?:\.[0-9]{1,38})?")
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_SURROGATE = re.compile("[\ud800-\udfff\x00]")
 _KEPT = frozenset({"one_of", "whole", "decimal", "money", "quantity", "date"})
 """Types whose values come again and again, so that what a text was read as is kept."""
 _WRITTEN = frozenset({str, int})
@@ -53,10 +46,6 @@ class Content:
     gaps: list[tuple[Gap, int | None]]
     status_word: str = ""
     too_many_lines: bool = False
-
-
-class BadValueError(ValueError):
-    """A value that is not of its type; never leaves this module."""
 
 
 class Reader:
@@ -95,7 +84,7 @@ class Reader:
         )
         key = field.name if field.type == "one_of" else field.type
         kept = self._kept.setdefault(key, {})
-        return _Slot(intern(field.name), field, _reader_of(field), Unknown(gap), gap, kept)
+        return _Slot(intern(field.name), field, reader_of(field), Unknown(gap), gap, kept)
 
     def blank_line(self) -> dict[str, Any]:
         """A line of which nothing is known."""
@@ -162,7 +151,7 @@ class _Slot:
     def quick(self) -> _Quick:
         """What reads most values without asking the slot."""
         gone = self.missing if self.gap.kind == "field" else None
-        return self.name, self.convert is _text, self.kept.get, gone, self
+        return self.name, self.convert is as_text, self.kept.get, gone, self
 
     def read(self, raw: object, content: Content, line: int | None) -> Any:
         if raw is None or (type(raw) is str and (not raw or raw.isspace())):
@@ -200,114 +189,3 @@ class _Slot:
             message=f"{self.gap.message} {self.gap.rule} = {shown} is not {what}.",
             would_pass=f"{self.gap.rule} is {what}",
         )
-
-
-def clean(text: str) -> str:
-    """A text that every database can hold."""
-    return _SURROGATE.sub("\ufffd", text)
-
-
-def read_text(field: Field, text: str) -> Any:
-    """What a text means as the value of a field; BadValueError or ValueError where nothing."""
-    return _reader_of(field)(text)
-
-
-def _reader_of(field: Field) -> Callable[[Any], Any]:
-    if field.type == "one_of":
-        return _states(field)
-    return _READERS[field.type]
-
-
-def _states(field: Field) -> Callable[[Any], Any]:
-    known: dict[str, str] = {}
-    for state in field.states:
-        for word in (state.name, *state.aliases):
-            known.setdefault(word.strip().casefold(), state.name)
-
-    def read(raw: Any) -> str:
-        found = known.get(raw.strip().casefold()) if isinstance(raw, str) else None
-        if found is None:
-            raise BadValueError
-        return found
-
-    return read
-
-
-def _text(raw: Any) -> str:
-    if type(raw) is str and raw.isprintable() and len(raw) <= LONGEST_TEXT:
-        return raw  # the usual case: nothing that is printed is a surrogate
-    if not isinstance(raw, str) or len(raw) > LONGEST_TEXT or _SURROGATE.search(raw):
-        raise BadValueError
-    return raw
-
-
-def _decimal(raw: Any) -> Decimal:
-    if isinstance(raw, str) and _NUMBER.fullmatch(text := raw.strip()):
-        value = Decimal(text)
-        if len(text) <= DIGITS:
-            return value
-    elif isinstance(raw, Decimal | int) and not isinstance(raw, bool):
-        value = _plain_decimal(Decimal(raw) if abs(raw) < 10**DIGITS else None)
-    else:
-        raise BadValueError
-    if len(value.as_tuple().digits) > DIGITS:
-        raise BadValueError
-    return value
-
-
-def _plain_decimal(value: Decimal | None) -> Decimal:
-    if value is None or not value.is_finite() or value.adjusted() < -DIGITS:
-        raise BadValueError
-    exponent = value.as_tuple().exponent
-    return Decimal(format(value, "f")) if isinstance(exponent, int) and exponent > 0 else value
-
-
-def _whole(raw: Any) -> Decimal:
-    value = _decimal(raw)
-    if value != value.to_integral_value():
-        raise BadValueError
-    return value
-
-
-def _date(raw: Any) -> date:
-    if not isinstance(raw, str) or not _DATE.fullmatch(raw.strip()):
-        raise BadValueError
-    return date.fromisoformat(raw.strip())
-
-
-def _moment(raw: Any) -> datetime:
-    if not isinstance(raw, str) or len(raw) > 40 or len(raw) < 16:
-        raise BadValueError
-    value = datetime.fromisoformat(raw.strip())
-    if value.tzinfo is None:
-        raise BadValueError
-    return value.astimezone(UTC)
-
-
-def _yesno(raw: Any) -> bool:
-    if isinstance(raw, bool):
-        return raw
-    word = raw.strip().casefold() if isinstance(raw, str) else ""
-    if word not in {"yes", "no", "true", "false"}:
-        raise BadValueError
-    return word in {"yes", "true"}
-
-
-def _many(raw: Any) -> str:
-    if not isinstance(raw, list | tuple):
-        raise BadValueError
-    return "list"
-
-
-_READERS: dict[str, Callable[[Any], Any]] = {
-    "text": _text,
-    "user": _text,
-    "whole": _whole,
-    "decimal": _decimal,
-    "money": _decimal,
-    "quantity": _decimal,
-    "date": _date,
-    "moment": _moment,
-    "yesno": _yesno,
-    "many": _many,
-}

@@ -13,7 +13,6 @@ from typing import Any
 
 from grammar import nodes as n
 from rules.bills import line_key
-from rules.checks import keep
 from rules.compiler import Compiler
 from rules.documents import DocumentProgram, Draft, FieldProgram, NumberTemplate
 from rules.edits import EditedFields
@@ -22,6 +21,7 @@ from rules.gaps import fact_gap
 from rules.index import Scope
 from rules.outcome import Document
 from rules.run import RouteRun, Run
+from rules.said import keep
 from rules.schema import Schemas
 from rules.unknown import Unknown
 from rules.words import say

@@ -15,7 +15,6 @@ from typing import Any
 
 from grammar import nodes as n
 from rules.canonical import number_text
-from rules.checks import Said
 from rules.closures import Closure
 from rules.columns import Shape
 from rules.compiler import Compiler
@@ -25,6 +24,7 @@ from rules.numbers import CONTEXT, Number, add, rounder
 from rules.outcome import Finding, Verdict
 from rules.requirement import HIT, PASS, UNKNOWN, Operands, operands_of
 from rules.run import Run
+from rules.said import Said
 from rules.totals import Parts
 from rules.words import MISSING, say
 

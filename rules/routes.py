@@ -18,7 +18,7 @@ from rules.approvals import ApprovalProgram
 from rules.asking import Asking, Shared, extend
 from rules.bills import BillProgram, Shares
 from rules.changes import compare
-from rules.checks import CheckProgram, Said, gap_finding, keep
+from rules.checks import CheckProgram
 from rules.compiler import Compiler, Together
 from rules.documents import DocumentProgram, Draft
 from rules.duplicates import DuplicateProgram
@@ -36,6 +36,7 @@ from rules.requirement import NOT_APPLICABLE, PASS, UNKNOWN, Condition, texts
 from rules.reversals import ReversalProgram
 from rules.rounding import RoundingProgram
 from rules.run import RouteRun, Run
+from rules.said import Said, gap_finding, keep
 from rules.schema import Schemas
 from rules.target_edits import TargetEditProgram
 from rules.unknown import Gap, Unknown
@@ -287,8 +288,7 @@ def _with_open(judged: Judged, shares: Shares | None, gate: str) -> Judged:
     """What remains to be billed of a record that goes on, once its plan is carried out."""
     if shares is None or gate in {"cancel", "ignore"}:
         return judged
-    bills = any(step.action == "create" for step in judged.decision.plan)
-    left = shares.open(after=bills)
+    left = shares.open(after=any(step.action == "create" for step in judged.decision.plan))
     return replace(judged, decision=replace(judged.decision, open=left))
 
 

@@ -13,7 +13,6 @@ from grammar.problem import Span
 from rules.compile import Program
 from rules.expectations import Expectations
 from rules.index import Index
-from rules.outcome import Outcome
 from rules.stories import tell
 
 
@@ -47,13 +46,6 @@ def run_tests(ruleset: n.Ruleset, program: Program) -> TestReport:
     """Run every test of a ruleset in its own world."""
     index = Index(ruleset)
     return TestReport(tuple(run_test(test, index, program) for test in ruleset.tests))
-
-
-def evaluate_sample(
-    sample: n.Sample, test: n.Test | None, index: Index, program: Program
-) -> Outcome:
-    """The outcome of a sample in its world, changed as a test says."""
-    return tell(sample, test, index, program).outcome
 
 
 def run_test(test: n.Test, index: Index, program: Program) -> TestResult:

@@ -17,7 +17,7 @@ from grammar import nodes as n
 from grammar.problem import Problem, Span
 from rules.canonical import number_text
 from rules.facts import Entry, TargetState, UnitEntry, World
-from rules.run import literal_value
+from rules.lookups import literal_value
 from rules.spelling import fold
 
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
 from grammar import nodes as n
-from rules.checks import Said
 from rules.facts import LINES, NOTHING, VOID, WHOLE, PostingFact, TargetEdit
 from rules.outcome import ErrorClass, Finding, Verdict
 from rules.requirement import HIT, PASS
 from rules.run import Run
+from rules.said import Said
 
 RULE = "target_edited"
 

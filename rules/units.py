@@ -2,7 +2,7 @@
 
 Here: Bases (which base an item has), convert (the chain from a unit to it), clash (whether a target
 counts the item otherwise), the words of the proof. Not here: where the factors are kept, and what a
-missing factor does (run.py), when a document is compared (agreement.py).
+missing factor does (lookups.py), when a document is compared (agreement.py).
 """
 
 from __future__ import annotations

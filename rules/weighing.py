@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from grammar import nodes as n
 from grammar.problem import Span
-from rules.checks import Said, gap_finding, keep
 from rules.documents import Draft
 from rules.outcome import (
     ApprovalNeed,
@@ -26,6 +25,7 @@ from rules.outcome import (
 from rules.plans import Planner, created
 from rules.requirement import HIT, PASS, UNKNOWN
 from rules.run import Run
+from rules.said import Said, gap_finding, keep
 from rules.timing import due
 from rules.unknown import Gap, Unknown
 from rules.words import say

@@ -20,9 +20,17 @@ from tests.support.databases import (
     sqlite_template,
 )
 from tests.support.factories import make_company
+from tests.support.passwords import hash_cheaply
 from tests.support.shop import Shop
 
 gc.set_threshold(50_000, 20, 20)  # thousands of small tests: looking for cycles costs a tenth
+hash_cheaply()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish() -> None:
+    """What thousands of tests leave is not looked through once more: that takes two seconds."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,8 @@ Here: its options, signals and the watch on its parent. Not here: what it does (
 """
 
 import argparse
+import atexit
+import gc
 import logging
 import os
 import signal
@@ -24,6 +26,7 @@ log = logging.getLogger("clearpost.workers")
 def main(arguments: list[str] | None = None) -> int:
     """Start a worker; ends well on SIGTERM, SIGINT and, if asked to, when standard input closes."""
     options = _options(arguments)
+    atexit.register(gc.freeze)  # an end that looks for cycles in all that was loaded takes as long
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     stop = threading.Event()
     if options.watch_parent:

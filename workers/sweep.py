@@ -5,12 +5,14 @@ Here: one sweep, made by one process at a time, and the list of what is due. Not
 """
 
 import logging
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from datetime import datetime, timedelta
+from typing import Any
 
-from holding import chain, singletons
+from holding import anchors, chain, clock_steps, singletons
 from holding.assignments import wake_rested
-from holding.connections import test_connection, to_refresh
+from holding.connection_tests import test_connection, to_refresh
 from holding.judging.claim import due_companies, sweep_expired
 from holding.pushes import close_left_open, companies_due, free_the_dead
 from holding.refusal import Refusal
@@ -19,8 +21,8 @@ from holding.schedules import start_due
 from workers.jobs import Bench
 
 DUTY = "sweeper"
-ASK_AGAIN = timedelta(minutes=1)
-LOOK_AT_ALL = timedelta(days=1)  # every event is looked for a place in the chain
+ASK_AGAIN = 60.0
+LOOK_AT_ALL = 86_400.0  # every event is looked for a place in the chain
 log = logging.getLogger("clearpost.workers")
 
 
@@ -29,32 +31,38 @@ class Sweeper:
 
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
-        self._asked: dict[int, datetime] = {}
-        self._look_at_all = datetime.min.replace(tzinfo=UTC)
+        self._asked: dict[int, float] = {}  # by the clock that never jumps
+        self._look_at_all = self._note_heads = float("-inf")
         told = bench.settings
         self._longest = timedelta(seconds=2 * (told.lease_seconds + told.answer_seconds))
 
     def sweep(self) -> bool:
-        """Make one sweep, unless another process has this duty now."""
+        """Make one sweep, unless another process has this duty now.
+
+        Every step is made, whatever became of those before it; what broke one is raised at the end.
+        """
         mine = self._bench
-        now = mine.clock.now()
-        until = now + timedelta(seconds=max(1.0, 3 * mine.settings.sweep_seconds))
         with mine.database.write() as session:
+            now = mine.clock.now()
+            until = now + timedelta(seconds=max(1.0, 3 * mine.settings.sweep_seconds))
             if not singletons.take(session, DUTY, owner=mine.owner, until=until, now=now):
                 return False
-        with mine.database.write() as session:
-            free_the_dead(session, now, longest=self._longest)
-        with mine.database.write() as session:
-            close_left_open(session, now)
-            start_due(session, now)
-            wake_rested(session, now)
-        sweep_expired(mine.database, now, longest=self._longest)
-        self._link(now)
-        self._refresh(now)
+            back = clock_steps.notice(session, mine.clock)
+        if back:
+            log.warning("the clock was set back by %s", clock_steps.length(back))
+        with ExitStack() as steps:  # undone from its end: the last one here is made first
+            steps.callback(self._refresh, now)
+            steps.callback(self._link, now)
+            steps.callback(self._writing, start_due, now)
+            steps.callback(self._writing, wake_rested, now)
+            steps.callback(self._writing, close_left_open, now)
+            steps.callback(sweep_expired, mine.database, now, longest=self._longest)
+            steps.callback(self._writing, free_the_dead, now, longest=self._longest)
         return True
 
     def leave(self) -> None:
-        """Let another process sweep at once."""
+        """Link what was told last, and let another process sweep at once."""
+        chain.link_due(self._bench.database, now=self._bench.clock.now(), whole=False)
         with self._bench.database.write() as session:
             singletons.leave(session, DUTY, owner=self._bench.owner)
 
@@ -65,12 +73,29 @@ class Sweeper:
             judging, pushing = due_companies(session, now), companies_due(session, now)
         return [("evaluate", key) for key in judging] + [("push", key) for key in pushing]
 
+    def _writing(self, step: Callable[..., object], now: datetime, **given: Any) -> None:
+        """One step in a transaction of its own."""
+        with self._bench.database.write() as session:
+            step(session, now, **given)
+
     def _link(self, now: datetime) -> None:
         """Link the events of late; once a day, and at first, whatever was left behind too."""
-        whole = now >= self._look_at_all
+        seconds = self._bench.clock.monotonic()
+        whole = seconds >= self._look_at_all
         chain.link_due(self._bench.database, now=now, whole=whole)
         if whole:
-            self._look_at_all = now + LOOK_AT_ALL
+            self._look_at_all = seconds + LOOK_AT_ALL
+        if seconds >= self._note_heads:
+            self._note_heads = seconds + anchors.EVERY.total_seconds()
+            self._note(now)
+
+    def _note(self, now: datetime) -> None:
+        """Note the heads of the chains; a file that cannot be written stops no work."""
+        mine = self._bench
+        try:
+            anchors.Anchors(mine.settings.anchor_file).note(mine.database, now)
+        except (OSError, ValueError) as problem:
+            log.error("the heads of the chains cannot be noted: %s", problem)
 
     def _refresh(self, now: datetime) -> None:
         """Ask targets whose master data is old; one that does not answer is asked less often."""
@@ -78,9 +103,10 @@ class Sweeper:
         with mine.database.read() as session:
             old = to_refresh(session, now)
         for key in old:
-            if now - self._asked.get(key, now - ASK_AGAIN) < ASK_AGAIN:
+            seconds = mine.clock.monotonic()
+            if seconds - self._asked.get(key, float("-inf")) < ASK_AGAIN:
                 continue
-            self._asked[key] = now
+            self._asked[key] = seconds
             report = test_connection(
                 mine.database, mine.clock, key, SYSTEM, http=mine.desk.http, keys=mine.desk.keys
             )

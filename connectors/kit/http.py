@@ -26,6 +26,7 @@ from connectors.kit.faults import point
 
 ANSWER_CAP = 5 * 1024 * 1024
 KEY_REFUSED = frozenset({401, 403})
+LONGEST_PAUSE = 366 * 86_400.0  # seconds; no other side can ask for more than can be reckoned with
 _NOT_NOW = frozenset({408, 425, 429})
 _SECRET_HEADERS = frozenset({"authorization", "cookie", "set-cookie", "x-api-key", "api-key"})
 
@@ -252,7 +253,7 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     """The seconds that `Retry-After` asks for, given as a number or as a date."""
     value = headers.get("retry-after", "").strip()
     if value.isdecimal():
-        return float(value)
+        return min(float(value), LONGEST_PAUSE)
     try:
         moment = parsedate_to_datetime(value)
         return max(0.0, (moment - now).total_seconds())

@@ -1,16 +1,17 @@
 """What no target could take as it is meant: told of a value before it is sent, instead of after.
 
-Here: the faults of one value by the schema of its field, and the refusal as an answer. Not here:
-which fields a document needs, and what one target alone cannot take (payload.py of each).
+Here: the faults of one value and of one document by its schema, and the refusal as an answer. Not
+here: what one target alone cannot take (payload.py of each).
 """
 
 import re
+from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal, InvalidOperation
 
-from connectors.kit.contract import Answer, OutgoingDocument
+from connectors.kit.contract import Action, Answer, OutgoingDocument
 from connectors.kit.errors import ErrorClass
-from connectors.kit.schema import FieldSchema
+from connectors.kit.schema import DocumentSchema, FieldSchema
 
 Fault = tuple[ErrorClass, str]
 NUMERIC = frozenset({"whole", "decimal", "money", "quantity"})
@@ -37,6 +38,57 @@ def value_fault(schema: FieldSchema, value: str, name: str, *, runs: str) -> Fau
         return "bad_value", f"{name} contains a sign that is no text."
     if schema.max_length and len(value) > schema.max_length:
         return "bad_value", f"{name} is longer than {schema.max_length} characters."
+    return None
+
+
+def first_fault(
+    schema: DocumentSchema,
+    document: OutgoingDocument,
+    target: str,
+    *,
+    new: bool,
+    of_line: Callable[[Mapping[str, str], str], Fault | None],
+) -> Fault | None:
+    """The first fault of a document for a target that takes each as JSON, by its schema; `of_line`
+    says what the target alone cannot take of a line.
+    """
+    for field in schema.header:
+        must = field.required or (new and field.needed)
+        value = document.fields.get(field.name, "")
+        if found := _field_fault(field, value, "", target, must=must):
+            return found
+    if schema.lines and not document.lines:
+        return "missing_field", "The document has no lines."
+    for at, line in enumerate(document.lines if schema.lines else (), start=1):
+        where = f" of line {at}"
+        for field in schema.lines:
+            must = field.required or field.needed
+            if found := _field_fault(field, line.get(field.name, ""), where, target, must=must):
+                return found
+        if found := of_line(line, where):
+            return found
+    return None
+
+
+def _field_fault(
+    schema: FieldSchema, value: str, where: str, target: str, *, must: bool
+) -> Fault | None:
+    name = f"{schema.title or schema.name}{where}"
+    if value == "":
+        return ("missing_field", f"{name} is blank; {target} needs it.") if must else None
+    return value_fault(schema, value, name, runs="an export")
+
+
+def not_offered(
+    schema: DocumentSchema | None, document: OutgoingDocument, action: Action, target: str
+) -> Answer | None:
+    """The answer to what a target is never asked: another document, or another action on it."""
+    if schema is None:
+        words = f"The connection to {target} does not take a {document.document}."
+        return refused(document, "business_rule", words)
+    if action != "create" and action not in schema.actions:
+        words = f"{target} offers no {action} of a {schema.title.lower()}."
+        return refused(document, "business_rule", words)
     return None
 
 

@@ -1,14 +1,23 @@
-"""What else a target may be able to do: show what stands there, and find what is like a document.
+"""What else a target may be able to do: show what stands there, find what is like a document, and
+tell how it counts its items.
 
-Here: the two abilities as protocols. Not here: what every target does (contract.py). A target
+Here: the abilities as protocols. Not here: what every target does (contract.py). A target
 without an ability is not asked.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
-from connectors.kit.contract import Found, OutgoingDocument, Settings, Stands
+from connectors.kit.contract import (
+    Found,
+    ItemSetup,
+    OutgoingDocument,
+    Pace,
+    Settings,
+    Stands,
+)
 from connectors.kit.http import Http
+from connectors.kit.schema import DocumentSchema
 
 
 @runtime_checkable
@@ -44,4 +53,30 @@ class Searchable(Protocol):
         """Live documents there of the same party and amount and about the same day, whatever their
         number; None when nobody can say now. Changes nothing.
         """
+        ...
+
+
+@runtime_checkable
+class TellsItems(Protocol):
+    """A target that tells how it counts an item."""
+
+    @property
+    def documents(self) -> tuple[DocumentSchema, ...]:
+        """The document types it takes."""
+        ...
+
+    @property
+    def pace(self) -> Pace:
+        """How fast it may be called."""
+        ...
+
+    @property
+    def items_at_once(self) -> int:
+        """How many may be asked for in one round, which is every quarter of an hour."""
+        ...
+
+    def items(
+        self, codes: Sequence[str], settings: Settings, secret: str, http: Http
+    ) -> Mapping[str, ItemSetup]:
+        """The set-up of each of these that is known there and could be read. Changes nothing."""
         ...

@@ -39,7 +39,14 @@ def turn(desk: Desk, channel: Channel) -> int:
         wake_records(session, woken, now)
         if all(one.kind == "unknown" for one in found):
             refused = any(one.key_refused for one in found)
-            breaker.silent(session, channel.connection_id, now, desk.pace, key_refused=refused)
+            breaker.silent(
+                session,
+                channel.connection_id,
+                now,
+                desk.pace,
+                key_refused=refused,
+                key_id=channel.key_id,
+            )
         else:
             breaker.answered(session, channel.connection_id, now)
     return len(watched)

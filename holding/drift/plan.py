@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import or_, select, text, update
+from sqlalchemy import exists, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from holding.models import Connection, Posting, Push
@@ -77,14 +77,15 @@ def next_reading(posted_at: datetime | None, now: datetime, *, there: bool) -> d
 
 def companies_to_read(session: Session, now: datetime) -> tuple[int, ...]:
     """Companies with documents whose reading is due, in targets that are not paused."""
-    query = (
-        select(Posting.company_id)
-        .join(Connection, Connection.id == Posting.connection_id)
-        .where(text(Posting.WATCHED), Posting.read_due_at <= now, Connection.paused_at.is_(None))
-        .where(free_of(or_(breaker.barred(now), limits.held_off(now))))
-        .distinct()
+    due = exists().where(
+        Posting.connection_id == Connection.id, text(Posting.WATCHED), Posting.read_due_at <= now
     )
-    return tuple(session.scalars(query))
+    query = select(Connection.company_id).where(
+        Connection.paused_at.is_(None),
+        free_of(or_(breaker.barred(now), limits.held_off(now))),
+        due,
+    )
+    return tuple(sorted(set(session.scalars(query))))
 
 
 def read_now(session: Session, posting_ids: Sequence[int], now: datetime) -> int:

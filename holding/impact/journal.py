@@ -99,7 +99,8 @@ def _pair(
     books = schema.books
     if books is None or not (moved.before and moved.after):
         return
-    fields = schema.lines if moved.line else schema.header
+    whole = (*schema.header, *schema.lines) if schema.one_row else schema.header
+    fields = schema.lines if moved.line else whole
     refers = next((field.refers for field in fields if field.name == moved.field), "")
     if refers == "account":
         values = document.lines[moved.line - 1] if moved.line else document.fields

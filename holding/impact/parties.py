@@ -66,6 +66,7 @@ class Merged:
     keys: int
     revision: int
     woken: int
+    first: int = 0  # the revision of its first key; `revision` is that of its last
 
 
 def proposal(
@@ -202,14 +203,15 @@ def _merge(
     rev: int,
 ) -> Merged | Refusal:
     """All keys or none."""
-    revision = woken = 0
+    first = revision = woken = 0
     with session.begin_nested() as all_or_none:
         for one in merge.keys:
             done = mappings.fix(session, actor, one.table, one.key, merge.keep, reason, now, rev)
             if isinstance(done, Refusal):
                 all_or_none.rollback()
                 return done
-            revision, woken = done.revision, woken + done.woken
+            first, revision = first or done.revision, done.revision
+            woken += done.woken
         keys = plural(len(merge.keys), "key")
         record_event(
             session,
@@ -225,7 +227,7 @@ def _merge(
                 "keys": [f"{one.table}: {one.key}" for one in merge.keys],
             },
         )
-    return Merged(merge.keep, merge.gone, len(merge.keys), revision, woken)
+    return Merged(merge.keep, merge.gone, len(merge.keys), revision, woken, first)
 
 
 def _of(way: Agreement, table: str) -> bool:

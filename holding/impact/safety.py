@@ -23,6 +23,7 @@ from holding.judging.planned import Plan
 from holding.models import Company, Posting, Revision, RouteStop, RulesetVersion
 from holding.people import names_of
 from holding.refusal import Refusal
+from holding.revisions import locked_company
 from holding.roles import SYSTEM, Actor, may
 from holding.types import from_minor
 from holding.words import plural
@@ -85,7 +86,7 @@ def set_limit(
     """Give the company its own limit; None = what is usual on each route."""
     if refusal := may(actor, "connection.admin"):
         return refusal
-    company = session.get_one(Company, company_id, with_for_update={"key_share": True})
+    company = locked_company(session, company_id)
     company.settings = {**company.settings, SETTING: {"records": records, "book": book}}
     told = [
         plural(records, "record") if records is not None else "",

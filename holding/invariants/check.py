@@ -11,6 +11,7 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from holding.chain import Head
 from holding.connections import secret_of
 from holding.invariants import arrivals, consent, effects, ledgers, trail, waiting
 from holding.invariants.look import Breach, Look
@@ -53,6 +54,14 @@ def companies(session: Session) -> dict[str, int]:
     return dict(session.execute(query).all())
 
 
+TELLING = 12  # a shorter part of a key may be a number of seconds
+
+
+def _parts(key: str) -> set[str]:
+    """A secret, and what it is joined of: each would give it away."""
+    return {key, *(part for part in key.split(":") if len(part) >= TELLING)}
+
+
 def check(
     session: Session,
     company_id: int,
@@ -61,10 +70,12 @@ def check(
     settings: Settings,
     ledger: Sequence[Path] | None = None,
     keys: Keys | None = None,
+    anchors: Sequence[Head] = (),
     only: Collection[str] = tuple(CHECKS),
 ) -> Checked:
     """Look at one company; reads only. `ledger` are files of target stand-ins, `keys` make I13 look
-    for the connections' own secrets.
+    for the connections' own secrets, `anchors` are heads of the
+    chain that were noted elsewhere, for I11.
 
     Raises OSError or ValueError for a ledger that cannot be read.
     """
@@ -82,7 +93,8 @@ def check(
         answer=timedelta(seconds=settings.answer_seconds),
         sweep=timedelta(seconds=settings.sweep_seconds),
         lines=lines,
-        secrets=tuple(secret for secret in secrets if isinstance(secret, str) and secret),
+        secrets=tuple(one for key in secrets if isinstance(key, str) for one in _parts(key)),
+        anchors=tuple(anchors),
     )
     wanted = tuple(name for name in CHECKS if name in only)
     breaches = tuple(breach for name in wanted for breach in CHECKS[name][1](look))

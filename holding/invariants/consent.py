@@ -14,13 +14,26 @@ from sqlalchemy import select
 from holding import bulk
 from holding.invariants.look import Breach, Look
 from holding.judging.retry import RULES, WHOLE_WORLD
-from holding.models import Approval, Cause, Evaluation, Event, Hold, Posting, Push, Release, Version
+from holding.models import (
+    Approval,
+    Cause,
+    Dating,
+    Evaluation,
+    Event,
+    Hold,
+    Posting,
+    Push,
+    Release,
+    Version,
+)
 from holding.pushing.check import asks
+
+TRIED_AGAIN = ("hold.retried", "retry.overridden")
 
 
 def pushes_were_approved(look: Look) -> Iterator[Breach]:
     """I9: where rules asked for it, somebody approved that very content before it was sent, at each
-    level, and not who corrected or released it.
+    level, and not who corrected, dated or released it.
     """
     query = (
         select(
@@ -42,7 +55,8 @@ def pushes_were_approved(look: Look) -> Iterator[Breach]:
     )
     asked = [row for row in look.session.execute(query) if asks(row.outcome, row.route)]
     approvals = _approvals(look, {row.posting_id for row in asked})
-    released = _released(look, {row.record_id for row in asked})
+    ids = {row.record_id for row in asked}
+    released, dated = _by_whom(look, Release, ids), _by_whom(look, Dating, ids)
     for row in asked:
         if row.id not in look.journal.calls:
             continue  # nothing was sent: it was found there
@@ -50,7 +64,8 @@ def pushes_were_approved(look: Look) -> Iterator[Breach]:
         valid = [
             one
             for one in given
-            if one.at <= row.made_at and (one.voided_at is None or one.voided_at >= row.made_at)
+            if look.before(one.at, row.made_at)
+            and (one.voided_at is None or look.before(row.made_at, one.voided_at))
         ]
         if not valid:
             say = f"{row.number} was sent and nobody had approved that content."
@@ -59,9 +74,9 @@ def pushes_were_approved(look: Look) -> Iterator[Breach]:
         if valid and missing:
             say = f"{row.number} was sent without all it needed: {', '.join(sorted(missing))}."
             yield Breach("I9", say, (row.record_id,))
-        hands = {row.person_id, *released[row.record_id]} - {None}
+        hands = {row.person_id, *released[row.record_id], *dated[row.record_id]} - {None}
         if valid and all(one.person_id in hands for one in valid):
-            say = f"{row.number} was approved by who had corrected or released it."
+            say = f"{row.number} was approved by who had corrected, dated or released it."
             yield Breach("I9", say, (row.record_id,))
 
 
@@ -73,10 +88,12 @@ def _approvals(look: Look, ids: Collection[int]) -> dict[int, list[Approval]]:
     return found
 
 
-def _released(look: Look, ids: Collection[int]) -> dict[int, set[int | None]]:
+def _by_whom(
+    look: Look, of: type[Release | Dating], ids: Collection[int]
+) -> dict[int, set[int | None]]:
     found: dict[int, set[int | None]] = defaultdict(set)
-    query = select(Release.record_id, Release.person_id)
-    query = query.where(bulk.among(Release.record_id, sorted(ids)), Release.voided_at.is_(None))
+    query = select(of.record_id, of.person_id)
+    query = query.where(bulk.among(of.record_id, sorted(ids)), of.voided_at.is_(None))
     for record_id, person_id in look.session.execute(query) if ids else ():
         found[record_id].add(person_id)
     return found
@@ -84,7 +101,7 @@ def _released(look: Look, ids: Collection[int]) -> dict[int, set[int | None]]:
 
 def sent_again_after_a_change(look: Look) -> Iterator[Breach]:
     """I15: what the target refused was sent again only with another content, after its cause had
-    changed, or after a person had acted on the record.
+    changed, or after a person had it tried again: after a change, or as an admin, with a reason.
     """
     query = (
         select(
@@ -114,7 +131,10 @@ def sent_again_after_a_change(look: Look) -> Iterator[Breach]:
     acted = _acted(look, {one.record_id for one, _ in pairs})
     moved = _causes_moved(look, {one.posting_id for one, _ in pairs})
     for one, other in pairs:
-        by_person = any(one.made_at <= at <= other.made_at for at in acted[one.record_id])
+        by_person = any(
+            look.before(one.made_at, at) and look.before(at, other.made_at)
+            for at in acted[one.record_id]
+        )
         if not by_person and one.posting_id not in moved:
             say = f"{one.number} was refused and sent again, though nothing had changed since."
             yield Breach("I15", say, (one.record_id,))
@@ -152,10 +172,10 @@ def _causes_moved(look: Look, ids: Collection[int]) -> set[int | None]:
 
 
 def _acted(look: Look, ids: Collection[int]) -> dict[int, list[Any]]:
-    """When people acted on these records."""
+    """When people had these records tried again."""
     found: dict[int, list[Any]] = defaultdict(list)
     query = select(Event.record_id, Event.at).where(
-        bulk.among(Event.record_id, sorted(ids)), Event.person_id.is_not(None)
+        bulk.among(Event.record_id, sorted(ids)), Event.act.in_(TRIED_AGAIN)
     )
     for record_id, at in look.session.execute(query) if ids else ():
         found[record_id or 0].append(at)

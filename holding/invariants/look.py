@@ -10,6 +10,8 @@ from functools import cached_property
 
 from sqlalchemy.orm import Session
 
+from holding.chain import Head
+from holding.clock_steps import passed_twice
 from holding.invariants.journal import Journal
 from holding.invariants.ledgers import Line
 
@@ -38,8 +40,18 @@ class Look:
     sweep: timedelta
     lines: tuple[Line, ...] | None
     secrets: tuple[str, ...] = ()
+    anchors: tuple[Head, ...] = ()  # heads of the chain that were noted elsewhere
 
     @cached_property
     def journal(self) -> Journal:
         """All pushes of the company with their calls, read once."""
         return Journal.read(self.session, self.company_id)
+
+    @cached_property
+    def twice(self) -> list[tuple[datetime, datetime]]:
+        """Spans that the clock went through twice, because it was set back."""
+        return passed_twice(self.session, self.company_id)
+
+    def before(self, one: datetime, other: datetime) -> bool:
+        """Whether this moment can have been the earlier one."""
+        return one <= other or any(start <= other and one <= end for start, end in self.twice)

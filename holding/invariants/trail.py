@@ -110,7 +110,7 @@ def every_version_is_told(look: Look) -> Iterator[Breach]:
         if no not in told[record_id]:
             say = f"No event tells how version {no} of {kind} {number} arrived."
             yield Breach("I11", say, (record_id,))
-    for gap in chain.verify(look.session, look.company_id, now=look.now):
+    for gap in chain.verify(look.session, look.company_id, now=look.now, known=look.anchors):
         yield Breach("I11", gap.message)
     judged = exists().where(Event.record_id == Record.id, Event.act == "record.judged")
     silent = select(Record.id, Record.type, Record.number).where(

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, func, or_, select, text
@@ -18,6 +19,7 @@ from holding.judging.batch import ApprovalRow, HoldRow, PostingRow
 from holding.models import (
     Approval,
     Cause,
+    Dating,
     Evaluation,
     Hold,
     LinkKey,
@@ -29,6 +31,7 @@ from holding.models import (
     Release,
     Version,
 )
+from rules.facts import Dated
 
 GONE_STATES = ("dropped", "ignored")
 
@@ -51,6 +54,7 @@ class Around:
     holds: Mapping[int, Sequence[HoldRow]]
     approvals: Mapping[int, Sequence[ApprovalRow]]
     releases: Mapping[int, Sequence[Release]]
+    dated: Mapping[int, Mapping[str, Dated]]
     linked: Mapping[int, Mapping[tuple[str, str], Sequence[Other]]]
     others: Mapping[int, Sequence[PostingRow]]
     bodies: Mapping[int, Mapping[str, Any]]  # of records that a link joins to one of them
@@ -89,6 +93,7 @@ def around(
                 )
             )
         ),
+        dated=_dated(session, ids),
         linked=linked,
         bodies=_bodies(session, linked),
         others=_by_record(_postings(session, bulk.among(Posting.record_id, sorted(other_ids)))),
@@ -158,12 +163,11 @@ def _twins(session: Session, company_id: int, ids: Sequence[int]) -> dict[int, d
         select(mine.id, Record.id, Record.external_id)
         .join(mine, and_(mine.number == Record.number, mine.company_id == Record.company_id))
         .where(Record.source_id == mine.source_id, Record.type == mine.type)
-        .where(Record.company_id == company_id, bulk.among(mine.id, ids), Record.id != mine.id)
+        .where(mine.company_id == company_id, bulk.among(mine.id, ids), Record.id != mine.id)
         .where(or_(Record.id < mine.id, gone.exists()))
-        .order_by(Record.id)
     )
     found: dict[int, dict[int, str]] = defaultdict(dict)
-    for record_id, other_id, external_id in session.execute(query):
+    for record_id, other_id, external_id in sorted(session.execute(query), key=itemgetter(1)):
         found[record_id][other_id] = external_id
     return found
 
@@ -176,6 +180,20 @@ def _first(session: Session, ids: Sequence[int]) -> dict[int, Mapping[str, Any]]
         .where(Version.id != Record.version_id, Version.body.is_not(None))
     )
     return {row.record_id: row.body for row in session.execute(query)}
+
+
+def _dated(session: Session, ids: Sequence[int]) -> dict[int, dict[str, Dated]]:
+    """The days that people gave to documents, by record and route."""
+    query = (
+        select(Dating.record_id, Dating.route, Dating.instead_of, Dating.day, Person.name)
+        .join(Person, Person.id == Dating.person_id)
+        .where(bulk.among(Dating.record_id, ids), text(f"dating.{Dating.STANDING}"))
+        .order_by(Dating.id)
+    )
+    found: dict[int, dict[str, Dated]] = defaultdict(dict)
+    for record_id, route, instead_of, day, by in session.execute(query):
+        found[record_id][route] = Dated(instead_of, day, by)
+    return found
 
 
 def _holds(session: Session, ids: Sequence[int]) -> list[HoldRow]:

@@ -51,10 +51,16 @@ def claim(
     limit: int,
     lease_seconds: float,
 ) -> list[Claimed]:
-    """Take due records. One under which a worker died is taken alone, when no other is due."""
+    """Take due records. One under which a worker died is taken alone: when no other is due, or when
+    it is first in turn and has waited for as long as a lease.
+    """
     point("claim.before")
     with database.write() as session:
-        found = _take(session, company_id, owner, now, limit, lease_seconds, crashed=False)
+        waited = now - timedelta(seconds=lease_seconds)
+        alone = _crashed_is_first(session, company_id, waited)
+        found: list[Claimed] = []
+        if not alone:
+            found = _take(session, company_id, owner, now, limit, lease_seconds, crashed=False)
         if not found:
             found = _take(session, company_id, owner, now, 1, lease_seconds, crashed=True)
     if found:
@@ -97,6 +103,17 @@ def sweep_expired(database: Database, now: datetime, *, longest: timedelta | Non
         ).all()
         point("sweep.mid")
     return len(swept)
+
+
+def _crashed_is_first(session: Session, company_id: int, waited: datetime) -> bool:
+    """Whether the record that is due longest is one that a worker died under, due since then."""
+    first = (
+        select(Record.crashes)
+        .where(Record.company_id == company_id, text(DUE), Record.due_at <= waited)
+        .order_by(Record.due_at, Record.id)
+        .limit(1)
+    )
+    return bool(session.scalar(first))
 
 
 def _take(

@@ -138,6 +138,7 @@ def _case(row: Row[Any], claimed: Claimed, near: Around, judge: worlds.Judge) ->
         ),
         documents_of_family=dict(near.family.get(row.family, {})),
         days_of_family=dict(near.days.get(row.family, {})),
+        dated=near.dated.get(row.id, {}),
         links=_joined(row.id, subject, near, judge),
         target_edited=tuple(
             edit

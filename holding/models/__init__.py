@@ -6,6 +6,7 @@ Here: the list. Not here: rules about them.
 from holding.models.access import ApiToken, Deputy
 from holding.models.base import Base
 from holding.models.company import (
+    ClockMark,
     Company,
     Membership,
     Operation,
@@ -17,7 +18,7 @@ from holding.models.company import (
 )
 from holding.models.connection import Connection, ConnectionKey, Snapshot, SnapshotItem, Throttle
 from holding.models.event import Event, EventLink
-from holding.models.hold import Approval, Cause, Evaluation, Hold, Note, Release, Retry
+from holding.models.hold import Approval, Cause, Dating, Evaluation, Hold, Note, Release, Retry
 from holding.models.posting import (
     Attempt,
     Posting,
@@ -49,9 +50,11 @@ __all__ = [
     "Cause",
     "Change",
     "ChangeFile",
+    "ClockMark",
     "Company",
     "Connection",
     "ConnectionKey",
+    "Dating",
     "Delivery",
     "Deputy",
     "Evaluation",

@@ -133,3 +133,14 @@ class Singleton(Base):
     owner: Mapped[str | None]
     until: Mapped[datetime | None]
     fence: Mapped[int] = mapped_column(WHOLE, default=0)
+
+
+class ClockMark(Base):
+    """The newest moment that a sweep saw, and when the clock was last found set back; one row."""
+
+    __tablename__ = "clock_mark"
+
+    id: Mapped[Id]
+    newest_at: Mapped[datetime | None]
+    back_at: Mapped[datetime | None]
+    back_seconds: Mapped[int] = mapped_column(WHOLE, default=0, server_default="0")

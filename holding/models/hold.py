@@ -1,7 +1,7 @@
 """What was decided and what keeps a posting back.
 
-Here: evaluations, causes, holds, releases, retries, approvals, notes. Not here: verdicts, which a
-replay shows.
+Here: evaluations, causes, holds, releases, datings, retries, approvals, notes. Not here: verdicts,
+which a replay shows.
 """
 
 from datetime import date, datetime
@@ -181,6 +181,32 @@ class Release(Base):
     operation_id: Mapped[str | None]
     voided_at: Mapped[datetime | None]
     voided_by_id: Mapped[int | None] = ref("person")
+
+
+class Dating(Base):
+    """A person's word that the documents of a route carry another day than the rules say.
+
+    It counts while the rules say `instead_of`. A voided one made way for a later one.
+    """
+
+    __tablename__ = "dating"
+
+    STANDING = "voided_at IS NULL"
+
+    __table_args__ = (
+        partial("uq_dating_standing", "record_id", "route", where=STANDING, unique=True),
+    )
+
+    id: Mapped[Id]
+    record_id: Mapped[int] = ref("record")
+    route: Mapped[str]
+    instead_of: Mapped[date]
+    day: Mapped[date]
+    person_id: Mapped[int] = ref("person")
+    reason: Mapped[str]
+    at: Mapped[datetime]
+    operation_id: Mapped[str | None]
+    voided_at: Mapped[datetime | None]
 
 
 class Retry(Base):

@@ -62,11 +62,17 @@ def failed(session: Session, connection_id: int, now: datetime, pace: float) -> 
 
 
 def silent(
-    session: Session, connection_id: int, now: datetime, pace: float, *, key_refused: bool
+    session: Session,
+    connection_id: int,
+    now: datetime,
+    pace: float,
+    *,
+    key_refused: bool,
+    key_id: int | None,
 ) -> None:
     """A look that told nothing: the target is away, or does not accept our key."""
     if key_refused:
-        shut(session, connection_id, now)
+        shut(session, connection_id, now, key_id)
     else:
         failed(session, connection_id, now, pace)
 
@@ -84,15 +90,26 @@ def answered(session: Session, connection_id: int, now: datetime) -> None:
         close(session, connection_id, now)
 
 
-def shut(session: Session, connection_id: int, now: datetime) -> bool:
-    """Send nothing more until the key changes or a test passes; whether this is news."""
+def shut(session: Session, connection_id: int, now: datetime, key_id: int | None) -> bool:
+    """Send nothing more until the key changes or a test passes; whether this is news. That a key
+    was refused which is replaced by now says nothing of the new one.
+    """
     row = locked(session, connection_id)
-    news = row.breaker != "open" or row.open_until is not None
+    in_use = session.scalar(select(Connection.key_id).where(Connection.id == connection_id))
+    news = in_use == key_id and (row.breaker != "open" or row.open_until is not None)
     if news:
         row.breaker, row.open_until, row.opened_at = "open", None, now
         words = "{} does not accept our key. What is ready waits for a new one."
         _tell(session, connection_id, now, "connection.refused", words)
     return news
+
+
+def keep_key(session: Session, connection_id: int) -> None:
+    """Let nobody give another key until this is committed: who does so frees what was refused, and
+    has to see it. Comes before the locks of records, as giving a key does.
+    """
+    key = select(Connection.key_id).where(Connection.id == connection_id)
+    session.execute(key.with_for_update(read=True))
 
 
 def close(session: Session, connection_id: int, now: datetime) -> None:

@@ -122,7 +122,6 @@ def free_the_dead(session: Session, now: datetime, *, longest: timedelta | None 
         dead = (
             select(table.id)
             .where(text(LEASED), over(table.lease_until, now, longest))
-            .order_by(table.id)
             .with_for_update(skip_locked=True, key_share=True)
         )
         ids = session.scalars(
@@ -151,17 +150,18 @@ def lock_families(session: Session, company_id: int, families: Iterable[int]) ->
 def companies_due(session: Session, now: datetime) -> tuple[int, ...]:
     """Companies with pushes or runs that somebody should do now, and whose target lets us."""
     silent = or_(breaker.barred(now), limits.held_off(now))
-    postings = (
-        select(Posting.company_id)
-        .join(Connection, Connection.id == Posting.connection_id)
-        .where(text(f"posting.{DUE}"), Posting.due_at <= now, Connection.paused_at.is_(None))
-        .where(
-            or_(
-                and_(Posting.state.in_(DOUBTS), free_of(silent)),
-                and_(Posting.state.in_(READY), ~STOPPED, free_of(or_(silent, limits.spent(now)))),
-            )
-        )
-        .distinct()
+    due = exists().where(
+        Posting.connection_id == Connection.id, text(f"posting.{DUE}"), Posting.due_at <= now
+    )
+    postings = select(Connection.company_id).where(  # a probe of an index for each connection
+        Connection.paused_at.is_(None),
+        or_(
+            and_(free_of(silent), due.where(Posting.state.in_(DOUBTS))),
+            and_(
+                free_of(or_(silent, limits.spent(now))),
+                due.where(Posting.state.in_(READY), ~STOPPED),
+            ),
+        ),
     )
     runs = (
         select(Run.company_id)

@@ -20,6 +20,7 @@ from holding.pushing.claim import Claim, give_back, put_back
 from holding.pushing.desk import Channel, Desk
 from holding.pushing.intent import Examined, add_push
 from holding.pushing.ownership import ours
+from holding.pushing.probe import renewed_after_all
 from holding.pushing.rows import add_look
 
 
@@ -44,6 +45,9 @@ def first_looks(
         )
         if found.key_refused:
             waiting = [other.claim for other in examined.good[at + 1 :]]
+            if renewed_after_all(desk, channel):
+                _line_up(desk, [one.claim, *waiting])
+                break
             _stopped(
                 desk, channel, one.claim, found, examined.stories[one.claim.posting_id], waiting
             )
@@ -108,16 +112,25 @@ def _turn(desk: Desk, channel: Channel, claim: Claim, found: Found, story: bytes
         trouble.settle(session, [member.record_id], case.causes)
 
 
+def _line_up(desk: Desk, claims: Sequence[Claim]) -> None:
+    """They are looked at again in the next turn, with another key."""
+    with desk.database.write() as session:
+        for claim in claims:
+            put_back(session, claim, claim.due_at)
+
+
 def _stopped(
     desk: Desk, channel: Channel, claim: Claim, found: Found, story: bytes, waiting: Sequence[Claim]
 ) -> None:
     """Our key is refused: the first document carries the exception, the others wait for a key."""
     with desk.database.write() as session:
         now = desk.clock.now()
+        breaker.keep_key(session, channel.connection_id)
         for other in waiting:
             put_back(session, other, other.due_at)
         one = check(session, channel, [claim], lock=True, now=now)[claim.posting_id]
-        if not breaker.shut(session, channel.connection_id, now) or not isinstance(one, Checked):
+        news = breaker.shut(session, channel.connection_id, now, channel.key_id)
+        if not news or not isinstance(one, Checked):
             put_back(session, claim, claim.due_at)
             return
         member = add_push(session, desk, channel, one, story)

@@ -27,6 +27,7 @@ WHOLE_FILE = (400, 413)  # the file itself was the trouble, not a document in it
 UNCLEAR = ("temporary", "uncertain")
 TOO_MANY = 429
 QUOTA = "quota_exceeded"
+KEY_REFUSED = "authorization_failed"
 
 
 def fly(desk: Desk, flight: Flight) -> None:
@@ -60,6 +61,8 @@ def land(desk: Desk, flight: Flight, sent: Sent) -> list[Flight]:
     """Commit what came back; the halves to send next, when the file itself was refused."""
     with desk.database.write() as session:
         now = desk.clock.now()
+        if any(answer.error_class == KEY_REFUSED for answer in sent.answers):
+            breaker.keep_key(session, flight.channel.connection_id)
         families = [member.claim.family for member in flight.members]
         lock_families(session, flight.channel.company_id, families)
         _keep_answer(session, flight, sent, now)
@@ -84,10 +87,10 @@ def _one_exception(
     session: Session, flight: Flight, answers: Sequence[Answer], now: datetime
 ) -> list[Answer]:
     """A refused key is one exception, which the first document carries; the others wait."""
-    refused = [at for at, one in enumerate(answers) if one.error_class == "authorization_failed"]
+    refused = [at for at, one in enumerate(answers) if one.error_class == KEY_REFUSED]
     if not refused:
         return list(answers)
-    news = breaker.shut(session, flight.channel.connection_id, now)
+    news = breaker.shut(session, flight.channel.connection_id, now, flight.channel.key_id)
     waiting = refused[1:] if news else refused
     return [
         replace(one, kind="temporary") if at in waiting else one for at, one in enumerate(answers)
@@ -126,7 +129,7 @@ def apply(case: Case, answer: Answer) -> bool:
     if answer.existing:
         return results.other_content(case, answer)
     if answer.kind == "temporary" and not _was_in_doubt(case):
-        of_all = answer.code == QUOTA or answer.error_class == "authorization_failed"
+        of_all = answer.code == QUOTA or answer.error_class == KEY_REFUSED
         return results.waits(case, answer) if of_all else results.again_later(case, answer)
     if answer.kind == "awaiting":
         return doubts.parked(case, answer.words)
@@ -145,8 +148,8 @@ def judge_channel(
     enough = [one for one in answers if one.status == TOO_MANY and one.code != QUOTA]
     if enough:
         limits.hold_off(session, channel, now, enough[0].retry_after)
-    if any(answer.error_class == "authorization_failed" for answer in answers):
-        breaker.shut(session, channel.connection_id, now)
+    if any(answer.error_class == KEY_REFUSED for answer in answers):
+        breaker.shut(session, channel.connection_id, now, channel.key_id)
     elif all(answer.kind in UNCLEAR and answer.code != QUOTA for answer in answers):
         breaker.failed(session, channel.connection_id, now, desk.pace)
     else:

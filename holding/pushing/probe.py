@@ -1,13 +1,19 @@
-"""Asking a target that was away whether it is back, before anything is sent there.
+"""Before anything is sent: whether a target that was away is back, and a key that is good.
 
-Here: one question by one worker, which reads and writes nothing there. Not here: when it is asked
-(breaker.py).
+Here: one question by one worker, which reads and writes nothing there; a key that runs out, renewed
+before it is used. Not here: when a target is asked (breaker.py), the exchange (holding/renewal.py).
 """
 
-from holding.connections import test_connection
+from dataclasses import replace
+
+from connectors.kit.renewing import Renewing
+from holding.connection_tests import test_connection
+from holding.connections import secret_of
+from holding.models import Connection
 from holding.pushing import breaker
 from holding.pushing.desk import Channel, Desk
 from holding.refusal import Refusal
+from holding.renewal import renew
 from holding.roles import SYSTEM
 
 
@@ -35,3 +41,42 @@ def may_call(desk: Desk, channel: Channel) -> bool:
         else:
             breaker.failed(session, channel.connection_id, now, desk.pace)
     return there
+
+
+def with_good_key(desk: Desk, channel: Channel) -> Channel | None:
+    """The channel with a key that is good for the next minutes; None while nobody can say.
+
+    Where it cannot be renewed any more, the old key is tried: the refusal is told by a document.
+    """
+    target, key = channel.target, channel.connection_id
+    if not isinstance(target, Renewing):
+        return channel
+    stored = _stored(desk, key)  # since the channel was opened, it may have been renewed
+    if target.is_due(stored, desk.clock.now()):
+        told = renew(desk.database, desk.clock, key, http=desk.http, keys=desk.keys)
+        if told is not None and told.kind == "away":
+            with desk.database.write() as session:
+                breaker.failed(session, key, desk.clock.now(), desk.pace)
+            return None
+        stored = _stored(desk, key)
+        refused = told is not None and told.kind == "refused"
+        if target.is_due(stored, desk.clock.now()) and not refused:
+            return None
+    return replace(channel, secret=stored) if stored else None
+
+
+def _stored(desk: Desk, connection_id: int) -> str:
+    """The secret as it is kept now; blank where it cannot be read."""
+    with desk.database.read() as session:
+        found = secret_of(session, session.get_one(Connection, connection_id), desk.keys)
+    return "" if isinstance(found, Refusal) else found
+
+
+def renewed_after_all(desk: Desk, channel: Channel) -> bool:
+    """Whether a key that was just refused had only ended early, and there is a new one now."""
+    target, now = channel.target, desk.clock.now()
+    if not isinstance(target, Renewing) or not target.may_be_over(channel.secret, now):
+        return False
+    key = channel.connection_id
+    told = renew(desk.database, desk.clock, key, http=desk.http, keys=desk.keys, at_once=True)
+    return told is not None and told.kind == "renewed"

@@ -3,14 +3,15 @@
 Here: marking a doubt, looking it up, and sending again only what a look-up proved absent. Not here:
 first sends.
 
-`absent` counts when the last call that could still have been under way ended longer ago than the
-target needs to settle, and when it was seen twice since.
+`absent` counts when it was seen twice, so far apart as the last call could have been under way and
+the target then needs to settle. Counting from the first look, and not from the call, no clock that
+is set ahead makes it too early; a look from a time that has not come yet does not count.
 """
 
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -30,8 +31,6 @@ from holding.pushing.rows import SEEN, Member, add_look
 from rules.canonical import revive
 from rules.outcome import Document
 
-LOOKS_NEEDED = 2
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doubt:
@@ -44,9 +43,8 @@ class Doubt:
     request_key: str
     run_id: int | None
     waiting_there: bool
-    ended_at: datetime
-    over_at: datetime
-    absent: int
+    settles: timedelta
+    absent_at: datetime | None
     sends: int
     said: str
 
@@ -88,25 +86,24 @@ def _doubt(desk: Desk, channel: Channel, claim: Claim) -> Doubt | None:
         if posting.state == "sending":
             _mark(session, desk, channel, member)
         last = _last_send(session, push.id)
-        ended = last.answered_at or last.deadline_at
         sends, said = _sends(session, push.id)
         return Doubt(
             member=member,
             sends=sends,
             said=said,
-            ended_at=ended,
             request_id=last.id,
             request_key=last.key,
             run_id=last.run_id,
             waiting_there=awaiting,
-            over_at=ended + channel.settle,
-            absent=_absent_since(session, push.id, last.id),
+            settles=_length(last) + channel.settle,
+            absent_at=_absent_since(session, push.id, last.id, desk.clock.now()),
         )
 
 
 def _look(desk: Desk, channel: Channel, doubt: Doubt) -> bool:
     """One look-up and its commit; True when the push may be sent again."""
     faults.point("lookup.before")
+    asked = desk.clock.now()
     found = channel.target.look_up(
         ours(doubt.member.document, doubt.member.theirs),
         channel.settings,
@@ -126,14 +123,21 @@ def _look(desk: Desk, channel: Channel, doubt: Doubt) -> bool:
         key = doubt.request_key
         add_look(session, channel, doubt.member, found, kind=kind, key=key, now=now)
         case = Case(session, desk, channel, doubt.member, now)
-        absent = _proved_absent(doubt, found, now)
+        absent = _proved_absent(doubt, found, asked)
         resend = absent and _sends_again(case, doubt, found)
         if not absent:
             _conclude(case, doubt, found)
         trouble.settle(session, [doubt.member.record_id], case.causes)
         if found.kind == "unknown":
             refused = found.key_refused
-            breaker.silent(session, channel.connection_id, now, desk.pace, key_refused=refused)
+            breaker.silent(
+                session,
+                channel.connection_id,
+                now,
+                desk.pace,
+                key_refused=refused,
+                key_id=channel.key_id,
+            )
         else:
             breaker.answered(session, channel.connection_id, now)
         faults.point("lookup.before_commit")
@@ -151,7 +155,7 @@ def _conclude(case: Case, doubt: Doubt, found: Found) -> None:
     elif doubt.waiting_there:
         doubts.parked(case, found.words)
     else:
-        doubts.doubtful(case, found.words, not_before=doubt.over_at)
+        doubts.doubtful(case, found.words, not_before=_over_at(doubt, case.now))
 
 
 def _sends_again(case: Case, doubt: Doubt, found: Found) -> bool:
@@ -163,7 +167,7 @@ def _sends_again(case: Case, doubt: Doubt, found: Found) -> bool:
     if not follows.again:
         results.gave_up(case, doubt.said, doubt.sends)
         return False
-    due = doubt.ended_at + follows.most * case.desk.pace
+    due = (doubt.absent_at or case.now) + follows.most * case.desk.pace
     if case.now < due:
         doubts.doubtful(case, found.words, not_before=due)
         return False
@@ -175,9 +179,21 @@ def _proved_absent(doubt: Doubt, found: Found, now: datetime) -> bool:
         found.kind == "absent"
         and found.refused is None
         and not doubt.waiting_there
-        and now >= doubt.over_at
-        and doubt.absent + 1 >= LOOKS_NEEDED
+        and doubt.absent_at is not None
+        and now >= _over_at(doubt, now)
     )
+
+
+def _length(call: Request) -> timedelta:
+    """How long the call can have been under way; the clock may have been set meanwhile."""
+    most = call.deadline_at - call.made_at
+    took = (call.answered_at or call.deadline_at) - call.made_at
+    return min(most, max(timedelta(), took))
+
+
+def _over_at(doubt: Doubt, now: datetime) -> datetime:
+    """When a second look may prove that it is absent."""
+    return (doubt.absent_at or now) + doubt.settles
 
 
 def _owned(session: Session, claim: Claim) -> tuple[Posting, Push] | None:
@@ -241,18 +257,23 @@ def _sends(session: Session, push_id: int) -> tuple[int, str]:
     return len(said), said[-1] or ""
 
 
-def _absent_since(session: Session, push_id: int, request_id: int) -> int:
-    """How often a look-up said `absent` in a row since that send; anything else starts anew."""
+def _absent_since(
+    session: Session, push_id: int, request_id: int, now: datetime
+) -> datetime | None:
+    """The first of the look-ups since that send that said `absent` in a row; anything else starts
+    anew, and so does a clock that was set back.
+    """
     sent = select(Attempt.no).where(Attempt.push_id == push_id, Attempt.request_id == request_id)
-    later = session.scalars(
-        select(Attempt.state)
+    later = session.execute(
+        select(Attempt.state, Request.made_at)
+        .join(Request, Request.id == Attempt.request_id)
         .where(Attempt.push_id == push_id, Attempt.no > sent.scalar_subquery())
         .where(Attempt.state.in_(SEEN))
         .order_by(Attempt.no.desc())
     ).all()
-    count = 0
-    for state in later:
-        if state != "absent":
+    first = None
+    for state, at in later:
+        if state != "absent" or at > now:
             break
-        count += 1
-    return count
+        first = at
+    return first

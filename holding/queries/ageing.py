@@ -63,7 +63,7 @@ def by_owner(session: Session, company_id: int, now: datetime) -> tuple[AgeingRo
         .outerjoin(Person, Person.id == single.c.person_id)
         .outerjoin(Team, Team.id == single.c.team_id)
         .group_by(single.c.person_id, single.c.team_id)
-        .order_by(func.sum(single.c.book).desc())
+        .order_by(func.sum(single.c.book).desc(), single.c.person_id, single.c.team_id)
     )
     return tuple(
         AgeingRow(

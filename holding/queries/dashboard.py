@@ -86,7 +86,7 @@ def owners(session: Session, company_id: int) -> tuple[Owner, ...]:
     rows = session.execute(
         select(each.c.owner, func.count(), money, func.min(each.c.since))
         .group_by(each.c.owner)
-        .order_by(money.desc())
+        .order_by(money.desc(), each.c.owner)
     )
     return tuple(Owner(owner, int(n), int(book), since) for owner, n, book, since in rows)
 

@@ -101,6 +101,7 @@ class ClosedHold:
     closed_at: datetime
     amount: int | None
     currency: str
+    record_id: int
 
 
 def groups(
@@ -184,9 +185,12 @@ def chosen(
 ) -> tuple[Member, ...]:
     """Postings that wait for a consent: these, or all of a cause; at most 501.
 
-    A posting that asks for several levels stands there once.
+    Each with its document's money, which is what would be sent. A posting that asks for several
+    levels stands there once.
     """
-    query = _member_columns().where(
+    amount = func.coalesce(Posting.amount, Record.amount)
+    currency = func.coalesce(Posting.currency, Record.currency)
+    query = _member_columns(amount, currency).where(
         Hold.company_id == company_id, Hold.state == "open", Hold.code == APPROVAL_CODE
     )
     term = Hold.cause_id == cause_id if cause_id is not None else Hold.posting_id.in_(postings)
@@ -215,6 +219,7 @@ def closed(session: Session, company_id: int, after: int | None = None) -> tuple
             Hold.closed_at,
             Record.amount,
             Record.currency,
+            Record.id,
         )
         .join(Record, Record.id == Hold.record_id)
         .join(Connection, Connection.id == Record.source_id)
@@ -231,7 +236,7 @@ def closed(session: Session, company_id: int, after: int | None = None) -> tuple
     return each(ClosedHold, session.execute(query))
 
 
-def _member_columns() -> Any:
+def _member_columns(amount: Any = Record.amount, currency: Any = Record.currency) -> Any:
     return (
         select(
             Hold.id,
@@ -243,8 +248,8 @@ def _member_columns() -> Any:
             Version.no,
             Record.party,
             Hold.doc_type,
-            Record.amount,
-            Record.currency,
+            amount,
+            currency,
             Hold.opened_at,
             Hold.message,
             Hold.posting_id,

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, aliased
 
 from holding.entries import missing_in
 from holding.models import Cause, Connection, Hold, Person, Posting, Record, Team, Version
+from holding.models.hold import OF_PUSH
 from holding.queries.rows import first
 from holding.queries.wanted import APPROVAL_CODE
 
@@ -78,6 +79,11 @@ class HoldRow:
     def open(self) -> bool:
         """Whether it still waits."""
         return self.state == "open"
+
+    @property
+    def of_push(self) -> bool:
+        """Whether the target refused it, or it may not be sent."""
+        return self.code.startswith(OF_PUSH)
 
     @property
     def approval(self) -> bool:

@@ -106,7 +106,7 @@ def owners(session: Session, company_id: int, wanted: Filter) -> tuple[Facet, ..
     rows = session.execute(
         select(single.c[0], Team.shown, single.c[1], single.c[2])
         .outerjoin(Team, Team.id == single.c[0])
-        .order_by(single.c[2].desc())
+        .order_by(single.c[2].desc(), Team.id)
     )
     return tuple(
         Facet(str(team or 0), name or "Nobody", int(n), int(book)) for team, name, n, book in rows
@@ -126,4 +126,5 @@ def _facet(company_id: int, wanted: Filter, column: Any) -> Select[Any]:
         .subquery()
     )
     money = func.sum(single.c.book)
-    return select(single.c.word, func.count(), money).group_by(single.c.word).order_by(money.desc())
+    found = select(single.c.word, func.count(), money).group_by(single.c.word)
+    return found.order_by(money.desc(), single.c.word)

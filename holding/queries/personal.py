@@ -4,12 +4,14 @@ Here: masks over contents and over sentences. Not here: who may see them (holdin
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from holding import bulk
 from holding.models import Posting, Push, Version
 from rules.words import MISSING
 
@@ -18,6 +20,7 @@ PERSONAL_FIELDS = ("Customer", "CustomerTIN", "CustomerAddress", "DebtorName")
 MASK = "•••"
 
 Hide = Callable[[str], str]
+HideOf = Callable[[int, str], str]  # the sentence is of this record
 
 
 def without_personal(body: Mapping[str, Any] | None, *, show: bool) -> Mapping[str, Any]:
@@ -33,7 +36,16 @@ def hiding(session: Session, record_id: int, *, show: bool) -> Hide:
 
     Who may see them reads the sentence as it is.
     """
-    return str if show else hider(_values(session, record_id))
+    hide = hiding_each(session, [record_id], show=show)
+    return lambda text: hide(record_id, text)
+
+
+def hiding_each(session: Session, record_ids: Collection[int], *, show: bool) -> HideOf:
+    """The same for many records: what hides the values of one of them in a sentence."""
+    if show or not record_ids:
+        return lambda _, text: text
+    hides = {key: hider(found) for key, found in _values(session, record_ids).items()}
+    return lambda key, text: hides[key](text) if key in hides else text
 
 
 def hider(values: Iterable[str]) -> Hide:
@@ -46,19 +58,21 @@ def hider(values: Iterable[str]) -> Hide:
     return lambda text: pattern.sub(MASK, text)
 
 
-def _values(session: Session, record_id: int) -> set[str]:
-    bodies = session.scalars(select(Version.body).where(Version.record_id == record_id))
-    planned = select(Posting.content).where(Posting.record_id == record_id)
-    sent = select(Push.content).join(Posting, Posting.id == Push.posting_id)
-    contents = [
-        *session.scalars(planned),
-        *session.scalars(sent.where(Posting.record_id == record_id)),
-    ]
-    found = [(body or {}).get(name) for body in bodies for name in PERSONAL]
-    found += [
-        (content or {}).get("fields", {}).get(name)
-        for content in contents
-        for name in PERSONAL_FIELDS
-    ]
-    texts = {str(value).strip() for value in found if value is not None}
-    return texts - {"", MISSING}
+def _values(session: Session, record_ids: Collection[int]) -> dict[int, set[str]]:
+    """Record id -> its personal values, of all contents and documents that it ever had."""
+    ids = sorted(set(record_ids))
+    planned = select(Posting.record_id, Posting.content)
+    sent = select(Posting.record_id, Push.content).join(Posting, Posting.id == Push.posting_id)
+    bodies = select(Version.record_id, Version.body).where(bulk.among(Version.record_id, ids))
+    found: dict[int, set[str]] = defaultdict(set)
+    for key, body in session.execute(bodies):
+        found[key] |= _texts((body or {}).get(name) for name in PERSONAL)
+    for query in (planned, sent):
+        for key, content in session.execute(query.where(bulk.among(Posting.record_id, ids))):
+            fields = (content or {}).get("fields", {})
+            found[key] |= _texts(fields.get(name) for name in PERSONAL_FIELDS)
+    return found
+
+
+def _texts(values: Iterable[object]) -> set[str]:
+    return {str(value).strip() for value in values if value is not None} - {"", MISSING}

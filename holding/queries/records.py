@@ -103,7 +103,6 @@ class VersionRow:
     delivery_key: str | None
     delivery_kind: str | None
     delivery_times: int | None
-    delivery_sha256: str | None
     delivery_headers: dict[str, str] | None
     received_at: datetime | None
 
@@ -217,7 +216,6 @@ def versions(session: Session, record_id: int) -> tuple[VersionRow, ...]:
             Delivery.key,
             Delivery.kind,
             Delivery.times,
-            Delivery.sha256,
             Delivery.headers,
             Delivery.received_at,
         )

@@ -34,6 +34,7 @@ class StateRow:
     amount: int | None
     currency: str
     since: datetime
+    record_id: int
 
 
 def in_state(
@@ -55,6 +56,7 @@ def in_state(
             Posting.amount,
             Posting.currency,
             Record.seen_at,
+            Record.id,
         )
         .join(Record, Record.id == Posting.record_id)
         .join(Connection, Connection.id == Record.source_id)

@@ -57,7 +57,7 @@ def listing(session: Session, company_id: int) -> tuple[tuple[StopRow, ...], tup
     rows = _rows().where(RouteStop.company_id == company_id)
     still = rows.where(RouteStop.state == "stopped").order_by(RouteStop.id)
     over = rows.where(RouteStop.state == "resumed", RouteStop.stopped_at.is_not(None))
-    over = over.order_by(RouteStop.resumed_at.desc()).limit(OVER)
+    over = over.order_by(RouteStop.resumed_at.desc(), RouteStop.id.desc()).limit(OVER)
     return each(StopRow, session.execute(still)), each(StopRow, session.execute(over))
 
 

@@ -10,7 +10,8 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from holding.models import Connection, Hold, Posting, Record, Team
+from holding.models import Connection, Hold, Posting, Record, Team, Version
+from holding.queries.personal import hiding_each
 
 A_PAGE: Final = 100
 
@@ -18,7 +19,7 @@ A_PAGE: Final = 100
 @dataclass(frozen=True, slots=True)
 class Waiting:
     """One open hold. `hash`: what an approval is bound to; `lock` and `version`: what an act over
-    many is; `amount` is in minor units (sen).
+    many is; `version_no`: what a correction is; `amount` is in minor units (sen).
     """
 
     hold: int
@@ -39,12 +40,14 @@ class Waiting:
     hash: str | None
     lock: int
     version: int | None
+    version_no: int | None
 
 
-def page(session: Session, company_id: int, *, after: int) -> list[Waiting]:
+def page(session: Session, company_id: int, *, after: int, show_personal: bool) -> list[Waiting]:
     """The open holds of a company after one, in order of their ids."""
     query = (
         select(
+            Hold.record_id,
             Hold.id.label("hold"),
             Hold.code,
             Hold.rule,
@@ -63,13 +66,19 @@ def page(session: Session, company_id: int, *, after: int) -> list[Waiting]:
             Posting.hash,
             Hold.lock,
             Record.version_id.label("version"),
+            Version.no.label("version_no"),
         )
         .join(Record, Record.id == Hold.record_id)
         .join(Connection, Connection.id == Record.source_id)
+        .outerjoin(Version, Version.id == Record.version_id)
         .outerjoin(Posting, Posting.id == Hold.posting_id)
         .outerjoin(Team, Team.id == Hold.team_id)
         .where(Hold.company_id == company_id, Hold.state == "open", Hold.id > after)
         .order_by(Hold.id)
         .limit(A_PAGE)
     )
-    return [Waiting(**row._mapping) for row in session.execute(query)]
+    found = [dict(row._mapping) for row in session.execute(query)]
+    ids = [row.pop("record_id") for row in found]
+    hide = hiding_each(session, ids, show=show_personal)
+    rows = zip(ids, found, strict=True)
+    return [Waiting(**row | {"message": hide(key, row["message"])}) for key, row in rows]

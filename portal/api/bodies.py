@@ -5,13 +5,16 @@ Here: reading strict JSON. Not here: whether the wish is granted (services).
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 
 from flask import g, request
 
 from connectors.kit import strictjson
+from holding.corrections import Correction
 from holding.many import MOST, Wish
 from holding.refusal import Refusal
+from portal.forms import day
 
 ACTS = ("release", "retry")  # over many
 _KEY_MAX = 100
@@ -22,6 +25,38 @@ class Approve:
     """Approve these contents: posting id -> the hash that was looked at."""
 
     seen: Mapping[int, str]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """Give a hold to who has this address (None: back to its team)."""
+
+    email: str | None
+    lock: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Snoozed:
+    """Let a hold rest until a moment."""
+
+    until: datetime
+    lock: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Dated:
+    """The day that a document gets; None is the first open one."""
+
+    day: date | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Ask who has this address."""
+
+    email: str
     reason: str
 
 
@@ -76,6 +111,68 @@ def reasoned() -> str | Refusal:
     return given if isinstance(given, Refusal) else _reason(given)
 
 
+def assigned() -> Assigned | Refusal:
+    """`person`: an email address, or null for the team; `lock` of what was looked at."""
+    given = body()
+    if isinstance(given, Refusal):
+        return given
+    email, lock = given.get("person"), given.get("lock")
+    if email is not None and not isinstance(email, str):
+        return _wrong("person", "an email address, or null for the team")
+    return _locked(lock) or Assigned(email, lock)
+
+
+def snoozed() -> Snoozed | Refusal:
+    """`until`: a moment; `lock` of what was looked at."""
+    given = body()
+    if isinstance(given, Refusal):
+        return given
+    until, lock = _moment(given.get("until")), given.get("lock")
+    if until is None:
+        return _wrong("until", "a moment with its zone, as 2026-11-25T00:00:00Z")
+    return _locked(lock) or Snoozed(until, lock)
+
+
+def corrected() -> Correction | Refusal:
+    """`path`, `value`, `version_no` of what was looked at, and a `reason`."""
+    given = body()
+    if isinstance(given, Refusal):
+        return given
+    for name in ("path", "value"):
+        if not isinstance(given.get(name), str) or not given[name].strip():
+            return _wrong(name, "a text")
+    if type(given.get("version_no")) is not int:
+        return _wrong("version_no", "a whole number")
+    reason = _reason(given)
+    if isinstance(reason, Refusal):
+        return reason
+    path, value, seen = given["path"], given["value"].strip(), given["version_no"]
+    return Correction(path=path, value=value, reason=reason, seen=seen)
+
+
+def dated() -> Dated | Refusal:
+    """`day`, or null for the first open one, and a `reason`."""
+    given = body()
+    if isinstance(given, Refusal):
+        return given
+    wanted, reason = given.get("day"), _reason(given)
+    chosen = day(wanted) if isinstance(wanted, str) else None
+    if wanted is not None and chosen is None:
+        return _wrong("day", "a day as 2026-11-25, or null")
+    return reason if isinstance(reason, Refusal) else Dated(chosen, reason)
+
+
+def asked() -> Asked | Refusal:
+    """`person`: an email address, and a `reason`."""
+    given = body()
+    if isinstance(given, Refusal):
+        return given
+    email, reason = given.get("person"), _reason(given)
+    if not isinstance(email, str):
+        return _wrong("person", "an email address")
+    return reason if isinstance(reason, Refusal) else Asked(email, reason)
+
+
 def operation() -> str | Refusal | None:
     """The call's own id: a second call with it gets the answer of the first."""
     given = request.headers.get("Idempotency-Key", "").strip()
@@ -95,6 +192,19 @@ def _listed(
         if not isinstance(one, dict) or any(type(one.get(word)) is not int for word in wholes):
             return _wrong(name, f"a list of objects, with whole numbers as {', '.join(wholes)}")
     return listed
+
+
+def _locked(lock: Any) -> Refusal | None:
+    """What is wrong with a lock; it may be left out."""
+    return None if lock is None or type(lock) is int else _wrong("lock", "a whole number")
+
+
+def _moment(given: Any) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(given)
+    except (TypeError, ValueError):
+        return None
+    return found if found.tzinfo else None
 
 
 def _reason(given: Mapping[str, Any]) -> str | Refusal:

@@ -1,17 +1,31 @@
-"""The calls: what waits, approve, release, reject, try again, many at once.
+"""The calls: what waits, approve, and what the pages do with one hold or with many.
 
 Here: reading a call, calling the service that pages call too, saying in JSON what came of it. Not
 here: who may call (admit.py), what is allowed (holding).
 """
 
 from collections.abc import Callable
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, replace
+from typing import Any, TypeVar
 
 from flask import Blueprint, Response, g, jsonify, request
 
-from holding import approvals, doorbell, holds, many, retries
+from holding import (
+    approvals,
+    assignments,
+    corrections,
+    doorbell,
+    holds,
+    many,
+    overrides,
+    people,
+    periods,
+    reopening,
+    retries,
+    roles,
+)
 from holding.approval_sets import Left, SetChanged
+from holding.corrections import Correction
 from holding.desk import Done
 from holding.desk import Left as NotDone
 from holding.queries import waiting
@@ -22,6 +36,7 @@ from portal.api import bodies
 from portal.api.admit import whose
 from portal.problems import problem
 
+Wish = TypeVar("Wish")
 api = Blueprint("api", __name__, url_prefix="/api/v1/c/<co>")
 security.limiter.limit("240 per minute", key_func=whose)(api)
 security.limiter.limit("20 per minute", deduct_when=lambda answer: answer.status_code == 401)(api)
@@ -31,7 +46,8 @@ security.limiter.limit("20 per minute", deduct_when=lambda answer: answer.status
 def listing() -> Response:
     """Open holds in order of their ids, up to 100; `next` is what `after` asks for next."""
     after = forms.whole(request.args.get("after")) or 0
-    rows = waiting.page(store.reading(), g.company.id, after=after)
+    sees = roles.may(replace(g.actor, scopes=None), "record.pii") is None  # no scope is about it
+    rows = waiting.page(store.reading(), g.company.id, after=after, show_personal=sees)
     last = rows[-1].hold if len(rows) == waiting.A_PAGE else None
     return jsonify(holds=[asdict(row) for row in rows], next=last)
 
@@ -66,24 +82,79 @@ def approve() -> Response:
 @api.post("/holds/<int:hold_id>/release")
 def release(hold_id: int) -> Response:
     """Let one finding pass."""
-    return _settle(hold_id, holds.release)
+    return _reasoned(hold_id, holds.release)
 
 
 @api.post("/holds/<int:hold_id>/reject")
 def reject(hold_id: int) -> Response:
     """Never post this record as it is."""
-    return _settle(hold_id, holds.reject)
+    return _reasoned(hold_id, holds.reject)
 
 
 @api.post("/holds/<int:hold_id>/retry")
 def retry(hold_id: int) -> Response:
     """Try once more what changed since."""
-    op = bodies.operation()
-    if isinstance(op, Refusal):
-        return problem(op)
-    with store.writing() as session:
-        answer = retries.retry(session, g.actor, hold_id, g.now, op)
-    return _done(answer)
+    return _one(None, lambda session, _, op: retries.retry(session, g.actor, hold_id, g.now, op))
+
+
+@api.post("/holds/<int:hold_id>/override")
+def override(hold_id: int) -> Response:
+    """Try once more although nothing changed."""
+    return _reasoned(hold_id, overrides.override)
+
+
+@api.post("/holds/<int:hold_id>/assign")
+def assign(hold_id: int) -> Response:
+    """Give it to a person, or back to its team."""
+
+    def act(session: Any, wish: bodies.Assigned, op: str | None) -> Done | Refusal:
+        person_id = _person(session, wish.email) if wish.email else None
+        return assignments.assign(session, g.actor, hold_id, person_id, g.now, op, seen=wish.lock)
+
+    return _one(bodies.assigned(), act)
+
+
+@api.post("/holds/<int:hold_id>/snooze")
+def snooze(hold_id: int) -> Response:
+    """Let it rest until a moment."""
+
+    def act(session: Any, wish: bodies.Snoozed, op: str | None) -> Done | Refusal:
+        until, seen = wish.until, wish.lock
+        return assignments.snooze(session, g.actor, hold_id, until, g.now, op, seen=seen)
+
+    return _one(bodies.snoozed(), act)
+
+
+@api.post("/holds/<int:hold_id>/correct")
+def correct(hold_id: int) -> Response:
+    """Set one value right, as a new version."""
+
+    def act(session: Any, wish: Correction, op: str | None) -> Done | Refusal:
+        return corrections.correct(session, g.actor, hold_id, wish, g.now, op)
+
+    return _one(bodies.corrected(), act)
+
+
+@api.post("/holds/<int:hold_id>/date")
+def date(hold_id: int) -> Response:
+    """Let a document of a locked period carry another day."""
+
+    def act(session: Any, wish: bodies.Dated, op: str | None) -> Done | Refusal:
+        return periods.date_anew(session, g.actor, hold_id, wish.day, wish.reason, g.now, op)
+
+    return _one(bodies.dated(), act)
+
+
+@api.post("/holds/<int:hold_id>/reopen")
+def reopen(hold_id: int) -> Response:
+    """Ask somebody to open a locked month."""
+    return _asked(hold_id, reopening.ask_to_reopen)
+
+
+@api.post("/holds/<int:hold_id>/redirect")
+def redirect(hold_id: int) -> Response:
+    """Have somebody decide where a document of a locked period goes."""
+    return _asked(hold_id, reopening.redirect)
 
 
 @api.post("/holds/many")
@@ -107,15 +178,38 @@ def do_many() -> Response:
     return jsonify(done=done, left=left)
 
 
-def _settle(hold_id: int, act: Callable[..., Done | Refusal]) -> Response:
-    reason, op = bodies.reasoned(), bodies.operation()
-    if isinstance(reason, Refusal):
-        return problem(reason)
-    if isinstance(op, Refusal):
-        return problem(op)
+def _reasoned(hold_id: int, act: Callable[..., Done | Refusal]) -> Response:
+    """An act that wants a reason and nothing else."""
+    return _one(
+        bodies.reasoned(),
+        lambda session, reason, op: act(session, g.actor, hold_id, reason=reason, now=g.now, op=op),
+    )
+
+
+def _asked(hold_id: int, act: Callable[..., Done | Refusal]) -> Response:
+    """A question to a person."""
+
+    def ask(session: Any, wish: bodies.Asked, op: str | None) -> Done | Refusal:
+        question = reopening.Question(_person(session, wish.email), wish.reason)
+        return act(session, g.actor, hold_id, question, g.now, op)
+
+    return _one(bodies.asked(), ask)
+
+
+def _one(wish: Wish | Refusal, act: Callable[[Any, Wish, str | None], Done | Refusal]) -> Response:
+    """One act on one hold, once a key: what is wrong with the call, or what came of it."""
+    op = bodies.operation()
+    for wrong in (wish, op):
+        if isinstance(wrong, Refusal):
+            return problem(wrong)
     with store.writing() as session:
-        answer = act(session, g.actor, hold_id, reason=reason, now=g.now, op=op)
+        answer = act(session, wish, op)  # type: ignore[arg-type]
     return _done(answer)
+
+
+def _person(session: Any, email: str) -> int:
+    """Their id; one that nobody has, where there is nobody with that address."""
+    return people.id_of(session, g.company.id, email) or -1
 
 
 def _done(answer: Done | Refusal) -> Response:

@@ -3,6 +3,7 @@
 Here: putting the commands together and the exit codes. Not here: any command.
 """
 
+import atexit
 import gc
 import sys
 import traceback
@@ -65,6 +66,7 @@ for group in (
 def main() -> None:
     """Run the command line; every way to end has its own exit code."""
     gc.set_threshold(COLLECT_AFTER)
+    atexit.register(gc.freeze)  # what was loaded is not looked through once more at the end
     try:
         code = commands(standalone_mode=False)
     except Stop as problem:

@@ -37,11 +37,12 @@ def token_add(email: str, company: str, name: str, scopes: tuple[str, ...], days
     from holding import people, tokens
 
     with office() as place, place.database.write() as session:
+        found = company_of(session, company)
         made = granted(
             tokens.make(
                 session,
                 people.SYSTEM,
-                company_id=company_of(session, company).id,
+                company_id=found.id,
                 person_id=person_id_of(session, email),
                 name=name,
                 scopes=scopes,
@@ -49,7 +50,8 @@ def token_add(email: str, company: str, name: str, scopes: tuple[str, ...], days
                 now=place.now,
             )
         )
-    click.echo(f"Token {made.id} acts as {email} in {company} until {made.expires_at:%Y-%m-%d}.")
+    until = made.expires_at.astimezone(ZoneInfo(found.zone))
+    click.echo(f"Token {made.id} acts as {email} in {company} until {until:%Y-%m-%d}.")
     click.echo(f"Token, shown only now: {made.key}")
 
 
@@ -60,10 +62,12 @@ def token_list(company: str) -> None:
     from holding import tokens
 
     with office() as place, place.database.read() as session:
-        rows = tokens.listing(session, company_of(session, company).id)
-        for row in rows:
-            used = f"{row.seen_at:%Y-%m-%d %H:%M}" if row.seen_at else "never used"
-            state = _state(row, place.now)
+        found = company_of(session, company)
+        zone = ZoneInfo(found.zone)
+        for row in tokens.listing(session, found.id):
+            seen = row.seen_at.astimezone(zone) if row.seen_at else None
+            used = f"{seen:%Y-%m-%d %H:%M}" if seen else "never used"
+            state = _state(row, place.now, zone)
             scopes = ",".join(row.scopes)
             click.echo(f"{row.id}  {row.name}  {row.email}  {scopes}  {state}  {used}")
 
@@ -153,10 +157,10 @@ def deputy_end(number: int, company: str, as_email: str) -> None:
     click.echo(f"{number} is ended.")
 
 
-def _state(row: "TokenRow", now: datetime) -> str:
+def _state(row: "TokenRow", now: datetime, zone: ZoneInfo) -> str:
     if row.revoked_at is not None:
         return "revoked"
-    return "over" if row.expires_at <= now else f"until {row.expires_at:%Y-%m-%d}"
+    return "over" if row.expires_at <= now else f"until {row.expires_at.astimezone(zone):%Y-%m-%d}"
 
 
 def _deputy_line(row: "Standing", zone: ZoneInfo) -> str:

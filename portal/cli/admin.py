@@ -16,6 +16,7 @@ from portal.cli.frame import (
     company_of,
     granted,
     office,
+    person_id_of,
     person_or_none,
     refuse,
     say,
@@ -112,6 +113,19 @@ def user_add(
     click.echo(f"{email} is {', '.join(roles)} of {company}.")
     if password:
         click.echo(f"Password, shown only now: {password}")
+
+
+@user.command("password")
+@click.argument("email")
+def user_password(email: str) -> None:
+    """Give EMAIL a new password, which is printed once; all sessions of theirs end."""
+    from holding import people
+    from holding.models import Person
+
+    with office() as place, place.database.write() as session:
+        person = session.get_one(Person, person_id_of(session, email))
+        password = people.renew_password(session, people.SYSTEM, person, place.now)
+    click.echo(f"Password of {email}, shown only now: {password}")
 
 
 @user.command("remove")

@@ -192,9 +192,10 @@ def _stored(shop: Shop, name: str, records: int) -> dict[str, float]:
     _judge(shop)
     say(f"{records:,} records on {name}, from due to decision stored …")
     receive(shop, orders(shop, records, 3_000_001))
+    waiting = _due(shop)  # whatever was judged already while the others came in does not count
     started = time.perf_counter()
     _judge(shop)
-    stored = records / (time.perf_counter() - started)
+    stored = waiting / (time.perf_counter() - started)
     say("The same evaluations from memory on one core, and the same rows without evaluating …")
     few = min(records, COMPARED_ORDERS)
     return {"stored": stored, "bare": bare(shop, few), "written": written(shop, few)}
@@ -210,16 +211,28 @@ def _pause(shop: Shop) -> None:
         granted(connections.pause(session, operator, target, "measuring", now=shop.place.now))
 
 
+def _due(shop: Shop) -> int:
+    from holding.models import Record
+
+    with shop.place.database.read() as session:
+        mine = session.query(Record.id).filter_by(company_id=shop.company_id)
+        return mine.filter(Record.due_at <= shop.place.now).count()
+
+
+def _claimed(shop: Shop) -> bool:
+    from holding.models import Record
+
+    with shop.place.database.read() as session:
+        mine = session.query(Record.id).filter_by(company_id=shop.company_id)
+        return mine.filter(Record.lease_until.is_not(None)).first() is not None
+
+
 def _judge(shop: Shop) -> None:
     """Ring, and wait until no record is due or claimed."""
     from holding import doorbell
-    from holding.models import Record
 
     def judged() -> bool:
-        with shop.place.database.read() as session:
-            mine = session.query(Record.id).filter_by(company_id=shop.company_id)
-            due = mine.filter(Record.due_at <= shop.place.now).first()
-            return not due and not mine.filter(Record.lease_until.is_not(None)).first()
+        return not _due(shop) and not _claimed(shop)  # what is claimed is due no more, so first due
 
     doorbell.ring(shop.company_id, "evaluate")
     doorbell.ring(shop.company_id, "evaluate")

@@ -32,7 +32,7 @@ def examine(settings: "Settings") -> tuple[Looked, ...]:
         *_packages(),
         _home(settings),
         _key(settings),
-        _database(settings),
+        *_database(settings),
         _redis(settings),
     )
 
@@ -66,13 +66,20 @@ def _key(settings: "Settings") -> Looked:
     return _good("key", f"{len(found.lines)} in use")
 
 
-def _database(settings: "Settings") -> Looked:
-    from holding import schema
+def _database(settings: "Settings") -> Iterator[Looked]:
+    from holding import clock_steps, schema
+    from holding.database import Database
 
     refusal = schema.check(settings.database_url)
     if refusal:
-        return _bad("database", f"{refusal.message} {refusal.hint}")
-    return _good("database", f"schema {schema.VERSION}")
+        yield _bad("database", f"{refusal.message} {refusal.hint}")
+        return
+    yield _good("database", f"schema {schema.VERSION}")
+    database = Database(settings.database_url)
+    with database.read() as session:
+        step = clock_steps.last_step(session)
+    database.close()
+    yield _good("clock", step or "was never found to be set back")
 
 
 def _redis(settings: "Settings") -> Looked:

@@ -125,7 +125,7 @@ def connection_key(name: str, company: str, email: str) -> None:
 def connection_test(name: str, company: str, email: str, *, as_json: bool) -> None:
     """Try the target NAME without writing there, and keep what it tells."""
     from connectors.kit.http import Http
-    from holding import connections, doorbell
+    from holding import connection_tests, doorbell
 
     with office() as place:
         with place.database.read() as session:
@@ -134,7 +134,7 @@ def connection_test(name: str, company: str, email: str, *, as_json: bool) -> No
             row_id = connection_of(session, found.id, name).id
         http = Http(place.clock)
         report = granted(
-            connections.test_connection(place.database, place.clock, row_id, actor, http=http)
+            connection_tests.test_connection(place.database, place.clock, row_id, actor, http=http)
         )
         doorbell.ring(found.id, "evaluate")
     steps = [{"name": step.name, "ok": step.ok, "words": step.words} for step in report.steps]

@@ -47,7 +47,7 @@ class Settled:
 def settle(place: Office, wanted: "Sample") -> Settled:
     """The company as it is wanted, or the one that stands, pointed to where its target is now."""
     from connectors.kit.http import Http
-    from holding import connections
+    from holding import connection_tests
     from portal.demo import setup
 
     with place.database.write() as session:
@@ -60,7 +60,7 @@ def settle(place: Office, wanted: "Sample") -> Settled:
         target_id = setup.connection(session, ready.company_id, wanted.target).id
     http = Http(place.clock)
     report = setup.done(
-        connections.test_connection(place.database, place.clock, target_id, admin, http=http)
+        connection_tests.test_connection(place.database, place.clock, target_id, admin, http=http)
     )
     if not report.ok:
         words = f"The stand-in of {wanted.target} is not usable: {report.steps}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from portal.cli.anchored import noted_heads
 from portal.cli.frame import ENVIRONMENT, FINDINGS, USAGE, Stop, company_of, office, tell
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def invariants(company: str | None, ledger: tuple[Path, ...], *, as_json: bool) 
 
     with office() as place, place.database.read() as session:
         wanted = {company: company_of(session, company).id} if company else companies(session)
-        found = {code: _check(place, session, key, ledger) for code, key in wanted.items()}
+        found = {code: _check(place, session, code, key, ledger) for code, key in wanted.items()}
     if as_json:
         tell({code: _told(checked) for code, checked in found.items()})
     else:
@@ -38,12 +39,14 @@ def invariants(company: str | None, ledger: tuple[Path, ...], *, as_json: bool) 
     return FINDINGS if any(checked.breaches for checked in found.values()) else 0
 
 
-def _check(place: Any, session: Any, company_id: int, ledger: tuple[Path, ...]) -> "Checked":
+def _check(
+    place: Any, session: Any, code: str, company_id: int, ledger: tuple[Path, ...]
+) -> "Checked":
     from holding.invariants.check import check
     from holding.refusal import Refusal
     from holding.secrets import load_keys
 
-    keys = load_keys(place.settings)
+    keys, anchors = load_keys(place.settings), noted_heads(place.settings.anchor_file, code)
     try:
         return check(
             session,
@@ -52,6 +55,7 @@ def _check(place: Any, session: Any, company_id: int, ledger: tuple[Path, ...]) 
             settings=place.settings,
             ledger=ledger or None,
             keys=None if isinstance(keys, Refusal) else keys,
+            anchors=anchors,
         )
     except OSError as problem:
         raise Stop(f"The ledger cannot be read: {problem.strerror}.", code=ENVIRONMENT) from problem

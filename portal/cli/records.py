@@ -89,7 +89,8 @@ def record_of(session: Any, company_id: int, word: str) -> "Record":
     if row is None:
         row = records.filter_by(external_id=word).order_by(Record.id).first()
     if row is None:
-        posting = session.query(Posting).filter_by(company_id=company_id, number=word).first()
+        postings = session.query(Posting).filter_by(company_id=company_id, number=word)
+        posting = postings.order_by(Posting.id).first()
         row = posting and session.get(Record, posting.record_id)
     if row is None:
         raise Stop(f"{word} is neither a record nor a document here.")

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 SIMULATORS = {
     "aiaccount": ("connectors.targets.aiaccount.simulator", 8101),
     "autocount": ("connectors.targets.autocount.simulator", 8102),
+    "quickbooks": ("connectors.targets.quickbooks.simulator", 8103),
 }
 port_option = click.option("--port", type=int, default=None, help="Default: CLEARPOST_PORT, 8000.")
 

@@ -11,7 +11,7 @@ from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from random import Random
 
-from portal.demo import shop, stories
+from portal.demo import shop, stories, telling
 from portal.demo.order import Line, Order
 
 SEED = 2026
@@ -60,7 +60,7 @@ def month(today: date, *, seed: int = SEED) -> Month:
         for order in _orders_of(today, STALL_DAY, STALL_ORDERS, random, len(plain))
     ]
     _keep_apart(plain + stall)
-    told = stories.tell(
+    told = telling.tell(
         plain,
         today,
         random,

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, Response, abort, g, request, url_for
 
 from connectors.kit.http import Http
-from holding import connections, doorbell, runs, schedules
+from holding import connection_tests, connections, doorbell, runs, schedules
 from holding.drift import asking
 from holding.queries import connections as queries
 from holding.refusal import Refusal
@@ -27,9 +27,11 @@ def listing() -> Response:
     """All sources and targets, with the pills of the targets."""
     session = store.reading()
     rows = queries.listing(session, g.company.id)
+    targets = [row for row in rows if row.side == "target"]
+    made = pills.of_rows(session, g.company.id, targets)
     return fragments.respond(
         "connections/list.html",
-        targets=[(row, _pills(row)) for row in rows if row.side == "target"],
+        targets=[(row, [one for one in made if one.connection_id == row.id]) for row in targets],
         sources=[
             (row, queries.last_delivery(session, row.id)) for row in rows if row.side == "source"
         ],
@@ -48,14 +50,14 @@ def test(name: str) -> Response:
     row = _row(name)
     clock = store.clock()
     http = Http(clock, connect_seconds=TEST_SECONDS, read_seconds=TEST_SECONDS)
-    answer = connections.test_connection(store.database(), clock, row.id, g.actor, http=http)
+    answer = connection_tests.test_connection(store.database(), clock, row.id, g.actor, http=http)
     if isinstance(answer, Refusal):
         return fragments.refuse(answer, back=_url(name))
     doorbell.ring(g.company.id, "evaluate")
     said = f"The test of {name} {'passed' if answer.ok else 'failed'}."
     store.renew()
-    shown = _shown(row) | {"report": answer}
-    return fragments.respond("connections/show.html", say=said if answer.ok else "", **shown)
+    shown, say = _shown(row) | {"report": answer}, said if answer.ok else ""
+    return fragments.respond("connections/show.html", say=say, also=("told",), **shown)
 
 
 @pages.post("/<name>/pause")
@@ -163,17 +165,13 @@ def _row(name: str) -> queries.ConnectionRow:
     return found
 
 
-def _pills(row: queries.ConnectionRow) -> list[pills.PillRow]:
-    names = pills.document_types(row.connector)
-    return [pills.one(store.reading(), g.company.id, row, name) for name in names]
-
-
 def _shown(row: queries.ConnectionRow) -> dict[str, Any]:
     session = store.reading()
     found = {line.doc_type: line for line in queries.endpoints(session, row.id)}
+    made = pills.of_rows(session, g.company.id, [row])
     return {
         "row": row,
-        "cards": [(pill, found.get(pill.doc_type)) for pill in _pills(row)],
+        "cards": [(pill, found.get(pill.doc_type)) for pill in made],
         "nights": schedules.of_target(session, g.company.id, row.name, row.connector)
         if row.side == "target"
         else {},

@@ -4,19 +4,17 @@ Here: the forms of one hold, one act over many, the report by owner. Not here: t
 and approving (holding.py).
 """
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from flask import Blueprint, Response, abort, g, request, url_for
 
-from holding import assignments, corrections, doorbell, many, notes, retries, undo
+from holding import assignments, corrections, doorbell, many, notes, overrides, retries, undo
 from holding.desk import Done
 from holding.queries import ageing as ageing_query
 from holding.queries import frozen, states
 from holding.refusal import Refusal
 from portal import desk_forms, filters, forms, fragments, panes, selection, store
 
-Wished = TypeVar("Wished")
 pages = Blueprint("desk", __name__, url_prefix="/c/<co>/holding")
 
 ASKED = {
@@ -24,12 +22,14 @@ ASKED = {
     "retry": "Try again",
     "assign": "Send to a person",
     "snooze": "Put aside",
+    "date": "Date anew",
 }
 DID = {
     "release": "released",
     "retry": "tried again",
     "assign": "given away",
     "snooze": "put aside",
+    "date": "dated anew",
 }
 
 
@@ -40,7 +40,17 @@ def retry(hold_id: int) -> Response:
     def do(session: Any, op: str) -> Done | Refusal:
         return retries.retry(session, g.actor, hold_id, g.now, op or None)
 
-    return _act(hold_id, request.form.get("op", ""), do, "It is tried again.")
+    return panes.act(hold_id, request.form.get("op", ""), do, "It is tried again.")
+
+
+@pages.post("/<int:hold_id>/override")
+def override(hold_id: int) -> Response:
+    """Try once more although nothing changed, with a reason."""
+
+    def do(session: Any, wish: forms.Reasoned) -> Done | Refusal:
+        return overrides.override(session, g.actor, hold_id, wish.reason, g.now, wish.op or None)
+
+    return panes.act(hold_id, forms.reasoned(request.form), do, "It is tried again.")
 
 
 @pages.post("/<int:hold_id>/correct")
@@ -52,7 +62,7 @@ def correct(hold_id: int) -> Response:
         return corrections.correct(session, g.actor, hold_id, wanted, g.now, op)
 
     said = "Corrected: a new version is being judged; the original stays beside it."
-    return _act(hold_id, desk_forms.corrected(request.form), do, said, field="value")
+    return panes.act(hold_id, desk_forms.corrected(request.form), do, said, field="value")
 
 
 @pages.post("/<int:hold_id>/assign")
@@ -65,7 +75,7 @@ def assign(hold_id: int) -> Response:
 
     to_team = request.form.get("person") in (None, "", "0")
     said = "Back with its team." if to_team else "Sent to that person."
-    return _act(hold_id, desk_forms.assigned(request.form), do, said)
+    return panes.act(hold_id, desk_forms.assigned(request.form), do, said)
 
 
 @pages.post("/<int:hold_id>/snooze")
@@ -77,7 +87,9 @@ def snooze(hold_id: int) -> Response:
         return assignments.snooze(session, g.actor, hold_id, until, g.now, op, seen=wish.seen)
 
     said = "Put aside. It stays held and counted, and comes back on that morning."
-    return _act(hold_id, desk_forms.snoozed(request.form, filters.zone()), do, said, field="until")
+    return panes.act(
+        hold_id, desk_forms.snoozed(request.form, filters.zone()), do, said, field="until"
+    )
 
 
 @pages.post("/<int:hold_id>/comment")
@@ -87,7 +99,7 @@ def comment(hold_id: int) -> Response:
     def do(session: Any, wish: desk_forms.Noted) -> Done | Refusal:
         return notes.comment(session, g.actor, hold_id, wish.text, g.now, wish.op or None)
 
-    return _act(hold_id, desk_forms.noted(request.form), do, "Noted.", field="text")
+    return panes.act(hold_id, desk_forms.noted(request.form), do, "Noted.", field="text")
 
 
 @pages.get("/many")
@@ -148,23 +160,6 @@ def ageing() -> Response:
     """Held records by owner and age."""
     rows = ageing_query.by_owner(store.reading(), g.company.id, g.now)
     return fragments.respond("holding/ageing.html", rows=rows, steps=ageing_query.STEPS)
-
-
-def _act(
-    hold_id: int,
-    wish: Wished | forms.Problems,
-    do: Callable[[Any, Wished], Done | Refusal],
-    said: str,
-    field: str = "",
-) -> Response:
-    """One act on one hold: what is wrong with the form, or what became of the wish."""
-    panes.require(hold_id)
-    if isinstance(wish, forms.Problems):
-        return panes.again(hold_id, wish)
-    with store.writing() as session:
-        answer = do(session, wish)
-    doorbell.ring(g.company.id, "evaluate")
-    return panes.answered(hold_id, answer, said, field)
 
 
 def _question(act: str) -> dict[str, Any]:

@@ -14,10 +14,10 @@ from flask import Blueprint, Response, abort, g, request, url_for
 from holding import approvals, doorbell, holds, manual_entries
 from holding.queries import groups as lists
 from holding.queries import holds as queries
-from holding.queries import states
+from holding.queries import personal, states
 from holding.queries.wanted import Filter
 from holding.refusal import Refusal
-from portal import forms, fragments, panes, selection, store
+from portal import filters, forms, fragments, panes, selection, store
 
 pages = Blueprint("holding", __name__, url_prefix="/c/<co>/holding")
 
@@ -117,7 +117,9 @@ def _listing() -> dict[str, Any]:
 
 def _page(rows: Sequence[Any]) -> dict[str, Any]:
     full = len(rows) >= lists.GROUPS_A_PAGE
-    return {"rows": rows, "after": rows[-1].id if full else None}
+    ids = {row.record_id for row in rows}
+    hide = personal.hiding_each(store.reading(), ids, show=filters.sees_personal())
+    return {"rows": rows, "hide": hide, "after": rows[-1].id if full else None}
 
 
 def _groups(wanted: Filter) -> dict[str, Any]:

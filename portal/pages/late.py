@@ -4,7 +4,7 @@ Here: the view, and how far behind a reader is in the list. Not here: since when
 finished (holding/judging/plan.py).
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from flask import Blueprint, Response, abort, g, request
 
@@ -29,6 +29,6 @@ def _after() -> tuple[datetime, int] | None:
         return None
     try:
         moment = datetime.fromisoformat(since)
-    except ValueError:
+        return (moment.astimezone(UTC), number) if moment.tzinfo else abort(404)
+    except (ValueError, OverflowError):
         abort(404)
-    return (moment, number) if moment.tzinfo else abort(404)

@@ -21,6 +21,7 @@ from portal.pages.mappings import pages, said
 __all__ = ["pages"]
 SHOWN = 50
 JUDGED = 500
+MOST_KEYS = 50  # of one merge
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
@@ -70,6 +71,7 @@ def moved(no: int) -> Response:
         before=change.before.text if change.before else "",
         after=change.after.text if change.after else "",
         found=found,
+        beside=_beside(change, forms.whole(request.args.get("since"))),
         rows=found.documents[:SHOWN],
         pairs={one.posting_id: journal.entries(one) for one in found.documents[:SHOWN]},
         tables=queries.tables(store.reading(), g.company.id),
@@ -96,6 +98,19 @@ def sheet(no: int) -> Response:
     name = f"reclassification-{g.company.code}-{no}.xlsx"
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return answer
+
+
+def _beside(change: reclassify.Saved, since: int | None) -> list[Any]:
+    """All changes of a merge, the last of which is shown, each with what it contradicts."""
+    session, last = store.reading(), change.revision
+    if since is None or not max(0, last.no - MOST_KEYS) < since < last.no:
+        return []
+    saved = (reclassify.saved_change(session, g.company.id, no) for no in range(since, last.no + 1))
+    return [
+        (one, reclassify.contradictions(session, one, most=JUDGED))
+        for one in saved
+        if one and (one.by, one.revision.at) == (change.by, last.at)
+    ]
 
 
 def _entry_url(table: str, key: str) -> str:

@@ -57,7 +57,8 @@ def accept_merge(hold_id: int) -> Response:
     if isinstance(answer, Refusal):
         return fragments.refuse(answer, back=back)
     doorbell.ring(g.company.id, "evaluate")
-    moved = url_for("mappings.moved", co=g.company.code, no=answer.revision)
+    since = answer.first if answer.first != answer.revision else None
+    moved = url_for("mappings.moved", co=g.company.code, no=answer.revision, since=since)
     keys = plural(answer.keys, "key names", "keys name")
     woken = plural(answer.woken, "record is", "records are")
     say = f"Merged: {keys} the other party now, {woken} judged again. Nothing was sent."

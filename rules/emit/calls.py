@@ -16,7 +16,7 @@ from rules.emit.text import ARGUMENT, Atom
 from rules.emit.writing import DEEPEST, Pen
 from rules.functions import AGGREGATES, PURE
 from rules.lists import costly
-from rules.run import Lookup, UnitTable
+from rules.lookups import Lookup, UnitTable
 
 _ANSWERS = {"is_whole": "yes", "is_tin": "yes", "words": "text"}
 _INLINE = {

@@ -231,6 +231,42 @@ def van(number: str, order: str, qty: str, **changes: Any) -> Body:
     }
 
 
+def purchase(number: str, price: str, **changes: Any) -> Body:
+    """An approved purchase of ten tissues, by the piece."""
+    line = {"pos": 1, "sku": "TISSUE-3P", "uom": "PCS", "tax": "NONE"}
+    return {
+        "kind": "purchase",
+        "number": number,
+        "status": "approved",
+        "version": 1,
+        "approved_version": 1,
+        "approved_by": "Mei Ling",
+        "created_by": "Suresh",
+        "ordered_on": day(4),
+        "supplier": "S-14",
+        "branch": "KL",
+        "tax_total": "0.00",
+        "total": f"{10 * float(price):.2f}",
+        "lines": [{**line, "qty": "10", "price": price}],
+        **changes,
+    }
+
+
+def arrival(number: str, order: str, qty: str) -> Body:
+    """So many pieces of a purchase came in."""
+    line = {"pos": 1, "order_line": 1, "sku": "TISSUE-3P", "uom": "PCS", "qty": qty}
+    return {
+        "kind": "arrival",
+        "number": number,
+        "order_number": order,
+        "status": "confirmed",
+        "arrived_on": day(1),
+        "supplier": "S-14",
+        "branch": "KL",
+        "lines": [line],
+    }
+
+
 def refund(number: str, order: str, status: str, **changes: Any) -> Body:
     """One piece's money, with its goods or without."""
     line = {"pos": 1, "order_line": 1, "sku": "TISSUE-3P", "uom": "PCS", "qty": "1"}

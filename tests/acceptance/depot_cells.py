@@ -9,9 +9,22 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.acceptance.autocount_cells import TABLE, Cell, cells, fits
-from tests.acceptance.depot import Body, channel, day, receipt, refund, sale, van
+from tests.acceptance.depot import (
+    Body,
+    arrival,
+    channel,
+    day,
+    purchase,
+    receipt,
+    refund,
+    sale,
+    van,
+)
 
-KINDS = ("order to invoice", "refund", "receipt", "settlement", "settlement payment")
+KINDS = (
+    *("order to invoice", "purchase", "refund", "receipt"),
+    *("settlement", "settlement payment"),
+)
 """Those whose documents AutoCount's cloud interface takes."""
 LOCKED_THROUGH = 10  # days ago
 PARENT = "4000"
@@ -48,6 +61,7 @@ def stories() -> list[Story]:
     """All of them, each with records of its own."""
     makers = {
         "order to invoice": _order,
+        "purchase": _purchase,
         "refund": _refund,
         "receipt": _receipt,
         "settlement": _settlement,
@@ -91,6 +105,22 @@ def _order(no: int, at: int, kind: str, cell: Cell, answer: str) -> Story:
     if goods == "none":
         after.append({**delivery, "status": "cancelled"})
     return Story(kind, cell, answer, number, f"IV-{number}-1", before, after)
+
+
+def _purchase(no: int, at: int, kind: str, cell: Cell, answer: str) -> Story:
+    change, lock, _, goods = cell
+    number, price = str(no), f"{1 + at / 100:.2f}"
+    made = purchase(number, price, ordered_on=_day(lock))
+    second: Body = {"version": 2, "approved_version": 2}
+    changes: dict[str, Body] = {
+        "amounts": {**purchase(number, f"{3 + at / 100:.2f}"), **second},
+        "party": {"branch": "JB", **second},
+        "fell back": {"status": "draft"},
+        "cancelled": {"status": "cancelled"},
+    }
+    came = [arrival(f"A-{no}", number, _DELIVERED[goods])] if goods != "none" else []
+    after = {**made, **changes[change], "ordered_on": made["ordered_on"]}
+    return Story(kind, cell, answer, number, f"PO-{number}-1", [made, *came], [after])
 
 
 def _changed(

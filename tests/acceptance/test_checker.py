@@ -1,47 +1,11 @@
 """What the checker says of rule files, from the command line, with no database anywhere."""
 
 import json
-import random
 import re
-import tomllib
-from collections.abc import Iterable
-from pathlib import Path
 
-from tests.acceptance.conftest import STARTER
-from tests.acceptance.many import Ran, run_all
+from tests.acceptance.checking import TEA, checked, errors, line_of, ran, without
+from tests.acceptance.many import run_all
 from tests.acceptance.product import Product
-
-TEA = Path(__file__).with_name("tea.rules").read_text("utf-8")
-TEMPLATES = sorted(path for path in STARTER.parent.iterdir() if (path / "maps").is_dir())
-
-
-def checked(product: Product, texts: Iterable[str], *options: str) -> list[Ran]:
-    """Each text as a rule file of its own, checked."""
-    return ran(product, "check", texts, *options)
-
-
-def ran(product: Product, command: str, texts: Iterable[str], *options: str) -> list[Ran]:
-    """A command on each text as a rule file of its own."""
-    commands = []
-    for number, text in enumerate(texts):
-        file = product.folder / f"rules_{number}.rules"
-        file.write_text(text, "utf-8")
-        commands.append([command, file.name, *options])
-    return run_all(product, commands)
-
-
-def without(text: str, begin: str) -> str:
-    """The text without the one declaration that begins so."""
-    parts = text.split("\n\n")
-    kept = [part for part in parts if not part.startswith(begin)]
-    assert len(kept) == len(parts) - 1, begin
-    return "\n\n".join(kept)
-
-
-def line_of(text: str, piece: str) -> int:
-    """The line on which a piece of text begins."""
-    return text[: text.index(piece)].count("\n") + 1
-
 
 # ---- B01 -----------------------------------------------------------------------------------------
 
@@ -183,10 +147,6 @@ def early(text: str, row: str) -> str:
         "    wait     draft, pending_approval,", "    wait     pending_approval,", 1
     )
     return text.replace(READY, f"{READY}    {row}\n", 1)
-
-
-def errors(of: Ran) -> list[tuple[str, int]]:
-    return [(each["code"], each["span"]["line"]) for each in of.json["findings"]]
 
 
 def test_B02_a_status_that_can_still_change_goes_only_by_the_word_for_it(product: Product) -> None:
@@ -385,156 +345,8 @@ def test_B17_a_hold_names_its_reason_its_owner_and_what_clears_it(product: Produ
 
 # ---- B19 -----------------------------------------------------------------------------------------
 
-DEFECTS = [
-    defect | {"sort": sort}
-    for sort, planted in tomllib.loads(
-        Path(__file__).with_name("defects.toml").read_text("utf-8")
-    ).items()
-    for defect in planted
-]
-
-
-def test_B19_thirty_planted_defects_are_found_and_no_other(product: Product) -> None:
-    sorts = {sort: sum(d["sort"] == sort for d in DEFECTS) for sort in (d["sort"] for d in DEFECTS)}
-    assert set(sorts) == {"gap", "overlap", "shadowed", "unreachable", "contradictory"}
-    assert min(sorts.values()) >= 4
-    assert len(DEFECTS) >= 30
-    assert all(TEA.count(defect["old"]) >= 1 for defect in DEFECTS)
-    texts = [TEA.replace(defect["old"], defect["new"], 1) for defect in DEFECTS]
-    for defect, text, one in zip(DEFECTS, texts, checked(product, texts, "--json"), strict=True):
-        place = (defect["code"], line_of(text, defect["at"]))
-        assert place in errors(one), (defect, one.json["findings"])
-        assert {code for code, _ in errors(one)} <= {defect["code"], *defect.get("also", ())}, one
-        severe = any(each["severity"] == "error" for each in one.json["findings"])
-        assert one.code == (1 if severe else 0)
-        assert all(each["message"] and each["hint"] for each in one.json["findings"])
-
-    clean = checked(product, [TEA], "--json")
-    clean += run_all(product, [["check", str(folder), "--json"] for folder in TEMPLATES])
-    assert len(clean) > 4
-    assert [(one.code, one.json["findings"]) for one in clean] == [(0, [])] * len(clean)
-
 
 # ---- B20 -----------------------------------------------------------------------------------------
 
-BREAKS = (
-    # what stands in a line, what somebody made of it, the tests that must turn red
-    ("require  period = open", "require  period in (open, locked)", {"a locked period is held"}),
-    ("+ tax_total = total", "+ tax_total <= total", {"one sen off is held"}),
-    ("= 3000.00", "= 90000.00", {"above the limit a second person approves"}),
-    ("try 5 times", "try 6 times", {"a target that is busy is asked again"}),
-    (
-        "    | locked | block              |\n\nretry",
-        "    | locked | review by accounts |\n\nretry",
-        {"cancelled in a locked period it stays as it is"},
-    ),
-    (
-        "    wait     draft, pending_approval, partially_delivered",
-        "    ignore   draft, pending_approval, partially_delivered",
-        {"a part of a delivery waits for the rest"},
-    ),
-    ('"SST"   -> "MY-SALES10"', '"SST"   -> "SST-10"', set()),
-)
-
-
-def test_B20_tests_beside_the_rules_turn_red_where_they_are_broken(product: Product) -> None:
-    titles = re.findall(r'(?m)^test "(.*)"$', TEA)
-    texts = [TEA, *(TEA.replace(right, wrong, 1) for right, wrong, _ in BREAKS)]
-    whole, *broken = ran(product, "test", texts, "--json")
-    assert (whole.code, whole.json["tests"], whole.json["failed"]) == (0, len(titles), 0)
-    for (right, _, red), one in zip(BREAKS, broken, strict=True):
-        failed = {each["test"] for each in one.json["results"] if not each["passed"]}
-        assert failed == red, right
-        assert one.code == (1 if red else 0)
-
-    (covered,) = ran(product, "test", [TEA], "--coverage", "--json")
-    told = covered.json["coverage"]
-    for right, _, red in BREAKS:
-        line = line_of(TEA, right)
-        by = {each["by"] for each in told if each["line"] == line and each["covered"]}
-        assert by == red, right
-    open_ = {each["name"] for each in told if not each["covered"]}
-    assert 'map tax_code: "SST"' in open_
-    calm, annotated = ran(product, "test", texts[:2], "--format", "github")
-    assert (calm.code, calm.out) == (0, "")
-    line = line_of(texts[1], 'test "a locked period is held"')
-    assert annotated.code == 1
-    assert annotated.out.startswith(f"::error file=rules_1.rules,line={line},")
-    assert "a locked period is held" in annotated.out
-
 
 # ---- B27 -----------------------------------------------------------------------------------------
-
-
-def composed(seed: int) -> str:
-    """The rules in another order, with other blanks, gaps and comments."""
-    dice = random.Random(seed)
-    parts = TEA.strip("\n").split("\n\n")
-    dice.shuffle(parts)
-    lines = []
-    for line in "\n\n".join(parts[: dice.randint(3, len(parts))]).split("\n"):
-        words = re.split(r'("[^"]*"|#.*)', line)
-        spread = [w if at % 2 else re.sub(" +", " " * dice.randint(1, 4), w)
-                  for at, w in enumerate(words)]  # fmt: skip
-        lines.append("".join(spread))
-        going_on = line.rstrip().endswith(",")
-        if line and "#" not in line and not dice.randrange(6):
-            lines[-1] += f"  # behind {dice.random()}"
-        elif line and not going_on and not dice.randrange(8):
-            lines.append(dice.choice(("", "# alone", "    # inside", "\n\n")))
-    return "\n".join(lines) + "\n"
-
-
-def comments(text: str) -> list[str]:
-    return sorted(found[1] for found in re.findall(r'("[^"\n]*")|(#.*)', text) if found[1])
-
-
-def test_B27_the_formatter_has_one_output_and_keeps_comments_and_meaning(
-    product: Product,
-) -> None:
-    before = {f"composed_{seed}.rules": composed(seed) for seed in range(15)}
-    (product.folder / "was").mkdir()
-    for name, text in before.items():
-        (product.folder / name).write_text(text, "utf-8")
-        (product.folder / "was" / name).write_text(text, "utf-8")
-    would, first, again, clean, *_ = run_all(
-        product,
-        [
-            ["fmt", "--check", *before],
-            ["fmt", *before],
-            ["fmt", *before],
-            ["fmt", "--check", *before],
-        ],
-    )
-    assert (would.code, first.code, again.code, clean.code) == (1, 0, 0, 0)
-    assert first.out.count("changed ") == 15
-    assert again.out + clean.out == ""
-    after = {name: (product.folder / name).read_text("utf-8") for name in before}
-    assert {name: comments(text) for name, text in after.items()} == {
-        name: comments(text) for name, text in before.items()
-    }
-    assert sum(len(comments(text)) for text in after.values()) > 50
-    tree = [["check", f"{folder}{name}", "--json"] for name in before for folder in ("", "was/")]
-    told = run_all(product, tree)
-    for new, old in zip(told[::2], told[1::2], strict=True):
-        assert messages(new) == messages(old)
-
-    whole = composed_whole(product)
-    same, tests = run_all(product, [["diff", "was.rules", "now.rules"], ["test", "now.rules"]])
-    assert whole == TEA
-    assert (same.code, same.out.strip()) == (0, "The same rules.")
-    assert tests.code == 0
-
-
-def messages(of: Ran) -> list[tuple[str, str]]:
-    return sorted((found["code"], found["message"]) for found in of.json["findings"])
-
-
-def composed_whole(product: Product) -> str:
-    """All the rules spread out and formatted: the layout that they had."""
-    (product.folder / "was.rules").write_text(TEA, "utf-8")
-    spread = re.sub(r"(?m)^( +)(\S+) +(?=[a-z(])", r"\1 \2 ", TEA)
-    (product.folder / "now.rules").write_text(spread, "utf-8")
-    (done,) = run_all(product, [["fmt", "now.rules"]])
-    assert done.code == 0
-    return (product.folder / "now.rules").read_text("utf-8")

@@ -2,23 +2,39 @@
 
 import io
 import itertools
-import json
 import re
 import shutil
 import subprocess
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import openpyxl
 import pytest
-import requests
 
 from tests.acceptance.conftest import STARTER
 from tests.acceptance.houses import opened
+from tests.acceptance.impact import (
+    ACCOUNT,
+    CHECKS,
+    MAJU,
+    MAJU_TIN,
+    MAJU_TOO,
+    MAPPINGS,
+    NUMBERS,
+    REGISTRATION,
+    TIN,
+    buyer,
+    by_file,
+    change,
+    change_entry,
+    hold_of,
+    send,
+    sent,
+    until_page,
+)
 from tests.acceptance.orders import clean, priced
-from tests.acceptance.pages import head, rows, until_head, words
+from tests.acceptance.pages import rows, until_head, words
 from tests.acceptance.parts import read
 from tests.acceptance.product import (
     ADMIN,
@@ -26,7 +42,6 @@ from tests.acceptance.product import (
     FINANCE,
     House,
     Product,
-    Visitor,
     free_environment,
     item,
     until,
@@ -34,46 +49,6 @@ from tests.acceptance.product import (
 from tests.acceptance.quiet import fix_mapping
 
 pytestmark = pytest.mark.slow
-MAPPINGS = f"/c/{CURRENT_COMPANY}/mappings"
-TIN = "C29988776650"
-MAJU, MAJU_TOO = "Kedai Maju Sdn Bhd", "KEDAI-MAJU SDN. BHD. (PJ)"
-MAJU_TIN = "C22334455660"
-REGISTRATION = """\
-    address           text    optional
-    registration      text    optional"""
-NUMBERS = f"""
-map debtor_of_registration
-    match    any case, any punctuation
-    "201801012345 (1267890-X)"  -> "{MAJU}"
-    missing  hold for sales_admin  say "No debtor has the number {{key}}."
-
-map debtor_of_name
-    match    any case, any punctuation
-    "{MAJU}"  -> "{MAJU}"
-    missing  hold for sales_admin  say "Nobody is called {{key}}."
-"""
-CHECKS = """
-check duplicate_party on order
-    when     debtor_of_registration(registration) is known
-    require  debtor_of_registration(registration) = debtor(customer)
-    else     hold for sales_admin
-    say      "One number, two debtors: {registration} is {debtor_of_registration(registration)}."
-    clears   when it passes
-
-check duplicate_name on order
-    when     debtor_of_name(customer_name) is known
-    require  debtor_of_name(customer_name) = debtor(customer)
-    else     hold for sales_admin
-    say      "One name, two debtors: {customer_name} is {debtor_of_name(customer_name)}."
-    clears   when it passes
-"""
-ACCOUNT = """
-map account
-    match    exact
-    "FPX"     -> "40000"
-    "SHOPEE"  -> "40000"
-    missing  hold for accounts  say "Channel {key} has no sales account."
-"""
 
 
 @pytest.fixture(scope="module")
@@ -104,40 +79,6 @@ def house(command: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[H
         by_admin = ("--company", CURRENT_COMPANY, "--as", ADMIN)
         found.product.run("connection", "add", "intake", *by_admin, "--side", "source")
         yield found
-
-
-def change(path: Path, old: str, new: str) -> None:
-    text = path.read_text("utf-8")
-    assert old in text
-    path.write_text(text.replace(old, new), "utf-8")
-
-
-def buyer(number: int, code: str, **changes: Any) -> dict[str, Any]:
-    return {"id": code, "name": f"Buyer {number}", "tin": None, "address": None} | changes
-
-
-def sent(house: House, numbers: set[str]) -> list[dict[str, Any]]:
-    """The calls that told the target something about these documents, beside reading them."""
-    return [c for c in house.calls() if c.get("number") in numbers and c["call"] != "lookup"]
-
-
-def change_entry(visitor: Visitor, table: str, key: str, value: str) -> tuple[str, str]:
-    """Preview another value of a key, then save it: the words of both pages."""
-    address = f"{MAPPINGS}/{table}/entry"
-    asked = visitor.get(f"{address}?key={key}&other={value}")
-    form = read(asked).one("form", cls="map-form")
-    wish = {"other": value, "reason": "the accountant said so"}
-    done = send(visitor, address, form.fields(), **wish)
-    assert done.ok, words(done.text)[:500]
-    return words(asked), done.url.removeprefix(visitor.address)
-
-
-def send(visitor: Visitor, path: str, form: dict[str, str], /, **values: str) -> requests.Response:
-    """Send a form that stands on a page."""
-    headers = {"Referer": visitor.address + path}
-    return visitor.session.post(
-        visitor.address + path, {**form, **values}, headers=headers, timeout=60
-    )
 
 
 def test_B24_a_value_says_what_it_frees_and_contradicts_and_exactly_that_happens(
@@ -218,44 +159,6 @@ def test_F29_a_changed_account_lists_what_was_posted_and_gives_its_journal(house
     assert len(moved) == 2 * len(numbers)
     assert sent(house, numbers) == before
     until_head(finance, 200, "Posted")
-
-
-def by_file(house: House, *orders: dict[str, Any]) -> None:
-    """The same orders as the shop's, as another system gives them in a file."""
-    file = house.product.folder / f"{orders[0]['number']}.records.json"
-    file.write_text(json.dumps({"records": [as_record(order) for order in orders]}), "utf-8")
-    words_ = ("ingest", str(file), "--company", CURRENT_COMPANY, "--source", "intake")
-    house.product.run(*words_)
-
-
-def as_record(order: dict[str, Any]) -> dict[str, Any]:
-    """An order in the canonical form."""
-    customer, lines = order["customer"], order["items"]
-    names = ("number", "status", "paid_at", "updated_at", "channel", "currency", "created_by")
-    names += ("version", "round_off", "subtotal", "tax_total", "total", "registration")
-    line = ("pos", "sku", "name", "uom", "qty", "price", "tax")
-    return {
-        **{name: order[name] for name in names if name in order},
-        "kind": "order",
-        "id": f"file-{order['id']}",
-        "ordered_on": order["ordered_at"][:10],
-        "customer": customer["id"],
-        "customer_name": customer["name"],
-        "tin": customer["tin"],
-        "lines": [{name: each[name] for name in line} for each in lines],
-    }
-
-
-def until_page(visitor: Visitor, path: str, state: str) -> None:
-    """The record of this page is in this state."""
-    until(lambda: head(visitor.get(path)).startswith(state), f"{path} {state}")
-
-
-def hold_of(visitor: Visitor, path: str) -> str:
-    """The address of the page of the one hold of a record."""
-    found = re.search(r'href="(/c/[^"]+/holding/\d+)"', visitor.get(path))
-    assert found
-    return found[1]
 
 
 def test_F25_one_reference_by_interface_and_by_file_is_posted_once(house: House) -> None:

@@ -189,14 +189,13 @@ def test_no_violation_on_pages_that_show_rows(house: House, chromium: Any) -> No
         f"{BASE}/records/netshop/order/9311?tab=lineage": 15,
     }
     wrong = []
-    for scheme in ("light", "dark"):
-        for width in (1280, 390):
-            with Person(chromium, house.address, width=width, scheme=scheme) as person:
-                person.sign_in(APPROVER, house.passwords[APPROVER])
-                for path, count in pages.items():
-                    page = person.go(path)
-                    assert page.locator("main tbody tr").count() >= count, path
-                    found = person.violations()
-                    wrong += [(scheme, width, path, each) for each in found]
-                assert person.said == []
+    for scheme, width in (("light", 390), ("dark", 1280)):
+        with Person(chromium, house.address, width=width, scheme=scheme) as person:
+            person.sign_in(APPROVER, house.passwords[APPROVER])
+            for path, count in pages.items():
+                page = person.go(path)
+                assert page.locator("main tbody tr").count() >= count, path
+                found = person.violations()
+                wrong += [(scheme, width, path, each) for each in found]
+            assert person.said == []
     assert wrong == []

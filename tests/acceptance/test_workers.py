@@ -20,7 +20,7 @@ POINTS = ("push.after_intent", *AFTER_THE_EFFECT, "push.claimed")  # the quickes
 
 @pytest.fixture
 def still(new_product: NewProduct, tmp_path: Path) -> Iterator[House]:
-    """One target that de-duplicates and one that does not; tests/workers crosses all of them."""
+    """One target that de-duplicates, and one that does not, which tests/workers has on both."""
     product = new_product(tmp_path)
     product.env["CLEARPOST_ANSWER_SECONDS"] = "6"
     dedupe = "number+customer" if product.server else "none"

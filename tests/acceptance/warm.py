@@ -25,6 +25,7 @@ PATIENCE = 300
 _DRIVER = """
 import gc, importlib, io, json, os, runpy, signal, socket, sys, traceback
 from importlib.metadata import entry_points
+from pathlib import Path
 (script,) = entry_points(group="console_scripts", name="clearpost")
 main = script.load()
 for name in (
@@ -33,7 +34,12 @@ for name in (
     "connectors.targets.aiaccount.simulator", "connectors.targets.autocount.simulator",
 ):
     importlib.import_module(name)
-importlib.import_module("grammar").parse({"a.rules": "language 1\\nrole a \\"A\\"\\n"})
+importlib.import_module("sqlalchemy.orm").configure_mappers()
+compiled = importlib.import_module("jinja2").FileSystemBytecodeCache(sys.argv[1])
+importlib.import_module("flask").Flask.jinja_options = {"bytecode_cache": compiled}
+starter = Path(importlib.import_module("portal").__file__).parent / "starters/netshop-aiaccount"
+files = {path.name: path.read_text("utf-8") for path in starter.glob("*.rules")}
+importlib.import_module("holding.rulesets").examine(files)  # the grammar is ready from now on
 faults = importlib.import_module("connectors.kit.faults")
 gc.freeze()
 
@@ -212,6 +218,9 @@ def _driver(command: Path) -> socket.socket:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
         subprocess.Popen(
-            [command.with_name("python"), "-c", _DRIVER], stdin=theirs, text=True, cwd="/"
+            [command.with_name("python"), "-c", _DRIVER, command.parents[2]],
+            stdin=theirs,
+            text=True,
+            cwd="/",
         )
     return ours

@@ -67,6 +67,60 @@ def invoice(number: str = "NS-1", *, lines=None, amount="118.80", **changed: str
     )
 
 
+def settling(document: str, number: str, amount: str, plain: Mapping[str, str], **changed: str):
+    """A receipt or payment: one row, all of it in the header."""
+    paid = {"Amount": amount, "Currency": "MYR", "BankAccountCode": "12000", "PaymentMethod": "FPX"}
+    fields = {name: value for name, value in {**plain, **paid, **changed}.items() if value != ""}
+    return Posted(
+        document=document,
+        number=number,
+        party=fields.get("Customer", fields.get("Supplier", "")),
+        currency=fields.get("Currency", "MYR"),
+        amount=Decimal(fields["Amount"]),
+        fields=fields,
+    )
+
+
+def receipt(number: str = "RC-1", *, amount="118.80", **changed: str) -> Posted:
+    """Money for invoice IN-1, see `billed`."""
+    plain = {"ReceiptNumber": number, "ReceiptDate": "2026-11-20", "Customer": "Aisyah Rahman"}
+    return settling("sales_receipt", number, amount, {**plain, "InvoiceNumber": "IN-1"}, **changed)
+
+
+def payment(number: str = "PV-1", *, amount="118.80", **changed: str) -> Posted:
+    """Money for bill ST-1."""
+    plain = {"PaymentNumber": number, "PaymentDate": "2026-11-20", "Supplier": "Blogger 12"}
+    return settling("expense_payment", number, amount, {**plain, "BillNumber": "ST-1"}, **changed)
+
+
+def bill(number: str = "ST-1", *, amount="118.80", lines=(), **changed: str) -> Posted:
+    """A commission, all in the header where no lines are given."""
+    plain = {
+        "BillNumber": number,
+        "BillDate": "2026-11-17",
+        "Supplier": "Blogger 12",
+        "Currency": "MYR",
+        "Reference": number,
+    }
+    row = {"LineNo": "1", "Description": "Commission", "AccountCode": "61001", "TaxCode": "NT"}
+    whole = {**plain, **({} if lines else {**row, "Amount": amount}), **changed}
+    fields = {name: value for name, value in whole.items() if value != ""}
+    return Posted(
+        document="expense_bill",
+        number=number,
+        party=fields.get("Supplier", ""),
+        currency=fields.get("Currency", "MYR"),
+        amount=Decimal(amount),
+        fields=fields,
+        lines=tuple(lines),
+    )
+
+
+def billed() -> Posted:
+    """An invoice over 173.25, of which receipts pay parts."""
+    return invoice("IN-1", lines=[line(1, Quantity="3", LineTotal="163.35"), shipping(2)])
+
+
 def bill_line(**changed: str) -> dict[str, str]:
     """A line of an AutoCount document: 2 tees, 108.90 with tax."""
     plain = {
@@ -110,6 +164,45 @@ def autocount_invoice(
     )
 
 
+def sold_line(**changed: str) -> dict[str, str]:
+    """A line of a QuickBooks document: 2 teas, 99.00 before tax."""
+    plain = {
+        "ItemRef": "11",
+        "Description": "Tea, loose",
+        "Qty": "2",
+        "UnitPrice": "49.50",
+        "Amount": "99.00",
+        "TaxCodeRef": "5",
+    }
+    return {name: value for name, value in {**plain, **changed}.items() if value != ""}
+
+
+def quickbooks_invoice(
+    number: str = "NS-1", *, lines=None, document="invoice", amount="118.80", **changed: str
+) -> Posted:
+    """Tea and a cup; a field given as None is left out, a blank one is said blank."""
+    plain = {
+        "DocNumber": number,
+        "TxnDate": "2026-11-19",
+        "CustomerRef": "58",
+        "SalesRep": "House",
+        "GlobalTaxCalculation": "TaxExcluded",
+        "PrivateNote": "10231",
+        "Total": amount,
+    }
+    cup = {"ItemRef": "12", "Description": "Tea cup", "Qty": "1", "TaxCodeRef": "3"}
+    two = (sold_line(), sold_line(**cup, UnitPrice="9.90", Amount="9.90"))
+    fields = {name: value for name, value in {**plain, **changed}.items() if value is not None}
+    return Posted(
+        document=document,
+        number=number,
+        party=fields.get("CustomerRef", ""),
+        amount=Decimal(amount),
+        fields=fields,
+        lines=tuple(lines) if lines is not None else two,
+    )
+
+
 @dataclass(frozen=True)
 class Sample:
     """What the one suite of targets needs to know of each: its key, a document, its faults."""
@@ -122,7 +215,26 @@ class Sample:
     day: str
     rate: str
     stored: tuple[str, ...]
+    before: tuple[Callable[[], Posted], ...] = ()  # what it pays
     not_stored: tuple[str, ...] = ("timeout_before", "html_502", "unavailable")
+
+
+_UNHEARD = ("timeout_after", "error_500_after", "html_502_after", "cut_body", "garbage_after")
+
+
+def _of_aiaccount(make: Callable[..., Posted], day: str, party: str, *before) -> Sample:
+    """A document of AiAccount that is not an invoice."""
+    return Sample(
+        secret=DEMO_KEY,
+        settings={"company_id": "CMP-1042"},
+        make=make,
+        more={"amount": "163.35"},
+        party=party,
+        day=day,
+        rate="ExchangeRate",
+        stored=_UNHEARD,
+        before=before,
+    )
 
 
 SAMPLES = {
@@ -134,7 +246,12 @@ SAMPLES = {
         party="Customer",
         day="InvoiceDate",
         rate="ExchangeRate",
-        stored=("timeout_after", "error_500_after", "html_502_after", "cut_body", "garbage_after"),
+        stored=_UNHEARD,
+    ),
+    "aiaccount receipt": _of_aiaccount(receipt, "ReceiptDate", "Customer", billed),
+    "aiaccount bill": _of_aiaccount(bill, "BillDate", "Supplier"),
+    "aiaccount payment": _of_aiaccount(
+        payment, "PaymentDate", "Supplier", lambda: bill("ST-1", amount="173.25")
     ),
     "autocount": Sample(
         secret="acc_demo_9Tq4Lx",
@@ -145,6 +262,16 @@ SAMPLES = {
         day="DocDate",
         rate="CurrencyRate",
         stored=("timeout_after", "error_500_after", "html_502_after"),
+    ),
+    "quickbooks": Sample(
+        secret="qbo-client-3Rk9:qbo-refresh-5Mx8-0:qbo-access-7Wd2-0:4102444800",
+        settings={"company_id": "9130347", "client_id": "AB-clearpost-app"},
+        make=quickbooks_invoice,
+        more={"lines": [sold_line(Qty="3", Amount="148.50")], "amount": "163.35"},
+        party="CustomerRef",
+        day="TxnDate",
+        rate="ExchangeRate",
+        stored=("timeout_after", "error_500_after", "html_502_after", "cut_body", "garbage_after"),
     ),
 }
 
@@ -180,7 +307,9 @@ class Simulator:
     @property
     def settings(self) -> dict[str, Any]:
         there = {"base_url": self.url, "company_name": "Kedai Contoh Sdn Bhd"}
-        return there | SAMPLES[self.target].settings
+        tokens = {"token_url": f"{self.url}/oauth2/v1/tokens/bearer"}
+        more = tokens if self.target == "quickbooks" else {}
+        return there | SAMPLES[self.target].settings | more
 
     def control(self, act: str, **given: Any) -> dict[str, Any]:
         answer = requests.post(f"{self.url}/_sim/{act}", json=given, timeout=10)
@@ -211,9 +340,16 @@ class Simulator:
 class Bench:
     """A target, its simulator, and short ways to use both."""
 
-    def __init__(self, target, sim, http):
+    def __init__(self, target, sim, http, sample=""):
         self.target, self.sim, self.http = target, sim, http
-        self.sample = SAMPLES[sim.target]
+        self.sample = SAMPLES[sample or sim.target]
+
+    def afresh(self):
+        """Empty books, with what the sample pays."""
+        self.sim.control("reset")
+        for at, make in enumerate(self.sample.before):
+            (answer,) = self.send(make(), key=f"cp-before-{at}").answers
+            assert answer.kind == "accepted", answer
 
     def make(self, number="NS-1", **changed):
         return self.sample.make(number, **changed)
@@ -221,6 +357,10 @@ class Bench:
     def changed(self):
         """The document under its old number, with other content."""
         return self.sample.make("NS-1", **self.sample.more)
+
+    def standing(self):
+        """What stands there, without what it pays."""
+        return self.sim.show("documents")[len(self.sample.before) :]
 
     def build(self, *documents, batch=False, name="day-1", action="create"):
         return self.target.build(documents, batch=batch, batch_name=name, action=action)

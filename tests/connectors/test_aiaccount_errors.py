@@ -5,10 +5,12 @@ import pytest
 from connectors.kit.contract import Payload
 from connectors.kit.errors import ERROR_CLASSES, RETRY
 from connectors.kit.workbook import write
+from connectors.targets.aiaccount.documents import SALES_INVOICE
 from connectors.targets.aiaccount.errors import CLASS_OF_CODE, class_of
-from connectors.targets.aiaccount.payload import COLUMNS, JSON, XLSX
+from connectors.targets.aiaccount.payload import JSON, XLSX, columns
 from tests.connectors.simulators import DEMO_KEY, invoice, line
 
+COLUMNS = columns(SALES_INVOICE)
 READONLY = "aia_live_readonly_2Lm5"
 PAUSED = "aia_live_paused_4Rt8"
 BIG = {"Quantity": "100", "UnitPrice": "100.01", "TaxCode": "NT", "LineTotal": "10001"}

@@ -53,6 +53,14 @@ def test_missing_permissions_are_named(steps):
     assert report.steps[3].words == "Missing: sales.write, einvoice.submit."
 
 
+def test_a_key_that_takes_no_bills_is_a_warning_unless_they_are_needed(steps):
+    found, report = steps("aia_live_nobills_3Yd6")
+    assert found[3] is None
+    assert report.ok
+    assert "no bills and no payments" in report.steps[3].words
+    assert steps("aia_live_nobills_3Yd6", needs=["expense.write"])[0][3] is False
+
+
 def test_excel_import_beside_the_api_is_a_warning(sim, steps):
     sim.control("company", excel_import_enabled=True)
     assert steps()[0][4] is None

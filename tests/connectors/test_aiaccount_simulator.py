@@ -8,8 +8,10 @@ from decimal import Decimal
 
 import pytest
 
-from connectors.targets.aiaccount.simulator.checks import Invoice, tin_is_valid, totals
+from connectors.targets.aiaccount.simulator.amounts import totals
 from connectors.targets.aiaccount.simulator.data import default_companies
+from connectors.targets.aiaccount.simulator.einvoice import tin_is_valid
+from connectors.targets.aiaccount.simulator.kinds import INVOICES, Document
 from tests.connectors.simulators import DEMO_KEY, invoice, line
 
 
@@ -140,7 +142,7 @@ def test_the_sku_and_its_blanks_arrive_as_they_are(sim, aiaccount, http):
 def test_the_two_ways_of_rounding(rounding, tax):
     companies = default_companies(name="x", locked_through=None, quota=None, rounding=rounding)
     one = {"Quantity": Decimal(1), "UnitPrice": Decimal("10.05"), "TaxCode": "MY-SALES10"}
-    sent = Invoice(header={}, lines=(one,) * 3, rows=(2, 3, 4))
+    sent = Document(kind=INVOICES, header={}, lines=(one,) * 3, rows=(2, 3, 4))
     assert totals(sent, companies["CMP-1042"]).tax == tax
 
 

@@ -48,16 +48,13 @@ def test_rules_for_documents_that_it_does_not_take_come_not_into_force() -> None
     told = [problem.message for problem in refused.problems]
     for document in ("sales_order", "delivery_order", "goods_received_note"):
         assert f"not carried out by this version: posting to 'autocount.{document}'" in told
-    needed = "posting to 'autocount.purchase_order' without DisplayTerm, CreditorName"
-    assert f"not carried out by this version: {needed}" in told
-    for document in ("invoice", "credit_note", "ar_payment", "ap_invoice", "ap_payment"):
-        assert f"not carried out by this version: posting to 'autocount.{document}'" not in told
+    assert len(told) == 3
     only = {name: text for name, text in _taken(files).items() if not name.endswith("_test.rules")}
     assert not isinstance(examine(only), RulesRefusal)
 
 
 def _taken(files: dict[str, Path]) -> dict[str, str]:
-    """The template as goods.rules says: without that file, and without the order that it gives."""
+    """The template as goods.rules says: without that file, and an invoice goes after nothing."""
     told = {name: path.read_text("utf-8") for name, path in files.items() if name != "goods.rules"}
     told["posting.rules"] = told["posting.rules"].replace(
         "    after    autocount.delivery_order\n", ""

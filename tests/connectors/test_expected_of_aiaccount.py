@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.targets.aiaccount.simulator.checks import Invoice, tin_is_valid, totals
+from connectors.targets.aiaccount.simulator.amounts import totals
 from connectors.targets.aiaccount.simulator.data import Company, default_companies
+from connectors.targets.aiaccount.simulator.einvoice import tin_is_valid
+from connectors.targets.aiaccount.simulator.kinds import INVOICES, Document
 from rules.lhdn import GENERAL_TINS, is_tin
 from rules.rounding import summed
 
@@ -26,12 +28,13 @@ def company(way: str) -> Company:
     return replace(known["CMP-1042"], tax_codes={"T": Decimal("0.10")})
 
 
-def invoice(lines: list[Line]) -> Invoice:
+def invoice(lines: list[Line]) -> Document:
     rows = [
         {"Quantity": quantity, "UnitPrice": price, "DiscountAmount": discount, "TaxCode": "T"}
         for quantity, price, discount in lines
     ]
-    return Invoice(header={}, lines=tuple(rows), rows=tuple(range(1, len(rows) + 1)))
+    numbers = tuple(range(1, len(rows) + 1))
+    return Document(kind=INVOICES, header={}, lines=tuple(rows), rows=numbers)
 
 
 @pytest.mark.parametrize(

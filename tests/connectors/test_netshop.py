@@ -10,7 +10,12 @@ import pytest
 from connectors.kit.contract import Accepted, SourceRefusal
 from connectors.kit.signed import sign
 from connectors.registry import read_file, sources
-from connectors.sources.netshop.generator import delivery, sample_order, signed
+from connectors.sources.netshop.generator import (
+    delivery,
+    sample_order,
+    sample_settlement,
+    signed,
+)
 
 NOW = datetime(2026, 11, 20, 2, tzinfo=UTC)
 SECRET = "hush"
@@ -208,3 +213,64 @@ def test_a_file_needs_no_signature_and_is_its_own_delivery():
 def test_too_many_orders():
     raw = b'{"orders":[' + b",".join([b"{}"] * 5_001) + b"]}"
     assert accept(signed(raw, event_id="e", secret=SECRET, now=NOW)).code == "too_many"
+
+
+def settled(**changed):
+    sent = [sample_settlement(**changed)]
+    return delivery(sent, kind="settlement", event_id="evt_88", secret=SECRET, now=NOW)
+
+
+def test_a_settlement_in_its_canonical_form():
+    told = {"paid_at": "2026-11-20T09:00:00+08:00", "updated_at": "2026-11-20T09:00:01+08:00"}
+    (record,) = accept(settled(status="paid", **told)).records
+    assert (record.kind, record.external_id, record.number) == ("settlement", "ST-88", "ST-88")
+    assert record.stamp == "2026-11-20T01:00:01Z"
+    assert record.body == {
+        "number": "ST-88",
+        "status": "paid",
+        "blogger": "B-12",
+        "period": "2026-11-10/2026-11-16",
+        "settled_on": "2026-11-16",
+        "paid_at": "2026-11-20T01:00:00Z",
+        "updated_at": "2026-11-20T01:00:01Z",
+        "currency": "MYR",
+        "commission": "250.00",
+    }
+
+
+def test_a_settlement_needs_the_same_proof_and_comes_from_a_file_too():
+    sent = settled()
+    assert accept(sent, secrets=["new"]).status == 401
+    assert accept(sent, raw=sent.raw.replace(b"250.00", b"950.00")).status == 401
+    assert read_file("november.json", sent.raw).records == accept(sent).records
+
+
+@pytest.mark.parametrize(
+    ("changed", "where"),
+    [
+        ({"period": "November"}, "settlement.period"),
+        ({"amount": "two"}, "settlement.amount"),
+        ({"paid_at": "2026-11-20T09:00:00"}, "settlement.paid_at"),
+        ({"id": None}, "settlement.id"),
+    ],
+)
+def test_a_settlement_that_cannot_be_read_says_where(changed, where):
+    answer = accept(settled(**changed))
+    assert answer.records == ()
+    assert where in {error.where for error in answer.errors}
+
+
+def test_both_kinds_may_come_together_and_a_bad_one_stops_no_other():
+    given = {
+        "orders": [sample_order(1), "nothing"],
+        "settlements": [sample_settlement(), sample_settlement("ST-89")],
+    }
+    answer = accept(signed(json.dumps(given).encode(), event_id="e", secret=SECRET, now=NOW))
+    kinds = [(record.kind, record.number) for record in answer.records]
+    assert kinds == [("order", "NS-1"), ("settlement", "ST-88"), ("settlement", "ST-89")]
+    assert [error.where for error in answer.errors] == ["orders[1]"]
+
+
+@pytest.mark.parametrize("body", [b"{}", b"[]", b'{"kind":"settlement"}'])
+def test_what_holds_neither_is_refused(body):
+    assert accept(signed(body, event_id="e", secret=SECRET, now=NOW)).code == "no_order"

@@ -8,34 +8,56 @@ import pytest
 
 from connectors.kit.http import Http
 from connectors.registry import targets
-from tests.connectors.simulators import Bench, Simulator
+from tests.connectors.simulators import SAMPLES, Bench, Simulator
 
 WAYS = [
-    (name, batch)
-    for name, target in sorted(targets().items())
-    for batch in ((False, True) if target.at_once > 1 else (False,))
+    (sample, batch)
+    for sample in sorted(SAMPLES)
+    for batch in ((False, True) if sample == "aiaccount" else (False,))
 ]
-"""Every target with every way in which it takes documents: one by one, and many in a file."""
+"""A document of every target with every way in which it goes: alone, and many in a file."""
+TAX_CODES = {"aiaccount": {"NT", "MY-SALES10"}, "quickbooks": {"3", "5"}}
+"""What a target lists, where it can."""
 
 
-@pytest.fixture(scope="module", params=WAYS, ids=lambda way: f"{way[0]}-{'many' * way[1]}")
-def world(request, tmp_path_factory):
-    name, batch = request.param
-    started = Simulator(name, tmp_path_factory.mktemp("contract") / "ledger.jsonl")
-    yield targets()[name], started, batch
-    started.kill()
+def test_every_target_is_tried():
+    assert {sample.split()[0] for sample in SAMPLES} == targets().keys()
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory):
+    """The simulators by name, each started when it is first asked for."""
+    started = {}
+
+    def of(name):
+        if name not in started:
+            ledger = tmp_path_factory.mktemp("contract") / "ledger.jsonl"
+            started[name] = Simulator(name, ledger)
+        return started[name]
+
+    yield of
+    for one in started.values():
+        one.kill()
+
+
+@pytest.fixture(params=WAYS, ids=lambda way: f"{way[0]}-{'many' * way[1]}")
+def world(request, running):
+    sample, batch = request.param
+    name = sample.split()[0]
+    return targets()[name], running(name), sample, batch
 
 
 @pytest.fixture
 def bench(world, http):
-    target, sim, _ = world
-    sim.control("reset")
-    return Bench(target, sim, http)
+    target, sim, sample, _ = world
+    found = Bench(target, sim, http, sample)
+    found.afresh()
+    return found
 
 
 @pytest.fixture
 def batch(world):
-    return world[2]
+    return world[3]
 
 
 class TestEveryTarget:
@@ -64,7 +86,7 @@ class TestEveryTarget:
         (answer,) = bench.send(bench.make(), key="cp-2", batch=batch).answers
         assert (answer.kind, answer.existing, answer.same_content) == ("accepted", True, True)
         assert answer.words == "Already there, with the same content."
-        assert len(bench.sim.show("documents")) == 1
+        assert len(bench.standing()) == 1
 
     def test_other_content_under_the_number_is_stale(self, bench, batch):
         bench.send(bench.make(), batch=batch)
@@ -74,16 +96,16 @@ class TestEveryTarget:
 
     def test_an_unclear_answer_is_uncertain_and_the_look_up_finds_it(self, bench, batch):
         for fault in bench.sample.stored:
-            bench.sim.control("reset")
+            bench.afresh()
             bench.sim.control("faults", fault=fault)
             (answer,) = bench.send(bench.make(), batch=batch).answers
             assert (answer.kind, answer.error_class) == ("uncertain", "uncertain"), fault
             assert bench.look_up(bench.make()).kind == "equal"
-            assert len(bench.sim.show("documents")) == 1
+            assert len(bench.standing()) == 1
 
     def test_nothing_stored_is_uncertain_and_the_look_up_says_absent(self, bench, batch):
         for fault in bench.sample.not_stored:
-            bench.sim.control("reset")
+            bench.afresh()
             bench.sim.control("faults", fault=fault)
             (answer,) = bench.send(bench.make(), batch=batch).answers
             assert answer.kind == "uncertain", fault
@@ -155,7 +177,7 @@ def test_a_connection_test_passes_and_tells_what_is_known(bench):
     assert report.snapshot.company_name == "Kedai Contoh Sdn Bhd"
     listed = report.snapshot.codes()
     assert all(listed.values())
-    assert listed.get("tax_code") == {"aiaccount": {"NT", "MY-SALES10"}}.get(bench.target.name)
+    assert listed.get("tax_code") == TAX_CODES.get(bench.target.name)
 
 
 class silent_server:  # noqa: N801

@@ -133,12 +133,6 @@ def test_a_csv_gives_the_same_bytes_as_the_webhook(webhook):
     assert canonical(answer) == webhook
 
 
-def test_two_csv_files_give_the_same_bytes_as_the_webhook(webhook):
-    orders = csv_of([ORDER_WORDS, head_row()])
-    items = csv_of([LINE_WORDS, item_row(), item_row(**SHIPPING)])
-    assert canonical(sources()["workbook"].read_csv_pair(orders, items)) == webhook
-
-
 def test_errors_stand_with_their_cells_and_good_orders_get_in():
     orders = [
         ORDER_WORDS,

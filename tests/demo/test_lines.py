@@ -9,9 +9,10 @@ import pytest
 
 from connectors.registry import schemas, targets
 from connectors.sources.netshop.connector import NetShop
-from connectors.targets.aiaccount.simulator.checks import totals
+from connectors.targets.aiaccount.simulator.amounts import totals
 from connectors.targets.aiaccount.simulator.data import Company, default_companies
-from connectors.targets.aiaccount.simulator.reading import Invoice, Opened, opened
+from connectors.targets.aiaccount.simulator.kinds import Document as Sent
+from connectors.targets.aiaccount.simulator.reading import Opened, opened
 from grammar import parse
 from portal.demo import shop
 from portal.demo.generator import Delivery, month
@@ -86,12 +87,12 @@ def body(order: Order) -> dict[str, Any]:
     return record.body
 
 
-def sent(document: Document) -> Invoice:
+def sent(document: Document) -> Sent:
     """The invoice as AiAccount reads it."""
     payload = targets()["aiaccount"].build([document], batch=False, batch_name="")
     read = opened(payload.body, "json")
     assert isinstance(read, Opened)
-    [invoice] = read.invoices
+    [invoice] = read.documents
     return invoice
 
 

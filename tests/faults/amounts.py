@@ -33,6 +33,9 @@ class Done:
     doubled: int = 0
     stuck: int = 0
     mutants_caught: int = 0
+    timed: int = 0
+    timed_seconds: float = 0.0
+    """Histories that were timed, and the processor time that they took."""
 
 
 @contextmanager

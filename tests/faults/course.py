@@ -63,7 +63,7 @@ def rough(history: History, steps: int) -> None:
             continue
         chance.choice(moves)()
         if chance.random() * 100 < odds.jump:
-            place.clock.jump(chance.choice((3600, -60, -1, 86_400, 600)))
+            place.clock.jump(chance.choice((3600, -3600, -1, 86_400, -86_400, 600)))
 
 
 def _act(history: History) -> None:
@@ -118,9 +118,10 @@ def heal(history: History, *, turns: int = HEAL_TURNS, calm: bool = True) -> Non
         if when is None and not asleep:
             break
         soon = (when - place.clock.now()).total_seconds() if when else LEASE
-        history.pass_(max(0.5, min([soon, *asleep])))
-    for _ in range(5 if calm else 0):  # a dead sweeper keeps its duty for three sweeps
-        history.pass_(SWEEP)
+        all_asleep = len(asleep) == len(history.tasks) > 0  # nobody is there to do what is due
+        history.pass_(max(0.5, min(asleep if all_asleep else [soon, *asleep])))
+    for seconds in (3 * SWEEP, SWEEP) if calm else ():  # a dead sweeper keeps its duty for three
+        history.pass_(seconds)
         _until_idle(history)
 
 

@@ -10,6 +10,7 @@ import inspect
 import os
 import signal
 import textwrap
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -55,22 +56,46 @@ def plant_from(environment: Mapping[str, str]) -> None:
 
 
 def poison_from(environment: Mapping[str, str]) -> None:
-    """Judging the record with the number in `CLEARPOST_POISON` ends this process, as a fault in
-    the interpreter would.
+    """Judging the record with the number in `CLEARPOST_POISON` breaks this process, in the way
+    that `CLEARPOST_POISON_KIND` names; it does not once the record counts as poison.
     """
-    number = environment.get(POISON)
+    number, judging = environment.get(POISON), []
     if not number or environment.get("CLEARPOST_ENV") != "test":
         return
-    judge = evaluation._judge
+    breaks = BREAKS[environment.get(f"{POISON}_KIND", "segfault")]
+    judge, reach = evaluation._judge, evaluation.point
 
     def judge_or_die(batch: Any, case: Any, now: Any) -> Any:
-        if not case.claimed.poison and case.subject.body.get("number") == number:
-            os.kill(os.getpid(), signal.SIGSEGV)
+        judging[:] = [] if case.claimed.poison else [case.subject.body.get("number")]
         return judge(batch, case, now)
 
-    evaluation._judge = judge_or_die
+    def reach_or_die(name: str) -> None:
+        if name == "eval.each" and number in judging:
+            breaks()
+        reach(name)
+
+    evaluation._judge, evaluation.point = judge_or_die, reach_or_die
 
 
+def _segfault() -> None:
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def _memory() -> None:
+    bytearray(1 << 62)
+
+
+def _loop() -> None:
+    while True:
+        time.sleep(0.01)  # for ever, but not at the cost of the tests beside this one
+
+
+def _recursion() -> None:
+    _recursion()
+
+
+BREAKS = {"segfault": _segfault, "memory": _memory, "loop": _loop, "recursion": _recursion}
+"""How a record can break whoever judges it."""
 _FOR_EVER = ExitStack()
 
 
@@ -142,7 +167,10 @@ MUTANTS = (
     Mutant(
         3,
         "sent again without a look-up",
-        ((settle._look, "absent = _proved_absent(doubt, found, now)", "absent = True"),),
+        (
+            (settle._look, "absent = _proved_absent(doubt, found, asked)", "absent = True"),
+            (settle._sends_again, "if case.now < due", "if False"),
+        ),
     ),
     Mutant(
         4,

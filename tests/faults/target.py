@@ -6,10 +6,9 @@ here: which requests fail (history.py).
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
-from urllib.parse import parse_qsl, urlsplit
 
 from connectors.kit.clock import Clock
 from connectors.kit.faults import point
@@ -19,11 +18,15 @@ from connectors.targets.aiaccount.simulator.api import Api
 from connectors.targets.aiaccount.simulator.books import Books
 from connectors.targets.aiaccount.simulator.data import default_companies, default_keys
 from tests.faults.tasks import pause
+from tests.support.inside import answer_of, request_of
 
-Fate = Literal["ok", "refused", "lost", "silent", "reset", "broken", "later", "busy"]
+Fate = Literal[
+    "ok", "refused", "lost", "silent", "reset", "broken", "garbage", "torn", "later", "busy"
+]
 FATES: tuple[Fate, ...] = ("refused", "lost", "silent", "reset", "broken", "later", "busy")
 """No connection; lost on the way; done without an answer; done and cut; done and answered 500 or
-with rubbish; 503 or 429 with nothing done.
+with rubbish; 503 or 429 with nothing done. Histories need no more; `garbage` is 200 with rubbish,
+`torn` is 200 with the first half of the answer.
 """
 COMPANY = "Kedai Contoh Sdn Bhd"
 
@@ -155,7 +158,7 @@ class WireHttp(Http):
             return HttpFailure(kind="not_sent", words="No connection.", seconds=0)
         if push:
             point("push.after_connect")
-        exchange = wire.send(_request(method, url, headers, body), writes=push)
+        exchange = wire.send(request_of(method, url, headers, body), writes=push)
         if push:
             point("push.after_send")
         until = self._moving.monotonic() + self._seconds
@@ -173,21 +176,13 @@ class WireHttp(Http):
         return answer
 
 
-def _request(method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Request:
-    parts = urlsplit(url)
-    return Request(
-        method=method,
-        path=parts.path,
-        query=dict(parse_qsl(parts.query, keep_blank_values=True)),
-        headers={name.lower(): value for name, value in headers.items()},
-        body=body or b"",
-    )
-
-
 def _heard(reply: Reply, fate: Fate) -> HttpAnswer | HttpFailure:
-    if fate == "reset" or reply.cut:
-        return HttpFailure(kind="no_answer", words="The connection was cut.", seconds=0.1)
-    headers = {name.lower(): value for name, value in reply.headers.items()}
-    if fate == "broken":
-        return HttpAnswer(status=500, headers=headers, body=b"\x00 not json", seconds=0.1)
-    return HttpAnswer(status=reply.status, headers=headers, body=reply.encoded(), seconds=0.1)
+    cut = replace(reply, cut="before") if fate == "reset" else reply
+    answer = answer_of(cut)
+    if not isinstance(answer, HttpAnswer):
+        return answer
+    if fate in ("broken", "garbage"):
+        return replace(answer, status=500 if fate == "broken" else 200, body=b"\x00 not json")
+    if fate == "torn":
+        return replace(answer, status=200, body=answer.body[: len(answer.body) // 2])
+    return answer

@@ -7,20 +7,31 @@ from collections.abc import Callable
 from random import Random
 
 import pytest
-from sqlalchemy import create_engine, func, select, text
+from sqlalchemy import Engine, create_engine, func, select, text
 
 from holding.models import Posting, Record
 from tests.faults.amounts import Done, amount
-from tests.faults.yard import APPROVAL, BATCH, REACHED_BY, hire_approver, killed_at, nothing_wrong
+from tests.faults.yard import (
+    APPROVAL,
+    BATCH,
+    REACHED_BY,
+    WORKER,
+    all_ended,
+    hire_approver,
+    killed_at,
+    nothing_wrong,
+    until_stopped,
+)
+from tests.support.databases import opened
 from tests.support.house import RULES, House
 
 KILLS = amount(1, 5, 100)
 CUT_OFF = """
-SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid()
-"""
-RANDOM_KILLS, RANDOM_ORDERS = amount(2, 20, 500), amount(20, 200, 2000)
-STOPS, DEPLOYS, CUTS = amount(1, 10, 200), amount(1, 20, 200), amount(1, 8, 50)
+"""  # and waits until they are gone
+RANDOM_KILLS, RANDOM_ORDERS = amount(2, 20, 500), amount(20, 500, 2000)  # in each of the four runs
+STOPS, DEPLOYS, CUTS = amount(1, 4, 70), amount(1, 20, 200), amount(1, 8, 50)
 PROFILES = ("number+customer", "nothing")
 APPROVED = RULES + (
     "\napprove order for aiaccount.sales_invoice\n    when     total > 1.00\n"
@@ -38,7 +49,7 @@ def test_f01_killed_at_each_point(house_of: Callable[..., House], done: Done, de
         for point in PLAIN:
             sent += killed_at(house, point, no)
             done.faults += 1
-    house.drain({"posted": len(sent)}, seconds=120)
+    all_ended(house, sent, done, seconds=300)
     nothing_wrong(house, sent, done)
 
 
@@ -76,7 +87,7 @@ def test_f02_killed_at_any_moment(house_of: Callable[..., House], done: Done, de
             worker.kill()
             worker.join()
             done.faults += 1
-    house.drain({"posted": len(sent)}, seconds=180)
+    all_ended(house, sent, done, seconds=400)
     nothing_wrong(house, sent, done)
 
 
@@ -89,7 +100,7 @@ def test_f03_asleep_for_longer_than_the_lease(
     for _ in range(STOPS):
         sent += house.orders(2)
         sleeper = house.worker("--no-redis", CLEARPOST_FAULTS=f"{point}=stop")
-        _until_stopped(sleeper.pid or 0)
+        until_stopped(sleeper.pid or 0)
         house.drain({"posted": len(sent)}, seconds=60)
         os.kill(sleeper.pid or 0, signal.SIGCONT)
         done.faults += 1
@@ -121,22 +132,40 @@ def test_f10_the_database_goes_away(house: House, done: Done) -> None:
         for _ in range(CUTS):
             sent += house.orders(5)
             time.sleep(0.1)  # somewhere in the middle of them
-            with engine.begin() as connection:
-                connection.execute(text(CUT_OFF))
+            _cut_off(house, engine)
             done.faults += 1
         house.wait_for({"posted": len(sent)}, seconds=60)
     engine.dispose()
     nothing_wrong(house, sent, done)
 
 
-def _until_stopped(pid: int) -> None:
-    limit = time.monotonic() + 30
-    while time.monotonic() < limit:
-        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
-            if file.read().rsplit(")", 1)[1].split()[0] == "T":
-                return
-        time.sleep(0.02)
-    raise AssertionError("the worker did not come to the point where it stops")
+def test_f10_the_database_goes_away_at_each_point(house: House, done: Done) -> None:
+    """A worker stops at a point, loses its connections there, and goes on."""
+    if house.database.dialect == "sqlite":
+        pytest.skip("SQLite lives in the worker: killed with it in F1")
+    sent: list[str] = []
+    engine = create_engine(house.database.url)
+    for point in [key for key, who in REACHED_BY.items() if who == WORKER]:
+        sent += house.orders(1)
+        worker = house.worker("--no-redis", CLEARPOST_FAULTS=f"{point}=stop@1")
+        until_stopped(worker.pid or 0)
+        _cut_off(house, engine)
+        os.kill(worker.pid or 0, signal.SIGCONT)
+        done.faults += 1
+        worker.terminate()
+        worker.join(15)
+    engine.dispose()
+    house.drain({"posted": len(sent)}, seconds=300)
+    nothing_wrong(house, sent, done)
+
+
+def _cut_off(house: House, engine: Engine) -> None:
+    """Everybody but this connection; the test has none of its own at that moment."""
+    house.database.close()
+    with opened(house.database.url) as emptied:  # who empties it for the next test
+        emptied.close()
+    with engine.begin() as connection:
+        connection.execute(text(CUT_OFF))
 
 
 def _leases(house: House) -> int:

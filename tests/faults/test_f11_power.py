@@ -13,11 +13,12 @@ import pytest
 from sqlalchemy import make_url
 
 from holding.database import open_database
-from tests.faults.amounts import Done, amount
+from tests.faults.amounts import SUITE, SUITES, Done, amount
 from tests.faults.yard import killed_at, nothing_wrong
 from tests.support.house import House
 
-LOCKED_SECONDS = amount(1, 5, 45)
+LOCKED: tuple[tuple[float, ...], ...] = ((1.0,), (5.0,) * 4 + (45.0,), (5.0,) * 90 + (45.0,) * 10)
+LOCKS = LOCKED[SUITES.index(SUITE)]
 COPIES = amount(20, 200, 5000)
 PAGE = 512
 
@@ -38,13 +39,17 @@ def synchronous_of(path: Path) -> int:
 
 
 def test_f08_locked_by_somebody_else(house: House, done: Done) -> None:
-    sent = house.orders(4)
+    """For 45 seconds is longer than anybody waits for a lock (holding/database.py)."""
+    sent: list[str] = []
     with house.working("--no-redis"):
-        house.wait_until(lambda states: states.get("posted", 0) > 0)
-        with _locked(_file(house)):
-            time.sleep(LOCKED_SECONDS)  # for so long nobody can write
-        done.faults += 1
-        house.wait_for({"posted": len(sent)}, seconds=90)
+        for seconds in LOCKS:
+            before = len(sent)
+            sent += house.orders(6)
+            house.wait_until(lambda states, most=before: states.get("posted", 0) > most)  # type: ignore[misc]
+            with _locked(_file(house)):
+                time.sleep(seconds)  # for so long nobody can write
+            done.faults += 1
+            house.wait_for({"posted": len(sent)}, seconds=120)
     nothing_wrong(house, sent, done)
 
 

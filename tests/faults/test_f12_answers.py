@@ -2,21 +2,26 @@
 
 from collections.abc import Callable
 from random import Random
+from statistics import mean, pstdev
 
 import pytest
 from sqlalchemy import func, select
 
-from holding.models import Push, Request
+from holding.models import Connection, Event, Push, Request
 from tests.faults.amounts import Done, amount
 from tests.faults.course import end, for_a_while, heal, run
-from tests.faults.history import Chances, History
-from tests.faults.town import town
+from tests.faults.history import Chances, History, order
+from tests.faults.target import Fate
+from tests.faults.town import LEASE, town
 from tests.faults.yard import nothing_wrong
 from tests.support.house import House
 
-TRIES = amount(1, 12, 200)
+TRIES = amount(1, 12, 200)  # with processes; the amount of the table is played without
+PLAYED = amount(3, 100, 1000)
 PER_MINUTE = 30
-LAGGING, STORM_SECONDS, HERD = amount(3, 60, 1000), 600, amount(20, 150, 2000)
+LAGGING, STORM_SECONDS, HERD = amount(3, 100, 1000), 600, amount(20, 10_000, 10_000)
+WATCHED = 600  # seconds of the herd that are looked at
+MENDED = 60 + LEASE  # a worker may have just taken it
 SILENT = (
     "timeout_after",
     "error_500_after",
@@ -41,11 +46,78 @@ def test_f12_done_and_not_told(house_of: Callable[..., House], done: Done, fault
     nothing_wrong(house, sent, done)
 
 
-@pytest.mark.parametrize("where", ["http://127.0.0.1:1", "http://no-such-name.invalid"])
+@pytest.mark.parametrize("fate", ["silent", "reset", "broken", "garbage", "torn"])
+def test_f12_each_answer_many_times(done: Done, fate: Fate) -> None:
+    """Each becomes a doubt, which one look-up clears; nothing is sent a second time."""
+    with town(dedupe="nothing") as place:
+        history = History(place, Random(12), Chances())
+        history.hire()
+        place.wire.fates = [fate] * PLAYED
+        records = [order(no, 20, minute=0) for no in range(1, PLAYED + 1)]
+        history.sent = {one.external_id: [one] for one in records}
+        place.deliver("evt-all", *records)
+        while place.wire.fates:
+            for_a_while(history, 5)
+        back = place.clock.monotonic()
+        while place.open_work():
+            for_a_while(history, 5)
+        took = place.clock.monotonic() - back
+        ending = end(history, 12)
+        with place.database.read() as session:
+            doubts = session.scalar(
+                select(func.count(Event.id)).where(Event.act == "posting.uncertain")
+            )
+    done.faults += PLAYED
+    done.records += ending.records
+    assert not ending.wrong
+    assert (doubts, ending.posted) == (PLAYED, PLAYED)
+    assert took <= MENDED, took
+
+
+def test_f13_refused_many_times(done: Done) -> None:
+    """No byte was sent: no doubt, no look-up, only another try."""
+    with town(dedupe="nothing") as place:
+        history = History(place, Random(13), Chances())
+        history.hire()
+        place.wire.fates = ["refused"] * PLAYED
+        records = [order(no, 20, minute=0) for no in range(1, PLAYED + 1)]
+        history.sent = {one.external_id: [one] for one in records}
+        place.deliver("evt-all", *records)
+        heal_after(history, PLAYED)
+        with place.database.read() as session:
+            looks = session.scalar(select(func.count(Request.id)).where(Request.kind == "lookup"))
+            doubts = session.scalar(
+                select(func.count(Event.id)).where(Event.act == "posting.uncertain")
+            )
+        ending = end(history, 13)
+    done.faults += PLAYED
+    done.records += ending.records
+    assert (looks, doubts) == (0, 0)
+    assert not ending.wrong
+    assert ending.posted == PLAYED
+
+
+def heal_after(history: History, refused: int) -> None:
+    """Every connection is refused once more than there are documents, then none is."""
+    wire = history.place.wire
+    limit = history.place.clock.monotonic() + 3600 * refused
+    while wire.fates and history.place.clock.monotonic() < limit:
+        for_a_while(history, 30)
+    assert not wire.fates
+    heal(history, turns=100 * refused)
+
+
+@pytest.mark.parametrize(
+    "where", ["http://127.0.0.1:1", "http://no-such-name.invalid", "https://{plain}"]
+)
 def test_f13_no_connection_is_no_doubt(
     house_of: Callable[..., House], done: Done, where: str
 ) -> None:
-    house = house_of(base_url=where)
+    house = house_of()
+    address = where.format(plain=house.target.url.removeprefix("http://"))
+    with house.database.write() as session:
+        target = session.scalars(select(Connection).where(Connection.side == "target")).one()
+        target.settings = {**target.settings, "base_url": address}
     house.orders(TRIES)
     with house.working("--no-redis"):
         house.wait_until(lambda states: not states.get("received"))
@@ -98,22 +170,33 @@ def test_f15_a_storm_of_refusals(done: Done, fate: str) -> None:
 
 
 def test_f16_many_become_due_at_once(done: Done) -> None:
+    """The target is back, and everybody wants to go: no minute has more calls than are allowed,
+    and they are spread over it.
+    """
     with town(dedupe="nothing") as place:
         history = History(place, Random(16), Chances())
         for _ in range(2):
             history.hire()
         place.allow(PER_MINUTE)
         place.wire.down = True
-        for _ in range(HERD):
-            history.arrive(20)
-        for_a_while(history, 300)
+        records = [order(no, 20, minute=0) for no in range(1, HERD + 1)]
+        history.sent = {one.external_id: [one] for one in records}
+        place.deliver("evt-herd", *records)
+        for_a_while(history, 120)
         place.wire.asked.clear()
-        heal(history, turns=40 * HERD)  # a queue as long as that, so many calls a minute
+        place.wire.down = False
+        for_a_while(history, WATCHED)
         asked = sorted(place.wire.asked)
         ending = end(history, 16)
     most = max(sum(1 for at in asked if one <= at < one + 60) for one in asked)
+    minutes = [
+        sum(1 for at in asked if one <= at - asked[0] < one + 60) for one in range(60, 540, 60)
+    ]
     done.faults += 1
     done.records += ending.records
     assert most <= PER_MINUTE, most
-    assert not ending.wrong
-    assert ending.posted == HERD
+    assert (ending.lost, ending.doubled, ending.breaches) == ((), (), ())
+    assert ending.posted <= len(asked)
+    if HERD > PER_MINUTE * WATCHED // 60:
+        assert min(minutes) > 0
+        assert pstdev(minutes) / mean(minutes) < 0.5, minutes

@@ -1,6 +1,7 @@
 """F17: clocks that jump, and workers whose clock is wrong."""
 
 from datetime import UTC, datetime, timedelta
+from random import Random
 
 import pytest
 from sqlalchemy import select, text
@@ -12,12 +13,14 @@ from holding.database import Database
 from holding.judging.claim import claim
 from holding.models import Record
 from tests.faults.amounts import Done, amount
-from tests.faults.course import run
-from tests.faults.history import Chances
+from tests.faults.course import end, for_a_while, run
+from tests.faults.history import Chances, History
+from tests.faults.town import ANSWER, LEASE, SETTLE, town
 from tests.support.databases import empty_postgresql
 from tests.support.factories import make_company
 from tests.support.postings import make_ready
 
+WAITED = 2 * (LEASE + ANSWER + SETTLE)  # and nobody needs longer when no clock is touched
 JUMPING = amount(3, 60, 1000)
 
 
@@ -54,6 +57,30 @@ class _Ahead(datetime):
 def test_f17_a_fast_worker_takes_no_long_lease(postgresql_url: str | None) -> None:
     assert postgresql_url is not None
     assert timedelta() < leases_of_a_fast_clock(postgresql_url) < timedelta(minutes=2)
+
+
+@pytest.mark.parametrize("back", [3_600, 86_400])
+def test_f17_nothing_waits_for_a_clock_that_was_set_back(done: Done, back: int) -> None:
+    """Doubts, pauses, leases of the dead and bells of before go on as if nobody had set it."""
+    with town(dedupe="nothing") as place:
+        history = History(place, Random(17), Chances())
+        for _ in range(2):
+            history.hire()
+        place.wire.fates[:] = ["later", "silent", "reset", "broken", "lost"]
+        for _ in range(6):
+            history.arrive(20)
+        for_a_while(history, 8)
+        place.clock.jump(-back)
+        for _ in range(3):
+            history.arrive(20)
+        for_a_while(history, WAITED)
+        left = place.open_work()
+        ending = end(history, 17)
+    done.faults += 1
+    done.records += ending.records
+    assert left == []
+    assert not ending.wrong
+    assert ending.posted == 9
 
 
 def test_f17_the_clock_jumps(done: Done) -> None:

@@ -3,6 +3,7 @@
 import itertools
 import time
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from random import Random
@@ -21,15 +22,50 @@ from tests.faults.amounts import Done, amount
 from tests.faults.course import end, heal
 from tests.faults.history import Chances, History, order
 from tests.faults.town import LIMIT, Town, town
-from tests.faults.yard import APPROVER, hire_approver, nothing_wrong
+from tests.faults.yard import APPROVER, ask_for_batch, hire_approver, nothing_wrong
 from tests.support.house import RULES, House, _order
 from tests.support.simulator import DEMO_KEY
 
 SAME, THREADS = amount(40, 1000, 1000), 20
 ORDERS_OF_VERSIONS = amount(6, 120, 120)
-MANY = amount(100, 1000, 10_000)
-RACES = amount(5, 50, 50)
-BATCH = amount(20, 100, 500)
+MANY = amount(700, 10_000, 10_000)
+RACES, ROTATIONS = amount(5, 50, 50), amount(1, 10, 100)
+BATCH = amount(20, 500, 500)
+FILE = 500
+RAISED = ("memory", "recursion")
+ON_SQLITE = pytest.mark.parametrize(
+    "database_url", [pytest.param("sqlite", marks=pytest.mark.sqlite)], indirect=True
+)
+TOLERANT = RULES.replace('AccountCode  = "40000"', "AccountCode  = line.name").replace(
+    'TaxCode      = "NT"', "TaxCode      = line.sku"
+)
+TOLERANT += """
+check known_buyer on order
+    require  customer_name <> "NOBODY"
+    else     hold for accounts
+    say      "{number} names no buyer."
+    clears   when it passes
+"""
+WRONG: tuple[dict[str, object], ...] = (
+    {"currency": ""},
+    {"total": "1.00"},
+    {"ordered_on": "2026-10-05"},
+    {"name": "99999"},
+    {"sku": "XX"},
+    {"ordered_on": "31 February"},
+    {"customer_name": "NOBODY"},
+)
+"""What is missing, does not add up or breaks a rule we see; the locked month, the account and the
+tax code that are not there only AiAccount sees.
+"""
+CLASSES = {
+    "missing_field",
+    "bad_value",
+    "stale_version",
+    "period_locked",
+    "mapping_missing",
+    "business_rule",
+}
 
 
 def test_f18_the_same_webhook_many_times(house: House, done: Done) -> None:
@@ -51,10 +87,10 @@ def test_f18_the_same_webhook_many_times(house: House, done: Done) -> None:
 
     with ThreadPoolExecutor(THREADS) as pool:
         said = Counter(pool.map(deliver, [0] * SAME))
-        changed = Counter(pool.map(deliver, [1] * (SAME // 10)))
-    done.faults += SAME
+        changed = Counter(pool.map(deliver, [1] * SAME))
+    done.faults += 2 * SAME
     assert said == {"first": 1, "again": SAME - 1}
-    assert changed == {"delivery.conflict": SAME // 10}
+    assert changed == {"delivery.conflict": SAME}
     with house.database.read() as session:
         counted = [session.scalar(select(func.count(table.id))) for table in (Record, Version)]
     assert counted == [1, 1]
@@ -92,46 +128,88 @@ def _amounts(place: Town) -> set[int | None]:
         return set(session.scalars(select(Posting.amount).where(Posting.state == "posted")))
 
 
-def test_f20_poison_takes_nobody_along(house: House, done: Done) -> None:
-    """One record ends every worker that judges it: it is held, the others are posted."""
-    sent = house.orders(BATCH)
-    poison = house.numbers()[BATCH // 2]
-    for _ in range(6):
-        if house.run_worker("--no-redis", "--once", CLEARPOST_POISON=poison):
-            done.faults += 1
+@ON_SQLITE
+@pytest.mark.parametrize("kind", ["segfault", "memory", "loop", "recursion"])
+def test_f20_poison_takes_nobody_along(
+    house_of: Callable[..., House], done: Done, kind: str
+) -> None:
+    """One record ends, or keeps for ever, every worker that judges it: it is held, the others are
+    judged.
+    """
+    house = house_of(timing="daily at 02:00 by ordered_on")
+    house.orders(BATCH)
+    poison = house.numbers()[0 if kind == "loop" else BATCH // 2]
+    told = {"CLEARPOST_POISON": poison, "CLEARPOST_POISON_KIND": kind}
+    for _ in range(8):
+        worker = house.worker("--no-redis", "--once", **told)
+        worker.join(4 if kind == "loop" else 60)  # leases enough: whoever looks after it ends it
+        if worker.exitcode is None:
+            worker.kill()
+            worker.join()
+        done.faults += 1
+        if worker.exitcode == 0:
+            break
         time.sleep(1.2)  # its lease ends
-    with house.working("--no-redis", CLEARPOST_POISON=poison):
-        house.wait_for({"held": 1, "posted": BATCH - 1}, seconds=120)
+    with house.working("--no-redis", **told):
+        house.wait_until(lambda states: states.get("held") == 1 and not states.get("received"), 180)
     with house.database.read() as session:
         hold = session.scalars(select(Hold).where(Hold.state == "open")).one()
         record = session.get_one(Record, hold.record_id)
-    assert (record.number, hold.code) == (poison, "EVA03")
-    assert "Workers ended" in hold.message
-    nothing_wrong(house, sent, done)
+        judged = session.scalars(
+            select(func.count(Record.id)).where(Record.state != "received", Record.crashes == 0)
+        ).one()
+    words = {"memory": "MemoryError", "recursion": "RecursionError"}.get(kind, "Workers ended")
+    assert (record.number, hold.code) == (poison, "EVA02" if kind in RAISED else "EVA03")
+    assert words in hold.message
+    assert judged >= BATCH - 1
 
 
-def test_f21_one_bad_record_in_a_hundred(done: Done) -> None:
-    bad = MANY // 100
-    with town(dedupe="nothing") as place:
-        history = History(place, Random(21), Chances())
-        records = [order(no, 20, minute=0) for no in range(1, MANY + 1)]
-        for record in records[::100]:
-            record.body["total"] = "1.00"  # type: ignore[index]
-            record.body["currency"] = ""  # type: ignore[index]
-        for one in records:
-            history.sent[one.external_id] = [one]
-        place.deliver("evt-import", *records)
-        history.hire()
-        heal(history)
-        with place.database.read() as session:
-            states = Counter(session.scalars(select(Record.state)))
-            owners = list(session.scalars(select(Hold.team_id).where(Hold.state == "open")))
-        ending = end(history, 21)
+def deliver_mixed(house: House, numbers: range) -> list[str]:
+    """Orders in one delivery; the first of every hundred is wrong in one of the ways."""
+    records = [_order(str(10_000 + no)) for no in numbers]
+    for no, one in zip(numbers, records, strict=True):
+        wrong = WRONG[no // 100 % len(WRONG)] if no % 100 == 0 else {}
+        line = one.body["lines"][0]  # type: ignore[index]
+        line |= {"name": wrong.get("name", "40000"), "sku": wrong.get("sku", "NT")}  # type: ignore[operator]
+        one.body.update({key: told for key, told in wrong.items() if key in one.body})  # type: ignore[attr-defined]
+    with house.database.write() as session:
+        source = session.scalars(select(Connection).where(Connection.side == "source")).one()
+        got = intake.receive(
+            session,
+            company_id=house.company_id,
+            source=source,
+            delivery_key=f"evt-{numbers.start}",
+            kind="order",
+            headers={},
+            raw=repr(numbers).encode(),
+            records=records,
+            now=datetime.now(UTC),
+        )
+    assert not isinstance(got, Refusal), got
+    return [one.external_id for one in records]
+
+
+@ON_SQLITE
+def test_f21_one_bad_record_in_a_hundred(house_of: Callable[..., House], done: Done) -> None:
+    """Bad in ways that we see and that only the target sees; nobody waits for them."""
+    house = house_of(rules=TOLERANT, timing="daily at 02:00 by ordered_on")
+    bad, sent = MANY // 100, []
+    house.target.control("lock", through="2026-10-31")
+    for first in range(0, MANY, FILE):
+        sent += deliver_mixed(house, range(first, min(first + FILE, MANY)))
+    with house.working("--no-redis"):
+        house.wait_until(lambda states: not states.get("received"), seconds=300)
+        ask_for_batch(house)
+        house.wait_until(lambda states: states.get("posted") == MANY - bad, seconds=600)
+    with house.database.read() as session:
+        states = Counter(session.scalars(select(Record.state)))
+        found = Counter(session.execute(select(Hold.error_class, Hold.team_id.is_not(None))).all())
     done.faults += bad
-    done.records += ending.records
-    assert not ending.wrong
-    assert states == {"posted": MANY - bad, "held": bad}
-    assert all(owners)
+    done.records += MANY
+    assert sum(states.values()) - states["posted"] == bad
+    assert {key for key, _ in found} >= CLASSES
+    assert all(owned for _, owned in found)
+    assert sum(found.values()) == bad
 
 
 def test_f23_fifty_press_the_button_at_once(house_of, done: Done) -> None:  # type: ignore[no-untyped-def]
@@ -150,13 +228,17 @@ def test_f23_fifty_press_the_button_at_once(house_of, done: Done) -> None:  # ty
         posting_id = session.scalars(select(Posting.id)).one()
     who = Actor(person.id, person.name, person.email, house.company_id, frozenset({"approver"}))
 
-    def press(_: int) -> int:
+    def press(_: int) -> str:
         with house.database.write() as session:
             got = approvals.approve(session, who, [posting_id], "Yes.", datetime.now(UTC))
-            return 0 if isinstance(got, Refusal) else len(got.done)
+        if isinstance(got, Refusal) or got.done:
+            return repr(got) if isinstance(got, Refusal) else "approved"
+        return ", ".join(f"{left.status}: {left.reason}" for left in got.refused)
 
     with ThreadPoolExecutor(THREADS) as pool:
-        assert sum(pool.map(press, range(RACES))) == 1
+        said = Counter(pool.map(press, range(RACES)))
+    late = f"409: it is ready meanwhile: {person.name} approved it"
+    assert said == {"approved": 1, late: RACES - 1}
     done.faults += RACES
     with house.database.read() as session:
         assert session.scalar(select(func.count(Approval.id))) == 1
@@ -166,15 +248,17 @@ def test_f23_fifty_press_the_button_at_once(house_of, done: Done) -> None:  # ty
 
 def test_f24_another_key_in_the_middle(house: House, done: Done) -> None:
     """The old key stops working while documents go out: they wait, and go on with the new one."""
-    sent = house.orders(5)
-    house.target.control("pause", key=DEMO_KEY, status="disabled")
+    sent: list[str] = []
     with house.working("--no-redis"):
-        house.wait_until(lambda states: not states.get("received"))
-        sent += house.orders(5)
-        house.target.control("pause", key=DEMO_KEY, status="active")
-        _new_key(house)
-        done.faults += 1
-        house.wait_for({"posted": 10}, seconds=60)
+        for _ in range(ROTATIONS):
+            sent += house.orders(3)
+            house.target.control("pause", key=DEMO_KEY, status="disabled")
+            sent += house.orders(3)
+            house.wait_until(lambda states: not states.get("received"))
+            house.target.control("pause", key=DEMO_KEY, status="active")
+            _new_key(house)
+            done.faults += 1
+            house.wait_for({"posted": len(sent)}, seconds=60)
     nothing_wrong(house, sent, done)  # I13: the key stands nowhere
 
 

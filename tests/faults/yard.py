@@ -7,6 +7,7 @@ afterwards (test_f01_kills.py and its neighbours).
 import json
 import os
 import signal
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,8 +18,10 @@ from sqlalchemy import select
 from connectors.kit import faults
 from holding import approvals, runs
 from holding.database import Database
+from holding.evaluation import POISON
 from holding.invariants.check import check
 from holding.models import Company, Connection, Hold, Person, Posting
+from holding.pushing.trouble import WORKERS_DIED
 from holding.roles import Actor
 from holding.settings import Settings
 from holding.teams import add_to_team
@@ -98,7 +101,7 @@ def killed_at(house: House, point: str, no: int) -> list[str]:
     else:
         if who == BATCH:
             _until_ready(house)
-            _ask_for_batch(house)
+            ask_for_batch(house)
         code = house.run_worker("--no-redis", **more)
     assert code == -signal.SIGKILL, (point, code)
     assert [json.loads(line)["point"] for line in log.read_text().splitlines()] == [point]
@@ -151,13 +154,36 @@ def _until_ready(house: House) -> None:
         house.wait_until(lambda states: not states.get("received"))
 
 
-def _ask_for_batch(house: House) -> None:
+def ask_for_batch(house: House) -> None:
     """What an operator's date range is: a run over everything that is ready."""
     with house.database.write() as session:
         target = session.scalars(select(Connection).where(Connection.side == "target")).one()
         ready = select(Posting.id).where(Posting.state == "ready")
         ids = list(session.scalars(ready))
         runs.add_run(session, target, "range", "sales_invoice", ids, datetime.now(UTC))
+
+
+def all_ended(house: House, sent: Sequence[str], done: Done, *, seconds: float) -> None:
+    """Everything is posted in the end; what workers died under three times is held and says so."""
+    with house.working("--no-redis"):
+        house.wait_until(
+            lambda states: states.get("posted", 0) + states.get("held", 0) == len(sent), seconds
+        )
+    with house.database.read() as session:
+        held = list(session.scalars(select(Hold.code).where(Hold.state == "open")))
+    assert set(held) <= {POISON, WORKERS_DIED}
+    assert len(held) * 3 <= done.faults
+
+
+def until_stopped(pid: int) -> None:
+    """Until this process is asleep at the point where it stops."""
+    limit = time.monotonic() + 30
+    while time.monotonic() < limit:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+            if file.read().rsplit(")", 1)[1].split()[0] == "T":
+                return
+        time.sleep(0.02)
+    raise AssertionError("the worker did not come to the point where it stops")
 
 
 def nothing_wrong(house: House, sent: Sequence[str], done: Done) -> None:

@@ -199,9 +199,10 @@ class Shop:
     ) -> Refusal | None:
         """One delivery with these orders, perhaps by hand; the external id is the number."""
         records = [incoming("order", body, stamp or body["updated_at"]) for body in bodies]
-        return self._deliver(records, by)
+        return self.deliver(records, by)
 
-    def _deliver(self, records: list[IncomingRecord], by: Actor | None = None) -> Refusal | None:
+    def deliver(self, records: list[IncomingRecord], by: Actor | None = None) -> Refusal | None:
+        """One delivery with these records, perhaps by hand."""
         self.deliveries += 1
         with self.database.write() as session:
             answer = intake.receive(
@@ -222,7 +223,7 @@ class Shop:
 
     def receive_as(self, kind: str, body: dict[str, Any], *, stamp: str) -> None:
         """One delivery with a record of another kind."""
-        self._deliver([incoming(kind, body, stamp)])
+        self.deliver([incoming(kind, body, stamp)])
 
     def judge(self) -> int:
         """Judge what is due; how many records."""

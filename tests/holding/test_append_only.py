@@ -25,6 +25,7 @@ LATER: Mapping[str, tuple[dict[str, Any], dict[str, Any] | None]] = {
         {"voided_at": AT, "voided_by_id": None},
         {"voided_at": None, "voided_by_id": None},
     ),
+    "dating": ({"voided_at": AT}, {"voided_at": None}),
     "mapping_entry": ({"to_revision": 2}, {"to_revision": None}),
     "snapshot_item": ({"to_revision": 2}, {"to_revision": None}),
     "deputy": ({"ended_at": AT, "ended_by_id": None}, {"ended_at": None, "ended_by_id": None}),

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from connectors import registry
 from connectors.kit.contract import ConnectionReport
 from connectors.kit.http import Http
-from holding import connections
+from holding import connection_tests, connections
 from holding.database import Database
 from holding.models import Company, Connection
 from holding.pushing.desk import Desk
@@ -19,8 +19,8 @@ from holding.roles import SYSTEM
 from holding.secrets import Keys
 from holding.settings import Settings
 from tests.connectors.simulators import SAMPLES, Simulator
+from tests.holding.life import LARGE, SMALL, TABLES, Life
 from tests.holding.shop import FILES, RULES, line, open_shop, order
-from tests.holding.test_plans import LARGE, SMALL, TABLES, Life
 from tests.support.clock import SetClock
 
 KEYS = Keys((b"xm8fkfMblGLs0jjZ2_83qvXBKHDaMFI66nUU9dxoe0A=",))  # made for tests
@@ -102,7 +102,7 @@ def life(
         )
         connection_id = made.id
     http = Http(clock)
-    report = connections.test_connection(
+    report = connection_tests.test_connection(
         database, clock, connection_id, SYSTEM, http=http, keys=KEYS
     )
     assert isinstance(report, ConnectionReport)

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from holding.database import Database
-from holding.models import Company, Event, Throttle
+from holding.models import Company, Connection, Event, Throttle
 from holding.pushing import breaker
 from tests.support.factories import connection_named
 from tests.support.postings import NOW
@@ -111,8 +111,9 @@ def test_a_clock_that_jumped_back_keeps_nobody_waiting(database: Database, targe
 
 def test_a_refused_key_stays_refused_whatever_comes_late(database: Database, target: int) -> None:
     with database.write() as session:
-        assert breaker.shut(session, target, NOW)
-        assert not breaker.shut(session, target, NOW)
+        key_id = session.get_one(Connection, target).key_id
+        assert breaker.shut(session, target, NOW, key_id)
+        assert not breaker.shut(session, target, NOW, key_id)
         breaker.answered(session, target, NOW)  # a call that began before
         breaker.failed(session, target, NOW, 1.0)
         assert not breaker.turn(session, target, NOW + timedelta(days=1))

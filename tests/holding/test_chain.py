@@ -69,6 +69,21 @@ def test_every_company_has_its_own_chain_and_an_event_one_place(
     assert breaks(database, company.id) == breaks(database, other.id) == []
 
 
+def test_what_is_recent_is_told_by_the_chain_of_the_company_itself(
+    database: Database, company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chain, "RECENT", 1)
+    with database.write() as session:
+        other = make_company(session, "other")
+    say(database, company.id, "ours")
+    link(database)
+    say(database, company.id, "left behind")
+    say(database, other.id, *(f"theirs {no}" for no in range(5)))
+    with database.write() as session:
+        assert chain.link(session, other.id, whole=False) == 5
+    assert link(database) == 1
+
+
 @pytest.mark.parametrize("batch", [1, 2])
 def test_batches_make_the_same_chain(
     database: Database, company: Company, monkeypatch: pytest.MonkeyPatch, batch: int
@@ -103,7 +118,7 @@ def test_an_end_cut_off_and_linked_anew_is_told_by_a_head_kept_elsewhere(
 ) -> None:
     with database.read() as session:
         known = chain.head(session, three.id)
-    assert breaks(database, three.id, known=known) == []
+    assert breaks(database, three.id, known=[known]) == []
     tamper(
         database,
         "DELETE FROM event_link WHERE seq = 3",
@@ -112,7 +127,7 @@ def test_an_end_cut_off_and_linked_anew_is_told_by_a_head_kept_elsewhere(
     say(database, three.id, "another third")
     link(database)
     assert breaks(database, three.id) == []
-    (told,) = breaks(database, three.id, known=known)
+    (told,) = breaks(database, three.id, known=[known])
     assert told.startswith("Place 3 of the chain is not what was noted")
 
 

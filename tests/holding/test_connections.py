@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select, update
 
 from connectors.kit.http import Http
-from holding import connections, snapshots
+from holding import connection_tests, connections, snapshots
 from holding.connections import add_connection, secret_of, secrets_of, set_key
 from holding.database import Database
 from holding.models import (
@@ -140,30 +140,10 @@ def test_adding_knows_the_connectors_and_the_names(database: Database, company: 
         for name, connector, code in (
             ("second", "aiaccount", "connection.taken"),
             ("third", "sap", "connection.connector"),
-            ("fourth", "quickbooks", "connection.later"),
         ):
             refused = add(name, connector)
             assert isinstance(refused, Refusal)
             assert refused.code == code
-
-
-def test_what_only_rules_know_is_refused_in_words_of_its_own(
-    database: Database, company: Company
-) -> None:
-    with database.write() as session:
-        refused = add_connection(
-            session,
-            company_id=company.id,
-            name="quickbooks",
-            side="target",
-            connector="quickbooks",
-            settings={},
-            actor=SYSTEM,
-            now=NOW,
-        )
-    assert isinstance(refused, Refusal)
-    assert "nothing posts to it yet" in refused.message
-    assert "Connected today: " in refused.hint
 
 
 def test_pausing_needs_the_right_and_a_reason(
@@ -200,7 +180,7 @@ def test_keys_and_tests_are_the_admins(
             session, actor(company, "admin"), row, "aia_live_new_9Xyz", now=NOW, keys=KEYS
         )
         assert done == connections.KeySet(2, "Xyz")
-    tested = connections.test_connection(
+    tested = connection_tests.test_connection(
         database, clock, connection_id, operator, http=Http(clock), keys=KEYS
     )
     assert isinstance(tested, Refusal)
@@ -214,7 +194,7 @@ def test_a_test_keeps_what_it_saw_and_wakes_what_it_may_change(
         record_id = make_ready(session, company, "IV-1").record_id
 
     def look() -> None:
-        report = connections.test_connection(
+        report = connection_tests.test_connection(
             database, clock, connection_id, SYSTEM, http=Http(clock), keys=KEYS
         )
         assert not isinstance(report, Refusal)
@@ -252,9 +232,11 @@ def test_master_data_is_looked_at_again_after_a_quarter_of_an_hour(
     database: Database, clock: SetClock, connection_id: int
 ) -> None:
     with database.read() as session:
-        assert connections.to_refresh(session, clock.now()) == (connection_id,)
-    connections.test_connection(database, clock, connection_id, SYSTEM, http=Http(clock), keys=KEYS)
+        assert connection_tests.to_refresh(session, clock.now()) == (connection_id,)
+    connection_tests.test_connection(
+        database, clock, connection_id, SYSTEM, http=Http(clock), keys=KEYS
+    )
     with database.read() as session:
-        assert connections.to_refresh(session, clock.now()) == ()
+        assert connection_tests.to_refresh(session, clock.now()) == ()
         later = clock.now() + snapshots.FRESH
-        assert connections.to_refresh(session, later) == (connection_id,)
+        assert connection_tests.to_refresh(session, later) == (connection_id,)

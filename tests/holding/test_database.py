@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from holding.database import Database
+from holding.database import Database, open_database
 
 
 def test_an_error_of_the_database_names_no_values(database: Database) -> None:
@@ -14,8 +14,9 @@ def test_an_error_of_the_database_names_no_values(database: Database) -> None:
     assert "Aisyah" not in str(found.value)
 
 
-def test_a_connection_that_was_cut_is_replaced_unseen(database: Database) -> None:
+def test_a_connection_that_was_cut_is_replaced_unseen(database_url: str) -> None:
     """As after a restart of the server, or of what stands between."""
+    database = open_database(database_url)  # as the product opens it
     if database.engine.dialect.name == "sqlite":
         pytest.skip("a file has no connection that somebody else could cut")
     with database.engine.connect() as killer:
@@ -25,3 +26,4 @@ def test_a_connection_that_was_cut_is_replaced_unseen(database: Database) -> Non
         assert killer.scalar(cut, {"pid": pid}) is True
         with database.read() as session:
             assert session.scalar(text("SELECT 1")) == 1
+    database.close()

@@ -1,104 +1,41 @@
 """What people do with held records: try again, set right, give away, put aside, take back."""
 
+from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from holding import (
-    approvals,
     assignments,
-    corrections,
     due_times,
     holds,
     leaving,
-    many,
     mappings,
     notes,
     people,
-    undo,
 )
-from holding.approvals import Approved
-from holding.corrections import Correction
 from holding.database import Database
-from holding.desk import Done, Each
+from holding.desk import Done
 from holding.models import (
-    Approval,
     Company,
-    Event,
     Hold,
     Note,
     Person,
-    Posting,
-    Record,
-    Release,
     Retry,
     Version,
 )
 from holding.refusal import Refusal
-from holding.retries import retry
 from holding.seen import Moved
-from tests.holding.shop import Shop, line, open_shop, order
+from tests.holding.held import again, held_shop, hold_of, refused, says, set_right
+from tests.holding.shop import Shop, incoming, order
 from tests.support.clock import SetClock
 
 
 @pytest.fixture
 def shop(database: Database, company: Company, clock: SetClock) -> Shop:
-    """NS-1 does not add up, which accounts may release; NS-2: unknown item; NS-3: no customer."""
-    shop = open_shop(database, company, clock)
-    shop.publish()
-    shop.receive(
-        order("NS-1", total="190.00"),
-        order("NS-2", lines=[line(sku="AB-1", uom="PCS")]),
-        order("NS-3", customer=None),
-    )
-    shop.judge()
-    assert set(shop.states().values()) == {"held"}
-    with database.write() as session:
-        for name in ("sales_admin", "accounts"):
-            person_id = shop.actor("farah").person_id or 0
-            people.add_to_team(session, company_id=company.id, name=name, person_id=person_id)
-    clock.advance(3600)
-    return shop
-
-
-@pytest.fixture
-def half_minute(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CLEARPOST_UNDO_SECONDS", "30")
-
-
-def hold_of(shop: Shop, number: str) -> Hold:
-    with shop.database.read() as session:
-        return shop.holds(session, number)[0]
-
-
-def again(shop: Shop, number: str, who: str = "farah") -> Done | Refusal:
-    wanted = hold_of(shop, number).id
-    with shop.database.write() as session:
-        return retry(session, shop.actor(who), wanted, shop.now)
-
-
-def set_right(
-    shop: Shop, number: str, path: str, value: str, *, who: str = "farah", seen: int = 1
-) -> Done | Refusal:
-    wanted = hold_of(shop, number).id
-    wish = Correction(path=path, value=value, reason="as on paper", seen=seen)
-    with shop.database.write() as session:
-        return corrections.correct(session, shop.actor(who), wanted, wish, shop.now)
-
-
-def refused(answer: Any, code: str) -> Refusal:
-    assert isinstance(answer, Refusal), answer
-    assert answer.code == code
-    return answer
-
-
-def says(shop: Shop, act: str) -> list[str]:
-    with shop.database.read() as session:
-        found = session.scalars(select(Event.body).where(Event.act == act).order_by(Event.id))
-        return [body["say"] for body in found]
+    return held_shop(database, company, clock)
 
 
 def test_nothing_is_tried_again_while_nothing_changed(shop: Shop) -> None:
@@ -204,6 +141,24 @@ def test_of_two_corrections_the_second_sees_both(shop: Shop) -> None:
     assert says(shop, "record.changed")[-1].endswith("the place of the correction made here.")
 
 
+def test_the_same_file_again_leaves_a_correction_as_it_is(shop: Shop) -> None:
+    """A source without change stamps says the same as before: nothing there was set right."""
+
+    def bring(total: str) -> str:
+        record = incoming("order", order("NS-9", total=total), "")
+        shop.deliver([replace(record, stamp=None)])
+        shop.judge()
+        with shop.database.read() as session:
+            version = session.get_one(Version, shop.record(session, "NS-9").version_id)
+            return f"{version.no}: {version.body['total'] if version.body else ''}"
+
+    assert bring("190.00") == "1: 190.00"
+    assert isinstance(set_right(shop, "NS-9", "total", "192.00"), Done)
+    assert bring("190.00") == "2: 192.00"
+    assert bring("192.00") == "3: 192.00"
+    assert bring("190.00") == "4: 190.00"
+
+
 def test_a_corrector_neither_releases_nor_approves(shop: Shop) -> None:
     farah = shop.actor("farah")
     set_right(shop, "NS-1", "total", "191.00")
@@ -265,117 +220,6 @@ def test_a_note_stays_beside_the_record(shop: Shop) -> None:
         assert session.scalars(select(Note.body)).all() == ["Asked the shop."]
 
 
-def test_one_bad_record_stops_none_of_the_others(shop: Shop) -> None:
-    shop.receive(*(order(f"NS-{n}", customer="C-78", total=f"{n}.00") for n in range(10, 15)))
-    shop.judge()
-    with shop.database.write() as session:
-        seen = seen_now(shop, list(shop.states()))
-        stale = hold_of(shop, "NS-14").id
-        seen[stale] = (seen[stale][0], 1)
-        wish = many.Wish(act="release", seen=seen, reason="agreed")
-        answer = many.do(session, shop.actor("lim"), wish, shop.now, "form-1")
-        assert isinstance(answer, Each)
-        assert {one.number for one in answer.done} == {"NS-1", *(f"NS-{n}" for n in range(10, 14))}
-        reasons = {one.number: one.refusal.code for one in answer.left}
-        assert reasons == {
-            "NS-2": "hold.clears_itself",
-            "NS-3": "hold.clears_itself",
-            "NS-14": "hold.moved",
-        }
-        again_ = many.do(session, shop.actor("lim"), wish, shop.now, "form-1")
-        assert again_ == answer
-        assert many.answered(session, shop.actor("lim"), "form-1") == answer
-        assert many.answered(session, shop.actor("tan"), "form-1") is None
-    shop.clock.advance(31)
-    shop.judge()
-    states = shop.states()
-    assert [states[f"NS-{n}"] for n in range(10, 15)] == ["ready"] * 4 + ["held"]
-
-
-def test_an_act_over_many_asks_no_question_for_each(shop: Shop, statements: list[str]) -> None:
-    acts: tuple[many.Act, ...] = ("assign", "snooze", "retry", "release")
-    counts: dict[str, list[int]] = {act: [] for act in acts}
-    for first, last in ((20, 23), (30, 50)):
-        numbers = [f"NS-{n}" for n in range(first, last)]
-        shop.receive(*(order(n, customer="C-78", total=f"{n[3:]}.00") for n in numbers))
-        shop.judge()
-        shop.publish()  # so that a new try makes sense
-        for act in acts:
-            wish = many.Wish(
-                act=act,
-                seen=seen_now(shop, numbers),
-                reason="agreed",
-                until=shop.now + timedelta(days=1),
-            )
-            statements.clear()
-            with shop.database.write() as session:
-                answer = many.do(session, shop.actor("lim"), wish, shop.now, f"{act}-{first}")
-            counts[act].append(len(statements))
-            assert isinstance(answer, Each)
-            assert len(answer.done) == len(numbers)
-    assert {act: set(found) for act, found in counts.items() if len(set(found)) > 1} == {}
-
-
-def seen_now(shop: Shop, numbers: list[str]) -> dict[int, tuple[int, int]]:
-    with shop.database.read() as session:
-        query = select(Hold.id, Hold.lock, Record.version_id).join(
-            Record, Record.id == Hold.record_id
-        )
-        rows = session.execute(query.where(Record.number.in_(numbers), Hold.state == "open"))
-        return {hold_id: (lock, version_id or 0) for hold_id, lock, version_id in rows}
-
-
-@pytest.mark.usefixtures("half_minute")
-def test_a_release_is_taken_back_before_it_is_judged(shop: Shop) -> None:
-    wanted = hold_of(shop, "NS-1").id
-    with shop.database.write() as session:
-        holds.release(session, shop.actor("lim"), wanted, "agreed", shop.now, "form-1")
-    shop.judge()
-    shop.clock.advance(29)
-    with shop.database.write() as session:
-        refused(undo.undo(session, shop.actor("tan"), "form-1", shop.now), "undo.unknown")
-        answer = undo.undo(session, shop.actor("lim"), "form-1", shop.now)
-        assert isinstance(answer, undo.Undone)
-        assert answer.say == "Taken back: 1 document waits again."
-        refused(undo.undo(session, shop.actor("lim"), "form-1", shop.now), "undo.done")
-        assert session.scalars(select(Release.voided_at)).one() == shop.now
-    shop.clock.advance(60)
-    shop.judge()
-    assert shop.states()["NS-1"] == "held"
-    assert hold_of(shop, "NS-1").id != wanted
-    with shop.database.write() as session:
-        new = shop.holds(session, "NS-1")[0].id
-        holds.release(session, shop.actor("lim"), new, "after all", shop.now, "form-2")
-    shop.clock.advance(31)
-    shop.judge()
-    assert shop.states()["NS-1"] == "ready"
-    with shop.database.write() as session:
-        refused(undo.undo(session, shop.actor("lim"), "form-2", shop.now), "undo.late")
-
-
-@pytest.mark.usefixtures("half_minute")
-def test_an_approval_is_taken_back_before_it_is_sent(shop: Shop) -> None:
-    dear = [line(qty="20")]
-    shop.receive(*(order(f"NS-{n}", total="1920.00", lines=dear) for n in (20, 21)))
-    shop.judge()
-    with shop.database.write() as session:
-        ids = [shop.posting(session, f"NS-{n}").id for n in (20, 21)]
-        done = approvals.approve(session, shop.actor("lim"), ids, "checked", shop.now, "form-1")
-        assert isinstance(done, Approved)
-        session.execute(update(Posting).where(Posting.id == ids[1]).values(state="sending"))
-    shop.clock.advance(10)
-    with shop.database.write() as session:
-        answer = undo.undo(session, shop.actor("lim"), "form-1", shop.now)
-        assert isinstance(answer, undo.Undone)
-        assert answer.say == "Taken back: 1 document waits again. 1 already sent: NS-21."
-        standing = session.scalars(select(Approval.posting_id).where(Approval.voided_at.is_(None)))
-        assert standing.all() == [ids[1]]
-        posting = session.get_one(Posting, ids[0])
-        assert (posting.state, posting.due_at) == ("held", None)
-    shop.judge()
-    assert hold_of(shop, "NS-20").code == "APP01"
-
-
 def test_no_open_hold_is_without_an_owner(shop: Shop) -> None:
     wanted = hold_of(shop, "NS-1").id
     for column in (Hold.team_id, Hold.answer_by):
@@ -408,6 +252,9 @@ def test_what_somebody_had_who_leaves_goes_back_to_the_team(shop: Shop) -> None:
         refused(leaving.leave(session, adam, company_id, person, shop.now), "person.stranger")
         assert people.actor_of(session, person.id, company_id) is None
         assert not person.active
+        back = {"company_id": company_id, "person_id": person.id, "role": "finance"}
+        assert people.add_membership(session, **back, actor=adam, now=shop.now) is None
+        assert people.actor_of(session, person.id, company_id) is not None
     assert hold_of(shop, "NS-1").person_id is None
     assert says(shop, "hold.handed_over") == [
         "Farah left; NS-1 is with Accounts team again.",

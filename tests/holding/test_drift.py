@@ -16,8 +16,8 @@ from holding.models import Connection, Posting, Reading
 from holding.roles import SYSTEM
 from tests.connectors.simulators import Simulator
 from tests.holding import test_autocount_life as autocount
+from tests.holding.life import LARGE, SMALL, Life
 from tests.holding.test_autocount_life import control, effects, life
-from tests.holding.test_plans import LARGE, SMALL, Life
 
 __all__ = ["life"]  # a fixture
 DAY = 24 * 3600

@@ -186,6 +186,13 @@ def test_an_expense_moves_on_the_debit_side() -> None:
     assert told(one) == [("credit", "900-0", "10.00"), ("debit", "901-0", "10.00")]
 
 
+def test_a_bill_all_in_its_header_moves_like_one_with_a_line() -> None:
+    bill = {"target": "aiaccount", "doc_type": "expense_bill"}
+    for at, lines in ((None, ()), (1, ({"AccountCode": "61001", "Amount": "10.00"},))):
+        one = invoice(lines, Moved(at, "AccountCode", "61001", "61002"), **bill)
+        assert told(one) == [("credit", "61001", "10.00"), ("debit", "61002", "10.00")]
+
+
 def test_what_no_account_knows_is_listed_and_not_moved() -> None:
     one = invoice((LINE,), Moved(1, "SKU", "A", "B"), Moved(1, "AccountCode", "", "40010"))
     assert told(one) == []

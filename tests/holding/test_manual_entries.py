@@ -12,9 +12,9 @@ from holding.invariants.check import CHECKS, check
 from holding.models import Event, Posting, Push
 from holding.refusal import Refusal
 from tests.connectors.simulators import Simulator
+from tests.holding.life import SMALL, Life
 from tests.holding.test_autocount_life import control, effects, life
 from tests.holding.test_autocount_life import running as _running
-from tests.holding.test_plans import SMALL, Life
 
 __all__ = ["life"]  # a fixture
 

@@ -13,6 +13,7 @@ from holding.people import SYSTEM, NewPerson
 from holding.refusal import Refusal
 from holding.sessions import FAILURE_WINDOW, MAX_FAILURES, set_password
 from tests.support.clock import SetClock
+from tests.support.passwords import full_time
 
 PASSWORD = "nasi lemak 2026"
 EMAIL = "aisyah@kedai.my"
@@ -104,6 +105,22 @@ def test_a_new_password_and_a_disabled_person_end_all_sessions(
         assert isinstance(people.sign_in(session, EMAIL, "teh tarik 2026!", clock.now()), Refusal)
 
 
+def test_a_password_that_was_lost_is_replaced_and_told(
+    database: Database, company: Company, clock: SetClock
+) -> None:
+    with database.write() as session:
+        person, now = add(session), clock.now()
+        give = {"company_id": company.id, "person_id": person.id, "role": "viewer"}
+        assert people.add_membership(session, **give, actor=people.SYSTEM, now=now) is None
+        token = enter(session, clock)
+        word = people.renew_password(session, people.SYSTEM, person, now)
+        assert people.person_of(session, token, now) is None
+        assert enter(session, clock, word)
+        said = session.scalars(select(Event.body).where(Event.act == "person.password")).one()
+        assert said["say"].endswith("was given a new password.")
+        assert word not in str(said)
+
+
 def test_an_unknown_account_gets_the_same_words(database: Database, clock: SetClock) -> None:
     with database.write() as session:
         add(session)
@@ -119,7 +136,7 @@ def test_an_unknown_account_takes_as_long(database: Database, clock: SetClock) -
         people.sign_in(session, email, "wrong", clock.now())
         return time.perf_counter() - start
 
-    with database.write() as session:
+    with full_time(), database.write() as session:
         add(session)
         seconds(session, "first@kedai.my")
         known = statistics.median(seconds(session, EMAIL) for _ in range(5))

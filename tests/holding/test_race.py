@@ -24,8 +24,8 @@ from holding.record_state import refresh, state_of
 from holding.wakes import wake_records
 from tests.support.shop import Shop, order
 
-ORDERS = 200
-BATCHES = 20
+ORDERS = 120
+BATCHES = 12
 ITEMS = 20
 
 

@@ -1,5 +1,6 @@
 import pytest
 from sqlalchemy import func, select
+from sqlalchemy.orm.attributes import set_committed_value
 
 from holding import people, rulesets
 from holding.database import Database
@@ -192,6 +193,20 @@ def test_a_change_made_before_another_publish_is_pushed_again(shop: Shop) -> Non
         refusal = rulesets.publish(session, early.no, shop.actor("pua"), shop.now)
         assert isinstance(refusal, Refusal)
         assert refusal.code == "change.behind"
+
+
+def test_a_publish_looks_at_what_is_in_force_under_its_lock(shop: Shop) -> None:
+    early = push(shop, FILES)
+    assert isinstance(early, Change)
+    version_id = shop.publish().version_id
+    with shop.database.write() as session:
+        company = session.get_one(Company, shop.company.id)
+        # as this session may have it from a moment before another publish
+        set_committed_value(company, "ruleset_version_id", early.base_id)
+        refusal = rulesets.publish(session, early.no, shop.actor("pua"), shop.now)
+        assert isinstance(refusal, Refusal)
+        assert refusal.code == "change.behind"
+        assert company.ruleset_version_id == version_id
 
 
 def test_a_later_publish_adds_new_keys_and_overwrites_nothing(shop: Shop) -> None:

@@ -1,5 +1,6 @@
 """Runs: the preview that must still be true, the texts of the pill."""
 
+import threading
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -159,3 +160,20 @@ def test_the_pill_speaks_as_users_know_it(database: Database, company: Company) 
     assert pill(database, company) == pills.Pill(
         "Paused 5/15 14:30 · 7 waiting", "paused", "month end"
     )
+
+
+def test_of_two_that_start_at_once_one_does(
+    database: Database, company: Company, month: int
+) -> None:
+    given: dict[str, Any] = {"doc_type": "sales_invoice", "first": DAY, "last": DAY, "now": NOW}
+    given |= {"company_id": company.id, "connection_id": month}
+    found: list[Run | Refusal] = []
+    other = threading.Thread(target=lambda: found.append(start(database, company, month)))
+    with database.write() as session:
+        first = runs.sync(session, OPERATOR, expected_count=3, expected_total=6000, **given)
+        other.start()
+        other.join(0.3)  # it waits for us, and does not look at what was before
+    other.join()
+    assert isinstance(first, Run)
+    assert isinstance(found[0], Refusal)
+    assert found[0].code == "sync.running"

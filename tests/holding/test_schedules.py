@@ -15,7 +15,8 @@ from holding.database import Database
 from holding.models import Company, Event, Record, Run, Schedule
 from holding.pill import pill
 from holding.roles import Actor
-from tests.support.factories import connection_named
+from holding.worlds import UnreadableRulesError
+from tests.support.factories import connection_named, make_company
 from tests.support.postings import NOW, ROUTE, invoice, make_ready
 
 HOUR = time(2, 0)
@@ -32,8 +33,8 @@ def rules(
     database: Database, company: Company, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[SimpleNamespace]:
     """Rules with one daily route and one that goes out at once."""
-    daily = SimpleNamespace(name=ROUTE, timing="daily", at=HOUR, source="netshop")
-    other = SimpleNamespace(name="x.y", timing="immediately", at=None, source="netshop")
+    daily = SimpleNamespace(name=ROUTE, timing="daily", at=HOUR, source="netshop", after=None)
+    other = SimpleNamespace(name="x.y", timing="immediately", at=None, source="netshop", after=None)
     source = SimpleNamespace(name="netshop", zone=ZONE)
     judge = SimpleNamespace(routes=(daily, other), ruleset=SimpleNamespace(sources=(source,)))
     monkeypatch.setattr(schedules, "program", lambda *_: judge)
@@ -61,6 +62,24 @@ def days(database: Database) -> dict[int, list[int]]:
         found = {run.day.day: (run.filter or {})["postings"] for run in runs if run.day}
         assert len(found) == len(runs)
         return found
+
+
+def test_rules_that_nobody_can_read_stop_no_other_company(
+    database: Database,
+    company: Company,
+    rules: SimpleNamespace,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def program(_: object, version_id: int) -> SimpleNamespace:
+        if version_id == 2:
+            raise UnreadableRulesError
+        return rules
+
+    monkeypatch.setattr(schedules, "program", program)
+    with database.write() as session:
+        make_company(session, "gudang").ruleset_version_id = 2
+    ready(database, company, "IV-1", 18)
+    assert start(database, night(19)) == 1
 
 
 def test_the_whole_of_yesterday_goes_at_the_hour_and_once(
@@ -183,6 +202,22 @@ def test_a_day_without_anything_to_send_is_done_too(
         assert (run.state, run.total, run.due_at) == ("done", 0, None)
         shown = pill(session, company.id, run.connection_id or 0, "sales_invoice")
         assert shown.text == "Last sync 11/20 09:00 · 0 rows"
+
+
+def test_what_goes_after_another_waits_for_its_run_an_hour_at_most(
+    database: Database, company: Company, rules: SimpleNamespace
+) -> None:
+    receipts = SimpleNamespace(
+        name="aiaccount.sales_receipt", timing="daily", at=HOUR, source="netshop", after=ROUTE
+    )
+    rules.routes = (receipts, *rules.routes)
+    ready(database, company, "IV-1", 18)
+    assert start(database, night(19)) == 1
+    assert start(database, night(19, 2, 59)) == 0
+    assert start(database, night(19, 3, 1)) == 1
+    with database.read() as session:
+        told = session.execute(select(Run.route, Run.day).order_by(Run.id)).all()
+    assert told == [(ROUTE, date(2026, 11, 18)), (receipts.name, date(2026, 11, 18))]
 
 
 @given(

@@ -13,9 +13,13 @@ from werkzeug.test import TestResponse
 from holding.database import Database
 from holding.settings import Settings
 from portal import app as portal_app
+from portal import cli
 from tests.portal.seed import PASSWORD, Seeded, environment, seed
 from tests.support.clock import SetClock
 from tests.support.databases import opened, sqlite_copy
+from tests.support.templates import keep_compiled
+
+keep_compiled()
 
 
 @pytest.fixture(scope="session")
@@ -48,6 +52,22 @@ def app(database: Database, clock: SetClock) -> Flask:
     made.testing = True
     made.config["PROPAGATE_EXCEPTIONS"] = True
     return made
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., int]:
+    """Run the command line in this process, with a home of its own; its exit code."""
+    for name in ("DATABASE_URL", "REDIS_URL", "CLEARPOST_KEY_FILE", "CLEARPOST_ENV"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("CLEARPOST_HOME", str(tmp_path / "home"))
+
+    def call(*words: str) -> int:
+        monkeypatch.setattr("sys.argv", ["clearpost", *words])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return int(ended.value.code or 0)
+
+    return call
 
 
 class Browser:

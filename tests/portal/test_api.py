@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
 from holding import people, tokens
 from holding.database import Database
-from holding.models import ApiToken, Company, Event, Person
+from holding.models import ApiToken, Company, Event, Hold, Person, Record
 from holding.roles import SYSTEM
+from tests.portal.seed import SCRIPT
 from tests.support.clock import SetClock
 
 pytestmark = pytest.mark.sqlite
@@ -42,6 +43,18 @@ def key(database: Database, clock: SetClock) -> Callable[..., str]:
             return found.key
 
     return made
+
+
+def test_a_message_quotes_nobody_to_who_may_not_see_it(
+    call: Call, key: Callable[..., str], database: Database
+) -> None:
+    with database.write() as session:
+        record = select(Record.id).where(Record.number == "SO-10210").scalar_subquery()
+        quoted = update(Hold).where(Hold.record_id == record).values(message=f"Ask {SCRIPT}")
+        session.execute(quoted.execution_options(synchronize_session=False))
+    for name, shown in (("vera", "Ask •••"), ("farah", f"Ask {SCRIPT}")):
+        told = call(key(name), "/holds").get_json()["holds"]
+        assert shown in {one["message"] for one in told}
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from holding import chain, tokens
 from holding.database import Database
 from holding.models import Company
+from holding.sessions import sign_in
 from portal.cli import commands
 from tests.support.clock import SetClock
 
@@ -51,6 +52,16 @@ def test_a_token_is_made_listed_and_revoked(
     run("token", "add", "lim@kedai.my", *COMPANY, *words, code=1)
     run("token", "add", "lim@kedai.my", *COMPANY, "--name", "x", "--scope", "rules.draft", code=1)
     run("token", "add", "nobody@kedai.my", *COMPANY, *words[:4], code=1)
+
+
+def test_a_lost_password_is_replaced(
+    run: Callable[..., Result], database: Database, clock: SetClock
+) -> None:
+    told = run("user", "password", "lim@kedai.my").output
+    assert told.startswith("Password of lim@kedai.my, shown only now: ")
+    with database.write() as session:
+        assert isinstance(sign_in(session, "lim@kedai.my", told.split()[-1], clock.now()), str)
+    run("user", "password", "nobody@kedai.my", code=1)
 
 
 def test_a_deputy_is_named_and_ended(run: Callable[..., Result], database: Database) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from portal import cli
 from portal.demo.generator import month
 from portal.demo.load import body_of, stall_sheet
 from portal.demo.setup import STARTER
@@ -19,26 +18,16 @@ AUTHOR, PUBLISHER = "consultant@kedai.example", "publisher@kedai.example"
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+def run(terminal: Run) -> Run:
     """A company with people and a source; then commands in this process, with their exit code."""
-    for name in ("DATABASE_URL", "REDIS_URL", "CLEARPOST_KEY_FILE", "CLEARPOST_ENV"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("CLEARPOST_HOME", str(tmp_path / "home"))
-
-    def call(*words: str) -> int:
-        monkeypatch.setattr("sys.argv", ["clearpost", *words])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        return int(ended.value.code or 0)
-
-    assert call("migrate") == 0
-    assert call("company", "add", "kedai", "--name", "Kedai Contoh") == 0
+    assert terminal("migrate") == 0
+    assert terminal("company", "add", "kedai", "--name", "Kedai Contoh") == 0
     for role in ("consultant", "publisher", "admin", "viewer"):
-        assert call("user", "add", f"{role}@kedai.example", *COMPANY, "--role", role) == 0
+        assert terminal("user", "add", f"{role}@kedai.example", *COMPANY, "--role", role) == 0
     add = ("connection", "add", *COMPANY, "--as", "admin@kedai.example")
-    assert call(*add, "netshop", "--side", "source") == 0
-    assert call(*add, "aiaccount", "--side", "target", "--set", "company_id=CMP-1042") == 0
-    return call
+    assert terminal(*add, "netshop", "--side", "source") == 0
+    assert terminal(*add, "aiaccount", "--side", "target", "--set", "company_id=CMP-1042") == 0
+    return terminal
 
 
 def test_a_setting_is_changed_by_an_admin(run: Run, capsys: pytest.CaptureFixture[str]) -> None:

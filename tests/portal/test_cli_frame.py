@@ -16,19 +16,9 @@ Run = Callable[..., int]
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+def run(terminal: Run) -> Run:
     """Run the command line in this process, with a home of its own; its exit code."""
-    for name in ("DATABASE_URL", "REDIS_URL", "CLEARPOST_KEY_FILE", "CLEARPOST_ENV"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("CLEARPOST_HOME", str(tmp_path / "home"))
-
-    def call(*words: str) -> int:
-        monkeypatch.setattr("sys.argv", ["clearpost", *words])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        return int(ended.value.code or 0)
-
-    return call
+    return terminal
 
 
 def test_help_lists_the_commands(run: Run, capsys: pytest.CaptureFixture[str]) -> None:

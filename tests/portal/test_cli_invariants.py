@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from connectors.kit.faults import POINTS
+from holding.settings import Settings
 from tests.portal.test_cli_frame import Run, run
 
 __all__ = ["run"]
@@ -26,6 +27,20 @@ def test_healthy_books_and_files_that_are_no_ledger(
     wrong.write_text("no ledger\n")
     assert run("invariants", "--ledger", str(wrong)) == 2
     assert run("invariants", "--company", "nobody") == 1
+    noted = Settings.from_env().home / "anchors.jsonl"
+    line = {"at": "2026-11-20T01:00:00Z", "company": "kedai", "seq": 90, "hash": "f" * 64}
+    noted.write_text(json.dumps(line) + "\n")
+    capsys.readouterr()
+    assert run("invariants") == 1
+    assert "its end was cut off" in capsys.readouterr().out
+    assert run("verify", "--company", "kedai", "--json") == 1
+    assert json.loads(capsys.readouterr().out)["noted"] == 90
+    copy = tmp_path / "copy.jsonl"
+    copy.write_text("")
+    assert run("verify", "--company", "kedai", "--anchors", str(copy)) == 0
+    noted.write_text("torn")
+    assert run("verify", "--company", "kedai") == 1
+    assert "The noted heads are damaged: line 1" in capsys.readouterr().err
 
 
 def test_a_strange_document_is_told(

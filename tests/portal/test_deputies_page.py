@@ -52,6 +52,8 @@ def test_what_is_wrong_stands_beside_its_field(visit: Any, ids: dict[str, int]) 
     lim = visit("lim")
     wrong = {**wish(ids, "lim", "vera"), "deputy": "", "last": "2026-11-19", "reason": ""}
     page = lim.post(URL, wrong, status=422).get_data(as_text=True)
+    for days in ({"first": "0001-01-01"}, {"last": "9999-12-31"}):  # a year half typed
+        lim.post(URL, wish(ids, "lim", "vera", **days), status=422)
     for field in ("deputy_err", "last_err", "deputyreason_err"):
         assert f'id="{field}"' in page
 

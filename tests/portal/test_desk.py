@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.portal.test_pages import hold_of, one, plain
+from tests.portal.reading import hold_of, one, plain
 
 pytestmark = pytest.mark.sqlite
 H = "/c/kedai/holding"

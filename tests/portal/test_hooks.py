@@ -3,6 +3,8 @@
 import hashlib
 import hmac
 import json
+import sqlite3
+from contextlib import closing
 from urllib.parse import urljoin, urlsplit
 
 import pytest
@@ -153,3 +155,21 @@ def test_an_unknown_status_word_is_taken_and_left_to_the_rules(deliver):
 
 def test_health(app):
     assert app.test_client().get("/healthz").get_json()["status"] == "good"
+
+
+def test_a_locked_database_is_told_in_words_and_when_to_come_again(
+    app, deliver, database, monkeypatch
+):
+    monkeypatch.setattr("holding.database.BUSY_SECONDS", 0)
+    database.close()  # connections made from now on do not wait
+    before = count(database, "delivery")
+    with closing(sqlite3.connect(database.engine.url.database, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        answer = deliver(wire(number="SO-905"), event="evt-905")
+        page = app.test_client().get("/signin")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "10")
+    assert answer.get_json()["title"] == "The database is busy."
+    assert "locked" not in answer.get_data(as_text=True)
+    assert page.status_code == 200
+    assert count(database, "delivery") == before
+    assert deliver(wire(number="SO-905"), event="evt-905").status_code == 202

@@ -5,10 +5,10 @@ import re
 import pytest
 from sqlalchemy import text
 
+from tests.portal.reading import ONE, cause, hold_of, one, plain
+
 pytestmark = pytest.mark.sqlite
 
-R = "/c/kedai/records/netshop/order"
-ONE = f"{R}/SO-10240"
 # Statements a page may take, by a process that knows the rules and the world already; the record's
 # first tabs load and replay a whole case.
 BUDGET = {
@@ -48,31 +48,6 @@ BUDGET = {
     **{f"{ONE}?tab={tab}": 10 for tab in ("versions", "raw")},
     f"{ONE}?tab=pushes": 11,
 }
-
-
-def plain(page: str) -> str:
-    """The page's text with single blanks."""
-    body = re.sub(r"<(svg|script|title).*?</\1>", " ", page, flags=re.S)
-    words = re.sub(r"<[^>]+>", " ", body).replace("&nbsp;", " ").replace("\u00a0", " ")
-    return re.sub(r"\s+", " ", words.replace("&#34;", '"').replace("&#39;", "'"))
-
-
-def one(database, sql):
-    with database.read() as session:
-        return session.execute(text(sql)).scalar()
-
-
-def cause(database, like):
-    return one(database, f"SELECT id FROM cause WHERE key LIKE '{like}'")
-
-
-def hold_of(database, number, code=""):
-    with_code = f" AND hold.code = '{code}'" if code else ""
-    return one(
-        database,
-        "SELECT hold.id FROM hold JOIN record ON record.id = hold.record_id"
-        f" WHERE record.number = '{number}' AND hold.state = 'open'{with_code} ORDER BY hold.id",
-    )
 
 
 @pytest.mark.parametrize("url", BUDGET)
@@ -259,6 +234,17 @@ def test_a_selection_is_approved_as_it_was_seen(visit, database):
     assert one(database, "SELECT count(*) FROM approval") == 2
 
 
+def test_an_approval_names_the_money_of_its_documents(visit, database):
+    """A delivery of half an order, or a credit note, is worth less than its record."""
+    with database.write() as session:
+        session.execute(text("UPDATE posting SET amount = 100000 WHERE number = 'SO-10220'"))
+    page = plain(
+        visit("lim").text(f"/c/kedai/holding/approve?cause={cause(database, 'approve:%')}")
+    )
+    assert "Approve 2 documents, RM 3,880.00" in page
+    assert re.search(r"SO-10220 · [^·]+ · RM 1,000\.00", page)
+
+
 def test_a_changed_set_is_shown_and_nothing_is_approved(visit, database):
     lim, tan = visit("lim"), visit("tan")
     group = cause(database, "approve:%")
@@ -288,84 +274,6 @@ def test_a_double_click_approves_once(visit, database):
     assert one(database, "SELECT count(*) FROM approval") == 1
 
 
-def test_the_record_answers_seven_questions(visit):
-    page = visit("nurul").text(ONE)
-    told = plain(page)
-    assert len(re.findall(r'id="answer_[1-7]"', page)) == 7
-    assert "What status had it before sync? paid, version 1" in told
-    assert "No approval required by shop.rules:" in told
-    assert "2 CTN × 40 = 80 PCS" in told
-    assert "Yes: version 2" in told
-    assert "delivered 2 times" in told
-
-
-@pytest.mark.parametrize("tab", ["seven", "trace", "lineage", "ruletree", "versions", "raw"])
-def test_a_name_is_shown_to_who_may_see_it(visit, tab):
-    page = f"{R}/SO-10210?tab={tab}", f"{ONE}?tab={tab}"
-    for url in page:
-        told = plain(visit("vera").text(url))
-        assert "Aisyah Rahman" not in told
-        assert "alert(1)" not in told
-    assert "Aisyah Rahman" in plain(visit("farah").text(ONE))
-
-
-def test_the_pane_names_nobody_to_who_may_not_see_it(visit, database):
-    pane = f"/c/kedai/holding/{hold_of(database, 'SO-10220', 'APP01')}"
-    assert "Aisyah Rahman" in plain(visit("farah").text(pane))
-    assert "Aisyah Rahman" not in plain(visit("vera").text(pane))
-
-
-def test_the_strip_of_checks_names_state_and_rule_line(visit):
-    farah = visit("farah")
-    strips = {}
-    for number in ("SO-10240", "SO-10200", "SO-10210", "SO-10230"):
-        page = farah.text(f"{R}/{number}")
-        strip = re.search(r'id="strip">(.*?)</ul>', page, re.S)
-        strips[number] = re.findall(r"</svg>(\w[\w ]*)</span><b>", strip[1]) if strip else []
-        assert strip is None or "shop.rules:" in strip[1]
-    assert strips["SO-10240"] == ["passed"] * 5
-    assert strips["SO-10200"][2] == "failed"
-    assert strips["SO-10210"][1] == "failed"
-
-
-def test_the_deciding_rule_line_is_lit_with_its_operands(visit):
-    page = visit("nurul").text(f"{R}/SO-10203?tab=ruletree")
-    lit = re.search(r'<div class="ln lit t-\w+">(.*?)</div>', page, re.S)[1]
-    assert re.search(r"require|missing|ready", lit)
-    assert "Would pass if" in page
-
-
-def test_versions_show_only_what_changed(visit):
-    page = visit("nurul").text(f"{ONE}?tab=versions")
-    table = re.search(r'id="diff">(.*?)</table>', page, re.S)[1]
-    assert re.findall(r"<code>([^<]+)</code>", table) == [
-        "~ total",
-        "~ updated_at",
-        "~ lines[0].qty",
-    ]
-    assert "+RM 96.00 on the total" in plain(page)
-
-
-def test_an_attempt_shows_request_answer_and_key_without_secrets(visit):
-    page = visit("nurul").text(f"{ONE}?tab=pushes")
-    told = plain(page)
-    assert "Idempotency key cp-" in told
-    assert "Safe to retry? No." in told
-    assert "POST /v1/sales/invoices Content-Type: application/json" in told
-    assert not re.search(r":(batch|method|path)\b", told)
-    assert "201" in told
-    assert "aia_live_demo_7Qk2" not in page
-    body = visit("nurul").get("/c/kedai/requests/1/body")
-    assert body.headers["X-Content-SHA256"] in page
-
-
-def test_find_goes_straight_to_a_number(visit):
-    farah = visit("farah")
-    answer = farah.get("/c/kedai/find?q=SO-10240", status=303)
-    assert answer.location == ONE
-    assert "try" in farah.text("/c/kedai/find?q=SO-1O240").lower()
-
-
 def test_sync_sends_only_what_the_button_named(visit, database):
     olga = visit("olga")
     url = "/c/kedai/connections/aiaccount/sync"
@@ -385,6 +293,27 @@ def test_sync_sends_only_what_the_button_named(visit, database):
     assert "Syncing… 0 of 1" in plain(olga.text("/c/kedai/connections/aiaccount"))
     wrong = olga.post(url, {**days, "first": "soon"}, status=422)
     assert "A day looks like" in wrong.get_data(as_text=True)
+
+
+def test_what_a_push_came_to_hides_what_it_went_through(visit, database):
+    ends = "UPDATE push SET state = '{}', error = 'The line was cut.' WHERE number = 'SO-10240'"
+    for state, shown, hidden in (
+        ("accepted", "their id", "The line was cut."),
+        ("uncertain", "The line was cut.", "None"),
+    ):
+        with database.write() as session:
+            session.execute(text(ends.format(state)))
+        page = plain(visit("farah").text("/c/kedai/pushes?q=SO-10240"))
+        assert shown in page
+        assert hidden not in page
+
+
+def test_a_test_of_a_connection_renews_what_happened_to_it(visit):
+    url = "/c/kedai/connections/aiaccount/test"
+    answer = visit("adam").post(url, {}, target="conntest", status=200).get_data(as_text=True)
+    shown, _, beside = answer.partition('<hx-partial hx-target="#told"')
+    assert 'id="conntest"' in shown
+    assert "The test of aiaccount failed." in beside
 
 
 def test_pause_and_resume(visit):

@@ -1,14 +1,19 @@
 """The pages of the rule book, and of what is late."""
 
 import re
+from datetime import UTC, datetime
 from html import unescape
 
 import pytest
+from sqlalchemy import update
 
+from holding.models import Posting
+from holding.queries import late
 from rules.explain import TOPICS
-from tests.portal.test_pages import plain
+from tests.portal.reading import plain
 
 pytestmark = pytest.mark.sqlite
+AT_ONCE = datetime(2026, 11, 20, 3, 30, 0, 123456, UTC)
 BOOK, FILE = "/c/kedai/rules/book", "/c/kedai/rules/files/shop.rules"
 
 
@@ -70,9 +75,28 @@ def test_the_board_has_what_is_late_with_its_age_and_gate(visit):
     assert "item : SKU AB-100 (space) is not an item. Owner: Sales administration." in page
 
 
-@pytest.mark.parametrize("query", ["?since=nonsense&after=1", "?since=2026-11-20T10:00:00&after=1"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "?since=nonsense&after=1",
+        "?since=2026-11-20T10:00:00&after=1",
+        "?since=0001-01-01T00:00:00%2B08:00&after=1",
+    ],
+)
 def test_a_place_that_is_none_is_not_found(visit, query):
     visit("farah").get(f"/c/kedai/late{query}", status=404)
+
+
+def test_the_next_page_begins_behind_the_last_line(visit, database, monkeypatch):
+    """All came in one call: their moments are the same to a fraction of a second."""
+    with database.write() as session:
+        session.execute(
+            update(Posting).where(Posting.finished_at.is_not(None)).values(finished_at=AT_ONCE)
+        )
+    monkeypatch.setattr(late, "A_PAGE", 8)
+    farah = visit("farah")
+    younger = re.search(r'href="([^"]+)">Younger<', farah.text("/c/kedai/late"))
+    assert "Nothing is late" in farah.text(unescape(younger[1]))
 
 
 def test_the_list_goes_on_behind_a_place(visit):

@@ -7,8 +7,9 @@ import pytest
 from sqlalchemy import text
 
 from holding.roles import ACTS
-from portal.security import PERMISSIONS, POLICY, PUBLIC, SIGNED_IN, safe_next
-from tests.portal.seed import PASSWORD
+from portal.permissions import PERMISSIONS, PUBLIC, SIGNED_IN
+from portal.security import POLICY, safe_next
+from tests.portal.seed import PASSWORD, SCRIPT
 
 pytestmark = pytest.mark.sqlite
 VALUES = {
@@ -252,6 +253,28 @@ def test_a_viewer_sees_no_personal_data(visit):
         assert "alert(1)" not in visit("vera").text(f"{url}?tab={tab}"), tab
     assert "alert(1)" in visit("farah").text(f"{url}?tab=raw")
     visit("vera").get("/c/kedai/requests/1/body", status=403)
+
+
+def quoted(database):
+    """A hold, an ended one and a set-aside document whose words quote a customer's name."""
+    of = "WHERE record_id = (SELECT id FROM record WHERE number = 'SO-10210')"
+    with database.write() as session:
+        for change in (
+            "UPDATE hold SET message = :said",
+            "UPDATE posting SET reason = :said, state = 'ignored'",
+        ):
+            session.execute(text(f"{change} {of}"), {"said": f"Ask {SCRIPT} first"})
+
+
+@pytest.mark.parametrize("view", ["cleared", "ignored"])
+def test_lists_hide_personal_data_too(visit, database, view):
+    quoted(database)
+    with database.write() as session:
+        session.execute(text("UPDATE hold SET state = 'cleared', closed_at = opened_at"))
+    for name, shown in (("vera", False), ("farah", True)):
+        page = visit(name).text(f"/c/kedai/holding?view={view}")
+        assert "SO-10210" in page
+        assert ("alert(1)" in page) is shown
 
 
 NUL = "\0"

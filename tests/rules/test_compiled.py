@@ -1,6 +1,6 @@
 """Generated code and interpreter are one meaning: programs by lot, records with holes.
 
-500 programs each time; CLEARPOST_FUZZ_PROGRAMS=20000 for more.
+300 programs each time; CLEARPOST_FUZZ_PROGRAMS=20000 for more.
 """
 
 import os
@@ -25,7 +25,7 @@ from tests.rules.kedai import TEXT, decision, judge, order, program_of
 from tests.rules.random_rules import Lot
 from tests.rules.test_glance import same
 
-PROGRAMS = int(os.environ.get("CLEARPOST_FUZZ_PROGRAMS", "500"))
+PROGRAMS = int(os.environ.get("CLEARPOST_FUZZ_PROGRAMS", "300"))
 MANY = 400_000
 STEPS = (MANY, MANY, MANY, 30, 90)
 
@@ -34,7 +34,7 @@ by_lot = settings(
     deadline=None,
     suppress_health_check=list(HealthCheck),
     database=None,
-    derandomize=PROGRAMS == 500,
+    derandomize=PROGRAMS == 300,
 )
 Asked: TypeAlias = tuple[Subject, Facts, World, datetime]
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from rules.facts import Table, differences
-from rules.run import literal_value
+from rules.lookups import literal_value
 from tests.rules.kedai import decision, entries, findings, judge, line, only, order, world
 
 

@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -76,6 +77,7 @@ def opened(url: str) -> Iterator[Database]:
 def _database(url: str) -> Database:
     database = Database(url, durable=False)
     if database.dialect == "postgresql":
+        database.engine.pool._pre_ping = False  # each use would ask the server twice more
         event.listen(database.engine, "connect", lambda made, _: _ours.add(made.info.backend_pid))
     return database
 
@@ -89,8 +91,8 @@ def postgresql_server() -> Iterator[str | None]:
     elif _answers(5432):
         yield SERVER
     else:
-        with _cluster() as url:
-            yield url
+        with cluster() as found:
+            yield found.url if found else None
 
 
 @contextmanager
@@ -134,37 +136,51 @@ def _programs() -> Path | None:
     return found[-1].parent if found else Path(on_path).parent if on_path else None
 
 
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A PostgreSQL server of our own; the programs refuse root, so it runs as postgres."""
+
+    programs: Path
+    folder: Path
+    port: int
+    user: pwd.struct_passwd | None
+
+    @property
+    def url(self) -> str:
+        return f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/postgres"
+
+    def start(self) -> None:
+        options = f"-p {self.port} -k {self.folder} -c listen_addresses=127.0.0.1 -c fsync=off"
+        self.run("pg_ctl", "-o", options, "-l", f"{self.folder}/log", "-w", "start")
+
+    def stop_at_once(self) -> None:
+        """Without a word to anybody who is connected; it recovers when it starts."""
+        self.run("pg_ctl", "-m", "immediate", "stop")
+
+    def run(self, program: str, *arguments: str) -> None:
+        who = {"user": self.user.pw_uid, "group": self.user.pw_gid} if self.user else {}
+        command = [self.programs / program, "-D", f"{self.folder}/data", *arguments]
+        subprocess.run(command, check=True, capture_output=True, cwd="/", **who)
+
+
 @contextmanager
-def _cluster() -> Iterator[str | None]:
-    """A throw-away cluster in a temporary folder; the programs refuse root, so it runs as
-    postgres.
-    """
+def cluster() -> Iterator[Cluster | None]:
+    """A throw-away server in a temporary folder, or None where its programs are missing."""
     programs = _programs()
     user = _postgres_user()
     if programs is None or (os.geteuid() == 0 and user is None):
         yield None
         return
-    folder = Path(tempfile.mkdtemp(prefix="clearpost-pg-"))
+    made = Cluster(programs, Path(tempfile.mkdtemp(prefix="clearpost-pg-")), _free_port(), user)
     if user is not None:
-        os.chown(folder, user.pw_uid, user.pw_gid)
-    port = _free_port()
-
-    def run(program: str, *arguments: str) -> None:
-        identity = {"user": user.pw_uid, "group": user.pw_gid} if user else {}
-        subprocess.run(
-            [programs / program, *arguments], check=True, capture_output=True, cwd="/", **identity
-        )
-
-    run(
-        "initdb", "-D", f"{folder}/data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"
-    )
-    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
-    run("pg_ctl", "-D", f"{folder}/data", "-o", options, "-l", f"{folder}/log", "-w", "start")
+        os.chown(made.folder, user.pw_uid, user.pw_gid)
+    made.run("initdb", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
+    made.start()
     try:
-        yield f"postgresql+psycopg://postgres@127.0.0.1:{port}/postgres"
+        yield made
     finally:
-        run("pg_ctl", "-D", f"{folder}/data", "-m", "immediate", "stop")
-        shutil.rmtree(folder, ignore_errors=True)
+        made.stop_at_once()
+        shutil.rmtree(made.folder, ignore_errors=True)
 
 
 def _postgres_user() -> pwd.struct_passwd | None:

@@ -4,7 +4,7 @@ import multiprocessing
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -236,36 +236,55 @@ def make_house(
     environment.pop("REDIS_URL", None)
     _make_key(home)
     database = Database(url, durable=False)
-    now = datetime.now(UTC)
     with database.write() as session:
-        company = people.add_company(session, code="kedai", name="Kedai Contoh Sdn Bhd", now=now)
-        assert not isinstance(company, Refusal)
-        given = {
-            "base_url": target.url,
-            "company_id": "CMP-1042",
-            "company_name": "Kedai Contoh Sdn Bhd",
-            **settings,
-        }
-        for name, side, chosen in (("netshop", "source", {}), ("aiaccount", "target", given)):
-            row = connections.add_connection(
-                session,
-                company_id=company.id,
-                name=name,
-                side=side,
-                connector=name,
-                settings=chosen,
-                actor=SYSTEM,
-                now=now,
-            )
-            assert not isinstance(row, Refusal), row
-            keys = _keys(environment)
-            done = connections.set_key(session, SYSTEM, row, DEMO_KEY, now=now, keys=keys)
-            assert not isinstance(done, Refusal), done
-        _publish(session, company.id, rules.replace("TIMING", timing), now)
-    return House(database, target, home, company.id, environment)
+        company_id = furnish(
+            session, environment, target, rules=rules.replace("TIMING", timing), given=settings
+        )
+    return House(database, target, home, company_id, environment)
 
 
-def _keys(environment: dict[str, str]) -> Keys:
+def furnish(
+    session: Session,
+    environment: Mapping[str, str],
+    target: Simulator,
+    *,
+    rules: str,
+    given: Mapping[str, object],
+    code: str = "kedai",
+    connector: str = "aiaccount",
+    secret: str = DEMO_KEY,
+) -> int:
+    """A company with its people, its connections with keys, and rules in force; its id."""
+    now = datetime.now(UTC)
+    company = people.add_company(session, code=code, name="Kedai Contoh Sdn Bhd", now=now)
+    assert not isinstance(company, Refusal)
+    settings = {
+        "base_url": target.url,
+        "company_id": "CMP-1042",
+        "company_name": "Kedai Contoh Sdn Bhd",
+        **given,
+    }
+    sides = (("netshop", "source", {}, DEMO_KEY), (connector, "target", settings, secret))
+    for name, side, chosen, key in sides:
+        row = connections.add_connection(
+            session,
+            company_id=company.id,
+            name=name,
+            side=side,
+            connector=name,
+            settings=chosen,
+            actor=SYSTEM,
+            now=now,
+        )
+        assert not isinstance(row, Refusal), row
+        keys = _keys(environment)
+        done = connections.set_key(session, SYSTEM, row, key, now=now, keys=keys)
+        assert not isinstance(done, Refusal), done
+    _publish(session, company.id, rules, now, code)
+    return company.id
+
+
+def _keys(environment: Mapping[str, str]) -> Keys:
     keys = load_keys(Settings.from_env(environment))
     assert not isinstance(keys, Refusal), keys
     return keys
@@ -277,10 +296,10 @@ def _make_key(home: Path) -> None:
     path.write_text("xm8fkfMblGLs0jjZ2_83qvXBKHDaMFI66nUU9dxoe0A=\n")
 
 
-def _publish(session: Session, company_id: int, text: str, now: datetime) -> None:
+def _publish(session: Session, company_id: int, text: str, now: datetime, code: str) -> None:
     actors = []
     for name, role in (("Devi", "consultant"), ("Prakash", "publisher")):
-        person = Person(email=f"{role}@example.test", name=name)
+        person = Person(email=f"{role}@{code}.example.test", name=name)
         session.add(person)
         session.flush()
         actors.append(Actor(person.id, name, person.email, company_id, frozenset({role})))

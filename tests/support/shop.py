@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from connectors.kit.contract import IncomingRecord
 from holding.database import Database
+from holding.entries import used_by
 from holding.evaluation import judge_due
 from holding.intake import Receipt, receive
 from holding.models import (
@@ -21,9 +22,10 @@ from holding.models import (
     Record,
     RulesetVersion,
 )
+from holding.models.posting import UNSENT_STATES
 from holding.refusal import Refusal
 from holding.revisions import next_revision
-from holding.wakes import wake_all_unsent, wake_cause, wake_entry_users
+from holding.wakes import wake_all_unsent, wake_cause, wake_records
 from tests.support.clock import SetClock
 from tests.support.fake_rules import ToyProgram
 
@@ -156,7 +158,8 @@ class Shop:
         if before is not None:
             before.to_revision = revision
             session.flush()
-            woken += wake_entry_users(session, before.id, now)
+            users = used_by(session, [before.id], UNSENT_STATES)
+            woken += wake_records(session, users, now)
         session.add(
             MappingEntry(
                 table_id=table.id,

@@ -1,4 +1,4 @@
-"""The AiAccount simulator as a process of a test, and the documents it takes."""
+"""The simulator of a target as a process of a test, and the documents it takes."""
 
 import json
 import subprocess
@@ -43,10 +43,10 @@ class Simulator:
 
 
 @contextmanager
-def simulator(folder: Path, *options: str) -> Iterator[Simulator]:
+def simulator(folder: Path, *options: str, name: str = "aiaccount") -> Iterator[Simulator]:
     """Start one; it ends with the block, or with this process."""
     ledger = folder / "ledger.jsonl"
-    command = [sys.executable, "-m", "connectors.targets.aiaccount.simulator"]
+    command = [sys.executable, "-m", f"connectors.targets.{name}.simulator"]
     child = subprocess.Popen(
         [*command, "--port", "0", "--ledger", str(ledger), "--watch-parent", *options],
         stdin=subprocess.PIPE,

@@ -1,37 +1,106 @@
 """What nobody rings for comes back by the sweep."""
 
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
-from holding import assignments
+import pytest
+from sqlalchemy import func, select, update
+
+from holding import assignments, chain
+from holding.anchors import Anchors
 from holding.database import Database
 from holding.desk import Done
-from holding.models import Company, Hold
+from holding.models import Company, Event, Hold, Record, Schedule
 from holding.settings import Settings
-from tests.holding.shop import open_shop, order
+from tests.holding.shop import Shop, open_shop, order
 from tests.support.clock import SetClock
+from tests.support.factories import make_company
 from workers.sweep import Sweeper
+
+
+def sweeper_of(database: Database, clock: SetClock) -> Sweeper:
+    bench = SimpleNamespace(
+        database=database, clock=clock, owner="worker-1", settings=Settings.from_env()
+    )
+    return Sweeper(cast(Any, bench))
+
+
+def resting(shop: Shop) -> int:
+    """A hold that rests for a day."""
+    shop.publish()
+    shop.receive(order("NS-1", total="1.00"))
+    shop.judge()
+    until = shop.now + timedelta(days=1)
+    with shop.database.write() as session:
+        hold_id = shop.holds(session, "NS-1")[0].id
+        done = assignments.snooze(session, shop.actor("farah"), hold_id, until, shop.now)
+        assert isinstance(done, Done)
+    return hold_id
 
 
 def test_a_hold_that_rested_long_enough_is_back(
     database: Database, company: Company, clock: SetClock
 ) -> None:
-    shop = open_shop(database, company, clock)
-    shop.publish()
-    shop.receive(order("NS-1", total="1.00"))
-    shop.judge()
-    until = shop.now + timedelta(days=1)
-    with database.write() as session:
-        hold_id = shop.holds(session, "NS-1")[0].id
-        done = assignments.snooze(session, shop.actor("farah"), hold_id, until, shop.now)
-        assert isinstance(done, Done)
-    bench = SimpleNamespace(
-        database=database, clock=clock, owner="worker-1", settings=Settings.from_env()
-    )
-    sweeper = Sweeper(cast(Any, bench))
+    hold_id = resting(open_shop(database, company, clock))
+    sweeper = sweeper_of(database, clock)
     for seconds, rests in ((86_399, True), (2, False)):
         clock.advance(seconds)
         assert sweeper.sweep()
         with database.read() as session:
             assert (session.get_one(Hold, hold_id).snoozed_until is not None) is rests
+
+
+def test_the_heads_of_the_chains_are_noted_and_the_last_events_linked(
+    database: Database, company: Company, clock: SetClock, tmp_path: Path
+) -> None:
+    settings = replace(Settings.from_env(), anchor_file=tmp_path / "anchors.jsonl")
+    bench = SimpleNamespace(database=database, clock=clock, owner="worker-1", settings=settings)
+    shop, sweeper = open_shop(database, company, clock), Sweeper(cast(Any, bench))
+    shop.publish()
+    assert sweeper.sweep()
+    (noted,) = Anchors(settings.anchor_file).of(company.code)
+    shop.receive(order("NS-1"))
+    sweeper.leave()
+    with database.read() as session:
+        events = session.scalar(select(func.count()).select_from(Event))
+        assert chain.head(session, company.id).seq == events
+        assert chain.verify(session, company.id, known=[noted]) == []
+
+
+def test_a_file_that_cannot_be_written_stops_no_work(
+    database: Database, company: Company, clock: SetClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = replace(Settings.from_env(), anchor_file=Path("/dev/null/anchors.jsonl"))
+    bench = SimpleNamespace(database=database, clock=clock, owner="worker-1", settings=settings)
+    open_shop(database, company, clock).publish()
+    assert Sweeper(cast(Any, bench)).sweep()
+    assert "the heads of the chains cannot be noted" in caplog.text
+
+
+def test_what_breaks_one_duty_keeps_none_of_the_others(
+    database: Database, company: Company, clock: SetClock
+) -> None:
+    """An hour that is none stops the daily runs; what rests comes back all the same, and leases of
+    the dead do, too.
+    """
+    hold_id = resting(open_shop(database, company, clock))
+    with database.write() as session:
+        record_id = session.get_one(Hold, hold_id).record_id
+        session.execute(
+            update(Record)
+            .where(Record.id == record_id)
+            .values(due_at=None, lease_owner="dead", lease_until=clock.now())
+        )
+        other = make_company(session, "gudang")
+        broken = Schedule(company_id=other.id, route="aiaccount.x", at="soon", zone="UTC")
+        broken.next_at = clock.now()
+        session.add(broken)
+    clock.advance(86_401)
+    with pytest.raises(ValueError, match="soon"):
+        sweeper_of(database, clock).sweep()
+    with database.read() as session:
+        assert session.get_one(Hold, hold_id).snoozed_until is None
+        assert session.get_one(Record, record_id).lease_owner is None

@@ -1,21 +1,17 @@
 """Intake: records of any kind it knows, by signed webhook or from a JSON file.
 
-Here: who may deliver, and where a record's values lie. Not here: which kinds and fields there are
-(kinds.py), the canonical form (kit/order.py).
+Here: where a record's values lie. Not here: who may deliver (kit/signed_json.py), which kinds and
+fields there are (kinds.py), the canonical form (kit/order.py).
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 
-from connectors.kit.contract import Accepted, IncomingRecord, RowError, SourceRefusal
+from connectors.kit.contract import IncomingRecord, RowError, SourceRefusal
 from connectors.kit.order import Cell, RawRecord, canonical
 from connectors.kit.schema import FieldSchema, KindSchema
-from connectors.kit.signed import prove, too_large
-from connectors.kit.strictjson import JsonRefusal, loads
+from connectors.kit.signed_json import Placed, SignedJson
 from connectors.sources.intake.kinds import KINDS, NAME
 
-HEADERS = "x-clearpost"
 MAX_RECORDS = 5_000
 MAX_LINES = 2_000
 BY_KIND: Mapping[str, KindSchema] = {schema.kind: schema for schema in KINDS}
@@ -23,49 +19,30 @@ BY_KIND: Mapping[str, KindSchema] = {schema.kind: schema for schema in KINDS}
 _BESIDE = frozenset({"kind", "id", "lines"})
 
 
-class Intake:
+class Intake(SignedJson):
     """The source `intake`."""
 
     name = NAME
     kinds = KINDS
     suffixes = (".records.json",)
+    headers = "x-clearpost"
 
-    def accept(
-        self, headers: Mapping[str, str], raw: bytes, secrets: Sequence[str], now: datetime
-    ) -> Accepted | SourceRefusal:
-        """A webhook delivery: the signature is proved over the raw bytes before they are read."""
-        proved = prove(HEADERS, headers, raw, secrets, now)
-        return proved if isinstance(proved, SourceRefusal) else _read(raw, delivery_id=proved)
+    def found(self, value: object) -> list[Placed] | SourceRefusal:
+        """The records of a delivery."""
+        found = value.get("records") if isinstance(value, Mapping) else None
+        if not isinstance(found, list):
+            return SourceRefusal(
+                422, "no_records", "The delivery holds no records.", 'Send {"records": [{…}]}.'
+            )
+        if len(found) > MAX_RECORDS:
+            return SourceRefusal(
+                413, "too_many", f"A delivery has at most {MAX_RECORDS} records.", "Split it."
+            )
+        return [(f"records[{index}]", given) for index, given in enumerate(found)]
 
-    def read(self, name: str, raw: bytes) -> Accepted | SourceRefusal:  # noqa: ARG002
-        """A JSON file; the same file is the same delivery."""
-        return _read(raw, delivery_id="file-" + hashlib.sha256(raw).hexdigest())
-
-
-def _read(raw: bytes, *, delivery_id: str) -> Accepted | SourceRefusal:
-    if refused := too_large(raw):
-        return refused
-    value = loads(raw)
-    if isinstance(value, JsonRefusal):
-        return SourceRefusal(400, value.code, value.message, value.hint)
-    found = value.get("records") if isinstance(value, Mapping) else None
-    if not isinstance(found, list):
-        return SourceRefusal(
-            422, "no_records", "The delivery holds no records.", 'Send {"records": [{…}]}.'
-        )
-    if len(found) > MAX_RECORDS:
-        return SourceRefusal(
-            413, "too_many", f"A delivery has at most {MAX_RECORDS} records.", "Split it."
-        )
-    records: list[IncomingRecord] = []
-    errors: list[RowError] = []
-    for index, given in enumerate(found):
-        result = _record(f"records[{index}]", given)
-        if isinstance(result, IncomingRecord):
-            records.append(result)
-        else:
-            errors += result
-    return Accepted(delivery_id=delivery_id, records=tuple(records), errors=tuple(errors))
+    def record(self, place: str, given: object) -> IncomingRecord | tuple[RowError, ...]:
+        """A record of the kind that it names."""
+        return _record(place, given)
 
 
 def _record(place: str, given: object) -> IncomingRecord | tuple[RowError, ...]:

@@ -1,7 +1,7 @@
 """Signed sample deliveries, as NetShop would send them.
 
-Here: an order in NetShop's own form, and the headers that prove it. Not here: reading one
-(connector.py).
+Here: an order and a settlement in NetShop's own form, and the headers that prove it. Not here:
+reading one (connector.py).
 """
 
 import json
@@ -22,11 +22,17 @@ class Delivery:
 
 
 def delivery(
-    orders: Sequence[Mapping[str, Any]], *, event_id: str, secret: str, now: datetime
+    records: Sequence[Mapping[str, Any]],
+    *,
+    event_id: str,
+    secret: str,
+    now: datetime,
+    kind: str = "order",
 ) -> Delivery:
-    """One order, or several at once, signed at a moment."""
-    told = {"order": orders[0]} if len(orders) == 1 else {"orders": list(orders)}
-    raw = json.dumps({"event": "order.updated", **told}, ensure_ascii=False, default=str).encode()
+    """One order (or settlement), or several at once, signed at a moment."""
+    told = {kind: records[0]} if len(records) == 1 else {f"{kind}s": list(records)}
+    event = {"event": f"{kind}.updated", **told}
+    raw = json.dumps(event, ensure_ascii=False, default=str).encode()
     return signed(raw, event_id=event_id, secret=secret, now=now)
 
 
@@ -86,5 +92,19 @@ def sample_order(order_id: int = 10231, **changed: Any) -> dict[str, Any]:
         "round_off": "0.00",
         "total": "118.80",
         "version": 1,
+        **changed,
+    }
+
+
+def sample_settlement(number: str = "ST-88", **changed: Any) -> dict[str, Any]:
+    """A week's commission of a blogger, approved; `changed` replaces fields."""
+    return {
+        "id": number,
+        "blogger": "B-12",
+        "period": "2026-11-10/2026-11-16",
+        "amount": "250.00",
+        "currency": "MYR",
+        "status": "approved",
+        "paid_at": None,
         **changed,
     }

@@ -70,17 +70,6 @@ class Workbook:
         delivery_id = "file-" + hashlib.sha256(raw).hexdigest()
         return _joined(sheets[0], delivery_id) if csv else _apart(sheets, delivery_id)
 
-    def read_csv_pair(self, orders: bytes, items: bytes) -> Accepted | SourceRefusal:
-        """The orders of two CSV files, one of each sheet."""
-        both: list[Sheet] = []
-        for name, raw in (("orders", orders), ("order_items", items)):
-            sheets = read_csv(name, raw)
-            if isinstance(sheets, WorkbookRefusal):
-                return SourceRefusal(422, sheets.code, f"{name}: {sheets.message}", sheets.hint)
-            both += sheets
-        digest = hashlib.sha256(hashlib.sha256(orders).digest() + hashlib.sha256(items).digest())
-        return _apart(both, "file-" + digest.hexdigest())
-
 
 def _apart(sheets: Sequence[Sheet], delivery_id: str) -> Accepted | SourceRefusal:
     by_name = {sheet.name.strip().lower(): sheet for sheet in sheets}

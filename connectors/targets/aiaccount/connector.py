@@ -20,8 +20,9 @@ from connectors.kit.contract import (
 )
 from connectors.kit.http import Http, HttpAnswer, HttpFailure, mask
 from connectors.targets.aiaccount import lookup, payload, probe
-from connectors.targets.aiaccount.answers import KEPT_BYTES, answers_of, hear, unanswered
-from connectors.targets.aiaccount.documents import SALES_INVOICE
+from connectors.targets.aiaccount.answers import KEPT_BYTES, answers_of, unanswered
+from connectors.targets.aiaccount.documents import DOCUMENTS
+from connectors.targets.aiaccount.heard import hear
 
 
 class AiAccount:
@@ -33,7 +34,7 @@ class AiAccount:
     """
 
     name = "aiaccount"
-    documents = (SALES_INVOICE,)
+    documents = DOCUMENTS
     dedupe: Literal["key", "number", "number+customer", "none"] = "number+customer"
     lookup: Literal["strong", "lagging", "none"] = "strong"
     settle_seconds = 30.0
@@ -49,7 +50,7 @@ class AiAccount:
         batch_name: str,
         action: Action = "create",  # noqa: ARG002 - it can do nothing else
     ) -> Payload:
-        """One document as JSON, or any number as a workbook."""
+        """One invoice as JSON; any other document, or many of one type, as a workbook."""
         return payload.build(documents, batch=batch, batch_name=batch_name)
 
     def send(self, payload: Payload, settings: Settings, secret: str, key: str, http: Http) -> Sent:

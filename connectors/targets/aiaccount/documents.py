@@ -1,85 +1,86 @@
 """The document types that AiAccount takes, as data.
 
-Here: columns, limits and which field means what. Not here: how a document becomes bytes
-(payload.py), nor the types that nothing posts yet (later.py).
+Here: columns, limits and which field means what. A sheet has one row for each line, which repeats
+the cells of its document. Not here: where each document goes (ways.py), nor how it becomes bytes
+(payload.py).
 """
 
 from connectors.kit.schema import Books, DocumentSchema, FieldSchema
+
+NUMBER_MAX = 50
+
+
+def _text(name: str, title: str, wire: str, longest: int, refers: str = "") -> FieldSchema:
+    return FieldSchema(name=name, title=title, wire=wire, max_length=longest, refers=refers)
+
+
+def _must(name: str, title: str, wire: str, longest: int, refers: str = "") -> FieldSchema:
+    return FieldSchema(
+        name=name, title=title, wire=wire, required=True, max_length=longest, refers=refers
+    )
+
+
+def _date(name: str, title: str, wire: str, *, required: bool = True) -> FieldSchema:
+    return FieldSchema(name=name, title=title, wire=wire, type="date", required=required)
+
+
+def _money(name: str, title: str, wire: str, *, required: bool, places: int = 2) -> FieldSchema:
+    return FieldSchema(
+        name=name, title=title, wire=wire, type="money", required=required, places=places
+    )
+
+
+_INVOICE_NUMBER = _must("InvoiceNumber", "Invoice Number", "invoice_number", NUMBER_MAX)
+_BILL_NUMBER = _must("BillNumber", "Bill Number", "bill_number", NUMBER_MAX)
+_CUSTOMER = _must("Customer", "Customer", "customer", 100, "customer")
+_SUPPLIER = _must("Supplier", "Supplier", "supplier", 100, "vendor")
+_CURRENCY = _must("Currency", "Currency", "currency", 3)
+_RATE = FieldSchema(
+    name="ExchangeRate", title="Exchange Rate", wire="exchange_rate", type="decimal", places=6
+)
+_REFERENCE = _text("Reference", "Reference", "reference", 50)
+_AMOUNT = _money("Amount", "Amount", "amount", required=True)
+_TOTAL = FieldSchema(name="Total", title="Total", type="money", places=2, sent=False)
+_NOTES = _text("Notes", "Notes", "notes", 200)
+_LINE_NO = FieldSchema(name="LineNo", title="Line No", wire="line_no", type="whole", required=True)
+_DESCRIPTION = _must("Description", "Description", "description", 200)
+_ACCOUNT = _must("AccountCode", "Account Code", "account_code", 12, "account")
+_TAX_CODE = _must("TaxCode", "Tax Code", "tax_code", 20, "tax")
+_TAX_AMOUNT = _money("TaxAmount", "Tax Amount", "tax_amount", required=False)
+_PAID = (
+    _AMOUNT,
+    _CURRENCY,
+    _RATE,
+    _must("BankAccountCode", "Bank Account Code", "bank_account_code", 12, "account"),
+    _text("PaymentMethod", "Payment Method", "payment_method", 30, "payment_method"),
+    _text("PaymentReference", "Payment Reference", "payment_reference", 60),
+)
 
 SALES_INVOICE = DocumentSchema(
     target="aiaccount",
     name="sales_invoice",
     title="Sales invoice",
     header=(
-        FieldSchema(
-            name="InvoiceNumber",
-            title="Invoice Number",
-            wire="invoice_number",
-            required=True,
-            max_length=50,
-        ),
-        FieldSchema(
-            name="InvoiceDate",
-            title="Invoice Date",
-            wire="invoice_date",
-            type="date",
-            required=True,
-        ),
-        FieldSchema(name="DueDate", title="Due Date", wire="due_date", type="date"),
-        FieldSchema(
-            name="Customer",
-            title="Customer",
-            wire="customer.name",
-            required=True,
-            max_length=100,
-            refers="customer",
-        ),
-        FieldSchema(name="CustomerTIN", title="Customer TIN", wire="customer.tin", max_length=14),
-        FieldSchema(
-            name="CustomerIDType", title="Customer ID Type", wire="customer.id_type", max_length=8
-        ),
-        FieldSchema(
-            name="CustomerIDNumber",
-            title="Customer ID Number",
-            wire="customer.id_number",
-            max_length=20,
-        ),
-        FieldSchema(
-            name="CustomerAddress",
-            title="Customer Address",
-            wire="customer.address",
-            max_length=300,
-        ),
-        FieldSchema(
-            name="CustomerEmail", title="Customer Email", wire="customer.email", max_length=255
-        ),
-        FieldSchema(
-            name="CustomerPhone", title="Customer Phone", wire="customer.phone", max_length=20
-        ),
-        FieldSchema(
-            name="Currency", title="Currency", wire="currency", required=True, max_length=3
-        ),
-        FieldSchema(
-            name="ExchangeRate",
-            title="Exchange Rate",
-            wire="exchange_rate",
-            type="decimal",
-            places=6,
-        ),
-        FieldSchema(name="Reference", title="Reference", wire="reference", max_length=50),
-        FieldSchema(name="Total", title="Total", type="money", places=2, sent=False),
+        _INVOICE_NUMBER,
+        _date("InvoiceDate", "Invoice Date", "invoice_date"),
+        _date("DueDate", "Due Date", "due_date", required=False),
+        _must("Customer", "Customer", "customer.name", 100, "customer"),
+        _text("CustomerTIN", "Customer TIN", "customer.tin", 14),
+        _text("CustomerIDType", "Customer ID Type", "customer.id_type", 8),
+        _text("CustomerIDNumber", "Customer ID Number", "customer.id_number", 20),
+        _text("CustomerAddress", "Customer Address", "customer.address", 300),
+        _text("CustomerEmail", "Customer Email", "customer.email", 255),
+        _text("CustomerPhone", "Customer Phone", "customer.phone", 20),
+        _CURRENCY,
+        _RATE,
+        _REFERENCE,
+        _TOTAL,
         FieldSchema(name="Notes", title="Notes", sent=False, theirs=True),
     ),
     lines=(
-        FieldSchema(name="LineNo", title="Line No", wire="line_no", type="whole", required=True),
-        FieldSchema(name="SKU", title="SKU", wire="sku", max_length=50, refers="item"),
-        FieldSchema(
-            name="Description",
-            title="Description",
-            wire="description",
-            required=True,
-            max_length=200,
-        ),
+        _LINE_NO,
+        _text("SKU", "SKU", "sku", 50, "item"),
+        _DESCRIPTION,
         FieldSchema(
             name="Quantity",
             title="Quantity",
@@ -88,61 +89,89 @@ SALES_INVOICE = DocumentSchema(
             required=True,
             places=4,
         ),
-        FieldSchema(name="UOM", title="UOM", wire="uom", max_length=12),
-        FieldSchema(
-            name="UnitPrice",
-            title="Unit Price",
-            wire="unit_price",
-            type="money",
-            required=True,
-            places=4,
-        ),
-        FieldSchema(
-            name="DiscountAmount",
-            title="Discount Amount",
-            wire="discount_amount",
-            type="money",
-            places=2,
-        ),
-        FieldSchema(
-            name="AccountCode",
-            title="Account Code",
-            wire="account_code",
-            required=True,
-            max_length=12,
-            refers="account",
-        ),
-        FieldSchema(
-            name="TaxCode",
-            title="Tax Code",
-            wire="tax_code",
-            required=True,
-            max_length=20,
-            refers="tax",
-        ),
-        FieldSchema(
-            name="TaxAmount", title="Tax Amount", wire="tax_amount", type="money", places=2
-        ),
-        FieldSchema(
-            name="LineTotal",
-            title="Line Total",
-            wire="line_total",
-            type="money",
-            required=True,
-            places=2,
-        ),
-        FieldSchema(
-            name="ClassificationCode",
-            title="Classification Code",
-            wire="classification_code",
-            max_length=3,
-        ),
+        _text("UOM", "UOM", "uom", 12),
+        _money("UnitPrice", "Unit Price", "unit_price", required=True, places=4),
+        _money("DiscountAmount", "Discount Amount", "discount_amount", required=False),
+        _ACCOUNT,
+        _TAX_CODE,
+        _TAX_AMOUNT,
+        _money("LineTotal", "Line Total", "line_total", required=True),
+        _text("ClassificationCode", "Classification Code", "classification_code", 3),
     ),
     number_field="InvoiceNumber",
-    number_max=50,
+    number_max=NUMBER_MAX,
     date_field="InvoiceDate",
     party_field="Customer",
     total_field="Total",
     reckons=True,
     books=Books("credit", "LineTotal", less=("TaxAmount",)),
 )
+
+SALES_RECEIPT = DocumentSchema(
+    target="aiaccount",
+    name="sales_receipt",
+    title="Sales receipt",
+    header=(
+        _must("ReceiptNumber", "Receipt Number", "receipt_number", NUMBER_MAX),
+        _date("ReceiptDate", "Receipt Date", "receipt_date"),
+        _CUSTOMER,
+        _INVOICE_NUMBER,
+        *_PAID,
+        _NOTES,
+    ),
+    lines=(),
+    number_field="ReceiptNumber",
+    number_max=NUMBER_MAX,
+    date_field="ReceiptDate",
+    party_field="Customer",
+    total_field="Amount",
+    books=Books("debit", "Amount"),
+)
+
+EXPENSE_BILL = DocumentSchema(
+    target="aiaccount",
+    name="expense_bill",
+    title="Expense bill",
+    header=(
+        _BILL_NUMBER,
+        _date("BillDate", "Bill Date", "bill_date"),
+        _SUPPLIER,
+        _date("DueDate", "Due Date", "due_date", required=False),
+        _CURRENCY,
+        _RATE,
+        _REFERENCE,
+        _NOTES,
+        _TOTAL,
+    ),
+    lines=(_LINE_NO, _DESCRIPTION, _ACCOUNT, _TAX_CODE, _AMOUNT, _TAX_AMOUNT),
+    number_field="BillNumber",
+    number_max=NUMBER_MAX,
+    date_field="BillDate",
+    party_field="Supplier",
+    total_field="Total",
+    one_row=True,
+    books=Books("debit", "Amount", less=("TaxAmount",)),
+)
+
+EXPENSE_PAYMENT = DocumentSchema(
+    target="aiaccount",
+    name="expense_payment",
+    title="Expense payment",
+    header=(
+        _must("PaymentNumber", "Payment Number", "payment_number", NUMBER_MAX),
+        _date("PaymentDate", "Payment Date", "payment_date"),
+        _SUPPLIER,
+        _BILL_NUMBER,
+        *_PAID,
+    ),
+    lines=(),
+    number_field="PaymentNumber",
+    number_max=NUMBER_MAX,
+    date_field="PaymentDate",
+    party_field="Supplier",
+    total_field="Amount",
+    books=Books("credit", "Amount"),
+)
+
+DOCUMENTS = (SALES_INVOICE, SALES_RECEIPT, EXPENSE_BILL, EXPENSE_PAYMENT)
+"""All of them."""

@@ -1,5 +1,5 @@
 """Whether a document stands in AiAccount: by the key it was sent with, then by its number and
-customer.
+party.
 
 Here: reading, and comparing what is found with what was sent. Not here: what follows from it.
 """
@@ -14,7 +14,9 @@ from urllib.parse import quote
 
 from connectors.kit.contract import Answer, Found, Kept, OutgoingDocument
 from connectors.kit.http import KEY_REFUSED, HttpAnswer, HttpFailure
-from connectors.targets.aiaccount.answers import KEPT_BYTES, Heard, document_answer, hear
+from connectors.targets.aiaccount.answers import KEPT_BYTES, document_answer
+from connectors.targets.aiaccount.heard import Heard, hear, list_of
+from connectors.targets.aiaccount.ways import WAYS
 
 Get = Callable[[str], HttpAnswer | HttpFailure]
 _UNFINISHED = frozenset({"cached", "queued", "processing"})
@@ -37,7 +39,7 @@ def look_up(document: OutgoingDocument, key: str, get: Get, now: datetime) -> Fo
 
 
 def read(document: OutgoingDocument, get: Get, now: datetime) -> Found:
-    """What stands there beside the document as it was sent; AiAccount shows total and currency."""
+    """What stands there beside the document as it was sent, as far as AiAccount shows it."""
     heard = _listed(document, get, now)
     if isinstance(heard, Found):
         return heard
@@ -50,17 +52,15 @@ def read(document: OutgoingDocument, get: Get, now: datetime) -> Found:
     found = _of_live(document, "", live, _proof(heard))
     if found.kind != "different" or len(live) != 1:
         return found
-    shown = ((name, str(live[0].get(name.lower(), ""))) for name in ("Total", "Currency"))
-    ours = {"Total": str(document.amount), "Currency": document.currency}
-    differs = tuple(Kept(0, name, there) for name, there in shown if not _equal(ours[name], there))
-    return replace(found, differs=differs)
+    differs = (Kept(0, name, there) for name, _, there in _differences(document, live[0]))
+    return replace(found, differs=tuple(differs))
 
 
 def _in_import(document: OutgoingDocument, import_id: str, get: Get, now: datetime) -> Found | None:
     heard = _get(get, f"/v1/imports/{quote(import_id, safe='')}", now)
     if isinstance(heard, Found):
         return heard
-    for entry in _entries(heard, "documents"):
+    for entry in list_of((heard.content or {}).get("documents")):
         if _same_document(document, entry):
             proof = json.dumps({"import": import_id, "document": entry}, default=str).encode()
             return _from_answer(document_answer(entry, heard, document.number), proof)
@@ -82,8 +82,9 @@ def _from_answer(answer: Answer, proof: bytes) -> Found | None:
 
 
 def _listed(document: OutgoingDocument, get: Get, now: datetime) -> Heard | Found:
+    way = WAYS[document.document]
     number, party = quote(document.number, safe=""), quote(document.party, safe="")
-    return _get(get, f"/v1/sales/invoices?invoice_number={number}&customer={party}", now)
+    return _get(get, f"{way.listing}?{way.number}={number}&{way.party}={party}", now)
 
 
 def _by_number(document: OutgoingDocument, key: str, get: Get, now: datetime) -> Found:
@@ -102,10 +103,12 @@ def _of_live(
     document: OutgoingDocument, key: str, live: Sequence[Mapping[str, Any]], proof: bytes
 ) -> Found:
     if not live:
-        return Found(kind="absent", words="No document of this number and customer.", proof=proof)
+        words = f"No document of this number and {WAYS[document.document].party}."
+        return Found(kind="absent", words=words, proof=proof)
     ref = str(live[0].get("id", "")) or None
     if len(live) > 1:
-        words = f"{len(live)} documents of this number and customer stand there."
+        same = f"this number and {WAYS[document.document].party}"
+        words = f"{len(live)} documents of {same} stand there."
         return Found(kind="different", words=words, target_ref=ref, proof=proof)
     kind, words = _compare(document, key, live[0])
     return Found(kind=kind, words=words, target_ref=ref, proof=proof)
@@ -119,13 +122,32 @@ def _equal(ours: str, theirs: str) -> bool:
 def _compare(
     document: OutgoingDocument, key: str, entry: Mapping[str, Any]
 ) -> tuple[Literal["equal", "different"], str]:
-    total = _decimal(entry.get("total"))
+    amount, *_ = WAYS[document.document].shown
+    told = entry.get(WAYS[document.document].shown[amount])
     if key and entry.get("idempotency_key") == key:
-        return "equal", f"It stands there under our key, with the total {entry.get('total')}."
-    if total == document.amount and entry.get("currency") == document.currency:
-        return "equal", f"It stands there with the same total, {entry.get('total')}."
-    there = f"{entry.get('currency')} {entry.get('total')}"
-    return "different", f"It stands there with {there}, not {document.currency} {document.amount}."
+        return "equal", f"It stands there under our key, with the {amount.lower()} {told}."
+    differs = _differences(document, entry)
+    if not differs:
+        return "equal", f"It stands there with the same {amount.lower()}, {told}."
+    if not {amount, "Currency"}.isdisjoint(name for name, _, _ in differs):
+        there = f"{entry.get('currency')} {told}"
+        ours = f"{document.currency} {document.amount}"
+        return "different", f"It stands there with {there}, not {ours}."
+    words = (f"{name} {there}, not {ours}" for name, ours, there in differs)
+    return "different", f"It stands there with {'; '.join(words)}."
+
+
+def _differences(
+    document: OutgoingDocument, entry: Mapping[str, Any]
+) -> list[tuple[str, str, str]]:
+    """(field, ours, theirs) of what AiAccount shows otherwise than it was sent."""
+    amount, *_ = WAYS[document.document].shown
+    ours = {**document.fields, amount: str(document.amount), "Currency": document.currency}
+    pairs = (
+        (name, ours.get(name, ""), str(entry.get(word, "")))
+        for name, word in WAYS[document.document].shown.items()
+    )
+    return [(name, mine, there) for name, mine, there in pairs if not _equal(mine, there)]
 
 
 def _get(get: Get, path: str, now: datetime) -> Heard | Found:
@@ -143,20 +165,16 @@ def _get(get: Get, path: str, now: datetime) -> Heard | Found:
 
 
 def _data(heard: Heard) -> list[Mapping[str, Any]]:
-    return _entries(heard, "data")
-
-
-def _entries(heard: Heard, name: str) -> list[Mapping[str, Any]]:
-    value = (heard.content or {}).get(name)
-    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
+    return list_of((heard.content or {}).get("data"))
 
 
 def _same_document(document: OutgoingDocument, entry: Mapping[str, Any]) -> bool:
-    customer = entry.get("customer")
+    way = WAYS[document.document]
+    party = entry.get(way.party)
     return (
-        entry.get("invoice_number") == document.number
-        and isinstance(customer, str)
-        and customer.strip() == document.party.strip()
+        entry.get(way.number) == document.number
+        and isinstance(party, str)
+        and party.strip() == document.party.strip()
     )
 
 

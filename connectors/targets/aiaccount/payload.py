@@ -1,12 +1,12 @@
-"""A document as the bytes AiAccount takes: one as JSON, several as a workbook.
+"""A document as the bytes AiAccount takes: one invoice as JSON, all else as a workbook.
 
-Here: pure building, and the refusal of what AiAccount could only misread. Not here: sending
-(connector.py).
+Here: pure building, and the refusal of what AiAccount could only misread. Not here: where it goes
+(ways.py), sending (connector.py).
 """
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 
@@ -14,42 +14,50 @@ from connectors.kit.contract import Answer, OutgoingDocument, Payload
 from connectors.kit.preflight import NUMERIC, Fault, refused, value_fault
 from connectors.kit.schema import DocumentSchema, FieldSchema
 from connectors.kit.workbook import Written, write
-from connectors.targets.aiaccount.documents import SALES_INVOICE
+from connectors.targets.aiaccount.ways import WAYS, Way
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 JSON = "application/json; charset=utf-8"
-COLUMNS = tuple(field for field in (*SALES_INVOICE.header, *SALES_INVOICE.lines) if field.sent)
+Good = Sequence[tuple[int, OutgoingDocument]]
+
+
+def columns(schema: DocumentSchema) -> tuple[FieldSchema, ...]:
+    """The columns of a document's sheet."""
+    return tuple(field for field in (*schema.header, *schema.lines) if field.sent)
+
+
+def rows_of(schema: DocumentSchema, document: OutgoingDocument) -> Sequence[Mapping[str, str]]:
+    """The lines of a document; where it is all in the header, that is its one row."""
+    whole = not schema.lines or (schema.one_row and not document.lines)
+    return ({},) if whole else document.lines
 
 
 def build(documents: Sequence[OutgoingDocument], *, batch: bool, batch_name: str) -> Payload:
-    """The call for these documents. One that could never be taken is left out and answered at
-    once.
+    """The call for these documents, all of one type. One that could never be taken is left out and
+    answered at once.
     """
-    refused = {at: answer for at, doc in enumerate(documents) if (answer := _preflight(doc))}
+    way = WAYS.get(documents[0].document)
+    refused = {at: said for at, doc in enumerate(documents) if (said := _preflight(way, doc))}
     good = [(at, doc) for at, doc in enumerate(documents) if at not in refused]
     numbers = tuple(document.number for document in documents)
-    if batch:
-        return _workbook(good, numbers, refused, batch_name)
-    if len(documents) != 1:
-        raise ValueError("a JSON call carries one document")
-    return _json(good, numbers, refused)
+    if not batch and len(documents) != 1:
+        raise ValueError("a call of its own carries one document")
+    if batch or not (way and way.alone):
+        return _workbook(way, good, numbers, refused, batch_name or documents[0].number)
+    return _json(way, good, numbers, refused)
 
 
-def _json(
-    good: Sequence[tuple[int, OutgoingDocument]],
-    numbers: tuple[str, ...],
-    refused: Mapping[int, Answer],
-) -> Payload:
+def _json(way: Way, good: Good, numbers: tuple[str, ...], refused: Mapping[int, Answer]) -> Payload:
     body = b""
     rows: dict[int, str] = {}
     for _, document in good:
-        content = _wire(SALES_INVOICE.header, document.fields)
-        content["lines"] = [_wire(SALES_INVOICE.lines, line) for line in document.lines]
+        content = _wire(way.schema.header, document.fields)
+        content["lines"] = [_wire(way.schema.lines, line) for line in document.lines]
         body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
         rows = {int(line["LineNo"]): document.number for line in document.lines}
     return Payload(
         method="POST",
-        path="/v1/sales/invoices",
+        path=way.listing,
         headers={"Prefer": "wait=10"},
         body=body,
         content_type=JSON,
@@ -61,25 +69,27 @@ def _json(
 
 
 def _workbook(
-    good: Sequence[tuple[int, OutgoingDocument]],
+    way: Way | None,
+    good: Good,
     numbers: tuple[str, ...],
     refused: Mapping[int, Answer],
     batch_name: str,
 ) -> Payload:
-    table: list[list[Written]] = [[column.title for column in COLUMNS]]
+    table: list[list[Written]] = []
     rows: dict[int, str] = {}
     positions: dict[int, int] = {}
-    for at, document in good:
-        for line in document.lines:
-            values = {**document.fields, **line}
-            table.append([_cell(column, values.get(column.name, "")) for column in COLUMNS])
+    if way is not None:
+        fields = columns(way.schema)
+        table.append([field.title for field in fields])
+        for at, document, values in _sheet(way, good):
+            table.append([_cell(field, values.get(field.name, "")) for field in fields])
             rows[len(table)] = document.number
             positions[len(table)] = at
     return Payload(
         method="POST",
-        path="/v1/imports/sales-invoices",
+        path=way.imports if way else "",
         headers={"Prefer": "wait=10"},
-        body=write("Sales Invoices", table) if good else b"",
+        body=write(way.sheet, table) if way and good else b"",
         content_type=XLSX,
         rows=rows,
         numbers=numbers,
@@ -88,6 +98,13 @@ def _workbook(
         file_name=f"{_plain(batch_name)}.xlsx",
         form={"source_batch": _plain(batch_name)},
     )
+
+
+def _sheet(way: Way, good: Good) -> Iterator[tuple[int, OutgoingDocument, Mapping[str, str]]]:
+    """The rows of the sheet: each line beside the cells of its document."""
+    for at, document in good:
+        for line in rows_of(way.schema, document):
+            yield at, document, {**document.fields, **line}
 
 
 def _plain(name: str) -> str:
@@ -122,27 +139,28 @@ def _cell(schema: FieldSchema, value: str) -> Written:
 # ---- what AiAccount could only misread ----
 
 
-def _preflight(document: OutgoingDocument) -> Answer | None:
-    if document.document != SALES_INVOICE.name:
-        return refused(
-            document, "business_rule", f"AiAccount does not take {document.document} here."
-        )
-    if not document.lines:
-        return refused(document, "missing_field", "The document has no lines.")
-    found = _fault(SALES_INVOICE, document)
+def _preflight(way: Way | None, document: OutgoingDocument) -> Answer | None:
+    if way is None or document.document != way.schema.name:
+        words = f"AiAccount does not take {document.document} here."
+        return refused(document, "business_rule", words)
+    found = _fault(way.schema, document)
     return refused(document, *found) if found else None
 
 
 def _fault(schema: DocumentSchema, document: OutgoingDocument) -> Fault | None:
+    rows = rows_of(schema, document)
+    if not rows:
+        return "missing_field", "The document has no lines."
     for field in schema.header:
         if found := _field_fault(field, document.fields.get(field.name, ""), ""):
             return found
     seen: set[str] = set()
-    for at, line in enumerate(document.lines, start=1):
+    for at, line in enumerate(rows, start=1):
+        values, where = (line, f" of line {at}") if line else (document.fields, "")
         for field in schema.lines:
-            if found := _field_fault(field, line.get(field.name, ""), f" of line {at}"):
+            if found := _field_fault(field, values.get(field.name, ""), where):
                 return found
-        number = line["LineNo"]
+        number = values.get("LineNo", "")
         if number in seen:
             return "bad_value", f"Line No {number} occurs twice."
         seen.add(number)

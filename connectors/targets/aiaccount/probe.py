@@ -87,9 +87,7 @@ def _fitting(settings: Settings, snapshot: Snapshot) -> Iterator[Step]:
     )
     yield Step(STEPS[2], ok=same, words=words)
     missing = [name for name in _needs(settings, snapshot) if name not in snapshot.permissions]
-    yield Step(
-        STEPS[3], not missing, f"Missing: {', '.join(missing)}." if missing else "All there."
-    )
+    yield _permitted(missing, bills="expense.write" in snapshot.permissions)
     yield (
         Step(
             STEPS[4], None, "Excel import is on there too: the same document could be posted twice."
@@ -101,6 +99,15 @@ def _fitting(settings: Settings, snapshot: Snapshot) -> Iterator[Step]:
     words = f"{snapshot.rounding_mode} there, {mode} here."
     yield Step(STEPS[5], ok=snapshot.rounding_mode == mode, words=words)
     yield _quota(settings, snapshot)
+
+
+def _permitted(missing: list[str], *, bills: bool) -> Step:
+    if missing:
+        return Step(STEPS[3], ok=False, words=f"Missing: {', '.join(missing)}.")
+    if bills:
+        return Step(STEPS[3], ok=True, words="All there.")
+    words = "Without expense.write it takes no bills and no payments from here."
+    return Step(STEPS[3], ok=None, words=words)
 
 
 def _needs(settings: Settings, snapshot: Snapshot) -> tuple[str, ...]:

@@ -8,7 +8,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from connectors.kit.contract import Action, Answer, Kept, Payload
-from connectors.kit.http import HttpAnswer, HttpFailure, retry_after
+from connectors.kit.endings import uncertain
+from connectors.kit.http import HttpAnswer, retry_after
 from connectors.kit.strictjson import loads
 from connectors.targets.autocount.compare import Compared, compare
 from connectors.targets.autocount.errors import ALREADY_VOID, meaning
@@ -18,34 +19,13 @@ DONE = frozenset({200, 201, 204})
 _UNANSWERED = frozenset({408, 425})
 
 
-def unanswered(number: str, failure: HttpFailure) -> Answer:
-    """What a call without an answer means: nothing was sent, or nobody knows."""
-    if failure.kind == "blocked":
-        return Answer(
-            kind="refused",
-            error_class="authorization_failed",
-            code="address_refused",
-            words=failure.words,
-            number=number,
-        )
-    if failure.kind == "not_sent":
-        return Answer(
-            kind="temporary",
-            error_class="temporary",
-            code="not_sent",
-            words=failure.words,
-            number=number,
-        )
-    return uncertain(number, "no_answer", failure.words, failure.status)
-
-
 def refusal(number: str, action: Action, answer: HttpAnswer, now: datetime) -> Answer | None:
     """Why it was not done; nothing when AutoCount says that it was."""
     status = answer.status
     if status in DONE:
         return None
     if status >= 500 or status < 400 or status in _UNANSWERED:
-        return uncertain(number, "no_answer", f"AutoCount answered {status}.", status)
+        return uncertain("no_answer", f"AutoCount answered {status}.", status, number)
     told = message_of(loads(answer.body))
     found = meaning(status, told, creates=action == "create")
     if action == "void" and found.code == ALREADY_VOID:
@@ -67,17 +47,17 @@ def confirmed(payload: Payload, action: Action, status: int, seen: Seen) -> Answ
     number = payload.numbers[0]
     if action == "void":
         if not seen.void:
-            return uncertain(number, "not_confirmed", f"Not void yet: {seen.words}", status)
+            return uncertain("not_confirmed", f"Not void yet: {seen.words}", status, number)
         existing = status not in DONE
         words = "It was void already." if existing else "Made void."
         return _accepted(number, status, words, existing=existing)
     compared = _compared(payload, seen)
     if compared is None:
         words = f"AutoCount said yes, but it could not be read back: {seen.words}"
-        return uncertain(number, "not_confirmed", words, status)
+        return uncertain("not_confirmed", words, status, number)
     if compared.differences:
         words = f"AutoCount said yes, but something else stands there: {compared.words}."
-        return uncertain(number, "not_confirmed", words, status)
+        return uncertain("not_confirmed", words, status, number)
     return _accepted(number, status, "Accepted, and read back.", kept=compared.kept)
 
 
@@ -104,18 +84,6 @@ def _compared(payload: Payload, seen: Seen) -> Compared | None:
     if seen.document is None or seen.void or not isinstance(body, dict):
         return None
     return compare(body, payload.expected, seen.document)
-
-
-def uncertain(number: str, code: str, words: str, status: int | None) -> Answer:
-    """Nobody knows what became of it."""
-    return Answer(
-        kind="uncertain",
-        error_class="uncertain",
-        code=code,
-        words=words,
-        number=number,
-        status=status,
-    )
 
 
 def _accepted(

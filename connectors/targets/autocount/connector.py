@@ -4,7 +4,7 @@ Here: the calls and their headers. Not here: bodies (payload.py, bodies.py), ans
 look-ups (lookup.py), readings (watching.py), the connection test (probe.py).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Literal
@@ -15,6 +15,7 @@ from connectors.kit.contract import (
     Answer,
     ConnectionReport,
     Found,
+    ItemSetup,
     OutgoingDocument,
     Pace,
     Payload,
@@ -22,9 +23,10 @@ from connectors.kit.contract import (
     Settings,
     Stands,
 )
+from connectors.kit.endings import unanswered
 from connectors.kit.http import Http, HttpAnswer, HttpFailure, mask
-from connectors.targets.autocount import lookup, payload, probe, watching
-from connectors.targets.autocount.answers import confirmed, refusal, taken, unanswered
+from connectors.targets.autocount import lookup, payload, probe, products, watching
+from connectors.targets.autocount.answers import confirmed, refusal, taken
 from connectors.targets.autocount.documents import POSTED
 from connectors.targets.autocount.errors import NUMBER_TAKEN
 from connectors.targets.autocount.reading import KEPT_BYTES, Get, read
@@ -46,6 +48,7 @@ class AutoCount:
     pace = Pace(per_minute=100, to_send=3)  # searched for first, and read back
     at_once = 1
     read_at_once = watching.AT_ONCE
+    items_at_once = products.AT_ONCE
 
     def build(
         self,
@@ -83,7 +86,7 @@ class AutoCount:
             push=True,
         )
         if isinstance(answer, HttpFailure):
-            told = unanswered(payload.numbers[0], answer)
+            told = unanswered(answer, payload.numbers[0])
             return Sent(
                 answers=(told,), status=answer.status, headers={}, body=b"", seconds=answer.seconds
             )
@@ -123,6 +126,12 @@ class AutoCount:
     ) -> tuple[Stands, ...] | None:
         """Documents of the same party and total, a few days around, in the intended book."""
         return watching.alike(document, _asker(settings, secret, http))
+
+    def items(
+        self, codes: Sequence[str], settings: Settings, secret: str, http: Http
+    ) -> Mapping[str, ItemSetup]:
+        """The unit of each product."""
+        return products.units(codes, _reader(settings, secret, http))
 
     def test(self, settings: Settings, secret: str, http: Http) -> ConnectionReport:
         """Try the connection without writing."""

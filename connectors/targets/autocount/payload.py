@@ -6,16 +6,18 @@ misread or leave out in silence. Not here: sending (connector.py), comparing (co
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 from urllib.parse import quote
 
 from connectors.kit.contract import Action, Answer, OutgoingDocument, Payload
-from connectors.kit.preflight import Fault, refused, value_fault
-from connectors.kit.schema import DocumentSchema, FieldSchema
+from connectors.kit.preflight import Fault, first_fault, not_offered, refused
+from connectors.kit.schema import DocumentSchema
 from connectors.kit.strictjson import dumps
 from connectors.targets.autocount.bodies import BODIES, Json
 from connectors.targets.autocount.documents import POSTED
 
 JSON = "application/json; charset=utf-8"
+TARGET = "AutoCount"
 SCHEMAS: Mapping[str, DocumentSchema] = {schema.name: schema for schema in POSTED}
 EXPECTED_TOTAL, EXPECTED_PARTS = "finalTotal", "subTotal"
 
@@ -69,33 +71,14 @@ def expected(document: OutgoingDocument) -> dict[str, str]:
 
 def _preflight(document: OutgoingDocument, action: Action) -> Answer | None:
     schema = SCHEMAS.get(document.document)
-    if schema is None:
-        words = f"AutoCount's interface does not take a {document.document}."
-        return refused(document, "business_rule", words)
-    if action != "create" and action not in schema.actions:
-        words = f"AutoCount's interface offers no {action} of a {schema.title.lower()}."
-        return refused(document, "business_rule", words)
-    if action == "void":
-        return None
-    found = _fault(schema, document, new=action == "create")
+    refusal = not_offered(schema, document, action, TARGET)
+    if schema is None or refusal or action == "void":
+        return refusal
+    found = first_fault(
+        schema, document, TARGET, new=action == "create", of_line=partial(_line_fault, document)
+    )
+    found = found or BODIES[schema.name].fault(document)
     return refused(document, *found) if found else None
-
-
-def _fault(schema: DocumentSchema, document: OutgoingDocument, *, new: bool) -> Fault | None:
-    for field in schema.header:
-        given = document.fields.get(field.name, "")
-        if found := _field_fault(field, given, "", must=field.required or (new and field.needed)):
-            return found
-    if schema.lines and not document.lines:
-        return "missing_field", "The document has no lines."
-    for at, line in enumerate(document.lines if schema.lines else (), start=1):
-        for field in schema.lines:
-            where, must = f" of line {at}", field.required or field.needed
-            if found := _field_fault(field, line.get(field.name, ""), where, must=must):
-                return found
-        if found := _line_fault(document, line, f" of line {at}"):
-            return found
-    return BODIES[schema.name].fault(document)
 
 
 def _line_fault(document: OutgoingDocument, line: Mapping[str, str], where: str) -> Fault | None:
@@ -108,10 +91,3 @@ def _line_fault(document: OutgoingDocument, line: Mapping[str, str], where: str)
     if not line.get("ItemCode") and not line.get("DtlDescription"):
         return "missing_field", f"Line {where[9:]} has no ItemCode and no DtlDescription."
     return None
-
-
-def _field_fault(schema: FieldSchema, value: str, where: str, *, must: bool) -> Fault | None:
-    name = f"{schema.title or schema.name}{where}"
-    if value == "":
-        return ("missing_field", f"{name} is blank; AutoCount needs it.") if must else None
-    return value_fault(schema, value, name, runs="an export")

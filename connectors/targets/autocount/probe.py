@@ -31,13 +31,13 @@ def report(settings: Settings, secret: str, get: Get) -> ConnectionReport:
     """The steps, from one read for each kind of document that can be listed."""
     fault = _key_fault(settings, secret)
     if fault:
-        return _stopped(0, fault)
+        return ConnectionReport.stopped(STEPS, 0, fault)
     seen = {name: get(path) for name, path in LISTINGS.items()}
     first = seen["invoices"]
     if isinstance(first, HttpFailure) or first.status == 401:
-        return _stopped(1, _told(first), there=reached(first))
+        return ConnectionReport.stopped(STEPS, 1, _told(first), there=reached(first))
     if first.status not in (200, 403):
-        return _stopped(2, _told(first), there=reached(first))
+        return ConnectionReport.stopped(STEPS, 2, _told(first), there=reached(first))
     locked = _locked(settings)
     known = not isinstance(locked, str)
     closed = f"Closed through {locked}" if locked else "Nothing is closed"
@@ -119,13 +119,6 @@ def _snapshot(settings: Settings, locked: date | None) -> Snapshot:
         quota_used=None,
         quota_resets_on=None,
     )
-
-
-def _stopped(at: int, words: str, *, there: bool = True) -> ConnectionReport:
-    passed = tuple(Step(name, ok=True, words="Passed.") for name in STEPS[:at])
-    later = tuple(Step(name, ok=None, words="Not tried.") for name in STEPS[at + 1 :])
-    steps = (*passed, Step(STEPS[at], ok=False, words=words), *later)
-    return ConnectionReport(steps=steps, snapshot=None, reached=there)
 
 
 def _told(answer: HttpAnswer | HttpFailure) -> str:

@@ -1,8 +1,7 @@
 """The documents of QuickBooks Online, as data.
 
 Here: fields, limits, what each one names over there, and what can be done with a posted document.
-A reference (`CustomerRef`) is the id of an entry there, never its name. Not here: calls; no
-connector posts these yet.
+A reference (`CustomerRef`) is the id of an entry there, never its name. Not here: calls, bodies.
 
 Sources: Intuit's Accounting API, version 3. Lengths of notes and descriptions, and the five
 places of quantities and prices, are as import tools for it document them. That a document needs
@@ -25,10 +24,16 @@ _CUSTOMER = FieldSchema(
     title="Customer",
     wire="CustomerRef.value",
     required=True,
+    max_length=20,
     refers="customer",
 )
 _VENDOR = FieldSchema(
-    name="VendorRef", title="Vendor", wire="VendorRef.value", required=True, refers="vendor"
+    name="VendorRef",
+    title="Vendor",
+    wire="VendorRef.value",
+    required=True,
+    max_length=20,
+    refers="vendor",
 )
 _LOCATION = FieldSchema(
     name="DepartmentRef", title="Location", wire="DepartmentRef.value", refers="warehouse"
@@ -133,7 +138,7 @@ def _document(
     party: FieldSchema | None = None,
     number: FieldSchema = _NUMBER,
     total: FieldSchema = _TOTAL,
-    actions: tuple[str, ...] = ("update", "void"),
+    actions: tuple[str, ...] = ("update",),
 ) -> DocumentSchema:
     return DocumentSchema(
         target=TARGET,
@@ -150,7 +155,14 @@ def _document(
     )
 
 
-INVOICE = _document("invoice", "Invoice", (*_SALES_HEADER, _DUE), _SALES_LINE, party=_CUSTOMER)
+INVOICE = _document(
+    "invoice",
+    "Invoice",
+    (*_SALES_HEADER, _DUE),
+    _SALES_LINE,
+    party=_CUSTOMER,
+    actions=("update", "void"),
+)
 SALES_RECEIPT = _document(
     "sales_receipt",
     "Sales receipt",
@@ -204,7 +216,6 @@ BILL = _document(
     (_NUMBER, _DATE, _DUE, _VENDOR, _LOCATION, _CURRENCY, _RATE, _TAX_MODE, _NOTE, _TOTAL),
     (_LINE_ACCOUNT, _LINE_TEXT, _LINE_AMOUNT, _LINE_TAX, _LINE_TAX_AMOUNT),
     party=_VENDOR,
-    actions=("update",),
 )
 BILL_PAYMENT = _document(
     "bill_payment",
@@ -241,7 +252,6 @@ DEPOSIT = _document(
     "Bank deposit",
     (_NUMBER, _DATE, _DEPOSIT_TO, _LOCATION, _CURRENCY, _RATE, _NOTE, _TOTAL),
     (_LINE_ACCOUNT, _LINE_TEXT, _LINE_AMOUNT, _METHOD),
-    actions=("update",),
 )
 JOURNAL_ENTRY = _document(
     "journal_entry",
@@ -255,17 +265,8 @@ JOURNAL_ENTRY = _document(
         _LINE_TEXT,
         _LINE_AMOUNT,
     ),
-    actions=("update",),
 )
 
-DOCUMENTS = (
-    INVOICE,
-    SALES_RECEIPT,
-    PAYMENT,
-    CREDIT_MEMO,
-    REFUND_RECEIPT,
-    BILL,
-    BILL_PAYMENT,
-    DEPOSIT,
-    JOURNAL_ENTRY,
-)
+POSTED = (INVOICE, SALES_RECEIPT, PAYMENT, CREDIT_MEMO, REFUND_RECEIPT, BILL, BILL_PAYMENT)
+UNPOSTED = (DEPOSIT, JOURNAL_ENTRY)
+"""What the connector posts, and what rules may speak of and nothing posts yet."""

@@ -30,6 +30,7 @@ def main(arguments: list[str] | None = None) -> None:
         dedupe=given.dedupe,
         withhold=given.withhold,
         seed=given.seed,
+        receipts_by=given.receipts_by,
     )
     clock = MachineClock(given.home)
     api = Api(books, Ledger(given.ledger), clock, hang=given.hang, rate=given.rate)
@@ -44,6 +45,9 @@ def _parser() -> argparse.ArgumentParser:
     words = "what it compares: numbers and keys, keys alone, or nothing at all"
     compared = ["number+customer", "none", "nothing"]
     parser.add_argument("--dedupe", choices=compared, default="number+customer", help=words)
+    words = "what makes two receipts of a customer one: their own number, or the invoice they pay"
+    by = ["receipt", "invoice"]
+    parser.add_argument("--receipts-by", choices=by, default="receipt", help=words)
     parser.add_argument("--rounding", choices=["per_line", "sum_then_round"], default="per_line")
     parser.add_argument("--locked-through", type=date.fromisoformat, default=None)
     parser.add_argument("--quota", type=int, default=None)

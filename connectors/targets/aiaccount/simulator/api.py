@@ -19,13 +19,15 @@ from connectors.targets.aiaccount.simulator import control, parking, views
 from connectors.targets.aiaccount.simulator.books import Books
 from connectors.targets.aiaccount.simulator.data import ApiKey, Company
 from connectors.targets.aiaccount.simulator.faults import FAULTS, Fault
+from connectors.targets.aiaccount.simulator.kinds import IMPORTS, INVOICES, LISTINGS, Kind
 from connectors.targets.aiaccount.simulator.posting import Job, base_line, post
 from connectors.targets.aiaccount.simulator.reading import Opened, Unreadable, content_of, opened
 from connectors.targets.aiaccount.simulator.replies import error, forbidden
 
 MINUTE = timedelta(minutes=1)
 _KEY = re.compile(r"[A-Za-z0-9._:-]{1,128}")
-_WRITES = {"/v1/imports/sales-invoices": "xlsx", "/v1/sales/invoices": "json"}
+_WRITES = {**dict.fromkeys(IMPORTS, "xlsx"), INVOICES.listing: "json"}
+_KINDS = {**IMPORTS, **LISTINGS}
 
 
 class Api:
@@ -116,13 +118,12 @@ class Api:
     def _write(
         self, request: Request, request_id: str, key: ApiKey, company: Company
     ) -> tuple[Reply, bool]:
-        call = _WRITES[request.path]
-        name = request.headers.get("x-sim-fault", "")
-        planned = not name and bool(self.books.faults)
-        fault = FAULTS.get(self.books.faults[0] if planned else name, Fault())
-        refused = fault.instead or self._may_write(request, key, company)
+        call, kind = _WRITES[request.path], _KINDS[request.path]
+        name, planned = self.books.fault_of(request)
+        fault = FAULTS.get(name, Fault())
+        refused = fault.instead or self._may_write(request, kind, key, company)
         content = b"" if refused else content_of(request, call)
-        body = Unreadable(400, "", "") if isinstance(content, Unreadable) else opened(content, call)
+        body = content if isinstance(content, Unreadable) else opened(content, call, kind)
         if refused is None and isinstance(content, Unreadable):
             refused = error(content.status, content.code, content.message)
         if refused is not None or isinstance(content, Unreadable):
@@ -147,10 +148,11 @@ class Api:
         others = [other for other in self.books.companies if other != company.id]
         return Job(
             call=call,
+            kind=_KINDS[request.path],
             company=others[0] if fault.elsewhere else company.id,
             key=request.headers.get("idempotency-key", ""),
             content=content,
-            invoices=body.invoices if isinstance(body, Opened) else (),
+            documents=body.documents if isinstance(body, Opened) else (),
             rows=body.rows if isinstance(body, Opened) else 0,
             request_id=request_id,
             as_import=call == "xlsx",
@@ -210,7 +212,10 @@ class Api:
             message = "This idempotency key was used with another body"
             return error(409, "duplicate", message, reason="key_reused")
         line["effect"] = "replayed"
-        lines = [{**line, "number": one.number, "party": one.party} for one in job.invoices]
+        lines = [
+            {**line, "number": one.number, "party": one.party, "paid": one.paid}
+            for one in job.documents
+        ]
         for other in lines[1:]:
             other["planned"] = False
         self.write(lines or [line])
@@ -235,10 +240,13 @@ class Api:
         self.write([line])
         return reply
 
-    def _may_write(self, request: Request, key: ApiKey, company: Company) -> Reply | None:
-        if "sales.write" not in key.permissions:
-            return forbidden("sales.write")
-        if company.einvoice_enabled and "einvoice.submit" not in key.permissions:
+    def _may_write(
+        self, request: Request, kind: Kind, key: ApiKey, company: Company
+    ) -> Reply | None:
+        if kind.writes not in key.permissions:
+            return forbidden(kind.writes)
+        sends = kind is INVOICES and company.einvoice_enabled
+        if sends and "einvoice.submit" not in key.permissions:
             return forbidden("einvoice.submit")
         if not _KEY.fullmatch(request.headers.get("idempotency-key", "")):
             return error(400, "idempotency_key_missing", "An Idempotency-Key is required")
@@ -253,15 +261,16 @@ class Api:
         call = _WRITES.get(request.path, "other") if request.method == "POST" else "lookup"
         if request.path == "/v1/connection":
             call = "connection"
+        kind = _KINDS.get(request.path, INVOICES)
         told = _plain(reply).get("error", {})
         line = {
             "at": self.now().isoformat(),
             "request_id": request_id,
             "call": call,
             "company": request.headers.get("x-company-id", ""),
-            "type": "sales_invoice",
-            "number": request.query.get("invoice_number", ""),
-            "party": request.query.get("customer", ""),
+            "type": kind.name,
+            "number": request.query.get(kind.number, ""),
+            "party": request.query.get(kind.party, ""),
             "key": request.headers.get("idempotency-key")
             or request.query.get("idempotency_key", ""),
             "body_sha256": "",
@@ -276,7 +285,7 @@ class Api:
 
 
 def _missing_permission(job: Job, key: ApiKey, company: Company) -> str:
-    moves_stock = any(line.get("SKU") for one in job.invoices for line in one.lines)
+    moves_stock = any(line.get("SKU") for one in job.documents for line in one.lines)
     if company.inventory_enabled and moves_stock and "inventory.write" not in key.permissions:
         return "inventory.write"
     return ""

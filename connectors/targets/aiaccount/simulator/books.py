@@ -4,21 +4,25 @@ Here: state, changed only by applying ledger lines, so that a restart ends where
 here: deciding what a line says (posting.py), and HTTP (api.py).
 """
 
-import random
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from connectors.kit.scripted import Scripted
 from connectors.targets.aiaccount.simulator.data import ApiKey, Company
+from connectors.targets.aiaccount.simulator.kinds import KINDS, Document
+from connectors.targets.aiaccount.simulator.paying import Paid
 
 ZONE = ZoneInfo("Asia/Kuala_Lumpur")
-_SPREAD = 8
+Line = Mapping[str, Any]
+Name = tuple[str, str, str, str]  # company, type, number, party
 
 
-class Books:
+class Books(Scripted):
     """The state of the simulator."""
 
     def __init__(
@@ -29,11 +33,16 @@ class Books:
         dedupe: str,
         withhold: int,
         seed: int,
+        receipts_by: str = "receipt",
     ) -> None:
         self._start = (companies, keys)
         self.dedupe = dedupe
-        chance = random.Random(seed)  # noqa: S311 - a plan that can be repeated
-        self._withheld = frozenset(chance.sample(range(withhold * _SPREAD), withhold))
+        self.receipts_by = receipts_by
+        super().__init__(withhold=withhold, seed=seed)
+
+    def rewind(self) -> None:
+        """As a new subscription."""
+        super().rewind()
         self._clear()
 
     def _clear(self) -> None:
@@ -41,13 +50,11 @@ class Books:
         self.companies: dict[str, Company] = companies
         self.keys: dict[str, ApiKey] = keys
         self.documents: list[Mapping[str, Any]] = []
-        self._by_pair: dict[tuple[str, str, str], list[Mapping[str, Any]]] = defaultdict(list)
+        self._by_name: dict[Name, list[Mapping[str, Any]]] = defaultdict(list)
+        self._paying: dict[Name, list[Mapping[str, Any]]] = defaultdict(list)
         self.imports: dict[str, dict[str, Any]] = {}
         self.answers: dict[tuple[str, str], Mapping[str, Any]] = {}
         self.cached: dict[str, dict[str, Any]] = {}
-        self.faults: list[str] = []
-        self.offset = 0.0
-        self._effects = 0
         self._numbers: dict[str, int] = defaultdict(int)
 
     def next_id(self, prefix: str, start: int) -> str:
@@ -57,9 +64,36 @@ class Books:
         self._numbers[prefix] += 1
         return f"{prefix}_{start + self._numbers[prefix]}"
 
-    def existing(self, company: str, number: str, party: str) -> list[Mapping[str, Any]]:
-        """The documents of a number and customer, oldest first."""
-        return self._by_pair[company, number, party]
+    def existing(self, company: str, kind: str, number: str, party: str) -> list[Line]:
+        """The documents of a type, number and party, oldest first."""
+        return self._by_name[company, kind, number, party]
+
+    def twins(self, company: str, document: Document, taken: Sequence[Line] = ()) -> list[Line]:
+        """What AiAccount takes for the same document, also of those `taken` just now."""
+        by_invoice = document.kind.name == "sales_receipt" and self.receipts_by == "invoice"
+        word, number = ("paid", document.paid) if by_invoice else ("number", document.number)
+        there = self._paying if by_invoice else self._by_name
+        found = there[company, document.kind.name, number, document.party]
+        return [
+            *found,
+            *(one for one in taken if (one[word], one["party"]) == (number, document.party)),
+        ]
+
+    def paid(self, company: str, document: Document, taken: Sequence[Line] = ()) -> Paid | None:
+        """What a receipt or payment pays, and how much of it is open."""
+        kind = document.kind
+        if not kind.pays or not document.paid:
+            return None
+        found = self.existing(company, kind.pays, document.paid, document.party)
+        if not found:
+            return None
+        name = (document.paid, document.party)
+        mine = [
+            *self._paying[(company, kind.name, *name)],
+            *(one for one in taken if (one["paid"], one["party"]) == name),
+        ]
+        rest = Decimal(found[0]["total"]) - sum(Decimal(one["total"]) for one in mine)
+        return Paid(found[0]["currency"], rest)
 
     def quota_used(self, company: str, today: date) -> int:
         """How many documents of this month count."""
@@ -68,10 +102,6 @@ class Books:
         used = sum(1 for doc in mine if doc["month"] == month)
         return used + self.companies[company].quota_used_before
 
-    def withholds_next(self) -> bool:
-        """Whether the seeded plan cuts the answer of the next write that has an effect."""
-        return self._effects in self._withheld
-
     def apply(self, line: Mapping[str, Any]) -> None:
         """Let a ledger line take effect."""
         if line["call"] == "control":
@@ -79,11 +109,14 @@ class Books:
             return
         if line.get("planned"):
             self.faults = self.faults[1:]
-        for prefix, start in (("inv", 55100), ("imp", 8800), ("cch", 0)):
-            self._count(prefix, start, str(line.get(_ID_FIELDS[prefix]) or ""))
+        for prefix, start, name in _IDS:
+            self._count(prefix, start, str(line.get(name) or ""))
         if line["effect"] == "created":
             self.documents.append(line)
-            self._by_pair[line["company"], line["number"], line["party"]].append(line)
+            company, kind, party = line["company"], line["type"], line["party"]
+            self._by_name[company, kind, line["number"], party].append(line)
+            if line.get("paid"):
+                self._paying[company, kind, line["paid"], party].append(line)
         if "reply" in line:
             self._close(line)
 
@@ -91,12 +124,13 @@ class Books:
         """The last line of a request carries what is remembered of it."""
         reply = line["reply"]
         if reply.get("created"):
-            self._effects += 1
+            self.effects += 1
         if reply.get("import"):
             self.imports[line["import_id"]] = {
                 "id": line["import_id"],
                 "company": line["company"],
                 "key": line["key"],
+                "type": KINDS[line["type"]].title,
                 "status": reply["import"],
                 "at": line["at"],
                 "content": reply["content"],
@@ -120,19 +154,14 @@ class Books:
             self._numbers[prefix] = max(self._numbers[prefix], number)
 
     def _control(self, act: str, given: Mapping[str, Any]) -> None:
-        acts: dict[str, Callable[[Mapping[str, Any]], None]] = {
-            "reset": lambda _: self._clear(),
-            "clock": self._set_clock,
+        acts = self.acts() | {
+            "reset": lambda _: self.rewind(),
             "lock": self._set_lock,
             "pause": self._set_key,
             "quota": self._set_quota,
-            "faults": self._set_faults,
             "company": self._set_company,
         }
         acts[act](given)
-
-    def _set_clock(self, given: Mapping[str, Any]) -> None:
-        self.offset = float(given["offset_seconds"])
 
     def _set_lock(self, given: Mapping[str, Any]) -> None:
         through = given.get("through")
@@ -145,10 +174,6 @@ class Books:
         company = self._company(given)
         company.quota = given.get("limit")
         company.quota_used_before = int(given.get("used", 0))
-
-    def _set_faults(self, given: Mapping[str, Any]) -> None:
-        names = given.get("plan") or [given["fault"]] * int(given.get("count", 1))
-        self.faults = [*self.faults, *map(str, names)]
 
     def _set_company(self, given: Mapping[str, Any]) -> None:
         company = self._company(given)
@@ -163,7 +188,11 @@ class Books:
 
 
 _SWITCHES = ("einvoice_enabled", "inventory_enabled", "excel_import_enabled", "whole_files")
-_ID_FIELDS = {"inv": "id", "imp": "import_id", "cch": "cache_id"}
+_IDS = (
+    ("imp", 8800, "import_id"),
+    ("cch", 0, "cache_id"),
+    *((*one.ids, "id") for one in KINDS.values()),
+)
 
 
 def local_day(moment: datetime) -> date:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from connectors.kit.simulator import Reply, Request
 from connectors.targets.aiaccount.simulator import parking
 from connectors.targets.aiaccount.simulator.faults import FAULTS
+from connectors.targets.aiaccount.simulator.kinds import KINDS
 from connectors.targets.aiaccount.simulator.posting import Job, post
 from connectors.targets.aiaccount.simulator.reading import Unreadable, opened
 
@@ -73,15 +74,19 @@ def _by_hand(api: "Api", request: Request, request_id: str) -> Reply:
     """Somebody imports a workbook by hand beside the API: nothing compares it with what is
     there.
     """
-    body = opened(request.body, "xlsx")
+    kind = KINDS.get(request.query.get("type", "sales_invoice"))
+    if kind is None:
+        return _no("No such type")
+    body = opened(request.body, "xlsx", kind)
     if isinstance(body, Unreadable):
         return _no(body.message)
     job = Job(
         call="by_hand",
+        kind=kind,
         company=request.query.get("company", "CMP-1042"),
         key="",
         content=request.body,
-        invoices=body.invoices,
+        documents=body.documents,
         rows=body.rows,
         request_id=request_id,
         as_import=True,

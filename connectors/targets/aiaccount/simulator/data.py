@@ -80,6 +80,7 @@ def default_keys() -> dict[str, ApiKey]:
     """One key that may do all, and one for each way in which a key can fail."""
     readonly = ("sales.read", "imports.read")
     no_einvoice = tuple(name for name in ALL_PERMISSIONS if name != "einvoice.submit")
+    no_bills = tuple(name for name in ALL_PERMISSIONS if name != "expense.write")
     no_stock = tuple(name for name in ALL_PERMISSIONS if name != "inventory.write")
     keys = (
         ApiKey(text=DEMO_KEY, id="key_31", companies=("CMP-1042", "CMP-2001")),
@@ -89,5 +90,6 @@ def default_keys() -> dict[str, ApiKey]:
         ApiKey(text="aia_live_readonly_2Lm5", id="key_35", permissions=readonly),
         ApiKey(text="aia_live_noeinvoice_6Pq3", id="key_36", permissions=no_einvoice),
         ApiKey(text="aia_live_nostock_8Vb7", id="key_37", permissions=no_stock),
+        ApiKey(text="aia_live_nobills_3Yd6", id="key_38", permissions=no_bills),
     )
     return {key.text: key for key in keys}

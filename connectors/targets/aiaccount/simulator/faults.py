@@ -7,23 +7,14 @@ Here: the named faults and what each does to a write. Not here: refusals that fo
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from connectors.kit import scripted
 from connectors.kit.simulator import Reply
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
-    """What a fault changes: an answer instead of the work, the work itself, or the way the
-    answer travels.
-    """
+class Fault(scripted.Fault):
+    """One of AiAccount: it may also write elsewhere, or end later."""
 
-    instead: Reply | None = None
-    status: int | None = None
-    body: bytes | None = None
-    cut: Literal["", "before", "middle"] = ""
-    hang: bool = False
-    locked: bool = False
-    drop: bool = False
-    twice: bool = False
     elsewhere: bool = False
     later: Literal["", "completed", "failed"] = ""
 

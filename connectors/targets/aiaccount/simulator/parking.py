@@ -9,6 +9,7 @@ import base64
 from typing import TYPE_CHECKING
 
 from connectors.kit.simulator import Reply
+from connectors.targets.aiaccount.simulator.kinds import KINDS
 from connectors.targets.aiaccount.simulator.posting import Job, base_line, post
 from connectors.targets.aiaccount.simulator.reading import Opened, Unreadable, opened
 from connectors.targets.aiaccount.simulator.replies import error
@@ -25,13 +26,13 @@ def park(api: "Api", job: Job, why: str, *, planned: bool) -> Reply:
         message = "API key is paused; the request was stored and runs when the key is active"
         reply = error(423, "key_paused", message, cached=True, cache_id=cache_id)
     else:
-        told = {"id": import_id, "type": "sales-invoices", "status": "processing"}
+        told = {"id": import_id, "type": job.kind.title, "status": "processing"}
         reply = Reply(status=202, content={"import": told})
     line = {**base_line(job, api.now()), "effect": "cached", "code": why, "planned": planned}
     line.update(cache_id=cache_id, import_id=import_id)
     lines = [
         {**line, "number": one.number, "party": one.party, "document": one.to_json()}
-        for one in job.invoices
+        for one in job.documents
     ] or [line]
     for other in lines[1:]:
         other["planned"] = False
@@ -43,6 +44,7 @@ def park(api: "Api", job: Job, why: str, *, planned: bool) -> Reply:
         "park": {
             "why": why,
             "call": job.call,
+            "kind": job.kind.name,
             "company": job.company,
             "key": job.key,
             "import_id": import_id,
@@ -57,13 +59,15 @@ def run(api: "Api", cache_id: str, request_id: str) -> None:
     """Do now what was kept."""
     parked = api.books.cached[cache_id]
     content = base64.b64decode(parked["content"])
-    body = opened(content, parked["call"])
+    kind = KINDS[parked["kind"]]
+    body = opened(content, parked["call"], kind)
     job = Job(
         call=parked["call"],
+        kind=kind,
         company=parked["company"],
         key=parked["key"],
         content=content,
-        invoices=body.invoices if isinstance(body, Opened) else (),
+        documents=body.documents if isinstance(body, Opened) else (),
         rows=body.rows if isinstance(body, Opened) else 0,
         request_id=request_id,
         as_import=True,

@@ -11,14 +11,12 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
+from connectors.targets.aiaccount.simulator.amounts import Totals, totals
 from connectors.targets.aiaccount.simulator.books import ZONE, Books, local_day
-from connectors.targets.aiaccount.simulator.checks import (
-    Invoice,
-    fault,
-    invoice_faults,
-    totals,
-)
+from connectors.targets.aiaccount.simulator.checks import faults_of
 from connectors.targets.aiaccount.simulator.data import Company
+from connectors.targets.aiaccount.simulator.kinds import INVOICES, Document, Kind
+from connectors.targets.aiaccount.simulator.replies import fault
 
 FAR = date(9999, 12, 31)
 
@@ -28,10 +26,11 @@ class Job:
     """One write that was let in: what it asks for, and how the answer is shaped."""
 
     call: str
+    kind: Kind
     company: str
     key: str
     content: bytes
-    invoices: tuple[Invoice, ...]
+    documents: tuple[Document, ...]
     rows: int
     request_id: str
     as_import: bool
@@ -70,19 +69,19 @@ def post(books: Books, job: Job, now: datetime) -> Result:
         company = replace(company, locked_through=FAR)
     import_id = job.import_id or (books.next_id("imp", 8800) if job.as_import else "")
     decided: list[_Decided] = []
-    taken: dict[tuple[str, str], dict[str, Any]] = {}
-    for invoice in job.invoices:
-        one = _decide(books, job, company, invoice, taken=taken, now=now)
+    taken: list[Mapping[str, Any]] = []
+    for document in job.documents:
+        one = _decide(books, job, company, document, taken=taken, now=now)
         decided.append(one)
         if one.line["effect"] == "created":
-            taken[invoice.number, invoice.party] = one.line
+            taken.append(one.line)
     if company.whole_files and job.as_import and any(one.errors for one in decided):
         return _refused_whole(job, now)
     status, content = _answer(job, decided, import_id)
     lines = [{**one.line, "import_id": import_id or None} for one in decided]
     if job.twice:
         copies = [line for line in lines if line["effect"] == "created"]
-        lines += [{**line, "id": books.next_id("inv", 55100)} for line in copies]
+        lines += [{**line, "id": books.next_id(*job.kind.ids)} for line in copies]
     return Result(_closed(job, lines, status, content), status, content)
 
 
@@ -91,7 +90,7 @@ def _refused_whole(job: Job, now: datetime) -> Result:
     message = "The file was not imported"
     content = {"error": {"code": "bad_file", "message": message, "request_id": job.request_id}}
     line = {**base_line(job, now), "code": "bad_file"}
-    lines = [{**line, "number": one.number, "party": one.party} for one in job.invoices]
+    lines = [{**line, "number": one.number, "party": one.party} for one in job.documents]
     return Result(_closed(job, lines, 400, content), 400, content)
 
 
@@ -102,9 +101,10 @@ def base_line(job: Job, now: datetime) -> dict[str, Any]:
         "request_id": job.request_id,
         "call": job.call,
         "company": job.company,
-        "type": "sales_invoice",
+        "type": job.kind.name,
         "number": "",
         "party": "",
+        "paid": "",
         "key": job.key,
         "body_sha256": job.body_sha256,
         "total": None,
@@ -119,48 +119,56 @@ def _decide(
     books: Books,
     job: Job,
     company: Company,
-    invoice: Invoice,
+    document: Document,
     *,
-    taken: Mapping[tuple[str, str], dict[str, Any]],
+    taken: Sequence[Mapping[str, Any]],
     now: datetime,
 ) -> _Decided:
     line = {
         **base_line(job, now),
-        "number": invoice.number,
-        "party": invoice.party,
-        "document": invoice.to_json(),
+        "number": document.number,
+        "party": document.party,
+        "paid": document.paid,
+        "document": document.to_json(),
     }
     entry: dict[str, Any] = {
-        "invoice_number": invoice.number,
-        "customer": str(invoice.header.get("Customer", "")),
-        "lines": list(invoice.rows),
+        job.kind.number: document.number,
+        job.kind.party: str(document.header.get(job.kind.schema.party_field, "")),
+        "lines": list(document.rows),
     }
-    there = _there(books, job, invoice, taken)
-    if there is not None:
-        return _skipped(line, entry, there, invoice)
-    errors = invoice_faults(invoice, company)
+    if document.paid:
+        entry[job.kind.word(job.kind.paid)] = document.paid
+    if books.dedupe == "number+customer" and document.number:
+        twins = books.twins(job.company, document, taken)
+        if twins:
+            return _skipped(line, entry, twins[0], document)
+    paid = books.paid(job.company, document, taken)
+    errors = faults_of(document, company, paid)
     if not errors and _over_quota(books, company, len(taken), now):
         message = f"Plan limit of {company.quota} transactions per month reached"
-        errors = [fault(invoice.rows[0], "", "quota_exceeded", "", message)]
+        errors = [fault(document.rows[0], "", "quota_exceeded", "", message)]
     if errors:
         line.update(code=errors[0]["code"])
         return _Decided(line, {**entry, "outcome": "rejected"}, errors)
-    return _created(books, job, company, invoice, line=line, entry=entry, now=now)
+    amounts = totals(document, company)
+    if paid is not None:
+        word = document.kind.word(document.kind.paid).removesuffix("_number")
+        entry[f"{word}_balance"] = str(paid.open - amounts.total)
+    return _created(books, job, document, amounts, line=line, entry=entry, now=now)
 
 
 def _created(
     books: Books,
     job: Job,
-    company: Company,
-    invoice: Invoice,
+    document: Document,
+    amounts: Totals,
     *,
     line: dict[str, Any],
     entry: dict[str, Any],
     now: datetime,
 ) -> _Decided:
-    amounts = totals(invoice, company)
-    currency = str(invoice.header["Currency"])
-    document_id = books.next_id("inv", 55100)
+    currency = str(document.header["Currency"])
+    document_id = books.next_id(*job.kind.ids)
     line.update(
         effect="refused" if job.drop else "created",
         code="dropped" if job.drop else "",
@@ -169,37 +177,21 @@ def _created(
         subtotal=str(amounts.subtotal),
         tax=str(amounts.tax),
         currency=currency,
-        content=invoice.content(),
+        content=document.content(),
         month=local_day(now).isoformat()[:7],
         created_at=now.astimezone(ZONE).isoformat(timespec="seconds"),
     )
-    entry.update(
-        outcome="accepted",
-        id=document_id,
-        total=str(amounts.total),
-        subtotal=str(amounts.subtotal),
-        tax=str(amounts.tax),
-        currency=currency,
-        warnings=list(amounts.warnings),
-    )
+    entry.update({"outcome": "accepted", "id": document_id, job.kind.amount: str(amounts.total)})
+    entry.update(currency=currency, warnings=list(amounts.warnings))
+    if job.kind is INVOICES:
+        entry.update(subtotal=str(amounts.subtotal), tax=str(amounts.tax))
     return _Decided(line, entry, [])
 
 
-def _there(
-    books: Books, job: Job, invoice: Invoice, taken: Mapping[tuple[str, str], dict[str, Any]]
-) -> Mapping[str, Any] | None:
-    if books.dedupe != "number+customer" or not invoice.number:
-        return None
-    if (invoice.number, invoice.party) in taken:
-        return taken[invoice.number, invoice.party]
-    found = books.existing(job.company, invoice.number, invoice.party)
-    return found[0] if found else None
-
-
 def _skipped(
-    line: dict[str, Any], entry: dict[str, Any], there: Mapping[str, Any], invoice: Invoice
+    line: dict[str, Any], entry: dict[str, Any], there: Mapping[str, Any], document: Document
 ) -> _Decided:
-    same = there["content"] == invoice.content()
+    same = there["content"] == document.content()
     line.update(effect="skipped", code="duplicate", total=there["total"], id=there["id"])
     told = {"outcome": "skipped_duplicate", "id": there["id"], "same_content": same}
     return _Decided(line, {**entry, **told}, [])
@@ -219,7 +211,7 @@ def _answer(job: Job, decided: Sequence[_Decided], import_id: str) -> tuple[int,
     content: dict[str, Any] = {
         "import": {
             "id": import_id,
-            "type": "sales-invoices",
+            "type": job.kind.title,
             "status": "completed_with_errors" if errors else "completed",
             "rows": job.rows,
             "accepted": outcomes.count("accepted"),

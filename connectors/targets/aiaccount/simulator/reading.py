@@ -1,4 +1,4 @@
-"""Requests opened: the invoices in a workbook or in a JSON body.
+"""Requests opened: the documents in a workbook, or the invoice in a JSON body.
 
 Here: columns by their header text, rows grouped to documents, the multipart form. Not here:
 whether they are good.
@@ -18,7 +18,14 @@ from connectors.kit.strictjson import JsonRefusal, loads
 from connectors.kit.tables import CellError, CellValue, Limits, Row, WorkbookRefusal, header_of
 from connectors.kit.workbook import sheets_of
 from connectors.kit.workbook_child import RefusedError, read
-from connectors.targets.aiaccount.simulator.checks import HEADER, LINES, NUMERIC, Invoice, fault
+from connectors.targets.aiaccount.simulator.kinds import (
+    INVOICES,
+    NUMERIC,
+    Document,
+    Kind,
+    Values,
+)
+from connectors.targets.aiaccount.simulator.replies import fault
 
 MAX_FILE = 5 * 1024 * 1024
 MAX_ROWS = 2_000
@@ -35,10 +42,10 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The content of a write: the bytes that count, and the invoices in them."""
+    """The content of a write: the bytes that count, and the documents in them."""
 
     content: bytes
-    invoices: tuple[Invoice, ...]
+    documents: tuple[Document, ...]
     rows: int
 
 
@@ -57,12 +64,12 @@ def content_of(request: Request, call: str) -> bytes | Unreadable:
     return Unreadable(400, "bad_file", "No file part in the form")
 
 
-def opened(content: bytes, call: str) -> Opened | Unreadable:
-    """The invoices in a body."""
-    return _json(content) if call == "json" else _workbook(content)
+def opened(content: bytes, call: str, kind: Kind = INVOICES) -> Opened | Unreadable:
+    """The documents in a body."""
+    return _json(content) if call == "json" else _workbook(content, kind)
 
 
-def _workbook(content: bytes) -> Opened | Unreadable:
+def _workbook(content: bytes, kind: Kind) -> Opened | Unreadable:
     if len(content) > MAX_FILE:
         return Unreadable(413, "file_too_large", "The file is larger than 5 MiB")
     try:
@@ -72,7 +79,7 @@ def _workbook(content: bytes) -> Opened | Unreadable:
     if isinstance(sheets, WorkbookRefusal) or not sheets:
         return Unreadable(400, "bad_file", "No sheet in the file")
     titles = dict(header_of(sheets[0]))
-    known = {schema.title: schema for schema in (*HEADER, *LINES)}
+    known = {schema.title: schema for schema in (*kind.header, *kind.lines)}
     columns = {at: known[title] for at, title in titles.items() if title in known}
     missing = [s.title for s in known.values() if s.required and s.title not in titles.values()]
     if missing:
@@ -80,46 +87,49 @@ def _workbook(content: bytes) -> Opened | Unreadable:
     data = {number: row for number, row in sheets[0].rows.items() if number > 1}
     if len(data) > MAX_ROWS:
         return Unreadable(413, "file_too_large", f"More than {MAX_ROWS} rows")
-    return Opened(content, _grouped(data, columns), len(data))
+    return Opened(content, _grouped(kind, data, columns), len(data))
 
 
-def _grouped(data: Mapping[int, Row], columns: Mapping[int, FieldSchema]) -> tuple[Invoice, ...]:
-    groups: list[list[tuple[int, dict[str, str | Decimal]]]] = []
+def _grouped(
+    kind: Kind, data: Mapping[int, Row], columns: Mapping[int, FieldSchema]
+) -> tuple[Document, ...]:
+    groups: list[list[tuple[int, Values]]] = []
     for number, row in sorted(data.items()):
         values = {
             schema.name: _cell(row[at], schema) for at, schema in columns.items() if at in row
         }
-        if groups and _identity(groups[-1][0][1]) == _identity(values):
+        of_last = kind.lines and groups and _identity(kind, groups[-1][0][1])
+        if of_last and of_last == _identity(kind, values):
             groups[-1].append((number, values))
         else:
             groups.append([(number, values)])
-    return tuple(_document(group) for group in groups)
+    return tuple(_document(kind, group) for group in groups)
 
 
-def _identity(values: Mapping[str, str | Decimal]) -> tuple[str, str]:
-    return str(values.get("InvoiceNumber", "")), str(values.get("Customer", "")).strip()
+def _identity(kind: Kind, values: Values) -> tuple[str, str]:
+    number, party = kind.schema.number_field, kind.schema.party_field
+    return str(values.get(number, "")), str(values.get(party, "")).strip()
 
 
-def _document(rows: Sequence[tuple[int, dict[str, str | Decimal]]]) -> Invoice:
-    header = _pick(HEADER, rows[0][1])
+def _document(kind: Kind, rows: Sequence[tuple[int, Values]]) -> Document:
+    header = _pick(kind.header, rows[0][1])
     faults = []
     for number, values in rows[1:]:
-        for schema in HEADER:
+        for schema in kind.header:
             if values.get(schema.name) != header.get(schema.name):
                 message = f"{schema.title} differs within the document"
                 value = values.get(schema.name)
                 faults.append(fault(number, schema.title, "inconsistent_header", value, message))
-    return Invoice(
+    return Document(
+        kind=kind,
         header=header,
-        lines=tuple(_pick(LINES, values) for _, values in rows),
+        lines=tuple(_pick(kind.lines, values) for _, values in rows) if kind.lines else (),
         rows=tuple(number for number, _ in rows),
         faults=tuple(faults),
     )
 
 
-def _pick(
-    schemas: Sequence[FieldSchema], values: Mapping[str, str | Decimal]
-) -> dict[str, str | Decimal]:
+def _pick(schemas: Sequence[FieldSchema], values: Values) -> dict[str, str | Decimal]:
     return {schema.name: values[schema.name] for schema in schemas if schema.name in values}
 
 
@@ -139,10 +149,11 @@ def _json(content: bytes) -> Opened | Unreadable:
         return Unreadable(400, "bad_json", "An invoice is an object with lines")
     if not all(isinstance(line, dict) for line in body["lines"]):
         return Unreadable(400, "bad_json", "A line is an object")
-    lines = tuple(_wire(LINES, line) for line in body["lines"])
+    lines = tuple(_wire(INVOICES.lines, line) for line in body["lines"])
     rows = tuple(_line_number(line, at) for at, line in enumerate(lines, start=1))
+    header = _wire(INVOICES.header, body)
     return Opened(
-        content, (Invoice(header=_wire(HEADER, body), lines=lines, rows=rows),), len(rows)
+        content, (Document(kind=INVOICES, header=header, lines=lines, rows=rows),), len(rows)
     )
 
 

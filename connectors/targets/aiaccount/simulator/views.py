@@ -1,4 +1,4 @@
-"""The read-only endpoints: connection, imports, invoices.
+"""The read-only endpoints: connection, imports, documents.
 
 Here: what a GET answers. Not here: any write, save that asking twice for a slow import lets it end.
 """
@@ -11,6 +11,7 @@ from connectors.kit.simulator import Reply, Request
 from connectors.targets.aiaccount.simulator import parking
 from connectors.targets.aiaccount.simulator.books import ZONE, local_day
 from connectors.targets.aiaccount.simulator.data import ApiKey, Company
+from connectors.targets.aiaccount.simulator.kinds import LISTINGS, Kind
 from connectors.targets.aiaccount.simulator.replies import error, forbidden
 
 if TYPE_CHECKING:
@@ -23,8 +24,10 @@ def view(api: "Api", request: Request, key: ApiKey, company: Company) -> Reply:
         return _connection(api, key, company)
     pages: dict[str, tuple[str, Callable[[], Reply]]] = {
         "/v1/imports": ("imports.read", lambda: _imports(api, request, company)),
-        "/v1/sales/invoices": ("sales.read", lambda: _invoices(api, request, company)),
     }
+    if request.path in LISTINGS:
+        kind = LISTINGS[request.path]
+        pages[request.path] = (kind.reads, lambda: _documents(api, request, company, kind))
     if request.path.startswith("/v1/imports/"):
         pages[request.path] = ("imports.read", lambda: _import(api, request, company))
     if request.path not in pages:
@@ -81,7 +84,7 @@ def _imports(api: "Api", request: Request, company: Company) -> Reply:
         for one in reversed(api.books.imports.values())
         if one["company"] == company.id and wanted in (None, one["key"])
     ]
-    told = [{"id": one["id"], "status": one["status"], "type": "sales-invoices"} for one in mine]
+    told = [{"id": one["id"], "status": one["status"], "type": one["type"]} for one in mine]
     for one in mine if wanted else ():
         _poll(api, one["id"])
     return _paged(request, told)
@@ -93,7 +96,7 @@ def _import(api: "Api", request: Request, company: Company) -> Reply:
         return error(404, "import_not_found", "No such import")
     content = dict(found["content"])
     if found["status"] in {"cached", "processing"}:
-        told = {"id": found["id"], "type": "sales-invoices", "status": found["status"]}
+        told = {"id": found["id"], "type": found["type"], "status": found["status"]}
         content = {"import": told}
         _poll(api, found["id"])
     return Reply(status=200, content=content)
@@ -106,36 +109,37 @@ def _poll(api: "Api", import_id: str) -> None:
             parking.run(api, cache_id, f"late_{cache_id}")
 
 
-def _invoices(api: "Api", request: Request, company: Company) -> Reply:
-    number, customer = request.query.get("invoice_number"), request.query.get("customer")
+def _documents(api: "Api", request: Request, company: Company, kind: Kind) -> Reply:
+    number, party = request.query.get(kind.number), request.query.get(kind.party)
     found = [
         {
             "id": doc["id"],
-            "invoice_number": doc["number"],
-            "customer": doc["party"],
+            kind.number: doc["number"],
+            kind.party: doc["party"],
+            **({kind.word(kind.paid): doc["paid"]} if kind.paid else {}),
             "status": "posted",
-            "total": doc["total"],
+            kind.amount: doc["total"],
             "currency": doc["currency"],
             "created_at": doc["created_at"],
             "import_id": doc["import_id"],
             "idempotency_key": doc["key"],
         }
-        for doc in _candidates(api, company.id, number, customer)
+        for doc in _candidates(api, company.id, kind, number, party)
     ]
     return _paged(request, found)
 
 
 def _candidates(
-    api: "Api", company: str, number: str | None, customer: str | None
+    api: "Api", company: str, kind: Kind, number: str | None, party: str | None
 ) -> Sequence[Mapping[str, Any]]:
-    if number is not None and customer is not None:
-        return api.books.existing(company, number, customer.strip())
+    if number is not None and party is not None:
+        return api.books.existing(company, kind.name, number, party.strip())
     return [
         doc
         for doc in api.books.documents
-        if doc["company"] == company
+        if (doc["company"], doc["type"]) == (company, kind.name)
         and number in (None, doc["number"])
-        and (customer is None or customer.strip() == doc["party"])
+        and (party is None or party.strip() == doc["party"])
     ]
 
 

@@ -12,13 +12,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from connectors.kit.clock import Clock
+from connectors.kit.scripted import Fault
 from connectors.kit.simulator import Ledger, Reply, Request
 from connectors.kit.strictjson import dumps
 from connectors.targets.autocount.simulator import control, listing
 from connectors.targets.autocount.simulator.books import Books, place_of
 from connectors.targets.autocount.simulator.checks import KINDS, Kind
 from connectors.targets.autocount.simulator.data import ApiKey
-from connectors.targets.autocount.simulator.faults import FAULTS, Fault, refused
+from connectors.targets.autocount.simulator.faults import FAULTS, refused
 from connectors.targets.autocount.simulator.writing import Job, Outcome, decide
 
 _VERBS = {
@@ -107,6 +108,10 @@ class Api:
     def _route(self, request: Request, request_id: str) -> tuple[Reply, bool]:
         way = _way(request)
         key = self.books.keys.get(request.headers.get("key-id", ""))
+        if _asks_product(request) and key and key.secret == request.headers.get("api-key"):
+            reply = self._product(request, key)
+            self._note(request, request_id, reply)
+            return reply, False
         verb = _VERBS.get((request.method, way.word), "") if way else ""
         if key is None or key.secret != request.headers.get("api-key") or not _reaches(key, way):
             reply = refused(401, "401 Unauthorized.")
@@ -123,6 +128,17 @@ class Api:
         self._note(request, request_id, reply)
         return reply, False
 
+    def _product(self, request: Request, key: ApiKey) -> Reply:
+        """One product with its only unit."""
+        code = request.query.get("productcode", "")
+        book = self.books.books.get(request.path.strip("/").split("/")[0])
+        if book is None or book.number != key.book:
+            return refused(401, "401 Unauthorized.")
+        if code not in book.products:
+            return refused(404, f"Product (ProductKey = {code}) not exists")
+        product = {"productCode": code, "productType": "I", "status": "A"}
+        return Reply(status=200, content={"product": {**product, "unit": book.products[code]}})
+
     def _read(self, request: Request, request_id: str, way: _Way) -> Reply:
         number = request.query.get("docno", "")
         found = self.books.shown(place_of(way.book, way.kind.path, number))
@@ -136,9 +152,8 @@ class Api:
         return reply
 
     def _write(self, request: Request, request_id: str, way: _Way, verb: str) -> tuple[Reply, bool]:
-        name = request.headers.get("x-sim-fault", "")
-        planned = not name and bool(self.books.faults)
-        fault = FAULTS.get(self.books.faults[0] if planned else name, Fault())
+        name, planned = self.books.fault_of(request)
+        fault = FAULTS.get(name, Fault())
         if fault.instead is not None:
             self._note(request, request_id, fault.instead, planned=planned)
             return fault.instead, fault.hang
@@ -246,6 +261,10 @@ def _way(request: Request) -> _Way | None:
     kind = KINDS.get(parts[1].casefold()) if len(parts) in (2, 3) else None
     word = parts[2].casefold() if len(parts) == 3 else ""
     return _Way(parts[0], kind, word) if kind else None
+
+
+def _asks_product(request: Request) -> bool:
+    return request.method == "GET" and request.path.strip("/").casefold().endswith("/product")
 
 
 def _reaches(key: ApiKey, way: _Way | None) -> bool:

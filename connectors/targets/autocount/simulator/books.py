@@ -4,18 +4,17 @@ Here: state, changed only by applying ledger lines, so that a restart ends where
 deciding what a line says (writing.py), and HTTP (api.py).
 """
 
-import random
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from copy import deepcopy
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from connectors.kit.scripted import Scripted
 from connectors.kit.strictjson import loads
 from connectors.targets.autocount.simulator.data import BOOK, AccountBook, ApiKey
 
 EFFECTS = frozenset({"created", "updated", "voided", "unvoided", "by_hand"})
-_SPREAD = 8
 _SETS = ("debtors", "creditors", "accounts", "terms", "locations", "agents", "payment_methods")
 
 Place = tuple[str, str, str]
@@ -27,7 +26,7 @@ def place_of(book: str, path: str, number: str) -> Place:
     return book, path.casefold(), number.casefold()
 
 
-class Books:
+class Books(Scripted):
     """The state of the simulator."""
 
     def __init__(
@@ -41,8 +40,11 @@ class Books:
     ) -> None:
         self._start = (dict(books), dict(keys))
         self.existing = existing
-        chance = random.Random(seed)  # noqa: S311 - a plan that can be repeated
-        self._withheld = frozenset(chance.sample(range(withhold * _SPREAD), withhold))
+        super().__init__(withhold=withhold, seed=seed)
+
+    def rewind(self) -> None:
+        """As a new subscription."""
+        super().rewind()
         self._clear()
 
     def _clear(self) -> None:
@@ -51,15 +53,8 @@ class Books:
         self.keys: dict[str, ApiKey] = keys
         self.documents: dict[Place, Shown] = {}
         self._before: dict[Place, Shown | None] = {}
-        self.faults: list[str] = []
         self.lag = 0
-        self.offset = 0.0
-        self._effects = 0
         self.last_key = 120
-
-    def withholds_next(self) -> bool:
-        """Whether the seeded plan cuts the answer of the next write that has an effect."""
-        return self._effects in self._withheld
 
     def shown(self, place: Place) -> Shown | None:
         """What a read shows now; while look-ups lag, what stood there before the last write."""
@@ -81,22 +76,17 @@ class Books:
             if isinstance(found, dict):
                 self.documents[place] = found
                 self.last_key = max(self.last_key, int(found["master"]["docKey"]))
-            self._effects += line["call"] != "by_hand"
+            self.effects += line["call"] != "by_hand"
 
     def _control(self, act: str, given: Mapping[str, Any]) -> None:
-        acts: dict[str, Callable[[Mapping[str, Any]], None]] = {
-            "reset": lambda _: self._clear(),
-            "clock": self._set_clock,
+        acts = self.acts() | {
+            "reset": lambda _: self.rewind(),
             "lock": self._set_lock,
             "lag": self._set_lag,
-            "faults": self._set_faults,
             "book": self._set_book,
             "rekey": self._set_key,
         }
         acts[act](given)
-
-    def _set_clock(self, given: Mapping[str, Any]) -> None:
-        self.offset = float(given["offset_seconds"])
 
     def _set_lock(self, given: Mapping[str, Any]) -> None:
         through = given.get("through")
@@ -104,10 +94,6 @@ class Books:
 
     def _set_lag(self, given: Mapping[str, Any]) -> None:
         self.lag = int(given.get("reads", 1))
-
-    def _set_faults(self, given: Mapping[str, Any]) -> None:
-        names = given.get("plan") or [given["fault"]] * int(given.get("count", 1))
-        self.faults = [*self.faults, *map(str, names)]
 
     def _set_book(self, given: Mapping[str, Any]) -> None:
         """Codes are added, decimals and fiscal days replaced."""

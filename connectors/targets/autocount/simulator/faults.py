@@ -4,26 +4,8 @@ Here: the named faults and what each does to a write. Not here: refusals that fo
 (checks.py), and look-ups that lag (books.py).
 """
 
-from dataclasses import dataclass
-from typing import Literal
-
+from connectors.kit.scripted import Fault
 from connectors.kit.simulator import Reply
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
-    """What a fault changes: an answer instead of the work, the work itself, or the way the
-    answer travels.
-    """
-
-    instead: Reply | None = None
-    status: int | None = None
-    body: bytes | None = None
-    cut: Literal["", "before", "middle"] = ""
-    hang: bool = False
-    locked: bool = False
-    drop: bool = False
-    twice: bool = False
 
 
 def refused(status: int, message: str) -> Reply:

@@ -1,0 +1,176 @@
+"""What became of one document, as an answer of ours.
+
+Here: one function for each end that AiAccount can tell. Not here: which part of an answer is about
+which document (answers.py), classes of codes (errors.py).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from connectors.kit.contract import Answer, Kept
+from connectors.kit.endings import uncertain
+from connectors.targets.aiaccount.errors import class_of
+from connectors.targets.aiaccount.heard import (
+    Heard,
+    list_of,
+    object_of,
+    pause_of,
+    text_of,
+    values_of,
+)
+
+
+def accepted(
+    entry: Mapping[str, Any], heard: Heard, number: str | None, rows: Sequence[object]
+) -> Answer:
+    """Taken by this call, or by an earlier one with the same key, whose answer is told again.
+    `rows` are the document's lines as AiAccount counts them.
+    """
+    warnings = list_of(entry.get("warnings"))
+    return Answer(
+        kind="accepted",
+        words=f"Accepted, with a note: {_warning(warnings[0])}." if warnings else "Accepted.",
+        target_ref=text_of(entry.get("id")) or None,
+        number=number,
+        status=heard.answer.status,
+        existing=heard.answer.headers.get("idempotent-replayed") == "true",
+        kept=tuple(kept for one in warnings if (kept := _kept(one, rows))),
+    )
+
+
+def rejected(entry: Mapping[str, Any], heard: Heard, number: str) -> Answer:
+    """One document of many was refused, by the errors of its own rows."""
+    rows = set(values_of(entry.get("lines")))
+    errors = list_of((heard.content or {}).get("errors"))
+    mine = [error for error in errors if error.get("line") in rows]
+    first = mine[0] if mine else heard.error
+    code = text_of(first.get("code"))
+    error_class = class_of(code, reason=text_of(first.get("reason")), status=heard.answer.status)
+    return Answer(
+        kind="temporary" if error_class == "temporary" else "refused",
+        error_class=error_class,
+        code=code,
+        words=_words(mine) or text_of(first.get("message")) or "AiAccount rejected it.",
+        number=number,
+        status=heard.answer.status,
+        retry_after=pause_of(heard) if error_class == "temporary" else None,
+    )
+
+
+def refusal(heard: Heard) -> Answer:
+    """What the error envelope says about the whole call."""
+    status, error = heard.answer.status, heard.error
+    code = text_of(error.get("code"))
+    lines = list_of((heard.content or {}).get("errors"))
+    first = lines[0] if lines else error
+    if code == "duplicate":
+        return _duplicate(error, status)
+    error_class = class_of(code, reason=text_of(first.get("reason")), status=status)
+    return Answer(
+        kind="temporary" if error_class == "temporary" else "refused",
+        error_class=error_class,
+        code=code or f"http_{status}",
+        words=_words(lines) or text_of(error.get("message")) or f"AiAccount answered {status}.",
+        status=status,
+        retry_after=pause_of(heard) if error_class == "temporary" else None,
+    )
+
+
+def _duplicate(error: Mapping[str, Any], status: int) -> Answer:
+    ref, same = text_of(error.get("existing_id")) or None, error.get("same_content")
+    if error.get("reason") == "document_exists" and same is True:
+        return already_there(ref, None, status)
+    if error.get("reason") == "document_exists" and same is False:
+        return other_content(ref, None, status)
+    return Answer(
+        kind="refused",
+        error_class="duplicate",
+        code="duplicate",
+        words=text_of(error.get("message")) or "AiAccount has a document of this number.",
+        target_ref=ref,
+        status=status,
+    )
+
+
+def already_there(ref: str | None, number: str | None, status: int) -> Answer:
+    """It stood there before this call, as it was sent."""
+    return Answer(
+        kind="accepted",
+        code="duplicate",
+        words="Already there, with the same content.",
+        target_ref=ref,
+        number=number,
+        status=status,
+        existing=True,
+        same_content=True,
+    )
+
+
+def other_content(ref: str | None, number: str | None, status: int) -> Answer:
+    """Its number stands there with another content."""
+    return Answer(
+        kind="refused",
+        error_class="stale_version",
+        code="duplicate",
+        words="The number is already there, with other content: this change did not reach it.",
+        target_ref=ref,
+        number=number,
+        status=status,
+        existing=True,
+        same_content=False,
+    )
+
+
+def parked(heard: Heard) -> Answer:
+    """Kept there until the key is active again."""
+    return Answer(
+        kind="awaiting",
+        code="key_paused",
+        words="The key is paused: AiAccount keeps this and runs it when the key is active again.",
+        target_ref=text_of(heard.error.get("cache_id")) or None,
+        status=heard.answer.status,
+    )
+
+
+def awaiting(heard: Heard) -> Answer:
+    """Taken, and not finished."""
+    return Answer(
+        kind="awaiting",
+        code="processing",
+        words="AiAccount has it and is still working on it.",
+        target_ref=text_of(object_of(heard.content, "import").get("id")) or None,
+        status=heard.answer.status,
+    )
+
+
+def without_content(status: int) -> Answer:
+    """A status and nothing else that can be read."""
+    if 400 <= status < 500:
+        error_class = class_of("", status=status)
+        return Answer(
+            kind="temporary" if error_class == "temporary" else "refused",
+            error_class=error_class,
+            code=f"http_{status}",
+            words=f"AiAccount answered {status} without a reason.",
+            status=status,
+        )
+    return uncertain("unclear", f"AiAccount answered {status} with nothing readable.", status)
+
+
+def _words(errors: Sequence[Mapping[str, Any]]) -> str:
+    told = dict.fromkeys(text_of(error.get("message")) for error in errors)
+    return "; ".join(word for word in told if word)
+
+
+def _warning(warning: Mapping[str, Any]) -> str:
+    if warning.get("code") == "total_recomputed":
+        line, sent, stored = (warning.get(name) for name in ("line", "sent", "stored"))
+        return f"line {line} was {sent}, stored as {stored}"
+    return text_of(warning.get("code"))
+
+
+def _kept(warning: Mapping[str, Any], rows: Sequence[object]) -> Kept | None:
+    row, value = warning.get("line"), text_of(warning.get("stored"))
+    if warning.get("code") != "total_recomputed" or row not in rows or not value:
+        return None
+    return Kept(rows.index(row) + 1, "LineTotal", value)

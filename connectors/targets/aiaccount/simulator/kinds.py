@@ -1,0 +1,173 @@
+"""The four documents of AiAccount, as the stand-in serves them: paths, words, permissions.
+
+Here: one row a document type, and one document as it was sent. Not here: whether it is good
+(checks.py), what it comes to (amounts.py).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from connectors.kit.schema import DocumentSchema, FieldSchema
+from connectors.targets.aiaccount.documents import (
+    EXPENSE_BILL,
+    EXPENSE_PAYMENT,
+    SALES_INVOICE,
+    SALES_RECEIPT,
+)
+
+Values = Mapping[str, str | Decimal]
+NUMERIC = frozenset({"whole", "decimal", "money", "quantity"})
+RECKONED = frozenset({"LineTotal", "TaxAmount"})  # worked out anew there, so never compared
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """One document type. `pays` is the type that it settles, under the number in its field
+    `paid`; `reads` the permission to look it up.
+    """
+
+    schema: DocumentSchema
+    imports: str
+    listing: str
+    ids: tuple[str, int]
+    writes: str
+    reads: str
+    amount: str = "total"
+    pays: str = ""
+    paid: str = ""
+
+    @property
+    def name(self) -> str:
+        """The name of the type, `sales_invoice`."""
+        return self.schema.name
+
+    @property
+    def title(self) -> str:
+        """The last word of its import, `sales-invoices`."""
+        return self.imports.rsplit("/", 1)[1]
+
+    @property
+    def header(self) -> tuple[FieldSchema, ...]:
+        """The columns of the document."""
+        return tuple(field for field in self.schema.header if field.sent)
+
+    @property
+    def lines(self) -> tuple[FieldSchema, ...]:
+        """The columns of a line; none where a row is a whole document."""
+        return tuple(field for field in self.schema.lines if field.sent)
+
+    def word(self, name: str) -> str:
+        """What AiAccount calls a field of the header in its answers."""
+        found = next(field.wire for field in self.schema.header if field.name == name)
+        return found.partition(".")[0]
+
+    @property
+    def number(self) -> str:
+        """Its word for the number."""
+        return self.word(self.schema.number_field)
+
+    @property
+    def party(self) -> str:
+        """Its word for the customer or supplier."""
+        return self.word(self.schema.party_field)
+
+
+INVOICES = Kind(
+    schema=SALES_INVOICE,
+    imports="/v1/imports/sales-invoices",
+    listing="/v1/sales/invoices",
+    ids=("inv", 55100),
+    writes="sales.write",
+    reads="sales.read",
+)
+RECEIPTS = Kind(
+    schema=SALES_RECEIPT,
+    imports="/v1/imports/sales-receipts",
+    listing="/v1/sales/receipts",
+    ids=("rcp", 900),
+    writes="sales.write",
+    reads="sales.read",
+    amount="amount",
+    pays="sales_invoice",
+    paid="InvoiceNumber",
+)
+BILLS = Kind(
+    schema=EXPENSE_BILL,
+    imports="/v1/imports/expense-bills",
+    listing="/v1/expenses/bills",
+    ids=("bil", 300),
+    writes="expense.write",
+    reads="expense.write",
+)
+PAYMENTS = Kind(
+    schema=EXPENSE_PAYMENT,
+    imports="/v1/imports/expense-payments",
+    listing="/v1/expenses/payments",
+    ids=("pay", 70),
+    writes="expense.write",
+    reads="expense.write",
+    amount="amount",
+    pays="expense_bill",
+    paid="BillNumber",
+)
+KINDS: Mapping[str, Kind] = {one.name: one for one in (INVOICES, RECEIPTS, BILLS, PAYMENTS)}
+IMPORTS: Mapping[str, Kind] = {one.imports: one for one in KINDS.values()}
+LISTINGS: Mapping[str, Kind] = {one.listing: one for one in KINDS.values()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """One document as sent. A value is text or a decimal; `rows` are its sheet rows, or its line
+    numbers in JSON. One without lines is its one row.
+    """
+
+    kind: Kind
+    header: Values
+    lines: tuple[Values, ...]
+    rows: tuple[int, ...]
+    faults: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def number(self) -> str:
+        """Its number."""
+        return str(self.header.get(self.kind.schema.number_field, ""))
+
+    @property
+    def party(self) -> str:
+        """The customer or supplier, trimmed: how it is compared."""
+        return str(self.header.get(self.kind.schema.party_field, "")).strip()
+
+    @property
+    def day(self) -> str:
+        """Its date, as text."""
+        return str(self.header.get(self.kind.schema.date_field, ""))
+
+    @property
+    def paid(self) -> str:
+        """The number of the document that it pays; blank where it pays none."""
+        return str(self.header.get(self.kind.paid, "")) if self.kind.paid else ""
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it, with decimals as text."""
+        return {
+            **{name: str(value) for name, value in self.header.items()},
+            "lines": [{name: str(value) for name, value in line.items()} for line in self.lines],
+            "rows": list(self.rows),
+        }
+
+    def content(self) -> dict[str, Any]:
+        """What decides whether two documents are the same: amounts as numbers, recomputed values
+        left out.
+        """
+        lines = [_plain(line, without=RECKONED) for line in self.lines]
+        return {**_plain(self.header), self.kind.schema.party_field: self.party, "lines": lines}
+
+
+def _plain(values: Values, without: frozenset[str] = frozenset()) -> dict[str, str]:
+    return {
+        name: format(value.normalize(), "f") if isinstance(value, Decimal) else str(value)
+        for name, value in values.items()
+        if name not in without
+    }

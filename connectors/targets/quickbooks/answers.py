@@ -1,0 +1,154 @@
+"""What QuickBooks' answer to a write means.
+
+Here: reading one answer; it carries the document, which must be what was meant: a request id that
+was used before gives the old answer, whatever was sent. Not here: making the calls (connector.py),
+and the meaning of a code (errors.py).
+"""
+
+from datetime import datetime
+from typing import Any
+
+from connectors.kit.contract import Action, Answer, Kept
+from connectors.kit.endings import not_sent, uncertain
+from connectors.kit.http import HttpAnswer, retry_after
+from connectors.kit.schema import DocumentSchema
+from connectors.kit.strictjson import loads
+from connectors.targets.quickbooks.bodies import ENTITIES, Names, is_void
+from connectors.targets.quickbooks.compare import Compared, compare
+from connectors.targets.quickbooks.errors import class_of, told_of
+from connectors.targets.quickbooks.reading import Seen, Shown
+
+A_MINUTE = 60.0
+_UNANSWERED = frozenset({408, 425})
+
+
+def unread(number: str, seen: Seen) -> Answer:
+    """What must be read before the write could not be: nothing was sent."""
+    if seen.key_refused:
+        return _refused(number, "authorization_failed", "key_refused", seen.words)
+    return not_sent(seen.words, number)
+
+
+def gone(number: str, action: Action, count: int) -> Answer:
+    """The document that is to be changed is not the one that stands there."""
+    words = (
+        f"{count} documents stand there under {number}; which one is ours, nobody can say."
+        if count
+        else f"No {number} stands there any more: the {action} was not sent."
+    )
+    return _refused(number, "stale_version", "document_gone", words)
+
+
+def unpayable(number: str, kind: str, paid: str, count: int) -> Answer:
+    """The document that is to be paid cannot be named."""
+    what = f"{count} of kind {kind} stand" if count else f"No {kind} stands"
+    words = f"{what} there under {paid}: the payment cannot name the one it pays."
+    return _refused(number, "mapping_missing", "nothing_to_pay", words)
+
+
+def refusal(number: str, answer: HttpAnswer, now: datetime) -> Answer | None:
+    """Why it was not done; nothing when QuickBooks says that it was."""
+    status = answer.status
+    if status == 200:
+        return None
+    if status >= 500 or status < 400 or status in _UNANSWERED:
+        return uncertain("no_answer", f"QuickBooks answered {status}.", status, number)
+    told = told_of(answer.body)
+    error_class = class_of(status, told)
+    waits = error_class == "temporary"
+    pause = retry_after(answer.headers, now)
+    return Answer(
+        kind="temporary" if waits else "refused",
+        error_class=error_class,
+        code=told.code if told else f"http_{status}",
+        words=told.words if told else f"QuickBooks answered {status} without a reason.",
+        number=number,
+        status=status,
+        retry_after=(A_MINUTE if pause is None else pause) if waits else None,
+    )
+
+
+def confirmed(
+    schema: DocumentSchema,
+    action: Action,
+    number: str,
+    wanted: dict[str, Any],
+    total: str,
+    answer: HttpAnswer,
+    names: Names,
+) -> Answer:
+    """The end of a write that QuickBooks says it has done, by the document that it shows."""
+    shown = document_in(schema, answer)
+    if shown is None:
+        words = "QuickBooks said yes, and its answer cannot be read."
+        return uncertain("not_confirmed", words, answer.status, number)
+    if action == "void":
+        if is_void(shown):
+            return accepted(number, shown, answer.status, "Made void.")
+        words = "QuickBooks said yes, and the document is not void."
+        return uncertain("not_confirmed", words, answer.status, number)
+    compared = compare(schema, wanted, total, shown, names)
+    if compared.differs:
+        words = f"QuickBooks said yes, but something else stands there: {compared.words}."
+        return uncertain("not_confirmed", words, answer.status, number)
+    return accepted(number, shown, answer.status, "Accepted.", kept=compared.kept)
+
+
+def taken(refused: Answer, holder: Shown, compared: Compared) -> Answer:
+    """What a number that is taken means, by what stands under it."""
+    if not compared.differs and not is_void(holder):
+        words = "Already there, with the same content."
+        number = refused.number or ""
+        kept = compared.kept
+        return accepted(number, holder, refused.status, words, existing=True, kept=kept)
+    why = "it was made void" if is_void(holder) else compared.words
+    return Answer(
+        kind="refused",
+        error_class="stale_version",
+        code=refused.code,
+        words=f"The number is already there, with other content: {why}.",
+        target_ref=str(holder.get("Id") or "") or None,
+        number=refused.number,
+        status=refused.status,
+        existing=True,
+        same_content=False,
+    )
+
+
+def holder_in(answer: HttpAnswer) -> str:
+    """The id of the document that has the number, where QuickBooks names it."""
+    told = told_of(answer.body)
+    return told.holder if told else ""
+
+
+def document_in(schema: DocumentSchema, answer: HttpAnswer) -> Shown | None:
+    """The document that an answer shows."""
+    content = loads(answer.body)
+    shown = content.get(ENTITIES[schema.name].name) if isinstance(content, dict) else None
+    return shown if answer.status == 200 and isinstance(shown, dict) else None
+
+
+def accepted(
+    number: str,
+    shown: Shown,
+    status: int | None,
+    words: str,
+    *,
+    existing: bool = False,
+    kept: tuple[Kept, ...] = (),
+) -> Answer:
+    """It stands there."""
+    return Answer(
+        kind="accepted",
+        words=words,
+        target_ref=str(shown.get("Id") or number),
+        number=number,
+        status=status,
+        existing=existing,
+        same_content=True if existing else None,
+        kept=kept,
+    )
+
+
+def _refused(number: str, error_class: Any, code: str, words: str) -> Answer:
+    return Answer(kind="refused", error_class=error_class, code=code, words=words, number=number)

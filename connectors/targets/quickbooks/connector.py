@@ -1,0 +1,163 @@
+"""QuickBooks Online as a target: build, send, look up, read, test, renew.
+
+Here: the calls and their headers. Not here: bodies (payload.py, bodies.py), the course of a write
+(writing.py), look-ups (lookup.py), readings (watching.py), tokens (tokens.py), the connection test
+(probe.py).
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Literal
+from urllib.parse import quote, urlencode
+
+from connectors.kit.contract import (
+    Action,
+    ConnectionReport,
+    Found,
+    OutgoingDocument,
+    Pace,
+    Payload,
+    Sent,
+    Settings,
+    Stands,
+)
+from connectors.kit.http import Http, HttpAnswer, HttpFailure, mask
+from connectors.kit.renewing import Renewed
+from connectors.targets.quickbooks import lookup, payload, probe, tokens, watching, writing
+from connectors.targets.quickbooks.documents import POSTED
+from connectors.targets.quickbooks.reading import KEPT_BYTES, Get
+
+MINOR_VERSION = "75"
+
+
+class QuickBooks:
+    """The target `quickbooks`.
+
+    Settings: `base_url`, `company_id` (the realm id), `company_name` (compared where given),
+    `client_id`, `token_url` (Intuit's own when blank), `minor_version`, and `e_invoice_field` (the
+    custom field in which the moment stands since when an e-invoice is valid; QuickBooks itself
+    keeps none). The secret is described in tokens.py.
+    """
+
+    name = "quickbooks"
+    documents = POSTED
+    dedupe: Literal["key", "number", "number+customer", "none"] = "key"
+    lookup: Literal["strong", "lagging", "none"] = "strong"
+    settle_seconds = 30.0
+    pace = Pace(per_minute=400, to_send=2, to_look=2)  # four fifths of what a company may
+    at_once = 1
+    read_at_once = watching.AT_ONCE
+
+    def build(
+        self,
+        documents: Sequence[OutgoingDocument],
+        *,
+        batch: bool,  # noqa: ARG002 - one document a call, in a batch too
+        batch_name: str,  # noqa: ARG002
+        action: Action = "create",
+    ) -> Payload:
+        """One document as JSON."""
+        return payload.build(documents, action=action)
+
+    def send(self, payload: Payload, settings: Settings, secret: str, key: str, http: Http) -> Sent:
+        """Make the call, once; `key` is its request id, under which it is done only once."""
+        if payload.refused:
+            return Sent(
+                answers=tuple(payload.refused.values()),
+                status=None,
+                headers={},
+                body=b"",
+                seconds=0.0,
+            )
+
+        def post(path: str, body: bytes) -> HttpAnswer | HttpFailure:
+            return http.request(
+                payload.method,
+                _url(settings, path, requestid=key),
+                headers={**_identity(secret), "Content-Type": payload.content_type},
+                body=body,
+                push=True,
+            )
+
+        written = writing.write(payload, _reader(settings, secret, http), post, http.now())
+        call = written.call
+        return Sent(
+            answers=(written.answer,),
+            status=call.status if call else None,
+            headers=call.headers if isinstance(call, HttpAnswer) else {},
+            body=_masked(call.body, secret)[:KEPT_BYTES] if isinstance(call, HttpAnswer) else b"",
+            seconds=call.seconds if call else 0.0,
+        )
+
+    def look_up(
+        self,
+        document: OutgoingDocument,
+        settings: Settings,
+        secret: str,
+        key: str,  # noqa: ARG002 - it cannot be asked by it
+        http: Http,
+        *,
+        action: Action = "create",
+        standing: OutgoingDocument | None = None,
+    ) -> Found:
+        """Whether it has been done, in the intended company."""
+        found = lookup.look_up(document, action, standing, _reader(settings, secret, http))
+        return replace(found, proof=_masked(found.proof, secret))
+
+    def read(
+        self, documents: Sequence[OutgoingDocument], settings: Settings, secret: str, http: Http
+    ) -> tuple[Found, ...]:
+        """What stands in the intended company beside each document."""
+        found = watching.standing(documents, settings, _reader(settings, secret, http))
+        return tuple(replace(one, proof=_masked(one.proof, secret)) for one in found)
+
+    def alike(
+        self, document: OutgoingDocument, settings: Settings, secret: str, http: Http
+    ) -> tuple[Stands, ...] | None:
+        """Documents of the same party and total, a few days around, in the intended company."""
+        return watching.alike(document, _reader(settings, secret, http))
+
+    def test(self, settings: Settings, secret: str, http: Http) -> ConnectionReport:
+        """Try the connection without writing."""
+        return probe.report(settings, secret, _reader(settings, secret, http))
+
+    def is_due(self, secret: str, now: datetime) -> bool:
+        """Whether there is no access token that is good for the next minutes."""
+        return tokens.is_due(secret, now)
+
+    def may_be_over(self, secret: str, now: datetime) -> bool:
+        """Whether the access token is some minutes old."""
+        return tokens.may_be_over(secret, now)
+
+    def renew(self, settings: Settings, secret: str, http: Http) -> Renewed:
+        """Exchange the refresh token for the next pair."""
+        return tokens.renew(settings, secret, http)
+
+
+def _reader(settings: Settings, secret: str, http: Http) -> Get:
+    def get(path: str) -> HttpAnswer | HttpFailure:
+        return http.request("GET", _url(settings, path), headers=_identity(secret))
+
+    return get
+
+
+def _url(settings: Settings, path: str, **more: str) -> str:
+    realm = quote(str(settings.get("company_id", "")).strip(), safe="")
+    version = str(settings.get("minor_version") or MINOR_VERSION)
+    query = urlencode({"minorversion": version, **more})
+    root = f"{str(settings.get('base_url', '')).rstrip('/')}/v3/company/{realm}"
+    return f"{root}{path}{'&' if '?' in path else '?'}{query}"
+
+
+def _identity(secret: str) -> dict[str, str]:
+    grant = tokens.grant_of(secret)
+    access = grant.access if grant else ""
+    return {"Authorization": f"Bearer {access}", "Accept": "application/json"}
+
+
+def _masked(content: bytes, secret: str) -> bytes:
+    grant = tokens.grant_of(secret)
+    for part in (grant.access, grant.refresh, grant.client) if grant else ():
+        content = mask(content, part)
+    return content

@@ -1,0 +1,153 @@
+"""Whether something has been done in QuickBooks: the document by its number, compared with ours.
+
+Here: what a look-up says for create, update and void, and what a reading says later. Not here: the
+query (reading.py), the comparison (compare.py), and what follows from either.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from connectors.kit.contract import Action, Found, OutgoingDocument
+from connectors.targets.quickbooks.bodies import SCHEMAS, Names, content, is_void, told
+from connectors.targets.quickbooks.compare import Compared, compare
+from connectors.targets.quickbooks.payload import total_of
+from connectors.targets.quickbooks.reading import Get, Seen, Shown, by_number, names_of
+
+
+def look_up(
+    document: OutgoingDocument, action: Action, standing: OutgoingDocument | None, get: Get
+) -> Found:
+    """Look once. `get` makes one read-only call to a path below the company."""
+    if document.document not in SCHEMAS:
+        words = f"The connection to QuickBooks knows no {document.document}."
+        return Found(kind="unknown", words=words)
+    seen = by_number(document.document, [document.number], get)
+    names = names_of(document.document, seen.documents, get)
+    if not seen.clear or names is None:
+        return unclear(seen)
+    if not seen.documents:
+        words = f"No {document.number} stands there."
+        return Found(kind="absent", words=words, proof=seen.proof)
+    chosen = _chosen(document, action, seen.documents, names)
+    if chosen is None:
+        return _several(document, seen)
+    if is_void(chosen):
+        return _of_void(action, document.number, chosen, seen)
+    compared = against(document, chosen, names)
+    if action != "void" and not compared.differs:
+        words = f"It stands there as it was sent, under {document.number}."
+        return Found(kind="equal", words=words, target_ref=_id(chosen), proof=seen.proof)
+    if action != "create":
+        return _untouched(document, standing, chosen, seen, names)
+    words = f"Something else stands there under {document.number}: {compared.words}."
+    return _different(document, words, chosen, seen, compared, names)
+
+
+def beside(
+    document: OutgoingDocument, seen: Seen, names: Names, validated: datetime | None
+) -> Found:
+    """What was seen beside the document as it was sent last."""
+    number = document.number
+    if not seen.clear:
+        return unclear(seen)
+    if not seen.documents:
+        return Found(kind="absent", words=f"No {number} stands there.", proof=seen.proof)
+    chosen = _chosen(document, "create", seen.documents, names)
+    if chosen is None:
+        return _several(document, seen)
+    if is_void(chosen):
+        found = _of_void("create", number, chosen, seen)
+        return replace(found, e_invoice_at=validated)
+    compared = against(document, chosen, names)
+    if compared.differs:
+        words = f"{number} was changed in QuickBooks: {compared.words}."
+        found = _different(document, words, chosen, seen, compared, names)
+        return replace(found, e_invoice_at=validated)
+    return Found(
+        kind="equal",
+        words=f"{number} stands there as it was sent.",
+        target_ref=_id(chosen),
+        proof=seen.proof,
+        e_invoice_at=validated,
+    )
+
+
+def against(document: OutgoingDocument, shown: Shown, names: Names) -> Compared:
+    """A document of ours beside one that stands there."""
+    schema = SCHEMAS[document.document]
+    return compare(schema, content(document, blanks=True), total_of(document), shown, names)
+
+
+def unclear(seen: Seen) -> Found:
+    """Nobody can say now."""
+    refused = seen.key_refused
+    return Found(kind="unknown", words=seen.words, proof=seen.proof, key_refused=refused)
+
+
+def _chosen(
+    document: OutgoingDocument, action: Action, shown: Sequence[Shown], names: Names
+) -> Shown | None:
+    """The one that is meant: of several under the number, the one with our content."""
+    if len(shown) == 1:
+        return shown[0]
+    if action != "create":
+        return None
+    same = [one for one in shown if not is_void(one) and not against(document, one, names).differs]
+    return same[0] if len(same) == 1 else None
+
+
+def _several(document: OutgoingDocument, seen: Seen) -> Found:
+    words = f"{len(seen.documents)} documents stand there under {document.number}."
+    return Found(kind="different", words=words, proof=seen.proof)
+
+
+def _of_void(action: Action, number: str, shown: Shown, seen: Seen) -> Found:
+    ref = _id(shown)
+    if action == "void":
+        words = f"{number} is void there."
+        return Found(kind="equal", words=words, target_ref=ref, proof=seen.proof)
+    words = f"{number} stands there, but it was made void."
+    return Found(kind="different", words=words, target_ref=ref, proof=seen.proof, void=True)
+
+
+def _untouched(
+    document: OutgoingDocument,
+    standing: OutgoingDocument | None,
+    shown: Shown,
+    seen: Seen,
+    names: Names,
+) -> Found:
+    """It has not been done; whether it may be depends on nobody having changed the document."""
+    number = document.number
+    if standing is None:
+        words = f"{number} stands there, and nobody knows what was sent before."
+        return Found(kind="different", words=words, target_ref=_id(shown), proof=seen.proof)
+    before = against(standing, shown, names)
+    if before.differs:
+        words = f"{number} was changed in QuickBooks: {before.words}."
+        return _different(standing, words, shown, seen, before, names)
+    words = f"{number} stands there as it was sent before."
+    return Found(kind="absent", words=words, target_ref=_id(shown), proof=seen.proof)
+
+
+def _different(
+    document: OutgoingDocument,
+    words: str,
+    shown: Shown,
+    seen: Seen,
+    compared: Compared,
+    names: Names,
+) -> Found:
+    return Found(
+        kind="different",
+        words=words,
+        target_ref=_id(shown),
+        proof=seen.proof,
+        differs=compared.differs,
+        stands=told(SCHEMAS[document.document], shown, names),
+    )
+
+
+def _id(shown: Shown) -> str | None:
+    return str(shown.get("Id") or "") or None

@@ -1,0 +1,1 @@
+"""QuickBooks Online's stand-in: its own process, refusing what QuickBooks refuses."""

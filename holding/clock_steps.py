@@ -1,0 +1,170 @@
+"""A clock that was set back: noticing it, and bringing what waits for a moment along.
+
+Here: the newest moment that a sweep has written down, how far the clock fell behind it, and the
+moments that are moved with it. Not here: what time it is (holding/clock.py).
+
+Due times, leases and pauses are delays, counted from a moment of the clock as it was: they are
+moved back with it; a duty's lease (holding/singletons.py) looks after itself. A record whose rules
+named a moment of the calendar is only judged once more. Calendars themselves (daily runs, deputies,
+reminders, sessions) keep their moments.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, select, update
+from sqlalchemy.dialects.postgresql import insert as insert_postgresql
+from sqlalchemy.dialects.sqlite import insert as insert_sqlite
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import Session
+
+from connectors.kit.clock import Clock
+from holding.events import record_event
+from holding.models import (
+    ClockMark,
+    Company,
+    Event,
+    Posting,
+    Record,
+    Run,
+    Snapshot,
+    Throttle,
+)
+from holding.types import Moment
+from holding.words import plural
+
+SMALLEST = timedelta(seconds=5)
+"""Less than this is how clocks are kept right; what waits simply waits so much longer."""
+ONLY = 1
+SET_BACK = "clock.set_back"
+UNNOTICED = timedelta(minutes=5)
+"""A step is found out at the next sweep, seldom later than this."""
+MOVED: dict[type[Any], tuple[str, ...]] = {
+    Record: ("due_at", "lease_until"),
+    Posting: ("due_at", "lease_until", "read_due_at"),
+    Run: ("due_at", "lease_until"),
+    Snapshot: ("due_at",),
+    Throttle: ("open_until", "filled_at", "opened_at"),
+}
+"""Moments that are a delay after some present moment."""
+
+
+_ROW = (
+    select(ClockMark)
+    .where(ClockMark.id == ONLY)
+    .with_for_update()
+    .execution_options(populate_existing=True)
+)
+
+
+def notice(session: Session, clock: Clock) -> int:
+    """By how many seconds the clock was set back since this was asked last.
+
+    What waits is moved back with it, and each company is told.
+    """
+    mark = _mark(session)
+    now = clock.now()  # after the lock: whoever held it has written no later moment
+    back = mark.newest_at - now if mark.newest_at else timedelta()
+    mark.newest_at = now
+    if back <= SMALLEST:
+        return 0
+    mark.back_at, mark.back_seconds = now, round(back.total_seconds())
+    _move(session, now, mark.back_seconds)
+    words = f"The clock was set back by {length(mark.back_seconds)}."
+    for company_id in session.scalars(select(Company.id).order_by(Company.id)).all():
+        record_event(
+            session,
+            company_id=company_id,
+            at=now,
+            actor=None,
+            act=SET_BACK,
+            object=f"company:{company_id}",
+            body={
+                "say": f"{words} What waits for a time waits no longer because of that.",
+                "seconds": mark.back_seconds,
+            },
+        )
+    return mark.back_seconds
+
+
+def last_step(session: Session) -> str:
+    """When the clock was last found to be set back and by how much, in words; empty if never."""
+    mark = session.get(ClockMark, ONLY)
+    if mark is None or mark.back_at is None:
+        return ""
+    found = mark.back_at.strftime("%Y-%m-%d %H:%M UTC")
+    return f"set back by {length(mark.back_seconds)}, found at {found}"
+
+
+def passed_twice(session: Session, company_id: int) -> list[tuple[datetime, datetime]]:
+    """The spans of time that the clock went through more than once, in their order: of two moments
+    in the same span, nobody can tell by the clock which was first.
+    """
+    query = select(Event.at, Event.body).where(
+        Event.company_id == company_id, Event.act == SET_BACK
+    )
+    found: list[tuple[datetime, datetime]] = []
+    for at, body in sorted(session.execute(query), key=lambda row: row.at):
+        start, end = at - UNNOTICED, at + timedelta(seconds=body["seconds"]) + UNNOTICED
+        if found and start <= found[-1][1]:
+            found[-1] = (found[-1][0], max(end, found[-1][1]))
+        else:
+            found.append((start, end))
+    return found
+
+
+def length(seconds: int) -> str:
+    """`1 hour 30 minutes`."""
+    if seconds < 60:
+        return plural(seconds, "second")
+    whole = round(seconds / 60)
+    parts = ((whole // 1440, "day"), (whole // 60 % 24, "hour"), (whole % 60, "minute"))
+    return " ".join(plural(count, word) for count, word in parts if count)
+
+
+def _mark(session: Session) -> ClockMark:
+    """The one row, under our lock."""
+    found = session.scalars(_ROW).one_or_none()
+    if found is None:
+        on_server = session.get_bind().dialect.name == "postgresql"
+        insert = insert_postgresql if on_server else insert_sqlite
+        row = insert(ClockMark).values(id=ONLY, back_seconds=0).on_conflict_do_nothing()
+        session.execute(row)
+        found = session.scalars(_ROW).one()
+    return found
+
+
+def _move(session: Session, now: datetime, seconds: int) -> None:
+    """Whatever lies ahead lies as far ahead as before."""
+    for table, names in MOVED.items():
+        for name in names:
+            column = getattr(table, name)
+            session.execute(
+                update(table)
+                .where(column > now)
+                .values({name: _Earlier(column, seconds)})
+                .execution_options(synchronize_session=False)
+            )
+
+
+class _Earlier(ColumnElement[datetime]):
+    """A stored moment, whole seconds earlier."""
+
+    inherit_cache = False
+    type = Moment()
+
+    def __init__(self, column: Any, seconds: int) -> None:
+        self.column, self.seconds = column, seconds
+
+
+@compiles(_Earlier, "postgresql")
+def _on_postgresql(element: _Earlier, compiler: Any, **given: Any) -> str:
+    column = compiler.process(element.column, **given)
+    return f"{column} - make_interval(secs => {element.seconds})"
+
+
+@compiles(_Earlier, "sqlite")
+def _on_sqlite(element: _Earlier, compiler: Any, **given: Any) -> str:
+    column = compiler.process(element.column, **given)  # its seconds move, its fraction stays
+    shift = f"strftime('%Y-%m-%dT%H:%M:%S', {column}, '-{element.seconds} seconds')"
+    return f"{shift} || substr({column}, 20)"

@@ -1,0 +1,294 @@
+"""Five companies with three kinds of targets in one database, and the workers that serve them all.
+
+Here: setting them up, letting orders arrive, asking for files, looking at memory and what is due.
+Not here: what breaks meanwhile, and what must be true (test_f25_soak.py).
+"""
+
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from sqlalchemy import func, select, text
+
+from holding import intake, runs
+from holding.database import Database
+from holding.models import Connection, Posting, Record, Run
+from holding.models.base import DUE
+from holding.pill import UNDER_WAY
+from holding.refusal import Refusal
+from tests.support.house import RULES, House, _order, furnish, make_house
+from tests.support.simulator import Simulator, simulator
+
+FILE = 500
+LEASE = 3  # seconds: a batch of 500 is judged in less, also where two share a lock
+AT_ONCE = 5_000  # documents of one run
+AUTOCOUNT_KEY = "acc_demo_9Tq4Lx"
+AUTOCOUNT = (
+    RULES.replace("aiaccount.sales_invoice", "autocount.invoice")
+    .replace("target aiaccount", "target autocount")
+    .replace("AiAccount", "AutoCount")
+)
+_FIELDS = AUTOCOUNT.index("    they own Notes")
+AUTOCOUNT = (
+    AUTOCOUNT[:_FIELDS]
+    + """    we own   the rest  else review by accounts
+    DocNo         = document_number
+    DocDate       = ordered_on
+    DebtorCode    = "300-W001"
+    DebtorName    = customer_name
+    DisplayTerm   = "C.O.D."
+    Location      = "HQ"
+    Ref           = number
+    InclusiveTax  = no
+    FinalTotal    = total
+    each line
+        DtlDescription  = line.name
+        AccNo           = "500-0000"
+        UOM             = "PCS"
+        Qty             = line.qty
+        UnitPrice       = line.price
+        TaxCode         = "NT"
+        SubTotal        = round(line.qty * line.price, 0.01)
+"""
+)
+
+
+@dataclass(slots=True)
+class Member:
+    """One company: how its documents go out, and what it was sent."""
+
+    house: House
+    way: str
+    share: int
+    given: list[str] = field(default_factory=list)
+    keys: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
+
+
+SHARES = (("file", 40), ("file", 35), ("file", 20), ("at once", 3), ("autocount", 2))
+"""How the documents of each company go out, and how many of a hundred it has."""
+
+
+class Fleet:
+    """All of them, and the two workers."""
+
+    def __init__(self, members: Sequence[Member], redis_url: str) -> None:
+        self.members = members
+        self.first = members[0].house
+        self.database: Database = self.first.database
+        self._told = {"REDIS_URL": redis_url, "CLEARPOST_WORKERS": "1"}
+        self._told["CLEARPOST_LEASE_SECONDS"] = str(LEASE)
+        self._before = 0.0  # of those that were killed
+        self.workers = [self._hire() for _ in range(2)]
+
+    def _hire(self) -> BaseProcess:
+        return self.first.worker(**self._told)
+
+    def kill(self, no: int) -> None:
+        """kill -9 of a worker; its listener ends by itself, and another one is hired."""
+        pid = self.workers[no].pid or 0
+        self._before += sum(_cpu(one) for one in (pid, *_children(pid)))
+        self.workers[no].kill()
+        self.workers[no].join()
+        self.workers[no] = self._hire()
+
+    @contextmanager
+    def asleep(self, no: int) -> Iterator[None]:
+        """A worker and its listener stand still."""
+        pids = [self.workers[no].pid or 0, *_children(self.workers[no].pid or 0)]
+        for pid in pids:
+            _tell(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in pids:
+                _tell(pid, signal.SIGCONT)
+
+    def leave(self) -> None:
+        """The workers end as in a deploy."""
+        for worker in self.workers:
+            worker.terminate()
+        for worker in self.workers:
+            worker.join(15)
+            if worker.exitcode is None:
+                worker.kill()
+
+    def arrive(self, count: int) -> None:
+        """So many orders, in deliveries of a file each."""
+        for member in self.members:
+            left = max(1, count * member.share // 100)
+            while left > 0:
+                taken = min(FILE, left)
+                left -= taken
+                first = 10_000 + len(member.given)
+                numbers = tuple(str(first + no) for no in range(taken))
+                key = f"evt-{first}"
+                assert self._deliver(member, key, numbers) == 1
+                member.keys.append((key, numbers))
+                member.given += [f"x-{number}" for number in numbers]
+
+    def repeat(self, chance: Random) -> None:
+        """A delivery comes once more."""
+        member = chance.choice(self.members)
+        assert self._deliver(member, *chance.choice(member.keys)) > 1
+
+    def _deliver(self, member: Member, key: str, numbers: tuple[str, ...]) -> int:
+        company_id = member.house.company_id
+        with self.database.write() as session:
+            source = session.scalars(
+                select(Connection).where(
+                    Connection.side == "source", Connection.company_id == company_id
+                )
+            ).one()
+            got = intake.receive(
+                session,
+                company_id=company_id,
+                source=source,
+                delivery_key=key,
+                kind="order",
+                headers={},
+                raw=repr(numbers).encode(),
+                records=[_order(number) for number in numbers],
+                now=datetime.now(UTC),
+            )
+        assert not isinstance(got, Refusal), got
+        return got.times
+
+    def ask_for_files(self) -> None:
+        """What an operator does now and then: whatever is ready goes out, as files."""
+        for member in self.members:
+            if member.way != "file":
+                continue
+            with self.database.write() as session:
+                target = session.scalars(
+                    select(Connection).where(
+                        Connection.side == "target",
+                        Connection.company_id == member.house.company_id,
+                    )
+                ).one()
+                mine = select(Run.id).where(Run.connection_id == target.id)
+                if session.scalar(mine.where(Run.state.in_(UNDER_WAY)).limit(1)) is not None:
+                    continue
+                ready = select(Posting.id).where(
+                    Posting.connection_id == target.id,
+                    Posting.state == "ready",
+                    Posting.due_at.is_(None),
+                    Posting.lease_until.is_(None),
+                )
+                ids = list(session.scalars(ready.order_by(Posting.id).limit(AT_ONCE)))
+                if ids:
+                    now = datetime.now(UTC)
+                    runs.add_run(session, target, "range", "sales_invoice", ids, now)
+
+    def posted(self) -> int:
+        """How many records are posted."""
+        with self.database.read() as session:
+            query = select(func.count(Record.id)).where(Record.state == "posted")
+            return session.scalar(query) or 0
+
+    def age(self) -> float:
+        """For how many seconds the oldest work is due that nobody does."""
+        now, ages = datetime.now(UTC), [0.0]
+        with self.database.read() as session:
+            for table in (Record, Posting, Run):
+                due = select(func.min(table.due_at)).where(text(DUE), table.due_at <= now)
+                oldest = session.scalar(due)
+                if oldest is not None:
+                    ages.append((now - oldest).total_seconds())
+        return max(ages)
+
+    def cpu(self) -> float:
+        """Seconds of processor time of the workers so far."""
+        return self._before + sum(_cpu(pid) for pid in self._pids())
+
+    def _pids(self) -> list[int]:
+        pids = [worker.pid or 0 for worker in self.workers]
+        return pids + [child for pid in pids for child in _children(pid)]
+
+    def memory(self) -> int:
+        """MB of the largest worker process."""
+        return max(_megabytes(pid) for pid in self._pids())
+
+
+@contextmanager
+def fleet(url: str, home: Path, redis_url: str) -> Iterator[Fleet]:
+    """Set up, at work, and sent home at the end."""
+    with ExitStack() as stack:
+        members = []
+        for no, (way, share) in enumerate(SHARES):
+            folder = home / f"company-{no}"
+            folder.mkdir(parents=True)
+            at_autocount = way == "autocount"
+            options = ("--calls-a-minute", "1000000") if at_autocount else ("--dedupe", "nothing")
+            name = "autocount" if at_autocount else "aiaccount"
+            target = stack.enter_context(simulator(folder, *options, name=name))
+            members.append(Member(_company(url, home, target, no, way, members), way, share))
+        made = Fleet(members, redis_url)
+        try:
+            yield made
+        finally:
+            made.leave()
+            made.database.close()
+
+
+def _company(
+    url: str, home: Path, target: Simulator, no: int, way: str, members: Sequence[Member]
+) -> House:
+    timing = "daily at 02:00 by ordered_on" if way == "file" else "immediately"
+    if not members:
+        return make_house(url, home / "home", target, timing=timing)
+    first, rules, given = members[0].house, RULES, {}
+    key: dict[str, Any] = {}
+    if way == "autocount":
+        rules, key = AUTOCOUNT, {"connector": "autocount", "secret": AUTOCOUNT_KEY}
+        given = {"company_id": "1042", "key_id": "cp-demo", "locked_through": "none"}
+    with first.database.write() as session:
+        company_id = furnish(
+            session,
+            first.environment,
+            target,
+            code=f"kedai{no}",
+            rules=rules.replace("TIMING", timing),
+            given=given,
+            **key,
+        )
+    return House(first.database, target, first.home, company_id, first.environment)
+
+
+def _tell(pid: int, told: signal.Signals) -> None:
+    try:
+        os.kill(pid, told)
+    except ProcessLookupError:
+        return
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+            return [int(child) for child in file.read().split()]
+    except OSError:
+        return []
+
+
+def _cpu(pid: int) -> float:
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+            words = file.read().rsplit(")", 1)[1].split()
+    except OSError:
+        return 0.0
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _megabytes(pid: int) -> int:
+    try:
+        with open(f"/proc/{pid}/status", encoding="ascii") as file:
+            found = next((line for line in file if line.startswith("VmRSS")), "VmRSS: 0")
+    except OSError:
+        return 0
+    return int(found.split()[1]) // 1024

@@ -1,0 +1,56 @@
+"""Approving in tests: two orders above the limit and one below it, and what an approval answers."""
+
+from holding import approvals
+from holding.approvals import Approved
+from holding.database import Database
+from holding.models import Company
+from holding.refusal import Refusal
+from holding.roles import Actor
+from tests.holding.shop import Shop, line, open_shop, order
+from tests.support.clock import SetClock
+
+LARGE = [line(price="960.00")]
+
+
+def ids(shop: Shop, *numbers: str) -> list[int]:
+    with shop.database.read() as session:
+        return [shop.posting(session, number).id for number in numbers]
+
+
+def approve(
+    shop: Shop,
+    *numbers: str,
+    who: str | Actor = "lim",
+    reason: str = "checked against the order",
+    op: str | None = None,
+    seen: dict[int, str] | None = None,
+    sethash: str | None = None,
+) -> Approved | Refusal:
+    wanted = ids(shop, *numbers)
+    actor = shop.actor(who) if isinstance(who, str) else who
+    with shop.database.write() as session:
+        return approvals.approve(session, actor, wanted, reason, shop.now, op, sethash, seen=seen)
+
+
+def why_not(answer: Approved | Refusal) -> list[str]:
+    assert isinstance(answer, Approved), answer
+    return [left.reason for left in answer.refused]
+
+
+def seen_of(shop: Shop, *numbers: str) -> dict[int, str]:
+    with shop.database.read() as session:
+        return {p.id: p.hash for p in (shop.posting(session, number) for number in numbers)}
+
+
+def large_shop(database: Database, company: Company, clock: SetClock) -> Shop:
+    """NS-1 and NS-2 are above the limit, NS-3 is below it."""
+    shop = open_shop(database, company, clock)
+    shop.publish()
+    shop.receive(
+        order("NS-1", total="1920.00", lines=LARGE),
+        order("NS-2", total="1920.00", lines=LARGE),
+        order("NS-3"),
+    )
+    shop.judge()
+    assert shop.states() == {"NS-1": "held", "NS-2": "held", "NS-3": "ready"}
+    return shop

@@ -1,0 +1,48 @@
+"""A posting that was sent, without a target."""
+
+from sqlalchemy import select
+
+from holding.lifecycle import move_posting
+from holding.models import (
+    Posting,
+    Push,
+)
+from holding.record_state import refresh
+from tests.support.shop import Shop
+
+
+def send(shop: Shop, state: str) -> int:
+    """Bring the only posting to a state, as pushing does."""
+    with shop.database.write() as session:
+        posting = session.scalars(select(Posting)).one()
+        push = Push(
+            posting_id=posting.id,
+            no=1,
+            connection_id=posting.connection_id,
+            family=posting.family,
+            action="create",
+            hash=posting.hash,
+            number=posting.number,
+            key="k",
+            content=posting.content,
+            evaluation_id=posting.evaluation_id,
+            state="sending",
+            made_at=shop.clock.now(),
+        )
+        session.add(push)
+        session.flush()
+        move_posting(
+            session, posting.id, expected="ready", to="sending", lock=posting.lock, due_at=None
+        )
+        if state != "sending":
+            session.refresh(posting)
+            move_posting(
+                session,
+                posting.id,
+                expected="sending",
+                to=state,
+                lock=posting.lock,
+                posted_push_id=push.id,
+            )
+        refresh(session, [posting.record_id])
+        return posting.id

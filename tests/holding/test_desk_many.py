@@ -1,0 +1,148 @@
+"""One act over many held records, and acts that are taken back."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select, update
+
+from holding import (
+    approvals,
+    holds,
+    many,
+    undo,
+)
+from holding.approvals import Approved
+from holding.database import Database
+from holding.desk import Each
+from holding.models import (
+    Approval,
+    Company,
+    Hold,
+    Posting,
+    Record,
+    Release,
+)
+from tests.holding.held import held_shop, hold_of, refused
+from tests.holding.shop import Shop, line, order
+from tests.support.clock import SetClock
+
+
+@pytest.fixture
+def shop(database: Database, company: Company, clock: SetClock) -> Shop:
+    return held_shop(database, company, clock)
+
+
+@pytest.fixture
+def half_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLEARPOST_UNDO_SECONDS", "30")
+
+
+def test_one_bad_record_stops_none_of_the_others(shop: Shop) -> None:
+    shop.receive(*(order(f"NS-{n}", customer="C-78", total=f"{n}.00") for n in range(10, 15)))
+    shop.judge()
+    with shop.database.write() as session:
+        seen = seen_now(shop, list(shop.states()))
+        stale = hold_of(shop, "NS-14").id
+        seen[stale] = (seen[stale][0], 1)
+        wish = many.Wish(act="release", seen=seen, reason="agreed")
+        answer = many.do(session, shop.actor("lim"), wish, shop.now, "form-1")
+        assert isinstance(answer, Each)
+        assert {one.number for one in answer.done} == {"NS-1", *(f"NS-{n}" for n in range(10, 14))}
+        reasons = {one.number: one.refusal.code for one in answer.left}
+        assert reasons == {
+            "NS-2": "hold.clears_itself",
+            "NS-3": "hold.clears_itself",
+            "NS-14": "hold.moved",
+        }
+        again_ = many.do(session, shop.actor("lim"), wish, shop.now, "form-1")
+        assert again_ == answer
+        assert many.answered(session, shop.actor("lim"), "form-1") == answer
+        assert many.answered(session, shop.actor("tan"), "form-1") is None
+    shop.clock.advance(31)
+    shop.judge()
+    states = shop.states()
+    assert [states[f"NS-{n}"] for n in range(10, 15)] == ["ready"] * 4 + ["held"]
+
+
+def test_an_act_over_many_asks_no_question_for_each(shop: Shop, statements: list[str]) -> None:
+    acts: tuple[many.Act, ...] = ("assign", "snooze", "retry", "release")
+    counts: dict[str, list[int]] = {act: [] for act in acts}
+    for first, last in ((20, 23), (30, 50)):
+        numbers = [f"NS-{n}" for n in range(first, last)]
+        shop.receive(*(order(n, customer="C-78", total=f"{n[3:]}.00") for n in numbers))
+        shop.judge()
+        shop.publish()  # so that a new try makes sense
+        for act in acts:
+            wish = many.Wish(
+                act=act,
+                seen=seen_now(shop, numbers),
+                reason="agreed",
+                until=shop.now + timedelta(days=1),
+            )
+            statements.clear()
+            with shop.database.write() as session:
+                answer = many.do(session, shop.actor("lim"), wish, shop.now, f"{act}-{first}")
+            counts[act].append(len(statements))
+            assert isinstance(answer, Each)
+            assert len(answer.done) == len(numbers)
+    assert {act: set(found) for act, found in counts.items() if len(set(found)) > 1} == {}
+
+
+def seen_now(shop: Shop, numbers: list[str]) -> dict[int, tuple[int, int]]:
+    with shop.database.read() as session:
+        query = select(Hold.id, Hold.lock, Record.version_id).join(
+            Record, Record.id == Hold.record_id
+        )
+        rows = session.execute(query.where(Record.number.in_(numbers), Hold.state == "open"))
+        return {hold_id: (lock, version_id or 0) for hold_id, lock, version_id in rows}
+
+
+@pytest.mark.usefixtures("half_minute")
+def test_a_release_is_taken_back_before_it_is_judged(shop: Shop) -> None:
+    wanted = hold_of(shop, "NS-1").id
+    with shop.database.write() as session:
+        holds.release(session, shop.actor("lim"), wanted, "agreed", shop.now, "form-1")
+    shop.judge()
+    shop.clock.advance(29)
+    with shop.database.write() as session:
+        refused(undo.undo(session, shop.actor("tan"), "form-1", shop.now), "undo.unknown")
+        answer = undo.undo(session, shop.actor("lim"), "form-1", shop.now)
+        assert isinstance(answer, undo.Undone)
+        assert answer.say == "Taken back: 1 document waits again."
+        refused(undo.undo(session, shop.actor("lim"), "form-1", shop.now), "undo.done")
+        assert session.scalars(select(Release.voided_at)).one() == shop.now
+    shop.clock.advance(60)
+    shop.judge()
+    assert shop.states()["NS-1"] == "held"
+    assert hold_of(shop, "NS-1").id != wanted
+    with shop.database.write() as session:
+        new = shop.holds(session, "NS-1")[0].id
+        holds.release(session, shop.actor("lim"), new, "after all", shop.now, "form-2")
+    shop.clock.advance(31)
+    shop.judge()
+    assert shop.states()["NS-1"] == "ready"
+    with shop.database.write() as session:
+        refused(undo.undo(session, shop.actor("lim"), "form-2", shop.now), "undo.late")
+
+
+@pytest.mark.usefixtures("half_minute")
+def test_an_approval_is_taken_back_before_it_is_sent(shop: Shop) -> None:
+    dear = [line(qty="20")]
+    shop.receive(*(order(f"NS-{n}", total="1920.00", lines=dear) for n in (20, 21)))
+    shop.judge()
+    with shop.database.write() as session:
+        ids = [shop.posting(session, f"NS-{n}").id for n in (20, 21)]
+        done = approvals.approve(session, shop.actor("lim"), ids, "checked", shop.now, "form-1")
+        assert isinstance(done, Approved)
+        session.execute(update(Posting).where(Posting.id == ids[1]).values(state="sending"))
+    shop.clock.advance(10)
+    with shop.database.write() as session:
+        answer = undo.undo(session, shop.actor("lim"), "form-1", shop.now)
+        assert isinstance(answer, undo.Undone)
+        assert answer.say == "Taken back: 1 document waits again. 1 already sent: NS-21."
+        standing = session.scalars(select(Approval.posting_id).where(Approval.voided_at.is_(None)))
+        assert standing.all() == [ids[1]]
+        posting = session.get_one(Posting, ids[0])
+        assert (posting.state, posting.due_at) == ("held", None)
+    shop.judge()
+    assert hold_of(shop, "NS-20").code == "APP01"

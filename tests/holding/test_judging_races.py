@@ -1,0 +1,181 @@
+"""What happens to a judging when the world moves while it is made, or its worker dies."""
+
+import pytest
+from sqlalchemy import update
+
+from holding.evaluation import judge_due, sweep_expired
+from holding.judging.claim import claim, due_companies
+from holding.judging.gather import gather
+from holding.models import (
+    Hold,
+    Posting,
+    Record,
+)
+from holding.revisions import next_revision
+from holding.wakes import wake_all_unsent
+from tests.holding.sent import send
+from tests.support.shop import Shop, order
+
+
+def test_what_moves_between_facts_and_finish_is_left_due(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mapping and a new version, each saved while the batch is being judged."""
+    shop.map("A")
+    moves = {
+        "mapping": lambda: shop.map("B"),
+        "version": lambda: shop.arrive(order("2", "A", total="77.00")),
+    }
+    for number, (name, move) in enumerate(moves.items(), start=1):
+        shop.arrive(order(str(number), "B" if name == "mapping" else "A"))
+        during(shop, move)
+        (record,) = shop.rows(Record, Record.number == str(number))
+        assert record.due_at is not None, name
+        assert shop.rows(Posting, Posting.record_id == record.id) == [], name
+        shop.judge()
+        assert shop.states()[str(number)] == "ready", name
+
+
+def test_a_push_between_facts_and_finish_is_not_overwritten(shop: Shop) -> None:
+    shop.map("A")
+    shop.arrive(order("1", "A"))
+    shop.judge()
+    with shop.database.write() as session:
+        wake_all_unsent(session, shop.company.id, shop.clock.now())
+    during(shop, lambda: send(shop, "posted"))
+    (posting,) = shop.rows(Posting)
+    assert posting.state == "posted"
+    shop.judge()
+    assert shop.states() == {"1": "posted"}
+
+
+def during(shop: Shop, move: object) -> None:
+    """One judging, with something happening after its facts were read."""
+    evaluate = shop.program.evaluate
+
+    def late(*arguments: object) -> object:
+        outcome = evaluate(*arguments)  # type: ignore[arg-type]
+        move()  # type: ignore[operator]
+        return outcome
+
+    shop.program.evaluate = late  # type: ignore[method-assign,assignment]
+    judge_due(
+        shop.database, shop.clock, company_id=shop.company.id, owner="one", programs=shop.programs
+    )
+    shop.program.evaluate = evaluate  # type: ignore[method-assign]
+
+
+def test_who_lost_the_lease_writes_nothing(shop: Shop) -> None:
+    shop.map("A")
+    shop.arrive(order("1", "A"))
+
+    def steal() -> None:
+        shop.later(seconds=61)
+        assert sweep_expired(shop.database, shop.clock.now()) == 1
+        with shop.database.write() as session:
+            session.execute(update(Record).values(crashes=0))
+        taken = claim(
+            shop.database,
+            company_id=shop.company.id,
+            owner="two",
+            now=shop.clock.now(),
+            limit=5,
+            lease_seconds=60,
+        )
+        assert [one.fence for one in taken] == [2]
+
+    during(shop, steal)
+    assert shop.rows(Posting) == []
+    (record,) = shop.rows(Record)
+    assert record.lease_owner == "two"
+
+
+def test_the_third_crash_is_poison_and_crashed_records_go_alone(shop: Shop) -> None:
+    shop.map("A")
+    shop.arrive(order("1", "A"), order("2", "A"))
+
+    def take() -> list[int]:
+        found = claim(
+            shop.database,
+            company_id=shop.company.id,
+            owner="dies",
+            now=shop.clock.now(),
+            limit=5,
+            lease_seconds=60,
+        )
+        return [one.record_id for one in found]
+
+    first = take()
+    assert len(first) == 2
+    for _ in range(2):
+        shop.later(seconds=61)
+        sweep_expired(shop.database, shop.clock.now())
+        assert len(take()) == 1
+        assert len(take()) == 1
+    shop.later(seconds=61)
+    sweep_expired(shop.database, shop.clock.now())
+    assert shop.judge() == 2
+    assert {hold.code for hold in shop.rows(Hold)} == {"EVA03"}
+    shop.publish()
+    shop.judge()
+    assert set(shop.states().values()) == {"ready"}
+
+
+def test_a_crashed_record_does_not_wait_for_ever_behind_new_ones(shop: Shop) -> None:
+    def take() -> list[int]:
+        given = {"company_id": shop.company.id, "now": shop.clock.now(), "lease_seconds": 60}
+        return [one.record_id for one in claim(shop.database, owner="dies", limit=5, **given)]  # type: ignore[arg-type]
+
+    shop.arrive(order("1", "A"))
+    (crashed,) = take()
+    shop.later(seconds=61)
+    sweep_expired(shop.database, shop.clock.now())
+    shop.arrive(order("2", "A"))
+    assert crashed not in take(), "others go first, for as long as a lease"
+    shop.later(seconds=61)
+    shop.arrive(order("3", "A"))
+    assert take() == [crashed]
+
+
+def test_an_unchanged_world_gathers_without_a_query_for_a_record(
+    shop: Shop, statements: list[str]
+) -> None:
+    shop.map("A")
+    shop.arrive(*(order(str(i), "A") for i in range(40)))
+    with shop.database.read() as session:
+        assert due_companies(session, shop.clock.now()) == [shop.company.id]
+    claims = claim(
+        shop.database,
+        company_id=shop.company.id,
+        owner="x",
+        now=shop.clock.now(),
+        limit=50,
+        lease_seconds=60,
+    )
+    del statements[:]
+    with shop.database.read() as session:
+        batch = gather(session, shop.company.id, claims, shop.clock.now(), shop.programs)
+    assert len(batch.cases) == 40
+    assert len(statements) < 40
+
+
+def test_a_snapshot_taken_meanwhile_counts_as_a_moved_world(shop: Shop) -> None:
+    shop.map("A")
+    shop.arrive(order("1", "A"))
+
+    def snapshot() -> None:
+        with shop.database.write() as session:
+            next_revision(
+                session,
+                shop.company.id,
+                "snapshot",
+                "aiaccount: period",
+                person_id=None,
+                reason=None,
+                now=shop.clock.now(),
+            )
+
+    during(shop, snapshot)
+    assert shop.states() == {"1": "received"}
+    shop.judge()
+    assert shop.states() == {"1": "ready"}

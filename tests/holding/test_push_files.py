@@ -1,0 +1,92 @@
+"""Documents that go out together in one file."""
+
+import dataclasses
+
+import pytest
+
+from connectors.kit.contract import Answer, Sent
+from connectors.targets.aiaccount.connector import AiAccount
+from holding.database import Database
+from holding.models import (
+    Attempt,
+    Company,
+    Push,
+    Request,
+    Run,
+)
+from holding.pill import pill
+from holding.pushing.desk import Desk
+from tests.holding.pushing import one, ready, rows, settle, start_sync, work
+from tests.support.clock import SetClock
+from tests.support.postings import invoice, make_ready
+from tests.support.simulator import Simulator
+
+
+def test_a_range_goes_out_as_one_file_with_an_answer_for_each_document(
+    desk: Desk, company: Company, database: Database, target: Simulator, clock: SetClock
+) -> None:
+    keys = ready(desk, company, *(f"IV-{n}" for n in range(12)), due=None)
+    with database.write() as session:
+        bad = dataclasses.replace(invoice("IV-99"), currency="JPY")
+        bad = dataclasses.replace(bad, fields={**bad.fields, "Currency": "JPY"})
+        keys.append(make_ready(session, company, "IV-99", due=None, document=bad).id)
+    assert work(desk, company) == 0
+    run = start_sync(desk, company, clock)
+    work(desk, company)
+    states = [one(database, key).state for key in keys]
+    assert states == ["posted"] * 12 + ["failed"]
+    [request] = rows(database, Request)
+    assert {line["call"] for line in target.writes()} == {"xlsx"}
+    assert {line["key"] for line in target.writes()} == {request.key}
+    with database.read() as session:
+        ended = session.get_one(Run, run.id)
+        assert (ended.state, ended.done, ended.total) == ("done", 13, 13)
+        assert ended.counts == {"failed": 1, "posted": 12}
+        shown = pill(session, company.id, request.connection_id, "sales_invoice")
+    assert shown.text == "Last sync 11/20 09:00 · 12 rows, 1 held"
+    assert {a.row for a in rows(database, Attempt)} == set(range(2, 15))
+
+
+def test_a_file_without_an_answer_goes_out_again_with_the_same_bytes_and_key(
+    desk: Desk, company: Company, database: Database, target: Simulator, clock: SetClock
+) -> None:
+    keys = ready(desk, company, "IV-1", "IV-2", "IV-3", due=None)
+    target.control("faults", fault="timeout_before")
+    start_sync(desk, company, clock)
+    work(desk, company)
+    assert {one(database, key).state for key in keys} == {"uncertain"}
+    settle(desk, company, clock)
+    assert {one(database, key).state for key in keys} == {"posted"}
+    sends = [r for r in rows(database, Request) if r.kind == "push"]
+    assert len({(r.key, r.sha256) for r in sends}) == 1
+    assert len(target.lines("created")) == 3
+
+
+def test_a_file_refused_as_a_whole_is_halved(
+    desk: Desk,
+    company: Company,
+    database: Database,
+    target: Simulator,
+    clock: SetClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real = AiAccount.send
+
+    def picky(self, payload, *rest):  # type: ignore[no-untyped-def]
+        if len(payload.numbers) > 2:
+            no = Answer(kind="refused", error_class="bad_value", code="file_too_large", words="!")
+            answers = (no,) * len(payload.numbers)
+            return Sent(answers=answers, status=413, headers={}, body=b"", seconds=0.0)
+        return real(self, payload, *rest)
+
+    monkeypatch.setattr(AiAccount, "send", picky)
+    keys = ready(desk, company, *(f"IV-{n}" for n in range(5)), due=None)
+    start_sync(desk, company, clock)
+    work(desk, company)
+    assert {one(database, key).state for key in keys} == {"posted"}
+    requests = rows(database, Request)
+    assert [r.parent_id for r in requests] == [None, 1, 1, 3, 3] or len(requests) == 5
+    assert len(rows(database, Push)) == 5
+    assert len(target.lines("created")) == 5
+    [run] = [r for r in rows(database, Run) if r.kind == "manual"]
+    assert run.counts == {"posted": 5}

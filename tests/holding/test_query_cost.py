@@ -1,0 +1,98 @@
+"""What a batch costs does not grow with what is stored: every query finds its rows by index.
+
+Here: SQLite's own count of the instructions that it ran. Not here: how many statements there are
+(test_evaluation).
+"""
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import event
+
+from holding.database import Database
+from holding.drift.plan import companies_to_read
+from holding.judging.claim import due_companies
+from holding.models import Company
+from holding.pushing.claim import companies_due, free_the_dead
+from holding.pushing.desk import Desk
+from tests.holding.pushing import ready, work
+from tests.support.shop import Shop, order
+from tests.support.simulator import Simulator
+
+BATCH = 40
+EACH = 20  # instructions of SQLite's virtual machine
+
+
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    return sqlite_url
+
+
+@pytest.fixture
+def instructions(database: Database) -> Iterator[list[int]]:
+    """How often SQLite has run so many instructions, in one cell."""
+    count = [0]
+
+    def ran() -> int:
+        count[0] += 1
+        return 0
+
+    def watch(connection, *_rest: object) -> None:  # type: ignore[no-untyped-def]
+        connection.set_progress_handler(ran, EACH)
+
+    event.listen(database.engine, "checkout", watch)
+    yield count
+    event.remove(database.engine, "checkout", watch)
+
+
+def _cost(shop: Shop, instructions: list[int], start: int) -> tuple[int, int]:
+    """What receiving and what judging a batch takes."""
+    instructions[0] = 0
+    shop.arrive(*(order(str(start + i), "A", "B") for i in range(BATCH)))
+    received, instructions[0] = instructions[0], 0
+    assert shop.judge() == BATCH
+    return received, instructions[0]
+
+
+def test_a_batch_costs_the_same_however_much_is_stored(shop: Shop, instructions: list[int]) -> None:
+    shop.map("A")
+    _cost(shop, instructions, 1000)
+    few = _cost(shop, instructions, 2000)
+    shop.arrive(*(order(str(10_000 + i), "A", "B") for i in range(20 * BATCH)))
+    while shop.judge():
+        pass
+    many = _cost(shop, instructions, 3000)
+    assert many[0] < 1.5 * few[0], (few, many)
+    assert many[1] < 1.5 * few[1], (few, many)
+
+
+def _sweep(desk: Desk, instructions: list[int]) -> dict[str, int]:
+    """What it takes to find out that there is nothing to do, by question."""
+    now, found = desk.clock.now(), {}
+    asked = {
+        "judging": lambda: due_companies(session, now),
+        "pushing": lambda: companies_due(session, now),
+        "reading": lambda: companies_to_read(session, now),
+        "dead": lambda: free_the_dead(session, now, longest=desk.lease),
+    }
+    for name, ask in asked.items():
+        instructions[0] = 0
+        with desk.database.write() as session:
+            ask()
+        found[name] = instructions[0]
+    return found
+
+
+def test_a_sweep_costs_the_same_however_much_is_posted(
+    desk: Desk, company: Company, target: Simulator, instructions: list[int]
+) -> None:
+    ready(desk, company, *(f"IV-{no}" for no in range(5)))
+    while work(desk, company):
+        pass
+    few = _sweep(desk, instructions)
+    ready(desk, company, *(f"IV-{no}" for no in range(5, 60)))
+    while work(desk, company):
+        pass
+    assert len(target.lines("created")) == 60
+    many = _sweep(desk, instructions)
+    assert all(many[name] <= few[name] + 2 for name in few), (few, many)

@@ -1,0 +1,51 @@
+"""A target's stand-in in this process: what the product sends is handed to it without a socket.
+
+Here: requests and answers in their two shapes, and the client that takes them across. Not here:
+what the stand-in does (its own simulator), ways to fail (tests/faults/target.py).
+"""
+
+from collections.abc import Mapping
+from urllib.parse import parse_qsl, urlsplit
+
+from connectors.kit.clock import Clock
+from connectors.kit.http import Http, HttpAnswer, HttpFailure
+from connectors.kit.simulator import Handle, Reply, Request
+
+
+def request_of(method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Request:
+    """A call of the product as the stand-in reads it."""
+    parts = urlsplit(url)
+    return Request(
+        method=method,
+        path=parts.path,
+        query=dict(parse_qsl(parts.query, keep_blank_values=True)),
+        headers={name.lower(): value for name, value in headers.items()},
+        body=body or b"",
+    )
+
+
+def answer_of(reply: Reply) -> HttpAnswer | HttpFailure:
+    """The stand-in's answer as the product hears it."""
+    if reply.cut:
+        return HttpFailure(kind="no_answer", words="The connection was cut.", seconds=0.1)
+    headers = {name.lower(): value for name, value in reply.headers.items()}
+    return HttpAnswer(status=reply.status, headers=headers, body=reply.encoded(), seconds=0.1)
+
+
+class Inside(Http):
+    """The product's way out, straight to a stand-in."""
+
+    def __init__(self, clock: Clock, handle: Handle) -> None:
+        super().__init__(clock)
+        self._handle = handle
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+        push: bool = False,
+    ) -> HttpAnswer | HttpFailure:
+        return answer_of(self._handle(request_of(method, url, headers, body)))
