@@ -180,7 +180,7 @@ def hand_over(session: Session, actor: Actor, person: Person, now: datetime) -> 
         Hold.person_id == person.id,
         Hold.state == "open",
     )
-    ids = list(session.scalars(select(Hold.id).where(*mine)))
+    ids = list(session.scalars(select(Hold.id).where(*mine).order_by(Hold.id)))
     desk = Desk(session, actor, ids)
     held = [hold for hold in desk.holds.values() if hold.person_id == person.id]
     _set(session, held, person_id=None)

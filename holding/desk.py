@@ -69,8 +69,11 @@ class Desk:
         mine = (Hold.company_id == self.company_id, bulk.among(Hold.id, self.wanted))
         records = select(Record.id).where(Record.id.in_(select(Hold.record_id).where(*mine)))
         self.session.execute(records.order_by(Record.id).with_for_update(key_share=True))
-        fresh = select(Hold).where(*mine).execution_options(populate_existing=True)
-        return {hold.id: hold for hold in self.session.scalars(fresh)}
+        fresh = select(Hold).where(*mine).order_by(Hold.id)
+        return {
+            hold.id: hold
+            for hold in self.session.scalars(fresh.execution_options(populate_existing=True))
+        }
 
     def each(self, ask: Callable[[Hold], Refusal | None]) -> tuple[list[Hold], list[Left]]:
         """The open holds to which `ask` has no objection, and the others with what speaks against

@@ -190,6 +190,7 @@ def _judge(
         .join(Version, Version.id == Record.version_id)
         .join(Evaluation, Evaluation.record_id == Record.id)
         .where(Evaluation.id.in_(newest))
+        .order_by(Record.id)  # the first labels that are told are those of the oldest records
     )
     return {
         row.id: judge.evaluate(

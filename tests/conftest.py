@@ -10,6 +10,7 @@ from sqlalchemy import event
 
 from holding.database import Database
 from holding.models import Company
+from tests.support import shuffled
 from tests.support.clock import SetClock
 from tests.support.databases import (
     empty_postgresql,
@@ -25,6 +26,8 @@ from tests.support.shop import Shop
 
 gc.set_threshold(50_000, 20, 20)  # thousands of small tests: looking for cycles costs a tenth
 hash_cheaply()
+if shuffled.ON:
+    shuffled.shuffle()
 
 
 @pytest.hookimpl(trylast=True)
