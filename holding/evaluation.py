@@ -6,7 +6,7 @@ the steps (holding/judging), when it is done (workers), and replaying what was j
 """
 
 import gc
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -58,8 +58,12 @@ def judge_due(
     limit: int = 500,
     lease_seconds: float = 60,
     programs: worlds.Programs = worlds.program,
+    call_help: Callable[[], object] = lambda: None,
 ) -> Judged:
-    """Judge one batch of a company's due records; call again until `count` is 0."""
+    """Judge one batch of a company's due records; call again until `count` is 0.
+
+    Help is called before a full batch is judged, for there may be more than one worker can do.
+    """
     with database.read() as session:
         version_id = session.scalar(
             select(Company.ruleset_version_id).where(Company.id == company_id)
@@ -77,6 +81,8 @@ def judge_due(
     )
     if not claims:
         return Judged(0)
+    if len(claims) == limit:
+        call_help()
     now = clock.now()
     with _no_search_for_cycles():
         with database.read() as session:

@@ -5,7 +5,7 @@ when a pass is made (workers).
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from random import Random
@@ -89,8 +89,12 @@ def push_due(
     company_id: int,
     owner: str,
     desk: Desk | None = None,
+    call_help: Callable[[], object] = lambda: None,
 ) -> Pushed | Refusal:
-    """Work on what is due for one company, for a few seconds at most."""
+    """Work on what is due for one company, for a few seconds at most.
+
+    Help is called once, when there was more than is claimed at once.
+    """
     found = desk or open_desk(database, clock, owner=owner)
     if isinstance(found, Refusal):
         return found
@@ -100,6 +104,8 @@ def push_due(
     while waiting and clock.monotonic() < until:  # by turns: none waits for another's queue
         channel = waiting.popleft()
         worked = _turn(found, channel)
+        if worked >= CLAIMED_AT_ONCE > count:
+            call_help()
         count += worked
         if worked:
             waiting.append(channel)

@@ -9,7 +9,7 @@ import os
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
 from connectors.kit.clock import MachineClock
 from holding import doorbell
@@ -60,6 +60,7 @@ def evaluate(company_id: int) -> int:
         owner=mine.owner,
         limit=BATCH,
         lease_seconds=mine.settings.lease_seconds,
+        call_help=partial(call, company_id, "evaluate"),
     )
     if judged.woke_push:
         call(company_id, "push")
@@ -73,7 +74,12 @@ def push(company_id: int) -> int:
     doorbell.answer(company_id, "push")
     mine = bench()
     pushed = push_due(
-        mine.database, mine.clock, company_id=company_id, owner=mine.owner, desk=mine.desk
+        mine.database,
+        mine.clock,
+        company_id=company_id,
+        owner=mine.owner,
+        desk=mine.desk,
+        call_help=partial(call, company_id, "push"),
     )
     if isinstance(pushed, Refusal):
         log.error("company %s cannot push: %s", company_id, pushed.message)
