@@ -179,3 +179,24 @@ def test_a_snapshot_taken_meanwhile_counts_as_a_moved_world(shop: Shop) -> None:
     assert shop.states() == {"1": "received"}
     shop.judge()
     assert shop.states() == {"1": "ready"}
+
+
+def test_help_is_called_for_a_full_batch_before_it_is_judged(shop: Shop) -> None:
+    """So that a second worker takes the next one meanwhile."""
+    shop.map("A")
+    shop.arrive(*(order(str(number), "A") for number in range(3)))
+    judged_when_called: list[int] = []
+    counts = [
+        judge_due(
+            shop.database,
+            shop.clock,
+            company_id=shop.company.id,
+            owner="first",
+            limit=2,
+            programs=shop.programs,
+            call_help=lambda: judged_when_called.append(len(shop.rows(Posting))),
+        ).count
+        for _ in range(2)
+    ]
+    assert counts == [2, 1]
+    assert judged_when_called == [0]

@@ -19,6 +19,7 @@ from holding.models import (
     Request,
 )
 from holding.pill import pill
+from holding.pushes import push_due
 from holding.pushing.desk import Desk
 from tests.holding.pushing import one, ready, rows, settle, work
 from tests.support.clock import SetClock
@@ -166,3 +167,20 @@ def test_two_open_pushes_of_a_family_are_never_there(
     assert [one(database, key).state for key in (first, second)] == ["uncertain", "ready"]
     settle(desk, company, clock, minutes=2)
     assert [one(database, key).state for key in (first, second)] == ["posted", "posted"]
+
+
+@pytest.mark.parametrize(("count", "calls"), [(9, 0), (10, 1), (25, 1)])
+def test_help_is_called_once_when_there_is_more_than_is_claimed_at_once(
+    desk: Desk, company: Company, count: int, calls: int
+) -> None:
+    ready(desk, company, *(f"IV-{n}" for n in range(count)))
+    called: list[int] = []
+    push_due(
+        desk.database,
+        desk.clock,
+        company_id=company.id,
+        owner=desk.owner,
+        desk=desk,
+        call_help=lambda: called.append(1),
+    )
+    assert len(called) == calls

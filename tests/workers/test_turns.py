@@ -1,14 +1,16 @@
 """Whose turn it is: nobody's long queue keeps another waiting."""
 
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any, cast
+from unittest.mock import MagicMock
 
 import pytest
 from sqlalchemy import select, update
 
-from holding import singletons
+from holding import doorbell, singletons
 from holding.database import Database
 from holding.models import Company, Posting, Record
 from holding.settings import Settings
@@ -84,3 +86,22 @@ def test_a_duty_that_is_given_up_waits_for_no_lease(database: Database) -> None:
     assert not take("second")
     leave("first")
     assert take("second")
+
+
+@pytest.mark.parametrize("kind", ["evaluate", "push"])
+def test_a_job_that_calls_for_help_rings_for_its_own_kind(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rung: list[tuple[int, str]] = []
+
+    def work(*_given: object, call_help: Callable[[], object], **_more: object) -> object:
+        call_help()
+        assert rung == [(7, kind)]  # while the work is going on
+        return SimpleNamespace(count=0, more=False, woke_push=False)
+
+    monkeypatch.setattr(jobs, "bench", lambda: MagicMock())
+    monkeypatch.setattr(jobs, "judge_due", work)
+    monkeypatch.setattr(jobs, "push_due", work)
+    monkeypatch.setattr(doorbell, "ring", lambda company_id, told: rung.append((company_id, told)))
+    getattr(jobs, kind)(7)
+    assert rung == [(7, kind)]
