@@ -17,13 +17,15 @@ from sqlalchemy.orm import Session
 from holding import bulk
 from holding.desk import Desk, Done, Each, alone, done
 from holding.events import Fact, record_events
-from holding.models import Company, Hold, Membership, Person, Team
+from holding.models import Company, Hold, Person, Team
+from holding.putting_back import as_they_stand
 from holding.refusal import Refusal
-from holding.roles import ACTS, Actor, may
+from holding.roles import Actor, may
 from holding.seen import changed_hold
+from holding.takers import ACT, takers
 from holding.teams import empty_team
+from holding.undo import undoable
 
-ACT: Final = "hold.assign"
 LONGEST_SNOOZE: Final = timedelta(days=14)
 
 
@@ -70,6 +72,7 @@ def assign_each(
         seen=seen or {},
         act="hold.assigned",
         say=lambda hold, name: f"{actor.name} gave {hold.rule or hold.code} to {name}.",
+        undone="giving away",
     )
 
 
@@ -82,9 +85,13 @@ def give(
     seen: Mapping[int, int | None],
     act: str,
     say: Callable[[Hold, str], str],
+    undone: str = "",
 ) -> Each | Refusal:
-    """Let a person have the holds of a desk; `say` words it for the trace."""
-    name = _member(desk.session, desk.company_id, person_id) if person_id else "its team"
+    """Let a person have the holds of a desk; `say` words it for the trace, and `undone` what is
+    taken back, if it can be.
+    """
+    here = takers(desk.session, desk.company_id, [person_id]) if person_id else {}
+    name = here.get(person_id) if person_id else "its team"
     if name is None:
         return Refusal(
             code="person.unknown",
@@ -92,7 +99,14 @@ def give(
             hint="Choose somebody with the role finance or approver.",
             status=404,
         )
-    what = _What(act, f"give it to {name}", lambda hold: say(hold, name), {"person_id": person_id})
+    what = _What(
+        act=act,
+        mine=f"give it to {name}",
+        say=lambda hold: say(hold, name),
+        columns={"person_id": person_id},
+        did=f"given to {name}" if person_id else "back with the team",
+        undone=undone,
+    )
     return _each(desk, what, seen, now, op)
 
 
@@ -137,10 +151,12 @@ def snooze_each(
     desk = Desk(session, actor, hold_ids)
     shown = _shown(session, desk.company_id, until)
     what = _What(
-        "hold.snoozed",
-        f"let it rest until {shown}",
-        lambda hold: f"{actor.name} put {hold.rule or hold.code} aside until {shown}.",
-        {"snoozed_until": until},
+        act="hold.snoozed",
+        mine=f"let it rest until {shown}",
+        say=lambda hold: f"{actor.name} put {hold.rule or hold.code} aside until {shown}.",
+        columns={"snoozed_until": until},
+        did=f"put aside until {shown}",
+        undone="putting aside",
     )
     return _each(desk, what, seen or {}, now, op)
 
@@ -197,7 +213,7 @@ def hand_over(session: Session, actor: Actor, person: Person, now: datetime) -> 
     return len(made)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _What:
     """One thing that is done with holds: its event, its words and the columns it writes."""
 
@@ -205,6 +221,8 @@ class _What:
     mine: str  # what the person wanted, should somebody have been faster
     say: Callable[[Hold], str]
     columns: Mapping[str, object]
+    did: str  # what the bar says that takes it back
+    undone: str  # what is then taken back; empty: it cannot be
 
 
 def _each(
@@ -217,6 +235,10 @@ def _each(
     _set(desk.session, good, **what.columns)
     made = [done(hold, what.say(hold)) for hold in good]
     desk.tell(made, what.act, now, op)
+    if good and what.undone:
+        said = f"{good[0].number if len(good) == 1 else len(good)} {what.did}"
+        before = as_they_stand(what.undone, good)
+        undoable(desk.session, op, desk.company_id, said, now, stood=before)
     bulk.forget(desk.session, Hold, [hold.id for hold in good])
     return Each(tuple(made), tuple(left))
 
@@ -229,20 +251,6 @@ def _set(session: Session, holds: Iterable[Hold], **columns: object) -> None:
         .values(lock=Hold.lock + 1, **columns)
         .execution_options(synchronize_session=False)
     )
-
-
-def _member(session: Session, company_id: int, person_id: int) -> str | None:
-    query = (
-        select(Person.name)
-        .join(Membership, Membership.person_id == Person.id)
-        .where(
-            Membership.company_id == company_id,
-            Membership.role.in_(sorted(ACTS[ACT])),
-            Person.id == person_id,
-            Person.active,
-        )
-    )
-    return session.scalar(query.limit(1))
 
 
 def _shown(session: Session, company_id: int, moment: datetime) -> str:

@@ -13,12 +13,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from holding import bulk
-from holding.assignments import ACT, give
+from holding.assignments import give
 from holding.desk import Desk, Done, Each, alone
 from holding.models import Hold, Note
 from holding.periods import Ways, no_period, no_reason, ways
 from holding.refusal import Refusal
 from holding.roles import Actor, may
+from holding.takers import ACT
 
 MOST: Final = 1000  # holds that one request hands over; the month stands on each of them
 

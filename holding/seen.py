@@ -25,7 +25,7 @@ def changed_hold(session: Session, hold: Hold, seen: int | None, mine: str) -> M
     """What happened to a hold since it had this lock, if anything did."""
     if seen is None or seen == hold.lock:
         return None
-    return moved(_latest(session, hold), mine)
+    return moved(latest(session, hold), mine)
 
 
 def moved(theirs: str, mine: str) -> Moved:
@@ -40,9 +40,11 @@ def moved(theirs: str, mine: str) -> Moved:
     )
 
 
-def _latest(session: Session, hold: Hold) -> str:
-    """What was done last with a hold, as its event tells it."""
+def latest(session: Session, hold: Hold, but: str | None = None) -> str:
+    """What was done last with a hold, as its event tells it; `but`: the form that asks."""
     query = select(Event).where(Event.record_id == hold.record_id)
+    if but:
+        query = query.where(Event.operation_id.is_distinct_from(but))
     query = query.where(Event.object == f"hold:{hold.id}").order_by(Event.id.desc())
     event = session.scalars(query.limit(1)).first()
     return str(event.body["say"]) if event else "It was changed while you looked."

@@ -2,10 +2,11 @@
 
 Here: until when a form can be taken back, and taking it back: its approvals, releases and dates are
 void, and what they made ready is held again. Not here: what the acts do (`approvals.py`,
-`holds.py`, `periods.py`).
+`holds.py`, `periods.py`, `assignments.py`), putting back holds that were given away
+(`putting_back.py`).
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,6 +19,7 @@ from holding.events import Fact, record_events
 from holding.lifecycle import move_posting
 from holding.models import Approval, Dating, Operation, Posting, Push, Record, Release
 from holding.models.posting import IN_FLIGHT_STATES
+from holding.putting_back import PutBack, put_back
 from holding.record_state import refresh
 from holding.refusal import Refusal
 from holding.roles import Actor
@@ -46,9 +48,18 @@ class Undone:
 
 
 def undoable(
-    session: Session, op: str | None, company_id: int, say: str, now: datetime
+    session: Session,
+    op: str | None,
+    company_id: int,
+    say: str,
+    now: datetime,
+    *,
+    stood: Mapping[str, Any] | None = None,
 ) -> datetime:
-    """Note what a form did and that it can be taken back; until when (now, where it cannot)."""
+    """Note what a form did and that it can be taken back; until when (now, where it cannot).
+
+    `stood`: the holds as they were, of a form that only gives them away or puts them aside.
+    """
     seconds = Settings.from_env().undo_seconds
     if not op or not seconds:
         return now
@@ -56,18 +67,22 @@ def undoable(
     session.execute(
         update(Operation)
         .where(Operation.id == op)
-        .values(company_id=company_id, say=say, undo_until=until)
+        .values(company_id=company_id, say=say, undo_until=until, stood=stood)
     )
     return until
 
 
 @dataclass(frozen=True, slots=True)
 class Undoable:
-    """What a person did a moment ago, and until when it can be taken back."""
+    """What a person did a moment ago, and until when it can be taken back.
+
+    `sends`: when that time is over, something is sent.
+    """
 
     op: str
     say: str
     until: datetime
+    sends: bool
 
 
 def latest(session: Session, actor: Actor, now: datetime) -> Undoable | None:
@@ -75,7 +90,7 @@ def latest(session: Session, actor: Actor, now: datetime) -> Undoable | None:
     if not Settings.from_env().undo_seconds:
         return None
     query = (
-        select(Operation.id, Operation.say, Operation.undo_until)
+        select(Operation.id, Operation.say, Operation.undo_until, Operation.stood.is_(None))
         .where(
             Operation.person_id == actor.person_id,
             Operation.company_id == actor.company_id,
@@ -86,15 +101,27 @@ def latest(session: Session, actor: Actor, now: datetime) -> Undoable | None:
         .order_by(Operation.undo_until.desc())
     )
     row = session.execute(query.limit(1)).first()
-    return Undoable(row[0], row[1] or "", row[2]) if row and row[2] else None
+    return Undoable(row[0], row[1] or "", row[2], row[3]) if row and row[2] else None
 
 
-def undo(session: Session, actor: Actor, op: str, now: datetime) -> Undone | Refusal:
+def undo(session: Session, actor: Actor, op: str, now: datetime) -> Undone | PutBack | Refusal:
     """Take back what a form of this person did, as far as nothing of it is on its way."""
     form = session.get(Operation, op, with_for_update=True, populate_existing=True)
+    answer: Undone | PutBack | Refusal
     refusal = _refused(form, actor, now)
     if form is None or refusal is not None:
         return refusal or _unknown()
+    if form.stood is None:
+        answer = _void_all(session, actor, op, now)
+    else:
+        answer = put_back(session, actor, form, form.stood, now)
+    if not isinstance(answer, Refusal):
+        form.undone_at = now
+    return answer
+
+
+def _void_all(session: Session, actor: Actor, op: str, now: datetime) -> Undone | Refusal:
+    """Void what the form decided, and hold again what it let go."""
     lines = _lines(session, op)
     record_ids = sorted({line.record_id for line in lines})
     locked = select(Record.id).where(bulk.among(Record.id, record_ids)).order_by(Record.id)
@@ -111,7 +138,6 @@ def undo(session: Session, actor: Actor, op: str, now: datetime) -> Undone | Ref
     _void(session, actor, back, now)
     _hold_again(session, back)
     _tell(session, actor, back, now, op)
-    form.undone_at = now
     wake_records(session, {line.record_id for line in back}, now)
     refresh(session, sorted({line.record_id for line in back}))
     return Undone(len({(line.record_id, line.posting_id) for line in back}), sent)

@@ -106,7 +106,8 @@ class Session(Base):
 class Operation(Base):
     """A form that was sent: a second click gets the stored answer.
 
-    One that can be taken back says in which company, until when, and what was done.
+    One that can be taken back says in which company, until when, and what was done; `stood`: how
+    the holds were that it gave away or put aside.
     """
 
     __tablename__ = "operation"
@@ -122,6 +123,7 @@ class Operation(Base):
     say: Mapped[str | None]
     undo_until: Mapped[datetime | None]
     undone_at: Mapped[datetime | None]
+    stood: Mapped[Any | None] = mapped_column(Json)
 
 
 class Singleton(Base):

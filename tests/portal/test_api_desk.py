@@ -1,5 +1,6 @@
 """What programs do with one hold, as the pages do: give away, put aside, set right, override."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -27,6 +28,23 @@ def test_it_is_given_away_and_back(call, key, database):
     assert call(farah, path, {"person": "nobody@kedai.my"}).status_code == 404
     assert call(farah, path, {"person": 7}).status_code == 422
     assert call(key("lim", scopes=("record.read",)), path, to_lim).status_code == 403
+
+
+@pytest.mark.parametrize("keyed", [True, False])
+def test_what_a_program_gave_away_under_a_key_its_person_takes_back(
+    call, key, visit, database, monkeypatch, keyed
+):
+    monkeypatch.setenv("CLEARPOST_UNDO_SECONDS", "30")
+    farah, wanted = key("farah"), hold_of(database, "SO-10210")
+    headers = {"Idempotency-Key": "a"} if keyed else {}
+    call(farah, f"/holds/{wanted}/assign", {"person": "lim@kedai.my"}, **headers)
+    page = visit("farah")
+    assert ("SO-10210 given to Lim" in page.text("/c/kedai/runs")) is keyed
+    form = re.search(r'name="undo" value="([^"]+)"', page.text("/c/kedai/runs"))
+    assert (form is not None) is keyed
+    if form:
+        page.post("/c/kedai/holding/undo", {"undo": form[1]}, status=303)
+        assert one(database, f"SELECT person_id FROM hold WHERE id = {wanted}") is None
 
 
 def test_it_is_put_aside_until_a_moment(call, key, database, clock):

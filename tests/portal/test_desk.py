@@ -47,6 +47,32 @@ def test_after_its_time_nothing_is_taken_back(visit, database, clock):
     assert "The time to take this back is over." in shown(late)
 
 
+@pytest.mark.usefixtures("half_minute")
+def test_the_bar_gives_back_what_was_given_away_or_put_aside_by_mistake(visit, database, clock):
+    farah, hold = visit("farah"), hold_of(database, "SO-10210")
+    where = f"FROM hold WHERE id = {hold}"
+    lim = one(database, "SELECT id FROM person WHERE name = 'Lim'")
+    given = {"person": str(lim), "op": "g-1"}
+    swapped = shown(farah.post(f"{H}/{hold}/assign", given, target="holdpane_1", status=200))
+    assert "SO-10210 given to Lim. Undo within 30 s. Undo" in swapped
+    assert "SO-10210 given" not in plain(visit("lim").text(H))
+    done = farah.post(f"{H}/undo", {"undo": "g-1"}, status=303)
+    assert "Taken back: 1 hold is as it was." in plain(farah.text(done.location))
+    assert one(database, f"SELECT person_id {where}") is None
+    day = (clock.now() + timedelta(days=3)).date().isoformat()
+    page = farah.text(f"{H}/many?act=snooze&view=all&q=SO-10210")
+    seen = re.search(r'name="seen" value="([^"]+)"', page)
+    assert seen is not None
+    form = {"act": "snooze", "seen": seen[1], "until": day, "op": "m-1"}
+    told = plain(farah.text(farah.post(f"{H}/many", form, status=303).location))
+    assert f"put aside until {day} 08:00. Undo within 30 s. Undo" in told
+    visit("lim").post(f"{H}/{hold}/assign", {"person": "0", "op": "g-2"}, status=303)
+    late = farah.post(f"{H}/undo", {"undo": "m-1"})
+    assert late.status_code == 409
+    assert "SO-10210 was changed since: nothing was taken back." in shown(late)
+    assert f"Put aside until {day} 08:00" in plain(farah.text(f"{H}/{hold}"))
+
+
 def test_what_is_put_aside_leaves_the_list_and_is_still_counted(visit, database, clock):
     farah, hold = visit("farah"), hold_of(database, "SO-10210")
     day = (clock.now() + timedelta(days=3)).date().isoformat()
