@@ -1,9 +1,9 @@
-"""What a call comes to where no answer tells: nothing was sent, or nobody knows.
+"""What a call comes to: nothing was sent, nobody knows, or it stands there.
 
-Here: the two ends that every target has. Not here: what an answer means (each target's answers.py).
+Here: the ends that targets have alike. Not here: what an answer means (each target's answers.py).
 """
 
-from connectors.kit.contract import Answer
+from connectors.kit.contract import Answer, Kept
 from connectors.kit.http import HttpFailure
 
 
@@ -38,4 +38,26 @@ def uncertain(code: str, words: str, status: int | None, number: str | None = No
         words=words,
         number=number,
         status=status,
+    )
+
+
+def accepted(
+    number: str,
+    ref: str,
+    status: int | None,
+    words: str,
+    *,
+    existing: bool = False,
+    kept: tuple[Kept, ...] = (),
+) -> Answer:
+    """It stands there, with our content."""
+    return Answer(
+        kind="accepted",
+        words=words,
+        target_ref=ref,
+        number=number,
+        status=status,
+        existing=existing,
+        same_content=True if existing else None,
+        kept=kept,
     )

@@ -19,17 +19,35 @@ def http():
 
 
 @pytest.fixture(scope="module")
-def _running(tmp_path_factory):
-    started = Simulator("aiaccount", tmp_path_factory.mktemp("sim") / "ledger.jsonl")
-    yield started
-    started.kill()
+def running(tmp_path_factory):
+    """The simulators by name, each started when it is first asked for."""
+    started = {}
+
+    def of(name):
+        if name not in started:
+            started[name] = Simulator(name, tmp_path_factory.mktemp("sim") / "ledger.jsonl")
+        return started[name]
+
+    yield of
+    for one in started.values():
+        one.kill()
 
 
 @pytest.fixture
-def sim(_running):
+def emptied(running):
+    """A simulator by name, empty."""
+
+    def of(name):
+        running(name).control("reset")
+        return running(name)
+
+    return of
+
+
+@pytest.fixture
+def sim(emptied):
     """The AiAccount simulator, empty."""
-    _running.control("reset")
-    return _running
+    return emptied("aiaccount")
 
 
 @pytest.fixture
@@ -37,18 +55,10 @@ def aiaccount():
     return targets()["aiaccount"]
 
 
-@pytest.fixture(scope="module")
-def _running_autocount(tmp_path_factory):
-    started = Simulator("autocount", tmp_path_factory.mktemp("sim") / "ledger.jsonl")
-    yield started
-    started.kill()
-
-
 @pytest.fixture
-def autocount_sim(_running_autocount):
+def autocount_sim(emptied):
     """The AutoCount simulator, empty."""
-    _running_autocount.control("reset")
-    return _running_autocount
+    return emptied("autocount")
 
 
 @pytest.fixture

@@ -12,22 +12,14 @@ from connectors.registry import targets
 from connectors.targets.quickbooks.answers import refusal
 from connectors.targets.quickbooks.errors import CODES, class_of, told_of
 from connectors.targets.quickbooks.tokens import grant_of, is_due, may_be_over, renew
-from tests.connectors.simulators import Bench, Posted, Simulator, quickbooks_invoice, sold_line
+from tests.connectors.simulators import Bench, Posted, quickbooks_invoice, sold_line
 
 PASTED = "qbo-client-3Rk9:qbo-refresh-5Mx8-0"
 
 
-@pytest.fixture(scope="module")
-def _running(tmp_path_factory):
-    started = Simulator("quickbooks", tmp_path_factory.mktemp("sim") / "ledger.jsonl")
-    yield started
-    started.kill()
-
-
 @pytest.fixture
-def bench(_running, http):
-    _running.control("reset")
-    return Bench(targets()["quickbooks"], _running, http)
+def bench(emptied, http):
+    return Bench(targets()["quickbooks"], emptied("quickbooks"), http)
 
 
 def stands(bench, at=0):

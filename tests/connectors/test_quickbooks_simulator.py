@@ -11,23 +11,14 @@ from connectors.kit.simulator import Ledger, Request
 from connectors.targets.quickbooks.simulator.api import Api
 from connectors.targets.quickbooks.simulator.books import Books
 from connectors.targets.quickbooks.simulator.data import default_companies
-from tests.connectors.simulators import Simulator
 
 ROOT = "/v3/company/9130347"
 FIRST = "Bearer qbo-access-7Wd2-0"
 
 
-@pytest.fixture(scope="module")
-def _books(tmp_path_factory):
-    started = Simulator("quickbooks", tmp_path_factory.mktemp("sim") / "ledger.jsonl")
-    yield started
-    started.kill()
-
-
 @pytest.fixture
-def sim(_books):
-    _books.control("reset")
-    return _books
+def sim(emptied):
+    return emptied("quickbooks")
 
 
 def call(sim, method, path, body=None, token=FIRST, **query):

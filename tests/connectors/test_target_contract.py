@@ -8,7 +8,7 @@ import pytest
 
 from connectors.kit.http import Http
 from connectors.registry import targets
-from tests.connectors.simulators import SAMPLES, Bench, Simulator
+from tests.connectors.simulators import SAMPLES, Bench
 
 WAYS = [
     (sample, batch)
@@ -22,22 +22,6 @@ TAX_CODES = {"aiaccount": {"NT", "MY-SALES10"}, "quickbooks": {"3", "5"}}
 
 def test_every_target_is_tried():
     assert {sample.split()[0] for sample in SAMPLES} == targets().keys()
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory):
-    """The simulators by name, each started when it is first asked for."""
-    started = {}
-
-    def of(name):
-        if name not in started:
-            ledger = tmp_path_factory.mktemp("contract") / "ledger.jsonl"
-            started[name] = Simulator(name, ledger)
-        return started[name]
-
-    yield of
-    for one in started.values():
-        one.kill()
 
 
 @pytest.fixture(params=WAYS, ids=lambda way: f"{way[0]}-{'many' * way[1]}")

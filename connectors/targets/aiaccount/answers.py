@@ -25,7 +25,6 @@ from connectors.targets.aiaccount.outcomes import (
 )
 from connectors.targets.aiaccount.ways import BY_PATH
 
-KEPT_BYTES = 65_536
 _UNFINISHED = frozenset({"cached", "queued", "processing"})
 _UNANSWERED = frozenset({408, 425})
 

@@ -6,8 +6,10 @@ Here: the calls and their headers. Not here: bytes (payload.py), answers (answer
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Literal
 
+from connectors.kit.calling import Get, not_made, reader, sent
 from connectors.kit.contract import (
     Action,
     ConnectionReport,
@@ -18,9 +20,9 @@ from connectors.kit.contract import (
     Sent,
     Settings,
 )
-from connectors.kit.http import Http, HttpAnswer, HttpFailure, mask
+from connectors.kit.http import Http, HttpFailure, mask
 from connectors.targets.aiaccount import lookup, payload, probe
-from connectors.targets.aiaccount.answers import KEPT_BYTES, answers_of, unanswered
+from connectors.targets.aiaccount.answers import answers_of, unanswered
 from connectors.targets.aiaccount.documents import DOCUMENTS
 from connectors.targets.aiaccount.heard import hear
 
@@ -56,8 +58,7 @@ class AiAccount:
     def send(self, payload: Payload, settings: Settings, secret: str, key: str, http: Http) -> Sent:
         """Make the call, once. A payload of which nothing may be sent is answered without one."""
         if len(payload.refused) == len(payload.numbers):
-            answers = tuple(payload.refused[at] for at in range(len(payload.numbers)))
-            return Sent(answers=answers, status=None, headers={}, body=b"", seconds=0.0)
+            return not_made(payload)
         content_type, body = _enclosed(payload)
         answer = http.request(
             payload.method,
@@ -72,20 +73,10 @@ class AiAccount:
             push=True,
         )
         if isinstance(answer, HttpFailure):
-            return Sent(
-                answers=unanswered(payload, answer),
-                status=answer.status,
-                headers={},
-                body=b"",
-                seconds=answer.seconds,
-            )
-        return Sent(
-            answers=answers_of(payload, hear(answer, http.now())),
-            status=answer.status,
-            headers=answer.headers,
-            body=mask(answer.body, secret)[:KEPT_BYTES],
-            seconds=answer.seconds,
-        )
+            told = unanswered(payload, answer)
+        else:
+            told = answers_of(payload, hear(answer, http.now()))
+        return sent(told, answer, partial(mask, secret=secret))
 
     def look_up(
         self,
@@ -113,10 +104,7 @@ class AiAccount:
         fault = probe.key_fault(secret)
         if fault:
             return probe.no_key(fault)
-        answer = http.request(
-            "GET", _url(settings, "/v1/connection"), headers=_identity(settings, secret)
-        )
-        return probe.report(settings, answer)
+        return probe.report(settings, _reader(settings, secret, http)("/v1/connection"))
 
     def link(self, settings: Settings, target_ref: str) -> str:
         """Where people see an import in AiAccount; empty without the setting `app_url`."""
@@ -124,11 +112,8 @@ class AiAccount:
         return f"{base}/settings/integrations/logs?import={target_ref}" if base else ""
 
 
-def _reader(settings: Settings, secret: str, http: Http) -> lookup.Get:
-    def get(path: str) -> HttpAnswer | HttpFailure:
-        return http.request("GET", _url(settings, path), headers=_identity(settings, secret))
-
-    return get
+def _reader(settings: Settings, secret: str, http: Http) -> Get:
+    return reader(http, partial(_url, settings), _identity(settings, secret))
 
 
 def _url(settings: Settings, path: str) -> str:

@@ -5,20 +5,20 @@ Here: reading, and comparing what is found with what was sent. Not here: what fo
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
 from urllib.parse import quote
 
+from connectors.kit.calling import KEPT_BYTES, Get
 from connectors.kit.contract import Answer, Found, Kept, OutgoingDocument
-from connectors.kit.http import KEY_REFUSED, HttpAnswer, HttpFailure
-from connectors.targets.aiaccount.answers import KEPT_BYTES, document_answer
+from connectors.kit.http import KEY_REFUSED, HttpFailure
+from connectors.targets.aiaccount.answers import document_answer
 from connectors.targets.aiaccount.heard import Heard, hear, list_of
 from connectors.targets.aiaccount.ways import WAYS
 
-Get = Callable[[str], HttpAnswer | HttpFailure]
 _UNFINISHED = frozenset({"cached", "queued", "processing"})
 _GONE = frozenset({"void", "cancelled"})
 

@@ -7,8 +7,8 @@ read back. Not here: making the calls (connector.py), and the meaning of a refus
 from dataclasses import replace
 from datetime import datetime
 
-from connectors.kit.contract import Action, Answer, Kept, Payload
-from connectors.kit.endings import uncertain
+from connectors.kit.contract import Action, Answer, Payload
+from connectors.kit.endings import accepted, uncertain
 from connectors.kit.http import HttpAnswer, retry_after
 from connectors.kit.strictjson import loads
 from connectors.targets.autocount.compare import Compared, compare
@@ -50,7 +50,7 @@ def confirmed(payload: Payload, action: Action, status: int, seen: Seen) -> Answ
             return uncertain("not_confirmed", f"Not void yet: {seen.words}", status, number)
         existing = status not in DONE
         words = "It was void already." if existing else "Made void."
-        return _accepted(number, status, words, existing=existing)
+        return accepted(number, number, status, words, existing=existing)
     compared = _compared(payload, seen)
     if compared is None:
         words = f"AutoCount said yes, but it could not be read back: {seen.words}"
@@ -58,7 +58,7 @@ def confirmed(payload: Payload, action: Action, status: int, seen: Seen) -> Answ
     if compared.differences:
         words = f"AutoCount said yes, but something else stands there: {compared.words}."
         return uncertain("not_confirmed", words, status, number)
-    return _accepted(number, status, "Accepted, and read back.", kept=compared.kept)
+    return accepted(number, number, status, "Accepted, and read back.", kept=compared.kept)
 
 
 def taken(payload: Payload, refused: Answer, seen: Seen) -> Answer:
@@ -68,7 +68,7 @@ def taken(payload: Payload, refused: Answer, seen: Seen) -> Answer:
         return refused
     if not compared.differences:
         words = "Already there, with the same content."
-        return _accepted(number, refused.status, words, existing=True, kept=compared.kept)
+        return accepted(number, number, refused.status, words, existing=True, kept=compared.kept)
     return replace(
         refused,
         error_class="stale_version",
@@ -84,26 +84,6 @@ def _compared(payload: Payload, seen: Seen) -> Compared | None:
     if seen.document is None or seen.void or not isinstance(body, dict):
         return None
     return compare(body, payload.expected, seen.document)
-
-
-def _accepted(
-    number: str,
-    status: int | None,
-    words: str,
-    *,
-    existing: bool = False,
-    kept: tuple[Kept, ...] = (),
-) -> Answer:
-    return Answer(
-        kind="accepted",
-        words=words,
-        target_ref=number,
-        number=number,
-        status=status,
-        existing=existing,
-        same_content=True if existing else None,
-        kept=kept,
-    )
 
 
 def _pause(answer: HttpAnswer, now: datetime) -> float | None:

@@ -7,9 +7,11 @@ look-ups (lookup.py), readings (watching.py), the connection test (probe.py).
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Literal
 from urllib.parse import quote
 
+from connectors.kit.calling import Get, not_made, reader, sent
 from connectors.kit.contract import (
     Action,
     Answer,
@@ -29,7 +31,7 @@ from connectors.targets.autocount import lookup, payload, probe, products, watch
 from connectors.targets.autocount.answers import confirmed, refusal, taken
 from connectors.targets.autocount.documents import POSTED
 from connectors.targets.autocount.errors import NUMBER_TAKEN
-from connectors.targets.autocount.reading import KEPT_BYTES, Get, read
+from connectors.targets.autocount.reading import read
 
 
 class AutoCount:
@@ -71,13 +73,7 @@ class AutoCount:
     ) -> Sent:
         """Make the call, once, and read the document back: AutoCount's yes has no content."""
         if payload.refused:
-            return Sent(
-                answers=tuple(payload.refused.values()),
-                status=None,
-                headers={},
-                body=b"",
-                seconds=0.0,
-            )
+            return not_made(payload)
         answer = http.request(
             payload.method,
             _url(settings, payload.path),
@@ -87,16 +83,9 @@ class AutoCount:
         )
         if isinstance(answer, HttpFailure):
             told = unanswered(answer, payload.numbers[0])
-            return Sent(
-                answers=(told,), status=answer.status, headers={}, body=b"", seconds=answer.seconds
-            )
-        return Sent(
-            answers=(_end(payload, answer, _reader(settings, secret, http), http.now()),),
-            status=answer.status,
-            headers=answer.headers,
-            body=mask(answer.body, secret)[:KEPT_BYTES],
-            seconds=answer.seconds,
-        )
+        else:
+            told = _end(payload, answer, _reader(settings, secret, http), http.now())
+        return sent((told,), answer, partial(mask, secret=secret))
 
     def look_up(
         self,
@@ -158,10 +147,7 @@ def _action(payload: Payload) -> Action:
 
 
 def _reader(settings: Settings, secret: str, http: Http) -> Get:
-    def get(path: str) -> HttpAnswer | HttpFailure:
-        return http.request("GET", _url(settings, path), headers=_identity(settings, secret))
-
-    return get
+    return reader(http, partial(_url, settings), _identity(settings, secret))
 
 
 def _asker(settings: Settings, secret: str, http: Http) -> watching.Ask:

@@ -9,10 +9,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from connectors.kit.calling import Get
 from connectors.kit.contract import Action, Found, Kept, OutgoingDocument
 from connectors.targets.autocount.compare import Compared, compare
 from connectors.targets.autocount.payload import SCHEMAS, content, expected, path_of
-from connectors.targets.autocount.reading import Get, Seen, read
+from connectors.targets.autocount.reading import Seen, read
 from connectors.targets.autocount.shown import told
 
 

@@ -9,10 +9,11 @@ import re
 from collections.abc import Mapping
 from datetime import date
 
+from connectors.kit.calling import Get
 from connectors.kit.contract import ConnectionReport, Settings, Snapshot, Step
 from connectors.kit.http import KEY_REFUSED, HttpAnswer, HttpFailure, reached
 from connectors.kit.strictjson import loads
-from connectors.targets.autocount.reading import Get, message_of
+from connectors.targets.autocount.reading import message_of
 
 STEPS = (
     "The key is plain text",

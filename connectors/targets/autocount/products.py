@@ -6,10 +6,10 @@ Here: reading products by their codes. Not here: sending (payload.py), the test 
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
+from connectors.kit.calling import Get
 from connectors.kit.contract import ItemSetup
 from connectors.kit.http import HttpFailure
 from connectors.kit.strictjson import loads
-from connectors.targets.autocount.reading import Get
 
 AT_ONCE = 10
 

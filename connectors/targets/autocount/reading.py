@@ -3,15 +3,14 @@
 Here: the read-only call by number. Not here: comparing (compare.py), and what follows.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from connectors.kit.http import KEY_REFUSED, HttpAnswer, HttpFailure
+from connectors.kit.calling import KEPT_BYTES, Get
+from connectors.kit.http import KEY_REFUSED, HttpFailure
 from connectors.kit.strictjson import loads
 
-KEPT_BYTES = 65_536
-Get = Callable[[str], HttpAnswer | HttpFailure]
 _NOT_FOUND = 404
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
+from connectors.kit.calling import KEPT_BYTES, Get
 from connectors.kit.contract import Found, OutgoingDocument, Stands
 from connectors.kit.http import HttpAnswer, HttpFailure
 from connectors.kit.schema import DocumentSchema
@@ -15,7 +16,7 @@ from connectors.kit.strictjson import dumps, loads
 from connectors.targets.autocount import lookup
 from connectors.targets.autocount.bodies import BASE_CURRENCY, BODIES
 from connectors.targets.autocount.payload import SCHEMAS, path_of
-from connectors.targets.autocount.reading import KEPT_BYTES, Get, Seen, read
+from connectors.targets.autocount.reading import Seen, read
 from connectors.targets.autocount.shown import number_of, told, validated_at
 
 AT_ONCE = 50

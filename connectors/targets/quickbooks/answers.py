@@ -8,6 +8,7 @@ and the meaning of a code (errors.py).
 from datetime import datetime
 from typing import Any
 
+from connectors.kit import endings
 from connectors.kit.contract import Action, Answer, Kept
 from connectors.kit.endings import not_sent, uncertain
 from connectors.kit.http import HttpAnswer, retry_after
@@ -138,16 +139,8 @@ def accepted(
     kept: tuple[Kept, ...] = (),
 ) -> Answer:
     """It stands there."""
-    return Answer(
-        kind="accepted",
-        words=words,
-        target_ref=str(shown.get("Id") or number),
-        number=number,
-        status=status,
-        existing=existing,
-        same_content=True if existing else None,
-        kept=kept,
-    )
+    ref = str(shown.get("Id") or number)
+    return endings.accepted(number, ref, status, words, existing=existing, kept=kept)
 
 
 def _refused(number: str, error_class: Any, code: str, words: str) -> Answer:

@@ -8,9 +8,11 @@ Here: the calls and their headers. Not here: bodies (payload.py, bodies.py), the
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Literal
 from urllib.parse import quote, urlencode
 
+from connectors.kit.calling import Get, not_made, reader, sent
 from connectors.kit.contract import (
     Action,
     ConnectionReport,
@@ -26,7 +28,6 @@ from connectors.kit.http import Http, HttpAnswer, HttpFailure, mask
 from connectors.kit.renewing import Renewed
 from connectors.targets.quickbooks import lookup, payload, probe, tokens, watching, writing
 from connectors.targets.quickbooks.documents import POSTED
-from connectors.targets.quickbooks.reading import KEPT_BYTES, Get
 
 MINOR_VERSION = "75"
 
@@ -63,13 +64,7 @@ class QuickBooks:
     def send(self, payload: Payload, settings: Settings, secret: str, key: str, http: Http) -> Sent:
         """Make the call, once; `key` is its request id, under which it is done only once."""
         if payload.refused:
-            return Sent(
-                answers=tuple(payload.refused.values()),
-                status=None,
-                headers={},
-                body=b"",
-                seconds=0.0,
-            )
+            return not_made(payload)
 
         def post(path: str, body: bytes) -> HttpAnswer | HttpFailure:
             return http.request(
@@ -81,14 +76,7 @@ class QuickBooks:
             )
 
         written = writing.write(payload, _reader(settings, secret, http), post, http.now())
-        call = written.call
-        return Sent(
-            answers=(written.answer,),
-            status=call.status if call else None,
-            headers=call.headers if isinstance(call, HttpAnswer) else {},
-            body=_masked(call.body, secret)[:KEPT_BYTES] if isinstance(call, HttpAnswer) else b"",
-            seconds=call.seconds if call else 0.0,
-        )
+        return sent((written.answer,), written.call, partial(_masked, secret=secret))
 
     def look_up(
         self,
@@ -136,10 +124,7 @@ class QuickBooks:
 
 
 def _reader(settings: Settings, secret: str, http: Http) -> Get:
-    def get(path: str) -> HttpAnswer | HttpFailure:
-        return http.request("GET", _url(settings, path), headers=_identity(secret))
-
-    return get
+    return reader(http, partial(_url, settings), _identity(secret))
 
 
 def _url(settings: Settings, path: str, **more: str) -> str:

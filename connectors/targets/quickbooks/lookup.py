@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from connectors.kit.calling import Get
 from connectors.kit.contract import Action, Found, OutgoingDocument
 from connectors.targets.quickbooks.bodies import SCHEMAS, Names, content, is_void, told
 from connectors.targets.quickbooks.compare import Compared, compare
 from connectors.targets.quickbooks.payload import total_of
-from connectors.targets.quickbooks.reading import Get, Seen, Shown, by_number, names_of
+from connectors.targets.quickbooks.reading import Seen, Shown, by_number, names_of
 
 
 def look_up(

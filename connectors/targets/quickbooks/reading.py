@@ -3,19 +3,18 @@
 Here: the read-only queries. Not here: comparing (compare.py), and what follows.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from connectors.kit.http import KEY_REFUSED, HttpAnswer, HttpFailure
+from connectors.kit.calling import KEPT_BYTES, Get
+from connectors.kit.http import KEY_REFUSED, HttpFailure
 from connectors.kit.strictjson import loads
 from connectors.targets.quickbooks.bodies import ENTITIES, SCHEMAS, linked, number_field
 from connectors.targets.quickbooks.errors import told_of
 
-KEPT_BYTES = 65_536
 MOST = 1000
-Get = Callable[[str], HttpAnswer | HttpFailure]
 Shown = Mapping[str, Any]
 
 

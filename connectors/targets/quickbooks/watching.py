@@ -7,6 +7,7 @@ Here: the reads by list and what they say. Not here: the query (reading.py), the
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 
+from connectors.kit.calling import Get
 from connectors.kit.contract import Found, OutgoingDocument, Settings, Stands
 from connectors.targets.quickbooks import lookup
 from connectors.targets.quickbooks.bodies import (
@@ -19,7 +20,6 @@ from connectors.targets.quickbooks.bodies import (
     told,
 )
 from connectors.targets.quickbooks.reading import (
-    Get,
     Seen,
     Shown,
     by_number,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from connectors.kit.calling import Get
 from connectors.kit.contract import Action, Answer, Payload
 from connectors.kit.endings import unanswered
 from connectors.kit.http import HttpAnswer, HttpFailure
@@ -27,7 +28,7 @@ from connectors.targets.quickbooks.bodies import (
 )
 from connectors.targets.quickbooks.compare import compare
 from connectors.targets.quickbooks.payload import EXPECTED, VOID, action_of
-from connectors.targets.quickbooks.reading import Get, Shown, by_number
+from connectors.targets.quickbooks.reading import Shown, by_number
 
 Post = Callable[[str, bytes], HttpAnswer | HttpFailure]
 

@@ -4,12 +4,11 @@ until killed.
 Here: the command line. Not here: behaviour (api.py, books.py, checks.py).
 """
 
-import argparse
+from argparse import ArgumentParser
 from datetime import date
-from pathlib import Path
+from functools import partial
 
-from connectors.kit.clock import MachineClock
-from connectors.kit.simulator import Ledger, serve
+from connectors.kit.standin import options, start
 from connectors.targets.aiaccount.simulator.api import Api
 from connectors.targets.aiaccount.simulator.books import Books
 from connectors.targets.aiaccount.simulator.data import default_companies, default_keys
@@ -32,15 +31,11 @@ def main(arguments: list[str] | None = None) -> None:
         seed=given.seed,
         receipts_by=given.receipts_by,
     )
-    clock = MachineClock(given.home)
-    api = Api(books, Ledger(given.ledger), clock, hang=given.hang, rate=given.rate)
-    serve("aiaccount", api.handle, port=given.port, watch_parent=given.watch_parent)
+    start("aiaccount", given, partial(Api, books, rate=given.rate))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="simulate aiaccount")
-    parser.add_argument("--port", type=int, default=8101)
-    parser.add_argument("--ledger", type=Path, required=True)
+def _parser() -> ArgumentParser:
+    parser = options("aiaccount", port=8101)
     parser.add_argument("--company-name", default="Kedai Contoh Sdn Bhd")
     words = "what it compares: numbers and keys, keys alone, or nothing at all"
     compared = ["number+customer", "none", "nothing"]
@@ -51,12 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rounding", choices=["per_line", "sum_then_round"], default="per_line")
     parser.add_argument("--locked-through", type=date.fromisoformat, default=None)
     parser.add_argument("--quota", type=int, default=None)
-    parser.add_argument("--withhold", type=int, default=0)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--home", type=Path, default=None)
-    parser.add_argument("--hang", type=float, default=0.0)
     parser.add_argument("--rate", type=int, default=0, help="calls a minute; 0: as many as come")
-    parser.add_argument("--watch-parent", action="store_true")
     return parser
 
 

@@ -6,7 +6,6 @@ the control API (control.py).
 
 import math
 import re
-import threading
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
@@ -15,8 +14,10 @@ from typing import Any
 
 from connectors.kit.clock import Clock
 from connectors.kit.simulator import Ledger, Reply, Request
-from connectors.targets.aiaccount.simulator import control, parking, views
+from connectors.kit.standin import StandIn
+from connectors.targets.aiaccount.simulator import parking, views
 from connectors.targets.aiaccount.simulator.books import Books
+from connectors.targets.aiaccount.simulator.control import Control
 from connectors.targets.aiaccount.simulator.data import ApiKey, Company
 from connectors.targets.aiaccount.simulator.faults import FAULTS, Fault
 from connectors.targets.aiaccount.simulator.kinds import IMPORTS, INVOICES, LISTINGS, Kind
@@ -30,45 +31,29 @@ _WRITES = {**dict.fromkeys(IMPORTS, "xlsx"), INVOICES.listing: "json"}
 _KINDS = {**IMPORTS, **LISTINGS}
 
 
-class Api:
-    """AiAccount, from the outside. Requests are answered one at a time."""
+class Api(StandIn[Books]):
+    """AiAccount, from the outside."""
 
     def __init__(
         self, books: Books, ledger: Ledger, clock: Clock, *, hang: float, rate: int = 0
     ) -> None:
-        self.books = books
-        self.ledger = ledger
-        self._clock = clock
-        self._hang = hang
+        super().__init__(books, ledger, clock, hang=hang)
         self._rate = rate
         self._lately: deque[datetime] = deque()  # the calls of the last minute that it took
-        self._lock = threading.Lock()
-        for line in ledger.lines():
-            if line["call"] not in {"lookup", "connection"}:
-                books.apply(line)
-        self._requests = sum(1 for _ in ledger.lines())
 
-    def now(self) -> datetime:
-        """The simulator's present moment."""
-        return self._clock.now() + timedelta(seconds=self.books.offset)
+    def control(self, request: Request, request_id: str) -> Reply:
+        """Answer a control call."""
+        return Control(self, FAULTS).answer(request, request_id)
 
-    def handle(self, request: Request) -> Reply:
-        """Answer one request."""
-        with self._lock:
-            self._requests += 1
-            request_id = f"req_{self._requests}"
-            if request.path.startswith("/_sim/"):
-                return control.handle(self, request, request_id)
-            reply, hang = self._route(request, request_id)
-        if hang:
-            self._clock.sleep(self._hang)
-        headers = {"X-Request-Id": request_id, **reply.headers}
-        return Reply(status=reply.status, content=reply.content, headers=headers, cut=reply.cut)
+    def follow(self, act: str, given: Mapping[str, Any], request_id: str) -> None:
+        """What was parked while the key was paused is done when it is active."""
+        if act == "pause" and given.get("status") == "active":
+            parking.wake(self, request_id)
 
-    def write(self, lines: list[dict[str, Any]]) -> None:
-        """Put lines on the disk, then let them take effect."""
-        for line in self.ledger.write(lines):
-            self.books.apply(line)
+    def answer(self, request: Request, request_id: str) -> tuple[Reply, bool]:
+        """Every answer has an id of its own."""
+        reply, hang = self._route(request, request_id)
+        return replace(reply, headers={"X-Request-Id": request_id, **reply.headers}), hang
 
     def _too_many(self) -> Reply | None:
         """More calls within a minute than it takes; one that is refused does not count."""
@@ -184,7 +169,7 @@ class Api:
         if missing:
             reply = forbidden(missing)
             line = {**base_line(job, self.now()), "code": "missing_permission", "planned": planned}
-            self.write([line])
+            self.write(line)
             return reply
         return self._post(job, fault, planned=planned)
 
@@ -197,18 +182,13 @@ class Api:
         result.lines[0]["planned"] = planned
         if result.status == 429:
             result.content["error"].update(views.quota(self, self.books.companies[job.company]))
-        self.write(result.lines)
-        if withheld:
-            return Reply(status=result.status, content=result.content, cut=fault.cut or "before")
-        return Reply(
-            status=fault.status or result.status,
-            content=fault.body if fault.body is not None else result.content,
-        )
+        self.write(*result.lines)
+        return fault.sent(Reply(status=result.status, content=result.content), withheld=withheld)
 
     def _replay(self, job: Job, earlier: Mapping[str, Any], *, planned: bool) -> Reply:
         line = {**base_line(job, self.now()), "planned": planned}
         if earlier["body_sha256"] != job.body_sha256:
-            self.write([{**line, "code": "duplicate"}])
+            self.write({**line, "code": "duplicate"})
             message = "This idempotency key was used with another body"
             return error(409, "duplicate", message, reason="key_reused")
         line["effect"] = "replayed"
@@ -218,7 +198,7 @@ class Api:
         ]
         for other in lines[1:]:
             other["planned"] = False
-        self.write(lines or [line])
+        self.write(*lines or [line])
         return Reply(
             status=earlier["status"],
             content=earlier["content"],
@@ -237,7 +217,7 @@ class Api:
                 "import": "failed",
                 "keep": True,
             }
-        self.write([line])
+        self.write(line)
         return reply
 
     def _may_write(
@@ -280,8 +260,7 @@ class Api:
             "answer": "withheld" if reply.cut else "sent",
             "planned": planned,
         }
-        for written in self.ledger.write([line], sync=call not in {"lookup", "connection"}):
-            self.books.apply(written)
+        self.write(line, sync=call not in {"lookup", "connection"})
 
 
 def _missing_permission(job: Job, key: ApiKey, company: Company) -> str:

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from connectors.kit.scripted import Scripted
+from connectors.kit.scripted import Act, Scripted, last_day
 from connectors.targets.aiaccount.simulator.data import ApiKey, Company
 from connectors.targets.aiaccount.simulator.kinds import KINDS, Document
 from connectors.targets.aiaccount.simulator.paying import Paid
@@ -43,9 +43,6 @@ class Books(Scripted):
     def rewind(self) -> None:
         """As a new subscription."""
         super().rewind()
-        self._clear()
-
-    def _clear(self) -> None:
         companies, keys = deepcopy(self._start)
         self.companies: dict[str, Company] = companies
         self.keys: dict[str, ApiKey] = keys
@@ -102,13 +99,8 @@ class Books(Scripted):
         used = sum(1 for doc in mine if doc["month"] == month)
         return used + self.companies[company].quota_used_before
 
-    def apply(self, line: Mapping[str, Any]) -> None:
-        """Let a ledger line take effect."""
-        if line["call"] == "control":
-            self._control(line["act"], line["given"])
-            return
-        if line.get("planned"):
-            self.faults = self.faults[1:]
+    def take(self, line: Mapping[str, Any]) -> None:
+        """Let a ledger line of a call take effect."""
         for prefix, start, name in _IDS:
             self._count(prefix, start, str(line.get(name) or ""))
         if line["effect"] == "created":
@@ -153,19 +145,17 @@ class Books(Scripted):
             number = int(found.split("_")[1]) - start
             self._numbers[prefix] = max(self._numbers[prefix], number)
 
-    def _control(self, act: str, given: Mapping[str, Any]) -> None:
-        acts = self.acts() | {
-            "reset": lambda _: self.rewind(),
+    def acts(self) -> dict[str, Act]:
+        """The control acts of AiAccount."""
+        return super().acts() | {
             "lock": self._set_lock,
             "pause": self._set_key,
             "quota": self._set_quota,
             "company": self._set_company,
         }
-        acts[act](given)
 
     def _set_lock(self, given: Mapping[str, Any]) -> None:
-        through = given.get("through")
-        self._company(given).locked_through = date.fromisoformat(through) if through else None
+        self._company(given).locked_through = last_day(given)
 
     def _set_key(self, given: Mapping[str, Any]) -> None:
         self.keys[given["key"]].status = str(given.get("status", "paused"))

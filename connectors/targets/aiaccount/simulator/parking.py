@@ -51,8 +51,15 @@ def park(api: "Api", job: Job, why: str, *, planned: bool) -> Reply:
             "content": base64.b64encode(job.content).decode(),
         },
     }
-    api.write(lines)
+    api.write(*lines)
     return reply
+
+
+def wake(api: "Api", request_id: str) -> None:
+    """Do now what was kept while the key was paused."""
+    for cache_id, parked in list(api.books.cached.items()):
+        if parked["why"] == "paused":
+            run(api, cache_id, request_id)
 
 
 def run(api: "Api", cache_id: str, request_id: str) -> None:
@@ -81,4 +88,4 @@ def run(api: "Api", cache_id: str, request_id: str) -> None:
     result = post(api.books, job, api.now())
     for line in result.lines:
         line["answer"] = "none"
-    api.write(result.lines)
+    api.write(*result.lines)

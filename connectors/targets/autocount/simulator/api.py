@@ -5,19 +5,18 @@ Here: transport, keys and the limit of calls. Not here: what a write decides (wr
 """
 
 import hashlib
-import threading
-from collections import Counter
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from typing import Any
 
-from connectors.kit.clock import Clock
 from connectors.kit.scripted import Fault
-from connectors.kit.simulator import Ledger, Reply, Request
+from connectors.kit.simulator import Reply, Request
+from connectors.kit.standin import Metered
 from connectors.kit.strictjson import dumps
-from connectors.targets.autocount.simulator import control, listing
+from connectors.targets.autocount.simulator import listing
 from connectors.targets.autocount.simulator.books import Books, place_of
 from connectors.targets.autocount.simulator.checks import KINDS, Kind
+from connectors.targets.autocount.simulator.control import Control
 from connectors.targets.autocount.simulator.data import ApiKey
 from connectors.targets.autocount.simulator.faults import FAULTS, refused
 from connectors.targets.autocount.simulator.writing import Job, Outcome, decide
@@ -42,54 +41,21 @@ class _Way:
     word: str
 
 
-class Api:
-    """AutoCount, from the outside. Requests are answered one at a time."""
+class Api(Metered[Books]):
+    """AutoCount, from the outside."""
 
-    def __init__(
-        self, books: Books, ledger: Ledger, clock: Clock, *, hang: float, a_minute: int
-    ) -> None:
-        self.books = books
-        self.ledger = ledger
-        self._clock = clock
-        self._hang = hang
-        self._a_minute = a_minute
-        self._calls: Counter[tuple[str, datetime]] = Counter()
-        self._lock = threading.Lock()
-        self._requests = 0
-        for line in ledger.lines():
-            self._requests += 1
-            books.apply(line)
+    def control(self, request: Request, request_id: str) -> Reply:
+        """Answer a control call."""
+        return Control(self, FAULTS).answer(request, request_id)
 
-    def now(self) -> datetime:
-        """The simulator's present moment."""
-        return self._clock.now() + timedelta(seconds=self.books.offset)
-
-    def handle(self, request: Request) -> Reply:
-        """Answer one request. Names in an address are the same in any case of letters."""
+    def answer(self, request: Request, request_id: str) -> tuple[Reply, bool]:
+        """Names in an address are the same in any case of letters; every answer tells how many
+        calls are left in this minute.
+        """
         request = replace(request, query={k.lower(): v for k, v in request.query.items()})
-        with self._lock:
-            self._requests += 1
-            request_id = f"req_{self._requests}"
-            if request.path.startswith("/_sim/"):
-                if request.path == "/_sim/reset":
-                    self._calls.clear()
-                return control.handle(self, request, request_id)
-            reply, hang = self._limited(request, request_id)
-        if hang:
-            self._clock.sleep(self._hang)
-        return reply
-
-    def write(self, *lines: dict[str, Any], sync: bool = True) -> None:
-        """Put lines on the disk, then let them take effect."""
-        for line in self.ledger.write(lines, sync=sync):
-            self.books.apply(line)
-
-    def _limited(self, request: Request, request_id: str) -> tuple[Reply, bool]:
-        """Every answer tells how many calls are left in this minute."""
-        minute = self.now().replace(second=0, microsecond=0)
-        counted = (request.headers.get("key-id", ""), minute)
-        self._calls[counted] += 1
-        left = self._a_minute - self._calls[counted]
+        now = self.now()
+        left = self.calls_left(request.headers.get("key-id", ""), now)
+        minute = now.replace(second=0, microsecond=0)
         reset = (minute + timedelta(minutes=1)).astimezone(UTC)
         if left < 0:
             reply, hang = refused(429, "429 Too Many Requests."), False
@@ -193,12 +159,7 @@ class Api:
             where = f"{_host(request)}/{job.book}/{job.kind.path.lower()}?docNo={outcome.number}"
             headers = {"location": where} if outcome.status == 201 else {}
             reply = Reply(status=outcome.status, content=b"", headers=headers)
-        return Reply(
-            status=fault.status or reply.status,
-            content=fault.body if fault.body is not None else reply.content,
-            headers=reply.headers,
-            cut=fault.cut or ("before" if withheld else ""),
-        )
+        return fault.sent(reply, withheld=withheld)
 
     def _note(
         self,

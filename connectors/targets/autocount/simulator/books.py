@@ -10,7 +10,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from connectors.kit.scripted import Scripted
+from connectors.kit.scripted import Act, Scripted, last_day
 from connectors.kit.strictjson import loads
 from connectors.targets.autocount.simulator.data import BOOK, AccountBook, ApiKey
 
@@ -45,9 +45,6 @@ class Books(Scripted):
     def rewind(self) -> None:
         """As a new subscription."""
         super().rewind()
-        self._clear()
-
-    def _clear(self) -> None:
         books, keys = deepcopy(self._start)
         self.books: dict[str, AccountBook] = books
         self.keys: dict[str, ApiKey] = keys
@@ -60,13 +57,8 @@ class Books(Scripted):
         """What a read shows now; while look-ups lag, what stood there before the last write."""
         return self._before.get(place) if self.lag else self.documents.get(place)
 
-    def apply(self, line: Mapping[str, Any]) -> None:
-        """Let a ledger line take effect."""
-        if line["call"] == "control":
-            self._control(line["act"], line["given"])
-            return
-        if line.get("planned"):
-            self.faults = self.faults[1:]
+    def take(self, line: Mapping[str, Any]) -> None:
+        """Let a ledger line of a call take effect."""
         if line.get("lagged"):
             self.lag -= 1
         if line["effect"] in EFFECTS and line.get("stands"):
@@ -78,19 +70,17 @@ class Books(Scripted):
                 self.last_key = max(self.last_key, int(found["master"]["docKey"]))
             self.effects += line["call"] != "by_hand"
 
-    def _control(self, act: str, given: Mapping[str, Any]) -> None:
-        acts = self.acts() | {
-            "reset": lambda _: self.rewind(),
+    def acts(self) -> dict[str, Act]:
+        """The control acts of AutoCount."""
+        return super().acts() | {
             "lock": self._set_lock,
             "lag": self._set_lag,
             "book": self._set_book,
             "rekey": self._set_key,
         }
-        acts[act](given)
 
     def _set_lock(self, given: Mapping[str, Any]) -> None:
-        through = given.get("through")
-        self.book(given).locked_through = date.fromisoformat(through) if through else None
+        self.book(given).locked_through = last_day(given)
 
     def _set_lag(self, given: Mapping[str, Any]) -> None:
         self.lag = int(given.get("reads", 1))

@@ -4,7 +4,6 @@ Here: the answer of `…/listing`. Not here: one document by its number (api.py)
 """
 
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any
 
 from connectors.kit.simulator import Reply, Request
@@ -54,12 +53,3 @@ def _within(value: str, limits: Mapping[str, Any]) -> bool:
         return value.casefold() in {str(one).casefold() for one in several}
     low, high = str(limits.get("from") or ""), str(limits.get("to") or "")
     return low <= value[: len(low) or None] and (not high or value[: len(high)] <= high)
-
-
-def plain(value: object) -> object:
-    """A document as the control API shows it: decimals as text."""
-    if isinstance(value, Decimal):
-        return str(value)
-    if isinstance(value, Mapping):
-        return {name: plain(held) for name, held in value.items()}
-    return [plain(one) for one in value] if isinstance(value, list) else value

@@ -6,17 +6,18 @@ Here: transport, tokens, request ids and the limit of calls. Not here: what a wr
 
 import hashlib
 import threading
-from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from connectors.kit.clock import Clock
 from connectors.kit.scripted import Fault
 from connectors.kit.simulator import Ledger, Reply, Request
+from connectors.kit.standin import Metered
 from connectors.kit.strictjson import dumps, loads
-from connectors.targets.quickbooks.simulator import control, oauth, querying
+from connectors.targets.quickbooks.simulator import oauth, querying
 from connectors.targets.quickbooks.simulator.books import Books
+from connectors.targets.quickbooks.simulator.control import Control
 from connectors.targets.quickbooks.simulator.data import Company
 from connectors.targets.quickbooks.simulator.faults import (
     FAULTS,
@@ -41,48 +42,34 @@ class _Way:
     words: tuple[str, ...]
 
 
-class Api:
-    """QuickBooks, from the outside. Requests are answered one at a time."""
+class Api(Metered[Books]):
+    """QuickBooks, from the outside."""
+
+    ids = "1-{:08x}"
 
     def __init__(
         self, books: Books, ledger: Ledger, clock: Clock, *, hang: float, a_minute: int
     ) -> None:
-        self.books = books
-        self.ledger = ledger
-        self._clock = clock
-        self._hang = hang
-        self._a_minute = a_minute
-        self._calls: Counter[tuple[str, datetime]] = Counter()
-        self._lock = threading.Lock()
+        super().__init__(books, ledger, clock, hang=hang, a_minute=a_minute)
         self._gate = threading.BoundedSemaphore(AT_ONCE)
-        self._requests = 0
-        for line in ledger.lines():
-            self._requests += 1
-            books.apply(line)
-
-    def now(self) -> datetime:
-        """The simulator's present moment."""
-        return self._clock.now() + timedelta(seconds=self.books.offset)
 
     def handle(self, request: Request) -> Reply:
-        """Answer one request; every answer has an id of its own, and its moment."""
+        """Answer one request, of a few at once."""
         if not self._gate.acquire(blocking=False):
             return _sealed(throttled(), "crowd", self.now())
         try:
-            with self._lock:
-                self._requests += 1
-                request_id = f"1-{self._requests:08x}"
-                reply, hang = self._answer(request, request_id)
-            if hang:
-                self._clock.sleep(self._hang)
-            return _sealed(reply, request_id, self.now())
+            return super().handle(request)
         finally:
             self._gate.release()
 
-    def write(self, *lines: dict[str, Any], sync: bool = True) -> None:
-        """Put lines on the disk, then let them take effect."""
-        for line in self.ledger.write(lines, sync=sync):
-            self.books.apply(line)
+    def control(self, request: Request, request_id: str) -> Reply:
+        """Answer a control call."""
+        return Control(self, FAULTS).answer(request, request_id)
+
+    def answer(self, request: Request, request_id: str) -> tuple[Reply, bool]:
+        """Every answer has an id of its own, and its moment."""
+        reply, hang = self._answer(request, request_id)
+        return _sealed(reply, request_id, self.now()), hang
 
     def line(self, request: Request, request_id: str, *, call: str) -> dict[str, Any]:
         """What every ledger line says."""
@@ -105,10 +92,6 @@ class Api:
         }
 
     def _answer(self, request: Request, request_id: str) -> tuple[Reply, bool]:
-        if request.path.startswith("/_sim/"):
-            if request.path == "/_sim/reset":
-                self._calls.clear()
-            return control.handle(self, request, request_id), False
         if request.path == oauth.PATH and request.method == "POST":
             return oauth.answer(self, request, request_id), False
         way = _way(request)
@@ -132,9 +115,7 @@ class Api:
             return expired()
         if way is None:
             return None
-        minute = self.now().replace(second=0, microsecond=0)
-        self._calls[way.realm, minute] += 1
-        if self._calls[way.realm, minute] > self._a_minute:
+        if self.calls_left(way.realm, self.now()) < 0:
             return throttled()
         company = self.books.companies.get(way.realm)
         if company is None or not company.lists:
@@ -187,7 +168,7 @@ class Api:
         earlier = self.books.answer_to(company.realm, key, self.now()) if key else None
         if earlier is not None:
             self.write({**line, "effect": "replayed"})
-            return self._sent(Reply(status=200, content=str(earlier["text"]).encode()), met)
+            return met.sent(Reply(status=200, content=str(earlier["text"]).encode()))
         if len(key) > LONGEST_ID or not isinstance(sent, dict):
             problem = Problem("2010", "Request has invalid or unsupported property")
             self.write({**line, "effect": "refused", "code": problem.code})
@@ -220,19 +201,7 @@ class Api:
         elif line["key"]:
             line["remembered"] = {"text": text.decode()}
         self.write(line)
-        reply = self._sent(Reply(status=200, content=text), met)
-        return Reply(
-            status=reply.status,
-            content=reply.content,
-            cut=met.cut or ("before" if withheld else ""),
-        )
-
-    def _sent(self, reply: Reply, met: Fault) -> Reply:
-        return Reply(
-            status=met.status or reply.status,
-            content=met.body if met.body is not None else reply.content,
-            cut=met.cut,
-        )
+        return met.sent(Reply(status=200, content=text), withheld=withheld)
 
     def _note(
         self, request: Request, request_id: str, reply: Reply, *, planned: bool = False

@@ -6,11 +6,11 @@ deciding what a line says (writing.py), and HTTP (api.py).
 
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from connectors.kit.scripted import Scripted
+from connectors.kit.scripted import Act, Scripted, last_day
 from connectors.kit.strictjson import loads
 from connectors.targets.quickbooks.simulator.data import REALM, Company
 
@@ -83,13 +83,8 @@ class Books(Scripted):
                 paid += Decimal(line["Amount"]) if document in linked else 0
         return paid
 
-    def apply(self, line: Mapping[str, Any]) -> None:
-        """Let a ledger line take effect."""
-        if line["call"] == "control":
-            self._control(line["act"], line["given"])
-            return
-        if line.get("planned"):
-            self.faults = self.faults[1:]
+    def take(self, line: Mapping[str, Any]) -> None:
+        """Let a ledger line of a call take effect."""
         if line.get("token"):
             self.token = int(line["token"])
             self.tokens[self.token] = datetime.fromisoformat(line["at"])
@@ -109,19 +104,17 @@ class Books(Scripted):
             self.last_id = max(self.last_id, int(line["id"]))
         self.effects += line["call"] != "by_hand"
 
-    def _control(self, act: str, given: Mapping[str, Any]) -> None:
-        acts = self.acts() | {
-            "reset": lambda _: self.rewind(),
+    def acts(self) -> dict[str, Act]:
+        """The control acts of QuickBooks."""
+        return super().acts() | {
             "lock": self._set_lock,
             "company": self._set_company,
             "revoke": self._revoke,
             "authorize": self._authorize,
         }
-        acts[act](given)
 
     def _set_lock(self, given: Mapping[str, Any]) -> None:
-        through = given.get("through")
-        self.company(given).closed_through = date.fromisoformat(through) if through else None
+        self.company(given).closed_through = last_day(given)
 
     def _set_company(self, given: Mapping[str, Any]) -> None:
         """Entries are added, made inactive or active; switches are set."""

@@ -7,7 +7,7 @@ from data (checks.py).
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from connectors.kit.scripted import Fault
+from connectors.kit.scripted import Fault, usual, with_content
 from connectors.kit.simulator import Reply
 
 _MESSAGES: Mapping[str, str] = {
@@ -81,24 +81,12 @@ def expired() -> Reply:
     return gate(401, "3200", "AuthenticationFailed", "Token expired")
 
 
-_HTML = b"<html><body><h1>502 Bad Gateway</h1></body></html>"
 _UNAVAILABLE = Reply(status=503, content=b"Service Unavailable")
 
 FAULTS = {
-    "timeout_before": Fault(instead=Reply(status=0, content=b"", cut="before"), hang=True),
-    "timeout_after": Fault(cut="before", hang=True),
-    "error_500_after": Fault(status=500),
-    "html_502": Fault(
-        instead=Reply(status=502, content=_HTML, headers={"Content-Type": "text/html"})
-    ),
-    "html_502_after": Fault(status=502, body=_HTML),
+    **usual(Fault),
+    **with_content(Fault),
     "unavailable": Fault(instead=_UNAVAILABLE),
     "rate_limited": Fault(instead=throttled()),
     "invalid_key": Fault(instead=expired()),
-    "closed_period": Fault(locked=True),
-    "slow": Fault(hang=True),
-    "silent_drop": Fault(drop=True),
-    "duplicate_delivery": Fault(twice=True),
-    "cut_body": Fault(cut="middle"),
-    "garbage_after": Fault(status=200, body=b"\x00\x01 not json"),
 }

@@ -1,0 +1,41 @@
+"""The calls of a connector: the way to read, and what is kept of a write.
+
+Here: what every target does alike. Not here: sockets (http.py), what an answer means (each target's
+answers.py).
+"""
+
+from collections.abc import Callable, Mapping
+
+from connectors.kit.contract import Answer, Payload, Sent
+from connectors.kit.http import Http, HttpAnswer, HttpFailure
+
+KEPT_BYTES = 65_536
+Call = HttpAnswer | HttpFailure
+Get = Callable[[str], Call]
+
+
+def reader(http: Http, url: Callable[[str], str], headers: Mapping[str, str]) -> Get:
+    """One read-only call to a path, each time it is asked."""
+
+    def get(path: str) -> Call:
+        return http.request("GET", url(path), headers=headers)
+
+    return get
+
+
+def sent(answers: tuple[Answer, ...], call: Call | None, masked: Callable[[bytes], bytes]) -> Sent:
+    """What came back: the answers, and of the call itself what may be kept."""
+    heard = call if isinstance(call, HttpAnswer) else None
+    return Sent(
+        answers=answers,
+        status=call.status if call else None,
+        headers=heard.headers if heard else {},
+        body=masked(heard.body)[:KEPT_BYTES] if heard else b"",
+        seconds=call.seconds if call else 0.0,
+    )
+
+
+def not_made(payload: Payload) -> Sent:
+    """No call, for nothing of a payload may be sent."""
+    answers = tuple(payload.refused[at] for at in range(len(payload.numbers)))
+    return Sent(answers=answers, status=None, headers={}, body=b"", seconds=0.0)
