@@ -7,7 +7,7 @@ the steps (holding/judging), when it is done (workers), and replaying what was j
 
 import gc
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -59,10 +59,12 @@ def judge_due(
     lease_seconds: float = 60,
     programs: worlds.Programs = worlds.program,
     call_help: Callable[[], object] = lambda: None,
+    within_bounds: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> Judged:
     """Judge one batch of a company's due records; call again until `count` is 0.
 
     Help is called before a full batch is judged, for there may be more than one worker can do.
+    `within_bounds` is around what the rules work out, where a record could keep them for ever.
     """
     with database.read() as session:
         version_id = session.scalar(
@@ -87,7 +89,9 @@ def judge_due(
     with _no_search_for_cycles():
         with database.read() as session:
             batch = gather(session, company_id, claims, now, programs)
-        stored = _store(database, batch, planned(batch, now), owner=owner, now=now)
+        with within_bounds():
+            plans = planned(batch, now)
+        stored = _store(database, batch, plans, owner=owner, now=now)
     _leave_unversioned(database, batch, claims, owner, now)
     point("eval.after_commit")
     return Judged(len(claims), stored, _push_has_work(database, batch, clock.now()))

@@ -13,7 +13,7 @@ from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError
 from holding.database import Database
 from holding.refusal import Refusal
 
-VERSION: Final = "0007"  # the newest of migrations/versions
+VERSION: Final = "0008"  # the newest of migrations/versions
 
 
 def check(url: str) -> Refusal | None:

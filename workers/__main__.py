@@ -5,6 +5,7 @@ Here: its options, signals and the watch on its parent. Not here: what it does (
 
 import argparse
 import atexit
+import faulthandler
 import gc
 import logging
 import os
@@ -34,6 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     if told := _unready():
         sys.stderr.write(f"error: {told}\n")
         return ENVIRONMENT
+    faulthandler.register(signal.SIGVTALRM, chain=True)  # says where it was stuck, then ends
     mine = bench()
     url = None if options.no_redis else mine.settings.redis_url
     if options.listen and url:

@@ -6,8 +6,10 @@ decision. A job names a company at most; what is due stands in the tables.
 
 import logging
 import os
+import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 
@@ -22,6 +24,7 @@ from holding.refusal import Refusal
 from holding.settings import Settings
 
 BATCH = 500
+LONGEST = 15.0  # seconds of processor time to work out a batch, which takes less than one
 log = logging.getLogger("clearpost.workers")
 
 
@@ -61,6 +64,7 @@ def evaluate(company_id: int) -> int:
         limit=BATCH,
         lease_seconds=mine.settings.lease_seconds,
         call_help=partial(call, company_id, "evaluate"),
+        within_bounds=_ends_when_stuck,
     )
     if judged.woke_push:
         call(company_id, "push")
@@ -89,6 +93,18 @@ def push(company_id: int) -> int:
     if pushed.count:
         call(company_id, "evaluate")
     return pushed.count
+
+
+@contextmanager
+def _ends_when_stuck() -> Iterator[None]:
+    """The kernel ends this process if it computes for too long: like any crash, that leaves the
+    records to others, and the one that does it three times is held.
+    """
+    signal.setitimer(signal.ITIMER_VIRTUAL, LONGEST)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
 
 
 def safely(work: Callable[..., object], *given: object) -> int:

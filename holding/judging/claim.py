@@ -51,15 +51,14 @@ def claim(
     limit: int,
     lease_seconds: float,
 ) -> list[Claimed]:
-    """Take due records. One under which a worker died is taken alone: when no other is due, or when
-    it is first in turn and has waited for as long as a lease.
+    """Take due records. One under which a worker died is taken alone, so that no record loses more
+    than one lease to a neighbour: when no other is due, or when it has waited for half a lease.
     """
     point("claim.before")
     with database.write() as session:
-        waited = now - timedelta(seconds=lease_seconds)
-        alone = _crashed_is_first(session, company_id, waited)
+        waited = now - timedelta(seconds=lease_seconds / 2)
         found: list[Claimed] = []
-        if not alone:
+        if not _crashed_waits(session, company_id, waited):
             found = _take(session, company_id, owner, now, limit, lease_seconds, crashed=False)
         if not found:
             found = _take(session, company_id, owner, now, 1, lease_seconds, crashed=True)
@@ -105,15 +104,14 @@ def sweep_expired(database: Database, now: datetime, *, longest: timedelta | Non
     return len(swept)
 
 
-def _crashed_is_first(session: Session, company_id: int, waited: datetime) -> bool:
-    """Whether the record that is due longest is one that a worker died under, due since then."""
+def _crashed_waits(session: Session, company_id: int, waited: datetime) -> bool:
+    """Whether a record that a worker died under has been due since then, whatever else is due."""
     first = (
-        select(Record.crashes)
-        .where(Record.company_id == company_id, text(DUE), Record.due_at <= waited)
-        .order_by(Record.due_at, Record.id)
+        select(Record.id)
+        .where(Record.company_id == company_id, text(Record.CRASHED), Record.due_at <= waited)
         .limit(1)
     )
-    return bool(session.scalar(first))
+    return session.scalar(first) is not None
 
 
 def _take(
@@ -128,8 +126,8 @@ def _take(
 ) -> list[Claimed]:
     due = (
         select(Record.id)
-        .where(Record.company_id == company_id, text(DUE), Record.due_at <= now)
-        .where(Record.crashes > 0 if crashed else Record.crashes == 0)
+        .where(Record.company_id == company_id, Record.due_at <= now)
+        .where(text(Record.CRASHED if crashed else f"{DUE} AND crashes = 0"))
         .order_by(Record.due_at, Record.id)
         .limit(limit)
         .with_for_update(skip_locked=True, key_share=True)

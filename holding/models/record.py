@@ -82,10 +82,12 @@ class Record(Work, Base):
     __tablename__ = "record"
 
     OPEN = f"state NOT IN {words(FINAL_STATES)}"
+    CRASHED = f"{DUE} AND crashes > 0"
 
     __table_args__ = (
         UniqueConstraint("source_id", "type", "external_id"),
         partial("ix_record_due", "company_id", "due_at", "id", where=DUE),
+        partial("ix_record_crashed", "company_id", "due_at", "id", where=CRASHED),
         partial("ix_record_lease", "lease_until", where=LEASED),
         partial("ix_record_open", "company_id", "state", "id", where=OPEN),
         Index("ix_record_seen", "company_id", "seen_at", "id"),

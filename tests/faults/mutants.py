@@ -10,7 +10,6 @@ import inspect
 import os
 import signal
 import textwrap
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -23,9 +22,12 @@ from connectors.kit.contract import Sent
 from holding import clock, database, doorbell, evaluation
 from holding.judging import finish, plan_unsent, retry
 from holding.pushing import case, check, flight, intent, settle
+from workers import jobs
 
 VARIABLE = "CLEARPOST_MUTANT"
 POISON = "CLEARPOST_POISON"
+STUCK = 1.0
+"""Seconds of processor time after which a loop counts as endless here."""
 _EARLY: dict[str, Sent] = {}
 """What was sent before it was written down, by its key (mutant 1)."""
 
@@ -75,6 +77,7 @@ def poison_from(environment: Mapping[str, str]) -> None:
         reach(name)
 
     evaluation._judge, evaluation.point = judge_or_die, reach_or_die
+    jobs.LONGEST = STUCK
 
 
 def _segfault() -> None:
@@ -87,7 +90,7 @@ def _memory() -> None:
 
 def _loop() -> None:
     while True:
-        time.sleep(0.01)  # for ever, but not at the cost of the tests beside this one
+        pass
 
 
 def _recursion() -> None:

@@ -1,5 +1,7 @@
 """What happens to a judging when the world moves while it is made, or its worker dies."""
 
+import time
+
 import pytest
 from sqlalchemy import update
 
@@ -15,6 +17,8 @@ from holding.revisions import next_revision
 from holding.wakes import wake_all_unsent
 from tests.holding.sent import send
 from tests.support.shop import Shop, order
+
+ALONE, BATCH, LEASE = 20, 500, 60.0
 
 
 def test_what_moves_between_facts_and_finish_is_left_due(
@@ -121,20 +125,35 @@ def test_the_third_crash_is_poison_and_crashed_records_go_alone(shop: Shop) -> N
     assert set(shop.states().values()) == {"ready"}
 
 
-def test_a_crashed_record_does_not_wait_for_ever_behind_new_ones(shop: Shop) -> None:
-    def take() -> list[int]:
+def test_a_crashed_record_waits_for_half_a_lease_whatever_else_is_due(shop: Shop) -> None:
+    def take() -> list[str]:
         given = {"company_id": shop.company.id, "now": shop.clock.now(), "lease_seconds": 60}
-        return [one.record_id for one in claim(shop.database, owner="dies", limit=5, **given)]  # type: ignore[arg-type]
+        found = claim(shop.database, owner="dies", limit=2, **given)  # type: ignore[arg-type]
+        wanted = [one.record_id for one in found]
+        return [row.number for row in shop.rows(Record, Record.id.in_(wanted))]
 
-    shop.arrive(order("1", "A"))
-    (crashed,) = take()
+    shop.arrive(*(order(str(no), "A") for no in range(1, 9)))
+    assert take() == ["1", "2"]
     shop.later(seconds=61)
     sweep_expired(shop.database, shop.clock.now())
-    shop.arrive(order("2", "A"))
-    assert crashed not in take(), "others go first, for as long as a lease"
-    shop.later(seconds=61)
-    shop.arrive(order("3", "A"))
-    assert take() == [crashed]
+    assert take() == ["3", "4"], "others go first, for half a lease"
+    shop.later(seconds=31)
+    assert [take(), take()] == [["1"], ["2"]], "and then they wait, though they are due for longer"
+    assert take() == ["5", "6"]
+
+
+def test_what_a_dead_worker_left_is_done_one_by_one_within_a_lease(shop: Shop) -> None:
+    """Each takes a turn of its own: a full batch of them must be over before a lease is."""
+    shop.map("A")
+    shop.arrive(*(order(str(no), "A") for no in range(ALONE)))
+    with shop.database.write() as session:
+        session.execute(update(Record).values(crashes=1))
+    before = time.process_time()
+    assert shop.judge() == ALONE
+    each = (time.process_time() - before) / ALONE
+    assert each * BATCH < LEASE / 2
+    assert set(shop.states().values()) == {"ready"}
+    assert {record.fence for record in shop.rows(Record)} == {1}
 
 
 def test_an_unchanged_world_gathers_without_a_query_for_a_record(

@@ -11,7 +11,7 @@ from sqlalchemy import event
 
 from holding.database import Database
 from holding.drift.plan import companies_to_read
-from holding.judging.claim import due_companies
+from holding.judging.claim import claim, due_companies
 from holding.models import Company
 from holding.pushing.claim import companies_due, free_the_dead
 from holding.pushing.desk import Desk
@@ -64,6 +64,26 @@ def test_a_batch_costs_the_same_however_much_is_stored(shop: Shop, instructions:
     many = _cost(shop, instructions, 3000)
     assert many[0] < 1.5 * few[0], (few, many)
     assert many[1] < 1.5 * few[1], (few, many)
+
+
+def test_a_claim_costs_the_same_however_much_is_due(shop: Shop, instructions: list[int]) -> None:
+    """Also where all of it has waited for so long that one under which a worker died goes first."""
+    costs = []
+    for count in (BATCH, 20 * BATCH):
+        shop.arrive(*(order(str(count + i), "A") for i in range(count)))
+        shop.later(seconds=60)
+        instructions[0] = 0
+        found = claim(
+            shop.database,
+            company_id=shop.company.id,
+            owner="one",
+            now=shop.clock.now(),
+            limit=BATCH,
+            lease_seconds=60,
+        )
+        costs.append(instructions[0])
+        assert len(found) == BATCH
+    assert costs[1] < 1.5 * costs[0], costs
 
 
 def _sweep(desk: Desk, instructions: list[int]) -> dict[str, int]:
