@@ -37,18 +37,8 @@ def turn(desk: Desk, channel: Channel) -> int:
         lock_families(session, channel.company_id, [one.family for one in watched])
         woken = _keep_all(session, channel, watched, found, now)
         wake_records(session, woken, now)
-        if all(one.kind == "unknown" for one in found):
-            refused = any(one.key_refused for one in found)
-            breaker.silent(
-                session,
-                channel.connection_id,
-                now,
-                desk.pace,
-                key_refused=refused,
-                key_id=channel.key_id,
-            )
-        else:
-            breaker.answered(session, channel.connection_id, now)
+        there = channel.connection_id
+        breaker.looked(session, there, found, now, desk.pace, key_id=channel.key_id)
     return len(watched)
 
 

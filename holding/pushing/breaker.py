@@ -5,11 +5,13 @@ Here: counting, opening, whose turn it is to ask, closing; the row is shared by 
 here: what counts as a failure (answers do not, silence does), and the asking (probe.py).
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, and_, false, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from connectors.kit.contract import Found
 from holding.events import record_event
 from holding.models import Connection, Throttle
 
@@ -61,17 +63,21 @@ def failed(session: Session, connection_id: int, now: datetime, pace: float) -> 
     row.breaker, row.open_until = "open", now + pause * pace
 
 
-def silent(
+def looked(
     session: Session,
     connection_id: int,
+    found: Sequence[Found],
     now: datetime,
     pace: float,
     *,
-    key_refused: bool,
     key_id: int | None,
 ) -> None:
-    """A look that told nothing: the target is away, or does not accept our key."""
-    if key_refused:
+    """A look was made: one that told nothing means that the target is away, or does not accept our
+    key.
+    """
+    if any(one.kind != "unknown" for one in found):
+        answered(session, connection_id, now)
+    elif any(one.key_refused for one in found):
         shut(session, connection_id, now, key_id)
     else:
         failed(session, connection_id, now, pace)

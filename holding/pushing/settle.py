@@ -128,18 +128,8 @@ def _look(desk: Desk, channel: Channel, doubt: Doubt) -> bool:
         if not absent:
             _conclude(case, doubt, found)
         trouble.settle(session, [doubt.member.record_id], case.causes)
-        if found.kind == "unknown":
-            refused = found.key_refused
-            breaker.silent(
-                session,
-                channel.connection_id,
-                now,
-                desk.pace,
-                key_refused=refused,
-                key_id=channel.key_id,
-            )
-        else:
-            breaker.answered(session, channel.connection_id, now)
+        there = channel.connection_id
+        breaker.looked(session, there, [found], now, desk.pace, key_id=channel.key_id)
         faults.point("lookup.before_commit")
     return resend
 

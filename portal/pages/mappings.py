@@ -56,18 +56,7 @@ def fix() -> Response:
     wish = forms.map_value(request.form)
     if isinstance(wish, forms.Problems):
         return _panel(request.form, dict(wish.by_field), status=422)
-    with store.writing() as session:
-        answer = mappings.fix(
-            session,
-            g.actor,
-            wish.table,
-            wish.key,
-            wish.value,
-            reason=wish.reason,
-            now=g.now,
-            rev=wish.rev if wish.rev is not None else g.company.revision,
-            op=wish.op or None,
-        )
+    answer = saved(wish.table, wish)
     back = url_for("mappings.missing", co=g.company.code)
     if isinstance(answer, Refusal):
         if answer.status == 422:
@@ -75,6 +64,22 @@ def fix() -> Response:
         return fragments.refuse(answer, back=back)
     doorbell.ring(g.company.id, "evaluate")
     return fragments.moved(back, said(answer))
+
+
+def saved(table: str, wish: forms.MapValue) -> mappings.Fixed | Refusal:
+    """Give a key of a table the value that the person wishes."""
+    with store.writing() as session:
+        return mappings.fix(
+            session,
+            g.actor,
+            table,
+            wish.key,
+            wish.value,
+            reason=wish.reason,
+            now=g.now,
+            rev=wish.rev if wish.rev is not None else g.company.revision,
+            op=wish.op or None,
+        )
 
 
 def said(done: mappings.Fixed) -> str:

@@ -16,7 +16,7 @@ from holding.impact import journal, reclassify
 from holding.queries import mappings as queries
 from holding.refusal import Refusal
 from portal import forms, fragments, store
-from portal.pages.mappings import pages, said
+from portal.pages.mappings import pages, said, saved
 
 __all__ = ["pages"]
 SHOWN = 50
@@ -37,18 +37,7 @@ def save_entry(table: str) -> Response:
     wish = forms.map_value(request.form)
     if isinstance(wish, forms.Problems):
         return _form(table, request.form, dict(wish.by_field), status=422)
-    with store.writing() as session:
-        answer = mappings.fix(
-            session,
-            g.actor,
-            table,
-            wish.key,
-            wish.value,
-            reason=wish.reason,
-            now=g.now,
-            rev=wish.rev if wish.rev is not None else g.company.revision,
-            op=wish.op or None,
-        )
+    answer = saved(table, wish)
     if isinstance(answer, Refusal):
         if answer.status == 422:
             return _form(table, request.form, {"to": f"{answer.message} {answer.hint}"}, status=422)
