@@ -7,7 +7,7 @@ holds calls it in the same transaction. Not here: the states of postings (holdin
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 
-from sqlalchemy import select, text
+from sqlalchemy import exists, select, text
 from sqlalchemy.orm import Session
 
 from holding import bulk
@@ -31,22 +31,21 @@ def counted(state: str, reverses_id: int | None) -> str:
 def refresh(session: Session, record_ids: Collection[int]) -> None:
     """Bring `record.state` of these records up to date."""
     session.flush()
+    held = exists().where(Hold.record_id == Record.id, text(f"hold.{Hold.OPEN}"))
+    rows = session.execute(
+        select(Record.id, Record.state, held, Posting.state, Posting.reverses_id)
+        .outerjoin(Posting, Posting.record_id == Record.id)
+        .where(bulk.among(Record.id, record_ids))
+    ).all()
     postings: dict[int, list[str]] = defaultdict(list)
-    found = select(Posting.record_id, Posting.state, Posting.reverses_id)
-    for record_id, state, reverses_id in session.execute(
-        found.where(bulk.among(Posting.record_id, record_ids))
-    ):
-        postings[record_id].append(counted(state, reverses_id))
-    open_holds = select(Hold.record_id).where(
-        bulk.among(Hold.record_id, record_ids), text(f"hold.{Hold.OPEN}")
-    )
-    held = set(session.scalars(open_holds))
-    stored = select(Record.id, Record.state).where(bulk.among(Record.id, record_ids))
+    for record_id, _, _, state, reverses_id in rows:
+        if state is not None:
+            postings[record_id].append(counted(state, reverses_id))
     changed: dict[int, str] = {}
-    for record_id, before in session.execute(stored).all():
-        after = state_of(postings[record_id], held=record_id in held, judged=before != "received")
+    for record_id, before, is_held, *_ in rows:
+        after = state_of(postings[record_id], held=is_held, judged=before != "received")
         if after != before:
             changed[record_id] = after
-    rows = [{"id": record_id, "state": state} for record_id, state in changed.items()]
-    bulk.update(session, Record, rows, bump="lock")
+    written = [{"id": record_id, "state": state} for record_id, state in changed.items()]
+    bulk.update(session, Record, written, bump="lock")
     bulk.forget(session, Record, changed)
