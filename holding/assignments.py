@@ -18,6 +18,7 @@ from holding import bulk
 from holding.desk import Desk, Done, Each, alone, done
 from holding.events import Fact, record_events
 from holding.models import Company, Hold, Person, Team
+from holding.models.base import NOW
 from holding.putting_back import as_they_stand
 from holding.refusal import Refusal
 from holding.roles import Actor, may
@@ -161,16 +162,18 @@ def snooze_each(
     return _each(desk, what, seen or {}, now, op)
 
 
+_RESTED = (
+    update(Hold)
+    .where(Hold.snoozed_until.is_not(None), Hold.snoozed_until <= NOW)
+    .values(snoozed_until=None, lock=Hold.lock + 1)
+    .returning(Hold.id, Hold.company_id, Hold.record_id, Hold.posting_id, Hold.state)
+    .execution_options(synchronize_session=False)
+)
+
+
 def wake_rested(session: Session, now: datetime) -> int:
     """Let holds that rested long enough come back to the list; how many."""
-    due = (
-        update(Hold)
-        .where(Hold.snoozed_until.is_not(None), Hold.snoozed_until <= now)
-        .values(snoozed_until=None, lock=Hold.lock + 1)
-        .returning(Hold.id, Hold.company_id, Hold.record_id, Hold.posting_id, Hold.state)
-        .execution_options(synchronize_session=False)
-    )
-    woken = [row for row in session.execute(due) if row.state == "open"]
+    woken = [row for row in session.execute(_RESTED, {"now": now}) if row.state == "open"]
     record_events(
         session,
         [

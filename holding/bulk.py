@@ -11,7 +11,7 @@ from datetime import date
 from functools import cache
 from typing import Any, Self
 
-from sqlalchemy import Boolean, Date, Table, Text, bindparam, inspect, text
+from sqlalchemy import Boolean, Date, Table, Text, TextClause, bindparam, inspect, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import Dialect
@@ -82,6 +82,11 @@ def among(column: InstrumentedAttribute[Any], values: Collection[int] | Collecti
     return _Among(column, bindparam(None, list(values), type_=kind, unique=True))
 
 
+def among_given(column: InstrumentedAttribute[Any], name: str) -> _Among:
+    """The same in a statement that stands ready: the list is given by this name when it runs."""
+    return _Among(column, bindparam(name, type_=_Words("int")))
+
+
 def insert(
     session: Session,
     model: type[Base],
@@ -96,7 +101,7 @@ def insert(
     table = _table(model)
     columns = tuple(rows[0])
     statement = _insert_text(_dialect(session), table, columns, returning, ignore)
-    result = session.execute(text(statement), {"rows": _json(table, rows)})
+    result = session.execute(statement, {"rows": _json(table, rows)})
     return [tuple(row) for row in result] if returning else []
 
 
@@ -122,7 +127,7 @@ def update(
     table = _table(model)
     columns = tuple(rows[0])
     statement = _update_text(_dialect(session), table, columns, bump)
-    session.execute(text(statement), {"rows": _json(table, rows)})
+    session.execute(statement, {"rows": _json(table, rows)})
 
 
 def forget(session: Session, model: type[Base], ids: Iterable[int]) -> None:
@@ -192,7 +197,7 @@ def _kind(table: Table, column: str) -> str:
 @cache
 def _insert_text(
     dialect: str, table: Table, columns: tuple[str, ...], returning: tuple[str, ...], ignore: bool
-) -> str:
+) -> TextClause:
     names = ", ".join(f'"{c}"' for c in columns)
     kinds = tuple((c, _kind(table, c)) for c in columns)
     statement = (
@@ -203,16 +208,18 @@ def _insert_text(
         statement += " ON CONFLICT DO NOTHING"
     if returning:
         statement += " RETURNING " + ", ".join(f'"{c}"' for c in returning)
-    return statement
+    return text(statement)
 
 
 @cache
-def _update_text(dialect: str, table: Table, columns: tuple[str, ...], bump: str | None) -> str:
+def _update_text(
+    dialect: str, table: Table, columns: tuple[str, ...], bump: str | None
+) -> TextClause:
     kinds = tuple((c, _kind(table, c)) for c in columns)
     sets = [f'"{c}" = v."{c}"' for c in columns if c != "id"]
     if bump:
         sets.append(f'"{bump}" = t."{bump}" + 1')
-    return (
+    return text(
         f"WITH {_given(dialect, 'v', kinds)} "
         f'UPDATE "{table.name}" AS t SET {", ".join(sets)} FROM v WHERE t.id = v.id'
     )

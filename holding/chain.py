@@ -8,10 +8,11 @@ a transaction that commits late gets a later place, and nobody who writes an eve
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from operator import attrgetter
 from typing import Any, Final
 
-from sqlalchemy import Select, Text, func, select, type_coerce
+from sqlalchemy import BigInteger, Select, Text, bindparam, func, select, type_coerce
 from sqlalchemy.orm import Session
 from sqlalchemy.types import NullType
 
@@ -45,6 +46,15 @@ _COLUMNS: Final[tuple[Any, ...]] = (
 )
 
 
+_RECENT: Final = bindparam("recent", type_=BigInteger)
+_LAST: Final = (
+    select(EventLink.seq, EventLink.hash)
+    .where(EventLink.company_id == bindparam("company"))
+    .order_by(EventLink.seq.desc())
+    .limit(1)
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Break:
     """A place where the chain does not hold, in words for people."""
@@ -68,7 +78,7 @@ def link_due(database: Database, *, now: datetime, whole: bool) -> int:
     `whole` looks at all events, else at the recent ones: enough for what commits nearly in order.
     """
     with database.read() as session:
-        behind = session.scalars(select(Company.id).where(_behind(whole=whole).exists())).all()
+        behind = session.scalars(_companies_behind(whole=whole), {"recent": RECENT}).all()
     linked = 0
     for company_id in behind:
         for _ in range(BATCHES):
@@ -84,9 +94,10 @@ def link_due(database: Database, *, now: datetime, whole: bool) -> int:
 def link(session: Session, company_id: int, *, whole: bool) -> int:
     """Give a batch of committed events of a company their places; how many. One at a time does."""
     last = head(session, company_id)
-    unlinked = _behind(whole=whole).where(Company.id == company_id).order_by(Event.id).limit(BATCH)
+    given = {"company": company_id, "recent": RECENT, "most": BATCH}
+    unlinked = session.execute(_unlinked(whole=whole), given)
     seal, rows = last.hash, []
-    for seq, event in enumerate(session.execute(unlinked), last.seq + 1):
+    for seq, event in enumerate(unlinked, last.seq + 1):
         seal = _seal(seal, seq, event)
         rows.append({"company_id": company_id, "seq": seq, "event_id": event.id, "hash": seal})
     point("chain.before_link")
@@ -96,8 +107,7 @@ def link(session: Session, company_id: int, *, whole: bool) -> int:
 
 def head(session: Session, company_id: int) -> Head:
     """The end of the chain; place 0 before there is any link."""
-    query = select(EventLink.seq, EventLink.hash).where(EventLink.company_id == company_id)
-    last = session.execute(query.order_by(EventLink.seq.desc()).limit(1)).first()
+    last = session.execute(_LAST, {"company": company_id}).first()
     return Head(last.seq, last.hash) if last else Head(0, START)
 
 
@@ -132,6 +142,17 @@ def _replaced(known: Head, place: int) -> Break:
     return Break(known.seq, None, f"{told} events up to it were changed or taken away.")
 
 
+@cache
+def _companies_behind(*, whole: bool) -> Select[Any]:
+    return select(Company.id).where(_behind(whole=whole).exists())
+
+
+@cache
+def _unlinked(*, whole: bool) -> Select[Any]:
+    mine = _behind(whole=whole).where(Company.id == bindparam("company"))
+    return mine.order_by(Event.id).limit(bindparam("most", type_=BigInteger))
+
+
 def _behind(*, whole: bool) -> Select[Any]:
     """Events of a company, in a statement that also names `company`, that have no place yet."""
     linked = select(EventLink.event_id).where(EventLink.event_id == Event.id)
@@ -140,7 +161,7 @@ def _behind(*, whole: bool) -> Select[Any]:
         return query
     newest = select(EventLink.event_id).where(EventLink.company_id == Company.id)
     newest = newest.order_by(EventLink.seq.desc()).limit(1).correlate(Company)
-    return query.where(Event.id > func.coalesce(newest.scalar_subquery(), 0) - RECENT)
+    return query.where(Event.id > func.coalesce(newest.scalar_subquery(), 0) - _RECENT)
 
 
 def _links(session: Session, company_id: int) -> Iterator[Any]:

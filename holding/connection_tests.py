@@ -19,6 +19,7 @@ from holding import items
 from holding.connections import permitted, secret_of, tell, trust_again
 from holding.database import Database
 from holding.models import Connection, Snapshot, Throttle
+from holding.models.base import NOW
 from holding.pushing import breaker
 from holding.refusal import Refusal
 from holding.renewal import renew
@@ -99,18 +100,24 @@ def _with_items(
 
 def to_refresh(session: Session, now: datetime) -> tuple[int, ...]:
     """Targets with a key whose master data was not looked at for a quarter of an hour."""
-    fresh = exists().where(Snapshot.connection_id == Connection.id, Snapshot.due_at > now)
-    away = exists().where(
-        Throttle.connection_id == Connection.id, Throttle.open_until.is_not(None)
-    )  # the breaker asks by itself
-    query = select(Connection.id).where(
+    return tuple(session.scalars(_TO_REFRESH, {"now": now}))
+
+
+_FRESH = exists().where(Snapshot.connection_id == Connection.id, Snapshot.due_at > NOW)
+_AWAY = exists().where(  # the breaker asks by itself
+    Throttle.connection_id == Connection.id, Throttle.open_until.is_not(None)
+)
+_TO_REFRESH = (
+    select(Connection.id)
+    .where(
         Connection.side == "target",
         Connection.key_id.is_not(None),
         Connection.paused_at.is_(None),
-        ~fresh,
-        ~away,
+        ~_FRESH,
+        ~_AWAY,
     )
-    return tuple(session.scalars(query.order_by(Connection.id)))
+    .order_by(Connection.id)
+)
 
 
 def _outcome(connection: Connection, report: ConnectionReport) -> str:

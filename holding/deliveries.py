@@ -4,12 +4,19 @@ Here: telling a new delivery from a repeated one, and counting that. Not here: w
 (holding/intake.py).
 """
 
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from holding import bulk
 from holding.models import Delivery
 from holding.refusal import Refusal
+
+_newest = select(func.max(Delivery.id)).where(Delivery.source_id == bindparam("source"))
+_KNOWN = select(Delivery).where(
+    Delivery.source_id == bindparam("source"),
+    or_(Delivery.key == bindparam("key"), Delivery.id == _newest.scalar_subquery()),
+)
+"""The delivery of a source with this key, and its newest."""
 
 
 def keep(session: Session, delivery: Delivery) -> Delivery | Refusal:
@@ -30,16 +37,13 @@ def keep(session: Session, delivery: Delivery) -> Delivery | Refusal:
 
 def _again(session: Session, delivery: Delivery) -> Delivery | Refusal | None:
     """The delivery with this key, or the source's last one if it has this body; counted up."""
-    newest = select(func.max(Delivery.id)).where(Delivery.source_id == delivery.source_id)
-    same = select(Delivery).where(Delivery.source_id == delivery.source_id)
-    known = session.scalar(same.where(Delivery.key == delivery.key))
+    given = {"source": delivery.source_id, "key": delivery.key}
+    found = {one.key: one for one in session.scalars(_KNOWN, given)}
+    known = found.get(delivery.key) or next(iter(found.values()), None)
     if known is None:
-        newest_id = session.scalar(newest)
-        known = session.get(Delivery, newest_id) if newest_id is not None else None
-        if known is None or known.sha256 != delivery.sha256:
-            return None
+        return None
     if known.sha256 != delivery.sha256:
-        return _other_body(delivery)
+        return _other_body(delivery) if known.key == delivery.key else None
     session.execute(
         update(Delivery).where(Delivery.id == known.id).values(times=Delivery.times + 1)
     )

@@ -15,6 +15,14 @@ from holding.models import Hold, Posting, Record
 from holding.models.record import RECORD_STATES
 
 
+_HELD = exists().where(Hold.record_id == Record.id, text(f"hold.{Hold.OPEN}"))
+_STATES = (
+    select(Record.id, Record.state, _HELD, Posting.state, Posting.reverses_id)
+    .outerjoin(Posting, Posting.record_id == Record.id)
+    .where(bulk.among_given(Record.id, "ids"))
+)
+
+
 def state_of(postings: Iterable[str], *, held: bool, judged: bool = True) -> str:
     """The first of RECORD_STATES that any posting is in; an open hold counts as held."""
     found = set(postings) | ({"held"} if held else set())
@@ -31,12 +39,7 @@ def counted(state: str, reverses_id: int | None) -> str:
 def refresh(session: Session, record_ids: Collection[int]) -> None:
     """Bring `record.state` of these records up to date."""
     session.flush()
-    held = exists().where(Hold.record_id == Record.id, text(f"hold.{Hold.OPEN}"))
-    rows = session.execute(
-        select(Record.id, Record.state, held, Posting.state, Posting.reverses_id)
-        .outerjoin(Posting, Posting.record_id == Record.id)
-        .where(bulk.among(Record.id, record_ids))
-    ).all()
+    rows = session.execute(_STATES, {"ids": list(record_ids)}).all()
     postings: dict[int, list[str]] = defaultdict(list)
     for record_id, _, _, state, reverses_id in rows:
         if state is not None:

@@ -20,6 +20,7 @@ from holding import bulk
 from holding.connections import permitted
 from holding.connections import tell as tell_of
 from holding.models import Company, Connection, Posting, Record, Run, Schedule
+from holding.models.base import NOW
 from holding.pill import UNDER_WAY
 from holding.queries.stops import stopped_routes
 from holding.refusal import Refusal
@@ -35,16 +36,21 @@ EARLIER_TAKE = timedelta(hours=1)
 """And so long for the documents that its own go after."""
 
 
+_SCHEDULES = select(Schedule)
+_COMPANIES = select(Company).where(Company.ruleset_version_id.is_not(None)).order_by(Company.id)
+_DUE = (
+    select(Schedule)
+    .where(Schedule.active, Schedule.next_at <= NOW)
+    .order_by(Schedule.company_id, Schedule.id)
+    .with_for_update(skip_locked=True, key_share=True)
+)
+
+
 def start_due(session: Session, now: datetime) -> int:
     """Start every run whose hour has come; how many."""
     unreadable = follow_rules(session, now)
-    due = session.scalars(
-        select(Schedule)
-        .where(Schedule.active, Schedule.next_at <= now, Schedule.company_id.not_in(unreadable))
-        .order_by(Schedule.company_id, Schedule.id)
-        .with_for_update(skip_locked=True, key_share=True)
-    ).all()
-    return sum(_start(session, one, now) for one in due)
+    due = session.scalars(_DUE, {"now": now}).all()
+    return sum(_start(session, one, now) for one in due if one.company_id not in unreadable)
 
 
 def follow_rules(session: Session, now: datetime) -> set[int]:
@@ -54,10 +60,9 @@ def follow_rules(session: Session, now: datetime) -> set[int]:
     """
     unreadable: set[int] = set()
     known: dict[int, dict[str, Schedule]] = defaultdict(dict)
-    for row in session.scalars(select(Schedule)):
+    for row in session.scalars(_SCHEDULES):
         known[row.company_id][row.route] = row
-    companies = select(Company).where(Company.ruleset_version_id.is_not(None))
-    for company in session.scalars(companies.order_by(Company.id)).all():
+    for company in session.scalars(_COMPANIES).all():
         try:
             rows, told = known[company.id], _daily_routes(session, company)
         except UnreadableRulesError:

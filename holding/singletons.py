@@ -5,33 +5,33 @@ Here: taking it, keeping it, giving it up. Not here: the duties.
 
 from datetime import datetime
 
-from sqlalchemy import or_, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import bindparam, or_, update
 from sqlalchemy.orm import Session
 
-from holding.leases import over
+from holding import bulk
+from holding.leases import is_over, moments
 from holding.models import Singleton
+from holding.models.base import moment
+
+_TABLE = Singleton.__table__.c
+_TAKE = (
+    update(Singleton.__table__)  # type: ignore[arg-type]
+    .where(_TABLE.name == bindparam("duty"))
+    .where(or_(_TABLE.owner == bindparam("mine"), _TABLE.until.is_(None), is_over(_TABLE.until)))
+    .values(owner=bindparam("mine"), until=moment("ends"), fence=_TABLE.fence + 1)
+    .returning(_TABLE.name)
+)
 
 
 def take(session: Session, name: str, *, owner: str, until: datetime, now: datetime) -> bool:
     """Whether the duty is the owner's now; a lease that is over goes to whoever asks first."""
-    if session.scalar(select(Singleton.name).where(Singleton.name == name)) is None:
-        with session.begin_nested() as nested:
-            session.add(Singleton(name=name))
-            try:
-                session.flush()
-            except IntegrityError:
-                nested.rollback()
-    ended = over(Singleton.until, now, longest=2 * (until - now))
-    taken = session.execute(
-        update(Singleton)
-        .where(Singleton.name == name)
-        .where(or_(Singleton.owner == owner, Singleton.until.is_(None), ended))
-        .values(owner=owner, until=until, fence=Singleton.fence + 1)
-        .returning(Singleton.name)
-        .execution_options(synchronize_session=False)
-    )
-    return taken.first() is not None
+    given = {"duty": name, "mine": owner, "ends": until, **moments(now, 2 * (until - now))}
+    if session.execute(_TAKE, given).first() is not None:
+        return True
+    first = {"name": name, "owner": owner, "until": until, "fence": 1}
+    if bulk.insert(session, Singleton, [first], returning=("name",), ignore=True):
+        return True
+    return session.execute(_TAKE, given).first() is not None  # whoever made it may have left it
 
 
 def leave(session: Session, name: str, *, owner: str) -> None:

@@ -6,20 +6,22 @@ that a judging under way notices (holding/revisions.py).
 
 from collections.abc import Collection
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, and_, case, literal, or_, select, text, update
+from sqlalchemy import Executable, Select, and_, bindparam, case, or_, select, text, update
 from sqlalchemy.orm import Session, aliased
 
 from holding import bulk
 from holding.models import Cause, Hold, LinkKey, Record
+from holding.models.base import NOW
 
 
 def wake_records(session: Session, record_ids: Collection[int], now: datetime) -> int:
     """Make these records due."""
     if not record_ids:
         return 0
-    return _wake(session, select(Record.id).where(bulk.among(Record.id, record_ids)), now)
+    return _wake(session, _THESE, now, ids=list(record_ids))
 
 
 def wake_cause(
@@ -36,61 +38,75 @@ def wake_cause(
         .values(changed_revision=revision)
         .execution_options(synchronize_session=False)
     )
-    held = select(Hold.record_id).where(Hold.cause_id == cause_id, text(f"hold.{Hold.OPEN}"))
-    return _wake(session, held, now)
+    return _wake(session, _HELD, now, cause=cause_id)
 
 
 def wake_all_unsent(session: Session, company_id: int, now: datetime) -> int:
     """Make due every record whose state is not final; crashes are forgotten with the old rules."""
-    unsent = select(Record.id).where(Record.company_id == company_id, text(f"record.{Record.OPEN}"))
-    return _wake(session, unsent, now, forget_crashes=True)
+    return _wake(session, _UNSENT, now, forget_crashes=True, company=company_id)
 
 
 def wake_linked(session: Session, record_ids: Collection[int], now: datetime) -> int:
     """Make due the held records that share a compared value with these."""
-    shared = _sharing(record_ids).join(Record, Record.id == _OTHER.record_id)
-    return _wake(session, shared.where(Record.state == "held"), now)
+    return _wake(session, _SHARING_AND_HELD, now, ids=list(record_ids))
 
 
 def wake_relatives(session: Session, record_ids: Collection[int], now: datetime) -> int:
     """Make due whatever a link joins to these records: what they say is a fact of its judging."""
     if not record_ids:
         return 0
-    of_links = LinkKey.name.startswith(LinkKey.OF_LINKS, autoescape=True)
-    return _wake(session, _sharing(record_ids).where(of_links), now)
+    return _wake(session, _JOINED_BY_LINKS, now, ids=list(record_ids))
 
 
-_OTHER = aliased(LinkKey)
-
-
-def _sharing(record_ids: Collection[int]) -> Select[int]:
-    """The records that share a value with these, in the same company and under the same name."""
-    shared = and_(
-        LinkKey.company_id == _OTHER.company_id,
-        LinkKey.name == _OTHER.name,
-        LinkKey.value == _OTHER.value,
-        LinkKey.record_id != _OTHER.record_id,
-    )
-    found = select(_OTHER.record_id).join(LinkKey, shared)
-    return found.where(bulk.among(LinkKey.record_id, record_ids))
+_THESE = select(Record.id).where(bulk.among_given(Record.id, "ids"))
+_HELD = select(Hold.record_id).where(Hold.cause_id == bindparam("cause"), text(f"hold.{Hold.OPEN}"))
+_UNSENT = select(Record.id).where(
+    Record.company_id == bindparam("company"), text(f"record.{Record.OPEN}")
+)
+_other = aliased(LinkKey)
+_shared = and_(
+    LinkKey.company_id == _other.company_id,
+    LinkKey.name == _other.name,
+    LinkKey.value == _other.value,
+    LinkKey.record_id != _other.record_id,
+)
+_SHARING = (
+    select(_other.record_id)
+    .join(LinkKey, _shared)
+    .where(bulk.among_given(LinkKey.record_id, "ids"))
+)
+"""The records that share a value with these, in the same company and under the same name."""
+_SHARING_AND_HELD = _SHARING.join(Record, Record.id == _other.record_id).where(
+    Record.state == "held"
+)
+_JOINED_BY_LINKS = _SHARING.where(LinkKey.name.startswith(LinkKey.OF_LINKS, autoescape=True))
 
 
 def _wake(
-    session: Session, records: Select[int], now: datetime, *, forget_crashes: bool = False
+    session: Session,
+    records: Select[int],
+    now: datetime,
+    *,
+    forget_crashes: bool = False,
+    **given: int | list[int],
 ) -> int:
     """Set the due time, never later than it is; rows are locked in id order."""
     session.flush()
+    waking = _waking(records, forget_crashes=forget_crashes)
+    return len(session.execute(waking, {"now": now, **given}).all())
+
+
+@cache
+def _waking(records: Select[int], *, forget_crashes: bool) -> Executable:
     locked = select(Record.id).where(Record.id.in_(records)).order_by(Record.id)
-    later = or_(Record.due_at.is_(None), Record.due_at > now)
-    at = literal(now, Record.due_at.type)
-    values: dict[str, Any] = {"due_at": case((later, at), else_=Record.due_at)}
+    later = or_(Record.due_at.is_(None), Record.due_at > NOW)
+    values: dict[str, Any] = {"due_at": case((later, NOW), else_=Record.due_at)}
     if forget_crashes:
         values["crashes"] = 0
-    woken = session.execute(
+    return (
         update(Record)
         .where(Record.id.in_(locked.with_for_update(key_share=True)))
         .values(values)
         .returning(Record.id)
         .execution_options(synchronize_session=False)
-    ).all()
-    return len(woken)
+    )

@@ -14,6 +14,7 @@ from sqlalchemy import exists, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from holding.models import Connection, Posting, Push
+from holding.models.base import NOW
 from holding.pushing import breaker, limits
 from holding.pushing.claim import free_of
 from holding.pushing.desk import Channel, Desk
@@ -24,6 +25,13 @@ EVERY = timedelta(days=1)
 FOR = timedelta(days=30)
 SOON = timedelta(minutes=5)
 CALLS = 10  # in one turn, where each call reads one document
+_TO_READ = select(Connection.company_id).where(
+    Connection.paused_at.is_(None),
+    free_of(or_(breaker.BARRED, limits.HELD_OFF)),
+    exists().where(
+        Posting.connection_id == Connection.id, text(Posting.WATCHED), Posting.read_due_at <= NOW
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,15 +85,7 @@ def next_reading(posted_at: datetime | None, now: datetime, *, there: bool) -> d
 
 def companies_to_read(session: Session, now: datetime) -> tuple[int, ...]:
     """Companies with documents whose reading is due, in targets that are not paused."""
-    due = exists().where(
-        Posting.connection_id == Connection.id, text(Posting.WATCHED), Posting.read_due_at <= now
-    )
-    query = select(Connection.company_id).where(
-        Connection.paused_at.is_(None),
-        free_of(or_(breaker.barred(now), limits.held_off(now))),
-        due,
-    )
-    return tuple(sorted(set(session.scalars(query))))
+    return tuple(sorted(set(session.scalars(_TO_READ, limits.moments(now)))))
 
 
 def read_now(session: Session, posting_ids: Sequence[int], now: datetime) -> int:

@@ -11,22 +11,20 @@ from datetime import date
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, or_, select, text
+from sqlalchemy import and_, bindparam, or_, select, text
 from sqlalchemy.orm import Session, aliased
 
 from holding import bulk
+from holding.judging import standing
 from holding.judging.batch import ApprovalRow, HoldRow, PostingRow
 from holding.models import (
     Approval,
     Cause,
     Dating,
-    Evaluation,
     Hold,
     LinkKey,
     Person,
     Posting,
-    Push,
-    Reading,
     Record,
     Release,
     Version,
@@ -70,10 +68,7 @@ def around(
     """Everything stored about these records and their families, read in one go a kind."""
     linked = _linked(session, company_id, ids)
     other_ids = {o.record_id for found in linked.values() for os in found.values() for o in os}
-    relatives = select(Record.id).where(
-        Record.company_id == company_id, bulk.among(Record.family, sorted(families))
-    )
-    family_rows = _postings(session, Posting.record_id.in_(relatives))
+    family_rows = standing.of_families(session, company_id, families)
     postings = _by_record(row for row in family_rows if row.record_id in set(ids))
     family: dict[int, dict[str, str]] = defaultdict(dict)
     days: dict[int, dict[str, date]] = defaultdict(dict)
@@ -86,17 +81,11 @@ def around(
         postings=postings,
         holds=_by_record(_holds(session, ids)),
         approvals=_approvals(session, family_rows),
-        releases=_by_record(
-            session.scalars(
-                select(Release).where(
-                    bulk.among(Release.record_id, ids), Release.voided_at.is_(None)
-                )
-            )
-        ),
+        releases=_by_record(session.scalars(_RELEASES, {"ids": list(ids)})),
         dated=_dated(session, ids),
         linked=linked,
         bodies=_bodies(session, linked),
-        others=_by_record(_postings(session, bulk.among(Posting.record_id, sorted(other_ids)))),
+        others=_by_record(standing.of_records(session, other_ids)),
         family=family,
         days=days,
         twins=_twins(session, company_id, ids),
@@ -111,132 +100,36 @@ def _by_record(rows: Iterable[Any]) -> dict[int, list[Any]]:
     return found
 
 
-def _postings(session: Session, which: ColumnElement[bool]) -> list[PostingRow]:
-    """Postings with the content that stands in the target, and the version that was sent."""
-    sent = aliased(Push)
-    version = func.coalesce(Evaluation.version_id, Posting.version_id)
-    changed = and_(Posting.sent_at.is_not(None), version != Record.version_id)
-    query = (
-        select(
-            Posting.id,
-            Posting.record_id,
-            Posting.family,
-            Posting.route,
-            Posting.seq,
-            Posting.state,
-            Posting.lock,
-            Posting.number,
-            Posting.hash,
-            Posting.content,
-            Posting.bills,
-            version.label("version_id"),
-            Version.no.label("version_no"),
-            Posting.revision,
-            Posting.due_at,
-            Posting.finished_at,
-            Push.content.label("standing"),
-            func.coalesce(Push.action, "create").label("standing_action"),
-            func.coalesce(Push.hash, "").label("standing_hash"),
-            case((changed, Version.body)).label("sent_body"),
-            Posting.e_invoice_at,
-            Posting.reverses_id,
-            Reading.body.label("reading"),
-            Reading.at.label("reading_at"),
-        )
-        .outerjoin(sent, sent.id == func.coalesce(Posting.posted_push_id, Posting.push_id))
-        .outerjoin(Evaluation, Evaluation.id == sent.evaluation_id)
-        .join(Version, Version.id == version)
-        .join(Record, Record.id == Posting.record_id)
-        .outerjoin(Push, Push.id == Posting.posted_push_id)
-        .outerjoin(Reading, Reading.id == Posting.reading_id)
-        .where(which)
-        .order_by(Posting.id)
-    )
-    return [PostingRow(**row._mapping) for row in session.execute(query)]
-
-
 def _twins(session: Session, company_id: int, ids: Sequence[int]) -> dict[int, dict[int, str]]:
     """Of the same source, kind and number: those that came first, or were posted."""
-    mine = aliased(Record)
-    gone = select(Posting.id).where(Posting.record_id == Record.id, Posting.sent_at.is_not(None))
-    query = (
-        select(mine.id, Record.id, Record.external_id)
-        .join(mine, and_(mine.number == Record.number, mine.company_id == Record.company_id))
-        .where(Record.source_id == mine.source_id, Record.type == mine.type)
-        .where(mine.company_id == company_id, bulk.among(mine.id, ids), Record.id != mine.id)
-        .where(or_(Record.id < mine.id, gone.exists()))
-    )
+    rows = session.execute(_TWINS, {"company": company_id, "ids": list(ids)})
     found: dict[int, dict[int, str]] = defaultdict(dict)
-    for record_id, other_id, external_id in sorted(session.execute(query), key=itemgetter(1)):
+    for record_id, other_id, external_id in sorted(rows, key=itemgetter(1)):
         found[record_id][other_id] = external_id
     return found
 
 
 def _first(session: Session, ids: Sequence[int]) -> dict[int, Mapping[str, Any]]:
-    query = (
-        select(Version.record_id, Version.body)
-        .join(Record, Record.id == Version.record_id)
-        .where(bulk.among(Version.record_id, ids), Version.no == 1)
-        .where(Version.id != Record.version_id, Version.body.is_not(None))
-    )
-    return {row.record_id: row.body for row in session.execute(query)}
+    return {row.record_id: row.body for row in session.execute(_FIRST, {"ids": list(ids)})}
 
 
 def _dated(session: Session, ids: Sequence[int]) -> dict[int, dict[str, Dated]]:
     """The days that people gave to documents, by record and route."""
-    query = (
-        select(Dating.record_id, Dating.route, Dating.instead_of, Dating.day, Person.name)
-        .join(Person, Person.id == Dating.person_id)
-        .where(bulk.among(Dating.record_id, ids), text(f"dating.{Dating.STANDING}"))
-        .order_by(Dating.id)
-    )
+    rows = session.execute(_DATED, {"ids": list(ids)})
     found: dict[int, dict[str, Dated]] = defaultdict(dict)
-    for record_id, route, instead_of, day, by in session.execute(query):
+    for record_id, route, instead_of, day, by in rows:
         found[record_id][route] = Dated(instead_of, day, by)
     return found
 
 
 def _holds(session: Session, ids: Sequence[int]) -> list[HoldRow]:
-    query = (
-        select(
-            Hold.id,
-            Hold.record_id,
-            Hold.posting_id,
-            Hold.route,
-            Hold.seq,
-            Hold.code,
-            Hold.cause_id,
-            Cause.key.label("cause_key"),
-            Cause.changed_revision,
-            Hold.error_class,
-            Hold.revision,
-            Hold.book,
-        )
-        .join(Cause, Cause.id == Hold.cause_id)
-        .where(bulk.among(Hold.record_id, ids), text(f"hold.{Hold.OPEN}"))
-        .order_by(Hold.id)
-    )
-    return [HoldRow(**row._mapping) for row in session.execute(query)]
+    return [HoldRow(**row._mapping) for row in session.execute(_HOLDS, {"ids": list(ids)})]
 
 
 def _approvals(session: Session, postings: Sequence[PostingRow]) -> dict[int, list[ApprovalRow]]:
     record_of = {row.id: row.record_id for row in postings}
-    query = (
-        select(
-            Approval.id,
-            Approval.posting_id,
-            Approval.hash,
-            Approval.level,
-            Approval.content,
-            Approval.person_id,
-            Person.name.label("person"),
-        )
-        .join(Person, Person.id == Approval.person_id)
-        .where(bulk.among(Approval.posting_id, list(record_of)), Approval.voided_at.is_(None))
-        .order_by(Approval.id)
-    )
     found: dict[int, list[ApprovalRow]] = defaultdict(list)
-    for row in session.execute(query):
+    for row in session.execute(_APPROVALS, {"ids": list(record_of)}):
         found[record_of[row.posting_id]].append(ApprovalRow(**row._mapping))
     return found
 
@@ -248,35 +141,9 @@ def _linked(
 
     Those that came to nothing are left out, but for links: a parcel that posts nothing is a fact.
     """
-    other = aliased(LinkKey)
-    query = (
-        select(LinkKey.record_id, LinkKey.name, LinkKey.value, Record)
-        .join(
-            other,
-            (other.company_id == LinkKey.company_id)
-            & (other.name == LinkKey.name)
-            & (other.value == LinkKey.value)
-            & (other.record_id != LinkKey.record_id),
-        )
-        .join(Record, Record.id == other.record_id)
-        .where(
-            LinkKey.company_id == company_id,
-            bulk.among(LinkKey.record_id, ids),
-            or_(Record.state.not_in(GONE_STATES), _BY_LINK),
-        )
-        .with_only_columns(
-            LinkKey.record_id,
-            LinkKey.name,
-            LinkKey.value,
-            Record.id,
-            Record.type,
-            Record.number,
-            Record.external_id,
-        )
-        .order_by(Record.id)
-    )
+    rows = session.execute(_LINKED, {"company": company_id, "ids": list(ids)})
     found: dict[int, dict[tuple[str, str], list[Other]]] = defaultdict(lambda: defaultdict(list))
-    for record_id, name, value, other_id, kind, number, external_id in session.execute(query):
+    for record_id, name, value, other_id, kind, number, external_id in rows:
         found[record_id][name, value].append(Other(other_id, kind, number, external_id))
     return found
 
@@ -292,9 +159,97 @@ def _bodies(
         if name.startswith(LinkKey.OF_LINKS)
         for other in others
     }
-    query = select(Record.id, Version.body).join(Version, Version.id == Record.version_id)
-    rows = session.execute(query.where(bulk.among(Record.id, sorted(ids)))) if ids else ()
+    rows = session.execute(_BODIES, {"ids": sorted(ids)}) if ids else ()
     return {record_id: body or {} for record_id, body in rows}
 
 
+_mine = aliased(Record)
+_gone = select(Posting.id).where(Posting.record_id == Record.id, Posting.sent_at.is_not(None))
+_TWINS = (
+    select(_mine.id, Record.id, Record.external_id)
+    .join(_mine, and_(_mine.number == Record.number, _mine.company_id == Record.company_id))
+    .where(Record.source_id == _mine.source_id, Record.type == _mine.type)
+    .where(_mine.company_id == bindparam("company"), bulk.among_given(_mine.id, "ids"))
+    .where(Record.id != _mine.id, or_(Record.id < _mine.id, _gone.exists()))
+)
+_FIRST = (
+    select(Version.record_id, Version.body)
+    .join(Record, Record.id == Version.record_id)
+    .where(bulk.among_given(Version.record_id, "ids"), Version.no == 1)
+    .where(Version.id != Record.version_id, Version.body.is_not(None))
+)
+_DATED = (
+    select(Dating.record_id, Dating.route, Dating.instead_of, Dating.day, Person.name)
+    .join(Person, Person.id == Dating.person_id)
+    .where(bulk.among_given(Dating.record_id, "ids"), text(f"dating.{Dating.STANDING}"))
+    .order_by(Dating.id)
+)
+_RELEASES = select(Release).where(
+    bulk.among_given(Release.record_id, "ids"), Release.voided_at.is_(None)
+)
+_HOLDS = (
+    select(
+        Hold.id,
+        Hold.record_id,
+        Hold.posting_id,
+        Hold.route,
+        Hold.seq,
+        Hold.code,
+        Hold.cause_id,
+        Cause.key.label("cause_key"),
+        Cause.changed_revision,
+        Hold.error_class,
+        Hold.revision,
+        Hold.book,
+    )
+    .join(Cause, Cause.id == Hold.cause_id)
+    .where(bulk.among_given(Hold.record_id, "ids"), text(f"hold.{Hold.OPEN}"))
+    .order_by(Hold.id)
+)
+_APPROVALS = (
+    select(
+        Approval.id,
+        Approval.posting_id,
+        Approval.hash,
+        Approval.level,
+        Approval.content,
+        Approval.person_id,
+        Person.name.label("person"),
+    )
+    .join(Person, Person.id == Approval.person_id)
+    .where(bulk.among_given(Approval.posting_id, "ids"), Approval.voided_at.is_(None))
+    .order_by(Approval.id)
+)
 _BY_LINK = LinkKey.name.startswith(LinkKey.OF_LINKS, autoescape=True)
+_other = aliased(LinkKey)
+_LINKED = (
+    select(
+        LinkKey.record_id,
+        LinkKey.name,
+        LinkKey.value,
+        Record.id,
+        Record.type,
+        Record.number,
+        Record.external_id,
+    )
+    .select_from(LinkKey)
+    .join(
+        _other,
+        (_other.company_id == LinkKey.company_id)
+        & (_other.name == LinkKey.name)
+        & (_other.value == LinkKey.value)
+        & (_other.record_id != LinkKey.record_id),
+    )
+    .join(Record, Record.id == _other.record_id)
+    .where(
+        LinkKey.company_id == bindparam("company"),
+        bulk.among_given(LinkKey.record_id, "ids"),
+        or_(Record.state.not_in(GONE_STATES), _BY_LINK),
+    )
+    .order_by(Record.id)
+)
+_BODIES = (
+    select(Record.id, Version.body)
+    .join(Version, Version.id == Record.version_id)
+    .where(bulk.among_given(Record.id, "ids"))
+)

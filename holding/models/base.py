@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar
 
 from sqlalchemy import (
     BigInteger,
+    BindParameter,
     CheckConstraint,
     Date,
     ForeignKey,
@@ -19,6 +20,7 @@ from sqlalchemy import (
     MetaData,
     Text,
     TextClause,
+    bindparam,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -76,6 +78,16 @@ def partial(name: str, *columns: str, where: str, unique: bool = False) -> Index
 
 DUE = "due_at IS NOT NULL AND lease_until IS NULL"
 LEASED = "lease_until IS NOT NULL"
+
+
+def moment(name: str) -> BindParameter[Any]:
+    """A moment that is given when a statement is run: what is asked all day stands ready, for
+    making a statement anew costs several times what running it does.
+    """
+    return bindparam(name, type_=Moment())
+
+
+NOW = moment("now")
 
 
 class Work:

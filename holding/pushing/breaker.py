@@ -7,6 +7,7 @@ here: what counts as a failure (answers do not, silence does), and the asking (p
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_, false, func, or_, select, update
 from sqlalchemy.orm import Session
@@ -14,6 +15,7 @@ from sqlalchemy.orm import Session
 from connectors.kit.contract import Found
 from holding.events import record_event
 from holding.models import Connection, Throttle
+from holding.models.base import NOW, moment
 
 FAILURES = 5  # in a row
 WINDOW = 20  # or more than half of so many
@@ -29,17 +31,12 @@ def closed(session: Session, connection_id: int) -> bool:
     return row is None or row.breaker == "closed"
 
 
-def barred(now: datetime) -> ColumnElement[bool]:
-    """Of a throttle: nobody may call now, not even to ask."""
-    return and_(Throttle.breaker != "closed", ~_time_to_ask(now))
-
-
 def turn(session: Session, connection_id: int, now: datetime) -> bool:
     """Whether it is time to ask an open connection, and the caller is the one who does."""
     taken = session.scalar(
         update(Throttle)
         .where(Throttle.connection_id == connection_id, Throttle.breaker != "closed")
-        .where(_time_to_ask(now))
+        .where(_time_to_ask(now, now + LONGEST))
         .values(breaker="half_open", open_until=now + SHORTEST)
         .returning(Throttle.connection_id)
     )
@@ -143,10 +140,14 @@ def locked(session: Session, connection_id: int) -> Throttle:
     return row
 
 
-def _time_to_ask(now: datetime) -> ColumnElement[bool]:
+def _time_to_ask(now: Any, latest: Any) -> ColumnElement[bool]:
     """Its time has come; or it is later than any, because a clock jumped."""
     at = Throttle.open_until
-    return func.coalesce(or_(at <= now, at > now + LONGEST), false())
+    return func.coalesce(or_(at <= now, at > latest), false())
+
+
+BARRED = and_(Throttle.breaker != "closed", ~_time_to_ask(NOW, moment("asked_by")))
+"""Of a throttle: nobody may call now, not even to ask."""
 
 
 def _too_many(row: Throttle) -> bool:

@@ -6,13 +6,28 @@ Here: claiming, giving back, and taking leases from the dead. Not here: what is 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cache
 
-from sqlalchemy import ColumnElement, and_, exists, func, literal, or_, select, text, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Executable,
+    and_,
+    bindparam,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    union,
+    update,
+)
 from sqlalchemy.orm import Session
 
-from holding.leases import over
+from holding.leases import is_over, moments
 from holding.models import Connection, Posting, Push, Record, RouteStop, Run, Throttle
-from holding.models.base import DUE, LEASED
+from holding.models.base import DUE, LEASED, NOW
 from holding.pushing import breaker, limits
 from holding.pushing.desk import Channel, Desk
 
@@ -53,21 +68,26 @@ def claim(desk: Desk, channel: Channel, states: Sequence[str], limit: int) -> tu
     allowed = limits.looks if states == DOUBTS else limits.sends
     with desk.database.write() as session:
         now = desk.clock.now()
-        due = (
-            select(Posting.id, Posting.crashes, Posting.due_at)
-            .where(Posting.connection_id == channel.connection_id, text(DUE), Posting.due_at <= now)
-            .where(Posting.state.in_(states), _allowed(now))
-            .order_by(Posting.due_at, Posting.id)
-            .limit(limit)
-            .with_for_update(skip_locked=True, key_share=True)
-        )
-        found = session.execute(due).all()
+        given = {"now": now, "connection": channel.connection_id, "most": limit}
+        found = session.execute(_due(tuple(states)), given).all()
         places = {key: place for key, _, place in found}
         ids = _alone([(key, crashes) for key, crashes, _ in found])
         if ids:
             ids = ids[: allowed(session, channel, now, len(ids))]
         taken = take(session, desk, ids, now)
         return tuple(replace(one, due_at=places[one.posting_id]) for one in taken)
+
+
+@cache
+def _due(states: tuple[str, ...]) -> Executable:
+    return (
+        select(Posting.id, Posting.crashes, Posting.due_at)
+        .where(Posting.connection_id == bindparam("connection"), text(DUE), Posting.due_at <= NOW)
+        .where(Posting.state.in_(states), _ALLOWED)
+        .order_by(Posting.due_at, Posting.id)
+        .limit(bindparam("most", type_=BigInteger))
+        .with_for_update(skip_locked=True, key_share=True)
+    )
 
 
 def take(session: Session, desk: Desk, ids: Sequence[int], now: datetime) -> tuple[Claim, ...]:
@@ -117,26 +137,29 @@ def put_back(session: Session, found: Claim, due: datetime | None) -> None:
 
 def free_the_dead(session: Session, now: datetime, *, longest: timedelta | None = None) -> int:
     """Take leases that ran out; what was worked on is due again, and the crash is counted."""
-    freed = 0
-    for table in (Posting, Run):
-        dead = (
-            select(table.id)
-            .where(text(LEASED), over(table.lease_until, now, longest))
-            .with_for_update(skip_locked=True, key_share=True)
+    given = moments(now, longest)
+    return sum(len(session.scalars(_free(table), given).all()) for table in (Posting, Run))
+
+
+@cache
+def _free(table: type[Posting | Run]) -> Executable:
+    dead = (
+        select(table.id)
+        .where(text(LEASED), is_over(table.lease_until))
+        .with_for_update(skip_locked=True, key_share=True)
+    )
+    return (
+        update(table)
+        .where(table.id.in_(dead))
+        .values(
+            due_at=func.coalesce(table.due_at, NOW),
+            lease_owner=None,
+            lease_until=None,
+            crashes=table.crashes + 1,
         )
-        ids = session.scalars(
-            update(table)
-            .where(table.id.in_(dead))
-            .values(
-                due_at=func.coalesce(table.due_at, literal(now, table.due_at.type)),
-                lease_owner=None,
-                lease_until=None,
-                crashes=table.crashes + 1,
-            )
-            .returning(table.id)
-        )
-        freed += len(ids.all())
-    return freed
+        .returning(table.id)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def lock_families(session: Session, company_id: int, families: Iterable[int]) -> None:
@@ -149,16 +172,21 @@ def lock_families(session: Session, company_id: int, families: Iterable[int]) ->
 
 def companies_due(session: Session, now: datetime) -> tuple[int, ...]:
     """Companies with pushes or runs that somebody should do now, and whose target lets us."""
-    silent = or_(breaker.barred(now), limits.held_off(now))
+    return tuple(sorted(session.scalars(_companies_due(), limits.moments(now))))
+
+
+@cache
+def _companies_due() -> Executable:
+    silent = or_(breaker.BARRED, limits.HELD_OFF)
     due = exists().where(
-        Posting.connection_id == Connection.id, text(f"posting.{DUE}"), Posting.due_at <= now
+        Posting.connection_id == Connection.id, text(f"posting.{DUE}"), Posting.due_at <= NOW
     )
     postings = select(Connection.company_id).where(  # a probe of an index for each connection
         Connection.paused_at.is_(None),
         or_(
             and_(free_of(silent), due.where(Posting.state.in_(DOUBTS))),
             and_(
-                free_of(or_(silent, limits.spent(now))),
+                free_of(or_(silent, limits.SPENT)),
                 due.where(Posting.state.in_(READY), ~STOPPED),
             ),
         ),
@@ -166,11 +194,10 @@ def companies_due(session: Session, now: datetime) -> tuple[int, ...]:
     runs = (
         select(Run.company_id)
         .join(Connection, Connection.id == Run.connection_id)
-        .where(text(f"run.{DUE}"), Run.due_at <= now, Connection.paused_at.is_(None))
-        .where(free_of(or_(silent, limits.spent(now))))
-        .distinct()
+        .where(text(f"run.{DUE}"), Run.due_at <= NOW, Connection.paused_at.is_(None))
+        .where(free_of(or_(silent, limits.SPENT)))
     )
-    return tuple(sorted({*session.scalars(postings), *session.scalars(runs)}))
+    return union(postings, runs)
 
 
 def free_of(trouble: ColumnElement[bool]) -> ColumnElement[bool]:
@@ -185,17 +212,16 @@ def _alone(found: Sequence[tuple[int, int]]) -> list[int]:
     return [key for key, crashes in found if not crashes]
 
 
-def _allowed(now: datetime) -> ColumnElement[bool]:
-    """A doubt may always be looked up; the rest needs a quiet record and a free family."""
-    quiet = exists().where(
-        Record.id == Posting.record_id,
-        Record.version_id == Posting.version_id,
-        Record.lease_until.is_(None),
-        or_(Record.due_at.is_(None), Record.due_at > now),
-    )
-    free = ~exists().where(
-        Push.connection_id == Posting.connection_id,
-        Push.family == Posting.family,
-        text(f"push.{Push.OPEN}"),
-    )
-    return or_(Posting.state.in_(DOUBTS), and_(quiet, free, ~STOPPED))
+_QUIET = exists().where(
+    Record.id == Posting.record_id,
+    Record.version_id == Posting.version_id,
+    Record.lease_until.is_(None),
+    or_(Record.due_at.is_(None), Record.due_at > NOW),
+)
+_FREE = ~exists().where(
+    Push.connection_id == Posting.connection_id,
+    Push.family == Posting.family,
+    text(f"push.{Push.OPEN}"),
+)
+_ALLOWED = or_(Posting.state.in_(DOUBTS), and_(_QUIET, _FREE, ~STOPPED))
+"""A doubt may always be looked up; the rest needs a quiet record and a free family."""

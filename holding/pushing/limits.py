@@ -9,28 +9,33 @@ them, so that no minute has more calls than are allowed, and some are left for l
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_
+from sqlalchemy import and_, bindparam
 from sqlalchemy.orm import Session
 
 from holding.models import Throttle
+from holding.models.base import NOW, moment
 from holding.pushing import breaker
 from holding.pushing.desk import Channel
 
 FILLED, HELD = 80, 15  # per cent
 USUAL_PAUSE = timedelta(minutes=1)  # most limits count by the minute
 LONGEST_PAUSE = timedelta(minutes=15)
-_MOMENT = timedelta(microseconds=1)
+SPENT = and_(
+    Throttle.quota_month == bindparam("month"), Throttle.quota_used >= Throttle.quota_limit
+)
+"""Of a throttle: the target takes no more documents this month."""
+HELD_OFF = and_(Throttle.filled_at > NOW, Throttle.filled_at <= moment("held_off_by"))
+"""Of a throttle: the target asked us to wait. A longer wait than any is a clock that jumped."""
 
 
-def spent(now: datetime) -> ColumnElement[bool]:
-    """Of a throttle: the target takes no more documents this month."""
-    month = now.strftime("%Y-%m")
-    return and_(Throttle.quota_month == month, Throttle.quota_used >= Throttle.quota_limit)
-
-
-def held_off(now: datetime) -> ColumnElement[bool]:
-    """Of a throttle: the target asked us to wait. A longer wait than any is a clock that jumped."""
-    return Throttle.filled_at.between(now + _MOMENT, now + LONGEST_PAUSE)
+def moments(now: datetime) -> dict[str, datetime | str]:
+    """What a statement with BARRED, HELD_OFF or SPENT in it is given."""
+    return {
+        "now": now,
+        "asked_by": now + breaker.LONGEST,
+        "held_off_by": now + LONGEST_PAUSE,
+        "month": now.strftime("%Y-%m"),
+    }
 
 
 def sends(session: Session, channel: Channel, now: datetime, wanted: int) -> int:

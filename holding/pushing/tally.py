@@ -13,6 +13,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from holding.models import Attempt, Push, Request, Run
+from holding.models.base import moment
 from holding.pushing.desk import Channel
 
 LEFT_OPEN = timedelta(minutes=5)
@@ -64,13 +65,14 @@ def recount(session: Session, run_ids: Collection[int], *, ended: datetime | Non
             _free(session, run_id)
 
 
+_LEFT = select(Run.id).where(
+    Run.kind == "immediate", Run.state == "running", Run.made_at < moment("long_ago")
+)
+
+
 def close_left_open(session: Session, now: datetime) -> None:
     """End immediate runs that a dead worker left running."""
-    left = session.scalars(
-        select(Run.id).where(
-            Run.kind == "immediate", Run.state == "running", Run.made_at < now - LEFT_OPEN
-        )
-    ).all()
+    left = session.scalars(_LEFT, {"long_ago": now - LEFT_OPEN}).all()
     recount(session, left, ended=now)
 
 

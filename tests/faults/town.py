@@ -4,6 +4,7 @@ Here: the template, opening a copy of it, and the web calls and workers that act
 in which order they act (history.py).
 """
 
+import gc
 import os
 import shutil
 import tempfile
@@ -63,6 +64,7 @@ SELECT (SELECT min(at) FROM (
     UNION ALL SELECT min(lease_until) FROM run
 )), (SELECT max(open_until) FROM throttle)
 """  # one statement: it is asked after every turn
+SOURCE = select(Connection).where(Connection.side == "source")
 APPROVERS = ("lim@example.test", "siti@example.test")
 
 
@@ -96,6 +98,8 @@ def template() -> Template:
     told |= {"CLEARPOST_ANSWER_SECONDS": str(ANSWER), "CLEARPOST_SWEEP_SECONDS": str(SWEEP)}
     settings = Settings.from_env(house.environment | told)
     actors = tuple(_actor(house.company_id, person, "approver") for person in given)
+    gc.collect()
+    gc.freeze()  # what stays for ever is not looked through for cycles in every history
     return Template(
         file,
         house.company_id,
@@ -175,7 +179,7 @@ class Town:
     def deliver(self, key: str, *orders: IncomingRecord) -> str:
         """A webhook; the same key again is the same delivery."""
         with self.database.write() as session:
-            source = session.scalars(select(Connection).where(Connection.side == "source")).one()
+            source = session.scalars(SOURCE).one()
             got = intake.receive(
                 session,
                 company_id=self.company_id,
