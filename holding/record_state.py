@@ -14,7 +14,6 @@ from holding import bulk
 from holding.models import Hold, Posting, Record
 from holding.models.record import RECORD_STATES
 
-
 _HELD = exists().where(Hold.record_id == Record.id, text(f"hold.{Hold.OPEN}"))
 _STATES = (
     select(Record.id, Record.state, _HELD, Posting.state, Posting.reverses_id)
