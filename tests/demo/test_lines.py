@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from connectors.kit.contract import Accepted
 from connectors.registry import schemas, targets
 from connectors.sources.netshop.connector import NetShop
 from connectors.targets.aiaccount.simulator.amounts import totals
@@ -83,7 +84,9 @@ def decisions(orders: Iterable[Order]) -> Iterator[Decision]:
 
 def body(order: Order) -> dict[str, Any]:
     """The canonical body of an order, as its webhook is read."""
-    [record] = NetShop().read("", body_of(Delivery("1", "order.paid", (order,)))).records
+    read = NetShop().read("", body_of(Delivery("1", "order.paid", (order,))))
+    assert isinstance(read, Accepted), read
+    [record] = read.records
     return record.body
 
 

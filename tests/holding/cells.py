@@ -131,7 +131,11 @@ def _cells_of(name: str, table: n.Table, row: n.TableRow) -> Iterator[Cell]:
 
 
 def _values(cell: Any, every: Sequence[str]) -> tuple[str, ...]:
-    return tuple(v.name for v in cell.values) if isinstance(cell, n.Among) else tuple(every)
+    if not isinstance(cell, n.Among):
+        return tuple(every)
+    words = [value for value in cell.values if isinstance(value, n.Word)]
+    assert len(words) == len(cell.values), cell
+    return tuple(word.name for word in words)
 
 
 # ---- the company ----

@@ -286,7 +286,9 @@ def delivery(name: str, told: Iterable[Story], *, after: bool) -> Iterator[tuple
 
 
 @pytest.fixture(scope="module")
-def opened_copy(sqlite_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable]:
+def opened_copy(
+    sqlite_file: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., Any]]:
     """Opens a template in a database of its own."""
     with ExitStack() as stack:
 

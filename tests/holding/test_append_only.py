@@ -74,7 +74,8 @@ def value_of(column: Column[Any]) -> Any:
 def row_in(connection: Connection, table: Table) -> None:
     """One row; whether there is what it belongs to is not asked."""
     if connection.dialect.name == "sqlite":
-        connection.connection.driver_connection.execute("PRAGMA foreign_keys = OFF")
+        plain: Any = connection.connection.driver_connection
+        plain.execute("PRAGMA foreign_keys = OFF")
     else:
         connection.execute(text("SET LOCAL session_replication_role = replica"))
     needed = [column for column in table.columns if not column.nullable]

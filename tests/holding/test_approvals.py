@@ -6,6 +6,7 @@ from sqlalchemy import func, select, update
 from holding import approvals, holds, mappings
 from holding.approvals import Approved, SetChanged
 from holding.database import Database
+from holding.desk import Done
 from holding.models import Approval, Company, Event, Hold, Posting, Record
 from holding.refusal import Refusal
 from holding.roles import Actor
@@ -121,7 +122,7 @@ def test_another_open_hold_keeps_it(shop: Shop) -> None:
         (left,) = shop.holds(session, "NS-4")
         assert left.rule == "adds_up"
         done = holds.release(session, shop.actor("tan"), left.id, "agreed", shop.now)
-        assert isinstance(done, holds.Done)
+        assert isinstance(done, Done)
     shop.judge()
     assert shop.states()["NS-4"] == "ready"
 

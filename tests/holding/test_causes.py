@@ -16,7 +16,7 @@ def test_a_group_says_the_limit_and_is_renamed_with_it(
     database: Database, company: Company, clock: SetClock
 ) -> None:
     shop = open_shop(database, company, clock)
-    named = []
+    named: list[tuple[str, int]] = []
     for limit in ("1000.00", "900.00"):
         const = f"const limit\n    from 2024-01-01 = {limit}\n"
         shop.publish(FILES | {"shop.rules": ASKS + const})
@@ -24,5 +24,6 @@ def test_a_group_says_the_limit_and_is_renamed_with_it(
             shop.receive(order("A-1", total="1100.00", lines=[line(qty="10", price="110.00")]))
         shop.judge()
         with shop.database.read() as session:
-            named += session.execute(select(Cause.label, Cause.records).order_by(Cause.id)).all()
+            rows = session.execute(select(Cause.label, Cause.records).order_by(Cause.id))
+            named += [(label, records) for label, records in rows]
     assert named == [("RM ‹total› is above 1000.00.", 1), ("RM ‹total› is above 900.00.", 1)]

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from holding import approvals, deputies, holds, people, trace
 from holding.approvals import Approved
 from holding.database import Database
+from holding.desk import Done
 from holding.models import Approval, Company, Deputy, Event, Hold, Release
 from holding.refusal import Refusal
 from holding.roles import Actor, may
@@ -87,7 +88,7 @@ def test_a_deputy_releases_in_the_name_of_the_person(shop: Shop) -> None:
     with shop.database.write() as session:
         (left,) = shop.holds(session, "NS-2")
         done = holds.release(session, now_acting(shop, "siti"), left.id, "agreed", shop.now)
-        assert isinstance(done, holds.Done)
+        assert isinstance(done, Done)
         assert done.say.startswith("Siti for Lim released")
         row = session.scalars(select(Release)).one()
         assert row.for_person_id == shop.actor("lim").person_id

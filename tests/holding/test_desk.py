@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select, update
@@ -252,7 +253,7 @@ def test_what_somebody_had_who_leaves_goes_back_to_the_team(shop: Shop) -> None:
         refused(leaving.leave(session, adam, company_id, person, shop.now), "person.stranger")
         assert people.actor_of(session, person.id, company_id) is None
         assert not person.active
-        back = {"company_id": company_id, "person_id": person.id, "role": "finance"}
+        back: dict[str, Any] = {"company_id": company_id, "person_id": person.id, "role": "finance"}
         assert people.add_membership(session, **back, actor=adam, now=shop.now) is None
         assert people.actor_of(session, person.id, company_id) is not None
     assert hold_of(shop, "NS-1").person_id is None

@@ -27,7 +27,7 @@ def at(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def waiting(url: str) -> list[tuple[str, tuple[object, ...]]]:
     jobs = doorbell.queue(doorbell.connect(url)).jobs
-    return [(job.func_name, tuple(job.args)) for job in jobs]
+    return [(str(job.func_name), tuple(job.args)) for job in jobs]
 
 
 def test_a_bell_carries_a_company_and_a_kind_and_is_rung_once(redis_url: str) -> None:

@@ -1,8 +1,6 @@
 """What stands in the target is read on a plan, and what differs is told by whose field it is."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,12 +12,11 @@ from holding.drift import seen
 from holding.drift.plan import companies_to_read, next_reading
 from holding.models import Connection, Posting, Reading
 from holding.roles import SYSTEM
-from tests.connectors.simulators import Simulator
 from tests.holding import test_autocount_life as autocount
 from tests.holding.life import LARGE, SMALL, Life
-from tests.holding.test_autocount_life import control, effects, life
+from tests.holding.test_autocount_life import control, effects, life, running
 
-__all__ = ["life"]  # a fixture
+__all__ = ["life", "running"]  # fixtures
 DAY = 24 * 3600
 OWNED = "    they own Remark1\n    we own  the rest  else review by accounts\n"
 CANCEL = """on cancel of order for autocount.invoice
@@ -38,14 +35,6 @@ def rules() -> dict[str, str]:
     text = text.replace("    we own  the rest  else review by accounts\n", OWNED, 1)
     text = text.replace('        = "HQ"\n', '        = "HQ"\n    Remark1         = "Web shop"\n', 1)
     return files | {"shop.rules": text}
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
-    folder: Path = tmp_path_factory.mktemp("sim")
-    sim = Simulator("autocount", folder / "ledger.jsonl", "--calls-a-minute", "1000")
-    yield sim
-    sim.kill()
 
 
 @pytest.fixture
@@ -111,7 +100,7 @@ def test_what_is_gone_or_void_is_a_finding(watched: Life) -> None:
     with watched.shop.database.read() as session:
         (hold,) = watched.shop.holds(session, "A-1")
         assert (hold.code, hold.error_class) == ("STL03", "stale_version")
-    watched.books.control("reset")
+    control(watched, "reset")
     later(watched, DAY)
     with watched.shop.database.read() as session:
         (hold,) = watched.shop.holds(session, "A-1")

@@ -79,7 +79,12 @@ def test_a_batch_is_not_searched_for_cycles_and_what_follows_is(
 ) -> None:
     shop.arrive(order("1", "A"))
     searched = []
-    monkeypatch.setattr(evaluation, "finish", lambda *_, **__: searched.append(gc.isenabled()) or 1)
+
+    def finish(*_: object, **__: object) -> int:
+        searched.append(gc.isenabled())
+        return 1
+
+    monkeypatch.setattr(evaluation, "finish", finish)
     shop.judge()
     assert searched == [False]
     assert gc.isenabled()

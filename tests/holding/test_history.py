@@ -3,6 +3,7 @@
 import json
 from datetime import date
 from pathlib import Path
+from typing import Any, NoReturn
 
 from holding.models import Posting, Record
 from holding.queries import history
@@ -107,9 +108,9 @@ def test_of_several_postings_of_a_route_the_posted_one_counts(shop: Shop) -> Non
     assert one.states == {posting.route: "posted"}
 
 
-def _never() -> object:
+def _never() -> NoReturn:
     raise AssertionError
 
 
-def _rows(path: Path) -> list[dict[str, object]]:
+def _rows(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text("utf-8").splitlines()]

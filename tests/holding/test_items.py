@@ -1,8 +1,6 @@
 """How the target counts its items is read, kept as of when it was told, and judged by."""
 
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -14,20 +12,11 @@ from holding import connection_tests, items, worlds
 from holding.connections import pause, resume
 from holding.models import Connection, Posting, SnapshotItem
 from holding.roles import SYSTEM
-from tests.connectors.simulators import Simulator
-from tests.holding.test_autocount_life import KEYS, control, effects, life
-from tests.holding.test_plans import SMALL, Life
+from tests.holding.life import SMALL, Life
+from tests.holding.test_autocount_life import KEYS, control, effects, life, running
 
-__all__ = ["life"]  # a fixture
+__all__ = ["life", "running"]  # fixtures
 TEA, SOAP = "TEE-BLK-M", "SOAP90"
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
-    folder: Path = tmp_path_factory.mktemp("sim")
-    sim = Simulator("autocount", folder / "ledger.jsonl", "--calls-a-minute", "1000")
-    yield sim
-    sim.kill()
 
 
 @pytest.fixture

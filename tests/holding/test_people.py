@@ -1,6 +1,7 @@
 import statistics
 import time
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select
@@ -49,7 +50,9 @@ def test_the_token_itself_is_kept_nowhere(database: Database, clock: SetClock) -
         stored = session.scalars(select(models.Session.token_hash)).one()
         assert len(token) >= 43
         assert token not in stored
-        assert session.scalars(select(models.Person.password_hash)).one().startswith("$argon2id$")
+        kept = session.scalars(select(models.Person.password_hash)).one()
+        assert kept is not None
+        assert kept.startswith("$argon2id$")
 
 
 def test_email_case_and_blanks_do_not_count(database: Database, clock: SetClock) -> None:
@@ -110,7 +113,7 @@ def test_a_password_that_was_lost_is_replaced_and_told(
 ) -> None:
     with database.write() as session:
         person, now = add(session), clock.now()
-        give = {"company_id": company.id, "person_id": person.id, "role": "viewer"}
+        give: dict[str, Any] = {"company_id": company.id, "person_id": person.id, "role": "viewer"}
         assert people.add_membership(session, **give, actor=people.SYSTEM, now=now) is None
         token = enter(session, clock)
         word = people.renew_password(session, people.SYSTEM, person, now)
@@ -221,7 +224,8 @@ def test_nobody_gives_a_role_to_themselves(
 ) -> None:
     with database.write() as session:
         person = add(session)
-        grant = {"company_id": company.id, "person_id": person.id, "now": clock.now()}
+        who = {"company_id": company.id, "person_id": person.id}
+        grant: dict[str, Any] = {**who, "now": clock.now()}
         assert people.add_membership(session, role="admin", actor=SYSTEM, **grant) is None
         admin = people.actor_of(session, person.id, company.id)
         assert admin is not None

@@ -27,6 +27,7 @@ from holding.posting_hash import posting_hash
 from holding.pushing import flight
 from holding.pushing.claim import free_the_dead
 from holding.pushing.desk import Desk
+from holding.pushing.rows import Flight
 from holding.roles import SYSTEM
 from tests.holding.pushing import KEYS, one, put_there, ready, rows, settle, start_sync, work
 from tests.support.clock import SetClock
@@ -161,7 +162,7 @@ def test_that_an_old_key_was_refused_says_nothing_of_the_new_one(
     clock: SetClock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def answered_late(desk: Desk, going: flight.Flight) -> Sent:
+    def answered_late(desk: Desk, going: Flight) -> Sent:
         sent = call(desk, going)
         target.control("pause", key=DEMO_KEY, status="active")
         with database.write() as session:

@@ -4,10 +4,12 @@ Here: SQLite's own count of the instructions that it ran. Not here: how many sta
 (test_evaluation).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from sqlalchemy import event
+from sqlalchemy.orm import Session
 
 from holding.database import Database
 from holding.drift.plan import companies_to_read
@@ -37,7 +39,7 @@ def instructions(database: Database) -> Iterator[list[int]]:
         count[0] += 1
         return 0
 
-    def watch(connection, *_rest: object) -> None:  # type: ignore[no-untyped-def]
+    def watch(connection: Any, *_rest: object) -> None:
         connection.set_progress_handler(ran, EACH)
 
     event.listen(database.engine, "checkout", watch)
@@ -89,16 +91,16 @@ def test_a_claim_costs_the_same_however_much_is_due(shop: Shop, instructions: li
 def _sweep(desk: Desk, instructions: list[int]) -> dict[str, int]:
     """What it takes to find out that there is nothing to do, by question."""
     now, found = desk.clock.now(), {}
-    asked = {
-        "judging": lambda: due_companies(session, now),
-        "pushing": lambda: companies_due(session, now),
-        "reading": lambda: companies_to_read(session, now),
-        "dead": lambda: free_the_dead(session, now, longest=desk.lease),
+    asked: dict[str, Callable[[Session], object]] = {
+        "judging": lambda session: due_companies(session, now),
+        "pushing": lambda session: companies_due(session, now),
+        "reading": lambda session: companies_to_read(session, now),
+        "dead": lambda session: free_the_dead(session, now, longest=desk.lease),
     }
     for name, ask in asked.items():
         instructions[0] = 0
         with desk.database.write() as session:
-            ask()
+            ask(session)
         found[name] = instructions[0]
     return found
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from connectors import registry
 from connectors.kit.contract import ConnectionReport
 from connectors.kit.http import Http
 from connectors.targets.quickbooks.tokens import grant_of
@@ -199,7 +200,7 @@ def test_no_answer_is_tried_again_and_other_targets_are_left_alone(
     for _ in range(4):
         assert with_good_key(house.desk, house.channel()) is None
     assert house.shut(), "it is away, and asked less often"
-    other = replace(house.channel(), target=connections.registry.targets()["autocount"])
+    other = replace(house.channel(), target=registry.targets()["autocount"])
     assert with_good_key(house.desk, other) is other
     renew(house.desk.database, house.desk.clock, house.connection_id, http=house.desk.http)
     assert house.secret == PASTED

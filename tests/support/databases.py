@@ -19,6 +19,7 @@ from functools import cache
 from pathlib import Path
 
 from sqlalchemy import create_engine, event, make_url, text
+from sqlalchemy.pool import QueuePool
 
 from holding import worlds
 from holding.database import Database
@@ -69,7 +70,8 @@ def opened(url: str) -> Iterator[Database]:
     database = _database(url)
     worlds._worlds.clear()  # of the database that stood at this URL before
     yield database
-    if database.dialect == "sqlite" or database.engine.pool.checkedout():
+    pool = database.engine.pool
+    if database.dialect == "sqlite" or (isinstance(pool, QueuePool) and pool.checkedout()):
         database.close()
 
 
@@ -158,9 +160,9 @@ class Cluster:
         self.run("pg_ctl", "-m", "immediate", "stop")
 
     def run(self, program: str, *arguments: str) -> None:
-        who = {"user": self.user.pw_uid, "group": self.user.pw_gid} if self.user else {}
-        command = [self.programs / program, "-D", f"{self.folder}/data", *arguments]
-        subprocess.run(command, check=True, capture_output=True, cwd="/", **who)
+        user, group = (self.user.pw_uid, self.user.pw_gid) if self.user else (None, None)
+        command = [str(self.programs / program), "-D", f"{self.folder}/data", *arguments]
+        subprocess.run(command, check=True, capture_output=True, cwd="/", user=user, group=group)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Rows that tests start from, with everything that does not matter filled in."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from sqlalchemy import select
@@ -33,14 +34,14 @@ def make_connection(
     *,
     side: str,
     connector: str | None = None,
-    settings: dict[str, object] | None = None,
+    settings: Mapping[str, object] | None = None,
 ) -> Connection:
     connection = Connection(
         company_id=company.id,
         name=name,
         side=side,
         connector=connector or name,
-        settings=settings or {},
+        settings=dict(settings or {}),
     )
     session.add(connection)
     session.flush()

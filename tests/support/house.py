@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -264,7 +265,10 @@ def furnish(
         "company_name": "Kedai Contoh Sdn Bhd",
         **given,
     }
-    sides = (("netshop", "source", {}, DEMO_KEY), (connector, "target", settings, secret))
+    sides: tuple[tuple[str, str, dict[str, Any], str], ...] = (
+        ("netshop", "source", {}, DEMO_KEY),
+        (connector, "target", settings, secret),
+    )
     for name, side, chosen, key in sides:
         row = connections.add_connection(
             session,

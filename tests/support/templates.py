@@ -1,5 +1,7 @@
 """Templates in the process of the tests: compiled once, however many applications are made."""
 
+from types import CodeType
+
 from flask import Flask
 from jinja2 import BytecodeCache
 from jinja2.bccache import Bucket
@@ -9,7 +11,7 @@ class _Kept(BytecodeCache):
     """Compiled templates by file and content."""
 
     def __init__(self) -> None:
-        self._codes: dict[tuple[str, str], object] = {}
+        self._codes: dict[tuple[str, str], CodeType | None] = {}
 
     def load_bytecode(self, bucket: Bucket) -> None:
         bucket.code = self._codes.get((bucket.key, bucket.checksum))

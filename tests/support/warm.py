@@ -2,7 +2,7 @@
 
 from sqlalchemy.orm import configure_mappers
 
-from holding.rulesets import examine
+from holding.rule_check import examine
 from tests.support.house import RULES
 
 configure_mappers()

@@ -7,6 +7,7 @@ record's values lie (orders.py, settlements.py).
 from collections.abc import Callable, Mapping
 
 from connectors.kit.contract import IncomingRecord, RowError, SourceRefusal
+from connectors.kit.schema import KindSchema
 from connectors.kit.signed_json import Placed, SignedJson
 from connectors.sources.netshop.orders import ORDER, order_of
 from connectors.sources.netshop.reading import NAME, Read
@@ -24,7 +25,7 @@ class NetShop(SignedJson):
     """The source `netshop`."""
 
     name = NAME
-    kinds = (ORDER, SETTLEMENT)
+    kinds: tuple[KindSchema, ...] = (ORDER, SETTLEMENT)
     suffixes = (".json",)
     headers = "x-ns16"
 
