@@ -21,7 +21,7 @@ from holding.people import who_may
 from holding.refusal import Refusal
 from holding.roles import Actor, Voice, may, voices
 from holding.undo import undoable
-from holding.wakes import wake_records
+from holding.wakes import wake_families, wake_records
 
 ACT: Final = "posting.approve"
 APPROVAL: Final = "APP01"
@@ -76,7 +76,9 @@ def release_each(
         desk.tell(told, "hold.released", now, op, actor=voice)
         made += told
     later = undoable(session, op, desk.company_id, _released(made), now) if made else now
-    wake_records(session, {hold.record_id for hold in good}, later)
+    records = sorted({hold.record_id for hold in good})
+    wake_records(session, records, later)
+    wake_families(session, records, later)
     settle(session, good)
     return Each(tuple(made), tuple(left))
 

@@ -58,6 +58,13 @@ def wake_relatives(session: Session, record_ids: Collection[int], now: datetime)
     return _wake(session, _JOINED_BY_LINKS, now, ids=list(record_ids))
 
 
+def wake_families(session: Session, record_ids: Collection[int], now: datetime) -> int:
+    """Make due what is not sent yet of other records in the families of these."""
+    if not record_ids:
+        return 0
+    return _wake(session, _OF_FAMILIES, now, ids=list(record_ids))
+
+
 _THESE = select(Record.id).where(bulk.among_given(Record.id, "ids"))
 _HELD = select(Hold.record_id).where(Hold.cause_id == bindparam("cause"), text(f"hold.{Hold.OPEN}"))
 _UNSENT = select(Record.id).where(
@@ -80,6 +87,12 @@ _SHARING_AND_HELD = _SHARING.join(Record, Record.id == _other.record_id).where(
     Record.state == "held"
 )
 _JOINED_BY_LINKS = _SHARING.where(LinkKey.name.startswith(LinkKey.OF_LINKS, autoescape=True))
+_mine = aliased(Record)
+_OF_FAMILIES = (
+    select(Record.id)
+    .join(_mine, and_(_mine.company_id == Record.company_id, _mine.family == Record.family))
+    .where(bulk.among_given(_mine.id, "ids"), Record.id != _mine.id, text(f"record.{Record.OPEN}"))
+)
 
 
 def _wake(

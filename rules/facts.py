@@ -144,6 +144,7 @@ class Facts:
     """Everything about this one record that does not stand in its body.
 
     `billed`: route -> line key -> quantity; a route without it is summed over its live postings.
+    `held_of_family`: about what other records of the family have posted, and somebody decides.
     """
 
     first_seen: datetime
@@ -153,6 +154,9 @@ class Facts:
     postings: tuple[PostingFact, ...] = ()
     releases: frozenset[tuple[str, str]] = frozenset()
     documents_of_family: Mapping[str, str] = field(default_factory=dict)
+    held_of_family: Mapping[str, str] = field(
+        default_factory=dict
+    )  # route -> who decides, by which
     days_of_family: Mapping[str, date] = field(default_factory=dict)  # the earliest of each route
     links: Mapping[str, tuple[Mapping[str, object], ...]] = field(default_factory=dict)
     billed: Mapping[str, Mapping[str, Decimal]] = field(default_factory=dict)

@@ -82,4 +82,5 @@ def _is_new(facts: Facts) -> bool:
         or facts.target_edited
         or facts.billed
         or facts.dated
+        or facts.held_of_family
     )

@@ -18,6 +18,7 @@ from rules.alike import Once
 from rules.asking import Shared
 from rules.checks import numbered
 from rules.compiler import Compiler
+from rules.deciding import followed_first, who_decides
 from rules.duplicates import DuplicateProgram
 from rules.facts import Facts, Subject, World
 from rules.gaps import limit_gap
@@ -81,6 +82,7 @@ class KindProgram:
         self.routes = [
             RouteProgram(self.compiler, p, checks, self.common, proofs, schemas) for p in posts
         ]
+        self.in_order = followed_first(self.routes)
         self.duplicates = _unique_declarations(self.routes)
         self.numbers = numbers
         self.glances = KindGlances(
@@ -140,10 +142,14 @@ class KindProgram:
         run = self._run(content, facts, world, now)
         run.version, run.stepwise, run.story = subject.version, stepwise, story
         shared: Shared = {}
-        judged = [
-            route.decide(run, gaps=gaps, status_word=content.status_word, shared=shared)
-            for route in self.routes
-        ]
+        by_route = {}
+        for route in self.in_order:
+            one = route.decide(run, gaps=gaps, status_word=content.status_word, shared=shared)
+            by_route[route.name] = one
+            held = who_decides(one.decision)
+            if held:
+                run.held[route.name] = held
+        judged = [by_route[route.name] for route in self.routes]
         if (run.steps < 0 and not stepwise) or (run.long and not story):
             raise RetreatError  # the rule that runs out must be the one that says so
         decisions = [j.decision for j in judged]

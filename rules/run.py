@@ -55,6 +55,7 @@ class Run:
         "conversions",
         "facts",
         "head",
+        "held",
         "home",
         "item",
         "line",
@@ -86,6 +87,7 @@ class Run:
         self.item: dict[str, Any] = {}
         self.home: Run = self  # whose row `item` is: a linked record's, inside a list of them
         self.root: Run = self  # the run that counts the steps
+        self.held: dict[str, str] = dict(facts.held_of_family)  # route -> who decides about it
         self.uses: list[Use] = []
         self.row_uses: dict[tuple[int, str], tuple[Use, ...]] = {}
         self.lookups: dict[tuple[str, str], tuple[Any, Use | None]] = {}

@@ -207,17 +207,21 @@ class Weighing:
         if after is None:
             return None
         number = self.run.facts.documents_of_family.get(str(after))
+        held = self.run.held.get(str(after)) if number else None
         self.said.verdicts.append(
             Verdict(
                 "after",
                 "after",
                 self.name,
-                PASS if number else HIT,
+                HIT if held or not number else PASS,
                 after.span,
-                ((str(after), number or "(not posted)"),),
+                ((str(after), f"{number}, {held}" if held else number or "(not posted)"),),
             )
         )
-        return None if number else Wait("for", None, str(after), f"waits for {after}")
+        if number and not held:
+            return None
+        text = f"waits while {after} {number} is {held}" if held else f"waits for {after}"
+        return Wait("for", None, str(after), text)
 
     def _weigh(
         self,

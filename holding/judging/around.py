@@ -15,7 +15,7 @@ from sqlalchemy import and_, bindparam, or_, select, text
 from sqlalchemy.orm import Session, aliased
 
 from holding import bulk
-from holding.judging import standing
+from holding.judging import deciding, standing
 from holding.judging.batch import ApprovalRow, HoldRow, PostingRow
 from holding.models import (
     Approval,
@@ -57,6 +57,7 @@ class Around:
     others: Mapping[int, Sequence[PostingRow]]
     bodies: Mapping[int, Mapping[str, Any]]  # of records that a link joins to one of them
     family: Mapping[int, Mapping[str, str]]
+    decided: Mapping[int, deciding.Decided]  # of what families of several records have posted
     days: Mapping[int, Mapping[str, date]]  # of the documents of a family, the earliest a route
     twins: Mapping[int, Mapping[int, str]]  # records with the same number, and their ids there
     first: Mapping[int, Mapping[str, Any]]  # the record as it first came, where it is another now
@@ -87,6 +88,7 @@ def around(
         bodies=_bodies(session, linked),
         others=_by_record(standing.of_records(session, other_ids)),
         family=family,
+        decided=deciding.of_families(session, family_rows),
         days=days,
         twins=_twins(session, company_id, ids),
         first=_first(session, ids),

@@ -26,7 +26,7 @@ from holding.judging.store_holds import close_holds, keep_holds, open_holds, spe
 from holding.judging.store_postings import void_approvals, write_postings, write_uses
 from holding.judging.tell import facts_of
 from holding.models import Company, Evaluation, Hold, Posting, Record
-from holding.wakes import wake_linked
+from holding.wakes import wake_families, wake_linked
 
 FLIGHT_PAUSE = timedelta(seconds=5)
 GONE = frozenset({"dropped", "ignored"})
@@ -132,6 +132,7 @@ def _write(
     gone = [p.case.record_id for p in plans if (p.state in GONE) != (p.case.state in GONE)]
     if gone:
         wake_linked(session, gone, now)
+    wake_families(session, _decided_anew(plans), now)
     labels = {cause_ids[spec.key]: spec.label for spec in specs}
     causes.add(session, _deltas(plans, cause_ids), labels)
     safety.count(session, batch, plans, now)
@@ -144,6 +145,16 @@ def _stands_for_another_version(plans: Sequence[Plan]) -> list[int]:
         for plan in plans
         for row in plan.case.postings
         if row.state == "posted" and row.version_id != plan.case.version_id
+    ]
+
+
+def _decided_anew(plans: Sequence[Plan]) -> list[int]:
+    """Records of which a posted document is held now and was not, or was and is not."""
+    return [
+        plan.case.record_id
+        for plan in plans
+        if any(row.state == "posted" for row in plan.case.postings)
+        and (plan.closed or plan.wanted.keys() - {hold.key for hold in plan.kept})
     ]
 
 

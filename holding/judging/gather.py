@@ -16,6 +16,7 @@ from holding.drift import seen
 from holding.judging.around import Around, Other, around
 from holding.judging.batch import Batch, Case, PostingRow, TargetRow
 from holding.judging.claim import Claimed
+from holding.judging.deciding import by_others
 from holding.models import (
     Company,
     Connection,
@@ -137,6 +138,7 @@ def _case(row: Row[Any], claimed: Claimed, near: Around, judge: worlds.Judge) ->
             (one.route, one.rule) for one in releases if _still_counts(one, postings)
         ),
         documents_of_family=dict(near.family.get(row.family, {})),
+        held_of_family=by_others(near.decided.get(row.family, {}), row.id),
         days_of_family=dict(near.days.get(row.family, {})),
         dated=near.dated.get(row.id, {}),
         links=_joined(row.id, subject, near, judge),

@@ -54,7 +54,7 @@ KEYWORDS: dict[str, str] = {
     # routes and what happens afterwards
     "immediately": "it goes as soon as it is ready",
     "daily": "it goes in the run at this time, after the day of the field",
-    "after": "it waits until the document of that route is posted",
+    "after": "it waits until the document of that route is posted and nobody decides about it",
     "bill": "only what is there and not yet on a document is due; the rest does what else says",
     "they": "fields that people may change in the target after posting",
     "we": "who looks when somebody changes any other field in the target",

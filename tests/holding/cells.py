@@ -27,6 +27,8 @@ from grammar import parse
 from holding import connections, intake, schedules
 from holding.connection_tests import test_connection as try_connection
 from holding.database import Database
+from holding.desk import Each
+from holding.holds import release_each
 from holding.models import Company, Hold, Posting, Record, Team
 from holding.pushes import Pushed, push_due
 from holding.pushing.desk import Desk
@@ -247,6 +249,26 @@ class Template:
         )
         with self.shop.database.read() as session:
             return {(number, kind): state for number, kind, state in session.execute(query)}
+
+    def reason(self, number: str, kind: str) -> tuple[str, str]:
+        """The state of a posting, and why it is in it."""
+        query = (
+            select(Posting.state, Posting.reason)
+            .join(Record, Record.id == Posting.record_id)
+            .where(Record.number == number, Posting.doc_type == kind)
+            .order_by(Posting.id)
+        )
+        with self.shop.database.read() as session:
+            state, reason = session.execute(query).one()
+            return state, reason
+
+    def release(self, number: str) -> None:
+        """An approver lets every open hold of a record pass."""
+        with self.shop.database.write() as session:
+            ids = [hold.id for hold in self.shop.holds(session, number)]
+            told = release_each(session, self.shop.actor("lim"), ids, "agreed", self.shop.now)
+            assert isinstance(told, Each)
+            assert len(told.done) == len(ids)
 
     def holds(self) -> dict[tuple[str, str], list[tuple[str, str]]]:
         """(record number, document type) -> the team and the code of each open hold."""

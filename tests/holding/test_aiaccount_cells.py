@@ -367,7 +367,7 @@ def test_what_comes_between_two_documents_of_a_record(
     template.until(template.shop.now + NIGHT)
     assert template.paid() == {"RC-NS-801": "NS-801"}
 
-    # another commission while accounts look at the bill: AiAccount lets nobody pay more than that
+    # another commission while accounts look at the bill: nothing is paid before they decided
     arrive("settlement", commission("ST-801", on, amount="260.00"))
     # void before its payment went: the bill is looked at, the payment never goes
     arrive("settlement", commission("ST-802", on, blogger="B-13", status="void"))
@@ -377,11 +377,12 @@ def test_what_comes_between_two_documents_of_a_record(
     template.until(template.shop.now + NIGHT)
     assert template.holds() == {
         ("ST-801", "expense_bill"): [("accounts", "STL01")],
-        ("ST-801", "expense_payment"): [("accounts", "TGT01")],
         ("ST-802", "expense_bill"): [("accounts", "STL01")],
     }
     assert template.paid() == {"RC-NS-801": "NS-801", "PV-ST-803": "ST-803"}
     assert template.postings()["ST-802", "expense_payment"] == "dropped"
+    told = "waits while aiaccount.expense_bill ST-801 is held for accounts (amounts)"
+    assert template.reason("ST-801", "expense_payment") == ("waiting", told)
 
     arrive("settlement", commission("ST-801", on))  # as it was billed
     template.lock(None)
@@ -393,3 +394,36 @@ def test_what_comes_between_two_documents_of_a_record(
         "PV-ST-803": "ST-803",
     }
     assert template.holds() == {("ST-802", "expense_bill"): [("accounts", "STL01")]}
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize("decided", ["as it was", "released"])
+def test_a_payout_waits_while_its_statement_is_looked_at(
+    opened_copy: Callable[[str], Template], decided: str
+) -> None:
+    """What it settles is a document of another record of its family."""
+    template = opened_copy(SETTLEMENTS)
+    on = day("open", 1)
+
+    def arrive(*given: Body) -> None:
+        template.deliver("intake", {"records": list(given)})
+        template.work()
+
+    arrive(statement("SP-801", on))
+    template.until(template.shop.now + NIGHT)
+    assert template.postings()["SP-801", "expense_bill"] == "posted"
+    arrive(statement("SP-801", on, fees="-9.00"), payout("PO-801", on))
+    told = "waits while aiaccount.{} is held for accounts (amounts)"
+    for kind, settled in (
+        ("sales_receipt", "sales_invoice SP-801"),
+        ("expense_payment", "expense_bill FB-SP-801"),
+    ):
+        assert template.reason("PO-801", kind) == ("waiting", told.format(settled))
+    assert template.paid() == {}
+    if decided == "as it was":
+        arrive(statement("SP-801", on))
+    else:
+        template.release("SP-801")
+        template.work()
+    assert template.holds() == {}
+    assert template.paid() == {"RC-PO-801": "SP-801", "PV-PO-801": "FB-SP-801"}

@@ -1,5 +1,6 @@
 """What a record comes to: gates, waits, findings, releases, approvals, changes after posting."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -274,6 +275,48 @@ def test_all_findings_are_kept_the_strongest_first() -> None:
         ("hold", "debtor"),
         ("warn", "old"),
     ]
+
+
+def sent() -> PostingFact:
+    return replace(posted(), version=0, body=order())
+
+
+MOVED = order(address="2 Jalan Ampang")
+
+
+def waits(**given: Any) -> str:
+    """Why the receipt of an order waits whose invoice is posted; empty where it does not."""
+    facts = {"documents_of_family": {INVOICE: "NS-1"}, "postings": (sent(),)} | given
+    found = decision(judge(facts.pop("body", order()), **facts), RECEIPT)
+    assert (found.state, found.wait is None) in {("waiting", False), ("ready", True)}
+    assert bool(found.plan) is (found.state == "ready")
+    return found.reason if found.wait else ""
+
+
+def test_after_waits_while_somebody_decides_about_what_is_posted() -> None:
+    assert waits(body=MOVED) == f"waits while {INVOICE} NS-1 is held for accounts (buyer)"
+    assert waits() == ""
+    assert waits(body=MOVED, releases=frozenset({(INVOICE, "buyer")})) == ""
+    cancelled = decision(judge(order(status="cancelled"), postings=(sent(),)), RECEIPT)
+    assert cancelled.state == "dropped"
+
+
+def test_after_waits_for_another_record_about_which_somebody_decides() -> None:
+    theirs = {INVOICE: "held for accounts (goods)"}
+    told = f"waits while {INVOICE} NS-1 is held for accounts (goods)"
+    assert waits(postings=(), held_of_family=theirs) == told
+    assert waits(postings=(), held_of_family={RECEIPT: "held for accounts (money)"}) == ""
+
+
+def test_after_asks_what_it_follows_first_wherever_that_is_written() -> None:
+    begin, end = TEXT.index("post order to aiaccount.sales_receipt"), TEXT.index("post settlement")
+    mixed = program_of(
+        TEXT[:begin].replace("post order to", f"{TEXT[begin:end]}post order to", 1) + TEXT[end:]
+    )
+    facts = {"documents_of_family": {INVOICE: "NS-1"}, "postings": (sent(),), "program": mixed}
+    outcome = judge(MOVED, **facts)
+    assert [d.route for d in outcome.decisions] == [RECEIPT, INVOICE]
+    assert decision(outcome, RECEIPT).state == "waiting"
 
 
 # ---- after posting -------------------------------------------------------------------
