@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from connectors.kit import contract
 from holding.models import Connection, Snapshot, SnapshotItem, Throttle
+from holding.quota import month_of, zone_of
 from holding.revisions import next_revision
 from holding.wakes import wake_all_unsent
 from rules.canonical import dumps, sha256_hex
@@ -54,7 +55,7 @@ def keep_snapshot(
         .where(Snapshot.connection_id == connection.id)
         .values(checked_at=now, due_at=now + FRESH)
     )
-    _keep_quota(session, connection.id, seen, now)
+    _keep_quota(session, connection, seen, now)
     if not changed:
         return None
     what = f"{connection.name}: {', '.join(changed)}"
@@ -124,12 +125,12 @@ def _replace(
 
 
 def _keep_quota(
-    session: Session, connection_id: int, seen: contract.Snapshot, now: datetime
+    session: Session, connection: Connection, seen: contract.Snapshot, now: datetime
 ) -> None:
-    throttle = session.get(Throttle, connection_id)
+    throttle = session.get(Throttle, connection.id)
     if throttle is None:
-        throttle = Throttle(connection_id=connection_id)
+        throttle = Throttle(connection_id=connection.id)
         session.add(throttle)
     throttle.quota_limit = seen.quota_limit
     throttle.quota_used = seen.quota_used or 0
-    throttle.quota_month = now.strftime("%Y-%m")
+    throttle.quota_month = month_of(now, zone_of(session, connection.company_id))

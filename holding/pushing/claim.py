@@ -172,7 +172,8 @@ def lock_families(session: Session, company_id: int, families: Iterable[int]) ->
 
 def companies_due(session: Session, now: datetime) -> tuple[int, ...]:
     """Companies with pushes or runs that somebody should do now, and whose target lets us."""
-    return tuple(sorted(session.scalars(_companies_due(), limits.moments(now))))
+    given = limits.moments(now) | limits.months(session, now)
+    return tuple(sorted(session.scalars(_companies_due(), given)))
 
 
 @cache

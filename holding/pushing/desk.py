@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
+from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
@@ -17,6 +18,7 @@ from connectors.kit.http import Http
 from holding.connections import CALLS_PER_MINUTE, secret_of
 from holding.database import Database
 from holding.models import Connection
+from holding.quota import zone_of
 from holding.refusal import Refusal
 from holding.secrets import Keys
 from holding.settings import Settings
@@ -69,6 +71,7 @@ class Channel:
     settle: timedelta
     looks_first: bool
     calls_per_minute: int | None
+    zone: ZoneInfo
 
     @property
     def company_there(self) -> str:
@@ -104,6 +107,7 @@ def open_channel(session: Session, desk: Desk, connection: Connection) -> Channe
         settle=timedelta(seconds=settle),
         looks_first=connection.settings.get("dedupe", target.dedupe) in ("key", "none"),
         calls_per_minute=_per_minute(target, connection.settings, desk.pace),
+        zone=zone_of(session, connection.company_id),
     )
 
 

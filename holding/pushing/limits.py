@@ -7,35 +7,59 @@ The bucket is filled with 80 % of the calls that the target allows in a minute a
 them, so that no minute has more calls than are allowed, and some are left for look-ups by people.
 """
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import and_, bindparam
+from sqlalchemy import and_, bindparam, case, select
 from sqlalchemy.orm import Session
 
-from holding.models import Throttle
+from holding.models import Company, Connection, Throttle
 from holding.models.base import NOW, moment
 from holding.pushing import breaker
 from holding.pushing.desk import Channel
+from holding.quota import month_of
 
 FILLED, HELD = 80, 15  # per cent
 USUAL_PAUSE = timedelta(minutes=1)  # most limits count by the minute
 LONGEST_PAUSE = timedelta(minutes=15)
-SPENT = and_(
-    Throttle.quota_month == bindparam("month"), Throttle.quota_used >= Throttle.quota_limit
+_BEHIND = (
+    select(Company.id)
+    .where(Company.id == Connection.company_id)
+    .where(Company.zone.in_(bindparam("zones_behind", expanding=True)))
+    .correlate(Connection)
+    .exists()
 )
-"""Of a throttle: the target takes no more documents this month."""
+SPENT = and_(
+    Throttle.quota_month == case((_BEHIND, bindparam("month_before")), else_=bindparam("month")),
+    Throttle.quota_used >= Throttle.quota_limit,
+)
+"""Of the throttle of a connection: the target takes no more documents this month."""
 HELD_OFF = and_(Throttle.filled_at > NOW, Throttle.filled_at <= moment("held_off_by"))
 """Of a throttle: the target asked us to wait. A longer wait than any is a clock that jumped."""
 
 
-def moments(now: datetime) -> dict[str, datetime | str]:
-    """What a statement with BARRED, HELD_OFF or SPENT in it is given."""
+def moments(now: datetime) -> dict[str, Any]:
+    """What a statement with BARRED or HELD_OFF in it is given."""
     return {
         "now": now,
         "asked_by": now + breaker.LONGEST,
         "held_off_by": now + LONGEST_PAUSE,
-        "month": now.strftime("%Y-%m"),
     }
+
+
+def months(session: Session, now: datetime) -> dict[str, Any]:
+    """What a statement with SPENT in it is given, too: near the turn of a month the zones of the
+    companies in which it is the month before still.
+    """
+    before, month = (month_of(now + shift, UTC) for shift in (_WEST, _EAST))
+    zones = () if before == month else session.scalars(_ZONES)
+    behind = [zone for zone in zones if month_of(now, ZoneInfo(zone)) == before]
+    return {"month": month, "month_before": before, "zones_behind": behind}
+
+
+_WEST, _EAST = timedelta(hours=-12), timedelta(hours=14)  # no zone is further from UTC
+_ZONES = select(Company.zone).distinct().order_by(Company.zone)
 
 
 def sends(session: Session, channel: Channel, now: datetime, wanted: int) -> int:
@@ -72,7 +96,7 @@ def hold_off(session: Session, channel: Channel, now: datetime, seconds: float |
 def exhausted(session: Session, channel: Channel, now: datetime) -> None:
     """The month is used up, whatever we counted, until the target tells us otherwise."""
     row = breaker.locked(session, channel.connection_id)
-    row.quota_month = now.strftime("%Y-%m")
+    row.quota_month = month_of(now, channel.zone)
     row.quota_limit = row.quota_used = max(row.quota_limit or 0, row.quota_used)
 
 
@@ -80,7 +104,7 @@ def count(session: Session, channel: Channel, now: datetime, documents: int) -> 
     """Documents that the target took, where it counts them."""
     row = session.get(Throttle, channel.connection_id)
     if documents and row is not None and row.quota_limit is not None:
-        month = now.strftime("%Y-%m")
+        month = month_of(now, channel.zone)
         row = breaker.locked(session, channel.connection_id)
         before = row.quota_used if row.quota_month == month else 0
         row.quota_month, row.quota_used = month, before + documents
@@ -122,6 +146,6 @@ def fill(row: Throttle, per_minute: int, cost: int, now: datetime) -> None:
 
 def _left_of_month(session: Session, channel: Channel, now: datetime, wanted: int) -> int:
     row = session.get(Throttle, channel.connection_id)
-    if row is None or row.quota_limit is None or row.quota_month != now.strftime("%Y-%m"):
+    if row is None or row.quota_limit is None or row.quota_month != month_of(now, channel.zone):
         return wanted
     return max(0, min(wanted, row.quota_limit - row.quota_used))

@@ -1,22 +1,27 @@
 """What a target takes in a minute and a month, counted in one place for all workers."""
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from connectors.kit.contract import Pace
+from connectors.kit.contract import Pace, Snapshot
 from holding.connections import trust_again
 from holding.database import Database
 from holding.models import Company, Connection, Throttle
 from holding.pushing import limits
+from holding.pushing.claim import free_of
 from holding.pushing.desk import Channel
+from holding.snapshots import keep_snapshot
 from tests.support.factories import connection_named
 from tests.support.postings import NOW
 
@@ -46,6 +51,7 @@ def channel(connection_id: int, company_id: int) -> Channel:
         settle=timedelta(),
         looks_first=False,
         calls_per_minute=PER_MINUTE,
+        zone=ZoneInfo("Asia/Kuala_Lumpur"),
     )
 
 
@@ -112,6 +118,47 @@ def test_the_month_ends_where_the_target_says(open_: tuple[Session, Channel]) ->
     row.quota_limit = None
     limits.exhausted(session, free, NOW)
     assert limits.sends(session, free, NOW, 10) == 0
+
+
+TURN = datetime(2026, 11, 30, 16, tzinfo=UTC)  # the first of December in Kuala Lumpur
+
+
+def test_the_month_turns_where_the_company_is(open_: tuple[Session, Channel]) -> None:
+    session, target = open_
+    free = replace(target, calls_per_minute=None)
+    row = session.get_one(Throttle, target.connection_id)
+
+    def stands_still(now: datetime) -> bool:
+        found = select(Connection.id).where(Connection.id == target.connection_id)
+        found = found.where(free_of(limits.SPENT))
+        return session.scalar(found, limits.months(session, now)) is None
+
+    row.quota_limit, row.quota_used, row.quota_month = 100, 100, "2026-11"
+    session.flush()
+    last = TURN - timedelta(seconds=1)
+    assert limits.sends(session, free, last, 10) == 0
+    assert stands_still(last)
+    assert limits.sends(session, free, TURN, 10) == 10
+    assert not stands_still(TURN)
+    limits.count(session, free, TURN, 3)
+    assert (row.quota_month, row.quota_used) == ("2026-12", 3)
+    limits.exhausted(session, free, TURN)
+    session.flush()
+    assert stands_still(TURN)
+    assert limits.sends(session, replace(free, zone=ZoneInfo("UTC")), TURN, 10) == 10
+    keep_snapshot(
+        session,
+        session.get_one(Connection, free.connection_id),
+        told_of(100, 40),
+        person=None,
+        now=TURN,
+    )
+    assert (row.quota_month, row.quota_used) == ("2026-12", 40)
+
+
+def told_of(limit: int, used: int) -> Snapshot:
+    fields: dict[str, Any] = dict.fromkeys(field.name for field in dataclasses.fields(Snapshot))
+    return Snapshot(**fields | {"quota_limit": limit, "quota_used": used})
 
 
 @settings(max_examples=30, deadline=None)
