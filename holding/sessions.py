@@ -21,6 +21,7 @@ from holding.refusal import Refusal
 
 IDLE: Final = timedelta(minutes=60)
 ABSOLUTE: Final = timedelta(hours=12)
+KEPT: Final = timedelta(days=366)  # who was signed in when: no event tells it
 TOUCH_AFTER: Final = timedelta(minutes=5)
 MAX_FAILURES: Final = 10
 FAILURE_WINDOW: Final = timedelta(minutes=15)
@@ -120,6 +121,15 @@ def revoke_all(session: Session, person_id: int, now: datetime) -> None:
         update(models.Session)
         .where(models.Session.person_id == person_id, models.Session.revoked_at.is_(None))
         .values(revoked_at=now)
+    )
+
+
+def forget_ended(session: Session, now: datetime) -> None:
+    """Delete sessions that ended so long ago that nobody asks who was signed in."""
+    session.execute(
+        delete(models.Session)
+        .where(models.Session.expires_at < now - KEPT)
+        .execution_options(synchronize_session=False)
     )
 
 

@@ -18,11 +18,12 @@ from holding.pushes import close_left_open, companies_due, free_the_dead
 from holding.refusal import Refusal
 from holding.roles import SYSTEM
 from holding.schedules import start_due
+from holding.sessions import forget_ended
 from workers.jobs import Bench
 
 DUTY = "sweeper"
 ASK_AGAIN = 60.0
-LOOK_AT_ALL = 86_400.0  # every event is looked for a place in the chain
+A_DAY = 86_400.0
 log = logging.getLogger("clearpost.workers")
 
 
@@ -32,7 +33,7 @@ class Sweeper:
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
         self._asked: dict[int, float] = {}  # by the clock that never jumps
-        self._look_at_all = self._note_heads = float("-inf")
+        self._look_at_all = self._note_heads = self._forget_next = float("-inf")
         told = bench.settings
         self._longest = timedelta(seconds=2 * (told.lease_seconds + told.answer_seconds))
 
@@ -53,6 +54,7 @@ class Sweeper:
         with ExitStack() as steps:  # undone from its end: the last one here is made first
             steps.callback(self._refresh, now)
             steps.callback(self._link, now)
+            steps.callback(self._forget, now)
             steps.callback(self._writing, start_due, now)
             steps.callback(self._writing, wake_rested, now)
             steps.callback(self._writing, close_left_open, now)
@@ -84,10 +86,17 @@ class Sweeper:
         whole = seconds >= self._look_at_all
         chain.link_due(self._bench.database, now=now, whole=whole)
         if whole:
-            self._look_at_all = seconds + LOOK_AT_ALL
+            self._look_at_all = seconds + A_DAY
         if seconds >= self._note_heads:
             self._note_heads = seconds + anchors.EVERY.total_seconds()
             self._note(now)
+
+    def _forget(self, now: datetime) -> None:
+        """Once a day, and at first: what nobody asks for any more."""
+        seconds = self._bench.clock.monotonic()
+        if seconds >= self._forget_next:
+            self._forget_next = seconds + A_DAY
+            self._writing(forget_ended, now)
 
     def _note(self, now: datetime) -> None:
         """Note the heads of the chains; a file that cannot be written stops no work."""

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 from sqlalchemy import func, select, update
 
-from holding import assignments, chain
+from holding import assignments, chain, models, sessions
 from holding.anchors import Anchors
 from holding.database import Database
 from holding.desk import Done
@@ -51,6 +51,34 @@ def test_a_hold_that_rested_long_enough_is_back(
         assert sweeper.sweep()
         with database.read() as session:
             assert (session.get_one(Hold, hold_id).snoozed_until is not None) is rests
+
+
+def test_sign_ins_that_ended_long_ago_are_forgotten_once_a_day(
+    database: Database, company: Company, clock: SetClock
+) -> None:
+    sweeper, lim = sweeper_of(database, clock), open_shop(database, company, clock).actor("lim")
+
+    def signed_in(name: str, ended: timedelta) -> None:
+        with database.write() as session:
+            at = clock.now() - ended
+            fields = {"person_id": lim.person_id, "seen_at": at, "expires_at": at}
+            session.add(models.Session(token_hash=name, created_at=at, **fields))
+
+    def kept() -> set[str]:
+        with database.read() as session:
+            return set(session.scalars(select(models.Session.token_hash)))
+
+    signed_in("now", -timedelta(hours=1))
+    signed_in("of this year", sessions.KEPT - timedelta(hours=2))
+    signed_in("older", sessions.KEPT + timedelta(seconds=1))
+    assert sweeper.sweep()
+    assert kept() == {"now", "of this year"}
+    clock.advance(7200)
+    assert sweeper.sweep()
+    assert kept() == {"now", "of this year"}
+    clock.advance(86_400)
+    assert sweeper.sweep()
+    assert kept() == {"now"}
 
 
 def test_the_heads_of_the_chains_are_noted_and_the_last_events_linked(
