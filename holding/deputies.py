@@ -7,8 +7,9 @@ in for may have had a hand in what is let go (`approvals.py`, `holds.py`).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased
@@ -142,6 +143,22 @@ def people(session: Session, company_id: int) -> Sequence[Colleague]:
     return [
         Colleague(key, names[key], key in lending) for key in sorted(names, key=names.__getitem__)
     ]
+
+
+def begins(day: date, zone: ZoneInfo) -> datetime:
+    """The first moment of a day somewhere; before all days of the calendar, the first there is."""
+    try:
+        return datetime.combine(day, time.min, zone).astimezone(UTC)
+    except OverflowError:
+        return datetime.min.replace(tzinfo=UTC)
+
+
+def ends(day: date, zone: ZoneInfo) -> datetime:
+    """The moment at which a day is over somewhere; at the end of all days, the last there is."""
+    try:
+        return datetime.combine(day + timedelta(days=1), time.min, zone).astimezone(UTC)
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC)
 
 
 def _not_theirs(actor: Actor, person_id: int, deputy_id: int) -> Refusal | None:

@@ -4,7 +4,7 @@ Here: reading arguments, calling one service, saying what it did. Not here: what
 (holding).
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -121,8 +121,8 @@ def deputy_add(
                 actor_of(session, as_email, found.id),
                 person_id=person_id_of(session, person),
                 deputy_id=person_id_of(session, email),
-                from_at=first.replace(tzinfo=zone).astimezone(UTC) if first else place.now,
-                until_at=(last.replace(tzinfo=zone) + timedelta(days=1)).astimezone(UTC),
+                from_at=deputies.begins(first.date(), zone) if first else place.now,
+                until_at=deputies.ends(last.date(), zone),
                 reason=reason,
                 now=place.now,
             )

@@ -4,7 +4,7 @@ Here: views and the form. Not here: what a deputy may do and who may name one (h
 """
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 
 from flask import Blueprint, Response, g, request, url_for
 
@@ -44,8 +44,8 @@ def appoint() -> Response:
             g.actor,
             person_id=wish.person_id,
             deputy_id=wish.deputy_id,
-            from_at=max(_begin(wish.first), g.now),
-            until_at=_begin(wish.last + timedelta(days=1)),
+            from_at=max(deputies.begins(wish.first, filters.zone()), g.now),
+            until_at=deputies.ends(wish.last, filters.zone()),
             reason=wish.reason,
             now=g.now,
         )
@@ -99,11 +99,6 @@ def _wish() -> Wish | forms.Problems:
     if person is None or deputy is None or first is None or last is None or found:
         return forms.Problems(found)
     return Wish(person, deputy, first, last, reason)
-
-
-def _begin(day: date) -> datetime:
-    """The first moment of a day of the company."""
-    return datetime.combine(day, time.min, filters.zone()).astimezone(UTC)
 
 
 def _today() -> date:

@@ -76,6 +76,17 @@ def test_a_deputy_is_named_and_ended(run: Callable[..., Result], database: Datab
     run("deputy", "add", "lim@kedai.my", *LEAVE, "--until", near, code=1)
 
 
+@pytest.mark.parametrize(
+    ("first", "last"), [("2026-11-21", "9999-12-31"), ("0001-01-01", "2027-01-01")]
+)
+def test_a_deputy_for_all_of_the_calendar_is_refused_in_words(
+    run: Callable[..., Result], first: str, last: str
+) -> None:
+    words = ("deputy", "add", "tan@kedai.my", *LEAVE, "--from", first, "--until", last)
+    told = run(*words, code=1)
+    assert str(told.exception) == "A deputy stands in for 92 days at most."
+
+
 def test_verify_tells_what_was_changed(
     run: Callable[..., Result], database: Database, clock: SetClock
 ) -> None:
