@@ -66,9 +66,8 @@ class Desk:
         self._teams: dict[tuple[int | None, int | None], bool] = {}
 
     def _locked(self) -> dict[int, Hold]:
+        lock_records(self.session, self.company_id, self.wanted)
         mine = (Hold.company_id == self.company_id, bulk.among(Hold.id, self.wanted))
-        records = select(Record.id).where(Record.id.in_(select(Hold.record_id).where(*mine)))
-        self.session.execute(records.order_by(Record.id).with_for_update(key_share=True))
         fresh = select(Hold).where(*mine).order_by(Hold.id)
         return {
             hold.id: hold
@@ -166,6 +165,15 @@ class Desk:
         query = select(model).where(bulk.among(model.id, sorted(ids)))
         rows = self.session.scalars(query.execution_options(populate_existing=True))
         return {row.id: row for row in rows}
+
+
+def lock_records(session: Session, company_id: int, hold_ids: Collection[int]) -> None:
+    """Lock the records of holds, in order of ids. What stands on them is read by a later statement:
+    one that waits for a lock shows its other tables as they were before.
+    """
+    mine = (Hold.company_id == company_id, bulk.among(Hold.id, hold_ids))
+    records = select(Record.id).where(Record.id.in_(select(Hold.record_id).where(*mine)))
+    session.execute(records.order_by(Record.id).with_for_update(key_share=True))
 
 
 def alone(

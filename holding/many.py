@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from holding import bulk
 from holding.assignments import assign_each, snooze_each
-from holding.desk import Each, Left, read_each
+from holding.desk import Each, Left, lock_records, read_each
 from holding.holds import release_each
 from holding.models import Hold, Operation, Record
 from holding.operations import once
@@ -92,12 +92,12 @@ def _act(
 
 def _moved(session: Session, actor: Actor, seen: Seen) -> dict[int, Left]:
     """The holds that are not what was looked at: theirs is a content that nobody saw."""
+    lock_records(session, actor.company_id or 0, list(seen))
     query = (
         select(Hold.id, Hold.lock, Hold.number, Hold.state, Record.version_id)
         .join(Record, Record.id == Hold.record_id)
         .where(Hold.company_id == (actor.company_id or 0), bulk.among(Hold.id, list(seen)))
-        .order_by(Record.id)
-        .with_for_update(of=Record, key_share=True)
+        .order_by(Record.id, Hold.id)
     )
     changed = Refusal(
         code="hold.moved",

@@ -1,19 +1,21 @@
 """One act over many held records, and acts that are taken back."""
 
+import threading
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 
 from holding import (
     approvals,
+    assignments,
     holds,
     many,
     undo,
 )
 from holding.approvals import Approved
 from holding.database import Database
-from holding.desk import Each
+from holding.desk import Done, Each
 from holding.models import (
     Approval,
     Company,
@@ -86,6 +88,34 @@ def test_an_act_over_many_asks_no_question_for_each(shop: Shop, statements: list
             assert isinstance(answer, Each)
             assert len(answer.done) == len(numbers)
     assert {act: set(found) for act, found in counts.items() if len(set(found)) > 1} == {}
+
+
+WAITING = """SELECT count(*) FROM pg_locks
+ WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"""
+
+
+def test_who_waits_for_somebody_faster_sees_what_they_did(shop: Shop) -> None:
+    seen, answers = seen_now(shop, ["NS-1"]), []
+    wish = many.Wish(act="snooze", seen=seen, until=shop.now + timedelta(days=1))
+
+    def second() -> None:
+        with shop.database.write() as session:
+            answers.append(many.do(session, shop.actor("lim"), wish, shop.now, "form-2"))
+
+    thread, farah = threading.Thread(target=second), shop.actor("farah")
+    on_postgresql = shop.database.engine.dialect.name == "postgresql"
+    with shop.database.write() as session:
+        (hold_id,) = seen
+        first = assignments.assign(session, farah, hold_id, farah.person_id, shop.now)
+        assert isinstance(first, Done)
+        thread.start()
+        while on_postgresql and thread.is_alive() and not session.scalar(text(WAITING)):
+            pass
+    thread.join()
+    (answer,) = answers
+    assert isinstance(answer, Each)
+    assert [one.refusal.code for one in answer.left] == ["hold.moved"]
+    assert hold_of(shop, "NS-1").snoozed_until is None
 
 
 def seen_now(shop: Shop, numbers: list[str]) -> dict[int, tuple[int, int]]:
