@@ -66,7 +66,7 @@ class Books:
 
     def _bills(self, due: Quantities) -> str:
         assert all(quantity >= 0 for quantity in due.values())
-        rows = []
+        rows: list[str] = []
         for line, quantity in due.items():
             before, after = self.billed[line], self.billed[line] + quantity
             if quantity:

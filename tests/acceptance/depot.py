@@ -112,7 +112,8 @@ class Depot(House):
 
     @property
     def signed_in(self) -> dict[str, Any]:
-        return self.__dict__.setdefault("_signed_in", {})
+        found: dict[str, Any] = self.__dict__.setdefault("_signed_in", {})
+        return found
 
 
 @contextmanager

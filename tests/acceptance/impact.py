@@ -103,8 +103,10 @@ def by_file(house: House, *orders: dict[str, Any]) -> None:
 def as_record(order: dict[str, Any]) -> dict[str, Any]:
     """An order in the canonical form."""
     customer, lines = order["customer"], order["items"]
-    names = ("number", "status", "paid_at", "updated_at", "channel", "currency", "created_by")
-    names += ("version", "round_off", "subtotal", "tax_total", "total", "registration")
+    names = [
+        *("number", "status", "paid_at", "updated_at", "channel", "currency", "created_by"),
+        *("version", "round_off", "subtotal", "tax_total", "total", "registration"),
+    ]
     line = ("pos", "sku", "name", "uom", "qty", "price", "tax")
     return {
         **{name: order[name] for name in names if name in order},

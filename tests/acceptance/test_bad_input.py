@@ -5,7 +5,7 @@ import json
 import socket
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -173,7 +173,7 @@ def bomb() -> bytes:
     return made.getvalue()
 
 
-FILES = {
+FILES: Mapping[str, Callable[[], bytes]] = {
     "truncated.xlsx": lambda: workbook()[:-400],
     "bomb.xlsx": bomb,
     "text.xlsx": lambda: b"number,status\n",

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.conftest import free_environment
-from tests.acceptance.product import Product
+from tests.acceptance.product import Product, free_environment
 from tests.installed import ROOT
 
 pytestmark = pytest.mark.slow

@@ -2,6 +2,7 @@
 
 import json
 import re
+from typing import Any
 
 from tests.acceptance.checking import TEA, checked, errors, line_of, ran, without
 from tests.acceptance.many import run_all
@@ -117,7 +118,8 @@ def test_B01_ten_statuses_of_five_kinds_each_have_one_meaning(product: Product) 
     commands = []
     for kind, status in cells:
         _, day, party, *_ = KINDS[kind]
-        body = {"number": "N-1", "status": status, day: "2026-11-18", party: "C-77"}
+        body: dict[str, Any] = {"number": "N-1", "status": status}
+        body |= {day: "2026-11-18", party: "C-77"}
         body |= {AMOUNT[kind]: "10.00"} if kind in AMOUNT else {"lines": [{"pos": 1, "qty": "2"}]}
         file = product.folder / f"{kind}_{status.split()[0]}.json"
         file.write_text(json.dumps(body), "utf-8")

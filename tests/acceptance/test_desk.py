@@ -35,7 +35,7 @@ map account
     "FPX"  -> "40000"
     missing  hold for accounts  say "Channel {key} has no sales account."
 """
-BLANKS = {
+BLANKS: dict[str, tuple[str, dict[str, Any]]] = {
     "customer": ("customer", {"customer": buyer(1, id=None)}),
     "tax": ("line.tax", {"items": [item(1, tax=None)], "tax_total": "0.00", "total": "10.00"}),
     "item": ("line.sku", {"items": [item(1, sku=None)]}),
@@ -353,7 +353,7 @@ def test_C11_a_blank_field_is_named_and_clears_by_itself(house: House) -> None:
     orders = {}
     for what, (_, changes) in BLANKS.items():
         number = numbers[what]
-        ours = {**changes}
+        ours: dict[str, Any] = {**changes}
         if "customer" in ours:
             ours["customer"] = {
                 **buyer(number),

@@ -29,14 +29,15 @@ class Client:
         self.news = asyncio.Event()
         self.versions: dict[str, int] = {}
 
-        @self.client.feature(lsp.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS)
         def published(params: lsp.PublishDiagnosticsParams) -> None:
             self.told[params.uri] = params
             self.news.set()
 
-        @self.client.feature(lsp.WINDOW_LOG_MESSAGE)
         def log(params: lsp.LogMessageParams) -> None:
             self.logged.append(params.message)
+
+        self.client.feature(lsp.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS)(published)
+        self.client.feature(lsp.WINDOW_LOG_MESSAGE)(log)
 
     async def start(self, command: Path, env: dict[str, str]) -> lsp.InitializeResult:
         await self.client.start_io(str(command), "lsp", env=env)

@@ -223,7 +223,11 @@ def test_F26_what_it_says(depot: Depot) -> None:
     """RM 500.00 becomes 450.00: held; 498.00 passes. Once released, the invoice is of 450.00."""
     for number, price in (("1801", "45.00"), ("1802", "49.80")):
         depot.take(sale(number, price="50.00", agent="Faiz", ordered_on=day(int(number[-1]))))
-        changed = {"version": 2, "agent": "Faiz", "ordered_on": day(int(number[-1]))}
+        changed: dict[str, Any] = {
+            "version": 2,
+            "agent": "Faiz",
+            "ordered_on": day(int(number[-1])),
+        }
         depot.post_records(sale(number, price=price, **changed), van(f"D{number}", number, "10"))
     depot.work_on(1)
     assert depot.effects("1801", "1802") == [("created", "IV-1802-1")]

@@ -148,7 +148,7 @@ def test_F29_a_changed_account_lists_what_was_posted_and_gives_its_journal(house
     for line in lines:
         assert (line[at["Debit"]] is None) != (line[at["Credit"]] is None)
         side = "Debit" if line[at["Debit"]] is not None else "Credit"
-        account = (line[at["Document"]], f"{side} {line[at['Account']]}")
+        account = (str(line[at["Document"]]), f"{side} {line[at['Account']]}")
         moved[account] = moved.get(account, Decimal()) + Decimal(str(line[at[side]]))
     assert {n for n, _ in moved} == numbers
     for number, net in nets.items():

@@ -8,6 +8,7 @@ import os
 import random
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 
 import pytest
 
@@ -47,7 +48,7 @@ def test_H02_many_workers_and_kills_make_as_many_documents_as_records(quick: Hou
         workers = [begin() for _ in range(WORKERS)]
         for kill in range(1, KILLS + 1):
             some = RECORDS * kill // (KILLS + 2)
-            until(lambda wanted=some: len(quick.created()) >= wanted, f"{some} documents", PATIENCE)
+            until(partial(_so_many, quick, some), f"{some} documents", PATIENCE)
             workers.pop(chance.randrange(WORKERS)).kill()
             workers.append(begin())
         until(lambda: _posted(quick) == RECORDS, "every record posted", PATIENCE)
@@ -62,6 +63,10 @@ def _ingest(house: House) -> None:
         some = range(first, min(first + A_FILE, RECORDS + 1))
         file.write_text(json.dumps({"orders": [clean(n) for n in some]}), "utf-8")
         house.product.run("ingest", str(file), *COMPANY, "--source", "netshop", "--as", FINANCE)
+
+
+def _so_many(house: House, wanted: int) -> bool:
+    return len(house.created()) >= wanted
 
 
 def _posted(house: House) -> int:

@@ -38,7 +38,7 @@ def test_B19_thirty_planted_defects_are_found_and_no_other(product: Product) -> 
     assert [(one.code, one.json["findings"]) for one in clean] == [(0, [])] * len(clean)
 
 
-BREAKS = (
+BREAKS: tuple[tuple[str, str, set[str]], ...] = (
     # what stands in a line, what somebody made of it, the tests that must turn red
     ("require  period = open", "require  period in (open, locked)", {"a locked period is held"}),
     ("+ tax_total = total", "+ tax_total <= total", {"one sen off is held"}),

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -145,7 +146,8 @@ def test_B03_a_finished_order_that_is_not_posted_stands_on_top_with_its_gate(sti
 def _backtest(house: House) -> Path:
     """What a backtest of the rules over two orders printed, one of them a sen off."""
     line = {"pos": 1, "sku": "CUP-GLASS-20", "name": "Glass", "uom": "PCS", "qty": "2"}
-    order = {"number": "NS-1", "status": "paid", "ordered_on": "2026-11-18", "currency": "MYR"}
+    order: dict[str, Any] = {"number": "NS-1", "status": "paid"}
+    order |= {"ordered_on": "2026-11-18", "currency": "MYR"}
     order |= {"paid_at": "2026-11-18T06:30:00Z", "customer": "C-101", "version": 1}
     order |= {"subtotal": "10.00", "tax_total": "0.00", "round_off": "0.00"}
     lines = [line | {"price": "5.00", "tax": "NONE"}]

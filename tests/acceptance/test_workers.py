@@ -3,6 +3,7 @@
 import json
 import signal
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,10 @@ def kill_at(house: House, point: str) -> None:
     assert [json.loads(line)["point"] for line in log.read_text().splitlines()] == [point]
 
 
+def more_than(house: House, known: int) -> bool:
+    return len(house.created()) > known
+
+
 def test_H03_killed_at_five_points_of_a_push_every_order_ends_posted_once(still: House) -> None:
     numbers = list(range(301, 301 + len(POINTS)))
     for number, point in zip(numbers, POINTS, strict=True):
@@ -43,7 +48,7 @@ def test_H03_killed_at_five_points_of_a_push_every_order_ends_posted_once(still:
         before = len(still.created())
         kill_at(still, point)
         if point in AFTER_THE_EFFECT:
-            until(lambda known=before: len(still.created()) > known, f"effect before {point}")
+            until(partial(more_than, still, before), f"effect before {point}")
 
     with still.product.started("worker", "--no-redis"):
         finance = still.visitor(FINANCE)

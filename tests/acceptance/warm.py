@@ -218,8 +218,8 @@ def _driver(command: Path) -> socket.socket:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
         subprocess.Popen(
-            [command.with_name("python"), "-c", _DRIVER, command.parents[2]],
-            stdin=theirs,
+            [str(command.with_name("python")), "-c", _DRIVER, str(command.parents[2])],
+            stdin=theirs.fileno(),
             text=True,
             cwd="/",
         )

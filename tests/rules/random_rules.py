@@ -54,6 +54,9 @@ class Lot:
     def one(self, *ways: Any) -> Any:
         return self.dice.choice(ways)
 
+    def either(self, *ways: n.Expr) -> n.Expr:
+        return self.dice.choice(ways)
+
     def name(self, text: str) -> n.Name:
         return n.Name(tuple(text.split(".")), AT)
 
@@ -88,7 +91,7 @@ class Lot:
         if way == 7:
             return self.call(self.one("min", "max"), inner, self.number(depth - 1, place))
         if way == 8:
-            return self.one(self.call("abs", inner), n.Negative(inner, AT))
+            return self.either(self.call("abs", inner), n.Negative(inner, AT))
         if way == 9:
             return self.call("tax_rate", self.text(depth - 1, place))
         if way == 10 and place != "item":
@@ -133,12 +136,12 @@ class Lot:
         way = self.dice.randrange(10)
         if way < 4:
             parts = tuple(self.yesno(depth - 1, place) for _ in range(self.dice.randrange(2, 4)))
-            return self.one(n.AllOf, n.AnyOf)(parts, AT)
+            return self.either(n.AllOf(parts, AT), n.AnyOf(parts, AT))
         if way == 4:
             return n.Not(self.yesno(depth - 1, place), AT)
         if way == 5:
             inner = self.one(self.number, self.text)(depth - 1, place)
-            return self.one(n.Known, n.Absent)(inner, AT)
+            return self.either(n.Known(inner, AT), n.Absent(inner, AT))
         if way == 6 and place != "item":
             where = self.yesno(depth - 2, "item")
             return self.call(self.one("any", "all"), self.name("lines"), where=where)
@@ -162,7 +165,8 @@ class Lot:
         if way == 10:
             return self.call("is_whole", self.number(depth, place))
         left, right = self.text(depth, place), self.text(depth - 1, place)
-        return self.one(n.Compare(left, self.one("=", "<>"), right, AT), self.call("is_tin", left))
+        compared = n.Compare(left, self.one("=", "<>"), right, AT)
+        return self.either(compared, self.call("is_tin", left))
 
     def check(self, number: int) -> n.Check:
         each = self.dice.random() < 0.5

@@ -73,11 +73,12 @@ def judge(
     **given: Any,
 ) -> Outcome:
     """The outcome of an order of which these parcels left; `given` is facts."""
-    known = {
+    known: dict[str, Any] = {
+        "first_seen": NOW,
         "links": {"parcels": parcels},
         "documents_of_family": {"autocount.delivery_order": "P"},
     }
-    facts = Facts(**({"first_seen": NOW} | known | given))
+    facts = Facts(**(known | given))
     subject = Subject("order", "cafe", body, version)
     return (program or program_of()).evaluate(subject, facts, world(state), NOW)
 

@@ -153,4 +153,4 @@ def test_the_parts_of_a_bill_add_up_to_the_whole(
         postings += (posted(step, body=body),)
     if whole:
         assert sums == (whole * price).quantize(Decimal("0.01"), rounding="ROUND_HALF_UP")
-        assert (billed, ships) == (whole, shipping)
+        assert (billed, ships) == (Decimal(whole), shipping)

@@ -58,12 +58,12 @@ def test_what_only_a_change_of_the_source_clears_is_closed(ruleset: Ruleset) -> 
 
 
 def test_a_blank_or_unknown_value_is_open_to_its_owner(ruleset: Ruleset) -> None:
-    gap = {"code": "MIS01", "clears": "itself", "rule": "customer"}
+    gap: dict[str, Any] = {"code": "MIS01", "clears": "itself", "rule": "customer"}
     assert paths(ruleset, cause_key="field:customer", **gap) == ["customer"]
     assert paths(ruleset, cause_key="field:line.qty", lines=(1,), **gap) == ["lines[0].qty"]
     for closed in ("number", "status", "created_by", "line.pos", "lines", "no_such"):
         assert paths(ruleset, cause_key=f"field:{closed}", **gap) == []
-    word = {"code": "MAP01", "clears": "itself", "rule": "item"}
+    word: dict[str, Any] = {"code": "MAP01", "clears": "itself", "rule": "item"}
     assert paths(ruleset, cause_key="mapping:item:AB-1", lines=(2,), **word) == ["lines[1].sku"]
     assert paths(ruleset, cause_key="mapping:debtor:C-9", **word) == ["customer"]
     assert paths(ruleset, cause_key="unit:BAG|TEA-1", lines=(1,), **word) == ["lines[0].uom"]

@@ -2,7 +2,9 @@
 
 import doctest
 import re
+from datetime import timedelta
 from functools import cache
+from typing import Any
 
 import pytest
 
@@ -74,7 +76,8 @@ def test_no_const_is_called_by_its_name_alone() -> None:
     for text in (DEPOT, KEDAI):
         for const in ruleset(text).consts:
             name, value = nouns.plain(const.name), const.rows[0].value
-            shown = nouns.spoken(value.value) if value.kind == "duration" else str(value.value)
+            plain = value.value
+            shown = nouns.spoken(plain) if isinstance(plain, timedelta) else str(plain)
             naming = [s for t in TOPICS for s in said(t, text) if re.search(rf"\b{name}\b", s)]
             assert naming
             assert [s for s in naming if shown not in s] == []
@@ -109,7 +112,7 @@ def test_what_a_document_gets_is_said_field_by_field() -> None:
 def test_every_declaration_stands_in_the_book_with_its_line(text: str) -> None:
     rules = ruleset(text)
     at = {e.span.line for s in written(text).sections for e in s.entries if e.span}
-    declared = [
+    declared: list[Any] = [
         *(rules.roles + rules.consts + rules.sources + rules.targets + rules.links + rules.maps),
         *(rules.checks + rules.approvals + rules.edits + rules.posts + rules.reversals),
         *(row for gate in rules.gates for row in gate.rows),

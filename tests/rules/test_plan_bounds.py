@@ -66,7 +66,7 @@ def test_whatever_is_posted_has_an_answer(
     body = order(lines=[line(**row) for row in lines], status=status) | head
     old = None if before is None else order() | before
     one = replace(BILL, content=content, body=old, billed=billed)
-    facts = {
+    facts: dict[str, Any] = {
         "postings": (one, replace(BILL, seq=2)),
         "target_edited": (TargetEdit(INVOICE, 1, 1, "Qty", shows),),
     }

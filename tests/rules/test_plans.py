@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grammar import nodes as n
+from grammar.problem import Span
 from rules.canonical import dumps
 from rules.compile import compile_ruleset
 from rules.facts import Facts, PostingFact, TargetEdit
@@ -255,7 +256,7 @@ acts = st.builds(
     st.sampled_from([None, "books", "sales"]),
     st.sampled_from(["a", "b", "c"]),
 )
-BILL_SPAN = decide(order(), GONE).plan[0].span
+BILL_SPAN: Span = decide(order(), GONE).plan[0].span
 
 
 @given(st.lists(acts, min_size=1, max_size=6), st.integers())
