@@ -313,7 +313,11 @@ def test_after_asks_what_it_follows_first_wherever_that_is_written() -> None:
     mixed = program_of(
         TEXT[:begin].replace("post order to", f"{TEXT[begin:end]}post order to", 1) + TEXT[end:]
     )
-    facts = {"documents_of_family": {INVOICE: "NS-1"}, "postings": (sent(),), "program": mixed}
+    facts: dict[str, Any] = {
+        "documents_of_family": {INVOICE: "NS-1"},
+        "postings": (sent(),),
+        "program": mixed,
+    }
     outcome = judge(MOVED, **facts)
     assert [d.route for d in outcome.decisions] == [RECEIPT, INVOICE]
     assert decision(outcome, RECEIPT).state == "waiting"
