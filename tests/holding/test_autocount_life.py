@@ -22,6 +22,7 @@ from tests.connectors.simulators import SAMPLES, Simulator
 from tests.holding.life import LARGE, SMALL, TABLES, Life
 from tests.holding.shop import FILES, RULES, line, open_shop, order
 from tests.support.clock import SetClock
+from tests.support.factories import add_target
 
 KEYS = Keys((b"xm8fkfMblGLs0jjZ2_83qvXBKHDaMFI66nUU9dxoe0A=",))  # made for tests
 POST = """
@@ -86,17 +87,7 @@ def life(
         monkeypatch.setenv(f"CLEARPOST_{name}", value)
     shop = open_shop(database, company, clock)
     with database.write() as session:
-        made = connections.add_connection(
-            session,
-            company_id=company.id,
-            name="autocount",
-            side="target",
-            connector="autocount",
-            settings=running.settings,
-            actor=SYSTEM,
-            now=shop.now,
-        )
-        assert isinstance(made, Connection)
+        made = add_target(session, company, "autocount", running.settings, shop.now)
         connections.set_key(
             session, SYSTEM, made, SAMPLES["autocount"].secret, now=shop.now, keys=KEYS
         )

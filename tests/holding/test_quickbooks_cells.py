@@ -40,7 +40,7 @@ from tests.holding.quickbooks_cells import (
 )
 from tests.holding.shop import Shop, open_shop
 from tests.support.clock import SetClock
-from tests.support.factories import connection_named, make_connection
+from tests.support.factories import add_target, connection_named, make_connection
 
 FOLDER = Path(__file__).parents[2] / "portal" / "starters" / "orders-quickbooks"
 FILES = {
@@ -73,17 +73,8 @@ class House:
         self.shop, self.sim, self.desk = shop, sim, desk
         with shop.database.write() as session:
             make_connection(session, shop.company, "intake", side="source")
-            made = connections.add_connection(
-                session,
-                company_id=shop.company.id,
-                name="quickbooks",
-                side="target",
-                connector="quickbooks",
-                settings={**sim.settings, "e_invoice_field": FIELD},
-                actor=SYSTEM,
-                now=shop.now,
-            )
-            assert isinstance(made, Connection)
+            settings = {**sim.settings, "e_invoice_field": FIELD}
+            made = add_target(session, shop.company, "quickbooks", settings, shop.now)
             connections.set_key(session, SYSTEM, made, PASTED, now=shop.now, keys=KEYS)
             self.target = made.id
         self.look_at_the_target()

@@ -28,6 +28,7 @@ from holding.secrets import Keys
 from holding.settings import Settings
 from tests.connectors.simulators import Simulator
 from tests.support.clock import SetClock
+from tests.support.factories import add_target
 
 KEYS = Keys((b"xm8fkfMblGLs0jjZ2_83qvXBKHDaMFI66nUU9dxoe0A=",))  # made for tests
 PASTED = "qbo-client-3Rk9:qbo-refresh-5Mx8-0"
@@ -98,17 +99,7 @@ def house(
     for name, value in (("ENV", "test"), ("ALLOW_LOOPBACK", "1")):
         monkeypatch.setenv(f"CLEARPOST_{name}", value)
     with database.write() as session:
-        made = connections.add_connection(
-            session,
-            company_id=company.id,
-            name="quickbooks",
-            side="target",
-            connector="quickbooks",
-            settings=running.settings,
-            actor=SYSTEM,
-            now=clock.now(),
-        )
-        assert isinstance(made, Connection)
+        made = add_target(session, company, "quickbooks", running.settings, clock.now())
         connection_id = made.id
     settings = Settings.from_env({"CLEARPOST_ENV": "test", "CLEARPOST_HOME": str(tmp_path)})
     desk = Desk(

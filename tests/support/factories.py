@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from holding import connections
 from holding.models import Company, Connection, Membership, Person, Team
+from holding.roles import SYSTEM
 
 AT = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -25,6 +27,24 @@ def make_company(
     settings = {"company_id": "CMP-1042", "company_name": name, "base_url": "http://127.0.0.1:1"}
     make_connection(session, company, "aiaccount", side="target", settings=settings)
     return company
+
+
+def add_target(
+    session: Session, company: Company, name: str, settings: Mapping[str, object], now: datetime
+) -> Connection:
+    """A connection to a target, added as an administrator adds one."""
+    made = connections.add_connection(
+        session,
+        company_id=company.id,
+        name=name,
+        side="target",
+        connector=name,
+        settings=dict(settings),
+        actor=SYSTEM,
+        now=now,
+    )
+    assert isinstance(made, Connection), made
+    return made
 
 
 def make_connection(
