@@ -138,10 +138,14 @@ def _approve(place: Place) -> None:
 
 
 def hire_approver(house: House) -> None:
+    hire(house, APPROVER, "approver", team="accounts")
+
+
+def hire(house: House, email: str, role: str, *, team: str) -> None:
     with house.database.write() as session:
         company = session.get_one(Company, house.company_id)
-        person = make_person(session, company, APPROVER, "approver")
-        add_to_team(session, company_id=company.id, name="accounts", person_id=person.id)
+        person = make_person(session, company, email, role)
+        add_to_team(session, company_id=company.id, name=team, person_id=person.id)
 
 
 def _until_held(house: House) -> None:
