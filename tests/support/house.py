@@ -12,7 +12,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from connectors.kit import faults
@@ -162,8 +162,8 @@ class House:
     def states(self) -> dict[str, int]:
         """Records by their one state."""
         with self.database.read() as session:
-            found = list(session.scalars(select(Record.state)))
-        return {state: found.count(state) for state in sorted(set(found))}
+            counted = select(Record.state, func.count()).group_by(Record.state)
+            return dict(session.execute(counted.order_by(Record.state)).all())
 
     def numbers(self) -> list[str]:
         """The numbers of all records."""
