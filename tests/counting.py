@@ -1,7 +1,8 @@
 """Counts the tests that really ran on SQLite, on PostgreSQL and in the browser, and says so.
 
 `REQUIRE_POSTGRESQL=1` and `REQUIRE_BROWSER=1` turn a zero into a failure, so that a half cannot be
-left out silently; `REQUIRE_REDIS=1` does so with any test that was left out for want of a server.
+left out silently; `REQUIRE_POSTGRESQL=1` and `REQUIRE_REDIS=1` do so with any test that was left
+out for want of a server or its programs.
 """
 
 import os
@@ -10,14 +11,16 @@ from collections import Counter
 import pytest
 
 KINDS = ("sqlite", "postgresql", "browser")
-NO_REDIS = "no redis-server"
+WANTING = {"postgresql": "NO POSTGRESQL", "redis": "no redis-server"}
+"""What a test says that was left out for want of it."""
 _ran: Counter[str] = Counter()
-_without_redis: list[str] = []
+_without: dict[str, list[str]] = {kind: [] for kind in WANTING}
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    if report.skipped and NO_REDIS in str(report.longrepr):
-        _without_redis.append(report.nodeid)
+    for kind, words in WANTING.items():
+        if report.skipped and words in str(report.longrepr):
+            _without[kind].append(report.nodeid)
     if report.when == "call" and not report.skipped:
         for kind in KINDS:
             if kind in report.keywords:
@@ -28,8 +31,8 @@ def _missing() -> list[str]:
     return [k for k in KINDS if _required(k) and not _ran[k]]
 
 
-def _left_out() -> list[str]:
-    return _without_redis if _required("redis") else []
+def _left_out() -> list[tuple[str, str]]:
+    return [(kind, test) for kind in WANTING if _required(kind) for test in _without[kind]]
 
 
 def _required(kind: str) -> bool:
@@ -52,5 +55,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.write_line(f"Tests run: {told}")
     for kind in _missing():
         terminalreporter.write_line(f"FAILED: no test ran for {kind}, and REQUIRE_{kind.upper()}=1")
-    for test in _left_out():
-        terminalreporter.write_line(f"FAILED: {test} found no redis-server, and REQUIRE_REDIS=1")
+    for kind, test in _left_out():
+        words = f"was left out for want of {kind}, and REQUIRE_{kind.upper()}=1"
+        terminalreporter.write_line(f"FAILED: {test} {words}")
