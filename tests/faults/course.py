@@ -111,7 +111,7 @@ def heal(history: History, *, turns: int = HEAL_TURNS, calm: bool = True) -> Non
     for _ in range(turns):
         if place.failures:
             break
-        _until_idle(history)
+        until_idle(history)
         _send_home(history)
         when = place.next_moment()
         asleep = [task.until - place.clock.seconds for task in history.tasks if task.at != "idle"]
@@ -122,7 +122,7 @@ def heal(history: History, *, turns: int = HEAL_TURNS, calm: bool = True) -> Non
         history.pass_(max(0.5, min(asleep if all_asleep else [soon, *asleep])))
     for seconds in (3 * SWEEP, SWEEP) if calm else ():  # a dead sweeper keeps its duty for three
         history.pass_(seconds)
-        _until_idle(history)
+        until_idle(history)
 
 
 def _make_good(history: History) -> None:
@@ -133,11 +133,11 @@ def _make_good(history: History) -> None:
         history.repeat(key)
 
 
-def _until_idle(history: History) -> None:
+def until_idle(history: History) -> None:
     """Let everybody go on until all wait for time to pass."""
     idle: set[Task] = set()
     for _ in range(TURN + 100 * len(history.sent)):
-        history.place.wire.settle()
+        history.place.settle()
         ready = [task for task in history.runnable() if task not in idle]
         if not ready:
             return

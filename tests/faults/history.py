@@ -145,7 +145,7 @@ class History:
     def pass_(self, seconds: float) -> None:
         """Time goes by; what is on its way for too long arrives."""
         self.place.clock.pass_(seconds)
-        self.place.wire.settle(LATEST)
+        self.place.settle(LATEST)
 
 
 def order(no: int, price: int, *, minute: int) -> IncomingRecord:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from connectors.kit.clock import Clock
 from connectors.kit.faults import point
@@ -21,12 +22,12 @@ from tests.faults.tasks import pause
 from tests.support.inside import answer_of, request_of
 
 Fate = Literal[
-    "ok", "refused", "lost", "silent", "reset", "broken", "garbage", "torn", "later", "busy"
+    "ok", "refused", "lost", "silent", "reset", "broken", "garbage", "torn", "later", "busy", "full"
 ]
 FATES: tuple[Fate, ...] = ("refused", "lost", "silent", "reset", "broken", "later", "busy")
 """No connection; lost on the way; done without an answer; done and cut; done and answered 500 or
 with rubbish; 503 or 429 with nothing done. Histories need no more; `garbage` is 200 with rubbish,
-`torn` is 200 with the first half of the answer.
+`torn` is 200 with the first half of the answer, `full` is 429 that names no time.
 """
 COMPANY = "Kedai Contoh Sdn Bhd"
 
@@ -46,19 +47,21 @@ class Exchange:
 class Wire:
     """The target and what is on its way to it; `fates` are those of the next writes.
 
-    A look-up sees what was written `lag` seconds ago or earlier.
+    A look-up sees what was written `lag` seconds ago or earlier; an answer takes `takes` seconds.
     """
 
     folder: Path
     clock: Clock
     dedupe: str
     lag: float = 0.0
+    takes: float = 0.0
     fates: list[Fate] = field(default_factory=list)
     pending: list[Exchange] = field(default_factory=list)
     down: bool = False
     refuses: bool = False
     storm: Fate | None = None
     asked: list[float] = field(default_factory=list)
+    wrote: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.ledger = self.folder / "ledger.jsonl"
@@ -82,16 +85,18 @@ class Wire:
         if exchange.writes and self.refuses:
             exchange.answer = _no_account()
             return
-        if exchange.fate in ("later", "busy"):
+        if exchange.fate in ("later", "busy", "full"):
             exchange.answer = _not_now(exchange.fate)
             return
         reply = self._handle(exchange)
+        if exchange.writes:
+            self.wrote.append(self.clock.monotonic())
         if exchange.fate != "silent":
             exchange.answer = _heard(reply, exchange.fate)
 
     def settle(self, older_than: float = 0) -> None:
         """Whatever is on its way for so long arrives."""
-        late = self.clock.monotonic() - older_than
+        late = self.clock.monotonic() - max(older_than, self.takes)
         while old := [no for no, one in enumerate(self.pending) if one.at <= late]:
             self.step(old[0])
 
@@ -122,11 +127,10 @@ def _no_account() -> HttpAnswer:
 
 
 def _not_now(fate: Fate) -> HttpAnswer:
-    status, code, after = (
-        (503, "unavailable", "1") if fate == "later" else (429, "rate_limited", "2")
-    )
+    status, code = (503, "unavailable") if fate == "later" else (429, "rate_limited")
+    headers = {"later": {"retry-after": "1"}, "busy": {"retry-after": "2"}}.get(fate, {})
     body = json.dumps({"error": {"code": code, "message": "Try later"}}).encode()
-    return HttpAnswer(status=status, headers={"retry-after": after}, body=body, seconds=0.1)
+    return HttpAnswer(status=status, headers=headers, body=body, seconds=0.1)
 
 
 class _Unsynced(Ledger):
@@ -137,11 +141,11 @@ class _Unsynced(Ledger):
 
 
 class WireHttp(Http):
-    """The product's way out, with the wire of a history instead of sockets."""
+    """The product's way out, with the wires of a history, by their hosts, instead of sockets."""
 
-    def __init__(self, clock: Clock, wire: Wire, *, seconds: float) -> None:
+    def __init__(self, clock: Clock, wires: Mapping[str, Wire], *, seconds: float) -> None:
         super().__init__(clock, connect_seconds=5, read_seconds=seconds)
-        self._moving, self._wire, self._seconds = clock, wire, seconds
+        self._moving, self._wires, self._seconds = clock, wires, seconds
 
     def request(
         self,
@@ -152,7 +156,7 @@ class WireHttp(Http):
         body: bytes | None = None,
         push: bool = False,
     ) -> HttpAnswer | HttpFailure:
-        wire = self._wire
+        wire = self._wires[urlsplit(url).netloc]
         if wire.down or (push and wire.fates[:1] == ["refused"]):
             wire.fates = wire.fates[1:] if push and not wire.down else wire.fates
             return HttpFailure(kind="not_sent", words="No connection.", seconds=0)

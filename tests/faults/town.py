@@ -18,7 +18,8 @@ from random import Random
 from types import SimpleNamespace
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
+from sqlalchemy.orm import Session
 
 from connectors.kit import faults
 from connectors.kit.contract import IncomingRecord
@@ -64,7 +65,10 @@ SELECT (SELECT min(at) FROM (
     UNION ALL SELECT min(lease_until) FROM run
 )), (SELECT max(open_until) FROM throttle)
 """  # one statement: it is asked after every turn
-SOURCE = select(Connection).where(Connection.side == "source")
+HOST = "ai.example.test"
+CONNECTION = select(Connection).where(
+    Connection.side == bindparam("side"), Connection.company_id == bindparam("company")
+)
 APPROVERS = ("lim@example.test", "siti@example.test")
 
 
@@ -77,6 +81,7 @@ class Template:
     approvers: tuple[Actor, ...]
     admin: Actor
     settings: Settings
+    environment: dict[str, str]
 
 
 @cache
@@ -85,7 +90,7 @@ def template() -> Template:
     home = Path(tempfile.mkdtemp(prefix="clearpost-town-", dir=_quick_folder()))
     file = home / "template.sqlite3"
     upgrade(f"sqlite:///{file}")
-    target: Any = SimpleNamespace(url="https://ai.example.test")
+    target: Any = SimpleNamespace(url=f"https://{HOST}")
     house = make_house(f"sqlite:///{file}", home / "home", target, rules=RULES + APPROVE)
     with house.database.write() as session:
         company = session.get_one(Company, house.company_id)
@@ -99,18 +104,17 @@ def template() -> Template:
     settings = Settings.from_env(house.environment | told)
     actors = tuple(_actor(house.company_id, person, "approver") for person in given)
     gc.collect()
-    gc.freeze()  # what stays for ever is not looked through for cycles in every history
-    return Template(
-        file,
-        house.company_id,
-        actors,
-        _actor(house.company_id, admin, "admin", "operator"),
-        settings,
-    )
+    gc.freeze()  # what stays is not looked through for cycles in every history
+    manager = _actor(house.company_id, admin, "admin", "operator")
+    return Template(file, house.company_id, actors, manager, settings, house.environment)
 
 
 def _actor(company_id: int, person: Any, *roles: str) -> Actor:
     return Actor(person.id, person.name, person.email, company_id, frozenset(roles))
+
+
+def _connection(session: Session, side: str, company_id: int) -> Connection:
+    return session.scalars(CONNECTION, {"side": side, "company": company_id}).one()
 
 
 def _quick_folder() -> str | None:
@@ -124,11 +128,17 @@ class Town:
         self.made = template()
         self.database, self.clock = database, Moving(START)
         self.wire = Wire(folder, self.clock, dedupe, lag)
+        self.wires = {HOST: self.wire}
         self.points = Points()
         self.failures: list[str] = []
         self.company_id = self.made.company_id
         self._keys = load_keys(self.made.settings)
         assert not isinstance(self._keys, Refusal)
+
+    def settle(self, older_than: float = 0) -> None:
+        """Whatever is on its way to any target for so long arrives."""
+        for wire in self.wires.values():
+            wire.settle(older_than)
 
     def worker(self, name: str, seed: int) -> Iterator[int]:
         """A worker: turn after turn, each as workers/loop.py makes it; how much was done."""
@@ -140,7 +150,7 @@ class Town:
             chance=Random(seed),
         )
         assert isinstance(desk, Desk)
-        http = WireHttp(self.clock, self.wire, seconds=ANSWER)
+        http = WireHttp(self.clock, self.wires, seconds=ANSWER)
         desk = Desk(**{field: getattr(desk, field) for field in Desk.__slots__} | {"http": http})
         bench = Bench(self.made.settings, self.database, self.clock, desk, name)  # type: ignore[arg-type]
         sweeper, swept = Sweeper(bench), -SWEEP
@@ -149,40 +159,42 @@ class Town:
                 sweeper.sweep()
                 swept = self.clock.monotonic()
             done = 0
-            for kind, _ in sweeper.due():
+            for kind, company_id in sweeper.due():
                 try:
-                    done += self._judge(bench) if kind == "evaluate" else self._push(bench)
+                    work = self._judge if kind == "evaluate" else self._push
+                    done += work(bench, company_id)
                 except Exception as error:  # as workers/jobs.py `safely` does
                     self.failures.append(f"{kind}: {type(error).__name__}: {error}")
             yield done
 
-    def _judge(self, bench: Bench) -> int:
+    def _judge(self, bench: Bench, company_id: int) -> int:
         return judge_due(
             self.database,
             bench.clock,
-            company_id=self.company_id,
+            company_id=company_id,
             owner=bench.owner,
             lease_seconds=LEASE,
         ).count
 
-    def _push(self, bench: Bench) -> int:
+    def _push(self, bench: Bench, company_id: int) -> int:
         pushed = push_due(
             self.database,
             bench.clock,
-            company_id=self.company_id,
+            company_id=company_id,
             owner=bench.owner,
             desk=bench.desk,
         )
         assert not isinstance(pushed, Refusal)
         return pushed.count
 
-    def deliver(self, key: str, *orders: IncomingRecord) -> str:
+    def deliver(self, key: str, *orders: IncomingRecord, company_id: int = 0) -> str:
         """A webhook; the same key again is the same delivery."""
+        to = company_id or self.company_id
         with self.database.write() as session:
-            source = session.scalars(SOURCE).one()
+            source = _connection(session, "source", to)
             got = intake.receive(
                 session,
-                company_id=self.company_id,
+                company_id=to,
                 source=source,
                 delivery_key=key,
                 kind="order",
@@ -207,7 +219,7 @@ class Town:
 
     def pause(self, *, on: bool) -> None:
         with self.database.write() as session:
-            target = session.scalars(select(Connection).where(Connection.side == "target")).one()
+            target = _connection(session, "target", self.company_id)
             now = self.clock.now()
             if on:
                 connections.pause(session, self.made.admin, target, "a history", now=now)
@@ -217,7 +229,7 @@ class Town:
     def rekey(self) -> None:
         """The same secret is stored once more: every judging under way is stale."""
         with self.database.write() as session:
-            target = session.scalars(select(Connection).where(Connection.side == "target")).one()
+            target = _connection(session, "target", self.company_id)
             connections.set_key(
                 session,
                 SYSTEM,
@@ -239,7 +251,7 @@ class Town:
     def allow(self, per_minute: int) -> None:
         """The target takes so many calls a minute, as its connection says."""
         with self.database.write() as session:
-            target = session.scalars(select(Connection).where(Connection.side == "target")).one()
+            target = _connection(session, "target", self.company_id)
             target.settings = {**target.settings, CALLS_PER_MINUTE: per_minute}
 
     def open_work(self) -> list[tuple[str, str]]:
