@@ -24,6 +24,7 @@ class Moving:
 
     def __init__(self, start: datetime) -> None:
         self.wall, self.seconds = start, 0.0
+        self.rate = 1.0  # of the wall clock, where a leap second is spread over a day
 
     def now(self) -> datetime:
         return self.wall
@@ -39,7 +40,7 @@ class Moving:
     def pass_(self, seconds: float) -> None:
         """Time goes by for everybody."""
         self.seconds += seconds
-        self.wall += timedelta(seconds=seconds)
+        self.wall += timedelta(seconds=seconds * self.rate)
 
     def jump(self, seconds: float) -> None:
         """Somebody set the wall clock."""

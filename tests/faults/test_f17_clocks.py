@@ -22,10 +22,11 @@ from tests.support.postings import make_ready
 
 WAITED = 2 * (LEASE + ANSWER + SETTLE)  # and nobody needs longer when no clock is touched
 JUMPING = amount(3, 60, 1000)
+JUMPS = (3_600, -3_600, 86_400, -86_400)
 
 
-def leases_of_a_fast_clock(url: str) -> timedelta:
-    """How long a lease lasts by the database's clock, taken by a worker an hour ahead."""
+def leases_of_a_wrong_clock(url: str, ahead: int) -> timedelta:
+    """How long a lease lasts by the database's clock, taken by a worker so many seconds ahead."""
     empty_postgresql(url)
     database = Database(url, durable=False)
     with database.write() as session:
@@ -34,8 +35,9 @@ def leases_of_a_fast_clock(url: str) -> timedelta:
         session.execute(text("UPDATE record SET due_at = now()"))
         company_id = company.id
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(machine, "datetime", _Ahead)
-        patch.setattr(clock, "datetime", _Ahead)
+        wrong = type("_Wrong", (_Ahead,), {"by": timedelta(seconds=ahead)})
+        patch.setattr(machine, "datetime", wrong)
+        patch.setattr(clock, "datetime", wrong)
         now = DatabaseClock(database, machine.MachineClock()).now()
     taken = claim(database, company_id=company_id, owner="fast", now=now, limit=1, lease_seconds=60)
     assert taken
@@ -48,15 +50,21 @@ def leases_of_a_fast_clock(url: str) -> timedelta:
 
 
 class _Ahead(datetime):
+    by = timedelta()
+
     @classmethod
     def now(cls, tz=None):  # type: ignore[no-untyped-def]
-        return datetime.now(tz or UTC) + timedelta(hours=1)
+        return datetime.now(tz or UTC) + cls.by
 
 
 @pytest.mark.postgresql
-def test_f17_a_fast_worker_takes_no_long_lease(postgresql_url: str | None) -> None:
+@pytest.mark.parametrize("ahead", JUMPS)
+def test_f17_a_worker_with_a_wrong_clock_takes_a_usual_lease(
+    postgresql_url: str | None, ahead: int
+) -> None:
     assert postgresql_url is not None
-    assert timedelta() < leases_of_a_fast_clock(postgresql_url) < timedelta(minutes=2)
+    lasts = leases_of_a_wrong_clock(postgresql_url, ahead)
+    assert timedelta() < lasts < timedelta(minutes=2), lasts
 
 
 @pytest.mark.parametrize("back", [3_600, 86_400])
