@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from random import Random
 
 import pytest
@@ -96,7 +96,7 @@ def play(jump: str, point: str, *, dies: bool) -> Ending:
     """Orders, a doubt, an approval; the jump; and everything comes to rest in time."""
     with town(dedupe="nothing") as place:
         if jump == "summer ends":
-            place.clock.wall = SUMMER_ENDS.replace(minute=0, hour=0)
+            place.clock.wall = SUMMER_ENDS - timedelta(minutes=1)
         history = Jumping(place, Random(17), Chances(), point=point, jump=JUMPS[jump], dies=dies)
         for _ in range(2):
             history.hire()
