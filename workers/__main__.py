@@ -19,6 +19,7 @@ from holding.settings import Settings
 from workers.jobs import Bench, bench
 from workers.listen import listen
 from workers.loop import STOP_SECONDS, Worker
+from workers.stop import Stop
 
 ENVIRONMENT = 3  # the exit code when this machine is not ready for us
 log = logging.getLogger("clearpost.workers")
@@ -29,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _options(arguments)
     atexit.register(gc.freeze)  # an end that looks for cycles in all that was loaded takes as long
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    stop = threading.Event()
+    stop = Stop()
     if options.watch_parent:
         threading.Thread(target=_watch, daemon=True).start()
     if told := _unready():
@@ -46,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
     return _work(mine, stop, url, once=options.once)
 
 
-def _work(mine: Bench, stop: threading.Event, url: str | None, *, once: bool) -> int:
+def _work(mine: Bench, stop: Stop, url: str | None, *, once: bool) -> int:
     if url is None and not once:
         log.warning("No REDIS_URL: looking for work in the database by turns.")
     worker = Worker(mine, stop, url=url)

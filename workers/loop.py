@@ -7,11 +7,11 @@ Here: the two ways and the change between them when Redis goes or comes. Not her
 import logging
 import subprocess
 import sys
-import threading
 
 from holding import doorbell
 from workers import jobs
 from workers.jobs import Bench
+from workers.stop import Stop
 from workers.sweep import Sweeper
 
 IDLE_SECONDS = 0.2
@@ -22,7 +22,7 @@ log = logging.getLogger("clearpost.workers")
 class Worker:
     """One supervisor: sweeps, rings, and keeps its listening children alive."""
 
-    def __init__(self, bench: Bench, stop: threading.Event, *, url: str | None) -> None:
+    def __init__(self, bench: Bench, stop: Stop, *, url: str | None) -> None:
         self._bench = bench
         self._stop = stop
         self._url = url

@@ -1,6 +1,5 @@
 """Whose turn it is: nobody's long queue keeps another waiting."""
 
-import threading
 from collections.abc import Callable
 from datetime import timedelta
 from types import SimpleNamespace
@@ -19,6 +18,7 @@ from tests.support.factories import make_company
 from tests.support.postings import NOW, make_ready
 from workers import jobs
 from workers.loop import Worker
+from workers.stop import Stop
 
 BATCHES = 20
 
@@ -56,7 +56,7 @@ def test_a_record_of_a_quiet_company_waits_at_most_three_batches(
             stop.set()
         return 1
 
-    stop = threading.Event()
+    stop = Stop()
     monkeypatch.setattr(jobs, "evaluate", evaluate)
     bench = SimpleNamespace(
         database=database, clock=clock, owner="worker-1", settings=Settings.from_env({})
