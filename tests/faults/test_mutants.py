@@ -14,7 +14,7 @@ from tests.faults.course import Ending, end, for_a_while, heal, run
 from tests.faults.history import Chances, History
 from tests.faults.test_f07_doorbells import heard_after_a_failure, redis_url
 from tests.faults.test_f11_power import synchronous_of
-from tests.faults.test_f17_clocks import leases_of_a_fast_clock
+from tests.faults.test_f17_clocks import leases_of_a_wrong_clock
 from tests.faults.town import LEASE, Town, town
 
 __all__ = ["redis_url"]
@@ -146,9 +146,9 @@ def test_a_database_that_does_not_wait_for_the_disk_is_caught(done: Done, tmp_pa
 @pytest.mark.postgresql
 def test_a_lease_by_the_workers_clock_is_caught(done: Done, postgresql_url: str | None) -> None:
     assert postgresql_url is not None
-    assert leases_of_a_fast_clock(postgresql_url) < timedelta(minutes=2)
+    assert leases_of_a_wrong_clock(postgresql_url, 3_600) < timedelta(minutes=2)
     with mutants.planted(10):
-        assert leases_of_a_fast_clock(postgresql_url) > timedelta(minutes=30)
+        assert leases_of_a_wrong_clock(postgresql_url, 3_600) > timedelta(minutes=30)
     done.mutants_caught += 1
 
 
