@@ -75,12 +75,8 @@ _worlds: OrderedDict[Hashable, World] = OrderedDict()
 
 def program(session: Session, ruleset_version_id: int) -> Program:
     """The program of a published version."""
-    query = select(RulesetVersion.hash).where(RulesetVersion.id == ruleset_version_id)
-    return kept(
-        _programs,
-        session.scalars(query).one(),
-        lambda: _compile(session, session.get_one(RulesetVersion, ruleset_version_id)),
-    )
+    version = session.get_one(RulesetVersion, ruleset_version_id)
+    return kept(_programs, version.hash, lambda: _compile(session, version))
 
 
 def world(session: Session, company_id: int, revision: int, known_targets: frozenset[str]) -> World:
