@@ -31,6 +31,8 @@ from holding.pushing.rows import SEEN, Member, add_look
 from rules.canonical import revive
 from rules.outcome import Document
 
+SENT_WHOLE = 2
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doubt:
@@ -51,7 +53,7 @@ class Doubt:
 
 def settle(desk: Desk, channel: Channel, claims: Sequence[Claim]) -> int:
     """Look up each claimed doubt; send again, grouped as they were sent, what is proved absent."""
-    groups: dict[int, list[Member]] = defaultdict(list)
+    groups: dict[int, list[Doubt]] = defaultdict(list)
     runs: set[int] = set()
     for claim in claims:
         doubt = _doubt(desk, channel, claim)
@@ -59,15 +61,25 @@ def settle(desk: Desk, channel: Channel, claims: Sequence[Claim]) -> int:
             continue
         runs |= {doubt.run_id} if doubt.run_id else set()
         if _look(desk, channel, doubt):
-            groups[doubt.request_id].append(doubt.member)
-    for request_id, members in groups.items():
-        flight = again(desk, channel, request_id, members)
-        if flight is not None:
-            faults.point("push.after_intent")
-            fly(desk, flight)
+            groups[doubt.request_id].append(doubt)
+    for request_id, group in groups.items():
+        for members in _together(group):
+            flight = again(desk, channel, request_id, members)
+            if flight is not None:
+                faults.point("push.after_intent")
+                fly(desk, flight)
     with desk.database.write() as session:
         tally.recount(session, runs)
     return len(claims)
+
+
+def _together(group: Sequence[Doubt]) -> list[list[Member]]:
+    """The group as it was sent; its halves when that failed twice: one of it may be the trouble."""
+    members = [doubt.member for doubt in group]
+    if len(members) == 1 or max(doubt.sends for doubt in group) < SENT_WHOLE:
+        return [members]
+    middle = len(members) // 2
+    return [members[:middle], members[middle:]]
 
 
 def _doubt(desk: Desk, channel: Channel, claim: Claim) -> Doubt | None:

@@ -90,3 +90,31 @@ def test_a_file_refused_as_a_whole_is_halved(
     assert len(target.lines("created")) == 5
     [run] = [r for r in rows(database, Run) if r.kind == "manual"]
     assert run.counts == {"posted": 5}
+
+
+def test_a_document_at_which_the_target_breaks_takes_no_other_along(
+    desk: Desk,
+    company: Company,
+    database: Database,
+    target: Simulator,
+    clock: SetClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Every file that it is in ends in an error of the target's, and nothing of it is kept."""
+    real = AiAccount.send
+
+    def breaks(self, payload, *rest):  # type: ignore[no-untyped-def]
+        if "IV-3" in payload.numbers:
+            lost = Answer(kind="uncertain", error_class="uncertain", words="It broke.")
+            answers = (lost,) * len(payload.numbers)
+            return Sent(answers=answers, status=500, headers={}, body=b"", seconds=0.0)
+        return real(self, payload, *rest)
+
+    monkeypatch.setattr(AiAccount, "send", breaks)
+    keys = ready(desk, company, *(f"IV-{n}" for n in range(8)), due=None)
+    start_sync(desk, company, clock)
+    work(desk, company)
+    settle(desk, company, clock, minutes=30)
+    states = {key: one(database, key).state for key in keys}
+    assert [key for key, state in states.items() if state != "posted"] == [keys[3]]
+    assert len(target.lines("created")) == 7
