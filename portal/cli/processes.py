@@ -1,7 +1,7 @@
 """The child processes of `up` and `demo`: none of them outlives its parent.
 
-Here: starting a child with a pipe that tells it when we are gone, stopping all of them, and asking
-whether a port is free. Not here: what the children do.
+Here: starting a child with a pipe that tells it when we are gone, starting it again when it died,
+stopping all of them, and asking whether a port is free. Not here: what the children do.
 """
 
 import json
@@ -9,14 +9,16 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from portal.cli.frame import ENVIRONMENT, Stop
+from portal.cli.frame import ENVIRONMENT, Stop, say
 
 STOP_SECONDS = 12
+LOOK_SECONDS = 1.0  # so long nobody works after a worker died
 HOME = str(Path(__file__).resolve().parents[2])
 
 
@@ -55,6 +57,8 @@ class Children:
 
     def __init__(self) -> None:
         self._running: list[Child] = []
+        self._turn = threading.RLock()
+        self._over = threading.Event()
 
     def __enter__(self) -> "Children":
         return self
@@ -65,8 +69,10 @@ class Children:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        while self._running:
-            self._running.pop().end()
+        self._over.set()
+        with self._turn:
+            while self._running:
+                self._running.pop().end()
 
     def start(self, module: str, *words: str, heard: bool = False) -> Child:
         """Run a module of ours; it watches the pipe we hold and ends when that closes."""
@@ -78,15 +84,31 @@ class Children:
             start_new_session=True,
             env={**os.environ, "PYTHONPATH": HOME},
         )
-        self._running.append(Child(module, words, process))
-        return self._running[-1]
+        child = Child(module, words, process)
+        with self._turn:
+            self._running.append(child)
+        return child
+
+    def keep(self, module: str) -> None:
+        """Start the child that runs a module again, whenever it ended by itself."""
+        threading.Thread(target=self._keep, args=(module,), daemon=True).start()
+
+    def _keep(self, module: str) -> None:
+        while not self._over.wait(LOOK_SECONDS):
+            with self._turn:
+                for child in [one for one in self._running if one.module == module]:
+                    code = child.process.poll()
+                    if code is not None and not self._over.is_set():
+                        say(f"{module} ended by itself ({code}) and is started again.")
+                        self.restart(module)
 
     def restart(self, module: str) -> None:
         """End the child that runs a module, and start it again with the settings of now."""
-        old = next(child for child in self._running if child.module == module)
-        self._running.remove(old)
-        old.end()
-        self.start(module, *old.words)
+        with self._turn:
+            old = next(child for child in self._running if child.module == module)
+            self._running.remove(old)
+            old.end()
+            self.start(module, *old.words)
 
 
 def free_port(host: str, port: int) -> None:

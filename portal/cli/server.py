@@ -198,8 +198,11 @@ def start_queue(place: Office) -> "EmbeddedRedis | None":
 
 
 def start_worker(children: Children) -> None:
-    """A worker with its sweeper; it listens to the queue when there is one."""
+    """A worker with its sweeper, for as long as the block lasts; it listens to the queue when there
+    is one.
+    """
     children.start("workers", *([] if os.environ.get("REDIS_URL") else ["--no-redis"]))
+    children.keep("workers")
 
 
 def _as_interrupt(_signal: int, _frame: object) -> None:

@@ -74,6 +74,25 @@ def test_killing_up_with_9_leaves_no_child(product: Product) -> None:
         until(lambda: not alive(family), "end of all children")
 
 
+def test_a_worker_that_died_is_started_again(product: Product) -> None:
+    with product.started("up", "--port", "0") as up:
+        address_in(product.notes("up"))
+        first = until(lambda: _worker_of(up.pid), "worker")
+        os.kill(first, signal.SIGKILL)
+        second = until(lambda: _worker_of(up.pid), "another worker")
+        assert first != second
+        assert "workers ended by itself (-9)" in product.notes("up").read_text("utf-8")
+
+
+def _worker_of(pid: int) -> int | None:
+    """The living child that runs the worker, and not one of its listeners."""
+    for child in alive(children_of(pid)):
+        words = Path(f"/proc/{child}/cmdline").read_text().split("\0")
+        if "workers" in words and "--listen" not in words:
+            return child
+    return None
+
+
 def test_a_port_in_use_is_told_with_its_number(product: Product) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
