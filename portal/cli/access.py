@@ -46,7 +46,7 @@ def token_add(email: str, company: str, name: str, scopes: tuple[str, ...], days
                 person_id=person_id_of(session, email),
                 name=name,
                 scopes=scopes,
-                lasts=timedelta(days=days),
+                lasts=timedelta(days=min(days, 9_999)),  # a calendar ends
                 now=place.now,
             )
         )

@@ -6,7 +6,7 @@ import sqlite3
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -103,12 +103,12 @@ def test_f11_the_power_goes(house: House, done: Done, tmp_path: Path) -> None:
     assert len(written) > known
     ends = range(known, len(written), max(PAGE, (len(written) - known) // COPIES // PAGE * PAGE))
     for end in ends:
-        torn = tmp_path / "torn.sqlite3"
+        torn = tmp_path / f"torn-{end}.sqlite3"
         shutil.copyfile(base, torn)
-        Path(f"{torn}-shm").unlink(missing_ok=True)
         Path(f"{torn}-wal").write_bytes(written[:end])
         assert _whole(torn), end
         assert set(created) <= _pushed(torn), end
+        torn.unlink()
         done.faults += 1
     assert synchronous_of(_file(house)) == 2
     house.drain({"posted": len(sent)}, seconds=60)
@@ -131,10 +131,10 @@ def _locked(file: Path) -> Iterator[None]:
 
 
 def _whole(file: Path) -> bool:
-    with sqlite3.connect(file) as connection:
+    with closing(sqlite3.connect(file)) as connection:
         return bool(connection.execute("PRAGMA integrity_check").fetchone()[0] == "ok")
 
 
 def _pushed(file: Path) -> set[str]:
-    with sqlite3.connect(file) as connection:
+    with closing(sqlite3.connect(file)) as connection:
         return {str(row[0]) for row in connection.execute("SELECT number FROM push")}

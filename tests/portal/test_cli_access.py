@@ -50,6 +50,7 @@ def test_a_token_is_made_listed_and_revoked(
     assert "revoked" in run("token", "list", *COMPANY).output
     run("token", "revoke", number, *COMPANY, code=1)
     run("token", "add", "lim@kedai.my", *COMPANY, *words, code=1)
+    run("token", "add", "lim@kedai.my", *COMPANY, *words[:5], "9" * 12, code=1)
     run("token", "add", "lim@kedai.my", *COMPANY, "--name", "x", "--scope", "rules.draft", code=1)
     run("token", "add", "nobody@kedai.my", *COMPANY, *words[:4], code=1)
 
