@@ -18,6 +18,8 @@ from sqlalchemy.orm import Session
 
 from connectors.kit import faults
 from connectors.kit.contract import Found
+from connectors.kit.http import Http
+from connectors.kit.remembering import Remembering
 from holding.models import Attempt, Evaluation, Posting, Push, Request
 from holding.pushing import breaker, doubts, policy, results, tally, trouble
 from holding.pushing.case import Case, owned
@@ -52,7 +54,12 @@ class Doubt:
 
 
 def settle(desk: Desk, channel: Channel, claims: Sequence[Claim]) -> int:
-    """Look up each claimed doubt; send again, grouped as they were sent, what is proved absent."""
+    """Look up each claimed doubt; send again, grouped as they were sent, what is proved absent.
+
+    Documents of one file ask the same of it: what is read for one serves all, so every look counts
+    from the moment in which the pass began.
+    """
+    asked, http = desk.clock.now(), Remembering(desk.http)
     groups: dict[int, list[Doubt]] = defaultdict(list)
     runs: set[int] = set()
     for claim in claims:
@@ -60,7 +67,7 @@ def settle(desk: Desk, channel: Channel, claims: Sequence[Claim]) -> int:
         if doubt is None:
             continue
         runs |= {doubt.run_id} if doubt.run_id else set()
-        if _look(desk, channel, doubt):
+        if _look(desk, channel, doubt, http, asked):
             groups[doubt.request_id].append(doubt)
     for request_id, group in groups.items():
         for members in _together(group):
@@ -112,16 +119,15 @@ def _doubt(desk: Desk, channel: Channel, claim: Claim) -> Doubt | None:
         )
 
 
-def _look(desk: Desk, channel: Channel, doubt: Doubt) -> bool:
+def _look(desk: Desk, channel: Channel, doubt: Doubt, http: Http, asked: datetime) -> bool:
     """One look-up and its commit; True when the push may be sent again."""
     faults.point("lookup.before")
-    asked = desk.clock.now()
     found = channel.target.look_up(
         ours(doubt.member.document, doubt.member.theirs),
         channel.settings,
         channel.secret,
         doubt.request_key,
-        desk.http,
+        http,
         action=doubt.member.action,
         standing=ours(doubt.member.standing, doubt.member.theirs),
     )

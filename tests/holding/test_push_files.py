@@ -1,10 +1,12 @@
 """Documents that go out together in one file."""
 
 import dataclasses
+from collections import Counter
 
 import pytest
 
 from connectors.kit.contract import Answer, Sent
+from connectors.kit.http import Http
 from connectors.targets.aiaccount.connector import AiAccount
 from holding.database import Database
 from holding.models import (
@@ -118,3 +120,31 @@ def test_a_document_at_which_the_target_breaks_takes_no_other_along(
     states = {key: one(database, key).state for key in keys}
     assert [key for key, state in states.items() if state != "posted"] == [keys[3]]
     assert len(target.lines("created")) == 7
+
+
+def test_documents_of_one_file_ask_once_what_became_of_it(
+    desk: Desk,
+    company: Company,
+    database: Database,
+    target: Simulator,
+    clock: SetClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    keys = ready(desk, company, *(f"IV-{n}" for n in range(8)), due=None)
+    target.control("faults", fault="timeout_after")
+    start_sync(desk, company, clock)
+    work(desk, company)
+    assert {one(database, key).state for key in keys} == {"uncertain"}
+    asked: list[str] = []
+    request = Http.request
+
+    def note(self, method, url, **given):  # type: ignore[no-untyped-def]
+        asked.append(url.removeprefix(target.url).partition("?")[0])
+        return request(self, method, url, **given)
+
+    monkeypatch.setattr(Http, "request", note)
+    settle(desk, company, clock, minutes=1)
+    assert {one(database, key).state for key in keys} == {"posted"}
+    assert sum(path.startswith("/v1/imports") for path in asked) == 2  # by key, then what it says
+    assert Counter(asked)["/v1/sales/invoices"] == 8
+    assert len([r for r in rows(database, Request) if r.kind == "lookup"]) == 8

@@ -1,0 +1,39 @@
+"""What is read in one pass is asked once, and nothing else is remembered."""
+
+from typing import Any
+
+from connectors.kit.http import Http, HttpAnswer, HttpFailure
+from connectors.kit.remembering import Remembering
+
+
+class Told(Http):
+    """Answers from a list, and counts."""
+
+    def __init__(self, *answers: int | None) -> None:
+        super().__init__()
+        self.left = list(answers)
+
+    def request(self, *_words: Any, **_given: Any) -> HttpAnswer | HttpFailure:
+        status = self.left.pop(0)
+        if status is None:
+            return HttpFailure(kind="no_answer", words="!", seconds=0.0)
+        return HttpAnswer(status=status, headers={}, body=str(len(self.left)).encode(), seconds=0.0)
+
+
+def test_a_good_answer_to_a_read_serves_again() -> None:
+    http = Remembering(Told(200, 200))
+    same = [http.request("GET", "http://x/1", headers={}) for _ in range(3)]
+    other = http.request("GET", "http://x/2", headers={})
+    assert same == [same[0]] * 3
+    assert other != same[0]
+
+
+def test_a_write_and_a_bad_answer_are_asked_each_time() -> None:
+    told = Told(None, 503, 200, 200, 200)
+    http = Remembering(told)
+    for _ in range(4):
+        http.request("GET", "http://x/1", headers={})
+    assert len(told.left) == 2
+    for _ in range(2):
+        http.request("POST", "http://x/1", headers={}, push=True)
+    assert told.left == []
