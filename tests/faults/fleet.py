@@ -9,7 +9,7 @@ import signal
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from random import Random
@@ -192,16 +192,16 @@ class Fleet:
             query = select(func.count(Record.id)).where(Record.state == "posted")
             return session.scalar(query) or 0
 
-    def age(self) -> float:
-        """For how many seconds the oldest work is due that nobody does."""
-        now, ages = datetime.now(UTC), [0.0]
+    def ages(self) -> dict[str, float]:
+        """For how many seconds the oldest work of each kind is due that nobody does."""
+        now, ages = datetime.now(UTC), {}
         with self.database.read() as session:
             for table in (Record, Posting, Run):
                 due = select(func.min(table.due_at)).where(text(DUE), table.due_at <= now)
                 oldest = session.scalar(due)
-                if oldest is not None:
-                    ages.append((now - oldest).total_seconds())
-        return max(ages)
+                waits = now - oldest if oldest is not None else timedelta()
+                ages[table.__tablename__] = waits.total_seconds()
+        return ages
 
     def cpu(self) -> float:
         """Seconds of processor time of the workers so far."""
