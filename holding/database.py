@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlite3 import Connection as SqliteConnection
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -45,18 +45,28 @@ class Database:
         self._writing = self.engine.execution_options(**{_WRITES: True})
 
     @contextmanager
-    def read(self) -> Iterator[Session]:
-        """A session that sees one snapshot and leaves nothing behind."""
+    def read(self, *, many: bool = False) -> Iterator[Session]:
+        """A session that sees one snapshot and leaves nothing behind; `many`: see `write`."""
         with Session(self._reading, expire_on_commit=False) as session:
+            self._plan(session, anew=many)
             yield session
 
     @contextmanager
-    def write(self) -> Iterator[Session]:
-        """One write transaction: committed at the end of the block, rolled back when it raises."""
+    def write(self, *, many: bool = False) -> Iterator[Session]:
+        """One write transaction: committed at the end of the block, rolled back when it raises.
+
+        `many`: its statements are about many rows at once, so each is planned for the tables as
+        they are. PostgreSQL would go on with the plan that was good when they were empty.
+        """
         with Session(self._writing, expire_on_commit=False) as session, session.begin():
+            self._plan(session, anew=many)
             yield session
 
     session = write
+
+    def _plan(self, session: Session, *, anew: bool) -> None:
+        if anew and self.dialect == "postgresql":
+            session.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
 
     def close(self) -> None:
         """Give all connections back."""

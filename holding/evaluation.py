@@ -87,7 +87,7 @@ def judge_due(
         call_help()
     now = clock.now()
     with _no_search_for_cycles():
-        with database.read() as session:
+        with database.read(many=True) as session:
             batch = gather(session, company_id, claims, now, programs)
         with within_bounds():
             plans = planned(batch, now)
@@ -152,7 +152,7 @@ def _store(
 ) -> int:
     """Write a batch; if the database refuses it, write its halves, and hold the one it refuses."""
     try:
-        with database.write() as session:
+        with database.write(many=True) as session:
             return finish(session, batch, plans, owner=owner, now=now)
     except DBAPIError as error:
         if len(plans) > 1:

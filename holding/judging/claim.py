@@ -55,7 +55,7 @@ def claim(
     than one lease to a neighbour: when no other is due, or when it has waited for half a lease.
     """
     point("claim.before")
-    with database.write() as session:
+    with database.write(many=True) as session:
         waited = now - timedelta(seconds=lease_seconds / 2)
         found: list[Claimed] = []
         if not _crashed_waits(session, company_id, waited):

@@ -104,10 +104,10 @@ def written(shop: "Shop", records: int) -> float:
         spent += time.perf_counter() - started
         if not claims:
             return stored / spent
-        with database.read() as session:
+        with database.read(many=True) as session:
             batch = gather(session, shop.company_id, claims, now, worlds.program)
         plans = planned(batch, now)
         started = time.perf_counter()
-        with database.write() as session:
+        with database.write(many=True) as session:
             stored += finish(session, batch, plans, owner="bench", now=now)
         spent += time.perf_counter() - started
