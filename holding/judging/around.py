@@ -106,8 +106,9 @@ def _twins(session: Session, company_id: int, ids: Sequence[int]) -> dict[int, d
     """Of the same source, kind and number: those that came first, or were posted."""
     rows = session.execute(_TWINS, {"company": company_id, "ids": list(ids)})
     found: dict[int, dict[int, str]] = defaultdict(dict)
-    for record_id, other_id, external_id in sorted(rows, key=itemgetter(1)):
-        found[record_id][other_id] = external_id
+    for record_id, other_id, external_id, alike in sorted(rows, key=itemgetter(1)):
+        if alike:
+            found[record_id][other_id] = external_id
     return found
 
 
@@ -167,10 +168,11 @@ def _bodies(
 
 _mine = aliased(Record)
 _gone = select(Posting.id).where(Posting.record_id == Record.id, Posting.sent_at.is_not(None))
+# Told, not asked for: PostgreSQL would go through all records of a source instead of a number.
+_alike = and_(Record.source_id == _mine.source_id, Record.type == _mine.type)
 _TWINS = (
-    select(_mine.id, Record.id, Record.external_id)
+    select(_mine.id, Record.id, Record.external_id, _alike)
     .join(_mine, and_(_mine.number == Record.number, _mine.company_id == Record.company_id))
-    .where(Record.source_id == _mine.source_id, Record.type == _mine.type)
     .where(_mine.company_id == bindparam("company"), bulk.among_given(_mine.id, "ids"))
     .where(Record.id != _mine.id, or_(Record.id < _mine.id, _gone.exists()))
 )

@@ -14,11 +14,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from portal.cli.bench_compared import BATCH, SEED, bare, orders, receive, written
 from portal.cli.demo import Shop, opened
 from portal.cli.frame import granted, say
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Query, Session
 
 WORKERS = 2
 BUILT_ORDERS = 10_000
@@ -212,31 +215,33 @@ def _pause(shop: Shop) -> None:
 
 
 def _due(shop: Shop) -> int:
+    with shop.place.database.read() as session:
+        return _of_due(shop, session).count()
+
+
+def _busy(shop: Shop) -> bool:
+    """Whether a record is due or claimed; a count would take its share of what is measured."""
     from holding.models import Record
 
-    with shop.place.database.read() as session:
-        mine = session.query(Record.id).filter_by(company_id=shop.company_id)
-        return mine.filter(Record.due_at <= shop.place.now).count()
+    with shop.place.database.read(many=True) as session:
+        claimed = session.query(Record.id).filter(Record.lease_until.is_not(None))
+        return any(some.first() is not None for some in (_of_due(shop, session), claimed))
 
 
-def _claimed(shop: Shop) -> bool:
+def _of_due(shop: Shop, session: "Session") -> "Query[Any]":
     from holding.models import Record
 
-    with shop.place.database.read() as session:
-        mine = session.query(Record.id).filter_by(company_id=shop.company_id)
-        return mine.filter(Record.lease_until.is_not(None)).first() is not None
+    mine = session.query(Record.id).filter(Record.company_id == shop.company_id)
+    return mine.filter(Record.due_at <= shop.place.now, Record.lease_until.is_(None))
 
 
 def _judge(shop: Shop) -> None:
     """Ring, and wait until no record is due or claimed."""
     from holding import doorbell
 
-    def judged() -> bool:
-        return not _due(shop) and not _claimed(shop)  # what is claimed is due no more, so first due
-
     doorbell.ring(shop.company_id, "evaluate")
     doorbell.ring(shop.company_id, "evaluate")
-    _until(judged, "records", GLANCE_SECONDS)
+    _until(lambda: not _busy(shop), "records", GLANCE_SECONDS)
 
 
 def _until(probe: Callable[[], bool], what: str, pause: float = LOOK_SECONDS) -> None:
