@@ -14,14 +14,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from portal.cli.bench_compared import BATCH, SEED, bare, orders, receive, written
 from portal.cli.demo import Shop, opened
 from portal.cli.frame import granted, say
-
-if TYPE_CHECKING:
-    from sqlalchemy.orm import Query, Session
 
 WORKERS = 2
 BUILT_ORDERS = 10_000
@@ -216,7 +213,7 @@ def _pause(shop: Shop) -> None:
 
 def _due(shop: Shop) -> int:
     with shop.place.database.read() as session:
-        return _of_due(shop, session).count()
+        return int(_of_due(shop, session).count())
 
 
 def _busy(shop: Shop) -> bool:
@@ -228,7 +225,7 @@ def _busy(shop: Shop) -> bool:
         return any(some.first() is not None for some in (_of_due(shop, session), claimed))
 
 
-def _of_due(shop: Shop, session: "Session") -> "Query[Any]":
+def _of_due(shop: Shop, session: Any) -> Any:
     from holding.models import Record
 
     mine = session.query(Record.id).filter(Record.company_id == shop.company_id)

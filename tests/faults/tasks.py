@@ -112,12 +112,12 @@ class OneWriter(Database):
     holder: object | None = None
 
     @contextmanager
-    def write(self) -> Iterator[Session]:
+    def write(self, *, many: bool = False) -> Iterator[Session]:
         while self.holder is not None:
             pause("lock", until=lambda: self.holder is None)
         self.holder = getcurrent()
         try:
-            with super().write() as session:
+            with super().write(many=many) as session:
                 yield session
         finally:
             self.holder = None

@@ -135,9 +135,9 @@ def test_an_unknown_account_gets_the_same_words(database: Database, clock: SetCl
 
 def test_an_unknown_account_takes_as_long(database: Database, clock: SetClock) -> None:
     def seconds(session: OrmSession, email: str) -> float:
-        start = time.perf_counter()
+        start = time.process_time()
         people.sign_in(session, email, "wrong", clock.now())
-        return time.perf_counter() - start
+        return time.process_time() - start
 
     with full_time(), database.write() as session:
         add(session)
