@@ -14,12 +14,12 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from holding import bulk, duties
-from holding.approval_sets import WAITING, Left
+from holding.approval_sets import WAITING, Left, moved_on
 from holding.models import Approval, Hold, Person, Posting, Record
 from holding.people import in_team, who_may
 from holding.roles import Actor, Voice, voices
+from rules.outcome import NEEDS_APPROVAL
 
-NEEDED: Final = "APP01"  # the code of a hold that asks for an approval
 ACT: Final = "posting.approve"
 
 
@@ -49,7 +49,7 @@ class Desk:
         ):
             self.holds[hold.record_id, hold.route, hold.seq].append(hold)
         self.hands = duties.touched(session, postings)
-        self._agreed, self._winner = _agreed(session, postings)
+        self._agreed, self._winner = agreed(session, postings)
         several = select(Posting.record_id).where(bulk.among(Posting.record_id, record_ids))
         several = several.group_by(Posting.record_id).having(func.count(Posting.id) > 1)
         self._more = set(session.scalars(several))
@@ -62,7 +62,7 @@ class Desk:
 
     def asked(self, posting: Posting) -> list[Hold]:
         """Those that ask for an approval: one a level."""
-        return [hold for hold in self.open(posting) if hold.code == NEEDED]
+        return [hold for hold in self.open(posting) if hold.code == NEEDS_APPROVAL]
 
     def consent(self, key: int, posting: Posting | None) -> Consent | Left:
         """The level that this person agrees to with an approval, or why there is none.
@@ -94,8 +94,7 @@ class Desk:
 
     def _not_now(self, posting: Posting) -> str:
         if posting.state not in WAITING:
-            by = self._winner.get(posting.id)
-            return f"it is {posting.state} meanwhile" + (f": {by} approved it" if by else "")
+            return f"it {moved_on(posting, self._winner.get(posting.id, ''))}"
         if self.records[posting.record_id].version_id != posting.version_id:
             return "a newer version of the record arrived; it is judged first"
         return "" if self.asked(posting) else "it asks for no approval"
@@ -129,7 +128,7 @@ class Desk:
         return self._teams[key]
 
 
-def _agreed(
+def agreed(
     session: Session, postings: Sequence[Posting]
 ) -> tuple[Mapping[int, dict[int, str]], Mapping[int, str]]:
     """Posting id -> who agreed to its content at a level already, or in whose name that was; and

@@ -4,7 +4,7 @@ Here: the hash that a form carries, and what differs when it no longer fits. Not
 (`approvals.py`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -42,16 +42,20 @@ def changed(
     wanted: Sequence[int],
     sethash: str | None,
     seen: Mapping[int, str] | None,
+    winners: Callable[[Sequence[Posting]], Mapping[int, str]],
 ) -> SetChanged | None:
-    """What differs between the held postings now and those that were looked at, if anything."""
+    """What differs between the held postings now and those that were looked at, if anything; what
+    went on is named with who approved it.
+    """
     expected = sethash if sethash is not None else set_hash(seen) if seen is not None else None
     stands = {key: posting.hash for key, posting in postings.items() if posting.state in WAITING}
     if expected is None or expected == set_hash(stands):
         return None
+    by = winners([posting for posting in postings.values() if posting.state not in WAITING])
     told = [
         Left(key, postings[key].number if key in postings else "", why)
         for key in wanted
-        if (why := _difference(postings.get(key), seen.get(key) if seen else None))
+        if (why := _difference(postings.get(key), (seen or {}).get(key), by.get(key, "")))
     ]
     return SetChanged(
         code="set.changed",
@@ -62,9 +66,14 @@ def changed(
     )
 
 
-def _difference(posting: Posting | None, seen: str | None) -> str:
+def _difference(posting: Posting | None, seen: str | None, by: str) -> str:
     if posting is None:
         return "is gone"
     if posting.state not in WAITING:
-        return f"is {posting.state} meanwhile"
+        return moved_on(posting, by)
     return "has another content" if seen is not None and seen != posting.hash else ""
+
+
+def moved_on(posting: Posting, by: str) -> str:
+    """What became of one that waits no more, and who approved it, if anybody did."""
+    return f"is {posting.state} meanwhile" + (f": {by} approved it" if by else "")

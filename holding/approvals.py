@@ -14,12 +14,12 @@ from sqlalchemy import event, select
 from sqlalchemy.orm import Session
 
 from connectors.kit.faults import point
-from holding import bulk, duties
-from holding.approval_desk import ACT, Consent, Desk
+from holding import bulk, duties, operations
+from holding.approval_desk import ACT, Consent, Desk, agreed
 from holding.approval_sets import WAITING, Left, SetChanged, changed, set_hash
 from holding.closing import close, settle
 from holding.events import Fact, record_events
-from holding.lifecycle import move_posting
+from holding.lifecycle import move_postings
 from holding.models import Approval, Evaluation, Posting, Record
 from holding.operations import once
 from holding.people import who_may
@@ -30,7 +30,7 @@ from holding.wakes import wake_records
 from holding.words import plural
 from holding.worlds import program
 
-__all__ = ["Approved", "Left", "SetChanged", "approve", "set_hash", "touched_by"]
+__all__ = ["Approved", "Left", "SetChanged", "answered", "approve", "set_hash", "touched_by"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ def approve(
 
     def act() -> Approved | Refusal:
         postings = _locked(session, company_id, wanted)
-        refused = changed(postings, wanted, sethash, seen)
+        refused = changed(postings, wanted, sethash, seen, lambda gone: agreed(session, gone)[1])
         if refused is not None:
             return refused
         given = _approve_each(session, actor, postings, wanted, reason.strip(), now, op)
@@ -95,7 +95,13 @@ def approve(
         event.listen(session, "after_commit", lambda _: point("approve.after_commit"), once=True)
         return given
 
-    return once(session, op, person_id=actor.person_id, now=now, act=act, read=_read)
+    asked = ("approve", wanted, reason, sethash, seen)
+    return once(session, actor, op, asked=asked, now=now, act=act, read=_read)
+
+
+def answered(session: Session, actor: Actor, op: str) -> Approved | None:
+    """What came of this form of this person, if it was an approval and was answered already."""
+    return operations.answered(session, actor, op, ("done", "ready", "refused"), _read)
 
 
 def touched_by(session: Session, posting: Posting) -> dict[int, str]:
@@ -137,7 +143,7 @@ def _approve_each(
     ready = [one.posting for one in consents if desk.open(one.posting) == [one.hold]]
     ready = [one for one in ready if not desk.judged_soon(one, now)]
     alone = [one for one in ready if desk.alone(one)]
-    later = _until(session, actor, consents, now, op)
+    later = _until(session, consents, now, op)
     wake_records(session, {one.record_id for one in ready if one not in alone}, later)
     gone = _let_go(session, alone, later)
     settle(session, [one.hold for one in consents])
@@ -158,21 +164,21 @@ def _write(
     session: Session, consents: Sequence[Consent], reason: str, now: datetime, op: str | None
 ) -> None:
     """One approval row for each, its hold closed, one event."""
-    session.add_all(
-        Approval(
-            posting_id=one.posting.id,
-            hash=one.posting.hash,
-            content=one.posting.content or {},
-            level=one.hold.rule,
-            person_id=one.voice.person_id,
-            for_person_id=one.voice.for_person_id,
-            reason=reason,
-            at=now,
-            operation_id=op,
-        )
+    rows = [
+        {
+            "posting_id": one.posting.id,
+            "hash": one.posting.hash,
+            "content": one.posting.content or {},
+            "level": one.hold.rule,
+            "person_id": one.voice.person_id,
+            "for_person_id": one.voice.for_person_id,
+            "reason": reason,
+            "at": now,
+            "operation_id": op,
+        }
         for one in consents
-    )
-    session.flush()
+    ]
+    bulk.insert(session, Approval, rows)
     for voice in dict.fromkeys(one.voice for one in consents):
         holds = [one.hold for one in consents if one.voice == voice]
         close(session, holds, voice, state="approved", why=reason, now=now)
@@ -199,31 +205,22 @@ def _said(one: Consent, reason: str, now: datetime, op: str | None) -> Fact:
 
 
 def _until(
-    session: Session, actor: Actor, consents: Sequence[Consent], now: datetime, op: str | None
+    session: Session, consents: Sequence[Consent], now: datetime, op: str | None
 ) -> datetime:
     """Until when this can be taken back."""
     numbers = [one.posting.number for one in consents]
     if not numbers:
         return now
     say = f"{numbers[0] if len(numbers) == 1 else len(numbers)} approved"
-    return undoable(session, op, actor.company_id or 0, say, now)
+    return undoable(session, op, say, now)
 
 
 def _let_go(session: Session, postings: Sequence[Posting], due_at: datetime) -> tuple[int, ...]:
     """Held postings become ready, due after the time to undo; a daily route waits for its run."""
     daily = _daily(session, postings)
-    return tuple(
-        posting.id
-        for posting in postings
-        if move_posting(
-            session,
-            posting.id,
-            expected=posting.state,
-            to=WAITING[posting.state],
-            lock=posting.lock,
-            due_at=None if posting.id in daily else due_at,
-        )
-    )
+    due = {posting.id: due_at for posting in postings if posting.id not in daily}
+    moved = move_postings(session, postings, to=WAITING, due=due)
+    return tuple(posting.id for posting in postings if posting.id in moved)
 
 
 def _daily(session: Session, postings: Sequence[Posting]) -> set[int]:
@@ -231,10 +228,11 @@ def _daily(session: Session, postings: Sequence[Posting]) -> set[int]:
         select(Posting.id, Posting.route, Evaluation.ruleset_version_id)
         .join(Evaluation, Evaluation.id == Posting.evaluation_id)
         .where(bulk.among(Posting.id, [posting.id for posting in postings]))
-    )
-    return {
-        row.id
-        for row in rows
-        for route in program(session, row.ruleset_version_id).routes
-        if route.name == row.route and route.timing == "daily"
+    ).all()
+    daily = {
+        (version_id, route.name)
+        for version_id in {row.ruleset_version_id for row in rows}
+        for route in program(session, version_id).routes
+        if route.timing == "daily"
     }
+    return {row.id for row in rows if (row.ruleset_version_id, row.route) in daily}

@@ -48,7 +48,7 @@ def assign(
     def ask() -> Each | Refusal:
         return assign_each(session, actor, [hold_id], person_id, now, op, seen={hold_id: seen})
 
-    return alone(session, actor, now, op, ask)
+    return alone(session, actor, now, op, ("assign", hold_id, person_id, seen), ask)
 
 
 def assign_each(
@@ -125,7 +125,7 @@ def snooze(
     def ask() -> Each | Refusal:
         return snooze_each(session, actor, [hold_id], until, now, op, seen={hold_id: seen})
 
-    return alone(session, actor, now, op, ask)
+    return alone(session, actor, now, op, ("snooze", hold_id, until, seen), ask)
 
 
 def snooze_each(
@@ -241,7 +241,7 @@ def _each(
     if good and what.undone:
         said = f"{good[0].number if len(good) == 1 else len(good)} {what.did}"
         before = as_they_stand(what.undone, good)
-        undoable(desk.session, op, desk.company_id, said, now, stood=before)
+        undoable(desk.session, op, said, now, stood=before)
     bulk.forget(desk.session, Hold, [hold.id for hold in good])
     return Each(tuple(made), tuple(left))
 

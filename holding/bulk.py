@@ -126,8 +126,19 @@ def update(
         return
     table = _table(model)
     columns = tuple(rows[0])
-    statement = _update_text(_dialect(session), table, columns, bump)
+    statement = _update_text(_dialect(session), table, columns, bump, None)
     session.execute(statement, {"rows": _json(table, rows)})
+
+
+def update_seen(session: Session, model: type[Base], rows: Rows, *, seen: str) -> set[int]:
+    """The same for those rows alone whose column `seen` is still what is given for it, and goes up
+    by 1; their ids.
+    """
+    if not rows:
+        return set()
+    table = _table(model)
+    statement = _update_text(_dialect(session), table, tuple(rows[0]), seen, seen)
+    return set(session.scalars(statement, {"rows": _json(table, rows)}))
 
 
 def forget(session: Session, model: type[Base], ids: Iterable[int]) -> None:
@@ -213,16 +224,20 @@ def _insert_text(
 
 @cache
 def _update_text(
-    dialect: str, table: Table, columns: tuple[str, ...], bump: str | None
+    dialect: str, table: Table, columns: tuple[str, ...], bump: str | None, seen: str | None
 ) -> TextClause:
     kinds = tuple((c, _kind(table, c)) for c in columns)
-    sets = [f'"{c}" = v."{c}"' for c in columns if c != "id"]
+    mine = f'"{table.name}"'
+    sets = [f'"{c}" = v."{c}"' for c in columns if c not in ("id", seen)]
     if bump:
-        sets.append(f'"{bump}" = t."{bump}" + 1')
-    return text(
+        sets.append(f'"{bump}" = {mine}."{bump}" + 1')
+    statement = (
         f"WITH {_given(dialect, 'v', kinds)} "
-        f'UPDATE "{table.name}" AS t SET {", ".join(sets)} FROM v WHERE t.id = v.id'
+        f"UPDATE {mine} SET {', '.join(sets)} FROM v WHERE {mine}.id = v.id"
     )
+    if seen:
+        statement += f' AND {mine}."{seen}" = v."{seen}" RETURNING {mine}.id'
+    return text(statement)
 
 
 def _given(dialect: str, name: str, columns: Iterable[tuple[str, str]]) -> str:

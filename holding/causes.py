@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import or_, select, text, update
 from sqlalchemy.orm import Session
 
 from holding import bulk
@@ -72,6 +72,18 @@ def add(
     columns = {"id": "bigint", "records": "bigint", "book": "bigint"}
     statement = f"{bulk.given(session, 'v', columns)} {ADD}"
     session.execute(text(statement), {"rows": dumps(rows)})
+
+
+def moved(session: Session, company_id: int, prefixes: Collection[str], revision: int) -> None:
+    """Note this revision as the latest change of the causes whose keys begin so. Comes last."""
+    mine = or_(*(Cause.key.startswith(prefix, autoescape=True) for prefix in prefixes))
+    ids = select(Cause.id).where(Cause.company_id == company_id, mine)
+    session.execute(
+        update(Cause)
+        .where(Cause.id.in_(ids), Cause.changed_revision < revision)
+        .values(changed_revision=revision)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def recount(session: Session, cause_ids: Collection[int]) -> None:

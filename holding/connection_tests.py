@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from connectors import registry
 from connectors.kit.clock import Clock
-from connectors.kit.contract import ConnectionReport
+from connectors.kit.contract import ConnectionReport, Step
 from connectors.kit.http import Http
 from connectors.kit.standing import TellsItems
 from holding import items
@@ -46,14 +46,17 @@ def test_connection(
         if refusal := permitted(actor, "connection.admin", connection.company_id):
             return refusal
         target = registry.targets().get(connection.connector)
-        doubted = actor.person_id is not None or not breaker.closed(session, connection_id)
-    renew(database, clock, connection_id, http=http, keys=keys, at_once=doubted)
+        doubted = actor.person_id is not None or breaker.refused(session, connection_id)
+    told = renew(database, clock, connection_id, http=http, keys=keys, at_once=doubted)
     with database.read() as session:
         secret = secret_of(session, connection, keys)
     if isinstance(secret, Refusal) or target is None:
         words = f"{connection.name} is no target: it cannot be tested."
         return secret if isinstance(secret, Refusal) else Refusal("connection.side", words)
     report = target.test(connection.settings, secret, http)
+    if told is not None and told.kind == "refused":  # what it has may still be good for minutes
+        first = Step("The key can be renewed", ok=False, words=told.words)
+        report = replace(report, steps=(first, *report.steps))
     if report.snapshot is not None and isinstance(target, TellsItems):
         report = _with_items(database, clock, connection, target, report, secret, http)
     with database.write() as session:
@@ -61,9 +64,9 @@ def test_connection(
         changed = report.snapshot is not None and keep_snapshot(
             session, connection, report.snapshot, person=actor.person_id, now=now
         )
-        known = not breaker.closed(session, connection_id)  # that it is away was told already
+        known = breaker.in_doubt(session, connection_id)  # that it is away was told already
         if report.ok and (known or actor.person_id is not None):
-            trust_again(session, connection, now)
+            trust_again(session, connection, now, surely=actor.person_id is not None)
         if changed or not (report.ok or known) or actor.person_id is not None:
             words = _outcome(connection, report)
             tell(session, connection, actor, now, "connection.tested", words)
@@ -105,7 +108,9 @@ def to_refresh(session: Session, now: datetime) -> tuple[int, ...]:
 
 _FRESH = exists().where(Snapshot.connection_id == Connection.id, Snapshot.due_at > NOW)
 _AWAY = exists().where(  # the breaker asks by itself
-    Throttle.connection_id == Connection.id, Throttle.open_until.is_not(None)
+    Throttle.connection_id == Connection.id,
+    Throttle.breaker != "closed",
+    Throttle.open_until.is_not(None),
 )
 _TO_REFRESH = (
     select(Connection.id)

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from connectors import registry
 from holding.events import record_event
-from holding.models import Cause, Connection, ConnectionKey, Posting, Throttle
+from holding.models import Cause, Connection, ConnectionKey, Posting, Run, Throttle
 from holding.pushing import breaker
 from holding.refusal import Refusal
 from holding.revisions import next_revision
@@ -178,8 +178,12 @@ def resume(
     return None
 
 
-def trust_again(session: Session, connection: Connection, now: datetime) -> None:
-    """What it refused for its key, or because it was away, is tried or judged again now."""
+def trust_again(
+    session: Session, connection: Connection, now: datetime, *, surely: bool = True
+) -> None:
+    """What it refused for its key, or because it was away, is tried or judged again now; unless a
+    person says so (`surely`), who was away has to answer a call first.
+    """
     for cause in (CREDENTIAL, AWAY):
         _free(session, connection, f"{cause}:{connection.name}", now)
     session.execute(  # what waits only to be undone keeps its time
@@ -188,12 +192,18 @@ def trust_again(session: Session, connection: Connection, now: datetime) -> None
         .where(Posting.tries > 0, Posting.due_at > now, Posting.lease_until.is_(None))
         .values(due_at=now)
     )
+    session.execute(  # and so is the run that sends it, which waits for the same
+        update(Run)
+        .where(Run.connection_id == connection.id, Run.due_at > now, Run.lease_until.is_(None))
+        .values(due_at=now)
+    )
     session.execute(  # whatever it wanted us to wait for is over
         update(Throttle)
         .where(Throttle.connection_id == connection.id, Throttle.filled_at > now)
         .values(tokens=0, filled_at=now)
     )
-    breaker.close(session, connection.id, now)
+    close = breaker.close if surely else breaker.passed
+    close(session, connection.id, now)
 
 
 def permitted(actor: Actor, act: str, company_id: int) -> Refusal | None:

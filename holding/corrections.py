@@ -101,7 +101,8 @@ def correct(
             return refusal
         return _correct(desk, hold, before, wish, now, op)
 
-    return once(session, op, person_id=actor.person_id, now=now, act=act, read=read_done)
+    asked = ("correct", hold_id, wish)
+    return once(session, actor, op, asked=asked, now=now, act=act, read=read_done)
 
 
 def _correct(

@@ -17,6 +17,15 @@ from sqlalchemy.orm import Session
 BUSY_SECONDS = 30
 UNAVAILABLE = OperationalError  # locked for too long, or out of reach
 _WRITES = "clearpost_writes"
+_PLANS = {
+    "plan_cache_mode": "force_custom_plan",
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+}
+_BY_INDEXES = "SELECT " + ", ".join(
+    f"set_config('{name}', '{value}', true)" for name, value in _PLANS.items()
+)
 
 
 def default_url(home: Path) -> str:
@@ -38,9 +47,7 @@ class Database:
             self.engine = _sqlite_engine(url, durable=durable)
             self._reading: Engine = self.engine
         else:
-            self.engine = create_engine(
-                url, pool_size=5, max_overflow=20, pool_pre_ping=True, hide_parameters=True
-            )
+            self.engine = _postgresql_engine(url)
             self._reading = self.engine.execution_options(isolation_level="REPEATABLE READ")
         self._writing = self.engine.execution_options(**{_WRITES: True})
 
@@ -55,8 +62,10 @@ class Database:
     def write(self, *, many: bool = False) -> Iterator[Session]:
         """One write transaction: committed at the end of the block, rolled back when it raises.
 
-        `many`: its statements are about many rows at once, so each is planned for the tables as
-        they are. PostgreSQL would go on with the plan that was good when they were empty.
+        `many`: its statements are about many rows at once, whose ids or keys are given. PostgreSQL
+        is told to plan each for the tables as they are, not as they were when they were empty, and
+        to go by indexes: reading a whole table for 500 of its rows looks cheap to it until the
+        table is large.
         """
         with Session(self._writing, expire_on_commit=False) as session, session.begin():
             self._plan(session, anew=many)
@@ -66,7 +75,7 @@ class Database:
 
     def _plan(self, session: Session, *, anew: bool) -> None:
         if anew and self.dialect == "postgresql":
-            session.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
+            session.execute(text(_BY_INDEXES))
 
     def close(self) -> None:
         """Give all connections back."""
@@ -76,6 +85,20 @@ class Database:
 def open_database(url: str) -> Database:
     """The database behind a URL such as `sqlite:///FILE` or `postgresql+psycopg://…`."""
     return Database(url)
+
+
+def _postgresql_engine(url: str) -> Engine:
+    engine = create_engine(
+        url, pool_size=5, max_overflow=20, pool_pre_ping=True, hide_parameters=True
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: Any) -> None:
+        # Its compiler needs longer for our statements than they run, and comes with large tables.
+        connection.execute("SET jit = off")
+        connection.commit()
+
+    return engine
 
 
 def _sqlite_engine(url: str, *, durable: bool) -> Engine:

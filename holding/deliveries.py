@@ -1,13 +1,14 @@
 """Deliveries, each kept once however often it comes.
 
-Here: telling a new delivery from a repeated one, and counting that. Not here: what is in it
-(holding/intake.py).
+Here: telling a new delivery from a repeated one, counting that, and noting one that comes again
+with another content. Not here: what is in it (holding/intake.py).
 """
 
 from sqlalchemy import bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from holding import bulk
+from holding.events import record_event
 from holding.models import Delivery
 from holding.refusal import Refusal
 
@@ -31,7 +32,7 @@ def keep(session: Session, delivery: Delivery) -> Delivery | Refusal:
     }
     made = bulk.insert_once(session, Delivery, values | {"times": 1})
     if made is None:  # the same key came in at the same moment
-        return _again(session, delivery) or _other_body(delivery)
+        return _again(session, delivery) or _other_body(session, delivery)
     return session.get_one(Delivery, made)
 
 
@@ -43,7 +44,7 @@ def _again(session: Session, delivery: Delivery) -> Delivery | Refusal | None:
     if known is None:
         return None
     if known.sha256 != delivery.sha256:
-        return _other_body(delivery) if known.key == delivery.key else None
+        return _other_body(session, delivery) if known.key == delivery.key else None
     session.execute(
         update(Delivery).where(Delivery.id == known.id).values(times=Delivery.times + 1)
     )
@@ -51,9 +52,19 @@ def _again(session: Session, delivery: Delivery) -> Delivery | Refusal | None:
     return known
 
 
-def _other_body(delivery: Delivery) -> Refusal:
+def _other_body(session: Session, delivery: Delivery) -> Refusal:
+    message = f"Delivery {delivery.key} was received before, with another content."
+    record_event(
+        session,
+        company_id=delivery.company_id,
+        at=delivery.received_at,
+        actor=None,
+        act="delivery.conflict",
+        object=f"connection:{delivery.source_id}",
+        body={"say": f"{message} The second one was not taken.", "sha256": delivery.sha256},
+    )
     return Refusal(
         code="delivery.conflict",
-        message=f"Delivery {delivery.key} was received before, with another content.",
+        message=message,
         hint="Send changed content under a new delivery id.",
     )

@@ -117,9 +117,11 @@ class Desk:
 
     @cached_property
     def hands(self) -> duties.Hands:
-        """Who had a hand in each posting; earlier releases do not count against a further one."""
+        """Who had a hand in each posting, or agreed to it; earlier releases do not count against a
+        further one.
+        """
         rows = list(self.postings.values())
-        return duties.touched(self.session, rows, releases=False, makers=False)
+        return duties.touched(self.session, rows, releases=False, makers=False, approvals=True)
 
     @cached_property
     def contents(self) -> Mapping[int, str]:
@@ -181,6 +183,7 @@ def alone(
     actor: Actor,
     now: datetime,
     op: str | None,
+    asked: tuple[object, ...],
     ask: Callable[[], Each | Refusal],
 ) -> Done | Refusal:
     """An act over many asked of one hold, once a form."""
@@ -189,7 +192,7 @@ def alone(
         answer = ask()
         return answer if isinstance(answer, Refusal) else answer.only
 
-    return once(session, op, person_id=actor.person_id, now=now, act=act, read=read_done)
+    return once(session, actor, op, asked=asked, now=now, act=act, read=read_done)
 
 
 def done(hold: Hold, say: str) -> Done:

@@ -70,6 +70,18 @@ def queue(redis: Redis) -> Queue:
     return Queue(QUEUE, connection=redis, serializer=JSONSerializer)
 
 
+def silent() -> bool:
+    """Whether no bell waits and none is being answered, asked in one moment; for measuring, which
+    must know when a shop rests. Raises what Redis raises.
+    """
+    found = queue(connect(os.environ["REDIS_URL"]))
+    asked = found.connection.pipeline(transaction=True)
+    asked.llen(found.key)
+    asked.llen(found.intermediate_queue_key)
+    asked.zcard(found.started_job_registry.key)
+    return not any(asked.execute())
+
+
 def throw_away(found: Queue) -> None:
     """Take all bells away; what is due is rung for again by the next sweep."""
     found.connection.delete(found.key, found.intermediate_queue_key)

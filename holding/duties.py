@@ -4,13 +4,16 @@ Here: the people who entered, corrected, mapped, released, wrote or published fo
 named in it as its makers. Not here: which role may approve at all (`roles.py`).
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
-from sqlalchemy import and_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Subquery, and_, or_, select
+from sqlalchemy.orm import Session, aliased
 
 from holding import bulk
 from holding.models import (
+    Approval,
     Dating,
     Evaluation,
     MappingEntry,
@@ -19,30 +22,69 @@ from holding.models import (
     Person,
     Posting,
     PostingUse,
+    Push,
     Release,
     RulesetVersion,
     Version,
 )
-from holding.replay import replay
+from holding.replay import replay_each
 from holding.worlds import program
+from rules.outcome import Outcome
 
 Hands = dict[int, dict[int, str]]  # posting id -> person id -> what they did, after "you"
+Named = Mapping[int, Collection[str]]  # posting id -> names, in lower case, that its rules exclude
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What a person did for a document, after "you"; with when, or by which row."""
+
+    key: int
+    person_id: int
+    say: str
+    at: datetime | None = None
+    version_id: int | None = None
+    entry_id: int | None = None
 
 
 def touched(
-    session: Session, postings: Sequence[Posting], *, releases: bool = True, makers: bool = True
+    session: Session,
+    postings: Sequence[Posting],
+    *,
+    releases: bool = True,
+    makers: bool = True,
+    approvals: bool = False,
+    named: Named | None = None,
 ) -> Hands:
-    """Who had a hand in each posting; of several deeds of a person the nearest is named."""
+    """Who had a hand in each posting; of several deeds of a person the nearest is named.
+
+    `named`: its makers, where somebody has just judged it; else a replay says who they are.
+    """
     hands: Hands = {posting.id: {} for posting in postings}
     if makers:
-        _makers(session, postings, hands)
-    _rules(session, postings, hands)
-    if releases:
-        _releasers(session, postings, hands)
-    _daters(session, postings, hands)
-    _fixers(session, postings, hands)
-    _writers(session, postings, hands)
+        _makers(session, postings, hands, _named(session, postings) if named is None else named)
+    if approvals:
+        _approvers(session, postings, hands)
+    for deed in deeds(session, _as_they_stand(postings), releases=releases):
+        hands[deed.key][deed.person_id] = deed.say
     return hands
+
+
+def _as_they_stand(postings: Collection[Posting]) -> Subquery:
+    """Postings, as they were judged last."""
+    return (
+        select(
+            Posting.id.label("key"),
+            Posting.id.label("posting_id"),
+            Posting.record_id,
+            Posting.route,
+            Posting.company_id,
+            Posting.evaluation_id,
+            Posting.version_id,
+        )
+        .where(bulk.among(Posting.id, _ids(postings)))
+        .subquery()
+    )
 
 
 def could(others: Iterable[str]) -> str:
@@ -51,99 +93,131 @@ def could(others: Iterable[str]) -> str:
     return f"{' or '.join(names)} can" if names else "nobody else can yet"
 
 
-def _rules(session: Session, postings: Sequence[Posting], hands: Hands) -> None:
+def deeds(session: Session, of: Subquery, *, releases: bool = True) -> Iterator[Deed]:
+    """What people did for documents as they were judged, a person's nearest deed last.
+
+    `of`: their `key`, `posting_id`, `record_id`, `route`, `company_id`, `evaluation_id` and
+    `version_id`.
+    """
+    yield from _rules(session, of)
+    if releases:
+        yield from _releasers(session, of)
+    yield from _daters(session, of)
+    yield from _fixers(session, of)
+    yield from _writers(session, of)
+
+
+def _rules(session: Session, of: Subquery) -> Iterator[Deed]:
     query = (
         select(
-            Posting.id,
+            of.c.key,
             RulesetVersion.no,
             RulesetVersion.author_id,
             RulesetVersion.published_by_id,
         )
-        .join(Evaluation, Evaluation.id == Posting.evaluation_id)
+        .join(Evaluation, Evaluation.id == of.c.evaluation_id)
         .join(RulesetVersion, RulesetVersion.id == Evaluation.ruleset_version_id)
-        .where(bulk.among(Posting.id, _ids(postings)))
     )
     for row in session.execute(query):
         rules = f"the rules it was judged by (version {row.no})"
         if row.published_by_id is not None:
-            hands[row.id][row.published_by_id] = f"published {rules}"
+            yield Deed(row.key, row.published_by_id, f"published {rules}")
         if row.author_id is not None:
-            hands[row.id][row.author_id] = f"wrote {rules}"
+            yield Deed(row.key, row.author_id, f"wrote {rules}")
 
 
-def _releasers(session: Session, postings: Sequence[Posting], hands: Hands) -> None:
-    """Releases of the very content that the posting was made from."""
+def _approvers(session: Session, postings: Sequence[Posting], hands: Hands) -> None:
+    """Who agreed to a document of the record, as it stands and is not sent yet."""
+    other = aliased(Posting)
     query = (
-        select(Posting.id, Release.person_id, Release.for_person_id)
-        .join(Version, Version.id == Posting.version_id)
+        select(Posting.id, Approval.person_id, Approval.for_person_id)
+        .join(other, other.record_id == Posting.record_id)
+        .join(Approval, and_(Approval.posting_id == other.id, Approval.hash == other.hash))
+        .outerjoin(Push, Push.id == other.posted_push_id)
+        .where(
+            bulk.among(Posting.id, _ids(postings)),
+            Approval.voided_at.is_(None),
+            or_(Push.id.is_(None), Push.hash != other.hash),
+        )
+    )
+    for row in session.execute(query):
+        hands[row.id][row.person_id] = "approved it"
+        if row.for_person_id is not None:
+            hands[row.id][row.for_person_id] = "had it approved"
+
+
+def _releasers(session: Session, of: Subquery) -> Iterator[Deed]:
+    """Releases of the very content that the document was made from."""
+    query = (
+        select(of.c.key, Release.person_id, Release.for_person_id, Release.at)
+        .join(Version, Version.id == of.c.version_id)
         .join(
             Release,
             and_(
-                Release.record_id == Posting.record_id,
+                Release.record_id == of.c.record_id,
                 Release.content_sha256 == Version.sha256,
                 Release.voided_at.is_(None),
             ),
         )
-        .where(bulk.among(Posting.id, _ids(postings)), Release.person_id.is_not(None))
+        .where(Release.person_id.is_not(None))
     )
     for row in session.execute(query):
-        hands[row.id][row.person_id] = "released a hold of it"
+        yield Deed(row.key, row.person_id, "released a hold of it", at=row.at)
         if row.for_person_id is not None:
-            hands[row.id][row.for_person_id] = "had a hold of it released"
+            yield Deed(row.key, row.for_person_id, "had a hold of it released", at=row.at)
 
 
-def _daters(session: Session, postings: Sequence[Posting], hands: Hands) -> None:
+def _daters(session: Session, of: Subquery) -> Iterator[Deed]:
     """Who gave the document the day that it carries."""
     query = (
-        select(Posting.id, Dating.person_id)
-        .join(Dating, and_(Dating.record_id == Posting.record_id, Dating.route == Posting.route))
-        .where(bulk.among(Posting.id, _ids(postings)), Dating.voided_at.is_(None))
+        select(of.c.key, Dating.person_id, Dating.at)
+        .join(Dating, and_(Dating.record_id == of.c.record_id, Dating.route == of.c.route))
+        .where(Dating.voided_at.is_(None))
     )
     for row in session.execute(query):
-        hands[row.id][row.person_id] = "dated it"
+        yield Deed(row.key, row.person_id, "dated it", at=row.at)
 
 
-def _fixers(session: Session, postings: Sequence[Posting], hands: Hands) -> None:
-    """Who made or changed an entry of a posting after its version arrived.
+def _fixers(session: Session, of: Subquery) -> Iterator[Deed]:
+    """Who made or changed an entry of a document after its version arrived.
 
     Entries that came with a publish are the publisher's, who is named as such.
     """
-    published = select(RulesetVersion.revision).where(
-        RulesetVersion.company_id == Posting.company_id
-    )
+    published = select(RulesetVersion.revision).where(RulesetVersion.company_id == of.c.company_id)
     query = (
-        select(Posting.id, MappingEntry.person_id, MappingTable.name, MappingEntry.key)
-        .join(Version, Version.id == Posting.version_id)
-        .join(PostingUse, PostingUse.posting_id == Posting.id)
+        select(
+            of.c.key, MappingEntry.id, MappingEntry.person_id, MappingTable.name, MappingEntry.key
+        )
+        .join(Version, Version.id == of.c.version_id)
+        .join(PostingUse, PostingUse.posting_id == of.c.posting_id)
         .join(MappingEntry, MappingEntry.id == PostingUse.entry_id)
         .join(MappingTable, MappingTable.id == MappingEntry.table_id)
         .where(
-            bulk.among(Posting.id, _ids(postings)),
             MappingEntry.at >= Version.at,
             MappingEntry.person_id.is_not(None),
             MappingEntry.from_revision.not_in(published),
         )
         .order_by(MappingEntry.id)
     )
-    for row in session.execute(query):
-        hands[row.id][row.person_id] = f"fixed its mapping {row.name}(“{row.key}”)"
+    for key, entry_id, person_id, table, word in session.execute(query):
+        yield Deed(key, person_id, f"fixed its mapping {table}(“{word}”)", entry_id=entry_id)
 
 
-def _writers(session: Session, postings: Sequence[Posting], hands: Hands) -> None:
+def _writers(session: Session, of: Subquery) -> Iterator[Deed]:
     """Who gave a version of the record by hand: corrected it, or entered it from a file."""
     query = (
-        select(Posting.id, Version.person_id, Version.corrects_id)
-        .join(Version, Version.record_id == Posting.record_id)
-        .where(bulk.among(Posting.id, _ids(postings)), Version.person_id.is_not(None))
+        select(of.c.key, Version.id, Version.person_id, Version.corrects_id)
+        .join(Version, Version.record_id == of.c.record_id)
+        .where(Version.person_id.is_not(None))
         .order_by(Version.id)
     )
     for row in session.execute(query):
-        hands[row.id][row.person_id] = "corrected it" if row.corrects_id else "entered it"
+        did = "corrected it" if row.corrects_id else "entered it"
+        yield Deed(row.key, row.person_id, did, version_id=row.id)
 
 
-def _makers(session: Session, postings: Sequence[Posting], hands: Hands) -> None:
+def _makers(session: Session, postings: Sequence[Posting], hands: Hands, named: Named) -> None:
     """People whose name or address stands in a field that the approve rule excludes."""
-    named = _named(session, postings)
     if not any(named.values()):
         return
     companies = {posting.company_id for posting in postings}
@@ -153,7 +227,7 @@ def _makers(session: Session, postings: Sequence[Posting], hands: Hands) -> None
     ).all()
     for posting_id, found in named.items():
         for person in people:
-            if found & {person.email.casefold(), person.name.strip().casefold()}:
+            if set(found) & {person.email.casefold(), person.name.strip().casefold()}:
                 hands[posting_id][person.id] = "made it, says the record"
 
 
@@ -168,24 +242,28 @@ def _named(session: Session, postings: Sequence[Posting]) -> dict[int, set[str]]
         )
     }
     versions = {evaluation.ruleset_version_id for evaluation in evaluations.values()}
-    excluding = {
-        version_id
-        for version_id in versions
-        if any(rule.never for rule in program(session, version_id).ruleset.approvals)
-    }
-    return {
-        posting.id: _never(session, posting)
+    wanted = {version_id for version_id in versions if excluding(session, version_id)}
+    asking = [
+        posting
         for posting in postings
-        if evaluations[posting.evaluation_id].ruleset_version_id in excluding
-    }
+        if evaluations[posting.evaluation_id].ruleset_version_id in wanted
+    ]
+    outcomes = replay_each(session, {posting.evaluation_id for posting in asking})
+    return {one.id: excluded(outcomes[one.evaluation_id], one.route) for one in asking}
 
 
-def _never(session: Session, posting: Posting) -> set[str]:
+def excluding(session: Session, ruleset_version_id: int) -> bool:
+    """Whether rules exclude the makers of a record from approving it."""
+    return any(rule.never for rule in program(session, ruleset_version_id).ruleset.approvals)
+
+
+def excluded(outcome: Outcome, route: str) -> set[str]:
+    """The names, in lower case, that approvals of documents of a route exclude."""
     return {
         name.strip().casefold()
-        for decision in replay(session, posting.evaluation_id).decisions
-        if decision.route == posting.route
+        for decision in outcome.decisions
         for need in decision.approvals
+        if any((f.rule, f.route) == (need.rule, route) for f in decision.findings)
         for name in need.never
         if name.strip()
     }

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, and_, exists, or_, select
 from sqlalchemy.orm import Session
 
 from grammar.nodes import Ruleset
-from holding.models import Cause, Hold, MappingEntry, MappingTable, Posting, PostingUse
+from holding.models import Cause, Hold, MappingEntry, MappingTable, Posting, PostingUse, Push
 from holding.models.posting import UNSENT_STATES
 from holding.refusal import Refusal
 from rules.lookups import literal_value
@@ -191,7 +191,7 @@ def reach(session: Session, table: MappingTable, key: str, ruleset: Ruleset | No
         causes=causes,
         entries=entries,
         waiting=tuple(waiting_for(session, causes)),
-        using=tuple(used_by(session, entries, UNSENT_STATES)),
+        using=tuple(used_by(session, entries)),
     )
 
 
@@ -207,16 +207,28 @@ def waiting_for(session: Session, causes: Iterable[Cause]) -> list[int]:
     return list(session.scalars(query)) if ids else []
 
 
-def used_by(session: Session, entry_ids: Iterable[int], states: Iterable[str]) -> list[int]:
-    """Ids of the records whose postings in these states were made with one of the entries."""
+def used_by(session: Session, entry_ids: Iterable[int]) -> list[int]:
+    """Ids of the records of which something that is not sent yet was made with one of the entries:
+    a document, or a change of one that is posted.
+    """
     query = (
         select(Posting.record_id)
         .join(PostingUse, PostingUse.posting_id == Posting.id)
-        .where(PostingUse.entry_id.in_(list(entry_ids)), Posting.state.in_(list(states)))
+        .where(PostingUse.entry_id.in_(list(entry_ids)), _UNSENT)
         .distinct()
         .order_by(Posting.record_id)
     )
     return list(session.scalars(query))
+
+
+_UNSENT: Final = or_(
+    Posting.state.in_(UNSENT_STATES),
+    and_(
+        Posting.state == "posted",
+        Posting.action.in_(("update", "void")),
+        exists().where(Push.id == Posting.posted_push_id, Push.hash != Posting.hash),
+    ),
+)
 
 
 def _counted_in(session: Session, table: MappingTable, unit: str) -> set[str]:

@@ -27,6 +27,7 @@ from holding.judging.planned import Plan
 from holding.linking import ensure_linked
 from holding.models import Company, Posting
 from holding.models.base import DUE
+from holding.pushing.claim import READY
 from holding.replay import replay, replay_all
 from rules.outcome import Outcome
 
@@ -200,7 +201,7 @@ def _push_has_work(database: Database, batch: Batch, now: datetime) -> bool:
         Posting.connection_id.in_(targets),
         text(DUE),
         Posting.due_at <= now,
-        Posting.state == "ready",
+        Posting.state.in_(READY),
     )
     with database.read() as session:
         return bool(session.scalar(select(due)))

@@ -21,10 +21,10 @@ from holding.people import who_may
 from holding.refusal import Refusal
 from holding.roles import Actor, Voice, may, voices
 from holding.undo import undoable
-from holding.wakes import wake_families, wake_records
+from holding.wakes import wake_families, wake_linked, wake_records
+from rules.outcome import NEEDS_APPROVAL
 
 ACT: Final = "posting.approve"
-APPROVAL: Final = "APP01"
 REJECTABLE: Final = ("waiting", "held", "ready", "failed")
 
 
@@ -41,7 +41,7 @@ def release(
     def ask() -> Each | Refusal:
         return release_each(session, actor, [hold_id], reason, now, op)
 
-    return alone(session, actor, now, op, ask)
+    return alone(session, actor, now, op, ("release", hold_id, reason), ask)
 
 
 def release_each(
@@ -75,7 +75,7 @@ def release_each(
         told = [done(h, f"{voice.name} released {h.rule or h.code}: {why}") for h in holds]
         desk.tell(told, "hold.released", now, op, actor=voice)
         made += told
-    later = undoable(session, op, desk.company_id, _released(made), now) if made else now
+    later = undoable(session, op, _released(made), now) if made else now
     records = sorted({hold.record_id for hold in good})
     wake_records(session, records, later)
     wake_families(session, records, later)
@@ -110,10 +110,14 @@ def decide_one(
     op: str | None,
     *,
     verb: str,
+    more: tuple[object, ...] = (),
     may: Callable[[Desk, Hold], Refusal | None],
     act: Callable[[Desk, Hold, Voice], Done | Refusal],
 ) -> Done | Refusal:
-    """A decision about one hold, by somebody who may, gives a reason and had no hand in it."""
+    """A decision about one hold, by somebody who may, gives a reason and had no hand in it.
+
+    `more`: what else was given to it.
+    """
 
     def decided() -> Done | Refusal:
         refusal = _allowed(session, actor, reason)
@@ -126,7 +130,8 @@ def decide_one(
         good, left = desk.each(names.ask)
         return act(desk, good[0], names.of[hold_id]) if good else left[0].refusal
 
-    return once(session, op, person_id=actor.person_id, now=now, act=decided, read=read_done)
+    asked = (verb, hold_id, reason, *more)
+    return once(session, actor, op, asked=asked, now=now, act=decided, read=read_done)
 
 
 def _rejected(
@@ -153,6 +158,8 @@ def _rejected(
     close(desk.session, siblings, voice, state="cleared", why=f"rejected: {why}", now=now)
     made = done(hold, f"{voice.name} rejected {posting.number}: {why}")
     desk.tell([made], "posting.rejected", now, op, actor=voice)
+    wake_linked(desk.session, [hold.record_id], now)  # its duplicates stand alone now
+    wake_families(desk.session, [hold.record_id], now)
     settle(desk.session, siblings)
     return made
 
@@ -199,7 +206,7 @@ def _releasing_teams(desk: Desk) -> dict[str, Team]:
 
 
 def _releasable(desk: Desk, hold: Hold, teams: dict[str, Team], voice: Voice) -> Refusal | None:
-    if hold.code == APPROVAL:
+    if hold.code == NEEDS_APPROVAL:
         return Refusal(
             code="hold.approval",
             message="This asks for an approval, not for a release.",

@@ -1,14 +1,18 @@
-"""Which state may follow which, and the one way to change a posting's.
+"""Which state may follow which, and the ways to change that of a posting or a push.
 
-Here: tables of allowed moves and the conditional update. Not here: why something moves.
+Here: tables of allowed moves and the conditional update, of one or of many. Not here: why something
+moves.
 """
 
+from collections.abc import Collection, Mapping
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from holding.models import Posting
+from holding import bulk
+from holding.models import Posting, Push
 
 Moves = dict[str, frozenset[str]]
 
@@ -24,7 +28,7 @@ POSTING_MOVES: Moves = {
     "sending": _ENDS | {"awaiting", "uncertain"},
     "awaiting": _ENDS | {"uncertain"},
     "uncertain": _ENDS | {"sending", "awaiting"},
-    "failed": _PLANNED | {"failed"},
+    "failed": _PLANNED | {"failed", "posted"},  # linked to what stands there under our number
     "posted": frozenset({"posted", "sending", "reversed"}),  # posted: what is planned on it moves
     "reversed": frozenset(),
 }
@@ -37,8 +41,10 @@ HOLD_MOVES: Moves = {
 PUSH_MOVES: Moves = {
     "intent": frozenset({"sending", "awaiting", "uncertain", "accepted", "refused", "dropped"}),
     "sending": frozenset({"awaiting", "uncertain", "accepted", "refused", "conflict", "intent"}),
-    "awaiting": frozenset({"uncertain", "accepted", "refused", "conflict"}),
-    "uncertain": frozenset({"sending", "awaiting", "accepted", "refused", "conflict", "intent"}),
+    "awaiting": frozenset({"awaiting", "uncertain", "accepted", "refused", "conflict"}),
+    "uncertain": frozenset(
+        {"uncertain", "sending", "awaiting", "accepted", "refused", "conflict", "intent"}
+    ),
     "accepted": frozenset(),
     "refused": frozenset(),
     "conflict": frozenset({"accepted", "dropped"}),
@@ -58,9 +64,7 @@ def move_posting(
 
     A move that the table does not have is our own fault and raises.
     """
-    if not allowed(POSTING_MOVES, expected, to):
-        message = f"a posting never goes from {expected} to {to}"
-        raise ValueError(message)
+    require_move(expected, to)
     statement = (
         update(Posting)
         .where(Posting.id == posting_id, Posting.state == expected, Posting.lock == lock)
@@ -69,3 +73,43 @@ def move_posting(
         .execution_options(synchronize_session=False)
     )
     return session.execute(statement).first() is not None
+
+
+def move_postings(
+    session: Session,
+    postings: Collection[Posting],
+    *,
+    to: Mapping[str, str],
+    due: Mapping[int, datetime],
+) -> set[int]:
+    """The same for many in one statement: state before -> state after, and by id when each is due,
+    if it is; the ids of those that still were what the caller saw.
+    """
+    for state in {posting.state for posting in postings}:
+        require_move(state, to[state])
+    rows = [
+        {"id": one.id, "lock": one.lock, "state": to[one.state], "due_at": due.get(one.id)}
+        for one in postings
+    ]
+    return bulk.update_seen(session, Posting, rows, seen="lock")
+
+
+def move_push(session: Session, push_id: int, to: str, **columns: Any) -> bool:
+    """Change a push's state from one of those that it may come from; False when it is in another:
+    somebody else has written its end.
+    """
+    before = [state for state in PUSH_MOVES if allowed(PUSH_MOVES, state, to)]
+    statement = (
+        update(Push)
+        .where(Push.id == push_id, Push.state.in_(before))
+        .values(state=to, **columns)
+        .returning(Push.id)
+    )
+    return session.execute(statement).first() is not None
+
+
+def require_move(expected: str, to: str) -> None:
+    """A move of a posting that the table does not have is our own fault and raises."""
+    if not allowed(POSTING_MOVES, expected, to):
+        message = f"a posting never goes from {expected} to {to}"
+        raise ValueError(message)

@@ -1,7 +1,9 @@
-"""A document that somebody typed into the target by hand takes the place of the one we would make.
+"""A document that stands in the target takes the place of the one we would make: it was typed by
+hand, or has another content under our number.
 
-Here: linking it to its posting. Not here: finding it (holding/pushing/by_hand.py); skipping ours
-and making it all the same are a rejection and a release like any other (holding/holds.py).
+Here: linking it to its posting. Not here: finding it (holding/pushing), having it looked at again
+(holding/conflicts.py); skipping ours and making it all the same are a rejection and a release like
+any other (holding/holds.py).
 """
 
 from collections.abc import Mapping
@@ -20,8 +22,8 @@ from holding.lifecycle import move_posting
 from holding.models import Connection, Hold, Posting, Push, Reading, Record
 from holding.posting_hash import posting_hash
 from holding.pushing.evidence import push_key
-from holding.pushing.rows import add_lines, keep_look
-from holding.pushing.trouble import MANUAL
+from holding.pushing.rows import add_lines, conflicted, keep_look
+from holding.pushing.trouble import CONFLICT, MANUAL
 from holding.refusal import Refusal
 from holding.roles import Actor, Voice
 from holding.types import to_minor
@@ -46,7 +48,18 @@ def link(
     def act(desk: Desk, hold: Hold, voice: Voice) -> Done | Refusal:
         return _linked(desk, hold, voice, number, reason.strip(), now, op)
 
-    return decide_one(session, actor, hold_id, reason, now, op, verb="link", may=_linkable, act=act)
+    return decide_one(
+        session,
+        actor,
+        hold_id,
+        reason,
+        now,
+        op,
+        verb="link",
+        more=(number,),
+        may=_linkable,
+        act=act,
+    )
 
 
 def found(session: Session, posting_id: int | None) -> tuple[datetime, tuple[Stands, ...]] | None:
@@ -56,27 +69,48 @@ def found(session: Session, posting_id: int | None) -> tuple[datetime, tuple[Sta
     return (row.at, tuple(revive(Stands, one) for one in row.body["documents"])) if row else None
 
 
-def _linkable(_: Desk, hold: Hold) -> Refusal | None:
+def under_our_number(session: Session, posting_id: int | None) -> Stands | None:
+    """What stands there with another content, as far as the target tells it; nothing of what was to
+    be made void.
+    """
+    push = conflicted(session, posting_id or 0)
+    if push is None or push.action == "void":
+        return None
+    seen = found(session, posting_id)
+    told = next((one for one in seen[1] if one.number == push.number), None) if seen else None
+    posting = session.get_one(Posting, posting_id)
+    ref = push.target_ref or posting.target_ref
+    unknown = Stands(
+        number=push.number, target_ref=ref, party="", date="", currency="", amount=None
+    )
+    return told or unknown
+
+
+def _linkable(desk: Desk, hold: Hold) -> Refusal | None:
     if hold.code == MANUAL:
         return None
-    words = "Nothing that was typed by hand was found for this document."
-    return Refusal("hold.not_linkable", words, "Release it, or reject it.")
+    if hold.code != CONFLICT:
+        words = "Nothing that was typed by hand was found for this document."
+        return Refusal("hold.not_linkable", words, "Release it, or reject it.")
+    if under_our_number(desk.session, hold.posting_id) is not None:
+        return None
+    words = f"{hold.number} was to be made void, and what stands there is not."
+    return Refusal("hold.not_linkable", words, "Make it void there, and have it looked at again.")
 
 
 def _linked(
     desk: Desk, hold: Hold, voice: Voice, number: str, why: str, now: datetime, op: str | None
 ) -> Done | Refusal:
     session, posting = desk.session, desk.postings[hold.posting_id or 0]
-    seen = found(session, posting.id)
-    there = next((one for one in seen[1] if one.number == number), None) if seen else None
-    if there is None or posting.content is None:
+    there, ours, evaluation_id = _meant(session, hold, posting, number)
+    if there is None or ours is None:
         words = f"{number or 'No number'} is not among what was found."
         return Refusal("link.unknown", words, "Load the page again, and choose from the list.")
     if other := _taken(session, posting, number):
         words = f"{number} stands for {other} already."
         return Refusal("link.taken", words, "One document is linked to one record.")
     before = posting.number
-    push_id = _stand_in(session, posting, there, now)
+    push_id = _stand_in(session, posting, _as_it_stands(ours, there), there, evaluation_id, now)
     siblings = beside(session, hold)
     say = f"linked to {number}: {why}"
     close(session, siblings, voice, state="cleared", why=say, now=now)
@@ -91,6 +125,23 @@ def _linked(
     return made
 
 
+def _meant(
+    session: Session, hold: Hold, posting: Posting, number: str
+) -> tuple[Stands | None, Document | None, int]:
+    """The document of this number there, and ours in whose place it is with its evaluation: as it
+    was sent, where it met another.
+    """
+    if hold.code == CONFLICT:
+        there, push = under_our_number(session, posting.id), conflicted(session, posting.id)
+        if there is None or push is None or there.number != number:
+            return None, None, posting.evaluation_id
+        return there, revive(Document, push.content), push.evaluation_id
+    seen = found(session, posting.id)
+    typed = next((one for one in seen[1] if one.number == number), None) if seen else None
+    ours = revive(Document, posting.content) if posting.content is not None else None
+    return typed, ours, posting.evaluation_id
+
+
 def _taken(session: Session, posting: Posting, number: str) -> str | None:
     """The record whose document this is already."""
     query = (
@@ -102,35 +153,27 @@ def _taken(session: Session, posting: Posting, number: str) -> str | None:
     return session.scalars(query.where(Posting.id != posting.id).limit(1)).one_or_none()
 
 
-def _stand_in(session: Session, posting: Posting, there: Stands, now: datetime) -> int:
-    """The posting as if it had made what stands there, with a push that sent nothing."""
-    document = _as_it_stands(revive(Document, posting.content), there)
+def _stand_in(
+    session: Session,
+    posting: Posting,
+    document: Document,
+    there: Stands,
+    evaluation_id: int,
+    now: datetime,
+) -> int:
+    """The posting as if it had made, or changed, what stands there, with a push that sent nothing.
+
+    What was changed in the source since that evaluation is still to be sent.
+    """
     connection = session.get_one(Connection, posting.connection_id)
     company_there = str(connection.settings.get("company_id", ""))
-    posting.number, posting.action = there.number, "create"
-    posting.hash = posting_hash(posting.connection_id, company_there, document, "create")
+    posting.number = there.number
+    if posting.state != "posted":
+        posting.action = "create"
+    posting.hash = posting_hash(posting.connection_id, company_there, document, posting.action)
     posting.content = plain(document)
     session.flush()
-    last = select(func.coalesce(func.max(Push.no), 0)).where(Push.posting_id == posting.id)
-    no = (session.scalar(last) or 0) + 1
-    push = Push(
-        posting_id=posting.id,
-        no=no,
-        connection_id=posting.connection_id,
-        family=posting.family,
-        action="create",
-        hash=posting.hash,
-        number=posting.number,
-        key=push_key(posting, no),
-        content=posting.content,
-        evaluation_id=posting.evaluation_id,
-        state="accepted",
-        target_ref=there.target_ref,
-        made_at=now,
-        closed_at=now,
-    )
-    session.add(push)
-    session.flush()
+    push = _without_a_call(session, posting, there, evaluation_id, now)
     add_lines(session, push.id, document, posting.bills)
     keep_look(
         session,
@@ -144,14 +187,49 @@ def _stand_in(session: Session, posting: Posting, there: Stands, now: datetime) 
         fence=posting.fence,
         now=now,
     )
+    _post(session, posting, push, document, now)
+    return push.id
+
+
+def _without_a_call(
+    session: Session, posting: Posting, there: Stands, evaluation_id: int, now: datetime
+) -> Push:
+    """The push that ended in what stands there, although nothing was sent."""
+    last = select(func.coalesce(func.max(Push.no), 0)).where(Push.posting_id == posting.id)
+    no = (session.scalar(last) or 0) + 1
+    push = Push(
+        posting_id=posting.id,
+        no=no,
+        connection_id=posting.connection_id,
+        family=posting.family,
+        action=posting.action,
+        hash=posting.hash,
+        number=posting.number,
+        key=push_key(posting, no),
+        content=posting.content,
+        evaluation_id=evaluation_id,
+        state="accepted",
+        target_ref=there.target_ref,
+        made_at=now,
+        closed_at=now,
+    )
+    session.add(push)
+    session.flush()
+    return push
+
+
+def _post(
+    session: Session, posting: Posting, push: Push, document: Document, now: datetime
+) -> None:
+    """The posting is posted, with what this push stands for."""
     amount = to_minor(document.amount, document.currency)
     home = posting.book is not None and document.currency == posting.currency
     moved: Mapping[str, Any] = {
         "push_id": push.id,
         "posted_push_id": push.id,
-        "target_ref": there.target_ref,
-        "sent_at": now,
-        "posted_at": now,
+        "target_ref": push.target_ref or posting.target_ref,
+        "sent_at": posting.sent_at or now,
+        "posted_at": posting.posted_at or now,
         "read_due_at": now,
         "amount": amount,
         "currency": document.currency,
@@ -163,7 +241,6 @@ def _stand_in(session: Session, posting: Posting, there: Stands, now: datetime) 
     if not move_posting(session, posting.id, expected=before, to="posted", lock=lock, **moved):
         message = f"posting {posting.id} moved under our lock"
         raise RuntimeError(message)
-    return push.id
 
 
 def _as_it_stands(document: Document, there: Stands) -> Document:

@@ -9,22 +9,25 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Final, Literal
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from holding import bulk
-from holding.assignments import assign_each, snooze_each
+from holding import assignments, bulk, holds, operations, periods, retries, takers
 from holding.desk import Each, Left, lock_records, read_each
-from holding.holds import release_each
-from holding.models import Hold, Operation, Record
+from holding.models import Hold, Record
 from holding.operations import once
-from holding.periods import date_each
 from holding.refusal import Refusal
-from holding.retries import retry_each
-from holding.roles import Actor
+from holding.roles import Actor, may
 
 Act = Literal["release", "retry", "assign", "snooze", "date"]
 MOST: Final = 1000
+NEEDS: Final[Mapping[str, str]] = {
+    "release": holds.ACT,
+    "retry": retries.ACT,
+    "assign": takers.ACT,
+    "snooze": takers.ACT,
+    "date": periods.DATE,
+}
 Seen = Mapping[int, tuple[int, int]]  # hold id -> its lock and its record's version
 
 
@@ -40,6 +43,11 @@ class Wish:
     day: date | None = None  # None: the first open one of each
 
 
+def open_to(actor: Actor) -> list[str]:
+    """The acts that a person may do at all."""
+    return [act for act, need in NEEDS.items() if may(actor, need) is None]
+
+
 def do(session: Session, actor: Actor, wish: Wish, now: datetime, op: str) -> Each | Refusal:
     """Do it with each of the holds; what cannot be done is left, with its reason, and stops none
     of the others.
@@ -53,8 +61,6 @@ def do(session: Session, actor: Actor, wish: Wish, now: datetime, op: str) -> Ea
         )
 
     def act() -> Each | Refusal:
-        here = update(Operation).where(Operation.id == op).values(company_id=actor.company_id)
-        session.execute(here)
         moved = _moved(session, actor, wish.seen)
         rest = [hold_id for hold_id in wish.seen if hold_id not in moved]
         answer = _act(session, actor, wish, rest, now, op)
@@ -62,32 +68,27 @@ def do(session: Session, actor: Actor, wish: Wish, now: datetime, op: str) -> Ea
             return answer
         return replace(answer, left=(*moved.values(), *answer.left))
 
-    return once(session, op, person_id=actor.person_id, now=now, act=act, read=read_each)
+    asked = ("many", wish)
+    return once(session, actor, op, asked=asked, now=now, act=act, read=read_each)
 
 
 def answered(session: Session, actor: Actor, op: str) -> Each | None:
     """What was done for a form of this person."""
-    form = session.get(Operation, op)
-    mine = form is not None and form.person_id == actor.person_id
-    if form is None or not mine or form.company_id != actor.company_id:
-        return None
-    if not isinstance(form.answer, Mapping):
-        return None
-    return read_each(form.answer) if {"done", "left"} <= form.answer.keys() else None
+    return operations.answered(session, actor, op, ("done", "left"), read_each)
 
 
 def _act(
     session: Session, actor: Actor, wish: Wish, ids: list[int], now: datetime, op: str
 ) -> Each | Refusal:
     if wish.act == "release":
-        return release_each(session, actor, ids, wish.reason, now, op)
+        return holds.release_each(session, actor, ids, wish.reason, now, op)
     if wish.act == "retry":
-        return retry_each(session, actor, ids, now, op)
+        return retries.retry_each(session, actor, ids, now, op)
     if wish.act == "assign":
-        return assign_each(session, actor, ids, wish.person_id, now, op)
+        return assignments.assign_each(session, actor, ids, wish.person_id, now, op)
     if wish.act == "date":
-        return date_each(session, actor, ids, wish.day, wish.reason, now, op)
-    return snooze_each(session, actor, ids, wish.until or now, now, op)
+        return periods.date_each(session, actor, ids, wish.day, wish.reason, now, op)
+    return assignments.snooze_each(session, actor, ids, wish.until or now, now, op)
 
 
 def _moved(session: Session, actor: Actor, seen: Seen) -> dict[int, Left]:

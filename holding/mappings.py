@@ -121,7 +121,8 @@ def fix(
         conflict = conflict or _conflict(session, found, key, rev, parsed)
         return conflict or _change(session, actor, found, key, parsed, reason.strip(), now, op)
 
-    return once(session, op, person_id=actor.person_id, now=now, act=act, read=_read)
+    asked = ("mapping.fix", table, key, value, reason, rev)
+    return once(session, actor, op, asked=asked, now=now, act=act, read=_read)
 
 
 def _read(stored: Mapping[str, Any]) -> Fixed:

@@ -45,7 +45,8 @@ def comment(
         desk.tell([made], "note.added", now, op)
         return made
 
-    return once(session, op, person_id=actor.person_id, now=now, act=act, read=read_done)
+    asked = ("comment", hold_id, text)
+    return once(session, actor, op, asked=asked, now=now, act=act, read=read_done)
 
 
 def _unfit(text: str) -> Refusal | None:

@@ -1,10 +1,10 @@
 """A second click gets the answer of the first.
 
-Here: keeping what an act answered under the hidden id of the form that asked for it. Not here:
-what the acts do.
+Here: keeping what an act answered under the hidden id of the form that asked for it, or the key of
+a call, and that an id stands for one thing only. Not here: what the acts do.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any, TypeVar
@@ -14,26 +14,30 @@ from sqlalchemy.orm import Session
 
 from holding.models import Operation
 from holding.refusal import Refusal
+from holding.roles import Actor
+from rules.canonical import dumps, sha256_hex
 
 Answer = TypeVar("Answer")
 
 
 def once(
     session: Session,
+    actor: Actor,
     op: str | None,
     *,
-    person_id: int | None,
+    asked: tuple[object, ...],
     now: datetime,
     act: Callable[[], Answer | Refusal],
     read: Callable[[Mapping[str, Any]], Answer],
 ) -> Answer | Refusal:
     """Run `act` unless this form was answered before; its answer (a dataclass) is kept as JSON.
 
-    A refusal is not kept: the person mends the form and sends it again.
+    `asked` is the act's name and all that was given to it: an id that was used for something else
+    is refused. A refusal is not kept: the person mends the form and sends it again.
     """
     if not op:
         return act()
-    kept = _claim(session, op, person_id, now)
+    kept = _claim(session, actor, op, sha256_hex(dumps(asked)), now)
     if isinstance(kept, Refusal):
         return kept
     if kept.answer is not None:
@@ -47,20 +51,56 @@ def once(
     return answer
 
 
-def _claim(session: Session, op: str, person_id: int | None, now: datetime) -> Operation | Refusal:
+def answered(
+    session: Session,
+    actor: Actor,
+    op: str,
+    fields: Collection[str],
+    read: Callable[[Mapping[str, Any]], Answer],
+) -> Answer | None:
+    """What this form of this person was answered, if it was, and with an answer of these fields."""
+    form = of_theirs(session, actor, op)
+    kept = form.answer if form is not None else None
+    return read(kept) if isinstance(kept, Mapping) and set(fields) <= kept.keys() else None
+
+
+def of_theirs(session: Session, actor: Actor, op: str, *, lock: bool = False) -> Operation | None:
+    """This form, if this person sent it in this company."""
+    form = session.get(Operation, op, with_for_update=lock or None, populate_existing=lock)
+    mine = form is not None and form.person_id == actor.person_id
+    return form if form is not None and mine and form.company_id == actor.company_id else None
+
+
+def _claim(
+    session: Session, actor: Actor, op: str, asked: str, now: datetime
+) -> Operation | Refusal:
     """The row of this form: a new one, or, after waiting for whoever is faster, theirs."""
-    row = Operation(id=op, person_id=person_id, at=now, answer=None)
+    row = Operation(
+        id=op,
+        asked=asked,
+        person_id=actor.person_id,
+        company_id=actor.company_id,
+        at=now,
+        answer=None,
+    )
     try:
         with session.begin_nested():
             session.add(row)
             session.flush()
     except IntegrityError:
         kept = session.get(Operation, op, populate_existing=True)
-        if kept is None or kept.person_id != person_id:
+        if kept is None or kept.person_id != actor.person_id:
             return Refusal(
                 code="operation.other",
                 message="This form was answered already.",
                 hint="Load the page again.",
+                status=409,
+            )
+        if kept.asked != asked:
+            return Refusal(
+                code="operation.reused",
+                message="Nothing was done: what was sent first under this id was something else.",
+                hint="A program sends a key of its own with each call; on a page, load it again.",
                 status=409,
             )
         return kept

@@ -43,7 +43,7 @@ def override(
         try_again(desk, good, made, "retry.overridden", now, op)
         return Each(tuple(made), tuple(left))
 
-    return alone(session, actor, now, op, ask)
+    return alone(session, actor, now, op, ("override", hold_id, reason), ask)
 
 
 def _senseless(hold: Hold, looked: Looked) -> Refusal | None:

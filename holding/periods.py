@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from holding import bulk, worlds
 from holding.desk import Desk, Done, Each, alone, done
-from holding.models import Cause, Company, Connection, Dating, Hold, Posting
+from holding.models import Cause, Company, Connection, Dating, Evaluation, Hold, Posting
 from holding.models.posting import UNSENT_STATES
 from holding.refusal import Refusal
 from holding.roles import Actor, may
@@ -106,7 +106,7 @@ def date_anew(
     def ask() -> Each | Refusal:
         return date_each(session, actor, [hold_id], day, reason, now, op)
 
-    return alone(session, actor, now, op, ask)
+    return alone(session, actor, now, op, ("date", hold_id, day, reason), ask)
 
 
 def date_each(
@@ -137,7 +137,7 @@ def date_each(
     ]
     desk.tell(made, "posting.dated", now, op)
     said = f"{made[0].number} dated" if len(made) == 1 else f"{len(made)} dated"
-    later = undoable(session, op, desk.company_id, said, now) if made else now
+    later = undoable(session, op, said, now) if made else now
     wake_records(session, {hold.record_id for hold in good}, later)
     return Each(tuple(made), tuple(left))
 
@@ -161,13 +161,15 @@ def _keep(
         (row.record_id, row.route): row
         for row in session.scalars(select(Dating).where(mine, Dating.voided_at.is_(None)))
     }
+    judged = _judged_at(desk) if standing else {}
     rows = {}
     for hold in holds:
         old, new = days[hold.id]
         before = standing.get((hold.record_id, hold.route))
         if before is not None:
             before.voided_at = now
-            old = before.instead_of if before.day == old else old  # the rules still say that one
+            if before.day == old or judged[hold.posting_id or 0] <= before.at:
+                old = before.instead_of  # the rules say that one, as far as anybody knows
         rows[hold.record_id, hold.route] = {
             "record_id": hold.record_id,
             "route": hold.route,
@@ -180,6 +182,16 @@ def _keep(
         }
     session.flush()
     bulk.insert(session, Dating, list(rows.values()))
+
+
+def _judged_at(desk: Desk) -> dict[int, datetime]:
+    """Posting id -> when it got the day that it has."""
+    query = (
+        select(Posting.id, Evaluation.at)
+        .join(Evaluation, Evaluation.id == Posting.evaluation_id)
+        .where(bulk.among(Posting.id, list(desk.postings)))
+    )
+    return dict(desk.session.execute(query).all())
 
 
 def _not_theirs(desk: Desk, hold: Hold) -> Refusal | None:

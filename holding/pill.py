@@ -16,7 +16,10 @@ from holding.models import Company, Connection, Posting, Run, Throttle
 Place = tuple[int, str]  # connection, document type
 RUN_KINDS = ("immediate", "daily", "manual")
 UNDER_WAY = ("due", "running")
-NEW_KEY = "The target does not accept our key. Renew it or its permissions, then test it here."
+NEW_KEY = (
+    "The target does not accept our key. An admin mends its permissions there or stores a new one"
+    " (clearpost connection key), then tests it here."
+)
 ASKED_AGAIN = "Nobody answers there. It is asked again by itself, and what waits then goes on."
 NO_QUOTA = "The target takes no more documents this month, unless its plan is changed there."
 
@@ -28,6 +31,7 @@ class Pill:
     text: str
     tone: str
     detail: str = ""
+    stops: bool = False  # nothing goes out of the whole connection
 
 
 def pills(session: Session, company_id: int, wanted: Collection[Place]) -> Mapping[Place, Pill]:
@@ -114,7 +118,7 @@ def _stop(connection: Connection, throttle: Throttle | None, zone: str) -> Pill 
     if found is None:
         return None
     text, since, tone, detail = found
-    return Pill(f"{text} {_when(since, zone)}" if since else text, tone, detail)
+    return Pill(f"{text} {_when(since, zone)}" if since else text, tone, detail, stops=True)
 
 
 def _waiting(session: Session, ids: Collection[int]) -> dict[Place, int]:

@@ -20,7 +20,7 @@ from holding.database import Database
 from holding.drift import look
 from holding.drift.plan import companies_to_read
 from holding.models import Connection
-from holding.pushing import batch, breaker, limits, tally
+from holding.pushing import batch, limits, refused_key, tally
 from holding.pushing.claim import DOUBTS, READY, claim, free_the_dead, line_up_again
 from holding.pushing.claim import companies_due as companies_to_push
 from holding.pushing.desk import Channel, Desk, open_channel
@@ -116,11 +116,9 @@ def _turn(desk: Desk, channel: Channel) -> int:
     """A little work on one connection: doubts first, then batches, what is sent at once, and last
     what is read back.
     """
-    if not may_call(desk, channel):
-        return 0
-    ready = with_good_key(desk, channel)
-    if ready is None:
-        return 0
+    ready = with_good_key(desk, channel) if may_call(desk, channel) else None
+    if not isinstance(ready, Channel):
+        return refused_key.tell(desk, channel, ready.words if ready else "")
     return (
         _doubts(desk, ready)
         or batch.work(desk, ready)
@@ -140,13 +138,13 @@ def _ready(desk: Desk, channel: Channel) -> int:
     if not claims:
         return 0
     faults.point("push.claimed")
-    looked, left = first_looks(desk, channel, examine(desk, channel, claims, due_again=True))
+    looked, left = first_looks(desk, channel, examine(desk, channel, claims, in_file=False))
     for doc_type in dict.fromkeys(one.claim.doc_type for one in left.good):
         mine = [one for one in left.good if one.claim.doc_type == doc_type]
         with desk.database.write() as session:
             run_id = tally.immediate_run(session, channel, doc_type, desk.clock.now())
         for at, one in enumerate(mine):
-            if at and not _lets_us(desk, channel):
+            if at and not limits.lets_us(desk, channel):
                 line_up_again(desk, [other.claim for other in mine[at:]])
                 break
             alone = left.only([one.claim.posting_id])
@@ -156,13 +154,6 @@ def _ready(desk: Desk, channel: Channel) -> int:
         with desk.database.write() as session:
             tally.recount(session, [run_id], ended=desk.clock.now())
     return len(claims)
-
-
-def _lets_us(desk: Desk, channel: Channel) -> bool:
-    """Whether the answers so far allow the next call."""
-    with desk.database.read() as session:
-        free = breaker.closed(session, channel.connection_id)
-        return free and limits.open_now(session, channel, desk.clock.now())
 
 
 def companies_due(session: Session, now: datetime) -> tuple[int, ...]:

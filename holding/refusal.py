@@ -1,7 +1,7 @@
 """An expected "no", as a value.
 
 Here: Refusal, which services return instead of raising. Not here: problems in rule text
-(grammar/problem.py) and answers of a target (connectors/kit/contract.py).
+(grammar/problem.py) and answers of a target (connectors/kit/contract).
 """
 
 from dataclasses import dataclass

@@ -3,8 +3,9 @@
 Here: the exchange and its end. Not here: how a target does it (connectors/kit/renewing.py), and
 keys that people give (holding/connections.py).
 
-An exchange whose answer never came may have used the old key up. Then it is refused next time: the
-old key stays in use, so that the target's own no is what people are told, by the first document.
+An exchange whose answer never came may have used the old key up. It is asked for again with the old
+one, which some targets still take. Where it is refused, so is our key: nothing goes out any more
+until a person gives another one, or a test passes.
 """
 
 import uuid
@@ -22,6 +23,7 @@ from holding import singletons
 from holding.connections import bound, secret_of, tell
 from holding.database import Database
 from holding.models import Connection, ConnectionKey
+from holding.pushing import breaker
 from holding.refusal import Refusal
 from holding.roles import SYSTEM
 from holding.secrets import Keys, load_keys
@@ -98,8 +100,13 @@ def _keep(database: Database, clock: Clock, found: _Key, told: Renewed, keys: Ke
     with database.write() as session:
         now, connection = clock.now(), session.get_one(Connection, found.connection.id)
         if told.kind != "renewed" or isinstance(box, Refusal):
+            if told.kind == "refused":
+                news = breaker.shut(session, connection.id, now, found.row_id)
+            else:
+                news = not breaker.failing(session, connection.id)
             words = f"The key of {connection.name} could not be renewed. {told.words}"
-            tell(session, connection, SYSTEM, now, "connection.not_renewed", words)
+            if news:
+                tell(session, connection, SYSTEM, now, "connection.not_renewed", words)
             return
         row = session.get_one(ConnectionKey, found.row_id)
         session.execute(

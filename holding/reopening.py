@@ -56,7 +56,7 @@ def ask_to_reopen(
             return answer
         return replace(answer, done=answer.done[:1])
 
-    return alone(session, actor, now, op, act)
+    return alone(session, actor, now, op, ("reopen", hold_id, question), act)
 
 
 def redirect(
@@ -77,7 +77,7 @@ def redirect(
         words = "to decide where it goes"
         return _pass_on(session, actor, [hold_id], question, "period.redirected", words, now, op)
 
-    return alone(session, actor, now, op, act)
+    return alone(session, actor, now, op, ("redirect", hold_id, question), act)
 
 
 def _pass_on(

@@ -6,12 +6,14 @@ own. Not here: judging itself (holding/evaluation.py), and showing an outcome (r
 
 import argparse
 import sys
+from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cache
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from holding import worlds
+from holding import bulk, worlds
 from holding.database import open_database
 from holding.models import Company, Connection, Evaluation, Record, Version
 from rules.canonical import dumps
@@ -42,16 +44,35 @@ def replay(
     session: Session, evaluation_id: int, *, programs: worlds.Programs = worlds.program
 ) -> Outcome:
     """The outcome of an evaluation, from its version, rules, revision, facts and clock."""
-    evaluation, version, record, source = session.execute(
+    return replay_each(session, [evaluation_id], programs=programs)[evaluation_id]
+
+
+def replay_each(
+    session: Session,
+    evaluation_ids: Collection[int],
+    *,
+    programs: worlds.Programs = worlds.program,
+) -> dict[int, Outcome]:
+    """Evaluation id -> its outcome; what they looked at is read in one go."""
+    query = (
         select(Evaluation, Version, Record, Connection)
         .join(Version, Version.id == Evaluation.version_id)
         .join(Record, Record.id == Evaluation.record_id)
         .join(Connection, Connection.id == Record.source_id)
-        .where(Evaluation.id == evaluation_id)
-    ).one()
-    return judged_again(
-        session, evaluation, version=version, record=record, source=source, programs=programs
+        .where(bulk.among(Evaluation.id, sorted(evaluation_ids)))
     )
+    known = cache(lambda version_id: programs(session, version_id))
+    return {
+        evaluation.id: judged_again(
+            session,
+            evaluation,
+            version=version,
+            record=record,
+            source=source,
+            programs=lambda _, version_id: known(version_id),
+        )
+        for evaluation, version, record, source in session.execute(query).all()
+    }
 
 
 def judged_again(

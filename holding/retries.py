@@ -34,10 +34,10 @@ from holding.models.posting import IN_FLIGHT_STATES
 from holding.refusal import Refusal
 from holding.roles import Actor, may
 from holding.wakes import wake_records
+from rules.outcome import NEEDS_APPROVAL
 
 ACT: Final = "hold.retry"
 SUPERVISOR: Final = "posting.approve"  # whoever may let go may also try a second time
-APPROVAL: Final = "APP01"
 LONGEST_PAUSE: Final = timedelta(seconds=RETRY["temporary"].pauses[1])
 
 
@@ -51,7 +51,7 @@ def retry(
     def ask() -> Each | Refusal:
         return retry_each(session, actor, [hold_id], now, op)
 
-    return alone(session, actor, now, op, ask)
+    return alone(session, actor, now, op, ("retry", hold_id), ask)
 
 
 def retry_each(
@@ -127,7 +127,7 @@ class Looked:
     def refusal(self, hold: Hold) -> Refusal | None:
         """Why a new try makes no sense, if it makes none."""
         posting = self.desk.postings.get(hold.posting_id or 0)
-        if hold.code == APPROVAL:
+        if hold.code == NEEDS_APPROVAL:
             return Refusal("retry.approval", "This waits for an approval; there is nothing to try.")
         if posting is not None and posting.state in IN_FLIGHT_STATES:
             return Refusal(

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from holding import bulk
 from holding.connections import permitted
 from holding.connections import tell as tell_of
+from holding.judging import taking_back
 from holding.models import Company, Connection, Posting, Record, Run, Schedule
 from holding.models.base import NOW
 from holding.pill import UNDER_WAY
@@ -31,7 +32,9 @@ from holding.worlds import UnreadableRulesError, program, target_connections
 
 DAY = timedelta(days=1)
 JUDGING_TAKES = timedelta(minutes=10)
-"""A night waits so long for records that became ready at its hour to be judged."""
+"""A night waits so long for records that became ready at its hour to be judged, and for people who
+let something go just before it.
+"""
 EARLIER_TAKE = timedelta(hours=1)
 """And so long for the documents that its own go after."""
 
@@ -140,7 +143,8 @@ def _daily_routes(session: Session, company: Company) -> dict[str, tuple[time, s
 
 def _start(session: Session, row: Schedule, now: datetime) -> int:
     """The runs of the days that are over; none yet while records of that night are judged, while
-    the route has stopped and asks, or while the documents that these follow are on their way.
+    the route has stopped and asks, while the documents that these follow are on their way, or while
+    somebody can still take back what let one of them go.
     """
     connection = target_connections(session, row.company_id).get(row.route.partition(".")[0])
     days = days_over(row, now)
@@ -151,6 +155,8 @@ def _start(session: Session, row: Schedule, now: datetime) -> int:
     if _earlier_go_first(session, row, days[-1], now):
         return 0
     waiting = _ready_by_day(session, connection, row.route, days)
+    if now <= _moment(row, days[-1]) + JUDGING_TAKES and _taken_back_yet(session, waiting, now):
+        return 0
     for day in days:
         _start_day(session, connection, row.route, day, waiting.get(day, ()), now)
     done_with(row, days[-1])
@@ -193,6 +199,13 @@ def _ready_by_day(
         if key not in taken:
             found[min(max(day or days[-1], days[0]), days[-1])].append(key)
     return found
+
+
+def _taken_back_yet(session: Session, ready: Mapping[date, list[int]], now: datetime) -> bool:
+    """Whether what let one of these go can still be taken back."""
+    ids = [key for found in ready.values() for key in found]
+    records = session.scalars(select(Posting.record_id).where(bulk.among(Posting.id, ids)))
+    return any(until > now for until in taking_back.until(session, set(records)).values())
 
 
 def _under_way(session: Session, connection_id: int) -> set[int]:

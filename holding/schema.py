@@ -8,12 +8,12 @@ loading alembic would be a fifth of a command's start. Not here: how a schema is
 from typing import Final
 
 from sqlalchemy import text
-from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, ProgrammingError
 
 from holding.database import Database
 from holding.refusal import Refusal
 
-VERSION: Final = "0008"  # the newest of migrations/versions
+VERSION: Final = "0011"  # the newest of migrations/versions
 
 
 def check(url: str) -> Refusal | None:
@@ -24,21 +24,24 @@ def check(url: str) -> Refusal | None:
         words = f"The database cannot be used: {error}"
         return Refusal("DBS03", words, "Is DATABASE_URL right?", 503)
     try:
-        found = version_of(database)
-    except OperationalError as error:
-        return Refusal(
-            "DBS01", f"The database cannot be reached: {error.orig}", "Is DATABASE_URL right?", 503
-        )
+        return unfit(database)
     finally:
         database.close()
+
+
+def unfit(database: Database) -> Refusal | None:
+    """The same of a database that is open already, whatever became of it since."""
+    try:
+        found = version_of(database)
+    except DBAPIError as error:
+        words = f"The database cannot be reached: {error.orig}"
+        return Refusal("DBS01", words, "Is DATABASE_URL right?", 503)
     if found == VERSION:
         return None
-    return Refusal(
-        "DBS02",
-        f"The database's schema is at {found or 'nothing'}, this program needs {VERSION}.",
-        "Run `clearpost migrate`.",
-        503,
-    )
+    words = f"The database's schema is at {found or 'nothing'}, this program needs {VERSION}."
+    newer = found is not None and found > VERSION
+    hint = "Use the newer program that migrated it." if newer else "Run `clearpost migrate`."
+    return Refusal("DBS02", words, hint, 503)
 
 
 def version_of(database: Database) -> str | None:

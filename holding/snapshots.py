@@ -16,6 +16,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from connectors.kit import contract
+from holding import causes
 from holding.models import Connection, Snapshot, SnapshotItem, Throttle
 from holding.quota import month_of, zone_of
 from holding.revisions import next_revision
@@ -25,6 +26,7 @@ from rules.canonical import dumps, sha256_hex
 FRESH = timedelta(minutes=15)
 
 ITEM = "item"
+PERIOD = "period"
 
 Items = Mapping[str, Any]
 
@@ -71,6 +73,10 @@ def keep_snapshot(
     for kind in changed:
         _replace(session, connection.id, kind, kinds[kind], kept.get(kind), revision, now)
     wake_all_unsent(session, connection.company_id, now)
+    if PERIOD in changed:
+        words = {connection.name, connection.connector}  # by which rules call it
+        keys = [f"{PERIOD}:{word}:" for word in sorted(words)]
+        causes.moved(session, connection.company_id, keys, revision)
     return revision
 
 
@@ -88,7 +94,7 @@ def _kinds(seen: contract.Snapshot) -> dict[str, Items]:
             for code, told in seen.items.items()
         }
     locked = seen.locked_through.isoformat() if seen.locked_through else None
-    return {"period": {"locked_through": {"date": locked}}, **codes, **items}
+    return {PERIOD: {"locked_through": {"date": locked}}, **codes, **items}
 
 
 def _replace(

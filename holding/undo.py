@@ -3,22 +3,24 @@
 Here: until when a form can be taken back, and taking it back: its approvals, releases and dates are
 void, and what they made ready is held again. Not here: what the acts do (`approvals.py`,
 `holds.py`, `periods.py`, `assignments.py`), putting back holds that were given away
-(`putting_back.py`).
+(`putting_back.py`), nor the day before the one that is taken back (`earlier_days.py`).
 """
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import and_, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from holding import bulk
+from holding.earlier_days import give_again
 from holding.events import Fact, record_events
-from holding.lifecycle import move_posting
+from holding.lifecycle import move_postings
 from holding.models import Approval, Dating, Operation, Posting, Push, Record, Release
 from holding.models.posting import IN_FLIGHT_STATES
+from holding.operations import of_theirs
 from holding.putting_back import PutBack, put_back
 from holding.record_state import refresh
 from holding.refusal import Refusal
@@ -27,7 +29,7 @@ from holding.settings import Settings
 from holding.wakes import wake_records
 from holding.words import plural
 
-CAME_BEFORE = "ready"
+AGAIN: Final = {"ready": "held", "posted": "posted"}  # posted: what was planned on it
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,6 @@ class Undone:
 def undoable(
     session: Session,
     op: str | None,
-    company_id: int,
     say: str,
     now: datetime,
     *,
@@ -65,9 +66,7 @@ def undoable(
         return now
     until = now + timedelta(seconds=seconds)
     session.execute(
-        update(Operation)
-        .where(Operation.id == op)
-        .values(company_id=company_id, say=say, undo_until=until, stood=stood)
+        update(Operation).where(Operation.id == op).values(say=say, undo_until=until, stood=stood)
     )
     return until
 
@@ -104,13 +103,20 @@ def latest(session: Session, actor: Actor, now: datetime) -> Undoable | None:
     return Undoable(row[0], row[1] or "", row[2], row[3]) if row and row[2] else None
 
 
+def taken_back(session: Session, op: str) -> bool:
+    """Whether what a form did was taken back."""
+    form = session.get(Operation, op)
+    return form is not None and form.undone_at is not None
+
+
 def undo(session: Session, actor: Actor, op: str, now: datetime) -> Undone | PutBack | Refusal:
     """Take back what a form of this person did, as far as nothing of it is on its way."""
-    form = session.get(Operation, op, with_for_update=True, populate_existing=True)
+    form = of_theirs(session, actor, op, lock=True)
+    if form is None or form.undo_until is None:
+        return _unknown()
+    if refusal := _over(form, form.undo_until, now):
+        return refusal
     answer: Undone | PutBack | Refusal
-    refusal = _refused(form, actor, now)
-    if form is None or refusal is not None:
-        return refusal or _unknown()
     if form.stood is None:
         answer = _void_all(session, actor, op, now)
     else:
@@ -221,26 +227,17 @@ def _void(session: Session, actor: Actor, lines: Iterable[_Line], now: datetime)
                 .values(voided_at=now, **more)
                 .execution_options(synchronize_session=False)
             )
+        if ids and of is Dating:
+            give_again(session, ids)
 
 
 def _hold_again(session: Session, lines: Collection[_Line]) -> None:
     """What was made ready waits again; the judging opens the holds anew."""
     ids = sorted({line.posting_id for line in lines if line.posting_id is not None})
     fresh = select(Posting).where(bulk.among(Posting.id, ids))
-    for posting in session.scalars(fresh.execution_options(populate_existing=True)):
-        if posting.state == CAME_BEFORE:
-            move_posting(
-                session,
-                posting.id,
-                expected=posting.state,
-                to="held",
-                lock=posting.lock,
-                due_at=None,
-            )
-        elif posting.state == "posted":  # what was planned on it
-            posting.due_at = None
-            posting.lock += 1
-    session.flush()
+    found = session.scalars(fresh.execution_options(populate_existing=True))
+    moved = move_postings(session, [one for one in found if one.state in AGAIN], to=AGAIN, due={})
+    bulk.forget(session, Posting, moved)
 
 
 def _tell(session: Session, actor: Actor, lines: Iterable[_Line], now: datetime, op: str) -> None:
@@ -263,13 +260,10 @@ def _tell(session: Session, actor: Actor, lines: Iterable[_Line], now: datetime,
     )
 
 
-def _refused(form: Operation | None, actor: Actor, now: datetime) -> Refusal | None:
-    mine = form is not None and form.person_id == actor.person_id
-    if form is None or not mine or form.company_id != actor.company_id:
-        return _unknown()
+def _over(form: Operation, until: datetime, now: datetime) -> Refusal | None:
     if form.undone_at is not None:
         return Refusal("undo.done", "This was taken back already.")
-    if form.undo_until is None or now > form.undo_until:
+    if now > until:
         return Refusal(
             code="undo.late",
             message="The time to take this back is over.",

@@ -9,12 +9,25 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Executable, Select, and_, bindparam, case, or_, select, text, update
+from sqlalchemy import (
+    CompoundSelect,
+    Executable,
+    Select,
+    and_,
+    bindparam,
+    case,
+    exists,
+    or_,
+    select,
+    text,
+    union_all,
+    update,
+)
 from sqlalchemy.orm import Session, aliased
 
 from holding import bulk
-from holding.models import Cause, Hold, LinkKey, Record
-from holding.models.base import NOW
+from holding.models import Cause, Connection, Hold, LinkKey, Posting, Record
+from holding.models.base import DUE, LEASED, NOW
 
 
 def wake_records(session: Session, record_ids: Collection[int], now: datetime) -> int:
@@ -42,7 +55,9 @@ def wake_cause(
 
 
 def wake_all_unsent(session: Session, company_id: int, now: datetime) -> int:
-    """Make due every record whose state is not final; crashes are forgotten with the old rules."""
+    """Make due every record whose state is not final, and what is posted with a change that may go
+    out; crashes are forgotten with the old rules.
+    """
     return _wake(session, _UNSENT, now, forget_crashes=True, company=company_id)
 
 
@@ -67,9 +82,16 @@ def wake_families(session: Session, record_ids: Collection[int], now: datetime) 
 
 _THESE = select(Record.id).where(bulk.among_given(Record.id, "ids"))
 _HELD = select(Hold.record_id).where(Hold.cause_id == bindparam("cause"), text(f"hold.{Hold.OPEN}"))
-_UNSENT = select(Record.id).where(
+_OPEN = select(Record.id).where(
     Record.company_id == bindparam("company"), text(f"record.{Record.OPEN}")
 )
+_CHANGED = (
+    select(Posting.record_id)
+    .join(Connection, Connection.id == Posting.connection_id)
+    .where(Connection.company_id == bindparam("company"), Posting.state == "posted")
+)
+_UNSENT = union_all(_OPEN, _CHANGED.where(text(DUE)), _CHANGED.where(text(LEASED)))
+"""A change that is planned on a posted document is due, or a worker is about to send it."""
 _other = aliased(LinkKey)
 _shared = and_(
     LinkKey.company_id == _other.company_id,
@@ -88,16 +110,22 @@ _SHARING_AND_HELD = _SHARING.join(Record, Record.id == _other.record_id).where(
 )
 _JOINED_BY_LINKS = _SHARING.where(LinkKey.name.startswith(LinkKey.OF_LINKS, autoescape=True))
 _mine = aliased(Record)
+_changes = exists().where(
+    Posting.record_id == Record.id,
+    Posting.state == "posted",
+    or_(Posting.due_at.is_not(None), Posting.lease_until.is_not(None)),
+)
 _OF_FAMILIES = (
     select(Record.id)
     .join(_mine, and_(_mine.company_id == Record.company_id, _mine.family == Record.family))
-    .where(bulk.among_given(_mine.id, "ids"), Record.id != _mine.id, text(f"record.{Record.OPEN}"))
+    .where(bulk.among_given(_mine.id, "ids"), Record.id != _mine.id)
+    .where(or_(text(f"record.{Record.OPEN}"), _changes))
 )
 
 
 def _wake(
     session: Session,
-    records: Select[int],
+    records: Select[int] | CompoundSelect[int],
     now: datetime,
     *,
     forget_crashes: bool = False,
@@ -110,7 +138,7 @@ def _wake(
 
 
 @cache
-def _waking(records: Select[int], *, forget_crashes: bool) -> Executable:
+def _waking(records: Select[int] | CompoundSelect[int], *, forget_crashes: bool) -> Executable:
     locked = select(Record.id).where(Record.id.in_(records)).order_by(Record.id)
     later = or_(Record.due_at.is_(None), Record.due_at > NOW)
     values: dict[str, Any] = {"due_at": case((later, NOW), else_=Record.due_at)}

@@ -22,6 +22,7 @@ from portal.signs import sign
 
 SPACE = "\u00a0"
 MINUS = "\u2212"
+LEDGERS = frozenset({"ar", "ap"})  # accounts receivable, accounts payable
 LONG_HASH = re.compile(r"\b[0-9a-f]{24,}\b")
 STEP_SIGNS = {
     "version": ("idle", "in"),
@@ -77,6 +78,7 @@ def init(app: Flask) -> None:
         age,
         hours,
         capfirst,
+        kind_of,
         duration,
         day_of,
         short,
@@ -181,6 +183,11 @@ def hours(since: datetime) -> str:
 def capfirst(text: str) -> str:
     """A text with a capital at its start and the rest as it is."""
     return text[:1].upper() + text[1:]
+
+
+def kind_of(doc_type: str) -> str:
+    """ar_payment -> AR payment: a document type as people write it."""
+    return " ".join(word.upper() if word in LEDGERS else word for word in doc_type.split("_"))
 
 
 def duration(minutes: int) -> str:

@@ -45,10 +45,11 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class ApproveSet:
-    """Approve a set of postings, exactly as seen."""
+    """Approve a set of postings, exactly as seen; `after`: of a cause, those after this hold."""
 
     seen: tuple[Seen, ...]
     cause_id: int | None
+    after: int
     sethash: str
     reason: str
     op: str
@@ -106,6 +107,7 @@ def approve_set(form: Form) -> ApproveSet | Problems:
     return ApproveSet(
         seen=seen,
         cause_id=whole(form.get("cause")),
+        after=whole(form.get("after")) or 0,
         sethash=form.get("sethash", ""),
         reason=reason,
         op=form.get("op", ""),

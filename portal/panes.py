@@ -3,12 +3,12 @@
 Here: what the pane shows, and the answers. Not here: the acts (pages/holding.py, pages/desk.py).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from flask import Response, abort, g, request, url_for
 
-from holding import approvals, corrections, doorbell, people, periods
+from holding import approvals, corrections, doorbell, own_hands, people, periods
 from holding.desk import Done
 from holding.impact import parties
 from holding.models import Hold
@@ -19,6 +19,8 @@ from holding.roles import may
 from holding.seen import Moved
 from portal import filters, forms, fragments, store
 
+APPROVE = "posting.approve"
+MOST_ROWS = 24
 Wished = TypeVar("Wished")
 
 
@@ -32,12 +34,16 @@ def pane(hold_id: int, problems: Mapping[str, str], moved: Moved | None = None) 
     hold = session.get_one(Hold, hold_id)
     theirs = people.in_team(session, row.team_id, g.actor.person_id)
     edits = row.open and show and theirs and may(g.actor, corrections.ACT) is None
+    refusal = may(g.actor, APPROVE)
+    hands = own_hands.in_hold(session, hold) if row.open and refusal is None else {}
+    releasers = people.who_may(session, g.company.id, APPROVE, but=hands)
     return {
         "hold": row,
-        "pairs": pairs.of(session, row, show_personal=show),
+        **folded(pairs.of(session, row, show_personal=show)),
         "beside": beside.of(session, row, show_personal=show),
         "hide": personal.hiding(session, row.record_id, show=show),
-        "releasers": people.who_may(session, g.company.id, "posting.approve"),
+        "releasers": releasers,
+        "own": refusal or own_hands.barred(g.actor, hands, releasers),
         "sethash": approvals.set_hash({row.posting_id or 0: row.posting_hash or ""}),
         "known_twice": row.open and row.rule in parties.party_checks(session, g.company.id),
         "colleagues": states.colleagues(session, g.company.id),
@@ -49,6 +55,20 @@ def pane(hold_id: int, problems: Mapping[str, str], moved: Moved | None = None) 
         "moved": moved,
         "answers": _answers(session, row.team_id),
         "typed": request.form,
+    }
+
+
+def folded(found: Sequence[pairs.Pair]) -> dict[str, Any]:
+    """The fields of the document, long lines folded so that the way out stays near, and the rest
+    of the source.
+    """
+    listed = [pair for pair in found if pair.hit or pair.field]
+    head = [pair for pair in listed if pair.hit or " line " not in pair.field]
+    shown = head if len(listed) > MOST_ROWS else listed
+    return {
+        "pairs": shown,
+        "folded": [pair for pair in listed if pair not in shown],
+        "others": [pair for pair in found if pair not in listed],
     }
 
 

@@ -22,6 +22,7 @@ PERMISSIONS: Final[dict[str, str]] = {
     "holding.release": "posting.approve",
     "holding.reject": "posting.approve",
     "holding.link": "posting.approve",
+    "holding.look": "posting.approve",
     "desk.retry": "hold.retry",
     "desk.override": "retry.override",
     "desk.correct": "record.edit",
@@ -31,10 +32,10 @@ PERMISSIONS: Final[dict[str, str]] = {
     "periods.reopen": "hold.assign",
     "periods.redirect": "hold.assign",
     "desk.comment": "hold.assign",
-    "desk.consider": "hold.assign",
-    "desk.do_many": "hold.assign",
-    "desk.done": "hold.assign",
-    "desk.take_back": "hold.assign",
+    "desk.consider": "record.read",  # what each act needs besides, its service asks for
+    "desk.do_many": "record.read",
+    "desk.done": "record.read",  # one's own form
+    "desk.take_back": "record.read",
     "desk.ageing": "record.read",
     "holding.consider": "posting.approve",
     "holding.approve": "posting.approve",
@@ -85,6 +86,8 @@ PERMISSIONS: Final[dict[str, str]] = {
     "api.approve": "posting.approve",
     "api.release": "posting.approve",
     "api.reject": "posting.approve",
+    "api.link": "posting.approve",
+    "api.look": "posting.approve",
     "api.retry": "hold.retry",
     "api.override": "retry.override",
     "api.assign": "hold.assign",
@@ -93,5 +96,5 @@ PERMISSIONS: Final[dict[str, str]] = {
     "api.date": "record.edit",
     "api.reopen": "hold.assign",
     "api.redirect": "hold.assign",
-    "api.do_many": "record.read",  # what each act needs besides, its service asks for
+    "api.do_many": "record.read",
 }

@@ -24,6 +24,7 @@ class PillRow:
     text: str
     tone: str
     detail: str
+    stops: bool
 
     @property
     def busy(self) -> bool:
@@ -44,7 +45,7 @@ def of_rows(
     named = {row.id: row.name for row in rows}
     wanted = [(row.id, doc_type) for row in rows for doc_type in document_types(row.connector)]
     return tuple(
-        PillRow(named[key], key, doc_type, made.text, TONES[made.tone], made.detail)
+        PillRow(named[key], key, doc_type, made.text, TONES[made.tone], made.detail, made.stops)
         for (key, doc_type), made in pills(session, company_id, wanted).items()
     )
 

@@ -39,7 +39,7 @@ def now_there(session: Any, company_id: int, wish: forms.ApproveSet) -> tuple[qu
     """The set behind the wish, read now."""
     ids = tuple(s.posting_id for s in wish.seen)
     if wish.cause_id is not None:
-        return queries.chosen(session, company_id, cause_id=wish.cause_id)
+        return queries.chosen(session, company_id, cause_id=wish.cause_id, after=wish.after)
     return queries.chosen(session, company_id, postings=ids)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from grammar import nodes as n
 from rules.compiler import Compiler
 from rules.index import Scope
-from rules.outcome import ApprovalNeed, Finding, Verdict
+from rules.outcome import NEEDS_APPROVAL, ApprovalNeed, Finding, Verdict
 from rules.requirement import HIT, PASS, UNKNOWN, Condition, Operand, message_of, texts
 from rules.run import Run
 from rules.said import Said
@@ -49,7 +49,7 @@ class ApprovalProgram:
         below = self.when.would_pass(run, want=False) if self.when else ""
         less = f", or {below}" if below else ""
         return Finding(
-            code="APP01",
+            code=NEEDS_APPROVAL,
             error_class="business_rule",
             rule=self.rule,
             route=route,

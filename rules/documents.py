@@ -225,7 +225,7 @@ class DocumentProgram:
             date=day,
             party=draft.fields.get(shape.party, ""),
             currency=draft.fields.get(shape.currency, self.currency),
-            amount=amount if isinstance(amount, Decimal) else _together(draft.lines),
+            amount=amount if isinstance(amount, Decimal) else together(draft.lines),
             fields=draft.fields,
             lines=tuple(draft.lines),
         )
@@ -234,7 +234,7 @@ class DocumentProgram:
 LINE_AMOUNTS = ("LineTotal", "SubTotal", "Amount")
 
 
-def _together(lines: Iterable[dict[str, str]]) -> Decimal:
+def together(lines: Iterable[dict[str, str]]) -> Decimal:
     """What the lines come to, where the document names no amount of its own; 0 without prices."""
     found = (next((row[name] for name in LINE_AMOUNTS if row.get(name)), "0") for row in lines)
     return sum((Decimal(text) for text in found), Decimal(0))

@@ -27,6 +27,8 @@ ErrorClass = Literal[
     "uncertain",
     "business_rule",
 ]
+NEEDS_APPROVAL = "APP01"
+"""The code of a finding, and of its hold, that asks for somebody's consent."""
 LETTERS = {"pass": "p", "hit": "h", "unknown": "u", "not_applicable": "n"}
 
 
@@ -91,7 +93,7 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class ApprovalNeed:
-    """An approval that is asked for; always beside a finding APP01."""
+    """An approval that is asked for; always beside a finding NEEDS_APPROVAL."""
 
     rule: str
     team: str
@@ -214,12 +216,18 @@ class Outcome:
         return sha256_hex(f"{rows}\n{dumps([[_told(d) for d in self.decisions], head])}")
 
     def codes(self) -> str:
-        """The compact form that is stored: states, findings, one letter a verdict."""
+        """The compact form that is stored: states, findings, one letter a verdict.
+
+        A finding names its route where it is another than its decision's.
+        """
         decisions = [
             {
                 "route": d.route,
                 "state": d.state,
-                "findings": [[f.code, f.rule, f.severity, f.cause_key] for f in d.findings],
+                "findings": [
+                    [f.code, f.rule, f.severity, f.cause_key, *({f.route} - {d.route})]
+                    for f in d.findings
+                ],
             }
             for d in self.decisions
         ]

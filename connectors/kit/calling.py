@@ -7,7 +7,7 @@ answers.py).
 from collections.abc import Callable, Mapping
 
 from connectors.kit.contract import Answer, Payload, Sent
-from connectors.kit.http import Http, HttpAnswer, HttpFailure
+from connectors.kit.http import TOO_MANY, Http, HttpAnswer, HttpFailure
 
 KEPT_BYTES = 65_536
 Call = HttpAnswer | HttpFailure
@@ -15,10 +15,18 @@ Get = Callable[[str], Call]
 
 
 def reader(http: Http, url: Callable[[str], str], headers: Mapping[str, str]) -> Get:
-    """One read-only call to a path, each time it is asked."""
+    """One read-only call to a path, each time it is asked: until the target has enough of us, which
+    is then the answer to whatever else is asked of it here.
+    """
+    enough: list[HttpAnswer] = []
 
     def get(path: str) -> Call:
-        return http.request("GET", url(path), headers=headers)
+        if enough:
+            return enough[0]
+        answer = http.request("GET", url(path), headers=headers)
+        if isinstance(answer, HttpAnswer) and answer.status == TOO_MANY:
+            enough.append(answer)
+        return answer
 
     return get
 

@@ -1,9 +1,11 @@
-"""What a call comes to: nothing was sent, nobody knows, or it stands there.
+"""What a call comes to: nothing was sent, nobody knows, it stands there, or a person must look.
 
 Here: the ends that targets have alike. Not here: what an answer means (each target's answers.py).
 """
 
-from connectors.kit.contract import Answer, Kept
+from datetime import date
+
+from connectors.kit.contract import Answer, Found, Kept, OutgoingDocument
 from connectors.kit.http import HttpFailure
 
 
@@ -60,4 +62,13 @@ def accepted(
         existing=existing,
         same_content=True if existing else None,
         kept=kept,
+    )
+
+
+def crowded(most: int, document: OutgoingDocument, day: date) -> Found:
+    """A search among so many that it was given up."""
+    return Found(
+        kind="different",
+        words=f"{most} documents and more stand there for {document.party} around {day}, and not"
+        f" all were looked through: {document.number} may be among them, typed by hand.",
     )

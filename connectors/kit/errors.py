@@ -84,7 +84,7 @@ RETRY: Mapping[ErrorClass, RetryRule] = MappingProxyType(
         "stale_version": RetryRule(
             owner="finance",
             cause="What stands in the accounting system is not the newest state of the record.",
-            action="Correct the document there by hand, then close the hold.",
+            action="Correct the document there by hand, then have it looked at again.",
             retry="never",
             ends_by="a person's decision",
         ),

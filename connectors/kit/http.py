@@ -12,13 +12,13 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Required, TypedDict
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ReadTimeoutError
 
 from connectors.kit.addresses import Blocked, Destination, resolve
 from connectors.kit.clock import Clock, MachineClock
@@ -26,19 +26,22 @@ from connectors.kit.faults import point
 
 ANSWER_CAP = 5 * 1024 * 1024
 KEY_REFUSED = frozenset({401, 403})
+TOO_MANY = 429
 LONGEST_PAUSE = 366 * 86_400.0  # seconds; no other side can ask for more than can be reckoned with
-_NOT_NOW = frozenset({408, 425, 429})
+_PIECE = 65_536
+_NOT_NOW = frozenset({408, 425, TOO_MANY})
 _SECRET_HEADERS = frozenset({"authorization", "cookie", "set-cookie", "x-api-key", "api-key"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpAnswer:
-    """A complete answer. Header names are in lower case."""
+    """A complete answer, and when it was there. Header names are in lower case."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
     seconds: float
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,13 +56,25 @@ class HttpFailure:
     status: int | None = None
 
 
+class Given(TypedDict, total=False):
+    """What `Http.request` is told beside method and address, for sessions that hand it on."""
+
+    headers: Required[Mapping[str, str]]
+    body: bytes | None
+    push: bool
+
+
 @dataclass(slots=True)
 class _Call:
     """What happens to the call of this moment; the connection tells how far it came."""
 
     to: Destination
     pushing: bool
-    connected: bool = field(default=False)
+    wire: socket.socket | None = field(default=None)
+
+    @property
+    def connected(self) -> bool:
+        return self.wire is not None
 
 
 _CALL: ContextVar[_Call] = ContextVar("call")
@@ -82,7 +97,7 @@ class _Judged:
     def connect(self) -> None:
         super().connect()  # type: ignore[misc]
         call = _CALL.get()
-        call.connected = True
+        call.wire = self.sock  # type: ignore[attr-defined]
         if call.pushing:
             point("push.after_connect")
 
@@ -180,7 +195,7 @@ class Http:
                 ) as response,
             ):
                 status = response.status_code
-                content = self._read(response, started)
+                content = self._read(call, response, started)
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
             seconds = self._clock.monotonic() - started
             kind: Literal["not_sent", "no_answer"] = "no_answer" if call.connected else "not_sent"
@@ -191,17 +206,24 @@ class Http:
             headers={name.lower(): value for name, value in response.headers.items()},
             body=content,
             seconds=self._clock.monotonic() - started,
+            at=self._clock.now(),
         )
 
-    def _read(self, response: requests.Response, started: float) -> bytes:
+    def _read(self, call: _Call, response: requests.Response, started: float) -> bytes:
+        """The body as it comes: waiting for a full piece would wait for the slowest sender."""
         content = bytearray()
-        for chunk in response.iter_content(65536):
-            content += chunk
+        while True:
+            left = self._whole - (self._clock.monotonic() - started)
+            if left <= 0:
+                raise ValueError("it did not end in time")
+            if call.wire is not None and not response.raw.closed:
+                call.wire.settimeout(min(self._timeouts[1], left))
+            piece = response.raw.read1(_PIECE, decode_content=True)
+            if not piece:
+                return bytes(content)
+            content += piece
             if len(content) > ANSWER_CAP:
-                raise ValueError("the answer is longer than 5 MB")
-            if self._clock.monotonic() - started > self._whole:
-                raise ValueError("the answer did not end in time")
-        return bytes(content)
+                raise ValueError("it is longer than 5 MB")
 
 
 def _session() -> requests.Session:
@@ -227,7 +249,7 @@ def _calling(call: _Call) -> Iterator[_Call]:
 def _words(error: Exception, call: _Call) -> str:
     if not call.connected:
         return f"No connection to {call.to.host}: nothing was sent."
-    if isinstance(error, (requests.Timeout, TimeoutError)):
+    if isinstance(error, (requests.Timeout, TimeoutError, ReadTimeoutError)):
         return f"{call.to.host} did not answer in time."
     if isinstance(error, ValueError) and not isinstance(error, requests.RequestException):
         return f"The answer of {call.to.host} cannot be used: {error}."

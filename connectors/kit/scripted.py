@@ -26,7 +26,7 @@ class Fault:
     instead: Reply | None = None
     status: int | None = None
     body: bytes | None = None
-    cut: Literal["", "before", "middle"] = ""
+    cut: Literal["", "before", "middle", "half"] = ""
     hang: bool = False
     locked: bool = False
     drop: bool = False
@@ -52,6 +52,7 @@ def usual(fault: type[F]) -> dict[str, F]:
     return {
         "timeout_before": fault(instead=Reply(status=0, content=b"", cut="before"), hang=True),
         "timeout_after": fault(cut="before", hang=True),
+        "half_closed_after": fault(cut="half"),
         "error_500_after": fault(status=500),
         "html_502": fault(instead=gateway),
         "html_502_after": fault(status=502, body=html),

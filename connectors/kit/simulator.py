@@ -33,12 +33,14 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """One answer. `cut` closes the connection before it, or in the middle of its body."""
+    """One answer. `cut` closes the connection before it, or in the middle of its body; `half` says
+    no more before it, and listens on.
+    """
 
     status: int
     content: Mapping[str, Any] | bytes
     headers: Mapping[str, str] = field(default_factory=dict)
-    cut: Literal["", "before", "middle"] = ""
+    cut: Literal["", "before", "middle", "half"] = ""
 
     def encoded(self) -> bytes:
         """The body's bytes."""
@@ -150,8 +152,8 @@ class _Connection(BaseHTTPRequestHandler):
 
     def _send(self, reply: Reply) -> None:
         body = reply.encoded()
-        if reply.cut == "before":
-            self._hang_up()
+        if reply.cut in ("before", "half"):
+            self._hang_up(half=reply.cut == "half")
             return
         self.send_response(reply.status)
         if "Content-Type" not in reply.headers:
@@ -165,9 +167,11 @@ class _Connection(BaseHTTPRequestHandler):
         if reply.cut == "middle":
             self._hang_up()
 
-    def _hang_up(self) -> None:
+    def _hang_up(self, *, half: bool = False) -> None:
         self.close_connection = True
-        self.connection.shutdown(socket.SHUT_RDWR)
+        self.connection.shutdown(socket.SHUT_WR if half else socket.SHUT_RDWR)
+        while half and self.rfile.read(4096):
+            pass
 
 
 def _leave_with_parent() -> None:

@@ -1,7 +1,7 @@
 """What else a target may be able to do: show what stands there, find what is like a document, and
 tell how it counts its items.
 
-Here: the abilities as protocols. Not here: what every target does (contract.py). A target
+Here: the abilities as protocols. Not here: what every target does (contract). A target
 without an ability is not asked.
 """
 
@@ -49,9 +49,10 @@ class Searchable(Protocol):
 
     def alike(
         self, document: OutgoingDocument, settings: Settings, secret: str, http: Http
-    ) -> tuple[Stands, ...] | None:
+    ) -> tuple[Stands, ...] | Found:
         """Live documents there of the same party and amount and about the same day, whatever their
-        number; None when nobody can say now. Changes nothing.
+        number. `unknown` when nobody can say now; `different` when so many documents stand
+        there that a person must look. Changes nothing.
         """
         ...
 

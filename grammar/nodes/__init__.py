@@ -2,7 +2,7 @@
 
 Two nodes are equal when they say the same, wherever they stand: `span` takes no part in
 comparing. One file for each part of the language; all names are met here. Not here: how text
-becomes nodes (`parse.py`) and what they mean (the `rules` package).
+becomes nodes (`grammar/parse.py`) and what they mean (the `rules` package).
 """
 
 from grammar.nodes.expressions import (

@@ -16,7 +16,7 @@ from holding.drift import plan, seen
 from holding.drift.plan import Watched
 from holding.events import record_event
 from holding.models import Posting, Reading
-from holding.pushing import breaker
+from holding.pushing import breaker, limits
 from holding.pushing.claim import lock_families
 from holding.pushing.desk import Channel, Desk
 from holding.wakes import wake_records
@@ -39,6 +39,7 @@ def turn(desk: Desk, channel: Channel) -> int:
         wake_records(session, woken, now)
         there = channel.connection_id
         breaker.looked(session, there, found, now, desk.pace, key_id=channel.key_id)
+        limits.heard(session, channel, found, now)
     return len(watched)
 
 

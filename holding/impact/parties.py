@@ -186,7 +186,8 @@ def accept(
             return Refusal("merge.over", gone, "Look at the list again.", 409)
         return _merge(session, actor, company_id, merge, reason, now, rev)
 
-    return once(session, op, person_id=actor.person_id, now=now, act=act, read=_read)
+    asked = ("parties.merge", hold_id, reason, turned, rev)
+    return once(session, actor, op, asked=asked, now=now, act=act, read=_read)
 
 
 def _read(stored: Mapping[str, Any]) -> Merged:

@@ -5,36 +5,60 @@ arrived (effects.py).
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import select
 
 from holding import bulk
+from holding.invariants.hands import of_pushes
 from holding.invariants.look import Breach, Look
-from holding.judging.retry import RULES, WHOLE_WORLD
+from holding.judging.retry import RULES
 from holding.models import (
     Approval,
     Cause,
-    Dating,
     Evaluation,
     Event,
     Hold,
     Posting,
     Push,
-    Release,
-    Version,
 )
-from holding.pushing.check import asks
+from holding.pushing.consent import asks
 
-TRIED_AGAIN = ("hold.retried", "retry.overridden")
+TRIED_AGAIN = ("hold.retried", "retry.overridden", "hold.looked_again", "posting.linked")
 
 
 def pushes_were_approved(look: Look) -> Iterator[Breach]:
     """I9: where rules asked for it, somebody approved that very content before it was sent, at each
-    level, and not who corrected, dated or released it.
+    level, and neither they nor for whom they stood in had a hand in it.
     """
+    asked = _asked(look)
+    approvals = _approvals(look, {row.posting_id for row in asked})
+    valid = {row.id: _valid(look, row, approvals[row.posting_id]) for row in asked}
+    people = {who for given in valid.values() for one in given for who in _voices(one)}
+    agreed = [row for row in asked if valid[row.id]]
+    hands = of_pushes(look, agreed, people) if agreed else {}
+    for row in asked:
+        if not valid[row.id]:
+            say = f"{row.number} was sent and nobody had approved that content."
+            yield Breach("I9", say, (row.record_id,))
+            continue
+        levels = asks(row.outcome, row.route)
+        missing = levels - {one.level for one in valid[row.id]}
+        if missing:
+            say = f"{row.number} was sent without all it needed: {', '.join(sorted(missing))}."
+            yield Breach("I9", say, (row.record_id,))
+        others = {one.level for one in valid[row.id] if not hands[row.id].keys() & _voices(one)}
+        if own := levels - missing - others:
+            did = sorted({say for one in valid[row.id] for say in _did(hands[row.id], one)})
+            which = ", ".join(sorted(own))
+            say = f"{row.number} was approved ({which}) by or for who {' and '.join(did)}."
+            yield Breach("I9", say, (row.record_id,))
+
+
+def _asked(look: Look) -> list[Any]:
+    """The pushes that were sent, of documents for which the rules asked for an approval."""
     query = (
         select(
             Push.id,
@@ -42,42 +66,43 @@ def pushes_were_approved(look: Look) -> Iterator[Breach]:
             Push.hash,
             Push.made_at,
             Push.posting_id,
+            Push.evaluation_id,
             Posting.record_id,
             Posting.route,
             Evaluation.outcome,
             Evaluation.version_id,
-            Version.person_id,
+            Evaluation.ruleset_version_id,
         )
         .join(Posting, Posting.id == Push.posting_id)
         .join(Evaluation, Evaluation.id == Push.evaluation_id)
-        .join(Version, Version.id == Evaluation.version_id)
-        .where(Posting.company_id == look.company_id, Push.action != "void")
+        .where(Posting.company_id == look.company_id)
     )
-    asked = [row for row in look.session.execute(query) if asks(row.outcome, row.route)]
-    approvals = _approvals(look, {row.posting_id for row in asked})
-    ids = {row.record_id for row in asked}
-    released, dated = _by_whom(look, Release, ids), _by_whom(look, Dating, ids)
-    for row in asked:
-        if row.id not in look.journal.calls:
-            continue  # nothing was sent: it was found there
-        given = [one for one in approvals[row.posting_id] if one.hash == row.hash]
-        valid = [
-            one
-            for one in given
-            if look.before(one.at, row.made_at)
-            and (one.voided_at is None or look.before(row.made_at, one.voided_at))
-        ]
-        if not valid:
-            say = f"{row.number} was sent and nobody had approved that content."
-            yield Breach("I9", say, (row.record_id,))
-        missing = asks(row.outcome, row.route) - {one.level for one in valid}
-        if valid and missing:
-            say = f"{row.number} was sent without all it needed: {', '.join(sorted(missing))}."
-            yield Breach("I9", say, (row.record_id,))
-        hands = {row.person_id, *released[row.record_id], *dated[row.record_id]} - {None}
-        if valid and all(one.person_id in hands for one in valid):
-            say = f"{row.number} was approved by who had corrected, dated or released it."
-            yield Breach("I9", say, (row.record_id,))
+    return [
+        row
+        for row in look.session.execute(query)
+        if row.id in look.journal.calls  # else nothing was sent: it was found there
+        and asks(row.outcome, row.route)
+    ]
+
+
+def _valid(look: Look, row: Any, approvals: Collection[Approval]) -> list[Approval]:
+    """The approvals of just that content which stood when it was sent."""
+    return [
+        one
+        for one in approvals
+        if one.hash == row.hash
+        and look.before(one.at, row.made_at)
+        and (one.voided_at is None or look.before(row.made_at, one.voided_at))
+    ]
+
+
+def _voices(one: Approval) -> set[int]:
+    """Who gave it, and for whom."""
+    return {who for who in (one.person_id, one.for_person_id) if who is not None}
+
+
+def _did(hands: Mapping[int, str], one: Approval) -> set[str]:
+    return {hands[who] for who in _voices(one) & hands.keys()}
 
 
 def _approvals(look: Look, ids: Collection[int]) -> dict[int, list[Approval]]:
@@ -85,17 +110,6 @@ def _approvals(look: Look, ids: Collection[int]) -> dict[int, list[Approval]]:
     query = select(Approval).where(bulk.among(Approval.posting_id, sorted(ids)))
     for one in look.session.scalars(query) if ids else ():
         found[one.posting_id].append(one)
-    return found
-
-
-def _by_whom(
-    look: Look, of: type[Release | Dating], ids: Collection[int]
-) -> dict[int, set[int | None]]:
-    found: dict[int, set[int | None]] = defaultdict(set)
-    query = select(of.record_id, of.person_id)
-    query = query.where(bulk.among(of.record_id, sorted(ids)), of.voided_at.is_(None))
-    for record_id, person_id in look.session.execute(query) if ids else ():
-        found[record_id].add(person_id)
     return found
 
 
@@ -153,8 +167,6 @@ def _same_again(one: Any, other: Any) -> bool:
     """Whether nothing differs that this refusal could be about."""
     if (one.hash, one.version_id) != (other.hash, other.version_id):
         return False
-    if one.error_class in WHOLE_WORLD:
-        return bool(one.revision == other.revision)
     if one.error_class in RULES:
         return bool(one.ruleset_version_id == other.ruleset_version_id)
     return True

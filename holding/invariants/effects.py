@@ -19,6 +19,7 @@ from rules.canonical import revive
 from rules.outcome import Document
 
 THERE = ("posted", "reversed")
+LOOKED = frozenset({"equal", "different", "unknown"})
 PROOFS = frozenset({"accepted", "existing", "equal"})
 ONE_EFFECT = {
     Push: {"uq_push_family", "uq_push_effect"},
@@ -83,8 +84,11 @@ def effects_were_meant(look: Look) -> Iterator[Breach]:
 
 
 def _only_seen(look: Look, push: Sent) -> bool:
-    """Whether nothing was sent, since the document was found there, or linked by a person."""
-    return look.journal.attempts.get(push.id, frozenset()) == {"equal"}
+    """Whether nothing was sent, since a look or a person told what stands there, or the look was
+    refused.
+    """
+    seen = look.journal.attempts.get(push.id, frozenset())
+    return bool(seen) and seen <= LOOKED
 
 
 def _derived(look: Look, push: Sent) -> str:

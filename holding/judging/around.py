@@ -7,7 +7,7 @@ it becomes a fact (gather.py).
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from operator import itemgetter
 from typing import Any
 
@@ -15,7 +15,7 @@ from sqlalchemy import and_, bindparam, or_, select, text
 from sqlalchemy.orm import Session, aliased
 
 from holding import bulk
-from holding.judging import deciding, standing
+from holding.judging import deciding, standing, taking_back
 from holding.judging.batch import ApprovalRow, HoldRow, PostingRow
 from holding.models import (
     Approval,
@@ -53,6 +53,7 @@ class Around:
     approvals: Mapping[int, Sequence[ApprovalRow]]
     releases: Mapping[int, Sequence[Release]]
     dated: Mapping[int, Mapping[str, Dated]]
+    undo_until: Mapping[int, datetime]
     linked: Mapping[int, Mapping[tuple[str, str], Sequence[Other]]]
     others: Mapping[int, Sequence[PostingRow]]
     bodies: Mapping[int, Mapping[str, Any]]  # of records that a link joins to one of them
@@ -84,6 +85,7 @@ def around(
         approvals=_approvals(session, family_rows),
         releases=_by_record(session.scalars(_RELEASES, {"ids": list(ids)})),
         dated=_dated(session, ids),
+        undo_until=taking_back.until(session, ids),
         linked=linked,
         bodies=_bodies(session, linked),
         others=_by_record(standing.of_records(session, other_ids)),
@@ -218,6 +220,7 @@ _APPROVALS = (
         Approval.level,
         Approval.content,
         Approval.person_id,
+        Approval.for_person_id,
         Person.name.label("person"),
     )
     .join(Person, Person.id == Approval.person_id)

@@ -84,6 +84,7 @@ class ApprovalRow:
     level: str
     content: Mapping[str, Any]
     person_id: int
+    for_person_id: int | None
     person: str
 
 
@@ -103,6 +104,7 @@ class Case:
     postings: tuple[PostingRow, ...]
     holds: tuple[HoldRow, ...]
     approvals: tuple[ApprovalRow, ...]
+    undo_until: datetime | None  # what people decided about it can be taken back until then
     rejected: Mapping[str, str]  # route -> reason: a person rejected this content
 
     @property

@@ -4,7 +4,7 @@ Here: claiming, putting back, taking leases from the dead. Not here: what is don
 claim takes the due mark away, so that a wake during the judging is still there after it.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -17,6 +17,8 @@ from holding.database import Database
 from holding.leases import over
 from holding.models import Company, Record
 from holding.models.base import DUE, LEASED
+from holding.types import moment_text
+from rules.canonical import dumps
 
 POISON_CRASHES = 3
 
@@ -69,18 +71,27 @@ def claim(
 
 def put_back(session: Session, claims: Collection[Claimed], owner: str, due_at: datetime) -> None:
     """Give records back undone; they are due at that moment, or earlier if somebody woke them."""
-    if not claims:
+    put_back_each(session, dict.fromkeys(claims, due_at), owner)
+
+
+def put_back_each(session: Session, due: Mapping[Claimed, datetime], owner: str) -> None:
+    """The same, each at its own moment; a claim that is another's by now gives nothing back."""
+    if not due:
         return
-    session.execute(
-        update(Record)
-        .where(bulk.among(Record.id, [c.record_id for c in claims]), Record.lease_owner == owner)
-        .values(
-            due_at=func.coalesce(Record.due_at, literal(due_at, Record.due_at.type)),
-            lease_owner=None,
-            lease_until=None,
-        )
-        .execution_options(synchronize_session=False)
-    )
+    rows = [
+        {"id": one.record_id, "fence": one.fence, "due_at": moment_text(at)}
+        for one, at in due.items()
+    ]
+    statement = f"{bulk.given(session, 'v', _GIVEN_BACK)} {_GIVE_BACK}"
+    session.execute(text(statement), {"rows": dumps(rows), "owner": owner})
+
+
+_GIVEN_BACK = {"id": "bigint", "fence": "bigint", "due_at": "timestamptz"}
+_GIVE_BACK = (
+    "UPDATE record AS t SET due_at = coalesce(t.due_at, v.due_at), lease_owner = NULL,"
+    " lease_until = NULL FROM v"
+    " WHERE t.id = v.id AND t.fence = v.fence AND t.lease_owner = :owner"
+)
 
 
 def sweep_expired(database: Database, now: datetime, *, longest: timedelta | None = None) -> int:

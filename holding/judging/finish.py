@@ -19,13 +19,15 @@ from holding.drift.plan import read_now
 from holding.events import record_events
 from holding.impact import safety
 from holding.judging.batch import Batch
-from holding.judging.claim import put_back
+from holding.judging.claim import put_back, put_back_each
+from holding.judging.own_hand import void_own
 from holding.judging.plan import in_flight
 from holding.judging.planned import Plan
 from holding.judging.store_holds import close_holds, keep_holds, open_holds, specs_of
 from holding.judging.store_postings import void_approvals, write_postings, write_uses
 from holding.judging.tell import facts_of
 from holding.models import Company, Evaluation, Hold, Posting, Record
+from holding.models.posting import IN_FLIGHT_STATES
 from holding.wakes import wake_families, wake_linked
 
 FLIGHT_PAUSE = timedelta(seconds=5)
@@ -55,12 +57,18 @@ def finish(
     moved = [p.case.claimed for p in held if p.case.record_id not in good]
     flying = [p for p in held if p.case.record_id in good and in_flight(p.case)]
     put_back(session, moved, owner, now)
-    put_back(session, [p.case.claimed for p in flying], owner, now + FLIGHT_PAUSE)
+    put_back_each(session, {p.case.claimed: _after_the_look(p, now) for p in flying}, owner)
     writing = [p for p in held if p.case.record_id in good and not in_flight(p.case)]
     if writing:
         _write(session, batch, writing, locked, now)
     point("eval.before_commit")
     return len(writing)
+
+
+def _after_the_look(plan: Plan, now: datetime) -> datetime:
+    """When what is on its way may have its end: soon, or after it was looked up the next time."""
+    looks = [row.due_at for row in plan.case.postings if row.state in IN_FLIGHT_STATES]
+    return max([now, *(at for at in looks if at is not None)]) + FLIGHT_PAUSE
 
 
 def _lock(session: Session, batch: Batch, plans: Sequence[Plan], owner: str) -> dict[int, _Locked]:
@@ -125,6 +133,7 @@ def _write(
     keep_holds(session, batch, plans)
     open_holds(session, batch, plans, evaluations, posting_ids, cause_ids, now)
     _records(session, plans, locked)
+    void_own(session, batch, plans, now)
     record_events(
         session, [fact for plan in plans for fact in facts_of(batch, plan, posting_ids, now)]
     )

@@ -162,6 +162,7 @@ def _case(row: Row[Any], claimed: Claimed, near: Around, judge: worlds.Judge) ->
         postings=postings,
         holds=tuple(near.holds[row.id]),
         approvals=tuple(near.approvals[row.id]),
+        undo_until=near.undo_until.get(row.id),
         rejected={one.route: one.reason for one in releases if one.kind == "reject"},
     )
 

@@ -7,15 +7,17 @@ Here: pure comparison of what the rules say with what was there. Not here: the p
 from holding import bulk
 from holding.judging import plan_holds
 from holding.judging.batch import Batch, Case, Judgment, Listed, PostingRow
-from holding.judging.plan_postings import decide
+from holding.judging.plan_postings import decide, give_up
+from holding.judging.plan_unsent import staying
 from holding.judging.planned import Plan, Stored, Wanted
+from holding.lifecycle import require_move
+from holding.models.hold import WHOLE_RECORD
 from holding.models.posting import IN_FLIGHT_STATES, UNSENT_STATES
 from holding.record_state import counted, state_of
 from holding.types import to_minor
 from rules.canonical import dumps, sha256_hex
 from rules.outcome import Outcome
 
-WHOLE_RECORD = "*"
 HOLDING = frozenset({"hold", "approve"})
 NO_ROUTE = "No route applies to it any more."
 
@@ -33,7 +35,11 @@ def plan(batch: Batch, judged: Judgment) -> Plan:
     for decision in judged.outcome.decisions:
         decide(batch, made, decision, left)
     for row in left.values():
-        _without_route(made, row)
+        _without_route(batch, made, row)
+    give_up(made, [row for row in left.values() if row.state not in UNSENT_STATES], set())
+    for one in made.postings:
+        if one.before:
+            require_move(one.before, one.state)
     plan_holds.compare(batch, made)
     made.state = _state(made)
     return made
@@ -44,9 +50,12 @@ def in_flight(case: Case) -> bool:
     return any(row.state in IN_FLIGHT_STATES for row in case.postings)
 
 
-def _without_route(made: Plan, row: PostingRow) -> None:
-    """An unsent posting that no decision names any more is dropped."""
-    if row.state in UNSENT_STATES and row.state != "dropped":
+def _without_route(batch: Batch, made: Plan, row: PostingRow) -> None:
+    """An unsent posting that no decision names any more is dropped, if nobody has to decide first
+    what stands under its number.
+    """
+    unsent = row.state in UNSENT_STATES and row.state != "dropped"
+    if unsent and not staying(batch, made, row, same=False):
         made.silenced.append(row)
 
 
@@ -77,7 +86,9 @@ def _listed(batch: Batch, case: Case, outcome: Outcome) -> Listed:
 
 
 def _broken(batch: Batch, judged: Judgment) -> Plan:
-    """No outcome: everything stays as it is, what was ready is held, and a hold says why."""
+    """No outcome: everything stays as it is, what was ready is held, what was due to be changed is
+    not, and a hold says why.
+    """
     made = Plan(judged=judged, stored=_stored(batch, judged), kept=list(judged.case.holds))
     wanted = Wanted(
         route=WHOLE_RECORD,
@@ -99,7 +110,11 @@ def _broken(batch: Batch, judged: Judgment) -> Plan:
         connection_id=None,
     )
     made.wanted[wanted.key] = wanted
-    made.silenced = [row for row in judged.case.postings if row.state == "ready"]
+    made.silenced = [
+        row
+        for row in judged.case.postings
+        if row.state == "ready" or (row.state == "posted" and row.due_at is not None)
+    ]
     made.state = state_of(
         [counted(r.state, r.reverses_id) for r in judged.case.postings if r.state != "ready"],
         held=True,

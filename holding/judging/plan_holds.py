@@ -7,9 +7,7 @@ from collections.abc import Iterable
 
 from holding.judging.batch import Batch, Case, HoldRow
 from holding.judging.planned import Closed, Plan, Wanted
-from rules.outcome import Document, Finding
-
-NEEDS_APPROVAL = "APP01"
+from rules.outcome import NEEDS_APPROVAL, Document, Finding
 
 
 def want(

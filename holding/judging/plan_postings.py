@@ -5,7 +5,7 @@ the first may go: the answer to it wakes the record, and the next judging finds 
 the columns of a posting (plan_unsent.py), holds (plan_holds.py), the whole record (plan.py).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from holding.judging import plan_holds
@@ -15,7 +15,7 @@ from holding.judging.planned import Acting, Plan
 from holding.models.posting import UNSENT_STATES
 from holding.posting_hash import content_hash, posting_hash
 from rules.canonical import plain
-from rules.outcome import Decision, Finding, Step
+from rules.outcome import NEEDS_APPROVAL, Decision, Finding, Step
 
 DOES = frozenset({"create", "update", "void", "credit_note"})
 """Steps that touch the target."""
@@ -59,8 +59,8 @@ def _first(
         state = "ready"
     if state == "held":
         plan_holds.want(batch, made, open_findings, seq, document)
-    if row is not None and state == "ready":
-        state = one.after_trouble(row)
+    if row is not None:
+        state = one.after_trouble(row, state)
     bills = bills_of(steps[-1]) if steps else None
     reason = decision.reason or (decision.wait.text if decision.wait else "")
     made.postings.append(one.planned(state, reason, bills=bills))
@@ -83,28 +83,53 @@ class _Answered:
         """The holds on it, then each step; a step that is left out is given up."""
         for row in self.sent:
             self.rows.pop((row.route, row.seq))
-        aims = (s for s in reversed(self.steps) if s.document is not None or s.action == "void")
-        aimed = next(aims, None)
-        seq = aimed.seq if aimed else self.sent[-1].seq
-        document = (aimed.document if aimed else None) or self.decision.document
-        there = self._row(aimed.route, seq) if aimed else None
-        hash_ = self._hash(aimed) if aimed else ""
-        route = aimed.route if aimed else self.decision.route
-        asked = not_approved(self.made, findings, there, hash_)
-        plan_holds.want(self.batch, self.made, asked, seq, document, route=route)
-        stopped = bool(asked) or self.decision.state not in {"ready", "held"}
+        stopped = self.decision.state not in {"ready", "held"}
+        if self._rejected() is not None:
+            stopped = True
+        else:
+            asked = [self._asked(findings), *(self._unapproved(findings, s) for s in self.steps)]
+            stopped = stopped or any(asked)
         before = ""
         for step in self.steps:
             state = "held" if stopped else "waiting" if before else "ready"
             self._step(step, state, before)
             before = before or _NAMES[step.action]
-        self._give_up({(s.route, s.seq) for s in self.steps})
+        give_up(self.made, self.sent, {(s.route, s.seq) for s in self.steps})
         if self.decision.state == "waiting" and not self.steps:
             self._later()
         else:
             last = max((s.seq for s in self.steps if s.action == "create"), default=0)
             seq = max(last, *(row.seq for row in self.sent)) + 1
             rest(self.batch, self.made, self.decision, self.rows, seq)
+
+    def _asked(self, findings: Sequence[Finding]) -> Sequence[Finding]:
+        """The findings that are about the route as a whole: they are held on its last document."""
+        ways = {step.route for step in self.steps}
+        found = [f for f in findings if f.code != NEEDS_APPROVAL or f.route not in ways]
+        aims = (s for s in reversed(self.steps) if s.document is not None or s.action == "void")
+        aimed = next(aims, None)
+        seq = aimed.seq if aimed else self.sent[-1].seq
+        document = (aimed.document if aimed else None) or self.decision.document
+        there = self._row(aimed.route, seq) if aimed else None
+        route = aimed.route if aimed else self.decision.route
+        asked = not_approved(self.made, found, there, self._hash(aimed) if aimed else "")
+        plan_holds.want(self.batch, self.made, asked, seq, document, route=route)
+        return asked
+
+    def _unapproved(self, findings: Sequence[Finding], step: Step) -> Sequence[Finding]:
+        """The approvals that a step still needs, of exactly what it does."""
+        needed = [f for f in findings if (f.code, f.route) == (NEEDS_APPROVAL, step.route)]
+        there, document = self._row(step.route, step.seq), step.document or self.decision.document
+        asked = not_approved(self.made, needed, there, self._hash(step) if needed else "")
+        plan_holds.want(self.batch, self.made, asked, step.seq, document)
+        return asked
+
+    def _rejected(self) -> str | None:
+        """Why a person rejected the answer; who rejects one step of it rejects all: what takes a
+        document back and what comes in its place go together or not at all.
+        """
+        routes = (self.decision.route, *(step.route for step in self.steps))
+        return next(filter(None, map(self.made.case.rejected.get, routes)), None)
 
     def _step(self, step: Step, state: str, before: str) -> None:
         row = self._row(step.route, step.seq)
@@ -114,9 +139,9 @@ class _Answered:
             return
         self.rows.pop((step.route, step.seq), None)
         one = Unsent(self.batch, self.made, self.decision, step.route, step.seq, row, step.document)
-        if row is not None and state == "ready":
-            state = one.after_trouble(row)
-        rejected = self.made.case.rejected.get(self.decision.route)
+        if row is not None:
+            state = one.after_trouble(row, state)
+        rejected = self._rejected()
         if rejected is not None:
             state, reason = "ignored", f"rejected: {rejected}"
         else:
@@ -128,9 +153,9 @@ class _Answered:
         """An update or a void waits on the posting itself, which stays posted meanwhile."""
         content = plain(step.document) if step.document is not None else row.standing
         hash_ = self._hash(step)
-        trouble = staying(self.batch, self.made, row, same=row.hash == hash_)
-        same = row.hash == hash_ and row.due_at is not None
-        due = row.due_at if same else self.made.judged.at
+        same = row.hash == hash_
+        trouble = staying(self.batch, self.made, row, same=same)
+        due = self.made.due(row.due_at if same and row.due_at else self.made.judged.at)
         if step.document is not None:
             void(self.made, row, hash_, content or {})
         self.made.acting.append(
@@ -144,23 +169,6 @@ class _Answered:
                 reason=step.reason,
             )
         )
-
-    def _give_up(self, named: set[tuple[str, int]]) -> None:
-        """A change that is planned on a document and no longer asked for is taken off it."""
-        for row in self.sent:
-            planned = row.state == "posted" and row.hash != row.standing_hash
-            if planned and row.standing and (row.route, row.seq) not in named:
-                self.made.acting.append(
-                    Acting(
-                        id=row.id,
-                        action=row.standing_action,
-                        content=row.standing,
-                        hash=row.standing_hash,
-                        bills=row.bills,
-                        due_at=None,
-                        reason="",
-                    )
-                )
 
     def _later(self) -> None:
         """Something is due, and waits for its hour or for another document."""
@@ -186,6 +194,25 @@ class _Answered:
         row = self._row(step.route, step.seq)
         standing = dict(row.standing) if row is not None and row.standing else None
         return content_hash(target.id, target.company_there, standing, action) if standing else ""
+
+
+def give_up(made: Plan, sent: Sequence[PostingRow], named: Collection[tuple[str, int]]) -> None:
+    """A change that is planned on a document and no longer asked for is taken off it."""
+    for row in sent:
+        planned = row.state == "posted" and row.hash != row.standing_hash
+        if planned and row.standing and (row.route, row.seq) not in named:
+            made.acting.append(
+                Acting(
+                    id=row.id,
+                    action=row.standing_action,
+                    content=row.standing,
+                    hash=row.standing_hash,
+                    bills=row.bills,
+                    due_at=None,
+                    reason="",
+                    given_up=True,
+                )
+            )
 
 
 def rest(batch: Batch, made: Plan, decision: Decision, rows: Rows, seq: int) -> None:

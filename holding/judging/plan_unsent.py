@@ -9,7 +9,6 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from holding.judging import plan_holds
 from holding.judging.batch import Batch, PostingRow
 from holding.judging.planned import Plan, Planned, Voided
 from holding.judging.retry import may_retry
@@ -18,7 +17,7 @@ from holding.posting_hash import posting_hash
 from holding.types import to_minor
 from rules.canonical import number_text, plain
 from rules.gates import EARLY
-from rules.outcome import Decision, Document, Finding, Step
+from rules.outcome import NEEDS_APPROVAL, Decision, Document, Finding, Step
 
 
 @dataclass
@@ -41,10 +40,11 @@ class Unsent:
         target = self.batch.targets[self.batch.routes[self.route].target]
         return posting_hash(target.id, target.company_there, self.document, "create")
 
-    def after_trouble(self, row: PostingRow) -> str:
-        """Ready, unless pushing was refused and nothing changed since that could help."""
-        if not staying(self.batch, self.made, row, same=row.hash == self.hash):
-            return "ready"
+    def after_trouble(self, row: PostingRow, state: str) -> str:
+        """This state, unless pushing was stopped and nothing changed since that could help."""
+        same = state == "ready" and row.hash == self.hash
+        if not staying(self.batch, self.made, row, same=same):
+            return state
         return row.state if row.state in {"failed", "held"} else "held"
 
     def planned(
@@ -90,7 +90,9 @@ class Unsent:
         row = self.row
         unchanged = row is not None and row.state == "ready" and row.hash == hash_
         planned = row.due_at if row is not None and unchanged else None
-        return planned or (self.made.judged.at if timing == "immediately" else None)
+        if planned is None and timing != "immediately":
+            return None
+        return self.made.due(planned or self.made.judged.at)
 
     def _shown(self) -> dict[str, Any]:
         """The columns by which a posting is found: the document's, else the record's."""
@@ -142,7 +144,7 @@ def not_approved(
         return list(findings)
     standing = [one for one in made.case.approvals if one.posting_id == row.id]
     levels = {one.level for one in standing if one.hash == hash_}
-    return [f for f in findings if f.code != plan_holds.NEEDS_APPROVAL or f.rule not in levels]
+    return [f for f in findings if f.code != NEEDS_APPROVAL or f.rule not in levels]
 
 
 def staying(batch: Batch, made: Plan, row: PostingRow, *, same: bool) -> bool:
@@ -150,7 +152,8 @@ def staying(batch: Batch, made: Plan, row: PostingRow, *, same: bool) -> bool:
     troubles = [
         h for h in made.case.holds if h.of_push and (h.route, h.seq) == (row.route, row.seq)
     ]
-    kept = [h for h in troubles if not may_retry(batch, h, same_content=same)]
+    posted = row.state == "posted"
+    kept = [h for h in troubles if not may_retry(batch, h, same_content=same, posted=posted)]
     made.kept += kept
     return bool(kept)
 

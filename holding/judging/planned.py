@@ -43,7 +43,9 @@ class Planned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acting:
-    """What is planned for a posting that stays posted: an update, a void, or nothing any more."""
+    """What is planned for a posting that stays posted: an update, a void, or nothing any more
+    (`given_up`).
+    """
 
     id: int
     action: str
@@ -52,6 +54,7 @@ class Acting:
     bills: list[list[str]] | None
     due_at: datetime | None
     reason: str
+    given_up: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +133,10 @@ class Plan:
     def case(self) -> Case:
         """The record it is for."""
         return self.judged.case
+
+    def due(self, moment: datetime) -> datetime:
+        """A moment to send something at, but not while what let it go can be taken back."""
+        return max(moment, self.case.undo_until or moment)
 
     @property
     def book(self) -> int | None:

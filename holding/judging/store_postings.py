@@ -90,11 +90,19 @@ def _acting(one: Acting) -> dict[str, Any]:
 
 
 def _silenced(plan: Plan) -> list[dict[str, Any]]:
-    """Postings that may not go on as they stand, without being written anew."""
+    """Postings that may not go on as they stand, without being written anew; what is posted stays
+    so.
+    """
     state = "held" if plan.judged.outcome is None else "dropped"
     reason = plan.judged.error or NO_ROUTE
     return [
-        {"id": row.id, "state": state, "reason": reason, "due_at": None} for row in plan.silenced
+        {
+            "id": row.id,
+            "state": "posted" if row.state == "posted" else state,
+            "reason": reason,
+            "due_at": None,
+        }
+        for row in plan.silenced
     ]
 
 
@@ -123,7 +131,7 @@ def write_uses(
         for plan in plans
         if plan.judged.outcome is not None
         for one in plan.acting
-        if one.due_at is not None
+        if not one.given_up
         for use in plan.judged.outcome.used
     }
     bulk.insert(

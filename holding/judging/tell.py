@@ -9,6 +9,7 @@ from datetime import datetime
 from holding.events import Fact
 from holding.judging.batch import Batch
 from holding.judging.planned import Plan, Planned
+from rules.plans import READY
 
 SAID = {
     "ready": "ready to be sent",
@@ -93,5 +94,7 @@ def _nothing(plan: Plan) -> str:
 
 
 def _posting(one: Planned) -> str:
+    if one.reason.startswith(f"{SAID['waiting']} "):
+        return f"{one.number or one.route} {one.reason}"
     said = f"{one.number or one.route} {SAID[one.state]}"
-    return f"{said} ({one.reason})" if one.reason else said
+    return f"{said} ({one.reason})" if one.reason not in ("", READY) else said

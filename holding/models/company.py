@@ -106,8 +106,9 @@ class Session(Base):
 class Operation(Base):
     """A form that was sent: a second click gets the stored answer.
 
-    One that can be taken back says in which company, until when, and what was done; `stood`: how
-    the holds were that it gave away or put aside.
+    `asked` is the hash of what it asked for: the same id with anything else is refused.
+    One that can be taken back says until when, and what was done; `stood`: how the holds were that
+    it gave away or put aside.
     """
 
     __tablename__ = "operation"
@@ -116,6 +117,7 @@ class Operation(Base):
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
+    asked: Mapped[str | None]
     person_id: Mapped[int] = ref("person")
     at: Mapped[datetime]
     answer: Mapped[Any | None] = mapped_column(Json)

@@ -14,6 +14,7 @@ from holding.models.base import WHOLE, Base, Id, one_of, partial, ref
 from holding.types import Json
 
 OF_PUSH = ("PSH", "TGT")  # how the codes begin of holds that pushing opens
+WHOLE_RECORD = "*"  # the route of a hold on all of a record: the rules could not judge it
 HOLD_STATES = ("open", "cleared", "released", "approved")
 
 

@@ -148,10 +148,13 @@ class MappingEntry(Base):
 
 
 class PostingUse(Base):
-    """Which entries a posting's document was made with."""
+    """Which entries a posting's document was made with.
+
+    No foreign keys: neither is ever deleted, and checking each use cost more than writing it.
+    """
 
     __tablename__ = "posting_use"
     __table_args__ = ({"sqlite_with_rowid": False},)
 
-    entry_id: Mapped[int] = ref("mapping_entry", primary_key=True)
-    posting_id: Mapped[int] = ref("posting", primary_key=True, index=True)
+    entry_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    posting_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, index=True)

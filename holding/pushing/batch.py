@@ -2,28 +2,36 @@
 
 Here: claiming a due run, sending its postings in files, ending it. Not here: asking for one
 (holding/runs.py).
+
+Every turn leaves each posting that it took sent, held, or ready with a time of its own; so what
+cannot go now neither ends the run for the others nor is taken again at once, and nothing has to be
+remembered that a crash could lose. A run is over when none of its postings is ready any more. It
+waits an hour for those that are tried again; what takes longer goes by itself when its time comes.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import select, text, update
+from sqlalchemy import ColumnElement, and_, func, literal, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from connectors.kit import faults
-from holding.models import Posting, Run
+from holding import bulk
+from holding.models import Connection, Posting, Run
 from holding.models.base import DUE
 from holding.pushing import limits, tally
-from holding.pushing.claim import STOPPED, Claim, take
+from holding.pushing.claim import STOPPED, Claim, parted, take
 from holding.pushing.desk import Channel, Desk
 from holding.pushing.first_look import first_looks
 from holding.pushing.flight import fly
 from holding.pushing.intent import examine, intend
 
+WAITS = timedelta(hours=1)
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A claimed run, and what is left of it to send."""
+    """A claimed run, and what of it is sent now."""
 
     run_id: int
     fence: int
@@ -36,15 +44,14 @@ def work(desk: Desk, channel: Channel) -> int:
     batch = _claim(desk, channel)
     if batch is None:
         return 0
-    flight = None
     if batch.claims:
         faults.point("push.claimed")
-        examined = examine(desk, channel, batch.claims, due_again=False)
+        examined = examine(desk, channel, batch.claims, in_file=True)
         looked, left = first_looks(desk, channel, examined)
         flight = intend(desk, channel, left, run_id=batch.run_id, name=batch.name, looked=looked)
         if flight is not None:
             fly(desk, flight)
-    _finish(desk, batch, more=flight is not None)
+    _finish(desk, batch)
     return max(1, len(batch.claims))
 
 
@@ -53,14 +60,16 @@ def _claim(desk: Desk, channel: Channel) -> Batch | None:
         now = desk.clock.now()
         run = session.scalars(
             select(Run)
+            .join(Connection, Connection.id == Run.connection_id)
             .where(Run.connection_id == channel.connection_id, text(DUE), Run.due_at <= now)
+            .where(Connection.paused_at.is_(None))
             .order_by(Run.due_at, Run.id)
             .limit(1)
-            .with_for_update(skip_locked=True, key_share=True)
+            .with_for_update(of=Run, skip_locked=True, key_share=True)
         ).one_or_none()
         if run is None:
             return None
-        ready = _ready(session, run)
+        ready = _next_ones(session, run, channel, now)
         ids = ready[: limits.in_a_file(session, channel, now, len(ready))]
         if ready and not ids:
             return None
@@ -71,27 +80,48 @@ def _claim(desk: Desk, channel: Channel) -> Batch | None:
         return Batch(run.id, run.fence, name, take(session, desk, ids, now))
 
 
-def _ready(session: Session, run: Run) -> list[int]:
-    """The run's postings that may still go, in the order they were asked for."""
+def _left(run: Run) -> ColumnElement[bool]:
+    """Of postings: those of the run that may still go, now or later."""
     wanted = (run.filter or {}).get("postings", [])
-    query = select(Posting.id).where(
-        Posting.id.in_(wanted), Posting.state == "ready", Posting.lease_until.is_(None), ~STOPPED
+    return and_(
+        bulk.among(Posting.id, wanted),
+        Posting.state == "ready",
+        Posting.lease_until.is_(None),
+        ~STOPPED,
     )
-    return list(session.scalars(query.order_by(Posting.id)))
 
 
-def _finish(desk: Desk, batch: Batch, *, more: bool) -> None:
-    """The run is over when nothing of it is left, or when this turn sent nothing."""
+def _next_ones(session: Session, run: Run, channel: Channel, now: datetime) -> list[int]:
+    """The next that may go now, in the order they were asked for."""
+    most = channel.target.at_once
+    query = (
+        select(Posting.id, Posting.crashes)
+        .where(_left(run), or_(Posting.due_at.is_(None), Posting.due_at <= now))
+        .order_by(Posting.id)
+        .limit(most)
+    )
+    return parted(session.execute(query).all(), most)
+
+
+def _finish(desk: Desk, batch: Batch) -> None:
+    """The run is over, or due again when the next of it may go."""
     with desk.database.write() as session:
         run = session.get_one(Run, batch.run_id)
         if run.fence != batch.fence:
             return
-        now: datetime = desk.clock.now()
-        over = not more or not _ready(session, run)
-        tally.recount(session, [run.id], ended=now if over else None)
-        if not over:
+        now = desk.clock.now()
+        again = _again(session, run, now)
+        tally.recount(session, [run.id], ended=now if again is None else None)
+        if again is not None:
             session.execute(
                 update(Run)
                 .where(Run.id == run.id, Run.fence == batch.fence)
-                .values(due_at=now, lease_owner=None, lease_until=None)
+                .values(due_at=again, lease_owner=None, lease_until=None)
             )
+
+
+def _again(session: Session, run: Run, now: datetime) -> datetime | None:
+    """When the next of the run may go; None when it waits for none."""
+    at = func.coalesce(Posting.due_at, literal(now, Posting.due_at.type))
+    soonest = session.scalar(select(func.min(at)).where(_left(run)))
+    return soonest if soonest is not None and soonest <= max(now, run.made_at + WAITS) else None

@@ -1,8 +1,13 @@
 """The circuit breaker of a connection: after too many failures nothing goes there until it has
-answered a question.
+answered a question, and then a call.
 
 Here: counting, opening, whose turn it is to ask, closing; the row is shared by all workers. Not
 here: what counts as a failure (answers do not, silence does), and the asking (probe.py).
+
+Who answers a short question may still fail in what takes longer. So it is on trial then: calls may
+be made, and the row keeps since when it is away (`opened_at`) and how long the trial lasts
+(`open_until`). The first failure opens it again with the pause of that whole time, and nothing is
+told; the first answer makes an end of it. A trial in which nobody called just ends.
 """
 
 from collections.abc import Sequence
@@ -31,6 +36,24 @@ def closed(session: Session, connection_id: int) -> bool:
     return row is None or row.breaker == "closed"
 
 
+def refused(session: Session, connection_id: int) -> bool:
+    """Whether it does not accept our key."""
+    row = session.get(Throttle, connection_id)
+    return row is not None and row.breaker == "open" and row.open_until is None
+
+
+def in_doubt(session: Session, connection_id: int) -> bool:
+    """Whether it was away or refused our key, and nobody has seen yet that this is over."""
+    row = session.get(Throttle, connection_id)
+    return row is not None and (row.breaker != "closed" or row.opened_at is not None)
+
+
+def failing(session: Session, connection_id: int) -> bool:
+    """Whether it has just failed, or did so before and nobody has seen it answer since."""
+    row = session.get(Throttle, connection_id)
+    return row is not None and (row.failures > 0 or in_doubt(session, connection_id))
+
+
 def turn(session: Session, connection_id: int, now: datetime) -> bool:
     """Whether it is time to ask an open connection, and the caller is the one who does."""
     taken = session.scalar(
@@ -48,16 +71,36 @@ def failed(session: Session, connection_id: int, now: datetime, pace: float) -> 
     row = locked(session, connection_id)
     row.failures += 1
     row.recent = (row.recent + _BAD)[-WINDOW:]
+    trial = _on_trial(row, now)
     waits = row.breaker == "open" and (row.open_until is None or row.open_until > now)
-    if waits or (row.breaker == "closed" and not _too_many(row)):
+    if waits or (row.breaker == "closed" and not (trial or _too_many(row))):
         return
-    if row.breaker == "closed":
+    if row.breaker == "closed" and not trial:
         row.opened_at = now
         words = "{} is out of reach. What is ready waits, and it is asked again by itself."
         _tell(session, connection_id, now, "connection.away", words)
     away = now - (row.opened_at or now)
     pause = min(LONGEST, max(SHORTEST, away / SHARE))
     row.breaker, row.open_until = "open", now + pause * pace
+
+
+def reached(session: Session, connection_id: int, now: datetime) -> None:
+    """It answered the question whether it is back: it is on trial."""
+    row = locked(session, connection_id)
+    if row.breaker == "half_open":
+        row.breaker, row.open_until = "closed", now + LONGEST
+        row.failures, row.recent = 0, ""
+
+
+def passed(session: Session, connection_id: int, now: datetime) -> None:
+    """A test that the system made by itself passed: who was away is on trial, or was that for long
+    enough; a key that was refused is accepted.
+    """
+    reached(session, connection_id, now)
+    row = locked(session, connection_id)
+    over = row.breaker == "closed" and not _on_trial(row, now)
+    if over or (row.breaker == "open" and row.open_until is None):
+        close(session, connection_id, now)
 
 
 def looked(
@@ -81,12 +124,12 @@ def looked(
 
 
 def answered(session: Session, connection_id: int, now: datetime) -> None:
-    """It answers: go on at full speed. Writes only when something has to change."""
+    """It answers a call: go on at full speed. Writes only when something has to change."""
     known = session.get(Throttle, connection_id)
-    if known is None or (known.breaker == "closed" and not known.recent):
+    if known is None or (known.breaker == "closed" and not known.recent and not known.opened_at):
         return
     row = locked(session, connection_id)
-    if row.breaker == "closed":
+    if row.breaker == "closed" and row.opened_at is None:
         recent = (row.recent + _GOOD)[-WINDOW:]
         row.failures, row.recent = 0, recent if _BAD in recent else ""
     elif row.open_until is not None:  # else its key is refused, and this answer is an old one
@@ -116,9 +159,9 @@ def keep_key(session: Session, connection_id: int) -> None:
 
 
 def close(session: Session, connection_id: int, now: datetime) -> None:
-    """Calls may be made again."""
+    """It is back: calls may be made again."""
     row = locked(session, connection_id)
-    if row.breaker != "closed":
+    if row.breaker != "closed" or row.opened_at is not None:
         words = "{} answers again. What waited goes on by itself."
         _tell(session, connection_id, now, "connection.back", words)
     row.breaker, row.open_until, row.opened_at = "closed", None, None
@@ -146,8 +189,16 @@ def _time_to_ask(now: Any, latest: Any) -> ColumnElement[bool]:
     return func.coalesce(or_(at <= now, at > latest), false())
 
 
+REFUSED = and_(Throttle.breaker == "open", Throttle.open_until.is_(None))
+"""Of a throttle: the target does not accept our key."""
 BARRED = and_(Throttle.breaker != "closed", ~_time_to_ask(NOW, moment("asked_by")))
 """Of a throttle: nobody may call now, not even to ask."""
+
+
+def _on_trial(row: Throttle, now: datetime) -> bool:
+    """Whether it is called only to see; a trial that ends later than any is a clock that jumped."""
+    until = row.open_until
+    return row.breaker == "closed" and until is not None and now < until <= now + LONGEST
 
 
 def _too_many(row: Throttle) -> bool:

@@ -11,31 +11,56 @@ from sqlalchemy.orm import Session
 
 from connectors.kit.contract import Found, Stands
 from connectors.kit.standing import Searchable
-from holding.models import Posting, Reading, Record, Release, Version
-from holding.pushing import breaker, results
+from connectors.kit.through import Remembering
+from holding.models import Posting, Record, Release, Version
+from holding.pushing import breaker, limits, results
 from holding.pushing.check import Checked, check
-from holding.pushing.claim import give_back, put_back
+from holding.pushing.claim import Claim, give_back, put_back
 from holding.pushing.desk import Channel, Desk
+from holding.pushing.rows import keep_alike
 from holding.pushing.trouble import MANUAL, Trouble
-from rules.canonical import dumps, plain, sha256_hex
 
 
-def clear(desk: Desk, channel: Channel, one: Checked) -> bool:
-    """Whether a document may be made: nothing like it stands there, or a person knows of it."""
+def clear(desk: Desk, channel: Channel, one: Checked, reads: Remembering) -> bool | Found:
+    """Whether a document may be made: nothing like it stands there, or a person knows of it. Where
+    the target refuses our key, what it said. `reads` are those of the pass: where all documents are
+    for one party, one list serves them all.
+    """
     target = channel.target
     if one.action != "create" or not isinstance(target, Searchable) or _let_pass(desk, one):
         return True
-    found = target.alike(one.document, channel.settings, channel.secret, desk.http)
-    if found is None:
-        give_back(desk, [one.claim], after=desk.lease)
-        with desk.database.write() as session:
-            breaker.failed(session, channel.connection_id, desk.clock.now(), desk.pace)
+    before = reads.calls
+    found = target.alike(one.document, channel.settings, channel.secret, reads)
+    _charge(desk, channel, reads.calls - before - 1)  # one is part of what a document costs
+    if isinstance(found, Found):
+        if found.key_refused:
+            return found
+        if found.kind == "different":
+            _hold(desk, channel, one, (), found.words)
+        else:
+            unclear(desk, channel, one.claim, found)
         return False
     with desk.database.read() as session:
         others = _not_ours(session, channel, one, found)
     if others:
-        _hold(desk, channel, one, others)
+        _hold(desk, channel, one, others, _perhaps_by_hand(channel, others))
     return not others
+
+
+def _charge(desk: Desk, channel: Channel, calls: int) -> None:
+    """A long list takes more calls than one."""
+    if calls > 0:
+        with desk.database.write() as session:
+            limits.spend(session, channel, calls)
+
+
+def unclear(desk: Desk, channel: Channel, claim: Claim, found: Found) -> None:
+    """Nobody can say what stands there: the posting is tried again a little later."""
+    give_back(desk, [claim], after=desk.lease)
+    with desk.database.write() as session:
+        now = desk.clock.now()
+        breaker.failed(session, channel.connection_id, now, desk.pace)
+        limits.heard(session, channel, [found], now)
 
 
 def stands(desk: Desk, channel: Channel, one: Checked, found: Found) -> bool:
@@ -43,7 +68,7 @@ def stands(desk: Desk, channel: Channel, one: Checked, found: Found) -> bool:
     never = one.action == "create" and one.no == 1 and found.kind == "different"
     if not never or found.stands is None or _let_pass(desk, one):
         return False
-    _hold(desk, channel, one, [found.stands])
+    _hold(desk, channel, one, [found.stands], _perhaps_by_hand(channel, [found.stands]))
     return True
 
 
@@ -65,18 +90,19 @@ def _let_pass(desk: Desk, one: Checked) -> bool:
 def _not_ours(
     session: Session, channel: Channel, one: Checked, found: Sequence[Stands]
 ) -> list[Stands]:
-    """Those that no posting stands for."""
+    """Those that no other posting stands for; one under its own number is none of ours yet."""
     query = select(Posting.number).where(
         Posting.connection_id == channel.connection_id,
         Posting.doc_type == one.document.document,
         Posting.number.in_([other.number for other in found]),
         Posting.sent_at.is_not(None),
+        Posting.id != one.claim.posting_id,
     )
     ours = {number.casefold() for number in session.scalars(query)}
     return [other for other in found if other.number.casefold() not in ours]
 
 
-def _hold(desk: Desk, channel: Channel, one: Checked, found: Sequence[Stands]) -> None:
+def _hold(desk: Desk, channel: Channel, one: Checked, found: Sequence[Stands], words: str) -> None:
     """Nothing is sent; the hold says what stands there, and the reading shows it."""
     with desk.database.write() as session:
         now = desk.clock.now()
@@ -84,21 +110,14 @@ def _hold(desk: Desk, channel: Channel, one: Checked, found: Sequence[Stands]) -
         if not isinstance(still, Checked):
             put_back(session, one.claim, now)
             return
-        body = {"found": "alike", "documents": [plain(other) for other in found]}
-        session.add(
-            Reading(
-                posting_id=one.claim.posting_id,
-                kind="alike",
-                at=now,
-                sha256=sha256_hex(dumps(body)),
-                body=body,
-                same=False,
-            )
-        )
-        told = "; ".join(_told(other) for other in found)
-        words = f"In {channel.name} stands {told}. It was not sent from here: perhaps by hand."
+        keep_alike(session, one.claim.posting_id, found, now)
         trouble = Trouble(code=MANUAL, error_class="duplicate", words=words, decided=True)
         results.stopped(session, channel, one.claim, trouble, now)
+
+
+def _perhaps_by_hand(channel: Channel, found: Sequence[Stands]) -> str:
+    told = "; ".join(_told(other) for other in found)
+    return f"In {channel.name} stands {told}. It was not sent from here: perhaps by hand."
 
 
 def _told(other: Stands) -> str:

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from holding.events import record_event
-from holding.lifecycle import move_posting
-from holding.models import Posting, Push
+from holding.lifecycle import move_posting, move_push
+from holding.models import Posting
 from holding.pushing.claim import Claim
 from holding.pushing.desk import Channel, Desk
 from holding.pushing.rows import Member
@@ -24,7 +24,7 @@ FREE: Mapping[str, Any] = {"lease_owner": None, "lease_until": None}
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One push under its fence, inside one transaction."""
+    """One push under its fence, inside one transaction; pushes of one call share its `luck`."""
 
     session: Session
     desk: Desk
@@ -32,6 +32,7 @@ class Case:
     member: Member
     now: datetime
     causes: set[int] = field(default_factory=set)  # those whose counters are to be counted again
+    luck: float = 0.0  # from 0 to 1: how much of a pause between two bounds is waited
 
 
 def owned(case: Case) -> Posting | None:
@@ -64,10 +65,10 @@ def close_push(case: Case, state: str, **columns: Any) -> None:
 
 
 def open_push(case: Case, state: str, **columns: Any) -> None:
-    """Write the push's state; it is not over."""
-    case.session.execute(
-        update(Push).where(Push.id == case.member.push_id).values(state=state, **columns)
-    )
+    """Write the push's state; it is not over. Its posting is ours, so it cannot have ended."""
+    if not move_push(case.session, case.member.push_id, state, **columns):
+        message = f"push {case.member.push_id} never becomes {state} as it stands"
+        raise RuntimeError(message)
 
 
 def tell(case: Case, act: str, say: str, **body: Any) -> None:

@@ -4,7 +4,6 @@ Here: reading and comparing, in bulk. Not here: any write; what is refused gets 
 holding/pushing/intent.py.
 """
 
-from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,10 +13,25 @@ from sqlalchemy import Select, and_, bindparam, case, exists, func, or_, select,
 from sqlalchemy.orm import Session, aliased
 
 from connectors.kit.contract import Action
-from holding.models import Approval, Evaluation, Hold, Posting, Push, Record
+from holding.models import (
+    Company,
+    Evaluation,
+    Hold,
+    Posting,
+    Push,
+    Record,
+)
+from holding.models.hold import WHOLE_RECORD
 from holding.posting_hash import posting_hash
-from holding.pushing import trouble
-from holding.pushing.claim import POISON_CRASHES, SENDABLE, STOPPED, Claim, lock_families
+from holding.pushing import consent, trouble
+from holding.pushing.claim import (
+    POISON_CRASHES,
+    RUNNING,
+    SENDABLE,
+    STOPPED,
+    Claim,
+    lock_families,
+)
 from holding.pushing.desk import Channel
 from holding.pushing.evidence import action_of, push_key
 from holding.pushing.ownership import ours, theirs_of
@@ -25,8 +39,6 @@ from holding.pushing.trouble import Trouble
 from holding.types import Moment
 from rules.canonical import revive
 from rules.outcome import Document
-
-APPROVAL = "APP01"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +70,12 @@ class Checked:
 
 @dataclass(frozen=True, slots=True)
 class NotNow:
-    """Not ours any more, or about to be judged again: no fault, and nothing to say to anybody."""
+    """Not ours any more, or about to be judged again: no fault, and nothing to say to anybody.
+
+    `judge`: the rules it was judged by are not in force any more, or cannot judge its record.
+    """
+
+    judge: bool = False
 
 
 Verdict = Checked | Trouble | NotNow
@@ -74,9 +91,9 @@ class _Seen:
     quiet: bool
     held: bool
     busy: bool
+    outdated: bool
     taken: bool
-    asked: frozenset[str]
-    approved: frozenset[str]
+    not_approved: str
     pushes: int
     accepted: bool
 
@@ -90,11 +107,17 @@ def check(
     around = _look_around(session, channel, claims, lock=lock, now=now)
     verdicts: dict[int, Verdict] = {}
     sending: set[int] = set()
+    numbers: set[tuple[str, str]] = set()
     for claim in claims:
         seen = around.get(claim.posting_id)
         verdict = _verdict(channel, claim, seen) if seen is not None else NotNow()
         if isinstance(verdict, Checked) and claim.family in sending:
             verdict = NotNow()  # one at a time for each family
+        if isinstance(verdict, Checked) and verdict.action == "create":
+            called = (verdict.posting.doc_type, verdict.posting.number)
+            if called in numbers:
+                verdict = _taken(f"{verdict.posting.number} is another document's number, too.")
+            numbers.add(called)
         if isinstance(verdict, Checked):
             sending.add(claim.family)
         verdicts[claim.posting_id] = verdict
@@ -105,21 +128,17 @@ def _verdict(channel: Channel, claim: Claim, seen: _Seen) -> Verdict:
     posting = seen.posting
     if posting.content is None or not seen.quiet or seen.held or seen.busy:
         return NotNow()
+    if seen.outdated:
+        return NotNow(judge=True)
     document: Document = revive(Document, posting.content)
     found = posting_hash(posting.connection_id, channel.company_there, document, posting.action)
     if found != posting.hash or document.number != posting.number:
         words = f"{posting.number} is not what was judged: its stored content was changed since."
         return _own(trouble.CONTENT_CHANGED, words)
-    if missing := seen.asked - seen.approved:
-        words = f"{posting.number} is not what was approved: the approval is for another content."
-        if seen.approved:
-            words = (
-                f"{posting.number} is not approved by all: {', '.join(sorted(missing))} is open."
-            )
-        return _own(trouble.NOT_APPROVED, words)
+    if seen.not_approved:
+        return _own(trouble.NOT_APPROVED, f"{posting.number} is not {seen.not_approved}.")
     if seen.taken or (posting.action == "create" and seen.accepted):
-        words = f"{posting.number} was already sent."
-        return Trouble(code=trouble.NUMBER_TAKEN, error_class="duplicate", words=words)
+        return _taken(f"{posting.number} was already sent.")
     if posting.crashes >= POISON_CRASHES:
         words = f"{posting.number}: workers ended {posting.crashes} times while preparing it."
         return _own(trouble.WORKERS_DIED, words)
@@ -140,6 +159,10 @@ def _verdict(channel: Channel, claim: Claim, seen: _Seen) -> Verdict:
     )
 
 
+def _taken(words: str) -> Trouble:
+    return Trouble(code=trouble.NUMBER_TAKEN, error_class="duplicate", words=words)
+
+
 def _own(code: str, words: str) -> Trouble:
     return Trouble(code=code, error_class="business_rule", words=words)
 
@@ -156,8 +179,7 @@ def _look_around(
     rows = [
         row for row in session.execute(query, {"now": now}) if row[0].fence == fences[row[0].id]
     ]
-    asking = {row[0].id: asks(row.outcome, row[0].route) for row in rows}
-    approved = _approved(session, [key for key, levels in asking.items() if levels])
+    lacking = consent.lacking(session, [(row[0], row.outcome) for row in rows])
     pushes = _pushes(session, [row[0].id for row in rows])
     ways = {(row.rules, row[0].route) for row in rows}
     theirs = {way: theirs_of(session, channel.target, *way) for way in ways}
@@ -169,9 +191,9 @@ def _look_around(
             quiet=bool(row.quiet),
             held=bool(row.held),
             busy=bool(row.busy),
+            outdated=bool(row.outdated),
             taken=bool(row.taken),
-            asked=asking[row[0].id],
-            approved=frozenset(approved[row[0].id, row[0].hash]),
+            not_approved=lacking.get(row[0].id, ""),
             pushes=pushes.get(row[0].id, (0, 0))[0],
             accepted=bool(pushes.get(row[0].id, (0, 0))[1]),
         )
@@ -180,8 +202,8 @@ def _look_around(
 
 
 def _with_surroundings() -> Select[Any]:
-    """Postings with: is the record quiet, is it held or its route stopped, is its family busy, is
-    its number taken.
+    """Postings with: is the record quiet, is it held or its route or its connection stopped, is its
+    family busy, was it judged by other rules or its record not at all, is its number taken.
     """
     other, stands = aliased(Posting), aliased(Push)
     quiet = and_(
@@ -189,12 +211,17 @@ def _with_surroundings() -> Select[Any]:
         Record.lease_until.is_(None),
         or_(Record.due_at.is_(None), Record.due_at > bindparam("now", type_=Moment())),
     )
-    held = or_(exists().where(Hold.posting_id == Posting.id, Hold.state == "open"), STOPPED)
+    hold = exists().where(Hold.posting_id == Posting.id, Hold.state == "open")
+    held = or_(hold, STOPPED, ~RUNNING)
     busy = exists().where(
         Push.connection_id == Posting.connection_id,
         Push.family == Posting.family,
         text(f"push.{Push.OPEN}"),
     )
+    not_judged = exists().where(
+        Hold.record_id == Posting.record_id, Hold.route == WHOLE_RECORD, Hold.state == "open"
+    )
+    outdated = or_(Evaluation.ruleset_version_id != Company.ruleset_version_id, not_judged)
     taken = exists().where(
         other.connection_id == Posting.connection_id,
         other.doc_type == Posting.doc_type,
@@ -211,38 +238,17 @@ def _with_surroundings() -> Select[Any]:
             quiet.label("quiet"),
             held.label("held"),
             busy.label("busy"),
+            outdated.label("outdated"),
             taken.label("taken"),
         )
         .join(Record, Record.id == Posting.record_id)
+        .join(Company, Company.id == Posting.company_id)
         .join(Evaluation, Evaluation.id == Posting.evaluation_id)
         .outerjoin(stands, stands.id == Posting.posted_push_id)
     )
 
 
 _SURROUNDED = _with_surroundings()  # built once: it is asked twice for each posting
-
-
-def asks(outcome: Any, route: str) -> frozenset[str]:
-    """The levels of approval that the rules asked for on this route."""
-    return frozenset(
-        finding[1]
-        for decision in (outcome or {}).get("decisions", ())
-        if decision["route"] == route
-        for finding in decision["findings"]
-        if finding[0] == APPROVAL
-    )
-
-
-def _approved(session: Session, ids: Collection[int]) -> defaultdict[tuple[int, str], set[str]]:
-    """(posting, hash) -> the levels at which an approval stands."""
-    found: defaultdict[tuple[int, str], set[str]] = defaultdict(set)
-    if ids:
-        query = select(Approval.posting_id, Approval.hash, Approval.level).where(
-            Approval.posting_id.in_(ids), Approval.voided_at.is_(None)
-        )
-        for key, content, level in session.execute(query):
-            found[key, content].add(level)
-    return found
 
 
 def _pushes(session: Session, ids: Collection[int]) -> dict[int, tuple[int, int]]:

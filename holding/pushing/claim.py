@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cache
+from math import isqrt
 
 from sqlalchemy import (
     BigInteger,
@@ -25,8 +26,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
+from holding.connections import CREDENTIAL
 from holding.leases import is_over, moments
-from holding.models import Connection, Posting, Push, Record, RouteStop, Run, Throttle
+from holding.models import Cause, Connection, Posting, Push, Record, RouteStop, Run, Throttle
 from holding.models.base import DUE, LEASED, NOW
 from holding.pushing import breaker, limits
 from holding.pushing.desk import Channel, Desk
@@ -45,6 +47,18 @@ STOPPED = exists().where(
     text(f"route_stop.{RouteStop.OPEN}"),
 )
 """Postings of a route that stopped and asks (holding/impact/safety.py)."""
+
+
+RUNNING = exists().where(Connection.id == Posting.connection_id, Connection.paused_at.is_(None))
+"""Postings of a connection that nobody paused."""
+
+
+TOLD = exists().where(
+    Cause.company_id == Connection.company_id,
+    Cause.key == f"{CREDENTIAL}:" + Connection.name,
+    Cause.records > 0,
+)
+"""Of a connection: an open exception says that it refuses our key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +85,7 @@ def claim(desk: Desk, channel: Channel, states: Sequence[str], limit: int) -> tu
         given = {"now": now, "connection": channel.connection_id, "most": limit}
         found = session.execute(_due(tuple(states)), given).all()
         places = {key: place for key, _, place in found}
-        ids = _alone([(key, crashes) for key, crashes, _ in found])
+        ids = parted([(key, crashes) for key, crashes, _ in found], limit)
         if ids:
             ids = ids[: allowed(session, channel, now, len(ids))]
         taken = take(session, desk, ids, now)
@@ -83,7 +97,7 @@ def _due(states: tuple[str, ...]) -> Executable:
     return (
         select(Posting.id, Posting.crashes, Posting.due_at)
         .where(Posting.connection_id == bindparam("connection"), text(DUE), Posting.due_at <= NOW)
-        .where(Posting.state.in_(states), _ALLOWED)
+        .where(Posting.state.in_(states), _ALLOWED, RUNNING)
         .order_by(Posting.due_at, Posting.id)
         .limit(bindparam("most", type_=BigInteger))
         .with_for_update(skip_locked=True, key_share=True)
@@ -115,11 +129,11 @@ def line_up_again(desk: Desk, claims: Sequence[Claim]) -> None:
             put_back(session, found, found.due_at or desk.clock.now())
 
 
-def give_back(desk: Desk, claims: Sequence[Claim], *, after: timedelta | None) -> None:
-    """Let go of postings that were not worked on; they are due again then (None: by no clock)."""
+def give_back(desk: Desk, claims: Sequence[Claim], *, after: timedelta) -> None:
+    """Let go of postings that were not worked on; they are due again then."""
     with desk.database.write() as session:
         for found in claims:
-            put_back(session, found, None if after is None else desk.clock.now() + after)
+            put_back(session, found, desk.clock.now() + after)
 
 
 def put_back(session: Session, found: Claim, due: datetime | None) -> None:
@@ -171,7 +185,9 @@ def lock_families(session: Session, company_id: int, families: Iterable[int]) ->
 
 
 def companies_due(session: Session, now: datetime) -> tuple[int, ...]:
-    """Companies with pushes or runs that somebody should do now, and whose target lets us."""
+    """Companies with pushes or runs that somebody should do now, and whose target lets us; or with
+    an exception to tell.
+    """
     given = limits.moments(now) | limits.months(session, now)
     return tuple(sorted(session.scalars(_companies_due(), given)))
 
@@ -190,6 +206,9 @@ def _companies_due() -> Executable:
                 free_of(or_(silent, limits.SPENT)),
                 due.where(Posting.state.in_(READY), ~STOPPED),
             ),
+            and_(  # the first that waits for another key says so
+                ~free_of(breaker.REFUSED), ~TOLD, due.where(Posting.state == "ready", ~STOPPED)
+            ),
         ),
     )
     runs = (
@@ -206,23 +225,29 @@ def free_of(trouble: ColumnElement[bool]) -> ColumnElement[bool]:
     return ~exists().where(Throttle.connection_id == Connection.id, trouble)
 
 
-def _alone(found: Sequence[tuple[int, int]]) -> list[int]:
-    """What a worker died under is worked on alone, so that it takes no neighbour along."""
-    if found and found[0][1]:
-        return [found[0][0]]
-    return [key for key, crashes in found if not crashes]
+def parted(found: Sequence[tuple[int, int]], most: int) -> list[int]:
+    """Of postings and their crashes, those worked on together: what workers died under goes in ever
+    smaller parts (of 500 in parts of 22, then one by one), so that it is found in few calls and
+    takes no neighbour along to its third crash.
+    """
+    if not found:
+        return []
+    crashes = found[0][1]
+    part = (most, isqrt(most), 1)[min(crashes, 2)]
+    return [key for key, others in found if others == crashes][:part]
 
 
-_QUIET = exists().where(
+QUIET = exists().where(
     Record.id == Posting.record_id,
     Record.version_id == Posting.version_id,
     Record.lease_until.is_(None),
     or_(Record.due_at.is_(None), Record.due_at > NOW),
 )
+"""Postings of a record that nobody judges now."""
 _FREE = ~exists().where(
     Push.connection_id == Posting.connection_id,
     Push.family == Posting.family,
     text(f"push.{Push.OPEN}"),
 )
-_ALLOWED = or_(Posting.state.in_(DOUBTS), and_(_QUIET, _FREE, ~STOPPED))
+_ALLOWED = or_(Posting.state.in_(DOUBTS), and_(QUIET, _FREE, ~STOPPED))
 """A doubt may always be looked up; the rest needs a quiet record and a free family."""

@@ -25,7 +25,7 @@ LOOKS = RETRY["uncertain"].pauses
 def doubtful(case: Case, words: str, *, not_before: datetime | None = None) -> bool:
     """Nobody knows whether it arrived: it will be looked up, never sent again blindly."""
     due = case.now + timedelta(seconds=_pause(LOOKS, _looks(case)) * case.desk.pace)
-    if _in_doubt(case, words, due_at=max(due, not_before or due), **FREE):
+    if _in_doubt(case, words, due_at=max(due, not_before or due), crashes=0, **FREE):
         _alarm(case, "uncertain", DOUBT_LIMIT, words)
         return True
     return False
@@ -57,7 +57,7 @@ def parked(case: Case, words: str) -> bool:
     number, known = posting.number, posting.state == "awaiting"
     due = case.now + timedelta(seconds=_pause(POLLS, _looks(case)) * case.desk.pace)
     open_push(case, "awaiting", error=words)
-    _stay_or_move(case, posting, "awaiting", due_at=due, **FREE)
+    _stay_or_move(case, posting, "awaiting", due_at=due, crashes=0, **FREE)
     if not known:
         tell(case, "posting.awaiting", f"{case.channel.name} has taken {number} in. {words}")
     _alarm(case, "temporary", POLL_LIMIT, words)
@@ -68,10 +68,15 @@ def _alarm(case: Case, error_class: ErrorClass, limit: timedelta, words: str) ->
     """Too long without an end: a person should know, while we go on asking."""
     push = case.session.get_one(Push, case.member.push_id)
     if case.now - push.made_at > limit:
-        posting = case.session.get_one(Posting, case.member.claim.posting_id)
-        text = f"Still no answer for {posting.number}. {words}"
-        found = Trouble(code=trouble.NO_ANSWER, error_class=error_class, words=text)
-        case.causes.add(trouble.open_hold(case.session, posting, found, case.now))
+        unanswered(case, error_class, words)
+
+
+def unanswered(case: Case, error_class: ErrorClass, words: str) -> None:
+    """Have a person know that nobody can say what became of it."""
+    posting = case.session.get_one(Posting, case.member.claim.posting_id)
+    text = f"Still no answer for {posting.number}. {words}"
+    found = Trouble(code=trouble.NO_ANSWER, error_class=error_class, words=text)
+    case.causes.add(trouble.open_hold(case.session, posting, found, case.now))
 
 
 def _stay_or_move(case: Case, posting: Posting, to: str, **columns: Any) -> None:

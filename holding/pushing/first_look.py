@@ -1,5 +1,5 @@
 """Looking before the first send: at targets that would take the same document twice, and at what
-is about to be updated or made void.
+is about to be updated or made void, or met another content when it was sent before.
 
 Here: the look, and ending a push that turns out to be done already, or not to be ours any more. Not
 here: look-ups after a doubt (holding/pushing/settle.py). A target that refuses a second document by
@@ -7,59 +7,115 @@ its number is not asked before a create. What somebody changed there goes to the
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from connectors.kit.contract import Answer, Found
+from connectors.kit.contract import Found
 from connectors.kit.standing import Readable
+from connectors.kit.through import Remembering
 from holding.drift import seen
 from holding.drift.plan import read_now
-from holding.models import Posting, Reading
-from holding.pushing import breaker, by_hand, results, trouble
+from holding.models import Posting, Push, Reading
+from holding.pushing import by_hand, limits, refused_key, results, trouble
 from holding.pushing.case import Case
 from holding.pushing.check import Checked, check
-from holding.pushing.claim import Claim, give_back, put_back
+from holding.pushing.claim import Claim, put_back
 from holding.pushing.desk import Channel, Desk
 from holding.pushing.intent import Examined, add_push
 from holding.pushing.ownership import ours
 from holding.pushing.probe import renewed_after_all
-from holding.pushing.rows import add_look
+from holding.pushing.rows import add_look, conflicted
+from rules.canonical import revive
+from rules.outcome import Document
 
 
 def first_looks(
     desk: Desk, channel: Channel, examined: Examined
 ) -> tuple[dict[int, Found], Examined]:
-    """What was seen of each posting, and those that go on from here."""
+    """What was seen of each posting, and those that go on from here: none, once the target has
+    enough of us or does not answer any more.
+    """
     looked: dict[int, Found] = {}
-    going = set()
+    going: dict[int, Claim] = {}
+    reads = Remembering(desk.http)
     for at, one in enumerate(examined.good):
-        if one.action == "create" and not channel.looks_first:
-            going |= {one.claim.posting_id} if by_hand.clear(desk, channel, one) else set()
-            continue
-        found = channel.target.look_up(
-            ours(one.document, one.theirs),
-            channel.settings,
-            channel.secret,
-            one.key,
-            desk.http,
-            action=one.action,
-            standing=ours(one.standing, one.theirs),
-        )
-        if found.key_refused:
-            waiting = [other.claim for other in examined.good[at + 1 :]]
+        claim, story = one.claim, examined.stories[one.claim.posting_id]
+        waiting = [other.claim for other in examined.good[at + 1 :]]
+        found = _look(desk, channel, one)
+        refused = found is not None and found.key_refused
+        goes = found if refused else _goes(desk, channel, one, found, story, reads)
+        if isinstance(goes, Found):
+            others, going = [*going.values(), *waiting], {}
             if renewed_after_all(desk, channel):
-                _line_up(desk, [one.claim, *waiting])
-                break
-            _stopped(
-                desk, channel, one.claim, found, examined.stories[one.claim.posting_id], waiting
-            )
+                _line_up(desk, [claim, *others])
+            else:
+                refused_key.met(desk, channel, claim, goes, story, others)
             break
-        if found.kind == "absent" or _known(desk, one, found):
-            looked[one.claim.posting_id] = found
-            going |= {one.claim.posting_id} if by_hand.clear(desk, channel, one) else set()
-        elif by_hand.stands(desk, channel, one, found):
-            continue
-        elif found.kind != "different" or not _told_the_rules(desk, channel, one):
-            _turn(desk, channel, one.claim, found, examined.stories[one.claim.posting_id])
+        if goes:
+            going[claim.posting_id] = claim
+            looked |= {claim.posting_id: found} if found is not None else {}
+        elif not limits.lets_us(desk, channel):
+            _line_up(desk, [*going.values(), *waiting])
+            going = {}
+            break
     return looked, examined.only(going)
+
+
+def _look(desk: Desk, channel: Channel, one: Checked) -> Found | None:
+    """What stands there; nothing where it is not looked at first.
+
+    Of one that met another content, first by what it was sent as: with another customer it would
+    not be found.
+    """
+    before = _met_another(desk, one)
+    if one.action == "create" and not channel.looks_first and before is None:
+        return None
+    if before is not None and before.hash != one.hash:
+        sent, key = revive(Document, before.content), before.key
+        found = channel.target.look_up(
+            sent, channel.settings, channel.secret, key, desk.http, action="create"
+        )
+        if found.kind == "equal":
+            words = f"{sent.number} stands there as it was sent before, not as it is now."
+            return replace(found, kind="different", words=words)
+        if found.kind != "absent":
+            return found
+    return channel.target.look_up(
+        ours(one.document, one.theirs),
+        channel.settings,
+        channel.secret,
+        one.key,
+        desk.http,
+        action=one.action,
+        standing=ours(one.standing, one.theirs),
+    )
+
+
+def _met_another(desk: Desk, one: Checked) -> Push | None:
+    """The push of a document that is not posted and met another content under its number."""
+    if one.action != "create" or one.posting.sent_at is None:
+        return None
+    with desk.database.read() as session:
+        return conflicted(session, one.claim.posting_id)
+
+
+def _goes(
+    desk: Desk,
+    channel: Channel,
+    one: Checked,
+    found: Found | None,
+    story: bytes,
+    reads: Remembering,
+) -> bool | Found:
+    """Whether it may be sent by what was seen; else it is not ours to send any more. A search may
+    find that our key is refused.
+    """
+    if found is None or found.kind == "absent" or _known(desk, one, found):
+        return by_hand.clear(desk, channel, one, reads)
+    if by_hand.stands(desk, channel, one, found):
+        return False
+    if found.kind != "different" or not _told_the_rules(desk, channel, one):
+        _turn(desk, channel, one.claim, found, story)
+    return False
 
 
 def _known(desk: Desk, one: Checked, found: Found) -> bool:
@@ -91,10 +147,7 @@ def _told_the_rules(desk: Desk, channel: Channel, one: Checked) -> bool:
 def _turn(desk: Desk, channel: Channel, claim: Claim, found: Found, story: bytes) -> None:
     """It is there, or nobody can say: either way nothing is sent now."""
     if found.kind == "unknown":
-        give_back(desk, [claim], after=desk.lease)
-        with desk.database.write() as session:
-            now = desk.clock.now()
-            breaker.failed(session, channel.connection_id, now, desk.pace)
+        by_hand.unclear(desk, channel, claim, found)
         return
     with desk.database.write() as session:
         now = desk.clock.now()
@@ -108,7 +161,7 @@ def _turn(desk: Desk, channel: Channel, claim: Claim, found: Found, story: bytes
         if found.kind == "equal":
             results.posted(case, target_ref=found.target_ref, words=found.words, existing=True)
         else:
-            results.conflict(case, found.words)
+            results.conflict(case, found)
         trouble.settle(session, [member.record_id], case.causes)
 
 
@@ -117,25 +170,3 @@ def _line_up(desk: Desk, claims: Sequence[Claim]) -> None:
     with desk.database.write() as session:
         for claim in claims:
             put_back(session, claim, claim.due_at)
-
-
-def _stopped(
-    desk: Desk, channel: Channel, claim: Claim, found: Found, story: bytes, waiting: Sequence[Claim]
-) -> None:
-    """Our key is refused: the first document carries the exception, the others wait for a key."""
-    with desk.database.write() as session:
-        now = desk.clock.now()
-        breaker.keep_key(session, channel.connection_id)
-        for other in waiting:
-            put_back(session, other, other.due_at)
-        one = check(session, channel, [claim], lock=True, now=now)[claim.posting_id]
-        news = breaker.shut(session, channel.connection_id, now, channel.key_id)
-        if not news or not isinstance(one, Checked):
-            put_back(session, claim, claim.due_at)
-            return
-        member = add_push(session, desk, channel, one, story)
-        add_look(session, channel, member, found, kind="lookup", key=one.key, now=now)
-        case = Case(session, desk, channel, member, now)
-        said = Answer(kind="refused", error_class="authorization_failed", words=found.words)
-        results.refused(case, said)
-        trouble.settle(session, [member.record_id], case.causes)

@@ -25,7 +25,6 @@ from rules.canonical import dumps, plain, sha256_hex
 
 WHOLE_FILE = (400, 413)  # the file itself was the trouble, not a document in it
 UNCLEAR = ("temporary", "uncertain")
-TOO_MANY = 429
 QUOTA = "quota_exceeded"
 KEY_REFUSED = "authorization_failed"
 
@@ -72,9 +71,10 @@ def land(desk: Desk, flight: Flight, sent: Sent) -> list[Flight]:
             limits.spend(session, flight.channel, len(halves))
         else:
             causes: set[int] = set()
+            luck = desk.chance.random()  # one for all: what was sent together is tried together
             answers = _one_exception(session, flight, sent.answers, now)
             for member, answer in zip(flight.members, answers, strict=True):
-                case = Case(session, desk, flight.channel, member, now, causes)
+                case = Case(session, desk, flight.channel, member, now, causes, luck)
                 settle_answer(case, flight.request_id, answer)
             trouble.settle(session, [member.record_id for member in flight.members], causes)
         judge_channel(session, desk, flight.channel, sent.answers, now)
@@ -119,8 +119,11 @@ def settle_answer(case: Case, request_id: int, answer: Answer) -> None:
     )
 
 
-def apply(case: Case, answer: Answer) -> bool:
-    """What the answer does; False when another worker has the posting by now."""
+def apply(case: Case, answer: Answer, *, looked: bool = False) -> bool:
+    """What the answer does; False when another worker has the posting by now.
+
+    `looked`: a look-up told it, so it is the last word on whatever went out before.
+    """
     same = answer.existing and answer.same_content is not False
     if answer.kind == "accepted" or (answer.kind == "skipped" and same):
         return results.posted(
@@ -128,7 +131,7 @@ def apply(case: Case, answer: Answer) -> bool:
         )
     if answer.existing:
         return results.other_content(case, answer)
-    if answer.kind == "temporary" and not _was_in_doubt(case):
+    if answer.kind == "temporary" and (looked or not _was_in_doubt(case)):
         of_all = answer.code == QUOTA or answer.error_class == KEY_REFUSED
         return results.waits(case, answer) if of_all else results.again_later(case, answer)
     if answer.kind == "awaiting":
@@ -145,9 +148,7 @@ def judge_channel(
     limits.count(session, channel, now, sum(_counts(answer) for answer in answers))
     if any(answer.code == QUOTA for answer in answers):
         limits.exhausted(session, channel, now)
-    enough = [one for one in answers if one.status == TOO_MANY and one.code != QUOTA]
-    if enough:
-        limits.hold_off(session, channel, now, enough[0].retry_after)
+    limits.heard(session, channel, [one for one in answers if one.code != QUOTA], now)
     if any(answer.error_class == KEY_REFUSED for answer in answers):
         breaker.shut(session, channel.connection_id, now, channel.key_id)
     elif all(answer.kind in UNCLEAR and answer.code != QUOTA for answer in answers):

@@ -6,23 +6,25 @@ each is one commit before any byte leaves. Not here: the call itself (holding/pu
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from connectors.kit import faults
 from connectors.kit.contract import Action, Found
 from holding.events import record_event
-from holding.lifecycle import move_posting
+from holding.lifecycle import move_posting, move_push
 from holding.models import Posting, Push, Request
-from holding.pushing import results, trouble
+from holding.pushing import limits, results, trouble
 from holding.pushing.check import Checked, NotNow, Verdict, check
 from holding.pushing.claim import Claim, give_back, lock_families, put_back
 from holding.pushing.desk import Channel, Desk
 from holding.pushing.evidence import request_key
 from holding.pushing.rows import Flight, Member, add_flight, add_lines, add_look, push_lease
 from holding.pushing.trouble import Trouble
+from holding.wakes import wake_records
 from rules.canonical import sha256_hex
 
 Looked = Mapping[int, Found]
@@ -46,15 +48,22 @@ class Examined:
         return Examined(good, self.stories)
 
 
-def examine(desk: Desk, channel: Channel, claims: Sequence[Claim], *, due_again: bool) -> Examined:
-    """Look at claimed postings; those that may not be sent are held, or given back (due or not)."""
+def examine(desk: Desk, channel: Channel, claims: Sequence[Claim], *, in_file: bool) -> Examined:
+    """Look at claimed postings; those that may not be sent are held, or given back: due at once,
+    or, where they go in a file, after a rest in which the others of the run go.
+    """
     with desk.database.read() as session:
         verdicts = check(session, channel, claims, lock=False, now=desk.clock.now())
         good = tuple(one for one in verdicts.values() if isinstance(one, Checked))
         # told here, so that no write waits for the replay
         stories = {one.claim.posting_id: desk.trace(session, one.evaluation_id) for one in good}
-    _turn_down(desk, channel, claims, verdicts, due_again=due_again)
+    _turn_down(desk, channel, claims, verdicts, in_file=in_file)
     return Examined(good, stories)
+
+
+def rest_of(desk: Desk) -> timedelta:
+    """How long what cannot go now is left alone."""
+    return desk.lease / 4
 
 
 def intend(
@@ -76,22 +85,28 @@ def intend(
         try:
             flight = _commit(desk, channel, examined, run_id, name, looked or {})
         except IntegrityError:  # another push of the family was opened: somebody was faster
-            give_back(desk, claims, after=None if name else desk.lease / 4)
+            give_back(desk, claims, after=rest_of(desk))
             return None
         if flight is not None:
             faults.point("push.after_intent")
             return flight
-        examined = examine(desk, channel, claims, due_again=not name)
+        examined = examine(desk, channel, claims, in_file=bool(name))
     return None
 
 
 def again(
     desk: Desk, channel: Channel, request_id: int, members: Sequence[Member]
 ) -> Flight | None:
-    """The same pushes once more, same numbers and keys; same bytes where nobody dropped out."""
+    """The same pushes once more, same numbers and keys; same bytes where nobody dropped out. They
+    stay doubts while the connection is paused.
+    """
     with desk.database.write() as session:
         families = [one.claim.family for one in members]
         lock_families(session, channel.company_id, families)
+        if not limits.running(session, channel):
+            for one in members:
+                put_back(session, one.claim, desk.clock.now())
+            return None
         old = session.get_one(Request, request_id)
         name = old.headers.get(":batch", "")
         mine = [one for one in members if _take_up(session, desk, one)]
@@ -114,6 +129,7 @@ def again(
             parent_id=request_id,
         )
         trouble.settle(session, [one.record_id for one in mine], ())
+        limits.spend(session, channel, channel.target.pace.to_send)
     return flight
 
 
@@ -228,7 +244,8 @@ def _take_up(session: Session, desk: Desk, member: Member) -> bool:
     ).one_or_none()
     if posting is None or posting.state != "uncertain":
         return False
-    session.execute(update(Push).where(Push.id == member.push_id).values(state="sending"))
+    if not move_push(session, member.push_id, "sending"):
+        return False
     return move_posting(
         session,
         posting.id,
@@ -247,18 +264,30 @@ def _turn_down(
     claims: Sequence[Claim],
     verdicts: Mapping[int, Verdict],
     *,
-    due_again: bool,
+    in_file: bool,
 ) -> None:
     """Hold what must not be sent; let go of what cannot be sent now."""
     bad = [claim for claim in claims if not isinstance(verdicts[claim.posting_id], Checked)]
     if not bad:
         return
+    rest = rest_of(desk) if in_file else timedelta()
     with desk.database.write() as session:
         lock_families(session, channel.company_id, [claim.family for claim in bad])
         now = desk.clock.now()
         for claim in bad:
             verdict = verdicts[claim.posting_id]
-            if isinstance(verdict, NotNow):
-                put_back(session, claim, now if due_again else None)
+            if isinstance(verdict, NotNow) and verdict.judge:
+                _have_judged(session, claim, now + rest if in_file else None, now)
+            elif isinstance(verdict, NotNow):
+                put_back(session, claim, now + rest)
             elif isinstance(verdict, Trouble):
                 results.stopped(session, channel, claim, verdict, now)
+
+
+def _have_judged(session: Session, claim: Claim, due: datetime | None, now: datetime) -> None:
+    """Let go of it until its record was judged: that says whether and when it is due, unless a run
+    comes back to it.
+    """
+    put_back(session, claim, due)
+    record = select(Posting.record_id).where(Posting.id == claim.posting_id)
+    wake_records(session, session.scalars(record).all(), now)

@@ -7,6 +7,7 @@ The bucket is filled with 80 % of the calls that the target allows in a minute a
 them, so that no minute has more calls than are allowed, and some are left for look-ups by people.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,10 +15,12 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import and_, bindparam, case, select
 from sqlalchemy.orm import Session
 
+from connectors.kit.contract import Answer, Found
+from connectors.kit.http import TOO_MANY
 from holding.models import Company, Connection, Throttle
 from holding.models.base import NOW, moment
 from holding.pushing import breaker
-from holding.pushing.desk import Channel
+from holding.pushing.desk import Channel, Desk
 from holding.quota import month_of
 
 FILLED, HELD = 80, 15  # per cent
@@ -93,6 +96,15 @@ def hold_off(session: Session, channel: Channel, now: datetime, seconds: float |
     row.tokens, row.filled_at = 0, max(until, row.filled_at or until)
 
 
+def heard(
+    session: Session, channel: Channel, told: Sequence[Answer | Found], now: datetime
+) -> None:
+    """Hold off where one of these answers says that the target has enough of us."""
+    enough = [one for one in told if one.status == TOO_MANY]
+    if enough:
+        hold_off(session, channel, now, enough[0].retry_after)
+
+
 def exhausted(session: Session, channel: Channel, now: datetime) -> None:
     """The month is used up, whatever we counted, until the target tells us otherwise."""
     row = breaker.locked(session, channel.connection_id)
@@ -116,6 +128,19 @@ def open_now(session: Session, channel: Channel, now: datetime) -> bool:
     if row is None or row.filled_at is None:
         return True
     return not now < row.filled_at <= now + LONGEST_PAUSE
+
+
+def lets_us(desk: Desk, channel: Channel) -> bool:
+    """Whether the answers so far, to whomever, allow the next call, and nobody paused it."""
+    with desk.database.read() as session:
+        free = breaker.closed(session, channel.connection_id) and running(session, channel)
+        return free and open_now(session, channel, desk.clock.now())
+
+
+def running(session: Session, channel: Channel) -> bool:
+    """Whether nobody paused the connection."""
+    query = select(Connection.paused_at).where(Connection.id == channel.connection_id)
+    return session.scalar(query) is None
 
 
 def _take(session: Session, channel: Channel, now: datetime, wanted: int, cost: int) -> int:

@@ -6,7 +6,7 @@ before it is used. Not here: when a target is asked (breaker.py), the exchange (
 
 from dataclasses import replace
 
-from connectors.kit.renewing import Renewing
+from connectors.kit.renewing import Renewed, Renewing
 from holding.connection_tests import test_connection
 from holding.connections import secret_of
 from holding.models import Connection
@@ -37,16 +37,15 @@ def may_call(desk: Desk, channel: Channel) -> bool:
     with desk.database.write() as session:
         now = desk.clock.now()
         if there:
-            breaker.close(session, channel.connection_id, now)
+            breaker.reached(session, channel.connection_id, now)
         else:
             breaker.failed(session, channel.connection_id, now, desk.pace)
-    return there
+        return breaker.closed(session, channel.connection_id)
 
 
-def with_good_key(desk: Desk, channel: Channel) -> Channel | None:
-    """The channel with a key that is good for the next minutes; None while nobody can say.
-
-    Where it cannot be renewed any more, the old key is tried: the refusal is told by a document.
+def with_good_key(desk: Desk, channel: Channel) -> Channel | Renewed | None:
+    """The channel with a key that is good for the next minutes; None while nobody can say. What was
+    said where it cannot be renewed any more: nothing goes out then until a person gives another.
     """
     target, key = channel.target, channel.connection_id
     if not isinstance(target, Renewing):
@@ -54,15 +53,20 @@ def with_good_key(desk: Desk, channel: Channel) -> Channel | None:
     stored = _stored(desk, key)  # since the channel was opened, it may have been renewed
     if target.is_due(stored, desk.clock.now()):
         told = renew(desk.database, desk.clock, key, http=desk.http, keys=desk.keys)
+        if told is not None and told.kind == "refused":
+            return told
         if told is not None and told.kind == "away":
-            with desk.database.write() as session:
-                breaker.failed(session, key, desk.clock.now(), desk.pace)
+            _failed(desk, key)
             return None
         stored = _stored(desk, key)
-        refused = told is not None and told.kind == "refused"
-        if target.is_due(stored, desk.clock.now()) and not refused:
+        if target.is_due(stored, desk.clock.now()):
             return None
     return replace(channel, secret=stored) if stored else None
+
+
+def _failed(desk: Desk, connection_id: int) -> None:
+    with desk.database.write() as session:
+        breaker.failed(session, connection_id, desk.clock.now(), desk.pace)
 
 
 def _stored(desk: Desk, connection_id: int) -> str:
@@ -73,10 +77,15 @@ def _stored(desk: Desk, connection_id: int) -> str:
 
 
 def renewed_after_all(desk: Desk, channel: Channel) -> bool:
-    """Whether a key that was just refused had only ended early, and there is a new one now."""
-    target, now = channel.target, desk.clock.now()
+    """Whether that a key was just refused says nothing of it: it had only ended early, and there is
+    a new one now, or there will be one.
+    """
+    target, now, key = channel.target, desk.clock.now(), channel.connection_id
     if not isinstance(target, Renewing) or not target.may_be_over(channel.secret, now):
         return False
-    key = channel.connection_id
+    if _stored(desk, key) != channel.secret:  # another worker renewed it meanwhile
+        return True
     told = renew(desk.database, desk.clock, key, http=desk.http, keys=desk.keys, at_once=True)
-    return told is not None and told.kind == "renewed"
+    if told is not None and told.kind == "away":
+        _failed(desk, key)
+    return told is None or told.kind != "refused"  # none: another worker is at it

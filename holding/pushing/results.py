@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from connectors.kit.contract import Action, Answer
+from connectors.kit.contract import Action, Answer, Found
 from connectors.kit.errors import ErrorClass
 from connectors.kit.standing import Readable
 from holding.events import record_event
@@ -22,6 +22,7 @@ from holding.pushing import policy, standing, trouble
 from holding.pushing.case import FREE, Case, close_push, locked, move, owned, tell
 from holding.pushing.claim import Claim
 from holding.pushing.desk import Channel
+from holding.pushing.rows import keep_alike
 from holding.pushing.trouble import Trouble
 from holding.wakes import wake_records
 from holding.words import plural
@@ -52,13 +53,11 @@ def posted(case: Case, *, target_ref: str | None, words: str, existing: bool) ->
         posted_at=posting.posted_at or case.now,
         due_at=None,
         tries=0,
+        crashes=0,
         **FREE,
         **columns,
     )
-    known = (trouble.NO_ANSWER, trouble.CONFLICT)
-    case.causes.update(
-        trouble.close_holds(case.session, case.member.claim.posting_id, known, case.now)
-    )
+    _known(case, trouble.NO_ANSWER, trouble.CONFLICT)
     say = _DONE[action].format(case.channel.name, number, target_ref or "a document without a name")
     say += " It stood there already with the same content." if existing else ""
     facts = {"existing": existing, "words": words, "target_ref": target_ref}
@@ -82,9 +81,12 @@ def refused(case: Case, answer: Answer) -> bool:
     return _failed(case, "refused", trouble.REFUSED, error_class, answer.words, answer.code)
 
 
-def conflict(case: Case, words: str) -> bool:
-    """Another content stands there under our number: a person decides."""
-    return _failed(case, "conflict", trouble.CONFLICT, "duplicate", words, "")
+def conflict(case: Case, found: Found) -> bool:
+    """Another content stands there under our number: a person sees it and decides."""
+    ours = _failed(case, "conflict", trouble.CONFLICT, "duplicate", found.words, "")
+    if ours and found.stands is not None:
+        keep_alike(case.session, case.member.claim.posting_id, [found.stands], case.now)
+    return ours
 
 
 def other_content(case: Case, answer: Answer) -> bool:
@@ -132,11 +134,18 @@ def waits(case: Case, answer: Answer) -> bool:
     return True
 
 
+def _known(case: Case, *codes: str) -> None:
+    """The target has answered: what pushing held it for until then is over."""
+    posting_id = case.member.claim.posting_id
+    case.causes.update(trouble.close_holds(case.session, posting_id, codes, case.now))
+
+
 def _take_back(
     case: Case, posting: Posting, answer: Answer, *, tries: int, due_at: datetime | None
 ) -> None:
     """Nothing happened there: the push is over, and the posting as before it."""
     close_push(case, "refused", error_class=answer.error_class, error=answer.words)
+    _known(case, trouble.NO_ANSWER)
     creates = case.member.action == "create"
     unsent: dict[str, Any] = {"sent_at": None} if creates else {}
     move(
@@ -193,6 +202,7 @@ def _failed(
         return False
     number, tries = posting.number, posting.tries + 1
     close_push(case, push, error_class=error_class, error=words)
+    _known(case, trouble.NO_ANSWER)
     columns: dict[str, Any] = {"push_id": posting.posted_push_id}
     creates = case.member.action == "create"  # else the document stands as it stood
     if creates and push != "conflict":
@@ -237,5 +247,4 @@ def _pause(case: Case, answer: Answer, least: timedelta, most: timedelta) -> tim
     """What the target asks for, within limits; else a chance between two bounds."""
     if answer.retry_after is not None:
         return min(policy.LONGEST, timedelta(seconds=answer.retry_after))
-    seconds = case.desk.chance.uniform(least.total_seconds(), most.total_seconds())
-    return timedelta(seconds=seconds * case.desk.pace)
+    return (least + (most - least) * case.luck) * case.desk.pace

@@ -4,20 +4,21 @@ Here: writing them, and the values that pass between the steps of a push. Not he
 written.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
-from connectors.kit.contract import Action, Found, Payload
+from connectors.kit.contract import Action, Found, Payload, Stands
 from connectors.kit.http import without_secrets
-from holding.models import Attempt, PostingLine, Request
+from holding.models import Attempt, PostingLine, Push, Reading, Request
 from holding.pushing.claim import Claim
 from holding.pushing.desk import Channel, Desk
 from holding.pushing.evidence import Bills, document_lines
 from holding.pushing.ownership import ours
-from rules.canonical import sha256_hex
+from rules.canonical import dumps, plain, sha256_hex
 from rules.outcome import Document
 
 PROOF_CAP = 4000
@@ -192,6 +193,21 @@ def keep_look(
         )
     )
     session.flush()
+
+
+def conflicted(session: Session, posting_id: int) -> Push | None:
+    """The last push of a posting that met another content under our number."""
+    query = select(Push).where(Push.posting_id == posting_id, Push.state == "conflict")
+    return session.scalars(query.order_by(Push.no.desc()).limit(1)).one_or_none()
+
+
+def keep_alike(session: Session, posting_id: int, found: Sequence[Stands], now: datetime) -> None:
+    """What stands there and may be this posting's document: a reading that people decide by."""
+    body = {"found": "alike", "documents": [plain(other) for other in found]}
+    digest = sha256_hex(dumps(body))
+    session.add(
+        Reading(posting_id=posting_id, kind="alike", at=now, sha256=digest, body=body, same=False)
+    )
 
 
 def _next_no(session: Session, push_ids: list[int]) -> dict[int, int]:

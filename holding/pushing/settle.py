@@ -18,18 +18,20 @@ from sqlalchemy.orm import Session
 
 from connectors.kit import faults
 from connectors.kit.contract import Found
+from connectors.kit.errors import ErrorClass
 from connectors.kit.http import Http
-from connectors.kit.remembering import Remembering
+from connectors.kit.through import Remembering
 from holding.models import Attempt, Evaluation, Posting, Push, Request
-from holding.pushing import breaker, doubts, policy, results, tally, trouble
+from holding.pushing import breaker, doubts, limits, policy, results, tally, trouble
 from holding.pushing.case import Case, owned
-from holding.pushing.claim import Claim, lock_families
+from holding.pushing.claim import POISON_CRASHES, Claim, line_up_again, lock_families
 from holding.pushing.desk import Channel, Desk
 from holding.pushing.evidence import action_of
-from holding.pushing.flight import apply, fly
+from holding.pushing.flight import QUOTA, apply, fly
 from holding.pushing.intent import again
+from holding.pushing.journal import absent_since, last_send, sends_of
 from holding.pushing.ownership import ours, theirs_of
-from holding.pushing.rows import SEEN, Member, add_look
+from holding.pushing.rows import Member, add_look
 from rules.canonical import revive
 from rules.outcome import Document
 
@@ -62,13 +64,18 @@ def settle(desk: Desk, channel: Channel, claims: Sequence[Claim]) -> int:
     asked, http = desk.clock.now(), Remembering(desk.http)
     groups: dict[int, list[Doubt]] = defaultdict(list)
     runs: set[int] = set()
-    for claim in claims:
+    for at, claim in enumerate(claims, start=1):
         doubt = _doubt(desk, channel, claim)
         if doubt is None:
             continue
         runs |= {doubt.run_id} if doubt.run_id else set()
         if _look(desk, channel, doubt, http, asked):
             groups[doubt.request_id].append(doubt)
+        if not limits.lets_us(desk, channel):
+            again_later = [one.member.claim for group in groups.values() for one in group]
+            line_up_again(desk, [*again_later, *claims[at:]])
+            groups.clear()
+            break
     for request_id, group in groups.items():
         for members in _together(group):
             flight = again(desk, channel, request_id, members)
@@ -104,8 +111,10 @@ def _doubt(desk: Desk, channel: Channel, claim: Claim) -> Doubt | None:
         awaiting = posting.state == "awaiting"
         if posting.state == "sending":
             _mark(session, desk, channel, member)
-        last = _last_send(session, push.id)
-        sends, said = _sends(session, push.id)
+        if posting.crashes >= POISON_CRASHES:
+            _tell_of_crashes(Case(session, desk, channel, member, desk.clock.now()), posting)
+        last = last_send(session, push.id)
+        sends, said = sends_of(session, push.id)
         return Doubt(
             member=member,
             sends=sends,
@@ -115,7 +124,7 @@ def _doubt(desk: Desk, channel: Channel, claim: Claim) -> Doubt | None:
             run_id=last.run_id,
             waiting_there=awaiting,
             settles=_length(last) + channel.settle,
-            absent_at=_absent_since(session, push.id, last.id, desk.clock.now()),
+            absent_at=absent_since(session, push.id, last.id, desk.clock.now()),
         )
 
 
@@ -140,27 +149,30 @@ def _look(desk: Desk, channel: Channel, doubt: Doubt, http: Http, asked: datetim
         kind = "poll" if doubt.waiting_there else "lookup"
         key = doubt.request_key
         add_look(session, channel, doubt.member, found, kind=kind, key=key, now=now)
-        case = Case(session, desk, channel, doubt.member, now)
+        case = Case(session, desk, channel, doubt.member, now, luck=desk.chance.random())
         absent = _proved_absent(doubt, found, asked)
         resend = absent and _sends_again(case, doubt, found)
         if not absent:
-            _conclude(case, doubt, found)
+            _conclude(case, doubt, found, asked)
         trouble.settle(session, [doubt.member.record_id], case.causes)
+        if found.refused is not None and found.refused.code == QUOTA:
+            limits.exhausted(session, channel, now)
         there = channel.connection_id
         breaker.looked(session, there, [found], now, desk.pace, key_id=channel.key_id)
+        limits.heard(session, channel, [found], now)
         faults.point("lookup.before_commit")
     return resend
 
 
-def _conclude(case: Case, doubt: Doubt, found: Found) -> None:
+def _conclude(case: Case, doubt: Doubt, found: Found, asked: datetime) -> None:
     """What a look-up that allows no new send means."""
     if found.kind == "equal":
         results.posted(case, target_ref=found.target_ref, words=found.words, existing=False)
     elif found.kind == "different":
-        results.conflict(case, found.words)
+        results.conflict(case, found)
     elif found.refused is not None:
-        apply(case, found.refused)
-    elif doubt.waiting_there:
+        apply(case, found.refused, looked=True)
+    elif doubt.waiting_there and not _vanished(doubt, found, asked):
         doubts.parked(case, found.words)
     else:
         doubts.doubtful(case, found.words, not_before=_over_at(doubt, case.now))
@@ -183,13 +195,20 @@ def _sends_again(case: Case, doubt: Doubt, found: Found) -> bool:
 
 
 def _proved_absent(doubt: Doubt, found: Found, now: datetime) -> bool:
-    return (
-        found.kind == "absent"
-        and found.refused is None
-        and not doubt.waiting_there
-        and doubt.absent_at is not None
-        and now >= _over_at(doubt, now)
-    )
+    seen = _absent(found) and not doubt.waiting_there and doubt.absent_at is not None
+    return seen and now >= _over_at(doubt, now)
+
+
+def _absent(found: Found) -> bool:
+    return found.kind == "absent" and found.refused is None
+
+
+def _vanished(doubt: Doubt, found: Found, now: datetime) -> bool:
+    """Whether the target, which had it, shows nothing of it any more, look after look, for as long
+    as an answer may take. Then it is a doubt like any other, and keeps its key.
+    """
+    gone = _absent(found) and doubt.absent_at is not None
+    return gone and now >= (doubt.absent_at or now) + max(doubts.POLL_LIMIT, doubt.settles)
 
 
 def _length(call: Request) -> timedelta:
@@ -243,45 +262,9 @@ def _mark(session: Session, desk: Desk, channel: Channel, member: Member) -> Non
     trouble.settle(session, [member.record_id], ())
 
 
-def _last_send(session: Session, push_id: int) -> Request:
-    query = (
-        select(Request)
-        .join(Attempt, Attempt.request_id == Request.id)
-        .where(Attempt.push_id == push_id, Request.kind == "push")
-        .order_by(Attempt.no.desc())
-    )
-    return session.scalars(query.limit(1)).one()
-
-
-def _sends(session: Session, push_id: int) -> tuple[int, str]:
-    """How often it was sent so far, and what came of the last one."""
-    query = (
-        select(Attempt.error)
-        .join(Request, Request.id == Attempt.request_id)
-        .where(Attempt.push_id == push_id, Request.kind == "push")
-        .order_by(Attempt.no)
-    )
-    said = session.scalars(query).all()
-    return len(said), said[-1] or ""
-
-
-def _absent_since(
-    session: Session, push_id: int, request_id: int, now: datetime
-) -> datetime | None:
-    """The first of the look-ups since that send that said `absent` in a row; anything else starts
-    anew, and so does a clock that was set back.
-    """
-    sent = select(Attempt.no).where(Attempt.push_id == push_id, Attempt.request_id == request_id)
-    later = session.execute(
-        select(Attempt.state, Request.made_at)
-        .join(Request, Request.id == Attempt.request_id)
-        .where(Attempt.push_id == push_id, Attempt.no > sent.scalar_subquery())
-        .where(Attempt.state.in_(SEEN))
-        .order_by(Attempt.no.desc())
-    ).all()
-    first = None
-    for state, at in later:
-        if state != "absent" or at > now:
-            break
-        first = at
-    return first
+def _tell_of_crashes(case: Case, posting: Posting) -> None:
+    """Workers end at it again and again, so that no look-up comes back: a person should know."""
+    error_class: ErrorClass = "temporary" if posting.state == "awaiting" else "uncertain"
+    words = f"Workers ended {posting.crashes} times over it."
+    doubts.unanswered(case, error_class, words)
+    trouble.settle(case.session, [posting.record_id], case.causes)

@@ -119,7 +119,7 @@ def _hold(
         severity="hold",
         rule=NAMES[trouble.code],
         message=trouble.words,
-        would_pass=_WAYS.get(trouble.code, RETRY[trouble.error_class].action),
+        would_pass=_way(posting, trouble),
         clears=f"by:{session.get_one(Team, team_id).name}" if decided else "itself",
         revision=posting.revision,
         team_id=team_id,
@@ -134,7 +134,16 @@ def _hold(
     )
 
 
-_WAYS = {MANUAL: "a person links it, skips ours, or wants it made all the same"}
+def _way(posting: Posting, trouble: Trouble) -> str:
+    """What ends the hold; every act that it names is there."""
+    if trouble.code == MANUAL:
+        return "a person links it, skips ours, or wants it made all the same"
+    if trouble.code != CONFLICT:
+        return RETRY[trouble.error_class].action
+    again = "has it looked at again after putting it right there"
+    if posting.action == "void":
+        return f"a person {again}"
+    return f"a person links it{', skips ours' if posting.action == 'create' else ''}, or {again}"
 
 
 def _cause(

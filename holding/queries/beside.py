@@ -1,7 +1,8 @@
 """A document of ours beside what stands in the target, value by value.
 
-Here: what a hold shows of it: what was typed there by hand, or what somebody changed. Not here: the
-source beside the document (pairs.py), and the acts (holding/manual_entries.py).
+Here: what a hold shows of it: what was typed there by hand, what met ours under its number, or
+what somebody changed. Not here: the source beside the document (pairs.py), and the acts
+(holding/manual_entries.py).
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,7 +15,8 @@ from sqlalchemy.orm import Session
 from connectors.kit.contract import Stands
 from holding import manual_entries
 from holding.models import Evaluation, Posting, Push, Reading
-from holding.pushing.trouble import MANUAL
+from holding.pushing.rows import conflicted
+from holding.pushing.trouble import CONFLICT, MANUAL
 from holding.queries.hold import HoldRow
 from holding.queries.personal import MASK, PERSONAL_FIELDS
 from holding.worlds import program
@@ -52,6 +54,8 @@ def of(session: Session, hold: HoldRow, *, show_personal: bool) -> Beside | None
     """What a hold shows beside ours; nothing where it is not about the target's document."""
     if hold.code == MANUAL:
         found = _typed(session, hold)
+    elif hold.code == CONFLICT:
+        found = _under_our_number(session, hold)
     elif hold.rule == TARGET_EDITED and hold.posting_id is not None:
         found = _changed(session, hold.posting_id)
     else:
@@ -62,8 +66,8 @@ def of(session: Session, hold: HoldRow, *, show_personal: bool) -> Beside | None
 def _typed(session: Session, hold: HoldRow) -> Beside | None:
     """What was found before ours was made."""
     seen = manual_entries.found(session, hold.posting_id)
-    if seen is None or hold.content is None:
-        return None
+    if seen is None or not seen[1] or hold.content is None:
+        return None  # where nothing is named there, the hold says why
     at, documents = seen
     ours = _values(hold.content["fields"], hold.content["lines"])
     theirs = [_of_stands(one) for one in documents]
@@ -71,6 +75,23 @@ def _typed(session: Session, hold: HoldRow) -> Beside | None:
     rows = [_row(name, ours[name], [one.get(name, "") for one in theirs]) for name in names]
     numbers = tuple(one.number for one in documents)
     return Beside(sent=False, at=at, numbers=numbers, rows=_sorted(rows), linkable=hold.open)
+
+
+def _under_our_number(session: Session, hold: HoldRow) -> Beside | None:
+    """What met ours under its number, as far as the target tells it."""
+    there = manual_entries.under_our_number(session, hold.posting_id)
+    push = conflicted(session, hold.posting_id or 0)
+    if there is None or push is None:
+        return None
+    ours, theirs = _values(push.content["fields"], push.content["lines"]), _of_stands(there)
+    rows = [_row(name, ours[name], [theirs[name]]) for name in ours if name in theirs]
+    return Beside(
+        sent=False,
+        at=push.closed_at or hold.opened_at,
+        numbers=(there.number,),
+        rows=_sorted(rows),
+        linkable=hold.open,
+    )
 
 
 def _changed(session: Session, posting_id: int) -> Beside | None:

@@ -46,10 +46,10 @@ def flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
         yield path, _text(value)
 
 
-def money_change(changes: Sequence[FieldChange], path: str = "total") -> Decimal | None:
+def money_change(changes: Sequence[FieldChange]) -> Decimal | None:
     """By how much the total changed, where both are numbers."""
     for change in changes:
-        if change.path == path and change.before and change.after:
+        if change.path == "total" and change.before and change.after:
             try:
                 return Decimal(change.after) - Decimal(change.before)
             except InvalidOperation:

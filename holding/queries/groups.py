@@ -4,11 +4,12 @@ Here: lists, paged by key. Not here: totals and facets (holds.py), one hold with
 (hold.py).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from holding.entries import missing_in, table_and_key
@@ -23,10 +24,12 @@ from holding.models import (
     Version,
 )
 from holding.queries.rows import each
-from holding.queries.wanted import APPROVAL_CODE, Filter, terms
+from holding.queries.wanted import Filter, terms
+from rules.outcome import NEEDS_APPROVAL
 
 GROUPS_A_PAGE = 50
 MEMBERS_A_PAGE = 20
+APPROVED_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,23 +185,51 @@ def chosen(
     *,
     postings: tuple[int, ...] = (),
     cause_id: int | None = None,
+    after: int = 0,
 ) -> tuple[Member, ...]:
-    """Postings that wait for a consent: these, or all of a cause; at most 501.
+    """Postings that wait for a consent: these, or those of a cause, oldest first, as many as are
+    approved at once, of the holds after that one.
 
     Each with its document's money, which is what would be sent. A posting that asks for several
     levels stands there once.
     """
     amount = func.coalesce(Posting.amount, Record.amount)
     currency = func.coalesce(Posting.currency, Record.currency)
-    query = _member_columns(amount, currency).where(
-        Hold.company_id == company_id, Hold.state == "open", Hold.code == APPROVAL_CODE
-    )
-    term = Hold.cause_id == cause_id if cause_id is not None else Hold.posting_id.in_(postings)
+    query = _member_columns(amount, currency).order_by(Hold.id)
+    if cause_id is None:
+        query = query.where(*_asking(company_id), Hold.posting_id.in_(postings))
+    else:
+        query = query.where(*_of_cause(company_id, cause_id, after)).limit(APPROVED_AT_ONCE)
     once: dict[int | None, Member] = {}
-    for row in session.execute(query.where(term).order_by(Hold.id).limit(501)):
+    for row in session.execute(query):
         member = Member(*row)
         once.setdefault(member.posting_id, member)
     return tuple(once.values())
+
+
+def decided(session: Session, company_id: int, postings: Sequence[int]) -> tuple[Member, ...]:
+    """Postings that waited for a consent, whatever became of it, by their last hold."""
+    amount = func.coalesce(Posting.amount, Record.amount)
+    currency = func.coalesce(Posting.currency, Record.currency)
+    query = _member_columns(amount, currency).order_by(Hold.id)
+    query = query.where(Hold.company_id == company_id, Hold.code == NEEDS_APPROVAL)
+    rows = session.execute(query.where(Hold.posting_id.in_(postings)))
+    last = {row.posting_id: row for row in each(Member, rows)}
+    return tuple(sorted(last.values(), key=lambda row: row.id))
+
+
+def beyond(session: Session, company_id: int, cause_id: int, after: int) -> int:
+    """How many of a cause wait for a consent after this hold."""
+    count = select(func.count()).select_from(Hold)
+    return session.scalar(count.where(*_of_cause(company_id, cause_id, after))) or 0
+
+
+def _asking(company_id: int) -> tuple[ColumnElement[bool], ...]:
+    return (Hold.company_id == company_id, Hold.state == "open", Hold.code == NEEDS_APPROVAL)
+
+
+def _of_cause(company_id: int, cause_id: int, after: int) -> tuple[ColumnElement[bool], ...]:
+    return (*_asking(company_id), Hold.cause_id == cause_id, Hold.id > after)
 
 
 def closed(session: Session, company_id: int, after: int | None = None) -> tuple[ClosedHold, ...]:

@@ -11,11 +11,13 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased
 
+from holding.conflicts import waits_for_a_look
 from holding.entries import missing_in
+from holding.holds import REJECTABLE
 from holding.models import Cause, Connection, Hold, Person, Posting, Record, Team, Version
 from holding.models.hold import OF_PUSH
 from holding.queries.rows import first
-from holding.queries.wanted import APPROVAL_CODE
+from rules.outcome import NEEDS_APPROVAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +88,19 @@ class HoldRow:
         return self.code.startswith(OF_PUSH)
 
     @property
+    def in_target(self) -> bool:
+        """Whether what somebody does in the target ends it, and a look that sees it."""
+        return waits_for_a_look(self.code, self.error_class, of_push=self.of_push)
+
+    @property
+    def rejectable(self) -> bool:
+        """Whether nothing of it was sent, so that it can be rejected."""
+        return self.posting_state in REJECTABLE
+
+    @property
     def approval(self) -> bool:
         """Whether it waits for a consent."""
-        return self.code == APPROVAL_CODE
+        return self.code == NEEDS_APPROVAL
 
 
 def one(session: Session, company_id: int, hold_id: int) -> HoldRow | None:

@@ -14,7 +14,8 @@ from holding.models import (
     Posting,
     Team,
 )
-from holding.queries.wanted import APPROVAL_CODE, Filter, mine, terms
+from holding.queries.wanted import Filter, mine, terms
+from rules.outcome import NEEDS_APPROVAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ def tabs(session: Session, company_id: int, wanted: Filter) -> Tabs:
         select(
             records_where(Hold.snoozed_until.is_(None)),
             records_where(mine(wanted)),
-            records_where(Hold.code == APPROVAL_CODE),
+            records_where(Hold.code == NEEDS_APPROVAL),
             records_where(Hold.snoozed_until.is_not(None)),
             uncertain,
         ).where(Hold.company_id == company_id, Hold.state == "open")

@@ -22,6 +22,7 @@ from holding.models import (
     Version,
 )
 from holding.queries.rows import each
+from rules.plans import READY
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,13 @@ class PostingRow:
     evaluation_id: int
     waits: str | None
     tries: int
+    reverses_id: int | None
+
+    @property
+    def why(self) -> str:
+        """Why it is where it is; that it was ready says nothing later on."""
+        reason = "" if self.reason == READY else self.reason
+        return reason or self.waits or ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +176,7 @@ def postings(session: Session, record_id: int) -> tuple[PostingRow, ...]:
             Posting.evaluation_id,
             Posting.waits,
             Posting.tries,
+            Posting.reverses_id,
         )
         .join(Connection, Connection.id == Posting.connection_id)
         .where(Posting.record_id == record_id)

@@ -13,8 +13,7 @@ from holding.models import (
     Record,
     TeamMember,
 )
-
-APPROVAL_CODE = "APP01"
+from rules.outcome import NEEDS_APPROVAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,7 @@ def terms(company_id: int, wanted: Filter) -> list[ColumnElement[bool]]:
     if wanted.view == "mine":
         terms.append(mine(wanted))
     if wanted.view == "approve":
-        terms.append(Hold.code == APPROVAL_CODE)
+        terms.append(Hold.code == NEEDS_APPROVAL)
     if wanted.view == "todo":
         terms.append(Hold.snoozed_until.is_(None))
     if wanted.view == "snoozed":

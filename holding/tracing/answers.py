@@ -95,6 +95,9 @@ def _status(case: Case) -> Told:
 def _mapped(case: Case, ruleset: Ruleset | None) -> Told:
     decision = case.decision
     document = decision.document if decision else None
+    if case.posting is not None and case.posting.reverses_id is not None and case.last_sent:
+        words = "All from the document that it takes back, but what the rules say anew."
+        return words, "good", [Proof("lineage", str(case.posting.id), "lineage")]
     if document is None or case.posting is None:
         return "No document was made yet.", "plain", []
     sent = case.last_sent.push.content if case.last_sent else (case.posting.content or {})

@@ -68,7 +68,9 @@ def _fell(case: Case, approval: Approval, at: datetime) -> str:
     told = f"The approval by {_who(case, approval)} of {case.when(approval.at)}"
     if approval.voided_by_id is not None:
         return f"{told} was taken back {case.when(at)}."
-    return f"{told} is void since {case.when(at)}: changed {listed(approval.voided_fields or [])}."
+    fields = listed(approval.voided_fields or [])
+    why = f"changed {fields}" if fields else "who gave it had a hand in it by then"
+    return f"{told} is void since {case.when(at)}: {why}."
 
 
 def _places(spans: list[Span]) -> str:

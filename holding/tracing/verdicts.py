@@ -1,7 +1,7 @@
 """What each rule said, and where each value of a document comes from.
 
 Here: verdicts of one evaluation beside the lines of the rule files, and the lineage of a posting.
-Not here: judging itself (rules) and its replay (`evaluation.py`).
+Not here: judging itself (rules) and its replay (`replay.py`).
 """
 
 import json

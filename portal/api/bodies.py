@@ -37,6 +37,14 @@ class Assigned:
 
 
 @dataclass(frozen=True, slots=True)
+class Linked:
+    """The document of this number in the target is ours."""
+
+    number: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Snoozed:
     """Let a hold rest until a moment."""
 
@@ -109,6 +117,17 @@ def reasoned() -> str | Refusal:
     """A `reason`."""
     given = body()
     return given if isinstance(given, Refusal) else _reason(given)
+
+
+def linked() -> Linked | Refusal:
+    """`number` of the document in the target, and a `reason`."""
+    given = body()
+    if isinstance(given, Refusal):
+        return given
+    number, reason = given.get("number"), _reason(given)
+    if not isinstance(number, str) or not number.strip():
+        return _wrong("number", "a text")
+    return reason if isinstance(reason, Refusal) else Linked(number.strip(), reason)
 
 
 def assigned() -> Assigned | Refusal:

@@ -13,9 +13,11 @@ from flask import Blueprint, Response, g, jsonify, request
 from holding import (
     approvals,
     assignments,
+    conflicts,
     corrections,
     doorbell,
     holds,
+    manual_entries,
     many,
     overrides,
     people,
@@ -89,6 +91,23 @@ def release(hold_id: int) -> Response:
 def reject(hold_id: int) -> Response:
     """Never post this record as it is."""
     return _reasoned(hold_id, holds.reject)
+
+
+@api.post("/holds/<int:hold_id>/link")
+def link(hold_id: int) -> Response:
+    """A document that stands in the target is the posting's."""
+
+    def act(session: Any, wish: bodies.Linked, op: str | None) -> Done | Refusal:
+        number, reason = wish.number, wish.reason
+        return manual_entries.link(session, g.actor, hold_id, number, reason, g.now, op)
+
+    return _one(bodies.linked(), act)
+
+
+@api.post("/holds/<int:hold_id>/look")
+def look(hold_id: int) -> Response:
+    """Something was put right in the target: look at it again."""
+    return _reasoned(hold_id, conflicts.look_again)
 
 
 @api.post("/holds/<int:hold_id>/retry")

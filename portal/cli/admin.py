@@ -196,7 +196,7 @@ def publish(change: int, company: str, email: str) -> None:
         say(f"  kept {each.table}({each.key!r}) = {each.stored}; the files say {each.declared}")
 
 
-@click.command()
+@click.command(short_help="Read a delivery from FILE (.json, .xlsx, .csv).")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @company_option
 @click.option("--source", required=True, help="The name of the source's connection.")

@@ -26,7 +26,7 @@ EVERY_SECONDS = 2.0
 EVERY_SECONDS_ON_A_TERMINAL = 0.3
 
 
-@click.command()
+@click.command(short_help="Say what RECORDS become under the rules NEW, and were under OLD.")
 @click.argument("old", type=PATH)
 @click.argument("new", type=PATH)
 @click.argument("records", type=PATH)

@@ -190,12 +190,14 @@ def _stored(shop: Shop, name: str, records: int) -> dict[str, float]:
     _pause(shop)
     receive(shop, orders(shop, BATCH, 2_000_001))
     _judge(shop)
+    _rest()
     say(f"{records:,} records on {name}, from due to decision stored …")
     receive(shop, orders(shop, records, 3_000_001))
-    waiting = _due(shop)  # whatever was judged already while the others came in does not count
+    waiting = _due(shop)  # what a sweep had judged while the others came in does not count
     started = time.perf_counter()
     _judge(shop)
     stored = waiting / (time.perf_counter() - started)
+    _rest()
     say("The same evaluations from memory on one core, and the same rows without evaluating …")
     few = min(records, COMPARED_ORDERS)
     return {"stored": stored, "bare": bare(shop, few), "written": written(shop, few)}
@@ -239,6 +241,13 @@ def _judge(shop: Shop) -> None:
     doorbell.ring(shop.company_id, "evaluate")
     doorbell.ring(shop.company_id, "evaluate")
     _until(lambda: not _busy(shop), "records", GLANCE_SECONDS)
+
+
+def _rest() -> None:
+    """Wait for the last bells of what was done: who answers them would take what comes in next."""
+    from holding import doorbell
+
+    _until(doorbell.silent, "bells", GLANCE_SECONDS)
 
 
 def _until(probe: Callable[[], bool], what: str, pause: float = LOOK_SECONDS) -> None:

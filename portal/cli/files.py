@@ -158,7 +158,7 @@ def fmt(paths: tuple[Path, ...], *, only_check: bool) -> int:
     return FINDINGS if broken or (only_check and changed) else 0
 
 
-@click.command(name="try")
+@click.command(name="try", short_help="Judge one record (JSON) by rule files, and nothing else.")
 @click.argument("rules", type=click.Path(exists=True, path_type=Path))
 @click.argument("record", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--kind", help="The kind of record, where the rules judge several.")

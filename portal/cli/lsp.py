@@ -10,7 +10,7 @@ import click
 from portal.cli.frame import say
 
 
-@click.command()
+@click.command(short_help="Help an editor with rule files (language server).")
 @click.option("--stdio", is_flag=True, help="As many editors add it: there is no other way.")
 def lsp(*, stdio: bool) -> None:
     """Help an editor with rule files: findings, names, meanings (language server).

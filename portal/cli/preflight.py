@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 PATH = click.Path(exists=True, path_type=Path)
 
 
-@click.command()
+@click.command(short_help="Look before the first delivery: what RULES do not know.")
 @click.argument("rules", type=PATH)
 @click.argument("records", type=PATH)
 @click.option("--at", type=click.DateTime(), help="The clock (UTC) of records that say none.")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from holding.models import Record
 
 
-@click.command()
+@click.command(short_help="Answer the seven questions about RECORD.")
 @click.argument("record")
 @company_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
@@ -37,7 +37,7 @@ def trace(record: str, company: str, *, as_json: bool) -> None:
         click.echo(f"\n{answer.no}. {answer.question}\n   {answer.text}")
 
 
-@click.command()
+@click.command(short_help="Judge stored evaluations again, and compare.")
 @company_option
 @click.option("--limit", type=int, default=200, show_default=True, help="The newest so many.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
@@ -60,7 +60,7 @@ def replay(company: str, limit: int, *, as_json: bool) -> int:
     return FINDINGS if different else 0
 
 
-@click.command()
+@click.command(short_help="Compare our postings with the ledger FILE of a stand-in.")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @company_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")

@@ -64,7 +64,7 @@ def explain(paths: tuple[Path, ...], *, form: str, topic: str | None, backtest: 
     return 0
 
 
-@click.command()
+@click.command(short_help="Say what two versions of rule files decide otherwise.")
 @click.argument("old", type=FOLDER)
 @click.argument("new", type=FOLDER)
 @AS_JSON
@@ -89,7 +89,7 @@ def diff(old: Path, new: Path, *, as_json: bool) -> int:
     return FINDINGS if changes else 0
 
 
-@click.command()
+@click.command(short_help="Begin a folder of rules from a template.")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option(
     "--template",

@@ -39,7 +39,7 @@ SIMULATORS = {
 port_option = click.option("--port", type=int, default=None, help="Default: CLEARPOST_PORT, 8000.")
 
 
-@click.command()
+@click.command(short_help="Run everything on this machine, an embedded Redis too.")
 @port_option
 def up(port: int | None) -> None:
     """Run everything on this machine: portal, worker, sweeper and an embedded Redis."""
@@ -72,7 +72,9 @@ def worker(*, no_redis: bool, once: bool) -> None:
     run_module("workers", words)
 
 
-@click.command(context_settings={"ignore_unknown_options": True})
+@click.command(
+    context_settings={"ignore_unknown_options": True}, short_help="Run the stand-in of a target."
+)
 @click.argument("name", type=click.Choice(sorted(SIMULATORS)))
 @click.argument("words", nargs=-1, type=click.UNPROCESSED)
 def simulate(name: str, words: tuple[str, ...]) -> None:

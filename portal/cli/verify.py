@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
-@click.command()
+@click.command(short_help="Walk the chain of events: was anything changed afterwards?")
 @company_option
 @click.option("--head", "noted", help="A head that was noted before, as SEQ:HASH.")
 @click.option("--anchors", type=FILE, help="A copy of the noted heads; else the installation's.")

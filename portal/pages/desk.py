@@ -8,7 +8,17 @@ from typing import Any
 
 from flask import Blueprint, Response, abort, g, request, url_for
 
-from holding import assignments, corrections, doorbell, many, notes, overrides, retries, undo
+from holding import (
+    assignments,
+    corrections,
+    doorbell,
+    many,
+    notes,
+    overrides,
+    retries,
+    roles,
+    undo,
+)
 from holding.desk import Done
 from holding.queries import ageing as ageing_query
 from holding.queries import frozen, states
@@ -108,6 +118,9 @@ def consider() -> Response:
     act = request.args.get("act", "")
     if act not in ASKED:
         abort(404)
+    refusal = roles.may(g.actor, many.NEEDS[act])
+    if refusal:
+        return fragments.refuse(refusal)
     return fragments.respond("holding/many.html", **_question(act))
 
 

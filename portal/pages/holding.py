@@ -11,12 +11,13 @@ from typing import Any
 
 from flask import Blueprint, Response, abort, g, request, url_for
 
-from holding import approvals, doorbell, holds, manual_entries
+from holding import approvals, conflicts, doorbell, holds, manual_entries, many, undo
 from holding.queries import groups as lists
 from holding.queries import holds as queries
 from holding.queries import personal, states
 from holding.queries.wanted import Filter
 from holding.refusal import Refusal
+from holding.words import plural
 from portal import filters, forms, fragments, panes, selection, store
 
 pages = Blueprint("holding", __name__, url_prefix="/c/<co>/holding")
@@ -54,6 +55,12 @@ def link(hold_id: int) -> Response:
     return _settle(hold_id, act, f"Linked to {number}. Nothing is sent.")
 
 
+@pages.post("/<int:hold_id>/look")
+def look(hold_id: int) -> Response:
+    """Something was put right in the target: it is looked at again, with a reason."""
+    return _settle(hold_id, conflicts.look_again, "It is looked at again in the target.")
+
+
 @pages.get("/approve")
 def consider() -> Response:
     """What an approval would cover, named in its button."""
@@ -72,6 +79,10 @@ def approve() -> Response:
         )
     now_there = selection.now_there(store.reading(), g.company.id, wish)
     changed = selection.compare(wish, now_there)
+    store.renew()  # the set may be another one because this form was sent a moment ago
+    first = approvals.answered(store.reading(), g.actor, wish.op)
+    if first is not None:
+        return _approved_before(wish, first)
     if changed.different and not wish.unchanged_only:
         return fragments.respond(
             "holding/approve.html",
@@ -95,8 +106,34 @@ def _approve(wish: forms.ApproveSet, kept: Sequence[lists.Member]) -> Response:
     if answer.forbidden:
         return fragments.refuse(answer.forbidden, back=back)
     doorbell.ring(g.company.id, "push")
-    said = selection.said(kept, answer)
-    return fragments.moved(back, said)
+    return _go_on(wish, kept, selection.said(kept, answer))
+
+
+def _approved_before(wish: forms.ApproveSet, first: approvals.Approved) -> Response:
+    """A second click is told what the first one did; nothing is done again."""
+    ids = (*first.done, *(left.posting_id for left in first.refused))
+    rows = lists.decided(store.reading(), g.company.id, ids)
+    said = f"This was done already, by your first click: {selection.said(rows, first)}"
+    if undo.taken_back(store.reading(), wish.op):
+        said += " You took it back since."
+    return _go_on(wish, rows, said)
+
+
+def _go_on(wish: forms.ApproveSet, kept: Sequence[lists.Member], said: str) -> Response:
+    """Back to the list, or to those of the cause that come next."""
+    back = url_for("holding.listing", co=g.company.code, view="approve")
+    left = _left(wish.cause_id, kept)
+    if not left:
+        return fragments.moved(back, said)
+    more = url_for("holding.consider", co=g.company.code, cause=wish.cause_id, after=kept[-1].id)
+    return fragments.moved(more, f"{said} {plural(left, 'more waits', 'more wait')}: go on below.")
+
+
+def _left(cause_id: int | None, shown: Sequence[lists.Member]) -> int:
+    """How many of the cause come after what is approved at once."""
+    if cause_id is None or not shown:
+        return 0
+    return lists.beyond(store.reading(), g.company.id, cause_id, shown[-1].id)
 
 
 def _listing() -> dict[str, Any]:
@@ -106,6 +143,7 @@ def _listing() -> dict[str, Any]:
         "wanted": wanted,
         "tabs": queries.tabs(session, g.company.id, wanted),
         "after": None,
+        "acts": many.open_to(g.actor),
     }
     if wanted.view == "cleared":
         return shown | _page(lists.closed(session, g.company.id, forms.whole(args.get("after"))))
@@ -168,7 +206,11 @@ def _chosen_by_query() -> tuple[lists.Member, ...]:
     ids = tuple(n for n in map(forms.whole, request.args.getlist("posting")) if n is not None)
     cause = forms.whole(request.args.get("cause"))
     return lists.chosen(
-        store.reading(), g.company.id, postings=ids, cause_id=None if ids else cause
+        store.reading(),
+        g.company.id,
+        postings=ids,
+        cause_id=None if ids else cause,
+        after=forms.whole(request.args.get("after")) or 0,
     )
 
 
@@ -182,11 +224,14 @@ def _chosen_by_form() -> tuple[lists.Member, ...]:
 def _question(
     chosen: Sequence[lists.Member], *, problems: Any = None, changed: Any = None
 ) -> dict[str, Any]:
+    cause = forms.whole(request.values.get("cause"))
     return {
         "chosen": chosen,
         "sums": selection.sums(chosen),
         "sethash": approvals.set_hash(selection.seen_of(chosen)),
-        "cause": forms.whole(request.values.get("cause")),
+        "cause": cause,
+        "after": forms.whole(request.values.get("after")) or 0,
+        "left": _left(cause, chosen),
         "problems": problems or {},
         "changed": changed,
     }

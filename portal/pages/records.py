@@ -4,7 +4,7 @@ Here: views, a tab each. Not here: the answers (holding/trace.py) and the rows
 (holding/queries/records.py).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from flask import Blueprint, Response, abort, g, make_response, request, url_for
@@ -82,7 +82,7 @@ def _head(record: queries.RecordRow) -> dict[str, Any]:
     session = store.reading()
     postings = queries.postings(session, record.id)
     chosen = forms.whole(request.args.get("posting"))
-    posting = next((p for p in postings if p.id == chosen), postings[0] if postings else None)
+    posting = next((p for p in postings if p.id == chosen), _first_to_see(postings))
     versions = queries.versions(session, record.id)
     return {
         "record": record,
@@ -93,6 +93,12 @@ def _head(record: queries.RecordRow) -> dict[str, Any]:
         "hide": personal.hiding(session, record.id, show=filters.sees_personal()),
         "times": sum(v.delivery_times or 0 for v in _each_delivery(versions)),
     }
+
+
+def _first_to_see(postings: Sequence[queries.PostingRow]) -> queries.PostingRow | None:
+    """The document that stands for the record now: none that was taken back or takes one back."""
+    standing = (p for p in postings if p.state != "reversed" and p.reverses_id is None)
+    return next(standing, postings[0] if postings else None)
 
 
 def _each_delivery(versions: tuple[queries.VersionRow, ...]) -> list[queries.VersionRow]:

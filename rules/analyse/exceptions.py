@@ -109,15 +109,26 @@ def _told_by(side: n.Expr, record: str, index: Index) -> set[str]:
 
 
 def _duplicates(record: str, index: Index) -> Found:
-    """A duplicates rule for every route."""
+    """A duplicates rule for every route; by its number alone only for what follows another
+    document: the first of a chain may come again under another number.
+    """
     mine = [d for d in index.ruleset.duplicates if any(w.name == record for w in d.records)]
     first = None
     for post in index.posts[record]:
-        found = next((d for d in mine if d.route in (None, post.route)), None)
-        if found is None:
+        found = [d for d in mine if d.route in (None, post.route)]
+        begins = post.after is None
+        if not found or (begins and not any(_by_content(d, record, index) for d in found)):
             return None
-        first = first or found
+        first = first or found[0]
     return (f"duplicates of {record}", first.span) if first else None
+
+
+def _by_content(declared: n.Duplicates, record: str, index: Index) -> bool:
+    """Whether it compares with other records more than what they are called."""
+    keys = {
+        f.name for f in index.records[record].fields if isinstance(f, n.Field) and f.mark == "key"
+    }
+    return any(u.where == "history" and set(u.fields) - keys for u in declared.uniques)
 
 
 def _partial(record: str, index: Index) -> Found:
@@ -204,7 +215,8 @@ KINDS: dict[str, Kind] = {
     ),
     "duplicate invoice": Kind(
         _duplicates,
-        "The same document can be posted twice. Declare 'duplicates of' it with a 'unique by'.",
+        "The same document can be posted twice, under another number, too. Declare 'duplicates of' "
+        "it with what it contains: unique by customer, ordered_on, total in history",
     ),
     "partial delivery": Kind(
         _partial,

@@ -2,7 +2,7 @@
 
 Here: on edit, on cancel and retry: gaps with the rows to paste, overlaps, rows that never match,
 tables given twice, the blind retry. Not here: groups of fields (edit_groups.py), cutting columns
-(cases.py), what a target can do (abilities.py).
+(cases.py), what a target can do (undoing.py).
 """
 
 from __future__ import annotations

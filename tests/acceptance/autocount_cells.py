@@ -1,10 +1,13 @@
-"""What happens to each posted document of the AutoCount template, cell by cell, in a table of ours.
+"""What happens to each posted document of the AutoCount template, cell by cell, as its tables say.
 
-Here: the cases, the one answer of each, and the test in which a record comes into that case.
+Here: the cases, and the test in which a record comes into each. Not here: the tables
+(rule_tables.py), records of a company that is served (depot_cells.py).
 """
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+
+from tests.acceptance.rule_tables import LOCKS, Cell, Tables
 
 FIVE = {
     "update": "update",
@@ -14,58 +17,68 @@ FIVE = {
     "credit note": "reverse",
     "review": "manual review",
 }
-CHANGES = ("amounts", "party", "fell back", "cancelled")
-LOCKS, AGES, GOODS = ("open", "locked"), ("71h", "73h"), ("none", "partly", "whole")
-ROUTES = {
-    "order to invoice": ("soap", "invoice"),
-    "order to sales order": ("soap", "sales_order"),
-    "purchase": ("rice", "purchase_order"),
-    "delivery": ("second_van", "delivery_order"),
-    "arrival": ("lorry", "goods_received_note"),
-    "refund": ("one_bag_back", "credit_note"),
-    "receipt": ("paid", "ar_payment"),
-    "settlement": ("week_46", "ap_invoice"),
-    "settlement payment": ("withheld", "ap_payment"),
+NOTHING = "rest"  # the group of what no document shows: nothing is to be done about it
+AGES, GOODS = {"71h": "<= cancel_window", "73h": "> cancel_window"}, ("none", "partly", "whole")
+BILLED = "invoice"  # what is delivered of an order; without goods, nothing of it is left
+SAMPLES = {
+    "invoice": "soap",
+    "sales_order": "soap",
+    "purchase_order": "rice",
+    "delivery_order": "second_van",
+    "goods_received_note": "lorry",
+    "credit_note": "one_bag_back",
+    "ar_payment": "paid",
+    "ap_invoice": "week_46",
+    "ap_payment": "withheld",
 }
 APPROVED = "version = 4, approved_version = 4"
 WHAT = {
     "soap": {
         "amounts": f"line 2.price = 20.00, total = 411.20, {APPROVED}",
         "party": f'branch = "JB", {APPROVED}',
-        "fell back": "status = draft",
+        "not_ready": "status = draft",
+        "rest": 'created_by = "Suresh"',
+        "overbilled": "deliveries = (first_van)",
     },
     "rice": {
         "amounts": f"line 1.price = 18.00, total = 1800.00, {APPROVED}",
         "party": f'branch = "JB", {APPROVED}',
-        "fell back": "status = draft",
+        "not_ready": "status = draft",
+        "rest": "status = sent",
     },
     "second_van": {
-        "amounts": "line 1.qty = 40",
-        "party": 'branch = "JB"',
-        "fell back": "status = open",
+        "goods": "line 1.qty = 40",
+        "not_ready": "status = open",
+        "rest": 'order_number = "1009"',
     },
-    "lorry": {"amounts": "line 1.qty = 58", "party": 'branch = "JB"', "fell back": "status = open"},
+    "lorry": {
+        "goods": "line 1.qty = 58",
+        "not_ready": "status = open",
+        "rest": 'order_number = "319"',
+    },
     "one_bag_back": {
         "amounts": "line 1.amount = 20.00, total = 20.00",
-        "party": 'customer = "K-305", debtor("K-305") = "300-K305"',
-        "fell back": "status = open",
+        "goods": "status = refunded",
+        "not_ready": "status = open",
+        "rest": 'order_number = "1009"',
     },
     "paid": {
         "amounts": "amount = 400.00",
-        "party": 'customer = "K-305", debtor("K-305") = "300-K305"',
-        "fell back": "status = pending",
+        "not_ready": "status = pending",
+        "rest": 'bank_ref = "FPX-4712"',
     },
     "week_46": {
         "amounts": "fees = -300.00, net = 4680.00",
-        "party": 'supplier = "S-22", creditor("S-22") = "400-M001"',
-        "fell back": "status = open",
+        "not_ready": "status = open",
+        "rest": "status = paid",
     },
     "withheld": {
         "amounts": "amount = 300.00",
-        "party": 'supplier = "S-22", creditor("S-22") = "400-S022"',
-        "fell back": "status = pending",
+        "not_ready": "status = pending",
+        "rest": 'bank_ref = "IBG-124"',
     },
 }
+"""What changes in each group; a group that the rules have and this has not is not driven."""
 LINKED = {
     "soap": ("deliveries", {"partly": "first_van", "whole": "first_van, second_van"}),
     "rice": ("arrivals", {"partly": "lorry", "whole": "lorry, second_lorry"}),
@@ -81,87 +94,54 @@ sample second_lorry of arrival at 2026-11-20 10:00
     line  pos = 1, order_line = 1, sku = "RICE-5", uom = "BAG", qty = 40
     with  purchases = (rice), period = open
 """
-EVERY_MONEY = [
-    ("amounts, party, fell back, cancelled", "open", "-", "-", "review by accounts"),
-    ("amounts, party, fell back, cancelled", "locked", "-", "-", "block"),
-]
-EVERY_MOVE = [
-    ("amounts, party", "open", "-", "-", "update"),
-    ("amounts, party", "locked", "-", "-", "review by accounts"),
-    ("fell back", "-", "-", "-", "review by warehouse"),
-    ("cancelled", "open", "-", "-", "review by warehouse"),
-    ("cancelled", "locked", "-", "-", "block"),
-]
-TABLE = {
-    "order to invoice": [
-        ("amounts", "open", "-", "none", "credit note"),
-        ("amounts", "open", "-", "partly, whole", "credit note and new"),
-        ("party", "open", "-", "none", "credit note"),
-        ("party", "open", "71h", "partly, whole", "update"),
-        ("party", "open", "73h", "partly, whole", "credit note and new"),
-        ("amounts, party", "locked", "-", "-", "review by accounts"),
-        ("fell back", "-", "-", "-", "review by accounts"),
-        ("cancelled", "locked", "-", "-", "block"),
-        ("cancelled", "open", "71h", "none", "void"),
-        ("cancelled", "open", "73h", "none", "credit note"),
-        ("cancelled", "open", "-", "partly, whole", "review by accounts"),
-    ],
-    "order to sales order": [
-        ("amounts", "open", "-", "none", "update"),
-        ("amounts", "open", "-", "partly, whole", "review by sales_admin"),
-        ("party", "open", "-", "-", "update"),
-        ("amounts, party", "locked", "-", "-", "review by sales_admin"),
-        ("fell back", "-", "-", "-", "review by sales_admin"),
-        ("cancelled", "locked", "-", "-", "block"),
-        ("cancelled", "open", "-", "none", "void"),
-        ("cancelled", "open", "-", "partly, whole", "review by sales_admin"),
-    ],
-    "purchase": [
-        ("amounts, party", "open", "-", "none", "update"),
-        ("amounts, party", "open", "-", "partly, whole", "review by purchasing"),
-        ("amounts, party", "locked", "-", "-", "review by purchasing"),
-        ("fell back", "-", "-", "-", "review by purchasing"),
-        ("cancelled", "locked", "-", "-", "block"),
-        ("cancelled", "open", "-", "none", "void"),
-        ("cancelled", "open", "-", "partly, whole", "review by purchasing"),
-    ],
-    "delivery": EVERY_MOVE,
-    "arrival": EVERY_MOVE,
-    "refund": EVERY_MONEY,
-    "receipt": EVERY_MONEY,
-    "settlement": EVERY_MONEY,
-    "settlement payment": EVERY_MONEY,
-}
-Cell = tuple[str, str, str, str]
+NOT_TAKEN = {"sales_order", "delivery_order", "goods_received_note"}
+"""AutoCount's cloud interface has no way to write these: no rules that post one come into force, so
+their tables are driven by the rules' own tests alone (`check --publish` names the same three).
+"""
+Case = tuple[str, str, str, str]  # what changed, period, age of the e-invoice, goods
 
 
-def cells(kind: str) -> Iterator[tuple[Cell, str]]:
-    """Every case of a kind, with the one answer that the table above gives it."""
-    goods = GOODS if ROUTES[kind][0] in LINKED else ("-",)
-    for cell in itertools.product(CHANGES, LOCKS, AGES, goods):
-        rows = [row for row in TABLE[kind] if all(map(fits, row, cell))]
-        assert len(rows) == 1, (kind, cell)
-        yield cell, rows[0][4]
+def cases(tables: Tables, document: str) -> Iterator[Case]:
+    """Every case of a document, of which each comes to some cells of its tables."""
+    goods = GOODS if SAMPLES[document] in LINKED else ("-",)
+    for case in itertools.product((*tables.groups(document), "cancelled"), LOCKS, AGES, goods):
+        if case[0] != "overbilled" or case[3] != "whole":  # then nothing is billed too much
+            yield case
 
 
-def fits(wanted: str, value: str) -> bool:
-    return wanted == "-" or value == "-" or value in wanted.split(", ")
+def answer(tables: Tables, document: str, case: Case) -> tuple[set[Cell], str]:
+    """The cells of a case, and what is done: where no goods are left, none are billed anew."""
+    change, lock, age, goods = case
+    out = "no" if goods == "none" else "yes"
+    given = {"period": lock, "e_invoice_age": AGES[age], "goods_out": out, "goods_in": out}
+    hit, told = tables.answer(document, _changed(document, change, goods), given)
+    return hit, "credit note" if told == "credit note and new" and goods == "none" else told
 
 
-def story(kind: str, cell: Cell) -> str:
+def _changed(document: str, change: str, goods: str) -> Sequence[str]:
+    """Goods that did not go out are billed too much, whatever else is said of the order."""
+    if document == BILLED and goods == "none" and change != "cancelled":
+        return [*{change, "overbilled"}]
+    return [change]
+
+
+def story(document: str, case: Case) -> str:
     """The record is posted; then it changes, in a world of that lock, age and goods."""
-    sample, _ = ROUTES[kind]
-    change, lock, age, goods = cell
-    what = WHAT[sample].get(change, "status = cancelled")
+    sample = SAMPLES[document]
+    change, lock, age, goods = case
+    what = [] if change == "cancelled" else [WHAT[sample][change]]
+    what += ["status = cancelled"] if change == "cancelled" else []
     given = f"    given    {sample}"
     if goods != "-":
         link, lists = LINKED[sample]
         if goods == "none":
-            what += f", {link} is missing"
+            what = [one for one in what if not one.startswith(link)] + [f"{link} is missing"]
         else:
-            given += f" with {link} = ({lists[goods]})"
-    return f"{given}\n    then     {what}\n    and      period = {lock}, e_invoice_age = {age}\n"
+            before = "whole" if change == "overbilled" else goods
+            given += f" with {link} = ({lists[before]})"
+    told = ", ".join(what)
+    return f"{given}\n    then     {told}\n    and      period = {lock}, e_invoice_age = {age}\n"
 
 
-def expectation(kind: str, answer: str) -> str:
-    return f"    expect   autocount.{ROUTES[kind][1]} {answer}\n"
+def expectation(document: str, told: str) -> str:
+    return f"    expect   autocount.{document} {told}\n"

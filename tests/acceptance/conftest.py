@@ -1,5 +1,6 @@
 """Fixtures of the acceptance tests: the product installed from a wheel, and a company in it."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +12,19 @@ from tests.acceptance.product import House, Product, free_environment
 from tests.installed import ROOT, install
 
 STARTER = ROOT / "portal" / "starters" / "netshop-aiaccount"
+
+
+def daily_rules(folder: Path) -> Path:
+    """The template, posting once a day."""
+    rules = folder / "daily-rules"
+    shutil.copytree(STARTER, rules)
+    text = (rules / "posting.rules").read_text("utf-8")
+    assert text.count("    immediately\n") == 1
+    text = text.replace("    immediately\n", "    daily at 02:00 by paid_at\n")
+    (rules / "posting.rules").write_text(text, "utf-8")
+    return rules
+
+
 SQLITE = pytest.param("sqlite", marks=pytest.mark.sqlite)
 POSTGRESQL = pytest.param("postgresql", marks=pytest.mark.postgresql)
 NewProduct = Callable[[Path], Product]

@@ -120,7 +120,7 @@ class Depot(House):
 def opened_depot(product: Product, rules: Path) -> Iterator[Depot]:
     """The company under these rules; pages are served, workers run when told."""
     ledger = product.folder / "ledger"
-    many = ("--calls-a-minute", "10000")
+    many = ("--calls-a-minute", "10000", "--hang", "0.5")  # seconds that a slow call takes
     words = ("simulate", "autocount", "--port", "0", "--ledger", str(ledger), *many)
     with product.started(*words) as target:
         assert target.stdout

@@ -24,6 +24,7 @@ import requests
 
 from tests.acceptance import warm
 from tests.acceptance.postgresql import Server, name_for
+from tests.support.simulator import ledger_lines
 
 CURRENT_COMPANY = "kedai"
 ADMIN, FINANCE, APPROVER = "admin@kedai.example", "finance@kedai.example", "approver@kedai.example"
@@ -184,9 +185,7 @@ class House:
 
     def calls(self) -> list[dict[str, Any]]:
         """The lines of the simulator's own ledger."""
-        if not self.ledger.exists():
-            return []
-        return [json.loads(line) for line in self.ledger.read_text("utf-8").splitlines()]
+        return ledger_lines(self.ledger)
 
     def created(self) -> list[str]:
         """The numbers of the documents that the simulator has made."""

@@ -59,7 +59,12 @@ def test_H09_orders_are_judged_and_built_into_workbooks_in_a_measured_time(resul
     assert result["built_documents"] >= 95, "as the stand-in counts; a chance twin waits"
     assert result["built_workbooks"] == 1
     assert result["built_seconds"] > 0
-    page = (ROOT / "docs" / "operations.md").read_text("utf-8")
-    told = re.search(r"10,000 orders .* in (\d+) seconds.*`(make bench[^`]*)`", page)
-    assert told
-    assert int(told[1]) > 0
+    told = [
+        re.search(r"10,000 orders .* in (\d+) seconds[^`]*`(make bench[^`]*)`", text)
+        for text in (
+            (ROOT / page).read_text("utf-8") for page in ("README.md", "docs/operations.md")
+        )
+    ]
+    first, *others = [found.groups() for found in told if found]
+    assert others == [first], "one figure and one command, wherever they are told"
+    assert int(first[0]) > 0

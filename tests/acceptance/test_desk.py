@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 
 from tests.acceptance.conftest import STARTER
+from tests.acceptance.desk import HOLDING, act, ageing, arrive, hold_of, learn, said, send, wrong
 from tests.acceptance.houses import quiet
 from tests.acceptance.orders import buyer, clean, later, with_sku
 from tests.acceptance.pages import rows as cells
@@ -21,13 +21,11 @@ from tests.acceptance.product import (
     FINANCE,
     House,
     Product,
-    Visitor,
     free_environment,
     item,
 )
 from tests.acceptance.quiet import ask_target, change, fix_mapping, record, work, writes
 
-HOLDING = f"/c/{CURRENT_COMPANY}/holding"
 SECOND = "clerk@kedai.example"
 ACCOUNT = """
 map account
@@ -70,57 +68,6 @@ def edit(path: Path, old: str, new: str) -> None:
     path.write_text(text, "utf-8")
 
 
-def wrong(number: int, total: str = "12.00", **changes: Any) -> dict[str, Any]:
-    """An order of RM 11.00 that says another total."""
-    return clean(number, total=total, **changes)
-
-
-def arrive(house: House, *orders: dict[str, Any]) -> None:
-    assert house.deliver(*orders).status_code == 202
-    work(house)
-
-
-def hold_of(visitor: Visitor, number: int) -> str:
-    """The address of the first open hold of an order."""
-    links = record(visitor, number).all("a")
-    ids = [a.attributes["id"] for a in links if a.attributes.get("id", "").startswith("hold_")]
-    assert ids, f"order {number} is not held"
-    return f"{HOLDING}/{ids[0].removeprefix('hold_')}"
-
-
-def send(visitor: Visitor, page: str, button: str, **values: str) -> requests.Response:
-    """Send the form with this button (its id begins so) as it stands on a page."""
-    ids = [b.attributes.get("id", "") for b in read(page).all("button")]
-    wanted = next(i for i in ids if re.fullmatch(rf"{button}\d*", i))
-    form = read(page).form_of(wanted)
-    fields = {**form.fields(), **values}
-    path = form.attributes["action"]
-    headers = {"Referer": visitor.address + path}
-    return visitor.session.post(visitor.address + path, fields, headers=headers, timeout=30)
-
-
-def act(visitor: Visitor, number: int, button: str, **values: str) -> requests.Response:
-    return send(visitor, visitor.get(hold_of(visitor, number)), button, **values)
-
-
-def said(answer: requests.Response) -> str:
-    return read(answer.text).one("main").text
-
-
-def learn(house: House, locked_through: str) -> None:
-    """Something changes in the target, and the connection test learns of it."""
-    ask_target(house, "lock", through=locked_through)
-    house.product.run(
-        "connection",
-        "test",
-        "aiaccount",
-        "--company",
-        CURRENT_COMPANY,
-        "--as",
-        "admin@kedai.example",
-    )
-
-
 def test_C18_nothing_is_tried_again_until_its_cause_changed(house: House) -> None:
     finance = house.visitor(FINANCE)
     arrive(house, clean(1801, items=with_sku("NEW-18")))
@@ -139,6 +86,34 @@ def test_C18_nothing_is_tried_again_until_its_cause_changed(house: House) -> Non
     work(house)
     assert state(record(finance, 1801)) == "Posted"
     assert [call["effect"] for call in writes(house, "NS-1801")] == ["created"]
+
+    # a new version of the record, another lock of the target, other rules: each lets its own try
+    ask_target(house, "faults", fault="closed_period")
+    arrive(house, clean(1804))
+    order = clean(1802, items=with_sku("NEW-82"))
+    arrive(house, order, clean(1803, items=with_sku("NEW-83")))
+    numbers = (1802, 1803, 1804)
+    assert [act(finance, number, "retry").status_code for number in numbers] == [409] * 3
+
+    assert house.deliver(later(order, created_by="Siti")).status_code == 202
+    answers = [act(finance, number, "retry").status_code for number in numbers]
+    assert answers == [200, 409, 409], "a new version is here, and not judged yet"
+    learn(house, "2025-03-31")
+    assert act(finance, 1804, "retry").status_code == 200
+    work(house)
+    assert act(finance, 1803, "retry").status_code == 409
+    edit(
+        house.product.folder / "desk-rules" / "names.rules",
+        '"FPX"  ->',
+        '"CHQ"  -> "1"\n    "FPX"  ->',
+    )
+    by = ("--company", CURRENT_COMPANY, "--as")
+    folder = str(house.product.folder / "desk-rules")
+    house.product.run("rules", "push", folder, *by, "consultant@kedai.example")
+    house.product.run("publish", "2", *by, "publisher@kedai.example")
+    assert act(finance, 1803, "retry").status_code == 200
+    work(house)
+    assert [state(record(finance, number)) for number in numbers] == ["Held", "Held", "Posted"]
 
 
 def test_C19_the_owner_tries_once_after_a_fix_then_a_supervisor(house: House) -> None:
@@ -328,23 +303,6 @@ def test_F27_what_the_target_refused_has_an_owner_and_ages(house: House) -> None
     finance = house.visitor(FINANCE)
     listed = finance.get(after[team]["link"])
     assert f"{after[team]['records']} record" in read(listed).one("p", id="holdhead").text
-
-
-def ageing(visitor: Visitor) -> dict[str, dict[str, Any]]:
-    """Owner -> what the report by owner and age says."""
-    found = {}
-    table = read(visitor.get(f"{HOLDING}/ageing")).one("table", id="ageing")
-    for row in table.one("tbody").all("tr"):
-        texts = [cell.text for cell in row.all("td")]
-        numbers = [int(text.replace(",", "")) for text in (texts[1], *texts[3:9])]
-        found[texts[0]] = {
-            "records": numbers[0],
-            "ages": numbers[1:5],
-            "overdue": numbers[5],
-            "refused": numbers[6],
-            "link": row.one("a").attributes["href"],
-        }
-    return found
 
 
 def test_C11_a_blank_field_is_named_and_clears_by_itself(house: House) -> None:

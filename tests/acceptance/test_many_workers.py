@@ -6,11 +6,16 @@
 import json
 import os
 import random
+import shutil
+import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
+from pathlib import Path
 
 import pytest
+import redis
 
 from tests.acceptance.conftest import POSTGRESQL, STARTER, NewProduct
 from tests.acceptance.houses import COMPANY, furnished
@@ -18,6 +23,7 @@ from tests.acceptance.orders import clean
 from tests.acceptance.product import FINANCE, House, until
 from tests.acceptance.quiet import rows
 from tests.acceptance.warm import Started
+from tests.installed import redis_server
 
 pytestmark = pytest.mark.slow
 MANY = int(os.environ.get("CLEARPOST_MANY", "0"))
@@ -27,8 +33,29 @@ RECORDS, WORKERS, KILLS = (MANY, 8, MANY // 100) if MANY else (48, 3, 3)
 
 
 @pytest.fixture(scope="module")
-def quick(new_product: NewProduct, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Redis server that keeps nothing, for as long as the test."""
+    program = redis_server()
+    if program is None:
+        pytest.skip("no redis-server on this machine")
+    socket = Path(tempfile.mkdtemp(prefix="redis-")) / "redis.sock"  # its path must be short
+    words = [program, "--port", "0", "--unixsocket", str(socket), "--save", "", "--daemonize", "no"]
+    server = subprocess.Popen(words, stdout=subprocess.DEVNULL)
+    try:
+        until(socket.exists, "redis")
+        yield f"unix://{socket}"
+    finally:
+        server.kill()
+        server.wait()
+        shutil.rmtree(socket.parent)
+
+
+@pytest.fixture(scope="module")
+def quick(
+    new_product: NewProduct, redis_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[House]:
     product = new_product(tmp_path_factory.mktemp("many"))
+    product.env["REDIS_URL"] = redis_url
     product.env["CLEARPOST_ANSWER_SECONDS"] = "6"  # what was in flight is looked up soon
     with furnished(product, STARTER, ()) as house:
         yield house
@@ -36,6 +63,7 @@ def quick(new_product: NewProduct, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.mark.parametrize("new_product", [POSTGRESQL], indirect=True)
 def test_H02_many_workers_and_kills_make_as_many_documents_as_records(quick: House) -> None:
+    """On PostgreSQL, with the bell of a Redis server, over workers that die without a word."""
     numbers = [f"NS-{number}" for number in range(1, RECORDS + 1)]
     _ingest(quick)
     chance = random.Random(7)  # a plan that can be repeated
@@ -43,7 +71,7 @@ def test_H02_many_workers_and_kills_make_as_many_documents_as_records(quick: Hou
     with ExitStack() as stack:
 
         def begin() -> Started:
-            return stack.enter_context(quick.product.started("worker", "--no-redis"))
+            return stack.enter_context(quick.product.started("worker"))
 
         workers = [begin() for _ in range(WORKERS)]
         for kill in range(1, KILLS + 1):
@@ -52,6 +80,8 @@ def test_H02_many_workers_and_kills_make_as_many_documents_as_records(quick: Hou
             workers.pop(chance.randrange(WORKERS)).kill()
             workers.append(begin())
         until(lambda: _posted(quick) == RECORDS, "every record posted", PATIENCE)
+        with redis.Redis.from_url(quick.product.env["REDIS_URL"]) as server:
+            assert server.info("clients")["connected_clients"] > WORKERS, "each listens there"
     assert sorted(quick.created()) == sorted(numbers)
     found = quick.product.json("ledger", str(quick.ledger), *COMPANY, "--json")
     assert (found["lost"], found["doubled"]) == (0, 0)

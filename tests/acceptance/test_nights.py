@@ -1,25 +1,40 @@
 """What goes out by itself in the night, and the same by hand: a clock that is moved over days."""
 
 import json
-import shutil
+import re
 import time
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.acceptance.conftest import STARTER
-from tests.acceptance.houses import keep, open_doors, put_back, quiet
+from tests.acceptance.conftest import STARTER, daily_rules
+from tests.acceptance.houses import COMPANY, keep, open_doors, put_back, quiet
 from tests.acceptance.orders import clean
 from tests.acceptance.parts import read, state
-from tests.acceptance.product import FINANCE, House, Product, free_environment
+from tests.acceptance.product import ADMIN, FINANCE, House, Product, free_environment
 from tests.acceptance.quiet import BASE, ask_target, record, rows, work
 
 pytestmark = pytest.mark.slow
 OPERATOR = "operator@kedai.example"
 DAY = 24 * 3600
 KUALA_LUMPUR = 8 * 3600
+
+
+DAILY = STARTER.with_name("netshop-aiaccount-daily")
+FOUR = ("sales_invoice", "expense_bill", "sales_receipt", "expense_payment")  # the last two follow
+ACCOUNTS = ["12000", "40000", "61001", "1041", "1043", "1044"]
+BOOKED = ["NS-501", "NS-502", "PV-ST-501", "RC-NS-501", "RC-NS-502", "ST-501"]
+SENT = """
+SELECT push.number, push.hash, push.key, request.sha256, push.trace FROM push
+JOIN attempt ON attempt.push_id = push.id JOIN request ON request.id = attempt.request_id
+WHERE push.number LIKE '%-50_' AND request.kind = 'push' ORDER BY push.number
+"""
+
+
+MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+]00:00)?")
 
 
 class Nights:
@@ -47,6 +62,30 @@ class Nights:
         answer = self.house.post_hook(raw, event_id=f"evt_night_{numbers[0]}", at=self.now)
         assert answer.status_code == 202, answer.text
 
+    def deliver_commission(self, day: int, number: str) -> None:
+        """What a blogger earned on a day, and was paid at its noon."""
+        on = self.date(day)
+        given = {
+            "id": number,
+            "blogger": "B-12",
+            "period": f"{on}/{on}",
+            "amount": "250.00",
+            "currency": "MYR",
+            "status": "paid",
+            "paid_at": f"{on}T12:00:00+08:00",
+        }
+        raw = json.dumps({"event": "settlement.updated", "settlement": given}).encode()
+        answer = self.house.post_hook(raw, event_id=f"evt_{number}", at=self.now)
+        assert answer.status_code == 202, answer.text
+
+    def sync(self, doc_type: str, day: str) -> None:
+        """Somebody sends the documents of a day."""
+        words = f"doc_type={doc_type}&first={day}&last={day}"
+        path = f"{BASE}/connections/aiaccount/sync?{words}"
+        preview = read(self.house.visitor(OPERATOR).get(path))
+        fields = preview.form_of("syncgo").fields()
+        self.post("sync", **{key: value for key, value in fields.items() if key != "csrf_token"})
+
     def files(self) -> list[list[str]]:
         """The numbers of each file that came to the target, in order."""
         found: dict[str, list[str]] = {}
@@ -66,12 +105,7 @@ class Nights:
 @pytest.fixture(scope="module")
 def nights(command: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nights]:
     folder = tmp_path_factory.mktemp("nights")
-    rules = folder / "daily-rules"
-    shutil.copytree(STARTER, rules)
-    text = (rules / "posting.rules").read_text("utf-8")
-    assert text.count("    immediately\n") == 1
-    text = text.replace("    immediately\n", "    daily at 02:00 by paid_at\n")
-    (rules / "posting.rules").write_text(text, "utf-8")
+    rules = daily_rules(folder)
     product = Product(command, folder, free_environment())
     with quiet(product, rules) as house:
         yield Nights(house)
@@ -118,59 +152,6 @@ def test_E10_each_day_goes_once_over_a_restart_and_a_missed_night(nights: Nights
     assert f"Last day done: {nights.date(2)}" in page
 
 
-def test_E05_by_hand_or_by_itself_the_same_bytes_go_out(nights: Nights) -> None:
-    house = nights.house
-    nights.at(3, 1)
-    work(house)
-    nights.at(3, 13)
-    nights.deliver(3, 501, 502)
-    nights.post("daily", doc_type="sales_invoice", on="0")
-    nights.at(4, 2.02)
-    work(house)
-    assert not [number for number in house.created() if number.startswith("NS-5")]
-    page = read(house.visitor(FINANCE).get(f"{BASE}/connections/aiaccount")).text
-    assert "By hand only." in page
-    kept = keep(house.product)
-
-    day = nights.date(3)
-    wanted = {"doc_type": "sales_invoice", "first": day, "last": day}
-    words = "&".join(f"{name}={value}" for name, value in wanted.items())
-    preview = read(house.visitor(OPERATOR).get(f"{BASE}/connections/aiaccount/sync?{words}"))
-    fields = preview.form_of("syncgo").fields()
-    nights.post("sync", **{name: value for name, value in fields.items() if name != "csrf_token"})
-    work(house)
-    by_hand = sent_of(house)
-
-    house.doors.close()
-    put_back(kept, house.product)  # the same again, as if nobody had synced
-    open_doors(house)
-    nights.at(4, 1)
-    nights.post("daily", doc_type="sales_invoice", on="1")
-    nights.at(4, 2.02)
-    work(house)
-    assert sent_of(house) == by_hand
-    effects = [
-        c["effect"] for c in house.calls() if c["call"] == "xlsx" and c["number"] == "NS-501"
-    ]
-    assert effects == ["created", "replayed"], "the second came under the same key"
-
-
-def sent_of(house: House) -> tuple[Any, ...]:
-    """Hash of the file, hashes and keys of its documents, and what the trace says of one."""
-    ((body,),) = rows(
-        house, "SELECT sha256 FROM request WHERE kind = 'push' ORDER BY id DESC LIMIT 1"
-    )
-    files = [call for call in house.calls() if call["call"] == "xlsx"]
-    there = {call["body_sha256"] for call in files if call["number"].startswith("NS-5")}
-    assert there == {body}
-    pushes = (
-        "SELECT number, hash, key FROM push WHERE number IN ('NS-501', 'NS-502') ORDER BY number"
-    )
-    told = record(house.visitor(FINANCE), 501, "trace").text
-    assert "aiaccount has NS-501" in told
-    return body, rows(house, pushes)
-
-
 def test_E35_one_bad_row_is_found_by_halves_and_the_others_go(nights: Nights) -> None:
     house = nights.house
     ask_target(house, "company", whole_files=True)
@@ -191,3 +172,64 @@ def test_E35_one_bad_row_is_found_by_halves_and_the_others_go(nights: Nights) ->
     held = rows(house, "SELECT number, message FROM hold WHERE state = 'open'")
     assert held == [("NS-3512", "The file was not imported")]
     assert state(record(house.visitor(FINANCE), 3512)) == "Failed"
+
+
+def test_E05_by_hand_or_by_itself_the_same_bytes_go_out(nights: Nights) -> None:
+    """Invoices, receipts, bills and payments: one night by hand, then the same one by itself."""
+    house = nights.house
+    put_in_force(house, DAILY)
+    nights.at(9, 1)
+    ask_target(house, "lock", through=None)
+    ask_target(house, "company", whole_files=False, accounts=ACCOUNTS)
+    house.product.run("connection", "test", "aiaccount", *COMPANY, "--as", ADMIN)
+    work(house)
+    nights.at(9, 2.02)
+    work(house)  # receipts of what was invoiced before
+    nights.at(9, 13)
+    nights.deliver(9, 501, 502)
+    nights.deliver_commission(9, "ST-501")
+    for kind in FOUR:
+        nights.post("daily", doc_type=kind, on="0")
+    nights.at(10, 2.02)
+    work(house)
+    assert sent_of(house) == []
+    page = read(house.visitor(FINANCE).get(f"{BASE}/connections/aiaccount")).text
+    assert page.count("By hand only.") == len(FOUR)
+    kept = keep(house.product)
+
+    for some in (FOUR[:2], FOUR[2:]):
+        for kind in some:
+            nights.sync(kind, nights.date(9))
+        work(house)
+    by_hand = sent_of(house)
+    assert [number for number, *_ in by_hand] == BOOKED
+
+    house.doors.close()
+    put_back(kept, house.product)  # the same again, as if nobody had synced
+    open_doors(house)
+    nights.at(10, 1)
+    for kind in FOUR:
+        nights.post("daily", doc_type=kind, on="1")
+    nights.at(10, 2.02)
+    work(house)
+    assert sent_of(house) == by_hand
+    for number in BOOKED:
+        effects = [c["effect"] for c in house.calls() if c.get("number") == number]
+        assert effects.count("created") == effects.count("replayed") == 1, "under the same key"
+
+
+def put_in_force(house: House, rules: Path) -> None:
+    """Further rules, published by somebody else."""
+    by = (*COMPANY, "--as")
+    house.product.run("rules", "push", str(rules), *by, "consultant@kedai.example")
+    house.product.run("publish", "2", *by, "publisher@kedai.example")
+
+
+def sent_of(house: House) -> list[tuple[Any, ...]]:
+    """Of each document its number, hash, key and file, and the trace that was kept with it, but for
+    the moment at which it was judged.
+    """
+    return [
+        (*known, MOMENT.sub("<then>", zlib.decompress(trace).decode()))
+        for *known, trace in rows(house, SENT)
+    ]

@@ -31,6 +31,7 @@ from tests.acceptance.product import (
     until,
 )
 from tests.acceptance.quiet import BASE, ask_target, change, record, rows, work, writes
+from tests.support.simulator import ledger_lines
 
 pytestmark = pytest.mark.slow
 OPERATOR = "operator@kedai.example"
@@ -139,7 +140,7 @@ class Target:
         self.url = json.loads(child.stdout.readline())["url"]
 
     def calls(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self._ledger.read_text("utf-8").splitlines()]
+        return ledger_lines(self._ledger)
 
     def created(self) -> list[str]:
         return [line["number"] for line in self.calls() if line["effect"] == "created"]
@@ -231,6 +232,7 @@ def test_E36_four_workers_share_what_a_target_takes_in_a_minute(timed: Timed) ->
     numbers = list(range(36_001, 36_071))
     setting = ("connection", "set", "aiaccount", *COMPANY, "--as", ADMIN, "--set")
     clock = ("--home", str(house.product.home), "--rate", "60")
+    _heeds_a_refusal(timed)
     held = "SELECT count(*) FROM posting WHERE number LIKE 'NS-36%' AND lease_until IS NOT NULL"
     with another_target(timed, *clock) as target, ExitStack() as workers:
         house.product.run(*setting, "calls_per_minute=60")
@@ -249,6 +251,26 @@ def test_E36_four_workers_share_what_a_target_takes_in_a_minute(timed: Timed) ->
     calls = target.calls()
     refused = [call for call in calls if call["code"] == "rate_limited"]
     assert len(refused) <= len(calls) / 100
+
+
+def _heeds_a_refusal(timed: Timed) -> None:
+    """A target that says 429 is not called again before the time that it names, for nobody."""
+    house = timed.house
+    body = json.dumps({"error": {"code": "rate_limited", "message": "Too many requests"}})
+    refusal = {"status": 429, "body": body, "headers": {"Retry-After": "400"}}
+    with recorded(timed, {"NS-36101": refusal}):
+        timed.deliver(36_101)
+        work(house)
+    known = len(house.calls())
+    for number in (36_102, 36_103, 36_104):  # long after the pauses of the retry table
+        timed.passes(120)
+        timed.deliver(number)
+        work(house)
+    assert [call for call in house.calls()[known:] if call["call"] == "json"] == []
+    timed.passes(60)
+    work(house)
+    made = {number for number in house.created() if number.startswith("NS-361")}
+    assert made == {f"NS-{number}" for number in range(36_101, 36_105)}
 
 
 def test_E37_a_target_that_came_back_is_noticed_and_its_queue_goes_on(timed: Timed) -> None:

@@ -4,7 +4,6 @@ import hashlib
 import io
 import json
 import re
-import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ import openpyxl
 import pytest
 
 from tests.acceptance.browser import Person
-from tests.acceptance.conftest import SQLITE, STARTER, NewProduct
+from tests.acceptance.conftest import SQLITE, STARTER, NewProduct, daily_rules
 from tests.acceptance.houses import keep, open_doors, opened, put_back, quiet
 from tests.acceptance.orders import clean, with_sku
 from tests.acceptance.parts import Part, read, state
@@ -84,12 +83,7 @@ class Daily:
 @pytest.fixture(scope="module")
 def daily(new_product: NewProduct, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daily]:
     folder = tmp_path_factory.mktemp("daily")
-    rules = folder / "daily-rules"
-    shutil.copytree(STARTER, rules)
-    text = (rules / "posting.rules").read_text("utf-8")
-    assert text.count("    immediately\n") == 1
-    text = text.replace("    immediately\n", "    daily at 02:00 by paid_at\n")
-    (rules / "posting.rules").write_text(text, "utf-8")
+    rules = daily_rules(folder)
     product = new_product(folder)
     there = time.gmtime(time.time() + 8 * 3600)
     shift = 3600 - (there.tm_hour * 3600 + there.tm_min * 60 + there.tm_sec)

@@ -30,6 +30,7 @@ from tests.acceptance.product import (
     free_environment,
 )
 from tests.acceptance.quiet import BASE, ask_target, record, work
+from tests.support.simulator import ledger_lines
 
 RULES = Path(__file__).with_name("watched.rules")
 KEY = ("cp-demo", "acc_demo_9Tq4Lx")
@@ -58,7 +59,7 @@ class Watch:
 
     def effects(self, number: str) -> list[str]:
         """What AutoCount's own ledger says was done to a document."""
-        lines = [json.loads(line) for line in self.ledger.read_text("utf-8").splitlines()]
+        lines = ledger_lines(self.ledger)
         done = ("created", "updated", "voided")
         return [
             one["effect"] for one in lines if one.get("number") == number and one["effect"] in done
@@ -199,6 +200,17 @@ def test_E23_what_it_says(watch: Watch) -> None:
     assert watch.found(2301) != []
     made = [c for c in watch.house.calls() if c["effect"] == "created"]
     assert [(c["number"], c["company"]) for c in made] == [("NS-2302", "CMP-2001")]
+
+    watch.deliver(clean(2303))
+    work(watch.house, env={"CLEARPOST_SETTLE_SECONDS": "30"})
+    assert watch.posting(2303, "NS-2303-1") == "Posted", "as far as the answer says"
+    watch.there("by_hand", number="NS-2303-1", details=[{"unitPrice": 6}])
+    watch.goes_by(40)
+    (said,) = watch.found(2303)
+    assert "FinalTotal 10.00 is 12 there" in said
+    page = watch.page(2303)
+    assert state(page) == "Held"
+    assert "needs attention" in page.one("p", cls="sub").text
 
 
 # ---- typed there by hand ----

@@ -4,7 +4,7 @@ import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 from werkzeug.serving import make_server
@@ -76,8 +76,16 @@ class Person:
         self.page.wait_for_url("**/c/kedai/")
 
 
+class Open(Protocol):
+    """Opens a browser window, perhaps with somebody signed in."""
+
+    def __call__(
+        self, name: str = "", *, width: int = 1280, scheme: str = "light", script: bool = True
+    ) -> Person: ...
+
+
 @pytest.fixture
-def somebody(chromium: Any, served: Served) -> Iterator[Any]:
+def somebody(chromium: Any, served: Served) -> Iterator[Open]:
     """Open a browser window: `somebody("farah", width=390, scheme="dark", script=False)`."""
     open_: list[Any] = []
 

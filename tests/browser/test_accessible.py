@@ -4,8 +4,11 @@ Each page in both schemes and both widths; the two crossings are tests/acceptanc
 """
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from tests.browser.conftest import Open
 
 pytestmark = pytest.mark.browser
 AXE = (Path(__file__).parent / "axe.min.js").read_text()
@@ -41,7 +44,7 @@ PAGES = {
 }
 
 
-def violations(page):
+def violations(page: Any) -> str:
     # run in the page's own world through the debugger, so that the page's policy stays as it is
     session = page.context.new_cdp_session(page)
     session.send("Runtime.evaluate", {"expression": AXE})
@@ -57,11 +60,13 @@ def violations(page):
         },
     )
     session.detach()
-    return found["result"]["value"]
+    return str(found["result"]["value"])
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
-def test_pages_have_no_violation_and_a_quiet_console(somebody, width, scheme):
+def test_pages_have_no_violation_and_a_quiet_console(
+    somebody: Open, width: int, scheme: str
+) -> None:
     person = somebody("farah", width=width, scheme=scheme)
     wrong = []
     for path, shown in PAGES.items():
@@ -75,7 +80,7 @@ def test_pages_have_no_violation_and_a_quiet_console(somebody, width, scheme):
     assert person.said == []
 
 
-def test_the_sign_in_page_has_no_violation(somebody):
+def test_the_sign_in_page_has_no_violation(somebody: Open) -> None:
     for scheme in ("light", "dark"):
         person = somebody(scheme=scheme)
         person.go("/signin")
@@ -83,7 +88,7 @@ def test_the_sign_in_page_has_no_violation(somebody):
         assert person.said == []
 
 
-def test_panes_and_dialogs_have_no_violation(somebody):
+def test_panes_and_dialogs_have_no_violation(somebody: Open) -> None:
     person = somebody("lim")
     page = person.page
     person.go("/c/kedai/holding?view=approve")

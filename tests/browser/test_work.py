@@ -6,22 +6,21 @@ import pytest
 from sqlalchemy import text
 
 from holding.evaluation import judge_due
+from tests.browser.conftest import Open, Served
+from tests.portal.reading import one
 
 pytestmark = pytest.mark.browser
 
 
-def judge(served):
+def judge(served: Served) -> None:
     while judge_due(served.database, served.clock, company_id=1, owner="test").count:
         pass
 
 
-def one(served, sql):
-    with served.database.read() as session:
-        return session.execute(text(sql)).scalar()
-
-
 @pytest.mark.parametrize("script", [True, False], ids=["with script", "without"])
-def test_a_missing_mapping_is_fixed_from_its_group(somebody, served, script):
+def test_a_missing_mapping_is_fixed_from_its_group(
+    somebody: Open, served: Served, script: bool
+) -> None:
     farah = somebody("farah", script=script)
     page = farah.page
     farah.go("/c/kedai/holding")
@@ -40,14 +39,14 @@ def test_a_missing_mapping_is_fixed_from_its_group(somebody, served, script):
     page.get_by_text("4 records are judged again").wait_for()
     judge(served)
     held = "SELECT count(*) FROM record WHERE number LIKE 'SO-1020%' AND state = 'held'"
-    assert one(served, held) == 1
+    assert one(served.database, held) == 1
     farah.go("/c/kedai/holding")
     assert page.get_by_text("is not an item").count() == 0
     assert farah.said == []
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["with script", "without"])
-def test_a_selection_is_approved(somebody, served, script):
+def test_a_selection_is_approved(somebody: Open, served: Served, script: bool) -> None:
     lim = somebody("lim", script=script)
     page = lim.page
     lim.go("/c/kedai/holding?view=approve")
@@ -64,11 +63,11 @@ def test_a_selection_is_approved(somebody, served, script):
     page.fill("#approvereason", "compared with the orders")
     page.click("#approvego")
     page.get_by_text(re.compile("2 approved, RM.4,800.00")).wait_for()
-    assert one(served, "SELECT count(*) FROM posting WHERE state = 'ready'") == 2
+    assert one(served.database, "SELECT count(*) FROM posting WHERE state = 'ready'") == 2
     assert lim.said == []
 
 
-def test_two_browsers_approve_the_same_set(somebody, served):
+def test_two_browsers_approve_the_same_set(somebody: Open, served: Served) -> None:
     lim, tan = somebody("lim"), somebody("tan")
     for person in (lim, tan):
         person.go("/c/kedai/holding?view=approve")
@@ -80,11 +79,13 @@ def test_two_browsers_approve_the_same_set(somebody, served):
     tan.page.click("#approvego")
     tan.page.get_by_text("Nothing was approved.").wait_for()
     assert tan.page.locator("#dialog[open]").count() == 1
-    assert one(served, "SELECT count(DISTINCT person_id) FROM approval") == 1
+    assert one(served.database, "SELECT count(DISTINCT person_id) FROM approval") == 1
     assert lim.said + tan.said == []
 
 
-def test_the_pane_opens_under_its_row_and_what_it_did_can_be_undone(somebody, served, monkeypatch):
+def test_the_pane_opens_under_its_row_and_what_it_did_can_be_undone(
+    somebody: Open, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CLEARPOST_UNDO_SECONDS", "30")
     lim = somebody("lim")
     page = lim.page
@@ -109,20 +110,41 @@ def test_the_pane_opens_under_its_row_and_what_it_did_can_be_undone(somebody, se
     assert lim.said == []
 
 
-def test_a_control_out_of_reach_says_why_and_does_nothing(somebody, served):
+def test_on_a_phone_the_undo_bar_stands_above_the_navigation(
+    somebody: Open, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLEARPOST_UNDO_SECONDS", "30")
+    hold = one(served.database, "SELECT id FROM hold WHERE rule = 'adds_up' AND state = 'open'")
+    lim = somebody("lim", width=390)
+    lim.go(f"/c/kedai/holding/{hold}")
+    lim.page.get_by_label("Reason to release").fill("agreed by phone")
+    lim.page.locator("button", has_text="Release 1").click()
+    bar = lim.page.locator("#undobar")
+    bar.get_by_text("SO-10203 released.").wait_for()
+    shown, rail = bar.bounding_box(), lim.page.locator("#nav").bounding_box()
+    assert shown["y"] + shown["height"] <= rail["y"] < 900
+    assert shown["x"] >= 0
+    assert shown["x"] + shown["width"] <= 390
+    lim.page.locator("#nav").get_by_role("link", name="Holding").click()
+    lim.page.locator("#undo").click()
+    lim.page.get_by_text("Taken back: 1 document waits again.").wait_for()
+    assert lim.said == []
+
+
+def test_a_control_out_of_reach_says_why_and_does_nothing(somebody: Open, served: Served) -> None:
     farah = somebody("farah")
     page = farah.page
-    hold = one(served, "SELECT id FROM hold WHERE rule = 'adds_up' AND state = 'open'")
+    hold = one(served.database, "SELECT id FROM hold WHERE rule = 'adds_up' AND state = 'open'")
     farah.go(f"/c/kedai/holding/{hold}")
     button = page.locator("button", has_text="Release 1")
     assert button.get_attribute("aria-disabled") == "true"
     page.get_by_label("Reason to release").fill("let me")
     button.click(force=True)
     page.wait_for_timeout(200)
-    assert one(served, f"SELECT state FROM hold WHERE id = {hold}") == "open"
+    assert one(served.database, f"SELECT state FROM hold WHERE id = {hold}") == "open"
 
 
-def test_an_ended_session_leads_to_the_sign_in_page(somebody, served):
+def test_an_ended_session_leads_to_the_sign_in_page(somebody: Open, served: Served) -> None:
     farah = somebody("farah")
     page = farah.page
     farah.go("/c/kedai/holding")
@@ -132,7 +154,7 @@ def test_an_ended_session_leads_to_the_sign_in_page(somebody, served):
     assert page.locator("#email").count() == 1
 
 
-def test_the_pill_changes_without_loading_the_page(somebody, served):
+def test_the_pill_changes_without_loading_the_page(somebody: Open, served: Served) -> None:
     olga = somebody("olga")
     page = olga.page
     olga.go("/c/kedai/connections/aiaccount")
@@ -149,7 +171,7 @@ def test_the_pill_changes_without_loading_the_page(somebody, served):
     assert olga.said == []
 
 
-def test_a_lost_answer_is_said_and_can_be_tried_again(somebody, served):
+def test_a_lost_answer_is_said_and_can_be_tried_again(somebody: Open, served: Served) -> None:
     lim = somebody("lim")
     page = lim.page
     lim.go("/c/kedai/holding?view=approve")
@@ -163,7 +185,7 @@ def test_a_lost_answer_is_said_and_can_be_tried_again(somebody, served):
     page.wait_for_selector("#dialog[open] h2")
 
 
-def test_keys(somebody):
+def test_keys(somebody: Open) -> None:
     farah = somebody("farah")
     page = farah.page
     page.keyboard.press("g")
@@ -180,7 +202,7 @@ def test_keys(somebody):
     assert farah.said == []
 
 
-def test_back_after_signing_out_shows_nothing(somebody):
+def test_back_after_signing_out_shows_nothing(somebody: Open) -> None:
     farah = somebody("farah")
     page = farah.page
     farah.go("/c/kedai/holding")

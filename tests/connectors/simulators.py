@@ -12,6 +12,8 @@ from typing import Any
 
 import requests
 
+from tests.support.simulator import ledger_lines
+
 DEMO_KEY = "aia_live_demo_7Qk2"
 
 
@@ -333,8 +335,7 @@ class Simulator:
         return requests.request(method, self.url + path, data=body, headers=every, timeout=10)
 
     def ledger(self, effect: str | None = None) -> list[dict[str, Any]]:
-        lines = [json.loads(one) for one in self.ledger_path.read_text().splitlines()]
-        return [one for one in lines if effect in (None, one["effect"])]
+        return [one for one in ledger_lines(self.ledger_path) if effect in (None, one["effect"])]
 
 
 class Bench:

@@ -60,6 +60,17 @@ class TestUpdate:
         assert (found.kind, found.target_ref) == ("equal", "NS-1")
         assert b'"finalTotal":163.35' in found.proof
 
+    @pytest.mark.parametrize("shown", [True, False])
+    def test_what_is_not_shown_is_not_taken_for_done(self, bench, shown):
+        new, old = bench.make(Ref="10232"), bench.make()
+        bench.sim.control("hide", fields=[] if shown else ["ref"])
+        bench.send(old)
+        assert bench.look_up(new, action="update", standing=old).kind == "absent"
+        (answer,) = bench.send(new, action="update").answers
+        assert (answer.kind, stands(bench)["master"]["ref"]) == ("accepted", "10232")
+        after = bench.look_up(new, action="update", standing=old)
+        assert after.kind == ("equal" if shown else "absent")
+
     @pytest.mark.parametrize("fault", ["timeout_after", "error_500_after", "html_502_after"])
     def test_an_unclear_answer_is_looked_up(self, bench, fault):
         new, old = bench.changed(), bench.make()

@@ -1,5 +1,6 @@
 """QuickBooks' documents: changed, void, paid, taken back, read; and what its answers mean."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -9,7 +10,9 @@ import pytest
 from connectors.kit.contract import Kept
 from connectors.kit.http import HttpAnswer
 from connectors.registry import targets
+from connectors.targets.quickbooks import watching
 from connectors.targets.quickbooks.answers import refusal
+from connectors.targets.quickbooks.connector import _reader
 from connectors.targets.quickbooks.errors import CODES, class_of, told_of
 from connectors.targets.quickbooks.tokens import grant_of, is_due, may_be_over, renew
 from tests.connectors.simulators import Bench, Posted, quickbooks_invoice, sold_line
@@ -20,6 +23,22 @@ PASTED = "qbo-client-3Rk9:qbo-refresh-5Mx8-0"
 @pytest.fixture
 def bench(emptied, http):
     return Bench(targets()["quickbooks"], emptied("quickbooks"), http)
+
+
+CASUAL = {
+    "CustomerRef": {"value": "58"},
+    "TxnDate": "2026-11-19",
+    "GlobalTaxCalculation": "NotApplicable",
+}
+
+
+def line_of(amount):
+    """One line typed by hand, as JSON."""
+    return {
+        "Amount": float(amount),
+        "DetailType": "SalesItemLineDetail",
+        "SalesItemLineDetail": {"ItemRef": {"value": "11"}},
+    }
 
 
 def stands(bench, at=0):
@@ -250,7 +269,42 @@ class TestReading:
         there = bench.sim.settings, bench.sample.secret, bench.http
         assert [one.number for one in bench.target.alike(bench.make(), *there)] == ["TYPED-1"]
         nowhere = {**bench.sim.settings, "base_url": "http://127.0.0.1:1"}
-        assert bench.target.alike(bench.make(), nowhere, *there[1:]) is None
+        assert bench.target.alike(bench.make(), nowhere, *there[1:]).kind == "unknown"
+
+    def test_of_a_customer_with_many_documents_only_those_of_the_total_are_asked_for(self, bench):
+        for at, amount in enumerate(("118.80", "118.79", "118.81", "118.82", "163.35", "9.90")):
+            typed = {"Line": [line_of(amount)], "DocNumber": f"T-{at}", **CASUAL}
+            bench.sim.control("typed", body=typed)
+        shown = []
+
+        def ask(path):
+            answer = read(path)
+            shown.append(len(json.loads(answer.body)["QueryResponse"].get("Invoice", ())))
+            return answer
+
+        read = _reader(bench.sim.settings, bench.sample.secret, bench.http)
+        assert [one.number for one in watching.alike(bench.make(), ask)] == ["T-0"]
+        assert shown == [3], "its own total and a cent around, not all of the customer"
+
+    def test_where_the_total_cannot_be_asked_for_all_of_the_customer_are_looked_through(
+        self, bench
+    ):
+        for at, amount in enumerate(("118.80", "9.90")):
+            typed = {"Line": [line_of(amount)], "DocNumber": f"T-{at}", **CASUAL}
+            bench.sim.control("typed", body=typed)
+        bench.sim.control("company", not_queryable={"Invoice": ["TotalAmt"]})
+        there = bench.sim.settings, bench.sample.secret, bench.http
+        before = len(bench.sim.ledger("refused"))
+        assert [one.number for one in bench.target.alike(bench.make(), *there)] == ["T-0"]
+        assert len(bench.sim.ledger("refused")) == before + 1
+
+    def test_a_search_says_that_the_key_is_refused(self, bench):
+        nobody = bench.sample.secret.replace("-7Wd2-0", "-7Wd2-9")
+        there = bench.sim.settings, nobody, bench.http
+        before = len(bench.sim.ledger("refused"))
+        found = bench.target.alike(bench.make(), *there)
+        assert (found.kind, found.key_refused, found.status) == ("unknown", True, 401)
+        assert len(bench.sim.ledger("refused")) == before + 1, "not asked again without the total"
 
 
 class TestErrors:
@@ -285,8 +339,9 @@ class TestErrors:
         error = f'{{"Message":"Etwas","Detail":"{detail}","code":"{code}"}}'
         body = f'{{"Fault":{{"Error":[{error}],"type":"x"}}}}'.encode()
         assert class_of(status, told_of(body)) == wanted
-        answer = HttpAnswer(status=status, headers={}, body=body, seconds=0.0)
-        told = refusal("NS-1", answer, datetime(2026, 11, 20, tzinfo=UTC))
+        at = datetime(2026, 11, 20, tzinfo=UTC)
+        answer = HttpAnswer(status=status, headers={}, body=body, seconds=0.0, at=at)
+        told = refusal("NS-1", answer)
         assert told.words == (f"Etwas: {detail}" if detail else "Etwas")
 
     def test_what_is_no_fault_of_quickbooks_is_read_by_its_status(self):
@@ -297,7 +352,7 @@ class TestErrors:
 
 
 class TestTokens:
-    def test_an_exchange_gives_the_next_pair_and_uses_the_old_one_up(self, bench):
+    def test_an_exchange_gives_the_next_pair_and_the_old_one_ends_a_day_later(self, bench):
         now = bench.http.now()
         assert is_due(PASTED, now)
         told = renew(bench.sim.settings, PASTED, bench.http)
@@ -311,6 +366,8 @@ class TestTokens:
         assert not may_be_over(told.secret, now + timedelta(minutes=9))
         assert may_be_over(told.secret, now + timedelta(minutes=11))
         assert bench.send(bench.make(), secret=told.secret).answers[0].kind == "accepted"
+        assert renew(bench.sim.settings, PASTED, bench.http).kind == "renewed", "an answer was lost"
+        bench.sim.control("clock", offset_seconds=86_401)
         again = renew(bench.sim.settings, PASTED, bench.http)
         assert (again.kind, "invalid_grant" in again.words) == ("refused", True)
 

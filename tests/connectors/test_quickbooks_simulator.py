@@ -199,15 +199,22 @@ def test_a_query_has_conditions_and_pages(sim):
     days = " where TxnDate >= '2026-11-11' and TxnDate < '2026-11-14' and CustomerRef = '58'"
     assert numbers(days) == ["1", "2", "3"]
     assert numbers(" where DocNumber like 'O\\'N%' startposition 4 maxresults 1") == ["3"]
+    assert numbers(" where TotalAmt > '99' and Balance <= '108.9'") == ["0", "1", "2", "3", "4"]
+    assert numbers(" where TotalAmt = '108.9' and Balance > '108.9'") == []
+    assert numbers(" where TotalAmt <= 'a lot'") == []
     nothing = call(sim, "GET", "query", query="select * from Invoice where DocNumber = 'X'")
     assert nothing.json()["QueryResponse"] == {}
     wrong = call(sim, "GET", "query", query="select DocNumber from Invoice where")
     assert code(wrong) == "4000"
+    sim.control("company", not_queryable={"Invoice": ["TotalAmt"]})
+    asked = call(sim, "GET", "query", query="select * from Invoice where TotalAmt = '108.9'")
+    assert code(asked) == "4001"
+    assert numbers(" where CustomerRef = '58'") == ["0", "1", "2", "3", "4"]
     accounts = call(sim, "GET", "query", query="select * from Account").json()["QueryResponse"]
     assert "35" in {one["Id"] for one in accounts["Account"]}
 
 
-def test_tokens_are_exchanged_once_and_can_be_revoked(sim):
+def test_tokens_are_exchanged_and_can_be_revoked(sim):
     def exchange(refresh, secret="qbo-client-3Rk9"):
         basic = base64.b64encode(f"AB-clearpost-app:{secret}".encode()).decode()
         form = {"grant_type": "refresh_token", "refresh_token": refresh}
@@ -218,14 +225,18 @@ def test_tokens_are_exchanged_once_and_can_be_revoked(sim):
     assert exchange("qbo-refresh-5Mx8-0", "wrong-one").status_code == 401
     told = exchange("qbo-refresh-5Mx8-0").json()
     assert told["refresh_token"] == "qbo-refresh-5Mx8-1"
-    assert exchange("qbo-refresh-5Mx8-0").json()["error"] == "invalid_grant"
+    assert exchange("qbo-refresh-5Mx8-0").json()["refresh_token"] == "qbo-refresh-5Mx8-2"
+    assert exchange("qbo-refresh-5Mx8-3").json()["error"] == "invalid_grant"
     token = f"Bearer {told['access_token']}"
     assert call(sim, "GET", "preferences", token=token).status_code == 200
     sim.control("clock", offset_seconds=3601)
     late = call(sim, "GET", "preferences", token=token)
     assert (late.status_code, late.json()["fault"]["error"][0]["code"]) == (401, "3200")
+    sim.control("clock", offset_seconds=86_401)
+    assert exchange("qbo-refresh-5Mx8-1").json()["error"] == "invalid_grant", "a day after the next"
+    assert exchange("qbo-refresh-5Mx8-2").json()["refresh_token"] == "qbo-refresh-5Mx8-3"
     sim.control("revoke")
-    assert exchange("qbo-refresh-5Mx8-1").json()["error"] == "invalid_grant"
+    assert exchange("qbo-refresh-5Mx8-3").json()["error"] == "invalid_grant"
     assert "qbo-access" not in sim.ledger_path.read_text()
 
 
@@ -283,7 +294,9 @@ def test_ten_calls_at_once_and_no_more(tmp_path):
     clock = Nested()
     day = timedelta(days=1)
     companies = default_companies(closed_through=None)
-    books = Books(companies=companies, remember=day, token_life=day, withhold=0, seed=0)
+    books = Books(
+        companies=companies, remember=day, token_life=day, stale_life=day, withhold=0, seed=0
+    )
     clock.api = Api(books, Ledger(tmp_path / "ledger"), clock, hang=1, a_minute=500)
     assert clock.call().status == 400
     assert clock.told == [429, *[400] * 9]

@@ -6,6 +6,7 @@ acts (history.py).
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -53,8 +54,7 @@ def rough(history: History, steps: int) -> None:
         _act(history)
         ready = history.runnable()
         moves: list[Callable[[], None]] = [
-            lambda task=task: history.go_on(task, rough=True)
-            for task in ready  # type: ignore[misc]
+            partial(history.go_on, task, rough=True) for task in ready
         ]
         if place.wire.pending:
             moves += [lambda: place.wire.step(chance.randrange(len(place.wire.pending)))] * 2

@@ -1,4 +1,4 @@
-"""Five companies with three kinds of targets in one database, and the workers that serve them all.
+"""Five companies with three targets in one database, and the workers that serve them all.
 
 Here: setting them up, letting orders arrive, asking for files, looking at memory and what is due.
 Not here: what breaks meanwhile, and what must be true (test_f25_soak.py).
@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from random import Random
@@ -23,41 +24,13 @@ from holding.models import Connection, Posting, Record, Run
 from holding.models.base import DUE
 from holding.pill import UNDER_WAY
 from holding.refusal import Refusal
+from tests.faults.abroad import ELSEWHERE
 from tests.support.house import RULES, House, _order, furnish, make_house
 from tests.support.simulator import Simulator, simulator
 
 FILE = 500
 LEASE = 3  # seconds: a batch of 500 is judged in less, also where two share a lock
 AT_ONCE = 5_000  # documents of one run
-AUTOCOUNT_KEY = "acc_demo_9Tq4Lx"
-AUTOCOUNT = (
-    RULES.replace("aiaccount.sales_invoice", "autocount.invoice")
-    .replace("target aiaccount", "target autocount")
-    .replace("AiAccount", "AutoCount")
-)
-_FIELDS = AUTOCOUNT.index("    they own Notes")
-AUTOCOUNT = (
-    AUTOCOUNT[:_FIELDS]
-    + """    we own   the rest  else review by accounts
-    DocNo         = document_number
-    DocDate       = ordered_on
-    DebtorCode    = "300-W001"
-    DebtorName    = customer_name
-    DisplayTerm   = "C.O.D."
-    Location      = "HQ"
-    Ref           = number
-    InclusiveTax  = no
-    FinalTotal    = total
-    each line
-        DtlDescription  = line.name
-        AccNo           = "500-0000"
-        UOM             = "PCS"
-        Qty             = line.qty
-        UnitPrice       = line.price
-        TaxCode         = "NT"
-        SubTotal        = round(line.qty * line.price, 0.01)
-"""
-)
 
 
 @dataclass(slots=True)
@@ -71,7 +44,7 @@ class Member:
     keys: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
 
 
-SHARES = (("file", 40), ("file", 35), ("file", 20), ("at once", 3), ("autocount", 2))
+SHARES = (("file", 50), ("file", 44), ("at once", 2), ("autocount", 2), ("quickbooks", 2))
 """How the documents of each company go out, and how many of a hundred it has."""
 
 
@@ -154,7 +127,7 @@ class Fleet:
                 kind="order",
                 headers={},
                 raw=repr(numbers).encode(),
-                records=[_order(number) for number in numbers],
+                records=[_order(number, _price(number)) for number in numbers],
                 now=datetime.now(UTC),
             )
         assert not isinstance(got, Refusal), got
@@ -220,13 +193,12 @@ class Fleet:
 def fleet(url: str, home: Path, redis_url: str) -> Iterator[Fleet]:
     """Set up, at work, and sent home at the end."""
     with ExitStack() as stack:
-        members = []
+        members: list[Member] = []
         for no, (way, share) in enumerate(SHARES):
             folder = home / f"company-{no}"
             folder.mkdir(parents=True)
-            at_autocount = way == "autocount"
-            options = ("--calls-a-minute", "1000000") if at_autocount else ("--dedupe", "nothing")
-            name = "autocount" if at_autocount else "aiaccount"
+            name = way if way in ELSEWHERE else "aiaccount"
+            options = ("--calls-a-minute", "1000000") if name == way else ("--dedupe", "nothing")
             target = stack.enter_context(simulator(folder, *options, name=name))
             members.append(Member(_company(url, home, target, no, way, members), way, share))
         made = Fleet(members, redis_url)
@@ -243,11 +215,13 @@ def _company(
     timing = "daily at 02:00 by ordered_on" if way == "file" else "immediately"
     if not members:
         return make_house(url, home / "home", target, timing=timing)
-    first, rules, given = members[0].house, RULES, {}
-    key: dict[str, Any] = {}
-    if way == "autocount":
-        rules, key = AUTOCOUNT, {"connector": "autocount", "secret": AUTOCOUNT_KEY}
-        given = {"company_id": "1042", "key_id": "cp-demo", "locked_through": "none"}
+    first, rules = members[0].house, RULES
+    more: dict[str, Any] = {"given": {}}
+    if way in ELSEWHERE:
+        rules, secret, given = ELSEWHERE[way]
+        tokens = {"token_url": f"{target.url}/oauth2/v1/tokens/bearer"}
+        given = given | (tokens if way == "quickbooks" else {})
+        more = {"connector": way, "secret": secret, "given": given}
     with first.database.write() as session:
         company_id = furnish(
             session,
@@ -255,10 +229,14 @@ def _company(
             target,
             code=f"kedai{no}",
             rules=rules.replace("TIMING", timing),
-            given=given,
-            **key,
+            **more,
         )
     return House(first.database, target, first.home, company_id, first.environment)
+
+
+def _price(number: str) -> Decimal:
+    """A shop has many totals, though it may book them all to one customer."""
+    return Decimal(20 + int(number) % 199)
 
 
 def _tell(pid: int, told: signal.Signals) -> None:

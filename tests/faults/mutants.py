@@ -21,7 +21,7 @@ from sqlalchemy import text
 from connectors.kit.contract import Sent
 from holding import clock, database, doorbell, evaluation
 from holding.judging import finish, plan_unsent, retry
-from holding.pushing import case, check, flight, intent, settle
+from holding.pushing import case, consent, flight, intent, settle
 from workers import jobs
 
 VARIABLE = "CLEARPOST_MUTANT"
@@ -61,11 +61,13 @@ def poison_from(environment: Mapping[str, str]) -> None:
     """Judging the record with the number in `CLEARPOST_POISON` breaks this process, in the way
     that `CLEARPOST_POISON_KIND` names; it does not once the record counts as poison.
     """
-    number, judging = environment.get(POISON), []
+    number = environment.get(POISON)
+    judging: list[object] = []
     if not number or environment.get("CLEARPOST_ENV") != "test":
         return
     breaks = BREAKS[environment.get(f"{POISON}_KIND", "segfault")]
-    judge, reach = evaluation._judge, evaluation.point
+    steps = vars(evaluation)
+    judge, reach = steps["_judge"], steps["point"]
 
     def judge_or_die(batch: Any, case: Any, now: Any) -> Any:
         judging[:] = [] if case.claimed.poison else [case.subject.body.get("number")]
@@ -76,7 +78,7 @@ def poison_from(environment: Mapping[str, str]) -> None:
             breaks()
         reach(name)
 
-    evaluation._judge, evaluation.point = judge_or_die, reach_or_die
+    steps.update(_judge=judge_or_die, point=reach_or_die)
     jobs.LONGEST = STUCK
 
 
@@ -128,7 +130,7 @@ def _edited(function: FunctionType, old: str, new: str) -> FunctionType:
 
 
 def _send_first(desk, channel, examined, run_id, name, looked):  # type: ignore[no-untyped-def]
-    from holding.pushing.intent import request_key
+    from holding.pushing.evidence import request_key
     from tests.faults.mutants import _EARLY, _REAL_COMMIT
 
     documents = [one.document for one in examined.good]
@@ -204,11 +206,7 @@ MUTANTS = (
         (
             (plan_unsent.not_approved, "if one.hash == hash_", ""),
             (plan_unsent.void, "approval.hash != hash_", "False"),
-            (
-                check._look_around,
-                "approved[row[0].id, row[0].hash]",
-                "{one for (key, _), some in approved.items() if key == row[0].id for one in some}",
-            ),
+            (consent._given, ".where(Approval.hash == Posting.hash)", ""),
         ),
     ),
     Mutant(

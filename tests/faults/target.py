@@ -7,14 +7,16 @@ here: which requests fail (history.py).
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, Unpack
 from urllib.parse import urlsplit
 
 from connectors.kit.clock import Clock
 from connectors.kit.faults import point
-from connectors.kit.http import Http, HttpAnswer, HttpFailure
+from connectors.kit.http import Given, Http, HttpAnswer, HttpFailure
 from connectors.kit.simulator import Ledger, Reply, Request
+from connectors.kit.standin import StandIn
 from connectors.targets.aiaccount.simulator.api import Api
 from connectors.targets.aiaccount.simulator.books import Books
 from connectors.targets.aiaccount.simulator.data import default_companies, default_keys
@@ -48,6 +50,7 @@ class Wire:
     """The target and what is on its way to it; `fates` are those of the next writes.
 
     A look-up sees what was written `lag` seconds ago or earlier; an answer takes `takes` seconds.
+    `truth` is the stand-in of another target than AiAccount.
     """
 
     folder: Path
@@ -62,12 +65,18 @@ class Wire:
     storm: Fate | None = None
     asked: list[float] = field(default_factory=list)
     wrote: list[float] = field(default_factory=list)
+    written: list[Exchange] = field(default_factory=list)
+    truth: StandIn[Any] | None = None
 
     def __post_init__(self) -> None:
         self.ledger = self.folder / "ledger.jsonl"
-        self._truth = _api(self.ledger, self.clock, self.dedupe)
+        self._truth = self.truth or _api(self.ledger, self.clock, self.dedupe)
         self._seen = _api(self.folder / "seen.jsonl", self.clock, self.dedupe) if self.lag else None
         self._unseen: list[tuple[float, Request]] = []
+
+    def lines(self) -> list[dict[str, Any]]:
+        """What the target wrote into its ledger."""
+        return list(self._truth.ledger.lines())
 
     def send(self, request: Request, *, writes: bool) -> Exchange:
         fate: Fate = self.fates.pop(0) if writes and self.fates else "ok"
@@ -75,6 +84,7 @@ class Wire:
         self.asked.append(self.clock.monotonic())
         exchange = Exchange(request, fate, writes, self.clock.monotonic())
         self.pending.append(exchange)
+        self.written += [exchange] if writes else []
         return exchange
 
     def step(self, no: int) -> None:
@@ -83,16 +93,16 @@ class Wire:
         if exchange.fate == "lost":
             return
         if exchange.writes and self.refuses:
-            exchange.answer = _no_account()
+            exchange.answer = _no_account(self.clock.now())
             return
         if exchange.fate in ("later", "busy", "full"):
-            exchange.answer = _not_now(exchange.fate)
+            exchange.answer = _not_now(exchange.fate, self.clock.now())
             return
         reply = self._handle(exchange)
         if exchange.writes:
             self.wrote.append(self.clock.monotonic())
         if exchange.fate != "silent":
-            exchange.answer = _heard(reply, exchange.fate)
+            exchange.answer = _heard(reply, exchange.fate, self.clock.now())
 
     def settle(self, older_than: float = 0) -> None:
         """Whatever is on its way for so long arrives."""
@@ -116,24 +126,24 @@ def _api(ledger: Path, clock: Clock, dedupe: str) -> Api:
         name=COMPANY, locked_through=None, quota=None, rounding="per_line"
     )
     books = Books(companies=companies, keys=default_keys(), dedupe=dedupe, withhold=0, seed=0)
-    return Api(books, _Unsynced(ledger), clock, hang=0)
+    return Api(books, Unsynced(ledger), clock, hang=0)
 
 
-def _no_account() -> HttpAnswer:
+def _no_account(at: datetime) -> HttpAnswer:
     """What AiAccount says to an account that it does not know."""
     error = {"code": "unknown_account", "message": "Account 40000 does not exist"}
     body = json.dumps({"error": error, "errors": [error]}).encode()
-    return HttpAnswer(status=422, headers={}, body=body, seconds=0.1)
+    return HttpAnswer(status=422, headers={}, body=body, seconds=0.1, at=at)
 
 
-def _not_now(fate: Fate) -> HttpAnswer:
+def _not_now(fate: Fate, at: datetime) -> HttpAnswer:
     status, code = (503, "unavailable") if fate == "later" else (429, "rate_limited")
     headers = {"later": {"retry-after": "1"}, "busy": {"retry-after": "2"}}.get(fate, {})
     body = json.dumps({"error": {"code": code, "message": "Try later"}}).encode()
-    return HttpAnswer(status=status, headers=headers, body=body, seconds=0.1)
+    return HttpAnswer(status=status, headers=headers, body=body, seconds=0.1, at=at)
 
 
-class _Unsynced(Ledger):
+class Unsynced(Ledger):
     """The ledger of one history needs no disk."""
 
     def write(self, lines, *, sync=True):  # type: ignore[no-untyped-def]
@@ -147,22 +157,15 @@ class WireHttp(Http):
         super().__init__(clock, connect_seconds=5, read_seconds=seconds)
         self._moving, self._wires, self._seconds = clock, wires, seconds
 
-    def request(
-        self,
-        method: str,
-        url: str,
-        *,
-        headers: Mapping[str, str],
-        body: bytes | None = None,
-        push: bool = False,
-    ) -> HttpAnswer | HttpFailure:
+    def request(self, method: str, url: str, **given: Unpack[Given]) -> HttpAnswer | HttpFailure:
+        push = given.get("push", False)
         wire = self._wires[urlsplit(url).netloc]
         if wire.down or (push and wire.fates[:1] == ["refused"]):
             wire.fates = wire.fates[1:] if push and not wire.down else wire.fates
             return HttpFailure(kind="not_sent", words="No connection.", seconds=0)
         if push:
             point("push.after_connect")
-        exchange = wire.send(request_of(method, url, headers, body), writes=push)
+        exchange = wire.send(request_of(method, url, given), writes=push)
         if push:
             point("push.after_send")
         until = self._moving.monotonic() + self._seconds
@@ -180,9 +183,9 @@ class WireHttp(Http):
         return answer
 
 
-def _heard(reply: Reply, fate: Fate) -> HttpAnswer | HttpFailure:
+def _heard(reply: Reply, fate: Fate, at: datetime) -> HttpAnswer | HttpFailure:
     cut = replace(reply, cut="before") if fate == "reset" else reply
-    answer = answer_of(cut)
+    answer = answer_of(cut, at)
     if not isinstance(answer, HttpAnswer):
         return answer
     if fate in ("broken", "garbage"):

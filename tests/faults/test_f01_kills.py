@@ -13,39 +13,41 @@ from holding.models import Posting, Record
 from tests.faults.amounts import Done, amount
 from tests.faults.yard import (
     APPROVAL,
+    APPROVED,
     BATCH,
     REACHED_BY,
-    WORKER,
     all_ended,
     hire_approver,
     killed_at,
     nothing_wrong,
+    stopped_at,
     until_stopped,
 )
 from tests.support.databases import opened
-from tests.support.house import RULES, House
+from tests.support.house import House
 
 KILLS = amount(1, 5, 100)
 CUT_OFF = """
 SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid()
 """  # and waits until they are gone
-RANDOM_KILLS, RANDOM_ORDERS = amount(2, 20, 500), amount(20, 500, 2000)  # in each of the four runs
-STOPS, DEPLOYS, CUTS = amount(1, 4, 70), amount(1, 20, 200), amount(1, 8, 50)
+RANDOM_KILLS = amount(2, 10, 250)  # of both workers, in each of the four runs
+RANDOM_ORDERS = amount(20, 500, 2000)
+STOPS = amount(1, 2, 70)  # at each of four points, on each database
+DEPLOYS, CUTS = amount(1, 20, 200), amount(1, 8, 50)
 PROFILES = ("number+customer", "nothing")
-APPROVED = RULES + (
-    "\napprove order for aiaccount.sales_invoice\n    when     total > 1.00\n"
-    '    by       accounts\n    say      "{total} is above the limit."\n'
-)
 PLAIN = [point for point, who in REACHED_BY.items() if who not in (APPROVAL, BATCH)]
 
 
 @pytest.mark.parametrize("dedupe", PROFILES)
 def test_f01_killed_at_each_point(house_of: Callable[..., House], done: Done, dedupe: str) -> None:
+    """Where a double can be seen, as often on each database; where the target sees to it that there
+    is none, the two databases share the rounds.
+    """
     house = house_of("--dedupe", dedupe)
     sent: list[str] = []
-    rounds = KILLS if dedupe == "nothing" else max(1, KILLS // 3)  # where a double can be seen
-    for no in range(rounds):
+    half = KILLS // 2 if house.database.dialect == "postgresql" else KILLS - KILLS // 2
+    for no in range(KILLS if dedupe == "nothing" else half):
         for point in PLAIN:
             sent += killed_at(house, point, no)
             done.faults += 1
@@ -86,16 +88,28 @@ def test_f02_killed_at_any_moment(house_of: Callable[..., House], done: Done, de
         for worker in workers:
             worker.kill()
             worker.join()
+            assert worker.exitcode == -signal.SIGKILL  # it was at work until then
             done.faults += 1
     all_ended(house, sent, done, seconds=400)
     nothing_wrong(house, sent, done)
 
 
-@pytest.mark.parametrize("point", ["push.after_intent", "push.after_answer", "eval.each"])
+@pytest.mark.parametrize(
+    ("point", "dedupe"),
+    [
+        ("push.after_intent", "nothing"),
+        ("push.after_answer", "nothing"),
+        ("eval.each", "nothing"),
+        ("push.after_connect", "number+customer"),
+    ],
+)
 def test_f03_asleep_for_longer_than_the_lease(
-    house_of: Callable[..., House], done: Done, point: str
+    house_of: Callable[..., House], done: Done, point: str, dedupe: str
 ) -> None:
-    house = house_of("--dedupe", "nothing")
+    """The last of them wakes up after the last look at the clock, and sends what another one has
+    sent meanwhile: only a target that compares can tell.
+    """
+    house = house_of("--dedupe", dedupe)
     sent: list[str] = []
     for _ in range(STOPS):
         sent += house.orders(2)
@@ -140,20 +154,14 @@ def test_f10_the_database_goes_away(house: House, done: Done) -> None:
 
 
 def test_f10_the_database_goes_away_at_each_point(house: House, done: Done) -> None:
-    """A worker stops at a point, loses its connections there, and goes on."""
+    """Somebody stops at a point, loses their connections there, and goes on."""
     if house.database.dialect == "sqlite":
         pytest.skip("SQLite lives in the worker: killed with it in F1")
     sent: list[str] = []
     engine = create_engine(house.database.url)
-    for point in [key for key, who in REACHED_BY.items() if who == WORKER]:
-        sent += house.orders(1)
-        worker = house.worker("--no-redis", CLEARPOST_FAULTS=f"{point}=stop@1")
-        until_stopped(worker.pid or 0)
-        _cut_off(house, engine)
-        os.kill(worker.pid or 0, signal.SIGCONT)
+    for point in PLAIN:
+        sent += stopped_at(house, point, lambda: _cut_off(house, engine))
         done.faults += 1
-        worker.terminate()
-        worker.join(15)
     engine.dispose()
     house.drain({"posted": len(sent)}, seconds=300)
     nothing_wrong(house, sent, done)

@@ -1,18 +1,32 @@
-"""F10 on a server of its own: PostgreSQL goes down at once while a worker stands at a point."""
+"""F10 on a server of its own: PostgreSQL goes down at once while somebody stands at a point."""
 
-import os
-import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from sqlalchemy import create_engine, text
 
 from tests.faults.amounts import Done, amount
-from tests.faults.yard import REACHED_BY, WORKER, nothing_wrong, until_stopped
+from tests.faults.yard import (
+    APPROVAL,
+    APPROVED,
+    BATCH,
+    REACHED_BY,
+    hire_approver,
+    nothing_wrong,
+    stopped_at,
+)
 from tests.support.databases import Cluster, cluster, postgresql_database
 from tests.support.house import House
 
-POINTS = [point for point, who in REACHED_BY.items() if who == WORKER]
+APPROVALS, FILES = (
+    [point for point, who in REACHED_BY.items() if who == one] for one in (APPROVAL, BATCH)
+)
+GROUPS: dict[str, tuple[dict[str, str], list[str]]] = {
+    "workers": ({}, [point for point in REACHED_BY if point not in (*APPROVALS, *FILES)]),
+    "approvers": ({"rules": APPROVED}, APPROVALS),
+    "files": ({"timing": "daily at 02:00 by ordered_on"}, FILES),
+}
+"""Who stands at which points, and in what kind of house they are reached."""
 NAME = "clearpost_goes_down"
 
 
@@ -34,18 +48,23 @@ def database_url(server: Cluster) -> Iterator[str]:
         yield url
 
 
-def test_f10_the_server_goes_down_at_each_point(server: Cluster, house: House, done: Done) -> None:
-    sent: list[str] = []
-    for point in POINTS[:: amount(6, 1, 1)]:
-        sent += house.orders(1)
-        worker = house.worker("--no-redis", CLEARPOST_FAULTS=f"{point}=stop@1")
-        until_stopped(worker.pid or 0)
+@pytest.mark.parametrize("who", GROUPS)
+def test_f10_the_server_goes_down_at_each_point(
+    server: Cluster, house_of: Callable[..., House], done: Done, who: str
+) -> None:
+    given, points = GROUPS[who]
+    house = house_of(**given)
+    if who == "approvers":
+        hire_approver(house)
+
+    def down_and_up() -> None:
         house.database.close()
         server.stop_at_once()
-        os.kill(worker.pid or 0, signal.SIGCONT)
         server.start()
+
+    sent: list[str] = []
+    for point in points[:: amount(6, 1, 1)]:
+        sent += stopped_at(house, point, down_and_up)
         done.faults += 1
-        worker.terminate()
-        worker.join(15)
     house.drain({"posted": len(sent)}, seconds=120)
     nothing_wrong(house, sent, done)

@@ -1,4 +1,4 @@
-"""F25: for long, five companies and three kinds of targets, and all faults mixed in."""
+"""F25: for long, five companies and three targets, and all faults mixed in."""
 
 import os
 import sqlite3
@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import make_url
 
 from holding import doorbell
+from tests.faults.abroad import ELSEWHERE
 from tests.faults.amounts import Done, amount
 from tests.faults.fleet import LEASE, Fleet, Member, fleet
 from tests.faults.test_f07_doorbells import redis_url
@@ -21,7 +22,7 @@ __all__ = ["redis_url"]
 SOAK = int(os.environ.get("CLEARPOST_SOAK", "0")) or amount(100, 5_000, 100_000)
 SEED = int(os.environ.get("CLEARPOST_SEED", "25"))
 LONG = 20_000  # from here on the rate is that of the work, not of the faults
-PARTS = 10 if SOAK < LONG else 40
+PARTS = 10 if SOAK < LONG else 50  # five to a tenth: each tenth meets each misfortune once
 LARGEST_WAL = 256 * 1024 * 1024
 OLDEST_DUE = 60.0
 LATEST = 600.0  # a part that takes longer has stuck
@@ -29,7 +30,7 @@ GROWTH = 1.2
 SETTLED = 300.0  # five minutes: by then everything is loaded that will be
 EVERYWHERE = ("timeout_after", "error_500_after", "unavailable", "html_502_after")
 AT_AIACCOUNT = (*EVERYWHERE, "cut_body", "garbage_after", "rate_limited")
-"""AutoCount does not say how long to wait after a 429: one is a minute of rest, as it should be."""
+"""The others do not say how long to wait after a 429: one is a minute of rest, as it should be."""
 
 
 class Soak:
@@ -44,6 +45,7 @@ class Soak:
         self.largest_wal = 0
         self.curve: list[tuple[float, int]] = []
         self.moments: list[float] = [0.0]
+        self.bag: list[str] = []
 
     def part(self, count: int, *, last: bool) -> None:
         """So many orders, something that breaks, and work until little is left of them."""
@@ -76,17 +78,14 @@ class Soak:
         """The targets answer badly, and one thing more happens; everything happens in turn."""
         files = [member for member in self._all if member.way == "file"]
         singly = [member for member in self._all if member.way != "file"]
-        for member in (
-            *singly,
-            *self.chance.sample(files, len(self.curve) % 2),
-        ):  # a lost file is hundreds of doubts
-            known = EVERYWHERE if member.way == "autocount" else AT_AIACCOUNT
-            plan = [self.chance.choice(known) for _ in range(1 if member.way == "file" else 3)]
-            member.house.target.control("faults", plan=plan)
-            self.done.faults += len(plan)
-        ways: tuple[Callable[[], None], ...] = (
+        for member in singly:
+            known = EVERYWHERE if member.way in ELSEWHERE else AT_AIACCOUNT
+            self._answers_badly(member, [self.chance.choice(known) for _ in range(3)])
+        if len(self.curve) % 5 in (1, 3):  # a lost file is hundreds of doubts
+            self._answers_badly(self.chance.choice(files), [self._next_of_a_file()])
+        ways: tuple[Callable[[], object], ...] = (
             lambda: self.there.kill(self.chance.randrange(2)),
-            lambda: doorbell.connect(self.redis).flushall() and None,
+            lambda: doorbell.connect(self.redis).flushall(),
             self._locked,
             lambda: self.there.repeat(self.chance),
             self._asleep,
@@ -94,6 +93,15 @@ class Soak:
         ways[len(self.curve) % len(ways)]()
         self.there.repeat(self.chance)
         self.done.faults += 2
+
+    def _answers_badly(self, member: Member, plan: list[str]) -> None:
+        member.house.target.control("faults", plan=plan)
+        self.done.faults += len(plan)
+
+    def _next_of_a_file(self) -> str:
+        """Every kind before one comes again."""
+        self.bag = self.bag or self.chance.sample(AT_AIACCOUNT, len(AT_AIACCOUNT))
+        return self.bag.pop()
 
     def _locked(self) -> None:
         other = sqlite3.connect(self.file, isolation_level=None, timeout=30)

@@ -24,11 +24,12 @@ from sqlalchemy.orm import Session
 from connectors.kit import faults
 from connectors.kit.contract import IncomingRecord
 from holding import approvals, connections, intake
+from holding.connections import CALLS_PER_MINUTE
 from holding.evaluation import judge_due
 from holding.migrate import upgrade
 from holding.models import Company, Connection, Hold, Posting
 from holding.pushes import open_desk, push_due
-from holding.pushing.desk import CALLS_PER_MINUTE, Desk
+from holding.pushing.desk import Desk
 from holding.refusal import Refusal
 from holding.revisions import next_revision
 from holding.roles import SYSTEM, Actor
@@ -63,7 +64,7 @@ SELECT (SELECT min(at) FROM (
     UNION ALL SELECT min(lease_until) FROM record
     UNION ALL SELECT min(due_at) FROM run
     UNION ALL SELECT min(lease_until) FROM run
-)), (SELECT max(open_until) FROM throttle)
+)), (SELECT max(open_until) FROM throttle WHERE breaker <> 'closed')
 """  # one statement: it is asked after every turn
 HOST = "ai.example.test"
 CONNECTION = select(Connection).where(
@@ -208,9 +209,8 @@ class Town:
     def approve(self, by: int) -> int:
         """One of the approvers approves everything that waits for it; how much it was."""
         with self.database.read() as session:
-            waiting = session.scalars(
-                select(Hold.posting_id).where(Hold.state == "open", Hold.code == "APP01")
-            ).all()
+            open_ = select(Hold.posting_id).where(Hold.state == "open", Hold.code == "APP01")
+            waiting = [found for found in session.scalars(open_) if found is not None]
         with self.database.write() as session:
             got = approvals.approve(
                 session, self.made.approvers[by], waiting, "Looks right.", self.clock.now()

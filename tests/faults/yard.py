@@ -8,9 +8,10 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from sqlalchemy import select
@@ -28,10 +29,15 @@ from holding.teams import add_to_team
 from tests.faults import mutants
 from tests.faults.amounts import Done
 from tests.support.factories import make_person
-from tests.support.house import FORKS, House
+from tests.support.house import FORKS, RULES, House
 from tests.support.simulator import Simulator
 
 APPROVER = "lim@example.test"
+APPROVED = RULES + (
+    "\napprove order for aiaccount.sales_invoice\n    when     total > 1.00\n"
+    '    by       accounts\n    say      "{total} is above the limit."\n'
+)
+"""Rules by which every order needs an approval."""
 WORKER, DOUBT, SENDER, APPROVAL, BATCH = "worker", "doubt", "sender", "approval", "batch"
 REACHED_BY = {
     "claim.before": WORKER,
@@ -87,32 +93,56 @@ def killed_at(house: House, point: str, no: int) -> list[str]:
     """Something dies by kill -9 at this point; the external ids of what was given in for it."""
     log = house.home / f"faults-{point}-{no}.jsonl"
     more = {"CLEARPOST_FAULTS": f"{point}=kill", "CLEARPOST_FAULT_LOG": str(log)}
+    child, sent = _started(house, point, more)
+    child.join(30)
+    assert child.exitcode == -signal.SIGKILL, (point, child.exitcode)
+    assert [json.loads(line)["point"] for line in log.read_text().splitlines()] == [point]
+    return sent + _made_good(house, point)
+
+
+def stopped_at(house: House, point: str, meanwhile: Callable[[], None]) -> list[str]:
+    """Somebody stops at this point, goes on after what happens meanwhile, and ends."""
+    child, sent = _started(house, point, {"CLEARPOST_FAULTS": f"{point}=stop@1"})
+    until_stopped(child.pid or 0)
+    meanwhile()
+    os.kill(child.pid or 0, signal.SIGCONT)
+    if REACHED_BY[point] not in (SENDER, APPROVAL):
+        child.terminate()
+    child.join(15)
+    assert child.exitcode is not None, point
+    return sent + _made_good(house, point)
+
+
+def _started(house: House, point: str, more: dict[str, str]) -> tuple[BaseProcess, list[str]]:
+    """Whoever comes to this point, and what was given in for it."""
     who = REACHED_BY[point]
     if who == DOUBT:
         house.target.control("faults", fault="timeout_after")
     sent = house.orders(2)
     if who == SENDER:
-        code = _child(_deliver, place_of(house, **more))
-        sent += house.orders(1)  # the sender sends again what nobody acknowledged
-    elif who == APPROVAL:
+        return _child(_deliver, place_of(house, **more)), sent
+    if who == APPROVAL:
         _until_held(house)
-        code = _child(_approve, place_of(house, **more))
+        return _child(_approve, place_of(house, **more)), sent
+    if who == BATCH:
+        _until_ready(house)
+        ask_for_batch(house)
+    return house.worker("--no-redis", **more), sent
+
+
+def _made_good(house: House, point: str) -> list[str]:
+    """What was not acknowledged is done once more."""
+    if REACHED_BY[point] == SENDER:
+        return house.orders(1)
+    if REACHED_BY[point] == APPROVAL:
         _approve(place_of(house))
-    else:
-        if who == BATCH:
-            _until_ready(house)
-            ask_for_batch(house)
-        code = house.run_worker("--no-redis", **more)
-    assert code == -signal.SIGKILL, (point, code)
-    assert [json.loads(line)["point"] for line in log.read_text().splitlines()] == [point]
-    return sent
+    return []
 
 
-def _child(work: Callable[[Place], None], place: Place) -> int | None:
+def _child(work: Callable[[Place], None], place: Place) -> BaseProcess:
     child = FORKS.Process(target=_run, args=(work, place))
     child.start()
-    child.join(30)
-    return child.exitcode
+    return child
 
 
 def _run(work: Callable[[Place], None], place: Place) -> None:
@@ -190,8 +220,12 @@ def until_stopped(pid: int) -> None:
     raise AssertionError("the worker did not come to the point where it stops")
 
 
-def nothing_wrong(house: House, sent: Sequence[str], done: Done) -> None:
-    """Everything given in is in the target once, by the database, the ledger and the invariants."""
+def nothing_wrong(
+    house: House, sent: Sequence[str], done: Done, *, known: Collection[str] = ()
+) -> None:
+    """Everything given in is in the target once, by the database, the ledger and the invariants;
+    but for what is `known`, the sentences about what the test itself brought about.
+    """
     found = house.compared(sent)
     done.records += len(sent)
     done.lost += found.lost
@@ -201,7 +235,7 @@ def nothing_wrong(house: House, sent: Sequence[str], done: Done) -> None:
         checked = check(
             session,
             house.company_id,
-            now=datetime.now(UTC),
+            now=_now(house),
             settings=settings,
             ledger=[house.target.ledger],
         )
@@ -209,4 +243,10 @@ def nothing_wrong(house: House, sent: Sequence[str], done: Done) -> None:
         stuck = list(session.scalars(select(Posting.number).where(Posting.state.in_(open_states))))
     done.stuck += len(stuck)
     assert (found.lost, found.doubled, stuck) == (0, 0, []), found.details
-    assert checked.breaches == ()
+    assert sorted(one.say for one in checked.breaches) == sorted(known), checked.breaches
+
+
+def _now(house: House) -> datetime:
+    """The moment at which its workers believe to be."""
+    moved = house.home / "clock"
+    return datetime.now(UTC) + timedelta(seconds=float(moved.read_text()) if moved.exists() else 0)

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from random import Random
 from typing import Any
 
 from sqlalchemy import select
@@ -33,15 +32,13 @@ from holding.models import Company, Hold, Posting, Record, Team
 from holding.pushes import Pushed, push_due
 from holding.pushing.desk import Desk
 from holding.roles import SYSTEM
-from holding.secrets import Keys
-from holding.settings import Settings
+from tests.holding.desks import KEYS, make_desk
 from tests.holding.shop import Shop, open_shop
 from tests.support.clock import SetClock
 from tests.support.factories import connection_named, make_connection
 from tests.support.inside import Inside
 
 TEMPLATES = Path(__file__).parents[2] / "portal" / "starters"
-KEYS = Keys((b"xm8fkfMblGLs0jjZ2_83qvXBKHDaMFI66nUU9dxoe0A=",))  # made for tests
 SECRET = "hush"
 LOCKS = ("open", "locked")
 STRICT = ("block", "review", "ignore")
@@ -305,17 +302,8 @@ def open_template(
         companies=given, keys=default_keys(), dedupe="number+customer", withhold=0, seed=0
     )
     api = Api(books, Ledger(folder / "ledger.jsonl"), clock, hang=0)
-    told = {"CLEARPOST_ENV": "test", "CLEARPOST_HOME": str(folder), "CLEARPOST_UNDO_SECONDS": "0"}
-    desk = Desk(
-        database=database,
-        clock=clock,
-        settings=Settings.from_env(told),
-        keys=KEYS,
-        owner="test",
-        chance=Random(7),
-        http=Inside(clock, api.handle),
-        trace=lambda _session, evaluation_id: f"story of {evaluation_id}".encode(),
-    )
+    http = Inside(clock, api.handle)
+    desk = make_desk(database, clock, folder, http, UNDO_SECONDS="0")
     made = Template(shop, api, desk)
     made.control("company", accounts=["12000", "40000", "61001", *accounts])
     made.test()

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from random import Random
 
 import pytest
 
@@ -12,8 +11,10 @@ from holding.database import Database
 from holding.models import Company
 from holding.pushing.desk import Desk
 from holding.roles import SYSTEM
-from holding.settings import Settings
-from tests.holding.pushing import KEYS
+from tests.holding.desks import KEYS, make_desk
+from tests.holding.life import NUMBERED, TABLES, Begun, Life, begin
+from tests.holding.pushing import Lane
+from tests.holding.shop import FILES, open_shop
 from tests.support.clock import SetClock
 from tests.support.factories import connection_named
 from tests.support.postings import NOW
@@ -47,14 +48,27 @@ def desk(
         connection = connection_named(session, company, "aiaccount")
         connection.settings = {**connection.settings, "base_url": target.url}
         set_key(session, SYSTEM, connection, DEMO_KEY, now=NOW, keys=KEYS)
-    settings = Settings.from_env({"CLEARPOST_ENV": "test", "CLEARPOST_HOME": str(tmp_path)})
-    return Desk(
-        database=database,
-        clock=clock,
-        settings=settings,
-        keys=KEYS,
-        owner="worker-1",
-        chance=Random(7),
-        http=Http(clock, connect_seconds=2, read_seconds=2),
-        trace=lambda _session, evaluation_id: f"story of {evaluation_id}".encode(),
-    )
+    http = Http(clock, connect_seconds=2, read_seconds=2)
+    return make_desk(database, clock, tmp_path, http, owner="worker-1")
+
+
+@pytest.fixture
+def begun(
+    database: Database,
+    company: Company,
+    clock: SetClock,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Begun:
+    return lambda files: begin(open_shop(database, company, clock), tmp_path, monkeypatch, files)
+
+
+@pytest.fixture
+def life(begun: Begun) -> Life:
+    """Under rules that number the documents of an order, and answer its edits."""
+    return begun(FILES | {"shop.rules": NUMBERED + TABLES})
+
+
+@pytest.fixture
+def lane(desk: Desk, company: Company, target: Simulator, clock: SetClock) -> Lane:
+    return Lane(desk, company, target, clock)

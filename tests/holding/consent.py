@@ -1,15 +1,35 @@
 """Approving in tests: two orders above the limit and one below it, and what an approval answers."""
 
+from datetime import timedelta
+
+from sqlalchemy.orm import Session
+
 from holding import approvals
 from holding.approvals import Approved
 from holding.database import Database
+from holding.invariants.consent import pushes_were_approved
+from holding.invariants.look import Look
 from holding.models import Company
 from holding.refusal import Refusal
 from holding.roles import Actor
-from tests.holding.shop import Shop, line, open_shop, order
+from tests.holding.shop import RULES, Shop, line, open_shop, order
 from tests.support.clock import SetClock
 
 LARGE = [line(price="960.00")]
+CHANNEL = """
+check channel_known on order
+    require  channel = "web"
+    else     hold for accounts
+    say      "{number} came by {channel}."
+    clears   by accounts
+"""
+# Rules by which a finding can be put right, or let pass, and the document stays the same.
+ASKING = (
+    RULES.replace("    total       money", "    channel     text\n    total       money").replace(
+        "created_by\n    | changed", "created_by, channel\n    | changed"
+    )
+    + CHANNEL
+)
 
 
 def ids(shop: Shop, *numbers: str) -> list[int]:
@@ -54,3 +74,11 @@ def large_shop(database: Database, company: Company, clock: SetClock) -> Shop:
     shop.judge()
     assert shop.states() == {"NS-1": "held", "NS-2": "held", "NS-3": "ready"}
     return shop
+
+
+def breaches(shop: Shop, session: Session) -> list[str]:
+    """What I9 has to say of what was sent."""
+    second = timedelta(seconds=1)
+    times = {"now": shop.now, "lease": second, "answer": second, "sweep": second}
+    look = Look(session=session, company_id=shop.company.id, lines=None, **times)  # type: ignore[arg-type]
+    return [one.say for one in pushes_were_approved(look)]

@@ -1,28 +1,25 @@
 """The life of posted documents in tests: a shop whose target is books in memory."""
 
+from collections.abc import Callable
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
 from connectors import registry
-from connectors.kit.http import Http
 from holding import record_state
 from holding.connections import set_key
 from holding.models import Event, Posting
 from holding.pushes import push_due
 from holding.pushing.desk import Desk
 from holding.roles import SYSTEM
-from holding.secrets import Keys
-from holding.settings import Settings
-from tests.holding.shop import FILES, RULES, Shop, line, order
+from tests.holding.desks import KEYS, make_desk
+from tests.holding.shop import RULES, Shop, line, order
 from tests.support.books import Books
 from tests.support.factories import connection_named
 from tests.support.simulator import DEMO_KEY
 
-KEYS = Keys((b"xm8fkfMblGLs0jjZ2_83qvXBKHDaMFI66nUU9dxoe0A=",))  # made for tests
 TABLES = """
 on edit of order for aiaccount.sales_invoice
     money  = total, lines, customer, ordered_on
@@ -43,6 +40,7 @@ post order to aiaccount.credit_note reversing aiaccount.sales_invoice as "CN-{re
     InvoiceDate    = today
     Reason         = "Changed in the shop"
 """
+NUMBERED = RULES.replace('as "{number}"', 'as "{number}-{posting}"')
 SMALL: dict[str, Any] = {"total": "96.00", "lines": [line(qty="1")]}
 LARGE: dict[str, Any] = {"total": "960.00", "lines": [line(qty="10")]}
 
@@ -112,6 +110,10 @@ class Life:
             return [hold.code for hold in self.shop.holds(session, number)]
 
 
+Begun = Callable[[dict[str, str]], Life]
+"""Begins the life of a shop under rules (a fixture)."""
+
+
 def begin(shop: Shop, folder: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str]) -> Life:
     """The shop under these rules, with books in memory."""
     books = Books()
@@ -123,21 +125,5 @@ def begin(shop: Shop, folder: Path, monkeypatch: pytest.MonkeyPatch, files: dict
         target = connection_named(session, shop.company, "aiaccount")
         set_key(session, SYSTEM, target, DEMO_KEY, now=shop.now, keys=KEYS)
     shop.publish(files)
-    settings = Settings.from_env({"CLEARPOST_ENV": "test", "CLEARPOST_HOME": str(folder)})
-    desk = Desk(
-        database=shop.database,
-        clock=shop.clock,
-        settings=settings,
-        keys=KEYS,
-        owner="test",
-        chance=Random(7),
-        http=Http(shop.clock),
-        trace=lambda _session, evaluation_id: f"story of {evaluation_id}".encode(),
-    )
+    desk = make_desk(shop.database, shop.clock, folder)
     return Life(shop, books, desk)
-
-
-def numbered_life(shop: Shop, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Life:
-    """Under rules that number the documents of an order, and answer its edits."""
-    numbered = RULES.replace('as "{number}"', 'as "{number}-{posting}"')
-    return begin(shop, folder, monkeypatch, FILES | {"shop.rules": numbered + TABLES})

@@ -5,9 +5,9 @@ from sqlalchemy import select
 from holding.lifecycle import move_posting
 from holding.models import (
     Posting,
-    Push,
 )
 from holding.record_state import refresh
+from tests.support.postings import make_push
 from tests.support.shop import Shop
 
 
@@ -15,20 +15,7 @@ def send(shop: Shop, state: str) -> int:
     """Bring the only posting to a state, as pushing does."""
     with shop.database.write() as session:
         posting = session.scalars(select(Posting)).one()
-        push = Push(
-            posting_id=posting.id,
-            no=1,
-            connection_id=posting.connection_id,
-            family=posting.family,
-            action="create",
-            hash=posting.hash,
-            number=posting.number,
-            key="k",
-            content=posting.content,
-            evaluation_id=posting.evaluation_id,
-            state="sending",
-            made_at=shop.clock.now(),
-        )
+        push = make_push(posting, state="sending", at=shop.clock.now())
         session.add(push)
         session.flush()
         move_posting(

@@ -191,7 +191,7 @@ def test_a_posting_that_somebody_else_approved_changes_the_set(shop: Shop) -> No
     approve(shop, "NS-1", who="tan")
     answer = approve(shop, "NS-1", "NS-2", sethash=approvals.set_hash(seen))
     assert isinstance(answer, SetChanged)
-    assert answer.hint == "NS-1 is ready meanwhile"
+    assert answer.hint == "NS-1 is ready meanwhile: Tan approved it"
 
 
 def test_a_content_changed_behind_our_back_is_another_set(shop: Shop) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import pytest
@@ -14,17 +13,14 @@ from connectors.kit.http import Http
 from holding import connection_tests, connections
 from holding.database import Database
 from holding.models import Company, Connection
-from holding.pushing.desk import Desk
 from holding.roles import SYSTEM
-from holding.secrets import Keys
-from holding.settings import Settings
 from tests.connectors.simulators import SAMPLES, Simulator
+from tests.holding.desks import KEYS, make_desk
 from tests.holding.life import LARGE, SMALL, TABLES, Life
 from tests.holding.shop import FILES, RULES, line, open_shop, order
 from tests.support.clock import SetClock
 from tests.support.factories import add_target
 
-KEYS = Keys((b"xm8fkfMblGLs0jjZ2_83qvXBKHDaMFI66nUU9dxoe0A=",))  # made for tests
 POST = """
 post order to autocount.invoice as "{number}-{posting}"
     immediately
@@ -99,17 +95,7 @@ def life(
     assert isinstance(report, ConnectionReport)
     assert report.ok
     shop.publish(rules())
-    settings = Settings.from_env({"CLEARPOST_ENV": "test", "CLEARPOST_HOME": str(tmp_path)})
-    desk = Desk(
-        database=database,
-        clock=clock,
-        settings=settings,
-        keys=KEYS,
-        owner="test",
-        chance=Random(7),
-        http=http,
-        trace=lambda _session, evaluation_id: f"story of {evaluation_id}".encode(),
-    )
+    desk = make_desk(database, clock, tmp_path, http)
     return Life(shop, running, desk)  # type: ignore[arg-type]
 
 

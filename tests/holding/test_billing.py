@@ -1,6 +1,5 @@
 """What left is billed, parcel by parcel, and the rest stays open."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,23 +8,9 @@ from sqlalchemy import select
 from connectors import registry
 from connectors.kit.schema import FieldSchema, KindSchema
 from connectors.sources.netshop.connector import NetShop
-from holding.database import Database
-from holding.models import Company, PostingLine
-from tests.holding.life import Life, numbered_life
-from tests.holding.shop import FILES, RULES, open_shop
-from tests.support.clock import SetClock
-
-
-@pytest.fixture
-def life(
-    database: Database,
-    company: Company,
-    clock: SetClock,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Life:
-    return numbered_life(open_shop(database, company, clock), tmp_path, monkeypatch)
-
+from holding.models import PostingLine
+from tests.holding.life import Life
+from tests.holding.shop import FILES, RULES
 
 PARCEL = KindSchema(
     source="netshop",

@@ -1,6 +1,6 @@
 """The breaker opens and closes by what is stored, and one worker at a time asks."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 import pytest
@@ -90,6 +90,109 @@ def test_it_is_asked_ever_less_often_but_soon_after_ten_minutes(
     assert max(soon) <= timedelta(seconds=60)
     assert pauses[-2] >= timedelta(minutes=14)
     assert max(pauses) <= breaker.LONGEST + timedelta(seconds=120)
+
+
+def away(session: Session, target: int, at: datetime = NOW) -> None:
+    """It is found to be away."""
+    for _ in range(breaker.FAILURES):
+        breaker.failed(session, target, at, 1.0)
+
+
+def asked(session: Session, target: int, now: datetime) -> None:
+    """One worker asks, and it answers the question."""
+    assert breaker.turn(session, target, now)
+    breaker.passed(session, target, now)
+
+
+def test_who_answers_the_question_is_back_only_when_it_answers_a_call(
+    database: Database, target: int
+) -> None:
+    """A short question is easily answered: what follows is a trial, and a failure ends it at once,
+    with the pause of one that has been away since the beginning.
+    """
+    with database.write() as session:
+        away(session, target)
+        now = NOW
+        for _ in range(3):
+            now += timedelta(minutes=12)
+            asked(session, target, now)
+            assert breaker.closed(session, target), "calls may be made"
+            assert acts(session) == ["connection.away"], "nothing new is told"
+            breaker.failed(session, target, now, 1.0)
+            assert not breaker.closed(session, target)
+            found = row(session, target)
+            assert found.opened_at == NOW
+            assert found.open_until == now + (now - NOW) / breaker.SHARE
+            breaker.failed(session, target, now, 1.0)  # others were under way, too
+            assert row(session, target).open_until == found.open_until
+        assert acts(session) == ["connection.away"]
+        now += breaker.LONGEST
+        asked(session, target, now)
+        breaker.answered(session, target, now)
+        found = row(session, target)
+        assert (found.opened_at, found.open_until, found.failures) == (None, None, 0)
+        assert acts(session) == ["connection.away", "connection.back"]
+        breaker.failed(session, target, now, 1.0)
+        assert breaker.closed(session, target), "one failure of a target that was back is one"
+
+
+def test_a_trial_ends_where_nothing_is_left_to_call(database: Database, target: int) -> None:
+    with database.write() as session:
+        away(session, target)
+        now = NOW + timedelta(minutes=1)
+        asked(session, target, now)
+        breaker.passed(session, target, now + timedelta(minutes=1))
+        assert acts(session) == ["connection.away"], "asked again, and not called yet"
+        breaker.passed(session, target, now + breaker.LONGEST)
+        assert acts(session) == ["connection.away", "connection.back"]
+        assert row(session, target).opened_at is None
+
+
+@pytest.mark.parametrize("days", [2, -2])
+def test_a_trial_of_another_time_does_not_count(database: Database, target: int, days: int) -> None:
+    """Nobody called, or a clock jumped: what fails then is counted as ever."""
+    with database.write() as session:
+        away(session, target)
+        asked(session, target, NOW + timedelta(minutes=1))
+        later = NOW + timedelta(days=days)
+        away(session, target, later)
+        found = row(session, target)
+        assert (found.opened_at, found.open_until) == (later, later + breaker.SHORTEST)
+        assert acts(session) == ["connection.away"] * 2
+
+
+def test_a_person_who_tests_it_or_gives_a_key_ends_the_trial(
+    database: Database, target: int
+) -> None:
+    with database.write() as session:
+        away(session, target)
+        asked(session, target, NOW + timedelta(minutes=1))
+        breaker.close(session, target, NOW + timedelta(minutes=1))
+        assert acts(session) == ["connection.away", "connection.back"]
+
+
+def test_who_asked_for_too_long_undoes_nothing(database: Database, target: int) -> None:
+    with database.write() as session:
+        away(session, target)
+        now = NOW + breaker.SHORTEST
+        assert breaker.turn(session, target, now)
+        breaker.failed(session, target, now, 1.0)  # another one asked meanwhile
+        breaker.passed(session, target, now)
+        assert not breaker.closed(session, target)
+
+
+def test_a_key_that_is_refused_on_trial_is_refused(database: Database, target: int) -> None:
+    with database.write() as session:
+        away(session, target)
+        now = NOW + timedelta(minutes=1)
+        asked(session, target, now)
+        key_id = session.get_one(Connection, target).key_id
+        assert breaker.shut(session, target, now, key_id)
+        found = row(session, target)
+        assert (found.opened_at, found.open_until) == (now, None)
+        breaker.passed(session, target, now)  # the key is accepted after all
+        assert breaker.closed(session, target)
+        assert row(session, target).opened_at is None
 
 
 def test_who_asks_and_is_killed_leaves_the_turn_to_another(database: Database, target: int) -> None:

@@ -21,13 +21,11 @@ from holding.models import (
 )
 from holding.refusal import Refusal
 from holding.roles import SYSTEM, Actor
-from holding.secrets import Keys
+from tests.holding.desks import KEYS
 from tests.support.clock import SetClock
 from tests.support.factories import connection_named
 from tests.support.postings import NOW, make_ready
 from tests.support.simulator import DEMO_KEY, Simulator, simulator
-
-KEYS = Keys((b"xm8fkfMblGLs0jjZ2_83qvXBKHDaMFI66nUU9dxoe0A=",))
 
 
 def actor(company: Company, *roles: str) -> Actor:

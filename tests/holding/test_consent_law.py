@@ -11,17 +11,30 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from holding import approvals, connections, mappings, people
+from holding import approvals, connections, corrections, holds, mappings, people, rulesets
 from holding.approvals import Approved
+from holding.corrections import Correction
 from holding.database import Database
-from holding.models import Approval, Company, Evaluation, Posting, Push, Record
+from holding.desk import Done
+from holding.models import (
+    Approval,
+    Change,
+    Company,
+    Evaluation,
+    Hold,
+    Posting,
+    Push,
+    Record,
+    Version,
+)
 from holding.pushes import push_due
+from tests.holding.consent import ASKING, breaches
 from tests.holding.life import Life, begin
-from tests.holding.shop import DEBTORS, FILES, RULES, line, open_shop, order
+from tests.holding.shop import DEBTORS, FILES, line, open_shop, order
 from tests.support.clock import SetClock
 from tests.support.factories import connection_named
 
@@ -34,14 +47,17 @@ approve order for aiaccount.sales_invoice
     by       sales_admin
     say      "RM {total} is for two."
 """
-MAKERS = ("farah", "chan", "pua")  # they make things, and may approve as well
-PEOPLE = ("lim", "tan", *MAKERS)
+RULED = ASKING + SECOND
+PEOPLE = ("lim", "tan", "farah", "chan", "pua")  # they make things, and may approve as well
 PRICES = ("600.00", "900.00", "40.00")  # two levels, one level and none are asked for
 ACTS = st.one_of(
-    st.tuples(st.just("approve"), st.sampled_from(PEOPLE)),
-    st.tuples(st.sampled_from(("edit", "enter")), st.sampled_from(PRICES)),
-    st.sampled_from(("map", "publish", "pause", "resume", "judge", "push")).map(lambda x: (x, "")),
+    st.tuples(st.sampled_from(("approve", "release", "correct")), st.sampled_from(PEOPLE)),
+    st.tuples(st.sampled_from(("edit", "enter", "fax")), st.sampled_from(PRICES)),
+    st.tuples(st.sampled_from(("publish", "reword")), st.sampled_from(("pua", "lim"))),
+    st.sampled_from(("map", "pause", "resume", "judge", "push")).map(lambda x: (x, "")),
 )
+AGREED_FIRST = [("fax", "900.00"), ("judge", ""), ("approve", "lim")]
+SENT = [("judge", ""), ("push", "")]
 
 
 @dataclass
@@ -54,20 +70,25 @@ class World:
     price: str = PRICES[0]
     came: datetime | None = None
     mapped: datetime | None = None
-    entered: bool = False
+    writers: set[str] = field(default_factory=set)
+    released: set[str] = field(default_factory=set)  # who let a finding of this content pass
+    publisher: str = "pua"
+    account: str = '"40000"'
     looked: int = 0
 
     def begin(self) -> None:
         """The next order comes."""
         no = next(self.numbers)
-        self.number, self.came, self.mapped, self.entered = f"NS-{no}", None, None, False
+        self.number, self.came, self.mapped = f"NS-{no}", None, None
+        self.writers = set()
         self.edit(PRICES[0])
 
-    def edit(self, price: str, **given: Any) -> None:
+    def edit(self, price: str, channel: str = "web", **given: Any) -> None:
         shop = self.life.shop
         shop.clock.advance(60)
-        self.price, self.came = price, shop.now
-        body = {"total": f"{2 * float(price):.2f}", "lines": [line(price=price)]}
+        self.price, self.came, self.released = price, shop.now, set()
+        total = f"{2 * float(price):.2f}"
+        body = {"total": total, "lines": [line(price=price)], "channel": channel}
         customer = f"C-{self.number}"
         shop.receive(
             order(self.number, customer=customer, updated_at=shop.now.isoformat(), **body), **given
@@ -75,7 +96,35 @@ class World:
 
     def enter(self, price: str) -> None:
         self.edit(price, by=self.life.shop.actor("farah"))
-        self.entered = True
+        self.writers.add("farah")
+
+    def fax(self, price: str) -> None:
+        self.edit(price, "fax")
+
+    def release(self, name: str) -> None:
+        shop = self.life.shop
+        with shop.database.write() as session:
+            for hold in self._of_channel(session):
+                answer = holds.release(session, shop.actor(name), hold.id, "agreed", shop.now)
+                if isinstance(answer, Done):
+                    self.released.add(name)
+
+    def correct(self, name: str) -> None:
+        shop = self.life.shop
+        with shop.database.write() as session:
+            record = shop.record(session, self.number)
+            no = session.get_one(Version, record.version_id).no
+            wish = Correction(path="channel", value="web", reason="by web", seen=no)
+            for hold in self._of_channel(session):
+                shop.clock.advance(60)
+                answer = corrections.correct(session, shop.actor(name), hold.id, wish, shop.now)
+                if isinstance(answer, Done):
+                    self.writers.add(name)
+                    self.came, self.released = shop.now, set()
+
+    def _of_channel(self, session: Any) -> list[Hold]:
+        found = self.life.shop.holds(session, self.number)
+        return [hold for hold in found if hold.rule == "channel_known"]
 
     def map(self, _: str) -> None:
         shop = self.life.shop
@@ -88,12 +137,24 @@ class World:
             assert isinstance(done, mappings.Fixed), done
         self.mapped = shop.now
 
-    def publish(self, _: str) -> None:
+    def publish(self, name: str) -> None:
+        """Rules by which each document is another."""
+        self.account = f'"4{self.life.shop.now:%M%S}"'
+        self.reword(name)
+
+    def reword(self, name: str) -> None:
+        """Rules that say the same in other words."""
         shop = self.life.shop
         shop.clock.advance(60)
-        account = f'"4{shop.now:%M%S}"'
-        rules = (RULES + SECOND).replace('"40000"', account)
-        shop.publish({**FILES, "shop.rules": rules})
+        words = RULED.replace("came by", f"came at {shop.now:%H%M%S} by")
+        files = {**FILES, "shop.rules": words.replace('"40000"', self.account)}
+        with shop.database.write() as session:
+            company_id, chan = shop.company.id, shop.actor("chan")
+            change = rulesets.push(session, company_id, chan, files, "Rules", shop.now)
+            assert isinstance(change, Change), change
+            done = rulesets.publish(session, change.no, shop.actor(name), shop.now)
+            assert isinstance(done, rulesets.Published), done
+        self.publisher = name
 
     def approve(self, name: str) -> None:
         shop = self.life.shop
@@ -159,8 +220,8 @@ class World:
         ).all()
         assert {one.level for one in given} >= asked
         assert len({one.person_id for one in given}) == len(given)
-        hands = {"chan", "pua"}
-        if self.entered or (self.mapped and self.came and self.mapped >= self.came):
+        hands = {"chan", self.publisher} | self.writers | self.released
+        if self.mapped and self.came and self.mapped >= self.came:
             hands.add("farah")
         barred = {self.life.shop.actor(name).person_id for name in hands}
         assert not barred & {one.person_id for one in given}
@@ -176,17 +237,16 @@ def world(
 ) -> World:
     shop = open_shop(database, company, clock)
     with database.write() as session:
-        for name in MAKERS:
+        for name in PEOPLE:
             who = {"company_id": company.id, "person_id": shop.actor(name).person_id or 0}
-            people.add_membership(
-                session, **who, role="approver", actor=people.SYSTEM, now=shop.now
-            )
+            for role in ("approver", "finance", *(("publisher",) if name == "lim" else ())):
+                people.add_membership(session, **who, role=role, actor=people.SYSTEM, now=shop.now)
             people.add_to_team(session, **who, name="accounts")
             actor = people.actor_of(session, who["person_id"], company.id)
             assert actor
             shop.actors[name] = actor
     customers = "".join(f"C-NS-{no},Debtor {no}\n" for no in range(1, HISTORIES * 20))
-    files = {**FILES, "maps/debtors.csv": DEBTORS + customers, "shop.rules": RULES + SECOND}
+    files = {**FILES, "maps/debtors.csv": DEBTORS + customers, "shop.rules": RULED}
     return World(begin(shop, tmp_path, monkeypatch, files))
 
 
@@ -199,6 +259,9 @@ def test_nothing_goes_unseen_own_or_stale(world: World, part: int) -> None:
         derandomize=HISTORIES < 10,
         suppress_health_check=list(HealthCheck),
     )
+    @example([*AGREED_FIRST, ("release", "lim"), *SENT])
+    @example([*AGREED_FIRST, ("correct", "lim"), *SENT])
+    @example([("edit", "900.00"), *AGREED_FIRST[1:], ("reword", "lim"), *SENT])
     @given(st.lists(ACTS, min_size=6, max_size=16))
     def history(acts: list[tuple[str, str]]) -> None:
         world.begin()
@@ -207,9 +270,13 @@ def test_nothing_goes_unseen_own_or_stale(world: World, part: int) -> None:
         world.resume("")
         for name in PEOPLE:
             world.judge()
+            world.release(name)
+            world.judge()
             world.approve(name)
             world.push()
 
     history()
+    with world.life.shop.database.read() as session:
+        assert breaches(world.life.shop, session) == []
     sent = [number for action, number in world.life.books.effects if action == "create"]
     assert len(sent) == len(set(sent)) > HISTORIES // 2

@@ -27,3 +27,12 @@ def test_a_connection_that_was_cut_is_replaced_unseen(database_url: str) -> None
         with database.read() as session:
             assert session.scalar(text("SELECT 1")) == 1
     database.close()
+
+
+def test_postgresql_does_not_compile_short_statements(database_url: str) -> None:
+    database = open_database(database_url)
+    if database.engine.dialect.name == "sqlite":
+        pytest.skip("SQLite has no such compiler")
+    with database.read() as session:
+        assert session.scalar(text("SHOW jit")) == "off"
+    database.close()

@@ -90,6 +90,47 @@ def test_an_act_over_many_asks_no_question_for_each(shop: Shop, statements: list
     assert {act: set(found) for act, found in counts.items() if len(set(found)) > 1} == {}
 
 
+@pytest.mark.usefixtures("half_minute")
+def test_approving_many_and_taking_it_back_asks_no_question_for_each(
+    shop: Shop, statements: list[str]
+) -> None:
+    counts: dict[str, list[int]] = {"approve": [], "undo": [], "undo a release": []}
+    lim = shop.actor("lim")
+    for first, last in ((20, 23), (30, 50)):
+        numbers = [f"NS-{n}" for n in range(first, last)]
+        dear = {"total": "1920.00", "lines": [line(qty="20")], "created_by": "Siti"}
+        shop.receive(*(order(n, **dear) for n in numbers))
+        shop.receive(*(order(f"{n}-R", total=f"{n[3:]}.00") for n in numbers))
+        shop.judge()
+        with shop.database.read() as session:
+            query = select(Posting.id).where(Posting.number.in_(numbers))
+            ids = list(session.scalars(query))
+        statements.clear()
+        with shop.database.write() as session:
+            done = approvals.approve(session, lim, ids, "checked", shop.now, f"a-{first}")
+        counts["approve"].append(len(statements))
+        assert isinstance(done, Approved)
+        assert len(done.ready) == len(numbers)
+        take_back(shop, f"a-{first}", statements, counts["undo"], len(numbers))
+        seen = seen_now(shop, [f"{n}-R" for n in numbers])
+        wish = many.Wish(act="release", seen=seen, reason="agreed")
+        with shop.database.write() as session:
+            assert isinstance(many.do(session, lim, wish, shop.now, f"r-{first}"), Each)
+        take_back(shop, f"r-{first}", statements, counts["undo a release"], len(numbers))
+    assert {act: set(found) for act, found in counts.items() if len(set(found)) > 1} == {}
+
+
+def take_back(
+    shop: Shop, op: str, statements: list[str], counts: list[int], documents: int
+) -> None:
+    statements.clear()
+    with shop.database.write() as session:
+        undone = undo.undo(session, shop.actor("lim"), op, shop.now)
+    counts.append(len(statements))
+    assert isinstance(undone, undo.Undone)
+    assert (undone.undone, undone.sent) == (documents, ())
+
+
 WAITING = """SELECT count(*) FROM pg_locks
  WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"""
 

@@ -1,14 +1,9 @@
 """A draft went first, and its approval changed it: one document, one stated effect, no other."""
 
-from pathlib import Path
-
 import pytest
 
-from holding.database import Database
-from holding.models import Company
-from tests.holding.life import LARGE, SMALL, TABLES, Life, begin
-from tests.holding.shop import FILES, RULES, line, open_shop
-from tests.support.clock import SetClock
+from tests.holding.life import LARGE, SMALL, TABLES, Begun, Life
+from tests.holding.shop import FILES, RULES, line
 
 MORE = {"total": "192.00", "lines": [line(qty="2")]}
 DOCUMENT = "sales_invoice"
@@ -51,15 +46,9 @@ def rules(gate: str, given: str = "draft") -> dict[str, str]:
 
 
 @pytest.fixture
-def life(
-    database: Database,
-    company: Company,
-    clock: SetClock,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Life:
+def life(begun: Begun) -> Life:
     """A draft that went early and stands in the target."""
-    life = begin(open_shop(database, company, clock), tmp_path, monkeypatch, rules("early"))
+    life = begun(rules("early"))
     life.arrive("NS-1", status="draft", approved_version=1, **SMALL)
     assert life.postings("NS-1") == [(DOCUMENT, 1, "posted", "NS-1-1")]
     return life

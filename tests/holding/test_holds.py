@@ -7,7 +7,7 @@ from holding.desk import Done
 from holding.models import Cause, Company, Event, Hold, Record, Release, Team, TeamMember
 from holding.refusal import Refusal
 from holding.roles import Actor
-from tests.holding.shop import Shop, line, open_shop, order
+from tests.holding.shop import FILES, RULES, Shop, line, open_shop, order
 from tests.support.clock import SetClock
 
 
@@ -171,6 +171,19 @@ def test_a_rejected_record_is_ignored_with_the_reason_until_it_changes(shop: Sho
     shop.receive(order("NS-2", updated_at="2026-11-19T00:00:00Z"))
     shop.judge()
     assert shop.states()["NS-2"] == "ready"
+
+
+def test_a_rejected_record_frees_those_that_were_held_as_its_duplicates(shop: Shop) -> None:
+    alike = RULES.replace("unique by number in history", "unique by created_by in history")
+    shop.publish(FILES | {"shop.rules": alike})
+    wrong = order("NS-3", created_by="mei", total="190.00")
+    shop.receive(wrong, order("NS-4", created_by="mei"))
+    shop.judge()
+    assert shop.states()["NS-4"] == "held"
+    assert isinstance(reject(shop, "NS-3"), Done)
+    shop.judge()
+    assert shop.states()["NS-3"] == "ignored"
+    assert shop.states()["NS-4"] == "ready"
 
 
 def test_what_is_posted_cannot_be_rejected(shop: Shop) -> None:

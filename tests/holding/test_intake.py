@@ -48,6 +48,9 @@ def test_the_same_key_with_another_body_is_refused(shop: Shop) -> None:
     assert isinstance(answer, Refusal)
     assert (answer.code, answer.status) == ("delivery.conflict", 409)
     assert len(shop.rows(Record)) == 1
+    told = shop.rows(Event)[-1]
+    assert (told.act, told.record_id) == ("delivery.conflict", None)
+    assert told.body["say"].endswith("with another content. The second one was not taken.")
 
 
 def test_equal_content_makes_no_version_and_a_b_a_makes_three(shop: Shop) -> None:

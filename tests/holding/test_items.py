@@ -12,8 +12,9 @@ from holding import connection_tests, items, worlds
 from holding.connections import pause, resume
 from holding.models import Connection, Posting, SnapshotItem
 from holding.roles import SYSTEM
+from tests.holding.desks import KEYS
 from tests.holding.life import SMALL, Life
-from tests.holding.test_autocount_life import KEYS, control, effects, life, running
+from tests.holding.test_autocount_life import control, effects, life, running
 
 __all__ = ["life", "running"]  # fixtures
 TEA, SOAP = "TEE-BLK-M", "SOAP90"

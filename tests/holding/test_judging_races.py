@@ -1,12 +1,13 @@
 """What happens to a judging when the world moves while it is made, or its worker dies."""
 
 import time
+from collections.abc import Sequence
 
 import pytest
 from sqlalchemy import update
 
 from holding.evaluation import judge_due, sweep_expired
-from holding.judging.claim import claim, due_companies
+from holding.judging.claim import Claimed, claim, due_companies
 from holding.judging.gather import gather
 from holding.models import (
     Hold,
@@ -53,6 +54,18 @@ def test_a_push_between_facts_and_finish_is_not_overwritten(shop: Shop) -> None:
     assert shop.states() == {"1": "posted"}
 
 
+def take(shop: Shop, owner: str = "dies", *, limit: int = 5) -> Sequence[Claimed]:
+    """Claim what is due."""
+    return claim(
+        shop.database,
+        company_id=shop.company.id,
+        owner=owner,
+        now=shop.clock.now(),
+        limit=limit,
+        lease_seconds=60,
+    )
+
+
 def during(shop: Shop, move: object) -> None:
     """One judging, with something happening after its facts were read."""
     evaluate = shop.program.evaluate
@@ -78,15 +91,7 @@ def test_who_lost_the_lease_writes_nothing(shop: Shop) -> None:
         assert sweep_expired(shop.database, shop.clock.now()) == 1
         with shop.database.write() as session:
             session.execute(update(Record).values(crashes=0))
-        taken = claim(
-            shop.database,
-            company_id=shop.company.id,
-            owner="two",
-            now=shop.clock.now(),
-            limit=5,
-            lease_seconds=60,
-        )
-        assert [one.fence for one in taken] == [2]
+        assert [one.fence for one in take(shop, "two")] == [2]
 
     during(shop, steal)
     assert shop.rows(Posting) == []
@@ -98,24 +103,12 @@ def test_the_third_crash_is_poison_and_crashed_records_go_alone(shop: Shop) -> N
     shop.map("A")
     shop.arrive(order("1", "A"), order("2", "A"))
 
-    def take() -> list[int]:
-        found = claim(
-            shop.database,
-            company_id=shop.company.id,
-            owner="dies",
-            now=shop.clock.now(),
-            limit=5,
-            lease_seconds=60,
-        )
-        return [one.record_id for one in found]
-
-    first = take()
-    assert len(first) == 2
+    assert len(take(shop)) == 2
     for _ in range(2):
         shop.later(seconds=61)
         sweep_expired(shop.database, shop.clock.now())
-        assert len(take()) == 1
-        assert len(take()) == 1
+        assert len(take(shop)) == 1
+        assert len(take(shop)) == 1
     shop.later(seconds=61)
     sweep_expired(shop.database, shop.clock.now())
     assert shop.judge() == 2
@@ -126,20 +119,18 @@ def test_the_third_crash_is_poison_and_crashed_records_go_alone(shop: Shop) -> N
 
 
 def test_a_crashed_record_waits_for_half_a_lease_whatever_else_is_due(shop: Shop) -> None:
-    def take() -> list[str]:
-        given = {"company_id": shop.company.id, "now": shop.clock.now(), "lease_seconds": 60}
-        found = claim(shop.database, owner="dies", limit=2, **given)  # type: ignore[arg-type]
-        wanted = [one.record_id for one in found]
+    def two() -> list[str]:
+        wanted = [one.record_id for one in take(shop, limit=2)]
         return [row.number for row in shop.rows(Record, Record.id.in_(wanted))]
 
     shop.arrive(*(order(str(no), "A") for no in range(1, 9)))
-    assert take() == ["1", "2"]
+    assert two() == ["1", "2"]
     shop.later(seconds=61)
     sweep_expired(shop.database, shop.clock.now())
-    assert take() == ["3", "4"], "others go first, for half a lease"
+    assert two() == ["3", "4"], "others go first, for half a lease"
     shop.later(seconds=31)
-    assert [take(), take()] == [["1"], ["2"]], "and then they wait, though they are due for longer"
-    assert take() == ["5", "6"]
+    assert [two(), two()] == [["1"], ["2"]], "and then they wait, though they are due for longer"
+    assert two() == ["5", "6"]
 
 
 def test_what_a_dead_worker_left_is_done_one_by_one_within_a_lease(shop: Shop) -> None:
@@ -163,14 +154,7 @@ def test_an_unchanged_world_gathers_without_a_query_for_a_record(
     shop.arrive(*(order(str(i), "A") for i in range(40)))
     with shop.database.read() as session:
         assert due_companies(session, shop.clock.now()) == [shop.company.id]
-    claims = claim(
-        shop.database,
-        company_id=shop.company.id,
-        owner="x",
-        now=shop.clock.now(),
-        limit=50,
-        lease_seconds=60,
-    )
+    claims = take(shop, limit=50)
     del statements[:]
     with shop.database.read() as session:
         batch = gather(session, shop.company.id, claims, shop.clock.now(), shop.programs)

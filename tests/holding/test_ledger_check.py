@@ -8,8 +8,8 @@ import pytest
 
 from holding.database import Database
 from holding.ledger_check import compare
-from holding.models import Company, Push
-from tests.support.postings import NOW, make_ready
+from holding.models import Company
+from tests.support.postings import NOW, make_push, make_ready
 
 
 def line(number: str, **changes: Any) -> dict[str, Any]:
@@ -36,20 +36,7 @@ def posted(database: Database, company: Company) -> list[str]:
         for number in numbers:
             posting = make_ready(session, company, number, state="posted")
             session.add(
-                Push(
-                    posting_id=posting.id,
-                    no=1,
-                    connection_id=posting.connection_id,
-                    family=posting.family,
-                    action="create",
-                    hash=posting.hash,
-                    number=number,
-                    key=f"cp-{number}",
-                    content={},
-                    evaluation_id=posting.evaluation_id,
-                    state="accepted",
-                    made_at=NOW,
-                )
+                make_push(posting, state="accepted", at=NOW, key=f"cp-{number}", content={})
             )
     return numbers
 

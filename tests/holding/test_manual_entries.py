@@ -1,18 +1,25 @@
 """What somebody typed into the target by hand is found before ours is made, and takes its place."""
 
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import replace
+from typing import Any, Unpack
 
 import pytest
 from sqlalchemy import select
 
+from connectors.kit.http import Given, HttpAnswer, HttpFailure
+from connectors.kit.through import Through
+from connectors.targets.autocount import watching
 from holding import holds, manual_entries
 from holding.desk import Done
 from holding.invariants.check import CHECKS, check
-from holding.models import Event, Posting, Push
+from holding.models import Event, Posting, Push, Throttle
+from holding.queries import beside
+from holding.queries import hold as queries
 from holding.refusal import Refusal
 from tests.connectors.simulators import Simulator
 from tests.holding.life import SMALL, Life
+from tests.holding.shop import order
 from tests.holding.test_autocount_life import control, effects, life
 from tests.holding.test_autocount_life import running as _running
 
@@ -24,10 +31,12 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
     yield from _running.__wrapped__(tmp_path_factory)  # type: ignore[attr-defined]
 
 
-def typed(life: Life, number: str, price: str = "192.00", party: str = "300-W001") -> None:
+def typed(
+    life: Life, number: str, price: str = "192.00", party: str = "300-W001", day: int = 17
+) -> None:
     head = {
         "docNo": number,
-        "docDate": "2026-11-17",
+        "docDate": f"2026-11-{day}",
         "debtorCode": party,
         "debtorName": "Web Customer",
         "creditTerm": "C.O.D.",
@@ -126,3 +135,50 @@ def test_one_under_our_own_number_is_shown_and_can_be_linked(life: Life) -> None
     with life.shop.database.read() as session:
         assert session.scalars(select(Posting)).one().amount == 1200
     assert effects(life) == [("created", "A-1-1")]
+
+
+def test_among_too_many_a_person_looks(life: Life, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "A_PAGE", 1)  # so that one document is a full page
+    monkeypatch.setattr(watching, "PAGES", 1)
+    typed(life, "IV-1", price="7.00", day=18)
+    life.arrive("A-1")
+    assert life.shop.states() == {"A-1": "held"}
+    hold = hold_of(life, "A-1")
+    with life.shop.database.read() as session:
+        assert "not all were looked through" in life.shop.holds(session, "A-1")[0].message
+        shown = queries.one(session, life.shop.company.id, hold)
+        assert shown is not None
+        assert beside.of(session, shown, show_personal=True) is None
+    assert isinstance(act(life, holds.release, hold), Done)
+    assert life.shop.states() == {"A-1": "posted"}
+
+
+def test_each_page_of_a_search_is_counted(life: Life, monkeypatch: pytest.MonkeyPatch) -> None:
+    def left() -> int:
+        with life.desk.database.read() as session:
+            return session.scalars(select(Throttle.tokens)).one()
+
+    life.arrive("A-1")
+    before = left()
+    monkeypatch.setattr(watching, "A_PAGE", 1)
+    life.shop.receive(order("A-2", updated_at=life.shop.now.isoformat()))
+    life.work()
+    assert life.shop.states()["A-2"] == "posted"
+    assert before - left() == 4 + 1  # it is full after A-1, and the second page is empty
+
+
+def test_one_list_serves_all_of_one_party_that_go_together(life: Life) -> None:
+    asked: list[bytes | None] = []
+
+    class Watched(Through):
+        def request(
+            self, method: str, url: str, **given: Unpack[Given]
+        ) -> HttpAnswer | HttpFailure:
+            asked.extend([given.get("body")] if url.endswith("/listing") else [])
+            return super().request(method, url, **given)
+
+    life.desk = replace(life.desk, http=Watched(life.desk.http))
+    life.shop.receive(*(order(f"A-{n}", updated_at=life.shop.now.isoformat()) for n in (1, 2, 3)))
+    life.work()
+    assert set(life.shop.states().values()) == {"posted"}
+    assert len([body for body in asked if b"debtorCode" in (body or b"")]) == 1

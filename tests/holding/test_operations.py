@@ -7,6 +7,7 @@ from holding.database import Database
 from holding.models import Company, Operation
 from holding.operations import once
 from holding.refusal import Refusal
+from holding.roles import Actor
 from tests.support.clock import SetClock
 from tests.support.factories import make_person
 
@@ -27,11 +28,24 @@ class Counted:
         return self.answer
 
 
-def run(session: Session, act: Counted, op: str | None, person_id: int, clock: SetClock) -> object:
+def somebody(session: Session, company: Company, email: str) -> Actor:
+    person = make_person(session, company, email, "finance")
+    return Actor(person.id, person.name, email, company.id, frozenset({"finance"}))
+
+
+def run(
+    session: Session,
+    act: Counted,
+    op: str | None,
+    actor: Actor,
+    clock: SetClock,
+    *asked: object,
+) -> object:
     return once(
         session,
+        actor,
         op,
-        person_id=person_id,
+        asked=asked,
         now=clock.now(),
         act=act,
         read=lambda stored: Told(**stored),
@@ -43,22 +57,22 @@ def test_a_second_click_gets_the_first_answer(
 ) -> None:
     act = Counted(Told("done"))
     with database.write() as session:
-        person = make_person(session, company, "a@kedai.my", "finance")
-        assert run(session, act, "form-1", person.id, clock) == Told("done")
+        person = somebody(session, company, "a@kedai.my")
+        assert run(session, act, "form-1", person, clock) == Told("done")
     with database.write() as session:
-        assert run(session, act, "form-1", person.id, clock) == Told("done")
+        assert run(session, act, "form-1", person, clock) == Told("done")
         assert act.times == 1
-        assert run(session, act, "form-2", person.id, clock) == Told("done")
+        assert run(session, act, "form-2", person, clock) == Told("done")
         assert act.times == 2
 
 
 def test_a_refusal_is_not_kept(database: Database, company: Company, clock: SetClock) -> None:
     act = Counted(Refusal("reason.missing", "This needs a reason."))
     with database.write() as session:
-        person = make_person(session, company, "a@kedai.my", "finance")
-        assert isinstance(run(session, act, "form-1", person.id, clock), Refusal)
+        person = somebody(session, company, "a@kedai.my")
+        assert isinstance(run(session, act, "form-1", person, clock), Refusal)
         assert session.scalar(select(func.count()).select_from(Operation)) == 0
-        assert run(session, Counted(Told("done")), "form-1", person.id, clock) == Told("done")
+        assert run(session, Counted(Told("done")), "form-1", person, clock) == Told("done")
 
 
 def test_a_form_of_somebody_else_is_refused(
@@ -66,10 +80,10 @@ def test_a_form_of_somebody_else_is_refused(
 ) -> None:
     act = Counted(Told("done"))
     with database.write() as session:
-        first = make_person(session, company, "a@kedai.my", "finance")
-        other = make_person(session, company, "b@kedai.my", "finance")
-        run(session, act, "form-1", first.id, clock)
-        answer = run(session, act, "form-1", other.id, clock)
+        first = somebody(session, company, "a@kedai.my")
+        other = somebody(session, company, "b@kedai.my")
+        run(session, act, "form-1", first, clock)
+        answer = run(session, act, "form-1", other, clock)
         assert isinstance(answer, Refusal)
         assert act.times == 1
 
@@ -79,7 +93,21 @@ def test_without_a_form_every_call_runs(
 ) -> None:
     act = Counted(Told("done"))
     with database.write() as session:
-        person = make_person(session, company, "a@kedai.my", "finance")
-        run(session, act, None, person.id, clock)
-        run(session, act, "", person.id, clock)
+        person = somebody(session, company, "a@kedai.my")
+        run(session, act, None, person, clock)
+        run(session, act, "", person, clock)
         assert act.times == 2
+
+
+def test_a_form_stands_for_one_thing(database: Database, company: Company, clock: SetClock) -> None:
+    act, other = Counted(Told("done")), Counted(Told("another"))
+    with database.write() as session:
+        person = somebody(session, company, "a@kedai.my")
+        run(session, act, "form-1", person, clock, "release", 5, clock.now())
+    with database.write() as session:
+        answer = run(session, other, "form-1", person, clock, "release", 6, clock.now())
+        assert isinstance(answer, Refusal)
+        assert (answer.code, answer.status, other.times) == ("operation.reused", 409, 0)
+    with database.write() as session:
+        again = run(session, other, "form-1", person, clock, "release", 5, clock.now())
+        assert (again, other.times) == (Told("done"), 0)

@@ -1,38 +1,29 @@
 """An admin has something tried again although nothing changed: once more, with a reason, told."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import delete, select, text
 
-from holding.database import Database
 from holding.desk import Done
 from holding.invariants.check import check
-from holding.models import Company, Event
+from holding.models import Event
 from holding.overrides import override
 from holding.refusal import Refusal
 from holding.retries import retry
-from tests.holding.life import Life, begin
-from tests.holding.shop import FILES, RULES, line, open_shop
-from tests.support.clock import SetClock
+from tests.holding.life import Begun, Life
+from tests.holding.shop import FILES, RULES, line
 
 
 @pytest.fixture
-def life(
-    database: Database,
-    company: Company,
-    clock: SetClock,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Life:
+def life(begun: Begun) -> Life:
     """NS-1 was refused by the target, NS-2 is held by our own rules."""
-    life = begin(open_shop(database, company, clock), tmp_path, monkeypatch, FILES)
+    life = begun(FILES)
     life.books.moods = ["refuse"]
     life.arrive("NS-1")
     life.arrive("NS-2", lines=[line(sku="AB-1", uom="PCS")])
     assert life.shop.states() == {"NS-1": "failed", "NS-2": "held"}
-    clock.advance(3600)
+    life.shop.clock.advance(3600)
     return life
 
 

@@ -1,6 +1,6 @@
 import statistics
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -24,6 +24,14 @@ def add(session: OrmSession, email: str = EMAIL, name: str = "Aisyah") -> models
     added = people.add_person(session, email=email, name=name, password=PASSWORD)
     assert isinstance(added, NewPerson)
     return added.person
+
+
+def join(
+    session: OrmSession, company: Company, person: models.Person, now: datetime, *roles: str
+) -> None:
+    who = {"company_id": company.id, "person_id": person.id}
+    for role in roles:
+        people.add_membership(session, **who, role=role, actor=SYSTEM, now=now)
 
 
 def enter(session: OrmSession, clock: SetClock, password: str = PASSWORD) -> str:
@@ -203,15 +211,7 @@ def test_an_actor_has_the_roles_of_one_company_only(
         other = people.add_company(session, code="lain", name="Kedai Lain", now=clock.now())
         assert isinstance(other, Company)
         person = add(session)
-        for role in ("finance", "viewer", "finance"):
-            people.add_membership(
-                session,
-                company_id=company.id,
-                person_id=person.id,
-                role=role,
-                actor=SYSTEM,
-                now=clock.now(),
-            )
+        join(session, company, person, clock.now(), "finance", "viewer", "finance")
         actor = people.actor_of(session, person.id, company.id)
         assert actor is not None
         assert actor.roles == {"finance", "viewer"}
@@ -242,15 +242,7 @@ def test_duties_that_meet_in_one_account_are_said_aloud(
 ) -> None:
     with database.write() as session:
         person = add(session)
-        for role in ("consultant", "viewer", "publisher"):
-            people.add_membership(
-                session,
-                company_id=company.id,
-                person_id=person.id,
-                role=role,
-                actor=SYSTEM,
-                now=clock.now(),
-            )
+        join(session, company, person, clock.now(), "consultant", "viewer", "publisher")
         said = session.scalars(select(Event.act).order_by(Event.id)).all()
         assert said == ["person.role_granted"] * 3 + ["person.duties_meet"]
 
@@ -293,14 +285,7 @@ def test_teams_answer_by_members_then_fallback_then_anybody(
         lim = add(session, "lim@kedai.my", "Lim")
         tan = add(session, "tan@kedai.my", "Tan")
         for person in (lim, tan):
-            people.add_membership(
-                session,
-                company_id=company.id,
-                person_id=person.id,
-                role="approver",
-                actor=SYSTEM,
-                now=clock.now(),
-            )
+            join(session, company, person, clock.now(), "approver")
         tax = people.ensure_team(session, company.id, "tax_desk")
         assert people.in_team(session, tax.id, lim.id)
         people.add_to_team(session, company_id=company.id, name="accounts", person_id=tan.id)

@@ -14,6 +14,7 @@ from holding.models import Approval, Company, Dating, Event, Membership, Note, V
 from holding.refusal import Refusal
 from holding.reopening import Question
 from holding.replay import replay
+from holding.roles import Actor
 from holding.snapshots import keep_snapshot
 from tests.holding.shop import FILES, RULES, Shop, line, open_shop, order
 from tests.support.clock import SetClock
@@ -246,3 +247,69 @@ def test_another_day_can_be_taken_back_before_anything_is_sent(
     shop.judge()
     assert (shop.states()["NS-1"], sent_on(shop, "NS-1")) == ("held", "2026-10-30")
     assert date_anew(shop, "NS-1").say.startswith("Farah dated NS-1 2026-11-01")
+
+
+def test_taking_back_another_day_gives_back_the_one_before(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLEARPOST_UNDO_SECONDS", "30")
+    date_anew(shop, "NS-1")
+    shop.judge()
+    lock(shop, date(2026, 11, 5))
+    shop.judge()
+    for who, day, op in (("farah", 7, "form-1"), ("adam", 8, "form-2"), ("farah", 9, "form-3")):
+        shop.clock.advance(1)
+        wanted = hold_of(shop, "NS-1")
+        with shop.database.write() as session:
+            made = periods.date_anew(
+                session, dating(shop, who), wanted, date(2026, 11, day), "agreed", shop.now, op
+            )
+            assert isinstance(made, Done), made
+    farah = shop.actor("farah")
+    assert take_back(shop, farah, "form-3") == [(30, 8)]
+    assert take_back(shop, dating(shop, "adam"), "form-2") == [(30, 7)]
+    shop.clock.advance(31)
+    shop.judge()
+    assert (shop.states()["NS-1"], sent_on(shop, "NS-1")) == ("ready", "2026-11-07")
+    with shop.database.read() as session:
+        row = session.scalars(select(Dating).where(Dating.voided_at.is_(None))).one()
+        assert (row.person_id, row.operation_id) == (farah.person_id, "form-1")
+
+
+def test_two_days_are_taken_back_one_after_the_other(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLEARPOST_UNDO_SECONDS", "30")
+    farah, wanted = shop.actor("farah"), hold_of(shop, "NS-1")
+    for day, op in ((1, "form-1"), (2, "form-2")):
+        with shop.database.write() as session:
+            new = date(2026, 11, day)
+            made = periods.date_anew(session, farah, wanted, new, "agreed", shop.now, op)
+            assert isinstance(made, Done), made
+    assert take_back(shop, farah, "form-2") == [(30, 1)]
+    assert take_back(shop, farah, "form-1") == []
+
+
+def dating(shop: Shop, name: str) -> Actor:
+    """Somebody of the accounts team who may date documents."""
+    if name == "farah":
+        return shop.actor(name)
+    with shop.database.write() as session:
+        person_id = shop.actor(name).person_id or 0
+        role = {"company_id": shop.company.id, "person_id": person_id, "role": "finance"}
+        if session.get(Membership, tuple(role.values())) is None:
+            session.add(Membership(**role, granted_at=AT))
+            people.add_to_team(
+                session, company_id=shop.company.id, name="accounts", person_id=person_id
+            )
+        actor = people.actor_of(session, person_id, shop.company.id)
+        assert actor is not None
+        return actor
+
+
+def take_back(shop: Shop, who: Actor, op: str) -> list[tuple[int, int]]:
+    """Which days the document has then: instead of which, and which."""
+    with shop.database.write() as session:
+        assert isinstance(undo.undo(session, who, op, shop.now), undo.Undone)
+        rows = session.scalars(select(Dating).where(Dating.voided_at.is_(None)))
+        return [(row.instead_of.day, row.day.day) for row in rows]

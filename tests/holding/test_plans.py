@@ -1,27 +1,13 @@
 """Plans carried out: what is posted is changed, made void, taken back, or billed further."""
 
-from pathlib import Path
-
 import pytest
 from sqlalchemy import select
 
-from holding import approvals
-from holding.database import Database
-from holding.models import Approval, Company, Hold, Posting, PostingLine, Push
-from tests.holding.life import LARGE, SMALL, TABLES, Life, numbered_life
-from tests.holding.shop import FILES, RULES, line, open_shop
-from tests.support.clock import SetClock
-
-
-@pytest.fixture
-def life(
-    database: Database,
-    company: Company,
-    clock: SetClock,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Life:
-    return numbered_life(open_shop(database, company, clock), tmp_path, monkeypatch)
+from holding import approvals, trace
+from holding.models import Approval, Event, Hold, Posting, PostingLine, Push
+from holding.queries import records
+from tests.holding.life import LARGE, NUMBERED, SMALL, TABLES, Life
+from tests.holding.shop import FILES, line
 
 
 def test_an_edit_updates_the_posted_document_in_place(life: Life) -> None:
@@ -56,6 +42,24 @@ def test_an_edit_takes_a_large_document_back_and_makes_the_next(life: Life) -> N
     with life.shop.database.read() as session:
         rows = session.scalars(select(Posting).order_by(Posting.id)).all()
         assert rows[1].reverses_id == rows[0].id
+
+
+def test_a_credit_note_is_told_as_what_takes_another_back(life: Life) -> None:
+    life.arrive("A-1")
+    life.arrive("A-1", **LARGE)
+    with life.shop.database.read() as session:
+        told = session.scalars(select(Event.body).where(Event.act == "record.judged")).all()
+        said = " ".join(one["say"] for one in told)
+        assert "(ready)" not in said
+        assert "; A-1-2 waits for the credit note" in said
+        record_id = session.scalars(select(Posting.record_id).limit(1)).one()
+        rows = {row.number: row for row in records.postings(session, record_id)}
+        assert [rows[number].why for number in ("A-1-1", "A-1-2")] == ["", ""]
+        note = rows["CN-A-1-1"]
+        assert note.reverses_id == rows["A-1-1"].id
+        mapped = trace.seven(session, record_id, note.id)[2]
+    assert (mapped.no, mapped.tone) == (3, "good")
+    assert mapped.text == "All from the document that it takes back, but what the rules say anew."
 
 
 def test_the_next_document_waits_for_the_credit_note(life: Life) -> None:
@@ -202,8 +206,7 @@ def test_a_change_above_the_limit_waits_for_its_own_approval(life: Life) -> None
 def test_an_update_above_the_limit_waits_for_its_own_approval(life: Life) -> None:
     """The document that stands is not touched before somebody agreed to what replaces it."""
     asks = TABLES.replace("500.00 ", "9500.00")
-    counted = RULES.replace('as "{number}"', 'as "{number}-{posting}"')
-    life.shop.publish(FILES | {"shop.rules": counted + asks})
+    life.shop.publish(FILES | {"shop.rules": NUMBERED + asks})
     life.arrive("A-1")
     life.arrive("A-1", total="1920.00", lines=[line(qty="20")])
     assert life.books.effects == [("create", "A-1-1")]
@@ -229,8 +232,7 @@ approve order for aiaccount.credit_note
     by       accounts
     say      "The document of {number} is taken back."
 """
-    counted = RULES.replace('as "{number}"', 'as "{number}-{posting}"')
-    life.shop.publish(FILES | {"shop.rules": counted + TABLES + asks})
+    life.shop.publish(FILES | {"shop.rules": NUMBERED + TABLES + asks})
     life.arrive("A-1", **SMALL)
     life.arrive("A-2", **LARGE)
     made = [("create", "A-1-1"), ("create", "A-2-1")]

@@ -14,12 +14,9 @@ from sqlalchemy.orm import Session
 from holding.database import Database
 from holding.drift.plan import companies_to_read
 from holding.judging.claim import claim, due_companies
-from holding.models import Company
 from holding.pushing.claim import companies_due, free_the_dead
-from holding.pushing.desk import Desk
-from tests.holding.pushing import ready, work
+from tests.holding.pushing import Lane
 from tests.support.shop import Shop, order
-from tests.support.simulator import Simulator
 
 BATCH = 40
 EACH = 20  # instructions of SQLite's virtual machine
@@ -88,33 +85,31 @@ def test_a_claim_costs_the_same_however_much_is_due(shop: Shop, instructions: li
     assert costs[1] < 1.5 * costs[0], costs
 
 
-def _sweep(desk: Desk, instructions: list[int]) -> dict[str, int]:
+def _sweep(lane: Lane, instructions: list[int]) -> dict[str, int]:
     """What it takes to find out that there is nothing to do, by question."""
-    now, found = desk.clock.now(), {}
+    now, found = lane.clock.now(), {}
     asked: dict[str, Callable[[Session], object]] = {
         "judging": lambda session: due_companies(session, now),
         "pushing": lambda session: companies_due(session, now),
         "reading": lambda session: companies_to_read(session, now),
-        "dead": lambda session: free_the_dead(session, now, longest=desk.lease),
+        "dead": lambda session: free_the_dead(session, now, longest=lane.desk.lease),
     }
     for name, ask in asked.items():
         instructions[0] = 0
-        with desk.database.write() as session:
+        with lane.database.write() as session:
             ask(session)
         found[name] = instructions[0]
     return found
 
 
-def test_a_sweep_costs_the_same_however_much_is_posted(
-    desk: Desk, company: Company, target: Simulator, instructions: list[int]
-) -> None:
-    ready(desk, company, *(f"IV-{no}" for no in range(5)))
-    while work(desk, company):
+def test_a_sweep_costs_the_same_however_much_is_posted(lane: Lane, instructions: list[int]) -> None:
+    lane.ready(*(f"IV-{no}" for no in range(5)))
+    while lane.work():
         pass
-    few = _sweep(desk, instructions)
-    ready(desk, company, *(f"IV-{no}" for no in range(5, 60)))
-    while work(desk, company):
+    few = _sweep(lane, instructions)
+    lane.ready(*(f"IV-{no}" for no in range(5, 60)))
+    while lane.work():
         pass
-    assert len(target.lines("created")) == 60
-    many = _sweep(desk, instructions)
+    assert len(lane.target.lines("created")) == 60
+    many = _sweep(lane, instructions)
     assert all(many[name] <= few[name] + 2 for name in few), (few, many)

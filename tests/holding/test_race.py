@@ -22,6 +22,7 @@ from holding.models import Cause, Evaluation, Hold, Posting, Push, Record
 from holding.models.base import DUE
 from holding.record_state import refresh, state_of
 from holding.wakes import wake_records
+from tests.support.postings import make_push
 from tests.support.shop import Shop, order
 
 ORDERS = 120
@@ -156,20 +157,9 @@ class Race:
         if posting.state != "ready" or posting.content is None:
             return None
         last = select(func.coalesce(func.max(Push.no), 0)).where(Push.posting_id == posting.id)
-        push = Push(
-            posting_id=posting.id,
-            no=session.scalars(last).one() + 1,
-            connection_id=posting.connection_id,
-            family=posting.family,
-            action="create",
-            hash=posting.hash,
-            number=posting.number,
-            key=f"{posting.id}-{session.scalars(last).one() + 1}",
-            content=posting.content,
-            evaluation_id=posting.evaluation_id,
-            state="sending",
-            made_at=self.clock.now(),
-        )
+        no = session.scalars(last).one() + 1
+        key = f"{posting.id}-{no}"
+        push = make_push(posting, state="sending", at=self.clock.now(), no=no, key=key)
         session.add(push)
         session.flush()
         assert move_posting(

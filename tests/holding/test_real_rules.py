@@ -14,11 +14,12 @@ from holding import mappings, rulesets
 from holding.database import Database
 from holding.evaluation import judge_due
 from holding.intake import receive
-from holding.models import Cause, Company, Evaluation, Hold, Posting, PostingUse, Push, Record
+from holding.models import Cause, Company, Evaluation, Hold, Posting, PostingUse, Record
 from holding.refusal import Refusal
 from holding.roles import Actor
 from tests.support.clock import SetClock
 from tests.support.factories import connection_named, make_person
+from tests.support.postings import make_push
 
 RULES = """
 language 1
@@ -202,21 +203,7 @@ class Desk:
         now = self.clock.now()
         with self.database.write() as session:
             for posting in session.scalars(select(Posting).where(Posting.state == "ready")):
-                push = Push(
-                    posting_id=posting.id,
-                    no=1,
-                    connection_id=posting.connection_id,
-                    family=posting.family,
-                    action="create",
-                    hash=posting.hash,
-                    number=posting.number,
-                    key=f"cp-{posting.id}",
-                    content=posting.content,
-                    evaluation_id=posting.evaluation_id,
-                    state="accepted",
-                    made_at=now,
-                    closed_at=now,
-                )
+                push = make_push(posting, state="accepted", at=now, closed_at=now)
                 session.add(push)
                 session.flush()
                 posting.state, posting.sent_at, posting.posted_at = "posted", now, now

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ from sqlalchemy import select
 
 from connectors import registry
 from connectors.kit.contract import ConnectionReport
-from connectors.kit.http import Http
+from connectors.kit.renewing import Renewed
 from connectors.targets.quickbooks.tokens import grant_of
 from holding import connections, singletons
 from holding.connection_tests import test_connection as try_connection
@@ -21,16 +20,14 @@ from holding.database import Database
 from holding.models import Company, Connection, ConnectionKey, Event
 from holding.pushing import breaker
 from holding.pushing.desk import Channel, Desk, open_channel
-from holding.pushing.probe import with_good_key
+from holding.pushing.probe import renewed_after_all, with_good_key
 from holding.renewal import renew
 from holding.roles import SYSTEM
-from holding.secrets import Keys
-from holding.settings import Settings
 from tests.connectors.simulators import Simulator
+from tests.holding.desks import KEYS, make_desk
 from tests.support.clock import SetClock
 from tests.support.factories import add_target
 
-KEYS = Keys((b"xm8fkfMblGLs0jjZ2_83qvXBKHDaMFI66nUU9dxoe0A=",))  # made for tests
 PASTED = "qbo-client-3Rk9:qbo-refresh-5Mx8-0"
 
 
@@ -101,17 +98,7 @@ def house(
     with database.write() as session:
         made = add_target(session, company, "quickbooks", running.settings, clock.now())
         connection_id = made.id
-    settings = Settings.from_env({"CLEARPOST_ENV": "test", "CLEARPOST_HOME": str(tmp_path)})
-    desk = Desk(
-        database=database,
-        clock=clock,
-        settings=settings,
-        keys=KEYS,
-        owner="test",
-        chance=Random(7),
-        http=Http(clock),
-        trace=lambda _session, _id: b"",
-    )
+    desk = make_desk(database, clock, tmp_path)
     found = House(desk, running, connection_id)
     found.use(PASTED)
     return found
@@ -121,7 +108,7 @@ def test_it_is_exchanged_before_the_first_call_and_again_before_it_ends(
     house: House, clock: SetClock
 ) -> None:
     channel = with_good_key(house.desk, house.channel())
-    assert channel is not None
+    assert isinstance(channel, Channel)
     assert channel.secret == house.secret
     assert (with_good_key(house.desk, channel), house.exchanges()) == (channel, 1)
     clock.advance(timedelta(minutes=56))
@@ -163,17 +150,54 @@ def test_a_token_that_ended_early_is_renewed_by_the_next_test(house: House) -> N
     assert (house.exchanges(), house.shut()) == (2, False)
 
 
+def test_a_key_that_cannot_be_renewed_passes_no_test_while_it_is_still_good(
+    house: House, clock: SetClock
+) -> None:
+    assert house.test().ok
+    clock.advance(timedelta(minutes=56))
+    house.sim.control("authorize", number=7)  # somebody connects the app anew, elsewhere
+    client, refresh, _, until = house.secret.split(":")
+    house.use(f"{client}:{refresh}:qbo-access-7Wd2-7:{until}")
+    report = house.test()
+    assert [step.name for step in report.steps if step.ok is False] == ["The key can be renewed"]
+    assert house.shut()
+
+
+def test_whoever_finds_that_another_one_renews_it_waits(house: House, clock: SetClock) -> None:
+    assert house.test().ok
+    desk, channel = house.desk, house.channel()
+    clock.advance(timedelta(minutes=20))
+    name, now = f"renewal:{house.connection_id}", clock.now()
+    with desk.database.write() as session:
+        singletons.take(session, name, owner="else", until=now + timedelta(minutes=1), now=now)
+    assert renewed_after_all(desk, channel)
+    with desk.database.write() as session:
+        singletons.leave(session, name, owner="else")
+    assert renewed_after_all(desk, channel)
+    assert house.exchanges() == 2
+    assert renewed_after_all(desk, channel), "it was renewed meanwhile"
+    assert house.exchanges() == 2
+    assert not renewed_after_all(desk, house.channel()), "it is new, and refused all the same"
+    clock.advance(timedelta(minutes=20))
+    house.sim.control("revoke")
+    assert not renewed_after_all(desk, house.channel())
+    assert house.shut()
+
+
 def test_a_refresh_token_that_was_revoked_needs_a_person(house: House) -> None:
     house.sim.control("revoke")
-    channel = house.channel()
-    assert with_good_key(house.desk, channel) == channel, "the target itself will say no"
-    report = house.test()
-    assert [step.name for step in report.steps if step.ok is False] == ["The key is complete"]
+    told_now = with_good_key(house.desk, house.channel())
+    assert isinstance(told_now, Renewed)
+    assert (told_now.kind, house.shut()) == ("refused", True)
+    wrong = [step.name for step in house.test().steps if step.ok is False]
+    assert wrong == ["The key can be renewed", "The key is complete"]
+    assert house.shut()
     with house.desk.database.read() as session:
         told = session.scalars(
             select(Event.body).where(Event.act == "connection.not_renewed").order_by(Event.id)
         ).all()
-    assert "answered 400 to the refresh token: invalid_grant." in told[0]["say"]
+    (once,) = told
+    assert "answered 400 to the refresh token: invalid_grant." in once["say"]
     house.sim.control("authorize", number=7)
     house.use(PASTED.replace("-0", "-7"))
     assert with_good_key(house.desk, house.channel()) is not None

@@ -12,11 +12,11 @@ from sqlalchemy import select, update
 
 from holding import schedules
 from holding.database import Database
-from holding.models import Company, Event, Record, Run, Schedule
+from holding.models import Approval, Company, Event, Operation, Posting, Record, Run, Schedule
 from holding.pill import pill
 from holding.roles import Actor
 from holding.worlds import UnreadableRulesError
-from tests.support.factories import connection_named, make_company
+from tests.support.factories import connection_named, make_company, make_person
 from tests.support.postings import NOW, ROUTE, invoice, make_ready
 
 HOUR = time(2, 0)
@@ -139,6 +139,24 @@ def test_records_that_became_ready_at_the_hour_are_judged_first(
         session.execute(update(Record).values(due_at=night(20), lease_until=None))
     assert start(database, night(19, 2, 3)) == 1
     assert days(database) == {18: [key]}
+
+
+def test_a_night_waits_for_what_can_still_be_taken_back(
+    database: Database, company: Company, rules: SimpleNamespace
+) -> None:
+    assert rules
+    assert start(database, night(20, 1)) == 0
+    first, form = ready(database, company, "IV-1", 19), {"operation_id": "form-1"}
+    until = night(20) + timedelta(seconds=20)
+    with database.write() as session:
+        lim = make_person(session, company, "lim@kedai.my", "approver").id
+        given = {"person_id": lim, "at": night(20, 1)}
+        session.add(Operation(id="form-1", undo_until=until, answer=None, **given))
+        of = {"posting_id": first, "hash": session.get_one(Posting, first).hash, "content": {}}
+        session.add(Approval(level="x", reason="checked", **of, **form, **given))
+    assert start(database, night(20)) == 0
+    assert start(database, until) == 1
+    assert days(database) == {19: [first]}
 
 
 def test_a_record_that_is_never_judged_does_not_keep_the_others_waiting(

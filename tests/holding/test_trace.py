@@ -11,7 +11,6 @@ from holding.models import (
     Company,
     Evaluation,
     Posting,
-    Push,
     Request,
     RuleFile,
     RulesetVersion,
@@ -19,6 +18,7 @@ from holding.models import (
 from holding.trace import Answer
 from tests.holding.shop import FILES, RULES, Shop, line, open_shop, order
 from tests.support.clock import SetClock
+from tests.support.postings import make_push
 
 LATER = "2026-11-19T00:12:00Z"
 
@@ -51,29 +51,16 @@ def posted(shop: Shop) -> Shop:
 
 def send(session: Session, shop: Shop, posting: Posting, proof: str | None = None) -> None:
     """What a push leaves behind when the target took the document."""
-    push = Push(
-        posting_id=posting.id,
-        no=1,
-        connection_id=posting.connection_id,
-        family=posting.family,
-        action="create",
-        hash=posting.hash,
-        number=posting.number,
-        key="key-1",
-        content=posting.content or {},
-        evaluation_id=posting.evaluation_id,
-        state="accepted",
-        made_at=shop.now,
-        closed_at=shop.now,
-    )
+    now = shop.now
+    push = make_push(posting, state="accepted", at=now, key="key-1", closed_at=now)
     request = Request(
         connection_id=posting.connection_id,
         kind="push",
         key="key-1",
         sha256="ab" * 32,
         state="answered",
-        made_at=shop.now,
-        deadline_at=shop.now,
+        made_at=now,
+        deadline_at=now,
         status=201,
     )
     session.add_all([push, request])
@@ -86,12 +73,12 @@ def send(session: Session, shop: Shop, posting: Posting, proof: str | None = Non
             fence=1,
             state="accepted",
             proof=proof,
-            at=shop.now,
+            at=now,
         )
     )
     posting.state = "posted"
     posting.push_id = posting.posted_push_id = push.id
-    posting.sent_at = posting.posted_at = shop.now
+    posting.sent_at = posting.posted_at = now
     session.flush()
 
 

@@ -102,6 +102,21 @@ def test_a_second_call_with_the_same_key_gets_the_first_answer(call: Call, key: 
     assert call(tan, "/holds/approve", body, **again).status_code == 409
 
 
+def test_a_key_stands_for_one_call(call: Call, key: Any) -> None:
+    tan, again = key("tan"), {"Idempotency-Key": "k-1"}
+    held = [h for h in call(tan, "/holds").get_json()["holds"] if h["clears"].startswith("by:")]
+    path, other = (f"/holds/{h['hold']}/release" for h in (held[0], waiting(call, tan)[0]))
+    first = call(tan, path, {"reason": "agreed"}, **again)
+    assert first.status_code == 200
+    for told in (
+        call(tan, path, {"reason": "for another reason"}, **again),
+        call(tan, other, {"reason": "agreed"}, **again),
+        call(tan, "/holds/approve", seen(waiting(call, tan)[0]), **again),
+    ):
+        assert (told.status_code, told.get_json()["code"]) == (409, "operation.reused")
+    assert call(tan, path, {"reason": "agreed"}, **again).get_json() == first.get_json()
+
+
 def test_the_token_is_named_in_the_trace(call: Call, key: Any, database: Database) -> None:
     lim = key("lim")
     call(lim, "/holds/approve", seen(waiting(call, lim)[0]))

@@ -4,11 +4,12 @@ import re
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
-from holding.models import Hold
+from holding.models import Company, Hold
+from tests.holding.shop import Shop, line, order
 from tests.portal.reading import hold_of, one
-from tests.portal.test_api import call, key
+from tests.portal.test_api import call, key, seen, waiting
 
 __all__ = ["call", "key"]  # fixtures
 pytestmark = pytest.mark.sqlite
@@ -67,6 +68,22 @@ def test_a_value_is_set_right_where_the_rules_leave_it_to_people(call, key, data
     assert "corrected line.sku line 1 from AB-100  to TEA-1" in answer.get_json()["said"]
     assert call(farah, path, wish | {"value": "CUP-4"}).status_code == 409
     assert call(key("lim"), path, wish).status_code == 403
+
+
+def test_who_approved_it_does_not_release_the_rest_of_it(call, key, database, clock):
+    with database.read() as session:
+        kedai = session.scalars(select(Company).where(Company.code == "kedai")).one()
+    shop = Shop(database, kedai, clock, {}, deliveries=90)
+    shop.receive(order("SO-10250", total="2000.00", lines=[line(qty="20")]))
+    shop.judge()
+    lim, wanted = key("lim"), hold_of(database, "SO-10250", "CHK01")
+    agreed = next(h for h in waiting(call, lim) if h["number"] == "SO-10250")
+    assert call(lim, "/holds/approve", seen(agreed)).status_code == 200
+    answer = call(lim, f"/holds/{wanted}/release", {"reason": "agreed"})
+    assert (answer.status_code, answer.get_json()["code"]) == (403, "hold.own_hand")
+    assert "You approved it, so you cannot release this." in answer.text
+    answer = call(key("tan"), f"/holds/{wanted}/release", {"reason": "agreed"})
+    assert answer.status_code == 200
 
 
 def test_what_no_lock_holds_has_no_way_out_of_one(call, key, database):

@@ -30,6 +30,13 @@ def test_help_lists_the_commands(run: Run, capsys: pytest.CaptureFixture[str]) -
         assert f"\n  {word} " in told
 
 
+def test_the_list_cuts_no_explanation_off(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    run("--help")
+    _, _, listed = capsys.readouterr().out.partition("Commands:")
+    cut = [line for line in listed.splitlines() if line.endswith("...")]
+    assert cut == []
+
+
 def test_every_command_explains_itself() -> None:
     silent = [name for name, command in cli.commands.commands.items() if not command.help]
     assert silent == []

@@ -9,9 +9,11 @@ from sqlalchemy import select
 
 from holding.database import Database
 from holding.models import Deputy, Person
+from tests.portal.reading import hold_of, one, plain
 
 pytestmark = pytest.mark.sqlite
 URL = "/c/kedai/deputies/"
+HOLDING = "/c/kedai/holding"
 
 
 @pytest.fixture
@@ -64,3 +66,36 @@ def test_who_may_not_is_refused(visit: Any, ids: dict[str, int]) -> None:
     assert visit("adam").post(URL, wish(ids, "lim", "adam")).status_code == 403
     assert visit("adam").post(URL, wish(ids, "lim", "vera")).status_code == 303
     assert "Name a deputy" not in visit("farah").text(URL)
+
+
+def stand_in(visit: Any, ids: dict[str, int]) -> Any:
+    """Vera, who only reads, and stands in for Lim."""
+    visit("lim").post(URL, wish(ids, "lim", "vera"), status=303)
+    return visit("vera")
+
+
+def test_a_deputy_takes_back_what_they_let_go(
+    visit: Any, ids: dict[str, int], database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLEARPOST_UNDO_SECONDS", "30")
+    vera, hold = stand_in(visit, ids), hold_of(database, "SO-10203", "CHK01")
+    vera.post(f"{HOLDING}/{hold}/release", {"reason": "agreed", "op": "f-1"}, status=303)
+    assert "SO-10203 released. Sent in 30 s. Undo" in plain(vera.text("/c/kedai/runs"))
+    done = vera.post(f"{HOLDING}/undo", {"undo": "f-1"}, status=303)
+    assert "Taken back: 1 document waits again." in plain(vera.text(done.location))
+
+
+def test_a_deputy_releases_many_and_does_nothing_else_with_them(
+    visit: Any, ids: dict[str, int], database: Database
+) -> None:
+    assert 'id="all_' not in visit("vera").text(HOLDING)
+    vera, hold = stand_in(visit, ids), hold_of(database, "SO-10203", "CHK01")
+    assert re.findall(r'id="all_(\w+)"', vera.text(HOLDING)) == ["release"]
+    assert vera.client.get(f"{HOLDING}/many?act=assign&view=all").status_code == 403
+    seen = re.search(rf"{hold}:\d+:\d+", vera.text(f"{HOLDING}/many?act=release&view=all"))
+    assert seen is not None
+    form = {"seen": seen[0], "reason": "agreed by phone", "person": "0"}
+    assert vera.post(f"{HOLDING}/many", {**form, "act": "assign"}).status_code == 403
+    done = vera.post(f"{HOLDING}/many", {**form, "act": "release", "op": "m-1"}, status=303)
+    assert "SO-10203" in plain(vera.text(done.location))
+    assert one(database, f"SELECT state FROM hold WHERE id = {hold}") == "released"

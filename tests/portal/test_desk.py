@@ -143,3 +143,17 @@ def test_one_act_over_a_filter_shows_what_it_would_touch(visit, database):
     empty = {"act": "retry", "seen": "", "op": "x"}
     assert lim.post(f"{H}/many", empty).status_code == 422
     assert visit("vera").get(f"{H}/many?act=retry", status=403)
+
+
+@pytest.mark.parametrize(("act", "undo"), [("retry", "30"), ("release", "0")])
+def test_what_cannot_be_taken_back_has_its_page_as_well(visit, monkeypatch, act, undo):
+    monkeypatch.setenv("CLEARPOST_UNDO_SECONDS", undo)
+    lim = visit("lim")
+    seen = re.search(
+        r'name="seen" value="([^"]+)"', lim.text(f"{H}/many?act={act}&view=all&q=SO-10203")
+    )
+    assert seen is not None
+    form = {"act": act, "seen": seen[1], "op": "many-1", "reason": "agreed"}
+    done = lim.post(f"{H}/many", form, status=303)
+    assert " left" in plain(lim.text(done.location))
+    assert visit("tan").get(done.location, status=404)

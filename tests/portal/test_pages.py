@@ -23,7 +23,7 @@ BUDGET = {
     "/c/kedai/holding?view=snoozed": 10,
     "/c/kedai/holding/1": 20,
     "/c/kedai/holding/ageing": 10,
-    "/c/kedai/holding/many?act=release": 10,
+    "/c/kedai/holding/many?act=retry": 10,
     "/c/kedai/mappings/missing": 10,
     "/c/kedai/mappings/item": 10,
     "/c/kedai/mappings/item/entry?key=TEA-1": 10,

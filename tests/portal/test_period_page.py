@@ -50,7 +50,7 @@ def test_the_three_ways_stand_on_the_page(visit, hold, database):
     for words in (
         "Instead of 2026-11-18; 2026-11-19 is the first open day of aiaccount.",
         "Ask to open 2026-11",
-        "Send SO-10220 elsewhere",
+        "Ask where SO-10220 goes",
     ):
         assert words in told
     assert re.search(r'name="day" required min="2026-11-19" value="2026-11-19"', page)

@@ -1,5 +1,7 @@
 """Every rule set that `clearpost init` begins with is clean, tested, and answers all exceptions."""
 
+from pathlib import Path
+
 import pytest
 
 from grammar import format_text
@@ -11,10 +13,8 @@ from rules.samples import run_tests
 
 DEMO = "netshop-aiaccount"
 """What the demo runs: it leaves what nothing carries out yet to the built-in answers."""
-IN_FORCE = (DEMO, "netshop-aiaccount-daily", "settlements-aiaccount")
-"""Those that come into force as they are."""
-IN_FORCE = {DEMO, "orders-quickbooks"}
-"""Nothing in them waits for a connector."""
+GOODS = "orders-autocount"
+"""It comes into force without the file of what AutoCount's cloud interface does not take."""
 
 
 def test_all_starters_are_here() -> None:
@@ -30,7 +30,7 @@ def test_all_starters_are_here() -> None:
 @pytest.mark.parametrize("name", KNOWN)
 def test_a_starter_begins_clean_and_answers_every_exception(name: str) -> None:
     files = read_files([TEMPLATES / name])
-    ruleset, problems = examine(files, in_force=name in IN_FORCE)
+    ruleset, problems = examine(files, in_force=name != GOODS)
     assert problems == ()
     assert name == DEMO or risks(ruleset) == ()
     assert [file for file, text in files.rules.items() if format_text(text, file) != text] == []
@@ -38,3 +38,9 @@ def test_a_starter_begins_clean_and_answers_every_exception(name: str) -> None:
     report = run_tests(ruleset, program)
     assert [result.title for result in report.failed] == []
     assert len(report.results) > 25
+
+
+def test_what_no_connector_carries_out_stands_in_one_file() -> None:
+    _, problems = examine(read_files([TEMPLATES / GOODS]), in_force=True)
+    assert {problem.code for problem in problems} == {"SYN40"}
+    assert {Path(problem.span.file).name for problem in problems} == {"goods.rules"}

@@ -51,6 +51,20 @@ def test_a_rule_answers_and_without_it_there_is_a_risk(exception: str, rule: str
     assert risk.text
 
 
+def test_a_number_alone_does_not_tell_the_same_under_another_number() -> None:
+    """Only what follows another document needs no more: that is there once."""
+    content = "unique by blogger, settled_on in history"
+    assert KEDAI.count(content) == 1
+    told = KEDAI.replace(content, "unique by number in history")
+    risk = answers(told)["settlement", "duplicate invoice"]
+    assert risk.state == "open"
+    assert "under another number" in risk.text
+    assert answers(KEDAI)["settlement", "duplicate invoice"].state == "answered"
+    bill = "    daily    at 02:00 by settled_on\n"
+    follows = told.replace(bill, f"{bill}    after    aiaccount.sales_invoice\n")
+    assert answers(follows)["settlement", "duplicate invoice"].state == "answered"
+
+
 def test_billing_in_parts_answers_partial_deliveries() -> None:
     found = answers(DEPOT)["order", "partial delivery"]
     assert found.text == "bill of autocount.invoice"

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -25,6 +26,7 @@ from tests.rules.roaster import (
     NOW,
     TEXT,
     actions,
+    amount,
     decide,
     first_bill,
     judge,
@@ -112,6 +114,17 @@ def test_credit_and_new_takes_every_live_posting_back() -> None:
         "CN-IV-C-1-2",
         "IV-C-1-3",
     ]
+
+
+def test_a_credit_note_without_a_total_comes_to_what_its_lines_do() -> None:
+    program = program_of(re.sub(r"(?m)^ +Shipping .*\n", "", TEXT))
+    first = decide(order(), parcel("1"), program=program).plan[0]
+    bill = posted(first, body=order())
+    given = changed(postings=(bill,), program=program)
+    note = decide(order(total="19.00"), GONE, **given).plan[0].document
+    assert first.document is not None
+    assert note is not None
+    assert note.amount == first.document.amount == amount(first) > 0
 
 
 def test_a_review_stops_everything_else() -> None:

@@ -73,7 +73,7 @@ class Books:
         action: Action = "create",
     ) -> Payload:
         assert action == "create" or len(documents) == 1
-        body = dumps([action, [[d.document, d.number, _content(d)] for d in documents]])
+        body = dumps([action, [[d.document, d.number, content_of(d)] for d in documents]])
         return Payload(
             method="POST",
             path=f"/{action}",
@@ -96,6 +96,10 @@ class Books:
         if mood == "refuse":
             return Answer(
                 kind="refused", words="No.", error_class="business_rule", code="no", number=number
+            )
+        if mood == "locked":
+            return Answer(
+                kind="refused", words="Closed.", error_class="period_locked", number=number
             )
         if mood == "later":
             return Answer(
@@ -128,8 +132,8 @@ class Books:
         there = self.shelf.get(document.number)
         if there is None:
             return Found(kind="absent" if action == "create" else "different", words="Not there.")
-        same = there.content == _content(document)
-        unchanged = standing is not None and there.content == _content(standing)
+        same = there.content == content_of(document)
+        unchanged = standing is not None and there.content == content_of(standing)
         done = there.void if action == "void" else same and not there.void
         if done:
             return Found(kind="equal", words="There.", target_ref=f"ref-{document.number}")
@@ -145,6 +149,6 @@ class Books:
         self.shelf[number].content = "changed by hand"
 
 
-def _content(document: OutgoingDocument) -> str:
+def content_of(document: OutgoingDocument) -> str:
     lines: list[Mapping[str, str]] = [dict(line) for line in document.lines]
     return dumps([dict(document.fields), lines])

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,8 @@ post order to aiaccount.sales_invoice as "IV-{number}"
 """
 
 
+OUTPUT = "CLEARPOST_TEST_OUTPUT"
+"""The file to which a worker's output goes, in its environment."""
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["workers.__main__", "tests.support.warm"])
 
@@ -205,6 +208,10 @@ def _work(options: Sequence[str], environment: dict[str, str]) -> None:
     """What the process does: exactly `python -m workers`."""
     os.environ.clear()
     os.environ.update(environment)
+    if told := environment.get(OUTPUT):
+        file = os.open(told, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        for stream in (1, 2):
+            os.dup2(file, stream)
     faults._PLAN = faults.read_plan(environment)  # read at import, which was before the fork
     mutants.plant_from(environment)
     mutants.poison_from(environment)
@@ -313,16 +320,16 @@ def _publish(session: Session, company_id: int, text: str, now: datetime, code: 
     assert not isinstance(done, Refusal), done
 
 
-def _order(number: str) -> IncomingRecord:
+def _order(number: str, price: Decimal = Decimal("49.50")) -> IncomingRecord:
     body: dict[str, object] = {
         "number": number,
         "status": "paid",
         "ordered_on": "2026-11-19",
         "currency": "MYR",
         "customer_name": "Aisyah Rahman",
-        "total": "99.00",
+        "total": f"{2 * price:.2f}",
         "lines": [
-            {"pos": 1, "sku": "TEE-BLK-M", "name": "Tee, black", "qty": "2", "price": "49.50"}
+            {"pos": 1, "sku": "TEE-BLK-M", "name": "Tee, black", "qty": "2", "price": f"{price:f}"}
         ],
     }
     return IncomingRecord(

@@ -4,32 +4,34 @@ Here: requests and answers in their two shapes, and the client that takes them a
 what the stand-in does (its own simulator), ways to fail (tests/faults/target.py).
 """
 
-from collections.abc import Mapping
+from datetime import datetime
+from typing import Unpack
 from urllib.parse import parse_qsl, urlsplit
 
 from connectors.kit.clock import Clock
-from connectors.kit.http import Http, HttpAnswer, HttpFailure
+from connectors.kit.http import Given, Http, HttpAnswer, HttpFailure
 from connectors.kit.simulator import Handle, Reply, Request
 
 
-def request_of(method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Request:
+def request_of(method: str, url: str, given: Given) -> Request:
     """A call of the product as the stand-in reads it."""
     parts = urlsplit(url)
     return Request(
         method=method,
         path=parts.path,
         query=dict(parse_qsl(parts.query, keep_blank_values=True)),
-        headers={name.lower(): value for name, value in headers.items()},
-        body=body or b"",
+        headers={name.lower(): value for name, value in given["headers"].items()},
+        body=given.get("body") or b"",
     )
 
 
-def answer_of(reply: Reply) -> HttpAnswer | HttpFailure:
+def answer_of(reply: Reply, at: datetime) -> HttpAnswer | HttpFailure:
     """The stand-in's answer as the product hears it."""
     if reply.cut:
         return HttpFailure(kind="no_answer", words="The connection was cut.", seconds=0.1)
     headers = {name.lower(): value for name, value in reply.headers.items()}
-    return HttpAnswer(status=reply.status, headers=headers, body=reply.encoded(), seconds=0.1)
+    body = reply.encoded()
+    return HttpAnswer(status=reply.status, headers=headers, body=body, seconds=0.1, at=at)
 
 
 class Inside(Http):
@@ -39,13 +41,6 @@ class Inside(Http):
         super().__init__(clock)
         self._handle = handle
 
-    def request(
-        self,
-        method: str,
-        url: str,
-        *,
-        headers: Mapping[str, str],
-        body: bytes | None = None,
-        push: bool = False,
-    ) -> HttpAnswer | HttpFailure:
-        return answer_of(self._handle(request_of(method, url, headers, body)))
+    def request(self, method: str, url: str, **given: Unpack[Given]) -> HttpAnswer | HttpFailure:
+        reply = self._handle(request_of(method, url, given))
+        return answer_of(reply, self.now())

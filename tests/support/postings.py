@@ -13,6 +13,7 @@ from holding.models import (
     Connection,
     Evaluation,
     Posting,
+    Push,
     Record,
     RulesetVersion,
     Version,
@@ -116,6 +117,22 @@ def make_ready(
     record.state = state
     session.flush()
     return posting
+
+
+def make_push(posting: Posting, *, state: str, at: datetime, **given: Any) -> Push:
+    """What a call for the posting leaves behind."""
+    row = {"no": 1, "action": "create", "key": f"cp-{posting.id}", "content": posting.content or {}}
+    return Push(
+        posting_id=posting.id,
+        connection_id=posting.connection_id,
+        family=posting.family,
+        hash=posting.hash,
+        number=posting.number,
+        evaluation_id=posting.evaluation_id,
+        state=state,
+        made_at=at,
+        **row | given,
+    )
 
 
 def _record(session: Session, company: Company, number: str) -> Record:

@@ -22,7 +22,6 @@ from holding.models import (
     Record,
     RulesetVersion,
 )
-from holding.models.posting import UNSENT_STATES
 from holding.refusal import Refusal
 from holding.revisions import next_revision
 from holding.wakes import wake_all_unsent, wake_cause, wake_records
@@ -158,7 +157,7 @@ class Shop:
         if before is not None:
             before.to_revision = revision
             session.flush()
-            users = used_by(session, [before.id], UNSENT_STATES)
+            users = used_by(session, [before.id])
             woken += wake_records(session, users, now)
         session.add(
             MappingEntry(

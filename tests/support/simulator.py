@@ -13,6 +13,14 @@ from typing import Any
 DEMO_KEY = "aia_live_demo_7Qk2"
 
 
+def ledger_lines(ledger: Path) -> list[dict[str, Any]]:
+    """What a target wrote itself so far; of the line that it is writing, a reader may see half."""
+    if not ledger.exists():
+        return []
+    found = ledger.read_bytes().splitlines(keepends=True)
+    return [json.loads(line) for line in found if line.endswith(b"\n")]
+
+
 @dataclass(frozen=True, slots=True)
 class Simulator:
     """A running simulator: where it listens, what it wrote."""
@@ -22,9 +30,7 @@ class Simulator:
 
     def lines(self, effect: str = "") -> list[dict[str, Any]]:
         """The ledger's lines since the last reset, all or those of one effect."""
-        if not self.ledger.exists():
-            return []
-        found = [json.loads(line) for line in self.ledger.read_text().splitlines()]
+        found = ledger_lines(self.ledger)
         resets = [at for at, line in enumerate(found) if line.get("act") == "reset"]
         found = found[resets[-1] + 1 :] if resets else found
         return [line for line in found if not effect or line.get("effect") == effect]

@@ -46,6 +46,21 @@ def test_only_our_own_work_is_done(
     assert queue.count == 0
 
 
+def test_it_is_silent_when_no_bell_waits_and_none_is_being_answered(
+    queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REDIS_URL", _url(queue))
+    assert doorbell.silent()
+    queue.enqueue_call("workers.jobs.push", args=[7], result_ttl=0)
+    assert not doorbell.silent()
+    told: list[bool] = []
+    monkeypatch.setattr("workers.jobs.push", lambda _: told.append(doorbell.silent()))
+    worker = Listener([queue], connection=queue.connection, serializer=JSONSerializer)
+    worker.work(burst=True, logging_level="CRITICAL")
+    assert told == [False]
+    assert doorbell.silent()
+
+
 def test_a_broken_bell_ends_one_listener_and_no_other(
     queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:

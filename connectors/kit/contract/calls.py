@@ -147,7 +147,8 @@ class Found:
     difference that no field names, such as a line that came or went. `void` says that it was made
     void there; `e_invoice_at` since when its e-invoice is valid, where the target tells it;
     `stands` is the document itself where it is not ours. `key_refused` says why it is unknown: the
-    target does not accept our key.
+    target does not accept our key. `status` and `retry_after` are those of the answer that told
+    nothing: a target that has enough of us is to be left alone.
     """
 
     kind: Literal["equal", "different", "absent", "unknown"]
@@ -160,3 +161,5 @@ class Found:
     e_invoice_at: datetime | None = None
     stands: Stands | None = None
     key_refused: bool = False
+    status: int | None = None
+    retry_after: float | None = None

@@ -7,6 +7,7 @@ document (answers.py, outcomes.py).
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -32,8 +33,14 @@ class Heard:
 
 def hear(answer: HttpAnswer, now: datetime) -> Heard:
     """Open an answer."""
-    content = loads(answer.body)
+    content = _opened(answer.body)
     return Heard(answer, content if isinstance(content, dict) else None, now)
+
+
+@lru_cache(maxsize=2)
+def _opened(body: bytes) -> object:
+    """What it says; that of a whole file is asked for by each of its documents, and opened once."""
+    return loads(body)
 
 
 def pause_of(heard: Heard) -> float | None:

@@ -16,7 +16,7 @@ from connectors.kit.calling import KEPT_BYTES, Get
 from connectors.kit.contract import Answer, Found, Kept, OutgoingDocument
 from connectors.kit.http import KEY_REFUSED, HttpFailure
 from connectors.targets.aiaccount.answers import document_answer
-from connectors.targets.aiaccount.heard import Heard, hear, list_of
+from connectors.targets.aiaccount.heard import Heard, hear, list_of, pause_of
 from connectors.targets.aiaccount.ways import WAYS
 
 _UNFINISHED = frozenset({"cached", "queued", "processing"})
@@ -160,8 +160,14 @@ def _get(get: Get, path: str, now: datetime) -> Heard | Found:
         return heard
     told = heard.error.get("message") or "no reason given"
     words = f"The look-up was answered {answer.status}: {told}"
-    refused = answer.status in KEY_REFUSED
-    return Found(kind="unknown", words=words, proof=_proof(heard), key_refused=refused)
+    return Found(
+        kind="unknown",
+        words=words,
+        proof=_proof(heard),
+        key_refused=answer.status in KEY_REFUSED,
+        status=answer.status,
+        retry_after=pause_of(heard),
+    )
 
 
 def _data(heard: Heard) -> list[Mapping[str, Any]]:

@@ -112,7 +112,7 @@ def other_content(ref: str | None, number: str | None, status: int) -> Answer:
         kind="refused",
         error_class="stale_version",
         code="duplicate",
-        words="The number is already there, with other content: this change did not reach it.",
+        words="The number is already there, with other content; ours was not taken.",
         target_ref=ref,
         number=number,
         status=status,

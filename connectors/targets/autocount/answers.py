@@ -5,21 +5,20 @@ read back. Not here: making the calls (connector.py), and the meaning of a refus
 """
 
 from dataclasses import replace
-from datetime import datetime
 
 from connectors.kit.contract import Action, Answer, Payload
 from connectors.kit.endings import accepted, uncertain
-from connectors.kit.http import HttpAnswer, retry_after
+from connectors.kit.http import HttpAnswer
 from connectors.kit.strictjson import loads
 from connectors.targets.autocount.compare import Compared, compare
 from connectors.targets.autocount.errors import ALREADY_VOID, meaning
-from connectors.targets.autocount.reading import Seen, message_of
+from connectors.targets.autocount.reading import Seen, message_of, pause_of
 
 DONE = frozenset({200, 201, 204})
 _UNANSWERED = frozenset({408, 425})
 
 
-def refusal(number: str, action: Action, answer: HttpAnswer, now: datetime) -> Answer | None:
+def refusal(number: str, action: Action, answer: HttpAnswer) -> Answer | None:
     """Why it was not done; nothing when AutoCount says that it was."""
     status = answer.status
     if status in DONE:
@@ -38,7 +37,7 @@ def refusal(number: str, action: Action, answer: HttpAnswer, now: datetime) -> A
         words=told or f"AutoCount answered {status} without a reason.",
         number=number,
         status=status,
-        retry_after=_pause(answer, now) if waits else None,
+        retry_after=pause_of(answer) if waits else None,
     )
 
 
@@ -84,15 +83,3 @@ def _compared(payload: Payload, seen: Seen) -> Compared | None:
     if seen.document is None or seen.void or not isinstance(body, dict):
         return None
     return compare(body, payload.expected, seen.document)
-
-
-def _pause(answer: HttpAnswer, now: datetime) -> float | None:
-    """How long until the counter of calls starts anew."""
-    asked = retry_after(answer.headers, now)
-    if asked is not None:
-        return asked
-    try:
-        reset = datetime.fromisoformat(answer.headers.get("x-rate-limit-reset", ""))
-        return max(0.0, (reset - now).total_seconds())
-    except (ValueError, TypeError):
-        return None

@@ -6,7 +6,6 @@ look-ups (lookup.py), readings (watching.py), the connection test (probe.py).
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from functools import partial
 from typing import Literal
 from urllib.parse import quote
@@ -84,7 +83,7 @@ class AutoCount:
         if isinstance(answer, HttpFailure):
             told = unanswered(answer, payload.numbers[0])
         else:
-            told = _end(payload, answer, _reader(settings, secret, http), http.now())
+            told = _end(payload, answer, _reader(settings, secret, http))
         return sent((told,), answer, partial(mask, secret=secret))
 
     def look_up(
@@ -112,7 +111,7 @@ class AutoCount:
 
     def alike(
         self, document: OutgoingDocument, settings: Settings, secret: str, http: Http
-    ) -> tuple[Stands, ...] | None:
+    ) -> tuple[Stands, ...] | Found:
         """Documents of the same party and total, a few days around, in the intended book."""
         return watching.alike(document, _asker(settings, secret, http))
 
@@ -127,10 +126,10 @@ class AutoCount:
         return probe.report(settings, secret, _reader(settings, secret, http))
 
 
-def _end(payload: Payload, answer: HttpAnswer, get: Get, now: datetime) -> Answer:
+def _end(payload: Payload, answer: HttpAnswer, get: Get) -> Answer:
     """What became of the document, read back where AutoCount's answer alone does not tell."""
     number, action = payload.numbers[0], _action(payload)
-    refused = refusal(number, action, answer, now)
+    refused = refusal(number, action, answer)
     if refused is not None and refused.code != NUMBER_TAKEN:
         return refused
     place = payload.path.partition("?")[0].removesuffix("/void")

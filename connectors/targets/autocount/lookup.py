@@ -27,13 +27,14 @@ def look_up(
     number = document.number
     seen = read(path_of(document, "update"), number, get)
     if not seen.clear:
-        return _unclear(seen)
+        return unclear(seen)
     if seen.document is None:
         return Found(kind="absent", words=seen.words, proof=seen.proof)
     if seen.void:
         return _of_void(action, number, seen)
     compared = _against(document, seen.document)
-    if action != "void" and not compared.differences:
+    done = action != "void" and not compared.differences
+    if done and not _as_before(action, standing, seen.document):
         words = f"It stands there as it was sent, under {number}."
         return Found(kind="equal", words=words, target_ref=number, proof=seen.proof)
     if action != "create":
@@ -42,16 +43,34 @@ def look_up(
     return _different(document, words, seen, compared)
 
 
-def _unclear(seen: Seen) -> Found:
-    refused = seen.key_refused
-    return Found(kind="unknown", words=seen.words, proof=seen.proof, key_refused=refused)
+def _as_before(
+    action: Action, standing: OutgoingDocument | None, stands: Mapping[str, Any]
+) -> bool:
+    """Whether what is shown is what was sent before an update, too: it is silent about all that the
+    update changes, so nobody knows. It says whole what it wants, and may be sent twice.
+    """
+    return (
+        action == "update" and standing is not None and not _against(standing, stands).differences
+    )
+
+
+def unclear(seen: Seen) -> Found:
+    """Nobody can say now."""
+    return Found(
+        kind="unknown",
+        words=seen.words,
+        proof=seen.proof,
+        key_refused=seen.key_refused,
+        status=seen.status,
+        retry_after=seen.retry_after,
+    )
 
 
 def beside(document: OutgoingDocument, seen: Seen, validated: datetime | None) -> Found:
     """What was seen beside the document as it was sent last."""
     number = document.number
     if not seen.clear:
-        return _unclear(seen)
+        return unclear(seen)
     if seen.document is None:
         return Found(kind="absent", words=seen.words, proof=seen.proof)
     if seen.void:

@@ -5,10 +5,11 @@ Here: the read-only call by number. Not here: comparing (compare.py), and what f
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from connectors.kit.calling import KEPT_BYTES, Get
-from connectors.kit.http import KEY_REFUSED, HttpFailure
+from connectors.kit.calling import KEPT_BYTES, Call, Get
+from connectors.kit.http import KEY_REFUSED, HttpAnswer, HttpFailure, retry_after
 from connectors.kit.strictjson import loads
 
 _NOT_FOUND = 404
@@ -23,6 +24,8 @@ class Seen:
     words: str
     proof: bytes = b""
     key_refused: bool = False
+    status: int | None = None
+    retry_after: float | None = None
 
     @property
     def void(self) -> bool:
@@ -37,7 +40,7 @@ def read(path: str, number: str, get: Get) -> Seen:
     """
     answer = get(path)
     if isinstance(answer, HttpFailure):
-        return Seen(None, clear=False, words=answer.words)
+        return not_told(answer)
     content, proof = loads(answer.body), answer.body[:KEPT_BYTES]
     told = message_of(content)
     if answer.status == _NOT_FOUND and "not exists" in told.casefold():
@@ -47,9 +50,35 @@ def read(path: str, number: str, get: Get) -> Seen:
         found = master.get("docNo") if isinstance(master, dict) else None
         if isinstance(found, str) and found.casefold() == number.casefold():
             return Seen(content, clear=True, words=f"{number} stands there.", proof=proof)
-    words = f"The look-up was answered {answer.status}: {told or 'no reason given'}"
-    refused = answer.status in KEY_REFUSED
-    return Seen(None, clear=False, words=words, proof=proof, key_refused=refused)
+    return not_told(answer)
+
+
+def not_told(answer: Call) -> Seen:
+    """Why a call tells nothing of a document."""
+    if isinstance(answer, HttpFailure):
+        return Seen(None, clear=False, words=answer.words)
+    told = message_of(loads(answer.body))
+    return Seen(
+        None,
+        clear=False,
+        words=f"The look-up was answered {answer.status}: {told or 'no reason given'}",
+        proof=answer.body[:KEPT_BYTES],
+        key_refused=answer.status in KEY_REFUSED,
+        status=answer.status,
+        retry_after=pause_of(answer),
+    )
+
+
+def pause_of(answer: HttpAnswer) -> float | None:
+    """How long until the counter of calls starts anew, in seconds."""
+    asked = retry_after(answer.headers, answer.at)
+    if asked is not None:
+        return asked
+    try:
+        reset = datetime.fromisoformat(answer.headers.get("x-rate-limit-reset", ""))
+        return max(0.0, (reset - answer.at).total_seconds())
+    except (ValueError, TypeError):
+        return None
 
 
 def message_of(content: object) -> str:

@@ -5,21 +5,20 @@ was used before gives the old answer, whatever was sent. Not here: making the ca
 and the meaning of a code (errors.py).
 """
 
-from datetime import datetime
+from dataclasses import replace
 from typing import Any
 
 from connectors.kit import endings
 from connectors.kit.contract import Action, Answer, Kept
 from connectors.kit.endings import not_sent, uncertain
-from connectors.kit.http import HttpAnswer, retry_after
+from connectors.kit.http import HttpAnswer
 from connectors.kit.schema import DocumentSchema
 from connectors.kit.strictjson import loads
 from connectors.targets.quickbooks.bodies import ENTITIES, Names, is_void
 from connectors.targets.quickbooks.compare import Compared, compare
 from connectors.targets.quickbooks.errors import class_of, told_of
-from connectors.targets.quickbooks.reading import Seen, Shown
+from connectors.targets.quickbooks.reading import Seen, Shown, pause_of
 
-A_MINUTE = 60.0
 _UNANSWERED = frozenset({408, 425})
 
 
@@ -27,7 +26,8 @@ def unread(number: str, seen: Seen) -> Answer:
     """What must be read before the write could not be: nothing was sent."""
     if seen.key_refused:
         return _refused(number, "authorization_failed", "key_refused", seen.words)
-    return not_sent(seen.words, number)
+    told = not_sent(seen.words, number)
+    return replace(told, status=seen.status, retry_after=seen.retry_after)
 
 
 def gone(number: str, action: Action, count: int) -> Answer:
@@ -47,7 +47,7 @@ def unpayable(number: str, kind: str, paid: str, count: int) -> Answer:
     return _refused(number, "mapping_missing", "nothing_to_pay", words)
 
 
-def refusal(number: str, answer: HttpAnswer, now: datetime) -> Answer | None:
+def refusal(number: str, answer: HttpAnswer) -> Answer | None:
     """Why it was not done; nothing when QuickBooks says that it was."""
     status = answer.status
     if status == 200:
@@ -57,7 +57,6 @@ def refusal(number: str, answer: HttpAnswer, now: datetime) -> Answer | None:
     told = told_of(answer.body)
     error_class = class_of(status, told)
     waits = error_class == "temporary"
-    pause = retry_after(answer.headers, now)
     return Answer(
         kind="temporary" if waits else "refused",
         error_class=error_class,
@@ -65,7 +64,7 @@ def refusal(number: str, answer: HttpAnswer, now: datetime) -> Answer | None:
         words=told.words if told else f"QuickBooks answered {status} without a reason.",
         number=number,
         status=status,
-        retry_after=(A_MINUTE if pause is None else pause) if waits else None,
+        retry_after=pause_of(answer) if waits else None,
     )
 
 

@@ -75,7 +75,7 @@ class QuickBooks:
                 push=True,
             )
 
-        written = writing.write(payload, _reader(settings, secret, http), post, http.now())
+        written = writing.write(payload, _reader(settings, secret, http), post)
         return sent((written.answer,), written.call, partial(_masked, secret=secret))
 
     def look_up(
@@ -102,7 +102,7 @@ class QuickBooks:
 
     def alike(
         self, document: OutgoingDocument, settings: Settings, secret: str, http: Http
-    ) -> tuple[Stands, ...] | None:
+    ) -> tuple[Stands, ...] | Found:
         """Documents of the same party and total, a few days around, in the intended company."""
         return watching.alike(document, _reader(settings, secret, http))
 

@@ -25,8 +25,10 @@ def look_up(
         return Found(kind="unknown", words=words)
     seen = by_number(document.document, [document.number], get)
     names = names_of(document.document, seen.documents, get)
-    if not seen.clear or names is None:
+    if not seen.clear:
         return unclear(seen)
+    if isinstance(names, Seen):
+        return unclear(names)
     if not seen.documents:
         words = f"No {document.number} stands there."
         return Found(kind="absent", words=words, proof=seen.proof)
@@ -82,8 +84,14 @@ def against(document: OutgoingDocument, shown: Shown, names: Names) -> Compared:
 
 def unclear(seen: Seen) -> Found:
     """Nobody can say now."""
-    refused = seen.key_refused
-    return Found(kind="unknown", words=seen.words, proof=seen.proof, key_refused=refused)
+    return Found(
+        kind="unknown",
+        words=seen.words,
+        proof=seen.proof,
+        key_refused=seen.key_refused,
+        status=seen.status,
+        retry_after=seen.retry_after,
+    )
 
 
 def _chosen(

@@ -55,11 +55,11 @@ def _passed(
     realm: str, name: str, locked: date | None, told: Mapping[str, Any], get: Get
 ) -> ConnectionReport:
     lists = {entity: query(entity, "", get) for entity in ("TaxCode", "Account")}
-    known = all(seen.clear for seen in lists.values())
+    known = all(seen.clear and seen.whole for seen in lists.values())
     codes = {
         entity: tuple(str(one.get("Id")) for one in seen.documents if one.get("Active", True))
         for entity, seen in lists.items()
-        if seen.clear
+        if seen.clear and seen.whole
     }
     home = _mapping(_mapping(told.get("CurrencyPrefs")).get("HomeCurrency")).get("value")
     closed = f"Closed through {locked}." if locked else "Nothing is closed."

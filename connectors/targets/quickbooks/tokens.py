@@ -4,7 +4,8 @@ Here: how it is written, when it is due, the exchange. Not here: where it is kep
 
 A person gives `CLIENT_SECRET:REFRESH_TOKEN`; after the first exchange it is kept as
 `CLIENT_SECRET:REFRESH_TOKEN:ACCESS_TOKEN:END`, END in seconds since 1970. Each exchange gives
-another refresh token, which is the only one that counts from then on.
+another refresh token; the one before is good for another day, so that an exchange whose answer got
+lost can be asked for again.
 """
 
 import base64

@@ -5,10 +5,14 @@ Here: the reads by list and what they say. Not here: the query (reading.py), the
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 
 from connectors.kit.calling import Get
 from connectors.kit.contract import Found, OutgoingDocument, Settings, Stands
+from connectors.kit.endings import crowded
+from connectors.kit.schema import DocumentSchema
 from connectors.targets.quickbooks import lookup
 from connectors.targets.quickbooks.bodies import (
     ENTITIES,
@@ -30,6 +34,8 @@ from connectors.targets.quickbooks.reading import (
 
 AT_ONCE = 30
 DAYS = 3
+CENT = Decimal("0.01")
+NO_SUCH_FILTER = 400  # it is asked for by the total, and then without
 E_INVOICE = "e_invoice_field"
 
 
@@ -42,13 +48,13 @@ def standing(
         mine = [one.number for one in documents if one.document == name]
         seen = by_number(name, mine, get)
         names = names_of(name, seen.documents, get)
-        if names is None:
-            seen, names = Seen((), clear=False, words="What they pay could not be read."), {}
+        if isinstance(names, Seen):
+            seen, names = names, {}
         told_of[name] = (seen, names)
     return tuple(_beside(one, *told_of[one.document], settings) for one in documents)
 
 
-def alike(document: OutgoingDocument, get: Get) -> tuple[Stands, ...] | None:
+def alike(document: OutgoingDocument, get: Get) -> tuple[Stands, ...] | Found:
     """Live documents of the same party, total and currency, a few days around; ours may be among
     them.
     """
@@ -56,12 +62,14 @@ def alike(document: OutgoingDocument, get: Get) -> tuple[Stands, ...] | None:
     if schema is None:
         return ()
     day = date.fromisoformat(document.fields[schema.date_field])
-    first, last = ((day + timedelta(days=by)).isoformat() for by in (-DAYS, DAYS))
-    party = next(f.wire.split(".")[0] for f in schema.header if f.name == schema.party_field)
-    where = f"{party} = {text_of(document.party)} and TxnDate >= '{first}' and TxnDate <= '{last}'"
-    seen = query(ENTITIES[schema.name].name, where, get)
+    entity, around = ENTITIES[schema.name].name, _around(schema, document, day)
+    seen = query(entity, f"{around} and {_about(document.amount)}", get)
+    if seen.status == NO_SUCH_FILTER:
+        seen = query(entity, around, get)
     if not seen.clear:
-        return None
+        return lookup.unclear(seen)
+    if not seen.whole:
+        return crowded(len(seen.documents), document, day)
     found = [told(schema, one, {}) for one in seen.documents if not is_void(one)]
     currencies = {document.currency, ""}
     return tuple(
@@ -71,10 +79,24 @@ def alike(document: OutgoingDocument, get: Get) -> tuple[Stands, ...] | None:
     )
 
 
+def _around(schema: DocumentSchema, document: OutgoingDocument, day: date) -> str:
+    """The condition for those of the party, a few days around."""
+    first, last = ((day + timedelta(days=by)).isoformat() for by in (-DAYS, DAYS))
+    party = next(f.wire.split(".")[0] for f in schema.header if f.name == schema.party_field)
+    return f"{party} = {text_of(document.party)} and TxnDate >= '{first}' and TxnDate <= '{last}'"
+
+
+def _about(amount: Decimal) -> str:
+    """The condition for those of about the total, so that many of one party are not all read; which
+    of them have just this total is ours to say.
+    """
+    return f"TotalAmt >= '{amount - CENT:f}' and TotalAmt <= '{amount + CENT:f}'"
+
+
 def _beside(document: OutgoingDocument, seen: Seen, names: Names, settings: Settings) -> Found:
     word = number_field(SCHEMAS[document.document])
     mine = tuple(one for one in seen.documents if one.get(word) == document.number)
-    only = Seen(mine, seen.clear, seen.words, seen.proof, seen.key_refused)
+    only = replace(seen, documents=mine)
     since = _validated(mine[0], settings) if len(mine) == 1 else None
     return lookup.beside(document, only, names, since)
 

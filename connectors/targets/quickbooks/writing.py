@@ -6,7 +6,6 @@ Here: the order of the calls. Not here: how a call is made (connector.py), and w
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from connectors.kit.calling import Get
@@ -53,7 +52,7 @@ class _Write:
     body: bytes
 
 
-def write(payload: Payload, get: Get, post: Post, now: datetime) -> Written:
+def write(payload: Payload, get: Get, post: Post) -> Written:
     """Do what the payload says, once."""
     prepared = _prepared(payload, get)
     if isinstance(prepared, Answer):
@@ -62,7 +61,7 @@ def write(payload: Payload, get: Get, post: Post, now: datetime) -> Written:
     call = post(f"{path}{VOID if prepared.action == 'void' else ''}", prepared.body)
     if isinstance(call, HttpFailure):
         return Written(unanswered(call, prepared.number), call)
-    refused = answers.refusal(prepared.number, call, now)
+    refused = answers.refusal(prepared.number, call)
     total = payload.expected.get(EXPECTED, "")
     if refused is not None:
         return Written(_refused(prepared, refused, call, total, get), call)

@@ -7,6 +7,7 @@ here: deciding what a line says (posting.py), and HTTP (api.py).
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -150,6 +151,7 @@ class Books(Scripted):
         return super().acts() | {
             "lock": self._set_lock,
             "pause": self._set_key,
+            "issue": self._issue,
             "quota": self._set_quota,
             "company": self._set_company,
         }
@@ -159,6 +161,12 @@ class Books(Scripted):
 
     def _set_key(self, given: Mapping[str, Any]) -> None:
         self.keys[given["key"]].status = str(given.get("status", "paused"))
+
+    def _issue(self, given: Mapping[str, Any]) -> None:
+        """A new key that may do what the first one may."""
+        first = next(iter(self.keys.values()))
+        name = f"key_{31 + len(self.keys)}"
+        self.keys[given["key"]] = replace(first, text=given["key"], id=name, status="active")
 
     def _set_quota(self, given: Mapping[str, Any]) -> None:
         company = self._company(given)

@@ -51,11 +51,24 @@ class Books(Scripted):
         self.documents: dict[Place, Shown] = {}
         self._before: dict[Place, Shown | None] = {}
         self.lag = 0
+        self.hidden: frozenset[str] = frozenset()
         self.last_key = 120
 
     def shown(self, place: Place) -> Shown | None:
         """What a read shows now; while look-ups lag, what stood there before the last write."""
-        return self._before.get(place) if self.lag else self.documents.get(place)
+        found = self._before.get(place) if self.lag else self.documents.get(place)
+        return None if found is None else self.bare(found)
+
+    def bare(self, document: Shown) -> Shown:
+        """A document without the fields that are kept and never shown."""
+        if not self.hidden:
+            return document
+
+        def left(fields: Mapping[str, Any]) -> dict[str, Any]:
+            return {name: value for name, value in fields.items() if name not in self.hidden}
+
+        rows = [left(row) for row in document.get("details", ())]
+        return {**document, "master": left(document["master"]), "details": rows}
 
     def take(self, line: Mapping[str, Any]) -> None:
         """Let a ledger line of a call take effect."""
@@ -75,6 +88,7 @@ class Books(Scripted):
         return super().acts() | {
             "lock": self._set_lock,
             "lag": self._set_lag,
+            "hide": self._set_hidden,
             "book": self._set_book,
             "rekey": self._set_key,
         }
@@ -84,6 +98,9 @@ class Books(Scripted):
 
     def _set_lag(self, given: Mapping[str, Any]) -> None:
         self.lag = int(given.get("reads", 1))
+
+    def _set_hidden(self, given: Mapping[str, Any]) -> None:
+        self.hidden = frozenset(map(str, given.get("fields", ())))
 
     def _set_book(self, given: Mapping[str, Any]) -> None:
         """Codes are added, decimals and fiscal days replaced."""

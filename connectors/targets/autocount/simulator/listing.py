@@ -29,7 +29,7 @@ def answer(books: Books, request: Request, book: str, kind: Kind) -> Reply:
         if place[:2] == (book, kind.path.casefold()) and _fits(document, wanted)
     ]
     start = (int(page) - 1) * A_PAGE if str(page).isdecimal() else 0
-    shown = found[max(0, start) : start + A_PAGE]
+    shown = [books.bare(one) for one in found[max(0, start) : start + A_PAGE]]
     return Reply(status=200, content={"data": shown, "totalCount": len(shown)})
 
 

@@ -21,6 +21,7 @@ def main(arguments: list[str] | None = None) -> None:
         companies=default_companies(closed_through=given.closed_through),
         remember=timedelta(hours=given.remember_hours),
         token_life=timedelta(seconds=given.token_seconds),
+        stale_life=timedelta(hours=given.stale_hours),
         withhold=given.withhold,
         seed=given.seed,
     )
@@ -33,6 +34,7 @@ def _parser() -> ArgumentParser:
     parser.add_argument("--closed-through", type=date.fromisoformat, default=None)
     parser.add_argument("--remember-hours", type=float, default=24.0)
     parser.add_argument("--token-seconds", type=float, default=3600.0)
+    parser.add_argument("--stale-hours", type=float, default=24.0)
     return parser
 
 

@@ -4,6 +4,7 @@ Here: state, changed only by applying ledger lines, so that a restart ends where
 deciding what a line says (writing.py), and HTTP (api.py).
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from datetime import datetime, timedelta
@@ -30,12 +31,14 @@ class Books(Scripted):
         companies: Mapping[str, Company],
         remember: timedelta,
         token_life: timedelta,
+        stale_life: timedelta,
         withhold: int,
         seed: int,
     ) -> None:
         self._start = dict(companies)
         self.remember = remember
         self.token_life = token_life
+        self.stale_life = stale_life
         super().__init__(withhold=withhold, seed=seed)
 
     def rewind(self) -> None:
@@ -43,6 +46,7 @@ class Books(Scripted):
         super().rewind()
         self.companies: dict[str, Company] = deepcopy(self._start)
         self.documents: dict[Place, Shown] = {}
+        self._kinds: defaultdict[tuple[str, str], dict[str, Shown]] = defaultdict(dict)
         self.answers: dict[tuple[str, str], tuple[datetime, Mapping[str, Any]]] = {}
         self.tokens: dict[int, datetime] = {}
         self.token = self.oldest = 0
@@ -60,11 +64,15 @@ class Books(Scripted):
             return False
         return number not in self.tokens or now - self.tokens[number] < self.token_life
 
+    def renews(self, number: int | None, now: datetime) -> bool:
+        """Whether a refresh token is still taken: the last one, and for a while those before it."""
+        if number is None or self.revoked or not self.oldest <= number <= self.token:
+            return False
+        return number == self.token or now - self.tokens[number + 1] < self.stale_life
+
     def of(self, realm: str, entity: str) -> Iterator[Shown]:
         """All documents of a kind, oldest first, as they stand."""
-        for place, found in self.documents.items():
-            if place[:2] == (realm, entity):
-                yield found
+        yield from self._kinds[realm, entity].values()
 
     def shown(self, realm: str, entity: str, found: Shown) -> dict[str, Any]:
         """A document as a read shows it: what is open is worked out anew."""
@@ -96,11 +104,12 @@ class Books(Scripted):
 
     def _place(self, line: Mapping[str, Any]) -> None:
         place = (line["company"], line["entity"], str(line["id"]))
-        found = loads(str(line["stands"] or "").encode())
+        found, kind = loads(str(line["stands"] or "").encode()), self._kinds[place[:2]]
         if line["effect"] == "deleted":
             self.documents.pop(place, None)
+            kind.pop(place[2], None)
         elif isinstance(found, dict):
-            self.documents[place] = found
+            self.documents[place] = kind[place[2]] = found
             self.last_id = max(self.last_id, int(line["id"]))
         self.effects += line["call"] != "by_hand"
 
@@ -117,12 +126,14 @@ class Books(Scripted):
         self.company(given).closed_through = last_day(given)
 
     def _set_company(self, given: Mapping[str, Any]) -> None:
-        """Entries are added, made inactive or active; switches are set."""
+        """Entries are added or made inactive, fields are closed to queries; switches are set."""
         company = self.company(given)
         for entity, names in given.get("lists", {}).items():
             company.lists.setdefault(entity, {}).update(names)
         for entity, ids in given.get("inactive", {}).items():
             company.inactive |= {(entity, str(one)) for one in ids}
+        for entity, names in given.get("not_queryable", {}).items():
+            company.not_queryable |= {(entity, str(one)) for one in names}
         for name in _SWITCHES:
             setattr(company, name, bool(given.get(name, getattr(company, name))))
         company.language = str(given.get("language", company.language))

@@ -25,6 +25,7 @@ class Company:
     lists: dict[str, Names]
     rates: dict[str, Decimal] = field(default_factory=dict)
     inactive: set[tuple[str, str]] = field(default_factory=set)
+    not_queryable: set[tuple[str, str]] = field(default_factory=set)
     closed_through: date | None = None
     duplicate_check: bool = True
     taxed: bool = True  # outside the US each line says its tax code

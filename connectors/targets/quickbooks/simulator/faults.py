@@ -18,6 +18,7 @@ _MESSAGES: Mapping[str, str] = {
     "2170": "Invalid Enumeration",
     "2500": "Invalid Reference Id",
     "4000": "Error parsing query",
+    "4001": "Invalid query",
     "5010": "Stale Object Error",
     "6000": "A business validation error has occurred while processing your request",
     "6070": "Amount calculation incorrect in the request.",

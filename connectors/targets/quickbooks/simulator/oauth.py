@@ -1,7 +1,7 @@
 """Tokens: what a refresh token is exchanged for, and whose an access token is.
 
-Here: the token endpoint. A refresh token counts once: the answer carries the next one. Not here:
-what a token lets in (api.py).
+Here: the token endpoint. Each exchange gives the next refresh token; the one before stays good for
+a day, so that who missed the answer can ask again. Not here: what a token lets in (api.py).
 """
 
 import base64
@@ -23,12 +23,12 @@ def answer(api: "Api", request: Request, request_id: str) -> Reply:
     """The next pair of tokens, or why there is none."""
     books, line = api.books, api.line(request, request_id, call="token")
     form = parse_qs(request.body.decode("utf-8", "replace"))
-    current = f"{REFRESH}-{books.token}"
+    given = "".join(form.get("refresh_token", ()))
     if not _is_ours(request.headers.get("authorization", "")):
         reply = Reply(status=401, content={"error": "invalid_client"})
     elif form.get("grant_type") != ["refresh_token"]:
         reply = Reply(status=400, content={"error": "unsupported_grant_type"})
-    elif books.revoked or form.get("refresh_token") != [current]:
+    elif not books.renews(_number(given, REFRESH), api.now()):
         words = "Incorrect Token type or clientID"
         reply = Reply(status=400, content={"error": "invalid_grant", "error_description": words})
     else:
@@ -42,9 +42,12 @@ def answer(api: "Api", request: Request, request_id: str) -> Reply:
 def number_of(authorization: str) -> int | None:
     """Which of our access tokens this is."""
     scheme, _, token = authorization.partition(" ")
+    return _number(token, ACCESS) if scheme == "Bearer" else None
+
+
+def _number(token: str, begins: str) -> int | None:
     start, _, number = token.rpartition("-")
-    good = scheme == "Bearer" and start == ACCESS and number.isdecimal()
-    return int(number) if good else None
+    return int(number) if start == begins and number.isdecimal() else None
 
 
 def _pair(number: int, seconds: int) -> dict[str, object]:

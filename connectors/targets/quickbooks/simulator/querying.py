@@ -4,12 +4,13 @@ Here: reading a query and answering it. Not here: one document by its id (api.py
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal, InvalidOperation
 from fnmatch import fnmatchcase
 from typing import Any
 
 from connectors.kit.simulator import Reply
-from connectors.targets.quickbooks.simulator.books import Books
+from connectors.targets.quickbooks.simulator.books import Books, Shown
 from connectors.targets.quickbooks.simulator.data import Company
 from connectors.targets.quickbooks.simulator.faults import Problem, fault
 from connectors.targets.quickbooks.simulator.kinds import BY_ENTITY
@@ -26,15 +27,16 @@ _ONE = re.compile(
     re.IGNORECASE,
 )
 _AND = re.compile(r"\s+and\s+", re.IGNORECASE)
-_SIGNS: Mapping[str, Callable[[str, list[str]], bool]] = {
+_SIGNS: Mapping[str, Callable[[Any, list[Any]], bool]] = {
     "=": lambda found, given: found == given[0],
     "<": lambda found, given: found < given[0],
     ">": lambda found, given: found > given[0],
     "<=": lambda found, given: found <= given[0],
     ">=": lambda found, given: found >= given[0],
     "in": lambda found, given: found in given,
-    "like": lambda found, given: fnmatchcase(found, given[0].replace("%", "*")),
+    "like": lambda found, given: fnmatchcase(str(found), str(given[0]).replace("%", "*")),
 }
+_WORKED_OUT = frozenset({"Balance"})  # shown, and not held
 Condition = tuple[str, str, list[str]]
 
 
@@ -45,18 +47,34 @@ def answer(books: Books, company: Company, text: str) -> Reply:
     if match is None or conditions is None:
         return fault(Problem("4000", f"QueryParserError: {text[:100]}"), language=company.language)
     entity = match["entity"]
-    found = [one for one in _rows(books, company, entity) if _fits(one, conditions)]
+    barred = [name for name, *_ in conditions if (entity, name) in company.not_queryable]
+    if barred:
+        words = f"QueryValidationError: Property {barred[0]} is not queryable for {entity}"
+        return fault(Problem("4001", words), language=company.language)
+    found = list(_found(books, company, entity, conditions))
     start = max(1, int(match["start"] or 1))
     most = min(MOST, int(match["most"] or USUAL))
     page = found[start - 1 : start - 1 + most]
+    if entity in BY_ENTITY:
+        page = [books.shown(company.realm, entity, one) for one in page]
     told = {entity: page, "startPosition": start, "maxResults": len(page)} if page else {}
     return Reply(status=200, content={"QueryResponse": told})
 
 
-def _rows(books: Books, company: Company, entity: str) -> Iterable[dict[str, Any]]:
+def _found(
+    books: Books, company: Company, entity: str, conditions: list[Condition]
+) -> Iterator[Shown]:
+    """What fits; what is worked out is worked out for the few that fit otherwise."""
+    held = [one for one in conditions if one[0] not in _WORKED_OUT]
+    late = [one for one in conditions if one[0] in _WORKED_OUT]
+    for row in _rows(books, company, entity):
+        if _fits(row, held) and (not late or _fits(books.shown(company.realm, entity, row), late)):
+            yield row
+
+
+def _rows(books: Books, company: Company, entity: str) -> Iterator[Shown]:
     if entity in BY_ENTITY:
-        for one in books.of(company.realm, entity):
-            yield books.shown(company.realm, entity, one)
+        yield from books.of(company.realm, entity)
         return
     for key, name in company.lists.get(entity, {}).items():
         active = (entity, key) not in company.inactive
@@ -77,10 +95,20 @@ def _conditions(text: str) -> list[Condition] | None:
     return found if at <= len(text) else None
 
 
-def _fits(row: Mapping[str, Any], conditions: list[Condition]) -> bool:
+def _fits(row: Shown, conditions: list[Condition]) -> bool:
     for name, sign, given in conditions:
         held = row.get(name)
         value = held.get("value") if isinstance(held, Mapping) else held
-        if value is None or not _SIGNS[sign](str(value), given):
+        if value is None or not _compared(value, sign, given):
             return False
     return True
+
+
+def _compared(held: object, sign: str, given: list[str]) -> bool:
+    """Amounts are compared as numbers; everything else, ids too, as the text that it is."""
+    if isinstance(held, bool) or not isinstance(held, int | Decimal):
+        return _SIGNS[sign](str(held), given)
+    try:
+        return _SIGNS[sign](held, given if sign == "like" else [Decimal(one) for one in given])
+    except InvalidOperation:
+        return False

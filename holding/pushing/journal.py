@@ -1,0 +1,57 @@
+"""What the journal tells of a push so far: its sends, and the looks since.
+
+Here: reading. Not here: what follows from it (settle.py).
+"""
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, load_only
+
+from holding.models import Attempt, Request
+from holding.pushing.rows import SEEN
+
+
+def last_send(session: Session, push_id: int) -> Request:
+    """The call by which it was last sent, without what it sent: that may be a file of hundreds."""
+    told = (Request.key, Request.run_id, Request.made_at, Request.deadline_at, Request.answered_at)
+    query = (
+        select(Request)
+        .options(load_only(*told))
+        .join(Attempt, Attempt.request_id == Request.id)
+        .where(Attempt.push_id == push_id, Request.kind == "push")
+        .order_by(Attempt.no.desc())
+    )
+    return session.scalars(query.limit(1)).one()
+
+
+def sends_of(session: Session, push_id: int) -> tuple[int, str]:
+    """How often it was sent so far, and what came of the last one."""
+    query = (
+        select(Attempt.error)
+        .join(Request, Request.id == Attempt.request_id)
+        .where(Attempt.push_id == push_id, Request.kind == "push")
+        .order_by(Attempt.no)
+    )
+    said = session.scalars(query).all()
+    return len(said), said[-1] or ""
+
+
+def absent_since(session: Session, push_id: int, request_id: int, now: datetime) -> datetime | None:
+    """The first of the look-ups since that send that said `absent` in a row; anything else starts
+    anew, and so does a clock that was set back.
+    """
+    sent = select(Attempt.no).where(Attempt.push_id == push_id, Attempt.request_id == request_id)
+    later = session.execute(
+        select(Attempt.state, Request.made_at)
+        .join(Request, Request.id == Attempt.request_id)
+        .where(Attempt.push_id == push_id, Attempt.no > sent.scalar_subquery())
+        .where(Attempt.state.in_(SEEN))
+        .order_by(Attempt.no.desc())
+    ).all()
+    first = None
+    for state, at in later:
+        if state != "absent" or at > now:
+            break
+        first = at
+    return first

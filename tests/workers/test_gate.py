@@ -1,0 +1,152 @@
+"""A worker pauses while its database is away or has another schema, and goes on by itself."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from sqlalchemy import make_url, text, update
+
+from holding.database import Database
+from holding.models import Company, Record
+from holding.schema import VERSION
+from holding.settings import Settings
+from tests.support.clock import SetClock
+from tests.support.postings import NOW, make_ready
+from workers import jobs
+from workers.loop import Worker
+from workers.stop import Stop
+
+PAUSED = "Paused, nothing is claimed"
+
+
+class Played(Stop):
+    """One thing happens at each wait; the last of them ends the worker."""
+
+    def __init__(self, steps: Iterator[None]) -> None:
+        super().__init__()
+        self._steps = steps
+
+    def wait(self, seconds: float) -> bool:
+        if next(self._steps, self) is self:
+            self.set()
+        return super().wait(0 * seconds)
+
+
+@pytest.fixture
+def worked(
+    database: Database, company: Company, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Callable[[], None]], list[int]]:
+    """A record that is always due; lets the first batch of it break something."""
+    with database.write() as session:
+        make_ready(session, company, "IV-1", due=None)
+        session.get_one(Company, company.id).ruleset_version_id = 1
+        session.execute(update(Record).values(due_at=NOW))
+
+    def breaking(trouble: Callable[[], None]) -> list[int]:
+        batches: list[int] = []
+
+        def evaluate(company_id: int) -> int:
+            batches.append(company_id)
+            if len(batches) == 1:
+                trouble()
+                return 1
+            return 0  # so that the worker waits
+
+        monkeypatch.setattr(jobs, "evaluate", evaluate)
+        return batches
+
+    return breaking
+
+
+def worker_of(database: Database, clock: SetClock, stop: Stop) -> Worker:
+    settings = Settings.from_env({})
+    bench = SimpleNamespace(database=database, clock=clock, owner="worker-1", settings=settings)
+    return Worker(cast(Any, bench), stop, url=None)
+
+
+def work(database: Database, clock: SetClock, steps: Iterator[None]) -> None:
+    worker_of(database, clock, Played(steps)).run()
+
+
+def schema_becomes(database: Database, found: str) -> None:
+    with database.write() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = :v"), {"v": found})
+
+
+@pytest.mark.parametrize(
+    ("version", "told"), [("0003", "Run `clearpost migrate`."), ("9999", "Use the newer program")]
+)
+def test_another_schema_pauses_it_until_it_fits(
+    database: Database,
+    clock: SetClock,
+    worked: Callable[..., list[int]],
+    caplog: pytest.LogCaptureFixture,
+    version: str,
+    told: str,
+) -> None:
+    def steps() -> Iterator[None]:
+        for _ in range(4):
+            clock.advance(6)
+            assert len(batches) == 1
+            yield
+        schema_becomes(database, VERSION)
+        clock.advance(6)
+        yield
+        assert len(batches) == 2
+
+    batches = worked(lambda: schema_becomes(database, version))
+    work(database, clock, steps())
+    assert caplog.text.count(PAUSED) == 1
+    assert f"is at {version}, this program needs {VERSION}. {told}" in caplog.text
+    assert caplog.text.count("going on") == 1
+
+
+def test_who_listens_for_it_ends_meanwhile(database: Database, clock: SetClock) -> None:
+    """A listener would answer bells that others ring."""
+    stop = Stop()
+    worker = worker_of(database, clock, stop)
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    worker._children = [child]
+    schema_becomes(database, "0003")
+    stop.set()  # so that nobody waits
+    worker._turn()
+    schema_becomes(database, VERSION)
+    assert child.poll() is not None
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_database_that_goes_away_is_waited_for(
+    database: Database,
+    clock: SetClock,
+    worked: Callable[..., list[int]],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    file = Path(str(make_url(database.url).database))
+    aside = file.with_suffix(".aside")
+
+    def away() -> None:
+        database.close()
+        file.rename(aside)
+        file.mkdir()  # so that nobody makes an empty one
+
+    def steps() -> Iterator[None]:
+        for _ in range(4):
+            clock.advance(6)
+            assert len(batches) == 1
+            yield
+        file.rmdir()
+        aside.rename(file)
+        clock.advance(6)
+        yield
+        assert len(batches) == 2
+
+    batches = worked(away)
+    work(database, clock, steps())
+    assert caplog.text.count(PAUSED) == 1
+    assert "The database cannot be reached" in caplog.text
+    assert "failed" not in caplog.text
+    assert caplog.text.count("going on") == 1
