@@ -158,7 +158,7 @@ def test_the_pill_speaks_as_users_know_it(database: Database, company: Company) 
         for number in range(7):
             make_ready(session, company, f"IV-{number}")
     assert pill(database, company) == pills.Pill(
-        "Paused 5/15 14:30 · 7 waiting", "paused", "month end"
+        "Paused 5/15 14:30 · 7 waiting", "paused", "month end", stops=True
     )
 
 
