@@ -9,7 +9,7 @@ import signal
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -25,7 +25,7 @@ from holding.models.base import DUE
 from holding.pill import UNDER_WAY
 from holding.refusal import Refusal
 from tests.faults.abroad import ELSEWHERE
-from tests.support.house import RULES, House, _order, furnish, make_house
+from tests.support.house import RULES, House, furnish, make_house, order
 from tests.support.simulator import Simulator, simulator
 
 FILE = 500
@@ -41,7 +41,7 @@ class Member:
     way: str
     share: int
     given: list[str] = field(default_factory=list)
-    keys: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
+    keys: list[tuple[str, tuple[str, ...], date]] = field(default_factory=list)
 
 
 SHARES = (("file", 50), ("file", 44), ("at once", 2), ("autocount", 2), ("quickbooks", 2))
@@ -92,8 +92,8 @@ class Fleet:
             if worker.exitcode is None:
                 worker.kill()
 
-    def arrive(self, count: int) -> None:
-        """So many orders, in deliveries of a file each."""
+    def arrive(self, count: int, day: date) -> None:
+        """So many orders of this day, in deliveries of a file each."""
         for member in self.members:
             left = max(1, count * member.share // 100)
             while left > 0:
@@ -102,8 +102,8 @@ class Fleet:
                 first = 10_000 + len(member.given)
                 numbers = tuple(str(first + no) for no in range(taken))
                 key = f"evt-{first}"
-                assert self._deliver(member, key, numbers) == 1
-                member.keys.append((key, numbers))
+                assert self._deliver(member, key, numbers, day) == 1
+                member.keys.append((key, numbers, day))
                 member.given += [f"x-{number}" for number in numbers]
 
     def repeat(self, chance: Random) -> None:
@@ -111,7 +111,7 @@ class Fleet:
         member = chance.choice(self.members)
         assert self._deliver(member, *chance.choice(member.keys)) > 1
 
-    def _deliver(self, member: Member, key: str, numbers: tuple[str, ...]) -> int:
+    def _deliver(self, member: Member, key: str, numbers: tuple[str, ...], day: date) -> int:
         company_id = member.house.company_id
         with self.database.write() as session:
             source = session.scalars(
@@ -127,7 +127,7 @@ class Fleet:
                 kind="order",
                 headers={},
                 raw=repr(numbers).encode(),
-                records=[_order(number, _price(number)) for number in numbers],
+                records=[order(number, _price(number), day) for number in numbers],
                 now=datetime.now(UTC),
             )
         assert not isinstance(got, Refusal), got

@@ -23,7 +23,7 @@ from holding.models import (
 from holding.refusal import Refusal
 from tests.faults.amounts import Done, amount
 from tests.faults.yard import ask_for_batch, hire, nothing_wrong
-from tests.support.house import RULES, House, _order
+from tests.support.house import RULES, House, order
 
 MANY, FILE = amount(800, 10_000, 10_000), 500
 BATCH, PLACES = amount(20, 500, 500), amount(1, 1, 10)
@@ -122,7 +122,7 @@ def deliver_mixed(house: House, numbers: range) -> dict[str, tuple[str, str]]:
     external ids of those, each with what it has to be held as, and for whom.
     """
     expected = {}
-    records = [_order(str(10_000 + no)) for no in numbers]
+    records = [order(str(10_000 + no)) for no in numbers]
     for no, one in zip(numbers, records, strict=True):
         line = one.body["lines"][0]  # type: ignore[index]
         line |= {"name": "40000", "sku": "NT"}

@@ -4,6 +4,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable
+from datetime import date, timedelta
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -27,6 +28,7 @@ LARGEST_WAL = 256 * 1024 * 1024
 OLDEST_DUE = 60.0
 LATEST = 600.0  # a part that takes longer has stuck
 GROWTH = 1.2
+LAST_DAY = date(2026, 11, 19)
 SETTLED = 300.0  # five minutes: by then everything is loaded that will be
 EVERYWHERE = ("timeout_after", "error_500_after", "unavailable", "html_502_after")
 AT_AIACCOUNT = (*EVERYWHERE, "cut_body", "garbage_after", "rate_limited")
@@ -48,8 +50,8 @@ class Soak:
         self.bag: list[str] = []
 
     def part(self, count: int, *, last: bool) -> None:
-        """So many orders, something that breaks, and work until little is left of them."""
-        self.there.arrive(count)
+        """So many orders of the next day, something that breaks, and work until little is left."""
+        self.there.arrive(count, LAST_DAY - timedelta(days=PARTS - 1 - len(self.curve)))
         self.sent = sum(len(member.given) for member in self.there.members)
         self._misfortune()
         self.until_posted(self.sent if last else self.sent - count // 2)

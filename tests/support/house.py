@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -105,6 +105,7 @@ post order to aiaccount.sales_invoice as "IV-{number}"
 OUTPUT = "CLEARPOST_TEST_OUTPUT"
 """The file to which a worker's output goes, in its environment."""
 FORKS = multiprocessing.get_context("forkserver")
+YESTERDAY = date(2026, 11, 19)
 FORKS.set_forkserver_preload(["workers.__main__", "tests.support.warm"])
 
 
@@ -133,7 +134,7 @@ class House:
                 kind="order",
                 headers={},
                 raw=f"{numbers}".encode(),
-                records=[_order(number) for number in numbers],
+                records=[order(number) for number in numbers],
                 now=datetime.now(UTC),
             )
             assert not isinstance(got, Refusal), got
@@ -320,11 +321,12 @@ def _publish(session: Session, company_id: int, text: str, now: datetime, code: 
     assert not isinstance(done, Refusal), done
 
 
-def _order(number: str, price: Decimal = Decimal("49.50")) -> IncomingRecord:
+def order(number: str, price: Decimal = Decimal("49.50"), day: date = YESTERDAY) -> IncomingRecord:
+    """A paid order of two pieces at this price, of this day."""
     body: dict[str, object] = {
         "number": number,
         "status": "paid",
-        "ordered_on": "2026-11-19",
+        "ordered_on": day.isoformat(),
         "currency": "MYR",
         "customer_name": "Aisyah Rahman",
         "total": f"{2 * price:.2f}",

@@ -5,8 +5,10 @@ comparison (compare.py), look-ups after a write (lookup.py).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
+from functools import lru_cache, partial
+from typing import Any, TypeVar
 
 from connectors.kit.calling import KEPT_BYTES, Get
 from connectors.kit.contract import Found, OutgoingDocument, Stands
@@ -25,6 +27,15 @@ DAYS = 3
 A_PAGE, PAGES = 100, 30
 _LISTED = frozenset({"invoice", "credit_note"})
 Ask = Callable[[str, bytes], HttpAnswer | HttpFailure]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """A page of a listing: how many documents it has, and those that are not void."""
+
+    count: int
+    live: tuple[Stands, ...]
 
 
 def standing(documents: Sequence[OutgoingDocument], get: Get, ask: Ask) -> tuple[Found, ...]:
@@ -37,7 +48,7 @@ def standing(documents: Sequence[OutgoingDocument], get: Get, ask: Ask) -> tuple
     for name in sorted({one.document for one in documents} & _LISTED):
         mine = [one.number for one in documents if one.document == name]
         wanted = {"docNo": {"multiSelect": mine}}
-        listed = _page(BODIES[name].path, wanted, 1, ask)
+        listed = _page(BODIES[name].path, wanted, 1, ask, _entries)
         for found in () if isinstance(listed, Found) else filter(number_of, listed):
             seen = Seen(found, clear=True, words="", proof=dumps(found)[:KEPT_BYTES])
             shown[name, number_of(found).casefold()] = seen
@@ -55,12 +66,10 @@ def alike(document: OutgoingDocument, ask: Ask) -> tuple[Stands, ...] | Found:
     for listed in _around(schema, document, ask):
         if isinstance(listed, Found):
             return listed
-        seen = told(schema, listed)
-        live = listed["master"].get("cancelled") is not True
         money = (document.amount, document.currency or BASE_CURRENCY)
-        same = (seen.amount, seen.currency) == money
-        if live and same and seen.party == document.party:
-            found[seen.number] = seen
+        same = (listed.amount, listed.currency) == money
+        if same and listed.party == document.party:
+            found[listed.number] = listed
     return tuple(found.values())
 
 
@@ -73,9 +82,9 @@ def _beside(document: OutgoingDocument, shown: Mapping[tuple[str, str], Seen], g
 
 def _around(
     schema: DocumentSchema, document: OutgoingDocument, ask: Ask
-) -> Iterator[Mapping[str, Any] | Found]:
-    """The documents of the party around the day, or of the day alone where those are too many; or
-    why nobody can say.
+) -> Iterator[Stands | Found]:
+    """The live documents of the party around the day, or of the day alone where those are too many;
+    or why nobody can say.
     """
     day = date.fromisoformat(document.fields[schema.date_field])
     for around in (timedelta(days=DAYS), timedelta()):
@@ -84,22 +93,40 @@ def _around(
             "date": {"from": (day - around).isoformat(), "to": (day + around).isoformat()},
         }
         for page in range(1, PAGES + 1):
-            found = _page(BODIES[schema.name].path, wanted, page, ask)
+            found = _page(BODIES[schema.name].path, wanted, page, ask, partial(_live, schema.name))
             if isinstance(found, Found):
                 yield found
                 return
-            yield from (one for one in found if number_of(one))
-            if len(found) < A_PAGE:
+            yield from found.live
+            if found.count < A_PAGE:
                 return
     yield crowded(PAGES * A_PAGE, document, day)
 
 
 def _page(
-    path: str, wanted: Mapping[str, Any], page: int, ask: Ask
-) -> list[Mapping[str, Any]] | Found:
+    path: str, wanted: Mapping[str, Any], page: int, ask: Ask, opened: Callable[[bytes], T | None]
+) -> T | Found:
     answer = ask(f"{path}/listing", dumps({"page": page, "filter": dict(wanted)}))
-    content = loads(answer.body) if isinstance(answer, HttpAnswer) else None
+    if isinstance(answer, HttpAnswer) and answer.status == 200:
+        told = opened(answer.body)
+        if told is not None:
+            return told
+    return lookup.unclear(not_told(answer))
+
+
+def _entries(body: bytes) -> list[Mapping[str, Any]] | None:
+    content = loads(body)
     data = content.get("data") if isinstance(content, dict) else None
-    if not isinstance(answer, HttpAnswer) or answer.status != 200 or not isinstance(data, list):
-        return lookup.unclear(not_told(answer))
-    return [one if isinstance(one, dict) else {} for one in data]
+    return (
+        [one if isinstance(one, dict) else {} for one in data] if isinstance(data, list) else None
+    )
+
+
+@lru_cache(maxsize=PAGES)
+def _live(name: str, body: bytes) -> _Listed | None:
+    """A page of documents of this type, opened once though each document of a pass asks for it."""
+    entries = _entries(body)
+    if entries is None:
+        return None
+    live = (one for one in entries if number_of(one) and one["master"].get("cancelled") is not True)
+    return _Listed(len(entries), tuple(told(SCHEMAS[name], one) for one in live))
