@@ -1,29 +1,57 @@
 """When a lease is over.
 
-Here: one term for all tables that have leases. Not here: taking them (each floor's claim.py).
+Here: one term, and one way to take leases from the dead, for all tables that have them. Not here:
+giving them (each floor's claim.py).
 """
 
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, or_
+from sqlalchemy import ColumnElement, Executable, func, or_, select, text, update
+from sqlalchemy.orm import Session
 
-from holding.models.base import NOW, moment
+from holding.models import Posting, Record, Run
+from holding.models.base import LEASED, NOW, moment
 
+Leased = type[Record | Posting | Run]
 NEVER = datetime.max.replace(tzinfo=UTC)
 
 
-def over(until: Any, now: datetime, longest: timedelta | None) -> ColumnElement[bool]:
-    """Its time has passed; or it ends later than any lease can, because a clock was set back.
+def free(session: Session, table: Leased, now: datetime, longest: timedelta | None) -> int:
+    """Take the leases of this table that ran out: what was worked on is due again, and the crash is
+    counted. How many they were.
 
-    `longest` is how far ahead a lease may end; None trusts the clock.
+    `longest` is how far ahead a lease may end, for a clock may be set back; None trusts the clock.
     """
-    passed: ColumnElement[bool] = until < now
-    return passed if longest is None else or_(passed, until > now + longest)
+    return len(session.scalars(_free(table), moments(now, longest)).all())
+
+
+@cache
+def _free(table: Leased) -> Executable:
+    dead = (
+        select(table.id)
+        .where(text(LEASED), is_over(table.lease_until))
+        .with_for_update(skip_locked=True, key_share=True)
+    )
+    return (
+        update(table)
+        .where(table.id.in_(dead))
+        .values(
+            due_at=func.coalesce(table.due_at, NOW),
+            lease_owner=None,
+            lease_until=None,
+            crashes=table.crashes + 1,
+        )
+        .returning(table.id)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def is_over(until: Any) -> ColumnElement[bool]:
-    """The same in a statement that stands ready; it is given `moments`."""
+    """Its time has passed; or it ends later than any lease can, because a clock was set back. A
+    statement with it is given `moments`.
+    """
     return or_(until < NOW, until > moment("latest"))
 
 

@@ -4,11 +4,13 @@ Here: our journal by itself, and against the target's ledger where there is one.
 we were allowed to (consent.py).
 """
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from decimal import Decimal
 
-from sqlalchemy import inspect, select, text
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
 
 from holding.invariants.journal import Sent
 from holding.invariants.look import Breach, Look
@@ -18,6 +20,7 @@ from holding.types import to_minor
 from rules.canonical import revive
 from rules.outcome import Document
 
+_UNIQUE = re.compile(r'UNIQUE INDEX "?(\w+)|CONSTRAINT "?(\w+)"? UNIQUE')
 THERE = ("posted", "reversed")
 LOOKED = frozenset({"equal", "different", "unknown"})
 PROOFS = frozenset({"accepted", "existing", "equal"})
@@ -116,25 +119,20 @@ def no_effect_twice(look: Look) -> Iterator[Breach]:
             say = f"{posting.number} was created {count} times."
             yield Breach("I4", say, (posting.record_id,))
     yield from _twice_in_ledger(look)
-    there = _unique_indexes(look)
+    there = _refused_twice(look.session)
     for table, wanted in ONE_EFFECT.items():
-        name = table.__tablename__
-        left = wanted - there
-        if left:  # SQLite names no index after a constraint
-            inspector = inspect(look.session.connection())
-            left -= {str(one["name"]) for one in inspector.get_unique_constraints(name)}
-        for gone in sorted(left):
+        for gone in sorted(wanted - there):
+            name = table.__tablename__
             yield Breach("I4", f"The database lacks {gone}, so it would take a second {name}.")
 
 
-def _unique_indexes(look: Look) -> set[str]:
-    """All names, in one statement."""
-    on_server = look.session.get_bind().dialect.name == "postgresql"
-    name, table, definition = (
-        ("indexname", "pg_indexes", "indexdef") if on_server else ("name", "sqlite_master", "sql")
-    )
-    query = f"SELECT {name} FROM {table} WHERE {definition} LIKE 'CREATE UNIQUE%'"  # noqa: S608
-    return set(look.session.scalars(text(query)))
+def _refused_twice(session: Session) -> set[str]:
+    """The names of all unique indexes and constraints; SQLite names no index after a constraint."""
+    if session.get_bind().dialect.name == "postgresql":
+        query = "SELECT indexname FROM pg_indexes WHERE indexdef LIKE 'CREATE UNIQUE%'"
+        return set(session.scalars(text(query)))
+    told = session.scalars(text("SELECT sql FROM sqlite_master WHERE sql LIKE '%UNIQUE%'"))
+    return {"".join(either) for one in told for either in _UNIQUE.findall(one)}
 
 
 def _twice_in_ledger(look: Look) -> Iterator[Breach]:

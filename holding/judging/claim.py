@@ -7,16 +7,16 @@ claim takes the due mark away, so that a wake during the judging is still there 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 
-from sqlalchemy import func, literal, select, text, update
+from sqlalchemy import BigInteger, Executable, bindparam, exists, select, text, update
 from sqlalchemy.orm import Session
 
 from connectors.kit.faults import point
-from holding import bulk
+from holding import bulk, leases
 from holding.database import Database
-from holding.leases import over
 from holding.models import Company, Record
-from holding.models.base import DUE, LEASED
+from holding.models.base import DUE, NOW, moment
 from holding.types import moment_text
 from rules.canonical import dumps
 
@@ -39,9 +39,13 @@ class Claimed:
 
 def due_companies(session: Session, now: datetime) -> list[int]:
     """Companies that have rules and a due record: one probe of an index for each."""
-    due = select(Record.id).where(Record.company_id == Company.id, text(DUE), Record.due_at <= now)
-    query = select(Company.id).where(Company.ruleset_version_id.is_not(None), due.exists())
-    return list(session.scalars(query.order_by(Company.id)))
+    return list(session.scalars(_WITH_WORK, {"now": now}))
+
+
+_DUE = exists().where(Record.company_id == Company.id, text(DUE), Record.due_at <= NOW)
+_WITH_WORK = (
+    select(Company.id).where(Company.ruleset_version_id.is_not(None), _DUE).order_by(Company.id)
+)
 
 
 def claim(
@@ -97,32 +101,20 @@ _GIVE_BACK = (
 def sweep_expired(database: Database, now: datetime, *, longest: timedelta | None = None) -> int:
     """Take leases that ran out: the records are due again, and the crash is counted."""
     with database.write() as session:
-        ended = over(Record.lease_until, now, longest)
-        expired = select(Record.id).where(text(f"record.{LEASED}"), ended)
-        swept = session.execute(
-            update(Record)
-            .where(Record.id.in_(expired.with_for_update(key_share=True, skip_locked=True)))
-            .values(
-                due_at=func.coalesce(Record.due_at, literal(now, Record.due_at.type)),
-                lease_owner=None,
-                lease_until=None,
-                crashes=Record.crashes + 1,
-            )
-            .returning(Record.id)
-            .execution_options(synchronize_session=False)
-        ).all()
+        swept = leases.free(session, Record, now, longest)
         point("sweep.mid")
-    return len(swept)
+    return swept
 
 
 def _crashed_waits(session: Session, company_id: int, waited: datetime) -> bool:
     """Whether a record that a worker died under has been due since then, whatever else is due."""
-    first = (
-        select(Record.id)
-        .where(Record.company_id == company_id, text(Record.CRASHED), Record.due_at <= waited)
-        .limit(1)
-    )
-    return session.scalar(first) is not None
+    return session.scalar(_FIRST_CRASHED, {"company": company_id, "now": waited}) is not None
+
+
+_OF_COMPANY = Record.company_id == bindparam("company")
+_FIRST_CRASHED = (
+    select(Record.id).where(_OF_COMPANY, text(Record.CRASHED), Record.due_at <= NOW).limit(1)
+)
 
 
 def _take(
@@ -135,24 +127,36 @@ def _take(
     *,
     crashed: bool,
 ) -> list[Claimed]:
+    given = {
+        "company": company_id,
+        "now": now,
+        "most": limit,
+        "owner": owner,
+        "until": now + timedelta(seconds=lease_seconds),
+    }
+    taken: Sequence[tuple[int, int, int]] = session.execute(_taking(crashed), given).all()
+    return [Claimed(*row) for row in taken]
+
+
+@cache
+def _taking(crashed: bool) -> Executable:
     due = (
         select(Record.id)
-        .where(Record.company_id == company_id, Record.due_at <= now)
+        .where(_OF_COMPANY, Record.due_at <= NOW)
         .where(text(Record.CRASHED if crashed else f"{DUE} AND crashes = 0"))
         .order_by(Record.due_at, Record.id)
-        .limit(limit)
+        .limit(bindparam("most", type_=BigInteger))
         .with_for_update(skip_locked=True, key_share=True)
     )
-    taken: Sequence[tuple[int, int, int]] = session.execute(
+    return (
         update(Record)
         .where(Record.id.in_(due))
         .values(
             due_at=None,
-            lease_owner=owner,
-            lease_until=now + timedelta(seconds=lease_seconds),
+            lease_owner=bindparam("owner"),
+            lease_until=moment("until"),
             fence=Record.fence + 1,
         )
         .returning(Record.id, Record.fence, Record.crashes)
         .execution_options(synchronize_session=False)
-    ).all()
-    return [Claimed(*row) for row in taken]
+    )

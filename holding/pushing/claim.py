@@ -26,10 +26,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
+from holding import leases
 from holding.connections import CREDENTIAL
-from holding.leases import is_over, moments
 from holding.models import Cause, Connection, Posting, Push, Record, RouteStop, Run, Throttle
-from holding.models.base import DUE, LEASED, NOW
+from holding.models.base import DUE, NOW
 from holding.pushing import breaker, limits
 from holding.pushing.desk import Channel, Desk
 
@@ -151,29 +151,7 @@ def put_back(session: Session, found: Claim, due: datetime | None) -> None:
 
 def free_the_dead(session: Session, now: datetime, *, longest: timedelta | None = None) -> int:
     """Take leases that ran out; what was worked on is due again, and the crash is counted."""
-    given = moments(now, longest)
-    return sum(len(session.scalars(_free(table), given).all()) for table in (Posting, Run))
-
-
-@cache
-def _free(table: type[Posting | Run]) -> Executable:
-    dead = (
-        select(table.id)
-        .where(text(LEASED), is_over(table.lease_until))
-        .with_for_update(skip_locked=True, key_share=True)
-    )
-    return (
-        update(table)
-        .where(table.id.in_(dead))
-        .values(
-            due_at=func.coalesce(table.due_at, NOW),
-            lease_owner=None,
-            lease_until=None,
-            crashes=table.crashes + 1,
-        )
-        .returning(table.id)
-        .execution_options(synchronize_session=False)
-    )
+    return sum(leases.free(session, table, now, longest) for table in (Posting, Run))
 
 
 def lock_families(session: Session, company_id: int, families: Iterable[int]) -> None:

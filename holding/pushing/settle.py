@@ -64,16 +64,14 @@ def settle(desk: Desk, channel: Channel, claims: Sequence[Claim]) -> int:
     asked, http = desk.clock.now(), Remembering(desk.http)
     groups: dict[int, list[Doubt]] = defaultdict(list)
     runs: set[int] = set()
-    for at, claim in enumerate(claims, start=1):
-        doubt = _doubt(desk, channel, claim)
-        if doubt is None:
-            continue
+    found = _read(desk, channel, claims)
+    for at, doubt in enumerate(found, start=1):
         runs |= {doubt.run_id} if doubt.run_id else set()
         if _look(desk, channel, doubt, http, asked):
             groups[doubt.request_id].append(doubt)
         if not limits.lets_us(desk, channel):
-            again_later = [one.member.claim for group in groups.values() for one in group]
-            line_up_again(desk, [*again_later, *claims[at:]])
+            others = [*(one for group in groups.values() for one in group), *found[at:]]
+            line_up_again(desk, [one.member.claim for one in others])
             groups.clear()
             break
     for request_id, group in groups.items():
@@ -96,36 +94,42 @@ def _together(group: Sequence[Doubt]) -> list[list[Member]]:
     return [members[:middle], members[middle:]]
 
 
-def _doubt(desk: Desk, channel: Channel, claim: Claim) -> Doubt | None:
-    """Read the push; a call that ended with its worker becomes visibly uncertain first."""
+def _read(desk: Desk, channel: Channel, claims: Sequence[Claim]) -> list[Doubt]:
+    """The pushes that are still ours, in one look at the database."""
     with desk.database.write() as session:
-        lock_families(session, channel.company_id, [claim.family])
-        found = _owned(session, claim)
-        if found is None:
-            return None
-        posting, push = found
-        stands = session.get(Push, posting.posted_push_id) if posting.posted_push_id else None
-        rules = session.get_one(Evaluation, push.evaluation_id).ruleset_version_id
-        theirs = theirs_of(session, channel.target, rules, posting.route)
-        member = _member(posting, push, stands, claim, theirs)
-        awaiting = posting.state == "awaiting"
-        if posting.state == "sending":
-            _mark(session, desk, channel, member)
-        if posting.crashes >= POISON_CRASHES:
-            _tell_of_crashes(Case(session, desk, channel, member, desk.clock.now()), posting)
-        last = last_send(session, push.id)
-        sends, said = sends_of(session, push.id)
-        return Doubt(
-            member=member,
-            sends=sends,
-            said=said,
-            request_id=last.id,
-            request_key=last.key,
-            run_id=last.run_id,
-            waiting_there=awaiting,
-            settles=_length(last) + channel.settle,
-            absent_at=absent_since(session, push.id, last.id, desk.clock.now()),
-        )
+        lock_families(session, channel.company_id, [claim.family for claim in claims])
+        found = (_doubt(session, desk, channel, claim) for claim in claims)
+        return [doubt for doubt in found if doubt is not None]
+
+
+def _doubt(session: Session, desk: Desk, channel: Channel, claim: Claim) -> Doubt | None:
+    """Read the push; a call that ended with its worker becomes visibly uncertain first."""
+    found = _owned(session, claim)
+    if found is None:
+        return None
+    posting, push = found
+    stands = session.get(Push, posting.posted_push_id) if posting.posted_push_id else None
+    rules = session.get_one(Evaluation, push.evaluation_id).ruleset_version_id
+    theirs = theirs_of(session, channel.target, rules, posting.route)
+    member = _member(posting, push, stands, claim, theirs)
+    awaiting = posting.state == "awaiting"
+    if posting.state == "sending":
+        _mark(session, desk, channel, member)
+    if posting.crashes >= POISON_CRASHES:
+        _tell_of_crashes(Case(session, desk, channel, member, desk.clock.now()), posting)
+    last = last_send(session, push.id)
+    sends, said = sends_of(session, push.id)
+    return Doubt(
+        member=member,
+        sends=sends,
+        said=said,
+        request_id=last.id,
+        request_key=last.key,
+        run_id=last.run_id,
+        waiting_there=awaiting,
+        settles=_length(last) + channel.settle,
+        absent_at=absent_since(session, push.id, last.id, desk.clock.now()),
+    )
 
 
 def _look(desk: Desk, channel: Channel, doubt: Doubt, http: Http, asked: datetime) -> bool:
