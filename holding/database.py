@@ -4,11 +4,9 @@ Here: opening SQLite and PostgreSQL with what each needs for durable, snapshot-t
 the schema (holding/models, holding/migrate.py).
 """
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from sqlite3 import SQLITE_BUSY
 from sqlite3 import Connection as SqliteConnection
 from typing import Any
 
@@ -17,7 +15,6 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 BUSY_SECONDS = 30
-LOOK_SECONDS = 0.002
 UNAVAILABLE = OperationalError  # locked for too long, or out of reach
 _WRITES = "clearpost_writes"
 _PLANS = {
@@ -121,35 +118,6 @@ def _sqlite_engine(url: str, *, durable: bool) -> Engine:
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         writes = connection.get_execution_options().get(_WRITES, False)
-        if writes:
-            _begin_writing(connection)
-        else:
-            connection.exec_driver_sql("BEGIN")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
-
-
-def _begin_writing(connection: Connection) -> None:
-    """Begin as the only writer, as soon as the one before has ended.
-
-    SQLite by itself looks ever more seldom, at last ten times a second: of two workers that write
-    all the time one would stand still.
-    """
-    raw: Any = connection.connection.dbapi_connection
-    until = time.monotonic() + BUSY_SECONDS
-    raw.execute("PRAGMA busy_timeout = 0")
-    try:
-        while not _begun(connection, last=time.monotonic() >= until):
-            time.sleep(LOOK_SECONDS)
-    finally:
-        raw.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
-
-
-def _begun(connection: Connection, *, last: bool) -> bool:
-    try:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-    except OperationalError as error:
-        if last or getattr(error.orig, "sqlite_errorcode", None) != SQLITE_BUSY:
-            raise
-        return False
-    return True

@@ -17,8 +17,20 @@ ROOT = Path(__file__).resolve().parent.parent
 COUNTED = ("faults", "histories", "records", "lost", "doubled", "stuck", "mutants_caught")
 BUGS = 12
 HISTORIES = {"smoke": "6", "ci": "500", "night": "20000"}
-TESTS = ("tests/holding/test_consent_law.py", "tests/faults")  # the former is F22, on SQLite
-TIMED = ("tests/faults/test_histories.py", "tests/faults/test_mutants.py")
+ALONE = (
+    "histories",
+    "mutants",
+    "f15_storms",
+    "f17_clocks",
+    "f17_jumps",
+    "f19_versions",
+    "f28_chain",
+)
+PLAYED = (
+    *(f"tests/faults/test_{name}.py" for name in ALONE),
+    "tests/holding/test_consent_law.py",  # F22, on SQLite
+)
+"""Those without processes of their own: one a core, so that the pace is that of a core."""
 NONE_CHOSEN = 5  # pytest's word for it
 LEFT_OUT = "not nothing_goes_unseen or sqlite"
 
@@ -42,14 +54,12 @@ def main() -> int:
 
 
 def _parts(given: argparse.Namespace) -> list[list[str]]:
-    """What pytest is told, one part after the other: nobody is beside those that are timed but one
-    on the other core.
-    """
+    """What pytest is told: first for what is played, then for what has processes of its own."""
     if given.soak:
         return [["-n", "0", "tests/faults/test_f25_soak.py", "-k", "f25"]]
     common = ["--dist", "worksteal", "-k", LEFT_OUT]
-    others = [f"--ignore={timed}" for timed in TIMED]
-    return [["-n", "2", *common, *TIMED], ["-n", str(given.workers), *common, *others, *TESTS]]
+    others = ["tests/faults", *(f"--ignore={played}" for played in PLAYED)]
+    return [["-n", "2", *common, *PLAYED], ["-n", str(given.workers), *common, *others]]
 
 
 def _pytest(told: Sequence[str], environment: Mapping[str, str]) -> int:

@@ -1,5 +1,7 @@
 """One database: what its errors tell, and what becomes of a connection that was cut."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -36,3 +38,18 @@ def test_postgresql_does_not_compile_short_statements(database_url: str) -> None
     with database.read() as session:
         assert session.scalar(text("SHOW jit")) == "off"
     database.close()
+
+
+def test_many_who_write_at_once_all_get_their_turn(database: Database) -> None:
+    with database.write() as session:
+        session.execute(text("CREATE TABLE tally (count INTEGER)"))
+        session.execute(text("INSERT INTO tally VALUES (0)"))
+
+    def add(_: int) -> None:
+        with database.write() as session:
+            session.execute(text("UPDATE tally SET count = count + 1"))
+
+    with ThreadPoolExecutor(16) as people:
+        list(people.map(add, range(400)))
+    with database.read() as session:
+        assert session.scalar(text("SELECT count FROM tally")) == 400
