@@ -21,7 +21,7 @@ from tests.support.factories import make_company
 from tests.support.postings import make_ready
 
 WAITED = 2 * (LEASE + ANSWER + SETTLE)  # and nobody needs longer when no clock is touched
-JUMPING = amount(3, 60, 1000)
+JUMPING = amount(3, 30, 1000)
 JUMPS = (3_600, -3_600, 86_400, -86_400)
 
 

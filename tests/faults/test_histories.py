@@ -18,7 +18,7 @@ from tests.faults.target import FATES
 from tests.faults.town import LIMIT, template, town
 
 FIRST = int(os.environ.get("CLEARPOST_SEED", "1"))
-HISTORIES = int(os.environ.get("CLEARPOST_HISTORIES", "0")) or amount(6, 400, 20_000)
+HISTORIES = int(os.environ.get("CLEARPOST_HISTORIES", "0")) or amount(6, 300, 20_000)
 EXAMPLES = amount(2, 120, 5_000)
 ELSEWHERE = frozenset({"export.after_file", "doorbell.after_commit"})
 """Points of batches and of the doorbell, which histories have none of: test_points.py."""
