@@ -3,10 +3,11 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from holding.database import Database, open_database
+from holding.models import Company
 
 
 def test_an_error_of_the_database_names_no_values(database: Database) -> None:
@@ -40,16 +41,12 @@ def test_postgresql_does_not_compile_short_statements(database_url: str) -> None
     database.close()
 
 
-def test_many_who_write_at_once_all_get_their_turn(database: Database) -> None:
-    with database.write() as session:
-        session.execute(text("CREATE TABLE tally (count INTEGER)"))
-        session.execute(text("INSERT INTO tally VALUES (0)"))
-
-    def add(_: int) -> None:
+def test_many_who_write_at_once_all_get_their_turn(database: Database, company: Company) -> None:
+    def change(_: int) -> None:
         with database.write() as session:
-            session.execute(text("UPDATE tally SET count = count + 1"))
+            session.execute(update(Company).values(revision=Company.revision + 1))
 
     with ThreadPoolExecutor(16) as people:
-        list(people.map(add, range(400)))
+        list(people.map(change, range(400)))
     with database.read() as session:
-        assert session.scalar(text("SELECT count FROM tally")) == 400
+        assert session.scalar(select(Company.revision)) == company.revision + 400
