@@ -11,7 +11,7 @@ from datetime import date
 from functools import cache
 from typing import Any, Self
 
-from sqlalchemy import Boolean, Date, Table, Text, TextClause, bindparam, inspect, text
+from sqlalchemy import Boolean, Column, Date, Table, Text, TextClause, bindparam, inspect, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import Dialect
@@ -23,6 +23,7 @@ from sqlalchemy.sql.operators import OperatorType
 from sqlalchemy.types import BigInteger, TypeDecorator, TypeEngine
 
 from holding.models import Base
+from holding.models.base import table_of
 from holding.types import Json, Moment, moment_text
 from rules.canonical import dumps
 
@@ -82,7 +83,7 @@ def among(column: InstrumentedAttribute[Any], values: Collection[int] | Collecti
     return _Among(column, bindparam(None, list(values), type_=kind, unique=True))
 
 
-def among_given(column: InstrumentedAttribute[Any], name: str) -> _Among:
+def among_given(column: InstrumentedAttribute[Any] | Column[Any], name: str) -> _Among:
     """The same in a statement that stands ready: the list is given by this name when it runs."""
     return _Among(column, bindparam(name, type_=_Words("int")))
 
@@ -98,7 +99,7 @@ def insert(
     """Insert rows; all have the same keys. `ignore` leaves out those that are there already."""
     if not rows:
         return []
-    table = _table(model)
+    table = table_of(model)
     columns = tuple(rows[0])
     statement = _insert_text(_dialect(session), table, columns, returning, ignore)
     result = session.execute(statement, {"rows": _json(table, rows)})
@@ -108,7 +109,7 @@ def insert(
 def insert_once(session: Session, model: type[Base], values: Mapping[str, Any]) -> int | None:
     """Insert one row; its id, or None when a unique key says that it is there already."""
     make = sqlite.insert if _dialect(session) == "sqlite" else postgresql.insert
-    table = _table(model)
+    table = table_of(model)
     statement = make(table).values(values).on_conflict_do_nothing().returning(table.c.id)
     made: int | None = session.scalar(statement)
     return made
@@ -124,7 +125,7 @@ def update(
     """Set the given columns of the rows known by `id`; `bump` names a column that goes up by 1."""
     if not rows:
         return
-    table = _table(model)
+    table = table_of(model)
     columns = tuple(rows[0])
     statement = _update_text(_dialect(session), table, columns, bump, None)
     session.execute(statement, {"rows": _json(table, rows)})
@@ -136,7 +137,7 @@ def update_seen(session: Session, model: type[Base], rows: Rows, *, seen: str) -
     """
     if not rows:
         return set()
-    table = _table(model)
+    table = table_of(model)
     statement = _update_text(_dialect(session), table, tuple(rows[0]), seen, seen)
     return set(session.scalars(statement, {"rows": _json(table, rows)}))
 
@@ -156,13 +157,6 @@ def given(session: Session, name: str, columns: Mapping[str, str]) -> str:
 
 def _dialect(session: Session) -> str:
     return session.get_bind().dialect.name
-
-
-def _table(model: type[Base]) -> Table:
-    table = model.__table__
-    if not isinstance(table, Table):
-        raise TypeError(model)
-    return table
 
 
 def _json(table: Table, rows: Rows) -> str:

@@ -10,13 +10,12 @@ from pathlib import Path
 from sqlite3 import Connection as SqliteConnection
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 BUSY_SECONDS = 30
 UNAVAILABLE = OperationalError  # locked for too long, or out of reach
-_WRITES = "clearpost_writes"
 _PLANS = {
     "plan_cache_mode": "force_custom_plan",
     "enable_seqscan": "off",
@@ -44,12 +43,11 @@ class Database:
         self.url = url
         self.dialect = make_url(url).get_backend_name()
         if self.dialect == "sqlite":
-            self.engine = _sqlite_engine(url, durable=durable)
-            self._reading: Engine = self.engine
+            self.engine = self._reading = _sqlite_engine(url, durable=durable)
+            self._writing = _same_pool(self.engine, begin="BEGIN IMMEDIATE")
         else:
-            self.engine = _postgresql_engine(url)
+            self.engine = self._writing = _postgresql_engine(url)
             self._reading = self.engine.execution_options(isolation_level="REPEATABLE READ")
-        self._writing = self.engine.execution_options(**{_WRITES: True})
 
     @contextmanager
     def read(self, *, many: bool = False) -> Iterator[Session]:
@@ -77,9 +75,15 @@ class Database:
         if anew and self.dialect == "postgresql":
             session.execute(text(_BY_INDEXES))
 
+    @property
+    def engines(self) -> set[Engine]:
+        """The engines of its transactions: SQLite has one more, for those that write."""
+        return {self.engine, self._writing}
+
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()
+        self._writing.pool = self.engine.pool
 
 
 def open_database(url: str) -> Database:
@@ -115,9 +119,21 @@ def _sqlite_engine(url: str, *, durable: bool) -> Engine:
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.close()
 
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        writes = connection.get_execution_options().get(_WRITES, False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    return _beginning(engine, "BEGIN")
 
+
+def _same_pool(engine: Engine, *, begin: str) -> Engine:
+    """An engine with the same connections, whose transactions begin otherwise."""
+    return _beginning(create_engine(engine.url, pool=engine.pool, hide_parameters=True), begin)
+
+
+def _beginning(engine: Engine, begin: str) -> Engine:
+    """The engine's transactions begin so. A listener for it would cost each statement its time:
+    SQLAlchemy then asks before and after every one whether somebody listens.
+    """
+
+    def do_begin(connection: Any) -> None:
+        connection.execute(begin)
+
+    engine.dialect.do_begin = do_begin  # type: ignore[assignment, method-assign]
     return engine

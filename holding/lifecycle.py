@@ -8,11 +8,12 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import bindparam, update
 from sqlalchemy.orm import Session
 
 from holding import bulk
 from holding.models import Posting, Push
+from holding.models.base import table_of
 
 Moves = dict[str, frozenset[str]]
 
@@ -52,6 +53,21 @@ PUSH_MOVES: Moves = {
 }
 
 
+_POSTING, _PUSH = table_of(Posting), table_of(Push)
+_MOVE_POSTING = (  # it sets the columns that it is given values for
+    update(_POSTING)
+    .where(_POSTING.c.id == bindparam("this"), _POSTING.c.state == bindparam("expected"))
+    .where(_POSTING.c.lock == bindparam("seen"))
+    .returning(_POSTING.c.id)
+)
+_MOVE_PUSH = (
+    update(_PUSH)
+    .where(_PUSH.c.id == bindparam("this"))
+    .where(_PUSH.c.state.in_(bindparam("before", expanding=True)))
+    .returning(_PUSH.c.id)
+)
+
+
 def allowed(moves: Moves, before: str, after: str) -> bool:
     """Whether the table has this move; an unknown state has none."""
     return after in moves.get(before, frozenset())
@@ -65,14 +81,9 @@ def move_posting(
     A move that the table does not have is our own fault and raises.
     """
     require_move(expected, to)
-    statement = (
-        update(Posting)
-        .where(Posting.id == posting_id, Posting.state == expected, Posting.lock == lock)
-        .values(state=to, lock=lock + 1, **columns)
-        .returning(Posting.id)
-        .execution_options(synchronize_session=False)
-    )
-    return session.execute(statement).first() is not None
+    seen = {"this": posting_id, "expected": expected, "seen": lock}
+    given = {"state": to, "lock": lock + 1, **columns, **seen}
+    return session.execute(_MOVE_POSTING, given).first() is not None
 
 
 def move_postings(
@@ -99,13 +110,8 @@ def move_push(session: Session, push_id: int, to: str, **columns: Any) -> bool:
     somebody else has written its end.
     """
     before = [state for state in PUSH_MOVES if allowed(PUSH_MOVES, state, to)]
-    statement = (
-        update(Push)
-        .where(Push.id == push_id, Push.state.in_(before))
-        .values(state=to, **columns)
-        .returning(Push.id)
-    )
-    return session.execute(statement).first() is not None
+    given = {"state": to, **columns, "this": push_id, "before": before}
+    return session.execute(_MOVE_PUSH, given).first() is not None
 
 
 def require_move(expected: str, to: str) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Iterable
 from datetime import date, datetime, timedelta
 from typing import Protocol, TypeVar
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from connectors import registry
@@ -25,6 +25,7 @@ from holding.models import (
     Snapshot,
     SnapshotItem,
 )
+from holding.models.base import table_of
 from holding.snapshots import ITEM
 from rules.compile import Program, Route, compile_ruleset
 from rules.facts import Entry, Facts, ItemUnits, Subject, TargetState, UnitEntry, World
@@ -75,8 +76,12 @@ _worlds: OrderedDict[Hashable, World] = OrderedDict()
 
 def program(session: Session, ruleset_version_id: int) -> Program:
     """The program of a published version."""
-    version = session.get_one(RulesetVersion, ruleset_version_id)
-    return kept(_programs, version.hash, lambda: _compile(session, version))
+    digest: str = session.execute(_HASH, {"version": ruleset_version_id}).scalar_one()
+    return kept(_programs, digest, lambda: _compile(session, ruleset_version_id))
+
+
+_VERSION = table_of(RulesetVersion)
+_HASH = select(_VERSION.c.hash).where(_VERSION.c.id == bindparam("version"))
 
 
 def world(session: Session, company_id: int, revision: int, known_targets: frozenset[str]) -> World:
@@ -138,7 +143,8 @@ def kept(cache: OrderedDict[Hashable, T], key: Hashable, make: Callable[[], T]) 
     return value
 
 
-def _compile(session: Session, version: RulesetVersion) -> Program:
+def _compile(session: Session, ruleset_version_id: int) -> Program:
+    version = session.get_one(RulesetVersion, ruleset_version_id)
     files = select(RuleFile.path, RuleFile.body).where(
         RuleFile.ruleset_version_id == version.id, RuleFile.path.endswith(".rules")
     )

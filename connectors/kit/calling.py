@@ -1,13 +1,13 @@
 """The calls of a connector: the way to read, and what is kept of a write.
 
 Here: what every target does alike. Not here: sockets (http.py), what an answer means (each target's
-answers.py).
+answers.py and lookup.py).
 """
 
 from collections.abc import Callable, Mapping
 
-from connectors.kit.contract import Answer, Payload, Sent
-from connectors.kit.http import TOO_MANY, Http, HttpAnswer, HttpFailure
+from connectors.kit.contract import Answer, Found, Payload, Sent
+from connectors.kit.http import KEY_REFUSED, TOO_MANY, Http, HttpAnswer, HttpFailure
 
 KEPT_BYTES = 65_536
 Call = HttpAnswer | HttpFailure
@@ -29,6 +29,23 @@ def reader(http: Http, url: Callable[[str], str], headers: Mapping[str, str]) ->
         return answer
 
     return get
+
+
+def unclear(call: Call, told: str = "", pause: float | None = None) -> Found:
+    """What a look-up saw that tells nothing: no answer, or another than was asked for.
+
+    `told` are the target's own words; it wants to be left alone for `pause` seconds.
+    """
+    if isinstance(call, HttpFailure):
+        return Found(kind="unknown", words=call.words)
+    return Found(
+        kind="unknown",
+        words=f"The look-up was answered {call.status}: {told or 'no reason given'}",
+        proof=call.body[:KEPT_BYTES],
+        key_refused=call.status in KEY_REFUSED,
+        status=call.status,
+        retry_after=pause,
+    )
 
 
 def sent(answers: tuple[Answer, ...], call: Call | None, masked: Callable[[bytes], bytes]) -> Sent:

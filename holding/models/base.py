@@ -18,6 +18,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    Table,
     Text,
     TextClause,
     bindparam,
@@ -51,6 +52,14 @@ class Base(DeclarativeBase):
         date: Date,
         datetime: Moment,
     }
+
+
+def table_of(model: type[Base]) -> Table:
+    """The table itself: a statement about it is run without what the ORM does around its own."""
+    table = model.__table__
+    if not isinstance(table, Table):
+        raise TypeError(model)
+    return table
 
 
 def ref(column: str, *, primary_key: bool = False, index: bool = False) -> Any:

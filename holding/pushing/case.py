@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from holding.events import record_event
@@ -42,13 +42,16 @@ def owned(case: Case) -> Posting | None:
 
 def locked(session: Session, claim: Claim) -> Posting | None:
     """The posting under our lock, if this claim's fence is still its own."""
-    query = (
-        select(Posting)
-        .where(Posting.id == claim.posting_id, Posting.fence == claim.fence)
-        .execution_options(populate_existing=True)
-        .with_for_update(key_share=True)
-    )
-    return session.scalars(query).one_or_none()
+    given = {"posting": claim.posting_id, "fence": claim.fence}
+    return session.scalars(_OURS, given).one_or_none()
+
+
+_OURS = (
+    select(Posting)
+    .where(Posting.id == bindparam("posting"), Posting.fence == bindparam("fence"))
+    .execution_options(populate_existing=True)
+    .with_for_update(key_share=True)
+)
 
 
 def move(case: Case, posting: Posting, to: str, **columns: Any) -> None:

@@ -7,12 +7,14 @@ holding/pushing/intent.py.
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Select, and_, bindparam, case, exists, func, or_, select, text
 from sqlalchemy.orm import Session, aliased
 
 from connectors.kit.contract import Action
+from holding import bulk
 from holding.models import (
     Company,
     Evaluation,
@@ -21,6 +23,7 @@ from holding.models import (
     Push,
     Record,
 )
+from holding.models.base import table_of
 from holding.models.hold import WHOLE_RECORD
 from holding.posting_hash import posting_hash
 from holding.pushing import consent, trouble
@@ -172,13 +175,9 @@ def _look_around(
 ) -> dict[int, _Seen]:
     """The claimed postings that may be sent and are under our fence, in two or three queries."""
     fences = {claim.posting_id: claim.fence for claim in claims}
-    query = _SURROUNDED.where(Posting.id.in_(fences), SENDABLE)
-    query = query.order_by(Posting.id).execution_options(populate_existing=True)
-    if lock:
-        query = query.with_for_update(of=Posting, key_share=True)
-    rows = [
-        row for row in session.execute(query, {"now": now}) if row[0].fence == fences[row[0].id]
-    ]
+    given = {"now": now, "postings": list(fences)}
+    found = session.execute(_surrounded(lock), given)
+    rows = [row for row in found if row[0].fence == fences[row[0].id]]
     lacking = consent.lacking(session, [(row[0], row.outcome) for row in rows])
     pushes = _pushes(session, [row[0].id for row in rows])
     ways = {(row.rules, row[0].route) for row in rows}
@@ -201,7 +200,8 @@ def _look_around(
     }
 
 
-def _with_surroundings() -> Select[Any]:
+@cache
+def _surrounded(lock: bool) -> Select[Any]:
     """Postings with: is the record quiet, is it held or its route or its connection stopped, is its
     family busy, was it judged by other rules or its record not at all, is its number taken.
     """
@@ -229,7 +229,7 @@ def _with_surroundings() -> Select[Any]:
         other.sent_at.is_not(None),
         other.id != Posting.id,
     )
-    return (
+    query = (
         select(
             Posting,
             Evaluation.outcome.label("outcome"),
@@ -245,14 +245,26 @@ def _with_surroundings() -> Select[Any]:
         .join(Company, Company.id == Posting.company_id)
         .join(Evaluation, Evaluation.id == Posting.evaluation_id)
         .outerjoin(stands, stands.id == Posting.posted_push_id)
+        .where(bulk.among_given(Posting.id, "postings"), SENDABLE)
+        .order_by(Posting.id)
+        .execution_options(populate_existing=True)
     )
-
-
-_SURROUNDED = _with_surroundings()  # built once: it is asked twice for each posting
+    return query.with_for_update(of=Posting, key_share=True) if lock else query
 
 
 def _pushes(session: Session, ids: Collection[int]) -> dict[int, tuple[int, int]]:
     """posting -> (the last push's number, how many were accepted)."""
-    accepted = func.sum(case((Push.state == "accepted", 1), else_=0))
-    query = select(Push.posting_id, func.max(Push.no), accepted).where(Push.posting_id.in_(ids))
-    return {row[0]: (row[1], row[2]) for row in session.execute(query.group_by(Push.posting_id))}
+    found = session.execute(_PUSHES, {"postings": list(ids)})
+    return {posting_id: (last, accepted) for posting_id, last, accepted in found}
+
+
+_PUSH = table_of(Push)
+_PUSHES = (
+    select(
+        _PUSH.c.posting_id,
+        func.max(_PUSH.c.no),
+        func.sum(case((_PUSH.c.state == "accepted", 1), else_=0)),
+    )
+    .where(bulk.among_given(_PUSH.c.posting_id, "postings"))
+    .group_by(_PUSH.c.posting_id)
+)

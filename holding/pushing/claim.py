@@ -26,13 +26,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from holding import leases
+from holding import bulk, leases
 from holding.connections import CREDENTIAL
 from holding.models import Cause, Connection, Posting, Push, Record, RouteStop, Run, Throttle
-from holding.models.base import DUE, NOW
+from holding.models.base import DUE, NOW, table_of
 from holding.pushing import breaker, limits
 from holding.pushing.desk import Channel, Desk
 
+_RECORD = table_of(Record)
 READY = ("ready", "posted")  # what is posted is due when it is to be updated or made void
 DOUBTS = ("sending", "uncertain", "awaiting")
 POISON_CRASHES = 3
@@ -156,10 +157,17 @@ def free_the_dead(session: Session, now: datetime, *, longest: timedelta | None 
 
 def lock_families(session: Session, company_id: int, families: Iterable[int]) -> None:
     """Lock the records that an answer may write or wake, in order of ids, before anything else."""
-    query = select(Record.id).where(
-        Record.company_id == company_id, Record.family.in_(set(families))
-    )
-    session.execute(query.order_by(Record.id).with_for_update(key_share=True)).all()
+    given = {"company": company_id, "families": sorted(set(families))}
+    session.execute(_LOCK_FAMILIES, given).all()
+
+
+_LOCK_FAMILIES = (
+    select(_RECORD.c.id)
+    .where(_RECORD.c.company_id == bindparam("company"))
+    .where(bulk.among_given(_RECORD.c.family, "families"))
+    .order_by(_RECORD.c.id)
+    .with_for_update(key_share=True)
+)
 
 
 def companies_due(session: Session, now: datetime) -> tuple[int, ...]:

@@ -3,7 +3,7 @@
 Here: time, chance, limits, and a connection with its secret read. Not here: any step of a push.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
@@ -28,7 +28,7 @@ USUAL_SETTLE_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
-    """One worker's tools; `trace` renders the story of an evaluation for keeping."""
+    """One worker's tools; `trace` renders the stories of evaluations for keeping."""
 
     database: Database
     clock: Clock
@@ -37,7 +37,7 @@ class Desk:
     owner: str
     chance: Random
     http: Http
-    trace: Callable[[Session, int], bytes]
+    trace: Callable[[Session, Collection[int]], Mapping[int, bytes]]
 
     @property
     def lease(self) -> timedelta:

@@ -6,15 +6,17 @@ Here: values derived from a posting, always the same for the same posting. Not h
 
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from connectors.kit.contract import Action
-from holding.evaluation import replay
+from holding import bulk
 from holding.models import Evaluation, Posting, RuleFile
+from holding.models.base import table_of
+from holding.replay import replay_each
 from holding.types import to_minor
 from rules.canonical import dumps, sha256_hex
 from rules.outcome import Document
@@ -87,19 +89,34 @@ def document_lines(
 
 
 class Storyteller:
-    """Renders the story of an evaluation, compressed: it outlives the engine that told it."""
+    """Renders the stories of evaluations, compressed: they outlive the engine that told them."""
 
     def __init__(self) -> None:
         self._sources: dict[int, Mapping[str, str]] = {}
 
-    def __call__(self, session: Session, evaluation_id: int) -> bytes:
-        """The readable trace of one evaluation, by judging again what was stored."""
-        rules = session.get_one(Evaluation, evaluation_id).ruleset_version_id
-        if rules not in self._sources:
-            query = select(RuleFile.path, RuleFile.body).where(RuleFile.ruleset_version_id == rules)
-            self._sources[rules] = {row.path: row.body for row in session.execute(query)}
-        told = lines(replay(session, evaluation_id), self._sources[rules])
-        return zlib.compress(dumps(told).encode())
+    def __call__(self, session: Session, evaluation_ids: Collection[int]) -> dict[int, bytes]:
+        """The readable traces of evaluations, by judging again what was stored."""
+        replayed = replay_each(session, evaluation_ids)
+        rules = session.execute(_RULES, {"evaluations": list(replayed)})
+        return {
+            evaluation_id: zlib.compress(
+                dumps(lines(replayed[evaluation_id], self._source(session, version_id))).encode()
+            )
+            for evaluation_id, version_id in rules
+        }
+
+    def _source(self, session: Session, version_id: int) -> Mapping[str, str]:
+        if version_id not in self._sources:
+            of_version = RuleFile.ruleset_version_id == version_id
+            query = select(RuleFile.path, RuleFile.body).where(of_version)
+            self._sources[version_id] = {row.path: row.body for row in session.execute(query)}
+        return self._sources[version_id]
+
+
+_EVALUATION = table_of(Evaluation)
+_RULES = select(_EVALUATION.c.id, _EVALUATION.c.ruleset_version_id).where(
+    bulk.among_given(_EVALUATION.c.id, "evaluations")
+)
 
 
 def _key(*parts: object) -> str:

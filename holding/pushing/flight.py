@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from connectors.kit import faults
 from connectors.kit.contract import Answer, Sent
 from holding.models import Attempt, Posting, Request
+from holding.models.base import table_of
 from holding.pushing import breaker, doubts, limits, results, trouble
 from holding.pushing.case import Case
 from holding.pushing.claim import lock_families
@@ -27,6 +28,14 @@ WHOLE_FILE = (400, 413)  # the file itself was the trouble, not a document in it
 UNCLEAR = ("temporary", "uncertain")
 QUOTA = "quota_exceeded"
 KEY_REFUSED = "authorization_failed"
+
+_ATTEMPT, _REQUEST = table_of(Attempt), table_of(Request)
+_END_ATTEMPT = (  # these set the columns that they are given values for
+    update(_ATTEMPT)
+    .where(_ATTEMPT.c.request_id == bindparam("request"), _ATTEMPT.c.push_id == bindparam("push"))
+    .where(_ATTEMPT.c.state == "sending", _ATTEMPT.c.fence == bindparam("ours"))
+)
+_END_REQUEST = update(_REQUEST).where(_REQUEST.c.id == bindparam("request"))
 
 
 def fly(desk: Desk, flight: Flight) -> None:
@@ -101,22 +110,15 @@ def settle_answer(case: Case, request_id: int, answer: Answer) -> None:
     """One document's answer: its attempt, its push, its posting."""
     if not apply(case, answer):
         return
-    case.session.execute(
-        update(Attempt)
-        .where(
-            Attempt.request_id == request_id,
-            Attempt.push_id == case.member.push_id,
-            Attempt.state == "sending",
-            Attempt.fence == case.member.claim.fence,
-        )
-        .values(
-            state="existing" if answer.existing and answer.kind == "accepted" else answer.kind,
-            error_class=answer.error_class,
-            error=None if answer.kind == "accepted" else answer.words,
-            target_ref=answer.target_ref,
-            proof=dumps(plain(answer.kept)) if answer.kept else None,
-        )
-    )
+    told = {
+        "state": "existing" if answer.existing and answer.kind == "accepted" else answer.kind,
+        "error_class": answer.error_class,
+        "error": None if answer.kind == "accepted" else answer.words,
+        "target_ref": answer.target_ref,
+        "proof": dumps(plain(answer.kept)) if answer.kept else None,
+    }
+    mine = {"request": request_id, "push": case.member.push_id, "ours": case.member.claim.fence}
+    case.session.execute(_END_ATTEMPT, told | mine)
 
 
 def apply(case: Case, answer: Answer, *, looked: bool = False) -> bool:
@@ -215,14 +217,11 @@ def _still_ours(session: Session, members: Sequence[Member]) -> tuple[Member, ..
 
 def _keep_answer(session: Session, flight: Flight, sent: Sent, now: datetime) -> None:
     silent = all(answer.kind == "uncertain" for answer in sent.answers)
-    session.execute(
-        update(Request)
-        .where(Request.id == flight.request_id)
-        .values(
-            state="unanswered" if silent else "answered",
-            answered_at=now,
-            status=sent.status,
-            answer=sent.body,
-            answer_sha256=sha256_hex(sent.body),
-        )
-    )
+    told = {
+        "state": "unanswered" if silent else "answered",
+        "answered_at": now,
+        "status": sent.status,
+        "answer": sent.body,
+        "answer_sha256": sha256_hex(sent.body),
+    }
+    session.execute(_END_REQUEST, told | {"request": flight.request_id})

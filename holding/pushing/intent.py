@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -17,6 +17,7 @@ from connectors.kit.contract import Action, Found
 from holding.events import record_event
 from holding.lifecycle import move_posting, move_push
 from holding.models import Posting, Push, Request
+from holding.models.base import table_of
 from holding.pushing import limits, results, trouble
 from holding.pushing.check import Checked, NotNow, Verdict, check
 from holding.pushing.claim import Claim, give_back, lock_families, put_back
@@ -27,6 +28,7 @@ from holding.pushing.trouble import Trouble
 from holding.wakes import wake_records
 from rules.canonical import sha256_hex
 
+_ADD_PUSH = insert(table_of(Push)).returning(table_of(Push).c.id)
 Looked = Mapping[int, Found]
 SAID: Mapping[Action, str] = {
     "create": "{} is sent to {} (hash {}).",
@@ -56,7 +58,8 @@ def examine(desk: Desk, channel: Channel, claims: Sequence[Claim], *, in_file: b
         verdicts = check(session, channel, claims, lock=False, now=desk.clock.now())
         good = tuple(one for one in verdicts.values() if isinstance(one, Checked))
         # told here, so that no write waits for the replay
-        stories = {one.claim.posting_id: desk.trace(session, one.evaluation_id) for one in good}
+        told = desk.trace(session, {one.evaluation_id for one in good})
+    stories = {one.claim.posting_id: told[one.evaluation_id] for one in good}
     _turn_down(desk, channel, claims, verdicts, in_file=in_file)
     return Examined(good, stories)
 
@@ -181,25 +184,24 @@ def add_push(session: Session, desk: Desk, channel: Channel, one: Checked, story
     """The push row, its lines, the posting on its way."""
     now = desk.clock.now()
     posting = one.posting
-    push = Push(
-        posting_id=posting.id,
-        no=one.no,
-        connection_id=posting.connection_id,
-        family=posting.family,
-        action=posting.action,
-        hash=posting.hash,
-        number=posting.number,
-        key=one.key,
-        content=posting.content,
-        trace=story,
-        evaluation_id=posting.evaluation_id,
-        state="sending",
-        made_at=now,
-    )
-    session.add(push)
-    session.flush()
+    push = {
+        "posting_id": posting.id,
+        "no": one.no,
+        "connection_id": posting.connection_id,
+        "family": posting.family,
+        "action": posting.action,
+        "hash": posting.hash,
+        "number": posting.number,
+        "key": one.key,
+        "content": posting.content,
+        "trace": story,
+        "evaluation_id": posting.evaluation_id,
+        "state": "sending",
+        "made_at": now,
+    }
+    push_id: int = session.execute(_ADD_PUSH, push).scalar_one()
     if one.action != "void":
-        add_lines(session, push.id, one.document, posting.bills)
+        add_lines(session, push_id, one.document, posting.bills)
     first = {"sent_at": now} if one.action == "create" else {}
     move_posting(
         session,
@@ -207,7 +209,7 @@ def add_push(session: Session, desk: Desk, channel: Channel, one: Checked, story
         expected=posting.state,
         to="sending",
         lock=one.lock,
-        push_id=push.id,
+        push_id=push_id,
         lease_until=now + push_lease(desk),
         **first,
     )
@@ -221,12 +223,12 @@ def add_push(session: Session, desk: Desk, channel: Channel, one: Checked, story
         record_id=one.record_id,
         posting_id=posting.id,
         fence=one.claim.fence,
-        body={"say": say, "push": push.id, "hash": posting.hash, "key": one.key},
+        body={"say": say, "push": push_id, "hash": posting.hash, "key": one.key},
     )
     return Member(
         claim=one.claim,
         record_id=one.record_id,
-        push_id=push.id,
+        push_id=push_id,
         action=one.action,
         document=one.document,
         standing=one.standing,

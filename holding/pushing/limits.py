@@ -125,16 +125,26 @@ def count(session: Session, channel: Channel, now: datetime, documents: int) -> 
 def open_now(session: Session, channel: Channel, now: datetime) -> bool:
     """Whether the target did not ask us to wait."""
     row = session.get(Throttle, channel.connection_id)
-    if row is None or row.filled_at is None:
-        return True
-    return not now < row.filled_at <= now + LONGEST_PAUSE
+    return row is None or not _held_off(row.filled_at, now)
 
 
 def lets_us(desk: Desk, channel: Channel) -> bool:
     """Whether the answers so far, to whomever, allow the next call, and nobody paused it."""
     with desk.database.read() as session:
-        free = breaker.closed(session, channel.connection_id) and running(session, channel)
-        return free and open_now(session, channel, desk.clock.now())
+        found = session.execute(_ALLOWED, {"connection": channel.connection_id}).one()
+    free = found.paused_at is None and found.breaker in (None, "closed")
+    return free and not _held_off(found.filled_at, desk.clock.now())
+
+
+_ALLOWED = (
+    select(Connection.paused_at, Throttle.breaker, Throttle.filled_at)
+    .outerjoin(Throttle, Throttle.connection_id == Connection.id)
+    .where(Connection.id == bindparam("connection"))
+)
+
+
+def _held_off(until: datetime | None, now: datetime) -> bool:
+    return until is not None and now < until <= now + LONGEST_PAUSE
 
 
 def running(session: Session, channel: Channel) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import BigInteger, bindparam, exists, or_, select
 from sqlalchemy.orm import Session
 
 from connectors.kit.contract import Action, Answer, Found
@@ -18,6 +18,7 @@ from connectors.kit.standing import Readable
 from holding.events import record_event
 from holding.lifecycle import move_posting
 from holding.models import Posting, Record
+from holding.models.base import table_of
 from holding.pushing import policy, standing, trouble
 from holding.pushing.case import FREE, Case, close_push, locked, move, owned, tell
 from holding.pushing.claim import Claim
@@ -225,22 +226,21 @@ def _failed(
 
 def _wake_family(case: Case, family: int, version_id: int) -> None:
     """Others of the family may have waited for this; itself, if a newer version came."""
-    others = select(Record.id).where(
-        Record.company_id == case.channel.company_id,
-        Record.family == family,
-        or_(
-            Record.id != case.member.record_id,
-            Record.version_id != version_id,
-            Record.id.in_(
-                select(Posting.record_id).where(
-                    Posting.record_id == case.member.record_id, Posting.state == "waiting"
-                )
-            ),
-        ),
-    )
-    woken = case.session.scalars(others).all()
+    of_family = {"company": case.channel.company_id, "family": family}
+    itself = {"record": case.member.record_id, "version": version_id}
+    woken = case.session.scalars(_OTHERS, of_family | itself).all()
     if woken:
         wake_records(case.session, woken, case.now)
+
+
+_RECORD, _POSTING = table_of(Record), table_of(Posting)
+_VERSION = bindparam("version", type_=BigInteger)
+_WAITS = exists().where(_POSTING.c.record_id == bindparam("record"), _POSTING.c.state == "waiting")
+_OTHERS = (
+    select(_RECORD.c.id)
+    .where(_RECORD.c.company_id == bindparam("company"), _RECORD.c.family == bindparam("family"))
+    .where(or_(_RECORD.c.id != bindparam("record"), _RECORD.c.version_id != _VERSION, _WAITS))
+)
 
 
 def _pause(case: Case, answer: Answer, least: timedelta, most: timedelta) -> timedelta:

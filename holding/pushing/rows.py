@@ -13,7 +13,9 @@ from sqlalchemy.orm import Session
 
 from connectors.kit.contract import Action, Found, Payload, Stands
 from connectors.kit.http import without_secrets
+from holding import bulk
 from holding.models import Attempt, PostingLine, Push, Reading, Request
+from holding.models.base import table_of
 from holding.pushing.claim import Claim
 from holding.pushing.desk import Channel, Desk
 from holding.pushing.evidence import Bills, document_lines
@@ -22,6 +24,14 @@ from rules.canonical import dumps, plain, sha256_hex
 from rules.outcome import Document
 
 PROOF_CAP = 4000
+_ATTEMPT = table_of(Attempt)
+_ADD_LINES, _ADD_ATTEMPTS = insert(table_of(PostingLine)), insert(_ATTEMPT)
+_ADD_REQUEST = insert(table_of(Request)).returning(table_of(Request).c.id)
+_LAST_NO = (
+    select(_ATTEMPT.c.push_id, func.max(_ATTEMPT.c.no))
+    .where(bulk.among_given(_ATTEMPT.c.push_id, "pushes"))
+    .group_by(_ATTEMPT.c.push_id)
+)
 SEEN = ("equal", "different", "absent", "unknown")  # states of an attempt that was a look-up
 
 
@@ -82,28 +92,27 @@ def add_flight(
 ) -> Flight:
     """The rows of one call: its request, and an attempt for every push it carries."""
     now = desk.clock.now()
-    request = Request(
-        connection_id=channel.connection_id,
-        kind="push",
-        run_id=run_id,
-        key=key,
-        key_id=channel.key_id,
-        body=payload.body,
-        sha256=sha256_hex(payload.body),
-        headers=_headers(payload, name),
-        rows={str(row): number for row, number in payload.rows.items()},
-        state="sending",
-        made_at=now,
-        deadline_at=now + start_within(desk) + desk.answer,
-        parent_id=parent_id,
-    )
-    session.add(request)
-    session.flush()
+    request = {
+        "connection_id": channel.connection_id,
+        "kind": "push",
+        "run_id": run_id,
+        "key": key,
+        "key_id": channel.key_id,
+        "body": payload.body,
+        "sha256": sha256_hex(payload.body),
+        "headers": _headers(payload, name),
+        "rows": {str(row): number for row, number in payload.rows.items()},
+        "state": "sending",
+        "made_at": now,
+        "deadline_at": now + start_within(desk) + desk.answer,
+        "parent_id": parent_id,
+    }
+    request_id = session.execute(_ADD_REQUEST, request).scalar_one()
     rows = {number: row for row, number in sorted(payload.rows.items(), reverse=True)}
-    _add_attempts(session, request.id, members, rows, now)
+    _add_attempts(session, request_id, members, rows, now)
     return Flight(
         channel=channel,
-        request_id=request.id,
+        request_id=request_id,
         run_id=run_id,
         key=key,
         name=name,
@@ -120,7 +129,7 @@ def add_lines(session: Session, push_id: int, document: Document, bills: Bills |
         for key, quantity, amount in document_lines(document, bills)
     ]
     if rows:
-        session.execute(insert(PostingLine), rows)
+        session.execute(_ADD_LINES, rows)
 
 
 def add_look(
@@ -211,8 +220,7 @@ def keep_alike(session: Session, posting_id: int, found: Sequence[Stands], now: 
 
 
 def _next_no(session: Session, push_ids: list[int]) -> dict[int, int]:
-    query = select(Attempt.push_id, func.max(Attempt.no)).where(Attempt.push_id.in_(push_ids))
-    last = dict(session.execute(query.group_by(Attempt.push_id)).all())
+    last = dict(session.execute(_LAST_NO, {"pushes": push_ids}).all())
     return {key: last.get(key, 0) + 1 for key in push_ids}
 
 
@@ -225,7 +233,7 @@ def _add_attempts(
 ) -> None:
     numbers = _next_no(session, [member.push_id for member in members])
     session.execute(
-        insert(Attempt),
+        _ADD_ATTEMPTS,
         [
             {
                 "request_id": request_id,

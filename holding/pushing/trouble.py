@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from connectors.kit.errors import RETRY, ErrorClass
@@ -16,6 +16,7 @@ from holding import causes
 from holding.connections import AWAY, CREDENTIAL
 from holding.due_times import answer_by
 from holding.models import Company, Connection, Hold, Posting, Record, Team
+from holding.models.base import NOW
 from holding.people import FALLBACK_TEAM
 from holding.record_state import refresh
 
@@ -81,13 +82,17 @@ def close_holds(
     session: Session, posting_id: int, codes: tuple[str, ...], now: datetime
 ) -> Collection[int]:
     """Close what pushing itself opened, once the target has answered; the causes' ids."""
-    closed = session.scalars(
-        update(Hold)
-        .where(Hold.posting_id == posting_id, Hold.state == "open", Hold.code.in_(codes))
-        .values(state="cleared", closed_at=now, closed_why="The target has answered.")
-        .returning(Hold.cause_id)
-    )
-    return closed.all()
+    given = {"posting": posting_id, "codes": codes, "now": now}
+    return session.scalars(_CLOSE_HOLDS, given).all()
+
+
+_CLOSE_HOLDS = (
+    update(Hold)
+    .where(Hold.posting_id == bindparam("posting"), Hold.state == "open")
+    .where(Hold.code.in_(bindparam("codes", expanding=True)))
+    .values(state="cleared", closed_at=NOW, closed_why="The target has answered.")
+    .returning(Hold.cause_id)
+)
 
 
 def settle(session: Session, record_ids: Collection[int], cause_ids: Collection[int]) -> None:

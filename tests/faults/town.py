@@ -281,7 +281,7 @@ def town(*, dedupe: str = "nothing", lag: float = 0) -> Iterator[Town]:
     folder.mkdir()
     file = made.file.parent / f"history-{os.getpid()}.sqlite3"
     database = _DATABASES.setdefault(file, OneWriter(f"sqlite:///{file}", durable=False))
-    database.engine.dispose()
+    database.close()
     for rest in ("-wal", "-shm"):
         Path(f"{file}{rest}").unlink(missing_ok=True)
     shutil.copyfile(made.file, file)
@@ -294,4 +294,4 @@ def town(*, dedupe: str = "nothing", lag: float = 0) -> Iterator[Town]:
     finally:
         gc.enable()
         faults._PLAN = before
-        database.engine.dispose()
+        database.close()

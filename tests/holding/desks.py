@@ -32,5 +32,5 @@ def make_desk(
         owner=owner,
         chance=Random(7),
         http=http or Http(clock),
-        trace=lambda _session, evaluation_id: f"story of {evaluation_id}".encode(),
+        trace=lambda _session, ids: {one: f"story of {one}".encode() for one in ids},
     )

@@ -12,9 +12,9 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
 from urllib.parse import quote
 
-from connectors.kit.calling import KEPT_BYTES, Get
+from connectors.kit.calling import KEPT_BYTES, Get, unclear
 from connectors.kit.contract import Answer, Found, Kept, OutgoingDocument
-from connectors.kit.http import KEY_REFUSED, HttpFailure
+from connectors.kit.http import HttpFailure
 from connectors.targets.aiaccount.answers import document_answer
 from connectors.targets.aiaccount.heard import Heard, hear, list_of, pause_of
 from connectors.targets.aiaccount.ways import WAYS
@@ -154,20 +154,11 @@ def _get(get: Get, path: str, now: datetime) -> Heard | Found:
     """One call; whatever is no clear answer tells nothing about the document."""
     answer = get(path)
     if isinstance(answer, HttpFailure):
-        return Found(kind="unknown", words=answer.words)
+        return unclear(answer)
     heard = hear(answer, now)
     if answer.status == 200 and heard.content is not None:
         return heard
-    told = heard.error.get("message") or "no reason given"
-    words = f"The look-up was answered {answer.status}: {told}"
-    return Found(
-        kind="unknown",
-        words=words,
-        proof=_proof(heard),
-        key_refused=answer.status in KEY_REFUSED,
-        status=answer.status,
-        retry_after=pause_of(heard),
-    )
+    return unclear(answer, heard.error.get("message", ""), pause_of(heard))
 
 
 def _data(heard: Heard) -> list[Mapping[str, Any]]:

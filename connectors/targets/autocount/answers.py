@@ -6,7 +6,7 @@ read back. Not here: making the calls (connector.py), and the meaning of a refus
 
 from dataclasses import replace
 
-from connectors.kit.contract import Action, Answer, Payload
+from connectors.kit.contract import Action, Answer, Found, Payload
 from connectors.kit.endings import accepted, uncertain
 from connectors.kit.http import HttpAnswer
 from connectors.kit.strictjson import loads
@@ -41,11 +41,11 @@ def refusal(number: str, action: Action, answer: HttpAnswer) -> Answer | None:
     )
 
 
-def confirmed(payload: Payload, action: Action, status: int, seen: Seen) -> Answer:
+def confirmed(payload: Payload, action: Action, status: int, seen: Seen | Found) -> Answer:
     """The end of a write that AutoCount says it has done, by what stands there now."""
     number = payload.numbers[0]
     if action == "void":
-        if not seen.void:
+        if isinstance(seen, Found) or not seen.void:
             return uncertain("not_confirmed", f"Not void yet: {seen.words}", status, number)
         existing = status not in DONE
         words = "It was void already." if existing else "Made void."
@@ -60,7 +60,7 @@ def confirmed(payload: Payload, action: Action, status: int, seen: Seen) -> Answ
     return accepted(number, number, status, "Accepted, and read back.", kept=compared.kept)
 
 
-def taken(payload: Payload, refused: Answer, seen: Seen) -> Answer:
+def taken(payload: Payload, refused: Answer, seen: Seen | Found) -> Answer:
     """What a number that is taken means, by what stands under it."""
     number, compared = payload.numbers[0], _compared(payload, seen)
     if compared is None:
@@ -78,8 +78,8 @@ def taken(payload: Payload, refused: Answer, seen: Seen) -> Answer:
     )
 
 
-def _compared(payload: Payload, seen: Seen) -> Compared | None:
+def _compared(payload: Payload, seen: Seen | Found) -> Compared | None:
     body = loads(payload.body)
-    if seen.document is None or seen.void or not isinstance(body, dict):
+    if isinstance(seen, Found) or seen.document is None or seen.void or not isinstance(body, dict):
         return None
     return compare(body, payload.expected, seen.document)

@@ -26,8 +26,8 @@ def look_up(
         return Found(kind="unknown", words=words)
     number = document.number
     seen = read(path_of(document, "update"), number, get)
-    if not seen.clear:
-        return unclear(seen)
+    if isinstance(seen, Found):
+        return seen
     if seen.document is None:
         return Found(kind="absent", words=seen.words, proof=seen.proof)
     if seen.void:
@@ -54,23 +54,9 @@ def _as_before(
     )
 
 
-def unclear(seen: Seen) -> Found:
-    """Nobody can say now."""
-    return Found(
-        kind="unknown",
-        words=seen.words,
-        proof=seen.proof,
-        key_refused=seen.key_refused,
-        status=seen.status,
-        retry_after=seen.retry_after,
-    )
-
-
 def beside(document: OutgoingDocument, seen: Seen, validated: datetime | None) -> Found:
     """What was seen beside the document as it was sent last."""
     number = document.number
-    if not seen.clear:
-        return unclear(seen)
     if seen.document is None:
         return Found(kind="absent", words=seen.words, proof=seen.proof)
     if seen.void:

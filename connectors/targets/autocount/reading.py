@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from connectors.kit.calling import KEPT_BYTES, Call, Get
-from connectors.kit.http import KEY_REFUSED, HttpAnswer, HttpFailure, retry_after
+from connectors.kit.calling import KEPT_BYTES, Call, Get, unclear
+from connectors.kit.contract import Found
+from connectors.kit.http import HttpAnswer, HttpFailure, retry_after
 from connectors.kit.strictjson import loads
 
 _NOT_FOUND = 404
@@ -17,15 +18,11 @@ _NOT_FOUND = 404
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a read saw: the document, nothing of that number, or no clear answer at all."""
+    """What a read saw: the document, or proof that there is none of that number."""
 
     document: Mapping[str, Any] | None
-    clear: bool
     words: str
-    proof: bytes = b""
-    key_refused: bool = False
-    status: int | None = None
-    retry_after: float | None = None
+    proof: bytes
 
     @property
     def void(self) -> bool:
@@ -34,39 +31,30 @@ class Seen:
         return isinstance(master, dict) and master.get("cancelled") is True
 
 
-def read(path: str, number: str, get: Get) -> Seen:
+def read(path: str, number: str, get: Get) -> Seen | Found:
     """Read by number. Only AutoCount's own words prove that nothing stands there: a 404 without
     them may come from anything on the way.
     """
     answer = get(path)
     if isinstance(answer, HttpFailure):
-        return not_told(answer)
+        return unclear(answer)
     content, proof = loads(answer.body), answer.body[:KEPT_BYTES]
     told = message_of(content)
     if answer.status == _NOT_FOUND and "not exists" in told.casefold():
-        return Seen(None, clear=True, words=f"No {number} stands there.", proof=proof)
+        return Seen(None, f"No {number} stands there.", proof)
     if answer.status == 200 and isinstance(content, dict):
         master = content.get("master")
         found = master.get("docNo") if isinstance(master, dict) else None
         if isinstance(found, str) and found.casefold() == number.casefold():
-            return Seen(content, clear=True, words=f"{number} stands there.", proof=proof)
+            return Seen(content, f"{number} stands there.", proof)
     return not_told(answer)
 
 
-def not_told(answer: Call) -> Seen:
+def not_told(answer: Call) -> Found:
     """Why a call tells nothing of a document."""
     if isinstance(answer, HttpFailure):
-        return Seen(None, clear=False, words=answer.words)
-    told = message_of(loads(answer.body))
-    return Seen(
-        None,
-        clear=False,
-        words=f"The look-up was answered {answer.status}: {told or 'no reason given'}",
-        proof=answer.body[:KEPT_BYTES],
-        key_refused=answer.status in KEY_REFUSED,
-        status=answer.status,
-        retry_after=pause_of(answer),
-    )
+        return unclear(answer)
+    return unclear(answer, message_of(loads(answer.body)), pause_of(answer))
 
 
 def pause_of(answer: HttpAnswer) -> float | None:

@@ -50,8 +50,9 @@ def standing(documents: Sequence[OutgoingDocument], get: Get, ask: Ask) -> tuple
         wanted = {"docNo": {"multiSelect": mine}}
         listed = _page(BODIES[name].path, wanted, 1, ask, _entries)
         for found in () if isinstance(listed, Found) else filter(number_of, listed):
-            seen = Seen(found, clear=True, words="", proof=dumps(found)[:KEPT_BYTES])
-            shown[name, number_of(found).casefold()] = seen
+            number = number_of(found)
+            proof = dumps(found)[:KEPT_BYTES]
+            shown[name, number.casefold()] = Seen(found, f"{number} stands there.", proof)
     return tuple(_beside(one, shown, get) for one in documents)
 
 
@@ -74,9 +75,10 @@ def alike(document: OutgoingDocument, ask: Ask) -> tuple[Stands, ...] | Found:
 
 
 def _beside(document: OutgoingDocument, shown: Mapping[tuple[str, str], Seen], get: Get) -> Found:
-    seen = shown.get((document.document, document.number.casefold()))
-    if seen is None:
-        seen = read(path_of(document, "update"), document.number, get)
+    listed = shown.get((document.document, document.number.casefold()))
+    seen = listed or read(path_of(document, "update"), document.number, get)
+    if isinstance(seen, Found):
+        return seen
     return lookup.beside(document, seen, validated_at(seen.document))
 
 
@@ -111,7 +113,7 @@ def _page(
         told = opened(answer.body)
         if told is not None:
             return told
-    return lookup.unclear(not_told(answer))
+    return not_told(answer)
 
 
 def _entries(body: bytes) -> list[Mapping[str, Any]] | None:

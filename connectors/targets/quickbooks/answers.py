@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from connectors.kit import endings
-from connectors.kit.contract import Action, Answer, Kept
+from connectors.kit.contract import Action, Answer, Found, Kept
 from connectors.kit.endings import not_sent, uncertain
 from connectors.kit.http import HttpAnswer
 from connectors.kit.schema import DocumentSchema
@@ -17,12 +17,12 @@ from connectors.kit.strictjson import loads
 from connectors.targets.quickbooks.bodies import ENTITIES, Names, is_void
 from connectors.targets.quickbooks.compare import Compared, compare
 from connectors.targets.quickbooks.errors import class_of, told_of
-from connectors.targets.quickbooks.reading import Seen, Shown, pause_of
+from connectors.targets.quickbooks.reading import Shown, pause_of
 
 _UNANSWERED = frozenset({408, 425})
 
 
-def unread(number: str, seen: Seen) -> Answer:
+def unread(number: str, seen: Found) -> Answer:
     """What must be read before the write could not be: nothing was sent."""
     if seen.key_refused:
         return _refused(number, "authorization_failed", "key_refused", seen.words)

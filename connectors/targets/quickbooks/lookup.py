@@ -13,7 +13,7 @@ from connectors.kit.contract import Action, Found, OutgoingDocument
 from connectors.targets.quickbooks.bodies import SCHEMAS, Names, content, is_void, told
 from connectors.targets.quickbooks.compare import Compared, compare
 from connectors.targets.quickbooks.payload import total_of
-from connectors.targets.quickbooks.reading import Seen, Shown, by_number, names_of
+from connectors.targets.quickbooks.reading import Seen, Shown, with_names
 
 
 def look_up(
@@ -23,12 +23,10 @@ def look_up(
     if document.document not in SCHEMAS:
         words = f"The connection to QuickBooks knows no {document.document}."
         return Found(kind="unknown", words=words)
-    seen = by_number(document.document, [document.number], get)
-    names = names_of(document.document, seen.documents, get)
-    if not seen.clear:
-        return unclear(seen)
-    if isinstance(names, Seen):
-        return unclear(names)
+    found = with_names(document.document, [document.number], get)
+    if isinstance(found, Found):
+        return found
+    seen, names = found
     if not seen.documents:
         words = f"No {document.number} stands there."
         return Found(kind="absent", words=words, proof=seen.proof)
@@ -52,8 +50,6 @@ def beside(
 ) -> Found:
     """What was seen beside the document as it was sent last."""
     number = document.number
-    if not seen.clear:
-        return unclear(seen)
     if not seen.documents:
         return Found(kind="absent", words=f"No {number} stands there.", proof=seen.proof)
     chosen = _chosen(document, "create", seen.documents, names)
@@ -80,18 +76,6 @@ def against(document: OutgoingDocument, shown: Shown, names: Names) -> Compared:
     """A document of ours beside one that stands there."""
     schema = SCHEMAS[document.document]
     return compare(schema, content(document, blanks=True), total_of(document), shown, names)
-
-
-def unclear(seen: Seen) -> Found:
-    """Nobody can say now."""
-    return Found(
-        kind="unknown",
-        words=seen.words,
-        proof=seen.proof,
-        key_refused=seen.key_refused,
-        status=seen.status,
-        retry_after=seen.retry_after,
-    )
 
 
 def _chosen(

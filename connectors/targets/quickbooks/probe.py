@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any
 
 from connectors.kit.calling import Get
-from connectors.kit.contract import ConnectionReport, Settings, Snapshot, Step
+from connectors.kit.contract import ConnectionReport, Found, Settings, Snapshot, Step
 from connectors.kit.http import KEY_REFUSED, HttpAnswer, HttpFailure, reached
 from connectors.kit.strictjson import loads
 from connectors.targets.quickbooks.errors import told_of
@@ -55,12 +55,12 @@ def _passed(
     realm: str, name: str, locked: date | None, told: Mapping[str, Any], get: Get
 ) -> ConnectionReport:
     lists = {entity: query(entity, "", get) for entity in ("TaxCode", "Account")}
-    known = all(seen.clear and seen.whole for seen in lists.values())
     codes = {
         entity: tuple(str(one.get("Id")) for one in seen.documents if one.get("Active", True))
         for entity, seen in lists.items()
-        if seen.clear and seen.whole
+        if not isinstance(seen, Found) and seen.whole
     }
+    known = codes.keys() == lists.keys()
     home = _mapping(_mapping(told.get("CurrencyPrefs")).get("HomeCurrency")).get("value")
     closed = f"Closed through {locked}." if locked else "Nothing is closed."
     words = "Both are known." if known else "Some could not be read: they stay unknown."

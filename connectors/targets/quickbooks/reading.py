@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from connectors.kit.calling import KEPT_BYTES, Get
-from connectors.kit.http import KEY_REFUSED, HttpAnswer, HttpFailure, retry_after
+from connectors.kit.calling import KEPT_BYTES, Get, unclear
+from connectors.kit.contract import Found
+from connectors.kit.http import HttpAnswer, HttpFailure, retry_after
 from connectors.kit.strictjson import loads
 from connectors.targets.quickbooks.bodies import ENTITIES, SCHEMAS, linked, number_field
 from connectors.targets.quickbooks.errors import told_of
@@ -21,68 +22,47 @@ Shown = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a query saw: documents, none, or no clear answer at all; `whole` unless there are more
-    than anybody looks through.
-    """
+    """What a query saw; `whole` unless there are more than anybody looks through."""
 
     documents: tuple[Shown, ...]
-    clear: bool
-    words: str
-    proof: bytes = b""
-    key_refused: bool = False
-    status: int | None = None
-    retry_after: float | None = None
-    whole: bool = True
+    proof: bytes
+    whole: bool
 
 
-def by_number(document: str, numbers: Sequence[str], get: Get) -> Seen:
+def by_number(document: str, numbers: Sequence[str], get: Get) -> Seen | Found:
     """The documents under these numbers; QuickBooks may have several under one."""
     field = number_field(SCHEMAS[document])
     return query(ENTITIES[document].name, f"{field} {_among(numbers)}", get)
 
 
-def query(entity: str, where: str, get: Get) -> Seen:
+def query(entity: str, where: str, get: Get) -> Seen | Found:
     """All entries that fit, page by page; what is kept of the answers is the first page."""
-    found: list[Shown] = []
-    first = b""
-    for page in range(PAGES):
-        seen = _page(entity, where, page * MOST + 1, get)
-        if not seen.clear:
-            return seen
-        found += seen.documents
-        first = first or seen.proof
-        if seen.whole:
-            break
-    words = f"{len(found)} found."
-    return Seen(tuple(found), clear=True, words=words, proof=first, whole=seen.whole)
+    pages: list[Seen] = []
+    while len(pages) < PAGES and not (pages and pages[-1].whole):
+        page = _page(entity, where, len(pages) * MOST + 1, get)
+        if isinstance(page, Found):
+            return page
+        pages.append(page)
+    found = tuple(one for page in pages for one in page.documents)
+    return Seen(found, pages[0].proof, whole=pages[-1].whole)
 
 
-def _page(entity: str, where: str, start: int, get: Get) -> Seen:
+def _page(entity: str, where: str, start: int, get: Get) -> Seen | Found:
     """One page; `whole` where no more can follow."""
     chosen = f" where {where}" if where else ""
     later = f" startposition {start}" if start > 1 else ""
     text = f"select * from {entity}{chosen}{later} maxresults {MOST}"  # noqa: S608
     answer = get(f"/query?query={quote(text, safe='')}")
     if isinstance(answer, HttpFailure):
-        return Seen((), clear=False, words=answer.words)
-    content, proof = loads(answer.body), answer.body[:KEPT_BYTES]
+        return unclear(answer)
+    content = loads(answer.body)
     found = content.get("QueryResponse") if isinstance(content, dict) else None
     if answer.status == 200 and isinstance(found, dict):
         rows = found.get(entity) or []
         shown = tuple(one for one in rows if isinstance(one, dict))
-        whole = len(rows) < MOST
-        return Seen(shown, clear=True, words="", proof=proof, whole=whole)
+        return Seen(shown, answer.body[:KEPT_BYTES], whole=len(rows) < MOST)
     told = told_of(answer.body)
-    why = told.words if told else "no reason given"
-    return Seen(
-        (),
-        clear=False,
-        words=f"The look-up was answered {answer.status}: {why}",
-        proof=proof,
-        key_refused=answer.status in KEY_REFUSED,
-        status=answer.status,
-        retry_after=pause_of(answer),
-    )
+    return unclear(answer, told.words if told else "", pause_of(answer))
 
 
 def pause_of(answer: HttpAnswer) -> float:
@@ -91,16 +71,24 @@ def pause_of(answer: HttpAnswer) -> float:
     return A_MINUTE if asked is None else asked
 
 
-def names_of(document: str, shown: Iterable[Shown], get: Get) -> Mapping[str, str] | Seen:
-    """The numbers of what payments pay, by their ids; none for other documents. Where nobody can
-    say, why.
-    """
+def with_names(
+    document: str, numbers: Sequence[str], get: Get
+) -> tuple[Seen, Mapping[str, str]] | Found:
+    """The documents under these numbers, and the numbers of what they pay by their ids."""
+    seen = by_number(document, numbers, get)
+    if isinstance(seen, Found):
+        return seen
+    names = _names_of(document, seen.documents, get)
+    return names if isinstance(names, Found) else (seen, names)
+
+
+def _names_of(document: str, shown: Iterable[Shown], get: Get) -> Mapping[str, str] | Found:
     pays = ENTITIES[document].pays
     wanted = sorted({linked(one) for one in shown} - {""}) if pays else []
     if not wanted:
         return {}
     seen = query(ENTITIES[pays].name, f"Id {_among(wanted)}", get)
-    if not seen.clear:
+    if isinstance(seen, Found):
         return seen
     return {str(one.get("Id")): str(one.get("DocNumber") or "") for one in seen.documents}
 

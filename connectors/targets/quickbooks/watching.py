@@ -26,10 +26,9 @@ from connectors.targets.quickbooks.bodies import (
 from connectors.targets.quickbooks.reading import (
     Seen,
     Shown,
-    by_number,
-    names_of,
     query,
     text_of,
+    with_names,
 )
 
 AT_ONCE = 30
@@ -43,15 +42,14 @@ def standing(
     documents: Sequence[OutgoingDocument], settings: Settings, get: Get
 ) -> tuple[Found, ...]:
     """What stands there beside each document: by one query a kind."""
-    told_of: dict[str, tuple[Seen, Names]] = {}
+    told_of: dict[str, tuple[Seen, Names] | Found] = {}
     for name in sorted({one.document for one in documents}):
         mine = [one.number for one in documents if one.document == name]
-        seen = by_number(name, mine, get)
-        names = names_of(name, seen.documents, get)
-        if isinstance(names, Seen):
-            seen, names = names, {}
-        told_of[name] = (seen, names)
-    return tuple(_beside(one, *told_of[one.document], settings) for one in documents)
+        told_of[name] = with_names(name, mine, get)
+    return tuple(
+        told if isinstance(told, Found) else _beside(one, *told, settings)
+        for one, told in ((one, told_of[one.document]) for one in documents)
+    )
 
 
 def alike(document: OutgoingDocument, get: Get) -> tuple[Stands, ...] | Found:
@@ -64,10 +62,10 @@ def alike(document: OutgoingDocument, get: Get) -> tuple[Stands, ...] | Found:
     day = date.fromisoformat(document.fields[schema.date_field])
     entity, around = ENTITIES[schema.name].name, _around(schema, document, day)
     seen = query(entity, f"{around} and {_about(document.amount)}", get)
-    if seen.status == NO_SUCH_FILTER:
+    if isinstance(seen, Found) and seen.status == NO_SUCH_FILTER:
         seen = query(entity, around, get)
-    if not seen.clear:
-        return lookup.unclear(seen)
+    if isinstance(seen, Found):
+        return seen
     if not seen.whole:
         return crowded(len(seen.documents), document, day)
     found = [told(schema, one, {}) for one in seen.documents if not is_void(one)]

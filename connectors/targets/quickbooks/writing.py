@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from connectors.kit.calling import Get
-from connectors.kit.contract import Action, Answer, Payload
+from connectors.kit.contract import Action, Answer, Found, Payload
 from connectors.kit.endings import unanswered
 from connectors.kit.http import HttpAnswer, HttpFailure
 from connectors.kit.schema import DocumentSchema
@@ -105,7 +105,7 @@ def _prepared(payload: Payload, get: Get) -> _Write | Answer:
 def _paid(pays: str, paid: str, number: str, get: Get) -> str | Answer:
     """The id of the invoice or bill that a payment pays."""
     seen = by_number(pays, [paid], get)
-    if not seen.clear:
+    if isinstance(seen, Found):
         return answers.unread(number, seen)
     live = [str(one.get("Id")) for one in seen.documents if not is_void(one)]
     return (
@@ -118,7 +118,7 @@ def _paid(pays: str, paid: str, number: str, get: Get) -> str | Answer:
 def _standing(schema: DocumentSchema, action: Action, number: str, get: Get) -> Shown | Answer:
     """The one document that is to be changed."""
     seen = by_number(schema.name, [number], get)
-    if not seen.clear:
+    if isinstance(seen, Found):
         return answers.unread(number, seen)
     if len(seen.documents) != 1:
         return answers.gone(number, action, len(seen.documents))
