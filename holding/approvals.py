@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import event, select
+from sqlalchemy import bindparam, event, select
 from sqlalchemy.orm import Session
 
 from connectors.kit.faults import point
@@ -120,11 +120,19 @@ def _read(stored: Mapping[str, Any]) -> Approved:
 
 def _locked(session: Session, company_id: int, ids: Sequence[int]) -> dict[int, Posting]:
     """The postings of this company among these, with their records locked in order of ids."""
-    mine = (Posting.company_id == company_id, bulk.among(Posting.id, ids))
-    records = select(Record.id).where(Record.id.in_(select(Posting.record_id).where(*mine)))
-    session.execute(records.order_by(Record.id).with_for_update(key_share=True))
-    found = session.scalars(select(Posting).where(*mine).execution_options(populate_existing=True))
-    return {posting.id: posting for posting in found}
+    given = {"company": company_id, "ids": list(ids)}
+    session.execute(_LOCK, given)
+    return {posting.id: posting for posting in session.scalars(_POSTINGS, given)}
+
+
+_MINE = (Posting.company_id == bindparam("company"), bulk.among_given(Posting.id, "ids"))
+_LOCK = (
+    select(Record.id)
+    .where(Record.id.in_(select(Posting.record_id).where(*_MINE)))
+    .order_by(Record.id)
+    .with_for_update(key_share=True)
+)
+_POSTINGS = select(Posting).where(*_MINE).execution_options(populate_existing=True)
 
 
 def _approve_each(

@@ -11,7 +11,18 @@ from datetime import date
 from functools import cache
 from typing import Any, Self
 
-from sqlalchemy import Boolean, Column, Date, Table, Text, TextClause, bindparam, inspect, text
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Date,
+    Executable,
+    Table,
+    Text,
+    TextClause,
+    bindparam,
+    inspect,
+    text,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import Dialect
@@ -78,14 +89,16 @@ def _among(element: _Among, compiler: SQLCompiler, **options: Any) -> str:
 
 def among(column: InstrumentedAttribute[Any], values: Collection[int] | Collection[str]) -> _Among:
     """The condition that a column's value is one of a list."""
-    whole = isinstance(column.type, BigInteger)
-    kind = _Words("int" if whole else "text")
-    return _Among(column, bindparam(None, list(values), type_=kind, unique=True))
+    return _Among(column, bindparam(None, list(values), type_=_list_of(column), unique=True))
 
 
 def among_given(column: InstrumentedAttribute[Any] | Column[Any], name: str) -> _Among:
     """The same in a statement that stands ready: the list is given by this name when it runs."""
-    return _Among(column, bindparam(name, type_=_Words("int")))
+    return _Among(column, bindparam(name, type_=_list_of(column)))
+
+
+def _list_of(column: InstrumentedAttribute[Any] | Column[Any]) -> _Words:
+    return _Words("int" if isinstance(column.type, BigInteger) else "text")
 
 
 def insert(
@@ -108,11 +121,14 @@ def insert(
 
 def insert_once(session: Session, model: type[Base], values: Mapping[str, Any]) -> int | None:
     """Insert one row; its id, or None when a unique key says that it is there already."""
-    make = sqlite.insert if _dialect(session) == "sqlite" else postgresql.insert
-    table = table_of(model)
-    statement = make(table).values(values).on_conflict_do_nothing().returning(table.c.id)
-    made: int | None = session.scalar(statement)
+    made: int | None = session.scalar(_inserting(_dialect(session), table_of(model)), values)
     return made
+
+
+@cache
+def _inserting(dialect: str, table: Table) -> Executable:
+    make = sqlite.insert if dialect == "sqlite" else postgresql.insert
+    return make(table).on_conflict_do_nothing().returning(table.c.id)
 
 
 def update(

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import or_, select, text, update
+from sqlalchemy import bindparam, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from holding import bulk
 from holding.models import Cause, Hold
+from holding.models.base import table_of
 from rules.canonical import dumps
 
 ADD = (
@@ -48,10 +49,14 @@ def ensure(
 
 def ids_of(session: Session, company_id: int, keys: Collection[str]) -> dict[str, int]:
     """The ids of the causes that are there."""
-    query = select(Cause.key, Cause.id).where(
-        Cause.company_id == company_id, bulk.among(Cause.key, keys)
-    )
-    return dict(session.execute(query).all()) if keys else {}
+    given = {"company": company_id, "keys": list(keys)}
+    return dict(session.execute(_IDS, given).all()) if keys else {}
+
+
+_CAUSE = table_of(Cause)
+_IDS = select(_CAUSE.c.key, _CAUSE.c.id).where(
+    _CAUSE.c.company_id == bindparam("company"), bulk.among_given(_CAUSE.c.key, "keys")
+)
 
 
 def add(
@@ -117,8 +122,15 @@ def lock(session: Session, cause_ids: Sequence[int]) -> None:
     """Lock causes in id order."""
     if not cause_ids:
         return
-    rows = select(Cause.id).where(bulk.among(Cause.id, cause_ids)).order_by(Cause.id)
-    session.execute(rows.with_for_update(key_share=True)).all()
+    session.execute(_LOCK, {"ids": list(cause_ids)}).all()
+
+
+_LOCK = (
+    select(_CAUSE.c.id)
+    .where(bulk.among_given(_CAUSE.c.id, "ids"))
+    .order_by(_CAUSE.c.id)
+    .with_for_update(key_share=True)
+)
 
 
 def _row(company_id: int, spec: CauseSpec, now: datetime) -> dict[str, object]:

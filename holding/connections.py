@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from connectors import registry
@@ -115,6 +115,14 @@ def set_key(
     return KeySet(no, row.tail)
 
 
+_KEYS = (
+    select(ConnectionKey)
+    .where(ConnectionKey.connection_id == bindparam("connection"))
+    .where(ConnectionKey.state.in_(("active", "old")))
+    .order_by(ConnectionKey.no.desc())
+)
+
+
 def secret_of(session: Session, connection: Connection, keys: Keys | None = None) -> str | Refusal:
     """The secret that is in use."""
     found = secrets_of(session, connection, None, keys)
@@ -128,12 +136,7 @@ def secrets_of(
     box = keys or load_keys(Settings.from_env())
     if isinstance(box, Refusal):
         return box
-    rows = session.scalars(
-        select(ConnectionKey)
-        .where(ConnectionKey.connection_id == connection.id)
-        .where(ConnectionKey.state.in_(("active", "old")))
-        .order_by(ConnectionKey.no.desc())
-    ).all()
+    rows = session.scalars(_KEYS, {"connection": connection.id}).all()
     live = [row for row in rows if row.state == "active" or _kept(row, now)]
     if not any(row.state == "active" for row in live):
         words = f"{connection.name} has no key yet."

@@ -12,6 +12,12 @@ from holding.events import record_event
 from holding.models import Delivery
 from holding.refusal import Refusal
 
+_COUNT = (
+    update(Delivery)
+    .where(Delivery.id == bindparam("delivery"))
+    .values(times=Delivery.times + 1)
+    .execution_options(synchronize_session=False)
+)
 _newest = select(func.max(Delivery.id)).where(Delivery.source_id == bindparam("source"))
 _KNOWN = select(Delivery).where(
     Delivery.source_id == bindparam("source"),
@@ -45,9 +51,7 @@ def _again(session: Session, delivery: Delivery) -> Delivery | Refusal | None:
         return None
     if known.sha256 != delivery.sha256:
         return _other_body(session, delivery) if known.key == delivery.key else None
-    session.execute(
-        update(Delivery).where(Delivery.id == known.id).values(times=Delivery.times + 1)
-    )
+    session.execute(_COUNT, {"delivery": known.id})
     session.refresh(known)
     return known
 

@@ -4,11 +4,13 @@ Here: the people who entered, corrected, mapped, released, wrote or published fo
 named in it as its makers. Not here: which role may approve at all (`roles.py`).
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from typing import Any
 
-from sqlalchemy import Subquery, and_, or_, select
+from sqlalchemy import Select, Subquery, and_, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from holding import bulk
@@ -65,26 +67,27 @@ def touched(
         _makers(session, postings, hands, _named(session, postings) if named is None else named)
     if approvals:
         _approvers(session, postings, hands)
-    for deed in deeds(session, _as_they_stand(postings), releases=releases):
+    if not postings:
+        return hands
+    for deed in deeds(session, _AS_THEY_STAND, _ids(postings), releases=releases):
         hands[deed.key][deed.person_id] = deed.say
     return hands
 
 
-def _as_they_stand(postings: Collection[Posting]) -> Subquery:
-    """Postings, as they were judged last."""
-    return (
-        select(
-            Posting.id.label("key"),
-            Posting.id.label("posting_id"),
-            Posting.record_id,
-            Posting.route,
-            Posting.company_id,
-            Posting.evaluation_id,
-            Posting.version_id,
-        )
-        .where(bulk.among(Posting.id, _ids(postings)))
-        .subquery()
+_AS_THEY_STAND = (
+    select(
+        Posting.id.label("key"),
+        Posting.id.label("posting_id"),
+        Posting.record_id,
+        Posting.route,
+        Posting.company_id,
+        Posting.evaluation_id,
+        Posting.version_id,
     )
+    .where(bulk.among_given(Posting.id, "keys"))
+    .subquery()
+)
+"""Postings, as they were judged last."""
 
 
 def could(others: Iterable[str]) -> str:
@@ -93,22 +96,29 @@ def could(others: Iterable[str]) -> str:
     return f"{' or '.join(names)} can" if names else "nobody else can yet"
 
 
-def deeds(session: Session, of: Subquery, *, releases: bool = True) -> Iterator[Deed]:
+def deeds(
+    session: Session, of: Subquery, keys: Collection[int], *, releases: bool = True
+) -> Iterator[Deed]:
     """What people did for documents as they were judged, a person's nearest deed last.
 
-    `of`: their `key`, `posting_id`, `record_id`, `route`, `company_id`, `evaluation_id` and
-    `version_id`.
+    `of`, made once: their `key`, `posting_id`, `record_id`, `route`, `company_id`, `evaluation_id`
+    and `version_id`, of those whose `keys` it is given.
     """
-    yield from _rules(session, of)
+
+    def found(asking: Callable[[Subquery], Select[Any]]) -> Iterable[Any]:
+        return session.execute(asking(of), {"keys": list(keys)})
+
+    yield from _rules(found(_asking_for_rules))
     if releases:
-        yield from _releasers(session, of)
-    yield from _daters(session, of)
-    yield from _fixers(session, of)
-    yield from _writers(session, of)
+        yield from _releasers(found(_asking_for_releases))
+    yield from _daters(found(_asking_for_dates))
+    yield from _fixers(found(_asking_for_fixes))
+    yield from _writers(found(_asking_for_versions))
 
 
-def _rules(session: Session, of: Subquery) -> Iterator[Deed]:
-    query = (
+@cache
+def _asking_for_rules(of: Subquery) -> Select[Any]:
+    return (
         select(
             of.c.key,
             RulesetVersion.no,
@@ -118,7 +128,10 @@ def _rules(session: Session, of: Subquery) -> Iterator[Deed]:
         .join(Evaluation, Evaluation.id == of.c.evaluation_id)
         .join(RulesetVersion, RulesetVersion.id == Evaluation.ruleset_version_id)
     )
-    for row in session.execute(query):
+
+
+def _rules(rows: Iterable[Any]) -> Iterator[Deed]:
+    for row in rows:
         rules = f"the rules it was judged by (version {row.no})"
         if row.published_by_id is not None:
             yield Deed(row.key, row.published_by_id, f"published {rules}")
@@ -146,9 +159,10 @@ def _approvers(session: Session, postings: Sequence[Posting], hands: Hands) -> N
             hands[row.id][row.for_person_id] = "had it approved"
 
 
-def _releasers(session: Session, of: Subquery) -> Iterator[Deed]:
+@cache
+def _asking_for_releases(of: Subquery) -> Select[Any]:
     """Releases of the very content that the document was made from."""
-    query = (
+    return (
         select(of.c.key, Release.person_id, Release.for_person_id, Release.at)
         .join(Version, Version.id == of.c.version_id)
         .join(
@@ -161,30 +175,38 @@ def _releasers(session: Session, of: Subquery) -> Iterator[Deed]:
         )
         .where(Release.person_id.is_not(None))
     )
-    for row in session.execute(query):
+
+
+def _releasers(rows: Iterable[Any]) -> Iterator[Deed]:
+    for row in rows:
         yield Deed(row.key, row.person_id, "released a hold of it", at=row.at)
         if row.for_person_id is not None:
             yield Deed(row.key, row.for_person_id, "had a hold of it released", at=row.at)
 
 
-def _daters(session: Session, of: Subquery) -> Iterator[Deed]:
+@cache
+def _asking_for_dates(of: Subquery) -> Select[Any]:
     """Who gave the document the day that it carries."""
-    query = (
+    return (
         select(of.c.key, Dating.person_id, Dating.at)
         .join(Dating, and_(Dating.record_id == of.c.record_id, Dating.route == of.c.route))
         .where(Dating.voided_at.is_(None))
     )
-    for row in session.execute(query):
+
+
+def _daters(rows: Iterable[Any]) -> Iterator[Deed]:
+    for row in rows:
         yield Deed(row.key, row.person_id, "dated it", at=row.at)
 
 
-def _fixers(session: Session, of: Subquery) -> Iterator[Deed]:
+@cache
+def _asking_for_fixes(of: Subquery) -> Select[Any]:
     """Who made or changed an entry of a document after its version arrived.
 
     Entries that came with a publish are the publisher's, who is named as such.
     """
     published = select(RulesetVersion.revision).where(RulesetVersion.company_id == of.c.company_id)
-    query = (
+    return (
         select(
             of.c.key, MappingEntry.id, MappingEntry.person_id, MappingTable.name, MappingEntry.key
         )
@@ -199,19 +221,26 @@ def _fixers(session: Session, of: Subquery) -> Iterator[Deed]:
         )
         .order_by(MappingEntry.id)
     )
-    for key, entry_id, person_id, table, word in session.execute(query):
+
+
+def _fixers(rows: Iterable[Any]) -> Iterator[Deed]:
+    for key, entry_id, person_id, table, word in rows:
         yield Deed(key, person_id, f"fixed its mapping {table}(“{word}”)", entry_id=entry_id)
 
 
-def _writers(session: Session, of: Subquery) -> Iterator[Deed]:
+@cache
+def _asking_for_versions(of: Subquery) -> Select[Any]:
     """Who gave a version of the record by hand: corrected it, or entered it from a file."""
-    query = (
+    return (
         select(of.c.key, Version.id, Version.person_id, Version.corrects_id)
         .join(Version, Version.record_id == of.c.record_id)
         .where(Version.person_id.is_not(None))
         .order_by(Version.id)
     )
-    for row in session.execute(query):
+
+
+def _writers(rows: Iterable[Any]) -> Iterator[Deed]:
+    for row in rows:
         did = "corrected it" if row.corrects_id else "entered it"
         yield Deed(row.key, row.person_id, did, version_id=row.id)
 

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import exists, select, text
+from sqlalchemy import bindparam, exists, select, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from connectors.kit.clock import Clock
@@ -24,7 +24,7 @@ from holding.judging.finish import finish
 from holding.judging.gather import gather
 from holding.judging.plan import plan
 from holding.judging.planned import Plan
-from holding.linking import ensure_linked
+from holding.linking import link_all
 from holding.models import Company, Posting
 from holding.models.base import DUE
 from holding.pushing.claim import READY
@@ -68,12 +68,11 @@ def judge_due(
     `within_bounds` is around what the rules work out, where a record could keep them for ever.
     """
     with database.read() as session:
-        version_id = session.scalar(
-            select(Company.ruleset_version_id).where(Company.id == company_id)
-        )
-    if version_id is None:
+        rules, linked = session.execute(_RULES, {"company": company_id}).one()
+    if rules is None:
         return Judged(0)
-    ensure_linked(database, company_id, version_id, programs)
+    if linked != rules:
+        link_all(database, company_id, rules, programs)
     claims = claim(
         database,
         company_id=company_id,
@@ -96,6 +95,11 @@ def judge_due(
     _leave_unversioned(database, batch, claims, owner, now)
     point("eval.after_commit")
     return Judged(len(claims), stored, _push_has_work(database, batch, clock.now()))
+
+
+_RULES = select(Company.ruleset_version_id, Company.linked_version_id).where(
+    Company.id == bindparam("company")
+)
 
 
 @contextmanager

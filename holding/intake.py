@@ -10,7 +10,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import event, select
+from sqlalchemy import bindparam, event, select
 from sqlalchemy.orm import Session
 
 from connectors.kit.contract import IncomingRecord
@@ -22,6 +22,7 @@ from holding.events import Fact, record_events
 from holding.first_version import family_of, new_record, text_of
 from holding.linking import Current, relate
 from holding.models import Company, Connection, Delivery, Record, Version
+from holding.models.base import table_of
 from holding.refusal import Refusal
 from holding.roles import Actor, may
 from rules.canonical import dumps, sha256_hex
@@ -137,8 +138,10 @@ def receive(
 
 def _company(session: Session, company_id: int) -> Company:
     """The company, held steady: a publish waits until this delivery is in."""
-    query = select(Company).where(Company.id == company_id)
-    return session.scalars(query.with_for_update(read=True)).one()
+    return session.scalars(_COMPANY, {"company": company_id}).one()
+
+
+_COMPANY = select(Company).where(Company.id == bindparam("company")).with_for_update(read=True)
 
 
 def _last_of_each(records: Sequence[IncomingRecord]) -> dict[tuple[str, str], IncomingRecord]:
@@ -170,12 +173,18 @@ def _records(
 def _ids(
     session: Session, source: Connection, incoming: Mapping[tuple[str, str], IncomingRecord]
 ) -> dict[tuple[str, str], int]:
-    query = select(Record.type, Record.external_id, Record.id).where(
-        Record.source_id == source.id,
-        Record.type.in_(sorted({kind for kind, _ in incoming})),
-        bulk.among(Record.external_id, [external_id for _, external_id in incoming]),
-    )
-    return {(kind, external_id): i for kind, external_id, i in session.execute(query)}
+    kinds, external_ids = sorted({kind for kind, _ in incoming}), [one for _, one in incoming]
+    given = {"source": source.id, "kinds": kinds, "external_ids": external_ids}
+    return {(kind, external_id): i for kind, external_id, i in session.execute(_IDS, given)}
+
+
+_RECORD, _VERSION = table_of(Record), table_of(Version)
+_IDS = (
+    select(_RECORD.c.type, _RECORD.c.external_id, _RECORD.c.id)
+    .where(_RECORD.c.source_id == bindparam("source"))
+    .where(_RECORD.c.type.in_(bindparam("kinds", expanding=True)))
+    .where(bulk.among_given(_RECORD.c.external_id, "external_ids"))
+)
 
 
 def _known(
@@ -186,22 +195,10 @@ def _known(
     found = {record_id: _Known(record_id) for record_id in ids.values()}
     if not old:
         return found
-    lock = select(Record.id, Record.version_id, Record.family).where(bulk.among(Record.id, old))
     current: dict[int, int | None] = {}
-    for record_id, version_id, family in session.execute(
-        lock.order_by(Record.id).with_for_update(key_share=True)
-    ):
+    for record_id, version_id, family in session.execute(_LOCK, {"ids": old}):
         current[record_id], found[record_id].family = version_id, family
-    versions = select(
-        Version.id,
-        Version.record_id,
-        Version.no,
-        Version.sha256,
-        Version.stamp,
-        Version.stale,
-        Version.corrects_id,
-    ).where(bulk.among(Version.record_id, old))
-    rows = session.execute(versions.order_by(Version.record_id, Version.no))
+    rows = session.execute(_VERSIONS, {"ids": old})
     for version_id, record_id, no, digest, stamp, stale, corrects in rows:
         known = found[record_id]
         known.no = max(known.no, no)
@@ -213,6 +210,27 @@ def _known(
         if stamp is not None and later(stamp, known.newest_stamp):
             known.newest_stamp = stamp
     return found
+
+
+_LOCK = (
+    select(_RECORD.c.id, _RECORD.c.version_id, _RECORD.c.family)
+    .where(bulk.among_given(_RECORD.c.id, "ids"))
+    .order_by(_RECORD.c.id)
+    .with_for_update(key_share=True)
+)
+_VERSIONS = (
+    select(
+        _VERSION.c.id,
+        _VERSION.c.record_id,
+        _VERSION.c.no,
+        _VERSION.c.sha256,
+        _VERSION.c.stamp,
+        _VERSION.c.stale,
+        _VERSION.c.corrects_id,
+    )
+    .where(bulk.among_given(_VERSION.c.record_id, "ids"))
+    .order_by(_VERSION.c.record_id, _VERSION.c.no)
+)
 
 
 def _plan(

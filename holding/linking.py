@@ -102,16 +102,13 @@ def move_families(session: Session, families: Mapping[int, int]) -> None:
         )
 
 
-def ensure_linked(
+def link_all(
     database: Database, company_id: int, ruleset_version_id: int, programs: Programs
 ) -> None:
     """Link all records once for each ruleset version, before it judges anything.
 
     The company's row is locked meanwhile, so that no intake falls between two rulesets.
     """
-    with database.read() as session:
-        if session.get_one(Company, company_id).linked_version_id == ruleset_version_id:
-            return
     with database.write() as session:
         company = locked_company(session, company_id)
         if company.linked_version_id == ruleset_version_id:

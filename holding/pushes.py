@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from random import Random
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from connectors.kit import faults
@@ -161,14 +161,17 @@ def companies_due(session: Session, now: datetime) -> tuple[int, ...]:
     return tuple(sorted({*companies_to_push(session, now), *companies_to_read(session, now)}))
 
 
+_TARGETS = (
+    select(Connection)
+    .where(Connection.company_id == bindparam("company"), Connection.side == "target")
+    .where(Connection.paused_at.is_(None))
+    .order_by(Connection.id)
+)
+
+
 def _channels(desk: Desk, company_id: int) -> Sequence[Channel]:
     """The targets of a company that may be used now."""
     with desk.database.read() as session:
-        rows = session.scalars(
-            select(Connection)
-            .where(Connection.company_id == company_id, Connection.side == "target")
-            .where(Connection.paused_at.is_(None))
-            .order_by(Connection.id)
-        ).all()
+        rows = session.scalars(_TARGETS, {"company": company_id}).all()
         found = [open_channel(session, desk, row) for row in rows]
     return [channel for channel in found if isinstance(channel, Channel)]

@@ -6,7 +6,7 @@ Here: that month, and the company's zone. Not here: how much is left of it (push
 from datetime import datetime, tzinfo
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from holding.models import Company
@@ -19,5 +19,7 @@ def month_of(now: datetime, zone: tzinfo) -> str:
 
 def zone_of(session: Session, company_id: int) -> ZoneInfo:
     """Where the company is."""
-    zone = session.scalar(select(Company.zone).where(Company.id == company_id))
-    return ZoneInfo(zone or "UTC")
+    return ZoneInfo(session.scalar(_ZONE, {"company": company_id}) or "UTC")
+
+
+_ZONE = select(Company.zone).where(Company.id == bindparam("company"))

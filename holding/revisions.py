@@ -7,7 +7,7 @@ revision first and wakes records afterwards.
 
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from holding.models import Company, Revision
@@ -18,6 +18,11 @@ def locked_company(session: Session, company_id: int) -> Company:
     return session.get_one(
         Company, company_id, with_for_update={"key_share": True}, populate_existing=True
     )
+
+
+_OF_COMPANY = Company.id == bindparam("company")
+_LAST = select(Company.revision).where(_OF_COMPANY).with_for_update(key_share=True)
+_COUNT_UP = update(Company).where(_OF_COMPANY).values(revision=bindparam("next"))
 
 
 def next_revision(
@@ -31,9 +36,8 @@ def next_revision(
     now: datetime,
 ) -> int:
     """Lock the company's row, count up and note what changed."""
-    lock = select(Company.revision).where(Company.id == company_id)
-    number = session.execute(lock.with_for_update(key_share=True)).scalar_one() + 1
-    session.execute(update(Company).where(Company.id == company_id).values(revision=number))
+    number = session.execute(_LAST, {"company": company_id}).scalar_one() + 1
+    session.execute(_COUNT_UP, {"company": company_id, "next": number})
     session.add(
         Revision(
             company_id=company_id,

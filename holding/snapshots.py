@@ -12,12 +12,13 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from connectors.kit import contract
 from holding import causes
 from holding.models import Connection, Snapshot, SnapshotItem, Throttle
+from holding.models.base import NOW, moment
 from holding.quota import month_of, zone_of
 from holding.revisions import next_revision
 from holding.wakes import wake_all_unsent
@@ -29,6 +30,13 @@ ITEM = "item"
 PERIOD = "period"
 
 Items = Mapping[str, Any]
+
+_MINE = Snapshot.connection_id == bindparam("connection")
+_OF_CONNECTION = select(Snapshot).where(_MINE)
+_CHECKED = update(Snapshot).where(_MINE).values(checked_at=NOW, due_at=moment("due"))
+_LIVE = select(SnapshotItem).where(
+    SnapshotItem.snapshot_id == bindparam("snapshot"), SnapshotItem.to_revision.is_(None)
+)
 
 
 def keep_snapshot(
@@ -43,20 +51,14 @@ def keep_snapshot(
     unsent.
     """
     kinds = _kinds(seen)
-    kept = {
-        row.kind: row
-        for row in session.scalars(select(Snapshot).where(Snapshot.connection_id == connection.id))
-    }
+    given = {"connection": connection.id}
+    kept = {row.kind: row for row in session.scalars(_OF_CONNECTION, given)}
     changed = [
         kind
         for kind, items in kinds.items()
         if kind not in kept or kept[kind].sha256 != sha256_hex(dumps(items))
     ]
-    session.execute(
-        update(Snapshot)
-        .where(Snapshot.connection_id == connection.id)
-        .values(checked_at=now, due_at=now + FRESH)
-    )
+    session.execute(_CHECKED, given | {"now": now, "due": now + FRESH})
     _keep_quota(session, connection, seen, now)
     if not changed:
         return None
@@ -112,11 +114,7 @@ def _replace(
     row.sha256, row.due_at = sha256_hex(dumps(items)), now + FRESH
     session.add(row)
     session.flush()
-    live = session.scalars(
-        select(SnapshotItem).where(
-            SnapshotItem.snapshot_id == row.id, SnapshotItem.to_revision.is_(None)
-        )
-    ).all()
+    live = session.scalars(_LIVE, {"snapshot": row.id}).all()
     same = {item.code for item in live if item.code in items and item.body == items[item.code]}
     for item in live:
         if item.code not in same:

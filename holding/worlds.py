@@ -25,7 +25,7 @@ from holding.models import (
     Snapshot,
     SnapshotItem,
 )
-from holding.models.base import table_of
+from holding.models.base import moment, table_of
 from holding.snapshots import ITEM
 from rules.compile import Program, Route, compile_ruleset
 from rules.facts import Entry, Facts, ItemUnits, Subject, TargetState, UnitEntry, World
@@ -102,13 +102,16 @@ def build_world(
 
 def fresh_targets(session: Session, company_id: int, now: datetime) -> frozenset[str]:
     """The targets whose snapshot is young enough to be believed."""
-    query = select(Connection.name).where(
-        Connection.company_id == company_id,
-        Connection.id == Snapshot.connection_id,
-        Snapshot.kind == PERIOD,
-        Snapshot.checked_at > now - timedelta(hours=SNAPSHOT_HOURS),
-    )
-    return frozenset(session.scalars(query))
+    given = {"company": company_id, "since": now - timedelta(hours=SNAPSHOT_HOURS)}
+    return frozenset(session.scalars(_FRESH, given))
+
+
+_FRESH = select(Connection.name).where(
+    Connection.company_id == bindparam("company"),
+    Connection.id == Snapshot.connection_id,
+    Snapshot.kind == PERIOD,
+    Snapshot.checked_at > moment("since"),
+)
 
 
 def locked_through(session: Session, connection_id: int) -> date | None:
@@ -124,12 +127,16 @@ def locked_through(session: Session, connection_id: int) -> date | None:
 
 def target_connections(session: Session, company_id: int) -> dict[str, Connection]:
     """The target connections by the word a rule file has for them: their name or connector."""
-    query = select(Connection).where(
-        Connection.company_id == company_id, Connection.side == "target"
-    )
-    found = list(session.scalars(query.order_by(Connection.id.desc())))
+    found = list(session.scalars(_TARGETS, {"company": company_id}))
     by_connector = {row.connector: row for row in found}
     return by_connector | {row.name: row for row in found}
+
+
+_TARGETS = (
+    select(Connection)
+    .where(Connection.company_id == bindparam("company"), Connection.side == "target")
+    .order_by(Connection.id.desc())
+)
 
 
 def kept(cache: OrderedDict[Hashable, T], key: Hashable, make: Callable[[], T]) -> T:

@@ -26,29 +26,28 @@ def of_pushes(look: Look, pushes: Sequence[Row[Any]], people: Collection[int]) -
     again = _Again(look)
     for key, makers in _makers(look, again, pushes, people):
         hands[key].update(makers)
-    for deed in duties.deeds(look.session, _as_sent(list(rows))):
+    for deed in duties.deeds(look.session, _AS_SENT, list(rows)):
         if deed.person_id in people and _counts(look, again, rows[deed.key], deed):
             hands[deed.key][deed.person_id] = deed.say
     return hands
 
 
-def _as_sent(ids: Collection[int]) -> Any:
-    """Pushes, each as it was judged when it went out."""
-    return (
-        select(
-            Push.id.label("key"),
-            Push.posting_id,
-            Posting.record_id,
-            Posting.route,
-            Posting.company_id,
-            Push.evaluation_id,
-            Evaluation.version_id,
-        )
-        .join(Posting, Posting.id == Push.posting_id)
-        .join(Evaluation, Evaluation.id == Push.evaluation_id)
-        .where(bulk.among(Push.id, ids))
-        .subquery()
+_AS_SENT = (
+    select(
+        Push.id.label("key"),
+        Push.posting_id,
+        Posting.record_id,
+        Posting.route,
+        Posting.company_id,
+        Push.evaluation_id,
+        Evaluation.version_id,
     )
+    .join(Posting, Posting.id == Push.posting_id)
+    .join(Evaluation, Evaluation.id == Push.evaluation_id)
+    .where(bulk.among_given(Push.id, "keys"))
+    .subquery()
+)
+"""Pushes, each as it was judged when it went out."""
 
 
 class _Again:

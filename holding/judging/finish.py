@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import bindparam, select, text
 from sqlalchemy.orm import Session
 
 from connectors.kit.faults import point
@@ -27,6 +27,7 @@ from holding.judging.store_holds import close_holds, keep_holds, open_holds, spe
 from holding.judging.store_postings import void_approvals, write_postings, write_uses
 from holding.judging.tell import facts_of
 from holding.models import Company, Evaluation, Hold, Posting, Record
+from holding.models.base import table_of
 from holding.models.posting import IN_FLIGHT_STATES
 from holding.wakes import wake_families, wake_linked
 
@@ -73,13 +74,9 @@ def _after_the_look(plan: Plan, now: datetime) -> datetime:
 
 def _lock(session: Session, batch: Batch, plans: Sequence[Plan], owner: str) -> dict[int, _Locked]:
     """The company's row shared, then the records whose lease is still ours, in id order."""
-    company = select(Company.revision).where(Company.id == batch.company_id)
-    session.execute(company.with_for_update(read=True)).one()
+    session.execute(_LOCK_COMPANY, {"company": batch.company_id}).one()
     fences = {plan.case.record_id: plan.case.claimed.fence for plan in plans}
-    query = select(
-        Record.id, Record.fence, Record.lease_owner, Record.version_id, Record.due_at
-    ).where(bulk.among(Record.id, list(fences)))
-    rows = session.execute(query.order_by(Record.id).with_for_update(key_share=True))
+    rows = session.execute(_LOCK_RECORDS, {"ids": list(fences)})
     return {
         record_id: _Locked(version_id, due_at)
         for record_id, fence, lease_owner, version_id, due_at in rows
@@ -91,21 +88,14 @@ def _unmoved(
     session: Session, batch: Batch, plans: Sequence[Plan], locked: Mapping[int, _Locked]
 ) -> set[int]:
     """Records for which the world, the version, the postings and the holds are what was judged."""
-    revision = select(Company.revision).where(Company.id == batch.company_id)
-    if session.execute(revision).scalar_one() != batch.revision:
+    if session.execute(_REVISION, {"company": batch.company_id}).scalar_one() != batch.revision:
         return set()
     ids = [plan.case.record_id for plan in plans]
     postings: dict[int, set[tuple[int, int]]] = defaultdict(set)
-    query = select(Posting.record_id, Posting.id, Posting.lock)
-    for record_id, posting_id, lock in session.execute(
-        query.where(bulk.among(Posting.record_id, ids))
-    ):
+    for record_id, posting_id, lock in session.execute(_POSTINGS, {"ids": ids}):
         postings[record_id].add((posting_id, lock))
     holds: dict[int, set[int]] = defaultdict(set)
-    open_holds = select(Hold.record_id, Hold.id).where(
-        bulk.among(Hold.record_id, ids), text(f"hold.{Hold.OPEN}")
-    )
-    for record_id, hold_id in session.execute(open_holds):
+    for record_id, hold_id in session.execute(_HOLDS, {"ids": ids}):
         holds[record_id].add(hold_id)
     return {
         plan.case.record_id
@@ -114,6 +104,29 @@ def _unmoved(
         and postings[plan.case.record_id] == {(p.id, p.lock) for p in plan.case.postings}
         and holds[plan.case.record_id] == {hold.id for hold in plan.case.holds}
     }
+
+
+_RECORD, _POSTING, _HOLD = table_of(Record), table_of(Posting), table_of(Hold)
+_REVISION = select(Company.revision).where(Company.id == bindparam("company"))
+_LOCK_COMPANY = _REVISION.with_for_update(read=True)
+_LOCK_RECORDS = (
+    select(
+        _RECORD.c.id,
+        _RECORD.c.fence,
+        _RECORD.c.lease_owner,
+        _RECORD.c.version_id,
+        _RECORD.c.due_at,
+    )
+    .where(bulk.among_given(_RECORD.c.id, "ids"))
+    .order_by(_RECORD.c.id)
+    .with_for_update(key_share=True)
+)
+_POSTINGS = select(_POSTING.c.record_id, _POSTING.c.id, _POSTING.c.lock).where(
+    bulk.among_given(_POSTING.c.record_id, "ids")
+)
+_HOLDS = select(_HOLD.c.record_id, _HOLD.c.id).where(
+    bulk.among_given(_HOLD.c.record_id, "ids"), text(f"hold.{Hold.OPEN}")
+)
 
 
 def _write(

@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, bindparam, select
 from sqlalchemy.orm import Session
 
 from holding import bulk, worlds
@@ -88,37 +88,40 @@ def _cases(
 
 def _records(session: Session, ids: Sequence[int]) -> list[Row[Any]]:
     """Records with their current version; a record without one has nothing to judge yet."""
-    query = (
-        select(
-            Record.id,
-            Record.type,
-            Record.family,
-            Record.state,
-            Record.party_key,
-            Record.number,
-            Record.external_id,
-            Record.seen_at,
-            Connection.connector,
-            Version.id.label("version_id"),
-            Version.no,
-            Version.sha256,
-            Version.at.label("version_at"),
-            Version.body,
-            Person.name.label("editor"),
-        )
-        .join(Version, Version.id == Record.version_id)
-        .join(Connection, Connection.id == Record.source_id)
-        .outerjoin(Person, Person.id == Version.person_id)
-        .where(bulk.among(Record.id, ids))
-        .order_by(Record.id)
+    return list(session.execute(_RECORDS, {"ids": list(ids)}))
+
+
+_RECORDS = (
+    select(
+        Record.id,
+        Record.type,
+        Record.family,
+        Record.state,
+        Record.party_key,
+        Record.number,
+        Record.external_id,
+        Record.seen_at,
+        Connection.connector,
+        Version.id.label("version_id"),
+        Version.no,
+        Version.sha256,
+        Version.at.label("version_at"),
+        Version.body,
+        Person.name.label("editor"),
     )
-    rows: list[Any] = list(session.execute(query))
-    return rows
+    .join(Version, Version.id == Record.version_id)
+    .join(Connection, Connection.id == Record.source_id)
+    .outerjoin(Person, Person.id == Version.person_id)
+    .where(bulk.among_given(Record.id, "ids"))
+    .order_by(Record.id)
+)
 
 
 def _teams(session: Session, company_id: int) -> dict[str, int]:
-    query = select(Team.name, Team.id).where(Team.company_id == company_id).order_by(Team.id)
-    return dict(session.execute(query).all())
+    return dict(session.execute(_TEAMS, {"company": company_id}).all())
+
+
+_TEAMS = select(Team.name, Team.id).where(Team.company_id == bindparam("company")).order_by(Team.id)
 
 
 def _case(row: Row[Any], claimed: Claimed, near: Around, judge: worlds.Judge) -> Case:

@@ -12,13 +12,13 @@ waits an hour for those that are tried again; what takes longer goes by itself w
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, func, literal, or_, select, text, update
+from sqlalchemy import ColumnElement, and_, bindparam, func, literal, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from connectors.kit import faults
 from holding import bulk
 from holding.models import Connection, Posting, Run
-from holding.models.base import DUE
+from holding.models.base import DUE, NOW
 from holding.pushing import limits, tally
 from holding.pushing.claim import STOPPED, Claim, parted, take
 from holding.pushing.desk import Channel, Desk
@@ -55,18 +55,22 @@ def work(desk: Desk, channel: Channel) -> int:
     return max(1, len(batch.claims))
 
 
+_DUE_RUN = (
+    select(Run)
+    .join(Connection, Connection.id == Run.connection_id)
+    .where(Run.connection_id == bindparam("connection"), text(DUE), Run.due_at <= NOW)
+    .where(Connection.paused_at.is_(None))
+    .order_by(Run.due_at, Run.id)
+    .limit(1)
+    .with_for_update(of=Run, skip_locked=True, key_share=True)
+)
+
+
 def _claim(desk: Desk, channel: Channel) -> Batch | None:
     with desk.database.write() as session:
         now = desk.clock.now()
-        run = session.scalars(
-            select(Run)
-            .join(Connection, Connection.id == Run.connection_id)
-            .where(Run.connection_id == channel.connection_id, text(DUE), Run.due_at <= now)
-            .where(Connection.paused_at.is_(None))
-            .order_by(Run.due_at, Run.id)
-            .limit(1)
-            .with_for_update(of=Run, skip_locked=True, key_share=True)
-        ).one_or_none()
+        given = {"connection": channel.connection_id, "now": now}
+        run = session.scalars(_DUE_RUN, given).one_or_none()
         if run is None:
             return None
         ready = _next_ones(session, run, channel, now)

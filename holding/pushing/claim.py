@@ -29,7 +29,7 @@ from sqlalchemy.orm import Session
 from holding import bulk, leases
 from holding.connections import CREDENTIAL
 from holding.models import Cause, Connection, Posting, Push, Record, RouteStop, Run, Throttle
-from holding.models.base import DUE, NOW, table_of
+from holding.models.base import DUE, NOW, moment, table_of
 from holding.pushing import breaker, limits
 from holding.pushing.desk import Channel, Desk
 
@@ -109,18 +109,23 @@ def take(session: Session, desk: Desk, ids: Sequence[int], now: datetime) -> tup
     """Put our lease on postings that nobody works on."""
     if not ids:
         return ()
-    taken = session.execute(
-        update(Posting)
-        .where(Posting.id.in_(ids), Posting.lease_until.is_(None))
-        .values(
-            due_at=None,
-            lease_owner=desk.owner,
-            lease_until=now + desk.lease,
-            fence=Posting.fence + 1,
-        )
-        .returning(Posting.id, Posting.fence, Posting.doc_type, Posting.family)
-    )
+    given = {"ids": list(ids), "owner": desk.owner, "until": now + desk.lease}
+    taken = session.execute(_TAKE, given)
     return tuple(sorted((Claim(*row) for row in taken), key=lambda found: found.posting_id))
+
+
+_TAKE = (
+    update(Posting)
+    .where(bulk.among_given(Posting.id, "ids"), Posting.lease_until.is_(None))
+    .values(
+        due_at=None,
+        lease_owner=bindparam("owner"),
+        lease_until=moment("until"),
+        fence=Posting.fence + 1,
+    )
+    .returning(Posting.id, Posting.fence, Posting.doc_type, Posting.family)
+    .execution_options(synchronize_session=False)
+)
 
 
 def line_up_again(desk: Desk, claims: Sequence[Claim]) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from holding.models import Attempt, Push, Request, Run
@@ -110,6 +110,11 @@ def _error(counts: Counter[str], rows: Sequence[tuple[Any, ...]]) -> str | None:
 
 def _free(session: Session, run_id: int) -> None:
     session.flush()
-    session.execute(
-        update(Run).where(Run.id == run_id).values(due_at=None, lease_owner=None, lease_until=None)
-    )
+    session.execute(_FREE, {"run": run_id})
+
+
+_FREE = (
+    update(Run)
+    .where(Run.id == bindparam("run"))
+    .values(due_at=None, lease_owner=None, lease_until=None)
+)

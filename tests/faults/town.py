@@ -211,6 +211,8 @@ class Town:
         with self.database.read() as session:
             open_ = select(Hold.posting_id).where(Hold.state == "open", Hold.code == "APP01")
             waiting = [found for found in session.scalars(open_) if found is not None]
+        if not waiting:
+            return 0
         with self.database.write() as session:
             got = approvals.approve(
                 session, self.made.approvers[by], waiting, "Looks right.", self.clock.now()
