@@ -30,6 +30,7 @@ from holding.models import (
     Snapshot,
     Throttle,
 )
+from holding.models.base import table_of
 from holding.types import Moment
 from holding.words import plural
 
@@ -49,12 +50,9 @@ MOVED: dict[type[Any], tuple[str, ...]] = {
 """Moments that are a delay after some present moment."""
 
 
-_ROW = (
-    select(ClockMark)
-    .where(ClockMark.id == ONLY)
-    .with_for_update()
-    .execution_options(populate_existing=True)
-)
+_MARK = table_of(ClockMark)
+_NEWEST = select(_MARK.c.newest_at).where(_MARK.c.id == ONLY).with_for_update()
+_NOTE = update(_MARK).where(_MARK.c.id == ONLY)  # it sets the columns that it is given values for
 
 
 def notice(session: Session, clock: Clock) -> int:
@@ -62,15 +60,16 @@ def notice(session: Session, clock: Clock) -> int:
 
     What waits is moved back with it, and each company is told.
     """
-    mark = _mark(session)
+    newest = _newest(session)
     now = clock.now()  # after the lock: whoever held it has written no later moment
-    back = mark.newest_at - now if mark.newest_at else timedelta()
-    mark.newest_at = now
+    back = newest - now if newest else timedelta()
     if back <= SMALLEST:
+        session.execute(_NOTE, {"newest_at": now})
         return 0
-    mark.back_at, mark.back_seconds = now, round(back.total_seconds())
-    _move(session, now, mark.back_seconds)
-    words = f"The clock was set back by {length(mark.back_seconds)}."
+    seconds = round(back.total_seconds())
+    session.execute(_NOTE, {"newest_at": now, "back_at": now, "back_seconds": seconds})
+    _move(session, now, seconds)
+    words = f"The clock was set back by {length(seconds)}."
     for company_id in session.scalars(select(Company.id).order_by(Company.id)).all():
         record_event(
             session,
@@ -81,10 +80,10 @@ def notice(session: Session, clock: Clock) -> int:
             object=f"company:{company_id}",
             body={
                 "say": f"{words} What waits for a time waits no longer because of that.",
-                "seconds": mark.back_seconds,
+                "seconds": seconds,
             },
         )
-    return mark.back_seconds
+    return seconds
 
 
 def last_step(session: Session) -> str:
@@ -122,16 +121,17 @@ def length(seconds: int) -> str:
     return " ".join(plural(count, word) for count, word in parts if count)
 
 
-def _mark(session: Session) -> ClockMark:
-    """The one row, under our lock."""
-    found = session.scalars(_ROW).one_or_none()
+def _newest(session: Session) -> datetime | None:
+    """The newest moment that was noted; its one row is under our lock."""
+    found = session.execute(_NEWEST).one_or_none()
     if found is None:
         on_server = session.get_bind().dialect.name == "postgresql"
         insert = insert_postgresql if on_server else insert_sqlite
         row = insert(ClockMark).values(id=ONLY, back_seconds=0).on_conflict_do_nothing()
         session.execute(row)
-        found = session.scalars(_ROW).one()
-    return found
+        found = session.execute(_NEWEST).one()
+    newest: datetime | None = found.newest_at
+    return newest
 
 
 def _move(session: Session, now: datetime, seconds: int) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from connectors import registry
 from holding.events import record_event
 from holding.models import Cause, Connection, ConnectionKey, Posting, Run, Throttle
+from holding.models.base import among_words
 from holding.pushing import breaker
 from holding.refusal import Refusal
 from holding.revisions import next_revision
@@ -118,7 +119,7 @@ def set_key(
 _KEYS = (
     select(ConnectionKey)
     .where(ConnectionKey.connection_id == bindparam("connection"))
-    .where(ConnectionKey.state.in_(("active", "old")))
+    .where(among_words(ConnectionKey.state, ("active", "old")))
     .order_by(ConnectionKey.no.desc())
 )
 

@@ -39,7 +39,8 @@ def keep(session: Session, delivery: Delivery) -> Delivery | Refusal:
     made = bulk.insert_once(session, Delivery, values | {"times": 1})
     if made is None:  # the same key came in at the same moment
         return _again(session, delivery) or _other_body(session, delivery)
-    return session.get_one(Delivery, made)
+    delivery.id, delivery.times = made, 1
+    return delivery
 
 
 def _again(session: Session, delivery: Delivery) -> Delivery | Refusal | None:

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from connectors.kit.clock import Clock
 from connectors.kit.faults import FaultError, point
-from holding import worlds
+from holding import bulk, worlds
 from holding.database import Database
 from holding.judging.batch import Batch, Case, Judgment
 from holding.judging.claim import Claimed, claim, due_companies, put_back, sweep_expired
@@ -26,7 +26,7 @@ from holding.judging.plan import plan
 from holding.judging.planned import Plan
 from holding.linking import link_all
 from holding.models import Company, Posting
-from holding.models.base import DUE
+from holding.models.base import DUE, NOW, among_words
 from holding.pushing.claim import READY
 from holding.replay import replay, replay_all
 from rules.outcome import Outcome
@@ -201,11 +201,15 @@ def _leave_unversioned(
 
 def _push_has_work(database: Database, batch: Batch, now: datetime) -> bool:
     targets = sorted({target.id for target in batch.targets.values()})
-    due = exists().where(
-        Posting.connection_id.in_(targets),
-        text(DUE),
-        Posting.due_at <= now,
-        Posting.state.in_(READY),
-    )
     with database.read() as session:
-        return bool(session.scalar(select(due)))
+        return bool(session.scalar(_DUE, {"targets": targets, "now": now}))
+
+
+_DUE = select(
+    exists().where(
+        bulk.among_given(Posting.connection_id, "targets"),
+        text(DUE),
+        Posting.due_at <= NOW,
+        among_words(Posting.state, READY),
+    )
+)

@@ -182,7 +182,7 @@ _RECORD, _VERSION = table_of(Record), table_of(Version)
 _IDS = (
     select(_RECORD.c.type, _RECORD.c.external_id, _RECORD.c.id)
     .where(_RECORD.c.source_id == bindparam("source"))
-    .where(_RECORD.c.type.in_(bindparam("kinds", expanding=True)))
+    .where(bulk.among_given(_RECORD.c.type, "kinds"))
     .where(bulk.among_given(_RECORD.c.external_id, "external_ids"))
 )
 

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Executable, func, or_, select, text, updat
 from sqlalchemy.orm import Session
 
 from holding.models import Posting, Record, Run
-from holding.models.base import LEASED, NOW, moment
+from holding.models.base import LEASED, NOW, moment, table_of
 
 Leased = type[Record | Posting | Run]
 NEVER = datetime.max.replace(tzinfo=UTC)
@@ -28,23 +28,23 @@ def free(session: Session, table: Leased, now: datetime, longest: timedelta | No
 
 
 @cache
-def _free(table: Leased) -> Executable:
+def _free(model: Leased) -> Executable:
+    table = table_of(model)
     dead = (
-        select(table.id)
-        .where(text(LEASED), is_over(table.lease_until))
+        select(table.c.id)
+        .where(text(LEASED), is_over(table.c.lease_until))
         .with_for_update(skip_locked=True, key_share=True)
     )
     return (
         update(table)
-        .where(table.id.in_(dead))
+        .where(table.c.id.in_(dead))
         .values(
-            due_at=func.coalesce(table.due_at, NOW),
+            due_at=func.coalesce(table.c.due_at, NOW),
             lease_owner=None,
             lease_until=None,
-            crashes=table.crashes + 1,
+            crashes=table.c.crashes + 1,
         )
-        .returning(table.id)
-        .execution_options(synchronize_session=False)
+        .returning(table.c.id)
     )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import exists, or_, select, text, update
+from sqlalchemy import BigInteger, bindparam, exists, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from holding.models import Connection, Posting, Push
@@ -48,15 +48,8 @@ def take(desk: Desk, channel: Channel, a_call: int) -> tuple[Watched, ...]:
     """Take what is due, so many a call; who dies over it leaves it due again after a lease."""
     with desk.database.write() as session:
         now = desk.clock.now()
-        due = (
-            select(Posting.id)
-            .where(Posting.connection_id == channel.connection_id, text(Posting.WATCHED))
-            .where(Posting.read_due_at <= now, Posting.push_id == Posting.posted_push_id)
-            .order_by(Posting.read_due_at, Posting.id)
-            .limit(max(a_call, CALLS))
-            .with_for_update(skip_locked=True, key_share=True)
-        )
-        ids = session.scalars(due).all()
+        given = {"connection": channel.connection_id, "now": now, "most": max(a_call, CALLS)}
+        ids = session.scalars(_DUE, given).all()
         calls = limits.looks(session, channel, now, -(-len(ids) // a_call)) if ids else 0
         ids = ids[: calls * a_call]
         if not ids:
@@ -73,6 +66,16 @@ def take(desk: Desk, channel: Channel, a_call: int) -> tuple[Watched, ...]:
             Watched(posting_id=i, family=f, push_id=p, document=revive(Document, content))
             for i, f, p, content in rows
         )
+
+
+_DUE = (
+    select(Posting.id)
+    .where(Posting.connection_id == bindparam("connection"), text(Posting.WATCHED))
+    .where(Posting.read_due_at <= NOW, Posting.push_id == Posting.posted_push_id)
+    .order_by(Posting.read_due_at, Posting.id)
+    .limit(bindparam("most", type_=BigInteger))
+    .with_for_update(skip_locked=True, key_share=True)
+)
 
 
 def next_reading(posted_at: datetime | None, now: datetime, *, there: bool) -> datetime | None:

@@ -45,13 +45,12 @@ def gather(
     programs: worlds.Programs,
 ) -> Batch:
     """Everything that the judging of these records looks at."""
-    company = session.get_one(Company, company_id)
-    if company.ruleset_version_id is None:
-        message = f"company {company.code} has no rules"
+    company = session.execute(_COMPANY, {"company": company_id}).one_or_none()
+    if company is None:
+        message = f"company {company_id} has no rules"
         raise LookupError(message)
-    version = session.get_one(RulesetVersion, company.ruleset_version_id)
     known = worlds.fresh_targets(session, company_id, now)
-    judge = programs(session, version.id)
+    judge = programs(session, company.ruleset_version_id)
     targets = worlds.target_connections(session, company_id)
     teams = _teams(session, company_id)
     fallback = teams.get(str(company.settings.get(FALLBACK_TEAM)))
@@ -60,8 +59,8 @@ def gather(
         settings=company.settings,
         currency=company.currency,
         revision=company.revision,
-        ruleset_version_id=version.id,
-        rules_revision=version.revision,
+        ruleset_version_id=company.ruleset_version_id,
+        rules_revision=company.rules_revision,
         known_targets=known,
         world=worlds.world(session, company_id, company.revision, known),
         judge=judge,
@@ -74,6 +73,19 @@ def gather(
         fallback_team_id=fallback or next(iter(teams.values()), None),
         cases=_cases(session, company_id, claims, judge),
     )
+
+
+_COMPANY = (
+    select(
+        Company.settings,
+        Company.currency,
+        Company.revision,
+        Company.ruleset_version_id,
+        RulesetVersion.revision.label("rules_revision"),
+    )
+    .join(RulesetVersion, RulesetVersion.id == Company.ruleset_version_id)
+    .where(Company.id == bindparam("company"))
+)
 
 
 def _cases(

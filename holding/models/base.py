@@ -5,13 +5,15 @@ child of a row (the newest version, the active key) carry no foreign key: the ch
 back, and a cycle would help nobody.
 """
 
+from collections.abc import Iterable
 from datetime import date, datetime
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, cast
 
 from sqlalchemy import (
     BigInteger,
     BindParameter,
     CheckConstraint,
+    ColumnElement,
     Date,
     ForeignKey,
     Index,
@@ -22,6 +24,7 @@ from sqlalchemy import (
     Text,
     TextClause,
     bindparam,
+    literal_column,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -77,6 +80,11 @@ def one_of(column: str, words: tuple[str, ...]) -> CheckConstraint:
 def words(values: tuple[str, ...]) -> str:
     """Words as an SQL list."""
     return "(" + ", ".join(f"'{value}'" for value in values) + ")"
+
+
+def among_words(column: Any, values: Iterable[str]) -> ColumnElement[bool]:
+    """The condition that a column has one of these words of ours; they stand in the statement."""
+    return cast(ColumnElement[bool], column.in_([literal_column(f"'{word}'") for word in values]))
 
 
 def partial(name: str, *columns: str, where: str, unique: bool = False) -> Index:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, false, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, false, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from connectors.kit.contract import Found
@@ -30,27 +30,36 @@ SHARE = 12
 _BAD, _GOOD = "x", "."
 
 
+_KNOWN = select(Throttle).where(Throttle.connection_id == bindparam("connection"))
+_LOCKED = _KNOWN.execution_options(populate_existing=True).with_for_update(key_share=True)
+
+
+def known(session: Session, connection_id: int) -> Throttle | None:
+    """The row of a connection; None where nobody has called it yet."""
+    return session.scalars(_KNOWN, {"connection": connection_id}).one_or_none()
+
+
 def closed(session: Session, connection_id: int) -> bool:
     """Whether calls may be made without asking first."""
-    row = session.get(Throttle, connection_id)
+    row = known(session, connection_id)
     return row is None or row.breaker == "closed"
 
 
 def refused(session: Session, connection_id: int) -> bool:
     """Whether it does not accept our key."""
-    row = session.get(Throttle, connection_id)
+    row = known(session, connection_id)
     return row is not None and row.breaker == "open" and row.open_until is None
 
 
 def in_doubt(session: Session, connection_id: int) -> bool:
     """Whether it was away or refused our key, and nobody has seen yet that this is over."""
-    row = session.get(Throttle, connection_id)
+    row = known(session, connection_id)
     return row is not None and (row.breaker != "closed" or row.opened_at is not None)
 
 
 def failing(session: Session, connection_id: int) -> bool:
     """Whether it has just failed, or did so before and nobody has seen it answer since."""
-    row = session.get(Throttle, connection_id)
+    row = known(session, connection_id)
     return row is not None and (row.failures > 0 or in_doubt(session, connection_id))
 
 
@@ -125,8 +134,10 @@ def looked(
 
 def answered(session: Session, connection_id: int, now: datetime) -> None:
     """It answers a call: go on at full speed. Writes only when something has to change."""
-    known = session.get(Throttle, connection_id)
-    if known is None or (known.breaker == "closed" and not known.recent and not known.opened_at):
+    before = known(session, connection_id)
+    if before is None or (
+        before.breaker == "closed" and not before.recent and not before.opened_at
+    ):
         return
     row = locked(session, connection_id)
     if row.breaker == "closed" and row.opened_at is None:
@@ -170,12 +181,7 @@ def close(session: Session, connection_id: int, now: datetime) -> None:
 
 def locked(session: Session, connection_id: int) -> Throttle:
     """The row of a connection, under our lock; made where it is missing."""
-    row = session.scalars(
-        select(Throttle)
-        .where(Throttle.connection_id == connection_id)
-        .execution_options(populate_existing=True)
-        .with_for_update(key_share=True)
-    ).one_or_none()
+    row = session.scalars(_LOCKED, {"connection": connection_id}).one_or_none()
     if row is None:
         row = Throttle(connection_id=connection_id)
         session.add(row)

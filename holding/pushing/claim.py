@@ -29,7 +29,7 @@ from sqlalchemy.orm import Session
 from holding import bulk, leases
 from holding.connections import CREDENTIAL
 from holding.models import Cause, Connection, Posting, Push, Record, RouteStop, Run, Throttle
-from holding.models.base import DUE, NOW, moment, table_of
+from holding.models.base import DUE, NOW, among_words, moment, table_of
 from holding.pushing import breaker, limits
 from holding.pushing.desk import Channel, Desk
 
@@ -39,7 +39,7 @@ DOUBTS = ("sending", "uncertain", "awaiting")
 POISON_CRASHES = 3
 SENDABLE = or_(
     Posting.state == "ready",
-    and_(Posting.state == "posted", Posting.action.in_(("update", "void"))),
+    and_(Posting.state == "posted", among_words(Posting.action, ("update", "void"))),
 )
 """Postings that a push may begin with."""
 STOPPED = exists().where(
@@ -98,7 +98,7 @@ def _due(states: tuple[str, ...]) -> Executable:
     return (
         select(Posting.id, Posting.crashes, Posting.due_at)
         .where(Posting.connection_id == bindparam("connection"), text(DUE), Posting.due_at <= NOW)
-        .where(Posting.state.in_(states), _ALLOWED, RUNNING)
+        .where(among_words(Posting.state, states), _ALLOWED, RUNNING)
         .order_by(Posting.due_at, Posting.id)
         .limit(bindparam("most", type_=BigInteger))
         .with_for_update(skip_locked=True, key_share=True)
@@ -192,10 +192,10 @@ def _companies_due() -> Executable:
     postings = select(Connection.company_id).where(  # a probe of an index for each connection
         Connection.paused_at.is_(None),
         or_(
-            and_(free_of(silent), due.where(Posting.state.in_(DOUBTS))),
+            and_(free_of(silent), due.where(among_words(Posting.state, DOUBTS))),
             and_(
                 free_of(or_(silent, limits.SPENT)),
-                due.where(Posting.state.in_(READY), ~STOPPED),
+                due.where(among_words(Posting.state, READY), ~STOPPED),
             ),
             and_(  # the first that waits for another key says so
                 ~free_of(breaker.REFUSED), ~TOLD, due.where(Posting.state == "ready", ~STOPPED)
@@ -240,5 +240,5 @@ _FREE = ~exists().where(
     Push.family == Posting.family,
     text(f"push.{Push.OPEN}"),
 )
-_ALLOWED = or_(Posting.state.in_(DOUBTS), and_(QUIET, _FREE, ~STOPPED))
+_ALLOWED = or_(among_words(Posting.state, DOUBTS), and_(QUIET, _FREE, ~STOPPED))
 """A doubt may always be looked up; the rest needs a quiet record and a free family."""

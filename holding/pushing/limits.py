@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from connectors.kit.contract import Answer, Found
 from connectors.kit.http import TOO_MANY
+from holding import bulk
 from holding.models import Company, Connection, Throttle
 from holding.models.base import NOW, moment
 from holding.pushing import breaker
@@ -29,7 +30,7 @@ LONGEST_PAUSE = timedelta(minutes=15)
 _BEHIND = (
     select(Company.id)
     .where(Company.id == Connection.company_id)
-    .where(Company.zone.in_(bindparam("zones_behind", expanding=True)))
+    .where(bulk.among_given(Company.zone, "zones_behind"))
     .correlate(Connection)
     .exists()
 )
@@ -114,7 +115,7 @@ def exhausted(session: Session, channel: Channel, now: datetime) -> None:
 
 def count(session: Session, channel: Channel, now: datetime, documents: int) -> None:
     """Documents that the target took, where it counts them."""
-    row = session.get(Throttle, channel.connection_id)
+    row = breaker.known(session, channel.connection_id)
     if documents and row is not None and row.quota_limit is not None:
         month = month_of(now, channel.zone)
         row = breaker.locked(session, channel.connection_id)
@@ -124,7 +125,7 @@ def count(session: Session, channel: Channel, now: datetime, documents: int) -> 
 
 def open_now(session: Session, channel: Channel, now: datetime) -> bool:
     """Whether the target did not ask us to wait."""
-    row = session.get(Throttle, channel.connection_id)
+    row = breaker.known(session, channel.connection_id)
     return row is None or not _held_off(row.filled_at, now)
 
 
@@ -180,7 +181,7 @@ def fill(row: Throttle, per_minute: int, cost: int, now: datetime) -> None:
 
 
 def _left_of_month(session: Session, channel: Channel, now: datetime, wanted: int) -> int:
-    row = session.get(Throttle, channel.connection_id)
+    row = breaker.known(session, channel.connection_id)
     if row is None or row.quota_limit is None or row.quota_month != month_of(now, channel.zone):
         return wanted
     return max(0, min(wanted, row.quota_limit - row.quota_used))

@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from connectors.kit.errors import RETRY, ErrorClass
-from holding import causes
+from holding import bulk, causes
 from holding.connections import AWAY, CREDENTIAL
 from holding.due_times import answer_by
 from holding.models import Company, Connection, Hold, Posting, Record, Team
@@ -89,9 +89,10 @@ def close_holds(
 _CLOSE_HOLDS = (
     update(Hold)
     .where(Hold.posting_id == bindparam("posting"), Hold.state == "open")
-    .where(Hold.code.in_(bindparam("codes", expanding=True)))
+    .where(bulk.among_given(Hold.code, "codes"))
     .values(state="cleared", closed_at=NOW, closed_why="The target has answered.")
     .returning(Hold.cause_id)
+    .execution_options(synchronize_session=False)
 )
 
 

@@ -70,6 +70,7 @@ HOST = "ai.example.test"
 CONNECTION = select(Connection).where(
     Connection.side == bindparam("side"), Connection.company_id == bindparam("company")
 )
+WAITING = select(Hold.posting_id).where(Hold.state == "open", Hold.code == "APP01")
 APPROVERS = ("lim@example.test", "siti@example.test")
 
 
@@ -209,8 +210,7 @@ class Town:
     def approve(self, by: int) -> int:
         """One of the approvers approves everything that waits for it; how much it was."""
         with self.database.read() as session:
-            open_ = select(Hold.posting_id).where(Hold.state == "open", Hold.code == "APP01")
-            waiting = [found for found in session.scalars(open_) if found is not None]
+            waiting = [found for found in session.scalars(WAITING) if found is not None]
         if not waiting:
             return 0
         with self.database.write() as session:
