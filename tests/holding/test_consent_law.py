@@ -1,9 +1,5 @@
-"""Whatever happens in whatever order: nothing is sent that nobody else had agreed to, as it is.
+"""Whatever happens in whatever order: nothing is sent that nobody else had agreed to, as it is."""
 
-`CLEARPOST_HISTORIES` says how many histories are tried; a few, where it is not set.
-"""
-
-import os
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import count
@@ -32,15 +28,17 @@ from holding.models import (
     Version,
 )
 from holding.pushes import push_due
+from tests.faults.amounts import amount
 from tests.holding.consent import ASKING, breaches
 from tests.holding.life import Life, begin
 from tests.holding.shop import DEBTORS, FILES, line, open_shop, order
 from tests.support.clock import SetClock
 from tests.support.factories import connection_named
 
-WANTED = int(os.environ.get("CLEARPOST_HISTORIES", "3"))
+WANTED = amount(3, 500, 20_000)
 PARTS = max(1, WANTED // 125)  # each in a company of its own, which stays small
 HISTORIES = WANTED // PARTS
+CUSTOMERS = 100 + 2 * HISTORIES  # a history each, and some more where a bad one is made shorter
 SECOND = """
 approve order for aiaccount.sales_invoice
     when     total > 1500.00
@@ -245,7 +243,7 @@ def world(
             actor = people.actor_of(session, who["person_id"], company.id)
             assert actor
             shop.actors[name] = actor
-    customers = "".join(f"C-NS-{no},Debtor {no}\n" for no in range(1, HISTORIES * 20))
+    customers = "".join(f"C-NS-{no},Debtor {no}\n" for no in range(1, CUSTOMERS))
     files = {**FILES, "maps/debtors.csv": DEBTORS + customers, "shop.rules": RULED}
     return World(begin(shop, tmp_path, monkeypatch, files))
 
