@@ -22,6 +22,7 @@ from tests.faults.town import LEASE, LIMIT, SWEEP, town
 
 STEPS = 60
 HEAL_TURNS = 300
+SHORT, LONGEST = 0.5, 10  # seconds, and how often they are doubled
 TURN = 500  # steps after which nobody can still be busy with something new
 PRICES = (20, 260, 300, LIMIT)
 
@@ -108,6 +109,7 @@ def heal(history: History, *, turns: int = HEAL_TURNS, calm: bool = True) -> Non
         _make_good(history)
     for task in history.tasks:
         task.until = min(task.until, place.clock.seconds + 3 * LEASE)
+    late = 0  # turns in a row in which something is due that nobody can do yet
     for _ in range(turns):
         if place.failures:
             break
@@ -118,8 +120,10 @@ def heal(history: History, *, turns: int = HEAL_TURNS, calm: bool = True) -> Non
         if when is None and not asleep:
             break
         soon = (when - place.clock.now()).total_seconds() if when else LEASE
+        late = late + 1 if soon <= 0 else 0
+        soon = SHORT * 2 ** min(late, LONGEST) if late else soon
         all_asleep = len(asleep) == len(history.tasks) > 0  # nobody is there to do what is due
-        history.pass_(max(0.5, min(asleep if all_asleep else [soon, *asleep])))
+        history.pass_(max(SHORT, min(asleep if all_asleep else [soon, *asleep])))
     for seconds in (3 * SWEEP, SWEEP) if calm else ():  # a dead sweeper keeps its duty for three
         history.pass_(seconds)
         until_idle(history)

@@ -164,7 +164,7 @@ MUTANTS = (
         2,
         "no fence in WHERE",
         (
-            (case.locked, f", {_OWN}", ""),
+            (case.locked, "_OURS, given", "select(Posting).where(Posting.id == claim.posting_id)"),
             (settle._owned, f", {_OWN}", ""),
             (finish._lock, "if fence == fences[record_id] and lease_owner == owner", ""),
         ),
@@ -183,8 +183,8 @@ MUTANTS = (
         (
             (
                 intent.add_push,
-                "key=one.key",
-                "key=f'cp-{__import__(\"uuid\").uuid4().hex}'",
+                "one.key",
+                "f'cp-{__import__(\"uuid\").uuid4().hex}'",
             ),
         ),
     ),
