@@ -5,16 +5,19 @@ becomes a fact of a judging (seen.py), whose a field is (the rules say that).
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from connectors.kit.contract import Found
 from connectors.kit.standing import Readable
+from holding import bulk
 from holding.drift import plan, seen
 from holding.drift.plan import Watched
-from holding.events import record_event
+from holding.events import Fact, record_events
 from holding.models import Posting, Reading
 from holding.pushing import breaker, limits
 from holding.pushing.claim import lock_families
@@ -51,68 +54,91 @@ def _keep_all(
     now: datetime,
 ) -> list[int]:
     """Keep what is news; the records that are to be judged again for it."""
-    ids = [one.posting_id for one in watched]
-    postings = {row.id: row for row in session.scalars(_rows(ids))}
+    rows = session.scalars(_POSTINGS, {"ids": [one.posting_id for one in watched]})
+    postings = {row.id: row for row in rows}
     known = [row.reading_id for row in postings.values() if row.reading_id]
-    last = {row.id: row for row in session.scalars(select(Reading).where(Reading.id.in_(known)))}
-    woken = []
+    last = {row.id: row for row in session.scalars(_READINGS, {"ids": known})} if known else {}
+    kept: list[_Kept] = []
     for one, told in zip(watched, found, strict=True):
         posting = postings.get(one.posting_id)
         if posting is None or posting.state != "posted" or posting.push_id != one.push_id:
             continue  # it moved meanwhile, and is read again after that
-        if told.kind == "unknown":
-            posting.read_due_at = now + plan.SOON
-        elif _keep(session, channel, posting, last.get(posting.reading_id or 0), told, now):
-            woken.append(posting.record_id)
-    session.flush()
-    return woken
+        kept.append(_kept(posting, last.get(posting.reading_id or 0), told, now))
+    fresh = [one.reading for one in kept if one.reading]
+    made = bulk.insert(session, Reading, fresh, returning=("id", "posting_id"))
+    reading_of = {posting_id: reading_id for reading_id, posting_id in made}
+    for told_of in kept:
+        posting = told_of.posting
+        told_of.columns["reading_id"] = reading_of.get(posting.id, posting.reading_id)
+    bulk.update(session, Posting, [one.columns for one in kept])
+    record_events(session, [_said(channel, one, now) for one in kept if one.news])
+    return [one.posting.record_id for one in kept if one.news or one.validated]
 
 
-def _keep(
-    session: Session,
-    channel: Channel,
-    posting: Posting,
-    last: Reading | None,
-    found: Found,
-    now: datetime,
-) -> bool:
-    """Store one reading if it is news; whether a judging should look at it."""
-    posting.read_at = now
-    posting.read_due_at = plan.next_reading(posting.posted_at, now, there=found.kind != "absent")
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What a reading leaves: columns of the posting, and a row of its own where it is another than
+    the last one. News is what differs, or does not any more.
+    """
+
+    posting: Posting
+    found: Found
+    columns: dict[str, Any]
+    reading: dict[str, Any] | None = None
+    news: bool = False
+    validated: bool = False
+
+
+def _kept(posting: Posting, last: Reading | None, found: Found, now: datetime) -> _Kept:
+    """What is kept of what was found beside a posting; no answer leaves only when to ask again."""
+    columns = {
+        "id": posting.id,
+        "read_at": posting.read_at,
+        "read_due_at": now + plan.SOON,
+        "e_invoice_at": posting.e_invoice_at,
+    }
+    if found.kind == "unknown":
+        return _Kept(posting, found, columns)
+    there = found.kind != "absent"
     validated = found.e_invoice_at is not None and posting.e_invoice_at != found.e_invoice_at
-    if validated:
-        posting.e_invoice_at = found.e_invoice_at
+    columns |= {
+        "read_at": now,
+        "read_due_at": plan.next_reading(posting.posted_at, now, there=there),
+        "e_invoice_at": found.e_invoice_at or posting.e_invoice_at,
+    }
     body = seen.body_of(found)
     digest, same = seen.digest(body), found.kind == "equal"
     if last is not None and last.sha256 == digest:
-        return validated
-    row = Reading(
-        posting_id=posting.id, kind="standing", at=now, sha256=digest, body=body, same=same
-    )
-    session.add(row)
-    session.flush()
-    posting.reading_id = row.id
+        return _Kept(posting, found, columns, validated=validated)
+    reading = {
+        "posting_id": posting.id,
+        "kind": "standing",
+        "at": now,
+        "sha256": digest,
+        "body": body,
+        "same": same,
+    }
     news = not same or (last is not None and not last.same)
-    if news:
-        _tell(session, channel, posting, found, now)
-    return news or validated
+    return _Kept(posting, found, columns, reading, news=news, validated=validated)
 
 
-def _tell(
-    session: Session, channel: Channel, posting: Posting, found: Found, now: datetime
-) -> None:
-    record_event(
-        session,
+def _said(channel: Channel, kept: _Kept, now: datetime) -> Fact:
+    say = f"Read in {channel.name}: {kept.found.words}"
+    return Fact(
         company_id=channel.company_id,
         at=now,
-        actor=None,
         act="posting.read",
-        record_id=posting.record_id,
-        posting_id=posting.id,
-        body={"say": f"Read in {channel.name}: {found.words}", "found": found.kind},
+        record_id=kept.posting.record_id,
+        posting_id=kept.posting.id,
+        body={"say": say, "found": kept.found.kind},
     )
 
 
-def _rows(ids: Sequence[int]) -> Select[Posting]:
-    query = select(Posting).where(Posting.id.in_(ids)).order_by(Posting.id)
-    return query.with_for_update(key_share=True).execution_options(populate_existing=True)
+_READINGS = select(Reading).where(bulk.among_given(Reading.id, "ids"))
+_POSTINGS = (
+    select(Posting)
+    .where(bulk.among_given(Posting.id, "ids"))
+    .order_by(Posting.id)
+    .with_for_update(key_share=True)
+    .execution_options(populate_existing=True)
+)
