@@ -1,8 +1,7 @@
-"""QuickBooks' documents: changed, void, paid, taken back, read; and what its answers mean."""
+"""QuickBooks' documents: changed, void, paid, taken back; and what its errors mean."""
 
-import json
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -10,76 +9,15 @@ import pytest
 from connectors.kit.contract import Kept
 from connectors.kit.http import HttpAnswer
 from connectors.registry import targets
-from connectors.targets.quickbooks import watching
 from connectors.targets.quickbooks.answers import refusal
-from connectors.targets.quickbooks.connector import _reader
 from connectors.targets.quickbooks.errors import CODES, class_of, told_of
-from connectors.targets.quickbooks.tokens import grant_of, is_due, may_be_over, renew
+from tests.connectors.quickbooks import bill, money, stands
 from tests.connectors.simulators import Bench, Posted, quickbooks_invoice, sold_line
-
-PASTED = "qbo-client-3Rk9:qbo-refresh-5Mx8-0"
 
 
 @pytest.fixture
 def bench(emptied, http):
     return Bench(targets()["quickbooks"], emptied("quickbooks"), http)
-
-
-CASUAL = {
-    "CustomerRef": {"value": "58"},
-    "TxnDate": "2026-11-19",
-    "GlobalTaxCalculation": "NotApplicable",
-}
-
-
-def line_of(amount):
-    """One line typed by hand, as JSON."""
-    return {
-        "Amount": float(amount),
-        "DetailType": "SalesItemLineDetail",
-        "SalesItemLineDetail": {"ItemRef": {"value": "11"}},
-    }
-
-
-def stands(bench, at=0):
-    return bench.sim.show("documents")[at]
-
-
-def money(number="RC-1", pays="NS-1", amount="118.80", **changed):
-    fields = {
-        "PaymentRefNum": number,
-        "TxnDate": "2026-11-20",
-        "CustomerRef": "58",
-        "InvoiceNumber": pays,
-        "TotalAmt": amount,
-        "PaymentMethodRef": "3",
-        "DepositToAccountRef": "35",
-        **changed,
-    }
-    return Posted(
-        document="payment", number=number, party="58", amount=Decimal(amount), fields=fields
-    )
-
-
-def bill(**changed):
-    fields = {
-        "DocNumber": "B-1",
-        "TxnDate": "2026-11-18",
-        "VendorRef": "77",
-        "DepartmentRef": "1",
-        "GlobalTaxCalculation": "TaxExcluded",
-        "Total": "880.00",
-        **changed,
-    }
-    line = {"AccountRef": "81", "Description": "Tea", "Amount": "800.00", "TaxCodeRef": "5"}
-    return Posted(
-        document="bill",
-        number="B-1",
-        party="77",
-        amount=Decimal("880.00"),
-        fields=fields,
-        lines=(line,),
-    )
 
 
 class TestUpdate:
@@ -232,81 +170,6 @@ class TestMoney:
         assert "2 times 49.50 is 99.00" in answer.words
 
 
-class TestReading:
-    def test_many_are_read_in_one_query_and_each_is_told_apart(self, bench):
-        made = [bench.make(f"NS-{at}") for at in range(4)]
-        for at, one in enumerate(made[:3]):
-            bench.send(one, key=f"cp-{at}")
-        bench.send(money(pays="NS-0"), key="cp-p")
-        bench.sim.control("by_hand", number="NS-1", lines=[{"Description": "Gift"}])
-        bench.send(made[2], action="void", key="cp-v")
-        before = len(bench.sim.ledger("read"))
-        there = bench.sim.settings, bench.sample.secret, bench.http
-        found = bench.target.read([*made, money(pays="NS-0")], *there)
-        assert [one.kind for one in found] == ["equal", "different", "different", "absent", "equal"]
-        assert found[1].differs == (Kept(1, "Description", "Gift"),)
-        assert found[2].void
-        assert len(bench.sim.ledger("read")) - before == 3, "invoices, payments, what they pay"
-
-    def test_since_when_an_e_invoice_is_valid_stands_in_a_field_of_the_company(self, bench):
-        bench.send(bench.make())
-        own = [
-            {"Name": "SalesRep", "StringValue": "House"},
-            {"Name": "E-invoice", "StringValue": "2026-11-20T09:00:00+08:00"},
-        ]
-        bench.sim.control("by_hand", number="NS-1", fields={"CustomField": own})
-        settings = {**bench.sim.settings, "e_invoice_field": "E-invoice"}
-        (found,) = bench.target.read([bench.make()], settings, bench.sample.secret, bench.http)
-        assert (found.kind, found.e_invoice_at) == ("equal", datetime(2026, 11, 20, 1, tzinfo=UTC))
-        there = bench.sim.settings, bench.sample.secret, bench.http
-        assert bench.target.read([bench.make()], *there)[0].e_invoice_at is None
-        bench.send(bench.changed(), action="update", key="cp-u")
-        assert len(stands(bench)["CustomField"]) == 2
-
-    def test_what_is_like_ours_is_found_under_other_numbers(self, bench):
-        bench.send(bench.make("TYPED-1", TxnDate="2026-11-17"))
-        bench.send(bench.make("TYPED-2", TxnDate="2026-11-12"), key="cp-2")
-        there = bench.sim.settings, bench.sample.secret, bench.http
-        assert [one.number for one in bench.target.alike(bench.make(), *there)] == ["TYPED-1"]
-        nowhere = {**bench.sim.settings, "base_url": "http://127.0.0.1:1"}
-        assert bench.target.alike(bench.make(), nowhere, *there[1:]).kind == "unknown"
-
-    def test_of_a_customer_with_many_documents_only_those_of_the_total_are_asked_for(self, bench):
-        for at, amount in enumerate(("118.80", "118.79", "118.81", "118.82", "163.35", "9.90")):
-            typed = {"Line": [line_of(amount)], "DocNumber": f"T-{at}", **CASUAL}
-            bench.sim.control("typed", body=typed)
-        shown = []
-
-        def ask(path):
-            answer = read(path)
-            shown.append(len(json.loads(answer.body)["QueryResponse"].get("Invoice", ())))
-            return answer
-
-        read = _reader(bench.sim.settings, bench.sample.secret, bench.http)
-        assert [one.number for one in watching.alike(bench.make(), ask)] == ["T-0"]
-        assert shown == [3], "its own total and a cent around, not all of the customer"
-
-    def test_where_the_total_cannot_be_asked_for_all_of_the_customer_are_looked_through(
-        self, bench
-    ):
-        for at, amount in enumerate(("118.80", "9.90")):
-            typed = {"Line": [line_of(amount)], "DocNumber": f"T-{at}", **CASUAL}
-            bench.sim.control("typed", body=typed)
-        bench.sim.control("company", not_queryable={"Invoice": ["TotalAmt"]})
-        there = bench.sim.settings, bench.sample.secret, bench.http
-        before = len(bench.sim.ledger("refused"))
-        assert [one.number for one in bench.target.alike(bench.make(), *there)] == ["T-0"]
-        assert len(bench.sim.ledger("refused")) == before + 1
-
-    def test_a_search_says_that_the_key_is_refused(self, bench):
-        nobody = bench.sample.secret.replace("-7Wd2-0", "-7Wd2-9")
-        there = bench.sim.settings, nobody, bench.http
-        before = len(bench.sim.ledger("refused"))
-        found = bench.target.alike(bench.make(), *there)
-        assert (found.kind, found.key_refused, found.status) == ("unknown", True, 401)
-        assert len(bench.sim.ledger("refused")) == before + 1, "not asked again without the total"
-
-
 class TestErrors:
     def test_its_own_words_are_kept_with_their_class(self, bench):
         bench.sim.control("company", inactive={"Item": ["11"]}, language="fr")
@@ -349,62 +212,3 @@ class TestErrors:
         assert told_of(b'{"Fault":{"Error":[]}}') is None
         wanted = {401: "authorization_failed", 429: "temporary", 418: "business_rule"}
         assert {status: class_of(status, None) for status in wanted} == wanted
-
-
-class TestTokens:
-    def test_an_exchange_gives_the_next_pair_and_the_old_one_ends_a_day_later(self, bench):
-        now = bench.http.now()
-        assert is_due(PASTED, now)
-        told = renew(bench.sim.settings, PASTED, bench.http)
-        assert told.kind == "renewed"
-        assert "qbo" not in repr(told)
-        grant = grant_of(told.secret)
-        assert (grant.client, grant.refresh) == ("qbo-client-3Rk9", "qbo-refresh-5Mx8-1")
-        assert "qbo" not in repr(grant)
-        assert not is_due(told.secret, now + timedelta(minutes=54))
-        assert is_due(told.secret, now + timedelta(minutes=56))
-        assert not may_be_over(told.secret, now + timedelta(minutes=9))
-        assert may_be_over(told.secret, now + timedelta(minutes=11))
-        assert bench.send(bench.make(), secret=told.secret).answers[0].kind == "accepted"
-        assert renew(bench.sim.settings, PASTED, bench.http).kind == "renewed", "an answer was lost"
-        bench.sim.control("clock", offset_seconds=86_401)
-        again = renew(bench.sim.settings, PASTED, bench.http)
-        assert (again.kind, "invalid_grant" in again.words) == ("refused", True)
-
-    def test_what_is_refused_and_what_is_only_away(self, bench):
-        settings = bench.sim.settings
-        assert renew({**settings, "client_id": "X"}, PASTED, bench.http).kind == "refused"
-        assert renew({**settings, "token_url": "http://127.0.0.1:1"}, PASTED, bench.http).kind == (
-            "away"
-        )
-        for wrong in ("no-colon", "a:b:c", "a:b:c:soon", ":b"):
-            assert renew(settings, wrong, bench.http).kind == "refused"
-            assert not is_due(wrong, bench.http.now())
-
-
-class TestConnection:
-    @pytest.mark.parametrize(
-        ("changed", "secret", "failed", "words"),
-        [
-            ({}, "no-colon", 0, "CLIENT_SECRET:REFRESH_TOKEN"),
-            ({"client_id": ""}, "", 0, "client_id is blank"),
-            ({}, PASTED, 0, "no access token"),
-            ({}, f"{PASTED}:qbo-access-7Wd2-9:4102444800", 1, "authorize the app once more"),
-            ({"company_id": "9130999"}, "", 2, "403"),
-            ({"company_name": "Somebody Sdn Bhd"}, "", 2, "called Kedai Contoh Sdn Bhd, not"),
-        ],
-    )
-    def test_each_step_can_fail(self, bench, changed, secret, failed, words):
-        settings = {**bench.sim.settings, **changed}
-        report = bench.target.test(settings, secret or bench.sample.secret, bench.http)
-        assert [at for at, step in enumerate(report.steps) if step.ok is False] == [failed]
-        assert words in report.steps[failed].words
-        assert report.snapshot is None
-
-    def test_it_tells_what_is_closed_and_what_it_knows(self, bench):
-        bench.sim.control("lock", through="2026-10-31")
-        report = bench.target.test(bench.sim.settings, bench.sample.secret, bench.http)
-        assert str(report.snapshot.locked_through) == "2026-10-31"
-        assert report.snapshot.codes()["tax_code"] == {"3", "5"}
-        assert "35" in report.snapshot.codes()["account"]
-        assert report.snapshot.base_currency == "MYR"
