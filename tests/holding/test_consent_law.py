@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import count
+from itertools import count, cycle
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +72,8 @@ class World:
     released: set[str] = field(default_factory=set)  # who let a finding of this content pass
     publisher: str = "pua"
     account: str = '"40000"'
+    accounts: Any = field(default_factory=lambda: cycle(('"40001"', '"40002"', '"40003"')))
+    wordings: Any = field(default_factory=lambda: cycle(("came in by", "was sent by", "is by")))
     looked: int = 0
 
     def begin(self) -> None:
@@ -137,14 +139,14 @@ class World:
 
     def publish(self, name: str) -> None:
         """Rules by which each document is another."""
-        self.account = f'"4{self.life.shop.now:%M%S}"'
+        self.account = next(self.accounts)
         self.reword(name)
 
     def reword(self, name: str) -> None:
         """Rules that say the same in other words."""
         shop = self.life.shop
         shop.clock.advance(60)
-        words = RULED.replace("came by", f"came at {shop.now:%H%M%S} by")
+        words = RULED.replace("came by", next(self.wordings))
         files = {**FILES, "shop.rules": words.replace('"40000"', self.account)}
         with shop.database.write() as session:
             company_id, chan = shop.company.id, shop.actor("chan")
