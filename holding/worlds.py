@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 
 from sqlalchemy import and_, bindparam, or_, select
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.util import identity_key
 
 from connectors import registry
 from grammar import parse
@@ -76,8 +77,20 @@ _worlds: OrderedDict[Hashable, World] = OrderedDict()
 
 def program(session: Session, ruleset_version_id: int) -> Program:
     """The program of a published version."""
-    digest: str = session.execute(_HASH, {"version": ruleset_version_id}).scalar_one()
+    digest = _hash(session, ruleset_version_id)
     return kept(_programs, digest, lambda: _compile(session, ruleset_version_id))
+
+
+def _hash(session: Session, ruleset_version_id: int) -> str:
+    """The hash of a version, asked once a session: a version never changes."""
+    loaded = session.identity_map.get(identity_key(RulesetVersion, ruleset_version_id))
+    if isinstance(loaded, RulesetVersion):
+        return loaded.hash
+    known: dict[int, str] = session.info.setdefault(_HASH, {})
+    if ruleset_version_id not in known:
+        given = {"version": ruleset_version_id}
+        known[ruleset_version_id] = session.execute(_HASH, given).scalar_one()
+    return known[ruleset_version_id]
 
 
 _VERSION = table_of(RulesetVersion)
