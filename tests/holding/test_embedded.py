@@ -37,8 +37,10 @@ def gone(pid: int, seconds: float = 10) -> bool:
 
 
 def _stat(pid: int) -> str:
-    path = Path(f"/proc/{pid}/stat")
-    return path.read_text() if path.exists() else ""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):  # it ended before, or while it was read
+        return ""
 
 
 def test_it_answers_is_private_and_ends(tmp_path: Path) -> None:
