@@ -156,7 +156,8 @@ def rescaled(value: Number, num: int, den: int, step: Decimal) -> Decimal:
         steps = value.scaleb(places, _WIDE)
         if abs(steps) < _SMALL and steps == (whole := int(steps)):
             count = (2 * abs(whole) * num + den) // (2 * den)
-            return Decimal(count if whole >= 0 else -count).scaleb(-places, _WIDE)
+            if count or not value.is_signed():  # a zero below zero keeps its sign, as told below
+                return Decimal(count if whole >= 0 else -count).scaleb(-places, _WIDE)
     return round_half_up(scale(value, num, den), step)
 
 

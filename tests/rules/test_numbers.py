@@ -4,7 +4,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rules.canonical import dumps, number_text
@@ -64,6 +64,8 @@ def test_rounding_is_never_further_than_half_a_sen(value: Decimal, by: int) -> N
     wholes,
     st.sampled_from(["0.01", "0.0001", "1", "0.05", "10"]),
 )
+@example(Decimal(-1), 1, 15_625, "0.0001")
+@example(Decimal("-0"), 1, 2, "0.01")
 @settings(max_examples=300)
 def test_rescaled_is_scaled_and_then_rounded(value: Decimal, num: int, den: int, step: str) -> None:
     for each in (value, Fraction(value) / 7):
