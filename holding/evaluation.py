@@ -39,6 +39,7 @@ POISON = "EVA03"
 NOT_STORED = "EVA04"
 NO_CONNECTION = "EVA05"
 BAD_MOMENT = timedelta(seconds=5)
+SLICE_SECONDS = 2.0  # then it is the turn of other companies
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,13 @@ class Judged:
     count: int
     stored: int = 0
     woke_push: bool = False
+
+    def __add__(self, other: "Judged") -> "Judged":
+        return Judged(
+            self.count + other.count,
+            self.stored + other.stored,
+            self.woke_push or other.woke_push,
+        )
 
 
 def judge_due(
@@ -62,29 +70,57 @@ def judge_due(
     call_help: Callable[[], object] = lambda: None,
     within_bounds: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> Judged:
-    """Judge one batch of a company's due records; call again until `count` is 0.
+    """Judge one batch of a company's due records, or for a few seconds, one by one, those that a
+    worker died under; call again until `count` is 0.
 
     Help is called before a full batch is judged, for there may be more than one worker can do.
     `within_bounds` is around what the rules work out, where a record could keep them for ever.
     """
+    until = clock.monotonic() + SLICE_SECONDS
+    done = Judged(0)
+    while done.count < limit and _has_rules(database, company_id, programs):
+        claims = claim(
+            database,
+            company_id=company_id,
+            owner=owner,
+            now=clock.now(),
+            limit=limit,
+            lease_seconds=lease_seconds,
+        )
+        if len(claims) == limit:
+            call_help()
+        if claims:
+            done += _judge_claimed(
+                database, clock, company_id, claims, owner, programs, within_bounds
+            )
+        if not claims or not claims[0].crashes or clock.monotonic() >= until:
+            break
+    return done
+
+
+def _has_rules(database: Database, company_id: int, programs: worlds.Programs) -> bool:
+    """Whether the company has published any; its records are linked as they say."""
     with database.read() as session:
         rules, linked = session.execute(_RULES, {"company": company_id}).one()
-    if rules is None:
-        return Judged(0)
-    if linked != rules:
+    if rules is not None and linked != rules:
         link_all(database, company_id, rules, programs)
-    claims = claim(
-        database,
-        company_id=company_id,
-        owner=owner,
-        now=clock.now(),
-        limit=limit,
-        lease_seconds=lease_seconds,
-    )
-    if not claims:
-        return Judged(0)
-    if len(claims) == limit:
-        call_help()
+    return rules is not None
+
+
+_RULES = select(Company.ruleset_version_id, Company.linked_version_id).where(
+    Company.id == bindparam("company")
+)
+
+
+def _judge_claimed(
+    database: Database,
+    clock: Clock,
+    company_id: int,
+    claims: Sequence[Claimed],
+    owner: str,
+    programs: worlds.Programs,
+    within_bounds: Callable[[], AbstractContextManager[object]],
+) -> Judged:
     now = clock.now()
     with _no_search_for_cycles():
         with database.read(many=True) as session:
@@ -95,11 +131,6 @@ def judge_due(
     _leave_unversioned(database, batch, claims, owner, now)
     point("eval.after_commit")
     return Judged(len(claims), stored, _push_has_work(database, batch, clock.now()))
-
-
-_RULES = select(Company.ruleset_version_id, Company.linked_version_id).where(
-    Company.id == bindparam("company")
-)
 
 
 @contextmanager

@@ -1,14 +1,17 @@
 """What happens to a judging when the world moves while it is made, or its worker dies."""
 
-import time
 from collections.abc import Sequence
+from datetime import datetime
 
 import pytest
 from sqlalchemy import update
 
-from holding.evaluation import judge_due, sweep_expired
+from holding import evaluation
+from holding.evaluation import judge_due, planned, sweep_expired
+from holding.judging.batch import Batch
 from holding.judging.claim import Claimed, claim, due_companies
 from holding.judging.gather import gather
+from holding.judging.planned import Plan
 from holding.models import (
     Hold,
     Posting,
@@ -19,7 +22,7 @@ from holding.wakes import wake_all_unsent
 from tests.holding.sent import send
 from tests.support.shop import Shop, order
 
-ALONE, BATCH, LEASE = 20, 500, 60.0
+ALONE = 20
 
 
 def test_what_moves_between_facts_and_finish_is_left_due(
@@ -76,10 +79,21 @@ def during(shop: Shop, move: object) -> None:
         return outcome
 
     shop.program.evaluate = late  # type: ignore[method-assign,assignment]
-    judge_due(
-        shop.database, shop.clock, company_id=shop.company.id, owner="one", programs=shop.programs
-    )
+    judged_once(shop)
     shop.program.evaluate = evaluate  # type: ignore[method-assign]
+
+
+def judged_once(shop: Shop) -> int:
+    """How many records one turn judged."""
+    return judge_due(
+        shop.database, shop.clock, company_id=shop.company.id, owner="one", programs=shop.programs
+    ).count
+
+
+def noted(batches: list[int], batch: Batch, now: datetime) -> list[Plan]:
+    """Judge, and write down how many were judged together."""
+    batches.append(len(batch.cases))
+    return planned(batch, now)
 
 
 def test_who_lost_the_lease_writes_nothing(shop: Shop) -> None:
@@ -133,18 +147,35 @@ def test_a_crashed_record_waits_for_half_a_lease_whatever_else_is_due(shop: Shop
     assert two() == ["5", "6"]
 
 
-def test_what_a_dead_worker_left_is_done_one_by_one_within_a_lease(shop: Shop) -> None:
-    """Each takes a turn of its own: a full batch of them must be over before a lease is."""
+def test_what_a_dead_worker_left_is_done_one_by_one_in_one_turn(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A turn for each would be hundreds of them, with other work between."""
+    batches: list[int] = []
+    monkeypatch.setattr(evaluation, "planned", lambda batch, now: noted(batches, batch, now))
     shop.map("A")
     shop.arrive(*(order(str(no), "A") for no in range(ALONE)))
     with shop.database.write() as session:
         session.execute(update(Record).values(crashes=1))
-    before = time.process_time()
-    assert shop.judge() == ALONE
-    each = (time.process_time() - before) / ALONE
-    assert each * BATCH < LEASE / 2
+    assert judged_once(shop) == ALONE
+    assert batches == [1] * ALONE
     assert set(shop.states().values()) == {"ready"}
     assert {record.fence for record in shop.rows(Record)} == {1}
+
+
+def test_what_is_done_one_by_one_ends_its_turn_after_a_few_seconds(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slowly(batch: Batch, now: datetime) -> list[Plan]:
+        shop.later(seconds=0.5)
+        return planned(batch, now)
+
+    monkeypatch.setattr(evaluation, "planned", slowly)
+    shop.map("A")
+    shop.arrive(*(order(str(no), "A") for no in range(ALONE)))
+    with shop.database.write() as session:
+        session.execute(update(Record).values(crashes=1))
+    assert [judged_once(shop) for _ in range(2)] == [4, 4]
 
 
 def test_an_unchanged_world_gathers_without_a_query_for_a_record(
