@@ -19,12 +19,12 @@ from holding.models import Hold, Release, Team
 from holding.operations import once
 from holding.people import who_may
 from holding.refusal import Refusal
+from holding.releasers import ACT, outside
 from holding.roles import Actor, Voice, may, voices
 from holding.undo import undoable
 from holding.wakes import wake_families, wake_linked, wake_records
 from rules.outcome import NEEDS_APPROVAL
 
-ACT: Final = "posting.approve"
 REJECTABLE: Final = ("waiting", "held", "ready", "failed")
 
 
@@ -222,12 +222,7 @@ def _releasable(desk: Desk, hold: Hold, teams: dict[str, Team], voice: Voice) ->
     team = teams.get(hold.clears.removeprefix("by:"))
     if team is None or desk.in_team(team.id, voice.answers):
         return None
-    return Refusal(
-        code="hold.team",
-        message=f"This is released by {team.shown}, and you are not in it.",
-        hint=f"{desk.who(ACT, team.id)} release it.",
-        status=403,
-    )
+    return outside(team, desk.who(ACT, team.id))
 
 
 def _rejectable(desk: Desk, hold: Hold) -> Refusal | None:

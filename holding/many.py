@@ -12,7 +12,7 @@ from typing import Final, Literal
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from holding import assignments, bulk, holds, operations, periods, retries, takers
+from holding import assignments, bulk, holds, operations, periods, releasers, retries, takers
 from holding.desk import Each, Left, lock_records, read_each
 from holding.models import Hold, Record
 from holding.operations import once
@@ -22,7 +22,7 @@ from holding.roles import Actor, may
 Act = Literal["release", "retry", "assign", "snooze", "date"]
 MOST: Final = 1000
 NEEDS: Final[Mapping[str, str]] = {
-    "release": holds.ACT,
+    "release": releasers.ACT,
     "retry": retries.ACT,
     "assign": takers.ACT,
     "snooze": takers.ACT,

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from flask import Response, abort, g, request, url_for
 
-from holding import approvals, corrections, doorbell, own_hands, people, periods
+from holding import approvals, corrections, doorbell, people, periods, releasers
 from holding.desk import Done
 from holding.impact import parties
 from holding.models import Hold
@@ -19,7 +19,6 @@ from holding.roles import may
 from holding.seen import Moved
 from portal import filters, forms, fragments, store
 
-APPROVE = "posting.approve"
 MOST_ROWS = 24
 Wished = TypeVar("Wished")
 
@@ -34,16 +33,14 @@ def pane(hold_id: int, problems: Mapping[str, str], moved: Moved | None = None) 
     hold = session.get_one(Hold, hold_id)
     theirs = people.in_team(session, row.team_id, g.actor.person_id)
     edits = row.open and show and theirs and may(g.actor, corrections.ACT) is None
-    refusal = may(g.actor, APPROVE)
-    hands = own_hands.in_hold(session, hold) if row.open and refusal is None else {}
-    releasers = people.who_may(session, g.company.id, APPROVE, but=hands)
+    decide = releasers.of_hold(session, hold, g.actor) if row.open else None
     return {
         "hold": row,
         **folded(pairs.of(session, row, show_personal=show)),
         "beside": beside.of(session, row, show_personal=show),
         "hide": personal.hiding(session, row.record_id, show=show),
-        "releasers": releasers,
-        "own": refusal or own_hands.barred(g.actor, hands, releasers),
+        "releasers": decide.names if decide else (),
+        "own": decide.against if decide else None,
         "sethash": approvals.set_hash({row.posting_id or 0: row.posting_hash or ""}),
         "known_twice": row.open and row.rule in parties.party_checks(session, g.company.id),
         "colleagues": states.colleagues(session, g.company.id),
