@@ -24,6 +24,7 @@ from holding.judging.finish import finish
 from holding.judging.gather import gather
 from holding.judging.plan import plan
 from holding.judging.planned import Plan
+from holding.leases import SLICE_SECONDS
 from holding.linking import link_all
 from holding.models import Company, Posting
 from holding.models.base import DUE, NOW, among_words
@@ -39,7 +40,6 @@ POISON = "EVA03"
 NOT_STORED = "EVA04"
 NO_CONNECTION = "EVA05"
 BAD_MOMENT = timedelta(seconds=5)
-SLICE_SECONDS = 2.0  # then it is the turn of other companies
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +87,12 @@ def judge_due(
             limit=limit,
             lease_seconds=lease_seconds,
         )
+        if not claims:
+            break
         if len(claims) == limit:
             call_help()
-        if claims:
-            done += _judge_claimed(
-                database, clock, company_id, claims, owner, programs, within_bounds
-            )
-        if not claims or not claims[0].crashes or clock.monotonic() >= until:
+        done += _judge_claimed(database, clock, company_id, claims, owner, programs, within_bounds)
+        if not claims[0].crashes or clock.monotonic() >= until:
             break
     return done
 

@@ -1,4 +1,4 @@
-"""When a lease is over.
+"""When a lease is over, and a turn.
 
 Here: one term, and one way to take leases from the dead, for all tables that have them. Not here:
 giving them (each floor's claim.py).
@@ -16,6 +16,7 @@ from holding.models.base import LEASED, NOW, moment, table_of
 
 Leased = type[Record | Posting | Run]
 NEVER = datetime.max.replace(tzinfo=UTC)
+SLICE_SECONDS = 2.0  # a worker at one company; then it is the turn of others
 
 
 def free(session: Session, table: Leased, now: datetime, longest: timedelta | None) -> int:

@@ -19,6 +19,7 @@ from connectors.kit.http import Http
 from holding.database import Database
 from holding.drift import look
 from holding.drift.plan import companies_to_read
+from holding.leases import SLICE_SECONDS
 from holding.models import Connection
 from holding.pushing import batch, limits, refused_key, tally
 from holding.pushing.claim import DOUBTS, READY, claim, free_the_dead, line_up_again
@@ -45,7 +46,6 @@ __all__ = [
 ]
 
 CLAIMED_AT_ONCE = 10
-SLICE_SECONDS = 2.0  # then it is the turn of other companies
 
 
 @dataclass(frozen=True, slots=True)

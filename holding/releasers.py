@@ -27,18 +27,28 @@ class Releasers:
     """The names of those who may, and what speaks against the person who asks."""
 
     names: tuple[str, ...]
-    against: Refusal | None
+    deciding: Refusal | None
+    """Against any decision about it: the role, or a hand in it."""
+    releasing: Refusal | None
+    """Against letting it go: that, or the team."""
 
 
-def of_hold(session: Session, hold: Hold, actor: Actor) -> Releasers:
-    """Those with the role, in the team that the rules ask for, and without a hand in it."""
+def of_hold(session: Session, hold: Hold, actor: Actor, *, by_people: bool) -> Releasers:
+    """Those with the role, in the team that the rules ask for, and without a hand in it.
+
+    `by_people`: whether somebody can let it go at all; else nobody is looked for on behalf of who
+    has not the role.
+    """
+    refusal = may(actor, ACT)
+    if refusal and not by_people:
+        return Releasers((), refusal, refusal)
     hands, team = _hands(session, hold), _team(session, hold)
     names = who_may(session, hold.company_id, ACT, team_id=team.id if team else None, but=hands)
-    refusal = may(actor, ACT) or _own_hand(actor, hands, names)
-    if refusal is None and team is not None and not _in(session, team, actor):
-        verb = "approve" if hold.code == NEEDS_APPROVAL else "release"
-        refusal = outside(team, duties.could(names), verb)
-    return Releasers(names, refusal)
+    deciding = refusal or _own_hand(actor, hands, names)
+    if deciding or team is None or _in(session, team, actor):
+        return Releasers(names, deciding, deciding)
+    verb = "approve" if hold.code == NEEDS_APPROVAL else "release"
+    return Releasers(names, None, outside(team, duties.could(names), verb))
 
 
 def outside(team: Team, who: str, verb: str = "release") -> Refusal:

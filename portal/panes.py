@@ -33,14 +33,15 @@ def pane(hold_id: int, problems: Mapping[str, str], moved: Moved | None = None) 
     hold = session.get_one(Hold, hold_id)
     theirs = people.in_team(session, row.team_id, g.actor.person_id)
     edits = row.open and show and theirs and may(g.actor, corrections.ACT) is None
-    decide = releasers.of_hold(session, hold, g.actor) if row.open else None
+    by_people = row.approval or row.in_target or hold.clears.startswith(releasers.BY)
+    who = releasers.of_hold(session, hold, g.actor, by_people=by_people) if row.open else None
     return {
         "hold": row,
         **folded(pairs.of(session, row, show_personal=show)),
         "beside": beside.of(session, row, show_personal=show),
         "hide": personal.hiding(session, row.record_id, show=show),
-        "releasers": decide.names if decide else (),
-        "own": decide.against if decide else None,
+        "by_people": by_people,
+        "who": who,
         "sethash": approvals.set_hash({row.posting_id or 0: row.posting_hash or ""}),
         "known_twice": row.open and row.rule in parties.party_checks(session, g.company.id),
         "colleagues": states.colleagues(session, g.company.id),

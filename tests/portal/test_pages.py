@@ -10,7 +10,7 @@ from tests.portal.reading import ONE, cause, hold_of, one, plain
 pytestmark = pytest.mark.sqlite
 
 # Statements a page may take, by a process that knows the rules and the world already; the record's
-# first tabs load and replay a whole case, a hold names who had no hand in it.
+# first tabs load and replay a whole case.
 BUDGET = {
     "/c/kedai/": 16,
     "/c/kedai/holding": 10,
@@ -21,7 +21,7 @@ BUDGET = {
     "/c/kedai/holding?view=cleared": 10,
     "/c/kedai/holding?open=1": 11,
     "/c/kedai/holding?view=snoozed": 10,
-    "/c/kedai/holding/1": 23,
+    "/c/kedai/holding/1": 20,
     "/c/kedai/holding/ageing": 10,
     "/c/kedai/holding/many?act=retry": 10,
     "/c/kedai/mappings/missing": 10,

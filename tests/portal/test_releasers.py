@@ -33,8 +33,15 @@ def test_who_is_not_in_the_team_sees_so_before_trying(visit, hold, database):
     assert f'id="release{hold}" aria-disabled="true"' in raw
     assert re.search(r"This is released by Tax desk, and you are not in it\. Tan[^.]* can", page)
     assert re.search(r"Releasable by: Tan[^,]*\.", page)
+    assert f'id="reject{hold}" aria-disabled' not in raw, "no team is asked to reject"
     form = {"reason": "looks right", "op": "o-1"}
     assert visit("lim").post(f"{H}/{hold}/release", form).status_code == 403
     assert f'id="release{hold}" aria-disabled' not in visit("tan").text(f"{H}/{hold}")
     visit("tan").post(f"{H}/{hold}/release", form, status=303)
     assert one(database, f"SELECT state FROM hold WHERE id = {hold}") == "released"
+
+
+def test_who_is_not_in_the_team_still_rejects(visit, hold, database):
+    assert f'id="reject{hold}"' in visit("lim").text(f"{H}/{hold}")
+    visit("lim").post(f"{H}/{hold}/reject", {"reason": "not wanted", "op": "o-1"}, status=303)
+    assert one(database, f"SELECT state FROM hold WHERE id = {hold}") == "cleared"
