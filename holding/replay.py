@@ -6,7 +6,8 @@ own. Not here: judging itself (holding/evaluation.py), and showing an outcome (r
 
 import argparse
 import sys
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -17,27 +18,43 @@ from holding import bulk, worlds
 from holding.database import open_database
 from holding.models import Company, Connection, Evaluation, Record, Version
 from rules.canonical import dumps
+from rules.digest import Digest, digest
 from rules.facts import Facts, Subject
 from rules.outcome import Outcome
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """An evaluation whose replay gave another outcome."""
+    """An evaluation whose replay gave another hash.
+
+    `only_wording`: its digest counts every text, and the stored codes came out the same.
+    """
 
     evaluation_id: int
     record_id: int
+    digest: Digest
     stored: str
     replayed: str
+    only_wording: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Replays:
-    """How many evaluations, with so many verdicts, were judged again; which came out otherwise."""
+    """How many evaluations, with so many verdicts, were judged again; which came out otherwise.
 
-    replayed: int
+    `counted`: how many by each digest. `differences` are those of the decision, `reworded` those
+    of the wording alone.
+    """
+
+    counted: Mapping[Digest, int]
     verdicts: int
     differences: tuple[Difference, ...]
+    reworded: tuple[Difference, ...]
+
+    @property
+    def replayed(self) -> int:
+        """How many, by whichever digest."""
+        return sum(self.counted.values())
 
 
 def replay(
@@ -106,24 +123,36 @@ def replay_all(
 ) -> Replays:
     """Replay the newest evaluations that came to an outcome, and compare their hashes."""
     query = (
-        select(Evaluation.id, Evaluation.record_id, Evaluation.hash, Evaluation.outcome)
+        select(Evaluation)
         .join(Record, Record.id == Evaluation.record_id)
         .where(Record.company_id == company_id, Evaluation.facts.is_not(None))
         .order_by(Evaluation.id.desc())
         .limit(limit)
     )
-    count = verdicts = 0
-    differences = []
-    for evaluation_id, record_id, stored, codes in session.execute(query):
-        if "error" in codes:
+    counted: Counter[Digest] = Counter()
+    verdicts = 0
+    found = []
+    for evaluation in session.scalars(query).all():
+        if "error" in evaluation.outcome:
             continue
-        outcome = replay(session, evaluation_id, programs=programs)
-        found = outcome.digest()
-        count += 1
+        outcome = replay(session, evaluation.id, programs=programs)
+        counted[Digest(evaluation.digest)] += 1
         verdicts += len(outcome.verdicts)
-        if found != stored:
-            differences.append(Difference(evaluation_id, record_id, stored, found))
-    return Replays(count, verdicts, tuple(differences))
+        found += _difference(evaluation, outcome)
+    reworded = tuple(each for each in found if each.only_wording)
+    decided = tuple(each for each in found if not each.only_wording)
+    return Replays(counted, verdicts, decided, reworded)
+
+
+def _difference(evaluation: Evaluation, outcome: Outcome) -> list[Difference]:
+    """The difference between a stored evaluation and its replay, if there is one."""
+    by = Digest(evaluation.digest)
+    again = digest(outcome, dumps(evaluation.facts), by)
+    if again == evaluation.hash:
+        return []
+    reworded = by is Digest.WORDED and dumps(evaluation.outcome) == outcome.codes()
+    stored = evaluation.hash
+    return [Difference(evaluation.id, evaluation.record_id, by, stored, again, reworded)]
 
 
 def main(arguments: list[str]) -> int:

@@ -1,19 +1,19 @@
 """What an evaluation answers: decisions, findings, verdicts, documents, lineage.
 
-Here: the frozen values and their plain JSON. Not here: how any of them is worked out.
+Here: the frozen values and their plain JSON. Not here: how any of them is worked out,
+their hash (digest.py).
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal
 
 from grammar.problem import Span
-from rules.canonical import Plain, dumps, plain, revive, sha256_hex
+from rules.canonical import Plain, dumps, plain, revive
 
 ErrorClass = Literal[
     "missing_field",
@@ -189,32 +189,6 @@ class Outcome:
         outcome: Outcome = revive(Outcome, value)
         return outcome
 
-    def digest(self) -> str:
-        """SHA-256 of the canonical JSON, without what the rule files alone say (spans).
-
-        A plan that only makes the decision's own document is no news, nor is that nothing is
-        open: both are left out.
-        """
-        verdicts = [
-            (v.route, v.rule, v.kind, v.result, v.line, v.operands, v.text, v.released)
-            for v in self.verdicts
-        ]
-        lineage = [(e.route, e.field, e.line, e.source, e.value) for e in self.lineage]
-        used = [(u.table, u.key, u.entry_id, u.value) for u in self.used]
-        head = (
-            self.status,
-            self.status_word,
-            self.number,
-            self.party,
-            self.doc_date,
-            self.amount,
-            self.currency,
-            self.valid_until,
-            self.engine,
-        )
-        rows = json.dumps([verdicts, lineage, used], separators=(",", ":"), ensure_ascii=False)
-        return sha256_hex(f"{rows}\n{dumps([[_told(d) for d in self.decisions], head])}")
-
     def codes(self) -> str:
         """The compact form that is stored: states, findings, one letter a verdict.
 
@@ -233,14 +207,3 @@ class Outcome:
         ]
         letters = "".join(LETTERS[v.result] for v in self.verdicts)
         return dumps({"decisions": decisions, "verdicts": letters})
-
-
-def _told(decision: Decision) -> dict[str, object]:
-    plain_create = all(
-        s.action == "create" and not s.rule and s.document == decision.document
-        for s in decision.plan
-    )
-    silent = {"plan"} if plain_create else set()
-    silent |= set() if decision.open else {"open"}
-    names = (f.name for f in fields(Decision) if f.name not in silent)
-    return {name: getattr(decision, name) for name in names}

@@ -30,6 +30,7 @@ from holding.models import Company, Evaluation, Hold, Posting, Record
 from holding.models.base import table_of
 from holding.models.posting import IN_FLIGHT_STATES
 from holding.wakes import wake_families, wake_linked
+from rules.digest import Digest
 
 FLIGHT_PAUSE = timedelta(seconds=5)
 GONE = frozenset({"dropped", "ignored"})
@@ -194,7 +195,8 @@ def _evaluations(session: Session, batch: Batch, plans: Sequence[Plan]) -> dict[
                 "at": plan.judged.at,
                 "facts": kept.facts,
                 "outcome": kept.codes,
-                "hash": kept.digest,
+                "hash": kept.hash,
+                "digest": Digest.DECIDED,
                 "valid_until": outcome.valid_until if outcome else None,
                 "fence": plan.case.claimed.fence,
             }

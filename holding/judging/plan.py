@@ -16,6 +16,7 @@ from holding.models.posting import IN_FLIGHT_STATES, UNSENT_STATES
 from holding.record_state import counted, state_of
 from holding.types import to_minor
 from rules.canonical import dumps, sha256_hex
+from rules.digest import decided
 from rules.outcome import Outcome
 
 HOLDING = frozenset({"hold", "approve"})
@@ -127,8 +128,8 @@ def _stored(batch: Batch, judged: Judgment) -> Stored:
     facts = dumps({"facts": judged.case.facts, "known": sorted(batch.known_targets)})
     outcome = judged.outcome
     if outcome is not None:
-        codes, digest = outcome.codes(), outcome.digest()
+        codes, hashed = outcome.codes(), decided(outcome, facts)
     else:
         codes = dumps({"error": judged.code, "say": judged.error})
-        digest = sha256_hex(codes)
-    return Stored(facts=bulk.Encoded(facts), codes=bulk.Encoded(codes), digest=digest)
+        hashed = sha256_hex(codes)
+    return Stored(facts=bulk.Encoded(facts), codes=bulk.Encoded(codes), hash=hashed)

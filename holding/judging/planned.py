@@ -110,7 +110,7 @@ class Stored:
 
     facts: bulk.Encoded
     codes: bulk.Encoded
-    digest: str
+    hash: str
 
 
 @dataclass(slots=True, kw_only=True)

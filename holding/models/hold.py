@@ -12,6 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from holding.models.base import WHOLE, Base, Id, one_of, partial, ref
 from holding.types import Json
+from rules.digest import Digest
 
 OF_PUSH = ("PSH", "TGT")  # how the codes begin of holds that pushing opens
 WHOLE_RECORD = "*"  # the route of a hold on all of a record: the rules could not judge it
@@ -19,7 +20,10 @@ HOLD_STATES = ("open", "cleared", "released", "approved")
 
 
 class Evaluation(Base):
-    """One judging of one version: what it looked at and what came out, as codes."""
+    """One judging of one version: what it looked at and what came out, as codes.
+
+    `hash` was made by `digest`, one of rules.digest.Digest.
+    """
 
     __tablename__ = "evaluation"
     __table_args__ = (UniqueConstraint("record_id", "fence"),)
@@ -33,6 +37,7 @@ class Evaluation(Base):
     facts: Mapped[Any | None] = mapped_column(Json)
     outcome: Mapped[Any] = mapped_column(Json)
     hash: Mapped[str]
+    digest: Mapped[int] = mapped_column(WHOLE, default=Digest.WORDED, server_default="1")
     valid_until: Mapped[datetime | None]
     fence: Mapped[int]
     run_id: Mapped[int | None] = ref("run")

@@ -13,6 +13,7 @@ from portal.cli.frame import FINDINGS, Stop, company_of, office, tell
 
 if TYPE_CHECKING:
     from holding.models import Record
+    from holding.replay import Replays
 
 
 @click.command(short_help="Answer the seven questions about RECORD.")
@@ -49,15 +50,39 @@ def replay(company: str, limit: int, *, as_json: bool) -> int:
         found = company_of(session, company)
         result = replay_all(session, found.id, limit)
     different = [each.evaluation_id for each in result.differences]
+    reworded = [each.evaluation_id for each in result.reworded]
     if as_json:
-        counts = {"replayed": result.replayed, "verdicts": result.verdicts}
-        tell({**counts, "different": different})
+        tell(
+            {
+                "replayed": result.replayed,
+                "verdicts": result.verdicts,
+                "by_digest": {str(int(by)): count for by, count in sorted(result.counted.items())},
+                "different": different,
+                "reworded": reworded,
+            }
+        )
     else:
-        told = f"{result.replayed} evaluations with {result.verdicts} verdicts replayed"
-        click.echo(f"{told}, {len(different)} different.")
-        for each in different:
-            click.echo(f"  evaluation {each}")
+        _say_replays(result)
     return FINDINGS if different else 0
+
+
+def _say_replays(result: "Replays") -> None:
+    click.echo(
+        f"{result.replayed} evaluations with {result.verdicts} verdicts replayed, "
+        f"{len(result.differences)} different."
+    )
+    for by, count in sorted(result.counted.items()):
+        click.echo(f"  {count} verified by digest {by:d} ({_DIGESTS[by]})")
+    for each in result.differences:
+        click.echo(f"  evaluation {each.evaluation_id} comes out otherwise")
+    if result.reworded:
+        click.echo(
+            f"  {len(result.reworded)} of digest 1 have the same states, findings and verdicts, "
+            "but a text reads otherwise than in the version that stored them"
+        )
+
+
+_DIGESTS = {1: "decision and wording", 2: "decision, without wording"}
 
 
 @click.command(short_help="Compare our postings with the ledger FILE of a stand-in.")

@@ -11,8 +11,8 @@ from tests.holding.consent import LARGE, breaches
 from tests.holding.life import Begun
 from tests.holding.shop import FILES, RULES, Shop
 from tests.holding.test_consent_law import SECOND
-from tests.holding.test_invariants import unlock
 from tests.holding.test_mappings import rev
+from tests.support.databases import unlock
 
 LEVELS = ("approve by accounts", "approve by sales_admin")
 

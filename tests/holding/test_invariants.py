@@ -31,6 +31,7 @@ from holding.models import (
 )
 from holding.secrets import load_keys
 from holding.settings import Settings
+from tests.support.databases import unlock
 from tests.support.house import House, make_house
 from tests.support.simulator import DEMO_KEY, simulator
 
@@ -63,17 +64,6 @@ def looked(house: House, session: Session, ledger: Path | None, **more: Any) -> 
 
 def one(session: Session, model: Any, *where: Any) -> Any:
     return session.scalars(select(model).where(*where).order_by(model.id)).first()
-
-
-def unlock(session: Session) -> None:
-    """Take the triggers away that keep history as it is; the transaction is rolled back."""
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(text("SET LOCAL session_replication_role = replica"))
-        return
-    names = session.scalars(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).all()
-    for name in names:
-        session.execute(text(f'DROP TRIGGER "{name}"'))
-    session.execute(text("PRAGMA defer_foreign_keys = ON"))
 
 
 def no_current_version(session: Session) -> None:

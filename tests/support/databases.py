@@ -19,6 +19,7 @@ from functools import cache
 from pathlib import Path
 
 from sqlalchemy import create_engine, event, make_url, text
+from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
 
 from holding import worlds
@@ -198,3 +199,14 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def unlock(session: Session) -> None:
+    """Take the triggers away that keep history as it is, in this database of a test."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SET LOCAL session_replication_role = replica"))
+        return
+    names = session.scalars(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).all()
+    for name in names:
+        session.execute(text(f'DROP TRIGGER "{name}"'))
+    session.execute(text("PRAGMA defer_foreign_keys = ON"))
