@@ -30,8 +30,8 @@ $(PRODUCT): $(MADE_OF)
 demo: $(PRODUCT)  ## one month of a sample shop at http://127.0.0.1:8000 (PORT=8010 for another port)
 	@exec $(BIN)/clearpost demo --port $(PORT) $(ARGS)
 
-test: setup chromium  ## lint, types and all tests, side by side: what CI runs
-	@$(MAKE) --no-print-directory --jobs=3 lint types tests
+test: setup chromium  ## lint, types and all tests, side by side, and the processor time they took: what CI runs
+	@$(BIN)/python tools/measured.py $(MAKE) --no-print-directory --jobs=3 lint types tests
 
 lint: setup  ## ruff: rules and layout
 	@$(BIN)/ruff check .
@@ -48,7 +48,7 @@ fuzz: setup  ## 20,000 random programs in both engines, 10,000 mutated files, ea
 		tests/rules/test_compiled.py tests/grammar/test_mutated_files.py tests/rules/test_breaking.py $(ARGS)
 
 faults: setup  ## the fault suite F1 to F28 at the amounts of CI, twelve planted bugs; ends with one line of JSON
-	@$(BIN)/python tools/faults.py $(ARGS)
+	@$(BIN)/python tools/measured.py $(BIN)/python tools/faults.py $(ARGS)
 
 soak: setup  ## 100,000 records through two workers with all faults mixed in (CLEARPOST_SEED repeats one)
 	@$(BIN)/python tools/faults.py --soak $(ARGS)
