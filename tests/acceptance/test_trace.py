@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import shutil
 import time
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,10 +11,19 @@ from typing import Any
 
 import pytest
 
+from tests.acceptance.conftest import STARTER
 from tests.acceptance.orders import clean, later
 from tests.acceptance.parts import Part, answers, proofs
-from tests.acceptance.product import APPROVER, FINANCE, House, item, until
+from tests.acceptance.product import (
+    APPROVER,
+    CURRENT_COMPANY,
+    FINANCE,
+    House,
+    item,
+    until,
+)
 from tests.acceptance.quiet import (
+    BASE,
     approve,
     download,
     fix_mapping,
@@ -113,10 +123,7 @@ def _content_hash(told: Told) -> str:
 
 def test_G03_which_fields_were_mapped(told: Told) -> None:
     assert re.fullmatch(r"30 of 30: \d+ by table, 2 constants\.", told.answer(3))
-    lines = {
-        (row.all("td")[2].one("span", cls="path").text): [cell.text for cell in row.all("td")]
-        for row in told.tab("lineage").one("section", id="lineage").all("tr", role="row")
-    }
+    lines = _lines(told.tab("lineage"))
     assert len(lines) == 30
     source, rule, planned, posted = lines["SKU line 2"]
     assert "line.sku = CUP GLASS" in source
@@ -199,3 +206,54 @@ def test_a_change_after_the_sync_is_told(told: Told) -> None:
     assert said.startswith("Yes: version 2 at <now>: ")
     assert "line 1.qty 20 → 21" in said
     assert len(writes(told.house, f"NS-{NUMBER}")) == 1
+
+
+def test_T35d_history_is_answered_from_then(told: Told) -> None:
+    """After other rules, another mapping and a new version: word by word."""
+    before = _history(told, told.page)
+    finance = told.house.visitor(FINANCE)
+    table = finance.get(f"{BASE}/mappings/item")
+    wish = {"table": "item", "key": "CUP GLASS", "other": "CUP-PORC-25", "reason": "Porcelain now"}
+    assert finance.post(f"{BASE}/mappings/fix", table, rev="99", **wish).ok
+    _publish_longer_rules(told.house)
+    assert told.house.deliver(later(ORDER, minutes=9, note="Ring twice")).status_code == 202
+    other = NUMBER + 7
+    assert told.house.deliver(clean(other, items=[ITEMS[1]])).status_code == 202
+    until_shown(finance, other, "Posted")
+    _, _, planned, posted = _lines(record(finance, other, "lineage"))["SKU line 1"]
+    assert (posted, "CUP-PORC-25, finance" in planned) == ("CUP-PORC-25", True)
+    assert "rules version 2" in record(finance, other, "trace").text
+    page = record(finance, NUMBER)
+    assert _history(told, page) == before
+    until_then = answers(told.page)[7].removesuffix(".")
+    assert answers(page)[7].startswith(until_then), "what was held later comes after it"
+
+
+def _history(told: Told, page: Part) -> dict[object, object]:
+    """What was so when it was posted; what changed and was held since are matters of their own."""
+    said: dict[object, object] = {
+        no: (text, proofs(page, no)) for no, text in answers(page).items() if no not in (5, 7)
+    }
+    return said | {"lineage": _lines(told.tab("lineage"))}
+
+
+def _lines(page: Part) -> dict[str, list[str]]:
+    found = page.one("section", id="lineage").all("tr", role="row")
+    return {
+        row.all("td")[2].one("span", cls="path").text: [cell.text for cell in row.all("td")]
+        for row in found
+    }
+
+
+def _publish_longer_rules(house: House) -> None:
+    """The same rules, each some lines further down, as version 2."""
+    rules = house.product.folder / "longer-rules"
+    shutil.copytree(STARTER, rules)
+    for name in ("clearing.rules", "posting.rules"):
+        file = rules / name
+        head, rest = file.read_text("utf-8").split("\n", 1)
+        file.write_text(f"{head}\n" + "# More is said here than before.\n" * 3 + rest, "utf-8")
+    company = ("--company", CURRENT_COMPANY)
+    house.product.run("rules", "push", str(rules), *company, "--as", "consultant@kedai.example")
+    told = house.product.run("publish", "2", *company, "--as", "publisher@kedai.example")
+    assert "version 2" in told.stdout

@@ -47,7 +47,7 @@ def planted(no: int) -> Iterator[Mutant]:
     mutant = MUTANTS[no - 1]
     with ExitStack() as stack:
         for function, old, new in mutant.changes:
-            stack.enter_context(_changed(function, old, new))
+            stack.enter_context(changed(function, old, new))
         yield mutant
 
 
@@ -105,7 +105,7 @@ _FOR_EVER = ExitStack()
 
 
 @contextmanager
-def _changed(
+def changed(
     function: Callable[..., Any], old: str | Callable[..., Any], new: str
 ) -> Iterator[None]:
     """Other code for a function; whoever imported it by name has the new code, too."""
