@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 
-from connectors.kit.schema import FieldSchema
+from connectors.targets.aiaccount.simulator.columns import NUMERIC, Column
 from connectors.targets.aiaccount.simulator.data import Company
 from connectors.targets.aiaccount.simulator.einvoice import einvoice_faults
-from connectors.targets.aiaccount.simulator.kinds import INVOICES, NUMERIC, Document, Values
+from connectors.targets.aiaccount.simulator.kinds import INVOICES, Document, Values
 from connectors.targets.aiaccount.simulator.paying import Paid, paying_faults
 from connectors.targets.aiaccount.simulator.replies import Fault, fault
 
@@ -23,10 +23,9 @@ def faults_of(document: Document, company: Company, paid: Paid | None) -> list[F
     pays, where that stands in the books.
     """
     first = document.rows[0] if document.rows else 0
-    schema = document.kind.schema
     day, locked = document.day, company.locked_through
     if locked and is_date(day) and date.fromisoformat(day) <= locked:
-        title = next(field.title for field in schema.header if field.name == schema.date_field)
+        title = document.kind.column(document.kind.keys[1]).title
         message = f"Accounting period is locked through {locked}"
         return [fault(first, title, "period_locked", day, message)]
     found = [*document.faults, *_shape(document.kind.header, document.header, first)]
@@ -46,39 +45,39 @@ def faults_of(document: Document, company: Company, paid: Paid | None) -> list[F
     return found
 
 
-def _shape(schemas: Sequence[FieldSchema], values: Values, row: int) -> list[Fault]:
+def _shape(columns: Sequence[Column], values: Values, row: int) -> list[Fault]:
     found: list[Fault] = []
-    for schema in schemas:
-        value = values.get(schema.name)
+    for column in columns:
+        value = values.get(column.name)
         if value is None or str(value).strip() == "":
-            if schema.required and schema.name != "LineTotal":
-                message = f"{schema.title} is required"
-                found.append(fault(row, schema.title, "missing_field", "", message))
+            if column.must and column.name != "LineTotal":
+                message = f"{column.title} is required"
+                found.append(fault(row, column.title, "missing_field", "", message))
             continue
-        words = _wrong(schema, value)
+        words = _wrong(column, value)
         if words:
-            found.append(fault(row, schema.title, "bad_value", value, f"{schema.title} {words}"))
+            found.append(fault(row, column.title, "bad_value", value, f"{column.title} {words}"))
     return found
 
 
-def _wrong(schema: FieldSchema, value: str | Decimal) -> str:
-    if schema.type == "date":
+def _wrong(column: Column, value: str | Decimal) -> str:
+    if column.form == "date":
         return "" if is_date(str(value)) else "is not a date"
-    if schema.type in NUMERIC:
-        return _wrong_number(schema, value)
-    if schema.max_length and len(str(value)) > schema.max_length:
-        return f"is longer than {schema.max_length}"
+    if column.form in NUMERIC:
+        return _wrong_number(column, value)
+    if column.longest and len(str(value)) > column.longest:
+        return f"is longer than {column.longest}"
     return ""
 
 
-def _wrong_number(schema: FieldSchema, value: str | Decimal) -> str:
+def _wrong_number(column: Column, value: str | Decimal) -> str:
     if not isinstance(value, Decimal) or not value.is_finite():
         return "is not a number"
-    if schema.type == "whole" and (value != int(value) or value < 1):
+    if column.form == "whole" and (value != int(value) or value < 1):
         return "is not a whole number from 1"
-    if schema.places is not None and value != round(value, schema.places):
-        return f"has more than {schema.places} decimal places"
-    if schema.name == "Quantity" and value <= 0:
+    if column.places is not None and value != round(value, column.places):
+        return f"has more than {column.places} decimal places"
+    if column.name == "Quantity" and value <= 0:
         return "must be above 0"
     return ""
 

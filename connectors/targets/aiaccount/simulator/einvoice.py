@@ -34,13 +34,13 @@ def einvoice_faults(invoice: Document, company: Company, row: int) -> list[Fault
         found.append({**told, "reason": "tin_format"})
     if totals(invoice, company).total > BUYER_LIMIT:
         blank = [
-            schema
-            for schema in INVOICES.header
-            if schema.name in {"CustomerTIN", "CustomerAddress"}
-            and not invoice.header.get(schema.name)
+            column
+            for column in INVOICES.header
+            if column.name in {"CustomerTIN", "CustomerAddress"}
+            and not invoice.header.get(column.name)
         ]
         if blank:
-            message = f"Above RM 10,000 the buyer needs: {', '.join(s.title for s in blank)}"
+            message = f"Above RM 10,000 the buyer needs: {', '.join(one.title for one in blank)}"
             told = fault(row, blank[0].title, "einvoice_invalid", "", message)
             found.append({**told, "reason": "buyer_incomplete"})
     for at, line in zip(invoice.rows, invoice.lines, strict=True):

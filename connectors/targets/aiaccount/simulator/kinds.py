@@ -1,7 +1,7 @@
-"""The four documents of AiAccount, as the stand-in serves them: paths, words, permissions.
+"""The four documents of AiAccount, as the stand-in serves them: paths, ids, permissions.
 
-Here: one row a document type, and one document as it was sent. Not here: whether it is good
-(checks.py), what it comes to (amounts.py).
+Here: one row a document type, and one document as it was sent. Not here: the columns (columns.py),
+whether it is good (checks.py), what it comes to (amounts.py).
 """
 
 from collections.abc import Mapping
@@ -9,26 +9,21 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from connectors.kit.schema import DocumentSchema, FieldSchema
-from connectors.targets.aiaccount.documents import (
-    EXPENSE_BILL,
-    EXPENSE_PAYMENT,
-    SALES_INVOICE,
-    SALES_RECEIPT,
-)
+from connectors.targets.aiaccount.simulator.columns import SHEETS, Column
 
 Values = Mapping[str, str | Decimal]
-NUMERIC = frozenset({"whole", "decimal", "money", "quantity"})
 RECKONED = frozenset({"LineTotal", "TaxAmount"})  # worked out anew there, so never compared
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """One document type. `pays` is the type that it settles, under the number in its field
-    `paid`; `reads` the permission to look it up.
+    """One document type. `keys` are the fields of its number, its date and its customer or
+    supplier. `pays` is the type that it settles, under the number in its field `paid`; `reads` the
+    permission to look it up.
     """
 
-    schema: DocumentSchema
+    name: str
+    keys: tuple[str, str, str]
     imports: str
     listing: str
     ids: tuple[str, int]
@@ -39,43 +34,47 @@ class Kind:
     paid: str = ""
 
     @property
-    def name(self) -> str:
-        """The name of the type, `sales_invoice`."""
-        return self.schema.name
-
-    @property
     def title(self) -> str:
         """The last word of its import, `sales-invoices`."""
         return self.imports.rsplit("/", 1)[1]
 
     @property
-    def header(self) -> tuple[FieldSchema, ...]:
-        """The columns of the document."""
-        return tuple(field for field in self.schema.header if field.sent)
+    def noun(self) -> str:
+        """What it is called in a message, `invoice`."""
+        return self.name.rsplit("_", 1)[1]
 
     @property
-    def lines(self) -> tuple[FieldSchema, ...]:
+    def header(self) -> tuple[Column, ...]:
+        """The columns of the document."""
+        return SHEETS[self.name].header
+
+    @property
+    def lines(self) -> tuple[Column, ...]:
         """The columns of a line; none where a row is a whole document."""
-        return tuple(field for field in self.schema.lines if field.sent)
+        return SHEETS[self.name].lines
+
+    def column(self, name: str) -> Column:
+        """A column of the document."""
+        return next(column for column in self.header if column.name == name)
 
     def word(self, name: str) -> str:
         """What AiAccount calls a field of the header in its answers."""
-        found = next(field.wire for field in self.schema.header if field.name == name)
-        return found.partition(".")[0]
+        return self.column(name).word.partition(".")[0]
 
     @property
     def number(self) -> str:
         """Its word for the number."""
-        return self.word(self.schema.number_field)
+        return self.word(self.keys[0])
 
     @property
     def party(self) -> str:
         """Its word for the customer or supplier."""
-        return self.word(self.schema.party_field)
+        return self.word(self.keys[2])
 
 
 INVOICES = Kind(
-    schema=SALES_INVOICE,
+    name="sales_invoice",
+    keys=("InvoiceNumber", "InvoiceDate", "Customer"),
     imports="/v1/imports/sales-invoices",
     listing="/v1/sales/invoices",
     ids=("inv", 55100),
@@ -83,7 +82,8 @@ INVOICES = Kind(
     reads="sales.read",
 )
 RECEIPTS = Kind(
-    schema=SALES_RECEIPT,
+    name="sales_receipt",
+    keys=("ReceiptNumber", "ReceiptDate", "Customer"),
     imports="/v1/imports/sales-receipts",
     listing="/v1/sales/receipts",
     ids=("rcp", 900),
@@ -94,7 +94,8 @@ RECEIPTS = Kind(
     paid="InvoiceNumber",
 )
 BILLS = Kind(
-    schema=EXPENSE_BILL,
+    name="expense_bill",
+    keys=("BillNumber", "BillDate", "Supplier"),
     imports="/v1/imports/expense-bills",
     listing="/v1/expenses/bills",
     ids=("bil", 300),
@@ -102,7 +103,8 @@ BILLS = Kind(
     reads="expense.write",
 )
 PAYMENTS = Kind(
-    schema=EXPENSE_PAYMENT,
+    name="expense_payment",
+    keys=("PaymentNumber", "PaymentDate", "Supplier"),
     imports="/v1/imports/expense-payments",
     listing="/v1/expenses/payments",
     ids=("pay", 70),
@@ -132,17 +134,17 @@ class Document:
     @property
     def number(self) -> str:
         """Its number."""
-        return str(self.header.get(self.kind.schema.number_field, ""))
+        return str(self.header.get(self.kind.keys[0], ""))
 
     @property
     def party(self) -> str:
         """The customer or supplier, trimmed: how it is compared."""
-        return str(self.header.get(self.kind.schema.party_field, "")).strip()
+        return str(self.header.get(self.kind.keys[2], "")).strip()
 
     @property
     def day(self) -> str:
         """Its date, as text."""
-        return str(self.header.get(self.kind.schema.date_field, ""))
+        return str(self.header.get(self.kind.keys[1], ""))
 
     @property
     def paid(self) -> str:
@@ -162,7 +164,7 @@ class Document:
         left out.
         """
         lines = [_plain(line, without=RECKONED) for line in self.lines]
-        return {**_plain(self.header), self.kind.schema.party_field: self.party, "lines": lines}
+        return {**_plain(self.header), self.kind.keys[2]: self.party, "lines": lines}
 
 
 def _plain(values: Values, without: frozenset[str] = frozenset()) -> dict[str, str]:

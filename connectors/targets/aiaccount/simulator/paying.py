@@ -23,8 +23,8 @@ class Paid:
 def paying_faults(document: Document, paid: Paid | None, row: int) -> list[Fault]:
     """What is wrong with paying this."""
     kind = document.kind
-    what = KINDS[kind.pays].schema.title.lower().split()[-1]
-    title = next(field.title for field in kind.header if field.name == kind.paid)
+    what = KINDS[kind.pays].noun
+    title = kind.column(kind.paid).title
     amount = decimal(document.header["Amount"])
     if amount <= 0:
         return [fault(row, "Amount", "bad_value", amount, "Amount must be above 0")]

@@ -133,7 +133,7 @@ def _decide(
     }
     entry: dict[str, Any] = {
         job.kind.number: document.number,
-        job.kind.party: str(document.header.get(job.kind.schema.party_field, "")),
+        job.kind.party: str(document.header.get(job.kind.keys[2], "")),
         "lines": list(document.rows),
     }
     if document.paid:

@@ -12,19 +12,13 @@ from email.parser import BytesParser
 from email.policy import HTTP
 from typing import Any
 
-from connectors.kit.schema import FieldSchema
 from connectors.kit.simulator import Request
 from connectors.kit.strictjson import JsonRefusal, loads
 from connectors.kit.tables import CellError, CellValue, Limits, Row, WorkbookRefusal, header_of
 from connectors.kit.workbook import sheets_of
 from connectors.kit.workbook_child import RefusedError, read
-from connectors.targets.aiaccount.simulator.kinds import (
-    INVOICES,
-    NUMERIC,
-    Document,
-    Kind,
-    Values,
-)
+from connectors.targets.aiaccount.simulator.columns import NUMERIC, Column
+from connectors.targets.aiaccount.simulator.kinds import INVOICES, Document, Kind, Values
 from connectors.targets.aiaccount.simulator.replies import fault
 
 MAX_FILE = 5 * 1024 * 1024
@@ -79,11 +73,13 @@ def _workbook(content: bytes, kind: Kind) -> Opened | Unreadable:
     if isinstance(sheets, WorkbookRefusal) or not sheets:
         return Unreadable(400, "bad_file", "No sheet in the file")
     titles = dict(header_of(sheets[0]))
-    known = {schema.title: schema for schema in (*kind.header, *kind.lines)}
-    columns = {at: known[title] for at, title in titles.items() if title in known}
-    missing = [s.title for s in known.values() if s.required and s.title not in titles.values()]
+    known = {column.title: column for column in (*kind.header, *kind.lines)}
+    missing = [one.title for one in known.values() if one.must and one.title not in titles.values()]
     if missing:
         return Unreadable(400, "missing_column", f"Column {missing[0]} is missing")
+    if strange := [title for title in titles.values() if title not in known]:
+        return Unreadable(400, "bad_file", f"Column {strange[0]} is not known")
+    columns = {at: known[title] for at, title in titles.items()}
     data = {number: row for number, row in sheets[0].rows.items() if number > 1}
     if len(data) > MAX_ROWS:
         return Unreadable(413, "file_too_large", f"More than {MAX_ROWS} rows")
@@ -91,12 +87,12 @@ def _workbook(content: bytes, kind: Kind) -> Opened | Unreadable:
 
 
 def _grouped(
-    kind: Kind, data: Mapping[int, Row], columns: Mapping[int, FieldSchema]
+    kind: Kind, data: Mapping[int, Row], columns: Mapping[int, Column]
 ) -> tuple[Document, ...]:
     groups: list[list[tuple[int, Values]]] = []
     for number, row in sorted(data.items()):
         values = {
-            schema.name: _cell(row[at], schema) for at, schema in columns.items() if at in row
+            column.name: _cell(row[at], column) for at, column in columns.items() if at in row
         }
         of_last = kind.lines and groups and _identity(kind, groups[-1][0][1])
         if of_last and of_last == _identity(kind, values):
@@ -107,7 +103,7 @@ def _grouped(
 
 
 def _identity(kind: Kind, values: Values) -> tuple[str, str]:
-    number, party = kind.schema.number_field, kind.schema.party_field
+    number, _, party = kind.keys
     return str(values.get(number, "")), str(values.get(party, "")).strip()
 
 
@@ -115,11 +111,11 @@ def _document(kind: Kind, rows: Sequence[tuple[int, Values]]) -> Document:
     header = _pick(kind.header, rows[0][1])
     faults = []
     for number, values in rows[1:]:
-        for schema in kind.header:
-            if values.get(schema.name) != header.get(schema.name):
-                message = f"{schema.title} differs within the document"
-                value = values.get(schema.name)
-                faults.append(fault(number, schema.title, "inconsistent_header", value, message))
+        for column in kind.header:
+            if values.get(column.name) != header.get(column.name):
+                message = f"{column.title} differs within the document"
+                value = values.get(column.name)
+                faults.append(fault(number, column.title, "inconsistent_header", value, message))
     return Document(
         kind=kind,
         header=header,
@@ -129,13 +125,13 @@ def _document(kind: Kind, rows: Sequence[tuple[int, Values]]) -> Document:
     )
 
 
-def _pick(schemas: Sequence[FieldSchema], values: Values) -> dict[str, str | Decimal]:
-    return {schema.name: values[schema.name] for schema in schemas if schema.name in values}
+def _pick(columns: Sequence[Column], values: Values) -> dict[str, str | Decimal]:
+    return {column.name: values[column.name] for column in columns if column.name in values}
 
 
-def _cell(value: CellValue, schema: FieldSchema) -> str | Decimal:
+def _cell(value: CellValue, column: Column) -> str | Decimal:
     if isinstance(value, Decimal):
-        return value if schema.type in NUMERIC else format(value, "f")
+        return value if column.form in NUMERIC else format(value, "f")
     if isinstance(value, datetime):
         return value.date().isoformat()
     return "" if isinstance(value, CellError) else str(value)
@@ -149,6 +145,8 @@ def _json(content: bytes) -> Opened | Unreadable:
         return Unreadable(400, "bad_json", "An invoice is an object with lines")
     if not all(isinstance(line, dict) for line in body["lines"]):
         return Unreadable(400, "bad_json", "A line is an object")
+    if strange := _strange(body):
+        return Unreadable(400, "bad_json", f"{strange} is not known")
     lines = tuple(_wire(INVOICES.lines, line) for line in body["lines"])
     rows = tuple(_line_number(line, at) for at, line in enumerate(lines, start=1))
     header = _wire(INVOICES.header, body)
@@ -157,19 +155,33 @@ def _json(content: bytes) -> Opened | Unreadable:
     )
 
 
+def _strange(body: Mapping[str, Any]) -> str:
+    """The first word that no invoice has; blank where all are known."""
+    heads = {column.word for column in INVOICES.header}
+    rows = {column.word for column in INVOICES.lines}
+    told = [
+        f"{name}.{inner}" if inner else name
+        for name, value in body.items()
+        if name != "lines"
+        for inner in (value if isinstance(value, dict) else ("",))
+    ]
+    of_lines = (name for line in body["lines"] for name in line if name not in rows)
+    return next((name for name in told if name not in heads), "") or next(of_lines, "")
+
+
 def _line_number(line: Mapping[str, str | Decimal], at: int) -> int:
     number = line.get("LineNo")
     return int(number) if isinstance(number, Decimal) and number == int(number) else at
 
 
-def _wire(schemas: Sequence[FieldSchema], body: Mapping[str, Any]) -> dict[str, str | Decimal]:
+def _wire(columns: Sequence[Column], body: Mapping[str, Any]) -> dict[str, str | Decimal]:
     found: dict[str, str | Decimal] = {}
-    for schema in schemas:
+    for column in columns:
         value: Any = body
-        for word in schema.wire.split("."):
+        for word in column.word.split("."):
             value = value.get(word) if isinstance(value, dict) else None
         if value is not None and value != "":
-            found[schema.name] = _number(value) if schema.type in NUMERIC else str(value)
+            found[column.name] = _number(value) if column.form in NUMERIC else str(value)
     return found
 
 

@@ -1,7 +1,7 @@
 """What AutoCount would say about one document: every refusal comes from its data.
 
-Here: required fields, lengths, codes that must exist, dates. Not here: amounts (amounts.py), and
-what stands in the books already (writing.py).
+Here: required fields, codes that must exist, dates. Not here: the words and their lengths
+(fields.py), amounts (amounts.py), and what stands in the books already (writing.py).
 """
 
 import re
@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from connectors.targets.autocount.simulator.data import AccountBook
+from connectors.targets.autocount.simulator.fields import PARTS, Fields, Parts
 
 FAR = date(9999, 12, 31)
 
@@ -30,7 +31,16 @@ class Kind:
     voucher: bool = False
     moves: bool = True
 
+    @property
+    def parts(self) -> Parts:
+        """The words of its JSON."""
+        return PARTS[self.type]
 
+
+_CONVERTED: Mapping[str, tuple[Any, str]] = {
+    "number": (int | Decimal, "System.Decimal"),
+    "yesno": (bool, "System.Boolean"),
+}
 _DISCOUNT = re.compile(r"\d+(\.\d+)?%?", re.ASCII)
 _LISTED = frozenset({"create", "read", "update", "listing"})
 _SOLD = ("docDate", "debtorCode", "debtorName", "creditTerm", "salesLocation")
@@ -55,36 +65,6 @@ KINDS: Mapping[str, Kind] = {
         Kind("payment", "Payment", "ap_payment", _PAID, voucher=True),
     )
 }
-
-MASTER_LENGTHS = {
-    "docNo": 50,
-    "debtorName": 100,
-    "creditorName": 100,
-    **dict.fromkeys(("email", "emailCC", "emailBCC"), 255),
-    **dict.fromkeys(("address", "deliverAddress"), 200),
-    **dict.fromkeys(("attention", "deliverContact", "ref"), 40),
-    **dict.fromkeys(("phone1", "fax1", "deliverPhone1", "deliverFax1"), 25),
-    "description": 80,
-    "taxExemptionNo": 60,
-    "supplierInvoiceNo": 50,
-    **{f"remark{number}": 40 for number in (1, 2, 3, 4)},
-}
-ROW_LENGTHS = {
-    "productCode": 20,
-    "description": 100,
-    "unit": 8,
-    "discount": 20,
-    "taxExportCountry": 50,
-    "taxPermitNo": 20,
-    "yourPONo": 50,
-    "taxBRNo": 25,
-    "taxBName": 100,
-    "taxRefNo": 30,
-    "taxRegisterNo": 20,
-}
-NUMBERS = frozenset(
-    {"qty", "unitPrice", "amount", "paymentAmt", "currencyRate", "taxAdjustment", "toBankRate"}
-)
 
 
 def fault(
@@ -116,10 +96,11 @@ def _faults(
     for name in kind.required:
         if master.get(name) in (None, ""):
             yield f"{name[0].upper()}{name[1:]} is required."
-    for part, lengths in ((master, MASTER_LENGTHS), *((row, ROW_LENGTHS) for row in rows)):
-        yield from _forms(part, lengths)
+    yield from _forms(master, kind.parts.master)
+    for row in rows:
+        yield from _forms(row, kind.parts.details)
     for payment in payments:
-        yield from _forms(payment, {})
+        yield from _forms(payment, kind.parts.payments)
     if found := date_fault(book, master.get("docDate"), locked=locked):
         yield found
     yield from _codes(book, master, rows, payments, kind)
@@ -130,14 +111,18 @@ def _faults(
         yield "Payment amount is not equal to the total amount."
 
 
-def _forms(part: Mapping[str, Any], lengths: Mapping[str, int]) -> Iterator[str]:
+def _forms(part: Mapping[str, Any], fields: Fields) -> Iterator[str]:
     for name, value in part.items():
-        if name in NUMBERS and isinstance(value, str):
-            yield f"Error converting value \"{value}\" to type 'System.Decimal'. Path '{name}'."
+        field = fields.get(name)
+        if field is None or value is None:
+            continue
+        if field.form in _CONVERTED and not isinstance(value, _CONVERTED[field.form][0]):
+            kind = _CONVERTED[field.form][1]
+            yield f"Error converting value \"{value}\" to type '{kind}'. Path '{name}'."
         if name == "discount" and value and not _DISCOUNT.fullmatch(str(value)):
             yield f"Discount {value} is not valid."
-        if name in lengths and isinstance(value, str) and len(value) > lengths[name]:
-            yield f"{name[0].upper()}{name[1:]} exceeds maximum length of {lengths[name]}."
+        if field.longest and isinstance(value, str) and len(value) > field.longest:
+            yield f"{name[0].upper()}{name[1:]} exceeds maximum length of {field.longest}."
 
 
 def _codes(

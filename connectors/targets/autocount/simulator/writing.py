@@ -15,6 +15,7 @@ from connectors.targets.autocount.simulator.amounts import kept_rows, worked_out
 from connectors.targets.autocount.simulator.books import Books, Shown, place_of
 from connectors.targets.autocount.simulator.checks import Kind, date_fault, fault
 from connectors.targets.autocount.simulator.data import AccountBook
+from connectors.targets.autocount.simulator.fields import strange
 
 LOCAL = timedelta(hours=8)
 
@@ -79,6 +80,9 @@ def _create(books: Books, job: Job, now: datetime) -> Outcome:
     if sent is None:
         return Outcome(400, "The request body is not valid.")
     number = str(sent["master"].get("docNo") or f"#{books.last_key + 1}")
+    if found := strange(job.kind.parts, sent):
+        return Outcome(400, found, number=number)
+    sent.pop("autoFillOption", None)
     sent = {**sent, "details": kept_rows(sent["details"])}
     if found := fault(book, job.kind, sent, locked=job.locked):
         return Outcome(400, found, number=number)
@@ -102,6 +106,8 @@ def _update(book: AccountBook, job: Job, stands: Shown, now: datetime) -> Outcom
     sent = _opened(job.content)
     if sent is None:
         return Outcome(400, "The request body is not valid.", number=job.number)
+    if found := strange(job.kind.parts, sent):
+        return Outcome(400, found, number=job.number)
     merged = {**stands, "master": {**stands["master"], **sent["master"]}}
     if "details" in sent:
         merged["details"] = kept_rows(_by_place(stands["details"], sent["details"]))
@@ -146,7 +152,6 @@ def _opened(content: bytes) -> dict[str, Any] | None:
     body.setdefault("master", {})
     lists = [body.get(name) for name in ("details", "paymentDetails") if name in body]
     good = isinstance(body["master"], dict) and all(_are_rows(rows) for rows in lists)
-    body.pop("autoFillOption", None)
     return body if good else None
 
 

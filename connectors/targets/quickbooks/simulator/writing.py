@@ -16,6 +16,7 @@ from connectors.targets.quickbooks.simulator.checks import closed, objection
 from connectors.targets.quickbooks.simulator.data import Company
 from connectors.targets.quickbooks.simulator.faults import Problem
 from connectors.targets.quickbooks.simulator.kinds import Kind
+from connectors.targets.quickbooks.simulator.words import SHAPES, strange
 
 PACIFIC = timezone(timedelta(hours=-8))  # its moments are of the US west coast
 _KEPT = ("Id", "MetaData", "domain", "_deposited")
@@ -45,6 +46,9 @@ def decide(books: Books, job: Job, now: datetime) -> Outcome:
     """Decide about one write."""
     if job.operation not in ("", "update", "void"):
         return _no(Problem("2010", f"Operation {job.operation} is not supported"))
+    if found := strange(SHAPES[job.kind.entity], job.sent):
+        words = f"Property Name:{found} specified is unsupported or invalid"
+        return _no(Problem("2010", words, found))
     if "Id" not in job.sent:
         return _create(books, job, now)
     stands = books.documents.get((job.company.realm, job.kind.entity, str(job.sent["Id"])))
