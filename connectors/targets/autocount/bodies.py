@@ -76,16 +76,17 @@ def _voucher(
     """Money in or out: the party's own account on one side, the way of paying on the other."""
     paid = {"PaymentMethod", "PaymentAmt", "ChequeNo", "KnockOffDocNo", "KnockOffAmt"}
     fields, amount = document.fields, Decimal(document.fields["PaymentAmt"])
+    wire = {field.name: field.wire for field in schema.header}
     words = fields.get("Description", "")
     master = _master(body, schema, document, action, without=paid | {schema.party_field})
-    row = {"accNo": document.party, "description": words, "amount": amount}
+    row = {wire[schema.party_field]: document.party, "description": words, "amount": amount}
     payment: dict[str, Json] = {
-        "paymentMethod": fields["PaymentMethod"],
-        "paymentBy": fields.get("ChequeNo", ""),
+        wire["PaymentMethod"]: fields["PaymentMethod"],
+        wire["ChequeNo"]: fields.get("ChequeNo", ""),
         "floatDay": 0,
         "bankCharge": 0,
         "toBankRate": 1,
-        "paymentAmt": amount,
+        wire["PaymentAmt"]: amount,
     }
     return {
         "master": {**master, "dealWith": document.party},
@@ -107,13 +108,13 @@ def _master(
     told: dict[str, Json] = {}
     for field in schema.header:
         given = document.fields.get(field.name, "")
-        left_out = field.name not in document.fields if action == "update" else given == ""
+        if action == "update":
+            left_out = field.name not in document.fields or field.name == schema.number_field
+        else:
+            left_out = given == ""
         if field.sent and not left_out and field.name not in without:
             told[field.wire] = _value(field, given)
-    if action == "update":
-        del told["docNo"]
-        return told
-    return {**told, **body.head}
+    return told if action == "update" else {**told, **body.head}
 
 
 def _row(fields: Sequence[FieldSchema], given: Mapping[str, str]) -> dict[str, Json]:

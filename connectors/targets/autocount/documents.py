@@ -162,6 +162,12 @@ def _trade(
     return _document(name, title, header, party[0], "FinalTotal", (*_LINES, *line))
 
 
+def _paid(name: str, title: str, party: FieldSchema) -> DocumentSchema:
+    """Money of a party, whose own account stands in the row."""
+    header = (*_PAYMENT, replace(party, wire="accNo"))
+    return _document(name, title, header, party, "PaymentAmt")
+
+
 DOCUMENTS = (
     _trade("sales_order", "Sales order", _DEBTOR),
     _trade("delivery_order", "Delivery order", _DEBTOR),
@@ -171,11 +177,9 @@ DOCUMENTS = (
     _ordered(_trade("purchase_order", "Purchase order", _CREDITOR)),
     _trade("goods_received_note", "Goods received note", _CREDITOR),
     _trade("purchase_invoice", "Purchase invoice", _CREDITOR, _SUPPLIER_NUMBER),
-    _document("ar_payment", "A/R payment", (*_PAYMENT, _DEBTOR[0]), _DEBTOR[0], total="PaymentAmt"),
+    _paid("ar_payment", "A/R payment", _DEBTOR[0]),
     _document("ap_invoice", "A/P invoice", (*_BILL, *_CREDITOR), _CREDITOR[0], total="Amount"),
-    _document(
-        "ap_payment", "A/P payment", (*_PAYMENT, _CREDITOR[0]), _CREDITOR[0], total="PaymentAmt"
-    ),
+    _paid("ap_payment", "A/P payment", _CREDITOR[0]),
 )
 """All of them."""
 

@@ -68,7 +68,8 @@ def content(document: OutgoingDocument, *, blanks: bool) -> Json:
     else:
         name = next(field.name for field in schema.header if field.wire == _LINKED)
         paid = {"TxnId": document.fields.get(name, ""), "TxnType": ENTITIES[entity.pays].name}
-        told["Line"] = [{"Amount": told["TotalAmt"], "LinkedTxn": [paid]}]
+        amount = Decimal(document.fields[schema.total_field or ""])
+        told["Line"] = [{"Amount": amount, "LinkedTxn": [paid]}]
     return told
 
 

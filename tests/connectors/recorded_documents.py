@@ -1,0 +1,20 @@
+"""The documents of all recorded calls, by target and file, and what must stand there first."""
+
+from tests.connectors.recorded_aiaccount import AIACCOUNT
+from tests.connectors.recorded_autocount import AUTOCOUNT
+from tests.connectors.recorded_quickbooks import QUICKBOOKS
+
+DOCUMENTS = {"aiaccount": AIACCOUNT, "autocount": AUTOCOUNT, "quickbooks": QUICKBOOKS}
+BEFORE = {
+    "aiaccount": {"sales_receipt": "sales_invoice.batch", "expense_payment": "expense_bill"},
+    "autocount": {},
+    "quickbooks": {"payment.create": "invoice.create", "bill_payment.create": "bill.create"},
+}
+"""What must stand there first; a change or a void comes after the create of its document."""
+
+
+def before(target: str, name: str) -> list[str]:
+    """The files whose calls are made first, the earliest first."""
+    kind, _, action = name.partition(".")
+    first = BEFORE[target].get(name, f"{kind}.create" if action in ("update", "void") else "")
+    return [*before(target, first), first] if first else []
