@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased
 
+from holding.columns import Columns, of
 from holding.events import record_event
 from holding.models import Deputy, Membership, Person
 from holding.people import names_of
@@ -37,6 +38,23 @@ class Standing:
     until_at: datetime
     reason: str
     ended_at: datetime | None
+
+
+_deputy = aliased(Person, name="other")
+_STANDING = Columns(
+    Standing(
+        id=of(Deputy.id),
+        person_id=of(Deputy.person_id),
+        deputy_id=of(Deputy.deputy_id),
+        person=of(Person.name),
+        deputy=of(_deputy.name),
+        from_at=of(Deputy.from_at),
+        until_at=of(Deputy.until_at),
+        reason=of(Deputy.reason),
+        ended_at=of(Deputy.ended_at),
+    ),
+    {"person": "person.name", "deputy": "other.name"},
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,25 +128,14 @@ def end(session: Session, actor: Actor, deputy_id: int, now: datetime) -> Deputy
 
 def listing(session: Session, company_id: int) -> Sequence[Standing]:
     """Everybody who stood or stands in for somebody, the newest first."""
-    deputy = aliased(Person)
     query = (
-        select(
-            Deputy.id,
-            Deputy.person_id,
-            Deputy.deputy_id,
-            Person.name.label("person"),
-            deputy.name.label("deputy"),
-            Deputy.from_at,
-            Deputy.until_at,
-            Deputy.reason,
-            Deputy.ended_at,
-        )
+        _STANDING.select()
         .join(Person, Person.id == Deputy.person_id)
-        .join(deputy, deputy.id == Deputy.deputy_id)
+        .join(_deputy, _deputy.id == Deputy.deputy_id)
         .where(Deputy.company_id == company_id)
         .order_by(Deputy.id.desc())
     )
-    return [Standing(**row._mapping) for row in session.execute(query)]
+    return _STANDING.each(session.execute(query))
 
 
 def people(session: Session, company_id: int) -> Sequence[Colleague]:

@@ -208,7 +208,11 @@ def _asking_for_fixes(of: Subquery) -> Select[Any]:
     published = select(RulesetVersion.revision).where(RulesetVersion.company_id == of.c.company_id)
     return (
         select(
-            of.c.key, MappingEntry.id, MappingEntry.person_id, MappingTable.name, MappingEntry.key
+            of.c.key,
+            MappingEntry.id,
+            MappingEntry.person_id,
+            MappingTable.name.label("table_name"),
+            MappingEntry.key.label("word"),
         )
         .join(Version, Version.id == of.c.version_id)
         .join(PostingUse, PostingUse.posting_id == of.c.posting_id)
@@ -224,8 +228,9 @@ def _asking_for_fixes(of: Subquery) -> Select[Any]:
 
 
 def _fixers(rows: Iterable[Any]) -> Iterator[Deed]:
-    for key, entry_id, person_id, table, word in rows:
-        yield Deed(key, person_id, f"fixed its mapping {table}(“{word}”)", entry_id=entry_id)
+    for row in rows:
+        did = f"fixed its mapping {row.table_name}(“{row.word}”)"
+        yield Deed(row.key, row.person_id, did, entry_id=row.id)
 
 
 @cache

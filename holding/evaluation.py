@@ -100,8 +100,9 @@ def judge_due(
 def _has_rules(database: Database, company_id: int, programs: worlds.Programs) -> bool:
     """Whether the company has published any; its records are linked as they say."""
     with database.read() as session:
-        rules, linked = session.execute(_RULES, {"company": company_id}).one()
-    if rules is not None and linked != rules:
+        company = session.execute(_RULES, {"company": company_id}).one()
+    rules = company.ruleset_version_id
+    if rules is not None and company.linked_version_id != rules:
         link_all(database, company_id, rules, programs)
     return rules is not None
 

@@ -175,7 +175,7 @@ def _ids(
 ) -> dict[tuple[str, str], int]:
     kinds, external_ids = sorted({kind for kind, _ in incoming}), [one for _, one in incoming]
     given = {"source": source.id, "kinds": kinds, "external_ids": external_ids}
-    return {(kind, external_id): i for kind, external_id, i in session.execute(_IDS, given)}
+    return {(row.type, row.external_id): row.id for row in session.execute(_IDS, given)}
 
 
 _RECORD, _VERSION = table_of(Record), table_of(Version)
@@ -196,19 +196,18 @@ def _known(
     if not old:
         return found
     current: dict[int, int | None] = {}
-    for record_id, version_id, family in session.execute(_LOCK, {"ids": old}):
-        current[record_id], found[record_id].family = version_id, family
-    rows = session.execute(_VERSIONS, {"ids": old})
-    for version_id, record_id, no, digest, stamp, stale, corrects in rows:
-        known = found[record_id]
-        known.no = max(known.no, no)
-        known.seen.add((stamp, digest))
-        if version_id == current[record_id]:
-            known.corrected = corrects is not None
-        if corrects is None and not stale:
-            known.sha256 = digest
-        if stamp is not None and later(stamp, known.newest_stamp):
-            known.newest_stamp = stamp
+    for record in session.execute(_LOCK, {"ids": old}):
+        current[record.id], found[record.id].family = record.version_id, record.family
+    for row in session.execute(_VERSIONS, {"ids": old}):
+        known = found[row.record_id]
+        known.no = max(known.no, row.no)
+        known.seen.add((row.stamp, row.sha256))
+        if row.id == current[row.record_id]:
+            known.corrected = row.corrects_id is not None
+        if row.corrects_id is None and not row.stale:
+            known.sha256 = row.sha256
+        if row.stamp is not None and later(row.stamp, known.newest_stamp):
+            known.newest_stamp = row.stamp
     return found
 
 

@@ -73,14 +73,14 @@ def _ours(session: Session, company_id: int) -> _Ours:
             Posting.id, Posting.record_id, Posting.route, Posting.seq, Posting.number, Posting.state
         ).where(Posting.company_id == company_id)
     ).all()
-    by_id: dict[int, Meant] = {row[0]: (row[1], row[2], row[3]) for row in postings}
+    by_id: dict[int, Meant] = {row.id: (row.record_id, row.route, row.seq) for row in postings}
     pushed = session.execute(
         select(Push.number, Push.posting_id)
         .join(Posting, Posting.id == Push.posting_id)
         .where(Posting.company_id == company_id)
     )
     meant = {number: by_id[posting_id] for number, posting_id in pushed}
-    posted = {by_id[row[0]]: row[4] for row in postings if row[5] in THERE}
+    posted = {by_id[row.id]: row.number for row in postings if row.state in THERE}
     return _Ours(meant=meant, posted=posted)
 
 

@@ -142,10 +142,12 @@ def _link_chunk(session: Session, company_id: int, judge: Judge, after: int) -> 
     )
     rows = session.execute(query).all()
     moved: dict[int, int] = {}
-    for record_id, kind, body, family, source_id, external_id in rows:
-        wanted = family_of(company_id, source_id, kind, external_id, body or {}, judge)
-        if wanted != family:
-            moved[record_id] = wanted
+    for row in rows:
+        body = row.body or {}
+        wanted = family_of(company_id, row.source_id, row.type, row.external_id, body, judge)
+        if wanted != row.family:
+            moved[row.id] = wanted
     move_families(session, moved)
-    link(session, company_id, judge, [Current(i, kind, body) for i, kind, body, *_ in rows if body])
+    contents = [Current(row.id, row.type, row.body) for row in rows if row.body]
+    link(session, company_id, judge, contents)
     return rows[-1].id if rows else None

@@ -16,7 +16,8 @@ from holding.models.record import RECORD_STATES
 
 _HELD = exists().where(Hold.record_id == Record.id, text(f"hold.{Hold.OPEN}"))
 _STATES = (
-    select(Record.id, Record.state, _HELD, Posting.state, Posting.reverses_id)
+    select(Record.id, Record.state, _HELD.label("held"), Posting.reverses_id)
+    .add_columns(Posting.state.label("posting_state"))
     .outerjoin(Posting, Posting.record_id == Record.id)
     .where(bulk.among_given(Record.id, "ids"))
 )
@@ -40,14 +41,14 @@ def refresh(session: Session, record_ids: Collection[int]) -> None:
     session.flush()
     rows = session.execute(_STATES, {"ids": list(record_ids)}).all()
     postings: dict[int, list[str]] = defaultdict(list)
-    for record_id, _, _, state, reverses_id in rows:
-        if state is not None:
-            postings[record_id].append(counted(state, reverses_id))
+    for row in rows:
+        if row.posting_state is not None:
+            postings[row.id].append(counted(row.posting_state, row.reverses_id))
     changed: dict[int, str] = {}
-    for record_id, before, is_held, *_ in rows:
-        after = state_of(postings[record_id], held=is_held, judged=before != "received")
-        if after != before:
-            changed[record_id] = after
+    for row in rows:
+        after = state_of(postings[row.id], held=row.held, judged=row.state != "received")
+        if after != row.state:
+            changed[row.id] = after
     written = [{"id": record_id, "state": state} for record_id, state in changed.items()]
     bulk.update(session, Record, written, bump="lock")
     bulk.forget(session, Record, changed)

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from connectors.kit.errors import RETRY
 from holding import bulk
 from holding.closing import close, settle
+from holding.columns import Columns, of
 from holding.desk import Desk, Done, Each, Left, alone, done
 from holding.entries import table_and_key
 from holding.events import Fact, record_events
@@ -102,9 +103,21 @@ def try_again(
 class _Judged:
     """By what a record was judged last."""
 
+    record_id: int
     at: datetime
     version_id: int
     version: int
+
+
+_JUDGED = Columns(
+    _Judged(
+        record_id=of(Evaluation.record_id),
+        at=of(Evaluation.at),
+        version_id=of(Evaluation.version_id),
+        version=of(Version.no),
+    ),
+    {"version": "version.no"},
+)
 
 
 class Looked:
@@ -242,22 +255,22 @@ def _judged(session: Session, record_ids: set[int]) -> dict[int, _Judged]:
         .group_by(Evaluation.record_id)
     )
     query = (
-        select(Evaluation.record_id, Evaluation.at, Evaluation.version_id, Version.no)
+        _JUDGED.select()
         .join(Version, Version.id == Evaluation.version_id)
         .where(Evaluation.id.in_(latest))
     )
-    return {row[0]: _Judged(*row[1:]) for row in session.execute(query)}
+    return {one.record_id: one for one in _JUDGED.each(session.execute(query))}
 
 
 def _snapshots(session: Session, connections: set[int]) -> Mapping[int, tuple[str, int]]:
     """Connection -> its name, and the revision of what was last learned of it."""
     query = (
-        select(Connection.id, Connection.name, func.max(Snapshot.revision))
+        select(Connection.id, Connection.name, func.max(Snapshot.revision).label("revision"))
         .join(Snapshot, Snapshot.connection_id == Connection.id)
         .where(bulk.among(Connection.id, sorted(connections)))
         .group_by(Connection.id, Connection.name)
     )
-    return {row[0]: (row[1], row[2] or 0) for row in session.execute(query)}
+    return {row.id: (row.name, row.revision or 0) for row in session.execute(query)}
 
 
 def _tried(session: Session, desk: Desk) -> set[tuple[int, int, str]]:
@@ -265,4 +278,4 @@ def _tried(session: Session, desk: Desk) -> set[tuple[int, int, str]]:
     records = sorted({hold.record_id for hold in desk.holds.values()})
     query = select(Retry.record_id, Retry.cause_id, Retry.content_sha256)
     rows = session.execute(query.where(bulk.among(Retry.record_id, records)))
-    return {(row[0], row[1], row[2]) for row in rows}
+    return {(row.record_id, row.cause_id, row.content_sha256) for row in rows}

@@ -14,6 +14,7 @@ from typing import Final
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from holding.columns import Columns, of
 from holding.events import record_event
 from holding.models import ApiToken, Person
 from holding.people import actor_of
@@ -63,6 +64,20 @@ class TokenRow:
     expires_at: datetime
     seen_at: datetime | None
     revoked_at: datetime | None
+
+
+_TOKEN = Columns(
+    TokenRow(
+        id=of(ApiToken.id),
+        name=of(ApiToken.name),
+        email=of(Person.email),
+        scopes=of(ApiToken.scopes),
+        made_at=of(ApiToken.made_at),
+        expires_at=of(ApiToken.expires_at),
+        seen_at=of(ApiToken.seen_at),
+        revoked_at=of(ApiToken.revoked_at),
+    )
+)
 
 
 def make(
@@ -142,21 +157,12 @@ def revoke(
 def listing(session: Session, company_id: int) -> Sequence[TokenRow]:
     """All tokens of a company, the newest first."""
     query = (
-        select(
-            ApiToken.id,
-            ApiToken.name,
-            Person.email,
-            ApiToken.scopes,
-            ApiToken.made_at,
-            ApiToken.expires_at,
-            ApiToken.seen_at,
-            ApiToken.revoked_at,
-        )
+        _TOKEN.select()
         .join(Person, Person.id == ApiToken.person_id)
         .where(ApiToken.company_id == company_id)
         .order_by(ApiToken.id.desc())
     )
-    return [TokenRow(**row._mapping) for row in session.execute(query)]
+    return _TOKEN.each(session.execute(query))
 
 
 def _digest(key: str) -> str:

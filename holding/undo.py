@@ -89,7 +89,8 @@ def latest(session: Session, actor: Actor, now: datetime) -> Undoable | None:
     if not Settings.from_env().undo_seconds:
         return None
     query = (
-        select(Operation.id, Operation.say, Operation.undo_until, Operation.stood.is_(None))
+        select(Operation.id, Operation.say, Operation.undo_until)
+        .add_columns(Operation.stood.is_(None).label("sends"))
         .where(
             Operation.person_id == actor.person_id,
             Operation.company_id == actor.company_id,
@@ -100,7 +101,9 @@ def latest(session: Session, actor: Actor, now: datetime) -> Undoable | None:
         .order_by(Operation.undo_until.desc())
     )
     row = session.execute(query.limit(1)).first()
-    return Undoable(row[0], row[1] or "", row[2], row[3]) if row and row[2] else None
+    if row is None:
+        return None
+    return Undoable(op=row.id, say=row.say or "", until=row.undo_until, sends=row.sends)
 
 
 def taken_back(session: Session, op: str) -> bool:
@@ -168,9 +171,11 @@ def _lines(session: Session, op: str) -> list[_Line]:
         select(
             Approval.id,
             Posting.record_id,
-            Posting.id,
+            Posting.id.label("posting_id"),
             Posting.number,
-            or_(busy, pushed.where(Push.hash == Approval.hash, Push.made_at >= Approval.at)),
+            or_(busy, pushed.where(Push.hash == Approval.hash, Push.made_at >= Approval.at)).label(
+                "begun"
+            ),
         )
         .join(Posting, Posting.id == Approval.posting_id)
         .where(Approval.operation_id == op, Approval.voided_at.is_(None))
@@ -184,9 +189,9 @@ def _lines(session: Session, op: str) -> list[_Line]:
         select(
             Release.id,
             Release.record_id,
-            Posting.id,
+            Posting.id.label("posting_id"),
             Record.number,
-            or_(busy, pushed.where(Push.made_at >= Release.at)),
+            or_(busy, pushed.where(Push.made_at >= Release.at)).label("begun"),
         )
         .join(Record, Record.id == Release.record_id)
         .outerjoin(Posting, same)
@@ -196,9 +201,9 @@ def _lines(session: Session, op: str) -> list[_Line]:
         select(
             Dating.id,
             Dating.record_id,
-            Posting.id,
+            Posting.id.label("posting_id"),
             Record.number,
-            or_(busy, pushed.where(Push.made_at >= Dating.at)),
+            or_(busy, pushed.where(Push.made_at >= Dating.at)).label("begun"),
         )
         .join(Record, Record.id == Dating.record_id)
         .outerjoin(
@@ -208,9 +213,16 @@ def _lines(session: Session, op: str) -> list[_Line]:
         .where(Dating.operation_id == op, Dating.voided_at.is_(None))
     )
     lines = [
-        _Line(of, i, record_id, posting_id, number, bool(begun))
+        _Line(
+            of=of,
+            id=row.id,
+            record_id=row.record_id,
+            posting_id=row.posting_id,
+            number=row.number,
+            begun=bool(row.begun),
+        )
         for of, query in ((Approval, approvals), (Release, releases), (Dating, datings))
-        for i, record_id, posting_id, number, begun in session.execute(query)
+        for row in session.execute(query)
     ]
     gone = {(line.of, line.id) for line in lines if line.begun}  # with any of its documents
     return [replace(line, begun=(line.of, line.id) in gone) for line in lines]

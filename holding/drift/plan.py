@@ -57,14 +57,19 @@ def take(desk: Desk, channel: Channel, a_call: int) -> tuple[Watched, ...]:
         again = now + desk.lease
         session.execute(update(Posting).where(Posting.id.in_(ids)).values(read_due_at=again))
         rows = session.execute(
-            select(Posting.id, Posting.family, Push.id, Push.content)
+            select(Posting.id, Posting.family, Posting.posted_push_id, Push.content)
             .join(Push, Push.id == Posting.posted_push_id)
             .where(Posting.id.in_(ids))
             .order_by(Posting.id)
         )
         return tuple(
-            Watched(posting_id=i, family=f, push_id=p, document=revive(Document, content))
-            for i, f, p, content in rows
+            Watched(
+                posting_id=row.id,
+                family=row.family,
+                push_id=row.posted_push_id,
+                document=revive(Document, row.content),
+            )
+            for row in rows
         )
 
 

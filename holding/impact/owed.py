@@ -45,7 +45,7 @@ def owed(
             Connection.connector,
             Posting.doc_type,
             Posting.doc_date,
-            func.sum(Posting.book),
+            func.sum(Posting.book).label("book"),
         )
         .join(Connection, Connection.id == Posting.connection_id)
         .where(Posting.company_id == company_id, Posting.state == "posted")
@@ -53,8 +53,9 @@ def owed(
         .group_by(Posting.party, Connection.connector, Posting.doc_type, Posting.doc_date)
     )
     sums = {party: [0, 0, 0, 0] for party in parties}
-    for party, connector, doc_type, day, book in session.execute(query):
-        sums[party][_age(day, today)] += _sign(connector, doc_type) * int(book or 0)
+    for row in session.execute(query):
+        signed = _sign(row.connector, row.doc_type) * int(row.book or 0)
+        sums[row.party][_age(row.doc_date, today)] += signed
     return tuple(Owed(party, (a, b, c, d)) for party, (a, b, c, d) in sums.items())
 
 

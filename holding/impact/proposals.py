@@ -154,7 +154,7 @@ def _corrections(session: Session, company_id: int, since: datetime) -> list[_Do
     """By field: from which value to which."""
     before = aliased(Version)
     rows = session.execute(
-        select(Record.type, before.body, Version.body, Version.at)
+        select(Record.type, before.body.label("old"), Version.body.label("new"), Version.at)
         .join(Record, Record.id == Version.record_id)
         .join(before, before.id == Version.corrects_id)
         .where(Record.company_id == company_id, Version.at >= since)
@@ -162,11 +162,11 @@ def _corrections(session: Session, company_id: int, since: datetime) -> list[_Do
     )
     pairs: defaultdict[tuple[str, str], Counter[tuple[str, str]]] = defaultdict(Counter)
     last: dict[tuple[str, str], datetime] = {}
-    for kind, old, new, at in rows:
-        for change in difference(old, new):
-            field = kind, _AT.sub("", change.path)
+    for row in rows:
+        for change in difference(row.old, row.new):
+            field = row.type, _AT.sub("", change.path)
             pairs[field][change.before or "", change.after or ""] += 1
-            last[field] = at
+            last[field] = row.at
     return [
         _Done(f"correction:{kind}:{path}", f"{path} of {kind} corrected", found, last[kind, path])
         for (kind, path), found in pairs.items()
@@ -201,12 +201,12 @@ def _spellings(session: Session, company_id: int, since: datetime) -> list[_Done
     known: dict[tuple[str, str, str | None], str] = {}
     pairs: defaultdict[str, Counter[tuple[str, str]]] = defaultdict(Counter)
     last: dict[str, datetime] = {}
-    for table, key, value, at, reason in rows:
-        bare = table, fold(key, ("any_case", "any_punctuation")), value
-        first = known.setdefault(bare, key)
-        if first != key and reason != PUBLISHED and at >= since:
-            pairs[table][key, first] += 1
-            last[table] = at
+    for row in rows:
+        bare = row.name, fold(row.key, ("any_case", "any_punctuation")), row.value
+        first = known.setdefault(bare, row.key)
+        if first != row.key and row.reason != PUBLISHED and row.at >= since:
+            pairs[row.name][row.key, first] += 1
+            last[row.name] = row.at
     return [
         _Done(f"spelling:{name}", f"another spelling added to {name}", found, last[name])
         for name, found in pairs.items()

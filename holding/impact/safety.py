@@ -191,14 +191,17 @@ def _money(book: int, currency: str) -> str:
 
 
 def _usual(session: Session, company_id: int, route: str, now: datetime) -> Limit:
-    query = select(func.count(), func.coalesce(func.sum(Posting.book), 0)).where(
+    book = func.coalesce(func.sum(Posting.book), 0).label("book")
+    query = select(func.count().label("records"), book).where(
         Posting.company_id == company_id,
         Posting.route == route,
         Posting.posted_at > now - timedelta(days=USUAL_DAYS),
     )
     found = session.execute(query).one()
-    records, book = (TIMES * int(figure or 0) // USUAL_DAYS for figure in found)
-    return Limit(max(LEAST_RECORDS, records), max(LEAST_BOOK, book))
+    return Limit(
+        max(LEAST_RECORDS, TIMES * int(found.records) // USUAL_DAYS),
+        max(LEAST_BOOK, TIMES * int(found.book) // USUAL_DAYS),
+    )
 
 
 def _decided(session: Session, actor: Actor, stop_id: int, reason: str) -> RouteStop | Refusal:

@@ -47,8 +47,9 @@ def arrivals_became_versions(look: Look) -> Iterator[Breach]:
         newest.no > current.no,
     )
     query = (
-        select(Record.id, Record.type, Record.number, current.record_id, numbers.c.count)
-        .add_columns(numbers.c.last, fresher.label("fresher"))
+        select(Record.id, Record.type, Record.number)
+        .add_columns(current.record_id.label("owner_id"))
+        .add_columns(numbers.c.count.label("versions"), numbers.c.last)
         .outerjoin(current, current.id == Record.version_id)
         .outerjoin(numbers, numbers.c.record_id == Record.id)
         .where(Record.company_id == look.company_id)
@@ -62,21 +63,22 @@ def arrivals_became_versions(look: Look) -> Iterator[Breach]:
             )
         )
     )
-    for record_id, kind, number, owner, count, last, _ in look.session.execute(query):
-        if owner is None:
-            say = f"{kind} {number} was taken in and has no version."
-        elif count != last:
-            say = f"{kind} {number} has {count} versions and the last is no. {last}."
+    for row in look.session.execute(query):
+        name = f"{row.type} {row.number}"
+        if row.owner_id is None:
+            say = f"{name} was taken in and has no version."
+        elif row.versions != row.last:
+            say = f"{name} has {row.versions} versions and the last is no. {row.last}."
         else:
-            say = f"The current version of {kind} {number} is not its newest one."
-        yield Breach("I1", say, (record_id,))
+            say = f"The current version of {name} is not its newest one."
+        yield Breach("I1", say, (row.id,))
     yield from _nothing_came_of(look)
 
 
 def _nothing_came_of(look: Look) -> Iterator[Breach]:
     """A delivery that left no version and no word why, before anything like it was here."""
     earlier = aliased(Delivery)
-    query = select(Delivery.id, Delivery.key).where(
+    query = select(Delivery.key).where(
         Delivery.company_id == look.company_id,
         Delivery.error.is_(None),
         ~exists().where(Version.delivery_id == Delivery.id),
@@ -86,7 +88,7 @@ def _nothing_came_of(look: Look) -> Iterator[Breach]:
             earlier.id < Delivery.id,
         ),
     )
-    for _, key in look.session.execute(query):
+    for key in look.session.scalars(query):
         yield Breach("I1", f"Nothing came of delivery {key}, and nobody was told why.")
 
 
@@ -99,7 +101,8 @@ def judged_by_rules_of_the_time(look: Look) -> Iterator[Breach]:
         later.revision <= Evaluation.revision,
     )
     query = (
-        select(Evaluation.id, Record.id, Record.type, Record.number, RulesetVersion.no)
+        select(Record.id, Record.type, Record.number, RulesetVersion.no)
+        .select_from(Evaluation)
         .join(Record, Record.id == Evaluation.record_id)
         .join(RulesetVersion, RulesetVersion.id == Evaluation.ruleset_version_id)
         .where(Record.company_id == look.company_id)
@@ -111,9 +114,10 @@ def judged_by_rules_of_the_time(look: Look) -> Iterator[Breach]:
             )
         )
     )
-    for _, record_id, kind, number, no in look.session.execute(query):
-        say = f"{kind} {number} was judged by rules no. {no} when they were not in force."
-        yield Breach("I12", say, (record_id,))
+    for row in look.session.execute(query):
+        name = f"{row.type} {row.number}"
+        say = f"{name} was judged by rules no. {row.no} when they were not in force."
+        yield Breach("I12", say, (row.id,))
 
 
 def no_secret_lies_about(look: Look) -> Iterator[Breach]:

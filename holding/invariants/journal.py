@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
+from holding.columns import Columns, of
 from holding.invariants.ledgers import Line
 from holding.models import Attempt, Posting, Push, Request
 
@@ -60,14 +61,15 @@ class Journal:
         """Three statements."""
         calls: dict[int, set[tuple[str, str]]] = defaultdict(set)
         attempts: dict[int, set[str]] = defaultdict(set)
-        for push_id, state, kind, key, digest in session.execute(_CALLS, {"company": company_id}):
-            attempts[push_id].add(state)
-            if kind == "push":
-                calls[push_id].add((key, digest))
-        pushes = (Sent(**row._mapping) for row in session.execute(_PUSHES, {"company": company_id}))
-        rows = session.execute(_POSTINGS, {"company": company_id})
+        given = {"company": company_id}
+        for row in session.execute(_CALLS, given):
+            attempts[row.push_id].add(row.state)
+            if row.kind == "push":
+                calls[row.push_id].add((row.key, row.sha256))
+        pushes = _SENT.each(session.execute(_PUSHES, given))
+        postings = _STANDS.each(session.execute(_POSTINGS, given))
         return cls(
-            postings={row.id: Stands(*row) for row in rows},
+            postings={one.id: one for one in postings},
             pushes={one.id: one for one in pushes},
             calls={key: frozenset(found) for key, found in calls.items()},
             attempts={key: frozenset(found) for key, found in attempts.items()},
@@ -98,33 +100,35 @@ class Journal:
 
 
 _MINE = Posting.company_id == bindparam("company")
-_POSTINGS = select(
-    Posting.id,
-    Posting.record_id,
-    Posting.number,
-    Posting.state,
-    Posting.push_id,
-    Posting.posted_push_id,
-    Posting.currency,
-).where(_MINE)
-_PUSHES = (
-    select(
-        Push.id,
-        Push.posting_id,
-        Posting.record_id,
-        Push.no,
-        Push.connection_id,
-        Posting.doc_type,
-        Push.family,
-        Push.action,
-        Push.number,
-        Push.hash,
-        Push.key,
-        Push.state,
+_STANDS = Columns(
+    Stands(
+        id=of(Posting.id),
+        record_id=of(Posting.record_id),
+        number=of(Posting.number),
+        state=of(Posting.state),
+        push_id=of(Posting.push_id),
+        posted_push_id=of(Posting.posted_push_id),
+        currency=of(Posting.currency),
     )
-    .join(Posting, Posting.id == Push.posting_id)
-    .where(_MINE)
 )
+_POSTINGS = _STANDS.select().where(_MINE)
+_SENT = Columns(
+    Sent(
+        id=of(Push.id),
+        posting_id=of(Push.posting_id),
+        record_id=of(Posting.record_id),
+        no=of(Push.no),
+        connection_id=of(Push.connection_id),
+        doc_type=of(Posting.doc_type),
+        family=of(Push.family),
+        action=of(Push.action),
+        number=of(Push.number),
+        hash=of(Push.hash),
+        key=of(Push.key),
+        state=of(Push.state),
+    )
+)
+_PUSHES = _SENT.select().join(Posting, Posting.id == Push.posting_id).where(_MINE)
 _CALLS = (
     select(Attempt.push_id, Attempt.state, Request.kind, Request.key, Request.sha256)
     .join(Request, Request.id == Attempt.request_id)

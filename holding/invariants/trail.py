@@ -43,19 +43,20 @@ def history_follows_the_table(look: Look) -> Iterator[Breach]:
         .where(Posting.company_id == look.company_id)
         .order_by(Push.id)
     )
-    for push_id, number, state, record_id in look.session.execute(query):
-        states = told.get(push_id, [])
+    for push in look.session.execute(query):
+        states, about = told.get(push.id, []), (push.record_id,)
         if not states or states[0] != "sending":
-            yield Breach("I10", f"Nothing tells when {number} was sent first.", (record_id,))
+            yield Breach("I10", f"Nothing tells when {push.number} was sent first.", about)
             continue
         for one, other in pairwise(states):
             still = one == other and one in OF_PUSH
             if not still and not allowed(PUSH_MOVES, one, other):
-                say = f"{number} is told to have gone from {one} to {other}, which cannot be."
-                yield Breach("I10", say, (record_id,))
-        if states[-1] != state and not _on_its_way(states[-1], state):
-            say = f"The push of {number} is {state}, the last that was told of it is {states[-1]}."
-            yield Breach("I10", say, (record_id,))
+                say = f"{push.number} is told to have gone from {one} to {other}, which cannot be."
+                yield Breach("I10", say, about)
+        last = states[-1]
+        if last != push.state and not _on_its_way(last, push.state):
+            say = f"The push of {push.number} is {push.state}, the last that was told of it is"
+            yield Breach("I10", f"{say} {last}.", about)
     yield from _states_apart(look)
 
 
@@ -80,15 +81,16 @@ def _on_its_way(told: str, state: str) -> bool:
 def _states_apart(look: Look) -> Iterator[Breach]:
     """A posting and the push that it is in tell the same."""
     query = (
-        select(Posting.number, Posting.state, Push.state, Posting.record_id)
+        select(Posting.number, Posting.state, Push.state.label("push"), Posting.record_id)
         .join(Push, Push.id == Posting.push_id)
         .where(Posting.company_id == look.company_id)
     )
     open_pushes = set(OF_PUSH.values())
-    for number, posting, push, record_id in look.session.execute(query):
-        wanted = OF_PUSH.get(posting)
-        if (wanted or push) != push or (wanted is None and push in open_pushes):
-            yield Breach("I10", f"{number} is {posting}, its push is {push}.", (record_id,))
+    for row in look.session.execute(query):
+        wanted = OF_PUSH.get(row.state)
+        if (wanted or row.push) != row.push or (wanted is None and row.push in open_pushes):
+            say = f"{row.number} is {row.state}, its push is {row.push}."
+            yield Breach("I10", say, (row.record_id,))
 
 
 def every_version_is_told(look: Look) -> Iterator[Breach]:
@@ -106,10 +108,10 @@ def every_version_is_told(look: Look) -> Iterator[Breach]:
         .join(Version, Version.record_id == Record.id)
         .where(Record.company_id == look.company_id, Version.corrects_id.is_(None))
     )
-    for record_id, kind, number, no in look.session.execute(query):
-        if no not in told[record_id]:
-            say = f"No event tells how version {no} of {kind} {number} arrived."
-            yield Breach("I11", say, (record_id,))
+    for row in look.session.execute(query):
+        if row.no not in told[row.id]:
+            say = f"No event tells how version {row.no} of {row.type} {row.number} arrived."
+            yield Breach("I11", say, (row.id,))
     for gap in chain.verify(look.session, look.company_id, now=look.now, known=look.anchors):
         yield Breach("I11", gap.message)
     judged = exists().where(Event.record_id == Record.id, Event.act == "record.judged")

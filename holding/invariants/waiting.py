@@ -60,27 +60,27 @@ def no_lease_forgotten(look: Look) -> Iterator[Breach]:
         record = Record.id if table is Record else Posting.record_id
         query = (
             select(table.id, table.lease_owner, table.lease_until)
-            .add_columns(record if table in (Record, Posting) else null())
+            .add_columns((record if table in (Record, Posting) else null()).label("about"))
             .where(table.company_id == look.company_id, text("lease_until IS NOT NULL"))
             .where(or_(table.lease_until < ended, table.lease_until > far))
         )
-        for row_id, owner, until, record_id in look.session.execute(query):
-            say = f"The lease of {owner} on {table.__tablename__} {row_id} ends at"
-            about = (record_id,) if record_id else ()
-            yield Breach("I7", f"{say} {until:%Y-%m-%d %H:%M:%S}.", about)
+        for row in look.session.execute(query):
+            say = f"The lease of {row.lease_owner} on {table.__tablename__} {row.id} ends at"
+            about = (row.about,) if row.about else ()
+            yield Breach("I7", f"{say} {row.lease_until:%Y-%m-%d %H:%M:%S}.", about)
     duties = select(Singleton).where(Singleton.until > far)
     for duty in look.session.scalars(duties):
         yield Breach("I7", f"{duty.owner} has the duty {duty.name} until {duty.until:%Y-%m-%d}.")
     for left in (_left_records(look), _left_postings(look)):
-        for number, state, record_id in look.session.execute(left):
-            say = f"{number} is {state}, and neither a due time nor a worker will come back to it."
-            yield Breach("I7", say, (record_id,))
+        for row in look.session.execute(left):
+            say = f"{row.number} is {row.state}, and neither a due time nor a worker will come back"
+            yield Breach("I7", f"{say} to it.", (row.record_id,))
 
 
 def _left_records(look: Look) -> Select[str, str, int]:
     """Not judged, and not due."""
     return (
-        select(Record.number, Record.state, Record.id)
+        select(Record.number, Record.state, Record.id.label("record_id"))
         .join(Company, Company.id == Record.company_id)
         .where(Record.company_id == look.company_id, Company.ruleset_version_id.is_not(None))
         .where(Record.state == "received", Record.version_id.is_not(None))
@@ -140,7 +140,7 @@ def _wrong_states(look: Look) -> Iterator[Breach]:
             Record.id,
             Record.number,
             Record.state,
-            Posting.state,
+            Posting.state.label("posting_state"),
             Posting.reverses_id,
             held.label("held"),
         )
@@ -149,10 +149,10 @@ def _wrong_states(look: Look) -> Iterator[Breach]:
         .order_by(Record.id)
     )
     found: dict[tuple[int, str, str], set[str]] = {}
-    for record_id, number, state, posting, reverses, is_held in look.session.execute(query):
-        states = found.setdefault((record_id, number, state), set())
-        states |= {counted(posting, reverses)} if posting else set()
-        states |= {"held"} if is_held else set()
+    for row in look.session.execute(query):
+        states = found.setdefault((row.id, row.number, row.state), set())
+        states |= {counted(row.posting_state, row.reverses_id)} if row.posting_state else set()
+        states |= {"held"} if row.held else set()
     for (record_id, number, state), states in found.items():
         meant = next((one for one in RECORD_STATES if one in states), "waiting")
         if state != meant:

@@ -8,13 +8,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from operator import itemgetter
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import and_, bindparam, or_, select, text
 from sqlalchemy.orm import Session, aliased
 
 from holding import bulk
+from holding.columns import Columns, of
 from holding.judging import deciding, standing, taking_back
 from holding.judging.batch import ApprovalRow, HoldRow, PostingRow
 from holding.models import (
@@ -108,9 +109,9 @@ def _twins(session: Session, company_id: int, ids: Sequence[int]) -> dict[int, d
     """Of the same source, kind and number: those that came first, or were posted."""
     rows = session.execute(_TWINS, {"company": company_id, "ids": list(ids)})
     found: dict[int, dict[int, str]] = defaultdict(dict)
-    for record_id, other_id, external_id, alike in sorted(rows, key=itemgetter(1)):
-        if alike:
-            found[record_id][other_id] = external_id
+    for row in sorted(rows, key=attrgetter("twin_id")):
+        if row.alike:
+            found[row.record_id][row.twin_id] = row.external_id
     return found
 
 
@@ -122,20 +123,20 @@ def _dated(session: Session, ids: Sequence[int]) -> dict[int, dict[str, Dated]]:
     """The days that people gave to documents, by record and route."""
     rows = session.execute(_DATED, {"ids": list(ids)})
     found: dict[int, dict[str, Dated]] = defaultdict(dict)
-    for record_id, route, instead_of, day, by in rows:
-        found[record_id][route] = Dated(instead_of, day, by)
+    for row in rows:
+        found[row.record_id][row.route] = Dated(row.instead_of, row.day, row.by)
     return found
 
 
 def _holds(session: Session, ids: Sequence[int]) -> list[HoldRow]:
-    return [HoldRow(**row._mapping) for row in session.execute(_HOLDS, {"ids": list(ids)})]
+    return list(_HOLD.each(session.execute(_HOLDS, {"ids": list(ids)})))
 
 
 def _approvals(session: Session, postings: Sequence[PostingRow]) -> dict[int, list[ApprovalRow]]:
     record_of = {row.id: row.record_id for row in postings}
     found: dict[int, list[ApprovalRow]] = defaultdict(list)
-    for row in session.execute(_APPROVALS, {"ids": list(record_of)}):
-        found[record_of[row.posting_id]].append(ApprovalRow(**row._mapping))
+    for one in _APPROVAL.each(session.execute(_APPROVALS, {"ids": list(record_of)})):
+        found[record_of[one.posting_id]].append(one)
     return found
 
 
@@ -148,8 +149,9 @@ def _linked(
     """
     rows = session.execute(_LINKED, {"company": company_id, "ids": list(ids)})
     found: dict[int, dict[tuple[str, str], list[Other]]] = defaultdict(lambda: defaultdict(list))
-    for record_id, name, value, other_id, kind, number, external_id in rows:
-        found[record_id][name, value].append(Other(other_id, kind, number, external_id))
+    other_of = _OTHER.reader(rows)
+    for row in rows:
+        found[row.of_id][row.name, row.value].append(other_of(row))
     return found
 
 
@@ -165,7 +167,7 @@ def _bodies(
         for other in others
     }
     rows = session.execute(_BODIES, {"ids": sorted(ids)}) if ids else ()
-    return {record_id: body or {} for record_id, body in rows}
+    return {row.id: row.body or {} for row in rows}
 
 
 _mine = aliased(Record)
@@ -173,7 +175,12 @@ _gone = select(Posting.id).where(Posting.record_id == Record.id, Posting.sent_at
 # Told, not asked for: PostgreSQL would go through all records of a source instead of a number.
 _alike = and_(Record.source_id == _mine.source_id, Record.type == _mine.type)
 _TWINS = (
-    select(_mine.id, Record.id, Record.external_id, _alike)
+    select(
+        _mine.id.label("record_id"),
+        Record.id.label("twin_id"),
+        Record.external_id,
+        _alike.label("alike"),
+    )
     .join(_mine, and_(_mine.number == Record.number, _mine.company_id == Record.company_id))
     .where(_mine.company_id == bindparam("company"), bulk.among_given(_mine.id, "ids"))
     .where(Record.id != _mine.id, or_(Record.id < _mine.id, _gone.exists()))
@@ -185,7 +192,8 @@ _FIRST = (
     .where(Version.id != Record.version_id, Version.body.is_not(None))
 )
 _DATED = (
-    select(Dating.record_id, Dating.route, Dating.instead_of, Dating.day, Person.name)
+    select(Dating.record_id, Dating.route, Dating.instead_of, Dating.day)
+    .add_columns(Person.name.label("by"))
     .join(Person, Person.id == Dating.person_id)
     .where(bulk.among_given(Dating.record_id, "ids"), text(f"dating.{Dating.STANDING}"))
     .order_by(Dating.id)
@@ -193,52 +201,59 @@ _DATED = (
 _RELEASES = select(Release).where(
     bulk.among_given(Release.record_id, "ids"), Release.voided_at.is_(None)
 )
-_HOLDS = (
-    select(
-        Hold.id,
-        Hold.record_id,
-        Hold.posting_id,
-        Hold.route,
-        Hold.seq,
-        Hold.code,
-        Hold.cause_id,
-        Cause.key.label("cause_key"),
-        Cause.changed_revision,
-        Hold.error_class,
-        Hold.revision,
-        Hold.book,
+_HOLD = Columns(
+    HoldRow(
+        id=of(Hold.id),
+        record_id=of(Hold.record_id),
+        posting_id=of(Hold.posting_id),
+        route=of(Hold.route),
+        seq=of(Hold.seq),
+        code=of(Hold.code),
+        cause_id=of(Hold.cause_id),
+        cause_key=of(Cause.key),
+        changed_revision=of(Cause.changed_revision),
+        error_class=of(Hold.error_class),
+        revision=of(Hold.revision),
+        book=of(Hold.book),
     )
+)
+_HOLDS = (
+    _HOLD.select()
     .join(Cause, Cause.id == Hold.cause_id)
     .where(bulk.among_given(Hold.record_id, "ids"), text(f"hold.{Hold.OPEN}"))
     .order_by(Hold.id)
 )
+_APPROVAL = Columns(
+    ApprovalRow(
+        id=of(Approval.id),
+        posting_id=of(Approval.posting_id),
+        hash=of(Approval.hash),
+        level=of(Approval.level),
+        content=of(Approval.content),
+        person_id=of(Approval.person_id),
+        for_person_id=of(Approval.for_person_id),
+        person=of(Person.name),
+    ),
+    {"person": "person.name"},
+)
 _APPROVALS = (
-    select(
-        Approval.id,
-        Approval.posting_id,
-        Approval.hash,
-        Approval.level,
-        Approval.content,
-        Approval.person_id,
-        Approval.for_person_id,
-        Person.name.label("person"),
-    )
+    _APPROVAL.select()
     .join(Person, Person.id == Approval.person_id)
     .where(bulk.among_given(Approval.posting_id, "ids"), Approval.voided_at.is_(None))
     .order_by(Approval.id)
 )
 _BY_LINK = LinkKey.name.startswith(LinkKey.OF_LINKS, autoescape=True)
 _other = aliased(LinkKey)
-_LINKED = (
-    select(
-        LinkKey.record_id,
-        LinkKey.name,
-        LinkKey.value,
-        Record.id,
-        Record.type,
-        Record.number,
-        Record.external_id,
+_OTHER = Columns(
+    Other(
+        record_id=of(Record.id),
+        type=of(Record.type),
+        number=of(Record.number),
+        external_id=of(Record.external_id),
     )
+)
+_LINKED = (
+    _OTHER.select(LinkKey.record_id.label("of_id"), LinkKey.name, LinkKey.value)
     .select_from(LinkKey)
     .join(
         _other,

@@ -4,7 +4,7 @@ Here: claiming, putting back, taking leases from the dead. Not here: what is don
 claim takes the due mark away, so that a wake during the judging is still there after it.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from connectors.kit.faults import point
 from holding import bulk, leases
+from holding.columns import Columns, of
 from holding.database import Database
 from holding.models import Company, Record
 from holding.models.base import DUE, NOW, moment
@@ -134,8 +135,12 @@ def _take(
         "owner": owner,
         "until": now + timedelta(seconds=lease_seconds),
     }
-    taken: Sequence[tuple[int, int, int]] = session.execute(_taking(crashed), given).all()
-    return [Claimed(*row) for row in taken]
+    return list(_CLAIMED.each(session.execute(_taking(crashed), given)))
+
+
+_CLAIMED = Columns(
+    Claimed(record_id=of(Record.id), fence=of(Record.fence), crashes=of(Record.crashes))
+)
 
 
 @cache
@@ -157,6 +162,6 @@ def _taking(crashed: bool) -> Executable:
             lease_until=moment("until"),
             fence=Record.fence + 1,
         )
-        .returning(Record.id, Record.fence, Record.crashes)
+        .returning(*_CLAIMED.labelled)
         .execution_options(synchronize_session=False)
     )

@@ -26,13 +26,13 @@ def of_families(session: Session, rows: Sequence[PostingRow]) -> dict[int, Decid
     found: dict[int, dict[int, dict[str, str]]] = defaultdict(lambda: defaultdict(dict))
     if not posted:
         return {}
-    for family, record_id, route, team, rule in session.execute(_HELD, {"ids": posted}):
-        found[family][record_id][route] = f"held for {team} ({rule})"
+    for hold in session.execute(_HELD, {"ids": posted}):
+        found[hold.family][hold.record_id][hold.route] = f"held for {hold.team} ({hold.rule})"
     return {family: dict(records) for family, records in found.items()}
 
 
 _HELD = (
-    select(Posting.family, Posting.record_id, Posting.route, Team.name, Hold.rule)
+    select(Posting.family, Posting.record_id, Posting.route, Team.name.label("team"), Hold.rule)
     .join(
         Hold,
         and_(

@@ -79,9 +79,9 @@ def _lock(session: Session, batch: Batch, plans: Sequence[Plan], owner: str) -> 
     fences = {plan.case.record_id: plan.case.claimed.fence for plan in plans}
     rows = session.execute(_LOCK_RECORDS, {"ids": list(fences)})
     return {
-        record_id: _Locked(version_id, due_at)
-        for record_id, fence, lease_owner, version_id, due_at in rows
-        if fence == fences[record_id] and lease_owner == owner
+        row.id: _Locked(row.version_id, row.due_at)
+        for row in rows
+        if row.fence == fences[row.id] and row.lease_owner == owner
     }
 
 
@@ -93,11 +93,11 @@ def _unmoved(
         return set()
     ids = [plan.case.record_id for plan in plans]
     postings: dict[int, set[tuple[int, int]]] = defaultdict(set)
-    for record_id, posting_id, lock in session.execute(_POSTINGS, {"ids": ids}):
-        postings[record_id].add((posting_id, lock))
+    for row in session.execute(_POSTINGS, {"ids": ids}):
+        postings[row.record_id].add((row.id, row.lock))
     holds: dict[int, set[int]] = defaultdict(set)
-    for record_id, hold_id in session.execute(_HOLDS, {"ids": ids}):
-        holds[record_id].add(hold_id)
+    for hold in session.execute(_HOLDS, {"ids": ids}):
+        holds[hold.record_id].add(hold.id)
     return {
         plan.case.record_id
         for plan in plans

@@ -9,6 +9,7 @@ from sqlalchemy import and_, bindparam, case, func, select
 from sqlalchemy.orm import Session, aliased
 
 from holding import bulk
+from holding.columns import Columns, of
 from holding.judging.batch import PostingRow
 from holding.models import Evaluation, Posting, Push, Reading, Record, Version
 
@@ -16,45 +17,49 @@ from holding.models import Evaluation, Posting, Push, Reading, Record, Version
 def of_families(session: Session, company_id: int, families: Iterable[int]) -> list[PostingRow]:
     """Those of all records of these families."""
     given = {"company": company_id, "families": sorted(families)}
-    return [PostingRow(**row._mapping) for row in session.execute(_OF_FAMILIES, given)]
+    return list(_POSTING.each(session.execute(_OF_FAMILIES, given)))
 
 
 def of_records(session: Session, record_ids: Iterable[int]) -> list[PostingRow]:
     """Those of these records."""
     given = {"ids": sorted(record_ids)}
-    return [PostingRow(**row._mapping) for row in session.execute(_OF_RECORDS, given)]
+    return list(_POSTING.each(session.execute(_OF_RECORDS, given)))
 
 
 _sent = aliased(Push)
 _version = func.coalesce(Evaluation.version_id, Posting.version_id)
 _changed = and_(Posting.sent_at.is_not(None), _version != Record.version_id)
+_POSTING = Columns(
+    PostingRow(
+        id=of(Posting.id),
+        record_id=of(Posting.record_id),
+        family=of(Posting.family),
+        route=of(Posting.route),
+        seq=of(Posting.seq),
+        state=of(Posting.state),
+        lock=of(Posting.lock),
+        number=of(Posting.number),
+        hash=of(Posting.hash),
+        content=of(Posting.content),
+        bills=of(Posting.bills),
+        version_id=of(_version.label("version_id")),
+        version_no=of(Version.no),
+        revision=of(Posting.revision),
+        due_at=of(Posting.due_at),
+        finished_at=of(Posting.finished_at),
+        standing=of(Push.content),
+        standing_action=of(func.coalesce(Push.action, "create").label("standing_action")),
+        standing_hash=of(func.coalesce(Push.hash, "").label("standing_hash")),
+        sent_body=of(case((_changed, Version.body)).label("sent_body")),
+        e_invoice_at=of(Posting.e_invoice_at),
+        reverses_id=of(Posting.reverses_id),
+        reading=of(Reading.body),
+        reading_at=of(Reading.at),
+    ),
+    {"standing": "push.content", "reading": "reading.body"},
+)
 _READ = (
-    select(
-        Posting.id,
-        Posting.record_id,
-        Posting.family,
-        Posting.route,
-        Posting.seq,
-        Posting.state,
-        Posting.lock,
-        Posting.number,
-        Posting.hash,
-        Posting.content,
-        Posting.bills,
-        _version.label("version_id"),
-        Version.no.label("version_no"),
-        Posting.revision,
-        Posting.due_at,
-        Posting.finished_at,
-        Push.content.label("standing"),
-        func.coalesce(Push.action, "create").label("standing_action"),
-        func.coalesce(Push.hash, "").label("standing_hash"),
-        case((_changed, Version.body)).label("sent_body"),
-        Posting.e_invoice_at,
-        Posting.reverses_id,
-        Reading.body.label("reading"),
-        Reading.at.label("reading_at"),
-    )
+    _POSTING.select()
     .outerjoin(_sent, _sent.id == func.coalesce(Posting.posted_push_id, Posting.push_id))
     .outerjoin(Evaluation, Evaluation.id == _sent.evaluation_id)
     .join(Version, Version.id == _version)

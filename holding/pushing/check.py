@@ -177,24 +177,24 @@ def _look_around(
     fences = {claim.posting_id: claim.fence for claim in claims}
     given = {"now": now, "postings": list(fences)}
     found = session.execute(_surrounded(lock), given)
-    rows = [row for row in found if row[0].fence == fences[row[0].id]]
-    lacking = consent.lacking(session, [(row[0], row.outcome) for row in rows])
-    pushes = _pushes(session, [row[0].id for row in rows])
-    ways = {(row.rules, row[0].route) for row in rows}
+    rows = [row for row in found if row.Posting.fence == fences[row.Posting.id]]
+    lacking = consent.lacking(session, [(row.Posting, row.outcome) for row in rows])
+    pushes = _pushes(session, [row.Posting.id for row in rows])
+    ways = {(row.rules, row.Posting.route) for row in rows}
     theirs = {way: theirs_of(session, channel.target, *way) for way in ways}
     return {
-        row[0].id: _Seen(
-            posting=row[0],
+        row.Posting.id: _Seen(
+            posting=row.Posting,
             standing=row.standing,
-            theirs=theirs[row.rules, row[0].route],
+            theirs=theirs[row.rules, row.Posting.route],
             quiet=bool(row.quiet),
             held=bool(row.held),
             busy=bool(row.busy),
             outdated=bool(row.outdated),
             taken=bool(row.taken),
-            not_approved=lacking.get(row[0].id, ""),
-            pushes=pushes.get(row[0].id, (0, 0))[0],
-            accepted=bool(pushes.get(row[0].id, (0, 0))[1]),
+            not_approved=lacking.get(row.Posting.id, ""),
+            pushes=pushes.get(row.Posting.id, (0, 0))[0],
+            accepted=bool(pushes.get(row.Posting.id, (0, 0))[1]),
         )
         for row in rows
     }
@@ -255,15 +255,15 @@ def _surrounded(lock: bool) -> Select[Any]:
 def _pushes(session: Session, ids: Collection[int]) -> dict[int, tuple[int, int]]:
     """posting -> (the last push's number, how many were accepted)."""
     found = session.execute(_PUSHES, {"postings": list(ids)})
-    return {posting_id: (last, accepted) for posting_id, last, accepted in found}
+    return {row.posting_id: (row.last, row.accepted) for row in found}
 
 
 _PUSH = table_of(Push)
 _PUSHES = (
     select(
         _PUSH.c.posting_id,
-        func.max(_PUSH.c.no),
-        func.sum(case((_PUSH.c.state == "accepted", 1), else_=0)),
+        func.max(_PUSH.c.no).label("last"),
+        func.sum(case((_PUSH.c.state == "accepted", 1), else_=0)).label("accepted"),
     )
     .where(bulk.among_given(_PUSH.c.posting_id, "postings"))
     .group_by(_PUSH.c.posting_id)

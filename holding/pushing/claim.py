@@ -27,6 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from holding import bulk, leases
+from holding.columns import Columns, of
 from holding.connections import CREDENTIAL
 from holding.models import Cause, Connection, Posting, Push, Record, RouteStop, Run, Throttle
 from holding.models.base import DUE, NOW, among_words, moment, table_of
@@ -85,8 +86,8 @@ def claim(desk: Desk, channel: Channel, states: Sequence[str], limit: int) -> tu
         now = desk.clock.now()
         given = {"now": now, "connection": channel.connection_id, "most": limit}
         found = session.execute(_due(tuple(states)), given).all()
-        places = {key: place for key, _, place in found}
-        ids = parted([(key, crashes) for key, crashes, _ in found], limit)
+        places = {row.id: row.due_at for row in found}
+        ids = parted([(row.id, row.crashes) for row in found], limit)
         if ids:
             ids = ids[: allowed(session, channel, now, len(ids))]
         taken = take(session, desk, ids, now)
@@ -110,10 +111,18 @@ def take(session: Session, desk: Desk, ids: Sequence[int], now: datetime) -> tup
     if not ids:
         return ()
     given = {"ids": list(ids), "owner": desk.owner, "until": now + desk.lease}
-    taken = session.execute(_TAKE, given)
-    return tuple(sorted((Claim(*row) for row in taken), key=lambda found: found.posting_id))
+    taken = _CLAIM.each(session.execute(_TAKE, given))
+    return tuple(sorted(taken, key=lambda found: found.posting_id))
 
 
+_CLAIM = Columns(
+    Claim(
+        posting_id=of(Posting.id),
+        fence=of(Posting.fence),
+        doc_type=of(Posting.doc_type),
+        family=of(Posting.family),
+    )
+)
 _TAKE = (
     update(Posting)
     .where(bulk.among_given(Posting.id, "ids"), Posting.lease_until.is_(None))
@@ -123,7 +132,7 @@ _TAKE = (
         lease_until=moment("until"),
         fence=Posting.fence + 1,
     )
-    .returning(Posting.id, Posting.fence, Posting.doc_type, Posting.family)
+    .returning(*_CLAIM.labelled)
     .execution_options(synchronize_session=False)
 )
 

@@ -236,7 +236,7 @@ def _owned(session: Session, claim: Claim) -> tuple[Posting, Push] | None:
         .execution_options(populate_existing=True)
     )
     row = session.execute(query).one_or_none()
-    return (row[0], row[1]) if row else None
+    return (row.Posting, row.Push) if row else None
 
 
 def _member(

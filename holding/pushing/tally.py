@@ -6,12 +6,13 @@ the pill (holding/runs.py).
 
 from collections import Counter
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
+from holding.columns import Columns, of
 from holding.models import Attempt, Push, Request, Run
 from holding.models.base import moment
 from holding.pushing.desk import Channel
@@ -20,6 +21,29 @@ LEFT_OPEN = timedelta(minutes=5)
 JOINED = timedelta(seconds=5)  # a drain that goes on after a short rest is the same run
 OPEN = ("sending", "uncertain", "awaiting")
 WHOLE = ("authorization_failed", "temporary", "uncertain")
+
+
+@dataclass(frozen=True, slots=True)
+class _Last:
+    """The last push of a posting in a run: its state, the state of its last try, why it failed."""
+
+    posting_id: int
+    push: str
+    attempt: str
+    error_class: str | None
+    error: str | None
+
+
+_LAST = Columns(
+    _Last(
+        posting_id=of(Push.posting_id),
+        push=of(Push.state),
+        attempt=of(Attempt.state),
+        error_class=of(Push.error_class),
+        error=of(Push.error),
+    ),
+    {"push": "push.state", "attempt": "attempt.state"},
+)
 
 
 def immediate_run(session: Session, channel: Channel, doc_type: str, now: datetime) -> int:
@@ -52,7 +76,7 @@ def recount(session: Session, run_ids: Collection[int], *, ended: datetime | Non
     for run_id in sorted(run_ids):
         run = session.get_one(Run, run_id, populate_existing=True)
         rows = _rows(session, run_id)
-        counts = Counter(_word(push, attempt) for push, attempt, _, _ in rows.values())
+        counts = Counter(_word(one.push, one.attempt) for one in rows.values())
         if run.kind == "immediate":
             run.total = len(rows)
         else:
@@ -80,16 +104,16 @@ def _fresh(run: Run, now: datetime) -> bool:
     return run.ended_at is None or now - run.ended_at < JOINED
 
 
-def _rows(session: Session, run_id: int) -> dict[int, tuple[str, str, str | None, str | None]]:
-    """posting -> (push state, attempt state, class, words) of its last push in this run."""
+def _rows(session: Session, run_id: int) -> dict[int, _Last]:
+    """posting -> its last push in this run."""
     query = (
-        select(Push.posting_id, Push.state, Attempt.state, Push.error_class, Push.error)
+        _LAST.select()
         .join(Attempt, Attempt.push_id == Push.id)
         .join(Request, Request.id == Attempt.request_id)
         .where(Request.run_id == run_id, Request.kind == "push")
         .order_by(Push.id, Attempt.no)
     )
-    return {row[0]: (row[1], row[2], row[3], row[4]) for row in session.execute(query)}
+    return {one.posting_id: one for one in _LAST.each(session.execute(query))}
 
 
 def _word(push: str, attempt: str) -> str:
@@ -100,11 +124,11 @@ def _word(push: str, attempt: str) -> str:
     return {"refused": "failed", "conflict": "failed"}.get(push, push)
 
 
-def _error(counts: Counter[str], rows: Sequence[tuple[Any, ...]]) -> str | None:
+def _error(counts: Counter[str], rows: Sequence[_Last]) -> str | None:
     """Why the run as a whole came to nothing, if it did; single refusals are no failed run."""
     if not rows or counts["posted"] or counts["existing"]:
         return None
-    words = [row[3] for row in rows if row[2] in WHOLE or row[0] in OPEN]
+    words = [one.error for one in rows if one.error_class in WHOLE or one.push in OPEN]
     return (words[-1] or "No clear answer.") if len(words) == len(rows) else None
 
 

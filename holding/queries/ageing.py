@@ -52,12 +52,12 @@ def by_owner(session: Session, company_id: int, now: datetime) -> tuple[AgeingRo
         select(
             single.c.person_id,
             single.c.team_id,
-            func.coalesce(func.max(Person.name), func.max(Team.shown)),
-            func.count(),
-            func.sum(single.c.book),
-            func.sum(single.c.refused),
-            func.sum(case((single.c.answer_by < now, 1), else_=0)),
-            func.min(single.c.since),
+            func.coalesce(func.max(Person.name), func.max(Team.shown)).label("owner"),
+            func.count().label("records"),
+            func.sum(single.c.book).label("book"),
+            func.sum(single.c.refused).label("refused"),
+            func.sum(case((single.c.answer_by < now, 1), else_=0)).label("overdue"),
+            func.min(single.c.since).label("oldest"),
             *_ages(single.c.since, now),
         )
         .outerjoin(Person, Person.id == single.c.person_id)
@@ -67,15 +67,15 @@ def by_owner(session: Session, company_id: int, now: datetime) -> tuple[AgeingRo
     )
     return tuple(
         AgeingRow(
-            person_id=row[0],
-            team_id=row[1],
-            owner=row[2] or "",
-            records=row[3],
-            book=int(row[4]),
-            refused=int(row[5]),
-            overdue=int(row[6]),
-            oldest=row[7],
-            ages=tuple(int(count) for count in row[8:]),
+            person_id=row.person_id,
+            team_id=row.team_id,
+            owner=row.owner or "",
+            records=row.records,
+            book=int(row.book),
+            refused=int(row.refused),
+            overdue=int(row.overdue),
+            oldest=row.oldest,
+            ages=tuple(int(row._mapping[step]) for step, _ in STEPS),
         )
         for row in session.execute(query)
     )
@@ -84,8 +84,8 @@ def by_owner(session: Session, company_id: int, now: datetime) -> tuple[AgeingRo
 def _ages(since: ColumnElement[datetime], now: datetime) -> Iterator[ColumnElement[int]]:
     """How many records began to wait in each step of age."""
     young = now
-    for _, days in STEPS:
+    for step, days in STEPS:
         old = now - timedelta(days=days) if days else None
         inside = since <= young if old is None else (since <= young) & (since > old)
-        yield func.sum(case((inside, 1), else_=0))
+        yield func.sum(case((inside, 1), else_=0)).label(step)
         young = old or young

@@ -103,7 +103,7 @@ def _changed(session: Session, posting_id: int) -> Beside | None:
             Evaluation.ruleset_version_id,
             Push.content,
             Reading.at,
-            Reading.body,
+            Reading.body.label("seen"),
         )
         .join(Push, Push.id == Posting.posted_push_id)
         .join(Evaluation, Evaluation.id == Posting.evaluation_id)
@@ -113,10 +113,10 @@ def _changed(session: Session, posting_id: int) -> Beside | None:
     row = session.execute(query).one_or_none()
     if row is None:
         return None
-    number, route, rules, content, at, body = row
-    routes = program(session, rules).routes
-    theirs = {name for one in routes if one.name == route for name in one.theirs}
-    ours = _values(content["fields"], content["lines"])
+    body = row.seen
+    routes = program(session, row.ruleset_version_id).routes
+    theirs = {name for one in routes if one.name == row.route for name in one.theirs}
+    ours = _values(row.content["fields"], row.content["lines"])
     names = [_name(line, field) for line, field, _ in body["differs"]]
     rows = [
         _row(name, ours.get(name, ""), [value], whose="theirs" if name in theirs else "")
@@ -126,7 +126,7 @@ def _changed(session: Session, posting_id: int) -> Beside | None:
         there = "void" if body["void"] else "not there"
         rows = [Row("document", "posted", (there,), differs=True)]
     return (
-        Beside(sent=True, at=at, numbers=(number,), rows=_sorted(rows), linkable=False)
+        Beside(sent=True, at=row.at, numbers=(row.number,), rows=_sorted(rows), linkable=False)
         if rows
         else None
     )

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
+from holding.columns import Columns, known, of
 from holding.models import (
     Connection,
     ConnectionKey,
@@ -20,7 +21,6 @@ from holding.models import (
     Record,
     Snapshot,
 )
-from holding.queries.rows import each, first
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,27 @@ class ConnectionRow:
     pause_reason: str | None
     key_tail: str | None
     key_made_at: datetime | None
+
+
+CONNECTION = Columns(
+    ConnectionRow(
+        id=of(Connection.id),
+        name=of(Connection.name),
+        side=of(Connection.side),
+        connector=of(Connection.connector),
+        settings=of(Connection.settings),
+        paused_at=of(Connection.paused_at),
+        paused_by=of(Person.name),
+        pause_reason=of(Connection.pause_reason),
+        key_tail=of(ConnectionKey.tail),
+        key_made_at=of(ConnectionKey.made_at),
+    ),
+    {
+        "paused_by": "person.name",
+        "key_tail": "connection_key.tail",
+        "key_made_at": "connection_key.made_at",
+    },
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +88,21 @@ class Queued:
     external_id: str
 
 
+QUEUED = Columns(
+    Queued(
+        number=of(Posting.number),
+        doc_type=of(Posting.doc_type),
+        party=of(Posting.party),
+        book=of(Posting.book),
+        due_at=known(Posting.due_at),
+        source=of(Connection.name),
+        kind=of(Record.type),
+        external_id=of(Record.external_id),
+    ),
+    {"source": "connection.name", "kind": "record.type"},
+)
+
+
 @dataclass(frozen=True, slots=True)
 class SnapshotRow:
     """When one kind of master data was looked at."""
@@ -74,6 +110,15 @@ class SnapshotRow:
     kind: str
     checked_at: datetime
     changed_at: datetime
+
+
+SNAPSHOT = Columns(
+    SnapshotRow(
+        kind=of(Snapshot.kind),
+        checked_at=of(Snapshot.checked_at),
+        changed_at=of(Snapshot.changed_at),
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,15 +148,13 @@ def listing(session: Session, company_id: int) -> tuple[ConnectionRow, ...]:
         .where(Connection.company_id == company_id)
         .order_by(Connection.side.desc(), Connection.name)
     )
-    return each(_row, rows)
+    return CONNECTION.each(rows)
 
 
 def one(session: Session, company_id: int, name: str) -> ConnectionRow | None:
     """The connection of this name."""
-    row = session.execute(
-        _columns().where(Connection.company_id == company_id, Connection.name == name)
-    ).first()
-    return first(_row, row)
+    query = _columns().where(Connection.company_id == company_id, Connection.name == name)
+    return CONNECTION.first(session.execute(query))
 
 
 def entity(
@@ -127,22 +170,22 @@ def endpoints(session: Session, connection_id: int) -> tuple[Endpoint, ...]:
     rows = session.execute(
         select(
             Posting.doc_type,
-            func.min(Posting.route),
+            func.min(Posting.route).label("route"),
             Posting.state,
-            func.count(),
-            func.coalesce(func.sum(Posting.book), 0),
+            func.count().label("postings"),
+            func.coalesce(func.sum(Posting.book), 0).label("book"),
         )
         .where(Posting.connection_id == connection_id)
         .group_by(Posting.doc_type, Posting.state)
         .order_by(Posting.doc_type)
     )
     found: dict[str, dict[str, Any]] = {}
-    for doc_type, route, state, count, book in rows:
-        line = found.setdefault(doc_type, {"route": route})
-        group = _GROUPS.get(state)
+    for row in rows:
+        line = found.setdefault(row.doc_type, {"route": row.route})
+        group = _GROUPS.get(row.state)
         if group:
-            line[group] = line.get(group, 0) + count
-            line[f"{group}_amount"] = line.get(f"{group}_amount", 0) + int(book or 0)
+            line[group] = line.get(group, 0) + row.postings
+            line[f"{group}_amount"] = line.get(f"{group}_amount", 0) + int(row.book or 0)
     return tuple(
         Endpoint(
             doc_type=doc_type,
@@ -156,16 +199,7 @@ def endpoints(session: Session, connection_id: int) -> tuple[Endpoint, ...]:
 def queue(session: Session, connection_id: int, limit: int = 10) -> tuple[Queued, ...]:
     """What waits to be sent, in the order in which it goes; a daily route waits for its run."""
     rows = session.execute(
-        select(
-            Posting.number,
-            Posting.doc_type,
-            Posting.party,
-            Posting.book,
-            Posting.due_at,
-            Connection.name,
-            Record.type,
-            Record.external_id,
-        )
+        QUEUED.select()
         .join(Record, Record.id == Posting.record_id)
         .join(Connection, Connection.id == Record.source_id)
         .where(Posting.connection_id == connection_id, Posting.state == "ready")
@@ -173,17 +207,15 @@ def queue(session: Session, connection_id: int, limit: int = 10) -> tuple[Queued
         .order_by(Posting.due_at, Posting.id)
         .limit(limit)
     )
-    return each(Queued, rows)
+    return QUEUED.each(rows)
 
 
 def snapshots(session: Session, connection_id: int) -> tuple[SnapshotRow, ...]:
     """What is known of the target, and how fresh it is."""
     rows = session.execute(
-        select(Snapshot.kind, Snapshot.checked_at, Snapshot.changed_at)
-        .where(Snapshot.connection_id == connection_id)
-        .order_by(Snapshot.kind)
+        SNAPSHOT.select().where(Snapshot.connection_id == connection_id).order_by(Snapshot.kind)
     )
-    return each(SnapshotRow, rows)
+    return SNAPSHOT.each(rows)
 
 
 def last_delivery(session: Session, connection_id: int) -> LastDelivery | None:
@@ -199,7 +231,9 @@ def last_delivery(session: Session, connection_id: int) -> LastDelivery | None:
     count = session.scalar(
         select(func.count()).select_from(Delivery).where(Delivery.source_id == connection_id)
     )
-    return LastDelivery(*row, deliveries=count or 0)
+    return LastDelivery(
+        received_at=row.received_at, times=row.times, kind=row.kind, deliveries=count or 0
+    )
 
 
 def told(session: Session, company_id: int, connection_id: int, limit: int = 8) -> tuple[Told, ...]:
@@ -210,7 +244,10 @@ def told(session: Session, company_id: int, connection_id: int, limit: int = 8) 
         .order_by(Event.id.desc())
         .limit(limit)
     )
-    return tuple(Told(at, actor, act, str(body.get("say", act))) for at, actor, act, body in rows)
+    return tuple(
+        Told(at=row.at, actor=row.actor, act=row.act, say=str(row.body.get("say", row.act)))
+        for row in rows
+    )
 
 
 _GROUPS = {
@@ -223,31 +260,9 @@ _GROUPS = {
 _NUMBERS = ("ready", "ready_amount", "posted", "posted_amount", "held", "held_amount")
 
 
-def _row(
-    found: Connection, paused_by: str | None, tail: str | None, made_at: datetime | None
-) -> ConnectionRow:
-    return ConnectionRow(
-        id=found.id,
-        name=found.name,
-        side=found.side,
-        connector=found.connector,
-        settings=found.settings,
-        paused_at=found.paused_at,
-        paused_by=paused_by,
-        pause_reason=found.pause_reason,
-        key_tail=tail,
-        key_made_at=made_at,
-    )
-
-
-def _columns() -> Any:
+def _columns() -> Select[Any]:
     return (
-        select(
-            Connection,
-            Person.name,
-            ConnectionKey.tail,
-            ConnectionKey.made_at,
-        )
+        CONNECTION.select(Connection)  # whole too: asked for by its id later, it is there
         .outerjoin(Person, Person.id == Connection.paused_by_id)
         .outerjoin(ConnectionKey, ConnectionKey.id == Connection.key_id)
     )

@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import Date, cast, func, null, select, union, union_all
 from sqlalchemy.orm import Session
 
+from holding.columns import Columns, of
 from holding.models import Cause, Hold, Person, Record, Team
-from holding.queries.rows import first
 
 POSTED = ("posted", "reversed")
 HELD = ("held", "failed", "uncertain")
@@ -38,6 +38,16 @@ class Oldest:
     number: str
     owner: str | None
     opened_at: datetime
+
+
+OLDEST = Columns(
+    Oldest(
+        hold_id=of(Hold.id),
+        number=of(Record.number),
+        owner=of(func.coalesce(Person.name, Team.shown).label("owner")),
+        opened_at=of(Hold.opened_at),
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,25 +94,33 @@ def owners(session: Session, company_id: int) -> tuple[Owner, ...]:
     )
     money = func.sum(each.c.book)
     rows = session.execute(
-        select(each.c.owner, func.count(), money, func.min(each.c.since))
+        select(
+            each.c.owner,
+            func.count().label("records"),
+            money.label("book"),
+            func.min(each.c.since).label("oldest"),
+        )
         .group_by(each.c.owner)
         .order_by(money.desc(), each.c.owner)
     )
-    return tuple(Owner(owner, int(n), int(book), since) for owner, n, book, since in rows)
+    return tuple(
+        Owner(name=row.owner, records=int(row.records), book=int(row.book), oldest=row.oldest)
+        for row in rows
+    )
 
 
 def oldest(session: Session, company_id: int) -> Oldest | None:
     """The open hold that waits longest."""
-    row = session.execute(
-        select(Hold.id, Record.number, func.coalesce(Person.name, Team.shown), Hold.opened_at)
+    found = session.execute(
+        OLDEST.select()
         .join(Record, Record.id == Hold.record_id)
         .outerjoin(Person, Person.id == Hold.person_id)
         .outerjoin(Team, Team.id == Hold.team_id)
         .where(Hold.company_id == company_id, Hold.state == "open")
         .order_by(Hold.opened_at, Hold.id)
         .limit(1)
-    ).first()
-    return first(Oldest, row)
+    )
+    return OLDEST.first(found)
 
 
 def kept_out(session: Session, company_id: int, since: datetime) -> Kept:
@@ -123,7 +141,7 @@ def kept_out(session: Session, company_id: int, since: datetime) -> Kept:
         Record.id.in_(union(still, ended))
     )
     records, book = session.execute(query).one()
-    return Kept(records, int(book or 0))
+    return Kept(records=records, book=int(book or 0))
 
 
 def standing(
@@ -132,19 +150,19 @@ def standing(
     """Where records stand: those first seen since a moment, and those of the last document days."""
     first = last - timedelta(days=count - 1)
     seen = (
-        select(cast(null(), Date), Record.state, func.count())
+        select(cast(null(), Date).label("day"), Record.state, func.count().label("records"))
         .where(Record.company_id == company_id, Record.seen_at >= moment)
         .group_by(Record.state)
     )
     dated = (
-        select(Record.doc_date, Record.state, func.count())
+        select(Record.doc_date, Record.state, func.count())  # day, state, records as above
         .where(Record.company_id == company_id, Record.doc_date >= first, Record.doc_date <= last)
         .group_by(Record.doc_date, Record.state)
     )
     found: dict[date | None, dict[str, int]] = {}
     rows: list[Any] = list(session.execute(union_all(seen, dated)))
     for row in rows:
-        found.setdefault(row[0], {})[row[1]] = row[2]
+        found.setdefault(row.day, {})[row.state] = row.records
     each = [first + timedelta(days=n) for n in range(count)]
     return (
         Sum(**_summed(found.get(None, {}))),

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import or_, select
+from sqlalchemy import or_
 from sqlalchemy.orm import Session
 
+from holding.columns import Columns, of
 from holding.models import Connection, Posting, Record
-from holding.queries.rows import each
 
 MOST = 50
 
@@ -32,10 +32,27 @@ class Found:
     document: str | None
 
 
+FOUND = Columns(
+    Found(
+        number=of(Record.number),
+        source=of(Connection.name),
+        kind=of(Record.type),
+        external_id=of(Record.external_id),
+        party=of(Record.party),
+        state=of(Record.state),
+        amount=of(Record.amount),
+        currency=of(Record.currency),
+        seen_at=of(Record.seen_at),
+        document=of(Posting.number),
+    ),
+    {"source": "connection.name", "kind": "record.type", "document": "posting.number"},
+)
+
+
 def exact(session: Session, company_id: int, text: str) -> tuple[Found, ...]:
     """Records whose own number or whose document's number is exactly this."""
     rows = session.execute(
-        select(*_COLUMNS, Posting.number)
+        FOUND.select()
         .select_from(Record)
         .join(Connection, Connection.id == Record.source_id)
         .outerjoin(Posting, Posting.record_id == Record.id)
@@ -46,13 +63,13 @@ def exact(session: Session, company_id: int, text: str) -> tuple[Found, ...]:
         .order_by(Record.id.desc())
         .limit(MOST)
     )
-    return _each_once(each(Found, rows))
+    return _each_once(FOUND.each(rows))
 
 
 def alike(session: Session, company_id: int, text: str) -> tuple[Found, ...]:
     """Records whose number begins so, or whose customer has these letters; newest first."""
     rows = session.execute(
-        select(*_COLUMNS, Posting.number)
+        FOUND.select()
         .select_from(Record)
         .join(Connection, Connection.id == Record.source_id)
         .outerjoin(Posting, (Posting.record_id == Record.id) & (Posting.seq == 1))
@@ -67,20 +84,7 @@ def alike(session: Session, company_id: int, text: str) -> tuple[Found, ...]:
         .order_by(Record.seen_at.desc(), Record.id.desc())
         .limit(MOST)
     )
-    return _each_once(each(Found, rows))
-
-
-_COLUMNS = (
-    Record.number,
-    Connection.name,
-    Record.type,
-    Record.external_id,
-    Record.party,
-    Record.state,
-    Record.amount,
-    Record.currency,
-    Record.seen_at,
-)
+    return _each_once(FOUND.each(rows))
 
 
 def _each_once(rows: Iterable[Found]) -> tuple[Found, ...]:

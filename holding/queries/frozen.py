@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select
 from sqlalchemy.orm import Session
 
 from holding import bulk
+from holding.columns import Columns, of
 from holding.many import MOST
 from holding.models import Cause, Hold, Record
-from holding.queries.rows import each
 from holding.queries.wanted import Filter, terms
 
 
@@ -35,33 +35,39 @@ class FrozenHold:
     opened_at: datetime
 
 
+HOLD = Columns(
+    FrozenHold(
+        id=of(Hold.id),
+        lock=of(Hold.lock),
+        version_id=of(Record.version_id),
+        record_id=of(Record.id),
+        number=of(Record.number),
+        party=of(Record.party),
+        amount=of(Record.amount),
+        currency=of(Record.currency),
+        cause=of(Cause.label),
+        opened_at=of(Hold.opened_at),
+    ),
+    {"cause": "cause.label"},
+)
+
+
 def rows(session: Session, company_id: int, wanted: Filter) -> tuple[FrozenHold, ...]:
     """What a filter finds, oldest first; one more than an act takes says that there are more."""
     query = _columns().where(*terms(company_id, wanted)).order_by(Hold.opened_at, Hold.id)
-    return each(FrozenHold, session.execute(query.limit(MOST + 1)))
+    return HOLD.each(session.execute(query.limit(MOST + 1)))
 
 
 def these(session: Session, company_id: int, ids: Sequence[int]) -> tuple[FrozenHold, ...]:
     """The open ones of these holds."""
     mine = (Hold.company_id == company_id, Hold.state == "open", bulk.among(Hold.id, ids))
     query = _columns().where(*mine).order_by(Hold.opened_at, Hold.id)
-    return each(FrozenHold, session.execute(query))
+    return HOLD.each(session.execute(query))
 
 
-def _columns() -> Any:
+def _columns() -> Select[Any]:
     return (
-        select(
-            Hold.id,
-            Hold.lock,
-            Record.version_id,
-            Record.id,
-            Record.number,
-            Record.party,
-            Record.amount,
-            Record.currency,
-            Cause.label,
-            Hold.opened_at,
-        )
+        HOLD.select()
         .join(Record, Record.id == Hold.record_id)
         .join(Cause, Cause.id == Hold.cause_id)
     )

@@ -5,13 +5,14 @@ Here: lists, paged by key. Not here: totals and facets (holds.py), one hold with
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, Subquery, and_, func, or_, select
 from sqlalchemy.orm import Session
 
+from holding.columns import Columns, known, of
 from holding.entries import missing_in, table_and_key
 from holding.models import (
     Cause,
@@ -23,7 +24,6 @@ from holding.models import (
     Team,
     Version,
 )
-from holding.queries.rows import each
 from holding.queries.wanted import Filter, terms
 from rules.outcome import NEEDS_APPROVAL
 
@@ -86,6 +86,37 @@ class Member:
     state: str
 
 
+_MEMBER = Member(
+    id=of(Hold.id),
+    cause_id=of(Hold.cause_id),
+    number=of(Record.number),
+    source=of(Connection.name),
+    kind=of(Record.type),
+    external_id=of(Record.external_id),
+    version=of(Version.no),
+    party=of(Record.party),
+    doc_type=of(Hold.doc_type),
+    amount=of(Record.amount),
+    currency=of(Record.currency),
+    opened_at=of(Hold.opened_at),
+    message=of(Hold.message),
+    posting_id=of(Hold.posting_id),
+    posting_hash=of(Posting.hash),
+    state=of(Record.state),
+)
+_RENAMED = {"source": "connection.name", "kind": "record.type", "version": "version.no"}
+MEMBER = Columns(_MEMBER, _RENAMED)
+ASKING = Columns(
+    replace(
+        _MEMBER,
+        amount=of(func.coalesce(Posting.amount, Record.amount).label("amount")),
+        currency=of(func.coalesce(Posting.currency, Record.currency).label("currency")),
+    ),
+    _RENAMED,
+)
+"""The same with the money of the document, which is what would be sent."""
+
+
 @dataclass(frozen=True, slots=True)
 class ClosedHold:
     """A hold that ended, and how."""
@@ -105,6 +136,33 @@ class ClosedHold:
     amount: int | None
     currency: str
     record_id: int
+
+
+CLOSED = Columns(
+    ClosedHold(
+        id=of(Hold.id),
+        number=of(Hold.number),
+        source=of(Connection.name),
+        kind=of(Record.type),
+        external_id=of(Record.external_id),
+        error_class=of(Hold.error_class),
+        message=of(Hold.message),
+        state=of(Hold.state),
+        why=of(Hold.closed_why),
+        by=of(Person.name),
+        opened_at=of(Hold.opened_at),
+        closed_at=known(Hold.closed_at),
+        amount=of(Record.amount),
+        currency=of(Record.currency),
+        record_id=of(Record.id),
+    ),
+    {
+        "source": "connection.name",
+        "kind": "record.type",
+        "why": "hold.closed_why",
+        "by": "person.name",
+    },
+)
 
 
 def groups(
@@ -139,23 +197,14 @@ def groups(
             or_(money < after[0], and_(money == after[0], single.c.cause_id > after[1]))
         )
     top = summed.subquery()
+    columns = _group_columns(top)
     rows = session.execute(
-        select(
-            Cause.id,
-            Cause.error_class,
-            Cause.key,
-            Cause.label,
-            Cause.rule,
-            Team.shown,
-            top.c.records,
-            top.c.book,
-            top.c.since,
-        )
+        columns.select()
         .join(top, top.c.cause_id == Cause.id)
         .outerjoin(Team, Team.id == Cause.team_id)
         .order_by(top.c.book.desc(), Cause.id)
     )
-    return each(Group, rows)
+    return columns.each(rows)
 
 
 def members(
@@ -169,14 +218,14 @@ def members(
 ) -> tuple[Member, ...]:
     """The holds of one cause, oldest first; one more than asked when there is more."""
     query = (
-        _member_columns()
+        _members(MEMBER)
         .where(*terms(company_id, wanted), Hold.cause_id == cause_id)
         .order_by(Hold.id)
         .limit(limit + 1)
     )
     if after is not None:
         query = query.where(Hold.id > after)
-    return each(Member, session.execute(query))
+    return MEMBER.each(session.execute(query))
 
 
 def chosen(
@@ -193,28 +242,23 @@ def chosen(
     Each with its document's money, which is what would be sent. A posting that asks for several
     levels stands there once.
     """
-    amount = func.coalesce(Posting.amount, Record.amount)
-    currency = func.coalesce(Posting.currency, Record.currency)
-    query = _member_columns(amount, currency).order_by(Hold.id)
+    query = _members(ASKING).order_by(Hold.id)
     if cause_id is None:
         query = query.where(*_asking(company_id), Hold.posting_id.in_(postings))
     else:
         query = query.where(*_of_cause(company_id, cause_id, after)).limit(APPROVED_AT_ONCE)
     once: dict[int | None, Member] = {}
-    for row in session.execute(query):
-        member = Member(*row)
+    for member in ASKING.each(session.execute(query)):
         once.setdefault(member.posting_id, member)
     return tuple(once.values())
 
 
 def decided(session: Session, company_id: int, postings: Sequence[int]) -> tuple[Member, ...]:
     """Postings that waited for a consent, whatever became of it, by their last hold."""
-    amount = func.coalesce(Posting.amount, Record.amount)
-    currency = func.coalesce(Posting.currency, Record.currency)
-    query = _member_columns(amount, currency).order_by(Hold.id)
+    query = _members(ASKING).order_by(Hold.id)
     query = query.where(Hold.company_id == company_id, Hold.code == NEEDS_APPROVAL)
     rows = session.execute(query.where(Hold.posting_id.in_(postings)))
-    last = {row.posting_id: row for row in each(Member, rows)}
+    last = {row.posting_id: row for row in ASKING.each(rows)}
     return tuple(sorted(last.values(), key=lambda row: row.id))
 
 
@@ -222,6 +266,21 @@ def beyond(session: Session, company_id: int, cause_id: int, after: int) -> int:
     """How many of a cause wait for a consent after this hold."""
     count = select(func.count()).select_from(Hold)
     return session.scalar(count.where(*_of_cause(company_id, cause_id, after))) or 0
+
+
+def _group_columns(top: Subquery) -> Columns[Group]:
+    pattern = Group(
+        id=of(Cause.id),
+        error_class=of(Cause.error_class),
+        key=of(Cause.key),
+        label=of(Cause.label),
+        rule=of(Cause.rule),
+        team=of(Team.shown),
+        records=of(top.c.records),
+        book=of(top.c.book),
+        since=of(top.c.since),
+    )
+    return Columns(pattern, {"team": "team.shown"})
 
 
 def _asking(company_id: int) -> tuple[ColumnElement[bool], ...]:
@@ -235,23 +294,7 @@ def _of_cause(company_id: int, cause_id: int, after: int) -> tuple[ColumnElement
 def closed(session: Session, company_id: int, after: int | None = None) -> tuple[ClosedHold, ...]:
     """Holds that ended, newest first."""
     query = (
-        select(
-            Hold.id,
-            Hold.number,
-            Connection.name,
-            Record.type,
-            Record.external_id,
-            Hold.error_class,
-            Hold.message,
-            Hold.state,
-            Hold.closed_why,
-            Person.name,
-            Hold.opened_at,
-            Hold.closed_at,
-            Record.amount,
-            Record.currency,
-            Record.id,
-        )
+        CLOSED.select()
         .join(Record, Record.id == Hold.record_id)
         .join(Connection, Connection.id == Record.source_id)
         .outerjoin(Person, Person.id == Hold.closed_by_id)
@@ -264,29 +307,12 @@ def closed(session: Session, company_id: int, after: int | None = None) -> tuple
         query = query.where(
             or_(Hold.closed_at < last, and_(Hold.closed_at == last, Hold.id < after))
         )
-    return each(ClosedHold, session.execute(query))
+    return CLOSED.each(session.execute(query))
 
 
-def _member_columns(amount: Any = Record.amount, currency: Any = Record.currency) -> Any:
+def _members(columns: Columns[Member]) -> Select[Any]:
     return (
-        select(
-            Hold.id,
-            Hold.cause_id,
-            Record.number,
-            Connection.name,
-            Record.type,
-            Record.external_id,
-            Version.no,
-            Record.party,
-            Hold.doc_type,
-            amount,
-            currency,
-            Hold.opened_at,
-            Hold.message,
-            Hold.posting_id,
-            Posting.hash,
-            Record.state,
-        )
+        columns.select()
         .join(Record, Record.id == Hold.record_id)
         .join(Connection, Connection.id == Record.source_id)
         .outerjoin(Version, Version.id == Record.version_id)

@@ -8,15 +8,14 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased
 
+from holding.columns import Columns, of
 from holding.conflicts import waits_for_a_look
 from holding.entries import missing_in
 from holding.holds import REJECTABLE
 from holding.models import Cause, Connection, Hold, Person, Posting, Record, Team, Version
 from holding.models.hold import OF_PUSH
-from holding.queries.rows import first
 from rules.outcome import NEEDS_APPROVAL
 
 
@@ -103,68 +102,83 @@ class HoldRow:
         return self.code == NEEDS_APPROVAL
 
 
+_source, _target = aliased(Connection, name="source"), aliased(Connection, name="target")
+_closer = aliased(Person, name="closer")
+HOLD = Columns(
+    HoldRow(
+        id=of(Hold.id),
+        cause_id=of(Hold.cause_id),
+        cause_key=of(Cause.key),
+        cause_label=of(Cause.label),
+        cause_records=of(Cause.records),
+        state=of(Hold.state),
+        error_class=of(Hold.error_class),
+        code=of(Hold.code),
+        rule=of(Hold.rule),
+        at_rule=of(Hold.at_rule),
+        message=of(Hold.message),
+        would_pass=of(Hold.would_pass),
+        clears=of(Hold.clears),
+        team=of(Team.shown),
+        team_id=of(Hold.team_id),
+        person=of(Person.name),
+        answer_by=of(Hold.answer_by),
+        snoozed_until=of(Hold.snoozed_until),
+        opened_at=of(Hold.opened_at),
+        closed_at=of(Hold.closed_at),
+        closed_why=of(Hold.closed_why),
+        closed_by=of(_closer.name),
+        lock=of(Hold.lock),
+        route=of(Hold.route),
+        record_id=of(Record.id),
+        number=of(Record.number),
+        source=of(_source.name),
+        kind=of(Record.type),
+        external_id=of(Record.external_id),
+        party=of(Record.party),
+        amount=of(Record.amount),
+        currency=of(Record.currency),
+        record_state=of(Record.state),
+        version=of(Version.no),
+        version_at=of(Version.at),
+        body=of(Version.body),
+        posting_id=of(Posting.id),
+        posting_number=of(Posting.number),
+        posting_hash=of(Posting.hash),
+        posting_state=of(Posting.state),
+        posting_amount=of(Posting.amount),
+        posting_currency=of(Posting.currency),
+        content=of(Posting.content),
+        target=of(_target.name),
+        doc_type=of(Hold.doc_type),
+        doc_date=of(Hold.doc_date),
+        evaluation_id=of(Posting.evaluation_id),
+    ),
+    {
+        "team": "team.shown",
+        "person": "person.name",
+        "closed_by": "closer.name",
+        "source": "source.name",
+        "kind": "record.type",
+        "version": "version.no",
+        "target": "target.name",
+    },
+)
+
+
 def one(session: Session, company_id: int, hold_id: int) -> HoldRow | None:
     """One hold of the company with all that its pane shows."""
-    source, target, closer = aliased(Connection), aliased(Connection), aliased(Person)
-    row = session.execute(
-        select(
-            Hold.id,
-            Hold.cause_id,
-            Cause.key,
-            Cause.label,
-            Cause.records,
-            Hold.state,
-            Hold.error_class,
-            Hold.code,
-            Hold.rule,
-            Hold.at_rule,
-            Hold.message,
-            Hold.would_pass,
-            Hold.clears,
-            Team.shown,
-            Hold.team_id,
-            Person.name,
-            Hold.answer_by,
-            Hold.snoozed_until,
-            Hold.opened_at,
-            Hold.closed_at,
-            Hold.closed_why,
-            closer.name,
-            Hold.lock,
-            Hold.route,
-            Record.id,
-            Record.number,
-            source.name,
-            Record.type,
-            Record.external_id,
-            Record.party,
-            Record.amount,
-            Record.currency,
-            Record.state,
-            Version.no,
-            Version.at,
-            Version.body,
-            Posting.id,
-            Posting.number,
-            Posting.hash,
-            Posting.state,
-            Posting.amount,
-            Posting.currency,
-            Posting.content,
-            target.name,
-            Hold.doc_type,
-            Hold.doc_date,
-            Posting.evaluation_id,
-        )
+    found = session.execute(
+        HOLD.select()
         .join(Cause, Cause.id == Hold.cause_id)
         .join(Record, Record.id == Hold.record_id)
-        .join(source, source.id == Record.source_id)
+        .join(_source, _source.id == Record.source_id)
         .outerjoin(Version, Version.id == Record.version_id)
         .outerjoin(Posting, Posting.id == Hold.posting_id)
-        .outerjoin(target, target.id == Hold.connection_id)
+        .outerjoin(_target, _target.id == Hold.connection_id)
         .outerjoin(Team, Team.id == Hold.team_id)
         .outerjoin(Person, Person.id == Hold.person_id)
-        .outerjoin(closer, closer.id == Hold.closed_by_id)
+        .outerjoin(_closer, _closer.id == Hold.closed_by_id)
         .where(Hold.id == hold_id, Hold.company_id == company_id)
-    ).first()
-    return first(HoldRow, row)
+    )
+    return HOLD.first(found)

@@ -63,13 +63,18 @@ def totals(session: Session, company_id: int, wanted: Filter) -> Totals:
     )
     row = session.execute(
         select(
-            func.count(),
-            func.coalesce(func.sum(single.c.book), 0),
-            func.coalesce(func.sum(case((single.c.causes > 1, 1), else_=0)), 0),
-            func.coalesce(func.sum(case((single.c.book.is_(None), 1), else_=0)), 0),
+            func.count().label("records"),
+            func.coalesce(func.sum(single.c.book), 0).label("book"),
+            _how_many(single.c.causes > 1).label("several"),
+            _how_many(single.c.book.is_(None)).label("unpriced"),
         ).select_from(single)
     ).one()
-    return Totals(*(int(n) for n in row))
+    return Totals(
+        records=row.records,
+        book=int(row.book),
+        several=int(row.several),
+        unpriced=int(row.unpriced),
+    )
 
 
 def tabs(session: Session, company_id: int, wanted: Filter) -> Tabs:
@@ -85,33 +90,52 @@ def tabs(session: Session, company_id: int, wanted: Filter) -> Tabs:
     )
     row = session.execute(
         select(
-            records_where(Hold.snoozed_until.is_(None)),
-            records_where(mine(wanted)),
-            records_where(Hold.code == NEEDS_APPROVAL),
-            records_where(Hold.snoozed_until.is_not(None)),
-            uncertain,
+            records_where(Hold.snoozed_until.is_(None)).label("todo"),
+            records_where(mine(wanted)).label("mine"),
+            records_where(Hold.code == NEEDS_APPROVAL).label("approve"),
+            records_where(Hold.snoozed_until.is_not(None)).label("snoozed"),
+            uncertain.label("uncertain"),
         ).where(Hold.company_id == company_id, Hold.state == "open")
     ).one()
-    return Tabs(*row)
+    return Tabs(
+        todo=row.todo,
+        mine=row.mine,
+        approve=row.approve,
+        snoozed=row.snoozed,
+        uncertain=row.uncertain,
+    )
 
 
 def classes(session: Session, company_id: int, wanted: Filter) -> tuple[Facet, ...]:
     """Error classes of the view, most money first."""
     rows = session.execute(_facet(company_id, wanted, Hold.error_class))
-    return tuple(Facet(word, word, int(n), int(book)) for word, n, book in rows)
+    return tuple(
+        Facet(word=row.word, title=row.word, records=int(row.records), book=int(row.book))
+        for row in rows
+    )
 
 
 def owners(session: Session, company_id: int, wanted: Filter) -> tuple[Facet, ...]:
     """Teams of the view, most money first."""
     single = _facet(company_id, wanted, Hold.team_id).subquery()
     rows = session.execute(
-        select(single.c[0], Team.shown, single.c[1], single.c[2])
-        .outerjoin(Team, Team.id == single.c[0])
-        .order_by(single.c[2].desc(), Team.id)
+        select(single.c.word, Team.shown, single.c.records, single.c.book)
+        .outerjoin(Team, Team.id == single.c.word)
+        .order_by(single.c.book.desc(), Team.id)
     )
     return tuple(
-        Facet(str(team or 0), name or "Nobody", int(n), int(book)) for team, name, n, book in rows
+        Facet(
+            word=str(row.word or 0),
+            title=row.shown or "Nobody",
+            records=int(row.records),
+            book=int(row.book),
+        )
+        for row in rows
     )
+
+
+def _how_many(term: ColumnElement[bool]) -> ColumnElement[int]:
+    return func.coalesce(func.sum(case((term, 1), else_=0)), 0)
 
 
 def _facet(company_id: int, wanted: Filter, column: Any) -> Select[Any]:
@@ -127,5 +151,6 @@ def _facet(company_id: int, wanted: Filter, column: Any) -> Select[Any]:
         .subquery()
     )
     money = func.sum(single.c.book)
-    found = select(single.c.word, func.count(), money).group_by(single.c.word)
+    records = func.count().label("records")
+    found = select(single.c.word, records, money.label("book")).group_by(single.c.word)
     return found.order_by(money.desc(), single.c.word)

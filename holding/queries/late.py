@@ -6,13 +6,12 @@ finished (holding/judging/plan.py says so with every judging).
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import ScalarSelect, func, select, text, tuple_
+from sqlalchemy import func, select, text, tuple_
 from sqlalchemy.orm import Session, aliased
 
+from holding.columns import Columns, known, of
 from holding.models import Cause, Connection, Hold, Person, Posting, Record, Team
-from holding.queries.rows import each
 
 A_PAGE = 50
 LATE = text(" AND ".join(f"posting.{term}" for term in Posting.LATE.split(" AND ")))
@@ -44,6 +43,43 @@ class LateRow:
     holds: int
 
 
+# of the posting of a row: its oldest open hold, and how many there are
+_held = aliased(Hold, name="held")
+_mine = (_held.posting_id == Posting.id, _held.state == "open")
+_first = select(_held.id).where(*_mine).order_by(_held.opened_at, _held.id).limit(1)
+_oldest = _first.correlate(Posting).scalar_subquery()
+_number = select(func.count(_held.id)).where(*_mine).correlate(Posting).scalar_subquery()
+
+LATE_ROW = Columns(
+    LateRow(
+        id=of(Posting.id),
+        finished_at=known(Posting.finished_at),
+        route=of(Posting.route),
+        state=of(Posting.state),
+        reason=of(Posting.reason),
+        due_at=of(Posting.due_at),
+        status=of(Record.status),
+        amount=of(Posting.amount),
+        currency=of(Posting.currency),
+        source=of(Connection.name),
+        kind=of(Record.type),
+        external_id=of(Record.external_id),
+        record=of(Record.number),
+        hold_id=of(Hold.id),
+        rule=of(Hold.rule),
+        cause=of(Cause.label),
+        owner=of(func.coalesce(Person.name, Team.shown).label("owner")),
+        holds=of(_number.label("holds")),
+    ),
+    {
+        "source": "connection.name",
+        "kind": "record.type",
+        "record": "record.number",
+        "cause": "cause.label",
+    },
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Late:
     """Some late documents, and how many there are in all."""
@@ -57,32 +93,12 @@ def listing(
 ) -> Late:
     """The oldest late documents, those behind a place in the list where one is named."""
     mine = (Posting.company_id == company_id, LATE)
-    oldest, number = _holds()
+    in_all = select(func.count()).select_from(Posting).where(*mine).scalar_subquery()
     query = (
-        select(
-            Posting.id,
-            Posting.finished_at,
-            Posting.route,
-            Posting.state,
-            Posting.reason,
-            Posting.due_at,
-            Record.status,
-            Posting.amount,
-            Posting.currency,
-            Connection.name,
-            Record.type,
-            Record.external_id,
-            Record.number,
-            Hold.id,
-            Hold.rule,
-            Cause.label,
-            func.coalesce(Person.name, Team.shown),
-            number,
-            select(func.count()).select_from(Posting).where(*mine).scalar_subquery(),
-        )
+        LATE_ROW.select(in_all.label("in_all"))
         .join(Record, Record.id == Posting.record_id)
         .join(Connection, Connection.id == Record.source_id)
-        .outerjoin(Hold, Hold.id == oldest)
+        .outerjoin(Hold, Hold.id == _oldest)
         .outerjoin(Cause, Cause.id == Hold.cause_id)
         .outerjoin(Person, Person.id == Hold.person_id)
         .outerjoin(Team, Team.id == Hold.team_id)
@@ -92,18 +108,6 @@ def listing(
     )
     if after is not None:
         query = query.where(tuple_(Posting.finished_at, Posting.id) > after)
-    found = [tuple[Any, ...](row) for row in session.execute(query)]
-    count = found[0][-1] if found else 0
-    return Late(each(LateRow, (row[:-1] for row in found)), count)
-
-
-def _holds() -> tuple[ScalarSelect[int], ScalarSelect[int]]:
-    """Of the posting of a row: its oldest open hold, and how many there are."""
-    mine = aliased(Hold)
-    of_posting = (mine.posting_id == Posting.id, mine.state == "open")
-    oldest = select(mine.id).where(*of_posting).order_by(mine.opened_at, mine.id).limit(1)
-    number = select(func.count(mine.id)).where(*of_posting)
-    return (
-        oldest.correlate(Posting).scalar_subquery(),
-        number.correlate(Posting).scalar_subquery(),
-    )
+    found = session.execute(query)
+    read, rows = LATE_ROW.reader(found), found.all()
+    return Late(tuple(map(read, rows)), rows[0].in_all if rows else 0)

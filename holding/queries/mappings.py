@@ -10,9 +10,9 @@ from datetime import datetime
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
+from holding.columns import Columns, of
 from holding.entries import entry_of, shown, table_of
 from holding.models import MappingEntry, MappingTable, Person, Revision
-from holding.queries.rows import each
 
 A_PAGE = 50
 
@@ -24,6 +24,15 @@ class TableRow:
     name: str
     kind: str
     entries: int
+
+
+TABLE = Columns(
+    TableRow(
+        name=of(MappingTable.name),
+        kind=of(MappingTable.kind),
+        entries=of(func.count(MappingEntry.id).label("entries")),
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +60,23 @@ class RevisionRow:
     at: datetime
 
 
+REVISION = Columns(
+    RevisionRow(
+        no=of(Revision.no),
+        kind=of(Revision.kind),
+        what=of(Revision.what),
+        by=of(Person.name),
+        reason=of(Revision.reason),
+        at=of(Revision.at),
+    ),
+    {"by": "person.name"},
+)
+
+
 def tables(session: Session, company_id: int) -> tuple[TableRow, ...]:
     """The company's tables, by name."""
     rows = session.execute(
-        select(MappingTable.name, MappingTable.kind, func.count(MappingEntry.id))
+        TABLE.select()
         .outerjoin(
             MappingEntry,
             (MappingEntry.table_id == MappingTable.id) & MappingEntry.to_revision.is_(None),
@@ -63,7 +85,7 @@ def tables(session: Session, company_id: int) -> tuple[TableRow, ...]:
         .group_by(MappingTable.id, MappingTable.name, MappingTable.kind)
         .order_by(MappingTable.name)
     )
-    return each(TableRow, rows)
+    return TABLE.each(rows)
 
 
 def entries(
@@ -115,10 +137,10 @@ def entry(session: Session, company_id: int, table: str, key: str) -> str | None
 def revisions(session: Session, company_id: int, limit: int = 10) -> tuple[RevisionRow, ...]:
     """The latest changes of mappings and units."""
     rows = session.execute(
-        select(Revision.no, Revision.kind, Revision.what, Person.name, Revision.reason, Revision.at)
+        REVISION.select()
         .outerjoin(Person, Person.id == Revision.person_id)
         .where(Revision.company_id == company_id, Revision.kind.in_(("mapping", "unit")))
         .order_by(Revision.no.desc())
         .limit(limit)
     )
-    return each(RevisionRow, rows)
+    return REVISION.each(rows)

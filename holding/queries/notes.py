@@ -6,11 +6,10 @@ Here: reading it. Not here: writing (holding/notes.py).
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from holding.columns import Columns, of
 from holding.models import Note, Person
-from holding.queries.rows import each
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +23,24 @@ class NoteRow:
     at: datetime
 
 
+NOTE = Columns(
+    NoteRow(
+        id=of(Note.id),
+        hold_id=of(Note.hold_id),
+        by=of(Person.name),
+        body=of(Note.body),
+        at=of(Note.at),
+    ),
+    {"by": "person.name"},
+)
+
+
 def of_record(session: Session, record_id: int) -> tuple[NoteRow, ...]:
     """The notes of a record, oldest first."""
     query = (
-        select(Note.id, Note.hold_id, Person.name, Note.body, Note.at)
+        NOTE.select()
         .join(Person, Person.id == Note.person_id)
         .where(Note.record_id == record_id)
         .order_by(Note.id)
     )
-    return each(NoteRow, session.execute(query))
+    return NOTE.each(session.execute(query))

@@ -9,8 +9,8 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from holding.columns import Columns, of
 from holding.models import Attempt, Connection, Posting, Push, Request
-from holding.queries.rows import each
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,30 @@ class AttemptRow:
         return "answered" if self.answer else "no answer"
 
 
+ATTEMPT = Columns(
+    AttemptRow(
+        id=of(Attempt.id),
+        push_id=of(Attempt.push_id),
+        no=of(Attempt.no),
+        state=of(Attempt.state),
+        error_class=of(Attempt.error_class),
+        error=of(Attempt.error),
+        target_ref=of(Attempt.target_ref),
+        at=of(Attempt.at),
+        request_id=of(Request.id),
+        kind=of(Request.kind),
+        made_at=of(Request.made_at),
+        answered_at=of(Request.answered_at),
+        status=of(Request.status),
+        headers=of(Request.headers),
+        sha256=of(Request.sha256),
+        answer=of(Request.answer),
+        row=of(Attempt.row),
+        has_body=of(Request.body.is_not(None).label("has_body")),
+    ),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class PushRow:
     """One intent to change the target, with its tries."""
@@ -82,32 +106,37 @@ class PushRow:
     attempts: tuple[AttemptRow, ...] = ()
 
 
+PUSH = Columns(
+    PushRow(
+        id=of(Push.id),
+        posting_id=of(Push.posting_id),
+        no=of(Push.no),
+        action=of(Push.action),
+        number=of(Push.number),
+        key=of(Push.key),
+        hash=of(Push.hash),
+        state=of(Push.state),
+        error_class=of(Push.error_class),
+        error=of(Push.error),
+        target_ref=of(Push.target_ref),
+        made_at=of(Push.made_at),
+        closed_at=of(Push.closed_at),
+    ),
+)
+
+
 def pushes(session: Session, record_id: int) -> tuple[PushRow, ...]:
     """Every push of the record with its attempts, oldest first."""
     found = session.execute(
-        select(
-            Push.id,
-            Push.posting_id,
-            Push.no,
-            Push.action,
-            Push.number,
-            Push.key,
-            Push.hash,
-            Push.state,
-            Push.error_class,
-            Push.error,
-            Push.target_ref,
-            Push.made_at,
-            Push.closed_at,
-        )
+        PUSH.select()
         .join(Posting, Posting.id == Push.posting_id)
         .where(Posting.record_id == record_id)
         .order_by(Push.id)
-    ).all()
-    tries = attempts(session, [row[0] for row in found])
+    )
+    rows = PUSH.each(found)
+    tries = attempts(session, [push.id for push in rows])
     return tuple(
-        replace(push, attempts=tuple(a for a in tries if a.push_id == push.id))
-        for push in each(PushRow, found)
+        replace(push, attempts=tuple(a for a in tries if a.push_id == push.id)) for push in rows
     )
 
 
@@ -116,31 +145,12 @@ def attempts(session: Session, push_ids: list[int]) -> tuple[AttemptRow, ...]:
     if not push_ids:
         return ()
     rows = session.execute(
-        select(
-            Attempt.id,
-            Attempt.push_id,
-            Attempt.no,
-            Attempt.state,
-            Attempt.error_class,
-            Attempt.error,
-            Attempt.target_ref,
-            Attempt.at,
-            Request.id,
-            Request.kind,
-            Request.made_at,
-            Request.answered_at,
-            Request.status,
-            Request.headers,
-            Request.sha256,
-            Request.answer,
-            Attempt.row,
-            Request.body.is_not(None),
-        )
+        ATTEMPT.select()
         .join(Request, Request.id == Attempt.request_id)
         .where(Attempt.push_id.in_(push_ids))
         .order_by(Attempt.id)
     )
-    return each(AttemptRow, rows)
+    return ATTEMPT.each(rows)
 
 
 def request_body(session: Session, company_id: int, request_id: int) -> tuple[bytes, str] | None:
@@ -150,4 +160,4 @@ def request_body(session: Session, company_id: int, request_id: int) -> tuple[by
         .join(Connection, Connection.id == Request.connection_id)
         .where(Request.id == request_id, Connection.company_id == company_id)
     ).first()
-    return (row[0], row[1]) if row and row[0] is not None else None
+    return (row.body, row.sha256) if row and row.body is not None else None

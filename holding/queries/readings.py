@@ -6,11 +6,10 @@ Here: a row for each document that stands there. Not here: value by value (besid
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from holding.columns import Columns, of
 from holding.models import Connection, Posting, Reading
-from holding.queries.rows import each
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,22 +31,28 @@ class ReadingRow:
         return str(self.body["words"]) if self.body else "Not read yet."
 
 
+READING = Columns(
+    ReadingRow(
+        number=of(Posting.number),
+        target=of(Connection.name),
+        read_at=of(Posting.read_at),
+        read_due_at=of(Posting.read_due_at),
+        e_invoice_at=of(Posting.e_invoice_at),
+        same=of(Reading.same),
+        since=of(Reading.at),
+        body=of(Reading.body),
+    ),
+    {"target": "connection.name", "since": "reading.at"},
+)
+
+
 def of_record(session: Session, record_id: int) -> tuple[ReadingRow, ...]:
     """The documents of a record that stand in a target, in the order in which they were made."""
     query = (
-        select(
-            Posting.number,
-            Connection.name,
-            Posting.read_at,
-            Posting.read_due_at,
-            Posting.e_invoice_at,
-            Reading.same,
-            Reading.at,
-            Reading.body,
-        )
+        READING.select()
         .join(Connection, Connection.id == Posting.connection_id)
         .outerjoin(Reading, Reading.id == Posting.reading_id)
         .where(Posting.record_id == record_id, Posting.state == "posted")
         .order_by(Posting.id)
     )
-    return each(ReadingRow, session.execute(query))
+    return READING.each(session.execute(query))

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from holding.columns import Columns, of
 from holding.models import (
     Connection,
     Delivery,
@@ -21,7 +22,6 @@ from holding.models import (
     Team,
     Version,
 )
-from holding.queries.rows import each
 from rules.plans import READY
 
 
@@ -80,6 +80,35 @@ class PostingRow:
         return reason or self.waits or ""
 
 
+POSTING = Columns(
+    PostingRow(
+        id=of(Posting.id),
+        route=of(Posting.route),
+        seq=of(Posting.seq),
+        doc_type=of(Posting.doc_type),
+        number=of(Posting.number),
+        state=of(Posting.state),
+        action=of(Posting.action),
+        hash=of(Posting.hash),
+        reason=of(Posting.reason),
+        amount=of(Posting.amount),
+        currency=of(Posting.currency),
+        doc_date=of(Posting.doc_date),
+        due_at=of(Posting.due_at),
+        posted_at=of(Posting.posted_at),
+        sent_at=of(Posting.sent_at),
+        target=of(Connection.name),
+        target_connector=of(Connection.connector),
+        target_ref=of(Posting.target_ref),
+        evaluation_id=of(Posting.evaluation_id),
+        waits=of(Posting.waits),
+        tries=of(Posting.tries),
+        reverses_id=of(Posting.reverses_id),
+    ),
+    {"target": "connection.name", "target_connector": "connection.connector"},
+)
+
+
 @dataclass(frozen=True, slots=True)
 class OpenHold:
     """An open hold in the head of the record."""
@@ -90,6 +119,18 @@ class OpenHold:
     message: str
     owner: str | None
     opened_at: datetime
+
+
+OPEN = Columns(
+    OpenHold(
+        id=of(Hold.id),
+        posting_id=of(Hold.posting_id),
+        error_class=of(Hold.error_class),
+        message=of(Hold.message),
+        owner=of(func.coalesce(Person.name, Team.shown).label("owner")),
+        opened_at=of(Hold.opened_at),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +154,30 @@ class VersionRow:
     delivery_times: int | None
     delivery_headers: dict[str, str] | None
     received_at: datetime | None
+
+
+VERSION = Columns(
+    VersionRow(
+        id=of(Version.id),
+        no=of(Version.no),
+        sha256=of(Version.sha256),
+        status=of(Version.status),
+        stamp=of(Version.stamp),
+        stale=of(Version.stale),
+        at=of(Version.at),
+        body=of(Version.body),
+        by=of(Person.name),
+        reason=of(Version.reason),
+        corrects=of(Version.corrects_id),
+        delivery_id=of(Delivery.id),
+        delivery_key=of(Delivery.key),
+        delivery_kind=of(Delivery.kind),
+        delivery_times=of(Delivery.times),
+        delivery_headers=of(Delivery.headers),
+        received_at=of(Delivery.received_at),
+    ),
+    {"by": "person.name", "corrects": "version.corrects_id"},
+)
 
 
 def record(
@@ -155,85 +220,36 @@ def record(
 def postings(session: Session, record_id: int) -> tuple[PostingRow, ...]:
     """The record's documents, in order."""
     rows = session.execute(
-        select(
-            Posting.id,
-            Posting.route,
-            Posting.seq,
-            Posting.doc_type,
-            Posting.number,
-            Posting.state,
-            Posting.action,
-            Posting.hash,
-            Posting.reason,
-            Posting.amount,
-            Posting.currency,
-            Posting.doc_date,
-            Posting.due_at,
-            Posting.posted_at,
-            Posting.sent_at,
-            Connection,
-            Posting.target_ref,
-            Posting.evaluation_id,
-            Posting.waits,
-            Posting.tries,
-            Posting.reverses_id,
-        )
+        POSTING.select(Connection)
         .join(Connection, Connection.id == Posting.connection_id)
         .where(Posting.record_id == record_id)
         .order_by(Posting.route, Posting.seq)
     )
-    with_target = ((*row[:15], row[15].name, row[15].connector, *row[16:]) for row in rows)
-    return each(PostingRow, with_target)
+    return POSTING.each(rows)
 
 
 def open_holds(session: Session, record_id: int) -> tuple[OpenHold, ...]:
     """What holds the record now."""
     rows = session.execute(
-        select(
-            Hold.id,
-            Hold.posting_id,
-            Hold.error_class,
-            Hold.message,
-            Person.name,
-            Team.shown,
-            Hold.opened_at,
-        )
+        OPEN.select()
         .outerjoin(Person, Person.id == Hold.person_id)
         .outerjoin(Team, Team.id == Hold.team_id)
         .where(Hold.record_id == record_id, Hold.state == "open")
         .order_by(Hold.id)
     )
-    return tuple(OpenHold(i, p, c, m, person or team, at) for i, p, c, m, person, team, at in rows)
+    return OPEN.each(rows)
 
 
 def versions(session: Session, record_id: int) -> tuple[VersionRow, ...]:
     """Every content, oldest first, with the delivery that brought it."""
     rows = session.execute(
-        select(
-            Version.id,
-            Version.no,
-            Version.sha256,
-            Version.status,
-            Version.stamp,
-            Version.stale,
-            Version.at,
-            Version.body,
-            Person.name,
-            Version.reason,
-            Version.corrects_id,
-            Delivery.id,
-            Delivery.key,
-            Delivery.kind,
-            Delivery.times,
-            Delivery.headers,
-            Delivery.received_at,
-        )
+        VERSION.select()
         .outerjoin(Delivery, Delivery.id == Version.delivery_id)
         .outerjoin(Person, Person.id == Version.person_id)
         .where(Version.record_id == record_id)
         .order_by(Version.no)
     )
-    return each(VersionRow, rows)
+    return VERSION.each(rows)
 
 
 def delivery_body(session: Session, company_id: int, record_id: int, version: int) -> bytes | None:

@@ -17,8 +17,8 @@ from grammar import parse
 from grammar.nodes import Ruleset
 from grammar.problem import Span
 from holding import worlds
+from holding.columns import Columns, of
 from holding.models import Change, Company, Person, RuleFile, RulesetVersion, Run
-from holding.queries.rows import first
 from rules.compile import Program
 from rules.explain import Book, Proofs, book
 
@@ -38,6 +38,26 @@ class Edition:
     author: str | None
     publisher: str | None
     backtest_at: datetime | None
+
+
+_author, _publisher = aliased(Person, name="author"), aliased(Person, name="publisher")
+EDITION = Columns(
+    Edition(
+        version_id=of(RulesetVersion.id),
+        no=of(RulesetVersion.no),
+        hash=of(RulesetVersion.hash),
+        published_at=of(RulesetVersion.published_at),
+        author=of(_author.name),
+        publisher=of(_publisher.name),
+        backtest_at=of(Run.ended_at),
+    ),
+    {
+        "version_id": "ruleset_version.id",
+        "author": "author.name",
+        "publisher": "publisher.name",
+        "backtest_at": "run.ended_at",
+    },
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,25 +85,16 @@ class History:
 
 def edition(session: Session, company_id: int) -> Edition | None:
     """The rules in force; None where nothing is published."""
-    author, publisher = aliased(Person), aliased(Person)
-    row = session.execute(
-        select(
-            RulesetVersion.id,
-            RulesetVersion.no,
-            RulesetVersion.hash,
-            RulesetVersion.published_at,
-            author.name,
-            publisher.name,
-            Run.ended_at,
-        )
+    found = session.execute(
+        EDITION.select()
         .join(Company, Company.ruleset_version_id == RulesetVersion.id)
-        .outerjoin(author, author.id == RulesetVersion.author_id)
-        .outerjoin(publisher, publisher.id == RulesetVersion.published_by_id)
+        .outerjoin(_author, _author.id == RulesetVersion.author_id)
+        .outerjoin(_publisher, _publisher.id == RulesetVersion.published_by_id)
         .outerjoin(Change, Change.id == RulesetVersion.change_id)
         .outerjoin(Run, Run.id == Change.backtest_run_id)
         .where(Company.id == company_id)
-    ).first()
-    return first(Edition, row)
+    )
+    return EDITION.first(found)
 
 
 def read(session: Session, version_id: int) -> Book:

@@ -4,12 +4,12 @@ Here: an excerpt of the files an evaluation was judged by. Not here: whole files
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from holding.columns import Columns, of
 from holding.models import Evaluation, RulesetVersion
-from holding.queries.rows import first
 from holding.rulesets import files_of
 
 AROUND = 4
@@ -32,27 +32,33 @@ class Judged:
     ruleset_no: int
     ruleset_hash: str
     ruleset_version_id: int
-    at: object
+    at: datetime
     version_id: int
     hash: str
 
 
+JUDGED = Columns(
+    Judged(
+        evaluation_id=of(Evaluation.id),
+        ruleset_no=of(RulesetVersion.no),
+        ruleset_hash=of(RulesetVersion.hash),
+        ruleset_version_id=of(RulesetVersion.id),
+        at=of(Evaluation.at),
+        version_id=of(Evaluation.version_id),
+        hash=of(Evaluation.hash),
+    ),
+    {"ruleset_no": "ruleset_version.no", "ruleset_hash": "ruleset_version.hash"},
+)
+
+
 def judged(session: Session, evaluation_id: int) -> Judged | None:
     """The ruleset version and moment of an evaluation."""
-    row = session.execute(
-        select(
-            Evaluation.id,
-            RulesetVersion.no,
-            RulesetVersion.hash,
-            RulesetVersion.id,
-            Evaluation.at,
-            Evaluation.version_id,
-            Evaluation.hash,
-        )
+    found = session.execute(
+        JUDGED.select()
         .join(RulesetVersion, RulesetVersion.id == Evaluation.ruleset_version_id)
         .where(Evaluation.id == evaluation_id)
-    ).first()
-    return first(Judged, row)
+    )
+    return JUDGED.first(found)
 
 
 def excerpt(session: Session, ruleset_version_id: int, place: str) -> tuple[CodeLine, ...]:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
+from holding.columns import Columns, of
 from holding.models import Attempt, Connection, Person, Posting, Push, Record, Request, Run
-from holding.queries.rows import each, first
 
 A_PAGE = 50
 
@@ -39,6 +39,29 @@ class RunRow:
     error: str | None
 
 
+RUN = Columns(
+    RunRow(
+        id=of(Run.id),
+        kind=of(Run.kind),
+        target=of(Connection.name),
+        connection_id=of(Run.connection_id),
+        doc_type=of(Run.doc_type),
+        route=of(Run.route),
+        day=of(Run.day),
+        filter=of(Run.filter),
+        state=of(Run.state),
+        done=of(Run.done),
+        total=of(Run.total),
+        counts=of(Run.counts),
+        by=of(Person.name),
+        made_at=of(Run.made_at),
+        ended_at=of(Run.ended_at),
+        error=of(Run.error),
+    ),
+    {"target": "connection.name", "by": "person.name"},
+)
+
+
 @dataclass(frozen=True, slots=True)
 class RequestRow:
     """One call or file of a run."""
@@ -52,6 +75,21 @@ class RequestRow:
     made_at: datetime
     answered_at: datetime | None
     size: int
+
+
+REQUEST = Columns(
+    RequestRow(
+        id=of(Request.id),
+        kind=of(Request.kind),
+        key=of(Request.key),
+        sha256=of(Request.sha256),
+        state=of(Request.state),
+        status=of(Request.status),
+        made_at=of(Request.made_at),
+        answered_at=of(Request.answered_at),
+        size=of(func.coalesce(func.length(Request.body), 0).label("size")),
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,41 +118,59 @@ class PushLine:
     closed_at: datetime | None
 
 
+_source, _target = aliased(Connection, name="source"), aliased(Connection, name="target")
+LINE = Columns(
+    PushLine(
+        id=of(Push.id),
+        number=of(Push.number),
+        record=of(Record.number),
+        source=of(_source.name),
+        kind=of(Record.type),
+        external_id=of(Record.external_id),
+        party=of(Record.party),
+        target=of(_target.name),
+        doc_type=of(Posting.doc_type),
+        action=of(Push.action),
+        state=of(Push.state),
+        posting_state=of(Posting.state),
+        error_class=of(Push.error_class),
+        error=of(Push.error),
+        target_ref=of(Push.target_ref),
+        amount=of(Posting.amount),
+        currency=of(Posting.currency),
+        tries=of(Posting.tries),
+        made_at=of(Push.made_at),
+        closed_at=of(Push.closed_at),
+    ),
+    {
+        "record": "record.number",
+        "source": "source.name",
+        "kind": "record.type",
+        "target": "target.name",
+    },
+)
+
+
 def listing(session: Session, company_id: int, after: int | None = None) -> tuple[RunRow, ...]:
     """Runs of the company, newest first."""
     query = _run_columns().where(Run.company_id == company_id).order_by(Run.id.desc()).limit(A_PAGE)
     if after is not None:
         query = query.where(Run.id < after)
-    return each(RunRow, session.execute(query))
+    return RUN.each(session.execute(query))
 
 
 def one(session: Session, company_id: int, run_id: int) -> RunRow | None:
     """One run."""
-    row = session.execute(
-        _run_columns().where(Run.company_id == company_id, Run.id == run_id)
-    ).first()
-    return first(RunRow, row)
+    query = _run_columns().where(Run.company_id == company_id, Run.id == run_id)
+    return RUN.first(session.execute(query))
 
 
 def requests(session: Session, run_id: int) -> tuple[RequestRow, ...]:
     """The calls and files of a run."""
     rows = session.execute(
-        select(
-            Request.id,
-            Request.kind,
-            Request.key,
-            Request.sha256,
-            Request.state,
-            Request.status,
-            Request.made_at,
-            Request.answered_at,
-            Request.body,
-        )
-        .where(Request.run_id == run_id)
-        .order_by(Request.id)
-        .limit(A_PAGE)
+        REQUEST.select().where(Request.run_id == run_id).order_by(Request.id).limit(A_PAGE)
     )
-    return tuple(RequestRow(*row[:-1], size=len(row[-1] or b"")) for row in rows)
+    return REQUEST.each(rows)
 
 
 def of_run(session: Session, company_id: int, run_id: int) -> tuple[PushLine, ...]:
@@ -130,7 +186,7 @@ def of_run(session: Session, company_id: int, run_id: int) -> tuple[PushLine, ..
         .order_by((Push.state == "accepted"), Push.id)
         .limit(500)
     )
-    return each(PushLine, rows)
+    return LINE.each(rows)
 
 
 def pushes(
@@ -155,61 +211,22 @@ def pushes(
                 Record.party.icontains(text, autoescape=True),
             )
         )
-    return each(PushLine, session.execute(query))
+    return LINE.each(session.execute(query))
 
 
-def _run_columns() -> Any:
+def _run_columns() -> Select[Any]:
     return (
-        select(
-            Run.id,
-            Run.kind,
-            Connection.name,
-            Run.connection_id,
-            Run.doc_type,
-            Run.route,
-            Run.day,
-            Run.filter,
-            Run.state,
-            Run.done,
-            Run.total,
-            Run.counts,
-            Person.name,
-            Run.made_at,
-            Run.ended_at,
-            Run.error,
-        )
+        RUN.select()
         .outerjoin(Connection, Connection.id == Run.connection_id)
         .outerjoin(Person, Person.id == Run.person_id)
     )
 
 
-def _push_columns() -> Any:
-    source, target = aliased(Connection), aliased(Connection)
+def _push_columns() -> Select[Any]:
     return (
-        select(
-            Push.id,
-            Push.number,
-            Record.number,
-            source.name,
-            Record.type,
-            Record.external_id,
-            Record.party,
-            target.name,
-            Posting.doc_type,
-            Push.action,
-            Push.state,
-            Posting.state,
-            Push.error_class,
-            Push.error,
-            Push.target_ref,
-            Posting.amount,
-            Posting.currency,
-            Posting.tries,
-            Push.made_at,
-            Push.closed_at,
-        )
+        LINE.select()
         .join(Posting, Posting.id == Push.posting_id)
         .join(Record, Record.id == Posting.record_id)
-        .join(source, source.id == Record.source_id)
-        .join(target, target.id == Push.connection_id)
+        .join(_source, _source.id == Record.source_id)
+        .join(_target, _target.id == Push.connection_id)
     )

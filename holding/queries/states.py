@@ -9,8 +9,8 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from holding.columns import Columns, of
 from holding.models import Connection, Membership, Person, Posting, Record
-from holding.queries.rows import each
 from holding.roles import ACTS
 
 A_PAGE = 50
@@ -37,27 +37,38 @@ class StateRow:
     record_id: int
 
 
+STATE = Columns(
+    StateRow(
+        id=of(Posting.id),
+        number=of(Record.number),
+        source=of(Connection.name),
+        kind=of(Record.type),
+        external_id=of(Record.external_id),
+        party=of(Record.party),
+        state=of(Posting.state),
+        document=of(Posting.number),
+        doc_type=of(Posting.doc_type),
+        reason=of(Posting.reason),
+        amount=of(Posting.amount),
+        currency=of(Posting.currency),
+        since=of(Record.seen_at),
+        record_id=of(Record.id),
+    ),
+    {
+        "source": "connection.name",
+        "kind": "record.type",
+        "document": "posting.number",
+        "since": "record.seen_at",
+    },
+)
+
+
 def in_state(
     session: Session, company_id: int, view: str, after: int | None = None
 ) -> tuple[StateRow, ...]:
     """Postings that were ignored or dropped, or whose result is not known; newest first."""
     query = (
-        select(
-            Posting.id,
-            Record.number,
-            Connection.name,
-            Record.type,
-            Record.external_id,
-            Record.party,
-            Posting.state,
-            Posting.number,
-            Posting.doc_type,
-            Posting.reason,
-            Posting.amount,
-            Posting.currency,
-            Record.seen_at,
-            Record.id,
-        )
+        STATE.select()
         .join(Record, Record.id == Posting.record_id)
         .join(Connection, Connection.id == Record.source_id)
         .where(Posting.company_id == company_id, Posting.state.in_(STATES[view]))
@@ -66,7 +77,7 @@ def in_state(
     )
     if after is not None:
         query = query.where(Posting.id < after)
-    return each(StateRow, session.execute(query))
+    return STATE.each(session.execute(query))
 
 
 def colleagues(session: Session, company_id: int) -> tuple[tuple[int, str], ...]:
@@ -82,4 +93,4 @@ def colleagues(session: Session, company_id: int) -> tuple[tuple[int, str], ...]
         .distinct()
         .order_by(Person.name)
     )
-    return tuple((row[0], row[1]) for row in rows)
+    return tuple((row.id, row.name) for row in rows)

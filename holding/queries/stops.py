@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import Select, and_, func, select, text
 from sqlalchemy.orm import Session, aliased
 
+from holding.columns import Columns, known, of
 from holding.models import Person, Posting, Revision, RouteStop
-from holding.queries.rows import each
 
 OVER = 20
 
@@ -44,6 +44,43 @@ class StopRow:
     waiting_book: int
 
 
+_by, _kept = aliased(Person, name="by"), aliased(Person, name="kept_by")
+_resumed = aliased(Person, name="resumed_by")
+_READY = (
+    Posting.company_id == RouteStop.company_id,
+    Posting.route == RouteStop.route,
+    Posting.state == "ready",
+)
+_waiting = select(func.count()).where(*_READY).correlate(RouteStop).scalar_subquery()
+_book = select(func.coalesce(func.sum(Posting.book), 0)).where(*_READY).correlate(RouteStop)
+STOP = Columns(
+    StopRow(
+        id=of(RouteStop.id),
+        route=of(RouteStop.route),
+        state=of(RouteStop.state),
+        records=of(RouteStop.records),
+        book=of(RouteStop.book),
+        most_records=known(RouteStop.most_records),
+        most_book=known(RouteStop.most_book),
+        stopped_at=known(RouteStop.stopped_at),
+        revision=of(RouteStop.revision),
+        kind=of(Revision.kind),
+        what=of(Revision.what),
+        reason=of(Revision.reason),
+        by=of(_by.name),
+        kept_by=of(_kept.name),
+        kept_at=of(RouteStop.kept_at),
+        kept_why=of(RouteStop.kept_why),
+        resumed_by=of(_resumed.name),
+        resumed_at=of(RouteStop.resumed_at),
+        resumed_why=of(RouteStop.resumed_why),
+        waiting=of(_waiting.label("waiting")),
+        waiting_book=of(_book.scalar_subquery().label("waiting_book")),
+    ),
+    {"by": "by.name", "kept_by": "kept_by.name", "resumed_by": "resumed_by.name"},
+)
+
+
 def stopped_routes(session: Session, company_id: int) -> frozenset[str]:
     """The routes that nothing leaves by now."""
     query = select(RouteStop.route).where(
@@ -58,36 +95,17 @@ def listing(session: Session, company_id: int) -> tuple[tuple[StopRow, ...], tup
     still = rows.where(RouteStop.state == "stopped").order_by(RouteStop.id)
     over = rows.where(RouteStop.state == "resumed", RouteStop.stopped_at.is_not(None))
     over = over.order_by(RouteStop.resumed_at.desc(), RouteStop.id.desc()).limit(OVER)
-    return each(StopRow, session.execute(still)), each(StopRow, session.execute(over))
+    return STOP.each(session.execute(still)), STOP.each(session.execute(over))
 
 
-def _rows() -> Select[*tuple[Any, ...]]:
-    by, kept, resumed = aliased(Person), aliased(Person), aliased(Person)
-    ready = (
-        Posting.company_id == RouteStop.company_id,
-        Posting.route == RouteStop.route,
-        Posting.state == "ready",
-    )
-    waiting = select(func.count()).where(*ready).correlate(RouteStop).scalar_subquery()
-    book = select(func.coalesce(func.sum(Posting.book), 0)).where(*ready)
+def _rows() -> Select[Any]:
     return (
-        select(
-            *(RouteStop.id, RouteStop.route, RouteStop.state, RouteStop.records, RouteStop.book),
-            *(RouteStop.most_records, RouteStop.most_book, RouteStop.stopped_at),
-            *(RouteStop.revision, Revision.kind, Revision.what, Revision.reason),
-            by.name.label("by"),
-            kept.name.label("kept_by"),
-            *(RouteStop.kept_at, RouteStop.kept_why),
-            resumed.name.label("resumed_by"),
-            *(RouteStop.resumed_at, RouteStop.resumed_why),
-            waiting.label("waiting"),
-            book.correlate(RouteStop).scalar_subquery().label("waiting_book"),
-        )
+        STOP.select()
         .join(
             Revision,
             and_(Revision.company_id == RouteStop.company_id, Revision.no == RouteStop.revision),
         )
-        .outerjoin(by, by.id == Revision.person_id)
-        .outerjoin(kept, kept.id == RouteStop.kept_by_id)
-        .outerjoin(resumed, resumed.id == RouteStop.resumed_by_id)
+        .outerjoin(_by, _by.id == Revision.person_id)
+        .outerjoin(_kept, _kept.id == RouteStop.kept_by_id)
+        .outerjoin(_resumed, _resumed.id == RouteStop.resumed_by_id)
     )

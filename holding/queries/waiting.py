@@ -3,13 +3,13 @@
 Here: one page of plain rows in order of ids. Not here: groups and filters of the page (groups.py).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from holding.columns import Columns, of
 from holding.models import Connection, Hold, Posting, Record, Team, Version
 from holding.queries.personal import hiding_each
 
@@ -43,31 +43,44 @@ class Waiting:
     version_no: int | None
 
 
+WAITING = Columns(
+    Waiting(
+        hold=of(Hold.id),
+        code=of(Hold.code),
+        rule=of(Hold.rule),
+        message=of(Hold.message),
+        clears=of(Hold.clears),
+        team=of(Team.name),
+        opened_at=of(Hold.opened_at),
+        source=of(Connection.name),
+        kind=of(Record.type),
+        external_id=of(Record.external_id),
+        posting=of(Posting.id),
+        number=of(Hold.number),
+        document=of(Hold.doc_type),
+        amount=of(Posting.amount),
+        currency=of(Record.currency),
+        hash=of(Posting.hash),
+        lock=of(Hold.lock),
+        version=of(Record.version_id),
+        version_no=of(Version.no),
+    ),
+    {
+        "hold": "hold.id",
+        "team": "team.name",
+        "source": "connection.name",
+        "kind": "record.type",
+        "posting": "posting.id",
+        "document": "hold.doc_type",
+        "version": "record.version_id",
+    },
+)
+
+
 def page(session: Session, company_id: int, *, after: int, show_personal: bool) -> list[Waiting]:
     """The open holds of a company after one, in order of their ids."""
     query = (
-        select(
-            Hold.record_id,
-            Hold.id.label("hold"),
-            Hold.code,
-            Hold.rule,
-            Hold.message,
-            Hold.clears,
-            Team.name.label("team"),
-            Hold.opened_at,
-            Connection.name.label("source"),
-            Record.type.label("kind"),
-            Record.external_id,
-            Posting.id.label("posting"),
-            Hold.number,
-            Hold.doc_type.label("document"),
-            Posting.amount,
-            Record.currency,
-            Posting.hash,
-            Hold.lock,
-            Record.version_id.label("version"),
-            Version.no.label("version_no"),
-        )
+        WAITING.select(Hold.record_id)
         .join(Record, Record.id == Hold.record_id)
         .join(Connection, Connection.id == Record.source_id)
         .outerjoin(Version, Version.id == Record.version_id)
@@ -77,8 +90,7 @@ def page(session: Session, company_id: int, *, after: int, show_personal: bool) 
         .order_by(Hold.id)
         .limit(A_PAGE)
     )
-    found = [dict(row._mapping) for row in session.execute(query)]
-    ids = [row.pop("record_id") for row in found]
-    hide = hiding_each(session, ids, show=show_personal)
-    rows = zip(ids, found, strict=True)
-    return [Waiting(**row | {"message": hide(key, row["message"])}) for key, row in rows]
+    found = session.execute(query)
+    read, rows = WAITING.reader(found), found.all()
+    hide = hiding_each(session, [row.record_id for row in rows], show=show_personal)
+    return [replace(read(row), message=hide(row.record_id, row.message)) for row in rows]

@@ -46,10 +46,20 @@ class Stand:
         """The stand that a line makes of this one; what it does not name is shared."""
         maps = dict(self.maps)
         for name, rows in line.maps.items():
-            made = {key: row and Entry(*row) for key, row in rows.items()}
+            made = {key: row and _entry(row) for key, row in rows.items()}
             maps[name] = _changed(maps.get(name, {}), made)
-        units = {key: row and UnitEntry(*row) for key, row in line.units.items()}
+        units = {key: row and _unit(row) for key, row in line.units.items()}
         return Stand(maps, _changed(self.units, units), _changed(self.targets, dict(line.targets)))
+
+
+def _entry(row: tuple[int, str]) -> Entry:
+    number, value = row
+    return Entry(id=number, value=value)
+
+
+def _unit(row: tuple[int, int, int, str]) -> UnitEntry:
+    number, num, den, to = row
+    return UnitEntry(id=number, num=num, den=den, to=to)
 
 
 class StoredWorlds:
@@ -129,7 +139,7 @@ class SideWorlds:
             have = {self._folded(name, key) for key in stored}
             fresh = {k: Entry(0, v) for k, v in rows.items() if self._folded(name, k) not in have}
             maps[name] = {**stored, **fresh}
-        units = {k: UnitEntry(0, *row) for k, row in self._seeds.units.items()}
+        units = {k: _unit((0, *row)) for k, row in self._seeds.units.items()}
         return World.build(revision, maps, {**units, **stand.units}, stand.targets)
 
     def _folded(self, table: str, key: str) -> str:
