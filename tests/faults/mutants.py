@@ -166,7 +166,7 @@ MUTANTS = (
         (
             (case.locked, "_OURS, given", "select(Posting).where(Posting.id == claim.posting_id)"),
             (settle._owned, f", {_OWN}", ""),
-            (finish._lock, "if fence == fences[record_id] and lease_owner == owner", ""),
+            (finish._lock, "if row.fence == fences[row.id] and row.lease_owner == owner", ""),
         ),
     ),
     Mutant(

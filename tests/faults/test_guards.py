@@ -11,16 +11,18 @@ from datetime import timedelta
 from random import Random
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from connectors.kit.errors import RETRY
-from holding.models import Attempt, Event, Posting, Push
-from holding.pushing import check, claim, policy, results, settle
+from holding.judging import plan_unsent
+from holding.models import Approval, Attempt, Event, Hold, Posting, Push
+from holding.pushing import check, claim, consent, policy, results, settle
 from tests.faults.course import Ending, end, for_a_while, heal, until_idle
 from tests.faults.history import Chances, History
 from tests.faults.mutants import changed
 from tests.faults.tasks import Task
-from tests.faults.town import ANSWER, LEASE, SETTLE, Town, town
+from tests.faults.town import ANSWER, LEASE, LIMIT, SETTLE, Town, town
+from tests.support.databases import unlock
 
 SMOOTH = Chances(kill=0, sleep=0, fate=0, jump=0, lags=False, dedupe=("nothing",))
 FIRST, LONGEST = RETRY["temporary"].pauses
@@ -171,6 +173,58 @@ def more_is_due_than_may_go() -> None:
     assert sent == wanted
 
 
+# ---- an approval is for one content ------------------------------------------------------------
+
+
+def approved_and_then_changed() -> None:
+    """An order above the limit is approved; before it goes, its price changes, to above the limit
+    again.
+    """
+    with _approved_then_changed() as history:
+        place = history.place
+        with place.database.read() as session:
+            given = session.scalars(select(Approval)).all()
+        assert [one.voided_at is not None for one in given] == [True], "it counts no longer"
+        assert place.wire.wrote == []
+
+
+def made_ready_past_the_program() -> None:
+    """Somebody writes into the database that the approval of the earlier content still stands."""
+    with _approved_then_changed() as history:
+        place = history.place
+        with place.database.write() as session:
+            unlock(session)
+            session.execute(update(Approval).values(voided_at=None))
+            session.execute(update(Hold).values(state="cleared", closed_at=place.clock.now()))
+            session.execute(update(Posting).values(state="ready", due_at=place.clock.now()))
+        for_a_while(history, LEASE)
+        assert place.wire.wrote == []
+        assert _open_holds(place) == ["PSH02"], "the last look before the call stops it"
+
+
+def _open_holds(place: Town) -> list[str]:
+    with place.database.read() as session:
+        return list(session.scalars(select(Hold.code).where(Hold.state == "open")))
+
+
+@contextmanager
+def _approved_then_changed() -> Iterator[History]:
+    with history_of(0) as history:
+        history.place.pause(on=True)
+        history.arrive(LIMIT)
+        for_a_while(history, LEASE)
+        (which,) = history.sent
+        assert history.place.approve(0) == 1
+        history.edit(which, LIMIT + 10)
+        for_a_while(history, 5)
+        assert _open_holds(history.place) == ["APP01"], "another approval is asked for"
+        history.place.pause(on=False)
+        for_a_while(history, LEASE)
+        yield history
+        for task in history.tasks:
+            task.kill()
+
+
 @contextmanager
 def oldest_record_first() -> Iterator[None]:
     """The statement is kept once it was made."""
@@ -196,9 +250,21 @@ GUARDS: dict[str, tuple[Callable[[], None], Callable[[], Guard]]] = {
         refused_at_first,
         lambda: changed(policy.after, "FIRST * 2.0 ** (tries - 1)", "FIRST"),
     ),
+    "T35e-voids-none": (
+        approved_and_then_changed,
+        lambda: changed(plan_unsent.void, "approval.hash != hash_", "False"),
+    ),
+    "T35e-judged-by-any": (
+        approved_and_then_changed,
+        lambda: changed(plan_unsent.not_approved, "if one.hash == hash_", "if True"),
+    ),
+    "T35e-sent-by-any": (
+        made_ready_past_the_program,
+        lambda: changed(consent._given, ".where(Approval.hash == Posting.hash)", ""),
+    ),
     "T35g-no-fence": (
         asleep_between_claim_and_check,
-        lambda: changed(check._look_around, "if row[0].fence == fences[row[0].id]", ""),
+        lambda: changed(check._look_around, "if row.Posting.fence == fences[row.Posting.id]", ""),
     ),
     "T35h-by-record": (
         more_is_due_than_may_go,

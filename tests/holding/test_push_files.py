@@ -68,7 +68,7 @@ def test_a_file_refused_as_a_whole_is_halved(lane: Lane, monkeypatch: pytest.Mon
     assert lane.run().counts == {"posted": 5}
 
 
-def test_a_document_at_which_the_target_breaks_takes_no_other_along(
+def test_T35f_a_document_at_which_the_target_breaks_takes_no_other_along(
     lane: Lane, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every file that it is in ends in an error of the target's, and nothing of it is kept."""
