@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from connectors.kit.contract import SourceRefusal
+from connectors.kit.limits import DELIVERY_BYTES, MEGABYTE
 
 WINDOW = timedelta(minutes=5)
-MAX_BYTES = 20 * 1024 * 1024
 
 _EVENT_ID = re.compile(r"[\x21-\x7e]{1,128}")
 
@@ -48,9 +48,10 @@ def prove(
 
 def too_large(raw: bytes) -> SourceRefusal | None:
     """The refusal of what is not even read."""
-    if len(raw) <= MAX_BYTES:
+    if len(raw) <= DELIVERY_BYTES:
         return None
-    return SourceRefusal(413, "too_large", "The delivery is larger than 20 MB.", "Split it.")
+    words = f"The delivery is larger than {DELIVERY_BYTES // MEGABYTE} MB."
+    return SourceRefusal(413, "too_large", words, "Split it.")
 
 
 def _forged(timestamp: str, given: str, raw: bytes, secrets: Sequence[str]) -> SourceRefusal | None:

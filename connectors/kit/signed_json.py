@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from connectors.kit.contract import Accepted, IncomingRecord, RowError, SourceRefusal
+from connectors.kit.limits import ERRORS, too_long, too_many
 from connectors.kit.signed import prove, too_large
 from connectors.kit.strictjson import JsonRefusal, loads
 
@@ -51,12 +52,22 @@ class SignedJson(ABC):
         found = self.found(value)
         if isinstance(found, SourceRefusal):
             return found
+        if refused := too_many([given for _, given in found]):
+            return refused
         records: list[IncomingRecord] = []
         errors: list[RowError] = []
         for place, given in found:
-            result = self.record(place, given)
+            result = too_long(place, given) or self.record(place, given)
             if isinstance(result, IncomingRecord):
                 records.append(result)
             else:
                 errors += result
+            if len(errors) > ERRORS:
+                return _hopeless(errors[0])
         return Accepted(delivery_id=delivery_id, records=tuple(records), errors=tuple(errors))
+
+
+def _hopeless(first: RowError) -> SourceRefusal:
+    words = f"More than {ERRORS:,} values cannot be read. The first is {first.where}: "
+    hint = "Correct them at the source and deliver again."
+    return SourceRefusal(422, "too_many_errors", words + first.message, hint)

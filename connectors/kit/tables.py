@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
+from connectors.kit.limits import DELIVERY_BYTES, DELIVERY_LINES, MEGABYTE
+
 
 @dataclass(frozen=True, slots=True)
 class CellError:
@@ -47,14 +49,14 @@ class WorkbookRefusal:
 class Limits:
     """What a workbook may be at most, and what reading it may use."""
 
-    file_bytes: int = 20 * 1024 * 1024
+    file_bytes: int = DELIVERY_BYTES
     entries: int = 2_000
-    inflated_bytes: int = 200 * 1024 * 1024
+    inflated_bytes: int = 200 * MEGABYTE
     ratio: int = 100
-    ratio_from_bytes: int = 1024 * 1024
-    rows: int = 100_000
+    ratio_from_bytes: int = MEGABYTE
+    rows: int = DELIVERY_LINES
     columns: int = 200
-    memory_bytes: int = 512 * 1024 * 1024
+    memory_bytes: int = 512 * MEGABYTE
     cpu_seconds: int = 20
 
 

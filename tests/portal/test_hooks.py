@@ -135,6 +135,23 @@ def test_a_huge_body_is_not_read(app, deliver):
     assert answer.get_json()["code"] == "http.413"
 
 
+def test_T29b_a_delivery_of_too_many_lines_is_refused_and_nothing_of_it_is_kept(deliver, database):
+    before = [count(database, table) for table in ("delivery", "record", "event")]
+    item = wire()["order"]["items"][0]
+    answer = deliver(wire(items=[item | {"pos": pos} for pos in range(1, 5_002)]))
+    assert answer.status_code == 422
+    [error] = answer.get_json()["errors"]
+    assert error["where"] == "order.items"
+    assert "at most 5,000 lines; this one has 5,001" in error["message"]
+    answer = deliver({"settlements": [{"id": n, "rows": [0] * 5_000} for n in range(21)]})
+    assert answer.status_code == 413
+    assert "at most 100,000 lines. This one has 105,000" in answer.get_json()["what"]
+    assert [count(database, table) for table in ("delivery", "record", "event")] == before
+    assert deliver(wire(number="SO-902", items=[item] * 1_114), event="evt-902").status_code == 422
+    real = [item | {"pos": pos} for pos in range(1, 1_115)]
+    assert deliver(wire(number="SO-902", items=real), event="evt-903").status_code == 202
+
+
 def test_an_unknown_address_says_little(deliver):
     for url in ("/hooks/nobody/netshop", "/hooks/kedai/nothing", "/hooks/kedai/aiaccount"):
         assert deliver(wire(), url=url).status_code == 404

@@ -12,8 +12,6 @@ from connectors.kit.schema import FieldSchema, KindSchema
 from connectors.kit.signed_json import Placed, SignedJson
 from connectors.sources.intake.kinds import KINDS, NAME
 
-MAX_RECORDS = 5_000
-MAX_LINES = 2_000
 BY_KIND: Mapping[str, KindSchema] = {schema.kind: schema for schema in KINDS}
 
 _BESIDE = frozenset({"kind", "id", "lines"})
@@ -34,10 +32,6 @@ class Intake(SignedJson):
             return SourceRefusal(
                 422, "no_records", "The delivery holds no records.", 'Send {"records": [{…}]}.'
             )
-        if len(found) > MAX_RECORDS:
-            return SourceRefusal(
-                413, "too_many", f"A delivery has at most {MAX_RECORDS} records.", "Split it."
-            )
         return [(f"records[{index}]", given) for index, given in enumerate(found)]
 
     def record(self, place: str, given: object) -> IncomingRecord | tuple[RowError, ...]:
@@ -56,9 +50,6 @@ def _record(place: str, given: object) -> IncomingRecord | tuple[RowError, ...]:
     if not isinstance(lines, list) or not all(isinstance(line, Mapping) for line in lines):
         where = f"{place}.lines"
         return (_wrong(where, lines, "These are no lines.", "Send a list of objects."),)
-    if len(lines) > MAX_LINES:
-        words = f"A record has at most {MAX_LINES} lines."
-        return (_wrong(f"{place}.lines", "", words, "Split the record."),)
     strange = [*_strange(place, given, schema.fields, _BESIDE)]
     for index, line in enumerate(lines):
         strange += _strange(f"{place}.lines[{index}]", line, schema.lines, frozenset())

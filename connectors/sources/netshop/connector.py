@@ -13,8 +13,6 @@ from connectors.sources.netshop.orders import ORDER, order_of
 from connectors.sources.netshop.reading import NAME, Read
 from connectors.sources.netshop.settlements import SETTLEMENT, settlement_of
 
-MAX_RECORDS = 5_000
-
 _READERS: Mapping[str, Callable[[str, object], Read]] = {
     "order": order_of,
     "settlement": settlement_of,
@@ -47,9 +45,6 @@ class NetShop(SignedJson):
             else:
                 words = f"{word} is no list."
                 return SourceRefusal(422, "no_list", words, "Send a list of objects.")
-        if len(found) > MAX_RECORDS:
-            words = f"A delivery has at most {MAX_RECORDS} records."
-            return SourceRefusal(413, "too_many", words, "Split it.")
         return found
 
     def record(self, place: str, given: object) -> IncomingRecord | tuple[RowError, ...]:

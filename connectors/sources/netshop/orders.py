@@ -12,7 +12,6 @@ from connectors.kit.schema import KindSchema
 from connectors.sources.netshop.reading import NAME, Read, cells_of, read_as, wrong
 
 ORDER = KindSchema(source=NAME, kind="order", fields=ORDER_FIELDS, lines=LINE_FIELDS)
-MAX_LINES = 2_000
 
 _DERIVED = frozenset({"ordered_on", "customer", "customer_name", "tin", "address"})
 
@@ -30,9 +29,6 @@ def order_of(place: str, order: object) -> Read:
     if not isinstance(items, list) or not all(isinstance(item, Mapping) for item in items):
         where = f"{place}.items"
         return (wrong(where, "These are no items.", "Send a list of objects."),)
-    if len(items) > MAX_LINES:
-        where = f"{place}.items"
-        return (wrong(where, f"An order has at most {MAX_LINES} items.", "Split the order."),)
     head = cells_of(place, order, [f.name for f in ORDER_FIELDS if f.name not in _DERIVED])
     head.update(_derived(place, order, customer or {}))
     lines = [
