@@ -66,9 +66,10 @@ TOLD = {
     405: ("This address does not take that.", "Nothing was changed."),
     413: ("That is too large.", "Nothing was read. The limit is 20 MB a delivery, 1 MB a form."),
     429: ("Too many tries.", f"Wait {security.LIMIT_SECONDS} seconds, then try again."),
-    503: ("The database is busy.", "Nothing was changed. Repeat it in a few seconds."),
+    503: ("Too much is being sent here at once.", "Nothing was read. Repeat it in a few seconds."),
     500: ("We failed, not you.", "Nothing was sent. Tell us the request id below."),
 }
+DATABASE_BUSY = ("The database is busy.", "Nothing was changed. Repeat it in a few seconds.")
 BUSY_SECONDS = 10
 log = logging.getLogger("clearpost.portal")
 
@@ -156,23 +157,27 @@ def _http_problem(error: HTTPException) -> Any:
     if error.response is not None:
         return error.response
     answer = _problem(error.code or 500)
-    if error.code == HTTPStatus.TOO_MANY_REQUESTS:
-        answer.headers["Retry-After"] = str(security.LIMIT_SECONDS)
+    waits = {
+        HTTPStatus.TOO_MANY_REQUESTS: security.LIMIT_SECONDS,
+        HTTPStatus.SERVICE_UNAVAILABLE: BUSY_SECONDS,
+    }
+    if error.code in waits:
+        answer.headers["Retry-After"] = str(waits[HTTPStatus(error.code)])
     return answer
 
 
 def _our_fault(error: Exception) -> Response:
     if isinstance(error, UNAVAILABLE):  # locked for too long, or out of reach
         log.warning("request %s found no database: %s", g.get("request_id"), error.orig)
-        answer = _problem(HTTPStatus.SERVICE_UNAVAILABLE)
+        answer = _problem(HTTPStatus.SERVICE_UNAVAILABLE, DATABASE_BUSY)
         answer.headers["Retry-After"] = str(BUSY_SECONDS)
         return answer
     log.error("request %s failed", g.get("request_id"), exc_info=error)
     return _problem(500)
 
 
-def _problem(status: int) -> Response:
-    title, told = TOLD.get(status, TOLD[400 if status < 500 else 500])
+def _problem(status: int, words: tuple[str, str] | None = None) -> Response:
+    title, told = words or TOLD.get(status, TOLD[400 if status < 500 else 500])
     if (
         request.path.startswith(("/hooks/", "/api/"))
         or request.accept_mimetypes.best == "application/json"

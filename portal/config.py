@@ -4,12 +4,21 @@ Here: what pages and cookies need to know. Not here: reading the environment (ho
 """
 
 from dataclasses import dataclass
+from typing import Final
 
+from connectors.kit.limits import DELIVERY_BYTES, MEGABYTE
 from holding.refusal import Refusal
 from holding.secrets import load_keys
 from holding.settings import Settings
 
-MEGABYTE = 1024 * 1024
+FORM_BYTES: Final = MEGABYTE  # whatever a page sends, and a call of a program
+REFUSED: Final = "clearpost.refused"  # in the environment of a request: the status that ends it
+_DELIVERIES: Final = "/hooks/"
+
+
+def body_limit(path: str) -> int:
+    """How many bytes may be sent to an address."""
+    return DELIVERY_BYTES if path.startswith(_DELIVERIES) else FORM_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +29,6 @@ class PortalConfig:
     secure: bool
     env: str
     settings: Settings
-    upload_limit: int = 20 * MEGABYTE
-    form_limit: int = MEGABYTE
 
 
 def config_of(settings: Settings) -> PortalConfig | Refusal:

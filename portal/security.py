@@ -20,7 +20,7 @@ from holding import people, roles
 from holding.refusal import Refusal
 from portal import fragments, store
 from portal.api.admit import admit
-from portal.config import PortalConfig
+from portal.config import REFUSED, PortalConfig, body_limit
 from portal.permissions import PERMISSIONS, PUBLIC, SIGNED_IN
 
 # Every route of the application, with the act (holding/roles.py) that a person needs for it.
@@ -143,9 +143,9 @@ def may(act: str) -> Refusal | None:
 def _number() -> None:
     g.request_id = secrets.token_hex(8)
     g.now = store.clock().now()
-    config: PortalConfig = current_app.config["PORTAL"]
-    hook = request.endpoint == "hooks.receive"
-    request.max_content_length = config.upload_limit if hook else config.form_limit
+    request.max_content_length = body_limit(request.path)
+    if refused := request.environ.get(REFUSED):  # before it was read, by portal/serving.py
+        abort(refused)
 
 
 def _plain_text() -> None:

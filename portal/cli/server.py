@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -123,11 +123,10 @@ class Portal:
     """The pages, served from this process until a signal ends it."""
 
     def __init__(self, place: Office, port: int | None) -> None:
-        from waitress.server import create_server  # type: ignore[import-untyped]
-
         from holding.refusal import Refusal
         from portal.app import create_app
         from portal.config import config_of
+        from portal.serving import serve_on
 
         config = config_of(place.settings)
         if isinstance(config, Refusal):
@@ -137,11 +136,9 @@ class Portal:
         if chosen:
             free_port(host, chosen)
         app = create_app(place.database, place.clock, place.settings, config)
-        self._server: Any = create_server(
-            app, host=host, port=chosen, threads=8, ident=None, clear_untrusted_proxy_headers=True
-        )
+        self._server, listening = serve_on(app, host, chosen)
         shown = "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104 - only shown
-        self.address = f"http://{shown}:{self._server.effective_port}"
+        self.address = f"http://{shown}:{listening}"
 
     def serve(self) -> None:
         """Answer requests until SIGINT or SIGTERM."""

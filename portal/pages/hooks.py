@@ -27,10 +27,10 @@ OF_SOURCES = ("x-ns16-", "x-clearpost-")
 @hooks.post("/hooks/<co>/<source>")
 def receive(co: str, source: str) -> Response:
     """A delivery: 202 new, 200 seen before, else a problem with its reason."""
-    raw = request.get_data(cache=False)
     found = _source(co, source)
     if isinstance(found, Refusal):
         return problem(found)
+    raw = request.get_data(cache=False)
     company_id, connection, secrets = found
     reader = registry.sources()[connection.connector]
     read = reader.accept(dict(request.headers), raw, secrets, g.now)
