@@ -4,7 +4,7 @@ Here: one look at all files at once, and everything wrong with them as one refus
 here: storing and publishing (`rulesets.py`), what each check means (rules/analyse).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
@@ -45,11 +45,8 @@ def rule_sources(files: Mapping[str, str]) -> dict[str, str]:
 def examine(files: Mapping[str, str]) -> tuple[Ruleset, Seeds] | RulesRefusal:
     """Parse, check and test rule files; the ruleset and its rows, or everything wrong with them."""
     found = inspect(files)
-    if found.tests is None:
-        return _refused(problems=found.problems)
-    if found.tests.failed:
-        failed = tuple(f"{result.title}: {result.message}" for result in found.tests.failed)
-        return _refused(problems=found.problems, failed_tests=failed)
+    if found.tests is None or found.tests.failed:
+        return _refused(found)
     return found.ruleset, found.rows
 
 
@@ -93,19 +90,28 @@ def _needed(problem: Problem) -> Problem:
     return replace(problem, severity="error") if problem.code == NO_FILE else problem
 
 
-def _refused(
+def refused(
+    told: Sequence[str],
+    times: int,
     *,
     problems: tuple[Problem, ...] = (),
     failed_tests: tuple[str, ...] = (),
 ) -> RulesRefusal:
-    errors = [p for p in problems if p.severity == "error"]
-    first = [f"{p.span.file}:{p.span.line}:{p.span.column}: {p.message}" for p in errors]
-    told = [*first, *failed_tests] or ["There is no .rules file among the files."]
+    """The refusal of files in which so many things are wrong, of which these are the first."""
+    first = told[0] if told else "There is no .rules file among the files."
     return RulesRefusal(
         code="rules.refused",
-        message=f"The rules were not taken: {told[0]}",
-        hint=f"{len(told) - 1} more." if len(told) > 1 else "",
+        message=f"The rules were not taken: {first}",
+        hint=f"{times - 1} more." if times > 1 else "",
         status=422,
         problems=problems,
         failed_tests=failed_tests,
     )
+
+
+def _refused(found: Inspection) -> RulesRefusal:
+    errors = [f"{problem.span}: {problem.message}" for problem in found.errors]
+    results = found.tests.failed if found.tests else ()
+    failed = tuple(f"{result.title}: {result.message}" for result in results)
+    told = [*errors, *failed]
+    return refused(told, len(told), problems=found.problems, failed_tests=failed)

@@ -33,6 +33,7 @@ class Settings:
     undo_seconds: float
     sweep_seconds: float
     answer_seconds: float
+    check_seconds: float
     workers: int
     allow_loopback: bool
 
@@ -63,6 +64,7 @@ class Settings:
             undo_seconds=_number(found, "CLEARPOST_UNDO_SECONDS", 0 if playing else 30),
             sweep_seconds=_number(found, "CLEARPOST_SWEEP_SECONDS", 5),
             answer_seconds=_number(found, "CLEARPOST_ANSWER_SECONDS", 40),
+            check_seconds=_number(found, "CLEARPOST_CHECK_SECONDS", 10),
             workers=int(_number(found, "CLEARPOST_WORKERS", 1)),
             allow_loopback=playing and found.get("CLEARPOST_ALLOW_LOOPBACK") == "1",
         )

@@ -32,7 +32,7 @@ from connectors.kit.clock import Clock
 from holding.database import UNAVAILABLE, Database
 from holding.refusal import Refusal
 from holding.settings import Settings
-from portal import filters, fragments, security, store
+from portal import checking, filters, fragments, security, store
 from portal.api.calls import api
 from portal.config import PortalConfig, config_of
 from portal.pages import BLUEPRINTS
@@ -112,6 +112,7 @@ def create_app(
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     store.init(app, database, clock)
+    checking.init(app, settings)
     fragments.init(app)
     filters.init(app)
     for blueprint in (*BLUEPRINTS, api):

@@ -30,7 +30,7 @@ POLICY: Final = (
     "form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'"
 )
 UNSAFE: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
-SHOWN_IN_NOTICE: Final = frozenset({403, 404, 409, 422, 429})  # what htmx swaps, see portal/app.py
+SHOWN_IN_NOTICE: Final = frozenset({403, 404, 409, 413, 422, 429, 503})  # see static/app.js
 VISIT_COOKIE: Final = "clearpost_visit"  # stands for the session before there is one (sign-in form)
 
 LIMIT_SECONDS: Final = 60  # every limit counts by the minute

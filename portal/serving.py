@@ -56,7 +56,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
             self.error, self.completed = Late(f"It took more than {REQUEST_SECONDS} seconds."), True
         elif self.headers_finished and not self.empty:
             self._bound()
-        return len(data) if self.refused else taken  # what follows is no other request
+        return taken
 
     def _bound(self) -> None:
         if isinstance(self.error, RequestEntityTooLarge) or (

@@ -58,6 +58,11 @@
     byId("netbar").hidden = true;
     if (failed instanceof HTMLFormElement) failed.requestSubmit(); else if (failed) failed.click();
   };
+  document.body.addEventListener("htmx:beforeSwap", (event) => {
+    if (!event.detail.xhr.getResponseHeader("HX-Retarget")) return;
+    event.detail.shouldSwap = true; /* an answer that knows its place is ours, whatever its status */
+    event.detail.isError = false;
+  });
   for (const name of ["htmx:sendError", "htmx:timeout", "htmx:responseError"]) document.body.addEventListener(name, lost);
 
   const say = (text) => { byId("announce").textContent = text; };

@@ -28,19 +28,18 @@ def too_many(records: Sequence[object]) -> SourceRefusal | None:
     return None
 
 
-def too_long(place: str, record: object) -> tuple[RowError, ...]:
+def too_long(where: str, lines: int) -> RowError | None:
+    """What is wrong with a record that has so many lines there."""
+    if lines <= LINES:
+        return None
+    words = f"A record has at most {LINES:,} lines; this one has {lines:,}."
+    return RowError(where=where, value="", message=words, hint="Split the record.")
+
+
+def too_long_lists(place: str, record: object) -> tuple[RowError, ...]:
     """The lists of a record that have more lines than a record may have."""
-    words = f"A record has at most {LINES:,} lines; this one has"
-    return tuple(
-        RowError(
-            where=f"{place}.{name[:50]}",
-            value="",
-            message=f"{words} {len(lines):,}.",
-            hint="Split the record.",
-        )
-        for name, lines in _lists(record)
-        if len(lines) > LINES
-    )
+    found = (too_long(f"{place}.{name[:50]}", len(lines)) for name, lines in _lists(record))
+    return tuple(error for error in found if error)
 
 
 def _lists(record: object) -> list[tuple[str, list[object]]]:

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from connectors.kit.contract import Accepted, IncomingRecord, RowError, SourceRefusal
-from connectors.kit.limits import ERRORS, too_long, too_many
+from connectors.kit.limits import ERRORS, too_long_lists, too_many
 from connectors.kit.signed import prove, too_large
 from connectors.kit.strictjson import JsonRefusal, loads
 
@@ -57,7 +57,7 @@ class SignedJson(ABC):
         records: list[IncomingRecord] = []
         errors: list[RowError] = []
         for place, given in found:
-            result = too_long(place, given) or self.record(place, given)
+            result = too_long_lists(place, given) or self.record(place, given)
             if isinstance(result, IncomingRecord):
                 records.append(result)
             else:

@@ -8,9 +8,6 @@ mean.
 import csv
 import io
 import json
-import os
-import subprocess
-import sys
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -19,6 +16,7 @@ from decimal import Decimal
 from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 
+from connectors.kit.confined import run
 from connectors.kit.tables import (
     CellError,
     CellValue,
@@ -50,20 +48,11 @@ def read_tables(
         )
     if raw[:4] != b"PK\x03\x04":
         return WorkbookRefusal("not_xlsx", "The file is no .xlsx workbook.", "Save it as .xlsx.")
-    kept = ("PATH", "PYTHONPATH", "LANG", "VIRTUAL_ENV", "SYSTEMROOT")
-    try:
-        child = subprocess.run(
-            [sys.executable, "-m", "connectors.kit.workbook_child", json.dumps(asdict(limits))],
-            input=raw,
-            capture_output=True,
-            timeout=limits.cpu_seconds * 6,
-            check=False,
-            env={name: os.environ[name] for name in kept if name in os.environ},
-        )
-    except subprocess.TimeoutExpired:
-        return _NO_ANSWER
-    lines = child.stdout.splitlines()
-    if child.returncode != 0 or not lines or lines[-1] != b'{"end": true}':
+    told = run(
+        "connectors.kit.workbook_child", [json.dumps(asdict(limits))], raw, limits.cpu_seconds * 6
+    )
+    lines = told.splitlines() if told else []
+    if not lines or lines[-1] != b'{"end": true}':
         return _NO_ANSWER
     return sheets_of([json.loads(line) for line in lines[:-1]])
 

@@ -7,7 +7,6 @@ touched.
 
 import io
 import json
-import resource
 import sys
 import warnings
 import zipfile
@@ -20,6 +19,7 @@ from typing import Any
 import openpyxl
 from openpyxl.utils.exceptions import InvalidFileException
 
+from connectors.kit.confined import confine
 from connectors.kit.tables import Limits, WorkbookRefusal
 
 _ACTIVE = ("vbaproject", "xl/macrosheets/", "xl/activex/", "xl/externallinks/", "xl/ctrlprops/")
@@ -37,9 +37,7 @@ class RefusedError(Exception):
 def main() -> None:
     """Read standard input, under the limits given as the one argument."""
     limits = Limits(**json.loads(sys.argv[1]))
-    resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
-    resource.setrlimit(resource.RLIMIT_CPU, (limits.cpu_seconds, limits.cpu_seconds))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    confine(memory_bytes=limits.memory_bytes, cpu_seconds=limits.cpu_seconds)
     out = sys.stdout
     try:
         for line in read(sys.stdin.buffer.read(), limits):

@@ -8,7 +8,7 @@ publishes it.
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -22,7 +22,8 @@ from grammar.format import format_text
 from grammar.nodes import Ruleset
 from holding.models import Company, MappingEntry, MappingTable, Record, Release, Version
 from holding.queries.compare import difference
-from holding.rule_check import RulesRefusal, examine
+from holding.refusal import Refusal
+from holding.rule_report import Report, report
 from holding.rulesets import files_of, rule_sources
 from holding.seeding import PUBLISHED
 from holding.words import plural
@@ -31,6 +32,7 @@ from rules.spelling import fold
 
 DAYS: Final = 90
 AT_LEAST: Final = 10
+Look = Callable[[Mapping[str, str]], Report | Refusal]
 MOST_PAIRS: Final = 50
 SPELLINGS: Final = (
     ("trimmed",),
@@ -79,8 +81,10 @@ class _Done:
         return self.pairs.total()
 
 
-def proposals(session: Session, company_id: int, now: datetime) -> tuple[Proposal, ...]:
-    """All handwork that was done often enough, the commonest first."""
+def proposals(
+    session: Session, company_id: int, now: datetime, look: Look = report
+) -> tuple[Proposal, ...]:
+    """All handwork that was done often enough, the commonest first; `look` examines a draft."""
     since = now - timedelta(days=DAYS)
     found = [
         *_corrections(session, company_id, since),
@@ -93,10 +97,12 @@ def proposals(session: Session, company_id: int, now: datetime) -> tuple[Proposa
     files = files_of(session, known) if often and known is not None else {}
     ruleset, _ = parse(rule_sources(files))
     zone = ZoneInfo(company.zone)
-    return tuple(_proposed(one, ruleset, files, zone) for one in often)
+    return tuple(_proposed(one, ruleset, files, zone, look) for one in often)
 
 
-def _proposed(done: _Done, ruleset: Ruleset, files: Mapping[str, str], zone: ZoneInfo) -> Proposal:
+def _proposed(
+    done: _Done, ruleset: Ruleset, files: Mapping[str, str], zone: ZoneInfo, look: Look
+) -> Proposal:
     day = done.last.astimezone(zone).date()
     note = f"By hand {plural(done.times, 'time')} up to {day.isoformat()}."
     draft, why_not = _draft(done, ruleset, files, note), ""
@@ -107,10 +113,8 @@ def _proposed(done: _Done, ruleset: Ruleset, files: Mapping[str, str], zone: Zon
             path: format_text(text, path) if text != files.get(path) else text
             for path, text in draft.items()
         }
-        examined = examine(draft)
-        if isinstance(examined, RulesRefusal):
-            told = [*(problem.message for problem in examined.problems), *examined.failed_tests]
-            draft, why_not = None, f"The draft goes against the rules in force: {told[0]}"
+        why_not = _wrong(look(draft))
+        draft = None if why_not else draft
     return Proposal(
         key=done.key,
         what=done.what,
@@ -123,6 +127,17 @@ def _proposed(done: _Done, ruleset: Ruleset, files: Mapping[str, str], zone: Zon
         files=draft,
         why_not=why_not,
     )
+
+
+def _wrong(looked: Report | Refusal) -> str:
+    """Why a draft is none."""
+    if isinstance(looked, Refusal):
+        return f"The draft was not checked: {looked.message}"
+    if looked.refusal() is None:
+        return ""
+    told = [one.message for one in looked.findings if one.severity == "error"]
+    told += [f"{one.title}: {one.message}" for one in looked.tests if not one.passed]
+    return f"The draft goes against the rules in force: {told[0]}"
 
 
 def _draft(

@@ -13,7 +13,7 @@ from holding.impact import proposals
 from holding.impact.proposals import Proposal
 from holding.queries import rulebook as queries
 from holding.refusal import Refusal
-from portal import filters, fragments, security, store
+from portal import checking, filters, fragments, security, store
 from portal.pages.rulebook import pages
 
 __all__ = ["pages"]
@@ -22,7 +22,7 @@ __all__ = ["pages"]
 @pages.get("/proposals")
 def proposed() -> Response:
     """The commonest handwork first, each with its draft."""
-    found = proposals.proposals(store.reading(), g.company.id, g.now)
+    found = _all()
     files = _in_force()
     drafts = {one.key: _difference(files, one.files) for one in found if one.files}
     return fragments.respond(
@@ -49,20 +49,28 @@ def proposed_draft() -> Response:
 def push_draft() -> Response:
     """Make the draft a change, which somebody else publishes."""
     found = _one()
+    files, back = dict(found.files or {}), url_for("rulebook.proposed", co=g.company.code)
+    checked = checking.checks().report(files)
+    if isinstance(checked, Refusal):
+        return checking.come_again(fragments.refuse(checked, back=back), checked)
     with store.writing() as session:
         answer = rulesets.push(
-            session, g.company.id, g.actor, dict(found.files or {}), found.say[:120], g.now
+            session, g.company.id, g.actor, files, found.say[:120], g.now, checked
         )
-    back = url_for("rulebook.proposed", co=g.company.code)
     if isinstance(answer, Refusal):
         return fragments.refuse(answer, back=back)
     say = f"The draft is change {answer.no}. Somebody else checks and publishes it."
     return fragments.moved(back, say)
 
 
+def _all() -> tuple[Proposal, ...]:
+    look = checking.checks().report
+    return proposals.proposals(store.reading(), g.company.id, g.now, look)
+
+
 def _one() -> Proposal:
     wanted = request.values.get("key", "")
-    found = proposals.proposals(store.reading(), g.company.id, g.now)
+    found = _all()
     one = next((each for each in found if each.key == wanted and each.files), None)
     if one is None:
         abort(404)

@@ -6,11 +6,12 @@ is wrong with a draft (holding/rule_check).
 
 from flask import Blueprint, Response, abort, g, make_response, request
 
-from grammar.show import show as in_place
 from holding import rule_check, rulesets
 from holding.queries import rulebook as queries
+from holding.refusal import Refusal
+from holding.rule_report import Report
 from holding.words import plural
-from portal import filters, fragments, store
+from portal import checking, filters, fragments, store
 from rules.explain import lacking, markdown
 
 pages = Blueprint("rulebook", __name__, url_prefix="/c/<co>/rules")
@@ -57,6 +58,7 @@ def file(path: str) -> Response:
 @pages.get("/draft/<path:path>")
 def draft(path: str) -> Response:
     """A rule file in force, to be changed and looked at; nothing of it is kept."""
+    checking.checks().warm()
     return _drafted(path, _files(path)[path])
 
 
@@ -64,38 +66,39 @@ def draft(path: str) -> Response:
 def inspect(path: str) -> Response:
     """What a publisher would be told if this file said what the form says."""
     text = request.form.get("text", "").replace("\r\n", "\n")
-    found = rule_check.inspect(_files(path) | {path: text})
-    return _drafted(path, text, found)
-
-
-def _drafted(path: str, text: str, found: rule_check.Inspection | None = None) -> Response:
-    """The form, and what was found; findings in other files keep those files' lines."""
     files = _files(path) | {path: text}
-    findings = [
-        (problem, in_place(problem, files.get(problem.span.file, "")))
-        for problem in (found.problems if found else ())
-    ]
+    store.renew()  # no snapshot is kept while a process is at work
+    found = checking.checks().report(files)
+    if not isinstance(found, Refusal):
+        return _drafted(path, text, found)
+    answer = _drafted(path, text, stopped=found)
+    answer.headers["HX-Retarget"] = "#findings"
+    return checking.come_again(answer, found)
+
+
+def _drafted(
+    path: str, text: str, found: Report | None = None, stopped: Refusal | None = None
+) -> Response:
+    """The form with its text, and what was found, or why nothing was."""
     return fragments.respond(
         "rulebook/draft.html",
+        status=stopped.status if stopped else 200,
         verdict=_verdict(found) if found else "",
         edition=_edition(),
         path=path,
         text=text,
         found=found,
-        findings=findings,
+        stopped=stopped,
     )
 
 
-def _verdict(found: rule_check.Inspection) -> str:
+def _verdict(found: Report) -> str:
     """One sentence: may it come into force."""
-    errors, tests = len(found.errors), found.tests
-    if errors or tests is None:
-        warnings = len(found.problems) - errors
-        return f"{plural(errors, 'error')}, {plural(warnings, 'warning')}."
-    ran, red = len(tests.results), len(tests.failed)
-    if red:
-        return f"{red} of {plural(ran, 'test')} failed."
-    return f"This could come into force: {plural(ran, 'test')} passed."
+    if found.errors or found.ran is None:
+        return f"{plural(found.errors, 'error')}, {plural(found.warnings, 'warning')}."
+    if found.failed:
+        return f"{found.failed} of {plural(found.ran, 'test')} failed."
+    return f"This could come into force: {plural(found.ran, 'test')} passed."
 
 
 def _files(path: str) -> dict[str, str]:

@@ -1,10 +1,13 @@
 """What strangers and bad drafts may use of the machine, watched from outside."""
 
+import html
 import os
 import re
+import signal
 import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -12,7 +15,15 @@ import requests
 
 from tests.acceptance.conftest import STARTER
 from tests.acceptance.houses import quiet
-from tests.acceptance.product import CURRENT_COMPANY, House, Product, free_environment, until
+from tests.acceptance.product import (
+    CURRENT_COMPANY,
+    House,
+    Product,
+    alive,
+    children_of,
+    free_environment,
+    until,
+)
 
 pytestmark = [pytest.mark.slow, pytest.mark.sqlite]
 HOOK = f"/hooks/{CURRENT_COMPANY}/netshop"
@@ -207,3 +218,76 @@ def test_T29a_a_form_of_almost_a_megabyte_is_read(portal: Process) -> None:
     form = {"email": "a@b.c", "password": "x" * (MEGABYTE - 1000)}
     told = requests.post(f"{portal.address}/signin", data=form, timeout=30)
     assert told.status_code == 400  # read, and without its token
+
+
+DRAFT = f"/c/{CURRENT_COMPANY}/rules/draft/clearing.rules"
+CHECK = """
+check heavy_{0} on order
+    require  {1}
+    else     warn
+    say      "Heavy."
+    clears   when it passes
+"""
+
+
+def heavy(number: int) -> str:
+    """A check that nobody would write, and that takes long to look at."""
+    each = " or ".join(f"(total > {n}.00 and total < {n}.50)" for n in range(8_000))
+    return CHECK.format(number, each)
+
+
+def draft_of(page: str) -> str:
+    found = re.search(r"<textarea[^>]*>(.*?)</textarea>", page, re.DOTALL)
+    assert found
+    return html.unescape(found[1])
+
+
+def test_T29c_eight_bad_drafts_do_not_stop_the_pages(house: House, portal: Process) -> None:
+    writers = [house.visitor("consultant@kedai.example")] * 8
+    page = writers[0].get(DRAFT)
+    text, before = draft_of(page), portal.seconds()
+    served = most = 0
+    with ThreadPoolExecutor(8) as people:
+        sent = [
+            people.submit(writer.post, DRAFT, page, text=text + heavy(number))
+            for number, writer in enumerate(writers)
+        ]
+        while not all(each.done() for each in sent):
+            assert requests.get(f"{portal.address}/signin", timeout=30).status_code == 200
+            served += 1
+            most = max(most, len(alive(children_of(portal.pid))))
+    answers = [each.result() for each in sent]
+    stopped = [one for one in answers if one.status_code == 422]
+    busy = [one for one in answers if one.status_code == 503]
+    assert len(stopped) + len(busy) == 8
+    assert len(stopped) >= 2
+    assert busy
+    assert served >= 10, "pages while the drafts were looked at"
+    assert most <= 2
+    assert portal.seconds() - before < 4 + served / 20
+    for one in stopped:
+        assert "The check was stopped after" in one.text
+        assert "heavy_" in draft_of(one.text), "what was written is still there"
+    for one in busy:
+        assert "Other rules are being checked at the moment." in one.text
+        assert one.headers["Retry-After"] == "5"
+        assert "heavy_" in draft_of(one.text)
+
+
+def test_T29c_a_usual_draft_is_looked_at_as_ever(house: House, portal: Process) -> None:
+    writer = house.visitor("consultant@kedai.example")
+    page = writer.get(DRAFT)
+    told = writer.post(DRAFT, page, text=draft_of(page) + "# a note\n")
+    assert told.status_code == 200
+    assert "This could come into force: " in told.text
+    [child] = alive(children_of(portal.pid))
+    again = writer.post(DRAFT, page, text=draft_of(page) + "# another note\n")
+    assert "This could come into force: " in again.text
+    assert alive(children_of(portal.pid)) == {child}, "it is kept for the next draft"
+
+
+def test_T29c_a_portal_that_is_killed_leaves_nobody_behind(house: House, portal: Process) -> None:
+    left = alive(children_of(portal.pid))
+    assert left
+    os.kill(portal.pid, signal.SIGKILL)
+    until(lambda: not alive(left), "an end of those who look at rules")

@@ -17,7 +17,7 @@ from tests.portal.seed import PASSWORD, Seeded, environment
 from tests.support.clock import SetClock
 
 # Chromium itself says this of an answer that the page handles; nothing else may stand there.
-HANDLED = ("403", "404", "409", "422", "429")
+HANDLED = ("403", "404", "409", "422", "429", "503")
 
 
 class Served:

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from holding.evaluation import judge_due
+from holding.rule_checks import BUSY, RuleChecks
 from tests.browser.conftest import Open, Served
 from tests.portal.reading import one
 
@@ -183,6 +184,22 @@ def test_a_lost_answer_is_said_and_can_be_tried_again(somebody: Open, served: Se
     page.context.set_offline(False)
     page.click("[data-retry]")
     page.wait_for_selector("#dialog[open] h2")
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
+def test_T29c_a_draft_that_is_not_checked_is_told_why_and_stays(
+    somebody: Open, monkeypatch: pytest.MonkeyPatch, script: bool
+) -> None:
+    monkeypatch.setattr(RuleChecks, "report", lambda *_: BUSY)
+    chan = somebody("chan", script=script)
+    page = chan.page
+    chan.go("/c/kedai/rules/draft/shop.rules")
+    page.fill("#drafttext", "# mine")
+    page.get_by_role("button", name="Check and run the tests").click()
+    page.get_by_text(BUSY.message).wait_for()
+    assert page.input_value("#drafttext") == "# mine"
+    assert not page.is_visible("#netbar")
+    assert chan.said == []
 
 
 def test_keys(somebody: Open) -> None:

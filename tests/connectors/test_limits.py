@@ -8,7 +8,7 @@ from connectors.kit import limits
 from connectors.kit.contract import Accepted, SourceRefusal
 from connectors.kit.signed import sign
 from connectors.kit.strictjson import dumps
-from connectors.registry import sources
+from connectors.registry import read_file, sources
 from connectors.sources.netshop.generator import sample_order
 
 NOW = datetime(2026, 11, 20, 2, tzinfo=UTC)
@@ -87,3 +87,17 @@ def test_T29b_reading_ends_where_nothing_is_right():
     assert refused.message.startswith(
         "More than 10,000 values cannot be read. The first is orders[0]."
     )
+
+
+def test_T29b_an_order_of_a_file_has_no_more_lines_either():
+    def csv(lines: int) -> bytes:
+        rows = [f"SO-{lines},paid,{pos}" for pos in range(1, lines + 1)]
+        return "\n".join(["number,status,pos", *rows, "SO-1,paid,1"]).encode()
+
+    for lines, numbers in ((limits.LINES, ["SO-5000", "SO-1"]), (limits.LINES + 1, ["SO-1"])):
+        told = read_file("orders.csv", csv(lines))
+        assert isinstance(told, Accepted)
+        assert [one.number for one in told.records] == numbers
+    assert [error.message for error in told.errors] == [
+        "A record has at most 5,000 lines; this one has 5,001."
+    ]

@@ -17,6 +17,7 @@ from holding.models import (
     Team,
 )
 from holding.refusal import Refusal
+from holding.rule_report import Report, report
 from holding.rulesets import RulesRefusal
 from tests.holding.shop import FILES, ITEMS, RULES, Shop, open_shop, order
 from tests.support.clock import SetClock
@@ -27,9 +28,12 @@ def shop(database: Database, company: Company, clock: SetClock) -> Shop:
     return open_shop(database, company, clock)
 
 
-def push(shop: Shop, files: dict[str, str], who: str = "chan") -> Change | Refusal:
+def push(
+    shop: Shop, files: dict[str, str], who: str = "chan", checked: Report | None = None
+) -> Change | Refusal:
+    company, actor = shop.company.id, shop.actor(who)
     with shop.database.write() as session:
-        return rulesets.push(session, shop.company.id, shop.actor(who), files, "Rules", shop.now)
+        return rulesets.push(session, company, actor, files, "Rules", shop.now, checked)
 
 
 def entries(shop: Shop, table: str) -> dict[str, str | None]:
@@ -55,6 +59,19 @@ def test_a_push_is_stored_with_hash_and_author_and_changes_nothing_yet(shop: Sho
     with shop.database.read() as session:
         assert session.get_one(Company, shop.company.id).ruleset_version_id is None
         assert session.scalar(select(func.count()).select_from(MappingTable)) == 0
+
+
+def test_T29c_a_report_counts_for_its_own_files_only(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad = {**FILES, "shop.rules": RULES + "\ncheck\n"}
+    assert isinstance(push(shop, bad, checked=report(FILES)), RulesRefusal)
+    assert isinstance(push(shop, FILES, checked=report(bad)), Change)
+    monkeypatch.setattr(rulesets, "examine", None)  # nobody looks again
+    refusal = push(shop, bad, checked=report(bad))
+    assert isinstance(refusal, RulesRefusal)
+    assert refusal.message.startswith("The rules were not taken: shop.rules:")
+    assert isinstance(push(shop, FILES, checked=report(FILES)), Change)
 
 
 def test_files_with_mistakes_are_refused_with_all_of_them(shop: Shop) -> None:

@@ -5,10 +5,13 @@ from datetime import UTC, datetime
 from html import unescape
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import func, select, update
 
-from holding.models import Posting
+from holding.impact.proposals import Proposal
+from holding.models import Change, Posting
 from holding.queries import late
+from holding.refusal import Refusal
+from holding.rule_checks import BUSY, RuleChecks
 from rules.explain import TOPICS
 from tests.portal.reading import plain
 
@@ -149,3 +152,37 @@ def test_the_tests_of_a_draft_run_on_the_page(visit):
 def test_a_draft_is_for_who_drafts_and_of_files_in_force(visit):
     visit("vera").post(DRAFT, {"text": ""}, status=403)
     visit("chan").get("/c/kedai/rules/draft/maps/debtors.csv", status=404)
+
+
+TOO_LONG = Refusal("rules.stopped", "The check was stopped after 10 seconds.", "Split it.", 422)
+
+
+@pytest.mark.parametrize("stopped", [BUSY, TOO_LONG], ids=["busy", "stopped"])
+@pytest.mark.parametrize("target", ["", "findings"], ids=["page", "htmx"])
+def test_T29c_a_look_that_was_not_finished_is_told_beside_the_draft(
+    visit, monkeypatch, target, stopped
+):
+    chan = visit("chan")
+    monkeypatch.setattr(RuleChecks, "report", lambda *_: stopped)
+    answer = chan.post(DRAFT, {"text": "# mine"}, target=target, status=stopped.status)
+    page = answer.get_data(as_text=True)
+    assert f"{stopped.message} {stopped.hint}" in plain(page)
+    assert ("# mine</textarea>" in page) == (not target)
+    assert answer.headers.get("Retry-After") == ("5" if stopped is BUSY else None)
+    assert answer.headers["HX-Retarget"] == "#findings"  # so that htmx shows it: static/app.js
+
+
+def test_T29c_a_proposed_draft_is_not_pushed_while_nobody_is_free(
+    app, visit, monkeypatch, database
+):
+    draft = Proposal(
+        key="k", what="x", times=9, last=AT_ONCE, examples=(), files={"a.rules": ""}, why_not=""
+    )
+    monkeypatch.setattr("portal.pages.proposals._all", lambda: (draft,))
+    chan = visit("chan")
+    monkeypatch.setattr(RuleChecks, "report", lambda *_: BUSY)
+    answer = chan.post("/c/kedai/rules/proposals", {"key": "k"}, status=503)
+    assert BUSY.message in plain(answer.get_data(as_text=True))
+    assert answer.headers["Retry-After"] == "5"
+    with database.read() as session:
+        assert session.scalar(select(func.count()).select_from(Change)) == 1

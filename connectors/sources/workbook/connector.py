@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from connectors.kit.contract import Accepted, IncomingRecord, RowError, SourceRefusal
+from connectors.kit.limits import too_long
 from connectors.kit.order import LINE_FIELDS, ORDER_FIELDS, Cell, RawRecord, canonical
 from connectors.kit.schema import KindSchema
 from connectors.kit.tables import Sheet, WorkbookRefusal, header_of, place
@@ -123,6 +124,9 @@ def _accepted(
     for head, items in orders:
         if seen[head.text("id", "number")] > 1:
             errors.append(_repeated(head))
+            continue
+        if long := too_long(head.place, len(items)):
+            errors.append(long)
             continue
         record = canonical(ORDER, _raw(head, items))
         if isinstance(record, IncomingRecord):
