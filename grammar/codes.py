@@ -181,6 +181,7 @@ CODES: dict[str, str] = {
     "PER01": "period.locked",
     "RND01": "amount.rounding",
     "RND02": "amount.differs",
+    "RND03": "amount.rounded_otherwise",
     "STA01": "status.unknown",
     "STL01": "posted.changed_since",
     "STL02": "posted.blocked",

@@ -11,6 +11,7 @@ from typing import Any, Final
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from holding import rounding
 from holding.connections import CALLS_PER_MINUTE, permitted, tell
 from holding.models import Connection, Posting, Snapshot
 from holding.models.posting import IN_FLIGHT_STATES
@@ -44,11 +45,14 @@ def change_settings(
     changed = tuple(n for n, value in settings.items() if str(before.get(n, "")) != value)
     if not changed:
         return ()
+    after = {**before, **{name: settings[name] for name in changed}}
+    after = {name: value for name, value in after.items() if value != ""}
+    if rounding.SETTING in changed and (refusal := rounding.refusal(session, connection, after)):
+        return refusal
     moved = [name for name in changed if name in PLACE] if connection.side == "target" else []
     if moved and (refusal := _in_flight(session, connection)):
         return refusal
-    after = {**before, **{name: settings[name] for name in changed}}
-    connection.settings = {name: value for name, value in after.items() if value != ""}
+    connection.settings = after
     connection.lock += 1
     words = "; ".join(_words(name, before, connection.settings) for name in changed)
     said = f"{connection.name} was changed: {words}."

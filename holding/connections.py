@@ -13,6 +13,7 @@ from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from connectors import registry
+from holding import rounding
 from holding.events import record_event
 from holding.models import Cause, Connection, ConnectionKey, Posting, Run, Throttle
 from holding.models.base import among_words
@@ -63,6 +64,8 @@ def add_connection(
     row = Connection(
         company_id=company_id, name=name, side=side, connector=connector, settings=dict(settings)
     )
+    if refusal := rounding.refusal(session, row, settings):
+        return refusal
     session.add(row)
     session.flush()
     session.add(Throttle(connection_id=row.id))

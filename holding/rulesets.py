@@ -6,7 +6,7 @@ afterwards (`mappings.py`).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -15,13 +15,14 @@ from sqlalchemy.orm import Session
 
 from grammar.nodes import Ruleset
 from grammar.version import __version__
+from holding import rounding
 from holding.events import record_event
 from holding.models import Change, ChangeFile, Company, RuleFile, RulesetVersion
 from holding.people import FALLBACK_TEAM, ensure_team, names_of, who_may
 from holding.refusal import Refusal
 from holding.revisions import locked_company, next_revision
 from holding.roles import Actor, may
-from holding.rule_check import RulesRefusal, examine, rule_sources
+from holding.rule_check import RulesRefusal, examine, refused, rule_sources
 from holding.rule_report import Report, fingerprint
 from holding.seeding import Seeded, seed
 from holding.wakes import wake_all_unsent
@@ -70,7 +71,7 @@ def push(
     refusal = may(actor, "rules.draft")
     if refusal:
         return refusal
-    refusal = _not_good(files, checked)
+    refusal = _not_good(session, company_id, files, checked)
     if refusal:
         return refusal
     company = locked_company(session, company_id)
@@ -116,11 +117,27 @@ def push(
     return change
 
 
-def _not_good(files: Mapping[str, str], checked: Report | None) -> Refusal | None:
+def _not_good(
+    session: Session, company_id: int, files: Mapping[str, str], checked: Report | None
+) -> Refusal | None:
+    """Why these files are not stored; publishing looks at the connections again."""
     if checked is not None and checked.hash == fingerprint(files):
         return checked.refusal()
     examined = examine(files)
-    return examined if isinstance(examined, Refusal) else None
+    if isinstance(examined, Refusal):
+        return examined
+    return _otherwise_connected(session, company_id, examined[0])
+
+
+def _otherwise_connected(
+    session: Session, company_id: int, ruleset: Ruleset
+) -> RulesRefusal | None:
+    """Rules that say otherwise of a target than its connection."""
+    found = rounding.problems(session, company_id, ruleset.targets)
+    if not found:
+        return None
+    told = [f"{problem.span}: {problem.message}" for problem in found]
+    return replace(refused(told, len(told), problems=found), hint=found[0].hint)
 
 
 def publish(session: Session, change_no: int, actor: Actor, now: datetime) -> Published | Refusal:
@@ -144,6 +161,8 @@ def publish(session: Session, change_no: int, actor: Actor, now: datetime) -> Pu
     if isinstance(examined, Refusal):
         return examined
     ruleset, rows = examined
+    if refusal := _otherwise_connected(session, company_id, ruleset):
+        return refusal
     revision = next_revision(
         session,
         company_id,

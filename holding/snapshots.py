@@ -4,8 +4,9 @@ Here: keeping a snapshot, with a revision when it changed. Not here: asking the 
 (holding/connections.py), reading it for a judging (holding/worlds.py).
 
 Kinds: `tax_code`, `account`, `currency` (one item a code, its body empty), `period` (one item
-`locked_through`, its body `{"date": the last closed day, or null}`) and `item` (one an item that
-our documents name, its body `{"unit": …, "rates": {unit: [num, den]}}`).
+`locked_through`, its body `{"date": the last closed day, or null}`), `rounding` (where it is told:
+one item `mode`, its body `{"mode": the target's word}`) and `item` (one an item that our documents
+name, its body `{"unit": …, "rates": {unit: [num, den]}}`).
 """
 
 from collections.abc import Mapping
@@ -28,6 +29,7 @@ FRESH = timedelta(minutes=15)
 
 ITEM = "item"
 PERIOD = "period"
+ROUNDING, MODE = "rounding", "mode"
 
 Items = Mapping[str, Any]
 
@@ -95,6 +97,8 @@ def _kinds(seen: contract.Snapshot) -> dict[str, Items]:
             }
             for code, told in seen.items.items()
         }
+    if seen.rounding_mode:
+        items[ROUNDING] = {MODE: {MODE: seen.rounding_mode}}
     locked = seen.locked_through.isoformat() if seen.locked_through else None
     return {PERIOD: {"locked_through": {"date": locked}}, **codes, **items}
 

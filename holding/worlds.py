@@ -6,9 +6,9 @@ version is immutable, and every change of the world takes a new revision.
 """
 
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from datetime import date, datetime, timedelta
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import and_, bindparam, or_, select
 from sqlalchemy.orm import Session
@@ -27,10 +27,11 @@ from holding.models import (
     SnapshotItem,
 )
 from holding.models.base import moment, table_of
-from holding.snapshots import ITEM
+from holding.snapshots import ITEM, MODE, ROUNDING
 from rules.compile import Program, Route, compile_ruleset
 from rules.facts import Entry, Facts, ItemUnits, Subject, TargetState, UnitEntry, World
 from rules.outcome import Outcome
+from rules.rounding import AT_THE_END, PER_LINE
 from rules.schema import Schemas
 
 SNAPSHOT_HOURS = 24
@@ -228,8 +229,9 @@ def _targets(
             codes={
                 kind: frozenset(item.code for item in found)
                 for kind, found in items[row.name].items()
-                if kind not in {PERIOD, ITEM}
+                if kind not in {PERIOD, ITEM, ROUNDING}
             },
+            rounding=next((way_of(item.body) for item in items[row.name][ROUNDING]), ""),
             items={
                 item.code: ItemUnits(told.unit, told.rates)
                 for item in items[row.name][ITEM]
@@ -238,6 +240,16 @@ def _targets(
         )
         for word, row in connections.items()
     }
+
+
+def way_of(told: Mapping[str, Any] | None) -> str:
+    """What a target told of its rounding, as a word of the rules where they have one; or blank."""
+    mode = str((told or {}).get(MODE) or "")
+    return _WAYS.get(mode, mode)
+
+
+_WAYS: Mapping[str, str] = {"per_line": PER_LINE, "sum_then_round": AT_THE_END}
+"""A Rounding of the connectors, in the word of the rules."""
 
 
 def _locked_through(items: Iterable[SnapshotItem]) -> date | None:

@@ -21,6 +21,7 @@ from rules.proofs import RULE as PROOFS
 from rules.proofs import ProofProgram
 from rules.requirement import UNKNOWN
 from rules.rounding import ROUNDING, RoundingProgram
+from rules.rounding_told import RoundingTold
 from rules.run import RetreatError, Run
 from rules.said import Said, gap_finding
 
@@ -42,12 +43,13 @@ class Asking:
         proofs: ProofProgram,
         agreement: AgreementProgram | None,
         rounding: RoundingProgram | None,
+        told: RoundingTold | None,
         owner: str,
         span: Span,
     ) -> None:
         self.route, self.owner, self.span = route, owner, span
         self.checks, self.duplicates, self.proofs = checks, duplicates, proofs
-        self.agreement, self.rounding = agreement, rounding
+        self.agreement, self.rounding, self.told = agreement, rounding, told
         self.common, self.own = common, own
 
     def rules(self, run: Run, shared: Shared, said: Said) -> None:
@@ -87,6 +89,8 @@ class Asking:
     def document(self, run: Run, draft: Draft, said: Said) -> None:
         """What is said of the document: its units, its total, whether it is there already."""
         units, total = self.agreement, self.rounding
+        if self.told is not None and draft.made:
+            extend(said, self.told.judge(run))
         if units is not None and draft.made:
             extend(said, self._safe(lambda: units.judge(run, draft), PROOFS, run))
         if total is not None and draft.made:

@@ -61,15 +61,18 @@ class ItemUnits:
 
 @dataclass(frozen=True, slots=True)
 class TargetState:
-    """What is known of a target: its period lock, the codes it lists, the units of its items.
+    """What is known of a target: its period lock, the codes it lists, the units of its items, and
+    how it rounds (a word of `Target.rounding` in the rules, or another that it said).
 
-    Codes and items that are left out are not told, which is no statement about them.
+    Codes and items that are left out are not told, nor is a blank rounding, which is no statement
+    about them.
     """
 
     known: bool
     locked_through: date | None = None
     codes: Mapping[str, frozenset[str]] = field(default_factory=dict)
     items: Mapping[str, ItemUnits] = field(default_factory=dict)
+    rounding: str = ""
 
 
 @dataclass(frozen=True, slots=True)

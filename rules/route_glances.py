@@ -54,7 +54,7 @@ class RouteGlances:
         self.needs_period, self.needs_number = "period" in words, "document_number" in words
         self.later = {a.name for a in post.fields if say(a.expr) == f"number_of({self.after})"}
         self._duplicates(route)
-        self.rounding = asking.rounding
+        self.rounding, self.told = asking.rounding, asking.told
         self.known = route.compiler.known(self._wanted(post, frozenset()))
         self.known_before = route.compiler.known(self._wanted(post, self.later))
         self.able = self.known is not None and self._is_able()
@@ -100,6 +100,8 @@ class RouteGlances:
         state = run.head.get(self.route.status)
         gate = self.gate.get(state) if self.gate and isinstance(state, str) else "ready"
         if gate is None or (self.gate and not isinstance(state, str)):
+            return None
+        if self.told is not None and self.told.differs(run.world):
             return None
         if not self._enter(run):
             return None

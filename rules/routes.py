@@ -35,6 +35,7 @@ from rules.proofs import ProofProgram
 from rules.requirement import NOT_APPLICABLE, PASS, UNKNOWN, Condition, texts
 from rules.reversals import ReversalProgram
 from rules.rounding import RoundingProgram
+from rules.rounding_told import RoundingTold
 from rules.run import RouteRun, Run
 from rules.said import Said, gap_finding, keep
 from rules.schema import Schemas
@@ -107,6 +108,7 @@ class RouteProgram:
             proofs=proofs,
             agreement=AgreementProgram.of(compiler, post, proofs, schemas),
             rounding=RoundingProgram.of(compiler, post, self.document.shape, target),
+            told=RoundingTold(self.name, target, compiler.owner) if target else None,
             owner=compiler.owner,
             span=post.span,
         )

@@ -109,13 +109,22 @@ class Weighing:
         if new and not waits:
             planner.create(document)
         planner.left()
-        findings = [*self.base, *(self.said.findings if self.draft.made else ())]
+        findings = [*self.base, *(self.said.findings if self.draft.made else self._taken(planner))]
         findings += self._missing(asked)
         needs = self._approvals(document, findings) + self._undone(planner, findings)
         if new and document is None and not waits and not findings:
             waits.append(_later(asked))
         wait = max(waits, key=lambda w: w.kind == "for", default=None)
         return self._settled(planner, merge(findings), wait=wait, document=document, needs=needs)
+
+    def _taken(self, planner: Planner) -> list[Finding]:
+        """What is said of a credit note where no other document goes."""
+        told = self.route.asking.told
+        if told is None or all(step.action != "credit_note" for step in planner.steps):
+            return []
+        said = told.judge(self.run)
+        self.said.verdicts += said.verdicts
+        return said.findings
 
     def _settled(
         self,

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, Response, abort, g, request, url_for
 
 from connectors.kit.http import Http
-from holding import connection_tests, connections, doorbell, runs, schedules
+from holding import connection_tests, connections, doorbell, rounding, runs, schedules
 from holding.drift import asking
 from holding.queries import connections as queries
 from holding.refusal import Refusal
@@ -169,6 +169,7 @@ def _shown(row: queries.ConnectionRow) -> dict[str, Any]:
     session = store.reading()
     found = {line.doc_type: line for line in queries.endpoints(session, row.id)}
     made = pills.of_rows(session, g.company.id, [row])
+    target = queries.entity(session, g.company.id, row.name, "target")
     return {
         "row": row,
         "cards": [(pill, found.get(pill.doc_type)) for pill in made],
@@ -177,6 +178,7 @@ def _shown(row: queries.ConnectionRow) -> dict[str, Any]:
         else {},
         "queue": queries.queue(session, row.id) if row.side == "target" else (),
         "snapshots": queries.snapshots(session, row.id),
+        "rounds": target and rounding.disagreement(session, target),
         "told": queries.told(session, g.company.id, row.id),
         "last": queries.last_delivery(session, row.id) if row.side == "source" else None,
         "hook": url_for("hooks.receive", co=g.company.code, source=row.name, _external=True),

@@ -38,6 +38,7 @@ QUICKBOOKS = (
     .replace("aiaccount.sales_invoice", "quickbooks.invoice")
     .replace("target aiaccount", "target quickbooks")
     .replace("AiAccount", "QuickBooks")
+    .replace("per line then sum", "sum then round")
     + """    we own   the rest  else review by accounts
     DocNumber             = document_number
     TxnDate               = ordered_on

@@ -288,16 +288,24 @@ def open_template(
     name: str, database: Database, company: Company, folder: Path, *accounts: str
 ) -> Template:
     """The shipped template in force, as somebody else published it; the connection is tested."""
+    if name == "settlements-aiaccount":
+        with database.write() as session:
+            make_connection(session, company, "intake", side="source")
+    made = open_aiaccount(database, company, folder, *accounts)
+    made.shop.publish(template_files(name))
+    return made
+
+
+def open_aiaccount(
+    database: Database, company: Company, folder: Path, *accounts: str, rounding: str = "per_line"
+) -> Template:
+    """A company whose target stands in this process; its connection is tested, no rules yet."""
     clock = SetClock()
     shop = open_shop(database, company, clock)
     with database.write() as session:
-        if name == "settlements-aiaccount":
-            make_connection(session, company, "intake", side="source")
         target = connection_named(session, company, "aiaccount")
         connections.set_key(session, SYSTEM, target, DEMO_KEY, now=clock.now(), keys=KEYS)
-    given = default_companies(
-        name=company.name, locked_through=None, quota=None, rounding="per_line"
-    )
+    given = default_companies(name=company.name, locked_through=None, quota=None, rounding=rounding)
     books = Books(
         companies=given, keys=default_keys(), dedupe="number+customer", withhold=0, seed=0
     )
@@ -307,5 +315,4 @@ def open_template(
     made = Template(shop, api, desk)
     made.control("company", accounts=["12000", "40000", "61001", *accounts])
     made.test()
-    shop.publish(template_files(name))
     return made

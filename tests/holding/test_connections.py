@@ -203,7 +203,7 @@ def test_a_test_keeps_what_it_saw_and_wakes_what_it_may_change(
         assert session.get_one(Record, record_id).due_at == clock.now()
         session.get_one(Record, record_id).due_at = None
         codes = {row.kind: row.id for row in session.scalars(select(Snapshot))}
-        assert set(codes) == {"period", "tax_code", "account", "currency"}
+        assert set(codes) == {"period", "rounding", "tax_code", "account", "currency"}
     clock.advance(60)
     look()  # nothing changed: seen again, no revision, nobody woken
     with database.read() as session:

@@ -54,6 +54,28 @@ def test_rules_are_published_by_another_person(
     assert run("publish", "7", *COMPANY, "--as", PUBLISHER) == 1
 
 
+def test_T02a_rules_that_round_otherwise_than_the_connection_are_refused_by_every_command(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "rules"
+    shutil.copytree(STARTER, folder)
+    push = ("rules", "push", str(folder), *COMPANY, "--as", AUTHOR)
+    rounds = ("connection", "set", "aiaccount", *COMPANY, "--as", "admin@kedai.example", "--set")
+    assert run("check", str(folder)) == 0
+    assert run(*push) == 0
+    assert run(*rounds, "rounding_mode=sum_then_round") == 0
+    capsys.readouterr()
+    for command in (push, ("publish", "1", *COMPANY, "--as", PUBLISHER)):
+        assert run(*command) == 1
+        said = " ".join("".join(capsys.readouterr()).split())
+        assert "aiaccount rounds per line then sum, and the connection aiaccount rounds sum" in said
+        assert "Write rounding sum then round to 0.01" in said
+    assert run(*rounds, "rounding_mode=per_line") == 0
+    assert run("publish", "1", *COMPANY, "--as", PUBLISHER) == 0
+    assert run(*rounds, "rounding_mode=sum_then_round") == 1
+    assert "The rules in force say that aiaccount rounds per line" in "".join(capsys.readouterr())
+
+
 def test_rules_with_mistakes_are_shown_and_not_stored(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -6,8 +6,10 @@ import pytest
 from sqlalchemy import select
 
 from holding.models import Connection, Throttle
+from holding.snapshots import keep_snapshot
 from portal.filters import kind_of
 from tests.portal.reading import plain
+from tests.support.snapshots import snapshot
 
 pytestmark = pytest.mark.sqlite
 URL = "/c/kedai/connections/aiaccount"
@@ -38,6 +40,24 @@ def test_what_stops_a_target_is_told_once_and_in_full(visit, database, clock, un
     page = visit("olga").text(URL)
     assert stands_still(page).strip().startswith(told)
     assert page.count('id="standstill"') == 1
+
+
+def test_T02b_a_target_that_rounds_otherwise_than_the_rules_is_told_with_both_ways_out(
+    visit, database, clock
+):
+    assert 'id="rounds"' not in visit("olga").text(URL)
+    with database.write() as session:
+        target = session.scalars(
+            select(Connection).where(Connection.name == "aiaccount", Connection.company_id == 1)
+        ).one()
+        told = snapshot(rounding_mode="sum_then_round")
+        keep_snapshot(session, target, told, person=None, now=clock.now())
+    page = plain(re.search(r'id="rounds">(.*?)</div></div>', visit("olga").text(URL), re.DOTALL)[1])
+    assert "aiaccount rounds sum then round, and the rules say per line then sum." in page
+    assert "nothing is sent until both say the same" in page
+    assert "Accounts team looks after it" in page
+    assert "set it back there and test the connection" in page
+    assert "publishes rules that say rounding sum then round" in page
 
 
 def test_a_pause_is_told_with_its_reason(visit):

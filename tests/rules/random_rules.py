@@ -257,7 +257,9 @@ class Lot:
         )
 
     def world(self) -> World:
-        targets = {"aiaccount": TargetState(known=self.calm or self.dice.random() < 0.8)}
+        known = self.calm or self.dice.random() < 0.8
+        told = "" if self.calm else self.one("", "", "per_line", "at_the_end")
+        targets = {"aiaccount": TargetState(known=known, rounding=told)}
         customer = "C-77" if self.calm else self.one("C-77", "C-78")
         maps = {"debtor": entries({customer: "300-C077"})}
         return world(targets=targets, maps=maps)

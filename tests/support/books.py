@@ -17,6 +17,7 @@ from connectors.kit.contract import (
     OutgoingDocument,
     Pace,
     Payload,
+    Rounding,
     Sent,
     Settings,
 )
@@ -63,6 +64,9 @@ class Books:
     shelf: dict[str, Standing] = field(default_factory=dict)
     effects: list[tuple[str, str]] = field(default_factory=list)
     moods: list[str] = field(default_factory=list)
+
+    def rounding(self, settings: Settings) -> Rounding:
+        return "per_line"
 
     def build(
         self,

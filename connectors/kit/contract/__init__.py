@@ -14,7 +14,7 @@ from connectors.kit.contract.calls import (
     Sent,
     Stands,
 )
-from connectors.kit.contract.reports import ConnectionReport, ItemSetup, Snapshot, Step
+from connectors.kit.contract.reports import ConnectionReport, ItemSetup, Rounding, Snapshot, Step
 from connectors.kit.contract.sources import (
     Accepted,
     IncomingRecord,
@@ -37,6 +37,7 @@ __all__ = [
     "OutgoingDocument",
     "Pace",
     "Payload",
+    "Rounding",
     "RowError",
     "Sent",
     "Settings",

@@ -6,6 +6,10 @@ Here: plain data. Not here: making the test (targets.py), keeping what it learnt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Literal
+
+Rounding = Literal["per_line", "sum_then_round"]
+"""How a target makes a total: each line is rounded and then summed, or the sum is rounded once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,8 @@ class ItemSetup:
 class Snapshot:
     """What a connection test learnt about the other side.
 
-    Codes are None where the target does not list them.
+    Codes are None where the target does not list them, and so is the way of rounding (a Rounding,
+    or whatever word it has for it) where it does not tell that.
     """
 
     company_id: str
@@ -42,7 +47,7 @@ class Snapshot:
     currencies: tuple[str, ...] | None
     permissions: tuple[str, ...]
     key_status: str
-    rounding_mode: str
+    rounding_mode: str | None
     base_currency: str
     excel_import_enabled: bool
     einvoice_enabled: bool

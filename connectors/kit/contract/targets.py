@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from connectors.kit.contract.calls import Found, OutgoingDocument, Payload, Sent
-from connectors.kit.contract.reports import ConnectionReport
+from connectors.kit.contract.reports import ConnectionReport, Rounding
 from connectors.kit.http import Http
 from connectors.kit.schema import DocumentSchema
 
@@ -64,6 +64,12 @@ class Target(Protocol):
     @property
     def at_once(self) -> int:
         """How many documents one call of a batch carries at most."""
+        ...
+
+    def rounding(self, settings: Settings) -> Rounding:
+        """How it makes a total, as its connection declares it (`rounding_mode`), or as it always
+        does.
+        """
         ...
 
     def build(

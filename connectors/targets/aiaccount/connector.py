@@ -17,6 +17,7 @@ from connectors.kit.contract import (
     OutgoingDocument,
     Pace,
     Payload,
+    Rounding,
     Sent,
     Settings,
 )
@@ -43,6 +44,11 @@ class AiAccount:
     pace = Pace(to_look=3)
     at_once = 500
     read_at_once = 1
+
+    def rounding(self, settings: Settings) -> Rounding:
+        """What the setting says; rounding each line is what AiAccount does by default."""
+        told = settings.get("rounding_mode")
+        return "sum_then_round" if told == "sum_then_round" else "per_line"
 
     def build(
         self,
@@ -104,7 +110,8 @@ class AiAccount:
         fault = probe.key_fault(secret)
         if fault:
             return probe.no_key(fault)
-        return probe.report(settings, _reader(settings, secret, http)("/v1/connection"))
+        told = _reader(settings, secret, http)("/v1/connection")
+        return probe.report(settings, self.rounding(settings), told)
 
     def link(self, settings: Settings, target_ref: str) -> str:
         """Where people see an import in AiAccount; empty without the setting `app_url`."""

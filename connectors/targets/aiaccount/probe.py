@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
-from connectors.kit.contract import ConnectionReport, Settings, Snapshot, Step
+from connectors.kit.contract import ConnectionReport, Rounding, Settings, Snapshot, Step
 from connectors.kit.http import HttpAnswer, HttpFailure, reached
 from connectors.kit.strictjson import loads
 
@@ -33,7 +33,9 @@ def key_fault(secret: str) -> str:
     return "" if secret.isascii() and secret.isprintable() else "The key contains a foreign sign."
 
 
-def report(settings: Settings, answer: HttpAnswer | HttpFailure) -> ConnectionReport:
+def report(
+    settings: Settings, declared: Rounding, answer: HttpAnswer | HttpFailure
+) -> ConnectionReport:
     """The steps and the snapshot that follow from one answer of the connection endpoint."""
     content = loads(answer.body) if isinstance(answer, HttpAnswer) else None
     if isinstance(answer, HttpFailure) or answer.status != 200 or not isinstance(content, dict):
@@ -44,7 +46,7 @@ def report(settings: Settings, answer: HttpAnswer | HttpFailure) -> ConnectionRe
     steps = (
         Step(STEPS[0], ok=True, words="No space in it."),
         _accepted(snapshot),
-        *_fitting(settings, snapshot),
+        *_fitting(settings, declared, snapshot),
     )
     return ConnectionReport(steps=steps, snapshot=snapshot)
 
@@ -79,7 +81,7 @@ def _accepted(snapshot: Snapshot) -> Step:
     return Step(STEPS[1], ok=None, words=words)
 
 
-def _fitting(settings: Settings, snapshot: Snapshot) -> Iterator[Step]:
+def _fitting(settings: Settings, declared: Rounding, snapshot: Snapshot) -> Iterator[Step]:
     wanted = str(settings.get("company_name", "")).strip()
     same = wanted == snapshot.company_name
     words = (
@@ -95,9 +97,8 @@ def _fitting(settings: Settings, snapshot: Snapshot) -> Iterator[Step]:
         if snapshot.excel_import_enabled
         else Step(STEPS[4], ok=True, words="Only one way in.")
     )
-    mode = str(settings.get("rounding_mode", "per_line"))
-    words = f"{snapshot.rounding_mode} there, {mode} here."
-    yield Step(STEPS[5], ok=snapshot.rounding_mode == mode, words=words)
+    words = f"{snapshot.rounding_mode or 'Nothing'} there, {declared} here."
+    yield Step(STEPS[5], ok=snapshot.rounding_mode == declared, words=words)
     yield _quota(settings, snapshot)
 
 
@@ -142,7 +143,7 @@ def _snapshot(content: Mapping[str, Any]) -> Snapshot | None:
         currencies=_texts(there.get("currencies")),
         permissions=_texts(key.get("permissions")),
         key_status=str(key.get("status", "")),
-        rounding_mode=str(there.get("rounding_mode", "")),
+        rounding_mode=str(there.get("rounding_mode") or "") or None,
         base_currency=str(there.get("base_currency", "")),
         excel_import_enabled=there.get("excel_import_enabled") is True,
         einvoice_enabled=there.get("einvoice_enabled") is True,

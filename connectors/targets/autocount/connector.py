@@ -20,6 +20,7 @@ from connectors.kit.contract import (
     OutgoingDocument,
     Pace,
     Payload,
+    Rounding,
     Sent,
     Settings,
     Stands,
@@ -50,6 +51,10 @@ class AutoCount:
     at_once = 1
     read_at_once = watching.AT_ONCE
     items_at_once = products.AT_ONCE
+
+    def rounding(self, settings: Settings) -> Rounding:  # noqa: ARG002 - it has no other way
+        """Tax is worked out for each line, and the lines are summed."""
+        return "per_line"
 
     def build(
         self,

@@ -112,7 +112,7 @@ def _snapshot(settings: Settings, locked: date | None) -> Snapshot:
         currencies=None,
         permissions=(),
         key_status="active",
-        rounding_mode="per_line",
+        rounding_mode=None,
         base_currency="MYR",
         excel_import_enabled=False,
         einvoice_enabled=False,

@@ -20,6 +20,7 @@ from connectors.kit.contract import (
     OutgoingDocument,
     Pace,
     Payload,
+    Rounding,
     Sent,
     Settings,
     Stands,
@@ -49,6 +50,10 @@ class QuickBooks:
     pace = Pace(per_minute=400, to_send=2, to_look=2)  # four fifths of what a company may
     at_once = 1
     read_at_once = watching.AT_ONCE
+
+    def rounding(self, settings: Settings) -> Rounding:  # noqa: ARG002 - it has no other way
+        """Tax is worked out on the sum of all lines of a rate."""
+        return "sum_then_round"
 
     def build(
         self,

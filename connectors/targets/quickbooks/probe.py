@@ -80,7 +80,7 @@ def _passed(
         currencies=None,
         permissions=(),
         key_status="active",
-        rounding_mode="per_rate",
+        rounding_mode=None,
         base_currency=str(home or ""),
         excel_import_enabled=False,
         einvoice_enabled=False,

@@ -177,6 +177,7 @@ class Books(Scripted):
         company = self._company(given)
         if "accounts" in given:
             company.accounts = tuple(given["accounts"])
+        company.rounding = str(given.get("rounding", company.rounding))
         for switch in _SWITCHES:
             if switch in given:
                 setattr(company, switch, bool(given[switch]))
