@@ -4,6 +4,7 @@ Here: the ends that targets have alike. Not here: what an answer means (each tar
 """
 
 from datetime import date
+from decimal import Decimal
 
 from connectors.kit.contract import Answer, Found, Kept, OutgoingDocument
 from connectors.kit.http import HttpFailure
@@ -51,6 +52,7 @@ def accepted(
     *,
     existing: bool = False,
     kept: tuple[Kept, ...] = (),
+    total: Decimal | None = None,
 ) -> Answer:
     """It stands there, with our content."""
     return Answer(
@@ -62,6 +64,7 @@ def accepted(
         existing=existing,
         same_content=True if existing else None,
         kept=kept,
+        total=total,
     )
 
 

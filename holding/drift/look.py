@@ -17,11 +17,13 @@ from connectors.kit.standing import Readable
 from holding import bulk
 from holding.drift import plan, seen
 from holding.drift.plan import Watched
+from holding.drift.rounded import Explained, explained
 from holding.events import Fact, record_events
-from holding.models import Posting, Reading
+from holding.models import Posting, Push, Reading
 from holding.pushing import breaker, limits
 from holding.pushing.claim import lock_families
 from holding.pushing.desk import Channel, Desk
+from holding.pushing.standing import in_books
 from holding.wakes import wake_records
 
 
@@ -63,7 +65,9 @@ def _keep_all(
         posting = postings.get(one.posting_id)
         if posting is None or posting.state != "posted" or posting.push_id != one.push_id:
             continue  # it moved meanwhile, and is read again after that
-        kept.append(_kept(posting, last.get(posting.reading_id or 0), told, now))
+        field = channel.total_field(one.document.document)
+        reading = explained(one, told, field)
+        kept.append(_kept(posting, last.get(posting.reading_id or 0), one, reading, now))
     fresh = [one.reading for one in kept if one.reading]
     made = bulk.insert(session, Reading, fresh, returning=("id", "posting_id"))
     reading_of = {posting_id: reading_id for reading_id, posting_id in made}
@@ -71,6 +75,7 @@ def _keep_all(
         posting = told_of.posting
         told_of.columns["reading_id"] = reading_of.get(posting.id, posting.reading_id)
     bulk.update(session, Posting, [one.columns for one in kept])
+    bulk.update(session, Push, [one.total for one in kept if one.total])
     record_events(session, [_said(channel, one, now) for one in kept if one.news])
     return [one.posting.record_id for one in kept if one.news or one.validated]
 
@@ -85,17 +90,23 @@ class _Kept:
     found: Found
     columns: dict[str, Any]
     reading: dict[str, Any] | None = None
+    total: dict[str, Any] | None = None  # of its push: what the reading is the first to tell
     news: bool = False
     validated: bool = False
 
 
-def _kept(posting: Posting, last: Reading | None, found: Found, now: datetime) -> _Kept:
+def _kept(
+    posting: Posting, last: Reading | None, watched: Watched, read: Explained, now: datetime
+) -> _Kept:
     """What is kept of what was found beside a posting; no answer leaves only when to ask again."""
+    found = read.found
     columns = {
         "id": posting.id,
         "read_at": posting.read_at,
         "read_due_at": now + plan.SOON,
         "e_invoice_at": posting.e_invoice_at,
+        "amount": posting.amount,
+        "book": posting.book,
     }
     if found.kind == "unknown":
         return _Kept(posting, found, columns)
@@ -106,10 +117,15 @@ def _kept(posting: Posting, last: Reading | None, found: Found, now: datetime) -
         "read_due_at": plan.next_reading(posting.posted_at, now, there=there),
         "e_invoice_at": found.e_invoice_at or posting.e_invoice_at,
     }
+    total = None
+    if read.kept is not None:
+        total = {"id": watched.push_id, "kept": read.kept}
+        columns |= in_books(posting, watched.document, read.kept)
+    told = total is not None and columns["amount"] != posting.amount
     body = seen.body_of(found)
     digest, same = seen.digest(body), found.kind == "equal"
     if last is not None and last.sha256 == digest:
-        return _Kept(posting, found, columns, validated=validated)
+        return _Kept(posting, found, columns, total=total, news=told, validated=validated)
     reading = {
         "posting_id": posting.id,
         "kind": "standing",
@@ -118,8 +134,8 @@ def _kept(posting: Posting, last: Reading | None, found: Found, now: datetime) -
         "body": body,
         "same": same,
     }
-    news = not same or (last is not None and not last.same)
-    return _Kept(posting, found, columns, reading, news=news, validated=validated)
+    news = told or not same or (last is not None and not last.same)
+    return _Kept(posting, found, columns, reading, total, news=news, validated=validated)
 
 
 def _said(channel: Channel, kept: _Kept, now: datetime) -> Fact:

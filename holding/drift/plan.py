@@ -36,12 +36,15 @@ _TO_READ = select(Connection.company_id).where(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
-    """A posted document whose reading is due: the posting, and what was sent last."""
+    """A posted document whose reading is due: the posting, what was sent last, and what the target
+    said then that it comes to (in minor units).
+    """
 
     posting_id: int
     family: int
     push_id: int
     document: Document
+    kept: int | None
 
 
 def take(desk: Desk, channel: Channel, a_call: int) -> tuple[Watched, ...]:
@@ -57,7 +60,7 @@ def take(desk: Desk, channel: Channel, a_call: int) -> tuple[Watched, ...]:
         again = now + desk.lease
         session.execute(update(Posting).where(Posting.id.in_(ids)).values(read_due_at=again))
         rows = session.execute(
-            select(Posting.id, Posting.family, Posting.posted_push_id, Push.content)
+            select(Posting.id, Posting.family, Posting.posted_push_id, Push.content, Push.kept)
             .join(Push, Push.id == Posting.posted_push_id)
             .where(Posting.id.in_(ids))
             .order_by(Posting.id)
@@ -68,6 +71,7 @@ def take(desk: Desk, channel: Channel, a_call: int) -> tuple[Watched, ...]:
                 family=row.family,
                 push_id=row.posted_push_id,
                 document=revive(Document, row.content),
+                kept=row.kept,
             )
             for row in rows
         )

@@ -16,6 +16,7 @@ from holding.invariants.journal import Sent
 from holding.invariants.look import Breach, Look
 from holding.models import Delivery, Posting, Push, Record
 from holding.pushing.evidence import derived_key
+from holding.pushing.kept_totals import stands
 from holding.types import to_minor
 from rules.canonical import revive
 from rules.outcome import Document
@@ -179,12 +180,14 @@ def sums_agree(look: Look) -> Iterator[Breach]:
 
 
 def _posted(look: Look) -> Iterator[tuple[str, int, str]]:
-    """(number, minor units, currency) of every posted document, as it was last accepted."""
+    """(number, minor units, currency) of every posted document, as it was last accepted; what the
+    target keeps of it counts, where rounding explains that it is not what was sent.
+    """
     query = (
-        select(Push.number, Push.content)
+        select(Push.number, Push.content, Push.kept)
         .join(Posting, Posting.posted_push_id == Push.id)
         .where(Posting.company_id == look.company_id, Posting.state == "posted")
     )
-    for number, content in look.session.execute(query):
+    for number, content, kept in look.session.execute(query):
         document = revive(Document, content)
-        yield number, to_minor(document.amount, document.currency), document.currency
+        yield number, stands(document, kept), document.currency

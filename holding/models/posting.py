@@ -122,7 +122,11 @@ class Posting(Work, Base):
 
 
 class Push(Base):
-    """One intent to change the target."""
+    """One intent to change the target.
+
+    `kept`: what the target said that the document comes to there, in minor units; None where it
+    told nothing of it.
+    """
 
     __tablename__ = "push"
 
@@ -152,6 +156,7 @@ class Push(Base):
     evaluation_id: Mapped[int] = ref("evaluation")
     state: Mapped[str]
     target_ref: Mapped[str | None]
+    kept: Mapped[int | None]
     error_class: Mapped[str | None]
     error: Mapped[str | None]
     made_at: Mapped[datetime]

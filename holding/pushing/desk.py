@@ -78,6 +78,11 @@ class Channel:
         """The company in the target that this connection posts to."""
         return str(self.settings.get("company_id", ""))
 
+    def total_field(self, document: str) -> str | None:
+        """The field that has the total of a document type."""
+        known = (one for one in self.target.documents if one.name == document)
+        return next((one.total_field for one in known), None)
+
     @property
     def calls_to_send(self) -> int:
         """How many calls one document costs, with the look before it where there is one."""

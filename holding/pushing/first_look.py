@@ -159,7 +159,13 @@ def _turn(desk: Desk, channel: Channel, claim: Claim, found: Found, story: bytes
         add_look(session, channel, member, found, kind="lookup", key=one.key, now=now)
         case = Case(session, desk, channel, member, now)
         if found.kind == "equal":
-            results.posted(case, target_ref=found.target_ref, words=found.words, existing=True)
+            results.posted(
+                case,
+                target_ref=found.target_ref,
+                words=found.words,
+                existing=True,
+                total=found.total,
+            )
         else:
             results.conflict(case, found)
         trouble.settle(session, [member.record_id], case.causes)

@@ -13,10 +13,10 @@ from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from connectors.kit import faults
-from connectors.kit.contract import Answer, Sent
+from connectors.kit.contract import Answer, Kept, Sent
 from holding.models import Attempt, Posting, Request
 from holding.models.base import table_of
-from holding.pushing import breaker, doubts, limits, results, trouble
+from holding.pushing import breaker, doubts, kept_totals, limits, results, trouble
 from holding.pushing.case import Case
 from holding.pushing.claim import lock_families
 from holding.pushing.desk import Channel, Desk
@@ -110,15 +110,25 @@ def settle_answer(case: Case, request_id: int, answer: Answer) -> None:
     """One document's answer: its attempt, its push, its posting."""
     if not apply(case, answer):
         return
+    kept = (*answer.kept, *_kept_total(case, answer))
     told = {
         "state": "existing" if answer.existing and answer.kind == "accepted" else answer.kind,
         "error_class": answer.error_class,
         "error": None if answer.kind == "accepted" else answer.words,
         "target_ref": answer.target_ref,
-        "proof": dumps(plain(answer.kept)) if answer.kept else None,
+        "proof": dumps(plain(kept)) if kept else None,
     }
     mine = {"request": request_id, "push": case.member.push_id, "ours": case.member.claim.fence}
     case.session.execute(_END_ATTEMPT, told | mine)
+
+
+def _kept_total(case: Case, answer: Answer) -> tuple[Kept, ...]:
+    """What the target keeps as the total, where that is another and the answer names no field."""
+    document = case.member.document
+    kept = kept_totals.in_minor(document, answer.total)
+    field = case.channel.total_field(document.document)
+    found = kept_totals.beside(field, document, kept)
+    return tuple(one for one in found if one not in answer.kept)
 
 
 def apply(case: Case, answer: Answer, *, looked: bool = False) -> bool:
@@ -129,7 +139,11 @@ def apply(case: Case, answer: Answer, *, looked: bool = False) -> bool:
     same = answer.existing and answer.same_content is not False
     if answer.kind == "accepted" or (answer.kind == "skipped" and same):
         return results.posted(
-            case, target_ref=answer.target_ref, words=answer.words, existing=answer.existing
+            case,
+            target_ref=answer.target_ref,
+            words=answer.words,
+            existing=answer.existing,
+            total=answer.total,
         )
     if answer.existing:
         return results.other_content(case, answer)

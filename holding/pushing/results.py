@@ -7,6 +7,7 @@ pushes whose end is not known yet (doubts.py).
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import BigInteger, bindparam, exists, or_, select
@@ -19,7 +20,7 @@ from holding.events import record_event
 from holding.lifecycle import move_posting
 from holding.models import Posting, Record
 from holding.models.base import table_of
-from holding.pushing import policy, standing, trouble
+from holding.pushing import kept_totals, policy, standing, trouble
 from holding.pushing.case import FREE, Case, close_push, locked, move, owned, tell
 from holding.pushing.claim import Claim
 from holding.pushing.desk import Channel
@@ -35,17 +36,27 @@ _DONE: Mapping[Action, str] = {
 }
 
 
-def posted(case: Case, *, target_ref: str | None, words: str, existing: bool) -> bool:
-    """It stands in the target."""
+def posted(
+    case: Case,
+    *,
+    target_ref: str | None,
+    words: str,
+    existing: bool,
+    total: Decimal | None = None,
+) -> bool:
+    """It stands in the target, where it comes to this total, if that is known."""
     posting = owned(case)
     if posting is None:
         return False
     number, family, version_id = posting.number, posting.family, posting.version_id
     action, target_ref = case.member.action, target_ref or posting.target_ref
-    close_push(case, "accepted", target_ref=target_ref)
+    document = case.member.document
+    kept = None if action == "void" else kept_totals.in_minor(document, total)
+    close_push(case, "accepted", target_ref=target_ref, kept=kept)
     taken_back = standing.take_back(case.session, posting)
     read_at = case.now + case.channel.settle if isinstance(case.channel.target, Readable) else None
-    columns = standing.accepted(posting, action, case.member.document, case.member.push_id, read_at)
+    push_id = case.member.push_id
+    columns = standing.accepted(posting, action, document, push_id, kept=kept, read_at=read_at)
     move(
         case,
         posting,
@@ -61,6 +72,8 @@ def posted(case: Case, *, target_ref: str | None, words: str, existing: bool) ->
     _known(case, trouble.NO_ANSWER, trouble.CONFLICT)
     say = _DONE[action].format(case.channel.name, number, target_ref or "a document without a name")
     say += " It stood there already with the same content." if existing else ""
+    rounded = kept_totals.said(document, kept)
+    say += f" {rounded}" if rounded else ""
     facts = {"existing": existing, "words": words, "target_ref": target_ref}
     tell(case, "posting.posted", say, action=action, takes_back=taken_back, **facts)
     _wake_family(case, family, version_id)

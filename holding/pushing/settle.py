@@ -171,7 +171,13 @@ def _look(desk: Desk, channel: Channel, doubt: Doubt, http: Http, asked: datetim
 def _conclude(case: Case, doubt: Doubt, found: Found, asked: datetime) -> None:
     """What a look-up that allows no new send means."""
     if found.kind == "equal":
-        results.posted(case, target_ref=found.target_ref, words=found.words, existing=False)
+        results.posted(
+            case,
+            target_ref=found.target_ref,
+            words=found.words,
+            existing=False,
+            total=found.total,
+        )
     elif found.kind == "different":
         results.conflict(case, found)
     elif found.refused is not None:

@@ -12,12 +12,18 @@ from sqlalchemy.orm import Session
 from connectors.kit.contract import Action
 from holding.lifecycle import move_posting
 from holding.models import Posting
-from holding.types import to_minor
+from holding.pushing import kept_totals
 from rules.outcome import Document
 
 
 def accepted(
-    posting: Posting, action: Action, document: Document, push_id: int, read_at: datetime | None
+    posting: Posting,
+    action: Action,
+    document: Document,
+    push_id: int,
+    *,
+    kept: int | None,
+    read_at: datetime | None,
 ) -> dict[str, Any]:
     """What an accepted push changes besides the state; a void leaves what it made void.
 
@@ -27,16 +33,20 @@ def accepted(
         return {"read_due_at": None}
     watched = {"posted_push_id": push_id, "read_due_at": read_at, "reading_id": None}
     if action == "create":
-        return watched
-    amount = to_minor(document.amount, document.currency)
-    home = posting.book is not None and document.currency == posting.currency
+        return watched | (in_books(posting, document, kept) if kept is not None else {})
     return watched | {
-        "amount": amount,
+        **in_books(posting, document, kept),
         "currency": document.currency,
-        "book": amount if home else None,
         "doc_date": document.date,
         "party": document.party,
     }
+
+
+def in_books(posting: Posting, document: Document, kept: int | None) -> dict[str, Any]:
+    """The amount of a posting, as its document counts in the target."""
+    amount = kept_totals.stands(document, kept)
+    home = posting.book is not None and document.currency == posting.currency
+    return {"amount": amount, "book": amount if home else None}
 
 
 def take_back(session: Session, posting: Posting) -> int | None:

@@ -251,5 +251,5 @@ def _pushed(
     told = json.loads(found.proof) if found and found.proof else ()
     return (
         found.Push if found else None,
-        {(one["line"], one["field"]): one["value"] for one in told},
+        {(one["line"] or None, one["field"]): one["value"] for one in told},
     )

@@ -212,10 +212,17 @@ class TestReadBack:
         other = bench.make(lines=[bill_line(SubTotal="98.99")], amount="108.90")
         (answer,) = bench.send(other).answers
         assert (answer.kind, answer.kept) == ("accepted", (Kept(1, "SubTotal", "99"),))
-        (wrong,) = bench.send(bench.make("NS-2", amount="118.79")).answers
+        (wrong,) = bench.send(bench.make("NS-2", amount="118.70")).answers
         assert wrong.kind == "uncertain"
-        assert "finalTotal is 118.80 there, not 118.79" in wrong.words
-        assert bench.look_up(bench.make("NS-2", amount="118.79")).kind == "different"
+        assert "finalTotal is 118.80 there, not 118.70" in wrong.words
+        assert bench.look_up(bench.make("NS-2", amount="118.70")).kind == "different"
+
+    def test_T02d_a_total_that_rounding_moved_is_kept_otherwise(self, bench):
+        (answer,) = bench.send(bench.make(amount="118.79")).answers
+        assert (answer.kind, answer.kept) == ("accepted", (Kept(0, "FinalTotal", "118.80"),))
+        assert answer.total == Decimal("118.80")
+        found = bench.look_up(bench.make(amount="118.79"))
+        assert (found.kind, found.total) == ("equal", Decimal("118.80"))
 
     def test_a_dropped_document_is_no_success(self, bench):
         bench.sim.control("faults", fault="silent_drop")

@@ -4,6 +4,7 @@ The files under wire/ are written from the contracts, not by either side. See re
 """
 
 import re
+from decimal import Decimal
 
 import pytest
 
@@ -47,14 +48,20 @@ OFFERED = {
 }
 
 
-def _taken(number, ref, status=201, words="Accepted.", **more):
+def _taken(number, ref, status=201, words="Accepted.", *, total=None, **more):
     return Answer(
-        kind="accepted", words=words, number=number, target_ref=ref, status=status, **more
+        kind="accepted",
+        words=words,
+        number=number,
+        target_ref=ref,
+        status=status,
+        total=total and Decimal(total),
+        **more,
     )
 
 
-def _read_back(number, status=201):
-    return _taken(number, number, status, "Accepted, and read back.")
+def _read_back(number, status=201, *, total):
+    return _taken(number, number, status, "Accepted, and read back.", total=total)
 
 
 def _refused(number, error_class, code, words):
@@ -68,50 +75,51 @@ _UNKNOWN = "Tax code SR-6 is not configured"
 ANSWERS = {
     "aiaccount": {
         "sales_invoice.batch": (
-            _taken("NS-10231", "inv_55120"),
+            _taken("NS-10231", "inv_55120", total="118.80"),
             _taken(
                 "NS-10232",
                 "inv_55121",
                 words="Accepted, with a note: line 4 was 33.16, stored as 33.17.",
                 kept=(Kept(1, "LineTotal", "33.17"),),
+                total="33.17",
             ),
-            _taken("NS-10236", "inv_55122"),
+            _taken("NS-10236", "inv_55122", total="11.00"),
         ),
-        "sales_invoice.alone": (_taken("NS-10240", "inv_55130"),),
-        "sales_receipt": (_taken("RC-NS-10231", "rcp_901"),),
-        "expense_bill": (_taken("ST-88", "bil_301"),),
-        "expense_payment": (_taken("PV-ST-88", "pay_77"),),
+        "sales_invoice.alone": (_taken("NS-10240", "inv_55130", total="108.90"),),
+        "sales_receipt": (_taken("RC-NS-10231", "rcp_901", total="118.80"),),
+        "expense_bill": (_taken("ST-88", "bil_301", total="261.00"),),
+        "expense_payment": (_taken("PV-ST-88", "pay_77", total="250.00"),),
     },
     "autocount": {
-        "invoice.create": (_read_back("NS-10231"),),
-        "invoice.update": (_read_back("NS-10231", 204),),
+        "invoice.create": (_read_back("NS-10231", total="108.90"),),
+        "invoice.update": (_read_back("NS-10231", 204, total="54.45"),),
         "invoice.void": (_taken("NS-10231", "NS-10231", 204, "Made void."),),
-        "credit_note.create": (_read_back("CN-NS-10231-1"),),
-        "credit_note.update": (_read_back("CN-NS-10231-1", 204),),
-        "purchase_order.create": (_read_back("PO-7"),),
-        "purchase_order.update": (_read_back("PO-7", 204),),
+        "credit_note.create": (_read_back("CN-NS-10231-1", total="108.90"),),
+        "credit_note.update": (_read_back("CN-NS-10231-1", 204, total="44.55"),),
+        "purchase_order.create": (_read_back("PO-7", total="108.90"),),
+        "purchase_order.update": (_read_back("PO-7", 204, total="54.45"),),
         "purchase_order.void": (_taken("PO-7", "PO-7", 204, "Made void."),),
-        "purchase_invoice.create": (_read_back("PI-7"),),
-        "ap_invoice.create": (_read_back("PI-ST-88"),),
-        "ar_payment.create": (_read_back("OR-NS-10231"),),
-        "ap_payment.create": (_read_back("PV-ST-88"),),
+        "purchase_invoice.create": (_read_back("PI-7", total="108.90"),),
+        "ap_invoice.create": (_read_back("PI-ST-88", total="250.00"),),
+        "ar_payment.create": (_read_back("OR-NS-10231", total="108.90"),),
+        "ap_payment.create": (_read_back("PV-ST-88", total="250.00"),),
     },
     "quickbooks": {
-        "invoice.create": (_taken("NS-10231", "145", 200),),
-        "invoice.update": (_taken("NS-10231", "145", 200),),
+        "invoice.create": (_taken("NS-10231", "145", 200, total="118.80"),),
+        "invoice.update": (_taken("NS-10231", "145", 200, total="64.35"),),
         "invoice.void": (_taken("NS-10231", "145", 200, "Made void."),),
-        "sales_receipt.create": (_taken("SR-10231", "145", 200),),
-        "sales_receipt.update": (_taken("SR-10231", "145", 200),),
-        "credit_memo.create": (_taken("CN-NS-10231-1", "145", 200),),
-        "credit_memo.update": (_taken("CN-NS-10231-1", "145", 200),),
-        "refund_receipt.create": (_taken("RF-NS-10231-1", "145", 200),),
-        "refund_receipt.update": (_taken("RF-NS-10231-1", "145", 200),),
-        "bill.create": (_taken("ST-88", "145", 200),),
-        "bill.update": (_taken("ST-88", "145", 200),),
-        "payment.create": (_taken("FPX-771", "146", 200),),
-        "payment.update": (_taken("FPX-771", "146", 200),),
-        "bill_payment.create": (_taken("PV-ST-88", "146", 200),),
-        "bill_payment.update": (_taken("PV-ST-88", "146", 200),),
+        "sales_receipt.create": (_taken("SR-10231", "145", 200, total="118.80"),),
+        "sales_receipt.update": (_taken("SR-10231", "145", 200, total="64.35"),),
+        "credit_memo.create": (_taken("CN-NS-10231-1", "145", 200, total="118.80"),),
+        "credit_memo.update": (_taken("CN-NS-10231-1", "145", 200, total="64.35"),),
+        "refund_receipt.create": (_taken("RF-NS-10231-1", "145", 200, total="118.80"),),
+        "refund_receipt.update": (_taken("RF-NS-10231-1", "145", 200, total="64.35"),),
+        "bill.create": (_taken("ST-88", "145", 200, total="261.00"),),
+        "bill.update": (_taken("ST-88", "145", 200, total="211.00"),),
+        "payment.create": (_taken("FPX-771", "146", 200, total="118.80"),),
+        "payment.update": (_taken("FPX-771", "146", 200, total="100.00"),),
+        "bill_payment.create": (_taken("PV-ST-88", "146", 200, total="261.00"),),
+        "bill_payment.update": (_taken("PV-ST-88", "146", 200, total="200.00"),),
     },
 }
 
@@ -223,7 +231,7 @@ def test_T33b_a_batch_that_is_refused_in_part_is_as_recorded(emptied):
     secret, key = SAMPLES["aiaccount"].secret, key_of([call])
     came = client.send(payload, settings("aiaccount"), secret, key, Tape([call]))
     assert came.answers == (
-        _taken("NS-10233", "inv_55122", 422),
+        _taken("NS-10233", "inv_55122", 422, total="59.00"),
         _taken(
             "NS-10231",
             "inv_55120",

@@ -70,7 +70,7 @@ class Answer:
     """What became of one document.
 
     `existing` says that it stood there before this call; `same_content` whether with the content
-    we sent, if known.
+    we sent, if known. `total` is what it comes to there, where the answer tells it.
     """
 
     kind: AnswerKind
@@ -85,6 +85,7 @@ class Answer:
     same_content: bool | None = None
     retry_after: float | None = None
     kept: tuple[Kept, ...] = ()
+    total: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +149,8 @@ class Found:
     void there; `e_invoice_at` since when its e-invoice is valid, where the target tells it;
     `stands` is the document itself where it is not ours. `key_refused` says why it is unknown: the
     target does not accept our key. `status` and `retry_after` are those of the answer that told
-    nothing: a target that has enough of us is to be left alone.
+    nothing: a target that has enough of us is to be left alone. `total` is what the document comes
+    to there, where the target shows it.
     """
 
     kind: Literal["equal", "different", "absent", "unknown"]
@@ -163,3 +165,4 @@ class Found:
     key_refused: bool = False
     status: int | None = None
     retry_after: float | None = None
+    total: Decimal | None = None

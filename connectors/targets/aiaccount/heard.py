@@ -7,6 +7,7 @@ document (answers.py, outcomes.py).
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -75,3 +76,12 @@ def values_of(value: object) -> list[object]:
 def text_of(value: object) -> str:
     """A text; blank where it is none."""
     return value if isinstance(value, str) else ""
+
+
+def decimal_of(value: object) -> Decimal | None:
+    """A number as text; None where it is none."""
+    try:
+        found = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    return found if found.is_finite() else None

@@ -8,7 +8,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
 from urllib.parse import quote
 
@@ -16,7 +15,7 @@ from connectors.kit.calling import KEPT_BYTES, Get, unclear
 from connectors.kit.contract import Answer, Found, Kept, OutgoingDocument
 from connectors.kit.http import HttpFailure
 from connectors.targets.aiaccount.answers import document_answer
-from connectors.targets.aiaccount.heard import Heard, hear, list_of, pause_of
+from connectors.targets.aiaccount.heard import Heard, decimal_of, hear, list_of, pause_of
 from connectors.targets.aiaccount.ways import WAYS
 
 _UNFINISHED = frozenset({"cached", "queued", "processing"})
@@ -70,7 +69,8 @@ def _in_import(document: OutgoingDocument, import_id: str, get: Get, now: dateti
 def _from_answer(answer: Answer, proof: bytes) -> Found | None:
     if answer.kind == "accepted":
         words = "The import of this key took it."
-        return Found(kind="equal", words=words, target_ref=answer.target_ref, proof=proof)
+        ref, total = answer.target_ref, answer.total
+        return Found(kind="equal", words=words, target_ref=ref, proof=proof, total=total)
     if answer.error_class == "stale_version":
         return Found(
             kind="different", words=answer.words, target_ref=answer.target_ref, proof=proof
@@ -111,18 +111,20 @@ def _of_live(
         words = f"{len(live)} documents of {same} stand there."
         return Found(kind="different", words=words, target_ref=ref, proof=proof)
     kind, words = _compare(document, key, live[0])
-    return Found(kind=kind, words=words, target_ref=ref, proof=proof)
+    way = WAYS[document.document]
+    total = decimal_of(live[0].get(way.shown[way.amount]))
+    return Found(kind=kind, words=words, target_ref=ref, proof=proof, total=total)
 
 
 def _equal(ours: str, theirs: str) -> bool:
-    one, other = _decimal(ours), _decimal(theirs)
+    one, other = decimal_of(ours), decimal_of(theirs)
     return ours == theirs if one is None or other is None else one == other
 
 
 def _compare(
     document: OutgoingDocument, key: str, entry: Mapping[str, Any]
 ) -> tuple[Literal["equal", "different"], str]:
-    amount, *_ = WAYS[document.document].shown
+    amount = WAYS[document.document].amount
     told = entry.get(WAYS[document.document].shown[amount])
     if key and entry.get("idempotency_key") == key:
         return "equal", f"It stands there under our key, with the {amount.lower()} {told}."
@@ -141,7 +143,7 @@ def _differences(
     document: OutgoingDocument, entry: Mapping[str, Any]
 ) -> list[tuple[str, str, str]]:
     """(field, ours, theirs) of what AiAccount shows otherwise than it was sent."""
-    amount, *_ = WAYS[document.document].shown
+    amount = WAYS[document.document].amount
     ours = {**document.fields, amount: str(document.amount), "Currency": document.currency}
     pairs = (
         (name, ours.get(name, ""), str(entry.get(word, "")))
@@ -177,10 +179,3 @@ def _same_document(document: OutgoingDocument, entry: Mapping[str, Any]) -> bool
 
 def _proof(heard: Heard) -> bytes:
     return heard.answer.body[:KEPT_BYTES]
-
-
-def _decimal(value: object) -> Decimal | None:
-    try:
-        return Decimal(str(value))
-    except InvalidOperation:
-        return None

@@ -12,6 +12,7 @@ from connectors.kit.endings import uncertain
 from connectors.targets.aiaccount.errors import class_of
 from connectors.targets.aiaccount.heard import (
     Heard,
+    decimal_of,
     list_of,
     object_of,
     pause_of,
@@ -35,6 +36,7 @@ def accepted(
         status=heard.answer.status,
         existing=heard.answer.headers.get("idempotent-replayed") == "true",
         kept=tuple(kept for one in warnings if (kept := _kept(one, rows))),
+        total=decimal_of(entry.get("total", entry.get("amount"))),
     )
 
 

@@ -37,6 +37,11 @@ class Way:
         return _word(self.schema, self.schema.number_field)
 
     @property
+    def amount(self) -> str:
+        """Our name of what the document comes to."""
+        return next(iter(self.shown))
+
+    @property
     def party(self) -> str:
         """AiAccount's word for the customer or supplier."""
         return _word(self.schema, self.schema.party_field).partition(".")[0]

@@ -5,6 +5,7 @@ read back. Not here: making the calls (connector.py), and the meaning of a refus
 """
 
 from dataclasses import replace
+from decimal import Decimal
 
 from connectors.kit.contract import Action, Answer, Found, Payload
 from connectors.kit.endings import accepted, uncertain
@@ -13,6 +14,7 @@ from connectors.kit.strictjson import loads
 from connectors.targets.autocount.compare import Compared, compare
 from connectors.targets.autocount.errors import ALREADY_VOID, meaning
 from connectors.targets.autocount.reading import Seen, message_of, pause_of
+from connectors.targets.autocount.shown import total_of
 
 DONE = frozenset({200, 201, 204})
 _UNANSWERED = frozenset({408, 425})
@@ -50,14 +52,15 @@ def confirmed(payload: Payload, action: Action, status: int, seen: Seen | Found)
         existing = status not in DONE
         words = "It was void already." if existing else "Made void."
         return accepted(number, number, status, words, existing=existing)
-    compared = _compared(payload, seen)
+    compared, total = _compared(payload, seen), _total(seen)
     if compared is None:
         words = f"AutoCount said yes, but it could not be read back: {seen.words}"
         return uncertain("not_confirmed", words, status, number)
     if compared.differences:
         words = f"AutoCount said yes, but something else stands there: {compared.words}."
         return uncertain("not_confirmed", words, status, number)
-    return accepted(number, number, status, "Accepted, and read back.", kept=compared.kept)
+    words = "Accepted, and read back."
+    return accepted(number, number, status, words, kept=compared.kept, total=total)
 
 
 def taken(payload: Payload, refused: Answer, seen: Seen | Found) -> Answer:
@@ -66,8 +69,15 @@ def taken(payload: Payload, refused: Answer, seen: Seen | Found) -> Answer:
     if compared is None:
         return refused
     if not compared.differences:
-        words = "Already there, with the same content."
-        return accepted(number, number, refused.status, words, existing=True, kept=compared.kept)
+        return accepted(
+            number,
+            number,
+            refused.status,
+            "Already there, with the same content.",
+            existing=True,
+            kept=compared.kept,
+            total=_total(seen),
+        )
     return replace(
         refused,
         error_class="stale_version",
@@ -76,6 +86,10 @@ def taken(payload: Payload, refused: Answer, seen: Seen | Found) -> Answer:
         existing=True,
         same_content=False,
     )
+
+
+def _total(seen: Seen | Found) -> Decimal | None:
+    return None if isinstance(seen, Found) else total_of(seen.document)
 
 
 def _compared(payload: Payload, seen: Seen | Found) -> Compared | None:

@@ -4,8 +4,8 @@ Here: one comparison, used after each write and in every look-up. Not here: read
 what follows from a difference.
 
 AutoCount rounds in silence to the decimals of the book, and drops rows in silence. A rounded
-quantity or price is *kept* otherwise; everything else that is not the same is a difference. A field
-that AutoCount does not show cannot be compared.
+quantity or price is *kept* otherwise, and so is a total that rounding alone has moved; everything
+else that is not the same is a difference. A field that AutoCount does not show cannot be compared.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,10 +14,11 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
 from connectors.kit.contract import Kept
+from connectors.kit.rounded import room
 
 _ROUNDED = {"qty": "Qty", "unitPrice": "UnitPrice"}
 _FEWEST_PLACES = 2
-_PARTS = "subTotal"
+_PARTS, _TOTAL = "subTotal", "finalTotal"
 _LISTS = ("details", "paymentDetails")
 
 
@@ -61,7 +62,11 @@ def compare(
         if isinstance(rows, list):
             _rows(rows, stands.get(name), expected, theirs, told, kept)
     for name, text in expected.items():
-        if name in theirs and not _same(text, theirs[name]):
+        if name not in theirs or _same(text, theirs[name]):
+            continue
+        if name == _TOTAL and _is_near(text, theirs[name], wanted):
+            kept.append(Kept(0, "FinalTotal", _shown(theirs[name])))
+        else:
             told.append(_difference(0, name, theirs[name], text))
     return Compared(tuple(told), tuple(kept))
 
@@ -128,6 +133,14 @@ def _is_rounded(ours: object, theirs: object) -> bool:
     exponent = other.as_tuple().exponent
     places = max(_FEWEST_PLACES, -exponent) if isinstance(exponent, int) else _FEWEST_PLACES
     return one.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP) == other
+
+
+def _is_near(ours: object, theirs: object, wanted: Mapping[str, Any]) -> bool:
+    """Whether a total is ours but for rounding."""
+    one, other = _number(ours), _number(theirs)
+    rows = wanted.get(_LISTS[0])
+    quantities = [row.get("qty", 0) for row in rows] if isinstance(rows, list) else []
+    return one is not None and other is not None and abs(one - other) <= room(quantities)
 
 
 def _is_number(value: object) -> bool:

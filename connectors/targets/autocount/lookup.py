@@ -14,7 +14,7 @@ from connectors.kit.contract import Action, Found, Kept, OutgoingDocument
 from connectors.targets.autocount.compare import Compared, compare
 from connectors.targets.autocount.payload import SCHEMAS, content, expected, path_of
 from connectors.targets.autocount.reading import Seen, read
-from connectors.targets.autocount.shown import told
+from connectors.targets.autocount.shown import told, total_of
 
 
 def look_up(
@@ -36,7 +36,8 @@ def look_up(
     done = action != "void" and not compared.differences
     if done and not _as_before(action, standing, seen.document):
         words = f"It stands there as it was sent, under {number}."
-        return Found(kind="equal", words=words, target_ref=number, proof=seen.proof)
+        total = total_of(seen.document)
+        return Found(kind="equal", words=words, target_ref=number, proof=seen.proof, total=total)
     if action != "create":
         return _untouched(document, standing, seen)
     words = f"Something else stands there under {number}: {compared.words}."
@@ -71,6 +72,7 @@ def beside(document: OutgoingDocument, seen: Seen, validated: datetime | None) -
         target_ref=number,
         proof=seen.proof,
         e_invoice_at=validated,
+        total=total_of(seen.document),
     )
 
 
@@ -111,6 +113,7 @@ def _different(document: OutgoingDocument, words: str, seen: Seen, compared: Com
         proof=seen.proof,
         differs=tuple(differs),
         stands=told(schema, seen.document or {}),
+        total=total_of(seen.document),
     )
 
 

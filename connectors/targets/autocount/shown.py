@@ -21,17 +21,23 @@ def told(schema: DocumentSchema, stands: Mapping[str, Any]) -> Stands:
     """A document of AutoCount by the names of our schema."""
     master, rows = stands["master"], stands.get("details")
     fields = _fields(schema.header, master)
-    total = master.get("finalTotal")
     return Stands(
         number=number_of(stands),
         target_ref=number_of(stands) or None,
         party=fields.get(schema.party_field, ""),
         date=fields.get(schema.date_field, ""),
         currency=str(master.get("currencyCode") or BASE_CURRENCY),
-        amount=Decimal(str(total)) if isinstance(total, int | Decimal) else None,
+        amount=total_of(stands),
         fields=fields,
         lines=tuple(_fields(schema.lines, row) for row in rows or () if isinstance(row, dict)),
     )
+
+
+def total_of(stands: Mapping[str, Any] | None) -> Decimal | None:
+    """What a document comes to there; None where that is not shown."""
+    master = (stands or {}).get("master")
+    total = master.get("finalTotal") if isinstance(master, Mapping) else None
+    return Decimal(str(total)) if isinstance(total, int | Decimal) else None
 
 
 def validated_at(stands: Mapping[str, Any] | None) -> datetime | None:

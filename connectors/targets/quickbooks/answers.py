@@ -14,7 +14,7 @@ from connectors.kit.endings import not_sent, uncertain
 from connectors.kit.http import HttpAnswer
 from connectors.kit.schema import DocumentSchema
 from connectors.kit.strictjson import loads
-from connectors.targets.quickbooks.bodies import ENTITIES, Names, is_void
+from connectors.targets.quickbooks.bodies import ENTITIES, Names, is_void, total_in
 from connectors.targets.quickbooks.compare import Compared, compare
 from connectors.targets.quickbooks.errors import class_of, told_of
 from connectors.targets.quickbooks.reading import Shown, pause_of
@@ -139,7 +139,8 @@ def accepted(
 ) -> Answer:
     """It stands there."""
     ref = str(shown.get("Id") or number)
-    return endings.accepted(number, ref, status, words, existing=existing, kept=kept)
+    total = None if is_void(shown) else total_in(shown)
+    return endings.accepted(number, ref, status, words, existing=existing, kept=kept, total=total)
 
 
 def _refused(number: str, error_class: Any, code: str, words: str) -> Answer:

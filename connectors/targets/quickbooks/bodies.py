@@ -151,7 +151,6 @@ def told(schema: DocumentSchema, shown: Mapping[str, Any], names: Names) -> Stan
     """A document of QuickBooks by the names of our schema."""
     fields = {name: value for name, value in fields_of(schema, shown, names).items() if value}
     lines = lines_of(schema, shown)
-    total = shown.get("TotalAmt")
     currency = shown.get("CurrencyRef")
     return Stands(
         number=fields.get(schema.number_field, ""),
@@ -159,10 +158,16 @@ def told(schema: DocumentSchema, shown: Mapping[str, Any], names: Names) -> Stan
         party=fields.get(schema.party_field, ""),
         date=fields.get(schema.date_field, ""),
         currency=str(currency.get("value", "")) if isinstance(currency, Mapping) else "",
-        amount=Decimal(str(total)) if isinstance(total, int | Decimal) else None,
+        amount=total_in(shown),
         fields=fields,
         lines=tuple({name: value for name, value in line.items() if value} for line in lines),
     )
+
+
+def total_in(shown: Mapping[str, Any]) -> Decimal | None:
+    """What a document comes to there; None where that is not shown."""
+    total = shown.get("TotalAmt")
+    return Decimal(str(total)) if isinstance(total, int | Decimal) else None
 
 
 def custom_field(shown: Mapping[str, Any], name: str) -> str:

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from connectors.kit.calling import Get
 from connectors.kit.contract import Action, Found, OutgoingDocument
-from connectors.targets.quickbooks.bodies import SCHEMAS, Names, content, is_void, told
+from connectors.targets.quickbooks.bodies import SCHEMAS, Names, content, is_void, told, total_in
 from connectors.targets.quickbooks.compare import Compared, compare
 from connectors.targets.quickbooks.payload import total_of
 from connectors.targets.quickbooks.reading import Seen, Shown, with_names
@@ -38,7 +38,13 @@ def look_up(
     compared = against(document, chosen, names)
     if action != "void" and not compared.differs:
         words = f"It stands there as it was sent, under {document.number}."
-        return Found(kind="equal", words=words, target_ref=_id(chosen), proof=seen.proof)
+        return Found(
+            kind="equal",
+            words=words,
+            target_ref=_id(chosen),
+            proof=seen.proof,
+            total=total_in(chosen),
+        )
     if action != "create":
         return _untouched(document, standing, chosen, seen, names)
     words = f"Something else stands there under {document.number}: {compared.words}."
@@ -69,6 +75,7 @@ def beside(
         target_ref=_id(chosen),
         proof=seen.proof,
         e_invoice_at=validated,
+        total=total_in(chosen),
     )
 
 
@@ -139,6 +146,7 @@ def _different(
         proof=seen.proof,
         differs=compared.differs,
         stands=told(SCHEMAS[document.document], shown, names),
+        total=total_in(shown),
     )
 
 
