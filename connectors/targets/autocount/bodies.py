@@ -11,6 +11,7 @@ from decimal import Decimal
 from connectors.kit.contract import Action, OutgoingDocument
 from connectors.kit.errors import ErrorClass
 from connectors.kit.schema import DocumentSchema, FieldSchema
+from connectors.targets.autocount import rounding_line
 
 Json = object  # what strictjson writes: text, bool, int, Decimal, None, lists and mappings of them
 Make = Callable[["Body", DocumentSchema, OutgoingDocument, Action], dict[str, Json]]
@@ -50,13 +51,16 @@ class Body:
         if self.shape is _voucher and document.currency not in ("", BASE_CURRENCY):
             words = f"A payment in {document.currency} needs a rate, which it has no field for."
             return "bad_value", words
-        return None
+        return rounding_line.fault(document)
 
 
 def _trade(
     body: Body, schema: DocumentSchema, document: OutgoingDocument, action: Action
 ) -> dict[str, Json]:
-    rows = [{**_row(schema.lines, line), **body.row} for line in document.lines]
+    rows: list[dict[str, Json]] = [
+        {**_row(schema.lines, line), **body.row} for line in document.lines
+    ]
+    rows = rounding_line.moved(document, rows)
     return {"master": _master(body, schema, document, action), "details": rows}
 
 

@@ -89,6 +89,8 @@ _CREDITED = (
     ),
     FieldSchema(name="Reason", wire="reason", max_length=80),
 )
+_ROUNDING = FieldSchema(name="RoundingAdjustment", type="money", places=2, sent=False)
+"""What rounding leaves between the total and the lines: it goes into the tax of the lines."""
 _GOODS_RETURN = FieldSchema(name="GoodsReturn", wire="goodsReturn", type="yesno")
 
 _BILL = (
@@ -171,9 +173,9 @@ def _paid(name: str, title: str, party: FieldSchema) -> DocumentSchema:
 DOCUMENTS = (
     _trade("sales_order", "Sales order", _DEBTOR),
     _trade("delivery_order", "Delivery order", _DEBTOR),
-    _trade("invoice", "Invoice", _DEBTOR),
+    _trade("invoice", "Invoice", _DEBTOR, _ROUNDING),
     _trade("cash_sale", "Cash sale", _DEBTOR),
-    _trade("credit_note", "Credit note", _DEBTOR, *_CREDITED, line=(_GOODS_RETURN,)),
+    _trade("credit_note", "Credit note", _DEBTOR, *_CREDITED, _ROUNDING, line=(_GOODS_RETURN,)),
     _ordered(_trade("purchase_order", "Purchase order", _CREDITOR)),
     _trade("goods_received_note", "Goods received note", _CREDITOR),
     _trade("purchase_invoice", "Purchase invoice", _CREDITOR, _SUPPLIER_NUMBER),
