@@ -10,7 +10,7 @@ the connection is the first of the two to follow.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sqlalchemy import bindparam, select
@@ -21,6 +21,7 @@ from grammar import Problem
 from grammar import nodes as n
 from holding.models import Cause, Company, Connection, Snapshot, SnapshotItem, Team
 from holding.refusal import Refusal
+from holding.rule_check import RulesRefusal, refused
 from holding.snapshots import MODE, ROUNDING
 from holding.worlds import program, target_connections, way_of
 from rules.rounding import WAYS
@@ -43,8 +44,10 @@ class Disagreement:
     records: int
 
 
-def problems(session: Session, company_id: int, targets: Iterable[n.Target]) -> tuple[Problem, ...]:
-    """Where rules say otherwise of a target than its connection declares."""
+def refused_rules(
+    session: Session, company_id: int, targets: Iterable[n.Target]
+) -> RulesRefusal | None:
+    """Why rules are not taken that say otherwise of a target than its connection declares."""
     connections = target_connections(session, company_id)
     found = []
     for target in targets:
@@ -52,7 +55,10 @@ def problems(session: Session, company_id: int, targets: Iterable[n.Target]) -> 
         way = _declared(connection.connector, connection.settings) if connection else None
         if connection is not None and way not in (None, target.rounding):
             found.append(_problem(target, connection, WAYS[str(way)]))
-    return tuple(found)
+    if not found:
+        return None
+    told = [f"{problem.span}: {problem.message}" for problem in found]
+    return replace(refused(told, len(told), problems=tuple(found)), hint=found[0].hint)
 
 
 def refusal(

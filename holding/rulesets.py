@@ -6,7 +6,7 @@ afterwards (`mappings.py`).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -22,7 +22,7 @@ from holding.people import FALLBACK_TEAM, ensure_team, names_of, who_may
 from holding.refusal import Refusal
 from holding.revisions import locked_company, next_revision
 from holding.roles import Actor, may
-from holding.rule_check import RulesRefusal, examine, refused, rule_sources
+from holding.rule_check import RulesRefusal, examine, rule_sources
 from holding.rule_report import Report, fingerprint
 from holding.seeding import Seeded, seed
 from holding.wakes import wake_all_unsent
@@ -126,18 +126,7 @@ def _not_good(
     examined = examine(files)
     if isinstance(examined, Refusal):
         return examined
-    return _otherwise_connected(session, company_id, examined[0])
-
-
-def _otherwise_connected(
-    session: Session, company_id: int, ruleset: Ruleset
-) -> RulesRefusal | None:
-    """Rules that say otherwise of a target than its connection."""
-    found = rounding.problems(session, company_id, ruleset.targets)
-    if not found:
-        return None
-    told = [f"{problem.span}: {problem.message}" for problem in found]
-    return replace(refused(told, len(told), problems=found), hint=found[0].hint)
+    return rounding.refused_rules(session, company_id, examined[0].targets)
 
 
 def publish(session: Session, change_no: int, actor: Actor, now: datetime) -> Published | Refusal:
@@ -161,7 +150,7 @@ def publish(session: Session, change_no: int, actor: Actor, now: datetime) -> Pu
     if isinstance(examined, Refusal):
         return examined
     ruleset, rows = examined
-    if refusal := _otherwise_connected(session, company_id, ruleset):
+    if refusal := rounding.refused_rules(session, company_id, ruleset.targets):
         return refusal
     revision = next_revision(
         session,
