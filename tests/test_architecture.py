@@ -17,7 +17,7 @@ MACHINERY = {
     f"connectors.kit.{name}"
     for name in (
         *("clock", "control", "scripted", "simulator", "standin", "strictjson"),
-        *("tables", "workbook", "workbook_child"),
+        *("confined", "limits", "tables", "workbook", "workbook_child"),
     )
 }
 """What of the kit a stand-in may use: none of it knows what any target says."""

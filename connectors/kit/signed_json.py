@@ -11,7 +11,8 @@ from datetime import datetime
 from typing import ClassVar
 
 from connectors.kit.contract import Accepted, IncomingRecord, RowError, SourceRefusal
-from connectors.kit.limits import ERRORS, too_long_lists, too_many
+from connectors.kit.counting import too_long_lists, too_many
+from connectors.kit.limits import ERRORS
 from connectors.kit.signed import prove, too_large
 from connectors.kit.strictjson import JsonRefusal, loads
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from connectors.kit.contract import Accepted, IncomingRecord, RowError, SourceRefusal
-from connectors.kit.limits import too_long
+from connectors.kit.counting import too_long
 from connectors.kit.order import LINE_FIELDS, ORDER_FIELDS, Cell, RawRecord, canonical
 from connectors.kit.schema import KindSchema
 from connectors.kit.tables import Sheet, WorkbookRefusal, header_of, place

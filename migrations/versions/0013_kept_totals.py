@@ -6,8 +6,8 @@ Pushes from before told nothing of it: the next reading does.
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0014"
-down_revision = "0018"
+revision = "0013"
+down_revision = "0012"
 branch_labels = None
 depends_on = None
 
