@@ -33,13 +33,16 @@ STATES: Final = {
 }
 
 
+GOES: Final = ("ready", "sending", "awaiting")  # what is on its way, or goes when its time comes
+
+
 def plain(state: str, tries: int = 0) -> str:
     """One of six words with one meaning everywhere: what a person must know of a state.
 
     pending, retrying, succeeded, failed, skipped, needs attention.
     """
     word = STATES[state].plain
-    return "retrying" if word == "pending" and tries > 0 else word
+    return "retrying" if tries > 0 and state in GOES else word
 
 
 PUSH_TONES: Final = {

@@ -34,6 +34,7 @@ class PostingRow:
     version_id: int
     version_no: int
     revision: int
+    tries: int
     due_at: datetime | None
     finished_at: datetime | None
     standing: Mapping[str, Any] | None  # what stands in the target, by which action and hash
@@ -44,6 +45,10 @@ class PostingRow:
     reverses_id: int | None
     reading: Mapping[str, Any] | None  # what was last seen of it in the target, and when that was
     reading_at: datetime | None
+
+    def tried(self, hash_: str) -> int:
+        """How often this content was sent; another one was not."""
+        return self.tries if self.hash == hash_ else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -167,6 +167,7 @@ class _Answered:
                 bills=bills_of(step) or row.bills,
                 due_at=due if go and not trouble else None,
                 reason=step.reason,
+                tries=row.tried(hash_),
             )
         )
 

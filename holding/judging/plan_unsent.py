@@ -75,6 +75,7 @@ class Unsent:
             doc_type=route.document,
             finished_at=_finished(self.made, self.decision, self.row),
             due_at=self._due(route.timing, content_hash_) if state == "ready" else None,
+            tries=self.row.tried(content_hash_) if self.row else 0,
             **self._shown(),
         )
 

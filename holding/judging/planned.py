@@ -39,6 +39,7 @@ class Planned:
     party: str
     due_at: datetime | None
     finished_at: datetime | None
+    tries: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +55,7 @@ class Acting:
     bills: list[list[str]] | None
     due_at: datetime | None
     reason: str
+    tries: int = 0
     given_up: bool = False
 
 

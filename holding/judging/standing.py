@@ -45,6 +45,7 @@ _POSTING = Columns(
         version_id=of(_version.label("version_id")),
         version_no=of(Version.no),
         revision=of(Posting.revision),
+        tries=of(Posting.tries),
         due_at=of(Posting.due_at),
         finished_at=of(Posting.finished_at),
         standing=of(Push.content),

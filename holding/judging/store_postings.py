@@ -74,6 +74,7 @@ def _columns(planned: Planned) -> dict[str, Any]:
         "party": planned.party,
         "due_at": planned.due_at,
         "finished_at": planned.finished_at,
+        "tries": planned.tries,
     }
 
 
@@ -86,6 +87,7 @@ def _acting(one: Acting) -> dict[str, Any]:
         "bills": one.bills,
         "due_at": one.due_at,
         "reason": one.reason,
+        "tries": one.tries,
     }
 
 

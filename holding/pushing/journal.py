@@ -5,7 +5,7 @@ Here: reading. Not here: what follows from it (settle.py).
 
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session, load_only
 
 from holding.models import Attempt, Request
@@ -35,6 +35,14 @@ def sends_of(session: Session, push_id: int) -> tuple[int, str]:
     )
     said = session.scalars(query).all()
     return len(said), said[-1] or ""
+
+
+def calls_of(session: Session, push_id: int) -> int:
+    """How often the target was asked to take it; files that were cut in two are one call."""
+    query = select(func.count(Attempt.id)).where(
+        Attempt.push_id == push_id, Attempt.state.not_in((*SEEN, "split"))
+    )
+    return session.scalar(query) or 0
 
 
 def absent_since(session: Session, push_id: int, request_id: int, now: datetime) -> datetime | None:

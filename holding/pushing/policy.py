@@ -22,10 +22,13 @@ NOT_BY_TIME = frozenset({"authorization_failed", "uncertain"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Follows:
-    """Tried again after a pause between `least` and `most`, or (None) a team is asked."""
+    """Tried again after a pause between `least` and `most`, and so often at most (`left`), or
+    (None) a team is asked.
+    """
 
     least: timedelta | None = None
     most: timedelta = timedelta()
+    left: int = 0
     owner: str
 
     @property
@@ -43,12 +46,14 @@ def after(session: Session, posting: Posting, error_class: ErrorClass, tries: in
     if told is not None and told.kind != "look_up":
         if told.pause is None:
             return Follows(owner=owner)
-        return Follows(least=told.pause, most=told.pause * SPREAD, owner=owner)
+        times = told.again.times if told.again else tries + 1
+        return Follows(least=told.pause, most=told.pause * SPREAD, left=times - tries, owner=owner)
     usual = RETRY[error_class]
-    if usual.retry != "by itself" or tries >= (usual.tries or 0):
+    left = (usual.tries or 0) - tries
+    if usual.retry != "by itself" or left <= 0:
         return Follows(owner=owner)
     most = min(LONGEST, FIRST * 2.0 ** (tries - 1))
-    return Follows(least=timedelta(), most=most, owner=owner)
+    return Follows(least=timedelta(), most=most, left=left, owner=owner)
 
 
 def _asked(told: RetryAnswer) -> str | None:

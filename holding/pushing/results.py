@@ -24,6 +24,7 @@ from holding.pushing import kept_totals, policy, standing, trouble
 from holding.pushing.case import FREE, Case, close_push, locked, move, owned, tell
 from holding.pushing.claim import Claim
 from holding.pushing.desk import Channel
+from holding.pushing.journal import calls_of
 from holding.pushing.rows import keep_alike
 from holding.pushing.trouble import Trouble
 from holding.wakes import wake_records
@@ -88,10 +89,11 @@ def refused(case: Case, answer: Answer) -> bool:
     posting = owned(case)
     if posting is None:
         return False
-    if policy.after(case.session, posting, error_class, posting.tries + 1).again:
+    tries = _tries(case, posting)
+    if policy.after(case.session, posting, error_class, tries).again:
         return again_later(case, answer)
-    if posting.tries:
-        return _gave_up(case, answer, error_class, posting.tries + 1)
+    if tries > 1:
+        return _gave_up(case, answer, error_class, tries)
     return _failed(case, "refused", trouble.REFUSED, error_class, answer.words, answer.code)
 
 
@@ -113,7 +115,7 @@ def again_later(case: Case, answer: Answer) -> bool:
     posting = owned(case)
     if posting is None:
         return False
-    error_class, tries = answer.error_class or "temporary", posting.tries + 1
+    error_class, tries = answer.error_class or "temporary", _tries(case, posting)
     follows = policy.after(case.session, posting, error_class, tries)
     if follows.least is None:
         return _gave_up(case, answer, error_class, tries)
@@ -132,7 +134,12 @@ def gave_up(case: Case, words: str, tries: int) -> bool:
 
 def _gave_up(case: Case, answer: Answer, error_class: ErrorClass, tries: int) -> bool:
     words = f"Gave up after {plural(tries, 'try', 'tries')}. {answer.words}"
-    return _failed(case, "refused", trouble.GAVE_UP, error_class, words, answer.code)
+    return _failed(case, "refused", trouble.GAVE_UP, error_class, words, answer.code, tries=tries)
+
+
+def _tries(case: Case, posting: Posting) -> int:
+    """How often this content was sent by now, also where a doubt was sent again."""
+    return posting.tries + calls_of(case.session, case.member.push_id)
 
 
 def waits(case: Case, answer: Answer) -> bool:
@@ -209,12 +216,20 @@ def stopped(
 
 
 def _failed(
-    case: Case, push: str, code: str, error_class: ErrorClass, words: str, target_code: str
+    case: Case,
+    push: str,
+    code: str,
+    error_class: ErrorClass,
+    words: str,
+    target_code: str,
+    *,
+    tries: int | None = None,
 ) -> bool:
+    """It is over for now. The tries that were used up stay so, until it has another content."""
     posting = owned(case)
     if posting is None:
         return False
-    number, tries = posting.number, posting.tries + 1
+    number, kept = posting.number, posting.tries if tries is None else tries
     close_push(case, push, error_class=error_class, error=words)
     _known(case, trouble.NO_ANSWER)
     columns: dict[str, Any] = {"push_id": posting.posted_push_id}
@@ -222,13 +237,13 @@ def _failed(
     if creates and push != "conflict":
         columns["sent_at"] = None
     after = "failed" if creates else "posted"
-    move(case, posting, after, due_at=None, tries=0, crashes=0, **FREE, **columns)
+    move(case, posting, after, due_at=None, tries=kept, crashes=0, **FREE, **columns)
     found = Trouble(
         code=code,
         error_class=error_class,
         words=words,
         target_code=target_code,
-        owner=policy.after(case.session, posting, error_class, tries).owner,
+        owner=policy.after(case.session, posting, error_class, kept + (tries is None)).owner,
     )
     case.causes.add(trouble.open_hold(case.session, posting, found, case.now))
     act = "posting.conflict" if push == "conflict" else "posting.refused"

@@ -193,9 +193,10 @@ def _sends_again(case: Case, doubt: Doubt, found: Found) -> bool:
     posting = owned(case)
     if posting is None:
         return False
-    follows = policy.after(case.session, posting, "temporary", doubt.sends)
+    tries = posting.tries + doubt.sends
+    follows = policy.after(case.session, posting, "temporary", tries)
     if not follows.again:
-        results.gave_up(case, doubt.said, doubt.sends)
+        results.gave_up(case, doubt.said, tries)
         return False
     due = (doubt.absent_at or case.now) + follows.most * case.desk.pace
     if case.now < due:

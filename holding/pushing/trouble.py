@@ -144,6 +144,10 @@ def _way(posting: Posting, trouble: Trouble) -> str:
     """What ends the hold; every act that it names is there."""
     if trouble.code == MANUAL:
         return "a person links it, skips ours, or wants it made all the same"
+    if trouble.code == NO_ANSWER:
+        return RETRY["uncertain"].action
+    if trouble.error_class == "temporary":  # what is tried again by itself has no hold
+        return "a person has it tried again; it is then sent once more"
     if trouble.code != CONFLICT:
         return RETRY[trouble.error_class].action
     again = "has it looked at again after putting it right there"

@@ -6,11 +6,14 @@ Here: reads for the push tab. Not here: the push history of a company (runs.py).
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from connectors.kit.errors import ERROR_CLASSES
 from holding.columns import Columns, of
 from holding.models import Attempt, Connection, Posting, Push, Request
+from holding.pushing import policy
+from holding.pushing.claim import RUNNING, STOPPED
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,12 @@ ATTEMPT = Columns(
 
 @dataclass(frozen=True, slots=True)
 class PushRow:
-    """One intent to change the target, with its tries."""
+    """One intent to change the target, with its attempts.
+
+    `tries` counts how often this content of the posting was sent, `left` how often it is still sent
+    by itself; `stands_still`: its route has stopped or its connection is paused; `last`: no later
+    push of the posting is known.
+    """
 
     id: int
     posting_id: int
@@ -103,7 +111,19 @@ class PushRow:
     target_ref: str | None
     made_at: datetime
     closed_at: datetime | None
+    posting_state: str
+    tries: int
+    due_at: datetime | None
+    stands_still: bool
+    last: bool = True
+    left: int = 0
     attempts: tuple[AttemptRow, ...] = ()
+
+    @property
+    def waits(self) -> bool:
+        """Whether its document is sent again when its time comes."""
+        again = self.last and self.state == "refused" and self.tries > 0
+        return again and self.due_at is not None and self.posting_state in {"ready", "posted"}
 
 
 PUSH = Columns(
@@ -121,6 +141,10 @@ PUSH = Columns(
         target_ref=of(Push.target_ref),
         made_at=of(Push.made_at),
         closed_at=of(Push.closed_at),
+        posting_state=of(Posting.state),
+        tries=of(Posting.tries),
+        due_at=of(Posting.due_at),
+        stands_still=of(or_(STOPPED, ~RUNNING).label("stands_still")),
     ),
 )
 
@@ -134,10 +158,24 @@ def pushes(session: Session, record_id: int) -> tuple[PushRow, ...]:
         .order_by(Push.id)
     )
     rows = PUSH.each(found)
-    tries = attempts(session, [push.id for push in rows])
+    tries = attempts(session, [row.id for row in rows])
+    newest = {row.posting_id: row.id for row in rows}
+    told = (replace(row, last=newest[row.posting_id] == row.id) for row in rows)
     return tuple(
-        replace(push, attempts=tuple(a for a in tries if a.push_id == push.id)) for push in rows
+        replace(
+            push,
+            left=_left(session, push) if push.waits else 0,
+            attempts=tuple(a for a in tries if a.push_id == push.id),
+        )
+        for push in told
     )
+
+
+def _left(session: Session, push: PushRow) -> int:
+    """How often it is still sent by itself, if it is refused as it was."""
+    posting = session.get_one(Posting, push.posting_id)
+    known = [name for name in ERROR_CLASSES if name == push.error_class]
+    return policy.after(session, posting, (*known, "temporary")[0], push.tries).left
 
 
 def attempts(session: Session, push_ids: list[int]) -> tuple[AttemptRow, ...]:
