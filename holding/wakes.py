@@ -66,6 +66,13 @@ def wake_linked(session: Session, record_ids: Collection[int], now: datetime) ->
     return _wake(session, _SHARING_AND_HELD, now, ids=list(record_ids))
 
 
+def wake_letting_go(session: Session, record_ids: Collection[int], now: datetime) -> int:
+    """Make due those of these records that may go, or that a judging under way may let go."""
+    if not record_ids:
+        return 0
+    return _wake(session, _LETTING_GO, now, ids=sorted(record_ids))
+
+
 def wake_relatives(session: Session, record_ids: Collection[int], now: datetime) -> int:
     """Make due whatever a link joins to these records: what they say is a fact of its judging."""
     if not record_ids:
@@ -81,6 +88,12 @@ def wake_families(session: Session, record_ids: Collection[int], now: datetime) 
 
 
 _THESE = select(Record.id).where(bulk.among_given(Record.id, "ids"))
+_LETTING_GO = _THESE.where(
+    or_(
+        Record.lease_until.is_not(None),
+        exists().where(Posting.record_id == Record.id, Posting.state == "ready"),
+    )
+)
 _HELD = select(Hold.record_id).where(Hold.cause_id == bindparam("cause"), text(f"hold.{Hold.OPEN}"))
 _OPEN = select(Record.id).where(
     Record.company_id == bindparam("company"), text(f"record.{Record.OPEN}")

@@ -5,18 +5,19 @@ it becomes a fact (gather.py).
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import and_, bindparam, or_, select, text
+from sqlalchemy import bindparam, or_, select, text
 from sqlalchemy.orm import Session, aliased
 
 from holding import bulk
 from holding.columns import Columns, of
+from holding.judging import alike as alike_of
 from holding.judging import deciding, standing, taking_back
+from holding.judging.alike import GONE_STATES, Known
 from holding.judging.batch import ApprovalRow, HoldRow, PostingRow
 from holding.models import (
     Approval,
@@ -25,14 +26,11 @@ from holding.models import (
     Hold,
     LinkKey,
     Person,
-    Posting,
     Record,
     Release,
     Version,
 )
 from rules.facts import Dated
-
-GONE_STATES = ("dropped", "ignored")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +59,10 @@ class Around:
     family: Mapping[int, Mapping[str, str]]
     decided: Mapping[int, deciding.Decided]  # of what families of several records have posted
     days: Mapping[int, Mapping[str, date]]  # of the documents of a family, the earliest a route
+    alike: Mapping[int, Collection[int]]  # records with a value that rules compare, or the number
     twins: Mapping[int, Mapping[int, str]]  # records with the same number, and their ids there
+    later: Mapping[int, frozenset[int]]  # records that came later, share a value and sent nothing
+    known: Mapping[int, Known]  # what the last judging made of those, where there was one
     first: Mapping[int, Mapping[str, Any]]  # the record as it first came, where it is another now
 
 
@@ -80,6 +81,12 @@ def around(
             family[row.family][row.route] = row.number
             day = date.fromisoformat((row.standing or {}).get("date", str(date.max)))
             days[row.family][row.route] = min(day, days[row.family].get(row.route, day))
+    twins, later = alike_of.twins(session, company_id, ids)
+    alike = {record_id: set(found) for record_id, found in twins.items()}
+    for record_id, found in linked.items():
+        same = {o.record_id for key, os in found.items() if _compared(key) for o in os}
+        alike.setdefault(record_id, set()).update(same)
+        later[record_id].update(other for other in same if other > record_id)
     return Around(
         postings=postings,
         holds=_by_record(_holds(session, ids)),
@@ -93,7 +100,10 @@ def around(
         family=family,
         decided=deciding.of_families(session, family_rows),
         days=days,
-        twins=_twins(session, company_id, ids),
+        alike=alike,
+        twins=twins,
+        later={record_id: frozenset(found) for record_id, found in later.items()},
+        known=alike_of.known(session, [record_id for record_id, found in later.items() if found]),
         first=_first(session, ids),
     )
 
@@ -102,16 +112,6 @@ def _by_record(rows: Iterable[Any]) -> dict[int, list[Any]]:
     found: dict[int, list[Any]] = defaultdict(list)
     for row in rows:
         found[row.record_id].append(row)
-    return found
-
-
-def _twins(session: Session, company_id: int, ids: Sequence[int]) -> dict[int, dict[int, str]]:
-    """Of the same source, kind and number: those that came first, or were posted."""
-    rows = session.execute(_TWINS, {"company": company_id, "ids": list(ids)})
-    found: dict[int, dict[int, str]] = defaultdict(dict)
-    for row in sorted(rows, key=attrgetter("twin_id")):
-        if row.alike:
-            found[row.record_id][row.twin_id] = row.external_id
     return found
 
 
@@ -155,6 +155,11 @@ def _linked(
     return found
 
 
+def _compared(key: tuple[str, str]) -> bool:
+    """Whether duplicate rules compare this key, and no link finds records by it."""
+    return not key[0].startswith(LinkKey.OF_LINKS)
+
+
 def _bodies(
     session: Session, linked: Mapping[int, Mapping[tuple[str, str], Sequence[Other]]]
 ) -> dict[int, Mapping[str, Any]]:
@@ -162,29 +167,14 @@ def _bodies(
     ids = {
         other.record_id
         for found in linked.values()
-        for (name, _), others in found.items()
-        if name.startswith(LinkKey.OF_LINKS)
+        for key, others in found.items()
+        if not _compared(key)
         for other in others
     }
     rows = session.execute(_BODIES, {"ids": sorted(ids)}) if ids else ()
     return {row.id: row.body or {} for row in rows}
 
 
-_mine = aliased(Record)
-_gone = select(Posting.id).where(Posting.record_id == Record.id, Posting.sent_at.is_not(None))
-# Told, not asked for: PostgreSQL would go through all records of a source instead of a number.
-_alike = and_(Record.source_id == _mine.source_id, Record.type == _mine.type)
-_TWINS = (
-    select(
-        _mine.id.label("record_id"),
-        Record.id.label("twin_id"),
-        Record.external_id,
-        _alike.label("alike"),
-    )
-    .join(_mine, and_(_mine.number == Record.number, _mine.company_id == Record.company_id))
-    .where(_mine.company_id == bindparam("company"), bulk.among_given(_mine.id, "ids"))
-    .where(Record.id != _mine.id, or_(Record.id < _mine.id, _gone.exists()))
-)
 _FIRST = (
     select(Version.record_id, Version.body)
     .join(Record, Record.id == Version.record_id)

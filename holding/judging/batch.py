@@ -111,6 +111,9 @@ class Case:
     approvals: tuple[ApprovalRow, ...]
     undo_until: datetime | None  # what people decided about it can be taken back until then
     rejected: Mapping[str, str]  # route -> reason: a person rejected this content
+    alike: frozenset[int] = frozenset()  # other records with a value that rules compare, or number
+    passed: frozenset[int] = frozenset()  # those of them that came later and do not stop it
+    stopped: frozenset[int] = frozenset()  # and those that do: it was let go before they came
 
     @property
     def record_id(self) -> int:

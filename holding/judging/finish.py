@@ -29,7 +29,7 @@ from holding.judging.tell import facts_of
 from holding.models import Company, Evaluation, Hold, Posting, Record
 from holding.models.base import table_of
 from holding.models.posting import IN_FLIGHT_STATES
-from holding.wakes import wake_families, wake_linked
+from holding.wakes import wake_families, wake_letting_go, wake_linked
 from rules.digest import Digest
 
 FLIGHT_PAUSE = timedelta(seconds=5)
@@ -155,10 +155,28 @@ def _write(
     gone = [p.case.record_id for p in plans if (p.state in GONE) != (p.case.state in GONE)]
     if gone:
         wake_linked(session, gone, now)
+    wake_letting_go(session, _unaware(plans), now)
     wake_families(session, _decided_anew(plans), now)
     labels = {cause_ids[spec.key]: spec.label for spec in specs}
     causes.add(session, _deltas(plans, cause_ids), labels)
     safety.count(session, batch, plans, now)
+
+
+def _unaware(plans: Sequence[Plan]) -> set[int]:
+    """Records that may have been let go without knowing of one of these, which is like them and
+    there with this content since this judging.
+    """
+    alike = {
+        other
+        for p in plans
+        if p.state not in GONE
+        and (
+            p.case.state in GONE
+            or all(row.version_id != p.case.version_id for row in p.case.postings)
+        )
+        for other in p.case.alike
+    }
+    return alike - {p.case.record_id for p in plans}
 
 
 def _stands_for_another_version(plans: Sequence[Plan]) -> list[int]:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from holding import bulk, worlds
 from holding.drift import seen
+from holding.judging.alike import Known
 from holding.judging.around import Around, Other, around
 from holding.judging.batch import Batch, Case, PostingRow, TargetRow
 from holding.judging.claim import Claimed
@@ -32,6 +33,7 @@ from holding.people import FALLBACK_TEAM
 from rules.facts import Conflict, Facts, PostingFact, Subject, TargetDocument
 from rules.target_edits import RULE as TARGET_EDITED
 
+LET_GO = ("ready", "failed")  # of what is not sent
 LIVE_STATES = frozenset({"ready", "sending", "awaiting", "uncertain", "posted"})
 DOCUMENT = "doc:"
 TWIN = " (id "  # how a record is told that has the same number under another id
@@ -140,11 +142,12 @@ def _case(row: Row[Any], claimed: Claimed, near: Around, judge: worlds.Judge) ->
     subject = Subject(kind=row.type, source=row.connector, body=row.body or {}, version=row.no)
     releases = [one for one in near.releases[row.id] if one.content_sha256 == row.sha256]
     postings = tuple(near.postings[row.id])
-    history, documents = _shared(row, subject, near, judge)
+    known = _later_ones(row.id, postings, near)
+    history, documents = _shared(row, subject, near, judge, known.stopped)
     facts = Facts(
         first_seen=row.seen_at,
         first=near.first.get(row.id),
-        conflicts=_conflicts(row, near, history),
+        conflicts=_conflicts(row, near, history, known.passed),
         last_editor=row.editor,
         history=history,
         documents=documents,
@@ -179,20 +182,37 @@ def _case(row: Row[Any], claimed: Claimed, near: Around, judge: worlds.Judge) ->
         approvals=tuple(near.approvals[row.id]),
         undo_until=near.undo_until.get(row.id),
         rejected={one.route: one.reason for one in releases if one.kind == "reject"},
+        alike=frozenset(near.alike.get(row.id, ())),
+        passed=known.passed,
+        stopped=known.stopped,
     )
 
 
+def _later_ones(record_id: int, postings: Sequence[PostingRow], near: Around) -> Known:
+    """Of the records like this one that came later: those that it does not wait for, and those that
+    stop it because they came after it was let go. Once it was sent, it is the others' turn to wait.
+    """
+    later = near.later.get(record_id, frozenset())
+    if any(posting.state not in UNSENT_STATES for posting in postings):
+        return Known(passed=later)
+    let_go = any(posting.state in LET_GO for posting in postings)
+    before = near.known.get(record_id, Known(passed=later))
+    stopped = later - before.passed if let_go else later & before.stopped
+    return Known(passed=later - stopped, stopped=stopped)
+
+
 def _conflicts(
-    row: Row[Any], near: Around, history: Mapping[str, Sequence[str]]
+    row: Row[Any], near: Around, history: Mapping[str, Sequence[str]], passed: frozenset[int]
 ) -> tuple[Conflict, ...]:
     """Whether it has become another, or another has its number and no duplicate rule says so."""
     found = []
     number = (row.body or {}).get("number")
     if number is not None and str(number) != row.number:
         found.append(Conflict("number", str(number), (row.number,)))
-    twins = near.twins.get(row.id)
+    alike = near.twins.get(row.id, {})
+    twins = [there for other, there in alike.items() if other not in passed]
     if twins and not any(TWIN in other for others in history.values() for other in others):
-        found.append(Conflict("id", f"{row.number} ({row.external_id})", tuple(twins.values())))
+        found.append(Conflict("id", f"{row.number} ({row.external_id})", tuple(twins)))
     return tuple(found)
 
 
@@ -238,13 +258,13 @@ def _joined(
 
 
 def _shared(
-    row: Row[Any], subject: Subject, near: Around, judge: worlds.Judge
+    row: Row[Any], subject: Subject, near: Around, judge: worlds.Judge, late: frozenset[int]
 ) -> tuple[dict[str, tuple[str, ...]], tuple[TargetDocument, ...]]:
     """Records with an equal reference, and documents with an equal number.
 
     One of the same source with this very number is told once, with both ids. Another record counts
     when it came first, or when it has a document on its way or posted: so of two equal ones the
-    first goes and the second is held.
+    first goes and the second is held. One that came after this was let go (`late`) counts, too.
     """
     linked, twins = near.linked.get(row.id), near.twins.get(row.id, {})
     if not linked:
@@ -252,7 +272,7 @@ def _shared(
     history: dict[str, tuple[str, ...]] = {}
     documents: list[TargetDocument] = []
     for name, value in judge.link_keys(dict(subject.body), subject.kind):
-        others = [one for one in linked.get((name, value), ()) if _counts(one, row.id, near)]
+        others = [one for one in linked.get((name, value), ()) if _counts(one, row.id, near, late)]
         if name.startswith(DOCUMENT):
             route = name.removeprefix(DOCUMENT)
             told = (one for one in others if one.record_id not in twins)
@@ -268,8 +288,8 @@ def _shared(
     return history, tuple(documents)
 
 
-def _counts(other: Other, record_id: int, near: Around) -> bool:
-    if other.record_id < record_id:
+def _counts(other: Other, record_id: int, near: Around, late: frozenset[int]) -> bool:
+    if other.record_id < record_id or other.record_id in late:
         return True
     return any(posting.state in LIVE_STATES for posting in near.others[other.record_id])
 

@@ -39,6 +39,7 @@ from holding.pushing.desk import Channel
 from holding.pushing.evidence import action_of, push_key
 from holding.pushing.ownership import ours, theirs_of
 from holding.pushing.trouble import Trouble
+from holding.pushing.twins import TWIN_COMES
 from holding.types import Moment
 from rules.canonical import revive
 from rules.outcome import Document
@@ -202,14 +203,16 @@ def _look_around(
 
 @cache
 def _surrounded(lock: bool) -> Select[Any]:
-    """Postings with: is the record quiet, is it held or its route or its connection stopped, is its
-    family busy, was it judged by other rules or its record not at all, is its number taken.
+    """Postings with: is the record quiet and what is like it, is it held or its route or its
+    connection stopped, is its family busy, was it judged by other rules or its record not at all,
+    is its number taken.
     """
     other, stands = aliased(Posting), aliased(Push)
     quiet = and_(
         Record.version_id == Posting.version_id,
         Record.lease_until.is_(None),
         or_(Record.due_at.is_(None), Record.due_at > bindparam("now", type_=Moment())),
+        ~TWIN_COMES,
     )
     hold = exists().where(Hold.posting_id == Posting.id, Hold.state == "open")
     held = or_(hold, STOPPED, ~RUNNING)

@@ -33,6 +33,7 @@ from holding.models import Cause, Connection, Posting, Push, Record, RouteStop, 
 from holding.models.base import DUE, NOW, among_words, moment, table_of
 from holding.pushing import breaker, limits
 from holding.pushing.desk import Channel, Desk
+from holding.pushing.twins import TWIN_COMES
 
 _RECORD = table_of(Record)
 READY = ("ready", "posted")  # what is posted is due when it is to be updated or made void
@@ -249,5 +250,5 @@ _FREE = ~exists().where(
     Push.family == Posting.family,
     text(f"push.{Push.OPEN}"),
 )
-_ALLOWED = or_(among_words(Posting.state, DOUBTS), and_(QUIET, _FREE, ~STOPPED))
-"""A doubt may always be looked up; the rest needs a quiet record and a free family."""
+_ALLOWED = or_(among_words(Posting.state, DOUBTS), and_(QUIET, _FREE, ~STOPPED, ~TWIN_COMES))
+"""A doubt may always be looked up; the rest needs a quiet record, a free family and no new twin."""
