@@ -25,6 +25,7 @@ from holding.entries import (
     unmapped,
 )
 from holding.events import Fact, record_event, record_events
+from holding.impact.superseded import supersede
 from holding.models import Cause, MappingEntry, MappingTable
 from holding.operations import once
 from holding.people import names_of, who_may
@@ -186,7 +187,8 @@ def _change(
     reached = reach(session, table, key, judge.ruleset if judge else None)
     for cause in reached.causes:
         cause.changed_revision = revision
-    before = _put(session, actor, table, key, parsed, reason, now, revision)
+    before, entry = _put(session, actor, table, key, parsed, reason, now, revision)
+    supersede(session, actor, before, entry, f"{table.name}(“{key}”) = {parsed.text}", now)
     record_ids = reached.records
     wake_records(session, record_ids, now)
     fixed = Fixed(
@@ -210,28 +212,27 @@ def _put(
     reason: str,
     now: datetime,
     revision: int,
-) -> MappingEntry | None:
-    """Let the entry of the key end and another begin; the one that ended."""
+) -> tuple[MappingEntry | None, MappingEntry]:
+    """Let the entry of the key end and another begin: both."""
     before = entry_of(session, table.id, key)
     if before is not None:
         before.to_revision = revision
         session.flush()
-    session.add(
-        MappingEntry(
-            table_id=table.id,
-            key=key,
-            value=parsed.value,
-            num=parsed.factor.numerator if parsed.factor else None,
-            den=parsed.factor.denominator if parsed.factor else None,
-            valid_from=ALWAYS,
-            from_revision=revision,
-            person_id=actor.person_id,
-            reason=reason,
-            at=now,
-        )
+    entry = MappingEntry(
+        table_id=table.id,
+        key=key,
+        value=parsed.value,
+        num=parsed.factor.numerator if parsed.factor else None,
+        den=parsed.factor.denominator if parsed.factor else None,
+        valid_from=ALWAYS,
+        from_revision=revision,
+        person_id=actor.person_id,
+        reason=reason,
+        at=now,
     )
+    session.add(entry)
     session.flush()
-    return before
+    return before, entry
 
 
 def _say(

@@ -5,13 +5,14 @@ its record or by a person's consent is left out. Not here: what is too much (saf
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from holding import bulk
+from holding.impact.superseded import taken_back
 from holding.judging.batch import Batch, PostingRow
 from holding.judging.planned import Plan
 from holding.models import MappingEntry
@@ -33,9 +34,10 @@ def moved_by_changes(session: Session, batch: Batch, plans: Sequence[Plan]) -> M
     """What this judging lets go, or go otherwise, through changes alone, by route and revision."""
     moved = [move for plan in plans if plan.case.postings for move in _of_plan(batch, plan)]
     entries = _fresh_entries(session, moved) if moved else {}
+    undone = taken_back(session, batch.company_id, list(entries))
     sums: defaultdict[tuple[str, int], list[_Move]] = defaultdict(list)
     for move in moved:
-        revision = _through(batch, move, entries)
+        revision = _through(batch, move, entries, undone)
         if revision:
             sums[move.route, revision].append(move)
     return {
@@ -89,10 +91,14 @@ def _fresh_entries(session: Session, moved: Sequence[_Move]) -> dict[int, int]:
     return dict(session.execute(query).all()) if used else {}
 
 
-def _through(batch: Batch, move: _Move, entries: dict[int, int]) -> int:
-    """The newest change that moved it: of an entry that it uses, else of the rules; 0 = neither."""
+def _through(batch: Batch, move: _Move, entries: Mapping[int, int], undone: Collection[int]) -> int:
+    """The newest change that moved it: of an entry that it uses, else of the rules; 0 = neither.
+
+    What only goes back to a value that was agreed before (`undone`) moves by nothing.
+    """
     uses = move.plan.judged.outcome.used if move.plan.judged.outcome else ()
-    found = [entries[use.entry_id] for use in uses if entries.get(use.entry_id, 0) > move.since]
-    if found:
-        return max(found)
+    found = {entries[use.entry_id]: use.entry_id for use in uses if use.entry_id in entries}
+    revision = max(found, default=0)
+    if revision > move.since:
+        return 0 if found[revision] in undone else revision
     return batch.rules_revision if batch.rules_revision > move.since else 0

@@ -18,6 +18,7 @@ class RouteStop(Base):
     """What one revision of rules or mappings moved on one route; `stopped` lets nothing go.
 
     `records` and `book` count what became ready, or ready with another content, through it alone.
+    `superseded_by`: the revision that ended it by setting the same mapping anew.
     """
 
     __tablename__ = "route_stop"
@@ -46,3 +47,4 @@ class RouteStop(Base):
     resumed_at: Mapped[datetime | None]
     resumed_by_id: Mapped[int | None] = ref("person")
     resumed_why: Mapped[str | None]
+    superseded_by: Mapped[int | None]

@@ -5,6 +5,7 @@ from sqlalchemy import select, update
 
 from holding import schedules
 from holding.database import Database
+from holding.evaluation import judge_due
 from holding.impact import safety
 from holding.mappings import Fixed
 from holding.models import Company, Event, Posting, RouteStop, Run
@@ -156,6 +157,114 @@ def test_left_open_the_limit_is_three_usual_days(shop: Shop) -> None:
         session.execute(update(Posting).values(posted_at=day, book=5_000_000_00))
         found = safety.limit_of(session, shop.company.id, ROUTE, shop.now)
     assert (found.records, found.book) == (100, 3 * 4 * 5_000_000_00 // 30)
+
+
+def listed(shop: Shop) -> tuple[list[int], list[str]]:
+    """The revisions that are asked about, and how those that are over ended."""
+    with shop.database.read() as session:
+        still, over = queries.listing(session, shop.company.id)
+    assert all(row.resumed_by and row.resumed_at for row in over)
+    return [row.revision for row in still], [f"{row.resumed_by}: {row.resumed_why}" for row in over]
+
+
+def fixed(shop: Shop, value: str, who: str = "farah") -> int:
+    done = fix(shop, "item", "AB-100", value, who=who)
+    assert isinstance(done, Fixed)
+    return done.revision
+
+
+def test_T11a_a_corrected_mapping_leaves_one_stop_for_the_new_value(shop: Shop) -> None:
+    fixed(shop, "TEA-1")
+    shop.judge()
+    anew = fixed(shop, "CUP-4", who="adam")
+    ended = f"Adam: superseded by revision {anew}, item(“AB-100”) = CUP-4"
+    assert listed(shop) == ([anew], [ended])
+    shop.judge()
+    assert listed(shop) == ([anew], [ended])
+    assert stops(shop) == [("resumed", 4, 4 * 19200), ("stopped", 4, 4 * 19200)]
+    with shop.database.read() as session:
+        said = session.scalars(select(Event.body).where(Event.act == "route.superseded")).one()
+    assert said["say"] == (
+        f"Adam set item(“AB-100”) = CUP-4, which supersedes revision {anew - 1}:"
+        f" {ROUTE} stays stopped and asks about that one."
+    )
+
+
+def agreed(shop: Shop) -> None:
+    """The first value was looked at and let go; another, set by mistake, stopped the route."""
+    fixed(shop, "TEA-1")
+    shop.judge()
+    decide(shop, "lim")
+    fixed(shop, "CUP-4")
+    shop.judge()
+    assert [state for state, _, _ in stops(shop)] == ["resumed", "stopped"]
+
+
+def test_T11a_a_correction_back_to_what_was_agreed_leaves_no_stop(shop: Shop) -> None:
+    agreed(shop)
+    shop.receive(*(order(f"NS-{n}", lines=UNKNOWN) for n in range(5, 8)))
+    shop.judge()
+    back = fixed(shop, "TEA-1")
+    assert listed(shop)[0] == []
+    shop.judge()
+    still, over = listed(shop)
+    assert (still, over[0]) == (
+        [],
+        f"Farah: superseded by revision {back}, item(“AB-100”) = TEA-1",
+    )
+    assert set(shop.states().values()) == {"ready"}
+
+
+def test_T11a_a_value_that_nobody_agreed_to_stops_again_when_it_comes_back(shop: Shop) -> None:
+    fixed(shop, "TEA-1")
+    shop.judge()
+    fixed(shop, "CUP-4")
+    shop.judge()
+    third = fixed(shop, "TEA-1")
+    shop.judge()
+    assert listed(shop)[0] == [third]
+    assert [state for state, _, _ in stops(shop)] == ["resumed", "resumed", "stopped"]
+
+
+def test_T11a_back_over_two_wrong_values_to_what_was_agreed(shop: Shop) -> None:
+    agreed(shop)
+    fix(shop, "item", "CUP-9", "CUP-4")  # another key has nothing to do with it
+    third = fixed(shop, "CUP-9")
+    shop.judge()
+    assert listed(shop)[0] == [third]
+    fixed(shop, "TEA-1")
+    shop.judge()
+    assert listed(shop)[0] == []
+
+
+def test_T11a_what_another_change_stopped_stays_stopped(shop: Shop) -> None:
+    fixed(shop, "TEA-1")
+    shop.judge()
+    first = listed(shop)[0]
+    fix(shop, "debtor", "C-77", "Another Name")
+    shop.judge()
+    assert first[0] in listed(shop)[0]
+    assert len(listed(shop)[0]) == 2
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_T11b_what_one_change_moves_is_counted_over_all_batches(shop: Shop, batch: int) -> None:
+    """No batch is over the limit of three alone."""
+    fixed(shop, "TEA-1")
+    seen = []
+    for _ in range(4 // batch):
+        judge_due(shop.database, shop.clock, company_id=shop.company.id, owner="test", limit=batch)
+        seen += stops(shop)
+    assert seen[-1] == ("stopped", 4, 4 * 19200)
+    assert [state for state, _, _ in seen[:-1]] == ["counting"] * (4 // batch - 1)
+
+
+def test_T11b_money_is_counted_over_all_batches(shop: Shop) -> None:
+    limit(shop, records=100, book=3 * 19200)
+    fixed(shop, "TEA-1")
+    for _ in range(2):
+        judge_due(shop.database, shop.clock, company_id=shop.company.id, owner="test", limit=2)
+    assert stops(shop) == [("stopped", 4, 4 * 19200)]
 
 
 def test_the_night_waits_until_somebody_decided_and_is_made_up_then(shop: Shop) -> None:
