@@ -6,8 +6,8 @@ Stops that stand already stay as they are: a person decides about them.
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0016"
-down_revision = "0014"
+revision = "0014"
+down_revision = "0013"
 branch_labels = None
 depends_on = None
 
