@@ -28,6 +28,7 @@ from connectors.kit.tables import (
 
 Written = str | Decimal | int | date | None
 _FIXED_DATE = (1980, 1, 1, 0, 0, 0)
+_LEVEL = 6  # a fifteenth of the size for a tenth of the time
 _EPOCH = date(1899, 12, 30)
 _NO_ANSWER = WorkbookRefusal(
     "too_large", "The workbook needs too much memory or time to read.", "Split it."
@@ -105,7 +106,7 @@ def write(name: str, rows: Sequence[Sequence[Written]]) -> bytes:
 
 def write_sheets(sheets: Mapping[str, Sequence[Sequence[Written]]]) -> bytes:
     """A workbook. Text stays text and is never a formula, decimals are written digit by digit,
-    equal rows give equal bytes.
+    equal rows give equal bytes, packed.
     """
     numbered = list(enumerate(sheets.items(), start=1))
     parts = {
@@ -123,12 +124,12 @@ def write_sheets(sheets: Mapping[str, Sequence[Sequence[Written]]]) -> bytes:
         **{f"xl/worksheets/sheet{n}.xml": _sheet_xml(rows) for n, (_, rows) in numbered},
     }
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
+    with zipfile.ZipFile(out, "w") as archive:
         for path, content in parts.items():
             entry = zipfile.ZipInfo(path, _FIXED_DATE)
             entry.create_system = 3
             entry.external_attr = 0o600 << 16
-            archive.writestr(entry, content.encode())
+            archive.writestr(entry, content.encode(), zipfile.ZIP_DEFLATED, _LEVEL)
     return out.getvalue()
 
 

@@ -127,6 +127,7 @@ def no_secret_lies_about(look: Look) -> Iterator[Breach]:
         (Request.headers, Request.id, Request.connection_id.in_(connections)),
         (Request.body, Request.id, Request.connection_id.in_(connections)),
         (Request.answer, Request.id, Request.connection_id.in_(connections)),
+        (Push.content, Push.id, Push.connection_id.in_(connections)),  # a sheet of it is packed
         (Attempt.proof, Attempt.id, _of_pushes(look)),
         (Attempt.error, Attempt.id, _of_pushes(look)),
         (Event.body, Event.id, Event.company_id == look.company_id),

@@ -254,6 +254,26 @@ def test_what_is_written_is_what_is_read(row):
     assert dict(sheets[0].rows.get(1, {})) == expected
 
 
+def test_T05b_a_workbook_is_packed_and_its_bytes_depend_on_its_values_only(monkeypatch):
+    rows = [[f"IV-{n // 21}", date(2026, 11, 19), Decimal(n)] for n in range(2_000)]
+    raw = write("x", rows)
+    monkeypatch.setattr("time.time", lambda: 0.0)
+    assert write("x", rows) == raw
+    with zipfile.ZipFile(io.BytesIO(raw)) as parts:
+        assert {part.compress_type for part in parts.infolist()} == {zipfile.ZIP_DEFLATED}
+        assert {part.date_time for part in parts.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+        assert len(raw) * 6 < sum(part.file_size for part in parts.infolist())
+
+
+def test_T05b_the_most_repetitive_workbook_is_not_taken_for_a_bomb():
+    """Readers refuse what grows a hundredfold: ours, and the one that many others are made with."""
+    raw = write("x", [["A" * 300] * 20] * 300)
+    with zipfile.ZipFile(io.BytesIO(raw)) as parts:
+        sheet = max(parts.infolist(), key=lambda part: part.file_size)
+        assert sheet.file_size < 100 * sheet.compress_size
+    assert len(in_process(raw)[0].rows) == 300
+
+
 DANGEROUS = [
     f"{first}{rest}"
     for first in "=+-@\t\r\n＝＋－＠"

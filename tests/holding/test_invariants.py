@@ -202,6 +202,12 @@ def a_key_in_a_body(session: Session) -> None:
     session.execute(update(Request).values(answer=f"{{{DEMO_KEY}}}".encode()))
 
 
+def a_key_in_a_document(session: Session) -> None:
+    push = one(session, Push, Push.state == "accepted")
+    content = push.content | {"fields": push.content["fields"] | {"Reference": DEMO_KEY}}
+    session.execute(update(Push).where(Push.id == push.id).values(content=content))
+
+
 def another_sum(session: Session) -> None:
     push = one(session, Push, Push.state == "accepted")
     session.execute(
@@ -248,7 +254,7 @@ PLANTED: dict[str, tuple[Callable[[Session], None], ...]] = {
     "I10": (a_move_that_cannot_be, a_dropped_event, a_posting_apart_from_its_push),
     "I11": (nobody_told_of_the_arrival, nobody_told_of_the_judging, a_broken_chain),
     "I12": (rules_of_tomorrow,),
-    "I13": (a_key_in_an_event, a_key_in_a_body),
+    "I13": (a_key_in_an_event, a_key_in_a_body, a_key_in_a_document),
     "I14": (another_sum,),
     "I15": (sent_again_unchanged,),
 }
