@@ -195,6 +195,7 @@ CODES: dict[str, str] = {
     "PSH02": "push.not_approved",
     "PSH03": "push.number_taken",
     "PSH04": "push.workers_died",
+    "PSH05": "push.too_large",
     "TGT01": "target.refused",
     "TGT02": "target.conflict",
     "TGT03": "target.no_answer",

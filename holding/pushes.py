@@ -29,6 +29,7 @@ from holding.pushing.evidence import Storyteller
 from holding.pushing.first_look import first_looks
 from holding.pushing.flight import fly
 from holding.pushing.intent import examine, intend
+from holding.pushing.keeping import keeping
 from holding.pushing.probe import may_call, with_good_key
 from holding.pushing.settle import settle
 from holding.pushing.tally import close_left_open
@@ -129,7 +130,7 @@ def _turn(desk: Desk, channel: Channel) -> int:
 
 def _doubts(desk: Desk, channel: Channel) -> int:
     claims = claim(desk, channel, DOUBTS, CLAIMED_AT_ONCE)
-    return settle(desk, channel, claims) if claims else 0
+    return settle(keeping(desk, claims), channel, claims) if claims else 0
 
 
 def _ready(desk: Desk, channel: Channel) -> int:
@@ -137,6 +138,7 @@ def _ready(desk: Desk, channel: Channel) -> int:
     claims = claim(desk, channel, READY, CLAIMED_AT_ONCE)
     if not claims:
         return 0
+    desk = keeping(desk, claims)
     faults.point("push.claimed")
     looked, left = first_looks(desk, channel, examine(desk, channel, claims, in_file=False))
     for doc_type in dict.fromkeys(one.claim.doc_type for one in left.good):
@@ -148,7 +150,7 @@ def _ready(desk: Desk, channel: Channel) -> int:
                 line_up_again(desk, [other.claim for other in mine[at:]])
                 break
             alone = left.only([one.claim.posting_id])
-            flight = intend(desk, channel, alone, run_id=run_id, looked=looked)
+            flight, _ = intend(desk, channel, alone, run_id=run_id, looked=looked)
             if flight is not None:
                 fly(desk, flight)
         with desk.database.write() as session:

@@ -53,7 +53,7 @@ def main() -> int:
 def _parts(given: argparse.Namespace) -> list[list[str]]:
     """What pytest is told: first for what is timed, then for all the rest."""
     if given.soak:
-        return [["-n", "0", "tests/faults/test_f25_soak.py", "-k", "f25"]]
+        return [["-n", "0", f"tests/faults/test_f25_{name}.py"] for name in ("invoices", "soak")]
     chosen = ONCE if given.suite == "night" else BY_DAY
     common = ["--dist", "worksteal", "-k", chosen]
     others = [*REST, *(f"--ignore={played}" for played in PLAYED)]

@@ -9,22 +9,28 @@ remembered that a crash could lose. A run is over when none of its postings is r
 waits an hour for those that are tried again; what takes longer goes by itself when its time comes.
 """
 
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import count
 
 from sqlalchemy import ColumnElement, and_, bindparam, func, literal, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from connectors.kit import faults
 from holding import bulk
+from holding.leases import SLICE_SECONDS
 from holding.models import Connection, Posting, Run
 from holding.models.base import DUE, NOW
 from holding.pushing import limits, tally
-from holding.pushing.claim import STOPPED, Claim, parted, take
+from holding.pushing.claim import STOPPED, Claim, parted, stay_in_line, take
 from holding.pushing.desk import Channel, Desk
 from holding.pushing.first_look import first_looks
 from holding.pushing.flight import fly
 from holding.pushing.intent import examine, intend
+from holding.pushing.keeping import keeping
+from rules.canonical import revive
+from rules.outcome import Document
 
 WAITS = timedelta(hours=1)
 
@@ -40,19 +46,35 @@ class Batch:
 
 
 def work(desk: Desk, channel: Channel) -> int:
-    """The next file of a due run of this connection; how many postings it had."""
+    """The next file of a due run of this connection; how many postings it took for that."""
     batch = _claim(desk, channel)
     if batch is None:
         return 0
     if batch.claims:
+        keeper = keeping(desk, batch.claims, run=(batch.run_id, batch.fence))
         faults.point("push.claimed")
-        examined = examine(desk, channel, batch.claims, in_file=True)
-        looked, left = first_looks(desk, channel, examined)
-        flight = intend(desk, channel, left, run_id=batch.run_id, name=batch.name, looked=looked)
-        if flight is not None:
-            fly(desk, flight)
+        _send(keeper, channel, batch)
     _finish(desk, batch)
     return max(1, len(batch.claims))
+
+
+def _send(desk: Desk, channel: Channel, batch: Batch) -> None:
+    """One file, or several where one would weigh more than the target takes; what there is no time
+    or no leave for keeps its place in the run.
+    """
+    until = desk.clock.monotonic() + SLICE_SECONDS
+    looked, left = first_looks(desk, channel, examine(desk, channel, batch.claims, in_file=True))
+    for no in count(1):
+        name = f"{batch.name}-{no}"
+        flight, left = intend(desk, channel, left, run_id=batch.run_id, name=name, looked=looked)
+        if flight is not None:
+            fly(desk, flight)
+        if not left.good:
+            return
+        late = desk.clock.monotonic() > until
+        if late or not limits.another_file(desk, channel, len(left.good)):
+            stay_in_line(desk, left.claims)
+            return
 
 
 _DUE_RUN = (
@@ -97,14 +119,34 @@ def _left(run: Run) -> ColumnElement[bool]:
 
 def _next_ones(session: Session, run: Run, channel: Channel, now: datetime) -> list[int]:
     """The next that may go now, in the order they were asked for."""
-    most = channel.target.at_once
+    most = channel.target.file_limits.documents
     query = (
         select(Posting.id, Posting.crashes)
         .where(_left(run), or_(Posting.due_at.is_(None), Posting.due_at <= now))
         .order_by(Posting.id)
         .limit(most)
     )
-    return parted(session.execute(query).all(), most)
+    return _of_one_file(session, channel, parted(session.execute(query).all(), most))
+
+
+def _of_one_file(session: Session, channel: Channel, ids: list[int]) -> list[int]:
+    """The first of these whose rows fit in one file, one at least: who takes more examines them in
+    vain. What they weigh is known when the file is built.
+    """
+    most, rows = channel.target.file_limits.rows, 0
+    if most is None:
+        return ids
+    contents = session.scalars(_CONTENTS, {"ids": ids}).yield_per(_AT_A_TIME)
+    with closing(contents):
+        for before, content in enumerate(contents):
+            rows += channel.target.rows_of(revive(Document, content)) if content else 1
+            if rows > most:
+                return ids[: max(1, before)]
+    return ids
+
+
+_AT_A_TIME = 50
+_CONTENTS = select(Posting.content).where(bulk.among_given(Posting.id, "ids")).order_by(Posting.id)
 
 
 def _finish(desk: Desk, batch: Batch) -> None:

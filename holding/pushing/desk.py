@@ -28,7 +28,9 @@ USUAL_SETTLE_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
-    """One worker's tools; `trace` renders the stories of evaluations for keeping."""
+    """One worker's tools; `trace` renders the stories of evaluations for keeping, `renew` keeps
+    what this turn has claimed (holding/pushing/keeping.py).
+    """
 
     database: Database
     clock: Clock
@@ -38,6 +40,7 @@ class Desk:
     chance: Random
     http: Http
     trace: Callable[[Session, Collection[int]], Mapping[int, bytes]]
+    renew: Callable[[], None] = lambda: None
 
     @property
     def lease(self) -> timedelta:

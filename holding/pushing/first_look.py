@@ -6,7 +6,6 @@ here: look-ups after a doubt (holding/pushing/settle.py). A target that refuses 
 its number is not asked before a create. What somebody changed there goes to the rules as a reading.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from connectors.kit.contract import Found
@@ -18,7 +17,7 @@ from holding.models import Posting, Push, Reading
 from holding.pushing import by_hand, limits, refused_key, results, trouble
 from holding.pushing.case import Case
 from holding.pushing.check import Checked, check
-from holding.pushing.claim import Claim, put_back
+from holding.pushing.claim import Claim, put_back, stay_in_line
 from holding.pushing.desk import Channel, Desk
 from holding.pushing.intent import Examined, add_push
 from holding.pushing.ownership import ours
@@ -46,7 +45,7 @@ def first_looks(
         if isinstance(goes, Found):
             others, going = [*going.values(), *waiting], {}
             if renewed_after_all(desk, channel):
-                _line_up(desk, [claim, *others])
+                stay_in_line(desk, [claim, *others])
             else:
                 refused_key.met(desk, channel, claim, goes, story, others)
             break
@@ -54,7 +53,7 @@ def first_looks(
             going[claim.posting_id] = claim
             looked |= {claim.posting_id: found} if found is not None else {}
         elif not limits.lets_us(desk, channel):
-            _line_up(desk, [*going.values(), *waiting])
+            stay_in_line(desk, [*going.values(), *waiting])
             going = {}
             break
     return looked, examined.only(going)
@@ -169,10 +168,3 @@ def _turn(desk: Desk, channel: Channel, claim: Claim, found: Found, story: bytes
         else:
             results.conflict(case, found)
         trouble.settle(session, [member.record_id], case.causes)
-
-
-def _line_up(desk: Desk, claims: Sequence[Claim]) -> None:
-    """They are looked at again in the next turn, with another key."""
-    with desk.database.write() as session:
-        for claim in claims:
-            put_back(session, claim, claim.due_at)

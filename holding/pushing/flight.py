@@ -14,14 +14,14 @@ from sqlalchemy.orm import Session
 
 from connectors.kit import faults
 from connectors.kit.contract import Answer, Kept, Sent
-from holding.models import Attempt, Posting, Request
+from holding.models import Attempt, Request
 from holding.models.base import table_of
 from holding.pushing import breaker, doubts, kept_totals, limits, results, trouble
 from holding.pushing.case import Case
 from holding.pushing.claim import lock_families
 from holding.pushing.desk import Channel, Desk
-from holding.pushing.evidence import request_key
-from holding.pushing.rows import Flight, Member, add_flight
+from holding.pushing.following import Half, take_half
+from holding.pushing.rows import Flight
 from rules.canonical import dumps, plain, sha256_hex
 
 WHOLE_FILE = (400, 413)  # the file itself was the trouble, not a document in it
@@ -39,14 +39,17 @@ _END_REQUEST = update(_REQUEST).where(_REQUEST.c.id == bindparam("request"))
 
 
 def fly(desk: Desk, flight: Flight) -> None:
-    """Make the call and commit its answer; halves of a refused file follow, whatever came back:
-    they are written down already.
+    """Make the call and commit its answer; halves of a refused file follow, whatever came back.
+
+    Each half is written down when its turn comes, so that however long those before it took, it
+    has the time of a call of its own. What a worker that dies leaves of them is looked up.
     """
-    waiting = [flight]
+    waiting = land(desk, flight, call(desk, flight))
     while waiting:
-        one = waiting.pop(0)
-        sent = call(desk, one)
-        waiting += land(desk, one, sent)
+        one = take_half(desk, waiting.pop(0))
+        if one is not None:
+            faults.point("push.after_intent")
+            waiting += land(desk, one, call(desk, one))
 
 
 def call(desk: Desk, flight: Flight) -> Sent:
@@ -65,7 +68,7 @@ def call(desk: Desk, flight: Flight) -> Sent:
     )
 
 
-def land(desk: Desk, flight: Flight, sent: Sent) -> list[Flight]:
+def land(desk: Desk, flight: Flight, sent: Sent) -> list[Half]:
     """Commit what came back; the halves to send next, when the file itself was refused."""
     with desk.database.write() as session:
         now = desk.clock.now()
@@ -74,10 +77,9 @@ def land(desk: Desk, flight: Flight, sent: Sent) -> list[Flight]:
         families = [member.claim.family for member in flight.members]
         lock_families(session, flight.channel.company_id, families)
         _keep_answer(session, flight, sent, now)
-        halves: list[Flight] = []
+        halves: list[Half] = []
         if _file_refused(flight, sent):
-            halves = _halve(session, desk, flight)
-            limits.spend(session, flight.channel, len(halves))
+            halves = _split(session, flight)
         else:
             causes: set[int] = set()
             luck = desk.chance.random()  # one for all: what was sent together is tried together
@@ -193,40 +195,15 @@ def _file_refused(flight: Flight, sent: Sent) -> bool:
     )
 
 
-def _halve(session: Session, desk: Desk, flight: Flight) -> list[Flight]:
-    """Two smaller files of the same pushes, written down with the answer to the big one."""
-    mine = _still_ours(session, flight.members)
+def _split(session: Session, flight: Flight) -> list[Half]:
+    """Two smaller parts of the same pushes, which go out one after the other."""
     session.execute(
         update(Attempt)
         .where(Attempt.request_id == flight.request_id, Attempt.state == "sending")
         .values(state="split", error="The file was refused as a whole and sent again in halves.")
     )
-    middle = len(mine) // 2
-    parts = [part for part in (mine[:middle], mine[middle:]) if part]
-    return [
-        add_flight(
-            session,
-            desk,
-            flight.channel,
-            members=part,
-            payload=flight.channel.target.build(
-                [member.document for member in part], batch=True, batch_name=flight.name
-            ),
-            key=request_key(member.key for member in part),
-            name=flight.name,
-            run_id=flight.run_id,
-            parent_id=flight.request_id,
-        )
-        for part in parts
-    ]
-
-
-def _still_ours(session: Session, members: Sequence[Member]) -> tuple[Member, ...]:
-    query = select(Posting.id, Posting.fence).where(
-        Posting.id.in_([member.claim.posting_id for member in members])
-    )
-    fences = dict(session.execute(query).all())
-    return tuple(m for m in members if fences.get(m.claim.posting_id) == m.claim.fence)
+    middle = len(flight.members) // 2
+    return [Half(flight, flight.members[:middle]), Half(flight, flight.members[middle:])]
 
 
 def _keep_answer(session: Session, flight: Flight, sent: Sent, now: datetime) -> None:

@@ -1,7 +1,7 @@
 """From claimed postings to a call that is written down.
 
-Here: the intent of a first send, and of a send again after a look-up said that nothing is there;
-each is one commit before any byte leaves. Not here: the call itself (holding/pushing/flight.py).
+Here: the intent of a first send, one commit before any byte leaves. Not here: calls that follow
+another (holding/pushing/following.py), the call itself (holding/pushing/flight.py).
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -13,20 +13,20 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from connectors.kit import faults
-from connectors.kit.contract import Action, Found
+from connectors.kit.contract import Action, Found, Payload
 from holding.events import record_event
-from holding.lifecycle import move_posting, move_push
-from holding.models import Posting, Push, Request
+from holding.lifecycle import move_posting
+from holding.models import Posting, Push
 from holding.models.base import table_of
-from holding.pushing import limits, results, trouble
+from holding.pushing import results, trouble
 from holding.pushing.check import Checked, NotNow, Verdict, check
 from holding.pushing.claim import Claim, give_back, lock_families, put_back
 from holding.pushing.desk import Channel, Desk
 from holding.pushing.evidence import request_key
+from holding.pushing.files import first_call, too_large
 from holding.pushing.rows import Flight, Member, add_flight, add_lines, add_look, push_lease
 from holding.pushing.trouble import Trouble
 from holding.wakes import wake_records
-from rules.canonical import sha256_hex
 
 _ADD_PUSH = insert(table_of(Push)).returning(table_of(Push).c.id)
 Looked = Mapping[int, Found]
@@ -48,6 +48,18 @@ class Examined:
         """Those of some postings."""
         good = tuple(one for one in self.good if one.claim.posting_id in wanted)
         return Examined(good, self.stories)
+
+    @property
+    def claims(self) -> list[Claim]:
+        """The rights to them."""
+        return [one.claim for one in self.good]
+
+    def parted(self, count: int) -> "tuple[Examined, Examined]":
+        """The first so many, and the others."""
+        return Examined(self.good[:count], self.stories), Examined(self.good[count:], self.stories)
+
+    def __add__(self, others: "Examined") -> "Examined":
+        return Examined(self.good + others.good, {**self.stories, **others.stories})
 
 
 def examine(desk: Desk, channel: Channel, claims: Sequence[Claim], *, in_file: bool) -> Examined:
@@ -77,83 +89,51 @@ def intend(
     run_id: int | None,
     name: str = "",
     looked: Looked | None = None,
-) -> Flight | None:
-    """Write down one call for these postings, as JSON or (with a `name`) as one file.
+) -> tuple[Flight | None, Examined]:
+    """Write down one call for these postings, as JSON or (with a `name`) as one file of the first
+    of them, as many as the target takes in one; and what is left for the next.
 
     What is sent is what was examined, and it is looked at again in the transaction that commits
-    the intent. None when nothing is left to send.
+    the intent. No call when nothing is left to send.
     """
+    desk.renew()
     while examined.good:
-        claims = [one.claim for one in examined.good]
+        documents = [one.sent for one in examined.good]
+        action = examined.good[0].action  # a file has creates alone, a call one document
+        count, payload = first_call(channel.target, documents, name=name, action=action)
+        part, rest = examined.parted(max(1, count))
+        if count == 0:
+            found = too_large(channel.target, documents[0], payload, channel.name)
+            _stop(desk, channel, part.claims[0], found)
+            examined = rest
+            continue
         try:
-            flight = _commit(desk, channel, examined, run_id, name, looked or {})
+            flight = _commit(desk, channel, part, payload, run_id, name, looked or {})
         except IntegrityError:  # another push of the family was opened: somebody was faster
-            give_back(desk, claims, after=rest_of(desk))
-            return None
+            give_back(desk, part.claims, after=rest_of(desk))
+            return None, rest
         if flight is not None:
             faults.point("push.after_intent")
-            return flight
-        examined = examine(desk, channel, claims, in_file=bool(name))
-    return None
-
-
-def again(
-    desk: Desk, channel: Channel, request_id: int, members: Sequence[Member]
-) -> Flight | None:
-    """The same pushes once more, same numbers and keys; same bytes where nobody dropped out. They
-    stay doubts while the connection is paused.
-    """
-    with desk.database.write() as session:
-        families = [one.claim.family for one in members]
-        lock_families(session, channel.company_id, families)
-        if not limits.running(session, channel):
-            for one in members:
-                put_back(session, one.claim, desk.clock.now())
-            return None
-        old = session.get_one(Request, request_id)
-        name = old.headers.get(":batch", "")
-        mine = [one for one in members if _take_up(session, desk, one)]
-        if not mine:
-            return None
-        documents = [one.sent for one in mine]
-        payload = channel.target.build(
-            documents, batch=bool(name), batch_name=name, action=mine[0].action
-        )
-        same = sha256_hex(payload.body) == old.sha256
-        flight = add_flight(
-            session,
-            desk,
-            channel,
-            members=tuple(mine),
-            payload=payload,
-            key=old.key if same else request_key(one.key for one in mine),
-            name=name,
-            run_id=old.run_id,
-            parent_id=request_id,
-        )
-        trouble.settle(session, [one.record_id for one in mine], ())
-        limits.spend(session, channel, channel.target.pace.to_send)
-    return flight
+            return flight, rest
+        examined = examine(desk, channel, part.claims, in_file=bool(name)) + rest
+    return None, examined
 
 
 def _commit(
     desk: Desk,
     channel: Channel,
     examined: Examined,
+    payload: Payload,
     run_id: int | None,
     name: str,
     looked: Looked,
 ) -> Flight | None:
     """The one commit; None when a posting is not any more what it was a moment ago."""
-    documents = [one.sent for one in examined.good]
-    action = examined.good[0].action  # a file has creates alone, a call one document
-    payload = channel.target.build(documents, batch=bool(name), batch_name=name, action=action)
     if name:
         faults.point("export.after_file")
     with desk.database.write() as session:
         at = desk.clock.now()
-        claims = [one.claim for one in examined.good]
-        verdicts = check(session, channel, claims, lock=True, now=at)
+        verdicts = check(session, channel, examined.claims, lock=True, now=at)
         good = [one for one in verdicts.values() if isinstance(one, Checked)]
         if tuple(good) != examined.good:
             return None
@@ -237,29 +217,6 @@ def add_push(session: Session, desk: Desk, channel: Channel, one: Checked, story
     )
 
 
-def _take_up(session: Session, desk: Desk, member: Member) -> bool:
-    """An uncertain push goes on its way again, under our fence."""
-    posting = session.scalars(
-        select(Posting)
-        .where(Posting.id == member.claim.posting_id, Posting.fence == member.claim.fence)
-        .with_for_update(key_share=True)
-    ).one_or_none()
-    if posting is None or posting.state != "uncertain":
-        return False
-    if not move_push(session, member.push_id, "sending"):
-        return False
-    return move_posting(
-        session,
-        posting.id,
-        expected="uncertain",
-        to="sending",
-        lock=posting.lock,
-        due_at=None,
-        lease_owner=desk.owner,
-        lease_until=desk.clock.now() + push_lease(desk),
-    )
-
-
 def _turn_down(
     desk: Desk,
     channel: Channel,
@@ -284,6 +241,13 @@ def _turn_down(
                 put_back(session, claim, now + rest)
             elif isinstance(verdict, Trouble):
                 results.stopped(session, channel, claim, verdict, now)
+
+
+def _stop(desk: Desk, channel: Channel, claim: Claim, found: Trouble) -> None:
+    """Hold one posting that no call can carry."""
+    with desk.database.write() as session:
+        lock_families(session, channel.company_id, [claim.family])
+        results.stopped(session, channel, claim, found, desk.clock.now())
 
 
 def _have_judged(session: Session, claim: Claim, due: datetime | None, now: datetime) -> None:

@@ -74,8 +74,18 @@ def sends(session: Session, channel: Channel, now: datetime, wanted: int) -> int
 
 def in_a_file(session: Session, channel: Channel, now: datetime, wanted: int) -> int:
     """How many documents one file may carry now; its call is spent."""
-    carried = min(_left_of_month(session, channel, now, wanted), channel.target.at_once)
+    carried = min(
+        _left_of_month(session, channel, now, wanted), channel.target.file_limits.documents
+    )
     return carried if _take(session, channel, now, min(1, carried), channel.calls_to_send) else 0
+
+
+def another_file(desk: Desk, channel: Channel, wanted: int) -> bool:
+    """Whether a turn may go on with one more file for these documents; its call is spent."""
+    if not lets_us(desk, channel):
+        return False
+    with desk.database.write() as session:
+        return in_a_file(session, channel, desk.clock.now(), wanted) > 0
 
 
 def looks(session: Session, channel: Channel, now: datetime, wanted: int) -> int:

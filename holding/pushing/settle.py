@@ -28,7 +28,7 @@ from holding.pushing.claim import POISON_CRASHES, Claim, line_up_again, lock_fam
 from holding.pushing.desk import Channel, Desk
 from holding.pushing.evidence import action_of
 from holding.pushing.flight import QUOTA, apply, fly
-from holding.pushing.intent import again
+from holding.pushing.following import again
 from holding.pushing.journal import absent_since, last_send, sends_of
 from holding.pushing.ownership import ours, theirs_of
 from holding.pushing.rows import Member, add_look
@@ -76,6 +76,7 @@ def settle(desk: Desk, channel: Channel, claims: Sequence[Claim]) -> int:
             break
     for request_id, group in groups.items():
         for members in _together(group):
+            desk.renew()
             flight = again(desk, channel, request_id, members)
             if flight is not None:
                 faults.point("push.after_intent")

@@ -24,6 +24,7 @@ CONTENT_CHANGED = "PSH01"
 NOT_APPROVED = "PSH02"
 NUMBER_TAKEN = "PSH03"
 WORKERS_DIED = "PSH04"
+TOO_LARGE = "PSH05"
 REFUSED = "TGT01"
 CONFLICT = "TGT02"
 NO_ANSWER = "TGT03"
@@ -34,6 +35,7 @@ NAMES = {
     NOT_APPROVED: "push.not_approved",
     NUMBER_TAKEN: "push.number_taken",
     WORKERS_DIED: "push.workers_died",
+    TOO_LARGE: "push.too_large",
     REFUSED: "target.refused",
     CONFLICT: "target.conflict",
     NO_ANSWER: "target.no_answer",
@@ -148,6 +150,8 @@ def _way(posting: Posting, trouble: Trouble) -> str:
         return RETRY["uncertain"].action
     if trouble.error_class == "temporary":  # what is tried again by itself has no hold
         return "a person has it tried again; it is then sent once more"
+    if trouble.code == TOO_LARGE:
+        return "the record is split, where it comes from, into records with fewer lines"
     if trouble.code != CONFLICT:
         return RETRY[trouble.error_class].action
     again = "has it looked at again after putting it right there"
@@ -199,6 +203,7 @@ _OWN = {
     NOT_APPROVED: "Not what was approved",
     NUMBER_TAKEN: "Document number already used",
     WORKERS_DIED: "Workers ended while sending",
+    TOO_LARGE: "Too large for one file",
 }
 
 

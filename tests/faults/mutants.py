@@ -129,16 +129,13 @@ def _edited(function: FunctionType, old: str, new: str) -> FunctionType:
     return made
 
 
-def _send_first(desk, channel, examined, run_id, name, looked):  # type: ignore[no-untyped-def]
+def _send_first(desk, channel, examined, payload, run_id, name, looked):  # type: ignore[no-untyped-def]
     from holding.pushing.evidence import request_key
     from tests.faults.mutants import _EARLY, _REAL_COMMIT
 
-    documents = [one.document for one in examined.good]
-    action = examined.good[0].action
-    payload = channel.target.build(documents, batch=bool(name), batch_name=name, action=action)
     key = request_key(one.key for one in examined.good)
     _EARLY[key] = channel.target.send(payload, channel.settings, channel.secret, key, desk.http)
-    return _REAL_COMMIT(desk, channel, examined, run_id, name, looked)
+    return _REAL_COMMIT(desk, channel, examined, payload, run_id, name, looked)
 
 
 def _what_was_sent(desk, flight):  # type: ignore[no-untyped-def]

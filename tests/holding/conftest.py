@@ -1,6 +1,7 @@
 """A target of AiAccount to push to, and the tools of a worker."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -72,3 +73,9 @@ def life(begun: Begun) -> Life:
 @pytest.fixture
 def lane(desk: Desk, company: Company, target: Simulator, clock: SetClock) -> Lane:
     return Lane(desk, company, target, clock)
+
+
+@pytest.fixture
+def patient(lane: Lane) -> Lane:
+    """For large files: a busy machine takes long to read them."""
+    return replace(lane, desk=replace(lane.desk, http=Http(lane.clock, read_seconds=120)))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from connectors.kit.contract import Pace, Snapshot
+from connectors.kit.contract import FileLimits, Pace, Snapshot
 from holding.connections import trust_again
 from holding.database import Database
 from holding.models import Company, Connection, Throttle
@@ -38,7 +38,7 @@ def open_(database: Database, company: Company) -> Iterator[tuple[Session, Chann
 
 
 def channel(connection_id: int, company_id: int) -> Channel:
-    target = SimpleNamespace(pace=Pace(to_look=3), at_once=500)
+    target = SimpleNamespace(pace=Pace(to_look=3), file_limits=FileLimits(documents=500))
     return Channel(
         company_id=company_id,
         connection_id=connection_id,

@@ -5,6 +5,7 @@ from collections import Counter
 
 import pytest
 
+from connectors.kit import workbook
 from connectors.kit.contract import Answer
 from connectors.kit.http import Http
 from holding.models import (
@@ -51,6 +52,22 @@ def test_a_file_without_an_answer_goes_out_again_with_the_same_bytes_and_key(lan
     assert set(lane.states(keys)) == {"posted"}
     assert len({(r.key, r.sha256) for r in lane.sends()}) == 1
     assert len(lane.target.lines("created")) == 3
+
+
+def test_T05b_the_kept_bytes_go_out_again_though_sheets_are_packed_otherwise_by_now(
+    lane: Lane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = lane.ready("IV-1", "IV-2", "IV-3", due=None)
+    lane.target.control("faults", fault="timeout_before")
+    lane.start_sync()
+    lane.work()
+    monkeypatch.setattr(workbook, "_LEVEL", 0)
+    lane.settle()
+    assert set(lane.states(keys)) == {"posted"}
+    assert len({(r.key, r.sha256) for r in lane.sends()}) == 1
+    assert {line["body_sha256"] for line in lane.target.lines("created")} == {
+        lane.sends()[0].sha256
+    }
 
 
 def test_a_file_refused_as_a_whole_is_halved(lane: Lane, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
-from connectors.kit.contract import Answer, Found
+from connectors.kit.contract import Answer, FileLimits, Found
 from connectors.targets.aiaccount.connector import AiAccount
 from holding.connections import trust_again
 from holding.models import Hold, Posting, Record
@@ -28,7 +28,7 @@ def wake(lane: Lane, posting_id: int, *, on: bool = True) -> None:
 @pytest.fixture
 def by_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     """The target takes one document a call, as AutoCount and QuickBooks do."""
-    monkeypatch.setattr(AiAccount, "at_once", 1)
+    monkeypatch.setattr(AiAccount, "file_limits", FileLimits(documents=1))
 
 
 def test_what_was_not_taken_is_tried_again_after_its_pause_and_as_one_file(

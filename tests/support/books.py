@@ -13,6 +13,7 @@ from connectors.kit.contract import (
     Action,
     Answer,
     ConnectionReport,
+    FileLimits,
     Found,
     OutgoingDocument,
     Pace,
@@ -59,7 +60,7 @@ class Books:
     dedupe: Literal["key", "number", "number+customer", "none"] = "number"
     lookup: Literal["strong", "lagging", "none"] = "strong"
     settle_seconds: float = 0.0
-    at_once: int = 500
+    file_limits: FileLimits = field(default_factory=lambda: FileLimits(documents=500))
     pace: Pace = field(default_factory=Pace)
     shelf: dict[str, Standing] = field(default_factory=dict)
     effects: list[tuple[str, str]] = field(default_factory=list)
@@ -67,6 +68,9 @@ class Books:
 
     def rounding(self, settings: Settings) -> Rounding:
         return "per_line"
+
+    def rows_of(self, document: OutgoingDocument) -> int:
+        return len(document.lines)
 
     def build(
         self,

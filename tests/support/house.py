@@ -321,17 +321,30 @@ def _publish(session: Session, company_id: int, text: str, now: datetime, code: 
     assert not isinstance(done, Refusal), done
 
 
-def order(number: str, price: Decimal = Decimal("49.50"), day: date = YESTERDAY) -> IncomingRecord:
-    """A paid order of two pieces at this price, of this day."""
+def order(
+    number: str,
+    price: Decimal = Decimal("49.50"),
+    day: date = YESTERDAY,
+    *,
+    lines: int = 1,
+) -> IncomingRecord:
+    """A paid order of this day; each of its lines is two pieces at this price."""
     body: dict[str, object] = {
         "number": number,
         "status": "paid",
         "ordered_on": day.isoformat(),
         "currency": "MYR",
         "customer_name": "Aisyah Rahman",
-        "total": f"{2 * price:.2f}",
+        "total": f"{2 * price * lines:.2f}",
         "lines": [
-            {"pos": 1, "sku": "TEE-BLK-M", "name": "Tee, black", "qty": "2", "price": f"{price:f}"}
+            {
+                "pos": pos,
+                "sku": "TEE-BLK-M",
+                "name": "Tee, black",
+                "qty": "2",
+                "price": f"{price:f}",
+            }
+            for pos in range(1, lines + 1)
         ],
     }
     return IncomingRecord(

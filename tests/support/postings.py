@@ -27,9 +27,12 @@ ROUTE = "aiaccount.sales_invoice"
 NOW = datetime(2026, 11, 20, 1, 0, tzinfo=UTC)
 
 
-def invoice(number: str, *, day: date = date(2026, 11, 19), price: str = "10.00") -> Document:
-    """A sales invoice with one line, as AiAccount takes it."""
-    amount = Decimal(price) * 2
+def invoice(
+    number: str, *, day: date = date(2026, 11, 19), price: str = "10.00", lines: int = 1
+) -> Document:
+    """A sales invoice with so many lines, as AiAccount takes it."""
+    of_line = Decimal(price) * 2
+    amount = of_line * lines
     return Document(
         target="aiaccount",
         document="sales_invoice",
@@ -46,9 +49,9 @@ def invoice(number: str, *, day: date = date(2026, 11, 19), price: str = "10.00"
             "Reference": number,
             "Total": f"{amount:f}",
         },
-        lines=(
+        lines=tuple(
             {
-                "LineNo": "1",
+                "LineNo": str(no),
                 "SKU": "TEE-BLK-M",
                 "Description": "Tee, black, M",
                 "Quantity": "2",
@@ -56,8 +59,9 @@ def invoice(number: str, *, day: date = date(2026, 11, 19), price: str = "10.00"
                 "UnitPrice": price,
                 "AccountCode": "40000",
                 "TaxCode": "NT",
-                "LineTotal": f"{amount:f}",
-            },
+                "LineTotal": f"{of_line:f}",
+            }
+            for no in range(1, lines + 1)
         ),
     )
 

@@ -22,7 +22,7 @@ from connectors.kit.contract.sources import (
     Source,
     SourceRefusal,
 )
-from connectors.kit.contract.targets import Action, Pace, Settings, Target
+from connectors.kit.contract.targets import Action, FileLimits, Pace, Settings, Target
 
 __all__ = [
     "Accepted",
@@ -30,6 +30,7 @@ __all__ = [
     "Answer",
     "AnswerKind",
     "ConnectionReport",
+    "FileLimits",
     "Found",
     "IncomingRecord",
     "ItemSetup",

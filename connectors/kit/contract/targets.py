@@ -28,6 +28,17 @@ class Pace:
     to_look: int = 1
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileLimits:
+    """How much one call of a batch carries at most: documents; rows of its sheet, without the
+    heading; bytes of the file as it is sent. None: the target gives no figure.
+    """
+
+    documents: int
+    rows: int | None = None
+    bytes: int | None = None
+
+
 class Target(Protocol):
     """Where documents go."""
 
@@ -62,8 +73,12 @@ class Target(Protocol):
         ...
 
     @property
-    def at_once(self) -> int:
-        """How many documents one call of a batch carries at most."""
+    def file_limits(self) -> FileLimits:
+        """How much one call of a batch carries at most."""
+        ...
+
+    def rows_of(self, document: OutgoingDocument) -> int:
+        """How many rows of a file this document takes: 1 at least, and 1 where no file is made."""
         ...
 
     def rounding(self, settings: Settings) -> Rounding:

@@ -13,6 +13,7 @@ from connectors.kit.calling import Get, not_made, reader, sent
 from connectors.kit.contract import (
     Action,
     ConnectionReport,
+    FileLimits,
     Found,
     OutgoingDocument,
     Pace,
@@ -42,7 +43,7 @@ class AiAccount:
     lookup: Literal["strong", "lagging", "none"] = "strong"
     settle_seconds = 30.0
     pace = Pace(to_look=3)
-    at_once = 500
+    file_limits = FileLimits(documents=500, rows=2_000, bytes=5 * 1024 * 1024)
     read_at_once = 1
 
     def rounding(self, settings: Settings) -> Rounding:
@@ -60,6 +61,10 @@ class AiAccount:
     ) -> Payload:
         """One invoice as JSON; any other document, or many of one type, as a workbook."""
         return payload.build(documents, batch=batch, batch_name=batch_name)
+
+    def rows_of(self, document: OutgoingDocument) -> int:
+        """A row for each line; of a document without lines, one."""
+        return payload.rows_taken(document)
 
     def send(self, payload: Payload, settings: Settings, secret: str, key: str, http: Http) -> Sent:
         """Make the call, once. A payload of which nothing may be sent is answered without one."""

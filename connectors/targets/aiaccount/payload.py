@@ -32,6 +32,12 @@ def rows_of(schema: DocumentSchema, document: OutgoingDocument) -> Sequence[Mapp
     return ({},) if whole else document.lines
 
 
+def rows_taken(document: OutgoingDocument) -> int:
+    """How many rows of a sheet it takes."""
+    way = WAYS.get(document.document)
+    return max(1, len(rows_of(way.schema, document))) if way else 1
+
+
 def build(documents: Sequence[OutgoingDocument], *, batch: bool, batch_name: str) -> Payload:
     """The call for these documents, all of one type. One that could never be taken is left out and
     answered at once.

@@ -15,6 +15,7 @@ from connectors.kit.contract import (
     Action,
     Answer,
     ConnectionReport,
+    FileLimits,
     Found,
     ItemSetup,
     OutgoingDocument,
@@ -48,7 +49,7 @@ class AutoCount:
     lookup: Literal["strong", "lagging", "none"] = "lagging"
     settle_seconds = 30.0
     pace = Pace(per_minute=100, to_send=3)  # searched for first, and read back
-    at_once = 1
+    file_limits = FileLimits(documents=1)
     read_at_once = watching.AT_ONCE
     items_at_once = products.AT_ONCE
 
@@ -66,6 +67,10 @@ class AutoCount:
     ) -> Payload:
         """One document as JSON."""
         return payload.build(documents, action=action)
+
+    def rows_of(self, document: OutgoingDocument) -> int:  # noqa: ARG002 - it takes no files
+        """One document a call, and no rows."""
+        return 1
 
     def send(
         self,

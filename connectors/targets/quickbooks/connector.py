@@ -16,6 +16,7 @@ from connectors.kit.calling import Get, not_made, reader, sent
 from connectors.kit.contract import (
     Action,
     ConnectionReport,
+    FileLimits,
     Found,
     OutgoingDocument,
     Pace,
@@ -48,7 +49,7 @@ class QuickBooks:
     lookup: Literal["strong", "lagging", "none"] = "strong"
     settle_seconds = 30.0
     pace = Pace(per_minute=400, to_send=2, to_look=2)  # four fifths of what a company may
-    at_once = 1
+    file_limits = FileLimits(documents=1)
     read_at_once = watching.AT_ONCE
 
     def rounding(self, settings: Settings) -> Rounding:  # noqa: ARG002 - it has no other way
@@ -65,6 +66,10 @@ class QuickBooks:
     ) -> Payload:
         """One document as JSON."""
         return payload.build(documents, action=action)
+
+    def rows_of(self, document: OutgoingDocument) -> int:  # noqa: ARG002 - it takes no files
+        """One document a call, and no rows."""
+        return 1
 
     def send(self, payload: Payload, settings: Settings, secret: str, key: str, http: Http) -> Sent:
         """Make the call, once; `key` is its request id, under which it is done only once."""
