@@ -34,6 +34,7 @@ class Settings:
     sweep_seconds: float
     answer_seconds: float
     check_seconds: float
+    body_days: float
     workers: int
     allow_loopback: bool
 
@@ -65,6 +66,7 @@ class Settings:
             sweep_seconds=_number(found, "CLEARPOST_SWEEP_SECONDS", 5),
             answer_seconds=_number(found, "CLEARPOST_ANSWER_SECONDS", 40),
             check_seconds=_number(found, "CLEARPOST_CHECK_SECONDS", 10),
+            body_days=_number(found, "CLEARPOST_BODY_DAYS", 30),
             workers=int(_number(found, "CLEARPOST_WORKERS", 1)),
             allow_loopback=playing and found.get("CLEARPOST_ALLOW_LOOPBACK") == "1",
         )

@@ -15,6 +15,7 @@ from holding.assignments import wake_rested
 from holding.connection_tests import test_connection, to_refresh
 from holding.judging.claim import due_companies, sweep_expired
 from holding.pushes import close_left_open, companies_due, free_the_dead
+from holding.pushing.replaced import remove_bodies
 from holding.refusal import Refusal
 from holding.roles import SYSTEM
 from holding.schedules import start_due
@@ -97,6 +98,9 @@ class Sweeper:
         if seconds >= self._forget_next:
             self._forget_next = seconds + A_DAY
             self._writing(forget_ended, now)
+            mine = self._bench
+            kept = timedelta(days=mine.settings.body_days)
+            remove_bodies(mine.database, now, kept=kept)
 
     def _note(self, now: datetime) -> None:
         """Note the heads of the chains; a file that cannot be written stops no work."""

@@ -175,13 +175,20 @@ class PostingLine(Base):
 
 
 class Request(Base):
-    """One call or file, carrying the attempts of one or many pushes."""
+    """One call or file, carrying the attempts of one or many pushes.
+
+    `body` is what was sent; of a call that was refused and replaced it is taken away in the end,
+    `body_removed_at` that moment (holding/pushing/replaced.py). Its hash stays.
+    """
+
+    FOLLOWS = "parent_id IS NOT NULL"
 
     __tablename__ = "request"
     __table_args__ = (
         Index("ix_request_run", "run_id"),
         Index("ix_request_connection", "connection_id", "id"),
         Index("ix_request_key", "connection_id", "key"),
+        partial("ix_request_parent", "parent_id", where=FOLLOWS),
         one_of("kind", ("push", "lookup", "poll", "read")),
     )
 
@@ -203,6 +210,7 @@ class Request(Base):
     answer: Mapped[bytes | None]
     answer_sha256: Mapped[str | None]
     parent_id: Mapped[int | None] = ref("request")
+    body_removed_at: Mapped[datetime | None]
 
 
 class Attempt(Base):

@@ -38,6 +38,7 @@ class AttemptRow:
     answer: bytes | None
     row: int | None
     has_body: bool
+    body_removed_at: datetime | None
 
     @property
     def seconds(self) -> str:
@@ -85,6 +86,7 @@ ATTEMPT = Columns(
         answer=of(Request.answer),
         row=of(Attempt.row),
         has_body=of(Request.body.is_not(None).label("has_body")),
+        body_removed_at=of(Request.body_removed_at),
     ),
 )
 
@@ -191,11 +193,29 @@ def attempts(session: Session, push_ids: list[int]) -> tuple[AttemptRow, ...]:
     return ATTEMPT.each(rows)
 
 
-def request_body(session: Session, company_id: int, request_id: int) -> tuple[bytes, str] | None:
-    """The bytes of one call with their hash, if the company's connection made it."""
-    row = session.execute(
-        select(Request.body, Request.sha256)
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What one call sent, and its hash; None where nothing was sent, or where it was removed."""
+
+    body: bytes | None
+    sha256: str
+    body_removed_at: datetime | None
+
+
+BODY = Columns(
+    Body(
+        body=of(Request.body),
+        sha256=of(Request.sha256),
+        body_removed_at=of(Request.body_removed_at),
+    )
+)
+
+
+def request_body(session: Session, company_id: int, request_id: int) -> Body | None:
+    """What one call sent, if the company's connection made it."""
+    found = session.execute(
+        BODY.select()
         .join(Connection, Connection.id == Request.connection_id)
         .where(Request.id == request_id, Connection.company_id == company_id)
-    ).first()
-    return (row.body, row.sha256) if row and row.body is not None else None
+    )
+    return BODY.first(found)

@@ -75,6 +75,7 @@ class RequestRow:
     made_at: datetime
     answered_at: datetime | None
     size: int
+    body_removed_at: datetime | None
 
 
 REQUEST = Columns(
@@ -88,6 +89,7 @@ REQUEST = Columns(
         made_at=of(Request.made_at),
         answered_at=of(Request.answered_at),
         size=of(func.coalesce(func.length(Request.body), 0).label("size")),
+        body_removed_at=of(Request.body_removed_at),
     ),
 )
 

@@ -5,6 +5,7 @@ Here: views, a tab each. Not here: the answers (holding/trace.py) and the rows
 """
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, Response, abort, g, make_response, request, url_for
@@ -62,11 +63,12 @@ def request_body(request_id: int) -> Response:
     if not filters.sees_personal():
         abort(403)
     found = pushes.request_body(store.reading(), g.company.id, request_id)
-    if found is None:
+    if found is not None and found.body_removed_at is not None:
+        return fragments.refuse(_removed(found.sha256, found.body_removed_at))
+    if found is None or found.body is None:
         abort(404)
-    body, digest = found
-    workbook = body[:2] == b"PK"
-    answer = make_response(body)
+    workbook = found.body[:2] == b"PK"
+    answer = make_response(found.body)
     answer.headers["Content-Type"] = (
         "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
         if workbook
@@ -74,8 +76,18 @@ def request_body(request_id: int) -> Response:
     )
     ending = "xlsx" if workbook else "json"
     answer.headers["Content-Disposition"] = f'attachment; filename="request-{request_id}.{ending}"'
-    answer.headers["X-Content-SHA256"] = digest
+    answer.headers["X-Content-SHA256"] = found.sha256
     return answer
+
+
+def _removed(digest: str, at: datetime) -> Refusal:
+    return Refusal(
+        code="request.body_removed",
+        message=f"What this call sent was removed on {filters.moment(at)}.",
+        hint="The file was refused as a whole, and its documents went in other files, which are "
+        f"kept. Its SHA-256 is {digest}.",
+        status=410,
+    )
 
 
 def _head(record: queries.RecordRow) -> dict[str, Any]:

@@ -29,6 +29,19 @@ LATER: Mapping[str, tuple[dict[str, Any], dict[str, Any] | None]] = {
     "mapping_entry": ({"to_revision": 2}, {"to_revision": None}),
     "snapshot_item": ({"to_revision": 2}, {"to_revision": None}),
     "deputy": ({"ended_at": AT, "ended_by_id": None}, {"ended_at": None, "ended_by_id": None}),
+    "request": (
+        {
+            "body": None,
+            "body_removed_at": AT,
+            "state": "answered",
+            "deadline_at": AT,
+            "answered_at": AT,
+            "status": 413,
+            "answer": b"no",
+            "answer_sha256": "x",
+        },
+        {"body": b"another", "body_removed_at": AT},
+    ),
     "attempt": (
         {"state": "accepted", "error_class": "", "error": "", "target_ref": "r", "proof": b""},
         None,
@@ -52,6 +65,7 @@ OWN: Mapping[str, Any] = {
     "deputy.deputy_id": 2,
     "deputy.until_at": AT + timedelta(days=1),
     "reading.kind": "standing",
+    "request.kind": "push",
 }
 
 

@@ -1,9 +1,11 @@
 """What the pages of one record say, to whom, and how it is found."""
 
 import re
+from datetime import UTC, datetime
 
 import pytest
 
+from holding.models import Request
 from tests.portal.reading import ONE, R, hold_of, plain
 
 pytestmark = pytest.mark.sqlite
@@ -78,6 +80,23 @@ def test_an_attempt_shows_request_answer_and_key_without_secrets(visit):
     assert "aia_live_demo_7Qk2" not in page
     body = visit("nurul").get("/c/kedai/requests/1/body")
     assert body.headers["X-Content-SHA256"] in page
+
+
+def test_T05e_the_page_of_a_call_says_when_its_body_was_removed(visit, database):
+    at = datetime(2026, 12, 20, 1, 0, tzinfo=UTC)
+    with database.write() as session:
+        call = session.get_one(Request, 1)
+        call.body, call.body_removed_at = None, at
+        digest = call.sha256
+        run = call.run_id
+    nurul = visit("nurul")
+    page = nurul.text(f"{ONE}?tab=pushes")
+    assert f"sha256 of what was sent: {digest}" in plain(page)
+    assert "What was sent was removed on 2026-12-20 09:00" in plain(page)
+    assert "/requests/1/body" not in page
+    assert "removed on 2026-12-20 09:00" in plain(nurul.text(f"/c/kedai/runs/{run}"))
+    gone = nurul.get("/c/kedai/requests/1/body", status=410)
+    assert digest in gone.get_data(as_text=True)
 
 
 def test_find_goes_straight_to_a_number(visit):

@@ -13,11 +13,12 @@ from holding import assignments, chain, models, sessions
 from holding.anchors import Anchors
 from holding.database import Database
 from holding.desk import Done
-from holding.models import Company, Event, Hold, Record, Schedule
+from holding.models import Attempt, Company, Event, Hold, Record, Request, Schedule
 from holding.settings import Settings
 from tests.holding.shop import Shop, open_shop, order
 from tests.support.clock import SetClock
 from tests.support.factories import make_company
+from tests.support.postings import make_push, make_ready
 from workers.sweep import Sweeper
 
 
@@ -79,6 +80,41 @@ def test_sign_ins_that_ended_long_ago_are_forgotten_once_a_day(
     clock.advance(86_400)
     assert sweeper.sweep()
     assert kept() == {"now"}
+
+
+def test_T05e_what_a_refused_file_carried_is_removed_once_its_documents_ended_long_ago(
+    database: Database, company: Company, clock: SetClock
+) -> None:
+    sweeper, at = sweeper_of(database, clock), clock.now()
+    with database.write() as session:
+        push = make_push(
+            make_ready(session, company, "IV-1"), state="accepted", at=at, closed_at=at
+        )
+        call = {"kind": "push", "key": "k", "sha256": "ab", "state": "answered"}
+        times = {"made_at": at, "deadline_at": at}
+        refused, taken = (
+            Request(connection_id=push.connection_id, body=b"PK", **call, **times) for _ in "12"
+        )
+        session.add_all([push, refused])
+        session.flush()
+        taken.parent_id = refused.id
+        session.add(taken)
+        session.flush()
+        for no, (request, state) in enumerate([(refused, "split"), (taken, "accepted")], start=1):
+            tried = {"request_id": request.id, "push_id": push.id, "no": no, "fence": 1}
+            session.add(Attempt(state=state, at=at, **tried))
+
+    def bodies() -> list[bytes | None]:
+        with database.read() as session:
+            return list(session.scalars(select(Request.body).order_by(Request.id)))
+
+    assert sweeper.sweep()
+    clock.advance(timedelta(days=29))
+    assert sweeper.sweep()
+    assert bodies() == [b"PK", b"PK"]
+    clock.advance(timedelta(days=1, seconds=1))
+    assert sweeper.sweep()
+    assert bodies() == [None, b"PK"]
 
 
 def test_the_heads_of_the_chains_are_noted_and_the_last_events_linked(
