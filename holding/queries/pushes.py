@@ -6,7 +6,7 @@ Here: reads for the push tab. Not here: the push history of a company (runs.py).
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import or_, select
+from sqlalchemy import or_
 from sqlalchemy.orm import Session
 
 from connectors.kit.errors import ERROR_CLASSES
