@@ -28,6 +28,7 @@ from rules.interpret import Interpreter
 from rules.judge import ENGINE, Engine, KindProgram
 from rules.links import family_keys
 from rules.outcome import Outcome
+from rules.restated import Restated
 from rules.retries import RetryAnswer, RetryProgram
 from rules.run import Run
 from rules.schema import Schemas
@@ -121,6 +122,13 @@ class Program:
         """
         found = self._kinds.get(subject.kind)
         return found.glance(subject, facts, world, now, once) if found else Glance((), None)
+
+    def restated(
+        self, subject: Subject, facts: Facts, world: World, now: datetime
+    ) -> tuple[Restated, ...]:
+        """What of a record is posted, beside what each document would say of it now."""
+        found = self._kinds.get(subject.kind)
+        return found.restated(subject, facts, world, now) if found else ()
 
     def opened(self, subject: Subject, facts: Facts, world: World, now: datetime) -> Run:
         """A record read and typed, for the functions of `together`; it serves one evaluation."""

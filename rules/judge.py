@@ -30,6 +30,7 @@ from rules.outcome import Decision, Outcome
 from rules.proofs import ProofProgram
 from rules.reading import MOST_LINES, Content, Reader
 from rules.requirement import Operand
+from rules.restated import Restated, restate
 from rules.routes import RouteProgram
 from rules.run import RetreatError, Run
 from rules.said import keep
@@ -171,6 +172,17 @@ class KindProgram:
         )
         run.close()
         return outcome
+
+    def restated(
+        self, subject: Subject, facts: Facts, world: World, now: datetime
+    ) -> tuple[Restated, ...]:
+        """What is posted of one record, made again of the version that is given."""
+        with decimal.localcontext(CONTEXT):
+            run = self.opened(subject, facts, world, now)
+            run.version, run.stepwise, run.story = subject.version, True, False
+            found = tuple(one for route in self.routes for one in restate(route, run))
+            run.close()
+            return found
 
     def opened(self, subject: Subject, facts: Facts, world: World, now: datetime) -> Run:
         """The record as rules see it, before any of them is asked."""
