@@ -11,11 +11,13 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from holding import bulk, duties
+from holding import duties
+from holding.accepting import Accepting
 from holding.closing import beside, close, settle
+from holding.decisions import remember
 from holding.desk import Desk, Done, Each, alone, done, read_done
 from holding.lifecycle import move_posting
-from holding.models import Hold, Release, Team
+from holding.models import Hold, Team
 from holding.operations import once
 from holding.people import who_may
 from holding.refusal import Refusal
@@ -35,11 +37,16 @@ def release(
     reason: str,
     now: datetime,
     op: str | None = None,
+    *,
+    seen: int | None = None,
 ) -> Done | Refusal:
-    """Let one finding pass for this content of the record; the next judging sees it as released."""
+    """Let one finding pass for this content of the record; the next judging sees it as released.
+
+    `seen`: the version of the record that was looked at, where the money of a change is decided.
+    """
 
     def ask() -> Each | Refusal:
-        return release_each(session, actor, [hold_id], reason, now, op)
+        return release_each(session, actor, [hold_id], reason, now, op, seen=seen)
 
     return alone(session, actor, now, op, ("release", hold_id, reason), ask)
 
@@ -51,31 +58,38 @@ def release_each(
     reason: str,
     now: datetime,
     op: str | None = None,
+    *,
+    seen: int | None = None,
 ) -> Each | Refusal:
     """Let findings pass, each by itself: one that may not is left, with its reason.
 
-    They are judged again when the time to take it back is over.
+    They are judged again when the time to take it back is over. Of a change after posting what the
+    target keeps is written down.
     """
     refusal = _allowed(session, actor, reason)
     if refusal:
         return refusal
     desk = Desk(session, actor, hold_ids)
-    teams = _releasing_teams(desk)
+    teams, accepting = _releasing_teams(desk), Accepting(desk, seen)
     names = _Names(
         desk,
         lambda hold, voice: (
-            _releasable(desk, hold, teams, voice) or _own_hand(desk, hold, voice, "release")
+            _releasable(desk, hold, teams, voice)
+            or _own_hand(desk, hold, voice, "release")
+            or accepting.refusal(hold)
         ),
     )
     good, left = desk.each(names.ask)
     why, made = reason.strip(), []
     for voice, holds in names.by_voice(good):
-        _remember(desk, holds, voice, "release", why, now, op)
+        accepting.keep(holds, remember(desk, holds, voice, "release", why, now, op))
         close(session, holds, voice, state="released", why=why, now=now)
-        told = [done(h, f"{voice.name} released {h.rule or h.code}: {why}") for h in holds]
+        says = [accepting.say(h, voice.name) or f"{voice.name} released {h.rule or h.code}"
+                for h in holds]  # fmt: skip
+        told = [done(h, f"{say}: {why}") for h, say in zip(holds, says, strict=True)]
         desk.tell(told, "hold.released", now, op, actor=voice)
         made += told
-    later = undoable(session, op, _released(made), now) if made else now
+    later = undoable(session, op, _released(made, accepting), now) if made else now
     records = sorted({hold.record_id for hold in good})
     wake_records(session, records, later)
     wake_families(session, records, later)
@@ -153,7 +167,7 @@ def _rejected(
             message=f"The document of {hold.number or 'this record'} moved on meanwhile.",
             hint="Load the page again.",
         )
-    _remember(desk, [hold], voice, "reject", why, now, op)
+    remember(desk, [hold], voice, "reject", why, now, op)
     siblings = beside(desk.session, hold)
     close(desk.session, siblings, voice, state="cleared", why=f"rejected: {why}", now=now)
     made = done(hold, f"{voice.name} rejected {posting.number}: {why}")
@@ -254,38 +268,7 @@ def _own_hand(desk: Desk, hold: Hold, voice: Voice, verb: str) -> Refusal | None
     )
 
 
-def _remember(
-    desk: Desk,
-    holds: Sequence[Hold],
-    voice: Voice,
-    kind: str,
-    why: str,
-    now: datetime,
-    op: str | None,
-) -> None:
-    """Keep the decision beside the very content it was made for."""
-    rows = [
-        {
-            "record_id": hold.record_id,
-            "route": hold.route,
-            "seq": hold.seq,
-            "code": hold.code,
-            "cause_id": hold.cause_id,
-            "content_sha256": desk.contents.get(hold.record_id, ""),
-            "rule": hold.rule,
-            "kind": kind,
-            "person_id": voice.person_id,
-            "for_person_id": voice.for_person_id,
-            "reason": why,
-            "at": now,
-            "operation_id": op,
-        }
-        for hold in holds
-    ]
-    bulk.insert(desk.session, Release, rows)
-
-
-def _released(made: Sequence[Done]) -> str:
+def _released(made: Sequence[Done], accepting: Accepting) -> str:
     if len(made) == 1:
-        return f"{made[0].number} released"
+        return accepting.short(made[0].hold_id) or f"{made[0].number} released"
     return f"{len(made)} released"

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from holding import assignments, bulk, holds, operations, periods, releasers, retries, takers
 from holding.desk import Each, Left, lock_records, read_each
+from holding.differences import ACCEPTED
 from holding.models import Hold, Record
 from holding.operations import once
 from holding.refusal import Refusal
@@ -81,7 +82,12 @@ def _act(
     session: Session, actor: Actor, wish: Wish, ids: list[int], now: datetime, op: str
 ) -> Each | Refusal:
     if wish.act == "release":
-        return holds.release_each(session, actor, ids, wish.reason, now, op)
+        alone = _alone(session, actor, ids)
+        rest = [hold_id for hold_id in ids if hold_id not in alone]
+        answer = holds.release_each(session, actor, rest, wish.reason, now, op)
+        if isinstance(answer, Refusal):
+            return answer
+        return replace(answer, left=(*alone.values(), *answer.left))
     if wish.act == "retry":
         return retries.retry_each(session, actor, ids, now, op)
     if wish.act == "assign":
@@ -89,6 +95,27 @@ def _act(
     if wish.act == "date":
         return periods.date_each(session, actor, ids, wish.day, wish.reason, now, op)
     return assignments.snooze_each(session, actor, ids, wish.until or now, now, op)
+
+
+def _alone(session: Session, actor: Actor, ids: list[int]) -> dict[int, Left]:
+    """The holds that are decided one by one: each change after posting has its own money."""
+    query = select(Hold.id, Hold.number).where(
+        Hold.company_id == (actor.company_id or 0),
+        bulk.among(Hold.id, ids),
+        Hold.code == ACCEPTED,
+    )
+    return {
+        hold_id: Left(
+            hold_id,
+            number,
+            Refusal(
+                code="difference.alone",
+                message=f"{number} changed after posting, so its difference is decided by itself.",
+                hint="Open it to see what is posted against what the source says now.",
+            ),
+        )
+        for hold_id, number in session.execute(query.order_by(Hold.id))
+    }
 
 
 def _moved(session: Session, actor: Actor, seen: Seen) -> dict[int, Left]:

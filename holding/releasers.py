@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from holding import duties
+from holding.differences import ACCEPTED
 from holding.models import Hold, Posting, Team
 from holding.people import who_may
 from holding.refusal import Refusal
@@ -47,15 +48,16 @@ def of_hold(session: Session, hold: Hold, actor: Actor, *, by_people: bool) -> R
     deciding = refusal or _own_hand(actor, hands, names)
     if deciding or team is None or _in(session, team, actor):
         return Releasers(names, deciding, deciding)
-    verb = "approve" if hold.code == NEEDS_APPROVAL else "release"
+    verb = {NEEDS_APPROVAL: "approve", ACCEPTED: "accept"}.get(hold.code, "release")
     return Releasers(names, None, outside(team, duties.could(names), verb))
 
 
 def outside(team: Team, who: str, verb: str = "release") -> Refusal:
     """What is said to somebody who is not in the team that lets a hold go; `who` can."""
+    done = {"accept": "accepted"}.get(verb, f"{verb}d")
     return Refusal(
         code="hold.team",
-        message=f"This is {verb}d by {team.shown}, and you are not in it.",
+        message=f"This is {done} by {team.shown}, and you are not in it.",
         hint=f"{who} {verb} it.",
         status=403,
     )

@@ -13,7 +13,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, Programm
 from holding.database import Database
 from holding.refusal import Refusal
 
-VERSION: Final = "0015"  # the newest of migrations/versions
+VERSION: Final = "0016"  # the newest of migrations/versions
 
 
 def check(url: str) -> Refusal | None:

@@ -16,12 +16,9 @@ from flask import Flask, g
 from holding import roles
 from holding.queries.personal import MASK
 from holding.trace import Step
-from holding.types import from_minor, moment_text, places_of
-from holding.words import plural
-from portal.signs import sign
+from holding.types import from_minor, moment_text
+from holding.words import MINUS, SPACE, digits, money, plural, sign
 
-SPACE = "\u00a0"
-MINUS = "\u2212"
 LEDGERS = frozenset({"ar", "ap"})  # accounts receivable, accounts payable
 LONG_HASH = re.compile(r"\b[0-9a-f]{24,}\b")
 STEP_SIGNS = {
@@ -107,20 +104,6 @@ def zone_note() -> str:
     mark = "+" if offset >= timedelta() else MINUS
     told = f"{hours}:{minutes:02d}" if minutes else str(hours)
     return f"Times are {ZONE_NAMES.get(name, name)}, UTC{mark}{told}"
-
-
-def digits(minor: int, currency: str | None = "MYR") -> str:
-    """1,204.00, without sign and currency."""
-    places = places_of(currency or "MYR")
-    return f"{abs(from_minor(minor, currency or 'MYR')):,.{places}f}"
-
-
-def money(minor: int | None, currency: str | None = "MYR") -> str:
-    """RM 1,204.00; the minus is U+2212; nothing known is said so."""
-    if minor is None:
-        return "amount not recorded"
-    mark = MINUS if minor < 0 else ""
-    return f"{mark}{sign(currency)}{SPACE}{digits(minor, currency)}"
 
 
 def whole(minor: int, currency: str | None = "MYR") -> str:

@@ -13,9 +13,11 @@ from werkzeug.datastructures import MultiDict
 from holding import approvals
 from holding.queries import groups as queries
 from holding.queries.wanted import Filter
-from portal import filters, forms
+from holding.words import money
+from portal import forms
 
-VIEWS = ("todo", "mine", "approve", "snoozed", "all", "uncertain", "ignored", "cleared")
+VIEWS = ("todo", "mine", "approve", "snoozed", "all", "uncertain", "accepted", "ignored",
+         "cleared")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +93,7 @@ def sums(rows: Sequence[Any]) -> str:
     for row in rows:
         by_currency[row.currency] = by_currency.get(row.currency, 0) + (row.amount or 0)
     listed = sorted(by_currency.items(), key=lambda pair: (pair[0] != "MYR", pair[0]))
-    return (
-        " + ".join(filters.money(minor, currency) for currency, minor in listed) or "RM\u00a00.00"
-    )
+    return " + ".join(money(minor, currency) for currency, minor in listed) or "RM\u00a00.00"
 
 
 def said(rows: Sequence[queries.Member], answer: approvals.Approved) -> str:

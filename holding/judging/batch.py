@@ -40,6 +40,7 @@ class PostingRow:
     standing: Mapping[str, Any] | None  # what stands in the target, by which action and hash
     standing_action: str
     standing_hash: str
+    standing_at: datetime | None  # since when it stands there
     sent_body: Mapping[str, Any] | None  # the record as it was sent, where it is another now
     e_invoice_at: datetime | None
     reverses_id: int | None

@@ -12,6 +12,7 @@ from sqlalchemy import Row, bindparam, select
 from sqlalchemy.orm import Session
 
 from holding import bulk, worlds
+from holding.differences import ACCEPTED
 from holding.drift import seen
 from holding.judging.alike import Known
 from holding.judging.around import Around, Other, around
@@ -234,11 +235,16 @@ def _posting_fact(row: PostingRow) -> PostingFact:
 
 
 def _still_counts(release: Release, postings: Sequence[PostingRow]) -> bool:
-    """Whether a person let this pass; a change in the target only as it was seen then."""
-    later = (row for row in postings if row.reading_at and row.reading_at > release.at)
-    if release.rule == TARGET_EDITED and any(row.route == release.route for row in later):
-        return False
-    return release.kind == "release"
+    """Whether a person let this pass: a change in the target only as it was seen then, a change
+    after posting only beside what was posted then.
+    """
+    own = [row for row in postings if row.route == release.route]
+    if release.rule == TARGET_EDITED:
+        moments = [row.reading_at for row in own]
+    else:
+        moments = [row.standing_at for row in own if release.code == ACCEPTED]
+    later = any(moment > release.at for moment in moments if moment)
+    return release.kind == "release" and not later
 
 
 def _joined(

@@ -51,13 +51,14 @@ _POSTING = Columns(
         standing=of(Push.content),
         standing_action=of(func.coalesce(Push.action, "create").label("standing_action")),
         standing_hash=of(func.coalesce(Push.hash, "").label("standing_hash")),
+        standing_at=of(Push.closed_at),
         sent_body=of(case((_changed, Version.body)).label("sent_body")),
         e_invoice_at=of(Posting.e_invoice_at),
         reverses_id=of(Posting.reverses_id),
         reading=of(Reading.body),
         reading_at=of(Reading.at),
     ),
-    {"standing": "push.content", "reading": "reading.body"},
+    {"standing": "push.content", "standing_at": "push.closed_at", "reading": "reading.body"},
 )
 _READ = (
     _POSTING.select()

@@ -18,7 +18,17 @@ from holding.models.company import (
 )
 from holding.models.connection import Connection, ConnectionKey, Snapshot, SnapshotItem, Throttle
 from holding.models.event import Event, EventLink
-from holding.models.hold import Approval, Cause, Dating, Evaluation, Hold, Note, Release, Retry
+from holding.models.hold import (
+    AcceptedDifference,
+    Approval,
+    Cause,
+    Dating,
+    Evaluation,
+    Hold,
+    Note,
+    Release,
+    Retry,
+)
 from holding.models.posting import (
     Attempt,
     Posting,
@@ -43,6 +53,7 @@ from holding.models.ruleset import (
 from holding.models.stop import RouteStop
 
 __all__ = [
+    "AcceptedDifference",
     "ApiToken",
     "Approval",
     "Attempt",

@@ -1,7 +1,7 @@
 """What was decided and what keeps a posting back.
 
-Here: evaluations, causes, holds, releases, datings, retries, approvals, notes. Not here: verdicts,
-which a replay shows.
+Here: evaluations, causes, holds, releases, accepted differences, datings, retries, approvals,
+notes. Not here: verdicts, which a replay shows.
 """
 
 from datetime import date, datetime
@@ -187,6 +187,32 @@ class Release(Base):
     operation_id: Mapped[str | None]
     voided_at: Mapped[datetime | None]
     voided_by_id: Mapped[int | None] = ref("person")
+
+
+class AcceptedDifference(Base):
+    """What a release left as it was: a posted document, and what the record says of it by then.
+
+    `push_id`: what stood in the target. Amounts are in minor units of the posting's currency;
+    `wanted` is None where nobody could say it. It counts while the record has that content, and
+    the target that document (holding/queries/accepted.py).
+    """
+
+    __tablename__ = "accepted_difference"
+    __table_args__ = (
+        UniqueConstraint("release_id", "posting_id"),
+        Index("ix_accepted_difference_company", "company_id", "id"),
+        Index("ix_accepted_difference_record", "record_id", "id"),
+    )
+
+    id: Mapped[Id]
+    company_id: Mapped[int] = ref("company")
+    release_id: Mapped[int] = ref("release")
+    record_id: Mapped[int] = ref("record")
+    posting_id: Mapped[int] = ref("posting")
+    push_id: Mapped[int] = ref("push")
+    version_no: Mapped[int]
+    posted: Mapped[int | None]
+    wanted: Mapped[int | None]
 
 
 class Dating(Base):

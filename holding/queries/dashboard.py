@@ -8,16 +8,30 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Date, cast, func, null, select, union, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Date,
+    and_,
+    cast,
+    func,
+    null,
+    or_,
+    select,
+    union,
+    union_all,
+)
 from sqlalchemy.orm import Session
 
+from connectors import registry
 from holding.columns import Columns, of
-from holding.models import Cause, Hold, Person, Record, Team
+from holding.models import Cause, Connection, Hold, Person, Posting, Record, Team
 
 POSTED = ("posted", "reversed")
 HELD = ("held", "failed", "uncertain")
 IGNORED = ("ignored", "dropped")
 DUPLICATE = "duplicate"
+DOCUMENTS = sorted({document.name for document in registry.schemas()[0]})
+"""All document types: the index of days is asked for each by its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +88,16 @@ class Day(Sum):
     """The records of one document date."""
 
     day: date
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """What the targets have of one document date: document type -> money in the company's
+    currency; a document that was taken back by another one is still there, a void one is not.
+    """
+
+    day: date
+    money: dict[str, int]
 
 
 def owners(session: Session, company_id: int) -> tuple[Owner, ...]:
@@ -168,6 +192,33 @@ def standing(
         Sum(**_summed(found.get(None, {}))),
         tuple(Day(day=day, **_summed(found.get(day, {}))) for day in each),
     )
+
+
+def booked(session: Session, company_id: int, last: date, count: int = 14) -> tuple[Booked, ...]:
+    """What was posted of the last document days, as the targets have it; each type by itself."""
+    first = last - timedelta(days=count - 1)
+    targets = select(Connection.id).where(
+        Connection.company_id == company_id, Connection.side == "target"
+    )
+    rows: list[Any] = list(
+        session.execute(
+            select(Posting.doc_date, Posting.doc_type, func.sum(Posting.book))
+            .where(Posting.company_id == company_id, Posting.connection_id.in_(targets))
+            .where(Posting.doc_type.in_(DOCUMENTS), Posting.doc_date.between(first, last))
+            .where(or_(Posting.state == "posted", there_and_taken_back()))
+            .group_by(Posting.doc_date, Posting.doc_type)
+        )
+    )
+    found: dict[date, dict[str, int]] = {first + timedelta(days=n): {} for n in range(count)}
+    for day, doc_type, money in rows:
+        if money is not None:
+            found[day][doc_type] = int(money)
+    return tuple(Booked(day, money) for day, money in found.items())
+
+
+def there_and_taken_back() -> ColumnElement[bool]:
+    """Postings that a credit note took back: both documents are in the target."""
+    return and_(Posting.state == "reversed", Posting.action != "void")
 
 
 def _summed(by_state: dict[str, int]) -> dict[str, int]:

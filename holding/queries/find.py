@@ -20,6 +20,7 @@ MOST = 50
 class Found:
     """A record that fits, and by which number."""
 
+    id: int
     number: str
     source: str
     kind: str
@@ -34,6 +35,7 @@ class Found:
 
 FOUND = Columns(
     Found(
+        id=of(Record.id),
         number=of(Record.number),
         source=of(Connection.name),
         kind=of(Record.type),

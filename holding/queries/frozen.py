@@ -33,6 +33,7 @@ class FrozenHold:
     currency: str
     cause: str
     opened_at: datetime
+    code: str
 
 
 HOLD = Columns(
@@ -47,6 +48,7 @@ HOLD = Columns(
         currency=of(Record.currency),
         cause=of(Cause.label),
         opened_at=of(Hold.opened_at),
+        code=of(Hold.code),
     ),
     {"cause": "cause.label"},
 )

@@ -14,7 +14,17 @@ from holding.columns import Columns, of
 from holding.conflicts import waits_for_a_look
 from holding.entries import missing_in
 from holding.holds import REJECTABLE
-from holding.models import Cause, Connection, Hold, Person, Posting, Record, Team, Version
+from holding.models import (
+    Cause,
+    Connection,
+    Hold,
+    Person,
+    Posting,
+    Push,
+    Record,
+    Team,
+    Version,
+)
 from holding.models.hold import OF_PUSH
 from rules.outcome import NEEDS_APPROVAL
 
@@ -62,6 +72,7 @@ class HoldRow:
     posting_id: int | None
     posting_number: str | None
     posting_hash: str | None
+    standing_hash: str | None  # of what stands of it in the target
     posting_state: str | None
     posting_amount: int | None
     posting_currency: str | None
@@ -95,6 +106,14 @@ class HoldRow:
     def rejectable(self) -> bool:
         """Whether nothing of it was sent, so that it can be rejected."""
         return self.posting_state in REJECTABLE
+
+    @property
+    def to_send(self) -> bool:
+        """Whether its document goes once nothing holds it: what is posted stays as it is, unless a
+        change of it is planned.
+        """
+        planned = self.posting_hash != self.standing_hash
+        return self.posting_state not in ("posted", "reversed") or planned
 
     @property
     def approval(self) -> bool:
@@ -145,6 +164,7 @@ HOLD = Columns(
         posting_id=of(Posting.id),
         posting_number=of(Posting.number),
         posting_hash=of(Posting.hash),
+        standing_hash=of(Push.hash),
         posting_state=of(Posting.state),
         posting_amount=of(Posting.amount),
         posting_currency=of(Posting.currency),
@@ -162,6 +182,7 @@ HOLD = Columns(
         "kind": "record.type",
         "version": "version.no",
         "target": "target.name",
+        "standing_hash": "push.hash",
     },
 )
 
@@ -175,6 +196,7 @@ def one(session: Session, company_id: int, hold_id: int) -> HoldRow | None:
         .join(_source, _source.id == Record.source_id)
         .outerjoin(Version, Version.id == Record.version_id)
         .outerjoin(Posting, Posting.id == Hold.posting_id)
+        .outerjoin(Push, Push.id == Posting.posted_push_id)
         .outerjoin(_target, _target.id == Hold.connection_id)
         .outerjoin(Team, Team.id == Hold.team_id)
         .outerjoin(Person, Person.id == Hold.person_id)

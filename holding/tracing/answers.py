@@ -11,6 +11,7 @@ from typing import Final
 
 from grammar.nodes import Ruleset
 from holding.models import Version
+from holding.queries.accepted import Accepted
 from holding.tracing.case import (
     NOT_RECORDED,
     Case,
@@ -22,7 +23,7 @@ from holding.tracing.case import (
 from holding.tracing.changes import differences
 from holding.tracing.consent import approved
 from holding.tracing.held import HeldBy
-from holding.words import plural
+from holding.words import money, plural
 from rules.outcome import Lineage, Verdict
 from rules.target_edits import RULE as TARGET_EDITED
 
@@ -195,7 +196,15 @@ def _changed_by_source(case: Case) -> Told:
     proofs = [Proof("versions", f"{base.no}..{last.no}", f"version {base.no} to {last.no}")]
     stale = [held for held in case.holds if held.hold.error_class == "stale_version"]
     proofs += [Proof("hold", str(h.hold.id), f"hold {h.hold.id}: stale_version") for h in stale]
-    return text, "bad", proofs
+    return " ".join([text, *(_kept(case, one) for one in case.accepted)]), "bad", proofs
+
+
+def _kept(case: Case, one: Accepted) -> str:
+    """That somebody left the target as it was."""
+    there = f"{one.target} keeps {money(one.posted, one.currency)}"
+    now = "" if one.wanted is None else f", {one.source} says {money(one.wanted, one.currency)}"
+    by = f"{one.by or NOT_RECORDED} accepted the difference on {case.when(one.at)}: {one.reason}"
+    return f"{there}{now}; {by}."
 
 
 def _duplicates(case: Case, ruleset: Ruleset | None) -> Told:

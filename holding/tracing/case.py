@@ -28,6 +28,8 @@ from holding.models import (
     Version,
 )
 from holding.people import names_of
+from holding.queries import accepted
+from holding.queries.accepted import Accepted
 from holding.replay import judged_again, replay
 from holding.rulesets import files_of
 from holding.tracing.held import HeldBy, holds_of
@@ -72,6 +74,7 @@ class Case:
     holds: tuple[HeldBy, ...]
     sent: tuple[Sent, ...]
     reading: Reading | None  # what was last seen of the posting in its target
+    accepted: tuple[Accepted, ...]  # in what the posting differs by somebody's word
     people: Mapping[int, str]
 
     @property
@@ -184,8 +187,15 @@ def load(session: Session, record_id: int, posting_id: int | None = None) -> Cas
         reading=session.get(Reading, posting.reading_id)
         if posting and posting.reading_id
         else None,
+        accepted=_accepted(session, record, posting),
         people=people,
     )
+
+
+def _accepted(session: Session, record: Record, posting: Posting | None) -> tuple[Accepted, ...]:
+    found = accepted.of_records(session, record.company_id, [record.id]).get(record.id, ())
+    route, number = (posting.route, posting.number) if posting else ("", "")
+    return tuple(one for one in found if (one.route, one.document) == (route, number))
 
 
 def replayed(session: Session, evaluation: Evaluation) -> Outcome | None:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from holding.words import sign
 from portal.backtest.run import Ran
-from portal.signs import sign
 from rules.backtest import Backtest, Change, Money, Past, Sum, Tally
 from rules.backtest_reasons import Fired, Reason, fired, reason
 from rules.canonical import number_text

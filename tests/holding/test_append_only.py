@@ -52,6 +52,7 @@ NEVER = (
     "ruleset_version",
     "rule_file",
     "retry",
+    "accepted_difference",
     "note",
     "event",
     "event_link",

@@ -8,11 +8,14 @@ from sqlalchemy import select, update
 
 from connectors.kit.contract import Found, Kept
 from holding.connections import pause, resume
+from holding.desk import Done
 from holding.drift import seen
 from holding.drift.plan import companies_to_read, next_reading
+from holding.holds import release
 from holding.models import Connection, Posting, Reading
 from holding.roles import SYSTEM
 from tests.holding import test_autocount_life as autocount
+from tests.holding.held import hold_of
 from tests.holding.life import LARGE, SMALL, Life
 from tests.holding.test_autocount_life import control, effects, life, running
 
@@ -75,6 +78,18 @@ def test_what_is_ours_is_a_finding_once_and_what_is_theirs_is_noted(watched: Lif
     by_hand(watched, details=[{"unitPrice": 2.4}])
     assert watched.held("A-1") == []
     assert watched.shop.states() == {"A-1": "posted"}
+
+
+def test_T01d_a_further_change_there_can_be_released_again(watched: Life) -> None:
+    for price in (2.5, 2.6):
+        by_hand(watched, details=[{"unitPrice": price}])
+        assert watched.held("A-1") == ["STL03"]
+        wanted = hold_of(watched.shop, "A-1").id
+        with watched.shop.database.write() as session:
+            lim = watched.shop.actor("lim")
+            assert isinstance(release(session, lim, wanted, "Agreed", watched.shop.now), Done)
+        watched.work()
+        assert watched.held("A-1") == []
 
 
 def test_an_update_leaves_alone_what_is_theirs(watched: Life) -> None:
