@@ -32,7 +32,7 @@ from connectors.kit.clock import Clock
 from holding.database import UNAVAILABLE, Database
 from holding.refusal import Refusal
 from holding.settings import Settings
-from portal import checking, filters, fragments, security, store
+from portal import checking, differing, filters, fragments, security, store
 from portal.api.calls import api
 from portal.config import PortalConfig, config_of
 from portal.pages import BLUEPRINTS
@@ -115,6 +115,7 @@ def create_app(
     checking.init(app, settings)
     fragments.init(app)
     filters.init(app)
+    app.jinja_env.filters.update(differing.FILTERS)
     for blueprint in (*BLUEPRINTS, api):
         app.register_blueprint(blueprint)
     security.init(app, made)

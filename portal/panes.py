@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from flask import Response, abort, g, request, url_for
 
-from holding import approvals, corrections, doorbell, people, periods, releasers
+from holding import approvals, corrections, differences, doorbell, people, periods, releasers
 from holding.desk import Done
 from holding.impact import parties
 from holding.models import Hold
@@ -17,7 +17,7 @@ from holding.queries import hold as hold_query
 from holding.refusal import Refusal
 from holding.roles import may
 from holding.seen import Moved
-from portal import filters, forms, fragments, store
+from portal import differing, filters, forms, fragments, store
 
 MOST_ROWS = 24
 Wished = TypeVar("Wished")
@@ -29,7 +29,7 @@ def pane(hold_id: int, problems: Mapping[str, str], moved: Moved | None = None) 
     row = hold_query.one(session, g.company.id, hold_id)
     if row is None:
         abort(404)
-    show = filters.sees_personal()
+    show, changed = filters.sees_personal(), row.code in differences.CODES
     hold = session.get_one(Hold, hold_id)
     theirs = people.in_team(session, row.team_id, g.actor.person_id)
     edits = row.open and show and theirs and may(g.actor, corrections.ACT) is None
@@ -37,7 +37,9 @@ def pane(hold_id: int, problems: Mapping[str, str], moved: Moved | None = None) 
     who = releasers.of_hold(session, hold, g.actor, by_people=by_people) if row.open else None
     return {
         "hold": row,
-        **folded(pairs.of(session, row, show_personal=show)),
+        "changed": changed,
+        **differing.shown(session, g.company.id, row, show_personal=show),
+        **folded(() if changed else pairs.of(session, row, show_personal=show)),
         "beside": beside.of(session, row, show_personal=show),
         "hide": personal.hiding(session, row.record_id, show=show),
         "by_people": by_people,

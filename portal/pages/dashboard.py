@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, g
 
+from holding.queries import accepted, groups, holds, late
 from holding.queries import dashboard as queries
-from holding.queries import groups, holds, late
 from holding.queries.wanted import Filter
 from portal import fragments, pills, store
 
@@ -34,7 +34,12 @@ def _shown() -> dict[str, Any]:
     mine = Filter(view="mine", person_id=g.actor.person_id)
     causes = groups.groups(session, company, everything)
     seen, days = queries.standing(session, company, midnight, today)
+    booked, kept = queries.booked(session, company, today), accepted.by_day(session, company)
     return {
+        "booked": booked,
+        "booked_types": sorted({doc_type for one in booked for doc_type in one.money}),
+        "accepted": accepted.totals(kept.values()),
+        "accepted_days": kept,
         "totals": holds.totals(session, company, everything),
         "mine": groups.groups(session, company, mine)[:TOP],
         "mine_totals": holds.totals(session, company, mine),

@@ -11,6 +11,7 @@ from flask import Blueprint, Response, abort, g, request, url_for
 from holding import (
     assignments,
     corrections,
+    differences,
     doorbell,
     many,
     notes,
@@ -191,6 +192,8 @@ def _asked_again(act: str, found: forms.Problems) -> dict[str, Any]:
 
 
 def _shown(act: str, rows: Any, *, more: bool = False, problems: Any = None) -> dict[str, Any]:
+    alone = [row for row in rows if act == "release" and row.code == differences.ACCEPTED]
+    rows = [row for row in rows if row not in alone]
     once = {row.record_id: row for row in rows}
     return {
         "act": act,
@@ -200,6 +203,7 @@ def _shown(act: str, rows: Any, *, more: bool = False, problems: Any = None) -> 
         "sums": selection.sums(list(once.values())),
         "seen": " ".join(f"{row.id}:{row.lock}:{row.version_id or 0}" for row in rows),
         "more": more,
+        "alone": alone,
         "colleagues": states.colleagues(store.reading(), g.company.id),
         "problems": problems or {},
     }

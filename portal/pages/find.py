@@ -7,6 +7,7 @@ Here: one view; an exact number goes straight to its record. Not here: the searc
 from flask import Blueprint, Response, g, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from holding.queries import accepted
 from holding.queries import find as queries
 from portal import fragments, store
 
@@ -27,9 +28,9 @@ def find() -> AnyResponse:
 
 def _page(text: str, rows: tuple[queries.Found, ...]) -> Response:
     digits = text.translate(str.maketrans("OoIl", "0011"))
-    return fragments.respond(
-        "find/list.html", text=text, rows=rows, other=digits if digits != text else ""
-    )
+    marks = accepted.marks(store.reading(), g.company.id, [row.id for row in rows])
+    other = digits if digits != text else ""
+    return fragments.respond("find/list.html", text=text, rows=rows, marks=marks, other=other)
 
 
 def _url(row: queries.Found) -> str:

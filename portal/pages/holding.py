@@ -12,14 +12,15 @@ from typing import Any
 from flask import Blueprint, Response, abort, g, request, url_for
 
 from holding import approvals, conflicts, doorbell, holds, manual_entries, many, undo
+from holding.queries import accepted, personal, states
 from holding.queries import groups as lists
 from holding.queries import holds as queries
-from holding.queries import personal, states
 from holding.queries.wanted import Filter
 from holding.refusal import Refusal
 from holding.words import plural
 from portal import filters, forms, fragments, panes, selection, store
 
+KEPT = "Accepted: what is posted stays as it is. The difference is listed below."
 pages = Blueprint("holding", __name__, url_prefix="/c/<co>/holding")
 
 
@@ -37,8 +38,10 @@ def show(hold_id: int) -> Response:
 
 @pages.post("/<int:hold_id>/release")
 def release(hold_id: int) -> Response:
-    """Let one finding pass, with a reason."""
-    return _settle(hold_id, holds.release, "Released. It is being judged again.")
+    """Let one finding pass, with a reason; of a change after posting the one that was looked at."""
+    seen = forms.whole(request.form.get("rev"))
+    said = "Released. It is being judged again." if seen is None else KEPT
+    return _settle(hold_id, partial(holds.release, seen=seen), said)
 
 
 @pages.post("/<int:hold_id>/reject")
@@ -147,17 +150,31 @@ def _listing() -> dict[str, Any]:
     }
     if wanted.view == "cleared":
         return shown | _page(lists.closed(session, g.company.id, forms.whole(args.get("after"))))
+    if wanted.view == "accepted":
+        return shown | _accepted(forms.whole(args.get("after")))
     if wanted.view in ("ignored", "uncertain"):
         after = forms.whole(args.get("after"))
         return shown | _page(states.in_state(session, g.company.id, wanted.view, after))
     return shown | _groups(wanted)
 
 
+def _accepted(after: int | None) -> dict[str, Any]:
+    session, company = store.reading(), g.company.id
+    rows = accepted.listing(session, company, after)
+    more = rows[-1].id if len(rows) == accepted.A_PAGE else None
+    hide = personal.hiding_each(
+        session, {row.record_id for row in rows}, show=filters.sees_personal()
+    )
+    sums = accepted.totals(accepted.by_day(session, company).values())
+    return {"rows": rows, "sums": sums, "hide": hide, "after": more}
+
+
 def _page(rows: Sequence[Any]) -> dict[str, Any]:
     full = len(rows) >= lists.GROUPS_A_PAGE
     ids = {row.record_id for row in rows}
     hide = personal.hiding_each(store.reading(), ids, show=filters.sees_personal())
-    return {"rows": rows, "hide": hide, "after": rows[-1].id if full else None}
+    marks = accepted.marks(store.reading(), g.company.id, ids)
+    return {"rows": rows, "hide": hide, "marks": marks, "after": rows[-1].id if full else None}
 
 
 def _groups(wanted: Filter) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from connectors import registry
 from holding import doorbell, trace
 from holding.drift import asking
 from holding.models import Record
-from holding.queries import card, compare, personal, pushes, readings, rules
+from holding.queries import accepted, card, compare, personal, pushes, readings, rules
 from holding.queries import records as queries
 from holding.refusal import Refusal
 from holding.words import plural
@@ -96,11 +96,14 @@ def _head(record: queries.RecordRow) -> dict[str, Any]:
     chosen = forms.whole(request.args.get("posting"))
     posting = next((p for p in postings if p.id == chosen), _first_to_see(postings))
     versions = queries.versions(session, record.id)
+    kept = accepted.of_records(session, g.company.id, [record.id]).get(record.id, ())
     return {
         "record": record,
         "postings": postings,
         "posting": posting,
         "open_holds": queries.open_holds(session, record.id),
+        "mark": accepted.mark(kept) if kept else None,
+        "accepted": kept,
         "versions": versions,
         "hide": personal.hiding(session, record.id, show=filters.sees_personal()),
         "times": sum(v.delivery_times or 0 for v in _each_delivery(versions)),

@@ -17,6 +17,8 @@ PAGES = {
     "/c/kedai/": "SO-10200",
     "/c/kedai/holding?open=1": "mapping_missing",
     "/c/kedai/holding/1": "SO-10200",
+    "/c/kedai/holding/10": "netshop now says",
+    "/c/kedai/holding?view=accepted": "No accepted difference",
     "/c/kedai/holding?view=approve": "above the limit",
     "/c/kedai/holding?view=ignored": "SO-10231",
     "/c/kedai/holding/ageing": "Sales administration",
