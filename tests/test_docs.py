@@ -70,3 +70,26 @@ def test_features_and_acceptance_tests_name_each_other() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout
+
+
+def test_every_row_of_the_features_says_what_it_leaves_out(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "features.md").read_text("utf-8")
+    row = re.search(r"(?m)^\| A02 \|.*\n", page)
+    assert row
+    does, left_out, test = row[0].strip("| \n").split(" | ")[1:]
+    short = {
+        "no column": f"| A02 | {does} | {test} |\n",
+        "an empty one": f"| A02 | {does} |  | {test} |\n",
+        "no words": f"| A02 |  | {left_out} | {test} |\n",
+    }
+    for what, instead in short.items():
+        copy = tmp_path / "features.md"
+        copy.write_text(page.replace(row[0], instead), "utf-8")
+        done = subprocess.run(
+            [sys.executable, str(ROOT / "tools" / "features.py"), "--collect", str(copy)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 1, what
+        assert "A02: its line is not | row | what it does | left out | test |" in done.stdout

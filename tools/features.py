@@ -1,7 +1,8 @@
 """Checks docs/features.md against the acceptance tests, in both directions, by running them.
 
-Here: every row names a test that passes, and every acceptance test of a row is named. Not here: the
-tests. `--collect` only compares names and runs nothing.
+Here: every row says what it leaves out and names a test that passes, and every acceptance test of a
+row is named. Not here: the tests. `--collect` only compares names and runs nothing; a path is that
+of another page.
 """
 
 import re
@@ -15,14 +16,22 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "features.md"
 TESTS = ROOT / "tests" / "acceptance"
-ROW = re.compile(r"^\| ([A-Z]\d\d) \|.*\| `(test_\w+\.py)::(test_[A-Z]\d\d_\w+)` \|$")
+WORDS = r"[^|\s](?:[^|]*[^|\s])?"
+ROW = re.compile(
+    rf"^\| (?P<row>[A-Z]\d\d) \| {WORDS} \| {WORDS}"
+    r" \| `(?P<file>test_\w+\.py)::(?P<test>test_[A-Z]\d\d_\w+)` \|$"
+)
+BEGUN = re.compile(r"^\| ([A-Z]\d\d) \|")
+WHOLE = "| row | what it does | left out | test |"
 NAMED = re.compile(r"^(?:async )?def (test_([A-Z]\d\d)_\w+)", re.MULTILINE)
 
 
 def main(words: list[str]) -> int:
     """The number of things that are wrong, as exit code 0 or 1."""
-    rows = dict(_rows(PAGE.read_text("utf-8")))
-    wrong = list(_names(rows))
+    page = next((Path(word) for word in words if not word.startswith("--")), PAGE)
+    text = page.read_text("utf-8")
+    rows = dict(_rows(text))
+    wrong = [*_torn(text), *_names(rows)]
     if "--collect" not in words:
         wrong += _results(rows)
     for line in wrong:
@@ -36,7 +45,15 @@ def _rows(text: str) -> Iterable[tuple[str, str]]:
     for line in text.splitlines():
         match = ROW.match(line)
         if match:
-            yield match[1], f"{match[2]}::{match[3]}"
+            yield match["row"], f"{match['file']}::{match['test']}"
+
+
+def _torn(text: str) -> Iterable[str]:
+    """Rows that lack a column, or the words in one."""
+    for line in text.splitlines():
+        begun = BEGUN.match(line)
+        if begun and not ROW.match(line):
+            yield f"{begun[1]}: its line is not {WHOLE}"
 
 
 def _names(rows: Mapping[str, str]) -> Iterable[str]:
