@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import or_
-from sqlalchemy.orm import Session
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session, aliased
 
 from holding.columns import Columns, of
 from holding.models import Connection, Posting, Record
@@ -27,12 +27,20 @@ class Found:
     external_id: str
     party: str
     state: str
+    tries: int  # of its documents that are in this state
     amount: int | None
     currency: str
     seen_at: datetime
     document: str | None
 
 
+_OF_RECORD = aliased(Posting)
+_TRIES = (
+    select(func.coalesce(func.max(_OF_RECORD.tries), 0))
+    .where(_OF_RECORD.record_id == Record.id, _OF_RECORD.state == Record.state)
+    .correlate(Record)
+    .scalar_subquery()
+)
 FOUND = Columns(
     Found(
         id=of(Record.id),
@@ -42,6 +50,7 @@ FOUND = Columns(
         external_id=of(Record.external_id),
         party=of(Record.party),
         state=of(Record.state),
+        tries=of(_TRIES.label("tries")),
         amount=of(Record.amount),
         currency=of(Record.currency),
         seen_at=of(Record.seen_at),

@@ -101,6 +101,7 @@ def _head(record: queries.RecordRow) -> dict[str, Any]:
         "record": record,
         "postings": postings,
         "posting": posting,
+        "tries": max((p.tries for p in postings if p.state == record.state), default=0),
         "open_holds": queries.open_holds(session, record.id),
         "mark": accepted.mark(kept) if kept else None,
         "accepted": kept,

@@ -26,6 +26,7 @@ from tests.acceptance.product import (
     item,
     until,
 )
+from tests.acceptance.quiet import ask_target
 
 pytestmark = pytest.mark.slow
 
@@ -83,6 +84,13 @@ def test_A06_a_change_makes_a_version_and_equal_content_none(
     digests = [row[-1] for row in rows(versions) if re.fullmatch(r"v\d", row[0])]
     assert len(set(digests)) == 2
 
+    assert house.deliver(later(second, items=[item(1, qty="4")])).json()["new_versions"] == 1
+    until_head(finance, 600, "Waiting pending · version 3 ")
+    newest = {row[0][2:]: row[1:] for row in rows(record_page(finance, 600, "versions"), "diff")}
+    assert newest["lines[0].qty"] == ["3", "4"]
+    outer = record_page(finance, 600, "versions&from=1&to=3")
+    assert {row[0][2:]: row[1:] for row in rows(outer, "diff")}["lines[0].qty"] == ["2", "4"]
+
     for change in ("UPDATE version SET body = '{}'", "DELETE FROM version"):
         with pytest.raises(sqlite3.IntegrityError), house.product.database() as database:
             database.execute(change)
@@ -125,7 +133,22 @@ def test_C01_every_record_is_in_exactly_one_state(house: House, finance: Visitor
             with pytest.raises(sqlite3.IntegrityError):
                 database.execute(change)
 
+    for number, fault, count, word in (  # what a target does to a record
+        (306, "closed_period", 1, "Failed failed"),
+        (307, "rate_limited", 3, "Ready retrying"),
+    ):
+        ask_target(house, "faults", fault=fault, count=count)
+        house.deliver(clean(number))
+        until_head(finance, number, word)
+        listed = rows(finance.get(f"/c/{CURRENT_COMPANY}/find?q=NS-30"))
+        [told] = [row[3] for row in listed if f"NS-{number}" in row[0]]
+        assert told.endswith(word.split()[-1]), "it may be on its way again by now"
+    known = {word for shown in shown_states(finance) for word in SIX if shown.endswith(word)}
+    assert known == SIX
+    until_head(finance, 307, "Posted")
 
+
+SIX = {"pending", "succeeded", "failed", "skipped", "retrying", "needs attention"}
 WISH = "let it through"
 
 

@@ -5,7 +5,7 @@ import re
 import pytest
 from sqlalchemy import text
 
-from tests.portal.reading import ONE, cause, hold_of, one, plain
+from tests.portal.reading import ONE, R, cause, hold_of, one, plain
 
 pytestmark = pytest.mark.sqlite
 
@@ -121,6 +121,28 @@ def test_going_back_gets_the_whole_page(visit):
         "HX-History-Restore-Request": "true",
     }
     assert "<html" in client.get("/c/kedai/holding", headers=headers).get_data(as_text=True)
+
+
+@pytest.mark.parametrize(
+    ("posting", "record", "word"),
+    [("ready", "ready", "retrying"), ("posted", "waiting", "pending")],
+    ids=["sent-again", "posted-in-part"],
+)
+def test_C01_a_record_is_retrying_while_its_open_document_is(
+    visit, database, posting, record, word
+):
+    whose = "(SELECT id FROM record WHERE number = 'SO-10210')"
+    with database.write() as session:
+        tried = f"UPDATE posting SET state = '{posting}', tries = 2 WHERE record_id = {whose}"
+        session.execute(text(tried))
+        session.execute(text(f"UPDATE record SET state = '{record}' WHERE id = {whose}"))
+    farah = visit("farah")
+    listed = plain(farah.text("/c/kedai/find?q=SO-1021"))
+    told = re.search(r"SO-10210 .*? (retrying|pending|succeeded|needs attention) ", listed)
+    assert told
+    assert told[1] == word
+    shown = plain(farah.text(f"{R}/SO-10210"))
+    assert f" {word} · version" in shown
 
 
 def test_filters_narrow_the_groups(visit):
