@@ -8,6 +8,7 @@ from tests.acceptance.many import Ran, run_all
 from tests.acceptance.product import Product
 
 TEA = Path(__file__).with_name("tea.rules").read_text("utf-8")
+DEPOT = STARTER.with_name("orders-autocount")
 TEMPLATES = sorted(path for path in STARTER.parent.iterdir() if (path / "maps").is_dir())
 
 

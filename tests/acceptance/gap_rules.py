@@ -203,6 +203,17 @@ def first_run() -> str:
                 f'{QUICKBOOKS} ready\n        SalesRep = ""',
             ),
             case(
+                "F23 project known",
+                'tea with project = "EXPO-26"',
+                f'{QUICKBOOKS} ready\n        line 1  ClassRef = "200000000002"',
+            ),
+            case(
+                "F23 project unknown",
+                'tea with project = "EXPO-27"',
+                f'{QUICKBOOKS} ready\n        line 1  ClassRef = ""',
+                f"{QUICKBOOKS} warn because project_left_out",
+            ),
+            case(
                 "F23 told wrongly",
                 'tea with agent = "Zed"',
                 f"{QUICKBOOKS} ready",

@@ -2,9 +2,10 @@
 
 import json
 import re
+from collections import Counter
 from typing import Any
 
-from tests.acceptance.checking import TEA, checked, errors, line_of, ran, without
+from tests.acceptance.checking import DEPOT, TEA, checked, errors, line_of, ran, without
 from tests.acceptance.many import run_all
 from tests.acceptance.product import Product
 
@@ -204,6 +205,28 @@ def test_B10_rules_without_an_answer_to_a_later_edit_are_refused(product: Produc
         product, [gap.replace("    | approval  ", f"    {row}\n    | approval  ", 1)], "--json"
     )
     assert mended.code == 0
+    _nobody_can_activate(product, gap, codes[2])
+
+
+def _nobody_can_activate(product: Product, rules: str, code: str) -> None:
+    """What the check refuses is not taken as a change, so that nobody can publish it."""
+    (product.folder / "gap").mkdir()
+    (product.folder / "gap" / "tea.rules").write_text(rules, "utf-8")
+    company, writer = ("--company", "tea"), "writer@tea.example"
+    by = (*company, "--as", writer)
+    *_, pushed, published = run_all(
+        product,
+        [
+            ("migrate",),
+            ("company", "add", "tea", "--name", "Tea dealer"),
+            ("user", "add", writer, *company, "--role", "consultant", "--role", "publisher"),
+            ("rules", "push", "gap", *by),
+            ("publish", "1", *by),
+        ],
+    )
+    assert pushed.code == published.code == 1, (pushed, published)
+    assert code in pushed.out + pushed.err
+    assert product.sql("SELECT * FROM ruleset_version")[0] == []
 
 
 STORY = """
@@ -294,6 +317,10 @@ def test_B15_the_eight_exceptions_each_have_a_rule_or_a_risk(product: Product) -
         lines = TEA.split("\n")[first - 1 : cell["line"]]
         assert lines, cell
         assert "" not in lines, cell  # the line stands in that declaration
+    (depot,) = run_all(product, [["check", str(DEPOT), "--coverage", "--json"]])
+    kinds = Counter(cell["record"] for cell in depot.json["coverage"])
+    assert len(kinds) >= 6
+    assert set(kinds.values()) == {len(ANSWERS)}, "eight for each kind of record"
     for number, name in enumerate(texts):
         calm, strict, told = (runs[way][number] for way in ways)
         risks = {cell["exception"] for cell in told.json["coverage"] if cell["state"] == "open"}

@@ -202,6 +202,9 @@ def test_C34_many_at_once_each_with_its_own_answer(house: House) -> None:
     late = wrong(3500, status="pending", paid_at=None, customer=buyer(3500, name="Bulk buyer 3500"))
     arrive(house, late)
 
+    beyond = " ".join(f"{900_000 + n}:1:1" for n in range(1001))
+    refused = send(approver, page, "many", reason="agreed with the shop", seen=beyond)
+    assert (refused.status_code, "At most 1,000 at once" in said(refused)) == (422, True)
     answer = send(approver, page, "many", reason="agreed with the shop")
     assert answer.status_code == 200
     assert read(answer.text).one("h1").text == "97 released, 3 left"

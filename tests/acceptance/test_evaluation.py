@@ -30,6 +30,12 @@ check no_line_twice on order each line
     say      "Line {line.pos} is there twice."
     clears   when it passes
 
+check decimals_stay_exact on order each line
+    require  line.price + line.price + line.price = 0.30
+    else     hold for accounts
+    say      "Three times {line.price} is not 0.30."
+    clears   when it passes
+
 check not_astronomical on order
     require  version * version * version * version * version * version >= 0
     else     hold for accounts

@@ -1,6 +1,6 @@
 """Many workers at once, killed at random: nothing twice, nothing lost.
 
-`CLEARPOST_MANY=10000` asks for so many records and four workers instead of a quick look.
+`CLEARPOST_MANY=10000` asks for so many records and eight workers instead of a quick look.
 """
 
 import json
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.slow
 MANY = int(os.environ.get("CLEARPOST_MANY", "0"))
 PATIENCE = 600 if MANY else 90
 A_FILE = 2_000  # records: the product takes no more than 5,000 at once
-RECORDS, WORKERS, KILLS = (MANY, 4, MANY // 100) if MANY else (48, 3, 3)
+RECORDS, WORKERS, KILLS = (MANY, 8, MANY // 100) if MANY else (48, 3, 3)
 
 
 @pytest.fixture(scope="module")

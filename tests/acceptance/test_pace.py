@@ -189,8 +189,9 @@ def test_C13_a_refused_key_is_one_exception_and_everything_else_waits(timed: Tim
     work(house)
     calls = [call for call in house.calls()[known:] if call["call"] == "json"]
     assert [call["code"] for call in calls] == ["key_disabled"]
-    held = "SELECT class FROM hold WHERE state = 'open' AND number LIKE 'NS-13%'"
-    assert rows(house, held) == [("authorization_failed",)]
+    held = "SELECT hold.class, team.name FROM hold JOIN team ON team.id = hold.team_id"
+    held += " WHERE hold.state = 'open' AND hold.number LIKE 'NS-13%'"
+    assert rows(house, held) == [("authorization_failed", "it_support")]
     assert "Key refused" in timed.pill()
     assert "199 waiting" in timed.pill()
     shown = timed.queue()

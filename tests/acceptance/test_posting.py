@@ -12,6 +12,7 @@ from typing import Any
 
 import openpyxl
 import pytest
+import requests
 
 from tests.acceptance.browser import Person
 from tests.acceptance.conftest import SQLITE, STARTER, NewProduct, daily_rules
@@ -22,6 +23,7 @@ from tests.acceptance.product import (
     FINANCE,
     SIMULATOR_KEY,
     House,
+    Visitor,
     until,
 )
 from tests.acceptance.quiet import (
@@ -233,6 +235,27 @@ def test_E17_two_workers_with_the_same_push_send_it_once_under_the_derived_key(
     derived = f"cp-{hashlib.sha256(plain.encode()).hexdigest()[:32]}"
     assert calls[0]["key"] == derived
     assert derived in record(finance, 1701, "pushes").text
+    _a_rejected_duplicate_is_recorded(still, finance)
+
+
+def _a_rejected_duplicate_is_recorded(house: House, finance: Visitor) -> None:
+    """The target has a document of this number from somebody else, with another content."""
+    body = json.loads(download(finance, record(finance, 1701, "pushes")))
+    head = {"Authorization": f"Bearer {SIMULATOR_KEY}", "X-Company-Id": "CMP-1042"}
+    there = requests.post(
+        f"{house.target}/v1/sales/invoices",
+        json={**body, "invoice_number": "NS-1702"},
+        headers={**head, "Idempotency-Key": "somebody-else"},
+        timeout=10,
+    )
+    assert there.status_code == 201, there.text
+    assert house.deliver(clean(1702, items=with_sku("CUP-GLASS-20", qty="7"))).status_code == 202
+    work(house)
+    assert [c["effect"] for c in writes(house, "NS-1702")] == ["created", "skipped"]
+    assert house.created().count("NS-1702") == 1
+    page = record(finance, 1702, "pushes")
+    assert state(page) == "Failed"
+    assert "duplicate" in page.one("section", id="pushes").text
 
 
 def test_C10_a_failed_attempt_can_be_read_later(still: House) -> None:
@@ -252,6 +275,7 @@ def test_C10_a_failed_attempt_can_be_read_later(still: House) -> None:
     assert told[0][3] == "503"
     assert "AiAccount answered 503." in told[0][5]
     assert (told[-1][3], told[-1][4]) == ("201", "accepted")
+    assert re.search(r"Safe to retry\? \w", page.one("section", id="pushes").text), "what is next"
 
     first = page.all("details", cls="fold")[0]
     assert first.one("summary").text.startswith("Request and answer of attempt 1")

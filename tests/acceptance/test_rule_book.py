@@ -55,6 +55,11 @@ def told(product: Product, rules: Path, *words: str) -> str:
     return product.run("explain", str(rules), *words).stdout
 
 
+def _text_of(template: str) -> str:
+    """All rule files of a template."""
+    return "\n".join(f.read_text("utf-8") for f in STARTER.with_name(template).glob("*.rules"))
+
+
 def test_B04_ready_means_one_sentence_that_command_and_page_say_alike(still: House) -> None:
     told_ = told(still.product, STARTER, "--topic", "ready")
     printed = re.findall(r"^- (.*)$", told_.replace("\\", ""), re.MULTILINE)
@@ -65,6 +70,10 @@ def test_B04_ready_means_one_sentence_that_command_and_page_say_alike(still: Hou
     assert "its status is “paid”, “packed” or “delivered”" in ready
     assert "where the total is above the approval limit of 3000.00, Accounts team approved" in ready
     assert not re.search(r"[_={}<>()]", ready)  # no word of the language, only of people
+    depot = told(still.product, STARTER.with_name("orders-autocount"), "--topic", "ready")
+    documents = re.findall(r"^post \w+ to autocount\.(\w+) as", _text_of("orders-autocount"), re.M)
+    each = re.findall(r"^- “Ready for autocount” means for .*$", depot.replace("\\", ""), re.M)
+    assert len(each) == len(set(each)) == len(documents) > 5
     raised = still.product.folder / "raised"
     shutil.copytree(STARTER, raised)
     clearing = raised / "clearing.rules"

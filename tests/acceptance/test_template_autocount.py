@@ -266,3 +266,12 @@ def test_F19_an_unknown_item_is_held(template: Template) -> None:
             "sales_admin",
             [at],
         )
+
+    folder = template.copy("F19")
+    goods = folder / "goods.rules"
+    text = goods.read_text("utf-8").replace("item(line.sku)", "item(line.sku) otherwise common")
+    text += '\nconst common\n    from 2026-01-01 = "RICE-5"\n'
+    goods.write_text(text, "utf-8")
+    body = {**ORDER, "lines": [{**line, "sku": "FISH", "uom": "PCS"}]}
+    named = template.tried("order", body, held=False, folder=folder)
+    assert named["sales_order"]["document"]["lines"][0]["ItemCode"] == "RICE-5"

@@ -100,6 +100,10 @@ def test_G02_who_approved_it(told: Told) -> None:
     )
     assert any(content in word for word in proofs(told.page, 2))
 
+    assert told.house.deliver(clean(NUMBER + 2)).status_code == 202
+    small = until_shown(told.house.visitor(FINANCE), NUMBER + 2, "Posted")
+    assert re.match(r"No approval required by clearing\.rules:\d+\.", answers(small)[2])
+
 
 def _content_hash(told: Told) -> str:
     """The hash over what was planned, reckoned here from the stored content."""
