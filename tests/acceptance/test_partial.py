@@ -111,6 +111,7 @@ def test_A19_what_it_says(depot: Depot) -> None:
     depot.take(sale("1101", price="2.60"))
     assert depot.effects("1101", "R-11") == [("created", "IV-1101-1"), ("created", "RC-R-11")]
     assert depot.document("RC-R-11")["master"]["description"] == "IV-1101-1"
+    assert answers(depot.page("receipt", "R-11"))[4].startswith("Not applicable: ")
     told = depot.page("receipt", "R-11", "trace").text
     waits, goes = told.find("R-11 waits for autocount.invoice"), told.find("RC-R-11 ready")
     assert 0 < waits < goes

@@ -121,6 +121,21 @@ def test_B29_page_and_file_explain_all_nine_topics_and_name_the_missing_one(stil
     assert said["check home_currency"] == "last backtest: it fired on 0 of 2 records"
 
 
+def test_the_tests_of_a_draft_run_on_the_page_too(still: House) -> None:
+    """What B20 says of the terminal: the rules in force, with this one file changed."""
+    writer = still.visitor("consultant@kedai.example")
+    path = f"{BASE}/rules/draft/clearing.rules"
+    page = writer.get(path)
+    (text,) = re.findall(r"<textarea[^>]*>(.*?)</textarea>", page, re.DOTALL)
+    whole = unescape(text)
+    broken = whole.replace("require  period = open", "require  period in (open, locked)")
+    assert broken != whole
+    answers = [writer.post(path, page, text=each).text for each in (whole, broken)]
+    calm, red = (read(answer).one("main").text for answer in answers)
+    assert re.search(r"This could come into force: \d+ tests passed", calm), calm[-800:]
+    assert re.search(r"[1-9]\d* of \d+ tests failed", red), red[-800:]
+
+
 def test_B03_a_finished_order_that_is_not_posted_stands_on_top_with_its_gate(still: House) -> None:
     late = clean(61, status="delivered", customer=buyer(61, id="C-UNKNOWN-61"))
     waits = clean(62, status="pending", customer=buyer(62, id="C-UNKNOWN-62"))

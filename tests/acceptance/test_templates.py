@@ -194,6 +194,27 @@ def test_B06_what_each_target_must_be_told_is_counted_before_delivery(product: P
     assert "10 records, 1 blocked." in shown
     (gap,) = shown.partition("Missing:\n")[2].splitlines()
     assert gap.startswith('  item_ref "cup-4": 1, sales_admin. SKU cup-4 is no product')
+    _each_target_needs_its_own(product, set(counts), required)
+
+
+def _each_target_needs_its_own(product: Product, all_kinds: set[str], before: set[str]) -> None:
+    """AutoCount knows the same kinds and insists on others; AiAccount stocks nothing."""
+    bag = {"sku": "RICE-5", "uom": "BAG", "qty": "100", "price": "19.00", "tax": "NONE"}
+    changes = {"status": "approved", "supplier": "S-14", "branch": "Ipoh", "total": "1900.00"}
+    records = written(product, [purchase(310, bag, **changes)])
+    product.run("init", "autocount", "--template", "orders-autocount")
+    product.run("init", "aiaccount", "--template", "netshop-aiaccount")
+    needs = {}
+    for name, code in (("autocount", 1), ("aiaccount", 0)):
+        told = product.json("preflight", name, records, *AT, "--json", code=code)
+        needs[name] = {each["kind"]: each for each in told["needs"] if each["named"]}
+    assert {kind: one["blocked"] for kind, one in needs["autocount"].items()} == {
+        **dict.fromkeys(all_kinds, 0),
+        "warehouse": 1,
+    }
+    required = {kind for kind, one in needs["autocount"].items() if one["required"]}
+    assert required == {"account", "customer", "vendor", "payment_method"} != before
+    assert set(needs["aiaccount"]) == {"account", "tax", "customer", "item"}
 
 
 def test_B12_each_leaves_at_its_moment_and_not_before(product: Product) -> None:

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from tests.acceptance.conftest import STARTER
-from tests.acceptance.orders import clean, later
+from tests.acceptance.orders import clean, days_ago, later, priced
 from tests.acceptance.parts import Part, answers, proofs
 from tests.acceptance.product import (
+    ADMIN,
     APPROVER,
     CURRENT_COMPANY,
     FINANCE,
@@ -103,6 +104,23 @@ def test_G02_who_approved_it(told: Told) -> None:
     assert told.house.deliver(clean(NUMBER + 2)).status_code == 202
     small = until_shown(told.house.visitor(FINANCE), NUMBER + 2, "Posted")
     assert re.match(r"No approval required by clearing\.rules:\d+\.", answers(small)[2])
+    _a_deputy_is_named(told.house)
+
+
+def _a_deputy_is_named(house: House) -> None:
+    """Somebody approves in the approver's name."""
+    number, stands_in = NUMBER + 3, "deputy@kedai.example"
+    company = ("--company", CURRENT_COMPANY)
+    made = house.product.run("user", "add", stands_in, *company, "--role", "viewer").stdout
+    house.passwords[stands_in] = made.split("only now: ")[1].strip()
+    until_ = ("--until", days_ago(-3)[:10], "--reason", "On leave")
+    by = (*company, "--as", ADMIN)
+    house.product.run("deputy", "add", stands_in, "--for", APPROVER, *until_, *by)
+    assert house.deliver(clean(number, items=priced("3500.00"))).status_code == 202
+    until_shown(house.visitor(FINANCE), number, "Held")
+    approve(house.visitor(stands_in), f"NS-{number}")
+    posted = until_shown(house.visitor(FINANCE), number, "Posted")
+    assert answers(posted)[2].startswith("deputy for approver, ")
 
 
 def _content_hash(told: Told) -> str:
