@@ -45,6 +45,7 @@ def test_H01_a_fresh_clone_serves_the_sign_in_page(tmp_path: Path) -> None:
         assert page.status_code == 200
         assert 'type="password"' in page.text
         assert time.monotonic() - started < 180
+        assert time.time() - (clone / ".venv" / ".product-done").stat().st_mtime < 60
         family = children_of(demo.pid)
         commands = [Path(f"/proc/{pid}/cmdline").read_text() for pid in alive(family)]
         for word in ("redis-server", "workers", "simulator"):

@@ -279,7 +279,7 @@ def test_C23_what_it_says(watch: Watch) -> None:
 def test_C14_what_it_says(watch: Watch) -> None:
     approver = watch.house.visitor(APPROVER)
     pages = {}
-    for number in (1401, 1402):
+    for number in (1401, 1402, 1403):
         order = clean(number, items=priced(f"{number}.00"))
         body = typed(f"IV-{number}", order, ref="telephone")
         body["details"][0]["unitPrice"] = number
@@ -303,8 +303,11 @@ def test_C14_what_it_says(watch: Watch) -> None:
 
     decide(approver, pages[1401], "reject", "The same, nothing to do")
     decide(approver, pages[1402], "release", "A second order on the telephone")
+    decide(approver, pages[1403], "link", "Typed by Siti from the fax")
     watch.goes_by(60)
     assert (watch.posting(1401, "NS-1401-1"), watch.effects("NS-1401-1")) == ("Ignored by rule", [])
     assert (watch.posting(1402, "NS-1402-1"), watch.effects("NS-1402-1")) == ("Posted", ["created"])
+    assert (watch.posting(1403, "IV-1403"), watch.effects("NS-1403-1")) == ("Posted", [])
+    assert "linked NS-1403-1 to IV-1403" in watch.page(1403, "trace").text
     assert "The same, nothing to do" in watch.page(1401, "trace").text
     assert "A second order on the telephone" in watch.page(1402, "trace").text
