@@ -72,6 +72,18 @@ def test_features_and_acceptance_tests_name_each_other() -> None:
     assert done.returncode == 0, done.stdout
 
 
+def test_what_the_features_leave_to_other_tests_is_there() -> None:
+    page = (ROOT / "docs" / "features.md").read_text("utf-8")
+    named = re.findall(r"`(?:tests/)?([\w/]+\.py)(?:::(\w+))?`", page)
+    assert len(named) > 112
+    for path, name in named:
+        file = ROOT / "tests" / (path if "/" in path else f"acceptance/{path}")
+        assert file.exists(), path
+        assert f"def {name}" in file.read_text("utf-8")
+    rows = set(re.findall(r"(?m)^\| ([A-Z]\d\d) \|", page))
+    assert set(re.findall(r"\b[A-H]\d\d\b", page)) <= rows
+
+
 def test_every_row_of_the_features_says_what_it_leaves_out(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "features.md").read_text("utf-8")
     row = re.search(r"(?m)^\| A02 \|.*\n", page)
