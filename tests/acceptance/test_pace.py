@@ -4,6 +4,7 @@ The clock of the company and of its targets is moved; nobody waits for it.
 """
 
 import json
+import re
 import shutil
 import threading
 import time
@@ -18,6 +19,7 @@ import pytest
 import requests
 
 from tests.acceptance.conftest import STARTER
+from tests.acceptance.desk import act, said
 from tests.acceptance.houses import COMPANY, open_doors, quiet
 from tests.acceptance.orders import clean
 from tests.acceptance.parts import Part, answers, read, state
@@ -176,6 +178,18 @@ def test_C15_a_busy_target_gets_another_try_and_after_the_limit_a_person(timed: 
         "NS-1502",
     )
     assert owner == [("it_support",)]
+    _early_only_after_a_test(house, 1502)
+
+
+def _early_only_after_a_test(house: House, number: int) -> None:
+    """What gave up waits for the longest pause, or for a test of its connection (C18)."""
+    early = act(house.visitor(FINANCE), number, "retry")
+    assert early.status_code == 409
+    assert re.search(r"Nothing changed since .*It can be tried again at [\d: -]+,", said(early))
+    house.product.run("connection", "test", "aiaccount", *COMPANY, "--as", ADMIN)
+    assert act(house.visitor(FINANCE), number, "retry").status_code == 200
+    work(house)
+    assert house.record(f"NS-{number}")["state"] == "posted"
 
 
 def test_C13_a_refused_key_is_one_exception_and_everything_else_waits(timed: Timed) -> None:
