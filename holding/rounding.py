@@ -84,8 +84,9 @@ def refusal(
 
 def disagreement(session: Session, connection: Connection) -> Disagreement | None:
     """Where a target and the rules in force do not say the same, so that nothing is sent there."""
-    way, ours = told(session, connection), _in_force(session, connection)
-    if ours is None or way in (None, ours.rounding):
+    way = told(session, connection)
+    ours = _in_force(session, connection) if way else None
+    if ours is None or way == ours.rounding:
         return None
     key = {"company": connection.company_id, "key": cause_key(ours.name)}
     cause = session.execute(_HELD, key).one_or_none()

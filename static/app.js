@@ -1,12 +1,13 @@
-/* Behaviour of the pages that htmx does not give: the tick, dialogs, the bar of a lost network, announcements, keys.
-   No page needs it; nothing here decides anything. */
+/* What htmx does not give: tick, dialogs, the bar of a lost network, announcements, keys.
+   No page needs it; nothing here decides. */
 (() => {
   "use strict";
   const byId = (id) => document.getElementById(id);
+  const on = (name, act) => document.body.addEventListener(name, act);
   const all = (selector) => [...document.querySelectorAll(selector)];
   if (typeof Idiomorph !== "undefined") Idiomorph.defaults.ignoreActiveValue = true;
 
-  /* tick: every 15 s, every 2 s while something marked data-busy is shown, never in a hidden tab */
+  /* tick: every 15 s, every 2 s while something is data-busy, never in a hidden tab */
   let timer;
   const busy = () => document.querySelector("[data-busy]");
   const beat = () => {
@@ -36,7 +37,7 @@
     dialog.replaceChildren();
     if (opener && opener.isConnected) opener.focus();
   });
-  document.body.addEventListener("htmx:afterSwap", (event) => {
+  on("htmx:afterSwap", (event) => {
     if (event.target.id === "dialog" && dialog.childElementCount && !dialog.open) dialog.showModal();
     const wrong = event.target.querySelector && event.target.querySelector("[aria-invalid=true]");
     if (wrong) wrong.focus();
@@ -45,9 +46,9 @@
     byId("netbar").hidden = true;
     if (busy()) beat();
   });
-  document.body.addEventListener("done", () => { if (dialog && dialog.open) dialog.close(); });
+  on("done", () => { if (dialog && dialog.open) dialog.close(); });
 
-  /* a lost answer: nothing is claimed, the same request (same op) can be tried again */
+  /* a lost answer: the same request (same op) can be tried again */
   let failed = null;
   const lost = (event) => {
     failed = event.detail.elt;
@@ -58,15 +59,13 @@
     byId("netbar").hidden = true;
     if (failed instanceof HTMLFormElement) failed.requestSubmit(); else if (failed) failed.click();
   };
-  document.body.addEventListener("htmx:beforeSwap", (event) => {
-    if (!event.detail.xhr.getResponseHeader("HX-Retarget")) return;
-    event.detail.shouldSwap = true; /* an answer that knows its place is ours, whatever its status */
-    event.detail.isError = false;
+  on("htmx:beforeSwap", ({ detail }) => { /* an answer that knows its place is ours */
+    if (detail.xhr.getResponseHeader("HX-Retarget")) Object.assign(detail, { shouldSwap: true, isError: false });
   });
-  for (const name of ["htmx:sendError", "htmx:timeout", "htmx:responseError"]) document.body.addEventListener(name, lost);
+  for (const name of ["htmx:sendError", "htmx:timeout", "htmx:responseError"]) on(name, lost);
 
   const say = (text) => { byId("announce").textContent = text; };
-  document.body.addEventListener("say", (event) => say(event.detail.value));
+  on("say", (event) => say(event.detail.value));
 
   /* selection: the bar says how many rows are ticked; "all" ticks the rows shown */
   document.addEventListener("change", (event) => {
@@ -108,13 +107,13 @@
     if (event.target.matches("input, textarea, select, [contenteditable]")) return;
     const go = leader && places[event.key];
     leader = event.key === "g";
-    if (go) { const link = document.querySelector(`#nav [data-go=${go}]`); if (link) link.click(); }
+    if (go) document.querySelector(`#nav [data-go=${go}]`)?.click();
     else if (event.key === "/") { event.preventDefault(); byId("find").focus(); }
     else if (event.key === "?") { const help = byId("helpkeys"); if (help) { opener = document.activeElement; help.showModal(); } }
-    else if (event.key === "u") { const undo = byId("undo"); if (undo) undo.click(); }
+    else if (event.key === "u") byId("undo")?.click();
     else if (event.key === "j") step(1);
     else if (event.key === "k") step(-1);
-    else if (event.key === "x") { const row = document.activeElement.closest("[data-row]"); const box = row && row.querySelector("input[type=checkbox]"); if (box) box.click(); }
-    else if (/^[1-9]$/.test(event.key)) { const link = document.querySelector(`[data-key="${event.key}"]`); if (link) link.click(); }
+    else if (event.key === "x") document.activeElement.closest("[data-row]")?.querySelector("input[type=checkbox]")?.click();
+    else if (/^[1-9]$/.test(event.key)) document.querySelector(`[data-key="${event.key}"]`)?.click();
   });
 })();

@@ -169,7 +169,7 @@ def _shown(row: queries.ConnectionRow) -> dict[str, Any]:
     session = store.reading()
     found = {line.doc_type: line for line in queries.endpoints(session, row.id)}
     made = pills.of_rows(session, g.company.id, [row])
-    target = queries.entity(session, g.company.id, row.name, "target")
+    target = row.side == "target" and queries.entity(session, g.company.id, row.name, "target")
     return {
         "row": row,
         "cards": [(pill, found.get(pill.doc_type)) for pill in made],
@@ -178,7 +178,7 @@ def _shown(row: queries.ConnectionRow) -> dict[str, Any]:
         else {},
         "queue": queries.queue(session, row.id) if row.side == "target" else (),
         "snapshots": queries.snapshots(session, row.id),
-        "rounds": target and rounding.disagreement(session, target),
+        "rounds": rounding.disagreement(session, target) if target else None,
         "told": queries.told(session, g.company.id, row.id),
         "last": queries.last_delivery(session, row.id) if row.side == "source" else None,
         "hook": url_for("hooks.receive", co=g.company.code, source=row.name, _external=True),
