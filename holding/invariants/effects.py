@@ -17,12 +17,13 @@ from holding.invariants.look import Breach, Look
 from holding.models import Delivery, Posting, Push, Record
 from holding.pushing.evidence import derived_key
 from holding.pushing.kept_totals import stands
-from holding.types import to_minor
+from holding.types import from_minor, to_minor
 from rules.canonical import revive
 from rules.outcome import Document
 
 _UNIQUE = re.compile(r'UNIQUE INDEX "?(\w+)|CONSTRAINT "?(\w+)"? UNIQUE')
 THERE = ("posted", "reversed")
+MOST_NAMED = 3
 LOOKED = frozenset({"equal", "different", "unknown"})
 PROOFS = frozenset({"accepted", "existing", "equal"})
 ONE_EFFECT = {
@@ -162,32 +163,46 @@ def versions_increase(look: Look) -> Iterator[Breach]:
 
 
 def sums_agree(look: Look) -> Iterator[Breach]:
-    """I14: the sums of what is posted here and of what stands there, by currency, to the sen."""
+    """I14: what is posted here and what stands there comes to the same with its tax, document by
+    document and so in every sum, to the sen.
+    """
     if look.lines is None:
         return
-    ours: dict[str, int] = defaultdict(int)
-    theirs: dict[str, int] = defaultdict(int)
     told = {line.number: line for line in look.lines if line.total is not None}
-    for number, amount, currency in _posted(look):
+    off: dict[str, list[tuple[str, int, int]]] = defaultdict(list)
+    records: dict[str, list[int]] = defaultdict(list)
+    for record_id, number, amount, currency in _posted(look):
         line = told.get(number)
-        ours[currency] += amount
-        if line is not None and line.total is not None:
-            theirs[currency] += to_minor(Decimal(line.total), line.currency or currency)
-    for currency in sorted(ours):
-        if ours[currency] != theirs[currency]:
-            say = f"{currency}: {ours[currency]} minor units are posted here"
-            yield Breach("I14", f"{say}, {theirs[currency]} of them stand in the target.")
+        there = to_minor(Decimal(line.total or 0), line.currency or currency) if line else 0
+        if there != amount:
+            off[currency].append((number, amount, there))
+            records[currency].append(record_id)
+    for currency, found in sorted(off.items()):
+        ours, theirs = sum(one[1] for one in found), sum(one[2] for one in found)
+        say = (
+            f"{currency}: where they differ, our amounts make {_shown(ours, currency)}, those in "
+            f"the target {_shown(theirs, currency)}: "
+        )
+        first = (
+            f"{number} {_shown(here, currency)}, there {_shown(there, currency)}"
+            for number, here, there in found[:MOST_NAMED]
+        )
+        yield Breach("I14", f"{say}{'; '.join(first)}.", tuple(records[currency]))
 
 
-def _posted(look: Look) -> Iterator[tuple[str, int, str]]:
-    """(number, minor units, currency) of every posted document, as it was last accepted; what the
-    target keeps of it counts, where rounding explains that it is not what was sent.
+def _posted(look: Look) -> Iterator[tuple[int, str, int, str]]:
+    """(record, number, minor units, currency) of every posted document, as it was last accepted;
+    what the target keeps of it counts, where rounding explains that it is not what was sent.
     """
     query = (
-        select(Push.number, Push.content, Push.kept)
+        select(Posting.record_id, Push.number, Push.content, Push.kept)
         .join(Posting, Posting.posted_push_id == Push.id)
         .where(Posting.company_id == look.company_id, Posting.state == "posted")
     )
-    for number, content, kept in look.session.execute(query):
+    for record_id, number, content, kept in look.session.execute(query):
         document = revive(Document, content)
-        yield number, stands(document, kept), document.currency
+        yield record_id, number, stands(document, kept), document.currency
+
+
+def _shown(minor: int, currency: str) -> str:
+    return str(from_minor(minor, currency))
