@@ -16,8 +16,14 @@ from grammar.split import Block
 from grammar.stumble import Place, Stumble, place
 
 _CLAUSES = {word for clauses in words.ORDER.values() for word in clauses}
-_LONG = {"at": "at most", "they": "they own", "we": "we own", "each": "each line"}
-_FORWARD = ("when", "immediately", "daily", "after", "bill")
+_LONG = {
+    "at": "at most",
+    "amount": "amount not compared",
+    "they": "they own",
+    "we": "we own",
+    "each": "each line",
+}
+_FORWARD = ("when", "immediately", "daily", "after", "bill", "amount")
 _TIMES = re.compile(r"\s*\d{1,2}(?::\d{1,2})?\s*(?:am|pm)?\b", re.IGNORECASE)
 
 

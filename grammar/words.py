@@ -61,6 +61,7 @@ CLAUSES = frozenset(
         "with",
         "expect",
         "bill",
+        "amount",
         "then",
         "from",
         "where",
@@ -97,7 +98,7 @@ ORDER = {
     "check": ("when", "require", "and", "else", "say", "clears"),
     "duplicates": ("unique", "else", "say"),
     "approve": ("when", "by", "never", "say"),
-    "post": ("when", "immediately", "daily", "after", "bill", "they", "we", "each"),
+    "post": ("when", "immediately", "daily", "after", "bill", "amount", "they", "we", "each"),
     "sample": ("line", "with"),
     "test": ("given", "and", "then", "expect"),
 }

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from grammar.problem import Span
 from rules.agreement import AgreementProgram
+from rules.amounts import AmountsProgram
 from rules.checks import CheckProgram, Row
 from rules.compiler import Rows, Together
 from rules.documents import Draft
@@ -20,7 +21,7 @@ from rules.outcome import Verdict
 from rules.proofs import RULE as PROOFS
 from rules.proofs import ProofProgram
 from rules.requirement import UNKNOWN
-from rules.rounding import ROUNDING, RoundingProgram
+from rules.rounding import ROUNDING
 from rules.rounding_told import RoundingTold
 from rules.run import RetreatError, Run
 from rules.said import Said, gap_finding
@@ -42,14 +43,14 @@ class Asking:
         duplicates: list[DuplicateProgram],
         proofs: ProofProgram,
         agreement: AgreementProgram | None,
-        rounding: RoundingProgram | None,
+        amounts: AmountsProgram,
         told: RoundingTold | None,
         owner: str,
         span: Span,
     ) -> None:
         self.route, self.owner, self.span = route, owner, span
         self.checks, self.duplicates, self.proofs = checks, duplicates, proofs
-        self.agreement, self.rounding, self.told = agreement, rounding, told
+        self.agreement, self.amounts, self.told = agreement, amounts, told
         self.common, self.own = common, own
 
     def rules(self, run: Run, shared: Shared, said: Said) -> None:
@@ -88,13 +89,13 @@ class Asking:
 
     def document(self, run: Run, draft: Draft, said: Said) -> None:
         """What is said of the document: its units, its total, whether it is there already."""
-        units, total = self.agreement, self.rounding
+        units = self.agreement
         if self.told is not None and draft.made:
             extend(said, self.told.judge(run))
         if units is not None and draft.made:
             extend(said, self._safe(lambda: units.judge(run, draft), PROOFS, run))
-        if total is not None and draft.made:
-            extend(said, self._safe(lambda: total.judge(run, said), ROUNDING, run))
+        if draft.made:
+            extend(said, self._safe(lambda: self.amounts.judge(run, said), ROUNDING, run))
         for duplicate in self.duplicates:
             extend(said, duplicate.judge(run, self.route, draft.fields))
 

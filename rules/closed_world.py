@@ -177,7 +177,11 @@ class ClosedWorld:
             self._take_back(of_route, step.takes_back)
 
     def _posted(self, step: Step, document: Document) -> None:
-        content = {"fields": dict(document.fields), "lines": [dict(r) for r in document.lines]}
+        content = {
+            "fields": dict(document.fields),
+            "lines": [dict(r) for r in document.lines],
+            "amount": str(document.amount),
+        }
         self.postings.append(
             PostingFact(
                 step.route,

@@ -147,12 +147,12 @@ def compile_ruleset(ruleset: Ruleset, *, hash: str, schemas: Schemas | None = No
     return Program(ruleset, hash, schemas, generated)
 
 
-def interpreted(ruleset: Ruleset, *, hash: str) -> Program:  # noqa: A002
+def interpreted(ruleset: Ruleset, *, hash: str, schemas: Schemas | None = None) -> Program:  # noqa: A002
     """The same program, run by the definition of the meaning: what generated code is held against.
 
     Whatever it is asked, it answers with the same bytes as the program of compile_ruleset.
     """
-    return Program(ruleset, hash, None, Interpreter)
+    return Program(ruleset, hash, schemas, Interpreter)
 
 
 def generated(index: Index, record: str, zone: ZoneInfo) -> Generated:

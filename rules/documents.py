@@ -6,7 +6,7 @@ or amount (columns.py), whether the document may go (judge.py), how a target wan
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -153,6 +153,7 @@ class DocumentProgram:
         self.numbered = tuple(a.name for a in post.fields if say(a.expr) == "document_number")
         self.parts = self._number.operands
         self.shape = Shape.of(compiler, post, {f.name: f.type for f in self.head}, schemas)
+        self.comes_to: Callable[[Run], Decimal | None] | None = None
         source = compiler.index.sources.get(compiler.index.records[post.record].source or "")
         self.currency = source.currency if source else ""
 
@@ -216,8 +217,7 @@ class DocumentProgram:
         day = run.route.day
         if not draft.made or draft.gaps or not isinstance(day, date):
             return None
-        shape, values = self.shape, draft.values
-        amount = values.get(shape.amount)
+        shape = self.shape
         return Document(
             target=self.post.route.target,
             document=self.post.route.document,
@@ -225,10 +225,18 @@ class DocumentProgram:
             date=day,
             party=draft.fields.get(shape.party, ""),
             currency=draft.fields.get(shape.currency, self.currency),
-            amount=amount if isinstance(amount, Decimal) else together(draft.lines),
+            amount=self._amount(run, draft),
             fields=draft.fields,
             lines=tuple(draft.lines),
         )
+
+    def _amount(self, run: Run, draft: Draft) -> Decimal:
+        """The total that the document names, else what the target makes of its lines."""
+        told = draft.values.get(self.shape.amount)
+        made = self.comes_to(run) if self.comes_to is not None else None
+        if made is not None and made != told:
+            return made
+        return told if isinstance(told, Decimal) else together(draft.lines)
 
 
 LINE_AMOUNTS = ("LineTotal", "SubTotal", "Amount")

@@ -1,7 +1,7 @@
 """Expressions seen through their computed fields: what is inside, what a rounding hides.
 
-Here: inside, formula, stands_in, unrounded; they only read the tree. Not here: what an expression
-gives (interpret.py).
+Here: inside, formula, stands_in, unrounded, whole; they only read the tree. Not here: what an
+expression gives (interpret.py).
 """
 
 from __future__ import annotations
@@ -71,6 +71,25 @@ def unrounded(
     if isinstance(expr, n.Otherwise):
         inner, default = unrounded(expr.expr, *again), unrounded(expr.default, *again)
         return replace(expr, expr=inner, default=default)
+    return expr
+
+
+def whole(expr: n.Expr, of: n.Expr) -> n.Expr:
+    """What an expression of a bill in parts is when all is billed at once: `line.due` is all of it,
+    `due_of(x)` is x.
+    """
+    if isinstance(expr, n.Call) and expr.name == "due_of" and len(expr.args) == 1:
+        return whole(expr.args[0], of)
+    if isinstance(expr, n.Name):
+        return of if expr.path == ("line", "due") else expr
+    if isinstance(expr, n.Arith):
+        return replace(expr, left=whole(expr.left, of), right=whole(expr.right, of))
+    if isinstance(expr, n.Negative):
+        return replace(expr, expr=whole(expr.expr, of))
+    if isinstance(expr, n.Otherwise):
+        return replace(expr, expr=whole(expr.expr, of), default=whole(expr.default, of))
+    if isinstance(expr, n.Call) and expr.name not in AGGREGATES:
+        return replace(expr, args=tuple(whole(arg, of) for arg in expr.args))
     return expr
 
 

@@ -77,7 +77,8 @@ class TargetState:
 
 @dataclass(frozen=True, slots=True)
 class PostingFact:
-    """One posting of this record; content = {"fields", "lines"} of what stands in the target.
+    """One posting of this record; content = {"fields", "lines", "amount"} of what stands in the
+    target; older facts are without the amount.
 
     `body` may be left out where the posted version is the one that is judged.
     """

@@ -64,7 +64,7 @@ class ReversalProgram:
         try:
             run.route.number = self.number.fill(run, posting.number)
             draft = self._draft(run, posting)
-            return self._document(run, draft), draft
+            return self._document(run, draft, posting), draft
         finally:
             run.route = outer
 
@@ -102,7 +102,7 @@ class ReversalProgram:
         }
         return [by_key.get(key) or self.fields.reader.blank_line() for key in posting.billed]
 
-    def _document(self, run: Run, draft: Draft) -> Document | None:
+    def _document(self, run: Run, draft: Draft, posting: PostingFact) -> Document | None:
         if draft.gaps:
             return None
         currency = draft.fields.get(self.original.shape.currency, self.original.currency)
@@ -113,10 +113,17 @@ class ReversalProgram:
             date=_day(draft.fields.get(self.date, ""), run.today),
             party=draft.fields.get(self.party, ""),
             currency=currency,
-            amount=_amount(draft.fields.get(self.amount, ""), draft.lines),
+            amount=self._amount(draft, posting),
             fields=draft.fields,
             lines=tuple(draft.lines),
         )
+
+    def _amount(self, draft: Draft, posting: PostingFact) -> Decimal:
+        """What is taken back: all that the posting came to, unless the route says otherwise."""
+        told = (posting.content or {}).get("amount")
+        if not self.line and self.amount not in {f.name for f in self.head} and told is not None:
+            return Decimal(str(told))
+        return _amount(draft.fields.get(self.amount, ""), draft.lines)
 
 
 def _row(value: object) -> dict[str, str]:

@@ -7,7 +7,7 @@ parts of a bill (bills.py), which fields make a total (totals.py).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from types import MappingProxyType
@@ -16,16 +16,17 @@ from typing import Any
 from grammar import nodes as n
 from rules.canonical import number_text
 from rules.closures import Closure
-from rules.columns import Shape
 from rules.compiler import Compiler
 from rules.expanded import unrounded
 from rules.index import Scope
 from rules.numbers import CONTEXT, Number, add, rounder
 from rules.outcome import Finding, Verdict
+from rules.own_totals import OwnTotal
 from rules.requirement import HIT, PASS, UNKNOWN, Operands, operands_of
 from rules.run import Run
-from rules.said import Said
-from rules.totals import Parts
+from rules.said import Said, has_said
+from rules.schema import DocumentSchema
+from rules.totals import Parts, by_code
 from rules.words import MISSING, say
 
 ROUNDING, TOLERANCE = "rounding", "tolerance"
@@ -70,22 +71,44 @@ def summed(columns: Iterable[Iterable[Number]], way: str, places: Decimal) -> De
 
 
 class RoundingProgram:
-    """The proof of the total of one route's documents."""
+    """What one route's documents come to, and the proof of the total that they, or else their
+    records, name.
+    """
 
-    def __init__(self, compiler: Compiler, post: n.Post, target: n.Target, parts: Parts) -> None:
-        head = Scope(compiler.index, compiler.record, document=True)
-        line = replace(head, line=True)
+    def __init__(
+        self,
+        compiler: Compiler,
+        post: n.Post,
+        target: n.Target,
+        parts: Parts,
+        told: OwnTotal | None,
+    ) -> None:
+        bills = post.bill is not None
+        head = Scope(compiler.index, compiler.record, document=True, bills=bills)
+        line = head if parts.in_header else replace(head, line=True)
         self.target, self.parts, self.route = target, parts, str(post.route)
         self.owner = target.tolerance_action.role or compiler.owner
-        self.labels = {o.label for o in operands_of(compiler, parts.total.expr, head)}
-        self.total = compiler.guarded(parts.total.expr, head, ROUNDING, "")
+        self.told = told if parts.total is None else None
+        named = parts.total or (told.assign if told else None)
+        self.name, self.labels = named.name if named else "", set[str]()
+        self.total: Closure | None = None
+        if named is not None:
+            self.labels = {o.label for o in operands_of(compiler, named.expr, head)}
+            self.total = compiler.guarded(named.expr, head, ROUNDING, "")
+        if told is not None and told.own.total in self.labels:
+            self.labels |= told.labels
         adjusted = parts.rounding_line
         self.adjusted = compiler.guarded(adjusted.expr, head, ROUNDING, "") if adjusted else None
-        self.own = self._ways(compiler, parts.columns, line)
-        self.columns = self._ways(compiler, parts.reckoned, line) if parts.reckoned else self.own
+        columns, reckoned = parts.at_once(post.bill)
+        self.own = self._ways(compiler, columns, line)
+        self.columns = self._ways(compiler, reckoned, line) if reckoned else self.own
+        self.due = self._ways(compiler, parts.reckoned or parts.columns, line) if bills else None
         asked = parts.reckoned or parts.columns
         exact = tuple(unrounded(expr, line, target.places) for expr in asked)
-        self.asked = asked if target.rounding == PER_LINE else exact
+        wanted = asked if target.rounding == PER_LINE else exact
+        codes = (parts.code,) if parts.code and target.rounding == AT_THE_END else ()
+        self.codes = [compiler.guarded(code, line, ROUNDING, "") for code in codes]
+        self.asked = (*wanted, *codes) if self.total is not None and not parts.in_header else ()
 
     def _ways(
         self, compiler: Compiler, exprs: tuple[n.Expr, ...], scope: Scope
@@ -98,28 +121,57 @@ class RoundingProgram:
 
     @staticmethod
     def of(
-        compiler: Compiler, post: n.Post, shape: Shape, target: n.Target | None
+        compiler: Compiler,
+        post: n.Post,
+        *,
+        known: DocumentSchema | None,
+        total: str,
+        target: n.Target | None,
+        told: OwnTotal | None,
     ) -> RoundingProgram | None:
-        """The proof of a route, or None where its documents do not show how a total is made."""
-        parts = Parts.of(compiler, post, shape)
-        return RoundingProgram(compiler, post, target, parts) if target and parts else None
+        """The proof of a route, or None where its documents do not show how a total is made.
 
-    def is_exact(self, run: Run, amounts: list[Number]) -> bool:
-        """Whether the total is just what the target makes of these values of `asked`, by line."""
+        `told` is the record's own total, which counts where the header names none.
+        """
+        parts = Parts.of(compiler.index, post, known, total)
+        return RoundingProgram(compiler, post, target, parts, told) if target and parts else None
+
+    def amount(self, run: Run) -> Decimal | None:
+        """What the target makes of all, where no total is named; None where one is, or unknown."""
+        if self.parts.total is not None:
+            return None
         line = self.adjusted(run) if self.adjusted else _NOTHING
-        columns = [amounts[at :: len(self.asked)] for at in range(len(self.asked))]
-        expected = summed(columns, self.target.rounding, self.target.places)
-        return bool(self.total(run) == expected and line == _NOTHING)
+        expected = self._expected(run) if self.due is None else self._of_due(run, self.due)
+        parts = (expected, line)
+        return CONTEXT.add(*parts) if all(isinstance(part, Decimal) for part in parts) else None
+
+    def is_exact(self, run: Run, amounts: Sequence[Sequence[Number]]) -> bool:
+        """Whether the total is just what the target makes of these columns of `asked`."""
+        if self.total is None:
+            return True
+        line = self.adjusted(run) if self.adjusted else _NOTHING
+        way, places = self.target.rounding, self.target.places
+        columns = by_code(*amounts) if self.codes else amounts
+        expected = summed(columns, way, places) if self.asked else self._expected(run)
+        return bool(self._named_total(run, expected) == expected and line == _NOTHING)
+
+    @property
+    def shows_lines(self) -> bool:
+        """Whether the values of `asked` are what the target makes of each line, too."""
+        return bool(self.asked and self.parts.reckoned) and self.target.rounding == PER_LINE
 
     def judge(self, run: Run, said: Said) -> Said:
         """The verdict, and a finding where the difference is above what is tolerated.
 
         What a check that stops the record has said of the total already is not found twice.
         """
-        total, line = self.total(run), self.adjusted(run) if self.adjusted else _NOTHING
-        expected = self._sum(run, self.target.rounding, self.columns)
+        if self.total is None:
+            return Said()
+        expected = self._expected(run)
+        total = self._named_total(run, expected)
+        line = self.adjusted(run) if self.adjusted else _NOTHING
         if not all(isinstance(v, Decimal) for v in (total, line, expected)):
-            shown = ((self.parts.total.name, MISSING),)
+            shown = ((self.name, MISSING),)
             return Said([self._verdict(UNKNOWN, ROUNDING, shown, "")])
         if total == expected and not line:
             return Said([self._verdict(PASS, ROUNDING, self._operands(total, expected), "")])
@@ -147,10 +199,27 @@ class RoundingProgram:
             return Said([self._verdict(PASS, rule, operands, text)])
         released = (self.route, rule) in run.facts.releases
         verdict = replace(self._verdict(HIT, rule, operands, text), released=released)
-        if released or self._is_said(said):
+        if released or has_said(said, self.labels):
             return Said([verdict])
         passes = CONTEXT.add(expected, line) if named else expected
         return Said([verdict], [self._finding(rule, text, passes)])
+
+    def _named_total(self, run: Run, expected: Any) -> Any:
+        """The total that the document names, or else its record."""
+        assert self.total is not None  # noqa: S101
+        return self.told.near(run, expected) if self.told is not None else self.total(run)
+
+    def _expected(self, run: Run) -> Any:
+        """What the target makes of the lines, once a run; of a bill in parts, of all at once."""
+        if self not in run.memo:
+            run.memo[self] = self._sum(run, self.target.rounding, self.columns)
+        return run.memo[self]
+
+    def _of_due(self, run: Run, due: Mapping[str, list[Closure]]) -> Any:
+        """The same of what this part bills."""
+        bill = run.route.bill
+        rows = [row for row in run.lines if bill is None or not bill.leaves_out(row)]
+        return self._sum(run, self.target.rounding, due, rows)
 
     def _others(self, run: Run, expected: Decimal) -> dict[str, Decimal]:
         """The sums that a total may be in place of the expected one, by their names."""
@@ -160,25 +229,26 @@ class RoundingProgram:
         own = self._sum(run, way, self.own)
         return found if own == expected else {**found, AMOUNTS: own}
 
-    def _sum(self, run: Run, way: str, columns: Mapping[str, list[Closure]]) -> Any:
+    def _sum(
+        self,
+        run: Run,
+        way: str,
+        columns: Mapping[str, list[Closure]],
+        lines: Sequence[dict[str, Any]] | None = None,
+    ) -> Any:
         """The sum of the lines, or None where one of them is not known."""
-        run.spend(len(run.lines))
+        if lines is None:
+            lines = run.lines
+            run.spend(len(lines))
         rows: list[list[Any]] = []
-        for row in run.lines:
+        for row in [run.line] if self.parts.in_header else lines:
             run.line = row
-            rows.append([column(run) for column in columns[way]])
-        if any(not isinstance(value, Number) for values in rows for value in values):
+            rows.append([column(run) for column in (*columns[way], *self.codes)])
+        wide = len(columns[way])
+        if any(not isinstance(value, Number) for values in rows for value in values[:wide]):
             return None
-        return summed(zip(*rows, strict=True), way, self.target.places)
-
-    def _is_said(self, said: Said) -> bool:
-        """Whether a check that looks at the total has failed, and stops the record."""
-        stops = {f.rule for f in said.findings if f.severity in {"hold", "reject"}}
-        checks = [v for v in said.verdicts if v.kind == "check"]
-        failed = {v.rule for v in checks if v.result == HIT and (v.released or v.rule in stops)}
-        return any(
-            v.rule in failed and self.labels & {name for name, _ in v.operands} for v in checks
-        )
+        made: list[Sequence[Any]] = list(zip(*rows, strict=True))
+        return summed(by_code(*made) if self.codes and made else made, way, self.target.places)
 
     # ---- in words -----------------------------------------------------------------------------
 
@@ -190,7 +260,7 @@ class RoundingProgram:
         line: Decimal = _NOTHING,
     ) -> Operands:
         way = self.target.rounding
-        found = [(self.parts.total.name, _money(total)), (WAYS[way], _money(expected))]
+        found = [(self.name, _money(total)), (WAYS[way], _money(expected))]
         found += [(name, _money(other)) for name, other in others.items()]
         if self.parts.rounding_line is not None:
             found.append((self.parts.rounding_line.name, _money(line)))
@@ -212,7 +282,7 @@ class RoundingProgram:
         side = "more" if left > 0 else "less"
         name = "rounding" if named else "no rounding"
         return (
-            f"{self.parts.total.name} is {_money(total)}, but {self.target.name} makes "
+            f"{self.name} is {_money(total)}, but {self.target.name} makes "
             f"{_money(expected)} of the lines ({how}{WAYS[self.target.rounding]}{more}): "
             f"{_money(abs(left))} {side}{with_line}, which is {name}."
         )
@@ -235,9 +305,14 @@ class RoundingProgram:
             clears=f"by:{self.owner}",
             cause_key=f"rule:{rule}",
             cause_label=f"{label} between the total and the lines for {self.target.name}",
-            would_pass=f"{say(self.parts.total.expr)} = {_money(passes)}",
+            would_pass=self._would_pass(passes),
             span=action.span,
         )
+
+    def _would_pass(self, amount: Decimal) -> str:
+        if self.parts.total is None:
+            return "the document comes to what the record says"
+        return f"{say(self.parts.total.expr)} = {_money(amount)}"
 
 
 def _money(value: Decimal) -> str:

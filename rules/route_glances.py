@@ -54,7 +54,7 @@ class RouteGlances:
         self.needs_period, self.needs_number = "period" in words, "document_number" in words
         self.later = {a.name for a in post.fields if say(a.expr) == f"number_of({self.after})"}
         self._duplicates(route)
-        self.rounding, self.told = asking.rounding, asking.told
+        self.amounts, self.told = asking.amounts, asking.told
         self.known = route.compiler.known(self._wanted(post, frozenset()))
         self.known_before = route.compiler.known(self._wanted(post, self.later))
         self.able = self.known is not None and self._is_able()
@@ -71,12 +71,8 @@ class RouteGlances:
         given = [a for a in post.fields if a.name not in without]
         head = [a.expr for a in given if not _is_number(a.expr)]
         head += [o.node for o in self.number_parts] + [o.node for o in self.keys]
-        rounding = self.rounding
-        amounts: list[n.Expr] = []
-        if rounding is not None:
-            amounts = list(rounding.asked)
         line = [a.expr for a in post.line_fields if not _is_number(a.expr)]
-        return Wanted(head=head, line=line, amounts=amounts)
+        return Wanted(head=head, line=line, amounts=self.amounts.asked)
 
     def _duplicates(self, route: RouteProgram) -> None:
         """The operands that say whether a record may be compared, and what no draft can tell."""
@@ -193,7 +189,7 @@ class RouteGlances:
     def _whole(self, run: Run, *, before: bool) -> bool:
         known = self.known_before if before else self.known
         amounts = known(run) if known is not None else None
-        if amounts is None or (self.rounding and not self.rounding.is_exact(run, amounts)):
+        if amounts is None or not self.amounts.is_exact(run, amounts):
             return False
         if self.route.asking.agreement is None:
             return True

@@ -14,6 +14,7 @@ from typing import Any
 from grammar import nodes as n
 from rules import identity
 from rules.agreement import AgreementProgram
+from rules.amounts import AmountsProgram
 from rules.approvals import ApprovalProgram
 from rules.asking import Asking, Shared, extend
 from rules.bills import BillProgram, Shares
@@ -34,7 +35,6 @@ from rules.posted import Answer, Case, PostedProgram
 from rules.proofs import ProofProgram
 from rules.requirement import NOT_APPLICABLE, PASS, UNKNOWN, Condition, texts
 from rules.reversals import ReversalProgram
-from rules.rounding import RoundingProgram
 from rules.rounding_told import RoundingTold
 from rules.run import RouteRun, Run
 from rules.said import Said, gap_finding, keep
@@ -98,6 +98,10 @@ class RouteProgram:
         make = {"rule": "when", "owner": compiler.owner}
         self.when = Condition(compiler, post.when, scope, **make) if post.when else None
         self.document = DocumentProgram(compiler, post, schemas, self.target_owner)
+        amounts = AmountsProgram.of(
+            compiler, post, total=self.document.shape.total, schemas=schemas, target=target
+        )
+        self.document.comes_to = amounts.amount
         mine = [c for c in checks if c.check.route in (None, post.route)]
         self.asking = Asking(
             self.name,
@@ -107,7 +111,7 @@ class RouteProgram:
             duplicates=self.duplicates,
             proofs=proofs,
             agreement=AgreementProgram.of(compiler, post, proofs, schemas),
-            rounding=RoundingProgram.of(compiler, post, self.document.shape, target),
+            amounts=amounts,
             told=RoundingTold(self.name, target, compiler.owner) if target else None,
             owner=compiler.owner,
             span=post.span,

@@ -6,11 +6,13 @@ Here: Said, the finding that a gap becomes, and how a finding ends. Not here: th
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from grammar import nodes as n
 from rules.outcome import Finding, Verdict
+from rules.requirement import HIT
 from rules.unknown import Gap, Unknown
 
 
@@ -38,6 +40,14 @@ class Said:
             for v in self.verdicts
         ]
         return Said(verdicts, [replace(f, route=route) for f in self.findings])
+
+
+def has_said(said: Said, labels: Collection[str]) -> bool:
+    """Whether a check that looks at one of these has failed, and stops the record."""
+    stops = {f.rule for f in said.findings if f.severity in {"hold", "reject"}}
+    checks = [v for v in said.verdicts if v.kind == "check"]
+    failed = {v.rule for v in checks if v.result == HIT and (v.released or v.rule in stops)}
+    return any(v.rule in failed and {*labels} & {name for name, _ in v.operands} for v in checks)
 
 
 def gap_finding(

@@ -25,6 +25,34 @@ class FieldSchema(Protocol):
     def places(self) -> int | None: ...  # noqa: D102
 
 
+class Amounts(Protocol):
+    """How the amount of a line, and of a document, is made; a blank name is no field.
+
+    `amount` is quantity times price less discount; its tax is added, beside or inside (`tax_is`);
+    `inclusive` is the header field with the word that puts inside what is beside; `by_code` says
+    that the tax of each code is rounded for itself.
+    """
+
+    @property
+    def amount(self) -> str: ...  # noqa: D102
+    @property
+    def tax(self) -> str: ...  # noqa: D102
+    @property
+    def code(self) -> str: ...  # noqa: D102
+    @property
+    def quantity(self) -> str: ...  # noqa: D102
+    @property
+    def price(self) -> str: ...  # noqa: D102
+    @property
+    def discount(self) -> str: ...  # noqa: D102
+    @property
+    def tax_is(self) -> str: ...  # noqa: D102
+    @property
+    def inclusive(self) -> tuple[str, bool | str] | None: ...  # noqa: D102
+    @property
+    def by_code(self) -> bool: ...  # noqa: D102
+
+
 class DocumentSchema(Protocol):
     """One document type of a target, and which of its fields carry number, date, party, total."""
 

@@ -58,6 +58,19 @@ LINE_FIELDS = (
 )
 
 
+def orders_of(source: str, *more: FieldSchema) -> KindSchema:
+    """The orders of a source, with further fields of the header."""
+    return KindSchema(
+        source=source,
+        kind="order",
+        fields=(*ORDER_FIELDS, *more),
+        lines=LINE_FIELDS,
+        total_field="total",
+        tax_field="tax_total",
+        rounding_field="round_off",
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Cell:
     """One value and the place it came from. A date or time without a zone is the shop's own."""

@@ -52,6 +52,28 @@ class Books:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Amounts:
+    """How a document comes to its total, by the fields of its lines (or of a document of one row).
+
+    `amount` is `quantity` times `price`, less `discount`, and `tax` is of the code in `code`. Where
+    the tax is *added*, `amount` is that with the tax on it; *beside*, the total is what all amounts
+    and taxes make; *inside*, the amounts hold their tax. `inclusive` is the header field, and the
+    word in it, that puts inside what is beside. A name is blank where there is no such field. A
+    target that rounds at the end may round the tax of each code for itself (`by_code`).
+    """
+
+    amount: str
+    tax: str = ""
+    code: str = ""
+    quantity: str = ""
+    price: str = ""
+    discount: str = ""
+    tax_is: Literal["added", "beside", "inside"]
+    inclusive: tuple[str, bool | str] | None = None
+    by_code: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentSchema:
     """One document type of a target: header and line fields, and which of them mean what.
 
@@ -60,7 +82,7 @@ class DocumentSchema:
     registry says so. With `one_row`, a document of one line may be written all in its header. A
     target that `touches_earlier` refuses it where a document that it follows lies in a locked
     period; one that `reckons` works each line out anew, as quantity times price less the discount.
-    `books` is None where the document books nothing.
+    `amounts` is None where no line has an amount. `books` is None where the document books nothing.
     """
 
     target: str
@@ -78,15 +100,23 @@ class DocumentSchema:
     reckons: bool = False
     touches_earlier: bool = False
     connected: bool = True
+    amounts: Amounts | None = None
     books: Books | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KindSchema:
-    """One kind of record of a source, in its canonical form. `connected` as in DocumentSchema."""
+    """One kind of record of a source, in its canonical form. `connected` as in DocumentSchema.
+
+    `total_field` is what the record says it comes to with its tax, `tax_field` the tax of it, and
+    `rounding_field` the part of the total that the source itself calls rounding.
+    """
 
     source: str
     kind: str
     fields: tuple[FieldSchema, ...]
     lines: tuple[FieldSchema, ...] = field(default=())
     connected: bool = True
+    total_field: str | None = None
+    tax_field: str | None = None
+    rounding_field: str | None = None

@@ -14,7 +14,8 @@ class RouteBuilder(ExpressionBuilder):
     """Turns routes into nodes."""
 
     def post(self, span: Span, record: str, *parts: Any) -> nodes.Post:
-        route, number, when, timing, after, bill, they_own, we_own, fields, line_fields = parts
+        route, number, when, timing, after, bill, uncompared, *rest = parts
+        they_own, we_own, fields, line_fields = rest
         return nodes.Post(
             record=str(record),
             route=route,
@@ -23,6 +24,7 @@ class RouteBuilder(ExpressionBuilder):
             timing=timing,
             after=after,
             bill=bill,
+            uncompared=uncompared,
             they_own=they_own or (),
             we_own=we_own,
             fields=fields,
@@ -43,6 +45,9 @@ class RouteBuilder(ExpressionBuilder):
         self, span: Span, expr: nodes.Expr, of: nodes.Expr, action: nodes.Action
     ) -> nodes.Bill:
         return nodes.Bill(expr, of, action, span)
+
+    def uncompared(self, span: Span, reason: str) -> nodes.Uncompared:
+        return nodes.Uncompared(quoted(reason), span)
 
     def reversal(self, span: Span, record: str, *parts: Any) -> nodes.Reversal:
         route, reversing, number, they_own, we_own, fields, line_fields = parts

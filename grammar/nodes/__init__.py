@@ -22,7 +22,7 @@ from grammar.nodes.expressions import (
 )
 from grammar.nodes.readiness import Approve, Check, Clears, Duplicates, Gate, GateRow, Unique
 from grammar.nodes.records import Computed, Field, Link, Record, State
-from grammar.nodes.routes import Assign, Bill, Daily, Immediately, Post, Reversal
+from grammar.nodes.routes import Assign, Bill, Daily, Immediately, Post, Reversal, Uncompared
 from grammar.nodes.ruleset import Ruleset
 from grammar.nodes.stories import (
     Entry,
@@ -145,6 +145,7 @@ __all__ = [
     "Test",
     "Then",
     "TryAgain",
+    "Uncompared",
     "Unique",
     "UnitBase",
     "UnitRow",

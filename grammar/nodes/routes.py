@@ -48,6 +48,14 @@ class Bill:
 
 
 @dataclass(frozen=True, slots=True)
+class Uncompared:
+    """`amount not compared because "…"`: the record's own total says something else, and may."""
+
+    reason: str
+    span: Span = _field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Post:
     """One route: everything about one target document."""
 
@@ -58,6 +66,7 @@ class Post:
     timing: Immediately | Daily
     after: RouteName | None
     bill: Bill | None
+    uncompared: Uncompared | None
     they_own: tuple[str, ...]
     we_own: Action
     fields: tuple[Assign, ...]

@@ -217,9 +217,12 @@ def _conflicts(
     return tuple(found)
 
 
+_CONTENT = ("fields", "lines", "amount")
+
+
 def _posting_fact(row: PostingRow) -> PostingFact:
     standing = row.standing
-    content = {part: standing[part] for part in ("fields", "lines")} if standing else None
+    content = {p: standing[p] for p in _CONTENT if p in standing} if standing else None
     sent = row.bills if row.state not in UNSENT_STATES else None
     return PostingFact(
         row.route,

@@ -6,11 +6,13 @@ syntax (grammar), tests that are run (rules/samples.py).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import chain
 
 from grammar.nodes import Ruleset
 from grammar.problem import Problem
 from rules.analyse import (
+    amounts,
     answers,
     edit_groups,
     entries,
@@ -67,7 +69,9 @@ def check(
     """
     index = Index(ruleset)
     found = chain.from_iterable(question.check(index) for question in _QUESTIONS)
-    outside = schemas.check(index, known) if known is not None else ()
+    outside: Iterable[Problem] = ()
+    if known is not None:
+        outside = chain(schemas.check(index, known), amounts.check(index, known))
     refused = not_yet(ruleset, known) if in_force else ()
     once = dict.fromkeys(chain(found, outside, refused))
     told = silences.heeded(tuple(once), ruleset)

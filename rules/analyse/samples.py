@@ -17,7 +17,9 @@ from rules.analyse.undoing import ABLE, AGAIN, REVERSED
 from rules.bills import RULE as BILL
 from rules.gaps import CLASS
 from rules.index import FACTS, Index
+from rules.line_amounts import LINE_AMOUNT
 from rules.outcome import ErrorClass
+from rules.own_totals import OWN_TOTAL
 from rules.posted import CANCEL
 from rules.rounding import ROUNDING, TOLERANCE
 from rules.types import did_you_mean
@@ -31,7 +33,7 @@ _OF_TABLES = {"block", *ABLE, *AGAIN, *REVERSED, "look_up", "try_again"}
 
 REASONS = frozenset(
     {"gate", "units", "duplicates", "change", "approve", *BUILT_IN}
-    | {CANCEL, BILL, MISMATCH, ROUNDING, TOLERANCE, CLASS}
+    | {CANCEL, BILL, MISMATCH, ROUNDING, TOLERANCE, OWN_TOTAL, LINE_AMOUNT, CLASS}
 )
 """Reasons of an outcome that no rule file gives a name."""
 

@@ -49,6 +49,8 @@ def _going(post: n.Post, name: str) -> Iterator[Part]:
         yield part("timing of routes", f"{name}: after", post, post.after, (GONE,))
     if post.bill is not None:
         yield part("timing of routes", f"{name}: bill", post, post.bill, (GONE,))
+    if post.uncompared is not None:
+        yield part("amounts of routes", f"{name}: amount", post, post.uncompared, (GONE,))
     kind = "ignore" if post.we_own.kind != "ignore" else "block"
     instead = n.Action(kind, None, post.we_own.span)
     yield part("owners of fields", f"{name}: we own", post, post.we_own, (instead,))

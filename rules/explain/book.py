@@ -212,6 +212,9 @@ class _Writer:
             if post.bill is not None:
                 text = routes.bill(post, post.bill, self.words)
                 yield self._entry(text, name, post.bill.span)
+            if post.uncompared is not None:
+                text = routes.uncompared(post, post.uncompared)
+                yield self._entry(text, name, post.uncompared.span)
         for source in self.rules.sources:
             yield self._entry(
                 surroundings.source(source), f"source {source.name}", source.span, shown=()

@@ -56,6 +56,7 @@ KEYWORDS: dict[str, str] = {
     "daily": "it goes in the run at this time, after the day of the field",
     "after": "it waits until the document of that route is posted and nobody decides about it",
     "bill": "only what is there and not yet on a document is due; the rest does what else says",
+    "amount": "the record's own total is not compared with the document, for this reason",
     "they": "fields that people may change in the target after posting",
     "we": "who looks when somebody changes any other field in the target",
     "each": "what follows is said of every line",

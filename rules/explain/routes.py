@@ -48,6 +48,14 @@ def bill(one: n.Post, billed: n.Bill, words: Phrases) -> str:
     )
 
 
+def uncompared(one: n.Post, said: n.Uncompared) -> str:
+    """That its amount is not compared with the record's own total, and why."""
+    return (
+        f"The amount of {becoming(one.route)} is not compared with the total of the "
+        f"{plain(one.record)}. The reason: “{said.reason.rstrip('.')}”."
+    )
+
+
 def fields_of(one: n.Post | n.Reversal, assigns: Sequence[n.Assign], words: Phrases) -> str:
     """The fields of a document, or those of its lines, in one sentence."""
     line = bool(assigns) and assigns is one.line_fields

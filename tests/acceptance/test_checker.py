@@ -33,7 +33,7 @@ STATES = {
 }
 KINDS = {
     # the document, the day, the other party, its field in the document, what else it needs
-    "order": ("invoice", "ordered_on", "customer", "DebtorCode", ""),
+    "order": ("sales_order", "ordered_on", "customer", "DebtorCode", ""),
     "receipt": ("ar_payment", "received_on", "customer", "DebtorCode", "PaymentMethod PaymentAmt"),
     "settlement": ("ap_invoice", "settled_on", "supplier", "CreditorCode", "AccNo Amount"),
     "delivery": ("delivery_order", "delivered_on", "customer", "DebtorCode", ""),

@@ -8,6 +8,7 @@ import re
 import tomllib
 from collections import Counter
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,20 @@ from tests.rules.test_analyse import BROKEN
 from tests.rules.test_analyse_depot import BROKEN as BROKEN_DEPOT
 
 ROOT = Path(__file__).parents[2]
-TEMPLATE = ROOT / "portal" / "starters" / "netshop-aiaccount"
-BASE = read_files([TEMPLATE])
+STARTERS = ROOT / "portal" / "starters"
+TEMPLATE = "netshop-aiaccount"
+"""Where it is planted, unless the defect names another."""
 PLANTED = tomllib.loads(Path(__file__).with_name("planted.toml").read_text("utf-8"))["planted"]
 LATER = {"SYN40"}
 """Said of what is right and not carried out yet (tests/rules/test_later.py)."""
 ELSEWHERE = {"TST10"}
 """A test that fails: `clearpost test` says so (tests/portal/test_cli_files.py)."""
+
+
+@cache
+def base(template: str) -> Files:
+    """The rule files of a template as they are."""
+    return read_files([STARTERS / template])
 
 
 def found_in(files: Files) -> Counter[tuple[str, str, int]]:
@@ -41,7 +49,8 @@ def found_in(files: Files) -> Counter[tuple[str, str, int]]:
 
 def planted_in(defect: Mapping[str, Any]) -> dict[str, str]:
     """The rule files with the defect in them, by name."""
-    texts = {Path(name).name: text for name, text in BASE.rules.items()}
+    right = base(defect.get("template", TEMPLATE))
+    texts = {Path(name).name: text for name, text in right.rules.items()}
     pieces = (defect.get("old", ""), defect.get("new", ""), *defect.get("also", ()))
     for old, new in zip(pieces[::2], pieces[1::2], strict=True):
         assert old in texts[defect["file"]]
@@ -51,12 +60,12 @@ def planted_in(defect: Mapping[str, Any]) -> dict[str, str]:
 
 @pytest.mark.parametrize("defect", PLANTED, ids=lambda d: f"{d['code']}-{d['at'].split()[0]}")
 def test_what_is_planted_is_found_on_its_line(defect: dict[str, Any]) -> None:
-    texts = planted_in(defect)
-    csv = {name: text for name, text in {**BASE.csv, **defect.get("csv", {})}.items() if text}
+    texts, right = planted_in(defect), base(defect.get("template", TEMPLATE))
+    csv = {name: text for name, text in {**right.csv, **defect.get("csv", {})}.items() if text}
     name = defect.get("in", defect["file"])
     line = texts[name][: texts[name].index(defect["at"])].count("\n") + 1
     place = (defect["code"], name, line)
-    as_it_was = sum(many for (code, *_), many in found_in(BASE).items() if code == defect["code"])
+    as_it_was = sum(many for (code, *_), many in found_in(right).items() if code == defect["code"])
     found = found_in(Files(texts, csv))
     assert found[place] >= 1
     assert sum(many for (code, *_), many in found.items() if code == defect["code"]) > as_it_was

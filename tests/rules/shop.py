@@ -84,6 +84,12 @@ post order to books.invoice as "{number}"
 """
 """The rules; a test replaces pieces of them."""
 
+NO_TOTAL = {
+    "    Total      = total\n": "",
+    "    immediately\n": '    immediately\n    amount   not compared because "No total here."\n',
+}
+"""Changes for tests that are about something else than amounts."""
+
 NOW = datetime(2026, 11, 20, 4, 0, tzinfo=UTC)
 
 

@@ -12,9 +12,8 @@ from rules.facts import ItemUnits, TargetState
 from rules.outcome import Outcome
 from rules.samples import run_tests
 from rules.units import Conversion, clash, itself
-from tests.rules.shop import found, judged, line, order, program
+from tests.rules.shop import NO_TOTAL, found, judged, line, order, program
 
-NO_TOTAL = {"    Total      = total\n": ""}
 ROW = "    1 CTN    = 12 PCS\n"
 CARTON = line(uom="CTN", qty="5", price="42.00")
 

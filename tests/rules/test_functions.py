@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from rules.functions import NAMES, PURE, words
 from rules.lhdn import CLASSES, GENERAL_TINS, OTHERS, READ_ON, class_advice, is_tin, tin_advice
-from tests.rules.shop import found, judged, line, order, program
+from tests.rules.shop import NO_TOTAL, found, judged, line, order, program
 
 TINS = (
     "IG1", "IG115002000", "IG24680135790", "IG123456789012", "C25845632020", "C10", "CS123450",
@@ -73,7 +73,7 @@ CLASS = {
     "    price    money\n": "    price    money\n    class    text   optional\n",
     "        TaxCode    = \"S\"\n": "        TaxCode    = \"S\"\n"
     "        Classification = e_invoice_class(line.class {default})\n",
-    "    Total      = total\n": "",
+    **NO_TOTAL,
 }  # fmt: skip
 
 

@@ -11,10 +11,10 @@ import pytest
 from rules.facts import Facts, Subject, TargetState
 from rules.outcome import Outcome
 from rules.seeds import seeds
-from tests.rules.shop import NOW, line, order, program
+from tests.rules.shop import NO_TOTAL, NOW, line, order, program
 
 CHANGES = {
-    "    Total      = total\n": "",
+    **NO_TOTAL,
     "one of paid, open\n": 'one of paid as "Settled" or "Paid up", open\n',
     "    total    money\n": """\
     total    money

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.rules.shop import found, judged, line, order, program
+from tests.rules.shop import NO_TOTAL, found, judged, line, order, program
 
 FIELDS = """\
     total    money
@@ -38,7 +38,7 @@ approve order for books.invoice
     by       accounts
     say      "It is dear."
 """
-CHANGES = {"    Total      = total\n": "", "    total    money\n": FIELDS}
+CHANGES = {**NO_TOTAL, "    total    money\n": FIELDS}
 STRENGTH = ("reject", "hold", "approve", "warn")
 YES, NO, MISSING = True, False, None
 

@@ -3,7 +3,7 @@
 Here: canonical fields of a distributor's records. Not here: how they are delivered (connector.py).
 """
 
-from connectors.kit.order import LINE_FIELDS, ORDER_FIELDS
+from connectors.kit.order import LINE_FIELDS, orders_of
 from connectors.kit.schema import FieldSchema, KindSchema
 
 NAME = "intake"
@@ -39,12 +39,7 @@ _PURCHASE = _texts("supplier", "supplier_name", "tin", "registration")
 _GOODS = tuple(f for f in LINE_FIELDS if f.name in {"pos", "sku", "name", "uom", "qty"})
 
 KINDS = (
-    KindSchema(
-        source=NAME,
-        kind="order",
-        fields=(*ORDER_FIELDS, *_PLACE, *_texts("agent", "project", "price_level", "registration")),
-        lines=LINE_FIELDS,
-    ),
+    orders_of(NAME, *_PLACE, *_texts("agent", "project", "price_level", "registration")),
     KindSchema(
         source=NAME,
         kind="delivery",
@@ -56,6 +51,7 @@ KINDS = (
         kind="refund",
         fields=(*_KEY, *_FAMILY, *_dates("refunded_on"), *_SALE, *_PLACE, *_amounts("total")),
         lines=(*_GOODS, _OF_ORDER, *_amounts("amount"), *_texts("tax")),
+        total_field="total",
     ),
     KindSchema(
         source=NAME,
@@ -73,6 +69,8 @@ KINDS = (
             *_amounts("tax_total", "total"),
         ),
         lines=(*_GOODS, *_amounts("price"), *_texts("tax")),
+        total_field="total",
+        tax_field="tax_total",
     ),
     KindSchema(
         source=NAME,

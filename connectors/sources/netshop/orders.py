@@ -7,11 +7,10 @@ Here: an order as a record. Not here: who may deliver (connector.py), the canoni
 from collections.abc import Mapping
 from datetime import datetime
 
-from connectors.kit.order import LINE_FIELDS, ORDER_FIELDS, SHOP_ZONE, Cell, RawRecord
-from connectors.kit.schema import KindSchema
+from connectors.kit.order import LINE_FIELDS, ORDER_FIELDS, SHOP_ZONE, Cell, RawRecord, orders_of
 from connectors.sources.netshop.reading import NAME, Read, cells_of, read_as, wrong
 
-ORDER = KindSchema(source=NAME, kind="order", fields=ORDER_FIELDS, lines=LINE_FIELDS)
+ORDER = orders_of(NAME)
 
 _DERIVED = frozenset({"ordered_on", "customer", "customer_name", "tin", "address"})
 

@@ -15,13 +15,12 @@ from datetime import datetime
 
 from connectors.kit.contract import Accepted, IncomingRecord, RowError, SourceRefusal
 from connectors.kit.counting import too_long
-from connectors.kit.order import LINE_FIELDS, ORDER_FIELDS, Cell, RawRecord, canonical
-from connectors.kit.schema import KindSchema
+from connectors.kit.order import LINE_FIELDS, ORDER_FIELDS, Cell, RawRecord, canonical, orders_of
 from connectors.kit.tables import Sheet, WorkbookRefusal, header_of, place
 from connectors.kit.workbook import read_csv, read_tables
 
 NAME = "workbook"
-ORDER = KindSchema(source=NAME, kind="order", fields=ORDER_FIELDS, lines=LINE_FIELDS)
+ORDER = orders_of(NAME)
 
 _HEAD = tuple(field.name for field in ORDER_FIELDS)
 _LINE = tuple(field.name for field in LINE_FIELDS)

@@ -5,7 +5,7 @@ the cells of its document. Not here: where each document goes (ways.py), nor how
 (payload.py).
 """
 
-from connectors.kit.schema import Books, DocumentSchema, FieldSchema
+from connectors.kit.schema import Amounts, Books, DocumentSchema, FieldSchema
 
 NUMBER_MAX = 50
 
@@ -104,6 +104,15 @@ SALES_INVOICE = DocumentSchema(
     party_field="Customer",
     total_field="Total",
     reckons=True,
+    amounts=Amounts(
+        amount="LineTotal",
+        tax="TaxAmount",
+        code="TaxCode",
+        quantity="Quantity",
+        price="UnitPrice",
+        discount="DiscountAmount",
+        tax_is="added",
+    ),
     books=Books("credit", "LineTotal", less=("TaxAmount",)),
 )
 
@@ -150,6 +159,7 @@ EXPENSE_BILL = DocumentSchema(
     party_field="Supplier",
     total_field="Total",
     one_row=True,
+    amounts=Amounts(amount="Amount", tax="TaxAmount", code="TaxCode", tax_is="inside"),
     books=Books("debit", "Amount", less=("TaxAmount",)),
 )
 

@@ -8,7 +8,7 @@ README tells which facts are AutoCount's and which are our assumptions.
 from collections.abc import Mapping
 from dataclasses import replace
 
-from connectors.kit.schema import Books, DocumentSchema, FieldSchema
+from connectors.kit.schema import Amounts, Books, DocumentSchema, FieldSchema
 
 NUMBER_MAX = 20
 _ACTIONS: Mapping[str, tuple[str, ...]] = {
@@ -26,8 +26,19 @@ _BOOKS: Mapping[str, Books] = {
     "ar_payment": Books("debit", "PaymentAmt"),
     "ap_payment": Books("credit", "PaymentAmt"),
 }
+_TRADED = Amounts(
+    amount="SubTotal",
+    tax="TaxAmount",
+    code="TaxCode",
+    quantity="Qty",
+    price="UnitPrice",
+    discount="Discount",
+    tax_is="beside",
+    inclusive=("InclusiveTax", True),
+)
+_BILLED = Amounts(amount="Amount", tax="TaxAmount", code="TaxCode", tax_is="beside")
 _ON_PAYMENTS = frozenset({"DocNo", "DocDate", "Description"})
-_ON_BILLS = _ON_PAYMENTS | {"DisplayTerm", "CurrencyCode", "CurrencyRate"}
+_ON_BILLS = _ON_PAYMENTS | {"DisplayTerm", "CurrencyCode", "CurrencyRate", "FinalTotal"}
 
 _HEAD = (
     FieldSchema(name="DocNo", wire="docNo", required=True, max_length=NUMBER_MAX),
@@ -68,6 +79,8 @@ _SUPPLIER_NUMBER = FieldSchema(name="SupplierInvoiceNo", wire="supplierInvoiceNo
 _ACCOUNT = FieldSchema(name="AccNo", wire="accNo", needed=True, max_length=12, refers="account")
 _TEXT = FieldSchema(name="DtlDescription", wire="description", max_length=100)
 _TAX = FieldSchema(name="TaxCode", wire="taxCode", max_length=14, refers="tax")
+_TAX_AMOUNT = FieldSchema(name="TaxAmount", type="money", places=2, sent=False)
+"""AutoCount works the tax out itself: what the rules expect of it makes the total, unsent."""
 
 _LINES = (
     FieldSchema(name="ItemCode", wire="productCode", max_length=20, refers="item"),
@@ -79,6 +92,7 @@ _LINES = (
     FieldSchema(name="UnitPrice", wire="unitPrice", type="money", places=4),
     FieldSchema(name="Discount", wire="discount", max_length=20),
     _TAX,
+    _TAX_AMOUNT,
     FieldSchema(name="Classification", max_length=3, sent=False),
     FieldSchema(name="SubTotal", wire="subTotal", type="money", places=2, sent=False),
 )
@@ -98,6 +112,7 @@ _BILL = (
     replace(_ACCOUNT, required=True),
     _TEXT,
     _TAX,
+    _TAX_AMOUNT,
     FieldSchema(name="Amount", wire="unitPrice", type="money", required=True, places=2),
 )
 _PAYMENT = (
@@ -123,6 +138,7 @@ def _document(
     party: FieldSchema,
     total: str,
     lines: tuple[FieldSchema, ...] = (),
+    amounts: Amounts | None = None,
 ) -> DocumentSchema:
     """One document type."""
     return DocumentSchema(
@@ -136,6 +152,8 @@ def _document(
         date_field="DocDate",
         party_field=party.name,
         total_field=total,
+        reckons=amounts is _TRADED,
+        amounts=amounts,
         books=_BOOKS.get(name),
         touches_earlier=True,
         actions=_ACTIONS.get(name, ("update", "void") if lines else ()),
@@ -161,7 +179,7 @@ def _trade(
     sold = party is _DEBTOR
     head = (replace(f, needed=f.needed or (sold and f.name == "Location")) for f in _HEAD)
     header = (*head, *party, *more)
-    return _document(name, title, header, party[0], "FinalTotal", (*_LINES, *line))
+    return _document(name, title, header, party[0], "FinalTotal", (*_LINES, *line), _TRADED)
 
 
 def _paid(name: str, title: str, party: FieldSchema) -> DocumentSchema:
@@ -180,7 +198,14 @@ DOCUMENTS = (
     _trade("goods_received_note", "Goods received note", _CREDITOR),
     _trade("purchase_invoice", "Purchase invoice", _CREDITOR, _SUPPLIER_NUMBER),
     _paid("ar_payment", "A/R payment", _DEBTOR[0]),
-    _document("ap_invoice", "A/P invoice", (*_BILL, *_CREDITOR), _CREDITOR[0], total="Amount"),
+    _document(
+        "ap_invoice",
+        "A/P invoice",
+        (*_BILL, *_CREDITOR),
+        _CREDITOR[0],
+        "FinalTotal",
+        amounts=_BILLED,
+    ),
     _paid("ap_payment", "A/P payment", _CREDITOR[0]),
 )
 """All of them."""

@@ -9,7 +9,7 @@ its number, its date and the item of each line is our demand: without them Quick
 itself.
 """
 
-from connectors.kit.schema import DocumentSchema, FieldSchema
+from connectors.kit.schema import Amounts, DocumentSchema, FieldSchema
 
 TARGET = "quickbooks"
 _NUMBER_MAX = 21
@@ -128,6 +128,27 @@ _SALES_HEADER = (
     _TOTAL,
 )
 
+_INCLUSIVE = (_TAX_MODE.name, "TaxInclusive")
+_SOLD = Amounts(
+    amount="Amount",
+    tax="TaxAmount",
+    code="TaxCodeRef",
+    quantity="Qty",
+    price="UnitPrice",
+    tax_is="beside",
+    inclusive=_INCLUSIVE,
+    by_code=True,
+)
+_BOUGHT = Amounts(
+    amount="Amount",
+    tax="TaxAmount",
+    code="TaxCodeRef",
+    tax_is="beside",
+    inclusive=_INCLUSIVE,
+    by_code=True,
+)
+_BANKED = Amounts(amount="Amount", tax_is="inside")
+
 
 def _document(
     name: str,
@@ -139,6 +160,7 @@ def _document(
     number: FieldSchema = _NUMBER,
     total: FieldSchema = _TOTAL,
     actions: tuple[str, ...] = ("update",),
+    amounts: Amounts | None = None,
 ) -> DocumentSchema:
     return DocumentSchema(
         target=TARGET,
@@ -152,6 +174,7 @@ def _document(
         party_field=party.name if party else "",
         total_field=total.name,
         actions=actions,
+        amounts=amounts,
     )
 
 
@@ -162,6 +185,7 @@ INVOICE = _document(
     _SALES_LINE,
     party=_CUSTOMER,
     actions=("update", "void"),
+    amounts=_SOLD,
 )
 SALES_RECEIPT = _document(
     "sales_receipt",
@@ -169,14 +193,18 @@ SALES_RECEIPT = _document(
     (*_SALES_HEADER, _METHOD, _REFERENCE, _DEPOSIT_TO),
     _SALES_LINE,
     party=_CUSTOMER,
+    amounts=_SOLD,
 )
-CREDIT_MEMO = _document("credit_memo", "Credit memo", _SALES_HEADER, _SALES_LINE, party=_CUSTOMER)
+CREDIT_MEMO = _document(
+    "credit_memo", "Credit memo", _SALES_HEADER, _SALES_LINE, party=_CUSTOMER, amounts=_SOLD
+)
 REFUND_RECEIPT = _document(
     "refund_receipt",
     "Refund receipt",
     (*_SALES_HEADER, _METHOD, _DEPOSIT_TO),
     _SALES_LINE,
     party=_CUSTOMER,
+    amounts=_SOLD,
 )
 _OWN_REFERENCE = FieldSchema(
     name="PaymentRefNum",
@@ -216,6 +244,7 @@ BILL = _document(
     (_NUMBER, _DATE, _DUE, _VENDOR, _LOCATION, _CURRENCY, _RATE, _TAX_MODE, _NOTE, _TOTAL),
     (_LINE_ACCOUNT, _LINE_TEXT, _LINE_AMOUNT, _LINE_TAX, _LINE_TAX_AMOUNT),
     party=_VENDOR,
+    amounts=_BOUGHT,
 )
 BILL_PAYMENT = _document(
     "bill_payment",
@@ -252,6 +281,7 @@ DEPOSIT = _document(
     "Bank deposit",
     (_NUMBER, _DATE, _DEPOSIT_TO, _LOCATION, _CURRENCY, _RATE, _NOTE, _TOTAL),
     (_LINE_ACCOUNT, _LINE_TEXT, _LINE_AMOUNT, _METHOD),
+    amounts=_BANKED,
 )
 JOURNAL_ENTRY = _document(
     "journal_entry",
