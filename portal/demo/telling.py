@@ -31,7 +31,11 @@ def tell(
 
 
 def _extra(twin: Order, today: date, next_id: int) -> tuple[Told, ...]:
-    """One order twice under two numbers, one dated long ago, one dated in some days."""
+    """One order twice under two numbers, one dated long ago, one dated in some days.
+
+    The second of the two comes when the first was posted: while that waits to be sent, both would
+    be held.
+    """
     double = replace(
         twin, id=next_id, number=f"NS-{next_id}", updated_at=twin.updated_at + timedelta(minutes=2)
     )
@@ -44,4 +48,4 @@ def _extra(twin: Order, today: date, next_id: int) -> tuple[Told, ...]:
         )
         for place, days in ((1, -41), (2, 4))
     )
-    return tuple(Told((order,), alone=True) for order in (double, old, coming))
+    return (Told((), (double,), alone=True), *(Told((one,), alone=True) for one in (old, coming)))

@@ -31,7 +31,7 @@ SHOWN = (MISSING, DUPLICATE, NO_RIGHT)
 ANSWERS = (
     "approved, version 2",
     "In the source: Mei Ling",
-    "18 of 18",
+    "19 of 19",
     "Yes: line 1: 10 PCS",
     "No: version 2 is still the newest",
     "Yes, in rules version 1",

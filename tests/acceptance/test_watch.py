@@ -96,7 +96,7 @@ class Watch:
         """What the open exceptions of an order say, each on its own page."""
         finance = self.house.visitor(FINANCE)
         panes = [read(finance.get(page)) for page in hold_pages(finance, number)]
-        return [pane.one("div", cls="out").one("b").text for pane in panes]
+        return [pane.one("div", cls="out").one("p").text for pane in panes]
 
 
 @pytest.fixture(scope="module")

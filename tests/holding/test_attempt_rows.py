@@ -30,6 +30,7 @@ def attempt(**given: Any) -> AttemptRow:
         "answer": None,
         "row": None,
         "has_body": False,
+        "body_removed_at": None,
     }
     return AttemptRow(**plain | given)
 
