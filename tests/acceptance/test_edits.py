@@ -25,7 +25,7 @@ from tests.acceptance.depot import (
 from tests.acceptance.depot_cells import LOCKED_THROUGH
 from tests.acceptance.driven import Driven, drive, open_holds
 from tests.acceptance.parts import Part, read, state
-from tests.acceptance.product import Product, free_environment
+from tests.acceptance.product import CURRENT_COMPANY, Product, free_environment
 
 BEHIND = ("amounts", "locked", "71h", "whole")  # its invoice lies in a locked period
 PRICES = Path(__file__).with_name("prices.rules")
@@ -154,6 +154,26 @@ def test_A12_what_it_says(depot: Depot) -> None:
     assert "An order like WEB-1704 is here already" in page.text
     assert "The same: 1704." in page.text
     assert depot.effects("1704") == [("created", "IV-1704-1")]
+
+
+def test_T06a_a_twin_that_comes_while_its_original_is_ready_stops_it(depot: Depot) -> None:
+    """The connection rests, so that the first is ready and not sent; the same order comes once more
+    under another id and number, and neither goes when the connection is resumed.
+    """
+    company = ("--company", CURRENT_COMPANY, "--as", "admin@kedai.example")
+    depot.product.run("connection", "pause", "autocount", *company, "--reason", "the year's end")
+    once = sale("1801", price="8.10", id="1801")
+    depot.take(once, van("D-1801", "1801", "10"))
+    assert state(depot.page("order", "1801")) == "Ready"
+    again = {**once, "id": "1801-B", "number": "WEB-1801"}
+    depot.take(again, van("D-WEB-1801", "WEB-1801", "10"))
+    depot.product.run("connection", "resume", "autocount", *company)
+    depot.work()
+    for number in ("1801", "1801-B"):
+        page = depot.page("order", number)
+        assert state(page) == "Held"
+        assert "is here already" in page.text
+    assert depot.effects("1801") == []
 
 
 def test_F11_what_it_says(depot: Depot) -> None:
