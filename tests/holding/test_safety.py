@@ -17,6 +17,7 @@ from tests.holding.test_mappings import fix
 from tests.support.clock import SetClock
 
 UNKNOWN = [line(sku="AB-100", uom="PCS")]
+DEAR = line(qty="10", price="120.00")
 
 
 @pytest.fixture
@@ -90,13 +91,11 @@ def test_what_is_ready_and_becomes_another_document_counts(shop: Shop) -> None:
 
 
 def test_rules_that_let_many_go_stop_their_route(shop: Shop) -> None:
-    shop.receive(*(order(f"NS-{n}", total="190.00") for n in range(10, 15)))
+    shop.receive(*(order(f"NS-{n}", total="1200.00", lines=[DEAR]) for n in range(10, 15)))
     shop.judge()
-    shop.publish(
-        {**FILES, "shop.rules": RULES.replace("sum(lines.amount) = total", "total > 1.00")}
-    )
+    shop.publish({**FILES, "shop.rules": RULES.replace("total > 1000.00", "total > 2000.00")})
     shop.judge()
-    assert stops(shop) == [("stopped", 5, 5 * 19000)]
+    assert stops(shop) == [("stopped", 5, 5 * 120000)]
 
 
 def test_new_records_and_new_versions_are_no_change_of_ours(shop: Shop) -> None:
