@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import func, select
 
 from holding import intake
+from holding.invariants.effects import MOST_NAMED
 from holding.models import (
     Attempt,
     Connection,
@@ -27,10 +28,6 @@ from tests.support.house import RULES, House, order
 
 MANY, FILE = amount(800, 10_000, 10_000), 500
 BATCH, PLACES = amount(20, 500, 500), amount(1, 1, 10)
-DIFFERS = "MYR: {} minor units are posted here, {} of them stand in the target."
-"""What the invariants say of totals that AiAccount works out otherwise: there they stand, and here
-they are held.
-"""
 LEASE = 600
 """Seconds: so long that a slow machine does not come near it."""
 RAISED = ("memory", "recursion")
@@ -43,6 +40,9 @@ TOLERANT = RULES.replace('AccountCode  = "40000"', "AccountCode  = line.name").r
 TOLERANT = TOLERANT.replace(
     'hold for accounts  say "No usable', 'hold for operations  say "No usable'
 ).replace("source netshop", 'role operations  "Operations"\n\nsource netshop', 1)
+TOLERANT = TOLERANT.replace("tolerance  0.00", "tolerance  99999.00").replace(
+    "    TIMING\n", '    TIMING\n    amount not compared because "AiAccount has to find it"\n'
+)
 TOLERANT += """
 check known_buyer on order
     require  customer_name <> "NOBODY"
@@ -177,12 +177,23 @@ def test_f21_one_bad_record_in_a_hundred(house_of: Callable[..., House], done: D
     assert _held(house) == {key: {told} for key, told in expected.items()}
     assert _tries(house) == {1: good}
     done.faults += len(expected)
-    other = sum(told == ("stale_version", "accounts") for told in expected.values())
+    other = [key for key, told in expected.items() if told == ("stale_version", "accounts")]
     nothing_wrong(
         house,
         [f"x-{10_000 + no}" for no in range(MANY)],
         done,
-        known=[DIFFERS.format(9_900 * good + 100 * other, 9_900 * (good + other))],
+        known=[_differ([f"IV-{key.removeprefix('x-')}" for key in other])],
+    )
+
+
+def _differ(numbers: list[str]) -> str:
+    """What the invariants say of totals that AiAccount works out otherwise: there they stand, and
+    here they are held.
+    """
+    named = "; ".join(f"{number} 1.00, there 99.00" for number in numbers[:MOST_NAMED])
+    ours, theirs = f"{len(numbers)}.00", f"{99 * len(numbers)}.00"
+    return (
+        f"MYR: where they differ, our amounts make {ours}, those in the target {theirs}: {named}."
     )
 
 
