@@ -113,13 +113,14 @@ def test_f03_asleep_for_longer_than_the_lease(
     sent: list[str] = []
     for _ in range(STOPS):
         sent += house.orders(2)
-        sleeper = house.worker("--no-redis", CLEARPOST_FAULTS=f"{point}=stop")
+        sleeper = house.worker("--no-redis", CLEARPOST_FAULTS=f"{point}=stop@1")
         until_stopped(sleeper.pid or 0)
         house.drain({"posted": len(sent)}, seconds=60)
         os.kill(sleeper.pid or 0, signal.SIGCONT)
         done.faults += 1
         sleeper.terminate()
         sleeper.join(15)
+        assert sleeper.exitcode is not None, "it went on and ended"
     nothing_wrong(house, sent, done)
 
 

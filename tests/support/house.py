@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from multiprocessing.process import BaseProcess
@@ -119,6 +119,7 @@ class House:
     company_id: int
     environment: dict[str, str]
     sent: int = 0
+    children: list[BaseProcess] = field(default_factory=list)
 
     def orders(self, count: int) -> list[str]:
         """Let orders arrive; their external ids."""
@@ -144,7 +145,16 @@ class House:
         """A worker process of its own, forked from a server that has imported everything."""
         child = FORKS.Process(target=_work, args=(options, {**self.environment, **more}))
         child.start()
+        self.children.append(child)
         return child
+
+    def close(self) -> None:
+        """Nobody stays: a worker that a failing test left asleep would live for ever."""
+        for child in self.children:
+            if child.is_alive():
+                child.kill()
+                child.join()
+        self.database.close()
 
     def run_worker(self, *options: str, **more: str) -> int | None:
         """The same, to its end; its exit code."""

@@ -18,7 +18,7 @@ def house_of(database_url: str, tmp_path: Path) -> Iterator[Callable[..., House]
         def make(*options: str, **given: object) -> House:
             target = stack.enter_context(simulator(tmp_path, *options))
             house = make_house(database_url, tmp_path / "home", target, **given)  # type: ignore[arg-type]
-            stack.callback(house.database.close)
+            stack.callback(house.close)
             return house
 
         yield make
