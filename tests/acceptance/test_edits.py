@@ -162,18 +162,18 @@ def test_T06a_a_twin_that_comes_while_its_original_is_ready_stops_it(depot: Depo
     """
     company = ("--company", CURRENT_COMPANY, "--as", "admin@kedai.example")
     depot.product.run("connection", "pause", "autocount", *company, "--reason", "the year's end")
-    once = sale("1801", price="8.10", id="1801")
-    depot.take(once, van("D-1801", "1801", "10"))
-    assert state(depot.page("order", "1801")) == "Ready"
-    again = {**once, "id": "1801-B", "number": "WEB-1801"}
-    depot.take(again, van("D-WEB-1801", "WEB-1801", "10"))
+    once = sale("1751", price="7.51", id="1751")
+    depot.take(once, van("D-1751", "1751", "10"))
+    assert state(depot.page("order", "1751")) == "Ready"
+    again = {**once, "id": "1751-B", "number": "WEB-1751"}
+    depot.take(again, van("D-WEB-1751", "WEB-1751", "10"))
     depot.product.run("connection", "resume", "autocount", *company)
     depot.work()
-    for number in ("1801", "1801-B"):
+    for number in ("1751", "1751-B"):
         page = depot.page("order", number)
         assert state(page) == "Held"
         assert "is here already" in page.text
-    assert depot.effects("1801") == []
+    assert depot.effects("1751") == []
 
 
 def test_F11_what_it_says(depot: Depot) -> None:
