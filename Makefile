@@ -1,4 +1,4 @@
-# Everything a bare Linux machine with Python 3.11 or 3.12 and make needs. `make help` lists the targets.
+# Everything a bare Linux machine with Python 3.11 to 3.14 and make needs. `make help` lists the targets.
 
 VENV    ?= .venv
 PORT    ?= 8000
@@ -45,7 +45,7 @@ tests: setup chromium  ## the tests alone (ARGS="-k webhook" narrows them, WORKE
 
 fuzz: setup  ## 20,000 random programs in both engines, 10,000 mutated files, each rule of each template broken
 	@CLEARPOST_FUZZ_PROGRAMS=20000 CLEARPOST_FUZZ_FILES=10000 CLEARPOST_FUZZ_LINES=all $(BIN)/pytest -q -n 2 \
-		tests/rules/test_compiled.py tests/grammar/test_mutated_files.py tests/rules/test_breaking.py $(ARGS)
+		tests/rules/codegen/test_compiled.py tests/grammar/parsing/test_mutated_files.py tests/rules/testing/test_breaking.py $(ARGS)
 
 faults: setup  ## the fault suite F1 to F28 at the amounts of CI, twelve planted bugs; ends with one line of JSON
 	@$(BIN)/python tools/measured.py $(BIN)/python tools/faults.py $(ARGS)

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from connectors.kit.contract import Accepted, Source, SourceRefusal, Target
-from connectors.kit.schema import DocumentSchema, KindSchema
+from connectors.contract import Accepted, Source, SourceRefusal, Target
+from connectors.contract.schema import DocumentSchema, KindSchema
 from connectors.sources.intake.connector import Intake
 from connectors.sources.netshop.connector import NetShop
 from connectors.sources.workbook.connector import Workbook
@@ -47,6 +47,12 @@ def schemas() -> tuple[tuple[DocumentSchema, ...], tuple[KindSchema, ...]]:
         (*documents, *(replace(document, connected=False) for document in _LATER_DOCUMENTS)),
         tuple(kinds),
     )
+
+
+def document(target: str, name: str) -> DocumentSchema | None:
+    """The schema of one document type of a target, if it is known."""
+    documents, _ = schemas()
+    return next((d for d in documents if (d.target, d.name) == (target, name)), None)
 
 
 def read_file(name: str, raw: bytes) -> Accepted | SourceRefusal:

@@ -1,7 +1,7 @@
 """An expected "no", as a value.
 
 Here: Refusal, which services return instead of raising. Not here: problems in rule text
-(grammar/problem.py) and answers of a target (connectors/kit/contract).
+(grammar/text/problem.py) and answers of a target (connectors/contract).
 """
 
 from dataclasses import dataclass
@@ -15,3 +15,8 @@ class Refusal:
     message: str
     hint: str = ""
     status: int = 409
+
+    @property
+    def words(self) -> str:
+        """Why and what to do, in one line."""
+        return f"{self.message} {self.hint}".strip()

@@ -5,7 +5,7 @@ Here: counting in words, and an amount of money. Not here: any sentence.
 
 from typing import Final
 
-from holding.types import from_minor, places_of
+from holding.tables.columns import from_minor, places_of
 
 SPACE: Final = "\u00a0"
 MINUS: Final = "\u2212"

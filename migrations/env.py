@@ -1,9 +1,9 @@
-"""How alembic reaches the database that `holding.migrate` names; there is no other way in."""
+"""How alembic reaches the database that `holding.runtime.migrate` names; no other way leads in."""
 
 from alembic import context
 
-from holding.database import Database
-from holding.models import Base
+from holding.store.database import Database
+from holding.tables import Base
 
 database = Database(context.config.attributes["url"])
 with database.session() as session:

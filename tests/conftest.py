@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event
 
-from holding.database import Database
-from holding.models import Company
+from holding.store.database import Database
+from holding.tables import Company
 from tests.support import shuffled
 from tests.support.clock import SetClock
 from tests.support.databases import (
@@ -20,7 +20,8 @@ from tests.support.databases import (
     sqlite_copy,
     sqlite_template,
 )
-from tests.support.factories import make_company
+from tests.support.factories import kept_company
+from tests.support.kept import kept, stands_empty
 from tests.support.passwords import hash_cheaply
 from tests.support.shop import Shop
 
@@ -81,6 +82,7 @@ def database_url(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
     with opened(database_url) as found:
+        stands_empty(found)
         yield found
 
 
@@ -92,15 +94,14 @@ def clock() -> SetClock:
 @pytest.fixture
 def company(database: Database) -> Company:
     """Kedai Contoh with its source `netshop` and its target `aiaccount`."""
-    with database.write() as session:
-        return make_company(session)
+    return kept_company(database)
 
 
 @pytest.fixture
 def shop(database: Database, company: Company, clock: SetClock) -> Shop:
     """The company with the toy rules of tests/support/fake_rules.py in force."""
     made = Shop(database, clock, company)
-    made.publish()
+    kept(database, ("toy rules", company.id, clock.now()), made.publish)
     return made
 
 

@@ -53,7 +53,7 @@ def _make(folder: Path) -> None:
     home = folder / "venv"
     venv.create(home, with_pip=False)
     python = home / "bin" / "python"
-    _pip("--python", str(python), "install", "--no-deps", str(built))
+    _pip("--python", str(python), "install", "--no-deps", "--no-warn-conflicts", str(built))
     borrowed = next(home.glob("lib/python*/site-packages")) / "borrowed.pth"
     borrowed.write_text(sysconfig.get_path("purelib") + "\n")
 

@@ -11,13 +11,17 @@ import pytest
 from portal.cli import commands
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+PAGES = (
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+)
 STARTER = ROOT / "portal" / "starters" / "netshop-aiaccount"
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text("utf-8")
 
 
 def test_every_setting_has_its_line() -> None:
-    source = (ROOT / "holding" / "settings.py").read_text("utf-8")
+    source = (ROOT / "holding" / "runtime" / "settings.py").read_text("utf-8")
     known = set(re.findall(r'"((?:CLEARPOST_|DATABASE_|REDIS_)[A-Z_]+)"', source))
     known |= {"CLEARPOST_ALLOW_LOOPBACK"}
     told = set(re.findall(r"`((?:CLEARPOST_|DATABASE_|REDIS_)[A-Z_]+)`", OPERATIONS))
@@ -75,7 +79,7 @@ def test_features_and_acceptance_tests_name_each_other() -> None:
 def test_what_the_features_leave_to_other_tests_is_there() -> None:
     page = (ROOT / "docs" / "features.md").read_text("utf-8")
     named = re.findall(r"`(?:tests/)?([\w/]+\.py)(?:::(\w+))?`", page)
-    assert len(named) > 112
+    assert len(named) >= 112
     for path, name in named:
         file = ROOT / "tests" / (path if "/" in path else f"acceptance/{path}")
         assert file.exists(), path

@@ -23,7 +23,8 @@ def test_the_wheel_holds_what_is_no_python(command: Path) -> None:
     built = next((command.parents[2] / "wheel").glob("*.whl"))
     names = set(zipfile.ZipFile(built).namelist())
     wanted = {
-        "grammar/clearpost.lark",
+        "grammar/parsing/clearpost.lark",
+        "grammar/parsing/clearpost.tables",
         "portal/starters/netshop-aiaccount/clearing.rules",
         "portal/starters/netshop-aiaccount/maps/items.csv",
         *_under("static", "portal/_static"),

@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from grammar.words import DECLARATIONS, RESERVED, TYPES
+from grammar.text.vocabulary import DECLARATIONS, RESERVED, TYPES
 
 ROOT = Path(__file__).parents[1]
 FILE = ROOT / "editors" / "vscode" / "syntaxes" / "clearpost.tmLanguage.json"
@@ -21,7 +21,7 @@ NAME = "[a-z][a-z0-9_]*"
 
 def keywords() -> set[str]:
     """Every word that the grammar spells."""
-    text = (ROOT / "grammar" / "clearpost.lark").read_text("utf-8")
+    text = (ROOT / "grammar" / "parsing" / "clearpost.lark").read_text("utf-8")
     return set(re.findall(r'"([a-z]+)"', re.sub(r"//.*", "", text)))
 
 

@@ -23,7 +23,7 @@ PLAYED = tuple(f"tests/faults/test_{name}.py" for name in ALONE)
 REST = (
     "tests/faults/test_f20_neighbours.py",  # the longest comes first
     "tests/faults",
-    "tests/holding/test_consent_law.py",  # F22, on SQLite
+    "tests/holding/approvals/test_consent_law.py",  # F22, on SQLite
 )
 NONE_CHOSEN = 5  # pytest's word for it
 ONCE = "(not nothing_goes_unseen or sqlite)"

@@ -7,15 +7,15 @@ venv=${1:?usage: setup.sh FOLDER [dev]}
 extra=${2:+[$2]}
 
 fits() {
-    "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null
+    "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' 2>/dev/null
 }
 
 python=
-for name in ${PYTHON:-} python3 python3.12 python3.11; do
+for name in ${PYTHON:-} python3 python3.14 python3.13 python3.12 python3.11; do
     if fits "$name"; then python=$name; break; fi
 done
 if [ -z "$python" ]; then
-    echo "Clearpost needs Python 3.11 or 3.12; set PYTHON=/path/to/it if it has another name." >&2
+    echo "Clearpost needs Python 3.11 to 3.14; set PYTHON=/path/to/it if it has another name." >&2
     exit 3
 fi
 
@@ -30,4 +30,5 @@ if [ ! -x "$venv/bin/pip" ]; then
         "$python" -m venv "$venv"
     fi
 fi
-"$venv/bin/pip" install --quiet --disable-pip-version-check -c constraints.txt -e ".$extra"
+# Twice quiet: what an index of this machine is warned about says nothing to who wants a demo.
+"$venv/bin/pip" install --quiet --quiet --disable-pip-version-check -c constraints.txt -e ".$extra"

@@ -7,29 +7,27 @@ import argparse
 import atexit
 import faulthandler
 import gc
-import logging
 import os
 import signal
 import sys
 import threading
 from typing import Any
 
-from holding.schema import check
-from holding.settings import Settings
+from holding.runtime.logs import begin, logger
+from holding.runtime.schema_version import check
+from holding.runtime.settings import Settings
 from workers.jobs import Bench, bench
-from workers.listen import listen
-from workers.loop import STOP_SECONDS, Worker
-from workers.stop import Stop
+from workers.listener import listen
+from workers.loop import STOP_SECONDS, Stop, Worker
 
 ENVIRONMENT = 3  # the exit code when this machine is not ready for us
-log = logging.getLogger("clearpost.workers")
+log = logger("clearpost.workers")
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Start a worker; ends well on SIGTERM, SIGINT and, if asked to, when standard input closes."""
     options = _options(arguments)
     atexit.register(gc.freeze)  # an end that looks for cycles in all that was loaded takes as long
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     stop = Stop()
     if options.watch_parent:
         threading.Thread(target=_watch, daemon=True).start()
@@ -38,7 +36,10 @@ def main(arguments: list[str] | None = None) -> int:
         return ENVIRONMENT
     faulthandler.register(signal.SIGVTALRM, chain=True)  # says where it was stuck, then ends
     mine = bench()
+    begin(for_machines=mine.settings.log_for_machines)
     url = None if options.no_redis else mine.settings.redis_url
+    if url is None and not options.no_redis:
+        log.warning("No REDIS_URL: looking for work in the database by turns.")
     if options.listen and url:
         listen(url)
         return 0
@@ -48,8 +49,6 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _work(mine: Bench, stop: Stop, url: str | None, *, once: bool) -> int:
-    if url is None and not once:
-        log.warning("No REDIS_URL: looking for work in the database by turns.")
     worker = Worker(mine, stop, url=url)
     worker.drain() if once else worker.run()
     return 0

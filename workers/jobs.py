@@ -4,7 +4,6 @@ Here: opening the database once, calling one service, ringing for what comes nex
 decision. A job names a company at most; what is due stands in the tables.
 """
 
-import logging
 import os
 import signal
 import socket
@@ -13,19 +12,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 
-from connectors.kit.clock import MachineClock
-from holding import doorbell
-from holding.clock import DatabaseClock
-from holding.database import Database, open_database
-from holding.evaluation import judge_due
-from holding.pushes import open_desk, push_due
-from holding.pushing.desk import Desk
+from connectors.transport.clock import MachineClock
+from holding.connections.channel import Desk
+from holding.evaluation.due_records import judge_due
 from holding.refusal import Refusal
-from holding.settings import Settings
+from holding.runs.dispatch import open_desk, push_due
+from holding.runtime import doorbell
+from holding.runtime.clock import DatabaseClock
+from holding.runtime.logs import logger
+from holding.runtime.settings import Settings
+from holding.store.database import Database, open_database
 
 BATCH = 500
 LONGEST = 15.0  # seconds of processor time to work out a batch, which takes less than one
-log = logging.getLogger("clearpost.workers")
+log = logger("clearpost.workers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ def push(company_id: int) -> int:
         call_help=partial(call, company_id, "push"),
     )
     if isinstance(pushed, Refusal):
-        log.error("company %s cannot push: %s", company_id, pushed.message)
+        log.error("A company cannot push.", company=company_id, why=pushed.message)
         return 0
     if pushed.more:
         call(company_id, "push")
@@ -112,7 +112,9 @@ def safely(work: Callable[..., object], *given: object) -> int:
     try:
         return int(bool(work(*given)))
     except Exception:
-        log.exception("%s failed; what was claimed comes back when its lease ends", work.__name__)
+        log.exception(
+            "Work failed; what was claimed comes back when its lease ends.", work=work.__name__
+        )
         return 0
 
 

@@ -1,24 +1,73 @@
 """A worker: with a queue it rings and keeps listening children, without one it works itself.
 
-Here: the two ways and the change between them when Redis goes or comes. Not here: the work
-(workers/jobs.py), when a database is fit to work with (workers/gate.py).
+Here: the two ways and the change between them when Redis goes or comes; whether it may work now,
+since its database is there and has the schema of this program; the word to stop. Not here: the work
+(workers/jobs.py), what makes a database fit (holding/runtime/schema_version.py).
 """
 
-import logging
+import os
+import select
 import subprocess
 import sys
 from collections.abc import Sequence
 
-from holding import doorbell
+from holding.runtime import doorbell
+from holding.runtime.logs import logger
+from holding.runtime.schema_version import unfit
+from holding.store.database import Database
 from workers import jobs
-from workers.gate import Gate
 from workers.jobs import Bench
-from workers.stop import Stop
 from workers.sweep import Sweeper
 
 IDLE_SECONDS = 0.2
 STOP_SECONDS = 8.0
-log = logging.getLogger("clearpost.workers")
+log = logger("clearpost.workers")
+
+
+class Stop:
+    """Like `threading.Event`, whose lock the very code may hold that a signal interrupts: its
+    handler would then wait for itself for ever.
+    """
+
+    def __init__(self) -> None:
+        self._told = False
+        self._reads, self._writes = os.pipe()
+        os.set_blocking(self._writes, False)
+
+    def set(self) -> None:
+        """Stop, from now on."""
+        if not self._told:
+            self._told = True
+            os.write(self._writes, b".")
+
+    def is_set(self) -> bool:
+        """Whether it was told."""
+        return self._told
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until it is told, but no longer than this; whether it was."""
+        select.select([self._reads], [], [], seconds)
+        return self._told
+
+
+class Gate:
+    """Of one process; remembers why it is shut, so that a long pause is told once."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._shut_for: str | None = None
+
+    def is_open(self) -> bool:
+        """Ask now."""
+        refusal = unfit(self._database)
+        reason = refusal.code if refusal else None
+        if reason != self._shut_for:
+            if refusal:
+                log.error("Paused, nothing is claimed.", why=f"{refusal.message} {refusal.hint}")
+            else:
+                log.warning("The database is there and fits: going on.")
+        self._shut_for = reason
+        return reason is None
 
 
 class Worker:

@@ -4,28 +4,32 @@ Here: one sweep, made by one process at a time, and the list of what is due. Not
 (workers/loop.py).
 """
 
-import logging
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from typing import Any
 
-from holding import anchors, chain, clock_steps, singletons
-from holding.assignments import wake_rested
-from holding.connection_tests import test_connection, to_refresh
-from holding.judging.claim import due_companies, sweep_expired
-from holding.pushes import close_left_open, companies_due, free_the_dead
-from holding.pushing.replaced import remove_bodies
+from holding.access.actors import SYSTEM
+from holding.access.sessions import forget_ended
+from holding.audit import chain
+from holding.connections.probe import test_connection, to_refresh
+from holding.evaluation.record_claims import due_companies, sweep_expired
+from holding.exceptions.assignments import wake_rested
+from holding.journal.posting_claims import free_the_dead
+from holding.journal.run_counts import close_left_open
+from holding.posting.replaced_calls import remove_bodies
 from holding.refusal import Refusal
-from holding.roles import SYSTEM
-from holding.schedules import start_due
-from holding.sessions import forget_ended
+from holding.runs.dispatch import companies_due
+from holding.runs.schedules import start_due
+from holding.runtime import clock
+from holding.runtime.logs import logger
+from holding.store import leases
 from workers.jobs import Bench
 
 DUTY = "sweeper"
 ASK_AGAIN = 60.0
 A_DAY = 86_400.0
-log = logging.getLogger("clearpost.workers")
+log = logger("clearpost.workers")
 
 
 class Sweeper:
@@ -47,11 +51,11 @@ class Sweeper:
         with mine.database.write() as session:
             now = mine.clock.now()
             until = now + timedelta(seconds=max(1.0, 3 * mine.settings.sweep_seconds))
-            if not singletons.take(session, DUTY, owner=mine.owner, until=until, now=now):
+            if not leases.take(session, DUTY, owner=mine.owner, until=until, now=now):
                 return False
-            back = clock_steps.notice(session, mine.clock)
+            back = clock.notice(session, mine.clock)
         if back:
-            log.warning("the clock was set back by %s", clock_steps.length(back))
+            log.warning("The clock was set back.", by=clock.length(back))
         with ExitStack() as steps:  # undone from its end: the last one here is made first
             steps.callback(self._refresh, now)
             steps.callback(self._link, now)
@@ -67,7 +71,7 @@ class Sweeper:
         """Link what was told last, and let another process sweep at once."""
         chain.link_due(self._bench.database, now=self._bench.clock.now(), whole=False)
         with self._bench.database.write() as session:
-            singletons.leave(session, DUTY, owner=self._bench.owner)
+            leases.leave(session, DUTY, owner=self._bench.owner)
 
     def due(self) -> Sequence[tuple[str, int]]:
         """(kind of work, company) for everything that could be done now; judging comes first."""
@@ -89,7 +93,7 @@ class Sweeper:
         if whole:
             self._look_at_all = seconds + A_DAY
         if seconds >= self._note_heads:
-            self._note_heads = seconds + anchors.EVERY.total_seconds()
+            self._note_heads = seconds + chain.EVERY.total_seconds()
             self._note(now)
 
     def _forget(self, now: datetime) -> None:
@@ -106,9 +110,9 @@ class Sweeper:
         """Note the heads of the chains; a file that cannot be written stops no work."""
         mine = self._bench
         try:
-            anchors.Anchors(mine.settings.anchor_file).note(mine.database, now)
+            chain.Anchors(mine.settings.anchor_file).note(mine.database, now)
         except (OSError, ValueError) as problem:
-            log.error("the heads of the chains cannot be noted: %s", problem)
+            log.error("The heads of the chains cannot be noted.", why=str(problem))
 
     def _refresh(self, now: datetime) -> None:
         """Ask targets whose master data is old; one that does not answer is asked less often."""
@@ -124,4 +128,4 @@ class Sweeper:
                 mine.database, mine.clock, key, SYSTEM, http=mine.desk.http, keys=mine.desk.keys
             )
             if isinstance(report, Refusal):
-                log.warning("connection %s cannot be tested: %s", key, report.message)
+                log.warning("A connection cannot be tested.", connection=key, why=report.message)

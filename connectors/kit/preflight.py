@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal, InvalidOperation
 
-from connectors.kit.contract import Action, Answer, OutgoingDocument
-from connectors.kit.errors import ErrorClass
-from connectors.kit.schema import DocumentSchema, FieldSchema
+from connectors.contract import Action, Answer, OutgoingDocument
+from connectors.contract.schema import DocumentSchema, FieldSchema
+from grammar.text.finding_codes import ErrorClass
 
 Fault = tuple[ErrorClass, str]
 NUMERIC = frozenset({"whole", "decimal", "money", "quantity"})

@@ -16,8 +16,8 @@ from decimal import Decimal
 from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 
-from connectors.kit.confined import run
-from connectors.kit.tables import (
+from connectors.kit.confined_process import run
+from connectors.kit.sheet_tables import (
     CellError,
     CellValue,
     Limits,

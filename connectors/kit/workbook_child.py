@@ -1,29 +1,49 @@
 """Reads one untrusted workbook, in a process of its own with bounded memory and time.
 
-Here: the checks on the archive and the walk over its cells. Not here: who starts it
-(workbook.py). Bytes come on standard input, JSON lines leave on standard output; nothing else is
-touched.
+Here: the checks on the archive and the walk over its cells, by calamine where it tells all that is
+in them, else by openpyxl. Not here: who starts it (workbook.py). Bytes come on standard input, JSON
+lines leave on standard output; nothing else is touched.
 """
 
 import io
 import json
+import re
 import sys
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 import openpyxl
-from openpyxl.utils.exceptions import InvalidFileException
+from python_calamine import CalamineWorkbook, SheetTypeEnum
 
-from connectors.kit.confined import confine
-from connectors.kit.tables import Limits, WorkbookRefusal
+from connectors.kit.confined_process import confine
+from connectors.kit.sheet_tables import Limits, WorkbookRefusal
 
 _ACTIVE = ("vbaproject", "xl/macrosheets/", "xl/activex/", "xl/externallinks/", "xl/ctrlprops/")
+_WITH_CELLS = ("xl/worksheets/", "xl/sharedstrings")
 _CHUNK = 1 << 20
+_MORE = re.compile(
+    rb"<\w+:"  # names with a prefix
+    rb"|<f\b"  # a formula: one without a result is an error of its cell
+    rb"""|\bt=["'](?:e|d)["']"""  # an error, which calamine takes for an empty cell; ISO dates
+    rb"|<[tv]>\s|\s</[tv]>"  # blanks at the edge of a text, which it cuts off
+    rb"|_x[0-9A-Fa-f]{4}_"  # a sign by its number, which only one of them translates
+    rb"|<v>[^<]{16}"  # more digits than a float keeps
+    rb"|<v>-?[0-9.]*(?:[eE]|\.0*<)"  # whole, and written as if it were not
+    rb"|\br=[\"'](?:[A-Z]{3}|[H-Z][A-Z]|[A-Z]+[0-9]{6})"  # far out: it makes room for all between
+)
+"""What calamine does not tell of a sheet, or not to the digit."""
+_LAST_DAY = 2_958_465
+_MORE_REACH = 64
+"""Bytes of which a match of `_MORE` may be cut in two by the edge of a chunk."""
+
+
+class _UnsureError(Exception):
+    """A value that the quick reader does not tell exactly."""
 
 
 class RefusedError(Exception):
@@ -49,16 +69,16 @@ def main() -> None:
 
 def read(raw: bytes, limits: Limits) -> Iterator[dict[str, object]]:
     """The workbook as JSON-ready lines: a sheet's name, then its rows. Raises RefusedError."""
-    check_archive(raw, limits)
+    plain = check_archive(raw, limits)
     warnings.simplefilter("ignore")
     try:
-        yield from _sheets(raw, limits)
+        quick = _quickly(raw, limits) if plain else None
+        yield from quick if quick is not None else _sheets(raw, limits)
     except RefusedError:
         raise
     except MemoryError:
         raise RefusedError("too_large", "The workbook is too large.", "Split it.") from None
-    except (InvalidFileException, zipfile.BadZipFile, Exception) as error:  # noqa: BLE001
-        # openpyxl raises whatever the broken part happens to cause
+    except Exception as error:  # noqa: BLE001 - readers raise whatever a broken part causes
         kind = type(error).__name__
         raise RefusedError(
             "bad_file",
@@ -67,13 +87,15 @@ def read(raw: bytes, limits: Limits) -> Iterator[dict[str, object]]:
         ) from None
 
 
-def check_archive(raw: bytes, limits: Limits) -> None:
-    """Refuse what is no plain workbook, and what would grow too large. Raises RefusedError."""
+def check_archive(raw: bytes, limits: Limits) -> bool:
+    """Refuse what is no plain workbook, and what would grow too large; whether its sheets have
+    nothing but values that calamine tells as they are. Raises RefusedError.
+    """
     try:
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
             entries = archive.infolist()
             _check_entries(entries, limits)
-            _inflate(archive, entries, limits)
+            return _inflate(archive, entries, limits)
     except (
         zipfile.BadZipFile,
         zipfile.LargeZipFile,
@@ -127,18 +149,23 @@ def _slips(name: str) -> bool:
     return name.startswith("/") or "\\" in name or ".." in name.split("/")
 
 
-def _inflate(archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo], limits: Limits) -> None:
-    """Unpack every part once, counting: what a part declares about its size proves nothing."""
-    total = 0
+def _inflate(archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo], limits: Limits) -> bool:
+    """Unpack every part once, counting: what a part declares about its size proves nothing.
+    Whether calamine tells all that is in the sheets.
+    """
+    total, plain = 0, True
     for entry in entries:
         size = 0
-        kept = b""
+        kept = tail = b""
         with archive.open(entry) as part:
             while chunk := part.read(_CHUNK):
                 size += len(chunk)
                 total += len(chunk)
                 if entry.filename.lower() == "[content_types].xml":
                     kept += chunk
+                if entry.filename.lower().startswith(_WITH_CELLS):
+                    plain = plain and not _MORE.search(tail + chunk)
+                    tail = chunk[-_MORE_REACH:]
                 grown = size > limits.ratio_from_bytes and size > limits.ratio * entry.compress_size
                 if grown or total > limits.inflated_bytes:
                     raise _bomb()
@@ -146,6 +173,52 @@ def _inflate(archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo], limits: L
             raise RefusedError(
                 "active_content", "The workbook may hold macros.", "Save it as .xlsx."
             )
+    return plain
+
+
+def _quickly(raw: bytes, limits: Limits) -> list[dict[str, object]] | None:
+    """The lines of a plain workbook; None where calamine stumbles, or does not tell exactly what
+    is in it.
+    """
+    try:
+        book = CalamineWorkbook.from_filelike(io.BytesIO(raw))
+        lines: list[dict[str, object]] = []
+        for number, about in enumerate(book.sheets_metadata):
+            if about.typ == SheetTypeEnum.WorkSheet:
+                sheet = book.get_sheet_by_index(number)
+                if sheet.total_height > limits.rows or sheet.total_width > limits.columns:
+                    raise _too_many(about.name, limits)
+                lines.append({"sheet": about.name})
+                lines.extend(_lines(sheet.to_python(skip_empty_area=False)))
+    except (RefusedError, MemoryError, KeyboardInterrupt):
+        raise
+    except BaseException:  # noqa: BLE001 - a panic of its own language is no Exception
+        return None
+    return lines
+
+
+def _lines(rows: Iterable[Sequence[object]]) -> Iterator[dict[str, object]]:
+    for place, row in enumerate(rows, start=1):
+        told = ((at, _told(_exact(value))) for at, value in enumerate(row, start=1))
+        cells = {str(at): words for at, words in told if words is not None}
+        if cells:
+            yield {"row": place, "cells": cells}
+
+
+def _exact(value: object) -> object:
+    """Calamine tells each number as a float, and a day as one without a time. Raises _UnsureError
+    at a time without a date, a day in the year that spreadsheets count wrong, and a number that
+    would be a day after 9999: whether its cell has the format of a day is not said.
+    """
+    if isinstance(value, (time, timedelta)) or (isinstance(value, date) and value.year < 1901):
+        raise _UnsureError
+    if isinstance(value, float):
+        if abs(value) > _LAST_DAY:
+            raise _UnsureError
+        return int(value) if value.is_integer() else value
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return datetime(value.year, value.month, value.day)  # noqa: DTZ001 - a cell has no zone
+    return value
 
 
 def _sheets(raw: bytes, limits: Limits) -> Iterator[dict[str, object]]:
@@ -183,11 +256,7 @@ def _rows(sheet: Any, twin: Any, limits: Limits) -> Iterator[dict[str, object]]:
     beside = twin.iter_rows() if twin is not None else None
     for number, row in enumerate(sheet.iter_rows(), start=1):
         if number > limits.rows or len(row) > limits.columns:
-            raise RefusedError(
-                "too_many_rows",
-                f"{sheet.title} has more than {limits.rows} rows or {limits.columns} columns.",
-                "Split it, and delete what lies outside the table.",
-            )
+            raise _too_many(sheet.title, limits)
         written = next(beside) if beside is not None else row
         cells = {}
         for column, (cell, formula) in enumerate(zip(row, written, strict=True), start=1):
@@ -200,12 +269,24 @@ def _rows(sheet: Any, twin: Any, limits: Limits) -> Iterator[dict[str, object]]:
             yield {"row": number, "cells": cells}
 
 
+def _too_many(sheet: str, limits: Limits) -> RefusedError:
+    return RefusedError(
+        "too_many_rows",
+        f"{sheet} has more than {limits.rows} rows or {limits.columns} columns.",
+        "Split it, and delete what lies outside the table.",
+    )
+
+
 def _cell(cell: Any) -> list[str] | None:
-    value = cell.value
+    if cell.data_type == "e" and cell.value:
+        return ["e", str(cell.value)]
+    return _told(cell.value)
+
+
+def _told(value: object) -> list[str] | None:
+    """The kind of a value and its text; None for an empty cell."""
     if value is None or value == "":
         return None
-    if cell.data_type == "e":
-        return ["e", str(value)]
     if isinstance(value, bool):
         return ["b", "yes" if value else "no"]
     if isinstance(value, (int, float)):

@@ -2,11 +2,12 @@
 
 Two nodes are equal when they say the same, wherever they stand: `span` takes no part in
 comparing. One file for each part of the language; all names are met here. Not here: how text
-becomes nodes (`grammar/parse.py`) and what they mean (the `rules` package).
+becomes nodes (`grammar/parsing/parser.py`) and what they mean (the `rules` package).
 """
 
 from grammar.nodes.expressions import (
     Absent,
+    Action,
     AllOf,
     AnyOf,
     Arith,
@@ -14,17 +15,46 @@ from grammar.nodes.expressions import (
     Compare,
     Expr,
     Known,
+    Literal,
     Member,
+    Missing,
     Name,
     Negative,
     Not,
     Otherwise,
+    RouteName,
+    Value,
+    Word,
+    inner,
 )
-from grammar.nodes.readiness import Approve, Check, Clears, Duplicates, Gate, GateRow, Unique
-from grammar.nodes.records import Computed, Field, Link, Record, State
-from grammar.nodes.routes import Assign, Bill, Daily, Immediately, Post, Reversal, Uncompared
-from grammar.nodes.ruleset import Ruleset
-from grammar.nodes.stories import (
+from grammar.nodes.routes import (
+    Among,
+    Any_,
+    Approve,
+    Assign,
+    Bill,
+    Cancel,
+    Cell,
+    Check,
+    Clears,
+    Compared,
+    Daily,
+    Duplicates,
+    Edit,
+    Gate,
+    GateRow,
+    Group,
+    Immediately,
+    Post,
+    Retry,
+    Reversal,
+    Table,
+    TableRow,
+    TryAgain,
+    Uncompared,
+    Unique,
+)
+from grammar.nodes.ruleset import (
     Entry,
     Expect,
     Expected,
@@ -37,40 +67,32 @@ from grammar.nodes.stories import (
     LineValue,
     NotPosted,
     Pair,
+    Ruleset,
     Sample,
     SetUp,
     TargetShows,
     Test,
     Then,
 )
-from grammar.nodes.surroundings import (
+from grammar.nodes.setup import (
+    Computed,
     Const,
     ConstRow,
     Csv,
+    Field,
+    Link,
     Map,
     MapRow,
+    Record,
     Role,
     Silence,
     Source,
+    State,
     Target,
     UnitBase,
     UnitRow,
     Units,
 )
-from grammar.nodes.tables import (
-    Among,
-    Any_,
-    Cancel,
-    Cell,
-    Compared,
-    Edit,
-    Group,
-    Retry,
-    Table,
-    TableRow,
-    TryAgain,
-)
-from grammar.nodes.values import Action, Literal, Missing, RouteName, Value, Word
 
 __all__ = [
     "Absent",
@@ -152,4 +174,5 @@ __all__ = [
     "Units",
     "Value",
     "Word",
+    "inner",
 ]

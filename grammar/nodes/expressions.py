@@ -1,11 +1,69 @@
-"""Expressions."""
+"""Nodes of expressions, actions and owners, and the one way into a node (inner).
 
+Here: words, literals, expressions, routes as they are named, actions, the owner of a missing value.
+Not here: declarations (setup.py, routes.py).
+"""
+
+from collections.abc import Iterator
 from dataclasses import dataclass
 from dataclasses import field as _field
-from typing import TypeAlias
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any, TypeAlias
 
-from grammar.nodes.values import Literal, Value
-from grammar.problem import Span
+from grammar.text.problem import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A bare word used as a value: a status, `open`, `locked`."""
+
+    name: str
+    span: Span = _field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A value written out; `kind` is number, percent, duration, date, moment, text or yes_no."""
+
+    kind: str
+    value: Decimal | timedelta | date | datetime | str | bool
+    span: Span = _field(compare=False)
+
+
+Value: TypeAlias = Word | Literal
+
+
+@dataclass(frozen=True, slots=True)
+class RouteName:
+    """A target and its document type: `aiaccount.sales_invoice`."""
+
+    target: str
+    document: str
+    span: Span = _field(compare=False)
+
+    def __str__(self) -> str:
+        return f"{self.target}.{self.document}"
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What is done: `hold` for a role, `review` by a role, warn, reject, ignore, drop, wait, block,
+    and in decision tables update, void, new_document, credit_note, credit_and_new, look_up.
+    """
+
+    kind: str
+    role: str | None
+    span: Span = _field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Who owns what is not there, and what that person is told."""
+
+    action: Action
+    say: str
+    span: Span = _field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,3 +185,23 @@ Expr: TypeAlias = (
     | Negative
     | Otherwise
 )
+
+
+_NO_NODES = frozenset({"span", "value"})
+
+
+def inner(node: object) -> Iterator[Any]:
+    """What a node is made of, or what stands in a tuple, one step down and in its order.
+
+    Names and other plain values come along; places, and what a literal says, do not.
+    """
+    if isinstance(node, tuple):
+        yield from node
+        return
+    for slot in getattr(node, "__slots__", ()):
+        if slot not in _NO_NODES:
+            part = getattr(node, slot)
+            if isinstance(part, tuple):
+                yield from part
+            else:
+                yield part

@@ -1,12 +1,194 @@
-"""What is posted and what takes it back: post, reversal."""
+"""Nodes of what may be posted: gates, checks, duplicates, approvals, routes and their tables.
+
+Here: gate, check, duplicates, approve; post and reversal; on edit, on cancel, retry. Not here: the
+expressions in them (expressions.py).
+"""
 
 from dataclasses import dataclass
 from dataclasses import field as _field
-from datetime import time
+from datetime import time, timedelta
+from typing import TypeAlias
 
-from grammar.nodes.expressions import Expr
-from grammar.nodes.values import Action, RouteName
-from grammar.problem import Span
+from grammar.nodes.expressions import Action, Expr, RouteName, Value, Word
+from grammar.text.problem import Span
+
+
+@dataclass(frozen=True, slots=True)
+class GateRow:
+    """What some statuses mean; `word` is ready, wait, hold, ignore or cancel.
+
+    `early` is a ready row that says by its word that these statuses may still change.
+    """
+
+    word: str
+    states: tuple[Word, ...]
+    owner: str | None
+    say: str | None
+    span: Span = _field(compare=False)
+    early: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Which status may go."""
+
+    record: str
+    route: RouteName | None
+    rows: tuple[GateRow, ...]
+    span: Span = _field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Clears:
+    """How a finding goes away: by `itself`, `by` a role, or `never`."""
+
+    kind: str
+    role: str | None
+    span: Span = _field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What must be true; one of `requires` is one fact."""
+
+    name: str
+    records: tuple[Word, ...]
+    each_line: bool
+    route: RouteName | None
+    when: Expr | None
+    requires: tuple[Expr, ...]
+    action: Action
+    say: str
+    clears: Clears
+    span: Span = _field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Unique:
+    """`where` is history, target (then `fields` are those of the target) or number_in_target."""
+
+    fields: tuple[str, ...]
+    where: str
+    span: Span = _field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicates:
+    """What makes a record a duplicate."""
+
+    records: tuple[Word, ...]
+    route: RouteName | None
+    uniques: tuple[Unique, ...]
+    action: Action
+    say: str
+    span: Span = _field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Approve:
+    """Who must agree before it goes, and who must not be the one."""
+
+    record: str
+    route: RouteName | None
+    when: Expr | None
+    role: str
+    never: tuple[str, ...]
+    say: str
+    span: Span = _field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TryAgain:
+    """`try 5 times from 30s then hold for it_support`: the pause grows, then a person looks."""
+
+    times: int
+    pause: timedelta
+    then: Action
+    span: Span = _field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Any_:  # noqa: N801 - Any is a name of the typing module
+    """`-`: every value, a missing one too."""
+
+    span: Span = _field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Among:
+    """`amounts, party`: one of these."""
+
+    values: tuple[Value, ...]
+    span: Span = _field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """`<= cancel_window`; a word names a const. `op` is one of = <> < <= > >=."""
+
+    op: str
+    value: Value
+    span: Span = _field(compare=False)
+
+
+Cell: TypeAlias = Any_ | Among | Compared
+
+
+@dataclass(frozen=True, slots=True)
+class TableRow:
+    """What is done where every cell holds; one cell for each column."""
+
+    cells: tuple[Cell, ...]
+    action: Action | TryAgain
+    span: Span = _field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A decision table: the names of its columns, without the last (`do`), and its rows."""
+
+    head: tuple[str, ...]
+    rows: tuple[TableRow, ...]
+    span: Span = _field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Fields whose changes are answered alike."""
+
+    name: str
+    fields: tuple[Word, ...]
+    span: Span = _field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What happens when something posted changes: the strictest row of the changed groups."""
+
+    record: str
+    route: RouteName | None
+    groups: tuple[Group, ...]
+    table: Table
+    span: Span = _field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """What happens when something posted is cancelled."""
+
+    records: tuple[Word, ...]
+    route: RouteName | None
+    table: Table
+    span: Span = _field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """What happens when a target answers with an error."""
+
+    target: str
+    table: Table
+    span: Span = _field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)

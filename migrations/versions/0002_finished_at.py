@@ -6,12 +6,12 @@ Records that are still open are judged again, which fills the column.
 import sqlalchemy as sa
 from alembic import op
 
-from holding.types import Moment
-
 revision = "0002"
 down_revision = "0001"
 branch_labels = None
 depends_on = None
+
+MOMENT = sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite")
 
 OPEN = "state NOT IN ('posted', 'reversed', 'dropped', 'ignored')"
 
@@ -19,7 +19,7 @@ OPEN = "state NOT IN ('posted', 'reversed', 'dropped', 'ignored')"
 def upgrade() -> None:
     """Add the column and its index."""
     late = sa.text(f"finished_at IS NOT NULL AND {OPEN}")
-    op.add_column("posting", sa.Column("finished_at", Moment(), nullable=True))
+    op.add_column("posting", sa.Column("finished_at", MOMENT, nullable=True))
     op.create_index(
         "ix_posting_late",
         "posting",

@@ -3,8 +3,6 @@
 import sqlalchemy as sa
 from alembic import op
 
-from holding.types import Json
-
 revision = "0003"
 down_revision = "0002"
 branch_labels = None
@@ -13,7 +11,7 @@ depends_on = None
 
 def upgrade() -> None:
     """Add the column."""
-    op.add_column("posting", sa.Column("bills", Json(), nullable=True))
+    op.add_column("posting", sa.Column("bills", sa.Text(), nullable=True))
 
 
 def downgrade() -> None:

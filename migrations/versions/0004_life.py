@@ -1,4 +1,4 @@
-# ruff: noqa: S608 - the texts are made of names of our own tables and columns
+# ruff: noqa: E501, S608 - the texts are made of names of our own tables and columns
 """The life of a posting: what is read back, who stands in for whom, what was stopped.
 
 Each part is a pair of functions in PARTS; they are added in order and taken away in reverse.
@@ -6,12 +6,9 @@ Each part is a pair of functions in PARTS; they are added in order and taken awa
 
 import re
 from collections.abc import Callable
-from typing import Any
 
 import sqlalchemy as sa
-from alembic import context, op
-
-from holding.types import Json, Moment
+from alembic import op
 
 revision = "0004"
 down_revision = "0003"
@@ -19,6 +16,7 @@ branch_labels = None
 depends_on = None
 
 WHOLE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+MOMENT = sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite")
 
 
 def keep(table: str, *, later: tuple[str, ...] = ()) -> None:
@@ -67,7 +65,7 @@ def _take_chain() -> None:
 
 def _add_breaker() -> None:
     recent = sa.Column("recent", sa.Text(), nullable=False, server_default="")
-    opened = sa.Column("opened_at", Moment(), nullable=True)
+    opened = sa.Column("opened_at", MOMENT, nullable=True)
     for column in (recent, opened, sa.Column("quota_limit", WHOLE, nullable=True)):
         op.add_column("throttle", column)
 
@@ -85,11 +83,11 @@ def _add_access() -> None:
         sa.Column("person_id", WHOLE, nullable=False),
         sa.Column("token_hash", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("scopes", Json(), nullable=False),
-        sa.Column("made_at", Moment(), nullable=False),
-        sa.Column("expires_at", Moment(), nullable=False),
-        sa.Column("seen_at", Moment(), nullable=True),
-        sa.Column("revoked_at", Moment(), nullable=True),
+        sa.Column("scopes", sa.Text(), nullable=False),
+        sa.Column("made_at", MOMENT, nullable=False),
+        sa.Column("expires_at", MOMENT, nullable=False),
+        sa.Column("seen_at", MOMENT, nullable=True),
+        sa.Column("revoked_at", MOMENT, nullable=True),
         sa.ForeignKeyConstraint(["company_id"], ["company.id"], name="fk_api_token_company_id"),
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name="fk_api_token_person_id"),
         sa.PrimaryKeyConstraint("id", name="pk_api_token"),
@@ -102,12 +100,12 @@ def _add_access() -> None:
         sa.Column("company_id", WHOLE, nullable=False),
         sa.Column("person_id", WHOLE, nullable=False),
         sa.Column("deputy_id", WHOLE, nullable=False),
-        sa.Column("from_at", Moment(), nullable=False),
-        sa.Column("until_at", Moment(), nullable=False),
+        sa.Column("from_at", MOMENT, nullable=False),
+        sa.Column("until_at", MOMENT, nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("named_at", Moment(), nullable=False),
+        sa.Column("named_at", MOMENT, nullable=False),
         sa.Column("named_by_id", WHOLE, nullable=True),
-        sa.Column("ended_at", Moment(), nullable=True),
+        sa.Column("ended_at", MOMENT, nullable=True),
         sa.Column("ended_by_id", WHOLE, nullable=True),
         sa.CheckConstraint("deputy_id <> person_id", name="other"),
         sa.CheckConstraint("until_at > from_at", name="time"),
@@ -135,7 +133,7 @@ def _add_desk() -> None:
         sa.Column("id", WHOLE, nullable=False),
         *(sa.Column(f"{name}_id", WHOLE, nullable=False) for name in belongs),
         sa.Column("content_sha256", sa.Text(), nullable=False),
-        sa.Column("at", Moment(), nullable=False),
+        sa.Column("at", MOMENT, nullable=False),
         *(
             sa.ForeignKeyConstraint([f"{name}_id"], [f"{name}.id"], name=f"fk_retry_{name}_id")
             for name in belongs
@@ -316,6 +314,42 @@ _OWN_HAND = {
    AND EXISTS ({_HANDS}))""",
 }
 
+# What the first schema said, for the way back.
+_HAND_BEFORE = """EXISTS (
+  SELECT 1 FROM posting p JOIN version v ON v.record_id = p.record_id
+   WHERE p.id = NEW.posting_id AND v.corrects_id IS NOT NULL AND v.person_id = NEW.person_id
+  UNION ALL
+  SELECT 1 FROM posting p JOIN version v ON v.id = p.version_id
+    JOIN release r ON r.record_id = p.record_id AND r.content_sha256 = v.sha256
+   WHERE p.id = NEW.posting_id AND r.person_id = NEW.person_id
+  UNION ALL
+  SELECT 1 FROM posting p JOIN evaluation e ON e.id = p.evaluation_id
+    JOIN ruleset_version w ON w.id = e.ruleset_version_id
+   WHERE p.id = NEW.posting_id AND NEW.person_id IN (w.author_id, w.published_by_id)
+  UNION ALL
+  SELECT 1 FROM posting p JOIN version v ON v.id = p.version_id
+    JOIN posting_use u ON u.posting_id = p.id JOIN mapping_entry m ON m.id = u.entry_id
+   WHERE p.id = NEW.posting_id AND m.person_id = NEW.person_id AND m.at >= v.at
+     AND m.from_revision NOT IN (SELECT w.revision FROM ruleset_version w WHERE w.company_id = p.company_id)
+)"""
+_DUTIES_BEFORE = {
+    "postgresql": (
+        f"""
+CREATE FUNCTION refuse_own_hand() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN
+  IF {_HAND_BEFORE} THEN
+    RAISE EXCEPTION 'duties kept apart: approval' USING ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  RETURN NEW;
+END $$
+""",
+        "CREATE TRIGGER approval_duties BEFORE INSERT ON approval FOR EACH ROW EXECUTE FUNCTION refuse_own_hand()",
+    ),
+    "sqlite": (
+        f"CREATE TRIGGER approval_duties BEFORE INSERT ON approval WHEN {_HAND_BEFORE} BEGIN SELECT RAISE(ABORT, 'duties kept apart: approval'); END",
+    ),
+}
+
 
 def _add_duties() -> None:
     on_postgresql = op.get_bind().dialect.name == "postgresql"
@@ -353,8 +387,7 @@ def _take_duties() -> None:
         if on_postgresql:
             op.execute(f"DROP FUNCTION refuse_hand_{table}()")
         op.execute(f"ALTER TABLE {table} DROP COLUMN for_person_id")
-    first: Any = context.script.get_revision("0001")
-    for statement in first.module.DUTIES[op.get_bind().dialect.name]:
+    for statement in _DUTIES_BEFORE[op.get_bind().dialect.name]:
         op.execute(statement)
 
 
@@ -375,9 +408,9 @@ def _add_reading() -> None:
         sa.Column("id", WHOLE, autoincrement=True, nullable=False),
         sa.Column("posting_id", WHOLE, nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("at", Moment(), nullable=False),
+        sa.Column("at", MOMENT, nullable=False),
         sa.Column("sha256", sa.Text(), nullable=False),
-        sa.Column("body", Json(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
         sa.Column("same", sa.Boolean(), nullable=False),
         sa.CheckConstraint("kind IN ('standing', 'alike')", name="ck_reading_kind"),
         sa.ForeignKeyConstraint(["posting_id"], ["posting.id"], name="fk_reading_posting_id"),
@@ -385,9 +418,9 @@ def _add_reading() -> None:
     )
     op.create_index("ix_reading_posting", "reading", ["posting_id", "id"])
     keep("reading")
-    op.add_column("posting", sa.Column("read_due_at", Moment(), nullable=True))
+    op.add_column("posting", sa.Column("read_due_at", MOMENT, nullable=True))
     op.add_column("posting", sa.Column("reading_id", WHOLE, nullable=True))
-    op.add_column("posting", sa.Column("e_invoice_at", Moment(), nullable=True))
+    op.add_column("posting", sa.Column("e_invoice_at", MOMENT, nullable=True))
     _read_index("read_due_at", where=WATCH)
     op.execute("UPDATE posting SET read_due_at = posted_at WHERE state = 'posted'")
 
@@ -412,7 +445,7 @@ def _add_route_stop() -> None:
         sa.Column("book", WHOLE, nullable=False),
         sa.Column("most_records", WHOLE, nullable=True),
         sa.Column("most_book", WHOLE, nullable=True),
-        *(sa.Column(name, Moment(), nullable=True) for name in moments),
+        *(sa.Column(name, MOMENT, nullable=True) for name in moments),
         *(sa.Column(name, WHOLE, nullable=True) for name in people),
         *(sa.Column(name, sa.Text(), nullable=True) for name in ("kept_why", "resumed_why")),
         sa.CheckConstraint(

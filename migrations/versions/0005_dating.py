@@ -3,14 +3,13 @@
 import sqlalchemy as sa
 from alembic import op
 
-from holding.types import Moment
-
 revision = "0005"
 down_revision = "0004"
 branch_labels = None
 depends_on = None
 
 WHOLE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+MOMENT = sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite")
 FIXED = "id, record_id, route, instead_of, day, person_id, reason, at, operation_id"
 OWN_HAND = """EXISTS (SELECT 1 FROM posting p JOIN dating d
  ON d.record_id = p.record_id AND d.route = p.route AND d.voided_at IS NULL
@@ -32,9 +31,9 @@ def upgrade() -> None:
         sa.Column("day", sa.Date(), nullable=False),
         sa.Column("person_id", WHOLE, nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("at", Moment(), nullable=False),
+        sa.Column("at", MOMENT, nullable=False),
         sa.Column("operation_id", sa.Text(), nullable=True),
-        sa.Column("voided_at", Moment(), nullable=True),
+        sa.Column("voided_at", MOMENT, nullable=True),
         sa.ForeignKeyConstraint(["record_id"], ["record.id"], name="fk_dating_record_id"),
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name="fk_dating_person_id"),
         sa.PrimaryKeyConstraint("id", name="pk_dating"),

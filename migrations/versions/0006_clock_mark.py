@@ -3,14 +3,13 @@
 import sqlalchemy as sa
 from alembic import op
 
-from holding.types import Moment
-
 revision = "0006"
 down_revision = "0005"
 branch_labels = None
 depends_on = None
 
 WHOLE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+MOMENT = sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite")
 
 
 def upgrade() -> None:
@@ -18,8 +17,8 @@ def upgrade() -> None:
     op.create_table(
         "clock_mark",
         sa.Column("id", WHOLE, nullable=False),
-        sa.Column("newest_at", Moment(), nullable=True),
-        sa.Column("back_at", Moment(), nullable=True),
+        sa.Column("newest_at", MOMENT, nullable=True),
+        sa.Column("back_at", MOMENT, nullable=True),
         sa.Column("back_seconds", WHOLE, nullable=False, server_default="0"),
         sa.PrimaryKeyConstraint("id", name="pk_clock_mark"),
     )

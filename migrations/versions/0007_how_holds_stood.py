@@ -3,8 +3,6 @@
 import sqlalchemy as sa
 from alembic import op
 
-from holding.types import Json
-
 revision = "0007"
 down_revision = "0006"
 branch_labels = None
@@ -13,7 +11,7 @@ depends_on = None
 
 def upgrade() -> None:
     """Add the column; forms that were sent before are not taken back."""
-    op.add_column("operation", sa.Column("stood", Json(), nullable=True))
+    op.add_column("operation", sa.Column("stood", sa.Text(), nullable=True))
 
 
 def downgrade() -> None:

@@ -6,12 +6,12 @@ The calls that follow another are found from it, without a look at all calls.
 import sqlalchemy as sa
 from alembic import op
 
-from holding.types import Moment
-
 revision = "0015"
 down_revision = "0014"
 branch_labels = None
 depends_on = None
+
+MOMENT = sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite")
 
 TABLE = "request"
 INDEX = "ix_request_parent"
@@ -39,7 +39,7 @@ TRIGGERS = {
 
 def upgrade() -> None:
     """Add the column, the index, and the triggers that refuse any other change."""
-    op.add_column(TABLE, sa.Column("body_removed_at", Moment(), nullable=True))
+    op.add_column(TABLE, sa.Column("body_removed_at", MOMENT, nullable=True))
     op.create_index(INDEX, TABLE, ["parent_id"], sqlite_where=FOLLOWS, postgresql_where=FOLLOWS)
     on_postgresql = op.get_bind().dialect.name == "postgresql"
     for name, when in TRIGGERS.items():

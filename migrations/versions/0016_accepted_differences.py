@@ -1,9 +1,7 @@
 """What people accepted as different from what is posted, with the money of both sides."""
 
-from typing import Any
-
 import sqlalchemy as sa
-from alembic import context, op
+from alembic import op
 
 revision = "0016"
 down_revision = "0015"
@@ -46,8 +44,19 @@ def upgrade() -> None:
     op.create_index(f"ix_{TABLE}_company", TABLE, ["company_id", "id"])
     op.create_index(f"ix_{TABLE}_record", TABLE, ["record_id", "id"])
     op.execute(BEFORE)
-    life: Any = context.script.get_revision("0004")
-    life.module.keep(TABLE)
+    _keep()
+
+
+def _keep() -> None:
+    """Let the table refuse deletes and changes of what was written."""
+    on_postgresql = op.get_bind().dialect.name == "postgresql"
+    refuse = f"BEGIN SELECT RAISE(ABORT, 'append-only: {TABLE}'); END"
+    act = "EXECUTE FUNCTION refuse_change()" if on_postgresql else refuse
+    each = "FOR EACH ROW" if on_postgresql else ""
+    names = [column["name"] for column in sa.inspect(op.get_bind()).get_columns(TABLE)]
+    fixed = ", ".join(names)
+    op.execute(f"CREATE TRIGGER {TABLE}_no_delete BEFORE DELETE ON {TABLE} {each} {act}")
+    op.execute(f"CREATE TRIGGER {TABLE}_no_change BEFORE UPDATE OF {fixed} ON {TABLE} {each} {act}")
 
 
 def downgrade() -> None:

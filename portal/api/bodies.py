@@ -6,17 +6,16 @@ Here: reading strict JSON. Not here: whether the wish is granted (services).
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 
 from flask import g, request
 
-from connectors.kit import strictjson
-from holding.corrections import Correction
-from holding.many import MOST, Wish
+from connectors.transport import strict_json
+from holding.exceptions.bulk_acts import MOST, Act, Wish
+from holding.exceptions.corrections import Correction
 from holding.refusal import Refusal
-from portal.forms import day
+from portal.web.forms import day
 
-ACTS = ("release", "retry")  # over many
+ACTS: tuple[Act, ...] = ("release", "retry")  # over many
 _KEY_MAX = 100
 
 
@@ -73,8 +72,8 @@ def many() -> Wish | Refusal:
     given = body()
     if isinstance(given, Refusal):
         return given
-    act = given.get("act")
-    if act not in ACTS:
+    act = next((one for one in ACTS if one == given.get("act")), None)
+    if act is None:
         return _wrong("act", " or ".join(ACTS))
     listed = _listed(given, "holds", ("id", "lock", "version"))
     if isinstance(listed, Refusal):
@@ -82,16 +81,16 @@ def many() -> Wish | Refusal:
     reason = _reason(given) if act == "release" else ""
     if isinstance(reason, Refusal):
         return reason
-    seen = {one["id"]: (one["lock"], one["version"]) for one in listed}
+    seen = {hold_id: (lock, version) for (hold_id, lock, version), _ in listed}
     return Wish(act=act, seen=seen, reason=reason)
 
 
-def body() -> dict[str, Any] | Refusal:
+def body() -> dict[str, object] | Refusal:
     """The JSON object of the call."""
     if not request.is_json:
         return Refusal("body.type", "The body is not application/json.", "Say so in its type.", 415)
-    found = strictjson.loads(request.get_data(cache=False))
-    if isinstance(found, strictjson.JsonRefusal):
+    found = strict_json.loads(request.get_data(cache=False))
+    if isinstance(found, strict_json.JsonRefusal):
         return Refusal(f"body.{found.code}", found.message, found.hint, 400)
     if not isinstance(found, dict):
         return Refusal("body.object", "The body is no JSON object.", "Send {…}.", 400)
@@ -106,9 +105,9 @@ def approve() -> Approve | Refusal:
     listed = _listed(given, "postings", ("id",))
     if isinstance(listed, Refusal):
         return listed
-    if not all(isinstance(one.get("hash"), str) for one in listed):
+    if not all(isinstance(one.get("hash"), str) for _, one in listed):
         return _wrong("hash", "the hash of what was looked at")
-    seen = {one["id"]: one["hash"] for one in listed}
+    seen = {posting_id: str(one["hash"]) for (posting_id,), one in listed}
     reason = _reason(given)
     return reason if isinstance(reason, Refusal) else Approve(seen, reason)
 
@@ -135,10 +134,10 @@ def assigned() -> Assigned | Refusal:
     given = body()
     if isinstance(given, Refusal):
         return given
-    email, lock = given.get("person"), given.get("lock")
+    email, lock = given.get("person"), _lock(given)
     if email is not None and not isinstance(email, str):
         return _wrong("person", "an email address, or null for the team")
-    return _locked(lock) or Assigned(email, lock)
+    return lock if isinstance(lock, Refusal) else Assigned(email, lock)
 
 
 def snoozed() -> Snoozed | Refusal:
@@ -146,10 +145,10 @@ def snoozed() -> Snoozed | Refusal:
     given = body()
     if isinstance(given, Refusal):
         return given
-    until, lock = _moment(given.get("until")), given.get("lock")
+    until, lock = _moment(given.get("until")), _lock(given)
     if until is None:
         return _wrong("until", "a moment with its zone, as 2026-11-25T00:00:00Z")
-    return _locked(lock) or Snoozed(until, lock)
+    return lock if isinstance(lock, Refusal) else Snoozed(until, lock)
 
 
 def corrected() -> Correction | Refusal:
@@ -157,16 +156,17 @@ def corrected() -> Correction | Refusal:
     given = body()
     if isinstance(given, Refusal):
         return given
-    for name in ("path", "value"):
-        if not isinstance(given.get(name), str) or not given[name].strip():
-            return _wrong(name, "a text")
-    if type(given.get("version_no")) is not int:
+    path, value, seen = (given.get(name) for name in ("path", "value", "version_no"))
+    if not isinstance(path, str) or not path.strip():
+        return _wrong("path", "a text")
+    if not isinstance(value, str) or not value.strip():
+        return _wrong("value", "a text")
+    if type(seen) is not int:
         return _wrong("version_no", "a whole number")
     reason = _reason(given)
     if isinstance(reason, Refusal):
         return reason
-    path, value, seen = given["path"], given["value"].strip(), given["version_no"]
-    return Correction(path=path, value=value, reason=reason, seen=seen)
+    return Correction(path=path, value=value.strip(), reason=reason, seen=seen)
 
 
 def dated() -> Dated | Refusal:
@@ -201,32 +201,37 @@ def operation() -> str | Refusal | None:
 
 
 def _listed(
-    given: Mapping[str, Any], name: str, wholes: tuple[str, ...]
-) -> list[dict[str, Any]] | Refusal:
-    """A list of objects in which these fields are whole numbers."""
+    given: Mapping[str, object], name: str, wholes: tuple[str, ...]
+) -> list[tuple[list[int], Mapping[str, object]]] | Refusal:
+    """A list of objects in which these fields are whole numbers: those, and the object."""
     listed = given.get(name)
     if not isinstance(listed, list) or not 1 <= len(listed) <= MOST:
         return _wrong(name, f"a list of 1 to {MOST:,}")
+    found: list[tuple[list[int], Mapping[str, object]]] = []
     for one in listed:
-        if not isinstance(one, dict) or any(type(one.get(word)) is not int for word in wholes):
+        given_as = [one.get(word) for word in wholes] if isinstance(one, dict) else []
+        numbers = [number for number in given_as if type(number) is int]
+        if len(numbers) < len(wholes):
             return _wrong(name, f"a list of objects, with whole numbers as {', '.join(wholes)}")
-    return listed
+        found.append((numbers, one))
+    return found
 
 
-def _locked(lock: Any) -> Refusal | None:
-    """What is wrong with a lock; it may be left out."""
-    return None if lock is None or type(lock) is int else _wrong("lock", "a whole number")
+def _lock(given: Mapping[str, object]) -> int | Refusal | None:
+    """The lock of what was looked at; it may be left out."""
+    lock = given.get("lock")
+    return lock if lock is None or type(lock) is int else _wrong("lock", "a whole number")
 
 
-def _moment(given: Any) -> datetime | None:
+def _moment(given: object) -> datetime | None:
     try:
-        found = datetime.fromisoformat(given)
-    except (TypeError, ValueError):
+        found = datetime.fromisoformat(given) if isinstance(given, str) else None
+    except ValueError:
         return None
-    return found if found.tzinfo else None
+    return found if found and found.tzinfo else None
 
 
-def _reason(given: Mapping[str, Any]) -> str | Refusal:
+def _reason(given: Mapping[str, object]) -> str | Refusal:
     reason = given.get("reason")
     return reason if isinstance(reason, str) else _wrong("reason", "a text: it stands in the trace")
 

@@ -1,42 +1,40 @@
 """The calls: what waits, approve, and what the pages do with one hold or with many.
 
 Here: reading a call, calling the service that pages call too, saying in JSON what came of it. Not
-here: who may call (admit.py), what is allowed (holding).
+here: who may call (portal/web/bearer.py), what is allowed (holding).
 """
 
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from flask import Blueprint, Response, g, jsonify, request
 
-from holding import (
-    approvals,
+from holding.access import actors, people
+from holding.approvals import approve as approvals_approve
+from holding.approvals.candidates import Left, SetChanged
+from holding.exceptions import (
     assignments,
-    conflicts,
+    bulk_acts,
     corrections,
-    doorbell,
-    holds,
-    manual_entries,
-    many,
+    locked_periods,
     overrides,
-    people,
-    periods,
+    releases,
     reopening,
     retries,
-    roles,
 )
-from holding.approval_sets import Left, SetChanged
-from holding.corrections import Correction
-from holding.desk import Done
-from holding.desk import Left as NotDone
-from holding.queries import waiting
+from holding.exceptions.corrections import Correction
+from holding.exceptions.holds import Done
+from holding.exceptions.holds import Left as NotDone
+from holding.reconciliation import manual_entries
 from holding.refusal import Refusal
-from holding.words import plural
-from portal import forms, security, store
+from holding.runtime import doorbell
+from holding.store.database import DatabaseSession
+from holding.worklist import open_holds
 from portal.api import bodies
-from portal.api.admit import whose
-from portal.problems import problem
+from portal.web import forms, security, store
+from portal.web.bearer import whose
+from portal.web.problems import problem
 
 Wish = TypeVar("Wish")
 api = Blueprint("api", __name__, url_prefix="/api/v1/c/<co>")
@@ -48,10 +46,10 @@ security.limiter.limit("20 per minute", deduct_when=lambda answer: answer.status
 def listing() -> Response:
     """Open holds in order of their ids, up to 100; `next` is what `after` asks for next."""
     after = forms.whole(request.args.get("after")) or 0
-    sees = roles.may(replace(g.actor, scopes=None), "record.pii") is None  # no scope is about it
-    rows = waiting.page(store.reading(), g.company.id, after=after, show_personal=sees)
-    last = rows[-1].hold if len(rows) == waiting.A_PAGE else None
-    return jsonify(holds=[asdict(row) for row in rows], next=last)
+    sees = actors.may(replace(g.actor, scopes=None), "record.pii") is None  # no scope is about it
+    rows = open_holds.page(store.reading(), g.company.id, after=after, show_personal=sees)
+    last = rows[-1].hold if len(rows) == open_holds.A_PAGE else None
+    return jsonify(holds=[asdict(row) | {"clears": str(row.clears)} for row in rows], next=last)
 
 
 @api.post("/holds/approve")
@@ -63,7 +61,7 @@ def approve() -> Response:
     if isinstance(op, Refusal):
         return problem(op)
     with store.writing() as session:
-        answer = approvals.approve(
+        answer = approvals_approve.approve(
             session, g.actor, wish.seen, wish.reason, g.now, op, seen=wish.seen
         )
     if isinstance(answer, SetChanged):
@@ -84,20 +82,20 @@ def approve() -> Response:
 @api.post("/holds/<int:hold_id>/release")
 def release(hold_id: int) -> Response:
     """Let one finding pass."""
-    return _reasoned(hold_id, holds.release)
+    return _reasoned(hold_id, releases.release)
 
 
 @api.post("/holds/<int:hold_id>/reject")
 def reject(hold_id: int) -> Response:
     """Never post this record as it is."""
-    return _reasoned(hold_id, holds.reject)
+    return _reasoned(hold_id, releases.reject)
 
 
 @api.post("/holds/<int:hold_id>/link")
 def link(hold_id: int) -> Response:
     """A document that stands in the target is the posting's."""
 
-    def act(session: Any, wish: bodies.Linked, op: str | None) -> Done | Refusal:
+    def act(session: DatabaseSession, wish: bodies.Linked, op: str | None) -> Done | Refusal:
         number, reason = wish.number, wish.reason
         return manual_entries.link(session, g.actor, hold_id, number, reason, g.now, op)
 
@@ -107,7 +105,7 @@ def link(hold_id: int) -> Response:
 @api.post("/holds/<int:hold_id>/look")
 def look(hold_id: int) -> Response:
     """Something was put right in the target: look at it again."""
-    return _reasoned(hold_id, conflicts.look_again)
+    return _reasoned(hold_id, manual_entries.look_again)
 
 
 @api.post("/holds/<int:hold_id>/retry")
@@ -126,7 +124,7 @@ def override(hold_id: int) -> Response:
 def assign(hold_id: int) -> Response:
     """Give it to a person, or back to its team."""
 
-    def act(session: Any, wish: bodies.Assigned, op: str | None) -> Done | Refusal:
+    def act(session: DatabaseSession, wish: bodies.Assigned, op: str | None) -> Done | Refusal:
         person_id = _person(session, wish.email) if wish.email else None
         return assignments.assign(session, g.actor, hold_id, person_id, g.now, op, seen=wish.lock)
 
@@ -137,7 +135,7 @@ def assign(hold_id: int) -> Response:
 def snooze(hold_id: int) -> Response:
     """Let it rest until a moment."""
 
-    def act(session: Any, wish: bodies.Snoozed, op: str | None) -> Done | Refusal:
+    def act(session: DatabaseSession, wish: bodies.Snoozed, op: str | None) -> Done | Refusal:
         until, seen = wish.until, wish.lock
         return assignments.snooze(session, g.actor, hold_id, until, g.now, op, seen=seen)
 
@@ -148,7 +146,7 @@ def snooze(hold_id: int) -> Response:
 def correct(hold_id: int) -> Response:
     """Set one value right, as a new version."""
 
-    def act(session: Any, wish: Correction, op: str | None) -> Done | Refusal:
+    def act(session: DatabaseSession, wish: Correction, op: str | None) -> Done | Refusal:
         return corrections.correct(session, g.actor, hold_id, wish, g.now, op)
 
     return _one(bodies.corrected(), act)
@@ -158,8 +156,8 @@ def correct(hold_id: int) -> Response:
 def date(hold_id: int) -> Response:
     """Let a document of a locked period carry another day."""
 
-    def act(session: Any, wish: bodies.Dated, op: str | None) -> Done | Refusal:
-        return periods.date_anew(session, g.actor, hold_id, wish.day, wish.reason, g.now, op)
+    def act(session: DatabaseSession, wish: bodies.Dated, op: str | None) -> Done | Refusal:
+        return locked_periods.date_anew(session, g.actor, hold_id, wish.day, wish.reason, g.now, op)
 
     return _one(bodies.dated(), act)
 
@@ -185,14 +183,13 @@ def do_many() -> Response:
     if isinstance(op, Refusal):
         return problem(op)
     with store.writing() as session:
-        answer = many.do(session, g.actor, wish, g.now, op or f"token:{g.request_id}")
+        answer = bulk_acts.do(session, g.actor, wish, g.now, op or f"token:{g.request_id}")
     if isinstance(answer, Refusal):
         return problem(answer)
     doorbell.ring(g.company.id, "evaluate")
     left = [_not_done(one) for one in answer.left]
-    if left and not answer.done and all(one["status"] == 403 for one in left):
-        told = f"Nothing was done: {plural(len(left), 'hold is', 'holds are')} not yours to decide."
-        return problem(Refusal("hold.own_hand", told, left[0]["why"], 403), left=left)
+    if forbidden := bulk_acts.forbidden(answer):
+        return problem(forbidden, left=left)
     done = [{"id": one.hold_id, "number": one.number, "said": one.say} for one in answer.done]
     return jsonify(done=done, left=left)
 
@@ -208,14 +205,16 @@ def _reasoned(hold_id: int, act: Callable[..., Done | Refusal]) -> Response:
 def _asked(hold_id: int, act: Callable[..., Done | Refusal]) -> Response:
     """A question to a person."""
 
-    def ask(session: Any, wish: bodies.Asked, op: str | None) -> Done | Refusal:
+    def ask(session: DatabaseSession, wish: bodies.Asked, op: str | None) -> Done | Refusal:
         question = reopening.Question(_person(session, wish.email), wish.reason)
         return act(session, g.actor, hold_id, question, g.now, op)
 
     return _one(bodies.asked(), ask)
 
 
-def _one(wish: Wish | Refusal, act: Callable[[Any, Wish, str | None], Done | Refusal]) -> Response:
+def _one(
+    wish: Wish | Refusal, act: Callable[[DatabaseSession, Wish, str | None], Done | Refusal]
+) -> Response:
     """One act on one hold, once a key: what is wrong with the call, or what came of it."""
     op = bodies.operation()
     for wrong in (wish, op):
@@ -226,7 +225,7 @@ def _one(wish: Wish | Refusal, act: Callable[[Any, Wish, str | None], Done | Ref
     return _done(answer)
 
 
-def _person(session: Any, email: str) -> int:
+def _person(session: DatabaseSession, email: str) -> int:
     """Their id; one that nobody has, where there is nobody with that address."""
     return people.id_of(session, g.company.id, email) or -1
 
@@ -238,18 +237,18 @@ def _done(answer: Done | Refusal) -> Response:
     return jsonify(hold=answer.hold_id, said=answer.say)
 
 
-def _not_done(one: NotDone) -> dict[str, Any]:
+def _not_done(one: NotDone) -> dict[str, object]:
     refusal = one.refusal
     return {
         "id": one.hold_id,
         "number": one.number,
         "status": refusal.status,
         "code": refusal.code,
-        "why": f"{refusal.message} {refusal.hint}".strip(),
+        "why": refusal.words,
     }
 
 
-def _left(rows: tuple[Left, ...]) -> list[dict[str, Any]]:
+def _left(rows: tuple[Left, ...]) -> list[dict[str, object]]:
     return [
         {"id": row.posting_id, "number": row.number, "status": row.status, "why": row.reason}
         for row in rows

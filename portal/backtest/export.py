@@ -1,18 +1,18 @@
 """Stored judgings as a folder of files that `clearpost backtest` reads.
 
 Here: write: records.jsonl, and worlds.jsonl with a line for each revision that they name. Not here:
-which judgings there are (holding/queries/history.py).
+which judgings there are (holding/programs/history.py).
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
-from holding.queries.history import Judging
-from portal.backtest.stored import WORLDS
-from rules.canonical import dumps
-from rules.facts import Entry, UnitEntry, World
+from holding.programs.history import Judging
+from portal.backtest.record_files import WORLDS
+from rules.facts.world import Entry, UnitEntry, World
+from rules.values.canonical import dumps
 
 RECORDS = "records.jsonl"
 
@@ -34,7 +34,7 @@ def write(
 ) -> Written:
     """Write all judgings; `stand` gives the world of a revision, `targets` a name for each word."""
     written, told = Written(), set()
-    before: dict[str, Any] = {"maps": {}, "units": {}, "targets": {}}
+    before = _Plain({}, {}, {})
     with (
         (folder / RECORDS).open("w", encoding="utf-8") as records,
         (folder / WORLDS).open("w", encoding="utf-8") as worlds,
@@ -53,7 +53,7 @@ def write(
     return written
 
 
-def _line(one: Judging, targets: Mapping[str, str]) -> dict[str, Any]:
+def _line(one: Judging, targets: Mapping[str, str]) -> dict[str, object]:
     return {
         "kind": one.kind,
         "source": one.source,
@@ -67,16 +67,24 @@ def _line(one: Judging, targets: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _plain(world: World) -> dict[str, Any]:
+class _Plain(NamedTuple):
+    """What of a world a line of worlds.jsonl has."""
+
+    maps: Mapping[str, Mapping[str, object]]
+    units: Mapping[str, object]
+    targets: Mapping[str, object]
+
+
+def _plain(world: World) -> _Plain:
     """All entries and targets of a world, as a line of worlds.jsonl has them."""
-    return {
-        "maps": {
+    return _Plain(
+        maps={
             name: {key: _entry(entry) for key, entry in table.entries.items()}
             for name, table in world.maps.items()
         },
-        "units": {key: _unit(entry) for key, entry in world.units.items()},
-        "targets": dict(world.targets),
-    }
+        units={key: _unit(entry) for key, entry in world.units.items()},
+        targets=dict(world.targets),
+    )
 
 
 def _entry(entry: Entry) -> tuple[int, str]:
@@ -87,18 +95,19 @@ def _unit(entry: UnitEntry) -> tuple[int, int, int, str]:
     return entry.id, entry.num, entry.den, entry.to
 
 
-def _news(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+def _news(before: _Plain, now: _Plain) -> dict[str, object]:
     """What differs from the line above; null takes away."""
     maps = {
         name: changed
-        for name in {**before["maps"], **now["maps"]}
-        if (changed := _changed(before["maps"].get(name, {}), now["maps"].get(name, {})))
-        or name not in before["maps"]
+        for name in {**before.maps, **now.maps}
+        if (changed := _changed(before.maps.get(name, {}), now.maps.get(name, {})))
+        or name not in before.maps
     }
-    parts = {part: _changed(before[part], now[part]) for part in ("units", "targets")}
-    return {part: rows for part, rows in {"maps": maps, **parts}.items() if rows}
+    units, targets = _changed(before.units, now.units), _changed(before.targets, now.targets)
+    parts = {"maps": maps, "units": units, "targets": targets}
+    return {part: rows for part, rows in parts.items() if rows}
 
 
-def _changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+def _changed(before: Mapping[str, object], now: Mapping[str, object]) -> dict[str, object]:
     fresh = {key: value for key, value in now.items() if before.get(key) != value}
     return {**{key: None for key in before if key not in now}, **fresh}

@@ -1,19 +1,20 @@
 """What a backtest found, in words and as JSON.
 
-Here: Report, told_in_words, told_in_json. Not here: the counting (rules/backtest.py), the command.
+Here: Report, told_in_words, told_in_json. Not here: the counting (rules/comparison/backtest.py),
+the command.
 """
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
 from holding.words import sign
-from portal.backtest.run import Ran
-from rules.backtest import Backtest, Change, Money, Past, Sum, Tally
-from rules.backtest_reasons import Fired, Reason, fired, reason
-from rules.canonical import number_text
+from portal.backtest.parallel_run import Ran
+from portal.terminal.command_frame import plural
+from rules.comparison.backtest import Backtest, Change, Money, Past, Sum, Tally
+from rules.comparison.backtest_reasons import Fired, Reason, fired, reason
+from rules.values.canonical import number_text
 
 SHOWN = 5
 """So many examples are shown of what would be stopped, and of what would be posted."""
@@ -85,7 +86,7 @@ def told_in_words(found: Report) -> Iterator[str]:
     if not found.complete:
         yield f"Stopped early, after about {found.share:.0%} of the files. So far:"
     yield (
-        f"{_plural(tally.records, 'record')} judged by both: {tally.same:,} come to the same, "
+        f"{plural(tally.records, 'record')} judged by both: {tally.same:,} come to the same, "
         f"{found.changed:,} would come to something else."
     )
     yield from _matrix(tally)
@@ -115,14 +116,14 @@ def _matrix(tally: Tally) -> Iterator[str]:
             )
 
 
-def _order(row: tuple[Change, str, Sum]) -> tuple[Any, ...]:
+def _order(row: tuple[Change, str, Sum]) -> tuple[bool, int, Change, str]:
     change, currency, one = row
     return change.was == change.would, -one.records, change, currency
 
 
 def _told(title: str, money: Money, examples: Sequence[Example]) -> Iterator[str]:
     total = sum(one.records for one in money.values())
-    yield f"\n{title}: {_plural(total, 'record')}{_amounts(money)}"
+    yield f"\n{title}: {plural(total, 'record')}{_amounts(money)}"
     for one in examples:
         span = one.why.span
         place = f"{span.file}:{span.line}" if span else "-"
@@ -156,7 +157,7 @@ def _always(found: Sequence[Fired]) -> list[Fired]:
 def _bad(tally: Tally) -> Iterator[str]:
     if not tally.bad:
         return
-    yield f"\n{_plural(tally.bad, 'line')} could not be used:"
+    yield f"\n{plural(tally.bad, 'line')} could not be used:"
     for (file, line), message in tally.complaints:
         yield f"  {file}:{line}: {message}"
     if tally.bad > len(tally.complaints):
@@ -175,10 +176,6 @@ def _money(currency: str, amount: Decimal) -> str:
     return f"{sign(currency)} {amount:,.{places}f}"
 
 
-def _plural(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
 def _says_states(tally: Tally) -> bool:
     return any(change.state for change in tally.cells)
 
@@ -186,7 +183,7 @@ def _says_states(tally: Tally) -> bool:
 # ---- JSON ---------------------------------------------------------------------------------------
 
 
-def told_in_json(found: Report) -> dict[str, Any]:
+def told_in_json(found: Report) -> dict[str, object]:
     """The same for another program; amounts are texts, exact."""
     tally = found.tally
     return {
@@ -214,7 +211,7 @@ def told_in_json(found: Report) -> dict[str, Any]:
     }
 
 
-def _sum(currency: str, one: Sum) -> dict[str, Any]:
+def _sum(currency: str, one: Sum) -> dict[str, object]:
     known = bool(currency)
     return {
         "records": one.records,
@@ -223,7 +220,7 @@ def _sum(currency: str, one: Sum) -> dict[str, Any]:
     }
 
 
-def _part(money: Money, examples: Sequence[Example]) -> dict[str, Any]:
+def _part(money: Money, examples: Sequence[Example]) -> dict[str, object]:
     return {
         "records": sum(one.records for one in money.values()),
         "amounts": [_sum(currency, one) for currency, one in sorted(money.items())],
@@ -231,7 +228,7 @@ def _part(money: Money, examples: Sequence[Example]) -> dict[str, Any]:
     }
 
 
-def _example(one: Example) -> dict[str, Any]:
+def _example(one: Example) -> dict[str, object]:
     span = one.why.span
     return {
         "number": one.why.number,
@@ -246,6 +243,6 @@ def _example(one: Example) -> dict[str, Any]:
     }
 
 
-def _fired(one: Fired) -> dict[str, Any]:
+def _fired(one: Fired) -> dict[str, object]:
     place = {"rule": one.rule, "file": one.span.file, "line": one.span.line}
     return {**place, "kind": one.kind, "fired": one.fired, "of": one.records}

@@ -1,5 +1,1 @@
-"""What `clearpost bench` measures rules with: a set of thirty, its records, and its rivals.
-
-Here: invoices.rules, the invoices, the same rules by hand and for another engine, the generated set
-of a thousand. Not here: the command (portal/cli/bench.py), the clock (portal/bench/rules.py).
-"""
+"""What `clearpost bench` measures, and what it is compared with; no part of what runs."""

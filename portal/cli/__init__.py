@@ -10,25 +10,13 @@ import traceback
 
 import click
 
-from portal.cli import (
-    access,
-    admin,
-    backtest,
-    bench,
-    connections,
-    demo,
-    files,
-    history,
-    invariants,
-    lsp,
-    preflight,
-    records,
-    rule_tools,
-    server,
-    tested,
-    verify,
-)
-from portal.cli.frame import INTERNAL, INTERRUPTED, Stop
+from portal.backtest import command as backtest
+from portal.backtest import export_command, preflight
+from portal.bench import command as bench
+from portal.cli import access, audit, connections, records, server, setup
+from portal.demo import command as demo
+from portal.rule_tools import check_commands, explain_commands, test_commands
+from portal.terminal.command_frame import INTERNAL, INTERRUPTED, Stop
 
 COLLECT_AFTER = 50_000  # objects; loading modules makes many that stay, so 700 costs a sixth of it
 
@@ -44,20 +32,18 @@ def commands() -> None:
 for group in (
     server,
     demo,
-    files,
-    tested,
-    rule_tools,
+    check_commands,
+    test_commands,
+    explain_commands,
     backtest,
-    admin,
+    setup,
     access,
     connections,
     records,
-    history,
-    invariants,
-    lsp,
+    export_command,
+    audit,
     preflight,
     bench,
-    verify,
 ):
     for command in group.COMMANDS:
         commands.add_command(command)

@@ -10,12 +10,20 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from portal.cli.admin import company_option
-from portal.cli.frame import actor_of, company_of, granted, office, person_id_of, refuse
+from portal.terminal.command_frame import (
+    actor_of,
+    company_of,
+    company_option,
+    granted,
+    office,
+    person_id_of,
+    refuse,
+)
 
 if TYPE_CHECKING:
-    from holding.deputies import Standing
-    from holding.tokens import TokenRow
+    from holding.access.deputies import Standing
+    from holding.access.tokens import TokenRow
+
 
 DAY = click.DateTime(["%Y-%m-%d"])
 as_option = click.option("--as", "as_email", required=True, help="Who says so, by email address.")
@@ -34,14 +42,14 @@ def token() -> None:
 @click.option("--days", default=90, show_default=True, help="How long it lasts, 366 at most.")
 def token_add(email: str, company: str, name: str, scopes: tuple[str, ...], days: int) -> None:
     """Make a token for EMAIL; it is printed once and kept nowhere."""
-    from holding import people, tokens
+    from holding.access import actors, tokens
 
     with office() as place, place.database.write() as session:
         found = company_of(session, company)
         made = granted(
             tokens.make(
                 session,
-                people.SYSTEM,
+                actors.SYSTEM,
                 company_id=found.id,
                 person_id=person_id_of(session, email),
                 name=name,
@@ -59,7 +67,7 @@ def token_add(email: str, company: str, name: str, scopes: tuple[str, ...], days
 @company_option
 def token_list(company: str) -> None:
     """All tokens of a company, and when each was last used."""
-    from holding import tokens
+    from holding.access import tokens
 
     with office() as place, place.database.read() as session:
         found = company_of(session, company)
@@ -77,11 +85,11 @@ def token_list(company: str) -> None:
 @company_option
 def token_revoke(number: int, company: str) -> None:
     """End token NUMBER for good."""
-    from holding import people, tokens
+    from holding.access import actors, tokens
 
     with office() as place, place.database.write() as session:
         found = company_of(session, company)
-        refusal = tokens.revoke(session, people.SYSTEM, found.id, number, place.now)
+        refusal = tokens.revoke(session, actors.SYSTEM, found.id, number, place.now)
         if refusal:
             refuse(refusal)
     click.echo(f"Token {number} is revoked.")
@@ -110,7 +118,7 @@ def deputy_add(
     reason: str,
 ) -> None:
     """Let EMAIL approve in the name of another person for a time."""
-    from holding import deputies
+    from holding.access import deputies
 
     with office() as place, place.database.write() as session:
         found = company_of(session, company)
@@ -134,7 +142,7 @@ def deputy_add(
 @company_option
 def deputy_list(company: str) -> None:
     """Everybody who stood or stands in for somebody."""
-    from holding import deputies
+    from holding.access import deputies
 
     with office() as place, place.database.read() as session:
         found = company_of(session, company)
@@ -148,7 +156,7 @@ def deputy_list(company: str) -> None:
 @as_option
 def deputy_end(number: int, company: str, as_email: str) -> None:
     """End the standing-in NUMBER of the list before its time."""
-    from holding import deputies
+    from holding.access import deputies
 
     with office() as place, place.database.write() as session:
         found = company_of(session, company)

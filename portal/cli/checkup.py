@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from holding.settings import Settings
+    from holding.runtime.settings import Settings
 
 FLOORS = ("grammar", "rules", "connectors", "holding", "portal", "workers")
 
@@ -57,8 +57,8 @@ def _home(settings: "Settings") -> Looked:
 
 
 def _key(settings: "Settings") -> Looked:
+    from holding.access.secrets import load_keys
     from holding.refusal import Refusal
-    from holding.secrets import load_keys
 
     found = load_keys(settings)
     if isinstance(found, Refusal):
@@ -67,24 +67,24 @@ def _key(settings: "Settings") -> Looked:
 
 
 def _database(settings: "Settings") -> Iterator[Looked]:
-    from holding import clock_steps, schema
-    from holding.database import Database
+    from holding.runtime import clock, schema_version
+    from holding.store.database import Database
 
-    refusal = schema.check(settings.database_url)
+    refusal = schema_version.check(settings.database_url)
     if refusal:
         yield _bad("database", f"{refusal.message} {refusal.hint}")
         return
-    yield _good("database", f"schema {schema.VERSION}")
+    yield _good("database", f"schema {schema_version.VERSION}")
     database = Database(settings.database_url)
     with database.read() as session:
-        step = clock_steps.last_step(session)
+        step = clock.last_step(session)
     database.close()
     yield _good("clock", step or "was never found to be set back")
 
 
 def _redis(settings: "Settings") -> Looked:
-    from holding.doorbell import heard
-    from holding.embedded import find_server
+    from holding.runtime.doorbell import heard
+    from holding.runtime.embedded_redis import find_server
 
     if settings.redis_url:
         ok = heard(settings.redis_url)

@@ -5,23 +5,21 @@ input, never from the command line, where others could see it.
 """
 
 import sys
-from typing import TYPE_CHECKING, Any
 
 import click
 
-from portal.cli.admin import as_option, company_option
-from portal.cli.frame import (
+from portal.terminal.command_frame import (
     ENVIRONMENT,
     Stop,
     actor_of,
+    as_option,
     company_of,
+    company_option,
     granted,
     office,
     tell,
 )
-
-if TYPE_CHECKING:
-    from holding.models import Connection
+from portal.terminal.file_delivery import named
 
 
 @click.group()
@@ -40,15 +38,15 @@ def connection_add(
     name: str, company: str, email: str, side: str, connector: str | None, pairs: tuple[str, ...]
 ) -> None:
     """Add a connection called NAME, as the rule files name it."""
-    from holding import connections
-    from holding.roles import may
+    from holding.access.actors import may
+    from holding.configuration.new_connections import add_connection
 
     with office() as place, place.database.write() as session:
         found = company_of(session, company)
         actor = actor_of(session, email, found.id)
         granted(may(actor, "connection.admin"))
         granted(
-            connections.add_connection(
+            add_connection(
                 session,
                 company_id=found.id,
                 name=name,
@@ -77,13 +75,14 @@ def connection_add(
 )
 def connection_set(name: str, company: str, email: str, pairs: tuple[str, ...]) -> None:
     """Change settings of NAME."""
-    from holding import doorbell
-    from holding.connection_settings import change_settings
+    from holding.configuration.settings_change import change_settings
+    from holding.connections import connection_rows
+    from holding.runtime import doorbell
 
     with office() as place, place.database.write() as session:
         found = company_of(session, company)
         actor = actor_of(session, email, found.id)
-        row = connection_of(session, found.id, name)
+        row = named(connection_rows.entity(session, found.id, name), name)
         given = dict(_pair(text) for text in pairs)
         changed = granted(change_settings(session, actor, row, given, now=place.now))
         side = row.side
@@ -99,16 +98,16 @@ def connection_set(name: str, company: str, email: str, pairs: tuple[str, ...]) 
 @as_option
 def connection_key(name: str, company: str, email: str) -> None:
     """Store the secret of NAME, typed or piped into standard input."""
-    from holding import connections
-    from holding.roles import may
+    from holding.access.actors import may
+    from holding.connections import connection_rows, setup
 
     secret = click.prompt("Key", hide_input=True) if sys.stdin.isatty() else sys.stdin.read()
     with office() as place, place.database.write() as session:
         found = company_of(session, company)
         actor = actor_of(session, email, found.id)
         granted(may(actor, "connection.admin"))
-        row = connection_of(session, found.id, name)
-        kept = granted(connections.set_key(session, actor, row, secret, now=place.now))
+        row = named(connection_rows.entity(session, found.id, name), name)
+        kept = granted(setup.set_key(session, actor, row, secret, now=place.now))
     click.echo(f"{name} has a new key that ends in {kept.tail}.")
 
 
@@ -119,17 +118,18 @@ def connection_key(name: str, company: str, email: str) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def connection_test(name: str, company: str, email: str, *, as_json: bool) -> None:
     """Try the target NAME without writing there, and keep what it tells."""
-    from connectors.kit.http import Http
-    from holding import connection_tests, doorbell
+    from connectors.transport.http import Http
+    from holding.connections import connection_rows, probe
+    from holding.runtime import doorbell
 
     with office() as place:
         with place.database.read() as session:
             found = company_of(session, company)
             actor = actor_of(session, email, found.id)
-            row_id = connection_of(session, found.id, name).id
+            row_id = named(connection_rows.one(session, found.id, name), name).id
         http = Http(place.clock)
         report = granted(
-            connection_tests.test_connection(place.database, place.clock, row_id, actor, http=http)
+            probe.test_connection(place.database, place.clock, row_id, actor, http=http)
         )
         doorbell.ring(found.id, "evaluate")
     steps = [{"name": step.name, "ok": step.ok, "words": step.words} for step in report.steps]
@@ -149,13 +149,13 @@ def connection_test(name: str, company: str, email: str, *, as_json: bool) -> No
 @click.option("--reason", required=True)
 def connection_pause(name: str, company: str, email: str, reason: str) -> None:
     """Send nothing to NAME until somebody resumes."""
-    from holding import connections
+    from holding.connections import connection_rows, setup
 
     with office() as place, place.database.write() as session:
         found = company_of(session, company)
         actor = actor_of(session, email, found.id)
-        row = connection_of(session, found.id, name)
-        granted(connections.pause(session, actor, row, reason, now=place.now))
+        row = named(connection_rows.entity(session, found.id, name), name)
+        granted(setup.pause(session, actor, row, reason, now=place.now))
     click.echo(f"{name} is paused.")
 
 
@@ -165,26 +165,16 @@ def connection_pause(name: str, company: str, email: str, reason: str) -> None:
 @as_option
 def connection_resume(name: str, company: str, email: str) -> None:
     """Send to NAME again."""
-    from holding import connections, doorbell
+    from holding.connections import connection_rows, setup
+    from holding.runtime import doorbell
 
     with office() as place, place.database.write() as session:
         found = company_of(session, company)
         actor = actor_of(session, email, found.id)
-        row = connection_of(session, found.id, name)
-        granted(connections.resume(session, actor, row, now=place.now))
+        row = named(connection_rows.entity(session, found.id, name), name)
+        granted(setup.resume(session, actor, row, now=place.now))
     doorbell.ring(found.id, "push")
     click.echo(f"{name} sends again.")
-
-
-def connection_of(session: Any, company_id: int, name: str) -> "Connection":
-    """The connection of that name; an unknown one ends the command."""
-    from holding.models import Connection
-
-    row = session.query(Connection).filter_by(company_id=company_id, name=name).one_or_none()
-    if row is None:
-        raise Stop(f"There is no connection {name}.", "clearpost connection add NAME …")
-    found: Connection = row
-    return found
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -4,16 +4,14 @@ Here: finding what is asked for and printing it. Not here: working it out (holdi
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from portal.cli.admin import company_option
-from portal.cli.frame import FINDINGS, Stop, company_of, office, tell
+from portal.terminal.command_frame import FINDINGS, Stop, company_of, company_option, office, tell
 
 if TYPE_CHECKING:
-    from holding.models import Record
-    from holding.replay import Replays
+    from holding.programs.replay import Replays
 
 
 @click.command(short_help="Answer the seven questions about RECORD.")
@@ -22,11 +20,14 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def trace(record: str, company: str, *, as_json: bool) -> None:
     """Answer the seven questions about RECORD: its number, or that of its document."""
-    from holding import trace as story
+    from holding.records import record_rows
+    from holding.records import trace as story
 
     with office() as place, place.database.read() as session:
         found = company_of(session, company)
-        row = record_of(session, found.id, record)
+        row = record_rows.with_number(session, found.id, record)
+        if row is None:
+            raise Stop(f"{record} is neither a record nor a document here.")
         answers = story.seven(session, row.id)
         head = {"number": row.number, "state": row.state, "source": row.external_id}
     if as_json:
@@ -44,7 +45,7 @@ def trace(record: str, company: str, *, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def replay(company: str, limit: int, *, as_json: bool) -> int:
     """Judge stored evaluations again from the database alone, and compare."""
-    from holding.replay import replay_all
+    from holding.programs.replay import replay_all
 
     with office() as place, place.database.read() as session:
         found = company_of(session, company)
@@ -91,7 +92,7 @@ _DIGESTS = {1: "decision and wording", 2: "decision, without wording"}
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def ledger(file: Path, company: str, *, as_json: bool) -> int:
     """Compare our postings with the ledger FILE of a target's stand-in: lost and doubled ones."""
-    from holding import ledger_check
+    from holding.reconciliation import ledger_check
 
     with office() as place, place.database.read() as session:
         found = company_of(session, company)
@@ -103,24 +104,6 @@ def ledger(file: Path, company: str, *, as_json: bool) -> int:
         for line in compared.details:
             click.echo(f"  {line}")
     return FINDINGS if compared.lost or compared.doubled else 0
-
-
-def record_of(session: Any, company_id: int, word: str) -> "Record":
-    """The record with this number, or the one behind a document with it."""
-    from holding.models import Posting, Record
-
-    records = session.query(Record).filter_by(company_id=company_id)
-    row = records.filter_by(number=word).order_by(Record.id).first()
-    if row is None:
-        row = records.filter_by(external_id=word).order_by(Record.id).first()
-    if row is None:
-        postings = session.query(Posting).filter_by(company_id=company_id, number=word)
-        posting = postings.order_by(Posting.id).first()
-        row = posting and session.get(Record, posting.record_id)
-    if row is None:
-        raise Stop(f"{word} is neither a record nor a document here.")
-    found: Record = row
-    return found
 
 
 COMMANDS = (trace, replay, ledger)

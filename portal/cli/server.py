@@ -1,40 +1,39 @@
 """Commands that keep something running, and migrate, doctor, version.
 
-Here: starting and stopping processes. Not here: what they do (portal/app.py, workers), or the
-sample company (portal/cli/demo.py).
+Here: starting and stopping processes. Not here: what they do (portal/app.py, workers,
+portal/rule_tools/language_server.py), or the sample company (portal/demo/command.py).
 """
 
 import os
-import signal
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING
 
 import click
 
-from portal.cli.frame import (
+from portal.terminal.command_frame import (
     ENVIRONMENT,
-    Office,
     Stop,
     bring_to_schema,
     home_of,
     office,
-    refuse,
     say,
     settings,
     tell,
 )
-from portal.cli.processes import Children, free_port, run_module
-
-if TYPE_CHECKING:
-    from holding.embedded import EmbeddedRedis
+from portal.terminal.processes import (
+    Children,
+    Portal,
+    end_on_signals,
+    run_module,
+    start_queue,
+    start_worker,
+)
 
 SIMULATORS = {
-    "aiaccount": ("connectors.targets.aiaccount.simulator", 8101),
-    "autocount": ("connectors.targets.autocount.simulator", 8102),
-    "quickbooks": ("connectors.targets.quickbooks.simulator", 8103),
+    "aiaccount": ("connectors.simulators.aiaccount", 8101),
+    "autocount": ("connectors.simulators.autocount", 8102),
+    "quickbooks": ("connectors.simulators.quickbooks", 8103),
 }
 port_option = click.option("--port", type=int, default=None, help="Default: CLEARPOST_PORT, 8000.")
 
@@ -88,12 +87,12 @@ def simulate(name: str, words: tuple[str, ...]) -> None:
 @click.option("--to", default=None, help="A schema version to go to; the default is the newest.")
 def migrate(to: str | None) -> None:
     """Bring the database to the schema that this program needs."""
-    from holding import schema
+    from holding.runtime import schema_version
 
     found = settings()
     home_of(found)
     bring_to_schema(found.database_url, to)
-    click.echo(f"The database is at {to or schema.VERSION}.")
+    click.echo(f"The database is at {to or schema_version.VERSION}.")
 
 
 @click.command()
@@ -119,54 +118,6 @@ def version() -> None:
     click.echo(__version__)
 
 
-class Portal:
-    """The pages, served from this process until a signal ends it."""
-
-    def __init__(self, place: Office, port: int | None) -> None:
-        from holding.refusal import Refusal
-        from portal.app import create_app
-        from portal.config import config_of
-        from portal.serving import serve_on
-
-        config = config_of(place.settings)
-        if isinstance(config, Refusal):
-            refuse(config, ENVIRONMENT)
-        host = place.settings.host
-        chosen = place.settings.port if port is None else port
-        if chosen:
-            free_port(host, chosen)
-        app = create_app(place.database, place.clock, place.settings, config)
-        self._server, listening = serve_on(app, host, chosen)
-        shown = "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104 - only shown
-        self.address = f"http://{shown}:{listening}"
-
-    def serve(self) -> None:
-        """Answer requests until SIGINT or SIGTERM."""
-        end_on_signals()
-        self._server.run()
-
-    def start(self) -> None:
-        """Answer requests beside what this process does otherwise."""
-        threading.Thread(target=self._server.run, name="portal", daemon=True).start()
-
-    def wait(self) -> None:
-        """Return at SIGINT or SIGTERM."""
-        try:
-            while True:
-                signal.pause()
-        except KeyboardInterrupt:
-            say("Ending …")
-
-    def close(self) -> None:
-        """Stop listening."""
-        self._server.close()
-
-
-def end_on_signals() -> None:
-    """SIGTERM ends this process the way Ctrl-C does: every block is left properly."""
-    signal.signal(signal.SIGTERM, _as_interrupt)
-
-
 @contextmanager
 def running(port: int | None) -> Iterator[Portal]:
     """Portal, worker and embedded Redis as one block; leaving it ends all of them."""
@@ -182,30 +133,19 @@ def running(port: int | None) -> Iterator[Portal]:
         yield served
 
 
-def start_queue(place: Office) -> "EmbeddedRedis | None":
-    """A Redis of our own unless one is given; without a program for it, the claim loop does."""
-    from holding.embedded import start_redis
+@click.command(short_help="Help an editor with rule files (language server).")
+@click.option("--stdio", is_flag=True, help="As many editors add it: there is no other way.")
+def lsp(*, stdio: bool) -> None:
+    """Help an editor with rule files: findings, names, meanings (language server).
 
-    if os.environ.get("REDIS_URL"):
-        return None
-    found = start_redis(place.settings.home)
-    if found is None:
-        say("No redis-server here: the worker looks for due work in the database only.")
-        return None
-    os.environ["REDIS_URL"] = found.url
-    return found
-
-
-def start_worker(children: Children) -> None:
-    """A worker with its sweeper, for as long as the block lasts; it listens to the queue when there
-    is one.
+    Speaks the Language Server Protocol over standard input and output until the editor ends it.
     """
-    children.start("workers", *([] if os.environ.get("REDIS_URL") else ["--no-redis"]))
-    children.keep("workers")
+    from portal.rule_tools.language_server import serve
+
+    del stdio
+    if sys.stdin.isatty():
+        say("An editor starts this and speaks to it; Ctrl+C ends it. See docs/editor.md.")
+    serve()
 
 
-def _as_interrupt(_signal: int, _frame: object) -> None:
-    raise KeyboardInterrupt
-
-
-COMMANDS = (up, portal, worker, simulate, migrate, doctor, version)
+COMMANDS = (up, portal, worker, simulate, migrate, doctor, version, lsp)

@@ -1,1 +1,1 @@
-"""Clearpost portal/demo."""
+"""The sample companies of `clearpost demo`; no part of what runs."""

@@ -1,8 +1,8 @@
 """What the sample distributor's order system sends: a few orders, and what becomes of them.
 
 Here: the records, step by step; each step is sent when the one before is worked off. Not here: the
-tea shop's month (generator.py), or the sending (portal/cli/demo_depot.py). All dates are relative
-to `today`.
+tea shop's month (generator.py), or the sending (depot_company.py). All dates are relative to
+`today`.
 """
 
 from collections.abc import Sequence

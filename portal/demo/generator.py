@@ -1,18 +1,19 @@
 """One month of the sample shop, drawn from a seed: the deliveries that its NetShop would have sent.
 
-Here: plain orders and the sequence in which everything arrives. Not here: the goods and buyers
-(shop.py), what goes wrong with some orders (stories.py), or the sending (load.py). All dates are
-relative to `today`, so the counts never move.
+Here: plain orders, which of them tell which story, and the sequence in which everything arrives.
+Not here: the goods and buyers (shop.py), what goes wrong with some orders (order_stories.py), or
+the sending (load.py). All dates are relative to `today`, so the counts never move.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from random import Random
 
-from portal.demo import shop, stories, telling
+from portal.demo import order_stories, shop
 from portal.demo.order import Line, Order
+from portal.demo.order_stories import PLANS, Told
 
 SEED = 2026
 DAYS = 30
@@ -60,7 +61,7 @@ def month(today: date, *, seed: int = SEED) -> Month:
         for order in _orders_of(today, STALL_DAY, STALL_ORDERS, random, len(plain))
     ]
     _keep_apart(plain + stall)
-    told = telling.tell(
+    told = tell(
         plain,
         today,
         random,
@@ -194,7 +195,7 @@ def _keep_apart(orders: list[Order]) -> None:
         orders[index] = order
 
 
-def _first(told: Sequence[stories.Told]) -> Iterator[Delivery]:
+def _first(told: Sequence[order_stories.Told]) -> Iterator[Delivery]:
     """Day by day one collected call, except where a story needs calls of its own."""
     by_day: dict[date, list[Order]] = {}
     for story in told:
@@ -209,7 +210,7 @@ def _first(told: Sequence[stories.Told]) -> Iterator[Delivery]:
         yield from _calls(story.first, "order.updated", story.times)
 
 
-def _later(told: Sequence[stories.Told]) -> Iterator[Delivery]:
+def _later(told: Sequence[order_stories.Told]) -> Iterator[Delivery]:
     for story in told:
         yield from _calls(story.later, "order.changed", 1)
 
@@ -221,3 +222,42 @@ def _calls(orders: Sequence[Order], event: str, times: int) -> Iterator[Delivery
         )
         for _ in range(times):
             yield delivery
+
+
+def tell(
+    plain: Sequence[Order], today: date, random: Random, *, locked: int, next_id: int
+) -> tuple[Told, ...]:
+    """Every order with its story; the locked first days stay plain, the last three are extra."""
+    told = [Told((order,)) for order in plain]
+    free = list(range(locked, len(plain)))
+    random.shuffle(free)
+    for plan in PLANS:
+        fitting = [
+            index for index in free if plan.business <= (plain[index].customer.tin is not None)
+        ]
+        for index in fitting[: plan.count]:
+            told[index] = plan.story(plain[index])
+            free.remove(index)
+    twin = next(plain[index] for index in sorted(free, reverse=True) if len(plain[index].lines) > 1)
+    return (*told, *_extra(twin, today, next_id))
+
+
+def _extra(twin: Order, today: date, next_id: int) -> tuple[Told, ...]:
+    """One order twice under two numbers, one dated long ago, one dated in some days.
+
+    The second of the two comes when the first was posted: while that waits to be sent, both would
+    be held.
+    """
+    double = replace(
+        twin, id=next_id, number=f"NS-{next_id}", updated_at=twin.updated_at + timedelta(minutes=2)
+    )
+    old, coming = (
+        replace(
+            twin,
+            id=next_id + place,
+            number=f"NS-{next_id + place}",
+            ordered_at=twin.ordered_at + timedelta(days=(today - twin.day).days + days),
+        )
+        for place, days in ((1, -41), (2, 4))
+    )
+    return (Told((), (double,), alone=True), *(Told((one,), alone=True) for one in (old, coming)))

@@ -1,7 +1,7 @@
 """An order as the sample shop knows it, and as NetShop words it.
 
 Here: frozen orders whose sums follow from their lines. Not here: which orders there are
-(generator.py, stories.py).
+(generator.py, order_stories.py).
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
 """Makes a sample company: people, connections, keys, rules in force.
 
 Here: the same service calls that an administrator's clicks would make, in their order. Not here:
-the orders (load.py), the processes (portal/cli/demo.py).
+the orders (load.py), the processes (portal/demo/command.py).
 """
 
 import secrets
@@ -9,12 +9,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from holding import connections, people, rulesets
-from holding.models import Company, Connection, Membership
+from holding.access import actors, people, teams
+from holding.access import actors as access_actors
+from holding.access.actors import Actor
+from holding.configuration.new_connections import add_connection
+from holding.connections import setup
 from holding.refusal import Refusal
-from holding.roles import Actor
+from holding.rulesets import publication
+from holding.store.database import DatabaseSession
+from holding.tables import Company, Connection, Membership
 from portal.demo import shop
 from portal.demo.people import COLLEAGUES, Colleague
 
@@ -68,7 +73,7 @@ def sample(url: str) -> Sample:
     )
 
 
-def make_company(session: Any, wanted: Sample, *, now: datetime) -> Ready:
+def make_company(session: DatabaseSession, wanted: Sample, *, now: datetime) -> Ready:
     """The company with its people and connections; its rules are still to be published."""
     company = done(
         people.add_company(
@@ -80,7 +85,7 @@ def make_company(session: Any, wanted: Sample, *, now: datetime) -> Ready:
             now=now,
         )
     )
-    company.settings = {**company.settings, people.FALLBACK_TEAM: "accounts"}
+    company.settings = {**company.settings, teams.FALLBACK_TEAM: "accounts"}
     passwords = {each: _add(session, company.id, each, now) for each in wanted.people}
     admin = colleague(session, company.id, "admin")
     key = secrets.token_urlsafe(32)
@@ -90,12 +95,12 @@ def make_company(session: Any, wanted: Sample, *, now: datetime) -> Ready:
     return Ready(company.id, passwords)
 
 
-def publish_rules(session: Any, company_id: int, wanted: Sample, now: datetime) -> None:
+def publish_rules(session: DatabaseSession, company_id: int, wanted: Sample, now: datetime) -> None:
     """Put the rules into force: one person writes them, another publishes."""
     author = colleague(session, company_id, "consultant")
-    change = done(rulesets.push(session, company_id, author, wanted.files, wanted.title, now))
+    change = done(publication.push(session, company_id, author, wanted.files, wanted.title, now))
     publisher = colleague(session, company_id, "publisher")
-    done(rulesets.publish(session, change.no, publisher, now))
+    done(publication.publish(session, change.no, publisher, now))
 
 
 def starter_files() -> dict[str, str]:
@@ -109,29 +114,30 @@ def rule_files(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): path.read_text("utf-8") for path in found}
 
 
-def point_target(session: Any, company_id: int, wanted: Sample) -> None:
+def point_target(session: DatabaseSession, company_id: int, wanted: Sample) -> None:
     """The stand-in listens somewhere else after a restart."""
     row = connection(session, company_id, wanted.target)
     row.settings = {**row.settings, **wanted.settings}
 
 
-def connection(session: Any, company_id: int, name: str) -> Connection:
+def connection(session: DatabaseSession, company_id: int, name: str) -> Connection:
     """A connection of the sample company."""
     found: Connection = session.query(Connection).filter_by(company_id=company_id, name=name).one()
     return found
 
 
-def existing(session: Any, code: str) -> int | None:
+def existing(session: DatabaseSession, code: str) -> int | None:
     """The id of a sample company, if it has been made."""
     found = session.query(Company).filter_by(code=code).one_or_none()
     return None if found is None else int(found.id)
 
 
-def colleague(session: Any, company_id: int, role: str) -> Actor:
+def colleague(session: DatabaseSession, company_id: int, role: str) -> Actor:
     """The first person of a role, acting."""
     members = session.query(Membership).filter_by(company_id=company_id, role=role)
     first = members.order_by(Membership.person_id).first()
-    actor = first and people.actor_of(session, first.person_id, company_id, via="command line")
+    person_id = first.person_id if first else 0
+    actor = actors.actor_of(session, person_id, company_id, via="command line")
     if actor is None:
         message = f"nobody is {role} of company {company_id}"
         raise LookupError(message)
@@ -146,24 +152,24 @@ def done(answer: T | Refusal) -> T:
     return answer
 
 
-def _add(session: Any, company_id: int, each: Colleague, now: datetime) -> str:
+def _add(session: DatabaseSession, company_id: int, each: Colleague, now: datetime) -> str:
     added = done(people.add_person(session, email=each.email, name=each.name))
     refused = people.add_membership(
         session,
         company_id=company_id,
         person_id=added.person.id,
         role=each.role,
-        actor=people.SYSTEM,
+        actor=access_actors.SYSTEM,
         now=now,
     )
     done(refused)
     for team in each.teams:
-        people.add_to_team(session, company_id=company_id, name=team, person_id=added.person.id)
+        teams.add_to_team(session, company_id=company_id, name=team, person_id=added.person.id)
     return added.password
 
 
 def _connect(
-    session: Any,
+    session: DatabaseSession,
     company_id: int,
     admin: Actor,
     name: str,
@@ -173,7 +179,7 @@ def _connect(
     now: datetime,
 ) -> None:
     row = done(
-        connections.add_connection(
+        add_connection(
             session,
             company_id=company_id,
             name=name,
@@ -184,4 +190,4 @@ def _connect(
             now=now,
         )
     )
-    done(connections.set_key(session, admin, row, secret, now=now))
+    done(setup.set_key(session, admin, row, secret, now=now))

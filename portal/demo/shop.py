@@ -1,7 +1,7 @@
 """The sample shop as data: what it sells, to whom, and who works there.
 
 Here: names and prices only. Not here: how orders are drawn from them (generator.py), or what goes
-wrong (stories.py).
+wrong (order_stories.py).
 """
 
 from dataclasses import dataclass

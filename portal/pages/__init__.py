@@ -1,46 +1,39 @@
-"""The pages, one blueprint each.
+"""The pages: the list of their blueprints.
 
-Here: the list of them; some modules add views to those of another. Not here: what they show.
+Here: the list of them; party_merge adds views to mappings. Not here: what they show.
 """
 
 from portal.pages import (
+    access,
     connections,
     dashboard,
-    deputies,
-    desk,
-    find,
-    holding,
-    hooks,
-    late,
+    exceptions,
+    intake,
     mappings,
-    moved,
-    parties,
-    periods,
-    proposals,
+    party_merge,
     records,
-    rulebook,
+    rulesets,
     runs,
-    signin,
-    stops,
+    worklist,
 )
 
-__all__ = ["BLUEPRINTS", "moved", "parties", "proposals"]
+__all__ = ["BLUEPRINTS", "party_merge"]
 
 BLUEPRINTS = (
-    signin.pages,
+    access.signin_pages,
     dashboard.pages,
-    holding.pages,
-    desk.pages,
-    periods.pages,
+    worklist.pages,
+    exceptions.pages,
+    exceptions.period_pages,
     records.pages,
     mappings.pages,
     runs.pages,
     connections.pages,
-    late.pages,
-    deputies.pages,
-    rulebook.pages,
-    find.pages,
-    stops.pages,
-    hooks.hooks,
-    hooks.health,
+    dashboard.late_pages,
+    access.deputy_pages,
+    rulesets.pages,
+    dashboard.find_pages,
+    runs.stop_pages,
+    intake.hooks,
+    intake.health,
 )

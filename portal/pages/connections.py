@@ -1,22 +1,24 @@
 """Sources and targets: what each does, its test, its pause, and sending a range of days.
 
-Here: views. Not here: the services (holding/connections.py, holding/runs.py), the calls
-(connectors).
+Here: views. Not here: the services (holding/connections/setup.py, holding/runs/date_ranges.py), the
+calls (connectors).
 """
 
 from datetime import date, datetime, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, abort, g, request, url_for
 
-from connectors.kit.http import Http
-from holding import connection_tests, connections, doorbell, rounding, runs, schedules
-from holding.drift import asking
-from holding.queries import connections as queries
+from connectors.transport.http import Http
+from holding.connections import connection_rows as queries
+from holding.connections import probe, setup
+from holding.reconciliation import reading_plan
 from holding.refusal import Refusal
+from holding.rulesets import declared_rounding, publication, run_hours
+from holding.runs import date_ranges, schedules
+from holding.runtime import doorbell
 from holding.words import plural
-from portal import forms, fragments, pills, store
+from portal.web import forms, fragments, rule_checks, store, target_status
 
 pages = Blueprint("connections", __name__, url_prefix="/c/<co>/connections")
 TEST_SECONDS = 5.0
@@ -28,7 +30,7 @@ def listing() -> Response:
     session = store.reading()
     rows = queries.listing(session, g.company.id)
     targets = [row for row in rows if row.side == "target"]
-    made = pills.of_rows(session, g.company.id, targets)
+    made = target_status.of_rows(session, g.company.id, targets)
     return fragments.respond(
         "connections/list.html",
         targets=[(row, [one for one in made if one.connection_id == row.id]) for row in targets],
@@ -41,7 +43,7 @@ def listing() -> Response:
 @pages.get("/<name>")
 def show(name: str) -> Response:
     """One connection."""
-    return fragments.respond("connections/show.html", **_shown(_row(name)))
+    return fragments.respond("connections/show.html", _shown(_row(name)))
 
 
 @pages.post("/<name>/test")
@@ -50,14 +52,14 @@ def test(name: str) -> Response:
     row = _row(name)
     clock = store.clock()
     http = Http(clock, connect_seconds=TEST_SECONDS, read_seconds=TEST_SECONDS)
-    answer = connection_tests.test_connection(store.database(), clock, row.id, g.actor, http=http)
+    answer = probe.test_connection(store.database(), clock, row.id, g.actor, http=http)
     if isinstance(answer, Refusal):
         return fragments.refuse(answer, back=_url(name))
     doorbell.ring(g.company.id, "evaluate")
     said = f"The test of {name} {'passed' if answer.ok else 'failed'}."
     store.renew()
     shown, say = _shown(row) | {"report": answer}, said if answer.ok else ""
-    return fragments.respond("connections/show.html", say=say, also=("told",), **shown)
+    return fragments.respond("connections/show.html", shown, say=say, also=("told",))
 
 
 @pages.post("/<name>/pause")
@@ -69,7 +71,7 @@ def pause(name: str) -> Response:
         return _again(row, wish)
     with store.writing() as session:
         found = queries.entity(session, g.company.id, name)
-        answer = found and connections.pause(session, g.actor, found, wish.reason, now=g.now)
+        answer = found and setup.pause(session, g.actor, found, wish.reason, now=g.now)
     if isinstance(answer, Refusal):
         return fragments.refuse(answer, back=_url(name))
     return fragments.moved(_url(name), f"{name} is paused. What is ready waits here.")
@@ -81,7 +83,7 @@ def read(name: str) -> Response:
     _row(name)
     with store.writing() as session:
         found = queries.entity(session, g.company.id, name, "target")
-        answer = found and asking.read_target(session, g.actor, found, g.now)
+        answer = found and reading_plan.read_target(session, g.actor, found, g.now)
     if isinstance(answer, Refusal):
         return fragments.refuse(answer, back=_url(name))
     doorbell.ring(g.company.id, "push")
@@ -95,7 +97,7 @@ def resume(name: str) -> Response:
     _row(name)
     with store.writing() as session:
         found = queries.entity(session, g.company.id, name)
-        answer = found and connections.resume(session, g.actor, found, now=g.now)
+        answer = found and setup.resume(session, g.actor, found, now=g.now)
     if isinstance(answer, Refusal):
         return fragments.refuse(answer, back=_url(name))
     doorbell.ring(g.company.id, "push")
@@ -118,6 +120,29 @@ def daily(name: str) -> Response:
     )
 
 
+@pages.post("/<name>/hours")
+def hours(name: str) -> Response:
+    """Make other hours of the daily runs a change of the rules, which somebody else publishes."""
+    row, wish = _row(name), forms.run_hours(request.form)
+    if isinstance(wish, forms.Problems):
+        return _again(row, wish)
+    made = run_hours.draft(store.reading(), g.company.id, row.name, row.connector, wish)
+    if isinstance(made, Refusal):
+        return fragments.refuse(made, back=_url(name))
+    store.renew()  # no snapshot is kept while a process is at work
+    checked = rule_checks.checks().report(made.files)
+    if isinstance(checked, Refusal):
+        return rule_checks.come_again(fragments.refuse(checked, back=_url(name)), checked)
+    with store.writing() as session:
+        answer = publication.push(
+            session, g.company.id, g.actor, made.files, made.title, g.now, checked
+        )
+    if isinstance(answer, Refusal):
+        return fragments.refuse(answer, back=_url(name))
+    said = f"Change {answer.no} submitted: {made.title}. The hours change when it is published."
+    return fragments.moved(_url(name), said)
+
+
 @pages.get("/<name>/sync")
 def consider(name: str) -> Response:
     """What a range of days would send, before anything is sent."""
@@ -125,7 +150,7 @@ def consider(name: str) -> Response:
     wish = forms.sync_range(request.args, _today())
     if isinstance(wish, forms.Problems):
         return _again(row, wish)
-    return fragments.respond("connections/show.html", **_with_preview(row, wish))
+    return fragments.respond("connections/show.html", _with_preview(row, wish))
 
 
 @pages.post("/<name>/sync")
@@ -136,7 +161,7 @@ def sync(name: str) -> Response:
     if isinstance(wish, forms.Problems):
         return _again(row, wish)
     with store.writing() as session:
-        answer = runs.sync(
+        answer = date_ranges.sync(
             session,
             g.actor,
             company_id=g.company.id,
@@ -152,7 +177,7 @@ def sync(name: str) -> Response:
         if answer.code != "sync.changed":
             return fragments.refuse(answer, back=_url(name))
         shown = _with_preview(row, wish) | {"changed": answer}
-        return fragments.respond("connections/show.html", status=409, **shown)
+        return fragments.respond("connections/show.html", shown, status=409)
     doorbell.ring(g.company.id, "push")
     shown_url = url_for("runs.show", co=g.company.code, run_id=answer.id)
     return fragments.moved(shown_url, f"Run {answer.id} has started.")
@@ -165,10 +190,10 @@ def _row(name: str) -> queries.ConnectionRow:
     return found
 
 
-def _shown(row: queries.ConnectionRow) -> dict[str, Any]:
+def _shown(row: queries.ConnectionRow) -> dict[str, object]:
     session = store.reading()
     found = {line.doc_type: line for line in queries.endpoints(session, row.id)}
-    made = pills.of_rows(session, g.company.id, [row])
+    made = target_status.of_rows(session, g.company.id, [row])
     target = row.side == "target" and queries.entity(session, g.company.id, row.name, "target")
     return {
         "row": row,
@@ -176,9 +201,12 @@ def _shown(row: queries.ConnectionRow) -> dict[str, Any]:
         "nights": schedules.of_target(session, g.company.id, row.name, row.connector)
         if row.side == "target"
         else {},
+        "new_hours": run_hours.waiting(session, g.company.id, row.name)
+        if row.side == "target"
+        else (),
         "queue": queries.queue(session, row.id) if row.side == "target" else (),
         "snapshots": queries.snapshots(session, row.id),
-        "rounds": rounding.disagreement(session, target) if target else None,
+        "rounds": declared_rounding.disagreement(session, target) if target else None,
         "told": queries.told(session, g.company.id, row.id),
         "last": queries.last_delivery(session, row.id) if row.side == "source" else None,
         "hook": url_for("hooks.receive", co=g.company.code, source=row.name, _external=True),
@@ -194,11 +222,13 @@ def _shown(row: queries.ConnectionRow) -> dict[str, Any]:
 
 def _again(row: queries.ConnectionRow, found: forms.Problems) -> Response:
     shown = _shown(row) | {"problems": found.by_field}
-    return fragments.respond("connections/show.html", status=422, **shown)
+    return fragments.respond("connections/show.html", shown, status=422)
 
 
-def _with_preview(row: queries.ConnectionRow, wish: forms.SyncRange) -> dict[str, Any]:
-    made = runs.preview(store.reading(), g.company.id, row.id, wish.doc_type, wish.first, wish.last)
+def _with_preview(row: queries.ConnectionRow, wish: forms.SyncRange) -> dict[str, object]:
+    made = date_ranges.preview(
+        store.reading(), g.company.id, row.id, wish.doc_type, wish.first, wish.last
+    )
     return _shown(row) | {"preview": made, "wish": wish, "first": wish.first, "until": wish.last}
 
 

@@ -1,20 +1,25 @@
-"""The dashboard: is anything stuck, who must act, how much money.
+"""The dashboard: is anything stuck, who must act, how much money; what is late, and finding.
 
-Here: one view of one screen. Not here: the numbers (holding/queries).
+Here: one view of one screen each; an exact number goes straight to its record. Not here: the
+numbers and the search (holding/worklist), since when something counts as finished
+(holding/evaluation/plan.py).
 """
 
-from datetime import datetime, time, timedelta
-from typing import Any
+from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, Response, g
+from flask import Blueprint, Response, abort, g, redirect, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
 
-from holding.queries import accepted, groups, holds, late
-from holding.queries import dashboard as queries
-from holding.queries.wanted import Filter
-from portal import fragments, pills, store
+from holding.records import accepted_differences
+from holding.worklist import ageing, filters, groups, search
+from holding.worklist import dashboard as queries
+from holding.worklist.filters import Filter
+from portal.web import forms, fragments, store, target_status
 
 pages = Blueprint("dashboard", __name__, url_prefix="/c/<co>")
+find_pages = Blueprint("find", __name__, url_prefix="/c/<co>/find")
+late_pages = Blueprint("late", __name__, url_prefix="/c/<co>")
 TOP = 5
 KEPT_DAYS = 30
 
@@ -22,10 +27,10 @@ KEPT_DAYS = 30
 @pages.get("/")
 def show() -> Response:
     """One sentence, then what proves it."""
-    return fragments.respond("dashboard/show.html", **_shown())
+    return fragments.respond("dashboard/dashboard.html", _shown())
 
 
-def _shown() -> dict[str, Any]:
+def _shown() -> dict[str, object]:
     session, company = store.reading(), g.company.id
     zone = ZoneInfo(g.company.zone)
     today = g.now.astimezone(zone).date()
@@ -34,23 +39,75 @@ def _shown() -> dict[str, Any]:
     mine = Filter(view="mine", person_id=g.actor.person_id)
     causes = groups.groups(session, company, everything)
     seen, days = queries.standing(session, company, midnight, today)
-    booked, kept = queries.booked(session, company, today), accepted.by_day(session, company)
+    booked, kept = (
+        queries.booked(session, company, today),
+        accepted_differences.by_day(session, company),
+    )
     return {
         "booked": booked,
         "booked_types": sorted({doc_type for one in booked for doc_type in one.money}),
-        "accepted": accepted.totals(kept.values()),
+        "accepted": accepted_differences.totals(kept.values()),
         "accepted_days": kept,
-        "totals": holds.totals(session, company, everything),
+        "totals": filters.totals(session, company, everything),
         "mine": groups.groups(session, company, mine)[:TOP],
-        "mine_totals": holds.totals(session, company, mine),
+        "mine_totals": filters.totals(session, company, mine),
         "owners": queries.owners(session, company),
         "oldest": queries.oldest(session, company),
         "causes": causes[:TOP],
         "more_causes": max(0, len(causes) - TOP),
-        "late": late.listing(session, company, most=TOP),
-        "targets": pills.of_targets(session, company),
+        "late": ageing.listing(session, company, most=TOP),
+        "targets": target_status.of_targets(session, company),
         "kept_out": queries.kept_out(session, company, midnight - timedelta(days=KEPT_DAYS)),
         "today": seen,
         "days": days,
         "date": today,
     }
+
+
+@find_pages.get("")
+def find() -> AnyResponse:
+    """What has this number or name."""
+    text = request.args.get("q", "").strip()[:100]
+    rows = search.exact(store.reading(), g.company.id, text) if text else ()
+    if len(rows) == 1 and not fragments.wants_fragment():
+        return redirect(_record_url(rows[0]), 303)
+    if text and not rows:
+        rows = search.alike(store.reading(), g.company.id, text)
+    return _found_page(text, rows)
+
+
+def _found_page(text: str, rows: tuple[search.Found, ...]) -> Response:
+    digits = text.translate(str.maketrans("OoIl", "0011"))
+    marks = accepted_differences.marks(store.reading(), g.company.id, [row.id for row in rows])
+    other = digits if digits != text else ""
+    return fragments.respond("dashboard/find.html", text=text, rows=rows, marks=marks, other=other)
+
+
+def _record_url(row: search.Found) -> str:
+    return url_for(
+        "records.show",
+        co=g.company.code,
+        source=row.source,
+        kind=row.kind,
+        external_id=row.external_id,
+    )
+
+
+@late_pages.get("/late")
+def listing() -> Response:
+    """Each document with its age and the gate that it waits for."""
+    late = ageing.listing(store.reading(), g.company.id, _after())
+    last = late.rows[-1] if len(late.rows) >= ageing.A_PAGE else None
+    return fragments.respond("dashboard/late.html", late=late, last=last)
+
+
+def _after() -> tuple[datetime, int] | None:
+    """The place in the list that the address names."""
+    since, number = request.args.get("since"), forms.whole(request.args.get("after"))
+    if not since or number is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(since)
+        return (moment.astimezone(UTC), number) if moment.tzinfo else abort(404)
+    except (ValueError, OverflowError):
+        abort(404)

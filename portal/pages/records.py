@@ -1,24 +1,30 @@
 """One record: the seven questions first, then trace, lineage, rules, versions, pushes, raw.
 
-Here: views, a tab each. Not here: the answers (holding/trace.py) and the rows
-(holding/queries/records.py).
+Here: views, a tab each. Not here: the answers (holding/records/trace.py) and the rows
+(holding/records/record_rows.py).
 """
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import NamedTuple
 
 from flask import Blueprint, Response, abort, g, make_response, request, url_for
 
 from connectors import registry
-from holding import doorbell, trace
-from holding.drift import asking
-from holding.models import Record
-from holding.queries import accepted, card, compare, personal, pushes, readings, rules
-from holding.queries import records as queries
+from holding.access import personal_data
+from holding.intake import differences
+from holding.journal import push_history
+from holding.reconciliation import reading_plan
+from holding.records import accepted_differences, preentry, trace
+from holding.records import lineage as tracing_verdicts
+from holding.records import record_rows as queries
+from holding.records import trace as records_trace
 from holding.refusal import Refusal
+from holding.rulesets import rulebook
+from holding.runtime import doorbell
 from holding.words import plural
-from portal import filters, forms, fragments, retry, store
+from portal.web import filters, forms, fragments, labels, store
+from rules.values.posting_states import PostingState
 
 pages = Blueprint("records", __name__, url_prefix="/c/<co>")
 
@@ -36,7 +42,7 @@ def show(source: str, kind: str, external_id: str) -> Response:
         return _download(record)
     shown = _head(record)
     return fragments.respond(
-        "records/show.html", tab=tab, tabs=TABS, **shown, **TABS[tab][1](shown)
+        "records/show.html", shown._asdict() | TABS[tab][1](shown), tab=tab, tabs=TABS
     )
 
 
@@ -49,8 +55,7 @@ def read(source: str, kind: str, external_id: str) -> Response:
     back = url_for("records.show", co=g.company.code, source=source, kind=kind,
                    external_id=external_id, tab="pushes")  # fmt: skip
     with store.writing() as session:
-        found = session.get_one(Record, record.id)
-        answer = asking.read_record(session, g.actor, found, g.now)
+        answer = reading_plan.read_record(session, g.actor, record.id, g.now)
     if isinstance(answer, Refusal):
         return fragments.refuse(answer, back=back)
     doorbell.ring(g.company.id, "push")
@@ -62,7 +67,7 @@ def request_body(request_id: int) -> Response:
     """The bytes that one call sent, as they were, checked against their hash by whoever wants."""
     if not filters.sees_personal():
         abort(403)
-    found = pushes.request_body(store.reading(), g.company.id, request_id)
+    found = push_history.request_body(store.reading(), g.company.id, request_id)
     if found is not None and found.body_removed_at is not None:
         return fragments.refuse(_removed(found.sha256, found.body_removed_at))
     if found is None or found.body is None:
@@ -90,30 +95,45 @@ def _removed(digest: str, at: datetime) -> Refusal:
     )
 
 
-def _head(record: queries.RecordRow) -> dict[str, Any]:
+class _Shown(NamedTuple):
+    """What every tab of a record shows."""
+
+    record: queries.RecordRow
+    postings: tuple[queries.PostingRow, ...]
+    posting: queries.PostingRow | None
+    tries: int
+    open_holds: tuple[queries.OpenHold, ...]
+    mark: accepted_differences.Mark | None
+    accepted: tuple[accepted_differences.Accepted, ...]
+    versions: tuple[queries.VersionRow, ...]
+    hide: personal_data.Hide
+    times: int
+
+
+def _head(record: queries.RecordRow) -> _Shown:
     session = store.reading()
     postings = queries.postings(session, record.id)
     chosen = forms.whole(request.args.get("posting"))
     posting = next((p for p in postings if p.id == chosen), _first_to_see(postings))
     versions = queries.versions(session, record.id)
-    kept = accepted.of_records(session, g.company.id, [record.id]).get(record.id, ())
-    return {
-        "record": record,
-        "postings": postings,
-        "posting": posting,
-        "tries": max((p.tries for p in postings if p.state == record.state), default=0),
-        "open_holds": queries.open_holds(session, record.id),
-        "mark": accepted.mark(kept) if kept else None,
-        "accepted": kept,
-        "versions": versions,
-        "hide": personal.hiding(session, record.id, show=filters.sees_personal()),
-        "times": sum(v.delivery_times or 0 for v in _each_delivery(versions)),
-    }
+    kept = accepted_differences.of_records(session, g.company.id, [record.id]).get(record.id, ())
+    return _Shown(
+        record=record,
+        postings=postings,
+        posting=posting,
+        tries=max((p.tries for p in postings if p.state.value == record.state), default=0),
+        open_holds=queries.open_holds(session, record.id),
+        mark=accepted_differences.mark(kept) if kept else None,
+        accepted=kept,
+        versions=versions,
+        hide=personal_data.hiding(session, record.id, show=filters.sees_personal()),
+        times=sum(v.delivery_times or 0 for v in _each_delivery(versions)),
+    )
 
 
 def _first_to_see(postings: Sequence[queries.PostingRow]) -> queries.PostingRow | None:
     """The document that stands for the record now: none that was taken back or takes one back."""
-    standing = (p for p in postings if p.state != "reversed" and p.reverses_id is None)
+    standing = (p for p in postings if p.state != PostingState.REVERSED and p.reverses_id is None)
     return next(standing, postings[0] if postings else None)
 
 
@@ -121,72 +141,73 @@ def _each_delivery(versions: tuple[queries.VersionRow, ...]) -> list[queries.Ver
     return list({v.delivery_id: v for v in versions if v.delivery_id}.values())
 
 
-def _seven(shown: dict[str, Any]) -> dict[str, Any]:
-    session, record, posting = store.reading(), shown["record"], shown["posting"]
+def _seven(shown: _Shown) -> dict[str, object]:
+    session, record, posting = store.reading(), shown.record, shown.posting
     target = registry.targets().get(posting.target_connector) if posting else None
-    schema = (
-        next((d for d in target.documents if d.name == posting.doc_type), None) if target else None
-    )
-    found = card.card(session, record.id, posting.id if posting else None, schema)
+    documents = target.documents if target and posting else ()
+    schema = next((d for d in documents if posting and d.name == posting.doc_type), None)
+    about = posting.id if posting else None
+    found = preentry.card(session, record.id, about, schema, shown.open_holds)
     return {"answers": found.answers, "checks": found.checks, "told": found.told}
 
 
-def _trace(shown: dict[str, Any]) -> dict[str, Any]:
-    return {"steps": trace.timeline(store.reading(), shown["record"].id)}
+def _trace(shown: _Shown) -> dict[str, object]:
+    return {"steps": records_trace.timeline(store.reading(), shown.record.id)}
 
 
-def _lineage(shown: dict[str, Any]) -> dict[str, Any]:
-    posting = shown["posting"]
-    rows = trace.lineage(store.reading(), posting.id) if posting else ()
-    return {"rows": rows, "hidden": () if filters.sees_personal() else personal.PERSONAL_FIELDS}
+def _lineage(shown: _Shown) -> dict[str, object]:
+    posting = shown.posting
+    rows = tracing_verdicts.lineage(store.reading(), posting.id) if posting else ()
+    return {
+        "rows": rows,
+        "hidden": () if filters.sees_personal() else personal_data.PERSONAL_FIELDS,
+    }
 
 
-def _rules(shown: dict[str, Any]) -> dict[str, Any]:
-    session, posting = store.reading(), shown["posting"]
-    deciding = trace.deciding_evaluation(
-        session, shown["record"].id, posting.id if posting else None
-    )
-    verdicts = trace.verdicts(session, deciding) if deciding else ()
-    judged = rules.judged(session, deciding) if deciding else None
+def _rules(shown: _Shown) -> dict[str, object]:
+    session, posting = store.reading(), shown.posting
+    deciding = trace.deciding_evaluation(session, shown.record.id, posting.id if posting else None)
+    verdicts = tracing_verdicts.verdicts(session, deciding) if deciding else ()
+    judged = rulebook.judged(session, deciding) if deciding else None
     hit = next((v for v in verdicts if v.deciding), None)
-    code = rules.excerpt(session, judged.ruleset_version_id, hit.place) if judged and hit else ()
-    hidden = () if filters.sees_personal() else personal.PERSONAL
+    code = rulebook.excerpt(session, judged.ruleset_version_id, hit.place) if judged and hit else ()
+    hidden = () if filters.sees_personal() else personal_data.PERSONAL
     return {"verdicts": verdicts, "judged": judged, "hit": hit, "code": code, "hidden": hidden}
 
 
-def _versions(shown: dict[str, Any]) -> dict[str, Any]:
-    versions = shown["versions"]
+def _versions(shown: _Shown) -> dict[str, object]:
+    versions = shown.versions
     by_no = {v.no: v for v in versions}
-    new = by_no.get(forms.whole(request.args.get("to")) or shown["record"].version or 0)
+    new = by_no.get(forms.whole(request.args.get("to")) or shown.record.version or 0)
     before = max((no for no in by_no if new and no < new.no), default=0)
     old = by_no.get(forms.whole(request.args.get("from")) or before)
     show = filters.sees_personal()
     changes = (
-        compare.difference(
-            personal.without_personal(old.body, show=show),
-            personal.without_personal(new.body, show=show),
+        differences.difference(
+            personal_data.without_personal(old.body, show=show),
+            personal_data.without_personal(new.body, show=show),
         )
         if old and new
         else ()
     )
-    return {"old": old, "new": new, "changes": changes, "money": compare.money_change(changes)}
+    return {"old": old, "new": new, "changes": changes, "money": differences.money_change(changes)}
 
 
-def _pushes(shown: dict[str, Any]) -> dict[str, Any]:
-    session, record_id = store.reading(), shown["record"].id
+def _pushes(shown: _Shown) -> dict[str, object]:
+    session, record_id = store.reading(), shown.record.id
     return {
-        "pushes": pushes.pushes(session, record_id),
-        "readings": readings.of_record(session, record_id),
-        "verdict_of": retry.verdict,
+        "pushes": push_history.pushes(session, record_id),
+        "readings": reading_plan.of_record(session, record_id),
+        "verdict_of": labels.retry_verdict,
         "sees": filters.sees_personal(),
     }
 
 
-def _raw(shown: dict[str, Any]) -> dict[str, Any]:
-    no = forms.whole(request.args.get("version")) or shown["record"].version
-    version = next((v for v in shown["versions"] if v.no == no), None)
+def _raw(shown: _Shown) -> dict[str, object]:
+    no = forms.whole(request.args.get("version")) or shown.record.version
+    version = next((v for v in shown.versions if v.no == no), None)
     show = filters.sees_personal()
-    body = personal.without_personal(version.body, show=show) if version else {}
+    body = personal_data.without_personal(version.body, show=show) if version else {}
     return {"version": version, "body": body, "may_download": show}
 
 
@@ -204,7 +225,7 @@ def _download(record: queries.RecordRow) -> Response:
     return answer
 
 
-TABS: dict[str, tuple[str, Callable[[dict[str, Any]], dict[str, Any]]]] = {
+TABS: dict[str, tuple[str, Callable[[_Shown], dict[str, object]]]] = {
     "seven": ("Card", _seven),
     "trace": ("Trace", _trace),
     "lineage": ("Lineage", _lineage),

@@ -1,14 +1,23 @@
-"""Runs and the push history.
+"""Runs, the push history, and routes that stopped because one change moves too much.
 
-Here: views. Not here: what a run does (holding/runs.py).
+Here: views. Not here: what a run does (holding/runs/date_ranges.py), the limit and the decision
+(holding/evaluation/safety_stop.py).
 """
 
-from flask import Blueprint, Response, abort, g, request
+from collections.abc import Callable
 
-from holding.queries import runs as queries
-from portal import forms, fragments, pills, store
+from flask import Blueprint, Response, abort, g, request, url_for
+
+from holding.evaluation import safety_stop
+from holding.refusal import Refusal
+from holding.runs import run_history as queries
+from holding.runs import status as stop_queries
+from holding.runtime import doorbell
+from portal.web import forms, fragments, store, target_status
 
 pages = Blueprint("runs", __name__, url_prefix="/c/<co>")
+stop_pages = Blueprint("stops", __name__, url_prefix="/c/<co>/stops")
+Decide = Callable[..., object]
 PUSH_STATES = ("accepted", "refused", "uncertain", "sending", "awaiting", "conflict", "dropped")
 
 
@@ -20,7 +29,7 @@ def listing() -> Response:
     return fragments.respond(
         "runs/list.html",
         rows=rows,
-        targets=pills.of_targets(store.reading(), g.company.id),
+        targets=target_status.of_targets(store.reading(), g.company.id),
         after=rows[-1].id if len(rows) >= queries.A_PAGE else None,
     )
 
@@ -55,3 +64,62 @@ def pushes() -> Response:
         states_shown=PUSH_STATES,
         after=rows[-1].id if len(rows) >= queries.A_PAGE else None,
     )
+
+
+@stop_pages.get("/", endpoint="listing")
+def stops_listing() -> Response:
+    """What stands still and asks, then the limit, then what is over."""
+    return _page({})
+
+
+@stop_pages.post("/<int:stop_id>/resume")
+def resume(stop_id: int) -> Response:
+    """Let the route go on."""
+    return _decide(stop_id, safety_stop.resume, "goes on. What waited is sent now.")
+
+
+@stop_pages.post("/<int:stop_id>/keep")
+def keep(stop_id: int) -> Response:
+    """Leave it stopped, with a word for the others."""
+    return _decide(stop_id, safety_stop.keep, "stays stopped.")
+
+
+@stop_pages.post("/limit")
+def limit() -> Response:
+    """The company's own limit."""
+    wish = forms.stop_limit(request.form, g.company.currency)
+    if isinstance(wish, forms.Problems):
+        return _page(dict(wish.by_field), status=422)
+    with store.writing() as session:
+        refusal = safety_stop.set_limit(
+            session, g.actor, g.company.id, records=wish.records, book=wish.book, now=g.now
+        )
+    if refusal:
+        return fragments.refuse(refusal, back=_url())
+    return fragments.moved(_url(), "The limit is saved.")
+
+
+def _decide(stop_id: int, decide: Decide, say: str) -> Response:
+    wish = forms.reasoned(request.form)
+    if isinstance(wish, forms.Problems):
+        return _page({f"reason_{stop_id}": wish.by_field["reason"]}, status=422)
+    with store.writing() as session:
+        answer = decide(session, g.actor, stop_id, wish.reason, g.now)
+        route = getattr(answer, "route", "")
+    if isinstance(answer, Refusal):
+        return fragments.refuse(answer, back=_url())
+    doorbell.ring(g.company.id, "push")
+    return fragments.moved(_url(), f"{route} {say}")
+
+
+def _page(problems: dict[str, str], *, status: int = 200) -> Response:
+    session = store.reading()
+    still, over = stop_queries.listing(session, g.company.id)
+    own = safety_stop.own_limit(session, g.company.id)
+    return fragments.respond(
+        "runs/stops.html", status=status, still=still, over=over, own=own, problems=problems
+    )
+
+
+def _url() -> str:
+    return url_for("stops.listing", co=g.company.code)

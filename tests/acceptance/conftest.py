@@ -15,12 +15,12 @@ STARTER = ROOT / "portal" / "starters" / "netshop-aiaccount"
 
 
 def daily_rules(folder: Path) -> Path:
-    """The template, posting once a day."""
+    """The template, posting once a day, at the hour that counts where none is named."""
     rules = folder / "daily-rules"
     shutil.copytree(STARTER, rules)
     text = (rules / "posting.rules").read_text("utf-8")
     assert text.count("    immediately\n") == 1
-    text = text.replace("    immediately\n", "    daily at 02:00 by paid_at\n")
+    text = text.replace("    immediately\n", "    daily    by paid_at\n")
     (rules / "posting.rules").write_text(text, "utf-8")
     return rules
 

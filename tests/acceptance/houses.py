@@ -38,7 +38,7 @@ def opened(
     """A company made by commands alone, then `clearpost up` with everything it needs."""
     with (
         furnished(product, rules, simulator) as house,
-        product.started("up", "--port", "0", env=env),
+        product.started("up", "--port", "0", env=env, forks=1),
     ):
         house.address = address_in(product.notes("up"))
         yield house

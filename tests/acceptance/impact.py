@@ -7,6 +7,7 @@ from typing import Any
 
 import requests
 
+from tests.acceptance.orders import days_ago
 from tests.acceptance.pages import head, words
 from tests.acceptance.parts import read
 from tests.acceptance.product import (
@@ -20,6 +21,9 @@ MAPPINGS = f"/c/{CURRENT_COMPANY}/mappings"
 TIN = "C29988776650"
 MAJU, MAJU_TOO = "Kedai Maju Sdn Bhd", "KEDAI-MAJU SDN. BHD. (PJ)"
 MAJU_TIN = "C22334455660"
+LADANG, LADANG_TOO = "Ladang Teh Sdn Bhd", "LADANG-TEH SDN. BHD. (CH)"
+KNOWN_BILLS = ((30, "S-501", 5), (45, "S-501", 45), (50, "S-502", 75))
+"""Of each purchase its number, which is its total, too, the supplier, and how many days ago."""
 REGISTRATION = """\
     address           text    optional
     registration      text    optional"""
@@ -49,11 +53,19 @@ check duplicate_name on order
     say      "One name, two debtors: {customer_name} is {debtor_of_name(customer_name)}."
     clears   when it passes
 """
+NO_LELONG = """
+check no_lelong on order
+    require  channel <> "LELONG"
+    else     hold for accounts
+    say      "Nobody knows yet what LELONG takes for itself."
+    clears   when it passes
+"""
 ACCOUNT = """
 map account
     match    exact
     "FPX"     -> "40000"
     "SHOPEE"  -> "40000"
+    "LELONG"  -> "40000"
     missing  hold for accounts  say "Channel {key} has no sales account."
 """
 
@@ -94,8 +106,13 @@ def send(visitor: Visitor, path: str, form: dict[str, str], /, **values: str) ->
 
 def by_file(house: House, *orders: dict[str, Any]) -> None:
     """The same orders as the shop's, as another system gives them in a file."""
-    file = house.product.folder / f"{orders[0]['number']}.records.json"
-    file.write_text(json.dumps({"records": [as_record(order) for order in orders]}), "utf-8")
+    in_file(house, *(as_record(order) for order in orders))
+
+
+def in_file(house: House, *records: dict[str, Any]) -> None:
+    """Records in the canonical form, given in a file."""
+    file = house.product.folder / f"{records[0]['number']}.records.json"
+    file.write_text(json.dumps({"records": records}), "utf-8")
     words_ = ("ingest", str(file), "--company", CURRENT_COMPANY, "--source", "intake")
     house.product.run(*words_)
 
@@ -117,6 +134,20 @@ def as_record(order: dict[str, Any]) -> dict[str, Any]:
         "customer_name": customer["name"],
         "tin": customer["tin"],
         "lines": [{name: each[name] for name in line} for each in lines],
+    }
+
+
+def bought(number: int, supplier: str, days: int, **changes: str) -> dict[str, Any]:
+    """A purchase of so many days ago that is ready to bill."""
+    return {
+        "kind": "purchase",
+        "id": f"PO-{number}",
+        "number": f"PO-{number}",
+        "status": "billable",
+        "ordered_on": days_ago(days)[:10],
+        "supplier": supplier,
+        "supplier_name": f"Seller {number}",
+        **changes,
     }
 
 

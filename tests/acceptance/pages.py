@@ -41,7 +41,7 @@ def head(page: str) -> str:
     return words(found[1]) if found else ""
 
 
-def until_head(visitor: Visitor, order_id: int, word: str, seconds: float = 25) -> str:
+def until_head(visitor: Visitor, order_id: int, word: str, seconds: float = 120) -> str:
     """The record's page, as soon as it is judged and its state is this one."""
 
     def probe() -> str:

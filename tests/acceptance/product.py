@@ -85,17 +85,24 @@ class Product:
             key.write_bytes(base64.urlsafe_b64encode(os.urandom(32)))
 
     def run(
-        self, *words: str, code: int = 0, stdin: str = "", env: Mapping[str, str] | None = None
+        self,
+        *words: str,
+        code: int = 0,
+        stdin: str = "",
+        env: Mapping[str, str] | None = None,
+        forks: int = 0,
     ) -> subprocess.CompletedProcess[str]:
         """Run a command and insist on its exit code; settings of Python start it anew."""
-        settings = self.environment(env)
+        given = self.environment(env)
         if warm.fits(env or {}):
-            done = warm.run(self.command, words, cwd=self.folder, env=settings, said=stdin)
+            done = warm.run(
+                self.command, words, cwd=self.folder, env=given, said=stdin, forks=forks
+            )
         else:
             done = subprocess.run(
                 [self.command, *words],
                 cwd=self.folder,
-                env=settings,
+                env=given,
                 input=stdin,
                 capture_output=True,
                 text=True,
@@ -105,9 +112,9 @@ class Product:
         assert done.returncode == code, f"{words}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
 
-    def json(self, *words: str, code: int = 0) -> Any:
+    def json(self, *words: str, code: int = 0, forks: int = 0) -> Any:
         """The object that a command prints."""
-        return json.loads(self.run(*words, code=code).stdout)
+        return json.loads(self.run(*words, code=code, forks=forks).stdout)
 
     def notes(self, word: str) -> Path:
         """What a started command and its children say on standard error."""
@@ -134,11 +141,16 @@ class Product:
             found.close()
 
     @contextmanager
-    def started(self, *words: str, env: Mapping[str, str] | None = None) -> Iterator[warm.Started]:
-        """A command that keeps running, ended by SIGTERM at the end of the block."""
+    def started(
+        self, *words: str, env: Mapping[str, str] | None = None, forks: int = 0
+    ) -> Iterator[warm.Started]:
+        """A command that keeps running, ended by SIGTERM at the end of the block; so many of the
+        workers that it starts cost as little as itself.
+        """
+        given = self.environment(env)
         with self.notes(words[0]).open("w") as notes:
             child = warm.start(
-                self.command, words, cwd=self.folder, env=self.environment(env), notes=notes
+                self.command, words, cwd=self.folder, env=given, notes=notes, forks=forks
             )
         try:
             yield child
@@ -195,7 +207,7 @@ class House:
         """A record's state and its seven answers."""
         return self.product.json("trace", word, "--company", CURRENT_COMPANY, "--json")
 
-    def until_state(self, word: str, *states: str, seconds: float = 20) -> Any:
+    def until_state(self, word: str, *states: str, seconds: float = 120) -> Any:
         """The record, as soon as it is in one of these states."""
         return until(
             lambda: (found := self.record(word))["state"] in states and found,
@@ -234,7 +246,7 @@ class Visitor:
         return self.session.post(self.address + path, data=data, headers=headers, timeout=30)
 
 
-def until(probe: Callable[[], Any], what: str, seconds: float = 20) -> Any:
+def until(probe: Callable[[], Any], what: str, seconds: float = 120) -> Any:
     """What the probe finds, as soon as it finds something; it asks ever less often."""
     limit, pause = time.monotonic() + seconds, 0.03
     while time.monotonic() < limit:
@@ -245,7 +257,7 @@ def until(probe: Callable[[], Any], what: str, seconds: float = 20) -> Any:
     raise AssertionError(f"after {seconds} s still no {what}")
 
 
-def address_in(notes: Path, seconds: float = 30) -> str:
+def address_in(notes: Path, seconds: float = 120) -> str:
     """The address that a started portal tells."""
     found: str = until(
         lambda: re.search(r"http://[\w.]+:\d+", notes.read_text("utf-8")), "address", seconds

@@ -54,7 +54,7 @@ def record(visitor: Visitor, number: int, tab: str = "seven") -> Part:
     return read(visitor.get(f"{BASE}/records/netshop/order/{number}?tab={tab}"))
 
 
-def until_shown(visitor: Visitor, number: int, word: str, seconds: float = 30) -> Part:
+def until_shown(visitor: Visitor, number: int, word: str, seconds: float = 120) -> Part:
     """The record page, as soon as it shows this state."""
 
     def look() -> Part | None:

@@ -13,6 +13,7 @@ from pathlib import Path
 EDIT, CANCEL = "edit", "cancel"
 STRICTEST = ("block", "review", "void", "credit note and new", "credit note", "update", "ignore")
 LOCKS = ("open", "locked")
+_GATE = re.compile(r"^gate (\w+)\n((?: +.+\n)+)", re.M)
 Case = Mapping[str, str]
 Cell = tuple[str, str, tuple[tuple[str, str], ...]]  # document, edit or cancel, value by column
 
@@ -42,6 +43,8 @@ class Tables:
         self._tables: dict[tuple[str, str, str], Table] = {}
         for block in re.findall(r"^on (?:edit|cancel) of .*\n(?:(?: +.*| *)\n)*", text, re.M):
             self._keep(block)
+        self.gates = {record: _gate(rows) for record, rows in _GATE.findall(text)}
+        """Record -> what its gate says of each status."""
 
     def _keep(self, block: str) -> None:
         head, *lines = block.rstrip().splitlines()
@@ -87,7 +90,12 @@ class Tables:
             answers.append(table.answers[at[0]])
             cells = table.cells(table.rows[at[0]])
             hit |= {(document, kind, one) for one in cells if _is(one, given)}
-        return hit, min(answers, key=lambda told: STRICTEST.index(told.split(" by ")[0]))
+        return hit, min(answers, key=strictness)
+
+
+def strictness(answer: str) -> int:
+    """The place of an answer; the strictest is the first."""
+    return STRICTEST.index(answer.split(" by ")[0])
 
 
 def _table(lines: list[str]) -> Table:
@@ -100,6 +108,11 @@ def _table(lines: list[str]) -> Table:
         for row in body
     )
     return Table(tuple(columns), values, tuple(row[-1] for row in body))
+
+
+def _gate(rows: str) -> dict[str, str]:
+    found = re.findall(r"^ +(\w+) +([\w, ]+?)(?: +for .*)?$", rows, re.M)
+    return {status: word for word, statuses in found for status in statuses.split(", ")}
 
 
 def _values(column: str, cell: str) -> tuple[str, ...]:

@@ -41,7 +41,7 @@ def test_D01_a_price_changed_after_the_approval_voids_it_and_is_named(still: Hou
 
     assert still.deliver(later(first, items=priced("3600.00"))).status_code == 202
     work(still)
-    page = until_shown(approver, 101, "Held", 10)
+    page = until_shown(approver, 101, "Held")
     assert writes(still, "NS-101") == []
     told = timeless(answers(page)[2], started)
     void = (
@@ -56,13 +56,13 @@ def test_D01_a_price_changed_after_the_approval_voids_it_and_is_named(still: Hou
     for change_it, fields in ((another_debtor, mapping), (another_account, rules)):
         change_it(still)
         work(still)
-        page = until_shown(approver, 101, "Held", 10)
+        page = until_shown(approver, 101, "Held")
         told = timeless(answers(page)[2], started)
         assert f"The approval by approver of <now> is void since <now>: changed {fields}." in told
         assert writes(still, "NS-101") == []
         approve(approver, "NS-101")
     work(still)
-    until_shown(approver, 101, "Posted", 10)
+    until_shown(approver, 101, "Posted")
     (call,) = writes(still, "NS-101")
     assert (call["effect"], call["total"]) == ("created", "3960.00")
 
@@ -100,8 +100,8 @@ def test_a_posting_changed_by_sql_after_its_approval_is_not_sent(still: House) -
 
     before = len(still.calls())
     work(still)
-    until_shown(approver, 103, "Posted", 10)
-    page = until_shown(approver, 102, "Held", 10)
+    until_shown(approver, 103, "Posted")
+    page = until_shown(approver, 102, "Held")
     assert writes(still, "NS-102") == []
     assert {call["number"] for call in still.calls()[before:]} <= {"NS-103", ""}
     words = "NS-102 is not what was judged: its stored content was changed since."
@@ -124,6 +124,6 @@ def test_a_posting_made_ready_by_sql_without_an_approval_is_not_sent(still: Hous
     assert change(still, ready) == 1
     assert change(still, "UPDATE hold SET state = 'cleared' WHERE state = 'open'") >= 1
     work(still)
-    until_shown(approver, 104, "Posted", 10)
+    until_shown(approver, 104, "Posted")
     assert writes(still, "NS-105") == []
     assert "NS-105 is not what was approved" in record(approver, 105).text

@@ -72,7 +72,7 @@ def test_C30_a_fix_frees_its_records_and_says_before_which(
     done = finance.post(f"/c/{CURRENT_COMPANY}/mappings/fix", panel, rev=revision(panel), **wish)
     assert "37 records are judged again" in words(done.text)
     expected = {f"NS-{n}" for n in range(100, SECOND_CAUSE)} | {"NS-200"}
-    until(lambda: set(house.created()) >= expected, "36 documents", 40)
+    until(lambda: set(house.created()) >= expected, "36 documents")
     until_head(finance, SECOND_CAUSE, "Held")
     assert not missing_row(finance, SKU)
     assert not [group for group in groups_of(finance) if SKU in group]

@@ -5,7 +5,7 @@ import re
 from collections import Counter
 from typing import Any
 
-from tests.acceptance.checking import DEPOT, TEA, checked, errors, line_of, ran, without
+from tests.acceptance.checking import DEPOT, TEA, checked, early, errors, line_of, without
 from tests.acceptance.many import run_all
 from tests.acceptance.product import Product
 
@@ -138,18 +138,7 @@ def test_B01_ten_statuses_of_five_kinds_each_have_one_meaning(product: Product) 
     assert set(stated.values()) == set(STATES.values())
 
 
-# ---- B02, B10, B11: what goes too early, and what comes later ------------------------------------
-
-READY = "    ready    approved, ready_to_pick, delivered, ready_to_bill\n"
-WAIT = "    wait     draft, pending_approval, partially_delivered\n"
-
-
-def early(text: str, row: str) -> str:
-    """The rules with drafts let through by a row."""
-    text = text.replace(
-        "    wait     draft, pending_approval,", "    wait     pending_approval,", 1
-    )
-    return text.replace(READY, f"{READY}    {row}\n", 1)
+# ---- B02, B10: what goes too early, and what comes later ------------------------------------
 
 
 def test_B02_a_status_that_can_still_change_goes_only_by_the_word_for_it(product: Product) -> None:
@@ -227,52 +216,6 @@ def _nobody_can_activate(product: Product, rules: str, code: str) -> None:
     assert pushed.code == published.code == 1, (pushed, published)
     assert code in pushed.out + pushed.err
     assert product.sql("SELECT * FROM ruleset_version")[0] == []
-
-
-STORY = """
-test "a draft went first, and its approval changed the quantity"
-    given    tea with status = draft, approved_version = 1
-    then     line 1.qty = 3, total = 288.00, version = 2, approved_version = 2, status = approved
-    expect   review by accounts because amounts
-    expect   review by sales_admin because approval
-
-test "a draft went first, and was approved as it was"
-    given    tea with status = draft, approved_version = 1
-    then     approved_version = 2, version = 2, status = approved
-    expect   review by sales_admin because approval
-"""
-
-
-def test_B11_a_draft_that_went_first_has_its_own_answer_to_its_approval(product: Product) -> None:
-    drafts = early(TEA, "early    draft")
-    told = drafts + STORY
-    shared = told.replace("party     = customer, tin, ordered_on", "party     = customer, tin, "
-                          "ordered_on, approved_version")  # fmt: skip
-    shared = shared.replace("    approval  = approved_version\n", "")
-    shared = re.sub(r"    \| approval +\| - .*\n", "", shared).replace(" because approval", "")
-    joined = told.replace(
-        "| approval                  | -      | review by sales_admin |\n    ", ""
-    )
-    joined = joined.replace("| rest                      |", "| approval, rest            |")
-    blind = without(without(told, "on edit of order"), 'test "another price')
-    whole, *broken = checked(product, [told, drafts, shared, joined, blind], "--json")
-    assert (whole.code, errors(whole)) == (0, [])
-    assert [one.code for one in broken] == [1, 1, 1, 1]
-    assert errors(broken[0]) == [("TST06", line_of(drafts, "early    draft"))]
-    assert ("EDT09", line_of(shared, "on edit of order")) in errors(broken[1])
-    assert ("EDT09", line_of(joined, "| changed")) in errors(broken[2])
-    assert "EDT08" in dict(errors(broken[3]))
-
-    (ran_,) = ran(product, "test", [told], "--json")
-    results = {each["test"]: each["passed"] for each in ran_.json["results"]}
-    assert all(results.values())
-    assert sum("draft went first" in title for title in results) == 2
-    row = "    | approval                  | -      | review by sales_admin |\n"
-    assert row in told
-    other = told.replace(row, "    | approval | - | ignore |\n")
-    (changed,) = ran(product, "test", [other], "--json")
-    red = {each["test"] for each in changed.json["results"] if not each["passed"]}
-    assert "a draft went first, and was approved as it was" in red
 
 
 # ---- B15 -----------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.acceptance import inactive_party
 from tests.acceptance.conftest import STARTER
 from tests.acceptance.houses import opened
 from tests.acceptance.orders import buyer, clean, days_ago, later, with_sku
@@ -99,7 +100,7 @@ def test_C04_the_status_is_shown_and_follows_the_source(house: House, finance: V
     assert list(booked(house, 400, 401)) == [400]
 
 
-def test_C05_the_customer_is_one_party(house: House, finance: Visitor) -> None:
+def test_C05_the_customer_is_one_party(house: House, finance: Visitor, product: Product) -> None:
     unknown = buyer(500, id="C-404")
     ambiguous = buyer(501, tin="C20224455660")  # the TIN of Kafe Senja, the code of Warung Melati
     house.deliver(clean(500, customer=unknown), clean(501, customer=ambiguous), clean(502))
@@ -114,6 +115,8 @@ def test_C05_the_customer_is_one_party(house: House, finance: Visitor) -> None:
     assert "Kafe Senja Sdn Bhd" in two.text
     assert "Warung Melati" in two.text
     assert [d["Customer"] for d in booked(house, 500, 501, 502).values()] == ["Warung Melati"]
+
+    inactive_party.held_and_freed(product)
 
 
 def test_C06_item_and_unit_match(house: House, finance: Visitor) -> None:

@@ -27,6 +27,7 @@ TOUR = (ROOT / "docs" / "tour.md").read_text("utf-8")
 PARTLY = "Partially Delivered"
 MISSING, DUPLICATE = ("missing_field", "mapping_missing"), ("duplicate",)
 NO_RIGHT = ("authorization_failed",)
+REJECTED = ("bad_value", "stale_version", "period_locked", "business_rule")
 SHOWN = (MISSING, DUPLICATE, NO_RIGHT)
 ANSWERS = (
     "approved, version 2",
@@ -43,7 +44,7 @@ CHANGED = 8  # posted, then changed in NetShop: the document stands, the record 
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory, command: Path) -> tuple[Product, Any]:
     product = Product(command, tmp_path_factory.mktemp("demo"), free_environment())
-    told = product.json("demo", "--once", "--json", "--keep", str(product.home))
+    told = product.json("demo", "--once", "--json", "--keep", str(product.home), forks=1)
     return product, told
 
 
@@ -108,7 +109,10 @@ def test_H13_the_month_has_every_exception_class_and_answer(
         holds = [hold for company in COMPANIES for hold in _holds(product, address, company)]
         shown = _held_by_class(product, address)
     assert _exceptions(product, holds, tmp_path / "export") == told["exceptions"]
-    assert _classes(product, shown) == told["classes"]
+    rejected = {
+        one["number"] for one in holds if one["error_class"] in REJECTED and one["code"] != "APP01"
+    }
+    assert _classes(product, shown, len(rejected)) == told["classes"]
 
     story = product.json("trace", "IV-GD-1002-2", "--company", "gudang", "--json")
     assert (story["number"], story["state"]) == ("GD-1002", "posted")
@@ -143,15 +147,19 @@ def _exceptions(product: Product, holds: Sequence[Any], folder: Path) -> dict[st
     }
 
 
-def _classes(product: Product, shown: Mapping[tuple[str, ...], int]) -> dict[str, int]:
-    """Records by class: as the holding area shows them, and what the targets answered."""
-    refused = [line for line in _ledger(product) if line["effect"] == "refused"]
+def _classes(
+    product: Product, shown: Mapping[tuple[str, ...], int], rejected: int
+) -> dict[str, int]:
+    """Records by the word of their class: as held, and as the targets answered or did not."""
+    lines = _ledger(product)
+    answered = [line for line in lines if line.get("code") in ("rate_limited", "quota_exceeded")]
+    answered += [line for line in lines if line.get("answer") == "withheld"]
     kept_out = [line for line in _ledger(product, "autocount") if line.get("code") == "401"]
     assert [line["call"] for line in kept_out] == ["write"], "afterwards AutoCount is left alone"
     return {
         "missing": shown[MISSING],
-        "unavailable": [line["code"] for line in refused].count("rate_limited"),
-        "rejected": len({line["number"] for line in refused if line["code"] == "unknown_tax_code"}),
+        "unavailable": len({line["number"] for line in answered}),
+        "rejected": rejected,
         "duplicated": shown[DUPLICATE],
         "not authorized": shown[NO_RIGHT],
     }

@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +109,8 @@ def run(scene: Callable[[Client], Any], product: Product) -> None:
         await scene(client)
         await client.stop()
 
-    asyncio.run(played())
+    with ThreadPoolExecutor(1) as alone:  # a browser of other tests keeps its loop in this thread
+        alone.submit(asyncio.run, played()).result()
 
 
 def test_editor_tells_while_somebody_types_and_survives_what_is_typed(product: Product) -> None:

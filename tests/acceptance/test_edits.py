@@ -263,7 +263,7 @@ def test_F26_what_it_says(depot: Depot) -> None:
 def test_F09_what_it_says(depot: Depot, driven: Driven) -> None:
     """What lies in a locked period, or follows what does, is held before AutoCount is called; each
     of the three ways out is a button that does it. The earlier document is an invoice here; a
-    delivery order, which the cloud does not take, stands in tests/rules/test_links.py.
+    delivery order, which the cloud does not take, stands in tests/rules/expressions/test_links.py.
     """
     assert driven.stories
     last, first = day(LOCKED_THROUGH), day(LOCKED_THROUGH - 1)

@@ -3,6 +3,7 @@
 import random
 import re
 
+from tests.acceptance import warm
 from tests.acceptance.checking import TEA
 from tests.acceptance.many import Ran, run_all
 from tests.acceptance.product import Product
@@ -56,6 +57,11 @@ def test_B27_the_formatter_has_one_output_and_keeps_comments_and_meaning(
         name: comments(text) for name, text in before.items()
     }
     assert sum(len(comments(text)) for text in after.values()) > 50
+    assert trees_differ(product, list(before)) == []
+    file = product.folder / "composed_0.rules"  # what is not the same tree is seen
+    file.write_text(f'{after[file.name]}\nrole somebody  "Somebody else"\n', "utf-8")
+    assert trees_differ(product, list(before)) == [file.name]
+    file.write_text(after[file.name], "utf-8")
     tree = [["check", f"{folder}{name}", "--json"] for name in before for folder in ("", "was/")]
     told = run_all(product, tree)
     for new, old in zip(told[::2], told[1::2], strict=True):
@@ -66,6 +72,33 @@ def test_B27_the_formatter_has_one_output_and_keeps_comments_and_meaning(
     assert whole == TEA
     assert (same.code, same.out.strip()) == (0, "The same rules.")
     assert tests.code == 0
+
+
+TREES = """
+import sys
+from pathlib import Path
+from importlib import import_module
+parse = import_module("grammar.parsing.parser").parse
+for name in sys.stdin.read().split():
+    was = parse({name: Path("was", name).read_text("utf-8")})
+    now = parse({name: Path(name).read_text("utf-8")})
+    if was[0] != now[0] or was[1] or now[1]:
+        print(name)
+"""
+
+
+def trees_differ(product: Product, names: list[str]) -> list[str]:
+    """Files whose tree is another than before they were formatted, as the installed parser says."""
+    done = warm.run(
+        product.command,
+        (),
+        cwd=product.folder,
+        env=product.environment(),
+        said=" ".join(names),
+        code=TREES,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
 
 
 def messages(of: Ran) -> list[tuple[str, str]]:

@@ -129,6 +129,16 @@ def test_C01_every_record_is_in_exactly_one_state(house: House, finance: Visitor
         for table in ("record", "posting"):
             with pytest.raises(sqlite3.IntegrityError):
                 database.execute(f"UPDATE {table} SET state = 'almost posted'")
+        for table, state, wish in (  # known states, and no move of their tables
+            ("posting", "posted", "ready"),
+            ("posting", "posted", "held"),
+            ("posting", "waiting", "sending"),
+            ("push", "accepted", "intent"),
+        ):
+            there = f"SELECT count(*) FROM {table} WHERE state = '{state}'"
+            assert database.execute(there).fetchone()[0]
+            with pytest.raises(sqlite3.IntegrityError, match="never makes this move"):
+                database.execute(f"UPDATE {table} SET state = '{wish}' WHERE state = '{state}'")
         for change in ("UPDATE event SET act = 'x'", "DELETE FROM event"):
             with pytest.raises(sqlite3.IntegrityError):
                 database.execute(change)
@@ -256,7 +266,7 @@ def meddle(visitor: Visitor, chance: random.Random) -> None:
 def settled(visitor: Visitor) -> None:
     """Wait until no record is new, being judged, or on its way."""
     moving = {f"{word} pending" for word in ("Received", "Ready", "Sending")}
-    until(lambda: not moving & shown_states(visitor).keys(), "calm", 30)
+    until(lambda: not moving & shown_states(visitor).keys(), "calm")
 
 
 def shown_states(visitor: Visitor) -> Counter[str]:

@@ -102,6 +102,7 @@ def test_B18_five_mistakes_are_five_findings(product: Product) -> None:
     assert all(each["code"] for each in found)
 
     _spoiled_files_are_findings_too(product)
+    _ten_thousand_small_ones_are_findings_too(product)
 
 
 SIGNS = ("“", "\t", "é", "\x00", "|", '"', "(", "== ", "20/11/2026", "\n", "   ", "#", ",", "--")
@@ -142,6 +143,36 @@ def _spoiled_files_are_findings_too(product: Product) -> None:
     assert "Traceback" not in together.stdout + together.stderr
     files = {found["span"]["file"] for found in json.loads(together.stdout)["findings"]}
     assert len(files) > 50
+
+
+def _ten_thousand_small_ones_are_findings_too(product: Product) -> None:
+    """A declaration each, read in twenty folders: findings with a place, never a traceback."""
+    text = "".join(path.read_text("utf-8") for path in sorted(STARTER.glob("*.rules")))
+    parts = [part for part in text.split("\n\n") if 2 <= part.count("\n") <= 6]
+    written: dict[str, int] = {}  # the file, and how many lines it has
+    for number in range(10_000):
+        dice = random.Random(f"small {number}")
+        folder = product.folder / f"small_{number % 20}"
+        folder.mkdir(exist_ok=True)
+        file = folder / f"s{number}.rules"
+        content = dice.choice(parts)
+        for _ in range(dice.randint(1, 3)):
+            at = dice.randint(0, len(content))
+            content = content[:at] + dice.choice(SIGNS) + content[at + dice.randint(0, 12) :]
+        file.write_text(content, "utf-8")
+        written[file.name] = content.count("\n") + 1
+    spoilt = set()
+    for one in run_all(product, [["check", f"small_{no}", "--json"] for no in range(20)]):
+        assert one.code == 1
+        for found in one.json["findings"]:
+            name = found["span"]["file"].rpartition("/")[2]
+            assert 1 <= found["span"]["line"] <= written[name]
+            assert found["message"]
+            assert found["hint"]
+            assert re.fullmatch(r"[A-Z]{3}\d\d", found["code"])
+            spoilt.add(name)
+    assert len(written) == 10_000
+    assert len(spoilt) > 5_000
 
 
 @pytest.mark.parametrize("condition", ENDLESS, ids=["digits", "brackets", "factors"])

@@ -13,12 +13,14 @@ import pytest
 from tests.acceptance.conftest import STARTER, daily_rules
 from tests.acceptance.houses import COMPANY, keep, open_doors, put_back, quiet
 from tests.acceptance.orders import clean
-from tests.acceptance.parts import read, state
+from tests.acceptance.parts import Part, read, state
 from tests.acceptance.product import ADMIN, FINANCE, House, Product, free_environment
-from tests.acceptance.quiet import BASE, ask_target, record, rows, work
+from tests.acceptance.quiet import BASE, ask_target, record, rows, send, work
 
 pytestmark = pytest.mark.slow
 OPERATOR = "operator@kedai.example"
+CONSULTANT = "consultant@kedai.example"
+PUBLISHER = "publisher@kedai.example"
 DAY = 24 * 3600
 KUALA_LUMPUR = 8 * 3600
 
@@ -150,6 +152,70 @@ def test_E10_each_day_goes_once_over_a_restart_and_a_missed_night(nights: Nights
     page = read(nights.house.visitor(FINANCE).get(f"{BASE}/connections/aiaccount")).text
     assert "By itself every day at 02:00 (Asia/Kuala_Lumpur)" in page
     assert f"Last day done: {nights.date(2)}" in page
+    _another_hour_is_picked(nights)
+
+
+def _another_hour_is_picked(nights: Nights) -> None:
+    """On the page it is a change of the rules: one submits it, another publishes it."""
+    house, known = nights.house, len(nights.files())
+    told = pick_hour(house, "04:00", by=FINANCE, code=403)
+    assert "You need the permission rules.draft for this." in told
+    assert "Enter an hour such as 02:00." in pick_hour(house, "25:00", code=422)
+    assert "the rules say the same already" in pick_hour(house, "02:00", code=422)
+
+    submitted = "submitted: Daily runs of aiaccount: sales invoice at"
+    assert f"Change 2 {submitted} 04:00." in pick_hour(house, "04:00")
+    assert "because change 2 has them already" in pick_hour(house, "04:00", code=409)
+    page = hours_page(house, FINANCE)
+    assert "Change 2 is not published yet." in page.text
+    assert "By itself every day at 02:00" in page.text
+    assert page.one("input", id="hour_sales_invoice").attributes["value"] == "02:00"
+    own = house.product.run("publish", "2", *COMPANY, "--as", CONSULTANT, code=1)
+    assert "it needs the permission rules.publish" in own.stderr
+    house.product.run("publish", "2", *COMPANY, "--as", PUBLISHER)
+    nights.at(3, 13)
+    nights.deliver(3, 109)
+    work(house)
+    page = hours_page(house, FINANCE)
+    assert "By itself every day at 04:00 (Asia/Kuala_Lumpur)" in page.text
+    assert "not published yet" not in page.text
+    file = read(house.visitor(FINANCE).get(f"{BASE}/rules/files/posting.rules")).text
+    assert "at 04:00 by paid_at" in file
+
+    for hour in (2.02, 3.98):
+        nights.at(4, hour)
+        work(house)
+        assert nights.files()[known:] == []
+    nights.at(4, 4.02)
+    work(house)
+    assert nights.files()[known:] == [["NS-109"]]
+
+    assert f"Change 3 {submitted} 02:00." in pick_hour(
+        house, "02:00"
+    )  # after that day is done: it is not done again
+    house.product.run("publish", "3", *COMPANY, "--as", PUBLISHER)
+    nights.deliver(3, 110)
+    nights.at(4, 13)
+    work(house)
+    assert nights.files()[known + 1 :] == []
+    nights.at(5, 2.02)
+    work(house)
+    assert nights.files()[known + 1 :] == [["NS-110"]]
+    listing = read(house.visitor(FINANCE).get("/c/kedai/runs")).text
+    for day in (3, 4):
+        assert listing.count(f"daily of {nights.date(day)}") == 1
+
+
+def hours_page(house: House, email: str) -> Part:
+    """The page of the target, on which the hours are picked."""
+    return read(house.visitor(email).get(f"{BASE}/connections/aiaccount"))
+
+
+def pick_hour(house: House, hour: str, *, by: str = CONSULTANT, code: int = 200) -> str:
+    """Somebody picks the hour of the invoices; what the page then says."""
+    visitor = house.visitor(by)
+    form = read(visitor.get(f"{BASE}/connections/aiaccount")).form_of("sethours")
+    return send(visitor, form, form.fields() | {"hour_sales_invoice": hour}, code=code)
 
 
 def test_E35_one_bad_row_is_found_by_halves_and_the_others_go(nights: Nights) -> None:
@@ -221,8 +287,8 @@ def test_E05_by_hand_or_by_itself_the_same_bytes_go_out(nights: Nights) -> None:
 def put_in_force(house: House, rules: Path) -> None:
     """Further rules, published by somebody else."""
     by = (*COMPANY, "--as")
-    house.product.run("rules", "push", str(rules), *by, "consultant@kedai.example")
-    house.product.run("publish", "2", *by, "publisher@kedai.example")
+    told = house.product.run("rules", "push", str(rules), *by, CONSULTANT).stdout
+    house.product.run("publish", re.findall(r"\d+", told)[0], *by, PUBLISHER)
 
 
 def sent_of(house: House) -> list[tuple[Any, ...]]:

@@ -37,7 +37,7 @@ def test_E01_paid_orders_become_sales_invoices(house: House) -> None:
     mixed = sorted(paid + unpaid, key=lambda order: order["id"] % 4)
     assert house.deliver(*mixed).json()["new_records"] == 15
 
-    until(lambda: len(house.created()) >= 12, "12 documents", 40)
+    until(lambda: len(house.created()) >= 12, "12 documents")
     finance = house.visitor(FINANCE)
     for order in unpaid:
         until_head(finance, order["id"], "Waiting")
@@ -125,7 +125,7 @@ def test_every_edit_and_cancel_of_the_shop_ends_in_its_effect(house: House) -> N
     """A person decides about each; nothing is sent again, and what does not matter is ignored."""
     orders = {no: clean(no, items=[item(1, price=f"{no}.00")]) for no in EDITS}
     house.deliver(*orders.values())
-    until(lambda: set(orders) <= {int(n[3:]) for n in house.created()}, "5 documents", 40)
+    until(lambda: set(orders) <= {int(n[3:]) for n in house.created()}, "5 documents")
     finance = house.visitor(FINANCE)
     for no in EDITS:
         until_head(finance, no, "Posted")

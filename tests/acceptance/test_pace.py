@@ -11,9 +11,11 @@ import time
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import requests
@@ -29,6 +31,7 @@ from tests.acceptance.product import (
     SIMULATOR_KEY,
     House,
     Product,
+    Visitor,
     free_environment,
     until,
 )
@@ -179,6 +182,7 @@ def test_C15_a_busy_target_gets_another_try_and_after_the_limit_a_person(timed: 
     )
     assert owner == [("it_support",)]
     _early_only_after_a_test(house, 1502)
+    _when_its_time_has_come(timed, 1503)
 
 
 def _early_only_after_a_test(house: House, number: int) -> None:
@@ -190,6 +194,36 @@ def _early_only_after_a_test(house: House, number: int) -> None:
     assert act(house.visitor(FINANCE), number, "retry").status_code == 200
     work(house)
     assert house.record(f"NS-{number}")["state"] == "posted"
+
+
+def _when_its_time_has_come(timed: Timed, number: int) -> None:
+    """The refusal names a time: up to it a try is refused, after it a try is let through (C18)."""
+    house, finance = timed.house, timed.house.visitor(FINANCE)
+    ask_target(house, "faults", fault="unavailable", count=3)
+    timed.deliver(number)
+    work(house)
+    timed.until_done(number, 130, tries=8)
+    assert house.record(f"NS-{number}")["state"] == "failed"
+
+    def tried() -> tuple[int, str]:
+        answer = act(finance, number, "retry")
+        return answer.status_code, said(answer)
+
+    status, told = tried()
+    assert status == 409
+    named = re.search(r"It can be tried again at (?:[\d-]+ )?(\d\d):(\d\d)", told)
+    assert named, told
+    here = datetime.now(ZoneInfo("Asia/Kuala_Lumpur")) + timedelta(seconds=timed.shift)
+    due = here.replace(hour=int(named[1]), minute=int(named[2]), second=0, microsecond=0)
+    left = (due - here).total_seconds() % 86_400
+    assert 60 < left <= 900
+    timed.passes(left - 20)
+    assert tried()[0] == 409, "its minute has not begun"
+    timed.passes(80)
+    assert tried()[0] == 200
+    work(house)
+    assert house.record(f"NS-{number}")["state"] == "posted"
+    assert [call["effect"] for call in writes(house, f"NS-{number}")][-1:] == ["created"]
 
 
 def test_C13_a_refused_key_is_one_exception_and_everything_else_waits(timed: Timed) -> None:
@@ -351,6 +385,20 @@ def recorded(timed: Timed, told: Mapping[str, Mapping[str, Any]]) -> Iterator[No
         server.server_close()
 
 
+WORDS = {
+    "missing_field": "missing",
+    "mapping_missing": "missing",
+    "temporary": "unavailable",
+    "uncertain": "unavailable",
+    "bad_value": "rejected",
+    "business_rule": "rejected",
+    "period_locked": "rejected",
+    "stale_version": "rejected",
+    "duplicate": "duplicated",
+    "authorization_failed": "not authorized",
+}
+
+
 def test_C16_forty_answers_each_have_their_class_and_keep_their_words(timed: Timed) -> None:
     house = timed.house
     given = tomllib.loads(ANSWERS.read_text("utf-8"))["answer"]
@@ -377,5 +425,33 @@ def test_C16_forty_answers_each_have_their_class_and_keep_their_words(timed: Tim
         for number in (16_007, 16_009, 16_032, 16_034):
             page = record(finance, number, "pushes").text
             assert " ".join(told[f"NS-{number}"]["words"].split()) in page
+        _shows_five_words(finance, {int(n[3:]): one["class"] for n, one in told.items()})
         change(house, "UPDATE posting SET due_at = NULL WHERE number LIKE 'NS-16%'")
         change(house, calm)
+
+
+def _shows_five_words(finance: Visitor, classes: Mapping[int, str]) -> None:
+    """Every page that shows the class of an answer says one of five plain words above it."""
+    assert set(classes.values()) == set(WORDS)
+    one_each = {error_class: number for number, error_class in classes.items()}
+    for error_class, number in one_each.items():
+        page, said = record(finance, number, "pushes"), f"{WORDS[error_class]} {error_class}"
+        answers = [cell.text for cell in page.all("td", **{"data-label": "Answer"})]
+        assert any(said in answer for answer in answers), answers
+        if error_class not in WAITING:
+            hold = next(a for a in page.all("a") if a.attributes.get("id", "").startswith("hold_"))
+            assert said in page.one("main").text
+            shown = read(finance.get(hold.attributes["href"]))
+            assert shown.one("p", cls="sub").text.startswith(said)
+        pushes = read(finance.get(f"{BASE}/pushes?q=NS-{number}"))
+        assert said in pushes.one("table").text
+    listed = read(finance.get(f"{BASE}/holding"))
+    causes = {part.text for part in listed.all("span", cls="cause")}
+    lasting = {c for c in one_each if c not in WAITING}
+    assert {f"{WORDS[c]} {c}" for c in lasting} <= causes
+    filters = {a.text: a.attributes["href"] for a in listed.one(id="holdfacets").all("a")}
+    assert set(filters) >= {WORDS[c] for c in lasting}
+    narrowed = read(finance.get(filters["missing"]))
+    left = {part.text for part in narrowed.all("span", cls="cause")}
+    assert left >= {"missing missing_field", "missing mapping_missing"}
+    assert "not authorized authorization_failed" not in left

@@ -3,6 +3,7 @@
 import itertools
 import os
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from tests.acceptance.depot import (
     van,
 )
 from tests.acceptance.houses import COMPANY
+from tests.acceptance.orders import MALAYSIA
 from tests.acceptance.parts import answers, state
 from tests.acceptance.product import Product, free_environment, until
 from tests.acceptance.quiet import agree, approve, ask_target, rows
@@ -48,6 +50,9 @@ UNDO = {
 }
 """What is taken back is made void; in a locked period it is credited, today."""
 
+WITHHELD = "    when     amount > 0.00\n    immediately\n    after    autocount.ap_invoice\n"
+"""What a channel withheld: it goes in the night after it was paid."""
+
 
 CALLS = """
 SELECT push.family, request.made_at, request.answered_at FROM request
@@ -55,6 +60,7 @@ JOIN attempt ON attempt.request_id = request.id JOIN push ON push.id = attempt.p
 WHERE push.number LIKE '%34___%' AND request.answered_at IS NOT NULL ORDER BY request.made_at
 """
 CHAINS = int(os.environ.get("CLEARPOST_CHAINS", "8"))
+PATIENCE = 90 if CHAINS < 100 else 600
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +69,10 @@ def depot(command: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[D
     buying = ("buying.rules", (Path(__file__).parent / "buying.rules").read_text("utf-8"))
     more = (buying, ("consent.rules", CONSENT))
     rules = cut_for_the_cloud(product, product.folder / "rules", *more)
+    text = (rules / "posting.rules").read_text("utf-8")
+    assert text.count(WITHHELD) == 1
+    nightly = WITHHELD.replace("immediately", "daily    at 02:00 by paid_on")
+    (rules / "posting.rules").write_text(text.replace(WITHHELD, nightly), "utf-8")
     text = (rules / "changes.rules").read_text("utf-8")
     for row, instead in UNDO.items():
         assert text.count(row) == 1
@@ -244,6 +254,64 @@ def test_E40_what_it_says(depot: Depot) -> None:
         assert state(depot.page("order", number)) == "Reversed"
 
 
+def test_B12_each_leaves_at_its_moment_and_not_before(depot: Depot) -> None:
+    """Five ways out, each driven to the moment before it leaves, and to the moment."""
+    fees = {"supplier": "S-14", "net": "4990.00"}
+    depot.take(channel("2601", day(5), fees="-10.00", **fees))  # at once
+    assert depot.effects("2601") == [("created", "2601")]
+
+    dear = channel("2602", day(6), fees="-600.00", **{**fees, "net": "4400.00"})  # after approval
+    depot.take(dear)
+    depot.move(minutes=50)
+    depot.work()
+    assert depot.effects("2602") == []
+    assert state(depot.page("settlement", "2602")) == "Held"
+    approve(depot.person("approver"), "2602")
+    depot.work()
+    assert depot.effects("2602") == [("created", "2602")]
+
+    depot.take(sale("2603", price="2.63"))  # after the warehouse has confirmed
+    depot.take(van("D-2603", "2603", "10", status="open"))
+    depot.move(minutes=50)
+    depot.work()
+    assert depot.effects("2603") == []
+    assert state(depot.page("order", "2603")) == "Waiting"
+    depot.take(van("D-2603", "2603", "10"))
+    assert depot.effects("2603") == [("created", "IV-2603-1")]
+
+    out = sale("2604", price="2.64", status="exception")  # held until somebody clears it
+    depot.take(out, van("D-2604", "2604", "10"))
+    depot.move(minutes=50)
+    depot.work()
+    page = depot.page("order", "2604")
+    assert state(page) == "Held"
+    assert "The order system itself marked 2604 as an exception." in page.text
+    assert depot.effects("2604") == []
+    depot.take(sale("2604", price="2.64", version=2))
+    assert depot.effects("2604") == [("created", "IV-2604-1")]
+
+    now = datetime.now(MALAYSIA) + timedelta(seconds=depot.offset())  # in the night after its day
+    two = now.replace(hour=2, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    paid = {
+        "kind": "settlement_payment",
+        "number": "2605",
+        "settlement": "2601",
+        "status": "paid",
+        "paid_on": now.date().isoformat(),
+        "supplier": "S-14",
+        "method": "Payout",
+        "amount": "10.00",
+    }
+    depot.take(paid)
+    for short_of, sent in ((60, []), (-60, [("created", "PV-2605")])):
+        assert depot.effects("2605") == []
+        reached = two - timedelta(seconds=short_of)
+        depot.product.shift_clock((reached - datetime.now(MALAYSIA)).total_seconds())
+        depot.work()
+        assert depot.effects("2605") == sent
+    assert depot.document("PV-2605")["master"]["docDate"][:10] == now.date().isoformat()
+
+
 def test_E34_two_workers_keep_every_chain_in_its_order(depot: Depot) -> None:
     """Invoice, receipt and the invoice of the second delivery, for many orders at once; while a
     call of one chain takes its time, another chain goes on.
@@ -262,11 +330,11 @@ def test_E34_two_workers_keep_every_chain_in_its_order(depot: Depot) -> None:
             order = sale(f"{n}", price=f"{cents / 100:.2f}")
             paid = receipt(f"R{n}", f"{n}", f"{cents / 10:.2f}")
             assert depot.post_records(paid, van(f"6{n}", f"{n}", "6"), order).ok
-        until(lambda: len(made()) >= 2 * CHAINS, "invoices and receipts", 90)
+        until(lambda: len(made()) >= 2 * CHAINS, "invoices and receipts", PATIENCE)
         ask_target(depot, "faults", fault="slow", count=8)
         for n in chains:
             assert depot.post_records(van(f"4{n}", f"{n}", "4")).ok
-        until(lambda: len(made()) >= 3 * CHAINS, "the second invoices", 90)
+        until(lambda: len(made()) >= 3 * CHAINS, "the second invoices", PATIENCE)
     assert len(made()) == len(set(made())) == 3 * CHAINS
     for n in chains:
         mine = [number for number in made() if f"{n}" in number]

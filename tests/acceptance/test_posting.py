@@ -71,7 +71,7 @@ class Daily:
     def sync(self, ago: int, count: int) -> str:
         """Wait until so many are ready, then send them; the path of the run."""
         button = f"Sync {count}, "
-        found = until(lambda: (p := self.preview(ago)) and button in p.text and p, button, 40)
+        found = until(lambda: (p := self.preview(ago)) and button in p.text and p, button)
         operator = self.house.visitor(OPERATOR)
         fields = found.form_of("syncgo").fields()
         path = f"{BASE}/connections/aiaccount/sync"
@@ -165,7 +165,7 @@ def test_E24_a_lost_answer_ends_by_looking_never_by_sending_again(still: House) 
     assert still.deliver(clean(2401)).status_code == 202
     work(still)
     finance = still.visitor(FINANCE)
-    until_shown(finance, 2401, "Posted", 10)
+    until_shown(finance, 2401, "Posted")
     calls = writes(still, "NS-2401")
     assert [(c["effect"], c["answer"]) for c in calls] == [("created", "withheld")]
 
@@ -200,7 +200,7 @@ def test_E14_pushed_again_after_a_lost_answer_it_is_there_once(still: House) -> 
     finance = still.visitor(FINANCE)
     assert state(record(finance, 1401)) == "Received"
     work(still)
-    until_shown(finance, 1401, "Posted", 10)
+    until_shown(finance, 1401, "Posted")
     assert still.created().count("NS-1401") == 1
     _, *others = writes(still, "NS-1401")
     assert others
@@ -227,7 +227,7 @@ def test_E17_two_workers_with_the_same_push_send_it_once_under_the_derived_key(
     assert [call["effect"] for call in calls] == ["created"]
 
     finance = still.visitor(FINANCE)
-    until_shown(finance, 1701, "Posted", 10)
+    until_shown(finance, 1701, "Posted")
     query = "SELECT company_id, connection_id, hash FROM posting WHERE number = 'NS-1701'"
     ((company, connection, content),) = rows(still, query)
     parts = (company, connection, "sales_invoice", "NS-1701", "create", content, 1)
@@ -262,9 +262,9 @@ def test_C10_a_failed_attempt_can_be_read_later(still: House) -> None:
     ask_target(still, "faults", fault="unavailable")
     assert still.deliver(clean(1010)).status_code == 202
     with still.product.started("worker", "--no-redis"):
-        until(lambda: writes(still, "NS-1010"), "the attempt after the failed one", 30)
+        until(lambda: writes(still, "NS-1010"), "the attempt after the failed one")
     finance = still.visitor(FINANCE)
-    until_shown(finance, 1010, "Posted", 10)
+    until_shown(finance, 1010, "Posted")
     page = record(finance, 1010, "pushes")
     told = [
         [cell.text for cell in row.all("td")]

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.acceptance.checking import TEA, line_of, ran
 from tests.acceptance.conftest import STARTER
 from tests.acceptance.houses import quiet
 from tests.acceptance.orders import buyer, clean
@@ -33,6 +34,8 @@ NINE = (
     "Audit owners",
 )
 BOOK = f"{BASE}/rules/book"
+WRITER = "consultant@kedai.example"
+WHEN = r"20\d\d-\d\d-\d\d \d\d:\d\d by \w+"
 
 
 @pytest.fixture(scope="module")
@@ -119,10 +122,95 @@ def test_B29_page_and_file_explain_all_nine_topics_and_name_the_missing_one(stil
     said = {r["name"]: r["backtest"] for s in rules["sections"] for r in s["rules"]}
     assert said["check total_adds"] == "last backtest: it fired on 1 of 2 records"
     assert said["check home_currency"] == "last backtest: it fired on 0 of 2 records"
+    _says_the_last_backtest(still, whole)
 
 
-def test_the_tests_of_a_draft_run_on_the_page_too(still: House) -> None:
-    """What B20 says of the terminal: the rules in force, with this one file changed."""
+def _says_the_last_backtest(still: House, clearing: str) -> None:
+    """Page and file name the backtest that was recorded: when, by whom, of what against what."""
+    limits = still.product.folder / "limits"
+    shutil.copytree(STARTER, limits)
+    lower = clearing.replace("2024-08-01 = 3000.00", "2024-08-01 = 5.00")
+    assert lower != clearing
+    (limits / "clearing.rules").write_text(lower, "utf-8")
+    record = ("--company", "kedai", "--as")
+
+    def say(*words: str, code: int) -> str:
+        with_files = (*words, str(still.product.folder / "history.jsonl"), "--processes", "1")
+        done = still.product.run("backtest", *with_files, code=code)
+        return done.stdout + done.stderr
+
+    def shown() -> tuple[str, str]:
+        visitor = still.visitor(FINANCE)
+        told_ = visitor.get(f"{BOOK}.md").replace("\\", "")
+        return read(visitor.get(BOOK)).one("p", cls="sub").text, told_
+
+    assert "consultant" in say(str(STARTER), str(limits), *record, FINANCE, code=1)
+    for written in shown():
+        assert "Last backtest: none recorded" in written
+    say(str(STARTER), str(limits), *record, WRITER, code=1)
+    of_others = r"of rules [0-9a-f]{12}, which are not in force, against ruleset 1"
+    for written in shown():
+        assert re.search(rf"Last backtest: {WHEN}, {of_others}: 2 records, 1 differs\.", written)
+    say(str(limits), str(STARTER), *record, WRITER, code=1)
+    against = r"of these rules against rules [0-9a-f]{12}, which were never published"
+    for written in shown():
+        assert re.search(rf"Last backtest: {WHEN}, {against}: 2 records, 1 differs\.", written)
+    visitor = still.visitor(FINANCE)
+    entry = next(li for li in read(visitor.get(BOOK)).all("li") if "check total_adds" in li.text)
+    assert "last backtest: it fired on 1 of 2 records" in entry.text
+
+
+BREAKS: tuple[tuple[str, str, set[str]], ...] = (
+    # what stands in a line, what somebody made of it, the tests that must turn red
+    ("require  period = open", "require  period in (open, locked)", {"a locked period is held"}),
+    ("+ tax_total = total", "+ tax_total <= total", {"one sen off is held"}),
+    ("= 3000.00", "= 90000.00", {"above the limit a second person approves"}),
+    ("try 5 times", "try 6 times", {"a target that is busy is asked again"}),
+    (
+        "    | locked | block              |\n\nretry",
+        "    | locked | review by accounts |\n\nretry",
+        {"cancelled in a locked period it stays as it is"},
+    ),
+    (
+        "    wait     draft, pending_approval, partially_delivered",
+        "    ignore   draft, pending_approval, partially_delivered",
+        {"a part of a delivery waits for the rest"},
+    ),
+    ('"SST"   -> "MY-SALES10"', '"SST"   -> "SST-10"', set()),
+)
+
+
+def test_B20_tests_beside_the_rules_turn_red_where_they_are_broken(
+    product: Product, still: House
+) -> None:
+    titles = re.findall(r'(?m)^test "(.*)"$', TEA)
+    texts = [TEA, *(TEA.replace(right, wrong, 1) for right, wrong, _ in BREAKS)]
+    whole, *broken = ran(product, "test", texts, "--json")
+    assert (whole.code, whole.json["tests"], whole.json["failed"]) == (0, len(titles), 0)
+    for (right, _, red), one in zip(BREAKS, broken, strict=True):
+        failed = {each["test"] for each in one.json["results"] if not each["passed"]}
+        assert failed == red, right
+        assert one.code == (1 if red else 0)
+
+    (covered,) = ran(product, "test", [TEA], "--coverage", "--json")
+    told = covered.json["coverage"]
+    for right, _, red in BREAKS:
+        line = line_of(TEA, right)
+        by = {each["by"] for each in told if each["line"] == line and each["covered"]}
+        assert by == red, right
+    open_ = {each["name"] for each in told if not each["covered"]}
+    assert 'map tax_code: "SST"' in open_
+    calm, annotated = ran(product, "test", texts[:2], "--format", "github")
+    assert (calm.code, calm.out) == (0, "")
+    line = line_of(texts[1], 'test "a locked period is held"')
+    assert annotated.code == 1
+    assert annotated.out.startswith(f"::error file=rules_1.rules,line={line},")
+    assert "a locked period is held" in annotated.out
+    _tests_run_on_the_page_of_a_draft_too(still)
+
+
+def _tests_run_on_the_page_of_a_draft_too(still: House) -> None:
+    """The rules in force, with this one file changed."""
     writer = still.visitor("consultant@kedai.example")
     path = f"{BASE}/rules/draft/clearing.rules"
     page = writer.get(path)
@@ -173,6 +261,7 @@ def _backtest(house: House) -> Path:
     order: dict[str, Any] = {"number": "NS-1", "status": "paid"}
     order |= {"ordered_on": "2026-11-18", "currency": "MYR"}
     order |= {"paid_at": "2026-11-18T06:30:00Z", "customer": "C-101", "version": 1}
+    order |= {"customer_name": "Warung Melati", "channel": "FPX"}
     order |= {"subtotal": "10.00", "tax_total": "0.00", "round_off": "0.00"}
     lines = [line | {"price": "5.00", "tax": "NONE"}]
     rows = [

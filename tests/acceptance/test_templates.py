@@ -1,11 +1,16 @@
 """Rule sets to begin with, on the command line: names, moments, and who is one party."""
 
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from tests.acceptance.depot import day
+from tests.acceptance.parts import read, state
 from tests.acceptance.product import Product
+from tests.acceptance.quiet import BASE
+from tests.acceptance.trader import opened_trader
 
 AT = ("--at", "2026-11-20T10:00:00")
 TIMING = Path(__file__).with_name("timing.rules")
@@ -106,28 +111,31 @@ def findings(product: Product, rules: Path, record: dict[str, Any]) -> dict[str,
     return {found["rule"]: found for found in decision["findings"]}
 
 
+MISSES = {
+    "customer_of_name": ("sales_admin", order(1, customer="C-404", customer_name="Nobody")),
+    "vendor_ref": ("purchasing", purchase(2, supplier="S-404")),
+    "item_ref": ("sales_admin", order(3, {"sku": "CUP-5"})),
+    "location": ("sales_admin", order(4, branch="Klang")),
+    "units": ("sales_admin", order(5, {"uom": "DRUM"})),
+    "tax_ref": ("tax_desk", order(6, {"tax": "SR-6"})),
+    "agreed_level": ("sales_admin", order(7, customer="C-80", customer_name="Lim Trading")),
+    "sales_rep": ("sales_admin", order(8, agent="ABU")),
+    "class_of_project": ("accounts", order(9, project="EXPO-27")),
+}
+"""Table -> whose it is, and a record that misses one entry of it."""
+
+
 def test_B05_each_missing_name_holds_under_its_own_table(product: Product) -> None:
     rules = begin(product, "orders-quickbooks")
     append(rules / "maps" / "customers.csv", "C-80,Lim Trading,,,65,")  # no level was agreed
-    misses = {
-        "customer_of_name": ("sales_admin", order(1, customer="C-404", customer_name="Nobody")),
-        "vendor_ref": ("purchasing", purchase(2, supplier="S-404")),
-        "item_ref": ("sales_admin", order(3, {"sku": "CUP-5"})),
-        "location": ("sales_admin", order(4, branch="Klang")),
-        "units": ("sales_admin", order(5, {"uom": "DRUM"})),
-        "tax_ref": ("tax_desk", order(6, {"tax": "SR-6"})),
-        "agreed_level": ("sales_admin", order(7, customer="C-80", customer_name="Lim Trading")),
-        "sales_rep": ("sales_admin", order(8, agent="ABU")),
-        "class_of_project": ("accounts", order(9, project="EXPO-27")),
-    }
-    records = written(product, (record for _, record in misses.values()))
+    records = written(product, (record for _, record in MISSES.values()))
     told = product.json("preflight", str(rules), records, *AT, "--json", code=1)
     assert told["blocked"] == told["records"] == 9
     missing = {each["table"]: each for each in told["missing"]}
-    assert missing.keys() == {*misses, "tax_rate"}
-    for table, (owner, _) in misses.items():
+    assert missing.keys() == {*MISSES, "tax_rate"}
+    for table, (owner, _) in MISSES.items():
         assert (missing[table]["owner"], missing[table]["records"]) == (owner, 1)
-        assert missing[table]["code"] == ("UOM01" if table == "units" else "MAP01")
+        assert missing[table]["code"] == _code(table)
 
     undated = order(10, ordered_on=None, agent="ABU", project="EXPO-27", branch="Klang")
     held = findings(product, rules, undated)
@@ -140,6 +148,46 @@ def test_B05_each_missing_name_holds_under_its_own_table(product: Product) -> No
         "mapping:class_of_project:EXPO-27",
         "mapping:location:Klang",
     }
+    _nine_tables_on_the_pages(product, rules)
+
+
+def _code(table: str) -> str:
+    return "UOM01" if table == "units" else "MAP01"
+
+
+def _nine_tables_on_the_pages(product: Product, rules: Path) -> None:
+    """The template in force: each miss is held with code and table, which lead to the entries."""
+    home = Product(product.command, product.folder / "company", product.env)
+    home.folder.mkdir()
+    teams = ("accounts", "sales_admin", "tax_desk", "purchasing")
+    with opened_trader(home, rules, "quickbooks", teams=teams) as trader:
+        bodies = {
+            table: {"kind": record["kind"], **record["body"], "ordered_on": day(3)}
+            for table, (_, record) in MISSES.items()
+        }
+        trader.take(*bodies.values())
+        finance = trader.person("finance")
+        told = {}
+        for table, body in bodies.items():
+            page = trader.page(body["kind"], body["number"])
+            assert state(page) == "Held"
+            holds = {
+                a.attributes["href"] for a in page.all("a") if "/holding/" in a.attributes["href"]
+            }
+            for hold in holds:
+                links = read(finance.get(hold)).all("a", cls="finding-code")
+                if links and links[0].text.endswith(f" {table}"):
+                    told[links[0].text] = links[0].attributes["href"]
+        assert told == {f"{_code(table)} {table}": f"{BASE}/mappings/{table}" for table in MISSES}
+        listed = {
+            link.text: link.attributes["href"]
+            for row in read(finance.get(f"{BASE}/mappings/missing")).all("tr", role="row")
+            for link in row.all("a", cls="table-link")
+        }
+        assert listed == {name: f"{BASE}/mappings/{name}" for name in (*MISSES, "tax_rate")}
+        for table in MISSES:
+            assert read(finance.get(listed[table])).one("h1").text == table
+        assert trader.books["quickbooks"].made() == []
 
 
 def test_B06_what_each_target_must_be_told_is_counted_before_delivery(product: Product) -> None:
@@ -217,7 +265,7 @@ def _each_target_needs_its_own(product: Product, all_kinds: set[str], before: se
     assert set(needs["aiaccount"]) == {"account", "tax", "customer", "item"}
 
 
-def test_B12_each_leaves_at_its_moment_and_not_before(product: Product) -> None:
+def test_each_way_out_is_judged_by_its_moment(product: Product) -> None:
     rules = product.folder / "timing.rules"
     rules.write_bytes(TIMING.read_bytes())
     told = product.json("test", str(rules), "--json")
@@ -293,3 +341,82 @@ def test_B14_six_spellings_are_one_party_and_a_near_miss_is_none(product: Produc
     red = [each["test"] for each in told["results"] if not each["passed"]]
     assert len(red) == 1
     assert "another spelling of the name" in red[0]
+
+    _parties_in_the_books(product)
+
+
+def _parties_in_the_books(product: Product) -> None:
+    """The template in force: one party in QuickBooks, however it is spelled; nothing goes twice."""
+    home = Product(product.command, product.folder / "company", product.env)
+    home.folder.mkdir()
+    rules = begin(home, "orders-quickbooks")
+    teams = ("accounts", "sales_admin", "tax_desk")
+    with opened_trader(home, rules, "quickbooks", teams=teams) as trader:
+        named = {f"NS-{100 + at}": name for at, name in enumerate((*SPELLINGS, NEAR_MISS))}
+        numbered = {
+            "NS-201": {"registration": "201801012345 1267890X"},
+            "NS-202": {"registration": "201801012345-(1267890-x)"},
+            "NS-203": {"registration": "201801012345 (1267891-X)"},  # another's
+            "NS-204": {"tin": "C 2233 4455 660"},
+        }
+        trader.take(
+            *(
+                _sold(at, number, customer_name=name)
+                for at, (number, name) in enumerate(named.items())
+            ),
+            *(
+                _sold(at, number, **by)
+                for at, (number, by) in enumerate(numbered.items(), start=20)
+            ),
+        )
+        books = trader.books["quickbooks"]
+        assert sorted(books.made()) == ["NS-201-1", "NS-202-1", "NS-204-1"]
+        near = named.popitem()[0]
+        for number, name in named.items():
+            known = f"Only the name says that {' '.join(name.split())} is customer 58"
+            assert known in trader.page("order", number).text
+        for number, name in ((near, NEAR_MISS), ("NS-203", "KM")):
+            page = trader.page("order", number)
+            assert state(page) == "Held"
+            assert f"Nobody in QuickBooks is called {name}." in page.text
+            assert "customer 58" not in page.text
+
+        again = _sold(
+            21, "NS-301", customer_name="K.M. (Sdn)", registration="201801012345 1267890X"
+        )
+        twin = {**again, "customer_name": "km sdn"}
+        trader.take(again)
+        trader.take({**twin, "number": "NS-302"})
+        page = trader.page("order", "NS-302")
+        assert state(page) == "Held"
+        assert "An order like NS-302 is here already" in page.text
+        assert not books.called("NS-302")
+
+        approver = trader.person("approver")
+        holds = [a.attributes.get("href", "") for a in trader.page("order", "NS-102").all("a")]
+        link = next(one for one in holds if re.search(r"/holding/\d+$", one))
+        answer = approver.post(f"{link}/release", approver.get(link), reason="It is Kedai Maju")
+        assert answer.ok, answer.text[:500]
+        trader.work()
+        parties = {one["DocNumber"]: one["CustomerRef"]["value"] for one in books.documents()}
+        made = ("NS-102-1", "NS-201-1", "NS-202-1", "NS-204-1", "NS-301-1")
+        assert parties == dict.fromkeys(made, "58")
+
+
+def _sold(at: int, number: str, **changes: Any) -> dict[str, Any]:
+    """An order of a buyer whose key nobody knows; none of them is worth what another is."""
+    price = 10 + at
+    amounts = {
+        "subtotal": f"{price}.00",
+        "tax_total": f"{price / 10:.2f}",
+        "total": f"{price * 1.1:.2f}",
+    }
+    body = order(
+        0,
+        {"qty": "1", "price": f"{price}.00"},
+        customer=f"C-9{at:02}",
+        customer_name="KM",
+        ordered_on=day(3),
+        **amounts,
+    )["body"]
+    return {"kind": "order", **body, "number": number, **changes}

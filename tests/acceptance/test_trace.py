@@ -12,14 +12,16 @@ from typing import Any
 import pytest
 
 from tests.acceptance.conftest import STARTER
+from tests.acceptance.houses import quiet
 from tests.acceptance.orders import clean, days_ago, later, priced
-from tests.acceptance.parts import Part, answers, proofs
+from tests.acceptance.parts import Part, answers, proofs, read
 from tests.acceptance.product import (
     ADMIN,
     APPROVER,
     CURRENT_COMPANY,
     FINANCE,
     House,
+    Product,
     item,
     until,
 )
@@ -32,6 +34,7 @@ from tests.acceptance.quiet import (
     rows,
     timeless,
     until_shown,
+    work,
     writes,
 )
 
@@ -41,6 +44,11 @@ ITEMS = [
     item(2, sku="CUP GLASS", name="Glass", uom="BOX", qty="2", price="60.00", tax="NONE"),
 ]
 ORDER = clean(NUMBER, status="Completed", items=ITEMS)
+CUT = {
+    "clearing.rules": "duplicates of order for aiaccount.sales_receipt\n",
+    "orders_test.rules": 'test "a receipt that AiAccount has already is held"\n',
+}
+"""The rule against doubled receipts, and its test: how each begins, up to the next blank line."""
 UNITS = "Yes: line 1: 20 CTN × 40 = 800 PCS; line 2: 2 BOX × 12 = 24 PCS."
 
 
@@ -168,7 +176,7 @@ def test_G04_whether_units_and_items_matched(told: Told) -> None:
     assert [line["Quantity"] for line in sent["lines"]] == ["800", "24"]
 
 
-def test_G06_whether_a_duplicate_rule_existed(told: Told) -> None:
+def test_G06_whether_a_duplicate_rule_existed(told: Told, product: Product) -> None:
     rules = _rules_hash(told)
     keys = (
         "unique by number in history; customer + customer_name + ordered_on + total in history;"
@@ -179,6 +187,46 @@ def test_G06_whether_a_duplicate_rule_existed(told: Told) -> None:
     assert said.count("said pass") == 3
     assert f"compared number = NS-{NUMBER}" in said
     assert any(rules in word for word in proofs(told.page, 6))
+    _none_is_an_answer_and_red(product)
+
+
+def _none_is_an_answer_and_red(product: Product) -> None:
+    """The invoices of these rules have a rule against duplicates, the receipts none; one that is
+    published later changes no answer.
+    """
+    rules = product.folder / "rules"
+    shutil.copytree(STARTER.with_name("netshop-aiaccount-daily"), rules)
+    before = {name: (rules / name).read_text("utf-8") for name in CUT}
+    for name, begin in CUT.items():
+        first, rest = before[name].split(begin)
+        (rules / name).write_text(first + rest.partition("\n\n")[2], "utf-8")
+    with quiet(product, rules) as house:
+        assert house.deliver(clean(NUMBER)).status_code == 202
+        work(house)
+        query = "SELECT id FROM posting WHERE route = ?"
+        ((receipt,),) = rows(house, query, "aiaccount.sales_receipt")
+        ((invoice,),) = rows(house, query, "aiaccount.sales_invoice")
+        ((hash_,),) = rows(house, "SELECT hash FROM ruleset_version WHERE no = 1")
+        none = f"None: rules version 1 (hash {hash_[:12]}) had no duplicate rule for this record."
+        for _ in range(2):
+            page = _of_posting(house, receipt)
+            assert answers(page)[6] == none
+            red = page.one("li", id="answer_6").all("span", cls="t-bad")
+            assert [part.text for part in red] == [none]
+            assert any(hash_ in word for word in proofs(page, 6))
+            assert answers(_of_posting(house, invoice))[6].startswith("Yes, in rules version 1 ")
+            for name, text in before.items():
+                (rules / name).write_text(text, "utf-8")
+            by = ("--company", CURRENT_COMPANY, "--as")
+            house.product.run("rules", "push", str(rules), *by, "consultant@kedai.example")
+            if not rows(house, "SELECT 1 FROM ruleset_version WHERE no = 2"):
+                house.product.run("publish", "2", *by, "publisher@kedai.example")
+
+
+def _of_posting(house: House, posting: int) -> Part:
+    """The page of the order, about one of its documents."""
+    path = f"{BASE}/records/netshop/order/{NUMBER}?posting={posting}"
+    return read(house.visitor(FINANCE).get(path))
 
 
 def _rules_hash(told: Told) -> str:

@@ -18,6 +18,7 @@ import requests
 from tests.acceptance.houses import COMPANY, quiet
 from tests.acceptance.many import run_all
 from tests.acceptance.orders import clean, later, priced
+from tests.acceptance.paid_by_hand import found_and_linked
 from tests.acceptance.parts import Part, answers, read, state
 from tests.acceptance.product import (
     ADMIN,
@@ -255,7 +256,7 @@ def decide(visitor: Visitor, page: str, act: str, reason: str) -> None:
     assert answer.ok, answer.text[:800]
 
 
-def test_C23_what_it_says(watch: Watch) -> None:
+def test_C23_what_it_says(watch: Watch, product: Product) -> None:
     order = clean(2311)
     watch.there("typed", body=typed("IV-000077", order))
     watch.deliver(order)
@@ -274,6 +275,7 @@ def test_C23_what_it_says(watch: Watch) -> None:
     assert watch.house.product.json("invariants", "--json")[CURRENT_COMPANY]["breaches"] == []
     told = watch.page(2311, "trace").text
     assert "approver linked NS-2311-1 to IV-000077 in the target: Typed by Mei Ling" in told
+    found_and_linked(product)
 
 
 def test_C14_what_it_says(watch: Watch) -> None:

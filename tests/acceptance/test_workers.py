@@ -53,7 +53,7 @@ def test_H03_killed_at_five_points_of_a_push_every_order_ends_posted_once(still:
     with still.product.started("worker", "--no-redis"):
         finance = still.visitor(FINANCE)
         for number in numbers:
-            until_shown(finance, number, "Posted", 60)
+            until_shown(finance, number, "Posted")
     assert sorted(still.created()) == [f"NS-{number}" for number in numbers]
     for number in numbers:
         assert [call["effect"] for call in writes(still, f"NS-{number}")] == ["created"]

@@ -2,9 +2,10 @@
 
 Here: one such process for each installed command, and what is started in it. Every start is a
 process of its own, with its own folder, environment and streams, entered as the command's own
-script enters it; what the product itself starts is started as ever. Not here: runs whose
-environment matters to Python itself; those start it anew (product.py). Nothing of the six packages
-is imported here.
+script enters it. What the product itself starts is started as ever; only where a test says so its
+workers are forks, too, which wait beside it and are its children. Not here: runs whose environment
+matters to Python itself; those start it anew (product.py). Nothing of the six packages is imported
+here.
 """
 
 import json
@@ -23,24 +24,28 @@ from typing import IO, Any
 OURS = ("CLEARPOST_", "DATABASE_URL", "REDIS_URL")
 PATIENCE = 300
 _DRIVER = """
-import gc, importlib, io, json, os, runpy, signal, socket, sys, traceback
+import functools, gc, importlib, io, json, os, runpy, signal, socket, subprocess, sys, traceback
 from importlib.metadata import entry_points
 from pathlib import Path
 (script,) = entry_points(group="console_scripts", name="clearpost")
 main = script.load()
 for name in (
-    "portal.app", "holding.trace", "holding.rulesets", "holding.people", "rules.samples",
-    "workers.jobs", "workers.listen", "workers.loop", "waitress.server", "psycopg",
-    "connectors.targets.aiaccount.simulator", "connectors.targets.autocount.simulator",
+    "portal.app", "holding.records.trace", "holding.rulesets.publication",
+    "holding.access.people", "rules.testing.runner",
+    "workers.jobs", "workers.listener", "workers.loop", "waitress.server", "psycopg",
+    "connectors.simulators.aiaccount", "connectors.simulators.autocount",
 ):
     importlib.import_module(name)
 importlib.import_module("sqlalchemy.orm").configure_mappers()
 compiled = importlib.import_module("jinja2").FileSystemBytecodeCache(sys.argv[1])
 importlib.import_module("flask").Flask.jinja_options = {"bytecode_cache": compiled}
+reading = importlib.import_module("grammar.parsing.parser")
+reading.parse.__defaults__ = (functools.cache(reading.declaration),)  # of one text read once
 starter = Path(importlib.import_module("portal").__file__).parent / "starters/netshop-aiaccount"
 files = {path.name: path.read_text("utf-8") for path in starter.glob("*.rules")}
-importlib.import_module("holding.rulesets").examine(files)  # the grammar is ready from now on
-faults = importlib.import_module("connectors.kit.faults")
+# grammar and starter are read
+importlib.import_module("holding.rulesets.admission").examine(files)
+faults = importlib.import_module("connectors.transport.fault_points")
 gc.freeze()
 
 def become(_, words):
@@ -48,8 +53,45 @@ def become(_, words):
     sys.argv = words[2:]
     runpy.run_module(words[2], run_name="__main__", alter_sys=True)
 
+waiting = []
+
+def ready():
+    # a fork that waits for what the product starts next; it ends with the one that keeps it
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    child = os.fork()
+    if child == 0:
+        ours.close()
+        raw, streams, _, _ = socket.recv_fds(theirs, 1 << 20, 3)
+        if not raw:
+            os._exit(0)
+        job = json.loads(raw)
+        if job["alone"]:
+            os.setsid()
+        enter(job, streams)
+    theirs.close()
+    waiting.append((child, ours))
+
+anew = subprocess.Popen._execute_child
+
+def execute(self, args, *rest):
+    # a worker is a fork that waits, as long as there is one; all else is started anew
+    if not waiting or list(args[:3]) != [sys.executable, "-m", "workers"]:
+        return anew(self, args, *rest)
+    pipes = rest[9:15]
+    self.pid, line = waiting.pop()
+    self._child_created = True
+    job = {
+        "words": args, "code": "become(None, job['words'])", "cwd": os.getcwd(),
+        "env": dict(os.environ if rest[5] is None else rest[5]), "alone": rest[20],
+        "forks": 0 if "--listen" in args else 1,
+    }
+    given = [at if pipe == -1 else pipe for at, pipe in enumerate((pipes[0], pipes[3], pipes[5]))]
+    socket.send_fds(line, [json.dumps(job).encode()], given)
+    line.close()
+    self._close_pipe_fds(*pipes)
+
 def enter(job, streams):
-    os.execv = become
+    os.execv, subprocess.Popen._execute_child = become, execute
     os.chdir(job["cwd"])
     os.environ.clear()
     os.environ.update(job["env"])
@@ -60,6 +102,8 @@ def enter(job, streams):
         io.TextIOWrapper(io.FileIO(place, mode, closefd=False), encoding="utf-8")
         for place, mode in enumerate("rww")
     )
+    for _ in range(job["forks"]):
+        ready()
     sys.argv = ["clearpost", *job["words"]]
     code = 1
     try:
@@ -160,10 +204,13 @@ def start(
     cwd: Path,
     env: Mapping[str, str],
     notes: IO[str],
+    forks: int = 0,
 ) -> Started:
-    """A run of the command that goes on; `notes` gets its standard error."""
+    """A run of the command that goes on; `notes` gets its standard error, and so many of the
+    workers that it starts are forks.
+    """
     (stdin, typed), (heard, stdout) = os.pipe(), os.pipe()
-    job = {"words": list(words), "cwd": str(cwd), "env": dict(env), "code": ""}
+    job = {**_job(words, cwd, env), "forks": forks}
     pid, told = _enter(command, job, (stdin, stdout, notes.fileno()))
     os.close(stdin)
     os.close(stdout)
@@ -178,12 +225,13 @@ def run(
     env: Mapping[str, str],
     said: str = "",
     code: str = "",
+    forks: int = 0,
 ) -> subprocess.CompletedProcess[str]:
     """What one run of the command came to; its exit code is negative when a signal ended it.
 
     With `code`, this is what Python runs there instead of the command.
     """
-    job = {"words": list(words), "cwd": str(cwd), "env": dict(env), "code": code}
+    job = {**_job(words, cwd, env), "code": code, "forks": forks}
     with (
         tempfile.TemporaryFile("w+") as stdin,
         tempfile.TemporaryFile("w+") as out,
@@ -199,6 +247,10 @@ def run(
         for one in (out, err):
             one.seek(0)
         return subprocess.CompletedProcess([command, *words], ended, out.read(), err.read())
+
+
+def _job(words: Sequence[str], cwd: Path, env: Mapping[str, str]) -> dict[str, Any]:
+    return {"words": list(words), "cwd": str(cwd), "env": dict(env), "code": "", "forks": 0}
 
 
 def _enter(

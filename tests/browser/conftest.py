@@ -9,8 +9,8 @@ from typing import Any, Protocol
 import pytest
 from werkzeug.serving import make_server
 
-from holding.database import Database
-from holding.settings import Settings
+from holding.runtime.settings import Settings
+from holding.store.database import Database
 from portal import app as portal_app
 from tests.portal.conftest import seeded  # noqa: F401 - a fixture
 from tests.portal.seed import PASSWORD, Seeded, environment

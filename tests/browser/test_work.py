@@ -5,8 +5,8 @@ import re
 import pytest
 from sqlalchemy import text
 
-from holding.evaluation import judge_due
-from holding.rule_checks import BUSY, RuleChecks
+from holding.evaluation.due_records import judge_due
+from holding.rulesets.check_processes import BUSY, RuleChecks
 from tests.browser.conftest import Open, Served
 from tests.portal.reading import one
 

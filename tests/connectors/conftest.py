@@ -2,9 +2,9 @@
 
 import pytest
 
-from connectors.kit.http import Http
 from connectors.registry import targets
-from tests.connectors.simulators import Simulator
+from connectors.transport.http import Http
+from tests.connectors.simulator_processes import Simulator
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from tests.connectors.simulators import Posted
+from tests.connectors.simulator_processes import Posted
 
 
 def stands(bench, at=0):

@@ -22,8 +22,8 @@ from urllib.parse import parse_qsl, urlsplit
 import openpyxl
 import requests
 
-from connectors.kit.http import HttpAnswer
-from connectors.kit.simulator import Handle, Request
+from connectors.simulators.base.server import Handle, Request
+from connectors.transport.http import HttpAnswer
 
 WIRE = Path(__file__).parent / "wire"
 BASE = "https://recorded.example"

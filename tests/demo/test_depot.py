@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from datetime import date
 
-from grammar import parse
+from grammar.parsing.parser import parse
 from portal.demo.depot import sample, steps
 
 TODAY = date(2026, 11, 20)

@@ -7,24 +7,24 @@ from typing import Any
 
 import pytest
 
-from connectors.kit.contract import Accepted
+from connectors.contract import Accepted
 from connectors.registry import schemas, targets
+from connectors.simulators.aiaccount.amounts import totals
+from connectors.simulators.aiaccount.kinds import Company, default_companies
+from connectors.simulators.aiaccount.kinds import Document as Sent
+from connectors.simulators.aiaccount.requests import Opened, opened
 from connectors.sources.netshop.connector import NetShop
-from connectors.targets.aiaccount.simulator.amounts import totals
-from connectors.targets.aiaccount.simulator.data import Company, default_companies
-from connectors.targets.aiaccount.simulator.kinds import Document as Sent
-from connectors.targets.aiaccount.simulator.reading import Opened, opened
-from grammar import parse
+from grammar.parsing.parser import parse
 from portal.demo import shop
 from portal.demo.generator import Delivery, month
 from portal.demo.load import body_of
 from portal.demo.order import Order
 from portal.demo.setup import starter_files
-from rules.compile import compile_ruleset
-from rules.facts import Facts, Subject, TargetState
-from rules.outcome import Decision, Document
-from rules.schema import Schemas
-from rules.seeds import seeds
+from rules.facts.seeds import seeds
+from rules.facts.world import Facts, Subject, TargetState
+from rules.outcomes.outcome import Decision, Document
+from rules.programs.program import compile_ruleset
+from rules.types.outside_schemas import Schemas
 
 TODAY = date(2026, 11, 20)
 NOW = datetime(2026, 11, 20, 4, 0, tzinfo=UTC)

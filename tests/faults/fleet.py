@@ -18,12 +18,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, select, text
 
-from holding import intake, runs
-from holding.database import Database
-from holding.models import Company, Connection, Posting, Record, Run
-from holding.models.base import DUE
-from holding.pill import UNDER_WAY
+from holding.intake import versions
 from holding.refusal import Refusal
+from holding.runs import date_ranges
+from holding.runs.status import UNDER_WAY
+from holding.store.database import Database
+from holding.tables import Company, Connection, Posting, Record, Run
+from holding.tables.columns import DUE
 from tests.faults.abroad import ELSEWHERE
 from tests.support.house import RULES, House, furnish, make_house, order
 from tests.support.simulator import Simulator, simulator
@@ -133,7 +134,7 @@ class Fleet:
                     Connection.side == "source", Connection.company_id == company_id
                 )
             ).one()
-            got = intake.receive(
+            got = versions.receive(
                 session,
                 company_id=company_id,
                 source=source,
@@ -154,7 +155,7 @@ class Fleet:
                 with self.database.write() as session:
                     target = session.scalars(_target_of(member)).one()
                     now = datetime.now(UTC)
-                    runs.add_run(session, target, "range", "sales_invoice", ids, now)
+                    date_ranges.add_run(session, target, "range", "sales_invoice", ids, now)
 
     def _ready(self, member: Member) -> list[int]:
         """The documents that a next run could take; none while there is one."""

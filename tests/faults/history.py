@@ -11,7 +11,7 @@ from itertools import count
 from random import Random
 from typing import Any
 
-from connectors.kit.contract import IncomingRecord
+from connectors.contract import IncomingRecord
 from tests.faults.tasks import Task, pause
 from tests.faults.town import LEASE, START, Town
 

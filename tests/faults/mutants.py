@@ -18,10 +18,12 @@ from typing import Any
 
 from sqlalchemy import text
 
-from connectors.kit.contract import Sent
-from holding import clock, database, doorbell, evaluation
-from holding.judging import finish, plan_unsent, retry
-from holding.pushing import case, consent, flight, intent, settle
+from connectors.contract import Sent
+from holding.approvals import consent, voiding
+from holding.evaluation import due_records, finish, plan_unsent
+from holding.posting import calls, doubt_resolution, intent, push
+from holding.runtime import clock, doorbell
+from holding.store import database
 from workers import jobs
 
 VARIABLE = "CLEARPOST_MUTANT"
@@ -66,7 +68,7 @@ def poison_from(environment: Mapping[str, str]) -> None:
     if not number or environment.get("CLEARPOST_ENV") != "test":
         return
     breaks = BREAKS[environment.get(f"{POISON}_KIND", "segfault")]
-    steps = vars(evaluation)
+    steps = vars(due_records)
     judge, reach = steps["_judge"], steps["point"]
 
     def judge_or_die(batch: Any, case: Any, now: Any) -> Any:
@@ -130,7 +132,7 @@ def _edited(function: FunctionType, old: str, new: str) -> FunctionType:
 
 
 def _send_first(desk, channel, examined, payload, run_id, name, looked):  # type: ignore[no-untyped-def]
-    from holding.pushing.evidence import request_key
+    from holding.journal.evidence import request_key
     from tests.faults.mutants import _EARLY, _REAL_COMMIT
 
     key = request_key(one.key for one in examined.good)
@@ -155,14 +157,14 @@ MUTANTS = (
     Mutant(
         1,
         "intent after send",
-        ((intent._commit, _send_first, ""), (flight.call, _what_was_sent, "")),
+        ((intent._commit, _send_first, ""), (calls.call, _what_was_sent, "")),
     ),
     Mutant(
         2,
         "no fence in WHERE",
         (
-            (case.locked, "_OURS, given", "select(Posting).where(Posting.id == claim.posting_id)"),
-            (settle._owned, f", {_OWN}", ""),
+            (push.locked, "_OURS, given", "select(Posting).where(Posting.id == claim.posting_id)"),
+            (doubt_resolution._owned, f", {_OWN}", ""),
             (finish._lock, "if row.fence == fences[row.id] and row.lease_owner == owner", ""),
         ),
     ),
@@ -170,8 +172,12 @@ MUTANTS = (
         3,
         "sent again without a look-up",
         (
-            (settle._look, "absent = _proved_absent(doubt, found, asked)", "absent = True"),
-            (settle._sends_again, "if case.now < due", "if False"),
+            (
+                doubt_resolution._look,
+                "absent = _proved_absent(doubt, found, asked)",
+                "absent = True",
+            ),
+            (doubt_resolution._sends_again, "if case.now < due", "if False"),
         ),
     ),
     Mutant(
@@ -201,8 +207,8 @@ MUTANTS = (
         7,
         "approved without its hash",
         (
-            (plan_unsent.not_approved, "if one.hash == hash_", ""),
-            (plan_unsent.void, "approval.hash != hash_", "False"),
+            (consent.counting, "and one.hash == hash_", ""),
+            (voiding.of_another_content, "one.hash != hash_", "False"),
             (consent._given, ".where(Approval.hash == Posting.hash)", ""),
         ),
     ),
@@ -214,7 +220,7 @@ MUTANTS = (
     Mutant(
         9,
         "whatever came back, it is posted",
-        ((flight.apply, 'if answer.kind == "accepted"', "if True or answer.kind"),),
+        ((calls.apply, 'if answer.kind == "accepted"', "if True or answer.kind"),),
     ),
     Mutant(
         10,
@@ -227,11 +233,11 @@ MUTANTS = (
             ),
         ),
     ),
-    Mutant(11, "a dropped event", ((case.tell, "record_event(", "(lambda *a, **k: None)("),)),
+    Mutant(11, "a dropped event", ((push.tell, "record_event(", "(lambda *a, **k: None)("),)),
     Mutant(
         12,
         "retried whatever the cause",
-        ((retry.may_retry, "if not same_content", "if True or not same_content"),),
+        ((plan_unsent.may_retry, "if not same_content", "if True or not same_content"),),
     ),
 )
 INDEX = 6

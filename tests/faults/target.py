@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any, Literal, Unpack
 from urllib.parse import urlsplit
 
-from connectors.kit.clock import Clock
-from connectors.kit.faults import point
-from connectors.kit.http import Given, Http, HttpAnswer, HttpFailure
-from connectors.kit.simulator import Ledger, Reply, Request
-from connectors.kit.standin import StandIn
-from connectors.targets.aiaccount.simulator.api import Api
-from connectors.targets.aiaccount.simulator.books import Books
-from connectors.targets.aiaccount.simulator.data import default_companies, default_keys
+from connectors.simulators.aiaccount.api import Api
+from connectors.simulators.aiaccount.books import Books
+from connectors.simulators.aiaccount.kinds import default_companies, default_keys
+from connectors.simulators.base.control import StandIn
+from connectors.simulators.base.server import Ledger, Reply, Request
+from connectors.transport.clock import Clock
+from connectors.transport.fault_points import point
+from connectors.transport.http import Given, Http, HttpAnswer, HttpFailure
 from tests.faults.tasks import pause
 from tests.support.inside import answer_of, request_of
 

@@ -12,7 +12,7 @@ from typing import Any
 from greenlet import getcurrent, greenlet
 from sqlalchemy.orm import Session
 
-from holding.database import Database
+from holding.store.database import Database
 
 
 class Killed(BaseException):
@@ -96,7 +96,7 @@ def pause(where: str, until: Callable[[], bool] | None = None) -> None:
 
 
 class Points:
-    """A plan for `connectors.kit.faults`: every point is a place where a task stops."""
+    """A plan for `connectors.transport.fault_points`: every point is a place where a task stops."""
 
     def __init__(self) -> None:
         self.hits: dict[str, int] = {}

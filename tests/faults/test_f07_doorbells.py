@@ -17,9 +17,9 @@ from redis import Redis
 from rq import SimpleWorker
 from rq.serializers import JSONSerializer
 
-from connectors.kit import faults
-from holding import doorbell, embedded
-from holding.settings import Settings
+from connectors.transport import fault_points
+from holding.runtime import doorbell, embedded_redis
+from holding.runtime.settings import Settings
 from tests.faults.amounts import Done, amount
 from tests.faults.web import portal_of, signed_in, webhook
 from tests.faults.yard import nothing_wrong
@@ -33,9 +33,9 @@ PAUSED, ABSENT = amount(1, 10, 10), amount(1, 60, 60)  # seconds
 
 
 @contextmanager
-def _redis(folder: Path) -> Iterator[embedded.EmbeddedRedis]:
+def _redis(folder: Path) -> Iterator[embedded_redis.EmbeddedRedis]:
     (folder / "redis").mkdir()
-    server = embedded.start_redis(folder / "redis")
+    server = embedded_redis.start_redis(folder / "redis")
     if server is None:
         pytest.skip("no redis-server on this machine")
     try:
@@ -55,6 +55,8 @@ def heard_after_a_failure(url: str) -> int:
     before, os.environ["REDIS_URL"] = os.environ.get("REDIS_URL"), url
     doorbell.connect(url).flushall()
     hits: list[str] = []
+    logs = [logging.getLogger(name) for name in ("rq.worker", "rq.job")]
+    levels = [log.level for log in logs]
 
     def note(*_: object) -> bool:
         hits.append("failed")
@@ -63,13 +65,14 @@ def heard_after_a_failure(url: str) -> int:
     try:
         doorbell.ring(1, "evaluate")
         queue = doorbell.queue(Redis.from_url(url))
-        logging.getLogger("rq").setLevel(logging.CRITICAL)
         worker = SimpleWorker([queue], connection=queue.connection, serializer=JSONSerializer)
         worker.push_exc_handler(note)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("workers.jobs.evaluate", _fails)
             worker.work(burst=True, logging_level="CRITICAL")
     finally:
+        for log, level in zip(logs, levels, strict=True):
+            log.setLevel(level)  # rq sets it and leaves it so
         if before is None:
             del os.environ["REDIS_URL"]
         else:
@@ -78,7 +81,7 @@ def heard_after_a_failure(url: str) -> int:
 
 
 def _fails(company_id: int) -> int:
-    raise faults.FaultError("the work fails")
+    raise fault_points.FaultError("the work fails")
 
 
 def test_f05_emptied_while_busy(
@@ -165,7 +168,7 @@ def test_f07_forged_bells(house: House, done: Done, tmp_path: Path) -> None:
 
 
 @contextmanager
-def _broken(server: embedded.EmbeddedRedis, way: str) -> Iterator[None]:
+def _broken(server: embedded_redis.EmbeddedRedis, way: str) -> Iterator[None]:
     """Redis is like that for as long as the block, and longer where nothing mends it."""
     redis = doorbell.connect(server.url)
     if way == "started empty":

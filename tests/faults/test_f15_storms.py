@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from holding.pushing import breaker
+from holding.connections import breaker
 from tests.faults.amounts import Done
 from tests.faults.course import Ending, end, heal, until_idle
 from tests.faults.history import Chances, History

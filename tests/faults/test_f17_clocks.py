@@ -6,12 +6,12 @@ from random import Random
 import pytest
 from sqlalchemy import select, text
 
-from connectors.kit import clock as machine
-from holding import clock
-from holding.clock import DatabaseClock
-from holding.database import Database
-from holding.judging.claim import claim
-from holding.models import Record
+from connectors.transport import clock as machine
+from holding.evaluation.record_claims import claim
+from holding.runtime import clock
+from holding.runtime.clock import DatabaseClock
+from holding.store.database import Database
+from holding.tables import Record
 from tests.faults.amounts import Done, amount
 from tests.faults.course import end, for_a_while, run
 from tests.faults.history import Chances, History

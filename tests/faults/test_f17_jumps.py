@@ -9,9 +9,9 @@ from random import Random
 import pytest
 from sqlalchemy import select, text
 
-from connectors.kit.faults import NAMES
-from holding.chain import LATE
-from holding.models import Event, EventLink
+from connectors.transport.fault_points import NAMES
+from holding.audit.chain import LATE
+from holding.tables import Event, EventLink
 from tests.faults.amounts import Done, amount
 from tests.faults.course import Ending, end, until_idle
 from tests.faults.history import Chances, History

@@ -12,11 +12,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from connectors.kit.contract import IncomingRecord
-from connectors.targets.autocount.simulator.api import Api
-from connectors.targets.autocount.simulator.books import Books
-from connectors.targets.autocount.simulator.data import default_books, default_keys
-from holding.models import Record
+from connectors.contract import IncomingRecord
+from connectors.simulators.autocount.api import Api
+from connectors.simulators.autocount.books import Books, default_books, default_keys
+from holding.tables import Record
 from tests.faults.abroad import AUTOCOUNT, ELSEWHERE
 from tests.faults.amounts import Done, amount
 from tests.faults.course import end, for_a_while, heal

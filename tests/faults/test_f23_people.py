@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, make_url, select
 
-from holding import connections
-from holding.models import Approval, Base, Connection, Event, Posting
+from holding.access.actors import SYSTEM
+from holding.access.secrets import load_keys
+from holding.connections import setup
 from holding.refusal import Refusal
-from holding.roles import SYSTEM
-from holding.secrets import load_keys
-from holding.settings import Settings
+from holding.runtime.settings import Settings
+from holding.tables import Approval, Base, Connection, Event, Posting
 from tests.faults.amounts import Done, amount
 from tests.faults.web import approve, at_once, portal_of, token_of
 from tests.faults.yard import APPROVED, APPROVER, hire, nothing_wrong
@@ -90,7 +90,7 @@ def _set_key(house: House, key: str) -> None:
     assert not isinstance(keys, Refusal)
     with house.database.write() as session:
         target = session.scalars(select(Connection).where(Connection.side == "target")).one()
-        connections.set_key(session, SYSTEM, target, key, now=datetime.now(UTC), keys=keys)
+        setup.set_key(session, SYSTEM, target, key, now=datetime.now(UTC), keys=keys)
 
 
 def _stored(house: House) -> Iterator[tuple[str, str]]:

@@ -12,9 +12,9 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import select
 
-from holding import intake
-from holding.models import Connection, Request
+from holding.intake import versions
 from holding.refusal import Refusal
+from holding.tables import Connection, Request
 from tests.faults.amounts import Done, amount
 from tests.faults.yard import ask_for_batch, nothing_wrong
 from tests.support.house import House, order
@@ -56,7 +56,7 @@ def deliver(house: House, numbers: Sequence[str]) -> None:
     """Orders in one delivery; the very first of all is the large one."""
     with house.database.write() as session:
         source = session.scalars(select(Connection).where(Connection.side == "source")).one()
-        got = intake.receive(
+        got = versions.receive(
             session,
             company_id=house.company_id,
             source=source,

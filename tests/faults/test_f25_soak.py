@@ -12,7 +12,7 @@ from random import Random
 import pytest
 from sqlalchemy import make_url
 
-from holding import doorbell
+from holding.runtime import doorbell
 from tests.faults.abroad import ELSEWHERE
 from tests.faults.amounts import Done, amount
 from tests.faults.fleet import LEASE, Fleet, Member, fleet

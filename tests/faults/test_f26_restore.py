@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete, func, make_url, select, text, update
 
-from holding.database import Database
-from holding.migrate import downgrade, upgrade
-from holding.models import Record, Singleton
+from holding.runtime.migrate import downgrade, upgrade
+from holding.store.database import Database
+from holding.tables import Record, Singleton
 from tests.faults.amounts import Done, amount
 from tests.faults.yard import nothing_wrong, until_stopped
 from tests.support.house import House

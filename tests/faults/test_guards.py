@@ -13,10 +13,11 @@ from random import Random
 import pytest
 from sqlalchemy import select, update
 
-from connectors.kit.errors import RETRY
-from holding.judging import plan_unsent
-from holding.models import Approval, Attempt, Event, Hold, Posting, Push
-from holding.pushing import check, claim, consent, policy, results, settle
+from connectors.contract.errors import RETRY
+from holding.approvals import consent, voiding
+from holding.journal import posting_claims, retry_policy
+from holding.posting import doubt_resolution, last_check, results
+from holding.tables import Approval, Attempt, Event, Hold, Posting, Push
 from tests.faults.course import Ending, end, for_a_while, heal, until_idle
 from tests.faults.history import Chances, History
 from tests.faults.mutants import changed
@@ -228,10 +229,12 @@ def _approved_then_changed() -> Iterator[History]:
 @contextmanager
 def oldest_record_first() -> Iterator[None]:
     """The statement is kept once it was made."""
-    with changed(claim._due, ".order_by(Posting.due_at, Posting.id)", ".order_by(Posting.id)"):
-        claim._due.cache_clear()
+    with changed(
+        posting_claims._due, ".order_by(Posting.due_at, Posting.id)", ".order_by(Posting.id)"
+    ):
+        posting_claims._due.cache_clear()
         yield
-    claim._due.cache_clear()
+    posting_claims._due.cache_clear()
 
 
 Guard = AbstractContextManager[None]
@@ -239,7 +242,9 @@ GUARDS: dict[str, tuple[Callable[[], None], Callable[[], Guard]]] = {
     "T35a-absent-once": (
         comes_late_and_shows_later,
         lambda: changed(
-            settle._proved_absent, "return seen and now >= _over_at(doubt, now)", "return True"
+            doubt_resolution._proved_absent,
+            "return seen and now >= _over_at(doubt, now)",
+            "return True",
         ),
     ),
     "T35c-no-pause": (
@@ -248,15 +253,15 @@ GUARDS: dict[str, tuple[Callable[[], None], Callable[[], Guard]]] = {
     ),
     "T35c-no-growth": (
         refused_at_first,
-        lambda: changed(policy.after, "FIRST * 2.0 ** (tries - 1)", "FIRST"),
+        lambda: changed(retry_policy.after, "FIRST * 2.0 ** (tries - 1)", "FIRST"),
     ),
     "T35e-voids-none": (
         approved_and_then_changed,
-        lambda: changed(plan_unsent.void, "approval.hash != hash_", "False"),
+        lambda: changed(voiding.of_another_content, "one.hash != hash_", "False"),
     ),
     "T35e-judged-by-any": (
         approved_and_then_changed,
-        lambda: changed(plan_unsent.not_approved, "if one.hash == hash_", "if True"),
+        lambda: changed(consent.counting, "one.hash == hash_", "True"),
     ),
     "T35e-sent-by-any": (
         made_ready_past_the_program,
@@ -264,7 +269,9 @@ GUARDS: dict[str, tuple[Callable[[], None], Callable[[], Guard]]] = {
     ),
     "T35g-no-fence": (
         asleep_between_claim_and_check,
-        lambda: changed(check._look_around, "if row.Posting.fence == fences[row.Posting.id]", ""),
+        lambda: changed(
+            last_check._look_around, "if row.Posting.fence == fences[row.Posting.id]", ""
+        ),
     ),
     "T35h-by-record": (
         more_is_due_than_may_go,

@@ -21,23 +21,24 @@ from typing import Any
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
-from connectors.kit import faults
-from connectors.kit.contract import IncomingRecord
-from holding import approvals, connections, intake
-from holding.connections import CALLS_PER_MINUTE
-from holding.evaluation import judge_due
-from holding.migrate import upgrade
-from holding.models import Company, Connection, Hold, Posting
-from holding.pushes import open_desk, push_due
-from holding.pushing.desk import Desk
+from connectors.contract import IncomingRecord
+from connectors.transport import fault_points
+from holding.access.actors import SYSTEM, Actor
+from holding.access.secrets import load_keys
+from holding.access.teams import add_to_team
+from holding.approvals import approve as approvals_approve
+from holding.connections import setup
+from holding.connections.channel import Desk
+from holding.connections.setup import CALLS_PER_MINUTE
+from holding.evaluation.due_records import judge_due
+from holding.intake import versions
+from holding.lifecycle.changes import next_revision, wake_all_unsent
 from holding.refusal import Refusal
-from holding.revisions import next_revision
-from holding.roles import SYSTEM, Actor
-from holding.secrets import load_keys
-from holding.settings import Settings
-from holding.teams import add_to_team
-from holding.types import moment_of
-from holding.wakes import wake_all_unsent
+from holding.runs.dispatch import open_desk, push_due
+from holding.runtime.migrate import upgrade
+from holding.runtime.settings import Settings
+from holding.tables import Company, Connection, Hold, Posting
+from holding.tables.columns import moment_of
 from tests.faults.target import Wire, WireHttp
 from tests.faults.tasks import Moving, OneWriter, Points
 from tests.support.factories import make_person
@@ -194,7 +195,7 @@ class Town:
         to = company_id or self.company_id
         with self.database.write() as session:
             source = _connection(session, "source", to)
-            got = intake.receive(
+            got = versions.receive(
                 session,
                 company_id=to,
                 source=source,
@@ -214,7 +215,7 @@ class Town:
         if not waiting:
             return 0
         with self.database.write() as session:
-            got = approvals.approve(
+            got = approvals_approve.approve(
                 session, self.made.approvers[by], waiting, "Looks right.", self.clock.now()
             )
         return 0 if isinstance(got, Refusal) else len(got.done)
@@ -224,15 +225,15 @@ class Town:
             target = _connection(session, "target", self.company_id)
             now = self.clock.now()
             if on:
-                connections.pause(session, self.made.admin, target, "a history", now=now)
+                setup.pause(session, self.made.admin, target, "a history", now=now)
             else:
-                connections.resume(session, self.made.admin, target, now=now)
+                setup.resume(session, self.made.admin, target, now=now)
 
     def rekey(self) -> None:
         """The same secret is stored once more: every judging under way is stale."""
         with self.database.write() as session:
             target = _connection(session, "target", self.company_id)
-            connections.set_key(
+            setup.set_key(
                 session,
                 SYSTEM,
                 target,
@@ -289,11 +290,11 @@ def town(*, dedupe: str = "nothing", lag: float = 0) -> Iterator[Town]:
     shutil.copyfile(made.file, file)
     database.holder = None
     opened = Town(database, folder, dedupe=dedupe, lag=lag)
-    before, faults._PLAN = faults._PLAN, opened.points  # type: ignore[assignment]
+    before, fault_points._PLAN = fault_points._PLAN, opened.points  # type: ignore[assignment]
     gc.disable()  # what a history leaves behind is looked for after it
     try:
         yield opened
     finally:
         gc.enable()
-        faults._PLAN = before
+        fault_points._PLAN = before
         database.close()

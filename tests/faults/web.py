@@ -19,12 +19,12 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from connectors.kit.clock import MachineClock
-from holding import sessions, tokens
-from holding.models import Company, Person
+from connectors.transport.clock import MachineClock
+from holding.access import sessions, tokens
+from holding.access.actors import SYSTEM
 from holding.refusal import Refusal
-from holding.roles import SYSTEM
-from holding.settings import Settings
+from holding.runtime.settings import Settings
+from holding.tables import Company, Person
 from portal.app import create_app
 from tests.support.factories import make_person
 from tests.support.house import House

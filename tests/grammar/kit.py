@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from grammar import Problem, parse
-from grammar.split import blocks
+from grammar.parsing.parser import parse
+from grammar.text.problem import Problem
+from grammar.text.vocabulary import blocks
 
 SHOP = Path(__file__).with_name("shop.rules").read_text(encoding="utf-8")
 WAREHOUSE = Path(__file__).with_name("warehouse.rules").read_text(encoding="utf-8")

@@ -15,23 +15,25 @@ from typing import Any
 from sqlalchemy import select
 
 from connectors import registry
-from connectors.kit.contract import Accepted, ConnectionReport
-from connectors.kit.signed import sign
-from connectors.kit.simulator import Ledger, Request
-from connectors.targets.aiaccount.simulator.api import Api
-from connectors.targets.aiaccount.simulator.books import Books
-from connectors.targets.aiaccount.simulator.data import DEMO_KEY, default_companies, default_keys
+from connectors.contract import Accepted, ConnectionReport
+from connectors.kit.signed_webhooks import sign
+from connectors.simulators.aiaccount.api import Api
+from connectors.simulators.aiaccount.books import Books
+from connectors.simulators.aiaccount.kinds import DEMO_KEY, default_companies, default_keys
+from connectors.simulators.base.server import Ledger, Request
 from grammar import nodes as n
-from grammar import parse
-from holding import connections, intake, schedules
-from holding.connection_tests import test_connection as try_connection
-from holding.database import Database
-from holding.desk import Each
-from holding.holds import release_each
-from holding.models import Company, Hold, Posting, Record, Team
-from holding.pushes import Pushed, push_due
-from holding.pushing.desk import Desk
-from holding.roles import SYSTEM
+from grammar.parsing.parser import parse
+from holding.access.actors import SYSTEM
+from holding.connections import setup
+from holding.connections.channel import Desk
+from holding.connections.probe import test_connection as try_connection
+from holding.exceptions.holds import Each
+from holding.exceptions.releases import release_each
+from holding.intake import versions
+from holding.runs import schedules
+from holding.runs.dispatch import Pushed, push_due
+from holding.store.database import Database
+from holding.tables import Company, Hold, Posting, Record, Team
 from tests.holding.desks import KEYS, make_desk
 from tests.holding.shop import Shop, open_shop
 from tests.support.clock import SetClock
@@ -162,7 +164,7 @@ class Template:
         assert isinstance(read, Accepted), read
         assert not read.errors, read.errors
         with self.shop.database.write() as session:
-            told = intake.receive(
+            told = versions.receive(
                 session,
                 company_id=self.shop.company.id,
                 source=connection_named(session, self.shop.company, source),
@@ -173,7 +175,7 @@ class Template:
                 records=read.records,
                 now=self.shop.now,
             )
-        assert isinstance(told, intake.Receipt), told
+        assert isinstance(told, versions.Receipt), told
 
     def work(self) -> None:
         """Judge, start what is due, push, until nothing is left to do."""
@@ -304,7 +306,7 @@ def open_aiaccount(
     shop = open_shop(database, company, clock)
     with database.write() as session:
         target = connection_named(session, company, "aiaccount")
-        connections.set_key(session, SYSTEM, target, DEMO_KEY, now=clock.now(), keys=KEYS)
+        setup.set_key(session, SYSTEM, target, DEMO_KEY, now=clock.now(), keys=KEYS)
     given = default_companies(name=company.name, locked_through=None, quota=None, rounding=rounding)
     books = Books(
         companies=given, keys=default_keys(), dedupe="number+customer", withhold=0, seed=0

@@ -6,18 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from connectors.kit.http import Http
-from holding.connections import set_key
-from holding.database import Database
-from holding.models import Company
-from holding.pushing.desk import Desk
-from holding.roles import SYSTEM
+from connectors.transport.http import Http
+from holding.access.actors import SYSTEM
+from holding.connections.channel import Desk
+from holding.connections.setup import set_key
+from holding.store.database import Database
+from holding.tables import Company
 from tests.holding.desks import KEYS, make_desk
 from tests.holding.life import NUMBERED, TABLES, Begun, Life, begin
 from tests.holding.pushing import Lane
 from tests.holding.shop import FILES, open_shop
 from tests.support.clock import SetClock
 from tests.support.factories import connection_named
+from tests.support.kept import kept
 from tests.support.postings import NOW
 from tests.support.simulator import DEMO_KEY, Simulator, simulator
 
@@ -45,10 +46,14 @@ def desk(
 ) -> Desk:
     monkeypatch.setenv("CLEARPOST_ENV", "test")
     monkeypatch.setenv("CLEARPOST_ALLOW_LOOPBACK", "1")
-    with database.write() as session:
-        connection = connection_named(session, company, "aiaccount")
-        connection.settings = {**connection.settings, "base_url": target.url}
-        set_key(session, SYSTEM, connection, DEMO_KEY, now=NOW, keys=KEYS)
+
+    def connect() -> None:
+        with database.write() as session:
+            connection = connection_named(session, company, "aiaccount")
+            connection.settings = {**connection.settings, "base_url": target.url}
+            set_key(session, SYSTEM, connection, DEMO_KEY, now=NOW, keys=KEYS)
+
+    kept(database, ("connected", company.id, target.url), connect)
     http = Http(clock, connect_seconds=2, read_seconds=2)
     return make_desk(database, clock, tmp_path, http, owner="worker-1")
 

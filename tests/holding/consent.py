@@ -4,15 +4,15 @@ from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
-from holding import approvals
-from holding.approvals import Approved
-from holding.database import Database
-from holding.invariants.consent import pushes_were_approved
-from holding.invariants.look import Look
-from holding.models import Company
+from holding.access.actors import Actor
+from holding.approvals import approve as approvals_approve
+from holding.approvals.approve import Approved
+from holding.integrity.consent_kept import pushes_were_approved
+from holding.integrity.journal_and_ledgers import Look
 from holding.refusal import Refusal
-from holding.roles import Actor
-from tests.holding.shop import RULES, Shop, line, open_shop, order
+from holding.store.database import Database
+from holding.tables import Company
+from tests.holding.shop import RULES, Shop, line, open_shop, order, start
 from tests.support.clock import SetClock
 
 LARGE = [line(price="960.00")]
@@ -49,7 +49,9 @@ def approve(
     wanted = ids(shop, *numbers)
     actor = shop.actor(who) if isinstance(who, str) else who
     with shop.database.write() as session:
-        return approvals.approve(session, actor, wanted, reason, shop.now, op, sethash, seen=seen)
+        return approvals_approve.approve(
+            session, actor, wanted, reason, shop.now, op, sethash, seen=seen
+        )
 
 
 def why_not(answer: Approved | Refusal) -> list[str]:
@@ -62,6 +64,7 @@ def seen_of(shop: Shop, *numbers: str) -> dict[int, str]:
         return {p.id: p.hash for p in (shop.posting(session, number) for number in numbers)}
 
 
+@start
 def large_shop(database: Database, company: Company, clock: SetClock) -> Shop:
     """NS-1 and NS-2 are above the limit, NS-3 is below it."""
     shop = open_shop(database, company, clock)

@@ -3,11 +3,11 @@
 from pathlib import Path
 from random import Random
 
-from connectors.kit.http import Http
-from holding.database import Database
-from holding.pushing.desk import Desk
-from holding.secrets import Keys
-from holding.settings import Settings
+from connectors.transport.http import Http
+from holding.access.secrets import Keys
+from holding.connections.channel import Desk
+from holding.runtime.settings import Settings
+from holding.store.database import Database
 from tests.support.clock import SetClock
 
 KEYS = Keys((b"xm8fkfMblGLs0jjZ2_83qvXBKHDaMFI66nUU9dxoe0A=",))  # made for tests

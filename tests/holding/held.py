@@ -4,21 +4,15 @@ from typing import Any
 
 from sqlalchemy import select
 
-from holding import (
-    corrections,
-    people,
-)
-from holding.corrections import Correction
-from holding.database import Database
-from holding.desk import Done
-from holding.models import (
-    Company,
-    Event,
-    Hold,
-)
+from holding.access import teams
+from holding.exceptions import corrections
+from holding.exceptions.corrections import Correction
+from holding.exceptions.holds import Done
+from holding.exceptions.retries import retry
 from holding.refusal import Refusal
-from holding.retries import retry
-from tests.holding.shop import Shop, line, open_shop, order
+from holding.store.database import Database
+from holding.tables import Company, Event, Hold
+from tests.holding.shop import Shop, line, open_shop, order, start
 from tests.support.clock import SetClock
 
 
@@ -54,6 +48,7 @@ def says(shop: Shop, act: str) -> list[str]:
         return [body["say"] for body in found]
 
 
+@start
 def held_shop(database: Database, company: Company, clock: SetClock) -> Shop:
     """NS-1 does not add up, which accounts may release; NS-2: unknown item; NS-3: no customer."""
     shop = open_shop(database, company, clock)
@@ -68,6 +63,6 @@ def held_shop(database: Database, company: Company, clock: SetClock) -> Shop:
     with database.write() as session:
         for name in ("sales_admin", "accounts"):
             person_id = shop.actor("farah").person_id or 0
-            people.add_to_team(session, company_id=company.id, name=name, person_id=person_id)
+            teams.add_to_team(session, company_id=company.id, name=name, person_id=person_id)
     clock.advance(3600)
     return shop

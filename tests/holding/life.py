@@ -8,14 +8,14 @@ import pytest
 from sqlalchemy import select
 
 from connectors import registry
-from holding import record_state
-from holding.connections import set_key
-from holding.models import Event, Posting
-from holding.pushes import push_due
-from holding.pushing.desk import Desk
-from holding.roles import SYSTEM
+from holding.access.actors import SYSTEM
+from holding.connections.channel import Desk
+from holding.connections.setup import set_key
+from holding.lifecycle import states
+from holding.runs.dispatch import push_due
+from holding.tables import Event, Posting, Record
 from tests.holding.desks import KEYS, make_desk
-from tests.holding.shop import RULES, Shop, line, order
+from tests.holding.shop import RULES, Shop, line, order, start
 from tests.support.books import Books
 from tests.support.factories import connection_named
 from tests.support.simulator import DEMO_KEY
@@ -79,8 +79,10 @@ class Life:
         """What is stored of each record's state is what its postings and holds say."""
         before = self.shop.states()
         with self.shop.database.write() as session:
-            ids = [self.shop.record(session, number).id for number in before]
-            record_state.refresh(session, ids)
+            ours = Record.company_id == self.shop.company.id
+            ids = session.scalars(select(Record.id).where(ours)).all()
+            assert len(ids) == len(before)
+            states.refresh(session, ids)
         assert self.shop.states() == before
 
     def postings(self, number: str) -> list[tuple[str, int, str, str]]:
@@ -121,9 +123,16 @@ def begin(shop: Shop, folder: Path, monkeypatch: pytest.MonkeyPatch, files: dict
     monkeypatch.setattr(registry, "_LATER_DOCUMENTS", ())
     monkeypatch.setenv("CLEARPOST_ENV", "test")
     monkeypatch.setenv("CLEARPOST_UNDO_SECONDS", "0")
+    shop = under(shop, files)
+    desk = make_desk(shop.database, shop.clock, folder)
+    return Life(shop, books, desk)
+
+
+@start
+def under(shop: Shop, files: dict[str, str]) -> Shop:
+    """Its target has a key, and these rules are in force."""
     with shop.database.write() as session:
         target = connection_named(session, shop.company, "aiaccount")
         set_key(session, SYSTEM, target, DEMO_KEY, now=shop.now, keys=KEYS)
     shop.publish(files)
-    desk = make_desk(shop.database, shop.clock, folder)
-    return Life(shop, books, desk)
+    return shop

@@ -8,15 +8,15 @@ import pytest
 from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
-from connectors.kit.contract import Answer, Sent
+from connectors.contract import Answer, Sent
 from connectors.targets.aiaccount.connector import AiAccount
-from holding import runs
-from holding.database import Database
-from holding.models import Company, Connection, Hold, Posting, Record, Request, Run
-from holding.pushes import push_due
-from holding.pushing.claim import free_the_dead
-from holding.pushing.desk import Desk
-from holding.roles import Actor
+from holding.access.actors import Actor
+from holding.connections.channel import Desk
+from holding.journal.posting_claims import free_the_dead
+from holding.runs import date_ranges
+from holding.runs.dispatch import push_due
+from holding.store.database import Database
+from holding.tables import Company, Connection, Hold, Posting, Record, Request, Run
 from tests.support.clock import SetClock
 from tests.support.factories import connection_named
 from tests.support.postings import NOW, invoice, make_ready
@@ -99,11 +99,11 @@ class Lane:
         with self.database.write() as session:
             connection = self.connection(session)
             first, last = NOW.date().replace(day=1), NOW.date()
-            seen = runs.preview(
+            seen = date_ranges.preview(
                 session, self.company.id, connection.id, "sales_invoice", first, last
             )
             actor = Actor(None, "Tan", "tan@example.test", self.company.id, frozenset({"operator"}))
-            run = runs.sync(
+            run = date_ranges.sync(
                 session,
                 actor,
                 company_id=self.company.id,

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from grammar import nodes as n
-from grammar import parse
+from grammar.parsing.parser import parse
 
 Body = dict[str, Any]
 OPEN_DAY, LOCKED_DAY, LOCKED_THROUGH = "2026-11-18", "2026-11-05", "2026-11-10"

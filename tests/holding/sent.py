@@ -2,11 +2,9 @@
 
 from sqlalchemy import select
 
-from holding.lifecycle import move_posting
-from holding.models import (
-    Posting,
-)
-from holding.record_state import refresh
+from holding.lifecycle.states import move_posting, refresh
+from holding.tables import Posting
+from rules.values.posting_states import PostingState
 from tests.support.postings import make_push
 from tests.support.shop import Shop
 
@@ -19,15 +17,20 @@ def send(shop: Shop, state: str) -> int:
         session.add(push)
         session.flush()
         move_posting(
-            session, posting.id, expected="ready", to="sending", lock=posting.lock, due_at=None
+            session,
+            posting.id,
+            expected=PostingState.READY,
+            to=PostingState.SENDING,
+            lock=posting.lock,
+            due_at=None,
         )
         if state != "sending":
             session.refresh(posting)
             move_posting(
                 session,
                 posting.id,
-                expected="sending",
-                to=state,
+                expected=PostingState.SENDING,
+                to=PostingState(state),
                 lock=posting.lock,
                 posted_push_id=push.id,
             )

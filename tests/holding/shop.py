@@ -1,22 +1,30 @@
 """A small shop with real rules, for tests of the services: its files, its orders, its people."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import wraps
+from inspect import signature
+from typing import Any, ParamSpec
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from connectors.kit.contract import IncomingRecord
-from holding import intake, people, rulesets
-from holding.database import Database
-from holding.evaluation import judge_due
-from holding.models import Change, Company, Hold, Posting, Record, Team
-from holding.people import Actor
+from connectors import registry
+from connectors.contract import IncomingRecord
+from holding.access import actors as holding_actors
+from holding.access import teams
+from holding.access.actors import Actor
+from holding.evaluation.due_records import judge_due
+from holding.intake import versions
 from holding.refusal import Refusal
-from holding.rulesets import Published
+from holding.rulesets import publication
+from holding.rulesets.publication import Published
+from holding.store.database import Database
+from holding.tables import Change, Company, Hold, Posting, Record, Team
 from tests.support.clock import SetClock
 from tests.support.factories import connection_named, make_person
+from tests.support.kept import kept
 
 RULES = """\
 language 1
@@ -186,11 +194,11 @@ class Shop:
 
     def publish(self, files: dict[str, str] | None = None) -> Published:
         with self.database.write() as session:
-            change = rulesets.push(
+            change = publication.push(
                 session, self.company.id, self.actor("chan"), files or FILES, "Rules", self.now
             )
             assert isinstance(change, Change), change
-            published = rulesets.publish(session, change.no, self.actor("pua"), self.now)
+            published = publication.publish(session, change.no, self.actor("pua"), self.now)
             assert isinstance(published, Published), published
             return published
 
@@ -205,7 +213,7 @@ class Shop:
         """One delivery with these records, perhaps by hand."""
         self.deliveries += 1
         with self.database.write() as session:
-            answer = intake.receive(
+            answer = versions.receive(
                 session,
                 company_id=self.company.id,
                 source=connection_named(session, self.company, "netshop"),
@@ -218,7 +226,7 @@ class Shop:
                 by=by,
             )
         if by is None:
-            assert isinstance(answer, intake.Receipt), answer
+            assert isinstance(answer, versions.Receipt), answer
         return answer if isinstance(answer, Refusal) else None
 
     def receive_as(self, kind: str, body: dict[str, Any], *, stamp: str) -> None:
@@ -263,17 +271,54 @@ def incoming(kind: str, body: dict[str, Any], stamp: str) -> IncomingRecord:
     return IncomingRecord(kind=kind, external_id=number, number=number, stamp=stamp, body=body)
 
 
+P = ParamSpec("P")
+
+
+def start(make: Callable[P, Shop]) -> Callable[P, Shop]:
+    """A start of tests, which is made once (tests/support/kept.py).
+
+    Of a shop, or of a database, a company and a clock; whatever else it is given is told by itself.
+    """
+    names = signature(make)
+
+    @wraps(make)
+    def started(*args: P.args, **kwargs: P.kwargs) -> Shop:
+        given = names.bind(*args, **kwargs).arguments
+        shop = given.pop("shop", None) or Shop(
+            given.pop("database"), given.pop("company"), given.pop("clock"), {}
+        )
+        made: list[Shop] = []
+
+        def anew() -> tuple[datetime, dict[str, Actor], int]:
+            made.append(make(*args, **kwargs))
+            return made[0].now, dict(made[0].actors), made[0].deliveries
+
+        targets = tuple(type(one).__qualname__ for one in registry._TARGETS)
+        before = (shop.now, shop.company.id, repr(shop.actors), shop.deliveries, targets)
+        name = (make.__module__, make.__qualname__, repr(given), before)
+        now, actors, deliveries = kept(shop.database, name, anew)
+        if made:
+            return made[0]
+        shop.clock.set(now)
+        shop.actors.update(actors)
+        shop.deliveries = deliveries
+        return shop
+
+    return started
+
+
+@start
 def open_shop(database: Database, company: Company, clock: SetClock) -> Shop:
     """The shop with its people; lim and tan are in the accounts team."""
     actors = {}
     with database.write() as session:
         for name, roles in PEOPLE.items():
             person = make_person(session, company, f"{name}@kedai.my", *roles)
-            actor = people.actor_of(session, person.id, company.id)
+            actor = holding_actors.actor_of(session, person.id, company.id)
             assert actor is not None
             actors[name] = actor
         for name in ("lim", "tan"):
             person_id = actors[name].person_id or 0
-            people.add_to_team(session, company_id=company.id, name="accounts", person_id=person_id)
+            teams.add_to_team(session, company_id=company.id, name="accounts", person_id=person_id)
         assert session.scalars(select(Team.name)).all() == ["accounts"]
     return Shop(database, company, clock, actors)

@@ -10,13 +10,14 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from holding.database import Database
-from holding.settings import Settings
+from holding.runtime import migrate
+from holding.runtime.settings import Settings
+from holding.store.database import Database
 from portal import app as portal_app
 from portal import cli
 from tests.portal.seed import PASSWORD, Seeded, environment, seed
 from tests.support.clock import SetClock
-from tests.support.databases import opened, sqlite_copy
+from tests.support.databases import opened, sqlite_copy, upgrade_by_copy
 from tests.support.templates import keep_compiled
 
 keep_compiled()
@@ -55,11 +56,14 @@ def app(database: Database, clock: SetClock) -> Flask:
 
 
 @pytest.fixture
-def terminal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., int]:
+def terminal(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sqlite_file: Path
+) -> Callable[..., int]:
     """Run the command line in this process, with a home of its own; its exit code."""
     for name in ("DATABASE_URL", "REDIS_URL", "CLEARPOST_KEY_FILE", "CLEARPOST_ENV"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("CLEARPOST_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(migrate, "upgrade", upgrade_by_copy(sqlite_file))
 
     def call(*words: str) -> int:
         monkeypatch.setattr("sys.argv", ["clearpost", *words])

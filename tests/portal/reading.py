@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from holding.database import Database
+from holding.store.database import Database
 
 R = "/c/kedai/records/netshop/order"
 ONE = f"{R}/SO-10240"

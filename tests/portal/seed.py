@@ -10,13 +10,14 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from holding import connections, people, sessions
-from holding.database import Database
-from holding.models import Person
-from holding.pushes import open_desk, push_due
+from holding.access import sessions, teams
+from holding.access.secrets import Keys, load_keys
+from holding.connections import setup
 from holding.refusal import Refusal
-from holding.secrets import Keys, load_keys
-from holding.settings import Settings
+from holding.runs.dispatch import open_desk, push_due
+from holding.runtime.settings import Settings
+from holding.store.database import Database
+from holding.tables import Person
 from tests.holding.shop import FILES, Shop, line, open_shop, order
 from tests.support.clock import SetClock
 from tests.support.factories import connection_named, make_company, make_person
@@ -88,7 +89,7 @@ def _people(session: Session, shop: Shop) -> None:
     for person in session.scalars(select(Person)):
         person.password_hash = hashed
     farah = shop.actor("farah").person_id or 0
-    people.add_to_team(session, company_id=shop.company.id, name="sales_admin", person_id=farah)
+    teams.add_to_team(session, company_id=shop.company.id, name="sales_admin", person_id=farah)
 
 
 def _connect(session: Session, shop: Shop, keys: Keys, url: str) -> None:
@@ -98,7 +99,7 @@ def _connect(session: Session, shop: Shop, keys: Keys, url: str) -> None:
     source = connection_named(session, shop.company, "netshop")
     for row, secret in ((target, DEMO_KEY), (source, HOOK_SECRET)):
         assert not isinstance(
-            connections.set_key(session, adam, row, secret, now=shop.now, keys=keys), Refusal
+            setup.set_key(session, adam, row, secret, now=shop.now, keys=keys), Refusal
         )
 
 

@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from connectors.kit.order import orders_of
+from connectors.kit.canonical_record import orders_of
 from connectors.targets.aiaccount.documents import DOCUMENTS as AIACCOUNT
 from connectors.targets.autocount.documents import DOCUMENTS as AUTOCOUNT
 from connectors.targets.quickbooks.documents import POSTED as QUICKBOOKS
-from grammar import parse
-from grammar.problem import Problem
-from rules.analyse import check
-from rules.compile import Program, compile_ruleset
-from rules.schema import Schemas
+from grammar.parsing.parser import parse
+from grammar.text.problem import Problem
+from rules.checker.all_checks import check
+from rules.programs.program import Program, compile_ruleset
+from rules.types.outside_schemas import Schemas
 from tests.rules.shop import TEXT
 
 ORDERS = orders_of("shop")

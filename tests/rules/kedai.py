@@ -6,10 +6,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from grammar import parse
-from rules.compile import Program, compile_ruleset, hash_of
-from rules.facts import Entry, Facts, Subject, TargetState, UnitEntry, World
-from rules.outcome import Decision, Finding, Outcome
+from grammar.parsing.parser import parse
+from rules.facts.world import Entry, Facts, Subject, TargetState, UnitEntry, World
+from rules.outcomes.outcome import Decision, Finding, Outcome
+from rules.programs.program import Program, compile_ruleset, hash_of
 
 FILE = Path(__file__).with_name("kedai.rules")
 TEXT = FILE.read_text(encoding="utf-8")

@@ -10,9 +10,10 @@ from random import Random
 from typing import Any
 
 from grammar import nodes as n
-from grammar import parse
-from grammar.problem import Span
-from rules.facts import Facts, PostingFact, TargetState, World
+from grammar.parsing.parser import parse
+from grammar.text.problem import Span
+from rules.facts.world import Facts, PostingFact, TargetState, World
+from rules.values.posting_states import PostingState
 from tests.rules.kedai import INVOICE, NOW, TEXT, entries, line, order, world
 
 AT = Span("lot.rules", 1, 1, 1, 2)
@@ -245,7 +246,9 @@ class Lot:
 
     def facts(self) -> Facts:
         releases = {(INVOICE, r) for r in ("c0", "c1", "duplicates") if self.dice.random() < 0.3}
-        posted = PostingFact(INVOICE, 1, "posted", "NS-1", 1, {"fields": {}, "lines": []})
+        posted = PostingFact(
+            INVOICE, 1, PostingState.POSTED, "NS-1", 1, {"fields": {}, "lines": []}
+        )
         return Facts(
             first_seen=NOW - timedelta(days=self.dice.randrange(3)),
             history={"dup:aiaccount.sales_invoice:order.0": ("NS-0",)}

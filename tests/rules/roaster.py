@@ -8,10 +8,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from grammar import parse
-from rules.compile import Program, compile_ruleset
-from rules.facts import Entry, Facts, PostingFact, Subject, TargetState, UnitEntry, World
-from rules.outcome import Decision, Outcome, Step
+from grammar.parsing.parser import parse
+from rules.facts.world import Entry, Facts, PostingFact, Subject, TargetState, UnitEntry, World
+from rules.outcomes.outcome import Decision, Outcome, Step
+from rules.programs.program import Program, compile_ruleset
+from rules.values.posting_states import PostingState
 
 TEXT = Path(__file__).with_name("roaster.rules").read_text("utf-8")
 NOW = datetime(2026, 11, 20, 2, 0, tzinfo=UTC)
@@ -103,7 +104,7 @@ def posted(step: Step, **changes: Any) -> PostingFact:
     fact = PostingFact(
         step.route,
         step.seq,
-        "posted",
+        PostingState.POSTED,
         document.number,
         1,
         content,

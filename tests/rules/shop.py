@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from grammar import parse
-from rules.analyse import check
-from rules.compile import Program, compile_ruleset, hash_of
-from rules.facts import Facts, Subject, TargetState
-from rules.outcome import Finding, Outcome, Verdict
-from rules.seeds import seeds
+from grammar.parsing.parser import parse
+from rules.checker.all_checks import check
+from rules.facts.seeds import seeds
+from rules.facts.world import Facts, Subject, TargetState
+from rules.outcomes.outcome import Finding, Outcome, Verdict
+from rules.programs.program import Program, compile_ruleset, hash_of
 
 TEXT = """\
 language 1

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from connectors.kit.contract import (
+from connectors.contract import (
     Action,
     Answer,
     ConnectionReport,
@@ -22,10 +22,10 @@ from connectors.kit.contract import (
     Sent,
     Settings,
 )
-from connectors.kit.http import Http
-from connectors.kit.schema import DocumentSchema, FieldSchema
+from connectors.contract.schema import DocumentSchema, FieldSchema
 from connectors.targets.aiaccount.documents import SALES_INVOICE
-from rules.canonical import dumps
+from connectors.transport.http import Http
+from rules.values.canonical import dumps
 
 INVOICE = replace(SALES_INVOICE, actions=("update", "void"))
 CREDIT_NOTE = DocumentSchema(

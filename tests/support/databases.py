@@ -12,7 +12,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -22,10 +22,11 @@ from sqlalchemy import create_engine, event, make_url, text
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
 
-from holding import worlds
-from holding.database import Database
-from holding.migrate import upgrade
-from holding.models import Base
+from holding.programs import world
+from holding.runtime.migrate import upgrade
+from holding.store.database import Database
+from holding.tables import Base
+from tests.support.kept import count_commits
 
 SERVER = "postgresql+psycopg://postgres@127.0.0.1:5432/postgres"
 
@@ -61,6 +62,19 @@ def sqlite_copy(template: Path) -> str:
     return f"sqlite:///{path}"
 
 
+def upgrade_by_copy(template: Path) -> Callable[[str, str], None]:
+    """What `upgrade` leaves where no SQLite file is yet: the file that it left before."""
+
+    def upgraded(url: str, to: str = "head") -> None:
+        file = make_url(url).database
+        if to == "head" and url.startswith("sqlite") and file and not Path(file).exists():
+            shutil.copyfile(template, file)
+        else:
+            upgrade(url, to)
+
+    return upgraded
+
+
 @contextmanager
 def opened(url: str) -> Iterator[Database]:
     """The database behind a URL, whose engine outlives the block.
@@ -69,7 +83,7 @@ def opened(url: str) -> Iterator[Database]:
     catalogue and planned our statements for a connection: it is kept as well.
     """
     database = _database(url)
-    worlds._worlds.clear()  # of the database that stood at this URL before
+    world._worlds.clear()  # of the database that stood at this URL before
     yield database
     pool = database.engine.pool
     if database.dialect == "sqlite" or (isinstance(pool, QueuePool) and pool.checkedout()):
@@ -82,6 +96,7 @@ def _database(url: str) -> Database:
     if database.dialect == "postgresql":
         database.engine.pool._pre_ping = False  # each use would ask the server twice more
         event.listen(database.engine, "connect", lambda made, _: _ours.add(made.info.backend_pid))
+    count_commits(database)
     return database
 
 
@@ -210,3 +225,23 @@ def unlock(session: Session) -> None:
     for name in names:
         session.execute(text(f'DROP TRIGGER "{name}"'))
     session.execute(text("PRAGMA defer_foreign_keys = ON"))
+
+
+@contextmanager
+def any_move(session: Session) -> Iterator[None]:
+    """In the block every state may follow every other, as no program may have it; then no more."""
+    session.flush()
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SET LOCAL session_replication_role = replica"))
+        yield
+        session.flush()
+        session.execute(text("SET LOCAL session_replication_role = origin"))
+        return
+    guards = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND name LIKE '%_moves'"
+    known = session.execute(text(guards)).all()
+    for name, _ in known:
+        session.execute(text(f'DROP TRIGGER "{name}"'))
+    yield
+    session.flush()
+    for _, made in known:
+        session.connection().exec_driver_sql(made)

@@ -1,14 +1,18 @@
 """Rows that tests start from, with everything that does not matter filled in."""
 
 from collections.abc import Mapping
+from copy import deepcopy
 from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import inspect, select
+from sqlalchemy.orm import Session, make_transient_to_detached
 
-from holding import connections
-from holding.models import Company, Connection, Membership, Person, Team
-from holding.roles import SYSTEM
+from holding.access.actors import SYSTEM
+from holding.configuration.new_connections import add_connection
+from holding.store.database import Database
+from holding.tables import Company, Connection, Membership, Person, Team
+from tests.support.kept import kept
 
 AT = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -29,11 +33,24 @@ def make_company(
     return company
 
 
+def kept_company(database: Database) -> Company:
+    """The same in a database, made once (tests/support/kept.py); the row is in no session."""
+
+    def make() -> dict[str, Any]:
+        with database.write() as session:
+            made = make_company(session)
+            return {column.key: getattr(made, column.key) for column in inspect(Company).columns}
+
+    found = Company(**deepcopy(kept(database, "company", make)))
+    make_transient_to_detached(found)
+    return found
+
+
 def add_target(
     session: Session, company: Company, name: str, settings: Mapping[str, object], now: datetime
 ) -> Connection:
     """A connection to a target, added as an administrator adds one."""
-    made = connections.add_connection(
+    made = add_connection(
         session,
         company_id=company.id,
         name=name,

@@ -1,4 +1,5 @@
-"""A toy program that speaks the interface of `rules.compile.Program`, for tests of the judging.
+"""A toy program that speaks the interface of `rules.programs.program.Program`, for tests of the
+judging.
 
 Rules: every item must be in the map `items`; a status `draft` waits, `cancelled` drops, `exempt` is
 ignored; above 1,000.00 the accounts team approves; a reference that another order has is a
@@ -11,10 +12,21 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
-from grammar.problem import Span
-from rules.compile import Route
-from rules.facts import Facts, Subject, World
-from rules.outcome import ApprovalNeed, Decision, Document, Finding, Outcome, Use, Verdict, Wait
+from grammar.text.problem import Span
+from rules.facts.world import Facts, Subject, World
+from rules.outcomes.outcome import (
+    ApprovalNeed,
+    Decision,
+    Document,
+    Finding,
+    Outcome,
+    Use,
+    Verdict,
+    Wait,
+)
+from rules.programs.program import Route
+from rules.values.cause_keys import ITSELF, CauseKey, CauseKind, Clearing
+from rules.values.posting_states import PostingState
 
 ROUTE = "aiaccount.sales_invoice"
 AT = Span("toy.rules", 1, 1, 1, 10)
@@ -26,8 +38,8 @@ HOLD = Finding(
     severity="hold",
     owner="accounts",
     message="",
-    clears="itself",
-    cause_key="rule:toy",
+    clears=ITSELF,
+    cause_key=CauseKey(CauseKind.RULE, "toy"),
     cause_label="toy",
     would_pass="",
     span=AT,
@@ -110,11 +122,15 @@ class ToyProgram:
         mine = next((p for p in facts.postings if p.route == ROUTE), None)
         if mine is not None and mine.state == "posted":
             stale = _stale(mine.content, document)
-            return Decision(ROUTE, "posted", None, stale, None, "")
+            return Decision(ROUTE, PostingState.POSTED, None, stale, None, "")
         if body["status"] == "draft":
-            return Decision(ROUTE, "waiting", None, (), Wait("gate", None, None, "draft"), "draft")
+            return Decision(
+                ROUTE, PostingState.WAITING, None, (), Wait("gate", None, None, "draft"), "draft"
+            )
         if body["status"] in {"cancelled", "exempt"}:
-            state = "dropped" if body["status"] == "cancelled" else "ignored"
+            state = PostingState.DROPPED
+            if body["status"] == "exempt":
+                state = PostingState.IGNORED
             return Decision(ROUTE, state, None, (), None, body["status"])
         findings = tuple(f for f in findings if (f.route, f.rule) not in facts.releases)
         needs: tuple[ApprovalNeed, ...] = ()
@@ -128,10 +144,10 @@ class ToyProgram:
                     rule="large",
                     severity="approve",
                     message=need.message,
-                    cause_key="approve:large",
+                    cause_key=CauseKey(CauseKind.APPROVE, "large"),
                 ),
             )
-        state = "held" if findings else "ready"
+        state = PostingState.HELD if findings else PostingState.READY
         return Decision(ROUTE, state, document, findings, None, "", needs)
 
 
@@ -171,7 +187,7 @@ def _missing(sku: str) -> Finding:
         error_class="mapping_missing",
         rule="items",
         message=f"{sku} is not an item.",
-        cause_key=f"mapping:items:{sku}",
+        cause_key=CauseKey.mapping("items", sku),
         cause_label=f"SKU {sku} is not an item",
     )
 
@@ -185,8 +201,8 @@ def _duplicate(body: Any, facts: Facts) -> list[Finding]:
             error_class="duplicate",
             rule="reference",
             message=f"Order {other} has this reference too.",
-            clears="by:accounts",
-            cause_key=f"duplicate:{body['reference']}",
+            clears=Clearing.by("accounts"),
+            cause_key=CauseKey(CauseKind.DUPLICATE, str(body["reference"])),
         )
         for other in others[:1]
     ]
@@ -202,7 +218,7 @@ def _stale(content: Any, document: Document | None) -> tuple[Finding, ...]:
             error_class="stale_version",
             rule="change",
             message="The order changed after it was posted.",
-            cause_key=f"stale:{ROUTE}",
+            cause_key=CauseKey(CauseKind.STALE, ROUTE),
         ),
     )
 

@@ -16,16 +16,20 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from connectors.kit import faults
-from connectors.kit.contract import IncomingRecord
-from holding import connections, intake, people, rulesets
-from holding.database import Database
-from holding.ledger_check import Comparison, compare
-from holding.models import Connection, Person, Posting, Record
+from connectors.contract import IncomingRecord
+from connectors.transport import fault_points
+from holding.access import people
+from holding.access.actors import SYSTEM, Actor
+from holding.access.secrets import Keys, load_keys
+from holding.configuration.new_connections import add_connection
+from holding.connections import setup
+from holding.intake import versions
+from holding.reconciliation.ledger_check import Comparison, compare
 from holding.refusal import Refusal
-from holding.roles import SYSTEM, Actor
-from holding.secrets import Keys, load_keys
-from holding.settings import Settings
+from holding.rulesets import publication
+from holding.runtime.settings import Settings
+from holding.store.database import Database
+from holding.tables import Connection, Person, Posting, Record
 from tests.faults import mutants
 from tests.support.simulator import DEMO_KEY, Simulator
 from workers.__main__ import main
@@ -127,7 +131,7 @@ class House:
         self.sent += count
         with self.database.write() as session:
             source = session.scalars(select(Connection).where(Connection.side == "source")).one()
-            got = intake.receive(
+            got = versions.receive(
                 session,
                 company_id=self.company_id,
                 source=source,
@@ -184,7 +188,7 @@ class House:
         with self.database.read() as session:
             return list(session.scalars(select(Record.number).order_by(Record.id)))
 
-    def wait_until(self, seen: Callable[[dict[str, int]], bool], seconds: float = 60) -> None:
+    def wait_until(self, seen: Callable[[dict[str, int]], bool], seconds: float = 180) -> None:
         """Until the counts of the states look right."""
         began = time.monotonic()
         limit = began + seconds
@@ -194,11 +198,11 @@ class House:
             time.sleep(max(0.05, 5 * (now - began)))  # counting many takes from who works on them
             began = time.monotonic()
 
-    def wait_for(self, states: dict[str, int], seconds: float = 30) -> None:
+    def wait_for(self, states: dict[str, int], seconds: float = 180) -> None:
         """Until the records are in these states."""
         self.wait_until(lambda seen: seen == states, seconds)
 
-    def drain(self, states: dict[str, int], seconds: float = 30, **more: str) -> None:
+    def drain(self, states: dict[str, int], seconds: float = 180, **more: str) -> None:
         """A worker without a queue, until the records are in these states."""
         with self.working("--no-redis", **more):
             self.wait_for(states, seconds)
@@ -223,7 +227,9 @@ def _work(options: Sequence[str], environment: dict[str, str]) -> None:
         file = os.open(told, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         for stream in (1, 2):
             os.dup2(file, stream)
-    faults._PLAN = faults.read_plan(environment)  # read at import, which was before the fork
+    fault_points._PLAN = fault_points.read_plan(
+        environment
+    )  # read at import, which was before the fork
     mutants.plant_from(environment)
     mutants.poison_from(environment)
     sys.exit(main(list(options)))
@@ -288,7 +294,7 @@ def furnish(
         (connector, "target", settings, secret),
     )
     for name, side, chosen, key in sides:
-        row = connections.add_connection(
+        row = add_connection(
             session,
             company_id=company.id,
             name=name,
@@ -300,7 +306,7 @@ def furnish(
         )
         assert not isinstance(row, Refusal), row
         keys = _keys(environment)
-        done = connections.set_key(session, SYSTEM, row, key, now=now, keys=keys)
+        done = setup.set_key(session, SYSTEM, row, key, now=now, keys=keys)
         assert not isinstance(done, Refusal), done
     _publish(session, company.id, rules, now, code)
     return company.id
@@ -325,9 +331,9 @@ def _publish(session: Session, company_id: int, text: str, now: datetime, code: 
         session.add(person)
         session.flush()
         actors.append(Actor(person.id, name, person.email, company_id, frozenset({role})))
-    change = rulesets.push(session, company_id, actors[0], {"shop.rules": text}, "Shop", now)
+    change = publication.push(session, company_id, actors[0], {"shop.rules": text}, "Shop", now)
     assert not isinstance(change, Refusal), change
-    done = rulesets.publish(session, change.no, actors[1], now)
+    done = publication.publish(session, change.no, actors[1], now)
     assert not isinstance(done, Refusal), done
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from argon2 import PasswordHasher
 
-from holding import sessions
+from holding.access import sessions
 
 _FULL = sessions._hasher
 _CHEAP = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)

@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from holding.models import (
+from holding.approvals.consent import posting_hash
+from holding.tables import (
     Company,
     Connection,
     Evaluation,
@@ -18,9 +19,9 @@ from holding.models import (
     RulesetVersion,
     Version,
 )
-from holding.posting_hash import posting_hash
-from rules.canonical import plain, sha256_hex
-from rules.outcome import Document
+from holding.tables.row_states import RecordState
+from rules.outcomes.outcome import Document
+from rules.values.canonical import plain, sha256_hex
 from tests.support.factories import connection_named
 
 ROUTE = "aiaccount.sales_invoice"
@@ -118,7 +119,7 @@ def make_ready(
         due_at=due,
     )
     session.add(posting)
-    record.state = state
+    record.state = RecordState(state)
     session.flush()
     return posting
 

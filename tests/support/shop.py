@@ -9,22 +9,15 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from connectors.kit.contract import IncomingRecord
-from holding.database import Database
-from holding.entries import used_by
-from holding.evaluation import judge_due
-from holding.intake import Receipt, receive
-from holding.models import (
-    Company,
-    Connection,
-    MappingEntry,
-    MappingTable,
-    Record,
-    RulesetVersion,
-)
+from connectors.contract import IncomingRecord
+from holding.evaluation.due_records import judge_due
+from holding.intake.versions import Receipt, receive
+from holding.lifecycle.changes import next_revision, wake_all_unsent, wake_cause, wake_records
+from holding.mappings.entries import used_by
 from holding.refusal import Refusal
-from holding.revisions import next_revision
-from holding.wakes import wake_all_unsent, wake_cause, wake_records
+from holding.store.database import Database
+from holding.tables import Company, Connection, MappingEntry, MappingTable, Record, RulesetVersion
+from rules.values.cause_keys import CauseKey
 from tests.support.clock import SetClock
 from tests.support.fake_rules import ToyProgram
 
@@ -170,7 +163,7 @@ class Shop:
                 at=now,
             )
         )
-        key = f"mapping:items:{sku}"
+        key = CauseKey.mapping("items", sku)
         return woken + wake_cause(session, key, now, company_id=self.company.id, revision=revision)
 
     def judge(self, *, limit: int = 500, owner: str = "test") -> int:

@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Any
 
-from connectors.kit.contract import Snapshot
+from connectors.contract import Snapshot
 
 
 def snapshot(locked_through: date | None = None, **given: Any) -> Snapshot:

@@ -2,7 +2,7 @@
 
 from sqlalchemy.orm import configure_mappers
 
-from holding.rule_check import examine
+from holding.rulesets.admission import examine
 from tests.support.house import RULES
 
 configure_mappers()

@@ -10,15 +10,14 @@ from typing import Any, cast
 import pytest
 from sqlalchemy import make_url, text, update
 
-from holding.database import Database
-from holding.models import Company, Record
-from holding.schema import VERSION
-from holding.settings import Settings
+from holding.runtime.schema_version import VERSION
+from holding.runtime.settings import Settings
+from holding.store.database import Database
+from holding.tables import Company, Record
 from tests.support.clock import SetClock
 from tests.support.postings import NOW, make_ready
 from workers import jobs
-from workers.loop import Worker
-from workers.stop import Stop
+from workers.loop import Stop, Worker
 
 PAUSED = "Paused, nothing is claimed"
 

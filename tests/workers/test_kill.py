@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from holding import doorbell, embedded
+from holding.runtime import doorbell, embedded_redis
 from tests.support.house import House
 
 POINTS = (
@@ -85,7 +85,7 @@ def test_the_planted_bug_sleeps_outside_tests(house: House) -> None:
 
 def test_redis_killed_and_emptied_in_between(house: House) -> None:
     """The queue carries no work: what is due stands in the tables."""
-    server = embedded.start_redis(house.home)
+    server = embedded_redis.start_redis(house.home)
     if server is None:
         pytest.skip("no redis-server on this machine")
     try:

@@ -8,13 +8,13 @@ from redis import Redis
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from holding import doorbell, embedded
-from workers.listen import Listener, listen
+from holding.runtime import doorbell, embedded_redis
+from workers.listener import Listener, listen
 
 
 @pytest.fixture(scope="module")
 def queue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Queue]:
-    server = embedded.start_redis(tmp_path_factory.mktemp("redis"))
+    server = embedded_redis.start_redis(tmp_path_factory.mktemp("redis"))
     if server is None:
         pytest.skip("no redis-server on this machine")
     yield doorbell.queue(Redis.from_url(server.url))

@@ -3,12 +3,12 @@
 import subprocess
 import sys
 
-from workers.stop import Stop
+from workers.loop import Stop
 
 TOLD_WHILE_WAITING = """
 import signal
 from random import Random
-from workers.stop import Stop
+from workers.loop import Stop
 
 chance, stop = Random(1), Stop()
 signal.signal(signal.SIGALRM, lambda *_: stop.set())

@@ -9,12 +9,15 @@ from typing import Any, cast
 import pytest
 from sqlalchemy import func, select, update
 
-from holding import assignments, chain, models, sessions
-from holding.anchors import Anchors
-from holding.database import Database
-from holding.desk import Done
-from holding.models import Attempt, Company, Event, Hold, Record, Request, Schedule
-from holding.settings import Settings
+from holding import tables
+from holding.access import sessions
+from holding.audit import chain
+from holding.audit.chain import Anchors
+from holding.exceptions import assignments
+from holding.exceptions.holds import Done
+from holding.runtime.settings import Settings
+from holding.store.database import Database
+from holding.tables import Attempt, Company, Event, Hold, Record, Request, Schedule
 from tests.holding.shop import Shop, open_shop, order
 from tests.support.clock import SetClock
 from tests.support.factories import make_company
@@ -63,11 +66,11 @@ def test_sign_ins_that_ended_long_ago_are_forgotten_once_a_day(
         with database.write() as session:
             at = clock.now() - ended
             fields = {"person_id": lim.person_id, "seen_at": at, "expires_at": at}
-            session.add(models.Session(token_hash=name, created_at=at, **fields))
+            session.add(tables.Session(token_hash=name, created_at=at, **fields))
 
     def kept() -> set[str]:
         with database.read() as session:
-            return set(session.scalars(select(models.Session.token_hash)))
+            return set(session.scalars(select(tables.Session.token_hash)))
 
     signed_in("now", -timedelta(hours=1))
     signed_in("of this year", sessions.KEPT - timedelta(hours=2))
@@ -141,7 +144,7 @@ def test_a_file_that_cannot_be_written_stops_no_work(
     bench = SimpleNamespace(database=database, clock=clock, owner="worker-1", settings=settings)
     open_shop(database, company, clock).publish()
     assert Sweeper(cast(Any, bench)).sweep()
-    assert "the heads of the chains cannot be noted" in caplog.text
+    assert "The heads of the chains cannot be noted" in caplog.text
 
 
 def test_what_breaks_one_duty_keeps_none_of_the_others(

@@ -9,16 +9,16 @@ from unittest.mock import MagicMock
 import pytest
 from sqlalchemy import select, update
 
-from holding import doorbell, singletons
-from holding.database import Database
-from holding.models import Company, Posting, Record
-from holding.settings import Settings
+from holding.runtime import doorbell
+from holding.runtime.settings import Settings
+from holding.store import leases
+from holding.store.database import Database
+from holding.tables import Company, Posting, Record
 from tests.support.clock import SetClock
 from tests.support.factories import make_company
 from tests.support.postings import NOW, make_ready
 from workers import jobs
-from workers.loop import Worker
-from workers.stop import Stop
+from workers.loop import Stop, Worker
 
 BATCHES = 20
 
@@ -75,11 +75,11 @@ def test_a_duty_that_is_given_up_waits_for_no_lease(database: Database) -> None:
 
     def take(owner: str) -> bool:
         with database.write() as session:
-            return singletons.take(session, "sweeper", owner=owner, until=until, now=NOW)
+            return leases.take(session, "sweeper", owner=owner, until=until, now=NOW)
 
     def leave(owner: str) -> None:
         with database.write() as session:
-            singletons.leave(session, "sweeper", owner=owner)
+            leases.leave(session, "sweeper", owner=owner)
 
     assert take("first")
     leave("second")

@@ -1,17 +1,158 @@
 """NetShop: orders and settlements by signed webhook, or from a JSON file.
 
-Here: which records a delivery holds. Not here: who may deliver (kit/signed_json.py), where a
-record's values lie (orders.py, settlements.py).
+Here: which records a delivery holds, and where the values of an order or of a settlement (what a
+blogger earned in a week, and whether it was paid) lie in NetShop's own form. Not here: who may
+deliver (kit/signed_webhooks.py).
 """
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 
-from connectors.kit.contract import IncomingRecord, RowError, SourceRefusal
-from connectors.kit.schema import KindSchema
-from connectors.kit.signed_json import Placed, SignedJson
-from connectors.sources.netshop.orders import ORDER, order_of
-from connectors.sources.netshop.reading import NAME, Read
-from connectors.sources.netshop.settlements import SETTLEMENT, settlement_of
+from connectors.contract import IncomingRecord, RowError, SourceRefusal
+from connectors.contract.schema import FieldSchema, KindSchema
+from connectors.kit.canonical_record import (
+    LINE_FIELDS,
+    ORDER_FIELDS,
+    SHOP_ZONE,
+    Cell,
+    RawRecord,
+    canonical,
+    orders_of,
+)
+from connectors.kit.signed_webhooks import Placed, SignedJson
+
+NAME = "netshop"
+Read = IncomingRecord | tuple[RowError, ...]
+
+
+def read_as(kind: KindSchema, raw: RawRecord) -> Read:
+    """The record, or everything that is wrong with it."""
+    errors = [error for cells in (raw.head, *raw.lines) for error in _zoneless(cells)]
+    record = canonical(kind, raw)
+    if not errors:
+        return record
+    return tuple(errors) + (() if isinstance(record, IncomingRecord) else record)
+
+
+def cells_of(place: str, values: Mapping[str, object], names: Sequence[str]) -> dict[str, Cell]:
+    """The values under their own names."""
+    return {name: Cell(f"{place}.{name}", values.get(name)) for name in names}
+
+
+def _zoneless(cells: Mapping[str, Cell]) -> list[RowError]:
+    """A moment in a webhook must say its zone: a guess could be a day off."""
+    errors = []
+    for name in ("paid_at", "updated_at"):
+        cell = cells.get(name)
+        if cell is None or not isinstance(cell.value, str):
+            continue
+        if not re.search(r"(Z|[+-]\d\d:?\d\d)$", cell.value.strip()) and cell.value.strip():
+            hint = "Write it as 2026-11-19T14:03:11+08:00."
+            errors.append(
+                RowError(
+                    where=cell.where,
+                    value=cell.value[:200],
+                    message="This moment has no time zone.",
+                    hint=hint,
+                )
+            )
+    return errors
+
+
+def wrong(where: str, message: str, hint: str) -> RowError:
+    """An error at a place that has no value of its own."""
+    return RowError(where=where, value="", message=message, hint=hint)
+
+
+ORDER = orders_of(NAME)
+
+_DERIVED = frozenset({"ordered_on", "customer", "customer_name", "tin", "address"})
+
+
+def order_of(place: str, order: object) -> Read:
+    """An order, or what is wrong with it."""
+    if not isinstance(order, Mapping):
+        return (wrong(place, "This is no order.", "Send an object with the order's fields."),)
+    customer, items = order.get("customer"), order.get("items")
+    if customer is not None and not isinstance(customer, Mapping):
+        where = f"{place}.customer"
+        return (wrong(where, "This is no customer.", "Send an object with id and name."),)
+    if items is None:
+        items = []
+    if not isinstance(items, list) or not all(isinstance(item, Mapping) for item in items):
+        where = f"{place}.items"
+        return (wrong(where, "These are no items.", "Send a list of objects."),)
+    head = cells_of(place, order, [f.name for f in ORDER_FIELDS if f.name not in _DERIVED])
+    head.update(_derived(place, order, customer or {}))
+    lines = [
+        cells_of(f"{place}.items[{index}]", item, [f.name for f in LINE_FIELDS])
+        for index, item in enumerate(items)
+    ]
+    return read_as(ORDER, RawRecord(Cell(f"{place}.id", order.get("id")), head, lines))
+
+
+def _derived(
+    place: str, order: Mapping[str, object], customer: Mapping[str, object]
+) -> dict[str, Cell]:
+    inside = f"{place}.customer"
+    return {
+        "ordered_on": Cell(f"{place}.ordered_at", _day(order.get("ordered_at"))),
+        "customer": Cell(f"{inside}.id", customer.get("id")),
+        "customer_name": Cell(f"{inside}.name", customer.get("name")),
+        "tin": Cell(f"{inside}.tin", customer.get("tin")),
+        "address": Cell(f"{inside}.address", customer.get("address")),
+    }
+
+
+def _day(moment: object) -> object:
+    """The shop's day of a moment; anything else is left to be found wrong."""
+    if not isinstance(moment, str):
+        return moment
+    try:
+        when = datetime.fromisoformat(moment)
+        return when.astimezone(SHOP_ZONE).date().isoformat() if when.tzinfo else moment
+    except (ValueError, OverflowError):
+        return moment
+
+
+SETTLEMENT = KindSchema(
+    source=NAME,
+    kind="settlement",
+    fields=(
+        FieldSchema(name="number", required=True, max_length=50),
+        FieldSchema(name="status", required=True, max_length=100),
+        FieldSchema(name="blogger"),
+        FieldSchema(name="period"),
+        FieldSchema(name="settled_on", type="date"),
+        FieldSchema(name="paid_at", type="moment"),
+        FieldSchema(name="updated_at", type="moment"),
+        FieldSchema(name="currency"),
+        FieldSchema(name="commission", type="money"),
+    ),
+)
+
+
+def settlement_of(place: str, given: object) -> Read:
+    """A settlement, or what is wrong with it."""
+    if not isinstance(given, Mapping):
+        hint = "Send an object with the settlement's fields."
+        return (wrong(place, "This is no settlement.", hint),)
+    own = ("status", "blogger", "period", "paid_at", "updated_at", "currency")
+    key = Cell(f"{place}.id", given.get("id"))
+    head = {
+        **cells_of(place, given, own),
+        "number": key,
+        "commission": Cell(f"{place}.amount", given.get("amount")),
+        "settled_on": Cell(f"{place}.period", _last_day(given.get("period"))),
+    }
+    return read_as(SETTLEMENT, RawRecord(key, head, ()))
+
+
+def _last_day(period: object) -> object:
+    """The day with which a period ends; what is no period is left to be found wrong."""
+    return period.rpartition("/")[2] if isinstance(period, str) else period
+
 
 _READERS: Mapping[str, Callable[[str, object], Read]] = {
     "order": order_of,

@@ -4,7 +4,7 @@ Here: which sheet and column holds what. An .xlsx has the sheets `orders` and `o
 CSV has one row an item, repeating the order's own columns. Columns are named as the canonical
 fields, `id` is the shop's order id, and `order_id` (or `number`) in `order_items` says which
 order an item belongs to. Not here: reading files (kit/workbook.py), the canonical form
-(kit/order.py).
+(kit/canonical_record.py).
 """
 
 import hashlib
@@ -13,10 +13,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from connectors.kit.contract import Accepted, IncomingRecord, RowError, SourceRefusal
-from connectors.kit.counting import too_long
-from connectors.kit.order import LINE_FIELDS, ORDER_FIELDS, Cell, RawRecord, canonical, orders_of
-from connectors.kit.tables import Sheet, WorkbookRefusal, header_of, place
+from connectors.contract import Accepted, IncomingRecord, RowError, SourceRefusal
+from connectors.kit.canonical_record import (
+    LINE_FIELDS,
+    ORDER_FIELDS,
+    Cell,
+    RawRecord,
+    canonical,
+    orders_of,
+)
+from connectors.kit.delivery_counts import too_long
+from connectors.kit.sheet_tables import Sheet, WorkbookRefusal, header_of, place
 from connectors.kit.workbook import read_csv, read_tables
 
 NAME = "workbook"

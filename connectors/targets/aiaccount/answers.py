@@ -8,22 +8,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from connectors.kit import endings
-from connectors.kit.contract import Answer, Payload
-from connectors.kit.endings import uncertain
-from connectors.kit.http import HttpFailure
-from connectors.targets.aiaccount.heard import Heard, list_of, object_of, text_of, values_of
+from connectors.contract import Answer, Payload
+from connectors.kit import calls
+from connectors.kit.calls import uncertain
+from connectors.targets.aiaccount.documents import BY_PATH
 from connectors.targets.aiaccount.outcomes import (
+    Heard,
     accepted,
     already_there,
     awaiting,
+    list_of,
+    object_of,
     other_content,
     parked,
     refusal,
     rejected,
+    text_of,
+    values_of,
     without_content,
 )
-from connectors.targets.aiaccount.ways import BY_PATH
+from connectors.transport.http import HttpFailure
 
 _UNFINISHED = frozenset({"cached", "queued", "processing"})
 _UNANSWERED = frozenset({408, 425})
@@ -31,7 +35,7 @@ _UNANSWERED = frozenset({408, 425})
 
 def unanswered(payload: Payload, failure: HttpFailure) -> tuple[Answer, ...]:
     """What a call without an answer means: nothing was sent, or nobody knows."""
-    return spread(payload, endings.unanswered(failure))
+    return spread(payload, calls.unanswered(failure))
 
 
 def spread(payload: Payload, answer: Answer) -> tuple[Answer, ...]:

@@ -9,8 +9,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Literal
 
-from connectors.kit.calling import Get, not_made, reader, sent
-from connectors.kit.contract import (
+from connectors.contract import (
     Action,
     ConnectionReport,
     FileLimits,
@@ -22,11 +21,12 @@ from connectors.kit.contract import (
     Sent,
     Settings,
 )
-from connectors.kit.http import Http, HttpFailure, mask
+from connectors.kit.calls import Get, not_made, reader, sent
 from connectors.targets.aiaccount import lookup, payload, probe
 from connectors.targets.aiaccount.answers import answers_of, unanswered
 from connectors.targets.aiaccount.documents import DOCUMENTS
-from connectors.targets.aiaccount.heard import hear
+from connectors.targets.aiaccount.outcomes import hear
+from connectors.transport.http import Http, HttpFailure, mask
 
 
 class AiAccount:
@@ -100,7 +100,7 @@ class AiAccount:
         action: Action = "create",  # noqa: ARG002 - as in build
         standing: OutgoingDocument | None = None,  # noqa: ARG002
     ) -> Found:
-        """Whether the document stands there, in the intended company."""
+        """Whether the document is there, in the intended company."""
         return lookup.look_up(document, key, _reader(settings, secret, http), http.now())
 
     def read(

@@ -1,11 +1,14 @@
-"""The document types that AiAccount takes, as data.
+"""The document types that AiAccount takes, and where each goes, as data.
 
-Here: columns, limits and which field means what. A sheet has one row for each line, which repeats
-the cells of its document. Not here: where each document goes (ways.py), nor how it becomes bytes
+Here: columns, limits and which field means what; its import, its own page, its words. A sheet has
+one row for each line, which repeats the cells of its document. Not here: how it becomes bytes
 (payload.py).
 """
 
-from connectors.kit.schema import Amounts, Books, DocumentSchema, FieldSchema
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from connectors.contract.schema import Amounts, Books, DocumentSchema, FieldSchema
 
 NUMBER_MAX = 50
 
@@ -185,3 +188,80 @@ EXPENSE_PAYMENT = DocumentSchema(
 
 DOCUMENTS = (SALES_INVOICE, SALES_RECEIPT, EXPENSE_BILL, EXPENSE_PAYMENT)
 """All of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """How one document type goes in and is found again.
+
+    `shown` are the fields that a look-up tells of it, by our names and AiAccount's. `alone` says
+    that one document may go as JSON, to the place where it is looked up.
+    """
+
+    schema: DocumentSchema
+    imports: str
+    listing: str
+    sheet: str
+    shown: Mapping[str, str]
+    alone: bool = False
+
+    @property
+    def number(self) -> str:
+        """AiAccount's word for the number."""
+        return _word(self.schema, self.schema.number_field)
+
+    @property
+    def amount(self) -> str:
+        """Our name of the total of the document."""
+        return next(iter(self.shown))
+
+    @property
+    def party(self) -> str:
+        """AiAccount's word for the customer or supplier."""
+        return _word(self.schema, self.schema.party_field).partition(".")[0]
+
+
+def _word(schema: DocumentSchema, name: str) -> str:
+    return next(field.wire for field in schema.header if field.name == name)
+
+
+_OF_A_TOTAL = {"Total": "total", "Currency": "currency"}
+_OF_A_PAYMENT = {"Amount": "amount", "Currency": "currency"}
+
+_WAYS = (
+    Way(
+        schema=SALES_INVOICE,
+        imports="/v1/imports/sales-invoices",
+        listing="/v1/sales/invoices",
+        sheet="Sales Invoices",
+        shown=_OF_A_TOTAL,
+        alone=True,
+    ),
+    Way(
+        schema=SALES_RECEIPT,
+        imports="/v1/imports/sales-receipts",
+        listing="/v1/sales/receipts",
+        sheet="Sales Receipts",
+        shown={**_OF_A_PAYMENT, "InvoiceNumber": "invoice_number"},
+    ),
+    Way(
+        schema=EXPENSE_BILL,
+        imports="/v1/imports/expense-bills",
+        listing="/v1/expenses/bills",
+        sheet="Expense Bills",
+        shown=_OF_A_TOTAL,
+    ),
+    Way(
+        schema=EXPENSE_PAYMENT,
+        imports="/v1/imports/expense-payments",
+        listing="/v1/expenses/payments",
+        sheet="Expense Payments",
+        shown={**_OF_A_PAYMENT, "BillNumber": "bill_number"},
+    ),
+)
+
+WAYS: Mapping[str, Way] = {way.schema.name: way for way in _WAYS}
+"""By the name of the document type."""
+
+BY_PATH: Mapping[str, Way] = {path: way for way in _WAYS for path in (way.imports, way.listing)}
+"""By the place that a call goes to."""

@@ -1,4 +1,4 @@
-"""Whether a document stands in AiAccount: by the key it was sent with, then by its number and
+"""Whether a document is in AiAccount: by the key it was sent with, then by its number and
 party.
 
 Here: reading, and comparing what is found with what was sent. Not here: what follows from it.
@@ -11,12 +11,12 @@ from datetime import datetime
 from typing import Any, Literal
 from urllib.parse import quote
 
-from connectors.kit.calling import KEPT_BYTES, Get, unclear
-from connectors.kit.contract import Answer, Found, Kept, OutgoingDocument
-from connectors.kit.http import HttpFailure
+from connectors.contract import Answer, Found, Kept, OutgoingDocument
+from connectors.kit.calls import KEPT_BYTES, Get, unclear
 from connectors.targets.aiaccount.answers import document_answer
-from connectors.targets.aiaccount.heard import Heard, decimal_of, hear, list_of, pause_of
-from connectors.targets.aiaccount.ways import WAYS
+from connectors.targets.aiaccount.documents import WAYS
+from connectors.targets.aiaccount.outcomes import Heard, decimal_of, hear, list_of, pause_of
+from connectors.transport.http import HttpFailure
 
 _UNFINISHED = frozenset({"cached", "queued", "processing"})
 _GONE = frozenset({"void", "cancelled"})
@@ -38,7 +38,7 @@ def look_up(document: OutgoingDocument, key: str, get: Get, now: datetime) -> Fo
 
 
 def read(document: OutgoingDocument, get: Get, now: datetime) -> Found:
-    """What stands there beside the document as it was sent, as far as AiAccount shows it."""
+    """What the target has for the document as it was sent, as far as AiAccount shows it."""
     heard = _listed(document, get, now)
     if isinstance(heard, Found):
         return heard

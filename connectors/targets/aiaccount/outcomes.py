@@ -1,24 +1,145 @@
-"""What became of one document, as an answer of ours.
+"""An answer of AiAccount opened, and the result for one document in our terms.
 
-Here: one function for each end that AiAccount can tell. Not here: which part of an answer is about
-which document (answers.py), classes of codes (errors.py).
+Here: one function for each end that AiAccount can tell, and what each of its words for a refusal
+means to us. Not here: which part of an answer is about which document (answers.py).
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from connectors.kit.contract import Answer, Kept
-from connectors.kit.endings import uncertain
-from connectors.targets.aiaccount.errors import class_of
-from connectors.targets.aiaccount.heard import (
-    Heard,
-    decimal_of,
-    list_of,
-    object_of,
-    pause_of,
-    text_of,
-    values_of,
-)
+from connectors.contract import Answer, Kept
+from connectors.kit.calls import uncertain
+from connectors.transport.http import HttpAnswer, retry_after
+from connectors.transport.strict_json import loads
+from grammar.text.finding_codes import ErrorClass
+
+CLASS_OF_CODE: Mapping[str, ErrorClass] = {
+    "bad_file": "bad_value",
+    "missing_column": "bad_value",
+    "bad_json": "bad_value",
+    "idempotency_key_missing": "bad_value",
+    "file_too_large": "bad_value",
+    "bad_value": "bad_value",
+    "inconsistent_header": "bad_value",
+    "invalid_key": "authorization_failed",
+    "missing_permission": "authorization_failed",
+    "key_disabled": "authorization_failed",
+    "company_not_found": "authorization_failed",
+    "method_not_allowed": "business_rule",
+    "over_payment": "business_rule",
+    "unknown_invoice": "business_rule",
+    "unknown_bill": "business_rule",
+    "duplicate": "duplicate",
+    "period_locked": "period_locked",
+    "unknown_account": "mapping_missing",
+    "unknown_tax_code": "mapping_missing",
+    "unknown_sku": "mapping_missing",
+    "currency_disabled": "mapping_missing",
+    "missing_field": "missing_field",
+    "quota_exceeded": "temporary",
+    "rate_limited": "temporary",
+}
+
+_EINVOICE: Mapping[str, ErrorClass] = {
+    "tin_format": "bad_value",
+    "classification_missing": "missing_field",
+    "buyer_incomplete": "missing_field",
+}
+
+_CLASS_OF_STATUS: Mapping[int, ErrorClass] = {  # those that say enough by themselves
+    401: "authorization_failed",
+    403: "authorization_failed",
+    404: "authorization_failed",
+    409: "duplicate",
+    413: "bad_value",
+    429: "temporary",
+}
+
+
+def class_of(code: str, *, reason: str = "", status: int | None = None) -> ErrorClass:
+    """The class of a refusal by its code, else by its status; a refusal nobody knows goes to a
+    person.
+    """
+    if code == "einvoice_invalid":
+        return _EINVOICE.get(reason, "bad_value")
+    return CLASS_OF_CODE.get(code) or _CLASS_OF_STATUS.get(status or 0, "business_rule")
+
+
+ZONE = ZoneInfo("Asia/Kuala_Lumpur")
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One answer, opened: its JSON object, or nothing when it is none."""
+
+    answer: HttpAnswer
+    content: Mapping[str, Any] | None
+    now: datetime
+
+    @property
+    def error(self) -> Mapping[str, Any]:
+        """The error envelope, perhaps empty."""
+        return object_of(self.content, "error")
+
+
+def hear(answer: HttpAnswer, now: datetime) -> Heard:
+    """Open an answer."""
+    content = _opened(answer.body)
+    return Heard(answer, content if isinstance(content, dict) else None, now)
+
+
+@lru_cache(maxsize=2)
+def _opened(body: bytes) -> object:
+    """What it says; that of a whole file is asked for by each of its documents, and opened once."""
+    return loads(body)
+
+
+def pause_of(heard: Heard) -> float | None:
+    """After how many seconds it may be asked again, where it says so."""
+    asked = retry_after(heard.answer.headers, heard.now)
+    if asked is not None:
+        return asked
+    try:
+        day = date.fromisoformat(text_of(heard.error.get("resets_on")))
+    except ValueError:
+        return None
+    start = datetime.combine(day, time(), ZONE)
+    return max(0.0, (start - heard.now) / timedelta(seconds=1))
+
+
+def object_of(content: Mapping[str, Any] | None, name: str) -> Mapping[str, Any]:
+    """The object under a name, perhaps empty."""
+    value = (content or {}).get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def list_of(value: object) -> list[Mapping[str, Any]]:
+    """The objects of a list; nothing where it is none."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def values_of(value: object) -> list[object]:
+    """Any list; nothing where it is none."""
+    return value if isinstance(value, list) else []
+
+
+def text_of(value: object) -> str:
+    """A text; blank where it is none."""
+    return value if isinstance(value, str) else ""
+
+
+def decimal_of(value: object) -> Decimal | None:
+    """A number as text; None where it is none."""
+    try:
+        found = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    return found if found.is_finite() else None
 
 
 def accepted(
@@ -109,7 +230,7 @@ def already_there(ref: str | None, number: str | None, status: int) -> Answer:
 
 
 def other_content(ref: str | None, number: str | None, status: int) -> Answer:
-    """Its number stands there with another content."""
+    """Its number exists there with another content."""
     return Answer(
         kind="refused",
         error_class="stale_version",

@@ -1,7 +1,7 @@
 """A document as the bytes AiAccount takes: one invoice as JSON, all else as a workbook.
 
 Here: pure building, and the refusal of what AiAccount could only misread. Not here: where it goes
-(ways.py), sending (connector.py).
+(documents.py), sending (connector.py).
 """
 
 import json
@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 
-from connectors.kit.contract import Answer, OutgoingDocument, Payload
+from connectors.contract import Answer, OutgoingDocument, Payload
+from connectors.contract.schema import DocumentSchema, FieldSchema
 from connectors.kit.preflight import NUMERIC, Fault, refused, value_fault
-from connectors.kit.schema import DocumentSchema, FieldSchema
 from connectors.kit.workbook import Written, write
-from connectors.targets.aiaccount.ways import WAYS, Way
+from connectors.targets.aiaccount.documents import WAYS, Way
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 JSON = "application/json; charset=utf-8"

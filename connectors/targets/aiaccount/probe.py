@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
-from connectors.kit.contract import ConnectionReport, Rounding, Settings, Snapshot, Step
-from connectors.kit.http import HttpAnswer, HttpFailure, reached
-from connectors.kit.strictjson import loads
+from connectors.contract import ConnectionReport, Rounding, Settings, Snapshot, Step
+from connectors.transport.http import HttpAnswer, HttpFailure, reached
+from connectors.transport.strict_json import loads
 
 STEPS = (
     "The key is plain text",

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
-from connectors.kit.contract import Kept
-from connectors.kit.rounded import room
+from connectors.contract import Kept
+from connectors.kit.rounding_bounds import room
 
 _ROUNDED = {"qty": "Qty", "unitPrice": "UnitPrice"}
 _FEWEST_PLACES = 2

@@ -1,7 +1,7 @@
 """AutoCount's cloud interface as a target: build, send, look up, read, test.
 
-Here: the calls and their headers. Not here: bodies (payload.py, bodies.py), answers (answers.py),
-look-ups (lookup.py), readings (watching.py), the connection test (probe.py).
+Here: the calls and their headers. Not here: bodies (payload.py), answers (answers.py),
+look-ups (lookup.py), readings (read_back.py), the connection test (probe.py).
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,8 +10,7 @@ from functools import partial
 from typing import Literal
 from urllib.parse import quote
 
-from connectors.kit.calling import Get, not_made, reader, sent
-from connectors.kit.contract import (
+from connectors.contract import (
     Action,
     Answer,
     ConnectionReport,
@@ -26,13 +25,12 @@ from connectors.kit.contract import (
     Settings,
     Stands,
 )
-from connectors.kit.endings import unanswered
-from connectors.kit.http import Http, HttpAnswer, HttpFailure, mask
-from connectors.targets.autocount import lookup, payload, probe, products, watching
-from connectors.targets.autocount.answers import confirmed, refusal, taken
+from connectors.kit.calls import Get, not_made, reader, sent, unanswered
+from connectors.targets.autocount import documents as autocount_documents
+from connectors.targets.autocount import lookup, payload, probe, read_back
+from connectors.targets.autocount.answers import NUMBER_TAKEN, confirmed, read, refusal, taken
 from connectors.targets.autocount.documents import POSTED
-from connectors.targets.autocount.errors import NUMBER_TAKEN
-from connectors.targets.autocount.reading import read
+from connectors.transport.http import Http, HttpAnswer, HttpFailure, mask
 
 
 class AutoCount:
@@ -50,8 +48,8 @@ class AutoCount:
     settle_seconds = 30.0
     pace = Pace(per_minute=100, to_send=3)  # searched for first, and read back
     file_limits = FileLimits(documents=1)
-    read_at_once = watching.AT_ONCE
-    items_at_once = products.AT_ONCE
+    read_at_once = read_back.AT_ONCE
+    items_at_once = autocount_documents.AT_ONCE
 
     def rounding(self, settings: Settings) -> Rounding:  # noqa: ARG002 - it has no other way
         """Tax is worked out for each line, and the lines are summed."""
@@ -116,20 +114,20 @@ class AutoCount:
     ) -> tuple[Found, ...]:
         """What stands in the intended account book beside each document."""
         get, ask = _reader(settings, secret, http), _asker(settings, secret, http)
-        found = watching.standing(documents, get, ask)
+        found = read_back.standing(documents, get, ask)
         return tuple(replace(one, proof=mask(one.proof, secret)) for one in found)
 
     def alike(
         self, document: OutgoingDocument, settings: Settings, secret: str, http: Http
     ) -> tuple[Stands, ...] | Found:
         """Documents of the same party and total, a few days around, in the intended book."""
-        return watching.alike(document, _asker(settings, secret, http))
+        return read_back.alike(document, _asker(settings, secret, http))
 
     def items(
         self, codes: Sequence[str], settings: Settings, secret: str, http: Http
     ) -> Mapping[str, ItemSetup]:
         """The unit of each product."""
-        return products.units(codes, _reader(settings, secret, http))
+        return autocount_documents.units(codes, _reader(settings, secret, http))
 
     def test(self, settings: Settings, secret: str, http: Http) -> ConnectionReport:
         """Try the connection without writing."""
@@ -159,7 +157,7 @@ def _reader(settings: Settings, secret: str, http: Http) -> Get:
     return reader(http, partial(_url, settings), _identity(settings, secret))
 
 
-def _asker(settings: Settings, secret: str, http: Http) -> watching.Ask:
+def _asker(settings: Settings, secret: str, http: Http) -> read_back.Ask:
     def ask(path: str, body: bytes) -> HttpAnswer | HttpFailure:
         headers = {**_identity(settings, secret), "Content-Type": payload.JSON}
         return http.request("POST", _url(settings, path), headers=headers, body=body)

@@ -1,7 +1,7 @@
 """Whether something has been done in AutoCount: the document by its number, compared with ours.
 
 Here: what a look-up says for create, update and void, and what a reading says later. Not here: the
-read (reading.py, watching.py), the comparison (compare.py), and what follows from either.
+read (answers.py, read_back.py), the comparison (compare.py), and what follows from either.
 """
 
 from collections.abc import Mapping
@@ -9,12 +9,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from connectors.kit.calling import Get
-from connectors.kit.contract import Action, Found, Kept, OutgoingDocument
+from connectors.contract import Action, Found, Kept, OutgoingDocument
+from connectors.kit.calls import Get
+from connectors.targets.autocount.answers import Seen, read, told, total_of
 from connectors.targets.autocount.compare import Compared, compare
 from connectors.targets.autocount.payload import SCHEMAS, content, expected, path_of
-from connectors.targets.autocount.reading import Seen, read
-from connectors.targets.autocount.shown import told, total_of
 
 
 def look_up(

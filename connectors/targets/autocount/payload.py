@@ -1,20 +1,186 @@
 """A document as the JSON that AutoCount's interface takes, one document a call.
 
-Here: pure building, what is expected back, and the refusal of what AutoCount would only cut,
-misread or leave out in silence. Not here: sending (connector.py), comparing (compare.py).
+Here: the three shapes (a trade document, a bill of one amount, a voucher), built purely, what is
+expected back, and the refusal of what AutoCount would only cut, misread or leave out in silence.
+Not here: sending (connector.py), comparing (compare.py).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
 from urllib.parse import quote
 
-from connectors.kit.contract import Action, Answer, OutgoingDocument, Payload
+from connectors.contract import Action, Answer, OutgoingDocument, Payload
+from connectors.contract.schema import DocumentSchema, FieldSchema
 from connectors.kit.preflight import Fault, first_fault, not_offered, refused
-from connectors.kit.schema import DocumentSchema
-from connectors.kit.strictjson import dumps
-from connectors.targets.autocount.bodies import BODIES, Json
+from connectors.targets.autocount import rounding_line
 from connectors.targets.autocount.documents import POSTED
+from connectors.transport.strict_json import dumps
+from grammar.text.finding_codes import ErrorClass
+
+Json = object  # what strictjson writes: text, bool, int, Decimal, None, lists and mappings of them
+Make = Callable[["Body", DocumentSchema, OutgoingDocument, Action], dict[str, Json]]
+BASE_CURRENCY = "MYR"
+
+_NUMERIC = frozenset({"decimal", "money", "quantity"})
+_NULLED = _NUMERIC | {"date", "productCode", "discount"}  # the others are blank texts there
+_NO_TAX_MOVED: Mapping[str, Json] = {"taxAdjustment": 0, "localTaxAdjustment": 0}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Body:
+    """How one document type is written.
+
+    `fills` are AutoCount's own guesses, all turned off: a missing code is an error there.
+    """
+
+    path: str
+    shape: Make
+    fills: tuple[str, ...] = ()
+    head: Mapping[str, Json]
+    row: Mapping[str, Json]
+
+    def made(
+        self, schema: DocumentSchema, document: OutgoingDocument, action: Action
+    ) -> dict[str, Json]:
+        """The whole body of a create or an update."""
+        body = self.shape(self, schema, document, action)
+        off = {"autoFillOption": dict.fromkeys(self.fills, False)} if self.fills else {}
+        return {**body, **off}
+
+    def fault(self, document: OutgoingDocument) -> tuple[ErrorClass, str] | None:
+        """What no field says alone, and AutoCount could not be told."""
+        if self.shape is _voucher and document.fields.get("KnockOffDocNo"):
+            words = "AutoCount ties a payment to its invoice by a document of its own, which is "
+            return "business_rule", words + "not written: leave KnockOffDocNo out, knock off there."
+        if self.shape is _voucher and document.currency not in ("", BASE_CURRENCY):
+            words = f"A payment in {document.currency} needs a rate, which it has no field for."
+            return "bad_value", words
+        return rounding_line.fault(document)
+
+
+def _trade(
+    body: Body, schema: DocumentSchema, document: OutgoingDocument, action: Action
+) -> dict[str, Json]:
+    rows: list[dict[str, Json]] = [
+        {**_row(schema.lines, line), **body.row} for line in document.lines
+    ]
+    rows = rounding_line.moved(document, rows)
+    return {"master": _master(body, schema, document, action), "details": rows}
+
+
+def _bill(
+    body: Body, schema: DocumentSchema, document: OutgoingDocument, action: Action
+) -> dict[str, Json]:
+    """One account and one amount: a row of quantity 1, written in the head of the document."""
+    inner = {"AccNo", "DtlDescription", "TaxCode", "Amount"}
+    master = _master(body, schema, document, action, without=inner)
+    fields = [field for field in schema.header if field.name in inner]
+    return {"master": master, "details": [{**_row(fields, document.fields), **body.row}]}
+
+
+def _voucher(
+    body: Body, schema: DocumentSchema, document: OutgoingDocument, action: Action
+) -> dict[str, Json]:
+    """Money in or out: the party's own account on one side, the way of paying on the other."""
+    paid = {"PaymentMethod", "PaymentAmt", "ChequeNo", "KnockOffDocNo", "KnockOffAmt"}
+    fields, amount = document.fields, Decimal(document.fields["PaymentAmt"])
+    wire = {field.name: field.wire for field in schema.header}
+    words = fields.get("Description", "")
+    master = _master(body, schema, document, action, without=paid | {schema.party_field})
+    row = {wire[schema.party_field]: document.party, "description": words, "amount": amount}
+    payment: dict[str, Json] = {
+        wire["PaymentMethod"]: fields["PaymentMethod"],
+        wire["ChequeNo"]: fields.get("ChequeNo", ""),
+        "floatDay": 0,
+        "bankCharge": 0,
+        "toBankRate": 1,
+        wire["PaymentAmt"]: amount,
+    }
+    return {
+        "master": {**master, "dealWith": document.party},
+        "details": [{**row, **body.row}],
+        "paymentDetails": [payment],
+    }
+
+
+def _master(
+    body: Body,
+    schema: DocumentSchema,
+    document: OutgoingDocument,
+    action: Action,
+    without: frozenset[str] | set[str] = frozenset(),
+) -> dict[str, Json]:
+    """The header. A change names every field that is ours, also the blank ones, and leaves out the
+    number, which nothing changes.
+    """
+    told: dict[str, Json] = {}
+    for field in schema.header:
+        given = document.fields.get(field.name, "")
+        if action == "update":
+            left_out = field.name not in document.fields or field.name == schema.number_field
+        else:
+            left_out = given == ""
+        if field.sent and not left_out and field.name not in without:
+            told[field.wire] = _value(field, given)
+    return told if action == "update" else {**told, **body.head}
+
+
+def _row(fields: Sequence[FieldSchema], given: Mapping[str, str]) -> dict[str, Json]:
+    return {f.wire: _value(f, given.get(f.name, "")) for f in fields if f.sent}
+
+
+def _value(field: FieldSchema, text: str) -> Json:
+    if field.type == "yesno":
+        return text == "yes"
+    if text == "":
+        return None if field.type in _NULLED or field.wire in _NULLED else ""
+    return Decimal(text) if field.type in _NUMERIC else text
+
+
+_PAID: Mapping[str, Json] = {
+    "currencyCode": BASE_CURRENCY,
+    "currencyRate": 1,
+    "journalType": "GENERAL",
+}
+_PAID_ROW: Mapping[str, Json] = {"toAccountRate": 1, "taxCode": "", "inclusiveTax": True}
+
+BODIES: Mapping[str, Body] = {
+    "invoice": Body(
+        path="/invoice",
+        shape=_trade,
+        fills=("accNo", "taxCode", "tariffCode", "localTotalCost"),
+        head={"isRoundAdj": False},
+        row=_NO_TAX_MOVED,
+    ),
+    "credit_note": Body(
+        path="/creditNote",
+        shape=_trade,
+        fills=("accNo", "taxCode", "tariffCode"),
+        head={},
+        row=_NO_TAX_MOVED,
+    ),
+    "purchase_order": Body(path="/purchaseOrder", shape=_trade, head={}, row={}),
+    "purchase_invoice": Body(path="/purchaseInvoice", shape=_trade, head={}, row={}),
+    "ap_invoice": Body(path="/purchaseInvoice", shape=_bill, head={}, row={"qty": 1}),
+    "ar_payment": Body(
+        path="/receipt",
+        shape=_voucher,
+        fills=("taxCode", "tariffCode"),
+        head={"docType": "OR", **_PAID},
+        row=_PAID_ROW,
+    ),
+    "ap_payment": Body(
+        path="/payment",
+        shape=_voucher,
+        fills=("taxCode", "tariffCode"),
+        head={"docType": "PV", **_PAID},
+        row=_PAID_ROW,
+    ),
+}
+"""Every document type that is posted."""
+
 
 JSON = "application/json; charset=utf-8"
 TARGET = "AutoCount"

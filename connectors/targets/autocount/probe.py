@@ -9,11 +9,11 @@ import re
 from collections.abc import Mapping
 from datetime import date
 
-from connectors.kit.calling import Get
-from connectors.kit.contract import ConnectionReport, Settings, Snapshot, Step
-from connectors.kit.http import KEY_REFUSED, HttpAnswer, HttpFailure, reached
-from connectors.kit.strictjson import loads
-from connectors.targets.autocount.reading import message_of
+from connectors.contract import ConnectionReport, Settings, Snapshot, Step
+from connectors.kit.calls import Get
+from connectors.targets.autocount.answers import message_of
+from connectors.transport.http import KEY_REFUSED, HttpAnswer, HttpFailure, reached
+from connectors.transport.strict_json import loads
 
 STEPS = (
     "The key is plain text",

@@ -1,13 +1,13 @@
 """A difference of rounding, posted: AutoCount keeps it in the tax of the lines, a sen in each.
 
 Here: which line takes which part of `RoundingAdjustment`, and what no line can take. Not here: the
-rest of a row (bodies.py).
+rest of a row (payload.py).
 """
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from connectors.kit.contract import OutgoingDocument
+from connectors.contract import OutgoingDocument
 from connectors.kit.preflight import Fault
 
 FIELD = "RoundingAdjustment"

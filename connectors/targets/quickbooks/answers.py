@@ -2,22 +2,21 @@
 
 Here: reading one answer; it carries the document, which must be what was meant: a request id that
 was used before gives the old answer, whatever was sent. Not here: making the calls (connector.py),
-and the meaning of a code (errors.py).
+and the meaning of a code (responses.py).
 """
 
 from dataclasses import replace
 from typing import Any
 
-from connectors.kit import endings
-from connectors.kit.contract import Action, Answer, Found, Kept
-from connectors.kit.endings import not_sent, uncertain
-from connectors.kit.http import HttpAnswer
-from connectors.kit.schema import DocumentSchema
-from connectors.kit.strictjson import loads
-from connectors.targets.quickbooks.bodies import ENTITIES, Names, is_void, total_in
+from connectors.contract import Action, Answer, Found, Kept
+from connectors.contract.schema import DocumentSchema
+from connectors.kit import calls
+from connectors.kit.calls import not_sent, uncertain
 from connectors.targets.quickbooks.compare import Compared, compare
-from connectors.targets.quickbooks.errors import class_of, told_of
-from connectors.targets.quickbooks.reading import Shown, pause_of
+from connectors.targets.quickbooks.payload import ENTITIES, Names, is_void, total_in
+from connectors.targets.quickbooks.responses import Shown, class_of, pause_of, told_of
+from connectors.transport.http import HttpAnswer
+from connectors.transport.strict_json import loads
 
 _UNANSWERED = frozenset({408, 425})
 
@@ -31,7 +30,7 @@ def unread(number: str, seen: Found) -> Answer:
 
 
 def gone(number: str, action: Action, count: int) -> Answer:
-    """The document that is to be changed is not the one that stands there."""
+    """The document that is to be changed is not the one in the target."""
     words = (
         f"{count} documents stand there under {number}; which one is ours, nobody can say."
         if count
@@ -137,10 +136,10 @@ def accepted(
     existing: bool = False,
     kept: tuple[Kept, ...] = (),
 ) -> Answer:
-    """It stands there."""
+    """It is posted."""
     ref = str(shown.get("Id") or number)
     total = None if is_void(shown) else total_in(shown)
-    return endings.accepted(number, ref, status, words, existing=existing, kept=kept, total=total)
+    return calls.accepted(number, ref, status, words, existing=existing, kept=kept, total=total)
 
 
 def _refused(number: str, error_class: Any, code: str, words: str) -> Answer:

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from connectors.kit.contract import Kept
-from connectors.kit.schema import DocumentSchema, FieldSchema
-from connectors.targets.quickbooks.bodies import Names, fields_of, lines_of
+from connectors.contract import Kept
+from connectors.contract.schema import DocumentSchema, FieldSchema
+from connectors.targets.quickbooks.payload import Names, fields_of, lines_of
 
 A_SEN = Decimal("0.01")
 _NUMERIC = frozenset({"decimal", "money", "quantity"})

@@ -1,7 +1,7 @@
 """QuickBooks Online as a target: build, send, look up, read, test, renew.
 
-Here: the calls and their headers. Not here: bodies (payload.py, bodies.py), the course of a write
-(writing.py), look-ups (lookup.py), readings (watching.py), tokens (tokens.py), the connection test
+Here: the calls and their headers. Not here: bodies (payload.py), the course of a write
+(writes.py), look-ups (lookup.py), readings (read_back.py), tokens (tokens.py), the connection test
 (probe.py).
 """
 
@@ -12,8 +12,7 @@ from functools import partial
 from typing import Literal
 from urllib.parse import quote, urlencode
 
-from connectors.kit.calling import Get, not_made, reader, sent
-from connectors.kit.contract import (
+from connectors.contract import (
     Action,
     ConnectionReport,
     FileLimits,
@@ -26,10 +25,11 @@ from connectors.kit.contract import (
     Settings,
     Stands,
 )
-from connectors.kit.http import Http, HttpAnswer, HttpFailure, mask
-from connectors.kit.renewing import Renewed
-from connectors.targets.quickbooks import lookup, payload, probe, tokens, watching, writing
+from connectors.contract.targets import Renewed
+from connectors.kit.calls import Get, not_made, reader, sent
+from connectors.targets.quickbooks import lookup, payload, probe, read_back, tokens, writes
 from connectors.targets.quickbooks.documents import POSTED
+from connectors.transport.http import Http, HttpAnswer, HttpFailure, mask
 
 MINOR_VERSION = "75"
 
@@ -50,7 +50,7 @@ class QuickBooks:
     settle_seconds = 30.0
     pace = Pace(per_minute=400, to_send=2, to_look=2)  # four fifths of what a company may
     file_limits = FileLimits(documents=1)
-    read_at_once = watching.AT_ONCE
+    read_at_once = read_back.AT_ONCE
 
     def rounding(self, settings: Settings) -> Rounding:  # noqa: ARG002 - it has no other way
         """Tax is worked out on the sum of all lines of a rate."""
@@ -85,7 +85,7 @@ class QuickBooks:
                 push=True,
             )
 
-        written = writing.write(payload, _reader(settings, secret, http), post)
+        written = writes.write(payload, _reader(settings, secret, http), post)
         return sent((written.answer,), written.call, partial(_masked, secret=secret))
 
     def look_up(
@@ -107,14 +107,20 @@ class QuickBooks:
         self, documents: Sequence[OutgoingDocument], settings: Settings, secret: str, http: Http
     ) -> tuple[Found, ...]:
         """What stands in the intended company beside each document."""
-        found = watching.standing(documents, settings, _reader(settings, secret, http))
+        found = read_back.standing(documents, settings, _reader(settings, secret, http))
         return tuple(replace(one, proof=_masked(one.proof, secret)) for one in found)
 
     def alike(
         self, document: OutgoingDocument, settings: Settings, secret: str, http: Http
     ) -> tuple[Stands, ...] | Found:
         """Documents of the same party and total, a few days around, in the intended company."""
-        return watching.alike(document, _reader(settings, secret, http))
+        return read_back.alike(document, _reader(settings, secret, http))
+
+    def inactive(
+        self, document: OutgoingDocument, settings: Settings, secret: str, http: Http
+    ) -> str | Found:
+        """Its customer or vendor, where somebody made it inactive in the intended company."""
+        return read_back.inactive(document, _reader(settings, secret, http))
 
     def test(self, settings: Settings, secret: str, http: Http) -> ConnectionReport:
         """Try the connection without writing."""

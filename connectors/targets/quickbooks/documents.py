@@ -9,7 +9,7 @@ its number, its date and the item of each line is our demand: without them Quick
 itself.
 """
 
-from connectors.kit.schema import Amounts, DocumentSchema, FieldSchema
+from connectors.contract.schema import Amounts, DocumentSchema, FieldSchema
 
 TARGET = "quickbooks"
 _NUMBER_MAX = 21

@@ -1,19 +1,26 @@
 """Whether something has been done in QuickBooks: the document by its number, compared with ours.
 
 Here: what a look-up says for create, update and void, and what a reading says later. Not here: the
-query (reading.py), the comparison (compare.py), and what follows from either.
+query (responses.py), the comparison (compare.py), and what follows from either.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from connectors.kit.calling import Get
-from connectors.kit.contract import Action, Found, OutgoingDocument
-from connectors.targets.quickbooks.bodies import SCHEMAS, Names, content, is_void, told, total_in
+from connectors.contract import Action, Found, OutgoingDocument
+from connectors.kit.calls import Get
 from connectors.targets.quickbooks.compare import Compared, compare
-from connectors.targets.quickbooks.payload import total_of
-from connectors.targets.quickbooks.reading import Seen, Shown, with_names
+from connectors.targets.quickbooks.payload import (
+    SCHEMAS,
+    Names,
+    content,
+    is_void,
+    told,
+    total_in,
+    total_of,
+)
+from connectors.targets.quickbooks.responses import Seen, Shown, with_names
 
 
 def look_up(
@@ -80,7 +87,7 @@ def beside(
 
 
 def against(document: OutgoingDocument, shown: Shown, names: Names) -> Compared:
-    """A document of ours beside one that stands there."""
+    """A document of ours compared with one in the target."""
     schema = SCHEMAS[document.document]
     return compare(schema, content(document, blanks=True), total_of(document), shown, names)
 

@@ -1,16 +1,238 @@
-"""A document as the call that QuickBooks takes, one document a call.
+"""A document as the JSON that QuickBooks takes, one document a call, and back.
 
-Here: pure building, what is expected back, and the refusal of what QuickBooks would only misread.
-Not here: sending (connector.py), the JSON itself (bodies.py).
+Here: one mapping between QuickBooks' JSON and the names of our schema, pure, what is expected back,
+and the refusal of what QuickBooks would only misread. Not here: sending (connector.py).
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
 
-from connectors.kit.contract import Action, Answer, OutgoingDocument, Payload
+from connectors.contract import Action, Answer, OutgoingDocument, Payload, Stands
+from connectors.contract.schema import DocumentSchema, FieldSchema
 from connectors.kit.preflight import Fault, first_fault, not_offered, refused
-from connectors.kit.strictjson import dumps
-from connectors.targets.quickbooks.bodies import ENTITIES, SCHEMAS, content
+from connectors.targets.quickbooks.documents import POSTED
+from connectors.transport.strict_json import dumps
+
+Json = dict[str, Any]
+Names = Mapping[str, str]  # the number of what a payment pays, by its id there
+SCHEMAS: Mapping[str, DocumentSchema] = {schema.name: schema for schema in POSTED}
+
+_NUMERIC = frozenset({"decimal", "money", "quantity"})
+_OF_LINE = frozenset({"Amount", "Description"})  # the other fields of a line stand in its detail
+_LINKED, _CUSTOM = "Line.LinkedTxn.TxnId", "CustomField."
+_THEIRS = ("Balance", "MetaData", "TxnTaxDetail", "UnappliedAmt", "RemainingCredit", "domain")
+_BOUGHT = "AccountBasedExpenseLineDetail"
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """One document type there: its name, its path, the shape of its lines; or what it pays."""
+
+    name: str
+    path: str
+    detail: str = "SalesItemLineDetail"
+    pays: str = ""
+
+
+ENTITIES: Mapping[str, Entity] = {
+    "invoice": Entity("Invoice", "invoice"),
+    "credit_memo": Entity("CreditMemo", "creditmemo"),
+    "refund_receipt": Entity("RefundReceipt", "refundreceipt"),
+    "sales_receipt": Entity("SalesReceipt", "salesreceipt"),
+    "payment": Entity("Payment", "payment", "", "invoice"),
+    "bill": Entity("Bill", "bill", _BOUGHT),
+    "bill_payment": Entity("BillPayment", "billpayment", "", "bill"),
+}
+BY_PATH: Mapping[str, str] = {entity.path: name for name, entity in ENTITIES.items()}
+NOTE = "PrivateNote"
+
+
+def number_field(schema: DocumentSchema) -> str:
+    """The word there for our number."""
+    return next(f.wire for f in schema.header if f.name == schema.number_field)
+
+
+def content(document: OutgoingDocument, *, blanks: bool) -> Json:
+    """What QuickBooks is told. With `blanks`, what is ours and empty is named, as null.
+
+    A payment names what it pays by our number here; the id there takes its place when it is sent.
+    """
+    schema, entity = SCHEMAS[document.document], ENTITIES[document.document]
+    told: Json = {}
+    for field in schema.header:
+        given = document.fields.get(field.name, "")
+        if field.sent and (given or (blanks and field.name in document.fields)):
+            _put(told, field, _value(field, given))
+    if entity.detail:
+        told["Line"] = [_line(schema, entity, line) for line in document.lines]
+    else:
+        name = next(field.name for field in schema.header if field.wire == _LINKED)
+        paid = {"TxnId": document.fields.get(name, ""), "TxnType": ENTITIES[entity.pays].name}
+        amount = Decimal(document.fields[schema.total_field or ""])
+        told["Line"] = [{"Amount": amount, "LinkedTxn": [paid]}]
+    return told
+
+
+def merged(stands: Mapping[str, Any], told: Mapping[str, Any]) -> Json:
+    """The posted document with ours over it: a full update empties whatever it does not name."""
+    made = {name: value for name, value in stands.items() if name not in _THEIRS}
+    custom = {str(one.get("Name")): one for one in made.get("CustomField") or ()}
+    for name, value in told.items():
+        if name == "CustomField":
+            custom |= {
+                str(one["Name"]): {**custom.get(str(one["Name"]), {}), **one} for one in value
+            }
+            made[name] = list(custom.values())
+        elif value is None:
+            made.pop(name, None)
+        else:
+            made[name] = value
+    return {**made, "sparse": False}
+
+
+def link(told: Json, paid: str) -> Json:
+    """A payment with the id there of what it pays."""
+    (line,) = told["Line"]
+    (one,) = line["LinkedTxn"]
+    return {**told, "Line": [{**line, "LinkedTxn": [{**one, "TxnId": paid}]}]}
+
+
+def linked(shown: Mapping[str, Any]) -> str:
+    """What the first line of a payment names as paid."""
+    for line in _rows(shown):
+        for one in line.get("LinkedTxn") or ():
+            return str(one.get("TxnId", ""))
+    return ""
+
+
+def is_void(shown: Mapping[str, Any]) -> bool:
+    """A void document stays under its number, without amounts, and its note says so."""
+    amounts = [line.get("Amount") for line in _rows(shown)]
+    return (
+        str(shown.get(NOTE) or "").startswith("Voided")
+        and not shown.get("TotalAmt")
+        and not any(amounts)
+    )
+
+
+def fields_of(schema: DocumentSchema, shown: Mapping[str, Any], names: Names) -> dict[str, str]:
+    """The header by our names: those that the JSON has, blank where it says null."""
+    found = {}
+    for field in schema.header:
+        if field.wire == _LINKED:
+            paid = linked(shown)
+            found[field.name] = names.get(paid, paid)
+        elif field.wire.startswith(_CUSTOM):
+            name = field.wire.removeprefix(_CUSTOM)
+            if "CustomField" in shown:
+                found[field.name] = custom_field(shown, name)
+        elif field.wire and field.wire.split(".")[0] in shown:
+            found[field.name] = _text(field, _inner(field, shown))
+    return found
+
+
+def lines_of(schema: DocumentSchema, shown: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The lines by our names."""
+    detail = ENTITIES[schema.name].detail
+    if not detail:
+        return []
+    return [
+        {
+            field.name: _text(field, _inner(field, line if field.wire in _OF_LINE else inner))
+            for field in schema.lines
+            if field.wire
+        }
+        for line in _rows(shown)
+        for inner in (line.get(detail) or {},)
+    ]
+
+
+def told(schema: DocumentSchema, shown: Mapping[str, Any], names: Names) -> Stands:
+    """A document of QuickBooks by the names of our schema."""
+    fields = {name: value for name, value in fields_of(schema, shown, names).items() if value}
+    lines = lines_of(schema, shown)
+    currency = shown.get("CurrencyRef")
+    return Stands(
+        number=fields.get(schema.number_field, ""),
+        target_ref=str(shown.get("Id") or "") or None,
+        party=fields.get(schema.party_field, ""),
+        date=fields.get(schema.date_field, ""),
+        currency=str(currency.get("value", "")) if isinstance(currency, Mapping) else "",
+        amount=total_in(shown),
+        fields=fields,
+        lines=tuple({name: value for name, value in line.items() if value} for line in lines),
+    )
+
+
+def total_in(shown: Mapping[str, Any]) -> Decimal | None:
+    """The total of a document there; None where that is not shown."""
+    total = shown.get("TotalAmt")
+    return Decimal(str(total)) if isinstance(total, int | Decimal) else None
+
+
+def custom_field(shown: Mapping[str, Any], name: str) -> str:
+    """What one of the company's own fields says."""
+    for one in shown.get("CustomField") or ():
+        if isinstance(one, Mapping) and one.get("Name") == name:
+            return str(one.get("StringValue") or "")
+    return ""
+
+
+def _line(schema: DocumentSchema, entity: Entity, given: Mapping[str, str]) -> Json:
+    outer: Json = {"DetailType": entity.detail}
+    inner: Json = {}
+    for field in schema.lines:
+        value = given.get(field.name, "")
+        if field.sent and value:
+            _put(outer if field.wire in _OF_LINE else inner, field, _value(field, value))
+    return {**outer, entity.detail: inner}
+
+
+def _put(told: Json, field: FieldSchema, value: object) -> None:
+    if field.wire == _LINKED:
+        return
+    if field.wire.startswith(_CUSTOM):
+        name = field.wire.removeprefix(_CUSTOM)
+        one = {"Name": name, "Type": "StringType", "StringValue": value or ""}
+        told.setdefault("CustomField", []).append(one)
+        return
+    top, *inside = field.wire.split(".")
+    for name in reversed(inside if value is not None else ()):
+        value = {name: value}
+    told[top] = value
+
+
+def _value(field: FieldSchema, text: str) -> object:
+    if text == "":
+        return None
+    return Decimal(text) if field.type in _NUMERIC else text
+
+
+def _inner(field: FieldSchema, shown: Mapping[str, Any]) -> object:
+    value: object = shown
+    for name in field.wire.split("."):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value
+
+
+def _text(field: FieldSchema, value: object) -> str:
+    if value is None:
+        return ""
+    if field.type in _NUMERIC and isinstance(value, int | Decimal):
+        return format(Decimal(value), "f")
+    return str(value)
+
+
+def _rows(shown: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    rows = shown.get("Line")
+    return [
+        one
+        for one in (rows if isinstance(rows, list) else ())
+        if isinstance(one, Mapping) and one.get("DetailType") != "SubTotalLineDetail"
+    ]
+
 
 JSON = "application/json"
 TARGET = "QuickBooks"
@@ -22,7 +244,7 @@ _SEN = Decimal("0.01")
 def build(documents: Sequence[OutgoingDocument], *, action: Action) -> Payload:
     """The call for one document. One that could never be taken is answered at once.
 
-    A change and a void are sent with the id and the token of what stands there, which are read just
+    A change and a void are sent with id and token of the posted document, which are read just
     before; so is the id of the invoice that a payment pays.
     """
     if len(documents) != 1:

@@ -8,13 +8,12 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from connectors.kit.calling import Get
-from connectors.kit.contract import ConnectionReport, Found, Settings, Snapshot, Step
-from connectors.kit.http import KEY_REFUSED, HttpAnswer, HttpFailure, reached
-from connectors.kit.strictjson import loads
-from connectors.targets.quickbooks.errors import told_of
-from connectors.targets.quickbooks.reading import query
+from connectors.contract import ConnectionReport, Found, Settings, Snapshot, Step
+from connectors.kit.calls import Get
+from connectors.targets.quickbooks.responses import query, told_of
 from connectors.targets.quickbooks.tokens import grant_of
+from connectors.transport.http import KEY_REFUSED, HttpAnswer, HttpFailure, reached
+from connectors.transport.strict_json import loads
 
 STEPS = (
     "The key is complete",

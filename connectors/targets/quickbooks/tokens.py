@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
-from connectors.kit.contract import Settings
-from connectors.kit.http import Http, HttpFailure
-from connectors.kit.renewing import Renewed
-from connectors.kit.strictjson import loads
+from connectors.contract import Settings
+from connectors.contract.targets import Renewed
+from connectors.transport.http import Http, HttpFailure
+from connectors.transport.strict_json import loads
 
 TOKENS_AT = "https://oauth.platform.intuit.com/oauth2/v1/tokens/bearer"
 EARLY = timedelta(minutes=5)

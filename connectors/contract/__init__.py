@@ -1,0 +1,49 @@
+"""What every source and every target offers, and the plain data that passes between them and the
+holding floor.
+
+Here: the names, one room a side. Not here: anything that talks.
+"""
+
+from connectors.contract.calls import (
+    Answer,
+    AnswerKind,
+    ConnectionReport,
+    Found,
+    ItemSetup,
+    Kept,
+    OutgoingDocument,
+    Payload,
+    Rounding,
+    Sent,
+    Snapshot,
+    Stands,
+    Step,
+)
+from connectors.contract.sources import Accepted, IncomingRecord, RowError, Source, SourceRefusal
+from connectors.contract.targets import Action, FileLimits, Pace, Settings, Target
+
+__all__ = [
+    "Accepted",
+    "Action",
+    "Answer",
+    "AnswerKind",
+    "ConnectionReport",
+    "FileLimits",
+    "Found",
+    "IncomingRecord",
+    "ItemSetup",
+    "Kept",
+    "OutgoingDocument",
+    "Pace",
+    "Payload",
+    "Rounding",
+    "RowError",
+    "Sent",
+    "Settings",
+    "Snapshot",
+    "Source",
+    "SourceRefusal",
+    "Stands",
+    "Step",
+    "Target",
+]

@@ -1,0 +1,253 @@
+"""What passes between a target and the holding floor: documents out, answers and reports back.
+
+Here: plain data of one call, look-up or connection test. Not here: who makes it (targets.py).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Literal, Protocol
+
+from grammar.text.finding_codes import ErrorClass
+
+Rounding = Literal["per_line", "sum_then_round"]
+"""How a target makes a total: each line is rounded and then summed, or the sum is rounded once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a connection test; `ok` is None for a warning or a step that could not be
+    made.
+    """
+
+    name: str
+    ok: bool | None
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class ItemSetup:
+    """How a target counts one of its items: 1 of a unit is num/den of `unit`."""
+
+    unit: str
+    rates: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """What a connection test learnt about the other side.
+
+    Codes are None where the target does not list them, and so is the way of rounding (a Rounding,
+    or whatever word it has for it) where it does not tell that.
+    """
+
+    company_id: str
+    company_name: str
+    locked_through: date | None
+    tax_codes: tuple[str, ...] | None
+    accounts: tuple[str, ...] | None
+    currencies: tuple[str, ...] | None
+    permissions: tuple[str, ...]
+    key_status: str
+    rounding_mode: str | None
+    base_currency: str
+    excel_import_enabled: bool
+    einvoice_enabled: bool
+    quota_limit: int | None
+    quota_used: int | None
+    quota_resets_on: date | None
+    items: Mapping[str, ItemSetup] | None = None  # those that were asked for
+
+    def codes(self) -> dict[str, frozenset[str]]:
+        """The codes known there, by the words the rules use; kinds that it cannot list are left
+        out.
+        """
+        listed = {
+            "tax_code": self.tax_codes,
+            "account": self.accounts,
+            "currency": self.currencies,
+        }
+        return {kind: frozenset(codes) for kind, codes in listed.items() if codes is not None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionReport:
+    """The steps of a connection test in their order, and the snapshot when it got that far;
+    `reached` is false when nobody answered, or only with "not now".
+    """
+
+    steps: tuple[Step, ...]
+    snapshot: Snapshot | None
+    reached: bool = True
+
+    @property
+    def ok(self) -> bool:
+        """Whether no step failed."""
+        return all(step.ok is not False for step in self.steps)
+
+    @classmethod
+    def stopped(
+        cls, names: Sequence[str], at: int, words: str, *, there: bool = True
+    ) -> "ConnectionReport":
+        """A test that got no further than one of its steps."""
+        passed = tuple(Step(name, ok=True, words="Passed.") for name in names[:at])
+        later = tuple(Step(name, ok=None, words="Not tried.") for name in names[at + 1 :])
+        steps = (*passed, Step(names[at], ok=False, words=words), *later)
+        return cls(steps=steps, snapshot=None, reached=there)
+
+
+class OutgoingDocument(Protocol):
+    """What is posted; the document of a decision fits. All values are canonical text."""
+
+    @property
+    def document(self) -> str:
+        """The document type, `sales_invoice`."""
+        ...
+
+    @property
+    def number(self) -> str:
+        """Our own number of it."""
+        ...
+
+    @property
+    def party(self) -> str:
+        """The customer or supplier there."""
+        ...
+
+    @property
+    def currency(self) -> str:
+        """Its currency."""
+        ...
+
+    @property
+    def amount(self) -> Decimal:
+        """Its total."""
+        ...
+
+    @property
+    def fields(self) -> Mapping[str, str]:
+        """Header fields by the schema's names."""
+        ...
+
+    @property
+    def lines(self) -> Sequence[Mapping[str, str]]:
+        """Lines, fields by the schema's names."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A value that the target keeps otherwise than it was sent; lines count from 1, 0 is the
+    header.
+    """
+
+    line: int
+    field: str
+    value: str
+
+
+AnswerKind = Literal["accepted", "refused", "awaiting", "uncertain", "temporary", "skipped"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What became of one document.
+
+    `existing` says that it stood there before this call; `same_content` whether with the content
+    we sent, if known. `total` is its total there, where the answer tells it.
+    """
+
+    kind: AnswerKind
+    words: str
+    error_class: ErrorClass | None = None
+    code: str = ""
+    target_ref: str | None = None
+    number: str | None = None
+    status: int | None = None
+    body: bytes = b""
+    existing: bool = False
+    same_content: bool | None = None
+    retry_after: float | None = None
+    kept: tuple[Kept, ...] = ()
+    total: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payload:
+    """One call, ready to be sent: the same documents always give the same bytes.
+
+    `body` is the JSON or the file itself (for a file, `form` and `file_name` go round it when it
+    is sent). `rows` tells which sheet row or line belongs to which number. `numbers` has one
+    entry for each document asked for; those that the target could never take are left out of the
+    body and answered in `refused`, by position. `expected` is what the target works out itself and
+    we did, too, by its own words; it is not sent.
+    """
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+    content_type: str
+    rows: Mapping[int, str]
+    numbers: tuple[str, ...]
+    positions: Mapping[int, int]
+    refused: Mapping[int, Answer] = field(default_factory=dict)
+    file_name: str = ""
+    form: Mapping[str, str] = field(default_factory=dict)
+    expected: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """What came back from one call: one answer for each document, in order."""
+
+    answers: tuple[Answer, ...]
+    status: int | None
+    headers: Mapping[str, str]
+    body: bytes
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stands:
+    """A document as it stands in a target, by the names of our schema; all values are text."""
+
+    number: str
+    target_ref: str | None
+    party: str
+    date: str
+    currency: str
+    amount: Decimal | None
+    fields: Mapping[str, str] = field(default_factory=dict)
+    lines: tuple[Mapping[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What a look-up saw.
+
+    `unknown` means: ask again later. When the target refused the document after all, `kind` is
+    `absent` and `refused` holds that answer: sending it again would change nothing. `differs` is
+    which of our fields has another value there, where the target tells it; a blank field is a
+    difference that no field names, such as a line that came or went. `void` says that it was made
+    void there; `e_invoice_at` since when its e-invoice is valid, where the target tells it;
+    `stands` is the document itself where it is not ours. `key_refused` says why it is unknown: the
+    target does not accept our key. `status` and `retry_after` are those of the answer that told
+    nothing: a target that has enough of us is to be left alone. `total` is what the document comes
+    to there, where the target shows it.
+    """
+
+    kind: Literal["equal", "different", "absent", "unknown"]
+    words: str
+    target_ref: str | None = None
+    proof: bytes = b""
+    refused: Answer | None = None
+    differs: tuple[Kept, ...] = ()
+    void: bool = False
+    e_invoice_at: datetime | None = None
+    stands: Stands | None = None
+    key_refused: bool = False
+    status: int | None = None
+    retry_after: float | None = None
+    total: Decimal | None = None

@@ -1,0 +1,82 @@
+"""What every source offers: who may deliver, and a delivery as records.
+
+Here: the protocol and its dataclasses. Not here: anything that talks.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from connectors.contract.schema import KindSchema
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncomingRecord:
+    """One record as it arrived, already in its canonical form. `stamp` is the source's own
+    change stamp.
+    """
+
+    kind: str
+    external_id: str
+    number: str
+    stamp: str | None
+    body: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowError:
+    """One thing wrong at one place of a delivery: `orders!C17` or `order.items[2].qty`."""
+
+    where: str
+    value: str
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """A delivery that could be read: its good records, and every error of the others."""
+
+    delivery_id: str
+    records: tuple[IncomingRecord, ...]
+    errors: tuple[RowError, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRefusal:
+    """A delivery that is not let in at all; `status` is the HTTP answer it deserves."""
+
+    status: int
+    code: str
+    message: str
+    hint: str = ""
+
+
+class Source(Protocol):
+    """Where records come from."""
+
+    @property
+    def name(self) -> str:
+        """The word in a rule file."""
+        ...
+
+    @property
+    def kinds(self) -> tuple[KindSchema, ...]:
+        """The record kinds it delivers."""
+        ...
+
+    @property
+    def suffixes(self) -> tuple[str, ...]:
+        """The file endings that `read` understands."""
+        ...
+
+    def accept(
+        self, headers: Mapping[str, str], raw: bytes, secrets: Sequence[str], now: datetime
+    ) -> Accepted | SourceRefusal:
+        """A delivery from outside: who sent it is proved first, then it is read."""
+        ...
+
+    def read(self, name: str, raw: bytes) -> Accepted | SourceRefusal:
+        """A file given by somebody who has already signed in."""
+        ...

@@ -1,0 +1,248 @@
+"""What every target offers, and what only some can do.
+
+Here: the protocol; and those of targets that exchange a stored key for a short one, show posted
+documents, find similar ones, tell how they count items, or whether a party is in use. Not here:
+what passes through it (calls.py), anything that talks.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, Protocol, runtime_checkable
+
+from connectors.contract.calls import (
+    ConnectionReport,
+    Found,
+    ItemSetup,
+    OutgoingDocument,
+    Payload,
+    Rounding,
+    Sent,
+    Stands,
+)
+from connectors.contract.schema import DocumentSchema
+from connectors.transport.http import Http
+
+Settings = Mapping[str, object]
+Action = Literal["create", "update", "void"]
+"""What is done to a document: made, brought to another content, made void."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How many calls a minute a target allows (None: it gives no figure), and how many calls one
+    document costs at most when it is sent, and when it is looked up.
+    """
+
+    per_minute: int | None = None
+    to_send: int = 1
+    to_look: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileLimits:
+    """How much one call of a batch carries at most: documents; rows of its sheet, without the
+    heading; bytes of the file as it is sent. None: the target gives no figure.
+    """
+
+    documents: int
+    rows: int | None = None
+    bytes: int | None = None
+
+
+class Target(Protocol):
+    """Where documents go."""
+
+    @property
+    def name(self) -> str:
+        """The word in a rule file."""
+        ...
+
+    @property
+    def documents(self) -> tuple[DocumentSchema, ...]:
+        """The document types it takes."""
+        ...
+
+    @property
+    def dedupe(self) -> Literal["key", "number", "number+customer", "none"]:
+        """By what the target itself refuses a second document."""
+        ...
+
+    @property
+    def lookup(self) -> Literal["strong", "lagging", "none"]:
+        """Whether a look-up can be believed at once."""
+        ...
+
+    @property
+    def settle_seconds(self) -> float:
+        """How long a write may take to show in a look-up."""
+        ...
+
+    @property
+    def pace(self) -> Pace:
+        """How fast it may be called."""
+        ...
+
+    @property
+    def file_limits(self) -> FileLimits:
+        """How much one call of a batch carries at most."""
+        ...
+
+    def rows_of(self, document: OutgoingDocument) -> int:
+        """How many rows of a file this document takes: 1 at least, and 1 where no file is made."""
+        ...
+
+    def rounding(self, settings: Settings) -> Rounding:
+        """How it makes a total, as its connection declares it (`rounding_mode`), or as it always
+        does.
+        """
+        ...
+
+    def build(
+        self,
+        documents: Sequence[OutgoingDocument],
+        *,
+        batch: bool,
+        batch_name: str,
+        action: Action = "create",
+    ) -> Payload:
+        """The call that would do this to these documents. Pure.
+
+        Only what a document's schema lists in `actions` is ever asked, one document at a time.
+        """
+        ...
+
+    def send(self, payload: Payload, settings: Settings, secret: str, key: str, http: Http) -> Sent:
+        """Make the call, once, and say for each document what became of it."""
+        ...
+
+    def look_up(
+        self,
+        document: OutgoingDocument,
+        settings: Settings,
+        secret: str,
+        key: str,
+        http: Http,
+        *,
+        action: Action = "create",
+        standing: OutgoingDocument | None = None,
+    ) -> Found:
+        """Whether it has been done. Changes nothing, may be repeated.
+
+        `equal`: it has: the document is there, with the new content, or is void. `absent`: it
+        has not: nothing is there, or what we sent last (`standing`) is unchanged.
+        `different`: something else is there, which a person must see.
+        """
+        ...
+
+    def test(self, settings: Settings, secret: str, http: Http) -> ConnectionReport:
+        """Try the connection without writing."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renewed:
+    """What came of it: a new secret that replaces the stored one, a refusal that only a person can
+    mend, or no answer for now.
+    """
+
+    kind: Literal["renewed", "refused", "away"]
+    words: str
+    secret: str = ""
+
+    def __repr__(self) -> str:
+        return f"Renewed({self.kind}: {self.words})"
+
+
+@runtime_checkable
+class Renewing(Protocol):
+    """A target whose key is good for a while only."""
+
+    def is_due(self, secret: str, now: datetime) -> bool:
+        """Whether the stored secret has to be exchanged before the next call."""
+        ...
+
+    def may_be_over(self, secret: str, now: datetime) -> bool:
+        """Whether a refused key may only have ended early, as it was not exchanged just now."""
+        ...
+
+    def renew(self, settings: Settings, secret: str, http: Http) -> Renewed:
+        """Exchange it, once. What was stored before may be worth nothing afterwards."""
+        ...
+
+
+@runtime_checkable
+class Readable(Protocol):
+    """A target that shows posted documents."""
+
+    @property
+    def read_at_once(self) -> int:
+        """How many documents one call shows at most."""
+        ...
+
+    def read(
+        self,
+        documents: Sequence[OutgoingDocument],
+        settings: Settings,
+        secret: str,
+        http: Http,
+    ) -> tuple[Found, ...]:
+        """What the target has for each of these documents as they were sent last, in their order.
+
+        Changes nothing. `absent` is told only where nothing of that number is there.
+        """
+        ...
+
+
+@runtime_checkable
+class Searchable(Protocol):
+    """A target that can be searched for documents under other numbers."""
+
+    def alike(
+        self, document: OutgoingDocument, settings: Settings, secret: str, http: Http
+    ) -> tuple[Stands, ...] | Found:
+        """Live documents there of the same party and amount and about the same day, whatever their
+        number. `unknown` when nobody can say now; `different` when so many documents stand
+        there that a person must look. Changes nothing.
+        """
+        ...
+
+
+@runtime_checkable
+class TellsParties(Protocol):
+    """A target that tells which of its customers and suppliers are not in use any more."""
+
+    def inactive(
+        self, document: OutgoingDocument, settings: Settings, secret: str, http: Http
+    ) -> str | Found:
+        """The party of the document in plain words, `customer 58`, where it was made inactive
+        there; nothing where it is in use, or not known: a write tells that. `unknown` when nobody
+        can say now. Changes nothing.
+        """
+        ...
+
+
+@runtime_checkable
+class TellsItems(Protocol):
+    """A target that tells how it counts an item."""
+
+    @property
+    def documents(self) -> tuple[DocumentSchema, ...]:
+        """The document types it takes."""
+        ...
+
+    @property
+    def pace(self) -> Pace:
+        """How fast it may be called."""
+        ...
+
+    @property
+    def items_at_once(self) -> int:
+        """How many may be asked for in one round, which is every quarter of an hour."""
+        ...
+
+    def items(
+        self, codes: Sequence[str], settings: Settings, secret: str, http: Http
+    ) -> Mapping[str, ItemSetup]:
+        """The set-up of each of these that is known there and could be read. Changes nothing."""
+        ...

@@ -1,0 +1,273 @@
+"""The canonical record: the fields of an order, and how a value from JSON or from a sheet becomes
+its one text.
+
+Here: one form for every way in, so that a webhook and a workbook give the same bytes. Not here:
+where the values lie in a source's own format.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
+from zoneinfo import ZoneInfo
+
+from connectors.contract import IncomingRecord, RowError
+from connectors.contract.schema import FieldSchema, KindSchema
+
+SHOP_ZONE = ZoneInfo("Asia/Kuala_Lumpur")
+TEXT_CAP = 32_767
+_DECIMAL = re.compile(r"[+-]?\d{1,18}(\.\d{1,18})?([eE][+-]?\d{1,2})?", re.ASCII)
+_NO_TEXT = re.compile("[\x00\ud800-\udfff]")
+_MAX_PLACES = 12
+
+ORDER_FIELDS = (
+    FieldSchema(name="number", required=True, max_length=50),
+    FieldSchema(name="status", required=True, max_length=100),
+    FieldSchema(name="ordered_on", type="date"),
+    FieldSchema(name="paid_at", type="moment"),
+    FieldSchema(name="updated_at", type="moment"),
+    FieldSchema(name="channel"),
+    FieldSchema(name="currency"),
+    FieldSchema(name="customer"),
+    FieldSchema(name="customer_name"),
+    FieldSchema(name="tin"),
+    FieldSchema(name="address"),
+    FieldSchema(name="subtotal", type="money"),
+    FieldSchema(name="tax_total", type="money"),
+    FieldSchema(name="round_off", type="money"),
+    FieldSchema(name="total", type="money"),
+    FieldSchema(name="created_by"),
+    FieldSchema(name="approved_by"),
+    FieldSchema(name="approved_version", type="whole"),
+    FieldSchema(name="version", type="whole"),
+    FieldSchema(name="delivered", type="yesno"),
+)
+
+LINE_FIELDS = (
+    FieldSchema(name="pos", type="whole", required=True),
+    FieldSchema(name="sku"),
+    FieldSchema(name="name"),
+    FieldSchema(name="uom"),
+    FieldSchema(name="qty", type="quantity"),
+    FieldSchema(name="price", type="money"),
+    FieldSchema(name="discount", type="money"),
+    FieldSchema(name="tax"),
+    FieldSchema(name="delivered_qty", type="quantity"),
+    FieldSchema(name="returned_qty", type="quantity"),
+)
+
+
+def orders_of(source: str, *more: FieldSchema) -> KindSchema:
+    """The orders of a source, with further fields of the header."""
+    return KindSchema(
+        source=source,
+        kind="order",
+        fields=(*ORDER_FIELDS, *more),
+        lines=LINE_FIELDS,
+        total_field="total",
+        tax_field="tax_total",
+        rounding_field="round_off",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One value and the place it came from. A date or time without a zone is the shop's own."""
+
+    where: str
+    value: object
+
+
+@dataclass(frozen=True, slots=True)
+class RawRecord:
+    """A record as a source laid it out: cells by canonical field name."""
+
+    external_id: Cell
+    head: Mapping[str, Cell]
+    lines: Sequence[Mapping[str, Cell]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Bad:
+    message: str
+    hint: str
+
+
+def canonical(schema: KindSchema, raw: RawRecord) -> IncomingRecord | tuple[RowError, ...]:
+    """The record of any kind that has a number, or everything that is wrong with it."""
+    kind, errors = schema.kind.replace("_", " "), list[RowError]()
+    external_id = _text(raw.external_id.value)
+    if isinstance(external_id, _Bad) or not external_id.strip():
+        hint = f"Give the {kind}'s id: it tells one {kind} from another."
+        errors.append(_error(raw.external_id, _Bad(f"The {kind} has no id.", hint)))
+    body = _fields(schema.fields, raw.head, raw.external_id.where, errors)
+    lines = [_fields(schema.lines, line, raw.external_id.where, errors) for line in raw.lines]
+    errors += _repeated_positions(raw.lines, lines, kind)
+    if errors:
+        return tuple(errors)
+    if schema.lines:
+        body["lines"] = lines
+    stamp = body.get("updated_at")
+    return IncomingRecord(
+        kind=schema.kind,
+        external_id=str(external_id),
+        number=str(body["number"]),
+        stamp=str(stamp) if stamp is not None else None,
+        body=body,
+    )
+
+
+def _value(schema: FieldSchema, value: object) -> object | _Bad:
+    """One value in its canonical form: text for decimals, dates and moments; whole numbers and
+    yes/no as they are.
+    """
+    if schema.type == "text":
+        text = _text(value)
+        if isinstance(text, str) and schema.max_length and len(text) > schema.max_length:
+            return _Bad(f"This is longer than {schema.max_length} characters.", "Shorten it.")
+        return text
+    if isinstance(value, str):
+        value = value.strip()
+    match schema.type:
+        case "whole":
+            return _whole(value)
+        case "yesno":
+            return _yesno(value)
+        case "date":
+            return _date(value)
+        case "moment":
+            return _moment(value)
+        case _:
+            return _decimal(value, pad=2 if schema.type == "money" else 0)
+
+
+def _fields(
+    schemas: Sequence[FieldSchema], cells: Mapping[str, Cell], place: str, errors: list[RowError]
+) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for schema in schemas:
+        cell = cells.get(schema.name)
+        if cell is None or cell.value is None or cell.value == "":
+            if schema.required:
+                bad = _Bad(f"{schema.name} is blank.", f"Fill in {schema.name}.")
+                errors.append(_error(cell or Cell(place, ""), bad))
+            continue
+        value = _value(schema, cell.value)
+        if isinstance(value, _Bad):
+            errors.append(_error(cell, value))
+        else:
+            found[schema.name] = value
+    return found
+
+
+def _repeated_positions(
+    cells: Sequence[Mapping[str, Cell]], lines: Sequence[Mapping[str, object]], kind: str
+) -> list[RowError]:
+    seen: set[object] = set()
+    errors = []
+    for cell, line in zip(cells, lines, strict=True):
+        pos = line.get("pos")
+        if pos is not None and pos in seen:
+            bad = _Bad(f"Line {pos} occurs twice in this {kind}.", "Number the lines 1, 2, 3, …")
+            errors.append(_error(cell["pos"], bad))
+        seen.add(pos)
+    return errors
+
+
+def _error(cell: Cell, bad: _Bad) -> RowError:
+    shown = "" if cell.value is None else str(cell.value)
+    return RowError(where=cell.where, value=shown[:200], message=bad.message, hint=bad.hint)
+
+
+def _text(value: object) -> str | _Bad:
+    if isinstance(value, bool) or not isinstance(value, (str, int, Decimal, date)):
+        return _Bad("This is no text.", "Give it as text.")
+    text = value if isinstance(value, str) else _plain(value)
+    if len(text) > TEXT_CAP:
+        return _Bad(f"This is longer than {TEXT_CAP} characters.", "Shorten it.")
+    if _NO_TEXT.search(text):
+        return _Bad("This contains a sign that is no text.", "Remove the invisible signs.")
+    return text
+
+
+def _plain(value: int | Decimal | date) -> str:
+    if isinstance(value, datetime) and (value.hour, value.minute, value.second) == (0, 0, 0):
+        return value.date().isoformat()
+    if isinstance(value, date):
+        return value.isoformat()
+    text = _decimal(value, pad=0)
+    return text if isinstance(text, str) else str(value)
+
+
+def _decimal(value: object, *, pad: int) -> str | _Bad:
+    bad = _Bad("This is no number.", "Write it with digits and a decimal point, such as 1234.50.")
+    if isinstance(value, bool) or not isinstance(value, (str, int, Decimal)):
+        return bad
+    text = str(value)
+    if not _DECIMAL.fullmatch(text):
+        return bad
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return bad
+    whole, _, places = format(number, "f").partition(".")
+    places = places.rstrip("0")
+    if len(places) > _MAX_PLACES or len(whole.lstrip("+-")) > 18:
+        return _Bad("This number is too long to be exact.", "Round it in the source.")
+    whole = whole.lstrip("+")
+    if not whole.strip("-0") and not places:
+        whole = "0"
+    places = places.ljust(pad, "0")
+    return f"{whole}.{places}" if places else whole
+
+
+def _whole(value: object) -> int | _Bad:
+    text = _decimal(value, pad=0)
+    if isinstance(text, _Bad) or "." in text:
+        return _Bad("This is no whole number.", "Write it with digits only, such as 3.")
+    return int(text)
+
+
+def _yesno(value: object) -> bool | _Bad:
+    words = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, (str, int, Decimal)) and str(value).lower() in words:
+        return words[str(value).lower()]
+    return _Bad("This is neither yes nor no.", "Write yes or no.")
+
+
+def _date(value: object) -> str | _Bad:
+    bad = _Bad("This is no date.", "Write it as 2026-11-19.")
+    if isinstance(value, datetime):
+        midnight = (value.hour, value.minute, value.second, value.microsecond) == (0, 0, 0, 0)
+        return value.date().isoformat() if midnight and value.tzinfo is None else bad
+    if isinstance(value, date):
+        return value.isoformat()
+    if not isinstance(value, str) or not re.fullmatch(r"\d{4}-\d\d-\d\d", value, re.ASCII):
+        return bad
+    try:
+        return date.fromisoformat(value).isoformat()
+    except ValueError:
+        return bad
+
+
+def _moment(value: object) -> str | _Bad:
+    bad = _Bad("This is no moment.", "Write it as 2026-11-19T14:03:11+08:00.")
+    if isinstance(value, str) and re.match(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d", value, re.ASCII):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            return bad
+    if not isinstance(value, datetime):
+        return bad
+    aware = value if value.tzinfo is not None else value.replace(tzinfo=SHOP_ZONE)
+    try:
+        utc = aware.astimezone(UTC)
+    except (OverflowError, ValueError):
+        return bad
+    text = utc.strftime("%Y-%m-%dT%H:%M:%S") if utc.year > 999 else ""
+    if not text:
+        return bad
+    return f"{text}.{utc.microsecond:06d}Z" if utc.microsecond else f"{text}Z"

@@ -1,0 +1,80 @@
+"""What a workbook or CSV file holds, as plain values, and why one is not read.
+
+Here: sheets, cells, limits and refusals as data. Not here: reading and writing (workbook.py),
+which runs apart.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+from connectors.kit.delivery_limits import DELIVERY_BYTES, DELIVERY_LINES, MEGABYTE
+
+
+@dataclass(frozen=True, slots=True)
+class CellError:
+    """A cell that holds no value: `#N/A`, or a formula nobody has worked out."""
+
+    words: str
+
+    def __str__(self) -> str:
+        return self.words
+
+
+CellValue = str | Decimal | datetime | date | bool | CellError
+Row = Mapping[int, CellValue]
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One sheet: its rows by number, the cells of a row by column number, both from 1. Blank
+    cells are left out.
+    """
+
+    name: str
+    rows: Mapping[int, Row]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkbookRefusal:
+    """Why a file is not read at all."""
+
+    code: str
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a workbook may be at most, and what reading it may use."""
+
+    file_bytes: int = DELIVERY_BYTES
+    entries: int = 2_000
+    inflated_bytes: int = 200 * MEGABYTE
+    ratio: int = 100
+    ratio_from_bytes: int = MEGABYTE
+    rows: int = DELIVERY_LINES
+    columns: int = 200
+    memory_bytes: int = 512 * MEGABYTE
+    cpu_seconds: int = 20
+
+
+def column_name(column: int) -> str:
+    """The letters of a column: 1 is A, 28 is AB."""
+    letters = ""
+    while column:
+        column, rest = divmod(column - 1, 26)
+        letters = chr(65 + rest) + letters
+    return letters
+
+
+def place(sheet: str, row: int, column: int) -> str:
+    """A cell as people find it: `orders!C17`."""
+    return f"{sheet}!{column_name(column)}{row}"
+
+
+def header_of(sheet: Sheet) -> Sequence[tuple[int, str]]:
+    """The columns of the first row with their words, trimmed."""
+    first = sheet.rows.get(1, {})
+    return [(column, str(value).strip()) for column, value in sorted(first.items())]

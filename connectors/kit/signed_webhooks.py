@@ -1,0 +1,146 @@
+"""Signed JSON webhooks: who sent a delivery is proved over its raw bytes.
+
+Here: the three headers of a delivery, under a prefix of its own for each kind of source, and
+SignedJson, the source of such webhooks and of JSON files that somebody signed in brings. Not here:
+what the delivery says.
+"""
+
+import hashlib
+import hmac
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+from connectors.contract import Accepted, IncomingRecord, RowError, SourceRefusal
+from connectors.kit.delivery_counts import too_long_lists, too_many
+from connectors.kit.delivery_limits import DELIVERY_BYTES, ERRORS, MEGABYTE
+from connectors.transport.strict_json import JsonRefusal, loads
+
+WINDOW = timedelta(minutes=5)
+
+_EVENT_ID = re.compile(r"[\x21-\x7e]{1,128}")
+
+
+def sign(secret: str, timestamp: str, raw: bytes) -> str:
+    """The signature header of a delivery."""
+    digest = hmac.new(secret.encode(), timestamp.encode() + b"." + raw, hashlib.sha256)
+    return "sha256=" + digest.hexdigest()
+
+
+def prove(
+    prefix: str, headers: Mapping[str, str], raw: bytes, secrets: Sequence[str], now: datetime
+) -> str | SourceRefusal:
+    """The delivery's own id, once its signature is proved; `x-ns16` is a prefix of headers."""
+    lower = {name.lower(): value for name, value in headers.items()}
+    names = [f"{prefix}-{word}" for word in ("timestamp", "signature", "event-id")]
+    if refused := too_large(raw):
+        return refused
+    missing = [name for name in names if not lower.get(name)]
+    if missing:
+        return SourceRefusal(
+            401, "not_signed", f"The header {missing[0]} is missing.", "Sign the delivery."
+        )
+    timestamp, given, event = (lower[name] for name in names)
+    refused = _forged(timestamp, given, raw, secrets) or _late(timestamp, now)
+    if refused is None and not _EVENT_ID.fullmatch(event):
+        refused = SourceRefusal(
+            400, "bad_event_id", "The event id is no plain text of 1 to 128 signs.", "Send one."
+        )
+    return refused or event
+
+
+def too_large(raw: bytes) -> SourceRefusal | None:
+    """The refusal of what is not even read."""
+    if len(raw) <= DELIVERY_BYTES:
+        return None
+    words = f"The delivery is larger than {DELIVERY_BYTES // MEGABYTE} MB."
+    return SourceRefusal(413, "too_large", words, "Split it.")
+
+
+def _forged(timestamp: str, given: str, raw: bytes, secrets: Sequence[str]) -> SourceRefusal | None:
+    said = given.encode("utf-8", "replace")
+    good = [
+        hmac.compare_digest(sign(secret, timestamp, raw).encode(), said)
+        for secret in secrets
+        if secret
+    ]
+    if any(good):
+        return None
+    return SourceRefusal(
+        401,
+        "bad_signature",
+        "The signature does not fit the delivery.",
+        "Sign timestamp + '.' + the raw body with the secret of this connection.",
+    )
+
+
+def _late(timestamp: str, now: datetime) -> SourceRefusal | None:
+    told = int(timestamp) if re.fullmatch(r"[0-9]{1,12}", timestamp) else None
+    if told is not None and abs(told - now.timestamp()) <= WINDOW.total_seconds():
+        return None
+    return SourceRefusal(
+        401,
+        "old_timestamp",
+        "The delivery's timestamp is more than 5 minutes away from now.",
+        "Sign each delivery anew, and set the sender's clock.",
+    )
+
+
+Placed = tuple[str, object]  # its place in the delivery, and its content
+
+
+class SignedJson(ABC):
+    """The part of a source that is the same for all that deliver so."""
+
+    headers: ClassVar[str]
+    """The prefix of the headers that a delivery is signed with."""
+
+    def accept(
+        self, headers: Mapping[str, str], raw: bytes, secrets: Sequence[str], now: datetime
+    ) -> Accepted | SourceRefusal:
+        """A webhook delivery: the signature is proved over the raw bytes before they are read."""
+        proved = prove(self.headers, headers, raw, secrets, now)
+        return proved if isinstance(proved, SourceRefusal) else self._read(raw, proved)
+
+    def read(self, name: str, raw: bytes) -> Accepted | SourceRefusal:  # noqa: ARG002
+        """A JSON file; the same file is the same delivery."""
+        return self._read(raw, "file-" + hashlib.sha256(raw).hexdigest())
+
+    @abstractmethod
+    def found(self, value: object) -> list[Placed] | SourceRefusal:
+        """What of a delivery should be records."""
+
+    @abstractmethod
+    def record(self, place: str, given: object) -> IncomingRecord | tuple[RowError, ...]:
+        """One of them, or everything that is wrong with it."""
+
+    def _read(self, raw: bytes, delivery_id: str) -> Accepted | SourceRefusal:
+        if refused := too_large(raw):
+            return refused
+        value = loads(raw)
+        if isinstance(value, JsonRefusal):
+            return SourceRefusal(400, value.code, value.message, value.hint)
+        found = self.found(value)
+        if isinstance(found, SourceRefusal):
+            return found
+        if refused := too_many([given for _, given in found]):
+            return refused
+        records: list[IncomingRecord] = []
+        errors: list[RowError] = []
+        for place, given in found:
+            result = too_long_lists(place, given) or self.record(place, given)
+            if isinstance(result, IncomingRecord):
+                records.append(result)
+            else:
+                errors += result
+            if len(errors) > ERRORS:
+                return _hopeless(errors[0])
+        return Accepted(delivery_id=delivery_id, records=tuple(records), errors=tuple(errors))
+
+
+def _hopeless(first: RowError) -> SourceRefusal:
+    words = f"More than {ERRORS:,} values cannot be read. The first is {first.where}: "
+    hint = "Correct them at the source and deliver again."
+    return SourceRefusal(422, "too_many_errors", words + first.message, hint)

@@ -1,0 +1,1 @@
+"""The stand-in of AiAccount; it knows nothing of its client."""

@@ -1,0 +1,65 @@
+"""What the control API of the simulator has for AiAccount alone: what a person would do there.
+
+Here: showing documents and what is parked, importing by hand. Not here: the rest of
+`/_sim/…` (simulators/base/control.py), anything the real AiAccount offers.
+"""
+
+from collections.abc import Mapping
+
+from connectors.simulators.aiaccount.books import Books
+from connectors.simulators.aiaccount.kinds import KINDS
+from connectors.simulators.aiaccount.requests import Unreadable, opened
+from connectors.simulators.aiaccount.writes import Job, post
+from connectors.simulators.base import control
+from connectors.simulators.base.control import ControlError, Deed, Given
+from connectors.simulators.base.server import Reply, Request
+
+
+class Control(control.Control[Books]):
+    """The control calls of AiAccount."""
+
+    def shown(self, what: str) -> Mapping[str, object]:
+        """Documents and parked pushes, too."""
+        if what == "documents":
+            return {what: self.books.documents}
+        if what == "cached":
+            return {what: [{"cache_id": one, **told} for one, told in self.books.cached.items()]}
+        return super().shown(what)
+
+    def deeds(self) -> Mapping[str, Deed]:
+        """A workbook is imported."""
+        return {"by_hand": self._by_hand}
+
+    def check(self, act: str, given: Given) -> None:
+        """The company and the key that are meant are there."""
+        if given.get("company", "CMP-1042") not in self.books.companies:
+            raise ControlError("No such company")
+        if act == "pause" and given.get("key") not in self.books.keys:
+            raise ControlError("No such key")
+
+    def _by_hand(self, request: Request, request_id: str) -> Reply:
+        """Somebody imports a workbook by hand beside the API: nothing compares it with what is
+        there.
+        """
+        kind = KINDS.get(request.query.get("type", "sales_invoice"))
+        if kind is None:
+            raise ControlError("No such type")
+        body = opened(request.body, "xlsx", kind)
+        if isinstance(body, Unreadable):
+            raise ControlError(body.message)
+        job = Job(
+            call="by_hand",
+            kind=kind,
+            company=request.query.get("company", "CMP-1042"),
+            key="",
+            content=request.body,
+            documents=body.documents,
+            rows=body.rows,
+            request_id=request_id,
+            as_import=True,
+        )
+        dedupe, self.books.dedupe = self.books.dedupe, "none"
+        result = post(self.books, job, self.stand_in.now())
+        self.books.dedupe = dedupe
+        self.stand_in.write(*result.lines)
+        return Reply(status=result.status, content=result.content)

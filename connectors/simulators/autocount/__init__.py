@@ -1,0 +1,1 @@
+"""The stand-in of AutoCount; it knows nothing of its client."""

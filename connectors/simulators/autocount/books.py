@@ -1,0 +1,186 @@
+"""The books of AutoCount: documents, master data, keys, planned faults.
+
+Here: the account books and keys that a simulator starts with, and state, changed only by applying
+ledger lines, so that a restart ends where it was. Not here: deciding what a line says (writes.py),
+and HTTP (api.py).
+"""
+
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from connectors.simulators.base.scripted import Act, Scripted, last_day
+from connectors.transport.strict_json import loads
+
+DEMO_KEY = ("cp-demo", "acc_demo_9Tq4Lx")
+BOOK, OTHER_BOOK = "1042", "2001"
+
+
+@dataclass(slots=True, kw_only=True)
+class AccountBook:
+    """One account book and its master data; control calls change them."""
+
+    number: str
+    debtors: set[str]
+    creditors: set[str]
+    accounts: set[str]
+    terms: set[str] = field(default_factory=lambda: {"C.O.D.", "Net 30 days"})
+    locations: set[str] = field(default_factory=lambda: {"HQ", "JB01"})
+    agents: set[str] = field(default_factory=lambda: {"LIWEI"})
+    payment_methods: set[str] = field(default_factory=lambda: {"BANK", "FPX", "CASH", "CLEARING"})
+    tax_codes: dict[str, Decimal]
+    products: dict[str, str]
+    fiscal_from: date = date(2020, 1, 1)
+    fiscal_to: date = date(2099, 12, 31)
+    locked_through: date | None = None
+    decimals: dict[str, int] = field(default_factory=lambda: {"qty": 4, "unitPrice": 4})
+
+
+@dataclass(slots=True, kw_only=True)
+class ApiKey:
+    """One key of one book; `methods` are what it may call, None is everything."""
+
+    id: str
+    secret: str
+    book: str = BOOK
+    methods: frozenset[str] | None = None
+
+
+def default_books(*, locked_through: date | None) -> dict[str, AccountBook]:
+    """The intended book, and another one."""
+    first = AccountBook(
+        number=BOOK,
+        debtors={"300-W001", "300-K210", "300-K211", "300-K305"},
+        creditors={"400-B012", "400-S014", "400-S022", "400-M001"},
+        accounts={"500-0000", "510-0000", "610-0001", "905-0000"},
+        tax_codes={"S-10": Decimal(10), "NT": Decimal(0)},
+        products={"TEE-BLK-M": "PCS", "SOAP90": "PCS", "RICE5": "BAG", "TISSUE3": "PCS"},
+        locked_through=locked_through,
+    )
+    second = AccountBook(
+        number=OTHER_BOOK, debtors=set(), creditors=set(), accounts=set(), tax_codes={}, products={}
+    )
+    return {book.number: book for book in (first, second)}
+
+
+def default_keys() -> Mapping[str, ApiKey]:
+    """A key that may do all, and one for each way in which a key can be too weak."""
+    reads = frozenset({"GET invoice", "GET creditNote"})
+    keys = (
+        ApiKey(id=DEMO_KEY[0], secret=DEMO_KEY[1]),
+        ApiKey(id="cp-reader", secret="acc_reader_1Hs7", methods=reads),  # noqa: S106
+        ApiKey(id="cp-blind", secret="acc_blind_5Vn2", methods=frozenset()),  # noqa: S106
+        ApiKey(id="cp-other", secret="acc_other_8Gd3", book=OTHER_BOOK),  # noqa: S106
+    )
+    return {key.id: key for key in keys}
+
+
+EFFECTS = frozenset({"created", "updated", "voided", "unvoided", "by_hand"})
+_SETS = ("debtors", "creditors", "accounts", "terms", "locations", "agents", "payment_methods")
+
+Place = tuple[str, str, str]
+Shown = Mapping[str, Any]
+
+
+def place_of(book: str, path: str, number: str) -> Place:
+    """Where a document stands; numbers are the same in any case of letters."""
+    return book, path.casefold(), number.casefold()
+
+
+class Books(Scripted):
+    """The state of the simulator."""
+
+    def __init__(
+        self,
+        *,
+        books: Mapping[str, AccountBook],
+        keys: Mapping[str, ApiKey],
+        existing: str,
+        withhold: int,
+        seed: int,
+    ) -> None:
+        self._start = (dict(books), dict(keys))
+        self.existing = existing
+        super().__init__(withhold=withhold, seed=seed)
+
+    def rewind(self) -> None:
+        """As a new subscription."""
+        super().rewind()
+        books, keys = deepcopy(self._start)
+        self.books: dict[str, AccountBook] = books
+        self.keys: dict[str, ApiKey] = keys
+        self.documents: dict[Place, Shown] = {}
+        self._before: dict[Place, Shown | None] = {}
+        self.lag = 0
+        self.hidden: frozenset[str] = frozenset()
+        self.last_key = 120
+
+    def shown(self, place: Place) -> Shown | None:
+        """What a read shows now; while look-ups lag, what stood there before the last write."""
+        found = self._before.get(place) if self.lag else self.documents.get(place)
+        return None if found is None else self.bare(found)
+
+    def bare(self, document: Shown) -> Shown:
+        """A document without the fields that are kept and never shown."""
+        if not self.hidden:
+            return document
+
+        def left(fields: Mapping[str, Any]) -> dict[str, Any]:
+            return {name: value for name, value in fields.items() if name not in self.hidden}
+
+        rows = [left(row) for row in document.get("details", ())]
+        return {**document, "master": left(document["master"]), "details": rows}
+
+    def take(self, line: Mapping[str, Any]) -> None:
+        """Let a ledger line of a call take effect."""
+        if line.get("lagged"):
+            self.lag -= 1
+        if line["effect"] in EFFECTS and line.get("stands"):
+            place = place_of(line["company"], line["path"], line["number"])
+            found = loads(line["stands"].encode())
+            self._before[place] = self.documents.get(place)
+            if isinstance(found, dict):
+                self.documents[place] = found
+                self.last_key = max(self.last_key, int(found["master"]["docKey"]))
+            self.effects += line["call"] != "by_hand"
+
+    def acts(self) -> dict[str, Act]:
+        """The control acts of AutoCount."""
+        return super().acts() | {
+            "lock": self._set_lock,
+            "lag": self._set_lag,
+            "hide": self._set_hidden,
+            "book": self._set_book,
+            "rekey": self._set_key,
+        }
+
+    def _set_lock(self, given: Mapping[str, Any]) -> None:
+        self.book(given).locked_through = last_day(given)
+
+    def _set_lag(self, given: Mapping[str, Any]) -> None:
+        self.lag = int(given.get("reads", 1))
+
+    def _set_hidden(self, given: Mapping[str, Any]) -> None:
+        self.hidden = frozenset(map(str, given.get("fields", ())))
+
+    def _set_book(self, given: Mapping[str, Any]) -> None:
+        """Codes are added, decimals and fiscal days replaced."""
+        book = self.book(given)
+        for name in _SETS:
+            getattr(book, name).update(map(str, given.get(name, ())))
+        book.products |= {str(k): str(v) for k, v in given.get("products", {}).items()}
+        taxes = given.get("tax_codes", {})
+        book.tax_codes |= {str(k): Decimal(str(v)) for k, v in taxes.items()}
+        book.decimals |= {str(k): int(v) for k, v in given.get("decimals", {}).items()}
+        if "fiscal_to" in given:
+            book.fiscal_to = date.fromisoformat(given["fiscal_to"])
+
+    def _set_key(self, given: Mapping[str, Any]) -> None:
+        self.keys[given["key_id"]].secret = str(given["secret"])
+
+    def book(self, given: Mapping[str, Any]) -> AccountBook:
+        """The account book that a control call means."""
+        return self.books[str(given.get("company", BOOK))]

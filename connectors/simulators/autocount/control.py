@@ -1,0 +1,102 @@
+"""What a person would do in AutoCount, and answers that go wrong on purpose.
+
+Here: showing documents, changing one by hand, typing one, and the named faults. Not here: the rest
+of `/_sim/…` (simulators/base/control.py), anything the real interface offers.
+"""
+
+from collections.abc import Mapping
+
+from connectors.simulators.autocount.books import BOOK, Books, place_of
+from connectors.simulators.autocount.checks import KINDS
+from connectors.simulators.autocount.writes import Job, by_hand, decide
+from connectors.simulators.base import control
+from connectors.simulators.base.control import ControlError, Deed, Given, done, given_of, plain
+from connectors.simulators.base.scripted import Fault, usual
+from connectors.simulators.base.server import Reply, Request
+from connectors.transport.strict_json import dumps
+
+
+def refused(status: int, message: str) -> Reply:
+    """The one shape of every refusal."""
+    return Reply(status=status, content={"statusCode": status, "message": message})
+
+
+FAULTS = {
+    **usual(Fault),
+    "unavailable": Fault(instead=refused(503, "Service unavailable.")),
+    "rate_limited": Fault(instead=refused(429, "429 Too Many Requests.")),
+    "invalid_key": Fault(instead=refused(401, "401 Unauthorized.")),
+}
+
+
+class Control(control.Control[Books]):
+    """The control calls of AutoCount."""
+
+    def shown(self, what: str) -> Mapping[str, object]:
+        """Documents, too, with the path of each."""
+        if what != "documents":
+            return super().shown(what)
+        there = self.books.documents.items()
+        return {what: [{"path": place[1], **plain(found)} for place, found in there]}
+
+    def deeds(self) -> Mapping[str, Deed]:
+        """A document is changed, or typed."""
+        return {"by_hand": self._by_hand, "typed": self._typed}
+
+    def check(self, act: str, given: Given) -> None:
+        """The account book and the key that are meant are there."""
+        if str(given.get("company", BOOK)) not in self.books.books:
+            raise ControlError("No such account book")
+        if act == "rekey" and given.get("key_id") not in self.books.keys:
+            raise ControlError("No such key")
+
+    def _by_hand(self, request: Request, request_id: str) -> Reply:
+        """Somebody changes a document in AutoCount's own pages: nothing compares it with ours.
+
+        `number`, `path` (invoice), and any of `master`, `details`, `rows`, `cancelled`, `status`.
+        """
+        given = given_of(request)
+        kind = KINDS.get(str(given.get("path", "invoice")).casefold())
+        book, number = str(given.get("company", BOOK)), str(given.get("number", ""))
+        stands = self.books.documents.get(place_of(book, kind.path, number)) if kind else None
+        if kind is None or stands is None:
+            raise ControlError("No such document")
+        head = {name: given[name] for name in ("cancelled", "status") if name in given}
+        change = {**given, "master": {**given.get("master", {}), **head}}
+        made = by_hand(self.books.books[book], stands, change, self.stand_in.now())
+        self.note(
+            request_id,
+            "by_hand",
+            company=book,
+            path=kind.path,
+            type=kind.type,
+            number=number,
+            effect="by_hand",
+            stands=dumps(made).decode(),
+        )
+        return done("by_hand")
+
+    def _typed(self, request: Request, request_id: str) -> Reply:
+        """Somebody types a document in AutoCount's own pages: `path` (invoice) and its `body`."""
+        given = given_of(request)
+        kind = KINDS.get(str(given.get("path", "invoice")).casefold())
+        if kind is None:
+            raise ControlError("No such kind of document")
+        book = str(given.get("company", BOOK))
+        job = Job(verb="create", kind=kind, book=book, number="", content=dumps(given.get("body")))
+        made = decide(self.books, job, self.stand_in.now())
+        if made.stands is None:
+            raise ControlError(made.message)
+        self.note(
+            request_id,
+            "by_hand",
+            company=book,
+            path=kind.path,
+            type=kind.type,
+            number=made.number,
+            party=str(made.stands["master"].get("debtorCode") or ""),
+            total=str(made.stands["master"]["finalTotal"]),
+            effect=made.effect,
+            stands=dumps(made.stands).decode(),
+        )
+        return done("typed", number=made.number)

@@ -1,0 +1,1 @@
+"""What all simulators of targets are built from."""

@@ -1,0 +1,1 @@
+"""The stand-in of QuickBooks; it knows nothing of its client."""

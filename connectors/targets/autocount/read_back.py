@@ -1,0 +1,131 @@
+"""What AutoCount has: many documents a call beside ours, and those that are like one of ours.
+
+Here: the reads by listing and what they say. Not here: the read by one number (answers.py), the
+comparison (compare.py), look-ups after a write (lookup.py).
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import lru_cache, partial
+from typing import Any, TypeVar
+
+from connectors.contract import Found, OutgoingDocument, Stands
+from connectors.contract.schema import DocumentSchema
+from connectors.kit.calls import KEPT_BYTES, Get, crowded
+from connectors.targets.autocount import lookup
+from connectors.targets.autocount.answers import Seen, not_told, number_of, read, told, validated_at
+from connectors.targets.autocount.payload import BASE_CURRENCY, BODIES, SCHEMAS, path_of
+from connectors.transport.http import HttpAnswer, HttpFailure
+from connectors.transport.strict_json import dumps, loads
+
+AT_ONCE = 50
+DAYS = 3
+A_PAGE, PAGES = 100, 30
+_LISTED = frozenset({"invoice", "credit_note"})
+Ask = Callable[[str, bytes], HttpAnswer | HttpFailure]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """A page of a listing: how many documents it has, and those that are not void."""
+
+    count: int
+    live: tuple[Stands, ...]
+
+
+def standing(documents: Sequence[OutgoingDocument], get: Get, ask: Ask) -> tuple[Found, ...]:
+    """What the target has for each document: by one listing a kind where there are listings.
+
+    What a listing leaves out is read by its number: only AutoCount's own words prove that nothing
+    is there.
+    """
+    shown: dict[tuple[str, str], Seen] = {}
+    for name in sorted({one.document for one in documents} & _LISTED):
+        mine = [one.number for one in documents if one.document == name]
+        wanted = {"docNo": {"multiSelect": mine}}
+        listed = _page(BODIES[name].path, wanted, 1, ask, _entries)
+        for found in () if isinstance(listed, Found) else filter(number_of, listed):
+            number = number_of(found)
+            proof = dumps(found)[:KEPT_BYTES]
+            shown[name, number.casefold()] = Seen(found, f"{number} stands there.", proof)
+    return tuple(_beside(one, shown, get) for one in documents)
+
+
+def alike(document: OutgoingDocument, ask: Ask) -> tuple[Stands, ...] | Found:
+    """Live documents of the same party, total and currency, a few days around; ours may be among
+    them.
+    """
+    schema = SCHEMAS.get(document.document)
+    if schema is None or schema.name not in _LISTED:
+        return ()
+    found: dict[str, Stands] = {}
+    for listed in _around(schema, document, ask):
+        if isinstance(listed, Found):
+            return listed
+        money = (document.amount, document.currency or BASE_CURRENCY)
+        same = (listed.amount, listed.currency) == money
+        if same and listed.party == document.party:
+            found[listed.number] = listed
+    return tuple(found.values())
+
+
+def _beside(document: OutgoingDocument, shown: Mapping[tuple[str, str], Seen], get: Get) -> Found:
+    listed = shown.get((document.document, document.number.casefold()))
+    seen = listed or read(path_of(document, "update"), document.number, get)
+    if isinstance(seen, Found):
+        return seen
+    return lookup.beside(document, seen, validated_at(seen.document))
+
+
+def _around(
+    schema: DocumentSchema, document: OutgoingDocument, ask: Ask
+) -> Iterator[Stands | Found]:
+    """The live documents of the party around the day, or of the day alone where those are too many;
+    or why nobody can say.
+    """
+    day = date.fromisoformat(document.fields[schema.date_field])
+    for around in (timedelta(days=DAYS), timedelta()):
+        wanted = {
+            "debtorCode": {"multiSelect": [document.party]},
+            "date": {"from": (day - around).isoformat(), "to": (day + around).isoformat()},
+        }
+        for page in range(1, PAGES + 1):
+            found = _page(BODIES[schema.name].path, wanted, page, ask, partial(_live, schema.name))
+            if isinstance(found, Found):
+                yield found
+                return
+            yield from found.live
+            if found.count < A_PAGE:
+                return
+    yield crowded(PAGES * A_PAGE, document, day)
+
+
+def _page(
+    path: str, wanted: Mapping[str, Any], page: int, ask: Ask, opened: Callable[[bytes], T | None]
+) -> T | Found:
+    answer = ask(f"{path}/listing", dumps({"page": page, "filter": dict(wanted)}))
+    if isinstance(answer, HttpAnswer) and answer.status == 200:
+        told = opened(answer.body)
+        if told is not None:
+            return told
+    return not_told(answer)
+
+
+def _entries(body: bytes) -> list[Mapping[str, Any]] | None:
+    content = loads(body)
+    data = content.get("data") if isinstance(content, dict) else None
+    return (
+        [one if isinstance(one, dict) else {} for one in data] if isinstance(data, list) else None
+    )
+
+
+@lru_cache(maxsize=PAGES)
+def _live(name: str, body: bytes) -> _Listed | None:
+    """A page of documents of this type, opened once though each document of a pass asks for it."""
+    entries = _entries(body)
+    if entries is None:
+        return None
+    live = (one for one in entries if number_of(one) and one["master"].get("cancelled") is not True)
+    return _Listed(len(entries), tuple(told(SCHEMAS[name], one) for one in live))

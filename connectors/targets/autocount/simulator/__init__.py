@@ -1,1 +1,0 @@
-"""A stand-in for AutoCount's cloud interface, as a process of its own with a durable ledger."""

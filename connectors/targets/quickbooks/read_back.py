@@ -1,0 +1,117 @@
+"""What stands in QuickBooks: many documents a call beside ours, and those that are like one.
+
+Here: the reads by list and what they say, and whether a party is in use. Not here: the query
+(responses.py), the comparison (compare.py), look-ups after a write (lookup.py).
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+from connectors.contract import Found, OutgoingDocument, Settings, Stands
+from connectors.contract.schema import DocumentSchema
+from connectors.kit.calls import Get, crowded
+from connectors.targets.quickbooks import lookup
+from connectors.targets.quickbooks.payload import (
+    ENTITIES,
+    SCHEMAS,
+    Names,
+    custom_field,
+    is_void,
+    number_field,
+    told,
+)
+from connectors.targets.quickbooks.responses import Seen, Shown, query, text_of, with_names
+
+AT_ONCE = 30
+DAYS = 3
+CENT = Decimal("0.01")
+NO_SUCH_FILTER = 400  # it is asked for by the total, and then without
+E_INVOICE = "e_invoice_field"
+
+
+def standing(
+    documents: Sequence[OutgoingDocument], settings: Settings, get: Get
+) -> tuple[Found, ...]:
+    """What the target has for each document: by one query a kind."""
+    told_of: dict[str, tuple[Seen, Names] | Found] = {}
+    for name in sorted({one.document for one in documents}):
+        mine = [one.number for one in documents if one.document == name]
+        told_of[name] = with_names(name, mine, get)
+    return tuple(
+        told if isinstance(told, Found) else _beside(one, *told, settings)
+        for one, told in ((one, told_of[one.document]) for one in documents)
+    )
+
+
+def alike(document: OutgoingDocument, get: Get) -> tuple[Stands, ...] | Found:
+    """Live documents of the same party, total and currency, a few days around; ours may be among
+    them.
+    """
+    schema = SCHEMAS.get(document.document)
+    if schema is None:
+        return ()
+    day = date.fromisoformat(document.fields[schema.date_field])
+    entity, around = ENTITIES[schema.name].name, _around(schema, document, day)
+    seen = query(entity, f"{around} and {_about(document.amount)}", get)
+    if isinstance(seen, Found) and seen.status == NO_SUCH_FILTER:
+        seen = query(entity, around, get)
+    if isinstance(seen, Found):
+        return seen
+    if not seen.whole:
+        return crowded(len(seen.documents), document, day)
+    found = [told(schema, one, {}) for one in seen.documents if not is_void(one)]
+    currencies = {document.currency, ""}
+    return tuple(
+        one
+        for one in found
+        if one.amount == document.amount and (one.currency in currencies or not document.currency)
+    )
+
+
+def inactive(document: OutgoingDocument, get: Get) -> str | Found:
+    """The customer or vendor of a document, where somebody made it inactive. A query shows only
+    active entries unless it asks for the others.
+    """
+    schema = SCHEMAS.get(document.document)
+    if schema is None or not document.party:
+        return ""
+    kind = next(f.refers for f in schema.header if f.name == schema.party_field)
+    where = f"Id = {text_of(document.party)} and Active = false"
+    seen = query(kind.capitalize(), where, get)
+    if isinstance(seen, Found):
+        return seen
+    return f"{kind} {document.party}" if seen.documents else ""
+
+
+def _around(schema: DocumentSchema, document: OutgoingDocument, day: date) -> str:
+    """The condition for those of the party, a few days around."""
+    first, last = ((day + timedelta(days=by)).isoformat() for by in (-DAYS, DAYS))
+    party = next(f.wire.split(".")[0] for f in schema.header if f.name == schema.party_field)
+    return f"{party} = {text_of(document.party)} and TxnDate >= '{first}' and TxnDate <= '{last}'"
+
+
+def _about(amount: Decimal) -> str:
+    """The condition for those of about the total, so that many of one party are not all read; which
+    of them have just this total is ours to say.
+    """
+    return f"TotalAmt >= '{amount - CENT:f}' and TotalAmt <= '{amount + CENT:f}'"
+
+
+def _beside(document: OutgoingDocument, seen: Seen, names: Names, settings: Settings) -> Found:
+    word = number_field(SCHEMAS[document.document])
+    mine = tuple(one for one in seen.documents if one.get(word) == document.number)
+    only = replace(seen, documents=mine)
+    since = _validated(mine[0], settings) if len(mine) == 1 else None
+    return lookup.beside(document, only, names, since)
+
+
+def _validated(shown: Shown, settings: Settings) -> datetime | None:
+    """Since when its e-invoice is valid, from the field in which the company has it noted."""
+    name = str(settings.get(E_INVOICE, "")).strip()
+    try:
+        found = datetime.fromisoformat(custom_field(shown, name)) if name else None
+    except ValueError:
+        return None
+    return found.astimezone(UTC) if found is not None and found.tzinfo else None

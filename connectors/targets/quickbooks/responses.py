@@ -1,0 +1,184 @@
+"""Documents as QuickBooks shows them, and what each of its error codes means to us.
+
+Here: the read-only queries, and why a document could not be read. Not here: comparing (compare.py),
+and what follows.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from connectors.contract import Found
+from connectors.kit.calls import KEPT_BYTES, Get, unclear
+from connectors.targets.quickbooks.payload import ENTITIES, SCHEMAS, linked, number_field
+from connectors.transport.http import HttpAnswer, HttpFailure, retry_after
+from connectors.transport.strict_json import loads
+from grammar.text.finding_codes import ErrorClass
+
+NUMBER_TAKEN, EXPIRED = "6140", "3200"
+_PERIOD_CLOSED = "6210"
+_HOLDER = re.compile(r"TxnId=(\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A fault in QuickBooks' own words; `holder` is the id of the document that has the number."""
+
+    code: str
+    words: str
+    holder: str = ""
+
+
+CODES: Mapping[str, ErrorClass] = {
+    "120": "authorization_failed",
+    "3100": "authorization_failed",
+    EXPIRED: "authorization_failed",
+    "3201": "authorization_failed",
+    "6190": "authorization_failed",
+    "610": "mapping_missing",
+    "2500": "mapping_missing",
+    "2020": "missing_field",
+    "2010": "bad_value",
+    "2050": "bad_value",
+    "2170": "bad_value",
+    "6070": "bad_value",
+    "5010": "stale_version",
+    "6000": "business_rule",
+    "6540": "business_rule",
+    NUMBER_TAKEN: "duplicate",
+    "6240": "duplicate",
+    _PERIOD_CLOSED: "period_locked",
+    "3001": "temporary",
+}
+_STATUS: Mapping[int, ErrorClass] = {
+    401: "authorization_failed",
+    403: "authorization_failed",
+    429: "temporary",
+}
+
+
+def told_of(body: bytes) -> Told | None:
+    """The first fault of an answer; the gate before QuickBooks writes its own in lower case."""
+    content = loads(body)
+    if not isinstance(content, dict):
+        return None
+    lower = {str(name).lower(): value for name, value in content.items()}
+    fault = lower.get("fault")
+    errors = _lower(fault).get("error")
+    first = _lower(errors[0]) if isinstance(errors, list) and errors else {}
+    code = str(first.get("code") or "").lstrip("0")
+    if not code:
+        return None
+    message, detail = str(first.get("message") or ""), str(first.get("detail") or "")
+    holder = _HOLDER.search(detail)
+    words = f"{message}: {detail}" if detail and detail != message else message
+    return Told(code, words, holder.group(1) if holder else "")
+
+
+def class_of(status: int, told: Told | None) -> ErrorClass:
+    """What a refusal means. An old code for a taken number is that of a closed period, too: then it
+    names who has the number.
+    """
+    if told is not None and told.code == _PERIOD_CLOSED and told.holder:
+        return "duplicate"
+    if told is not None and told.code in CODES:
+        return CODES[told.code]
+    return _STATUS.get(status, "business_rule")
+
+
+def _lower(value: object) -> dict[str, object]:
+    if not isinstance(value, dict):
+        return {}
+    return {str(name).lower(): held for name, held in value.items()}
+
+
+MOST, PAGES = 1000, 10
+A_MINUTE = 60.0
+Shown = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a query saw; `whole` unless there are more than anybody looks through."""
+
+    documents: tuple[Shown, ...]
+    proof: bytes
+    whole: bool
+
+
+def by_number(document: str, numbers: Sequence[str], get: Get) -> Seen | Found:
+    """The documents under these numbers; QuickBooks may have several under one."""
+    field = number_field(SCHEMAS[document])
+    return query(ENTITIES[document].name, f"{field} {_among(numbers)}", get)
+
+
+def query(entity: str, where: str, get: Get) -> Seen | Found:
+    """All entries that fit, page by page; what is kept of the answers is the first page."""
+    pages: list[Seen] = []
+    while len(pages) < PAGES and not (pages and pages[-1].whole):
+        page = _page(entity, where, len(pages) * MOST + 1, get)
+        if isinstance(page, Found):
+            return page
+        pages.append(page)
+    found = tuple(one for page in pages for one in page.documents)
+    return Seen(found, pages[0].proof, whole=pages[-1].whole)
+
+
+def _page(entity: str, where: str, start: int, get: Get) -> Seen | Found:
+    """One page; `whole` where no more can follow."""
+    chosen = f" where {where}" if where else ""
+    later = f" startposition {start}" if start > 1 else ""
+    text = f"select * from {entity}{chosen}{later} maxresults {MOST}"  # noqa: S608
+    answer = get(f"/query?query={quote(text, safe='')}")
+    if isinstance(answer, HttpFailure):
+        return unclear(answer)
+    content = loads(answer.body)
+    found = content.get("QueryResponse") if isinstance(content, dict) else None
+    if answer.status == 200 and isinstance(found, dict):
+        rows = found.get(entity) or []
+        shown = tuple(one for one in rows if isinstance(one, dict))
+        return Seen(shown, answer.body[:KEPT_BYTES], whole=len(rows) < MOST)
+    told = told_of(answer.body)
+    return unclear(answer, told.words if told else "", pause_of(answer))
+
+
+def pause_of(answer: HttpAnswer) -> float:
+    """After how many seconds it may be asked again: calls are counted by the minute."""
+    asked = retry_after(answer.headers, answer.at)
+    return A_MINUTE if asked is None else asked
+
+
+def with_names(
+    document: str, numbers: Sequence[str], get: Get
+) -> tuple[Seen, Mapping[str, str]] | Found:
+    """The documents under these numbers, and the numbers of what they pay by their ids."""
+    seen = by_number(document, numbers, get)
+    if isinstance(seen, Found):
+        return seen
+    names = _names_of(document, seen.documents, get)
+    return names if isinstance(names, Found) else (seen, names)
+
+
+def _names_of(document: str, shown: Iterable[Shown], get: Get) -> Mapping[str, str] | Found:
+    pays = ENTITIES[document].pays
+    wanted = sorted({linked(one) for one in shown} - {""}) if pays else []
+    if not wanted:
+        return {}
+    seen = query(ENTITIES[pays].name, f"Id {_among(wanted)}", get)
+    if isinstance(seen, Found):
+        return seen
+    return {str(one.get("Id")): str(one.get("DocNumber") or "") for one in seen.documents}
+
+
+def text_of(value: str) -> str:
+    """A text as a query writes it."""
+    plain = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{plain}'"
+
+
+def _among(values: Sequence[str]) -> str:
+    if len(values) == 1:
+        return f"= {text_of(values[0])}"
+    return f"in ({', '.join(map(text_of, values))})"

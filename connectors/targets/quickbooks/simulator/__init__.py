@@ -1,1 +1,0 @@
-"""QuickBooks Online's stand-in: its own process, refusing what QuickBooks refuses."""

@@ -1,0 +1,1 @@
+"""Clearpost connectors.transport: the way out, the clock, fault points; nothing of meaning."""

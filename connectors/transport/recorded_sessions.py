@@ -1,0 +1,59 @@
+"""Sessions that go out through another one: one counts its calls, one remembers their answers.
+
+Here: both, each for one pass over some documents. Not here: sockets (http.py), who pays for calls.
+"""
+
+from datetime import datetime
+from typing import Unpack
+
+from connectors.transport.http import Given, Http, HttpAnswer, HttpFailure
+
+OK = 200
+
+
+class Through(Http):
+    """A session that makes no call of its own."""
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+
+    def now(self) -> datetime:
+        """The present moment, for answers that name a time."""
+        return self._http.now()
+
+    def request(self, method: str, url: str, **given: Unpack[Given]) -> HttpAnswer | HttpFailure:
+        """The call, as the other session makes it."""
+        return self._http.request(method, url, **given)
+
+
+class Counting(Through):
+    """The number of calls that were made: a target that counts them must be charged for each."""
+
+    def __init__(self, http: Http) -> None:
+        super().__init__(http)
+        self.calls = 0
+
+    def request(self, method: str, url: str, **given: Unpack[Given]) -> HttpAnswer | HttpFailure:
+        """One call more."""
+        self.calls += 1
+        return super().request(method, url, **given)
+
+
+class Remembering(Counting):
+    """Reads that were answered once are not asked again, nor counted; only good answers are
+    remembered.
+    """
+
+    def __init__(self, http: Http) -> None:
+        super().__init__(http)
+        self._known: dict[tuple[str, str, bytes | None], HttpAnswer] = {}
+
+    def request(self, method: str, url: str, **given: Unpack[Given]) -> HttpAnswer | HttpFailure:
+        """The answer of before, or one call. All calls of a pass carry the same key."""
+        asked = (method, url, given.get("body"))
+        if asked in self._known:
+            return self._known[asked]
+        answer = super().request(method, url, **given)
+        if isinstance(answer, HttpAnswer) and answer.status == OK and not given.get("push"):
+            self._known[asked] = answer
+        return answer

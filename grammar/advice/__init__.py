@@ -1,0 +1,1 @@
+"""Clearpost grammar.advice: what to write instead, where the parser stumbled."""

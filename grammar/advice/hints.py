@@ -1,0 +1,205 @@
+"""Ways out, as tables: what to write where the parser stumbled.
+
+Lives here: hints by the clause that was expected, by (token, token before), and the form of each
+declaration. Not here: which of them is chosen (`syntax_errors.py`). Each row comes from a real
+mistake and has its test; a new one belongs here, not into the code.
+"""
+
+import difflib
+from collections.abc import Collection
+
+CLAUSES = {
+    "SAY": 'tell the owner what is wrong: say "…"',
+    "CLEARS": "say how it clears: clears when it passes, clears by ROLE, or clears never",
+    "ELSE": "say what happens otherwise: else hold for ROLE",
+    "REQUIRE": "say what must be true: require …",
+    "MISSING": 'say who owns what is missing: missing hold for ROLE say "…"',
+    "IMMEDIATELY": "say when it goes: immediately, or daily at 02:00 by FIELD",
+    "WE": "say who owns the fields after posting: we own the rest else review by ROLE",
+    "MATCH": "say how keys are compared: match exact, or match trimmed, any case",
+    "BASE": "name the unit that stock is counted in: base PCS",
+    "CURRENCY": "name the currency of the source: currency MYR",
+    "ZONE": 'name the time zone of the source: zone "Asia/Kuala_Lumpur"',
+    "ROUNDING": "say how it rounds: rounding per line then sum to 0.01",
+    "TOLERANCE": "say what may differ: tolerance 0.00 else hold for ROLE",
+    "UNIQUE": "say what may exist once: unique by FIELD in history",
+    "GIVEN": "a test starts from a sample: given SAMPLE",
+    "EXPECT": "a test ends with what must come out: expect ready",
+    "BY": "name who decides: by ROLE",
+}
+"""A clause that is not there yet -> how to write it; the first that was expected counts."""
+
+CLAUSES_OF = {
+    ("link", "FROM"): "name the records that are linked: from RECORD",
+    ("link", "BY"): "say which fields are equal: by THEIR_FIELD = OUR_FIELD",
+    ("link", "AT"): "say how many there may be: at most 60 else hold for ROLE",
+    ("on", "NAME"): "name the groups of fields first: amounts = total, lines",
+    ("on", "VBAR"): "a table follows: | period | do |, and a row between bars for each case",
+    ("retry", "VBAR"): "a table follows: | error | do |, and a row between bars for each case",
+}
+"""(declaration, clause or row that is not there) -> how to write it; before CLAUSES."""
+
+WANTED = {
+    ("at", "MOST"): "say how many there may be: at most 60 else hold for ROLE",
+    ("at", "ELSE"): "say what happens if there are more: else hold for ROLE",
+    ("by", "EQUAL"): "say which fields are equal: by THEIR_FIELD = OUR_FIELD",
+    ("bill", "OF"): "say of how much: bill line.delivered of line.ordered else wait",
+    ("bill", "ELSE"): "say what becomes of the rest: else wait, or else drop",
+    ("amount", "NOT"): "say so whole: amount not compared because …",
+    ("amount", "COMPARED"): "say so whole: amount not compared because …",
+    ("amount", "BECAUSE"): 'give the reason: because "…"',
+    ("we", "ELSE"): "say what happens if they change it: else review by ROLE",
+    ("link", "OF"): "say of which record: link NAME of RECORD",
+    ("silence", "OF"): "say of which declaration: silence USE03 of NAME",
+    ("silence", "BECAUSE"): 'give the reason: because "…"',
+    ("post", "AS"): 'give the document its number: as "{number}"',
+    ("expect", "POSTED"): "an outcome is ready, posted, wait, approve by ROLE, or an action",
+    ("expect", "FIRST"): "write look up first",
+}
+"""(first word of the line, what was expected) -> how to write it."""
+
+MET = {
+    ("on", "_C"): "an edit table speaks of one record: write one for each",
+    ("on", "CODE"): "fields of a record are in lower case",
+    ("approve", "_C"): "an approval speaks of one record: write one for each",
+    ("silence", "_C"): "write one for each finding",
+    ("retry", "DOT"): "a retry table speaks of a target, not of one route: retry autocount",
+}
+"""(declaration, what was met) -> what to write."""
+
+_NAMED = "a value that rules name is a const, a formula is a field of its record"
+DECLARED = {
+    "rule": "what must be true is a check: check NAME on RECORD",
+    "assert": "what must be true is a check: check NAME on RECORD",
+    "if": "a condition stands inside a declaration, behind when or require",
+    "include": "all rule files of a folder belong together: leave it out",
+    "import": "all rule files of a folder belong together: leave it out",
+    "let": _NAMED,
+    "var": _NAMED,
+    "define": _NAMED,
+    "function": "there are no functions of your own: a formula is a field of its record",
+    "def": "there are no functions of your own: a formula is a field of its record",
+    "table": "a table of values is a map, a table of decisions stands below on edit or on cancel",
+    "enum": "statuses stand in their record: status one of draft, paid",
+    "order": "what arrives is declared as a record: record order from SOURCE",
+}
+"""A word of other languages in column 1 -> what to write."""
+
+WORDS = {
+    "if": "write when … as a clause of its own, or where … inside a list",
+    "unless": "write when not …",
+    "equals": "write =",
+    "contains": "compare the whole: status in (paid, packed)",
+    "between": "write two comparisons: total >= 10.00 and total <= 20.00",
+    "else": "each declaration has one else, at its end",
+    "null": "write is missing",
+    "empty": "write is missing",
+}
+"""A word of other languages -> what to write."""
+
+PAIRS = {
+    ("_NL", "hold"): "name the owner: hold for ROLE",
+    ("_NL", "review"): "name who looks at it: review by ROLE",
+    ("_NL", "say"): 'write the message in quotes: say "…"',
+    ("_NL", "one"): "list the statuses: one of draft, paid, cancelled",
+    ("_NL", "for"): "name it: a role behind hold, a route such as target.document elsewhere",
+    ("_NL", "by"): "name the role or the field",
+    ("_NL", "as"): 'write it in quotes: as "…"',
+    ("_NL", "daily"): "say by which field, and when if not at 02:00: daily at 02:00 by paid_at",
+    ("_NL", "="): "write the value behind the =",
+    ("_NL", ","): "a list goes on behind its comma: in the same line, or indented in the next",
+    ("VBAR", "hold"): "name the owner: hold for ROLE",
+    ("VBAR", "for"): "name the role that holds it: hold for ROLE",
+    ("VBAR", "review"): "name who looks at it: review by ROLE",
+    ("VBAR", "by"): "name the role that looks at it: review by ROLE",
+    ("FOR", "review"): "a review is done by a role: review by ROLE",
+    ("NAME", "review"): "a review is done by a role: review by ROLE",
+    ("BY", "hold"): "a hold waits for a role: hold for ROLE",
+    ("VBAR", "credit"): "write credit note, or credit note and new",
+    ("VBAR", "new"): "write new document",
+    ("VBAR", "look"): "write look up first",
+    ("VBAR", "up"): "write look up first",
+    ("VBAR", "try"): "say how often and what then: try 5 times from 30s then hold for ROLE",
+    ("NAME", "try"): "count the tries in figures: try 5 times from 30s then hold for ROLE",
+    ("VBAR", "times"): "say the first pause and what then: try 5 times from 30s then hold for ROLE",
+    ("THEN", "times"): "say the first pause: try 5 times from 30s then hold for ROLE",
+    ("NUMBER", "from"): "a pause has its unit: 30s, 5min, 2h",
+    ("NAME", "most"): "count them in figures: at most 60",
+    ("_NL", "most"): "say how many there may be: at most 60 else hold for ROLE",
+    ("RPAR", "where"): "say which ones: where status = delivered",
+    ("NAME", "is"): "write is known, or is missing",
+    ("NOT", "is"): "write not in front of it: not paid_at is known",
+    ("EQUAL", "is"): "write = alone, without is",
+    ("NAME", "on"): "on edit of RECORD, or on cancel of RECORD",
+    ("NAME", "edit"): "say of which record: on edit of RECORD",
+    ("NAME", "cancel"): "say of which record: on cancel of RECORD",
+    ("_NL", "then"): "say what happens then: then status = cancelled",
+    ("NAME", "at"): "write hours and minutes: 02:00",
+    ("NUMBER", "at"): "write hours and minutes: 02:00",
+    ("NAME", "own"): "a field of the target starts with a Capital",
+    ("CODE", "="): 'a text stands in quotes: "…"',
+    ("STRING", "by"): "a role is a name that a role declaration gives, without quotes",
+    ("STRING", "for"): "a role is a name that a role declaration gives, without quotes",
+    ("CODE", "of"): "names are written in lower case",
+    ("NAME", "currency"): "a currency is written in capitals: MYR",
+    ("NAME", "silence"): "name the finding by its code, in capitals: silence USE03 of NAME",
+    ("_NL", "silence"): "name the finding and the declaration: silence USE03 of NAME",
+    ("STRING", "silence"): "a code stands without quotes: silence USE03 of NAME",
+    ("NAME", "because"): 'give the reason in quotes: because "…"',
+    ("_NL", "because"): 'give the reason in quotes: because "…"',
+    ("NAME", "base"): "a unit is written with a Capital first: PCS",
+}
+"""(token, the word before it) -> what to write."""
+
+FITS = (
+    ("TRY", "REJECT", "trying again belongs to a retry table"),
+    ("VBAR", "THEN", "say what then: try 5 times from 30s then hold for ROLE"),
+    ("EQUAL", "RPAR", "close the bracket before it: )"),
+    ("NAME", "EDIT", "on edit of RECORD, or on cancel of RECORD"),
+    ("CODE", "STRING", 'a text stands in quotes: "…"'),
+    ("NAME", "CODE", "a field or unit of the target starts with a Capital"),
+    ("_NL", "RPAR", "close the bracket: )"),
+    ("CODE", "NAME", 'a name is in lower case; the spelling of a source is quoted: word as "Word"'),
+)
+"""(token, what was expected, what to write): less sure than a pair."""
+
+FORMS = {
+    "language": "language 1",
+    "role": 'role NAME "Title"',
+    "const": "const NAME, then lines: from 2026-01-01 = VALUE",
+    "source": 'source NAME, then currency CODE, zone "…", missing hold for ROLE say "…"',
+    "target": "target NAME, then rounding …, tolerance …, missing …",
+    "record": "record NAME from SOURCE, then lines: NAME TYPE MARK, or NAME = FORMULA",
+    "link": "link NAME of RECORD, then from …, by THEIRS = OURS, where …, at most 60 else …",
+    "map": 'map NAME, then match …, csv "…" or lines "KEY" -> VALUE, missing …',
+    "units": 'units, then base CODE, lines 1 CTN = 12 PCS, missing hold for ROLE say "…"',
+    "gate": "gate RECORD, then lines: ready, early, wait, hold, cancel or ignore, and statuses",
+    "check": "check NAME on RECORD, then when …, require …, else …, say …, clears …",
+    "duplicates": "duplicates of RECORD, then unique by …, else …, say …",
+    "approve": "approve RECORD for ROUTE, then when …, by ROLE, never …, say …",
+    "on": "on edit of RECORD, then GROUP = FIELDS, or on cancel of RECORDS; then a table",
+    "retry": "retry TARGET, then a table: | error | do |",
+    "post": 'post RECORD to TARGET.DOCUMENT as "…", then timing, owners, Field = VALUE',
+    "sample": "sample NAME of RECORD at 2026-11-20 10:00, then FIELD = VALUE, line …, with …",
+    "silence": 'silence CODE of NAME because "…"',
+    "test": 'test "…", then given SAMPLE with …, then …, expect …',
+}
+"""Declaration -> its form, the hint of last resort."""
+
+
+def near(word: str, pool: Collection[str]) -> str | None:
+    """The word of the pool that was probably meant."""
+    found = difflib.get_close_matches(word, sorted(pool), 1, 0.7)
+    return found[0] if found else None
+
+
+def did_you_mean(word: str, pool: Collection[str], otherwise: str) -> str:
+    """A hint that names the nearest word, else the other one."""
+    meant = near(word, pool)
+    return f"did you mean '{meant}'?" if meant else otherwise
+
+
+def clipped(word: str) -> str:
+    """The word as it can be shown: not too long, and without signs that nobody sees."""
+    seen = "".join(sign if sign.isprintable() else f"U+{ord(sign):04X}" for sign in word[:40])
+    return seen if len(word) <= 40 else f"{seen}…"

@@ -1,0 +1,1 @@
+"""Clearpost grammar.layout: the one layout of a rule file."""

@@ -1,0 +1,1 @@
+"""Clearpost grammar.parsing: from text to nodes; what they mean is the rules floor's."""

@@ -1,0 +1,1 @@
+"""Clearpost grammar.text: words, tokens, places and problems; nothing of it parses."""

@@ -1,0 +1,1 @@
+"""Clearpost holding.access: who acts, and what they may; four eyes are in approvals."""

@@ -1,0 +1,217 @@
+"""Who is acting, and which act each role may do.
+
+Here: the roles, one table of acts, the one question `may`, and in whose name. Not here: acts
+refused by person rather than by role (author and publisher in `rulesets/publication.py`, editor and
+approver in `approvals/approve.py`), where grants are stored (`people.py`), who stands in for whom
+(`deputies.py`).
+
+Also here: a person as an actor of one company: their roles there, and in whose place they may act.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import Final
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from holding.refusal import Refusal
+from holding.tables import Deputy, Membership, Person
+
+ROLES: Final = (
+    "viewer",
+    "finance",
+    "approver",
+    "consultant",
+    "publisher",
+    "auditor",
+    "operator",
+    "admin",
+)
+
+ACTS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
+    {
+        "record.read": frozenset(ROLES),
+        "record.pii": frozenset({"finance", "approver", "auditor"}),
+        "record.edit": frozenset({"finance"}),
+        "hold.assign": frozenset({"finance", "approver"}),
+        "hold.retry": frozenset({"finance", "approver"}),
+        "retry.override": frozenset({"admin"}),
+        "upload": frozenset({"finance", "consultant"}),
+        "mapping.fix": frozenset({"finance", "admin"}),
+        "posting.approve": frozenset({"approver"}),
+        "rules.draft": frozenset({"consultant"}),
+        "rules.publish": frozenset({"publisher"}),
+        "audit.export": frozenset({"auditor"}),
+        "audit.read": frozenset({"auditor", "admin"}),
+        "stop.decide": frozenset({"approver", "operator", "admin"}),
+        "run.operate": frozenset({"operator", "admin"}),
+        "connection.admin": frozenset({"admin"}),
+        "people.admin": frozenset({"admin"}),
+        "deputy.name": frozenset({"approver", "admin"}),
+    }
+)
+
+# Pairs that one account should not hold together. Granting both is allowed and said aloud in an
+# event: what is refused is the act, by person.
+UNEASY_PAIRS: Final = (("consultant", "publisher"), ("admin", "approver"))
+
+
+LENT: Final = frozenset({"posting.approve"})  # what a deputy may do in another's name
+
+
+@dataclass(frozen=True, slots=True)
+class StandIn:
+    """A person in whose place somebody may act at this moment."""
+
+    person_id: int
+    name: str
+    roles: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """A person (or the system) acting inside one company, over one way in.
+
+    `scopes`: the acts that a token was given for; None where no token is used.
+    """
+
+    person_id: int | None
+    name: str
+    email: str
+    company_id: int | None
+    roles: frozenset[str]
+    via: str = "portal"
+    stands_for: tuple[StandIn, ...] = ()
+    scopes: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """In whose name somebody acts: their own, or that of a person they stand in for."""
+
+    actor: Actor
+    lent: StandIn | None = None
+
+    @property
+    def person_id(self) -> int | None:
+        """Who does it."""
+        return self.actor.person_id
+
+    @property
+    def for_person_id(self) -> int | None:
+        """In whose place, if in anybody's."""
+        return self.lent.person_id if self.lent else None
+
+    @property
+    def answers(self) -> int | None:
+        """Whose teams count."""
+        return self.lent.person_id if self.lent else self.actor.person_id
+
+    @property
+    def name(self) -> str:
+        """How the trace names it: Siti, or Siti for Lim."""
+        return f"{self.actor.name} for {self.lent.name}" if self.lent else self.actor.name
+
+
+SYSTEM: Final = Actor(
+    person_id=None, name="Clearpost", email="", company_id=None, roles=frozenset(), via="system"
+)
+
+
+def may(actor: Actor, act: str) -> Refusal | None:
+    """None when a role of the actor allows the act, else a refusal that names those that do."""
+    allowed = ACTS[act]
+    if actor.scopes is not None and act not in actor.scopes:
+        return Refusal(
+            code="token.scope",
+            message=f"This token was not given for {act}.",
+            hint="Use a token whose scopes name it: clearpost token add --scope …",
+            status=403,
+        )
+    if voices(actor, act):
+        return None
+    needed = " or ".join(role for role in ROLES if role in allowed)
+    return Refusal(
+        code="forbidden",
+        message=f"{actor.name or 'You'} may not do this: it needs the permission {act}.",
+        hint=f"Ask somebody with the role {needed}.",
+        status=403,
+    )
+
+
+def voices(actor: Actor, act: str) -> list[Voice]:
+    """In whose names the actor may do the act, the own one first."""
+    allowed = ACTS[act]
+    own = [Voice(actor)] if actor.roles & allowed else []
+    lenders = actor.stands_for if act in LENT else ()
+    return own + [Voice(actor, lender) for lender in lenders if lender.roles & allowed]
+
+
+def actor_of(
+    session: Session,
+    person_id: int,
+    company_id: int,
+    *,
+    via: str = "portal",
+    now: datetime | None = None,
+) -> Actor | None:
+    """The person inside one company, with all roles there; None for strangers and the disabled.
+
+    With `now`, also with the people in whose place they may act at that moment.
+    """
+    person = session.get(Person, person_id)
+    roles = _roles_with_lenders(session, company_id, person_id, now)
+    own = roles.pop(person_id, None)
+    if person is None or not person.active or not own:
+        return None
+    return Actor(
+        person_id=person.id,
+        name=person.name,
+        email=person.email,
+        company_id=company_id,
+        roles=frozenset(own),
+        via=via,
+        stands_for=_stand_ins(session, roles),
+    )
+
+
+def roles_of(session: Session, company_id: int, person_id: int) -> set[str]:
+    """The person's own roles in a company."""
+    return _roles_with_lenders(session, company_id, person_id, None).get(person_id, set())
+
+
+def _roles_with_lenders(
+    session: Session, company_id: int, person_id: int, now: datetime | None
+) -> dict[int, set[str]]:
+    """Person id -> roles: the person's own, and those of the people they stand in for."""
+    who = Membership.person_id == person_id
+    if now is not None:
+        lenders = select(Deputy.person_id).where(
+            Deputy.company_id == company_id,
+            Deputy.deputy_id == person_id,
+            Deputy.until_at > now,
+            Deputy.from_at <= now,
+            Deputy.ended_at.is_(None),
+        )
+        who = or_(who, Membership.person_id.in_(lenders))
+    query = select(Membership.person_id, Membership.role).where(
+        Membership.company_id == company_id, who
+    )
+    found: dict[int, set[str]] = {}
+    for row in session.execute(query):
+        found.setdefault(row.person_id, set()).add(row.role)
+    return found
+
+
+def _stand_ins(session: Session, roles: Mapping[int, set[str]]) -> tuple[StandIn, ...]:
+    """The lenders that could act themselves."""
+    if not roles:
+        return ()
+    people = select(Person.id, Person.name).where(Person.id.in_(roles), Person.active)
+    return tuple(
+        StandIn(row.id, row.name, frozenset(roles[row.id]))
+        for row in session.execute(people.order_by(Person.id))
+    )

@@ -1,0 +1,219 @@
+"""Deputies: who stands in for whom, and until when.
+
+Here: naming one, ending it early, the list. Not here: who stands in at a moment (`actors.py`),
+what a deputy may do (`actors.py`), nor the acts: there neither the deputy nor the person they stand
+in for may have had a hand in what is let go (`approvals/approve.py`, `exceptions/releases.py`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, aliased
+
+from holding.access.actors import ACTS, LENT, Actor, may
+from holding.access.people import names_of
+from holding.audit.events import record_event
+from holding.refusal import Refusal
+from holding.store.row_objects import Columns, of
+from holding.tables import Deputy, Membership, Person
+
+LONGEST: Final = timedelta(days=92)
+_LENDING: Final = frozenset().union(*(ACTS[act] for act in LENT))  # roles with something to lend
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One line of the list: who stands in for whom."""
+
+    id: int
+    person_id: int
+    deputy_id: int
+    person: str
+    deputy: str
+    from_at: datetime
+    until_at: datetime
+    reason: str
+    ended_at: datetime | None
+
+
+_deputy = aliased(Person, name="other")
+_STANDING = Columns(
+    Standing(
+        id=of(Deputy.id),
+        person_id=of(Deputy.person_id),
+        deputy_id=of(Deputy.deputy_id),
+        person=of(Person.name),
+        deputy=of(_deputy.name),
+        from_at=of(Deputy.from_at),
+        until_at=of(Deputy.until_at),
+        reason=of(Deputy.reason),
+        ended_at=of(Deputy.ended_at),
+    ),
+    {"person": "person.name", "deputy": "other.name"},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Colleague:
+    """A person of the company; `lends`: approves, and so may have a deputy."""
+
+    id: int
+    name: str
+    lends: bool
+
+
+def appoint(
+    session: Session,
+    actor: Actor,
+    *,
+    person_id: int,
+    deputy_id: int,
+    from_at: datetime,
+    until_at: datetime,
+    reason: str,
+    now: datetime,
+) -> Deputy | Refusal:
+    """Let somebody stand in for a person for a time: the person says so, or an admin does."""
+    company_id = actor.company_id or 0
+    refused = (
+        _not_theirs(actor, person_id, deputy_id)
+        or _no_time(from_at, until_at, now)
+        or _no_people(session, company_id, person_id, deputy_id)
+    )
+    if refused:
+        return refused
+    if not reason.strip():
+        return Refusal("reason.missing", "This needs a reason.", "It stands in the trace.", 422)
+    made = Deputy(
+        company_id=company_id,
+        person_id=person_id,
+        deputy_id=deputy_id,
+        from_at=from_at,
+        until_at=until_at,
+        reason=reason.strip(),
+        named_at=now,
+        named_by_id=actor.person_id,
+    )
+    session.add(made)
+    session.flush()
+    names = names_of(session, (person_id, deputy_id))
+    until = until_at.isoformat(timespec="minutes")
+    say = f"{names[deputy_id]} stands in for {names[person_id]} until {until}: {made.reason}"
+    _tell(session, actor, made, "deputy.named", say, now)
+    return made
+
+
+def end(session: Session, actor: Actor, deputy_id: int, now: datetime) -> Deputy | Refusal:
+    """End it before its time: by the person, the deputy, or an admin."""
+    row = session.get(Deputy, deputy_id, with_for_update=True, populate_existing=True)
+    if row is None or row.company_id != actor.company_id:
+        return Refusal("deputy.unknown", "There is no such deputy.", status=404)
+    if actor.person_id not in (row.person_id, row.deputy_id):
+        refused = may(actor, "people.admin")
+        if refused:
+            return refused
+    if row.ended_at is not None or row.until_at <= now:
+        return Refusal("deputy.over", "That is over already.")
+    row.ended_at, row.ended_by_id = now, actor.person_id
+    session.flush()
+    names = names_of(session, (row.person_id, row.deputy_id))
+    say = f"{names[row.deputy_id]} no longer stands in for {names[row.person_id]}."
+    _tell(session, actor, row, "deputy.ended", say, now)
+    return row
+
+
+def listing(session: Session, company_id: int) -> Sequence[Standing]:
+    """Everybody who stood or stands in for somebody, the newest first."""
+    query = (
+        _STANDING.select()
+        .join(Person, Person.id == Deputy.person_id)
+        .join(_deputy, _deputy.id == Deputy.deputy_id)
+        .where(Deputy.company_id == company_id)
+        .order_by(Deputy.id.desc())
+    )
+    return _STANDING.each(session.execute(query))
+
+
+def people(session: Session, company_id: int) -> Sequence[Colleague]:
+    """Everybody who could be one or have one, by name."""
+    rows = session.execute(
+        select(Person.id, Person.name, Membership.role)
+        .join(Membership, Membership.person_id == Person.id)
+        .where(Membership.company_id == company_id, Person.active)
+    ).all()
+    lending = {row.id for row in rows if row.role in _LENDING}
+    names = {row.id: row.name for row in rows}
+    return [
+        Colleague(key, names[key], key in lending) for key in sorted(names, key=names.__getitem__)
+    ]
+
+
+def begins(day: date, zone: ZoneInfo) -> datetime:
+    """The first moment of a day somewhere; before all days of the calendar, the first there is."""
+    try:
+        return datetime.combine(day, time.min, zone).astimezone(UTC)
+    except OverflowError:
+        return datetime.min.replace(tzinfo=UTC)
+
+
+def ends(day: date, zone: ZoneInfo) -> datetime:
+    """The moment at which a day is over somewhere; at the end of all days, the last there is."""
+    try:
+        return datetime.combine(day + timedelta(days=1), time.min, zone).astimezone(UTC)
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC)
+
+
+def _not_theirs(actor: Actor, person_id: int, deputy_id: int) -> Refusal | None:
+    if deputy_id == person_id:
+        return Refusal("deputy.self", "Nobody is their own deputy.", status=422)
+    if actor.person_id == deputy_id:
+        hint = "Ask them, or another admin."
+        return Refusal("deputy.own", "Nobody makes themselves a deputy.", hint, 403)
+    return None if actor.person_id == person_id else may(actor, "people.admin")
+
+
+def _no_time(from_at: datetime, until_at: datetime, now: datetime) -> Refusal | None:
+    if until_at <= max(from_at, now):
+        return Refusal("deputy.time", "It would be over before it begins.", status=422)
+    if until_at - from_at > LONGEST:
+        told = f"A deputy stands in for {LONGEST.days} days at most."
+        return Refusal("deputy.time", told, "For longer, give them the role.", 422)
+    return None
+
+
+def _no_people(session: Session, company_id: int, person_id: int, deputy_id: int) -> Refusal | None:
+    """Both are here, and one has something to lend; a deputy does not pass it on."""
+    rows = session.execute(
+        select(Membership.person_id, Membership.role)
+        .join(Person, Person.id == Membership.person_id)
+        .where(
+            Membership.company_id == company_id,
+            Membership.person_id.in_((person_id, deputy_id)),
+            Person.active,
+        )
+    ).all()
+    if {row.person_id for row in rows} != {person_id, deputy_id}:
+        return Refusal("person.unknown", "There is no such person here.", status=404)
+    if not any(row.person_id == person_id and row.role in _LENDING for row in rows):
+        needed = " or ".join(sorted(_LENDING))
+        told = f"They approve nothing themselves: only an {needed} has a deputy."
+        return Refusal("deputy.nothing", told, status=422)
+    return None
+
+
+def _tell(session: Session, actor: Actor, row: Deputy, act: str, say: str, now: datetime) -> None:
+    body = {"say": say, "deputy": row.deputy_id, "person": row.person_id}
+    record_event(
+        session,
+        company_id=row.company_id,
+        at=now,
+        actor=actor,
+        act=act,
+        object=f"deputy:{row.id}",
+        body=body,
+    )

@@ -1,0 +1,170 @@
+"""A second click gets the answer of the first.
+
+Here: keeping what an act answered under the hidden id of the form that asked for it, or the key of
+a call, and that an id stands for one thing only. Not here: what the acts do.
+
+Also here: until when what people decided about records can still be taken back.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any, TypeAlias, TypeVar
+
+from sqlalchemy import Select, select, text, union_all, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from holding.access.actors import Actor
+from holding.refusal import Refusal
+from holding.runtime.settings import Settings
+from holding.store import bulk
+from holding.tables import Approval, Dating, Operation, Posting, Release
+from rules.values.canonical import dumps, sha256_hex
+
+_Until: TypeAlias = Select[int, datetime | None]
+
+
+def until(session: Session, record_ids: Iterable[int]) -> dict[int, datetime]:
+    """Record id -> the last moment at which an act that stands on it can be taken back."""
+    found: dict[int, datetime] = {}
+    for record_id, moment in session.execute(_UNTIL, {"ids": sorted(record_ids)}):
+        if moment is not None:
+            found[record_id] = max(moment, found.get(record_id, moment))
+    return found
+
+
+def _of(query: _Until, form: InstrumentedAttribute[str | None], standing: str) -> _Until:
+    """The forms behind what stands."""
+    named = text(f"{form.class_.__tablename__}.{standing}")
+    return query.join(Operation, Operation.id == form).where(named)
+
+
+_approved = (
+    select(Posting.record_id, Operation.undo_until)
+    .join(Approval, Approval.posting_id == Posting.id)
+    .where(bulk.among_given(Posting.record_id, "ids"))
+)
+_released = select(Release.record_id, Operation.undo_until).where(
+    bulk.among_given(Release.record_id, "ids")
+)
+_dated = select(Dating.record_id, Operation.undo_until).where(
+    bulk.among_given(Dating.record_id, "ids")
+)
+_UNTIL = union_all(
+    _of(_approved, Approval.operation_id, Approval.STANDING),
+    _of(_released, Release.operation_id, Release.STANDING),
+    _of(_dated, Dating.operation_id, Dating.STANDING),
+)
+
+
+def undoable(
+    session: Session,
+    op: str | None,
+    say: str,
+    now: datetime,
+    *,
+    stood: Mapping[str, Any] | None = None,
+) -> datetime:
+    """Note what a form did and that it can be taken back; until when (now, where it cannot).
+
+    `stood`: the holds as they were, of a form that only gives them away or puts them aside.
+    """
+    seconds = Settings.from_env().undo_seconds
+    if not op or not seconds:
+        return now
+    until = now + timedelta(seconds=seconds)
+    session.execute(
+        update(Operation).where(Operation.id == op).values(say=say, undo_until=until, stood=stood)
+    )
+    return until
+
+
+Answer = TypeVar("Answer")
+
+
+def once(
+    session: Session,
+    actor: Actor,
+    op: str | None,
+    *,
+    asked: tuple[object, ...],
+    now: datetime,
+    act: Callable[[], Answer | Refusal],
+    read: Callable[[Mapping[str, Any]], Answer],
+) -> Answer | Refusal:
+    """Run `act` unless this form was answered before; its answer (a dataclass) is kept as JSON.
+
+    `asked` is the act's name and all that was given to it: an id that was used for something else
+    is refused. A refusal is not kept: the person mends the form and sends it again.
+    """
+    if not op:
+        return act()
+    kept = _claim(session, actor, op, sha256_hex(dumps(asked)), now)
+    if isinstance(kept, Refusal):
+        return kept
+    if kept.answer is not None:
+        return read(kept.answer)
+    answer = act()
+    if isinstance(answer, Refusal):
+        session.delete(kept)
+    else:
+        kept.answer = asdict(answer)  # type: ignore[call-overload]
+    session.flush()
+    return answer
+
+
+def answered(
+    session: Session,
+    actor: Actor,
+    op: str,
+    fields: Collection[str],
+    read: Callable[[Mapping[str, Any]], Answer],
+) -> Answer | None:
+    """What this form of this person was answered, if it was, and with an answer of these fields."""
+    form = of_theirs(session, actor, op)
+    kept = form.answer if form is not None else None
+    return read(kept) if isinstance(kept, Mapping) and set(fields) <= kept.keys() else None
+
+
+def of_theirs(session: Session, actor: Actor, op: str, *, lock: bool = False) -> Operation | None:
+    """This form, if this person sent it in this company."""
+    form = session.get(Operation, op, with_for_update=lock or None, populate_existing=lock)
+    mine = form is not None and form.person_id == actor.person_id
+    return form if form is not None and mine and form.company_id == actor.company_id else None
+
+
+def _claim(
+    session: Session, actor: Actor, op: str, asked: str, now: datetime
+) -> Operation | Refusal:
+    """The row of this form: a new one, or, after waiting for whoever is faster, theirs."""
+    row = Operation(
+        id=op,
+        asked=asked,
+        person_id=actor.person_id,
+        company_id=actor.company_id,
+        at=now,
+        answer=None,
+    )
+    try:
+        with session.begin_nested():
+            session.add(row)
+            session.flush()
+    except IntegrityError:
+        kept = session.get(Operation, op, populate_existing=True)
+        if kept is None or kept.person_id != actor.person_id:
+            return Refusal(
+                code="operation.other",
+                message="This form was answered already.",
+                hint="Load the page again.",
+                status=409,
+            )
+        if kept.asked != asked:
+            return Refusal(
+                code="operation.reused",
+                message="Nothing was done: what was sent first under this id was something else.",
+                hint="A program sends a key of its own with each call; on a page, load it again.",
+                status=409,
+            )
+        return kept
+    return row

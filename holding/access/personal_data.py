@@ -1,0 +1,78 @@
+"""Personal values of a record: which fields hold them, and hiding them from who may not see them.
+
+Here: masks over contents and over sentences. Not here: who may see them (holding/access/actors.py).
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from holding.store import bulk
+from holding.tables import Posting, Push, Version
+from rules.values.wording import MISSING
+
+PERSONAL = frozenset({"customer_name", "tin", "address"})
+PERSONAL_FIELDS = ("Customer", "CustomerTIN", "CustomerAddress", "DebtorName")
+MASK = "•••"
+
+Hide = Callable[[str], str]
+HideOf = Callable[[int, str], str]  # the sentence is of this record
+
+
+def without_personal(body: Mapping[str, Any] | None, *, show: bool) -> Mapping[str, Any]:
+    """A record's content, its personal fields hidden where they may not be seen."""
+    found = body or {}
+    if show:
+        return found
+    return {k: MASK if k in PERSONAL and v is not None else v for k, v in found.items()}
+
+
+def hiding(session: Session, record_id: int, *, show: bool) -> Hide:
+    """What hides the personal values of a record in a sentence: of all its contents and documents.
+
+    Who may see them reads the sentence as it is.
+    """
+    hide = hiding_each(session, [record_id], show=show)
+    return lambda text: hide(record_id, text)
+
+
+def hiding_each(session: Session, record_ids: Collection[int], *, show: bool) -> HideOf:
+    """The same for many records: what hides the values of one of them in a sentence."""
+    if show or not record_ids:
+        return lambda _, text: text
+    hides = {key: hider(found) for key, found in _values(session, record_ids).items()}
+    return lambda key, text: hides[key](text) if key in hides else text
+
+
+def hider(values: Iterable[str]) -> Hide:
+    """What puts a mask over these values, as whole words, the longest first."""
+    longest = sorted(values, key=len, reverse=True)
+    if not longest:
+        return str
+    one = "|".join(re.escape(value) for value in longest)
+    pattern = re.compile(rf"(?<!\w)(?:{one})(?!\w)", re.IGNORECASE)
+    return lambda text: pattern.sub(MASK, text)
+
+
+def _values(session: Session, record_ids: Collection[int]) -> dict[int, set[str]]:
+    """Record id -> its personal values, of all contents and documents that it ever had."""
+    ids = sorted(set(record_ids))
+    planned = select(Posting.record_id, Posting.content)
+    sent = select(Posting.record_id, Push.content).join(Posting, Posting.id == Push.posting_id)
+    bodies = select(Version.record_id, Version.body).where(bulk.among(Version.record_id, ids))
+    found: dict[int, set[str]] = defaultdict(set)
+    for key, body in session.execute(bodies):
+        found[key] |= _texts((body or {}).get(name) for name in PERSONAL)
+    for query in (planned, sent):
+        for key, content in session.execute(query.where(bulk.among(Posting.record_id, ids))):
+            fields = (content or {}).get("fields", {})
+            found[key] |= _texts(fields.get(name) for name in PERSONAL_FIELDS)
+    return found
+
+
+def _texts(values: Iterable[object]) -> set[str]:
+    return {str(value).strip() for value in values if value is not None} - {"", MISSING}

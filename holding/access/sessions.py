@@ -1,0 +1,212 @@
+"""Passwords and sessions: how a person proves who they are, and for how long.
+
+Here: argon2id hashing, sign-in with a count of failures an account, our own session table that
+keeps only the hash of the token. Not here: cookies and CSRF (portal), roles (`people.py`).
+
+Also here: what the sign-in page needs to know.
+"""
+
+import functools
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from argon2 import PasswordHasher, Type
+from argon2.exceptions import InvalidHashError, VerifyMismatchError
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from holding import tables
+from holding.refusal import Refusal
+from holding.tables import Person
+
+
+def anybody(session: Session) -> bool:
+    """Whether there is any person at all."""
+    return session.scalar(select(Person.id).limit(1)) is not None
+
+
+IDLE: Final = timedelta(minutes=60)
+ABSOLUTE: Final = timedelta(hours=12)
+KEPT: Final = timedelta(days=366)  # who was signed in when: no event tells it
+TOUCH_AFTER: Final = timedelta(minutes=5)
+MAX_FAILURES: Final = 10
+FAILURE_WINDOW: Final = timedelta(minutes=15)
+_PREFIX: Final = "signin:"
+
+_hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1, type=Type.ID)
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """The person behind a session. `stale` = its last use is old enough to be noted again."""
+
+    person_id: int
+    name: str
+    email: str
+    stale: bool
+
+
+def hash_password(password: str) -> str:
+    """The argon2id hash that is stored."""
+    return _hasher.hash(password)
+
+
+def sign_in(session: Session, email: str, password: str, now: datetime) -> str | Refusal:
+    """A new session's token, or one refusal with the same words for every reason.
+
+    Commit also after a refusal: the failures of an account are counted in the database, for
+    unknown accounts as for known ones.
+    """
+    address = email.strip().lower()
+    name = _PREFIX + hashlib.sha256(address.encode()).hexdigest()[:40]
+    count = session.get(tables.Singleton, name, with_for_update=True)
+    if _over_limit(count, now):
+        return Refusal(
+            code="signin.throttled",
+            message="Too many attempts for this account.",
+            hint=f"Wait {int(FAILURE_WINDOW.total_seconds() // 60)} minutes, or ask an admin.",
+            status=429,
+        )
+    person = session.scalar(select(tables.Person).where(tables.Person.email == address))
+    stored = person.password_hash if person and person.password_hash else _nobody()
+    if not _matches(stored, password) or person is None or not person.active:
+        _count_failure(session, count, name, now)
+        return Refusal(
+            code="signin.refused", message="Email or password is not right.", hint="", status=422
+        )
+    if count is not None:
+        session.delete(count)
+    if _hasher.check_needs_rehash(stored):
+        person.password_hash = hash_password(password)
+    return _open(session, person.id, now)
+
+
+def person_of(session: Session, token: str, now: datetime) -> SignedIn | None:
+    """Who holds this session now; None when it is unknown, over, revoked or the person disabled."""
+    found = session.execute(
+        select(tables.Session, tables.Person)
+        .join(tables.Person, tables.Person.id == tables.Session.person_id)
+        .where(tables.Session.token_hash == _digest(token))
+    ).first()
+    if found is None:
+        return None
+    row, person = found
+    if row.revoked_at is not None or not person.active:
+        return None
+    if now >= row.expires_at or now - row.seen_at >= IDLE:
+        return None
+    return SignedIn(
+        person_id=person.id,
+        name=person.name,
+        email=person.email,
+        stale=now - row.seen_at >= TOUCH_AFTER,
+    )
+
+
+def touch(session: Session, token: str, now: datetime) -> None:
+    """Note that the session was used, so that it does not end as idle."""
+    session.execute(
+        update(tables.Session)
+        .where(tables.Session.token_hash == _digest(token), tables.Session.seen_at < now)
+        .values(seen_at=now)
+    )
+
+
+def sign_out(session: Session, token: str, now: datetime) -> None:
+    """End this session for good."""
+    session.execute(
+        update(tables.Session)
+        .where(tables.Session.token_hash == _digest(token), tables.Session.revoked_at.is_(None))
+        .values(revoked_at=now)
+    )
+
+
+def revoke_all(session: Session, person_id: int, now: datetime) -> None:
+    """End every session of a person: after a new password, or when the person is disabled."""
+    session.execute(
+        update(tables.Session)
+        .where(tables.Session.person_id == person_id, tables.Session.revoked_at.is_(None))
+        .values(revoked_at=now)
+    )
+
+
+def forget_ended(session: Session, now: datetime) -> None:
+    """Delete sessions that ended so long ago that nobody asks who was signed in."""
+    session.execute(
+        delete(tables.Session)
+        .where(tables.Session.expires_at < now - KEPT)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def set_password(session: Session, person_id: int, password: str, now: datetime) -> None:
+    """A new password; whoever was signed in with the old one no longer is."""
+    session.execute(
+        update(tables.Person)
+        .where(tables.Person.id == person_id)
+        .values(password_hash=hash_password(password))
+    )
+    revoke_all(session, person_id, now)
+
+
+def _open(session: Session, person_id: int, now: datetime) -> str:
+    token = secrets.token_urlsafe(32)
+    session.add(
+        tables.Session(
+            token_hash=_digest(token),
+            person_id=person_id,
+            created_at=now,
+            seen_at=now,
+            expires_at=now + ABSOLUTE,
+        )
+    )
+    session.flush()
+    return token
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+@functools.cache
+def _nobody() -> str:
+    """A hash that no password meets: an unknown account takes as long as a known one."""
+    return _hasher.hash(secrets.token_urlsafe(32))
+
+
+def _matches(stored: str, password: str) -> bool:
+    try:
+        return _hasher.verify(stored, password)
+    except (VerifyMismatchError, InvalidHashError):
+        return False
+
+
+def _over_limit(count: tables.Singleton | None, now: datetime) -> bool:
+    if count is None or count.until is None or count.until <= now:
+        return False
+    return count.fence >= MAX_FAILURES
+
+
+def _count_failure(
+    session: Session, count: tables.Singleton | None, name: str, now: datetime
+) -> None:
+    """One more failure, in a row of the lease table whose fence counts; old counts go away."""
+    session.execute(
+        delete(tables.Singleton)
+        .where(
+            tables.Singleton.name.startswith(_PREFIX),
+            tables.Singleton.until <= now,
+            tables.Singleton.name != name,
+        )
+        .execution_options(synchronize_session=False)
+    )
+    if count is None:
+        count = tables.Singleton(name=name, fence=0)
+        session.add(count)
+    if count.until is None or count.until <= now:
+        count.fence, count.until = 0, now + FAILURE_WINDOW
+    count.fence += 1
+    session.flush()

@@ -1,0 +1,1 @@
+"""Clearpost holding.approvals: all of four eyes, and no other act on a hold."""

@@ -1,0 +1,257 @@
+"""Consent to exactly one content of a posting.
+
+Here: giving it, bound to the posting's hash and never by someone with a hand in it. Not here:
+which postings need it (rules), who may (`candidates.py`, `separation.py`), what makes it void
+(`voiding.py`), releases of other holds (`exceptions/releases.py`).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import bindparam, event, select
+from sqlalchemy.orm import Session
+
+from connectors.transport.fault_points import point
+from holding.access import operations
+from holding.access.actors import Actor, may
+from holding.access.operations import once, undoable
+from holding.access.people import who_may
+from holding.approvals import separation
+from holding.approvals.candidates import (
+    ACT,
+    WAITING,
+    Consent,
+    Desk,
+    Left,
+    SetChanged,
+    agreed,
+    changed,
+    set_hash,
+)
+from holding.audit.events import Fact, record_events
+from holding.lifecycle.causes import close, settle
+from holding.lifecycle.changes import wake_records
+from holding.lifecycle.states import move_postings
+from holding.programs.world import program
+from holding.refusal import Refusal
+from holding.store import bulk
+from holding.tables import Approval, Evaluation, Posting, Record
+from holding.tables.row_states import HoldState
+from holding.words import plural
+
+__all__ = ["Approved", "Left", "SetChanged", "answered", "approve", "set_hash", "touched_by"]
+
+
+@dataclass(frozen=True, slots=True)
+class Approved:
+    """What was approved, what of it is ready to go, what was left out, and what waits for more."""
+
+    done: tuple[int, ...]
+    ready: tuple[int, ...]
+    refused: tuple[Left, ...]
+    waiting: tuple[Left, ...] = ()
+
+    @property
+    def forbidden(self) -> Refusal | None:
+        """The refusal of the whole, when nothing was done and all that was asked for is another's
+        to do.
+        """
+        if self.done or not self.refused or any(left.status != 403 for left in self.refused):
+            return None
+        reasons = "; ".join(sorted({left.reason for left in self.refused}))
+        count = plural(len(self.refused), "document is", "documents are")
+        return Refusal(
+            "approval.own_hand",
+            f"Nothing was approved: {count} not yours to approve.",
+            f"{reasons[0].upper()}{reasons[1:]}.",
+            403,
+        )
+
+
+def approve(
+    session: Session,
+    actor: Actor,
+    posting_ids: Iterable[int],
+    reason: str,
+    now: datetime,
+    op: str | None = None,
+    sethash: str | None = None,
+    *,
+    seen: Mapping[int, str] | None = None,
+) -> Approved | Refusal:
+    """Approve postings as they stand, each with its own answer.
+
+    `seen` is what the person looked at (posting id -> hash) and `sethash` its hash: when the set
+    is another one by now nothing is approved.
+    """
+    company_id = actor.company_id or 0
+    refusal = may(actor, ACT)
+    if refusal:
+        others = who_may(session, company_id, ACT)
+        hint = f"{separation.could(others)}."
+        return Refusal(refusal.code, refusal.message, hint, refusal.status)
+    if not reason.strip():
+        return Refusal(code="reason.missing", message="An approval needs a reason.", status=422)
+    wanted = sorted(set(posting_ids))
+
+    def act() -> Approved | Refusal:
+        postings = _locked(session, company_id, wanted)
+        refused = changed(postings, wanted, sethash, seen, lambda gone: agreed(session, gone)[1])
+        if refused is not None:
+            return refused
+        given = _approve_each(session, actor, postings, wanted, reason.strip(), now, op)
+        point("approve.before_commit")
+        event.listen(session, "after_commit", lambda _: point("approve.after_commit"), once=True)
+        return given
+
+    asked = ("approve", wanted, reason, sethash, seen)
+    return once(session, actor, op, asked=asked, now=now, act=act, read=_read)
+
+
+def answered(session: Session, actor: Actor, op: str) -> Approved | None:
+    """What came of this form of this person, if it was an approval and was answered already."""
+    return operations.answered(session, actor, op, ("done", "ready", "refused"), _read)
+
+
+def touched_by(session: Session, posting: Posting) -> dict[int, str]:
+    """Who may not approve this posting, each with what they did."""
+    return separation.touched(session, [posting])[posting.id]
+
+
+def _read(stored: Mapping[str, Any]) -> Approved:
+    return Approved(
+        done=tuple(stored["done"]),
+        ready=tuple(stored["ready"]),
+        refused=tuple(Left(**left) for left in stored["refused"]),
+        waiting=tuple(Left(**left) for left in stored.get("waiting", ())),
+    )
+
+
+def _locked(session: Session, company_id: int, ids: Sequence[int]) -> dict[int, Posting]:
+    """The postings of this company among these, with their records locked in order of ids."""
+    given = {"company": company_id, "ids": list(ids)}
+    session.execute(_LOCK, given)
+    return {posting.id: posting for posting in session.scalars(_POSTINGS, given)}
+
+
+_MINE = (Posting.company_id == bindparam("company"), bulk.among_given(Posting.id, "ids"))
+_LOCK = (
+    select(Record.id)
+    .where(Record.id.in_(select(Posting.record_id).where(*_MINE)))
+    .order_by(Record.id)
+    .with_for_update(key_share=True)
+)
+_POSTINGS = select(Posting).where(*_MINE).execution_options(populate_existing=True)
+
+
+def _approve_each(
+    session: Session,
+    actor: Actor,
+    postings: Mapping[int, Posting],
+    wanted: Sequence[int],
+    reason: str,
+    now: datetime,
+    op: str | None,
+) -> Approved:
+    desk = Desk(session, actor, list(postings.values()))
+    answers = [desk.consent(key, postings.get(key)) for key in wanted]
+    consents = [one for one in answers if isinstance(one, Consent)]
+    _write(session, consents, reason, now, op)
+    ready = [one.posting for one in consents if desk.open(one.posting) == [one.hold]]
+    ready = [one for one in ready if not desk.judged_soon(one, now)]
+    alone = [one for one in ready if desk.alone(one)]
+    later = _until(session, consents, now, op)
+    wake_records(session, {one.record_id for one in ready if one not in alone}, later)
+    gone = _let_go(session, alone, later)
+    settle(session, [one.hold for one in consents])
+    return Approved(
+        done=tuple(one.posting.id for one in consents),
+        ready=gone,
+        refused=tuple(one for one in answers if isinstance(one, Left)),
+        waiting=tuple(
+            Left(one.posting.id, one.posting.number, f"still waits: {hold.rule}")
+            for one in consents
+            for hold in desk.asked(one.posting)
+            if hold is not one.hold
+        ),
+    )
+
+
+def _write(
+    session: Session, consents: Sequence[Consent], reason: str, now: datetime, op: str | None
+) -> None:
+    """One approval row for each, its hold closed, one event."""
+    rows = [
+        {
+            "posting_id": one.posting.id,
+            "hash": one.posting.hash,
+            "content": one.posting.content or {},
+            "level": one.hold.rule,
+            "person_id": one.voice.person_id,
+            "for_person_id": one.voice.for_person_id,
+            "reason": reason,
+            "at": now,
+            "operation_id": op,
+        }
+        for one in consents
+    ]
+    bulk.insert(session, Approval, rows)
+    for voice in dict.fromkeys(one.voice for one in consents):
+        holds = [one.hold for one in consents if one.voice == voice]
+        close(session, holds, voice, state=HoldState.APPROVED, why=reason, now=now)
+    record_events(session, [_said(one, reason, now, op) for one in consents])
+
+
+def _said(one: Consent, reason: str, now: datetime, op: str | None) -> Fact:
+    said = f"{one.voice.name} approved {one.posting.number} (hash {one.posting.hash[:12]})"
+    return Fact(
+        company_id=one.posting.company_id,
+        at=now,
+        actor=one.voice,
+        act="posting.approved",
+        record_id=one.posting.record_id,
+        posting_id=one.posting.id,
+        operation_id=op,
+        body={
+            "say": f"{said}: {reason}",
+            "hash": one.posting.hash,
+            "levels": [one.hold.rule],
+            "for": one.voice.for_person_id,
+        },
+    )
+
+
+def _until(
+    session: Session, consents: Sequence[Consent], now: datetime, op: str | None
+) -> datetime:
+    """Until when this can be taken back."""
+    numbers = [one.posting.number for one in consents]
+    if not numbers:
+        return now
+    say = f"{numbers[0] if len(numbers) == 1 else len(numbers)} approved"
+    return undoable(session, op, say, now)
+
+
+def _let_go(session: Session, postings: Sequence[Posting], due_at: datetime) -> tuple[int, ...]:
+    """Held postings become ready, due after the time to undo; a daily route waits for its run."""
+    daily = _daily(session, postings)
+    due = {posting.id: due_at for posting in postings if posting.id not in daily}
+    moved = move_postings(session, postings, to=WAITING, due=due)
+    return tuple(posting.id for posting in postings if posting.id in moved)
+
+
+def _daily(session: Session, postings: Sequence[Posting]) -> set[int]:
+    rows = session.execute(
+        select(Posting.id, Posting.route, Evaluation.ruleset_version_id)
+        .join(Evaluation, Evaluation.id == Posting.evaluation_id)
+        .where(bulk.among(Posting.id, [posting.id for posting in postings]))
+    ).all()
+    daily = {
+        (version_id, route.name)
+        for version_id in {row.ruleset_version_id for row in rows}
+        for route in program(session, version_id).routes
+        if route.timing == "daily"
+    }
+    return {row.id for row in rows if (row.ruleset_version_id, row.route) in daily}

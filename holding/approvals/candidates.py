@@ -1,0 +1,227 @@
+"""Postings that ask for consent, and who may give which of it.
+
+Here: for each posting and person the holds that their word closes, or why there are none. Not
+here: writing the approvals (`approve.py`), who had a hand in what (`separation.py`).
+
+Also here: the set of postings that a person looked at, and whether it is still that set.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from holding.access.actors import Actor, Voice, voices
+from holding.access.people import who_may
+from holding.access.teams import in_team
+from holding.approvals import separation
+from holding.refusal import Refusal
+from holding.store import bulk
+from holding.tables import Approval, Hold, Person, Posting, Record
+from holding.tables.decisions import HOLD_OPEN
+from rules.outcomes.outcome import NEEDS_APPROVAL
+from rules.values.canonical import dumps, sha256_hex
+from rules.values.posting_states import PostingState
+
+WAITING: Final = {  # a posting that waits for it, and after it
+    PostingState.HELD: PostingState.READY,
+    PostingState.POSTED: PostingState.POSTED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A posting that was left out, and why; `status` as in HTTP: 403 is somebody else's to do."""
+
+    posting_id: int
+    number: str
+    reason: str
+    status: int = 409
+
+
+@dataclass(frozen=True, slots=True)
+class SetChanged(Refusal):
+    """The set is not the one that was looked at; `changes` names each posting that differs."""
+
+    changes: tuple[Left, ...] = ()
+
+
+def set_hash(seen: Mapping[int, str]) -> str:
+    """One hash over a set of postings: id and content hash of each, in order of ids."""
+    return sha256_hex(dumps([[key, seen[key]] for key in sorted(seen)]))
+
+
+def changed(
+    postings: Mapping[int, Posting],
+    wanted: Sequence[int],
+    sethash: str | None,
+    seen: Mapping[int, str] | None,
+    winners: Callable[[Sequence[Posting]], Mapping[int, str]],
+) -> SetChanged | None:
+    """What differs between the held postings now and those that were looked at, if anything; what
+    went on is named with who approved it.
+    """
+    expected = sethash if sethash is not None else set_hash(seen) if seen is not None else None
+    stands = {key: posting.hash for key, posting in postings.items() if posting.state in WAITING}
+    if expected is None or expected == set_hash(stands):
+        return None
+    by = winners([posting for posting in postings.values() if posting.state not in WAITING])
+    told = [
+        Left(key, postings[key].number if key in postings else "", why)
+        for key in wanted
+        if (why := _difference(postings.get(key), (seen or {}).get(key), by.get(key, "")))
+    ]
+    return SetChanged(
+        code="set.changed",
+        message="The set changed while you looked. Nothing was approved.",
+        hint="; ".join(f"{left.number} {left.reason}" for left in told) or "Look at it again.",
+        status=409,
+        changes=tuple(told),
+    )
+
+
+def _difference(posting: Posting | None, seen: str | None, by: str) -> str:
+    if posting is None:
+        return "is gone"
+    if posting.state not in WAITING:
+        return moved_on(posting, by)
+    return "has another content" if seen is not None and seen != posting.hash else ""
+
+
+def moved_on(posting: Posting, by: str) -> str:
+    """What became of one that waits no more, and who approved it, if anybody did."""
+    return f"is {posting.state} meanwhile" + (f": {by} approved it" if by else "")
+
+
+ACT: Final = "posting.approve"
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """One level of a posting, and in whose name it is agreed to."""
+
+    posting: Posting
+    hold: Hold
+    voice: Voice
+
+
+class Desk:
+    """What is known of the postings on the table, read with a constant number of statements."""
+
+    def __init__(self, session: Session, actor: Actor, postings: Sequence[Posting]) -> None:
+        self.session, self.actor = session, actor
+        self._voices = voices(actor, ACT)
+        record_ids = sorted({posting.record_id for posting in postings})
+        records = session.scalars(select(Record).where(bulk.among(Record.id, record_ids)))
+        self.records = {record.id: record for record in records}
+        self.holds: dict[tuple[int, str, int], list[Hold]] = defaultdict(list)
+        for hold in session.scalars(
+            select(Hold).where(bulk.among(Hold.record_id, record_ids), HOLD_OPEN).order_by(Hold.id)
+        ):
+            self.holds[hold.record_id, hold.route, hold.seq].append(hold)
+        self.hands = separation.touched(session, postings)
+        self._agreed, self._winner = agreed(session, postings)
+        several = select(Posting.record_id).where(bulk.among(Posting.record_id, record_ids))
+        several = several.group_by(Posting.record_id).having(func.count(Posting.id) > 1)
+        self._more = set(session.scalars(several))
+        self._teams: dict[tuple[int | None, int | None], bool] = {}
+        self._could: dict[tuple[int | None, frozenset[int]], str] = {}
+
+    def open(self, posting: Posting) -> list[Hold]:
+        """The open holds of a posting."""
+        return self.holds[posting.record_id, posting.route, posting.seq]
+
+    def asked(self, posting: Posting) -> list[Hold]:
+        """Those that ask for an approval: one a level."""
+        return [hold for hold in self.open(posting) if hold.code == NEEDS_APPROVAL]
+
+    def consent(self, key: int, posting: Posting | None) -> Consent | Left:
+        """The level that this person agrees to with an approval, or why there is none.
+
+        One person agrees to one level, in one name; the next level is another's.
+        """
+        if posting is None:
+            return Left(key, "", "there is no such posting", 404)
+        if why := self._not_now(posting):
+            return Left(key, posting.number, why, 409)
+        told = ""
+        for voice in self._voices:
+            for hold in self.asked(posting):
+                why = self._not_theirs(posting, hold, voice)
+                if not why:
+                    return Consent(posting, hold, voice)
+                told = told or why
+        return Left(key, posting.number, told, 403)
+
+    def judged_soon(self, posting: Posting, now: datetime) -> bool:
+        """Whether a judging is about to look at it anyway."""
+        record = self.records[posting.record_id]
+        due = record.due_at is not None and record.due_at <= now
+        return due or record.lease_until is not None
+
+    def alone(self, posting: Posting) -> bool:
+        """Whether it is all that its record became; else a judging says what goes first."""
+        return posting.record_id not in self._more
+
+    def _not_now(self, posting: Posting) -> str:
+        if posting.state not in WAITING:
+            return f"it {moved_on(posting, self._winner.get(posting.id, ''))}"
+        if self.records[posting.record_id].version_id != posting.version_id:
+            return "a newer version of the record arrived; it is judged first"
+        return "" if self.asked(posting) else "it asks for no approval"
+
+    def _not_theirs(self, posting: Posting, hold: Hold, voice: Voice) -> str:
+        """Why this voice may not agree to this level; empty when it may."""
+        hands = {**self._agreed[posting.id], **self.hands[posting.id]}
+        why = separation.said_to(voice, hands)
+        if not why and not self._answers_for(hold.team_id, voice.answers):
+            why = "you are not in the approving team"
+        if not why:
+            return ""
+        company_id, team_id = posting.company_id, hold.team_id
+        return f"{why}; {self._others(company_id, team_id, frozenset(hands))} approve"
+
+    def _others(self, company_id: int, team_id: int | None, hands: frozenset[int]) -> str:
+        """Who could, asked once for postings that are alike."""
+        key = (team_id, hands)
+        if key not in self._could:
+            names = who_may(self.session, company_id, ACT, team_id=team_id, but=hands)
+            self._could[key] = separation.could(names)
+        return self._could[key]
+
+    def _answers_for(self, team_id: int | None, person_id: int | None) -> bool:
+        key = (team_id, person_id)
+        if key not in self._teams:
+            self._teams[key] = in_team(self.session, team_id, person_id)
+        return self._teams[key]
+
+
+def agreed(
+    session: Session, postings: Sequence[Posting]
+) -> tuple[Mapping[int, dict[int, str]], Mapping[int, str]]:
+    """Posting id -> who agreed to its content at a level already, or in whose name that was; and
+    the name of who did so last.
+    """
+    found: dict[int, dict[int, str]] = {posting.id: {} for posting in postings}
+    last: dict[int, str] = {}
+    rows = session.execute(
+        select(Approval.posting_id, Approval.person_id, Approval.for_person_id, Person.name)
+        .join(Posting, Posting.id == Approval.posting_id)
+        .join(Person, Person.id == Approval.person_id)
+        .where(
+            bulk.among(Approval.posting_id, list(found)),
+            Approval.voided_at.is_(None),
+            Approval.hash == Posting.hash,
+        )
+        .order_by(Approval.id)
+    )
+    for row in rows:
+        last[row.posting_id] = row.name
+        for person_id in (row.person_id, row.for_person_id):
+            if person_id is not None:
+                found[row.posting_id][person_id] = "approved it at another level"
+    return found, last

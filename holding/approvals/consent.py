@@ -1,0 +1,201 @@
+"""Whether a document has the approvals that its rules ask for, from people with no hand in it.
+
+Here: what was asked for and what stands, in bulk, and for which content an approval counts. Not
+here: the rest of the last look (posting/last_check.py), giving approvals (approve.py), what makes
+them void (voiding.py).
+
+Also here: the hash that an approval is bound to and that a push is checked against.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from holding.approvals import separation
+from holding.store import bulk
+from holding.store.row_objects import Columns, of
+from holding.tables import Approval, Person, Posting
+from rules.outcomes.outcome import NEEDS_APPROVAL
+from rules.values.canonical import dumps, sha256_hex
+
+
+class Planned(Protocol):
+    """What the hash covers of a document; `rules.outcomes.outcome.Document` fits."""
+
+    @property
+    def document(self) -> str:
+        """The document type."""
+
+    @property
+    def number(self) -> str:
+        """Our number of it."""
+
+    @property
+    def fields(self) -> Any:
+        """Header fields."""
+
+    @property
+    def lines(self) -> Any:
+        """Lines."""
+
+
+def posting_hash(connection_id: int, target_company: str, document: Planned, action: str) -> str:
+    """The hash over connection, company there, document type, number, action, fields and lines."""
+    return hash_of(
+        connection_id,
+        target_company,
+        action,
+        document_type=document.document,
+        number=document.number,
+        fields=document.fields,
+        lines=document.lines,
+    )
+
+
+def content_hash(
+    connection_id: int, target_company: str, content: dict[str, Any], action: str
+) -> str:
+    """The same hash from a posting's stored content."""
+    return hash_of(
+        connection_id,
+        target_company,
+        action,
+        document_type=content["document"],
+        number=content["number"],
+        fields=content["fields"],
+        lines=content["lines"],
+    )
+
+
+def hash_of(
+    connection_id: int,
+    target_company: str,
+    action: str,
+    *,
+    document_type: str,
+    number: str,
+    fields: Any,
+    lines: Any,
+) -> str:
+    """The hash of its parts."""
+    parts = [connection_id, target_company, document_type, number, action, fields, lines]
+    return sha256_hex(dumps(parts))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StandingApproval:
+    """An approval that is not void: of which content and level of a posting, and by whom."""
+
+    id: int
+    posting_id: int
+    hash: str
+    level: str
+    content: Mapping[str, Any]
+    person_id: int
+    for_person_id: int | None
+    person: str
+
+
+_STANDING = Columns(
+    StandingApproval(
+        id=of(Approval.id),
+        posting_id=of(Approval.posting_id),
+        hash=of(Approval.hash),
+        level=of(Approval.level),
+        content=of(Approval.content),
+        person_id=of(Approval.person_id),
+        for_person_id=of(Approval.for_person_id),
+        person=of(Person.name),
+    ),
+    {"person": "person.name"},
+)
+_STANDING_OF = (
+    _STANDING.select()
+    .join(Person, Person.id == Approval.person_id)
+    .where(bulk.among_given(Approval.posting_id, "ids"), Approval.voided_at.is_(None))
+    .order_by(Approval.id)
+)
+
+
+def standing(session: Session, posting_ids: Sequence[int]) -> tuple[StandingApproval, ...]:
+    """The approvals of these postings that are not void, of any content, as they were given."""
+    return _STANDING.each(session.execute(_STANDING_OF, {"ids": list(posting_ids)}))
+
+
+def counting(
+    given: Iterable[StandingApproval], posting_id: int, hash_: str
+) -> list[StandingApproval]:
+    """Those that count for this content of the posting: what was agreed to is exactly it."""
+    return [one for one in given if one.posting_id == posting_id and one.hash == hash_]
+
+
+def counts(given: Approval, hash_: str) -> bool:
+    """Whether a stored approval counts for this content."""
+    return given.voided_at is None and given.hash == hash_
+
+
+def lacking(session: Session, judged: Sequence[tuple[Posting, Any]]) -> Mapping[int, str]:
+    """Posting id -> what it is not, of those with their outcome that lack an approval."""
+    asked = {one.id: asks(outcome, one.route) for one, outcome in judged}
+    asking = [one for one, _ in judged if asked[one.id]]
+    if not asking:
+        return {}
+    levels: dict[int, set[str]] = defaultdict(set)
+    own: dict[int, str] = {}
+    hands = separation.touched(session, asking, makers=False)  # a judging has asked who made it
+    for given, name in _given(session, list(hands)):
+        if deed := _own_hand(given, name, hands[given.posting_id]):
+            own[given.posting_id] = deed
+        else:
+            levels[given.posting_id].add(given.level)
+    return {
+        one.id: _said(
+            asked[one.id] - levels[one.id], own.get(one.id, ""), some=bool(levels[one.id])
+        )
+        for one in asking
+        if asked[one.id] - levels[one.id]
+    }
+
+
+def asks(outcome: Any, route: str) -> frozenset[str]:
+    """The levels of approval that the rules asked for on this route; a finding names its route
+    where it is another than its decision's.
+    """
+    return frozenset(
+        rule
+        for decision in (outcome or {}).get("decisions", ())
+        for code, rule, _, _, *of in decision["findings"]
+        if code == NEEDS_APPROVAL and (of or [decision["route"]]) == [route]
+    )
+
+
+def _given(session: Session, ids: Sequence[int]) -> Sequence[Any]:
+    """The standing approvals of exactly what is to be sent, with the approver's name."""
+    query = (
+        select(Approval, Person.name)
+        .join(Person, Person.id == Approval.person_id)
+        .join(Posting, Posting.id == Approval.posting_id)
+        .where(bulk.among(Approval.posting_id, ids), Approval.voided_at.is_(None))
+        .where(Approval.hash == Posting.hash)
+    )
+    return session.execute(query).all()
+
+
+def _own_hand(given: Approval, name: str, hands: Mapping[int, str]) -> str:
+    """What the approver, or who they stood in for, has done to it by now."""
+    hand = separation.hand_of(hands, given.person_id, given.for_person_id)
+    if hand is None:
+        return ""
+    return f"{name} approved it {'for somebody who' if hand.lent else 'and'} {hand.did}"
+
+
+def _said(missing: frozenset[str], own: str, *, some: bool) -> str:
+    if own:
+        return f"approved by somebody else: {own}"
+    if some:
+        return f"approved by all: {', '.join(sorted(missing))} is open"
+    return "what was approved: the approval is for another content"

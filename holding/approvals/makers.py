@@ -1,0 +1,79 @@
+"""Who is named in a record as its maker, where its rules exclude the makers from approving it.
+
+Here: the names that rules exclude, from a judging or its replay, and the people who bear them. Not
+here: what people did for a record in this program (`separation.py`). No trigger can know these:
+`integrity/consent_kept.py` reads them once more, by itself.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from holding.programs.replay import replay_each
+from holding.programs.world import program
+from holding.store import bulk
+from holding.tables import Evaluation, Membership, Person, Posting
+from rules.outcomes.outcome import Outcome
+
+Named = Mapping[int, Collection[str]]  # posting id -> names, in lower case, that its rules exclude
+
+
+def named_makers(
+    session: Session, postings: Sequence[Posting], named: Named | None
+) -> Iterator[tuple[int, int]]:
+    """Posting id and person, of those whose name or address stands in a field that the approve rule
+    excludes.
+
+    `named`: the names, where somebody has just judged it; else a replay says them.
+    """
+    names = _by_replay(session, postings) if named is None else named
+    if not any(names.values()):
+        return
+    companies = {posting.company_id for posting in postings}
+    members = select(Membership.person_id).where(Membership.company_id.in_(companies))
+    people = session.execute(
+        select(Person.id, Person.email, Person.name).where(Person.id.in_(members))
+    ).all()
+    for posting_id, found in names.items():
+        for person in people:
+            if set(found) & {person.email.casefold(), person.name.strip().casefold()}:
+                yield posting_id, person.id
+
+
+def _by_replay(session: Session, postings: Sequence[Posting]) -> dict[int, set[str]]:
+    """Posting id -> names, in lower case, that its rules exclude; asked of a replay."""
+    evaluations = {
+        row.id: row
+        for row in session.scalars(
+            select(Evaluation).where(
+                bulk.among(Evaluation.id, [posting.evaluation_id for posting in postings])
+            )
+        )
+    }
+    versions = {evaluation.ruleset_version_id for evaluation in evaluations.values()}
+    wanted = {version_id for version_id in versions if _excluding(session, version_id)}
+    asking = [
+        posting
+        for posting in postings
+        if evaluations[posting.evaluation_id].ruleset_version_id in wanted
+    ]
+    outcomes = replay_each(session, {posting.evaluation_id for posting in asking})
+    return {one.id: excluded(outcomes[one.evaluation_id], one.route) for one in asking}
+
+
+def _excluding(session: Session, ruleset_version_id: int) -> bool:
+    """Whether rules exclude the makers of a record from approving it."""
+    return any(rule.never for rule in program(session, ruleset_version_id).ruleset.approvals)
+
+
+def excluded(outcome: Outcome, route: str) -> set[str]:
+    """The names, in lower case, that approvals of documents of a route exclude."""
+    return {
+        name.strip().casefold()
+        for decision in outcome.decisions
+        for need in decision.approvals
+        if any((f.rule, f.route) == (need.rule, route) for f in decision.findings)
+        for name in need.never
+        if name.strip()
+    }

@@ -1,0 +1,126 @@
+"""Who may let a hold go, so that a page can say it before anybody decides.
+
+Here: that look, which hands count against letting one go, and the refusal of an own hand. Not here:
+what is a hand in it (separation.py), approvals (candidates.py), the act (exceptions/releases.py).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from holding.access.actors import Actor, Voice, may, voices
+from holding.access.people import who_may
+from holding.access.teams import in_team
+from holding.approvals import separation
+from holding.programs.posted_differences import ACCEPTED
+from holding.refusal import Refusal
+from holding.tables import Hold, Posting, Team
+from holding.words import plural
+from rules.outcomes.outcome import NEEDS_APPROVAL
+
+ACT = "posting.approve"
+OWN_HAND = "hold.own_hand"
+
+
+@dataclass(frozen=True, slots=True)
+class Releasers:
+    """The names of those who may, and what speaks against the person who asks."""
+
+    names: tuple[str, ...]
+    deciding: Refusal | None
+    """Against any decision about it: the role, or a hand in it."""
+    releasing: Refusal | None
+    """Against letting it go: that, or the team."""
+
+
+def of_hold(session: Session, hold_id: int, actor: Actor, *, by_people: bool) -> Releasers:
+    """Those with the role, in the team that the rules ask for, and without a hand in it.
+
+    `by_people`: whether somebody can let it go at all; else nobody is looked for on behalf of who
+    has not the role.
+    """
+    refusal = may(actor, ACT)
+    if refusal and not by_people:
+        return Releasers((), refusal, refusal)
+    hold = session.get_one(Hold, hold_id)
+    hands, team = _hands(session, hold), _team(session, hold)
+    names = who_may(session, hold.company_id, ACT, team_id=team.id if team else None, but=hands)
+    deciding = refusal or _own_hand(actor, hands, names)
+    if deciding or team is None or _in(session, team, actor):
+        return Releasers(names, deciding, deciding)
+    verb = {NEEDS_APPROVAL: "approve", ACCEPTED: "accept"}.get(hold.code, "release")
+    return Releasers(names, None, outside(team, separation.could(names), verb))
+
+
+def outside(team: Team, who: str, verb: str = "release") -> Refusal:
+    """What is said to somebody who is not in the team that lets a hold go; `who` can."""
+    done = {"accept": "accepted"}.get(verb, f"{verb}d")
+    return Refusal(
+        code="hold.team",
+        message=f"This is {done} by {team.shown}, and you are not in it.",
+        hint=f"{who} {verb} it.",
+        status=403,
+    )
+
+
+def hands_of(session: Session, postings: Sequence[Posting]) -> separation.Hands:
+    """Who had a hand in each posting, or agreed to it: they let no hold of it go. Earlier releases
+    do not count against a further one.
+    """
+    return separation.touched(session, postings, releases=False, makers=False, approvals=True)
+
+
+def own_hand(
+    hands: Mapping[int, str], voice: Voice, verb: str, who: Callable[[], str]
+) -> Refusal | None:
+    """Refuse who had a hand in it, and who stands in for such a person; `who` could."""
+    said = separation.said_to(voice, hands, you="You")
+    if not said:
+        return None
+    return Refusal(
+        code=OWN_HAND,
+        message=f"{said}, so you cannot {verb} this.",
+        hint=f"{who()}.",
+        status=403,
+    )
+
+
+def none_of(refusals: Sequence[Refusal]) -> Refusal | None:
+    """The one refusal of many holds, where each was refused because of who asks."""
+    if not refusals or any(one.status != 403 for one in refusals):
+        return None
+    told = f"Nothing was done: {plural(len(refusals), 'hold is', 'holds are')} not yours to decide."
+    return Refusal(OWN_HAND, told, refusals[0].words, 403)
+
+
+def _hands(session: Session, hold: Hold) -> Mapping[int, str]:
+    """Person id -> what they did, of those who may not let this hold go."""
+    posting = session.get(Posting, hold.posting_id) if hold.posting_id else None
+    if posting is None:
+        return {}
+    of = separation.touched if hold.code == NEEDS_APPROVAL else hands_of
+    return of(session, [posting]).get(posting.id, {})
+
+
+def _team(session: Session, hold: Hold) -> Team | None:
+    """The team that the rules let release; None where the role alone decides."""
+    if hold.code == NEEDS_APPROVAL:
+        return session.get(Team, hold.team_id) if hold.team_id else None
+    if not hold.clears.by_people:
+        return None
+    named = select(Team).where(Team.company_id == hold.company_id)
+    return session.scalar(named.where(Team.name == hold.clears.team))
+
+
+def _own_hand(actor: Actor, hands: Mapping[int, str], names: tuple[str, ...]) -> Refusal | None:
+    hand = separation.hand_of(hands, actor.person_id, None)
+    if hand is None:
+        return None
+    return Refusal(OWN_HAND, f"You {hand.did}.", f"{separation.could(names)}.", 403)
+
+
+def _in(session: Session, team: Team, actor: Actor) -> bool:
+    """Whether they answer for the team, in their own name or in that of somebody else."""
+    return any(in_team(session, team.id, voice.answers) for voice in voices(actor, ACT))

@@ -1,0 +1,1 @@
+"""Clearpost holding.audit: what happened, sealed; not the story of one record."""

@@ -1,0 +1,295 @@
+"""The chain of events: each is sealed with the hash of the one before, so none changes unseen.
+
+Here: linking what is committed, and walking the chain again. Not here: when it is linked
+(workers/sweep.py), writing events (`events.py`). Events are linked late, in an order of their own:
+a transaction that commits late gets a later place, and nobody who writes an event waits for it.
+
+Also here: heads of the chain of events, noted where who may write to the database cannot rewrite
+them.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from operator import attrgetter
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import BigInteger, Select, Text, bindparam, func, select, type_coerce
+from sqlalchemy.orm import Session
+from sqlalchemy.types import NullType
+
+from connectors.transport.fault_points import point
+from holding.store import bulk, leases
+from holding.store.database import Database
+from holding.tables import Company, Event, EventLink
+from holding.tables.columns import moment_of, moment_text
+from rules.values.canonical import dumps, sha256_hex
+
+BATCH: Final = 1000
+BATCHES: Final = 20  # of a company in one sweep
+RECENT: Final = 5000  # how many ids before the newest linked one an event may still commit
+LATE: Final = timedelta(seconds=60)  # an event older than this has a place
+START: Final = "0" * 64  # what stands before the first event of a company
+DUTY: Final = "linker"
+
+_COLUMNS: Final[tuple[Any, ...]] = (
+    Event.id,
+    Event.company_id,
+    type_coerce(Event.at, NullType()).label("at"),  # as stored: what was tampered with is no moment
+    Event.person_id,
+    Event.actor,
+    Event.act,
+    Event.record_id,
+    Event.posting_id,
+    Event.object,
+    Event.fence,
+    type_coerce(Event.body, Text).label("body"),
+    Event.operation_id,
+)
+
+
+_RECENT: Final = bindparam("recent", type_=BigInteger)
+_LAST: Final = (
+    select(EventLink.seq, EventLink.hash)
+    .where(EventLink.company_id == bindparam("company"))
+    .order_by(EventLink.seq.desc())
+    .limit(1)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """A place where the chain does not hold, in words for people."""
+
+    seq: int | None
+    event_id: int | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The newest link: who keeps it elsewhere can show later that nothing before it changed."""
+
+    seq: int
+    hash: str
+
+
+def link_due(database: Database, *, now: datetime, whole: bool) -> int:
+    """Link what is committed in every company, in batches; how many events.
+
+    `whole` looks at all events, else at the recent ones: enough for what commits nearly in order.
+    """
+    with database.read() as session:
+        behind = session.scalars(_companies_behind(whole=whole), {"recent": RECENT}).all()
+    linked = 0
+    for company_id in behind:
+        for _ in range(BATCHES):
+            with database.write() as session:
+                leases.take(session, DUTY, owner=DUTY, until=now, now=now)  # the row is a lock
+                done = link(session, company_id, whole=whole)
+            linked += done
+            if done < BATCH:
+                break
+    return linked
+
+
+def link(session: Session, company_id: int, *, whole: bool) -> int:
+    """Give a batch of committed events of a company their places; how many. One at a time does."""
+    last = head(session, company_id)
+    given = {"company": company_id, "recent": RECENT, "most": BATCH}
+    unlinked = session.execute(_unlinked(whole=whole), given)
+    seal, rows = last.hash, []
+    for seq, event in enumerate(unlinked, last.seq + 1):
+        seal = _seal(seal, seq, event)
+        rows.append({"company_id": company_id, "seq": seq, "event_id": event.id, "hash": seal})
+    point("chain.before_link")
+    bulk.insert(session, EventLink, rows)
+    return len(rows)
+
+
+def head(session: Session, company_id: int) -> Head:
+    """The end of the chain; place 0 before there is any link."""
+    last = session.execute(_LAST, {"company": company_id}).first()
+    return Head(last.seq, last.hash) if last else Head(0, START)
+
+
+def verify(
+    session: Session, company_id: int, *, now: datetime | None = None, known: Iterable[Head] = ()
+) -> list[Break]:
+    """Walk the chain of a company; every break, in its order.
+
+    With `now`, events without a place after 60 s are breaks too. `known` are heads that were noted
+    elsewhere: without one, a chain whose end was cut off and linked anew cannot be told.
+    """
+    found: list[Break] = []
+    before, place = START, 0
+    noted = {one for one in known if one.seq}
+    for row in _links(session, company_id):
+        missing = range(place + 1, row.seq)
+        found += [Break(seq, None, f"Place {seq} of the chain is missing.") for seq in missing]
+        if wrong := _wrong(before, row):
+            found.append(Break(row.seq, row.event_id, wrong))
+        before, place = row.hash, row.seq
+        noted.discard(Head(place, before))
+    found += [_replaced(one, place) for one in sorted(noted, key=attrgetter("seq"))[:1]]
+    return found + (_late(session, company_id, now) if now else [])
+
+
+def _replaced(known: Head, place: int) -> Break:
+    """The first head that was noted and does not stand any more."""
+    told = f"Place {known.seq} of the chain is not what was noted ({known.hash[:12]}):"
+    if known.seq > place:
+        gone = f"the chain ends at place {place}: its end was cut off."
+        return Break(known.seq, None, f"{told} {gone}")
+    return Break(known.seq, None, f"{told} events up to it were changed or taken away.")
+
+
+@cache
+def _companies_behind(*, whole: bool) -> Select[Any]:
+    return select(Company.id).where(_behind(whole=whole).exists())
+
+
+@cache
+def _unlinked(*, whole: bool) -> Select[Any]:
+    mine = _behind(whole=whole).where(Company.id == bindparam("company"))
+    return mine.order_by(Event.id).limit(bindparam("most", type_=BigInteger))
+
+
+def _behind(*, whole: bool) -> Select[Any]:
+    """Events of a company, in a statement that also names `company`, that have no place yet."""
+    linked = select(EventLink.event_id).where(EventLink.event_id == Event.id)
+    query = select(*_COLUMNS).where(Event.company_id == Company.id, ~linked.exists())
+    if whole:
+        return query
+    newest = select(EventLink.event_id).where(EventLink.company_id == Company.id)
+    newest = newest.order_by(EventLink.seq.desc()).limit(1).correlate(Company)
+    return query.where(Event.id > func.coalesce(newest.scalar_subquery(), 0) - _RECENT)
+
+
+def _links(session: Session, company_id: int) -> Iterator[Any]:
+    """Every link with its event, page by page."""
+    after = 0
+    query = (
+        select(EventLink.seq, EventLink.event_id, EventLink.hash, *_COLUMNS)
+        .join(Event, Event.id == EventLink.event_id, isouter=True)
+        .where(EventLink.company_id == company_id)
+        .order_by(EventLink.seq)
+        .limit(BATCH)
+    )
+    while page := session.execute(query.where(EventLink.seq > after)).all():
+        yield from page
+        after = page[-1].seq
+
+
+def _wrong(before: str, row: Any) -> str:
+    """What is wrong with one link, if anything."""
+    if row.id is None:
+        return f"Event {row.event_id} at place {row.seq} is gone."
+    if _seal(before, row.seq, row) != row.hash:
+        return f"Event {row.id} ({row.act}) at place {row.seq} is not what was sealed."
+    return ""
+
+
+def _late(session: Session, company_id: int, now: datetime) -> list[Break]:
+    query = _behind(whole=True).where(Company.id == company_id, Event.at < now - LATE)
+    return [
+        Break(None, row.id, f"Event {row.id} ({row.act}) has no place in the chain yet.")
+        for row in session.execute(query.order_by(Event.id).limit(BATCH))
+    ]
+
+
+def _seal(before: str, seq: int, event: Any) -> str:
+    content = {column.key: getattr(event, column.key) for column in _COLUMNS}
+    if isinstance(event.at, datetime):
+        content["at"] = moment_text(event.at.astimezone(UTC))
+    return sha256_hex(before + dumps({**content, "seq": seq}))
+
+
+EVERY: Final = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """A head of a company's chain, and when it was noted."""
+
+    at: datetime
+    company: str
+    head: Head
+
+
+class Anchors:
+    """The file of one installation. What cannot be read in it raises ValueError with its line."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def note(self, database: Database, now: datetime) -> int:
+        """Add the head of every company whose last one was noted an hour ago; how many.
+
+        A chain that did not grow since is not noted again.
+        """
+        last = self.newest()
+        with database.read() as session:
+            query = select(Company.code, Company.id).order_by(Company.code)
+            heads = {code: head(session, key) for code, key in session.execute(query).all()}
+        due = [
+            Anchor(now, code, found)
+            for code, found in heads.items()
+            if found.seq and _is_due(last.get(code), found, now)
+        ]
+        if due:
+            self._append(due)
+        return len(due)
+
+    def of(self, company: str) -> tuple[Head, ...]:
+        """All heads that were noted of a company, in their order."""
+        return tuple(anchor.head for anchor in self._lines() if anchor.company == company)
+
+    def newest(self) -> Mapping[str, Anchor]:
+        """The last anchor of each company."""
+        return {anchor.company: anchor for anchor in self._lines()}
+
+    def _lines(self) -> Iterator[Anchor]:
+        try:
+            text = self.file.read_text("utf-8")
+        except FileNotFoundError:
+            return
+        for number, line in enumerate(text.splitlines(), start=1):
+            try:
+                told = json.loads(line)
+                noted = Head(int(told["seq"]), str(told["hash"]))
+                yield Anchor(moment_of(told["at"]), str(told["company"]), noted)
+            except (ValueError, KeyError, TypeError) as problem:
+                message = f"line {number} of {self.file.name} is no anchor"
+                raise ValueError(message) from problem
+
+    def _append(self, anchors: list[Anchor]) -> None:
+        """All lines in one write, on the disk before it counts as done."""
+        lines = [
+            dumps(
+                {
+                    "at": moment_text(one.at),
+                    "company": one.company,
+                    "seq": one.head.seq,
+                    "hash": one.head.hash,
+                }
+            )
+            for one in anchors
+        ]
+        place = os.open(self.file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            os.write(place, "".join(f"{line}\n" for line in lines).encode())
+            os.fsync(place)
+        finally:
+            os.close(place)
+
+
+def _is_due(last: Anchor | None, found: Head, now: datetime) -> bool:
+    """A clock that was set back is no reason to wait."""
+    if last is None:
+        return True
+    return found != last.head and not last.at <= now < last.at + EVERY

@@ -1,0 +1,1 @@
+"""Clearpost holding.configuration: changes of a connection that the rules in force must suit."""

@@ -1,0 +1,106 @@
+"""Settings of a connection, changed after it was added.
+
+Here: the change, and what must be asked or judged again because of it. Not here: adding a
+connection and its key (holding/connections/setup.py).
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from holding.access.actors import Actor
+from holding.connections.setup import CALLS_PER_MINUTE, permitted, tell
+from holding.lifecycle.changes import next_revision, wake_all_unsent
+from holding.refusal import Refusal
+from holding.rulesets import declared_rounding
+from holding.tables import Connection, Posting, Snapshot
+from holding.tables.postings import IN_FLIGHT_STATES
+from holding.words import plural
+
+PLACE: Final = ("base_url", "company_id")  # settings that say which books a target writes
+
+
+def change_settings(
+    session: Session,
+    actor: Actor,
+    connection: Connection,
+    settings: Mapping[str, str],
+    *,
+    now: datetime,
+) -> tuple[str, ...] | Refusal:
+    """Give settings these values, "" takes one away; the names of those that really changed.
+
+    A target in another place has other master data: it is asked again and the unsent are judged
+    again. That waits until nothing is on its way, for the end of a call is looked up where it went.
+    """
+    if refusal := permitted(actor, "connection.admin", connection.company_id):
+        return refusal
+    if refusal := _unusable(settings):
+        return refusal
+    before = connection.settings
+    changed = tuple(n for n, value in settings.items() if str(before.get(n, "")) != value)
+    if not changed:
+        return ()
+    after = {**before, **{name: settings[name] for name in changed}}
+    after = {name: value for name, value in after.items() if value != ""}
+    if declared_rounding.SETTING in changed and (
+        refusal := declared_rounding.refusal(session, connection, after)
+    ):
+        return refusal
+    moved = [name for name in changed if name in PLACE] if connection.side == "target" else []
+    if moved and (refusal := _in_flight(session, connection)):
+        return refusal
+    connection.settings = after
+    connection.lock += 1
+    words = "; ".join(_words(name, before, connection.settings) for name in changed)
+    said = f"{connection.name} was changed: {words}."
+    tell(session, connection, actor, now, "connection.changed", said)
+    if moved:
+        _ask_again(session, actor, connection, moved, now)
+    return changed
+
+
+def _unusable(settings: Mapping[str, str]) -> Refusal | None:
+    figure = settings.get(CALLS_PER_MINUTE, "")
+    if not figure or (figure.isascii() and figure.isdecimal() and int(figure) > 0):
+        return None
+    words = f"{CALLS_PER_MINUTE} is “{figure}”, which is no number of calls."
+    return Refusal("connection.setting", words, "Give a whole number, 1 or more.", 422)
+
+
+def _in_flight(session: Session, connection: Connection) -> Refusal | None:
+    query = select(func.count(Posting.id)).where(
+        Posting.connection_id == connection.id, Posting.state.in_(IN_FLIGHT_STATES)
+    )
+    count = session.scalar(query) or 0
+    if not count:
+        return None
+    told = plural(count, "document is on its way", "documents are on their way")
+    hint = f"Pause {connection.name} and wait until each has its end."
+    return Refusal("connection.in_flight", f"{told} to {connection.name}.", hint)
+
+
+def _ask_again(
+    session: Session, actor: Actor, connection: Connection, moved: list[str], now: datetime
+) -> None:
+    next_revision(
+        session,
+        connection.company_id,
+        "connection",
+        f"{connection.name}: {', '.join(moved)}",
+        person_id=actor.person_id,
+        reason="another place has other master data",
+        now=now,
+    )
+    session.execute(
+        update(Snapshot).where(Snapshot.connection_id == connection.id).values(due_at=now)
+    )
+    wake_all_unsent(session, connection.company_id, now)
+
+
+def _words(name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    new, old = (f"“{each[name]}”" if name in each else "not set" for each in (after, before))
+    return f"{name} is {new}, was {old}"

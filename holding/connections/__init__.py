@@ -1,0 +1,1 @@
+"""Clearpost holding.connections: targets and sources as they are; nothing is sent."""

@@ -1,0 +1,225 @@
+"""The circuit breaker of a connection: after too many failures nothing goes there until it has
+answered a question, and then a call.
+
+Here: counting, opening, whose turn it is to ask, closing; the row is shared by all workers. Not
+here: what counts as a failure (answers do not, silence does), and the asking (probe.py).
+
+Who answers a short question may still fail in what takes longer. So it is on trial then: calls may
+be made, and the row keeps since when it is away (`opened_at`) and how long the trial lasts
+(`open_until`). The first failure opens it again with the pause of that whole time, and nothing is
+told; the first answer makes an end of it. A trial in which nobody called just ends.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, bindparam, false, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from connectors.contract import Found
+from holding.audit.events import record_event
+from holding.tables import Connection, Throttle
+from holding.tables.columns import NOW, moment
+
+FAILURES = 5  # in a row
+WINDOW = 20  # or more than half of so many
+SHORTEST, LONGEST = timedelta(seconds=30), timedelta(minutes=15)
+SHARE = 12
+"""It is asked again after this part of the time it has been away: 50 s after ten minutes."""
+_BAD, _GOOD = "x", "."
+
+
+_KNOWN = select(Throttle).where(Throttle.connection_id == bindparam("connection"))
+_LOCKED = _KNOWN.execution_options(populate_existing=True).with_for_update(key_share=True)
+
+
+def known(session: Session, connection_id: int) -> Throttle | None:
+    """The row of a connection; None where nobody has called it yet."""
+    return session.scalars(_KNOWN, {"connection": connection_id}).one_or_none()
+
+
+def closed(session: Session, connection_id: int) -> bool:
+    """Whether calls may be made without asking first."""
+    row = known(session, connection_id)
+    return row is None or row.breaker == "closed"
+
+
+def refused(session: Session, connection_id: int) -> bool:
+    """Whether it does not accept our key."""
+    row = known(session, connection_id)
+    return row is not None and row.breaker == "open" and row.open_until is None
+
+
+def in_doubt(session: Session, connection_id: int) -> bool:
+    """Whether it was away or refused our key, and nobody has seen yet that this is over."""
+    row = known(session, connection_id)
+    return row is not None and (row.breaker != "closed" or row.opened_at is not None)
+
+
+def failing(session: Session, connection_id: int) -> bool:
+    """Whether it has just failed, or did so before and nobody has seen it answer since."""
+    row = known(session, connection_id)
+    return row is not None and (row.failures > 0 or in_doubt(session, connection_id))
+
+
+def turn(session: Session, connection_id: int, now: datetime) -> bool:
+    """Whether it is time to ask an open connection, and the caller is the one who does."""
+    taken = session.scalar(
+        update(Throttle)
+        .where(Throttle.connection_id == connection_id, Throttle.breaker != "closed")
+        .where(_time_to_ask(now, now + LONGEST))
+        .values(breaker="half_open", open_until=now + SHORTEST)
+        .returning(Throttle.connection_id)
+    )
+    return taken is not None
+
+
+def failed(session: Session, connection_id: int, now: datetime, pace: float) -> None:
+    """No answer, or not now: after too many, nothing goes out; each time it is asked later."""
+    row = locked(session, connection_id)
+    row.failures += 1
+    row.recent = (row.recent + _BAD)[-WINDOW:]
+    trial = _on_trial(row, now)
+    waits = row.breaker == "open" and (row.open_until is None or row.open_until > now)
+    if waits or (row.breaker == "closed" and not (trial or _too_many(row))):
+        return
+    if row.breaker == "closed" and not trial:
+        row.opened_at = now
+        words = "{} is out of reach. What is ready waits, and it is asked again by itself."
+        _tell(session, connection_id, now, "connection.away", words)
+    away = now - (row.opened_at or now)
+    pause = min(LONGEST, max(SHORTEST, away / SHARE))
+    row.breaker, row.open_until = "open", now + pause * pace
+
+
+def reached(session: Session, connection_id: int, now: datetime) -> None:
+    """It answered the question whether it is back: it is on trial."""
+    row = locked(session, connection_id)
+    if row.breaker == "half_open":
+        row.breaker, row.open_until = "closed", now + LONGEST
+        row.failures, row.recent = 0, ""
+
+
+def passed(session: Session, connection_id: int, now: datetime) -> None:
+    """A test that the system made by itself passed: who was away is on trial, or was that for long
+    enough; a key that was refused is accepted.
+    """
+    reached(session, connection_id, now)
+    row = locked(session, connection_id)
+    over = row.breaker == "closed" and not _on_trial(row, now)
+    if over or (row.breaker == "open" and row.open_until is None):
+        close(session, connection_id, now)
+
+
+def looked(
+    session: Session,
+    connection_id: int,
+    found: Sequence[Found],
+    now: datetime,
+    pace: float,
+    *,
+    key_id: int | None,
+) -> None:
+    """A look was made: one that told nothing means that the target is away, or does not accept our
+    key.
+    """
+    if any(one.kind != "unknown" for one in found):
+        answered(session, connection_id, now)
+    elif any(one.key_refused for one in found):
+        shut(session, connection_id, now, key_id)
+    else:
+        failed(session, connection_id, now, pace)
+
+
+def answered(session: Session, connection_id: int, now: datetime) -> None:
+    """It answers a call: go on at full speed. Writes only when something has to change."""
+    before = known(session, connection_id)
+    if before is None or (
+        before.breaker == "closed" and not before.recent and not before.opened_at
+    ):
+        return
+    row = locked(session, connection_id)
+    if row.breaker == "closed" and row.opened_at is None:
+        recent = (row.recent + _GOOD)[-WINDOW:]
+        row.failures, row.recent = 0, recent if _BAD in recent else ""
+    elif row.open_until is not None:  # else its key is refused, and this answer is an old one
+        close(session, connection_id, now)
+
+
+def shut(session: Session, connection_id: int, now: datetime, key_id: int | None) -> bool:
+    """Send nothing more until the key changes or a test passes; whether this is news. That a key
+    was refused which is replaced by now says nothing of the new one.
+    """
+    row = locked(session, connection_id)
+    in_use = session.scalar(select(Connection.key_id).where(Connection.id == connection_id))
+    news = in_use == key_id and (row.breaker != "open" or row.open_until is not None)
+    if news:
+        row.breaker, row.open_until, row.opened_at = "open", None, now
+        words = "{} does not accept our key. What is ready waits for a new one."
+        _tell(session, connection_id, now, "connection.refused", words)
+    return news
+
+
+def keep_key(session: Session, connection_id: int) -> None:
+    """Let nobody give another key until this is committed: who does so frees what was refused, and
+    has to see it. Comes before the locks of records, as giving a key does.
+    """
+    key = select(Connection.key_id).where(Connection.id == connection_id)
+    session.execute(key.with_for_update(read=True))
+
+
+def close(session: Session, connection_id: int, now: datetime) -> None:
+    """It is back: calls may be made again."""
+    row = locked(session, connection_id)
+    if row.breaker != "closed" or row.opened_at is not None:
+        words = "{} answers again. What waited goes on by itself."
+        _tell(session, connection_id, now, "connection.back", words)
+    row.breaker, row.open_until, row.opened_at = "closed", None, None
+    row.failures, row.recent = 0, ""
+
+
+def locked(session: Session, connection_id: int) -> Throttle:
+    """The row of a connection, under our lock; made where it is missing."""
+    row = session.scalars(_LOCKED, {"connection": connection_id}).one_or_none()
+    if row is None:
+        row = Throttle(connection_id=connection_id)
+        session.add(row)
+        session.flush()
+    return row
+
+
+def _time_to_ask(now: Any, latest: Any) -> ColumnElement[bool]:
+    """Its time has come; or it is later than any, because a clock jumped."""
+    at = Throttle.open_until
+    return func.coalesce(or_(at <= now, at > latest), false())
+
+
+REFUSED = and_(Throttle.breaker == "open", Throttle.open_until.is_(None))
+"""Of a throttle: the target does not accept our key."""
+BARRED = and_(Throttle.breaker != "closed", ~_time_to_ask(NOW, moment("asked_by")))
+"""Of a throttle: nobody may call now, not even to ask."""
+
+
+def _on_trial(row: Throttle, now: datetime) -> bool:
+    """Whether it is called only to see; a trial that ends later than any is a clock that jumped."""
+    until = row.open_until
+    return row.breaker == "closed" and until is not None and now < until <= now + LONGEST
+
+
+def _too_many(row: Throttle) -> bool:
+    most = len(row.recent) == WINDOW and row.recent.count(_BAD) > WINDOW // 2
+    return row.failures >= FAILURES or most
+
+
+def _tell(session: Session, connection_id: int, now: datetime, act: str, words: str) -> None:
+    connection = session.get_one(Connection, connection_id)
+    record_event(
+        session,
+        company_id=connection.company_id,
+        at=now,
+        actor=None,
+        act=act,
+        object=f"connection:{connection_id}",
+        body={"say": words.format(connection.name)},
+    )

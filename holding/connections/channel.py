@@ -1,0 +1,130 @@
+"""What a worker needs to push: the desk, and one open channel to a target.
+
+Here: time, chance, limits, and a connection with its secret read. Not here: any step of a push.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from random import Random
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.orm import Session
+
+from connectors import registry
+from connectors.contract import Target
+from connectors.transport.clock import Clock
+from connectors.transport.http import Http
+from holding.access.secrets import Keys
+from holding.connections.master_data import zone_of
+from holding.connections.setup import CALLS_PER_MINUTE, secret_of
+from holding.refusal import Refusal
+from holding.runtime.settings import Settings
+from holding.store.database import Database
+from holding.tables import Connection
+
+USUAL_SETTLE_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """One worker's tools; `trace` renders the stories of evaluations for keeping, `renew` keeps
+    what this turn has claimed (holding/journal/lease_extension.py).
+    """
+
+    database: Database
+    clock: Clock
+    settings: Settings
+    keys: Keys
+    owner: str
+    chance: Random
+    http: Http
+    trace: Callable[[Session, Collection[int]], Mapping[int, bytes]]
+    renew: Callable[[], None] = lambda: None
+
+    @property
+    def lease(self) -> timedelta:
+        """How long a claim holds without being renewed."""
+        return timedelta(seconds=self.settings.lease_seconds)
+
+    @property
+    def answer(self) -> timedelta:
+        """How long a call may take, as the journal promises it to whoever looks later."""
+        return timedelta(seconds=self.settings.answer_seconds)
+
+    @property
+    def pace(self) -> float:
+        """1 in real life; smaller where tests settle faster than the usual half minute."""
+        settle = self.settings.settle_seconds
+        return 1.0 if settle is None else min(1.0, settle / USUAL_SETTLE_SECONDS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channel:
+    """One connection, ready to talk."""
+
+    company_id: int
+    connection_id: int
+    name: str
+    connector: str
+    target: Target
+    settings: Mapping[str, object]
+    secret: str
+    key_id: int | None
+    settle: timedelta
+    looks_first: bool
+    calls_per_minute: int | None
+    zone: ZoneInfo
+
+    @property
+    def company_there(self) -> str:
+        """The company in the target that this connection posts to."""
+        return str(self.settings.get("company_id", ""))
+
+    def total_field(self, document: str) -> str | None:
+        """The field that has the total of a document type."""
+        known = (one for one in self.target.documents if one.name == document)
+        return next((one.total_field for one in known), None)
+
+    @property
+    def calls_to_send(self) -> int:
+        """How many calls one document costs, with the look before it where there is one."""
+        pace = self.target.pace
+        return pace.to_send + (pace.to_look if self.looks_first else 0)
+
+
+def open_channel(session: Session, desk: Desk, connection: Connection) -> Channel | Refusal:
+    """The connection with its connector and its secret, or why it cannot be used."""
+    target = registry.targets().get(connection.connector)
+    if target is None:
+        return Refusal("connection.connector", f"There is no connector {connection.connector}.")
+    secret = secret_of(session, connection, desk.keys)
+    if isinstance(secret, Refusal):
+        return secret
+    given = desk.settings.settle_seconds
+    settle = target.settle_seconds if given is None else given
+    return Channel(
+        company_id=connection.company_id,
+        connection_id=connection.id,
+        name=connection.name,
+        connector=connection.connector,
+        target=target,
+        settings=connection.settings,
+        secret=secret,
+        key_id=connection.key_id,
+        settle=timedelta(seconds=settle),
+        looks_first=connection.settings.get("dedupe", target.dedupe) in ("key", "none"),
+        calls_per_minute=_per_minute(target, connection.settings, desk.pace),
+        zone=zone_of(session, connection.company_id),
+    )
+
+
+def _per_minute(target: Target, settings: Mapping[str, object], pace: float) -> int | None:
+    """What the target allows, or less where the connection's settings say so; nothing is counted
+    where nothing takes time.
+    """
+    told = str(settings.get(CALLS_PER_MINUTE, ""))
+    figures = [int(told)] if told.isascii() and told.isdecimal() and int(told) else []
+    figures += [target.pace.per_minute] if target.pace.per_minute else []
+    figure = min(figures, default=None)
+    return int(figure / pace) if figure and pace else None

@@ -1,0 +1,269 @@
+"""Connections as rows for their pages, and the row itself for the services that ask for it.
+
+Here: reads. Not here: what may be done with a connection (holding/connections/setup.py).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session
+
+from holding.store.row_objects import Columns, known, of
+from holding.tables import (
+    Connection,
+    ConnectionKey,
+    Delivery,
+    Event,
+    Person,
+    Posting,
+    Record,
+    Snapshot,
+)
+from rules.values.posting_states import PostingState
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionRow:
+    """A source or target as its page shows it; of the key only the tail."""
+
+    id: int
+    name: str
+    side: str
+    connector: str
+    settings: dict[str, Any]
+    paused_at: datetime | None
+    paused_by: str | None
+    pause_reason: str | None
+    key_tail: str | None
+    key_made_at: datetime | None
+
+
+CONNECTION = Columns(
+    ConnectionRow(
+        id=of(Connection.id),
+        name=of(Connection.name),
+        side=of(Connection.side),
+        connector=of(Connection.connector),
+        settings=of(Connection.settings),
+        paused_at=of(Connection.paused_at),
+        paused_by=of(Person.name),
+        pause_reason=of(Connection.pause_reason),
+        key_tail=of(ConnectionKey.tail),
+        key_made_at=of(ConnectionKey.made_at),
+    ),
+    {
+        "paused_by": "person.name",
+        "key_tail": "connection_key.tail",
+        "key_made_at": "connection_key.made_at",
+    },
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One document type that a connection is used for, and what stands there by state."""
+
+    doc_type: str
+    route: str
+    ready: int
+    ready_amount: int
+    posted: int
+    posted_amount: int
+    held: int
+    held_amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """One document that waits to be sent, and the record that it is made of."""
+
+    number: str
+    doc_type: str
+    party: str
+    book: int | None
+    due_at: datetime
+    source: str
+    kind: str
+    external_id: str
+
+
+QUEUED = Columns(
+    Queued(
+        number=of(Posting.number),
+        doc_type=of(Posting.doc_type),
+        party=of(Posting.party),
+        book=of(Posting.book),
+        due_at=known(Posting.due_at),
+        source=of(Connection.name),
+        kind=of(Record.type),
+        external_id=of(Record.external_id),
+    ),
+    {"source": "connection.name", "kind": "record.type"},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotRow:
+    """When one kind of master data was looked at."""
+
+    kind: str
+    checked_at: datetime
+    changed_at: datetime
+
+
+SNAPSHOT = Columns(
+    SnapshotRow(
+        kind=of(Snapshot.kind),
+        checked_at=of(Snapshot.checked_at),
+        changed_at=of(Snapshot.changed_at),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LastDelivery:
+    """The newest arrival of a source."""
+
+    received_at: datetime
+    times: int
+    kind: str
+    deliveries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One event about a connection."""
+
+    at: datetime
+    actor: str
+    act: str
+    say: str
+
+
+def listing(session: Session, company_id: int) -> tuple[ConnectionRow, ...]:
+    """All connections, targets first."""
+    rows = session.execute(
+        _columns()
+        .where(Connection.company_id == company_id)
+        .order_by(Connection.side.desc(), Connection.name)
+    )
+    return CONNECTION.each(rows)
+
+
+def one(session: Session, company_id: int, name: str) -> ConnectionRow | None:
+    """The connection of this name."""
+    query = _columns().where(Connection.company_id == company_id, Connection.name == name)
+    return CONNECTION.first(session.execute(query))
+
+
+def entity(
+    session: Session, company_id: int, name: str, side: str | None = None
+) -> Connection | None:
+    """The row itself, for a service that works on it."""
+    query = select(Connection).where(Connection.company_id == company_id, Connection.name == name)
+    return session.scalar(query.where(Connection.side == side) if side else query)
+
+
+def endpoints(session: Session, connection_id: int) -> tuple[Endpoint, ...]:
+    """What the connection is used for: one line a document type."""
+    rows = session.execute(
+        select(
+            Posting.doc_type,
+            func.min(Posting.route).label("route"),
+            Posting.state,
+            func.count().label("postings"),
+            func.coalesce(func.sum(Posting.book), 0).label("book"),
+        )
+        .where(Posting.connection_id == connection_id)
+        .group_by(Posting.doc_type, Posting.state)
+        .order_by(Posting.doc_type)
+    )
+    found: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        line = found.setdefault(row.doc_type, {"route": row.route})
+        group = _GROUPS.get(row.state)
+        if group:
+            line[group] = line.get(group, 0) + row.postings
+            line[f"{group}_amount"] = line.get(f"{group}_amount", 0) + int(row.book or 0)
+    return tuple(
+        Endpoint(
+            doc_type=doc_type,
+            route=line["route"],
+            **{name: line.get(name, 0) for name in _NUMBERS},
+        )
+        for doc_type, line in found.items()
+    )
+
+
+def queue(session: Session, connection_id: int, limit: int = 10) -> tuple[Queued, ...]:
+    """What waits to be sent, in the order in which it goes; a daily route waits for its run."""
+    rows = session.execute(
+        QUEUED.select()
+        .join(Record, Record.id == Posting.record_id)
+        .join(Connection, Connection.id == Record.source_id)
+        .where(Posting.connection_id == connection_id, Posting.state == PostingState.READY)
+        .where(Posting.due_at.is_not(None), Posting.lease_until.is_(None))
+        .order_by(Posting.due_at, Posting.id)
+        .limit(limit)
+    )
+    return QUEUED.each(rows)
+
+
+def snapshots(session: Session, connection_id: int) -> tuple[SnapshotRow, ...]:
+    """What is known of the target, and how fresh it is."""
+    rows = session.execute(
+        SNAPSHOT.select().where(Snapshot.connection_id == connection_id).order_by(Snapshot.kind)
+    )
+    return SNAPSHOT.each(rows)
+
+
+def last_delivery(session: Session, connection_id: int) -> LastDelivery | None:
+    """The newest arrival of a source, and how many there were."""
+    row = session.execute(
+        select(Delivery.received_at, Delivery.times, Delivery.kind)
+        .where(Delivery.source_id == connection_id)
+        .order_by(Delivery.id.desc())
+        .limit(1)
+    ).first()
+    if row is None:
+        return None
+    count = session.scalar(
+        select(func.count()).select_from(Delivery).where(Delivery.source_id == connection_id)
+    )
+    return LastDelivery(
+        received_at=row.received_at, times=row.times, kind=row.kind, deliveries=count or 0
+    )
+
+
+def told(session: Session, company_id: int, connection_id: int, limit: int = 8) -> tuple[Told, ...]:
+    """The latest events about a connection."""
+    rows = session.execute(
+        select(Event.at, Event.actor, Event.act, Event.body)
+        .where(Event.company_id == company_id, Event.object == f"connection:{connection_id}")
+        .order_by(Event.id.desc())
+        .limit(limit)
+    )
+    return tuple(
+        Told(at=row.at, actor=row.actor, act=row.act, say=str(row.body.get("say", row.act)))
+        for row in rows
+    )
+
+
+_GROUPS = {
+    "ready": "ready",
+    "posted": "posted",
+    "held": "held",
+    "failed": "held",
+    "uncertain": "held",
+}
+_NUMBERS = ("ready", "ready_amount", "posted", "posted_amount", "held", "held_amount")
+
+
+def _columns() -> Select[Any]:
+    return (
+        CONNECTION.select(Connection)  # whole too: asked for by its id later, it is there
+        .outerjoin(Person, Person.id == Connection.paused_by_id)
+        .outerjoin(ConnectionKey, ConnectionKey.id == Connection.key_id)
+    )

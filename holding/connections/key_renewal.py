@@ -1,0 +1,117 @@
+"""Keys that run out: exchanged in time by one process, the new one stored before anybody uses it.
+
+Here: the exchange and its end. Not here: how a target does it (connectors/contract/targets.py), and
+keys that people give (holding/connections/setup.py).
+
+An exchange whose answer never came may have used the old key up. It is asked for again with the old
+one, which some targets still take. Where it is refused, so is our key: nothing goes out any more
+until a person gives another one, or a test passes.
+"""
+
+import uuid
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from connectors import registry
+from connectors.contract.targets import Renewed, Renewing
+from connectors.transport.clock import Clock
+from connectors.transport.http import Http
+from holding.access.actors import SYSTEM
+from holding.access.secrets import Keys, load_keys
+from holding.connections import breaker
+from holding.connections.setup import bound, secret_of, tell
+from holding.refusal import Refusal
+from holding.runtime.settings import Settings
+from holding.store import leases
+from holding.store.database import Database
+from holding.tables import Connection, ConnectionKey
+from holding.tables.row_states import KeyState
+
+AT_MOST = timedelta(minutes=2)  # longer than a call may take
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """The stored key of a connection, and what exchanges it."""
+
+    row_id: int
+    target: Renewing
+    connection: Connection
+    secret: str
+
+
+def renew(
+    database: Database,
+    clock: Clock,
+    connection_id: int,
+    *,
+    http: Http,
+    keys: Keys | None = None,
+    at_once: bool = False,
+) -> Renewed | None:
+    """Exchange the key of a connection if it is due (or `at_once`), where its target needs that.
+
+    None where nothing was exchanged here: it need not be, or another process is at it.
+    """
+    name, owner = f"renewal:{connection_id}", uuid.uuid4().hex
+    with database.read() as session:
+        if not _wanted(_key(session, connection_id, keys), clock, at_once=at_once):
+            return None
+    with database.write() as session:
+        now = clock.now()
+        if not leases.take(session, name, owner=owner, until=now + AT_MOST, now=now):
+            return None
+    try:
+        with database.read() as session:
+            found = _key(session, connection_id, keys)  # another process may have been faster
+        if found is None or not _wanted(found, clock, at_once=at_once):
+            return None
+        told = found.target.renew(found.connection.settings, found.secret, http)
+        _keep(database, clock, found, told, keys)
+        return told
+    finally:
+        with database.write() as session:
+            leases.leave(session, name, owner=owner)
+
+
+def _wanted(found: _Key | None, clock: Clock, *, at_once: bool) -> bool:
+    return found is not None and (at_once or found.target.is_due(found.secret, clock.now()))
+
+
+def _key(session: Session, connection_id: int, keys: Keys | None) -> _Key | None:
+    connection = session.get_one(Connection, connection_id)
+    target = registry.targets().get(connection.connector)
+    if not isinstance(target, Renewing):
+        return None
+    query = select(ConnectionKey.id).where(
+        ConnectionKey.connection_id == connection_id, ConnectionKey.state == KeyState.ACTIVE
+    )
+    row_id, secret = session.scalar(query), secret_of(session, connection, keys)
+    if row_id is None or isinstance(secret, Refusal):
+        return None
+    return _Key(row_id, target, connection, secret)
+
+
+def _keep(database: Database, clock: Clock, found: _Key, told: Renewed, keys: Keys | None) -> None:
+    """Store what came of it: the new key in the row of the old one, or why there is none."""
+    box = keys or load_keys(Settings.from_env())
+    with database.write() as session:
+        now, connection = clock.now(), session.get_one(Connection, found.connection.id)
+        if told.kind != "renewed" or isinstance(box, Refusal):
+            if told.kind == "refused":
+                news = breaker.shut(session, connection.id, now, found.row_id)
+            else:
+                news = not breaker.failing(session, connection.id)
+            words = f"The key of {connection.name} could not be renewed. {told.words}"
+            if news:
+                tell(session, connection, SYSTEM, now, "connection.not_renewed", words)
+            return
+        row = session.get_one(ConnectionKey, found.row_id)
+        session.execute(
+            update(ConnectionKey)
+            .where(ConnectionKey.id == row.id, ConnectionKey.state == KeyState.ACTIVE)
+            .values(secret=box.encrypt(told.secret, row=bound(connection, row.no)))
+        )

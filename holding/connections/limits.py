@@ -1,0 +1,197 @@
+"""How much a target takes: calls a minute and documents a month, shared by all workers.
+
+Here: the token bucket in the throttle's row, the month's quota, and holding off when the target
+says so. Not here: a target that does not answer (breaker.py).
+
+The bucket is filled with 80 % of the calls that the target allows in a minute and holds 15 % of
+them, so that no minute has more calls than are allowed, and some are left for look-ups by people.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import and_, bindparam, case, select
+from sqlalchemy.orm import Session
+
+from connectors.contract import Answer, Found
+from connectors.transport.http import TOO_MANY
+from holding.connections import breaker
+from holding.connections.channel import Channel, Desk
+from holding.connections.master_data import month_of
+from holding.store import bulk
+from holding.tables import Company, Connection, Throttle
+from holding.tables.columns import NOW, moment
+
+FILLED, HELD = 80, 15  # per cent
+USUAL_PAUSE = timedelta(minutes=1)  # most limits count by the minute
+LONGEST_PAUSE = timedelta(minutes=15)
+_BEHIND = (
+    select(Company.id)
+    .where(Company.id == Connection.company_id)
+    .where(bulk.among_given(Company.zone, "zones_behind"))
+    .correlate(Connection)
+    .exists()
+)
+SPENT = and_(
+    Throttle.quota_month == case((_BEHIND, bindparam("month_before")), else_=bindparam("month")),
+    Throttle.quota_used >= Throttle.quota_limit,
+)
+"""Of the throttle of a connection: the target takes no more documents this month."""
+HELD_OFF = and_(Throttle.filled_at > NOW, Throttle.filled_at <= moment("held_off_by"))
+"""Of a throttle: the target asked us to wait. A longer wait than any is a clock that jumped."""
+
+
+def moments(now: datetime) -> dict[str, Any]:
+    """What a statement with BARRED or HELD_OFF in it is given."""
+    return {
+        "now": now,
+        "asked_by": now + breaker.LONGEST,
+        "held_off_by": now + LONGEST_PAUSE,
+    }
+
+
+def months(session: Session, now: datetime) -> dict[str, Any]:
+    """What a statement with SPENT in it is given, too: near the turn of a month the zones of the
+    companies in which it is the month before still.
+    """
+    before, month = (month_of(now + shift, UTC) for shift in (_WEST, _EAST))
+    zones = () if before == month else session.scalars(_ZONES)
+    behind = [zone for zone in zones if month_of(now, ZoneInfo(zone)) == before]
+    return {"month": month, "month_before": before, "zones_behind": behind}
+
+
+_WEST, _EAST = timedelta(hours=-12), timedelta(hours=14)  # no zone is further from UTC
+_ZONES = select(Company.zone).distinct().order_by(Company.zone)
+
+
+def sends(session: Session, channel: Channel, now: datetime, wanted: int) -> int:
+    """How many documents may be sent now; the calls that they need are spent."""
+    left = _left_of_month(session, channel, now, wanted)
+    return _take(session, channel, now, left, channel.calls_to_send)
+
+
+def in_a_file(session: Session, channel: Channel, now: datetime, wanted: int) -> int:
+    """How many documents one file may carry now; its call is spent."""
+    carried = min(
+        _left_of_month(session, channel, now, wanted), channel.target.file_limits.documents
+    )
+    return carried if _take(session, channel, now, min(1, carried), channel.calls_to_send) else 0
+
+
+def another_file(desk: Desk, channel: Channel, wanted: int) -> bool:
+    """Whether a turn may go on with one more file for these documents; its call is spent."""
+    if not lets_us(desk, channel):
+        return False
+    with desk.database.write() as session:
+        return in_a_file(session, channel, desk.clock.now(), wanted) > 0
+
+
+def looks(session: Session, channel: Channel, now: datetime, wanted: int) -> int:
+    """How many documents may be looked up now; the calls that they need are spent."""
+    return _take(session, channel, now, wanted, channel.target.pace.to_look)
+
+
+def spend(session: Session, channel: Channel, calls: int) -> None:
+    """Calls that are made in any case: what comes later waits for them."""
+    if channel.calls_per_minute is not None:
+        breaker.locked(session, channel.connection_id).tokens -= calls
+
+
+def hold_off(session: Session, channel: Channel, now: datetime, seconds: float | None) -> None:
+    """The target has enough of us: nobody calls before the time that it names."""
+    row = breaker.locked(session, channel.connection_id)
+    pause = USUAL_PAUSE if seconds is None else min(LONGEST_PAUSE, timedelta(seconds=seconds))
+    until = now + pause
+    row.tokens, row.filled_at = 0, max(until, row.filled_at or until)
+
+
+def heard(
+    session: Session, channel: Channel, told: Sequence[Answer | Found], now: datetime
+) -> None:
+    """Hold off where one of these answers says that the target has enough of us."""
+    enough = [one for one in told if one.status == TOO_MANY]
+    if enough:
+        hold_off(session, channel, now, enough[0].retry_after)
+
+
+def exhausted(session: Session, channel: Channel, now: datetime) -> None:
+    """The month is used up, whatever we counted, until the target tells us otherwise."""
+    row = breaker.locked(session, channel.connection_id)
+    row.quota_month = month_of(now, channel.zone)
+    row.quota_limit = row.quota_used = max(row.quota_limit or 0, row.quota_used)
+
+
+def count(session: Session, channel: Channel, now: datetime, documents: int) -> None:
+    """Documents that the target took, where it counts them."""
+    row = breaker.known(session, channel.connection_id)
+    if documents and row is not None and row.quota_limit is not None:
+        month = month_of(now, channel.zone)
+        row = breaker.locked(session, channel.connection_id)
+        before = row.quota_used if row.quota_month == month else 0
+        row.quota_month, row.quota_used = month, before + documents
+
+
+def open_now(session: Session, channel: Channel, now: datetime) -> bool:
+    """Whether the target did not ask us to wait."""
+    row = breaker.known(session, channel.connection_id)
+    return row is None or not _held_off(row.filled_at, now)
+
+
+def lets_us(desk: Desk, channel: Channel) -> bool:
+    """Whether the answers so far, to whomever, allow the next call, and nobody paused it."""
+    with desk.database.read() as session:
+        found = session.execute(_ALLOWED, {"connection": channel.connection_id}).one()
+    free = found.paused_at is None and found.breaker in (None, "closed")
+    return free and not _held_off(found.filled_at, desk.clock.now())
+
+
+_ALLOWED = (
+    select(Connection.paused_at, Throttle.breaker, Throttle.filled_at)
+    .outerjoin(Throttle, Throttle.connection_id == Connection.id)
+    .where(Connection.id == bindparam("connection"))
+)
+
+
+def _held_off(until: datetime | None, now: datetime) -> bool:
+    return until is not None and now < until <= now + LONGEST_PAUSE
+
+
+def running(session: Session, channel: Channel) -> bool:
+    """Whether nobody paused the connection."""
+    query = select(Connection.paused_at).where(Connection.id == channel.connection_id)
+    return session.scalar(query) is None
+
+
+def _take(session: Session, channel: Channel, now: datetime, wanted: int, cost: int) -> int:
+    if not open_now(session, channel, now):
+        return 0
+    if channel.calls_per_minute is None or wanted < 1:
+        return max(0, wanted)
+    row = breaker.locked(session, channel.connection_id)
+    fill(row, channel.calls_per_minute, cost, now)
+    granted = max(0, min(wanted, row.tokens // cost))
+    row.tokens -= granted * cost
+    return granted
+
+
+def fill(row: Throttle, per_minute: int, cost: int, now: datetime) -> None:
+    """Bring the bucket up to this moment; it can always hold what one step costs."""
+    most = max(cost, per_minute * HELD // 100)
+    if row.filled_at is None:
+        row.tokens, row.filled_at = most, now
+        return
+    row.filled_at = min(row.filled_at, now)
+    each = timedelta(minutes=1) * 100 / (per_minute * FILLED)
+    gained = int((now - row.filled_at) / each)
+    if gained > 0:
+        row.filled_at = now if row.tokens + gained >= most else row.filled_at + each * gained
+        row.tokens = min(most, row.tokens + gained)
+
+
+def _left_of_month(session: Session, channel: Channel, now: datetime, wanted: int) -> int:
+    row = breaker.known(session, channel.connection_id)
+    if row is None or row.quota_limit is None or row.quota_month != month_of(now, channel.zone):
+        return wanted
+    return max(0, min(wanted, row.quota_limit - row.quota_used))

@@ -1,0 +1,218 @@
+"""What we know of a target's master data, and since when.
+
+Here: keeping a snapshot, with a revision when it changed. Not here: asking the target
+(holding/connections/setup.py), reading it for a judging (holding/programs/world.py).
+
+Kinds: `tax_code`, `account`, `currency` (one item a code, its body empty), `period` (one item
+`locked_through`, its body `{"date": the last closed day, or null}`), `rounding` (where it is told:
+one item `mode`, its body `{"mode": the target's word}`) and `item` (one an item that our documents
+name, its body `{"unit": …, "rates": {unit: [num, den]}}`).
+
+Also here: the month in which a target counts documents: it turns where the company is; which items
+of a target are asked for, and what is known of them.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta, tzinfo
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import bindparam, select, update
+from sqlalchemy.orm import Session
+
+from connectors import contract
+from connectors.contract import ItemSetup
+from connectors.contract.schema import DocumentSchema
+from holding.lifecycle import causes
+from holding.lifecycle.changes import next_revision, wake_all_unsent
+from holding.tables import Company, Connection, Posting, Snapshot, SnapshotItem, Throttle
+from holding.tables.columns import NOW, moment
+from rules.values.canonical import dumps, sha256_hex
+from rules.values.cause_keys import CauseKey
+from rules.values.posting_states import PostingState
+
+
+def month_of(now: datetime, zone: tzinfo) -> str:
+    """The month that it is there now."""
+    return f"{now.astimezone(zone):%Y-%m}"
+
+
+def zone_of(session: Session, company_id: int) -> ZoneInfo:
+    """Where the company is."""
+    return ZoneInfo(session.scalar(_ZONE, {"company": company_id}) or "UTC")
+
+
+_ZONE = select(Company.zone).where(Company.id == bindparam("company"))
+
+
+FRESH = timedelta(minutes=15)
+
+ITEM = "item"
+PERIOD = "period"
+ROUNDING, MODE = "rounding", "mode"
+
+Items = Mapping[str, Any]
+
+_MINE = Snapshot.connection_id == bindparam("connection")
+_OF_CONNECTION = select(Snapshot).where(_MINE)
+_CHECKED = update(Snapshot).where(_MINE).values(checked_at=NOW, due_at=moment("due"))
+_LIVE = select(SnapshotItem).where(
+    SnapshotItem.snapshot_id == bindparam("snapshot"), SnapshotItem.to_revision.is_(None)
+)
+
+
+def keep_snapshot(
+    session: Session,
+    connection: Connection,
+    seen: contract.Snapshot,
+    *,
+    person: int | None,
+    now: datetime,
+) -> int | None:
+    """Store what a target told us; the new revision when anything changed, which wakes the
+    unsent.
+    """
+    kinds = _kinds(seen)
+    given = {"connection": connection.id}
+    kept = {row.kind: row for row in session.scalars(_OF_CONNECTION, given)}
+    changed = [
+        kind
+        for kind, items in kinds.items()
+        if kind not in kept or kept[kind].sha256 != sha256_hex(dumps(items))
+    ]
+    session.execute(_CHECKED, given | {"now": now, "due": now + FRESH})
+    _keep_quota(session, connection, seen, now)
+    if not changed:
+        return None
+    what = f"{connection.name}: {', '.join(changed)}"
+    revision = next_revision(
+        session,
+        connection.company_id,
+        "snapshot",
+        what,
+        person_id=person,
+        reason="seen in the target",
+        now=now,
+    )
+    for kind in changed:
+        _replace(session, connection.id, kind, kinds[kind], kept.get(kind), revision, now)
+    wake_all_unsent(session, connection.company_id, now)
+    if PERIOD in changed:
+        words = {connection.name, connection.connector}  # by which rules call it
+        keys = [CauseKey.period(word, "") for word in sorted(words)]
+        causes.moved(session, connection.company_id, keys, revision)
+    return revision
+
+
+def _kinds(seen: contract.Snapshot) -> dict[str, Items]:
+    codes: dict[str, Items] = {
+        kind: {code: {} for code in found} for kind, found in seen.codes().items()
+    }
+    items: dict[str, Items] = {}
+    if seen.items is not None:
+        items[ITEM] = {
+            code: {
+                "unit": told.unit,
+                "rates": {unit: list(rate) for unit, rate in told.rates.items()},
+            }
+            for code, told in seen.items.items()
+        }
+    if seen.rounding_mode:
+        items[ROUNDING] = {MODE: {MODE: seen.rounding_mode}}
+    locked = seen.locked_through.isoformat() if seen.locked_through else None
+    return {PERIOD: {"locked_through": {"date": locked}}, **codes, **items}
+
+
+def _replace(
+    session: Session,
+    connection_id: int,
+    kind: str,
+    items: Items,
+    kept: Snapshot | None,
+    revision: int,
+    now: datetime,
+) -> None:
+    """Close the items that went or changed, add those that came."""
+    row = kept or Snapshot(connection_id=connection_id, kind=kind, checked_at=now, sha256="")
+    row.changed_at, row.revision = now, revision
+    row.sha256, row.due_at = sha256_hex(dumps(items)), now + FRESH
+    session.add(row)
+    session.flush()
+    live = session.scalars(_LIVE, {"snapshot": row.id}).all()
+    same = {item.code for item in live if item.code in items and item.body == items[item.code]}
+    for item in live:
+        if item.code not in same:
+            item.to_revision = revision
+    session.flush()
+    session.add_all(
+        SnapshotItem(snapshot_id=row.id, code=code, body=body, from_revision=revision)
+        for code, body in items.items()
+        if code not in same
+    )
+    session.flush()
+
+
+def _keep_quota(
+    session: Session, connection: Connection, seen: contract.Snapshot, now: datetime
+) -> None:
+    throttle = session.get(Throttle, connection.id)
+    if throttle is None:
+        throttle = Throttle(connection_id=connection.id)
+        session.add(throttle)
+    throttle.quota_limit = seen.quota_limit
+    throttle.quota_used = seen.quota_used or 0
+    throttle.quota_month = month_of(now, zone_of(session, connection.company_id))
+
+
+LOOKED_AT = 500  # unsent documents, the newest first
+UNSENT = (PostingState.WAITING, PostingState.HELD, PostingState.READY, PostingState.FAILED)
+
+
+def known(session: Session, connection_id: int) -> dict[str, ItemSetup]:
+    """What the target told of its items so far."""
+    query = (
+        select(SnapshotItem.code, SnapshotItem.body)
+        .join(Snapshot, Snapshot.id == SnapshotItem.snapshot_id)
+        .where(Snapshot.connection_id == connection_id, Snapshot.kind == ITEM)
+        .where(SnapshotItem.to_revision.is_(None))
+        .order_by(SnapshotItem.code)
+    )
+    return {code: setup_of(body) for code, body in session.execute(query)}
+
+
+def setup_of(body: Mapping[str, Any]) -> ItemSetup:
+    """An item as it is kept."""
+    rates = {unit: (num, den) for unit, (num, den) in body["rates"].items()}
+    return ItemSetup(body["unit"], rates)
+
+
+def wanted(
+    session: Session,
+    connection_id: int,
+    documents: Iterable[DocumentSchema],
+    have: Mapping[str, ItemSetup],
+    *,
+    most: int,
+    now: datetime,
+) -> list[str]:
+    """The codes to ask for now: new ones first, then the known ones by turns."""
+    fields = {
+        one.name: next((f.name for f in one.lines if f.refers == "item"), "") for one in documents
+    }
+    query = (
+        select(Posting.doc_type, Posting.content)
+        .where(Posting.connection_id == connection_id, Posting.state.in_(UNSENT))
+        .where(Posting.content.is_not(None))
+        .order_by(Posting.id.desc())
+        .limit(LOOKED_AT)
+    )
+    named = {
+        line[fields[doc_type]]
+        for doc_type, content in session.execute(query)
+        for line in (content or {}).get("lines", ())
+        if fields.get(doc_type) and line.get(fields[doc_type])
+    }
+    new = sorted(named - have.keys())[:most]
+    old, rest = sorted(have), most - len(new)
+    start = int(now.timestamp() // FRESH.total_seconds()) * rest % len(old) if old and rest else 0
+    return new + (old[start:] + old[:start])[:rest]

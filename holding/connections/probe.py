@@ -1,0 +1,208 @@
+"""Trying a target without writing there, and what is kept of that.
+
+Here: the test, asked for or made by itself, and which targets are due for one. Not here: what it
+teaches us of the target (holding/connections/master_data.py), the call itself (connectors).
+
+Also here: before anything is sent: whether a target that was away is back, and a key that is good.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy import exists, select
+from sqlalchemy.orm import Session
+
+from connectors import registry
+from connectors.contract import ConnectionReport, Step
+from connectors.contract.targets import Renewed, Renewing, TellsItems
+from connectors.transport.clock import Clock
+from connectors.transport.http import Http
+from holding.access.actors import SYSTEM, Actor
+from holding.access.secrets import Keys
+from holding.connections import breaker, master_data
+from holding.connections.channel import Channel, Desk
+from holding.connections.key_renewal import renew
+from holding.connections.master_data import keep_snapshot
+from holding.connections.setup import permitted, secret_of, tell, trust_again
+from holding.refusal import Refusal
+from holding.store.database import Database
+from holding.tables import Connection, Snapshot, Throttle
+from holding.tables.columns import NOW
+
+
+def test_connection(
+    database: Database,
+    clock: Clock,
+    connection_id: int,
+    actor: Actor,
+    *,
+    http: Http,
+    keys: Keys | None = None,  # noqa: PT028 - a connection is tested here
+) -> ConnectionReport | Refusal:
+    """Try a target without writing there; what it tells us becomes the newest snapshot.
+
+    The system's own refreshes leave an event only when something changed or failed.
+    """
+    with database.read() as session:
+        connection = session.get_one(Connection, connection_id)
+        if refusal := permitted(actor, "connection.admin", connection.company_id):
+            return refusal
+        target = registry.targets().get(connection.connector)
+        doubted = actor.person_id is not None or breaker.refused(session, connection_id)
+    told = renew(database, clock, connection_id, http=http, keys=keys, at_once=doubted)
+    with database.read() as session:
+        secret = secret_of(session, connection, keys)
+    if isinstance(secret, Refusal) or target is None:
+        words = f"{connection.name} is no target: it cannot be tested."
+        return secret if isinstance(secret, Refusal) else Refusal("connection.side", words)
+    report = target.test(connection.settings, secret, http)
+    if told is not None and told.kind == "refused":  # what it has may still be good for minutes
+        first = Step("The key can be renewed", ok=False, words=told.words)
+        report = replace(report, steps=(first, *report.steps))
+    if report.snapshot is not None and isinstance(target, TellsItems):
+        report = _with_items(database, clock, connection, target, report, secret, http)
+    with database.write() as session:
+        connection, now = session.get_one(Connection, connection_id), clock.now()
+        changed = report.snapshot is not None and keep_snapshot(
+            session, connection, report.snapshot, person=actor.person_id, now=now
+        )
+        known = breaker.in_doubt(session, connection_id)  # that it is away was told already
+        if report.ok and (known or actor.person_id is not None):
+            trust_again(session, connection, now, surely=actor.person_id is not None)
+        if changed or not (report.ok or known) or actor.person_id is not None:
+            words = _outcome(connection, report)
+            tell(session, connection, actor, now, "connection.tested", words)
+    return report
+
+
+def _with_items(
+    database: Database,
+    clock: Clock,
+    connection: Connection,
+    target: TellsItems,
+    report: ConnectionReport,
+    secret: str,
+    http: Http,
+) -> ConnectionReport:
+    """The report with how the target counts items: those it told of before, and those asked now."""
+    if report.snapshot is None:
+        return report
+    with database.write() as session:
+        have = master_data.known(session, connection.id)
+        asked = master_data.wanted(
+            session,
+            connection.id,
+            target.documents,
+            have,
+            most=target.items_at_once,
+            now=clock.now(),
+        )
+        if asked and target.pace.per_minute is not None:  # what is to be sent waits for these calls
+            breaker.locked(session, connection.id).tokens -= len(asked)
+    told = target.items(asked, connection.settings, secret, http) if asked else {}
+    return replace(report, snapshot=replace(report.snapshot, items={**have, **told}))
+
+
+def to_refresh(session: Session, now: datetime) -> tuple[int, ...]:
+    """Targets with a key whose master data was not looked at for a quarter of an hour."""
+    return tuple(session.scalars(_TO_REFRESH, {"now": now}))
+
+
+_FRESH = exists().where(Snapshot.connection_id == Connection.id, Snapshot.due_at > NOW)
+_AWAY = exists().where(  # the breaker asks by itself
+    Throttle.connection_id == Connection.id,
+    Throttle.breaker != "closed",
+    Throttle.open_until.is_not(None),
+)
+_TO_REFRESH = (
+    select(Connection.id)
+    .where(
+        Connection.side == "target",
+        Connection.key_id.is_not(None),
+        Connection.paused_at.is_(None),
+        ~_FRESH,
+        ~_AWAY,
+    )
+    .order_by(Connection.id)
+)
+
+
+def _outcome(connection: Connection, report: ConnectionReport) -> str:
+    failed = [f"{step.name}: {step.words}" for step in report.steps if step.ok is False]
+    if failed:
+        return f"The test of {connection.name} failed. {' '.join(failed)}"
+    return f"The test of {connection.name} passed."
+
+
+def may_call(desk: Desk, channel: Channel) -> bool:
+    """Whether calls may be made; where the target was away and it is time, it is asked."""
+    with desk.database.read() as session:
+        if breaker.closed(session, channel.connection_id):
+            return True
+    with desk.database.write() as session:
+        if not breaker.turn(session, channel.connection_id, desk.clock.now()):
+            return False
+    report = test_connection(
+        desk.database,
+        desk.clock,
+        channel.connection_id,
+        SYSTEM,
+        http=desk.http,
+        keys=desk.keys,
+    )
+    there = not isinstance(report, Refusal) and report.reached
+    with desk.database.write() as session:
+        now = desk.clock.now()
+        if there:
+            breaker.reached(session, channel.connection_id, now)
+        else:
+            breaker.failed(session, channel.connection_id, now, desk.pace)
+        return breaker.closed(session, channel.connection_id)
+
+
+def with_good_key(desk: Desk, channel: Channel) -> Channel | Renewed | None:
+    """The channel with a key that is good for the next minutes; None while nobody can say. What was
+    said where it cannot be renewed any more: nothing goes out then until a person gives another.
+    """
+    target, key = channel.target, channel.connection_id
+    if not isinstance(target, Renewing):
+        return channel
+    stored = _stored(desk, key)  # since the channel was opened, it may have been renewed
+    if target.is_due(stored, desk.clock.now()):
+        told = renew(desk.database, desk.clock, key, http=desk.http, keys=desk.keys)
+        if told is not None and told.kind == "refused":
+            return told
+        if told is not None and told.kind == "away":
+            _failed(desk, key)
+            return None
+        stored = _stored(desk, key)
+        if target.is_due(stored, desk.clock.now()):
+            return None
+    return replace(channel, secret=stored) if stored else None
+
+
+def _failed(desk: Desk, connection_id: int) -> None:
+    with desk.database.write() as session:
+        breaker.failed(session, connection_id, desk.clock.now(), desk.pace)
+
+
+def _stored(desk: Desk, connection_id: int) -> str:
+    """The secret as it is kept now; blank where it cannot be read."""
+    with desk.database.read() as session:
+        found = secret_of(session, session.get_one(Connection, connection_id), desk.keys)
+    return "" if isinstance(found, Refusal) else found
+
+
+def renewed_after_all(desk: Desk, channel: Channel) -> bool:
+    """Whether that a key was just refused says nothing of it: it had only ended early, and there is
+    a new one now, or there will be one.
+    """
+    target, now, key = channel.target, desk.clock.now(), channel.connection_id
+    if not isinstance(target, Renewing) or not target.may_be_over(channel.secret, now):
+        return False
+    if _stored(desk, key) != channel.secret:  # another worker renewed it meanwhile
+        return True
+    told = renew(desk.database, desk.clock, key, http=desk.http, keys=desk.keys, at_once=True)
+    if told is not None and told.kind == "away":
+        _failed(desk, key)
+    return told is None or told.kind != "refused"  # none: another worker is at it

@@ -1,0 +1,238 @@
+"""Connections to sources and targets: settings, secrets, pauses.
+
+Here: giving one a secret, pausing it, trusting it again. Not here: adding one
+(holding/configuration/new_connections.py), changing its settings
+(holding/configuration/settings_change.py), testing it (holding/connections/probe.py).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import bindparam, select, update
+from sqlalchemy.orm import Session
+
+from holding.access.actors import SYSTEM, Actor, may
+from holding.access.secrets import Keys, load_keys
+from holding.audit.events import record_event
+from holding.connections import breaker
+from holding.lifecycle.changes import next_revision, wake_cause
+from holding.refusal import Refusal
+from holding.runtime.settings import Settings
+from holding.tables import Cause, Connection, ConnectionKey, Posting, Run, Throttle
+from holding.tables.columns import among_words
+from holding.tables.row_states import KeyState
+from rules.values.cause_keys import CauseKey, CauseKind
+from rules.values.posting_states import PostingState
+
+KEEP_OLD = timedelta(days=7)
+CALLS_PER_MINUTE = "calls_per_minute"  # a setting: how often a target may be called
+TAIL = 3
+SHORTEST = 8
+
+
+@dataclass(frozen=True, slots=True)
+class KeySet:
+    """A secret was stored; only its tail is ever shown."""
+
+    no: int
+    tail: str
+
+
+def set_key(
+    session: Session,
+    actor: Actor,
+    connection: Connection,
+    secret: str,
+    *,
+    now: datetime,
+    keys: Keys | None = None,
+) -> KeySet | Refusal:
+    """Store a secret, encrypted for this one row; the one before it is kept for a week.
+
+    What the target refused for its key is judged again.
+    """
+    refusal = permitted(actor, "connection.admin", connection.company_id) or _unusable(secret)
+    box = keys or load_keys(Settings.from_env())
+    if refusal:
+        return refusal
+    if isinstance(box, Refusal):
+        return box
+    text = secret.strip()
+    last = select(ConnectionKey.no).where(ConnectionKey.connection_id == connection.id)
+    no = max(session.scalars(last), default=0) + 1
+    session.execute(
+        update(ConnectionKey)
+        .where(ConnectionKey.connection_id == connection.id, ConnectionKey.state == KeyState.ACTIVE)
+        .values(state=KeyState.OLD, keep_until=now + KEEP_OLD)
+    )
+    row = ConnectionKey(
+        connection_id=connection.id,
+        no=no,
+        secret=box.encrypt(text, row=bound(connection, no)),
+        tail=text[-TAIL:],
+        state=KeyState.ACTIVE,
+        made_at=now,
+        made_by_id=actor.person_id,
+    )
+    session.add(row)
+    session.flush()
+    connection.key_id = row.id
+    connection.lock += 1
+    trust_again(session, connection, now)
+    words = f"{connection.name} has a new key that ends in {row.tail}."
+    tell(session, connection, actor, now, "connection.key", words)
+    return KeySet(no, row.tail)
+
+
+_KEYS = (
+    select(ConnectionKey)
+    .where(ConnectionKey.connection_id == bindparam("connection"))
+    .where(among_words(ConnectionKey.state, (KeyState.ACTIVE, KeyState.OLD)))
+    .order_by(ConnectionKey.no.desc())
+)
+
+
+def secret_of(session: Session, connection: Connection, keys: Keys | None = None) -> str | Refusal:
+    """The secret that is in use."""
+    found = secrets_of(session, connection, None, keys)
+    return found if isinstance(found, Refusal) else found[0]
+
+
+def secrets_of(
+    session: Session, connection: Connection, now: datetime | None, keys: Keys | None = None
+) -> tuple[str, ...] | Refusal:
+    """The secret in use, then (where `now` is given) older ones that are still honoured."""
+    box = keys or load_keys(Settings.from_env())
+    if isinstance(box, Refusal):
+        return box
+    rows = session.scalars(_KEYS, {"connection": connection.id}).all()
+    live = [row for row in rows if row.state == KeyState.ACTIVE or _kept(row, now)]
+    if not any(row.state == KeyState.ACTIVE for row in live):
+        words = f"{connection.name} has no key yet."
+        return Refusal("connection.no_key", words, "Paste the key on the connection's page.")
+    texts: list[str] = []
+    for row in live:
+        text = box.decrypt(row.secret, row=bound(connection, row.no))
+        if isinstance(text, Refusal):
+            return text
+        texts.append(text)
+    return tuple(texts)
+
+
+def pause(
+    session: Session, actor: Actor, connection: Connection, reason: str, *, now: datetime
+) -> Refusal | None:
+    """Send nothing to this target until somebody resumes; a call in flight ends as usual."""
+    if refusal := permitted(actor, "run.operate", connection.company_id):
+        return refusal
+    if not reason.strip():
+        return Refusal("reason.missing", "Pausing needs a reason.", "Say why, for the others.", 422)
+    if connection.paused_at is None:
+        connection.paused_at, connection.paused_by_id = now, actor.person_id
+        connection.pause_reason = reason.strip()
+        connection.lock += 1
+        words = f"{connection.name} was paused: {reason.strip()}"
+        tell(session, connection, actor, now, "connection.paused", words)
+    return None
+
+
+def resume(
+    session: Session, actor: Actor, connection: Connection, *, now: datetime
+) -> Refusal | None:
+    """Send again."""
+    if refusal := permitted(actor, "run.operate", connection.company_id):
+        return refusal
+    if connection.paused_at is not None:
+        connection.paused_at = connection.paused_by_id = connection.pause_reason = None
+        connection.lock += 1
+        words = f"{connection.name} was resumed."
+        tell(session, connection, actor, now, "connection.resumed", words)
+    return None
+
+
+def trust_again(
+    session: Session, connection: Connection, now: datetime, *, surely: bool = True
+) -> None:
+    """What it refused for its key, or because it was away, is tried or judged again now; unless a
+    person says so (`surely`), who was away has to answer a call first.
+    """
+    for kind in (CauseKind.CREDENTIAL, CauseKind.AWAY):
+        _free(session, connection, CauseKey(kind, connection.name), now)
+    session.execute(  # what waits only to be undone keeps its time
+        update(Posting)
+        .where(Posting.connection_id == connection.id, Posting.state == PostingState.READY)
+        .where(Posting.tries > 0, Posting.due_at > now, Posting.lease_until.is_(None))
+        .values(due_at=now)
+    )
+    session.execute(  # and so is the run that sends it, which waits for the same
+        update(Run)
+        .where(Run.connection_id == connection.id, Run.due_at > now, Run.lease_until.is_(None))
+        .values(due_at=now)
+    )
+    session.execute(  # whatever it wanted us to wait for is over
+        update(Throttle)
+        .where(Throttle.connection_id == connection.id, Throttle.filled_at > now)
+        .values(tokens=0, filled_at=now)
+    )
+    close = breaker.close if surely else breaker.passed
+    close(session, connection.id, now)
+
+
+def permitted(actor: Actor, act: str, company_id: int) -> Refusal | None:
+    """The system may; a person needs the permission, in this very company."""
+    if actor.via == SYSTEM.via:
+        return None
+    if actor.company_id != company_id:
+        return Refusal("connection.unknown", "There is no such connection.", status=404)
+    return may(actor, act)
+
+
+def tell(
+    session: Session, connection: Connection, actor: Actor, now: datetime, act: str, say: str
+) -> None:
+    """Leave an event of a connection."""
+    record_event(
+        session,
+        company_id=connection.company_id,
+        at=now,
+        actor=actor,
+        act=act,
+        object=f"connection:{connection.id}",
+        body={"say": say},
+    )
+
+
+def _free(session: Session, connection: Connection, key: CauseKey, now: datetime) -> None:
+    """Have judged again what was held by this cause, if anything was."""
+    query = select(Cause.records).where(Cause.company_id == connection.company_id, Cause.key == key)
+    if not session.scalar(query):
+        return
+    revision = next_revision(
+        session,
+        connection.company_id,
+        "connection",
+        f"{connection.name} is trusted again",
+        person_id=None,
+        reason="a new key, or a test that passed",
+        now=now,
+    )
+    wake_cause(session, key, now, company_id=connection.company_id, revision=revision)
+
+
+def _unusable(secret: str) -> Refusal | None:
+    text = secret.strip()
+    if len(text.split()) > 1:
+        words = "The key has white space inside."
+        return Refusal("key.white_space", words, "Copy it again, in one piece.", 422)
+    if len(text) < SHORTEST or not text.isprintable():
+        return Refusal("key.unusable", "This cannot be a key.", "Copy it again, whole.", 422)
+    return None
+
+
+def _kept(row: ConnectionKey, now: datetime | None) -> bool:
+    return now is not None and row.keep_until is not None and row.keep_until > now
+
+
+def bound(connection: Connection, no: int) -> str:
+    """The one row a secret is made for."""
+    return f"{connection.company_id}:{connection.id}:{no}"

@@ -1,0 +1,1 @@
+"""Clearpost holding.evaluation: from due records to what should stand in the tables."""

@@ -1,0 +1,287 @@
+"""What one judging knows: the batch, its cases, and the rows it was gathered from.
+
+Here: plain frozen data. Not here: queries (gather.py) and decisions (plan.py).
+
+Also here: what other records of a family have posted, and somebody decides about; postings with
+what stands of them in the target: those of families, or of some records.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import and_, bindparam, case, func, select
+from sqlalchemy.orm import Session, aliased
+
+from grammar.text.finding_codes import ErrorClass
+from holding.approvals.consent import StandingApproval
+from holding.evaluation.record_claims import Claimed
+from holding.programs.world import Judge
+from holding.store import bulk
+from holding.store.row_objects import Columns, of
+from holding.tables import Evaluation, Hold, Posting, Push, Reading, Record, Team, Version
+from holding.tables.decisions import HOLD_OPEN, OF_PUSH
+from holding.tables.row_states import RecordState
+from rules.facts.world import Facts, Subject, World
+from rules.outcomes.outcome import Outcome
+from rules.programs.program import Route
+from rules.values.cause_keys import CauseKey
+from rules.values.posting_states import PostingState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostingRow:
+    """A posting of the record as it stood when the facts were read."""
+
+    id: int
+    record_id: int
+    family: int
+    route: str
+    seq: int
+    state: PostingState
+    lock: int
+    number: str
+    hash: str
+    content: Mapping[str, Any] | None
+    bills: list[list[str]] | None
+    version_id: int
+    version_no: int
+    revision: int
+    tries: int
+    due_at: datetime | None
+    finished_at: datetime | None
+    standing: Mapping[str, Any] | None  # what stands in the target, by which action and hash
+    standing_action: str
+    standing_hash: str
+    standing_at: datetime | None  # since when it stands there
+    sent_body: Mapping[str, Any] | None  # the record as it was sent, where it is another now
+    e_invoice_at: datetime | None
+    reverses_id: int | None
+    reading: Mapping[str, Any] | None  # what was last seen of it in the target, and when that was
+    reading_at: datetime | None
+
+    def tried(self, hash_: str) -> int:
+        """How often this content was sent; another one was not."""
+        return self.tries if self.hash == hash_ else 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldRow:
+    """An open hold of the record."""
+
+    id: int
+    record_id: int
+    posting_id: int | None
+    route: str
+    seq: int
+    code: str
+    cause_id: int
+    cause_key: CauseKey
+    changed_revision: int
+    error_class: ErrorClass
+    revision: int
+    book: int | None
+
+    @property
+    def key(self) -> tuple[str, int, str, CauseKey]:
+        """What it is over judgings."""
+        return (self.route, self.seq, self.code, self.cause_key)
+
+    @property
+    def of_push(self) -> bool:
+        """Whether pushing opened it: what a target refused, or what may not be sent."""
+        return self.code.startswith(OF_PUSH)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One claimed record with everything its judging looks at."""
+
+    claimed: Claimed
+    family: int
+    state: RecordState
+    party_key: str
+    version_id: int
+    version_at: datetime
+    content_sha256: str
+    subject: Subject
+    facts: Facts
+    postings: tuple[PostingRow, ...]
+    holds: tuple[HoldRow, ...]
+    approvals: tuple[StandingApproval, ...]
+    undo_until: datetime | None  # what people decided about it can be taken back until then
+    rejected: Mapping[str, str]  # route -> reason: a person rejected this content
+    alike: frozenset[int] = frozenset()  # other records with a value that rules compare, or number
+    passed: frozenset[int] = frozenset()  # those of them that came later and do not stop it
+    stopped: frozenset[int] = frozenset()  # and those that do: it was let go before they came
+
+    @property
+    def record_id(self) -> int:
+        """The record."""
+        return self.claimed.record_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetRow:
+    """A target connection as the judging needs it."""
+
+    id: int
+    company_there: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """What all cases share, and the cases."""
+
+    company_id: int
+    settings: Mapping[str, Any]
+    currency: str
+    revision: int
+    ruleset_version_id: int
+    rules_revision: int
+    known_targets: frozenset[str]
+    world: World
+    judge: Judge
+    routes: Mapping[str, Route]
+    targets: Mapping[str, TargetRow]
+    teams: Mapping[str, int]
+    fallback_team_id: int | None
+    cases: tuple[Case, ...]
+
+    def team(self, owner: str) -> int | None:
+        """The team that a finding names as its owner, else the one that answers for all."""
+        return self.teams.get(owner, self.fallback_team_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgment:
+    """A case with its outcome, or with why there is none."""
+
+    case: Case
+    at: datetime
+    outcome: Outcome | None
+    error: str = ""
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """The columns by which lists show a record."""
+
+    status: str
+    party: str
+    party_key: str
+    doc_date: date | None
+    amount: int | None
+    currency: str
+    book: int | None
+
+
+Decided = Mapping[int, Mapping[str, str]]  # record id -> route -> who decides, by which rule
+
+
+def decided_of_families(session: Session, rows: Sequence[PostingRow]) -> dict[int, Decided]:
+    """Family -> the open holds on what is posted, of families of several records."""
+    members: dict[int, set[int]] = defaultdict(set)
+    for row in rows:
+        members[row.family].add(row.record_id)
+    posted = [r.id for r in rows if r.state == PostingState.POSTED and len(members[r.family]) > 1]
+    found: dict[int, dict[int, dict[str, str]]] = defaultdict(lambda: defaultdict(dict))
+    if not posted:
+        return {}
+    for hold in session.execute(_HELD, {"ids": posted}):
+        found[hold.family][hold.record_id][hold.route] = f"held for {hold.team} ({hold.rule})"
+    return {family: dict(records) for family, records in found.items()}
+
+
+_HELD = (
+    select(Posting.family, Posting.record_id, Posting.route, Team.name.label("team"), Hold.rule)
+    .join(
+        Hold,
+        and_(
+            Hold.record_id == Posting.record_id,
+            Hold.route == Posting.route,
+            Hold.seq == Posting.seq,
+        ),
+    )
+    .join(Team, Team.id == Hold.team_id)
+    .where(bulk.among_given(Posting.id, "ids"), HOLD_OPEN)
+    .where(Hold.severity != "warn")
+    .order_by(Hold.id.desc())
+)
+
+
+def by_others(decided: Decided, record_id: int) -> dict[str, str]:
+    """Route -> who decides about it, of all records but this one."""
+    found: dict[str, str] = {}
+    for other_id in sorted(decided, reverse=True):
+        if other_id != record_id:
+            found.update(decided[other_id])
+    return found
+
+
+def postings_of_families(
+    session: Session, company_id: int, families: Iterable[int]
+) -> list[PostingRow]:
+    """Those of all records of these families."""
+    given = {"company": company_id, "families": sorted(families)}
+    return list(_POSTING.each(session.execute(_OF_FAMILIES, given)))
+
+
+def postings_of_records(session: Session, record_ids: Iterable[int]) -> list[PostingRow]:
+    """Those of these records."""
+    given = {"ids": sorted(record_ids)}
+    return list(_POSTING.each(session.execute(_OF_RECORDS, given)))
+
+
+_sent = aliased(Push)
+_version = func.coalesce(Evaluation.version_id, Posting.version_id)
+_changed = and_(Posting.sent_at.is_not(None), _version != Record.version_id)
+_POSTING = Columns(
+    PostingRow(
+        id=of(Posting.id),
+        record_id=of(Posting.record_id),
+        family=of(Posting.family),
+        route=of(Posting.route),
+        seq=of(Posting.seq),
+        state=of(Posting.state),
+        lock=of(Posting.lock),
+        number=of(Posting.number),
+        hash=of(Posting.hash),
+        content=of(Posting.content),
+        bills=of(Posting.bills),
+        version_id=of(_version.label("version_id")),
+        version_no=of(Version.no),
+        revision=of(Posting.revision),
+        tries=of(Posting.tries),
+        due_at=of(Posting.due_at),
+        finished_at=of(Posting.finished_at),
+        standing=of(Push.content),
+        standing_action=of(func.coalesce(Push.action, "create").label("standing_action")),
+        standing_hash=of(func.coalesce(Push.hash, "").label("standing_hash")),
+        standing_at=of(Push.closed_at),
+        sent_body=of(case((_changed, Version.body)).label("sent_body")),
+        e_invoice_at=of(Posting.e_invoice_at),
+        reverses_id=of(Posting.reverses_id),
+        reading=of(Reading.body),
+        reading_at=of(Reading.at),
+    ),
+    {"standing": "push.content", "standing_at": "push.closed_at", "reading": "reading.body"},
+)
+_READ = (
+    _POSTING.select()
+    .outerjoin(_sent, _sent.id == func.coalesce(Posting.posted_push_id, Posting.push_id))
+    .outerjoin(Evaluation, Evaluation.id == _sent.evaluation_id)
+    .join(Version, Version.id == _version)
+    .join(Record, Record.id == Posting.record_id)
+    .outerjoin(Push, Push.id == Posting.posted_push_id)
+    .outerjoin(Reading, Reading.id == Posting.reading_id)
+    .order_by(Posting.id)
+)
+_relatives = select(Record.id).where(
+    Record.company_id == bindparam("company"), bulk.among_given(Record.family, "families")
+)
+_OF_FAMILIES = _READ.where(Posting.record_id.in_(_relatives))
+_OF_RECORDS = _READ.where(bulk.among_given(Posting.record_id, "ids"))

@@ -1,0 +1,247 @@
+"""Judging what is due: claim, gather, evaluate, finish.
+
+Here: the order of these steps for one batch, and what happens when one of them fails. Not here:
+the steps (holding/evaluation), when it is done (workers), and replaying what was judged
+(holding/programs/replay.py).
+"""
+
+import gc
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import bindparam, exists, select, text
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from connectors.transport.clock import Clock
+from connectors.transport.fault_points import FaultError, point
+from holding.evaluation.batch import Batch, Case, Judgment
+from holding.evaluation.finish import finish
+from holding.evaluation.gather import gather
+from holding.evaluation.plan import plan
+from holding.evaluation.plan_parts import Plan
+from holding.evaluation.record_claims import Claimed, claim, due_companies, put_back, sweep_expired
+from holding.intake.families import link_all
+from holding.lifecycle.states import READY
+from holding.programs import world
+from holding.programs.replay import replay, replay_all
+from holding.store import bulk
+from holding.store.database import Database
+from holding.store.leases import SLICE_SECONDS
+from holding.tables import Company, Posting
+from holding.tables.columns import DUE, NOW, among_words
+from rules.outcomes.outcome import Outcome
+
+__all__ = ["Judged", "due_companies", "judge_due", "planned", "replay", "replay_all"]
+__all__ += ["sweep_expired"]
+
+RULE_ERROR = "EVA02"
+POISON = "EVA03"
+NOT_STORED = "EVA04"
+NO_CONNECTION = "EVA05"
+BAD_MOMENT = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """How many records were taken, how many decisions were stored, and whether pushing has work."""
+
+    count: int
+    stored: int = 0
+    woke_push: bool = False
+
+    def __add__(self, other: "Judged") -> "Judged":
+        return Judged(
+            self.count + other.count,
+            self.stored + other.stored,
+            self.woke_push or other.woke_push,
+        )
+
+
+def judge_due(
+    database: Database,
+    clock: Clock,
+    *,
+    company_id: int,
+    owner: str,
+    limit: int = 500,
+    lease_seconds: float = 60,
+    programs: world.Programs = world.program,
+    call_help: Callable[[], object] = lambda: None,
+    within_bounds: Callable[[], AbstractContextManager[object]] = nullcontext,
+) -> Judged:
+    """Judge one batch of a company's due records, or for a few seconds, one by one, those that a
+    worker died under; call again until `count` is 0.
+
+    Help is called before a full batch is judged, for there may be more than one worker can do.
+    `within_bounds` is around what the rules work out, where a record could keep them for ever.
+    """
+    until = clock.monotonic() + SLICE_SECONDS
+    done = Judged(0)
+    while done.count < limit and _has_rules(database, company_id, programs):
+        claims = claim(
+            database,
+            company_id=company_id,
+            owner=owner,
+            now=clock.now(),
+            limit=limit,
+            lease_seconds=lease_seconds,
+        )
+        if not claims:
+            break
+        if len(claims) == limit:
+            call_help()
+        done += _judge_claimed(database, clock, company_id, claims, owner, programs, within_bounds)
+        if not claims[0].crashes or clock.monotonic() >= until:
+            break
+    return done
+
+
+def _has_rules(database: Database, company_id: int, programs: world.Programs) -> bool:
+    """Whether the company has published any; its records are linked as they say."""
+    with database.read() as session:
+        company = session.execute(_RULES, {"company": company_id}).one()
+    rules = company.ruleset_version_id
+    if rules is not None and company.linked_version_id != rules:
+        link_all(database, company_id, rules, programs)
+    return rules is not None
+
+
+_RULES = select(Company.ruleset_version_id, Company.linked_version_id).where(
+    Company.id == bindparam("company")
+)
+
+
+def _judge_claimed(
+    database: Database,
+    clock: Clock,
+    company_id: int,
+    claims: Sequence[Claimed],
+    owner: str,
+    programs: world.Programs,
+    within_bounds: Callable[[], AbstractContextManager[object]],
+) -> Judged:
+    now = clock.now()
+    with _no_search_for_cycles():
+        with database.read(many=True) as session:
+            batch = gather(session, company_id, claims, now, programs)
+        with within_bounds():
+            plans = planned(batch, now)
+        stored = _store(database, batch, plans, owner=owner, now=now)
+    _leave_unversioned(database, batch, claims, owner, now)
+    point("eval.after_commit")
+    return Judged(len(claims), stored, _push_has_work(database, batch, clock.now()))
+
+
+@contextmanager
+def _no_search_for_cycles() -> Iterator[None]:
+    """What a batch makes stays until it is stored: looking through it for cycles finds none, and
+    was a third of the work.
+    """
+    searched = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if searched:
+            gc.enable()
+
+
+def planned(batch: Batch, now: datetime) -> list[Plan]:
+    """What the records of a batch come to; nothing is read or written."""
+    return [_judge(batch, case, now) for case in batch.cases]
+
+
+def _judge(batch: Batch, case: Case, now: datetime) -> Plan:
+    """One record; whatever goes wrong with it stays with it."""
+    if case.claimed.poison:
+        words = f"Workers ended {case.claimed.died_alone} times while judging this record alone."
+        return _held(batch, case, now, POISON, words)
+    try:
+        point("eval.each")
+        outcome = batch.judge.evaluate(case.subject, case.facts, batch.world, now)
+        missing = _without_connection(batch, outcome)
+        if missing:
+            words = f"There is no connection to {missing} yet."
+            return _held(batch, case, now, NO_CONNECTION, words)
+        return plan(batch, Judgment(case=case, at=now, outcome=outcome))
+    except FaultError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a record that breaks the rules is held, others go on
+        words = f"The rules failed on this record: {type(error).__name__}: {error}"
+        return _held(batch, case, now, RULE_ERROR, words)
+
+
+def _held(batch: Batch, case: Case, now: datetime, code: str, words: str) -> Plan:
+    """The plan of a record that has no outcome."""
+    return plan(batch, Judgment(case=case, at=now, outcome=None, error=words, code=code))
+
+
+def _without_connection(batch: Batch, outcome: Outcome) -> str:
+    """A target that decisions are for, and that no connection leads to."""
+    targets = {batch.routes[decision.route].target for decision in outcome.decisions}
+    return min(targets - set(batch.targets), default="")
+
+
+def _store(
+    database: Database, batch: Batch, plans: Sequence[Plan], *, owner: str, now: datetime
+) -> int:
+    """Write a batch; if the database refuses it, write its halves, and hold the one it refuses."""
+    try:
+        with database.write(many=True) as session:
+            return finish(session, batch, plans, owner=owner, now=now)
+    except DBAPIError as error:
+        if len(plans) > 1:
+            half = len(plans) // 2
+            return sum(
+                _store(database, batch, part, owner=owner, now=now)
+                for part in (plans[:half], plans[half:])
+            )
+        return _store_alone(database, batch, plans[0], error, owner=owner, now=now)
+
+
+def _store_alone(
+    database: Database,
+    batch: Batch,
+    refused: Plan,
+    error: DBAPIError,
+    *,
+    owner: str,
+    now: datetime,
+) -> int:
+    """A record that cannot be stored is held; if only the moment was bad, it is due again soon."""
+    if isinstance(error, OperationalError) or refused.judged.code == NOT_STORED:
+        with database.write() as session:
+            put_back(session, [refused.case.claimed], owner, now + BAD_MOMENT)
+        return 0
+    words = f"The decision could not be stored: {error.orig}"
+    failed = _held(batch, refused.case, now, NOT_STORED, words)
+    return _store(database, batch, [failed], owner=owner, now=now)
+
+
+def _leave_unversioned(
+    database: Database, batch: Batch, claims: Sequence[Claimed], owner: str, now: datetime
+) -> None:
+    """A claimed record that has no version yet is given back; its version wakes it."""
+    judged = {case.record_id for case in batch.cases}
+    empty = [one for one in claims if one.record_id not in judged]
+    if empty:
+        with database.write() as session:
+            put_back(session, empty, owner, now)
+
+
+def _push_has_work(database: Database, batch: Batch, now: datetime) -> bool:
+    targets = sorted({target.id for target in batch.targets.values()})
+    with database.read() as session:
+        return bool(session.scalar(_DUE, {"targets": targets, "now": now}))
+
+
+_DUE = select(
+    exists().where(
+        bulk.among_given(Posting.connection_id, "targets"),
+        text(DUE),
+        Posting.due_at <= NOW,
+        among_words(Posting.state, READY),
+    )
+)

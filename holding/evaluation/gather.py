@@ -1,0 +1,314 @@
+"""The facts of a batch, read in one snapshot: one query for each kind of fact, none for a record.
+
+Here: those queries, put together into cases. Not here: mappings and targets
+(holding/programs/world.py).
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Row, bindparam, select
+from sqlalchemy.orm import Session
+
+from holding.access.teams import FALLBACK_TEAM
+from holding.connections import readings
+from holding.evaluation.batch import Batch, Case, PostingRow, TargetRow, by_others
+from holding.evaluation.record_claims import Claimed
+from holding.evaluation.related_facts import Around, Other, around
+from holding.intake.same_numbers import Known
+from holding.programs import world
+from holding.programs.posted_differences import ACCEPTED
+from holding.store import bulk
+from holding.tables import (
+    Company,
+    Connection,
+    Person,
+    Record,
+    Release,
+    RulesetVersion,
+    Team,
+    Version,
+)
+from holding.tables.postings import UNSENT_STATES
+from rules.amendments.target_edits import RULE as TARGET_EDITED
+from rules.facts.world import Conflict, Facts, PostingFact, Subject, TargetDocument
+from rules.values.posting_states import PostingState
+
+LET_GO = ("ready", "failed")  # of what is not sent
+LIVE_STATES = frozenset({"ready", "sending", "awaiting", "uncertain", "posted"})
+DOCUMENT = "doc:"
+TWIN = " (id "  # how a record is told that has the same number under another id
+
+
+def gather(
+    session: Session,
+    company_id: int,
+    claims: Sequence[Claimed],
+    now: datetime,
+    programs: world.Programs,
+) -> Batch:
+    """Everything that the judging of these records looks at."""
+    company = session.execute(_COMPANY, {"company": company_id}).one_or_none()
+    if company is None:
+        message = f"company {company_id} has no rules"
+        raise LookupError(message)
+    known = world.fresh_targets(session, company_id, now)
+    judge = programs(session, company.ruleset_version_id)
+    targets = world.target_connections(session, company_id)
+    teams = _teams(session, company_id)
+    fallback = teams.get(str(company.settings.get(FALLBACK_TEAM)))
+    return Batch(
+        company_id=company_id,
+        settings=company.settings,
+        currency=company.currency,
+        revision=company.revision,
+        ruleset_version_id=company.ruleset_version_id,
+        rules_revision=company.rules_revision,
+        known_targets=known,
+        world=world.world(session, company_id, company.revision, known),
+        judge=judge,
+        routes={route.name: route for route in judge.routes},
+        targets={
+            word: TargetRow(id=row.id, company_there=str(row.settings.get("company_id", "")))
+            for word, row in targets.items()
+        },
+        teams=teams,
+        fallback_team_id=fallback or next(iter(teams.values()), None),
+        cases=_cases(session, company_id, claims, judge),
+    )
+
+
+_COMPANY = (
+    select(
+        Company.settings,
+        Company.currency,
+        Company.revision,
+        Company.ruleset_version_id,
+        RulesetVersion.revision.label("rules_revision"),
+    )
+    .join(RulesetVersion, RulesetVersion.id == Company.ruleset_version_id)
+    .where(Company.id == bindparam("company"))
+)
+
+
+def _cases(
+    session: Session, company_id: int, claims: Sequence[Claimed], judge: world.Judge
+) -> tuple[Case, ...]:
+    by_id = {claimed.record_id: claimed for claimed in claims}
+    ids = sorted(by_id)
+    rows = _records(session, ids)
+    near = around(session, company_id, ids, {row.family for row in rows})
+    return tuple(_case(row, by_id[row.id], near, judge) for row in rows)
+
+
+def _records(session: Session, ids: Sequence[int]) -> list[Row[Any]]:
+    """Records with their current version; a record without one has nothing to judge yet."""
+    return list(session.execute(_RECORDS, {"ids": list(ids)}))
+
+
+_RECORDS = (
+    select(
+        Record.id,
+        Record.type,
+        Record.family,
+        Record.state,
+        Record.party_key,
+        Record.number,
+        Record.external_id,
+        Record.seen_at,
+        Connection.connector,
+        Version.id.label("version_id"),
+        Version.no,
+        Version.sha256,
+        Version.at.label("version_at"),
+        Version.body,
+        Person.name.label("editor"),
+    )
+    .join(Version, Version.id == Record.version_id)
+    .join(Connection, Connection.id == Record.source_id)
+    .outerjoin(Person, Person.id == Version.person_id)
+    .where(bulk.among_given(Record.id, "ids"))
+    .order_by(Record.id)
+)
+
+
+def _teams(session: Session, company_id: int) -> dict[str, int]:
+    return dict(session.execute(_TEAMS, {"company": company_id}).all())
+
+
+_TEAMS = select(Team.name, Team.id).where(Team.company_id == bindparam("company")).order_by(Team.id)
+
+
+def _case(row: Row[Any], claimed: Claimed, near: Around, judge: world.Judge) -> Case:
+    subject = Subject(kind=row.type, source=row.connector, body=row.body or {}, version=row.no)
+    releases = [one for one in near.releases[row.id] if one.content_sha256 == row.sha256]
+    postings = tuple(near.postings[row.id])
+    known = _later_ones(row.id, postings, near)
+    history, documents = _shared(row, subject, near, judge, known.stopped)
+    facts = Facts(
+        first_seen=row.seen_at,
+        first=near.first.get(row.id),
+        conflicts=_conflicts(row, near, history, known.passed),
+        last_editor=row.editor,
+        history=history,
+        documents=documents,
+        postings=tuple(_posting_fact(posting) for posting in postings),
+        releases=frozenset(
+            (one.route, one.rule) for one in releases if _still_counts(one, postings)
+        ),
+        documents_of_family=dict(near.family.get(row.family, {})),
+        held_of_family=by_others(near.decided.get(row.family, {}), row.id),
+        days_of_family=dict(near.days.get(row.family, {})),
+        dated=near.dated.get(row.id, {}),
+        links=_joined(row.id, subject, near, judge),
+        target_edited=tuple(
+            edit
+            for posting in postings
+            if posting.state == PostingState.POSTED
+            for edit in readings.edits(posting.route, posting.seq, posting.reading)
+        ),
+    )
+    return Case(
+        claimed=claimed,
+        family=row.family,
+        state=row.state,
+        party_key=row.party_key,
+        version_id=row.version_id,
+        version_at=row.version_at,
+        content_sha256=row.sha256,
+        subject=subject,
+        facts=facts,
+        postings=postings,
+        holds=tuple(near.holds[row.id]),
+        approvals=tuple(near.approvals[row.id]),
+        undo_until=near.undo_until.get(row.id),
+        rejected={one.route: one.reason for one in releases if one.kind == "reject"},
+        alike=frozenset(near.alike.get(row.id, ())),
+        passed=known.passed,
+        stopped=known.stopped,
+    )
+
+
+def _later_ones(record_id: int, postings: Sequence[PostingRow], near: Around) -> Known:
+    """Of the records like this one that came later: those that it does not wait for, and those that
+    stop it because they came after it was let go. Once it was sent, it is the others' turn to wait.
+    """
+    later = near.later.get(record_id, frozenset())
+    if any(posting.state not in UNSENT_STATES for posting in postings):
+        return Known(passed=later)
+    let_go = any(posting.state in LET_GO for posting in postings)
+    before = near.known.get(record_id, Known(passed=later))
+    stopped = later - before.passed if let_go else later & before.stopped
+    return Known(passed=later - stopped, stopped=stopped)
+
+
+def _conflicts(
+    row: Row[Any], near: Around, history: Mapping[str, Sequence[str]], passed: frozenset[int]
+) -> tuple[Conflict, ...]:
+    """Whether it has become another, or another has its number and no duplicate rule says so."""
+    found = []
+    number = (row.body or {}).get("number")
+    if number is not None and str(number) != row.number:
+        found.append(Conflict("number", str(number), (row.number,)))
+    alike = near.twins.get(row.id, {})
+    twins = [there for other, there in alike.items() if other not in passed]
+    if twins and not any(TWIN in other for others in history.values() for other in others):
+        found.append(Conflict("id", f"{row.number} ({row.external_id})", tuple(twins)))
+    return tuple(found)
+
+
+_CONTENT = ("fields", "lines", "amount")
+
+
+def _posting_fact(row: PostingRow) -> PostingFact:
+    standing = row.standing
+    content = {p: standing[p] for p in _CONTENT if p in standing} if standing else None
+    sent = row.bills if row.state not in UNSENT_STATES else None
+    return PostingFact(
+        row.route,
+        row.seq,
+        row.state,
+        row.number,
+        row.version_no,
+        content,
+        row.sent_body,
+        billed={key: Decimal(quantity) for key, quantity in sent or ()},
+        e_invoice_at=row.e_invoice_at,
+    )
+
+
+def _still_counts(release: Release, postings: Sequence[PostingRow]) -> bool:
+    """Whether a person let this pass: a change in the target only as it was seen then, a change
+    after posting only beside what was posted then.
+    """
+    own = [row for row in postings if row.route == release.route]
+    if release.rule == TARGET_EDITED:
+        moments = [row.reading_at for row in own]
+    else:
+        moments = [row.standing_at for row in own if release.code == ACCEPTED]
+    later = any(moment > release.at for moment in moments if moment)
+    return release.kind == "release" and not later
+
+
+def _joined(
+    record_id: int, subject: Subject, near: Around, judge: world.Judge
+) -> dict[str, tuple[Mapping[str, object], ...]]:
+    """Link name -> the records that it joins to this one, in the order in which they came."""
+    linked = near.linked.get(record_id, {})
+    return {
+        name.rpartition(".")[2]: tuple(
+            near.bodies.get(other.record_id, {})
+            for other in linked.get((name, value), ())
+            if other.type == wanted
+        )
+        for name, value, wanted in judge.family_keys(dict(subject.body), subject.kind)
+        if wanted
+    }
+
+
+def _shared(
+    row: Row[Any], subject: Subject, near: Around, judge: world.Judge, late: frozenset[int]
+) -> tuple[dict[str, tuple[str, ...]], tuple[TargetDocument, ...]]:
+    """Records with an equal reference, and documents with an equal number.
+
+    One of the same source with this very number is told once, with both ids. Another record counts
+    when it came first, or when it has a document on its way or posted: so of two equal ones the
+    first goes and the second is held. One that came after this was let go (`late`) counts, too.
+    """
+    linked, twins = near.linked.get(row.id), near.twins.get(row.id, {})
+    if not linked:
+        return {}, ()
+    history: dict[str, tuple[str, ...]] = {}
+    documents: list[TargetDocument] = []
+    for name, value in judge.link_keys(dict(subject.body), subject.kind):
+        others = [one for one in linked.get((name, value), ()) if _counts(one, row.id, near, late)]
+        if name.startswith(DOCUMENT):
+            route = name.removeprefix(DOCUMENT)
+            told = (one for one in others if one.record_id not in twins)
+            documents += [_document(one, route, value, near) for one in told]
+        elif others:
+            own = row.external_id
+            history[name] = tuple(
+                f"{one.number}{TWIN}{one.external_id}, this one {own})"
+                if one.record_id in twins
+                else one.number
+                for one in others
+            )
+    return history, tuple(documents)
+
+
+def _counts(other: Other, record_id: int, near: Around, late: frozenset[int]) -> bool:
+    if other.record_id < record_id or other.record_id in late:
+        return True
+    return any(posting.state in LIVE_STATES for posting in near.others[other.record_id])
+
+
+def _document(other: Other, route: str, number: str, near: Around) -> TargetDocument:
+    fields: Mapping[str, str] = {}
+    for posting in near.others[other.record_id]:
+        content = posting.standing or posting.content
+        if posting.route == route and posting.number == number and content:
+            fields = content["fields"]
+    return TargetDocument(route, number, fields, other.number)

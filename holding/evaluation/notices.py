@@ -1,0 +1,126 @@
+"""The events of a judging: one sentence for what came out, one for each approval that fell.
+
+Here: words. Not here: writing them (holding/audit/events.py), the words of an approval that fell
+(holding/approvals/voiding.py).
+
+Also here: the approvals that a judging lets stand, as plain values.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+
+from holding.approvals.consent import StandingApproval, counting
+from holding.approvals.makers import excluded
+from holding.approvals.voiding import LetStand, changed_fact
+from holding.audit.events import Fact
+from holding.evaluation.batch import Batch, PostingRow
+from holding.evaluation.plan_parts import Plan, Planned
+from holding.tables.postings import UNSENT_STATES
+from rules.decisions.posting_steps import READY
+from rules.outcomes.outcome import Outcome
+
+
+def let_stand(plans: Iterable[Plan]) -> list[LetStand]:
+    """The approvals of exactly what is planned and not sent yet, with who is named as the maker of
+    each document, as it was judged just now.
+    """
+    return [
+        LetStand(
+            approval=one,
+            record_id=plan.case.record_id,
+            number=row.number,
+            named=_named(plan.judged.outcome, row.route),
+        )
+        for plan in plans
+        for one, row in _standing(plan)
+    ]
+
+
+def _standing(plan: Plan) -> Iterator[tuple[StandingApproval, PostingRow]]:
+    """The approvals with their postings, in the order in which they were given."""
+    rows = {row.id: row for row in plan.case.postings}
+    planned = {one.id: one.hash for one in plan.postings if one.state in UNSENT_STATES}
+    planned |= {o.id: o.hash for o in plan.acting if o.hash != rows[o.id].standing_hash}
+    for one in plan.case.approvals:
+        if counting([one], one.posting_id, planned.get(one.posting_id, "")):
+            yield one, rows[one.posting_id]
+
+
+def _named(outcome: Outcome | None, route: str) -> frozenset[str]:
+    """The makers whom the rules exclude; nobody where there is no outcome."""
+    return frozenset(excluded(outcome, route)) if outcome is not None else frozenset()
+
+
+SAID = {
+    "ready": "ready to be sent",
+    "waiting": "waits",
+    "held": "held",
+    "failed": "stays refused",
+    "ignored": "is ignored",
+    "dropped": "is dropped",
+}
+
+
+def facts_of(
+    batch: Batch, plan: Plan, posting_ids: Mapping[tuple[int, str, int], int], now: datetime
+) -> list[Fact]:
+    """What happened to one record, if anything did."""
+    record_id = plan.case.record_id
+    facts = [changed_fact(batch.company_id, record_id, one, now) for one in plan.voided]
+    if not _changed(plan):
+        return facts
+    single = plan.postings[0] if len(plan.postings) == 1 else None
+    posting_id = posting_ids.get((record_id, single.route, single.seq)) if single else None
+    body = {
+        "say": _say(plan),
+        "version": plan.case.subject.version,
+        "revision": batch.revision,
+        "state": plan.state,
+        "held": sorted(str(one.cause_key) for one in plan.wanted.values()),
+        "cleared": sorted(str(closed.hold.cause_key) for closed in plan.closed),
+    }
+    facts.append(
+        Fact(
+            company_id=batch.company_id,
+            at=now,
+            act="record.judged",
+            record_id=record_id,
+            posting_id=posting_id,
+            fence=plan.case.claimed.fence,
+            body=body,
+        )
+    )
+    return facts
+
+
+def _changed(plan: Plan) -> bool:
+    """Whether a person would see a difference."""
+    opened = set(plan.wanted) - {hold.key for hold in plan.kept}
+    moved = any(one.before != one.state for one in plan.postings)
+    return bool(opened or plan.closed or plan.silenced or moved or plan.state != plan.case.state)
+
+
+def _say(plan: Plan) -> str:
+    no = plan.case.subject.version
+    if plan.judged.outcome is None:
+        return f"Version {no} could not be judged: {plan.judged.error}"
+    if not plan.postings and not plan.wanted:
+        return f"Version {no} judged: {_nothing(plan)}"
+    parts = [_posting(one) for one in plan.postings]
+    reasons = [wanted.message for wanted in plan.wanted.values() if wanted.message]
+    if reasons:
+        parts.append(" ".join(reasons))
+    return f"Version {no} judged: {'; '.join(parts)}"
+
+
+def _nothing(plan: Plan) -> str:
+    if plan.case.postings:
+        return f"{plan.case.postings[-1].number} stands as it is."
+    return "no route applies, so it waits."
+
+
+def _posting(one: Planned) -> str:
+    if one.reason.startswith(f"{SAID['waiting']} "):
+        return f"{one.number or one.route} {one.reason}"
+    said = f"{one.number or one.route} {SAID[one.state]}"
+    return f"{said} ({one.reason})" if one.reason not in ("", READY) else said

@@ -1,0 +1,146 @@
+"""From an outcome to what should stand in the tables: postings, holds, approvals, the record.
+
+Here: pure comparison of what the rules say with what was there. Not here: the postings of one route
+(plan_postings.py), queries and writes (gather.py, finish.py).
+"""
+
+from holding.evaluation import plan_parts
+from holding.evaluation.batch import Batch, Case, Judgment, Listed, PostingRow
+from holding.evaluation.plan_parts import Plan, Stored, Wanted
+from holding.evaluation.plan_postings import decide, give_up
+from holding.evaluation.plan_unsent import staying
+from holding.lifecycle.states import counted, require_move, state_of
+from holding.store import bulk
+from holding.tables.columns import to_minor
+from holding.tables.decisions import WHOLE_RECORD
+from holding.tables.postings import IN_FLIGHT_STATES, UNSENT_STATES
+from holding.tables.row_states import RecordState
+from rules.outcomes.digest import decided
+from rules.outcomes.outcome import Outcome
+from rules.values.canonical import dumps, sha256_hex
+from rules.values.cause_keys import ITSELF, CauseKey, CauseKind
+from rules.values.posting_states import PostingState
+
+HOLDING = frozenset({"hold", "approve"})
+NO_ROUTE = "No route applies to it any more."
+
+
+def plan(batch: Batch, judged: Judgment) -> Plan:
+    """What one judging changes."""
+    if judged.outcome is None:
+        return _broken(batch, judged)
+    made = Plan(
+        judged=judged,
+        stored=_stored(batch, judged),
+        listed=_listed(batch, judged.case, judged.outcome),
+    )
+    left = {(row.route, row.seq): row for row in judged.case.postings}
+    for decision in judged.outcome.decisions:
+        decide(batch, made, decision, left)
+    for row in left.values():
+        _without_route(batch, made, row)
+    give_up(made, [row for row in left.values() if row.state not in UNSENT_STATES], set())
+    for one in made.postings:
+        if one.before:
+            require_move(one.before, one.state)
+    plan_parts.compare(batch, made)
+    made.state = _state(made)
+    return made
+
+
+def in_flight(case: Case) -> bool:
+    """Whether something of the record is on its way: it is not planned anew until the answer."""
+    return any(row.state in IN_FLIGHT_STATES for row in case.postings)
+
+
+def _without_route(batch: Batch, made: Plan, row: PostingRow) -> None:
+    """An unsent posting that no decision names any more is dropped, if nobody has to decide first
+    what stands under its number.
+    """
+    unsent = row.state in UNSENT_STATES and row.state != PostingState.DROPPED
+    if unsent and not staying(batch, made, row, same=False):
+        made.silenced.append(row)
+
+
+def _state(made: Plan) -> RecordState:
+    states = [counted(planned.state, planned.reverses_id) for planned in made.postings]
+    states += [PostingState.DROPPED] * len(made.silenced)
+    planned = {one.id for one in made.postings} | {row.id for row in made.silenced}
+    states += [
+        counted(row.state, row.reverses_id) for row in made.case.postings if row.id not in planned
+    ]
+    return state_of(states, held=bool(made.wanted or made.kept))
+
+
+def _listed(batch: Batch, case: Case, outcome: Outcome) -> Listed:
+    amount = outcome.amount
+    minor = to_minor(amount, outcome.currency) if amount is not None else None
+    body = case.subject.body
+    name = body.get("customer_name") or body.get("supplier_name")
+    return Listed(
+        status=outcome.status or outcome.status_word,
+        party=name if isinstance(name, str) and name else outcome.party,
+        party_key=outcome.party,
+        doc_date=outcome.doc_date,
+        amount=minor,
+        currency=outcome.currency,
+        book=minor if outcome.currency == batch.currency else None,
+    )
+
+
+def _broken(batch: Batch, judged: Judgment) -> Plan:
+    """No outcome: everything stays as it is, what was ready is held, what was due to be changed is
+    not, and a hold says why.
+    """
+    made = Plan(judged=judged, stored=_stored(batch, judged), kept=list(judged.case.holds))
+    wanted = Wanted(
+        route=WHOLE_RECORD,
+        seq=0,
+        code=judged.code,
+        error_class="business_rule",
+        severity="hold",
+        rule="judging",
+        at_rule="",
+        message=judged.error,
+        would_pass="Other rules, or another version of the record.",  # noqa: S106 - no password
+        clears=ITSELF,
+        cause_key=CauseKey(CauseKind.RULE, judged.code),
+        cause_label="The rules could not judge it",
+        team_id=batch.fallback_team_id,
+        number="",
+        doc_type="",
+        doc_date=None,
+        connection_id=None,
+    )
+    made.wanted[wanted.key] = wanted
+    made.silenced = [
+        row
+        for row in judged.case.postings
+        if row.state == PostingState.READY
+        or (row.state == PostingState.POSTED and row.due_at is not None)
+    ]
+    made.state = state_of(
+        [
+            counted(r.state, r.reverses_id)
+            for r in judged.case.postings
+            if r.state != PostingState.READY
+        ],
+        held=True,
+    )
+    return made
+
+
+def _stored(batch: Batch, judged: Judgment) -> Stored:
+    """What is kept of a judging: enough to do it again."""
+    looked_at = {"facts": judged.case.facts, "known": sorted(batch.known_targets)}
+    for name in ("passed", "stopped"):  # the next judging asks who was there already
+        if others := getattr(judged.case, name):
+            looked_at[name] = sorted(others)
+    facts = dumps(looked_at)
+    outcome = judged.outcome
+    if outcome is not None:
+        codes, hashed = outcome.codes(), decided(outcome, facts)
+    else:
+        codes = dumps({"error": judged.code, "say": judged.error})
+        hashed = sha256_hex(codes)
+    return Stored(facts=bulk.Encoded(facts), codes=bulk.Encoded(codes), hash=hashed)

@@ -1,0 +1,219 @@
+"""What a judging wants to stand in the tables, as plain data.
+
+Here: planned postings, wanted and closed holds, voided approvals, and the plan that has them all.
+Not here: how they are worked out (plan.py), how they are written (finish.py).
+
+Also here: which holds should be open after a judging, and what becomes of those that are.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from grammar.text.finding_codes import ErrorClass
+from holding.approvals.consent import counting
+from holding.approvals.voiding import Voided
+from holding.evaluation.batch import Batch, Case, HoldRow, Judgment, Listed, PostingRow
+from holding.store import bulk
+from holding.tables.row_states import HoldState, RecordState
+from rules.outcomes.outcome import NEEDS_APPROVAL, Document, Finding, Severity
+from rules.values.cause_keys import CauseKey, CauseKind, Clearing
+from rules.values.posting_states import PostingState
+
+Key = tuple[str, int, str, CauseKey]  # route, seq, code, cause key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """A posting as it should stand; `id` is None for a new one."""
+
+    id: int | None
+    route: str
+    seq: int
+    before: PostingState | None
+    state: PostingState
+    reason: str
+    hash: str
+    number: str
+    content: Mapping[str, Any] | None
+    bills: list[list[str]] | None
+    reverses_id: int | None
+    connection_id: int
+    doc_type: str
+    amount: int | None
+    currency: str
+    book: int | None
+    doc_date: date | None
+    party: str
+    due_at: datetime | None
+    finished_at: datetime | None
+    tries: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acting:
+    """What is planned for a posting that stays posted: an update, a void, or nothing any more
+    (`given_up`).
+    """
+
+    id: int
+    action: str
+    content: Mapping[str, Any] | None
+    hash: str
+    bills: list[list[str]] | None
+    due_at: datetime | None
+    reason: str
+    tries: int = 0
+    given_up: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A hold that should be open."""
+
+    route: str
+    seq: int
+    code: str
+    error_class: ErrorClass
+    severity: Severity
+    rule: str
+    at_rule: str
+    message: str
+    would_pass: str
+    clears: Clearing
+    cause_key: CauseKey
+    cause_label: str
+    team_id: int | None
+    number: str
+    doc_type: str
+    doc_date: date | None
+    connection_id: int | None
+
+    @property
+    def key(self) -> Key:
+        """What it is over judgings."""
+        return (self.route, self.seq, self.code, self.cause_key)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closed:
+    """An open hold that should be closed, and how."""
+
+    hold: HoldRow
+    state: HoldState
+    why: str
+    person_id: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """A judging as it is kept: what it looked at and what came out."""
+
+    facts: bulk.Encoded
+    codes: bulk.Encoded
+    hash: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Plan:
+    """Everything to write for one case."""
+
+    judged: Judgment
+    stored: Stored
+    listed: Listed | None = None
+    postings: list[Planned] = field(default_factory=list)
+    acting: list[Acting] = field(default_factory=list)
+    silenced: list[PostingRow] = field(default_factory=list)
+    wanted: dict[Key, Wanted] = field(default_factory=dict)
+    kept: list[HoldRow] = field(default_factory=list)
+    closed: list[Closed] = field(default_factory=list)
+    voided: list[Voided] = field(default_factory=list)
+    state: RecordState = RecordState.HELD
+
+    @property
+    def case(self) -> Case:
+        """The record it is for."""
+        return self.judged.case
+
+    def due(self, moment: datetime) -> datetime:
+        """A moment to send something at, but not while what let it go can be taken back."""
+        return max(moment, self.case.undo_until or moment)
+
+    @property
+    def book(self) -> int | None:
+        """The money of its holds in the company's currency."""
+        return self.listed.book if self.listed else None
+
+
+def want(
+    batch: Batch,
+    made: Plan,
+    findings: Iterable[Finding],
+    seq: int,
+    document: Document | None,
+    *,
+    route: str = "",
+) -> None:
+    """Ask for a hold for each finding; two findings that are the same hold make one.
+
+    `route` is where it is asked, if not the finding's own.
+    """
+    outcome = made.judged.outcome
+    for finding in findings:
+        way = batch.routes[route or finding.route]
+        wanted = Wanted(
+            route=way.name,
+            seq=seq,
+            code=finding.code,
+            error_class=finding.error_class,
+            severity=finding.severity,
+            rule=finding.rule,
+            at_rule=f"{finding.span.file}:{finding.span.line}:{finding.span.column}",
+            message=finding.message,
+            would_pass=finding.would_pass,
+            clears=finding.clears,
+            cause_key=finding.cause_key,
+            cause_label=finding.cause_label,
+            team_id=batch.team(finding.owner),
+            number=document.number if document else outcome.number if outcome else "",
+            doc_type=way.document,
+            doc_date=document.date if document else outcome.doc_date if outcome else None,
+            connection_id=batch.targets[way.target].id,
+        )
+        made.wanted.setdefault(wanted.key, wanted)
+
+
+def compare(batch: Batch, made: Plan) -> None:
+    """Which open holds stay and which are closed; those still wanted keep their row."""
+    staying = {hold.id for hold in made.kept}
+    for hold in made.case.holds:
+        if hold.id in staying:
+            continue
+        if hold.key in made.wanted:
+            made.kept.append(hold)
+        else:
+            made.closed.append(_close(batch, made, hold))
+
+
+def _close(batch: Batch, made: Plan, hold: HoldRow) -> Closed:
+    """Approved, when a person consented to this content; else cleared, with what changed."""
+    if hold.code == NEEDS_APPROVAL:
+        hashes = {p.id: p.hash for p in made.postings} | {a.id: a.hash for a in made.acting}
+        here = hold.posting_id or 0
+        for one in counting(made.case.approvals, here, hashes.get(here, "")):
+            if hold.cause_key == CauseKey(CauseKind.APPROVE, one.level):
+                why = f"{one.person} approved exactly this content"
+                return Closed(hold=hold, state=HoldState.APPROVED, why=why, person_id=one.person_id)
+    return Closed(
+        hold=hold, state=HoldState.CLEARED, why=_why(batch, made.case, hold), person_id=None
+    )
+
+
+def _why(batch: Batch, case: Case, hold: HoldRow) -> str:
+    posting = next((row for row in case.postings if row.id == hold.posting_id), None)
+    if posting is None or posting.version_id != case.version_id:
+        return f"version {case.subject.version} no longer has it"
+    if hold.revision != batch.revision:
+        return f"rules, mappings or target data changed (revision {batch.revision})"
+    return "what is known about it changed"

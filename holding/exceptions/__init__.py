@@ -1,0 +1,1 @@
+"""Clearpost holding.exceptions: what people do with holds; lists are in worklist."""

@@ -1,0 +1,241 @@
+"""The ways out of a locked period, and the first of them: another day for the document.
+
+Here: which ways a held document has, and giving it a day. Not here: asking people (`reopening.py`),
+what is locked (rules/decisions/timing.py). A judging ends the hold, once the day or the lock is
+another.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from holding.access.actors import Actor, may
+from holding.access.operations import undoable
+from holding.exceptions.holds import Desk, Done, Each, alone, done
+from holding.lifecycle.changes import wake_records
+from holding.programs import world
+from holding.refusal import Refusal
+from holding.store import bulk
+from holding.tables import Cause, Company, Connection, Dating, Evaluation, Hold, Posting
+from holding.tables.postings import UNSENT_STATES
+
+DATE: Final = "record.edit"
+LOCKED: Final = "period_locked"
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """What can be done about a document of a locked period.
+
+    `first_open` is the first day that it may carry; `stuck` says why another day does not help.
+    """
+
+    target: str
+    month: str
+    day: date | None
+    first_open: date | None
+    stuck: str
+
+
+def ways(session: Session, hold_id: int) -> Ways | None:
+    """The ways out of this hold; None where no period is locked."""
+    hold = session.get_one(Hold, hold_id)
+    if hold.error_class != LOCKED:
+        return None
+    posting = session.get(Posting, hold.posting_id or 0)
+    month = session.get_one(Cause, hold.cause_id).key.month
+    target = session.get(Connection, hold.connection_id or 0)
+    until = world.locked_through(session, target.id) if target else None
+    return _ways(hold, posting, until, target.name if target else "the target", month)
+
+
+def _all_ways(desk: Desk) -> dict[int, Ways | None]:
+    """The ways out of all holds of a desk, with a constant number of statements."""
+    holds = [hold for hold in desk.holds.values() if hold.error_class == LOCKED]
+    keys = bulk.among(Cause.id, sorted({hold.cause_id for hold in holds}))
+    months = dict(desk.session.execute(select(Cause.id, Cause.key).where(keys)).all())
+    targets = {
+        target_id: (desk.session.get_one(Connection, target_id), until)
+        for target_id in sorted({hold.connection_id or 0 for hold in holds} - {0})
+        for until in [world.locked_through(desk.session, target_id)]
+    }
+    found: dict[int, Ways | None] = dict.fromkeys(desk.holds)
+    for hold in holds:
+        target, until = targets.get(hold.connection_id or 0, (None, None))
+        month = months[hold.cause_id].month
+        name = target.name if target else "the target"
+        found[hold.id] = _ways(hold, desk.postings.get(hold.posting_id or 0), until, name, month)
+    return found
+
+
+def _ways(hold: Hold, posting: Posting | None, until: date | None, target: str, month: str) -> Ways:
+    content = posting.content if posting else None
+    day = date.fromisoformat(content["date"]) if content else None
+    if hold.of_push and day is not None:
+        until = max(until or day, day)  # it was refused, whatever we were told
+    stuck = _stuck(posting, day, until, target)
+    first = until + timedelta(days=1) if until and not stuck else None
+    return Ways(target, month, day, first, stuck)
+
+
+def _stuck(posting: Posting | None, day: date | None, until: date | None, target: str) -> str:
+    if posting is None or day is None:
+        return "The document is not known yet: clear its other holds first."
+    if posting.state not in UNSENT_STATES:
+        return f"The document stands in {target} already; its day is not ours to move."
+    if until is None or until == date.max:
+        return f"{target} tells no day from which it is open."
+    if day > until:
+        return f"Its own day {day} is open; an earlier document that it follows is locked."
+    return ""
+
+
+def date_anew(
+    session: Session,
+    actor: Actor,
+    hold_id: int,
+    day: date | None,
+    reason: str,
+    now: datetime,
+    op: str | None = None,
+) -> Done | Refusal:
+    """Let the document carry another day; None is the first open one."""
+
+    def ask() -> Each | Refusal:
+        return date_each(session, actor, [hold_id], day, reason, now, op)
+
+    return alone(session, actor, now, op, ("date", hold_id, day, reason), ask)
+
+
+def date_each(
+    session: Session,
+    actor: Actor,
+    hold_ids: Iterable[int],
+    day: date | None,
+    reason: str,
+    now: datetime,
+    op: str | None = None,
+) -> Each | Refusal:
+    """The same for many holds, each with its own answer."""
+    refusal = may(actor, DATE) or no_reason(reason)
+    if refusal:
+        return refusal
+    desk = Desk(session, actor, hold_ids)
+    today = now.astimezone(ZoneInfo(session.get_one(Company, desk.company_id).zone)).date()
+    found = _all_ways(desk)
+    good, left = desk.each(
+        lambda hold: _not_theirs(desk, hold) or _no_day(found[hold.id], day, today)
+    )
+    why = reason.strip()
+    days = {hold.id: _days(found[hold.id], day) for hold in good}
+    _keep(desk, days, why, now, op)
+    made = [
+        done(hold, f"{actor.name} dated {hold.number} {new} instead of {old}: {why}")
+        for hold, (old, new) in zip(good, days.values(), strict=True)
+    ]
+    desk.tell(made, "posting.dated", now, op)
+    said = f"{made[0].number} dated" if len(made) == 1 else f"{len(made)} dated"
+    later = undoable(session, op, said, now) if made else now
+    wake_records(session, {hold.record_id for hold in good}, later)
+    return Each(tuple(made), tuple(left))
+
+
+def _days(told: Ways | None, day: date | None) -> tuple[date, date]:
+    """The day that a document has, and the one that it gets."""
+    old, first = (told.day, told.first_open) if told else (None, None)
+    if old is None or first is None:
+        message = "what has no other day was left"
+        raise ValueError(message)
+    return old, day or first
+
+
+def _keep(
+    desk: Desk, days: Mapping[int, tuple[date, date]], reason: str, now: datetime, op: str | None
+) -> None:
+    """Keep the days, old and new, that holds were given; what stood before makes way for them."""
+    session, holds = desk.session, [desk.holds[hold_id] for hold_id in days]
+    mine = bulk.among(Dating.record_id, sorted({hold.record_id for hold in holds}))
+    standing = {
+        (row.record_id, row.route): row
+        for row in session.scalars(select(Dating).where(mine, Dating.voided_at.is_(None)))
+    }
+    judged = _judged_at(desk) if standing else {}
+    rows = {}
+    for hold in holds:
+        old, new = days[hold.id]
+        before = standing.get((hold.record_id, hold.route))
+        if before is not None:
+            before.voided_at = now
+            if before.day == old or judged[hold.posting_id or 0] <= before.at:
+                old = before.instead_of  # the rules say that one, as far as anybody knows
+        rows[hold.record_id, hold.route] = {
+            "record_id": hold.record_id,
+            "route": hold.route,
+            "instead_of": old,
+            "day": new,
+            "person_id": desk.actor.person_id,
+            "reason": reason,
+            "at": now,
+            "operation_id": op,
+        }
+    session.flush()
+    bulk.insert(session, Dating, list(rows.values()))
+
+
+def _judged_at(desk: Desk) -> dict[int, datetime]:
+    """Posting id -> when it got the day that it has."""
+    query = (
+        select(Posting.id, Evaluation.at)
+        .join(Evaluation, Evaluation.id == Posting.evaluation_id)
+        .where(bulk.among(Posting.id, list(desk.postings)))
+    )
+    return dict(desk.session.execute(query).all())
+
+
+def _not_theirs(desk: Desk, hold: Hold) -> Refusal | None:
+    if desk.in_team(hold.team_id, desk.actor.person_id):
+        return None
+    return Refusal(
+        code="period.team",
+        message="This is not with your team.",
+        hint=f"{desk.who(DATE, hold.team_id)} date it anew.",
+        status=403,
+    )
+
+
+def _no_day(told: Ways | None, day: date | None, today: date) -> Refusal | None:
+    """Why this document cannot carry this day."""
+    if told is None:
+        return no_period()
+    if told.first_open is None:
+        return Refusal("period.stuck", told.stuck, "Ask for the month, or have somebody look.")
+    wanted = day or told.first_open
+    if wanted < told.first_open:
+        return Refusal(
+            code="period.locked",
+            message=f"{wanted} is locked in {told.target} as well.",
+            hint=f"The first open day is {told.first_open}.",
+            status=422,
+        )
+    if wanted > max(today, told.first_open):
+        return Refusal(
+            "period.later", f"{wanted} is still to come.", "Choose a day up to today.", 422
+        )
+    return None
+
+
+def no_reason(reason: str) -> Refusal | None:
+    """What to say where nobody says why."""
+    if reason.strip():
+        return None
+    return Refusal("reason.missing", "This needs a reason.", status=422)
+
+
+def no_period() -> Refusal:
+    """What to say of a hold that no locked period placed."""
+    return Refusal("period.none", "No locked period holds this.", "Load the page again.")

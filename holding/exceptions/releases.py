@@ -1,0 +1,271 @@
+"""What people decide about holds: a finding may pass, or a posting is not wanted.
+
+Here: releasing one or many, rejecting one, each with its event and its wake in one transaction. Not
+here: opening and clearing by a judging (`evaluation/due_records.py`), approvals
+(`approvals/approve.py`).
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from holding.access.actors import Actor, Voice, may, voices
+from holding.access.operations import once, undoable
+from holding.access.people import who_may
+from holding.approvals import separation
+from holding.approvals.releasers import ACT, outside, own_hand
+from holding.exceptions.acceptance import Accepting, remember
+from holding.exceptions.holds import Desk, Done, Each, alone, done, read_done
+from holding.lifecycle.causes import beside, close, settle
+from holding.lifecycle.changes import wake_families, wake_linked, wake_records
+from holding.lifecycle.states import move_posting
+from holding.refusal import Refusal
+from holding.tables import Hold, Team
+from holding.tables.row_states import HoldState
+from rules.outcomes.outcome import NEEDS_APPROVAL
+from rules.values.posting_states import PostingState
+
+REJECTABLE: Final = (
+    PostingState.WAITING,
+    PostingState.HELD,
+    PostingState.READY,
+    PostingState.FAILED,
+)
+
+
+def release(
+    session: Session,
+    actor: Actor,
+    hold_id: int,
+    reason: str,
+    now: datetime,
+    op: str | None = None,
+    *,
+    seen: int | None = None,
+) -> Done | Refusal:
+    """Let one finding pass for this content of the record; the next judging sees it as released.
+
+    `seen`: the version of the record that was looked at, where the money of a change is decided.
+    """
+
+    def ask() -> Each | Refusal:
+        return release_each(session, actor, [hold_id], reason, now, op, seen=seen)
+
+    return alone(session, actor, now, op, ("release", hold_id, reason), ask)
+
+
+def release_each(
+    session: Session,
+    actor: Actor,
+    hold_ids: Iterable[int],
+    reason: str,
+    now: datetime,
+    op: str | None = None,
+    *,
+    seen: int | None = None,
+) -> Each | Refusal:
+    """Let findings pass, each by itself: one that may not is left, with its reason.
+
+    They are judged again when the time to take it back is over. Of a change after posting what the
+    target keeps is written down.
+    """
+    refusal = _allowed(session, actor, reason)
+    if refusal:
+        return refusal
+    desk = Desk(session, actor, hold_ids)
+    teams, accepting = _releasing_teams(desk), Accepting(desk, seen)
+    names = _Names(
+        desk,
+        lambda hold, voice: (
+            _releasable(desk, hold, teams, voice)
+            or _own_hand(desk, hold, voice, "release")
+            or accepting.refusal(hold)
+        ),
+    )
+    good, left = desk.each(names.ask)
+    why, made = reason.strip(), []
+    for voice, holds in names.by_voice(good):
+        accepting.keep(holds, remember(desk, holds, voice, "release", why, now, op))
+        close(session, holds, voice, state=HoldState.RELEASED, why=why, now=now)
+        says = [accepting.say(h, voice.name) or f"{voice.name} released {h.rule or h.code}"
+                for h in holds]  # fmt: skip
+        told = [done(h, f"{say}: {why}") for h, say in zip(holds, says, strict=True)]
+        desk.tell(told, "hold.released", now, op, actor=voice)
+        made += told
+    later = undoable(session, op, _released(made, accepting), now) if made else now
+    records = sorted({hold.record_id for hold in good})
+    wake_records(session, records, later)
+    wake_families(session, records, later)
+    settle(session, good)
+    return Each(tuple(made), tuple(left))
+
+
+def reject(
+    session: Session,
+    actor: Actor,
+    hold_id: int,
+    reason: str,
+    now: datetime,
+    op: str | None = None,
+) -> Done | Refusal:
+    """Not this one: the posting is ignored, with the reason, until a new version arrives."""
+
+    def act(desk: Desk, hold: Hold, voice: Voice) -> Done | Refusal:
+        return _rejected(desk, hold, voice, reason.strip(), now, op)
+
+    return decide_one(
+        session, actor, hold_id, reason, now, op, verb="reject", may=_rejectable, act=act
+    )
+
+
+def decide_one(
+    session: Session,
+    actor: Actor,
+    hold_id: int,
+    reason: str,
+    now: datetime,
+    op: str | None,
+    *,
+    verb: str,
+    more: tuple[object, ...] = (),
+    may: Callable[[Desk, Hold], Refusal | None],
+    act: Callable[[Desk, Hold, Voice], Done | Refusal],
+) -> Done | Refusal:
+    """A decision about one hold, by somebody who may, gives a reason and had no hand in it.
+
+    `more`: what else was given to it.
+    """
+
+    def decided() -> Done | Refusal:
+        refusal = _allowed(session, actor, reason)
+        if refusal:
+            return refusal
+        desk = Desk(session, actor, [hold_id])
+        names = _Names(
+            desk, lambda hold, voice: may(desk, hold) or _own_hand(desk, hold, voice, verb)
+        )
+        good, left = desk.each(names.ask)
+        return act(desk, good[0], names.of[hold_id]) if good else left[0].refusal
+
+    asked = (verb, hold_id, reason, *more)
+    return once(session, actor, op, asked=asked, now=now, act=decided, read=read_done)
+
+
+def _rejected(
+    desk: Desk, hold: Hold, voice: Voice, why: str, now: datetime, op: str | None
+) -> Done | Refusal:
+    posting = desk.postings[hold.posting_id or 0]
+    moved = move_posting(
+        desk.session,
+        posting.id,
+        expected=posting.state,
+        to=PostingState.IGNORED,
+        lock=posting.lock,
+        reason=f"rejected by {voice.name}: {why}",
+        due_at=None,
+    )
+    if not moved:
+        return Refusal(
+            code="posting.moved",
+            message=f"The document of {hold.number or 'this record'} moved on meanwhile.",
+            hint="Load the page again.",
+        )
+    remember(desk, [hold], voice, "reject", why, now, op)
+    siblings = beside(desk.session, hold)
+    close(desk.session, siblings, voice, state=HoldState.CLEARED, why=f"rejected: {why}", now=now)
+    made = done(hold, f"{voice.name} rejected {posting.number}: {why}")
+    desk.tell([made], "posting.rejected", now, op, actor=voice)
+    wake_linked(desk.session, [hold.record_id], now)  # its duplicates stand alone now
+    wake_families(desk.session, [hold.record_id], now)
+    settle(desk.session, siblings)
+    return made
+
+
+class _Names:
+    """In whose name the actor acts on each hold: the first of their voices that may."""
+
+    def __init__(self, desk: Desk, ask: Callable[[Hold, Voice], Refusal | None]) -> None:
+        self._voices, self._ask = voices(desk.actor, ACT), ask
+        self.of: dict[int, Voice] = {}
+
+    def ask(self, hold: Hold) -> Refusal | None:
+        """None when somebody's name will do, else what speaks against the first."""
+        first = None
+        for voice in self._voices:
+            refusal = self._ask(hold, voice)
+            if refusal is None:
+                self.of[hold.id] = voice
+                return None
+            first = first or refusal
+        return first
+
+    def by_voice(self, holds: Sequence[Hold]) -> list[tuple[Voice, list[Hold]]]:
+        """The holds that each voice answers for."""
+        found = {voice: [h for h in holds if self.of[h.id] == voice] for voice in self._voices}
+        return [(voice, mine) for voice, mine in found.items() if mine]
+
+
+def _allowed(session: Session, actor: Actor, reason: str) -> Refusal | None:
+    """Whether the person may decide at all, and says why."""
+    refusal = may(actor, ACT)
+    if refusal:
+        others = who_may(session, actor.company_id or 0, ACT)
+        return Refusal(
+            refusal.code, refusal.message, f"{separation.could(others)}.", refusal.status
+        )
+    if not reason.strip():
+        return Refusal(code="reason.missing", message="This needs a reason.", status=422)
+    return None
+
+
+def _releasing_teams(desk: Desk) -> dict[str, Team]:
+    """Team name -> team, of those that the rules let release."""
+    query = select(Team).where(Team.company_id == desk.company_id)
+    return {team.name: team for team in desk.session.scalars(query)}
+
+
+def _releasable(desk: Desk, hold: Hold, teams: dict[str, Team], voice: Voice) -> Refusal | None:
+    if hold.code == NEEDS_APPROVAL:
+        return Refusal(
+            code="hold.approval",
+            message="This asks for an approval, not for a release.",
+            hint="Approve it under To approve.",
+            status=409,
+        )
+    if not hold.clears.by_people:
+        return Refusal(
+            code="hold.clears_itself",
+            message="Only a change clears this hold; nobody can release it.",
+            hint=hold.would_pass,
+        )
+    team = teams.get(hold.clears.team)
+    if team is None or desk.in_team(team.id, voice.answers):
+        return None
+    return outside(team, desk.who(ACT, team.id))
+
+
+def _rejectable(desk: Desk, hold: Hold) -> Refusal | None:
+    posting = desk.postings.get(hold.posting_id or 0)
+    if posting is not None and posting.state in REJECTABLE:
+        return None
+    state = posting.state if posting else "not made yet"
+    return Refusal(
+        code="hold.not_rejectable",
+        message=f"The document is {state}; only what was not sent can be rejected.",
+        hint="What stands in the target is corrected there, or by a new version.",
+    )
+
+
+def _own_hand(desk: Desk, hold: Hold, voice: Voice, verb: str) -> Refusal | None:
+    """Refuse who had a hand in it, and who stands in for such a person."""
+    hands = desk.hands.get(hold.posting_id or 0, {})
+    return own_hand(hands, voice, verb, lambda: desk.who(ACT, hold.team_id, hands))
+
+
+def _released(made: Sequence[Done], accepting: Accepting) -> str:
+    if len(made) == 1:
+        return accepting.short(made[0].hold_id) or f"{made[0].number} released"
+    return f"{len(made)} released"

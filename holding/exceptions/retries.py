@@ -1,0 +1,287 @@
+"""One more try, when something changed that could change the answer.
+
+Here: what counts as a change for a hold, whose turn it is, and the retry itself. Not here: tries
+that the product makes by itself (`pushing/`), and which class waits for what (connectors/kit).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from connectors.contract.errors import RETRY
+from holding.access.actors import Actor, may
+from holding.audit.events import Fact, record_events
+from holding.exceptions.holds import Desk, Done, Each, Left, alone, done
+from holding.lifecycle.causes import INACTIVE, close, settle
+from holding.lifecycle.changes import wake_records
+from holding.refusal import Refusal
+from holding.store import bulk
+from holding.store.row_objects import Columns, of
+from holding.tables import (
+    Cause,
+    Company,
+    Connection,
+    Evaluation,
+    Hold,
+    Retry,
+    RulesetVersion,
+    Snapshot,
+    Version,
+)
+from holding.tables.postings import IN_FLIGHT_STATES
+from holding.tables.row_states import HoldState
+from rules.outcomes.outcome import NEEDS_APPROVAL
+
+ACT: Final = "hold.retry"
+SUPERVISOR: Final = "posting.approve"  # whoever may let go may also try a second time
+LONGEST_PAUSE: Final = timedelta(seconds=RETRY["temporary"].pauses[1])
+
+
+def retry(
+    session: Session, actor: Actor, hold_id: int, now: datetime, op: str | None = None
+) -> Done | Refusal:
+    """Have a held record judged, and what was refused sent, once more; refused while nothing
+    changed since the last time.
+    """
+
+    def ask() -> Each | Refusal:
+        return retry_each(session, actor, [hold_id], now, op)
+
+    return alone(session, actor, now, op, ("retry", hold_id), ask)
+
+
+def retry_each(
+    session: Session,
+    actor: Actor,
+    hold_ids: Iterable[int],
+    now: datetime,
+    op: str | None = None,
+) -> Each | Refusal:
+    """The same for many holds, each with its own answer."""
+    refusal = may(actor, ACT)
+    if refusal:
+        return refusal
+    desk = Desk(session, actor, hold_ids)
+    looked = Looked(desk, now)
+    good, left = desk.each(lambda hold: _not_theirs(desk, hold, looked) or looked.refusal(hold))
+    _tell_refused(desk, left, now)
+    made = [done(hold, f"{actor.name} had {hold.number} tried again.") for hold in good]
+    try_again(desk, good, made, "hold.retried", now, op)
+    return Each(tuple(made), tuple(left))
+
+
+def try_again(
+    desk: Desk, good: Sequence[Hold], made: Sequence[Done], act: str, now: datetime, op: str | None
+) -> None:
+    """Note the tries, close what the target refused, and have the records judged."""
+    session, actor = desk.session, desk.actor
+    rows = [
+        {
+            "record_id": hold.record_id,
+            "hold_id": hold.id,
+            "cause_id": hold.cause_id,
+            "content_sha256": desk.contents.get(hold.record_id, ""),
+            "person_id": actor.person_id,
+            "at": now,
+        }
+        for hold in good
+    ]
+    bulk.insert(session, Retry, rows)
+    of_push = [hold for hold in good if hold.of_push]
+    close(
+        session,
+        of_push,
+        actor,
+        state=HoldState.CLEARED,
+        why=f"tried again by {actor.name}",
+        now=now,
+    )
+    desk.tell(made, act, now, op)
+    wake_records(session, {hold.record_id for hold in good}, now)
+    settle(session, of_push)
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """By what a record was judged last."""
+
+    record_id: int
+    at: datetime
+    version_id: int
+    version: int
+
+
+_JUDGED = Columns(
+    _Judged(
+        record_id=of(Evaluation.record_id),
+        at=of(Evaluation.at),
+        version_id=of(Evaluation.version_id),
+        version=of(Version.no),
+    ),
+    {"version": "version.no"},
+)
+
+
+class Looked:
+    """What the world looked like when each hold was placed, and what of it moved since."""
+
+    def __init__(self, desk: Desk, now: datetime) -> None:
+        self.desk, self.now = desk, now
+        session = desk.session
+        company = session.get_one(Company, desk.company_id)
+        self.zone = ZoneInfo(company.zone)
+        rules = session.get(RulesetVersion, company.ruleset_version_id or 0)
+        self.rules = rules.no if rules else 0
+        self.rules_revision = rules.revision if rules else 0
+        holds = list(desk.holds.values())
+        self.causes = _by_id(session, Cause, {hold.cause_id for hold in holds})
+        self.judged = _judged(session, {hold.record_id for hold in holds})
+        self.told = _snapshots(session, {hold.connection_id or 0 for hold in holds})
+        self.tried = _tried(session, desk)
+
+    def refusal(self, hold: Hold) -> Refusal | None:
+        """Why a new try makes no sense, if it makes none."""
+        posting = self.desk.postings.get(hold.posting_id or 0)
+        if hold.code == NEEDS_APPROVAL:
+            return Refusal("retry.approval", "This waits for an approval; there is nothing to try.")
+        if posting is not None and posting.state in IN_FLIGHT_STATES:
+            return Refusal(
+                code="retry.in_flight",
+                message=f"{posting.number} is on its way: its end is looked up by itself.",
+                hint=RETRY["uncertain"].action,
+            )
+        told = RETRY[hold.error_class]
+        if hold.of_push and told.retry == "never":
+            return Refusal("retry.decide", f"A new try would not help. {told.cause}", told.action)
+        if hold.code == INACTIVE or self._changed(hold):
+            return None  # only the target knows whether a party is active again; it is asked first
+        if hold.error_class == "temporary":
+            return self._early(hold)
+        return self._unchanged(hold)
+
+    def _changed(self, hold: Hold) -> bool:
+        record, judged = self.desk.records[hold.record_id], self.judged.get(hold.record_id)
+        woken = record.due_at is not None and record.due_at <= self.now
+        version = judged is None or record.version_id != judged.version_id
+        moved = self.causes[hold.cause_id].changed_revision > hold.revision
+        rules = self.rules_revision > hold.revision
+        _, told = self.told.get(hold.connection_id or 0, ("", 0))
+        return woken or version or moved or rules or told > hold.revision
+
+    def _early(self, hold: Hold) -> Refusal | None:
+        """A fault that goes by itself may be tried again after the longest of its pauses."""
+        until = hold.opened_at + LONGEST_PAUSE
+        if self.now >= until:
+            return None
+        return Refusal(
+            code="retry.early",
+            message=f"Nothing changed since {self._clock(hold.opened_at)}: {hold.message}",
+            hint=f"It can be tried again at {self._clock(until)}, or when the connection was"
+            " tested.",
+        )
+
+    def _unchanged(self, hold: Hold) -> Refusal:
+        judged = self.judged[hold.record_id]
+        since = max(judged.at, hold.opened_at)
+        same = [f"version {judged.version} of the record", f"rules version {self.rules}"]
+        key = self.causes[hold.cause_id]
+        if key.table_name:
+            same.insert(0, f"{key.key.table} “{key.key.entry}” (still missing)")
+        name, _ = self.told.get(hold.connection_id or 0, ("", 0))
+        same += [f"what is known of {name}"] if name else []
+        told = f"{', '.join(same[:-1])} and {same[-1]} are as they were."
+        return Refusal(
+            code="retry.unchanged",
+            message=f"Nothing changed since {self._clock(since)}: {told}",
+            hint=hold.would_pass or RETRY[hold.error_class].ends_by,
+        )
+
+    def _clock(self, moment: datetime) -> str:
+        there, today = moment.astimezone(self.zone), self.now.astimezone(self.zone)
+        return f"{there:%H:%M}" if there.date() == today.date() else f"{there:%Y-%m-%d %H:%M}"
+
+
+def _not_theirs(desk: Desk, hold: Hold, looked: Looked) -> Refusal | None:
+    """The owner's people retry, each record once a cause and content; then a supervisor does."""
+    if not desk.in_team(hold.team_id, desk.actor.person_id):
+        return Refusal(
+            code="retry.team",
+            message="This is not with your team.",
+            hint=f"{desk.who(ACT, hold.team_id)} try it again.",
+            status=403,
+        )
+    key = (hold.record_id, hold.cause_id, desk.contents.get(hold.record_id, ""))
+    if key not in looked.tried or may(desk.actor, SUPERVISOR) is None:
+        return None
+    return Refusal(
+        code="retry.once",
+        message=f"{hold.number} was tried again once already, and it stayed.",
+        hint=f"Ask a supervisor: {desk.who(SUPERVISOR, hold.team_id)} try it again.",
+        status=403,
+    )
+
+
+def _tell_refused(desk: Desk, left: Iterable[Left], now: datetime) -> None:
+    """One event for each hold that is not tried again: who asked, and why not."""
+    facts = [
+        Fact(
+            company_id=desk.company_id,
+            at=now,
+            actor=desk.actor,
+            act="retry.refused",
+            record_id=hold.record_id,
+            posting_id=hold.posting_id,
+            object=f"retry:{hold.id}",
+            body={
+                "say": f"{desk.actor.name} asked for a new try of {hold.number}:"
+                f" {one.refusal.message}",
+                "code": one.refusal.code,
+            },
+        )
+        for one in left
+        if (hold := desk.holds.get(one.hold_id)) is not None
+    ]
+    record_events(desk.session, facts)
+
+
+def _by_id(session: Session, model: type[Cause], ids: set[int]) -> dict[int, Cause]:
+    rows = session.scalars(select(model).where(bulk.among(model.id, sorted(ids))))
+    return {row.id: row for row in rows}
+
+
+def _judged(session: Session, record_ids: set[int]) -> dict[int, _Judged]:
+    latest = (
+        select(func.max(Evaluation.id))
+        .where(bulk.among(Evaluation.record_id, sorted(record_ids)))
+        .group_by(Evaluation.record_id)
+    )
+    query = (
+        _JUDGED.select()
+        .join(Version, Version.id == Evaluation.version_id)
+        .where(Evaluation.id.in_(latest))
+    )
+    return {one.record_id: one for one in _JUDGED.each(session.execute(query))}
+
+
+def _snapshots(session: Session, connections: set[int]) -> Mapping[int, tuple[str, int]]:
+    """Connection -> its name, and the revision of what was last learned of it."""
+    query = (
+        select(Connection.id, Connection.name, func.max(Snapshot.revision).label("revision"))
+        .join(Snapshot, Snapshot.connection_id == Connection.id)
+        .where(bulk.among(Connection.id, sorted(connections)))
+        .group_by(Connection.id, Connection.name)
+    )
+    return {row.id: (row.name, row.revision or 0) for row in session.execute(query)}
+
+
+def _tried(session: Session, desk: Desk) -> set[tuple[int, int, str]]:
+    """Record, cause and content of the retries there were."""
+    records = sorted({hold.record_id for hold in desk.holds.values()})
+    query = select(Retry.record_id, Retry.cause_id, Retry.content_sha256)
+    rows = session.execute(query.where(bulk.among(Retry.record_id, records)))
+    return {(row.record_id, row.cause_id, row.content_sha256) for row in rows}

@@ -1,0 +1,315 @@
+"""Taking an act back before anything of it was sent.
+
+Here: until when a form can be taken back, and taking it back: its approvals, releases and dates are
+void, and what they made ready is held again. Not here: what the acts do (`approvals/approve.py`,
+`releases.py`, `locked_periods.py`, `assignments.py`), putting back holds that were given away
+(`restored_assignments.py`).
+
+Also here: the day that a document had before it was dated anew, once that is taken back.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import and_, exists, or_, select, update
+from sqlalchemy.orm import Session, aliased
+
+from holding.access.actors import Actor
+from holding.access.operations import of_theirs
+from holding.approvals import voiding
+from holding.audit.events import Fact, record_events
+from holding.exceptions.restored_assignments import PutBack, put_back
+from holding.lifecycle.changes import wake_records
+from holding.lifecycle.states import move_postings, refresh
+from holding.refusal import Refusal
+from holding.runtime.settings import Settings
+from holding.store import bulk
+from holding.tables import Approval, Dating, Operation, Posting, Push, Record, Release
+from holding.tables.postings import IN_FLIGHT_STATES
+from holding.words import plural
+from rules.values.posting_states import PostingState
+
+KEPT: Final = (
+    "record_id",
+    "route",
+    "instead_of",
+    "day",
+    "person_id",
+    "reason",
+    "at",
+    "operation_id",
+)
+
+
+def give_again(session: Session, taken_back: Collection[int]) -> None:
+    """Write anew what made way for these; what is voided stays as it is.
+
+    What made way was voided at the very moment at which the other was given, and was not taken back
+    itself.
+    """
+    later = aliased(Dating)
+    made_way = and_(
+        Dating.record_id == later.record_id,
+        Dating.route == later.route,
+        Dating.id < later.id,
+        Dating.voided_at == later.at,
+    )
+    query = (
+        select(later.id, Dating)
+        .join(Dating, made_way)
+        .outerjoin(Operation, Operation.id == Dating.operation_id)
+        .where(bulk.among(later.id, taken_back), Operation.undone_at.is_(None))
+        .where(or_(Dating.operation_id.is_(None), Dating.operation_id != later.operation_id))
+        .order_by(Dating.id)
+    )
+    newest = dict(session.execute(query).all())
+    rows = [{name: getattr(row, name) for name in KEPT} for row in newest.values()]
+    bulk.insert(session, Dating, rows)
+
+
+AGAIN: Final = {  # posted: what was planned on it
+    PostingState.READY: PostingState.HELD,
+    PostingState.POSTED: PostingState.POSTED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """How many documents stand as before, and the numbers of those that were on their way."""
+
+    undone: int
+    sent: tuple[str, ...]
+
+    @property
+    def say(self) -> str:
+        """One sentence for the page."""
+        told = f"Taken back: {plural(self.undone, 'document waits', 'documents wait')} again."
+        if not self.sent:
+            return told
+        shown = ", ".join(self.sent[:5]) + (", …" if len(self.sent) > 5 else "")
+        return f"{told} {len(self.sent)} already sent: {shown}."
+
+
+@dataclass(frozen=True, slots=True)
+class Undoable:
+    """What a person did a moment ago, and until when it can be taken back.
+
+    `sends`: when that time is over, something is sent.
+    """
+
+    op: str
+    say: str
+    until: datetime
+    sends: bool
+
+
+def latest(session: Session, actor: Actor, now: datetime) -> Undoable | None:
+    """The newest act of the person that can still be taken back."""
+    if not Settings.from_env().undo_seconds:
+        return None
+    query = (
+        select(Operation.id, Operation.say, Operation.undo_until)
+        .add_columns(Operation.stood.is_(None).label("sends"))
+        .where(
+            Operation.person_id == actor.person_id,
+            Operation.company_id == actor.company_id,
+            Operation.undo_until.is_not(None),
+            Operation.undo_until > now,
+            Operation.undone_at.is_(None),
+        )
+        .order_by(Operation.undo_until.desc())
+    )
+    row = session.execute(query.limit(1)).first()
+    if row is None:
+        return None
+    return Undoable(op=row.id, say=row.say or "", until=row.undo_until, sends=row.sends)
+
+
+def taken_back(session: Session, op: str) -> bool:
+    """Whether what a form did was taken back."""
+    form = session.get(Operation, op)
+    return form is not None and form.undone_at is not None
+
+
+def undo(session: Session, actor: Actor, op: str, now: datetime) -> Undone | PutBack | Refusal:
+    """Take back what a form of this person did, as far as nothing of it is on its way."""
+    form = of_theirs(session, actor, op, lock=True)
+    if form is None or form.undo_until is None:
+        return _unknown()
+    if refusal := _over(form, form.undo_until, now):
+        return refusal
+    answer: Undone | PutBack | Refusal
+    if form.stood is None:
+        answer = _void_all(session, actor, op, now)
+    else:
+        answer = put_back(session, actor, form, form.stood, now)
+    if not isinstance(answer, Refusal):
+        form.undone_at = now
+    return answer
+
+
+def _void_all(session: Session, actor: Actor, op: str, now: datetime) -> Undone | Refusal:
+    """Void what the form decided, and hold again what it let go."""
+    lines = _lines(session, op)
+    record_ids = sorted({line.record_id for line in lines})
+    locked = select(Record.id).where(bulk.among(Record.id, record_ids)).order_by(Record.id)
+    session.execute(locked.with_for_update(key_share=True)).all()
+    lines = _lines(session, op)
+    back = [line for line in lines if not line.begun]
+    sent = tuple(dict.fromkeys(line.number for line in lines if line.begun))
+    if not back:
+        return Refusal(
+            code="undo.sent",
+            message="It is on its way already; nothing was taken back.",
+            hint="What stands in the target is reversed by the rules, or there by hand.",
+        )
+    _void(session, actor, back, now)
+    _hold_again(session, back)
+    _tell(session, actor, back, now, op)
+    wake_records(session, {line.record_id for line in back}, now)
+    refresh(session, sorted({line.record_id for line in back}))
+    return Undone(len({(line.record_id, line.posting_id) for line in back}), sent)
+
+
+APPROVAL, RELEASE, DATING = "approval", "release", "new date"  # what it can be, as it is told
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """What the form decided, with the posting that it let go."""
+
+    of: str
+    id: int
+    record_id: int
+    posting_id: int | None
+    number: str
+    begun: bool
+
+
+def _lines(session: Session, op: str) -> list[_Line]:
+    pushed = exists().where(Push.posting_id == Posting.id)
+    busy = or_(Posting.state.in_(IN_FLIGHT_STATES), Posting.lease_until.is_not(None))
+    approvals = (
+        select(
+            Approval.id,
+            Posting.record_id,
+            Posting.id.label("posting_id"),
+            Posting.number,
+            or_(busy, pushed.where(Push.hash == Approval.hash, Push.made_at >= Approval.at)).label(
+                "begun"
+            ),
+        )
+        .join(Posting, Posting.id == Approval.posting_id)
+        .where(Approval.operation_id == op, Approval.voided_at.is_(None))
+    )
+    same = and_(
+        Posting.record_id == Release.record_id,
+        Posting.route == Release.route,
+        Posting.seq == Release.seq,
+    )
+    releases = (
+        select(
+            Release.id,
+            Release.record_id,
+            Posting.id.label("posting_id"),
+            Record.number,
+            or_(busy, pushed.where(Push.made_at >= Release.at)).label("begun"),
+        )
+        .join(Record, Record.id == Release.record_id)
+        .outerjoin(Posting, same)
+        .where(Release.operation_id == op, Release.voided_at.is_(None))
+    )
+    datings = (
+        select(
+            Dating.id,
+            Dating.record_id,
+            Posting.id.label("posting_id"),
+            Record.number,
+            or_(busy, pushed.where(Push.made_at >= Dating.at)).label("begun"),
+        )
+        .join(Record, Record.id == Dating.record_id)
+        .outerjoin(
+            Posting,
+            and_(Posting.record_id == Dating.record_id, Posting.route == Dating.route),
+        )
+        .where(Dating.operation_id == op, Dating.voided_at.is_(None))
+    )
+    lines = [
+        _Line(
+            of=of,
+            id=row.id,
+            record_id=row.record_id,
+            posting_id=row.posting_id,
+            number=row.number,
+            begun=bool(row.begun),
+        )
+        for of, query in ((APPROVAL, approvals), (RELEASE, releases), (DATING, datings))
+        for row in session.execute(query)
+    ]
+    gone = {(line.of, line.id) for line in lines if line.begun}  # with any of its documents
+    return [replace(line, begun=(line.of, line.id) in gone) for line in lines]
+
+
+def _void(session: Session, actor: Actor, lines: Iterable[_Line], now: datetime) -> None:
+    all_ = (APPROVAL, RELEASE, DATING)
+    ids = {of: sorted({line.id for line in lines if line.of == of}) for of in all_}
+    voiding.void_taken_back(session, ids[APPROVAL], actor.person_id, now)
+    for of, table, more in (
+        (RELEASE, Release, {"voided_by_id": actor.person_id}),
+        (DATING, Dating, {}),
+    ):
+        if ids[of]:
+            session.execute(
+                update(table)
+                .where(bulk.among(table.id, ids[of]))
+                .values(voided_at=now, **more)
+                .execution_options(synchronize_session=False)
+            )
+    if ids[DATING]:
+        give_again(session, ids[DATING])
+
+
+def _hold_again(session: Session, lines: Collection[_Line]) -> None:
+    """What was made ready waits again; the judging opens the holds anew."""
+    ids = sorted({line.posting_id for line in lines if line.posting_id is not None})
+    fresh = select(Posting).where(bulk.among(Posting.id, ids))
+    found = session.scalars(fresh.execution_options(populate_existing=True))
+    moved = move_postings(session, [one for one in found if one.state in AGAIN], to=AGAIN, due={})
+    bulk.forget(session, Posting, moved)
+
+
+def _tell(session: Session, actor: Actor, lines: Iterable[_Line], now: datetime, op: str) -> None:
+    record_events(
+        session,
+        [
+            Fact(
+                company_id=actor.company_id or 0,
+                at=now,
+                actor=actor,
+                act="operation.undone",
+                record_id=line.record_id,
+                posting_id=line.posting_id,
+                operation_id=op,
+                body={"say": f"{actor.name} took the {line.of} of {line.number} back."},
+            )
+            for line in lines
+        ],
+    )
+
+
+def _over(form: Operation, until: datetime, now: datetime) -> Refusal | None:
+    if form.undone_at is not None:
+        return Refusal("undo.done", "This was taken back already.")
+    if now > until:
+        return Refusal(
+            code="undo.late",
+            message="The time to take this back is over.",
+            hint="What is held can be rejected; what was sent is reversed in the target.",
+        )
+    return None
+
+
+def _unknown() -> Refusal:
+    return Refusal("undo.unknown", "There is nothing of yours to take back.", status=404)

@@ -1,1 +1,0 @@
-"""What one change moves: posted documents it contradicts, and routes it would flood."""

@@ -1,0 +1,1 @@
+"""Clearpost holding.intake: from deliveries to versions of records; nothing is judged."""

@@ -1,0 +1,202 @@
+"""The columns of a record at its first version, so that lists can show it before it is judged.
+
+Here: reading them from a canonical body, and the family. Not here: what the rules make of it; from
+the first judging on only the judging writes these columns.
+
+Also here: small questions about a version that arrives: which of two is later, and how its story is
+told; deliveries, each kept once however often it comes.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from sqlalchemy import bindparam, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from connectors.contract import IncomingRecord
+from holding.audit.events import record_event
+from holding.programs.world import Judge
+from holding.refusal import Refusal
+from holding.store import bulk
+from holding.tables import Company, Connection, Delivery
+from holding.tables.columns import to_minor
+from holding.tables.row_states import RecordState
+from rules.values.canonical import sha256_hex
+
+
+def later(stamp: str, other: str | None) -> bool:
+    """Whether a change stamp comes after another; after none, each does."""
+    return other is None or _order(stamp) > _order(other)
+
+
+def story(
+    name: str, source: str, version: Mapping[str, Any], *, is_new: bool, replaces: bool
+) -> tuple[str, str]:
+    """The act and the sentence for a version that was stored; `replaces`: a correction ends."""
+    no = version["no"]
+    if is_new and no == 1:
+        return "record.received", f"{name[0].upper()}{name[1:]} arrived from {source}."
+    if version["stale"]:
+        say = f"Version {no} of {name} arrived late: a newer one is here, so it is not judged."
+        return "record.stale", say
+    ends = " It takes the place of the correction made here." if replaces else ""
+    if version["reason"]:
+        say = f"Version {no} of {name} arrived with the same change stamp as the one before."
+        return "record.conflict", say + ends
+    return "record.changed", f"Version {no} of {name} arrived from {source}.{ends}"
+
+
+def _order(stamp: str) -> str:
+    """Stamps that are moments compare as moments, others as text."""
+    try:
+        return datetime.fromisoformat(stamp).isoformat(timespec="microseconds")
+    except ValueError:
+        return stamp
+
+
+_COUNT = (
+    update(Delivery)
+    .where(Delivery.id == bindparam("delivery"))
+    .values(times=Delivery.times + 1)
+    .execution_options(synchronize_session=False)
+)
+_newest = select(func.max(Delivery.id)).where(Delivery.source_id == bindparam("source"))
+_KNOWN = select(Delivery).where(
+    Delivery.source_id == bindparam("source"),
+    or_(Delivery.key == bindparam("key"), Delivery.id == _newest.scalar_subquery()),
+)
+"""The delivery of a source with this key, and its newest."""
+
+
+def keep(session: Session, delivery: Delivery) -> Delivery | Refusal:
+    """Keep the delivery, or count it when it was here before."""
+    known = _again(session, delivery)
+    if known is not None:
+        return known
+    values = {
+        c.key: getattr(delivery, c.key)
+        for c in Delivery.__table__.columns
+        if getattr(delivery, c.key) is not None
+    }
+    made = bulk.insert_once(session, Delivery, values | {"times": 1})
+    if made is None:  # the same key came in at the same moment
+        return _again(session, delivery) or _other_body(session, delivery)
+    delivery.id, delivery.times = made, 1
+    return delivery
+
+
+def _again(session: Session, delivery: Delivery) -> Delivery | Refusal | None:
+    """The delivery with this key, or the source's last one if it has this body; counted up."""
+    given = {"source": delivery.source_id, "key": delivery.key}
+    found = {one.key: one for one in session.scalars(_KNOWN, given)}
+    known = found.get(delivery.key) or next(iter(found.values()), None)
+    if known is None:
+        return None
+    if known.sha256 != delivery.sha256:
+        return _other_body(session, delivery) if known.key == delivery.key else None
+    session.execute(_COUNT, {"delivery": known.id})
+    session.refresh(known)
+    return known
+
+
+def _other_body(session: Session, delivery: Delivery) -> Refusal:
+    message = f"Delivery {delivery.key} was received before, with another content."
+    record_event(
+        session,
+        company_id=delivery.company_id,
+        at=delivery.received_at,
+        actor=None,
+        act="delivery.conflict",
+        object=f"connection:{delivery.source_id}",
+        body={"say": f"{message} The second one was not taken.", "sha256": delivery.sha256},
+    )
+    return Refusal(
+        code="delivery.conflict",
+        message=message,
+        hint="Send changed content under a new delivery id.",
+    )
+
+
+FAMILY_BITS = 63
+_PARTIES = ("customer", "supplier")
+_DAYS = (
+    *("ordered_on", "delivered_on", "refunded_on", "received_on", "arrived_on"),
+    *("settled_on", "paid_on"),
+)
+_AMOUNTS = ("total", "amount", "net")
+
+
+def new_record(
+    company: Company, source: Connection, record: IncomingRecord, family: int, now: datetime
+) -> dict[str, Any]:
+    """The row of a new record."""
+    body = record.body
+    names = tuple(f"{party}_name" for party in _PARTIES)
+    currency = text_of(body, "currency") or company.currency
+    amount = _minor(_first(body, _AMOUNTS), currency)
+    return {
+        "company_id": company.id,
+        "source_id": source.id,
+        "type": record.kind,
+        "external_id": record.external_id,
+        "number": record.number,
+        "family": family,
+        "status": text_of(body, "status"),
+        "state": RecordState.RECEIVED,
+        "party": _first(body, (*names, *_PARTIES)),
+        "party_key": _first(body, _PARTIES),
+        "branch": text_of(body, "branch"),
+        "doc_date": _day(_first(body, _DAYS)),
+        "amount": amount,
+        "currency": currency,
+        "book": amount if currency == company.currency else None,
+        "priority": 100,
+        "seen_at": now,
+        "due_at": now,
+        "lock": 0,
+    }
+
+
+def text_of(body: Mapping[str, object], name: str) -> str:
+    """A text of the body; "" when it has none by that name."""
+    value = body.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _first(body: Mapping[str, object], names: Iterable[str]) -> str:
+    """The first of these texts that the body has."""
+    return next((text for name in names if (text := text_of(body, name))), "")
+
+
+def _minor(value: object, currency: str) -> int | None:
+    try:
+        return to_minor(Decimal(str(value)), currency)
+    except (InvalidOperation, ValueError, OverflowError):
+        return None
+
+
+def _day(value: object) -> date | None:
+    try:
+        return date.fromisoformat(str(value))
+    except ValueError:
+        return None
+
+
+def family_of(
+    company_id: int,
+    source_id: int,
+    kind: str,
+    external_id: str,
+    body: Mapping[str, object],
+    judge: Judge | None,
+) -> int:
+    """The number of a record's family: the first 63 bits of a hash, so no table is needed.
+
+    The rules say who belongs together; without them, and for who has nobody, it is the record.
+    """
+    named = judge.family(dict(body), kind) if judge is not None else None
+    own = f"{source_id}|{kind}|{external_id}"
+    digest = sha256_hex(f"{company_id}|{'|'.join(named) if named else own}")
+    return int(digest[:16], 16) >> (64 - FAMILY_BITS)

@@ -1,0 +1,1 @@
+"""Clearpost holding.integrity: what must always be true of stored rows, looked at."""

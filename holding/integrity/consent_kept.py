@@ -1,0 +1,298 @@
+"""I9 and I15: what was sent was consented to, and sent again only after something changed.
+
+Here: pushes against approvals, and a push against the one before it. Not here: whether they
+arrived (effects.py).
+
+Also here: who had a hand in what was sent, by the time it was sent. Of `approvals`, which is proved
+by it, it uses only what the rules asked for (`consent.asks`) and which deeds count
+(`separation.deeds`).
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+from sqlalchemy import Row, select
+
+from holding.approvals import separation
+from holding.approvals.consent import asks
+from holding.evaluation.plan_unsent import RULES
+from holding.integrity.journal_and_ledgers import Breach, Look
+from holding.programs.replay import replay
+from holding.programs.world import program
+from holding.store import bulk
+from holding.tables import Approval, Cause, Evaluation, Event, Hold, Person, Posting, Push, Version
+from rules.outcomes.outcome import Outcome
+from rules.values.canonical import dumps
+
+
+def of_pushes(look: Look, pushes: Sequence[Row[Any]], people: Collection[int]) -> separation.Hands:
+    """Push id -> person id -> what they did. The pushes have `id`, `made_at`, `version_id`,
+    `evaluation_id`, `ruleset_version_id` and `route`; only what these people did is looked at.
+    """
+    rows = {row.id: row for row in pushes}
+    hands: separation.Hands = {key: {} for key in rows}
+    again = _Again(look)
+    for key, makers in _makers(look, again, pushes, people):
+        hands[key].update(makers)
+    for deed in separation.deeds(look.session, _AS_SENT, list(rows)):
+        if deed.person_id in people and _counts(look, again, rows[deed.key], deed):
+            hands[deed.key][deed.person_id] = deed.say
+    return hands
+
+
+_AS_SENT = (
+    select(
+        Push.id.label("key"),
+        Push.posting_id,
+        Posting.record_id,
+        Posting.route,
+        Posting.company_id,
+        Push.evaluation_id,
+        Evaluation.version_id,
+    )
+    .join(Posting, Posting.id == Push.posting_id)
+    .join(Evaluation, Evaluation.id == Push.evaluation_id)
+    .where(bulk.among_given(Push.id, "keys"))
+    .subquery()
+)
+"""Pushes, each as it was judged when it went out."""
+
+
+class _Again:
+    """Judgings done again, each once; None where what it looked at is no longer kept."""
+
+    def __init__(self, look: Look) -> None:
+        self._look = look
+        self._found: dict[int, Outcome | None] = {}
+
+    def outcome(self, evaluation_id: int) -> Outcome | None:
+        if evaluation_id not in self._found:
+            try:
+                self._found[evaluation_id] = replay(self._look.session, evaluation_id)
+            except LookupError:
+                self._found[evaluation_id] = None
+        return self._found[evaluation_id]
+
+
+def _counts(look: Look, again: _Again, row: Row[Any], deed: separation.Deed) -> bool:
+    """Whether the deed was done before the push, and for what it carried."""
+    if deed.version_id is not None:
+        return bool(deed.version_id <= row.version_id)
+    if deed.entry_id is not None:
+        outcome = again.outcome(row.evaluation_id)
+        return outcome is not None and any(u.entry_id == deed.entry_id for u in outcome.used)
+    return deed.at is None or deed.at == row.made_at or not look.before(row.made_at, deed.at)
+
+
+def _makers(
+    look: Look, again: _Again, pushes: Sequence[Row[Any]], people: Collection[int]
+) -> Iterator[tuple[int, dict[int, str]]]:
+    """Those of the people whom a record names as its makers, where its rules exclude them."""
+    asking = [row for row in pushes if _excluding(look, row.ruleset_version_id)]
+    named = {
+        person.id: {person.name.strip().casefold(), person.email.casefold()}
+        for person in look.session.scalars(select(Person).where(bulk.among(Person.id, people)))
+    }
+    bodies = _bodies(look, {row.version_id for row in asking})
+    for row in asking:
+        told = bodies.get(row.version_id, "")
+        if any(word in told for words in named.values() for word in words):
+            outcome = again.outcome(row.evaluation_id)
+            out = _excluded(outcome, row.route) if outcome is not None else set()
+            made = {who: "made it, says the record" for who in named if named[who] & out}
+            yield row.id, made
+
+
+def _excluding(look: Look, ruleset_version_id: int) -> bool:
+    """Whether any approval that rules ask for excludes the makers."""
+    return any(rule.never for rule in program(look.session, ruleset_version_id).ruleset.approvals)
+
+
+def _excluded(outcome: Outcome, route: str) -> set[str]:
+    """Whom the approvals of a route exclude, in lower case: read here once more, for no trigger
+    stands behind `approvals/makers.py`.
+    """
+    found = set()
+    for decision in outcome.decisions:
+        asked = {one.rule for one in decision.findings if one.route == route}
+        for need in decision.approvals:
+            if need.rule in asked:
+                found |= {name.strip().casefold() for name in need.never}
+    return found - {""}
+
+
+def _bodies(look: Look, ids: Collection[int]) -> Mapping[int, str]:
+    """Version id -> its content as one text in lower case."""
+    query = select(Version.id, Version.body).where(bulk.among(Version.id, sorted(ids)))
+    rows = look.session.execute(query) if ids else ()
+    return {key: dumps(body).casefold() for key, body in rows if body is not None}
+
+
+TRIED_AGAIN = ("hold.retried", "retry.overridden", "hold.looked_again", "posting.linked")
+
+
+def pushes_were_approved(look: Look) -> Iterator[Breach]:
+    """I9: where rules asked for it, somebody approved that very content before it was sent, at each
+    level, and neither they nor for whom they stood in had a hand in it.
+    """
+    asked = _asked(look)
+    approvals = _approvals(look, {row.posting_id for row in asked})
+    valid = {row.id: _valid(look, row, approvals[row.posting_id]) for row in asked}
+    people = {who for given in valid.values() for one in given for who in _voices(one)}
+    agreed = [row for row in asked if valid[row.id]]
+    hands = of_pushes(look, agreed, people) if agreed else {}
+    for row in asked:
+        if not valid[row.id]:
+            say = f"{row.number} was sent and nobody had approved that content."
+            yield Breach("I9", say, (row.record_id,))
+            continue
+        levels = asks(row.outcome, row.route)
+        missing = levels - {one.level for one in valid[row.id]}
+        if missing:
+            say = f"{row.number} was sent without all it needed: {', '.join(sorted(missing))}."
+            yield Breach("I9", say, (row.record_id,))
+        others = {one.level for one in valid[row.id] if not hands[row.id].keys() & _voices(one)}
+        if own := levels - missing - others:
+            did = sorted({say for one in valid[row.id] for say in _did(hands[row.id], one)})
+            which = ", ".join(sorted(own))
+            say = f"{row.number} was approved ({which}) by or for who {' and '.join(did)}."
+            yield Breach("I9", say, (row.record_id,))
+
+
+def _asked(look: Look) -> list[Any]:
+    """The pushes that were sent, of documents for which the rules asked for an approval."""
+    query = (
+        select(
+            Push.id,
+            Push.number,
+            Push.hash,
+            Push.made_at,
+            Push.posting_id,
+            Push.evaluation_id,
+            Posting.record_id,
+            Posting.route,
+            Evaluation.outcome,
+            Evaluation.version_id,
+            Evaluation.ruleset_version_id,
+        )
+        .join(Posting, Posting.id == Push.posting_id)
+        .join(Evaluation, Evaluation.id == Push.evaluation_id)
+        .where(Posting.company_id == look.company_id)
+    )
+    return [
+        row
+        for row in look.session.execute(query)
+        if row.id in look.journal.calls  # else nothing was sent: it was found there
+        and asks(row.outcome, row.route)
+    ]
+
+
+def _valid(look: Look, row: Any, approvals: Collection[Approval]) -> list[Approval]:
+    """The approvals of just that content which stood when it was sent."""
+    return [
+        one
+        for one in approvals
+        if one.hash == row.hash
+        and look.before(one.at, row.made_at)
+        and (one.voided_at is None or look.before(row.made_at, one.voided_at))
+    ]
+
+
+def _voices(one: Approval) -> set[int]:
+    """Who gave it, and for whom."""
+    return {who for who in (one.person_id, one.for_person_id) if who is not None}
+
+
+def _did(hands: Mapping[int, str], one: Approval) -> set[str]:
+    return {hands[who] for who in _voices(one) & hands.keys()}
+
+
+def _approvals(look: Look, ids: Collection[int]) -> dict[int, list[Approval]]:
+    found: dict[int, list[Approval]] = defaultdict(list)
+    query = select(Approval).where(bulk.among(Approval.posting_id, sorted(ids)))
+    for one in look.session.scalars(query) if ids else ():
+        found[one.posting_id].append(one)
+    return found
+
+
+def sent_again_after_a_change(look: Look) -> Iterator[Breach]:
+    """I15: what the target refused was sent again only with another content, after its cause had
+    changed, or after a person had it tried again: after a change, or as an admin, with a reason.
+    """
+    query = (
+        select(
+            Push.id,
+            Push.posting_id,
+            Push.no,
+            Push.number,
+            Push.hash,
+            Push.error_class,
+            Push.made_at,
+            Posting.record_id,
+            Evaluation.version_id,
+            Evaluation.revision,
+            Evaluation.ruleset_version_id,
+        )
+        .join(Posting, Posting.id == Push.posting_id)
+        .join(Evaluation, Evaluation.id == Push.evaluation_id)
+        .where(Posting.company_id == look.company_id)
+        .order_by(Push.posting_id, Push.no)
+    )
+    failed = _failed(look)
+    pairs = [
+        (one, other)
+        for one, other in pairwise(look.session.execute(query).all())
+        if one.posting_id == other.posting_id and one.id in failed and _same_again(one, other)
+    ]
+    acted = _acted(look, {one.record_id for one, _ in pairs})
+    moved = _causes_moved(look, {one.posting_id for one, _ in pairs})
+    for one, other in pairs:
+        by_person = any(
+            look.before(one.made_at, at) and look.before(at, other.made_at)
+            for at in acted[one.record_id]
+        )
+        if not by_person and one.posting_id not in moved:
+            say = f"{one.number} was refused and sent again, though nothing had changed since."
+            yield Breach("I15", say, (one.record_id,))
+
+
+def _failed(look: Look) -> set[int]:
+    """Pushes that ended with a hold; others are sent again by themselves."""
+    query = select(Event.body).where(
+        Event.company_id == look.company_id,
+        Event.act.in_(("posting.refused", "posting.conflict")),
+    )
+    return {int(body.get("push") or 0) for body in look.session.scalars(query)}
+
+
+def _same_again(one: Any, other: Any) -> bool:
+    """Whether nothing differs that this refusal could be about."""
+    if (one.hash, one.version_id) != (other.hash, other.version_id):
+        return False
+    if one.error_class in RULES:
+        return bool(one.ruleset_version_id == other.ruleset_version_id)
+    return True
+
+
+def _causes_moved(look: Look, ids: Collection[int]) -> set[int | None]:
+    """Postings held by the target whose cause has changed since."""
+    query = (
+        select(Hold.posting_id)
+        .join(Cause, Cause.id == Hold.cause_id)
+        .where(bulk.among(Hold.posting_id, sorted(ids)), Hold.code.startswith("TGT"))
+        .where(Cause.changed_revision > Hold.revision)
+    )
+    return set(look.session.scalars(query)) if ids else set()
+
+
+def _acted(look: Look, ids: Collection[int]) -> dict[int, list[Any]]:
+    """When people had these records tried again."""
+    found: dict[int, list[Any]] = defaultdict(list)
+    query = select(Event.record_id, Event.at).where(
+        bulk.among(Event.record_id, sorted(ids)), Event.act.in_(TRIED_AGAIN)
+    )
+    for record_id, at in look.session.execute(query) if ids else ():
+        found[record_id or 0].append(at)
+    return found

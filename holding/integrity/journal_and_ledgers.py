@@ -1,0 +1,248 @@
+"""Our own account of what was sent: postings, their pushes, the calls that carried them.
+
+Here: reading it once, and finding the push behind a line of a ledger. Not here: what must be true
+of it (effects.py).
+
+Also here: the ledgers that targets write themselves; what a check looks at, and what it finds.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import bindparam, select
+from sqlalchemy.orm import Session
+
+from holding.audit.chain import Head
+from holding.runtime.clock import passed_twice
+from holding.store.row_objects import Columns, of
+from holding.tables import Attempt, Posting, Push, Request
+from holding.tables.row_states import PushState
+from rules.values.canonical import sha256_hex
+from rules.values.posting_states import PostingState
+
+EMPTY = sha256_hex(b"")  # a call without a body
+
+EFFECTS = {"created": "create", "updated": "update", "voided": "void"}
+"""What a line says that it did, as the action of a push."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One effect in a target: what was done to which document, by which call.
+
+    `key` is empty where the target takes none; `by_hand` means that nobody called, so it is not
+    ours; `total` is in the document's currency.
+    """
+
+    company: str
+    action: str
+    number: str
+    party: str
+    key: str
+    sha256: str
+    total: str | None
+    currency: str
+    by_hand: bool
+
+
+def read(paths: Sequence[Path]) -> tuple[Line, ...]:
+    """All effects, in the order in which they happened; half a line at the end was told to nobody.
+
+    Raises OSError for a file that cannot be read, ValueError for one that is no ledger.
+    """
+    return tuple(line for path in paths for line in _read(path))
+
+
+def of_company(lines: Sequence[Line], places: Collection[str]) -> tuple[Line, ...]:
+    """The lines of the companies in the target that our connections post to."""
+    return tuple(line for line in lines if line.company in places)
+
+
+def _read(path: Path) -> Iterator[Line]:
+    found: list[Line] = []
+    for raw in path.read_bytes().splitlines(keepends=True):
+        if not raw.endswith(b"\n") or not raw.strip():
+            continue
+        line = json.loads(raw)
+        if line.get("act") == "reset":
+            found = []
+        elif line.get("effect") in EFFECTS:
+            found.append(_line(line))
+    return iter(found)
+
+
+def _line(told: Mapping[str, Any]) -> Line:
+    total = told.get("total")
+    return Line(
+        company=str(told.get("company", "")),
+        action=EFFECTS[str(told["effect"])],
+        number=str(told["number"]),
+        party=str(told.get("party", "")),
+        key=str(told.get("key") or ""),
+        sha256=str(told.get("body_sha256") or EMPTY),
+        total=None if total is None else str(total),
+        currency=str(told.get("currency") or ""),
+        by_hand=told.get("call") == "by_hand",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """One push: the document it stands for and how it ended."""
+
+    id: int
+    posting_id: int
+    record_id: int
+    no: int
+    connection_id: int
+    doc_type: str
+    family: int
+    action: str
+    number: str
+    hash: str
+    key: str
+    state: PushState
+
+
+@dataclass(frozen=True, slots=True)
+class Stands:
+    """A posting as far as the target is concerned."""
+
+    id: int
+    record_id: int
+    number: str
+    state: PostingState
+    push_id: int | None
+    posted_push_id: int | None
+    currency: str
+
+
+@dataclass(frozen=True)
+class Journal:
+    """Everything of one company; `calls` are (key, hash of the body) of every call of a push."""
+
+    postings: Mapping[int, Stands]
+    pushes: Mapping[int, Sent]
+    calls: Mapping[int, frozenset[tuple[str, str]]]
+    attempts: Mapping[int, frozenset[str]]
+
+    @classmethod
+    def read(cls, session: Session, company_id: int) -> "Journal":
+        """Three statements."""
+        calls: dict[int, set[tuple[str, str]]] = defaultdict(set)
+        attempts: dict[int, set[str]] = defaultdict(set)
+        given = {"company": company_id}
+        for row in session.execute(_CALLS, given):
+            attempts[row.push_id].add(row.state)
+            if row.kind == "push":
+                calls[row.push_id].add((row.key, row.sha256))
+        pushes = _SENT.each(session.execute(_PUSHES, given))
+        postings = _STANDS.each(session.execute(_POSTINGS, given))
+        return cls(
+            postings={one.id: one for one in postings},
+            pushes={one.id: one for one in pushes},
+            calls={key: frozenset(found) for key, found in calls.items()},
+            attempts={key: frozenset(found) for key, found in attempts.items()},
+        )
+
+    def behind(self, lines: Sequence[Line]) -> list[Sent | None]:
+        """The push that had each effect: by key where the target keeps one, else by content."""
+        by_key: dict[tuple[str, str], Sent] = {}
+        by_body: dict[tuple[str, str], Sent] = {}
+        for push_id, calls in self.calls.items():
+            push = self.pushes[push_id]
+            for key, digest in calls:
+                by_key[key, push.number] = push
+                by_body[digest, push.number] = push
+        return [
+            by_key.get((line.key, line.number))
+            if line.key
+            else by_body.get((line.sha256, line.number))
+            for line in lines
+        ]
+
+
+_MINE = Posting.company_id == bindparam("company")
+_STANDS = Columns(
+    Stands(
+        id=of(Posting.id),
+        record_id=of(Posting.record_id),
+        number=of(Posting.number),
+        state=of(Posting.state),
+        push_id=of(Posting.push_id),
+        posted_push_id=of(Posting.posted_push_id),
+        currency=of(Posting.currency),
+    )
+)
+_POSTINGS = _STANDS.select().where(_MINE)
+_SENT = Columns(
+    Sent(
+        id=of(Push.id),
+        posting_id=of(Push.posting_id),
+        record_id=of(Posting.record_id),
+        no=of(Push.no),
+        connection_id=of(Push.connection_id),
+        doc_type=of(Posting.doc_type),
+        family=of(Push.family),
+        action=of(Push.action),
+        number=of(Push.number),
+        hash=of(Push.hash),
+        key=of(Push.key),
+        state=of(Push.state),
+    )
+)
+_PUSHES = _SENT.select().join(Posting, Posting.id == Push.posting_id).where(_MINE)
+_CALLS = (
+    select(Attempt.push_id, Attempt.state, Request.kind, Request.key, Request.sha256)
+    .join(Request, Request.id == Attempt.request_id)
+    .join(Push, Push.id == Attempt.push_id)
+    .join(Posting, Posting.id == Push.posting_id)
+    .where(_MINE)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """Something that must not be: which invariant, in words, and the records it is about."""
+
+    invariant: str
+    say: str
+    record_ids: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """One company at one moment; `lines` are what its targets wrote themselves, None if unknown.
+
+    `lease`, `answer` and `sweep` are what the workers were told. `secrets` must stand nowhere.
+    """
+
+    session: Session
+    company_id: int
+    now: datetime
+    lease: timedelta
+    answer: timedelta
+    sweep: timedelta
+    lines: tuple[Line, ...] | None
+    secrets: tuple[str, ...] = ()
+    anchors: tuple[Head, ...] = ()  # heads of the chain that were noted elsewhere
+
+    @cached_property
+    def journal(self) -> Journal:
+        """All pushes of the company with their calls, read once."""
+        return Journal.read(self.session, self.company_id)
+
+    @cached_property
+    def twice(self) -> list[tuple[datetime, datetime]]:
+        """Spans that the clock went through twice, because it was set back."""
+        return passed_twice(self.session, self.company_id)
+
+    def before(self, one: datetime, other: datetime) -> bool:
+        """Whether this moment can have been the earlier one."""
+        return one <= other or any(start <= other and one <= end for start, end in self.twice)

@@ -1,0 +1,155 @@
+"""What is written down before a byte leaves: keys, lines, the rendered trace.
+
+Here: values derived from a posting, always the same for the same posting. Not here: their rows
+(holding/journal/push_rows.py).
+
+Also here: what of a document is ours: the fields that its route leaves to people in the target stay
+out.
+"""
+
+import zlib
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from typing import TypeVar
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from connectors.contract import Action, Target
+from holding.programs import world
+from holding.programs.replay import replay_each
+from holding.store import bulk
+from holding.tables import Evaluation, Posting, RuleFile
+from holding.tables.columns import table_of, to_minor
+from rules.outcomes.findings import lines
+from rules.outcomes.outcome import Document
+from rules.values.canonical import dumps, sha256_hex
+
+Maybe = TypeVar("Maybe", Document, Document | None)
+
+
+def theirs_of(
+    session: Session, target: Target, ruleset_version_id: int, route: str
+) -> frozenset[str]:
+    """The header fields that the people in the target own, under a version of the rules.
+
+    One that the target needs in every call is sent as it was last seen there (the rules see to it).
+    """
+    program = world.program(session, ruleset_version_id)
+    named = next((one for one in program.routes if one.name == route), None)
+    if named is None or not named.theirs:
+        return frozenset()
+    schemas = (one for one in target.documents if one.name == named.document)
+    needed = {f.name for schema in schemas for f in schema.header if f.required}
+    return frozenset(named.theirs) - needed
+
+
+def ours(document: Maybe, theirs: frozenset[str]) -> Maybe:
+    """The document without what is theirs."""
+    if document is None or not theirs:
+        return document
+    fields = {name: value for name, value in document.fields.items() if name not in theirs}
+    return replace(document, fields=fields)
+
+
+KEY_DIGITS = 32
+Bills = Sequence[Sequence[str]]  # [line key, quantity] for each line of a document, in its order
+
+
+def action_of(word: str) -> Action:
+    """The action that a row names."""
+    return "update" if word == "update" else "void" if word == "void" else "create"
+
+
+def push_key(posting: Posting, no: int) -> str:
+    """The idempotency key of a posting's push."""
+    return derived_key(
+        company_id=posting.company_id,
+        connection_id=posting.connection_id,
+        doc_type=posting.doc_type,
+        number=posting.number,
+        action=posting.action,
+        content_hash=posting.hash,
+        no=no,
+    )
+
+
+def derived_key(
+    *,
+    company_id: int,
+    connection_id: int,
+    doc_type: str,
+    number: str,
+    action: str,
+    content_hash: str,
+    no: int,
+) -> str:
+    """The key that follows from what is sent: a worker that knows nothing makes the same."""
+    return _key(company_id, connection_id, doc_type, number, action, content_hash, no)
+
+
+def request_key(keys: Iterable[str]) -> str:
+    """The key of one call: the push's own, or for a file one over all its pushes in their order."""
+    listed = tuple(keys)
+    return listed[0] if len(listed) == 1 else _key(*listed)
+
+
+def document_lines(
+    document: Document, bills: Bills | None = None
+) -> tuple[tuple[str, str, int], ...]:
+    """(line key, quantity in base units, amount) a line.
+
+    Where the document bills in parts, the keys and quantities are those that the rules gave (they
+    stand in the order of its lines); else the key is the SKU and its n-th use.
+    """
+    if bills:
+        amounts = [line.get("LineTotal") or "0" for line in document.lines]
+        return tuple(
+            (key, quantity, to_minor(Decimal(amount), document.currency))
+            for (key, quantity), amount in zip(bills, amounts, strict=False)
+        )
+    seen: Counter[str] = Counter()
+    found = []
+    for line in document.lines:
+        name = line.get("SKU") or line.get("Description") or ""
+        seen[name] += 1
+        amount = to_minor(Decimal(line.get("LineTotal") or "0"), document.currency)
+        found.append((f"{name}#{seen[name]}", line.get("Quantity", "0"), amount))
+    return tuple(found)
+
+
+class Storyteller:
+    """Renders the stories of evaluations, compressed: they outlive the engine that told them."""
+
+    def __init__(self) -> None:
+        self._sources: dict[int, Mapping[str, str]] = {}
+
+    def __call__(self, session: Session, evaluation_ids: Collection[int]) -> dict[int, bytes]:
+        """The readable traces of evaluations, by judging again what was stored."""
+        replayed = replay_each(session, evaluation_ids)
+        rules = session.execute(_RULES, {"evaluations": list(replayed)})
+        return {
+            evaluation_id: zlib.compress(
+                dumps(lines(replayed[evaluation_id], self._source(session, version_id))).encode()
+            )
+            for evaluation_id, version_id in rules
+        }
+
+    def _source(self, session: Session, version_id: int) -> Mapping[str, str]:
+        if version_id not in self._sources:
+            of_version = RuleFile.ruleset_version_id == version_id
+            query = select(RuleFile.path, RuleFile.body).where(of_version)
+            self._sources[version_id] = {row.path: row.body for row in session.execute(query)}
+        return self._sources[version_id]
+
+
+_EVALUATION = table_of(Evaluation)
+_RULES = select(_EVALUATION.c.id, _EVALUATION.c.ruleset_version_id).where(
+    bulk.among_given(_EVALUATION.c.id, "evaluations")
+)
+
+
+def _key(*parts: object) -> str:
+    return f"cp-{sha256_hex(dumps([str(part) for part in parts]))[:KEY_DIGITS]}"

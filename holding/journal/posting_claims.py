@@ -1,0 +1,304 @@
+"""Who may work on which posting: due mark, lease and fence.
+
+Here: claiming, giving back, and taking leases from the dead. Not here: what is done under a claim.
+
+Also here: whether a record like the one that is sent has come and nobody has judged it yet.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import cache
+from math import isqrt
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Executable,
+    and_,
+    bindparam,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    union,
+    update,
+)
+from sqlalchemy.orm import Session, aliased
+
+from holding.connections import breaker, limits
+from holding.connections.channel import Channel, Desk
+from holding.lifecycle.changes import PLANNED_CHANGE
+from holding.lifecycle.states import READY
+from holding.store import bulk, leases
+from holding.store.leases import DEATHS_ALONE
+from holding.store.row_objects import Columns, of
+from holding.tables import (
+    Cause,
+    Connection,
+    LinkKey,
+    Posting,
+    Push,
+    Record,
+    RouteStop,
+    Run,
+    Throttle,
+)
+from holding.tables.columns import DUE, NOW, among_words, moment, table_of
+from holding.tables.postings import IN_FLIGHT_STATES
+from holding.tables.rules import ROUTE_STOPPED
+from rules.values.cause_keys import CauseKey, CauseKind
+from rules.values.posting_states import PostingState
+
+_sent, _twin = aliased(Record), aliased(Record)
+_mine, _theirs = aliased(LinkKey), aliased(LinkKey)
+_STIRS = or_(_twin.lease_until.is_not(None), _twin.due_at <= NOW)
+_BY_VALUE = exists().where(
+    _mine.record_id == Posting.record_id,
+    ~_mine.name.startswith(LinkKey.OF_LINKS, autoescape=True),
+    _theirs.company_id == _mine.company_id,
+    _theirs.name == _mine.name,
+    _theirs.value == _mine.value,
+    _theirs.record_id != _mine.record_id,
+    _twin.id == _theirs.record_id,
+    _STIRS,
+)
+_BY_NUMBER = exists().where(
+    _sent.id == Posting.record_id,
+    _twin.company_id == _sent.company_id,
+    _twin.number == _sent.number,
+    _twin.source_id == _sent.source_id,
+    _twin.type == _sent.type,
+    _twin.id != _sent.id,
+    _STIRS,
+)
+TWIN_COMES = and_(Posting.state == PostingState.READY, or_(_BY_VALUE, _BY_NUMBER))
+"""Postings that are not sent yet, of a record of which a twin is about to be judged."""
+
+
+_RECORD = table_of(Record)
+TOGETHER = 2  # crashes with others in hand: in a file, and in a part of it
+POISON_CRASHES = TOGETHER + DEATHS_ALONE
+SENDABLE = or_(Posting.state == PostingState.READY, PLANNED_CHANGE)
+"""Postings that a push may begin with."""
+STOPPED = exists().where(
+    RouteStop.company_id == Posting.company_id,
+    RouteStop.route == Posting.route,
+    ROUTE_STOPPED,
+)
+"""Postings of a route that stopped and asks (holding/evaluation/safety_stop.py)."""
+
+
+RUNNING = exists().where(Connection.id == Posting.connection_id, Connection.paused_at.is_(None))
+"""Postings of a connection that nobody paused."""
+
+
+TOLD = exists().where(
+    Cause.company_id == Connection.company_id,
+    Cause.key == str(CauseKey(CauseKind.CREDENTIAL, "")) + Connection.name,
+    Cause.records > 0,
+)
+"""Of a connection: an open exception says that it refuses our key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to write one posting, as long as its fence is ours.
+
+    `due_at` is its place in the queue, for when it is given back.
+    """
+
+    posting_id: int
+    fence: int
+    doc_type: str
+    family: int
+    due_at: datetime | None = field(default=None, compare=False)
+
+
+def claim(desk: Desk, channel: Channel, states: Sequence[str], limit: int) -> tuple[Claim, ...]:
+    """Take due postings of one connection, as many as it takes calls now; the due mark goes away,
+    so a later wake is kept.
+    """
+    allowed = limits.looks if states == IN_FLIGHT_STATES else limits.sends
+    with desk.database.write() as session:
+        now = desk.clock.now()
+        given = {"now": now, "connection": channel.connection_id, "most": limit}
+        found = session.execute(_due(tuple(states)), given).all()
+        places = {row.id: row.due_at for row in found}
+        ids = parted([(row.id, row.crashes) for row in found], limit)
+        if ids:
+            ids = ids[: allowed(session, channel, now, len(ids))]
+        taken = take(session, desk, ids, now)
+        return tuple(replace(one, due_at=places[one.posting_id]) for one in taken)
+
+
+@cache
+def _due(states: tuple[str, ...]) -> Executable:
+    return (
+        select(Posting.id, Posting.crashes, Posting.due_at)
+        .where(Posting.connection_id == bindparam("connection"), text(DUE), Posting.due_at <= NOW)
+        .where(among_words(Posting.state, states), _ALLOWED, RUNNING)
+        .order_by(Posting.due_at, Posting.id)
+        .limit(bindparam("most", type_=BigInteger))
+        .with_for_update(skip_locked=True, key_share=True)
+    )
+
+
+def take(session: Session, desk: Desk, ids: Sequence[int], now: datetime) -> tuple[Claim, ...]:
+    """Put our lease on postings that nobody works on."""
+    if not ids:
+        return ()
+    given = {"ids": list(ids), "owner": desk.owner, "until": now + desk.lease}
+    taken = _CLAIM.each(session.execute(_TAKE, given))
+    return tuple(sorted(taken, key=lambda found: found.posting_id))
+
+
+_CLAIM = Columns(
+    Claim(
+        posting_id=of(Posting.id),
+        fence=of(Posting.fence),
+        doc_type=of(Posting.doc_type),
+        family=of(Posting.family),
+    )
+)
+_TAKE = (
+    update(Posting)
+    .where(bulk.among_given(Posting.id, "ids"), Posting.lease_until.is_(None))
+    .values(
+        due_at=None,
+        lease_owner=bindparam("owner"),
+        lease_until=moment("until"),
+        fence=Posting.fence + 1,
+    )
+    .returning(*_CLAIM.labelled)
+    .execution_options(synchronize_session=False)
+)
+
+
+def line_up_again(desk: Desk, claims: Sequence[Claim]) -> None:
+    """Let go of postings that were not worked on; they keep their places in the queue."""
+    with desk.database.write() as session:
+        for found in claims:
+            put_back(session, found, found.due_at or desk.clock.now())
+
+
+def stay_in_line(desk: Desk, claims: Sequence[Claim]) -> None:
+    """The same where the queue may be a run: what is due by no clock stays so."""
+    with desk.database.write() as session:
+        for found in claims:
+            put_back(session, found, found.due_at)
+
+
+def give_back(desk: Desk, claims: Sequence[Claim], *, after: timedelta) -> None:
+    """Let go of postings that were not worked on; they are due again then."""
+    with desk.database.write() as session:
+        for found in claims:
+            put_back(session, found, desk.clock.now() + after)
+
+
+def put_back(session: Session, found: Claim, due: datetime | None) -> None:
+    """Let go of one posting, due then (None: by no clock); a wake that came meanwhile stays."""
+    session.execute(
+        update(Posting)
+        .where(Posting.id == found.posting_id, Posting.fence == found.fence)
+        .values(
+            due_at=func.coalesce(Posting.due_at, literal(due, Posting.due_at.type)),
+            lease_owner=None,
+            lease_until=None,
+        )
+    )
+
+
+def free_the_dead(session: Session, now: datetime, *, longest: timedelta | None = None) -> int:
+    """Take leases that ran out; what was worked on is due again, and the crash is counted."""
+    return sum(leases.free(session, table, now, longest) for table in (Posting, Run))
+
+
+def lock_families(session: Session, company_id: int, families: Iterable[int]) -> None:
+    """Lock the records that an answer may write or wake, in order of ids, before anything else."""
+    given = {"company": company_id, "families": sorted(set(families))}
+    session.execute(_LOCK_FAMILIES, given).all()
+
+
+_LOCK_FAMILIES = (
+    select(_RECORD.c.id)
+    .where(_RECORD.c.company_id == bindparam("company"))
+    .where(bulk.among_given(_RECORD.c.family, "families"))
+    .order_by(_RECORD.c.id)
+    .with_for_update(key_share=True)
+)
+
+
+def companies_due(session: Session, now: datetime) -> tuple[int, ...]:
+    """Companies with pushes or runs that somebody should do now, and whose target lets us; or with
+    an exception to tell.
+    """
+    given = limits.moments(now) | limits.months(session, now)
+    return tuple(sorted(session.scalars(_companies_due(), given)))
+
+
+@cache
+def _companies_due() -> Executable:
+    silent = or_(breaker.BARRED, limits.HELD_OFF)
+    due = exists().where(
+        Posting.connection_id == Connection.id, text(f"posting.{DUE}"), Posting.due_at <= NOW
+    )
+    postings = select(Connection.company_id).where(  # a probe of an index for each connection
+        Connection.paused_at.is_(None),
+        or_(
+            and_(free_of(silent), due.where(among_words(Posting.state, IN_FLIGHT_STATES))),
+            and_(
+                free_of(or_(silent, limits.SPENT)),
+                due.where(among_words(Posting.state, READY), ~STOPPED),
+            ),
+            and_(  # the first that waits for another key says so
+                ~free_of(breaker.REFUSED),
+                ~TOLD,
+                due.where(Posting.state == PostingState.READY, ~STOPPED),
+            ),
+        ),
+    )
+    runs = (
+        select(Run.company_id)
+        .join(Connection, Connection.id == Run.connection_id)
+        .where(text(f"run.{DUE}"), Run.due_at <= NOW, Connection.paused_at.is_(None))
+        .where(free_of(or_(silent, limits.SPENT)))
+    )
+    return union(postings, runs)
+
+
+def free_of(trouble: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Of a connection: its throttle is not in this trouble."""
+    return ~exists().where(Throttle.connection_id == Connection.id, trouble)
+
+
+def parted(found: Sequence[tuple[int, int]], most: int) -> list[int]:
+    """Of postings and their crashes, those worked on together: what workers died under goes in ever
+    smaller parts (of 500 in parts of 22, then one by one), so that it is found in few calls and
+    no neighbour of it is held.
+    """
+    if not found:
+        return []
+    crashes = found[0][1]
+    part = (most, isqrt(most), 1)[min(crashes, TOGETHER)]
+    return [key for key, others in found if others == crashes][:part]
+
+
+QUIET = exists().where(
+    Record.id == Posting.record_id,
+    Record.version_id == Posting.version_id,
+    Record.lease_until.is_(None),
+    or_(Record.due_at.is_(None), Record.due_at > NOW),
+)
+"""Postings of a record that nobody judges now."""
+_FREE = ~exists().where(
+    Push.connection_id == Posting.connection_id,
+    Push.family == Posting.family,
+    text(f"push.{Push.OPEN}"),
+)
+_ALLOWED = or_(
+    among_words(Posting.state, IN_FLIGHT_STATES), and_(QUIET, _FREE, ~STOPPED, ~TWIN_COMES)
+)
+"""A doubt may always be looked up; the rest needs a quiet record, a free family and no new twin."""

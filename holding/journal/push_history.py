@@ -1,0 +1,228 @@
+"""The pushes of one record with their attempts, and the bytes of one call.
+
+Here: reads for the push tab. Not here: the push history of a company (runs/run_history.py).
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy import or_
+from sqlalchemy.orm import Session
+
+from connectors.contract.errors import ERROR_CLASSES
+from grammar.text.finding_codes import ErrorClass
+from holding.journal import retry_policy
+from holding.journal.posting_claims import RUNNING, STOPPED
+from holding.store.row_objects import Columns, of
+from holding.tables import Attempt, Connection, Posting, Push, Request
+from holding.tables.row_states import AttemptState, PushState
+from rules.values.posting_states import PostingState
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRow:
+    """One try of one push, with the request that carried it."""
+
+    id: int
+    push_id: int
+    no: int
+    state: AttemptState
+    error_class: ErrorClass | None
+    error: str | None
+    target_ref: str | None
+    at: datetime
+    request_id: int
+    kind: str
+    made_at: datetime
+    answered_at: datetime | None
+    status: int | None
+    headers: dict[str, str]
+    sha256: str
+    answer: bytes | None
+    row: int | None
+    has_body: bool
+    body_removed_at: datetime | None
+
+    @property
+    def seconds(self) -> str:
+        """How long the call took."""
+        if self.answered_at is None:
+            return "no answer"
+        return f"{(self.answered_at - self.made_at).total_seconds():.1f}\u00a0s"
+
+    @property
+    def call(self) -> str:
+        """Method and path, and the name of the file's batch."""
+        method, path, batch = (self.headers.get(f":{n}", "") for n in ("method", "path", "batch"))
+        return f"{method} {path}" + (f", a file of the batch {batch}" if batch else "")
+
+    @property
+    def sent_headers(self) -> dict[str, str]:
+        """The headers that went out, as they may be shown."""
+        return {name: value for name, value in self.headers.items() if not name.startswith(":")}
+
+    @property
+    def http(self) -> str:
+        """The status, or whether there was an answer at all: a look-up keeps none."""
+        if self.status is not None:
+            return str(self.status)
+        return "answered" if self.answer else "no answer"
+
+
+ATTEMPT = Columns(
+    AttemptRow(
+        id=of(Attempt.id),
+        push_id=of(Attempt.push_id),
+        no=of(Attempt.no),
+        state=of(Attempt.state),
+        error_class=of(Attempt.error_class),
+        error=of(Attempt.error),
+        target_ref=of(Attempt.target_ref),
+        at=of(Attempt.at),
+        request_id=of(Request.id),
+        kind=of(Request.kind),
+        made_at=of(Request.made_at),
+        answered_at=of(Request.answered_at),
+        status=of(Request.status),
+        headers=of(Request.headers),
+        sha256=of(Request.sha256),
+        answer=of(Request.answer),
+        row=of(Attempt.row),
+        has_body=of(Request.body.is_not(None).label("has_body")),
+        body_removed_at=of(Request.body_removed_at),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PushRow:
+    """One intent to change the target, with its attempts.
+
+    `tries` counts how often this content of the posting was sent, `left` how often it is still sent
+    by itself; `stands_still`: its route has stopped or its connection is paused; `last`: no later
+    push of the posting is known.
+    """
+
+    id: int
+    posting_id: int
+    no: int
+    action: str
+    number: str
+    key: str
+    hash: str
+    state: PushState
+    error_class: ErrorClass | None
+    error: str | None
+    target_ref: str | None
+    made_at: datetime
+    closed_at: datetime | None
+    posting_state: PostingState
+    tries: int
+    due_at: datetime | None
+    stands_still: bool
+    last: bool = True
+    left: int = 0
+    attempts: tuple[AttemptRow, ...] = ()
+
+    @property
+    def waits(self) -> bool:
+        """Whether its document is sent again when its time comes."""
+        again = self.last and self.state == PushState.REFUSED and self.tries > 0
+        return (
+            again
+            and self.due_at is not None
+            and self.posting_state in {PostingState.READY, PostingState.POSTED}
+        )
+
+
+PUSH = Columns(
+    PushRow(
+        id=of(Push.id),
+        posting_id=of(Push.posting_id),
+        no=of(Push.no),
+        action=of(Push.action),
+        number=of(Push.number),
+        key=of(Push.key),
+        hash=of(Push.hash),
+        state=of(Push.state),
+        error_class=of(Push.error_class),
+        error=of(Push.error),
+        target_ref=of(Push.target_ref),
+        made_at=of(Push.made_at),
+        closed_at=of(Push.closed_at),
+        posting_state=of(Posting.state),
+        tries=of(Posting.tries),
+        due_at=of(Posting.due_at),
+        stands_still=of(or_(STOPPED, ~RUNNING).label("stands_still")),
+    ),
+)
+
+
+def pushes(session: Session, record_id: int) -> tuple[PushRow, ...]:
+    """Every push of the record with its attempts, oldest first."""
+    found = session.execute(
+        PUSH.select()
+        .join(Posting, Posting.id == Push.posting_id)
+        .where(Posting.record_id == record_id)
+        .order_by(Push.id)
+    )
+    rows = PUSH.each(found)
+    tries = attempts(session, [row.id for row in rows])
+    newest = {row.posting_id: row.id for row in rows}
+    told = (replace(row, last=newest[row.posting_id] == row.id) for row in rows)
+    return tuple(
+        replace(
+            push,
+            left=_left(session, push) if push.waits else 0,
+            attempts=tuple(a for a in tries if a.push_id == push.id),
+        )
+        for push in told
+    )
+
+
+def _left(session: Session, push: PushRow) -> int:
+    """How often it is still sent by itself, if it is refused as it was."""
+    posting = session.get_one(Posting, push.posting_id)
+    known = [name for name in ERROR_CLASSES if name == push.error_class]
+    return retry_policy.after(session, posting, (*known, "temporary")[0], push.tries).left
+
+
+def attempts(session: Session, push_ids: list[int]) -> tuple[AttemptRow, ...]:
+    """The tries of these pushes, oldest first."""
+    if not push_ids:
+        return ()
+    rows = session.execute(
+        ATTEMPT.select()
+        .join(Request, Request.id == Attempt.request_id)
+        .where(Attempt.push_id.in_(push_ids))
+        .order_by(Attempt.id)
+    )
+    return ATTEMPT.each(rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What one call sent, and its hash; None where nothing was sent, or where it was removed."""
+
+    body: bytes | None
+    sha256: str
+    body_removed_at: datetime | None
+
+
+BODY = Columns(
+    Body(
+        body=of(Request.body),
+        sha256=of(Request.sha256),
+        body_removed_at=of(Request.body_removed_at),
+    )
+)
+
+
+def request_body(session: Session, company_id: int, request_id: int) -> Body | None:
+    """What one call sent, if the company's connection made it."""
+    found = session.execute(
+        BODY.select()
+        .join(Connection, Connection.id == Request.connection_id)
+        .where(Request.id == request_id, Connection.company_id == company_id)
+    )
+    return BODY.first(found)

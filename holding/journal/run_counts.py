@@ -1,0 +1,146 @@
+"""The run rows that pushing fills: one for a drain of immediate pushes, one for each batch.
+
+Here: opening one, counting its postings from the journal, ending it. Not here: asking for a batch,
+the pill (holding/runs/date_ranges.py).
+"""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import bindparam, select, update
+from sqlalchemy.orm import Session
+
+from grammar.text.finding_codes import ErrorClass
+from holding.connections.channel import Channel
+from holding.store.row_objects import Columns, of
+from holding.tables import Attempt, Push, Request, Run
+from holding.tables.columns import moment
+from holding.tables.row_states import AttemptState, PushState, RunState
+
+LEFT_OPEN = timedelta(minutes=5)
+JOINED = timedelta(seconds=5)  # a drain that goes on after a short rest is the same run
+ON_THEIR_WAY = (PushState.SENDING, PushState.AWAITING, PushState.UNCERTAIN)
+WHOLE = ("authorization_failed", "temporary", "uncertain")
+
+
+@dataclass(frozen=True, slots=True)
+class _Last:
+    """The last push of a posting in a run: its state, the state of its last try, why it failed."""
+
+    posting_id: int
+    push: PushState
+    attempt: AttemptState
+    error_class: ErrorClass | None
+    error: str | None
+
+
+_LAST = Columns(
+    _Last(
+        posting_id=of(Push.posting_id),
+        push=of(Push.state),
+        attempt=of(Attempt.state),
+        error_class=of(Push.error_class),
+        error=of(Push.error),
+    ),
+    {"push": "push.state", "attempt": "attempt.state"},
+)
+
+
+def immediate_run(session: Session, channel: Channel, doc_type: str, now: datetime) -> int:
+    """The run of this drain: the last one goes on if it is immediate and ended a moment ago."""
+    last = session.scalars(
+        select(Run)
+        .where(Run.connection_id == channel.connection_id, Run.doc_type == doc_type)
+        .order_by(Run.id.desc())
+        .limit(1)
+    ).one_or_none()
+    if last is not None and last.kind == "immediate" and _fresh(last, now):
+        last.state, last.ended_at = RunState.RUNNING, None
+        return last.id
+    run = Run(
+        company_id=channel.company_id,
+        kind="immediate",
+        connection_id=channel.connection_id,
+        doc_type=doc_type,
+        state=RunState.RUNNING,
+        made_at=now,
+        counts={},
+    )
+    session.add(run)
+    session.flush()
+    return run.id
+
+
+def recount(session: Session, run_ids: Collection[int], *, ended: datetime | None = None) -> None:
+    """Bring the counts of runs up to date; with `ended`, these runs are over."""
+    for run_id in sorted(run_ids):
+        run = session.get_one(Run, run_id, populate_existing=True)
+        rows = _rows(session, run_id)
+        counts = Counter(_word(one.push, one.attempt) for one in rows.values())
+        if run.kind == "immediate":
+            run.total = len(rows)
+        else:
+            counts["left"] = max(0, run.total - len(rows))
+        run.counts = {word: count for word, count in sorted(counts.items()) if count}
+        run.done = len(rows) - sum(counts[word] for word in ON_THEIR_WAY)
+        if ended is not None:
+            run.error = _error(counts, list(rows.values()))
+            run.state, run.ended_at = (RunState.FAILED if run.error else RunState.DONE), ended
+            _free(session, run_id)
+
+
+_LEFT = select(Run.id).where(
+    Run.kind == "immediate", Run.state == RunState.RUNNING, Run.made_at < moment("long_ago")
+)
+
+
+def close_left_open(session: Session, now: datetime) -> None:
+    """End immediate runs that a dead worker left running."""
+    left = session.scalars(_LEFT, {"long_ago": now - LEFT_OPEN}).all()
+    recount(session, left, ended=now)
+
+
+def _fresh(run: Run, now: datetime) -> bool:
+    return run.ended_at is None or now - run.ended_at < JOINED
+
+
+def _rows(session: Session, run_id: int) -> dict[int, _Last]:
+    """posting -> its last push in this run."""
+    query = (
+        _LAST.select()
+        .join(Attempt, Attempt.push_id == Push.id)
+        .join(Request, Request.id == Attempt.request_id)
+        .where(Request.run_id == run_id, Request.kind == "push")
+        .order_by(Push.id, Attempt.no)
+    )
+    return {one.posting_id: one for one in _LAST.each(session.execute(query))}
+
+
+def _word(push: PushState, attempt: AttemptState) -> str:
+    if push == PushState.ACCEPTED:
+        return "existing" if attempt == AttemptState.EXISTING else "posted"
+    if push == PushState.REFUSED and attempt == AttemptState.TEMPORARY:
+        return "later"
+    return "failed" if push in {PushState.REFUSED, PushState.CONFLICT} else push.value
+
+
+def _error(counts: Counter[str], rows: Sequence[_Last]) -> str | None:
+    """Why the run as a whole came to nothing, if it did; single refusals are no failed run."""
+    if not rows or counts["posted"] or counts["existing"]:
+        return None
+    words = [one.error for one in rows if one.error_class in WHOLE or one.push in ON_THEIR_WAY]
+    return (words[-1] or "No clear answer.") if len(words) == len(rows) else None
+
+
+def _free(session: Session, run_id: int) -> None:
+    session.flush()
+    session.execute(_FREE, {"run": run_id})
+
+
+_FREE = (
+    update(Run)
+    .where(Run.id == bindparam("run"))
+    .values(due_at=None, lease_owner=None, lease_until=None)
+)

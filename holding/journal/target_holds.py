@@ -1,0 +1,246 @@
+"""Holds that pushing opens: what the target said no to, and what may not be sent as it stands.
+
+Here: opening and closing them, with cause, owner and way out. Not here: holds of the rules (the
+judging opens and closes those).
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import bindparam, select, update
+from sqlalchemy.orm import Session
+
+from connectors.contract.errors import RETRY
+from grammar.text.finding_codes import ErrorClass
+from holding.access.teams import FALLBACK_TEAM
+from holding.exceptions.deadlines import answer_by
+from holding.lifecycle import causes
+from holding.lifecycle.causes import INACTIVE
+from holding.lifecycle.states import refresh
+from holding.store import bulk
+from holding.tables import Company, Connection, Hold, Posting, Record, Team
+from holding.tables.columns import NOW
+from holding.tables.decisions import HOLD_OPEN
+from holding.tables.row_states import HoldState
+from rules.values.cause_keys import ITSELF, CauseKey, CauseKind, Clearing
+
+CONTENT_CHANGED = "PSH01"
+NOT_APPROVED = "PSH02"
+NUMBER_TAKEN = "PSH03"
+WORKERS_DIED = "PSH04"
+TOO_LARGE = "PSH05"
+REFUSED = "TGT01"
+CONFLICT = "TGT02"
+NO_ANSWER = "TGT03"
+GAVE_UP = "TGT04"
+MANUAL = "TGT05"
+NAMES = {
+    CONTENT_CHANGED: "push.content_changed",
+    NOT_APPROVED: "push.not_approved",
+    NUMBER_TAKEN: "push.number_taken",
+    WORKERS_DIED: "push.workers_died",
+    TOO_LARGE: "push.too_large",
+    REFUSED: "target.refused",
+    CONFLICT: "target.conflict",
+    NO_ANSWER: "target.no_answer",
+    GAVE_UP: "target.gave_up",
+    MANUAL: "possible_manual_entry",
+    INACTIVE: "target.party_inactive",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """Why a posting cannot go on; `target_code` is the target's own word, if it gave one (of a
+    party that is not in use: which one), and `owner` the team that the rules name for it. With
+    `decided`, a person may let it pass.
+    """
+
+    code: str
+    error_class: ErrorClass
+    words: str
+    target_code: str = ""
+    owner: str = ""
+    decided: bool = False
+
+
+def open_hold(session: Session, posting: Posting, trouble: Trouble, now: datetime) -> int:
+    """Open the hold, once; a second time only its words are renewed. The cause's id."""
+    cause_id, team_id = _cause(session, posting, trouble, now)
+    kept = session.scalars(
+        update(Hold)
+        .where(
+            Hold.record_id == posting.record_id,
+            Hold.route == posting.route,
+            Hold.seq == posting.seq,
+            Hold.code == trouble.code,
+            Hold.cause_id == cause_id,
+            HOLD_OPEN,
+        )
+        .values(message=trouble.words, lock=Hold.lock + 1)
+        .returning(Hold.id)
+    ).all()
+    if not kept:
+        session.add(_hold(session, posting, trouble, cause_id, team_id, now))
+        session.flush()
+    return cause_id
+
+
+def close_holds(
+    session: Session, posting_id: int, codes: tuple[str, ...], now: datetime
+) -> Collection[int]:
+    """Close what pushing itself opened, once the target has answered; the causes' ids."""
+    given = {"posting": posting_id, "codes": codes, "now": now}
+    return session.scalars(_CLOSE_HOLDS, given).all()
+
+
+_CLOSE_HOLDS = (
+    update(Hold)
+    .where(Hold.posting_id == bindparam("posting"), HOLD_OPEN)
+    .where(bulk.among_given(Hold.code, "codes"))
+    .values(state=HoldState.CLEARED, closed_at=NOW, closed_why="The target has answered.")
+    .returning(Hold.cause_id)
+    .execution_options(synchronize_session=False)
+)
+
+
+def settle(session: Session, record_ids: Collection[int], cause_ids: Collection[int]) -> None:
+    """After a change: the states of the records, the counters of the causes. Comes last."""
+    refresh(session, sorted(set(record_ids)))
+    causes.recount(session, cause_ids)
+
+
+def _hold(
+    session: Session,
+    posting: Posting,
+    trouble: Trouble,
+    cause_id: int,
+    team_id: int | None,
+    now: datetime,
+) -> Hold:
+    record = session.get_one(Record, posting.record_id)
+    settings = session.get_one(Company, posting.company_id).settings
+    decided = trouble.decided and team_id is not None
+    return Hold(
+        company_id=posting.company_id,
+        record_id=posting.record_id,
+        posting_id=posting.id,
+        route=posting.route,
+        seq=posting.seq,
+        code=trouble.code,
+        cause_id=cause_id,
+        error_class=trouble.error_class,
+        severity="hold",
+        rule=NAMES[trouble.code],
+        message=trouble.words,
+        would_pass=_way(posting, trouble),
+        clears=Clearing.by(session.get_one(Team, team_id).name) if decided else ITSELF,
+        revision=posting.revision,
+        team_id=team_id,
+        answer_by=answer_by(settings, trouble.error_class, now),
+        opened_at=now,
+        book=posting.book,
+        number=posting.number,
+        party_key=record.party_key,
+        doc_type=posting.doc_type,
+        doc_date=posting.doc_date,
+        connection_id=posting.connection_id,
+    )
+
+
+def _way(posting: Posting, trouble: Trouble) -> str:
+    """What ends the hold; every act that it names is there."""
+    if trouble.code == MANUAL:
+        return "a person links it, skips ours, or wants it made all the same"
+    if trouble.code == INACTIVE:
+        party = trouble.target_code
+        other = f"the mapping names another {party.partition(' ')[0]}"
+        return f"{party} is made active there and this is tried again, or {other}"
+    if trouble.code == NO_ANSWER:
+        return RETRY["uncertain"].action
+    if trouble.error_class == "temporary":  # what is tried again by itself has no hold
+        return "a person has it tried again; it is then sent once more"
+    if trouble.code == TOO_LARGE:
+        return "the record is split, where it comes from, into records with fewer lines"
+    if trouble.code != CONFLICT:
+        return RETRY[trouble.error_class].action
+    again = "has it looked at again after putting it right there"
+    if posting.action == "void":
+        return f"a person {again}"
+    return f"a person links it{', skips ours' if posting.action == 'create' else ''}, or {again}"
+
+
+def _cause(
+    session: Session, posting: Posting, trouble: Trouble, now: datetime
+) -> tuple[int, int | None]:
+    connection = session.get_one(Connection, posting.connection_id)
+    key, label = _key(posting, trouble, connection.name)
+    team_id = _team(session, posting.company_id, trouble.owner or RETRY[trouble.error_class].owner)
+    spec = causes.CauseSpec(
+        key=key,
+        error_class=trouble.error_class,
+        label=label,
+        rule=NAMES[trouble.code],
+        team_id=team_id,
+    )
+    return causes.ensure(session, posting.company_id, [spec], now)[key], team_id
+
+
+def _key(posting: Posting, trouble: Trouble, connection: str) -> tuple[CauseKey, str]:
+    """What this trouble has in common with others, and how people call it."""
+    target = posting.route.partition(".")[0]
+    month = posting.doc_date.strftime("%Y-%m") if posting.doc_date else ""
+    answers: dict[str, tuple[CauseKey, str]] = {
+        "authorization_failed": (
+            CauseKey(CauseKind.CREDENTIAL, connection),
+            f"{connection} refuses our key",
+        ),
+        "period_locked": (CauseKey.period(target, month), f"{month} is closed in {connection}"),
+        "duplicate": (
+            CauseKey(CauseKind.DUPLICATE, posting.number),
+            f"{posting.number} stands there already",
+        ),
+        "stale_version": (
+            CauseKey(CauseKind.STALE, posting.route),
+            f"{connection} holds another content",
+        ),
+        "temporary": (CauseKey(CauseKind.AWAY, connection), f"{connection} is out of reach"),
+        "uncertain": (
+            CauseKey(CauseKind.UNCERTAIN, connection),
+            f"{connection} gave no clear answer",
+        ),
+    }
+    if trouble.code == MANUAL:
+        said = f"{posting.number} may stand in {connection} already"
+        return CauseKey(CauseKind.MANUAL, posting.number), said
+    if trouble.code == INACTIVE:
+        party = trouble.target_code
+        said = f"{party.capitalize()} is inactive in {connection}"
+        return CauseKey(CauseKind.INACTIVE, f"{connection}:{party}"), said
+    if trouble.code.startswith("PSH"):
+        return CauseKey(CauseKind.RULE, NAMES[trouble.code]), _OWN[trouble.code]
+    word = trouble.target_code or trouble.error_class
+    refused = CauseKey(CauseKind.TARGET, f"{connection}:{word}")
+    return answers.get(trouble.error_class, (refused, f"{connection} refused: {word}"))
+
+
+_OWN = {
+    CONTENT_CHANGED: "Changed after it was judged",
+    NOT_APPROVED: "Not what was approved",
+    NUMBER_TAKEN: "Document number already used",
+    WORKERS_DIED: "Workers ended while sending",
+    TOO_LARGE: "Too large for one file",
+}
+
+
+def _team(session: Session, company_id: int, owner: str) -> int | None:
+    """The team of that name, else the one that answers for all."""
+    teams = {
+        team.name: team.id
+        for team in session.scalars(
+            select(Team).where(Team.company_id == company_id).order_by(Team.id.desc())
+        )
+    }
+    fallback = session.get_one(Company, company_id).settings.get(FALLBACK_TEAM)
+    return teams.get(owner) or teams.get(str(fallback)) or next(reversed(teams.values()), None)

@@ -1,0 +1,1 @@
+"""Clearpost holding.lifecycle: states, causes, and what a change makes due."""

@@ -1,0 +1,182 @@
+"""Which state may follow which, and the ways to change that of a posting or a push.
+
+Here: tables of allowed moves and the conditional update, of one or of many. The database has them
+too and refuses all others (migration 0018): whoever changes a table adds a migration, which a test
+asks for. Not here: why something moves.
+
+Also here: the one state of a record, worked out from its postings and open holds and kept beside
+it.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from sqlalchemy import bindparam, exists, select, update
+from sqlalchemy.orm import Session
+
+from holding.store import bulk
+from holding.tables import Hold, Posting, Push, Record
+from holding.tables.columns import table_of
+from holding.tables.decisions import HOLD_OPEN
+from holding.tables.records import RECORD_STATES
+from holding.tables.row_states import HoldState, PushState, RecordState
+from rules.values.posting_states import PostingState
+
+_HELD = exists().where(Hold.record_id == Record.id, HOLD_OPEN)
+_STATES = (
+    select(Record.id, Record.state, _HELD.label("held"), Posting.reverses_id)
+    .add_columns(Posting.state.label("posting_state"))
+    .outerjoin(Posting, Posting.record_id == Record.id)
+    .where(bulk.among_given(Record.id, "ids"))
+)
+
+
+def state_of(postings: Iterable[PostingState], *, held: bool, judged: bool = True) -> RecordState:
+    """The first of RECORD_STATES that any posting is in; an open hold counts as held."""
+    found = set(map(str, postings)) | ({str(RecordState.HELD)} if held else set())
+    if not found:
+        return RecordState.WAITING if judged else RecordState.RECEIVED
+    return next(state for state in RECORD_STATES if state in found)
+
+
+def counted(state: PostingState, reverses_id: int | None) -> PostingState:
+    """As what a posting counts: one that has taken another back, through that one."""
+    return (
+        PostingState.REVERSED if reverses_id is not None and state == PostingState.POSTED else state
+    )
+
+
+def refresh(session: Session, record_ids: Collection[int]) -> None:
+    """Bring `record.state` of these records up to date."""
+    session.flush()
+    rows = session.execute(_STATES, {"ids": list(record_ids)}).all()
+    postings: dict[int, list[PostingState]] = defaultdict(list)
+    for row in rows:
+        if row.posting_state is not None:
+            postings[row.id].append(counted(row.posting_state, row.reverses_id))
+    changed: dict[int, RecordState] = {}
+    for row in rows:
+        after = state_of(postings[row.id], held=row.held, judged=row.state != RecordState.RECEIVED)
+        if after != row.state:
+            changed[row.id] = after
+    written = [{"id": record_id, "state": state} for record_id, state in changed.items()]
+    bulk.update(session, Record, written, bump="lock")
+    bulk.forget(session, Record, changed)
+
+
+_P = PostingState
+READY = (_P.READY, _P.POSTED)  # what is posted is due when it is to be updated or made void
+
+S = TypeVar("S", bound=StrEnum)
+Moves = Mapping[S, frozenset[S]]
+
+_PLANNED = frozenset({_P.WAITING, _P.HELD, _P.IGNORED, _P.DROPPED, _P.READY})
+_ENDS = frozenset({_P.POSTED, _P.REVERSED, _P.FAILED, _P.READY})  # of a push; reversed after a void
+_ANSWERED = frozenset({PushState.ACCEPTED, PushState.REFUSED, PushState.CONFLICT})
+
+POSTING_MOVES: Moves[PostingState] = {
+    _P.WAITING: _PLANNED,
+    _P.HELD: _PLANNED | {_P.POSTED},  # linked to what somebody typed into the target by hand
+    _P.IGNORED: _PLANNED,
+    _P.DROPPED: _PLANNED,
+    _P.READY: _PLANNED | {_P.SENDING, _P.FAILED},
+    _P.SENDING: _ENDS | {_P.AWAITING, _P.UNCERTAIN},
+    _P.AWAITING: _ENDS | {_P.UNCERTAIN},
+    _P.UNCERTAIN: _ENDS | {_P.SENDING, _P.AWAITING},
+    _P.FAILED: _PLANNED | {_P.FAILED, _P.POSTED},  # linked to what stands there under our number
+    _P.POSTED: frozenset({_P.POSTED, _P.SENDING, _P.REVERSED}),  # posted: what is planned on it
+    _P.REVERSED: frozenset(),
+}
+HOLD_MOVES: Moves[HoldState] = {
+    HoldState.OPEN: frozenset({HoldState.CLEARED, HoldState.RELEASED, HoldState.APPROVED}),
+    HoldState.CLEARED: frozenset(),
+    HoldState.RELEASED: frozenset(),
+    HoldState.APPROVED: frozenset(),
+}
+PUSH_MOVES: Moves[PushState] = {
+    PushState.INTENT: frozenset(PushState) - {PushState.INTENT, PushState.CONFLICT},
+    PushState.SENDING: _ANSWERED | {PushState.AWAITING, PushState.UNCERTAIN, PushState.INTENT},
+    PushState.AWAITING: _ANSWERED | {PushState.AWAITING, PushState.UNCERTAIN},
+    PushState.UNCERTAIN: frozenset(PushState) - {PushState.DROPPED},
+    PushState.ACCEPTED: frozenset(),
+    PushState.REFUSED: frozenset(),
+    PushState.CONFLICT: frozenset({PushState.ACCEPTED, PushState.DROPPED}),
+    PushState.DROPPED: frozenset(),
+}
+
+
+_POSTING, _PUSH = table_of(Posting), table_of(Push)
+_MOVE_POSTING = (  # it sets the columns that it is given values for
+    update(_POSTING)
+    .where(_POSTING.c.id == bindparam("this"), _POSTING.c.state == bindparam("expected"))
+    .where(_POSTING.c.lock == bindparam("seen"))
+    .returning(_POSTING.c.id)
+)
+_MOVE_PUSH = (
+    update(_PUSH)
+    .where(_PUSH.c.id == bindparam("this"))
+    .where(_PUSH.c.state.in_(bindparam("before", expanding=True)))
+    .returning(_PUSH.c.id)
+)
+
+
+def allowed(moves: Moves[S], before: S, after: S) -> bool:
+    """Whether the table has this move; an unknown state has none."""
+    return after in moves.get(before, frozenset())
+
+
+def move_posting(
+    session: Session,
+    posting_id: int,
+    *,
+    expected: PostingState,
+    to: PostingState,
+    lock: int,
+    **columns: Any,
+) -> bool:
+    """Change a posting's state if it still is what the caller saw; False when somebody was faster.
+
+    A move that the table does not have is our own fault and raises.
+    """
+    require_move(expected, to)
+    seen = {"this": posting_id, "expected": expected, "seen": lock}
+    given = {"state": to, "lock": lock + 1, **columns, **seen}
+    return session.execute(_MOVE_POSTING, given).first() is not None
+
+
+def move_postings(
+    session: Session,
+    postings: Collection[Posting],
+    *,
+    to: Mapping[PostingState, PostingState],
+    due: Mapping[int, datetime],
+) -> set[int]:
+    """The same for many in one statement: state before -> state after, and by id when each is due,
+    if it is; the ids of those that still were what the caller saw.
+    """
+    for state in {posting.state for posting in postings}:
+        require_move(state, to[state])
+    rows = [
+        {"id": one.id, "lock": one.lock, "state": to[one.state], "due_at": due.get(one.id)}
+        for one in postings
+    ]
+    return bulk.update_seen(session, Posting, rows, seen="lock")
+
+
+def move_push(session: Session, push_id: int, to: PushState, **columns: Any) -> bool:
+    """Change a push's state from one of those that it may come from; False when it is in another:
+    somebody else has written its end.
+    """
+    before = [state for state in PUSH_MOVES if allowed(PUSH_MOVES, state, to)]
+    given = {"state": to, **columns, "this": push_id, "before": before}
+    return session.execute(_MOVE_PUSH, given).first() is not None
+
+
+def require_move(expected: PostingState, to: PostingState) -> None:
+    """A move of a posting that the table does not have is our own fault and raises."""
+    if not allowed(POSTING_MOVES, expected, to):
+        message = f"a posting never goes from {expected} to {to}"
+        raise ValueError(message)

@@ -1,0 +1,1 @@
+"""Clearpost holding.mappings: entries, and what follows when one changes."""

@@ -1,0 +1,276 @@
+"""One party under two keys: the merge that would let them agree, and what it does to what they owe.
+
+Here: the proposal behind a hold of a check that lets two ways of knowing a party agree, and the
+merge itself, which changes mapping entries only. Not here: how spellings are matched (the maps of
+the rules), and what is posted already: it stays with its party (reclassification.py lists it).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Final
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from holding.access.actors import Actor, may
+from holding.access.operations import once
+from holding.audit.events import record_event
+from holding.mappings import fixes
+from holding.mappings.entries import Suggestion
+from holding.mappings.party_balances import Owed, owed, together
+from holding.mappings.preview import active_program
+from holding.programs.replay import replay
+from holding.refusal import Refusal
+from holding.tables import Evaluation, Hold, MappingEntry, MappingTable, Record
+from holding.tables.decisions import HOLD_OPEN
+from holding.words import plural
+from rules.checker.coverage import Agreement, agreements
+from rules.outcomes.outcome import Outcome, Use
+
+LOOKED_AT: Final = 50
+SURE: Final = 99  # per cent; only another spelling of the very key is surer
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key that the merge would give another party."""
+
+    table: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merge:
+    """A proposal: `gone` becomes `keep` wherever a key has it; `why` names how both are known.
+
+    `rows` are what the books know of each, and of both together, as of a day.
+    """
+
+    hold_id: int
+    number: str
+    rule: str
+    message: str
+    keep: str
+    gone: str
+    why: tuple[Use, ...]
+    keys: tuple[Key, ...]
+    rows: tuple[Owed, Owed, Owed]
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What was done."""
+
+    keep: str
+    gone: str
+    keys: int
+    revision: int
+    woken: int
+    first: int = 0  # the revision of its first key; `revision` is that of its last
+
+
+def proposal(
+    session: Session, company_id: int, hold_id: int, today: date, *, turned: bool = False
+) -> Merge | None:
+    """The merge that would clear an open hold, or the same `turned` round; None: no party is in it.
+
+    The party that the first side of the check knows stays: rules name there what says the most.
+    """
+    found = session.execute(
+        select(Hold, Record)
+        .join(Record, Record.id == Hold.record_id)
+        .where(Hold.company_id == company_id, Hold.id == hold_id, HOLD_OPEN)
+    ).first()
+    judge = active_program(session, company_id)
+    if found is None or judge is None:
+        return None
+    hold, record = found
+    ways = agreements(judge.ruleset, record.type)
+    way = next((one for one in ways if one.check.name == hold.rule), None)
+    last = _last_evaluation(session, hold.record_id)
+    if way is None or last is None:
+        return None
+    pair = _pair(replay(session, last), way)
+    if pair is None:
+        return None
+    first, second = pair
+    if turned:
+        first, second = second, first
+    tables = frozenset(name for one in ways for side in one.sides for name in side)
+    kept, gone = owed(session, company_id, (first.value, second.value), today)
+    return Merge(
+        hold_id=hold.id,
+        number=hold.number,
+        rule=hold.rule,
+        message=hold.message,
+        keep=first.value,
+        gone=second.value,
+        why=(first, second),
+        keys=_keys(session, company_id, tables, second.value),
+        rows=(kept, gone, together((kept, gone))),
+    )
+
+
+def party_checks(session: Session, company_id: int) -> frozenset[str]:
+    """The names of the checks in force by which one party is found under two keys."""
+    judge = active_program(session, company_id)
+    if judge is None:
+        return frozenset()
+    found = (agreements(judge.ruleset, kind) for kind in judge.records)
+    return frozenset(one.check.name for each in found for one in each)
+
+
+def proposals(session: Session, company_id: int, today: date) -> tuple[Merge, ...]:
+    """Those of the open holds, each pair of parties once, the oldest hold first."""
+    names = party_checks(session, company_id)
+    ids = session.scalars(
+        select(Hold.id)
+        .where(Hold.company_id == company_id, HOLD_OPEN, Hold.rule.in_(names))
+        .order_by(Hold.opened_at, Hold.id)
+        .limit(LOOKED_AT)
+    ).all()
+    found: dict[frozenset[str], Merge] = {}
+    for hold_id in ids:
+        merge = proposal(session, company_id, hold_id, today)
+        if merge is not None:
+            found.setdefault(frozenset((merge.keep, merge.gone)), merge)
+    return tuple(found.values())
+
+
+def known_as(
+    session: Session, company_id: int, table: str, cause_id: int
+) -> tuple[Suggestion, ...]:
+    """How the party of a key without an entry is known otherwise: by the other side of a check."""
+    judge = active_program(session, company_id)
+    found = session.execute(
+        select(Hold.record_id, Record.type)
+        .join(Record, Record.id == Hold.record_id)
+        .where(Hold.company_id == company_id, Hold.cause_id == cause_id, HOLD_OPEN)
+        .order_by(Hold.id)
+        .limit(1)
+    ).first()
+    if judge is None or found is None:
+        return ()
+    ways = [way for way in agreements(judge.ruleset, found.type) if _of(way, table)]
+    others = {name for way in ways for side in way.sides for name in side if name != table}
+    last = _last_evaluation(session, found.record_id) if others else None
+    uses = replay(session, last).used if last is not None else ()
+    return tuple(
+        Suggestion(use.value, use.key, f"{use.table} says so", SURE)
+        for use in dict.fromkeys(uses)
+        if use.table in others
+    )
+
+
+def accept(
+    session: Session,
+    actor: Actor,
+    hold_id: int,
+    reason: str,
+    now: datetime,
+    *,
+    today: date,
+    turned: bool = False,
+    rev: int,
+    op: str | None = None,
+) -> Merged | Refusal:
+    """Give every key of the one party to the other; nothing is asked of any target."""
+
+    def act() -> Merged | Refusal:
+        company_id = actor.company_id or 0
+        if refusal := may(actor, "mapping.fix"):
+            return refusal
+        merge = proposal(session, company_id, hold_id, today, turned=turned)
+        if merge is None or not merge.keys:
+            gone = "This proposal is over: the two parties agree, or the record is not held by it."
+            return Refusal("merge.over", gone, "Look at the list again.", 409)
+        return _merge(session, actor, company_id, merge, reason, now, rev)
+
+    asked = ("parties.merge", hold_id, reason, turned, rev)
+    return once(session, actor, op, asked=asked, now=now, act=act, read=_read)
+
+
+def _read(stored: Mapping[str, Any]) -> Merged:
+    return Merged(**stored)
+
+
+def _merge(
+    session: Session,
+    actor: Actor,
+    company_id: int,
+    merge: Merge,
+    reason: str,
+    now: datetime,
+    rev: int,
+) -> Merged | Refusal:
+    """All keys or none."""
+    first = revision = woken = 0
+    with session.begin_nested() as all_or_none:
+        for one in merge.keys:
+            done = fixes.fix(session, actor, one.table, one.key, merge.keep, reason, now, rev)
+            if isinstance(done, Refusal):
+                all_or_none.rollback()
+                return done
+            first, revision = first or done.revision, done.revision
+            woken += done.woken
+        keys = plural(len(merge.keys), "key")
+        record_event(
+            session,
+            company_id=company_id,
+            at=now,
+            actor=actor,
+            act="party.merged",
+            body={
+                "say": f"{actor.name} merged {merge.gone} into {merge.keep}, by {keys}"
+                f" ({reason.strip()}). Nothing in a target was changed.",
+                "keep": merge.keep,
+                "gone": merge.gone,
+                "keys": [f"{one.table}: {one.key}" for one in merge.keys],
+            },
+        )
+    return Merged(merge.keep, merge.gone, len(merge.keys), revision, woken, first)
+
+
+def _of(way: Agreement, table: str) -> bool:
+    return any(table in side for side in way.sides)
+
+
+def _last_evaluation(session: Session, record_id: int) -> int | None:
+    query = select(func.max(Evaluation.id)).where(Evaluation.record_id == record_id)
+    return session.scalar(query)
+
+
+def _pair(outcome: Outcome, way: Agreement) -> tuple[Use, Use] | None:
+    """How the record's party is known on each side of the check, where they differ."""
+    told = {
+        value
+        for verdict in outcome.verdicts
+        if verdict.rule == way.check.name
+        for _, value in verdict.operands
+    }
+    sides = [
+        [use for use in outcome.used if use.table in side and use.value in told]
+        for side in way.sides
+    ]
+    return next(
+        (
+            (first, second)
+            for first in sides[0]
+            for second in sides[1]
+            if first.value != second.value
+        ),
+        None,
+    )
+
+
+def _keys(session: Session, company_id: int, tables: Iterable[str], party: str) -> tuple[Key, ...]:
+    """The keys that have this party, in the tables by which parties are known."""
+    rows: Sequence[Any] = session.execute(
+        select(MappingTable.name, MappingEntry.key)
+        .join(MappingTable, MappingTable.id == MappingEntry.table_id)
+        .where(MappingTable.company_id == company_id, MappingTable.name.in_(list(tables)))
+        .where(MappingEntry.to_revision.is_(None), MappingEntry.value == party)
+        .order_by(MappingTable.name, MappingEntry.key)
+    ).all()
+    return tuple(Key(table, key) for table, key in rows)

@@ -1,0 +1,307 @@
+"""Posted documents that a mapping change contradicts: what it would have made of each.
+
+Here: the documents that were made with an entry of the key, each judged twice as it was judged when
+it went out, with the value before the change and with the one after it. Nothing is written, and no
+target is asked. Not here: the journal that moves their money (correcting_journal.py), nor the
+change (holding/mappings/fixes.py).
+
+Also here: a world in which one mapping or unit entry is otherwise.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from fractions import Fraction
+from typing import Any, Final
+
+from sqlalchemy import Row, Select, func, select
+from sqlalchemy.orm import Session, aliased
+
+from holding.mappings.entries import Parsed
+from holding.programs import world as programs_world
+from holding.tables import (
+    Connection,
+    Evaluation,
+    MappingEntry,
+    MappingTable,
+    Person,
+    Posting,
+    PostingUse,
+    Push,
+    Record,
+    Revision,
+    Version,
+)
+from holding.tables.postings import IN_FLIGHT_STATES
+from rules.facts.world import Entry, Facts, Subject, Table, UnitEntry, World
+from rules.outcomes.outcome import Document, Outcome
+from rules.values.posting_states import PostingState
+
+NOT_STORED: Final = 0  # the id of an entry that nobody has saved
+
+
+def with_value(world: World, kind: str, table: str, key: str, value: Parsed | None) -> World:
+    """The same world, but this key has the value; None: it has no entry."""
+    if kind == "unit":
+        units = {other: unit for other, unit in world.units.items() if other != key}
+        if value is not None and value.factor is not None:
+            factor = value.factor
+            units[key] = UnitEntry(NOT_STORED, factor.numerator, factor.denominator, value.value)
+        return replace(world, units=units)
+    entries = dict(world.maps[table].entries) if table in world.maps else {}
+    entries.pop(key, None)
+    if value is not None:
+        entries[key] = Entry(NOT_STORED, value.value)
+    return replace(world, maps={**world.maps, table: Table(entries)})
+
+
+SENT: Final = ("posted", "reversed", *IN_FLIGHT_STATES)
+GONE: Final = "what it was judged by is no longer kept"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One key that gets another value; None = it has no entry. `entries`: all it had before."""
+
+    company_id: int
+    kind: str
+    table: str
+    key: str
+    before: Parsed | None
+    after: Parsed | None
+    entries: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saved(Change):
+    """A change that somebody made."""
+
+    revision: Revision
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A value of a document that is another under the change; `line` counts from 1."""
+
+    line: int | None
+    field: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contradicted:
+    """A document in the books that the change would have made otherwise, or not at all (`stopped`
+    says why).
+    """
+
+    source: str
+    kind: str
+    external_id: str
+    posting_id: int
+    record: str
+    target: str
+    doc_type: str
+    number: str
+    doc_date: date | None
+    party: str
+    currency: str
+    book: int | None
+    document: Document | None
+    moved: tuple[Moved, ...]
+    stopped: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Contradictions:
+    """Those found among so many that were looked at; `used` were made with the key."""
+
+    documents: tuple[Contradicted, ...]
+    looked_at: int
+    used: int
+
+    @property
+    def book(self) -> int:
+        """Their money in minor units of the books."""
+        return sum(one.book or 0 for one in self.documents)
+
+    @property
+    def complete(self) -> bool:
+        """Whether all were looked at."""
+        return self.looked_at == self.used
+
+
+def saved_change(session: Session, company_id: int, no: int) -> Saved | None:
+    """The change of a mapping that made this revision."""
+    query = (
+        select(Revision, MappingEntry, MappingTable, Person.name)
+        .join(MappingEntry, MappingEntry.from_revision == Revision.no)
+        .join(MappingTable, MappingTable.id == MappingEntry.table_id)
+        .outerjoin(Person, Person.id == Revision.person_id)
+        .where(Revision.company_id == company_id, Revision.no == no)
+        .where(MappingTable.company_id == company_id, Revision.kind.in_(("mapping", "unit")))
+    )
+    found = session.execute(query).first()
+    if found is None:
+        return None
+    revision, entry, table, by = found
+    older = older_entries(session, table.id, entry.key, before=no)
+    last = older[-1] if older and older[-1].to_revision == no else None
+    return Saved(
+        company_id=company_id,
+        kind=table.kind,
+        table=table.name,
+        key=entry.key,
+        before=parsed_of(last),
+        after=parsed_of(entry),
+        entries=tuple(one.id for one in older),
+        revision=revision,
+        by=by or "Clearpost",
+    )
+
+
+def older_entries(
+    session: Session, table_id: int, key: str, *, before: int | None = None
+) -> Sequence[MappingEntry]:
+    """All entries that this key ever had (`before` a revision), the oldest first."""
+    query = select(MappingEntry).where(MappingEntry.table_id == table_id, MappingEntry.key == key)
+    if before is not None:
+        query = query.where(MappingEntry.from_revision < before)
+    return session.scalars(query.order_by(MappingEntry.from_revision)).all()
+
+
+def parsed_of(entry: MappingEntry | None) -> Parsed | None:
+    """The value of an entry; None: there is none, or it was removed."""
+    if entry is None or entry.value is None:
+        return None
+    factor = Fraction(entry.num, entry.den) if entry.num and entry.den else None
+    return Parsed(entry.value, factor)
+
+
+def contradictions(session: Session, change: Change, *, most: int | None = None) -> Contradictions:
+    """What the change contradicts, the newest documents first; of many only the first `most`."""
+    ids = list(session.scalars(_made_with(change))) if change.entries else []
+    looked = ids[:most]
+    found = [one for row in _rows(session, looked) if (one := _compared(session, change, row))]
+    found.sort(key=lambda one: -one.posting_id)
+    return Contradictions(tuple(found), len(looked), len(ids))
+
+
+def _made_with(change: Change) -> Select[int]:
+    return (
+        select(Posting.id)
+        .join(PostingUse, PostingUse.posting_id == Posting.id)
+        .where(PostingUse.entry_id.in_(change.entries), Posting.state.in_(SENT))
+        .where(Posting.company_id == change.company_id)
+        .distinct()
+        .order_by(Posting.id.desc())
+    )
+
+
+def _rows(session: Session, ids: Sequence[int]) -> Iterator[Row[Any]]:
+    """The postings with what they were judged by, in order of its world, in chunks."""
+    sent, target = aliased(Push), aliased(Connection)
+    query = (
+        select(Posting, Record, Version, Evaluation)
+        .add_columns(Connection.name.label("source"), Connection.connector.label("reads"))
+        .add_columns(target.connector.label("target"))
+        .join(Record, Record.id == Posting.record_id)
+        .join(Connection, Connection.id == Record.source_id)
+        .join(target, target.id == Posting.connection_id)
+        .outerjoin(sent, sent.id == func.coalesce(Posting.posted_push_id, Posting.push_id))
+        .join(Evaluation, Evaluation.id == func.coalesce(sent.evaluation_id, Posting.evaluation_id))
+        .join(Version, Version.id == Evaluation.version_id)
+        .order_by(Evaluation.revision, Posting.id)
+    )
+    for start in range(0, len(ids), 500):
+        yield from session.execute(query.where(Posting.id.in_(ids[start : start + 500])))
+
+
+def _compared(session: Session, change: Change, row: Row[Any]) -> Contradicted | None:
+    posting: Posting = row.Posting
+    if row.Evaluation.facts is None or row.Version.body is None:
+        return _told(row, None, (), GONE)
+    before, after = (
+        _judged(session, change, row, value) for value in (change.before, change.after)
+    )
+    was, now = (document_of(outcome, posting.route, posting.seq) for outcome in (before, after))
+    if now is None or _stopped(after, posting.route):
+        if was is None or _stopped(before, posting.route):
+            return None
+        return _told(row, was, (), _stopped(after, posting.route) or "it would not be posted")
+    moved = differing(was, now) if was is not None else ()
+    return _told(row, was, moved, "") if moved else None
+
+
+def _judged(session: Session, change: Change, row: Row[Any], value: Parsed | None) -> Outcome:
+    """The record judged as it was when its document went out, but for this one value."""
+    evaluation: Evaluation = row.Evaluation
+    judge = programs_world.program(session, evaluation.ruleset_version_id)
+    known = frozenset(evaluation.facts["known"]) if evaluation.facts else frozenset()
+    world: World = programs_world.world(session, change.company_id, evaluation.revision, known)
+    return judge.evaluate(
+        Subject(row.Record.type, row.reads, row.Version.body, row.Version.no),
+        Facts.from_json(evaluation.facts["facts"] if evaluation.facts else None),
+        with_value(world, change.kind, change.table, change.key, value),
+        evaluation.at,
+    )
+
+
+def document_of(outcome: Outcome, route: str, seq: int) -> Document | None:
+    """The document that an outcome makes for a posting: a step's, else the decision's."""
+    for decision in outcome.decisions:
+        for step in decision.plan:
+            if (step.route, step.seq) == (route, seq) and step.document is not None:
+                return step.document
+    return next((d.document for d in outcome.decisions if d.route == route), None)
+
+
+def _stopped(outcome: Outcome, route: str) -> str:
+    """What would hold the record on this route, in the words of its rules."""
+    return " ".join(
+        dict.fromkeys(
+            finding.message
+            for decision in outcome.decisions
+            if decision.route == route and decision.state == PostingState.HELD
+            for finding in decision.findings
+            if finding.severity in {"hold", "reject"}
+        )
+    )
+
+
+def differing(was: Document, now: Document) -> tuple[Moved, ...]:
+    """The values in which two documents differ, those of the header first."""
+    parts = [(None, was.fields, now.fields)]
+    for at in range(max(len(was.lines), len(now.lines))):
+        old, new = (doc.lines[at] if at < len(doc.lines) else {} for doc in (was, now))
+        parts.append((at + 1, old, new))  # type: ignore[arg-type]
+    return tuple(
+        Moved(line, name, old.get(name, ""), new.get(name, ""))
+        for line, old, new in parts
+        for name in dict.fromkeys((*old, *new))
+        if old.get(name, "") != new.get(name, "")
+    )
+
+
+def _told(
+    row: Row[Any], document: Document | None, moved: tuple[Moved, ...], stopped: str
+) -> Contradicted:
+    posting: Posting = row.Posting
+    return Contradicted(
+        source=row.source,
+        kind=row.Record.type,
+        external_id=row.Record.external_id,
+        posting_id=posting.id,
+        record=row.Record.number,
+        target=row.target,
+        doc_type=posting.doc_type,
+        number=posting.number,
+        doc_date=posting.doc_date,
+        party=posting.party,
+        currency=posting.currency,
+        book=posting.book,
+        document=document,
+        moved=moved,
+        stopped=stopped,
+    )

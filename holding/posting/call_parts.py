@@ -1,0 +1,63 @@
+"""How documents are parted into calls: a target takes so many documents, rows and bytes in one.
+
+Here: the first call of a list of documents, as full as its limits allow, and what to say of one
+document that is more than a call by itself. Not here: writing a call down (intent.py), when there
+is time for one more (runs/batch_sending.py).
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from functools import cache
+from itertools import accumulate
+
+from connectors.contract import Action, FileLimits, OutgoingDocument, Payload, Target
+from holding.journal.target_holds import TOO_LARGE, Trouble
+
+
+def first_call(
+    target: Target, documents: Sequence[OutgoingDocument], *, name: str, action: Action
+) -> tuple[int, Payload]:
+    """How many of these, from the first on, go in one call, and that call; with a `name` as a file.
+    0 beside a call that must not be made: the first document alone is more than a file carries.
+    """
+
+    @cache
+    def built(count: int) -> Payload:
+        return target.build(documents[:count], batch=bool(name), batch_name=name, action=action)
+
+    if not name and not built(1).file_name:
+        return 1, built(1)  # no file, and a call of its own
+    rows = [target.rows_of(one) for one in documents]
+    count = how_many(rows, target.file_limits, lambda count: len(built(count).body))
+    return count, built(max(1, count))
+
+
+def how_many(rows: Sequence[int], limits: FileLimits, size_of: Callable[[int], int]) -> int:
+    """Of documents with so many rows each, how many from the first on one file carries: as many as
+    all limits allow. `size_of` says how many bytes the file of the first so many has.
+    """
+    most = min(len(rows), limits.documents)
+    if limits.rows is not None:
+        most = bisect_right(list(accumulate(rows[:most])), limits.rows)
+    if limits.bytes is None or most == 0 or size_of(most) <= limits.bytes:
+        return most
+    return bisect_right(range(1, most), limits.bytes, key=size_of)
+
+
+def too_large(target: Target, document: OutgoingDocument, call: Payload, there: str) -> Trouble:
+    """Why this document cannot go in any file, and what a person can do about it; `there` is what
+    people call the target.
+    """
+    rows, limits = target.rows_of(document), target.file_limits
+    if limits.rows is not None and rows > limits.rows:
+        words = f"{document.number} has {rows:,} lines; a file for {there} takes {limits.rows:,}."
+    else:
+        words = (
+            f"{document.number} makes a file of {len(call.body):,} bytes; {there} takes "
+            f"{limits.bytes or 0:,}."
+        )
+    return Trouble(
+        code=TOO_LARGE,
+        error_class="bad_value",
+        words=f"{words} A document goes in one file as a whole, so it was not sent.",
+    )

@@ -1,0 +1,226 @@
+"""The call, and what becomes of its answer.
+
+Here: the deadline, the one call, the commit of its answer, halving a file that was refused as a
+whole. Not here: what was written down before (holding/posting/intent.py), look-ups
+(holding/posting/doubt_resolution.py).
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy import bindparam, select, update
+from sqlalchemy.orm import Session
+
+from connectors.contract import Answer, Kept, Sent
+from connectors.transport import fault_points
+from holding.connections import breaker, limits
+from holding.connections.channel import Channel, Desk
+from holding.journal import kept_totals, target_holds
+from holding.journal.posting_claims import lock_families
+from holding.journal.push_rows import Flight
+from holding.posting import push, results
+from holding.posting.follow_up_calls import Half, take_half
+from holding.posting.push import Case
+from holding.tables import Attempt, Request
+from holding.tables.columns import table_of
+from holding.tables.row_states import AttemptState, RequestState
+from rules.values.canonical import dumps, plain, sha256_hex
+
+WHOLE_FILE = (400, 413)  # the file itself was the trouble, not a document in it
+UNCLEAR = ("temporary", "uncertain")
+QUOTA = "quota_exceeded"
+KEY_REFUSED = "authorization_failed"
+
+_ATTEMPT, _REQUEST = table_of(Attempt), table_of(Request)
+_END_ATTEMPT = (  # these set the columns that they are given values for
+    update(_ATTEMPT)
+    .where(_ATTEMPT.c.request_id == bindparam("request"), _ATTEMPT.c.push_id == bindparam("push"))
+    .where(_ATTEMPT.c.state == AttemptState.SENDING, _ATTEMPT.c.fence == bindparam("ours"))
+)
+_END_REQUEST = update(_REQUEST).where(_REQUEST.c.id == bindparam("request"))
+
+
+def fly(desk: Desk, flight: Flight) -> None:
+    """Make the call and commit its answer; halves of a refused file follow, whatever came back.
+
+    Each half is written down when its turn comes, so that however long those before it took, it
+    has the time of a call of its own. What a worker that dies leaves of them is looked up.
+    """
+    waiting = land(desk, flight, call(desk, flight))
+    while waiting:
+        one = take_half(desk, waiting.pop(0))
+        if one is not None:
+            fault_points.point("push.after_intent")
+            waiting += land(desk, one, call(desk, one))
+
+
+def call(desk: Desk, flight: Flight) -> Sent:
+    """One call, unless this worker slept past the time in which it may begin."""
+    if desk.clock.monotonic() > flight.deadline:
+        answer = Answer(
+            kind="uncertain",
+            error_class="uncertain",
+            words="The worker was away too long between writing this down and sending it.",
+        )
+        answers = (answer,) * len(flight.members)
+        return Sent(answers=answers, status=None, headers={}, body=b"", seconds=0.0)
+    channel = flight.channel
+    return channel.target.send(
+        flight.payload, channel.settings, channel.secret, flight.key, desk.http
+    )
+
+
+def land(desk: Desk, flight: Flight, sent: Sent) -> list[Half]:
+    """Commit what came back; the halves to send next, when the file itself was refused."""
+    with desk.database.write() as session:
+        now = desk.clock.now()
+        if any(answer.error_class == KEY_REFUSED for answer in sent.answers):
+            breaker.keep_key(session, flight.channel.connection_id)
+        families = [member.claim.family for member in flight.members]
+        lock_families(session, flight.channel.company_id, families)
+        _keep_answer(session, flight, sent, now)
+        halves: list[Half] = []
+        if _file_refused(flight, sent):
+            halves = _split(session, flight)
+        else:
+            causes: set[int] = set()
+            luck = desk.chance.random()  # one for all: what was sent together is tried together
+            answers = _one_exception(session, flight, sent.answers, now)
+            for member, answer in zip(flight.members, answers, strict=True):
+                case = Case(session, desk, flight.channel, member, now, causes, luck)
+                settle_answer(case, flight.request_id, answer)
+            target_holds.settle(session, [member.record_id for member in flight.members], causes)
+        judge_channel(session, desk, flight.channel, sent.answers, now)
+        fault_points.point("push.before_answer_commit")
+    fault_points.point("push.after_answer_commit")
+    return halves
+
+
+def _one_exception(
+    session: Session, flight: Flight, answers: Sequence[Answer], now: datetime
+) -> list[Answer]:
+    """A refused key is one exception, which the first document carries; the others wait."""
+    refused = [at for at, one in enumerate(answers) if one.error_class == KEY_REFUSED]
+    if not refused:
+        return list(answers)
+    news = breaker.shut(session, flight.channel.connection_id, now, flight.channel.key_id)
+    waiting = refused[1:] if news else refused
+    return [
+        replace(one, kind="temporary") if at in waiting else one for at, one in enumerate(answers)
+    ]
+
+
+def settle_answer(case: Case, request_id: int, answer: Answer) -> None:
+    """One document's answer: its attempt, its push, its posting."""
+    if not apply(case, answer):
+        return
+    kept = (*answer.kept, *_kept_total(case, answer))
+    told = {
+        "state": AttemptState.EXISTING
+        if answer.existing and answer.kind == "accepted"
+        else answer.kind,
+        "error_class": answer.error_class,
+        "error": None if answer.kind == "accepted" else answer.words,
+        "target_ref": answer.target_ref,
+        "proof": dumps(plain(kept)) if kept else None,
+    }
+    mine = {"request": request_id, "push": case.member.push_id, "ours": case.member.claim.fence}
+    case.session.execute(_END_ATTEMPT, told | mine)
+
+
+def _kept_total(case: Case, answer: Answer) -> tuple[Kept, ...]:
+    """What the target keeps as the total, where that is another and the answer names no field."""
+    document = case.member.document
+    kept = kept_totals.in_minor(document, answer.total)
+    field = case.channel.total_field(document.document)
+    found = kept_totals.beside(field, document, kept)
+    return tuple(one for one in found if one not in answer.kept)
+
+
+def apply(case: Case, answer: Answer, *, looked: bool = False) -> bool:
+    """What the answer does; False when another worker has the posting by now.
+
+    `looked`: a look-up told it, so it is the last word on whatever went out before.
+    """
+    same = answer.existing and answer.same_content is not False
+    if answer.kind == "accepted" or (answer.kind == "skipped" and same):
+        return results.posted(
+            case,
+            target_ref=answer.target_ref,
+            words=answer.words,
+            existing=answer.existing,
+            total=answer.total,
+        )
+    if answer.existing:
+        return results.other_content(case, answer)
+    if answer.kind == "temporary" and (looked or not _was_in_doubt(case)):
+        of_all = answer.code == QUOTA or answer.error_class == KEY_REFUSED
+        return results.waits(case, answer) if of_all else results.again_later(case, answer)
+    if answer.kind == "awaiting":
+        return push.parked(case, answer.words)
+    if answer.kind in UNCLEAR:
+        return push.doubtful(case, answer.words)
+    return results.refused(case, answer)
+
+
+def judge_channel(
+    session: Session, desk: Desk, channel: Channel, answers: Sequence[Answer], now: datetime
+) -> None:
+    """What these answers say of the target itself."""
+    limits.count(session, channel, now, sum(_counts(answer) for answer in answers))
+    if any(answer.code == QUOTA for answer in answers):
+        limits.exhausted(session, channel, now)
+    limits.heard(session, channel, [one for one in answers if one.code != QUOTA], now)
+    if any(answer.error_class == KEY_REFUSED for answer in answers):
+        breaker.shut(session, channel.connection_id, now, channel.key_id)
+    elif all(answer.kind in UNCLEAR and answer.code != QUOTA for answer in answers):
+        breaker.failed(session, channel.connection_id, now, desk.pace)
+    else:
+        breaker.answered(session, channel.connection_id, now)
+
+
+def _counts(answer: Answer) -> bool:
+    return answer.kind == "accepted" and not answer.existing
+
+
+def _was_in_doubt(case: Case) -> bool:
+    """A push that once went out without an answer keeps its key until a look-up tells."""
+    silent = select(Attempt.id).where(
+        Attempt.push_id == case.member.push_id, Attempt.state == AttemptState.UNCERTAIN
+    )
+    return case.session.scalar(silent.limit(1)) is not None
+
+
+def _file_refused(flight: Flight, sent: Sent) -> bool:
+    return (
+        len(flight.members) > 1
+        and sent.status in WHOLE_FILE
+        and all(answer.kind == "refused" for answer in sent.answers)
+    )
+
+
+def _split(session: Session, flight: Flight) -> list[Half]:
+    """Two smaller parts of the same pushes, which go out one after the other."""
+    session.execute(
+        update(Attempt)
+        .where(Attempt.request_id == flight.request_id, Attempt.state == AttemptState.SENDING)
+        .values(
+            state=AttemptState.SPLIT,
+            error="The file was refused as a whole and sent again in halves.",
+        )
+    )
+    middle = len(flight.members) // 2
+    return [Half(flight, flight.members[:middle]), Half(flight, flight.members[middle:])]
+
+
+def _keep_answer(session: Session, flight: Flight, sent: Sent, now: datetime) -> None:
+    silent = all(answer.kind == "uncertain" for answer in sent.answers)
+    told = {
+        "state": RequestState.UNANSWERED if silent else RequestState.ANSWERED,
+        "answered_at": now,
+        "status": sent.status,
+        "answer": sent.body,
+        "answer_sha256": sha256_hex(sent.body),
+    }
+    session.execute(_END_REQUEST, told | {"request": flight.request_id})

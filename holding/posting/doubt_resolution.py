@@ -1,0 +1,291 @@
+"""Finding out about pushes whose end nobody saw.
+
+Here: marking a doubt, looking it up, and sending again only what a look-up proved absent. Not here:
+first sends.
+
+`absent` counts when it was seen twice, so far apart as the last call could have been under way and
+the target then needs to settle. Counting from the first look, and not from the call, no clock that
+is set ahead makes it too early; a look from a time that has not come yet does not count.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from connectors.contract import Found
+from connectors.transport import fault_points
+from connectors.transport.http import Http
+from connectors.transport.recorded_sessions import Remembering
+from grammar.text.finding_codes import ErrorClass
+from holding.connections import breaker, limits
+from holding.connections.channel import Channel, Desk
+from holding.journal import retry_policy, run_counts, target_holds
+from holding.journal.evidence import action_of, ours, theirs_of
+from holding.journal.posting_claims import (
+    POISON_CRASHES,
+    TOGETHER,
+    Claim,
+    line_up_again,
+    lock_families,
+)
+from holding.journal.push_rows import Member, absent_since, add_look, last_send, sends_of
+from holding.posting import push as posting_push
+from holding.posting import results
+from holding.posting.calls import QUOTA, apply, fly
+from holding.posting.follow_up_calls import again
+from holding.posting.push import Case, owned
+from holding.tables import Attempt, Evaluation, Posting, Push, Request
+from holding.tables.row_states import AttemptState
+from rules.outcomes.outcome import Document
+from rules.values.canonical import revive
+from rules.values.posting_states import PostingState
+
+SENT_WHOLE = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    """A push whose end is not known: how often and how it was last sent, what was said to that, and
+    what was seen since.
+    """
+
+    member: Member
+    request_id: int
+    request_key: str
+    run_id: int | None
+    waiting_there: bool
+    settles: timedelta
+    absent_at: datetime | None
+    sends: int
+    said: str
+
+
+def settle(desk: Desk, channel: Channel, claims: Sequence[Claim]) -> int:
+    """Look up each claimed doubt; send again, grouped as they were sent, what is proved absent.
+
+    Documents of one file ask the same of it: what is read for one serves all, so every look counts
+    from the moment in which the pass began.
+    """
+    asked, http = desk.clock.now(), Remembering(desk.http)
+    groups: dict[int, list[Doubt]] = defaultdict(list)
+    runs: set[int] = set()
+    found = _read(desk, channel, claims)
+    for at, doubt in enumerate(found, start=1):
+        runs |= {doubt.run_id} if doubt.run_id else set()
+        if _look(desk, channel, doubt, http, asked):
+            groups[doubt.request_id].append(doubt)
+        if not limits.lets_us(desk, channel):
+            others = [*(one for group in groups.values() for one in group), *found[at:]]
+            line_up_again(desk, [one.member.claim for one in others])
+            groups.clear()
+            break
+    for request_id, group in groups.items():
+        for members in _together(group):
+            desk.renew()
+            flight = again(desk, channel, request_id, members)
+            if flight is not None:
+                fault_points.point("push.after_intent")
+                fly(desk, flight)
+    with desk.database.write() as session:
+        run_counts.recount(session, runs)
+    return len(claims)
+
+
+def _together(group: Sequence[Doubt]) -> list[list[Member]]:
+    """The group as it was sent; its halves when that failed twice: one of it may be the trouble."""
+    members = [doubt.member for doubt in group]
+    if len(members) == 1 or max(doubt.sends for doubt in group) < SENT_WHOLE:
+        return [members]
+    middle = len(members) // 2
+    return [members[:middle], members[middle:]]
+
+
+def _read(desk: Desk, channel: Channel, claims: Sequence[Claim]) -> list[Doubt]:
+    """The pushes that are still ours, in one look at the database."""
+    with desk.database.write() as session:
+        lock_families(session, channel.company_id, [claim.family for claim in claims])
+        found = (_doubt(session, desk, channel, claim) for claim in claims)
+        return [doubt for doubt in found if doubt is not None]
+
+
+def _doubt(session: Session, desk: Desk, channel: Channel, claim: Claim) -> Doubt | None:
+    """Read the push; a call that ended with its worker becomes visibly uncertain first."""
+    found = _owned(session, claim)
+    if found is None:
+        return None
+    posting, push = found
+    stands = session.get(Push, posting.posted_push_id) if posting.posted_push_id else None
+    rules = session.get_one(Evaluation, push.evaluation_id).ruleset_version_id
+    theirs = theirs_of(session, channel.target, rules, posting.route)
+    member = _member(posting, push, stands, claim, theirs)
+    awaiting = posting.state == PostingState.AWAITING
+    if posting.state == PostingState.SENDING:
+        _mark(session, desk, channel, member)
+    if posting.crashes >= POISON_CRASHES:
+        _tell_of_crashes(Case(session, desk, channel, member, desk.clock.now()), posting)
+    last = last_send(session, push.id)
+    sends, said = sends_of(session, push.id)
+    return Doubt(
+        member=member,
+        sends=sends,
+        said=said,
+        request_id=last.id,
+        request_key=last.key,
+        run_id=last.run_id,
+        waiting_there=awaiting,
+        settles=_length(last) + channel.settle,
+        absent_at=absent_since(session, push.id, last.id, desk.clock.now()),
+    )
+
+
+def _look(desk: Desk, channel: Channel, doubt: Doubt, http: Http, asked: datetime) -> bool:
+    """One look-up and its commit; True when the push may be sent again."""
+    fault_points.point("lookup.before")
+    found = channel.target.look_up(
+        ours(doubt.member.document, doubt.member.theirs),
+        channel.settings,
+        channel.secret,
+        doubt.request_key,
+        http,
+        action=doubt.member.action,
+        standing=ours(doubt.member.standing, doubt.member.theirs),
+    )
+    fault_points.point("lookup.after")
+    with desk.database.write() as session:
+        now = desk.clock.now()
+        lock_families(session, channel.company_id, [doubt.member.claim.family])
+        if _owned(session, doubt.member.claim) is None:
+            return False
+        kind = "poll" if doubt.waiting_there else "lookup"
+        key = doubt.request_key
+        add_look(session, channel, doubt.member, found, kind=kind, key=key, now=now)
+        case = Case(session, desk, channel, doubt.member, now, luck=desk.chance.random())
+        absent = _proved_absent(doubt, found, asked)
+        resend = absent and _sends_again(case, doubt, found)
+        if not absent:
+            _conclude(case, doubt, found, asked)
+        target_holds.settle(session, [doubt.member.record_id], case.causes)
+        if found.refused is not None and found.refused.code == QUOTA:
+            limits.exhausted(session, channel, now)
+        there = channel.connection_id
+        breaker.looked(session, there, [found], now, desk.pace, key_id=channel.key_id)
+        limits.heard(session, channel, [found], now)
+        fault_points.point("lookup.before_commit")
+    return resend
+
+
+def _conclude(case: Case, doubt: Doubt, found: Found, asked: datetime) -> None:
+    """What a look-up that allows no new send means."""
+    if found.kind == "equal":
+        results.posted(
+            case,
+            target_ref=found.target_ref,
+            words=found.words,
+            existing=False,
+            total=found.total,
+        )
+    elif found.kind == "different":
+        results.conflict(case, found)
+    elif found.refused is not None:
+        apply(case, found.refused, looked=True)
+    elif doubt.waiting_there and not _vanished(doubt, found, asked):
+        posting_push.parked(case, found.words)
+    else:
+        posting_push.doubtful(case, found.words, not_before=_over_at(doubt, case.now))
+
+
+def _sends_again(case: Case, doubt: Doubt, found: Found) -> bool:
+    """What is proved absent goes out again: not too early, and not for ever."""
+    posting = owned(case)
+    if posting is None:
+        return False
+    tries = posting.tries + doubt.sends
+    follows = retry_policy.after(case.session, posting, "temporary", tries)
+    if not follows.again:
+        results.gave_up(case, doubt.said, tries)
+        return False
+    due = (doubt.absent_at or case.now) + follows.most * case.desk.pace
+    if case.now < due:
+        posting_push.doubtful(case, found.words, not_before=due)
+        return False
+    return True
+
+
+def _proved_absent(doubt: Doubt, found: Found, now: datetime) -> bool:
+    seen = _absent(found) and not doubt.waiting_there and doubt.absent_at is not None
+    return seen and now >= _over_at(doubt, now)
+
+
+def _absent(found: Found) -> bool:
+    return found.kind == "absent" and found.refused is None
+
+
+def _vanished(doubt: Doubt, found: Found, now: datetime) -> bool:
+    """Whether the target, which had it, shows nothing of it any more, look after look, for as long
+    as an answer may take. Then it is a doubt like any other, and keeps its key.
+    """
+    gone = _absent(found) and doubt.absent_at is not None
+    return gone and now >= (doubt.absent_at or now) + max(posting_push.POLL_LIMIT, doubt.settles)
+
+
+def _length(call: Request) -> timedelta:
+    """How long the call can have been under way; the clock may have been set meanwhile."""
+    most = call.deadline_at - call.made_at
+    took = (call.answered_at or call.deadline_at) - call.made_at
+    return min(most, max(timedelta(), took))
+
+
+def _over_at(doubt: Doubt, now: datetime) -> datetime:
+    """When a second look may prove that it is absent."""
+    return (doubt.absent_at or now) + doubt.settles
+
+
+def _owned(session: Session, claim: Claim) -> tuple[Posting, Push] | None:
+    """The posting in doubt and its open push, while the fence is ours."""
+    query = (
+        select(Posting, Push)
+        .join(Push, Push.id == Posting.push_id)
+        .where(Posting.id == claim.posting_id, Posting.fence == claim.fence)
+        .execution_options(populate_existing=True)
+    )
+    row = session.execute(query).one_or_none()
+    return (row.Posting, row.Push) if row else None
+
+
+def _member(
+    posting: Posting, push: Push, stands: Push | None, claim: Claim, theirs: frozenset[str]
+) -> Member:
+    return Member(
+        claim=claim,
+        record_id=posting.record_id,
+        push_id=push.id,
+        action=action_of(push.action),
+        document=revive(Document, push.content),
+        standing=revive(Document, stands.content) if stands else None,
+        theirs=theirs,
+        key=push.key,
+    )
+
+
+def _mark(session: Session, desk: Desk, channel: Channel, member: Member) -> None:
+    """The worker that sent this is gone: its attempts are uncertain now, and so is the posting."""
+    words = "The worker ended before an answer was stored."
+    session.execute(
+        update(Attempt)
+        .where(Attempt.push_id == member.push_id, Attempt.state == AttemptState.SENDING)
+        .values(state=AttemptState.UNCERTAIN, error_class="uncertain", error=words)
+    )
+    posting_push.in_doubt(Case(session, desk, channel, member, desk.clock.now()), words)
+    target_holds.settle(session, [member.record_id], ())
+
+
+def _tell_of_crashes(case: Case, posting: Posting) -> None:
+    """Workers end at it again and again, so that no look-up comes back: a person should know."""
+    error_class: ErrorClass = "temporary" if posting.state == PostingState.AWAITING else "uncertain"
+    words = f"Workers ended {posting.crashes - TOGETHER} times over it alone."
+    posting_push.unanswered(case, error_class, words)
+    target_holds.settle(case.session, [posting.record_id], case.causes)

@@ -1,0 +1,318 @@
+"""Looking before the first send: at targets that would take the same document twice, and at what
+is about to be updated or made void, or met another content when it was sent before.
+
+Here: the look, and ending a push that turns out to be done already, or not to be ours any more. Not
+here: look-ups after a doubt (holding/posting/doubt_resolution.py). A target that refuses a second
+document by its number is not asked before a create. What somebody changed there goes to the rules
+as a reading.
+
+Also here: documents that somebody typed into the target by hand, and whether the party is in use
+there: looked for before one is made.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from connectors.contract import Found, Stands
+from connectors.contract.targets import Readable, Searchable, TellsParties
+from connectors.transport.recorded_sessions import Remembering
+from holding.connections import breaker, limits, readings
+from holding.connections.channel import Channel, Desk
+from holding.connections.probe import renewed_after_all
+from holding.journal import target_holds
+from holding.journal.evidence import ours
+from holding.journal.posting_claims import Claim, give_back, put_back, stay_in_line
+from holding.journal.push_rows import add_look, conflicted, keep_alike
+from holding.journal.target_holds import MANUAL, Trouble
+from holding.lifecycle.causes import INACTIVE
+from holding.lifecycle.changes import read_now
+from holding.posting import refused_key, results
+from holding.posting.intent import Examined, add_push
+from holding.posting.last_check import Checked, check
+from holding.posting.push import Case
+from holding.tables import Posting, Push, Reading, Record, Release, Version
+from rules.outcomes.outcome import Document
+from rules.values.canonical import revive
+
+
+def clear(desk: Desk, channel: Channel, one: Checked, reads: Remembering) -> bool | Found:
+    """Whether a document may be made: its party is in use, and nothing like it stands there, or a
+    person knows of it. Where the target refuses our key, what it said. `reads` are those of the
+    pass: where all documents are for one party, one list serves them all.
+    """
+    target = channel.target
+    goes = one.action != "create" or _party_in_use(desk, channel, one, reads)
+    if goes is not True or one.action != "create" or not isinstance(target, Searchable):
+        return goes
+    if _let_pass(desk, one):
+        return True
+    before = reads.calls
+    found = target.alike(one.document, channel.settings, channel.secret, reads)
+    _charge(desk, channel, reads.calls - before - 1)  # one is part of what a document costs
+    if isinstance(found, Found):
+        if found.key_refused:
+            return found
+        if found.kind == "different":
+            _hold(desk, channel, one, (), found.words)
+        else:
+            unclear(desk, channel, one.claim, found)
+        return False
+    with desk.database.read() as session:
+        others = _not_ours(session, channel, one, found)
+    if others:
+        _hold(desk, channel, one, others, _perhaps_by_hand(channel, others))
+    return not others
+
+
+def _party_in_use(desk: Desk, channel: Channel, one: Checked, reads: Remembering) -> bool | Found:
+    """Whether the customer or supplier was not made inactive there; where the target refuses our
+    key, what it said.
+    """
+    if not isinstance(channel.target, TellsParties):
+        return True
+    before = reads.calls
+    told = channel.target.inactive(one.document, channel.settings, channel.secret, reads)
+    _charge(desk, channel, reads.calls - before)
+    if isinstance(told, str):
+        words = f"{told.capitalize()} is inactive in {channel.name}, so it was not sent."
+        trouble = Trouble(
+            code=INACTIVE, error_class="mapping_missing", words=words, target_code=told
+        )
+        if told:
+            _stop(desk, channel, one, trouble)
+        return not told
+    if not told.key_refused:
+        unclear(desk, channel, one.claim, told)
+    return told if told.key_refused else False
+
+
+def _charge(desk: Desk, channel: Channel, calls: int) -> None:
+    """A long list takes more calls than one."""
+    if calls > 0:
+        with desk.database.write() as session:
+            limits.spend(session, channel, calls)
+
+
+def unclear(desk: Desk, channel: Channel, claim: Claim, found: Found) -> None:
+    """Nobody can say what stands there: the posting is tried again a little later."""
+    give_back(desk, [claim], after=desk.lease)
+    with desk.database.write() as session:
+        now = desk.clock.now()
+        breaker.failed(session, channel.connection_id, now, desk.pace)
+        limits.heard(session, channel, [found], now)
+
+
+def stands(desk: Desk, channel: Channel, one: Checked, found: Found) -> bool:
+    """Whether another document stands under the number of one that was never sent; it is held."""
+    never = one.action == "create" and one.no == 1 and found.kind == "different"
+    if not never or found.stands is None or _let_pass(desk, one):
+        return False
+    _hold(desk, channel, one, [found.stands], _perhaps_by_hand(channel, [found.stands]))
+    return True
+
+
+def _let_pass(desk: Desk, one: Checked) -> bool:
+    """Whether a person has seen what stands there, and wants this content made all the same."""
+    posting = one.posting
+    query = (
+        select(Release.id)
+        .join(Record, Record.id == Release.record_id)
+        .join(Version, Version.id == Record.version_id)
+        .where(Release.record_id == posting.record_id, Release.route == posting.route)
+        .where(Release.seq == posting.seq, Release.code == MANUAL, Release.kind == "release")
+        .where(Release.voided_at.is_(None), Release.content_sha256 == Version.sha256)
+    )
+    with desk.database.read() as session:
+        return session.scalar(query.limit(1)) is not None
+
+
+def _not_ours(
+    session: Session, channel: Channel, one: Checked, found: Sequence[Stands]
+) -> list[Stands]:
+    """Those that no other posting stands for; one under its own number is none of ours yet."""
+    query = select(Posting.number).where(
+        Posting.connection_id == channel.connection_id,
+        Posting.doc_type == one.document.document,
+        Posting.number.in_([other.number for other in found]),
+        Posting.sent_at.is_not(None),
+        Posting.id != one.claim.posting_id,
+    )
+    ours = {number.casefold() for number in session.scalars(query)}
+    return [other for other in found if other.number.casefold() not in ours]
+
+
+def _hold(desk: Desk, channel: Channel, one: Checked, found: Sequence[Stands], words: str) -> None:
+    """Nothing is sent; the hold says what stands there, and the reading shows it."""
+    trouble = Trouble(code=MANUAL, error_class="duplicate", words=words, decided=True)
+    _stop(desk, channel, one, trouble, found)
+
+
+def _stop(
+    desk: Desk, channel: Channel, one: Checked, trouble: Trouble, found: Sequence[Stands] = ()
+) -> None:
+    """Hold what is still as it was looked at."""
+    with desk.database.write() as session:
+        now = desk.clock.now()
+        still = check(session, channel, [one.claim], lock=True, now=now)[one.claim.posting_id]
+        if not isinstance(still, Checked):
+            put_back(session, one.claim, now)
+            return
+        if trouble.code == MANUAL:
+            keep_alike(session, one.claim.posting_id, found, now)
+        results.stopped(session, channel, one.claim, trouble, now)
+
+
+def _perhaps_by_hand(channel: Channel, found: Sequence[Stands]) -> str:
+    told = "; ".join(_told(other) for other in found)
+    return f"In {channel.name} stands {told}. It was not sent from here: perhaps by hand."
+
+
+def _told(other: Stands) -> str:
+    amount = "" if other.amount is None else f" over {other.currency} {other.amount}"
+    return f"{other.number} for {other.party}{amount}, dated {other.date}"
+
+
+def first_looks(
+    desk: Desk, channel: Channel, examined: Examined
+) -> tuple[dict[int, Found], Examined]:
+    """What was seen of each posting, and those that go on from here: none, once the target has
+    enough of us or does not answer any more.
+    """
+    looked: dict[int, Found] = {}
+    going: dict[int, Claim] = {}
+    reads = Remembering(desk.http)
+    for at, one in enumerate(examined.good):
+        claim, story = one.claim, examined.stories[one.claim.posting_id]
+        waiting = [other.claim for other in examined.good[at + 1 :]]
+        found = _look(desk, channel, one)
+        refused = found is not None and found.key_refused
+        goes = found if refused else _goes(desk, channel, one, found, story, reads)
+        if isinstance(goes, Found):
+            others, going = [*going.values(), *waiting], {}
+            if renewed_after_all(desk, channel):
+                stay_in_line(desk, [claim, *others])
+            else:
+                refused_key.met(desk, channel, claim, goes, story, others)
+            break
+        if goes:
+            going[claim.posting_id] = claim
+            looked |= {claim.posting_id: found} if found is not None else {}
+        elif not limits.lets_us(desk, channel):
+            stay_in_line(desk, [*going.values(), *waiting])
+            going = {}
+            break
+    return looked, examined.only(going)
+
+
+def _look(desk: Desk, channel: Channel, one: Checked) -> Found | None:
+    """What stands there; nothing where it is not looked at first.
+
+    Of one that met another content, first by what it was sent as: with another customer it would
+    not be found.
+    """
+    before = _met_another(desk, one)
+    if one.action == "create" and not channel.looks_first and before is None:
+        return None
+    if before is not None and before.hash != one.hash:
+        sent, key = revive(Document, before.content), before.key
+        found = channel.target.look_up(
+            sent, channel.settings, channel.secret, key, desk.http, action="create"
+        )
+        if found.kind == "equal":
+            words = f"{sent.number} stands there as it was sent before, not as it is now."
+            return replace(found, kind="different", words=words)
+        if found.kind != "absent":
+            return found
+    return channel.target.look_up(
+        ours(one.document, one.theirs),
+        channel.settings,
+        channel.secret,
+        one.key,
+        desk.http,
+        action=one.action,
+        standing=ours(one.standing, one.theirs),
+    )
+
+
+def _met_another(desk: Desk, one: Checked) -> Push | None:
+    """The push of a document that is not posted and met another content under its number."""
+    if one.action != "create" or one.posting.sent_at is None:
+        return None
+    with desk.database.read() as session:
+        return conflicted(session, one.claim.posting_id)
+
+
+def _goes(
+    desk: Desk,
+    channel: Channel,
+    one: Checked,
+    found: Found | None,
+    story: bytes,
+    reads: Remembering,
+) -> bool | Found:
+    """Whether it may be sent by what was seen; else it is not ours to send any more. A search may
+    find that our key is refused.
+    """
+    if found is None or found.kind == "absent" or _known(desk, one, found):
+        return clear(desk, channel, one, reads)
+    if stands(desk, channel, one, found):
+        return False
+    if found.kind != "different" or not _told_the_rules(desk, channel, one):
+        _turn(desk, channel, one.claim, found, story)
+    return False
+
+
+def _known(desk: Desk, one: Checked, found: Found) -> bool:
+    """Whether somebody changed it there, and the rules or a person let the update pass all the
+    same: they have seen just this.
+    """
+    if one.action == "create" or found.kind != "different":
+        return False
+    with desk.database.read() as session:
+        posting = session.get_one(Posting, one.claim.posting_id)
+        reading = session.get(Reading, posting.reading_id) if posting.reading_id else None
+        return reading is not None and readings.covers(reading.body, found)
+
+
+def _told_the_rules(desk: Desk, channel: Channel, one: Checked) -> bool:
+    """Have it read first, so that the rules say what a change by hand means."""
+    if one.action == "create" or not isinstance(channel.target, Readable):
+        return False
+    with desk.database.write() as session:
+        now = desk.clock.now()
+        read_at = session.get_one(Posting, one.claim.posting_id).read_at
+        if read_at is not None and now - read_at < desk.lease:
+            return False  # it was read just now, and that did not show it
+        read_now(session, [one.claim.posting_id], now)
+        put_back(session, one.claim, now + desk.lease)
+    return True
+
+
+def _turn(desk: Desk, channel: Channel, claim: Claim, found: Found, story: bytes) -> None:
+    """It is there, or nobody can say: either way nothing is sent now."""
+    if found.kind == "unknown":
+        unclear(desk, channel, claim, found)
+        return
+    with desk.database.write() as session:
+        now = desk.clock.now()
+        one = check(session, channel, [claim], lock=True, now=now)[claim.posting_id]
+        if not isinstance(one, Checked):
+            put_back(session, claim, now)
+            return
+        member = add_push(session, desk, channel, one, story)
+        add_look(session, channel, member, found, kind="lookup", key=one.key, now=now)
+        case = Case(session, desk, channel, member, now)
+        if found.kind == "equal":
+            results.posted(
+                case,
+                target_ref=found.target_ref,
+                words=found.words,
+                existing=True,
+                total=found.total,
+            )
+        else:
+            results.conflict(case, found)
+        target_holds.settle(session, [member.record_id], case.causes)

@@ -1,0 +1,135 @@
+"""Calls that follow another call of the same pushes.
+
+Here: the intent of a send again after a look-up said that nothing is there, and of a half of a file
+that was refused as a whole; each is one commit before any byte leaves. Not here: first sends
+(intent.py), the call itself (calls.py).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from connectors.contract import Payload
+from holding.connections import limits
+from holding.connections.channel import Channel, Desk
+from holding.journal import target_holds
+from holding.journal.evidence import request_key
+from holding.journal.posting_claims import lock_families, put_back
+from holding.journal.push_rows import Flight, Member, add_flight, push_lease
+from holding.lifecycle.states import move_posting, move_push
+from holding.tables import Posting, Request
+from holding.tables.row_states import PushState
+from rules.values.posting_states import PostingState
+
+
+@dataclass(frozen=True, slots=True)
+class Half:
+    """Pushes of a file that was refused, which go out again by themselves."""
+
+    of: Flight
+    members: tuple[Member, ...]
+
+
+def again(
+    desk: Desk, channel: Channel, request_id: int, members: Sequence[Member]
+) -> Flight | None:
+    """The same pushes once more, same numbers and keys; same bytes where nobody dropped out. They
+    stay doubts while the connection is paused.
+    """
+    with desk.database.write() as session:
+        families = [one.claim.family for one in members]
+        lock_families(session, channel.company_id, families)
+        if not limits.running(session, channel):
+            for one in members:
+                put_back(session, one.claim, desk.clock.now())
+            return None
+        old = session.get_one(Request, request_id)
+        name = old.headers.get(":batch", "")
+        mine = tuple(one for one in members if _take_up(session, desk, one))
+        if not mine:
+            return None
+        payload = _file_of(channel, mine, name)
+        key = request_key(one.key for one in mine)
+        if key == old.key and old.body is not None:  # a newer program may write a sheet otherwise
+            payload = replace(payload, body=old.body)
+        flight = add_flight(
+            session,
+            desk,
+            channel,
+            members=mine,
+            payload=payload,
+            key=key,
+            name=name,
+            run_id=old.run_id,
+            parent_id=request_id,
+        )
+        target_holds.settle(session, [one.record_id for one in mine], ())
+        limits.spend(session, channel, channel.target.pace.to_send)
+    return flight
+
+
+def take_half(desk: Desk, half: Half) -> Flight | None:
+    """The call of a half, of those in it that are still ours; None when none is."""
+    desk.renew()
+    before, channel = half.of, half.of.channel
+    with desk.database.write() as session:
+        lock_families(session, channel.company_id, [one.claim.family for one in half.members])
+        mine = tuple(one for one in half.members if _still_ours(session, desk, one))
+        if not mine:
+            return None
+        limits.spend(session, channel, channel.target.pace.to_send)
+        return add_flight(
+            session,
+            desk,
+            channel,
+            members=mine,
+            payload=_file_of(channel, mine, before.name),
+            key=request_key(one.key for one in mine),
+            name=before.name,
+            run_id=before.run_id,
+            parent_id=before.request_id,
+        )
+
+
+def _file_of(channel: Channel, members: Sequence[Member], name: str) -> Payload:
+    documents = [one.sent for one in members]
+    action = members[0].action
+    return channel.target.build(documents, batch=bool(name), batch_name=name, action=action)
+
+
+def _still_ours(session: Session, desk: Desk, member: Member) -> bool:
+    """Whether no other worker has it; then its lease begins again."""
+    posting, fence = member.claim.posting_id, member.claim.fence
+    kept = session.scalar(
+        update(Posting)
+        .where(Posting.id == posting, Posting.fence == fence, Posting.state == PostingState.SENDING)
+        .values(lease_owner=desk.owner, lease_until=desk.clock.now() + push_lease(desk))
+        .returning(Posting.id)
+        .execution_options(synchronize_session=False)
+    )
+    return kept is not None
+
+
+def _take_up(session: Session, desk: Desk, member: Member) -> bool:
+    """An uncertain push goes on its way again, under our fence."""
+    posting = session.scalars(
+        select(Posting)
+        .where(Posting.id == member.claim.posting_id, Posting.fence == member.claim.fence)
+        .with_for_update(key_share=True)
+    ).one_or_none()
+    if posting is None or posting.state != PostingState.UNCERTAIN:
+        return False
+    if not move_push(session, member.push_id, PushState.SENDING):
+        return False
+    return move_posting(
+        session,
+        posting.id,
+        expected=PostingState.UNCERTAIN,
+        to=PostingState.SENDING,
+        lock=posting.lock,
+        due_at=None,
+        lease_owner=desk.owner,
+        lease_until=desk.clock.now() + push_lease(desk),
+    )

@@ -1,0 +1,262 @@
+"""From claimed postings to a call that is written down.
+
+Here: the intent of a first send, one commit before any byte leaves. Not here: calls that follow
+another (holding/posting/follow_up_calls.py), the call itself (holding/posting/calls.py).
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import insert, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from connectors.contract import Action, Found, Payload
+from connectors.transport import fault_points
+from holding.audit.events import record_event
+from holding.connections.channel import Channel, Desk
+from holding.journal import target_holds
+from holding.journal.evidence import request_key
+from holding.journal.posting_claims import Claim, give_back, lock_families, put_back
+from holding.journal.push_rows import Flight, Member, add_flight, add_lines, add_look, push_lease
+from holding.journal.target_holds import Trouble
+from holding.lifecycle.changes import wake_records
+from holding.lifecycle.states import move_posting
+from holding.posting import results
+from holding.posting.call_parts import first_call, too_large
+from holding.posting.last_check import Checked, NotNow, Verdict, check
+from holding.tables import Posting, Push
+from holding.tables.columns import table_of
+from holding.tables.row_states import PushState
+from rules.values.posting_states import PostingState
+
+_ADD_PUSH = insert(table_of(Push)).returning(table_of(Push).c.id)
+Looked = Mapping[int, Found]
+SAID: Mapping[Action, str] = {
+    "create": "{} is sent to {} (hash {}).",
+    "update": "The change of {} is sent to {} (hash {}).",
+    "void": "{} is made void in {} (hash {}).",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """Postings that may go out, each with its story rendered for keeping."""
+
+    good: tuple[Checked, ...]
+    stories: Mapping[int, bytes]
+
+    def only(self, wanted: Collection[int]) -> "Examined":
+        """Those of some postings."""
+        good = tuple(one for one in self.good if one.claim.posting_id in wanted)
+        return Examined(good, self.stories)
+
+    @property
+    def claims(self) -> list[Claim]:
+        """The rights to them."""
+        return [one.claim for one in self.good]
+
+    def parted(self, count: int) -> "tuple[Examined, Examined]":
+        """The first so many, and the others."""
+        return Examined(self.good[:count], self.stories), Examined(self.good[count:], self.stories)
+
+    def __add__(self, others: "Examined") -> "Examined":
+        return Examined(self.good + others.good, {**self.stories, **others.stories})
+
+
+def examine(desk: Desk, channel: Channel, claims: Sequence[Claim], *, in_file: bool) -> Examined:
+    """Look at claimed postings; those that may not be sent are held, or given back: due at once,
+    or, where they go in a file, after a rest in which the others of the run go.
+    """
+    with desk.database.read() as session:
+        verdicts = check(session, channel, claims, lock=False, now=desk.clock.now())
+        good = tuple(one for one in verdicts.values() if isinstance(one, Checked))
+        # told here, so that no write waits for the replay
+        told = desk.trace(session, {one.evaluation_id for one in good})
+    stories = {one.claim.posting_id: told[one.evaluation_id] for one in good}
+    _turn_down(desk, channel, claims, verdicts, in_file=in_file)
+    return Examined(good, stories)
+
+
+def rest_of(desk: Desk) -> timedelta:
+    """How long what cannot go now is left alone."""
+    return desk.lease / 4
+
+
+def intend(
+    desk: Desk,
+    channel: Channel,
+    examined: Examined,
+    *,
+    run_id: int | None,
+    name: str = "",
+    looked: Looked | None = None,
+) -> tuple[Flight | None, Examined]:
+    """Write down one call for these postings, as JSON or (with a `name`) as one file of the first
+    of them, as many as the target takes in one; and what is left for the next.
+
+    What is sent is what was examined, and it is looked at again in the transaction that commits
+    the intent. No call when nothing is left to send.
+    """
+    desk.renew()
+    while examined.good:
+        documents = [one.sent for one in examined.good]
+        action = examined.good[0].action  # a file has creates alone, a call one document
+        count, payload = first_call(channel.target, documents, name=name, action=action)
+        part, rest = examined.parted(max(1, count))
+        if count == 0:
+            found = too_large(channel.target, documents[0], payload, channel.name)
+            _stop(desk, channel, part.claims[0], found)
+            examined = rest
+            continue
+        try:
+            flight = _commit(desk, channel, part, payload, run_id, name, looked or {})
+        except IntegrityError:  # another push of the family was opened: somebody was faster
+            give_back(desk, part.claims, after=rest_of(desk))
+            return None, rest
+        if flight is not None:
+            fault_points.point("push.after_intent")
+            return flight, rest
+        examined = examine(desk, channel, part.claims, in_file=bool(name)) + rest
+    return None, examined
+
+
+def _commit(
+    desk: Desk,
+    channel: Channel,
+    examined: Examined,
+    payload: Payload,
+    run_id: int | None,
+    name: str,
+    looked: Looked,
+) -> Flight | None:
+    """The one commit; None when a posting is not any more what it was a moment ago."""
+    if name:
+        fault_points.point("export.after_file")
+    with desk.database.write() as session:
+        at = desk.clock.now()
+        verdicts = check(session, channel, examined.claims, lock=True, now=at)
+        good = [one for one in verdicts.values() if isinstance(one, Checked)]
+        if tuple(good) != examined.good:
+            return None
+        fault_points.point("push.before_intent")
+        members = tuple(
+            add_push(session, desk, channel, one, examined.stories[one.claim.posting_id])
+            for one in good
+        )
+        for member in members:
+            found = looked.get(member.claim.posting_id)
+            if found is not None:
+                add_look(session, channel, member, found, kind="lookup", key=member.key, now=at)
+        flight = add_flight(
+            session,
+            desk,
+            channel,
+            members=members,
+            payload=payload,
+            key=request_key(one.key for one in good),
+            name=name,
+            run_id=run_id,
+        )
+        target_holds.settle(session, [one.record_id for one in members], ())
+    return flight
+
+
+def add_push(session: Session, desk: Desk, channel: Channel, one: Checked, story: bytes) -> Member:
+    """The push row, its lines, the posting on its way."""
+    now = desk.clock.now()
+    posting = one.posting
+    push = {
+        "posting_id": posting.id,
+        "no": one.no,
+        "connection_id": posting.connection_id,
+        "family": posting.family,
+        "action": posting.action,
+        "hash": posting.hash,
+        "number": posting.number,
+        "key": one.key,
+        "content": posting.content,
+        "trace": story,
+        "evaluation_id": posting.evaluation_id,
+        "state": PushState.SENDING,
+        "made_at": now,
+    }
+    push_id: int = session.execute(_ADD_PUSH, push).scalar_one()
+    if one.action != "void":
+        add_lines(session, push_id, one.document, posting.bills)
+    first = {"sent_at": now} if one.action == "create" else {}
+    move_posting(
+        session,
+        posting.id,
+        expected=posting.state,
+        to=PostingState.SENDING,
+        lock=one.lock,
+        push_id=push_id,
+        lease_until=now + push_lease(desk),
+        **first,
+    )
+    say = SAID[one.action].format(posting.number, channel.name, posting.hash[:12])
+    record_event(
+        session,
+        company_id=channel.company_id,
+        at=now,
+        actor=None,
+        act="posting.sending",
+        record_id=one.record_id,
+        posting_id=posting.id,
+        fence=one.claim.fence,
+        body={"say": say, "push": push_id, "hash": posting.hash, "key": one.key},
+    )
+    return Member(
+        claim=one.claim,
+        record_id=one.record_id,
+        push_id=push_id,
+        action=one.action,
+        document=one.document,
+        standing=one.standing,
+        theirs=one.theirs,
+        key=one.key,
+    )
+
+
+def _turn_down(
+    desk: Desk,
+    channel: Channel,
+    claims: Sequence[Claim],
+    verdicts: Mapping[int, Verdict],
+    *,
+    in_file: bool,
+) -> None:
+    """Hold what must not be sent; let go of what cannot be sent now."""
+    bad = [claim for claim in claims if not isinstance(verdicts[claim.posting_id], Checked)]
+    if not bad:
+        return
+    rest = rest_of(desk) if in_file else timedelta()
+    with desk.database.write() as session:
+        lock_families(session, channel.company_id, [claim.family for claim in bad])
+        now = desk.clock.now()
+        for claim in bad:
+            verdict = verdicts[claim.posting_id]
+            if isinstance(verdict, NotNow) and verdict.judge:
+                _have_judged(session, claim, now + rest if in_file else None, now)
+            elif isinstance(verdict, NotNow):
+                put_back(session, claim, now + rest)
+            elif isinstance(verdict, Trouble):
+                results.stopped(session, channel, claim, verdict, now)
+
+
+def _stop(desk: Desk, channel: Channel, claim: Claim, found: Trouble) -> None:
+    """Hold one posting that no call can carry."""
+    with desk.database.write() as session:
+        lock_families(session, channel.company_id, [claim.family])
+        results.stopped(session, channel, claim, found, desk.clock.now())
+
+
+def _have_judged(session: Session, claim: Claim, due: datetime | None, now: datetime) -> None:
+    """Let go of it until its record was judged: that says whether and when it is due, unless a run
+    comes back to it.
+    """
+    put_back(session, claim, due)
+    record = select(Posting.record_id).where(Posting.id == claim.posting_id)
+    wake_records(session, session.scalars(record).all(), now)

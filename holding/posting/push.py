@@ -1,0 +1,187 @@
+"""Pushes whose end is not known yet: in doubt, or taken in by the target and not answered.
+
+Here: the two states in between, and the alarm when they last too long. Not here: how a push ends
+(results.py), how it is found out (doubt_resolution.py).
+
+Also here: one push under its fence, inside one transaction: what every end of it is made of.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import bindparam, func, select, update
+from sqlalchemy.orm import Session
+
+from connectors.contract.errors import RETRY
+from grammar.text.finding_codes import ErrorClass
+from holding.audit.events import record_event
+from holding.connections.channel import Channel, Desk
+from holding.journal import target_holds
+from holding.journal.posting_claims import Claim
+from holding.journal.push_rows import SEEN, Member
+from holding.journal.target_holds import Trouble
+from holding.lifecycle.states import move_posting, move_push
+from holding.tables import Attempt, Posting, Push
+from holding.tables.row_states import PushState
+from rules.values.posting_states import PostingState
+
+FREE: Mapping[str, Any] = {"lease_owner": None, "lease_until": None}
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One push under its fence, inside one transaction; pushes of one call share its `luck`."""
+
+    session: Session
+    desk: Desk
+    channel: Channel
+    member: Member
+    now: datetime
+    causes: set[int] = field(default_factory=set)  # those whose counters are to be counted again
+    luck: float = 0.0  # from 0 to 1: how much of a pause between two bounds is waited
+
+
+def owned(case: Case) -> Posting | None:
+    """The posting, if its fence is still ours."""
+    return locked(case.session, case.member.claim)
+
+
+def locked(session: Session, claim: Claim) -> Posting | None:
+    """The posting under our lock, if this claim's fence is still its own."""
+    given = {"posting": claim.posting_id, "fence": claim.fence}
+    return session.scalars(_OURS, given).one_or_none()
+
+
+_OURS = (
+    select(Posting)
+    .where(Posting.id == bindparam("posting"), Posting.fence == bindparam("fence"))
+    .execution_options(populate_existing=True)
+    .with_for_update(key_share=True)
+)
+
+
+def move(case: Case, posting: Posting, to: PostingState, **columns: Any) -> None:
+    """The conditional move; the row is locked and its fence was ours, so it cannot fail."""
+    before, lock = posting.state, posting.lock
+    if not move_posting(case.session, posting.id, expected=before, to=to, lock=lock, **columns):
+        message = f"posting {posting.id} moved under our lock"
+        raise RuntimeError(message)
+
+
+def close_push(case: Case, state: PushState, **columns: Any) -> None:
+    """The push is over, in this state."""
+    open_push(case, state, closed_at=case.now, **columns)
+
+
+def open_push(case: Case, state: PushState, **columns: Any) -> None:
+    """Write the push's state; it is not over. Its posting is ours, so it cannot have ended."""
+    if not move_push(case.session, case.member.push_id, state, **columns):
+        message = f"push {case.member.push_id} never becomes {state} as it stands"
+        raise RuntimeError(message)
+
+
+def tell(case: Case, act: str, say: str, **body: Any) -> None:
+    """The event of what happened to the posting."""
+    record_event(
+        case.session,
+        company_id=case.channel.company_id,
+        at=case.now,
+        actor=None,
+        act=act,
+        record_id=case.member.record_id,
+        posting_id=case.member.claim.posting_id,
+        fence=case.member.claim.fence,
+        body={"say": say, "push": case.member.push_id, **body},
+    )
+
+
+DOUBT_LIMIT = timedelta(hours=24)
+POLLS = (2.0, 4.0, 8.0, 16.0, 30.0, 60.0)
+POLL_LIMIT = timedelta(minutes=10)
+LOOKS = RETRY["uncertain"].pauses
+
+
+def doubtful(case: Case, words: str, *, not_before: datetime | None = None) -> bool:
+    """Nobody knows whether it arrived: it will be looked up, never sent again blindly."""
+    due = case.now + timedelta(seconds=_pause(LOOKS, _looks(case)) * case.desk.pace)
+    if _in_doubt(case, words, due_at=max(due, not_before or due), crashes=0, **FREE):
+        _alarm(case, "uncertain", DOUBT_LIMIT, words)
+        return True
+    return False
+
+
+def in_doubt(case: Case, words: str) -> bool:
+    """The same, while we keep the lease and look it up at once."""
+    return _in_doubt(case, words)
+
+
+def _in_doubt(case: Case, words: str, **columns: Any) -> bool:
+    posting = owned(case)
+    if posting is None:
+        return False
+    number, known = posting.number, posting.state == PostingState.UNCERTAIN
+    open_push(case, PushState.UNCERTAIN, error=words)
+    _stay_or_move(case, posting, PostingState.UNCERTAIN, **columns)
+    if not known:
+        say = f"No clear answer for {number}; it is looked up before anything is sent. {words}"
+        tell(case, "posting.uncertain", say)
+    return True
+
+
+def parked(case: Case, words: str) -> bool:
+    """The target has taken it and will tell later: ask again and again, send nothing."""
+    posting = owned(case)
+    if posting is None:
+        return False
+    number, known = posting.number, posting.state == PostingState.AWAITING
+    due = case.now + timedelta(seconds=_pause(POLLS, _looks(case)) * case.desk.pace)
+    open_push(case, PushState.AWAITING, error=words)
+    _stay_or_move(case, posting, PostingState.AWAITING, due_at=due, crashes=0, **FREE)
+    if not known:
+        tell(case, "posting.awaiting", f"{case.channel.name} has taken {number} in. {words}")
+    _alarm(case, "temporary", POLL_LIMIT, words)
+    return True
+
+
+def _alarm(case: Case, error_class: ErrorClass, limit: timedelta, words: str) -> None:
+    """Too long without an end: a person should know, while we go on asking."""
+    push = case.session.get_one(Push, case.member.push_id)
+    if case.now - push.made_at > limit:
+        unanswered(case, error_class, words)
+
+
+def unanswered(case: Case, error_class: ErrorClass, words: str) -> None:
+    """Have a person know that nobody can say what became of it."""
+    posting = case.session.get_one(Posting, case.member.claim.posting_id)
+    text = f"Still no answer for {posting.number}. {words}"
+    found = Trouble(code=target_holds.NO_ANSWER, error_class=error_class, words=text)
+    case.causes.add(target_holds.open_hold(case.session, posting, found, case.now))
+
+
+def _stay_or_move(case: Case, posting: Posting, to: PostingState, **columns: Any) -> None:
+    if posting.state != to:
+        move(case, posting, to, **columns)
+        return
+    if not columns:
+        return
+    case.session.execute(
+        update(Posting)
+        .where(Posting.id == posting.id, Posting.fence == case.member.claim.fence)
+        .values(**columns)
+    )
+
+
+def _pause(pauses: tuple[float, ...], done: int) -> float:
+    return pauses[min(done, len(pauses) - 1)]
+
+
+def _looks(case: Case) -> int:
+    """How often this push was looked up since it was last sent."""
+    mine = Attempt.push_id == case.member.push_id
+    sent = select(func.max(Attempt.no)).where(mine, Attempt.state.not_in(SEEN))
+    looked = select(func.count(Attempt.id)).where(
+        mine, Attempt.state.in_(SEEN), Attempt.no > func.coalesce(sent.scalar_subquery(), 0)
+    )
+    return case.session.scalar(looked) or 0

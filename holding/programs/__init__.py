@@ -1,0 +1,1 @@
+"""Clearpost holding.programs: the rules and the world of a moment; nothing is published."""

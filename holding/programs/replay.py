@@ -1,0 +1,180 @@
+"""Judging again from what was stored, to show that the same comes out.
+
+Here: replay of one evaluation and of many; `python -m holding.programs.replay` does it in a process
+of its own. Not here: judging itself (holding/evaluation/due_records.py), and showing an outcome
+(rules/outcomes/findings.py).
+"""
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from holding.programs import world as programs_world
+from holding.store import bulk
+from holding.store.database import open_database
+from holding.tables import Company, Connection, Evaluation, Record, Version
+from rules.facts.world import Facts, Subject
+from rules.outcomes.digest import Digest, digest
+from rules.outcomes.outcome import Outcome
+from rules.values.canonical import dumps
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """An evaluation whose replay gave another hash.
+
+    `only_wording`: its digest counts every text, and the stored codes came out the same.
+    """
+
+    evaluation_id: int
+    record_id: int
+    digest: Digest
+    stored: str
+    replayed: str
+    only_wording: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Replays:
+    """How many evaluations, with so many verdicts, were judged again; which came out otherwise.
+
+    `counted`: how many by each digest. `differences` are those of the decision, `reworded` those
+    of the wording alone.
+    """
+
+    counted: Mapping[Digest, int]
+    verdicts: int
+    differences: tuple[Difference, ...]
+    reworded: tuple[Difference, ...]
+
+    @property
+    def replayed(self) -> int:
+        """How many, by whichever digest."""
+        return sum(self.counted.values())
+
+
+def replay(
+    session: Session,
+    evaluation_id: int,
+    *,
+    programs: programs_world.Programs = programs_world.program,
+) -> Outcome:
+    """The outcome of an evaluation, from its version, rules, revision, facts and clock."""
+    return replay_each(session, [evaluation_id], programs=programs)[evaluation_id]
+
+
+def replay_each(
+    session: Session,
+    evaluation_ids: Collection[int],
+    *,
+    programs: programs_world.Programs = programs_world.program,
+) -> dict[int, Outcome]:
+    """Evaluation id -> its outcome; what they looked at is read in one go."""
+    query = (
+        select(Evaluation, Version, Record, Connection)
+        .join(Version, Version.id == Evaluation.version_id)
+        .join(Record, Record.id == Evaluation.record_id)
+        .join(Connection, Connection.id == Record.source_id)
+        .where(bulk.among(Evaluation.id, sorted(evaluation_ids)))
+    )
+    known = cache(lambda version_id: programs(session, version_id))
+    return {
+        evaluation.id: judged_again(
+            session,
+            evaluation,
+            version=version,
+            record=record,
+            source=source,
+            programs=lambda _, version_id: known(version_id),
+        )
+        for evaluation, version, record, source in session.execute(query).all()
+    }
+
+
+def judged_again(
+    session: Session,
+    evaluation: Evaluation,
+    *,
+    version: Version,
+    record: Record,
+    source: Connection,
+    programs: programs_world.Programs = programs_world.program,
+) -> Outcome:
+    """The same, with the rows at hand."""
+    if evaluation.facts is None or version.body is None:
+        message = f"what evaluation {evaluation.id} looked at is no longer kept"
+        raise LookupError(message)
+    judge = programs(session, evaluation.ruleset_version_id)
+    world = programs_world.world(
+        session, record.company_id, evaluation.revision, frozenset(evaluation.facts["known"])
+    )
+    subject = Subject(record.type, source.connector, version.body, version.no)
+    facts = Facts.from_json(evaluation.facts["facts"])
+    return judge.evaluate(subject, facts, world, evaluation.at)
+
+
+def replay_all(
+    session: Session,
+    company_id: int,
+    limit: int,
+    *,
+    programs: programs_world.Programs = programs_world.program,
+) -> Replays:
+    """Replay the newest evaluations that came to an outcome, and compare their hashes."""
+    query = (
+        select(Evaluation)
+        .join(Record, Record.id == Evaluation.record_id)
+        .where(Record.company_id == company_id, Evaluation.facts.is_not(None))
+        .order_by(Evaluation.id.desc())
+        .limit(limit)
+    )
+    counted: Counter[Digest] = Counter()
+    verdicts = 0
+    found = []
+    for evaluation in session.scalars(query).all():
+        if "error" in evaluation.outcome:
+            continue
+        outcome = replay(session, evaluation.id, programs=programs)
+        counted[Digest(evaluation.digest)] += 1
+        verdicts += len(outcome.verdicts)
+        found += _difference(evaluation, outcome)
+    reworded = tuple(each for each in found if each.only_wording)
+    decided = tuple(each for each in found if not each.only_wording)
+    return Replays(counted, verdicts, decided, reworded)
+
+
+def _difference(evaluation: Evaluation, outcome: Outcome) -> list[Difference]:
+    """The difference between a stored evaluation and its replay, if there is one."""
+    by = Digest(evaluation.digest)
+    again = digest(outcome, dumps(evaluation.facts), by)
+    if again == evaluation.hash:
+        return []
+    reworded = by is Digest.WORDED and dumps(evaluation.outcome) == outcome.codes()
+    stored = evaluation.hash
+    return [Difference(evaluation.id, evaluation.record_id, by, stored, again, reworded)]
+
+
+def main(arguments: list[str]) -> int:
+    """`python -m holding.programs.replay --database URL --company CODE --limit N`: a JSON line."""
+    parser = argparse.ArgumentParser(prog="python -m holding.programs.replay")
+    parser.add_argument("--database", required=True)
+    parser.add_argument("--company", required=True)
+    parser.add_argument("--limit", type=int, default=200)
+    given = parser.parse_args(arguments)
+    with open_database(given.database).read() as session:
+        company = session.scalars(select(Company.id).where(Company.code == given.company)).one()
+        found = replay_all(session, company, given.limit)
+    answer = {"replayed": found.replayed, "differences": len(found.differences)}
+    sys.stdout.write(dumps(answer | {"evaluations": [d.evaluation_id for d in found.differences]}))
+    sys.stdout.write("\n")
+    return 1 if found.differences else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,1 +1,0 @@
-"""Clearpost holding/queries."""

@@ -1,0 +1,1 @@
+"""Clearpost holding.reconciliation: what targets really hold, beside ours."""

@@ -1,0 +1,311 @@
+"""A document that stands in the target takes the place of the one we would make: it was typed by
+hand, or has another content under our number.
+
+Here: linking it to its posting. Not here: finding it (holding/posting), having it looked at again
+(holding/reconciliation/manual_entries.py); skipping ours and making it all the same are a rejection
+and a release like any other (holding/exceptions/releases.py).
+
+Also here: what waits until a person has put something right in the target is looked at again.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from connectors.contract import Found, Stands
+from connectors.contract.errors import RETRY
+from grammar.text.finding_codes import ErrorClass
+from holding.access.actors import Actor, Voice
+from holding.approvals.consent import posting_hash
+from holding.exceptions.holds import Desk, Done, done
+from holding.exceptions.releases import decide_one
+from holding.journal.evidence import push_key
+from holding.journal.push_rows import add_lines, conflicted, keep_look
+from holding.journal.target_holds import CONFLICT, MANUAL
+from holding.lifecycle.causes import beside, close, settle
+from holding.lifecycle.changes import wake_records
+from holding.lifecycle.states import move_posting
+from holding.refusal import Refusal
+from holding.tables import Connection, Hold, Posting, Push, Reading, Record
+from holding.tables.columns import to_minor
+from holding.tables.row_states import HoldState, PushState
+from rules.outcomes.outcome import Document
+from rules.values.canonical import dumps, plain, revive
+from rules.values.posting_states import PostingState
+
+
+def look_again(
+    session: Session,
+    actor: Actor,
+    hold_id: int,
+    reason: str,
+    now: datetime,
+    op: str | None = None,
+) -> Done | Refusal:
+    """It was put right in the target: have it looked at, and go on with what is seen."""
+
+    def act(desk: Desk, hold: Hold, voice: Voice) -> Done | Refusal:
+        why = reason.strip()
+        told = f"to be looked at again: {why}"
+        close(session, [hold], voice, state=HoldState.CLEARED, why=told, now=now)
+        made = done(hold, f"{voice.name} had {hold.number} looked at again in the target: {why}")
+        desk.tell([made], "hold.looked_again", now, op, actor=voice)
+        wake_records(session, [hold.record_id], now)
+        settle(session, [hold])
+        return made
+
+    return decide_one(
+        session,
+        actor,
+        hold_id,
+        reason,
+        now,
+        op,
+        verb="have another look at",
+        may=_decided_there,
+        act=act,
+    )
+
+
+def waits_for_a_look(code: str, error_class: ErrorClass, *, of_push: bool) -> bool:
+    """Whether only what is done in the target ends it."""
+    return of_push and code != MANUAL and RETRY[error_class].retry == "never"
+
+
+def _decided_there(_: Desk, hold: Hold) -> Refusal | None:
+    if waits_for_a_look(hold.code, hold.error_class, of_push=hold.of_push):
+        return None
+    words = "This does not wait for something to be put right in the target."
+    return Refusal("hold.no_look", words, hold.would_pass)
+
+
+def link(
+    session: Session,
+    actor: Actor,
+    hold_id: int,
+    number: str,
+    reason: str,
+    now: datetime,
+    op: str | None = None,
+) -> Done | Refusal:
+    """The document of this number in the target is the posting's: it counts as posted, and nothing
+    is sent.
+    """
+
+    def act(desk: Desk, hold: Hold, voice: Voice) -> Done | Refusal:
+        return _linked(desk, hold, voice, number, reason.strip(), now, op)
+
+    return decide_one(
+        session,
+        actor,
+        hold_id,
+        reason,
+        now,
+        op,
+        verb="link",
+        more=(number,),
+        may=_linkable,
+        act=act,
+    )
+
+
+def found(session: Session, posting_id: int | None) -> tuple[datetime, tuple[Stands, ...]] | None:
+    """What was last found in the target that may be this posting's document, and when."""
+    query = select(Reading).where(Reading.posting_id == posting_id, Reading.kind == "alike")
+    row = session.scalars(query.order_by(Reading.id.desc()).limit(1)).one_or_none()
+    return (row.at, tuple(revive(Stands, one) for one in row.body["documents"])) if row else None
+
+
+def under_our_number(session: Session, posting_id: int | None) -> Stands | None:
+    """What stands there with another content, as far as the target tells it; nothing of what was to
+    be made void.
+    """
+    push = conflicted(session, posting_id or 0)
+    if push is None or push.action == "void":
+        return None
+    seen = found(session, posting_id)
+    told = next((one for one in seen[1] if one.number == push.number), None) if seen else None
+    posting = session.get_one(Posting, posting_id)
+    ref = push.target_ref or posting.target_ref
+    unknown = Stands(
+        number=push.number, target_ref=ref, party="", date="", currency="", amount=None
+    )
+    return told or unknown
+
+
+def _linkable(desk: Desk, hold: Hold) -> Refusal | None:
+    if hold.code == MANUAL:
+        return None
+    if hold.code != CONFLICT:
+        words = "Nothing that was typed by hand was found for this document."
+        return Refusal("hold.not_linkable", words, "Release it, or reject it.")
+    if under_our_number(desk.session, hold.posting_id) is not None:
+        return None
+    words = f"{hold.number} was to be made void, and what stands there is not."
+    return Refusal("hold.not_linkable", words, "Make it void there, and have it looked at again.")
+
+
+def _linked(
+    desk: Desk, hold: Hold, voice: Voice, number: str, why: str, now: datetime, op: str | None
+) -> Done | Refusal:
+    session, posting = desk.session, desk.postings[hold.posting_id or 0]
+    there, ours, evaluation_id = _meant(session, hold, posting, number)
+    if there is None or ours is None:
+        words = f"{number or 'No number'} is not among what was found."
+        return Refusal("link.unknown", words, "Load the page again, and choose from the list.")
+    if other := _taken(session, posting, number):
+        words = f"{number} stands for {other} already."
+        return Refusal("link.taken", words, "One document is linked to one record.")
+    before = posting.number
+    push_id = _stand_in(session, posting, _as_it_stands(ours, there), there, evaluation_id, now)
+    siblings = beside(session, hold)
+    say = f"linked to {number}: {why}"
+    close(session, siblings, voice, state=HoldState.CLEARED, why=say, now=now)
+    made = done(hold, f"{voice.name} linked {before} to {number} in the target: {why}")
+    desk.tell([made], "posting.linked", now, op, actor=voice, number=number, instead_of=before,
+              push=push_id)  # fmt: skip
+    settle(session, siblings)
+    relatives = select(Record.id).where(
+        Record.company_id == desk.company_id, Record.family == posting.family
+    )
+    wake_records(session, session.scalars(relatives).all(), now)
+    return made
+
+
+def _meant(
+    session: Session, hold: Hold, posting: Posting, number: str
+) -> tuple[Stands | None, Document | None, int]:
+    """The document of this number there, and ours in whose place it is with its evaluation: as it
+    was sent, where it met another.
+    """
+    if hold.code == CONFLICT:
+        there, push = under_our_number(session, posting.id), conflicted(session, posting.id)
+        if there is None or push is None or there.number != number:
+            return None, None, posting.evaluation_id
+        return there, revive(Document, push.content), push.evaluation_id
+    seen = found(session, posting.id)
+    typed = next((one for one in seen[1] if one.number == number), None) if seen else None
+    ours = revive(Document, posting.content) if posting.content is not None else None
+    return typed, ours, posting.evaluation_id
+
+
+def _taken(session: Session, posting: Posting, number: str) -> str | None:
+    """The record whose document this is already."""
+    query = (
+        select(Record.number)
+        .join(Posting, Posting.record_id == Record.id)
+        .where(Posting.connection_id == posting.connection_id, Posting.number == number)
+        .where(Posting.doc_type == posting.doc_type, Posting.sent_at.is_not(None))
+    )
+    return session.scalars(query.where(Posting.id != posting.id).limit(1)).one_or_none()
+
+
+def _stand_in(
+    session: Session,
+    posting: Posting,
+    document: Document,
+    there: Stands,
+    evaluation_id: int,
+    now: datetime,
+) -> int:
+    """The posting as if it had made, or changed, what stands there, with a push that sent nothing.
+
+    What was changed in the source since that evaluation is still to be sent.
+    """
+    connection = session.get_one(Connection, posting.connection_id)
+    company_there = str(connection.settings.get("company_id", ""))
+    posting.number = there.number
+    if posting.state != PostingState.POSTED:
+        posting.action = "create"
+    posting.hash = posting_hash(posting.connection_id, company_there, document, posting.action)
+    posting.content = plain(document)
+    session.flush()
+    push = _without_a_call(session, posting, there, evaluation_id, now)
+    add_lines(session, push.id, document, posting.bills)
+    keep_look(
+        session,
+        posting.connection_id,
+        push.id,
+        Found(kind="equal", words="Linked by a person.", proof=dumps(plain(there)).encode()),
+        number=there.number,
+        kind="lookup",
+        key=push.key,
+        key_id=connection.key_id,
+        fence=posting.fence,
+        now=now,
+    )
+    _post(session, posting, push, document, now)
+    return push.id
+
+
+def _without_a_call(
+    session: Session, posting: Posting, there: Stands, evaluation_id: int, now: datetime
+) -> Push:
+    """The push that ended in what stands there, although nothing was sent."""
+    last = select(func.coalesce(func.max(Push.no), 0)).where(Push.posting_id == posting.id)
+    no = (session.scalar(last) or 0) + 1
+    push = Push(
+        posting_id=posting.id,
+        no=no,
+        connection_id=posting.connection_id,
+        family=posting.family,
+        action=posting.action,
+        hash=posting.hash,
+        number=posting.number,
+        key=push_key(posting, no),
+        content=posting.content,
+        evaluation_id=evaluation_id,
+        state=PushState.ACCEPTED,
+        target_ref=there.target_ref,
+        made_at=now,
+        closed_at=now,
+    )
+    session.add(push)
+    session.flush()
+    return push
+
+
+def _post(
+    session: Session, posting: Posting, push: Push, document: Document, now: datetime
+) -> None:
+    """The posting is posted, with what this push stands for."""
+    amount = to_minor(document.amount, document.currency)
+    home = posting.book is not None and document.currency == posting.currency
+    moved: Mapping[str, Any] = {
+        "push_id": push.id,
+        "posted_push_id": push.id,
+        "target_ref": push.target_ref or posting.target_ref,
+        "sent_at": posting.sent_at or now,
+        "posted_at": posting.posted_at or now,
+        "read_due_at": now,
+        "amount": amount,
+        "currency": document.currency,
+        "book": amount if home else None,
+        "doc_date": document.date,
+        "due_at": None,
+    }
+    before, lock = posting.state, posting.lock
+    if not move_posting(
+        session, posting.id, expected=before, to=PostingState.POSTED, lock=lock, **moved
+    ):
+        message = f"posting {posting.id} moved under our lock"
+        raise RuntimeError(message)
+
+
+def _as_it_stands(document: Document, there: Stands) -> Document:
+    """What we would have sent, with every value that the target shows in its place."""
+    shown = {name: there.fields[name] for name in document.fields if name in there.fields}
+    return replace(
+        document,
+        number=there.number,
+        date=date.fromisoformat(there.date) if there.date else document.date,
+        party=there.party or document.party,
+        currency=there.currency or document.currency,
+        amount=document.amount if there.amount is None else there.amount,
+        fields={**document.fields, **shown},
+        lines=there.lines or document.lines,
+    )

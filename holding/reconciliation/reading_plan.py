@@ -1,0 +1,207 @@
+"""Which posted documents are read in their target, and when again.
+
+Here: the plan as columns of the posting, and taking what is due. Not here: the reading
+(read_back.py).
+
+A document is read shortly after it was posted, then once a day for thirty days; what is not there
+is looked for again soon, since some targets show late what they took.
+
+Also here: what was last seen of a record's documents in their targets; somebody wants to know now
+what stands in a target.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import BigInteger, ColumnElement, bindparam, exists, or_, select, text, update
+from sqlalchemy.orm import Session
+
+from holding.access.actors import Actor, may
+from holding.audit.events import record_event
+from holding.connections import breaker, limits
+from holding.connections.channel import Channel, Desk
+from holding.connections.setup import tell
+from holding.journal.posting_claims import free_of
+from holding.lifecycle.changes import read_now
+from holding.refusal import Refusal
+from holding.store.row_objects import Columns, of
+from holding.tables import Connection, Posting, Push, Reading, Record
+from holding.tables.columns import NOW
+from holding.words import plural
+from rules.outcomes.outcome import Document
+from rules.values.canonical import revive
+from rules.values.posting_states import PostingState
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingRow:
+    """A document: when it was read, what was seen and since when, and when it is read again."""
+
+    number: str
+    target: str
+    read_at: datetime | None
+    read_due_at: datetime | None
+    e_invoice_at: datetime | None
+    same: bool | None
+    since: datetime | None
+    body: dict[str, object] | None
+
+    @property
+    def words(self) -> str:
+        """What was seen, as the target's connector says it."""
+        return str(self.body["words"]) if self.body else "Not read yet."
+
+
+READING = Columns(
+    ReadingRow(
+        number=of(Posting.number),
+        target=of(Connection.name),
+        read_at=of(Posting.read_at),
+        read_due_at=of(Posting.read_due_at),
+        e_invoice_at=of(Posting.e_invoice_at),
+        same=of(Reading.same),
+        since=of(Reading.at),
+        body=of(Reading.body),
+    ),
+    {"target": "connection.name", "since": "reading.at"},
+)
+
+
+def of_record(session: Session, record_id: int) -> tuple[ReadingRow, ...]:
+    """The documents of a record that stand in a target, in the order in which they were made."""
+    query = (
+        READING.select()
+        .join(Connection, Connection.id == Posting.connection_id)
+        .outerjoin(Reading, Reading.id == Posting.reading_id)
+        .where(Posting.record_id == record_id, Posting.state == PostingState.POSTED)
+        .order_by(Posting.id)
+    )
+    return READING.each(session.execute(query))
+
+
+EVERY = timedelta(days=1)
+FOR = timedelta(days=30)
+SOON = timedelta(minutes=5)
+CALLS = 10  # in one turn, where each call reads one document
+_TO_READ = select(Connection.company_id).where(
+    Connection.paused_at.is_(None),
+    free_of(or_(breaker.BARRED, limits.HELD_OFF)),
+    exists().where(
+        Posting.connection_id == Connection.id, text(Posting.WATCHED), Posting.read_due_at <= NOW
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """A posted document whose reading is due: the posting, what was sent last, and what the target
+    said then that it comes to (in minor units).
+    """
+
+    posting_id: int
+    family: int
+    push_id: int
+    document: Document
+    kept: int | None
+
+
+def take(desk: Desk, channel: Channel, a_call: int) -> tuple[Watched, ...]:
+    """Take what is due, so many a call; who dies over it leaves it due again after a lease."""
+    with desk.database.write() as session:
+        now = desk.clock.now()
+        given = {"connection": channel.connection_id, "now": now, "most": max(a_call, CALLS)}
+        ids = session.scalars(_DUE, given).all()
+        calls = limits.looks(session, channel, now, -(-len(ids) // a_call)) if ids else 0
+        ids = ids[: calls * a_call]
+        if not ids:
+            return ()
+        again = now + desk.lease
+        session.execute(update(Posting).where(Posting.id.in_(ids)).values(read_due_at=again))
+        rows = session.execute(
+            select(Posting.id, Posting.family, Posting.posted_push_id, Push.content, Push.kept)
+            .join(Push, Push.id == Posting.posted_push_id)
+            .where(Posting.id.in_(ids))
+            .order_by(Posting.id)
+        )
+        return tuple(
+            Watched(
+                posting_id=row.id,
+                family=row.family,
+                push_id=row.posted_push_id,
+                document=revive(Document, row.content),
+                kept=row.kept,
+            )
+            for row in rows
+        )
+
+
+_DUE = (
+    select(Posting.id)
+    .where(Posting.connection_id == bindparam("connection"), text(Posting.WATCHED))
+    .where(Posting.read_due_at <= NOW, Posting.push_id == Posting.posted_push_id)
+    .order_by(Posting.read_due_at, Posting.id)
+    .limit(bindparam("most", type_=BigInteger))
+    .with_for_update(skip_locked=True, key_share=True)
+)
+
+
+def next_reading(posted_at: datetime | None, now: datetime, *, there: bool) -> datetime | None:
+    """When it is read again; None when it was watched for long enough."""
+    if not there and posted_at is not None and now - posted_at < timedelta(hours=1):
+        return now + SOON
+    following = now + EVERY
+    return following if posted_at is not None and following <= posted_at + FOR else None
+
+
+def companies_to_read(session: Session, now: datetime) -> tuple[int, ...]:
+    """Companies with documents whose reading is due, in targets that are not paused."""
+    return tuple(sorted(set(session.scalars(_TO_READ, limits.moments(now)))))
+
+
+ACT = "run.operate"
+
+
+def read_record(session: Session, actor: Actor, record_id: int, now: datetime) -> int | Refusal:
+    """Read what is posted of a record; how many documents that is."""
+    if refusal := may(actor, ACT):
+        return refusal
+    record = session.get_one(Record, record_id)
+    count = _wanted(session, Posting.record_id == record.id, now)
+    if not count:
+        return _nothing(f"{record.number} has no document that stands in a target.")
+    record_event(
+        session,
+        company_id=record.company_id,
+        at=now,
+        actor=actor,
+        act="posting.read_asked",
+        record_id=record.id,
+        body={"say": f"{actor.name} asked to read what stands of {record.number}."},
+    )
+    return count
+
+
+def read_target(
+    session: Session, actor: Actor, connection: Connection, now: datetime
+) -> int | Refusal:
+    """Read everything that is posted there and still watched; how many documents that is."""
+    if refusal := may(actor, ACT):
+        return refusal
+    mine = Posting.connection_id == connection.id
+    count = _wanted(session, mine & (Posting.posted_at > now - FOR), now)
+    if not count:
+        return _nothing(f"Nothing of the last {FOR.days} days stands in {connection.name}.")
+    words = f"{actor.name} asked to read {plural(count, 'document')} in {connection.name}."
+    tell(session, connection, actor, now, "connection.read_asked", words)
+    return count
+
+
+def _wanted(session: Session, which: ColumnElement[bool], now: datetime) -> int:
+    ids = session.scalars(
+        select(Posting.id).where(which, Posting.state == PostingState.POSTED)
+    ).all()
+    return read_now(session, ids, now)
+
+
+def _nothing(words: str) -> Refusal:
+    return Refusal("reading.nothing", words, "There is nothing to read.")

@@ -1,0 +1,1 @@
+"""Clearpost holding.records: one record as people read it."""

@@ -1,0 +1,255 @@
+"""Accepted differences: posted documents that are not what their records say, by somebody's word.
+
+Here: those that still count, as marks of records, as a list and summed by day. One counts while its
+release stands, the record has the content that was accepted, and the target has the document that
+it was accepted beside: another version, a credit note, a void or an update ends it. Not here:
+accepting (holding/exceptions/acceptance.py).
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import ScalarSelect, Select, and_, case, func, select, true
+from sqlalchemy.orm import Session, aliased
+
+from holding.store import bulk
+from holding.store.row_objects import Columns, of
+from holding.tables import (
+    AcceptedDifference,
+    Connection,
+    Hold,
+    Person,
+    Posting,
+    Record,
+    Release,
+    Version,
+)
+from holding.tables.row_states import HoldState
+from rules.values.posting_states import PostingState
+
+A_PAGE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """One accepted difference; amounts in minor units, `wanted` None where nobody could say it."""
+
+    id: int
+    record_id: int
+    number: str
+    source: str
+    kind: str
+    external_id: str
+    party: str
+    target: str
+    document: str
+    doc_type: str
+    doc_date: date | None
+    route: str
+    currency: str
+    posted: int | None
+    wanted: int | None
+    version: int
+    by: str | None
+    at: datetime
+    reason: str
+    hold_id: int | None
+    there: int | None  # what all documents of its route make together
+
+    @property
+    def change(self) -> int | None:
+        """What the record says less what is posted."""
+        known = self.posted is not None and self.wanted is not None
+        return (self.wanted or 0) - (self.posted or 0) if known else None
+
+
+_source, _target = aliased(Connection, name="source"), aliased(Connection, name="target")
+_beside = aliased(Posting, name="beside")
+_there: ScalarSelect[int | None] = (
+    select(func.sum(_beside.amount))
+    .where(_beside.record_id == Posting.record_id, _beside.route == Posting.route)
+    .where(_beside.state == PostingState.POSTED)
+    .correlate(Posting)
+    .scalar_subquery()
+)
+_hold: ScalarSelect[int | None] = (
+    select(func.max(Hold.id))
+    .where(Hold.record_id == Release.record_id, Hold.cause_id == Release.cause_id)
+    .where(Hold.route == Release.route, Hold.seq == Release.seq, Hold.code == Release.code)
+    .where(Hold.state == HoldState.RELEASED)
+    .correlate(Release)
+    .scalar_subquery()
+)
+ACCEPTED = Columns(
+    Accepted(
+        id=of(AcceptedDifference.id),
+        record_id=of(Record.id),
+        number=of(Record.number),
+        source=of(_source.name),
+        kind=of(Record.type),
+        external_id=of(Record.external_id),
+        party=of(Record.party),
+        target=of(_target.name),
+        document=of(Posting.number),
+        doc_type=of(Posting.doc_type),
+        doc_date=of(Posting.doc_date),
+        route=of(Posting.route),
+        currency=of(Posting.currency),
+        posted=of(AcceptedDifference.posted),
+        wanted=of(AcceptedDifference.wanted),
+        version=of(AcceptedDifference.version_no),
+        by=of(Person.name),
+        at=of(Release.at),
+        reason=of(Release.reason),
+        hold_id=of(_hold.label("hold_id")),
+        there=of(_there.label("there")),
+    ),
+    {
+        "source": "source.name",
+        "kind": "record.type",
+        "target": "target.name",
+        "document": "posting.number",
+        "version": "accepted_difference.version_no",
+        "by": "person.name",
+    },
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What is seen of a record at a glance: what its target has, and by how much it differs; None
+    where that is not known.
+    """
+
+    source: str
+    target: str
+    posted: int | None
+    change: int | None
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """How many differences count, by how much in the company's currency, and how many of them have
+    no such amount.
+    """
+
+    count: int = 0
+    book: int = 0
+    unpriced: int = 0
+
+
+def listing(session: Session, company_id: int, after: int | None = None) -> tuple[Accepted, ...]:
+    """Those that count, newest first."""
+    query = _rows().where(AcceptedDifference.company_id == company_id)
+    if after is not None:
+        query = query.where(AcceptedDifference.id < after)
+    ordered = query.order_by(AcceptedDifference.id.desc()).limit(A_PAGE)
+    return ACCEPTED.each(session.execute(ordered))
+
+
+def of_records(
+    session: Session, company_id: int, record_ids: Collection[int]
+) -> dict[int, tuple[Accepted, ...]]:
+    """Record id -> what counts of it; records without any are left out."""
+    found: dict[int, list[Accepted]] = defaultdict(list)
+    if record_ids:
+        query = _rows().where(
+            AcceptedDifference.company_id == company_id,
+            bulk.among(AcceptedDifference.record_id, sorted(set(record_ids))),
+        )
+        for row in ACCEPTED.each(session.execute(query.order_by(AcceptedDifference.id))):
+            found[row.record_id].append(row)
+    return {record_id: tuple(rows) for record_id, rows in found.items()}
+
+
+def earlier(session: Session, company_id: int, record_id: int, route: str) -> Accepted | None:
+    """What was accepted last of a route beside what is posted still, of whatever content."""
+    query = _rows(newest=False).where(
+        AcceptedDifference.company_id == company_id,
+        AcceptedDifference.record_id == record_id,
+        Posting.route == route,
+    )
+    last = query.order_by(AcceptedDifference.id.desc()).limit(1)
+    return ACCEPTED.first(session.execute(last))
+
+
+def marks(session: Session, company_id: int, record_ids: Collection[int]) -> dict[int, Mark]:
+    """Record id -> its mark; records without any are left out."""
+    found = of_records(session, company_id, record_ids)
+    return {record_id: mark(rows) for record_id, rows in found.items()}
+
+
+def mark(rows: Sequence[Accepted]) -> Mark:
+    """The mark of a record's differences, about the first route: money of several is not added."""
+    first = rows[0]
+    return Mark(
+        source=first.source,
+        target=first.target,
+        posted=first.there,
+        change=_sum([row.change for row in rows if row.route == first.route]),
+        currency=first.currency,
+    )
+
+
+def _sum(changes: list[int | None]) -> int | None:
+    known = [change for change in changes if change is not None]
+    return sum(known) if len(known) == len(changes) else None
+
+
+def by_day(session: Session, company_id: int) -> dict[date | None, Sums]:
+    """All that count, by the date of the document."""
+    rows = session.execute(_counted(company_id).group_by(Posting.doc_date))
+    return {day: Sums(int(n), int(book), int(unpriced)) for day, n, book, unpriced in rows}
+
+
+def totals(days: Iterable[Sums]) -> Sums:
+    """Those of several days together."""
+    found = list(days)
+    return Sums(
+        sum(one.count for one in found),
+        sum(one.book for one in found),
+        sum(one.unpriced for one in found),
+    )
+
+
+def _counting(query: Any, *, newest: bool = True) -> Select[Any]:
+    """Only what counts; joins what decides it. Not `newest`: of whatever content."""
+    counting: Select[Any] = (
+        query.select_from(AcceptedDifference)
+        .join(Release, Release.id == AcceptedDifference.release_id)
+        .join(Record, Record.id == AcceptedDifference.record_id)
+        .join(Version, Version.id == Record.version_id)
+        .join(Posting, Posting.id == AcceptedDifference.posting_id)
+        .where(
+            Release.voided_at.is_(None),
+            Version.sha256 == Release.content_sha256 if newest else true(),
+            Posting.state == PostingState.POSTED,
+            Posting.posted_push_id == AcceptedDifference.push_id,
+        )
+    )
+    return counting
+
+
+def _rows(*, newest: bool = True) -> Select[Any]:
+    return (
+        _counting(ACCEPTED.select(), newest=newest)
+        .join(_source, _source.id == Record.source_id)
+        .join(_target, _target.id == Posting.connection_id)
+        .outerjoin(Person, Person.id == Release.person_id)
+    )
+
+
+def _counted(company_id: int) -> Select[Any]:
+    change = AcceptedDifference.wanted - AcceptedDifference.posted
+    priced = and_(Posting.book.is_not(None), change.is_not(None))
+    columns: Any = select(
+        Posting.doc_date,
+        func.count(),
+        func.sum(case((priced, change), else_=0)),
+        func.sum(case((priced, 0), else_=1)),
+    )
+    return _counting(columns).where(AcceptedDifference.company_id == company_id)

@@ -1,0 +1,258 @@
+"""What each rule said, and where each value of a document comes from.
+
+Here: verdicts of one evaluation beside the lines of the rule files, and the lineage of a posting.
+Not here: judging itself (rules) and its replay (`programs/replay.py`).
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from holding.access.people import names_of
+from holding.records.story import line_of, place, replayed
+from holding.rulesets.publication import files_of
+from holding.tables import Attempt, Evaluation, MappingEntry, Posting, Push
+from holding.tables.row_states import AttemptState
+from rules.outcomes.outcome import Finding, Outcome, Use, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictRow:
+    """One verdict beside its rule line; `deciding` = the line that the decision hangs on."""
+
+    route: str
+    rule: str
+    kind: str
+    result: str
+    place: str
+    text: str
+    line: int | None
+    operands: tuple[tuple[str, str], ...]
+    message: str
+    would_pass: str
+    released: bool
+    deciding: bool
+
+
+@dataclass(frozen=True, slots=True)
+class UsedEntry:
+    """A mapping entry as it was when it was used."""
+
+    entry_id: int
+    table: str
+    key: str
+    value: str
+    revision: int
+    person: str
+    at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class LineageRow:
+    """One value of a document: source, rule, entries, the planned and the sent value.
+
+    `sent` is None while nothing was posted; `kept` is what the target said to keep instead.
+    """
+
+    field: str
+    line: int | None
+    source: str
+    place: str
+    rule: str
+    used: tuple[UsedEntry, ...]
+    value: str
+    sent: str | None
+    kept: str | None
+
+
+def verdicts(session: Session, evaluation_id: int) -> tuple[VerdictRow, ...]:
+    """Everything the rules said in one stored evaluation, replayed."""
+    evaluation = session.get(Evaluation, evaluation_id)
+    outcome = replayed(session, evaluation) if evaluation else None
+    if evaluation is None or outcome is None:
+        return ()
+    files = files_of(session, evaluation.ruleset_version_id)
+    deciding = {
+        decision.route: _deciding(outcome, decision.route) for decision in outcome.decisions
+    }
+    rows = [
+        _row(outcome, verdict, files, deciding=deciding.get(verdict.route) is verdict)
+        for verdict in outcome.verdicts
+    ]
+    return (*_gaps(outcome, files), *rows)
+
+
+def lineage(session: Session, posting_id: int) -> tuple[LineageRow, ...]:
+    """Where each value of a posting comes from, with what was sent beside it."""
+    posting = session.get(Posting, posting_id)
+    if posting is None:
+        return ()
+    pushed, kept = _pushed(session, posting)
+    evaluation_id = pushed.evaluation_id if pushed else posting.evaluation_id
+    evaluation = session.get_one(Evaluation, evaluation_id)
+    outcome = replayed(session, evaluation)
+    if outcome is None:
+        return ()
+    files = files_of(session, evaluation.ruleset_version_id)
+    entries = _entries(session, {use for row in outcome.lineage for use in row.used})
+    return tuple(
+        LineageRow(
+            field=row.field,
+            line=row.line,
+            source=row.source,
+            place=place(row.span),
+            rule=line_of(files, row.span),
+            used=tuple(entries[use.entry_id] for use in row.used if use.entry_id in entries),
+            value=row.value,
+            sent=_sent(pushed, row.field, row.line),
+            kept=kept.get((row.line, row.field)),
+        )
+        for row in outcome.lineage
+        if row.route in {posting.route, ""}
+    )
+
+
+def _deciding(outcome: Outcome, route: str) -> Verdict | None:
+    """The first line that holds a route back; where nothing does, the gate that let it pass."""
+    mine = [verdict for verdict in outcome.verdicts if verdict.route == route]
+    finding = _first_finding(outcome, route)
+    if finding is not None:
+        return next((v for v in mine if _gave(v, finding)), None)
+    waiting = next((d.wait for d in outcome.decisions if d.route == route), None)
+    kinds = (waiting.kind,) if waiting is not None else ("gate",)
+    by_kind = {"until": "timing", "for": "after"}
+    wanted = {by_kind.get(kind, kind) for kind in kinds}
+    found = [v for v in mine if v.kind in wanted]
+    gates = [v for v in mine if v.kind == "gate"]
+    return next(iter(found or gates or mine), None)
+
+
+def _gave(verdict: Verdict, finding: Finding) -> bool:
+    """Whether the finding came of this verdict."""
+    return (
+        verdict.result in {"hit", "unknown"}
+        and not verdict.released
+        and verdict.route == finding.route
+        and verdict.rule == finding.rule
+        and (not finding.lines or verdict.line is None or verdict.line in finding.lines)
+    )
+
+
+def _gaps(outcome: Outcome, files: Mapping[str, str]) -> list[VerdictRow]:
+    """What is missing without a rule having said so: a mapping entry, a field, a fact."""
+    rows = []
+    for decision in outcome.decisions:
+        first = _first_finding(outcome, decision.route)
+        for finding in decision.findings:
+            if any(_gave(verdict, finding) for verdict in outcome.verdicts):
+                continue
+            rows.append(
+                VerdictRow(
+                    route=finding.route,
+                    rule=finding.rule,
+                    kind=finding.cause_key.kind,
+                    result="unknown",
+                    place=place(finding.span),
+                    text=line_of(files, finding.span),
+                    line=finding.lines[0] if finding.lines else None,
+                    operands=(),
+                    message=finding.message,
+                    would_pass=finding.would_pass,
+                    released=False,
+                    deciding=finding is first,
+                )
+            )
+    return rows
+
+
+def _first_finding(outcome: Outcome, route: str) -> Finding | None:
+    ranks = {"reject": 0, "hold": 1, "approve": 2}
+    found = [
+        finding
+        for decision in outcome.decisions
+        if decision.route == route
+        for finding in decision.findings
+        if finding.severity in ranks
+    ]
+    return min(found, key=lambda finding: ranks[finding.severity], default=None)
+
+
+def _row(
+    outcome: Outcome, verdict: Verdict, files: Mapping[str, str], *, deciding: bool
+) -> VerdictRow:
+    finding = _finding_of(outcome, verdict)
+    return VerdictRow(
+        route=verdict.route,
+        rule=verdict.rule,
+        kind=verdict.kind,
+        result=verdict.result,
+        place=place(verdict.span),
+        text=line_of(files, verdict.span),
+        line=verdict.line,
+        operands=verdict.operands,
+        message=finding.message if finding else verdict.text,
+        would_pass=finding.would_pass if finding else "",
+        released=verdict.released,
+        deciding=deciding,
+    )
+
+
+def _finding_of(outcome: Outcome, verdict: Verdict) -> Finding | None:
+    """The finding that came of a verdict, if it is one that wants attention."""
+    findings = (finding for decision in outcome.decisions for finding in decision.findings)
+    return next((finding for finding in findings if _gave(verdict, finding)), None)
+
+
+def _entries(session: Session, uses: set[Use]) -> dict[int, UsedEntry]:
+    rows = {
+        entry.id: entry
+        for entry in session.scalars(
+            select(MappingEntry).where(MappingEntry.id.in_({use.entry_id for use in uses}))
+        )
+    }
+    people = names_of(session, [entry.person_id for entry in rows.values()])
+    return {
+        use.entry_id: UsedEntry(
+            entry_id=use.entry_id,
+            table=use.table,
+            key=use.key,
+            value=use.value,
+            revision=rows[use.entry_id].from_revision,
+            person=people.get(rows[use.entry_id].person_id or 0, ""),
+            at=rows[use.entry_id].at,
+        )
+        for use in uses
+        if use.entry_id in rows
+    }
+
+
+def _sent(push: Push | None, field: str, line: int | None) -> str | None:
+    if push is None:
+        return None
+    content = push.content
+    if line is None:
+        value = content.get("fields", {}).get(field)
+    else:
+        lines = content.get("lines", [])
+        value = lines[line - 1].get(field) if 0 < line <= len(lines) else None
+    return None if value is None else str(value)
+
+
+def _pushed(
+    session: Session, posting: Posting
+) -> tuple[Push | None, dict[tuple[int | None, str], str]]:
+    """The push that got it there, and what its answer said to keep otherwise: (line, field)."""
+    took = (Attempt.push_id == Push.id) & Attempt.state.in_(
+        (AttemptState.ACCEPTED, AttemptState.EXISTING)
+    )
+    query = select(Push, Attempt.proof).outerjoin(Attempt, took)
+    found = session.execute(query.where(Push.id == posting.posted_push_id).limit(1)).first()
+    told = json.loads(found.proof) if found and found.proof else ()
+    return (
+        found.Push if found else None,
+        {(one["line"] or None, one["field"]): one["value"] for one in told},
+    )

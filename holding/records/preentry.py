@@ -1,0 +1,229 @@
+"""The first tab of a record: the checks before entry and the seven answers, from one loading.
+
+Here: the five checks as a strip (status, party, item and unit, date, duplicates), read out of one
+evaluation, each with its rule line. Not here: judging (rules), the answers (seven_answers.py).
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from sqlalchemy.orm import Session
+
+from grammar.text.problem import Span
+from holding.lifecycle.causes import INACTIVE
+from holding.programs.world import program
+from holding.records.record_rows import OpenHold
+from holding.records.seven_answers import Answer, answers
+from holding.records.story import load
+from rules.outcomes.outcome import Decision, Finding, Lineage, Outcome
+from rules.values.cause_keys import CauseKind
+from rules.values.wording import MISSING
+
+_WORD = re.compile(r"\w+")
+PARTY = "Customer matches one party"
+PASSED, FAILED, WAITING, NOT_ASKED = "passed", "failed", "waiting", "not asked"
+
+
+class Schema(Protocol):
+    """What must be known of the target document: the names of two of its fields."""
+
+    @property
+    def party_field(self) -> str:
+        """The customer or supplier."""
+        ...
+
+    @property
+    def date_field(self) -> str:
+        """The date of the document."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check of the strip; `place` is FILE:LINE."""
+
+    name: str
+    state: str
+    text: str
+    place: str
+
+
+def checks(
+    outcome: Outcome, route: str, schema: Schema, files: Mapping[str, str]
+) -> tuple[Check, ...]:
+    """The five, in order, for one route."""
+    decision = next((d for d in outcome.decisions if d.route == route), None)
+    found = decision.findings if decision else ()
+    findings = tuple(f for f in found if f.severity != "warn")  # a warning fails nothing
+    return (
+        _status(outcome, route, decision),
+        _party(outcome, route, findings, schema, files),
+        _items(outcome, route, findings),
+        _date(outcome, route, findings, schema, files),
+        _duplicates(outcome, route, findings),
+    )
+
+
+def _status(outcome: Outcome, route: str, decision: Decision | None) -> Check:
+    name = "Status is ready"
+    gates = [v for v in outcome.verdicts if v.kind == "gate" and v.route in (route, "", "*")]
+    if not gates:
+        return Check(name, NOT_ASKED, "no gate", "")
+    gate = next((v for v in gates if v.result != "pass"), gates[0])
+    state = PASSED if gate.result == "pass" else FAILED
+    if decision and decision.wait and decision.wait.kind == "gate":
+        state = WAITING
+    word = outcome.status or outcome.status_word or "not recorded"
+    return Check(name, state, word, _place(gate.span))
+
+
+def _party(
+    outcome: Outcome,
+    route: str,
+    findings: Iterable[Finding],
+    schema: Schema,
+    files: Mapping[str, str],
+) -> Check:
+    name = PARTY
+    row = _lineage(outcome, route, schema.party_field)
+    line = _assignment(files, schema.party_field)
+    value = set(_WORD.findall(line.partition("=")[2]))
+    for finding in findings:
+        compared = set() if finding.error_class == "duplicate" else value
+        about = set(_WORD.findall(_line(files, finding.span)))
+        named = _names(finding) & set(_WORD.findall(line)) or (compared and compared <= about)
+        if named and not finding.lines:
+            return Check(name, FAILED, finding.message, _place(finding.span))
+    if row is None or row.value in ("", MISSING):
+        return Check(name, NOT_ASKED, outcome.party or "no document yet", _place_of(row))
+    return Check(name, PASSED, row.value, _place(row.span))
+
+
+def _items(outcome: Outcome, route: str, findings: Iterable[Finding]) -> Check:
+    name = "Items and units match"
+    wrong = [f for f in findings if f.error_class == "mapping_missing" and f.lines]
+    wrong += [f for f in findings if f.cause_key.kind is CauseKind.UNIT and not f.lines]
+    if wrong:
+        more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+        return Check(name, FAILED, f"{wrong[0].message}{more}", _place(wrong[0].span))
+    units = [v for v in outcome.verdicts if v.kind == "units" and v.route in (route, "", "*")]
+    bad = next((v for v in units if v.result != "pass"), None)
+    if bad is not None:
+        return Check(name, FAILED, bad.text or "a unit is not known", _place(bad.span))
+    lines = [row for row in outcome.lineage if row.line is not None and row.route in (route, "")]
+    if not lines:
+        return Check(name, NOT_ASKED, "no lines", "")
+    count = len({row.line for row in lines})
+    place = _place(units[0].span if units else lines[0].span)
+    return Check(name, PASSED, f"{count} {'line' if count == 1 else 'lines'}", place)
+
+
+def _date(
+    outcome: Outcome,
+    route: str,
+    findings: Iterable[Finding],
+    schema: Schema,
+    files: Mapping[str, str],
+) -> Check:
+    name = "Document date is correct"
+    row = _lineage(outcome, route, schema.date_field)
+    field = _assignment(files, schema.date_field).partition("=")[2].strip()
+    for finding in findings:
+        about = _WORD.findall(_line(files, finding.span))
+        dated = bool(field) and finding.error_class != "mapping_missing" and field in about
+        if finding.error_class == "period_locked" or dated:
+            return Check(name, FAILED, finding.message, _place(finding.span))
+    if row is None or row.value in ("", MISSING):
+        day = outcome.doc_date.isoformat() if outcome.doc_date else "no document yet"
+        return Check(name, NOT_ASKED, day, _place_of(row))
+    return Check(name, PASSED, row.value, _place(row.span))
+
+
+def _duplicates(outcome: Outcome, route: str, findings: Iterable[Finding]) -> Check:
+    name = "No duplicate"
+    found = [v for v in outcome.verdicts if v.kind == "duplicates" and v.route in (route, "", "*")]
+    for finding in findings:
+        if finding.error_class == "duplicate":
+            return Check(name, FAILED, finding.message, _place(finding.span))
+    if not found:
+        return Check(name, NOT_ASKED, "no duplicate rule", "")
+    open_ = next((v for v in found if v.result == "unknown"), None)
+    if open_ is not None:
+        return Check(name, WAITING, open_.text or "could not be told", _place(open_.span))
+    told = found[0].text or f"{len(found)} {'rule' if len(found) == 1 else 'rules'} passed"
+    return Check(name, PASSED, told, _place(found[0].span))
+
+
+def _names(finding: Finding) -> set[str]:
+    """The tables and fields that a finding speaks of."""
+    key = finding.cause_key
+    named = {CauseKind.MAPPING: key.table, CauseKind.FIELD: key.named}.get(key.kind)
+    return {named} if named is not None else set()
+
+
+def _assignment(files: Mapping[str, str], field: str) -> str:
+    """The line of the rules that gives a field of the document its value."""
+    lines = (line.strip() for text in files.values() for line in text.split("\n"))
+    found = (line for line in lines if line.partition("=")[0].strip() == field)
+    return next(found, "")
+
+
+def _lineage(outcome: Outcome, route: str, field: str) -> Lineage | None:
+    rows = (r for r in outcome.lineage if r.field == field and r.line is None)
+    return next((r for r in rows if r.route in (route, "")), None)
+
+
+def _line(files: Mapping[str, str], span: Span) -> str:
+    lines = files.get(span.file, "").split("\n")
+    return lines[span.line - 1] if 0 < span.line <= len(lines) else ""
+
+
+def _place(span: Span) -> str:
+    return f"{span.file}:{span.line}" if span.file else ""
+
+
+def _place_of(row: Lineage | None) -> str:
+    return _place(row.span) if row else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What the first tab shows; `told` is what the rules only warn of."""
+
+    checks: tuple[Check, ...] = ()
+    answers: tuple[Answer, ...] = ()
+    told: tuple[str, ...] = ()
+
+
+def card(
+    session: Session,
+    record_id: int,
+    posting_id: int | None,
+    schema: Schema | None,
+    holds: Sequence[OpenHold],
+) -> Card:
+    """The card of a record, about one of its postings; `holds` are those open of the record."""
+    case = load(session, record_id, posting_id)
+    if case is None:
+        return Card()
+    ruleset = program(session, case.rules.id).ruleset if case.rules else None
+    strip = checks(case.outcome, case.route, schema, case.files) if case.outcome and schema else ()
+    told = (h.message for h in holds if h.posting_id == posting_id and h.code == INACTIVE)
+    strip = _in_use(strip, next(told, ""))
+    return Card(strip, answers(case, ruleset), _told(case.outcome))
+
+
+def _in_use(strip: tuple[Check, ...], inactive: str) -> tuple[Check, ...]:
+    """The check of the party, failed where the target told that it is inactive there."""
+    return tuple(
+        replace(one, state=FAILED, text=inactive) if inactive and one.name == PARTY else one
+        for one in strip
+    )
+
+
+def _told(outcome: Outcome | None) -> tuple[str, ...]:
+    decisions = outcome.decisions if outcome else ()
+    found = (f.message for d in decisions for f in d.findings if f.severity == "warn")
+    return tuple(dict.fromkeys(found))

@@ -1,0 +1,294 @@
+"""One record as rows: head, postings, versions, pushes with their attempts, deliveries.
+
+Here: reads only, one statement a kind of row. Not here: the seven answers and the trace
+(holding/records/trace.py).
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from grammar.text.finding_codes import ErrorClass
+from holding.store.row_objects import Columns, of
+from holding.tables import Connection, Delivery, Hold, Person, Posting, Record, Team, Version
+from holding.tables.decisions import HOLD_OPEN
+from holding.tables.row_states import RecordState
+from rules.decisions.posting_steps import READY
+from rules.values.posting_states import PostingState
+
+
+@dataclass(frozen=True, slots=True)
+class RecordRow:
+    """The head of a record."""
+
+    id: int
+    number: str
+    source: str
+    kind: str
+    external_id: str
+    state: RecordState
+    status: str
+    party: str
+    amount: int | None
+    currency: str
+    doc_date: date | None
+    seen_at: datetime
+    due_at: datetime | None
+    version_id: int | None
+    version: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PostingRow:
+    """One document meant for the record."""
+
+    id: int
+    route: str
+    seq: int
+    doc_type: str
+    number: str
+    state: PostingState
+    action: str
+    hash: str
+    reason: str
+    amount: int | None
+    currency: str
+    doc_date: date | None
+    due_at: datetime | None
+    posted_at: datetime | None
+    sent_at: datetime | None
+    target: str
+    target_connector: str
+    target_ref: str | None
+    evaluation_id: int
+    waits: str | None
+    tries: int
+    reverses_id: int | None
+
+    @property
+    def why(self) -> str:
+        """Why it is where it is; that it was ready says nothing later on."""
+        reason = "" if self.reason == READY else self.reason
+        return reason or self.waits or ""
+
+
+POSTING = Columns(
+    PostingRow(
+        id=of(Posting.id),
+        route=of(Posting.route),
+        seq=of(Posting.seq),
+        doc_type=of(Posting.doc_type),
+        number=of(Posting.number),
+        state=of(Posting.state),
+        action=of(Posting.action),
+        hash=of(Posting.hash),
+        reason=of(Posting.reason),
+        amount=of(Posting.amount),
+        currency=of(Posting.currency),
+        doc_date=of(Posting.doc_date),
+        due_at=of(Posting.due_at),
+        posted_at=of(Posting.posted_at),
+        sent_at=of(Posting.sent_at),
+        target=of(Connection.name),
+        target_connector=of(Connection.connector),
+        target_ref=of(Posting.target_ref),
+        evaluation_id=of(Posting.evaluation_id),
+        waits=of(Posting.waits),
+        tries=of(Posting.tries),
+        reverses_id=of(Posting.reverses_id),
+    ),
+    {"target": "connection.name", "target_connector": "connection.connector"},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenHold:
+    """An open hold in the head of the record."""
+
+    id: int
+    posting_id: int | None
+    code: str
+    error_class: ErrorClass
+    message: str
+    owner: str | None
+    opened_at: datetime
+
+
+OPEN = Columns(
+    OpenHold(
+        id=of(Hold.id),
+        posting_id=of(Hold.posting_id),
+        code=of(Hold.code),
+        error_class=of(Hold.error_class),
+        message=of(Hold.message),
+        owner=of(func.coalesce(Person.name, Team.shown).label("owner")),
+        opened_at=of(Hold.opened_at),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRow:
+    """One content of the record, and how often it was delivered."""
+
+    id: int
+    no: int
+    sha256: str
+    status: str
+    stamp: str | None
+    stale: bool
+    at: datetime
+    body: dict[str, Any] | None
+    by: str | None
+    reason: str | None
+    corrects: int | None
+    delivery_id: int | None
+    delivery_key: str | None
+    delivery_kind: str | None
+    delivery_times: int | None
+    delivery_headers: dict[str, str] | None
+    received_at: datetime | None
+
+
+VERSION = Columns(
+    VersionRow(
+        id=of(Version.id),
+        no=of(Version.no),
+        sha256=of(Version.sha256),
+        status=of(Version.status),
+        stamp=of(Version.stamp),
+        stale=of(Version.stale),
+        at=of(Version.at),
+        body=of(Version.body),
+        by=of(Person.name),
+        reason=of(Version.reason),
+        corrects=of(Version.corrects_id),
+        delivery_id=of(Delivery.id),
+        delivery_key=of(Delivery.key),
+        delivery_kind=of(Delivery.kind),
+        delivery_times=of(Delivery.times),
+        delivery_headers=of(Delivery.headers),
+        received_at=of(Delivery.received_at),
+    ),
+    {"by": "person.name", "corrects": "version.corrects_id"},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NumberedRecord:
+    """A record that was found by a number."""
+
+    id: int
+    number: str
+    external_id: str
+    state: RecordState
+
+
+def with_number(session: Session, company_id: int, number: str) -> NumberedRecord | None:
+    """The company's first record with this number, else with this id in its source, else the one
+    behind a document with this number.
+    """
+    mine = select(Record).where(Record.company_id == company_id).order_by(Record.id).limit(1)
+    behind = (
+        select(Record)
+        .join(Posting, Posting.record_id == Record.id)
+        .where(Posting.company_id == company_id, Posting.number == number)
+        .order_by(Posting.id)
+        .limit(1)
+    )
+    for query in (
+        mine.where(Record.number == number),
+        mine.where(Record.external_id == number),
+        behind,
+    ):
+        if found := session.scalar(query):
+            return NumberedRecord(found.id, found.number, found.external_id, found.state)
+    return None
+
+
+def record(
+    session: Session, company_id: int, source: str, kind: str, external_id: str
+) -> RecordRow | None:
+    """The record that a URL names."""
+    row = session.execute(
+        select(Record, Connection, Version.no)
+        .join(Connection, Connection.id == Record.source_id)
+        .outerjoin(Version, Version.id == Record.version_id)
+        .where(
+            Record.company_id == company_id,
+            Connection.name == source,
+            Record.type == kind,
+            Record.external_id == external_id,
+        )
+    ).first()
+    if row is None:
+        return None
+    found, connection, version = row
+    return RecordRow(
+        id=found.id,
+        number=found.number,
+        source=connection.name,
+        kind=found.type,
+        external_id=found.external_id,
+        state=found.state,
+        status=found.status,
+        party=found.party,
+        amount=found.amount,
+        currency=found.currency,
+        doc_date=found.doc_date,
+        seen_at=found.seen_at,
+        due_at=found.due_at,
+        version_id=found.version_id,
+        version=version,
+    )
+
+
+def postings(session: Session, record_id: int) -> tuple[PostingRow, ...]:
+    """The record's documents, in order."""
+    rows = session.execute(
+        POSTING.select(Connection)
+        .join(Connection, Connection.id == Posting.connection_id)
+        .where(Posting.record_id == record_id)
+        .order_by(Posting.route, Posting.seq)
+    )
+    return POSTING.each(rows)
+
+
+def open_holds(session: Session, record_id: int) -> tuple[OpenHold, ...]:
+    """What holds the record now."""
+    rows = session.execute(
+        OPEN.select()
+        .outerjoin(Person, Person.id == Hold.person_id)
+        .outerjoin(Team, Team.id == Hold.team_id)
+        .where(Hold.record_id == record_id, HOLD_OPEN)
+        .order_by(Hold.id)
+    )
+    return OPEN.each(rows)
+
+
+def versions(session: Session, record_id: int) -> tuple[VersionRow, ...]:
+    """Every content, oldest first, with the delivery that brought it."""
+    rows = session.execute(
+        VERSION.select()
+        .outerjoin(Delivery, Delivery.id == Version.delivery_id)
+        .outerjoin(Person, Person.id == Version.person_id)
+        .where(Version.record_id == record_id)
+        .order_by(Version.no)
+    )
+    return VERSION.each(rows)
+
+
+def delivery_body(session: Session, company_id: int, record_id: int, version: int) -> bytes | None:
+    """The raw bytes that brought one version."""
+    return session.scalar(
+        select(Delivery.body)
+        .join(Version, Version.delivery_id == Delivery.id)
+        .where(
+            Version.record_id == record_id,
+            Version.no == version,
+            Delivery.company_id == company_id,
+        )
+    )

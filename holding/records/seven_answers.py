@@ -1,0 +1,267 @@
+"""The seven questions about one record, answered from stored rows.
+
+Here: one function a question. Not here: loading (`story.py`), the timeline (`trace.py`). "Not
+recorded" is said only where the source gave nothing.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from grammar.nodes import Ruleset
+from holding.intake.differences import differences
+from holding.records.accepted_differences import Accepted
+from holding.records.approval_answer import approved
+from holding.records.story import NOT_RECORDED, Case, Proof, listed, place, rule_proof
+from holding.records.story_holds import HeldBy
+from holding.tables import Version
+from holding.words import money, plural
+from rules.amendments.target_edits import RULE as TARGET_EDITED
+from rules.outcomes.outcome import Lineage, Verdict
+from rules.values.posting_states import PostingState
+
+SHOWN_CHANGES: Final = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer; tone is good, bad or plain."""
+
+    no: int
+    question: str
+    text: str
+    tone: str
+    proofs: tuple[Proof, ...]
+
+
+Told = tuple[str, str, list[Proof]]
+
+
+def answers(case: Case, ruleset: Ruleset | None) -> tuple[Answer, ...]:
+    """All seven, in order."""
+    target = case.target.name if case.target else "the target"
+    asked: tuple[tuple[str, Callable[[], Told]], ...] = (
+        ("What status had it before sync?", lambda: _status(case)),
+        ("Who approved it?", lambda: approved(case, ruleset)),
+        (f"Which fields mapped into {target}?", lambda: _mapped(case, ruleset)),
+        ("Did units and item set-up match?", lambda: _units(case)),
+        ("Was it changed after sync?", lambda: _changed(case)),
+        ("Did a duplicate rule exist?", lambda: _duplicates(case, ruleset)),
+        ("Did the holding area catch it?", lambda: _caught(case)),
+    )
+    told = [(question, *answer()) for question, answer in asked]
+    return tuple(
+        Answer(no, question, text, tone, tuple(proofs))
+        for no, (question, text, tone, proofs) in enumerate(told, start=1)
+    )
+
+
+def source_moment(case: Case, version: Version) -> str:
+    """When the source says that it wrote this content."""
+    if not version.stamp:
+        return NOT_RECORDED
+    try:
+        moment = datetime.fromisoformat(version.stamp)
+    except ValueError:
+        return version.stamp
+    return case.when(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+
+
+def _status(case: Case) -> Told:
+    version = case.version
+    if version is None or case.outcome is None:
+        return "It was not judged yet.", "plain", []
+    word = case.outcome.status_word
+    status = case.outcome.status or word or NOT_RECORDED
+    wrote = f" (the source wrote “{word}”)" if word and word != status else ""
+    moment = source_moment(case, version)
+    before = "" if case.sent_at else " It was not sent yet."
+    proofs = [Proof("version", str(version.no), f"version {version.no}")]
+    if version.delivery_id:
+        delivery = str(version.delivery_id)
+        proofs.append(Proof("delivery", delivery, f"delivery {delivery}"))
+    gates = [v for v in case.verdicts if v.kind == "gate" and v.result != "not_applicable"]
+    proofs += [rule_proof(case.files, gate.span) for gate in gates]
+    text = f"{status}{wrote}, version {version.no}, source time {moment}.{before}"
+    return text, "plain" if before else "good", proofs
+
+
+def _mapped(case: Case, ruleset: Ruleset | None) -> Told:
+    decision = case.decision
+    document = decision.document if decision else None
+    if case.posting is not None and case.posting.reverses_id is not None and case.last_sent:
+        words = "All from the document that it takes back, but what the rules say anew."
+        return words, "good", [Proof("lineage", str(case.posting.id), "lineage")]
+    if document is None or case.posting is None:
+        return "No document was made yet.", "plain", []
+    sent = case.last_sent.push.content if case.last_sent else (case.posting.content or {})
+    fields: Mapping[str, str] = sent.get("fields", document.fields)
+    lines = sent.get("lines", document.lines)
+    values: dict[tuple[str, int | None], str] = {(name, None): v for name, v in fields.items()}
+    for number, line in enumerate(lines, start=1):
+        values |= {(name, number): value for name, value in line.items()}
+    rows = {(row.field, row.line): row for row in case.lineage}
+    fitting = [key for key, value in values.items() if key in rows and rows[key].value == value]
+    used = [rows[key] for key in fitting]
+    by_table = sum(1 for row in used if row.used)
+    consts = frozenset(const.name for const in ruleset.consts) if ruleset else frozenset()
+    constant = sum(1 for row in used if not row.used and _is_constant(row, consts))
+    text = f"{len(fitting)} of {len(values)}: {by_table} by table, {plural(constant, 'constant')}."
+    tables = sorted({use.table for row in used for use in row.used})
+    proofs = [Proof("lineage", str(case.posting.id), "lineage")]
+    proofs += [Proof("table", table, f"table {table}") for table in tables]
+    return text, "good" if len(fitting) == len(values) else "bad", proofs
+
+
+def _is_constant(row: Lineage, consts: frozenset[str]) -> bool:
+    """Whether nothing of the record went into the value, only words and consts of the rules."""
+    parts = [part for part in row.source.split("; ") if " = " in part]
+    return all(part.partition(" = ")[0] in consts for part in parts)
+
+
+def _units(case: Case) -> Told:
+    body = (case.version.body if case.version else None) or {}
+    if not body.get("lines"):
+        return "Not applicable: this record has no items.", "plain", []
+    found = [v for v in case.verdicts if v.kind == "units"]
+    spans = {(v.span.file, v.span.line): v.span for v in found}
+    proofs = [rule_proof(case.files, span) for span in spans.values()]
+    missing = [
+        f"line {listed([str(line) for line in finding.lines])}: {finding.message}"
+        for finding in (case.decision.findings if case.decision else ())
+        if finding.lines and finding.error_class == "mapping_missing"
+    ]
+    if missing:
+        return f"No: {' '.join(missing)}", "bad", [*proofs, *_entry_proofs(case)]
+    told = "; ".join(f"line {v.line}: {_proof_of(v)}" for v in found if _proof_of(v))
+    if not told:
+        return "No item or unit was looked up by the rules.", "bad", proofs
+    return f"Yes: {told}.", "good", [*proofs, *_entry_proofs(case)]
+
+
+def _proof_of(verdict: Verdict) -> str:
+    """The conversion that a units verdict was reckoned with: `2 CTN × 40 = 80 PCS`."""
+    return next((value for name, value in verdict.operands if name == "conversion"), "")
+
+
+def _entry_proofs(case: Case) -> list[Proof]:
+    """The entries behind units and items of the posting's lines."""
+    uses = {use for row in case.lineage if row.line is not None for use in row.used}
+    return [
+        Proof("entry", str(use.entry_id), f"{use.table}(“{use.key}”) = {use.value}")
+        for use in sorted(uses, key=lambda use: (use.table, use.key))
+    ]
+
+
+def _changed(case: Case) -> Told:
+    """By the source, or by somebody in the target."""
+    text, tone, proofs = _changed_by_source(case)
+    seen = case.reading
+    if (
+        seen is None
+        or seen.same
+        or case.posting is None
+        or case.posting.state != PostingState.POSTED
+    ):
+        return text, tone, proofs
+    target = case.target.name if case.target else "the target"
+    there = f"Yes, in {target}, seen {case.when(seen.at)}: {seen.body['words']}"
+    known = {proof.id for proof in proofs if proof.kind == "hold"}
+    proofs += [
+        Proof("hold", str(h.hold.id), f"hold {h.hold.id}: {h.hold.error_class}")
+        for h in case.holds
+        if h.hold.rule == TARGET_EDITED and str(h.hold.id) not in known
+    ]
+    return f"{there} {text}" if tone == "bad" else there, "bad", proofs
+
+
+def _changed_by_source(case: Case) -> Told:
+    base = case.version
+    if case.sent_at is None or base is None:
+        return "It was not sent yet.", "plain", []
+    later = [v for v in case.versions if v.no > base.no and not v.stale]
+    if not later:
+        return (
+            f"No: version {base.no} is still the newest.",
+            "good",
+            [Proof("version", str(base.no), f"version {base.no}")],
+        )
+    last = later[-1]
+    changes = differences(base.body, last.body)
+    more = len(changes) - SHOWN_CHANGES
+    told = listed(changes[:SHOWN_CHANGES]) + (f" and {more} more" if more > 0 else "")
+    text = f"Yes: version {last.no} at {case.when(last.at)}: {told or 'nothing that is posted'}."
+    proofs = [Proof("versions", f"{base.no}..{last.no}", f"version {base.no} to {last.no}")]
+    stale = [held for held in case.holds if held.hold.error_class == "stale_version"]
+    proofs += [Proof("hold", str(h.hold.id), f"hold {h.hold.id}: stale_version") for h in stale]
+    return " ".join([text, *(_kept(case, one) for one in case.accepted)]), "bad", proofs
+
+
+def _kept(case: Case, one: Accepted) -> str:
+    """That somebody left the target as it was."""
+    there = f"{one.target} keeps {money(one.posted, one.currency)}"
+    now = "" if one.wanted is None else f", {one.source} says {money(one.wanted, one.currency)}"
+    by = f"{one.by or NOT_RECORDED} accepted the difference on {case.when(one.at)}: {one.reason}"
+    return f"{there}{now}; {by}."
+
+
+def _duplicates(case: Case, ruleset: Ruleset | None) -> Told:
+    if case.rules is None:
+        return "It was not judged yet.", "plain", []
+    version = f"rules version {case.rules.no} (hash {case.rules.hash[:12]})"
+    proofs = [Proof("ruleset", str(case.rules.no), f"hash {case.rules.hash}")]
+    said = [v for v in case.verdicts if v.kind == "duplicates"]
+    if not said:
+        return f"None: {version} had no duplicate rule for this record.", "bad", proofs
+    told = []
+    for verdict in said:
+        compared = listed([f"{name} = {value}" for name, value in verdict.operands])
+        keys = f", compared {compared}" if compared else ""
+        result = "released" if verdict.released else _said(verdict.result)
+        told.append(f"{place(verdict.span)} said {result}{keys}")
+        proofs.insert(0, rule_proof(case.files, verdict.span))
+    clean = all(v.result == "pass" for v in said)
+    keys = _unique_by(case, ruleset)
+    by = f", unique by {keys}" if keys else ""
+    return f"Yes, in {version}{by}: {'; '.join(told)}.", "good" if clean else "plain", proofs
+
+
+def _said(result: str) -> str:
+    words = {"pass": "pass", "hit": "duplicate", "unknown": "not known"}
+    return words.get(result, "not applicable")
+
+
+def _unique_by(case: Case, ruleset: Ruleset | None) -> str:
+    kind = case.record.type
+    rules = [
+        rule
+        for rule in (ruleset.duplicates if ruleset else ())
+        if kind in {word.name for word in rule.records}
+        and (rule.route is None or str(rule.route) == case.route)
+    ]
+    return "; ".join(
+        f"{' + '.join(unique.fields)} in {unique.where.removeprefix('number_in_')}"
+        for rule in rules
+        for unique in rule.uniques
+    )
+
+
+def _caught(case: Case) -> Told:
+    if not case.holds:
+        return "Not caught: it was never held.", "bad", []
+    told = "; ".join(_hold_words(case, held) for held in case.holds)
+    proofs = [Proof("hold", str(held.hold.id), f"hold {held.hold.id}") for held in case.holds]
+    return f"Yes: {told}.", "good", proofs
+
+
+def _hold_words(case: Case, held: HeldBy) -> str:
+    hold = held.hold
+    owner = held.person or held.team or "nobody"
+    opened = f"{hold.error_class} ({hold.rule or hold.code}), opened {case.when(hold.opened_at)}"
+    if hold.closed_at is None:
+        return f"{opened}, owner {owner}, still open"
+    by = f" by {held.closed_by}" if held.closed_by else ""
+    told = held.fix or hold.closed_why
+    why = f": {told}" if told else ""
+    return f"{opened}, owner {owner}, {hold.state} {case.when(hold.closed_at)}{by}{why}"

@@ -1,0 +1,290 @@
+"""Everything stored about one record that its story is told from.
+
+Here: loading it, with the decision that was sent (or the newest one) replayed, and the words for
+moments and rule lines. Not here: the answers (`seven_answers.py`), the timeline (`trace.py`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from grammar.text.problem import Span
+from holding.access.people import names_of
+from holding.programs.replay import judged_again, replay
+from holding.records import accepted_differences
+from holding.records.accepted_differences import Accepted
+from holding.records.story_holds import HeldBy, holds_of
+from holding.rulesets.publication import files_of
+from holding.tables import (
+    Approval,
+    Attempt,
+    Company,
+    Connection,
+    Evaluation,
+    Posting,
+    Push,
+    Reading,
+    Record,
+    Request,
+    RulesetVersion,
+    Version,
+)
+from rules.outcomes.outcome import Decision, Lineage, Outcome, Verdict
+from rules.values.posting_states import PostingState
+
+NOT_RECORDED = "not recorded"
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Where an answer can be checked: a kind of row (or `rule`), its id, and words for the link."""
+
+    kind: str
+    id: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The request that carried a posting to its target, as one attempt of one push."""
+
+    push: Push
+    attempt: Attempt
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One record, the posting that the questions are about, and what it was decided by."""
+
+    company: Company
+    record: Record
+    source: Connection
+    versions: tuple[Version, ...]
+    posting: Posting | None
+    target: Connection | None
+    evaluation: Evaluation | None
+    outcome: Outcome | None
+    rules: RulesetVersion | None
+    files: Mapping[str, str]
+    approvals: tuple[Approval, ...]
+    holds: tuple[HeldBy, ...]
+    sent: tuple[Sent, ...]
+    reading: Reading | None  # what was last seen of the posting in its target
+    accepted: tuple[Accepted, ...]  # in what the posting differs by somebody's word
+    people: Mapping[int, str]
+
+    @property
+    def version(self) -> Version | None:
+        """The version that was decided on."""
+        wanted = self.evaluation.version_id if self.evaluation else self.record.version_id
+        return next((v for v in self.versions if v.id == wanted), None)
+
+    @property
+    def decision(self) -> Decision | None:
+        """What the evaluation decided about the posting's route."""
+        if self.outcome is None:
+            return None
+        route = self.route
+        return next((d for d in self.outcome.decisions if d.route == route), None)
+
+    @property
+    def route(self) -> str:
+        """The route that the questions are about."""
+        if self.posting is not None:
+            return self.posting.route
+        decisions = self.outcome.decisions if self.outcome else ()
+        return decisions[0].route if decisions else ""
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """What the rules said for this route, or for all routes at once."""
+        found = self.outcome.verdicts if self.outcome else ()
+        return tuple(v for v in found if v.route in {self.route, "", "*"})
+
+    @property
+    def lineage(self) -> tuple[Lineage, ...]:
+        """Where the values of this route's document come from."""
+        found = self.outcome.lineage if self.outcome else ()
+        return tuple(row for row in found if row.route in {self.route, ""})
+
+    @property
+    def last_sent(self) -> Sent | None:
+        """The request that brought what stands in the target, else the last one."""
+        standing = self.posting.posted_push_id if self.posting else None
+        of_push = [s for s in self.sent if standing is None or s.push.id == standing]
+        return of_push[-1] if of_push else None
+
+    @property
+    def sent_at(self) -> datetime | None:
+        """When the posting was first sent."""
+        return self.posting.sent_at if self.posting else None
+
+    def when(self, moment: datetime) -> str:
+        """A moment as the company's people write it."""
+        return when(moment, self.company)
+
+    def person(self, person_id: int | None) -> str:
+        """A person's name."""
+        return self.people.get(person_id or 0, NOT_RECORDED)
+
+
+def when(moment: datetime, company: Company) -> str:
+    """A moment in the company's zone, to the minute."""
+    return moment.astimezone(ZoneInfo(company.zone)).strftime("%Y-%m-%d %H:%M")
+
+
+def place(span: Span) -> str:
+    """A rule's place as FILE:LINE."""
+    return f"{span.file}:{span.line}"
+
+
+def line_of(files: Mapping[str, str], span: Span) -> str:
+    """The text of the line a rule begins in, without its indent."""
+    lines = files.get(span.file, "").split("\n")
+    return lines[span.line - 1].strip() if 0 < span.line <= len(lines) else ""
+
+
+def rule_proof(files: Mapping[str, str], span: Span) -> Proof:
+    """A link to a rule line, in the words of the file."""
+    return Proof("rule", place(span), line_of(files, span))
+
+
+def load(session: Session, record_id: int, posting_id: int | None = None) -> Case | None:
+    """The case of a record; without a posting named, of the one furthest on its way."""
+    record = session.get(Record, record_id)
+    if record is None:
+        return None
+    posting = _posting(session, record, posting_id)
+    evaluation = _evaluation(session, record, posting)
+    rules = session.get(RulesetVersion, evaluation.ruleset_version_id) if evaluation else None
+    approvals = _approvals(session, posting)
+    versions = _versions(session, record)
+    source = session.get_one(Connection, record.source_id)
+    people = names_of(
+        session,
+        [person for a in approvals for person in (a.person_id, a.for_person_id)]
+        + [v.person_id for v in versions]
+        + ([rules.author_id, rules.published_by_id] if rules else []),
+    )
+    return Case(
+        company=session.get_one(Company, record.company_id),
+        record=record,
+        source=source,
+        versions=versions,
+        posting=posting,
+        target=session.get(Connection, posting.connection_id) if posting else None,
+        evaluation=evaluation,
+        outcome=_outcome(session, evaluation, record=record, source=source, versions=versions),
+        rules=rules,
+        files=files_of(session, rules.id) if rules else {},
+        approvals=approvals,
+        holds=holds_of(session, record.id),
+        sent=_sent(session, posting),
+        reading=session.get(Reading, posting.reading_id)
+        if posting and posting.reading_id
+        else None,
+        accepted=_accepted(session, record, posting),
+        people=people,
+    )
+
+
+def _accepted(session: Session, record: Record, posting: Posting | None) -> tuple[Accepted, ...]:
+    found = accepted_differences.of_records(session, record.company_id, [record.id]).get(
+        record.id, ()
+    )
+    route, number = (posting.route, posting.number) if posting else ("", "")
+    return tuple(one for one in found if (one.route, one.document) == (route, number))
+
+
+def replayed(session: Session, evaluation: Evaluation) -> Outcome | None:
+    """What an evaluation said; None when the rules failed on it or its facts are no longer kept."""
+    return replay(session, evaluation.id) if replayable(evaluation) else None
+
+
+def replayable(evaluation: Evaluation) -> bool:
+    """Whether the rules came to an outcome on facts that are still kept."""
+    return evaluation.facts is not None and "error" not in evaluation.outcome
+
+
+def _outcome(
+    session: Session,
+    evaluation: Evaluation | None,
+    *,
+    record: Record,
+    source: Connection,
+    versions: Sequence[Version],
+) -> Outcome | None:
+    if evaluation is None or not replayable(evaluation):
+        return None
+    version = next(v for v in versions if v.id == evaluation.version_id)
+    return judged_again(session, evaluation, version=version, record=record, source=source)
+
+
+def decided_by(
+    session: Session, record: Record, posting_id: int | None = None
+) -> Evaluation | None:
+    """The evaluation whose document was sent; of what was not sent, the newest."""
+    return _evaluation(session, record, _posting(session, record, posting_id))
+
+
+def _posting(session: Session, record: Record, posting_id: int | None) -> Posting | None:
+    found = session.scalars(
+        select(Posting).where(Posting.record_id == record.id).order_by(Posting.id)
+    ).all()
+    if posting_id is not None:
+        return next((p for p in found if p.id == posting_id), None)
+    for group in (
+        [p for p in found if p.state == PostingState.POSTED],
+        [p for p in found if p.sent_at is not None],
+        [p for p in found if p.state not in {PostingState.DROPPED, PostingState.IGNORED}],
+        list(found),
+    ):
+        if group:
+            return group[-1] if group[0].sent_at is not None else group[0]
+    return None
+
+
+def _evaluation(session: Session, record: Record, posting: Posting | None) -> Evaluation | None:
+    push_id = (posting.posted_push_id or posting.push_id) if posting else None
+    push = session.get(Push, push_id) if push_id else None
+    if push is not None:
+        return session.get(Evaluation, push.evaluation_id)
+    newest = select(Evaluation).where(Evaluation.record_id == record.id)
+    return session.scalar(newest.order_by(Evaluation.id.desc()).limit(1))
+
+
+def _approvals(session: Session, posting: Posting | None) -> tuple[Approval, ...]:
+    if posting is None:
+        return ()
+    query = select(Approval).where(Approval.posting_id == posting.id).order_by(Approval.id)
+    return tuple(session.scalars(query))
+
+
+def _versions(session: Session, record: Record) -> tuple[Version, ...]:
+    query = select(Version).where(Version.record_id == record.id).order_by(Version.no)
+    return tuple(session.scalars(query))
+
+
+def _sent(session: Session, posting: Posting | None) -> tuple[Sent, ...]:
+    if posting is None:
+        return ()
+    rows = session.execute(
+        select(Push, Attempt, Request)
+        .join(Attempt, Attempt.push_id == Push.id)
+        .join(Request, Request.id == Attempt.request_id)
+        .where(Push.posting_id == posting.id, Request.kind == "push")
+        .order_by(Attempt.id)
+    ).all()
+    return tuple(
+        Sent(push=push, attempt=attempt, request=request) for push, attempt, request in rows
+    )
+
+
+def listed(words: Sequence[str]) -> str:
+    """Words in one line."""
+    return ", ".join(words)

@@ -1,0 +1,197 @@
+"""The story of a record in one order: what arrived, what was judged, who did what, what was sent.
+
+Here: one timeline over events, versions, judgings, pushes and attempts. Not here: the seven answers
+(`seven_answers.py`).
+
+Also here: the trace of a record: seven answers, the timeline, the lineage and the verdicts.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from holding.access.people import names_of
+from holding.programs.world import program
+from holding.records.seven_answers import Answer, answers
+from holding.records.story import Proof, decided_by, load
+from holding.tables import (
+    Attempt,
+    Delivery,
+    Evaluation,
+    Event,
+    Posting,
+    Push,
+    Record,
+    Request,
+    RulesetVersion,
+    Version,
+)
+
+GAP_SECONDS: Final = 600
+_ORDER: Final = ("version", "evaluation", "event", "push", "attempt")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One line of the story; `gap` = seconds since the line before, where it was long."""
+
+    at: datetime
+    kind: str
+    actor: str
+    say: str
+    proof: Proof
+    gap: int | None = None
+
+
+def timeline(session: Session, record_id: int) -> tuple[Step, ...]:
+    """Everything that is stored about a record, oldest first."""
+    steps = [
+        *_versions(session, record_id),
+        *_evaluations(session, record_id),
+        *_events(session, record_id),
+        *_pushes(session, record_id),
+        *_attempts(session, record_id),
+    ]
+    steps.sort(key=lambda step: (step.at, _ORDER.index(step.kind), int(step.proof.id)))
+    return tuple(_with_gaps(steps))
+
+
+def _with_gaps(steps: list[Step]) -> list[Step]:
+    told: list[Step] = []
+    for step in steps:
+        seconds = int((step.at - told[-1].at).total_seconds()) if told else 0
+        gap = seconds if seconds >= GAP_SECONDS else None
+        told.append(Step(step.at, step.kind, step.actor, step.say, step.proof, gap))
+    return told
+
+
+def _versions(session: Session, record_id: int) -> list[Step]:
+    rows = session.execute(
+        select(Version, Delivery.kind)
+        .outerjoin(Delivery, Delivery.id == Version.delivery_id)
+        .where(Version.record_id == record_id)
+    ).all()
+    people = names_of(session, [version.person_id for version, _ in rows])
+    steps = []
+    for version, how in rows:
+        stale = " It is older than what was known, so it is kept and not judged."
+        by = f" as {how}" if how else ""
+        reason = f": {version.reason}" if version.reason else ""
+        came = "is a correction" if version.corrects_id else "arrived"
+        say = f"Version {version.no} {came}{by}{reason}.{stale if version.stale else ''}"
+        actor = people.get(version.person_id or 0, "source")
+        proof = Proof("version", str(version.no), f"version {version.no}")
+        steps.append(Step(version.at, "version", actor, say, proof))
+    return steps
+
+
+def _evaluations(session: Session, record_id: int) -> list[Step]:
+    rows = session.execute(
+        select(Evaluation, Version.no, RulesetVersion.no)
+        .join(Version, Version.id == Evaluation.version_id)
+        .join(RulesetVersion, RulesetVersion.id == Evaluation.ruleset_version_id)
+        .where(Evaluation.record_id == record_id)
+    )
+    return [
+        Step(
+            evaluation.at,
+            "evaluation",
+            "rules",
+            f"Version {version} judged by rules version {rules}: {_decided(evaluation.outcome)}.",
+            Proof("evaluation", str(evaluation.id), f"judging {evaluation.id}"),
+        )
+        for evaluation, version, rules in rows
+    ]
+
+
+def _decided(outcome: Any) -> str:
+    """The stored codes in words: each route with its state and the rules that spoke up."""
+    decisions = outcome.get("decisions", []) if isinstance(outcome, Mapping) else []
+    told = []
+    for decision in decisions:
+        rules = [str(finding[1] or finding[0]) for finding in decision.get("findings", [])]
+        because = f" ({', '.join(dict.fromkeys(rules))})" if rules else ""
+        told.append(f"{decision['route']} {decision['state']}{because}")
+    return "; ".join(told) or "no route applies"
+
+
+def _events(session: Session, record_id: int) -> list[Step]:
+    rows = session.scalars(select(Event).where(Event.record_id == record_id).order_by(Event.id))
+    return [
+        Step(
+            event.at,
+            "event",
+            event.actor,
+            str(event.body.get("say") or event.act),
+            Proof("event", str(event.id), f"{event.act} {event.id}"),
+        )
+        for event in rows
+    ]
+
+
+def _pushes(session: Session, record_id: int) -> list[Step]:
+    rows = session.scalars(
+        select(Push)
+        .join(Posting, Posting.id == Push.posting_id)
+        .where(Posting.record_id == record_id)
+    )
+    return [
+        Step(
+            push.made_at,
+            "push",
+            "Clearpost",
+            f"Push {push.no}: {push.action} {push.number} (content hash {push.hash[:12]}).",
+            Proof("push", str(push.id), f"push {push.id}"),
+        )
+        for push in rows
+    ]
+
+
+def _attempts(session: Session, record_id: int) -> list[Step]:
+    rows = session.execute(
+        select(Attempt, Request, Push.number)
+        .join(Request, Request.id == Attempt.request_id)
+        .join(Push, Push.id == Attempt.push_id)
+        .join(Posting, Posting.id == Push.posting_id)
+        .where(Posting.record_id == record_id)
+    )
+    return [
+        Step(
+            attempt.at,
+            "attempt",
+            "Clearpost",
+            _attempt_words(attempt, request, number),
+            Proof("attempt", str(attempt.id), f"attempt {attempt.no}"),
+        )
+        for attempt, request, number in rows
+    ]
+
+
+def _attempt_words(attempt: Attempt, request: Request, number: str) -> str:
+    verb = "Looked up" if request.kind == "lookup" else "Sent"
+    answered = f", HTTP {request.status}" if request.status else ""
+    why = f", {attempt.error_class}" if attempt.error_class else ""
+    words = f": {attempt.error.rstrip('.')}" if attempt.error else ""
+    return f"{verb} {number}, attempt {attempt.no}: {attempt.state}{answered}{why}{words}."
+
+
+def seven(session: Session, record_id: int, posting_id: int | None = None) -> tuple[Answer, ...]:
+    """The seven questions about a record, or about one of its postings; none = no such record."""
+    case = load(session, record_id, posting_id)
+    if case is None:
+        return ()
+    ruleset = program(session, case.rules.id).ruleset if case.rules else None
+    return answers(case, ruleset)
+
+
+def deciding_evaluation(
+    session: Session, record_id: int, posting_id: int | None = None
+) -> int | None:
+    """The evaluation whose document was sent; of what was not sent, the newest."""
+    record = session.get(Record, record_id)
+    evaluation = decided_by(session, record, posting_id) if record else None
+    return evaluation.id if evaluation else None

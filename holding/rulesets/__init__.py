@@ -1,0 +1,1 @@
+"""Clearpost holding.rulesets: rules that come into force; compiling is in programs."""

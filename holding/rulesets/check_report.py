@@ -1,0 +1,97 @@
+"""What a look at rule files found, in the words that pages show: plain texts, and not too many.
+
+Here: the report, and the refusal that follows from it. Not here: the look itself (admission.py),
+the process in which pages have it made (check_processes.py).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from grammar.text.problem import Problem, show
+from holding.rulesets.admission import RulesRefusal, inspect, refused
+from rules.values.canonical import sha256_hex
+
+MOST: Final = 100  # findings, and tests, that are told one by one
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong: in words, and as it is shown below its line."""
+
+    severity: str
+    code: str
+    place: str
+    message: str
+    shown: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What became of one test."""
+
+    title: str
+    passed: bool
+    message: str
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A look at the files with this hash. `findings` are the first, errors before warnings, and
+    `tests` the first, failed ones before passed ones; the counts are of all. `ran` is None where
+    errors stood before the tests.
+    """
+
+    hash: str
+    errors: int
+    warnings: int
+    findings: tuple[Finding, ...]
+    ran: int | None
+    failed: int
+    tests: tuple[Ran, ...]
+
+    def refusal(self) -> RulesRefusal | None:
+        """Why these files do not come into force."""
+        wrong = [f"{one.place}: {one.message}" for one in self.findings if one.severity == "error"]
+        wrong += [f"{one.title}: {one.message}" for one in self.tests if not one.passed]
+        if self.ran is not None and not self.failed:
+            return None
+        return refused(wrong, self.errors + self.failed)
+
+
+def report(files: Mapping[str, str]) -> Report:
+    """Look at rule files, with the CSV files beside them."""
+    found = inspect(files)
+    problems = sorted(found.problems, key=lambda problem: problem.severity != "error")
+    results = found.tests.results if found.tests else ()
+    first = sorted(results, key=lambda result: result.passed)[:MOST]
+    errors = len(found.errors)
+    return Report(
+        hash=fingerprint(files),
+        errors=errors,
+        warnings=len(problems) - errors,
+        findings=tuple(_finding(problem, files) for problem in problems[:MOST]),
+        ran=len(results) if found.tests else None,
+        failed=len(found.tests.failed) if found.tests else 0,
+        tests=tuple(Ran(one.title, one.passed, one.message, _place(one.span)) for one in first),
+    )
+
+
+def fingerprint(files: Mapping[str, str]) -> str:
+    """What a report is known by: the very bytes that it is about."""
+    return sha256_hex("\0".join(text for pair in sorted(files.items()) for text in pair))
+
+
+def _finding(problem: Problem, files: Mapping[str, str]) -> Finding:
+    return Finding(
+        severity=problem.severity,
+        code=problem.code,
+        place=str(problem.span),
+        message=problem.message,
+        shown=show(problem, files.get(problem.span.file, "")),
+    )
+
+
+def _place(span: object) -> str:
+    return str(span).rpartition(":")[0]

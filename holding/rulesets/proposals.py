@@ -1,0 +1,229 @@
+"""What people do by hand again and again, and the rule that would do it for them.
+
+Here: corrections, releases and mapping fixes of the last three months, counted by what they have in
+common, with a draft of the rules where one can be told. Not here: how rule files are changed
+(rules/editing/drafts.py), and whether a draft comes into force: somebody pushes it, somebody else
+publishes it.
+"""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, aliased
+
+from grammar.layout.formatter import format_text
+from grammar.nodes import Ruleset
+from grammar.parsing.parser import parse
+from holding.intake.differences import difference
+from holding.mappings.seeding import PUBLISHED
+from holding.refusal import Refusal
+from holding.rulesets.admission import rule_sources
+from holding.rulesets.check_report import Report, report
+from holding.rulesets.publication import files_of
+from holding.tables import Company, MappingEntry, MappingTable, Record, Release, Version
+from holding.words import plural
+from rules.editing.drafts import looser, meant, warned
+from rules.values.spelling import fold
+
+DAYS: Final = 90
+AT_LEAST: Final = 10
+Look = Callable[[Mapping[str, str]], Report | Refusal]
+MOST_PAIRS: Final = 50
+SPELLINGS: Final = (
+    ("trimmed",),
+    ("any_case",),
+    ("trimmed", "any_case"),
+    ("any_punctuation",),
+    ("any_case", "any_punctuation"),
+)
+_AT: Final = re.compile(r"\[\d+\]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """Something done by hand so many times; `files` is the draft, if one passes the check.
+
+    `key` names it in an address; `examples` are the commonest, with their counts; `why_not` says
+    why there is no draft.
+    """
+
+    key: str
+    what: str
+    times: int
+    last: datetime
+    examples: tuple[tuple[str, int], ...]
+    files: Mapping[str, str] | None
+    why_not: str
+
+    @property
+    def say(self) -> str:
+        """The count in one sentence."""
+        return f"This was fixed by hand {plural(self.times, 'time')}: {self.what}."
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """One kind of handwork: what it is, each time with what was done, and the last time."""
+
+    key: str
+    what: str
+    pairs: Counter[tuple[str, str]]
+    last: datetime
+
+    @property
+    def times(self) -> int:
+        """How often."""
+        return self.pairs.total()
+
+
+def proposals(
+    session: Session, company_id: int, now: datetime, look: Look = report
+) -> tuple[Proposal, ...]:
+    """All handwork that was done often enough, the commonest first; `look` examines a draft."""
+    since = now - timedelta(days=DAYS)
+    found = [
+        *_corrections(session, company_id, since),
+        *_releases(session, company_id, since),
+        *_spellings(session, company_id, since),
+    ]
+    often = sorted((one for one in found if one.times >= AT_LEAST), key=lambda one: -one.times)
+    company = session.get_one(Company, company_id)
+    known = company.ruleset_version_id
+    files = files_of(session, known) if often and known is not None else {}
+    ruleset, _ = parse(rule_sources(files))
+    zone = ZoneInfo(company.zone)
+    return tuple(_proposed(one, ruleset, files, zone, look) for one in often)
+
+
+def _proposed(
+    done: _Done, ruleset: Ruleset, files: Mapping[str, str], zone: ZoneInfo, look: Look
+) -> Proposal:
+    day = done.last.astimezone(zone).date()
+    note = f"By hand {plural(done.times, 'time')} up to {day.isoformat()}."
+    draft, why_not = _draft(done, ruleset, files, note), ""
+    if draft is None:
+        why_not = "Every time it was another value: no rule follows from it."
+    else:
+        draft = {
+            path: format_text(text, path) if text != files.get(path) else text
+            for path, text in draft.items()
+        }
+        why_not = _wrong(look(draft))
+        draft = None if why_not else draft
+    return Proposal(
+        key=done.key,
+        what=done.what,
+        times=done.times,
+        last=done.last,
+        examples=tuple(
+            (f"{before or 'nothing'} to {after}" if after else before, times)
+            for (before, after), times in done.pairs.most_common(5)
+        ),
+        files=draft,
+        why_not=why_not,
+    )
+
+
+def _wrong(looked: Report | Refusal) -> str:
+    """Why a draft is none."""
+    if isinstance(looked, Refusal):
+        return f"The draft was not checked: {looked.message}"
+    if looked.refusal() is None:
+        return ""
+    told = [one.message for one in looked.findings if one.severity == "error"]
+    told += [f"{one.title}: {one.message}" for one in looked.tests if not one.passed]
+    return f"The draft goes against the rules in force: {told[0]}"
+
+
+def _draft(
+    done: _Done, ruleset: Ruleset, files: Mapping[str, str], note: str
+) -> dict[str, str] | None:
+    kind, _, rest = done.key.partition(":")
+    if kind == "release":
+        return warned(ruleset, files, rest, note)
+    if kind == "spelling":
+        found = _loosest(done.pairs)
+        return looser(ruleset, files, rest, found, note) if found else None
+    record, _, path = rest.partition(":")
+    pairs = dict(done.pairs)
+    befores = Counter(before for before, _ in pairs)
+    certain = {before: after for before, after in pairs if before and befores[before] == 1}
+    if not certain or len(certain) > MOST_PAIRS or len(certain) * 2 > done.times:
+        return None
+    return meant(ruleset, files, record, path, certain, note)
+
+
+def _loosest(pairs: Mapping[tuple[str, str], int]) -> tuple[str, ...] | None:
+    """The strictest way to match under which all these keys are the ones that were known."""
+    return next(
+        (how for how in SPELLINGS if all(fold(a, how) == fold(b, how) for a, b in pairs)), None
+    )
+
+
+def _corrections(session: Session, company_id: int, since: datetime) -> list[_Done]:
+    """By field: from which value to which."""
+    before = aliased(Version)
+    rows = session.execute(
+        select(Record.type, before.body.label("old"), Version.body.label("new"), Version.at)
+        .join(Record, Record.id == Version.record_id)
+        .join(before, before.id == Version.corrects_id)
+        .where(Record.company_id == company_id, Version.at >= since)
+        .order_by(Version.at)
+    )
+    pairs: defaultdict[tuple[str, str], Counter[tuple[str, str]]] = defaultdict(Counter)
+    last: dict[tuple[str, str], datetime] = {}
+    for row in rows:
+        for change in difference(row.old, row.new):
+            field = row.type, _AT.sub("", change.path)
+            pairs[field][change.before or "", change.after or ""] += 1
+            last[field] = row.at
+    return [
+        _Done(f"correction:{kind}:{path}", f"{path} of {kind} corrected", found, last[kind, path])
+        for (kind, path), found in pairs.items()
+    ]
+
+
+def _releases(session: Session, company_id: int, since: datetime) -> list[_Done]:
+    """By rule: how often somebody let it pass."""
+    rows = session.execute(
+        select(Release.rule, func.count(), func.max(Release.at))
+        .join(Record, Record.id == Release.record_id)
+        .where(Record.company_id == company_id, Release.at >= since, Release.kind == "release")
+        .where(Release.voided_at.is_(None))
+        .group_by(Release.rule)
+    )
+    return [
+        _Done(f"release:{rule}", f"released what {rule} held", Counter({("released", ""): n}), last)
+        for rule, n, last in rows
+    ]
+
+
+def _spellings(session: Session, company_id: int, since: datetime) -> list[_Done]:
+    """By table: keys that people added and that only are other spellings of a known one."""
+    rows = session.execute(
+        select(MappingTable.name, MappingEntry.key, MappingEntry.value, MappingEntry.at)
+        .add_columns(MappingEntry.reason)
+        .join(MappingTable, MappingTable.id == MappingEntry.table_id)
+        .where(MappingTable.company_id == company_id, MappingTable.kind == "map")
+        .where(MappingEntry.to_revision.is_(None), MappingEntry.value.is_not(None))
+        .order_by(MappingEntry.from_revision, MappingEntry.id)
+    )
+    known: dict[tuple[str, str, str | None], str] = {}
+    pairs: defaultdict[str, Counter[tuple[str, str]]] = defaultdict(Counter)
+    last: dict[str, datetime] = {}
+    for row in rows:
+        bare = row.name, fold(row.key, ("any_case", "any_punctuation")), row.value
+        first = known.setdefault(bare, row.key)
+        if first != row.key and row.reason != PUBLISHED and row.at >= since:
+            pairs[row.name][row.key, first] += 1
+            last[row.name] = row.at
+    return [
+        _Done(f"spelling:{name}", f"another spelling added to {name}", found, last[name])
+        for name, found in pairs.items()
+    ]

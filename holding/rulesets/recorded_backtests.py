@@ -1,0 +1,121 @@
+"""Backtests that somebody had recorded: the last of the rules in force, for the rule book.
+
+Here: record, last. Not here: the judging and counting (rules/comparison/backtest.py), the command.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from holding.access.actors import Actor, may
+from holding.audit.events import record_event
+from holding.refusal import Refusal
+from holding.tables import Backtest, Person, RulesetVersion
+from holding.words import plural
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """What a backtest counted: of rules with the hash `hash`, beside those with `old_hash`.
+
+    `rules`: on how many records each rule fired, and of how many, by its name in the rule book.
+    """
+
+    hash: str
+    old_hash: str
+    records: int
+    differ: int
+    bad: int
+    rules: Mapping[str, tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class LastBacktest:
+    """The last backtest as the rule book says it; `rules` is empty where it was of other rules."""
+
+    at: datetime
+    by: str | None
+    said: str
+    rules: Mapping[str, str]
+
+
+def refused(actor: Actor) -> Refusal | None:
+    """Why somebody may not have a backtest recorded."""
+    return may(actor, "rules.draft")
+
+
+def record(
+    session: Session, company_id: int, actor: Actor, counted: Counted, now: datetime
+) -> Refusal | None:
+    """Keep what a backtest said."""
+    refusal = refused(actor)
+    if refusal:
+        return refusal
+    kept = Backtest(
+        company_id=company_id,
+        person_id=actor.person_id,
+        at=now,
+        hash=counted.hash,
+        old_hash=counted.old_hash,
+        records=counted.records,
+        differ=counted.differ,
+        bad=counted.bad,
+        rules={name: list(pair) for name, pair in counted.rules.items()},
+    )
+    session.add(kept)
+    session.flush()
+    of = f"rules {counted.hash[:12]} against {_named(session, kept)}"
+    record_event(
+        session,
+        company_id=company_id,
+        at=now,
+        actor=actor,
+        act="rules.backtested",
+        body={
+            "say": f"{actor.name} recorded a backtest of {of}: {_counts(kept)}.",
+            "backtest": kept.id,
+            "hash": kept.hash,
+            "old_hash": kept.old_hash,
+        },
+    )
+    return None
+
+
+def last(session: Session, company_id: int, in_force: str) -> LastBacktest | None:
+    """The last of the rules in force, else the last of any rules of the company."""
+    mine = select(Backtest, Person.name).outerjoin(Person).where(Backtest.company_id == company_id)
+    newest = mine.order_by(Backtest.id.desc()).limit(1)
+    found = session.execute(newest.where(Backtest.hash == in_force)).first()
+    found = found or session.execute(newest).first()
+    if found is None:
+        return None
+    kept, by = found
+    these = kept.hash == in_force
+    of = "these rules" if these else f"rules {kept.hash[:12]}, which are not in force,"
+    said = f"of {of} against {_named(session, kept)}: {_counts(kept)}"
+    fired = kept.rules.items() if these else ()
+    return LastBacktest(kept.at, by, said, {name: _fired(*pair) for name, pair in fired})
+
+
+def _fired(times: int, of: int) -> str:
+    return f"last backtest: it fired on {times:,} of {plural(of, 'record')}"
+
+
+def _named(session: Session, kept: Backtest) -> str:
+    """What the records were judged by before: by the number of its version, if it has one."""
+    no = session.scalar(
+        select(RulesetVersion.no)
+        .where(RulesetVersion.company_id == kept.company_id, RulesetVersion.hash == kept.old_hash)
+        .order_by(RulesetVersion.no.desc())
+        .limit(1)
+    )
+    return f"ruleset {no}" if no else f"rules {kept.old_hash[:12]}, which were never published"
+
+
+def _counts(kept: Backtest) -> str:
+    differ = plural(kept.differ, "differs", "differ")
+    bad = f", {plural(kept.bad, 'line')} could not be used" if kept.bad else ""
+    return f"{plural(kept.records, 'record')}, {differ}{bad}"

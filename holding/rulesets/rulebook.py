@@ -1,0 +1,234 @@
+"""The rules in force as people read them: the book, which version, since when each rule stands.
+
+Here: reads, and what a process keeps of them; a published version never changes. Not here: the
+sentences (rules/rulebook).
+
+Also here: lines of rule files around a place.
+"""
+
+from collections import OrderedDict
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
+from functools import lru_cache
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, aliased
+
+from grammar.nodes import Ruleset
+from grammar.parsing.parser import parse
+from grammar.text.problem import Span
+from holding.programs import world
+from holding.rulesets.publication import files_of
+from holding.store.row_objects import Columns, of
+from holding.tables import Company, Evaluation, Person, RuleFile, RulesetVersion
+from rules.programs.program import Program
+from rules.rulebook.book import Book, book
+from rules.rulebook.topics import Proofs
+
+AROUND = 4
+
+
+@dataclass(frozen=True, slots=True)
+class CodeLine:
+    """One line of a rule file; the deciding one is lit."""
+
+    number: int
+    text: str
+    lit: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """With what an evaluation was made."""
+
+    evaluation_id: int
+    ruleset_no: int
+    ruleset_hash: str
+    ruleset_version_id: int
+    at: datetime
+    version_id: int
+    hash: str
+
+
+JUDGED = Columns(
+    Judged(
+        evaluation_id=of(Evaluation.id),
+        ruleset_no=of(RulesetVersion.no),
+        ruleset_hash=of(RulesetVersion.hash),
+        ruleset_version_id=of(RulesetVersion.id),
+        at=of(Evaluation.at),
+        version_id=of(Evaluation.version_id),
+        hash=of(Evaluation.hash),
+    ),
+    {"ruleset_no": "ruleset_version.no", "ruleset_hash": "ruleset_version.hash"},
+)
+
+
+def judged(session: Session, evaluation_id: int) -> Judged | None:
+    """The ruleset version and moment of an evaluation."""
+    found = session.execute(
+        JUDGED.select()
+        .join(RulesetVersion, RulesetVersion.id == Evaluation.ruleset_version_id)
+        .where(Evaluation.id == evaluation_id)
+    )
+    return JUDGED.first(found)
+
+
+def excerpt(session: Session, ruleset_version_id: int, place: str) -> tuple[CodeLine, ...]:
+    """The lines around FILE:LINE."""
+    path, _, number = place.rpartition(":")
+    text = files_of(session, ruleset_version_id).get(path)
+    if text is None or not number.isdigit():
+        return ()
+    lit = int(number)
+    lines = text.split("\n")
+    first, last = max(1, lit - AROUND), min(len(lines), lit + AROUND)
+    return tuple(CodeLine(n, lines[n - 1], n == lit) for n in range(first, last + 1))
+
+
+LOOKED_BACK = 20
+"""So many earlier versions are looked at for the day on which a rule came into force."""
+_PROOF = frozenset({"samples", "tests"})
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """The version of the rules in force."""
+
+    version_id: int
+    no: int
+    hash: str
+    published_at: datetime
+    author: str | None
+    publisher: str | None
+
+
+_author, _publisher = aliased(Person, name="author"), aliased(Person, name="publisher")
+EDITION = Columns(
+    Edition(
+        version_id=of(RulesetVersion.id),
+        no=of(RulesetVersion.no),
+        hash=of(RulesetVersion.hash),
+        published_at=of(RulesetVersion.published_at),
+        author=of(_author.name),
+        publisher=of(_publisher.name),
+    ),
+    {
+        "version_id": "ruleset_version.id",
+        "author": "author.name",
+        "publisher": "publisher.name",
+    },
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """The version with which a rule came into force as it stands; `before`: that one or earlier."""
+
+    no: int
+    at: datetime
+    before: bool
+
+
+class History:
+    """Since when each declaration of the rules in force says what it says."""
+
+    def __init__(self, stands: Mapping[Span, Since]) -> None:
+        self._stands = stands
+
+    def of(self, span: Span) -> Since | None:
+        """Of the declaration that this place is in."""
+        for whole, since in self._stands.items():
+            if whole.file == span.file and whole.line <= span.line <= whole.end_line:
+                return since
+        return None
+
+
+def edition(session: Session, company_id: int) -> Edition | None:
+    """The rules in force; None where nothing is published."""
+    found = session.execute(
+        EDITION.select()
+        .join(Company, Company.ruleset_version_id == RulesetVersion.id)
+        .outerjoin(_author, _author.id == RulesetVersion.author_id)
+        .outerjoin(_publisher, _publisher.id == RulesetVersion.published_by_id)
+        .where(Company.id == company_id)
+    )
+    return EDITION.first(found)
+
+
+def read(session: Session, version_id: int) -> Book:
+    """The book of a version, with the tests of each rule."""
+    return _written(world.program(session, version_id))
+
+
+def history(session: Session, company_id: int, version_no: int) -> History:
+    """Since when the declarations of a version stand as they stand."""
+    key = (str(session.get_bind().engine.url), company_id, version_no)
+    return world.kept(_histories, key, lambda: _history(session, company_id, version_no))
+
+
+def file(session: Session, version_id: int, path: str) -> str | None:
+    """The text of one rule file."""
+    return session.scalar(
+        select(RuleFile.body).where(
+            RuleFile.ruleset_version_id == version_id,
+            RuleFile.path == path,
+            RuleFile.path.endswith(".rules"),
+        )
+    )
+
+
+_histories: OrderedDict[Hashable, History] = OrderedDict()
+
+
+@lru_cache(maxsize=world.KEPT)
+def _written(program: Program) -> Book:
+    return book(program.ruleset, proofs=Proofs(program.ruleset, program))
+
+
+def _history(session: Session, company_id: int, version_no: int) -> History:
+    """From the newest version back, as long as the same words stand somewhere in it."""
+    versions = session.execute(
+        select(RulesetVersion.id, RulesetVersion.no, RulesetVersion.published_at)
+        .where(RulesetVersion.company_id == company_id, RulesetVersion.no <= version_no)
+        .order_by(RulesetVersion.no.desc())
+        .limit(LOOKED_BACK + 1)
+    ).all()
+    files = _files(session, [row.id for row in versions])
+    stands: dict[Span, Since] = {}
+    left: dict[object, Span] = {}
+    for row in versions:
+        said = dict(_declared(files[row.id]))
+        left = {node: span for node, span in left.items() if node in said} if stands else said
+        more = row.no > 1 and row is versions[-1]
+        stands |= {span: Since(row.no, row.published_at, more) for span in left.values()}
+    return History(stands)
+
+
+def _files(session: Session, version_ids: list[int]) -> dict[int, dict[str, str]]:
+    """Version id -> path -> text."""
+    found: dict[int, dict[str, str]] = {version_id: {} for version_id in version_ids}
+    rows = select(RuleFile).where(
+        RuleFile.ruleset_version_id.in_(version_ids), RuleFile.path.endswith(".rules")
+    )
+    for row in session.scalars(rows):
+        found[row.ruleset_version_id][row.path] = row.body
+    return found
+
+
+def _declared(files: Mapping[str, str]) -> Iterator[tuple[object, Span]]:
+    """Every declaration but samples and tests; equal where it says the same."""
+    for path, text in files.items():
+        yield from _declarations(path, text)
+
+
+@lru_cache(maxsize=256)
+def _declarations(path: str, text: str) -> tuple[tuple[object, Span], ...]:
+    ruleset, _ = parse({path: text})
+    return tuple(
+        (node, node.span)
+        for part in fields(Ruleset)
+        if part.name not in _PROOF
+        for node in getattr(ruleset, part.name)
+    )

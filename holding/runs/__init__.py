@@ -1,0 +1,1 @@
+"""Clearpost holding.runs: when what is sent: passes, date ranges, schedules."""

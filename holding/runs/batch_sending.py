@@ -1,0 +1,178 @@
+"""Batches: a daily run or a date range, sent as files of many documents.
+
+Here: claiming a due run, sending its postings in files, ending it. Not here: asking for one
+(holding/runs/date_ranges.py).
+
+Every turn leaves each posting that it took sent, held, or ready with a time of its own; so what
+cannot go now neither ends the run for the others nor is taken again at once, and nothing has to be
+remembered that a crash could lose. A run is over when none of its postings is ready any more. It
+waits an hour for those that are tried again; what takes longer goes by itself when its time comes.
+"""
+
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import count
+
+from sqlalchemy import ColumnElement, and_, bindparam, func, literal, or_, select, text, update
+from sqlalchemy.orm import Session
+
+from connectors.transport import fault_points
+from holding.connections import limits
+from holding.connections.channel import Channel, Desk
+from holding.journal import run_counts
+from holding.journal.lease_extension import keeping
+from holding.journal.posting_claims import STOPPED, Claim, parted, stay_in_line, take
+from holding.posting.calls import fly
+from holding.posting.first_lookup import first_looks
+from holding.posting.intent import examine, intend
+from holding.store import bulk
+from holding.store.leases import SLICE_SECONDS
+from holding.tables import Connection, Posting, Run
+from holding.tables.columns import DUE, NOW
+from holding.tables.row_states import RunState
+from rules.outcomes.outcome import Document
+from rules.values.canonical import revive
+from rules.values.posting_states import PostingState
+
+WAITS = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A claimed run, and what of it is sent now."""
+
+    run_id: int
+    fence: int
+    name: str
+    claims: tuple[Claim, ...]
+
+
+def work(desk: Desk, channel: Channel) -> int:
+    """The next file of a due run of this connection; how many postings it took for that."""
+    batch = _claim(desk, channel)
+    if batch is None:
+        return 0
+    if batch.claims:
+        keeper = keeping(desk, batch.claims, run=(batch.run_id, batch.fence))
+        fault_points.point("push.claimed")
+        _send(keeper, channel, batch)
+    _finish(desk, batch)
+    return max(1, len(batch.claims))
+
+
+def _send(desk: Desk, channel: Channel, batch: Batch) -> None:
+    """One file, or several where one would weigh more than the target takes; what there is no time
+    or no leave for keeps its place in the run.
+    """
+    until = desk.clock.monotonic() + SLICE_SECONDS
+    looked, left = first_looks(desk, channel, examine(desk, channel, batch.claims, in_file=True))
+    for no in count(1):
+        name = f"{batch.name}-{no}"
+        flight, left = intend(desk, channel, left, run_id=batch.run_id, name=name, looked=looked)
+        if flight is not None:
+            fly(desk, flight)
+        if not left.good:
+            return
+        late = desk.clock.monotonic() > until
+        if late or not limits.another_file(desk, channel, len(left.good)):
+            stay_in_line(desk, left.claims)
+            return
+
+
+_DUE_RUN = (
+    select(Run)
+    .join(Connection, Connection.id == Run.connection_id)
+    .where(Run.connection_id == bindparam("connection"), text(DUE), Run.due_at <= NOW)
+    .where(Connection.paused_at.is_(None))
+    .order_by(Run.due_at, Run.id)
+    .limit(1)
+    .with_for_update(of=Run, skip_locked=True, key_share=True)
+)
+
+
+def _claim(desk: Desk, channel: Channel) -> Batch | None:
+    with desk.database.write() as session:
+        now = desk.clock.now()
+        given = {"connection": channel.connection_id, "now": now}
+        run = session.scalars(_DUE_RUN, given).one_or_none()
+        if run is None:
+            return None
+        ready = _next_ones(session, run, channel, now)
+        ids = ready[: limits.in_a_file(session, channel, now, len(ready))]
+        if ready and not ids:
+            return None
+        run.due_at, run.lease_owner, run.fence = None, desk.owner, run.fence + 1
+        run.lease_until = now + desk.lease + desk.answer
+        run.state = RunState.RUNNING
+        name = f"{channel.name}-{run.kind}-{run.id}-{run.fence}"
+        return Batch(run.id, run.fence, name, take(session, desk, ids, now))
+
+
+def _left(run: Run) -> ColumnElement[bool]:
+    """Of postings: those of the run that may still go, now or later."""
+    wanted = (run.filter or {}).get("postings", [])
+    return and_(
+        bulk.among(Posting.id, wanted),
+        Posting.state == PostingState.READY,
+        Posting.lease_until.is_(None),
+        ~STOPPED,
+    )
+
+
+def _next_ones(session: Session, run: Run, channel: Channel, now: datetime) -> list[int]:
+    """The next that may go now, in the order they were asked for; what workers died under waits for
+    the others.
+    """
+    most = channel.target.file_limits.documents
+    query = (
+        select(Posting.id, Posting.crashes)
+        .where(_left(run), or_(Posting.due_at.is_(None), Posting.due_at <= now))
+        .order_by(Posting.crashes, Posting.id)
+        .limit(most)
+    )
+    return _of_one_file(session, channel, parted(session.execute(query).all(), most))
+
+
+def _of_one_file(session: Session, channel: Channel, ids: list[int]) -> list[int]:
+    """The first of these whose rows fit in one file, one at least: who takes more examines them in
+    vain. What they weigh is known when the file is built.
+    """
+    most, rows = channel.target.file_limits.rows, 0
+    if most is None:
+        return ids
+    contents = session.scalars(_CONTENTS, {"ids": ids}).yield_per(_AT_A_TIME)
+    with closing(contents):
+        for before, content in enumerate(contents):
+            rows += channel.target.rows_of(revive(Document, content)) if content else 1
+            if rows > most:
+                return ids[: max(1, before)]
+    return ids
+
+
+_AT_A_TIME = 50
+_CONTENTS = select(Posting.content).where(bulk.among_given(Posting.id, "ids")).order_by(Posting.id)
+
+
+def _finish(desk: Desk, batch: Batch) -> None:
+    """The run is over, or due again when the next of it may go."""
+    with desk.database.write() as session:
+        run = session.get_one(Run, batch.run_id)
+        if run.fence != batch.fence:
+            return
+        now = desk.clock.now()
+        again = _again(session, run, now)
+        run_counts.recount(session, [run.id], ended=now if again is None else None)
+        if again is not None:
+            session.execute(
+                update(Run)
+                .where(Run.id == run.id, Run.fence == batch.fence)
+                .values(due_at=again, lease_owner=None, lease_until=None)
+            )
+
+
+def _again(session: Session, run: Run, now: datetime) -> datetime | None:
+    """When the next of the run may go; None when it waits for none."""
+    at = func.coalesce(Posting.due_at, literal(now, Posting.due_at.type))
+    soonest = session.scalar(select(func.min(at)).where(_left(run)))
+    return soonest if soonest is not None and soonest <= max(now, run.made_at + WAITS) else None

@@ -1,0 +1,182 @@
+"""Runs: batches of postings that are sent together.
+
+Here: the preview of a date range, starting it. Not here: daily runs (holding/runs/schedules.py),
+sending (holding/runs/batch_sending.py), how the last one went (holding/runs/status.py).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from holding.access.actors import Actor, may
+from holding.audit.events import record_event
+from holding.refusal import Refusal
+from holding.runs.status import UNDER_WAY, last_run, stopped_routes
+from holding.tables import Connection, Posting, Run
+from holding.tables.postings import IN_FLIGHT_STATES
+from holding.tables.row_states import RunState
+from holding.words import plural
+from rules.values.posting_states import PostingState
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """How many documents, and their money in minor units of the books."""
+
+    count: int = 0
+    amount: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncPreview:
+    """What a date range would do now; `postings` are those it would send."""
+
+    will_send: Bucket
+    already_posted: Bucket
+    held: Bucket
+    waiting: Bucket
+    in_flight: Bucket
+    postings: tuple[int, ...]
+
+
+def preview(
+    session: Session, company_id: int, connection_id: int, doc_type: str, first: date, last: date
+) -> SyncPreview:
+    """What is there of a range of document dates, by what would become of it."""
+    rows = session.execute(
+        select(Posting.id, Posting.state, Posting.book)
+        .where(Posting.company_id == company_id, Posting.connection_id == connection_id)
+        .where(Posting.doc_type == doc_type, Posting.doc_date.between(first, last))
+        .order_by(Posting.id)
+    )
+    found = [(key, state, book or 0) for key, state, book in rows]
+    return SyncPreview(
+        will_send=_bucket(found, ("ready",)),
+        already_posted=_bucket(found, ("posted", "reversed")),
+        held=_bucket(found, ("held", "failed")),
+        waiting=_bucket(found, ("waiting",)),
+        in_flight=_bucket(found, IN_FLIGHT_STATES),
+        postings=tuple(key for key, state, _ in found if state == PostingState.READY),
+    )
+
+
+def sync(
+    session: Session,
+    actor: Actor,
+    *,
+    company_id: int,
+    connection_id: int,
+    doc_type: str,
+    first: date,
+    last: date,
+    expected_count: int,
+    expected_total: int,
+    now: datetime,
+) -> Run | Refusal:
+    """Send what is ready in a range, if it is still what the person was shown."""
+    connection = session.get(  # one start after the other
+        Connection, connection_id, with_for_update={"key_share": True}, populate_existing=True
+    )
+    if connection is None or connection.company_id != company_id:
+        return Refusal("connection.unknown", "There is no such connection.", status=404)
+    seen = preview(session, company_id, connection_id, doc_type, first, last)
+    refusal = (
+        may(actor, "run.operate")
+        or _not_now(session, connection, doc_type)
+        or _changed(seen, expected_count, expected_total)
+    )
+    if refusal:
+        return refusal
+    run = add_run(session, connection, "manual", doc_type, seen.postings, now)
+    run.person_id = actor.person_id
+    run.filter = {
+        **(run.filter or {}),
+        "first": first.isoformat(),
+        "last": last.isoformat(),
+        "amount": seen.will_send.amount,
+    }
+    sent = plural(seen.will_send.count, "document")
+    say = f"{actor.name} started a sync of {first} to {last}: {sent}."
+    tell(session, run, actor, now, say)
+    return run
+
+
+def _bucket(found: Iterable[tuple[int, str, int]], states: tuple[str, ...]) -> Bucket:
+    books = [book for _, state, book in found if state in states]
+    return Bucket(len(books), sum(books))
+
+
+def _not_now(session: Session, connection: Connection, doc_type: str) -> Refusal | None:
+    if connection.paused_at is not None:
+        words = f"{connection.name} is paused: {connection.pause_reason or 'no reason given'}"
+        return Refusal("sync.paused", words, "Resume it first.")
+    words_of = {f"{word}.{doc_type}" for word in (connection.name, connection.connector)}
+    if words_of & stopped_routes(session, connection.company_id):
+        words = f"{doc_type.replace('_', ' ')} has stopped: one change moves more than usual."
+        return Refusal("sync.stopped", words, "Somebody looks under Stops and lets it go on.")
+    last = last_run(session, connection.id, doc_type)
+    if last is not None and last.kind != "immediate" and last.state in UNDER_WAY:
+        return Refusal("sync.running", "A sync is under way.", "Wait until it has ended.")
+    return None
+
+
+def _changed(seen: SyncPreview, count: int, total: int) -> Refusal | None:
+    if (seen.will_send.count, seen.will_send.amount) != (count, total):
+        words = (
+            f"It would send {plural(seen.will_send.count, 'document')} now, not {count} as shown."
+        )
+        if seen.will_send.count == count:
+            words = "The documents are as many as shown, but their sum is another."
+        return Refusal("sync.changed", words, "Look at the new preview, then start again.")
+    if not seen.will_send.count:
+        return Refusal("sync.nothing", "Nothing in these dates is ready to be sent.", status=422)
+    return None
+
+
+def add_run(
+    session: Session,
+    connection: Connection,
+    kind: str,
+    doc_type: str,
+    postings: Iterable[int],
+    now: datetime,
+    *,
+    route: str | None = None,
+    day: date | None = None,
+) -> Run:
+    """A run of these postings; over at once when there are none."""
+    ids = list(postings)
+    run = Run(
+        company_id=connection.company_id,
+        kind=kind,
+        connection_id=connection.id,
+        route=route,
+        doc_type=doc_type,
+        day=day,
+        filter={"postings": ids},
+        state=RunState.DUE if ids else RunState.DONE,
+        total=len(ids),
+        counts={},
+        made_at=now,
+        ended_at=None if ids else now,
+        due_at=now if ids else None,
+    )
+    session.add(run)
+    session.flush()
+    return run
+
+
+def tell(session: Session, run: Run, actor: Actor, now: datetime, say: str) -> None:
+    """The event of a run's start."""
+    record_event(
+        session,
+        company_id=run.company_id,
+        at=now,
+        actor=actor,
+        act="run.started",
+        object=f"run:{run.id}",
+        body={"say": say, "run": run.id},
+    )

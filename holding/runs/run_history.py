@@ -1,0 +1,237 @@
+"""Runs and pushes as rows.
+
+Here: lists paged by key, one run with its requests and documents. Not here: what a run does
+(holding/runs/date_ranges.py).
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Select, func, or_, select
+from sqlalchemy.orm import Session, aliased
+
+from grammar.text.finding_codes import ErrorClass
+from holding.store.row_objects import Columns, of
+from holding.tables import Attempt, Connection, Person, Posting, Push, Record, Request, Run
+from holding.tables.row_states import PushState, RequestState, RunState
+from rules.values.posting_states import PostingState
+
+A_PAGE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """One run in a list."""
+
+    id: int
+    kind: str
+    target: str | None
+    connection_id: int | None
+    doc_type: str | None
+    route: str | None
+    day: date | None
+    filter: Any
+    state: RunState
+    done: int
+    total: int
+    counts: dict[str, Any]
+    by: str | None
+    made_at: datetime
+    ended_at: datetime | None
+    error: str | None
+
+
+RUN = Columns(
+    RunRow(
+        id=of(Run.id),
+        kind=of(Run.kind),
+        target=of(Connection.name),
+        connection_id=of(Run.connection_id),
+        doc_type=of(Run.doc_type),
+        route=of(Run.route),
+        day=of(Run.day),
+        filter=of(Run.filter),
+        state=of(Run.state),
+        done=of(Run.done),
+        total=of(Run.total),
+        counts=of(Run.counts),
+        by=of(Person.name),
+        made_at=of(Run.made_at),
+        ended_at=of(Run.ended_at),
+        error=of(Run.error),
+    ),
+    {"target": "connection.name", "by": "person.name"},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRow:
+    """One call or file of a run."""
+
+    id: int
+    kind: str
+    key: str
+    sha256: str
+    state: RequestState
+    status: int | None
+    made_at: datetime
+    answered_at: datetime | None
+    size: int
+    body_removed_at: datetime | None
+
+
+REQUEST = Columns(
+    RequestRow(
+        id=of(Request.id),
+        kind=of(Request.kind),
+        key=of(Request.key),
+        sha256=of(Request.sha256),
+        state=of(Request.state),
+        status=of(Request.status),
+        made_at=of(Request.made_at),
+        answered_at=of(Request.answered_at),
+        size=of(func.coalesce(func.length(Request.body), 0).label("size")),
+        body_removed_at=of(Request.body_removed_at),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PushLine:
+    """One push in the history, with its latest try."""
+
+    id: int
+    number: str
+    record: str
+    source: str
+    kind: str
+    external_id: str
+    party: str
+    target: str
+    doc_type: str
+    action: str
+    state: PushState
+    posting_state: PostingState
+    error_class: ErrorClass | None
+    error: str | None
+    target_ref: str | None
+    amount: int | None
+    currency: str
+    tries: int
+    made_at: datetime
+    closed_at: datetime | None
+
+
+_source, _target = aliased(Connection, name="source"), aliased(Connection, name="target")
+LINE = Columns(
+    PushLine(
+        id=of(Push.id),
+        number=of(Push.number),
+        record=of(Record.number),
+        source=of(_source.name),
+        kind=of(Record.type),
+        external_id=of(Record.external_id),
+        party=of(Record.party),
+        target=of(_target.name),
+        doc_type=of(Posting.doc_type),
+        action=of(Push.action),
+        state=of(Push.state),
+        posting_state=of(Posting.state),
+        error_class=of(Push.error_class),
+        error=of(Push.error),
+        target_ref=of(Push.target_ref),
+        amount=of(Posting.amount),
+        currency=of(Posting.currency),
+        tries=of(Posting.tries),
+        made_at=of(Push.made_at),
+        closed_at=of(Push.closed_at),
+    ),
+    {
+        "record": "record.number",
+        "source": "source.name",
+        "kind": "record.type",
+        "target": "target.name",
+    },
+)
+
+
+def listing(session: Session, company_id: int, after: int | None = None) -> tuple[RunRow, ...]:
+    """Runs of the company, newest first."""
+    query = _run_columns().where(Run.company_id == company_id).order_by(Run.id.desc()).limit(A_PAGE)
+    if after is not None:
+        query = query.where(Run.id < after)
+    return RUN.each(session.execute(query))
+
+
+def one(session: Session, company_id: int, run_id: int) -> RunRow | None:
+    """One run."""
+    query = _run_columns().where(Run.company_id == company_id, Run.id == run_id)
+    return RUN.first(session.execute(query))
+
+
+def requests(session: Session, run_id: int) -> tuple[RequestRow, ...]:
+    """The calls and files of a run."""
+    rows = session.execute(
+        REQUEST.select().where(Request.run_id == run_id).order_by(Request.id).limit(A_PAGE)
+    )
+    return REQUEST.each(rows)
+
+
+def of_run(session: Session, company_id: int, run_id: int) -> tuple[PushLine, ...]:
+    """The documents of a run, failures first."""
+    carried = (
+        select(Attempt.push_id)
+        .join(Request, Request.id == Attempt.request_id)
+        .where(Request.run_id == run_id)
+    )
+    rows = session.execute(
+        _push_columns()
+        .where(Posting.company_id == company_id, Push.id.in_(carried))
+        .order_by((Push.state == PushState.ACCEPTED), Push.id)
+        .limit(500)
+    )
+    return LINE.each(rows)
+
+
+def pushes(
+    session: Session, company_id: int, *, text: str = "", state: str = "", after: int | None = None
+) -> tuple[PushLine, ...]:
+    """The push history, newest first; found by record, document or customer."""
+    query = (
+        _push_columns()
+        .where(Posting.company_id == company_id)
+        .order_by(Push.id.desc())
+        .limit(A_PAGE)
+    )
+    if after is not None:
+        query = query.where(Push.id < after)
+    if state:
+        query = query.where(Push.state == state)
+    if text:
+        query = query.where(
+            or_(
+                Push.number == text,
+                Record.number == text,
+                Record.party.icontains(text, autoescape=True),
+            )
+        )
+    return LINE.each(session.execute(query))
+
+
+def _run_columns() -> Select[Any]:
+    return (
+        RUN.select()
+        .outerjoin(Connection, Connection.id == Run.connection_id)
+        .outerjoin(Person, Person.id == Run.person_id)
+    )
+
+
+def _push_columns() -> Select[Any]:
+    return (
+        LINE.select()
+        .join(Posting, Posting.id == Push.posting_id)
+        .join(Record, Record.id == Posting.record_id)
+        .join(_source, _source.id == Record.source_id)
+        .join(_target, _target.id == Push.connection_id)
+    )

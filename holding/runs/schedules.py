@@ -1,0 +1,289 @@
+"""Daily routes: when each goes out by itself, which days are done, and starting what is due.
+
+Here: the rows of `schedule`, kept as the rules in force say; the runs of a night, and of nights
+that were missed: each day once. Not here: sending (holding/runs/batch_sending.py), a range of dates
+that a person asks for (holding/runs/date_ranges.py).
+
+The run of a day starts at the hour of the next day, when that whole day is over.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import or_, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from holding.access import operations
+from holding.access.actors import SYSTEM, Actor
+from holding.connections.setup import permitted
+from holding.connections.setup import tell as tell_of
+from holding.programs.world import UnreadableRulesError, program, target_connections
+from holding.refusal import Refusal
+from holding.runs.date_ranges import add_run, tell
+from holding.runs.status import UNDER_WAY, stopped_routes
+from holding.store import bulk
+from holding.tables import Company, Connection, Posting, Record, Run, Schedule
+from holding.tables.columns import NOW
+from holding.words import plural
+from rules.values.posting_states import PostingState
+
+DAY = timedelta(days=1)
+JUDGING_TAKES = timedelta(minutes=10)
+"""A night waits so long for records that became ready at its hour to be judged, and for people who
+let something go just before it.
+"""
+EARLIER_TAKE = timedelta(hours=1)
+"""And so long for the documents that its own go after."""
+
+
+_SCHEDULES = select(Schedule)
+_COMPANIES = select(Company).where(Company.ruleset_version_id.is_not(None)).order_by(Company.id)
+_DUE = (
+    select(Schedule)
+    .where(Schedule.active, Schedule.next_at <= NOW)
+    .order_by(Schedule.company_id, Schedule.id)
+    .with_for_update(skip_locked=True, key_share=True)
+)
+
+
+def start_due(session: Session, now: datetime) -> int:
+    """Start every run whose hour has come; how many."""
+    unreadable = follow_rules(session, now)
+    due = session.scalars(_DUE, {"now": now}).all()
+    return sum(_start(session, one, now) for one in due if one.company_id not in unreadable)
+
+
+def follow_rules(session: Session, now: datetime) -> set[int]:
+    """A row for each daily route of the rules in force, with its hour; other routes have none.
+
+    The companies whose rules nobody can read: their runs wait, and every judging says why.
+    """
+    unreadable: set[int] = set()
+    known: dict[int, dict[str, Schedule]] = defaultdict(dict)
+    for row in session.scalars(_SCHEDULES):
+        known[row.company_id][row.route] = row
+    for company in session.scalars(_COMPANIES).all():
+        try:
+            rows, told = known[company.id], _daily_routes(session, company)
+        except UnreadableRulesError:
+            unreadable.add(company.id)
+            continue
+        for route, (at, zone) in told.items():
+            if route not in rows:
+                rows[route] = Schedule(company_id=company.id, route=route, at="", zone="")
+                session.add(rows[route])
+            agree(rows[route], at, zone, now)
+        for route in rows.keys() - told.keys():
+            rows[route].next_at = rows[route].last_day = None
+    session.flush()
+    return unreadable
+
+
+def of_target(session: Session, company_id: int, *words: str) -> dict[str, Schedule]:
+    """Document type -> when it goes out by itself to the target that rules call by these words."""
+    rows = session.scalars(
+        select(Schedule).where(Schedule.company_id == company_id, Schedule.next_at.is_not(None))
+    )
+    parts = ((row.route.partition("."), row) for row in rows)
+    return {doc_type: row for (word, _, doc_type), row in parts if word in words}
+
+
+def switch(
+    session: Session,
+    actor: Actor,
+    connection: Connection,
+    doc_type: str,
+    *,
+    on: bool,
+    now: datetime,
+) -> Refusal | None:
+    """Let a daily route go out by itself, or by hand only. What became ready meanwhile goes with
+    the next night.
+    """
+    words = (connection.name, connection.connector)
+    row = of_target(session, connection.company_id, *words).get(doc_type)
+    if refusal := permitted(actor, "run.operate", connection.company_id):
+        return refusal
+    if row is None:
+        told = f"{connection.name} has no daily run of {doc_type.replace('_', ' ')}."
+        return Refusal("schedule.unknown", told, "The rules say what goes out daily.", 404)
+    if row.active == on:
+        return None
+    row.active = on
+    if on:
+        today = now.astimezone(ZoneInfo(row.zone)).date()
+        passed = _moment(row, today - DAY) <= now
+        done_with(row, today - DAY if passed else today - 2 * DAY)
+    say = "goes out by itself again" if on else "goes out by hand only"
+    told = f"The daily run of {row.route} {say}."
+    tell_of(session, connection, actor, now, "schedule.switched", told)
+    return None
+
+
+def agree(row: Schedule, at: time, zone: str, now: datetime) -> None:
+    """The row has the hour that the rules name; no day is done again for another hour."""
+    hour = at.strftime("%H:%M")
+    if row.next_at is None or (row.at, row.zone) != (hour, zone):
+        row.at, row.zone = hour, zone
+        row.next_at = _moment(row, _next_day(row, now))
+
+
+def _daily_routes(session: Session, company: Company) -> dict[str, tuple[time, str]]:
+    judge = program(session, company.ruleset_version_id or 0)
+    zones = {source.name: source.zone for source in judge.ruleset.sources}
+    return {
+        route.name: (route.at, zones.get(route.source, company.zone))
+        for route in judge.routes
+        if route.timing == "daily" and route.at is not None
+    }
+
+
+def _start(session: Session, row: Schedule, now: datetime) -> int:
+    """The runs of the days that are over; none yet while records of that night are judged, while
+    the route has stopped and asks, while the documents that these follow are on their way, or while
+    somebody can still take back what let one of them go.
+    """
+    connection = target_connections(session, row.company_id).get(row.route.partition(".")[0])
+    days = days_over(row, now)
+    if connection is None or _still_judged(session, row, _moment(row, days[-1]), now):
+        return 0
+    if row.route in stopped_routes(session, row.company_id):
+        return 0
+    if _earlier_go_first(session, row, days[-1], now):
+        return 0
+    waiting = _ready_by_day(session, connection, row.route, days)
+    if now <= _moment(row, days[-1]) + JUDGING_TAKES and _taken_back_yet(session, waiting, now):
+        return 0
+    for day in days:
+        _start_day(session, connection, row.route, day, waiting.get(day, ()), now)
+    done_with(row, days[-1])
+    return len(days)
+
+
+def _start_day(
+    session: Session,
+    connection: Connection,
+    route: str,
+    day: date,
+    ready: Sequence[int],
+    now: datetime,
+) -> None:
+    doc_type = route.partition(".")[2]
+    try:
+        with session.begin_nested():
+            run = add_run(session, connection, "daily", doc_type, ready, now, route=route, day=day)
+    except IntegrityError:  # the day was done; what is ready goes with the next one
+        return
+    say = f"The daily run of {route} for {day} has {plural(len(ready), 'document')}."
+    tell(session, run, SYSTEM, now, say)
+
+
+def _ready_by_day(
+    session: Session, connection: Connection, route: str, days: Sequence[date]
+) -> Mapping[date, list[int]]:
+    """What is ready goes with its day; what is older with the first of the days, the rest with the
+    last.
+    """
+    rows = session.execute(
+        select(Posting.id, Posting.doc_date)
+        .where(Posting.connection_id == connection.id, Posting.route == route)
+        .where(
+            Posting.state == PostingState.READY,
+            Posting.due_at.is_(None),
+            Posting.lease_until.is_(None),
+        )
+        .order_by(Posting.id)
+    )
+    taken = _under_way(session, connection.id)
+    found: dict[date, list[int]] = defaultdict(list)
+    for key, day in rows:
+        if key not in taken:
+            found[min(max(day or days[-1], days[0]), days[-1])].append(key)
+    return found
+
+
+def _taken_back_yet(session: Session, ready: Mapping[date, list[int]], now: datetime) -> bool:
+    """Whether what let one of these go can still be taken back."""
+    ids = [key for found in ready.values() for key in found]
+    records = session.scalars(select(Posting.record_id).where(bulk.among(Posting.id, ids)))
+    return any(until > now for until in operations.until(session, set(records)).values())
+
+
+def _under_way(session: Session, connection_id: int) -> set[int]:
+    """Postings of runs that have not ended."""
+    filters = session.scalars(
+        select(Run.filter).where(Run.connection_id == connection_id, Run.state.in_(UNDER_WAY))
+    )
+    return {key for one in filters for key in (one or {}).get("postings", ())}
+
+
+def _still_judged(session: Session, row: Schedule, hour: datetime, now: datetime) -> bool:
+    """Whether something that became due by that hour is not judged yet."""
+    if now > hour + JUDGING_TAKES:
+        return False
+    busy = select(Record.id).where(
+        Record.company_id == row.company_id,
+        or_(Record.due_at <= hour, Record.lease_until.is_not(None)),
+    )
+    return session.scalar(busy.limit(1)) is not None
+
+
+def _earlier_go_first(session: Session, row: Schedule, day: date, now: datetime) -> bool:
+    """Whether this day's documents of the route that this one goes after are still on their way, or
+    what followed from them is not judged: so a receipt goes in the night of its invoice. Their run
+    is waited for an hour at most.
+    """
+    company = session.get_one(Company, row.company_id)
+    routes = program(session, company.ruleset_version_id or 0).routes
+    earlier = next((route.after for route in routes if route.name == row.route), None)
+    if earlier is None or earlier in stopped_routes(session, company.id):
+        return False
+    mine = (Schedule.company_id == row.company_id, Schedule.route == earlier, Schedule.active)
+    if session.scalar(select(Schedule.id).where(*mine, Schedule.next_at <= now)):
+        return True
+    run = session.scalar(
+        select(Run)
+        .where(Run.company_id == row.company_id, Run.route == earlier, Run.day == day)
+        .where(Run.kind == "daily")
+    )
+    if run is None or now > run.made_at + EARLIER_TAKE:
+        return False
+    busy = (
+        select(Record.id)
+        .join(Posting, Posting.record_id == Record.id)
+        .where(bulk.among(Posting.id, (run.filter or {}).get("postings", ())))
+        .where(or_(Record.due_at <= now, Record.lease_until.is_not(None)))
+    )
+    return run.state in UNDER_WAY or session.scalar(busy.limit(1)) is not None
+
+
+def days_over(row: Schedule, now: datetime) -> list[date]:
+    """The days whose run is due, the oldest first; at least one, for the row is due."""
+    first = _day_of(row, row.next_at or now)
+    days = [first]
+    while _moment(row, days[-1] + DAY) <= now:
+        days.append(days[-1] + DAY)
+    return days
+
+
+def done_with(row: Schedule, day: date) -> None:
+    """This day has its run; the next one follows."""
+    row.last_day, row.next_at = day, _moment(row, day + DAY)
+
+
+def _next_day(row: Schedule, now: datetime) -> date:
+    """The day after the last that is done; at first the day before today."""
+    return row.last_day + DAY if row.last_day else now.astimezone(ZoneInfo(row.zone)).date() - DAY
+
+
+def _day_of(row: Schedule, moment: datetime) -> date:
+    return moment.astimezone(ZoneInfo(row.zone)).date() - DAY
+
+
+def _moment(row: Schedule, day: date) -> datetime:
+    """When the run of this day starts."""
+    at = time.fromisoformat(row.at)
+    return datetime.combine(day + DAY, at, ZoneInfo(row.zone))

@@ -1,0 +1,238 @@
+"""The status of a connection for each document type, in a few words.
+
+Here: the texts that the users know. Not here: what a run or the breaker does (holding/posting).
+
+Also here: routes that stopped because one change moves too much, as rows.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Select, and_, func, select
+from sqlalchemy.orm import Session, aliased
+
+from holding.store.row_objects import Columns, known, of
+from holding.tables import Company, Connection, Person, Posting, Revision, RouteStop, Run, Throttle
+from holding.tables.row_states import RunState, StopState
+from holding.tables.rules import ROUTE_STOPPED
+from rules.values.posting_states import PostingState
+
+OVER = 20
+
+
+@dataclass(frozen=True, slots=True)
+class StopRow:
+    """A stop: what the change moved and may move, who made it, what waits, what people decided."""
+
+    id: int
+    route: str
+    state: StopState
+    records: int
+    book: int
+    most_records: int
+    most_book: int
+    stopped_at: datetime
+    revision: int
+    kind: str
+    what: str
+    reason: str | None
+    by: str | None
+    kept_by: str | None
+    kept_at: datetime | None
+    kept_why: str | None
+    resumed_by: str | None
+    resumed_at: datetime | None
+    resumed_why: str | None
+    waiting: int
+    waiting_book: int
+
+
+_by, _kept = aliased(Person, name="by"), aliased(Person, name="kept_by")
+_resumed = aliased(Person, name="resumed_by")
+_READY = (
+    Posting.company_id == RouteStop.company_id,
+    Posting.route == RouteStop.route,
+    Posting.state == PostingState.READY,
+)
+_still_waiting = select(func.count()).where(*_READY).correlate(RouteStop).scalar_subquery()
+_book = select(func.coalesce(func.sum(Posting.book), 0)).where(*_READY).correlate(RouteStop)
+STOP = Columns(
+    StopRow(
+        id=of(RouteStop.id),
+        route=of(RouteStop.route),
+        state=of(RouteStop.state),
+        records=of(RouteStop.records),
+        book=of(RouteStop.book),
+        most_records=known(RouteStop.most_records),
+        most_book=known(RouteStop.most_book),
+        stopped_at=known(RouteStop.stopped_at),
+        revision=of(RouteStop.revision),
+        kind=of(Revision.kind),
+        what=of(Revision.what),
+        reason=of(Revision.reason),
+        by=of(_by.name),
+        kept_by=of(_kept.name),
+        kept_at=of(RouteStop.kept_at),
+        kept_why=of(RouteStop.kept_why),
+        resumed_by=of(_resumed.name),
+        resumed_at=of(RouteStop.resumed_at),
+        resumed_why=of(RouteStop.resumed_why),
+        waiting=of(_still_waiting.label("waiting")),
+        waiting_book=of(_book.scalar_subquery().label("waiting_book")),
+    ),
+    {"by": "by.name", "kept_by": "kept_by.name", "resumed_by": "resumed_by.name"},
+)
+
+
+def stopped_routes(session: Session, company_id: int) -> frozenset[str]:
+    """The routes that nothing leaves by now."""
+    query = select(RouteStop.route).where(RouteStop.company_id == company_id, ROUTE_STOPPED)
+    return frozenset(session.scalars(query))
+
+
+def listing(session: Session, company_id: int) -> tuple[tuple[StopRow, ...], tuple[StopRow, ...]]:
+    """The open ones, the oldest first, and the latest that are over."""
+    rows = _rows().where(RouteStop.company_id == company_id)
+    still = rows.where(ROUTE_STOPPED).order_by(RouteStop.id)
+    over = rows.where(RouteStop.state == StopState.RESUMED, RouteStop.stopped_at.is_not(None))
+    over = over.order_by(RouteStop.resumed_at.desc(), RouteStop.id.desc()).limit(OVER)
+    return STOP.each(session.execute(still)), STOP.each(session.execute(over))
+
+
+def _rows() -> Select[Any]:
+    return (
+        STOP.select()
+        .join(
+            Revision,
+            and_(Revision.company_id == RouteStop.company_id, Revision.no == RouteStop.revision),
+        )
+        .outerjoin(_by, _by.id == Revision.person_id)
+        .outerjoin(_kept, _kept.id == RouteStop.kept_by_id)
+        .outerjoin(_resumed, _resumed.id == RouteStop.resumed_by_id)
+    )
+
+
+Place = tuple[int, str]  # connection, document type
+RUN_KINDS = ("immediate", "daily", "manual")
+UNDER_WAY = (RunState.DUE, RunState.RUNNING)
+NEW_KEY = (
+    "The target does not accept our key. An admin mends its permissions there or stores a new one"
+    " (clearpost connection key), then tests it here."
+)
+ASKED_AGAIN = "Nobody answers there. It is asked again by itself, and what waits then goes on."
+NO_QUOTA = "The target takes no more documents this month, unless its plan is changed there."
+
+
+@dataclass(frozen=True, slots=True)
+class Pill:
+    """The status of a connection in a few words; `detail` is the whole error, for a tooltip."""
+
+    text: str
+    tone: str
+    detail: str = ""
+    stops: bool = False  # nothing goes out of the whole connection
+
+
+def pills(session: Session, company_id: int, wanted: Collection[Place]) -> Mapping[Place, Pill]:
+    """Of each (connection, document type): what stops it now, else how its last run went."""
+    if not wanted:
+        return {}
+    zone = session.get_one(Company, company_id).zone
+    stopped = _stopped(session, {connection_id for connection_id, _ in wanted}, zone)
+    waiting = _waiting(session, stopped) if stopped else {}
+    runs = _last_runs(session, wanted)
+    found: dict[Place, Pill] = {}
+    for place in wanted:
+        stop = stopped.get(place[0])
+        if stop is not None:
+            text = f"{stop.text} · {waiting.get(place, 0):,} waiting"
+            found[place] = replace(stop, text=text)
+        else:
+            found[place] = _of_run(runs.get(place), zone)
+    return found
+
+
+def pill(session: Session, company_id: int, connection_id: int, doc_type: str) -> Pill:
+    """That of one document type."""
+    place = (connection_id, doc_type)
+    return pills(session, company_id, [place])[place]
+
+
+def _of_run(run: Run | None, zone: str) -> Pill:
+    if run is None:
+        return Pill("Never synced", "never")
+    if run.state in UNDER_WAY:
+        return Pill(f"Syncing… {run.done:,} of {run.total:,}", "busy")
+    when = _when(run.ended_at or run.made_at, zone)
+    if run.state == RunState.FAILED:
+        return Pill(f"Failed {when}", "bad", run.error or "")
+    rows = run.counts.get("posted", 0) + run.counts.get("existing", 0)
+    failed = run.counts.get("failed", 0)
+    held = f", {failed:,} held" if failed else ""
+    return Pill(f"Last sync {when} · {rows:,} {'row' if rows == 1 else 'rows'}{held}", "good")
+
+
+def last_run(session: Session, connection_id: int, doc_type: str) -> Run | None:
+    """The newest run that sends."""
+    place = (connection_id, doc_type)
+    return _last_runs(session, [place]).get(place)
+
+
+def _last_runs(session: Session, wanted: Collection[Place]) -> dict[Place, Run]:
+    """The newest run that sends, of each place that has one; each is found by the index."""
+    newest = [
+        select(Run.id)
+        .where(Run.connection_id == connection_id, Run.doc_type == doc_type)
+        .where(Run.kind.in_(RUN_KINDS))
+        .order_by(Run.id.desc())
+        .limit(1)
+        .scalar_subquery()
+        for connection_id, doc_type in wanted
+    ]
+    runs = session.scalars(select(Run).where(Run.id.in_(newest)).order_by(Run.id))
+    return {(run.connection_id or 0, run.doc_type or ""): run for run in runs}
+
+
+def _stopped(session: Session, ids: Collection[int], zone: str) -> dict[int, Pill]:
+    """Why nothing goes out of a connection: paused by a person, or stopped by the target."""
+    rows = session.execute(
+        select(Connection, Throttle)
+        .outerjoin(Throttle, Throttle.connection_id == Connection.id)
+        .where(Connection.id.in_(ids))
+    )
+    return {one.id: stop for one, row in rows if (stop := _stop(one, row, zone))}
+
+
+def _stop(connection: Connection, throttle: Throttle | None, zone: str) -> Pill | None:
+    row = throttle or Throttle(breaker="closed")
+    found: tuple[str, datetime | None, str, str] | None = None
+    if connection.paused_at is not None:
+        found = ("Paused", connection.paused_at, "paused", connection.pause_reason or "")
+    elif row.breaker != "closed":
+        refused = row.open_until is None
+        words = ("Key refused", NEW_KEY) if refused else ("Out of reach since", ASKED_AGAIN)
+        found = (words[0], row.opened_at, "bad", words[1])
+    elif row.quota_limit is not None and row.quota_used >= row.quota_limit:
+        found = (f"Quota of {row.quota_limit:,} used up", None, "bad", NO_QUOTA)
+    if found is None:
+        return None
+    text, since, tone, detail = found
+    return Pill(f"{text} {_when(since, zone)}" if since else text, tone, detail, stops=True)
+
+
+def _waiting(session: Session, ids: Collection[int]) -> dict[Place, int]:
+    """How many documents wait to be sent, by place."""
+    rows = session.execute(
+        select(Posting.connection_id, Posting.doc_type, func.count())
+        .where(Posting.connection_id.in_(ids), Posting.state == PostingState.READY)
+        .group_by(Posting.connection_id, Posting.doc_type)
+    )
+    return {(connection_id, doc_type): count for connection_id, doc_type, count in rows}
+
+
+def _when(moment: datetime, zone: str) -> str:
+    local = moment.astimezone(ZoneInfo(zone))
+    return f"{local.month}/{local.day} {local:%H:%M}"

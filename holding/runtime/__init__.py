@@ -1,0 +1,1 @@
+"""Clearpost holding.runtime: settings, clock, doorbell, schema; none of the work."""

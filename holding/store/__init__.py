@@ -1,0 +1,1 @@
+"""Clearpost holding.store: the database, statements over many rows, leases."""

@@ -1,0 +1,152 @@
+"""Engines and sessions; the one place that knows which two databases exist.
+
+Here: opening SQLite and PostgreSQL with what each needs for durable, snapshot-true work. Not here:
+the schema (holding/tables, holding/runtime/migrate.py).
+
+Also here: what a session keeps of the rows it loaded.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from sqlite3 import Connection as SqliteConnection
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+DatabaseSession = Session
+"""A session by the name that the floors above know it by: they import no sqlalchemy."""
+
+
+def remember(session: Session) -> None:
+    """Keep what was loaded as long as the session lives, so that asking again by id asks nobody."""
+    kept = session.info.setdefault("kept", [])
+    event.listen(session, "loaded_as_persistent", lambda _session, row: kept.append(row))
+
+
+BUSY_SECONDS = 30
+UNAVAILABLE = OperationalError  # locked for too long, or out of reach
+_PLANS = {
+    "plan_cache_mode": "force_custom_plan",
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "enable_material": "off",
+}
+_BY_INDEXES = "SELECT " + ", ".join(
+    f"set_config('{name}', '{value}', true)" for name, value in _PLANS.items()
+)
+
+
+def default_url(home: Path) -> str:
+    """The embedded database inside a home folder."""
+    return f"sqlite:///{home / 'clearpost.sqlite3'}"
+
+
+class Database:
+    """One database: its engine, and sessions that commit when their block ends well.
+
+    `durable=False` is for throw-away databases of tests only: SQLite then leaves flushing to the
+    machine.
+    """
+
+    def __init__(self, url: str, *, durable: bool = True) -> None:
+        self.url = url
+        self.dialect = make_url(url).get_backend_name()
+        if self.dialect == "sqlite":
+            self.engine = self._reading = _sqlite_engine(url, durable=durable)
+            self._writing = _same_pool(self.engine, begin="BEGIN IMMEDIATE")
+        else:
+            self.engine = self._writing = _postgresql_engine(url)
+            self._reading = self.engine.execution_options(isolation_level="REPEATABLE READ")
+
+    @contextmanager
+    def read(self, *, many: bool = False) -> Iterator[Session]:
+        """A session that sees one snapshot and leaves nothing behind; `many`: see `write`."""
+        with Session(self._reading, expire_on_commit=False) as session:
+            self._plan(session, anew=many)
+            yield session
+
+    @contextmanager
+    def write(self, *, many: bool = False) -> Iterator[Session]:
+        """One write transaction: committed at the end of the block, rolled back when it raises.
+
+        `many`: its statements are about many rows at once, whose ids or keys are given. PostgreSQL
+        is told to plan each for the tables as they are, not as they were when they were empty, and
+        to go by indexes: reading a whole table for 500 of its rows, or comparing each with all
+        others, looks cheap to it until the table is large, or while it has not counted them.
+        """
+        with Session(self._writing, expire_on_commit=False) as session, session.begin():
+            self._plan(session, anew=many)
+            yield session
+
+    session = write
+
+    def _plan(self, session: Session, *, anew: bool) -> None:
+        if anew and self.dialect == "postgresql":
+            session.execute(text(_BY_INDEXES))
+
+    @property
+    def engines(self) -> set[Engine]:
+        """The engines of its transactions: SQLite has one more, for those that write."""
+        return {self.engine, self._writing}
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self.engine.dispose()
+        self._writing.pool = self.engine.pool
+
+
+def open_database(url: str) -> Database:
+    """The database behind a URL such as `sqlite:///FILE` or `postgresql+psycopg://…`."""
+    return Database(url)
+
+
+def _postgresql_engine(url: str) -> Engine:
+    engine = create_engine(
+        url, pool_size=5, max_overflow=20, pool_pre_ping=True, hide_parameters=True
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: Any) -> None:
+        # Its compiler needs longer for our statements than they run, and comes with large tables.
+        connection.execute("SET jit = off")
+        connection.commit()
+
+    return engine
+
+
+def _sqlite_engine(url: str, *, durable: bool) -> Engine:
+    given = {"timeout": BUSY_SECONDS, "check_same_thread": False}
+    engine = create_engine(url, connect_args=given, hide_parameters=True)
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: SqliteConnection, _record: Any) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute(f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.close()
+
+    return _beginning(engine, "BEGIN")
+
+
+def _same_pool(engine: Engine, *, begin: str) -> Engine:
+    """An engine with the same connections, whose transactions begin otherwise."""
+    return _beginning(create_engine(engine.url, pool=engine.pool, hide_parameters=True), begin)
+
+
+def _beginning(engine: Engine, begin: str) -> Engine:
+    """The engine's transactions begin so. A listener for it would cost each statement its time:
+    SQLAlchemy then asks before and after every one whether somebody listens.
+    """
+
+    def do_begin(connection: Any) -> None:
+        connection.execute(begin)
+
+    engine.dialect.do_begin = do_begin  # type: ignore[assignment, method-assign]
+    return engine

@@ -1,0 +1,265 @@
+"""What all tables share: naming, column types, the work columns.
+
+Here: Base and small column helpers. Not here: any table. "Pointer" columns that name the current
+child of a row (the newest version, the active key) carry no foreign key: the child already points
+back, and a cycle would help nobody.
+
+Also here: column types and the exact values behind them.
+"""
+
+import json
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+from decimal import ROUND_HALF_UP, Decimal
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar, TypeVar, cast
+
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    CheckConstraint,
+    ColumnElement,
+    Date,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TextClause,
+    bindparam,
+    literal_column,
+    text,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.sql.expression import SQLColumnExpression
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from rules.values.canonical import OneText, dumps
+from rules.values.cause_keys import CauseKey, Clearing
+from rules.values.posting_states import PostingState
+
+LARGEST = 2**63
+_PLACES = dict.fromkeys(
+    ("JPY", "KRW", "VND", "CLP", "ISK", "XAF", "XOF", "XPF"), 0
+) | dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3)
+
+
+def moment_text(value: datetime) -> str:
+    """A moment as text of one fixed width in UTC, so that text order is time order."""
+    if value.tzinfo is None:
+        message = f"a moment without its zone: {value!r}"
+        raise ValueError(message)
+    return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def moment_of(text: str) -> datetime:
+    """The moment behind its stored text."""
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+class Moment(TypeDecorator[datetime]):
+    """A moment in UTC; a naive value is refused."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Fixed-width text on SQLite, timestamptz elsewhere."""
+        if dialect.name == "sqlite":
+            return dialect.type_descriptor(String(27))
+        return dialect.type_descriptor(DateTime(timezone=True))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        """To the database."""
+        if value is None:
+            return None
+        text = moment_text(value)
+        return text if dialect.name == "sqlite" else value.astimezone(UTC)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """From the database."""
+        if value is None:
+            return None
+        return moment_of(value) if isinstance(value, str) else value.astimezone(UTC)
+
+
+class Json(TypeDecorator[Any]):
+    """A JSON value kept as canonical text: sorted keys, no spaces, no floats."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002
+        """To the database."""
+        return None if value is None else dumps(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002
+        """From the database."""
+        return None if value is None else json.loads(value)
+
+
+T = TypeVar("T", bound=OneText)
+
+
+class AsText(TypeDecorator[T]):
+    """A value of ours that is kept as the one text it has."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, made_by: type[T]) -> None:
+        super().__init__()
+        self.made_by = made_by
+
+    def process_bind_param(self, value: T | str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        """To the database; the start of a text, to look for, is a text already."""
+        return None if value is None else str(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> T | None:  # noqa: ARG002
+        """From the database."""
+        return None if value is None else self.made_by.parse(value)
+
+
+W = TypeVar("W", bound=StrEnum)
+
+
+class Word(TypeDecorator[W]):
+    """One of the words of ours that a column may hold, kept as its text."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, words: type[W]) -> None:
+        super().__init__()
+        self.words = words
+        self._of = {word.value: word for word in words}
+
+    def process_bind_param(self, value: W | str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        """To the database."""
+        return None if value is None else str(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> W | None:  # noqa: ARG002
+        """From the database; KeyError of a text that is no word of ours."""
+        return None if value is None else self._of[value]
+
+
+def places_of(currency: str) -> int:
+    """How many digits the currency has after the point."""
+    return _PLACES.get(currency.upper(), 2)
+
+
+def to_minor(amount: Decimal, currency: str) -> int:
+    """Whole minor units (sen) of an amount; what is finer than one unit is rounded half up."""
+    scaled = amount.scaleb(places_of(currency)).to_integral_value(rounding=ROUND_HALF_UP)
+    if abs(scaled) >= LARGEST:
+        message = f"{amount} {currency} is more than the books can hold"
+        raise OverflowError(message)
+    return int(scaled)
+
+
+def from_minor(minor: int, currency: str) -> Decimal:
+    """The amount behind its minor units, with the currency's digits."""
+    return Decimal(minor).scaleb(-places_of(currency))
+
+
+WHOLE = BigInteger().with_variant(Integer, "sqlite")
+
+Id = Annotated[int, mapped_column(WHOLE, primary_key=True)]
+
+
+class Base(DeclarativeBase):
+    """All tables of holding."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        int: WHOLE,
+        str: Text,
+        bytes: LargeBinary,
+        date: Date,
+        datetime: Moment,
+        CauseKey: AsText(CauseKey),
+        Clearing: AsText(Clearing),
+        PostingState: Word(PostingState),
+    }
+
+
+def table_of(model: type[Base]) -> Table:
+    """The table itself: a statement about it is run without what the ORM does around its own."""
+    table = model.__table__
+    if not isinstance(table, Table):
+        raise TypeError(model)
+    return table
+
+
+def ref(column: str, *, primary_key: bool = False, index: bool = False) -> Any:
+    """A foreign key to the id of a table, or to `table.column`."""
+    target = column if "." in column else f"{column}.id"
+    return mapped_column(ForeignKey(target), primary_key=primary_key, index=index)
+
+
+def one_of(column: str, words: Iterable[str]) -> CheckConstraint:
+    """The named check that a state column holds one of its words."""
+    listed = ", ".join(f"'{word}'" for word in words)
+    return CheckConstraint(f'"{column}" IN ({listed})', name=column)
+
+
+def words(values: Iterable[str]) -> str:
+    """Words as an SQL list."""
+    return "(" + ", ".join(f"'{value}'" for value in values) + ")"
+
+
+def is_word(column: SQLColumnExpression[Any], word: str) -> ColumnElement[bool]:
+    """The condition that a column has this word of ours; it stands in the statement, as it does in
+    the partial indexes that are to answer it.
+    """
+    return column == literal_column(f"'{word}'")
+
+
+def among_words(column: Any, values: Iterable[str]) -> ColumnElement[bool]:
+    """The condition that a column has one of these words of ours; they stand in the statement."""
+    return cast(ColumnElement[bool], column.in_([literal_column(f"'{word}'") for word in values]))
+
+
+def partial(name: str, *columns: str, where: str, unique: bool = False) -> Index:
+    """An index over the rows where a term holds; a query must repeat the term word for word."""
+    term: TextClause = text(where)
+    return Index(name, *columns, unique=unique, sqlite_where=term, postgresql_where=term)
+
+
+DUE = "due_at IS NOT NULL AND lease_until IS NULL"
+LEASED = "lease_until IS NOT NULL"
+
+
+def moment(name: str) -> BindParameter[Any]:
+    """A moment that is given when a statement is run: what is asked all day stands ready, for
+    making a statement anew costs several times what running it does.
+    """
+    return bindparam(name, type_=Moment())
+
+
+NOW = moment("now")
+
+
+class Work:
+    """The columns of a row that is its own queue entry: when due, who works on it, which try may
+    write.
+    """
+
+    due_at: Mapped[datetime | None]
+    lease_owner: Mapped[str | None]
+    lease_until: Mapped[datetime | None]
+    fence: Mapped[int] = mapped_column(WHOLE, default=0, server_default="0")
+    crashes: Mapped[int] = mapped_column(WHOLE, default=0, server_default="0")

@@ -1,0 +1,195 @@
+"""Companies, the people who work for them, and what only one process may do at a time.
+
+Here: company to singleton. Not here: what a role may do (holding/access/actors.py).
+
+Also here: who else may act: tokens of programs, and people who stand in for others.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ColumnElement, Index, UniqueConstraint, func, literal_column
+from sqlalchemy.ext.hybrid import hybrid_property
+from sqlalchemy.orm import Mapped, mapped_column
+
+from holding.tables.columns import WHOLE, Base, Id, Json, partial, ref
+
+
+class ApiToken(Base):
+    """A key with which a program acts as a person in one company; the key itself is kept nowhere.
+
+    `scopes` are the acts that it may be used for, of those that the person's roles allow.
+    """
+
+    __tablename__ = "api_token"
+    __table_args__ = (Index("ix_api_token_company", "company_id", "id"),)
+
+    id: Mapped[Id]
+    company_id: Mapped[int] = ref("company")
+    person_id: Mapped[int] = ref("person")
+    token_hash: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    scopes: Mapped[list[str]] = mapped_column(Json)
+    made_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    seen_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+
+class Deputy(Base):
+    """`deputy_id` says yes or no in the name of `person_id`, from one moment until another."""
+
+    __tablename__ = "deputy"
+    __table_args__ = (
+        Index("ix_deputy_deputy", "company_id", "deputy_id", "until_at"),
+        CheckConstraint("deputy_id <> person_id", name="other"),
+        CheckConstraint("until_at > from_at", name="time"),
+    )
+
+    id: Mapped[Id]
+    company_id: Mapped[int] = ref("company")
+    person_id: Mapped[int] = ref("person")
+    deputy_id: Mapped[int] = ref("person")
+    from_at: Mapped[datetime]
+    until_at: Mapped[datetime]
+    reason: Mapped[str]
+    named_at: Mapped[datetime]
+    named_by_id: Mapped[int | None] = ref("person")
+    ended_at: Mapped[datetime | None]
+    ended_by_id: Mapped[int | None] = ref("person")
+
+
+class Company(Base):
+    """A set of books; everything else belongs to exactly one."""
+
+    __tablename__ = "company"
+
+    id: Mapped[Id]
+    code: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    zone: Mapped[str]
+    currency: Mapped[str]
+    revision: Mapped[int] = mapped_column(WHOLE, default=0)
+    ruleset_version_id: Mapped[int | None]
+    linked_version_id: Mapped[int | None]
+    rules_revision: Mapped[int] = mapped_column(WHOLE, default=0)
+    settings: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
+    lock: Mapped[int] = mapped_column(WHOLE, default=0)
+
+
+class Person(Base):
+    """Somebody who can sign in."""
+
+    __tablename__ = "person"
+
+    id: Mapped[Id]
+    email: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    password_hash: Mapped[str | None]
+    totp: Mapped[str | None]
+    active: Mapped[bool] = mapped_column(default=True)
+    settings: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
+
+
+class Membership(Base):
+    """One role of a person in a company."""
+
+    __tablename__ = "membership"
+
+    company_id: Mapped[int] = ref("company", primary_key=True)
+    person_id: Mapped[int] = ref("person", primary_key=True, index=True)
+    role: Mapped[str] = mapped_column(primary_key=True)
+    granted_by_id: Mapped[int | None] = ref("person")
+    granted_at: Mapped[datetime]
+
+
+class Team(Base):
+    """An owner of holds, named by the rules."""
+
+    __tablename__ = "team"
+    __table_args__ = (UniqueConstraint("company_id", "name"),)
+
+    id: Mapped[Id]
+    company_id: Mapped[int] = ref("company")
+    name: Mapped[str]
+    title: Mapped[str] = mapped_column(default="")
+
+    @hybrid_property
+    def shown(self) -> str:
+        """What people read: the title that the rules give it, else its name."""
+        return self.title or self.name
+
+    @shown.inplace.expression
+    @classmethod
+    def _shown_in_sql(cls) -> ColumnElement[str]:
+        return func.coalesce(func.nullif(cls.title, literal_column("''")), cls.name)
+
+
+class TeamMember(Base):
+    """A person in a team."""
+
+    __tablename__ = "team_member"
+
+    team_id: Mapped[int] = ref("team", primary_key=True)
+    person_id: Mapped[int] = ref("person", primary_key=True, index=True)
+
+
+class Session(Base):
+    """A signed-in browser; the token itself is kept nowhere."""
+
+    __tablename__ = "session"
+
+    token_hash: Mapped[str] = mapped_column(primary_key=True)
+    person_id: Mapped[int] = ref("person", index=True)
+    created_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+    step_up_at: Mapped[datetime | None]
+
+
+class Operation(Base):
+    """A form that was sent: a second click gets the stored answer.
+
+    `asked` is the hash of what it asked for: the same id with anything else is refused.
+    One that can be taken back says until when, and what was done; `stood`: how the holds were that
+    it gave away or put aside.
+    """
+
+    __tablename__ = "operation"
+    __table_args__ = (
+        partial("ix_operation_undo", "person_id", "undo_until", where="undo_until IS NOT NULL"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    asked: Mapped[str | None]
+    person_id: Mapped[int] = ref("person")
+    at: Mapped[datetime]
+    answer: Mapped[Any | None] = mapped_column(Json)
+    company_id: Mapped[int | None] = ref("company")
+    say: Mapped[str | None]
+    undo_until: Mapped[datetime | None]
+    undone_at: Mapped[datetime | None]
+    stood: Mapped[Any | None] = mapped_column(Json)
+
+
+class Singleton(Base):
+    """A duty that one process has at a time (sweeper, scheduler), under a lease."""
+
+    __tablename__ = "singleton"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    owner: Mapped[str | None]
+    until: Mapped[datetime | None]
+    fence: Mapped[int] = mapped_column(WHOLE, default=0)
+
+
+class ClockMark(Base):
+    """The newest moment that a sweep saw, and when the clock was last found set back; one row."""
+
+    __tablename__ = "clock_mark"
+
+    id: Mapped[Id]
+    newest_at: Mapped[datetime | None]
+    back_at: Mapped[datetime | None]
+    back_seconds: Mapped[int] = mapped_column(WHOLE, default=0, server_default="0")

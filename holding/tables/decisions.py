@@ -1,0 +1,318 @@
+"""What was decided and what keeps a posting back.
+
+Here: evaluations, causes, holds, releases, accepted differences, datings, retries, approvals,
+notes. Not here: verdicts, which a replay shows.
+"""
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ColumnElement, Index, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.sql.expression import SQLColumnExpression
+
+from grammar.text.finding_codes import ErrorClass
+from holding.tables.columns import WHOLE, Base, Id, Json, Word, is_word, one_of, partial, ref
+from holding.tables.row_states import HoldState
+from rules.outcomes.digest import Digest
+from rules.outcomes.outcome import Severity
+from rules.values.cause_keys import ITSELF, CauseKey, Clearing
+
+OF_PUSH = ("PSH", "TGT")  # how the codes begin of holds that pushing opens
+WHOLE_RECORD = "*"  # the route of a hold on all of a record: the rules could not judge it
+
+
+class Evaluation(Base):
+    """One judging of one version: what it looked at and what came out, as codes. `hash` was made by
+    `digest`, one of rules.digest.Digest.
+    """
+
+    __tablename__ = "evaluation"
+    __table_args__ = (UniqueConstraint("record_id", "fence"),)
+
+    id: Mapped[Id]
+    record_id: Mapped[int] = ref("record")
+    version_id: Mapped[int] = ref("version")
+    ruleset_version_id: Mapped[int] = ref("ruleset_version")
+    revision: Mapped[int]
+    at: Mapped[datetime]
+    facts: Mapped[Any | None] = mapped_column(Json)
+    outcome: Mapped[Any] = mapped_column(Json)
+    hash: Mapped[str]
+    digest: Mapped[int] = mapped_column(WHOLE, default=Digest.WORDED, server_default="1")
+    valid_until: Mapped[datetime | None]
+    fence: Mapped[int]
+    run_id: Mapped[int | None] = ref("run")
+
+
+class Cause(Base):
+    """What holds have in common, with how many records wait for it and their money."""
+
+    __tablename__ = "cause"
+    LIVE = "records > 0"
+    __table_args__ = (
+        UniqueConstraint("company_id", "key"),
+        partial("ix_cause_live", "company_id", "book", "id", where=LIVE),
+        partial("ix_cause_class", "company_id", "class", "book", "id", where=LIVE),
+        partial("ix_cause_team", "company_id", "team_id", "book", "id", where=LIVE),
+    )
+
+    id: Mapped[Id]
+    company_id: Mapped[int] = ref("company")
+    error_class: Mapped[ErrorClass] = mapped_column("class", Text)
+    key: Mapped[CauseKey]
+    label: Mapped[str] = mapped_column(default="")
+    rule: Mapped[str] = mapped_column(default="")
+    team_id: Mapped[int | None] = ref("team")
+    table_name: Mapped[str | None]
+    value: Mapped[str | None]
+    changed_revision: Mapped[int] = mapped_column(WHOLE, default=0)
+    opened_at: Mapped[datetime]
+    records: Mapped[int] = mapped_column(WHOLE, default=0)
+    book: Mapped[int] = mapped_column(WHOLE, default=0)
+
+
+class Hold(Base):
+    """An open finding on a posting; the same one over judgings while record, route, seq, code and
+    cause are.
+    """
+
+    __tablename__ = "hold"
+
+    OPEN = f"state = '{HoldState.OPEN}'"
+    CLOSED = f"state <> '{HoldState.OPEN}'"
+
+    __table_args__ = (
+        partial(
+            "uq_hold_open",
+            "record_id",
+            "route",
+            "seq",
+            "code",
+            "cause_id",
+            where=OPEN,
+            unique=True,
+        ),
+        Index("ix_hold_record", "record_id"),
+        partial("ix_hold_cause", "cause_id", "opened_at", "id", where=OPEN),
+        partial("ix_hold_age", "company_id", "opened_at", "id", where=OPEN),
+        partial("ix_hold_book", "company_id", "book", "id", where=OPEN),
+        partial("ix_hold_person", "company_id", "person_id", "opened_at", "id", where=OPEN),
+        partial("ix_hold_party", "company_id", "party_key", "opened_at", "id", where=OPEN),
+        partial("ix_hold_snoozed", "snoozed_until", where="snoozed_until IS NOT NULL"),
+        partial("ix_hold_closed", "company_id", "closed_at", "id", where=CLOSED),
+        one_of("state", HoldState),
+        CheckConstraint("state <> 'open' OR team_id IS NOT NULL", name="owner"),
+    )
+
+    id: Mapped[Id]
+    company_id: Mapped[int] = ref("company")
+    record_id: Mapped[int] = ref("record")
+    posting_id: Mapped[int | None] = ref("posting", index=True)
+    route: Mapped[str]
+    seq: Mapped[int]
+    code: Mapped[str]
+    cause_id: Mapped[int] = ref("cause")
+    state: Mapped[HoldState] = mapped_column(Word(HoldState), default=HoldState.OPEN)
+    error_class: Mapped[ErrorClass] = mapped_column("class", Text)
+    severity: Mapped[Severity] = mapped_column(Text)
+    rule: Mapped[str] = mapped_column(default="")
+    at_rule: Mapped[str] = mapped_column(default="")
+    message: Mapped[str]
+    would_pass: Mapped[str] = mapped_column(default="")
+    clears: Mapped[Clearing] = mapped_column(default=ITSELF)
+    revision: Mapped[int]
+    team_id: Mapped[int | None] = ref("team")
+    person_id: Mapped[int | None] = ref("person")
+    answer_by: Mapped[datetime]
+    snoozed_until: Mapped[datetime | None]
+    opened_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
+    closed_by_id: Mapped[int | None] = ref("person")
+    closed_why: Mapped[str | None]
+    opened_evaluation_id: Mapped[int | None] = ref("evaluation")
+    closed_evaluation_id: Mapped[int | None] = ref("evaluation")
+    lock: Mapped[int] = mapped_column(WHOLE, default=0)
+    book: Mapped[int | None]
+    number: Mapped[str] = mapped_column(default="")
+    party_key: Mapped[str] = mapped_column(default="")
+    doc_type: Mapped[str] = mapped_column(default="")
+    doc_date: Mapped[date | None]
+    connection_id: Mapped[int | None] = ref("connection")
+
+    @property
+    def of_push(self) -> bool:
+        """Whether pushing opened it: what a target refused, or what may not be sent."""
+        return self.code.startswith(OF_PUSH)
+
+
+def is_open(state: SQLColumnExpression[Any]) -> ColumnElement[bool]:
+    """The condition that a hold is open, of its state in a table or an alias of it."""
+    return is_word(state, HoldState.OPEN)
+
+
+HOLD_OPEN = is_open(Hold.state)
+HOLD_CLOSED = ~HOLD_OPEN
+
+
+class Release(Base):
+    """A person's word that one finding may pass, for one content of the record.
+
+    `for_person_id`: whose deputy gave it, if it was one. A trigger refuses it of who had a hand in
+    the record. A voided one was taken back.
+    """
+
+    __tablename__ = "release"
+
+    STANDING = "voided_at IS NULL"
+
+    __table_args__ = (
+        partial(
+            "uq_release_standing",
+            "record_id",
+            "route",
+            "seq",
+            "code",
+            "cause_id",
+            "content_sha256",
+            where=STANDING,
+            unique=True,
+        ),
+        partial("ix_release_operation", "operation_id", where="operation_id IS NOT NULL"),
+    )
+
+    id: Mapped[Id]
+    record_id: Mapped[int] = ref("record")
+    route: Mapped[str]
+    seq: Mapped[int]
+    code: Mapped[str]
+    cause_id: Mapped[int] = ref("cause")
+    content_sha256: Mapped[str]
+    rule: Mapped[str]
+    kind: Mapped[str] = mapped_column(default="release")
+    person_id: Mapped[int | None] = ref("person")
+    for_person_id: Mapped[int | None] = ref("person")
+    reason: Mapped[str]
+    at: Mapped[datetime]
+    operation_id: Mapped[str | None]
+    voided_at: Mapped[datetime | None]
+    voided_by_id: Mapped[int | None] = ref("person")
+
+
+class AcceptedDifference(Base):
+    """What a release left as it was: a posted document, and what the record says of it by then.
+
+    `push_id`: what stood in the target. Amounts are in minor units of the posting's currency;
+    `wanted` is None where nobody could say it. It counts while the record has that content, and
+    the target that document (holding/records/accepted_differences.py).
+    """
+
+    __tablename__ = "accepted_difference"
+    __table_args__ = (
+        UniqueConstraint("release_id", "posting_id"),
+        Index("ix_accepted_difference_company", "company_id", "id"),
+        Index("ix_accepted_difference_record", "record_id", "id"),
+    )
+
+    id: Mapped[Id]
+    company_id: Mapped[int] = ref("company")
+    release_id: Mapped[int] = ref("release")
+    record_id: Mapped[int] = ref("record")
+    posting_id: Mapped[int] = ref("posting")
+    push_id: Mapped[int] = ref("push")
+    version_no: Mapped[int]
+    posted: Mapped[int | None]
+    wanted: Mapped[int | None]
+
+
+class Dating(Base):
+    """A person's word that the documents of a route carry another day than the rules say.
+
+    It counts while the rules say `instead_of`. A voided one made way for a later one.
+    """
+
+    __tablename__ = "dating"
+
+    STANDING = "voided_at IS NULL"
+
+    __table_args__ = (
+        partial("uq_dating_standing", "record_id", "route", where=STANDING, unique=True),
+    )
+
+    id: Mapped[Id]
+    record_id: Mapped[int] = ref("record")
+    route: Mapped[str]
+    instead_of: Mapped[date]
+    day: Mapped[date]
+    person_id: Mapped[int] = ref("person")
+    reason: Mapped[str]
+    at: Mapped[datetime]
+    operation_id: Mapped[str | None]
+    voided_at: Mapped[datetime | None]
+
+
+class Retry(Base):
+    """A person asked for one more try of what a hold keeps back, for one content of the record."""
+
+    __tablename__ = "retry"
+    __table_args__ = (Index("ix_retry_record", "record_id", "id"),)
+
+    id: Mapped[Id]
+    record_id: Mapped[int] = ref("record")
+    hold_id: Mapped[int] = ref("hold")
+    cause_id: Mapped[int] = ref("cause")
+    content_sha256: Mapped[str]
+    person_id: Mapped[int] = ref("person")
+    at: Mapped[datetime]
+
+
+class Approval(Base):
+    """Consent to exactly one content of a posting, known by its hash.
+
+    `level` is the rule that asks. `for_person_id`: whose deputy gave it, if it was one. A trigger
+    refuses it of who entered, corrected, released or mapped that content, made its rules, or agreed
+    to it at another level.
+    """
+
+    __tablename__ = "approval"
+    __table_args__ = (
+        partial(
+            "uq_approval_standing", "posting_id", "level", where="voided_at IS NULL", unique=True
+        ),
+        Index("ix_approval_posting", "posting_id"),
+        Index("ix_approval_operation", "operation_id"),
+    )
+
+    STANDING = "voided_at IS NULL"
+
+    id: Mapped[Id]
+    posting_id: Mapped[int] = ref("posting")
+    hash: Mapped[str]
+    content: Mapped[Any] = mapped_column(Json)
+    level: Mapped[str]
+    person_id: Mapped[int] = ref("person")
+    for_person_id: Mapped[int | None] = ref("person")
+    reason: Mapped[str]
+    at: Mapped[datetime]
+    operation_id: Mapped[str | None]
+    voided_at: Mapped[datetime | None]
+    voided_by_id: Mapped[int | None] = ref("person")
+    voided_fields: Mapped[Any | None] = mapped_column(Json)
+
+
+class Note(Base):
+    """What somebody wrote beside a record."""
+
+    __tablename__ = "note"
+    __table_args__ = (
+        Index("ix_note_record", "record_id", "id"),
+        one_of("kind", ("note", "conclusion", "escalation")),
+    )
+
+    id: Mapped[Id]
+    record_id: Mapped[int] = ref("record")
+    hold_id: Mapped[int | None] = ref("hold")
+    person_id: Mapped[int] = ref("person")
+    kind: Mapped[str]
+    body: Mapped[str]
+    at: Mapped[datetime]

@@ -1,0 +1,320 @@
+"""Documents meant for targets, every try to get them there, and what was read back.
+
+Here: posting, push, request, attempt, reading, run, schedule. Not here: allowed moves
+(holding/lifecycle/states.py).
+"""
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Index, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from grammar.text.finding_codes import ErrorClass
+from holding.tables.columns import (
+    DUE,
+    LEASED,
+    WHOLE,
+    Base,
+    Id,
+    Json,
+    Word,
+    Work,
+    one_of,
+    partial,
+    ref,
+    words,
+)
+from holding.tables.row_states import AttemptState, PushState, RequestState, RunState
+from rules.values.posting_states import PostingState
+
+POSTING_STATES = tuple(PostingState)
+UNSENT_STATES = (
+    PostingState.WAITING,
+    PostingState.HELD,
+    PostingState.READY,
+    PostingState.FAILED,
+    PostingState.IGNORED,
+    PostingState.DROPPED,
+)
+ENDED = (
+    PostingState.POSTED,
+    PostingState.REVERSED,
+    PostingState.DROPPED,
+    PostingState.IGNORED,
+)
+"""What nothing more is to be done about, as things stand."""
+IN_FLIGHT_STATES = (PostingState.SENDING, PostingState.AWAITING, PostingState.UNCERTAIN)
+
+
+PUSH_STATES = tuple(PushState)
+OPEN_PUSH_STATES = (
+    PushState.INTENT,
+    PushState.SENDING,
+    PushState.AWAITING,
+    PushState.UNCERTAIN,
+)
+
+
+CHANGES = ("update", "void")
+ACTIONS = ("create", *CHANGES)
+READING_KINDS = ("standing", "alike")
+
+
+class Posting(Work, Base):
+    """One target document meant for one record under one route.
+
+    `finished_at`: since when the rules call the record ready for it by its status, without a break.
+    `reading_id`: what was last seen of the document that stands there. `e_invoice_at`: since when
+    its e-invoice is valid, as the target tells.
+    """
+
+    __tablename__ = "posting"
+
+    OPEN = f"state NOT IN {words(ENDED)}"
+    LATE = f"finished_at IS NOT NULL AND {OPEN}"
+    SENT = "sent_at IS NOT NULL"
+    WATCHED = f"state = '{PostingState.POSTED}' AND read_due_at IS NOT NULL"
+
+    __table_args__ = (
+        UniqueConstraint("record_id", "route", "seq"),
+        partial("uq_posting_sent", "connection_id", "doc_type", "number", where=SENT, unique=True),
+        Index("ix_posting_number", "company_id", "number"),
+        partial("ix_posting_due", "connection_id", "due_at", "id", where=DUE),
+        partial("ix_posting_lease", "lease_until", where=LEASED),
+        partial(
+            "ix_posting_open",
+            "company_id",
+            "state",
+            "connection_id",
+            "doc_type",
+            "doc_date",
+            where=OPEN,
+        ),
+        partial("ix_posting_late", "company_id", "finished_at", "id", where=LATE),
+        Index("ix_posting_reverses", "reverses_id"),
+        partial("ix_posting_read", "connection_id", "read_due_at", "id", where=WATCHED),
+        Index("ix_posting_day", "company_id", "connection_id", "doc_type", "doc_date"),
+        one_of("state", POSTING_STATES),
+        one_of("action", ACTIONS),
+    )
+
+    id: Mapped[Id]
+    company_id: Mapped[int] = ref("company")
+    record_id: Mapped[int] = ref("record")
+    family: Mapped[int]
+    connection_id: Mapped[int] = ref("connection")
+    route: Mapped[str]
+    seq: Mapped[int]
+    doc_type: Mapped[str]
+    number: Mapped[str]
+    state: Mapped[PostingState]
+    action: Mapped[str] = mapped_column(default="create")
+    hash: Mapped[str]
+    content: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    bills: Mapped[list[list[str]] | None] = mapped_column(Json)  # [line key, quantity], as lines
+    reason: Mapped[str] = mapped_column(default="")
+    version_id: Mapped[int] = ref("version")
+    evaluation_id: Mapped[int] = ref("evaluation")
+    revision: Mapped[int]
+    amount: Mapped[int | None]
+    currency: Mapped[str] = mapped_column(default="")
+    book: Mapped[int | None]
+    doc_date: Mapped[date | None]
+    party: Mapped[str] = mapped_column(default="")
+    reverses_id: Mapped[int | None] = ref("posting")
+    push_id: Mapped[int | None]
+    posted_push_id: Mapped[int | None]
+    target_ref: Mapped[str | None]
+    finished_at: Mapped[datetime | None]
+    sent_at: Mapped[datetime | None]
+    posted_at: Mapped[datetime | None]
+    read_at: Mapped[datetime | None]
+    read_due_at: Mapped[datetime | None]
+    reading_id: Mapped[int | None]
+    e_invoice_at: Mapped[datetime | None]
+    tries: Mapped[int] = mapped_column(WHOLE, default=0, server_default="0")
+    waits: Mapped[str | None]
+    lock: Mapped[int] = mapped_column(WHOLE, default=0, server_default="0")
+
+
+class Push(Base):
+    """One intent to change the target.
+
+    `kept`: what the target said that the document comes to there, in minor units; None where it
+    told nothing of it.
+    """
+
+    __tablename__ = "push"
+
+    OPEN = f"state IN {words(OPEN_PUSH_STATES)}"
+    ONE_EFFECT = f"action = 'create' AND state IN {words((*OPEN_PUSH_STATES, PushState.ACCEPTED))}"
+
+    __table_args__ = (
+        UniqueConstraint("posting_id", "no"),
+        UniqueConstraint("connection_id", "key"),
+        partial("uq_push_family", "connection_id", "family", where=OPEN, unique=True),
+        partial("uq_push_effect", "posting_id", where=ONE_EFFECT, unique=True),
+        one_of("state", PUSH_STATES),
+        one_of("action", ACTIONS),
+    )
+
+    id: Mapped[Id]
+    posting_id: Mapped[int] = ref("posting")
+    no: Mapped[int]
+    connection_id: Mapped[int] = ref("connection")
+    family: Mapped[int]
+    action: Mapped[str]
+    hash: Mapped[str]
+    number: Mapped[str]
+    key: Mapped[str]
+    content: Mapped[dict[str, Any]] = mapped_column(Json)
+    trace: Mapped[bytes | None]
+    evaluation_id: Mapped[int] = ref("evaluation")
+    state: Mapped[PushState] = mapped_column(Word(PushState))
+    target_ref: Mapped[str | None]
+    kept: Mapped[int | None]
+    error_class: Mapped[ErrorClass | None] = mapped_column(Text)
+    error: Mapped[str | None]
+    made_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
+
+
+class PostingLine(Base):
+    """A line of a push in base units: what counts as billed."""
+
+    __tablename__ = "posting_line"
+
+    push_id: Mapped[int] = ref("push", primary_key=True)
+    line_key: Mapped[str] = mapped_column(primary_key=True)
+    base_qty: Mapped[str]
+    amount: Mapped[int]
+
+
+class Request(Base):
+    """One call or file, carrying the attempts of one or many pushes.
+
+    `body` is what was sent; of a call that was refused and replaced it is taken away in the end,
+    `body_removed_at` that moment (holding/posting/replaced_calls.py). Its hash stays.
+    """
+
+    FOLLOWS = "parent_id IS NOT NULL"
+
+    __tablename__ = "request"
+    __table_args__ = (
+        Index("ix_request_run", "run_id"),
+        Index("ix_request_connection", "connection_id", "id"),
+        Index("ix_request_key", "connection_id", "key"),
+        partial("ix_request_parent", "parent_id", where=FOLLOWS),
+        one_of("kind", ("push", "lookup", "poll", "read")),
+    )
+
+    id: Mapped[Id]
+    connection_id: Mapped[int] = ref("connection")
+    kind: Mapped[str]
+    run_id: Mapped[int | None] = ref("run")
+    key: Mapped[str]
+    key_id: Mapped[int | None]
+    body: Mapped[bytes | None]
+    sha256: Mapped[str]
+    headers: Mapped[dict[str, str]] = mapped_column(Json, default=dict)
+    rows: Mapped[Any | None] = mapped_column(Json)
+    state: Mapped[RequestState] = mapped_column(Word(RequestState))
+    made_at: Mapped[datetime]
+    deadline_at: Mapped[datetime]
+    answered_at: Mapped[datetime | None]
+    status: Mapped[int | None]
+    answer: Mapped[bytes | None]
+    answer_sha256: Mapped[str | None]
+    parent_id: Mapped[int | None] = ref("request")
+    body_removed_at: Mapped[datetime | None]
+
+
+class Attempt(Base):
+    """A push inside one request; the answer fills it once."""
+
+    __tablename__ = "attempt"
+    __table_args__ = (UniqueConstraint("push_id", "no"), UniqueConstraint("request_id", "push_id"))
+
+    id: Mapped[Id]
+    request_id: Mapped[int] = ref("request")
+    push_id: Mapped[int] = ref("push")
+    no: Mapped[int]
+    row: Mapped[int | None]
+    fence: Mapped[int]
+    state: Mapped[AttemptState] = mapped_column(Word(AttemptState))
+    error_class: Mapped[ErrorClass | None] = mapped_column(Text)
+    error: Mapped[str | None]
+    target_ref: Mapped[str | None]
+    proof: Mapped[str | None]
+    at: Mapped[datetime]
+
+
+class Reading(Base):
+    """What was seen of a posting in its target, whenever that was news. `kind`: `standing` is the
+    document itself beside what was sent (`same`: no difference), `alike` are documents that were
+    not sent from here and may be the same.
+    """
+
+    __tablename__ = "reading"
+    __table_args__ = (
+        Index("ix_reading_posting", "posting_id", "id"),
+        one_of("kind", READING_KINDS),
+    )
+
+    id: Mapped[Id]
+    posting_id: Mapped[int] = ref("posting")
+    kind: Mapped[str]
+    at: Mapped[datetime]
+    sha256: Mapped[str]
+    body: Mapped[dict[str, Any]] = mapped_column(Json)
+    same: Mapped[bool]
+
+
+class Run(Work, Base):
+    """A batch over many postings or records."""
+
+    __tablename__ = "run"
+    __table_args__ = (
+        partial("uq_run_daily", "company_id", "route", "day", where="kind = 'daily'", unique=True),
+        partial("ix_run_due", "company_id", "due_at", "id", where=DUE),
+        Index("ix_run_company", "company_id", "id"),
+        Index("ix_run_pill", "connection_id", "doc_type", "id"),
+    )
+
+    id: Mapped[Id]
+    company_id: Mapped[int] = ref("company")
+    kind: Mapped[str]
+    connection_id: Mapped[int | None] = ref("connection")
+    route: Mapped[str | None]
+    doc_type: Mapped[str | None]
+    day: Mapped[date | None]
+    filter: Mapped[Any | None] = mapped_column(Json)
+    state: Mapped[RunState] = mapped_column(Word(RunState))
+    done: Mapped[int] = mapped_column(WHOLE, default=0)
+    total: Mapped[int] = mapped_column(WHOLE, default=0)
+    counts: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
+    result: Mapped[Any | None] = mapped_column(Json)
+    person_id: Mapped[int | None] = ref("person")
+    made_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    error: Mapped[str | None]
+
+
+class Schedule(Base):
+    """When a daily route runs next."""
+
+    __tablename__ = "schedule"
+    __table_args__ = (
+        UniqueConstraint("company_id", "route"),
+        partial("ix_schedule_next", "next_at", where="active"),
+    )
+
+    id: Mapped[Id]
+    company_id: Mapped[int] = ref("company")
+    route: Mapped[str]
+    at: Mapped[str]
+    zone: Mapped[str]
+    active: Mapped[bool] = mapped_column(default=True)
+    next_at: Mapped[datetime | None]
+    last_day: Mapped[date | None]

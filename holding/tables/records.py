@@ -1,0 +1,211 @@
+"""What arrives: deliveries, records, their versions, and the values that link them.
+
+Here: intake and the record with its work columns. Not here: what was decided about it
+(holding/tables/decisions.py).
+
+Also here: what happened, one row each, never changed.
+"""
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from holding.tables.columns import (
+    DUE,
+    LEASED,
+    WHOLE,
+    Base,
+    Id,
+    Json,
+    Word,
+    Work,
+    among_words,
+    one_of,
+    partial,
+    ref,
+    words,
+)
+from holding.tables.row_states import RecordState
+
+
+class Event(Base):
+    """One fact of the audit trail."""
+
+    __tablename__ = "event"
+    __table_args__ = (
+        Index("ix_event_record", "record_id", "id"),
+        Index("ix_event_company", "company_id", "id"),
+    )
+
+    id: Mapped[Id]
+    company_id: Mapped[int] = ref("company")
+    at: Mapped[datetime]
+    person_id: Mapped[int | None] = ref("person")
+    actor: Mapped[str]
+    act: Mapped[str]
+    record_id: Mapped[int | None] = ref("record")
+    posting_id: Mapped[int | None] = ref("posting")
+    object: Mapped[str | None]
+    fence: Mapped[int | None]
+    body: Mapped[dict[str, Any]] = mapped_column(Json)
+    operation_id: Mapped[str | None]
+
+
+class EventLink(Base):
+    """The place of an event in the chain of its company; `seq` counts from 1, without a gap."""
+
+    __tablename__ = "event_link"
+
+    company_id: Mapped[int] = ref("company", primary_key=True)
+    seq: Mapped[int] = mapped_column(WHOLE, primary_key=True, autoincrement=False)
+    event_id: Mapped[int] = mapped_column(ForeignKey("event.id"), unique=True)
+    hash: Mapped[str]
+
+
+RECORD_STATES = tuple(RecordState)
+FINAL_STATES = (
+    RecordState.POSTED,
+    RecordState.REVERSED,
+    RecordState.DROPPED,
+    RecordState.IGNORED,
+)
+
+
+class Delivery(Work, Base):
+    """One arrival of data, kept raw."""
+
+    __tablename__ = "delivery"
+    __table_args__ = (
+        UniqueConstraint("source_id", "key"),
+        Index("ix_delivery_sha256", "source_id", "sha256"),
+        partial("ix_delivery_due", "company_id", "due_at", "id", where="due_at IS NOT NULL"),
+        partial("ix_delivery_lease", "lease_until", where=LEASED),
+    )
+
+    id: Mapped[Id]
+    company_id: Mapped[int] = ref("company")
+    source_id: Mapped[int] = ref("connection")
+    key: Mapped[str]
+    sha256: Mapped[str]
+    kind: Mapped[str]
+    headers: Mapped[dict[str, str]] = mapped_column(Json, default=dict)
+    body: Mapped[bytes | None]
+    received_at: Mapped[datetime]
+    times: Mapped[int] = mapped_column(WHOLE, default=1)
+    error: Mapped[str | None]
+    upload_id: Mapped[int | None] = ref("upload")
+
+
+class Upload(Base):
+    """A workbook that a person gave in, with what came of it."""
+
+    __tablename__ = "upload"
+    __table_args__ = (Index("ix_upload_sha256", "company_id", "sha256"),)
+
+    id: Mapped[Id]
+    company_id: Mapped[int] = ref("company")
+    source_id: Mapped[int] = ref("connection")
+    person_id: Mapped[int | None] = ref("person")
+    name: Mapped[str]
+    sha256: Mapped[str]
+    body: Mapped[bytes | None]
+    state: Mapped[str]
+    result: Mapped[Any | None] = mapped_column(Json)
+    at: Mapped[datetime]
+    run_id: Mapped[int | None] = ref("run")
+
+
+class Record(Work, Base):
+    """One source document. Its list columns are written by the judging only, after the first
+    version.
+    """
+
+    __tablename__ = "record"
+
+    OPEN = f"state NOT IN {words(FINAL_STATES)}"
+    CRASHED = f"{DUE} AND crashes > 0"
+
+    __table_args__ = (
+        UniqueConstraint("source_id", "type", "external_id"),
+        partial("ix_record_due", "company_id", "due_at", "id", where=DUE),
+        partial("ix_record_crashed", "company_id", "due_at", "id", where=CRASHED),
+        partial("ix_record_lease", "lease_until", where=LEASED),
+        partial("ix_record_open", "company_id", "state", "id", where=OPEN),
+        Index("ix_record_seen", "company_id", "seen_at", "id"),
+        Index("ix_record_number", "company_id", "number"),
+        Index("ix_record_party", "company_id", "party_key", "seen_at"),
+        Index("ix_record_family", "company_id", "family"),
+        one_of("state", RECORD_STATES),
+    )
+
+    id: Mapped[Id]
+    company_id: Mapped[int] = ref("company")
+    source_id: Mapped[int] = ref("connection")
+    type: Mapped[str]
+    external_id: Mapped[str]
+    number: Mapped[str]
+    family: Mapped[int]
+    version_id: Mapped[int | None]
+    status: Mapped[str] = mapped_column(default="")
+    state: Mapped[RecordState] = mapped_column(Word(RecordState), default=RecordState.RECEIVED)
+    party: Mapped[str] = mapped_column(default="")
+    party_key: Mapped[str] = mapped_column(default="")
+    branch: Mapped[str] = mapped_column(default="")
+    doc_date: Mapped[date | None]
+    amount: Mapped[int | None]
+    currency: Mapped[str] = mapped_column(default="")
+    book: Mapped[int | None]
+    priority: Mapped[int] = mapped_column(WHOLE, default=100)
+    seen_at: Mapped[datetime]
+    lock: Mapped[int] = mapped_column(WHOLE, default=0)
+
+
+RECORD_OPEN = ~among_words(Record.state, FINAL_STATES)
+"""The condition that a record is still to be done; worded as its partial index."""
+
+
+class Version(Base):
+    """One content of a record, immutable."""
+
+    __tablename__ = "version"
+    __table_args__ = (
+        UniqueConstraint("record_id", "no"),
+        partial(
+            "uq_version_stamp",
+            "record_id",
+            "stamp",
+            "sha256",
+            where="stamp IS NOT NULL AND corrects_id IS NULL",
+            unique=True,
+        ),
+    )
+
+    id: Mapped[Id]
+    record_id: Mapped[int] = ref("record")
+    no: Mapped[int]
+    sha256: Mapped[str]
+    body: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    stamp: Mapped[str | None]
+    stale: Mapped[bool] = mapped_column(default=False)
+    status: Mapped[str] = mapped_column(default="")
+    delivery_id: Mapped[int | None] = ref("delivery", index=True)
+    corrects_id: Mapped[int | None] = ref("version")
+    person_id: Mapped[int | None] = ref("person")
+    reason: Mapped[str | None]
+    at: Mapped[datetime]
+
+
+class LinkKey(Base):
+    """A value of a record that duplicate rules compare, or by which links find it."""
+
+    __tablename__ = "link_key"
+
+    OF_LINKS = "link:"  # how the name of a key begins that links are found by
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    company_id: Mapped[int] = ref("company", primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[str] = mapped_column(primary_key=True)
+    record_id: Mapped[int] = ref("record", primary_key=True, index=True)

@@ -1,0 +1,106 @@
+"""The states of rows: words of ours that the database keeps as they are.
+
+Here: one enum for each column. Not here: the states of postings, which the rules speak of too
+(rules/values/posting_states.py), and which state may follow which (holding/lifecycle/states.py).
+"""
+
+from enum import StrEnum
+
+
+class RecordState(StrEnum):
+    """Where a record stands: of several postings the first in this order."""
+
+    RECEIVED = "received"
+    UNCERTAIN = "uncertain"
+    FAILED = "failed"
+    HELD = "held"
+    SENDING = "sending"
+    AWAITING = "awaiting"
+    READY = "ready"
+    WAITING = "waiting"
+    POSTED = "posted"
+    REVERSED = "reversed"
+    DROPPED = "dropped"
+    IGNORED = "ignored"
+
+
+class PushState(StrEnum):
+    """Where one push stands; the last four are ends."""
+
+    INTENT = "intent"
+    SENDING = "sending"
+    AWAITING = "awaiting"
+    UNCERTAIN = "uncertain"
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    CONFLICT = "conflict"
+    DROPPED = "dropped"
+
+
+class AttemptState(StrEnum):
+    """What came of one call for a push, or what a look-up found (the last four)."""
+
+    SENDING = "sending"
+    AWAITING = "awaiting"
+    UNCERTAIN = "uncertain"
+    ACCEPTED = "accepted"
+    EXISTING = "existing"
+    REFUSED = "refused"
+    TEMPORARY = "temporary"
+    SPLIT = "split"
+    EQUAL = "equal"
+    DIFFERENT = "different"
+    ABSENT = "absent"
+    UNKNOWN = "unknown"
+
+
+class RequestState(StrEnum):
+    """Where one call stands."""
+
+    SENDING = "sending"
+    ANSWERED = "answered"
+    UNANSWERED = "unanswered"
+
+
+class RunState(StrEnum):
+    """Where a run stands."""
+
+    DUE = "due"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class HoldState(StrEnum):
+    """Whether a hold is open, and else how it ended."""
+
+    OPEN = "open"
+    CLEARED = "cleared"
+    RELEASED = "released"
+    APPROVED = "approved"
+
+
+class StopState(StrEnum):
+    """Whether a change is still counted, has stopped its route, or was let go on."""
+
+    COUNTING = "counting"
+    STOPPED = "stopped"
+    RESUMED = "resumed"
+
+
+class ChangeState(StrEnum):
+    """Where a change of the rules stands."""
+
+    DRAFT = "draft"
+    REVIEW = "review"
+    PUBLISHED = "published"
+    CLOSED = "closed"
+
+
+class KeyState(StrEnum):
+    """Whether the key of a connection is in use."""
+
+    NEW = "new"
+    ACTIVE = "active"
+    OLD = "old"
+    DISABLED = "disabled"

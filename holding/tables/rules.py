@@ -1,0 +1,225 @@
+"""Rules and mappings: everything whose change takes a revision of the company.
+
+Here: revision, ruleset versions, changes under review, mapping tables. Not here: their meaning
+(rules).
+
+Also here: routes that stop because one change moves too much at once.
+"""
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from holding.tables.columns import WHOLE, Base, Id, Json, Word, is_word, one_of, partial, ref
+from holding.tables.row_states import ChangeState, StopState
+
+STOP_STATES = tuple(StopState)
+
+
+class RouteStop(Base):
+    """What one revision of rules or mappings moved on one route; `stopped` lets nothing go.
+
+    `records` and `book` count what became ready, or ready with another content, through it alone.
+    `superseded_by`: the revision that ended it by setting the same mapping anew.
+    """
+
+    __tablename__ = "route_stop"
+
+    OPEN = f"state = '{StopState.STOPPED}'"
+
+    __table_args__ = (
+        UniqueConstraint("company_id", "route", "revision"),
+        partial("ix_route_stop_open", "company_id", "route", where=OPEN),
+        one_of("state", STOP_STATES),
+    )
+
+    id: Mapped[Id]
+    company_id: Mapped[int] = ref("company")
+    route: Mapped[str]
+    revision: Mapped[int]
+    state: Mapped[StopState] = mapped_column(Word(StopState), default=StopState.COUNTING)
+    records: Mapped[int] = mapped_column(WHOLE, default=0)
+    book: Mapped[int] = mapped_column(WHOLE, default=0)
+    most_records: Mapped[int | None]
+    most_book: Mapped[int | None]
+    stopped_at: Mapped[datetime | None]
+    kept_at: Mapped[datetime | None]
+    kept_by_id: Mapped[int | None] = ref("person")
+    kept_why: Mapped[str | None]
+    resumed_at: Mapped[datetime | None]
+    resumed_by_id: Mapped[int | None] = ref("person")
+    resumed_why: Mapped[str | None]
+    superseded_by: Mapped[int | None]
+
+
+ROUTE_STOPPED = is_word(RouteStop.state, StopState.STOPPED)
+"""The condition that a stop lets nothing go."""
+REVISION_KINDS = ("rules", "mapping", "unit", "snapshot", "connection", "setting")
+
+
+class Revision(Base):
+    """One change of a company's world; its number fixes rules, mappings, units and master data at
+    once.
+    """
+
+    __tablename__ = "revision"
+    __table_args__ = (one_of("kind", REVISION_KINDS),)
+
+    company_id: Mapped[int] = ref("company", primary_key=True)
+    no: Mapped[int] = mapped_column(WHOLE, primary_key=True)
+    kind: Mapped[str]
+    at: Mapped[datetime]
+    person_id: Mapped[int | None] = ref("person")
+    reason: Mapped[str | None]
+    what: Mapped[str]
+
+
+class RulesetVersion(Base):
+    """One published, immutable state of the rule files."""
+
+    __tablename__ = "ruleset_version"
+    __table_args__ = (
+        UniqueConstraint("company_id", "no"),
+        CheckConstraint("author_id <> published_by_id", name="duties"),
+    )
+
+    id: Mapped[Id]
+    company_id: Mapped[int] = ref("company")
+    no: Mapped[int]
+    hash: Mapped[str]
+    revision: Mapped[int]
+    change_id: Mapped[int | None] = ref("change")
+    author_id: Mapped[int | None] = ref("person")
+    published_by_id: Mapped[int | None] = ref("person")
+    published_at: Mapped[datetime]
+    engine: Mapped[str]
+
+
+class RuleFile(Base):
+    """One file of a ruleset version."""
+
+    __tablename__ = "rule_file"
+
+    ruleset_version_id: Mapped[int] = ref("ruleset_version", primary_key=True)
+    path: Mapped[str] = mapped_column(primary_key=True)
+    sha256: Mapped[str]
+    body: Mapped[str]
+
+
+class Change(Base):
+    """Rule files on their way to being published."""
+
+    __tablename__ = "change"
+    __table_args__ = (
+        UniqueConstraint("company_id", "no"),
+        one_of("state", ChangeState),
+    )
+
+    id: Mapped[Id]
+    company_id: Mapped[int] = ref("company")
+    no: Mapped[int]
+    title: Mapped[str]
+    state: Mapped[ChangeState] = mapped_column(Word(ChangeState))
+    base_id: Mapped[int | None]
+    hash: Mapped[str]
+    author_id: Mapped[int | None] = ref("person")
+    checked_hash: Mapped[str | None]
+    made_at: Mapped[datetime]
+    lock: Mapped[int] = mapped_column(WHOLE, default=0)
+
+
+class ChangeFile(Base):
+    """One file of a change, and who wrote it; no body means deleted."""
+
+    __tablename__ = "change_file"
+
+    change_id: Mapped[int] = ref("change", primary_key=True)
+    path: Mapped[str] = mapped_column(primary_key=True)
+    sha256: Mapped[str]
+    body: Mapped[str | None]
+    person_id: Mapped[int | None] = ref("person")
+
+
+class Backtest(Base):
+    """What a backtest said that somebody had recorded; `rules`: how often each of the rules fired.
+
+    Both sets of rules are known by the hash that publishing them gives them.
+    """
+
+    __tablename__ = "backtest"
+    __table_args__ = (Index("ix_backtest_company", "company_id", "hash", "id"),)
+
+    id: Mapped[Id]
+    company_id: Mapped[int] = ref("company")
+    person_id: Mapped[int | None] = ref("person")
+    at: Mapped[datetime]
+    hash: Mapped[str]
+    old_hash: Mapped[str]
+    records: Mapped[int]
+    differ: Mapped[int]
+    bad: Mapped[int]
+    rules: Mapped[Any] = mapped_column(Json)
+
+
+class MappingTable(Base):
+    """A named table of source values and target values; units are one of kind `unit`."""
+
+    __tablename__ = "mapping_table"
+    __table_args__ = (UniqueConstraint("company_id", "name"), one_of("kind", ("map", "unit")))
+
+    id: Mapped[Id]
+    company_id: Mapped[int] = ref("company")
+    name: Mapped[str]
+    kind: Mapped[str]
+    team_id: Mapped[int | None] = ref("team")
+
+
+class MappingEntry(Base):
+    """One row of a mapping table, from one revision to another.
+
+    No value means deleted. A unit keeps its factor in `num`/`den` and the unit it leads to in
+    `value`.
+    """
+
+    __tablename__ = "mapping_entry"
+    __table_args__ = (
+        UniqueConstraint("table_id", "key", "valid_from", "from_revision"),
+        partial(
+            "uq_mapping_entry_now",
+            "table_id",
+            "key",
+            "valid_from",
+            where="to_revision IS NULL",
+            unique=True,
+        ),
+        Index("ix_mapping_entry_value", "table_id", "value"),
+    )
+
+    id: Mapped[Id]
+    table_id: Mapped[int] = ref("mapping_table")
+    key: Mapped[str]
+    value: Mapped[str | None]
+    num: Mapped[int | None]
+    den: Mapped[int | None]
+    valid_from: Mapped[date]
+    valid_to: Mapped[date | None]
+    from_revision: Mapped[int]
+    to_revision: Mapped[int | None]
+    person_id: Mapped[int | None] = ref("person")
+    reason: Mapped[str]
+    at: Mapped[datetime]
+
+
+class PostingUse(Base):
+    """Which entries a posting's document was made with.
+
+    No foreign keys: neither is ever deleted, and checking each use cost more than writing it.
+    """
+
+    __tablename__ = "posting_use"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    entry_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    posting_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, index=True)

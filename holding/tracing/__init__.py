@@ -1,1 +1,0 @@
-"""Clearpost tracing: the story of one record, read back from stored rows."""

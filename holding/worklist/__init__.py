@@ -1,0 +1,1 @@
+"""Clearpost holding.worklist: lists and pages about what waits; reads only."""

@@ -1,0 +1,197 @@
+"""Documents that the source has done its part for and that are not in the target yet, oldest first.
+
+Here: the list, its head for the dashboard, what each one waits for. Not here: since when it is
+finished (holding/evaluation/plan.py says so with every judging).
+
+Also here: how long records have been waiting, and for whom.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, case, func, select, text, tuple_
+from sqlalchemy.orm import Session, aliased
+
+from holding.store.row_objects import Columns, known, of
+from holding.tables import Cause, Connection, Hold, Person, Posting, Record, Team
+from holding.tables.decisions import HOLD_OPEN, is_open
+from rules.values.posting_states import PostingState
+
+STEPS = (("up to 1 day", 1), ("1 to 3 days", 3), ("3 to 7 days", 7), ("over 7 days", None))
+
+
+@dataclass(frozen=True, slots=True)
+class AgeingRow:
+    """What one owner has: a person, or a team for what nobody took."""
+
+    person_id: int | None
+    team_id: int
+    owner: str
+    records: int
+    book: int
+    refused: int
+    overdue: int
+    oldest: datetime
+    ages: tuple[int, ...]
+
+
+def by_owner(session: Session, company_id: int, now: datetime) -> tuple[AgeingRow, ...]:
+    """Open holds by their owner, most money first."""
+    team = case((Hold.person_id.is_(None), Hold.team_id), else_=0)
+    single = (
+        select(
+            Hold.person_id.label("person_id"),
+            team.label("team_id"),
+            Hold.record_id,
+            func.coalesce(func.max(Hold.book), 0).label("book"),
+            func.min(Hold.opened_at).label("since"),
+            func.min(Hold.answer_by).label("answer_by"),
+            func.max(case((Posting.state == PostingState.FAILED, 1), else_=0)).label("refused"),
+        )
+        .outerjoin(Posting, Posting.id == Hold.posting_id)
+        .where(Hold.company_id == company_id, HOLD_OPEN)
+        .group_by(Hold.person_id, team, Hold.record_id)
+        .subquery()
+    )
+    query = (
+        select(
+            single.c.person_id,
+            single.c.team_id,
+            func.coalesce(func.max(Person.name), func.max(Team.shown)).label("owner"),
+            func.count().label("records"),
+            func.sum(single.c.book).label("book"),
+            func.sum(single.c.refused).label("refused"),
+            func.sum(case((single.c.answer_by < now, 1), else_=0)).label("overdue"),
+            func.min(single.c.since).label("oldest"),
+            *_ages(single.c.since, now),
+        )
+        .outerjoin(Person, Person.id == single.c.person_id)
+        .outerjoin(Team, Team.id == single.c.team_id)
+        .group_by(single.c.person_id, single.c.team_id)
+        .order_by(func.sum(single.c.book).desc(), single.c.person_id, single.c.team_id)
+    )
+    return tuple(
+        AgeingRow(
+            person_id=row.person_id,
+            team_id=row.team_id,
+            owner=row.owner or "",
+            records=row.records,
+            book=int(row.book),
+            refused=int(row.refused),
+            overdue=int(row.overdue),
+            oldest=row.oldest,
+            ages=tuple(int(row._mapping[step]) for step, _ in STEPS),
+        )
+        for row in session.execute(query)
+    )
+
+
+def _ages(since: ColumnElement[datetime], now: datetime) -> Iterator[ColumnElement[int]]:
+    """How many records began to wait in each step of age."""
+    young = now
+    for step, days in STEPS:
+        old = now - timedelta(days=days) if days else None
+        inside = since <= young if old is None else (since <= young) & (since > old)
+        yield func.sum(case((inside, 1), else_=0)).label(step)
+        young = old or young
+
+
+A_PAGE = 50
+LATE = text(" AND ".join(f"posting.{term}" for term in Posting.LATE.split(" AND ")))
+
+
+@dataclass(frozen=True, slots=True)
+class LateRow:
+    """A document that accounts wait for: `reason` is what the judging said; with the oldest of the
+    open holds that keep it back, its rule and cause and whose it is, and how many they are.
+    """
+
+    id: int
+    finished_at: datetime
+    route: str
+    state: PostingState
+    reason: str
+    due_at: datetime | None
+    status: str
+    amount: int | None
+    currency: str
+    source: str
+    kind: str
+    external_id: str
+    record: str
+    hold_id: int | None
+    rule: str | None
+    cause: str | None
+    owner: str | None
+    holds: int
+
+
+# of the posting of a row: its oldest open hold, and how many there are
+_held = aliased(Hold, name="held")
+_mine = (_held.posting_id == Posting.id, is_open(_held.state))
+_first = select(_held.id).where(*_mine).order_by(_held.opened_at, _held.id).limit(1)
+_oldest = _first.correlate(Posting).scalar_subquery()
+_number = select(func.count(_held.id)).where(*_mine).correlate(Posting).scalar_subquery()
+
+LATE_ROW = Columns(
+    LateRow(
+        id=of(Posting.id),
+        finished_at=known(Posting.finished_at),
+        route=of(Posting.route),
+        state=of(Posting.state),
+        reason=of(Posting.reason),
+        due_at=of(Posting.due_at),
+        status=of(Record.status),
+        amount=of(Posting.amount),
+        currency=of(Posting.currency),
+        source=of(Connection.name),
+        kind=of(Record.type),
+        external_id=of(Record.external_id),
+        record=of(Record.number),
+        hold_id=of(Hold.id),
+        rule=of(Hold.rule),
+        cause=of(Cause.label),
+        owner=of(func.coalesce(Person.name, Team.shown).label("owner")),
+        holds=of(_number.label("holds")),
+    ),
+    {
+        "source": "connection.name",
+        "kind": "record.type",
+        "record": "record.number",
+        "cause": "cause.label",
+    },
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """Some late documents, and how many there are in all."""
+
+    rows: tuple[LateRow, ...]
+    count: int
+
+
+def listing(
+    session: Session, company_id: int, after: tuple[datetime, int] | None = None, most: int = A_PAGE
+) -> Late:
+    """The oldest late documents, those behind a place in the list where one is named."""
+    mine = (Posting.company_id == company_id, LATE)
+    in_all = select(func.count()).select_from(Posting).where(*mine).scalar_subquery()
+    query = (
+        LATE_ROW.select(in_all.label("in_all"))
+        .join(Record, Record.id == Posting.record_id)
+        .join(Connection, Connection.id == Record.source_id)
+        .outerjoin(Hold, Hold.id == _oldest)
+        .outerjoin(Cause, Cause.id == Hold.cause_id)
+        .outerjoin(Person, Person.id == Hold.person_id)
+        .outerjoin(Team, Team.id == Hold.team_id)
+        .where(*mine)
+        .order_by(Posting.finished_at, Posting.id)
+        .limit(most)
+    )
+    if after is not None:
+        query = query.where(tuple_(Posting.finished_at, Posting.id) > after)
+    found = session.execute(query)
+    read, rows = LATE_ROW.reader(found), found.all()
+    return Late(tuple(map(read, rows)), rows[0].in_all if rows else 0)

@@ -1,0 +1,314 @@
+"""Held records grouped by cause, the members of a group, holds that ended.
+
+Here: lists, paged by key. Not here: totals and facets (filters.py), one hold with all beside it
+(hold_detail.py).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, Subquery, and_, func, or_, select
+from sqlalchemy.orm import Session
+
+from grammar.text.finding_codes import ErrorClass
+from holding.store.row_objects import Columns, known, of
+from holding.tables import Cause, Connection, Hold, Person, Posting, Record, Team, Version
+from holding.tables.decisions import HOLD_CLOSED, HOLD_OPEN
+from holding.tables.row_states import HoldState, RecordState
+from holding.worklist.filters import Filter, terms
+from rules.outcomes.outcome import NEEDS_APPROVAL
+from rules.values.cause_keys import CauseKey, CauseKind
+
+GROUPS_A_PAGE = 50
+MEMBERS_A_PAGE = 20
+APPROVED_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A cause with the records it blocks, each once."""
+
+    id: int
+    error_class: ErrorClass
+    key: CauseKey
+    label: str
+    rule: str
+    team: str | None
+    records: int
+    book: int
+    since: datetime
+    members: tuple["Member", ...] | None = None
+    more: int | None = None  # the hold to go on after, when there are more
+
+    @property
+    def table(self) -> str | None:
+        """The mapping table in which its key is missing, if that is the cause."""
+        return self.key.table
+
+    @property
+    def value(self) -> str:
+        """The key that is missing there."""
+        return self.key.entry
+
+    @property
+    def approval(self) -> bool:
+        """Whether the group waits for a consent rather than for a change."""
+        return self.key.kind is CauseKind.APPROVE
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One held record in a list."""
+
+    id: int
+    cause_id: int
+    number: str
+    source: str
+    kind: str
+    external_id: str
+    version: int | None
+    party: str
+    doc_type: str
+    amount: int | None
+    currency: str
+    opened_at: datetime
+    message: str
+    posting_id: int | None
+    posting_hash: str | None
+    state: RecordState
+
+
+_MEMBER = Member(
+    id=of(Hold.id),
+    cause_id=of(Hold.cause_id),
+    number=of(Record.number),
+    source=of(Connection.name),
+    kind=of(Record.type),
+    external_id=of(Record.external_id),
+    version=of(Version.no),
+    party=of(Record.party),
+    doc_type=of(Hold.doc_type),
+    amount=of(Record.amount),
+    currency=of(Record.currency),
+    opened_at=of(Hold.opened_at),
+    message=of(Hold.message),
+    posting_id=of(Hold.posting_id),
+    posting_hash=of(Posting.hash),
+    state=of(Record.state),
+)
+_RENAMED = {"source": "connection.name", "kind": "record.type", "version": "version.no"}
+MEMBER = Columns(_MEMBER, _RENAMED)
+ASKING = Columns(
+    replace(
+        _MEMBER,
+        amount=of(func.coalesce(Posting.amount, Record.amount).label("amount")),
+        currency=of(func.coalesce(Posting.currency, Record.currency).label("currency")),
+    ),
+    _RENAMED,
+)
+"""The same with the money of the document, which is what would be sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedHold:
+    """A hold that ended, and how."""
+
+    id: int
+    number: str
+    source: str
+    kind: str
+    external_id: str
+    error_class: ErrorClass
+    message: str
+    state: HoldState
+    why: str | None
+    by: str | None
+    opened_at: datetime
+    closed_at: datetime
+    amount: int | None
+    currency: str
+    record_id: int
+
+
+CLOSED = Columns(
+    ClosedHold(
+        id=of(Hold.id),
+        number=of(Hold.number),
+        source=of(Connection.name),
+        kind=of(Record.type),
+        external_id=of(Record.external_id),
+        error_class=of(Hold.error_class),
+        message=of(Hold.message),
+        state=of(Hold.state),
+        why=of(Hold.closed_why),
+        by=of(Person.name),
+        opened_at=of(Hold.opened_at),
+        closed_at=known(Hold.closed_at),
+        amount=of(Record.amount),
+        currency=of(Record.currency),
+        record_id=of(Record.id),
+    ),
+    {
+        "source": "connection.name",
+        "kind": "record.type",
+        "why": "hold.closed_why",
+        "by": "person.name",
+    },
+)
+
+
+def groups(
+    session: Session, company_id: int, wanted: Filter, after: tuple[int, int] | None = None
+) -> tuple[Group, ...]:
+    """Causes with the records they block, worst money first; one more than a page for more."""
+    single = (
+        select(
+            Hold.cause_id,
+            Hold.record_id,
+            func.coalesce(func.max(Hold.book), 0).label("book"),
+            func.min(Hold.opened_at).label("since"),
+        )
+        .where(*terms(company_id, wanted))
+        .group_by(Hold.cause_id, Hold.record_id)
+        .subquery()
+    )
+    money = func.sum(single.c.book)
+    summed = (
+        select(
+            single.c.cause_id,
+            func.count().label("records"),
+            money.label("book"),
+            func.min(single.c.since).label("since"),
+        )
+        .group_by(single.c.cause_id)
+        .order_by(money.desc(), single.c.cause_id)
+        .limit(GROUPS_A_PAGE + 1)
+    )
+    if after is not None:
+        summed = summed.having(
+            or_(money < after[0], and_(money == after[0], single.c.cause_id > after[1]))
+        )
+    top = summed.subquery()
+    columns = _group_columns(top)
+    rows = session.execute(
+        columns.select()
+        .join(top, top.c.cause_id == Cause.id)
+        .outerjoin(Team, Team.id == Cause.team_id)
+        .order_by(top.c.book.desc(), Cause.id)
+    )
+    return columns.each(rows)
+
+
+def members(
+    session: Session,
+    company_id: int,
+    wanted: Filter,
+    cause_id: int,
+    *,
+    after: int | None = None,
+    limit: int = MEMBERS_A_PAGE,
+) -> tuple[Member, ...]:
+    """The holds of one cause, oldest first; one more than asked when there is more."""
+    query = (
+        _members(MEMBER)
+        .where(*terms(company_id, wanted), Hold.cause_id == cause_id)
+        .order_by(Hold.id)
+        .limit(limit + 1)
+    )
+    if after is not None:
+        query = query.where(Hold.id > after)
+    return MEMBER.each(session.execute(query))
+
+
+def chosen(
+    session: Session,
+    company_id: int,
+    *,
+    postings: tuple[int, ...] = (),
+    cause_id: int | None = None,
+    after: int = 0,
+) -> tuple[Member, ...]:
+    """Postings that wait for a consent: these, or those of a cause, oldest first, as many as are
+    approved at once, of the holds after that one.
+
+    Each with its document's money, which is what would be sent. A posting that asks for several
+    levels stands there once.
+    """
+    query = _members(ASKING).order_by(Hold.id)
+    if cause_id is None:
+        query = query.where(*_asking(company_id), Hold.posting_id.in_(postings))
+    else:
+        query = query.where(*_of_cause(company_id, cause_id, after)).limit(APPROVED_AT_ONCE)
+    once: dict[int | None, Member] = {}
+    for member in ASKING.each(session.execute(query)):
+        once.setdefault(member.posting_id, member)
+    return tuple(once.values())
+
+
+def decided(session: Session, company_id: int, postings: Sequence[int]) -> tuple[Member, ...]:
+    """Postings that waited for a consent, whatever became of it, by their last hold."""
+    query = _members(ASKING).order_by(Hold.id)
+    query = query.where(Hold.company_id == company_id, Hold.code == NEEDS_APPROVAL)
+    rows = session.execute(query.where(Hold.posting_id.in_(postings)))
+    last = {row.posting_id: row for row in ASKING.each(rows)}
+    return tuple(sorted(last.values(), key=lambda row: row.id))
+
+
+def beyond(session: Session, company_id: int, cause_id: int, after: int) -> int:
+    """How many of a cause wait for a consent after this hold."""
+    count = select(func.count()).select_from(Hold)
+    return session.scalar(count.where(*_of_cause(company_id, cause_id, after))) or 0
+
+
+def _group_columns(top: Subquery) -> Columns[Group]:
+    pattern = Group(
+        id=of(Cause.id),
+        error_class=of(Cause.error_class),
+        key=of(Cause.key),
+        label=of(Cause.label),
+        rule=of(Cause.rule),
+        team=of(Team.shown),
+        records=of(top.c.records),
+        book=of(top.c.book),
+        since=of(top.c.since),
+    )
+    return Columns(pattern, {"team": "team.shown"})
+
+
+def _asking(company_id: int) -> tuple[ColumnElement[bool], ...]:
+    return (Hold.company_id == company_id, HOLD_OPEN, Hold.code == NEEDS_APPROVAL)
+
+
+def _of_cause(company_id: int, cause_id: int, after: int) -> tuple[ColumnElement[bool], ...]:
+    return (*_asking(company_id), Hold.cause_id == cause_id, Hold.id > after)
+
+
+def closed(session: Session, company_id: int, after: int | None = None) -> tuple[ClosedHold, ...]:
+    """Holds that ended, newest first."""
+    query = (
+        CLOSED.select()
+        .join(Record, Record.id == Hold.record_id)
+        .join(Connection, Connection.id == Record.source_id)
+        .outerjoin(Person, Person.id == Hold.closed_by_id)
+        .where(Hold.company_id == company_id, HOLD_CLOSED)
+        .order_by(Hold.closed_at.desc(), Hold.id.desc())
+        .limit(GROUPS_A_PAGE)
+    )
+    if after is not None:
+        last = select(Hold.closed_at).where(Hold.id == after).scalar_subquery()
+        query = query.where(
+            or_(Hold.closed_at < last, and_(Hold.closed_at == last, Hold.id < after))
+        )
+    return CLOSED.each(session.execute(query))
+
+
+def _members(columns: Columns[Member]) -> Select[Any]:
+    return (
+        columns.select()
+        .join(Record, Record.id == Hold.record_id)
+        .join(Connection, Connection.id == Record.source_id)
+        .outerjoin(Version, Version.id == Record.version_id)
+        .outerjoin(Posting, Posting.id == Hold.posting_id)
+    )

@@ -1,0 +1,199 @@
+"""One hold with its record, its planned document and its owner.
+
+Here: one row, one statement. Not here: lists of holds (filters.py), what may be done to one
+(holding/exceptions/releases.py).
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy.orm import Session, aliased
+
+from grammar.text.finding_codes import ErrorClass
+from holding.exceptions.releases import REJECTABLE
+from holding.reconciliation.manual_entries import waits_for_a_look
+from holding.store.row_objects import Columns, of
+from holding.tables import Cause, Connection, Hold, Person, Posting, Push, Record, Team, Version
+from holding.tables.decisions import OF_PUSH
+from holding.tables.row_states import HoldState, RecordState
+from rules.outcomes.outcome import NEEDS_APPROVAL
+from rules.values.cause_keys import CauseKey, Clearing
+from rules.values.posting_states import PostingState
+
+
+@dataclass(frozen=True, slots=True)
+class HoldRow:
+    """One hold with its record, document and owner."""
+
+    id: int
+    cause_id: int
+    cause_key: CauseKey
+    cause_label: str
+    cause_records: int
+    state: HoldState
+    error_class: ErrorClass
+    code: str
+    rule: str
+    at_rule: str
+    message: str
+    would_pass: str
+    clears: Clearing
+    team: str | None
+    team_id: int | None
+    person: str | None
+    answer_by: datetime
+    snoozed_until: datetime | None
+    opened_at: datetime
+    closed_at: datetime | None
+    closed_why: str | None
+    closed_by: str | None
+    lock: int
+    route: str
+    record_id: int
+    number: str
+    source: str
+    kind: str
+    external_id: str
+    party: str
+    amount: int | None
+    currency: str
+    record_state: RecordState
+    version: int | None
+    version_at: datetime | None
+    body: dict[str, Any] | None
+    posting_id: int | None
+    posting_number: str | None
+    posting_hash: str | None
+    standing_hash: str | None  # of what stands of it in the target
+    posting_state: PostingState | None
+    posting_amount: int | None
+    posting_currency: str | None
+    content: dict[str, Any] | None
+    target: str | None
+    doc_type: str
+    doc_date: date | None
+    evaluation_id: int | None
+
+    @property
+    def table(self) -> str | None:
+        """The mapping table in which its key is missing, if that is the cause."""
+        return self.cause_key.table
+
+    @property
+    def open(self) -> bool:
+        """Whether it still waits."""
+        return self.state == HoldState.OPEN
+
+    @property
+    def of_push(self) -> bool:
+        """Whether the target refused it, or it may not be sent."""
+        return self.code.startswith(OF_PUSH)
+
+    @property
+    def in_target(self) -> bool:
+        """Whether what somebody does in the target ends it, and a look that sees it."""
+        return waits_for_a_look(self.code, self.error_class, of_push=self.of_push)
+
+    @property
+    def rejectable(self) -> bool:
+        """Whether nothing of it was sent, so that it can be rejected."""
+        return self.posting_state in REJECTABLE
+
+    @property
+    def to_send(self) -> bool:
+        """Whether its document goes once nothing holds it: what is posted stays as it is, unless a
+        change of it is planned.
+        """
+        planned = self.posting_hash != self.standing_hash
+        return self.posting_state not in (PostingState.POSTED, PostingState.REVERSED) or planned
+
+    @property
+    def approval(self) -> bool:
+        """Whether it waits for a consent."""
+        return self.code == NEEDS_APPROVAL
+
+
+_source, _target = aliased(Connection, name="source"), aliased(Connection, name="target")
+_closer = aliased(Person, name="closer")
+HOLD = Columns(
+    HoldRow(
+        id=of(Hold.id),
+        cause_id=of(Hold.cause_id),
+        cause_key=of(Cause.key),
+        cause_label=of(Cause.label),
+        cause_records=of(Cause.records),
+        state=of(Hold.state),
+        error_class=of(Hold.error_class),
+        code=of(Hold.code),
+        rule=of(Hold.rule),
+        at_rule=of(Hold.at_rule),
+        message=of(Hold.message),
+        would_pass=of(Hold.would_pass),
+        clears=of(Hold.clears),
+        team=of(Team.shown),
+        team_id=of(Hold.team_id),
+        person=of(Person.name),
+        answer_by=of(Hold.answer_by),
+        snoozed_until=of(Hold.snoozed_until),
+        opened_at=of(Hold.opened_at),
+        closed_at=of(Hold.closed_at),
+        closed_why=of(Hold.closed_why),
+        closed_by=of(_closer.name),
+        lock=of(Hold.lock),
+        route=of(Hold.route),
+        record_id=of(Record.id),
+        number=of(Record.number),
+        source=of(_source.name),
+        kind=of(Record.type),
+        external_id=of(Record.external_id),
+        party=of(Record.party),
+        amount=of(Record.amount),
+        currency=of(Record.currency),
+        record_state=of(Record.state),
+        version=of(Version.no),
+        version_at=of(Version.at),
+        body=of(Version.body),
+        posting_id=of(Posting.id),
+        posting_number=of(Posting.number),
+        posting_hash=of(Posting.hash),
+        standing_hash=of(Push.hash),
+        posting_state=of(Posting.state),
+        posting_amount=of(Posting.amount),
+        posting_currency=of(Posting.currency),
+        content=of(Posting.content),
+        target=of(_target.name),
+        doc_type=of(Hold.doc_type),
+        doc_date=of(Hold.doc_date),
+        evaluation_id=of(Posting.evaluation_id),
+    ),
+    {
+        "team": "team.shown",
+        "person": "person.name",
+        "closed_by": "closer.name",
+        "source": "source.name",
+        "kind": "record.type",
+        "version": "version.no",
+        "target": "target.name",
+        "standing_hash": "push.hash",
+    },
+)
+
+
+def one(session: Session, company_id: int, hold_id: int) -> HoldRow | None:
+    """One hold of the company with all that its pane shows."""
+    found = session.execute(
+        HOLD.select()
+        .join(Cause, Cause.id == Hold.cause_id)
+        .join(Record, Record.id == Hold.record_id)
+        .join(_source, _source.id == Record.source_id)
+        .outerjoin(Version, Version.id == Record.version_id)
+        .outerjoin(Posting, Posting.id == Hold.posting_id)
+        .outerjoin(Push, Push.id == Posting.posted_push_id)
+        .outerjoin(_target, _target.id == Hold.connection_id)
+        .outerjoin(Team, Team.id == Hold.team_id)
+        .outerjoin(Person, Person.id == Hold.person_id)
+        .outerjoin(_closer, _closer.id == Hold.closed_by_id)
+        .where(Hold.id == hold_id, Hold.company_id == company_id)
+    )
+    return HOLD.first(found)

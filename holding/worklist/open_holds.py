@@ -1,0 +1,189 @@
+"""Open holds one by one, for programs.
+
+Here: one page of plain rows in order of ids. Not here: groups and filters of the page (groups.py).
+
+Also here: records and postings of one state, and who could take a hold.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from grammar.text.finding_codes import ErrorClass
+from holding.access.actors import ACTS
+from holding.access.personal_data import hiding_each
+from holding.store.row_objects import Columns, of
+from holding.tables import Connection, Hold, Membership, Person, Posting, Record, Team, Version
+from holding.tables.decisions import HOLD_OPEN
+from rules.values.cause_keys import Clearing
+from rules.values.posting_states import PostingState
+
+RECORDS_A_PAGE = 50
+STATES = {"ignored": ("ignored", "dropped"), "uncertain": ("uncertain",)}
+
+
+@dataclass(frozen=True, slots=True)
+class StateRow:
+    """A posting in a state that needs no group."""
+
+    id: int
+    number: str
+    source: str
+    kind: str
+    external_id: str
+    party: str
+    state: PostingState
+    document: str
+    doc_type: str
+    reason: str
+    amount: int | None
+    currency: str
+    since: datetime
+    record_id: int
+
+
+STATE = Columns(
+    StateRow(
+        id=of(Posting.id),
+        number=of(Record.number),
+        source=of(Connection.name),
+        kind=of(Record.type),
+        external_id=of(Record.external_id),
+        party=of(Record.party),
+        state=of(Posting.state),
+        document=of(Posting.number),
+        doc_type=of(Posting.doc_type),
+        reason=of(Posting.reason),
+        amount=of(Posting.amount),
+        currency=of(Posting.currency),
+        since=of(Record.seen_at),
+        record_id=of(Record.id),
+    ),
+    {
+        "source": "connection.name",
+        "kind": "record.type",
+        "document": "posting.number",
+        "since": "record.seen_at",
+    },
+)
+
+
+def in_state(
+    session: Session, company_id: int, view: str, after: int | None = None
+) -> tuple[StateRow, ...]:
+    """Postings that were ignored or dropped, or whose result is not known; newest first."""
+    query = (
+        STATE.select()
+        .join(Record, Record.id == Posting.record_id)
+        .join(Connection, Connection.id == Record.source_id)
+        .where(Posting.company_id == company_id, Posting.state.in_(STATES[view]))
+        .order_by(Posting.id.desc())
+        .limit(RECORDS_A_PAGE)
+    )
+    if after is not None:
+        query = query.where(Posting.id < after)
+    return STATE.each(session.execute(query))
+
+
+def colleagues(session: Session, company_id: int) -> tuple[tuple[int, str], ...]:
+    """People who may take a hold, by name."""
+    rows = session.execute(
+        select(Person.id, Person.name)
+        .join(Membership, Membership.person_id == Person.id)
+        .where(
+            Membership.company_id == company_id,
+            Membership.role.in_(sorted(ACTS["hold.assign"])),
+            Person.active,
+        )
+        .distinct()
+        .order_by(Person.name)
+    )
+    return tuple((row.id, row.name) for row in rows)
+
+
+A_PAGE: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """One open hold. `hash`: what an approval is bound to; `lock` and `version`: what an act over
+    many is; `version_no`: what a correction is; `amount` is in minor units (sen).
+    """
+
+    hold: int
+    code: str
+    error_class: ErrorClass
+    rule: str
+    message: str
+    clears: Clearing
+    team: str | None
+    opened_at: datetime
+    source: str
+    kind: str
+    external_id: str
+    posting: int | None
+    number: str
+    document: str
+    amount: int | None
+    currency: str
+    hash: str | None
+    lock: int
+    version: int | None
+    version_no: int | None
+
+
+WAITING = Columns(
+    Waiting(
+        hold=of(Hold.id),
+        code=of(Hold.code),
+        error_class=of(Hold.error_class),
+        rule=of(Hold.rule),
+        message=of(Hold.message),
+        clears=of(Hold.clears),
+        team=of(Team.name),
+        opened_at=of(Hold.opened_at),
+        source=of(Connection.name),
+        kind=of(Record.type),
+        external_id=of(Record.external_id),
+        posting=of(Posting.id),
+        number=of(Hold.number),
+        document=of(Hold.doc_type),
+        amount=of(Posting.amount),
+        currency=of(Record.currency),
+        hash=of(Posting.hash),
+        lock=of(Hold.lock),
+        version=of(Record.version_id),
+        version_no=of(Version.no),
+    ),
+    {
+        "hold": "hold.id",
+        "team": "team.name",
+        "source": "connection.name",
+        "kind": "record.type",
+        "posting": "posting.id",
+        "document": "hold.doc_type",
+        "version": "record.version_id",
+    },
+)
+
+
+def page(session: Session, company_id: int, *, after: int, show_personal: bool) -> list[Waiting]:
+    """The open holds of a company after one, in order of their ids."""
+    query = (
+        WAITING.select(Hold.record_id)
+        .join(Record, Record.id == Hold.record_id)
+        .join(Connection, Connection.id == Record.source_id)
+        .outerjoin(Version, Version.id == Record.version_id)
+        .outerjoin(Posting, Posting.id == Hold.posting_id)
+        .outerjoin(Team, Team.id == Hold.team_id)
+        .where(Hold.company_id == company_id, HOLD_OPEN, Hold.id > after)
+        .order_by(Hold.id)
+        .limit(A_PAGE)
+    )
+    found = session.execute(query)
+    read, rows = WAITING.reader(found), found.all()
+    hide = hiding_each(session, [row.record_id for row in rows], show=show_personal)
+    return [replace(read(row), message=hide(row.record_id, row.message)) for row in rows]

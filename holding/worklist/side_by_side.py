@@ -1,0 +1,282 @@
+"""A document of ours beside what stands in the target, value by value.
+
+Here: what a hold shows of it: what was typed there by hand, what met ours under its number, or
+what somebody changed. Not here: the acts
+(holding/reconciliation/manual_entries.py).
+
+Also here: source values beside what will be sent, as the split view shows them.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from connectors.contract import Stands
+from holding.access.personal_data import MASK, PERSONAL, PERSONAL_FIELDS
+from holding.intake.differences import flat
+from holding.journal.push_rows import conflicted
+from holding.journal.target_holds import CONFLICT, MANUAL
+from holding.programs.replay import replay
+from holding.programs.world import program
+from holding.reconciliation import manual_entries
+from holding.tables import Evaluation, Posting, Push, Reading
+from holding.worklist.hold_detail import HoldRow
+from rules.amendments.target_edits import RULE as TARGET_EDITED
+from rules.amendments.target_edits import same
+from rules.outcomes.outcome import Finding, Lineage, Outcome
+from rules.values.cause_keys import CauseKey, CauseKind
+from rules.values.wording import MISSING
+
+_FIELD = re.compile(r"[a-z_][a-z0-9_.]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One source value and the target field it goes into; without a field it is not sent."""
+
+    path: str
+    value: str | None
+    field: str
+    sent: str | None
+    how: str
+    hit: bool
+    taken: bool = True  # whether it is known into which field it goes
+
+
+def pairs_of(session: Session, hold: HoldRow, *, show_personal: bool) -> tuple[Pair, ...]:
+    """The pairs of a hold's route, those with a finding first, what is not sent last."""
+    outcome = replay(session, hold.evaluation_id) if hold.evaluation_id else None
+    pairs = _of_outcome(outcome, hold) if outcome else []
+    worked_out = any(pair.sent is not None for pair in pairs)
+    taken = {pair.path for pair in pairs}
+    rest = [
+        Pair(path, value, "", None, "", hit=False, taken=worked_out)
+        for path, value in flat(hold.body or {})
+        if path not in taken and "[" not in path
+    ]
+    shown = sorted(pairs, key=lambda pair: not pair.hit) + rest
+    return tuple(shown if show_personal else map(masked, shown))
+
+
+def masked(pair: Pair) -> Pair:
+    """The pair without personal data."""
+    if pair.path not in PERSONAL and pair.field not in PERSONAL_FIELDS:
+        return pair
+    sent = MASK if pair.sent else pair.sent
+    return replace(pair, value=MASK if pair.value else None, sent=sent)
+
+
+def _of_outcome(outcome: Outcome, hold: HoldRow) -> list[Pair]:
+    findings = [f for d in outcome.decisions if d.route == hold.route for f in d.findings]
+    rows = [row for row in outcome.lineage if row.route in (hold.route, "")]
+    if rows:
+        return [_pair(row, findings) for row in rows]
+    found = [_of_finding(finding, hold.body or {}) for finding in findings]
+    return [pair for pairs in found for pair in pairs]
+
+
+def _of_finding(finding: Finding, body: dict[str, Any]) -> list[Pair]:
+    """The values that a finding speaks of, where no document could be worked out."""
+    cause = finding.cause_key
+    values = dict(flat(body))
+    if cause.kind is CauseKind.FIELD:
+        path = cause.named
+        return [Pair(path, values.get(path), path, None, finding.message, hit=True)]
+    if cause.table is None:
+        return []
+    key, table = _lacking(cause), cause.table
+    paths = [path for path, value in values.items() if value == key]
+    return [Pair(path, key, table, None, finding.message, hit=True) for path in paths]
+
+
+def _lacking(cause: CauseKey) -> str:
+    """The value that has no entry: of a conversion the unit."""
+    return cause.unit_and_item[0] if cause.kind is CauseKind.UNIT else cause.entry
+
+
+def _pair(row: Lineage, findings: Iterable[Finding]) -> Pair:
+    path, value = _operand(row.source)
+    where = f" line {row.line}" if row.line is not None else ""
+    finding = _finding(row, path, findings)
+    used = ", ".join(f"{use.table}: {use.key} → {use.value}" for use in row.used)
+    return Pair(
+        path=f"{path}{where}",
+        value=value or None,
+        field=f"{row.field}{where}",
+        sent=None if row.value in ("", MISSING) else row.value,
+        how=finding.message if finding else used,
+        hit=finding is not None,
+    )
+
+
+def _finding(row: Lineage, path: str, findings: Iterable[Finding]) -> Finding | None:
+    """The finding that speaks of this very value: its key, or its field, on the same line."""
+    for finding in findings:
+        same_line = _meets(row.line, finding.lines)
+        cause, lacks = finding.cause_key, row.value in ("", MISSING)
+        key = _lacking(cause) if cause.table is not None and lacks else ""
+        if same_line and key and key in row.source:
+            return finding
+        if same_line and cause == CauseKey(CauseKind.FIELD, path):
+            return finding
+    return None
+
+
+def _operand(source: str) -> tuple[str, str]:
+    """The record's own field among the operands: `customer = C-77` of `debtor(customer) = …`."""
+    operands = [part.partition(" = ") for part in source.split("; ")]
+    plain = [(name, value) for name, _, value in operands if _FIELD.fullmatch(name)]
+    return plain[0] if plain else (operands[0][0], operands[0][2])
+
+
+def _meets(line: int | None, lines: Collection[int]) -> bool:
+    return line in lines if line is not None and lines else line is None or not lines
+
+
+Values = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One value of ours and of each document there; `differs` where any is another, and `whose`
+    says that it may be.
+    """
+
+    name: str
+    ours: str
+    theirs: tuple[str, ...]
+    differs: bool
+    whose: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Our document (`sent` says whether it was), and what was seen there at a moment."""
+
+    sent: bool
+    at: datetime
+    numbers: tuple[str, ...]
+    rows: tuple[Row, ...]
+    linkable: bool
+
+
+def beside_of(session: Session, hold: HoldRow, *, show_personal: bool) -> Beside | None:
+    """What a hold shows beside ours; nothing where it is not about the target's document."""
+    if hold.code == MANUAL:
+        found = _typed(session, hold)
+    elif hold.code == CONFLICT:
+        found = _under_our_number(session, hold)
+    elif hold.rule == TARGET_EDITED and hold.posting_id is not None:
+        found = _changed(session, hold.posting_id)
+    else:
+        return None
+    return found if found is None or show_personal else _masked(found)
+
+
+def _typed(session: Session, hold: HoldRow) -> Beside | None:
+    """What was found before ours was made."""
+    seen = manual_entries.found(session, hold.posting_id)
+    if seen is None or not seen[1] or hold.content is None:
+        return None  # where nothing is named there, the hold says why
+    at, documents = seen
+    ours = _values(hold.content["fields"], hold.content["lines"])
+    theirs = [_of_stands(one) for one in documents]
+    names = [name for name in ours if any(name in one for one in theirs)]
+    rows = [_row(name, ours[name], [one.get(name, "") for one in theirs]) for name in names]
+    numbers = tuple(one.number for one in documents)
+    return Beside(sent=False, at=at, numbers=numbers, rows=_sorted(rows), linkable=hold.open)
+
+
+def _under_our_number(session: Session, hold: HoldRow) -> Beside | None:
+    """What met ours under its number, as far as the target tells it."""
+    there = manual_entries.under_our_number(session, hold.posting_id)
+    push = conflicted(session, hold.posting_id or 0)
+    if there is None or push is None:
+        return None
+    ours, theirs = _values(push.content["fields"], push.content["lines"]), _of_stands(there)
+    rows = [_row(name, ours[name], [theirs[name]]) for name in ours if name in theirs]
+    return Beside(
+        sent=False,
+        at=push.closed_at or hold.opened_at,
+        numbers=(there.number,),
+        rows=_sorted(rows),
+        linkable=hold.open,
+    )
+
+
+def _changed(session: Session, posting_id: int) -> Beside | None:
+    """What was last read of what was sent."""
+    query = (
+        select(
+            Posting.number,
+            Posting.route,
+            Evaluation.ruleset_version_id,
+            Push.content,
+            Reading.at,
+            Reading.body.label("seen"),
+        )
+        .join(Push, Push.id == Posting.posted_push_id)
+        .join(Evaluation, Evaluation.id == Posting.evaluation_id)
+        .join(Reading, Reading.id == Posting.reading_id)
+        .where(Posting.id == posting_id)
+    )
+    row = session.execute(query).one_or_none()
+    if row is None:
+        return None
+    body = row.seen
+    routes = program(session, row.ruleset_version_id).routes
+    theirs = {name for one in routes if one.name == row.route for name in one.theirs}
+    ours = _values(row.content["fields"], row.content["lines"])
+    names = [_name(line, field) for line, field, _ in body["differs"]]
+    rows = [
+        _row(name, ours.get(name, ""), [value], whose="theirs" if name in theirs else "")
+        for name, (_, _, value) in zip(names, body["differs"], strict=True)
+    ]
+    if body["void"] or body["found"] == "absent":
+        there = "void" if body["void"] else "not there"
+        rows = [Row("document", "posted", (there,), differs=True)]
+    return (
+        Beside(sent=True, at=row.at, numbers=(row.number,), rows=_sorted(rows), linkable=False)
+        if rows
+        else None
+    )
+
+
+def _of_stands(one: Stands) -> dict[str, str]:
+    return _values(one.fields, one.lines)
+
+
+def _values(fields: Values, lines: Iterable[Values]) -> dict[str, str]:
+    found = dict(fields)
+    for no, line in enumerate(lines, start=1):
+        found |= {_name(no, name): value for name, value in line.items()}
+    return found
+
+
+def _name(line: int, field: str) -> str:
+    return f"line {line} {field}" if line else field or "lines"
+
+
+def _row(name: str, ours: str, theirs: list[str], whose: str = "") -> Row:
+    differs = not whose and any(not same(ours, one) for one in theirs)
+    return Row(name, ours, tuple(theirs), differs=differs, whose=whose)
+
+
+def _sorted(rows: list[Row]) -> tuple[Row, ...]:
+    """What differs first."""
+    return tuple(sorted(rows, key=lambda row: not row.differs))
+
+
+def _masked(found: Beside) -> Beside:
+    rows = [
+        replace(row, ours=MASK, theirs=tuple(MASK for _ in row.theirs))
+        if row.name in PERSONAL_FIELDS
+        else row
+        for row in found.rows
+    ]
+    return replace(found, rows=tuple(rows))

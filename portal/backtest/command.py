@@ -1,0 +1,183 @@
+"""`clearpost backtest`: what a draft of the rules would have made of stored records.
+
+Here: reading the arguments, progress, how it ends. It needs no database, unless what it says is to
+be recorded. Not here: the judging and counting (`rules.comparison.backtest`), files and processes
+(`portal.backtest`), the way out of a running product (`clearpost records export`).
+"""
+
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING
+
+import click
+
+from portal.rule_tools.check_commands import AS_JSON, sound
+from portal.rule_tools.rule_files import read_files
+from portal.terminal.command_frame import ENVIRONMENT, FINDINGS, INTERRUPTED, USAGE, Stop, say, tell
+
+if TYPE_CHECKING:
+    from portal.backtest.parallel_run import Progress, Rules
+    from portal.backtest.report import Report
+
+PATH = click.Path(exists=True, path_type=Path)
+EVERY_SECONDS = 2.0
+BAR_AFTER_SECONDS = 1.0
+
+
+@click.command(short_help="Say what RECORDS become under the rules NEW, and were under OLD.")
+@click.argument("old", type=PATH)
+@click.argument("new", type=PATH)
+@click.argument("records", type=PATH)
+@click.option("--processes", type=click.IntRange(1, 64), help="Default: one for each processor.")
+@click.option("--at", type=click.DateTime(), help="The clock (UTC) of records that say none.")
+@click.option("--company", help="Record what it says for the rule book of this company.")
+@click.option("--as", "email", help="Who has it recorded, by email address.")
+@AS_JSON
+def backtest(
+    old: Path,
+    new: Path,
+    records: Path,
+    *,
+    processes: int | None,
+    at: datetime | None,
+    company: str | None,
+    email: str | None,
+    as_json: bool,
+) -> int:
+    """Judge stored RECORDS by the rules OLD and NEW: was, would be, in counts and money.
+
+    OLD and NEW are rule files or folders of them. RECORDS is a file with one JSON record a line
+    (.jsonl, .jsonl.gz), a .json list of them, or a folder of such files, as `clearpost records
+    export` writes it. A line:
+
+    \b
+      {"kind": "order", "body": {"number": "NS-1", "status": "paid", ...},
+       "now": "2026-11-19T02:00:00Z",
+       "states": {"aiaccount.sales_invoice": "posted"},
+       "facts": {"first_seen": "2026-11-18T06:00:00Z", "history": {...}, ...}}
+
+    Only "body" must be there, and "kind" where the rules judge several. "states" says what became
+    of the record, by route; without it nothing is known to be posted. docs/backtest.md has every
+    field. A line that cannot be used is told with its place, and the rest goes on.
+
+    With --company and --as the rule book of that company names it: when, by whom, of which rules
+    against which, how many records, and how many differ. OLD and NEW are then folders, as
+    `clearpost rules push` takes them. One that was stopped early is not recorded.
+
+    Exit code 1 if a record would come to something else or a line could not be used.
+    """
+    from concurrent.futures.process import BrokenProcessPool
+
+    from holding.programs.known_schemas import schemas
+    from portal.backtest import parallel_run as running
+    from portal.backtest.record_files import Stored, UnreadableError
+    from portal.backtest.recording import keeping
+    from portal.backtest.report import report, told_in_json, told_in_words
+
+    keep = keeping(company, email, old, new)
+    now = at.replace(tzinfo=UTC) if at else datetime.now(UTC)
+    try:
+        stored = Stored.at(records)
+        plan = running.Plan(_rules(old), _rules(new), schemas(), stored.worlds, now)
+        desk, told = running.Desk(plan), _Told()
+        many = processes or running.usable_processes()
+        ran = running.run(desk, stored, processes=many, progress=told.progress)
+    except UnreadableError as problem:
+        raise Stop(str(problem), problem.hint, USAGE) from problem
+    except BrokenProcessPool as problem:
+        message = "One of the processes was ended from outside, perhaps for want of memory."
+        raise Stop(message, "--processes 1 needs the least", ENVIRONMENT) from problem
+    told.end(ran.tally.records, ran.share)
+    found = report(desk.backtest, ran)
+    if keep and found.complete:
+        keep.record(found)
+    if as_json:
+        tell(told_in_json(found))
+    else:
+        for line in told_in_words(found):
+            click.echo(line)
+    return _code(found)
+
+
+def _rules(path: Path) -> "Rules":
+    """One rule set; errors end the command."""
+    from portal.backtest.parallel_run import Rules
+    from rules.facts.seeds import seeds
+
+    files = read_files([path])
+    ruleset = sound(files)
+    return Rules(ruleset, files.fingerprint, seeds(ruleset, files.csv))
+
+
+def _code(found: "Report") -> int:
+    if not found.complete:
+        return INTERRUPTED
+    return FINDINGS if found.changed or found.tally.bad else 0
+
+
+class _Told:
+    """Progress on standard error: on a terminal a bar, once it takes longer than a second; else a
+    line every two seconds.
+    """
+
+    def __init__(self) -> None:
+        self._begin = monotonic()
+        self._terminal = sys.stderr.isatty()
+        self._next = self._begin + BAR_AFTER_SECONDS if self._terminal else 0.0
+        self._bar: _Bar | None = None
+
+    def progress(self, now: "Progress") -> None:
+        """Tell it when the last word is long enough ago; a line at once."""
+        moment = monotonic()
+        if moment < self._next or not now.share:
+            return
+        if self._terminal:
+            self._drawn().show(now.share, f"{now.records:,} records")
+            return
+        self._next = moment + EVERY_SECONDS
+        rest = (moment - self._begin) * (1 - now.share) / now.share
+        say(f"{now.records:,} records, {now.share:.0%}, about {rest:,.0f} s left")
+
+    def _drawn(self) -> "_Bar":
+        self._bar = self._bar or _Bar("Backtest")
+        return self._bar
+
+    def end(self, records: int, share: float) -> None:
+        """The last word."""
+        if self._bar:
+            self._bar.close()
+        say(f"{records:,} records, {share:.0%}, {monotonic() - self._begin:,.1f} s")
+
+
+class _Bar:
+    """One job from 0 to 1, drawn by rich on standard error; to be closed."""
+
+    def __init__(self, title: str) -> None:
+        from rich import console, progress
+
+        self._progress = progress.Progress(
+            progress.TextColumn("{task.description}"),
+            progress.BarColumn(bar_width=20),
+            progress.TextColumn("{task.percentage:>3.0f} %"),
+            progress.TextColumn("{task.fields[words]}"),
+            progress.TimeRemainingColumn(compact=True),
+            progress.TextColumn("left"),
+            console=console.Console(file=sys.stderr, no_color="NO_COLOR" in os.environ),
+            transient=True,
+        )
+        self._task = self._progress.add_task(title, total=1.0, words="")
+        self._progress.start()
+
+    def show(self, share: float, words: str) -> None:
+        """The bar at this share, with a word about what was done."""
+        self._progress.update(self._task, completed=share, words=words)
+
+    def close(self) -> None:
+        """Take it from the screen."""
+        self._progress.stop()
+
+
+COMMANDS = (backtest,)

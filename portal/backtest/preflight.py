@@ -1,0 +1,170 @@
+"""`clearpost preflight`: is all master data named that these records need, for each target?
+
+Here: reading the arguments, the table in words and as JSON. It needs no database. Not here: the
+counting (`rules.comparison.preflight`), record files (`portal.backtest`).
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from portal.rule_tools.check_commands import AS_JSON, sound
+from portal.rule_tools.rule_files import read_files
+from portal.terminal.command_frame import FINDINGS, USAGE, Stop, tell
+
+if TYPE_CHECKING:
+    from rules.comparison.backtest import Bad
+    from rules.comparison.preflight import Need, Tally
+
+PATH = click.Path(exists=True, path_type=Path)
+
+
+@click.command(short_help="Look before the first delivery: what RULES do not know.")
+@click.argument("rules", type=PATH)
+@click.argument("records", type=PATH)
+@click.option("--at", type=click.DateTime(), help="The clock (UTC) of records that say none.")
+@AS_JSON
+def preflight(rules: Path, records: Path, *, at: datetime | None, as_json: bool) -> int:
+    """Look before the first delivery: which entries RECORDS need and RULES have not.
+
+    For every target it lists accounts, taxes, customers, vendors, items, warehouses and payment
+    methods: whether a document must name one, which table fills it, how many records need it, and
+    how many are blocked. RECORDS are as for `clearpost backtest`; those of `clearpost records
+    export` bring the entries of the company, and the codes that its targets listed.
+
+    Exit code 1 if a record is blocked or a line could not be used.
+    """
+    from portal.backtest.record_files import UnreadableError
+
+    now = at.replace(tzinfo=UTC) if at else datetime.now(UTC)
+    try:
+        tally, bad = _judged(rules, records, now)
+    except UnreadableError as problem:
+        raise Stop(str(problem), problem.hint, USAGE) from problem
+    if as_json:
+        tell(_plain(tally, bad))
+    else:
+        for line in (*_words(tally), *(f"{b.where[0]}:{b.where[1]}: {b.message}" for b in bad)):
+            click.echo(line)
+    return FINDINGS if tally.blocked or bad else 0
+
+
+def _judged(rules: Path, records: Path, now: datetime) -> "tuple[Tally, list[Bad]]":
+    """All records under the rules, each in the world it names, else in that of the files."""
+    from connectors.contract.schema import MASTER_DATA
+    from holding.programs.known_schemas import schemas
+    from portal.backtest.record_files import Stored
+    from portal.backtest.record_lines import Lines
+    from portal.backtest.record_worlds import SideWorlds, StoredWorlds
+    from rules.comparison.backtest import Bad
+    from rules.comparison.preflight import Tally, references
+    from rules.facts.seeds import seeds
+    from rules.programs.program import compile_ruleset, hash_of
+
+    files = read_files([rules])
+    ruleset, known = sound(files), schemas()
+    program = compile_ruleset(ruleset, hash=hash_of(files.rules), schemas=known)
+    stored = Stored.at(records)
+    told = StoredWorlds.read(stored.worlds) if stored.worlds else StoredWorlds()
+    worlds = SideWorlds(ruleset, seeds(ruleset, files.csv), told)
+    lines = Lines({r.name: r.source for r in ruleset.records if r.source}, now)
+    tally, bad = Tally(references(ruleset, known), MASTER_DATA), []
+    for block in stored.blocks():
+        for past in lines.read(block.raw, block.file, block.first):
+            if isinstance(past, Bad):
+                bad.append(past)
+                continue
+            world = worlds(past)
+            outcome = program.evaluate(past.subject, past.facts, world, past.now)
+            tally.add(past.subject.kind, outcome, world)
+    return tally, bad
+
+
+def _words(tally: "Tally") -> Iterator[str]:
+    records = "1 record" if tally.records == 1 else f"{tally.records} records"
+    yield f"{records}, {tally.blocked} blocked."
+    target = ""
+    for need in tally.needs():
+        if need.target != target:
+            target = need.target
+            yield f"\n{target:18}{'must':6}{'records':>8}{'blocked':>9}  filled by"
+        must = ("yes" if need.required else "no") if need.references else "-"
+        counts = f"{need.records:>8}{need.blocked:>9}" if need.references else f"{'':17}"
+        yield f"  {need.kind.replace('_', ' '):16}{must:6}{counts}  {_filled(need)}".rstrip()
+    for number, lack in enumerate(tally.lacks()):
+        if not number:
+            yield "\nMissing:"
+        yield f'  {lack.table} "{lack.key}": {lack.records}, {lack.owner}. {lack.message}'
+    for number, code in enumerate(tally.unlisted()):
+        if not number:
+            yield "\nNot in the target, when it was last asked:"
+        yield f'  {code.target} {code.kind} "{code.value}": {code.records}'
+
+
+def _filled(need: "Need") -> str:
+    """The tables, and the fields that have none."""
+    if not need.references:
+        return "nothing posted here names one"
+    plain = [
+        f"{ref.field} = {ref.formula}" + ("" if ref.fixed else " (as it comes, unchecked)")
+        for ref in need.references
+        if not ref.tables
+    ]
+    return ", ".join((*need.tables, *dict.fromkeys(plain)))
+
+
+def _plain(tally: "Tally", bad: "list[Bad]") -> dict[str, object]:
+    return {
+        "records": tally.records,
+        "blocked": tally.blocked,
+        "needs": [
+            {
+                "target": need.target,
+                "kind": need.kind,
+                "named": bool(need.references),
+                "required": need.required,
+                "tables": list(need.tables),
+                "fields": [f"{ref.route}.{ref.field}" for ref in need.references],
+                "records": need.records,
+                "blocked": need.blocked,
+            }
+            for need in tally.needs()
+        ],
+        "missing": [
+            {
+                "table": lack.table,
+                "key": lack.key,
+                "code": lack.code,
+                "owner": lack.owner,
+                "message": lack.message,
+                "records": lack.records,
+            }
+            for lack in tally.lacks()
+        ],
+        "unlisted": [
+            {
+                "target": code.target,
+                "kind": code.kind,
+                "value": code.value,
+                "records": code.records,
+            }
+            for code in tally.unlisted()
+        ],
+        "entries": [
+            {
+                "table": table,
+                "key": key,
+                "value": value,
+                "records": group.records,
+                "numbers": group.numbers,
+            }
+            for (table, key, value), group in sorted(tally.groups.items())
+        ],
+        "unusable": [{"where": f"{b.where[0]}:{b.where[1]}", "message": b.message} for b in bad],
+    }
+
+
+COMMANDS = (preflight,)

@@ -1,0 +1,106 @@
+"""`clearpost bench`: what this machine does, measured in one run, told as one line of JSON.
+
+Here: the parts, of which some may be chosen. Not here: the shop that is run (shop_bench.py), the
+rules against rivals (rule_bench.py), the editor and backtests (editor_bench.py, backtest_bench.py).
+"""
+
+from collections.abc import Callable
+
+import click
+
+from portal.bench import backtest_bench, editor_bench, shop_bench
+from portal.terminal.command_frame import say, tell
+
+PARTS = ("judging", "rules", "editor", "backtest")
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="End with one JSON line.")
+@click.option(
+    "--part",
+    "parts",
+    type=click.Choice(PARTS),
+    multiple=True,
+    help="Measure this alone; may be given again.",
+)
+@click.option(
+    "--records",
+    type=click.IntRange(100),
+    default=100_000,
+    show_default=True,
+    help="Orders to be judged, on each database.",
+)
+@click.option(
+    "--webhooks",
+    type=click.IntRange(1),
+    default=200,
+    show_default=True,
+    help="Orders sent one by one, each until it is posted.",
+)
+@click.option(
+    "--postgresql",
+    default="",
+    envvar="CLEARPOST_BENCH_POSTGRESQL",
+    help="URL of a server where a database may be made and dropped, to be measured as well.",
+)
+@click.option(
+    "--rule-records",
+    type=click.IntRange(100),
+    default=1000,
+    show_default=True,
+    help="Invoices for the thirty rules.",
+)
+@click.option(
+    "--backtest-records",
+    type=click.IntRange(1000),
+    default=1_000_000,
+    show_default=True,
+    help="Stored records of the backtest; fewer are scaled to a million.",
+)
+def bench(
+    parts: tuple[str, ...],
+    records: int,
+    webhooks: int,
+    postgresql: str,
+    rule_records: int,
+    backtest_records: int,
+    *,
+    as_json: bool,
+) -> None:
+    """Measure judging, posting, rules and backtests on this machine."""
+    measure: dict[str, Callable[[], dict[str, object]]] = {
+        "judging": lambda: _judging(records, webhooks, postgresql),
+        "rules": lambda: _rules(rule_records),
+        "editor": _editor,
+        "backtest": lambda: _backtest(backtest_records),
+    }
+    result = {k: v for part in parts or PARTS for k, v in measure[part]().items()}
+    if as_json:
+        tell(result)
+    else:
+        for name, value in result.items():
+            click.echo(f"{name:<34} {value}")
+
+
+def _rules(records: int) -> dict[str, object]:
+    from portal.bench import rule_bench as bench_rules
+
+    return bench_rules.measured(say, records)
+
+
+def _backtest(records: int) -> dict[str, object]:
+    say(f"A backtest of {records:,} stored records …")
+    return backtest_bench.measured(records)
+
+
+def _editor() -> dict[str, object]:
+    say("An editor with a rule file of a thousand lines …")
+    return editor_bench.measured()
+
+
+def _judging(records: int, webhooks: int, server: str) -> dict[str, object]:
+    say("A shop, from webhook to posting and from due to stored …")
+    return shop_bench.measured(records, webhooks, server)
+
+
+COMMANDS = (bench,)

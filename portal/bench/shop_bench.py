@@ -1,0 +1,273 @@
+"""The part of `clearpost bench` that runs a shop: from a webhook to a posting, from due to stored.
+
+Here: the sample shop on SQLite and, where a server is named, on PostgreSQL, durable, its records
+judged in batches through the queue by two workers; and what that is compared with in the same run.
+`bare` is the evaluation alone, from memory on one core; `written` are the same rows written without
+evaluating; the smaller of the two is the ceiling. Not here: how a shop is run (demo/command.py).
+"""
+
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from portal.bench.shop_baseline import BATCH, SEED, bare, orders, receive, written
+from portal.demo.command import Shop, opened
+from portal.terminal.command_frame import granted, say
+
+if TYPE_CHECKING:
+    from holding.store.database import DatabaseSession
+
+WORKERS = 2
+BUILT_ORDERS = 10_000
+COMPARED_ORDERS = 5_000  # enough for the rates that need no shop
+LOOK_SECONDS = 0.005
+GLANCE_SECONDS = 0.05  # so that looking takes no share of what is measured
+PATIENCE = 1_800.0
+KEY = "4Zk0k1cF0rV9q3y2m8hJ5tX7wQbN6uLdE1sGaPiRoYc="  # of a shop that is thrown away
+
+
+def measured(records: int, webhooks: int, server: str) -> dict[str, object]:
+    """The figures; those of PostgreSQL are null where no server is named."""
+    found = _on_sqlite(records, webhooks)
+    on_server: dict[str, float] = {}
+    if server:
+        with _database_on(server) as url, _shop(url) as shop:
+            on_server = _stored(shop, "postgresql", records)
+    else:
+        say("No --postgresql: its figures are left out.")
+    ratios = {
+        f"stored_vs_bare_{name}": round(part["stored"] / part["bare"], 3) if part else None
+        for name, part in (("sqlite", found.stored), ("postgresql", on_server))
+    }
+    parts = [part for part in (found.stored, on_server) if part]
+    ceiling = min(part["stored"] / min(part["bare"], part["written"]) for part in parts)
+    seconds = found.hooks
+    return {
+        **ratios,
+        "stored_vs_ceiling": round(ceiling, 3),
+        "webhook_to_posted_p95_seconds": round(_percentile(seconds, 95), 3),
+        "webhook_to_posted_median_seconds": round(_percentile(seconds, 50), 3),
+        **_a_second("sqlite", found.stored),
+        **_a_second("postgresql", on_server),
+        **found.built,
+        "records": records,
+        "webhooks": len(seconds),
+        "workers": WORKERS,
+        "batch": BATCH,
+    }
+
+
+def _a_second(name: str, part: dict[str, float]) -> dict[str, int]:
+    return {f"{what}_records_per_second_{name}": round(rate) for what, rate in part.items()}
+
+
+class _OnSqlite(NamedTuple):
+    hooks: list[float]
+    built: dict[str, object]
+    stored: dict[str, float]
+
+
+def _on_sqlite(records: int, webhooks: int) -> _OnSqlite:
+    with _shop("") as shop:
+        say(f"{webhooks} webhooks, one after the other, each until it is posted …")
+        hooks = _webhook_to_posted(shop, webhooks)
+        count = min(records, BUILT_ORDERS)
+        say(f"{count:,} orders, from due to built and sent in workbooks …")
+        built = _built(shop, count)
+        return _OnSqlite(hooks, built, _stored(shop, "sqlite", records))
+
+
+@contextmanager
+def _shop(url: str) -> Iterator[Shop]:
+    """A shop of its own, whose workers come only when they are rung for."""
+    home = Path(tempfile.mkdtemp(prefix="clearpost-bench-"))
+    os.environ["CLEARPOST_SWEEP_SECONDS"] = "600"
+    os.environ["CLEARPOST_WORKERS"] = str(WORKERS)
+    key = home / "bench.key"
+    key.touch(mode=0o600)
+    key.write_text(KEY)
+    try:
+        with opened(home, SEED, 0, withheld=0, database=(url, key) if url else None) as shop:
+            yield shop
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@contextmanager
+def _database_on(server: str) -> Iterator[str]:
+    """The URL of an empty database on a server, dropped at the end."""
+    import psycopg
+
+    name = f"clearpost_bench_{os.getpid()}"
+    plain = server.replace("+psycopg", "", 1)
+    with psycopg.connect(plain, autocommit=True) as place:
+        place.execute(f'CREATE DATABASE "{name}"'.encode())
+        try:
+            yield f"{server.rpartition('/')[0]}/{name}"
+        finally:
+            place.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+
+
+def _webhook_to_posted(shop: Shop, count: int) -> list[float]:
+    """Seconds from the start of each webhook call until the posting is known to stand there."""
+    from portal.demo.generator import Delivery
+
+    hook, found = shop.hook(), []
+    for order in orders(shop, count, 900_001):
+        started = time.perf_counter()
+        call = Delivery(f"evt_{order.id}", "order.paid", (order,))
+        hook.send([call], shop.place.now)
+        _until(lambda number=order.number: _state(shop, number) == "posted", order.number)  # type: ignore[misc]
+        found.append(time.perf_counter() - started)
+    return found
+
+
+def _state(shop: Shop, number: str) -> str:
+    from holding.tables import Record
+
+    with shop.place.database.read() as session:
+        row = session.query(Record.state).filter_by(number=number).one_or_none()
+    return row[0] if row else ""
+
+
+def _built(shop: Shop, count: int) -> dict[str, object]:
+    """Orders judged and sent in one run; the target is paused until they are judged."""
+    from holding.runs.status import UNDER_WAY
+    from holding.runtime import doorbell
+    from holding.tables import Run
+
+    _pause(shop)
+    receive(shop, orders(shop, count, 1_000_001))
+    started = time.perf_counter()
+    _judge(shop)
+    run_id = _sync(shop)
+    doorbell.ring(shop.company_id, "push")
+
+    def ended() -> bool:
+        with shop.place.database.read() as session:
+            return session.get_one(Run, run_id).state not in UNDER_WAY
+
+    _until(ended, "run", GLANCE_SECONDS)
+    spent = time.perf_counter() - started
+    lines = [json.loads(line) for line in shop.ledger.read_text("utf-8").splitlines()]
+    made = [line for line in lines if (line["call"], line["effect"]) == ("xlsx", "created")]
+    return {
+        "built_orders": count,
+        "built_seconds": round(spent, 2),
+        "built_documents": len(made),
+        "built_workbooks": len({line["request_id"] for line in made}),
+    }
+
+
+def _sync(shop: Shop) -> int:
+    """A run of all that is ready, asked for in the moment in which the target is resumed."""
+    from datetime import date
+
+    from holding.connections import setup as connections_setup
+    from holding.runs import date_ranges
+    from portal.demo import setup
+
+    now, company_id = shop.place.now, shop.company_id
+    with shop.place.database.write() as session:
+        operator = setup.colleague(session, company_id, "operator")
+        target = setup.connection(session, company_id, setup.TARGET)
+        granted(connections_setup.resume(session, operator, target, now=now))
+        span = {"doc_type": "sales_invoice", "first": date(2000, 1, 1), "last": date(2999, 1, 1)}
+        seen = date_ranges.preview(session, company_id, target.id, **span)  # type: ignore[arg-type]
+        run = granted(
+            date_ranges.sync(
+                session,
+                operator,
+                company_id=company_id,
+                connection_id=target.id,
+                expected_count=seen.will_send.count,
+                expected_total=seen.will_send.amount,
+                now=now,
+                **span,  # type: ignore[arg-type]
+            )
+        )
+        return run.id
+
+
+def _stored(shop: Shop, name: str, records: int) -> dict[str, float]:
+    """Records a second: stored through the queue, evaluated only, written only."""
+    _pause(shop)
+    receive(shop, orders(shop, BATCH, 2_000_001))
+    _judge(shop)
+    _rest()
+    say(f"{records:,} records on {name}, from due to decision stored …")
+    receive(shop, orders(shop, records, 3_000_001))
+    waiting = _due(shop)  # what a sweep had judged while the others came in does not count
+    started = time.perf_counter()
+    _judge(shop)
+    stored = waiting / (time.perf_counter() - started)
+    _rest()
+    say("The same evaluations from memory on one core, and the same rows without evaluating …")
+    few = min(records, COMPARED_ORDERS)
+    return {"stored": stored, "bare": bare(shop, few), "written": written(shop, few)}
+
+
+def _pause(shop: Shop) -> None:
+    from holding.connections import setup as connections_setup
+    from portal.demo import setup
+
+    with shop.place.database.write() as session:
+        operator = setup.colleague(session, shop.company_id, "operator")
+        target = setup.connection(session, shop.company_id, setup.TARGET)
+        granted(connections_setup.pause(session, operator, target, "measuring", now=shop.place.now))
+
+
+def _due(shop: Shop) -> int:
+    with shop.place.database.read() as session:
+        return int(_of_due(shop, session).count())
+
+
+def _busy(shop: Shop) -> bool:
+    """Whether a record is due or claimed; a count would take its share of what is measured."""
+    from holding.tables import Record
+
+    with shop.place.database.read(many=True) as session:
+        claimed = session.query(Record.id).filter(Record.lease_until.is_not(None))
+        return any(some.first() is not None for some in (_of_due(shop, session), claimed))
+
+
+def _of_due(shop: Shop, session: "DatabaseSession") -> Any:
+    from holding.tables import Record
+
+    mine = session.query(Record.id).filter(Record.company_id == shop.company_id)
+    return mine.filter(Record.due_at <= shop.place.now, Record.lease_until.is_(None))
+
+
+def _judge(shop: Shop) -> None:
+    """Ring, and wait until no record is due or claimed."""
+    from holding.runtime import doorbell
+
+    doorbell.ring(shop.company_id, "evaluate")
+    doorbell.ring(shop.company_id, "evaluate")
+    _until(lambda: not _busy(shop), "records", GLANCE_SECONDS)
+
+
+def _rest() -> None:
+    """Wait for the last bells of what was done: who answers them would take what comes in next."""
+    from holding.runtime import doorbell
+
+    _until(doorbell.silent, "bells", GLANCE_SECONDS)
+
+
+def _until(probe: Callable[[], bool], what: str, pause: float = LOOK_SECONDS) -> None:
+    limit = time.monotonic() + PATIENCE
+    while not probe():
+        if time.monotonic() > limit:
+            message = f"{what}: not done after {PATIENCE:.0f} seconds"
+            raise RuntimeError(message)
+        time.sleep(pause)
+
+
+def _percentile(values: Sequence[float], percent: int) -> float:
+    return sorted(values)[max(0, round(len(values) * percent / 100) - 1)]

@@ -1,0 +1,262 @@
+"""Commands that set an installation up: companies, people, rules, connections, files to read.
+
+Here: reading arguments, calling one service, saying what it did. `--as` is trusted as far as access
+to the database is. Not here: what is allowed (holding).
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from portal.terminal.command_frame import (
+    Stop,
+    actor_of,
+    as_option,
+    company_of,
+    company_option,
+    granted,
+    office,
+    person_id_of,
+    refuse,
+    rule_files,
+    say,
+    tell,
+)
+
+if TYPE_CHECKING:
+    from holding.rulesets.admission import RulesRefusal
+
+
+@click.group()
+def company() -> None:
+    """Companies."""
+
+
+@company.command("add")
+@click.argument("code")
+@click.option("--name", required=True)
+@click.option("--zone", default="Asia/Kuala_Lumpur", show_default=True)
+@click.option("--currency", default="MYR", show_default=True)
+def company_add(code: str, name: str, zone: str, currency: str) -> None:
+    """Add a company; CODE stands in every address."""
+    from holding.access import people
+
+    with office() as place, place.database.write() as session:
+        granted(
+            people.add_company(
+                session, code=code, name=name, zone=zone, currency=currency, now=place.now
+            )
+        )
+    click.echo(f"Company {code} is there: {name}.")
+    click.echo(f"next: clearpost user add EMAIL --company {code} --role admin")
+
+
+@company.command("due")
+@click.argument("code")
+@click.argument("error_class", metavar="CLASS")
+@click.argument("hours", type=int)
+def company_due(code: str, error_class: str, hours: int) -> None:
+    """Let holds of CLASS, as mapping_missing, be due HOURS after they open; 24 otherwise."""
+    from holding.access import actors as holding_roles
+    from holding.exceptions import deadlines
+
+    with office() as place, place.database.write() as session:
+        found = company_of(session, code)
+        refusal = deadlines.set_hours(
+            session, holding_roles.SYSTEM, found.id, error_class, hours, place.now
+        )
+        if refusal:
+            refuse(refusal)
+    click.echo(f"Holds of class {error_class} are due after {hours} hours in {code}.")
+
+
+@click.group()
+def user() -> None:
+    """People and their roles."""
+
+
+@user.command("add")
+@click.argument("email")
+@company_option
+@click.option("--role", "roles", required=True, multiple=True)
+@click.option("--team", "teams", multiple=True, help="Teams of the rules they answer for.")
+@click.option("--name", default=None, help="Default: the part before the @.")
+def user_add(
+    email: str, company: str, roles: tuple[str, ...], teams: tuple[str, ...], name: str | None
+) -> None:
+    """Give EMAIL a role in a company; a new person's password is printed, once."""
+    from holding.access import actors as holding_roles
+    from holding.access import people
+    from holding.access import teams as holding_teams
+
+    with office() as place, place.database.write() as session:
+        found = company_of(session, company)
+        person_id, password = people.id_of_address(session, email), None
+        if person_id is None:
+            added = granted(
+                people.add_person(session, email=email, name=name or email.split("@")[0])
+            )
+            person_id, password = added.person.id, added.password
+        for role in roles:
+            refusal = people.add_membership(
+                session,
+                company_id=found.id,
+                person_id=person_id,
+                role=role,
+                actor=holding_roles.SYSTEM,
+                now=place.now,
+            )
+            if refusal:
+                refuse(refusal)
+        for team in teams:
+            holding_teams.add_to_team(session, company_id=found.id, name=team, person_id=person_id)
+    click.echo(f"{email} is {', '.join(roles)} of {company}.")
+    if password:
+        click.echo(f"Password, shown only now: {password}")
+
+
+@user.command("password")
+@click.argument("email")
+def user_password(email: str) -> None:
+    """Give EMAIL a new password, which is printed once; all sessions of theirs end."""
+    from holding.access import actors as holding_roles
+    from holding.access import people
+
+    with office() as place, place.database.write() as session:
+        person_id = person_id_of(session, email)
+        password = people.renew_password(session, holding_roles.SYSTEM, person_id, place.now)
+    click.echo(f"Password of {email}, shown only now: {password}")
+
+
+@user.command("remove")
+@click.argument("email")
+@company_option
+def user_remove(email: str, company: str) -> None:
+    """Take EMAIL out of a company; what they had in hand goes back to its teams."""
+    from holding.access import actors as holding_roles
+    from holding.access import people
+    from holding.exceptions import assignments
+    from holding.words import plural
+
+    with office() as place, place.database.write() as session:
+        found = company_of(session, company)
+        person_id = people.id_of_address(session, email)
+        if person_id is None:
+            raise Stop(f"There is nobody with the address {email}.")
+        handed = granted(
+            assignments.leave(session, holding_roles.SYSTEM, found.id, person_id, place.now)
+        )
+    click.echo(f"{email} is out of {company}.")
+    click.echo(f"{plural(handed, 'hold is', 'holds are')} with their teams again.")
+
+
+@click.group()
+def rules() -> None:
+    """Rule files of a company."""
+
+
+@rules.command("push")
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@company_option
+@as_option
+@click.option("--title", default=None, help="What the change is about.")
+def rules_push(folder: Path, company: str, email: str, title: str | None) -> None:
+    """Check and test the rule files of FOLDER, and store them as a change to be published."""
+    from holding.rulesets import admission, publication
+
+    with office() as place, place.database.write() as session:
+        found = company_of(session, company)
+        actor = actor_of(session, email, found.id)
+        files = rule_files(folder)
+        answer = publication.push(session, found.id, actor, files, title or folder.name, place.now)
+        if isinstance(answer, admission.RulesRefusal):
+            _show(answer, files)
+        change = granted(answer)
+        click.echo(
+            f"Change {change.no} is stored; it is in force when another person publishes it."
+        )
+        click.echo(f"next: clearpost publish {change.no} --company {company} --as EMAIL")
+
+
+@click.command()
+@click.argument("change", type=int)
+@company_option
+@as_option
+def publish(change: int, company: str, email: str) -> None:
+    """Put CHANGE into force; its author may not."""
+    from holding.rulesets import publication
+    from holding.runtime import doorbell
+    from holding.words import plural
+
+    with office() as place, place.database.write() as session:
+        found = company_of(session, company)
+        actor = actor_of(session, email, found.id)
+        done = granted(publication.publish(session, change, actor, place.now))
+    doorbell.ring(found.id, "evaluate")
+    click.echo(f"Ruleset version {done.no} ({done.hash[:12]}) is in force.")
+    added = plural(done.seeded.added, "mapping entry is", "mapping entries are")
+    click.echo(f"{added} new; {plural(done.woken, 'record is', 'records are')} due.")
+    for each in done.seeded.differences:
+        say(f"  kept {each.table}({each.key!r}) = {each.stored}; the files say {each.declared}")
+
+
+@click.command(short_help="Read a delivery from FILE (.json, .xlsx, .csv).")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@company_option
+@click.option("--source", required=True, help="The name of the source's connection.")
+@click.option("--as", "email", help="Who enters it: they cannot approve what comes of it.")
+@click.option("--check", is_flag=True, help="Read it, say what is wrong, change nothing.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def ingest(
+    file: Path, company: str, source: str, email: str | None, *, check: bool, as_json: bool
+) -> None:
+    """Read a delivery from FILE (.json, .xlsx, .csv); nothing is stored if anything is wrong."""
+    from holding.connections import connection_rows
+    from holding.runtime import doorbell
+    from holding.words import plural
+    from portal.terminal.file_delivery import named, read_file, store
+
+    with office() as place:
+        with place.database.read() as session:
+            found = company_of(session, company)
+            connector = named(connection_rows.one(session, found.id, source), source).connector
+        delivery = read_file(file, connector)
+        for error in delivery.errors:
+            click.echo(f"{error.where}: {error.message} ({error.value})  {error.hint}")
+        if delivery.errors:
+            wrong = plural(len(delivery.errors), "place is", "places are")
+            raise Stop(f"{wrong} wrong; nothing was stored.")
+        if check:
+            click.echo(
+                f"{plural(len(delivery.records), 'record')} can be read; nothing was stored."
+            )
+            return
+        with place.database.write() as session:
+            by = actor_of(session, email, found.id) if email else None
+            receipt = granted(store(session, found.id, source, file, delivery, place.now, by))
+        doorbell.ring(found.id, "evaluate")
+    counts = {
+        "records": len(delivery.records),
+        "new_records": receipt.new_records,
+        "new_versions": receipt.new_versions,
+        "unchanged": receipt.unchanged,
+        "stale": receipt.stale,
+    }
+    if as_json:
+        tell(counts)
+    else:
+        click.echo(", ".join(f"{name.replace('_', ' ')} {count}" for name, count in counts.items()))
+
+
+def _show(refusal: "RulesRefusal", files: Mapping[str, str]) -> None:
+    from grammar.text.problem import show
+
+    for problem in refusal.problems:
+        click.echo(show(problem, files.get(problem.span.file, "")))
+    for line in refusal.failed_tests:
+        click.echo(line)
+
+
+COMMANDS = (company, user, rules, publish, ingest)

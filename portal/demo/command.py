@@ -1,0 +1,262 @@
+"""`clearpost demo`: the sample shop, in the browser or as one line of JSON.
+
+Here: its home, its processes, and what is told to the person who started it. Not here: how the
+company is made (portal/demo/setup.py) or what its shop sends (portal/demo/generator.py).
+"""
+
+import fcntl
+import math
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from portal.demo.company import Settled, settle
+from portal.demo.depot_company import Depot, open_depot, wait
+from portal.terminal.command_frame import ENVIRONMENT, Office, Stop, granted, office, say, tell
+from portal.terminal.processes import Children, Portal, end_on_signals, start_queue, start_worker
+
+if TYPE_CHECKING:
+    from portal.demo.generator import Month
+    from portal.demo.load import Hook
+
+WITHHELD = 48
+PATIENCE = 180.0
+DEFAULTS = {
+    "CLEARPOST_ENV": "demo",
+    "CLEARPOST_ALLOW_LOOPBACK": "1",
+    "CLEARPOST_SETTLE_SECONDS": "1",
+    "CLEARPOST_SWEEP_SECONDS": "1",
+}
+
+
+@click.command()
+@click.option("--port", type=int, default=None, help="Default: CLEARPOST_PORT, 8000.")
+@click.option("--fresh", is_flag=True, help="Throw the sample company away and start over.")
+@click.option("--once", is_flag=True, help="Load, wait until nothing is due, count, end.")
+@click.option("--json", "as_json", is_flag=True, help="With --once: one JSON object.")
+@click.option("--keep", type=click.Path(path_type=Path), help="With --once: the folder to use.")
+@click.option("--seed", type=int, default=2026, show_default=True)
+def demo(
+    port: int | None, keep: Path | None, seed: int, *, fresh: bool, once: bool, as_json: bool
+) -> None:
+    """Show one month of a sample shop; with --once only its counts."""
+    if once:
+        _once(seed, keep, as_json=as_json)
+        return
+    from holding.runtime.settings import home_of
+
+    home = home_of(os.environ) / "demo"
+    with ExitStack() as stack:
+        stack.enter_context(alone(home))
+        if fresh:
+            shutil.rmtree(home, ignore_errors=True)
+        shop = stack.enter_context(opened(home, seed, port))
+        depot = open_depot(shop.place, shop.portal.address, shop.children, home)
+        _greet(shop, depot)
+        shop.load(meanwhile=lambda: depot.load(math.inf))
+        say("Everything has arrived, and all that can be posted is.")
+        shop.portal.wait()
+
+
+@contextmanager
+def alone(home: Path) -> Iterator[None]:
+    """One sample shop a home: a second one would turn the target's address and ledger to itself."""
+    home.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with home.with_suffix(".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as problem:
+            hint = "End it first, or set CLEARPOST_HOME to another folder."
+            raise Stop(f"A demo runs in {home} already.", hint, ENVIRONMENT) from problem
+        yield
+
+
+def _once(seed: int, keep: Path | None, *, as_json: bool) -> None:
+    started = time.monotonic()
+    home = keep or Path(tempfile.mkdtemp(prefix="clearpost-demo-"))
+    if keep is not None and any(keep.glob("*")):
+        raise Stop(f"{keep} is not empty.", "--keep wants a folder of its own.", ENVIRONMENT)
+    try:
+        with opened(home, seed, 0) as shop:
+            depot = open_depot(shop.place, shop.portal.address, shop.children, home)
+            shop.load(PATIENCE, meanwhile=lambda: depot.load(PATIENCE))
+            result = shop.result() | _told(shop.place)
+    finally:
+        if keep is None:
+            shutil.rmtree(home, ignore_errors=True)
+    result["seconds"] = round(time.monotonic() - started, 1)
+    if as_json:
+        tell(result)
+    else:
+        for name, value in _flat(result):
+            click.echo(f"{name:<18} {value}")
+
+
+def _flat(result: Mapping[str, object]) -> Iterator[tuple[str, object]]:
+    """Names with numbers: those of a group stand below its name."""
+    for name, value in result.items():
+        if isinstance(value, Mapping):
+            yield f"\n{name}", ""
+            yield from _flat(value)
+        else:
+            yield name, value
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """The sample company while its processes run."""
+
+    place: Office
+    portal: Portal
+    settled: Settled
+    month: "Month"
+    ledger: Path
+    children: Children
+
+    @property
+    def company_id(self) -> int:
+        """The id of the tea shop."""
+        return self.settled.company_id
+
+    def load(self, patience: float = math.inf, *, meanwhile: Callable[[], None]) -> None:
+        """Send the month; what changes posted orders only when all else is done."""
+        from portal.demo.load import stall_sheet, there
+
+        if not self.settled.is_new:
+            return
+        hook = self.hook()
+        say("Sending one month of orders …")
+        there(str(self.settled.sample.settings["base_url"]), "faults", fault="rate_limited")
+        # Alone, so that the call which is refused is that of the same order in every run.
+        hook.send(self.month.first[:1], self.place.now)
+        self._wait(patience)
+        hook.send(self.month.first[1:], self.place.now)
+        self._ingest(stall_sheet(self.month.workbook))
+        meanwhile()
+        self._wait(patience)
+        say("Sending what changed afterwards …")
+        hook.send(self.month.later, self.place.now)
+        self._wait(patience)
+
+    def hook(self) -> "Hook":
+        """The webhook of the shop's NetShop."""
+        return self.settled.hook(self.place, self.portal.address, "X-NS16")
+
+    def result(self) -> dict[str, object]:
+        """Records by state; lost and doubled as the simulator's own ledger tells them."""
+        from holding.reconciliation import ledger_check
+        from portal.demo import progress
+
+        with self.place.database.read() as session:
+            counted = progress.counts(session, self.company_id)
+            compared = ledger_check.compare(session, self.company_id, self.ledger, self.month.ids())
+        return {**counted, "lost": compared.lost, "doubled": compared.doubled}
+
+    def _wait(self, patience: float) -> None:
+        wait(self.place, self.company_id, patience)
+
+    def _ingest(self, sheet: bytes) -> None:
+        from holding.runtime import doorbell
+        from portal.demo.setup import SOURCE
+        from portal.terminal.file_delivery import read_file, store
+
+        path = self.place.settings.home / "stall.csv"
+        path.write_bytes(sheet)
+        accepted = read_file(path, SOURCE)
+        if accepted.errors:
+            raise Stop(f"The stall's file is wrong: {accepted.errors[0]}")
+        with self.place.database.write() as session:
+            granted(store(session, self.company_id, SOURCE, path, accepted, self.place.now))
+        doorbell.ring(self.company_id, "evaluate")
+
+
+def _greet(shop: Shop, depot: Depot) -> None:
+    """Tell where to look and who to sign in as."""
+    say(f"\n  {shop.portal.address}")
+    if not shop.settled.is_new:
+        say("\n  The sample companies are there from last time; their passwords were shown then.")
+        say("  clearpost demo --fresh starts over.")
+    for company in (shop.settled, depot.settled):
+        company.greet()
+    say("\n  Ctrl-C ends it.\n")
+
+
+def _told(place: Office) -> dict[str, object]:
+    """What went wrong in both companies, by its name and by its class."""
+    from portal.demo import progress
+
+    with place.database.read() as session:
+        return {"exceptions": progress.exceptions(session), "classes": progress.classes(session)}
+
+
+@contextmanager
+def opened(
+    home: Path,
+    seed: int,
+    port: int | None,
+    *,
+    withheld: int = WITHHELD,
+    database: tuple[str, Path] | None = None,
+) -> Iterator[Shop]:
+    """The sample company with portal, worker, Redis and the stand-in of its target running.
+
+    The stand-in keeps `withheld` answers back after it has done what was asked. The database is in
+    the home, unless the URL of an empty one is given, and the file of its key.
+    """
+    from portal.demo import setup
+
+    os.environ["CLEARPOST_HOME"] = str(home)
+    for name in ("DATABASE_URL", "REDIS_URL", "CLEARPOST_KEY_FILE"):
+        if os.environ.pop(name, None):
+            say(f"{name} is left aside: the sample shop keeps to its own home.")
+    if database is not None:
+        os.environ["DATABASE_URL"], os.environ["CLEARPOST_KEY_FILE"] = map(str, database)
+    for name, value in DEFAULTS.items():
+        os.environ.setdefault(name, value)
+    with ExitStack() as stack:
+        end_on_signals()
+        place = stack.enter_context(office(upgrade=True))
+        served = Portal(place, port)
+        stack.callback(served.close)
+        month = _month(place.now, seed)
+        queue = start_queue(place)
+        if queue is not None:
+            stack.callback(queue.stop)
+        children = stack.enter_context(Children())
+        ledger = home / "aiaccount.ledger"
+        target = _start_target(children, ledger, month, seed, withheld)
+        settled = settle(place, setup.sample(target))
+        served.start()
+        start_worker(children)
+        yield Shop(place, served, settled, month, ledger, children)
+
+
+def _month(now: datetime, seed: int) -> "Month":
+    from portal.demo.generator import MALAYSIA, month
+
+    return month(now.astimezone(MALAYSIA).date(), seed=seed)
+
+
+def _start_target(
+    children: Children, ledger: Path, month: "Month", seed: int, withheld: int
+) -> str:
+    child = children.start(
+        "connectors.simulators.aiaccount",
+        *("--port", "0", "--ledger", str(ledger)),
+        *("--withhold", str(withheld), "--seed", str(seed)),
+        *("--locked-through", month.locked_through.isoformat(), "--home", str(ledger.parent)),
+        heard=True,
+    )
+    return str(child.first_line()["url"])
+
+
+COMMANDS = (demo,)

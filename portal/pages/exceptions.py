@@ -1,0 +1,255 @@
+"""What people do with holds: try again, set right, give away, put aside, write, take back.
+
+Here: the forms of one hold, those for a locked period, one act over many, the report by owner. Not
+here: the lists, releasing and approving (worklist.py), what the acts are (holding/exceptions).
+"""
+
+from collections.abc import Mapping, Sequence
+
+from flask import Blueprint, Response, abort, g, request, url_for
+
+from holding.access import actors
+from holding.exceptions import (
+    assignments,
+    bulk_acts,
+    corrections,
+    locked_periods,
+    notes,
+    overrides,
+    reopening,
+    retries,
+    undo,
+)
+from holding.exceptions.holds import Done
+from holding.programs import posted_differences
+from holding.refusal import Refusal
+from holding.runtime import doorbell
+from holding.store.database import DatabaseSession
+from holding.worklist import ageing as ageing_query
+from holding.worklist import filters as worklist_filters
+from holding.worklist import open_holds
+from portal.pages import exception_forms, hold_pane
+from portal.web import filters, forms, fragments, store
+
+pages = Blueprint("desk", __name__, url_prefix="/c/<co>/holding")
+period_pages = Blueprint("periods", __name__, url_prefix="/c/<co>/holding")
+
+ASKED = {
+    "release": "Release",
+    "retry": "Try again",
+    "assign": "Send to a person",
+    "snooze": "Put aside",
+    "date": "Date anew",
+}
+DID = {
+    "release": "released",
+    "retry": "tried again",
+    "assign": "given away",
+    "snooze": "put aside",
+    "date": "dated anew",
+}
+
+
+@pages.post("/<int:hold_id>/retry")
+def retry(hold_id: int) -> Response:
+    """Try once more what changed since."""
+
+    def do(session: DatabaseSession, op: str) -> Done | Refusal:
+        return retries.retry(session, g.actor, hold_id, g.now, op or None)
+
+    return hold_pane.act(hold_id, request.form.get("op", ""), do, "It is tried again.")
+
+
+@pages.post("/<int:hold_id>/override")
+def override(hold_id: int) -> Response:
+    """Try once more although nothing changed, with a reason."""
+
+    def do(session: DatabaseSession, wish: forms.Reasoned) -> Done | Refusal:
+        return overrides.override(session, g.actor, hold_id, wish.reason, g.now, wish.op or None)
+
+    return hold_pane.act(hold_id, forms.reasoned(request.form), do, "It is tried again.")
+
+
+@pages.post("/<int:hold_id>/correct")
+def correct(hold_id: int) -> Response:
+    """Set one value right, as a new version."""
+
+    def do(session: DatabaseSession, wish: exception_forms.Corrected) -> Done | Refusal:
+        wanted, op = wish.correction, wish.op or None
+        return corrections.correct(session, g.actor, hold_id, wanted, g.now, op)
+
+    said = "Corrected: a new version is being judged; the original stays beside it."
+    return hold_pane.act(hold_id, exception_forms.corrected(request.form), do, said, field="value")
+
+
+@pages.post("/<int:hold_id>/assign")
+def assign(hold_id: int) -> Response:
+    """Give the hold to a person."""
+
+    def do(session: DatabaseSession, wish: exception_forms.Assigned) -> Done | Refusal:
+        person, op = wish.person_id, wish.op or None
+        return assignments.assign(session, g.actor, hold_id, person, g.now, op, seen=wish.seen)
+
+    to_team = request.form.get("person") in (None, "", "0")
+    said = "Back with its team." if to_team else "Sent to that person."
+    return hold_pane.act(hold_id, exception_forms.assigned(request.form), do, said)
+
+
+@pages.post("/<int:hold_id>/snooze")
+def snooze(hold_id: int) -> Response:
+    """Let the hold rest until the morning of a day."""
+
+    def do(session: DatabaseSession, wish: exception_forms.Snoozed) -> Done | Refusal:
+        until, op = wish.until, wish.op or None
+        return assignments.snooze(session, g.actor, hold_id, until, g.now, op, seen=wish.seen)
+
+    said = "Put aside. It stays held and counted, and comes back on that morning."
+    return hold_pane.act(
+        hold_id, exception_forms.snoozed(request.form, filters.zone()), do, said, field="until"
+    )
+
+
+@pages.post("/<int:hold_id>/comment")
+def comment(hold_id: int) -> Response:
+    """Write a note beside the record."""
+
+    def do(session: DatabaseSession, wish: exception_forms.Noted) -> Done | Refusal:
+        return notes.comment(session, g.actor, hold_id, wish.text, g.now, wish.op or None)
+
+    return hold_pane.act(hold_id, exception_forms.noted(request.form), do, "Noted.", field="text")
+
+
+@pages.get("/many")
+def consider() -> Response:
+    """One act over all that a filter finds now: how many, how much, and the question."""
+    act = request.args.get("act", "")
+    if act not in ASKED:
+        abort(404)
+    refusal = actors.may(g.actor, bulk_acts.NEEDS[act])
+    if refusal:
+        return fragments.refuse(refusal)
+    return fragments.respond("worklist/many.html", _question(act))
+
+
+@pages.post("/many")
+def do_many() -> Response:
+    """Do it with each of the holds that were looked at, and say what became of each."""
+    wish = exception_forms.many(request.form, filters.zone())
+    act = request.form.get("act", "")
+    if isinstance(wish, forms.Problems):
+        if act not in ASKED:
+            abort(404)
+        return fragments.respond("worklist/many.html", _asked_again(act, wish), status=422)
+    op = request.form.get("op", "")
+    with store.writing() as session:
+        answer = bulk_acts.do(session, g.actor, wish, g.now, op)
+    back = url_for("holding.listing", co=g.company.code)
+    if isinstance(answer, Refusal):
+        return fragments.refuse(answer, back=back)
+    doorbell.ring(g.company.id, "evaluate")
+    said = f"{len(answer.done):,} {DID[wish.act]}, {len(answer.left):,} left."
+    return fragments.moved(
+        url_for("desk.done", co=g.company.code, op=op, act=wish.act) if op else back, said
+    )
+
+
+@pages.get("/many/<op>")
+def done(op: str) -> Response:
+    """What became of each record of an act over many."""
+    found = bulk_acts.answered(store.reading(), g.actor, op)
+    if found is None:
+        abort(404)
+    did = DID.get(request.args.get("act", ""), "done")
+    return fragments.respond("worklist/done.html", each=found, did=did)
+
+
+@pages.post("/undo")
+def take_back() -> Response:
+    """Take back what a form did a moment ago."""
+    back = url_for("holding.listing", co=g.company.code)
+    with store.writing() as session:
+        answer = undo.undo(session, g.actor, request.form.get("undo", ""), g.now)
+    if isinstance(answer, Refusal):
+        return fragments.refuse(answer, back=back)
+    doorbell.ring(g.company.id, "evaluate")
+    return fragments.moved(back, answer.say)
+
+
+@pages.get("/ageing")
+def ageing() -> Response:
+    """Held records by owner and age."""
+    rows = ageing_query.by_owner(store.reading(), g.company.id, g.now)
+    return fragments.respond("worklist/ageing.html", rows=rows, steps=ageing_query.STEPS)
+
+
+def _question(act: str) -> dict[str, object]:
+    session = store.reading()
+    wanted = hold_pane.wanted(request.args, g.actor.person_id)
+    rows = worklist_filters.rows(session, g.company.id, wanted)
+    return _shown(act, rows[: bulk_acts.MOST], more=len(rows) > bulk_acts.MOST)
+
+
+def _asked_again(act: str, found: forms.Problems) -> dict[str, object]:
+    """The same holds once more, with what is wrong."""
+    seen = [part.partition(":")[0] for part in request.form.get("seen", "").split()]
+    ids = [number for number in map(forms.whole, seen) if number is not None]
+    rows = worklist_filters.these(store.reading(), g.company.id, ids)
+    return _shown(act, rows, problems=found.by_field)
+
+
+def _shown(
+    act: str,
+    rows: Sequence[worklist_filters.FrozenHold],
+    *,
+    more: bool = False,
+    problems: Mapping[str, str] | None = None,
+) -> dict[str, object]:
+    alone = [row for row in rows if act == "release" and row.code == posted_differences.ACCEPTED]
+    rows = [row for row in rows if row not in alone]
+    once = {row.record_id: row for row in rows}
+    return {
+        "act": act,
+        "asked": ASKED[act],
+        "rows": rows,
+        "records": len(once),
+        "sums": hold_pane.sums(list(once.values())),
+        "seen": " ".join(f"{row.id}:{row.lock}:{row.version_id or 0}" for row in rows),
+        "more": more,
+        "alone": alone,
+        "colleagues": open_holds.colleagues(store.reading(), g.company.id),
+        "problems": problems or {},
+    }
+
+
+@period_pages.post("/<int:hold_id>/date")
+def date(hold_id: int) -> Response:
+    """Let the document carry another day."""
+
+    def do(session: DatabaseSession, wish: exception_forms.Dated) -> Done | Refusal:
+        op = wish.op or None
+        return locked_periods.date_anew(session, g.actor, hold_id, wish.day, wish.reason, g.now, op)
+
+    said = "Dated anew. It is being judged again."
+    return hold_pane.act(hold_id, exception_forms.dated(request.form), do, said, field="day")
+
+
+@period_pages.post("/<int:hold_id>/reopen")
+def reopen(hold_id: int) -> Response:
+    """Ask somebody for the locked month."""
+
+    def do(session: DatabaseSession, wish: exception_forms.Asked) -> Done | Refusal:
+        op = wish.op or None
+        return reopening.ask_to_reopen(session, g.actor, hold_id, wish.question, g.now, op)
+
+    said = "Asked. What waits for that month goes by itself when it is opened."
+    return hold_pane.act(hold_id, exception_forms.asked(request.form), do, said, field="person")
+
+
+@period_pages.post("/<int:hold_id>/redirect")
+def redirect(hold_id: int) -> Response:
+    """Have somebody decide where this document goes."""
+
+    def do(session: DatabaseSession, wish: exception_forms.Asked) -> Done | Refusal:
+        return reopening.redirect(session, g.actor, hold_id, wish.question, g.now, wish.op or None)
+
+    return hold_pane.act(hold_id, exception_forms.asked(request.form), do, "Sent.", field="person")

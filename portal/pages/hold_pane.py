@@ -1,0 +1,258 @@
+"""One hold as a page or as a pane of the list, and a set of them that a person looks at.
+
+Here: what the pane shows, and the answers after an act; the filter of an address, sums for the
+button, and what is different between the set that was seen and the set now. Not here: the acts
+(worklist.py, exceptions.py).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from flask import Response, abort, g, request, url_for
+from werkzeug.datastructures import MultiDict
+
+from holding.access import personal_data, teams
+from holding.access.actors import may
+from holding.approvals import approve, candidates, releasers
+from holding.exceptions import corrections, locked_periods, notes
+from holding.exceptions.holds import Done, Moved
+from holding.mappings import party_merge
+from holding.programs import posted_differences
+from holding.refusal import Refusal
+from holding.runtime import doorbell
+from holding.store.database import DatabaseSession
+from holding.words import money
+from holding.worklist import groups as queries
+from holding.worklist import hold_detail as hold_query
+from holding.worklist import open_holds, side_by_side
+from holding.worklist.filters import Filter
+from portal.pages import posted_change
+from portal.web import filters, forms, fragments, store
+
+MOST_ROWS = 24
+Wished = TypeVar("Wished")
+
+
+def pane(
+    hold_id: int, problems: Mapping[str, str], moved: Moved | None = None
+) -> dict[str, object]:
+    """What the page of a hold shows; `moved` is told when somebody was faster."""
+    session = store.reading()
+    row = hold_query.one(session, g.company.id, hold_id)
+    if row is None:
+        abort(404)
+    show, changed = filters.sees_personal(), row.code in posted_differences.CODES
+    theirs = teams.in_team(session, row.team_id, g.actor.person_id)
+    edits = row.open and show and theirs and may(g.actor, corrections.ACT) is None
+    by_people = row.approval or row.in_target or row.clears.by_people
+    who = releasers.of_hold(session, hold_id, g.actor, by_people=by_people) if row.open else None
+    return {
+        "hold": row,
+        "changed": changed,
+        **posted_change.shown(session, g.company.id, row, show_personal=show),
+        **folded(() if changed else side_by_side.pairs_of(session, row, show_personal=show)),
+        "beside": side_by_side.beside_of(session, row, show_personal=show),
+        "hide": personal_data.hiding(session, row.record_id, show=show),
+        "by_people": by_people,
+        "who": who,
+        "sethash": candidates.set_hash({row.posting_id or 0: row.posting_hash or ""}),
+        "known_twice": row.open and row.rule in party_merge.party_checks(session, g.company.id),
+        "colleagues": open_holds.colleagues(session, g.company.id),
+        "fields": corrections.open_fields(session, hold_id) if edits else (),
+        "period": locked_periods.ways(session, hold_id) if row.open else None,
+        "dating": may(g.actor, locked_periods.DATE) or (None if theirs else _elsewhere(row.team)),
+        "notes": notes.of_record(session, row.record_id),
+        "problems": problems,
+        "moved": moved,
+        "answers": _answers(session, row.team_id),
+        "typed": request.form,
+    }
+
+
+def folded(found: Sequence[side_by_side.Pair]) -> dict[str, object]:
+    """The fields of the document, long lines folded so that the way out stays near, and the rest
+    of the source.
+    """
+    listed = [pair for pair in found if pair.hit or pair.field]
+    head = [pair for pair in listed if pair.hit or " line " not in pair.field]
+    shown = head if len(listed) > MOST_ROWS else listed
+    return {
+        "pairs": shown,
+        "folded": [pair for pair in listed if pair not in shown],
+        "others": [pair for pair in found if pair not in listed],
+    }
+
+
+def _elsewhere(team: str | None) -> Refusal:
+    return Refusal("hold.team", f"This is with {team}.", status=403)
+
+
+def _answers(session: DatabaseSession, team_id: int | None) -> str:
+    """Who answers for a team in which nobody is."""
+    empty = teams.empty_team(session, team_id)
+    return f"nobody is in it, {empty} answers" if empty else ""
+
+
+def shown(hold_id: int) -> Response:
+    """The page of a hold."""
+    return fragments.respond("exceptions/show.html", pane(hold_id, {}))
+
+
+def require(hold_id: int) -> None:
+    """404 for a hold of another company, as for one that does not exist."""
+    if hold_query.one(store.reading(), g.company.id, hold_id) is None:
+        abort(404)
+
+
+def act(
+    hold_id: int,
+    wish: Wished | forms.Problems,
+    do: Callable[[DatabaseSession, Wished], Done | Refusal],
+    said: str,
+    field: str = "",
+) -> Response:
+    """One act on one hold: what is wrong with the form, or what became of the wish."""
+    require(hold_id)
+    if isinstance(wish, forms.Problems):
+        return again(hold_id, wish)
+    with store.writing() as session:
+        answer = do(session, wish)
+    doorbell.ring(g.company.id, "evaluate")
+    return answered(hold_id, answer, said, field)
+
+
+def again(hold_id: int, found: forms.Problems) -> Response:
+    """The pane with what is wrong beside its fields."""
+    return fragments.respond("exceptions/show.html", pane(hold_id, found.by_field), status=422)
+
+
+def answered(hold_id: int, answer: object, said: str, field: str = "") -> Response:
+    """After an act: the pane as it is now, a refusal, or both sides where somebody was faster.
+
+    `field` is where a refusal that is about what was typed is shown.
+    """
+    if isinstance(answer, Moved):
+        store.renew()
+        found = pane(hold_id, {}, moved=answer)
+        return fragments.respond("exceptions/show.html", found, status=409)
+    if isinstance(answer, Refusal):
+        store.renew()
+        if answer.status == 422 and field:
+            return again(hold_id, forms.Problems({field: answer.words}))
+        return fragments.refuse(answer, back=url(hold_id))
+    if not fragments.wants_fragment():
+        return fragments.done(url(hold_id), said)
+    return fragments.respond("exceptions/show.html", pane(hold_id, {}), say=said)
+
+
+def url(hold_id: int) -> str:
+    """Where a hold is."""
+    return url_for("holding.show", co=g.company.code, hold_id=hold_id)
+
+
+VIEWS = ("todo", "mine", "approve", "snoozed", "all", "uncertain", "accepted", "ignored",
+         "cleared")  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """The difference between what was seen and what is there now."""
+
+    seen: tuple[forms.Seen, ...]
+    now: tuple[queries.Member, ...]
+    arrived: tuple[queries.Member, ...]
+    gone: tuple[forms.Seen, ...]
+    other: tuple[tuple[forms.Seen, queries.Member], ...]
+    unchanged: tuple[queries.Member, ...]
+
+    @property
+    def different(self) -> bool:
+        """Whether the set is another one."""
+        return bool(self.arrived or self.gone or self.other)
+
+
+def now_there(
+    session: DatabaseSession, company_id: int, wish: forms.ApproveSet
+) -> tuple[queries.Member, ...]:
+    """The set behind the wish, read now."""
+    ids = tuple(s.posting_id for s in wish.seen)
+    if wish.cause_id is not None:
+        return queries.chosen(session, company_id, cause_id=wish.cause_id, after=wish.after)
+    return queries.chosen(session, company_id, postings=ids)
+
+
+def seen_of(rows: Sequence[queries.Member]) -> dict[int, str]:
+    """Posting id -> hash, as the service wants to know what was looked at."""
+    return {row.posting_id: row.posting_hash or "" for row in rows if row.posting_id is not None}
+
+
+def compare(wish: forms.ApproveSet, now: tuple[queries.Member, ...]) -> Changed:
+    """What came, what went, what has another content."""
+    seen = {s.posting_id: s for s in wish.seen}
+    here = {m.posting_id: m for m in now}
+    other = tuple(
+        (seen[i], m) for i, m in here.items() if i in seen and seen[i].hash != m.posting_hash
+    )
+    return Changed(
+        seen=wish.seen,
+        now=now,
+        arrived=tuple(m for m in now if m.posting_id not in seen),
+        gone=tuple(s for s in wish.seen if s.posting_id not in here),
+        other=other,
+        unchanged=tuple(
+            m for m in now if m.posting_id in seen and seen[m.posting_id].hash == m.posting_hash
+        ),
+    )
+
+
+def wanted(args: MultiDict[str, str], person_id: int | None) -> Filter:
+    """The filter that an address names."""
+
+    def numbers(name: str) -> tuple[int, ...]:
+        return tuple(n for n in map(forms.whole, args.getlist(name)) if n is not None)
+
+    view = args.get("view", "todo")
+    return Filter(
+        view=view if view in VIEWS else "todo",
+        classes=tuple(args.getlist("class")),
+        teams=numbers("team"),
+        people=numbers("person"),
+        causes=numbers("cause"),
+        text=args.get("q", "").strip()[:100],
+        person_id=person_id,
+    )
+
+
+class Summed(Protocol):
+    """What has an amount, in minor units of its currency."""
+
+    @property
+    def amount(self) -> int | None:
+        """The amount; None where it is not known."""
+
+    @property
+    def currency(self) -> str:
+        """Its currency."""
+
+
+def sums(rows: Sequence[Summed]) -> str:
+    """RM 12,345.00 + SGD 120.00: one sum a currency, never added."""
+    by_currency: dict[str, int] = {}
+    for row in rows:
+        by_currency[row.currency] = by_currency.get(row.currency, 0) + (row.amount or 0)
+    listed = sorted(by_currency.items(), key=lambda pair: (pair[0] != "MYR", pair[0]))
+    return " + ".join(money(minor, currency) for currency, minor in listed) or "RM\u00a00.00"
+
+
+def said(rows: Sequence[queries.Member], answer: approve.Approved) -> str:
+    """One sentence on what came of an approval."""
+    done = [row for row in rows if row.posting_id in set(answer.done)]
+    told = f"{len(done)} approved, {sums(done)}." if done else "Nothing was approved."
+    if answer.waiting:
+        levels = sorted({left.reason.removeprefix("still waits: ") for left in answer.waiting})
+        told += f" Others still decide: {', '.join(levels)}."
+    if not answer.refused:
+        return told
+    reasons = sorted({left.reason for left in answer.refused})
+    return f"{told} {len(answer.refused)} left out: {'; '.join(reasons)}."

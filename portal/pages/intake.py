@@ -1,0 +1,109 @@
+"""Webhooks of sources, and the health of this process.
+
+Here: one delivery in, one answer out, in JSON. Not here: reading a delivery (connectors/sources),
+keeping it (holding/intake/versions.py).
+"""
+
+from dataclasses import asdict
+
+from flask import Blueprint, Response, g, jsonify, request
+
+from connectors import registry
+from connectors.contract import Accepted, SourceRefusal
+from holding.connections import connection_rows as queries
+from holding.connections import setup
+from holding.intake import versions
+from holding.refusal import Refusal
+from holding.runtime import doorbell, schema_version
+from holding.words import plural
+from portal.web import store
+from portal.web.problems import problem
+
+hooks = Blueprint("hooks", __name__)
+health = Blueprint("health", __name__)
+KEPT_HEADERS = ("Content-Type", "User-Agent")
+OF_SOURCES = ("x-ns16-", "x-clearpost-")
+UNKNOWN = Refusal(
+    "hook.unknown",
+    "No source listens here.",
+    "Compare the address with the one on the connection's page.",
+    404,
+)
+"""What a stranger is told: nothing about which companies and sources there are."""
+
+
+@hooks.post("/hooks/<co>/<source>")
+def receive(co: str, source: str) -> Response:
+    """A delivery: 202 new, 200 seen before, else a problem with its reason."""
+    company = store.company_of(co)
+    named = queries.entity(store.reading(), company.id, source, side="source") if company else None
+    reader = registry.sources().get(named.connector) if named else None
+    if company is None or named is None or reader is None:
+        return problem(UNKNOWN)
+    secrets = setup.secrets_of(store.reading(), named, g.now)
+    if isinstance(secrets, Refusal):
+        return problem(Refusal(secrets.code, secrets.message, secrets.hint, 401))
+    raw = request.get_data(cache=False)
+    read = reader.accept(dict(request.headers), raw, secrets, g.now)
+    if isinstance(read, SourceRefusal):
+        return problem(Refusal(read.code, read.message, read.hint, read.status))
+    if read.errors:
+        return _errors(read)
+    with store.writing() as session:
+        answer = versions.receive(
+            session,
+            company_id=company.id,
+            source=named,
+            delivery_key=read.delivery_id,
+            kind="webhook",
+            headers=_headers(),
+            raw=raw,
+            records=read.records,
+            now=g.now,
+        )
+    if isinstance(answer, Refusal):
+        return problem(answer)
+    doorbell.ring(company.id, "evaluate")
+    return _receipt(read, answer)
+
+
+@health.get("/healthz")
+def healthz() -> Response:
+    """200 when the database answers and its tables are ours; nothing secret."""
+    wrong = schema_version.check(store.database().url)
+    if wrong is not None:
+        answer = jsonify(status="bad", code=wrong.code, what=wrong.message, todo=wrong.hint)
+        answer.status_code = 503
+        return answer
+    return jsonify(status="good", now=g.now.isoformat())
+
+
+def _headers() -> dict[str, str]:
+    """The headers worth keeping: the source's own, never a credential."""
+    own = {k: v for k, v in request.headers.items() if k.lower().startswith(OF_SOURCES)}
+    kept = {k: request.headers[k] for k in KEPT_HEADERS if k in request.headers}
+    return own | kept
+
+
+def _errors(read: Accepted) -> Response:
+    refusal = Refusal(
+        "delivery.errors",
+        f"{plural(len(read.errors), 'value')} cannot be read; nothing of this delivery was taken.",
+        "Correct them at the source and deliver again.",
+        422,
+    )
+    return problem(refusal, errors=[asdict(error) for error in read.errors[:100]])
+
+
+def _receipt(read: Accepted, answer: versions.Receipt) -> Response:
+    told = jsonify(
+        receipt={"delivery": answer.delivery_id, "id": read.delivery_id},
+        times=answer.times,
+        records=len(read.records),
+        new_records=answer.new_records,
+        new_versions=answer.new_versions,
+        unchanged=answer.unchanged,
+        stale=answer.stale,
+    )
+    told.status_code = 202 if answer.times == 1 else 200
+    return told

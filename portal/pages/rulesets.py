@@ -1,0 +1,232 @@
+"""The rule book, the files it is written in, a draft, and what is fixed by hand again and again.
+
+Here: views, and the looks of this application at rules. Not here: the sentences (rules/rulebook),
+since when they hold (holding/worklist), how a look is made and limited
+(holding/rulesets/check_processes.py), counting and drafting (holding/rulesets/proposals.py).
+"""
+
+import difflib
+from collections.abc import Mapping
+
+from flask import Blueprint, Response, abort, g, make_response, request, url_for
+
+from holding.refusal import Refusal
+from holding.rulesets import admission, proposals, publication, recorded_backtests
+from holding.rulesets import rulebook as queries
+from holding.rulesets.check_report import Report
+from holding.rulesets.proposals import Proposal
+from holding.words import plural
+from portal.web import filters, fragments, rule_checks, security, store
+from rules.rulebook.book import Book, with_backtest
+from rules.rulebook.rendering import lacking, markdown
+
+NONE = "none recorded"
+pages = Blueprint("rulebook", __name__, url_prefix="/c/<co>/rules")
+
+
+@pages.get("/book")
+def show() -> Response:
+    """Every rule with its line, owner, day and tests."""
+    session, edition = store.reading(), _edition()
+    if edition is None:
+        return fragments.respond("rulesets/rulebook.html", edition=None)
+    book, last = _book(edition)
+    return fragments.respond(
+        "rulesets/rulebook.html",
+        edition=edition,
+        book=book,
+        history=queries.history(session, g.company.id, edition.no),
+        lacking=lacking(book),
+        last=last,
+    )
+
+
+@pages.get("/book.md")
+def download() -> Response:
+    """The same as one file."""
+    edition = _edition()
+    if edition is None:
+        abort(404)
+    title = f"Rule book of {g.company.name}"
+    book, last = _book(edition)
+    text = markdown(book, title, _about(edition, last))
+    answer = make_response(text)
+    answer.headers["Content-Type"] = "text/markdown; charset=utf-8"
+    name = f"rule-book-{g.company.code}-{edition.no}.md"
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return answer
+
+
+@pages.get("/files/<path:path>")
+def file(path: str) -> Response:
+    """One rule file in force, with an anchor for each line."""
+    edition = _edition()
+    text = queries.file(store.reading(), edition.version_id, path) if edition else None
+    if text is None:
+        abort(404)
+    return fragments.respond("rulesets/file.html", edition=edition, path=path, lines=_lines(text))
+
+
+@pages.get("/draft/<path:path>")
+def draft(path: str) -> Response:
+    """A rule file in force, to be changed and looked at; nothing of it is kept."""
+    rule_checks.checks().warm()
+    return _drafted(path, _files(path)[path])
+
+
+@pages.post("/draft/<path:path>")
+def inspect(path: str) -> Response:
+    """What a publisher would be told if this file said what the form says."""
+    text = request.form.get("text", "").replace("\r\n", "\n")
+    files = _files(path) | {path: text}
+    store.renew()  # no snapshot is kept while a process is at work
+    found = rule_checks.checks().report(files)
+    if not isinstance(found, Refusal):
+        return _drafted(path, text, found)
+    answer = _drafted(path, text, stopped=found)
+    answer.headers["HX-Retarget"] = "#findings"
+    return rule_checks.come_again(answer, found)
+
+
+def _drafted(
+    path: str, text: str, found: Report | None = None, stopped: Refusal | None = None
+) -> Response:
+    """The form with its text, and what was found, or why nothing was."""
+    return fragments.respond(
+        "rulesets/draft.html",
+        status=stopped.status if stopped else 200,
+        verdict=_verdict(found) if found else "",
+        edition=_edition(),
+        path=path,
+        text=text,
+        found=found,
+        stopped=stopped,
+    )
+
+
+def _verdict(found: Report) -> str:
+    """One sentence: may it come into force."""
+    if found.errors or found.ran is None:
+        return f"{plural(found.errors, 'error')}, {plural(found.warnings, 'warning')}."
+    if found.failed:
+        return f"{found.failed} of {plural(found.ran, 'test')} failed."
+    return f"This could come into force: {plural(found.ran, 'test')} passed."
+
+
+def _files(path: str) -> dict[str, str]:
+    """All files in force, if this is a rule file among them."""
+    edition = _edition()
+    files = publication.files_of(store.reading(), edition.version_id) if edition else {}
+    if path not in admission.rule_sources(files):
+        abort(404)
+    return files
+
+
+def _edition() -> queries.Edition | None:
+    return queries.edition(store.reading(), g.company.id)
+
+
+def _lines(text: str) -> list[str]:
+    return text.removesuffix("\n").split("\n")
+
+
+def _book(edition: queries.Edition) -> tuple[Book, recorded_backtests.LastBacktest | None]:
+    """The book, with what the last backtest said of each rule, and that backtest."""
+    session = store.reading()
+    last = recorded_backtests.last(session, g.company.id, edition.hash)
+    book = queries.read(session, edition.version_id)
+    return with_backtest(book, last.rules) if last else book, last
+
+
+def _about(
+    edition: queries.Edition, last: recorded_backtests.LastBacktest | None
+) -> tuple[str, ...]:
+    published = f"published {filters.moment(edition.published_at)}"
+    by = f" by {edition.publisher}" if edition.publisher else ""
+    wrote = f", written by {edition.author}" if edition.author else ""
+    said = (
+        f"{filters.moment(last.at)} by {last.by or 'nobody known'}, {last.said}" if last else NONE
+    )
+    backtest = f"Last backtest: {said}."
+    return (f"Ruleset {edition.no} ({edition.hash[:12]}), {published}{by}{wrote}. {backtest}",)
+
+
+__all__ = ["pages"]
+
+
+@pages.get("/proposals")
+def proposed() -> Response:
+    """The commonest handwork first, each with its draft."""
+    found = _all()
+    files = _in_force()
+    drafts = {one.key: _difference(files, one.files) for one in found if one.files}
+    return fragments.respond(
+        "rulesets/proposals.html",
+        found=found,
+        drafts=drafts,
+        days=proposals.DAYS,
+        values=filters.sees_personal() or security.may("rules.draft") is None,
+    )
+
+
+@pages.get("/proposals/draft")
+def proposed_draft() -> Response:
+    """A draft as a patch of the rule files."""
+    found = _one()
+    text = _difference(_in_force(), found.files or {})
+    answer = make_response(text)
+    answer.headers["Content-Type"] = "text/x-diff; charset=utf-8"
+    answer.headers["Content-Disposition"] = 'attachment; filename="draft.patch"'
+    return answer
+
+
+@pages.post("/proposals")
+def push_draft() -> Response:
+    """Make the draft a change, which somebody else publishes."""
+    found = _one()
+    files, back = dict(found.files or {}), url_for("rulebook.proposed", co=g.company.code)
+    checked = rule_checks.checks().report(files)
+    if isinstance(checked, Refusal):
+        return rule_checks.come_again(fragments.refuse(checked, back=back), checked)
+    with store.writing() as session:
+        answer = publication.push(
+            session, g.company.id, g.actor, files, found.say[:120], g.now, checked
+        )
+    if isinstance(answer, Refusal):
+        return fragments.refuse(answer, back=back)
+    say = f"The draft is change {answer.no}. Somebody else checks and publishes it."
+    return fragments.moved(back, say)
+
+
+def _all() -> tuple[Proposal, ...]:
+    look = rule_checks.checks().report
+    return proposals.proposals(store.reading(), g.company.id, g.now, look)
+
+
+def _one() -> Proposal:
+    wanted = request.values.get("key", "")
+    found = _all()
+    one = next((each for each in found if each.key == wanted and each.files), None)
+    if one is None:
+        abort(404)
+    return one
+
+
+def _in_force() -> Mapping[str, str]:
+    edition = queries.edition(store.reading(), g.company.id)
+    return publication.files_of(store.reading(), edition.version_id) if edition else {}
+
+
+def _difference(before: Mapping[str, str], after: Mapping[str, str]) -> str:
+    return "".join(
+        line
+        for path in sorted(after)
+        if before.get(path) != after[path]
+        for line in difflib.unified_diff(
+            before.get(path, "").splitlines(keepends=True),
+            after[path].splitlines(keepends=True),
+            f"a/{path}",
+            f"b/{path}",
+            n=1,
+        )
+    )

@@ -1,0 +1,264 @@
+"""The holding area: records grouped by cause, one hold with its way out, approving a selection.
+
+Here: views and what they show together. Not here: what releasing or approving means
+(holding/exceptions/releases.py, approvals.py).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+
+from flask import Blueprint, Response, abort, g, request, url_for
+
+from holding.access import personal_data
+from holding.approvals import approve as approvals_approve
+from holding.approvals import candidates
+from holding.exceptions import bulk_acts, releases, undo
+from holding.exceptions.holds import Done
+from holding.reconciliation import manual_entries
+from holding.records import accepted_differences
+from holding.refusal import Refusal
+from holding.runtime import doorbell
+from holding.words import plural
+from holding.worklist import filters as queries
+from holding.worklist import groups as lists
+from holding.worklist import open_holds
+from holding.worklist.filters import Filter
+from portal.pages import hold_pane
+from portal.web import filters, forms, fragments, store
+
+KEPT = "Accepted: what is posted stays as it is. The difference is listed below."
+pages = Blueprint("holding", __name__, url_prefix="/c/<co>/holding")
+
+
+@pages.get("")
+def listing() -> Response:
+    """The tabs; groups by cause in the first three, plain lists in the others."""
+    return fragments.respond("worklist/list.html", _listing())
+
+
+@pages.get("/<int:hold_id>")
+def show(hold_id: int) -> Response:
+    """One hold: the source beside what will be sent, and the ways out."""
+    return hold_pane.shown(hold_id)
+
+
+@pages.post("/<int:hold_id>/release")
+def release(hold_id: int) -> Response:
+    """Let one finding pass, with a reason; of a change after posting the one that was looked at."""
+    seen = forms.whole(request.form.get("rev"))
+    said = "Released. It is being judged again." if seen is None else KEPT
+    return _settle(hold_id, partial(releases.release, seen=seen), said)
+
+
+@pages.post("/<int:hold_id>/reject")
+def reject(hold_id: int) -> Response:
+    """Never post this record as it is, with a reason."""
+    return _settle(hold_id, releases.reject, "Rejected. It is ignored until it changes.")
+
+
+@pages.post("/<int:hold_id>/link")
+def link(hold_id: int) -> Response:
+    """The document that somebody typed into the target by hand is this record's, with a reason."""
+    number = request.form.get("number", "").strip()
+    act = partial(manual_entries.link, number=number)
+    return _settle(hold_id, act, f"Linked to {number}. Nothing is sent.")
+
+
+@pages.post("/<int:hold_id>/look")
+def look(hold_id: int) -> Response:
+    """Something was put right in the target: it is looked at again, with a reason."""
+    return _settle(hold_id, manual_entries.look_again, "It is looked at again in the target.")
+
+
+@pages.get("/approve")
+def consider() -> Response:
+    """What an approval would cover, named in its button."""
+    chosen = _chosen_by_query()
+    return fragments.respond("approvals/approve.html", _question(chosen))
+
+
+@pages.post("/approve")
+def approve() -> Response:
+    """Approve exactly the set that was seen, or show what changed and approve nothing."""
+    wish = forms.approve_set(request.form)
+    if isinstance(wish, forms.Problems):
+        chosen = _chosen_by_form()
+        return fragments.respond(
+            "approvals/approve.html", _question(chosen, problems=wish.by_field), status=422
+        )
+    now_there = hold_pane.now_there(store.reading(), g.company.id, wish)
+    changed = hold_pane.compare(wish, now_there)
+    store.renew()  # the set may be another one because this form was sent a moment ago
+    first = approvals_approve.answered(store.reading(), g.actor, wish.op)
+    if first is not None:
+        return _approved_before(wish, first)
+    if changed.different and not wish.unchanged_only:
+        return fragments.respond(
+            "approvals/approve.html",
+            _question(now_there, changed=changed),
+            status=409,
+            block="dialog",
+        )
+    kept = changed.unchanged if wish.unchanged_only else now_there
+    return _approve(wish, kept)
+
+
+def _approve(wish: forms.ApproveSet, kept: Sequence[lists.Member]) -> Response:
+    seen = hold_pane.seen_of(kept)
+    with store.writing() as session:
+        answer = approvals_approve.approve(
+            session, g.actor, seen, wish.reason, g.now, op=wish.op or None, seen=seen
+        )
+    back = url_for("holding.listing", co=g.company.code, view="approve")
+    if isinstance(answer, Refusal):
+        return fragments.refuse(answer, back=back)
+    if answer.forbidden:
+        return fragments.refuse(answer.forbidden, back=back)
+    doorbell.ring(g.company.id, "push")
+    return _go_on(wish, kept, hold_pane.said(kept, answer))
+
+
+def _approved_before(wish: forms.ApproveSet, first: approvals_approve.Approved) -> Response:
+    """A second click is told what the first one did; nothing is done again."""
+    ids = (*first.done, *(left.posting_id for left in first.refused))
+    rows = lists.decided(store.reading(), g.company.id, ids)
+    said = f"This was done already, by your first click: {hold_pane.said(rows, first)}"
+    if undo.taken_back(store.reading(), wish.op):
+        said += " You took it back since."
+    return _go_on(wish, rows, said)
+
+
+def _go_on(wish: forms.ApproveSet, kept: Sequence[lists.Member], said: str) -> Response:
+    """Back to the list, or to those of the cause that come next."""
+    back = url_for("holding.listing", co=g.company.code, view="approve")
+    left = _left(wish.cause_id, kept)
+    if not left:
+        return fragments.moved(back, said)
+    more = url_for("holding.consider", co=g.company.code, cause=wish.cause_id, after=kept[-1].id)
+    return fragments.moved(more, f"{said} {plural(left, 'more waits', 'more wait')}: go on below.")
+
+
+def _left(cause_id: int | None, shown: Sequence[lists.Member]) -> int:
+    """How many of the cause come after what is approved at once."""
+    if cause_id is None or not shown:
+        return 0
+    return lists.beyond(store.reading(), g.company.id, cause_id, shown[-1].id)
+
+
+def _listing() -> dict[str, object]:
+    session, args = store.reading(), request.args
+    wanted = hold_pane.wanted(args, g.actor.person_id)
+    shown: dict[str, object] = {
+        "wanted": wanted,
+        "tabs": queries.tabs(session, g.company.id, wanted),
+        "after": None,
+        "acts": bulk_acts.open_to(g.actor),
+    }
+    if wanted.view == "cleared":
+        return shown | _page(lists.closed(session, g.company.id, forms.whole(args.get("after"))))
+    if wanted.view == "accepted":
+        return shown | _accepted(forms.whole(args.get("after")))
+    if wanted.view in ("ignored", "uncertain"):
+        after = forms.whole(args.get("after"))
+        return shown | _page(open_holds.in_state(session, g.company.id, wanted.view, after))
+    return shown | _groups(wanted)
+
+
+def _accepted(after: int | None) -> dict[str, object]:
+    session, company = store.reading(), g.company.id
+    rows = accepted_differences.listing(session, company, after)
+    more = rows[-1].id if len(rows) == accepted_differences.A_PAGE else None
+    hide = personal_data.hiding_each(
+        session, {row.record_id for row in rows}, show=filters.sees_personal()
+    )
+    sums = accepted_differences.totals(accepted_differences.by_day(session, company).values())
+    return {"rows": rows, "sums": sums, "hide": hide, "after": more}
+
+
+def _page(rows: Sequence[lists.ClosedHold | open_holds.StateRow]) -> dict[str, object]:
+    full = len(rows) >= lists.GROUPS_A_PAGE
+    ids = {row.record_id for row in rows}
+    hide = personal_data.hiding_each(store.reading(), ids, show=filters.sees_personal())
+    marks = accepted_differences.marks(store.reading(), g.company.id, ids)
+    return {"rows": rows, "hide": hide, "marks": marks, "after": rows[-1].id if full else None}
+
+
+def _groups(wanted: Filter) -> dict[str, object]:
+    session, company = store.reading(), g.company.id
+    after = tuple(forms.whole(part) or 0 for part in request.args.get("after", "").split(":"))
+    start = (after[0], after[1]) if len(after) == 2 else None
+    found = lists.groups(session, company, wanted, start)
+    more = found[lists.GROUPS_A_PAGE - 1] if len(found) > lists.GROUPS_A_PAGE else None
+    found = found[: lists.GROUPS_A_PAGE]
+    opened = forms.whole(request.args.get("open"))
+    found = tuple(_open(group, wanted) if group.id == opened else group for group in found)
+    one = next((group for group in found if group.id == opened), None)
+    if fragments.wants("group") and one is None:
+        abort(404)
+    return {
+        "groups": found,
+        "group": one,
+        "totals": queries.totals(session, company, wanted),
+        "classes": queries.classes(session, company, wanted),
+        "owners": queries.owners(session, company, wanted),
+        "after": f"{more.book}:{more.id}" if more else None,
+    }
+
+
+def _open(group: lists.Group, wanted: Filter) -> lists.Group:
+    """The group with its first members, or with those after the one the link names."""
+    after = forms.whole(request.args.get("from"))
+    rows = lists.members(store.reading(), g.company.id, wanted, group.id, after=after)
+    shown = rows[: lists.MEMBERS_A_PAGE]
+    more = shown[-1].id if len(rows) > len(shown) else None
+    return replace(group, members=shown, more=more)
+
+
+def _settle(hold_id: int, act: Callable[..., Done | Refusal], said: str) -> Response:
+    wish = forms.reasoned(request.form)
+    if isinstance(wish, forms.Problems):
+        return hold_pane.again(hold_id, wish)
+    hold_pane.require(hold_id)
+    with store.writing() as session:
+        answer = act(session, g.actor, hold_id, reason=wish.reason, now=g.now, op=wish.op)
+    doorbell.ring(g.company.id, "evaluate")
+    return hold_pane.answered(hold_id, answer, said)
+
+
+def _chosen_by_query() -> tuple[lists.Member, ...]:
+    ids = tuple(n for n in map(forms.whole, request.args.getlist("posting")) if n is not None)
+    cause = forms.whole(request.args.get("cause"))
+    return lists.chosen(
+        store.reading(),
+        g.company.id,
+        postings=ids,
+        cause_id=None if ids else cause,
+        after=forms.whole(request.args.get("after")) or 0,
+    )
+
+
+def _chosen_by_form() -> tuple[lists.Member, ...]:
+    ids = tuple(
+        n for n in (forms.whole(s.partition(":")[0]) for s in request.form.getlist("seen")) if n
+    )
+    return lists.chosen(store.reading(), g.company.id, postings=ids)
+
+
+def _question(
+    chosen: Sequence[lists.Member],
+    *,
+    problems: Mapping[str, str] | None = None,
+    changed: hold_pane.Changed | None = None,
+) -> dict[str, object]:
+    cause = forms.whole(request.values.get("cause"))
+    return {
+        "chosen": chosen,
+        "sums": hold_pane.sums(chosen),
+        "sethash": candidates.set_hash(hold_pane.seen_of(chosen)),
+        "cause": cause,
+        "after": forms.whole(request.values.get("after")) or 0,
+        "left": _left(cause, chosen),
+        "problems": problems or {},
+        "changed": changed,
+    }

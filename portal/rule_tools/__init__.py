@@ -1,0 +1,1 @@
+"""Commands on rule files and the language server: they need no database."""

@@ -1,0 +1,156 @@
+"""Commands that tell what rule files mean: explain, diff, init. They need no database.
+
+Here: reading the arguments, printing, copying a template. Not here: the words (`rules.rulebook`,
+`rules.comparison.difference`), finding mistakes (`check_commands.py`).
+"""
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from portal.rule_tools.check_commands import AS_JSON, PATHS, sound
+from portal.rule_tools.rule_files import read_files
+from portal.terminal.command_frame import FINDINGS, USAGE, Stop, plural, say, tell
+
+if TYPE_CHECKING:
+    from rules.comparison.difference import Change
+    from rules.rulebook.book import Book
+
+TEMPLATES = Path(__file__).parents[1] / "starters"
+KNOWN = sorted(path.name for path in TEMPLATES.iterdir() if (path / "maps").is_dir())
+FROM_FILES = "Files do not say when their rules came into force; the rule book of the portal does."
+FOLDER = click.Path(exists=True, path_type=Path)
+
+
+@click.command()
+@PATHS
+@click.option("--markdown", "form", flag_value="markdown", default=True, help="Markdown (default).")
+@click.option("--html", "form", flag_value="html", help="One page that prints well, no scripts.")
+@click.option("--json", "form", flag_value="json", help="One JSON object.")
+@click.option("--topic", help="One topic only: ready, status, mapping, uom, approval, …")
+@click.option(
+    "--backtest",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="What `clearpost backtest --json` printed of these rules: said beside each check.",
+)
+def explain(paths: tuple[Path, ...], *, form: str, topic: str | None, backtest: Path | None) -> int:
+    """Say the rules in plain words: the rule book."""
+    from portal.rule_tools.last_backtest import read_backtest
+    from rules.programs.program import compile_ruleset
+    from rules.rulebook.book import book, with_backtest
+    from rules.rulebook.rendering import html, markdown
+    from rules.rulebook.topics import TOPICS, Proofs
+
+    chosen = topic.lower() if topic else None
+    if chosen is not None and chosen not in TOPICS:
+        raise Stop(f"There is no topic '{topic}'.", f"--topic: {', '.join(TOPICS)}", USAGE)
+    files = read_files(paths)
+    ruleset = sound(files)
+    hash_ = files.fingerprint
+    written = book(ruleset, chosen, Proofs(ruleset, compile_ruleset(ruleset, hash=hash_)))
+    last = read_backtest(backtest, hash_)
+    written = with_backtest(written, last.rules)
+    title = f"Rule book: {', '.join(path.resolve().stem for path in paths)}"
+    about = (f"{plural(len(files.rules), 'rule file')}, hash {hash_[:12]}. {FROM_FILES}", last.say)
+    if form == "json":
+        tell({"title": title, "hash": hash_, "backtest": last.say, **_told(written)})
+        return 0
+    if form == "html":
+        behind = files.rules if chosen is None else None
+        click.echo(html(written, title, about, behind), nl=False)
+    else:
+        click.echo(markdown(written, title, about), nl=False)
+    return 0
+
+
+@click.command(short_help="Say what two versions of rule files decide otherwise.")
+@click.argument("old", type=FOLDER)
+@click.argument("new", type=FOLDER)
+@AS_JSON
+def diff(old: Path, new: Path, *, as_json: bool) -> int:
+    """Say what two versions of rule files decide otherwise; layout and order do not count.
+
+    Exit code 1 if they differ.
+    """
+    from rules.comparison.difference import difference
+
+    changes = difference(sound(read_files([old])), sound(read_files([new])))
+    if as_json:
+        tell({"changes": [_plain(change) for change in changes]})
+        return FINDINGS if changes else 0
+    for change in changes:
+        reach = f" [{', '.join(change.routes)}]" if change.routes else ""
+        click.echo(f"{change.kind:8} {change.name}{reach}")
+        for detail in change.details:
+            click.echo(f"           {detail}")
+    if not changes:
+        click.echo("The same rules.")
+    return FINDINGS if changes else 0
+
+
+@click.command(short_help="Begin a folder of rules from a template.")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option(
+    "--template",
+    default="netshop-aiaccount",
+    show_default=True,
+    help=f"One of {', '.join(KNOWN)}.",
+)
+def init(folder: Path, *, template: str) -> int:
+    """Begin a folder of rules from a template that is complete and tested."""
+    if template not in KNOWN:
+        raise Stop(f"There is no template '{template}'.", f"--template: {', '.join(KNOWN)}", USAGE)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise Stop(f"{folder} is there and not empty.", "name a new folder", USAGE)
+    shutil.copytree(
+        TEMPLATES / template,
+        folder,
+        dirs_exist_ok=True,
+        ignore=shutil.ignore_patterns("__pycache__", "*.py"),
+    )
+    click.echo(f"{folder}: the rules of {template}")
+    say(f"Next: clearpost check {folder}; clearpost test {folder}; clearpost explain {folder}")
+    return 0
+
+
+def _plain(change: "Change") -> dict[str, object]:
+    return {
+        "kind": change.kind,
+        "name": change.name,
+        "details": list(change.details),
+        "routes": list(change.routes),
+        "file": change.span.file,
+        "line": change.span.line,
+    }
+
+
+def _told(book: "Book") -> dict[str, object]:
+    return {
+        "missing": list(book.missing),
+        "sections": [
+            {
+                "topic": section.topic,
+                "title": section.title,
+                "missing": section.missing,
+                "rules": [
+                    {
+                        "text": entry.text,
+                        "name": entry.name,
+                        "kind": entry.kind,
+                        "file": entry.span.file if entry.span else None,
+                        "line": entry.span.line if entry.span else None,
+                        "owners": list(entry.owners),
+                        "tests": list(entry.tests or ()),
+                        "backtest": entry.backtest,
+                    }
+                    for entry in section.entries
+                ],
+            }
+            for section in book.sections
+        ],
+    }
+
+
+COMMANDS = (explain, diff, init)

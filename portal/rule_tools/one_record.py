@@ -1,0 +1,98 @@
+"""One record judged on the command line: reading it, and telling the outcome in words.
+
+Here: the parts of `clearpost try`. Not here: the judging (`rules.testing.runner`).
+"""
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from portal.terminal.command_frame import USAGE, Stop
+from rules.values.posting_states import PostingState
+
+if TYPE_CHECKING:
+    from rules.outcomes.outcome import Decision, Outcome
+
+_SIGNS = {"pass": "pass", "hit": "HIT", "unknown": "UNKNOWN", "not_applicable": "-"}
+
+
+def read_record(path: Path) -> dict[str, object]:
+    """The body of a record: a JSON object whose numbers are exact."""
+    from connectors.transport.strict_json import JsonRefusal, loads
+
+    value = loads(path.read_bytes())
+    if isinstance(value, JsonRefusal):
+        raise Stop(f"{path}: {value.message}", value.hint, USAGE)
+    if not isinstance(value, dict):
+        raise Stop(f"{path} holds no JSON object.", 'write {"number": "NS-1", …}', USAGE)
+    return {key: _plain(item) for key, item in value.items()}
+
+
+def chosen(kind: str | None, kinds: tuple[str, ...]) -> str:
+    """The kind that was asked for, or the only one."""
+    if kind in kinds:
+        return str(kind)
+    known = ", ".join(kinds)
+    if kind is not None:
+        raise Stop(f"The rules judge no {kind}.", f"--kind: one of {known}", USAGE)
+    if len(kinds) != 1:
+        raise Stop(f"The rules judge {len(kinds)} kinds of record.", f"--kind: {known}", USAGE)
+    return kinds[0]
+
+
+def report(outcome: "Outcome") -> Iterator[str]:
+    """The decision for each route, with its findings."""
+    yield f"{outcome.number or '(no number)'}, status {outcome.status_word or '(blank)'}"
+    for decision in outcome.decisions:
+        yield f"{decision.route}: {decision.state}{_detail(decision)}"
+        for finding in decision.findings:
+            owner = f" [{finding.owner}]" if finding.owner else ""
+            yield f"  {finding.severity} {finding.code} {finding.rule}{owner}: {finding.message}"
+            if finding.would_pass:
+                yield f"    passes when {finding.would_pass}"
+
+
+def traced(outcome: "Outcome", sources: Mapping[str, str]) -> Iterator[str]:
+    """Every rule line with its verdict and what it saw, then the document that came of it."""
+    from rules.outcomes.findings import lines
+
+    route = ""
+    for line in lines(outcome, sources):
+        if line.route != route:
+            yield from _document(outcome, route)
+            route = line.route
+            yield f"\n{route or 'all routes'}"
+        of_line = f" (line {line.record_line})" if line.record_line else ""
+        yield f"  {_SIGNS[line.result]:8}{line.where}  {line.source}{of_line}"
+        for name, value in line.operands:
+            yield f"            {name} = {value}"
+        if line.text and line.kind != "units":
+            yield f"            {line.text}"
+    yield from _document(outcome, route)
+
+
+def _document(outcome: "Outcome", route: str) -> Iterator[str]:
+    """Every field of the document with where its value comes from."""
+    for row in outcome.lineage:
+        if row.route == route:
+            of_line = f" (line {row.line})" if row.line else ""
+            yield f"  {row.field} = {row.value}{of_line}  from {row.source}"
+
+
+def _detail(decision: "Decision") -> str:
+    if decision.document is not None and decision.state == PostingState.READY:
+        document = decision.document
+        return f", {document.number}, {document.currency} {document.amount}, {document.party}"
+    if decision.wait is not None:
+        return f", {decision.wait.text}"
+    return f", {decision.reason}" if decision.reason else ""
+
+
+def _plain(value: object) -> object:
+    """The value with decimals as text, as a canonical body has them."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return format(value, "f") if isinstance(value, Decimal) else value

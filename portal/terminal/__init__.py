@@ -1,0 +1,1 @@
+"""What all commands share, the processes that some start, and a file as a delivery."""

@@ -1,0 +1,189 @@
+"""What all commands share: exit codes, words for people, the database, who is acting.
+
+Here: helpers that end a command politely. Not here: any command.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NoReturn, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+    from typing import IO
+
+    from holding.access.actors import Actor
+    from holding.refusal import Refusal
+    from holding.runtime.clock import DatabaseClock
+    from holding.runtime.settings import Settings
+    from holding.store.database import Database, DatabaseSession
+    from holding.worklist.dashboard import CompanyRow
+
+
+company_option = click.option("--company", required=True, help="The code of the company.")
+
+
+as_option = click.option("--as", "email", required=True, help="Who does it, by email address.")
+
+
+FINDINGS, USAGE, ENVIRONMENT, INTERNAL, INTERRUPTED = 1, 2, 3, 4, 130
+HOME_HINT = "Set CLEARPOST_HOME to a folder of yours."
+T = TypeVar("T")
+
+
+class Stop(click.ClickException):
+    """The end of a command that could not do its work, in words for people."""
+
+    def __init__(self, message: str, hint: str = "", code: int = FINDINGS) -> None:
+        super().__init__(message)
+        self.hint = hint
+        self.code = code
+
+    def show(self, file: "IO[str] | None" = None) -> None:
+        """Say it on standard error."""
+        click.echo(f"error: {self.message}", file=file, err=True)
+        if self.hint:
+            click.echo(f"  hint: {self.hint}", file=file, err=True)
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 file`, `2,000 files`: for commands that need no database, which `holding.words` loads."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def refuse(refusal: "Refusal", code: int = FINDINGS) -> NoReturn:
+    """End the command with a refusal's own words."""
+    raise Stop(refusal.message, refusal.hint, code)
+
+
+def granted(answer: "T | Refusal") -> T:
+    """The answer of a service, unless it is a refusal: then the command ends."""
+    from holding.refusal import Refusal
+
+    if isinstance(answer, Refusal):
+        refuse(answer)
+    return answer
+
+
+def settings() -> "Settings":
+    """The settings of this process; a value that makes no sense ends the command."""
+    from holding.runtime.settings import Settings
+
+    try:
+        return Settings.from_env()
+    except ValueError as problem:
+        raise Stop(str(problem), code=ENVIRONMENT) from problem
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """An opened database with its clock."""
+
+    settings: "Settings"
+    database: "Database"
+    clock: "DatabaseClock"
+
+    @property
+    def now(self) -> "datetime":
+        """The present moment of the installation."""
+        return self.clock.now()
+
+
+def home_of(found: "Settings") -> "Path":
+    """The home folder, made if need be; one that cannot be made ends the command."""
+    try:
+        found.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as problem:
+        raise Stop(
+            f"{found.home} cannot be used: {problem.strerror}.", HOME_HINT, ENVIRONMENT
+        ) from problem
+    return found.home
+
+
+def bring_to_schema(url: str, to: str | None = None) -> None:
+    """Migrate; a database out of reach and a version that is none end the command."""
+    from holding.runtime import migrate
+
+    refusal = migrate.bring(url, to)
+    if refusal:
+        refuse(refusal, USAGE if refusal.status == 400 else ENVIRONMENT)
+
+
+@contextmanager
+def office(*, upgrade: bool = False) -> Iterator[Office]:
+    """The database of this installation, with the right schema or not at all."""
+    from connectors.transport.clock import MachineClock
+    from holding.runtime import schema_version
+    from holding.runtime.clock import DatabaseClock
+    from holding.store.database import open_database
+
+    found = settings()
+    home_of(found)
+    if upgrade:
+        bring_to_schema(found.database_url)
+    refusal = schema_version.check(found.database_url)
+    if refusal:
+        refuse(refusal, ENVIRONMENT)
+    database = open_database(found.database_url)
+    try:
+        yield Office(found, database, DatabaseClock(database, MachineClock(found.home)))
+    finally:
+        database.close()
+
+
+def company_of(session: "DatabaseSession", code: str) -> "CompanyRow":
+    """The company with this code; an unknown one ends the command."""
+    from holding.worklist import dashboard
+
+    found = dashboard.company(session, code)
+    if found is None:
+        raise Stop(f"There is no company {code}.", "clearpost company add CODE --name NAME")
+    return found
+
+
+def actor_of(session: "DatabaseSession", email: str, company_id: int) -> "Actor":
+    """The person named by --as, inside one company."""
+    from holding.access import actors
+
+    actor = actors.actor_of(session, person_id_of(session, email), company_id, via="command line")
+    if actor is None:
+        raise Stop(
+            f"{email} has no role in this company, or may not sign in.",
+            "clearpost user add EMAIL --company CODE --role ROLE",
+        )
+    return actor
+
+
+def person_id_of(session: "DatabaseSession", email: str) -> int:
+    """The person behind an email address; an unknown one ends the command."""
+    from holding.access import people
+
+    found = people.id_of_address(session, email)
+    if found is None:
+        raise Stop(f"{email} is nobody here.", "clearpost user add EMAIL --company CODE --role R")
+    return found
+
+
+def say(text: str) -> None:
+    """A note beside the result, on standard error."""
+    click.echo(text, err=True)
+
+
+def tell(value: object) -> None:
+    """One JSON object on standard output."""
+    click.echo(json.dumps(value, ensure_ascii=False, default=str))
+
+
+def rule_files(folder: "Path") -> dict[str, str]:
+    """Every .rules and .csv file below a folder, by its path in it."""
+    paths = [path for ending in ("*.rules", "*.csv") for path in folder.rglob(ending)]
+    if not paths:
+        raise Stop(f"{folder} holds no .rules file.")
+    try:
+        return {str(path.relative_to(folder)): path.read_text("utf-8") for path in sorted(paths)}
+    except UnicodeDecodeError as problem:
+        raise Stop(f"A file in {folder} is not UTF-8 text: {problem}") from problem

@@ -1,0 +1,72 @@
+"""A file as a delivery: who can read it, and storing what it holds.
+
+Here: choosing the reader by the file's ending. Not here: reading (connectors/sources), storing
+(holding/intake/versions.py).
+"""
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from portal.terminal.command_frame import Stop
+
+if TYPE_CHECKING:
+    from connectors.contract import Accepted
+    from holding.access.actors import Actor
+    from holding.intake.versions import Receipt
+    from holding.refusal import Refusal
+    from holding.store.database import DatabaseSession
+
+T = TypeVar("T")
+
+
+def named(row: T | None, name: str) -> T:
+    """What a service found as the connection of that name; an unknown one ends the command."""
+    if row is None:
+        raise Stop(f"There is no connection {name}.", "clearpost connection add NAME …")
+    return row
+
+
+def read_file(path: Path, connector: str) -> "Accepted":
+    """What the file holds, good and bad; a file that cannot be read ends the command."""
+    from connectors import registry
+    from connectors.contract import SourceRefusal
+
+    known = registry.sources()
+    own = [known[connector]] if connector in known else []
+    name = path.name.lower()
+    readers = [each for each in (*own, *known.values()) if name.endswith(each.suffixes)]
+    if not readers:
+        endings = sorted({ending for each in known.values() for ending in each.suffixes})
+        raise Stop(f"{path.name} cannot be read.", f"It must end in {', '.join(endings)}.")
+    found = readers[0].read(path.name, path.read_bytes())
+    if isinstance(found, SourceRefusal):
+        raise Stop(f"{path.name}: {found.message}", found.hint)
+    return found
+
+
+def store(
+    session: "DatabaseSession",
+    company_id: int,
+    source: str,
+    path: Path,
+    accepted: "Accepted",
+    now: datetime,
+    by: "Actor | None" = None,
+) -> "Receipt | Refusal":
+    """Keep the delivery and what is new in it; `by` entered it, if a person did."""
+    from holding.connections import connection_rows
+    from holding.intake import versions
+
+    return versions.receive(
+        session,
+        company_id=company_id,
+        source=named(connection_rows.entity(session, company_id, source), source),
+        delivery_key=accepted.delivery_id,
+        kind="file",
+        headers={"name": path.name},
+        raw=path.read_bytes(),
+        records=accepted.records,
+        now=now,
+        by=by,
+    )

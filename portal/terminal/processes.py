@@ -1,0 +1,216 @@
+"""The child processes of `up` and `demo`: none of them outlives its parent.
+
+Here: starting a child with a pipe that tells it when we are gone, starting it again when it died,
+stopping all of them, and asking whether a port is free. Not here: what the children do.
+"""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from portal.terminal.command_frame import ENVIRONMENT, Office, Stop, refuse, say
+
+if TYPE_CHECKING:
+    from holding.runtime.embedded_redis import EmbeddedRedis
+
+
+def end_on_signals() -> None:
+    """SIGTERM ends this process the way Ctrl-C does: every block is left properly."""
+    signal.signal(signal.SIGTERM, _as_interrupt)
+
+
+def start_queue(place: Office) -> "EmbeddedRedis | None":
+    """A Redis of our own unless one is given. Without a program for it the worker looks into the
+    database by itself, once a second unless a time is set, which is said here and nowhere else.
+    """
+    from holding.runtime.embedded_redis import start_redis
+
+    if os.environ.get("REDIS_URL"):
+        return None
+    found = start_redis(place.settings.home)
+    if found is None:
+        say("No redis-server or valkey-server here: the worker asks the database each second.")
+        os.environ.setdefault("CLEARPOST_SWEEP_SECONDS", "1")
+        return None
+    os.environ["REDIS_URL"] = found.url
+    return found
+
+
+def _as_interrupt(_signal: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+STOP_SECONDS = 12
+LOOK_SECONDS = 1.0  # so long nobody works after a worker died
+HOME = str(Path(__file__).resolve().parents[2])
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A running process, and how it was asked for."""
+
+    module: str
+    words: tuple[str, ...]
+    process: subprocess.Popen[str]
+
+    def end(self) -> None:
+        """Ask it to end, wait, insist."""
+        if self.process.stdin:
+            self.process.stdin.close()
+        self.process.terminate()
+        try:
+            self.process.wait(timeout=STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        if self.process.stdout:
+            self.process.stdout.close()
+
+    def first_line(self) -> dict[str, object]:
+        """What it says of itself on its first line; only of one that was started to be heard."""
+        line = self.process.stdout.readline() if self.process.stdout else ""
+        if not line:
+            raise Stop(f"{self.module} did not start.", code=ENVIRONMENT)
+        found: dict[str, object] = json.loads(line)
+        return found
+
+
+class Children:
+    """The processes we started. Leaving the block ends them, the youngest first."""
+
+    def __init__(self) -> None:
+        self._running: list[Child] = []
+        self._turn = threading.RLock()
+        self._over = threading.Event()
+
+    def __enter__(self) -> "Children":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._over.set()
+        with self._turn:
+            while self._running:
+                self._running.pop().end()
+
+    def start(self, module: str, *words: str, heard: bool = False) -> Child:
+        """Run a module of ours; it watches the pipe we hold and ends when that closes."""
+        process = subprocess.Popen(
+            [sys.executable, "-m", module, *words, "--watch-parent"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE if heard else subprocess.DEVNULL,
+            text=True,
+            start_new_session=True,
+            env={**os.environ, "PYTHONPATH": HOME},
+        )
+        child = Child(module, words, process)
+        with self._turn:
+            self._running.append(child)
+        return child
+
+    def keep(self, module: str) -> None:
+        """Start the child that runs a module again, whenever it ended by itself."""
+        threading.Thread(target=self._keep, args=(module,), daemon=True).start()
+
+    def _keep(self, module: str) -> None:
+        while not self._over.wait(LOOK_SECONDS):
+            with self._turn:
+                for child in [one for one in self._running if one.module == module]:
+                    code = child.process.poll()
+                    if code is not None and not self._over.is_set():
+                        say(f"{module} ended by itself ({code}) and is started again.")
+                        self.restart(module)
+
+    def restart(self, module: str) -> None:
+        """End the child that runs a module, and start it again with the settings of now."""
+        with self._turn:
+            old = next(child for child in self._running if child.module == module)
+            self._running.remove(old)
+            old.end()
+            self.start(module, *old.words)
+
+
+def free_port(host: str, port: int) -> None:
+    """Nothing, if the port can be listened on; else the command ends and says how to go on."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as problem:
+            raise Stop(
+                f"Port {port} on {host} cannot be used: {problem.strerror}.",
+                f"Choose another one: --port {port + 1 if 1023 < port < 65000 else 8010}",
+                ENVIRONMENT,
+            ) from problem
+
+
+def run_module(module: str, words: Sequence[str]) -> None:
+    """Become a module of ours: its exit code is ours."""
+    os.environ["PYTHONPATH"] = HOME
+    os.execv(sys.executable, [sys.executable, "-m", module, *words])  # noqa: S606
+
+
+class Portal:
+    """The pages, served from this process until a signal ends it."""
+
+    def __init__(self, place: Office, port: int | None) -> None:
+        from holding.refusal import Refusal
+        from holding.runtime.logs import begin
+        from portal.app import create_app
+        from portal.web.config import config_of
+        from portal.web.serving import serve_on
+
+        config = config_of(place.settings)
+        if isinstance(config, Refusal):
+            refuse(config, ENVIRONMENT)
+        begin(for_machines=place.settings.log_for_machines)
+        host = place.settings.host
+        chosen = place.settings.port if port is None else port
+        if chosen:
+            free_port(host, chosen)
+        app = create_app(place.database, place.clock, place.settings, config)
+        self._server, listening = serve_on(app, host, chosen)
+        shown = "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104 - only shown
+        self.address = f"http://{shown}:{listening}"
+
+    def serve(self) -> None:
+        """Answer requests until SIGINT or SIGTERM."""
+        end_on_signals()
+        self._server.run()
+
+    def start(self) -> None:
+        """Answer requests beside what this process does otherwise."""
+        threading.Thread(target=self._server.run, name="portal", daemon=True).start()
+
+    def wait(self) -> None:
+        """Return at SIGINT or SIGTERM."""
+        try:
+            while True:
+                signal.pause()
+        except KeyboardInterrupt:
+            say("Ending …")
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._server.close()
+
+
+def start_worker(children: Children) -> None:
+    """A worker with its sweeper, for as long as the block lasts; it listens to the queue when there
+    is one.
+    """
+    children.start("workers", *([] if os.environ.get("REDIS_URL") else ["--no-redis"]))
+    children.keep("workers")

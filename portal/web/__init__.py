@@ -1,0 +1,1 @@
+"""What every page stands on: the request, its database, who may, forms, and how things look."""

@@ -1,0 +1,53 @@
+"""Who a program acts for: the wall in front of the interface.
+
+Here: the bearer token of a request, and the company of its address. Not here: the wall of pages
+(portal/web/security.py), tokens themselves (holding/access/tokens.py).
+"""
+
+import hashlib
+
+from flask import Response, g, request
+
+from holding.access import actors, tokens
+from holding.refusal import Refusal
+from portal.web import store
+from portal.web.problems import problem
+
+_SCHEME = "Bearer "
+
+
+def key() -> str:
+    """The token of the request, or nothing."""
+    given = request.headers.get("Authorization", "")
+    return given.removeprefix(_SCHEME).strip() if given.startswith(_SCHEME) else ""
+
+
+def whose() -> str:
+    """What calls are counted by: the token, else the address."""
+    given = key()
+    return hashlib.sha256(given.encode()).hexdigest() if given else request.remote_addr or "unknown"
+
+
+def admit(act: str) -> Response | None:
+    """Let the request in for this act, or answer why not. Cookies count for nothing here."""
+    found = tokens.bearer(store.reading(), key(), g.now) if key() else None
+    if found is None:
+        return _unknown()
+    company = store.company_of(str((request.view_args or {}).pop("co")))
+    if company is None or company.id != found.actor.company_id:
+        told = "There is no such company for this token."
+        return problem(Refusal("company.unknown", told, "Compare the address.", 404))
+    g.company, g.zone, g.actor, g.token_id = company, company.zone, found.actor, found.token_id
+    if found.stale:
+        with store.writing() as session:
+            tokens.touch(session, found.token_id, g.now)
+    refused = actors.may(found.actor, act)
+    return problem(refused) if refused else None
+
+
+def _unknown() -> Response:
+    told = "This call has no valid token." if key() else "This call has no token."
+    hint = "Send the header Authorization: Bearer … with a token that is neither over nor revoked."
+    answer = problem(Refusal("token.invalid", told, hint, 401))
+    answer.headers["WWW-Authenticate"] = 'Bearer realm="clearpost"'
+    return answer

@@ -1,0 +1,223 @@
+"""A posted form becomes a wish: a small frozen value, or the findings that stand beside its fields.
+
+Here: reading and trimming what a browser sent. Not here: whether the wish is granted (services).
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, time
+from decimal import Decimal
+
+from werkzeug.datastructures import MultiDict
+
+from holding.tables.columns import to_minor
+
+Form = MultiDict[str, str]
+MIN_REASON = 3
+HOUR = "hour_"
+_CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
+YEARS = range(1900, 3000)
+
+
+@dataclass(frozen=True, slots=True)
+class Problems:
+    """What is wrong with a form, by field."""
+
+    by_field: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Reasoned:
+    """A wish about one thing, with its reason: release, reject, pause, resume."""
+
+    reason: str
+    op: str
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A posting as the person saw it when deciding."""
+
+    posting_id: int
+    hash: str
+    amount: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ApproveSet:
+    """Approve a set of postings, exactly as seen; `after`: of a cause, those after this hold."""
+
+    seen: tuple[Seen, ...]
+    cause_id: int | None
+    after: int
+    sethash: str
+    reason: str
+    op: str
+    unchanged_only: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MapValue:
+    """Give a source value its target value."""
+
+    table: str
+    key: str
+    value: str
+    reason: str
+    rev: int | None
+    op: str
+
+
+@dataclass(frozen=True, slots=True)
+class StopLimit:
+    """How much one change may move; None = what is usual."""
+
+    records: int | None
+    book: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SyncRange:
+    """Send what is ready of some days."""
+
+    doc_type: str
+    first: date
+    last: date
+    expected_count: int | None
+    expected_total: int | None
+    op: str
+
+
+def reasoned(form: Form) -> Reasoned | Problems:
+    """A form with a reason."""
+    reason = form.get("reason", "").strip()
+    found = _reason_problem(reason)
+    return Problems(found) if found else Reasoned(reason, form.get("op", ""))
+
+
+def approve_set(form: Form) -> ApproveSet | Problems:
+    """The confirmation of an approval, with what was seen."""
+    reason = form.get("reason", "").strip()
+    seen = tuple(s for s in map(_seen, form.getlist("seen")) if s is not None)
+    found = dict(_reason_problem(reason))
+    if not seen:
+        found["posting"] = "Nothing is selected."
+    if found:
+        return Problems(found)
+    return ApproveSet(
+        seen=seen,
+        cause_id=whole(form.get("cause")),
+        after=whole(form.get("after")) or 0,
+        sethash=form.get("sethash", ""),
+        reason=reason,
+        op=form.get("op", ""),
+        unchanged_only=form.get("unchanged") == "1",
+    )
+
+
+def map_value(form: Form) -> MapValue | Problems:
+    """A mapping fix; a value typed by hand wins over a suggestion."""
+    value = (form.get("other") or "").strip() or form.get("to", "")
+    reason = form.get("reason", "").strip()
+    found = dict(_reason_problem(reason))
+    if not value:
+        found["to"] = "Choose a suggestion or type the value."
+    if found:
+        return Problems(found)
+    return MapValue(
+        table=form.get("table", ""),
+        key=form.get("key", ""),
+        value=value,
+        reason=reason,
+        rev=whole(form.get("rev")),
+        op=form.get("op", ""),
+    )
+
+
+def run_hours(form: Form) -> Mapping[str, time] | Problems:
+    """Document type -> the hour of its daily run; each field is called after its document."""
+    hours, found = {}, {}
+    for name, text in form.items():
+        if not name.startswith(HOUR):
+            continue
+        if _CLOCK.fullmatch(text.strip()):
+            hours[name.removeprefix(HOUR)] = time.fromisoformat(text.strip())
+        else:
+            found[name] = "Enter an hour such as 02:00."
+    return Problems(found) if found else hours
+
+
+def sync_range(form: Form, today: date) -> SyncRange | Problems:
+    """Days to send, with what the person saw when a button named a count."""
+    first, last = day(form.get("first")), day(form.get("last"))
+    found = {}
+    if first is None:
+        found["first"] = f"A day looks like {today.isoformat()}."
+    if last is None:
+        found["last"] = f"A day looks like {today.isoformat()}."
+    if first and last and first > last:
+        found["last"] = "The last day is before the first."
+    if first is None or last is None or found:
+        return Problems(found)
+    return SyncRange(
+        doc_type=form.get("doc_type", ""),
+        first=first,
+        last=last,
+        expected_count=whole(form.get("count")),
+        expected_total=whole(form.get("total")),
+        op=form.get("op", ""),
+    )
+
+
+def stop_limit(form: Form, currency: str) -> StopLimit | Problems:
+    """Records and an amount of money; what is left blank follows from what is usual."""
+    written, amount = form.get("records", "").strip(), form.get("amount", "").strip()
+    records = whole(written.replace(",", ""))
+    found = {}
+    if written and (records is None or records < 1):
+        found["records"] = "A whole number from 1 on, or nothing."
+    book = _minor(amount, currency)
+    if amount and (book is None or book < 1):
+        found["amount"] = "An amount such as 100,000.00, or nothing."
+    return Problems(found) if found else StopLimit(records, book)
+
+
+def _minor(text: str, currency: str) -> int | None:
+    plain = text.replace(",", "").removeprefix("RM").strip()
+    if not re.fullmatch(r"[0-9]{1,13}(\.[0-9]{1,2})?", plain):
+        return None
+    return to_minor(Decimal(plain), currency)
+
+
+def whole(text: str | None) -> int | None:
+    """A whole number, or nothing."""
+    plain = text or ""
+    digits = plain.removeprefix("-")
+    return int(plain) if digits.isascii() and digits.isdigit() and len(digits) < 19 else None
+
+
+def day(text: str | None) -> date | None:
+    """A day written 2026-11-20, or nothing; half a year such as 0020 is none that anybody means."""
+    try:
+        found = date.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return found if found.year in YEARS else None
+
+
+def _seen(text: str) -> Seen | None:
+    posting, _, rest = text.partition(":")
+    digest, _, rest = rest.partition(":")
+    amount, _, name = rest.partition(":")
+    number, money = whole(posting), whole(amount)
+    if number is None or money is None:
+        return None
+    return Seen(number, digest, money, name)
+
+
+def _reason_problem(reason: str) -> Mapping[str, str]:
+    if len(reason) >= MIN_REASON:
+        return {}
+    return {"reason": "Say why, in a few words: it stands in the audit log."}

@@ -1,0 +1,88 @@
+"""The frame around every page of a company: the navigation and its counts.
+
+Here: what base.html asks for. Not here: the pages.
+"""
+
+from dataclasses import dataclass
+
+from flask import Flask, g, request, url_for
+
+from holding.exceptions import undo
+from holding.worklist import dashboard
+from portal.web import store
+
+ITEMS = (
+    ("dashboard", "Dashboard", "home", "dashboard.show", False),
+    ("holding", "Holding", "inbox", "holding.listing", False),
+    ("runs", "Runs", "runs", "runs.listing", False),
+    ("late", "Late", "clock", "late.listing", True),
+    ("pushes", "Pushes", "sending", "runs.pushes", True),
+    ("rulebook", "Rules", "rules", "rulebook.show", True),
+    ("mappings", "Mappings", "map", "mappings.missing", True),
+    ("connections", "Connections", "plug", "connections.listing", True),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NavItem:
+    """One line of the navigation; `wide` ones stand in the foot of a narrow page."""
+
+    word: str
+    title: str
+    icon: str
+    href: str
+    count: int
+    current: bool
+    wide: bool
+
+
+def init(app: Flask) -> None:
+    """Give the navigation, what stands still and what can be undone to the templates."""
+    app.jinja_env.globals["nav_items"] = nav_items
+    app.jinja_env.globals["stopped_routes"] = stopped_routes
+    app.jinja_env.globals["undoable"] = undoable
+
+
+def nav_items() -> tuple[NavItem, ...]:
+    """The navigation of this company, with what waits behind each item; read once a request."""
+    if "nav" not in g:
+        g.nav = tuple(_items())
+    found: tuple[NavItem, ...] = g.nav
+    return found
+
+
+def stopped_routes() -> tuple[str, ...]:
+    """The routes that stopped and ask; every page says so."""
+    return _counts().stopped
+
+
+def undoable() -> undo.Undoable | None:
+    """What this person did a moment ago and can still take back."""
+    return undo.latest(store.reading(), g.actor, g.now)
+
+
+def _counts() -> dashboard.Counts:
+    """What every page says of the company; read once a request."""
+    if "counts" not in g:
+        g.counts = dashboard.counts(store.reading(), g.company.id)
+    found: dashboard.Counts = g.counts
+    return found
+
+
+def _items() -> list[NavItem]:
+    counts = _counts()
+    waiting = {"holding": counts.held, "mappings": counts.missing}
+    here = (request.endpoint or "").partition(".")[0]
+    pushes = request.endpoint == "runs.pushes"
+    return [
+        NavItem(
+            word=word,
+            title=title,
+            icon=icon,
+            href=url_for(endpoint, co=g.company.code),
+            count=waiting.get(word, 0),
+            current=(word == "pushes") if pushes else word == here,
+            wide=wide,
+        )
+        for word, title, icon, endpoint, wide in ITEMS
+    ]

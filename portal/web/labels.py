@@ -1,0 +1,125 @@
+"""How each state is called and shown, and whether a push may be tried again, said as a sentence.
+
+Here: state -> word and tone, for records and postings alike, the tone of a push, the word for each
+class of error. Not here: which moves are allowed (holding/lifecycle/states.py), the classes
+themselves (connectors/contract/errors.py), the retry (holding/posting).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from connectors.contract.errors import RETRY
+from holding.journal.push_history import PushRow
+from holding.tables.row_states import PushState
+from holding.words import plural
+from rules.values.posting_states import PostingState
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A state as people see it; the icon has the state's own name."""
+
+    word: str
+    tone: str
+    plain: str  # the short word other programs of the same users show
+
+
+STATES: Final = {
+    "received": Shown("Received", "idle", "pending"),
+    "waiting": Shown("Waiting", "idle", "pending"),
+    "ready": Shown("Ready", "info", "pending"),
+    "held": Shown("Held", "warn", "needs attention"),
+    "sending": Shown("Sending", "info", "pending"),
+    "awaiting": Shown("Accepted, not confirmed", "info", "pending"),
+    "uncertain": Shown("Uncertain: look up first", "doubt", "needs attention"),
+    "posted": Shown("Posted", "ok", "succeeded"),
+    "reversed": Shown("Reversed", "idle", "succeeded"),
+    "failed": Shown("Failed", "bad", "failed"),
+    "ignored": Shown("Ignored by rule", "idle", "skipped"),
+    "dropped": Shown("Cancelled before sending", "idle", "skipped"),
+}
+
+
+GOES: Final = ("ready", "sending", "awaiting")  # what is on its way, or goes when its time comes
+
+
+def plain(state: str, tries: int = 0) -> str:
+    """One of six words with one meaning everywhere: what a person must know of a state.
+
+    pending, retrying, succeeded, failed, skipped, needs attention.
+    """
+    word = STATES[state].plain
+    return "retrying" if tries > 0 and state in GOES else word
+
+
+PUSH_TONES: Final = {
+    "intent": ("info", "sending"),
+    "sending": ("info", "sending"),
+    "awaiting": ("info", "awaiting"),
+    "uncertain": ("doubt", "uncertain"),
+    "accepted": ("ok", "posted"),
+    "refused": ("bad", "failed"),
+    "conflict": ("warn", "held"),
+    "dropped": ("idle", "dropped"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """The verdict: yes, no or not yet, and why."""
+
+    word: str
+    why: str
+    tone: str
+    at: datetime | None = None  # when it is sent again by itself, and how often that may still be
+    left: int = 0
+
+
+WORDS: Final = {
+    "look up first": ("Not yet", "doubt"),
+    "after a change": ("No", "warn"),
+    "never": ("No", "warn"),
+}
+BY_STATE: Final = {
+    "accepted": Retry("No", "It is posted; there is nothing to retry.", "ok"),
+    "intent": Retry("Not yet", "It is on its way.", "info"),
+    "sending": Retry("Not yet", "It is on its way.", "info"),
+    "awaiting": Retry("Not yet", "The target has it and has not confirmed it.", "info"),
+    "conflict": Retry(
+        "No", "The target has this number with another content. A person decides.", "warn"
+    ),
+    "dropped": Retry("No", "It was dropped before it was sent.", "idle"),
+}
+
+
+def retry_verdict(push: PushRow) -> Retry:
+    """The sentence for one push as it stands."""
+    if push.state in BY_STATE:
+        return BY_STATE[push.state]
+    if push.state == PushState.REFUSED and not push.last:
+        return Retry("No", "It was sent again later.", "idle")
+    found = (
+        "uncertain" if push.state == PushState.UNCERTAIN else push.error_class or "business_rule"
+    )
+    rule = next((rule for name, rule in RETRY.items() if name == found), RETRY["business_rule"])
+    if push.waits and push.stands_still:
+        words = f"{rule.cause} Its route has stopped or its connection is paused."
+        return Retry("Not yet", f"{words} It is sent again when that goes on.", "info")
+    if push.waits:
+        return Retry("Yes", rule.cause, "ok", push.due_at, push.left)
+    if rule.retry == "by itself":
+        return Retry("Yes", f"{rule.cause} {_used_up(push)}", "info")
+    word, tone = WORDS[rule.retry]
+    return Retry(word, f"{rule.cause} {rule.action} What ends the wait: {rule.ends_by}.", tone)
+
+
+def _used_up(push: PushRow) -> str:
+    """What a person can do when it is not tried again by itself."""
+    if push.posting_state not in {PostingState.FAILED, PostingState.POSTED}:
+        return "It is not tried again by itself."
+    tried = f"It was tried {plural(push.tries, 'time')} and" if push.tries else "It"
+    return (
+        f"{tried} is not tried again by itself."
+        " A person may have it tried again from its hold: it is then sent once more."
+    )

@@ -1,0 +1,66 @@
+"""The database of one request: a read session opened when first asked for, and write transactions.
+
+Here: which session a view uses. Not here: any query (holding/worklist) and any change (services).
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from flask import Flask, current_app, g
+
+from connectors.transport.clock import Clock
+from holding.store.database import Database, DatabaseSession, remember
+from holding.worklist import dashboard
+
+
+def init(app: Flask, database: Database, clock: Clock) -> None:
+    """Bind the application to its database and clock."""
+    app.extensions["clearpost"] = (database, clock)
+    app.teardown_request(_close)
+
+
+def database() -> Database:
+    """The database of this application."""
+    found: Database = current_app.extensions["clearpost"][0]
+    return found
+
+
+def clock() -> Clock:
+    """The clock of this application."""
+    found: Clock = current_app.extensions["clearpost"][1]
+    return found
+
+
+def reading() -> DatabaseSession:
+    """The request's read session: one snapshot until something is written."""
+    if "reading" not in g:
+        g.reading_door = database().read()
+        g.reading = g.reading_door.__enter__()
+        remember(g.reading)
+    found: DatabaseSession = g.reading
+    return found
+
+
+@contextmanager
+def writing() -> Iterator[DatabaseSession]:
+    """A write transaction; what is read afterwards sees it."""
+    _close(None)
+    with database().write() as session:
+        yield session
+
+
+def renew() -> None:
+    """Forget the snapshot: a service wrote with a session of its own."""
+    _close(None)
+
+
+def company_of(code: str) -> dashboard.CompanyRow | None:
+    """The company of a URL."""
+    return dashboard.company(reading(), code)
+
+
+def _close(_error: BaseException | None) -> None:
+    door = g.pop("reading_door", None)
+    g.pop("reading", None)
+    if door is not None:
+        door.__exit__(None, None, None)

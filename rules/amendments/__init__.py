@@ -1,0 +1,1 @@
+"""Clearpost rules.amendments: what follows on an edit, a cancel, a correction."""

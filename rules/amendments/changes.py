@@ -1,0 +1,160 @@
+"""What is posted and no longer matches its record: the fields, their groups, the finding.
+
+Here: which stored fields of a record differ from what was posted, and compare: without `on edit` or
+`on cancel` a change or a cancellation after posting is a finding for a person, and the posted
+document stays as it is. Not here: the tables (posted_documents.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from grammar import nodes as n
+from grammar.text.problem import Span
+from rules.documents.fields import Draft
+from rules.expressions.billed_parts import line_key
+from rules.expressions.record_reading import Reader
+from rules.expressions.run import Run
+from rules.facts.world import PostingFact
+from rules.outcomes.findings import Said
+from rules.outcomes.outcome import HIT, PASS, Finding, Verdict
+from rules.types.symbol_table import Index
+from rules.values.cause_keys import CauseKey, CauseKind, Clearing
+from rules.values.unknown import Unknown
+
+
+class EditedFields:
+    """The stored fields of one record kind, compared between two contents."""
+
+    def __init__(self, index: Index, record: str) -> None:
+        self.reader = Reader(index, record)
+        many = index.lines_field(record)
+        lines = index.line_records.get(record)
+        key = index.marked(lines.name, "key") if lines else None
+        self.lines = many.name if many else ""
+        self.key = key.name if key else ""
+        self.head = _stored(index, record)
+        self.line = _stored(index, lines.name) if lines else ()
+
+    def of(self, run: Run, posting: PostingFact) -> tuple[str, ...] | None:
+        """The names of the fields that differ; None where nobody knows what was posted."""
+        if posting.body is None:
+            return () if posting.version == run.version else None
+        before = self.reader.read(posting.body)
+        found = [f for f in self.head if not _same(before.head.get(f), run.head.get(f))]
+        if self.lines and self._by_key(before.lines) != self._by_key(run.lines):
+            found.append(self.lines)
+        return tuple(dict.fromkeys(found))
+
+    def _by_key(self, rows: list[dict[str, Any]]) -> list[Any]:
+        """The stored values of all lines, in the order of their keys."""
+        found = [
+            (line_key(row.get(self.key), number), [_value(row.get(f)) for f in self.line])
+            for number, row in enumerate(rows, start=1)
+        ]
+        return sorted(found, key=lambda line: line[0])
+
+
+class GroupProgram:
+    """The groups of one `on edit` table."""
+
+    def __init__(self, groups: tuple[n.Group, ...]) -> None:
+        self.of = {word.name: g.name for g in groups for word in g.fields}
+
+    def changed(self, fields: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+        """The groups in which something changed, each with its changed fields."""
+        found: dict[str, tuple[str, ...]] = {}
+        for field in fields:
+            group = self.of.get(field)
+            if group is not None:
+                found[group] = (*found.get(group, ()), field)
+        return found
+
+
+def _stored(index: Index, record: str) -> tuple[str, ...]:
+    fields = index.fields[record].values()
+    return tuple(f.name for f in fields if isinstance(f, n.Field) and f.type != "many")
+
+
+def _value(value: Any) -> Any:
+    return None if type(value) is Unknown else value
+
+
+def _same(before: Any, now: Any) -> bool:
+    return bool(_value(before) == _value(now))
+
+
+RULE = "change"
+_SHOWN = 8
+
+
+def compare(
+    run: Run,
+    posting: PostingFact,
+    *,
+    gate: str,
+    draft: Draft,
+    theirs: frozenset[str],
+    owner: str,
+    span: Span,
+) -> Said:
+    """One verdict: nothing differs, or a finding that names what does; `theirs` may differ."""
+    route = posting.route
+    changes = _status_change(gate) or _differences(posting.content, draft, theirs)
+    released = bool(changes) and (route, RULE) in run.facts.releases
+    text = f"{posting.number} is posted, but {'; '.join(changes)}." if changes else ""
+    operands = (("posted as", posting.number), ("posted version", str(posting.version)))
+    result = HIT if changes else PASS
+    said = Said([Verdict(RULE, "change", route, result, span, operands, None, text, released)])
+    if changes and not released:
+        said.findings.append(
+            Finding(
+                code="STL01",
+                error_class="stale_version",
+                rule=RULE,
+                route=route,
+                severity="hold",
+                owner=owner,
+                message=f"{text} The posted document stays until somebody decides.",
+                clears=Clearing.by(owner),
+                cause_key=CauseKey(CauseKind.STALE, route),
+                cause_label=f"Changed after posting to {route}",
+                would_pass=f"the record says again what {posting.number} says",
+                span=span,
+            )
+        )
+    return said
+
+
+def _status_change(gate: str) -> list[str]:
+    if gate == "cancel":
+        return ["the record is cancelled now"]
+    return ["the record may not go any more"] if gate in {"hold", "wait", "ignore"} else []
+
+
+def _differences(
+    content: Mapping[str, object] | None, draft: Draft, theirs: frozenset[str]
+) -> list[str]:
+    """What the draft says otherwise than the posted content; unknown fields are named too."""
+    if content is None:
+        return []
+    old_fields, old_lines = content.get("fields"), content.get("lines")
+    found = _fields(old_fields, draft.fields, "", theirs)
+    lines: list[Any] = list(old_lines) if isinstance(old_lines, list | tuple) else []
+    if len(lines) != len(draft.lines):
+        found.append(f"it has {len(draft.lines)} lines instead of {len(lines)}")
+    for number, (old, new) in enumerate(zip(lines, draft.lines, strict=False), start=1):
+        found += _fields(old, new, f"line {number} ", theirs)
+    more = len(found) - _SHOWN
+    return found[:_SHOWN] + ([f"{more} more"] if more > 0 else [])
+
+
+def _fields(old: object, new: Mapping[str, str], prefix: str, theirs: frozenset[str]) -> list[str]:
+    before: Mapping[str, object] = old if isinstance(old, Mapping) else {}
+    names = dict.fromkeys([*new, *before])
+    return [
+        f"{prefix}{name} was {before.get(name, '(missing)')}, is {new.get(name, '(missing)')}"
+        for name in names
+        if before.get(name) != new.get(name) and name not in theirs
+    ]

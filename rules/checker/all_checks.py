@@ -1,0 +1,150 @@
+"""All that is wrong with rule files, without any data: each question asked, in one order.
+
+Here: check, which asks all questions; not_yet, which asks only what nothing carries out; which
+findings of style are silenced, and whether each silence is needed; one order and wording for
+terminal, editor and browser. Not here: syntax (grammar), running tests (rules/testing/runner.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields, replace
+from itertools import chain
+from typing import Any
+
+from grammar import nodes as n
+from grammar.nodes import Ruleset
+from grammar.text.finding_codes import CODES, STYLE
+from grammar.text.problem import Problem, believable
+from rules.checker import (
+    declarations,
+    logic,
+    places,
+    reversibility,
+    routes_and_gates,
+    schema_fit,
+    tables,
+    tests_and_samples,
+    type_errors,
+)
+from rules.checker.places import problem
+from rules.facts.seeds import Seeds
+from rules.types.functions import did_you_mean
+from rules.types.outside_schemas import Schemas
+from rules.types.symbol_table import Index
+
+
+def heeded(found: Sequence[Problem], ruleset: n.Ruleset) -> Iterator[Problem]:
+    """The findings that stay, and what is wrong with the silences themselves."""
+    quiet: set[Problem] = set()
+    for silence in ruleset.silences:
+        meant = {p for p in found if _is_meant(p, silence, ruleset)} - quiet
+        quiet |= meant
+        yield from _wrong(silence, meant)
+    yield from (problem for problem in found if problem not in quiet)
+
+
+def _is_meant(finding: Problem, silence: n.Silence, ruleset: n.Ruleset) -> bool:
+    return finding.code == silence.code in STYLE and any(
+        declared.span == finding.span for declared in _called(silence.name, ruleset)
+    )
+
+
+def _called(name: str, ruleset: n.Ruleset) -> Iterator[Any]:
+    """Every declaration of that name."""
+    shelves = (
+        getattr(ruleset, shelf.name) for shelf in fields(ruleset) if shelf.name != "silences"
+    )
+    yield from (node for shelf in shelves for node in shelf if getattr(node, "name", None) == name)
+
+
+def _wrong(silence: n.Silence, meant: set[Problem]) -> Iterator[Problem]:
+    code, name, span = silence.code, silence.name, silence.span
+    if code not in CODES:
+        message = f"there is no finding '{code}'"
+        yield problem("SIL01", message, did_you_mean(code, STYLE), span)
+    elif code not in STYLE:
+        message = f"{code} ({CODES[code]}) cannot be silenced"
+        hint = f"Repair it. Only style can be silenced: {', '.join(sorted(STYLE))}."
+        yield problem("SIL02", message, hint, span)
+    elif not silence.reason.strip():
+        message = f"{code} of '{name}' is silenced without a reason"
+        yield problem("SIL04", message, 'Say why it is meant so: because "…".', span)
+    elif not meant:
+        message = f"nothing to silence: there is no {code} of '{name}'"
+        yield problem(
+            "SIL03", message, "Take the silence out, or correct the name.", span, "warning"
+        )
+
+
+_QUESTIONS = (
+    declarations.check_names,
+    type_errors.check_links,
+    type_errors.check_types,
+    logic.check_logic,
+    declarations.check_owners,
+    routes_and_gates.check_gates,
+    type_errors.check_entries,
+    tables.check_tables,
+    tables.check_edit_groups,
+    type_errors.check_units,
+    schema_fit.check_posts,
+    routes_and_gates.check_going,
+    reversibility.check_undoing,
+    routes_and_gates.check_answers,
+    places.check_messages,
+    tests_and_samples.check_samples,
+    declarations.check_unused,
+)
+
+
+def check(
+    ruleset: Ruleset, known: Schemas | None = None, *, in_force: bool = True
+) -> tuple[Problem, ...]:
+    """Every problem of a ruleset, in the order of its text; each one once.
+
+    Rules that are only tried and tested (`in_force` no) may say what nothing carries out yet.
+    """
+    index = Index(ruleset)
+    found = chain.from_iterable(question(index) for question in _QUESTIONS)
+    outside: Iterable[Problem] = ()
+    if known is not None:
+        outside = chain(
+            schema_fit.check_schemas(index, known), schema_fit.check_amounts(index, known)
+        )
+    refused = not_yet(ruleset, known) if in_force else ()
+    once = dict.fromkeys(chain(found, outside, refused))
+    told = heeded(tuple(once), ruleset)
+    return tuple(sorted(told, key=lambda p: (p.span, p.code, p.message)))
+
+
+def not_yet(ruleset: Ruleset, known: Schemas | None = None) -> tuple[Problem, ...]:
+    """What these rules say and nothing carries out yet, whatever else is wrong with them."""
+    return tuple(reversibility.check_later(Index(ruleset), known))
+
+
+def findings(
+    ruleset: Ruleset,
+    sources: Mapping[str, str],
+    syntax: Sequence[Problem],
+    rows: Seeds,
+    known: Schemas,
+    *,
+    in_force: bool,
+) -> tuple[Problem, ...]:
+    """All findings by file and line, each with a way out; `syntax` is what the parser found.
+
+    With `in_force` also what nothing carries out yet, as publishing sees it.
+    """
+    found: tuple[Problem, ...] = (*check(ruleset, known, in_force=in_force), *rows.problems)
+    if syntax:
+        found = believable(found, syntax, sources)
+    told = {_hinted(problem) for problem in (*syntax, *found)}
+    return tuple(sorted(told, key=lambda p: (p.span, p.code, p.message)))
+
+
+def _hinted(problem: Problem) -> Problem:
+    """The problem with a way out, even where the checker knew none."""
+    return (
+        problem if problem.hint else replace(problem, hint=f"see docs/findings/{problem.code}.md")
+    )

@@ -1,0 +1,241 @@
+"""Whether every name is declared once and used, and whatever may go wrong has an owner.
+
+Here: declarations and fields given twice or never used, names of facts, records, sources and time
+zones that do not exist, keys, owners. Not here: names in expressions (type_errors.py), routes
+(schema_fit.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from grammar import nodes as n
+from grammar.text.problem import Problem, Span
+from rules.checker.places import places, problem, tables, uses
+from rules.types.functions import NAMES, did_you_mean
+from rules.types.symbol_table import RESERVED, Index
+
+_HOLDS = ("hold", "review")
+_ANSWERS = (*_HOLDS, "warn", "reject")
+_EDITS = (*_HOLDS, "block", "ignore")
+
+
+def check_owners(index: Index) -> Iterator[Problem]:
+    """Roles and actions of all declarations."""
+    for role, span in roles(index):
+        if role not in index.roles:
+            hint = did_you_mean(role, index.roles)
+            yield problem("OWN01", f"no role '{role}' is declared", hint, span)
+    for action, allowed, where in _actions(index):
+        if action.kind not in allowed:
+            message = f"'{action.kind.replace('_', ' ')}' cannot stand {where}"
+            words = ", ".join(f"{a} {'by' if a == 'review' else 'for'} …" for a in _HOLDS)
+            more = [a for a in allowed if a not in _HOLDS]
+            yield problem("OWN02", message, f"Use {', '.join([words, *more])}.", action.span)
+
+
+def _actions(index: Index) -> Iterator[tuple[n.Action, tuple[str, ...], str]]:
+    rules = index.ruleset
+    missing = [s.missing for s in rules.sources] + [t.missing for t in rules.targets]
+    missing += [m.missing for m in rules.maps] + [u.missing for u in rules.units]
+    for said in missing:
+        yield said.action, _HOLDS, "behind 'missing'"
+    for check_ in rules.checks:
+        yield check_.action, _ANSWERS, "behind the 'else' of a check"
+    for duplicates in rules.duplicates:
+        yield duplicates.action, _ANSWERS, "behind the 'else' of duplicates"
+    for link in rules.links:
+        yield link.action, _HOLDS, "behind 'at most'"
+    for target in rules.targets:
+        yield target.tolerance_action, (*_HOLDS, "warn"), "behind 'tolerance'"
+    for reversal in rules.reversals:
+        if reversal.we_own is not None:
+            yield reversal.we_own, _EDITS, "behind 'we own the rest'"
+    for post in rules.posts:
+        yield post.we_own, _EDITS, "behind 'we own the rest'"
+
+
+def roles(index: Index) -> Iterator[tuple[str, Span]]:
+    """Every role that is named, and where."""
+    rules = index.ruleset
+    named: list[tuple[str | None, Span]] = [(a.role, a.span) for a, _, _ in _actions(index)]
+    named += [(row.owner, row.span) for gate in rules.gates for row in gate.rows]
+    named += [(c.clears.role, c.clears.span) for c in rules.checks]
+    named += [(a.role, a.span) for a in rules.approvals]
+    for table in tables(index):
+        answers = [row.action for row in table.rows]
+        actions = [a.then if isinstance(a, n.TryAgain) else a for a in answers]
+        named += [(a.role, a.span) for a in actions]
+    named += [(p.bill.action.role, p.bill.action.span) for p in rules.posts if p.bill]
+    outcomes = [e.outcome for test in rules.tests for e in test.expects]
+    named += [(o.role, o.span) for o in outcomes if o is not None]
+    yield from ((role, span) for role, span in named if role is not None)
+
+
+_LACKS = {"role": "the owner of nothing", "sample": "in no test"}
+
+
+def check_unused(index: Index) -> Iterator[Problem]:
+    """Declarations without a use."""
+    rules = index.ruleset
+    named = {name for place in places(index) for name in uses(place.expr)}
+    named |= {name for table in tables(index) for name in _in_table(table)}
+    owners = {role for role, _ in roles(index)}
+    given = {t.given for t in rules.tests} | _seen(index)
+    for code, what, nodes, used in (
+        ("USE01", "map", rules.maps, named),
+        ("USE02", "role", rules.roles, owners),
+        ("USE03", "const", rules.consts, named),
+        ("USE04", "sample", rules.samples, given),
+        ("USE05", "link", rules.links, named),
+    ):
+        for node in nodes:
+            if node.name not in used:
+                message = f"the {what} '{node.name}' is {_LACKS.get(what, 'never used')}"
+                hint = f'Use it, leave it out, or: silence {code} of {node.name} because "…"'
+                yield problem(code, message, hint, node.span)
+
+
+def _in_table(table: n.Table) -> Iterator[str]:
+    """The columns of a table, and the consts that its cells compare with."""
+    yield from table.head
+    for cell in (c for row in table.rows for c in row.cells):
+        if isinstance(cell, n.Compared) and isinstance(cell.value, n.Word):
+            yield cell.value.name
+
+
+def _seen(index: Index) -> set[str]:
+    facts = [f for sample in index.ruleset.samples for f in sample.facts]
+    facts += [f for test in index.ruleset.tests for f in test.facts]
+    facts += [f for test in index.ruleset.tests for step in test.steps for f in step.facts]
+    return {name for f in facts if isinstance(f, n.IsRecords) for name in f.samples}
+
+
+def check_names(index: Index) -> Iterator[Problem]:
+    """All problems of declared names."""
+    yield from _twice(index)
+    yield from _zones(index)
+    yield from _records(index)
+    yield from _references(index)
+    yield from _dated(index)
+
+
+def _twice(index: Index) -> Iterator[Problem]:
+    rules = index.ruleset
+    groups: tuple[tuple[str, Iterable[tuple[str, Span]]], ...] = (
+        ("role", ((d.name, d.span) for d in rules.roles)),
+        ("source", ((d.name, d.span) for d in rules.sources)),
+        ("target", ((d.name, d.span) for d in rules.targets)),
+        ("record", ((d.name, d.span) for d in rules.records)),
+        ("check", ((d.name, d.span) for d in rules.checks)),
+        ("sample", ((d.name, d.span) for d in rules.samples)),
+        ("test", ((d.title, d.span) for d in rules.tests)),
+        (
+            "map or const",
+            chain(((m.name, m.span) for m in rules.maps), ((c.name, c.span) for c in rules.consts)),
+        ),
+        ("route", ((str(d.route), d.route.span) for d in rules.posts)),
+    )
+    for what, named in groups:
+        seen: dict[str, Span] = {}
+        for name, span in named:
+            if name in seen:
+                message = f"the {what} '{name}' is declared twice"
+                yield problem("NAM20", message, f"It stands in {seen[name]} already.", span)
+            seen.setdefault(name, span)
+    for second in rules.units[1:]:
+        hint = f"It stands in {rules.units[0].span} already: put all rows there."
+        yield problem("NAM20", "units are declared twice", hint, second.span)
+
+
+def _records(index: Index) -> Iterator[Problem]:
+    for record in index.ruleset.records:
+        seen: set[str] = set()
+        for field in record.fields:
+            if field.name in seen:
+                message = f"the field '{field.name}' of {record.name} is declared twice"
+                yield problem("NAM20", message, "Keep one of them.", field.span)
+            seen.add(field.name)
+            yield from _taken(field, record, index)
+        yield from _marks(record, index)
+
+
+def _taken(field: n.Field | n.Computed, record: n.Record, index: Index) -> Iterator[Problem]:
+    name = field.name
+    if name in RESERVED:
+        message = f"'{name}' is a fact of the language and cannot be a field of {record.name}"
+        yield problem("NAM21", message, "Give the field another name.", field.span)
+    elif name in index.consts:
+        message = f"'{name}' is a const too, so it could be read in two ways"
+        yield problem("NAM21", message, "Give one of them another name.", field.span)
+    if isinstance(field, n.Field) and field.type == "many" and field.of not in index.records:
+        hint = did_you_mean(field.of or "", index.records)
+        yield problem("NAM07", f"there is no record '{field.of}'", hint, field.span)
+
+
+def _marks(record: n.Record, index: Index) -> Iterator[Problem]:
+    if record.parent is not None:
+        if record.parent not in index.records:
+            hint = did_you_mean(record.parent, index.records)
+            yield problem("NAM07", f"there is no record '{record.parent}'", hint, record.span)
+        return
+    if record.source is not None and record.source not in index.sources:
+        hint = did_you_mean(record.source, index.sources)
+        yield problem("NAM08", f"there is no source '{record.source}'", hint, record.span)
+    keys = [f for f in record.fields if isinstance(f, n.Field) and f.mark == "key"]
+    if len(keys) != 1:
+        message = f"{record.name} has {len(keys)} key fields"
+        yield problem("NAM22", message, "Mark exactly one field as key.", record.span)
+
+
+def _zones(index: Index) -> Iterator[Problem]:
+    """Time zones that nobody knows."""
+    for source in index.ruleset.sources:
+        try:
+            ZoneInfo(source.zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            message = f"there is no time zone '{source.zone}'"
+            hint = 'Write a name of the IANA list: "Asia/Kuala_Lumpur", "Asia/Singapore", "UTC".'
+            yield problem("NAM26", message, hint, source.span)
+
+
+def _references(index: Index) -> Iterator[Problem]:
+    """Records and routes that declarations speak of."""
+    rules = index.ruleset
+    words = [(w.name, w.span) for c in rules.checks for w in c.records]
+    words += [(w.name, w.span) for d in rules.duplicates for w in d.records]
+    names = [(g.record, g.span) for g in rules.gates]
+    names += [(a.record, a.span) for a in rules.approvals]
+    names += [(p.record, p.span) for p in rules.posts]
+    for name, span in (*words, *names):
+        if name not in index.records:
+            hint = did_you_mean(name, index.records)
+            yield problem("NAM07", f"there is no record '{name}'", hint, span)
+    routes = index.routes()
+    narrowed = [g.route for g in rules.gates] + [c.route for c in rules.checks]
+    narrowed += [d.route for d in rules.duplicates]
+    back = {str(reversal.route) for reversal in rules.reversals}
+    narrowed += [a.route for a in rules.approvals if str(a.route) not in back]
+    for route in narrowed:
+        if route is not None and str(route) not in routes:
+            hint = did_you_mean(str(route), routes)
+            yield problem("NAM06", f"nothing is posted to '{route}'", hint, route.span)
+    for table in rules.maps:
+        if table.name in NAMES:
+            message = f"'{table.name}' is a function of the language"
+            yield problem("NAM21", message, "Give the map another name.", table.span)
+
+
+def _dated(index: Index) -> Iterator[Problem]:
+    """Consts are read at a day, which the record must name."""
+    told: set[str] = set()
+    for place in places(index):
+        record = place.scope.record
+        wanted = set(uses(place.expr)) & set(index.consts)
+        if wanted and record not in told and index.marked(record, "dated") is None:
+            told.add(record)
+            message = f"{record} has no dated field, but its rules read {sorted(wanted)[0]}"
+            hint = "Mark the field whose day decides as dated."
+            yield problem("NAM23", message, hint, place.expr.span)

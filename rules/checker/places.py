@@ -1,0 +1,177 @@
+"""Every expression of a ruleset with its scope, and whether every message can be said.
+
+Here: Place, places, uses, check_messages. Not here: what is wrong with any other expression.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from grammar import nodes as n
+from grammar.text.finding_codes import STYLE
+from grammar.text.problem import Problem, Span
+from rules.types.symbol_table import Index, Scope
+from rules.values.wording import parse_message
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One expression where it stands; `what` is condition, value, posting or message."""
+
+    expr: n.Expr
+    scope: Scope
+    what: str
+
+
+def problem(code: str, message: str, hint: str, span: Span, severity: str = "error") -> Problem:
+    """A problem of the checker; the register of codes says which are but style."""
+    return Problem(code, message, hint, span, "style" if code in STYLE else severity)
+
+
+def records_of(words: tuple[n.Word, ...], index: Index) -> list[str]:
+    """The records that a declaration speaks of and that exist."""
+    return [w.name for w in words if w.name in index.records]
+
+
+def places(index: Index) -> tuple[Place, ...]:
+    """All expressions; one that stands in a declaration of two records comes twice."""
+    if index.places is None:
+        index.places = tuple(_places(index))
+    return index.places
+
+
+def _places(index: Index) -> Iterator[Place]:
+    for record in index.ruleset.records:
+        owner = record.parent or record.name
+        scope = Scope(index, owner, line=record.parent is not None)
+        for field in record.fields:
+            if isinstance(field, n.Computed):
+                yield Place(field.expr, scope, "value")
+    for link in index.ruleset.links:
+        if link.where is not None and link.other in index.records:
+            yield Place(link.where, Scope(index, link.other), "condition")
+    for check in index.ruleset.checks:
+        for name in records_of(check.records, index):
+            scope = Scope(index, name, line=check.each_line)
+            yield from _conditions((check.when, *check.requires), scope)
+            yield from messages(check.say, check.span, scope)
+    for approve in index.ruleset.approvals:
+        scope = Scope(index, approve.record)
+        yield from _conditions((approve.when,), scope)
+        yield from messages(approve.say, approve.span, scope)
+        for name in approve.never:
+            yield Place(n.Name((name,), approve.span), scope, "value")
+    yield from _of_gates(index)
+    yield from _of_posts(index)
+
+
+def _conditions(exprs: tuple[n.Expr | None, ...], scope: Scope) -> Iterator[Place]:
+    for expr in exprs:
+        if expr is not None:
+            yield Place(expr, scope, "condition")
+
+
+def _of_gates(index: Index) -> Iterator[Place]:
+    for gate in index.ruleset.gates:
+        for row in gate.rows:
+            if row.say:
+                yield from messages(row.say, row.span, Scope(index, gate.record))
+    for duplicates in index.ruleset.duplicates:
+        for name in records_of(duplicates.records, index):
+            scope = Scope(index, name, document=True)
+            yield from messages(duplicates.say, duplicates.span, scope)
+            for unique in duplicates.uniques:
+                for field in unique.fields if unique.where == "history" else ():
+                    yield Place(n.Name((field,), unique.span), scope, "value")
+
+
+def _of_posts(index: Index) -> Iterator[Place]:
+    for post in index.ruleset.posts:
+        if post.record not in index.records:
+            continue
+        head = Scope(index, post.record, document=True, bills=post.bill is not None)
+        line = replace(head, line=True)
+        yield from _conditions((post.when,), Scope(index, post.record))
+        yield from messages(post.number.replace("{posting}", ""), post.span, head)
+        for expr in (post.bill.expr, post.bill.of) if post.bill else ():
+            yield Place(expr, replace(line, document=False, bills=False), "value")
+        if isinstance(post.timing, n.Daily):
+            yield Place(n.Name((post.timing.by,), post.timing.span), head, "value")
+        yield from _assigned(post, head)
+    for reversal in index.ruleset.reversals:
+        if reversal.record in index.records:
+            head = Scope(index, reversal.record, document=True)
+            number = reversal.number.replace("{posting}", "").replace("{reversed}", "")
+            yield from messages(number, reversal.span, head)
+            yield from _assigned(reversal, head)
+
+
+def _assigned(route: n.Post | n.Reversal, head: Scope) -> Iterator[Place]:
+    for assign in route.fields:
+        yield Place(assign.expr, head, "posting")
+    for assign in route.line_fields:
+        yield Place(assign.expr, replace(head, line=True), "posting")
+
+
+def tables(index: Index) -> Iterator[n.Table]:
+    """All decision tables."""
+    rules = index.ruleset
+    for declared in (rules.edits, rules.cancels, rules.retries):
+        yield from (d.table for d in declared)
+
+
+def messages(text: str, span: Span, scope: Scope) -> Iterator[Place]:
+    """The placeholders of a message."""
+    for part in parse_message(text, span)[0]:
+        if not isinstance(part, str):
+            yield Place(part, scope, "message")
+
+
+def uses(expr: Any) -> Iterator[str]:
+    """Every name that an expression says: of a field, const, fact, function or map."""
+    if isinstance(expr, n.Name):
+        yield expr.path[0]
+        return
+    if isinstance(expr, n.Call):
+        yield expr.name
+    for part in n.inner(expr):
+        yield from uses(part)
+
+
+_HOLE = re.compile(r"\{([^{}]*)\}")
+
+
+def check_messages(index: Index) -> Iterator[Problem]:
+    """All messages of a ruleset."""
+    rules = index.ruleset
+    for text, span in _said(index):
+        for broken in parse_message(text, span)[1]:
+            message = f"'{{{broken}}}' is no name and no call"
+            yield problem("MSG02", message, "Write a field, such as {number}.", span)
+    for missing in [s.missing for s in rules.sources] + [t.missing for t in rules.targets]:
+        yield from _only(missing.say, missing.span, ("field",))
+    for table in rules.maps:
+        yield from _only(table.missing.say, table.missing.span, ("key",))
+    for units in rules.units:
+        yield from _only(units.missing.say, units.missing.span, ("uom", "item"))
+
+
+def _said(index: Index) -> Iterator[tuple[str, Span]]:
+    rules = index.ruleset
+    yield from ((c.say, c.span) for c in rules.checks)
+    yield from ((a.say, a.span) for a in rules.approvals)
+    yield from ((d.say, d.span) for d in rules.duplicates)
+    for gate in rules.gates:
+        for row in gate.rows:
+            yield row.say or "", row.span
+
+
+def _only(text: str, span: Span, known: tuple[str, ...]) -> Iterator[Problem]:
+    for word in _HOLE.findall(text):
+        if word not in known:
+            names = " or ".join(f"{{{k}}}" for k in known)
+            message = f"'{{{word}}}' is not known here"
+            yield problem("MSG01", message, f"This message may use {names}.", span)

@@ -1,0 +1,246 @@
+"""Whether every status has one answer, every route can go, and later changes are answered.
+
+Here: gates and their statuses, conditions of routes that ask nothing, records without a table, and
+what an early gate row asks for: a group, a row and a test for the approval that is still to come.
+Not here: rows and groups of tables (tables.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from grammar import nodes as n
+from grammar.text.problem import Problem, Span
+from rules.checker.places import problem
+from rules.checker.ranges import Cuts
+from rules.types.functions import did_you_mean
+from rules.types.symbol_table import Index, Scope
+from rules.values.wording import say
+
+CHANGING = frozenset({"draft", "pending", "unpaid", "unapproved", "unconfirmed"})
+"""First words of statuses that a record passes through before it is settled."""
+
+
+def check_gates(index: Index) -> Iterator[Problem]:
+    """Coverage of statuses, spellings that mean two statuses, records without a gate."""
+    seen: dict[tuple[str, str], Span] = {}
+    for gate in index.ruleset.gates:
+        key = (gate.record, str(gate.route or ""))
+        if key in seen:
+            message = f"{gate.record} has this gate already"
+            yield problem("GAT05", message, f"It stands in {seen[key]}.", gate.span)
+        seen.setdefault(key, gate.span)
+        if gate.record in index.records:
+            yield from _gate(gate, index)
+    for record, posts in index.posts.items():
+        bare = [p for p in posts if index.gate(record, str(p.route)) is None]
+        if record in index.records and bare:
+            message = f"{record} is posted to {bare[0].route}, but has no gate"
+            hint = f"Declare 'gate {record}' with a row for each status."
+            yield problem("GAT04", message, hint, bare[0].span)
+    for record_node in index.ruleset.records:
+        for field in record_node.fields:
+            if isinstance(field, n.Field) and field.type == "one_of":
+                yield from _spellings(field)
+
+
+def _gate(gate: n.Gate, index: Index) -> Iterator[Problem]:
+    field = index.status_field(gate.record)
+    if field is None:
+        message = f"{gate.record} has no field with statuses"
+        yield problem("GAT06", message, "Declare it: status one of …", gate.span)
+        return
+    known = [s.name for s in field.states]
+    seen: dict[str, Span] = {}
+    for row in gate.rows:
+        for state in row.states:
+            if state.name not in known:
+                message = f"'{state.name}' is no status of {gate.record}"
+                yield problem("GAT03", message, did_you_mean(state.name, known), state.span)
+            elif state.name in seen:
+                message = f"the status '{state.name}' has a row already"
+                hint = f"It stands in {seen[state.name]}: keep one of them."
+                yield problem("GAT02", message, hint, state.span)
+            elif row.word == "ready" and not row.early and _changing(state.name):
+                message = f"'{state.name}' can still change, and the gate lets it go"
+                hint = f"Let it wait, or say that it is meant: early {state.name}"
+                yield problem("GAT08", message, hint, state.span)
+            seen.setdefault(state.name, state.span)
+    open_ = [name for name in known if name not in seen]
+    if open_:
+        many = "statuses have" if len(open_) > 1 else "status has"
+        message = f"{len(open_)} {many} no row: {', '.join(open_)}"
+        hint = f"Add a row, for example: wait {', '.join(open_)}"
+        yield problem("GAT01", message, hint, gate.span)
+
+
+def _changing(status: str) -> bool:
+    return status.split("_")[0] in CHANGING
+
+
+def _spellings(field: n.Field) -> Iterator[Problem]:
+    seen: dict[str, str] = {}
+    for state in field.states:
+        for word in (state.name, *state.aliases):
+            folded = word.strip().casefold()
+            if seen.get(folded, state.name) != state.name:
+                message = f'"{word}" means {seen[folded]} and {state.name}'
+                hint = "Spellings are compared trimmed and in any case: give it to one status."
+                yield problem("GAT07", message, hint, state.span)
+            seen.setdefault(folded, state.name)
+
+
+def check_going(index: Index) -> Iterator[Problem]:
+    """Routes that never go, and conditions of routes and approvals that ask nothing."""
+    for post in index.ruleset.posts:
+        if post.record in index.records:
+            yield from _route(post, index)
+    for approve in index.ruleset.approvals:
+        if approve.when is not None and approve.record in index.records:
+            yield from _approval(approve, approve.when, index)
+
+
+def _route(post: n.Post, index: Index) -> Iterator[Problem]:
+    gate, status = index.gate(post.record, str(post.route)), index.status_field(post.record)
+    ready = [s.name for row in gate.rows if row.word == "ready" for s in row.states] if gate else []
+    what = f"no {post.record} ever goes to {post.route}"
+    if gate is not None and not ready:
+        message = f"{what}: its gate has no ready status"
+        yield problem("POS20", message, "Give a status a ready row.", gate.span, "warning")
+    if post.when is None:
+        return
+    cuts = Cuts(Scope(index, post.record), [post.when])
+    allowed = cuts.allowed(post.when)
+    column = cuts.columns.get(status.name) if status else None
+    wanted = allowed.cases.get(status.name) if status else None
+    if allowed.impossible:
+        message = f"{what}: no '{allowed.impossible}' fits its when"
+        yield problem("POS20", message, "Widen the condition.", post.when.span, "warning")
+    elif column is not None and wanted is not None and ready:
+        lets = sum(1 << at for at, name in enumerate(column.labels) if name in ready)
+        if not wanted & lets:
+            message = f"{what}: its when fits none of the statuses that its gate lets go"
+            hint = f"The gate lets go {', '.join(ready)}."
+            yield problem("POS20", message, hint, post.when.span, "warning")
+    if _every(post.when, cuts):
+        yield _says_nothing(post.when)
+
+
+def _approval(approve: n.Approve, when: n.Expr, index: Index) -> Iterator[Problem]:
+    cuts = Cuts(Scope(index, approve.record), [when])
+    never = cuts.allowed(when).impossible
+    if never:
+        message = f"the approval of {approve.record} is never asked for: no '{never}' fits its when"
+        yield problem("LOG02", message, "Widen the condition behind when.", when.span)
+    elif _every(when, cuts):
+        yield _says_nothing(when)
+
+
+def _every(when: n.Expr, cuts: Cuts) -> bool:
+    """Whether every value fits a condition."""
+    allowed = cuts.allowed(when)
+    full = bool(allowed.cases) and not allowed.rest
+    return full and not any(cuts.columns[k].all & ~cases for k, cases in allowed.cases.items())
+
+
+def _says_nothing(when: n.Expr) -> Problem:
+    message = f"'{say(when)}' never fails: every value fits it"
+    return problem("LOG04", message, "Leave the when out, or correct it.", when.span, "warning")
+
+
+_APPROVAL = "approv"
+
+
+def check_answers(index: Index) -> Iterator[Problem]:
+    """What is posted and has no answer to what comes later."""
+    for record in index.posts:
+        if record in index.records:
+            yield from _tables(record, index)
+    for gate in index.ruleset.gates:
+        if gate.record in index.records:
+            for row in gate.rows:
+                if row.early:
+                    yield from _early(gate, row, index)
+
+
+def _tables(record: str, index: Index) -> Iterator[Problem]:
+    """One problem for each table that is not there, at the first route that needs it."""
+    edits, cancels = [], []
+    for post in index.posts[record]:
+        route = str(post.route)
+        gate = index.gate(record, route)
+        cancelled = any(row.word == "cancel" for row in gate.rows) if gate else False
+        edits += [post] if index.edit(record, route) is None else []
+        cancels += [post] if cancelled and index.cancel(record, route) is None else []
+    if edits:
+        message = f"{record} is posted to {_routes(edits)}, but nothing says what a later edit does"
+        hint = f"Declare 'on edit of {record}': groups of its fields, and a row for each case."
+        yield problem("EDT08", message, hint, edits[0].span)
+    if cancels:
+        message = f"{record} is posted to {_routes(cancels)} and can be cancelled"
+        message += ", but nothing says what happens then"
+        hint = f"Declare 'on cancel of {record}' with a row for each case."
+        yield problem("CAN01", message, hint, cancels[0].span)
+
+
+def _routes(posts: list[n.Post]) -> str:
+    return " and ".join(str(post.route) for post in posts)
+
+
+def _early(gate: n.Gate, row: n.GateRow, index: Index) -> Iterator[Problem]:
+    """What is posted early is approved later: that needs an answer of its own, and a test."""
+    record, states = gate.record, {state.name for state in row.states}
+    what = f"{record} goes early as {row.states[0].name}"
+    approvals = [
+        name
+        for name, field in index.fields[record].items()
+        if isinstance(field, n.Field) and name.startswith(_APPROVAL)
+    ]
+    if not approvals:
+        message = f"{what}, but no field tells its approval"
+        hint = f"Declare what the source sends: {_APPROVAL}ed_version whole optional"
+        yield problem("EDT09", message, hint, row.span)
+        return
+    routes = [p.route for p in index.posts.get(record, []) if gate.route in (None, p.route)]
+    edits = {id(e): e for r in routes if (e := index.edit(record, str(r))) is not None}
+    for edit in edits.values():
+        yield from _own_row(edit, what, approvals)
+    if edits and not any(_tells(t, record, states, approvals, index) for t in index.ruleset.tests):
+        message = f"{what}, but no test tells of its approval after that"
+        hint = f"Add a test: given … with status = {row.states[0].name}, then {approvals[0]} = …"
+        yield problem("TST06", message, hint, row.span)
+
+
+def _own_row(edit: n.Edit, what: str, approvals: list[str]) -> Iterator[Problem]:
+    """The approval changes nothing else: a group of its own, with a row of its own."""
+    own = {g.name for g in edit.groups if g.fields and {w.name for w in g.fields} <= set(approvals)}
+    at = edit.table.head.index("changed") if "changed" in edit.table.head else None
+    if not own:
+        message = f"{what}, but its approval has no group of its own"
+        hint = f"Give it one, and a row: approval = {approvals[0]}"
+        yield problem("EDT09", message, hint, edit.span)
+    elif at is not None and not any(_only(row, at, own) for row in edit.table.rows):
+        name = min(own)
+        message = f"{what}, but the group '{name}' has no row of its own"
+        cells = [name if number == at else "-" for number in range(len(edit.table.head))]
+        hint = f"Split it off: | {' | '.join(cells)} | … |"
+        yield problem("EDT09", message, hint, edit.table.span)
+
+
+def _only(row: n.TableRow, at: int, own: set[str]) -> bool:
+    cell = row.cells[at] if at < len(row.cells) else None
+    return isinstance(cell, n.Among) and all(
+        isinstance(value, n.Word) and value.name in own for value in cell.values
+    )
+
+
+def _tells(test: n.Test, record: str, states: set[str], approvals: list[str], index: Index) -> bool:
+    """Whether a test begins with an early status and approves the record in a later step."""
+    sample, status = index.samples.get(test.given), index.status_field(record)
+    if sample is None or sample.record != record or status is None:
+        return False
+    given = {pair.name: pair.value for pair in sample.sets}
+    given |= {fact.name: fact.value for fact in test.facts if isinstance(fact, n.IsValue)}
+    at_first = given.get(status.name)
+    later = {f.name for step in test.steps for f in step.facts if isinstance(f, n.IsValue)}
+    return isinstance(at_first, n.Word) and at_first.name in states and bool(later & set(approvals))

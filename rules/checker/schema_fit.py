@@ -1,0 +1,309 @@
+"""Whether the rules fit the schemas of sources and targets, and their amounts can be compared.
+
+Here: target fields and record fields against the schemas that the caller hands over; whether a
+document's amount can be compared with its own lines and with its record's; whether every route can
+be followed to its end. Not here: anything that can be said without schemas.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from grammar import nodes as n
+from grammar.text.problem import Problem
+from rules.checker.places import problem
+from rules.checker.reversibility import check_targets
+from rules.documents.totals import Own, Parts, posts_tax, shows_money
+from rules.types.functions import did_you_mean
+from rules.types.inference import infer, silent
+from rules.types.outside_schemas import Amounts, DocumentSchema, FieldSchema, Schemas
+from rules.types.symbol_table import Index, Scope
+from rules.values.kinds import NUMERIC, Type
+from rules.values.wording import parse_message, say
+
+_MEANT = 'If it is meant so, say why: amount not compared because "…".'
+
+
+def check_amounts(index: Index, schemas: Schemas) -> Iterator[Problem]:
+    """All routes that post money."""
+    for post in index.ruleset.posts:
+        known = schemas.document(post.route.target, post.route.document)
+        if known is None or post.record not in index.records:
+            continue
+        own = Own.of(index, post.record, schemas)
+        yield from _uncompared(post, own)
+        if shows_money(post, known) or getattr(known, "books", None) is not None:
+            yield from _route(_Route(post, known), own, index)
+
+
+class _Route:
+    """A route by what its documents may say of their amounts."""
+
+    def __init__(self, post: n.Post, known: DocumentSchema) -> None:
+        self.post, self.known = post, known
+        self.total = (known.total_field or "") if post.bill is None else ""  # a part has none
+        self.given = {a.name for a in (*post.fields, *post.line_fields)}
+        self.defined: Amounts | None = getattr(known, "amounts", None)
+
+    @property
+    def described(self) -> bool:
+        """Whether the target says how its total is made, and asks for no field of that anyhow."""
+        names = {self.known.total_field, self.defined.amount if self.defined else ""} - {None, ""}
+        fields = (f for f in (*self.known.header, *self.known.lines) if f.name in names)
+        return bool(names) and not any(f.required and f.name not in self.given for f in fields)
+
+    def says(self, *fields: str) -> str:
+        """How to say the first or another of these fields."""
+        ways = [f"{name} = …" for name in fields if name and name not in self.given]
+        return f"Add {', or '.join(ways)}." if ways else "Say each amount in a field of its own."
+
+
+def _route(route: _Route, own: Own | None, index: Index) -> Iterator[Problem]:
+    post, known, total = route.post, route.known, route.total
+    if total not in route.given and Parts.of(index, post, known, total) is None:
+        if not route.described:
+            return
+        message = f"nothing says what {post.route} comes to in the books, with its tax"
+        yield problem("POS21", message, _completed(route), post.span)
+    elif own is not None and post.uncompared is None:
+        yield from _lost(route, own, index)
+
+
+def _completed(route: _Route) -> str:
+    """What is missing of the sum of the lines, or the total itself."""
+    defined = route.defined
+    if defined is None:
+        return route.says(route.total)
+    tax = defined.tax if defined.code in route.given else ""
+    return route.says(defined.amount, tax, route.total)
+
+
+def _lost(route: _Route, own: Own, index: Index) -> Iterator[Problem]:
+    post, defined = route.post, route.defined
+    if own.read(index, post.record) is None:
+        message = f"the {own.total} of the {post.record} is not read, so amounts may get lost"
+        hint = f"Add to the record: {own.total}  money. {_MEANT}"
+        yield problem("POS22", message, hint, post.span)
+    elif (
+        own.tax and route.known.total_field not in route.given and not posts_tax(post, route.known)
+    ):
+        message = f"{post.route} has neither the tax nor the total of the {post.record}"
+        hint = f"{route.says(route.total, defined.tax if defined else '')} {_MEANT}"
+        yield problem("POS22", message, hint, post.span)
+
+
+def _uncompared(post: n.Post, own: Own | None) -> Iterator[Problem]:
+    said = post.uncompared
+    if said is None:
+        return
+    if not said.reason.strip():
+        message = f"the amount of {post.route} is not compared, and nobody says why"
+        yield problem("POS23", message, 'Say why it is meant so: because "…".', said.span)
+    elif own is None:
+        message = f"nothing to leave out: the {post.record} has no total to compare with"
+        yield problem("POS23", message, "Take the line out.", said.span, "warning")
+
+
+def check_posts(index: Index) -> Iterator[Problem]:
+    """All problems of routes as a whole."""
+    for post in index.ruleset.posts:
+        if post.route.target not in index.targets:
+            hint = did_you_mean(post.route.target, index.targets)
+            message = f"there is no target '{post.route.target}'"
+            yield problem("NAM09", message, hint, post.route.span)
+        if post.record in index.records:
+            yield from _timing(post, index)
+            yield from _number(post)
+        yield from _after(post, index)
+        yield from _assigned(post)
+        yield from _duplicates(post, index)
+
+
+def _timing(post: n.Post, index: Index) -> Iterator[Problem]:
+    if not isinstance(post.timing, n.Daily):
+        return
+    field = index.fields[post.record].get(post.timing.by)
+    if isinstance(field, n.Field) and field.type not in {"date", "moment"}:
+        message = f"'{field.name}' is no date and no moment, so it has no day"
+        yield problem("POS06", message, "Name a date or a moment.", post.timing.span)
+
+
+def _number(post: n.Post) -> Iterator[Problem]:
+    parts, broken = parse_message(post.number.replace("{posting}", ""), post.span)
+    if broken:
+        message = f"'{{{broken[0]}}}' in the document number is no name"
+        yield problem("MSG02", message, "Write {number}, or another field.", post.span)
+    elif not any(not isinstance(p, str) for p in parts):
+        message = "every document of this route would have the same number"
+        yield problem("POS04", message, 'Put the key into it: as "{number}".', post.span)
+
+
+def _after(post: n.Post, index: Index) -> Iterator[Problem]:
+    routes = index.routes()
+    chain = [str(post.route)]
+    at: n.Post | None = post
+    while at is not None and at.after is not None:
+        name = str(at.after)
+        if name not in routes:
+            if at is post:
+                hint = did_you_mean(name, routes)
+                message = f"waits for '{name}', which nothing posts"
+                yield problem("POS03", message, hint, at.after.span)
+            return
+        if name in chain:
+            message = f"waits in a ring: {' waits for '.join([*chain, name])}"
+            span = post.after.span if post.after else post.span
+            yield problem("POS02", message, "One of them must not wait.", span)
+            return
+        chain.append(name)
+        at = routes[name]
+    for call in _calls((post.fields, post.line_fields)):
+        if call.args and (post.after is None or say(call.args[0]) != str(post.after)):
+            message = f"the number of {say(call.args[0])} is not known yet"
+            hint = f"Say 'after {say(call.args[0])}' in this route."
+            yield problem("POS05", message, hint, call.span)
+
+
+def _calls(node: Any) -> Iterator[n.Call]:
+    if isinstance(node, n.Call) and node.name == "number_of":
+        yield node
+    for part in n.inner(node):
+        yield from _calls(part)
+
+
+def _assigned(post: n.Post) -> Iterator[Problem]:
+    for assigns in (post.fields, post.line_fields):
+        seen: dict[str, n.Assign] = {}
+        for assign in assigns:
+            if assign.name in seen:
+                message = f"'{assign.name}' is given twice"
+                hint = f"It stands in {seen[assign.name].span} already."
+                yield problem("POS08", message, hint, assign.span)
+            seen.setdefault(assign.name, assign)
+            if assign.name in post.they_own and not isinstance(assign.expr, n.Literal):
+                message = f"'{assign.name}' is theirs, and follows the record too"
+                hint = "Take it out of 'they own', or post only a first value for it."
+                yield problem("POS09", message, hint, assign.span)
+
+
+def _duplicates(post: n.Post, index: Index) -> Iterator[Problem]:
+    known = (w.name for d in index.ruleset.duplicates for w in d.records)
+    if post.record not in known:
+        message = f"nothing says what makes a {post.record} for {post.route} a duplicate"
+        hint = f"Declare 'duplicates of {post.record}' with at least one 'unique by'."
+        yield problem("POS07", message, hint, post.span)
+
+
+_ROOM = 3  # letters of a document number that later postings need: -2, -10
+_TEXTS = frozenset({"text", "user", "one_of"})
+
+
+def check_schemas(index: Index, schemas: Schemas) -> Iterator[Problem]:
+    """Routes and records against the known schemas."""
+    for post in index.ruleset.posts:
+        yield from _post(post, index, schemas)
+    yield from check_targets(index, schemas)
+    for record in index.ruleset.records:
+        yield from _record(record, index, schemas)
+
+
+def _post(post: n.Post, index: Index, schemas: Schemas) -> Iterator[Problem]:
+    known = schemas.document(post.route.target, post.route.document)
+    if known is None:
+        names = [f"{d.target}.{d.name}" for d in schemas.documents]
+        message = f"no connector can post '{post.route}'"
+        yield problem("POS01", message, did_you_mean(str(post.route), names), post.route.span)
+        return
+    head = Scope(index, post.record, document=True)
+    line = Scope(index, post.record, line=True, document=True)
+    header, lines = _sides(post, known)
+    yield from _side(post.fields, header, head, f"a {post.route}")
+    yield from _side(post.line_fields, lines, line, f"a line of {post.route}")
+    yield from _required(post, header, lines)
+    literal = len(post.number.split("{")[0])
+    if literal + _ROOM >= known.number_max:
+        message = f"the document number is longer than {known.number_max} letters"
+        yield problem("POS10", message, "Shorten the text in front of {number}.", post.span)
+    for name in post.they_own:
+        if name not in {f.name for f in header}:
+            message = f"{post.route} has no field '{name}'"
+            hint = did_you_mean(name, [f.name for f in header])
+            yield problem("POS11", message, hint, post.span)
+
+
+def _sides(
+    post: n.Post, known: DocumentSchema
+) -> tuple[Sequence[FieldSchema], Sequence[FieldSchema]]:
+    """The fields of header and lines; a document of one row may hold them all in its header."""
+    if getattr(known, "one_row", False) and not post.line_fields:
+        return (*known.header, *known.lines), ()
+    return known.header, known.lines
+
+
+def _side(
+    assigns: tuple[n.Assign, ...], fields: Sequence[FieldSchema], scope: Scope, what: str
+) -> Iterator[Problem]:
+    by_name = {f.name: f for f in fields}
+    for assign in assigns:
+        field = by_name.get(assign.name)
+        if field is None:
+            message = f"{what} has no field '{assign.name}'"
+            yield problem("POS11", message, did_you_mean(assign.name, by_name), assign.span)
+            continue
+        if getattr(field, "theirs", False):
+            message = f"only the target writes '{assign.name}'"
+            yield problem("POS13", message, "Leave it out.", assign.span)
+        if scope.record in scope.index.records:
+            have = infer(assign.expr, scope, silent)
+            if not _fits(have, field.type):
+                message = f"'{assign.name}' wants {field.type}, not {have.kind}"
+                yield problem("POS14", message, "Give a value of that type.", assign.span)
+        yield from _too_long(assign, field)
+
+
+def _fits(have: Type, want: str) -> bool:
+    if have.kind == "any" or want in _TEXTS:
+        return have.kind != "many"
+    if want in NUMERIC:
+        return have.kind in NUMERIC
+    return have.kind == want
+
+
+def _too_long(assign: n.Assign, field: FieldSchema) -> Iterator[Problem]:
+    value = assign.expr.value if isinstance(assign.expr, n.Literal) else None
+    if isinstance(value, str) and field.max_length is not None and len(value) > field.max_length:
+        message = f"'{assign.name}' holds at most {field.max_length} letters"
+        yield problem("POS15", message, "Write a shorter text.", assign.expr.span)
+
+
+def _required(
+    post: n.Post, header: Sequence[FieldSchema], lines: Sequence[FieldSchema]
+) -> Iterator[Problem]:
+    sides = ((post.fields, header, ""), (post.line_fields, lines, "each line: "))
+    for assigns, fields, where in sides:
+        given = {a.name for a in assigns}
+        missing = [f.name for f in fields if f.required and f.name not in given]
+        if missing:
+            message = f"{where}{post.route} needs {', '.join(missing)}"
+            hint = f"Add: {missing[0]} = …"
+            yield problem("POS12", message, hint, post.span)
+
+
+def _record(record: n.Record, index: Index, schemas: Schemas) -> Iterator[Problem]:
+    owner = index.records.get(record.parent or "") or record
+    known = schemas.kind(owner.source or "", owner.name)
+    if known is None:
+        kinds = [k for k in schemas.kinds if k.source == owner.source]
+        if kinds and record is owner:
+            message = f"{record.source} sends no '{record.name}'"
+            hint = did_you_mean(record.name, [k.kind for k in kinds])
+            yield problem("NAM24", message, hint, record.span)
+        return
+    fields = {f.name: f for f in (known.fields if record is owner else known.lines)}
+    many = {"lines"} if record is owner else set()
+    for field in record.fields:
+        if isinstance(field, n.Field) and field.name not in fields.keys() | many:
+            message = f"{owner.source} sends no field '{field.name}' with {record.name}"
+            hint = did_you_mean(field.name, fields)
+            yield problem("NAM25", message, hint, field.span)

@@ -1,0 +1,264 @@
+"""Whether every case of a decision table has exactly one answer, and every field one group.
+
+Here: on edit, on cancel and retry: gaps with the rows to paste, overlaps, rows that never match,
+tables given twice, the blind retry, and stored fields in no group or in several. Not here: cutting
+columns (cases.py), what a target can do (reversibility.py).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from grammar import nodes as n
+from grammar.text.problem import Problem, Span
+from rules.checker.cases import Box, Column, count, first, gaps, meet, offered
+from rules.checker.places import problem
+from rules.checker.table_columns import Ground, columns, eras, heads, value_on
+from rules.types.functions import did_you_mean
+from rules.types.symbol_table import Index
+
+BUILT_IN = ("not_ready", "overbilled")
+_SHOWN = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """One table where it stands, once for each record that it speaks of."""
+
+    table: n.Table
+    ground: Ground
+    kind: str  # edit | cancel | retry
+
+
+def check_tables(index: Index) -> Iterator[Problem]:
+    """All problems of decision tables."""
+    yield from _twice(index)
+    for decided in tables_of(index):
+        table = decided.table
+        if any(len(row.cells) != len(table.head) for row in table.rows):
+            continue  # the parser said so
+        wrong = list(heads(table, decided.ground))
+        yield from wrong
+        if not wrong:
+            yield from _proved(decided, index)
+    for retry in index.ruleset.retries:
+        yield from _blind(retry)
+
+
+def tables_of(index: Index) -> Iterator[Decided]:
+    """Every decision table with its surroundings."""
+    rules = index.ruleset
+    for edit in rules.edits:
+        if edit.record in index.records:
+            groups = (*(g.name for g in edit.groups), *built_in(edit, index))
+            yield Decided(edit.table, Ground(index, edit.record, groups), "edit")
+    for cancel in rules.cancels:
+        for word in cancel.records:
+            if word.name in index.records:
+                states = _cancelled(word.name, index)
+                yield Decided(cancel.table, Ground(index, word.name, (), states), "cancel")
+    for retry in rules.retries:
+        yield Decided(retry.table, Ground(index, ""), "retry")
+
+
+def built_in(edit: n.Edit, index: Index) -> tuple[str, ...]:
+    """The groups that exist by themselves: the second where a route bills in parts."""
+    posts = index.posts.get(edit.record, [])
+    bills = any(p.bill for p in posts if edit.route in (None, p.route))
+    return BUILT_IN if bills else BUILT_IN[:1]
+
+
+def _cancelled(record: str, index: Index) -> frozenset[str] | None:
+    """The statuses that a gate of the record calls cancelled."""
+    gates = [g for g in index.ruleset.gates if g.record == record]
+    rows = [row for gate in gates for row in gate.rows if row.word == "cancel"]
+    return frozenset(s.name for row in rows for s in row.states) or None
+
+
+def _proved(decided: Decided, index: Index) -> Iterator[Problem]:
+    table, kinds = decided.table, decided.ground.kinds()
+    days = eras(table, index)
+    for day in days:
+        cut = columns(table, kinds, day, index)
+        boxes = [_box(row, cut, day, index) for row in table.rows]
+        since = f", from {day} on" if day is not None and day != days[0] else ""
+        found = list(_answers(decided, cut, boxes, since, index))
+        yield from found
+        if found:
+            return  # one day is enough: the next one says the same
+
+
+def _box(row: n.TableRow, cut: Sequence[Column], day: date | None, index: Index) -> Box:
+    def value(said: n.Value) -> object:
+        return value_on(said, day, index)
+
+    cells = zip(cut, row.cells, strict=True)
+    return tuple(column.among(cell, value) or 0 for column, cell in cells)
+
+
+def _answers(
+    decided: Decided, cut: Sequence[Column], boxes: list[Box], since: str, index: Index
+) -> Iterator[Problem]:
+    rows = decided.table.rows
+    for row, box in zip(rows, boxes, strict=True):
+        if not all(box):
+            name = next(c.name for c, cases in zip(cut, box, strict=True) if not cases)
+            message = f"this row can never match: no such '{name}' comes{since}"
+            yield problem("TAB03", message, "Take the row out, or correct the cell.", row.span)
+    met: set[int] = set()
+    for (i, one), (j, other) in itertools.combinations(enumerate(boxes), 2):
+        common = meet(one, other)
+        if common is not None and j not in met:
+            met.add(j)
+            message = (
+                f"this row and line {rows[i].span.line} both match {first(cut, common)}{since}"
+            )
+            yield problem("TAB02", message, "Narrow one of them: one case, one row.", rows[j].span)
+    open_ = gaps(cut, boxes)
+    if open_ is None:
+        message = "the table has too many cases to prove that each has a row"
+        yield problem("TAB01", message, "Make two tables of it.", decided.table.span)
+        return
+    action = _action(decided, index)
+    if "changed" in decided.table.head:
+        at = decided.table.head.index("changed")
+        for name in BUILT_IN:
+            case = cut[at].labels.index(name) if name in cut[at].labels else -1
+            if case >= 0 and not any(box[at] >> case & 1 for box in boxes):
+                yield _built_in(name, at, action, decided.table)
+                open_ = [b for box in open_ if (b := _but(box, at, case))[at]]
+    if open_:
+        yield _gap(cut, open_, action, decided.table, since)
+
+
+def _gap(
+    cut: Sequence[Column], open_: list[Box], action: str, table: n.Table, since: str
+) -> Problem:
+    more = count(open_) - 1
+    others = f" and {more} more case{'s' if more > 1 else ''}" if more else ""
+    message = f"no row for {first(cut, open_[0])}{others}{since}"
+    rows = offered(cut, open_, action)
+    hint = "Name a value in between: no one row can say this case."
+    if rows:
+        hint = "Add: " + "\n     ".join(rows[:_SHOWN])
+        hint += f"\n     and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else ""
+    return problem("TAB01", message, hint, table.span)
+
+
+def _but(box: Box, at: int, case: int) -> Box:
+    return (*box[:at], box[at] & ~(1 << case), *box[at + 1 :])
+
+
+def _built_in(name: str, at: int, action: str, table: n.Table) -> Problem:
+    means = {
+        "not_ready": "a posted record may fall back to a status that does not go",
+        "overbilled": "more may be billed than is delivered now",
+    }
+    cells = ["-"] * len(table.head)
+    cells[at] = name
+    message = f"the table has no row for '{name}': {means[name]}"
+    return problem("EDT06", message, f"Add: | {' | '.join(cells)} | {action} |", table.span)
+
+
+def _action(decided: Decided, index: Index) -> str:
+    """The careful answer: a person looks."""
+    told = Counter(
+        row.action.role
+        for row in decided.table.rows
+        if isinstance(row.action, n.Action) and row.action.role
+    )
+    role = told.most_common(1)[0][0] if told else next(iter(index.roles), "ROLE")
+    return f"hold for {role}" if decided.kind == "retry" else f"review by {role}"
+
+
+def _blind(retry: n.Retry) -> Iterator[Problem]:
+    """Without an answer nobody knows what happened: only looking helps."""
+    if "error" not in retry.table.head:
+        return
+    at = retry.table.head.index("error")
+    for row in retry.table.rows:
+        cell = row.cells[at] if at < len(row.cells) else None
+        named = isinstance(cell, n.Any_) or (
+            isinstance(cell, n.Among)
+            and any(isinstance(v, n.Word) and v.name == "uncertain" for v in cell.values)
+        )
+        looks = isinstance(row.action, n.Action) and row.action.kind == "look_up"
+        if named and not looks:
+            message = "an uncertain push is answered without looking it up"
+            hint = "Give it a row of its own: | uncertain | look up first |"
+            yield problem("RET01", message, hint, row.span)
+
+
+def _twice(index: Index) -> Iterator[Problem]:
+    rules = index.ruleset
+    given = [(f"on edit of {e.record}{_for(e.route)}", e.span) for e in rules.edits]
+    given += [
+        (f"on cancel of {w.name}{_for(c.route)}", w.span) for c in rules.cancels for w in c.records
+    ]
+    given += [(f"retry {r.target}", r.span) for r in rules.retries]
+    seen: dict[str, Span] = {}
+    for name, span in given:
+        if name in seen:
+            message = f"'{name}' has a table already"
+            hint = f"It stands in {seen[name]}: one table for each."
+            yield problem("TAB08", message, hint, span)
+        seen.setdefault(name, span)
+
+
+def _for(route: n.RouteName | None) -> str:
+    return f" for {route}" if route is not None else ""
+
+
+def check_edit_groups(index: Index) -> Iterator[Problem]:
+    """All problems of groups."""
+    for edit in index.ruleset.edits:
+        if edit.record in index.records:
+            yield from _names(edit)
+            yield from _fields(edit, index)
+
+
+def _names(edit: n.Edit) -> Iterator[Problem]:
+    seen: dict[str, Span] = {}
+    for group in edit.groups:
+        if group.name in BUILT_IN:
+            message = f"the group '{group.name}' exists by itself"
+            hint = "Give this group another name; the built-in one only needs its row."
+            yield problem("EDT05", message, hint, group.span)
+        elif group.name in seen:
+            message = f"the group '{group.name}' is given twice"
+            yield problem("EDT05", message, f"It stands in {seen[group.name]}.", group.span)
+        seen.setdefault(group.name, group.span)
+    if edit.groups and "changed" not in edit.table.head:
+        message = "the table does not ask which group changed"
+        yield problem("EDT07", message, "Its first column is 'changed'.", edit.table.span)
+
+
+def _fields(edit: n.Edit, index: Index) -> Iterator[Problem]:
+    fields = index.fields[edit.record]
+    stored = {k: f for k, f in fields.items() if isinstance(f, n.Field)}
+    seen: dict[str, str] = {}
+    for group in edit.groups:
+        for word in group.fields:
+            field = stored.get(word.name)
+            if field is None:
+                what = "works out" if word.name in fields else "has no"
+                message = f"{edit.record} {what} '{word.name}': only stored fields are in groups"
+                yield problem("EDT04", message, did_you_mean(word.name, stored), word.span)
+            elif field.mark == "key":
+                message = f"'{word.name}' is the key of {edit.record}: with another it is another"
+                yield problem("EDT03", message, "Take it out of the group.", word.span)
+            elif word.name in seen:
+                message = f"'{word.name}' is in the group '{seen[word.name]}' already"
+                yield problem("EDT02", message, "Keep it in one of them.", word.span)
+            seen.setdefault(word.name, group.name)
+    left = [k for k, f in stored.items() if f.mark != "key" and k not in seen]
+    if left:
+        many = "fields are" if len(left) > 1 else "field is"
+        message = f"{len(left)} {many} in no group: {', '.join(left)}"
+        last = edit.groups[-1].name if edit.groups else "rest"
+        hint = f"Put it into a group, for example: {last} = …, {', '.join(left)}"
+        yield problem("EDT01", message, hint, edit.span)

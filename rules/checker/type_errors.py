@@ -1,0 +1,251 @@
+"""Whether expressions, maps, consts, links and units have the right types.
+
+Here: types of all expressions, conditions that are no conditions, unrounded postings, placeholders,
+fields that need themselves; rows of maps and consts of one kind with each key once; links that can
+be followed and end; units that lead to their base exactly and by one way. Not here: the type rules
+(rules/types/inference.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
+
+from grammar import nodes as n
+from grammar.text.problem import Problem, Span
+from rules.checker.places import Place, places, problem, uses
+from rules.expressions.links import PERSONAL
+from rules.facts.seeds import seeds
+from rules.facts.units import Bases, convert
+from rules.facts.world import UnitEntry
+from rules.types.functions import did_you_mean
+from rules.types.inference import field_type, infer, listed
+from rules.types.symbol_table import RESERVED, Index, Scope
+from rules.values.kinds import NUMERIC, Type, comparable, say_type
+
+
+def check_entries(index: Index) -> Iterator[Problem]:
+    """Rows of maps, rows of consts."""
+    for table in index.ruleset.maps:
+        yield from _kinds(tuple(r.value for r in table.rows), f"map '{table.name}'")
+        plain = n.Map(table.name, table.match, None, table.rows, table.missing, table.span)
+        yield from seeds(n.Ruleset(maps=(plain,)), {}).problems
+        if "exact" in table.match and len(table.match) > 1:
+            message = f"map '{table.name}' matches exact and not exact"
+            yield problem("MAP14", message, "Say exact alone, or leave it out.", table.span)
+    for const in index.ruleset.consts:
+        yield from _kinds(tuple(r.value for r in const.rows), f"const '{const.name}'")
+        seen: set[date] = set()
+        for row in const.rows:
+            if row.since in seen:
+                message = f"const '{const.name}' has two values from {row.since}"
+                yield problem("TAB10", message, "Keep one of them.", row.span)
+            seen.add(row.since)
+
+
+def _kinds(values: tuple[n.Literal, ...], what: str) -> Iterator[Problem]:
+    for value in values[1:]:
+        if value.kind != values[0].kind:
+            message = f"{what} holds a {values[0].kind} and a {value.kind}"
+            yield problem("MAP13", message, "All its values are of one kind.", value.span)
+            return
+
+
+MOST = 1_000
+"""How many records a link may promise at most: each evaluation reads them all."""
+
+
+def check_links(index: Index) -> Iterator[Problem]:
+    """All problems of links."""
+    seen: dict[tuple[str, str], n.Link] = {}
+    for link in index.ruleset.links:
+        at = (link.record, link.name)
+        if at in seen:
+            message = f"the link '{link.name}' of {link.record} is declared twice"
+            yield problem("NAM20", message, f"It stands in {seen[at].span} already.", link.span)
+        seen.setdefault(at, link)
+        yield from _taken(link, index)
+        unknown = [r for r in (link.record, link.other) if r not in index.records]
+        for name in unknown:
+            hint = did_you_mean(name, index.records)
+            yield problem("NAM07", f"there is no record '{name}'", hint, link.span)
+        if not unknown:
+            yield from _join(link, index)
+            yield from _asks(link, index)
+        if not 1 <= link.most <= MOST:
+            message = f"a link to at most {link.most} records"
+            hint = f"Write a number from 1 to {MOST}: it bounds every evaluation."
+            yield problem("LNK03", message, hint, link.span)
+
+
+def _taken(link: n.Link, index: Index) -> Iterator[Problem]:
+    field = index.fields.get(link.record, {}).get(link.name)
+    if field is not None or link.name in RESERVED or link.name in index.consts:
+        message = f"'{link.name}' means something else in {link.record} already"
+        yield problem("NAM21", message, "Give the link another name.", link.span)
+
+
+def _join(link: n.Link, index: Index) -> Iterator[Problem]:
+    sides = ((link.other, link.theirs), (link.record, link.ours))
+    found = []
+    for record, name in sides:
+        known = {k: f for k, f in index.fields[record].items() if isinstance(f, n.Field)}
+        field = known.get(name)
+        if field is None:
+            hint = did_you_mean(name, known)
+            yield problem("NAM01", f"{record} stores no field '{name}'", hint, link.span)
+        elif field.type == "many":
+            message = f"'{name}' of {record} is a list"
+            yield problem("LNK02", message, "Join by a field with one value.", link.span)
+        else:
+            found.append(field_type(field, record, Scope(index, record)))
+    if len(found) == len(sides) and not comparable(*found):
+        left, right = (say_type(kind) for kind in found)
+        message = f"'{link.theirs}' is {left}, '{link.ours}' is {right}: they are never equal"
+        yield problem("LNK02", message, "Join by fields of one type.", link.span)
+
+
+def _asks(link: n.Link, index: Index) -> Iterator[Problem]:
+    """What a `where` asks of the other record must stand in that record."""
+    names = set(uses(link.where))
+    for name in [p for p in PERSONAL if p in names]:
+        message = f"'{name}' belongs to the record that is judged, not to the linked one"
+        yield problem("LNK04", message, "Ask it in the rule that uses the link.", link.span)
+    for name in sorted(names & index.links.get(link.other, {}).keys()):
+        message = f"'{name}' is a link of {link.other}: a link cannot follow another"
+        yield problem("LNK05", message, f"Ask about the fields of {link.other}.", link.span)
+
+
+def check_units(index: Index) -> Iterator[Problem]:
+    """Bases given twice, units given twice, chains that end nowhere."""
+    for units in index.ruleset.units:
+        yield from _bases(units)
+        yield from _rows(units)
+
+
+def _bases(units: n.Units) -> Iterator[Problem]:
+    seen: dict[str | None, Span] = {}
+    for base in units.bases:
+        if base.item in seen:
+            whose = f'"{base.item}"' if base.item else "all items"
+            message = f"{whose} has a base unit already"
+            yield problem("UOM06", message, f"It stands in {seen[base.item]}.", base.span)
+        seen.setdefault(base.item, base.span)
+
+
+def _rows(units: n.Units) -> Iterator[Problem]:
+    found = seeds(n.Ruleset(units=(n.Units(units.bases, units.rows, None, *_rest(units)),)), {})
+    yield from found.problems
+    entries = {k: UnitEntry(0, num, den, to) for k, (num, den, to) in found.units.items()}
+    bases = Bases(units.bases)
+    seen: dict[tuple[str, str | None], n.UnitRow] = {}
+    for row in units.rows:
+        item = row.item or ""
+        before = seen.get((row.unit, row.item))
+        base = bases.of(item)
+        if before is not None:
+            hint = f"It stands in {before.span} already: keep one of them."
+            yield problem("UOM03", f"'{row.unit}' has a factor already", hint, row.span)
+        elif row.unit == base:
+            message = f"'{row.unit}' is the base unit and has no factor"
+            yield problem("UOM07", message, "Leave this row out.", row.span)
+        elif row.count > 0 and row.base_count > 0:
+            yield from _chain(row, base, bases, entries)
+        seen.setdefault((row.unit, row.item), row)
+
+
+def _chain(
+    row: n.UnitRow, base: str | None, bases: Bases, entries: dict[str, UnitEntry]
+) -> Iterator[Problem]:
+    if base is None or convert(row.unit, row.item or "", bases, entries) is None:
+        of = f' of "{row.item}"' if row.item else ""
+        message = f"'{row.unit}'{of} does not lead to the base unit {base or ''}".rstrip()
+        hint = f"Say what 1 {row.base_unit} is, down to the base unit."
+        yield problem("UOM05", message, hint, row.span)
+
+
+def _rest(units: n.Units) -> tuple[n.Missing, Span]:
+    return units.missing, units.span
+
+
+def check_types(index: Index) -> Iterator[Problem]:
+    """All problems of types and names inside expressions."""
+    for place in places(index):
+        found: list[Problem] = []
+        kind = infer(place.expr, place.scope, found.append)
+        if place.what == "message":
+            yield from (_as_placeholder(p) for p in found[:1])
+            continue
+        yield from found
+        if place.what == "condition" and kind.kind not in {"yesno", "any"}:
+            hint = "Compare it with something, or ask whether it is known."
+            yield problem("TYP02", "this is neither yes nor no", hint, place.expr.span)
+        if place.what == "posting":
+            yield from _posted(place, kind)
+    yield from _rings(index)
+
+
+def _as_placeholder(found: Problem) -> Problem:
+    message = f"in the message: {found.message}"
+    return replace(found, code="MSG01", message=message)
+
+
+def _posted(place: Place, kind: Type) -> Iterator[Problem]:
+    span = place.expr.span
+    if kind.kind == "many":
+        yield problem("TYP08", "a list cannot be posted", "Post one of its sums.", span)
+    elif kind.kind in NUMERIC and kind.level == "fraction":
+        message = "a division reaches the document without being rounded"
+        yield problem("TYP20", message, "Write round(…, 0.01) around it.", span)
+    elif kind.kind == "money" and kind.level == "product":
+        message = "an amount that was multiplied reaches the document without being rounded"
+        yield problem("TYP21", message, "Write round(…, 0.01) around it.", span, "warning")
+
+
+def _rings(index: Index) -> Iterator[Problem]:
+    """Computed fields that need themselves."""
+    needs: dict[tuple[str, str], set[tuple[str, str]]] = {}
+    for record in index.ruleset.records:
+        for field in record.fields:
+            if isinstance(field, n.Computed):
+                needs[record.name, field.name] = set(_needed(field.expr, record, index))
+    for (record_name, name), direct in needs.items():
+        seen, todo = set(direct), list(direct)
+        while todo:
+            for more in needs.get(todo.pop(), ()):
+                if more not in seen:
+                    seen.add(more)
+                    todo.append(more)
+        if (record_name, name) in seen:
+            span = index.fields[record_name][name].span
+            hint = "A computed field may not need itself, not even by way of others."
+            yield problem("TYP11", f"the field '{name}' needs itself", hint, span)
+
+
+def _needed(expr: object, record: n.Record, index: Index) -> Iterator[tuple[str, str]]:
+    owner = record.parent or record.name
+    lines = index.line_records.get(owner)
+    line_name = lines.name if lines else ""
+    if isinstance(expr, n.Name):
+        many = index.lines_field(owner)
+        if len(expr.path) == 2 and many is not None and expr.path[0] in {"line", many.name}:
+            yield (line_name, expr.path[1])
+        yield (owner, expr.path[0])
+        return
+    if isinstance(expr, n.Call) and expr.where is not None:
+        arg = expr.args[0] if expr.args else None
+        over = listed(arg.path, Scope(index, owner)) if isinstance(arg, n.Name) else None
+        for name in _bare(expr.where) if over is not None and over.link is None else ():
+            yield (line_name, name)
+    for part in n.inner(expr):
+        yield from _needed(part, record, index)
+
+
+def _bare(expr: object) -> Iterator[str]:
+    if isinstance(expr, n.Name):
+        if len(expr.path) == 1:
+            yield expr.path[0]
+        return
+    for part in n.inner(expr):
+        yield from _bare(part)

@@ -1,0 +1,1 @@
+"""Clearpost rules.codegen: the same meaning as generated Python."""

@@ -1,0 +1,201 @@
+"""The compiler whose expressions are generated Python.
+
+Here: Generated, Together, the function that one expression becomes, and whether everything that a
+document needs is known, without making the document. Not here: the lines of it
+(emit_expressions.py), how text becomes a function (rules/programs/program.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from grammar import nodes as n
+from rules.codegen.emit_calls import CONVERT
+from rules.codegen.emit_checks import Trace, bits_of, trace_of
+from rules.codegen.emit_expressions import Writer
+from rules.codegen.source_text import SHARED, Atom, Build, Page, Source
+from rules.expressions.compiler import Compiler, Rows, Wanted
+from rules.expressions.lookups import Closure
+from rules.expressions.run import Run
+from rules.types.symbol_table import Index, Scope
+from rules.values.unknown import Unknown, limit_gap
+from rules.values.wording import say
+
+if TYPE_CHECKING:
+    from rules.expressions.checks import CheckProgram, Row
+
+
+_FINEST = Decimal("1E-12")
+_SMALL = 10**18
+"""Numbers below it, multiplied and divided, are far from the bounds of numbers."""
+
+
+def known_of(compiler: Compiler, wanted: Wanted) -> Source:
+    """Gives the amounts, or None where a value is unknown or no decimal says it exactly.
+
+    For records whose every field has a value, unless it is optional.
+    """
+    page = Page()
+    scope = Scope(compiler.index, compiler.record, document=True)
+    page.write("rows = []")
+    head = Writer(compiler, scope, page, clean=True, bare=True)
+    for expr in wanted.head:
+        _ask(head, expr)
+    if wanted.line or wanted.convert or wanted.amounts:
+        with page.lines_of_record(1):
+            line = Writer(compiler, replace(scope, line=True), page, clean=True, bare=True)
+            for expr in wanted.line:
+                _ask_field(line, expr)
+            for unit, item in wanted.convert:
+                _convert(line, unit, item)
+            for expr in wanted.amounts:
+                page.write(f"rows.append({_ask(line, expr, exact=False).code})")
+    page.write("return rows")
+    return page.source({**SHARED, "Fraction": Fraction})
+
+
+def _ask(writer: Writer, expr: n.Expr, *, exact: bool = True) -> Atom:
+    value = writer.held(expr)
+    tests = [] if value.known else [f"{value.code}.__class__ is Unknown"]
+    if exact and not value.kind:
+        tests.append(f"{value.code}.__class__ is Fraction")
+    if tests:
+        with writer.page.block(f"if {' or '.join(tests)}:"):
+            writer.page.write("return None")
+    return value
+
+
+def _ask_field(writer: Writer, expr: n.Expr) -> None:
+    """The same of a field of a line; a rounded price or quantity is known where its parts are.
+
+    Only one that could leave the bounds of numbers is worked out.
+    """
+    call = expr.args[0] if isinstance(expr, n.Call) and expr.name == "round" else None
+    step = expr.args[1] if isinstance(expr, n.Call) and call is not None else None
+    steps = step.value if isinstance(step, n.Literal) else None
+    sure = isinstance(steps, Decimal) and steps >= _FINEST
+    units = writer.compiler.units
+    if not (sure and units and isinstance(call, n.Call) and call.name in CONVERT):
+        _ask(writer, expr)
+        return
+    value, by = _ask(writer, call.args[0]), _convert(writer, call.args[1], call.args[2])
+    number, whole = writer.page.number(Decimal(_SMALL)), writer.page.number(_SMALL)
+    bounds = f"-{number} < {value.code} < {number} and {by}.num < {whole} and {by}.den < {whole}"
+    with writer.page.block(f"if not ({bounds}):"):
+        _ask(writer, expr)
+
+
+def _convert(writer: Writer, unit: n.Expr, item: n.Expr) -> str:
+    """The variable that holds the factor."""
+    parts, units = (_ask(writer, unit), _ask(writer, item)), writer.compiler.units
+    found = writer.page.put(writer.conversion(units, *parts) if units else "None")
+    with writer.page.block(f"if {found}.__class__ is Unknown:"):
+        writer.page.write("return None")
+    return found
+
+
+class Generated(Compiler):
+    """Compiles the expressions of one record kind to Python; `build` makes functions of it."""
+
+    def __init__(
+        self,
+        index: Index,
+        record: str,
+        zone: ZoneInfo,
+        build: Build,
+        family: dict[str, Compiler] | None = None,
+    ) -> None:
+        super().__init__(index, record, zone, family)
+        self.build = build
+
+    def sibling(self, record: str, zone: ZoneInfo) -> Generated:
+        """Another one of the same family, for another record kind."""
+        return Generated(self.index, record, zone, self.build, self.family)
+
+    def expr(self, node: n.Expr, scope: Scope) -> Closure:
+        """The function of an expression in a scope."""
+        page = Page()
+        page.write(f"return {Writer(self, scope, page).value(node).code}")
+        return self.build(page.source(SHARED))
+
+    def guarded(self, node: n.Expr, scope: Scope, rule: str, owner: str) -> Closure:
+        """A function that answers EVA01 where the numbers leave their bounds."""
+
+        def limit(reason: BaseException) -> Any:
+            return Unknown(limit_gap(rule, owner or self.owner, say(node), reason, node.span))
+
+        return self.build(_guarded(self, node, scope, limit))
+
+    def together(self, checks: Sequence[CheckProgram]) -> Together:
+        """Several checks as one function."""
+        return Together(self, checks)
+
+    def known(self, wanted: Wanted) -> Closure:
+        """Whether everything wanted is known, as one function."""
+        made: list[Closure] = []
+
+        def known(run: Run) -> Any:
+            if not made:
+                made.append(self.build(known_of(self, wanted)))
+            return made[0](run)
+
+        return known
+
+
+class Together:
+    """Checks of one record kind as one function, made when it is first needed.
+
+    There are two: one for records whose every field has a value, and one for all others.
+    """
+
+    def __init__(self, compiler: Generated, checks: Sequence[CheckProgram]) -> None:
+        self._compiler, self._checks = compiler, checks
+        self._firsts = {c.first + i: c.first for c in checks for i in range(len(c.conditions))}
+        self._traces: dict[bool, tuple[Trace, Closure]] = {}
+        self._bits: dict[bool, Closure] = {}
+
+    def rows(self, run: Run) -> Rows:
+        """What every condition answered, by the number of the check's first condition."""
+        trace, made = self._trace(run)
+        head, lines = made(run)
+        found: list[Row] = trace.head.rows(None, head)
+        for number, line in enumerate(lines, start=1):
+            found += trace.line.rows(number, line)
+        by_check: Rows = {c.first: [] for c in self._checks}
+        for row in found:
+            by_check[self._firsts[row[0]]].append(row)
+        return by_check
+
+    def trace(self, run: Run) -> Any:
+        """The same before anybody reads it: all answers and values, of the header and each line."""
+        return self._trace(run)[1](run)
+
+    def _trace(self, run: Run) -> tuple[Trace, Closure]:
+        found = self._traces.get(run.clean)
+        if found is None:
+            trace = trace_of(self._compiler, self._checks, clean=run.clean)
+            found = self._traces[run.clean] = (trace, self._compiler.build(trace.source))
+        return found
+
+    def bits(self, run: Run) -> tuple[int, int]:
+        """The bits of the checks that failed, and of those that nobody could answer."""
+        made = self._bits.get(run.clean)
+        if made is None:
+            source = bits_of(self._compiler, self._checks, clean=run.clean)
+            made = self._bits[run.clean] = self._compiler.build(source)
+        found: tuple[int, int] = made(run)
+        return found
+
+
+def _guarded(compiler: Compiler, node: n.Expr, scope: Scope, limit: Any) -> Source:
+    page = Page()
+    with page.block("try:"):
+        page.write(f"return {Writer(compiler, scope, page).value(node).code}")
+    with page.block("except errors as reason:"):
+        page.write("return limit(reason)")
+    return page.source({**SHARED, "limit": limit})

@@ -1,0 +1,1 @@
+"""Clearpost rules.comparison: two rulesets beside each other, and records under both."""

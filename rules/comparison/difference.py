@@ -1,0 +1,229 @@
+"""What is otherwise between two rulesets, by meaning: layout, order and comments do not count.
+
+Here: difference. A changed declaration is told by the parts that changed, with old and new values,
+and by the routes it reaches. Not here: what it would have done to real records (backtest).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any
+
+from grammar import nodes as n
+from grammar.text.problem import Span
+from rules.checker.places import places, tables, uses
+from rules.types.symbol_table import Index
+from rules.values.wording import duration, say
+
+_EXPRS = (
+    n.Name, n.Call, n.Compare, n.Member, n.Known, n.Absent, n.AllOf, n.AnyOf, n.Not, n.Arith,
+    n.Negative, n.Otherwise, n.Literal, n.Word,
+)  # fmt: skip
+
+
+_WHOLE = (
+    *_EXPRS, n.Action, n.TryAgain, n.TableRow, n.GateRow, n.Immediately, n.Daily, n.Group,
+)  # fmt: skip
+_WORDS = {
+    "edits": "on edit of",
+    "cancels": "on cancel of",
+    "retries": "retry",
+    "units": "units",
+    "approvals": "approve",
+    "duplicates": "duplicates of",
+    "reversals": "reversal of",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One declaration that is new, gone or changed; `details` are `part: old -> new`."""
+
+    kind: str  # added | removed | changed
+    name: str
+    details: tuple[str, ...]
+    routes: tuple[str, ...]
+    span: Span
+
+
+def difference(old: n.Ruleset, new: n.Ruleset) -> tuple[Change, ...]:
+    """All changes, in the order of the new text; what is gone comes last."""
+    before, after = _named(old), _named(new)
+    indexes = Index(old), Index(new)
+    found = []
+    for name, node in after.items():
+        if name not in before:
+            found.append(_change("added", name, (), node, indexes[1]))
+        elif before[name] != node:
+            details = tuple(dict.fromkeys(_parts(before[name], node, "")))
+            found.append(_change("changed", name, details, node, indexes[1]))
+    for name, node in before.items():
+        if name not in after:
+            found.append(_change("removed", name, (), node, indexes[0]))
+    return tuple(found)
+
+
+def _named(ruleset: n.Ruleset) -> dict[str, Any]:
+    """Every declaration under the name that it keeps from version to version."""
+    found = {}
+    for group in fields(ruleset):
+        for node in getattr(ruleset, group.name):
+            found[_name(group.name, node)] = node
+    return found
+
+
+def _name(group: str, node: Any) -> str:
+    word = _WORDS.get(group, group.removesuffix("s"))
+    route = getattr(node, "route", None)
+    if group in {"posts", "reversals"}:
+        return f"{word} {node.record} to {route}"
+    if group == "silences":
+        return f"silence {node.code} of {node.name}"
+    if hasattr(node, "records") and group != "checks":
+        who = ", ".join(w.name for w in node.records)
+    else:
+        known = (getattr(node, a, "") for a in ("name", "record", "target", "title"))
+        who = next((k for k in known if k), "")
+    if group == "duplicates":
+        who += f" by {', '.join('+'.join(u.fields) or 'number' for u in node.uniques)}"
+    return f"{word} {who}".strip() + (f" for {route}" if route and group != "checks" else "")
+
+
+def _parts(old: Any, new: Any, at: str) -> Iterator[str]:
+    """The smallest parts that differ, as `where: old → new`."""
+    if old == new:
+        return
+    alike = type(old) is type(new)
+    if alike and isinstance(old, tuple):
+        yield from _lists(old, new, at)
+    elif alike and isinstance(old, n.AllOf | n.AnyOf) and len(old.parts) == len(new.parts):
+        for one, other in zip(old.parts, new.parts, strict=True):
+            yield from _parts(one, other, at)
+    elif alike and is_dataclass(old) and not isinstance(old, _WHOLE):
+        for part in (f.name for f in fields(old) if f.name != "span"):
+            yield from _parts(getattr(old, part), getattr(new, part), _at(at, part, old))
+    elif alike and isinstance(old, n.Compare) and _threshold(old) == _threshold(new) != "":
+        yield f"{_threshold(old)}: {show(old.right)} → {show(new.right)}"
+    else:
+        yield f"{at}: {show(old)} → {show(new)}" if at else f"{show(old)} → {show(new)}"
+
+
+def _threshold(node: n.Compare) -> str:
+    return f"{say(node.left)} {node.op}" if isinstance(node.right, n.Literal) else ""
+
+
+def _lists(old: tuple[Any, ...], new: tuple[Any, ...], at: str) -> Iterator[str]:
+    gone = [x for x in old if x not in new]
+    come = [x for x in new if x not in old]
+    if len(gone) == len(come):
+        for one, other in zip(gone, come, strict=True):
+            yield from _parts(one, other, at)
+        return
+    yield from (f"{at}: without {show(x)}" for x in gone)
+    yield from (f"{at}: also {show(x)}" for x in come)
+
+
+def _at(at: str, name: str, node: Any) -> str:
+    own = getattr(node, "name", None) or getattr(node, "key", None) or getattr(node, "since", None)
+    where = f"{at} {own}" if own and at else at
+    inner = name.replace("_", " ").removesuffix("s")
+    return inner if not where else where if name in {"value", "expr"} else f"{where} {inner}"
+
+
+def show(value: Any) -> str:
+    """A part of a declaration in a few words."""
+    if value is None or value == ():
+        return "nothing"
+    for kinds, words in _SHOW:
+        if isinstance(value, kinds):
+            return str(words(value))
+    name = getattr(value, "name", None) or getattr(value, "key", None)
+    inner = getattr(value, "expr", None) or getattr(value, "value", None)
+    if name:
+        return f"{name} = {show(inner)}" if inner is not None else str(name)
+    if not is_dataclass(value):
+        return str(value)
+    return " ".join(show(getattr(value, f.name)) for f in fields(value) if f.name != "span")
+
+
+def _action(value: n.Action) -> str:
+    link = "by" if value.kind == "review" else "for"
+    return value.kind.replace("_", " ") + (f" {link} {value.role}" if value.role else "")
+
+
+def _tries(value: n.TryAgain) -> str:
+    return f"try {value.times} times from {duration(value.pause)} then {_action(value.then)}"
+
+
+def _row(value: n.TableRow) -> str:
+    return f"| {' | '.join(show(c) for c in value.cells)} | {show(value.action)} |"
+
+
+def _gate_row(value: n.GateRow) -> str:
+    owner = f" for {value.owner}" if value.owner else ""
+    word = "early" if value.early else value.word
+    return f"{word} {', '.join(s.name for s in value.states)}{owner}"
+
+
+_SHOW: tuple[tuple[Any, Any], ...] = (
+    (n.TryAgain, _tries),
+    (n.Action, _action),
+    (n.TableRow, _row),
+    (n.GateRow, _gate_row),
+    (n.Any_, lambda _: "-"),
+    (n.Among, lambda v: ", ".join(show(x) for x in v.values)),
+    (n.Compared, lambda v: f"{v.op} {show(v.value)}"),
+    (n.Immediately, lambda _: "immediately"),
+    (n.Daily, lambda v: f"daily at {v.at:%H:%M} by {v.by}"),
+    (n.Group, lambda v: f"{v.name} = {', '.join(w.name for w in v.fields)}"),
+    (_EXPRS, say),
+    (tuple, lambda v: ", ".join(show(x) for x in v)),
+    (n.RouteName, str),
+)
+
+
+def _change(kind: str, name: str, details: tuple[str, ...], node: Any, index: Index) -> Change:
+    return Change(kind, name, details, tuple(_routes(node, index)), node.span)
+
+
+def _routes(node: Any, index: Index) -> Iterator[str]:
+    """The routes whose documents the declaration may decide about."""
+    if isinstance(node, n.Sample | n.Test):
+        return
+    own = getattr(node, "route", None)
+    if isinstance(own, n.RouteName):
+        yield str(own)
+        return
+    records = _records(node, index)
+    for route, post in index.routes().items():
+        if post.record in records or (
+            isinstance(node, n.Retry) and post.route.target == node.target
+        ):
+            yield route
+
+
+def _records(node: Any, index: Index) -> set[str]:
+    if isinstance(node, n.Record):
+        return {node.parent or node.name}
+    if hasattr(node, "records"):
+        return {w.name for w in node.records}
+    if isinstance(node, n.Gate | n.Approve | n.Edit | n.Link):
+        return {node.record}
+    name = getattr(node, "name", "")
+    if isinstance(node, n.Source):
+        return {r.name for r in index.ruleset.records if r.source == name}
+    if isinstance(node, n.Target):
+        return {p.record for p in index.ruleset.posts if p.route.target == name}
+    wanted = {"in_base", "price_in_base", "base_unit"} if isinstance(node, n.Units) else {name}
+    found = {p.scope.record for p in places(index) if wanted & set(uses(p.expr))}
+    if isinstance(node, n.Const) and any(_compares(t, name) for t in tables(index)):
+        found |= {e.record for e in index.ruleset.edits}
+        found |= {w.name for c in index.ruleset.cancels for w in c.records}
+    return found
+
+
+def _compares(table: n.Table, const: str) -> bool:
+    cells = (cell for row in table.rows for cell in row.cells)
+    named = (c.value for c in cells if isinstance(c, n.Compared))
+    return any(isinstance(v, n.Word) and v.name == const for v in named)

@@ -1,0 +1,1 @@
+"""Clearpost rules.decisions: one record under all its routes, to a verdict for each."""

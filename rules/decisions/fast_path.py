@@ -1,0 +1,234 @@
+"""Glances at records of which nothing is missing and nothing is posted: most of them, quickly.
+
+Here: KindGlances: what all routes of a kind say, or None where it takes the whole outcome;
+RouteGlances: what one route answers while `decide` asks it, in bits. Not here: what wins
+(precedence.py), whether anything is missing (completeness.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from rules.decisions.completeness import Completeness
+from rules.decisions.duplicates import RULE as DUPLICATES
+from rules.decisions.gates import RULE as GATE
+from rules.decisions.gates import holds, passes
+from rules.decisions.precedence import Reason, decide
+from rules.decisions.routes import RouteProgram
+from rules.documents.unit_proofs import ProofProgram
+from rules.expressions.checks import CheckProgram
+from rules.expressions.compiler import Compiler, Together, Wanted
+from rules.expressions.run import Run
+from rules.facts.world import Facts
+from rules.outcomes.outcome import STOPS
+from rules.outcomes.summary import Numbers, RouteGlance
+from rules.values.posting_states import PostingState
+from rules.values.unknown import Unknown
+
+MOST_KEPT = 4096
+"""So many different glances of a route are made once."""
+
+
+class CloserLookError(Exception):
+    """Something is unknown or uncommon: the whole outcome must be worked out."""
+
+
+class GateGlance(NamedTuple):
+    """A gate's word for a status, and the bits that say so: of the glance, of what holds."""
+
+    word: str
+    fail: int
+    holds: int
+
+
+class RouteGlances:
+    """One route of one record kind."""
+
+    def __init__(self, route: RouteProgram, numbers: Numbers) -> None:
+        asking = route.asking
+        self.route, self.name, self.own = route, route.name, asking.own
+        self.turn = route.turn
+        self.bits = {k: numbers.bit(k, k) for k in (GATE, DUPLICATES, "timing", "after")}
+        gate, rows = self.bits[GATE], route.gate.rows
+        self.gates = {
+            state: GateGlance(row.word, 0 if passes(row) else gate, gate if holds(row) else 0)
+            for state, row in rows.items()
+        }
+        self.ungated = None if rows else GateGlance("ready", 0, 0)
+        self.consents = [(a, numbers.bit("approve", a.rule)) for a in route.approvals]
+        said = [(c.severity, c.bit) for c in asking.checks]
+        said += [("hold", gate), *(("approve", bit) for _, bit in self.consents)]
+        self.stops = [(s, _bits(bit for of, bit in said if of == s)) for s in STOPS]
+        self.needs, self.told = Completeness(route), asking.told
+        self.able = self.needs.able
+        self._kept: dict[tuple[str, int, int], RouteGlance] = {}
+
+    # ---- one record ---------------------------------------------------------------------------
+
+    def seen(self, run: Run, common: int) -> RouteGlance:
+        """What this route says of a record; `common` are the checks that failed for all routes.
+
+        Raises CloserLookError where that takes the whole outcome.
+        """
+        state = run.head.get(self.route.status)
+        gate = self.gates.get(state, self.ungated) if isinstance(state, str) else self.ungated
+        applies = gate is not None and self._opened(run)
+        if gate is None or (applies is not True and applies is not False):
+            raise CloserLookError
+        asked = _Asked(self, run, gate, common)
+        word = decide(asked, gate.word, applies)
+        return self._made(word, asked.fail, asked.unknown)
+
+    def _opened(self, run: Run) -> Any:
+        """Whether the route applies, once the run says which route is asked."""
+        if (self.told is not None and self.told.differs(run.world)) or not self.needs.enter(run):
+            raise CloserLookError
+        return True if self.route.when is None else self.route.when.run(run)
+
+    def _made(self, word: PostingState, fail: int, unknown: int) -> RouteGlance:
+        """The glance that says so; most records share a few."""
+        key = (word, fail, unknown)
+        found = self._kept.get(key)
+        if found is None:
+            found = RouteGlance(self.name, word, fail, unknown)
+            if len(self._kept) < MOST_KEPT:
+                self._kept[key] = found
+        return found
+
+
+class _Asked:
+    """One record under one route, asked for bits alone; a plain object for the sake of speed."""
+
+    __slots__ = ("by", "counted", "fail", "gate", "has", "run", "said", "unknown")
+
+    def __init__(self, by: RouteGlances, run: Run, gate: GateGlance, common: int) -> None:
+        self.by, self.run, self.gate, self.said = by, run, gate, common
+        self.fail = self.unknown = self.counted = 0
+        self.has = False
+
+    def rules(self, *, goes: bool) -> None:
+        """The bits of the route's own checks; the document is only looked at, not made."""
+        by, needs, run = self.by, self.by.needs, self.run
+        own, unknown = by.own.bits(run) if by.own else (0, 0)
+        soon = needs.is_too_soon(run)
+        if unknown or not (needs.is_whole(run, before=soon) if goes else needs.is_comparable(run)):
+            raise CloserLookError
+        self.said |= own
+        self.fail = self.said | self.gate.fail
+        self.has = goes and not soon
+        if needs.is_vague(goes=goes):
+            self.unknown = by.bits[DUPLICATES]
+
+    def counts(self) -> None:
+        """The failed checks, and a gate that holds."""
+        self.counted = self.said | self.gate.holds
+
+    def waits(self, reason: Reason) -> bool:
+        """Note the hour and the other document; the rest has no bit of its own."""
+        return reason != "turn" or self._turn()
+
+    def _turn(self) -> bool:
+        turn, bits = self.by.turn, self.by.bits
+        early = turn.is_early(self.run)
+        if early is None:
+            raise CloserLookError
+        waits = (bits["timing"] if early else 0) | (0 if turn.follows(self.run) else bits["after"])
+        self.fail |= waits
+        return waits != 0
+
+    def has_document(self) -> bool:
+        """Whether nothing is missing of it, not even the number of the one before."""
+        return self.has
+
+    def approvals(self) -> None:
+        """The bits of those that ask."""
+        for approval, bit in self.by.consents:
+            asks = approval.asks(self.run)
+            if type(asks) is Unknown:
+                raise CloserLookError
+            if asks:
+                self.fail |= bit
+                self.counted |= bit
+
+    def strictest(self) -> str | None:
+        """By the bits that count."""
+        if self.counted:
+            for severity, bits in self.by.stops:
+                if self.counted & bits:
+                    return severity
+        return None
+
+
+def _bits(bits: Iterable[int]) -> int:
+    found = 0
+    for bit in bits:
+        found |= bit
+    return found
+
+
+class KindGlances:
+    """All routes of one record kind."""
+
+    def __init__(
+        self,
+        compiler: Compiler,
+        routes: list[RouteProgram],
+        *,
+        checks: list[CheckProgram],
+        common: Together | None,
+        proofs: ProofProgram,
+        numbers: Numbers,
+    ) -> None:
+        self.common = common
+        self.routes = [RouteGlances(r, numbers) for r in routes]
+        self.able = common is not None and all(r.able for r in self.routes)
+        convert = [(call.args[1], call.args[2]) for call in proofs.calls if proofs.units]
+        self.compiler, self.checks = compiler, checks
+        self.converts = compiler.known(Wanted(convert=convert)) if routes and convert else None
+        self._rest: dict[frozenset[str], Together] = {}
+
+    def seen(self, run: Run) -> tuple[RouteGlance, ...] | None:
+        """What every route says; None where it takes a closer look."""
+        if not self.able or self.common is None or not run.clean or not _is_new(run.facts):
+            return None
+        try:
+            fail, unknown = self._bits(run, self.common)
+            if unknown or (self.converts is not None and self.converts(run) is None):
+                return None
+            found = tuple([route.seen(run, fail) for route in self.routes])
+        except (ArithmeticError, TypeError, ValueError, RecursionError, CloserLookError):
+            return None
+        return None if run.long else found
+
+    def _bits(self, run: Run, common: Together) -> tuple[int, int]:
+        """The checks for all routes; what another program has asked alike is not asked again."""
+        once = run.once
+        if once is None or once.failed is None:
+            fail, unknown = common.bits(run)
+            if once is not None:
+                once.failed = tuple(c.check.name for c in self.checks if fail & c.bit)
+            return fail, unknown
+        rest = self._rest.get(once.checks)
+        if rest is None:
+            own = [c for c in self.checks if c.check.name not in once.checks]
+            rest = self._rest[once.checks] = self.compiler.together(own) or common
+        fail, unknown = rest.bits(run)
+        for check in self.checks if once.failed else ():
+            if check.check.name in once.failed and check.check.name in once.checks:
+                fail |= check.bit
+        return fail, unknown
+
+
+def _is_new(facts: Facts) -> bool:
+    """Whether nothing is posted, released, dated anew or like another record."""
+    return not (
+        facts.postings
+        or facts.releases
+        or facts.history
+        or facts.documents
+        or facts.target_edited
+        or facts.billed
+        or facts.dated
+        or facts.held_of_family
+    )

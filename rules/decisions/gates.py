@@ -1,0 +1,166 @@
+"""Gates and approvals: what a status means for a route, and who must agree.
+
+Here: GateProgram, and the approvals that a document needs. Not here: what the word does to a
+decision (record.py).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from grammar import nodes as n
+from rules.expressions.compiler import Compiler
+from rules.expressions.conditions import Condition, Message, Operand, message_of, texts
+from rules.expressions.run import Run
+from rules.outcomes.findings import Said
+from rules.outcomes.outcome import (
+    HIT,
+    NEEDS_APPROVAL,
+    PASS,
+    UNKNOWN,
+    ApprovalNeed,
+    Finding,
+    Verdict,
+)
+from rules.types.symbol_table import Scope
+from rules.values.cause_keys import CauseKey, CauseKind, Clearing
+from rules.values.unknown import Unknown
+from rules.values.wording import parse_message
+
+
+class ApprovalProgram:
+    """One approve declaration of one record kind."""
+
+    def __init__(self, compiler: Compiler, declared: n.Approve) -> None:
+        scope = Scope(compiler.index, compiler.record)
+        self.declared = declared
+        self.rule = f"approve by {declared.role}"
+        make = {"rule": self.rule, "owner": declared.role}
+        self.when = Condition(compiler, declared.when, scope, **make) if declared.when else None
+        self.never = [
+            Operand(compiler, n.Name((name,), declared.span), scope) for name in declared.never
+        ]
+        parts, _ = parse_message(declared.say, declared.span)
+        self.message, self.label = message_of(compiler, parts, scope)
+
+    def asks(self, run: Run) -> Any:
+        """Whether somebody must agree: True, False or unknown."""
+        return True if self.when is None else self.when.run(run)
+
+    def judge(self, run: Run, route: str) -> tuple[Said, ApprovalNeed | None]:
+        """The verdict, and the need with its finding; an unknown `when` asks."""
+        asks = self.asks(run)
+        result = UNKNOWN if type(asks) is Unknown else HIT if asks else PASS
+        span = self.when.span if self.when else self.declared.span
+        operands = texts(self.when.operands, run) if self.when else ()
+        text = "" if result == PASS else self.message(run)
+        said = Said([Verdict(self.rule, "approve", route, result, span, operands, None, text)])
+        if result == PASS:
+            return said, None
+        said.findings.append(self._finding(run, route, text))
+        people = tuple(o.text(run) for o in self.never if type(o.closure(run)) is not Unknown)
+        return said, ApprovalNeed(self.rule, self.declared.role, people, text)
+
+    def _finding(self, run: Run, route: str, text: str) -> Finding:
+        below = self.when.would_pass(run, want=False) if self.when else ""
+        less = f", or {below}" if below else ""
+        return Finding(
+            code=NEEDS_APPROVAL,
+            error_class="business_rule",
+            rule=self.rule,
+            route=route,
+            severity="approve",
+            owner=self.declared.role,
+            message=text,
+            clears=Clearing.by(self.declared.role),
+            cause_key=CauseKey(CauseKind.APPROVE, self.rule),
+            cause_label=self.label,
+            would_pass=f"{self.declared.role} approves{less}",
+            span=self.declared.span,
+        )
+
+
+RULE = "gate"
+
+
+EARLY = "goes early: this status can still change"
+"""What the verdict of a gate says of a status that may go before its record is settled."""
+
+
+class GateProgram:
+    """One gate of one record kind; a record kind without a gate lets everything through."""
+
+    def __init__(self, compiler: Compiler, gate: n.Gate | None, status: str) -> None:
+        self.record = compiler.record
+        self.status = status
+        self.rows: dict[str, n.GateRow] = {}
+        self.messages: dict[int, tuple[Message, str]] = {}
+        scope = Scope(compiler.index, compiler.record)
+        for row in gate.rows if gate else ():
+            for state in row.states:
+                self.rows.setdefault(state.name, row)
+            parts, _ = parse_message(row.say or "", row.span)
+            self.messages[id(row)] = message_of(compiler, parts, scope)
+
+    def word(self, run: Run) -> str:
+        """ready, wait, hold, ignore or cancel; unknown where the status is none of the gate's."""
+        if not self.rows:
+            return "ready"
+        row = self._row(run)
+        return row.word if row else "unknown"
+
+    def _row(self, run: Run) -> n.GateRow | None:
+        state = run.head.get(self.status)
+        return self.rows.get(state) if isinstance(state, str) else None
+
+    def judge(self, run: Run, route: str, status_word: str) -> Said:
+        """The verdict of the gate, and its finding if it holds the record."""
+        said = Said()
+        if not self.rows:
+            return said
+        row = self._row(run)
+        state = run.head.get(self.status)
+        shown = state if isinstance(state, str) else status_word or "(missing)"
+        operands: tuple[tuple[str, str], ...] = ((self.status, shown),)
+        if status_word and status_word != shown:
+            operands += (("source word", status_word),)
+        span = row.span if row else next(iter(self.rows.values())).span
+        held = row is not None and holds(row)
+        released = held and (route, RULE) in run.facts.releases
+        result = UNKNOWN if row is None else PASS if passes(row) else HIT
+        message, label = self.messages[id(row)] if row is not None else (None, "")
+        text = message(run) if message and held else EARLY if row and row.early else ""
+        said.verdicts.append(
+            Verdict(RULE, "gate", route, result, span, operands, None, text, released)
+        )
+        if row is not None and held and not released:
+            label = label or f"{self.record} is {shown}"
+            said.findings.append(self._finding(row, route, shown, text, label))
+        return said
+
+    def _finding(self, row: n.GateRow, route: str, state: str, message: str, label: str) -> Finding:
+        ready = ", ".join(s for s, r in self.rows.items() if r.word == "ready")
+        return Finding(
+            code="HLD01",
+            error_class="business_rule",
+            rule=RULE,
+            route=route,
+            severity="hold",
+            owner=row.owner or "",
+            message=message,
+            clears=Clearing.by(str(row.owner)),
+            cause_key=CauseKey(CauseKind.RULE, f"gate:{self.record}:{state}"),
+            cause_label=label,
+            would_pass=f"{self.status} is one of {ready}",
+            span=row.span,
+        )
+
+
+def passes(row: n.GateRow) -> bool:
+    """Whether a gate says nothing against a record in these statuses."""
+    return row.word == "ready"
+
+
+def holds(row: n.GateRow) -> bool:
+    """Whether a gate holds a record in these statuses for a person, until it is released."""
+    return row.word == "hold"

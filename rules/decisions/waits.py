@@ -1,0 +1,75 @@
+"""What a posting waits for, in the words people read: an hour, another document, something to bill.
+
+Here: turn, with the verdicts that tell of it; which of several waits is told; when a waiting
+decision may change. Not here: when it is a document's turn (timing.py).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from rules.expressions.run import Run
+from rules.outcomes.findings import Said, keep
+from rules.outcomes.outcome import HIT, PASS, UNKNOWN, Decision, Verdict, Wait
+from rules.values.unknown import Gap
+
+if TYPE_CHECKING:
+    from rules.decisions.routes import RouteProgram
+
+
+def turn(route: RouteProgram, run: Run, said: Said, asked: dict[Gap, list[int]]) -> list[Wait]:
+    """The hour, another document, something to bill; what is missing of it goes to `asked`."""
+    if not run.route.is_due:
+        return [Wait("bill", None, None, "waits until there is something to bill")]
+    return [w for w in (_until(route, run, said, asked), _after(route, run, said)) if w is not None]
+
+
+def last(waits: list[Wait]) -> Wait | None:
+    """The one that is told: another document before any hour."""
+    return max(waits, key=lambda wait: wait.kind == "for", default=None)
+
+
+def later(asked: dict[Gap, list[int]]) -> Wait:
+    """The wait for a document whose number is not there yet."""
+    found = next((g for g in asked if g.kind == "later"), None)
+    return Wait("for", None, found.cause_key.named if found else None, "waits")
+
+
+def until(decisions: list[Decision]) -> list[datetime]:
+    """The moments at which a waiting decision may change."""
+    return [d.wait.until for d in decisions if d.wait is not None and d.wait.until is not None]
+
+
+def _until(route: RouteProgram, run: Run, said: Said, asked: dict[Gap, list[int]]) -> Wait | None:
+    due = route.turn
+    if due.daily is None:
+        return None
+    moment, by, span = due.hour(run), due.daily.by, due.daily.span
+    shown = f"{moment.astimezone(due.zone):%Y-%m-%d %H:%M}" if moment is not None else ""
+    waits = due.is_early(run)
+    result = UNKNOWN if waits is None else HIT if waits else PASS
+    operands = ((by, "(missing)"),) if moment is None else (("due", shown),)
+    said.verdicts.append(
+        Verdict("timing", "timing", route.name, result, span, operands, None, shown)
+    )
+    if moment is None:
+        keep(asked, run.head.get(by), None)
+    return Wait("until", moment, None, f"waits until {shown}") if waits else None
+
+
+def _after(route: RouteProgram, run: Run, said: Said) -> Wait | None:
+    after = route.post.after
+    if after is None:
+        return None
+    number, held = route.turn.number_before(run), route.turn.held_before(run)
+    follows = route.turn.follows(run)
+    shown = f"{number}, {held}" if held else number or "(not posted)"
+    result = PASS if follows else HIT
+    said.verdicts.append(
+        Verdict("after", "after", route.name, result, after.span, ((str(after), shown),))
+    )
+    if follows:
+        return None
+    text = f"waits while {after} {number} is {held}" if held else f"waits for {after}"
+    return Wait("for", None, str(after), text)

@@ -1,0 +1,120 @@
+"""Everything that is said of the amounts of one route's documents.
+
+Here: AmountsProgram: the amount of a document in the books, and whether that, its lines and the
+record's own total agree. Not here: the single proofs (rounding.py, own_totals.py, line_amounts.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from grammar import nodes as n
+from rules.documents.line_amounts import LineAmountProgram
+from rules.documents.own_totals import OwnTotal, OwnTotalProgram, not_compared
+from rules.documents.rounding import RoundingProgram
+from rules.documents.totals import Own
+from rules.expressions.compiler import Compiler
+from rules.expressions.run import Run
+from rules.outcomes.findings import Said
+from rules.types.outside_schemas import Schemas
+from rules.values.numbers import Number, rounder
+
+Columns = Sequence[Sequence[Number]]
+
+
+@dataclass(frozen=True, slots=True)
+class AmountsProgram:
+    """The proofs of one route; each is None where its documents do not show what it is about."""
+
+    route: str
+    total: RoundingProgram | None
+    own: OwnTotalProgram | None
+    lines: LineAmountProgram | None
+    uncompared: n.Uncompared | None
+    told: OwnTotal | None
+
+    @staticmethod
+    def of(
+        compiler: Compiler,
+        post: n.Post,
+        *,
+        total: str,
+        schemas: Schemas | None,
+        target: n.Target | None,
+    ) -> AmountsProgram:
+        """The proofs of a route; `total` is the header field of the document's total, if any."""
+        index, record = compiler.index, compiler.record
+        known = schemas.document(post.route.target, post.route.document) if schemas else None
+        own = Own.of(index, record, schemas)
+        own = own.read(index, record) if own else None
+        told = OwnTotal(compiler, own) if own else None
+        compared = told if post.uncompared is None else None
+        return AmountsProgram(
+            str(post.route),
+            RoundingProgram.of(
+                compiler, post, known=known, total=total, target=target, told=compared
+            ),
+            OwnTotalProgram.of(compiler, post, total=total, target=target, told=compared),
+            LineAmountProgram.of(compiler, post, known, target),
+            post.uncompared,
+            told,
+        )
+
+    @property
+    def asked(self) -> tuple[n.Expr, ...]:
+        """The expressions of each line whose values `is_exact` wants."""
+        total = self.total.asked if self.total is not None else ()
+        lines = self.lines.asked if self.lines is not None else ()
+        shown = self.total is not None and self.total.shows_lines
+        return (*total, *(lines[:1] if shown else lines))
+
+    def is_exact(self, run: Run, amounts: list[Number]) -> bool:
+        """Whether there is nothing to say, by these values of `asked`, line after line."""
+        wide = len(self.asked)
+        columns = [amounts[at::wide] for at in range(wide)]
+        mine = len(self.total.asked) if self.total is not None else 0
+        return (
+            (self.total is None or self.total.is_exact(run, columns[:mine]))
+            and (self.own is None or self.own.is_exact(run))
+            and (self.lines is None or self._are_lines_exact(self.lines, columns, mine))
+        )
+
+    def _are_lines_exact(self, lines: LineAmountProgram, columns: Columns, mine: int) -> bool:
+        """Whether the amount of every line is just what its parts, or the first columns, make."""
+        total = self.total
+        if total is None or not total.shows_lines:
+            return lines.is_exact(zip(*columns[mine:], strict=True))
+        rounded = rounder(total.target.places)
+        made = columns[:mine] if total.parts.holds_tax else columns[:1]
+        rows = zip(columns[mine], *made, strict=True)
+        return all(amount == sum(map(rounded, parts)) for amount, *parts in rows)
+
+    def judge(self, run: Run, said: Said) -> Said:
+        """What is wrong with the amounts, and what the sum of the lines was compared with.
+
+        `said` is what other rules said of the record: what they found is not found twice.
+        """
+        found = Said()
+        if self.uncompared is not None and self.told is not None:
+            _add(found, not_compared(run, self.route, self.uncompared, self.told))
+        if self.total is not None:
+            _add(found, self.total.judge(run, said))
+        if self.own is not None:
+            _add(found, self.own.judge(run, said))
+        if self.lines is not None:
+            _add(found, self.lines.judge(run))
+        return found
+
+    def amount(self, run: Run) -> Decimal | None:
+        """What the books will show for the document; None where its lines do not say it."""
+        try:
+            return self.total.amount(run) if self.total is not None else None
+        except ArithmeticError:
+            return None  # the proof of the total has said so
+
+
+def _add(said: Said, more: Said) -> None:
+    said.verdicts += more.verdicts
+    said.findings += more.findings

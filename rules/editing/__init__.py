@@ -1,0 +1,1 @@
+"""Clearpost rules.editing: names, mentions, completion, drafts; no protocol of an editor."""

@@ -1,0 +1,1 @@
+"""Clearpost rules.expressions: what an expression means, as closures over a run."""

@@ -1,0 +1,253 @@
+"""Look-ups in maps and units, with what a missing entry says.
+
+Here: Lookup and UnitTable with what they remember of a world, and the small closures that
+expressions are made of. Not here: the run that asks (run.py).
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, TypeVar
+
+from grammar import nodes as n
+from rules.expressions.run import Run
+from rules.facts.seeds import literal_value
+from rules.facts.units import Bases, Conversion, convert
+from rules.facts.world import Table, World, differences
+from rules.outcomes.outcome import Use
+from rules.values.cause_keys import CauseKey
+from rules.values.unknown import Gap, Unknown, join
+
+MOST_KEPT = 20_000
+"""How many answers of a world are kept."""
+T = TypeVar("T")
+
+
+class Memory(Generic[T]):
+    """What the last world answered, by key: it never changes, and many records ask the same."""
+
+    __slots__ = ("_seen",)
+
+    def __init__(self) -> None:
+        self._seen: tuple[World | None, dict[Any, T]] = (None, {})
+
+    def of(self, world: World) -> dict[Any, T]:
+        """The answers of this world so far."""
+        of, found = self._seen
+        if of is not world or len(found) >= MOST_KEPT:
+            found = {}
+            self._seen = (world, found)
+        return found
+
+
+class Lookup:
+    """One declared map: how it matches, what its values are, what a miss says."""
+
+    __slots__ = ("_memory", "declared", "how", "kind", "name")
+
+    def __init__(self, declared: n.Map) -> None:
+        self.declared = declared
+        self.name = declared.name
+        self._memory: Memory[tuple[Any, Use | None]] = Memory()
+        self.how = frozenset(declared.match)
+        self.kind = declared.rows[0].value.kind if declared.rows else "text"
+
+    def get(self, run: Run, key: str) -> Any:
+        """The value for a key, or the Unknown that says which entry is missing."""
+        at = (self.name, key)
+        found = run.lookups.get(at)
+        if found is None:
+            memory = self._memory.of(run.world)
+            found = memory.get(key)
+            if found is None:
+                found = memory[key] = self._find(run.world, key)
+            run.lookups[at] = found
+        if found[1] is not None:
+            run.uses.append(found[1])
+        return found[0]
+
+    def remembered(self, world: World) -> dict[str, tuple[Any, Use | None]]:
+        """What was answered in this world: key -> the value first; what is not there is asked."""
+        return self._memory.of(world)
+
+    def _find(self, world: World, key: str) -> tuple[Any, Use | None]:
+        table = world.maps.get(self.name) or _EMPTY
+        keys = table.find(key, self.how)
+        values = {table.entries[k].value for k in keys}
+        if not keys:
+            return self._miss(table, key), None
+        if len(values) > 1:
+            return self._ambiguous(keys, key), None
+        hit = key if key in keys else keys[0]
+        entry = table.entries[hit]
+        value = literal_value(entry.value, self.kind)
+        if value is None:
+            return self._unreadable(key, entry.value), None
+        return value, Use(self.name, hit, entry.id, entry.value)
+
+    def _miss(self, table: Table, key: str) -> Unknown:
+        label = self.declared.missing.say.replace("{key}", visible(key))
+        near = [
+            f'"{k}" is known: it differs by {_list(differences(key, k))}' for k in table.near(key)
+        ]
+        message = f"{label} {'; '.join(near[:3])}." if near else label
+        instead = f', or the source writes "{table.near(key)[0]}"' if near else ""
+        return Unknown(self._gap("MAP01", key, message, label, f'"{key}" is mapped{instead}'))
+
+    def _ambiguous(self, keys: tuple[str, ...], key: str) -> Unknown:
+        label = f'{self.name}: "{key}" has two values'
+        entries = _list(tuple('"' + k + '"' for k in keys))
+        message = f"{label}: the entries {entries} mean the same key."
+        return Unknown(self._gap("MAP02", key, message, label, "the entries have one value"))
+
+    def _unreadable(self, key: str, value: str) -> Unknown:
+        label = f'{self.name}: the value "{value}" of "{key}" is not a {self.kind}'
+        return Unknown(self._gap("MAP03", key, f"{label}.", label, f"it is a {self.kind}"))
+
+    def _gap(self, code: str, key: str, message: str, label: str, would_pass: str) -> Gap:
+        return Gap(
+            kind="map",
+            rule=self.name,
+            code=code,
+            error_class="mapping_missing",
+            owner=self.declared.missing.action.role or "",
+            message=message,
+            cause_key=CauseKey.mapping(self.name, key),
+            cause_label=label,
+            would_pass=would_pass,
+            span=self.declared.missing.span,
+        )
+
+
+class UnitTable:
+    """The declared units: bases, and what a missing factor says."""
+
+    __slots__ = ("_memory", "bases", "declared")
+
+    def __init__(self, declared: n.Units) -> None:
+        self.declared = declared
+        self.bases = Bases(declared.bases)
+        self._memory: Memory[tuple[Conversion | Unknown, tuple[Use, ...]]] = Memory()
+
+    def get(self, run: Run, unit: str, item: str) -> Conversion | Unknown:
+        """The conversion of a unit of an item to its base, or the Unknown that says it lacks."""
+        at = (unit, item)
+        found = run.conversions.get(at)
+        if found is None:
+            memory = self._memory.of(run.world)
+            found = memory.get(at)
+            if found is None:
+                found = memory[at] = self._find(run.world, unit, item)
+            run.conversions[at] = found
+        run.uses.extend(found[1])
+        return found[0]
+
+    def remembered(
+        self, world: World
+    ) -> dict[tuple[str, str], tuple[Conversion | Unknown, tuple[Use, ...]]]:
+        """What was answered in this world: unit and item -> the conversion first."""
+        return self._memory.of(world)
+
+    def _find(
+        self, world: World, unit: str, item: str
+    ) -> tuple[Conversion | Unknown, tuple[Use, ...]]:
+        found = convert(unit, item, self.bases, world.units)
+        if found is None:
+            return Unknown(self._gap(unit, item)), ()
+        uses = (
+            Use("units", key, e.id, f"{e.num} {e.to}" if e.den == 1 else f"{e.num}/{e.den} {e.to}")
+            for key, e in found.path
+        )
+        return found, tuple(uses)
+
+    def _gap(self, unit: str, item: str) -> Gap:
+        missing = self.declared.missing
+        label = missing.say.replace("{uom}", unit).replace("{item}", item)
+        base = self.bases.of(item) or "its base unit"
+        return Gap(
+            kind="unit",
+            rule="units",
+            code="UOM01",
+            error_class="mapping_missing",
+            owner=missing.action.role or "",
+            message=label,
+            cause_key=CauseKey.unit(unit, item),
+            cause_label=label,
+            would_pass=f"1 {unit} of {item} = … {base} is in the units table",
+            span=missing.span,
+        )
+
+
+def visible(key: str) -> str:
+    """A key inside a sentence: in quotes where its blanks would be lost there."""
+    return key if key and key == " ".join(key.split()) else f'"{key}"'
+
+
+def _list(words: tuple[str, ...]) -> str:
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+
+
+_EMPTY = Table({})
+
+
+Closure = Callable[[Run], Any]
+
+COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+    "=": operator.eq,
+    "<>": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+def always(value: Any) -> Closure:
+    """The same value for every run."""
+    return lambda _: value
+
+
+def binary(left: Closure, right: Closure, op: Callable[[Any, Any], Any]) -> Closure:
+    """An operation on two values; unknown if one of them is."""
+
+    def both(run: Run) -> Any:
+        a = left(run)
+        b = right(run)
+        if type(a) is Unknown or type(b) is Unknown:
+            return join(a, b)
+        return op(a, b)
+
+    return both
+
+
+def applied(args: Sequence[Closure], function: Callable[..., Any]) -> Closure:
+    """A function of several values; unknown if one of them is."""
+
+    def apply(run: Run) -> Any:
+        values = [a(run) for a in args]
+        for value in values:
+            if type(value) is Unknown:
+                return join(*values)
+        return function(*values)
+
+    return apply
+
+
+def never(message: str) -> Closure:
+    """What no checked ruleset has: an error when it runs."""
+
+    def never(_: Run) -> Any:
+        raise TypeError(message)
+
+    return never
+
+
+def looked_up(key: Closure, table: Lookup) -> Closure:
+    """The value that a map gives for a key."""
+
+    def look_up(run: Run) -> Any:
+        value = key(run)
+        return value if type(value) is Unknown else table.get(run, value)
+
+    return look_up

@@ -1,0 +1,131 @@
+"""The state of one evaluation while it goes on.
+
+Here: Run: the typed content, the world, what was looked up so far, the steps left. Not here: the
+look-ups (lookups.py), the closures that use it (interpreter.py), decisions (decisions/record.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+from rules.facts.units import Conversion
+from rules.facts.world import Facts, World
+from rules.outcomes.outcome import Use
+from rules.values.unknown import Unknown
+
+if TYPE_CHECKING:
+    from rules.expressions.billed_parts import Shares
+    from rules.expressions.shared_reads import Once
+
+STEPS = 400_000
+"""How many list elements one evaluation may visit."""
+
+
+class StepsError(ArithmeticError):
+    """An evaluation visited more elements than it may."""
+
+
+class RetreatError(Exception):
+    """Rules asked in one go met an error: the record is judged again, one rule after the other."""
+
+
+@dataclass(slots=True)
+class RouteRun:
+    """What a rule may ask about the route it is judged for."""
+
+    name: str = ""
+    target: str = ""
+    seq: int = 1
+    number: Any = None
+    day: Any = None  # the date of the document, or Unknown
+    period: Any = None
+    closed: date | None = None  # the day whose period is locked: its own, or an earlier document's
+    bill: Shares | None = None  # what of each line this document bills
+    theirs: frozenset[str] = frozenset()  # fields that the people in the target own
+
+    @property
+    def is_due(self) -> bool:
+        """Whether there is something to bill; always, where nothing is billed in parts."""
+        return self.bill is None or self.bill.due
+
+
+class Run:
+    """One evaluation. Lives as long as the call, shared with nobody."""
+
+    __slots__ = (
+        "clean",
+        "clock",
+        "conversions",
+        "facts",
+        "head",
+        "held",
+        "home",
+        "item",
+        "line",
+        "lines",
+        "lookups",
+        "memo",
+        "now",
+        "once",
+        "root",
+        "route",
+        "row_uses",
+        "steps",
+        "stepwise",
+        "story",
+        "texts",
+        "today",
+        "uses",
+        "version",
+        "world",
+    )
+
+    def __init__(
+        self, *, content: Any, facts: Facts, world: World, now: datetime, today: date
+    ) -> None:
+        self.head: dict[str, Any] = content.head
+        self.lines: list[dict[str, Any]] = content.lines
+        self.facts, self.world, self.now, self.today = facts, world, now, today
+        self.line: dict[str, Any] = {}
+        self.item: dict[str, Any] = {}
+        self.home: Run = self  # whose row `item` is: a linked record's, inside a list of them
+        self.root: Run = self  # the run that counts the steps
+        self.held: dict[str, str] = dict(facts.held_of_family)  # route -> who decides about it
+        self.uses: list[Use] = []
+        self.row_uses: dict[tuple[int, str], tuple[Use, ...]] = {}
+        self.lookups: dict[tuple[str, str], tuple[Any, Use | None]] = {}
+        self.conversions: dict[tuple[str, str], tuple[Conversion | Unknown, tuple[Use, ...]]] = {}
+        self.memo: dict[Any, Any] = {}
+        self.texts: dict[str | tuple[str, int], str] = {}  # operands as people read them
+        self.clock: set[str] = set()
+        self.steps = STEPS
+        self.stepwise = False  # whether each condition is asked for itself
+        self.story = True  # whether anybody reads the words: values, messages, lineage
+        self.clean = not content.gaps  # whether every field that is not optional has a value
+        self.version = 0
+        self.once: Once | None = None  # what it shares with another program's run
+        self.route = RouteRun()
+
+    def close(self) -> None:
+        """Drop what it refers to when nobody asks any more: what refers to itself is freed late."""
+        del self.home, self.root
+
+    def spend(self, steps: int) -> None:
+        """Count visited elements; too many end the evaluation of the rule that asks."""
+        self.root.steps -= steps
+        if self.root.steps < 0:
+            raise StepsError("the rule visits too many lines")
+
+    @property
+    def long(self) -> bool:
+        """Whether so much was visited that the words of the story could make the difference."""
+        return STEPS - self.steps > STEPS // 200
+
+    def all_uses(self) -> tuple[Use, ...]:
+        """Every mapping and unit entry that was read, each once, in a fixed order."""
+        found = {use for _, use in self.lookups.values() if use is not None}
+        for _, uses in self.conversions.values():
+            found.update(uses)
+        return tuple(sorted(found, key=lambda u: (u.table, u.key, u.entry_id)))

@@ -1,0 +1,1 @@
+"""Clearpost rules.facts: the world and the facts that an evaluation may look at."""

@@ -1,0 +1,273 @@
+"""What an evaluation may look at besides the record: the world, and the facts of this one record.
+
+Here: World (mappings, units, targets; built once, reused for many records) and Facts (one record's
+history, postings, releases). Not here: how any of it is gathered, or what it means to a rule.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from fractions import Fraction
+
+from rules.values.canonical import Plain, plain, revive
+from rules.values.posting_states import PostingState
+from rules.values.spelling import fold
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The content that is judged: one version of one record."""
+
+    kind: str
+    source: str
+    body: Mapping[str, object]
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of a mapping table; `value` is text, read by the literals of its map."""
+
+    id: int
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnitEntry:
+    """One unit factor: 1 of the key's unit is num/den of unit `to`. Key: `BOX` or `CTN|TEA-1`."""
+
+    id: int
+    num: int
+    den: int
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
+class ItemUnits:
+    """How a target counts one of its items: 1 of a unit is num/den of its base unit."""
+
+    base: str
+    rates: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+
+    def rate(self, unit: str) -> Fraction | None:
+        """What 1 of a unit is in the base unit; None where the target does not have the unit."""
+        if unit in self.rates:
+            return Fraction(*self.rates[unit])
+        return Fraction(1) if unit == self.base else None
+
+
+@dataclass(frozen=True, slots=True)
+class TargetState:
+    """What is known of a target: its period lock, the codes it lists, the units of its items, and
+    how it rounds (a word of `Target.rounding` in the rules, or another that it said).
+
+    Codes and items that are left out are not told, nor is a blank rounding, which is no statement
+    about them.
+    """
+
+    known: bool
+    locked_through: date | None = None
+    codes: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    items: Mapping[str, ItemUnits] = field(default_factory=dict)
+    rounding: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PostingFact:
+    """One posting of this record; content = {"fields", "lines", "amount"} of what stands in the
+    target; older facts are without the amount.
+
+    `body` may be left out where the posted version is the one that is judged.
+    """
+
+    route: str
+    seq: int
+    state: PostingState
+    number: str
+    version: int
+    content: Mapping[str, object] | None = None
+    body: Mapping[str, object] | None = None  # the record as it was posted, where it is another now
+    billed: Mapping[str, Decimal] = field(default_factory=dict)  # line key -> what this one bills
+    e_invoice_at: datetime | None = None
+
+
+LINES, WHOLE = "lines", "document"  # what a target edit names where it is no single field
+NOTHING, VOID = "nothing", "void"  # what the target then has
+
+
+@dataclass(frozen=True, slots=True)
+class TargetEdit:
+    """A field of a posting that somebody changed in the target; `line` counts from 1.
+
+    `field` may be LINES, when some came or went (`shows` is how many stand there now), or WHOLE.
+    """
+
+    route: str
+    seq: int
+    line: int | None
+    field: str
+    shows: str
+
+
+@dataclass(frozen=True, slots=True)
+class TargetDocument:
+    """A live document of another record that may carry the same number."""
+
+    route: str
+    number: str
+    fields: Mapping[str, str]
+    record: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """What makes it doubtful which record this is: `mine` against `others`.
+
+    `what`: number (one id, another number than before) or id (one number, several ids).
+    """
+
+    what: str
+    mine: str
+    others: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Dated:
+    """A person's word that a document of this day carries another one: `by` is who said so."""
+
+    instead_of: date
+    day: date
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything about this one record that does not stand in its body.
+
+    `billed`: route -> line key -> quantity; a route without it is summed over its live postings.
+    `held_of_family`: about what other records of the family have posted, and somebody decides.
+    """
+
+    first_seen: datetime
+    last_editor: str | None = None
+    history: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    documents: tuple[TargetDocument, ...] = ()
+    postings: tuple[PostingFact, ...] = ()
+    releases: frozenset[tuple[str, str]] = frozenset()
+    documents_of_family: Mapping[str, str] = field(default_factory=dict)
+    held_of_family: Mapping[str, str] = field(
+        default_factory=dict
+    )  # route -> who decides, by which
+    days_of_family: Mapping[str, date] = field(default_factory=dict)  # the earliest of each route
+    links: Mapping[str, tuple[Mapping[str, object], ...]] = field(default_factory=dict)
+    billed: Mapping[str, Mapping[str, Decimal]] = field(default_factory=dict)
+    target_edited: tuple[TargetEdit, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
+    first: Mapping[str, object] | None = None  # the record as it first came, where it is another
+    dated: Mapping[str, Dated] = field(default_factory=dict)  # route -> the day a person gave it
+
+    def to_json(self) -> dict[str, Plain]:
+        """Plain JSON, complete."""
+        return dict(plain(self))
+
+    @staticmethod
+    def from_json(value: Plain) -> Facts:
+        """The facts whose to_json this is."""
+        facts: Facts = revive(Facts, value)
+        return facts
+
+
+class Table:
+    """The entries of one mapping table, found by any of the ways a map may match."""
+
+    __slots__ = ("_folded", "_near", "entries")
+
+    def __init__(self, entries: Mapping[str, Entry]) -> None:
+        self.entries = dict(entries)
+        self._folded: dict[frozenset[str], dict[str, list[str]]] = {}
+        self._near: dict[str, list[str]] | None = None
+
+    def find(self, key: str, how: frozenset[str]) -> tuple[str, ...]:
+        """The keys that match; more than one with different values means ambiguous."""
+        if how <= {"exact"}:
+            return (key,) if key in self.entries else ()
+        index = self._folded.get(how)
+        if index is None:
+            index = {}
+            for k in sorted(self.entries):
+                index.setdefault(fold(k, how), []).append(k)
+            self._folded[how] = index
+        return tuple(index.get(fold(key, how), ()))
+
+    def near(self, key: str) -> tuple[str, ...]:
+        """Known keys that differ from this one only by case, spaces or special characters."""
+        if self._near is None:
+            self._near = {}
+            for k in sorted(self.entries):
+                self._near.setdefault(_loose(k), []).append(k)
+        return tuple(k for k in self._near.get(_loose(key), ()) if k != key)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Mappings, units and targets at one revision. Immutable; share it between evaluations."""
+
+    revision: int
+    maps: Mapping[str, Table]
+    units: Mapping[str, UnitEntry]
+    targets: Mapping[str, TargetState]
+
+    @staticmethod
+    def build(
+        revision: int,
+        maps: Mapping[str, Mapping[str, Entry]],
+        units: Mapping[str, UnitEntry],
+        targets: Mapping[str, TargetState],
+    ) -> World:
+        """The world of these entries; indexes are made once, at first use."""
+        tables = {name: Table(entries) for name, entries in maps.items()}
+        return World(revision, tables, dict(units), dict(targets))
+
+
+def differences(left: str, right: str) -> tuple[str, ...]:
+    """In what two near keys differ: `case`, `spaces`, `special characters`.
+
+    >>> differences("abc-01 ", "ABC-01")
+    ('case', 'spaces')
+    """
+    found = []
+    for name in _FLATTEN:
+        others = [flatten for other, flatten in _FLATTEN.items() if other != name]
+        if _apply(left, others) != _apply(right, others):
+            found.append(name)
+    return tuple(found)
+
+
+def _apply(text: str, steps: Sequence[Callable[[str], str]]) -> str:
+    for step in steps:
+        text = step(text)
+    return text
+
+
+def _no_spaces(text: str) -> str:
+    return "".join(c for c in text if not (c.isspace() or unicodedata.category(c) in {"Cf", "Zs"}))
+
+
+def _only_words(text: str) -> str:
+    plain_text = unicodedata.normalize("NFKC", text)
+    return "".join(c for c in plain_text if c.isalnum() or c.isspace())
+
+
+def _loose(text: str) -> str:
+    return _only_words(_no_spaces(text)).casefold()
+
+
+_FLATTEN: dict[str, Callable[[str], str]] = {
+    "case": str.casefold,
+    "spaces": _no_spaces,
+    "special characters": _only_words,
+}

@@ -1,0 +1,1 @@
+"""Clearpost rules.outcomes: what an evaluation answers, not how it is reached."""

@@ -1,0 +1,163 @@
+"""The hash of an outcome: what `clearpost replay` compares.
+
+Here: the two digests, and which fields are left out of the newer one because people read them. Not
+here: the outcome (outcome.py), the compact codes that are stored beside the digest.
+
+An evaluation says by which digest its hash was made, and is verified by that one for ever:
+WORDED (to version 0.1) counts every text, so no text can be improved without a difference.
+DECIDED counts what was decided and what it was decided by: states, findings, verdicts, the values
+that the rules looked at, documents, mapping entries and facts, but no wording.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from datetime import date, datetime
+from decimal import Decimal
+from enum import IntEnum
+from operator import attrgetter
+from types import MappingProxyType
+from typing import Any
+
+from rules.outcomes.outcome import (
+    LETTERS,
+    ApprovalNeed,
+    Decision,
+    Document,
+    Finding,
+    Lineage,
+    Outcome,
+    Step,
+    Use,
+    Verdict,
+    Wait,
+)
+from rules.values.canonical import dumps, moment_text, sha256_hex
+from rules.values.cause_keys import CauseKey, Clearing
+from rules.values.wording import MISSING
+
+UNITS = "units"
+"""The kind of verdict whose operands are sentences; its values stand in document and entries."""
+
+WORDING: Mapping[type, frozenset[str]] = {
+    Verdict: frozenset({"text"}),
+    Finding: frozenset({"message", "cause_label", "would_pass"}),
+    Wait: frozenset({"text"}),
+    ApprovalNeed: frozenset({"message"}),
+    Step: frozenset({"reason"}),
+    Decision: frozenset({"reason"}),
+    Lineage: frozenset({"source"}),
+}
+"""What people read, by type. Nothing may be decided by it, and DECIDED does not count it."""
+
+WHERE = frozenset({"span", "engine"})
+"""Where a rule stands in its file, and which engine ran it: known from the rules' own hash."""
+
+
+class Digest(IntEnum):
+    """By which digest the hash of a stored evaluation was made."""
+
+    WORDED = 1
+    DECIDED = 2
+
+
+def digest(outcome: Outcome, facts: str, by: Digest) -> str:
+    """SHA-256 in hex. `facts`: canonical JSON of what was looked at, as it is stored."""
+    return decided(outcome, facts) if by is Digest.DECIDED else worded(outcome)
+
+
+def decided(outcome: Outcome, facts: str) -> str:
+    """The digest of the decision: the same however it is worded, and in whatever language."""
+    told = json.dumps(
+        outcome, default=_counted, sort_keys=True, separators=(",", ":"), ensure_ascii=False
+    )
+    return sha256_hex(f"{told}\n{facts}")
+
+
+def worded(outcome: Outcome) -> str:
+    """The older digest, which counts every text but the rule files' own (spans).
+
+    A plan that only makes the decision's own document is no news, nor is that nothing is open:
+    both are left out.
+    """
+    verdicts = [
+        (v.route, v.rule, v.kind, v.result, v.line, v.operands, v.text, v.released)
+        for v in outcome.verdicts
+    ]
+    lineage = [(e.route, e.field, e.line, e.source, e.value) for e in outcome.lineage]
+    used = [(u.table, u.key, u.entry_id, u.value) for u in outcome.used]
+    head = (
+        outcome.status,
+        outcome.status_word,
+        outcome.number,
+        outcome.party,
+        outcome.doc_date,
+        outcome.amount,
+        outcome.currency,
+        outcome.valid_until,
+        outcome.engine,
+    )
+    rows = json.dumps([verdicts, lineage, used], separators=(",", ":"), ensure_ascii=False)
+    decisions = [
+        {name: getattr(d, name) for name in _DECISION if name not in _silent(d)}
+        for d in outcome.decisions
+    ]
+    return sha256_hex(f"{rows}\n{dumps([decisions, head])}")
+
+
+def _silent(decision: Decision) -> frozenset[str]:
+    """Fields of a decision that say nothing new."""
+    plain_create = all(
+        s.action == "create" and not s.rule and s.document == decision.document
+        for s in decision.plan
+    )
+    return frozenset({"plan"} if plain_create else ()) | ({"open"} if not decision.open else set())
+
+
+def counted_fields(kind: type) -> tuple[str, ...]:
+    """The fields of a type of an outcome that DECIDED counts, in their order."""
+    left_out = WORDING.get(kind, frozenset()) | WHERE
+    return tuple(each.name for each in fields(kind) if each.name not in left_out)
+
+
+def _of_verdict(verdict: Verdict) -> list[Any]:
+    operands = () if verdict.kind == UNITS else verdict.operands
+    return [
+        verdict.route,
+        verdict.rule,
+        verdict.kind,
+        LETTERS[verdict.result],
+        verdict.line,
+        [None if value == MISSING else value for _, value in operands],
+        verdict.released,
+    ]
+
+
+def _of_decision(decision: Decision) -> list[Any]:
+    silent = _silent(decision)
+    return [None if name in silent else getattr(decision, name) for name in _OF_DECISION]
+
+
+def _counted(value: Any) -> Any:
+    """What JSON has no form of its own for."""
+    return _COUNTED[type(value)](value)
+
+
+_DECISION = tuple(each.name for each in fields(Decision))
+_OF_DECISION = counted_fields(Decision)
+_COUNTED: dict[type, Callable[[Any], Any]] = {
+    Verdict: _of_verdict,
+    Decision: _of_decision,
+    **{
+        kind: attrgetter(*counted_fields(kind))
+        for kind in (Outcome, Finding, Document, Wait, ApprovalNeed, Step, Lineage, Use)
+    },
+    Decimal: lambda value: format(value, "f"),
+    datetime: moment_text,
+    date: date.isoformat,
+    MappingProxyType: dict,
+    CauseKey: str,
+    Clearing: str,
+}

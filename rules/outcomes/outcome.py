@@ -1,0 +1,207 @@
+"""What an evaluation answers: decisions, findings, verdicts, documents, lineage.
+
+Here: the frozen values and their plain JSON. Not here: how any of them is worked out,
+their hash (digest.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Literal
+
+from grammar.text.finding_codes import ErrorClass
+from grammar.text.problem import Span
+from rules.values.canonical import Plain, dumps, plain, revive
+from rules.values.cause_keys import CauseKey, Clearing
+from rules.values.posting_states import PostingState
+
+Severity = Literal["reject", "hold", "approve", "warn"]
+"""What a finding does to its posting, the strongest first."""
+PASS, HIT, UNKNOWN, NOT_APPLICABLE = "pass", "hit", "unknown", "not_applicable"
+STOPS = ("reject", "hold", "approve")
+"""Severities that stop a record, the strictest first; a warning stops nothing."""
+SEVERITIES = (*STOPS, "warn")
+
+NEEDS_APPROVAL = "APP01"
+"""The code of a finding, and of its hold, that asks for somebody's consent."""
+LETTERS = {"pass": "p", "hit": "h", "unknown": "u", "not_applicable": "n"}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one rule said of the record, or of one of its lines, for one route."""
+
+    rule: str
+    kind: str  # gate check duplicates approve when timing after field map units rounding change
+    route: str
+    result: str  # pass hit unknown not_applicable
+    span: Span
+    operands: tuple[tuple[str, str], ...] = ()
+    line: int | None = None
+    text: str = ""
+    released: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A verdict that wants attention: whose it is, what it says, what would clear it."""
+
+    code: str
+    error_class: ErrorClass
+    rule: str
+    route: str
+    severity: Severity
+    owner: str
+    message: str
+    clears: Clearing
+    cause_key: CauseKey
+    cause_label: str
+    would_pass: str
+    span: Span
+    lines: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """The target document as it would be sent: every value as canonical text."""
+
+    target: str
+    document: str
+    number: str
+    date: date
+    party: str
+    currency: str
+    amount: Decimal
+    fields: Mapping[str, str]
+    lines: tuple[Mapping[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """What a posting waits for, and until when if that is known."""
+
+    kind: str  # gate when until for
+    until: datetime | None
+    route: str | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalNeed:
+    """An approval that is asked for; always beside a finding NEEDS_APPROVAL."""
+
+    rule: str
+    team: str
+    never: tuple[str, ...]
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that is done: `seq` is the posting of `route` that it makes or changes.
+
+    A credit note makes a posting of its own route and takes the posting `takes_back` of the
+    decision's route back. `billed` is what a created or updated document bills of each line key.
+    """
+
+    action: str  # create update void credit_note review block hold warn ignore drop wait
+    route: str
+    seq: int
+    document: Document | None
+    rule: str
+    span: Span
+    reason: str
+    takes_back: int | None = None
+    billed: Mapping[str, Decimal] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The answer for one route; `plan` is what is done, in this order, once it is ready.
+
+    `open` is what then remains to be billed: line key -> quantity.
+    """
+
+    route: str
+    state: PostingState  # of what is not sent yet, or posted
+    document: Document | None
+    findings: tuple[Finding, ...]
+    wait: Wait | None
+    reason: str
+    approvals: tuple[ApprovalNeed, ...] = ()
+    plan: tuple[Step, ...] = ()
+    open: Mapping[str, Decimal] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One mapping or unit entry that the evaluation read."""
+
+    table: str
+    key: str
+    entry_id: int
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """Where one value of a document comes from."""
+
+    field: str
+    line: int | None
+    source: str
+    span: Span
+    used: tuple[Use, ...]
+    value: str
+    route: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Everything one evaluation says."""
+
+    decisions: tuple[Decision, ...]
+    verdicts: tuple[Verdict, ...]
+    used: tuple[Use, ...]
+    lineage: tuple[Lineage, ...]
+    status: str
+    status_word: str
+    number: str
+    party: str
+    doc_date: date | None
+    amount: Decimal | None
+    currency: str
+    valid_until: datetime | None
+    engine: str
+
+    def to_json(self) -> dict[str, Plain]:
+        """Plain JSON, complete and deterministic."""
+        return dict(plain(self))
+
+    @staticmethod
+    def from_json(value: Plain) -> Outcome:
+        """The outcome whose to_json this is."""
+        outcome: Outcome = revive(Outcome, value)
+        return outcome
+
+    def codes(self) -> str:
+        """The compact form that is stored: states, findings, one letter a verdict.
+
+        A finding names its route where it is another than its decision's.
+        """
+        decisions = [
+            {
+                "route": d.route,
+                "state": d.state,
+                "findings": [
+                    [f.code, f.rule, f.severity, str(f.cause_key), *({f.route} - {d.route})]
+                    for f in d.findings
+                ],
+            }
+            for d in self.decisions
+        ]
+        letters = "".join(LETTERS[v.result] for v in self.verdicts)
+        return dumps({"decisions": decisions, "verdicts": letters})

@@ -1,0 +1,267 @@
+"""From a checked syntax tree to a Program: the one entry for running rules.
+
+Here: compile_ruleset, Program, Route, hash_of, the families of records that go to a target one
+after the other, and the only place of the product where text becomes code. Not here: the meaning
+(expressions/interpreter.py, decisions/record.py), the generated text (rules/codegen).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, time
+from functools import lru_cache
+from types import CodeType
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from grammar import nodes as n
+from grammar.nodes import Daily, Post, Reversal, Ruleset
+from rules.amendments.decision_tables import RetryAnswer, RetryProgram
+from rules.codegen.generator import Generated
+from rules.codegen.source_text import FUNCTION, Source
+from rules.decisions.record import ENGINE, Engine, KindProgram
+from rules.decisions.restated import Restated
+from rules.expressions.compiler import Together
+from rules.expressions.interpreter import Interpreter
+from rules.expressions.links import family_keys
+from rules.expressions.run import Run
+from rules.expressions.shared_reads import Once
+from rules.facts.world import Facts, Subject, World
+from rules.outcomes.outcome import Outcome
+from rules.outcomes.summary import Glance, Numbers, Rule
+from rules.types.outside_schemas import Schemas
+from rules.types.symbol_table import Index
+from rules.values.canonical import dumps, sha256_hex
+
+
+class Families:
+    """The families of a ruleset. Kinds that share theirs with no other kind are left out."""
+
+    def __init__(self, index: Index) -> None:
+        self._of: dict[str, tuple[str, str]] = {}  # kind -> (kind it is named after, field)
+        for record in index.ruleset.records:
+            field = index.marked(record.name, "family")
+            if record.source and field is not None:
+                self._of[record.name] = (_named_after(index, record.name, field.name), field.name)
+        for head in {head for head, _ in self._of.values()} - self._of.keys():
+            key = index.marked(head, "key")
+            if key is not None:
+                self._of[head] = (head, key.name)
+
+    def of(self, body: Mapping[str, object], kind: str) -> tuple[str, str] | None:
+        """(kind it is named after, value); None where it is a family of its own."""
+        head, field = self._of.get(kind, ("", ""))
+        value = body.get(field)
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            return None
+        text = str(value).strip()
+        return (head, text) if text else None
+
+
+def _named_after(index: Index, kind: str, field: str) -> str:
+    for link in index.links.get(kind, {}).values():
+        key = index.marked(link.other, "key")
+        if isinstance(key, n.Field) and (link.ours, link.theirs) == (field, key.name):
+            return link.other
+    return kind
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One way from a record kind to a target document."""
+
+    record: str
+    source: str
+    target: str
+    document: str
+    name: str
+    timing: str  # immediately | daily
+    at: time | None
+    after: str | None
+    number: str
+    reverses: str = ""  # the route whose postings it takes back
+    theirs: tuple[str, ...] = ()  # fields that the people in the target own
+
+
+class Program:
+    """A compiled ruleset: immutable, pure, safe to share."""
+
+    def __init__(
+        self, ruleset: Ruleset, hash_: str, schemas: Schemas | None, engine: Engine
+    ) -> None:
+        index = Index(ruleset)
+        self._index = index
+        self.ruleset = ruleset
+        self._families = Families(index)
+        self.hash = hash_
+        self.roles: tuple[str, ...] = tuple(index.roles)
+        self._numbers = Numbers(ruleset)
+        self.rules: tuple[Rule, ...] = self._numbers.rules
+        self._kinds = {
+            r.name: KindProgram(index, r.name, schemas, engine=engine, numbers=self._numbers)
+            for r in ruleset.records
+            if r.source
+        }
+        self.records: tuple[str, ...] = tuple(self._kinds)
+        self._retries = {r.target: RetryProgram(index, r) for r in ruleset.retries}
+        self.routes: tuple[Route, ...] = tuple(
+            _route(p.post, k) for k in self._kinds.values() for p in k.routes
+        ) + tuple(
+            _reversal(r, k)
+            for name, k in self._kinds.items()
+            for r in ruleset.reversals
+            if r.record == name
+        )
+
+    def retry(self, target: str, error_class: str, tries: int) -> RetryAnswer | None:
+        """What is done when a target answers with an error, after so many tries; None: no row."""
+        found = self._retries.get(target)
+        return found.answer(error_class, tries) if found else None
+
+    def zone(self, kind: str) -> ZoneInfo:
+        """The time zone of the source that a record kind comes from."""
+        return self._kinds[kind].zone
+
+    def link_keys(self, body: Mapping[str, object], kind: str) -> tuple[tuple[str, str], ...]:
+        """Names and values by which this record is found as somebody's duplicate."""
+        found = self._kinds.get(kind)
+        return found.link_keys(body) if found else ()
+
+    def family_keys(
+        self, body: Mapping[str, object], kind: str
+    ) -> tuple[tuple[str, str, str], ...]:
+        """How links find this record: (name, value, kind wanted or empty), see
+        rules/expressions/links.py."""
+        return tuple(family_keys(self._index, body, kind))
+
+    def family(self, body: Mapping[str, object], kind: str) -> tuple[str, str] | None:
+        """The family of a record as (kind, key); None where it is one of its own."""
+        return self._families.of(body, kind)
+
+    def evaluate(self, subject: Subject, facts: Facts, world: World, now: datetime) -> Outcome:
+        """Judge one version of one record under all its routes.
+
+        A kind that the rules do not know has no decisions; its caller shows it as waiting.
+        """
+        found = self._kinds.get(subject.kind)
+        return found.judge(subject, facts, world, now) if found else _NOTHING
+
+    def glance(
+        self, subject: Subject, facts: Facts, world: World, now: datetime, once: Once | None = None
+    ) -> Glance:
+        """What `evaluate` says, at a glance: states, amount, and bits of the numbered `rules`.
+
+        `once`: what it shares with another program's glance at this record
+        (rules/expressions/shared_reads.py).
+        """
+        found = self._kinds.get(subject.kind)
+        return found.glance(subject, facts, world, now, once) if found else Glance((), None)
+
+    def restated(
+        self, subject: Subject, facts: Facts, world: World, now: datetime
+    ) -> tuple[Restated, ...]:
+        """What of a record is posted, beside what each document would say of it now."""
+        found = self._kinds.get(subject.kind)
+        return found.restated(subject, facts, world, now) if found else ()
+
+    def opened(self, subject: Subject, facts: Facts, world: World, now: datetime) -> Run:
+        """A record read and typed, for the functions of `together`; it serves one evaluation."""
+        return self._kinds[subject.kind].opened(subject, facts, world, now)
+
+    def together(self, kind: str) -> Together | None:
+        """The checks of a record kind that are the same for all its routes, as bare functions.
+
+        They raise where the numbers leave their bounds; evaluate and glance answer that, too.
+        """
+        return self._kinds[kind].common
+
+
+def compile_ruleset(ruleset: Ruleset, *, hash: str, schemas: Schemas | None = None) -> Program:  # noqa: A002
+    """The program of a ruleset that passed the checks; `hash` names its sources."""
+    return Program(ruleset, hash, schemas, generated)
+
+
+def interpreted(ruleset: Ruleset, *, hash: str, schemas: Schemas | None = None) -> Program:  # noqa: A002
+    """The same program, run by the definition of the meaning: what generated code is held against.
+
+    Whatever it is asked, it answers with the same bytes as the program of compile_ruleset.
+    """
+    return Program(ruleset, hash, schemas, Interpreter)
+
+
+def generated(index: Index, record: str, zone: ZoneInfo) -> Generated:
+    """The engine that runs rules as generated Python."""
+    return Generated(index, record, zone, made)
+
+
+def made(source: Source) -> Callable[..., Any]:
+    """The function of a generated source: it sees the names of its table and nothing else."""
+    space: dict[str, Any] = {**source.names, "__builtins__": {}}
+    code = _kept if len(source.text) < _LONG else _code
+    exec(code(source.text), space)  # noqa: S102
+    function: Callable[..., Any] = space[FUNCTION]
+    return function
+
+
+def _code(text: str) -> CodeType:
+    return compile(text, "<rules>", "exec", dont_inherit=True)
+
+
+_LONG = 2000
+_kept = lru_cache(maxsize=4096)(_code)
+"""Code by its text: since values stand in tables, many short texts are equal."""
+
+
+def hash_of(sources: Mapping[str, str]) -> str:
+    """The hash of rule files: path and text of each, in path order."""
+    return sha256_hex(dumps(dict(sources)))
+
+
+def _route(post: Post, kind: KindProgram) -> Route:
+    daily = post.timing if isinstance(post.timing, Daily) else None
+    return Route(
+        record=post.record,
+        source=kind.source,
+        target=post.route.target,
+        document=post.route.document,
+        name=str(post.route),
+        timing="daily" if daily else "immediately",
+        at=daily.at if daily else None,
+        after=str(post.after) if post.after else None,
+        number=post.number,
+        theirs=post.they_own,
+    )
+
+
+def _reversal(reversal: Reversal, kind: KindProgram) -> Route:
+    return Route(
+        record=reversal.record,
+        source=kind.source,
+        target=reversal.route.target,
+        document=reversal.route.document,
+        name=str(reversal.route),
+        timing="immediately",
+        at=None,
+        after=None,
+        number=reversal.number,
+        reverses=str(reversal.reversing),
+        theirs=reversal.they_own,
+    )
+
+
+_NOTHING = Outcome(
+    decisions=(),
+    verdicts=(),
+    used=(),
+    lineage=(),
+    status="",
+    status_word="",
+    number="",
+    party="",
+    doc_date=None,
+    amount=None,
+    currency="",
+    valid_until=None,
+    engine=ENGINE,
+)

@@ -1,0 +1,1 @@
+"""Clearpost rules.rulebook: a ruleset in plain words."""

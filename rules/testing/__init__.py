@@ -1,0 +1,1 @@
+"""Clearpost rules.testing: samples and tests of rule files, and what they prove."""

@@ -1,0 +1,1 @@
+"""Clearpost rules.types: what a name and an expression are; nothing is evaluated."""

@@ -1,0 +1,223 @@
+"""The library functions of the language, and the types that they take and give.
+
+Here: the functions whose value needs nothing but their arguments, each with its source, and
+CallTypes, the part of the walk over an expression that knows functions and maps. Not here: the rest
+of the walk (inference.py), functions that look something up (expressions/calls.py).
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from difflib import get_close_matches
+from typing import Any
+
+from grammar import nodes as n
+from grammar.text.problem import Problem, Span
+from rules.types.symbol_table import Scope
+from rules.values.kinds import ANY, WANT, Type, fits, say_type, worst
+from rules.values.numbers import Number, add, divide, multiply, subtract
+from rules.values.spelling import match_key
+from rules.values.tax_codes import is_tin
+
+NUMBER = "a number"
+TEXT = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A pure function of known values; `takes` names its arguments for messages."""
+
+    name: str
+    takes: tuple[str, ...]
+    gives: str  # a type word, or `first`: the type of the first argument
+    run: Callable[..., Any]
+    words: str
+    level: str = "exact"
+    many: bool = False
+
+
+def is_whole(value: Number) -> bool:
+    """Whether a number has nothing behind the point."""
+    if isinstance(value, Decimal):
+        return value == value.to_integral_value()
+    return value.denominator == 1
+
+
+def words(text: str) -> str:
+    """A text without control characters and with single spaces between its words."""
+    if text.isascii() and text.isprintable():
+        return " ".join(text.split())
+    kept = (" " if unicodedata.category(c).startswith(("C", "Z")) else c for c in text)
+    return " ".join("".join(kept).split())
+
+
+def net(gross: Number, rate: Number) -> Number:
+    """What is left of an amount that contains a tax at this rate."""
+    return divide(gross, add(Decimal(1), rate))
+
+
+def tax(amount: Number, rate: Number) -> Number:
+    """The tax on an amount at this rate."""
+    return multiply(amount, rate)
+
+
+def absolute(value: Number) -> Number:
+    """The distance from zero."""
+    return value if value >= 0 else subtract(Decimal(0), value)
+
+
+_ALL = (
+    Function("is_whole", (NUMBER,), "yesno", is_whole, "is a whole number"),
+    Function("is_tin", (TEXT,), "yesno", is_tin, "has the form of a TIN"),
+    Function("words", (TEXT,), "text", words, "is clean text"),
+    Function("match_key", (TEXT,), "text", match_key, "is a key to match by"),
+    Function("abs", (NUMBER,), "first", absolute, ""),
+    Function("min", (NUMBER, NUMBER), "first", min, "", many=True),
+    Function("max", (NUMBER, NUMBER), "first", max, "", many=True),
+    Function("net", (NUMBER, NUMBER), "first", net, "", level="fraction"),
+    Function("tax", (NUMBER, NUMBER), "first", tax, "", level="product"),
+)
+PURE: dict[str, Function] = {f.name: f for f in _ALL}
+
+AGGREGATES = ("sum", "count", "any", "all", "latest")
+WORLDLY = (
+    "round",
+    "in_base",
+    "price_in_base",
+    "base_unit",
+    "number_of",
+    "date_of",
+    "due_of",
+    "e_invoice_class",
+    "was",
+)
+
+NAMES = frozenset({*PURE, *AGGREGATES, *WORLDLY})
+
+
+Report = Callable[[Problem], None]
+
+LITERAL = {"yes_no": "yesno"}
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A hint that names the nearest known word."""
+    names = sorted(known)
+    near = get_close_matches(word, names, n=1, cutoff=0.6)
+    if near:
+        return f"Did you mean '{near[0]}'?"
+    if not names:
+        return "Nothing of that kind is declared yet: declare it first."
+    return f"Known here: {', '.join(names[:12])}{', …' if len(names) > 12 else ''}."
+
+
+class CallTypes(ABC):
+    """Types of calls; problems go to `report`."""
+
+    def __init__(self, scope: Scope, report: Report) -> None:
+        self.scope = scope
+        self.report = report
+
+    def say(self, code: str, message: str, hint: str, span: Span) -> Type:
+        """Report a problem; what is wrong is taken for anything from there on."""
+        self.report(Problem(code, message, hint, span))
+        return ANY
+
+    @abstractmethod
+    def of(self, expr: n.Expr) -> Type:
+        """The type of an expression."""
+
+    def _map(self, expr: n.Call) -> Type:
+        self._arguments(expr, ("text",))
+        rows = self.scope.index.maps[expr.name].rows
+        return Type(LITERAL.get(rows[0].value.kind, rows[0].value.kind)) if rows else Type("text")
+
+    def _pure(self, expr: n.Call) -> Type:
+        function = PURE[expr.name]
+        kinds = tuple("numeric" if t == NUMBER else "text" for t in function.takes)
+        if function.many and len(expr.args) > len(kinds):
+            kinds = ("numeric",) * len(expr.args)
+        found = self._arguments(expr, kinds)
+        if function.gives != "first":
+            return Type(function.gives)
+        return Type(found[0].kind, level=worst(function.level, *(t.level for t in found)))
+
+    def _call_round(self, expr: n.Call) -> Type:
+        found = self._arguments(expr, ("numeric", "numeric"))
+        step = expr.args[1] if len(expr.args) > 1 else None
+        if step is not None and not (isinstance(step, n.Literal) and step.value > 0):  # type: ignore[operator]
+            hint = "Write round(x, 0.01)."
+            self.say("TYP06", "round needs the step written out, above zero", hint, expr.span)
+        return Type(found[0].kind)
+
+    def _call_in_base(self, expr: n.Call) -> Type:
+        self._arguments(expr, ("numeric", "text", "text"))
+        return self._needs_units(expr, Type("quantity"))
+
+    def _call_price_in_base(self, expr: n.Call) -> Type:
+        self._arguments(expr, ("numeric", "text", "text"))
+        return self._needs_units(expr, Type("money", level="fraction"))
+
+    def _call_base_unit(self, expr: n.Call) -> Type:
+        self._arguments(expr, ("text",))
+        return self._needs_units(expr, Type("text"))
+
+    def _needs_units(self, expr: n.Call, found: Type) -> Type:
+        if self.scope.index.ruleset.units:
+            return found
+        return self.say(
+            "UOM02", f"'{expr.name}' needs a units table", "Declare 'units' with a base.", expr.span
+        )
+
+    def _call_date_of(self, expr: n.Call) -> Type:
+        self._arguments(expr, ("moment",))
+        return Type("date")
+
+    def _call_e_invoice_class(self, expr: n.Call) -> Type:
+        self._arguments(expr, ("text",))
+        return Type("text")
+
+    def _call_due_of(self, expr: n.Call) -> Type:
+        (found,) = self._arguments(expr, ("numeric",))
+        if not self.scope.bills:
+            message = "'due_of' is the part of one bill, but nothing is billed here"
+            hint = "Say 'bill … of … else …' in the route."
+            return self.say("NAM05", message, hint, expr.span)
+        return Type(found.kind)
+
+    def _call_number_of(self, expr: n.Call) -> Type:
+        arg = expr.args[0] if len(expr.args) == 1 else None
+        name = ".".join(arg.path) if isinstance(arg, n.Name) else ""
+        if name not in self.scope.index.routes():
+            hint = did_you_mean(name, self.scope.index.routes())
+            self.say("NAM06", f"nothing is posted to '{name}'", hint, expr.span)
+        return Type("text")
+
+    def _call_was(self, expr: n.Call) -> Type:
+        arg = expr.args[0] if len(expr.args) == 1 else None
+        path = arg.path if isinstance(arg, n.Name) else ()
+        field = self.scope.index.fields.get(self.scope.record, {}).get(path[0] if path else "")
+        if len(path) != 1 or not isinstance(field, n.Field) or field.type == "many":
+            message = "'was' asks for a field of the record itself"
+            hint = "Name one that is stored, not worked out and not of a line: was(total)."
+            return self.say("TYP08", message, hint, expr.span)
+        return self.of(expr.args[0])
+
+    def _arguments(self, expr: n.Call, kinds: tuple[str, ...]) -> list[Type]:
+        found = [self.of(arg) for arg in expr.args]
+        if len(found) != len(kinds):
+            message = f"'{expr.name}' takes {len(kinds)} values, not {len(found)}"
+            self.say("TYP07", message, "Give exactly these.", expr.span)
+            return (found + [ANY] * len(kinds))[: len(kinds)]
+        for arg, have, want in zip(expr.args, found, kinds, strict=True):
+            if not fits(have, want):
+                message = f"'{expr.name}' wants {WANT.get(want, want)} here, not {say_type(have)}"
+                self.say("TYP08", message, "Give a value of that type.", arg.span)
+        if expr.where is not None:
+            message = f"'{expr.name}' has no 'where'"
+            self.say("TYP09", message, "Only sum, count, any, all and latest have.", expr.span)
+        return found

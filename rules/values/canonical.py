@@ -1,0 +1,183 @@
+"""One text for one value: canonical JSON, its hash, and the text of numbers and moments.
+
+Here: dumps, sha256_hex, number_text, moment_text, and the pair plain/revive that turns our frozen
+dataclasses into plain JSON and back, those of one text (OneText) into that text. Not here: what the
+values mean.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import types
+import typing
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from enum import StrEnum
+from functools import cache
+from typing import Any, Self
+
+Plain = Any  # None | bool | int | str | list | dict, nested
+
+
+class OneText(ABC):
+    """A frozen value that is kept as one text: str() writes it, `parse` reads it back."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def __str__(self) -> str: ...
+
+    @classmethod
+    @abstractmethod
+    def parse(cls, text: str) -> Self:
+        """The value whose text this is."""
+
+
+def dumps(value: object) -> str:
+    """Canonical JSON: sorted keys, no spaces, decimals as text, never a float."""
+    return json.dumps(plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def sha256_hex(value: str | bytes) -> str:
+    """The SHA-256 of a text (UTF-8) or of bytes, in hex."""
+    raw = value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
+    return hashlib.sha256(raw).hexdigest()
+
+
+def number_text(value: Decimal, places: int = 0) -> str:
+    """A decimal without exponent and without needless zeros, with at least `places` places.
+
+    >>> number_text(Decimal("3.5000"), 2), number_text(Decimal("60.0")), number_text(Decimal("-0"))
+    ('3.50', '60', '0')
+    """
+    text = format(value, "f")
+    if text[0] != "-" and (text[-places - 1 : -places] == "." if places else "." not in text):
+        return text
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    if text in {"-0", ""}:
+        text = "0"
+    have = len(text.partition(".")[2])
+    if places > have:
+        text += ("" if have else ".") + "0" * (places - have)
+    return text
+
+
+def moment_text(value: datetime) -> str:
+    """An aware moment as UTC text that ends in Z."""
+    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def plain(value: object) -> Plain:
+    """Plain JSON of a value made of our dataclasses, mappings, sequences and scalars."""
+    kind = type(value)
+    if kind in _AS_IS:
+        return value
+    make = _PLAIN.get(kind)
+    return make(value) if make is not None else _of_another_kind(value)
+
+
+def _of_another_kind(value: object) -> Plain:
+    """The same for what is like a usual kind: words of an enum, a mapping that is ours."""
+    if isinstance(value, str | int):
+        return value
+    if isinstance(value, OneText):
+        return str(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {name: plain(getattr(value, name)) for name in _names(type(value))}
+    for kind, make in (*_PLAIN.items(), (Mapping, _mapping)):
+        if isinstance(value, kind):
+            return make(value)
+    raise TypeError(f"{type(value).__name__} has no canonical JSON")
+
+
+def _refused(_value: object) -> Plain:
+    raise TypeError("a float never enters canonical JSON")
+
+
+def _sequence(values: Any) -> Plain:
+    return [v if type(v) in _AS_IS else plain(v) for v in values]
+
+
+def _mapping(values: Any) -> Plain:
+    return {str(k): v if type(v) in _AS_IS else plain(v) for k, v in values.items()}
+
+
+_AS_IS = frozenset({type(None), bool, int, str})  # most values: known without a call
+_PLAIN: dict[type, Callable[[Any], Plain]] = {
+    float: _refused,
+    Decimal: lambda v: format(v, "f"),
+    datetime: moment_text,  # before date, which it is as well
+    date: date.isoformat,
+    time: time.isoformat,
+    tuple: _sequence,
+    list: _sequence,
+    dict: _mapping,
+    types.MappingProxyType: _mapping,
+    frozenset: lambda v: sorted(_sequence(v)),
+    set: lambda v: sorted(_sequence(v)),
+}
+
+
+@cache
+def _names(cls: type) -> tuple[str, ...]:
+    return tuple(f.name for f in dataclasses.fields(cls))
+
+
+def revive(cls: Any, value: Plain) -> Any:
+    """The value of type `cls` whose plain JSON this is (the reverse of `plain`)."""
+    return _reviver(cls)(value)
+
+
+@cache
+def _reviver(cls: Any) -> Callable[[Plain], Any]:
+    if isinstance(cls, type) and issubclass(cls, OneText):
+        return cls.parse
+    if isinstance(cls, type) and issubclass(cls, StrEnum):
+        return cls
+    if dataclasses.is_dataclass(cls):
+        hints = typing.get_type_hints(cls)
+        parts = [(f.name, _reviver(hints[f.name])) for f in dataclasses.fields(cls)]
+        return lambda v: cls(  # type: ignore[operator]  # what an older text lacks has its default
+            **{name: make(v[name]) for name, make in parts if name in v}
+        )
+    if typing.get_origin(cls) is typing.Literal:
+        return lambda v: v
+    if cls in _SCALARS:
+        return _SCALARS[cls]
+    return _generic(typing.get_origin(cls), typing.get_args(cls))
+
+
+def _generic(origin: Any, args: tuple[Any, ...]) -> Callable[[Plain], Any]:
+    if origin in {typing.Union, types.UnionType}:
+        inner = _reviver(next(a for a in args if a is not type(None)))
+        return lambda v: None if v is None else inner(v)
+    if origin is tuple and args[-1] is not Ellipsis:
+        makers = [_reviver(a) for a in args]
+        return lambda v: tuple(make(x) for make, x in zip(makers, v, strict=True))
+    if origin in {tuple, frozenset}:
+        one = _reviver(args[0])
+        return lambda v: origin(one(x) for x in v)
+    one = _reviver(args[1])
+    return lambda v: {k: one(x) for k, x in v.items()}
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+_SCALARS: dict[Any, Callable[[Plain], Any]] = {
+    str: lambda v: v,
+    int: lambda v: v,
+    bool: lambda v: v,
+    object: lambda v: v,
+    Any: lambda v: v,
+    Decimal: Decimal,
+    date: date.fromisoformat,
+    datetime: _moment,
+    time: time.fromisoformat,
+}

@@ -1,0 +1,253 @@
+"""The types of the language, and one raw value as a value of its type.
+
+Here: the types and which of them may meet; how each is read, pure. Not here: fields and their gaps
+(expressions/record_reading.py).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+from grammar.nodes import Field
+from rules.values.numbers import DIGITS
+
+
+@dataclass(frozen=True, slots=True)
+class Type:
+    """A type; `states` of a word type; `level` exact, product (unrounded) or fraction."""
+
+    kind: str
+    states: tuple[str, ...] = ()
+    level: str = "exact"
+
+
+ANY = Type("any")
+YESNO = Type("yesno")
+COUNTS = frozenset({"whole", "decimal", "quantity", "number", "percent"})
+NUMERIC = COUNTS | {"money"}
+ORDERED = NUMERIC | {"date", "moment", "duration", "any"}
+LEVELS = ("exact", "product", "fraction")
+
+
+WANT = {"numeric": "a number", "text": "a text", "moment": "a moment"}
+
+
+def fits(have: Type, want: str) -> bool:
+    """Whether a value of a type can stand where one of that kind is wanted."""
+    if have.kind == "any":
+        return True
+    if want == "numeric":
+        return have.kind in NUMERIC
+    if want == "text":
+        return have.kind in {"text", "user", "one_of"}
+    return have.kind == want
+
+
+def comparable(left: Type, right: Type) -> bool:
+    """Whether two types can be compared."""
+    kinds = {left.kind, right.kind}
+    if "any" in kinds or len(kinds) == 1:
+        return True
+    if "money" in kinds:
+        return kinds <= {"money", "number", "decimal"}
+    return kinds <= COUNTS or kinds <= {"text", "user", "one_of"}
+
+
+def worst(*levels: str) -> str:
+    """The least exact of some levels."""
+    return max(levels, key=LEVELS.index)
+
+
+def product(op: str, left: Type, right: Type) -> Type | None:
+    """The type of a product or a quotient; None where there is none."""
+    kinds = {left.kind, right.kind}
+    if not kinds <= NUMERIC:
+        return None
+    level = worst(left.level, right.level)
+    if op == "*":
+        if left.kind == right.kind == "money":
+            return None
+        level = worst(level, "product") if "money" in kinds else level
+        return Type(_stronger(left.kind, right.kind), level=level)
+    if right.kind == "money" and left.kind != "money":
+        return None
+    kind = "decimal" if left.kind == right.kind else left.kind
+    return Type(kind, level="fraction")
+
+
+def total(op: str, left: Type, right: Type) -> Type | None:
+    """The type of a sum or a difference; None where there is none."""
+    kinds = {left.kind, right.kind}
+    if kinds <= COUNTS or kinds <= {"money", "number", "decimal"}:
+        kind = _stronger(left.kind, right.kind)
+        return Type(kind, level=worst(left.level, right.level))
+    if right.kind == "duration" and left.kind in {"date", "moment", "duration"}:
+        return Type(left.kind)
+    if op == "-" and len(kinds) == 1 and left.kind in {"date", "moment"}:
+        return Type("duration")
+    return None
+
+
+def _stronger(left: str, right: str) -> str:
+    order = ("number", "whole", "percent", "decimal", "quantity", "money")
+    return max(left, right, key=order.index)
+
+
+def say_type(of: Type) -> str:
+    """A type in words."""
+    return {
+        "one_of": "a word",
+        "yesno": "a yes or no",
+        "many": "a list",
+        "money": "money",
+        "text": "text",
+        "user": "a user",
+    }.get(of.kind, f"a {of.kind}")
+
+
+def compare_hint(left: Type, right: Type) -> str:
+    """What to do about two types that cannot be compared."""
+    if {left.kind, right.kind} == {"date", "moment"}:
+        return "Take the day of the moment: date_of(x)."
+    if "text" in {left.kind, right.kind} and {left.kind, right.kind} & NUMERIC:
+        return "A text in quotes is no number: leave the quotes out, or compare another field."
+    return "Both sides must be of one type."
+
+
+def arith_hint(op: str, left: Type, right: Type) -> str:
+    """What to do about two types that cannot be calculated with."""
+    if op == "*" and left.kind == right.kind == "money":
+        return "Money times money is nothing: multiply money by a quantity, a number or a percent."
+    if "percent" in {left.kind, right.kind}:
+        return "A percent is multiplied: x * 6%."
+    if "text" in {left.kind, right.kind}:
+        return "Texts are not calculated with."
+    return "Only numbers of one kind are added; dates take durations such as 31d."
+
+
+LONGEST_TEXT = 4_000
+_NUMBER = re.compile(r"[+-]?[0-9]{1,38}(?:\.[0-9]{1,38})?")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_SURROGATE = re.compile("[\ud800-\udfff\x00]")
+
+
+class BadValueError(ValueError):
+    """A value that is not of its type; a reader of records makes a gap of it."""
+
+
+def clean(text: str) -> str:
+    """A text that every database can hold."""
+    return _SURROGATE.sub("\ufffd", text)
+
+
+def read_text(field: Field, text: str) -> Any:
+    """What a text means as the value of a field; BadValueError or ValueError where nothing."""
+    return reader_of(field)(text)
+
+
+def reader_of(field: Field) -> Callable[[Any], Any]:
+    """What reads the values of a field."""
+    if field.type == "one_of":
+        return _states(field)
+    return _READERS[field.type]
+
+
+def _states(field: Field) -> Callable[[Any], Any]:
+    known: dict[str, str] = {}
+    for state in field.states:
+        for word in (state.name, *state.aliases):
+            known.setdefault(word.strip().casefold(), state.name)
+
+    def read(raw: Any) -> str:
+        found = known.get(raw.strip().casefold()) if isinstance(raw, str) else None
+        if found is None:
+            raise BadValueError
+        return found
+
+    return read
+
+
+def as_text(raw: Any) -> str:
+    """A text that every database can hold."""
+    if type(raw) is str and raw.isprintable() and len(raw) <= LONGEST_TEXT:
+        return raw  # the usual case: nothing that is printed is a surrogate
+    if not isinstance(raw, str) or len(raw) > LONGEST_TEXT or _SURROGATE.search(raw):
+        raise BadValueError
+    return raw
+
+
+def _decimal(raw: Any) -> Decimal:
+    if isinstance(raw, str) and _NUMBER.fullmatch(text := raw.strip()):
+        value = Decimal(text)
+        if len(text) <= DIGITS:
+            return value
+    elif isinstance(raw, Decimal | int) and not isinstance(raw, bool):
+        value = _plain_decimal(Decimal(raw) if abs(raw) < 10**DIGITS else None)
+    else:
+        raise BadValueError
+    if len(value.as_tuple().digits) > DIGITS:
+        raise BadValueError
+    return value
+
+
+def _plain_decimal(value: Decimal | None) -> Decimal:
+    if value is None or not value.is_finite() or value.adjusted() < -DIGITS:
+        raise BadValueError
+    exponent = value.as_tuple().exponent
+    return Decimal(format(value, "f")) if isinstance(exponent, int) and exponent > 0 else value
+
+
+def _whole(raw: Any) -> Decimal:
+    value = _decimal(raw)
+    if value != value.to_integral_value():
+        raise BadValueError
+    return value
+
+
+def _date(raw: Any) -> date:
+    if not isinstance(raw, str) or not _DATE.fullmatch(raw.strip()):
+        raise BadValueError
+    return date.fromisoformat(raw.strip())
+
+
+def _moment(raw: Any) -> datetime:
+    if not isinstance(raw, str) or len(raw) > 40 or len(raw) < 16:
+        raise BadValueError
+    value = datetime.fromisoformat(raw.strip())
+    if value.tzinfo is None:
+        raise BadValueError
+    return value.astimezone(UTC)
+
+
+def _yesno(raw: Any) -> bool:
+    if isinstance(raw, bool):
+        return raw
+    word = raw.strip().casefold() if isinstance(raw, str) else ""
+    if word not in {"yes", "no", "true", "false"}:
+        raise BadValueError
+    return word in {"yes", "true"}
+
+
+def _many(raw: Any) -> str:
+    if not isinstance(raw, list | tuple):
+        raise BadValueError
+    return "list"
+
+
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "text": as_text,
+    "user": as_text,
+    "whole": _whole,
+    "decimal": _decimal,
+    "money": _decimal,
+    "quantity": _decimal,
+    "date": _date,
+    "moment": _moment,
+    "yesno": _yesno,
+    "many": _many,
+}

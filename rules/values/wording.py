@@ -1,0 +1,191 @@
+"""Rules and values in people's words: expressions as text, values as text, messages.
+
+Here: say (an expression as it is written), shown (a value for people), wire (a value for a
+document), parse_message (a `say` text with its placeholders). Not here: which value it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from itertools import pairwise
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from grammar import nodes as n
+from grammar.text.problem import Span
+from rules.values.canonical import moment_text, number_text
+from rules.values.kinds import Type
+from rules.values.numbers import show
+from rules.values.unknown import Unknown
+
+MISSING = "(missing)"
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+_TOKEN = re.compile(r"\s*([a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)?|[(),])")
+
+
+class NotExactError(ValueError):
+    """A value that no document can hold: a fraction that no decimal says exactly."""
+
+
+def say(expr: n.Expr | n.Value) -> str:
+    """An expression as it is written in the language."""
+    words: str = _SAY[type(expr)](expr)
+    return words
+
+
+def const_values(const: n.Const) -> str:
+    """The value of a const; one that changes: `8000.00 (before 2026-07-01: 5000.00)`."""
+    rows = sorted(const.rows, key=lambda row: row.since, reverse=True)
+    older = [f"before {later.since}: {bare(row.value)}" for later, row in pairwise(rows)]
+    return f"{bare(rows[0].value)} ({', '.join(older)})" if older else bare(rows[0].value)
+
+
+def _call(expr: n.Call) -> str:
+    where = f" where {say(expr.where)}" if expr.where is not None else ""
+    return f"{expr.name}({', '.join(say(a) for a in expr.args)}{where})"
+
+
+def _inner(expr: n.Expr) -> str:
+    text = say(expr)
+    return f"({text})" if isinstance(expr, n.Arith | n.AllOf | n.AnyOf) else text
+
+
+def _arith(expr: n.Arith) -> str:
+    if expr.op in "+-":
+        left = say(expr.left)
+        right = _inner(expr.right) if expr.op == "-" else say(expr.right)
+        return f"{left} {expr.op} {right}"
+    return f"{_inner(expr.left)} {expr.op} {_inner(expr.right)}"
+
+
+def _literal(expr: n.Literal) -> str:
+    return f'"{expr.value}"' if expr.kind == "text" else bare(expr)
+
+
+def bare(literal: n.Literal) -> str:
+    """A value as it is written, a text without its quotes."""
+    kinds = {"percent": Type("percent"), "yes_no": Type("yesno")}
+    return shown(literal.value, kinds.get(literal.kind, Type("number")), ZoneInfo("UTC"))
+
+
+_SAY: dict[type, Callable[[Any], str]] = {
+    n.Word: lambda e: e.name,
+    n.Name: lambda e: ".".join(e.path),
+    n.Literal: _literal,
+    n.Call: _call,
+    n.Compare: lambda e: f"{say(e.left)} {e.op} {say(e.right)}",
+    n.Member: lambda e: f"{say(e.left)} in ({', '.join(say(v) for v in e.values)})",
+    n.Known: lambda e: f"{say(e.expr)} is known",
+    n.Absent: lambda e: f"{say(e.expr)} is missing",
+    n.AllOf: lambda e: " and ".join(_inner(p) for p in e.parts),
+    n.AnyOf: lambda e: " or ".join(_inner(p) for p in e.parts),
+    n.Not: lambda e: f"not {_inner(e.expr)}",
+    n.Arith: _arith,
+    n.Negative: lambda e: f"-{_inner(e.expr)}",
+    n.Otherwise: lambda e: f"{_inner(e.expr)} otherwise {_inner(e.default)}",
+}
+
+
+def shown(value: Any, of: Type, zone: ZoneInfo) -> str:
+    """A value as people read it."""
+    kind = type(value)
+    if kind is Decimal:
+        if of.kind == "percent":
+            return f"{number_text(value * 100)}%"
+        if of.kind == "number":
+            return format(value, "f")  # as it was written
+        return number_text(value, 2 if of.kind == "money" else 0)
+    if kind is str:
+        return str(value)
+    if kind is Unknown:
+        return MISSING
+    if kind is Fraction:
+        return show(value)
+    if kind is bool:
+        return "yes" if value else "no"
+    if kind is datetime:
+        local = value.astimezone(zone) if value.tzinfo else value
+        return f"{local:%Y-%m-%d %H:%M}"
+    if kind is timedelta:
+        return duration(value)
+    return value.isoformat() if kind is date else str(value)
+
+
+def wire(value: Any, of: Type) -> str:
+    """A value as the text that stands in a document."""
+    kind = type(value)
+    if kind is Decimal:
+        return number_text(value, 2 if of.kind == "money" else 0)
+    if kind is Fraction:
+        raise NotExactError(show(value))
+    if kind is datetime:
+        aware = value if value.tzinfo else value.replace(tzinfo=UTC)
+        return moment_text(aware)
+    return shown(value, of, ZoneInfo("UTC"))
+
+
+def duration(value: timedelta) -> str:
+    """A duration in its largest whole unit: `31d`, `72h`, `30s`."""
+    seconds = int(value.total_seconds())
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds and seconds % size == 0:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"
+
+
+def parse_message(text: str, span: Span) -> tuple[tuple[str | n.Expr, ...], tuple[str, ...]]:
+    """The parts of a `say` text, and the placeholders that are no names or calls."""
+    parts: list[str | n.Expr] = []
+    broken: list[str] = []
+    end = 0
+    for hit in _PLACEHOLDER.finditer(text):
+        parts.append(text[end : hit.start()])
+        expr = _parse(hit.group(1), span)
+        if expr is None:
+            broken.append(hit.group(1))
+            parts.append(hit.group(0))
+        else:
+            parts.append(expr)
+        end = hit.end()
+    parts.append(text[end:])
+    return tuple(p for p in parts if p), tuple(broken)
+
+
+def _parse(text: str, span: Span) -> n.Expr | None:
+    tokens, at = [], 0
+    stripped = text.rstrip()
+    while at < len(stripped):
+        hit = _TOKEN.match(stripped, at)
+        if hit is None:
+            return None
+        tokens.append(hit.group(1))
+        at = hit.end()
+    try:
+        return _term(tokens, span) if tokens and len(tokens) < 60 else None
+    except IndexError:
+        return None
+
+
+def _term(tokens: list[str], span: Span) -> n.Expr | None:
+    """A name, or a call of names and calls; takes all tokens or nothing."""
+    expr, rest = _one(tokens, span)
+    return expr if not rest else None
+
+
+def _one(tokens: list[str], span: Span) -> tuple[n.Expr | None, list[str]]:
+    word, rest = tokens[0], tokens[1:]
+    if word in "(),":
+        return None, []
+    if not rest or rest[0] != "(":
+        return n.Name(tuple(word.split(".")), span), rest
+    args: list[n.Expr] = []
+    while rest[0] in "(,":
+        arg, rest = _one(rest[1:], span)
+        if arg is None:
+            return None, []
+        args.append(arg)
+    return (n.Call(word, tuple(args), None, span), rest[1:]) if rest[0] == ")" else (None, [])

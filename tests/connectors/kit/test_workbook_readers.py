@@ -1,0 +1,152 @@
+"""The quick reader of workbooks tells what openpyxl tells, or leaves the file to it."""
+
+import io
+import zipfile
+from xml.sax.saxutils import escape, quoteattr
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from connectors.kit import workbook_child as child
+from connectors.kit.sheet_tables import Limits
+from connectors.kit.workbook import write_sheets
+
+LIMITS = Limits()
+FORMATS = (
+    "General",
+    "0.00",
+    "d/m/yyyy",
+    "yyyy-mm-dd hh:mm",
+    "hh:mm",
+    "[h]:mm",
+    '0 "days"',
+    "[Red]0;-0",
+    "@",
+)
+SHEET = "xl/worksheets/sheet1.xml"
+XF = '<xf numFmtId="{}" fontId="0" fillId="0" borderId="0" xfId="0" applyNumberFormat="1"/>'
+STYLES = "".join(
+    [
+        '<styleSheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><numFmts>',
+        *(
+            f"<numFmt numFmtId={quoteattr(str(164 + n))} formatCode={quoteattr(f)}/>"
+            for n, f in enumerate(FORMATS)
+        ),
+        '</numFmts><fonts count="1"><font><sz val="11"/></font></fonts>',
+        '<fills count="1"><fill><patternFill/></fill></fills>',
+        '<borders count="1"><border/></borders>',
+        '<cellStyleXfs count="1"><xf numFmtId="0" fontId="0" fillId="0" borderId="0"/>',
+        "</cellStyleXfs><cellXfs>",
+        *(XF.format(164 + n) for n in range(len(FORMATS))),
+        '</cellXfs><cellStyles count="1"><cellStyle name="Normal" xfId="0" builtinId="0"/>',
+        "</cellStyles></styleSheet>",
+    ]
+)
+
+
+def made(cells: list[str], **parts: str) -> bytes:
+    """A workbook of one sheet whose rows hold these cells as they are, with other parts changed."""
+    rows = "".join(f'<row r="{n}">{cell}</row>' for n, cell in enumerate(cells, start=1))
+    out = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(write_sheets({"s": []}))) as plain,
+        zipfile.ZipFile(out, "w") as archive,
+    ):
+        for name in plain.namelist():
+            text = plain.read(name).decode()
+            if name == SHEET:
+                text = text.replace("<sheetData></sheetData>", f"<sheetData>{rows}</sheetData>")
+                assert rows in text
+            archive.writestr(name, {"xl/styles.xml": STYLES, **parts}.get(name, text))
+    return out.getvalue()
+
+
+def is_plain(raw: bytes) -> bool:
+    return child.check_archive(raw, LIMITS)
+
+
+NUMBERS = st.one_of(
+    st.integers(-(10**18), 10**18).map(str),
+    st.decimals(-(10**6), 10**6, places=3).map(str),
+    st.floats(0, 60_000).map(repr),
+    st.sampled_from(["-0", "007", "1.0", "120.00", "1E3", "0.1", "44927.5", ".5", "5.", "1e-7"]),
+)
+TEXTS = st.one_of(
+    st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Cn"]), max_size=12),
+    st.sampled_from(
+        [" x ", "a\nb", "_x000D_", "_x0041_", "TRUE", "1.50", "#N/A", "2026-11-19", "\t"]
+    ),
+)
+
+
+@st.composite
+def cell(draw: st.DrawFn) -> str:
+    """One cell as a program may write it: a number in a format, a text of three kinds, a truth."""
+    column = draw(st.sampled_from("ABCZ"))
+    kind = draw(st.sampled_from(["n", "n", "str", "inlineStr", "b", "e", "formula", "empty"]))
+    style = f' s="{draw(st.integers(0, len(FORMATS) - 1))}"' if draw(st.booleans()) else ""
+    head = f'<c r="{column}0"{style}'
+    keep = draw(st.sampled_from(["", ' xml:space="preserve"']))
+    text = escape(draw(TEXTS))
+    return {
+        "n": f"{head}><v>{draw(NUMBERS)}</v></c>",
+        "str": f'{head} t="str"><v>{text}</v></c>',
+        "inlineStr": f'{head} t="inlineStr"><is><t{keep}>{text}</t></is></c>',
+        "b": f'{head} t="b"><v>{draw(st.sampled_from("01"))}</v></c>',
+        "e": f'{head} t="e"><v>#DIV/0!</v></c>',
+        "formula": f"{head}><f>1+1</f><v>2</v></c>",
+        "empty": f"{head}/>",
+    }[kind]
+
+
+def read_both(raw: bytes) -> tuple[object, object]:
+    """What each reader tells, or that it cannot."""
+    told = []
+    for reader in (child._quickly, child._sheets):
+        try:
+            lines = reader(raw, LIMITS)
+            told.append(None if lines is None else list(lines))
+        except Exception as error:
+            told.append(type(error).__name__)
+    return told[0], told[1]
+
+
+@given(st.lists(cell(), min_size=1, max_size=6))
+@settings(max_examples=100, deadline=None)
+def test_the_quick_reader_tells_the_same_or_leaves_it(cells):
+    raw = made([one.replace('0"', f'{n}"', 1) for n, one in enumerate(cells, start=1)])
+    if is_plain(raw):
+        quick, slow = read_both(raw)
+        assert quick is None or quick == slow
+
+
+def test_where_the_quick_reader_breaks_the_other_reads():
+    far = made(['<c r="A1" s="2"><v>-133333333333</v></c>', '<c r="A2"><v>1</v></c>'])
+    lines = list(child.read(far, LIMITS))
+    assert lines[-1] == {"row": 2, "cells": {"1": ["n", "1"]}}
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        '<c r="A1"><f>1+1</f><v>2</v></c>',
+        '<c r="A1"><f t="shared" si="0"/><v>2</v></c>',
+        '<c r="A1" t="e"><v>#N/A</v></c>',
+        "<c r=\"A1\" t='e'><v>#N/A</v></c>",
+        '<c r="A1"><v>12345678901234567</v></c>',
+        '<c r="A1"><v>120.00</v></c>',
+        '<c r="A1"><v>1E3</v></c>',
+        '<c r="A1" t="d"><v>2026-11-19</v></c>',
+    ],
+)
+def test_what_it_would_not_tell_is_left_to_the_other(held):
+    assert not is_plain(made([held]))
+    assert is_plain(made(['<c r="A1"><v>12</v></c>']))
+
+
+def test_a_cell_that_is_far_out_is_refused_and_takes_no_memory():
+    far = made(['<c r="A1"><v>1</v></c></row><row r="1048576"><c r="XFD1048576"><v>1</v></c>'])
+    with pytest.raises(child.RefusedError) as refused:
+        list(child.read(far, LIMITS))
+    assert refused.value.refusal.code == "too_many_rows"

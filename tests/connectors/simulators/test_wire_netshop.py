@@ -1,0 +1,110 @@
+"""The stand-in of the shop and its reader, each beside deliveries that neither of them wrote."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from connectors.registry import sources
+from connectors.simulators.netshop.deliveries import (
+    delivery,
+    sample_order,
+    sample_settlement,
+    signed,
+)
+from tests.connectors.recorded import recorded
+
+NOW = datetime.fromtimestamp(1763600000, UTC)
+SAMPLES = {"order": sample_order(), "settlement": sample_settlement()}
+ORDER = {
+    "number": "NS-10231",
+    "status": "paid",
+    "ordered_on": "2026-11-19",
+    "paid_at": "2026-11-19T06:03:11Z",
+    "updated_at": "2026-11-19T06:03:12Z",
+    "channel": "FPX",
+    "currency": "MYR",
+    "customer": "C-88",
+    "customer_name": "Aisyah Rahman",
+    "tin": "IG24680135790",
+    "address": "12 Jalan Ampang, 50450 Kuala Lumpur",
+    "subtotal": "108.90",
+    "tax_total": "9.90",
+    "round_off": "0.00",
+    "total": "118.80",
+    "version": 1,
+    "lines": [
+        {
+            "pos": 1,
+            "sku": "TEE-BLK-M",
+            "name": "Tee, black, M",
+            "uom": "PCS",
+            "qty": "2",
+            "price": "49.50",
+            "tax": "SST",
+        },
+        {
+            "pos": 2,
+            "sku": "SHIP",
+            "name": "Shipping",
+            "uom": "PCS",
+            "qty": "1",
+            "price": "9.90",
+            "tax": "NONE",
+        },
+    ],
+}
+SETTLEMENT = {
+    "number": "ST-88",
+    "status": "approved",
+    "blogger": "B-12",
+    "period": "2026-11-10/2026-11-16",
+    "settled_on": "2026-11-16",
+    "currency": "MYR",
+    "commission": "250.00",
+}
+BODIES = {"order": ORDER, "settlement": SETTLEMENT}
+
+
+def read(headers, raw):
+    return sources()["netshop"].accept(headers, raw, ["hush"], NOW)
+
+
+@pytest.mark.parametrize("kind", BODIES)
+def test_T33b_the_shop_sends_what_was_recorded(kind):
+    (call,) = recorded("netshop", kind)["deliver"]
+    sent = delivery([SAMPLES[kind]], event_id="evt_9001", secret="hush", now=NOW, kind=kind)
+    assert sent.raw.decode() == call.body
+    assert sent.headers == call.headers
+
+
+@pytest.mark.parametrize("kind", BODIES)
+def test_T33b_the_recorded_delivery_is_read(kind):
+    (call,) = recorded("netshop", kind)["deliver"]
+    answer = read(call.headers, call.content)
+    assert answer.errors == ()
+    assert [(one.kind, one.body) for one in answer.records] == [(kind, BODIES[kind])]
+
+
+@pytest.mark.parametrize("kind", BODIES)
+def test_T33c_a_word_that_only_one_side_has_is_found(kind):
+    """Each word of the delivery under another name: what is read is another record, or none."""
+    (call,) = recorded("netshop", kind)["deliver"]
+    survived = []
+    for word in sorted(set(_words(json.loads(call.body)[kind]))):
+        changed = call.body.replace(f'"{word}":', f'"{word}x":').encode()
+        sent = signed(changed, event_id="evt_1", secret="hush", now=NOW)
+        records = read(sent.headers, sent.raw).records
+        if [(one.kind, one.body) for one in records] == [(kind, BODIES[kind])]:
+            survived.append(word)
+    assert survived == []
+
+
+def _words(value):
+    """The words that say something."""
+    for inner in value if isinstance(value, list) else ():
+        yield from _words(inner)
+    for word, inner in value.items() if isinstance(value, dict) else ():
+        if inner is not None:
+            yield word
+            yield from _words(inner)

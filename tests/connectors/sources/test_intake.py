@@ -1,0 +1,67 @@
+"""Intake: every kind it knows is read whole, and what it does not know is told with its place."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from connectors import registry
+from connectors.contract import Accepted, SourceRefusal
+from connectors.kit.signed_webhooks import sign
+
+NOW = datetime(2026, 11, 20, 2, tzinfo=UTC)
+SECRET = "intake-secret"
+VAN: dict[str, Any] = {
+    "kind": "delivery",
+    "number": "501",
+    "order_number": "1001",
+    "status": "confirmed",
+    "delivered_on": "2026-11-18",
+    "lines": [{"pos": 1, "order_line": 1, "sku": "SOAP-90", "uom": "CTN", "qty": "1.0"}],
+}
+
+
+def read(*records: object) -> Accepted | SourceRefusal:
+    return registry.read_file("day.records.json", json.dumps({"records": records}).encode())
+
+
+def test_a_signed_delivery_of_several_kinds_is_read() -> None:
+    receipt = {"kind": "receipt", "id": 7, "number": "R-7", "status": "cleared", "amount": "20"}
+    raw = json.dumps({"records": [VAN, receipt]}).encode()
+    stamp = str(int(NOW.timestamp()))
+    headers = {
+        "X-Clearpost-Timestamp": stamp,
+        "X-Clearpost-Signature": sign(SECRET, stamp, raw),
+        "X-Clearpost-Event-Id": "evt_1",
+    }
+    intake = registry.sources()["intake"]
+    told = intake.accept(headers, raw, [SECRET], NOW)
+    assert isinstance(told, Accepted)
+    assert told.delivery_id == "evt_1"
+    van, paid = told.records
+    assert (van.kind, van.external_id, van.number) == ("delivery", "501", "501")
+    assert van.body["lines"] == [
+        {"pos": 1, "order_line": 1, "sku": "SOAP-90", "uom": "CTN", "qty": "1"}
+    ]
+    assert (paid.external_id, paid.number, paid.body["amount"]) == ("7", "R-7", "20.00")
+    assert "lines" not in paid.body
+    forged = intake.accept({**headers, "X-Clearpost-Signature": "sha256=0"}, raw, [SECRET], NOW)
+    assert isinstance(forged, SourceRefusal)
+    assert forged.code == "bad_signature"
+
+
+def test_what_is_not_known_is_told_with_its_place() -> None:
+    told = read(VAN, {**VAN, "kind": "van"}, {**VAN, "lines": [{"pos": 1, "qyt": 2}]}, 7)
+    assert isinstance(told, Accepted)
+    assert [one.number for one in told.records] == ["501"]
+    assert [one.where for one in told.errors] == [
+        "records[1].kind",
+        "records[2].lines[0].qyt",
+        "records[3]",
+    ]
+    assert isinstance(read(*[VAN] * 5001), SourceRefusal)
+
+
+def test_a_change_stamp_tells_versions_apart() -> None:
+    told = read({**VAN, "updated_at": "2026-11-19T14:03:11+08:00"})
+    assert isinstance(told, Accepted)
+    assert told.records[0].stamp == "2026-11-19T06:03:11Z"

@@ -1,0 +1,306 @@
+import statistics
+import time
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session as OrmSession
+
+from holding import tables
+from holding.access import actors, people, sessions, teams
+from holding.access import actors as holding_roles
+from holding.access.actors import SYSTEM
+from holding.access.people import NewPerson
+from holding.access.sessions import FAILURE_WINDOW, MAX_FAILURES, set_password
+from holding.refusal import Refusal
+from holding.store.database import Database
+from holding.tables import Company, Event, Singleton
+from tests.support.clock import SetClock
+from tests.support.passwords import full_time
+
+PASSWORD = "nasi lemak 2026"
+EMAIL = "aisyah@kedai.my"
+
+
+def add(session: OrmSession, email: str = EMAIL, name: str = "Aisyah") -> tables.Person:
+    added = people.add_person(session, email=email, name=name, password=PASSWORD)
+    assert isinstance(added, NewPerson)
+    return added.person
+
+
+def join(
+    session: OrmSession, company: Company, person: tables.Person, now: datetime, *roles: str
+) -> None:
+    who = {"company_id": company.id, "person_id": person.id}
+    for role in roles:
+        people.add_membership(session, **who, role=role, actor=SYSTEM, now=now)
+
+
+def enter(session: OrmSession, clock: SetClock, password: str = PASSWORD) -> str:
+    token = sessions.sign_in(session, EMAIL, password, clock.now())
+    assert isinstance(token, str)
+    return token
+
+
+def test_a_person_signs_in_and_out(database: Database, clock: SetClock) -> None:
+    with database.write() as session:
+        person = add(session)
+        token = enter(session, clock)
+        found = sessions.person_of(session, token, clock.now())
+        assert found is not None
+        assert (found.person_id, found.name, found.stale) == (person.id, "Aisyah", False)
+        sessions.sign_out(session, token, clock.now())
+        assert sessions.person_of(session, token, clock.now()) is None
+
+
+def test_the_token_itself_is_kept_nowhere(database: Database, clock: SetClock) -> None:
+    with database.write() as session:
+        add(session)
+        token = enter(session, clock)
+        stored = session.scalars(select(tables.Session.token_hash)).one()
+        assert len(token) >= 43
+        assert token not in stored
+        kept = session.scalars(select(tables.Person.password_hash)).one()
+        assert kept is not None
+        assert kept.startswith("$argon2id$")
+
+
+def test_email_case_and_blanks_do_not_count(database: Database, clock: SetClock) -> None:
+    with database.write() as session:
+        add(session)
+        answer = sessions.sign_in(session, " Aisyah@Kedai.MY ", PASSWORD, clock.now())
+        assert isinstance(answer, str)
+
+
+def test_an_idle_session_ends_after_an_hour_unless_it_is_used(
+    database: Database, clock: SetClock
+) -> None:
+    with database.write() as session:
+        add(session)
+        token = enter(session, clock)
+        found = sessions.person_of(session, token, clock.advance(timedelta(minutes=40)))
+        assert found is not None
+        assert found.stale
+        sessions.touch(session, token, clock.now())
+        assert sessions.person_of(session, token, clock.advance(timedelta(minutes=59)))
+        assert sessions.person_of(session, token, clock.advance(timedelta(minutes=1))) is None
+
+
+def test_a_busy_session_still_ends_after_twelve_hours(database: Database, clock: SetClock) -> None:
+    with database.write() as session:
+        add(session)
+        token = enter(session, clock)
+        for _ in range(23):
+            sessions.touch(session, token, clock.advance(timedelta(minutes=30)))
+        assert sessions.person_of(session, token, clock.advance(timedelta(minutes=29)))
+        assert sessions.person_of(session, token, clock.advance(timedelta(minutes=1))) is None
+
+
+def test_each_sign_in_has_a_token_of_its_own(database: Database, clock: SetClock) -> None:
+    with database.write() as session:
+        add(session)
+        assert enter(session, clock) != enter(session, clock)
+
+
+def test_a_new_password_and_a_disabled_person_end_all_sessions(
+    database: Database, clock: SetClock
+) -> None:
+    with database.write() as session:
+        person = add(session)
+        token = enter(session, clock)
+        set_password(session, person.id, "teh tarik 2026!", clock.now())
+        assert sessions.person_of(session, token, clock.now()) is None
+        token = enter(session, clock, "teh tarik 2026!")
+        session.expire_all()
+        person.active = False
+        session.flush()
+        assert sessions.person_of(session, token, clock.now()) is None
+        assert isinstance(sessions.sign_in(session, EMAIL, "teh tarik 2026!", clock.now()), Refusal)
+
+
+def test_a_password_that_was_lost_is_replaced_and_told(
+    database: Database, company: Company, clock: SetClock
+) -> None:
+    with database.write() as session:
+        person, now = add(session), clock.now()
+        give: dict[str, Any] = {"company_id": company.id, "person_id": person.id, "role": "viewer"}
+        assert people.add_membership(session, **give, actor=holding_roles.SYSTEM, now=now) is None
+        token = enter(session, clock)
+        word = people.renew_password(session, holding_roles.SYSTEM, person.id, now)
+        assert sessions.person_of(session, token, now) is None
+        assert enter(session, clock, word)
+        said = session.scalars(select(Event.body).where(Event.act == "person.password")).one()
+        assert said["say"].endswith("was given a new password.")
+        assert word not in str(said)
+
+
+def test_an_unknown_account_gets_the_same_words(database: Database, clock: SetClock) -> None:
+    with database.write() as session:
+        add(session)
+        known = sessions.sign_in(session, EMAIL, "wrong", clock.now())
+        unknown = sessions.sign_in(session, "nobody@kedai.my", "wrong", clock.now())
+        assert isinstance(known, Refusal)
+        assert known == unknown
+
+
+def test_an_unknown_account_takes_as_long(database: Database, clock: SetClock) -> None:
+    def seconds(session: OrmSession, email: str) -> float:
+        start = time.process_time()
+        sessions.sign_in(session, email, "wrong", clock.now())
+        return time.process_time() - start
+
+    with full_time(), database.write() as session:
+        add(session)
+        seconds(session, "first@kedai.my")
+        known = statistics.median(seconds(session, EMAIL) for _ in range(5))
+        unknown = statistics.median(seconds(session, "nobody@kedai.my") for _ in range(5))
+        assert 0.3 < unknown / known < 3
+
+
+def test_guessing_is_stopped_for_known_and_unknown_accounts_alike(
+    database: Database, clock: SetClock
+) -> None:
+    for email in (EMAIL, "nobody@kedai.my"):
+        with database.write() as session:
+            if email == EMAIL:
+                add(session)
+            answers = [
+                sessions.sign_in(session, email, "wrong", clock.now()) for _ in range(MAX_FAILURES)
+            ]
+            assert {a.code for a in answers if isinstance(a, Refusal)} == {"signin.refused"}
+            stopped = sessions.sign_in(session, email, PASSWORD, clock.now())
+            assert isinstance(stopped, Refusal)
+            assert (stopped.code, stopped.status) == ("signin.throttled", 429)
+
+
+def test_the_stop_ends_and_old_counts_go_away(database: Database, clock: SetClock) -> None:
+    with database.write() as session:
+        add(session)
+        for number in range(MAX_FAILURES):
+            sessions.sign_in(session, EMAIL, "wrong", clock.now())
+            sessions.sign_in(session, f"n{number}@kedai.my", "wrong", clock.now())
+        clock.advance(FAILURE_WINDOW)
+        assert isinstance(sessions.sign_in(session, EMAIL, "wrong", clock.now()), Refusal)
+        assert session.scalar(select(func.count()).select_from(Singleton)) == 1
+        assert enter(session, clock)
+        assert session.scalar(select(func.count()).select_from(Singleton)) == 0
+
+
+def test_people_are_not_added_twice_nor_with_short_passwords(database: Database) -> None:
+    with database.write() as session:
+        add(session)
+        for email, password, code in (
+            (EMAIL.upper(), PASSWORD, "person.taken"),
+            ("no address", PASSWORD, "person.email"),
+            ("b@kedai.my", "short", "person.password"),
+        ):
+            answer = people.add_person(session, email=email, name="X", password=password)
+            assert isinstance(answer, Refusal)
+            assert answer.code == code
+
+
+def test_a_made_up_password_works(database: Database, clock: SetClock) -> None:
+    with database.write() as session:
+        added = people.add_person(session, email=EMAIL, name="Aisyah")
+        assert isinstance(added, NewPerson)
+        assert isinstance(sessions.sign_in(session, EMAIL, added.password, clock.now()), str)
+
+
+def test_an_actor_has_the_roles_of_one_company_only(
+    database: Database, company: Company, clock: SetClock
+) -> None:
+    with database.write() as session:
+        other = people.add_company(session, code="lain", name="Kedai Lain", now=clock.now())
+        assert isinstance(other, Company)
+        person = add(session)
+        join(session, company, person, clock.now(), "finance", "viewer", "finance")
+        actor = actors.actor_of(session, person.id, company.id)
+        assert actor is not None
+        assert actor.roles == {"finance", "viewer"}
+        assert actors.actor_of(session, person.id, other.id) is None
+        assert [c.code for c in people.companies_of(session, person.id)] == ["kedai"]
+
+
+def test_nobody_gives_a_role_to_themselves(
+    database: Database, company: Company, clock: SetClock
+) -> None:
+    with database.write() as session:
+        person = add(session)
+        who = {"company_id": company.id, "person_id": person.id}
+        grant: dict[str, Any] = {**who, "now": clock.now()}
+        assert people.add_membership(session, role="admin", actor=SYSTEM, **grant) is None
+        admin = actors.actor_of(session, person.id, company.id)
+        assert admin is not None
+        refusal = people.add_membership(session, role="approver", actor=admin, **grant)
+        assert refusal is not None
+        assert refusal.code == "role.self"
+        unknown = people.add_membership(session, role="boss", actor=SYSTEM, **grant)
+        assert unknown is not None
+        assert unknown.code == "role.unknown"
+
+
+def test_duties_that_meet_in_one_account_are_said_aloud(
+    database: Database, company: Company, clock: SetClock
+) -> None:
+    with database.write() as session:
+        person = add(session)
+        join(session, company, person, clock.now(), "consultant", "viewer", "publisher")
+        said = session.scalars(select(Event.act).order_by(Event.id)).all()
+        assert said == ["person.role_granted"] * 3 + ["person.duties_meet"]
+
+
+def test_a_company_code_is_taken_once_and_fits_an_address(
+    database: Database, company: Company, clock: SetClock
+) -> None:
+    with database.write() as session:
+        for code, why in (("kedai", "company.taken"), ("Kedai Dua", "company.code")):
+            answer = people.add_company(session, code=code, name="X", now=clock.now())
+            assert isinstance(answer, Refusal)
+            assert answer.code == why
+
+
+@pytest.mark.parametrize(
+    ("zone", "currency", "why"),
+    [
+        ("Mars/Olympus", "MYR", "company.zone"),
+        ("../etc/passwd", "MYR", "company.zone"),
+        ("Asia", "MYR", "company.zone"),
+        ("Asia/Kuala_Lumpur", "RINGGIT", "company.currency"),
+        ("Asia/Kuala_Lumpur", "myr", "company.currency"),
+    ],
+)
+def test_a_company_lives_in_a_real_zone_with_a_currency(
+    database: Database, clock: SetClock, zone: str, currency: str, why: str
+) -> None:
+    with database.write() as session:
+        answer = people.add_company(
+            session, code="dua", name="X", zone=zone, currency=currency, now=clock.now()
+        )
+        assert isinstance(answer, Refusal)
+        assert answer.code == why
+
+
+def test_teams_answer_by_members_then_fallback_then_anybody(
+    database: Database, company: Company, clock: SetClock
+) -> None:
+    with database.write() as session:
+        lim = add(session, "lim@kedai.my", "Lim")
+        tan = add(session, "tan@kedai.my", "Tan")
+        for person in (lim, tan):
+            join(session, company, person, clock.now(), "approver")
+        tax = teams.ensure_team(session, company.id, "tax_desk")
+        assert teams.in_team(session, tax.id, lim.id)
+        teams.add_to_team(session, company_id=company.id, name="accounts", person_id=tan.id)
+        stored = session.get_one(Company, company.id)
+        stored.settings = {"fallback_team": "accounts"}
+        session.flush()
+        assert not teams.in_team(session, tax.id, lim.id)
+        assert teams.in_team(session, tax.id, tan.id)
+        teams.add_to_team(session, company_id=company.id, name="tax_desk", person_id=lim.id)
+        assert teams.in_team(session, tax.id, lim.id)
+        assert not teams.in_team(session, tax.id, tan.id)
+        assert people.who_may(session, company.id, "posting.approve") == ("Lim", "Tan")
+        assert people.who_may(session, company.id, "posting.approve", team_id=tax.id) == ("Lim",)
+        assert people.who_may(session, company.id, "posting.approve", but=[lim.id]) == ("Tan",)
+        assert teams.teams(session, company.id) == {"accounts": ("Tan",), "tax_desk": ("Lim",)}

@@ -1,0 +1,52 @@
+"""Personal values disappear from what people without the permission read."""
+
+import pytest
+
+from holding.access import personal_data
+from holding.mappings import fixes
+from holding.records import trace
+from holding.store.database import Database
+from holding.tables import Company
+from tests.holding.shop import open_shop, order
+from tests.support.clock import SetClock
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Tan Ah Kow signed", "••• signed"),
+        ("“Tan” and TAN AH KOW", "“•••” and •••"),
+        ("Tanjung Bungah", "Tanjung Bungah"),
+        ("tin IG1234 (before IG12)", "tin ••• (before IG12)"),
+    ],
+)
+def test_whole_values_are_hidden_however_they_are_written(text: str, shown: str) -> None:
+    assert personal_data.hider({"Tan", "Tan Ah Kow", "IG1234"})(text) == shown
+
+
+def test_without_values_nothing_is_hidden() -> None:
+    assert personal_data.hider(())("anything") == "anything"
+
+
+@pytest.mark.sqlite
+def test_the_story_of_a_record_names_nobody(
+    database: Database, company: Company, clock: SetClock
+) -> None:
+    shop = open_shop(database, company, clock)
+    shop.publish()
+    shop.receive(order("NS-1", customer="C-99", customer_name="Chong Wei", tin="IG77"))
+    shop.judge()
+    with database.write() as session:
+        farah = shop.actor("farah")
+        fixes.fix(session, farah, "debtor", "C-99", "Chong & Co", "Chong Wei again", shop.now, 9)
+    shop.judge()
+    later = order("NS-1", customer="C-99", customer_name="Wong Mei", tin="IG78")
+    shop.receive(later, stamp="2026-11-19T00:12:00Z")
+    with database.read() as session:
+        record_id = shop.record(session, "NS-1").id
+        told = " ".join(step.say for step in trace.timeline(session, record_id))
+        assert "Chong & Co" in told
+        everybody = personal_data.hiding(session, record_id, show=False)
+        assert "Chong" not in everybody(told)
+        assert everybody("Chong Wei → Wong Mei, tin IG77 → IG78") == "••• → •••, tin ••• → •••"
+        assert personal_data.hiding(session, record_id, show=True)(told) == told

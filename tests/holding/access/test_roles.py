@@ -1,0 +1,52 @@
+import pytest
+
+from holding.access.actors import ACTS, ROLES, SYSTEM, Actor, may
+
+# The table of duties, written a second time: act -> who has it.
+DUTIES = {
+    "record.read": set(ROLES),
+    "record.edit": {"finance"},
+    "hold.assign": {"finance", "approver"},
+    "upload": {"finance", "consultant"},
+    "mapping.fix": {"finance", "admin"},
+    "posting.approve": {"approver"},
+    "rules.draft": {"consultant"},
+    "rules.publish": {"publisher"},
+    "audit.export": {"auditor"},
+    "run.operate": {"operator", "admin"},
+    "connection.admin": {"admin"},
+}
+
+
+def actor(*roles: str) -> Actor:
+    return Actor(1, "Aisyah", "aisyah@kedai.my", 1, frozenset(roles))
+
+
+@pytest.mark.parametrize("act", sorted(DUTIES))
+@pytest.mark.parametrize("role", ROLES)
+def test_each_role_may_exactly_its_duties(act: str, role: str) -> None:
+    refusal = may(actor(role), act)
+    assert (refusal is None) == (role in DUTIES[act])
+    if refusal:
+        assert refusal.status == 403
+        assert act in refusal.message
+
+
+def test_roles_add_up() -> None:
+    assert may(actor("viewer", "finance"), "mapping.fix") is None
+
+
+def test_the_refusal_names_the_roles_that_may() -> None:
+    refusal = may(actor("viewer"), "mapping.fix")
+    assert refusal is not None
+    assert refusal.hint == "Ask somebody with the role finance or admin."
+
+
+def test_nobody_without_a_role_may_anything() -> None:
+    assert all(may(actor(), act) for act in ACTS)
+    assert all(may(SYSTEM, act) for act in ACTS)
+
+
+def test_no_role_both_approves_and_fixes() -> None:
+    assert not ACTS["posting.approve"] & ACTS["mapping.fix"]
+    assert not ACTS["rules.draft"] & ACTS["rules.publish"]

@@ -1,0 +1,150 @@
+"""Who may approve, and who had a hand in it."""
+
+import pytest
+
+from holding.access import actors, people, teams
+from holding.access import actors as access_actors
+from holding.access.actors import Actor
+from holding.approvals.approve import Approved
+from holding.exceptions import releases, undo
+from holding.mappings import fixes
+from holding.records import trace
+from holding.refusal import Refusal
+from holding.store.database import Database
+from holding.tables import Company
+from tests.holding.consent import LARGE, approve, large_shop, why_not
+from tests.holding.shop import Shop, order
+from tests.support.clock import SetClock
+
+
+@pytest.fixture
+def shop(database: Database, company: Company, clock: SetClock) -> Shop:
+    return large_shop(database, company, clock)
+
+
+@pytest.mark.parametrize("who", ["farah", "vera", "chan", "pua", "adam"])
+def test_only_an_approver_approves(shop: Shop, who: str) -> None:
+    answer = approve(shop, "NS-1", who=who)
+    assert isinstance(answer, Refusal)
+    assert (answer.status, answer.hint) == (403, "Lim or Tan can.")
+
+
+def with_role(shop: Shop, who: str, role: str, *, team: bool = True) -> Actor:
+    """The person with one role more, and in the approving team."""
+    with shop.database.write() as session:
+        person_id = shop.actor(who).person_id or 0
+        people.add_membership(
+            session,
+            company_id=shop.company.id,
+            person_id=person_id,
+            role=role,
+            actor=access_actors.SYSTEM,
+            now=shop.now,
+        )
+        if team:
+            teams.add_to_team(
+                session, company_id=shop.company.id, name="accounts", person_id=person_id
+            )
+        actor = actors.actor_of(session, person_id, shop.company.id)
+        assert actor is not None
+        return actor
+
+
+def test_an_approver_of_another_team_is_left_out(shop: Shop) -> None:
+    vera = with_role(shop, "vera", "approver", team=False)
+    assert why_not(approve(shop, "NS-1", who=vera)) == [
+        "you are not in the approving team; Lim or Tan can approve"
+    ]
+
+
+def test_who_fixed_its_mapping_does_not_approve(shop: Shop) -> None:
+    farah = with_role(shop, "farah", "approver")
+    shop.receive(order("NS-5", customer="C-99", total="1920.00", lines=LARGE))
+    shop.judge()
+    with shop.database.write() as session:
+        fixes.fix(session, farah, "debtor", "C-99", "Chong", "new debtor", shop.now, 9)
+    shop.judge()
+    assert why_not(approve(shop, "NS-5", who=farah)) == [
+        "you fixed its mapping debtor(“C-99”); Lim or Tan can approve"
+    ]
+    assert why_not(approve(shop, "NS-1", who=farah)) == []
+
+
+def test_an_entry_that_was_there_before_the_order_does_not_count(shop: Shop) -> None:
+    farah = with_role(shop, "farah", "approver")
+    with shop.database.write() as session:
+        fixes.fix(session, farah, "debtor", "C-99", "Chong", "new debtor", shop.now, 9)
+    shop.clock.advance(60)
+    shop.receive(order("NS-5", customer="C-99", total="1920.00", lines=LARGE))
+    shop.judge()
+    assert why_not(approve(shop, "NS-5", who=farah)) == []
+
+
+@pytest.mark.parametrize(
+    ("who", "did"),
+    [
+        ("chan", "wrote the rules it was judged by (version 1)"),
+        ("pua", "published the rules it was judged by (version 1)"),
+    ],
+)
+def test_author_and_publisher_of_the_rules_do_not_approve(shop: Shop, who: str, did: str) -> None:
+    actor = with_role(shop, who, "approver")
+    assert why_not(approve(shop, "NS-1", who=actor)) == [f"you {did}; Lim or Tan can approve"]
+
+
+def test_who_released_a_hold_of_it_does_not_approve(shop: Shop) -> None:
+    shop.receive(order("NS-4", total="2000.00", lines=LARGE))
+    shop.judge()
+    with shop.database.write() as session:
+        left = next(hold for hold in shop.holds(session, "NS-4") if hold.rule == "adds_up")
+        releases.release(session, shop.actor("lim"), left.id, "agreed", shop.now)
+    shop.judge()
+    assert why_not(approve(shop, "NS-4", who="lim")) == [
+        "you released a hold of it; Tan can approve"
+    ]
+    assert why_not(approve(shop, "NS-4", who="tan")) == []
+
+
+@pytest.mark.parametrize("word", ["Lim", "LIM@kedai.my"])
+def test_who_made_the_order_does_not_approve_it(shop: Shop, word: str) -> None:
+    shop.receive(order("NS-6", total="1920.00", lines=LARGE, created_by=word))
+    shop.judge()
+    assert why_not(approve(shop, "NS-6", who="lim")) == [
+        "you made it, says the record; Tan can approve"
+    ]
+
+
+def test_who_entered_it_from_a_file_does_not_approve_it(shop: Shop) -> None:
+    farah = with_role(shop, "farah", "approver")
+    shop.receive(order("NS-7", total="1920.00", lines=LARGE), by=farah)
+    shop.judge()
+    answer = approve(shop, "NS-7", who=farah)
+    assert why_not(answer) == ["you entered it; Lim or Tan can approve"]
+    assert isinstance(answer, Approved)
+    assert answer.forbidden
+    assert (answer.forbidden.status, answer.forbidden.hint) == (
+        403,
+        "You entered it; Lim or Tan can approve.",
+    )
+    both = approve(shop, "NS-1", "NS-7", who=farah)
+    assert isinstance(both, Approved)
+    assert [left.status for left in both.refused] == [403]
+    assert both.forbidden is None
+
+
+def test_only_finance_and_consultants_enter_records(shop: Shop) -> None:
+    answer = shop.receive(order("NS-8"), by=shop.actor("vera"))
+    assert isinstance(answer, Refusal)
+    assert answer.status == 403
+
+
+def test_one_that_was_taken_back_is_told_as_such(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLEARPOST_UNDO_SECONDS", "30")
+    approve(shop, "NS-1", op="form-9")
+    with shop.database.write() as session:
+        assert isinstance(undo.undo(session, shop.actor("lim"), "form-9", shop.now), undo.Undone)
+    with shop.database.read() as session:
+        told = trace.seven(session, shop.record(session, "NS-1").id)[1]
+    assert "The approval by Lim of 2026-11-20 09:00 was taken back 2026-11-20 09:00." in told.text

@@ -1,0 +1,176 @@
+"""What a target takes in a minute and a month, counted in one place for all workers."""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any, cast
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from connectors.contract import FileLimits, Pace, Snapshot
+from holding.connections import limits
+from holding.connections.channel import Channel
+from holding.connections.master_data import keep_snapshot
+from holding.connections.setup import trust_again
+from holding.journal.posting_claims import free_of
+from holding.store.database import Database
+from holding.tables import Company, Connection, Throttle
+from tests.support.factories import connection_named
+from tests.support.postings import NOW
+
+PER_MINUTE = 60
+
+
+@pytest.fixture
+def open_(database: Database, company: Company) -> Iterator[tuple[Session, Channel]]:
+    with database.write() as session:
+        found = connection_named(session, company, "aiaccount")
+        session.add(Throttle(connection_id=found.id))
+        session.flush()
+        yield session, channel(found.id, company.id)
+
+
+def channel(connection_id: int, company_id: int) -> Channel:
+    target = SimpleNamespace(pace=Pace(to_look=3), file_limits=FileLimits(documents=500))
+    return Channel(
+        company_id=company_id,
+        connection_id=connection_id,
+        name="aiaccount",
+        connector="aiaccount",
+        target=cast(Any, target),
+        settings={},
+        secret="",
+        key_id=None,
+        settle=timedelta(),
+        looks_first=False,
+        calls_per_minute=PER_MINUTE,
+        zone=ZoneInfo("Asia/Kuala_Lumpur"),
+    )
+
+
+def granted(take: Callable[[datetime], int], seconds: int) -> list[datetime]:
+    """The moments of calls, asked for twice a second by somebody who wants ten each time."""
+    moments = []
+    for tick in range(seconds * 2):
+        now = NOW + timedelta(milliseconds=500 * tick)
+        moments += [now] * take(now)
+    return moments
+
+
+def test_no_minute_has_more_than_the_target_allows_and_little_is_left_unused(
+    open_: tuple[Session, Channel],
+) -> None:
+    session, target = open_
+    calls = granted(lambda now: limits.sends(session, target, now, 10), 75)
+    for first in calls:
+        window = [at for at in calls if first <= at < first + timedelta(minutes=1)]
+        assert len(window) <= PER_MINUTE
+    assert len(calls) >= 62
+
+
+def test_looks_cost_more_and_debts_are_paid(open_: tuple[Session, Channel]) -> None:
+    session, target = open_
+    assert limits.looks(session, target, NOW, 10) == 3  # nine calls
+    assert limits.sends(session, target, NOW, 10) == 0
+    limits.spend(session, target, 4)
+    assert limits.sends(session, target, NOW + timedelta(seconds=4), 10) == 0
+    assert limits.sends(session, target, NOW + timedelta(seconds=7), 10) == 1
+    assert limits.in_a_file(session, target, NOW + timedelta(seconds=9), 800) == 500
+
+
+def test_who_has_enough_of_us_is_left_alone_for_as_long_as_it_says(
+    open_: tuple[Session, Channel],
+) -> None:
+    session, target = open_
+    free = replace(target, calls_per_minute=None)
+    assert limits.sends(session, free, NOW, 10) == 10
+    limits.hold_off(session, free, NOW, 7.0)
+    for way in (limits.sends, limits.looks, limits.in_a_file):
+        assert way(session, free, NOW + timedelta(seconds=6), 10) == 0
+    assert limits.sends(session, free, NOW + timedelta(seconds=7), 10) == 10
+    limits.hold_off(session, target, NOW, 86_400.0)
+    assert limits.sends(session, target, NOW + timedelta(minutes=15), 10) == 0
+    assert limits.sends(session, target, NOW + timedelta(minutes=15, seconds=3), 10) == 2
+    limits.hold_off(session, free, NOW, None)
+    assert limits.sends(session, free, NOW - timedelta(hours=1), 10) == 10  # the clock jumped
+    trust_again(session, session.get_one(Connection, free.connection_id), NOW)
+    assert limits.sends(session, free, NOW, 10) == 10
+
+
+def test_the_month_ends_where_the_target_says(open_: tuple[Session, Channel]) -> None:
+    session, target = open_
+    free = replace(target, calls_per_minute=None)
+    row = session.get_one(Throttle, target.connection_id)
+    row.quota_limit, row.quota_used, row.quota_month = 100, 97, "2026-11"
+    assert limits.sends(session, free, NOW, 10) == 3
+    assert limits.in_a_file(session, free, NOW, 10) == 3
+    limits.count(session, free, NOW, 3)
+    assert limits.sends(session, free, NOW, 10) == 0
+    assert limits.looks(session, free, NOW, 10) == 10
+    assert limits.sends(session, free, NOW + timedelta(days=11), 10) == 10
+    row.quota_limit = None
+    limits.exhausted(session, free, NOW)
+    assert limits.sends(session, free, NOW, 10) == 0
+
+
+TURN = datetime(2026, 11, 30, 16, tzinfo=UTC)  # the first of December in Kuala Lumpur
+
+
+def test_the_month_turns_where_the_company_is(open_: tuple[Session, Channel]) -> None:
+    session, target = open_
+    free = replace(target, calls_per_minute=None)
+    row = session.get_one(Throttle, target.connection_id)
+
+    def stands_still(now: datetime) -> bool:
+        found = select(Connection.id).where(Connection.id == target.connection_id)
+        found = found.where(free_of(limits.SPENT))
+        return session.scalar(found, limits.months(session, now)) is None
+
+    row.quota_limit, row.quota_used, row.quota_month = 100, 100, "2026-11"
+    session.flush()
+    last = TURN - timedelta(seconds=1)
+    assert limits.sends(session, free, last, 10) == 0
+    assert stands_still(last)
+    assert limits.sends(session, free, TURN, 10) == 10
+    assert not stands_still(TURN)
+    limits.count(session, free, TURN, 3)
+    assert (row.quota_month, row.quota_used) == ("2026-12", 3)
+    limits.exhausted(session, free, TURN)
+    session.flush()
+    assert stands_still(TURN)
+    assert limits.sends(session, replace(free, zone=ZoneInfo("UTC")), TURN, 10) == 10
+    keep_snapshot(
+        session,
+        session.get_one(Connection, free.connection_id),
+        told_of(100, 40),
+        person=None,
+        now=TURN,
+    )
+    assert (row.quota_month, row.quota_used) == ("2026-12", 40)
+
+
+def told_of(limit: int, used: int) -> Snapshot:
+    fields: dict[str, Any] = dict.fromkeys(field.name for field in dataclasses.fields(Snapshot))
+    return Snapshot(**fields | {"quota_limit": limit, "quota_used": used})
+
+
+@settings(max_examples=30, deadline=None)
+@given(gaps=st.lists(st.integers(-5000, 20_000), max_size=60), cost=st.integers(1, 4))
+def test_a_clock_that_jumps_never_gives_more_than_the_bucket_holds(
+    gaps: list[int], cost: int
+) -> None:
+    row = Throttle(connection_id=1, tokens=0, filled_at=None)
+    now = NOW
+    for gap in gaps:
+        now += timedelta(milliseconds=gap)
+        limits.fill(row, PER_MINUTE, cost, now)
+        assert row.tokens <= max(cost, PER_MINUTE * limits.HELD // 100)
+        assert row.filled_at is not None
+        assert row.filled_at <= now

@@ -1,0 +1,120 @@
+"""The time to take an act back is really that time, whatever makes the record due meanwhile."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import update
+
+from holding.approvals import approve as approvals_approve
+from holding.approvals.approve import Approved
+from holding.exceptions import releases, undo
+from holding.exceptions.holds import Done
+from holding.store.database import Database
+from holding.tables import Company, Record
+from tests.holding.consent import LARGE
+from tests.holding.shop import FILES, RULES, Shop, open_shop, order
+from tests.support.clock import SetClock
+
+MORE = """
+check no_gift on order
+    require  customer = "C-77"
+    else     hold for accounts
+    say      "{number} may be a gift."
+    clears   by accounts
+"""
+
+
+@pytest.fixture
+def shop(
+    database: Database, company: Company, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> Shop:
+    """NS-1 has two holds that accounts may release, NS-2 waits for an approval."""
+    monkeypatch.setenv("CLEARPOST_UNDO_SECONDS", "30")
+    shop = open_shop(database, company, clock)
+    shop.publish(FILES | {"shop.rules": RULES + MORE})
+    shop.receive(
+        order("NS-1", customer="C-78", total="190.00"),
+        order("NS-2", total="1920.00", lines=LARGE),
+    )
+    shop.judge()
+    assert set(shop.states().values()) == {"held"}
+    return shop
+
+
+def release(shop: Shop, who: str, rule: str, op: str) -> None:
+    with shop.database.write() as session:
+        (hold,) = [one for one in shop.holds(session, "NS-1") if one.rule == rule]
+        made = releases.release(session, shop.actor(who), hold.id, "agreed", shop.now, op)
+        assert isinstance(made, Done), made
+
+
+def approve(shop: Shop, op: str) -> None:
+    with shop.database.write() as session:
+        ids = [shop.posting(session, "NS-2").id]
+        made = approvals_approve.approve(session, shop.actor("lim"), ids, "checked", shop.now, op)
+        assert isinstance(made, Approved), made
+
+
+def wake(shop: Shop, number: str) -> None:
+    with shop.database.write() as session:
+        session.execute(update(Record).where(Record.number == number).values(due_at=shop.now))
+
+
+def goes_in(shop: Shop, number: str) -> timedelta:
+    """After how long it is sent: it is ready."""
+    with shop.database.read() as session:
+        posting = shop.posting(session, number)
+        assert (posting.state, posting.due_at is None) == ("ready", False)
+        assert posting.due_at is not None
+        return posting.due_at - shop.now
+
+
+def take_back(shop: Shop, who: str, op: str) -> None:
+    with shop.database.write() as session:
+        assert isinstance(undo.undo(session, shop.actor(who), op, shop.now), undo.Undone)
+
+
+def test_the_later_of_two_releases_has_its_whole_time(shop: Shop) -> None:
+    release(shop, "lim", "adds_up", "form-1")
+    shop.clock.advance(20)
+    release(shop, "tan", "no_gift", "form-2")
+    shop.clock.advance(10)
+    shop.judge()
+    assert goes_in(shop, "NS-1") == timedelta(seconds=20)
+    shop.clock.advance(19)
+    take_back(shop, "tan", "form-2")
+    shop.judge()
+    assert shop.states()["NS-1"] == "held"
+
+
+def test_a_release_that_is_judged_early_waits_all_the_same(shop: Shop) -> None:
+    release(shop, "lim", "adds_up", "form-1")
+    release(shop, "lim", "no_gift", "form-2")
+    shop.clock.advance(5)
+    wake(shop, "NS-1")
+    shop.judge()
+    assert goes_in(shop, "NS-1") == timedelta(seconds=25)
+    shop.clock.advance(31)
+    wake(shop, "NS-1")
+    shop.judge()
+    assert goes_in(shop, "NS-1") <= timedelta(0)
+
+
+def test_an_approval_of_a_record_that_is_due_waits(shop: Shop) -> None:
+    wake(shop, "NS-2")
+    approve(shop, "form-1")
+    shop.judge()
+    assert goes_in(shop, "NS-2") == timedelta(seconds=30)
+    shop.clock.advance(29)
+    take_back(shop, "lim", "form-1")
+    shop.judge()
+    assert shop.states()["NS-2"] == "held"
+
+
+def test_what_was_taken_back_makes_nothing_wait(shop: Shop) -> None:
+    wake(shop, "NS-2")
+    approve(shop, "form-1")
+    take_back(shop, "lim", "form-1")
+    shop.publish(FILES | {"shop.rules": RULES.replace("1000.00", "5000.00")})
+    shop.judge()
+    assert goes_in(shop, "NS-2") == timedelta(0)

@@ -1,0 +1,53 @@
+"""What a page says of one try: whether it was answered, what was called."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from holding.journal.push_history import AttemptRow
+
+AT = datetime(2026, 11, 20, 9, 58, tzinfo=UTC)
+
+
+def attempt(**given: Any) -> AttemptRow:
+    plain: dict[str, Any] = {
+        "id": 1,
+        "push_id": 1,
+        "no": 2,
+        "state": "equal",
+        "error_class": None,
+        "error": None,
+        "target_ref": None,
+        "at": AT,
+        "request_id": 1,
+        "kind": "lookup",
+        "made_at": AT,
+        "answered_at": AT,
+        "status": None,
+        "headers": {},
+        "sha256": "",
+        "answer": None,
+        "row": None,
+        "has_body": False,
+        "body_removed_at": None,
+    }
+    return AttemptRow(**plain | given)
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "told"),
+    [(201, b"{}", "201"), (None, b'{"data": []}', "answered"), (None, None, "no answer")],
+)
+def test_an_answer_without_a_status_is_an_answer(
+    status: int | None, answer: bytes | None, told: str
+) -> None:
+    assert attempt(status=status, answer=answer).http == told
+
+
+def test_our_own_notes_beside_the_headers_are_told_in_words() -> None:
+    notes = {":method": "POST", ":path": "/v1/imports", ":batch": "run-7"}
+    file = attempt(headers={**notes, "Prefer": "wait=10"})
+    assert file.call == "POST /v1/imports, a file of the batch run-7"
+    assert file.sent_headers == {"Prefer": "wait=10"}
+    assert attempt(headers={**notes, ":batch": ""}).call == "POST /v1/imports"

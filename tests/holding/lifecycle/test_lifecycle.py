@@ -1,0 +1,171 @@
+"""The tables of allowed moves are whole, and no illegal move can be made."""
+
+from contextlib import nullcontext
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from sqlalchemy import Update, select, update
+from sqlalchemy.exc import IntegrityError
+
+from holding.lifecycle import states as lifecycle_states
+from holding.lifecycle.states import (
+    HOLD_MOVES,
+    POSTING_MOVES,
+    PUSH_MOVES,
+    Moves,
+    move_posting,
+    move_push,
+)
+from holding.posting.push import Case, close_push
+from holding.store.database import Database
+from holding.tables import Hold, Posting, Push
+from holding.tables.postings import IN_FLIGHT_STATES, POSTING_STATES, PUSH_STATES, UNSENT_STATES
+from holding.tables.row_states import HoldState, PushState
+from rules.values.posting_states import PostingState
+from tests.holding.pushing import Lane
+from tests.support.databases import any_move
+from tests.support.shop import Shop, order
+
+
+@pytest.mark.parametrize(
+    ("moves", "states"),
+    [(POSTING_MOVES, POSTING_STATES), (HOLD_MOVES, tuple(HoldState)), (PUSH_MOVES, PUSH_STATES)],
+)
+def test_every_state_has_its_row(moves: Moves[Any], states: tuple[str, ...]) -> None:
+    assert set(moves) == set(states)
+    assert set().union(*moves.values()) <= set(states)
+
+
+def test_what_was_sent_is_never_planned_again() -> None:
+    for state in (*IN_FLIGHT_STATES, PostingState.POSTED):
+        assert not POSTING_MOVES[state] & {"waiting", "held", "ignored", "dropped"}
+    assert POSTING_MOVES[PostingState.POSTED] == {"posted", "sending", "reversed"}
+
+
+def test_only_ready_is_sent() -> None:
+    assert {s for s in UNSENT_STATES if "sending" in POSTING_MOVES[s]} == {"ready"}
+
+
+@pytest.mark.parametrize("before", POSTING_STATES)
+def test_no_posting_leaves_the_table(shop: Shop, before: PostingState) -> None:
+    shop.map("A")
+    shop.arrive(order("1", "A"))
+    shop.judge()
+    (seen,) = shop.rows(Posting)
+    for wish in POSTING_STATES:
+        with shop.database.write() as session:
+            with any_move(session):
+                session.execute(update(Posting).values(state=before, lock=0))
+            try:
+                moved = move_posting(session, seen.id, expected=before, to=wish, lock=0)
+            except ValueError:
+                moved = False
+            assert moved == (wish in POSTING_MOVES[before]), wish
+            assert session.scalar(select(Posting.state)) == (wish if moved else before)
+
+
+@pytest.mark.parametrize("before", PUSH_STATES)
+def test_no_push_leaves_the_table(lane: Lane, before: PushState) -> None:
+    lane.ready("IV-1")
+    lane.work()
+    [push] = lane.rows(Push)
+    for wish in PUSH_STATES:
+        with lane.database.write() as session:
+            with any_move(session):
+                session.execute(update(Push).values(state=before))
+            moved = move_push(session, push.id, wish)
+            assert moved == (wish in PUSH_MOVES[before]), wish
+            assert session.scalar(select(Push.state)) == (wish if moved else before)
+
+
+def test_an_end_that_was_written_stays(lane: Lane) -> None:
+    """A second end of the same push, whoever comes with it, changes nothing."""
+    [key] = lane.ready("IV-1")
+    lane.work()
+    [push] = lane.rows(Push)
+    assert push.state == "accepted"
+    posting = lane.one(key)
+    nobody: Any = None
+    member: Any = SimpleNamespace(push_id=push.id)
+    with lane.database.write() as session:
+        late = Case(session, lane.desk, nobody, member, lane.clock.now())
+        with pytest.raises(RuntimeError, match="never becomes refused"):
+            close_push(late, PushState.REFUSED)
+    [after] = lane.rows(Push)
+    assert (after.state, after.closed_at) == ("accepted", push.closed_at)
+    assert lane.one(key).lock == posting.lock
+
+
+def test_a_judging_makes_no_move_that_the_table_does_not_have(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What would is held, and the others of its batch go on."""
+    shop.arrive(order("1", "A"))
+    shop.arrive(order("2", "B"))
+    shop.judge()
+    assert {row.state for row in shop.rows(Posting)} == {"held"}
+    without = {state: after - {"ready"} for state, after in POSTING_MOVES.items()}
+    monkeypatch.setattr(lifecycle_states, "POSTING_MOVES", without)
+    shop.map("A")
+    shop.judge()
+    first, second = shop.rows(Posting)
+    assert (first.state, second.state) == ("held", "held")
+    told = [hold.message for hold in shop.rows(Hold, Hold.code == "EVA02")]
+    assert len(told) == 1
+    assert "never goes from held to ready" in told[0]
+
+
+def test_a_move_is_conditional(shop: Shop) -> None:
+    shop.map("A")
+    shop.arrive(order("1", "A"))
+    shop.judge()
+    (seen,) = shop.rows(Posting)
+    with shop.database.write() as session:
+        assert move_posting(
+            session, seen.id, expected=PostingState.READY, to=PostingState.SENDING, lock=seen.lock
+        )
+        assert not move_posting(
+            session, seen.id, expected=PostingState.READY, to=PostingState.SENDING, lock=seen.lock
+        )
+        with pytest.raises(ValueError, match="never goes from posted to held"):
+            move_posting(
+                session, seen.id, expected=PostingState.POSTED, to=PostingState.HELD, lock=1
+            )
+    (after,) = shop.rows(Posting)
+    assert (after.state, after.lock) == ("sending", seen.lock + 1)
+
+
+def test_the_database_refuses_every_other_move_of_a_posting_or_a_hold(shop: Shop) -> None:
+    """By SQL, past the program: the lists of the triggers are those of the program."""
+    shop.arrive(order("1", "A"))
+    shop.judge()
+    _refuses_other_moves(shop.database, Posting, POSTING_MOVES)
+    _refuses_other_moves(shop.database, Hold, HOLD_MOVES)
+
+
+def test_the_database_refuses_every_other_move_of_a_push(lane: Lane) -> None:
+    lane.ready("IV-1")
+    lane.work()
+    _refuses_other_moves(lane.database, Push, PUSH_MOVES)
+
+
+def _refuses_other_moves(
+    database: Database, model: type[Posting | Push | Hold], moves: Moves[Any]
+) -> None:
+    for before in moves:
+        with database.write() as session, any_move(session):
+            session.execute(update(model).values(state=before))
+        for after in moves:
+            legal = after in moves[before] or after == before
+            with nullcontext() if legal else pytest.raises(IntegrityError):
+                _try(database, update(model).values(state=after))
+        with database.read() as session:
+            assert set(session.scalars(select(model.state))) == {before}
+
+
+def _try(database: Database, act: Update) -> None:
+    """Do it, and take it back."""
+    with database.engine.connect() as connection:
+        connection.execute(act)
+        connection.rollback()

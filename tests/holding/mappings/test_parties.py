@@ -1,0 +1,164 @@
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select, update
+
+from holding.mappings import party_merge
+from holding.mappings.fixes import Fixed
+from holding.mappings.party_balances import owed
+from holding.refusal import Refusal
+from holding.store.database import Database
+from holding.tables import Cause, Company, Event, Hold, MappingEntry, Posting
+from tests.holding.mappings.test_mappings import due, fix, rev
+from tests.holding.shop import FILES, RULES, Shop, open_shop, order, start
+from tests.support.clock import SetClock
+from tests.support.databases import any_move
+
+TWICE = RULES.replace(
+    "map item",
+    "map debtor_of_number\n    match    any case, any punctuation\n"
+    '    "2018-X"  -> "Aisyah Rahman"\n'
+    '    missing  hold for sales_admin  say "Nobody has {key}."\n\nmap item',
+    1,
+).replace(
+    "check adds_up",
+    "check duplicate_party on order\n    when     debtor_of_number(created_by) is known\n"
+    "    require  debtor_of_number(created_by) = debtor(customer)\n"
+    "    else     hold for sales_admin\n"
+    '    say      "One number, two debtors."\n    clears   when it passes\n\ncheck adds_up',
+    1,
+)
+
+
+@pytest.fixture
+@start
+def shop(database: Database, company: Company, clock: SetClock) -> Shop:
+    """Two invoices of Aisyah and one of Boon, and an order of Boon with Aisyah's number."""
+    found = open_shop(database, company, clock)
+    found.publish({**FILES, "shop.rules": TWICE})
+    found.receive(order("NS-1"), order("NS-2"), order("NS-3", customer="C-78"))
+    found.judge()
+    with database.write() as session, any_move(session):
+        session.execute(update(Posting).values(state="posted"))
+    found.receive(order("NS-4", customer="C-78", created_by="2018 x"))
+    found.judge()
+    return found
+
+
+def hold_id(shop: Shop) -> int:
+    with shop.database.read() as session:
+        return session.scalars(select(Hold.id).where(Hold.state == "open")).one()
+
+
+def proposed(shop: Shop, *, turned: bool = False) -> party_merge.Merge | None:
+    with shop.database.read() as session:
+        return party_merge.proposal(
+            session, shop.company.id, hold_id(shop), shop.now.date(), turned=turned
+        )
+
+
+def accept(shop: Shop, who: str = "farah", reason: str = "one company", **more: object) -> object:
+    wanted, revision = hold_id(shop), rev(shop)
+    given = {"today": shop.now.date(), "rev": revision, **more}
+    with shop.database.write() as session:
+        return party_merge.accept(session, shop.actor(who), wanted, reason, shop.now, **given)  # type: ignore[arg-type]
+
+
+def test_the_party_that_the_number_knows_stays_or_turned_round_the_other(shop: Shop) -> None:
+    merge = proposed(shop)
+    assert merge is not None
+    assert (merge.keep, merge.gone, merge.number) == ("Aisyah Rahman", "Boon & Co", "NS-4")
+    assert [(key.table, key.key) for key in merge.keys] == [("debtor", "C-78")]
+    assert [row.total for row in merge.rows] == [38400, 19200, 57600]
+
+    merge = proposed(shop, turned=True)
+    assert merge is not None
+    assert (merge.keep, merge.gone) == ("Boon & Co", "Aisyah Rahman")
+    assert [(k.table, k.key) for k in merge.keys] == [
+        ("debtor", "C-77"),
+        ("debtor_of_number", "2018-X"),
+    ]
+
+
+def test_a_merge_changes_mappings_and_nothing_else(shop: Shop) -> None:
+    done = accept(shop)
+    assert isinstance(done, party_merge.Merged)
+    assert (done.keys, done.woken) == (1, 1)
+    assert due(shop) == ["NS-4"]
+    shop.judge()
+    assert shop.states()["NS-4"] == "ready"
+    with shop.database.read() as session:
+        assert shop.posting(session, "NS-4").party == "Aisyah Rahman"
+        posted = shop.posting(session, "NS-3")
+        assert (posted.state, posted.party) == ("posted", "Boon & Co")
+        said = session.scalars(select(Event).where(Event.act == "party.merged")).one()
+        assert said.body["say"] == (
+            "Farah merged Boon & Co into Aisyah Rahman, by 1 key (one company)."
+            " Nothing in a target was changed."
+        )
+        assert party_merge.proposals(session, shop.company.id, shop.now.date()) == ()
+
+
+def test_a_merge_by_nobody_who_may_or_without_a_reason_is_refused(shop: Shop) -> None:
+    refused = accept(shop, "vera")
+    assert isinstance(refused, Refusal)
+    assert refused.status == 403
+    refused = accept(shop, reason=" ")
+    assert isinstance(refused, Refusal)
+    assert refused.code == "reason.missing"
+    assert due(shop) == []
+
+
+def test_a_key_that_somebody_changed_meanwhile_undoes_all_of_it(shop: Shop) -> None:
+    before = rev(shop)
+    assert isinstance(fix(shop, "debtor_of_number", "2018-X", "Somebody"), Fixed)
+    assert isinstance(fix(shop, "debtor_of_number", "2018-X", "Aisyah Rahman"), Fixed)
+    refused = accept(shop, turned=True, rev=before)
+    assert isinstance(refused, Refusal)
+    assert refused.code == "mapping.changed"
+    with shop.database.read() as session:
+        kept = select(MappingEntry.value).where(
+            MappingEntry.key == "C-77", MappingEntry.to_revision.is_(None)
+        )
+        assert session.scalars(kept).one() == "Aisyah Rahman"
+
+
+def test_a_key_without_an_entry_is_told_how_its_party_is_known(shop: Shop) -> None:
+    shop.receive(
+        order("NS-6", customer="NEW", created_by="2018-x"),
+        order("NS-7", customer="C-999", created_by="nobody"),
+    )
+    shop.judge()
+    with shop.database.read() as session:
+        causes = {
+            str(key): cause_id
+            for cause_id, key in session.execute(select(Cause.id, Cause.key))
+            if key.table == "debtor"
+        }
+        found = {
+            key: party_merge.known_as(session, shop.company.id, "debtor", cause_id)
+            for key, cause_id in causes.items()
+        }
+    [one] = found["mapping:debtor:NEW"]
+    assert (one.value, one.reason) == ("Aisyah Rahman", "debtor_of_number says so")
+    assert found["mapping:debtor:C-999"] == ()
+
+
+def test_each_pair_is_listed_once_and_what_is_owed_stands_by_age(shop: Shop) -> None:
+    shop.receive(order("NS-5", customer="C-78", created_by="2018X"))
+    shop.judge()
+    with shop.database.read() as session:
+        [merge] = party_merge.proposals(session, shop.company.id, shop.now.date())
+        assert merge.number == "NS-4"
+        assert (
+            party_merge.proposal(session, shop.company.id + 1, merge.hold_id, shop.now.date())
+            is None
+        )
+
+    with shop.database.write() as session:
+        days = {"NS-1": 31, "NS-2": 400, "NS-3": 30}
+        for number, age in days.items():
+            shop.posting(session, number).doc_date = shop.now.date() - timedelta(days=age)
+        session.flush()
+        rows = owed(session, shop.company.id, ("Aisyah Rahman", "Boon & Co"), shop.now.date())
+    assert [row.ages for row in rows] == [(0, 19200, 0, 19200), (19200, 0, 0, 0)]

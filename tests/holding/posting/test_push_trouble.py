@@ -1,0 +1,301 @@
+"""Pushes without an answer, refused, or to a target that is silent or paused: one visible end."""
+
+import dataclasses
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select, text, update
+
+from connectors.contract import Sent
+from connectors.transport.http import Http
+from holding.access.actors import SYSTEM
+from holding.approvals.consent import posting_hash
+from holding.connections.channel import Desk
+from holding.connections.setup import set_key
+from holding.journal.posting_claims import free_the_dead
+from holding.journal.push_rows import Flight
+from holding.posting import calls
+from holding.runs.status import pill
+from holding.tables import Attempt, Event, Hold, Posting, Push, Record, Request, Run, Throttle
+from tests.holding.desks import KEYS
+from tests.holding.pushing import Lane
+from tests.support.clock import SetClock
+from tests.support.factories import make_connection
+from tests.support.postings import NOW, invoice, make_ready
+from tests.support.simulator import DEMO_KEY
+
+
+def test_a_record_about_to_be_judged_waits(lane: Lane) -> None:
+    [key] = lane.ready("IV-1")
+    with lane.database.write() as session:
+        record = session.get_one(Record, lane.one(key).record_id)
+        record.due_at = lane.clock.now()
+    assert lane.work() == 0
+    with lane.database.write() as session:
+        session.get_one(Record, lane.one(key).record_id).due_at = None
+    assert lane.work() == 1
+    assert lane.state(key) == "posted"
+
+
+def test_an_answer_that_never_came_is_looked_up_and_not_sent_again(lane: Lane) -> None:
+    lane.target.control("faults", fault="timeout_after")
+    [key] = lane.ready("IV-1")
+    lane.work()
+    assert lane.state(key) == "uncertain"
+    [push] = lane.rows(Push)
+    assert push.state == "uncertain"
+    lane.clock.advance(6)
+    lane.work()
+    assert lane.state(key) == "posted"
+    assert len(lane.target.writes()) == 1
+    sent, looked = lane.rows(Attempt)
+    assert (sent.state, looked.state) == ("uncertain", "equal")
+    assert "IV-1" in (looked.proof or "")
+    [run] = lane.rows(Run)
+    assert run.counts == {"posted": 1}
+
+
+def test_what_is_proved_absent_twice_after_settling_goes_out_again_as_it_was(lane: Lane) -> None:
+    lane.target.control("faults", fault="timeout_before")
+    [key] = lane.ready("IV-1")
+    lane.work()
+    lane.clock.advance(6)
+    lane.work()
+    assert lane.state(key) == "uncertain"  # absent, but not settled
+    assert lane.target.lines("created") == []
+    lane.settle()
+    assert lane.state(key) == "posted"
+    [push] = lane.rows(Push)
+    sends = lane.sends()
+    assert len(sends) == 2
+    assert sends[0].key == sends[1].key == push.key
+    assert sends[0].body == sends[1].body
+    assert sends[1].parent_id == sends[0].id
+    states = [a.state for a in lane.rows(Attempt)]
+    assert states[0] == "uncertain"
+    assert states[-1] == "accepted"
+    assert states.count("absent") >= 2
+
+
+def test_another_content_under_our_number_is_a_conflict_for_a_person(lane: Lane) -> None:
+    lane.put_there("IV-1")
+    [key] = lane.ready("order-2", document=invoice("IV-1", price="11.00"))
+    lane.work()
+    assert lane.state(key) == "failed"
+    [hold] = lane.rows(Hold)
+    assert (hold.code, hold.error_class) == ("TGT02", "stale_version")
+    assert len(lane.target.lines("created")) == 1
+
+
+def test_a_refusal_fails_one_posting_with_owner_and_cause(lane: Lane) -> None:
+    lane.target.control("lock", through="2026-10-31")
+    [good] = lane.ready("IV-1", due=NOW)
+    with lane.database.write() as session:
+        day = NOW.date().replace(month=10)
+        late = make_ready(session, lane.company, "IV-2", document=invoice("IV-2", day=day)).id
+    lane.work()
+    assert (lane.state(good), lane.state(late)) == ("posted", "failed")
+    [hold] = lane.rows(Hold)
+    assert (hold.code, hold.error_class, hold.team_id is not None) == (
+        "TGT01",
+        "period_locked",
+        True,
+    )
+    with lane.database.read() as session:
+        cause = session.execute(text("SELECT key, records, book FROM cause")).one()
+        assert tuple(cause) == ("period:aiaccount:2026-10", 1, 2000)
+        run = session.scalars(select(Run)).one()
+        assert run.counts == {"failed": 1, "posted": 1}
+        text_ = pill(session, lane.company.id, run.connection_id or 0, "sales_invoice").text
+        assert text_ == "Last sync 11/20 09:00 · 1 row, 1 held"
+
+
+def test_a_refused_key_stops_everything_until_a_new_one_comes(lane: Lane) -> None:
+    lane.target.control("pause", key=DEMO_KEY, status="disabled")
+    keys = lane.ready("IV-1")
+    lane.work()
+    keys += lane.ready("IV-2")
+    assert lane.work() == 0
+    assert lane.states(keys) == ["failed", "ready"]
+    with lane.database.write() as session:
+        connection = lane.connection(session)
+        shown = pill(session, lane.company.id, connection.id, "sales_invoice")
+        assert (shown.text, bool(shown.detail)) == ("Key refused 11/20 09:00 · 1 waiting", True)
+        lane.target.control("pause", key=DEMO_KEY, status="active")
+        set_key(session, SYSTEM, connection, DEMO_KEY, now=lane.clock.now(), keys=KEYS)
+    with lane.database.read() as session:
+        record = session.get_one(Record, lane.one(keys[0]).record_id)
+        assert record.due_at == lane.clock.now()
+    lane.work()
+    assert lane.state(keys[1]) == "posted"
+
+
+def test_that_an_old_key_was_refused_says_nothing_of_the_new_one(
+    lane: Lane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answered_late(desk: Desk, going: Flight) -> Sent:
+        sent = call(desk, going)
+        lane.target.control("pause", key=DEMO_KEY, status="active")
+        with lane.database.write() as session:
+            connection = lane.connection(session)
+            set_key(session, SYSTEM, connection, DEMO_KEY, now=lane.clock.now(), keys=KEYS)
+        return sent
+
+    call = calls.call
+    monkeypatch.setattr(calls, "call", answered_late)
+    lane.target.control("pause", key=DEMO_KEY, status="disabled")
+    [key] = lane.ready("IV-1")
+    lane.work()
+    monkeypatch.undo()
+    lane.work()
+    assert (lane.state(key), lane.rows(Hold)) == ("posted", [])
+
+
+def test_one_refused_key_is_one_exception_and_the_queue_waits(lane: Lane) -> None:
+    lane.target.control("pause", key=DEMO_KEY, status="disabled")
+    keys = lane.ready(*(f"IV-{n}" for n in range(1, 8)))
+    lane.work()
+    lane.work()
+    assert sorted(lane.states(keys)) == ["failed", *["ready"] * 6]
+    assert len(lane.target.writes()) == len(lane.rows(Hold)) == 1
+    in_a_file = lane.ready(*(f"IV-{n}" for n in range(11, 14)), due=None)
+    with lane.database.write() as session:  # another worker began before the key was refused
+        session.execute(update(Throttle).values(breaker="closed"))
+        session.execute(update(Posting).where(Posting.due_at.is_not(None)).values(due_at=None))
+    lane.start_sync()
+    lane.work()
+    assert len(lane.target.writes()) == 2
+    states = lane.states(in_a_file)
+    assert states.count("ready") >= 2
+    assert {lane.one(key).tries for key in [*keys, *in_a_file]} == {0}
+    with lane.database.read() as session:
+        connection = lane.connection(session)
+        shown = pill(session, lane.company.id, connection.id, "sales_invoice")
+        assert shown.text == "Key refused 11/20 09:00 · 8 waiting"
+        assert shown.tone == "bad"
+    lane.target.control("pause", key=DEMO_KEY, status="active")
+    with lane.database.write() as session:
+        connection = lane.connection(session)
+        set_key(session, SYSTEM, connection, DEMO_KEY, now=lane.clock.now(), keys=KEYS)
+        session.execute(update(Record).values(due_at=None))
+    lane.work()
+    assert set(lane.states(in_a_file)) <= {"posted", "failed"}
+
+
+def test_five_silent_calls_open_the_breaker_and_a_look_up_closes_it(lane: Lane) -> None:
+    lane.target.control("faults", fault="timeout_before", count=5)
+    keys = lane.ready(*(f"IV-{n}" for n in range(1, 8)))
+    lane.work()
+    states = lane.states(keys)
+    assert (states.count("uncertain"), states.count("ready")) == (5, 2)
+    with lane.database.read() as session:
+        throttle = session.scalars(select(Throttle)).one()
+        assert (throttle.failures, throttle.breaker) == (5, "open")
+    assert len(lane.target.writes()) == 5
+    lane.settle()
+    assert set(lane.states(keys)) == {"posted"}
+    assert len(lane.target.lines("created")) == 7
+
+
+def test_a_paused_target_gets_nothing(lane: Lane) -> None:
+    [key] = lane.ready("IV-1")
+    with lane.database.write() as session:
+        lane.connection(session).paused_at = NOW
+    assert lane.work() == 0
+    with lane.database.read() as session:
+        connection = lane.connection(session)
+        shown = pill(session, lane.company.id, connection.id, "sales_invoice")
+    assert shown.text == "Paused 11/20 09:00 · 1 waiting"
+    assert lane.state(key) == "ready"
+
+
+def test_a_key_paused_there_parks_the_push_until_it_runs(lane: Lane) -> None:
+    lane.target.control("pause", key=DEMO_KEY)
+    [key] = lane.ready("IV-1")
+    lane.work()
+    assert lane.state(key) == "awaiting"
+    lane.clock.advance(5)
+    lane.work()
+    assert lane.state(key) == "awaiting"
+    lane.target.control("pause", key=DEMO_KEY, status="active")
+    lane.settle(minutes=2)
+    assert lane.state(key) == "posted"
+    assert len(lane.target.lines("created")) == 1
+
+
+def test_a_worker_that_lost_its_lease_writes_nothing(lane: Lane) -> None:
+    [key] = lane.ready("IV-1")
+    other = dataclasses.replace(lane.desk, owner="worker-2")
+
+    class Slow(Http):
+        def request(self, *given: object, **named: object) -> object:  # type: ignore[override]
+            answer = super().request(*given, **named)  # type: ignore[arg-type]
+            if named.get("push"):
+                lane.clock.advance(timedelta(hours=1))
+                with lane.database.write() as session:
+                    free_the_dead(session, lane.clock.now())
+                lane.work(other)
+            return answer
+
+    slow = dataclasses.replace(lane.desk, http=Slow(lane.clock, connect_seconds=2, read_seconds=2))
+    lane.work(slow)
+    posting = lane.one(key)
+    assert posting.state == "posted"
+    assert [a.state for a in lane.rows(Attempt)] == ["uncertain", "equal"]
+    assert len([e for e in lane.rows(Event) if e.act == "posting.posted"]) == 1
+
+
+def test_after_sleeping_too_long_the_call_is_not_made(lane: Lane) -> None:
+    [key] = lane.ready("IV-1")
+
+    class Sleepy(SetClock):
+        """Its monotonic clock jumps after the intent was written."""
+
+        asked = 0
+
+        def now(self):  # type: ignore[no-untyped-def]
+            return lane.clock.now()
+
+        def monotonic(self) -> float:
+            self.asked += 1
+            return lane.clock.monotonic() + (1000 if database_has_intent() else 0)
+
+    def database_has_intent() -> bool:
+        with lane.database.read() as session:
+            return session.scalar(select(Push.id).limit(1)) is not None
+
+    lane.work(dataclasses.replace(lane.desk, clock=Sleepy()))
+    assert lane.state(key) == "uncertain"
+    assert lane.target.writes() == []
+
+
+def test_where_the_target_takes_doubles_we_look_before_the_first_send(lane: Lane) -> None:
+    lane.put_there("IV-1")
+    with lane.database.write() as session:
+        connection = lane.connection(session)
+        connection.settings = {**connection.settings, "dedupe": "none"}
+    [there] = lane.ready("order-2", document=invoice("IV-1"))
+    [fresh] = lane.ready("IV-2")
+    lane.work()
+    assert lane.states((there, fresh)) == ["posted", "posted"]
+    assert [line["number"] for line in lane.target.writes()] == ["IV-1", "IV-2"]
+    kinds = [r.kind for r in lane.rows(Request)]
+    assert kinds == ["lookup", "lookup", "push"]
+
+
+def test_no_target_waits_for_the_whole_queue_of_another(lane: Lane) -> None:
+    lane.ready(*(f"IV-{n}" for n in range(25)))
+    [key] = lane.ready("OTHER-1")
+    with lane.database.write() as session:
+        given = {**lane.connection(session).settings}
+        other = make_connection(
+            session, lane.company, "branch", side="target", connector="aiaccount", settings=given
+        )
+        set_key(session, SYSTEM, other, DEMO_KEY, now=NOW, keys=KEYS)
+        posting = session.get_one(Posting, key)
+        posting.connection_id = other.id
+        posting.hash = posting_hash(other.id, "CMP-1042", invoice("OTHER-1"), "create")
+    lane.work()
+    numbers = [line["number"] for line in lane.target.lines("created")]
+    assert len(numbers) == 26
+    assert numbers.index("OTHER-1") <= 10  # after one turn of the other

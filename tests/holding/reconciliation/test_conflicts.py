@@ -1,0 +1,232 @@
+"""Another content stands there under our number: it waits until a person says what it is."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from connectors.contract import Found
+from holding.exceptions import releases, retries
+from holding.exceptions.holds import Done
+from holding.integrity.all_invariants import CHECKS, check
+from holding.reconciliation import manual_entries
+from holding.refusal import Refusal
+from holding.tables import Event, Hold, Posting, Push
+from rules.outcomes.outcome import Document
+from rules.values.canonical import revive
+from tests.holding.life import SMALL, Life
+from tests.holding.shop import line
+from tests.support.books import Books, Standing, content_of
+
+LARGER: dict[str, Any] = {"total": "288.00", "lines": [line(qty="3")]}
+
+
+@pytest.fixture
+def met(life: Life) -> Life:
+    """The call for A-1 got no answer, and another content stands under its number."""
+    life.books.moods = ["away"]
+    life.arrive("A-1")
+    life.books.shelf["A-1-1"] = Standing("sales_invoice", "typed by hand")
+    wait(life)
+    assert life.held("A-1") == ["TGT02"]
+    assert life.books.effects == []
+    return life
+
+
+def wait(life: Life) -> None:
+    for _ in range(4):
+        life.shop.clock.advance(600)
+        life.work()
+
+
+def hold_of(life: Life, number: str = "A-1") -> Hold:
+    with life.shop.database.read() as session:
+        (hold,) = life.shop.holds(session, number)
+        return hold
+
+
+def act(life: Life, service: Any, *given: Any, who: str = "tan") -> Done | Refusal:
+    wanted = hold_of(life).id
+    with life.shop.database.write() as session:
+        actor = life.shop.actor(who)
+        made: Done | Refusal = service(
+            session, actor, wanted, *given, "Seen in the books", life.shop.now
+        )
+    life.shop.clock.advance(60)
+    life.work()
+    return made
+
+
+def sound(life: Life) -> list[str]:
+    with life.shop.database.read() as session:
+        found = check(
+            session,
+            life.shop.company.id,
+            now=life.shop.now,
+            settings=life.desk.settings,
+            only=CHECKS.keys() - {"I11"},  # nobody links events here
+        )
+        return [one.say for one in found.breaches]
+
+
+@pytest.mark.parametrize("changes", [SMALL, {"customer": "C-78"}, {"status": "cancelled"}])
+def test_no_new_version_ends_it(met: Life, changes: dict[str, Any]) -> None:
+    met.arrive("A-1", **changes)
+    wait(met)
+    assert met.held("A-1") == ["TGT02"]
+    assert met.books.effects == []
+    assert met.postings("A-1") == [("sales_invoice", 1, "failed", "A-1-1")]
+
+
+def test_the_hold_names_what_a_person_can_do(met: Life) -> None:
+    hold = hold_of(met)
+    assert hold.would_pass == (
+        "a person links it, skips ours, or has it looked at again after putting it right there"
+    )
+    with met.shop.database.write() as session:
+        again = retries.retry(session, met.shop.actor("tan"), hold.id, met.shop.now)
+    assert isinstance(again, Refusal)
+    assert again.code == "retry.decide"
+
+
+def test_linked_it_counts_as_posted_and_nothing_was_sent(met: Life) -> None:
+    other = act(met, manual_entries.link, "A-1-9")
+    assert isinstance(other, Refusal)
+    assert other.code == "link.unknown"
+    assert isinstance(act(met, manual_entries.link, "A-1-1"), Done)
+    assert met.postings("A-1") == [("sales_invoice", 1, "posted", "A-1-1")]
+    assert met.held("A-1") == []
+    assert met.books.effects == []
+    with met.shop.database.read() as session:
+        pushes = session.scalars(select(Push).order_by(Push.no)).all()
+        assert [(p.action, p.state) for p in pushes] == [
+            ("create", "conflict"),
+            ("create", "accepted"),
+        ]
+    assert sound(met) == []
+
+
+def test_what_changed_in_the_source_meanwhile_follows_a_link(met: Life) -> None:
+    """The books here tell nothing of what they have, so a change of it meets another content."""
+    met.arrive("A-1", **SMALL)
+    assert isinstance(act(met, manual_entries.link, "A-1-1"), Done)
+    assert met.held("A-1") == ["TGT02"]
+    assert hold_of(met).would_pass.startswith("a person links it, or has it looked at again")
+    with met.shop.database.read() as session:
+        posting = met.shop.posting(session, "A-1")
+        assert (posting.state, posting.action) == ("posted", "update")
+
+
+def test_looked_at_again_it_stays_while_the_other_stands_there(met: Life) -> None:
+    assert isinstance(act(met, manual_entries.look_again), Done)
+    assert met.held("A-1") == ["TGT02"]
+    assert met.books.effects == []
+
+
+def test_looked_at_again_it_goes_where_nothing_stands_any_more(met: Life) -> None:
+    del met.books.shelf["A-1-1"]
+    assert isinstance(act(met, manual_entries.look_again), Done)
+    assert met.books.effects == [("create", "A-1-1")]
+    assert met.shop.states() == {"A-1": "posted"}
+    assert sound(met) == []
+
+
+def test_looked_at_again_it_is_posted_where_it_was_put_right_by_hand(met: Life) -> None:
+    with met.shop.database.read() as session:
+        sent = session.scalars(select(Push)).one().content
+    met.books.shelf["A-1-1"].content = content_of(revive(Document, sent))
+    assert isinstance(act(met, manual_entries.look_again), Done)
+    assert met.books.effects == []
+    assert met.shop.states() == {"A-1": "posted"}
+
+
+@pytest.mark.parametrize("way", ["look", "reject"])
+def test_another_customer_hides_nothing_from_the_look(
+    met: Life, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """A target that knows a document by number and customer is asked by what it was sent as."""
+    plain = Books.look_up
+
+    def by_customer(books: Books, document: Any, *given: Any, **more: Any) -> Found:
+        if document.party != "Aisyah Rahman":
+            return Found(kind="absent", words="No document of this number and customer.")
+        return plain(books, document, *given, **more)
+
+    monkeypatch.setattr(Books, "look_up", by_customer)
+    if way == "look":
+        met.arrive("A-1", customer="C-78")
+        act(met, manual_entries.look_again)
+    else:
+        act(met, releases.reject)
+        assert met.shop.states() == {"A-1": "ignored"}
+        met.arrive("A-1", customer="C-78")
+    wait(met)
+    assert met.books.effects == []
+    assert met.held("A-1") == ["TGT02"]
+    del met.books.shelf["A-1-1"]
+    monkeypatch.setattr(Books, "look_up", plain)
+    act(met, manual_entries.look_again)
+    assert met.books.effects == [("create", "A-1-1")]
+    assert '"Customer":"Boon & Co"' in met.books.shelf["A-1-1"].content
+
+
+def test_a_change_that_met_another_content_is_linked_as_it_stands(life: Life) -> None:
+    life.arrive("A-1")
+    life.books.by_hand("A-1-1")
+    life.arrive("A-1", **SMALL)
+    assert life.held("A-1") == ["TGT02"]
+    assert hold_of(life).would_pass.startswith("a person links it, or has it looked at again")
+    assert isinstance(act(life, manual_entries.link, "A-1-1"), Done)
+    wait(life)
+    assert life.books.effects == [("create", "A-1-1")]
+    assert life.held("A-1") == []
+    assert life.shop.states() == {"A-1": "posted"}
+    assert sound(life) == []
+
+
+def test_a_change_goes_when_what_stood_there_was_put_back(life: Life) -> None:
+    life.arrive("A-1")
+    before = life.books.shelf["A-1-1"].content
+    life.books.by_hand("A-1-1")
+    life.arrive("A-1", **SMALL)
+    life.books.shelf["A-1-1"].content = before
+    assert isinstance(act(life, manual_entries.look_again), Done)
+    assert life.books.effects == [("create", "A-1-1"), ("update", "A-1-1")]
+    assert life.shop.states() == {"A-1": "posted"}
+
+
+def test_what_was_to_be_made_void_is_made_void_by_hand_and_looked_at(life: Life) -> None:
+    life.arrive("A-1")
+    life.books.by_hand("A-1-1")
+    life.arrive("A-1", status="cancelled")
+    assert life.held("A-1") == ["TGT02"]
+    assert hold_of(life).would_pass.startswith("a person has it looked at again")
+    refused = act(life, manual_entries.link, "A-1-1")
+    assert isinstance(refused, Refusal)
+    assert refused.code == "hold.not_linkable"
+    life.books.shelf["A-1-1"].void = True
+    assert isinstance(act(life, manual_entries.look_again), Done)
+    assert life.books.effects == [("create", "A-1-1")]
+    assert life.shop.states() == {"A-1": "reversed"}
+
+
+def test_who_may_not_decide_does_not(met: Life) -> None:
+    for service, given in ((manual_entries.link, ("A-1-1",)), (manual_entries.look_again, ())):
+        refused = act(met, service, *given, who="vera")
+        assert isinstance(refused, Refusal)
+        assert refused.status == 403
+    with met.shop.database.write() as session:
+        silent = manual_entries.look_again(
+            session, met.shop.actor("tan"), hold_of(met).id, " ", met.shop.now
+        )
+        assert isinstance(silent, Refusal)
+        assert silent.code == "reason.missing"
+    assert met.held("A-1") == ["TGT02"]
+
+
+def test_what_a_person_decided_is_told(met: Life) -> None:
+    act(met, manual_entries.look_again)
+    with met.shop.database.read() as session:
+        told = session.scalars(select(Event).where(Event.act == "hold.looked_again")).one()
+        assert told.body["say"] == "Tan had A-1-1 looked at again in the target: Seen in the books"
+        assert session.scalars(select(Posting)).one().state == "failed"

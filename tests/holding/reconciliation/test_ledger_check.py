@@ -1,0 +1,103 @@
+"""Lost and doubled are counted from the target's own ledger."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from holding.reconciliation.ledger_check import compare
+from holding.store.database import Database
+from holding.tables import Company
+from tests.support.postings import NOW, make_push, make_ready
+
+
+def line(number: str, **changes: Any) -> dict[str, Any]:
+    told = {
+        "effect": "created",
+        "company": "CMP-1042",
+        "type": "sales_invoice",
+        "number": number,
+        "party": "Aisyah Rahman",
+        "call": "json",
+    }
+    return told | changes
+
+
+def write(path: Path, *lines: dict[str, Any], tail: str = "") -> Path:
+    path.write_text("".join(json.dumps(one) + "\n" for one in lines) + tail)
+    return path
+
+
+@pytest.fixture
+def posted(database: Database, company: Company) -> list[str]:
+    numbers = ["IV-1", "IV-2", "IV-3"]
+    with database.write() as session:
+        for number in numbers:
+            posting = make_ready(session, company, number, state="posted")
+            session.add(
+                make_push(posting, state="accepted", at=NOW, key=f"cp-{number}", content={})
+            )
+    return numbers
+
+
+def counted(
+    database: Database, company: Company, ledger: Path, sent: list[str] | None = None
+) -> tuple[int, int]:
+    with database.read() as session:
+        found = compare(session, company.id, ledger, sent)
+    assert len(found.details) >= (found.lost > 0) + (found.doubled > 0)
+    return found.lost, found.doubled
+
+
+def test_equal_books_have_nothing_lost_or_doubled(
+    database: Database, company: Company, posted: list[str], tmp_path: Path
+) -> None:
+    lines = [line(number) for number in posted]
+    others = [
+        line("IV-1", effect="replayed"),
+        line("IV-2", effect="skipped"),
+        line("IV-9", effect="refused"),
+        line("IV-1", company="CMP-2001"),
+        {"effect": "read", "call": "lookup", "company": "CMP-1042"},
+    ]
+    ledger = write(tmp_path / "ledger", *lines, *others, tail='{"effect": "crea')
+    assert counted(database, company, ledger, posted) == (0, 0)
+
+
+def test_a_line_taken_out_is_lost_and_a_line_copied_is_doubled(
+    database: Database, company: Company, posted: list[str], tmp_path: Path
+) -> None:
+    lines = [line(number) for number in posted]
+    assert counted(database, company, write(tmp_path / "a", *lines[1:])) == (1, 0)
+    assert counted(database, company, write(tmp_path / "b", *lines, lines[0])) == (0, 1)
+    assert counted(database, company, write(tmp_path / "c", *lines[1:], lines[1])) == (1, 1)
+
+
+def test_the_same_document_for_another_customer_is_doubled(
+    database: Database, company: Company, posted: list[str], tmp_path: Path
+) -> None:
+    lines = [*(line(number) for number in posted), line("IV-1", party="Lim Wei")]
+    assert counted(database, company, write(tmp_path / "a", *lines)) == (0, 1)
+
+
+def test_what_stands_there_and_not_here_is_lost(
+    database: Database, company: Company, posted: list[str], tmp_path: Path
+) -> None:
+    with database.write() as session:
+        make_ready(session, company, "IV-4")
+    lines = [*(line(number) for number in posted), line("IV-4"), line("IV-77"), line("IV-77")]
+    assert counted(database, company, write(tmp_path / "a", *lines)) == (2, 1)
+
+
+def test_what_was_given_in_and_is_not_here_is_lost(
+    database: Database, company: Company, posted: list[str], tmp_path: Path
+) -> None:
+    ledger = write(tmp_path / "a", *(line(number) for number in posted))
+    assert counted(database, company, ledger, [*posted, "x-1", "x-2"]) == (2, 0)
+
+
+def test_without_a_ledger_everything_posted_is_lost(
+    database: Database, company: Company, posted: list[str], tmp_path: Path
+) -> None:
+    assert counted(database, company, tmp_path / "nothing") == (3, 0)

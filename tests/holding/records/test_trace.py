@@ -1,0 +1,410 @@
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from holding.approvals import approve
+from holding.exceptions import releases
+from holding.mappings import fixes
+from holding.records import lineage, record_rows, trace
+from holding.records import trace as records_trace
+from holding.records.seven_answers import Answer
+from holding.store.database import Database
+from holding.tables import Attempt, Company, Evaluation, Posting, Request, RuleFile, RulesetVersion
+from rules.values.posting_states import PostingState
+from tests.holding.shop import FILES, RULES, Shop, line, open_shop, order, start
+from tests.support.clock import SetClock
+from tests.support.databases import any_move
+from tests.support.postings import make_push
+
+LATER = "2026-11-19T00:12:00Z"
+
+
+@pytest.fixture
+def shop(database: Database, company: Company, clock: SetClock) -> Shop:
+    return open_shop(database, company, clock)
+
+
+@pytest.fixture
+@start
+def posted(shop: Shop) -> Shop:
+    """NS-1: above the limit, with an unknown debtor: mapped by Farah, approved by Lim, posted."""
+    shop.publish()
+    body = order("NS-1", customer="C-99", total="1920.00", approved_by="Siti", approved_version=1)
+    shop.receive(body | {"lines": [line(price="960.00")]})
+    shop.judge()
+    shop.clock.advance(timedelta(hours=2))
+    with shop.database.write() as session:
+        farah = shop.actor("farah")
+        fixes.fix(session, farah, "debtor", "C-99", "Chong", "a new buyer", shop.now, 9)
+    shop.judge()
+    shop.clock.advance(timedelta(minutes=31))
+    with shop.database.write() as session:
+        posting = shop.posting(session, "NS-1")
+        approve.approve(session, shop.actor("lim"), [posting.id], "checked", shop.now)
+    with shop.database.write() as session:
+        send(session, shop, shop.posting(session, "NS-1"))
+    return shop
+
+
+def send(session: Session, shop: Shop, posting: Posting, proof: str | None = None) -> None:
+    """What a push leaves behind when the target took the document."""
+    now = shop.now
+    push = make_push(posting, state="accepted", at=now, key="key-1", closed_at=now)
+    request = Request(
+        connection_id=posting.connection_id,
+        kind="push",
+        key="key-1",
+        sha256="ab" * 32,
+        state="answered",
+        made_at=now,
+        deadline_at=now,
+        status=201,
+    )
+    session.add_all([push, request])
+    session.flush()
+    session.add(
+        Attempt(
+            request_id=request.id,
+            push_id=push.id,
+            no=1,
+            fence=1,
+            state="accepted",
+            proof=proof,
+            at=now,
+        )
+    )
+    with any_move(session):
+        posting.state = PostingState.POSTED
+    posting.push_id = posting.posted_push_id = push.id
+    posting.sent_at = posting.posted_at = now
+    session.flush()
+
+
+def seven(shop: Shop, number: str) -> tuple[Answer, ...]:
+    with shop.database.read() as session:
+        return trace.seven(session, shop.record(session, number).id)
+
+
+def proofs(answer: Answer) -> dict[str, str]:
+    return {proof.kind: proof.label for proof in answer.proofs}
+
+
+def first_hash(shop: Shop) -> str:
+    with shop.database.read() as session:
+        return shop.posting(session, "NS-1").hash
+
+
+# ---- the seven answers -------------------------------------------------------------------------
+
+
+def test_the_seven_answers_of_a_posted_order(posted: Shop) -> None:
+    hash_ = first_hash(posted)
+    with posted.database.read() as session:
+        version = session.scalars(select(RulesetVersion)).one()
+    told = seven(posted, "NS-1")
+    assert {answer.question: answer.text for answer in told} == {
+        "What status had it before sync?": "paid, version 1, source time 2026-11-18 14:30.",
+        "Who approved it?": f"Lim, 2026-11-20 11:31, content hash {hash_[:12]}."
+        " In the source: Siti (its version 1).",
+        "Which fields mapped into aiaccount?": "15 of 15: 4 by table, 3 constants.",
+        "Did units and item set-up match?": "Yes: line 1: 2 CTN × 40 = 80 PCS.",
+        "Was it changed after sync?": "No: version 1 is still the newest.",
+        "Did a duplicate rule exist?": f"Yes, in rules version 1 (hash {version.hash[:12]}),"
+        " unique by number in history: shop.rules:73 said pass, compared number = NS-1.",
+        "Did the holding area catch it?": "Yes: mapping_missing (debtor), opened 2026-11-20 09:00,"
+        " owner Sales administration, cleared 2026-11-20 11:00 by Farah: mapped debtor: C-99"
+        " (revision 2), a new buyer; business_rule (approve by accounts), opened 2026-11-20 11:00,"
+        " owner Accounts team, approved 2026-11-20 11:31 by Lim: checked.",
+    }
+    assert [answer.no for answer in told] == [1, 2, 3, 4, 5, 6, 7]
+    assert {answer.tone for answer in told} == {"good"}
+
+
+def test_each_answer_has_its_proofs(posted: Shop) -> None:
+    told = {answer.no: proofs(answer) for answer in seven(posted, "NS-1")}
+    assert told[1]["version"] == "version 1"
+    assert told[1]["rule"] == "ready   paid"
+    assert told[2]["content"] == f"content hash {first_hash(posted)}"
+    assert told[2]["request"] == f"request hash {'ab' * 32}"
+    assert told[4]["entry"].startswith("units(“CTN|TEA-1”) = 40 PCS")
+    assert told[6]["rule"] == "unique by number in history"
+    assert told[6]["ruleset"].startswith("hash ")
+    assert told[7]["hold"].startswith("hold ")
+
+
+def test_what_the_source_does_not_give_is_not_recorded(shop: Shop) -> None:
+    shop.publish()
+    shop.receive(order("NS-1"))
+    shop.judge()
+    told = seven(shop, "NS-1")
+    assert told[1].text.endswith("In the source: not recorded.")
+    assert sum("not recorded" in answer.text for answer in told) == 1
+
+
+def test_no_approval_names_the_rule_that_asks_for_none(shop: Shop) -> None:
+    shop.publish()
+    shop.receive(order("NS-1"))
+    shop.judge()
+    answer = seven(shop, "NS-1")[1]
+    assert answer.text.startswith("No approval required by shop.rules:78.")
+    assert proofs(answer)["rule"] == "when     total > 1000.00"
+
+
+def test_without_any_approve_rule_the_route_is_named(shop: Shop) -> None:
+    cut = RULES.index("approve order"), RULES.index("post order")
+    shop.publish({**FILES, "shop.rules": RULES[: cut[0]] + RULES[cut[1] :]})
+    shop.receive(order("NS-1"))
+    shop.judge()
+    answer = seven(shop, "NS-1")[1]
+    assert answer.text.startswith("No approval required by shop.rules:77.")
+    assert proofs(answer)["rule"].startswith("post order to aiaccount.sales_invoice")
+
+
+def test_an_approval_that_fell_is_told(posted: Shop) -> None:
+    posted.receive(order("NS-2", total="1920.00", lines=[line(price="960.00")]))
+    posted.judge()
+    with posted.database.write() as session:
+        posting = posted.posting(session, "NS-2")
+        approve.approve(session, posted.actor("lim"), [posting.id], "checked", posted.now)
+    posted.clock.advance(60)
+    more = [line(price="970.00")]
+    posted.receive(order("NS-2", total="1940.00", lines=more, updated_at=LATER))
+    posted.judge()
+    answer = seven(posted, "NS-2")[1]
+    assert answer.text.startswith("Nobody: shop.rules:78 asks for an approval. The approval by Lim")
+    assert (
+        "is void since 2026-11-20 11:32: changed Total, line 1 LineTotal, line 1 UnitPrice."
+        in answer.text
+    )
+
+
+def test_before_nothing_is_missing_nobody_is_asked(shop: Shop) -> None:
+    shop.publish()
+    shop.receive(order("NS-1", customer="C-99"))
+    shop.judge()
+    answer = seven(shop, "NS-1")[1]
+    assert answer.text.startswith("Nobody yet: shop.rules:77 is asked when nothing is missing.")
+    assert answer.tone == "plain"
+
+
+def test_a_missing_item_is_said(shop: Shop) -> None:
+    shop.publish()
+    shop.receive(order("NS-1", lines=[line(sku="AB-1", uom="PCS")]))
+    shop.judge()
+    answer = seven(shop, "NS-1")[3]
+    assert (answer.text, answer.tone) == ("No: line 1: SKU AB-1 is not an item.", "bad")
+
+
+def test_a_missing_unit_is_said(shop: Shop) -> None:
+    shop.publish()
+    shop.receive(order("NS-1", lines=[line(uom="TIN")]))
+    shop.judge()
+    answer = seven(shop, "NS-1")[3]
+    assert (answer.tone, answer.text.startswith("No: line 1:")) == ("bad", True)
+
+
+def test_a_change_after_sync_names_the_fields(posted: Shop) -> None:
+    posted.clock.advance(timedelta(days=1))
+    body = order("NS-1", customer="C-99", total="2880.00", updated_at=LATER)
+    posted.receive(body | {"lines": [line(price="960.00", qty="3")]})
+    posted.judge()
+    told = seven(posted, "NS-1")
+    assert told[0].text == "paid, version 1, source time 2026-11-18 14:30."
+    assert told[4].tone == "bad"
+    assert told[4].text == (
+        "Yes: version 2 at 2026-11-21 11:31: approved_by Siti → nothing,"
+        " approved_version 1 → nothing, line 1.qty 2 → 3, total 1920.00 → 2880.00."
+    )
+    assert "stale_version" in proofs(told[4])["hold"]
+    assert "stale_version (billed), opened" in told[6].text
+
+
+def test_no_duplicate_rule_is_an_answer(shop: Shop) -> None:
+    """The checker asks for one today; a version from before that may have none."""
+    cut = RULES.index("duplicates of"), RULES.index("approve order")
+    version = shop.publish()
+    with shop.database.write() as session:
+        old = RulesetVersion(
+            company_id=shop.company.id,
+            no=2,
+            hash="0" * 64,
+            revision=version.revision,
+            published_at=shop.now,
+            engine="0",
+        )
+        session.add(old)
+        session.flush()
+        body = RULES[: cut[0]] + RULES[cut[1] :]
+        session.add(
+            RuleFile(ruleset_version_id=old.id, path="shop.rules", sha256="0" * 64, body=body)
+        )
+        session.get_one(Company, shop.company.id).ruleset_version_id = old.id
+    shop.receive(order("NS-1"))
+    shop.judge()
+    answer = seven(shop, "NS-1")[5]
+    assert answer.tone == "bad"
+    assert answer.text.startswith("None: rules version 2 (hash ")
+
+
+def test_a_number_that_is_unique_in_the_target_is_named_as_that(shop: Shop) -> None:
+    rule = "    unique by number in history\n"
+    assert rule in RULES
+    more = f"{rule}    unique by document_number in target\n"
+    shop.publish({**FILES, "shop.rules": RULES.replace(rule, more, 1)})
+    shop.receive(order("NS-1"))
+    shop.judge()
+    told = seven(shop, "NS-1")[5].text
+    assert "; document_number in target" in told
+    assert "in number in target" not in told
+
+
+def test_the_rules_of_then_answer_not_those_of_today(posted: Shop) -> None:
+    before = seven(posted, "NS-1")
+    posted.publish({**FILES, "shop.rules": RULES.replace("> 1000.00", "> 9000.00")})
+    posted.judge()
+    assert seven(posted, "NS-1") == before
+
+
+def test_what_was_never_held_was_not_caught(shop: Shop) -> None:
+    shop.publish()
+    shop.receive(order("NS-1"))
+    shop.judge()
+    answer = seven(shop, "NS-1")[6]
+    assert (answer.text, answer.tone) == ("Not caught: it was never held.", "bad")
+
+
+def test_a_record_that_was_not_judged_has_seven_answers_too(shop: Shop) -> None:
+    shop.receive(order("NS-1"))
+    told = seven(shop, "NS-1")
+    assert len(told) == 7
+    assert told[0].text == "It was not judged yet."
+    with shop.database.read() as session:
+        assert trace.seven(session, 10**6) == ()
+
+
+# ---- timeline, lineage, verdicts ---------------------------------------------------------------
+
+
+def test_the_timeline_tells_everything_in_order(posted: Shop) -> None:
+    with posted.database.read() as session:
+        steps = records_trace.timeline(session, posted.record(session, "NS-1").id)
+    assert [step.at for step in steps] == sorted(step.at for step in steps)
+    kinds = [step.kind for step in steps]
+    assert {kind: kinds.count(kind) for kind in ("version", "evaluation", "push", "attempt")} == {
+        "version": 1,
+        "evaluation": 2,
+        "push": 1,
+        "attempt": 1,
+    }
+    told = " | ".join(step.say for step in steps)
+    assert "Judged again because Farah set debtor(“C-99”) = Chong" in told
+    assert "Lim approved NS-1" in told
+    assert "Sent NS-1, attempt 1: accepted, HTTP 201." in told
+    assert max(step.gap or 0 for step in steps) == 7200
+
+
+def test_lineage_names_source_rule_entry_and_sent_value(posted: Shop) -> None:
+    with posted.database.read() as session:
+        rows = lineage.lineage(session, posted.posting(session, "NS-1").id)
+    by_field = {(row.field, row.line): row for row in rows}
+    buyer = by_field["Customer", None]
+    told = "debtor(customer) = Chong; customer = C-99"
+    assert (buyer.source, buyer.value, buyer.sent) == (told, "Chong", "Chong")
+    assert buyer.rule == "Customer       = debtor(customer)"
+    (used,) = buyer.used
+    assert (used.table, used.key, used.value, used.revision) == ("debtor", "C-99", "Chong", 2)
+    assert used.person == "Farah"
+    assert by_field["Quantity", 1].sent == "80"
+    assert {row.kept for row in rows} == {None}
+
+
+def test_lineage_tells_what_the_target_keeps_instead(shop: Shop) -> None:
+    shop.publish()
+    shop.receive(order("NS-1"))
+    shop.judge()
+    with shop.database.write() as session:
+        proof = '[{"field":"LineTotal","line":1,"value":"192.01"}]'
+        send(session, shop, shop.posting(session, "NS-1"), proof)
+    with shop.database.read() as session:
+        rows = lineage.lineage(session, shop.posting(session, "NS-1").id)
+    told = {(row.field, row.line, row.sent): row.kept for row in rows if row.kept}
+    assert told == {("LineTotal", 1, "192.00"): "192.01"}
+
+
+def test_lineage_before_posting_has_no_sent_value(shop: Shop) -> None:
+    shop.publish()
+    shop.receive(order("NS-1"))
+    shop.judge()
+    with shop.database.read() as session:
+        rows = lineage.lineage(session, shop.posting(session, "NS-1").id)
+    assert {row.sent for row in rows} == {None}
+    assert len(rows) == 15
+
+
+def test_the_deciding_line_is_marked_with_its_operands(shop: Shop) -> None:
+    shop.publish()
+    shop.receive(order("NS-1", total="190.00"))
+    shop.judge()
+    with shop.database.read() as session:
+        evaluation = trace.deciding_evaluation(session, shop.record(session, "NS-1").id)
+        rows = lineage.verdicts(session, evaluation or 0)
+    (deciding,) = [row for row in rows if row.deciding]
+    assert (deciding.rule, deciding.result) == ("adds_up", "hit")
+    assert deciding.text == "require  sum(lines.amount) = total"
+    assert ("total", "190.00") in deciding.operands
+    assert deciding.message == "The lines of NS-1 do not add up to 190.00."
+    assert deciding.would_pass
+    assert {row.result for row in rows} <= {"pass", "hit", "unknown", "not_applicable"}
+
+
+def test_a_missing_mapping_decides(shop: Shop) -> None:
+    shop.publish()
+    shop.receive(order("NS-1", lines=[line(), line(pos=2, sku="AB-1", uom="PCS")], total="384.00"))
+    shop.judge()
+    with shop.database.read() as session:
+        evaluation = session.scalars(select(Evaluation.id)).one()
+        (deciding,) = [row for row in lineage.verdicts(session, evaluation) if row.deciding]
+    assert deciding.rule == "item"
+    assert "AB-1" in deciding.message
+
+
+def test_a_clean_record_is_decided_by_its_gate(shop: Shop) -> None:
+    shop.publish()
+    shop.receive(order("NS-1"), order("NS-2", status="pending"))
+    shop.judge()
+    for number, text in (("NS-1", "ready   paid"), ("NS-2", "wait    pending")):
+        with shop.database.read() as session:
+            evaluation = trace.deciding_evaluation(session, shop.record(session, number).id)
+            (deciding,) = [r for r in lineage.verdicts(session, evaluation or 0) if r.deciding]
+        assert (deciding.kind, deciding.text) == ("gate", text)
+
+
+def test_a_released_verdict_stays_a_hit_marked_released(shop: Shop) -> None:
+    shop.publish()
+    shop.receive(order("NS-1", total="190.00"))
+    shop.judge()
+    with shop.database.write() as session:
+        hold = shop.holds(session, "NS-1")[0]
+        releases.release(session, shop.actor("lim"), hold.id, "agreed", shop.now)
+    shop.judge()
+    with shop.database.read() as session:
+        evaluation = trace.deciding_evaluation(session, shop.record(session, "NS-1").id)
+        rows = lineage.verdicts(session, evaluation or 0)
+    (row,) = [row for row in rows if row.rule == "adds_up"]
+    assert (row.result, row.released, row.deciding) == ("hit", True, False)
+
+
+def test_a_record_is_found_by_the_numbers_of_its_company_alone(posted: Shop) -> None:
+    with posted.database.write() as session:
+        record, posting = posted.record(session, "NS-1"), posted.posting(session, "NS-1")
+        record.external_id, posting.number = "shop-1", "INV-1"
+        session.flush()
+        for number in ("NS-1", "shop-1", "INV-1"):
+            found = record_rows.with_number(session, posted.company.id, number)
+            assert found is not None
+            assert (found.id, found.number, found.external_id) == (record.id, "NS-1", "shop-1")
+            assert found.state == record.state
+            assert record_rows.with_number(session, posted.company.id + 1, number) is None
+        assert record_rows.with_number(session, posted.company.id, "NS-2") is None

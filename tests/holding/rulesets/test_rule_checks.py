@@ -1,0 +1,123 @@
+"""Rules are looked at for pages in processes with limits: two at a time, and not for long."""
+
+import threading
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from connectors.kit.confined_process import Child, Ended
+from holding.refusal import Refusal
+from holding.rulesets import check_processes
+from holding.rulesets.check_processes import BUSY, RuleChecks
+from holding.rulesets.check_report import MOST, Report, report
+from tests.acceptance.product import until
+from tests.support.house import RULES
+
+FILES = {"shop.rules": RULES.replace("TIMING", "immediately")}
+EACH = " or ".join(f"(total > {n}.00 and total < {n}.50)" for n in range(8_000))
+HEAVY = f"""
+check heavy on order
+    require  {EACH}
+    else     warn
+    say      "Heavy."
+    clears   when it passes
+"""
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process may start slowly here, where others are at work."""
+    monkeypatch.setattr(check_processes, "SPARE_SECONDS", 60)
+
+
+@pytest.fixture(scope="module")
+def checks() -> Iterator[RuleChecks]:
+    made = RuleChecks(1)
+    yield made
+    made.end()
+
+
+def test_T29c_a_look_in_another_process_says_what_one_here_says(checks: RuleChecks) -> None:
+    broken = {"shop.rules": FILES["shop.rules"].replace("check ", "cheque ", 1)}
+    for files in (FILES, broken, {}, {"a.csv": "x"}):
+        assert checks.report(files) == report(files)
+
+
+def test_T29c_rules_that_take_too_long_are_stopped_in_words_and_the_next_are_looked_at(
+    checks: RuleChecks,
+) -> None:
+    stopped = checks.report({"shop.rules": FILES["shop.rules"] + HEAVY})
+    assert isinstance(stopped, Refusal)
+    assert stopped.code == "rules.stopped"
+    assert stopped.message.startswith("The check was stopped after ")
+    assert "clearpost check" in stopped.hint
+    changed = {"shop.rules": FILES["shop.rules"] + "# more\n"}
+    assert isinstance(checks.report(changed), Report)
+
+
+def test_T29c_a_report_tells_the_first_and_counts_all() -> None:
+    many = "".join(HEAVY.replace(EACH, "totl > 1.00").replace("heavy", f"h{n}") for n in range(150))
+    found = report({"shop.rules": FILES["shop.rules"] + many})
+    assert found.errors == 150
+    assert len(found.findings) == MOST
+    refusal = found.refusal()
+    assert refusal is not None
+    assert refusal.hint == "149 more."
+
+
+class Held(RuleChecks):
+    """Looks that last until they are let go."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.busy = self.most = 0
+        self.go = threading.Event()
+        self.counting = threading.Lock()
+
+    def _looked(self, key: str, files: Mapping[str, str]) -> Report | Refusal:
+        with self.counting:
+            self.busy += 1
+            self.most = max(self.most, self.busy)
+        assert self.go.wait(60)
+        with self.counting:
+            self.busy -= 1
+        return report({})
+
+
+def test_T29c_two_look_two_wait_and_more_are_told_to_come_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(check_processes, "WAIT_SECONDS", 60)
+    held = Held()
+    with ThreadPoolExecutor(4) as people:
+        asked = [people.submit(held.report, {"a.rules": str(n)}) for n in range(4)]
+        until(lambda: held._inside._value == 0, "four inside")
+        assert held.report({"a.rules": "5"}) is BUSY
+        assert not any(each.done() for each in asked)
+        held.go.set()
+        assert all(isinstance(each.result(60), Report) for each in asked)
+    assert held.most == 2
+    assert isinstance(held.report({"a.rules": "6"}), Report)
+
+
+def test_T29c_who_waits_does_not_wait_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check_processes, "WAIT_SECONDS", 0.05)
+    held = Held()
+    with ThreadPoolExecutor(2) as people:
+        asked = [people.submit(held.report, {"a.rules": str(n)}) for n in range(2)]
+        until(lambda: held.busy == 2, "two at work")
+        assert held.report({"a.rules": "3"}) is BUSY
+        held.go.set()
+        assert all(isinstance(each.result(60), Report) for each in asked)
+
+
+def test_T29c_what_was_looked_at_is_not_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = RuleChecks(1)
+    try:
+        first = made.report(FILES)
+        monkeypatch.setattr(Child, "ask", lambda *_: Ended.TIME)
+        assert made.report(dict(FILES)) is first
+        assert isinstance(made.report({"other.rules": ""}), Refusal)
+    finally:
+        made.end()

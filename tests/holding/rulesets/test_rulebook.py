@@ -1,0 +1,94 @@
+"""The rules in force as people read them: since when each one stands."""
+
+from datetime import timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from holding.access import actors
+from holding.access.actors import Actor
+from holding.rulesets import recorded_backtests, rulebook
+from holding.store.database import Database
+from holding.tables import Company, Event, Person
+from tests.holding.shop import FILES, RULES, open_shop
+from tests.support.clock import SetClock
+
+LONGER = RULES.replace("The lines of {number} do", "Order {number}: the lines do")
+MOVED = {**FILES, "shop.rules": "# another comment\n\n" + LONGER}
+
+
+def test_a_rule_stands_since_the_version_that_first_said_so(
+    database: Database, company: Company, clock: SetClock
+) -> None:
+    shop = open_shop(database, company, clock)
+    shop.publish()
+    first = shop.now
+    clock.advance(timedelta(days=3))
+    shop.publish(MOVED)
+    with database.read() as session:
+        edition = rulebook.edition(session, company.id)
+        assert edition is not None
+        assert (edition.no, edition.publisher, edition.author) == (2, "Pua", "Chan")
+        assert edition.published_at == shop.now
+        book = rulebook.read(session, edition.version_id)
+        history = rulebook.history(session, company.id, edition.no)
+        since = {e.name: history.of(e.span) for s in book.sections for e in s.entries if e.span}
+    check, table = since["check adds_up"], since["map debtor"]
+    assert check == rulebook.Since(2, shop.now, before=False)
+    assert table == rulebook.Since(1, first, before=False)
+
+
+def test_no_rules_no_edition(database: Database, company: Company) -> None:
+    with database.read() as session:
+        assert rulebook.edition(session, company.id) is None
+
+
+def test_the_last_backtest_is_that_of_the_rules_in_force(
+    database: Database, company: Company, clock: SetClock
+) -> None:
+    shop = open_shop(database, company, clock)
+    shop.publish()
+    with database.write() as session:
+        edition = rulebook.edition(session, company.id)
+        assert edition is not None
+        chan, pua = (_actor(session, company, name) for name in ("Chan", "Pua"))
+        assert recorded_backtests.last(session, company.id, edition.hash) is None
+        refusal = recorded_backtests.record(
+            session, company.id, pua, _counted(edition.hash), clock.now()
+        )
+        assert refusal is not None
+        assert refusal.status == 403
+        for counted in (_counted(edition.hash), _counted("b" * 64, old=edition.hash, bad=2)):
+            clock.advance(timedelta(hours=1))
+            assert (
+                recorded_backtests.record(session, company.id, chan, counted, clock.now()) is None
+            )
+        mine = recorded_backtests.last(session, company.id, edition.hash)
+        assert mine is not None
+        assert (mine.by, mine.at) == ("Chan", clock.now() - timedelta(hours=1))
+        never = "rules aaaaaaaaaaaa, which were never published"
+        assert mine.said == f"of these rules against {never}: 1,200 records, 1 differs"
+        assert mine.rules == {"check adds_up": "last backtest: it fired on 3 of 1,200 records"}
+        other = recorded_backtests.last(session, company.id, "c" * 64)
+        assert other is not None
+        told = "of rules bbbbbbbbbbbb, which are not in force, against ruleset 1"
+        bad = "2 lines could not be used"
+        assert other.said == f"{told}: 1,200 records, 1 differs, {bad}"
+        assert other.rules == {}
+        said = [e.body["say"] for e in session.scalars(select(Event)) if "backtest" in e.body]
+        assert len(said) == 2
+        assert said[0].startswith(f"Chan recorded a backtest of rules {edition.hash[:12]} against")
+
+
+def _counted(of: str, *, old: str = "a" * 64, bad: int = 0) -> recorded_backtests.Counted:
+    rules = {"check adds_up": (3, 1200)}
+    return recorded_backtests.Counted(
+        hash=of, old_hash=old, records=1200, differ=1, bad=bad, rules=rules
+    )
+
+
+def _actor(session: Session, company: Company, name: str) -> Actor:
+    person_id = session.scalars(select(Person.id).where(Person.name == name)).one()
+    actor = actors.actor_of(session, person_id, company.id, via="command line")
+    assert actor is not None
+    return actor

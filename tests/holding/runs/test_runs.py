@@ -1,0 +1,179 @@
+"""Runs: the preview that must still be true, the texts of the pill."""
+
+import threading
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from holding.access.actors import Actor
+from holding.refusal import Refusal
+from holding.runs import date_ranges
+from holding.runs import status as pills
+from holding.store.database import Database
+from holding.tables import Company, Event, Run
+from tests.support.factories import connection_named
+from tests.support.postings import NOW, invoice, make_ready
+
+DAY = date(2026, 11, 19)
+OPERATOR = Actor(None, "Tan", "tan@example.test", 1, frozenset({"operator"}))
+
+
+@pytest.fixture
+def month(database: Database, company: Company) -> int:
+    """Three ready, one of each other state, one outside the range; the target's id."""
+    with database.write() as session:
+        for number in ("IV-1", "IV-2", "IV-3"):
+            make_ready(session, company, number, due=None)
+        for state in ("posted", "held", "failed", "waiting", "uncertain", "ignored"):
+            make_ready(session, company, f"IV-{state}", state=state)
+        late = invoice("IV-late", day=DAY + timedelta(days=1))
+        make_ready(session, company, "IV-late", due=None, document=late)
+        return connection_named(session, company, "aiaccount").id
+
+
+def start(
+    database: Database, company: Company, connection_id: int, **changes: Any
+) -> Run | Refusal:
+    given: dict[str, Any] = {
+        "company_id": company.id,
+        "connection_id": connection_id,
+        "doc_type": "sales_invoice",
+        "first": DAY,
+        "last": DAY,
+        "expected_count": 3,
+        "expected_total": 6000,
+        "now": NOW,
+    }
+    actor = changes.pop("actor", OPERATOR)
+    with database.write() as session:
+        return date_ranges.sync(session, actor, **(given | changes))
+
+
+def test_the_preview_says_what_becomes_of_everything(
+    database: Database, company: Company, month: int
+) -> None:
+    with database.read() as session:
+        seen = date_ranges.preview(session, company.id, month, "sales_invoice", DAY, DAY)
+    assert seen.will_send == date_ranges.Bucket(3, 6000)
+    assert seen.already_posted == date_ranges.Bucket(1, 2000)
+    assert seen.held == date_ranges.Bucket(2, 4000)
+    assert seen.waiting == seen.in_flight == date_ranges.Bucket(1, 2000)
+    assert len(seen.postings) == 3
+
+
+def test_a_sync_of_what_was_shown_starts(database: Database, company: Company, month: int) -> None:
+    run = start(database, company, month)
+    assert isinstance(run, Run)
+    assert (run.kind, run.state, run.total, run.due_at) == ("manual", "due", 3, NOW)
+    assert run.filter is not None
+    assert (run.filter["first"], len(run.filter["postings"])) == ("2026-11-19", 3)
+    with database.read() as session:
+        assert pills.pill(session, company.id, month, "sales_invoice").text == "Syncing… 0 of 3"
+        assert session.scalars(select(Event.act).order_by(Event.id)).all()[-1] == "run.started"
+    again = start(database, company, month)
+    assert isinstance(again, Refusal)
+    assert again.code == "sync.running"
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "status"),
+    [
+        ({"expected_count": 4}, "sync.changed", 409),
+        ({"expected_total": 6001}, "sync.changed", 409),
+        ({"first": DAY - timedelta(9), "last": DAY - timedelta(9)}, "sync.changed", 409),
+        (
+            {
+                "first": DAY - timedelta(9),
+                "last": DAY - timedelta(9),
+                "expected_count": 0,
+                "expected_total": 0,
+            },
+            "sync.nothing",
+            422,
+        ),
+        ({"company_id": 999}, "connection.unknown", 404),
+        ({"actor": Actor(None, "Ng", "", 1, frozenset({"viewer"}))}, "forbidden", 403),
+    ],
+)
+def test_anything_else_is_refused(
+    database: Database,
+    company: Company,
+    month: int,
+    changes: dict[str, Any],
+    code: str,
+    status: int,
+) -> None:
+    refused = start(database, company, month, **changes)
+    assert isinstance(refused, Refusal)
+    assert (refused.code, refused.status) == (code, status)
+    with database.read() as session:
+        assert session.scalars(select(Run)).all() == []
+
+
+def test_a_paused_connection_starts_nothing(
+    database: Database, company: Company, month: int
+) -> None:
+    with database.write() as session:
+        connection_named(session, company, "aiaccount").paused_at = NOW
+    refused = start(database, company, month)
+    assert isinstance(refused, Refusal)
+    assert refused.code == "sync.paused"
+
+
+def pill(database: Database, company: Company, **columns: Any) -> pills.Pill:
+    with database.write() as session:
+        connection_id = connection_named(session, company, "aiaccount").id
+        if columns:
+            session.add(
+                Run(
+                    company_id=company.id,
+                    connection_id=connection_id,
+                    doc_type="sales_invoice",
+                    made_at=NOW,
+                    **{"kind": "manual", "state": "done", "total": 0, "counts": {}, **columns},
+                )
+            )
+        session.flush()
+        return pills.pill(session, company.id, connection_id, "sales_invoice")
+
+
+def test_the_pill_speaks_as_users_know_it(database: Database, company: Company) -> None:
+    ended = datetime(2026, 5, 15, 6, 30, tzinfo=UTC)  # 14:30 in Kuala Lumpur
+    assert pill(database, company) == pills.Pill("Never synced", "never")
+    running = pill(database, company, state="running", done=240, total=1000)
+    assert running.text == "Syncing… 240 of 1,000"
+    done = pill(database, company, counts={"posted": 11, "existing": 1}, ended_at=ended)
+    assert done == pills.Pill("Last sync 5/15 14:30 · 12 rows", "good")
+    some = pill(database, company, counts={"posted": 12, "failed": 3}, ended_at=ended)
+    assert some.text == "Last sync 5/15 14:30 · 12 rows, 3 held"
+    failed = pill(
+        database, company, state="failed", error="Tax code SR-6 is not configured", ended_at=ended
+    )
+    assert failed == pills.Pill("Failed 5/15 14:30", "bad", "Tax code SR-6 is not configured")
+    with database.write() as session:
+        row = connection_named(session, company, "aiaccount")
+        row.paused_at, row.pause_reason = ended, "month end"
+        for number in range(7):
+            make_ready(session, company, f"IV-{number}")
+    assert pill(database, company) == pills.Pill(
+        "Paused 5/15 14:30 · 7 waiting", "paused", "month end", stops=True
+    )
+
+
+def test_of_two_that_start_at_once_one_does(
+    database: Database, company: Company, month: int
+) -> None:
+    given: dict[str, Any] = {"doc_type": "sales_invoice", "first": DAY, "last": DAY, "now": NOW}
+    given |= {"company_id": company.id, "connection_id": month}
+    found: list[Run | Refusal] = []
+    other = threading.Thread(target=lambda: found.append(start(database, company, month)))
+    with database.write() as session:
+        first = date_ranges.sync(session, OPERATOR, expected_count=3, expected_total=6000, **given)
+        other.start()
+        other.join(0.3)  # it waits for us, and does not look at what was before
+    other.join()
+    assert isinstance(first, Run)
+    assert isinstance(found[0], Refusal)
+    assert found[0].code == "sync.running"

@@ -1,0 +1,13 @@
+"""One time for all who share a database."""
+
+from datetime import UTC, datetime, timedelta
+
+from connectors.transport.clock import MachineClock
+from holding.runtime.clock import DatabaseClock
+from holding.store.database import Database
+
+
+def test_it_is_aware_and_close_to_the_machines(database: Database) -> None:
+    clock = DatabaseClock(database, MachineClock(None))
+    assert abs(clock.now() - datetime.now(UTC)) < timedelta(seconds=5)
+    assert clock.monotonic() <= clock.monotonic()

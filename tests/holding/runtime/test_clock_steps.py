@@ -1,0 +1,60 @@
+"""A clock that was set back is noticed, told once, and what waits is moved back with it."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+
+from holding.runtime import clock as runtime_clock
+from holding.store.database import Database
+from holding.tables import Company, Event, Record
+from tests.support.clock import SetClock
+from tests.support.postings import make_ready
+
+
+def _noticed(database: Database, clock: SetClock) -> int:
+    with database.write() as session:
+        return runtime_clock.notice(session, clock)
+
+
+def _waiting(database: Database, company: Company, due: datetime) -> None:
+    with database.write() as session:
+        make_ready(session, company, "IV-1")
+    with database.write() as session:
+        record = session.scalars(select(Record)).one()
+        record.due_at = due
+
+
+def test_what_waits_waits_no_longer(database: Database, company: Company, clock: SetClock) -> None:
+    assert _noticed(database, clock) == 0
+    before = clock.now()
+    _waiting(database, company, before + timedelta(seconds=90, microseconds=123))
+    clock.set(before - timedelta(days=1, hours=1))
+    assert _noticed(database, clock) == 90_000
+    assert _noticed(database, clock) == 0
+    with database.read() as session:
+        due = session.scalars(select(Record.due_at)).one()
+        told = session.scalars(select(Event.body).where(Event.act == "clock.set_back")).all()
+        step = runtime_clock.last_step(session)
+    assert due == clock.now() + timedelta(seconds=90, microseconds=123)
+    assert [one["say"].partition(". ")[0] for one in told] == [
+        "The clock was set back by 1 day 1 hour"
+    ]
+    assert step.startswith("set back by 1 day 1 hour, found at ")
+
+
+def test_a_clock_that_is_kept_right_moves_nothing(
+    database: Database, company: Company, clock: SetClock
+) -> None:
+    _noticed(database, clock)
+    due = clock.now() + timedelta(seconds=90)
+    _waiting(database, company, due)
+    clock.set(clock.now() - timedelta(seconds=2))
+    assert _noticed(database, clock) == 0
+    with database.read() as session:
+        assert session.scalars(select(Record.due_at)).one() == due
+        assert runtime_clock.last_step(session) == ""
+
+
+def test_lengths_are_told_in_words() -> None:
+    told = [runtime_clock.length(seconds) for seconds in (7, 3_595, 5_400, 86_395)]
+    assert told == ["7 seconds", "1 hour", "1 hour 30 minutes", "1 day"]

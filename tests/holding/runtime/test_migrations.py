@@ -1,0 +1,50 @@
+"""Migrations go up and down and end at the models."""
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import inspect
+
+from holding.programs import world
+from holding.runtime.migrate import downgrade, upgrade
+from holding.runtime.schema_version import check
+from holding.store.database import Database
+from holding.tables import Base
+
+
+def test_the_migrated_schema_is_the_models(database: Database) -> None:
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": False})
+        assert compare_metadata(context, Base.metadata) == []
+
+
+@pytest.mark.parametrize(
+    ("url", "code"),
+    [
+        ("postgresql+psycopg://postgres@127.0.0.1:1/none", "DBS01"),
+        ("nosuch://x", "DBS03"),
+        ("mysql://x", "DBS03"),
+        ("no address", "DBS03"),
+    ],
+)
+def test_a_database_that_is_none_is_told(url: str, code: str) -> None:
+    refusal = check(url)
+    assert refusal is not None
+    assert (refusal.code, refusal.status) == (code, 503)
+
+
+def test_it_goes_down_and_up_again(database: Database) -> None:
+    world._worlds.clear()  # the ids begin anew, and what is remembered goes by them
+    downgrade(database.url)
+    assert set(inspect(database.engine).get_table_names()) <= {"alembic_version"}
+    refusal = check(database.url)
+    assert refusal is not None
+    assert refusal.code == "DBS02"
+    upgrade(database.url)
+    assert check(database.url) is None
+
+
+def test_an_unreachable_database_is_a_refusal() -> None:
+    refusal = check("postgresql+psycopg://nobody@127.0.0.1:1/nothing")
+    assert refusal is not None
+    assert refusal.code == "DBS01"

@@ -1,0 +1,256 @@
+"""Rows become objects by the names of their columns: neither a person nor a tool swaps two unseen.
+
+Here: what may stand in the code, what the type checker sees, what a template refuses. Not here:
+what any query finds.
+"""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.orm import aliased
+
+from holding.store.row_objects import Columns, of
+from holding.tables import Connection, Record
+from tests.support.shop import Shop, order
+
+ROOT = Path(__file__).parents[3]
+ROWS = ("execute", "tuples", "all", "one", "one_or_none", "first")
+
+
+def _trees() -> Iterator[tuple[str, ast.Module]]:
+    for package in ("holding", "workers", "portal"):
+        for path in sorted((ROOT / package).rglob("*.py")):
+            yield str(path.relative_to(ROOT)), ast.parse(path.read_text())
+
+
+def _starred_rows(tree: ast.Module) -> Iterator[int]:
+    """Lines where a class is called with a row, or a part of one, spread over its fields."""
+    for call in ast.walk(tree):
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name | ast.Attribute):
+            name = call.func.id if isinstance(call.func, ast.Name) else call.func.attr
+            spread = (arg.value for arg in call.args if isinstance(arg, ast.Starred))
+            if any(map(_is_row, spread)) and name.lstrip("_")[:1].isupper():
+                yield call.lineno
+
+
+def _is_row(value: ast.expr) -> bool:
+    if isinstance(value, ast.Subscript):
+        return _is_row(value.value)
+    if isinstance(value, ast.GeneratorExp):
+        return _is_row(value.generators[0].iter)
+    return isinstance(value, ast.Name | ast.Call | ast.Attribute)
+
+
+def _kept_apart(tree: ast.Module) -> Iterator[int]:
+    """Lines where rows of a statement that stands elsewhere are taken apart by position."""
+    for function in ast.walk(tree):
+        if not isinstance(function, ast.FunctionDef):
+            continue
+        results = {
+            target.id
+            for node in ast.walk(function)
+            if isinstance(node, ast.Assign) and _of_constant(node.value)
+            for target in node.targets
+            if isinstance(target, ast.Name)
+        }
+        for node in ast.walk(function):
+            if isinstance(node, ast.For | ast.comprehension) and isinstance(node.target, ast.Tuple):
+                named = isinstance(node.iter, ast.Name) and node.iter.id in results
+                if len(node.target.elts) > 2 and (named or _of_constant(node.iter)):
+                    yield node.target.lineno
+
+
+def _of_constant(value: ast.expr) -> bool:
+    """Whether it runs a statement of the module: `session.execute(_NAME, ...)`, also `.all()`."""
+    if not isinstance(value, ast.Call) or not isinstance(value.func, ast.Attribute):
+        return False
+    if value.func.attr != "execute":
+        return value.func.attr in ROWS and _of_constant(value.func.value)
+    return bool(value.args) and isinstance(value.args[0], ast.Name) and value.args[0].id.isupper()
+
+
+def test_T34a_no_row_becomes_an_object_by_position() -> None:
+    asking = [(path, tree) for path, tree in _trees() if _asks(tree)]
+    starred = [f"{path}:{line}" for path, tree in asking for line in _starred_rows(tree)]
+    apart = [f"{path}:{line}" for path, tree in asking for line in _kept_apart(tree)]
+    assert (starred, apart) == ([], [])
+    assert len(asking) > 100
+
+
+def _asks(tree: ast.Module) -> bool:
+    """Whether statements are run or made here, so that rows are at hand."""
+    words = {"execute", "select", "returning", "session"}
+    return any(getattr(node, "attr", getattr(node, "id", "")) in words for node in ast.walk(tree))
+
+
+def test_T34a_what_it_looks_for_is_found() -> None:
+    bad = """
+    def f(session, row):
+        rows = session.execute(_TAKE, given).all()
+        return Claim(*row), Tabs(*(int(n) for n in row)), _Judged(*row[1:]), [a for a, b, c in rows]
+    """
+    tree = ast.parse(dedent(bad))
+    assert (list(_starred_rows(tree)), list(_kept_apart(tree))) == ([4, 4, 4], [4])
+
+
+def test_T34a_the_positional_helpers_are_gone() -> None:
+    rows = import_module("holding.store.database")
+    assert not {"each", "first"} & set(vars(rows))
+
+
+_SNIPPET = """
+from dataclasses import dataclass
+
+from sqlalchemy import func
+
+from holding.store.row_objects import Columns, known, of
+from holding.tables import Posting
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    id: int
+    number: str
+    book: int | None
+    tries: int
+
+
+LINE = Columns(
+    Line(
+        id={id},
+        number={number},
+        book={book},
+        tries={tries},
+    )
+)
+"""
+_RIGHT = {
+    "id": "of(Posting.id)",
+    "number": "of(Posting.number)",
+    "book": "of(Posting.book)",
+    "tries": "of(func.coalesce(Posting.tries, 0).label('tries'))",
+}
+_SWAPPED = _RIGHT | {"id": _RIGHT["number"], "number": _RIGHT["id"]}
+_EMPTY = _RIGHT | {"tries": "of(Posting.book)"}  # it may be None
+
+
+def test_T34b_the_type_checker_sees_two_swapped_columns(tmp_path: Path) -> None:
+    written = {"right": _RIGHT, "swapped": _SWAPPED, "empty": _EMPTY}
+    paths = {name: tmp_path / f"{name}.py" for name in written}
+    for name, columns in written.items():
+        paths[name].write_text(_SNIPPET.format(**columns))
+    config = ("--config-file", str(ROOT / "pyproject.toml"))
+    run = subprocess.run(
+        (sys.executable, "-m", "mypy", *config, *map(str, paths.values())),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    errors = [line for line in run.stdout.splitlines() if ": error: " in line]
+    told = {name: [line for line in errors if f"{name}.py" in line] for name in written}
+    assert {name: len(lines) for name, lines in told.items()} == {
+        "right": 0,
+        "swapped": 2,
+        "empty": 1,
+    }, run.stdout + run.stderr
+    assert len(errors) == 3
+    assert (
+        'Argument "id" to "Line" has incompatible type "str"; expected "int"' in told["swapped"][0]
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Two texts, another table's text and a number."""
+
+    number: str
+    external_id: str
+    source: str
+    records: int
+
+
+_source = aliased(Connection, name="source")
+_RECORDS = func.count().label("records")
+_RENAMED = {"source": "source.name"}
+_RIGHT_ONE = Seen(
+    number=of(Record.number),
+    external_id=of(Record.external_id),
+    source=of(_source.name),
+    records=of(_RECORDS),
+)
+
+
+def _seen(**swapped: object) -> Seen:
+    found = {name: getattr(_RIGHT_ONE, name) for name in Seen.__slots__}
+    return Seen(**(found | swapped))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "renamed", "told"),
+    [
+        (
+            _seen(number=of(Record.external_id), external_id=of(Record.number)),
+            _RENAMED,
+            "Seen.number reads record.external_id",
+        ),
+        (_seen(source=of(Record.number)), _RENAMED, "Seen.source reads record.number"),
+        (_seen(source=of(Connection.name)), _RENAMED, "Seen.source reads connection.name"),
+        (_seen(), {}, "Seen.source reads source.name"),
+        (
+            _seen(number=of(Record.external_id.label("number"))),
+            _RENAMED,
+            "Seen.number reads record.external_id",
+        ),
+        (_seen(records=of(func.count())), _RENAMED, "Seen.records reads ."),
+        (_seen(), {**_RENAMED, "sauce": "source.name"}, "Seen has no column in sauce"),
+    ],
+)
+def test_T34c_a_column_in_a_field_of_another_name_is_refused(
+    pattern: Seen, renamed: dict[str, str], told: str
+) -> None:
+    assert Columns(_RIGHT_ONE, _RENAMED).labelled
+    with pytest.raises(ValueError, match=told):
+        Columns(pattern, renamed)
+
+
+def test_T34c_templates_are_made_and_so_compared_when_their_module_is_loaded() -> None:
+    """What is refused is refused at the start, and not by the page that asks for it first."""
+    at_once, later = 0, []
+    for path, tree in _trees():
+        loaded = {
+            id(one) for top in tree.body if isinstance(top, ast.Assign) for one in ast.walk(top)
+        }
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Columns":
+                at_once += id(node) in loaded
+                later += [path] if id(node) not in loaded else []
+                import_module(path.removesuffix(".py").replace("/", "."))
+    assert at_once > 30
+    assert later == ["holding/worklist/groups.py"]  # it reads a subquery of the filter
+
+
+def test_T34_values_go_by_name_whatever_the_order_of_the_statement(shop: Shop) -> None:
+    shop.arrive(order("1001"))
+    plain = Seen(
+        number=of(Record.number), external_id=of(Record.external_id), source="-", records=7
+    )
+    columns = Columns(plain)
+    turned = select(Record.id, Record.external_id, Record.number)
+    with shop.database.read() as session:
+        row = session.execute(turned).one()
+        wanted = Seen(number=row.number, external_id=row.external_id, source="-", records=7)
+        assert row.number != row.external_id
+        assert columns.each(session.execute(turned)) == (wanted,)
+        assert columns.first(session.execute(columns.select(Record.id))) == wanted
+        assert columns.first(session.execute(columns.select().where(Record.id < 0))) is None
+        with pytest.raises(ValueError, match="external_id"):
+            columns.reader(session.execute(select(Record.number)))

@@ -1,0 +1,110 @@
+"""Tokens, deputies and the chain on the command line."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from click.testing import CliRunner, Result
+from sqlalchemy import select
+
+from holding.access import tokens
+from holding.access.sessions import sign_in
+from holding.audit import chain
+from holding.store.database import Database
+from holding.tables import Company
+from portal.cli import commands
+from tests.support.clock import SetClock
+
+pytestmark = pytest.mark.sqlite
+COMPANY = ("--company", "kedai")
+LEAVE = ("--for", "lim@kedai.my", *COMPANY, "--as", "lim@kedai.my", "--reason", "on leave")
+
+
+@pytest.fixture
+def run(database: Database) -> Callable[..., Result]:
+    def ran(*words: str, code: int = 0) -> Result:
+        result = CliRunner().invoke(commands, words, standalone_mode=False)
+        given = result.return_value if isinstance(result.return_value, int) else 0
+        found = getattr(result.exception, "code", given) if result.exception else given
+        assert found == code, (result.output, result.exception)
+        return result
+
+    return ran
+
+
+def test_a_token_is_made_listed_and_revoked(
+    run: Callable[..., Result], database: Database, clock: SetClock
+) -> None:
+    words = ("--name", "till", "--scope", "record.read", "--days", "9000")
+    made = run("token", "add", "lim@kedai.my", *COMPANY, *words[:4])
+    key = re.search(r"cp_\S+", made.output)
+    assert key
+    with database.read() as session:
+        found = tokens.bearer(session, key[0], clock.now())
+        assert found
+        assert (found.actor.email, found.actor.scopes) == ("lim@kedai.my", {"record.read"})
+    listed = run("token", "list", *COMPANY).output
+    assert "till  lim@kedai.my  record.read  until " in listed
+    assert key[0] not in listed
+    number = listed.split()[0]
+    run("token", "revoke", number, *COMPANY)
+    assert "revoked" in run("token", "list", *COMPANY).output
+    run("token", "revoke", number, *COMPANY, code=1)
+    run("token", "add", "lim@kedai.my", *COMPANY, *words, code=1)
+    run("token", "add", "lim@kedai.my", *COMPANY, *words[:5], "9" * 12, code=1)
+    run("token", "add", "lim@kedai.my", *COMPANY, "--name", "x", "--scope", "rules.draft", code=1)
+    run("token", "add", "nobody@kedai.my", *COMPANY, *words[:4], code=1)
+
+
+def test_a_lost_password_is_replaced(
+    run: Callable[..., Result], database: Database, clock: SetClock
+) -> None:
+    told = run("user", "password", "lim@kedai.my").output
+    assert told.startswith("Password of lim@kedai.my, shown only now: ")
+    with database.write() as session:
+        assert isinstance(sign_in(session, "lim@kedai.my", told.split()[-1], clock.now()), str)
+    run("user", "password", "nobody@kedai.my", code=1)
+
+
+def test_a_deputy_is_named_and_ended(run: Callable[..., Result], database: Database) -> None:
+    far, near = "2099-01-01", "2099-01-02"
+    run("deputy", "add", "tan@kedai.my", *LEAVE, "--from", far, "--until", near)
+    line = run("deputy", "list", *COMPANY).output
+    assert "Tan for Lim  2099-01-01 00:00 to 2099-01-03 00:00  on leave" in line
+    number = line.split()[0]
+    run("deputy", "end", number, *COMPANY, "--as", "vera@kedai.my", code=1)
+    run("deputy", "end", number, *COMPANY, "--as", "tan@kedai.my")
+    assert "(ended early)" in run("deputy", "list", *COMPANY).output
+    run("deputy", "add", "lim@kedai.my", *LEAVE, "--until", near, code=1)
+
+
+@pytest.mark.parametrize(
+    ("first", "last"), [("2026-11-21", "9999-12-31"), ("0001-01-01", "2027-01-01")]
+)
+def test_a_deputy_for_all_of_the_calendar_is_refused_in_words(
+    run: Callable[..., Result], first: str, last: str
+) -> None:
+    words = ("deputy", "add", "tan@kedai.my", *LEAVE, "--from", first, "--until", last)
+    told = run(*words, code=1)
+    assert str(told.exception) == "A deputy stands in for 92 days at most."
+
+
+def test_verify_tells_what_was_changed(
+    run: Callable[..., Result], database: Database, clock: SetClock
+) -> None:
+    chain.link_due(database, now=clock.now(), whole=True)
+    with database.read() as session:
+        company = session.scalars(select(Company).where(Company.code == "kedai")).one()
+        head = chain.head(session, company.id)
+    assert head.seq > 10
+    noted = f"{head.seq}:{head.hash}"
+    told = run("verify", *COMPANY, "--head", noted).output
+    assert f"The chain of {head.seq:,} events is whole. Head: {noted}" in told
+    run("verify", *COMPANY, "--head", f"{head.seq}:{'0' * 64}", code=1)
+    run("verify", *COMPANY, "--head", "yesterday", code=2)
+    with database.write() as session:
+        raw = session.connection()
+        raw.exec_driver_sql("DROP TRIGGER event_no_change")
+        raw.exec_driver_sql("UPDATE event SET actor = 'Nobody' WHERE id = 3")
+    broken = run("verify", *COMPANY, "--json", code=1).output
+    assert "Event 3 (" in broken

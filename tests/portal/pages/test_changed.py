@@ -1,0 +1,169 @@
+"""A change after posting on its pages: what it comes to, and what stays of it once accepted."""
+
+import re
+
+import pytest
+from sqlalchemy import select, update
+
+from holding.tables import Evaluation, Hold, Person, Posting, Push, Team, TeamMember
+from tests.portal.reading import ONE, hold_of, one, plain
+
+pytestmark = pytest.mark.sqlite
+H = "/c/kedai/holding"
+MARK = "Differs from netshop by RM 96.00, accepted by Lim on 2026-11-20 11:55 : A gift"
+
+
+@pytest.fixture
+def hold(database):
+    """SO-10240 was posted over RM 192.00 and says RM 288.00 now; Lim may decide."""
+    with database.write() as session:
+        lim = session.scalars(select(Person.id).where(Person.name.like("Lim%"))).one()
+        team = session.scalars(select(Team.id).where(Team.name == "sales_admin")).one()
+        session.add(TeamMember(team_id=team, person_id=lim))
+    return hold_of(database, "SO-10240", "STL01")
+
+
+def accept(visit, hold, **form):
+    wish = {"reason": "A gift", "op": "o-1", "rev": "2", **form}
+    return visit("lim").post(f"{H}/{hold}/release", wish)
+
+
+def test_T01a_the_pane_shows_posted_against_now(visit, hold):
+    raw = visit("farah").text(f"{H}/{hold}", target=f"holdpane_{hold}")
+    page = plain(raw)
+    assert "aiaccount has RM 192.00 for SO-10240, netshop now says RM 288.00" in page
+    assert "Posted, version 1 2026-11-20 11:30" in page
+    assert "netshop now, version 2 2026-11-20 11:50" in page
+    assert "Quantity, line 1 (Tea) 80 PCS 120 PCS +40 PCS" in page
+    assert "Line Total, line 1 (Tea) RM 192.00 RM 288.00 +RM 96.00" in page
+    assert "Total RM 192.00 RM 288.00 +RM 96.00" in page
+    assert "other fields agree" in page
+    for wrong in ("Will be sent", "will be sent", "Release"):
+        assert wrong not in page
+
+
+def test_T01a_personal_values_stay_hidden(visit, hold, database):
+    with database.write() as session:
+        posting = session.get_one(Posting, session.get_one(Hold, hold).posting_id)
+        push = session.get_one(Push, posting.posted_push_id)
+        fields = {**push.content["fields"], "Customer": "Somebody Else"}
+        session.execute(
+            update(Push)
+            .where(Push.id == push.id)
+            .values(content={**push.content, "fields": fields})
+        )
+    assert "Customer Somebody Else Aisyah Rahman" in plain(visit("farah").text(f"{H}/{hold}"))
+    hidden = plain(visit("vera").text(f"{H}/{hold}"))
+    assert "Customer ••• •••" in hidden
+    assert "Somebody Else" not in hidden
+
+
+def test_T01a_what_was_changed_in_the_target_is_not_to_be_sent_either(visit, hold, database):
+    with database.write() as session:
+        session.execute(update(Hold).where(Hold.id == hold).values(code="STL03"))
+    page = plain(visit("lim").text(f"{H}/{hold}"))
+    assert "Posted: aiaccount sales invoice SO-10240" in page
+    assert "Release SO-10240, nothing is sent" in page
+    for wrong in ("Will be sent", "will be sent", "RM 288.00"):
+        assert wrong not in page.partition("held for")[2]
+    with database.write() as session:
+        posting = session.get_one(Hold, hold).posting_id
+        session.execute(update(Posting).where(Posting.id == posting).values(hash="of an update"))
+    page = plain(visit("lim").text(f"{H}/{hold}"))
+    assert "Will be sent: aiaccount sales invoice SO-10240" in page
+
+
+def test_T01b_each_way_says_what_follows_or_why_it_is_closed(visit, hold, database):
+    page = plain(visit("lim").text(f"{H}/{hold}"))
+    assert "Keep RM 192.00 in aiaccount RM 96.00 is not posted." in page
+    assert "in the daily totals of 2026-11-18. Accept RM 96.00 difference" in page
+    assert "Credit note for RM 192.00 and a new document for RM 288.00 You cannot post it" in page
+    assert "because the rules have no credit note for this document." in page
+    assert "Update the document to RM 288.00 You cannot update it, because aiaccount does" in page
+    with database.write() as session:
+        session.execute(update(Hold).where(Hold.id == hold).values(clears="never", code="STL02"))
+    raw = visit("lim").text(f"{H}/{hold}")
+    assert "You cannot keep it, because the rules let nobody accept it" in plain(raw)
+    assert f'id="accept{hold}"' not in raw
+
+
+def test_T01b_who_may_not_accept_reads_so_before_trying(visit, hold):
+    raw = visit("tan").text(f"{H}/{hold}")
+    assert f'id="accept{hold}" aria-disabled="true"' in raw
+    assert "This is accepted by Sales administration, and you are not in it. Lim can" in plain(raw)
+
+
+def test_T01b_an_acceptance_wants_its_reason_and_the_version_that_was_seen(visit, hold, database):
+    answer = accept(visit, hold, reason=" ")
+    assert answer.status_code == 422
+    assert "Total RM 192.00 RM 288.00 +RM 96.00" in plain(answer.get_data(as_text=True))
+    answer = accept(visit, hold, rev="1")
+    assert answer.status_code == 409
+    told = plain(answer.get_data(as_text=True))
+    assert "netshop changed SO-10240 again; nothing was accepted." in told
+    assert one(database, "SELECT count(*) FROM accepted_difference") == 0
+
+
+def test_T01b_changes_are_not_released_among_many(visit, hold, database):
+    lim = visit("lim")
+    page = lim.text(f"{H}/many?act=release&view=all")
+    assert "1 record changed after posting, not among these." in plain(page)
+    seen = re.search(r'name="seen" value="([^"]*)"', page)
+    assert f"{hold}:" not in seen[1].split()
+    lock, version = (
+        one(database, f"SELECT lock FROM hold WHERE id = {hold}"),
+        one(database, "SELECT version_id FROM record WHERE number = 'SO-10240'"),
+    )
+    form = {
+        "act": "release",
+        "seen": f"{hold}:{lock}:{version}",
+        "reason": "all of it",
+        "op": "m-1",
+    }
+    lim.post(f"{H}/many", form, status=303)
+    told = plain(lim.text(f"{H}/many/m-1?act=release"))
+    assert "SO-10240 changed after posting, so its difference is decided by itself." in told
+    assert one(database, f"SELECT state FROM hold WHERE id = {hold}") == "open"
+
+
+def test_T01c_what_was_accepted_is_seen_wherever_the_record_is(visit, hold):
+    assert accept(visit, hold).status_code == 303
+    farah = visit("farah")
+    head = re.search(r'<p class="sub">(.*?)</p>', farah.text(ONE), re.DOTALL)
+    told = plain(head[1])
+    assert "Posted, differs by RM 96.00 succeeded" in told
+    assert "RM 192.00 in aiaccount , RM 288.00 in netshop" in told
+    for page in (ONE, f"{H}/{hold}"):
+        assert MARK in plain(farah.text(page))
+    found = plain(farah.text("/c/kedai/find?q=SO-1024"))
+    assert "Posted, differs by RM 96.00" in found
+    assert "RM 288.00" not in found
+    row = "SO-10240 Sales invoice SO-10240 C-77 RM 192.00 RM 288.00 +RM 96.00 Lim"
+    listed = plain(farah.text(f"{H}?view=accepted"))
+    assert row in listed
+    assert "1 accepted difference +RM 96.00" in listed
+    cleared = plain(farah.text(f"{H}?view=cleared"))
+    assert "accepted, differs by RM 96.00 by Lim: A gift" in cleared
+    assert "RM 288.00" not in cleared
+
+
+def test_T01c_the_days_show_what_the_books_have_and_what_differs(visit, hold):
+    before = plain(visit("farah").text("/c/kedai/"))
+    assert "2026-11-18 1 10 1 12 RM 384.00 2026-11-19" in before
+    assert "Accepted differences:" not in before
+    accept(visit, hold)
+    after = plain(visit("farah").text("/c/kedai/"))
+    assert "2026-11-18 2 9 1 12 RM 384.00 1 document , +RM 96.00 2026-11-19" in after
+    assert "Accepted differences: 1 posted document differs from the source , by +RM 96.00" in after
+
+
+def test_T01b_what_cannot_be_compared_cannot_be_accepted(visit, hold, database):
+    with database.write() as session:
+        session.execute(update(Evaluation).values(facts=None))
+    page = plain(visit("lim").text(f"{H}/{hold}"))
+    assert "What is posted cannot be compared with the record now." in page
+    assert "Will be sent" not in page
+    assert "Release " not in page.replace("Releasable", "")
+    answer = accept(visit, hold)
+    assert answer.status_code == 409
+    assert "SO-10240 cannot be compared" in plain(answer.get_data(as_text=True))

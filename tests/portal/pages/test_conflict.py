@@ -1,0 +1,143 @@
+"""Another content under our number: what a person decides about it, on the page and by programs."""
+
+import re
+
+import pytest
+from sqlalchemy import select, update
+
+from holding.tables import Approval, Hold, Posting
+from holding.worklist.side_by_side import Pair
+from portal.pages.hold_pane import folded
+from tests.portal.api.test_api import call, key
+from tests.portal.reading import hold_of, one, plain
+from tests.support.databases import any_move
+from tests.support.postings import make_push
+
+__all__ = ["call", "key"]  # fixtures
+pytestmark = pytest.mark.sqlite
+
+H = "/c/kedai/holding"
+
+
+@pytest.fixture
+def hold(database, clock):
+    """An approved order was sent, and met another document under its number."""
+    wanted = one(database, "SELECT min(id) FROM hold WHERE code = 'APP01' AND state = 'open'")
+    with database.write() as session:
+        told = {"code": "TGT02", "error_class": "duplicate", "clears": "itself"}
+        session.execute(update(Hold).where(Hold.id == wanted).values(**told))
+        query = select(Posting).join(Hold, Hold.posting_id == Posting.id).where(Hold.id == wanted)
+        posting = session.scalars(query).one()
+        with any_move(session):
+            posting.state, posting.sent_at = "failed", clock.now()
+        push = make_push(posting, state="conflict", at=clock.now(), closed_at=clock.now())
+        session.add(push)
+    return wanted
+
+
+def number_of(database, hold):
+    return one(
+        database,
+        f"SELECT p.number FROM posting p JOIN hold h ON h.posting_id = p.id WHERE h.id = {hold}",
+    )
+
+
+def test_the_page_offers_what_can_be_done_and_nothing_else(visit, hold, database):
+    number = number_of(database, hold)
+    page = plain(visit("lim").text(f"{H}/{hold}"))
+    for words in (f"Link to {number}", f"Look at {number} again", f"Skip {number}"):
+        assert words in page
+    assert f"Try {number} again" not in page
+    assert "nobody, a change clears it" not in page
+    assert "Override, send" not in visit("adam").text(f"{H}/{hold}")
+    assert "it needs the permission posting.approve" in plain(visit("vera").text(f"{H}/{hold}"))
+
+
+def test_it_is_linked_on_the_page(visit, hold, database):
+    number = number_of(database, hold)
+    form = {"reason": "the same order", "op": "o-1", "number": number}
+    assert visit("vera").post(f"{H}/{hold}/link", form).status_code == 403
+    visit("lim").post(f"{H}/{hold}/link", form, status=303)
+    assert one(database, f"SELECT state FROM hold WHERE id = {hold}") == "cleared"
+    state = f"SELECT p.state FROM posting p JOIN hold h ON h.posting_id = p.id WHERE h.id = {hold}"
+    assert one(database, state) == "posted"
+
+
+def test_it_is_looked_at_again_from_the_page(visit, hold, database):
+    form = {"reason": "taken away there", "op": "o-1"}
+    assert visit("vera").post(f"{H}/{hold}/look", form).status_code == 403
+    visit("lim").post(f"{H}/{hold}/look", form, status=303)
+    assert one(database, f"SELECT state FROM hold WHERE id = {hold}") == "cleared"
+    late = visit("lim").post(f"{H}/{hold}/look", form | {"op": "o-2"})
+    assert late.status_code == 409
+
+
+@pytest.mark.parametrize("way", ["link", "look"])
+def test_programs_decide_the_same(call, key, hold, database, way):
+    number = number_of(database, hold)
+    path, given = f"/holds/{hold}/{way}", {"reason": "seen there"}
+    if way == "link":
+        assert call(key("lim"), path, given).get_json()["code"] == "body.field"
+        given["number"] = number
+    assert call(key("farah"), path, given).status_code == 403
+    answer = call(key("lim"), path, given)
+    assert answer.status_code == 200, answer.get_json()
+    assert "seen there" in answer.get_json()["said"]
+    assert one(database, f"SELECT state FROM hold WHERE id = {hold}") == "cleared"
+
+
+def test_what_waits_for_something_else_is_not_looked_at(call, key, database):
+    wanted = hold_of(database, "SO-10203", "CHK01")
+    answer = call(key("lim"), f"/holds/{wanted}/look", {"reason": "seen there"})
+    assert (answer.status_code, answer.get_json()["code"]) == (409, "hold.no_look")
+
+
+@pytest.mark.parametrize("state", ["posted", "uncertain"])
+def test_what_was_sent_is_not_offered_to_be_skipped(visit, hold, database, state):
+    """A change of a posted document met another one: the first one stands, nothing is skipped."""
+    number = number_of(database, hold)
+    with database.write() as session:
+        posting = select(Hold.posting_id).where(Hold.id == hold).scalar_subquery()
+        with any_move(session):
+            session.execute(update(Posting).where(Posting.id == posting).values(state=state))
+    raw = visit("lim").text(f"{H}/{hold}")
+    page = plain(raw)
+    assert f"Look at {number} again" in page
+    assert f"reject{hold}" not in raw
+    assert "Send it to somebody, or put it aside" in page
+    form = {"reason": "not wanted", "op": "o-3"}
+    told = visit("lim").post(f"{H}/{hold}/reject", form)
+    assert told.status_code == 409
+
+
+def test_who_had_a_hand_in_it_sees_so_before_trying(visit, hold, database, clock):
+    with database.write() as session:
+        posting = session.get_one(Posting, session.get_one(Hold, hold).posting_id)
+        lim = one(database, "SELECT id FROM person WHERE name LIKE 'Lim%'")
+        given = {"level": "accounts", "person_id": lim, "reason": "seen", "at": clock.now()}
+        session.add(Approval(posting_id=posting.id, hash=posting.hash, content={}, **given))
+    raw = visit("lim").text(f"{H}/{hold}")
+    page = plain(raw)
+    assert re.search(r"You approved it\. Tan[^.]* can\.", page)
+    assert f'id="look{hold}" aria-disabled="true"' in raw
+    assert not re.search(r"Releasable by: [^.]*Lim", page)
+    assert f'id="look{hold}" aria-disabled' not in visit("tan").text(f"{H}/{hold}")
+
+
+def test_where_the_target_shows_no_content_the_page_says_so(visit, hold, database):
+    page = plain(visit("lim").text(f"{H}/{hold}"))
+    number = number_of(database, hold)
+    assert (
+        f"No more is known here of what stands in aiaccount under {number}. Look at it there"
+        in page
+    )
+
+
+def test_long_lines_are_folded_but_not_what_is_at_fault():
+    head = [Pair(f"f{i}", "1", f"F{i}", "1", "", hit=False) for i in range(8)]
+    lines = [Pair(f"line.q line {i}", "1", f"Qty line {i}", "1", "", hit=i == 3) for i in range(30)]
+    source = [Pair("note", "x", "", None, "", hit=False)]
+    short, long = folded([*head, *lines[:10], *source]), folded([lines[3], *head, *source, *lines])
+    assert (len(short["pairs"]), short["folded"], short["others"]) == (18, [], source)
+    assert [pair.field for pair in long["pairs"]][:2] == ["Qty line 3", "F0"]
+    assert len(long["folded"]) == 29

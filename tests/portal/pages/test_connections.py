@@ -1,0 +1,70 @@
+"""The page of a target that nothing goes out to: what stands still, why, and who mends it."""
+
+import re
+
+import pytest
+from sqlalchemy import select
+
+from holding.connections.master_data import keep_snapshot
+from holding.tables import Connection, Throttle
+from portal.web.filters import kind_of
+from tests.portal.reading import plain
+from tests.support.snapshots import snapshot
+
+pytestmark = pytest.mark.sqlite
+URL = "/c/kedai/connections/aiaccount"
+
+
+def stands_still(page):
+    found = re.search(r'id="standstill">(.*?)</div>', page, re.DOTALL)
+    return plain(found[1]) if found else ""
+
+
+@pytest.mark.parametrize(
+    ("until", "told"),
+    [
+        (None, "Key refused 11/20 11:55. The target does not accept our key. An admin mends"),
+        ("later", "Out of reach since 11/20 11:55. Nobody answers there. It is asked again"),
+    ],
+)
+def test_what_stops_a_target_is_told_once_and_in_full(visit, database, clock, until, told):
+    assert stands_still(visit("olga").text(URL)) == ""
+    with database.write() as session:
+        target = session.scalars(
+            select(Connection).where(Connection.name == "aiaccount", Connection.company_id == 1)
+        ).one()
+        row = session.get(Throttle, target.id) or Throttle(connection_id=target.id)
+        row.breaker, row.opened_at = "open", clock.now()
+        row.open_until = clock.now() if until else None
+        session.add(row)
+    page = visit("olga").text(URL)
+    assert stands_still(page).strip().startswith(told)
+    assert page.count('id="standstill"') == 1
+
+
+def test_T02b_a_target_that_rounds_otherwise_than_the_rules_is_told_with_both_ways_out(
+    visit, database, clock
+):
+    assert 'id="rounds"' not in visit("olga").text(URL)
+    with database.write() as session:
+        target = session.scalars(
+            select(Connection).where(Connection.name == "aiaccount", Connection.company_id == 1)
+        ).one()
+        told = snapshot(rounding_mode="sum_then_round")
+        keep_snapshot(session, target, told, person=None, now=clock.now())
+    page = plain(re.search(r'id="rounds">(.*?)</div></div>', visit("olga").text(URL), re.DOTALL)[1])
+    assert "aiaccount rounds sum then round, and the rules say per line then sum." in page
+    assert "nothing is sent until both say the same" in page
+    assert "Accounts team looks after it" in page
+    assert "set it back there and test the connection" in page
+    assert "publishes rules that say rounding sum then round" in page
+
+
+def test_a_pause_is_told_with_its_reason(visit):
+    olga = visit("olga")
+    olga.post(f"{URL}/pause", {"reason": "month end"}, status=303)
+    assert stands_still(olga.text(URL)).strip() == "Paused 11/20 11:55. month end"
+
+
+def test_document_types_are_written_as_people_do():
+    assert [kind_of(one) for one in ("ar_payment", "credit_note")] == ["AR payment", "credit note"]

@@ -1,0 +1,192 @@
+"""Webhooks: one delivery in, one honest answer out."""
+
+import hashlib
+import hmac
+import json
+import sqlite3
+from contextlib import closing
+from urllib.parse import urljoin, urlsplit
+
+import pytest
+from sqlalchemy import text
+
+from tests.portal.seed import HOOK_SECRET
+
+pytestmark = pytest.mark.sqlite
+URL = "/hooks/kedai/netshop"
+
+
+def wire(number="SO-900", **changes):
+    order = {
+        "id": number,
+        "number": number,
+        "status": "paid",
+        "ordered_at": "2026-11-18T10:00:00+08:00",
+        "currency": "MYR",
+        "updated_at": "2026-11-18T11:00:00+08:00",
+        "channel": "web",
+        "customer": {"id": "C-77", "name": "Aisyah", "tin": None, "address": None},
+        "created_by": "shop",
+        "version": 1,
+        "items": [
+            {
+                "pos": 1,
+                "sku": "TEA-1",
+                "name": "Tea",
+                "uom": "CTN",
+                "qty": "2",
+                "price": "96.00",
+                "tax": "NT",
+            }
+        ],
+        "subtotal": "192.00",
+        "tax_total": "0.00",
+        "round_off": "0.00",
+        "total": "192.00",
+    }
+    return {"event": "order.updated", "order": order | changes}
+
+
+@pytest.fixture
+def deliver(app, clock):
+    def send(body, event="evt-1", secret=HOOK_SECRET, url=URL, **headers):
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        stamp = str(int(clock.now().timestamp()))
+        digest = hmac.new(secret.encode(), stamp.encode() + b"." + raw, hashlib.sha256)
+        signed = {
+            "X-NS16-Timestamp": stamp,
+            "X-NS16-Signature": f"sha256={digest.hexdigest()}",
+            "X-NS16-Event-Id": event,
+            "Content-Type": "application/json",
+        }
+        return app.test_client().post(url, data=raw, headers=signed | headers)
+
+    return send
+
+
+@pytest.mark.parametrize(
+    "external_id",
+    ["a/../b", "../../signin", "a//b", "/a/", "..", "?tab=raw#x", "50%", "a%2Fb", "a b"],
+)
+def test_a_record_has_a_page_whatever_its_id_is(deliver, visit, external_id):
+    order = wire(id=external_id, number="SO-951")
+    assert deliver(order).status_code == 202
+    found = visit("farah").get("/c/kedai/find?q=SO-951", status=303)
+    there = urljoin("http://localhost/c/kedai/find", found.headers["Location"])
+    address = urlsplit(there)
+    assert address.path.startswith("/c/kedai/records/netshop/order/")
+    assert (address.query, address.fragment) == ("", "")
+    assert "SO-951" in visit("farah").text(address.path)
+
+
+def count(database, table):
+    with database.read() as session:
+        return session.execute(text(f"SELECT count(*) FROM {table}")).scalar()
+
+
+def test_new_repeated_and_changed(deliver, database):
+    before = count(database, "record")
+    first = deliver(wire())
+    assert first.status_code == 202, first.get_json()
+    assert first.get_json()["new_records"] == 1
+    again = deliver(wire())
+    assert again.status_code == 200
+    assert again.get_json()["receipt"] == first.get_json()["receipt"]
+    assert again.get_json()["times"] == 2
+    other = deliver(wire(total="1.00"))
+    assert other.status_code == 409
+    assert other.content_type == "application/problem+json"
+    assert count(database, "record") == before + 1
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"{", 400),
+        (b'{"event": NaN}', 400),
+        (b'{"a": 1, "a": 2}', 400),
+        (b"[" * 200_000, 400),
+        (b"\xff\xfe", 400),
+        (b"", 400),
+    ],
+)
+def test_bad_json_is_told_apart(deliver, database, body, status):
+    before = count(database, "delivery")
+    answer = deliver(body)
+    assert answer.status_code == status, answer.get_data()
+    told = answer.get_json()
+    assert told["code"]
+    assert told["what"]
+    assert told["todo"]
+    assert count(database, "delivery") == before
+
+
+def test_a_forged_signature_is_refused(deliver, database):
+    before = count(database, "delivery")
+    assert deliver(wire(), secret="guessed").status_code == 401
+    assert deliver(wire(), **{"X-NS16-Signature": "sha256="}).status_code == 401
+    assert deliver(wire(), **{"X-NS16-Timestamp": "1"}).status_code == 401
+    assert count(database, "delivery") == before
+
+
+def test_a_huge_body_is_not_read(app, deliver):
+    answer = deliver(b"x" * (20 * 1024 * 1024 + 1))
+    assert answer.status_code == 413
+    assert answer.get_json()["code"] == "http.413"
+
+
+def test_T29b_a_delivery_of_too_many_lines_is_refused_and_nothing_of_it_is_kept(deliver, database):
+    before = [count(database, table) for table in ("delivery", "record", "event")]
+    item = wire()["order"]["items"][0]
+    answer = deliver(wire(items=[item | {"pos": pos} for pos in range(1, 5_002)]))
+    assert answer.status_code == 422
+    [error] = answer.get_json()["errors"]
+    assert error["where"] == "order.items"
+    assert "at most 5,000 lines; this one has 5,001" in error["message"]
+    answer = deliver({"settlements": [{"id": n, "rows": [0] * 5_000} for n in range(21)]})
+    assert answer.status_code == 413
+    assert "at most 100,000 lines. This one has 105,000" in answer.get_json()["what"]
+    assert [count(database, table) for table in ("delivery", "record", "event")] == before
+    assert deliver(wire(number="SO-902", items=[item] * 1_114), event="evt-902").status_code == 422
+    real = [item | {"pos": pos} for pos in range(1, 1_115)]
+    assert deliver(wire(number="SO-902", items=real), event="evt-903").status_code == 202
+
+
+def test_an_unknown_address_says_little(deliver):
+    for url in ("/hooks/nobody/netshop", "/hooks/kedai/nothing", "/hooks/kedai/aiaccount"):
+        assert deliver(wire(), url=url).status_code == 404
+
+
+def test_a_value_that_cannot_be_read_names_its_place(deliver, database):
+    before = count(database, "record")
+    answer = deliver(wire(total="many"))
+    assert answer.status_code == 422
+    assert answer.get_json()["title"].startswith("1 value cannot be read")
+    assert "total" in json.dumps(answer.get_json()["errors"])
+    assert count(database, "record") == before
+
+
+def test_an_unknown_status_word_is_taken_and_left_to_the_rules(deliver):
+    assert deliver(wire(number="SO-901", status="Teleported"), event="evt-9").status_code == 202
+
+
+def test_health(app):
+    assert app.test_client().get("/healthz").get_json()["status"] == "good"
+
+
+def test_a_locked_database_is_told_in_words_and_when_to_come_again(
+    app, deliver, database, monkeypatch
+):
+    monkeypatch.setattr("holding.store.database.BUSY_SECONDS", 0)
+    database.close()  # connections made from now on do not wait
+    before = count(database, "delivery")
+    with closing(sqlite3.connect(database.engine.url.database, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        answer = deliver(wire(number="SO-905"), event="evt-905")
+        page = app.test_client().get("/signin")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "10")
+    assert answer.get_json()["title"] == "The database is busy."
+    assert "locked" not in answer.get_data(as_text=True)
+    assert page.status_code == 200
+    assert count(database, "delivery") == before
+    assert deliver(wire(number="SO-905"), event="evt-905").status_code == 202

@@ -1,0 +1,104 @@
+"""The ways out of a locked period on the pages, without JavaScript and as htmx asks."""
+
+import re
+from datetime import date
+
+import pytest
+from sqlalchemy import update
+
+from holding.connections.master_data import keep_snapshot
+from holding.tables import Company, Hold
+from tests.portal.reading import hold_of, one, plain
+from tests.support.factories import connection_named
+from tests.support.snapshots import snapshot
+
+pytestmark = pytest.mark.sqlite
+H = "/c/kedai/holding"
+
+
+@pytest.fixture
+def hold(database, clock):
+    """An order that accounts hold, as one of a month that AiAccount has closed since."""
+    wanted = hold_of(database, "SO-10220")
+    with database.write() as session:
+        company = session.get_one(Company, one(database, "SELECT min(id) FROM company"))
+        target = connection_named(session, company, "aiaccount")
+        keep_snapshot(session, target, snapshot(date(2026, 11, 18)), person=None, now=clock.now())
+        values = {"error_class": "period_locked", "code": "PER01"}
+        session.execute(update(Hold).where(Hold.id == wanted).values(**values))
+        cause = (
+            f"UPDATE cause SET key = 'period:aiaccount:2026-11', class = 'period_locked' {WHERE}"
+        )
+        session.connection().exec_driver_sql(cause.format(wanted))
+        session.connection().exec_driver_sql(
+            "INSERT INTO team_member (team_id, person_id) SELECT hold.team_id, person.id FROM hold,"
+            f" person WHERE hold.id = {wanted} AND person.email = 'farah@kedai.my'"
+        )
+    return wanted
+
+
+WHERE = "WHERE id = (SELECT cause_id FROM hold WHERE id = {})"
+
+
+def shown(answer):
+    return plain(answer.get_data(as_text=True))
+
+
+def test_the_three_ways_stand_on_the_page(visit, hold, database):
+    page = visit("farah").text(f"{H}/{hold}")
+    told = plain(page)
+    for words in (
+        "Instead of 2026-11-18; 2026-11-19 is the first open day of aiaccount.",
+        "Ask to open 2026-11",
+        "Ask where SO-10220 goes",
+    ):
+        assert words in told
+    assert re.search(r'name="day" required min="2026-11-19" value="2026-11-19"', page)
+    cause = one(database, f"SELECT cause_id FROM hold WHERE id = {hold}")
+    assert "Date in the next open period" in visit("farah").text(f"{H}?view=all&open={cause}")
+    assert "it needs the permission record.edit" in plain(visit("lim").text(f"{H}/{hold}"))
+
+
+def test_it_is_dated_anew_or_says_what_is_wrong(visit, hold, database):
+    farah, form = visit("farah"), {"day": "2026-11-18", "reason": "agreed", "op": "d-1"}
+    for wrong, said in (
+        ({"day": ""}, "Choose a day."),
+        ({"reason": ""}, "Say why"),
+        ({}, "2026-11-18 is locked in aiaccount as well."),
+    ):
+        answer = farah.post(f"{H}/{hold}/date", form | wrong, status=422)
+        assert said in shown(answer)
+    assert visit("lim").post(f"{H}/{hold}/date", form).status_code == 403
+    target = f"holdpane_{one(database, f'SELECT cause_id FROM hold WHERE id = {hold}')}"
+    good = form | {"day": "2026-11-19"}
+    answer = farah.post(f"{H}/{hold}/date", good, target=target, status=200)
+    assert "Dated anew. It is being judged again." in shown(answer)
+    farah.post(f"{H}/{hold}/date", good, status=303)
+    assert one(database, "SELECT count(*) FROM dating") == 1
+
+
+@pytest.mark.parametrize(
+    ("way", "act", "holds"), [("reopen", "asked", 2), ("redirect", "redirected", 1)]
+)
+def test_somebody_is_asked(visit, hold, database, way, act, holds):
+    farah, lim = visit("farah"), one(database, "SELECT id FROM person WHERE email = 'lim@kedai.my'")
+    missing = farah.post(f"{H}/{hold}/{way}", {"reason": "it came late"}, status=422)
+    assert "Choose a person from the list." in shown(missing)
+    form = {"person": lim, "reason": "it came late", "op": "a-1"}
+    farah.post(f"{H}/{hold}/{way}", form, status=303)
+    assert "Owner: Lim, for Accounts team" in plain(farah.text(f"{H}/{hold}"))
+    assert one(database, f"SELECT count(*) FROM event WHERE act = 'period.{act}'") == holds
+    assert "Farah asked Lim" in plain(farah.text(f"{H}/{hold}"))
+    assert visit("vera").post(f"{H}/{hold}/{way}", form).status_code == 403
+
+
+def test_a_month_of_them_is_dated_with_one_act(visit, hold, database):
+    farah = visit("farah")
+    page = farah.text(f"{H}/many?act=date&view=all&q=SO-10220")
+    seen = re.search(r'name="seen" value="([^"]+)"', page)
+    assert seen is not None
+    form = {"act": "date", "seen": seen[1], "op": "many-1"}
+    assert "Say why" in shown(farah.post(f"{H}/many", form, status=422))
+    done = farah.post(f"{H}/many", form | {"reason": "agreed"}, status=303)
+    assert "1 dated anew, 0 left" in plain(farah.text(done.location))
+    assert one(database, "SELECT day FROM dating") == "2026-11-19"

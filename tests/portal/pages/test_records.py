@@ -1,0 +1,106 @@
+"""What the pages of one record say, to whom, and how it is found."""
+
+import re
+from datetime import UTC, datetime
+
+import pytest
+
+from holding.tables import Request
+from tests.portal.reading import ONE, R, hold_of, plain
+
+pytestmark = pytest.mark.sqlite
+
+
+def test_the_record_answers_seven_questions(visit):
+    page = visit("nurul").text(ONE)
+    told = plain(page)
+    assert len(re.findall(r'id="answer_[1-7]"', page)) == 7
+    assert "What status had it before sync? paid, version 1" in told
+    assert "No approval required by shop.rules:" in told
+    assert "2 CTN × 40 = 80 PCS" in told
+    assert "Yes: version 2" in told
+    assert "delivered 2 times" in told
+
+
+@pytest.mark.parametrize("tab", ["seven", "trace", "lineage", "ruletree", "versions", "raw"])
+def test_a_name_is_shown_to_who_may_see_it(visit, tab):
+    page = f"{R}/SO-10210?tab={tab}", f"{ONE}?tab={tab}"
+    for url in page:
+        told = plain(visit("vera").text(url))
+        assert "Aisyah Rahman" not in told
+        assert "alert(1)" not in told
+    assert "Aisyah Rahman" in plain(visit("farah").text(ONE))
+
+
+def test_the_pane_names_nobody_to_who_may_not_see_it(visit, database):
+    pane = f"/c/kedai/holding/{hold_of(database, 'SO-10220', 'APP01')}"
+    assert "Aisyah Rahman" in plain(visit("farah").text(pane))
+    assert "Aisyah Rahman" not in plain(visit("vera").text(pane))
+
+
+def test_the_strip_of_checks_names_state_and_rule_line(visit):
+    farah = visit("farah")
+    strips = {}
+    for number in ("SO-10240", "SO-10200", "SO-10210", "SO-10230"):
+        page = farah.text(f"{R}/{number}")
+        strip = re.search(r'id="strip">(.*?)</ul>', page, re.S)
+        strips[number] = re.findall(r"</svg>(\w[\w ]*)</span><b>", strip[1]) if strip else []
+        assert strip is None or "shop.rules:" in strip[1]
+    assert strips["SO-10240"] == ["passed"] * 5
+    assert strips["SO-10200"][2] == "failed"
+    assert strips["SO-10210"][1] == "failed"
+
+
+def test_the_deciding_rule_line_is_lit_with_its_operands(visit):
+    page = visit("nurul").text(f"{R}/SO-10203?tab=ruletree")
+    lit = re.search(r'<div class="ln lit t-\w+">(.*?)</div>', page, re.S)[1]
+    assert re.search(r"require|missing|ready", lit)
+    assert "Would pass if" in page
+
+
+def test_versions_show_only_what_changed(visit):
+    page = visit("nurul").text(f"{ONE}?tab=versions")
+    table = re.search(r'id="diff">(.*?)</table>', page, re.S)[1]
+    assert re.findall(r"<code>([^<]+)</code>", table) == [
+        "~ total",
+        "~ updated_at",
+        "~ lines[0].qty",
+    ]
+    assert "+RM 96.00 on the total" in plain(page)
+
+
+def test_an_attempt_shows_request_answer_and_key_without_secrets(visit):
+    page = visit("nurul").text(f"{ONE}?tab=pushes")
+    told = plain(page)
+    assert "Idempotency key cp-" in told
+    assert "Safe to retry? No." in told
+    assert "POST /v1/sales/invoices Content-Type: application/json" in told
+    assert not re.search(r":(batch|method|path)\b", told)
+    assert "201" in told
+    assert "aia_live_demo_7Qk2" not in page
+    body = visit("nurul").get("/c/kedai/requests/1/body")
+    assert body.headers["X-Content-SHA256"] in page
+
+
+def test_T05e_the_page_of_a_call_says_when_its_body_was_removed(visit, database):
+    at = datetime(2026, 12, 20, 1, 0, tzinfo=UTC)
+    with database.write() as session:
+        call = session.get_one(Request, 1)
+        call.body, call.body_removed_at = None, at
+        digest = call.sha256
+        run = call.run_id
+    nurul = visit("nurul")
+    page = nurul.text(f"{ONE}?tab=pushes")
+    assert f"sha256 of what was sent: {digest}" in plain(page)
+    assert "What was sent was removed on 2026-12-20 09:00" in plain(page)
+    assert "/requests/1/body" not in page
+    assert "removed on 2026-12-20 09:00" in plain(nurul.text(f"/c/kedai/runs/{run}"))
+    gone = nurul.get("/c/kedai/requests/1/body", status=410)
+    assert digest in gone.get_data(as_text=True)
+
+
+def test_find_goes_straight_to_a_number(visit):
+    farah = visit("farah")
+    answer = farah.get("/c/kedai/find?q=SO-10240", status=303)
+    assert answer.location == ONE
+    assert "try" in farah.text("/c/kedai/find?q=SO-1O240").lower()

@@ -1,0 +1,100 @@
+"""What must not stand in a template, the one word of every fragment, what keeps them legible."""
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from jinja2 import nodes
+
+from portal.pages.records import TABS
+
+ROOT = Path(__file__).parents[3] / "portal" / "templates"
+TEMPLATES = sorted(ROOT.rglob("*.html"))
+LONGEST_LINE = 160
+SHELL = {"nav", "notice", "main", "netbar", "announce", "dialog", "undobar", "helpkeys"}
+FORBIDDEN = {
+    "inline style": r"\sstyle=",
+    "style element": r"<style",
+    "script in the page": r"<script(?![^>]*\ssrc=)",
+    "an on… attribute": r"\son[a-z]+=",
+    "hx-on": r"hx-on",
+    "a filter in hx-trigger": r'hx-trigger="[^"]*\[',
+    "js: in htmx": r'hx-(vals|headers)="?\'?js:',
+    "a morph object": r'hx-swap="morph:',
+    "a browser box": r"hx-(confirm|prompt)",
+    "hx-delete": r"hx-(delete|put|patch)",
+    "unescaped output": r"\|\s*safe|Markup|autoescape false",
+    "an address of another host": r'(src|action)="https?:',
+}
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=name)
+def test_no_template_has_what_the_policy_forbids(path):
+    text = path.read_text()
+    assert [what for what, pattern in FORBIDDEN.items() if re.search(pattern, text)] == []
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=name)
+def test_every_target_is_a_block_with_its_id(path):
+    everything = "".join(each.read_text() for each in TEMPLATES)
+    for word in re.findall(r'hx-target="#([a-z]+)', path.read_text()):
+        assert re.search(r"{%-? block " + word + r"\b", everything), word
+        assert re.search(rf'id="{word}[_"]', everything), word
+
+
+def test_blocks_are_one_word(app):
+    for path in TEMPLATES:
+        tree = app.jinja_env.parse(path.read_text())
+        for block in tree.find_all(nodes.Block):
+            assert re.fullmatch("[a-z]+", block.name), block.name
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=name)
+def test_no_line_is_too_long_to_be_read(path):
+    lines = enumerate(path.read_text().splitlines(), 1)
+    assert [(number, len(line)) for number, line in lines if len(line) > LONGEST_LINE] == []
+
+
+def test_every_template_is_used():
+    told = [path.read_text() for path in (*TEMPLATES, *ROOT.parent.rglob("*.py"))]
+    used = {word for text in told for word in re.findall(r"""['"]([\w/]+\.html)['"]""", text)}
+    used |= {f"records/_{tab}.html" for tab in TABS}  # the page of a record names them by its tab
+    assert {name(path) for path in TEMPLATES} == used
+
+
+def test_every_shared_macro_is_used_at_least_twice(app):
+    shared = app.jinja_env.parse((ROOT / "_macros" / "ui.html").read_text())
+    uses = Counter(word for path in TEMPLATES for word in _called(app, path))
+    made = [macro.name for macro in shared.find_all(nodes.Macro)]
+    assert [word for word in made if uses[word] < 2] == []
+
+
+def _called(app, path: Path) -> list[str]:
+    """The macros that a template calls: `ui.money(…)`, or `money(…)` among the macros."""
+    calls = app.jinja_env.parse(path.read_text()).find_all(nodes.Call)
+    inside = path.parent.name == "_macros"
+    return [
+        call.node.name if isinstance(call.node, nodes.Name) else call.node.attr
+        for call in calls
+        if (isinstance(call.node, nodes.Name) and inside)
+        or (
+            isinstance(call.node, nodes.Getattr)
+            and isinstance(call.node.node, nodes.Name)
+            and call.node.node.name == "ui"
+        )
+    ]
+
+
+def test_the_frame_has_its_places():
+    text = (ROOT / "base.html").read_text()
+    assert {word for word in SHELL if f'id="{word}"' in text} == SHELL
+
+
+def test_python_code_of_the_portal_marks_nothing_as_safe():
+    for path in (ROOT.parent).rglob("*.py"):
+        assert "Markup(" not in path.read_text(), path

@@ -1,0 +1,47 @@
+"""Every rule set that `clearpost init` begins with is clean, tested, and answers all exceptions."""
+
+from pathlib import Path
+
+import pytest
+
+from grammar.layout.formatter import format_text
+from holding.programs.known_schemas import schemas
+from portal.rule_tools.coverage import risks
+from portal.rule_tools.explain_commands import KNOWN, TEMPLATES
+from portal.rule_tools.rule_files import examine, read_files
+from rules.programs.program import compile_ruleset, hash_of
+from rules.testing.runner import run_tests
+
+DEMO = "netshop-aiaccount"
+"""What the demo runs: it leaves what nothing carries out yet to the built-in answers."""
+GOODS = "orders-autocount"
+"""It comes into force without the file of what AutoCount's cloud interface does not take."""
+
+
+def test_all_starters_are_here() -> None:
+    assert KNOWN == [
+        "netshop-aiaccount",
+        "netshop-aiaccount-daily",
+        "orders-autocount",
+        "orders-quickbooks",
+        "settlements-aiaccount",
+    ]
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_a_starter_begins_clean_and_answers_every_exception(name: str) -> None:
+    files = read_files([TEMPLATES / name])
+    ruleset, problems = examine(files, in_force=name != GOODS)
+    assert problems == ()
+    assert name == DEMO or risks(ruleset) == ()
+    assert [file for file, text in files.rules.items() if format_text(text, file) != text] == []
+    program = compile_ruleset(ruleset, hash=hash_of(files.rules), schemas=schemas())
+    report = run_tests(ruleset, program)
+    assert [result.title for result in report.failed] == []
+    assert len(report.results) > 25
+
+
+def test_what_no_connector_carries_out_stands_in_one_file() -> None:
+    _, problems = examine(read_files([TEMPLATES / GOODS]), in_force=True)
+    assert {problem.code for problem in problems} == {"SYN40"}
+    assert {Path(problem.span.file).name for problem in problems} == {"goods.rules"}

@@ -1,0 +1,56 @@
+"""How money, moments and values look."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from holding import words
+from portal.web import filters
+
+NB = "\u00a0"
+
+
+@pytest.mark.parametrize(
+    ("minor", "currency", "shown"),
+    [
+        (1234500, "MYR", f"RM{NB}12,345.00"),
+        (-1200, "MYR", f"\u2212RM{NB}12.00"),
+        (5, "SGD", f"SGD{NB}0.05"),
+        (120, "JPY", f"JPY{NB}120"),
+        (None, "MYR", "amount not recorded"),
+    ],
+)
+def test_money_always_has_its_sen(minor, currency, shown):
+    assert words.money(minor, currency) == shown
+
+
+def test_moments_are_in_the_zone_of_the_company(app):
+    with app.test_request_context():
+        moment = datetime(2026, 11, 19, 16, 30, tzinfo=UTC)
+        assert filters.moment(moment) == "2026-11-20 00:30"
+        assert filters.zone_note() == "Times are MYT, UTC+8"
+
+
+@pytest.mark.parametrize(
+    ("minutes", "shown"), [(0, "0 min"), (59, "59 min"), (125, "2 h"), (2 * 1440 + 300, "2 d 5 h")]
+)
+def test_ages(minutes, shown):
+    assert filters.duration(minutes) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "pieces"),
+    [
+        ("AB-100 ", [("AB-100", False), (" ", True)]),
+        (" a", [(" ", True), ("a", False)]),
+        ("  ", [(" ", True), (" ", True)]),
+        ("a b", [("a b", False)]),
+        (None, []),
+    ],
+)
+def test_outer_spaces_of_a_value_are_seen(value, pieces):
+    assert filters.spaces(value) == pieces
+
+
+def test_long_hashes_are_cut():
+    assert filters.shorter(f"hash {'a1' * 20} of it") == "hash a1a1a1a1a1a1… of it"

@@ -1,0 +1,390 @@
+"""What is done about what is posted: plans, strictness, mirrors, edits in the target, retries."""
+
+import json
+import random
+import re
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from grammar import nodes as n
+from grammar.text.problem import Span
+from rules.amendments.posted_documents import STRICTNESS, Act, strictest
+from rules.facts.world import Facts, PostingFact, TargetEdit
+from rules.outcomes.digest import worded
+from rules.outcomes.outcome import Outcome
+from rules.programs.program import compile_ruleset
+from rules.values.canonical import dumps
+from rules.values.posting_states import PostingState
+from tests.rules import kedai
+from tests.rules.roaster import (
+    INVOICE,
+    LOCKED,
+    NOTE,
+    NOW,
+    TEXT,
+    actions,
+    amount,
+    decide,
+    first_bill,
+    judge,
+    order,
+    parcel,
+    posted,
+    program_of,
+)
+
+BILL = first_bill(order(), parcel("1"))
+GONE = parcel("1")
+
+
+def changed(**given: Any) -> dict[str, Any]:
+    return {"postings": (BILL,), "version": 2} | given
+
+
+# ---- plans -------------------------------------------------------------------------------------
+
+
+def test_a_first_document_is_a_plan_of_one_step() -> None:
+    found = kedai.decision(kedai.judge(kedai.order()))
+    assert [(s.action, s.seq, s.document) for s in found.plan] == [("create", 1, found.document)]
+    assert kedai.decision(kedai.judge(kedai.order(total="1.00"))).plan[0].document is not None
+    assert kedai.decision(kedai.judge(kedai.order(customer="C-0"))).plan == ()
+
+
+def test_a_plan_that_says_nothing_new_is_in_no_digest() -> None:
+    outcome = kedai.judge(kedai.order())
+    bare = replace(outcome, decisions=tuple(replace(d, plan=()) for d in outcome.decisions))
+    assert worded(outcome) == worded(bare)
+    other = judge(order(branch="JB"), GONE, **changed())
+    bare = replace(other, decisions=tuple(replace(d, plan=()) for d in other.decisions))
+    assert worded(other) != worded(bare)
+
+
+def test_plans_and_facts_come_back_whole() -> None:
+    edit = TargetEdit(INVOICE, 1, 2, "Qty", "9")
+    facts = Facts(NOW, postings=(BILL,), billed={INVOICE: BILL.billed}, target_edited=(edit,))
+    assert Facts.from_json(json.loads(dumps(facts.to_json()))) == facts
+    outcome = judge(order(branch="JB"), GONE, **changed())
+    assert Outcome.from_json(json.loads(dumps(outcome.to_json()))) == outcome
+
+
+def test_facts_of_an_older_time_are_read() -> None:
+    text = json.loads(
+        dumps(Facts(NOW, postings=(PostingFact(INVOICE, 1, PostingState.POSTED, "1", 1),)))
+    )
+    for name in ("billed", "target_edited", "links"):
+        del text[name]
+    for name in ("body", "billed", "e_invoice_at"):
+        del text["postings"][0][name]
+    assert Facts.from_json(text) == Facts(
+        NOW, postings=(PostingFact(INVOICE, 1, PostingState.POSTED, "1", 1),)
+    )
+
+
+def test_what_is_wrong_is_put_right_before_what_is_due() -> None:
+    found = decide(order(branch="JB"), parcel("2"), **changed())
+    assert actions(found) == [("update", INVOICE, 1), ("create", INVOICE, 2)]
+    assert found.plan[0].document is not None
+    assert found.plan[0].document.number == BILL.number
+    assert (found.plan[0].billed, found.plan[0].rule) == (BILL.billed, "address")
+    assert found.document == found.plan[1].document
+
+
+def test_a_new_bill_that_waits_leaves_the_correction_alone() -> None:
+    found = decide(order(branch="JB"), parcel("2"), **changed(documents_of_family={}))
+    assert (found.state, actions(found)) == ("ready", [("update", INVOICE, 1)])
+    assert found.wait is not None
+    assert found.wait.route == "autocount.delivery_order"
+    alone = decide(order(), parcel("2"), **changed(documents_of_family={}, version=1))
+    assert (alone.state, alone.plan) == ("waiting", ())
+
+
+def test_credit_and_new_takes_every_live_posting_back() -> None:
+    second = posted(decide(order(), parcel("2"), **changed(version=1)).plan[0], body=order())
+    found = decide(order(total="19.00"), parcel("2"), **changed(postings=(BILL, second)))
+    assert actions(found) == [
+        ("credit_note", NOTE, 1),
+        ("credit_note", NOTE, 2),
+        ("create", INVOICE, 3),
+    ]
+    assert [s.takes_back for s in found.plan] == [1, 2, None]
+    assert [s.document and s.document.number for s in found.plan] == [
+        "CN-IV-C-1-1",
+        "CN-IV-C-1-2",
+        "IV-C-1-3",
+    ]
+
+
+def test_a_credit_note_without_a_total_comes_to_what_its_lines_do() -> None:
+    program = program_of(re.sub(r"(?m)^ +Shipping .*\n", "", TEXT))
+    first = decide(order(), parcel("1"), program=program).plan[0]
+    bill = posted(first, body=order())
+    given = changed(postings=(bill,), program=program)
+    note = decide(order(total="19.00"), GONE, **given).plan[0].document
+    assert first.document is not None
+    assert note is not None
+    assert note.amount == first.document.amount == amount(first) > 0
+
+
+def test_a_review_stops_everything_else() -> None:
+    found = decide(order(branch="JB", status="draft"), parcel("2"), **changed())
+    assert (found.state, actions(found)) == ("posted", [("review", INVOICE, 1)])
+    (finding,) = found.findings
+    assert (finding.code, finding.error_class, finding.owner) == ("STL01", "stale_version", "sales")
+    assert (str(finding.clears), finding.rule) == ("by:sales", "not_ready")
+
+
+def test_a_block_has_no_way_out_but_a_new_version() -> None:
+    released = frozenset({(INVOICE, "worth")})
+    found = decide(order(total="19.00"), GONE, **changed(state=LOCKED, releases=released))
+    (finding,) = found.findings
+    assert (finding.code, str(finding.clears), finding.owner) == ("STL02", "never", "sales")
+    assert actions(found) == [("block", INVOICE, 1)]
+
+
+def test_a_released_review_leaves_the_document_as_it_is() -> None:
+    released = frozenset({(INVOICE, "not_ready")})
+    found = decide(order(status="draft"), GONE, **changed(releases=released))
+    assert (found.state, found.findings, found.plan) == ("posted", (), ())
+
+
+def test_checks_are_asked_only_when_something_is_sent() -> None:
+    body = order(eyed=1, version=2)
+    ignored = judge(body, GONE, **changed())
+    sent = judge(body | {"branch": "JB"}, GONE, **changed())
+    rules = [{v.rule for v in o.verdicts if v.kind == "check"} for o in (ignored, sent)]
+    assert rules == [set(), {"looked_at", "not_too_much", "open_period"}]
+    held = next(d for d in sent.decisions if d.route == INVOICE)
+    assert (held.state, [f.rule for f in held.findings]) == ("held", ["looked_at"])
+    assert actions(held) == [("update", INVOICE, 1)]
+
+
+def test_what_was_posted_must_be_known_to_say_what_changed() -> None:
+    found = decide(order(), GONE, **changed(postings=(replace(BILL, body=None),)))
+    assert [(f.code, f.owner, f.rule) for f in found.findings] == [("FCT01", "sales", "changed")]
+    same = decide(order(), GONE, postings=(replace(BILL, body=None),))
+    assert (same.state, same.findings) == ("posted", ())
+
+
+def test_no_credit_note_without_a_content_or_a_route() -> None:
+    blank = replace(BILL, content=None, e_invoice_at=NOW - timedelta(hours=99))
+    found = decide(order(status="cancelled"), **changed(postings=(blank,)))
+    assert (found.state, [f.code for f in found.findings]) == ("posted", ["FCT01"])
+    text = TEXT[: TEXT.index("post order to autocount.credit_note")]
+    text += TEXT[TEXT.index("post refund to autocount.credit_note") :]
+    old = replace(BILL, e_invoice_at=NOW - timedelta(hours=99))
+    given = changed(postings=(old,), program=program_of(text))
+    assert "no credit note" in decide(order(status="cancelled"), **given).findings[0].message
+
+
+def test_a_number_that_counts_nothing_gets_its_place_at_the_end() -> None:
+    program = program_of(TEXT.replace('"IV-{number}-{posting}"', '"IV-{number}"'))
+    body = order()
+    first = decide(body, GONE, program=program).plan[0]
+    (second,) = decide(
+        body, parcel("2"), program=program, postings=(posted(first, body=body),)
+    ).plan
+    assert [s.document and s.document.number for s in (first, second)] == ["IV-C-1", "IV-C-1-2"]
+
+
+def test_a_document_taken_back_keeps_its_number_for_ever() -> None:
+    found = decide(order(), GONE, postings=(replace(BILL, state=PostingState.REVERSED),))
+    assert (found.state, actions(found)) == ("ready", [("create", INVOICE, 2)])
+
+
+def test_a_document_planned_and_not_sent_keeps_its_place() -> None:
+    planned = PostingFact(INVOICE, 2, PostingState.FAILED, "IV-C-1-2", 1)
+    found = decide(order(), parcel("2"), postings=(BILL, planned))
+    assert actions(found) == [("create", INVOICE, 2)]
+
+
+def test_a_narrowed_table_replaces_the_general_one() -> None:
+    own = """
+on edit of order for autocount.invoice
+    all  = lines, shipping, total, buyer, branch, ordered_on, status, version, eyed, written_by
+    | changed                    | do             |
+    | all, not_ready, overbilled | review by head |
+"""
+    found = decide(order(branch="JB"), GONE, **changed(program=program_of(TEXT + own)))
+    assert [(f.owner, f.rule) for f in found.findings] == [("head", "all")]
+
+
+def test_a_void_asks_again_when_the_age_may_say_otherwise() -> None:
+    outcome = judge(order(status="cancelled"), **changed())
+    (found,) = outcome.decisions
+    assert actions(found) == [("void", INVOICE, 1)]
+    assert outcome.valid_until == NOW + timedelta(minutes=15)
+
+
+# ---- strictness --------------------------------------------------------------------------------
+
+EDIT = TEXT[TEXT.index("on edit of order") : TEXT.index("on edit of parcel")]
+
+
+def shuffled(seed: int) -> str:
+    """The roaster with the rows and the groups of its edit table in another order."""
+    rng = random.Random(seed)
+    lines = EDIT.splitlines()
+    groups = [at for at, text in enumerate(lines) if "=" in text]
+    rows = [at for at, text in enumerate(lines) if "|" in text and "| do" not in text]
+    for places in (groups, rows):
+        texts = [lines[at] for at in places]
+        rng.shuffle(texts)
+        for at, text in zip(places, texts, strict=True):
+            lines[at] = text
+    return TEXT.replace(EDIT, "\n".join(lines) + "\n")
+
+
+EDITS = {
+    "branch": "JB",
+    "buyer": "B-8",
+    "total": "19.00",
+    "status": "draft",
+    "written_by": "lim",
+    "lines": [{"pos": 1, "sku": "HOUSE", "uom": "BAG", "qty": "4", "price": "3.00"}],
+}
+
+
+@given(st.integers(1, 40), st.sets(st.sampled_from(sorted(EDITS))), st.booleans(), st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_the_answer_depends_on_no_order(
+    seed: int, edits: set[str], locked: bool, less: bool
+) -> None:
+    body = order(**{name: EDITS[name] for name in edits})
+    given_ = changed(**({"state": LOCKED} if locked else {}))
+    gone = parcel("0.5") if less else GONE
+    one = decide(body, gone, **given_)
+    other = decide(body, gone, program=program_of(shuffled(seed)), **given_)
+    assert actions(one) == actions(other)
+    assert (one.state, one.document) == (other.state, other.document)
+    assert [(f.code, f.rule, f.owner, f.message) for f in one.findings] == [
+        (f.code, f.rule, f.owner, f.message) for f in other.findings
+    ]
+
+
+acts = st.builds(
+    lambda kind, role, rule: Act(n.Action(kind, role, BILL_SPAN), BILL, rule, BILL_SPAN, rule),
+    st.sampled_from(STRICTNESS),
+    st.sampled_from([None, "books", "sales"]),
+    st.sampled_from(["a", "b", "c"]),
+)
+BILL_SPAN: Span = decide(order(), GONE).plan[0].span
+
+
+@given(st.lists(acts, min_size=1, max_size=6), st.integers())
+@settings(max_examples=80, deadline=None)
+def test_the_strictest_answer_is_the_strictest(found: list[Act], seed: int) -> None:
+    other = list(found)
+    random.Random(seed).shuffle(other)
+    best = strictest(found)
+    assert best == strictest(other)
+    rank = max(STRICTNESS.index(a.action.kind) for a in found)
+    assert {STRICTNESS.index(a.action.kind) for a in best} == {rank}
+    assert len({a.action.role for a in best}) == len(best)
+
+
+@given(st.sets(st.sampled_from(sorted(EDITS)), min_size=1), st.integers(2, 9))
+@settings(max_examples=40, deadline=None)
+def test_an_edit_back_and_forth_is_no_difference(edits: set[str], version: int) -> None:
+    there = decide(order(**{e: EDITS[e] for e in edits}), GONE, **changed())
+    assert there.plan
+    spelled = order(total="18.010", status="AGREED", buyer="B-7")
+    back = decide(spelled, GONE, postings=(BILL,), version=version)
+    assert (back.state, back.findings, back.plan) == ("posted", (), ())
+
+
+# ---- edited in the target ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("field", "line", "shows", "codes"),
+    [
+        ("DebtorCode", None, "300-X", ["STL03"]),
+        ("DebtorCode", None, " 300-B7", []),
+        ("Agent", None, "LIM", []),
+        ("Qty", 1, "2", ["STL03"]),
+        ("Qty", 1, "1.00", []),
+        ("Qty", 9, "1.00", ["STL03"]),
+    ],
+)
+def test_whose_field_was_edited(field: str, line: int | None, shows: str, codes: list[str]) -> None:
+    edit = TargetEdit(INVOICE, 1, line, field, shows)
+    found = decide(order(), GONE, postings=(BILL,), target_edited=(edit,))
+    assert (found.state, [f.code for f in found.findings]) == ("posted", codes)
+    released = frozenset({(INVOICE, "target_edited")})
+    kept = decide(order(), GONE, postings=(BILL,), target_edited=(edit,), releases=released)
+    assert kept.findings == ()
+
+
+@pytest.mark.parametrize(
+    ("shows", "error_class", "said"),
+    [
+        ("nothing", "uncertain", "does not stand in the target"),
+        ("void", "stale_version", "was made void in the target"),
+        ("2 of them stand there", "stale_version", "2 of them stand there"),
+    ],
+)
+def test_a_document_that_is_gone_is_found_whoever_owns_its_fields(
+    shows: str, error_class: str, said: str
+) -> None:
+    edit = TargetEdit(INVOICE, 1, None, "document", shows)
+    (finding,) = decide(order(), GONE, postings=(BILL,), target_edited=(edit,)).findings
+    assert (finding.error_class, said in finding.message) == (error_class, True)
+
+
+def test_an_edit_in_the_target_stands_beside_every_other_answer() -> None:
+    edit = TargetEdit(INVOICE, 1, None, "DebtorCode", "300-X")
+    found = decide(order(status="cancelled"), **changed(target_edited=(edit,)))
+    assert (found.state, actions(found)) == ("held", [("void", INVOICE, 1)])
+    assert [f.code for f in found.findings] == ["STL03"]
+
+
+def test_without_tables_an_edit_in_the_target_is_found_too() -> None:
+    document = kedai.decision(kedai.judge(kedai.order())).document
+    assert document is not None
+    content = {"fields": document.fields, "lines": list(document.lines)}
+    posting = PostingFact(kedai.INVOICE, 1, PostingState.POSTED, "NS-1", 1, content)
+    edit = TargetEdit(kedai.INVOICE, 1, None, "Customer", "Cash")
+    outcome = kedai.judge(kedai.order(), postings=(posting,), target_edited=(edit,))
+    assert [f.code for f in kedai.decision(outcome).findings] == ["STL03"]
+
+
+# ---- retries -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("error", "tries", "kind", "role", "seconds"),
+    [
+        ("temporary", 1, "try_again", None, 30),
+        ("temporary", 2, "try_again", None, 60),
+        ("temporary", 3, "hold", "systems", None),
+        ("temporary", 99, "hold", "systems", None),
+        ("uncertain", 1, "look_up", None, None),
+        ("period_locked", 1, "hold", "books", None),
+    ],
+)
+def test_the_retry_table_answers(
+    error: str, tries: int, kind: str, role: str | None, seconds: int | None
+) -> None:
+    answer = program_of().retry("autocount", error, tries)
+    assert answer is not None
+    assert (answer.kind, answer.role) == (kind, role)
+    assert answer.pause == (timedelta(seconds=seconds) if seconds else None)
+
+
+def test_where_no_table_speaks_there_is_no_answer() -> None:
+    assert program_of().retry("autocount", "no_such_class", 1) is None
+    assert program_of().retry("elsewhere", "temporary", 1) is None
+    assert compile_ruleset(n.Ruleset(), hash="").retry("autocount", "temporary", 1) is None
+
+
+def test_a_pause_grows_and_has_an_end() -> None:
+    text = TEXT.replace("try 3 times from 30s", "try 500 times from 10min")
+    pauses = [program_of(text).retry("autocount", "temporary", t) for t in (1, 2, 3, 9, 400)]
+    minutes = [a.pause.total_seconds() / 60 for a in pauses if a is not None and a.pause]
+    assert minutes == [10, 20, 40, 1440, 1440]

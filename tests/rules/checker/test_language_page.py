@@ -1,0 +1,89 @@
+"""The language page is one rule set: it checks clean, its tests pass, its mistakes are told.
+
+Here: docs/language.md as data. That each block has the one layout is seen in tests/grammar.
+"""
+
+import re
+from functools import cache
+from pathlib import Path
+
+from connectors import registry
+from grammar.parsing.incremental import Reader
+from grammar.parsing.parser import parse
+from grammar.text.problem import Problem
+from rules.checker.all_checks import check
+from rules.facts.seeds import seeds
+from rules.programs.program import compile_ruleset, hash_of
+from rules.testing.runner import run_tests
+from rules.types.functions import NAMES
+from rules.types.outside_schemas import Schemas
+from rules.types.symbol_table import FACTS
+
+PAGE = (Path(__file__).parents[3] / "docs" / "language.md").read_text("utf-8")
+RULES = "\n".join(re.findall(r"```rules\n(.*?)```", PAGE, re.DOTALL))
+CSV = dict(re.findall(r"```csv (\S+)\n(.*?)```", PAGE, re.DOTALL))
+READER = Reader()  # a mistake costs one declaration
+MISTAKE = re.compile(r"^\| (`.+?`|\*nothing\*) \| `(.+)` \| \[(\w+)\]", re.MULTILINE)
+
+
+@cache
+def schemas() -> Schemas:
+    documents, kinds = registry.schemas()
+    return Schemas(documents=tuple(documents), kinds=tuple(kinds))
+
+
+def problems(text: str) -> list[Problem]:
+    ruleset, broken = READER.parse({"page.rules": text})
+    if broken:
+        return list(broken)
+    return [*check(ruleset, schemas(), in_force=False), *seeds(ruleset, CSV).problems]
+
+
+def mistakes() -> list[tuple[str, str, str]]:
+    found = MISTAKE.findall(PAGE)
+    return [(w.strip("`").replace("\\|", "|"), r.replace("\\|", "|"), code) for w, r, code in found]
+
+
+def with_mistake(wrong: str, right: str) -> str:
+    """The rules with this mistake at the first place that has it right."""
+    assert right in RULES, right
+    if wrong == "*nothing*":
+        return re.sub(rf"^[ ]*{re.escape(right)}\n", "", RULES, count=1, flags=re.MULTILINE)
+    return RULES.replace(right, wrong, 1)
+
+
+def test_the_examples_together_are_rules_without_a_finding() -> None:
+    assert problems(RULES) == []
+
+
+def test_the_tests_of_the_page_pass() -> None:
+    ruleset, _ = parse({"page.rules": RULES})
+    report = run_tests(ruleset, compile_ruleset(ruleset, hash=hash_of({"page.rules": RULES})))
+    assert len(report.results) >= 15
+    assert [(r.title, r.message) for r in report.failed] == []
+
+
+def test_each_mistake_of_the_page_is_told_as_it_says() -> None:
+    found = {
+        (code, wrong): {p.code for p in problems(with_mistake(wrong, right))}
+        for wrong, right, code in mistakes()
+    }
+    assert len(found) > 70
+    assert {key: codes for key, codes in found.items() if key[0] not in codes} == {}
+
+
+def test_every_section_of_a_construct_shows_its_mistakes() -> None:
+    parts = re.split(r"^#{2,3} ", PAGE, flags=re.MULTILINE)
+    shown = {re.findall(r"`([\w ]+)`", part.split("\n")[0])[0] for part in parts
+             if "**Mistakes**" in part and "`" in part.split("\n")[0]}  # fmt: skip
+    assert {"role", "const", "source", "record", "link", "map", "units", "gate", "check",
+            "duplicates", "approve", "on edit", "retry", "post", "bill", "reversing",
+            "silence"} <= shown  # fmt: skip
+
+
+def test_every_function_and_fact_has_its_row() -> None:
+    rows = re.findall(r"^\| (`.+?) \| .+? \| (.+?) \|$", PAGE, re.MULTILINE)
+    told = {name for cell, _ in rows for name in re.findall(r"(\w+)\(", cell)}
+    assert told >= NAMES
+    facts = re.findall(r"^\| (`\w+`(?:, `\w+`)?) \| \S", PAGE, re.MULTILINE)
+    assert set(FACTS) <= {name for cell in facts for name in re.findall(r"\w+", cell)}

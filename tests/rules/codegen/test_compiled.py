@@ -1,0 +1,146 @@
+"""Generated code and interpreter are one meaning: programs by lot, records with holes.
+
+300 programs each time; CLEARPOST_FUZZ_PROGRAMS=20000 for more.
+"""
+
+import os
+from collections import Counter
+from datetime import datetime
+from pathlib import Path
+from random import Random
+from typing import TypeAlias
+from unittest import mock
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from rules.codegen import emit_expressions
+from rules.expressions import run as runs
+from rules.expressions.interpreter import Interpreter
+from rules.facts.world import Facts, Subject, World
+from rules.outcomes.outcome import Outcome
+from rules.programs.program import Program, compile_ruleset, interpreted
+from tests.rules.decisions.test_glance import same
+from tests.rules.kedai import TEXT, decision, judge, order, program_of
+from tests.rules.random_rules import Lot
+
+PROGRAMS = int(os.environ.get("CLEARPOST_FUZZ_PROGRAMS", "300"))
+MANY = 400_000
+STEPS = (MANY, MANY, MANY, 30, 90)
+
+by_lot = settings(
+    max_examples=PROGRAMS,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    database=None,
+    derandomize=PROGRAMS == 300,
+)
+Asked: TypeAlias = tuple[Subject, Facts, World, datetime]
+
+
+def law(seed: int) -> Outcome:
+    """Both engines say the same of the same record, and so do its bits and its glance."""
+    lot = Lot(Random(seed))
+    ruleset = lot.ruleset()
+    fast, slow = compile_ruleset(ruleset, hash="h"), interpreted(ruleset, hash="h")
+    asked = (Subject("order", "netshop", lot.body(), 1), lot.facts(), lot.world(), lot.now())
+    steps = lot.dice.choice(STEPS)
+    with mock.patch.object(runs, "STEPS", steps):
+        outcome = slow.evaluate(*asked)
+        assert fast.evaluate(*asked) == outcome
+        same(fast, outcome, fast.glance(*asked))
+        if steps == MANY and not asked[1].postings:  # what is posted may ask no check at all
+            same_bits(fast, outcome, asked)
+    return outcome
+
+
+def same_bits(program: Program, outcome: Outcome, asked: Asked) -> None:
+    """The bare functions say what the verdicts say, unless the record leaves the bounds."""
+    checks = program.together("order")
+    assert checks is not None
+    try:
+        fail, unknown = checks.bits(program.opened(*asked))
+    except (ArithmeticError, TypeError):
+        return
+    names = {c.name for c in program.ruleset.checks if c.route is None}
+    for bits, result in ((fail, "hit"), (unknown, "unknown")):
+        told = {v.rule for v in outcome.verdicts if (v.kind, v.result) == ("check", result)}
+        found = {r.name for i, r in enumerate(program.rules) if bits >> i & 1}
+        assert found == {name for name in told & names if common(program, name)}
+
+
+def common(program: Program, name: str) -> bool:
+    check = next(c for c in program.ruleset.checks if c.name == name)
+    return "period" not in repr((check.when, check.requires))
+
+
+@given(st.integers(0, 2**48))
+@by_lot
+def test_interpreter_bits_and_trace_agree(seed: int) -> None:
+    law(seed)
+
+
+def test_the_lot_draws_every_sort_of_answer() -> None:
+    found = Counter[str]()
+    for seed in range(60):
+        outcome = law(seed)
+        found.update(d.state for d in outcome.decisions)
+        found.update(v.result for v in outcome.verdicts)
+        found.update(f.code for d in outcome.decisions for f in d.findings)
+    common_ = {"ready", "held", "waiting", "posted", "pass", "hit", "unknown", "not_applicable"}
+    assert set(found) >= common_ | {"CHK01", "CHK02", "MAP01", "UOM01", "EVA01", "MIS01", "VAL01"}
+
+
+@pytest.mark.parametrize(("right", "wrong"), [("<", "<="), ("=", "!="), (">=", ">")])
+def test_a_flipped_comparison_is_found(right: str, wrong: str) -> None:
+    with mock.patch.dict(emit_expressions.OPERATORS, {right: wrong}):
+        for seed in range(PROGRAMS):
+            try:
+                law(seed)
+            except AssertionError:
+                return
+    pytest.fail(f"{right} became {wrong}, and {PROGRAMS} programs by lot did not notice")
+
+
+@pytest.mark.parametrize("steps", [40, 400])
+def test_no_program_visits_more_than_its_bound(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    granted = Counter[runs.Run]()
+    spend = runs.Run.spend
+
+    def counted(run: runs.Run, wanted: int) -> None:
+        spend(run, wanted)
+        granted[run.root] += wanted
+
+    monkeypatch.setattr(runs.Run, "spend", counted)
+    monkeypatch.setattr(runs, "STEPS", steps)
+    for seed in range(25):
+        lot = Lot(Random(seed))
+        ruleset, body = lot.ruleset(), order(lines=[lot.line(i) for i in range(1, 12)])
+        asked = (Subject("order", "netshop", body, 1), lot.facts(), lot.world(), lot.now())
+        fast, slow = compile_ruleset(ruleset, hash="h"), interpreted(ruleset, hash="h")
+        outcome = slow.evaluate(*asked)
+        assert fast.evaluate(*asked) == outcome
+        same(fast, outcome, fast.glance(*asked))
+    assert steps / 4 < max(granted.values()) <= steps
+
+
+def test_the_bound_is_printed() -> None:
+    page = Path(__file__).parents[3] / "docs" / "language.md"
+    assert f"{runs.STEPS:,} lines" in page.read_text("utf-8")
+
+
+def test_a_clean_record_needs_no_interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = judge(order(tin="IG115002000"))
+    assert decision(expected).state == "ready"
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("the interpreter was asked")
+
+    for name in vars(Interpreter):
+        if callable(getattr(Interpreter, name)):
+            monkeypatch.setattr(Interpreter, name, refuse)
+    fresh = TEXT.replace("# A tea seller", "# Another tea seller")
+    assert judge(order(tin="IG115002000"), program=program_of(fresh)) == expected
+    with pytest.raises(AssertionError, match="was asked"):
+        interpreted(program_of(fresh).ruleset, hash="h")

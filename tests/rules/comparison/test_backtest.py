@@ -1,0 +1,208 @@
+"""Two programs over stored records: counts, money and examples, and that parts add up."""
+
+import pickle
+import re
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rules.comparison.backtest import EXAMPLES, Backtest, Change, Past, Side, Sum, Tally
+from rules.comparison.backtest_reasons import fired, reason
+from rules.expressions.shared_reads import Alike
+from rules.facts.world import Facts, Subject
+from rules.outcomes.summary import Glance, Words
+from tests.rules.kedai import INVOICE, NOW, RECEIPT, TEXT, judge, order, program_of, world
+
+DRAFT = TEXT.replace("from 2026-01-01 = 3000.00", "from 2026-01-01 = 200.00", 1).replace(
+    "    wait     pending\n    hold     returned", "    ready    pending\n    hold     returned", 1
+)
+WORLD = world()
+OLD = Side(program_of(), lambda _: WORLD)
+NEW = Side(program_of(DRAFT), lambda _: WORLD)
+BOTH = Backtest(OLD, NEW)
+
+
+def past(line: int, /, state: str = "", **changes: Any) -> Past:
+    subject = Subject("order", "netshop", order(**changes), 1)
+    states = ((INVOICE, state),) if state else ()
+    return Past(subject, Facts(NOW), NOW, states, where=("orders.jsonl", line))
+
+
+def glanced(side: Side, one: Past) -> Glance:
+    return side.program.glance(one.subject, one.facts, side.world(one), one.now)
+
+
+def cell(was: str, would: str, state: str = "", route: str = INVOICE) -> Change:
+    return Change("order", route, state, was, would)
+
+
+ORDERS = st.lists(
+    st.builds(
+        lambda line, state, changes: past(line, state, **changes),
+        st.integers(1, 40),
+        st.sampled_from(["", "posted", "held", "waiting"]),
+        st.fixed_dictionaries(
+            {},
+            optional={
+                "status": st.sampled_from(["pending", "returned", "cancelled", "draft", "Nope"]),
+                "total": st.sampled_from(["x", "9999.99", "1.005"]),
+                "currency": st.sampled_from(["SGD", ""]),
+                "tin": st.just("nonsense"),
+            },
+        ),
+    ),
+    max_size=8,
+    unique_by=lambda p: p.where,
+).map(lambda found: sorted(found, key=lambda p: p.where))
+
+
+def test_the_draft_is_another() -> None:
+    assert "= 200.00" in DRAFT
+    assert "ready    pending" in DRAFT
+
+
+def test_was_and_would_be_in_counts_and_money() -> None:
+    pasts = [
+        past(1, "posted"),
+        past(2, "posted", total="248.71"),  # held by both
+        past(3, "waiting", status="pending"),
+        past(4, "ignored", status="draft"),
+        past(5, "posted", currency="SGD"),
+    ]
+    found = BOTH.tally(pasts)
+    assert (found.records, found.same) == (5, 2)
+    assert {change: money for change, money in found.cells.items() if change.route == INVOICE} == {
+        cell("ready", "to approve", "posted"): {
+            "MYR": Sum(1, Decimal("248.70")),
+            "SGD": Sum(1, Decimal("248.70")),
+        },
+        cell("held", "held", "posted"): {"MYR": Sum(1, Decimal("248.71"))},
+        cell("waiting", "to approve", "waiting"): {"MYR": Sum(1, Decimal("248.70"))},
+        cell("ignored", "ignored", "ignored"): {"MYR": Sum(1, Decimal("248.70"))},
+    }
+    assert found.stopped == {"MYR": Sum(1, Decimal("248.70")), "SGD": Sum(1, Decimal("248.70"))}
+    assert found.freed == {}
+    assert [p.where[1] for p in found.examples[cell("ready", "to approve", "posted")]] == [1, 5]
+
+
+def test_what_would_newly_be_posted_and_by_which_line_it_was_stopped() -> None:
+    waiting = past(7, "waiting", status="pending")
+    found = Backtest(NEW, OLD).tally([past(6, "held")]), Backtest(OLD, NEW).tally([waiting])
+    assert found[0].freed == {"MYR": Sum(1, Decimal("248.70"))}
+    assert found[1].stopped == {}  # it was never posted
+    why = reason(NEW, past(6), INVOICE)
+    assert why.rule == "approve by accounts"
+    assert (why.number, why.text) == ("NS-1", "248.70 is above 200.00.")
+    assert why.span is not None
+    assert DRAFT.splitlines()[why.span.line - 1].startswith("approve order")
+    gate = reason(OLD, waiting, INVOICE)
+    assert gate.span is not None
+    assert TEXT.splitlines()[gate.span.line - 1].strip() == "wait     pending"
+
+
+def test_a_record_without_an_amount_and_one_that_no_rule_judges_are_counted() -> None:
+    nobody = Past(Subject("parcel", "netshop", {}, 1), Facts(NOW), NOW)
+    found = BOTH.tally([past(1, total="x"), nobody])
+    assert found.cells[cell("held", "held")] == {"": Sum(1, Decimal(0))}
+    assert found.judged == {"order": 1, "parcel": 1}
+    assert {change.kind for change in found.cells} == {"order"}
+
+
+def test_a_route_that_only_one_set_has() -> None:
+    start = TEXT.index("post order to aiaccount.sales_receipt")
+    without = TEXT[:start] + TEXT[TEXT.index("\n\n", start) :]
+    side = Side(program_of(without), lambda _: WORLD)
+    found = Backtest(OLD, side).tally([past(1)])
+    assert cell("waiting", "no route", "", RECEIPT) in found.cells
+    assert reason(side, past(1), RECEIPT).text == "no rule posts it"
+
+
+def test_rules_that_never_and_always_fire() -> None:
+    found = BOTH.tally([past(n, total="248.71") for n in (1, 2)])
+    sides = {(each.rule, each.kind): each.fired for each in fired(NEW, found)}
+    assert sides["total_adds", "order"] == 2
+    assert sides["old", "order"] == 0
+    assert sides["approve by accounts", "order"] == 2
+    assert ("owed", "settlement") not in sides  # no settlement was looked at
+
+
+@given(ORDERS, st.integers(0, 8))
+@settings(max_examples=25, deadline=None)
+def test_the_tally_of_two_parts_is_the_sum_of_their_tallies(pasts: list[Past], cut: int) -> None:
+    parts = BOTH.tally(pasts[:cut]), BOTH.tally(pasts[cut:])
+    whole = BOTH.tally(pasts)
+    assert parts[0].plus(parts[1]) == parts[1].plus(parts[0]) == whole
+    assert whole.plus(Tally()) == whole
+    assert pickle.loads(pickle.dumps(whole)) == whole
+    assert whole.records == len(pasts)
+    for route in (INVOICE, RECEIPT):
+        cells = [money for change, money in whole.cells.items() if change.route == route]
+        assert sum(one.records for money in cells for one in money.values()) == len(pasts)
+    assert all(len(found) <= EXAMPLES for found in whole.examples.values())
+
+
+OTHERS = {
+    "another limit and gate": DRAFT,
+    "another sum of a line": TEXT.replace("line.qty * line.price - ", "line.qty * 2.00 - ", 1),
+    "another document": TEXT.replace("Total            = total", "Total            = subtotal", 1),
+    "another check": TEXT.replace("+ round_off = total", "+ round_off <> total", 1),
+    "another map": TEXT.replace('"NONE"  ->', '"NIL"   ->', 1),
+}
+
+
+OTHER_CONST = re.sub(r"(const named_buyer_limit.*?= )[0-9.]+", r"\g<1>7.00", TEXT, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("what", OTHERS)
+@given(ORDERS)
+@settings(max_examples=12, deadline=None)
+def test_read_once_for_both_is_what_each_reads(what: str, pasts: list[Past]) -> None:
+    other = Side(program_of(OTHERS[what]), lambda _: WORLD)
+    for one in (Backtest(OLD, other), Backtest(other, OLD)):
+        for each in pasts:
+            assert one.seen(each) == (glanced(one.old, each), glanced(one.new, each))
+
+
+def test_checks_that_are_the_same_and_those_that_are_not() -> None:
+    once = Alike(OLD.program.ruleset, program_of(OTHERS["another check"]).ruleset).once("order")
+    assert once is not None
+    assert "whole_pieces" in once.checks
+    assert "total_adds" not in once.checks
+    once = Alike(OLD.program.ruleset, program_of(OTHER_CONST).ruleset).once("order")
+    assert once is not None
+    assert "total_adds" in once.checks
+    assert "buyer_named" not in once.checks  # it names the const that is another
+
+
+def test_what_two_rule_sets_read_alike() -> None:
+    rulesets = {what: program_of(text).ruleset for what, text in OTHERS.items()}
+    old = OLD.program.ruleset
+    assert all(ruleset != old for ruleset in rulesets.values())
+    routes = {}
+    for what, ruleset in rulesets.items():
+        once = Alike(old, ruleset).once("order")
+        routes[what] = None if once is None else once.routes
+    assert routes == {
+        "another limit and gate": {INVOICE, RECEIPT},
+        "another sum of a line": None,
+        "another document": {RECEIPT},
+        "another check": {INVOICE, RECEIPT},
+        "another map": None,
+    }
+
+
+@given(ORDERS)
+@settings(max_examples=20, deadline=None)
+def test_the_word_is_that_of_the_strongest_finding(pasts: list[Past]) -> None:
+    for side in (OLD, NEW):
+        words = Words(side.program.rules, side.program.ruleset)
+        for one in pasts:
+            seen = glanced(side, one)
+            outcome = judge(one.subject.body, program=side.program, world=WORLD)
+            for glance, decision in zip(seen.routes, outcome.decisions, strict=True):
+                severities = {f.severity for f in decision.findings} - {"warn"}
+                only = decision.state == "held" and severities == {"approve"}
+                assert words.word_of(glance) == ("to approve" if only else decision.state)

@@ -1,0 +1,74 @@
+"""What is otherwise between two rulesets: by meaning, with old and new values and the routes."""
+
+import pytest
+
+from grammar.layout.formatter import format_text
+from grammar.parsing.parser import parse
+from rules.comparison.difference import Change, difference
+from tests.rules.expressions.test_links import TEXT
+
+RETRY = "| temporary | try {} times from 30s then hold for it_support |"
+BOTH = ("autocount.delivery_order", "autocount.invoice")
+
+
+def changes(*replaced: tuple[str, str]) -> tuple[Change, ...]:
+    text = TEXT
+    for old, new in replaced:
+        assert old in text, old
+        text = text.replace(old, new, 1)
+    ruleset, problems = parse({"new.rules": text})
+    assert problems == ()
+    return difference(parse({"old.rules": TEXT})[0], ruleset)
+
+
+def test_layout_comments_and_order_do_not_count() -> None:
+    parts = format_text(TEXT, "a").split("\n\n")
+    moved = "\n\n".join([parts[0], "# moved\n" + parts[3], *parts[1:3], *parts[4:]])
+    ruleset, problems = parse({"b.rules": moved})
+    assert problems == ()
+    assert difference(parse({"a.rules": TEXT})[0], ruleset) == ()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "name", "detail", "routes"),
+    [
+        ("= 5000.00", "= 6000.00", "const big_order", "row 2026-07-01: 5000.00 → 6000.00",
+         ("autocount.invoice",)),
+        ("<= 100.00", "<= 120.00", "check freight_fits",
+         "sum(deliveries.freight where freight is known) <=: 100.00 → 120.00",
+         ("autocount.invoice",)),
+        ("TIN\n    missing", "TIN\n    1 BOX    = 2 TIN\n    missing", "units",
+         "row: also 1 BOX nothing 2 TIN", BOTH),
+        ("    immediately\n    after", "    daily    at 02:00 by ordered_on\n    after",
+         "post order to autocount.invoice", "timing: immediately → daily at 02:00 by ordered_on",
+         ("autocount.invoice",)),
+        ("else     warn", "else     hold for accounts", "check few_trips",
+         "action: warn → hold for accounts", ("autocount.invoice",)),
+        ("try 5 times from 30s", "try 3 times from 30s", "retry autocount",
+         f"table row: {RETRY.format(5)} → {RETRY.format(3)}", BOTH),
+        ("at most  3 ", "at most  4 ", "link deliveries", "most: 3 → 4", ("autocount.invoice",)),
+        ("= 72h", "= 48h", "const free_days", "row 2025-01-01: 3d → 2d", None),
+    ],
+)  # fmt: skip
+def test_a_change_names_its_part_and_what_it_reaches(
+    old: str, new: str, name: str, detail: str, routes: tuple[str, ...] | None
+) -> None:
+    (change,) = changes((old, new))
+    assert (change.kind, change.name) == ("changed", name)
+    assert change.details == (detail,)
+    assert routes is None or change.routes == routes
+    assert "autocount.invoice" in change.routes
+
+
+def test_a_rule_that_came_and_one_that_went() -> None:
+    found = changes(("check few_trips on", "check fewer on"))
+    assert [(c.kind, c.name) for c in found] == [
+        ("added", "check fewer"),
+        ("removed", "check few_trips"),
+    ]
+    assert all(c.routes == ("autocount.invoice",) for c in found)
+
+
+def test_a_test_reaches_no_route() -> None:
+    (change,) = changes(("line 1.qty = 1\n", "line 1.qty = 0.5\n"))
+    assert change.routes == ()

@@ -1,0 +1,156 @@
+"""Billing in parts: what is due, how amounts are divided, what becomes of a rest."""
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rules.facts.world import PostingFact
+from tests.rules.roaster import (
+    INVOICE,
+    LOCKED,
+    TEXT,
+    actions,
+    amount,
+    decide,
+    first_bill,
+    judge,
+    line,
+    order,
+    parcel,
+    posted,
+    program_of,
+)
+
+
+def test_a_part_is_billed_with_its_quantity_told() -> None:
+    found = decide(order(), parcel("1"))
+    (step,) = found.plan
+    assert (step.action, step.seq, step.rule) == ("create", 1, "")
+    assert step.billed == {"1": Decimal(1)}
+    assert step.document == found.document
+    assert amount(step) == Decimal("3.34")
+
+
+def test_each_document_tells_its_own_part_where_it_comes_from() -> None:
+    before = first_bill(order(), parcel("1"))
+    outcome = judge(order(branch="JB"), parcel("3"), postings=(before,), version=2)
+    told = [e.source for e in outcome.lineage if e.field == "Qty"]
+    assert told == ["line.due = 2"]
+
+
+def test_nothing_due_waits_and_asks_nobody_for_a_date() -> None:
+    found = decide(order())
+    assert (found.state, found.document, found.plan) == ("waiting", None, ())
+    assert found.wait is not None
+    assert (found.wait.kind, found.findings) == ("bill", ())
+
+
+def test_what_is_billed_may_be_told_by_route() -> None:
+    told = {INVOICE: {"1": Decimal(2)}}
+    (step,) = decide(order(), parcel("3"), billed=told).plan
+    assert step.billed == {"1": Decimal(1)}
+    assert amount(step) == Decimal("3.34")
+
+
+def test_lines_are_known_by_their_key_and_not_by_their_place() -> None:
+    one, two = line(), line(pos=2, qty="5")
+    before = first_bill(order(lines=[one, two]), parcel("3", "0"))
+    turned = order(lines=[two, one])
+    (step,) = decide(turned, parcel("3", "5"), postings=(before,)).plan
+    assert (step.seq, step.billed) == (2, {"2": Decimal(5)})
+
+
+def test_two_lines_with_one_key_are_held() -> None:
+    found = decide(order(lines=[line(), line()]), parcel("1"))
+    assert found.state == "held"
+    assert {(f.code, f.rule) for f in found.findings} == {("EVA01", "bill")}
+    assert "two lines have one key" in found.findings[0].message
+
+
+def test_an_unknown_unit_holds_and_bills_nothing() -> None:
+    found = decide(order(lines=[line(uom="SACK")]), parcel("1"))
+    assert found.state == "held"
+    assert {f.code for f in found.findings} == {"UOM01"}
+
+
+def test_a_line_that_is_gone_is_overbilled() -> None:
+    before = first_bill(order(lines=[line(), line(pos=2)]), parcel("1", "1"))
+    same = dict(before.body or {})
+    found = decide(order(lines=[line()]), parcel("1"), postings=(before,), version=2)
+    assert actions(found)[0] == ("credit_note", "autocount.credit_note", 1)
+    assert decide(same, parcel("1", "1"), postings=(before,)).state == "posted"
+
+
+@pytest.mark.parametrize(
+    ("word", "state", "owner"),
+    [("wait", "ready", ""), ("drop", "ready", ""), ("hold for books", "held", "books")],
+)
+def test_what_becomes_of_a_rest(word: str, state: str, owner: str) -> None:
+    program = program_of(TEXT.replace("of line.wanted  else wait", f"of line.wanted else {word}"))
+    found = decide(order(), parcel("1"), program=program)
+    assert (found.state, "".join(f.owner for f in found.findings)) == (state, owner)
+    if owner:
+        assert (found.findings[0].code, found.findings[0].rule) == ("BIL01", "bill")
+        assert decide(order(), parcel("3"), program=program).state == "ready"
+
+
+def test_a_dropped_rest_is_never_billed_and_completes_the_order() -> None:
+    program = program_of(TEXT.replace("of line.wanted  else wait", "of line.wanted else drop"))
+    body = order()
+    first = decide(body, parcel("1"), program=program).plan[0]
+    assert first.document is not None
+    assert first.document.fields["Shipping"] == "8.00"
+    later = decide(body, parcel("3"), program=program, postings=(posted(first, body=body),))
+    assert (later.state, later.plan) == ("posted", ())
+
+
+def test_without_tables_a_bill_stays_until_a_person_decides() -> None:
+    text = TEXT[: TEXT.index("on edit of order")] + TEXT[TEXT.index("on edit of parcel") :]
+    program = program_of(text)
+    before = first_bill(order(), parcel("1"), program=program)
+    changed = decide(order(branch="JB"), parcel("1"), program=program, postings=(before,))
+    assert (changed.state, [f.code for f in changed.findings]) == ("posted", ["STL01"])
+    assert "Location was KL, is JB" in changed.findings[0].message
+    more = decide(order(), parcel("2"), program=program, postings=(before,))
+    assert (more.state, actions(more)) == ("ready", [("create", INVOICE, 2)])
+    assert decide(order(), parcel("1"), program=program, postings=(before,)).state == "posted"
+
+
+def test_a_bill_in_a_locked_period_is_held_by_the_check_of_what_is_sent() -> None:
+    before = first_bill(order(), parcel("1"))
+    found = decide(order(), parcel("2"), postings=(before,), state=LOCKED)
+    assert (found.state, [f.code for f in found.findings]) == ("held", ["PER01"])
+
+
+prices = st.decimals(min_value="0.01", max_value="999.9999", places=4)
+parts = st.lists(st.integers(min_value=0, max_value=40), min_size=1, max_size=6)
+
+
+@given(prices, parts, st.decimals(min_value="0.00", max_value="50.00", places=2))
+@settings(max_examples=60, deadline=None)
+def test_the_parts_of_a_bill_add_up_to_the_whole(
+    price: Decimal, quantities: list[int], shipping: Decimal
+) -> None:
+    whole = sum(quantities)
+    row = line(qty=str(whole or 1), price=str(price))
+    body = order(lines=[row], shipping=str(shipping), total="1.00")
+    postings: tuple[PostingFact, ...] = ()
+    left, sums, ships, billed = 0, Decimal(0), Decimal(0), Decimal(0)
+    for quantity in quantities:
+        left += quantity
+        found = decide(body, parcel(str(left)), postings=postings)
+        assert (found.state == "ready") == bool(quantity), found.reason
+        if not quantity:
+            continue
+        (step,) = found.plan
+        assert step.document is not None
+        sums += amount(step)
+        ships += Decimal(step.document.fields["Shipping"])
+        billed += step.billed["1"]
+        assert step.billed == {"1": Decimal(quantity)}
+        postings += (posted(step, body=body),)
+    if whole:
+        assert sums == (whole * price).quantize(Decimal("0.01"), rounding="ROUND_HALF_UP")
+        assert (billed, ships) == (Decimal(whole), shipping)

@@ -1,0 +1,137 @@
+"""The hash of an outcome: it holds the decision and no wording."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass, replace
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from grammar.text.problem import Span
+from rules.facts.world import Facts
+from rules.outcomes.digest import WHERE, WORDING, Digest, counted_fields, decided, digest, worded
+from rules.outcomes.outcome import (
+    ApprovalNeed,
+    Decision,
+    Document,
+    Finding,
+    Lineage,
+    Outcome,
+    Step,
+    Use,
+    Verdict,
+    Wait,
+)
+from rules.values.canonical import dumps
+from rules.values.wording import MISSING
+from tests.rules.kedai import NOW, judge, line, order
+
+SPAN = Span("a.rules", 1, 1, 1, 2)
+STEP = Step("update", "r", 1, None, "edits", SPAN, "the shop changed it", 1, {"1": Decimal(1)})
+WAIT = Wait("until", NOW, "r", "not before the night")
+NEED = ApprovalNeed("big", "boss", ("created_by",), "above 1,000")
+KINDS = (Verdict, Finding, Document, Wait, ApprovalNeed, Step, Decision, Use, Lineage, Outcome)
+FACTS = dumps({"facts": Facts(NOW), "known": ["aiaccount"]})
+CASES = [(kind, each.name) for kind in KINDS for each in fields(kind)]
+
+
+def whole() -> Outcome:
+    """An outcome in which every type occurs: one decision goes, one is held."""
+    good, bad = judge(order()), judge(order(total="1.00", lines=[line(uom="TIN")]))
+    ready = good.decisions[0]
+    held = next(one for decision in bad.decisions for one in decision.findings)
+    first = replace(
+        ready, findings=(held,), wait=WAIT, approvals=(NEED,), plan=(STEP,), open={"1": Decimal(2)}
+    )
+    return replace(good, decisions=(first, *good.decisions[1:]), valid_until=NOW)
+
+
+def changed(value: Any, kind: type, name: str) -> Any:
+    """The same with another value in this field of every object of this type."""
+    if is_dataclass(value) and not isinstance(value, type):
+        parts = {
+            each.name: changed(getattr(value, each.name), kind, name) for each in fields(value)
+        }
+        if type(value) is kind:
+            parts[name] = other(parts[name])
+        return replace(value, **parts)
+    if isinstance(value, tuple):
+        return tuple(changed(one, kind, name) for one in value)
+    return value
+
+
+RESULTS = {"pass": "hit", "hit": "unknown", "unknown": "not_applicable", "not_applicable": "pass"}
+
+
+def other(value: Any) -> Any:
+    """Another value of the same type; nothing is added to what is empty."""
+    match value:
+        case bool():
+            return not value
+        case str():
+            return RESULTS.get(value, f"{value}x")
+        case int() | Decimal():
+            return value + 1
+        case date() | datetime():
+            return value + timedelta(days=1)
+        case Mapping():
+            return {key: other(one) for key, one in value.items()}
+        case Span():
+            return replace(value, line=value.line + 1)
+        case tuple() if value and not is_dataclass(value[0]):
+            return tuple(other(one) for one in value)
+        case tuple():
+            return value[:-1]
+    return 7
+
+
+@pytest.mark.parametrize(("kind", "name"), CASES, ids=lambda one: getattr(one, "__name__", one))
+def test_T38a_a_decision_counts_and_its_wording_does_not(kind: type, name: str) -> None:
+    before, after = whole(), changed(whole(), kind, name)
+    assert after != before
+    read_only = name in WORDING.get(kind, frozenset()) | WHERE
+    assert (decided(after, FACTS) == decided(before, FACTS)) is read_only
+    assert (name in counted_fields(kind)) is not read_only
+
+
+@pytest.mark.parametrize("kind", WORDING, ids=lambda kind: kind.__name__)
+def test_T38a_what_is_called_wording_is_text(kind: type) -> None:
+    assert {str(each.type) for each in fields(kind) if each.name in WORDING[kind]} == {"str"}
+
+
+def test_T38a_words_for_a_missing_value_and_labels_of_operands_are_wording() -> None:
+    outcome = judge(order(total=None))
+    told = [v for v in outcome.verdicts if any(shown == MISSING for _, shown in v.operands)]
+    assert told
+    renamed = tuple(
+        replace(v, operands=tuple((f"label {at}", one) for at, (_, one) in enumerate(v.operands)))
+        for v in outcome.verdicts
+    )
+    assert decided(replace(outcome, verdicts=renamed), FACTS) == decided(outcome, FACTS)
+    filled = tuple(
+        replace(v, operands=tuple((label, one.replace(MISSING, "")) for label, one in v.operands))
+        for v in outcome.verdicts
+    )
+    assert decided(replace(outcome, verdicts=filled), FACTS) != decided(outcome, FACTS)
+    assert MISSING not in json.dumps(FACTS)
+
+
+def test_T38b_the_facts_count() -> None:
+    outcome, later = whole(), dumps({"facts": Facts(NOW + timedelta(1)), "known": ["aiaccount"]})
+    assert decided(outcome, FACTS) != decided(outcome, later)
+    assert worded(outcome) == digest(outcome, later, Digest.WORDED)
+    assert digest(outcome, FACTS, Digest.DECIDED) == decided(outcome, FACTS)
+
+
+def test_T38c_the_older_digest_is_what_it_was() -> None:
+    """Hashes that version 0.1 stored; they must come out for ever."""
+    assert worded(judge(order())) == KEPT["ready"]
+    assert worded(judge(order(total="1.00", status="Nope"))) == KEPT["held"]
+
+
+KEPT = {
+    "ready": "8ea40a2a5e66d70c66e8b6a678090e951b0613328e8280f52c4ed8f65a1b2d04",
+    "held": "56316deb170c7372bf9e72643cc08ce534adb9ad0d24ef281e88442ce4f152f6",
+}

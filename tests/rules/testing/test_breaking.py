@@ -1,0 +1,289 @@
+"""Coverage by breaking: a part is covered exactly where a test turns red when its line is broken.
+
+The lines are broken here as text, with no help from the code that breaks the tree. A seeded sample
+each time; CLEARPOST_FUZZ_LINES=all breaks every part of every template, one by one.
+"""
+
+import os
+import random
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from grammar import nodes as n
+from grammar.parsing.parser import parse
+from rules.checker.all_checks import check
+from rules.programs.program import compile_ruleset
+from rules.testing.mutation_sites import coverage, parts
+from rules.testing.mutations import Part
+from rules.testing.runner import run_tests
+from tests.rules.kedai import TEXT as KEDAI
+from tests.rules.roaster import TEXT as ROASTER
+
+ROOT = Path(__file__).parents[3]
+TEMPLATES = sorted(path for path in (ROOT / "portal" / "starters").iterdir() if path.is_dir())
+LINES = os.environ.get("CLEARPOST_FUZZ_LINES", "2")
+SEED = int(os.environ.get("CLEARPOST_FUZZ_SEED", "16"))
+Sources = Mapping[str, str]
+
+
+def ruleset_of(sources: Sources) -> n.Ruleset:
+    ruleset, problems = parse(sources)
+    assert problems == (), problems
+    return ruleset
+
+
+def turns_red(ruleset: n.Ruleset, title: str) -> bool:
+    """Whether the test of this title fails; without a title: whether any does."""
+    chosen = tuple(test for test in ruleset.tests if title in {"", test.title})
+    report = run_tests(replace(ruleset, tests=chosen), compile_ruleset(ruleset, hash=""))
+    return bool(report.failed)
+
+
+def sources_of(folder: Path) -> dict[str, str]:
+    return {path.name: path.read_text("utf-8") for path in sorted(folder.glob("*.rules"))}
+
+
+# ---- breaking lines as text ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Line:
+    """The line of a part, and the declaration around it."""
+
+    part: Part
+    lines: tuple[str, ...]
+    role: str
+
+    @property
+    def at(self) -> int:
+        return self.part.span.line - 1
+
+    @property
+    def text(self) -> str:
+        return self.lines[self.at]
+
+    def put(self, *instead: str, at: int | None = None) -> str:
+        """The file with other lines in the place of this one."""
+        where = self.at if at is None else at
+        return "\n".join([*self.lines[:where], *instead, *self.lines[where + 1 :]])
+
+    @property
+    def block(self) -> range:
+        """The lines of the declaration."""
+        first = next(i for i in range(self.at, -1, -1) if self.lines[i][:1].strip("# "))
+        end = next((i for i in range(first + 1, len(self.lines)) if not self.lines[i]), None)
+        return range(first, len(self.lines) if end is None else end)
+
+    def cut(self) -> str:
+        """The file without the declaration."""
+        return "\n".join([*self.lines[: self.block[0]], *self.lines[self.block[-1] + 1 :]])
+
+
+def _leave_out(line: Line) -> Iterator[str]:
+    yield line.put()
+
+
+def _cut(line: Line) -> Iterator[str]:
+    yield line.cut()
+
+
+def _status(line: Line) -> Iterator[str]:
+    """The status in a row of its own, with another word."""
+    state = line.part.name.split()[-1]
+    word = "wait" if line.part.name.split(": ")[1].startswith("ready") else "ready"
+    left = re.sub(rf"(?<=[ ]){state}\b(, *|(?= )|$)", "", line.text).rstrip()
+    left = left.removesuffix(",")
+    kept = [left] if len(left.split()) > 1 and left.split()[1] not in {"for", "say"} else []
+    yield line.put(*kept, f"    {word}  {state}")
+
+
+def _never(line: Line) -> Iterator[str]:
+    """A check that fails on every record."""
+    facts = [i for i in line.block if line.lines[i].split()[0] in {"require", "and"}]
+    lines = list(line.lines)
+    lines[facts[0]] = "    require  1 = 2"
+    yield "\n".join(text for i, text in enumerate(lines) if i not in facts[1:])
+
+
+def _always(line: Line) -> Iterator[str]:
+    yield line.put(f"    {line.text.split()[0]}  1 = 1")
+
+
+def _unique(line: Line) -> Iterator[str]:
+    rows = [i for i in line.block if line.lines[i].split()[0] == "unique"]
+    yield line.put() if len(rows) > 1 else line.cut()
+
+
+def _row(line: Line) -> Iterator[str]:
+    """A row with another answer."""
+    head, _, action = line.text.rstrip().rstrip("|").rpartition("|")
+    retry = line.part.kind == "rows of retries"
+    person, other = (
+        (f"hold for {line.role}", "look up first") if retry else (f"review by {line.role}", "block")
+    )
+    yield line.put(f"{head}| {person if action.strip() == other else other} |")
+
+
+def _value(line: Line) -> Iterator[str]:
+    """A row of a const or map with values far off."""
+    head, sign, value = re.split(r"(=(?= )|->)", line.text.split("  #")[0], maxsplit=1)
+    value = value.strip()
+    if value.startswith('"'):
+        yield line.put(f'{head}{sign} "{value[1:-1]} (broken)"')
+    elif value in {"yes", "no"}:
+        yield line.put(f"{head}{sign} {'no' if value == 'yes' else 'yes'}")
+    else:
+        number, unit = re.fullmatch(r"([0-9.]+)(.*)", value).groups()  # type: ignore[union-attr]
+        yield line.put(f"{head}{sign} {float(number) * 1000 + 1:.2f}".removesuffix(".00") + unit)
+        yield line.put(f"{head}{sign} {'0' if float(number) else '1'}{unit}")
+
+
+def _factor(line: Line) -> Iterator[str]:
+    yield line.put(re.sub(r"= *([0-9]+)", lambda found: f"= {int(found[1]) * 7}", line.text))
+
+
+def _formula(line: Line) -> Iterator[str]:
+    """A formula with another value of its type: the first that the checker lets stand."""
+    last = line.part.span.end_line - 1
+    whole = " ".join(text.strip() for text in line.lines[line.at : last + 1])
+    head, _, expr = whole.split("  #")[0].partition("=")
+    for other in (f"({expr}) + 1", f"({expr}) + 1d", f"not ({expr})", '"(broken)"'):
+        text = f"        {head.strip()} = {other}"
+        yield "\n".join([*line.lines[: line.at], text, *line.lines[last + 1 :]])
+
+
+def _number(line: Line) -> Iterator[str]:
+    yield line.put(re.sub(r'(as ".*)"', r'\1-broken"', line.text))
+
+
+def _timing(line: Line) -> Iterator[str]:
+    hour = re.search(r"at (\d\d):", line.text)
+    later = f"at {(int(hour[1]) + 1) % 24:02}:" if hour else ""
+    yield line.put(re.sub(r"at \d\d:", later, line.text)) if hour else line.put()
+
+
+def _we_own(line: Line) -> Iterator[str]:
+    head, _, action = line.text.partition("else")
+    yield line.put(f"{head}else {'block' if action.strip() == 'ignore' else 'ignore'}")
+
+
+def _owner(line: Line) -> Iterator[str]:
+    yield line.put(re.sub(r"hold for \w+|review by \w+", f"hold for {line.role}", line.text))
+
+
+BREAKS: dict[str, Callable[[Line], Iterator[str]]] = {
+    "statuses of gates": _status,
+    "checks that pass": _never,
+    "checks that fail": _always,
+    "checks that do not apply": _leave_out,
+    "duplicates": _unique,
+    "approvals that are asked for": _cut,
+    "approvals that are not needed": _leave_out,
+    "groups of edits": _leave_out,
+    "rows of edits": _row,
+    "rows of cancels": _row,
+    "rows of retries": _row,
+    "consts": _value,
+    "rows of maps": _value,
+    "rows of units": _factor,
+    "computed fields": _formula,
+    "posted fields": _formula,
+    "document numbers": _number,
+    "timing of routes": _timing,
+    "links": _leave_out,
+    "owners of fields": _we_own,
+    "owners of what is missing": _owner,
+}
+
+
+def broken_lines(part: Part, sources: Sources, ruleset: n.Ruleset) -> Iterator[n.Ruleset]:
+    """The ruleset with the line of a part broken in each of its ways."""
+    action = getattr(getattr(part.declared, "missing", None), "action", None)
+    mine = action.role if action is not None else None
+    role = next(role.name for role in ruleset.roles if role.name != mine)
+    lines = tuple(sources[part.span.file].split("\n"))
+    before = {p.code for p in check(ruleset, in_force=False)}
+    for text in BREAKS[part.kind](Line(part, lines, role)):
+        other, problems = parse({**sources, part.span.file: text})
+        if problems:
+            assert BREAKS[part.kind] is _formula, (part, problems, text)
+            continue
+        fits = {p.code for p in check(other, in_force=False)} - before
+        if BREAKS[part.kind] is _formula and any(code[:3] == "TYP" for code in fits):
+            continue
+        yield other
+        if BREAKS[part.kind] is _formula:
+            return
+
+
+def chosen(found: tuple[Part, ...], dice: random.Random) -> list[Part]:
+    """All of them, or so many of as many kinds as there are."""
+    if LINES == "all":
+        return list(found)
+    kinds = sorted({part.kind for part in found})
+    picked = dice.sample(kinds, min(len(kinds), int(LINES)))
+    return [dice.choice([part for part in found if part.kind == kind]) for kind in picked]
+
+
+RULESETS = {folder.name: sources_of(folder) for folder in TEMPLATES}
+RULESETS |= {"kedai": {"kedai.rules": KEDAI}, "roaster": {"roaster.rules": ROASTER}}
+
+
+@pytest.mark.parametrize("name", RULESETS)
+def test_tests_turn_red_exactly_where_coverage_says(name: str) -> None:
+    sources = RULESETS[name]
+    ruleset = ruleset_of(sources)
+    some = chosen(parts(ruleset), random.Random(f"{SEED}-{name}"))
+    for one in coverage(ruleset, some):
+        broken = list(broken_lines(one.part, sources, ruleset))
+        where = f"{one.part.span}: {one.part.name}"
+        assert broken, where
+        assert any(turns_red(each, one.by) for each in broken) == bool(one.by), (where, one.by)
+
+
+def test_every_part_has_a_place_and_breaks_what_it_names() -> None:
+    found = parts(ruleset_of(RULESETS["roaster"]))
+    assert len({(part.kind, part.name, part.span) for part in found}) == len(found) > 90
+    for part in found:
+        assert part.ways, part
+        assert all(way != part.declared for way in part.ways), part
+        first = part.declared.span
+        assert (first.line, first.end_line) <= (part.span.line, part.span.end_line)
+    assert {part.kind for part in found} | {"rows of maps"} == set(BREAKS)
+
+
+def covered(text: str, name: str) -> str:
+    """The title of the test that covers a part."""
+    ruleset = ruleset_of({"a": text})
+    (part,) = [part for part in parts(ruleset) if part.name == name]
+    return next(iter(coverage(ruleset, [part]))).by
+
+
+def test_a_part_is_covered_as_long_as_a_test_looks_at_it() -> None:
+    name, title = (
+        "check one_debtor: debtor_of_tin(tin) = debtor(customer)",
+        "two debtors for one TIN",
+    )
+    assert covered(KEDAI, name) == title
+    block = KEDAI[KEDAI.index(f'test "{title}"') :].split("\n\n")[0]
+    assert covered(KEDAI.replace(block, ""), name) == ""
+    comes_by = block.replace("300-D001", "300-C077").split("expect")[0]
+    assert "C-77" in KEDAI
+    assert (
+        covered(KEDAI.replace(block, f"{comes_by}expect   aiaccount.sales_invoice ready"), name)
+        == ""
+    )
+
+
+def test_a_test_that_fails_anyway_covers_nothing() -> None:
+    name = "check open_period: period = open"
+    title = covered(KEDAI, name)
+    assert title
+    begin = KEDAI.index(f'test "{title}"')
+    block = KEDAI[begin:].split("\n\n")[0]
+    wrong = re.sub(r"hold for \w+", "hold for tax_desk", block)
+    assert covered(KEDAI.replace(block, wrong), name) != title
