@@ -23,7 +23,7 @@ POINTS = ("push.after_intent", *AFTER_THE_EFFECT, "push.claimed")  # the quickes
 def still(new_product: NewProduct, tmp_path: Path) -> Iterator[House]:
     """One target that de-duplicates, and one that does not, which tests/workers has on both."""
     product = new_product(tmp_path)
-    product.env["CLEARPOST_ANSWER_SECONDS"] = "6"
+    product.env |= {"CLEARPOST_ANSWER_SECONDS": "6", "CLEARPOST_LEASE_SECONDS": "2"}
     dedupe = "number+customer" if product.server else "none"
     with quiet(product, STARTER, simulator=("--dedupe", dedupe)) as house:
         yield house
