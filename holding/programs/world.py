@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.util import identity_key
 
 from grammar.parsing.parser import parse
+from grammar.text.editions import Edition
 from holding.connections.master_data import ITEM, MODE, ROUNDING, setup_of
 from holding.programs.known_schemas import schemas
 from holding.tables import (
@@ -76,24 +77,24 @@ _worlds: OrderedDict[Hashable, World] = OrderedDict()
 
 def program(session: Session, ruleset_version_id: int) -> Program:
     """The program of a published version."""
-    digest = _hash(session, ruleset_version_id)
-    return kept(_programs, digest, lambda: _compile(session, ruleset_version_id))
+    means = _meaning(session, ruleset_version_id)
+    return kept(_programs, means, lambda: _compile(session, ruleset_version_id))
 
 
-def _hash(session: Session, ruleset_version_id: int) -> str:
-    """The hash of a version, asked once a session: a version never changes."""
+def _meaning(session: Session, ruleset_version_id: int) -> tuple[str, int]:
+    """Hash and edition of a version, asked once a session: a version never changes."""
     loaded = session.identity_map.get(identity_key(RulesetVersion, ruleset_version_id))
     if isinstance(loaded, RulesetVersion):
-        return loaded.hash
-    known: dict[int, str] = session.info.setdefault(_HASH, {})
+        return loaded.hash, loaded.edition
+    known: dict[int, tuple[str, int]] = session.info.setdefault(_MEANING, {})
     if ruleset_version_id not in known:
-        given = {"version": ruleset_version_id}
-        known[ruleset_version_id] = session.execute(_HASH, given).scalar_one()
+        found = session.execute(_MEANING, {"version": ruleset_version_id}).one()
+        known[ruleset_version_id] = (found.hash, found.edition)
     return known[ruleset_version_id]
 
 
 _VERSION = table_of(RulesetVersion)
-_HASH = select(_VERSION.c.hash).where(_VERSION.c.id == bindparam("version"))
+_MEANING = select(_VERSION.c.hash, _VERSION.c.edition).where(_VERSION.c.id == bindparam("version"))
 
 
 def world(session: Session, company_id: int, revision: int, known_targets: frozenset[str]) -> World:
@@ -172,7 +173,9 @@ def _compile(session: Session, ruleset_version_id: int) -> Program:
     if any(problem.severity == "error" for problem in problems):
         message = f"ruleset version {version.no} no longer parses: {problems[0].message}"
         raise UnreadableRulesError(message)
-    return compile_ruleset(ruleset, hash=version.hash, schemas=schemas())
+    return compile_ruleset(
+        ruleset, hash=version.hash, schemas=schemas(), edition=Edition(version.edition)
+    )
 
 
 def _entries(

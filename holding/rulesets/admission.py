@@ -65,19 +65,30 @@ def inspect(files: Mapping[str, str]) -> Inspection:
     return _inspected(tuple(sorted(files.items())), schemas())
 
 
+def checked(files: Mapping[str, str]) -> Inspection:
+    """The same without their tests."""
+    return _checked(tuple(sorted(files.items())), schemas())
+
+
 @lru_cache(maxsize=4)
 def _inspected(given: tuple[tuple[str, str], ...], known: Schemas) -> Inspection:
     """Kept, because what is published is what was pushed a moment ago."""
+    looked = _checked(given, known)
+    sources = rule_sources(dict(given))
+    if not sources or looked.errors:
+        return looked
+    program = compile_ruleset(looked.ruleset, hash=hash_of(sources), schemas=known)
+    return replace(looked, tests=run_tests(looked.ruleset, program))
+
+
+@lru_cache(maxsize=4)
+def _checked(given: tuple[tuple[str, str], ...], known: Schemas) -> Inspection:
     files = dict(given)
     sources = rule_sources(files)
     ruleset, syntax = parse(sources)
     rows = seeds(ruleset, files)
     found = findings(ruleset, sources, syntax, rows, known, in_force=True)
-    looked = Inspection(ruleset, rows, tuple(map(_needed, found)), tests=None)
-    if not sources or looked.errors:
-        return looked
-    program = compile_ruleset(ruleset, hash=hash_of(sources), schemas=known)
-    return replace(looked, tests=run_tests(ruleset, program))
+    return Inspection(ruleset, rows, tuple(map(_needed, found)), tests=None)
 
 
 def _needed(problem: Problem) -> Problem:

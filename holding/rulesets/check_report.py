@@ -71,7 +71,7 @@ def report(files: Mapping[str, str]) -> Report:
         hash=fingerprint(files),
         errors=errors,
         warnings=len(problems) - errors,
-        findings=tuple(_finding(problem, files) for problem in problems[:MOST]),
+        findings=tuple(finding_of(problem, files) for problem in problems[:MOST]),
         ran=len(results) if found.tests else None,
         failed=len(found.tests.failed) if found.tests else 0,
         tests=tuple(Ran(one.title, one.passed, one.message, _place(one.span)) for one in first),
@@ -83,7 +83,8 @@ def fingerprint(files: Mapping[str, str]) -> str:
     return sha256_hex("\0".join(text for pair in sorted(files.items()) for text in pair))
 
 
-def _finding(problem: Problem, files: Mapping[str, str]) -> Finding:
+def finding_of(problem: Problem, files: Mapping[str, str]) -> Finding:
+    """A problem of these files as it is shown."""
     return Finding(
         severity=problem.severity,
         code=problem.code,

@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from grammar.nodes import Ruleset
+from grammar.text.editions import NEWEST
 from grammar.version import __version__
 from holding.access.actors import Actor, may
 from holding.access.people import names_of, who_may
@@ -259,6 +260,7 @@ def _store_version(
         published_by_id=actor.person_id,
         published_at=now,
         engine=__version__,
+        edition=NEWEST,
     )
     session.add(version)
     session.flush()

@@ -93,7 +93,7 @@ _PROOF = frozenset({"samples", "tests"})
 
 
 @dataclass(frozen=True, slots=True)
-class Edition:
+class VersionInForce:
     """The version of the rules in force."""
 
     version_id: int
@@ -105,8 +105,8 @@ class Edition:
 
 
 _author, _publisher = aliased(Person, name="author"), aliased(Person, name="publisher")
-EDITION = Columns(
-    Edition(
+VERSION_IN_FORCE = Columns(
+    VersionInForce(
         version_id=of(RulesetVersion.id),
         no=of(RulesetVersion.no),
         hash=of(RulesetVersion.hash),
@@ -145,16 +145,16 @@ class History:
         return None
 
 
-def edition(session: Session, company_id: int) -> Edition | None:
+def version_in_force(session: Session, company_id: int) -> VersionInForce | None:
     """The rules in force; None where nothing is published."""
     found = session.execute(
-        EDITION.select()
+        VERSION_IN_FORCE.select()
         .join(Company, Company.ruleset_version_id == RulesetVersion.id)
         .outerjoin(_author, _author.id == RulesetVersion.author_id)
         .outerjoin(_publisher, _publisher.id == RulesetVersion.published_by_id)
         .where(Company.id == company_id)
     )
-    return EDITION.first(found)
+    return VERSION_IN_FORCE.first(found)
 
 
 def read(session: Session, version_id: int) -> Book:

@@ -95,6 +95,7 @@ class RulesetVersion(Base):
     published_by_id: Mapped[int | None] = ref("person")
     published_at: Mapped[datetime]
     engine: Mapped[str]
+    edition: Mapped[int]
 
 
 class RuleFile(Base):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from holding.rulesets.later_findings import Later
     from holding.runtime.settings import Settings
 
 FLOORS = ("grammar", "rules", "connectors", "holding", "portal", "workers")
@@ -67,6 +68,7 @@ def _key(settings: "Settings") -> Looked:
 
 
 def _database(settings: "Settings") -> Iterator[Looked]:
+    from holding.rulesets import later_findings
     from holding.runtime import clock, schema_version
     from holding.store.database import Database
 
@@ -78,8 +80,25 @@ def _database(settings: "Settings") -> Iterator[Looked]:
     database = Database(settings.database_url)
     with database.read() as session:
         step = clock.last_step(session)
+        later = later_findings.of_all(session)
     database.close()
     yield _good("clock", step or "was never found to be set back")
+    yield from map(_rules, later)
+
+
+def _rules(later: "Later") -> Looked:
+    """Rules in force go on with what a later checker finds in them; they cannot be published so."""
+    from holding.words import plural
+
+    name = f"rules {later.code}"
+    if later.errors:
+        first = later.errors[0]
+        words = f"version {later.no} stays in force, but cannot be published again: "
+        words += f"{plural(len(later.errors), 'error')}, the first {first.code} at {first.place}: "
+        return _bad(name, f"{words}{first.message}")
+    if later.changes:
+        return _good(name, f"version {later.no}; published again it changes: {later.changes[0]}")
+    return _good(name, f"version {later.no}, edition {later.edition}")
 
 
 def _redis(settings: "Settings") -> Looked:

@@ -14,6 +14,7 @@ from holding.refusal import Refusal
 from holding.rulesets import admission, proposals, publication, recorded_backtests
 from holding.rulesets import rulebook as queries
 from holding.rulesets.check_report import Report
+from holding.rulesets.later_findings import later_findings
 from holding.rulesets.proposals import Proposal
 from holding.words import plural
 from portal.web import filters, fragments, rule_checks, security, store
@@ -27,15 +28,16 @@ pages = Blueprint("rulebook", __name__, url_prefix="/c/<co>/rules")
 @pages.get("/book")
 def show() -> Response:
     """Every rule with its line, owner, day and tests."""
-    session, edition = store.reading(), _edition()
-    if edition is None:
-        return fragments.respond("rulesets/rulebook.html", edition=None)
-    book, last = _book(edition)
+    session, version = store.reading(), _version()
+    if version is None:
+        return fragments.respond("rulesets/rulebook.html", version=None)
+    book, last = _book(version)
     return fragments.respond(
         "rulesets/rulebook.html",
-        edition=edition,
+        version=version,
         book=book,
-        history=queries.history(session, g.company.id, edition.no),
+        history=queries.history(session, g.company.id, version.no),
+        later=later_findings(session, g.company.id),
         lacking=lacking(book),
         last=last,
     )
@@ -44,15 +46,15 @@ def show() -> Response:
 @pages.get("/book.md")
 def download() -> Response:
     """The same as one file."""
-    edition = _edition()
-    if edition is None:
+    version = _version()
+    if version is None:
         abort(404)
     title = f"Rule book of {g.company.name}"
-    book, last = _book(edition)
-    text = markdown(book, title, _about(edition, last))
+    book, last = _book(version)
+    text = markdown(book, title, _about(version, last))
     answer = make_response(text)
     answer.headers["Content-Type"] = "text/markdown; charset=utf-8"
-    name = f"rule-book-{g.company.code}-{edition.no}.md"
+    name = f"rule-book-{g.company.code}-{version.no}.md"
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return answer
 
@@ -60,11 +62,11 @@ def download() -> Response:
 @pages.get("/files/<path:path>")
 def file(path: str) -> Response:
     """One rule file in force, with an anchor for each line."""
-    edition = _edition()
-    text = queries.file(store.reading(), edition.version_id, path) if edition else None
+    version = _version()
+    text = queries.file(store.reading(), version.version_id, path) if version else None
     if text is None:
         abort(404)
-    return fragments.respond("rulesets/file.html", edition=edition, path=path, lines=_lines(text))
+    return fragments.respond("rulesets/file.html", version=version, path=path, lines=_lines(text))
 
 
 @pages.get("/draft/<path:path>")
@@ -96,7 +98,7 @@ def _drafted(
         "rulesets/draft.html",
         status=stopped.status if stopped else 200,
         verdict=_verdict(found) if found else "",
-        edition=_edition(),
+        version=_version(),
         path=path,
         text=text,
         found=found,
@@ -115,40 +117,40 @@ def _verdict(found: Report) -> str:
 
 def _files(path: str) -> dict[str, str]:
     """All files in force, if this is a rule file among them."""
-    edition = _edition()
-    files = publication.files_of(store.reading(), edition.version_id) if edition else {}
+    version = _version()
+    files = publication.files_of(store.reading(), version.version_id) if version else {}
     if path not in admission.rule_sources(files):
         abort(404)
     return files
 
 
-def _edition() -> queries.Edition | None:
-    return queries.edition(store.reading(), g.company.id)
+def _version() -> queries.VersionInForce | None:
+    return queries.version_in_force(store.reading(), g.company.id)
 
 
 def _lines(text: str) -> list[str]:
     return text.removesuffix("\n").split("\n")
 
 
-def _book(edition: queries.Edition) -> tuple[Book, recorded_backtests.LastBacktest | None]:
+def _book(version: queries.VersionInForce) -> tuple[Book, recorded_backtests.LastBacktest | None]:
     """The book, with what the last backtest said of each rule, and that backtest."""
     session = store.reading()
-    last = recorded_backtests.last(session, g.company.id, edition.hash)
-    book = queries.read(session, edition.version_id)
+    last = recorded_backtests.last(session, g.company.id, version.hash)
+    book = queries.read(session, version.version_id)
     return with_backtest(book, last.rules) if last else book, last
 
 
 def _about(
-    edition: queries.Edition, last: recorded_backtests.LastBacktest | None
+    version: queries.VersionInForce, last: recorded_backtests.LastBacktest | None
 ) -> tuple[str, ...]:
-    published = f"published {filters.moment(edition.published_at)}"
-    by = f" by {edition.publisher}" if edition.publisher else ""
-    wrote = f", written by {edition.author}" if edition.author else ""
+    published = f"published {filters.moment(version.published_at)}"
+    by = f" by {version.publisher}" if version.publisher else ""
+    wrote = f", written by {version.author}" if version.author else ""
     said = (
         f"{filters.moment(last.at)} by {last.by or 'nobody known'}, {last.said}" if last else NONE
     )
     backtest = f"Last backtest: {said}."
-    return (f"Ruleset {edition.no} ({edition.hash[:12]}), {published}{by}{wrote}. {backtest}",)
+    return (f"Ruleset {version.no} ({version.hash[:12]}), {published}{by}{wrote}. {backtest}",)
 
 
 __all__ = ["pages"]
@@ -213,8 +215,8 @@ def _one() -> Proposal:
 
 
 def _in_force() -> Mapping[str, str]:
-    edition = queries.edition(store.reading(), g.company.id)
-    return publication.files_of(store.reading(), edition.version_id) if edition else {}
+    version = queries.version_in_force(store.reading(), g.company.id)
+    return publication.files_of(store.reading(), version.version_id) if version else {}
 
 
 def _difference(before: Mapping[str, str], after: Mapping[str, str]) -> str:

@@ -113,6 +113,20 @@ def bring_to_schema(url: str, to: str | None = None) -> None:
         refuse(refusal, USAGE if refusal.status == 400 else ENVIRONMENT)
 
 
+def _back_up(found: "Settings") -> None:
+    """Copy a database whose schema is about to change; where that fails, the command ends."""
+    from datetime import UTC, datetime
+
+    from holding.refusal import Refusal
+    from holding.runtime import backup
+
+    copy = backup.before_migration(found.database_url, found.home, datetime.now(UTC))
+    if isinstance(copy, Refusal):
+        refuse(copy, ENVIRONMENT)
+    elif copy is not None:
+        say(f"A copy of the database as it was before this version is {copy}")
+
+
 @contextmanager
 def office(*, upgrade: bool = False) -> Iterator[Office]:
     """The database of this installation, with the right schema or not at all."""
@@ -124,6 +138,7 @@ def office(*, upgrade: bool = False) -> Iterator[Office]:
     found = settings()
     home_of(found)
     if upgrade:
+        _back_up(found)
         bring_to_schema(found.database_url)
     refusal = schema_version.check(found.database_url)
     if refusal:

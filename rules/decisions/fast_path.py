@@ -148,6 +148,8 @@ class _Asked:
             if type(asks) is Unknown:
                 raise CloserLookError
             if asks:
+                if approval.nameless(self.run):
+                    raise CloserLookError
                 self.fail |= bit
                 self.counted |= bit
 

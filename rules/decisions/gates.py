@@ -6,13 +6,15 @@ decision (record.py).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from grammar import nodes as n
+from grammar.text.editions import Edition
 from rules.expressions.compiler import Compiler
 from rules.expressions.conditions import Condition, Message, Operand, message_of, texts
 from rules.expressions.run import Run
-from rules.outcomes.findings import Said
+from rules.outcomes.findings import Said, gap_finding, keep
 from rules.outcomes.outcome import (
     HIT,
     NEEDS_APPROVAL,
@@ -22,9 +24,9 @@ from rules.outcomes.outcome import (
     Finding,
     Verdict,
 )
-from rules.types.symbol_table import Scope
+from rules.types.symbol_table import FACTS, Scope
 from rules.values.cause_keys import CauseKey, CauseKind, Clearing
-from rules.values.unknown import Unknown
+from rules.values.unknown import Gap, Unknown
 from rules.values.wording import parse_message
 
 
@@ -42,6 +44,11 @@ class ApprovalProgram:
         ]
         parts, _ = parse_message(declared.say, declared.span)
         self.message, self.label = message_of(compiler, parts, scope)
+        fields = [
+            of for name, of in zip(declared.never, self.never, strict=True) if name not in FACTS
+        ]
+        asked = fields and compiler.index.edition >= Edition.SECOND
+        self.maker = fields[0] if asked else None
 
     def asks(self, run: Run) -> Any:
         """Whether somebody must agree: True, False or unknown."""
@@ -58,8 +65,26 @@ class ApprovalProgram:
         if result == PASS:
             return said, None
         said.findings.append(self._finding(run, route, text))
+        said.findings += [
+            replace(
+                gap_finding(gap, route),
+                message=f"{gap.message} Who made this must not approve it.",
+            )
+            for gap in self.nameless(run)
+        ]
         people = tuple(o.text(run) for o in self.never if type(o.closure(run)) is not Unknown)
         return said, ApprovalNeed(self.rule, self.declared.role, people, text)
+
+    def nameless(self, run: Run) -> list[Gap]:
+        """Why it is unknown who made the record: nobody can be kept from approving his own.
+
+        The first field behind `never` says who that was. Another one may be blank: nobody may have
+        edited it, or agreed to it in the source.
+        """
+        made: dict[Gap, list[int]] = {}
+        if self.maker is not None:
+            keep(made, self.maker.closure(run), None)
+        return [gap for gap in made if not gap.silent]
 
     def _finding(self, run: Run, route: str, text: str) -> Finding:
         below = self.when.would_pass(run, want=False) if self.when else ""

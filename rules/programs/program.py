@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 from grammar import nodes as n
 from grammar.nodes import Daily, Post, Reversal, Ruleset
+from grammar.text.editions import NEWEST, Edition
 from rules.amendments.decision_tables import RetryAnswer, RetryProgram
 from rules.codegen.generator import Generated
 from rules.codegen.source_text import FUNCTION, Source
@@ -88,9 +89,14 @@ class Program:
     """A compiled ruleset: immutable, pure, safe to share."""
 
     def __init__(
-        self, ruleset: Ruleset, hash_: str, schemas: Schemas | None, engine: Engine
+        self,
+        ruleset: Ruleset,
+        hash_: str,
+        schemas: Schemas | None,
+        engine: Engine,
+        edition: Edition,
     ) -> None:
-        index = Index(ruleset)
+        index = Index(ruleset, edition)
         self._index = index
         self.ruleset = ruleset
         self._families = Families(index)
@@ -177,17 +183,31 @@ class Program:
         return self._kinds[kind].common
 
 
-def compile_ruleset(ruleset: Ruleset, *, hash: str, schemas: Schemas | None = None) -> Program:  # noqa: A002
-    """The program of a ruleset that passed the checks; `hash` names its sources."""
-    return Program(ruleset, hash, schemas, generated)
+def compile_ruleset(
+    ruleset: Ruleset,
+    *,
+    hash: str,  # noqa: A002
+    schemas: Schemas | None = None,
+    edition: Edition = NEWEST,
+) -> Program:
+    """The program of a ruleset that passed the checks; `hash` names its sources, and `edition` is
+    that in which they were published.
+    """
+    return Program(ruleset, hash, schemas, generated, edition)
 
 
-def interpreted(ruleset: Ruleset, *, hash: str, schemas: Schemas | None = None) -> Program:  # noqa: A002
+def interpreted(
+    ruleset: Ruleset,
+    *,
+    hash: str,  # noqa: A002
+    schemas: Schemas | None = None,
+    edition: Edition = NEWEST,
+) -> Program:
     """The same program, run by the definition of the meaning: what generated code is held against.
 
     Whatever it is asked, it answers with the same bytes as the program of compile_ruleset.
     """
-    return Program(ruleset, hash, schemas, Interpreter)
+    return Program(ruleset, hash, schemas, Interpreter, edition)
 
 
 def generated(index: Index, record: str, zone: ZoneInfo) -> Generated:

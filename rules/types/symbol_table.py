@@ -25,6 +25,7 @@ from grammar.nodes import (
     Source,
     Target,
 )
+from grammar.text.editions import NEWEST, Edition
 
 FACTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "period": ("one_of", ("open", "locked")),
@@ -76,8 +77,8 @@ def _narrowest(found: list[R], route: str) -> R | None:
 class Index:
     """The declarations of a ruleset by name; of a name given twice, the first."""
 
-    def __init__(self, ruleset: Ruleset) -> None:
-        self.ruleset = ruleset
+    def __init__(self, ruleset: Ruleset, edition: Edition = NEWEST) -> None:
+        self.ruleset, self.edition = ruleset, edition
         self.roles = _by_name(ruleset.roles)
         self.consts: dict[str, Const] = _by_name(ruleset.consts)
         self.sources: dict[str, Source] = _by_name(ruleset.sources)

@@ -34,8 +34,8 @@ FAST = {
     "CLEARPOST_ALLOW_LOOPBACK": "1",
     "CLEARPOST_SETTLE_SECONDS": "0",
     "CLEARPOST_SWEEP_SECONDS": "1",
-    # Longer than a busy machine takes for the largest batch of these tests: a lease that ends while its worker
-    # is alive makes every record of it a suspect, to be judged alone.
+    # Longer than a busy machine takes for the largest batch of these tests: a lease that ends while
+    # its worker is alive makes every record of it a suspect, to be judged alone.
     "CLEARPOST_LEASE_SECONDS": "30",
     "CLEARPOST_UNDO_SECONDS": "0",
 }

@@ -164,6 +164,7 @@ def order(number: str, **changes: Any) -> dict[str, Any]:
         "ordered_on": "2026-11-18",
         "updated_at": "2026-11-18T06:30:00Z",
         "customer": "C-77",
+        "created_by": "mei.ling",
         "total": "192.00",
         "lines": [line()],
     } | changes

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from grammar.text.editions import NEWEST
 from holding.approvals.consent import posting_hash
 from holding.tables import (
     Company,
@@ -167,7 +168,13 @@ def _ruleset(session: Session, company: Company) -> RulesetVersion:
     found = session.scalars(known.limit(1)).one_or_none()
     if found is None:
         found = RulesetVersion(
-            company_id=company.id, no=1, hash="0" * 64, revision=1, published_at=NOW, engine="test"
+            company_id=company.id,
+            no=1,
+            hash="0" * 64,
+            revision=1,
+            published_at=NOW,
+            engine="test",
+            edition=NEWEST,
         )
         session.add(found)
         session.flush()

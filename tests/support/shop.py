@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from connectors.contract import IncomingRecord
+from grammar.text.editions import NEWEST
 from holding.evaluation.due_records import judge_due
 from holding.intake.versions import Receipt, receive
 from holding.lifecycle.changes import next_revision, wake_all_unsent, wake_cause, wake_records
@@ -81,6 +82,7 @@ class Shop:
                 revision=no,
                 published_at=self.clock.now(),
                 engine="toy",
+                edition=NEWEST,
             )
             session.add(version)
             session.flush()

@@ -7,6 +7,7 @@ from sqlalchemy import update
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
+from grammar.text.editions import NEWEST
 from holding.exceptions import releases
 from holding.mappings import fixes
 from holding.store.database import Database
@@ -192,6 +193,7 @@ def test_nobody_publishes_rules_of_their_own(shop: Shop) -> None:
             published_by_id=publisher,
             published_at=shop.now,
             engine="test",
+            edition=NEWEST,
         )
 
     with pytest.raises(DatabaseError, match="duties"), shop.database.write() as session:

@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from grammar.text.editions import NEWEST
 from holding.approvals import approve
 from holding.exceptions import releases
 from holding.mappings import fixes
@@ -233,6 +234,7 @@ def test_no_duplicate_rule_is_an_answer(shop: Shop) -> None:
             revision=version.revision,
             published_at=shop.now,
             engine="0",
+            edition=NEWEST,
         )
         session.add(old)
         session.flush()

@@ -26,12 +26,12 @@ def test_a_rule_stands_since_the_version_that_first_said_so(
     clock.advance(timedelta(days=3))
     shop.publish(MOVED)
     with database.read() as session:
-        edition = rulebook.edition(session, company.id)
-        assert edition is not None
-        assert (edition.no, edition.publisher, edition.author) == (2, "Pua", "Chan")
-        assert edition.published_at == shop.now
-        book = rulebook.read(session, edition.version_id)
-        history = rulebook.history(session, company.id, edition.no)
+        version = rulebook.version_in_force(session, company.id)
+        assert version is not None
+        assert (version.no, version.publisher, version.author) == (2, "Pua", "Chan")
+        assert version.published_at == shop.now
+        book = rulebook.read(session, version.version_id)
+        history = rulebook.history(session, company.id, version.no)
         since = {e.name: history.of(e.span) for s in book.sections for e in s.entries if e.span}
     check, table = since["check adds_up"], since["map debtor"]
     assert check == rulebook.Since(2, shop.now, before=False)
@@ -40,7 +40,7 @@ def test_a_rule_stands_since_the_version_that_first_said_so(
 
 def test_no_rules_no_edition(database: Database, company: Company) -> None:
     with database.read() as session:
-        assert rulebook.edition(session, company.id) is None
+        assert rulebook.version_in_force(session, company.id) is None
 
 
 def test_the_last_backtest_is_that_of_the_rules_in_force(
@@ -49,21 +49,21 @@ def test_the_last_backtest_is_that_of_the_rules_in_force(
     shop = open_shop(database, company, clock)
     shop.publish()
     with database.write() as session:
-        edition = rulebook.edition(session, company.id)
-        assert edition is not None
+        version = rulebook.version_in_force(session, company.id)
+        assert version is not None
         chan, pua = (_actor(session, company, name) for name in ("Chan", "Pua"))
-        assert recorded_backtests.last(session, company.id, edition.hash) is None
+        assert recorded_backtests.last(session, company.id, version.hash) is None
         refusal = recorded_backtests.record(
-            session, company.id, pua, _counted(edition.hash), clock.now()
+            session, company.id, pua, _counted(version.hash), clock.now()
         )
         assert refusal is not None
         assert refusal.status == 403
-        for counted in (_counted(edition.hash), _counted("b" * 64, old=edition.hash, bad=2)):
+        for counted in (_counted(version.hash), _counted("b" * 64, old=version.hash, bad=2)):
             clock.advance(timedelta(hours=1))
             assert (
                 recorded_backtests.record(session, company.id, chan, counted, clock.now()) is None
             )
-        mine = recorded_backtests.last(session, company.id, edition.hash)
+        mine = recorded_backtests.last(session, company.id, version.hash)
         assert mine is not None
         assert (mine.by, mine.at) == ("Chan", clock.now() - timedelta(hours=1))
         never = "rules aaaaaaaaaaaa, which were never published"
@@ -77,7 +77,7 @@ def test_the_last_backtest_is_that_of_the_rules_in_force(
         assert other.rules == {}
         said = [e.body["say"] for e in session.scalars(select(Event)) if "backtest" in e.body]
         assert len(said) == 2
-        assert said[0].startswith(f"Chan recorded a backtest of rules {edition.hash[:12]} against")
+        assert said[0].startswith(f"Chan recorded a backtest of rules {version.hash[:12]} against")
 
 
 def _counted(of: str, *, old: str = "a" * 64, bad: int = 0) -> recorded_backtests.Counted:

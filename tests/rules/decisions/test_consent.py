@@ -3,11 +3,17 @@
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
+from grammar.parsing.parser import parse
+from grammar.text.editions import Edition
 from rules.facts.world import TargetDocument
 from rules.outcomes.outcome import ApprovalNeed
+from rules.programs.program import compile_ruleset, interpreted
 from tests.rules.kedai import (
     INVOICE,
     RECEIPT,
+    TEXT,
     decision,
     findings,
     judge,
@@ -88,3 +94,38 @@ def test_a_release_lifts_its_own_finding_and_no_other() -> None:
 def test_what_clears_by_itself_cannot_be_released() -> None:
     wanted = frozenset({(INVOICE, "one_debtor"), (INVOICE, "debtor")})
     assert [f.rule for f in findings(order(customer="C-0"), releases=wanted)] == ["debtor"]
+
+
+def test_T17a_who_made_it_is_blank_so_nobody_can_be_asked() -> None:
+    found = decision(judge(dear(created_by=None)))
+    assert found.state == "held"
+    blank = next(f for f in found.findings if f.severity == "hold")
+    assert (blank.code, blank.error_class, str(blank.cause_key)) == (
+        "MIS01",
+        "missing_field",
+        "field:created_by",
+    )
+    assert blank.message.endswith("Who made this must not approve it.")
+    assert str(blank.clears) == "itself"
+    assert findings(order(created_by=None)) == []  # nobody is asked below the limit
+
+
+def test_T17b_it_is_the_first_field_that_says_who_made_it() -> None:
+    text = TEXT.replace("never    created_by", "never    last_editor, created_by, tin", 1)
+    body = dear(created_by=None)
+    assert [f.severity for f in findings(body, program=program_of(text))] == ["hold", "approve"]
+    body = dear()
+    assert [f.severity for f in findings(body, program=program_of(text))] == ["approve"]
+
+
+@pytest.mark.parametrize("made_by", [compile_ruleset, interpreted])
+def test_T39a_rules_keep_the_meaning_of_the_edition_they_were_published_in(made_by: Any) -> None:
+    ruleset, _ = parse({"kedai.rules": TEXT})
+    body = dear(created_by=None)
+    states = {}
+    for edition in Edition:
+        program = made_by(ruleset, hash="h", edition=edition)
+        seen = decision(judge(body, program=program))
+        states[edition] = [f.severity for f in seen.findings]
+        assert seen.approvals[0].never == ()
+    assert states == {Edition.FIRST: ["approve"], Edition.SECOND: ["hold", "approve"]}

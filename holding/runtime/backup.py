@@ -1,0 +1,87 @@
+"""A copy of the database, made before its schema changes.
+
+Here: the copy, and where it lies. Not here: the change (migrate.py), putting a copy back
+(docs/operations.md).
+"""
+
+import os
+import shutil
+import sqlite3
+import subprocess
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from holding.refusal import Refusal
+from holding.runtime.schema_version import VERSION, version_of
+from holding.store.database import Database
+
+FOLDER: Final = "backups"
+BY_HAND: Final = "Make a copy by other means, then run `clearpost migrate`, which makes none."
+
+
+def before_migration(url: str, home: Path, now: datetime) -> Path | Refusal | None:
+    """The copy of a database whose schema is older than this program's; None where none is needed:
+    nothing is in it yet, or nothing will change. A database that cannot be copied is refused.
+    """
+    found = _version(url)
+    if found is None or found >= VERSION:
+        return None
+    folder = home / FOLDER
+    folder.mkdir(mode=0o700, exist_ok=True)
+    sqlite = make_url(url).get_backend_name() == "sqlite"
+    ending = "sqlite3" if sqlite else "dump"
+    path = folder / f"clearpost-{found}-{now:%Y%m%dT%H%M%S}.{ending}"
+    path.touch(mode=0o600)
+    problem = _copy_file(url, path) if sqlite else _dump(url, path)
+    if problem:
+        path.unlink()
+        words = f"The database could not be copied before its schema changes: {problem}"
+        return Refusal("DBS05", words, BY_HAND, 503)
+    return path
+
+
+def _version(url: str) -> str | None:
+    """None also where it cannot be asked: the migration says why."""
+    try:
+        database = Database(url)
+        try:
+            return version_of(database)
+        finally:
+            database.close()
+    except (SQLAlchemyError, ModuleNotFoundError):
+        return None
+
+
+def _copy_file(url: str, path: Path) -> str:
+    """What went wrong with the copy; a file in use is copied as of one moment."""
+    source = make_url(url).database or ""
+    try:
+        with closing(sqlite3.connect(source)) as ours, closing(sqlite3.connect(path)) as copy:
+            ours.backup(copy)
+    except (sqlite3.Error, OSError) as error:
+        return str(error)
+    return ""
+
+
+def _dump(url: str, path: Path) -> str:
+    """What went wrong with the copy; the password is handed on where no other process reads it."""
+    program = shutil.which("pg_dump")
+    if program is None:
+        return "pg_dump is not on the path."
+    given = make_url(url).set(drivername="postgresql")
+    password = {"PGPASSWORD": given.password} if given.password else {}
+    # no password at all in the words of a command: every user of a machine reads those
+    words = given.set(password=None).render_as_string()
+    ran = subprocess.run(
+        [program, "--format=custom", f"--file={path}", f"--dbname={words}"],
+        env={**os.environ, **password},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return ran.stderr.strip() if ran.returncode else ""

@@ -1,0 +1,70 @@
+"""Rules in force go on with the meaning they were published with, under a later program."""
+
+import shutil
+import stat
+
+from tests.acceptance.conftest import STARTER
+from tests.acceptance.houses import COMPANY, furnished
+from tests.acceptance.orders import buyer, clean, later, priced
+from tests.acceptance.pages import words
+from tests.acceptance.parts import state
+from tests.acceptance.product import APPROVER, House, Product, address_in, until
+from tests.acceptance.quiet import BASE, approve, record, until_shown
+
+BEFORE_EDITIONS = "0018"
+
+
+def test_T39f_an_old_database_is_copied_and_its_rules_mean_what_they_meant(
+    product: Product,
+) -> None:
+    with furnished(product, STARTER, ()) as house:
+        product.run("migrate", "--to", BEFORE_EDITIONS)
+        with product.started("up", "--port", "0", forks=1):
+            house.address = address_in(product.notes("up"))
+            said = product.notes("up").read_text("utf-8")
+            (copy,) = (product.home / "backups").iterdir()
+            assert f"A copy of the database as it was before this version is {copy}" in said
+            assert copy.name.startswith(f"clearpost-{BEFORE_EDITIONS}-")
+            assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+            _means_what_it_meant(house)
+            _is_published_again(house)
+
+
+def _means_what_it_meant(house: House) -> None:
+    """Nobody is named as its maker, and it can be approved, as those who wrote this then saw it."""
+    approver = house.visitor(APPROVER)
+    house.deliver(_nameless(301))
+    until_shown(approver, 301, "Held")
+    assert "1 approved" in approve(approver, "NS-301")
+    until(lambda: "NS-301" in house.created(), "NS-301 in the books")
+    told = words(approver.get(f"{BASE}/rules/book"))
+    assert "published in edition 1 of the language" in told
+    assert "Where the first field behind “never” of an approval is blank" in told
+    looked = {one["name"]: one for one in house.product.json("doctor", "--json")}
+    assert looked["rules kedai"]["ok"]
+    assert "published again it changes: Where the first" in looked["rules kedai"]["words"]
+
+
+def _is_published_again(house: House) -> None:
+    """The same files mean what this edition says: who made it is asked before anybody approves."""
+    approver = house.visitor(APPROVER)
+    folder = house.product.folder / "again"
+    shutil.copytree(STARTER, folder)
+    push = ("rules", "push", str(folder), *COMPANY, "--as", "consultant@kedai.example")
+    house.product.run(*push)
+    house.product.run("publish", "2", *COMPANY, "--as", "publisher@kedai.example")
+    assert "edition 1" not in words(approver.get(f"{BASE}/rules/book"))
+    first = _nameless(302)
+    house.deliver(first)
+    told = until_shown(approver, 302, "Held").text
+    assert "Who made this must not approve it." in told
+    approve(approver, "NS-302")
+    assert state(record(approver, 302)) == "Held"
+    assert "NS-302" not in house.created()
+    house.deliver(later(first, created_by="Mei Ling"))
+    until(lambda: "NS-302" in house.created(), "NS-302 in the books")
+
+
+def _nameless(number: int) -> dict[str, object]:
+    maker = buyer(number, id="C-109")
+    return clean(number, items=priced("3500.00"), customer=maker, created_by=None)

@@ -1,0 +1,85 @@
+"""Rules in force under a later program: they mean what they meant; what is to be repaired."""
+
+from grammar.text.editions import NEWEST, Edition
+from holding.programs import world
+from holding.rulesets.admission import RulesRefusal
+from holding.rulesets.later_findings import later_findings, of_all
+from holding.rulesets.publication import push
+from holding.store.database import Database
+from holding.tables import Company, RuleFile, RulesetVersion
+from tests.holding.shop import FILES, RULES, Shop, open_shop
+from tests.support.clock import SetClock
+
+STRICTER = RULES + '\nrole accounts "Again"\n'
+"""What an earlier checker let through: a name that is given twice."""
+
+
+def published(shop: Shop, edition: Edition, body: str = RULES) -> int:
+    """As a program of then stored it; in force."""
+    now = shop.publish()
+    with shop.database.write() as session:
+        version = RulesetVersion(
+            company_id=shop.company.id,
+            no=now.no + 1,
+            hash=now.hash,
+            revision=now.revision,
+            published_at=shop.now,
+            engine="0",
+            edition=edition,
+        )
+        session.add(version)
+        session.flush()
+        session.add_all(
+            RuleFile(ruleset_version_id=version.id, path=path, sha256="0" * 64, body=text)
+            for path, text in {**FILES, "shop.rules": body}.items()
+        )
+        company = session.get_one(Company, shop.company.id)
+        company.ruleset_version_id = version.id
+        return version.id
+
+
+def test_T39b_a_publish_stores_the_newest_edition_and_says_nothing_then(
+    database: Database, company: Company, clock: SetClock
+) -> None:
+    shop = open_shop(database, company, clock)
+    with database.read() as session:
+        assert later_findings(session, company.id) is None
+        assert of_all(session) == ()
+    shop.publish()
+    with database.read() as session:
+        found = later_findings(session, company.id)
+        assert found is not None
+        assert (found.no, found.edition, found.errors, found.changes) == (1, NEWEST, (), ())
+
+
+def test_T39c_rules_in_force_list_what_a_stricter_checker_finds_and_go_on(
+    database: Database, company: Company, clock: SetClock
+) -> None:
+    shop = open_shop(database, company, clock)
+    version = published(shop, Edition.FIRST, STRICTER)
+    with database.read() as session:
+        found = later_findings(session, company.id)
+        assert found is not None
+        assert [(one.code, one.severity) for one in found.errors] == [("NAM20", "error")]
+        assert found.errors[0].place.startswith("shop.rules:")
+        assert found.changes
+        assert [one.code for one in of_all(session)] == [company.code]
+        program = world.program(session, version)
+        assert program._index.edition == Edition.FIRST
+    with database.write() as session:
+        files = {**FILES, "shop.rules": STRICTER}
+        refused = push(session, company.id, shop.actor("chan"), files, "Again", shop.now)
+        assert isinstance(refused, RulesRefusal)
+
+
+def test_T39d_the_same_files_of_two_editions_are_two_programs(
+    database: Database, company: Company, clock: SetClock
+) -> None:
+    shop = open_shop(database, company, clock)
+    first = published(shop, Edition.FIRST)
+    second = shop.publish().version_id
+    with database.read() as session:
+        programs = [world.program(session, version) for version in (first, second)]
+        assert programs[0].hash == programs[1].hash
+        editions = [one._index.edition for one in programs]
+        assert editions == [Edition.FIRST, NEWEST]
