@@ -135,6 +135,7 @@ CODES: dict[str, str] = {
     "POS21": "route.no_total",
     "POS22": "route.amount_lost",
     "POS23": "route.not_compared",
+    "POS24": "route.waits_in_vain",
     "RET01": "retry.blind",
     "SIL01": "silence.no_such_code",
     "SIL02": "silence.no_style",

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from grammar import nodes as n
 from grammar.text.problem import Problem, Span
 from rules.checker.places import places, problem, tables, uses
+from rules.types.families import Families
 from rules.types.functions import NAMES, did_you_mean
 from rules.types.symbol_table import RESERVED, Index
 
@@ -84,12 +85,13 @@ def check_unused(index: Index) -> Iterator[Problem]:
     named |= {name for table in tables(index) for name in _in_table(table)}
     owners = {role for role, _ in roles(index)}
     given = {t.given for t in rules.tests} | _seen(index)
+    linked = named | {name for _, name in Families(index).links}
     for code, what, nodes, used in (
         ("USE01", "map", rules.maps, named),
         ("USE02", "role", rules.roles, owners),
         ("USE03", "const", rules.consts, named),
         ("USE04", "sample", rules.samples, given),
-        ("USE05", "link", rules.links, named),
+        ("USE05", "link", rules.links, linked),
     ):
         for node in nodes:
             if node.name not in used:

@@ -7,7 +7,7 @@ be followed to its end. Not here: anything that can be said without schemas.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from grammar import nodes as n
@@ -15,6 +15,7 @@ from grammar.text.problem import Problem
 from rules.checker.places import problem
 from rules.checker.reversibility import check_targets
 from rules.documents.totals import Own, Parts, posts_tax, shows_money
+from rules.types.families import Families
 from rules.types.functions import did_you_mean
 from rules.types.inference import infer, silent
 from rules.types.outside_schemas import Amounts, DocumentSchema, FieldSchema, Schemas
@@ -158,11 +159,26 @@ def _after(post: n.Post, index: Index) -> Iterator[Problem]:
             return
         chain.append(name)
         at = routes[name]
+    yield from _strangers(post, routes, index)
     for call in _calls((post.fields, post.line_fields)):
         if call.args and (post.after is None or say(call.args[0]) != str(post.after)):
             message = f"the number of {say(call.args[0])} is not known yet"
             hint = f"Say 'after {say(call.args[0])}' in this route."
             yield problem("POS05", message, hint, call.span)
+
+
+def _strangers(post: n.Post, routes: Mapping[str, n.Post], index: Index) -> Iterator[Problem]:
+    """A route that waits for a document of another family waits for ever."""
+    before = routes.get(str(post.after)) if post.after else None
+    if post.after is None or before is None or Families(index).share(post.record, before.record):
+        return
+    message = f"a {post.record} never finds the {before.record} whose {post.after} it waits for"
+    ours, theirs = index.marked(post.record, "family"), index.marked(before.record, "key")
+    hint = f"Mark the field of {post.record} that says which {before.record} it is of: family."
+    if ours is not None and theirs is not None:
+        by = f"{theirs.name} = {ours.name}"
+        hint = f"Link them: link … of {post.record} from {before.record} by {by}"
+    yield problem("POS24", message, hint, post.after.span)
 
 
 def _calls(node: Any) -> Iterator[n.Call]:

@@ -1,8 +1,8 @@
 """From a checked syntax tree to a Program: the one entry for running rules.
 
-Here: compile_ruleset, Program, Route, hash_of, the families of records that go to a target one
-after the other, and the only place of the product where text becomes code. Not here: the meaning
-(expressions/interpreter.py, decisions/record.py), the generated text (rules/codegen).
+Here: compile_ruleset, Program, Route, hash_of, and the only place of the product where text becomes
+code. Not here: the meaning (expressions/interpreter.py, decisions/record.py), the generated text
+(rules/codegen).
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from types import CodeType
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from grammar import nodes as n
 from grammar.nodes import Daily, Post, Reversal, Ruleset
 from grammar.text.editions import NEWEST, Edition
 from rules.amendments.decision_tables import RetryAnswer, RetryProgram
@@ -31,41 +30,10 @@ from rules.expressions.shared_reads import Once
 from rules.facts.world import Facts, Subject, World
 from rules.outcomes.outcome import Outcome
 from rules.outcomes.summary import Glance, Numbers, Rule
+from rules.types.families import Families
 from rules.types.outside_schemas import Schemas
 from rules.types.symbol_table import Index
 from rules.values.canonical import dumps, sha256_hex
-
-
-class Families:
-    """The families of a ruleset. Kinds that share theirs with no other kind are left out."""
-
-    def __init__(self, index: Index) -> None:
-        self._of: dict[str, tuple[str, str]] = {}  # kind -> (kind it is named after, field)
-        for record in index.ruleset.records:
-            field = index.marked(record.name, "family")
-            if record.source and field is not None:
-                self._of[record.name] = (_named_after(index, record.name, field.name), field.name)
-        for head in {head for head, _ in self._of.values()} - self._of.keys():
-            key = index.marked(head, "key")
-            if key is not None:
-                self._of[head] = (head, key.name)
-
-    def of(self, body: Mapping[str, object], kind: str) -> tuple[str, str] | None:
-        """(kind it is named after, value); None where it is a family of its own."""
-        head, field = self._of.get(kind, ("", ""))
-        value = body.get(field)
-        if isinstance(value, bool) or not isinstance(value, str | int):
-            return None
-        text = str(value).strip()
-        return (head, text) if text else None
-
-
-def _named_after(index: Index, kind: str, field: str) -> str:
-    for link in index.links.get(kind, {}).values():
-        key = index.marked(link.other, "key")
-        if isinstance(key, n.Field) and (link.ours, link.theirs) == (field, key.name):
-            return link.other
-    return kind
 
 
 @dataclass(frozen=True, slots=True)
