@@ -37,7 +37,7 @@ def line(number: int, total: str = "37.50", state: str = "", **changes: Any) -> 
     """A clean order of one cup at this price."""
     cup = {**ORDER["lines"][0], "sku": "CUP-GLASS-20", "qty": "1", "price": total}  # type: ignore[index]
     body = {**ORDER, "number": f"NS-{number}", "customer": "C-101", "subtotal": total}
-    body |= {"total": total, "lines": [cup], **changes}
+    body |= {"total": total, "lines": [cup], "created_by": "Mei Ling", **changes}
     states = {"states": {ROUTE: state}} if state else {}
     return {"now": NOW, "facts": {"first_seen": NOW}, **states, "body": body}
 
