@@ -244,30 +244,6 @@ def test_states_and_keys_are_no_bare_texts(law: str) -> None:
     ] == []
 
 
-OF_TABLES = {"holding.tables.columns", "holding.tables.row_states"}
-"""What portal may take of the tables: exact values and the words of states, no rows."""
-TOOLS = {"bench", "demo"}
-"""Folders of portal that read rows of their own: what the sample shows of itself, and what a
-measuring counts or asks for many times a second, is of no use to anybody else.
-"""
-
-
-def test_pages_hold_no_rows_of_tables() -> None:
-    planted = "from holding.tables import Hold\nfrom holding.tables.row_states import HoldState"
-    assert _of_tables(planted) == ["holding.tables"]
-    assert [
-        f"{path.relative_to(ROOT)}: {name}"
-        for path in (ROOT / "portal").rglob("*.py")
-        if not TOOLS & set(path.relative_to(ROOT / "portal").parts[:-1])
-        for name in _of_tables(path.read_text("utf-8"))
-    ] == []
-
-
-def _of_tables(text: str) -> list[str]:
-    names = _imported(ast.parse(text))
-    return [n for n in names if n.startswith("holding.tables") and n not in OF_TABLES]
-
-
 ANY = {
     "backtest/record_lines.py": "structs that msgspec makes of dataclasses while it runs",
     "bench/editor_bench.py": "messages of the language server, as they come",

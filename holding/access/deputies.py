@@ -76,8 +76,11 @@ def appoint(
     until_at: datetime,
     reason: str,
     now: datetime,
-) -> Deputy | Refusal:
-    """Let somebody stand in for a person for a time: the person says so, or an admin does."""
+) -> int | Refusal:
+    """Let somebody stand in for a person for a time: the person says so, or an admin does.
+
+    The id of the new line of the list.
+    """
     company_id = actor.company_id or 0
     refused = (
         _not_theirs(actor, person_id, deputy_id)
@@ -104,10 +107,10 @@ def appoint(
     until = until_at.isoformat(timespec="minutes")
     say = f"{names[deputy_id]} stands in for {names[person_id]} until {until}: {made.reason}"
     _tell(session, actor, made, "deputy.named", say, now)
-    return made
+    return made.id
 
 
-def end(session: Session, actor: Actor, deputy_id: int, now: datetime) -> Deputy | Refusal:
+def end(session: Session, actor: Actor, deputy_id: int, now: datetime) -> Refusal | None:
     """End it before its time: by the person, the deputy, or an admin."""
     row = session.get(Deputy, deputy_id, with_for_update=True, populate_existing=True)
     if row is None or row.company_id != actor.company_id:
@@ -123,7 +126,7 @@ def end(session: Session, actor: Actor, deputy_id: int, now: datetime) -> Deputy
     names = names_of(session, (row.person_id, row.deputy_id))
     say = f"{names[row.deputy_id]} no longer stands in for {names[row.person_id]}."
     _tell(session, actor, row, "deputy.ended", say, now)
-    return row
+    return None
 
 
 def listing(session: Session, company_id: int) -> Sequence[Standing]:

@@ -36,6 +36,7 @@ from holding.access.teams import (
 )
 from holding.audit.events import record_event
 from holding.refusal import Refusal
+from holding.store.row_objects import Columns, of
 from holding.tables import Company, Membership, Person
 
 __all__ = [
@@ -70,8 +71,20 @@ MIN_PASSWORD: Final = 12
 class NewPerson:
     """A person just added, with the password to hand over once."""
 
-    person: Person
+    person_id: int
     password: str
+
+
+@dataclass(frozen=True, slots=True)
+class OwnCompany:
+    """A company in which a person has a role."""
+
+    id: int
+    code: str
+    name: str
+
+
+_OWN = Columns(OwnCompany(id=of(Company.id), code=of(Company.code), name=of(Company.name)))
 
 
 def add_company(
@@ -82,8 +95,8 @@ def add_company(
     now: datetime,
     zone: str = "Asia/Kuala_Lumpur",
     currency: str = "MYR",
-) -> Company | Refusal:
-    """A new set of books; its code stands in every address."""
+) -> int | Refusal:
+    """The id of a new set of books; its code is part of every address."""
     if not code.isascii() or not code.replace("-", "").isalnum() or code != code.lower():
         return Refusal(
             code="company.code",
@@ -121,7 +134,7 @@ def add_company(
         act="company.added",
         body={"say": f"Company {name} ({code}) was added.", "code": code},
     )
-    return company
+    return company.id
 
 
 def add_person(
@@ -150,7 +163,7 @@ def add_person(
     )
     session.add(person)
     session.flush()
-    return NewPerson(person=person, password=word)
+    return NewPerson(person_id=person.id, password=word)
 
 
 def renew_password(session: Session, actor: Actor, person_id: int, now: datetime) -> str:
@@ -225,12 +238,11 @@ def add_membership(
     return None
 
 
-def companies_of(session: Session, person_id: int) -> tuple[Company, ...]:
+def companies_of(session: Session, person_id: int) -> tuple[OwnCompany, ...]:
     """The companies in which the person has any role, by name."""
     mine = select(Membership.company_id).where(Membership.person_id == person_id)
-    return tuple(
-        session.scalars(select(Company).where(Company.id.in_(mine)).order_by(Company.name))
-    )
+    query = _OWN.select().where(Company.id.in_(mine)).order_by(Company.name)
+    return _OWN.each(session.execute(query))
 
 
 def who_may(

@@ -48,13 +48,12 @@ def ensure_team(session: Session, company_id: int, name: str) -> Team:
     return found
 
 
-def add_to_team(session: Session, *, company_id: int, name: str, person_id: int) -> Team:
+def add_to_team(session: Session, *, company_id: int, name: str, person_id: int) -> None:
     """Put a person into a team, making the team when it is missing."""
     team = ensure_team(session, company_id, name)
     if session.get(TeamMember, (team.id, person_id)) is None:
         session.add(TeamMember(team_id=team.id, person_id=person_id))
         session.flush()
-    return team
 
 
 def teams(session: Session, company_id: int) -> dict[str, tuple[str, ...]]:

@@ -29,8 +29,8 @@ def add_connection(
     settings: Mapping[str, Any],
     actor: Actor,
     now: datetime,
-) -> Connection | Refusal:
-    """A new source or target of a company."""
+) -> int | Refusal:
+    """The id of a new source or target of a company."""
     if refusal := permitted(actor, "connection.admin", company_id):
         return refusal
     known = registry.sources() if side == "source" else registry.targets()
@@ -48,7 +48,7 @@ def add_connection(
     session.flush()
     session.add(Throttle(connection_id=row.id))
     tell(session, row, actor, now, "connection.added", f"{side.title()} {name} was added.")
-    return row
+    return row.id
 
 
 def _named(session: Session, company_id: int, name: str) -> Connection | None:

@@ -26,7 +26,7 @@ PLACE: Final = ("base_url", "company_id")  # settings that say which books a tar
 def change_settings(
     session: Session,
     actor: Actor,
-    connection: Connection,
+    connection_id: int,
     settings: Mapping[str, str],
     *,
     now: datetime,
@@ -36,6 +36,7 @@ def change_settings(
     A target in another place has other master data: it is asked again and the unsent are judged
     again. That waits until nothing is on its way, for the end of a call is looked up where it went.
     """
+    connection = session.get_one(Connection, connection_id)
     if refusal := permitted(actor, "connection.admin", connection.company_id):
         return refusal
     if refusal := _unusable(settings):

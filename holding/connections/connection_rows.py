@@ -1,4 +1,4 @@
-"""Connections as rows for their pages, and the row itself for the services that ask for it.
+"""Connections as their pages show them.
 
 Here: reads. Not here: what may be done with a connection (holding/connections/setup.py).
 """
@@ -152,18 +152,14 @@ def listing(session: Session, company_id: int) -> tuple[ConnectionRow, ...]:
     return CONNECTION.each(rows)
 
 
-def one(session: Session, company_id: int, name: str) -> ConnectionRow | None:
-    """The connection of this name."""
-    query = _columns().where(Connection.company_id == company_id, Connection.name == name)
-    return CONNECTION.first(session.execute(query))
-
-
-def entity(
+def one(
     session: Session, company_id: int, name: str, side: str | None = None
-) -> Connection | None:
-    """The row itself, for a service that works on it."""
-    query = select(Connection).where(Connection.company_id == company_id, Connection.name == name)
-    return session.scalar(query.where(Connection.side == side) if side else query)
+) -> ConnectionRow | None:
+    """The connection of this name, where it is of this side."""
+    query = _columns().where(Connection.company_id == company_id, Connection.name == name)
+    return CONNECTION.first(
+        session.execute(query.where(Connection.side == side) if side else query)
+    )
 
 
 def endpoints(session: Session, connection_id: int) -> tuple[Endpoint, ...]:

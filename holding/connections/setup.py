@@ -41,7 +41,7 @@ class KeySet:
 def set_key(
     session: Session,
     actor: Actor,
-    connection: Connection,
+    connection_id: int,
     secret: str,
     *,
     now: datetime,
@@ -51,6 +51,7 @@ def set_key(
 
     What the target refused for its key is judged again.
     """
+    connection = session.get_one(Connection, connection_id)
     refusal = permitted(actor, "connection.admin", connection.company_id) or _unusable(secret)
     box = keys or load_keys(Settings.from_env())
     if refusal:
@@ -94,14 +95,21 @@ _KEYS = (
 
 def secret_of(session: Session, connection: Connection, keys: Keys | None = None) -> str | Refusal:
     """The secret that is in use."""
-    found = secrets_of(session, connection, None, keys)
+    found = _opened(session, connection, None, keys)
     return found if isinstance(found, Refusal) else found[0]
 
 
 def secrets_of(
-    session: Session, connection: Connection, now: datetime | None, keys: Keys | None = None
+    session: Session, connection_id: int, now: datetime, keys: Keys | None = None
 ) -> tuple[str, ...] | Refusal:
-    """The secret in use, then (where `now` is given) older ones that are still honoured."""
+    """The secret in use, then older ones that are still honoured."""
+    return _opened(session, session.get_one(Connection, connection_id), now, keys)
+
+
+def _opened(
+    session: Session, connection: Connection, now: datetime | None, keys: Keys | None
+) -> tuple[str, ...] | Refusal:
+    """The secrets in plain text; without `now` only the one in use."""
     box = keys or load_keys(Settings.from_env())
     if isinstance(box, Refusal):
         return box
@@ -120,9 +128,10 @@ def secrets_of(
 
 
 def pause(
-    session: Session, actor: Actor, connection: Connection, reason: str, *, now: datetime
+    session: Session, actor: Actor, connection_id: int, reason: str, *, now: datetime
 ) -> Refusal | None:
     """Send nothing to this target until somebody resumes; a call in flight ends as usual."""
+    connection = session.get_one(Connection, connection_id)
     if refusal := permitted(actor, "run.operate", connection.company_id):
         return refusal
     if not reason.strip():
@@ -136,10 +145,9 @@ def pause(
     return None
 
 
-def resume(
-    session: Session, actor: Actor, connection: Connection, *, now: datetime
-) -> Refusal | None:
+def resume(session: Session, actor: Actor, connection_id: int, *, now: datetime) -> Refusal | None:
     """Send again."""
+    connection = session.get_one(Connection, connection_id)
     if refusal := permitted(actor, "run.operate", connection.company_id):
         return refusal
     if connection.paused_at is not None:

@@ -112,8 +112,8 @@ def set_limit(
 
 def resume(
     session: Session, actor: Actor, stop_id: int, reason: str, now: datetime
-) -> RouteStop | Refusal:
-    """Let the route go on; never by who made the change."""
+) -> str | Refusal:
+    """Let the route go on, never by who made the change; the name of the route."""
     stop = _decided(session, actor, stop_id, reason)
     if isinstance(stop, Refusal):
         return stop
@@ -123,20 +123,18 @@ def resume(
     stop.resumed_why = reason.strip()
     say = f"{actor.name} let {stop.route} go on: {reason.strip()}"
     _tell(session, stop, actor, now, "route.resumed", say)
-    return stop
+    return stop.route
 
 
-def keep(
-    session: Session, actor: Actor, stop_id: int, reason: str, now: datetime
-) -> RouteStop | Refusal:
-    """Leave the route stopped, and say why, for the others."""
+def keep(session: Session, actor: Actor, stop_id: int, reason: str, now: datetime) -> str | Refusal:
+    """Leave the route stopped, and say why, for the others; the name of the route."""
     stop = _decided(session, actor, stop_id, reason)
     if isinstance(stop, Refusal):
         return stop
     stop.kept_at, stop.kept_by_id, stop.kept_why = now, actor.person_id, reason.strip()
     say = f"{actor.name} keeps {stop.route} stopped: {reason.strip()}"
     _tell(session, stop, actor, now, "route.kept", say)
-    return stop
+    return stop.route
 
 
 def _counting(session: Session, company_id: int, route: str, revision: int) -> RouteStop:

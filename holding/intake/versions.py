@@ -69,7 +69,7 @@ def receive(
     session: Session,
     *,
     company_id: int,
-    source: Connection,
+    source_id: int,
     delivery_key: str,
     kind: str,
     headers: Mapping[str, str],
@@ -86,10 +86,10 @@ def receive(
     """
     if by is not None and (refused := may(by, "upload")):
         return refused
+    company, source = _held(session, company_id, source_id)
     if source.side != "source":
         hint = "Name the connection that the records come from."
         return Refusal("delivery.no_source", f"{source.name} is no source.", hint, 422)
-    company = _company(session, company_id)
     delivery = keep(
         session,
         Delivery(
@@ -136,12 +136,17 @@ def receive(
     )
 
 
-def _company(session: Session, company_id: int) -> Company:
-    """The company, held steady: a publish waits until this delivery is in."""
-    return session.scalars(_COMPANY, {"company": company_id}).one()
+def _held(session: Session, company_id: int, source_id: int) -> tuple[Company, Connection]:
+    """The company, held steady (a publish waits until this delivery is in), and its source."""
+    return session.execute(_HELD, {"company": company_id, "source": source_id}).one()._tuple()
 
 
-_COMPANY = select(Company).where(Company.id == bindparam("company")).with_for_update(read=True)
+_HELD = (
+    select(Company, Connection)
+    .join(Connection, Connection.company_id == Company.id)
+    .where(Company.id == bindparam("company"), Connection.id == bindparam("source"))
+    .with_for_update(read=True, of=Company)
+)
 
 
 def _last_of_each(records: Sequence[IncomingRecord]) -> dict[tuple[str, str], IncomingRecord]:

@@ -136,7 +136,7 @@ def _pair(
 def _row(change: Saved, entry: Entry, day: date) -> Sequence[Written]:
     debit, credit = (entry.amount if entry.side == side else None for side in ("debit", "credit"))
     return (
-        f"RECLASS-{change.revision.no}",
+        f"RECLASS-{change.no}",
         day,
         entry.document,
         entry.doc_date,

@@ -10,7 +10,7 @@ Also here: a world in which one mapping or unit entry is otherwise.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from fractions import Fraction
 from typing import Any, Final
 
@@ -74,10 +74,14 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Saved(Change):
-    """A change that somebody made."""
+    """A change that somebody made: the number of its revision, when, who, and why (None: with the
+    rules).
+    """
 
-    revision: Revision
+    no: int
+    at: datetime
     by: str
+    reason: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +160,10 @@ def saved_change(session: Session, company_id: int, no: int) -> Saved | None:
         before=parsed_of(last),
         after=parsed_of(entry),
         entries=tuple(one.id for one in older),
-        revision=revision,
+        no=no,
+        at=revision.at,
         by=by or "Clearpost",
+        reason=revision.reason,
     )
 
 

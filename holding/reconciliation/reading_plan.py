@@ -181,12 +181,11 @@ def read_record(session: Session, actor: Actor, record_id: int, now: datetime) -
     return count
 
 
-def read_target(
-    session: Session, actor: Actor, connection: Connection, now: datetime
-) -> int | Refusal:
+def read_target(session: Session, actor: Actor, connection_id: int, now: datetime) -> int | Refusal:
     """Read everything that is posted there and still watched; how many documents that is."""
     if refusal := may(actor, ACT):
         return refusal
+    connection = session.get_one(Connection, connection_id)
     mine = Posting.connection_id == connection.id
     count = _wanted(session, mine & (Posting.posted_at > now - FOR), now)
     if not count:

@@ -82,8 +82,9 @@ def refusal(
     )
 
 
-def disagreement(session: Session, connection: Connection) -> Disagreement | None:
+def disagreement(session: Session, connection_id: int) -> Disagreement | None:
     """Where a target and the rules in force do not say the same, so that nothing is sent there."""
+    connection = session.get_one(Connection, connection_id)
     way = told(session, connection)
     ours = _in_force(session, connection) if way else None
     if ours is None or way == ours.rounding:

@@ -65,10 +65,11 @@ def push(
     title: str,
     now: datetime,
     checked: Report | None = None,
-) -> Change | Refusal:
+) -> int | Refusal:
     """Store rule files (and their CSV files) as a change; nothing is in force yet.
 
-    They are examined here unless the report of these very files is given.
+    The files are examined here unless the report of these very files is given. The number of the
+    change.
     """
     refusal = may(actor, "rules.draft")
     if refusal:
@@ -116,7 +117,7 @@ def push(
             "hash": digest,
         },
     )
-    return change
+    return change.no
 
 
 def _not_good(

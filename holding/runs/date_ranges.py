@@ -75,8 +75,8 @@ def sync(
     expected_count: int,
     expected_total: int,
     now: datetime,
-) -> Run | Refusal:
-    """Send what is ready in a range, if it is still what the person was shown."""
+) -> int | Refusal:
+    """Send what is ready in a range, if it is still what the person was shown; the run's id."""
     connection = session.get(  # one start after the other
         Connection, connection_id, with_for_update={"key_share": True}, populate_existing=True
     )
@@ -101,7 +101,7 @@ def sync(
     sent = plural(seen.will_send.count, "document")
     say = f"{actor.name} started a sync of {first} to {last}: {sent}."
     tell(session, run, actor, now, say)
-    return run
+    return run.id
 
 
 def _bucket(found: Iterable[tuple[int, str, int]], states: tuple[str, ...]) -> Bucket:

@@ -9,6 +9,7 @@ The run of a day starts at the hour of the next day, when that whole day is over
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -49,6 +50,19 @@ _DUE = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Daily:
+    """The daily run of a document type: its hour, as HH:MM in its zone, whether it is automatic,
+    when it is next, and the last day that is done.
+    """
+
+    at: str
+    zone: str
+    active: bool
+    next_at: datetime | None
+    last_day: date | None
+
+
 def start_due(session: Session, now: datetime) -> int:
     """Start every run whose hour has come; how many."""
     unreadable = follow_rules(session, now)
@@ -82,8 +96,15 @@ def follow_rules(session: Session, now: datetime) -> set[int]:
     return unreadable
 
 
-def of_target(session: Session, company_id: int, *words: str) -> dict[str, Schedule]:
-    """Document type -> when it goes out by itself to the target that rules call by these words."""
+def of_target(session: Session, company_id: int, *words: str) -> dict[str, Daily]:
+    """Document type -> its daily run to the target that rules call by these words."""
+    return {
+        doc_type: Daily(row.at, row.zone, row.active, row.next_at, row.last_day)
+        for doc_type, row in _rows(session, company_id, *words).items()
+    }
+
+
+def _rows(session: Session, company_id: int, *words: str) -> dict[str, Schedule]:
     rows = session.scalars(
         select(Schedule).where(Schedule.company_id == company_id, Schedule.next_at.is_not(None))
     )
@@ -94,7 +115,7 @@ def of_target(session: Session, company_id: int, *words: str) -> dict[str, Sched
 def switch(
     session: Session,
     actor: Actor,
-    connection: Connection,
+    connection_id: int,
     doc_type: str,
     *,
     on: bool,
@@ -103,8 +124,9 @@ def switch(
     """Let a daily route go out by itself, or by hand only. What became ready meanwhile goes with
     the next night.
     """
+    connection = session.get_one(Connection, connection_id)
     words = (connection.name, connection.connector)
-    row = of_target(session, connection.company_id, *words).get(doc_type)
+    row = _rows(session, connection.company_id, *words).get(doc_type)
     if refusal := permitted(actor, "run.operate", connection.company_id):
         return refusal
     if row is None:

@@ -38,7 +38,7 @@ def receive(shop: "Shop", given: Sequence["Order"]) -> None:
             receipt = versions.receive(
                 session,
                 company_id=shop.company_id,
-                source=setup.connection(session, shop.company_id, setup.SOURCE),
+                source_id=setup.connection(session, shop.company_id, setup.SOURCE).id,
                 delivery_key=accepted.delivery_id,
                 kind="file",
                 headers={},

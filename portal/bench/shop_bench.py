@@ -177,10 +177,10 @@ def _sync(shop: Shop) -> int:
     with shop.place.database.write() as session:
         operator = setup.colleague(session, company_id, "operator")
         target = setup.connection(session, company_id, setup.TARGET)
-        granted(connections_setup.resume(session, operator, target, now=now))
+        granted(connections_setup.resume(session, operator, target.id, now=now))
         span = {"doc_type": "sales_invoice", "first": date(2000, 1, 1), "last": date(2999, 1, 1)}
         seen = date_ranges.preview(session, company_id, target.id, **span)  # type: ignore[arg-type]
-        run = granted(
+        return granted(
             date_ranges.sync(
                 session,
                 operator,
@@ -192,7 +192,6 @@ def _sync(shop: Shop) -> int:
                 **span,  # type: ignore[arg-type]
             )
         )
-        return run.id
 
 
 def _stored(shop: Shop, name: str, records: int) -> dict[str, float]:
@@ -220,7 +219,9 @@ def _pause(shop: Shop) -> None:
     with shop.place.database.write() as session:
         operator = setup.colleague(session, shop.company_id, "operator")
         target = setup.connection(session, shop.company_id, setup.TARGET)
-        granted(connections_setup.pause(session, operator, target, "measuring", now=shop.place.now))
+        granted(
+            connections_setup.pause(session, operator, target.id, "measuring", now=shop.place.now)
+        )
 
 
 def _due(shop: Shop) -> int:

@@ -82,9 +82,9 @@ def connection_set(name: str, company: str, email: str, pairs: tuple[str, ...]) 
     with office() as place, place.database.write() as session:
         found = company_of(session, company)
         actor = actor_of(session, email, found.id)
-        row = named(connection_rows.entity(session, found.id, name), name)
+        row = named(connection_rows.one(session, found.id, name), name)
         given = dict(_pair(text) for text in pairs)
-        changed = granted(change_settings(session, actor, row, given, now=place.now))
+        changed = granted(change_settings(session, actor, row.id, given, now=place.now))
         side = row.side
     doorbell.ring(found.id, "evaluate")
     click.echo(f"{name}: {', '.join(changed) or 'nothing'} changed.")
@@ -106,8 +106,8 @@ def connection_key(name: str, company: str, email: str) -> None:
         found = company_of(session, company)
         actor = actor_of(session, email, found.id)
         granted(may(actor, "connection.admin"))
-        row = named(connection_rows.entity(session, found.id, name), name)
-        kept = granted(setup.set_key(session, actor, row, secret, now=place.now))
+        row = named(connection_rows.one(session, found.id, name), name)
+        kept = granted(setup.set_key(session, actor, row.id, secret, now=place.now))
     click.echo(f"{name} has a new key that ends in {kept.tail}.")
 
 
@@ -154,8 +154,8 @@ def connection_pause(name: str, company: str, email: str, reason: str) -> None:
     with office() as place, place.database.write() as session:
         found = company_of(session, company)
         actor = actor_of(session, email, found.id)
-        row = named(connection_rows.entity(session, found.id, name), name)
-        granted(setup.pause(session, actor, row, reason, now=place.now))
+        row = named(connection_rows.one(session, found.id, name), name)
+        granted(setup.pause(session, actor, row.id, reason, now=place.now))
     click.echo(f"{name} is paused.")
 
 
@@ -171,8 +171,8 @@ def connection_resume(name: str, company: str, email: str) -> None:
     with office() as place, place.database.write() as session:
         found = company_of(session, company)
         actor = actor_of(session, email, found.id)
-        row = named(connection_rows.entity(session, found.id, name), name)
-        granted(setup.resume(session, actor, row, now=place.now))
+        row = named(connection_rows.one(session, found.id, name), name)
+        granted(setup.resume(session, actor, row.id, now=place.now))
     doorbell.ring(found.id, "push")
     click.echo(f"{name} sends again.")
 

@@ -98,7 +98,7 @@ def user_add(
             added = granted(
                 people.add_person(session, email=email, name=name or email.split("@")[0])
             )
-            person_id, password = added.person.id, added.password
+            person_id, password = added.person_id, added.password
         for role in roles:
             refusal = people.add_membership(
                 session,
@@ -174,10 +174,8 @@ def rules_push(folder: Path, company: str, email: str, title: str | None) -> Non
         if isinstance(answer, admission.RulesRefusal):
             _show(answer, files)
         change = granted(answer)
-        click.echo(
-            f"Change {change.no} is stored; it is in force when another person publishes it."
-        )
-        click.echo(f"next: clearpost publish {change.no} --company {company} --as EMAIL")
+        click.echo(f"Change {change} is stored; it is in force when another person publishes it.")
+        click.echo(f"next: clearpost publish {change} --company {company} --as EMAIL")
 
 
 @click.command()

@@ -64,7 +64,7 @@ class Depot:
         with self.place.database.write() as session:
             operator = setup.colleague(session, company_id, "operator")
             row = setup.connection(session, company_id, self.settled.sample.target)
-            setup.done(read_target(session, operator, row, asked))
+            setup.done(read_target(session, operator, row.id, asked))
         doorbell.ring(company_id, "push")
         with _in_time():
             progress.wait_until_read(self.place.database, company_id, asked, patience)

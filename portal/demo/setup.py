@@ -75,7 +75,7 @@ def sample(url: str) -> Sample:
 
 def make_company(session: DatabaseSession, wanted: Sample, *, now: datetime) -> Ready:
     """The company with its people and connections; its rules are still to be published."""
-    company = done(
+    company_id = done(
         people.add_company(
             session,
             code=wanted.code,
@@ -85,14 +85,15 @@ def make_company(session: DatabaseSession, wanted: Sample, *, now: datetime) -> 
             now=now,
         )
     )
+    company = session.get_one(Company, company_id)
     company.settings = {**company.settings, teams.FALLBACK_TEAM: "accounts"}
-    passwords = {each: _add(session, company.id, each, now) for each in wanted.people}
-    admin = colleague(session, company.id, "admin")
+    passwords = {each: _add(session, company_id, each, now) for each in wanted.people}
+    admin = colleague(session, company_id, "admin")
     key = secrets.token_urlsafe(32)
-    _connect(session, company.id, admin, wanted.source, "source", {}, key, now)
+    _connect(session, company_id, admin, wanted.source, "source", {}, key, now)
     settings = wanted.settings
-    _connect(session, company.id, admin, wanted.target, "target", settings, wanted.key, now)
-    return Ready(company.id, passwords)
+    _connect(session, company_id, admin, wanted.target, "target", settings, wanted.key, now)
+    return Ready(company_id, passwords)
 
 
 def publish_rules(session: DatabaseSession, company_id: int, wanted: Sample, now: datetime) -> None:
@@ -100,7 +101,7 @@ def publish_rules(session: DatabaseSession, company_id: int, wanted: Sample, now
     author = colleague(session, company_id, "consultant")
     change = done(publication.push(session, company_id, author, wanted.files, wanted.title, now))
     publisher = colleague(session, company_id, "publisher")
-    done(publication.publish(session, change.no, publisher, now))
+    done(publication.publish(session, change, publisher, now))
 
 
 def starter_files() -> dict[str, str]:
@@ -157,14 +158,14 @@ def _add(session: DatabaseSession, company_id: int, each: Colleague, now: dateti
     refused = people.add_membership(
         session,
         company_id=company_id,
-        person_id=added.person.id,
+        person_id=added.person_id,
         role=each.role,
         actor=access_actors.SYSTEM,
         now=now,
     )
     done(refused)
     for team in each.teams:
-        teams.add_to_team(session, company_id=company_id, name=team, person_id=added.person.id)
+        teams.add_to_team(session, company_id=company_id, name=team, person_id=added.person_id)
     return added.password
 
 
@@ -178,7 +179,7 @@ def _connect(
     secret: str,
     now: datetime,
 ) -> None:
-    row = done(
+    made = done(
         add_connection(
             session,
             company_id=company_id,
@@ -190,4 +191,4 @@ def _connect(
             now=now,
         )
     )
-    done(setup.set_key(session, admin, row, secret, now=now))
+    done(setup.set_key(session, admin, made, secret, now=now))

@@ -70,8 +70,7 @@ def pause(name: str) -> Response:
     if isinstance(wish, forms.Problems):
         return _again(row, wish)
     with store.writing() as session:
-        found = queries.entity(session, g.company.id, name)
-        answer = found and setup.pause(session, g.actor, found, wish.reason, now=g.now)
+        answer = setup.pause(session, g.actor, row.id, wish.reason, now=g.now)
     if isinstance(answer, Refusal):
         return fragments.refuse(answer, back=_url(name))
     return fragments.moved(_url(name), f"{name} is paused. What is ready waits here.")
@@ -80,24 +79,22 @@ def pause(name: str) -> Response:
 @pages.post("/<name>/read")
 def read(name: str) -> Response:
     """Read in the target everything that is posted there and still watched."""
-    _row(name)
+    row = _row(name)
     with store.writing() as session:
-        found = queries.entity(session, g.company.id, name, "target")
-        answer = found and reading_plan.read_target(session, g.actor, found, g.now)
+        answer = reading_plan.read_target(session, g.actor, row.id, g.now)
     if isinstance(answer, Refusal):
         return fragments.refuse(answer, back=_url(name))
     doorbell.ring(g.company.id, "push")
-    told = plural(answer or 0, "document is", "documents are")
+    told = plural(answer, "document is", "documents are")
     return fragments.moved(_url(name), f"{told} being read in {name}.")
 
 
 @pages.post("/<name>/resume")
 def resume(name: str) -> Response:
     """Send again, what waited first."""
-    _row(name)
+    row = _row(name)
     with store.writing() as session:
-        found = queries.entity(session, g.company.id, name)
-        answer = found and setup.resume(session, g.actor, found, now=g.now)
+        answer = setup.resume(session, g.actor, row.id, now=g.now)
     if isinstance(answer, Refusal):
         return fragments.refuse(answer, back=_url(name))
     doorbell.ring(g.company.id, "push")
@@ -107,11 +104,9 @@ def resume(name: str) -> Response:
 @pages.post("/<name>/daily")
 def daily(name: str) -> Response:
     """Let a document type go out by itself every day, or by hand only."""
-    _row(name)
-    doc_type, on = request.form.get("doc_type", ""), request.form.get("on") == "1"
+    row, doc_type, on = _row(name), request.form.get("doc_type", ""), request.form.get("on") == "1"
     with store.writing() as session:
-        found = queries.entity(session, g.company.id, name, "target")
-        answer = found and schedules.switch(session, g.actor, found, doc_type, on=on, now=g.now)
+        answer = schedules.switch(session, g.actor, row.id, doc_type, on=on, now=g.now)
     if isinstance(answer, Refusal):
         return fragments.refuse(answer, back=_url(name))
     said = "by itself again" if on else "by hand only"
@@ -139,7 +134,7 @@ def hours(name: str) -> Response:
         )
     if isinstance(answer, Refusal):
         return fragments.refuse(answer, back=_url(name))
-    said = f"Change {answer.no} submitted: {made.title}. The hours change when it is published."
+    said = f"Change {answer} submitted: {made.title}. The hours change when it is published."
     return fragments.moved(_url(name), said)
 
 
@@ -179,8 +174,8 @@ def sync(name: str) -> Response:
         shown = _with_preview(row, wish) | {"changed": answer}
         return fragments.respond("connections/show.html", shown, status=409)
     doorbell.ring(g.company.id, "push")
-    shown_url = url_for("runs.show", co=g.company.code, run_id=answer.id)
-    return fragments.moved(shown_url, f"Run {answer.id} has started.")
+    shown_url = url_for("runs.show", co=g.company.code, run_id=answer)
+    return fragments.moved(shown_url, f"Run {answer} has started.")
 
 
 def _row(name: str) -> queries.ConnectionRow:
@@ -194,19 +189,17 @@ def _shown(row: queries.ConnectionRow) -> dict[str, object]:
     session = store.reading()
     found = {line.doc_type: line for line in queries.endpoints(session, row.id)}
     made = target_status.of_rows(session, g.company.id, [row])
-    target = row.side == "target" and queries.entity(session, g.company.id, row.name, "target")
+    target = row.side == "target"
     return {
         "row": row,
         "cards": [(pill, found.get(pill.doc_type)) for pill in made],
         "nights": schedules.of_target(session, g.company.id, row.name, row.connector)
-        if row.side == "target"
+        if target
         else {},
-        "new_hours": run_hours.waiting(session, g.company.id, row.name)
-        if row.side == "target"
-        else (),
-        "queue": queries.queue(session, row.id) if row.side == "target" else (),
+        "new_hours": run_hours.waiting(session, g.company.id, row.name) if target else (),
+        "queue": queries.queue(session, row.id) if target else (),
         "snapshots": queries.snapshots(session, row.id),
-        "rounds": declared_rounding.disagreement(session, target) if target else None,
+        "rounds": declared_rounding.disagreement(session, row.id) if target else None,
         "told": queries.told(session, g.company.id, row.id),
         "last": queries.last_delivery(session, row.id) if row.side == "source" else None,
         "hook": url_for("hooks.receive", co=g.company.code, source=row.name, _external=True),

@@ -36,11 +36,11 @@ UNKNOWN = Refusal(
 def receive(co: str, source: str) -> Response:
     """A delivery: 202 new, 200 seen before, else a problem with its reason."""
     company = store.company_of(co)
-    named = queries.entity(store.reading(), company.id, source, side="source") if company else None
+    named = queries.one(store.reading(), company.id, source, side="source") if company else None
     reader = registry.sources().get(named.connector) if named else None
     if company is None or named is None or reader is None:
         return problem(UNKNOWN)
-    secrets = setup.secrets_of(store.reading(), named, g.now)
+    secrets = setup.secrets_of(store.reading(), named.id, g.now)
     if isinstance(secrets, Refusal):
         return problem(Refusal(secrets.code, secrets.message, secrets.hint, 401))
     raw = request.get_data(cache=False)
@@ -53,7 +53,7 @@ def receive(co: str, source: str) -> Response:
         answer = versions.receive(
             session,
             company_id=company.id,
-            source=named,
+            source_id=named.id,
             delivery_key=read.delivery_id,
             kind="webhook",
             headers=_headers(),

@@ -230,16 +230,17 @@ def _beside(
     change: reclassification.Saved, since: int | None
 ) -> list[tuple[reclassification.Saved, reclassification.Contradictions]]:
     """All changes of a merge, the last of which is shown, each with what it contradicts."""
-    session, last = store.reading(), change.revision
-    if since is None or not max(0, last.no - MOST_KEYS) < since < last.no:
+    session = store.reading()
+    if since is None or not max(0, change.no - MOST_KEYS) < since < change.no:
         return []
     saved = (
-        reclassification.saved_change(session, g.company.id, no) for no in range(since, last.no + 1)
+        reclassification.saved_change(session, g.company.id, no)
+        for no in range(since, change.no + 1)
     )
     return [
         (one, reclassification.contradictions(session, one, most=JUDGED))
         for one in saved
-        if one and (one.by, one.revision.at) == (change.by, last.at)
+        if one and (one.by, one.at) == (change.by, change.at)
     ]
 
 

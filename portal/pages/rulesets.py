@@ -196,7 +196,7 @@ def push_draft() -> Response:
         )
     if isinstance(answer, Refusal):
         return fragments.refuse(answer, back=back)
-    say = f"The draft is change {answer.no}. Somebody else checks and publishes it."
+    say = f"The draft is change {answer}. Somebody else checks and publishes it."
     return fragments.moved(back, say)
 
 

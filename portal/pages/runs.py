@@ -17,7 +17,7 @@ from portal.web import forms, fragments, store, target_status
 
 pages = Blueprint("runs", __name__, url_prefix="/c/<co>")
 stop_pages = Blueprint("stops", __name__, url_prefix="/c/<co>/stops")
-Decide = Callable[..., object]
+Decide = Callable[..., str | Refusal]
 PUSH_STATES = ("accepted", "refused", "uncertain", "sending", "awaiting", "conflict", "dropped")
 
 
@@ -105,11 +105,10 @@ def _decide(stop_id: int, decide: Decide, say: str) -> Response:
         return _page({f"reason_{stop_id}": wish.by_field["reason"]}, status=422)
     with store.writing() as session:
         answer = decide(session, g.actor, stop_id, wish.reason, g.now)
-        route = getattr(answer, "route", "")
     if isinstance(answer, Refusal):
         return fragments.refuse(answer, back=_url())
     doorbell.ring(g.company.id, "push")
-    return fragments.moved(_url(), f"{route} {say}")
+    return fragments.moved(_url(), f"{answer} {say}")
 
 
 def _page(problems: dict[str, str], *, status: int = 200) -> Response:

@@ -61,7 +61,7 @@ def store(
     return versions.receive(
         session,
         company_id=company_id,
-        source=named(connection_rows.entity(session, company_id, source), source),
+        source_id=named(connection_rows.one(session, company_id, source), source).id,
         delivery_key=accepted.delivery_id,
         kind="file",
         headers={"name": path.name},

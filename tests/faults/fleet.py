@@ -137,7 +137,7 @@ class Fleet:
             got = versions.receive(
                 session,
                 company_id=company_id,
-                source=source,
+                source_id=source.id,
                 delivery_key=key,
                 kind="order",
                 headers={},

@@ -131,7 +131,7 @@ def deliver_mixed(house: House, numbers: range) -> dict[str, tuple[str, str]]:
         got = versions.receive(
             session,
             company_id=house.company_id,
-            source=source,
+            source_id=source.id,
             delivery_key=f"evt-{numbers.start}",
             kind="order",
             headers={},

@@ -90,7 +90,7 @@ def _set_key(house: House, key: str) -> None:
     assert not isinstance(keys, Refusal)
     with house.database.write() as session:
         target = session.scalars(select(Connection).where(Connection.side == "target")).one()
-        setup.set_key(session, SYSTEM, target, key, now=datetime.now(UTC), keys=keys)
+        setup.set_key(session, SYSTEM, target.id, key, now=datetime.now(UTC), keys=keys)
 
 
 def _stored(house: House) -> Iterator[tuple[str, str]]:

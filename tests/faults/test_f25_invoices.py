@@ -59,7 +59,7 @@ def deliver(house: House, numbers: Sequence[str]) -> None:
         got = versions.receive(
             session,
             company_id=house.company_id,
-            source=source,
+            source_id=source.id,
             delivery_key=f"evt-{numbers[0]}",
             kind="order",
             headers={},

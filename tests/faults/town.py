@@ -198,7 +198,7 @@ class Town:
             got = versions.receive(
                 session,
                 company_id=to,
-                source=source,
+                source_id=source.id,
                 delivery_key=key,
                 kind="order",
                 headers={},
@@ -225,9 +225,9 @@ class Town:
             target = _connection(session, "target", self.company_id)
             now = self.clock.now()
             if on:
-                setup.pause(session, self.made.admin, target, "a history", now=now)
+                setup.pause(session, self.made.admin, target.id, "a history", now=now)
             else:
-                setup.resume(session, self.made.admin, target, now=now)
+                setup.resume(session, self.made.admin, target.id, now=now)
 
     def rekey(self) -> None:
         """The same secret is stored once more: every judging under way is stale."""
@@ -236,7 +236,7 @@ class Town:
             setup.set_key(
                 session,
                 SYSTEM,
-                target,
+                target.id,
                 DEMO_KEY,
                 now=self.clock.now(),
                 keys=self._keys,  # type: ignore[arg-type]

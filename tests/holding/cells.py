@@ -167,7 +167,7 @@ class Template:
             told = versions.receive(
                 session,
                 company_id=self.shop.company.id,
-                source=connection_named(session, self.shop.company, source),
+                source_id=connection_named(session, self.shop.company, source).id,
                 delivery_key=read.delivery_id,
                 kind="webhook",
                 headers={},
@@ -306,7 +306,7 @@ def open_aiaccount(
     shop = open_shop(database, company, clock)
     with database.write() as session:
         target = connection_named(session, company, "aiaccount")
-        setup.set_key(session, SYSTEM, target, DEMO_KEY, now=clock.now(), keys=KEYS)
+        setup.set_key(session, SYSTEM, target.id, DEMO_KEY, now=clock.now(), keys=KEYS)
     given = default_companies(name=company.name, locked_through=None, quota=None, rounding=rounding)
     books = Books(
         companies=given, keys=default_keys(), dedupe="number+customer", withhold=0, seed=0

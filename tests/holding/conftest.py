@@ -51,7 +51,7 @@ def desk(
         with database.write() as session:
             connection = connection_named(session, company, "aiaccount")
             connection.settings = {**connection.settings, "base_url": target.url}
-            set_key(session, SYSTEM, connection, DEMO_KEY, now=NOW, keys=KEYS)
+            set_key(session, SYSTEM, connection.id, DEMO_KEY, now=NOW, keys=KEYS)
 
     kept(database, ("connected", company.id, target.url), connect)
     http = Http(clock, connect_seconds=2, read_seconds=2)

@@ -133,6 +133,6 @@ def under(shop: Shop, files: dict[str, str]) -> Shop:
     """Its target has a key, and these rules are in force."""
     with shop.database.write() as session:
         target = connection_named(session, shop.company, "aiaccount")
-        set_key(session, SYSTEM, target, DEMO_KEY, now=shop.now, keys=KEYS)
+        set_key(session, SYSTEM, target.id, DEMO_KEY, now=shop.now, keys=KEYS)
     shop.publish(files)
     return shop

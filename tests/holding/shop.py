@@ -21,7 +21,7 @@ from holding.refusal import Refusal
 from holding.rulesets import publication
 from holding.rulesets.publication import Published
 from holding.store.database import Database
-from holding.tables import Change, Company, Hold, Posting, Record, Team
+from holding.tables import Company, Hold, Posting, Record, Team
 from tests.support.clock import SetClock
 from tests.support.factories import connection_named, make_person
 from tests.support.kept import kept
@@ -198,8 +198,8 @@ class Shop:
             change = publication.push(
                 session, self.company.id, self.actor("chan"), files or FILES, "Rules", self.now
             )
-            assert isinstance(change, Change), change
-            published = publication.publish(session, change.no, self.actor("pua"), self.now)
+            assert isinstance(change, int), change
+            published = publication.publish(session, change, self.actor("pua"), self.now)
             assert isinstance(published, Published), published
             return published
 
@@ -217,7 +217,7 @@ class Shop:
             answer = versions.receive(
                 session,
                 company_id=self.company.id,
-                source=connection_named(session, self.company, "netshop"),
+                source_id=connection_named(session, self.company, "netshop").id,
                 delivery_key=f"delivery-{self.deliveries}",
                 kind="webhook",
                 headers={},

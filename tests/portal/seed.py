@@ -99,7 +99,7 @@ def _connect(session: Session, shop: Shop, keys: Keys, url: str) -> None:
     source = connection_named(session, shop.company, "netshop")
     for row, secret in ((target, DEMO_KEY), (source, HOOK_SECRET)):
         assert not isinstance(
-            setup.set_key(session, adam, row, secret, now=shop.now, keys=keys), Refusal
+            setup.set_key(session, adam, row.id, secret, now=shop.now, keys=keys), Refusal
         )
 
 

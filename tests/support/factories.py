@@ -60,8 +60,8 @@ def add_target(
         actor=SYSTEM,
         now=now,
     )
-    assert isinstance(made, Connection), made
-    return made
+    assert isinstance(made, int), made
+    return session.get_one(Connection, made)
 
 
 def make_connection(

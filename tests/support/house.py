@@ -134,7 +134,7 @@ class House:
             got = versions.receive(
                 session,
                 company_id=self.company_id,
-                source=source,
+                source_id=source.id,
                 delivery_key=f"evt-{self.sent}",
                 kind="order",
                 headers={},
@@ -281,8 +281,8 @@ def furnish(
 ) -> int:
     """A company with its people, its connections with keys, and rules in force; its id."""
     now = datetime.now(UTC)
-    company = people.add_company(session, code=code, name="Kedai Contoh Sdn Bhd", now=now)
-    assert not isinstance(company, Refusal)
+    company_id = people.add_company(session, code=code, name="Kedai Contoh Sdn Bhd", now=now)
+    assert not isinstance(company_id, Refusal)
     settings = {
         "base_url": target.url,
         "company_id": "CMP-1042",
@@ -294,9 +294,9 @@ def furnish(
         (connector, "target", settings, secret),
     )
     for name, side, chosen, key in sides:
-        row = add_connection(
+        made = add_connection(
             session,
-            company_id=company.id,
+            company_id=company_id,
             name=name,
             side=side,
             connector=name,
@@ -304,12 +304,12 @@ def furnish(
             actor=SYSTEM,
             now=now,
         )
-        assert not isinstance(row, Refusal), row
+        assert not isinstance(made, Refusal), made
         keys = _keys(environment)
-        done = setup.set_key(session, SYSTEM, row, key, now=now, keys=keys)
+        done = setup.set_key(session, SYSTEM, made, key, now=now, keys=keys)
         assert not isinstance(done, Refusal), done
-    _publish(session, company.id, rules, now, code)
-    return company.id
+    _publish(session, company_id, rules, now, code)
+    return company_id
 
 
 def _keys(environment: Mapping[str, str]) -> Keys:
@@ -333,7 +333,7 @@ def _publish(session: Session, company_id: int, text: str, now: datetime, code: 
         actors.append(Actor(person.id, name, person.email, company_id, frozenset({role})))
     change = publication.push(session, company_id, actors[0], {"shop.rules": text}, "Shop", now)
     assert not isinstance(change, Refusal), change
-    done = publication.publish(session, change.no, actors[1], now)
+    done = publication.publish(session, change, actors[1], now)
     assert not isinstance(done, Refusal), done
 
 

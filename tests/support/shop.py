@@ -106,7 +106,7 @@ class Shop:
             return receive(
                 session,
                 company_id=self.company.id,
-                source=source,
+                source_id=source.id,
                 delivery_key=key or f"d-{no}",
                 kind="webhook",
                 headers={},

@@ -25,7 +25,6 @@ from holding.runs.dispatch import push_due
 from holding.store.database import Database
 from holding.tables import (
     Approval,
-    Change,
     Company,
     Evaluation,
     Hold,
@@ -157,8 +156,8 @@ class World:
         with shop.database.write() as session:
             company_id, chan = shop.company.id, shop.actor("chan")
             change = publication.push(session, company_id, chan, files, "Rules", shop.now)
-            assert isinstance(change, Change), change
-            done = publication.publish(session, change.no, shop.actor(name), shop.now)
+            assert isinstance(change, int), change
+            done = publication.publish(session, change, shop.actor(name), shop.now)
             assert isinstance(done, publication.Published), done
         self.publisher = name
 

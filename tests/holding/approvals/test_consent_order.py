@@ -16,7 +16,7 @@ from holding.refusal import Refusal
 from holding.rulesets import publication
 from holding.rulesets.publication import Published
 from holding.store.database import Database
-from holding.tables import Approval, Change, Company, Dating, Hold
+from holding.tables import Approval, Company, Dating, Hold
 from tests.holding.consent import ASKING, LARGE, approve, why_not
 from tests.holding.held import says
 from tests.holding.life import Begun, Life
@@ -176,8 +176,8 @@ def test_who_publishes_after_they_approved_did_not_approve_it(shop: Shop) -> Non
     with shop.database.write() as session:
         chan = shop.actor("chan")
         change = publication.push(session, shop.company.id, chan, files, "Words", shop.now)
-        assert isinstance(change, Change), change
-        done = publication.publish(session, change.no, lim, shop.now)
+        assert isinstance(change, int), change
+        done = publication.publish(session, change, lim, shop.now)
         assert isinstance(done, Published), done
     shop.judge()
     assert standing(shop) == [False]

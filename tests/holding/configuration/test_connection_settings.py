@@ -28,7 +28,7 @@ def change(
     who = Actor(None, "Tan", "tan@example.test", company.id, frozenset({role}))
     with database.write() as session:
         return change_settings(
-            session, who, connection_named(session, company, name), settings, now=NOW
+            session, who, connection_named(session, company, name).id, settings, now=NOW
         )
 
 

@@ -25,7 +25,7 @@ TEA, SOAP = "TEE-BLK-M", "SOAP90"
 def paused(life: Life) -> Life:
     """A-1 is ready and AutoCount is paused, so that there is time to learn of its item."""
     with life.shop.database.write() as session:
-        pause(session, SYSTEM, there(session, life), "stocktaking", now=life.shop.now)
+        pause(session, SYSTEM, there(session, life).id, "stocktaking", now=life.shop.now)
     life.arrive("A-1", **SMALL)
     assert life.shop.states() == {"A-1": "ready"}
     return life
@@ -68,7 +68,7 @@ def test_what_documents_name_is_asked_for_and_held_where_it_differs(paused: Life
     control(paused, "book", products={TEA: "PCS"})
     ask(paused)
     with paused.shop.database.write() as session:
-        resume(session, SYSTEM, there(session, paused), now=paused.shop.now)
+        resume(session, SYSTEM, there(session, paused).id, now=paused.shop.now)
     paused.work()
     assert effects(paused) == [("created", "A-1-1")]
 

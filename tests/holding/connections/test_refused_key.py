@@ -79,7 +79,7 @@ def arrive(life: Life, *numbers: str) -> None:
 def give_key(life: Life) -> None:
     with life.shop.database.write() as session:
         made = session.scalars(select(Connection).where(Connection.connector == "autocount")).one()
-        set_key(session, SYSTEM, made, SAMPLES["autocount"].secret, now=life.shop.now, keys=KEYS)
+        set_key(session, SYSTEM, made.id, SAMPLES["autocount"].secret, now=life.shop.now, keys=KEYS)
 
 
 def goes_on(life: Life) -> None:
@@ -206,7 +206,7 @@ def test_a_renewal_that_is_refused_is_a_refused_key(house: House, losing: Losing
     with house.shop.database.write() as session:
         row = session.get_one(Connection, house.target)
         key = "qbo-client-3Rk9:qbo-refresh-5Mx8-7"
-        set_key(session, SYSTEM, row, key, now=house.shop.now, keys=KEYS)
+        set_key(session, SYSTEM, row.id, key, now=house.shop.now, keys=KEYS)
     run_on(house)
     assert house.shop.states() == {"Q1": "posted", "Q2": "posted"}
     assert exceptions(house.shop) == []

@@ -49,7 +49,7 @@ class House:
     def use(self, key: str) -> None:
         with self.desk.database.write() as session:
             row = session.get_one(Connection, self.connection_id)
-            setup.set_key(session, SYSTEM, row, key, now=self.desk.clock.now(), keys=KEYS)
+            setup.set_key(session, SYSTEM, row.id, key, now=self.desk.clock.now(), keys=KEYS)
 
     @property
     def secret(self) -> str:

@@ -31,13 +31,13 @@ def pause(life: Life) -> None:
     with life.shop.database.write() as session:
         target = connection_named(session, life.shop.company, "aiaccount")
         actor = life.shop.actor("adam")
-        assert setup.pause(session, actor, target, "month end", now=life.shop.now) is None
+        assert setup.pause(session, actor, target.id, "month end", now=life.shop.now) is None
 
 
 def resume(life: Life) -> None:
     with life.shop.database.write() as session:
         target = connection_named(session, life.shop.company, "aiaccount")
-        assert setup.resume(session, life.shop.actor("adam"), target, now=life.shop.now) is None
+        assert setup.resume(session, life.shop.actor("adam"), target.id, now=life.shop.now) is None
     life.work()
 
 

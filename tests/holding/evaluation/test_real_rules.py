@@ -158,7 +158,7 @@ def published(database: Database, company: Company, clock: SetClock, rules: str)
             session, company.id, actors["consultant"], files, "Rules", clock.now()
         )
         assert not isinstance(change, Refusal), change
-        done = publication.publish(session, change.no, actors["publisher"], clock.now())
+        done = publication.publish(session, change, actors["publisher"], clock.now())
         assert not isinstance(done, Refusal), done
     return company
 
@@ -175,7 +175,7 @@ class Desk:
             got = receive(
                 session,
                 company_id=self.company.id,
-                source=connection_named(session, self.company, "netshop"),
+                source_id=connection_named(session, self.company, "netshop").id,
                 delivery_key=str(self.sent),
                 kind="order",
                 headers={},

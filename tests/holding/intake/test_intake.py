@@ -128,7 +128,7 @@ def test_a_target_delivers_nothing(shop: Shop) -> None:
         answer = receive(
             session,
             company_id=shop.company.id,
-            source=target,
+            source_id=target.id,
             delivery_key="k",
             kind="file",
             headers={},

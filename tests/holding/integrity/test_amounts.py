@@ -211,7 +211,7 @@ def begun(
                 made.settings = sim.settings
             else:
                 made = add_target(session, company, target, sim.settings, shop.now)
-            setup.set_key(session, SYSTEM, made, SECRETS[target], now=shop.now, keys=KEYS)
+            setup.set_key(session, SYSTEM, made.id, SECRETS[target], now=shop.now, keys=KEYS)
             connection_id = made.id
         http = Http(clock)
         report = probe.test_connection(database, clock, connection_id, SYSTEM, http=http, keys=KEYS)

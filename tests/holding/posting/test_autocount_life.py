@@ -84,7 +84,9 @@ def life(
     shop = open_shop(database, company, clock)
     with database.write() as session:
         made = add_target(session, company, "autocount", running.settings, shop.now)
-        setup.set_key(session, SYSTEM, made, SAMPLES["autocount"].secret, now=shop.now, keys=KEYS)
+        setup.set_key(
+            session, SYSTEM, made.id, SAMPLES["autocount"].secret, now=shop.now, keys=KEYS
+        )
         connection_id = made.id
     http = Http(clock)
     report = probe.test_connection(database, clock, connection_id, SYSTEM, http=http, keys=KEYS)
@@ -171,7 +173,7 @@ def test_a_key_refused_at_the_first_look_is_one_exception(life: Life) -> None:
     def use(key: str) -> None:
         with life.desk.database.write() as session:
             row = session.scalars(select(Connection).filter_by(name="autocount")).one()
-            setup.set_key(session, SYSTEM, row, key, now=life.shop.now, keys=KEYS)
+            setup.set_key(session, SYSTEM, row.id, key, now=life.shop.now, keys=KEYS)
 
     use("a-key-of-yesterday")
     before = len(life.books.ledger())  # type: ignore[attr-defined]

@@ -122,7 +122,7 @@ def test_a_refused_key_stops_everything_until_a_new_one_comes(lane: Lane) -> Non
         shown = pill(session, lane.company.id, connection.id, "sales_invoice")
         assert (shown.text, bool(shown.detail)) == ("Key refused 11/20 09:00 · 1 waiting", True)
         lane.target.control("pause", key=DEMO_KEY, status="active")
-        set_key(session, SYSTEM, connection, DEMO_KEY, now=lane.clock.now(), keys=KEYS)
+        set_key(session, SYSTEM, connection.id, DEMO_KEY, now=lane.clock.now(), keys=KEYS)
     with lane.database.read() as session:
         record = session.get_one(Record, lane.one(keys[0]).record_id)
         assert record.due_at == lane.clock.now()
@@ -138,7 +138,7 @@ def test_that_an_old_key_was_refused_says_nothing_of_the_new_one(
         lane.target.control("pause", key=DEMO_KEY, status="active")
         with lane.database.write() as session:
             connection = lane.connection(session)
-            set_key(session, SYSTEM, connection, DEMO_KEY, now=lane.clock.now(), keys=KEYS)
+            set_key(session, SYSTEM, connection.id, DEMO_KEY, now=lane.clock.now(), keys=KEYS)
         return sent
 
     call = calls.call
@@ -176,7 +176,7 @@ def test_one_refused_key_is_one_exception_and_the_queue_waits(lane: Lane) -> Non
     lane.target.control("pause", key=DEMO_KEY, status="active")
     with lane.database.write() as session:
         connection = lane.connection(session)
-        set_key(session, SYSTEM, connection, DEMO_KEY, now=lane.clock.now(), keys=KEYS)
+        set_key(session, SYSTEM, connection.id, DEMO_KEY, now=lane.clock.now(), keys=KEYS)
         session.execute(update(Record).values(due_at=None))
     lane.work()
     assert set(lane.states(in_a_file)) <= {"posted", "failed"}
@@ -291,7 +291,7 @@ def test_no_target_waits_for_the_whole_queue_of_another(lane: Lane) -> None:
         other = make_connection(
             session, lane.company, "branch", side="target", connector="aiaccount", settings=given
         )
-        set_key(session, SYSTEM, other, DEMO_KEY, now=NOW, keys=KEYS)
+        set_key(session, SYSTEM, other.id, DEMO_KEY, now=NOW, keys=KEYS)
         posting = session.get_one(Posting, key)
         posting.connection_id = other.id
         posting.hash = posting_hash(other.id, "CMP-1042", invoice("OTHER-1"), "create")

@@ -73,7 +73,7 @@ class House:
             make_connection(session, shop.company, "intake", side="source")
             settings = {**sim.settings, "e_invoice_field": FIELD}
             made = add_target(session, shop.company, "quickbooks", settings, shop.now)
-            setup.set_key(session, SYSTEM, made, PASTED, now=shop.now, keys=KEYS)
+            setup.set_key(session, SYSTEM, made.id, PASTED, now=shop.now, keys=KEYS)
             self.target = made.id
         self.look_at_the_target()
         shop.publish(FILES)
@@ -96,7 +96,7 @@ class House:
             told = versions.receive(
                 session,
                 company_id=self.shop.company.id,
-                source=connection_named(session, self.shop.company, "intake"),
+                source_id=connection_named(session, self.shop.company, "intake").id,
                 delivery_key=stamp,
                 kind="webhook",
                 headers={},
@@ -219,7 +219,7 @@ def _a_token_that_ended_early_is_nobodys_business(house: House) -> None:
         client, refresh, *_ = str(setup.secret_of(session, row, KEYS)).split(":")
         half = int((house.shop.now + timedelta(minutes=30)).timestamp())
         key = f"{client}:{refresh}:qbo-access-7Wd2-9999:{half}"
-        setup.set_key(session, SYSTEM, row, key, now=house.shop.now, keys=KEYS)
+        setup.set_key(session, SYSTEM, row.id, key, now=house.shop.now, keys=KEYS)
     before = len(house.sim.ledger("token"))
     house.deliver(plain("Q904", price="304.00"))
     assert len(house.sim.ledger("token")) == before + 1
@@ -242,7 +242,7 @@ def _a_revoked_key_is_one_exception(house: House) -> None:
     with house.shop.database.write() as session:
         row = session.get_one(Connection, house.target)
         key = PASTED.replace("-0", "-77")
-        setup.set_key(session, SYSTEM, row, key, now=house.shop.now, keys=KEYS)
+        setup.set_key(session, SYSTEM, row.id, key, now=house.shop.now, keys=KEYS)
     house.work()
     assert sorted(house.effects()[before:]) == [("created", "Q902-1"), ("created", "Q903-1")]
 

@@ -137,9 +137,9 @@ def test_nothing_is_read_of_a_paused_target_nor_for_ever(watched: Life) -> None:
         session.execute(update(Posting).values(read_due_at=shop.now))
         assert companies_to_read(session, shop.now) == (shop.company.id,)
         connection = session.scalars(select(Connection).where(Connection.name == "autocount")).one()
-        pause(session, SYSTEM, connection, "Month end", now=shop.now)
+        pause(session, SYSTEM, connection.id, "Month end", now=shop.now)
         assert companies_to_read(session, shop.now) == ()
-        resume(session, SYSTEM, connection, now=shop.now)
+        resume(session, SYSTEM, connection.id, now=shop.now)
     later(watched, 31 * DAY)
     with shop.database.read() as session:
         assert shop.posting(session, "A-1").read_due_at is None

@@ -193,7 +193,7 @@ def test_who_switches_it_off_sends_by_hand_until_it_is_on_again(
     def switch(actor: Actor, moment: datetime, *, on: bool, doc_type: str = "sales_invoice") -> str:
         with database.write() as session:
             target = connection_named(session, company, "aiaccount")
-            refusal = schedules.switch(session, actor, target, doc_type, on=on, now=moment)
+            refusal = schedules.switch(session, actor, target.id, doc_type, on=on, now=moment)
             return refusal.code if refusal else ""
 
     start(database, night(19))
