@@ -32,13 +32,15 @@ from holding.refusal import Refusal
 from holding.runtime.logs import logger
 from holding.runtime.settings import Settings
 from holding.store.database import UNAVAILABLE, Database
+from holding.tables.row_states import HoldState, PushState, RecordState
 from portal.api.calls import api
 from portal.pages import BLUEPRINTS, posted_change
 from portal.web import filters, fragments, rule_checks, security, store
 from portal.web.config import PortalConfig, config_of
 from portal.web.frame import init as init_shell
-from portal.web.labels import PUSH_TONES, STATES, plain
+from portal.web.labels import PUSH_TONES, RESULT_TONES, STATES, plain
 from portal.web.problems import problem
+from rules.values.posting_states import PostingState
 
 HERE = Path(__file__).parent
 STATIC = next(p for p in (HERE / "_static", HERE.parent / "static") if p.is_dir())
@@ -148,6 +150,8 @@ def _templates(app: Flask) -> None:
         states=STATES,
         plain=plain,
         push_tones=PUSH_TONES,
+        result_tones=RESULT_TONES,
+        **{each.__name__: each for each in (HoldState, PostingState, PushState, RecordState)},
         may=security.may,
     )
     app.jinja_env.globals["ui"] = app.jinja_env.get_template("_macros/ui.html").module

@@ -4,7 +4,7 @@ Here: that look, which hands count against letting one go, and the refusal of an
 what is a hand in it (separation.py), approvals (candidates.py), the act (exceptions/releases.py).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -45,7 +45,7 @@ def of_hold(session: Session, hold_id: int, actor: Actor, *, by_people: bool) ->
     if refusal and not by_people:
         return Releasers((), refusal, refusal)
     hold = session.get_one(Hold, hold_id)
-    hands, team = _hands(session, hold), _team(session, hold)
+    hands, team = _hands(session, hold), teams_of(session, [hold]).get(hold.id)
     names = who_may(session, hold.company_id, ACT, team_id=team.id if team else None, but=hands)
     deciding = refusal or _own_hand(actor, hands, names)
     if deciding or team is None or _in(session, team, actor):
@@ -63,6 +63,26 @@ def outside(team: Team, who: str, verb: str = "release") -> Refusal:
         hint=f"{who} {verb} it.",
         status=403,
     )
+
+
+def teams_of(session: Session, holds: Collection[Hold]) -> Mapping[int, Team]:
+    """Hold id -> the team that releases it, or approves what it asks for. A hold that nobody can
+    release, and one that the role alone decides, is missing.
+    """
+    asked = [one for one in holds if one.code == NEEDS_APPROVAL or one.clears.by_people]
+    if not asked:
+        return {}
+    query = select(Team).where(Team.company_id.in_({one.company_id for one in asked}))
+    teams = session.scalars(query).all()
+    by_id = {team.id: team for team in teams}
+    by_name = {(team.company_id, team.name): team for team in teams}
+    found = {
+        one.id: by_id.get(one.team_id or 0)
+        if one.code == NEEDS_APPROVAL
+        else by_name.get((one.company_id, one.clears.team))
+        for one in asked
+    }
+    return {hold_id: team for hold_id, team in found.items() if team is not None}
 
 
 def hands_of(session: Session, postings: Sequence[Posting]) -> separation.Hands:
@@ -102,16 +122,6 @@ def _hands(session: Session, hold: Hold) -> Mapping[int, str]:
         return {}
     of = separation.touched if hold.code == NEEDS_APPROVAL else hands_of
     return of(session, [posting]).get(posting.id, {})
-
-
-def _team(session: Session, hold: Hold) -> Team | None:
-    """The team that the rules let release; None where the role alone decides."""
-    if hold.code == NEEDS_APPROVAL:
-        return session.get(Team, hold.team_id) if hold.team_id else None
-    if not hold.clears.by_people:
-        return None
-    named = select(Team).where(Team.company_id == hold.company_id)
-    return session.scalar(named.where(Team.name == hold.clears.team))
 
 
 def _own_hand(actor: Actor, hands: Mapping[int, str], names: tuple[str, ...]) -> Refusal | None:

@@ -39,6 +39,11 @@ class ConnectionRow:
     key_tail: str | None
     key_made_at: datetime | None
 
+    @property
+    def is_target(self) -> bool:
+        """Whether documents are sent there; else records come from it."""
+        return self.side == "target"
+
 
 CONNECTION = Columns(
     ConnectionRow(

@@ -5,18 +5,17 @@ here: opening and clearing by a judging (`evaluation/due_records.py`), approvals
 (`approvals/approve.py`).
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor, Voice, may, voices
 from holding.access.operations import once, undoable
 from holding.access.people import who_may
 from holding.approvals import separation
-from holding.approvals.releasers import ACT, outside, own_hand
+from holding.approvals.releasers import ACT, outside, own_hand, teams_of
 from holding.exceptions.acceptance import Accepting, remember
 from holding.exceptions.holds import Desk, Done, Each, alone, done, read_done
 from holding.lifecycle.causes import beside, close, settle
@@ -76,7 +75,7 @@ def release_each(
     if refusal:
         return refusal
     desk = Desk(session, actor, hold_ids)
-    teams, accepting = _releasing_teams(desk), Accepting(desk, seen)
+    teams, accepting = teams_of(session, desk.holds.values()), Accepting(desk, seen)
     names = _Names(
         desk,
         lambda hold, voice: (
@@ -221,13 +220,7 @@ def _allowed(session: Session, actor: Actor, reason: str) -> Refusal | None:
     return None
 
 
-def _releasing_teams(desk: Desk) -> dict[str, Team]:
-    """Team name -> team, of those that the rules let release."""
-    query = select(Team).where(Team.company_id == desk.company_id)
-    return {team.name: team for team in desk.session.scalars(query)}
-
-
-def _releasable(desk: Desk, hold: Hold, teams: dict[str, Team], voice: Voice) -> Refusal | None:
+def _releasable(desk: Desk, hold: Hold, teams: Mapping[int, Team], voice: Voice) -> Refusal | None:
     if hold.code == NEEDS_APPROVAL:
         return Refusal(
             code="hold.approval",
@@ -241,7 +234,7 @@ def _releasable(desk: Desk, hold: Hold, teams: dict[str, Team], voice: Voice) ->
             message="Only a change clears this hold; nobody can release it.",
             hint=hold.would_pass,
         )
-    team = teams.get(hold.clears.team)
+    team = teams.get(hold.id)
     if team is None or desk.in_team(team.id, voice.answers):
         return None
     return outside(team, desk.who(ACT, team.id))

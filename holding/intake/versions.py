@@ -138,7 +138,8 @@ def receive(
 
 def _held(session: Session, company_id: int, source_id: int) -> tuple[Company, Connection]:
     """The company, held steady (a publish waits until this delivery is in), and its source."""
-    return session.execute(_HELD, {"company": company_id, "source": source_id}).one()._tuple()
+    found = session.execute(_HELD, {"company": company_id, "source": source_id}).one()
+    return found[0], found[1]
 
 
 _HELD = (

@@ -44,6 +44,11 @@ class AttemptRow:
     body_removed_at: datetime | None
 
     @property
+    def sends(self) -> bool:
+        """Whether it sent the document; else it looked the document up."""
+        return self.kind == "push"
+
+    @property
     def seconds(self) -> str:
         """How long the call took."""
         if self.answered_at is None:

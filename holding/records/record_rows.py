@@ -74,6 +74,11 @@ class PostingRow:
         reason = "" if self.reason == READY else self.reason
         return reason or self.waits or ""
 
+    @property
+    def tells_why(self) -> bool:
+        """Whether its state leaves open why it has not been sent, or will not be."""
+        return self.state not in {PostingState.POSTED, PostingState.READY, PostingState.SENDING}
+
 
 POSTING = Columns(
     PostingRow(

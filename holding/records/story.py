@@ -47,6 +47,11 @@ class Proof:
     id: str
     label: str
 
+    @property
+    def is_rule(self) -> bool:
+        """Whether the id is the place of a rule."""
+        return self.kind == "rule"
+
 
 @dataclass(frozen=True, slots=True)
 class Sent:

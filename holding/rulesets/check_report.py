@@ -25,6 +25,11 @@ class Finding:
     message: str
     shown: str
 
+    @property
+    def is_error(self) -> bool:
+        """Whether it stops a publishing; else it is a warning."""
+        return self.severity == "error"
+
 
 @dataclass(frozen=True, slots=True)
 class Ran:
@@ -53,7 +58,7 @@ class Report:
 
     def refusal(self) -> RulesRefusal | None:
         """Why these files do not come into force."""
-        wrong = [f"{one.place}: {one.message}" for one in self.findings if one.severity == "error"]
+        wrong = [f"{one.place}: {one.message}" for one in self.findings if one.is_error]
         wrong += [f"{one.title}: {one.message}" for one in self.tests if not one.passed]
         if self.ran is not None and not self.failed:
             return None

@@ -136,7 +136,7 @@ def _wrong(looked: Report | Refusal) -> str:
         return f"The draft was not checked: {looked.message}"
     if looked.refusal() is None:
         return ""
-    told = [one.message for one in looked.findings if one.severity == "error"]
+    told = [one.message for one in looked.findings if one.is_error]
     told += [f"{one.title}: {one.message}" for one in looked.tests if not one.passed]
     return f"The draft goes against the rules in force: {told[0]}"
 

@@ -122,6 +122,11 @@ class PushLine:
     made_at: datetime
     closed_at: datetime | None
 
+    @property
+    def failure(self) -> ErrorClass | None:
+        """The class of what is wrong with it: of its latest try, or that its end is not known."""
+        return self.error_class or ("uncertain" if self.state == PushState.UNCERTAIN else None)
+
 
 _source, _target = aliased(Connection, name="source"), aliased(Connection, name="target")
 LINE = Columns(

@@ -49,6 +49,11 @@ class StopRow:
     waiting: int
     waiting_book: int
 
+    @property
+    def of_rules(self) -> bool:
+        """Whether the change was one of the rules; else it was one of a mapping entry."""
+        return self.kind == "rules"
+
 
 _by, _kept = aliased(Person, name="by"), aliased(Person, name="kept_by")
 _resumed = aliased(Person, name="resumed_by")

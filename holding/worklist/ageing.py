@@ -126,6 +126,16 @@ class LateRow:
     owner: str | None
     holds: int
 
+    @property
+    def ready(self) -> bool:
+        """Whether it waits only to be sent."""
+        return self.state == PostingState.READY
+
+    @property
+    def decided_anew(self) -> bool:
+        """Whether the rules have to decide on it again before it is sent."""
+        return self.state in {PostingState.HELD, PostingState.WAITING, PostingState.FAILED}
+
 
 # of the posting of a row: its oldest open hold, and how many there are
 _held = aliased(Hold, name="held")

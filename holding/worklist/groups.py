@@ -53,6 +53,11 @@ class Group:
         return self.key.entry
 
     @property
+    def period_locked(self) -> bool:
+        """Whether the period of its documents is closed, so that another date would do."""
+        return self.error_class == "period_locked"
+
+    @property
     def approval(self) -> bool:
         """Whether the group waits for a consent rather than for a change."""
         return self.key.kind is CauseKind.APPROVE
@@ -130,6 +135,11 @@ class ClosedHold:
     amount: int | None
     currency: str
     record_id: int
+
+    @property
+    def accepted(self) -> bool:
+        """Whether a person accepted that the target keeps other money than the record says."""
+        return self.state == HoldState.RELEASED and self.error_class == "stale_version"
 
 
 CLOSED = Columns(

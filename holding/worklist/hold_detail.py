@@ -86,6 +86,16 @@ class HoldRow:
         return self.state == HoldState.OPEN
 
     @property
+    def released(self) -> bool:
+        """Whether a person released it."""
+        return self.state == HoldState.RELEASED
+
+    @property
+    def possible_duplicate(self) -> bool:
+        """Whether its document may already exist, here or in the target."""
+        return self.error_class == "duplicate"
+
+    @property
     def of_push(self) -> bool:
         """Whether the target refused it, or it may not be sent."""
         return self.code.startswith(OF_PUSH)

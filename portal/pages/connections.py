@@ -29,13 +29,13 @@ def listing() -> Response:
     """All sources and targets, with the pills of the targets."""
     session = store.reading()
     rows = queries.listing(session, g.company.id)
-    targets = [row for row in rows if row.side == "target"]
+    targets = [row for row in rows if row.is_target]
     made = target_status.of_rows(session, g.company.id, targets)
     return fragments.respond(
         "connections/list.html",
         targets=[(row, [one for one in made if one.connection_id == row.id]) for row in targets],
         sources=[
-            (row, queries.last_delivery(session, row.id)) for row in rows if row.side == "source"
+            (row, queries.last_delivery(session, row.id)) for row in rows if not row.is_target
         ],
     )
 
@@ -189,7 +189,7 @@ def _shown(row: queries.ConnectionRow) -> dict[str, object]:
     session = store.reading()
     found = {line.doc_type: line for line in queries.endpoints(session, row.id)}
     made = target_status.of_rows(session, g.company.id, [row])
-    target = row.side == "target"
+    target = row.is_target
     return {
         "row": row,
         "cards": [(pill, found.get(pill.doc_type)) for pill in made],
@@ -201,7 +201,7 @@ def _shown(row: queries.ConnectionRow) -> dict[str, object]:
         "snapshots": queries.snapshots(session, row.id),
         "rounds": declared_rounding.disagreement(session, row.id) if target else None,
         "told": queries.told(session, g.company.id, row.id),
-        "last": queries.last_delivery(session, row.id) if row.side == "source" else None,
+        "last": queries.last_delivery(session, row.id) if not row.is_target else None,
         "hook": url_for("hooks.receive", co=g.company.code, source=row.name, _external=True),
         "first": _today() - timedelta(days=30),
         "until": _today(),

@@ -13,6 +13,7 @@ from connectors.contract.errors import RETRY
 from holding.journal.push_history import PushRow
 from holding.tables.row_states import PushState
 from holding.words import plural
+from rules.outcomes.outcome import HIT, NOT_APPLICABLE, PASS, UNKNOWN
 from rules.values.posting_states import PostingState
 
 
@@ -53,6 +54,13 @@ def plain(state: str, tries: int = 0) -> str:
     return "retrying" if tries > 0 and state in GOES else word
 
 
+RESULT_TONES: Final = {
+    PASS: ("ok", "pass"),
+    HIT: ("warn", "held"),
+    UNKNOWN: ("doubt", "uncertain"),
+    NOT_APPLICABLE: ("idle", "na"),
+}
+"""The result of a rule -> its tone and its icon."""
 PUSH_TONES: Final = {
     "intent": ("info", "sending"),
     "sending": ("info", "sending"),

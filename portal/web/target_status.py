@@ -35,7 +35,7 @@ class PillRow:
 def of_targets(session: DatabaseSession, company_id: int) -> tuple[PillRow, ...]:
     """All pills of the company."""
     rows = queries.listing(session, company_id)
-    return of_rows(session, company_id, [row for row in rows if row.side == "target"])
+    return of_rows(session, company_id, [row for row in rows if row.is_target])
 
 
 def of_rows(

@@ -1,8 +1,9 @@
-"""What wins of all that the rules say of a record of which a route has posted nothing.
+"""What wins of all that the rules say of a record under one route.
 
-Here: decide: what is asked, in which order, and the state that comes of it; and whose turn it is to
-answer (Asked). The story (verdict.py) and the glance (fast_path.py) answer, each in its own way;
-neither says again what wins. Not here: what becomes of what is posted already (verdict.py).
+Here: decide: what is asked, in which order, and the state that comes of it; whose turn it is to
+answer (Asked); and the state of a route that has posted something (state_of_posted). The story
+(verdict.py) and the glance (fast_path.py) answer, each in its own way; neither says again what
+wins. Not here: what becomes of what is posted already (verdict.py).
 """
 
 from __future__ import annotations
@@ -61,6 +62,17 @@ def decide(route: Asked, gate: str, applies: Any) -> PostingState:
     if worst is not None:
         return PostingState.IGNORED if worst == "reject" else PostingState.HELD
     return PostingState.WAITING if waits else PostingState.READY
+
+
+def state_of_posted(*, stopped: bool, does: bool, waits: bool) -> PostingState:
+    """The state of a route that has posted something: it stays posted unless something is done in
+    the target (`does`) or still waits to be; a finding (`stopped`) holds only that.
+    """
+    if stopped:
+        return PostingState.HELD if does or waits else PostingState.POSTED
+    if does:
+        return PostingState.READY
+    return PostingState.WAITING if waits else PostingState.POSTED
 
 
 def _turn(route: Asked) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rules.decisions.document_rules import Shared
 from rules.decisions.posting_steps import Planner, created
-from rules.decisions.precedence import ENDS, Reason, decide
+from rules.decisions.precedence import ENDS, Reason, decide, state_of_posted
 from rules.decisions.waits import last, later, turn
 from rules.documents.fields import Draft
 from rules.expressions.run import Run
@@ -41,8 +41,6 @@ DOES = frozenset({"create", "update", "void", "credit_note"})
 _ENDED = {"ignore": "ignored", "cancel": "cancelled"}
 """How a gate's word that ends it is told of a record."""
 
-_P = PostingState
-
 
 @dataclass(slots=True)
 class Judged:
@@ -67,8 +65,9 @@ class Weighing:
         self.said.verdicts += changed.verdicts
         findings = tuple(changed.findings or self.base)
         document = self.route.document.document(self.run, self.draft)
-        reason = findings[0].message if findings else "posted, and nothing differs"
-        return self._judged(_P.POSTED, document=document, findings=findings, reason=reason)
+        return self._judged(
+            PostingState.POSTED, document=document, findings=findings, reason=_as_posted(findings)
+        )
 
     def carried(self, planner: Planner, *, new: bool) -> Judged:
         """What is posted is put right, and what is due is billed, as far as nothing holds it."""
@@ -114,15 +113,15 @@ class Weighing:
         steps = tuple(planner.steps)
         does = [s for s in steps if s.action in DOES]
         first = strictest(findings)
+        state = state_of_posted(stopped=first is not None, does=bool(does), waits=wait is not None)
         if first is not None:
-            state, reason = _P.HELD if does or wait else _P.POSTED, first.message
+            reason = first.message
         elif does:
-            state, reason = _P.READY, "; ".join(dict.fromkeys(s.reason for s in does))
+            reason = "; ".join(dict.fromkeys(s.reason for s in does))
         elif wait is not None:
-            state, reason = _P.WAITING, wait.text
+            reason = wait.text
         else:
-            reason = findings[0].message if findings else "posted, and nothing differs"
-            state, reason = _P.POSTED, steps[0].reason if steps and not findings else reason
+            reason = steps[0].reason if steps and not findings else _as_posted(findings)
         judged = self._judged(state, document=document, findings=findings, reason=reason, wait=wait)
         return replace(judged, decision=replace(judged.decision, approvals=needs, plan=steps))
 
@@ -187,7 +186,10 @@ class Weighing:
         return Judged(decision, self.said.verdicts, self.draft.lineage)
 
 
-_LEFT = {"ignore": (_P.IGNORED, "ignored"), "cancel": (_P.DROPPED, "cancelled")}
+def _as_posted(findings: tuple[Finding, ...]) -> str:
+    return findings[0].message if findings else "posted, and nothing differs"
+
+
 _KINDS = {CauseKind.MAPPING: "map", CauseKind.UNIT: "units"}
 
 

@@ -98,3 +98,36 @@ def test_the_frame_has_its_places():
 def test_python_code_of_the_portal_marks_nothing_as_safe():
     for path in (ROOT.parent).rglob("*.py"):
         assert "Markup(" not in path.read_text(), path
+
+
+STATES = {"state", "side", "kind", "error_class", "severity", "result"}
+
+
+def texts_beside_states(tree):
+    """Where a template decides by the text of a state or class, which nothing would check."""
+    return [
+        each.lineno
+        for each in tree.find_all(nodes.Compare)
+        if any(isinstance(one, nodes.Getattr) and one.attr in STATES for one in sides(each))
+        and any(isinstance(text.value, str) for one in sides(each) for text in consts(one))
+    ]
+
+
+def sides(compared):
+    return [compared.expr, *(one.expr for one in compared.ops)]
+
+
+def consts(node):
+    return [node] if isinstance(node, nodes.Const) else node.find_all(nodes.Const)
+
+
+def test_a_template_compares_a_state_with_no_text(app):
+    for planted in ("{% if row.state == 'open' %}{% endif %}", "{{ a if 'b' != x.kind }}"):
+        assert len(texts_beside_states(app.jinja_env.parse(planted))) == 1, planted
+    for good in ("{% if row.state == HoldState.OPEN %}{% endif %}", "{{ shown[row.kind == k] }}"):
+        assert texts_beside_states(app.jinja_env.parse(good)) == [], good
+    assert {
+        name(path): found
+        for path in TEMPLATES
+        if (found := texts_beside_states(app.jinja_env.parse(path.read_text())))
+    } == {}
