@@ -26,6 +26,9 @@ from grammar.nodes.expressions import (
     Value,
     Word,
     inner,
+    mentioned,
+    operands,
+    walk,
 )
 from grammar.nodes.routes import (
     Among,
@@ -175,4 +178,7 @@ __all__ = [
     "Value",
     "Word",
     "inner",
+    "mentioned",
+    "operands",
+    "walk",
 ]

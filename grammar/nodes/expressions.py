@@ -205,3 +205,34 @@ def inner(node: object) -> Iterator[Any]:
                 yield from part
             else:
                 yield part
+
+
+def walk(node: object) -> Iterator[Any]:
+    """A node and all that it is made of, each before its parts."""
+    yield node
+    for part in inner(node):
+        yield from walk(part)
+
+
+def mentioned(node: object) -> Iterator[tuple[str, ...]]:
+    """Every name that is said in a node, by its path, and every function and map that is called."""
+    for part in walk(node):
+        if isinstance(part, Name):
+            yield part.path
+        elif isinstance(part, Call):
+            yield (part.name,)
+
+
+def operands(expr: object) -> tuple[Expr, ...]:
+    """The expressions from whose values an expression makes its own; of a call, which has its own
+    way with its arguments, none.
+    """
+    if isinstance(expr, AllOf | AnyOf):
+        return expr.parts
+    if isinstance(expr, Compare | Arith):
+        return (expr.left, expr.right)
+    if isinstance(expr, Otherwise):
+        return (expr.expr, expr.default)
+    if isinstance(expr, Member):
+        return (expr.left,)
+    return (expr.expr,) if isinstance(expr, Negative | Not | Known | Absent) else ()

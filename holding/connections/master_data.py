@@ -27,9 +27,9 @@ from holding.lifecycle import causes
 from holding.lifecycle.changes import next_revision, wake_all_unsent
 from holding.tables import Company, Connection, Posting, Snapshot, SnapshotItem, Throttle
 from holding.tables.columns import NOW, moment
+from holding.tables.postings import TO_SEND_STATES
 from rules.values.canonical import dumps, sha256_hex
 from rules.values.cause_keys import CauseKey
-from rules.values.posting_states import PostingState
 
 
 def month_of(now: datetime, zone: tzinfo) -> str:
@@ -165,7 +165,6 @@ def _keep_quota(
 
 
 LOOKED_AT = 500  # unsent documents, the newest first
-UNSENT = (PostingState.WAITING, PostingState.HELD, PostingState.READY, PostingState.FAILED)
 
 
 def known(session: Session, connection_id: int) -> dict[str, ItemSetup]:
@@ -201,7 +200,7 @@ def wanted(
     }
     query = (
         select(Posting.doc_type, Posting.content)
-        .where(Posting.connection_id == connection_id, Posting.state.in_(UNSENT))
+        .where(Posting.connection_id == connection_id, Posting.state.in_(TO_SEND_STATES))
         .where(Posting.content.is_not(None))
         .order_by(Posting.id.desc())
         .limit(LOOKED_AT)

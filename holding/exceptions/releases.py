@@ -7,7 +7,6 @@ here: opening and clearing by a judging (`evaluation/due_records.py`), approvals
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Final
 
 from sqlalchemy.orm import Session
 
@@ -23,16 +22,10 @@ from holding.lifecycle.changes import wake_families, wake_linked, wake_records
 from holding.lifecycle.states import move_posting
 from holding.refusal import Refusal
 from holding.tables import Hold, Team
+from holding.tables.postings import TO_SEND_STATES
 from holding.tables.row_states import HoldState
 from rules.outcomes.outcome import NEEDS_APPROVAL
 from rules.values.posting_states import PostingState
-
-REJECTABLE: Final = (
-    PostingState.WAITING,
-    PostingState.HELD,
-    PostingState.READY,
-    PostingState.FAILED,
-)
 
 
 def release(
@@ -242,7 +235,7 @@ def _releasable(desk: Desk, hold: Hold, teams: Mapping[int, Team], voice: Voice)
 
 def _rejectable(desk: Desk, hold: Hold) -> Refusal | None:
     posting = desk.postings.get(hold.posting_id or 0)
-    if posting is not None and posting.state in REJECTABLE:
+    if posting is not None and posting.state in TO_SEND_STATES:
         return None
     state = posting.state if posting else "not made yet"
     return Refusal(

@@ -1,8 +1,7 @@
 """From a delivery to records and versions, due to be judged.
 
 Here: keeping a delivery once, and making versions of what is new in it, in a constant number of
-statements. Not here: reading the delivery (connectors/sources), judging
-(holding/evaluation/due_records.py).
+statements. Not here: reading it (connectors/sources), judging (evaluation/due_records.py).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -77,14 +76,13 @@ def receive(
     records: Sequence[IncomingRecord],
     now: datetime,
     programs: world.Programs = world.program,
-    upload_id: int | None = None,
     by: Actor | None = None,
 ) -> Receipt | Refusal:
     """Keep a delivery and what is new in it; the same delivery again is counted, not read.
 
     `by`: who enters it by hand; they may not approve what comes of it.
     """
-    if by is not None and (refused := may(by, "upload")):
+    if by and (refused := may(by, "upload")):
         return refused
     company, source = _held(session, company_id, source_id)
     if source.side != "source":
@@ -101,7 +99,6 @@ def receive(
             headers=dict(headers),
             body=raw,
             received_at=now,
-            upload_id=upload_id,
         ),
     )
     if isinstance(delivery, Refusal):
@@ -138,8 +135,8 @@ def receive(
 
 def _held(session: Session, company_id: int, source_id: int) -> tuple[Company, Connection]:
     """The company, held steady (a publish waits until this delivery is in), and its source."""
-    found = session.execute(_HELD, {"company": company_id, "source": source_id}).one()
-    return found[0], found[1]
+    company, source = session.execute(_HELD, {"company": company_id, "source": source_id}).one()
+    return company, source
 
 
 _HELD = (

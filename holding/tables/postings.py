@@ -29,14 +29,14 @@ from holding.tables.row_states import AttemptState, PushState, RequestState, Run
 from rules.values.posting_states import PostingState
 
 POSTING_STATES = tuple(PostingState)
-UNSENT_STATES = (
+TO_SEND_STATES = (
     PostingState.WAITING,
     PostingState.HELD,
     PostingState.READY,
     PostingState.FAILED,
-    PostingState.IGNORED,
-    PostingState.DROPPED,
 )
+"""What is not sent yet and may still be."""
+UNSENT_STATES = (*TO_SEND_STATES, PostingState.IGNORED, PostingState.DROPPED)
 ENDED = (
     PostingState.POSTED,
     PostingState.REVERSED,

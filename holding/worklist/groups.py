@@ -1,7 +1,7 @@
-"""Held records grouped by cause, the members of a group, holds that ended.
+"""Held records grouped by cause, and the members of a group.
 
 Here: lists, paged by key. Not here: totals and facets (filters.py), one hold with all beside it
-(hold_detail.py).
+(hold_detail.py), holds that ended (closed_holds.py).
 """
 
 from collections.abc import Sequence
@@ -13,10 +13,10 @@ from sqlalchemy import ColumnElement, Select, Subquery, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from grammar.text.finding_codes import ErrorClass
-from holding.store.row_objects import Columns, known, of
-from holding.tables import Cause, Connection, Hold, Person, Posting, Record, Team, Version
-from holding.tables.decisions import HOLD_CLOSED, HOLD_OPEN
-from holding.tables.row_states import HoldState, RecordState
+from holding.store.row_objects import Columns, of
+from holding.tables import Cause, Connection, Hold, Posting, Record, Team, Version
+from holding.tables.decisions import HOLD_OPEN
+from holding.tables.row_states import RecordState
 from holding.worklist.filters import Filter, terms
 from rules.outcomes.outcome import NEEDS_APPROVAL
 from rules.values.cause_keys import CauseKey, CauseKind
@@ -114,59 +114,6 @@ ASKING = Columns(
     _RENAMED,
 )
 """The same with the money of the document, which is what would be sent."""
-
-
-@dataclass(frozen=True, slots=True)
-class ClosedHold:
-    """A hold that ended, and how."""
-
-    id: int
-    number: str
-    source: str
-    kind: str
-    external_id: str
-    error_class: ErrorClass
-    message: str
-    state: HoldState
-    why: str | None
-    by: str | None
-    opened_at: datetime
-    closed_at: datetime
-    amount: int | None
-    currency: str
-    record_id: int
-
-    @property
-    def accepted(self) -> bool:
-        """Whether a person accepted that the target keeps other money than the record says."""
-        return self.state == HoldState.RELEASED and self.error_class == "stale_version"
-
-
-CLOSED = Columns(
-    ClosedHold(
-        id=of(Hold.id),
-        number=of(Hold.number),
-        source=of(Connection.name),
-        kind=of(Record.type),
-        external_id=of(Record.external_id),
-        error_class=of(Hold.error_class),
-        message=of(Hold.message),
-        state=of(Hold.state),
-        why=of(Hold.closed_why),
-        by=of(Person.name),
-        opened_at=of(Hold.opened_at),
-        closed_at=known(Hold.closed_at),
-        amount=of(Record.amount),
-        currency=of(Record.currency),
-        record_id=of(Record.id),
-    ),
-    {
-        "source": "connection.name",
-        "kind": "record.type",
-        "why": "hold.closed_why",
-        "by": "person.name",
-    },
-)
 
 
 def groups(
@@ -293,25 +240,6 @@ def _asking(company_id: int) -> tuple[ColumnElement[bool], ...]:
 
 def _of_cause(company_id: int, cause_id: int, after: int) -> tuple[ColumnElement[bool], ...]:
     return (*_asking(company_id), Hold.cause_id == cause_id, Hold.id > after)
-
-
-def closed(session: Session, company_id: int, after: int | None = None) -> tuple[ClosedHold, ...]:
-    """Holds that ended, newest first."""
-    query = (
-        CLOSED.select()
-        .join(Record, Record.id == Hold.record_id)
-        .join(Connection, Connection.id == Record.source_id)
-        .outerjoin(Person, Person.id == Hold.closed_by_id)
-        .where(Hold.company_id == company_id, HOLD_CLOSED)
-        .order_by(Hold.closed_at.desc(), Hold.id.desc())
-        .limit(GROUPS_A_PAGE)
-    )
-    if after is not None:
-        last = select(Hold.closed_at).where(Hold.id == after).scalar_subquery()
-        query = query.where(
-            or_(Hold.closed_at < last, and_(Hold.closed_at == last, Hold.id < after))
-        )
-    return CLOSED.each(session.execute(query))
 
 
 def _members(columns: Columns[Member]) -> Select[Any]:

@@ -11,11 +11,11 @@ from typing import Any
 from sqlalchemy.orm import Session, aliased
 
 from grammar.text.finding_codes import ErrorClass
-from holding.exceptions.releases import REJECTABLE
 from holding.reconciliation.manual_entries import waits_for_a_look
 from holding.store.row_objects import Columns, of
 from holding.tables import Cause, Connection, Hold, Person, Posting, Push, Record, Team, Version
 from holding.tables.decisions import OF_PUSH
+from holding.tables.postings import TO_SEND_STATES
 from holding.tables.row_states import HoldState, RecordState
 from rules.outcomes.outcome import NEEDS_APPROVAL
 from rules.values.cause_keys import CauseKey, Clearing
@@ -108,7 +108,7 @@ class HoldRow:
     @property
     def rejectable(self) -> bool:
         """Whether nothing of it was sent, so that it can be rejected."""
-        return self.posting_state in REJECTABLE
+        return self.posting_state in TO_SEND_STATES
 
     @property
     def to_send(self) -> bool:

@@ -20,9 +20,9 @@ from holding.records import accepted_differences
 from holding.refusal import Refusal
 from holding.runtime import doorbell
 from holding.words import plural
+from holding.worklist import closed_holds, open_holds
 from holding.worklist import filters as queries
 from holding.worklist import groups as lists
-from holding.worklist import open_holds
 from holding.worklist.filters import Filter
 from portal.pages import hold_pane
 from portal.web import filters, forms, fragments, store
@@ -156,7 +156,9 @@ def _listing() -> dict[str, object]:
         "acts": bulk_acts.open_to(g.actor),
     }
     if wanted.view == "cleared":
-        return shown | _page(lists.closed(session, g.company.id, forms.whole(args.get("after"))))
+        return shown | _page(
+            closed_holds.closed(session, g.company.id, forms.whole(args.get("after")))
+        )
     if wanted.view == "accepted":
         return shown | _accepted(forms.whole(args.get("after")))
     if wanted.view in ("ignored", "uncertain"):
@@ -176,8 +178,8 @@ def _accepted(after: int | None) -> dict[str, object]:
     return {"rows": rows, "sums": sums, "hide": hide, "after": more}
 
 
-def _page(rows: Sequence[lists.ClosedHold | open_holds.StateRow]) -> dict[str, object]:
-    full = len(rows) >= lists.GROUPS_A_PAGE
+def _page(rows: Sequence[closed_holds.ClosedHold | open_holds.StateRow]) -> dict[str, object]:
+    full = len(rows) >= closed_holds.A_PAGE
     ids = {row.record_id for row in rows}
     hide = personal_data.hiding_each(store.reading(), ids, show=filters.sees_personal())
     marks = accepted_differences.marks(store.reading(), g.company.id, ids)

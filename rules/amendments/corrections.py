@@ -11,7 +11,7 @@ user, or whoever an approval excludes) is never corrected here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -127,7 +127,7 @@ def _asked(index: Index, record: str, table: str) -> Iterator[tuple[str, ...]]:
         check for check in index.ruleset.checks if any(w.name == record for w in check.records)
     ]
     parts += [index.records[record], *(r for r in index.ruleset.records if r.parent == record)]
-    for node in _walk(parts):
+    for node in n.walk(tuple(parts)):
         if isinstance(node, n.Call) and node.name in asked:
             yield from _fields(scope, node.args[1:2] if not table else node.args)
 
@@ -138,7 +138,7 @@ def _fields(scope: Scope, parts: Any) -> Iterator[tuple[str, ...]]:
     seen: set[tuple[str, ...]] = set()
     while waiting:
         here, part = waiting.pop()
-        for node in _walk([part]):
+        for node in n.walk(part):
             if not isinstance(node, n.Name):
                 continue
             ref = here.resolve(node.path)
@@ -153,15 +153,3 @@ def _fields(scope: Scope, parts: Any) -> Iterator[tuple[str, ...]]:
                 waiting.append((Scope(scope.index, scope.record, line=True), ref.field.expr))
             elif ref.record in ("", scope.record, scope.line_record):
                 yield name
-
-
-def _walk(parts: Iterable[Any]) -> Iterator[Any]:
-    """Every node of some declarations."""
-    waiting = list(parts)
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, tuple | list):
-            waiting += node
-        elif hasattr(node, "__slots__"):
-            yield node
-            waiting += [getattr(node, slot) for slot in node.__slots__ if slot != "span"]

@@ -132,13 +132,7 @@ def messages(text: str, span: Span, scope: Scope) -> Iterator[Place]:
 
 def uses(expr: Any) -> Iterator[str]:
     """Every name that an expression says: of a field, const, fact, function or map."""
-    if isinstance(expr, n.Name):
-        yield expr.path[0]
-        return
-    if isinstance(expr, n.Call):
-        yield expr.name
-    for part in n.inner(expr):
-        yield from uses(part)
+    return (path[0] for path in n.mentioned(expr))
 
 
 _HOLE = re.compile(r"\{([^{}]*)\}")

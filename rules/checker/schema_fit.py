@@ -8,7 +8,6 @@ be followed to its end. Not here: anything that can be said without schemas.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from grammar import nodes as n
 from grammar.text.problem import Problem
@@ -160,7 +159,9 @@ def _after(post: n.Post, index: Index) -> Iterator[Problem]:
         chain.append(name)
         at = routes[name]
     yield from _strangers(post, routes, index)
-    for call in _calls((post.fields, post.line_fields)):
+    for call in n.walk((post.fields, post.line_fields)):
+        if not isinstance(call, n.Call) or call.name != "number_of":
+            continue
         if call.args and (post.after is None or say(call.args[0]) != str(post.after)):
             message = f"the number of {say(call.args[0])} is not known yet"
             hint = f"Say 'after {say(call.args[0])}' in this route."
@@ -179,13 +180,6 @@ def _strangers(post: n.Post, routes: Mapping[str, n.Post], index: Index) -> Iter
         by = f"{theirs.name} = {ours.name}"
         hint = f"Link them: link … of {post.record} from {before.record} by {by}"
     yield problem("POS24", message, hint, post.after.span)
-
-
-def _calls(node: Any) -> Iterator[n.Call]:
-    if isinstance(node, n.Call) and node.name == "number_of":
-        yield node
-    for part in n.inner(node):
-        yield from _calls(part)
 
 
 def _assigned(post: n.Post) -> Iterator[Problem]:

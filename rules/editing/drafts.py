@@ -8,7 +8,7 @@ did (holding/rulesets/proposals.py), and whether a draft holds: whoever offers i
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Final
 
 from grammar import nodes as n
 from grammar.text.problem import Span
@@ -117,15 +117,8 @@ def _asked(index: Index, record: str, name: str, *, line: bool) -> Iterator[n.Na
     wanted = ("line", name) if line else (name,)
     for place in places(index):
         if place.scope.record == record and place.what != "message":
-            yield from (found for found in _names(place.expr) if found.path == wanted)
-
-
-def _names(part: Any) -> Iterator[n.Name]:
-    if isinstance(part, n.Name):
-        yield part
-        return
-    for each in n.inner(part):
-        yield from _names(each)
+            found = (part for part in n.walk(place.expr) if isinstance(part, n.Name))
+            yield from (name for name in found if name.path == wanted)
 
 
 def _says(files: Files, name: n.Name) -> bool:

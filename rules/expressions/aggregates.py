@@ -117,17 +117,7 @@ def costly(node: Any) -> bool:
 
 def words_of(node: Any) -> set[str]:
     """The names and functions of an expression, or of several."""
-    found: set[str] = set()
-    waiting = [node]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, n.Name):
-            found.add(".".join(part.path))
-            continue
-        if isinstance(part, n.Call):
-            found.add(part.name)
-        waiting += n.inner(part)
-    return found
+    return {".".join(path) for path in n.mentioned(node)}
 
 
 def _each(run: Run, rows: Rows) -> Iterator[Row]:

@@ -180,21 +180,8 @@ def _leaves(node: Any, scope: Scope) -> Iterator[n.Expr]:
             for arg in node.args:
                 yield from _leaves(arg, scope)
         return
-    for part in _children(node):
+    for part in n.operands(node):
         yield from _leaves(part, scope)
-
-
-def _children(node: Any) -> tuple[Any, ...]:
-    if isinstance(node, n.AllOf | n.AnyOf):
-        return node.parts
-    if isinstance(node, n.Compare | n.Arith):
-        return (node.left, node.right)
-    if isinstance(node, n.Otherwise):
-        return (node.expr, node.default)
-    if isinstance(node, n.Member):
-        return (node.left,)
-    inner = getattr(node, "expr", None)
-    return (inner,) if inner is not None else ()
 
 
 Message = Callable[[Run], str]

@@ -112,16 +112,6 @@ def _step(call: n.Call) -> object:
 
 
 def _parts(expr: n.Expr) -> tuple[n.Expr, ...]:
-    if isinstance(expr, n.Arith | n.Compare):
-        return (expr.left, expr.right)
-    if isinstance(expr, n.Otherwise):
-        return (expr.expr, expr.default)
-    if isinstance(expr, n.AllOf | n.AnyOf):
-        return expr.parts
-    if isinstance(expr, n.Negative | n.Not | n.Known | n.Absent):
-        return (expr.expr,)
-    if isinstance(expr, n.Member):
-        return (expr.left,)
     if isinstance(expr, n.Call) and expr.name not in AGGREGATES:
         return expr.args
-    return ()
+    return n.operands(expr)

@@ -180,7 +180,7 @@ class World:
         with shop.database.write() as session:
             target = connection_named(session, shop.company, "aiaccount")
             reason = ("stock taking",) if act is setup.pause else ()
-            act(session, shop.actor("adam"), target, *reason, now=shop.now)
+            act(session, shop.actor("adam"), target.id, *reason, now=shop.now)
 
     def judge(self, _: str = "") -> None:
         self.life.shop.judge()

@@ -20,7 +20,14 @@ from holding.lifecycle.states import (
 from holding.posting.push import Case, close_push
 from holding.store.database import Database
 from holding.tables import Hold, Posting, Push
-from holding.tables.postings import IN_FLIGHT_STATES, POSTING_STATES, PUSH_STATES, UNSENT_STATES
+from holding.tables.postings import (
+    ENDED,
+    IN_FLIGHT_STATES,
+    POSTING_STATES,
+    PUSH_STATES,
+    TO_SEND_STATES,
+    UNSENT_STATES,
+)
 from holding.tables.row_states import HoldState, PushState
 from rules.values.posting_states import PostingState
 from tests.holding.pushing import Lane
@@ -41,6 +48,11 @@ def test_what_was_sent_is_never_planned_again() -> None:
     for state in (*IN_FLIGHT_STATES, PostingState.POSTED):
         assert not POSTING_MOVES[state] & {"waiting", "held", "ignored", "dropped"}
     assert POSTING_MOVES[PostingState.POSTED] == {"posted", "sending", "reversed"}
+
+
+def test_a_posting_is_still_to_be_sent_or_on_its_way_or_at_an_end() -> None:
+    assert sorted((*TO_SEND_STATES, *IN_FLIGHT_STATES, *ENDED)) == sorted(POSTING_STATES)
+    assert set(UNSENT_STATES) - set(TO_SEND_STATES) == {PostingState.IGNORED, PostingState.DROPPED}
 
 
 def test_only_ready_is_sent() -> None:
