@@ -94,6 +94,16 @@ def test_every_module_says_what_lives_in_it() -> None:
     assert silent == []
 
 
+def test_a_module_says_what_lives_in_it_once() -> None:
+    """A second list, behind what is not there, tells of two ideas in one module."""
+    assert [
+        str(path.relative_to(ROOT))
+        for floor in FLOORS
+        for path in (ROOT / floor).rglob("*.py")
+        if "\nAlso here:" in path.read_text("utf-8")
+    ] == []
+
+
 def test_functions_import_nothing_outside_the_rooms_of_commands() -> None:
     hidden = [
         f"{path.relative_to(ROOT)}:{inner.lineno}"

@@ -1,11 +1,9 @@
 """Who is acting, and which act each role may do.
 
-Here: the roles, one table of acts, the one question `may`, and in whose name. Not here: acts
-refused by person rather than by role (author and publisher in `rulesets/publication.py`, editor and
-approver in `approvals/approve.py`), where grants are stored (`people.py`), who stands in for whom
-(`deputies.py`).
-
-Also here: a person as an actor of one company: their roles there, and in whose place they may act.
+Here: a person as an actor of one company, with their roles and in whose name they may act; one
+table of acts, and the one question `may`. Not here: acts refused by person rather than by role
+(author and publisher in `rulesets/publication.py`, editor and approver in `approvals/approve.py`),
+where grants are stored (`people.py`), who stands in for whom (`deputies.py`).
 """
 
 from collections.abc import Mapping

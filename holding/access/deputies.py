@@ -2,7 +2,7 @@
 
 Here: naming one, ending it early, the list. Not here: who stands in at a moment (`actors.py`),
 what a deputy may do (`actors.py`), nor the acts: there neither the deputy nor the person they stand
-in for may have had a hand in what is let go (`approvals/approve.py`, `exceptions/releases.py`).
+in for may have had a hand in what is released (`approvals/approve.py`, `exceptions/releases.py`).
 """
 
 from collections.abc import Sequence

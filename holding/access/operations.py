@@ -1,9 +1,7 @@
-"""A second click gets the answer of the first.
+"""Acts of people as operations: a second click gets the first answer, and an act can be undone.
 
-Here: keeping what an act answered under the hidden id of the form that asked for it, or the key of
-a call, and that an id stands for one thing only. Not here: what the acts do.
-
-Also here: until when what people decided about records can still be taken back.
+Here: the answer of an act, kept under the hidden id of its form or the key of its call, so that an
+id means one thing only; until when it can be taken back. Not here: what the acts do.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping

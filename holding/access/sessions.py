@@ -1,9 +1,8 @@
 """Passwords and sessions: how a person proves who they are, and for how long.
 
-Here: argon2id hashing, sign-in with a count of failures an account, our own session table that
-keeps only the hash of the token. Not here: cookies and CSRF (portal), roles (`people.py`).
-
-Also here: what the sign-in page needs to know.
+Here: argon2id hashing, sign-in with a count of failures for each account, whether anybody can sign
+in yet, and our own session table, which keeps only the hash of the token. Not here: cookies and
+CSRF (portal), roles (`people.py`).
 """
 
 import functools

@@ -1,9 +1,7 @@
 """Teams: the owners of holds that rule files name, and who answers for one.
 
-Here: making teams, putting people in, who answers for a team without people. Not here: roles and
-what they allow (`people.py`, `actors.py`).
-
-Also here: who of a company can be given a hold.
+Here: making teams, putting people in, who answers for a team without people, who can be given a
+hold. Not here: roles and what they allow (`people.py`, `actors.py`).
 """
 
 from collections.abc import Collection, Mapping

@@ -1,9 +1,8 @@
 """Postings that ask for consent, and who may give which of it.
 
-Here: for each posting and person the holds that their word closes, or why there are none. Not
-here: writing the approvals (`approve.py`), who had a hand in what (`separation.py`).
-
-Also here: the set of postings that a person looked at, and whether it is still that set.
+Here: for each posting and person the holds that their approval closes, or why there are none; and
+whether the set of postings that a person looked at is still the same. Not here: writing the
+approvals (`approve.py`), who had a hand in what (`separation.py`).
 """
 
 from collections import defaultdict

@@ -1,10 +1,8 @@
 """Whether a document has the approvals that its rules ask for, from people with no hand in it.
 
-Here: what was asked for and what stands, in bulk, and for which content an approval counts. Not
-here: the rest of the last look (posting/last_check.py), giving approvals (approve.py), what makes
-them void (voiding.py).
-
-Also here: the hash that an approval is bound to and that a push is checked against.
+Here: what was asked for and what is in force, in bulk, and the hash of the content to which an
+approval is bound and against which a push is checked. Not here: the rest of the last check
+(posting/last_check.py), giving approvals (approve.py), what makes them void (voiding.py).
 """
 
 from collections import defaultdict

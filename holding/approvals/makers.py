@@ -2,7 +2,7 @@
 
 Here: the names that rules exclude, from a judging or its replay, and the people who bear them. Not
 here: what people did for a record in this program (`separation.py`). No trigger can know these:
-`integrity/consent_kept.py` reads them once more, by itself.
+`integrity/consent_kept.py` reads them once more, independently.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence

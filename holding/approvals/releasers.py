@@ -1,6 +1,6 @@
-"""Who may let a hold go, so that a page can say it before anybody decides.
+"""Who may release a hold, so that a page can say it before anybody decides.
 
-Here: that look, which hands count against letting one go, and the refusal of an own hand. Not here:
+Here: that look, which hands count against releasing one, and the refusal of an own hand. Not here:
 what is a hand in it (separation.py), approvals (candidates.py), the act (exceptions/releases.py).
 """
 
@@ -32,13 +32,13 @@ class Releasers:
     deciding: Refusal | None
     """Against any decision about it: the role, or a hand in it."""
     releasing: Refusal | None
-    """Against letting it go: that, or the team."""
+    """Against releasing it: that, or the team."""
 
 
 def of_hold(session: Session, hold_id: int, actor: Actor, *, by_people: bool) -> Releasers:
     """Those with the role, in the team that the rules ask for, and without a hand in it.
 
-    `by_people`: whether somebody can let it go at all; else nobody is looked for on behalf of who
+    `by_people`: whether somebody can release it at all; else nobody is looked for on behalf of who
     has not the role.
     """
     refusal = may(actor, ACT)
@@ -55,7 +55,7 @@ def of_hold(session: Session, hold_id: int, actor: Actor, *, by_people: bool) ->
 
 
 def outside(team: Team, who: str, verb: str = "release") -> Refusal:
-    """What is said to somebody who is not in the team that lets a hold go; `who` can."""
+    """What is said to somebody who is not in the team that releases a hold; `who` can."""
     done = {"accept": "accepted"}.get(verb, f"{verb}d")
     return Refusal(
         code="hold.team",
@@ -86,7 +86,7 @@ def teams_of(session: Session, holds: Collection[Hold]) -> Mapping[int, Team]:
 
 
 def hands_of(session: Session, postings: Sequence[Posting]) -> separation.Hands:
-    """Who had a hand in each posting, or agreed to it: they let no hold of it go. Earlier releases
+    """Who had a hand in each posting, or agreed to it: they release no hold of it. Earlier releases
     do not count against a further one.
     """
     return separation.touched(session, postings, releases=False, makers=False, approvals=True)
@@ -116,7 +116,7 @@ def none_of(refusals: Sequence[Refusal]) -> Refusal | None:
 
 
 def _hands(session: Session, hold: Hold) -> Mapping[int, str]:
-    """Person id -> what they did, of those who may not let this hold go."""
+    """Person id -> what they did, of those who may not release this hold."""
     posting = session.get(Posting, hold.posting_id) if hold.posting_id else None
     if posting is None:
         return {}

@@ -1,4 +1,4 @@
-"""Duties kept apart: who has had a hand in a record and so may not be the one who lets it go.
+"""Duties kept apart: who has had a hand in a record and so may not be the one who releases it.
 
 Here: the people who entered, corrected, mapped, released, wrote or published for a record, or are
 named in it as its makers; and the triggers by which the database holds the same. Not here: which
@@ -36,7 +36,7 @@ Hands = dict[int, dict[int, str]]  # posting id -> person id -> what they did, a
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """What the database refuses by itself, and the migration that gave it its present form."""
+    """What the database itself refuses, and the migration that gave it its present form."""
 
     table: str
     name: str

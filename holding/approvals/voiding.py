@@ -119,7 +119,7 @@ def _fact(
     fields: Sequence[str],
     now: datetime,
 ) -> Fact:
-    """The event of an approval that fell by itself."""
+    """The event of an approval that became void without an act of a person."""
     say = f"The approval of {one.number} by {one.approval.person} is void: {why}"
     return Fact(
         company_id=company_id,

@@ -1,11 +1,9 @@
 """The chain of events: each is sealed with the hash of the one before, so none changes unseen.
 
-Here: linking what is committed, and walking the chain again. Not here: when it is linked
-(workers/sweep.py), writing events (`events.py`). Events are linked late, in an order of their own:
-a transaction that commits late gets a later place, and nobody who writes an event waits for it.
-
-Also here: heads of the chain of events, noted where who may write to the database cannot rewrite
-them.
+Here: linking what is committed, verifying the chain, and noting its head where who may write to the
+database cannot rewrite it. Not here: when it is linked (workers/sweep.py), writing events
+(`events.py`). Events are linked late, in an order of their own: a transaction that commits late
+gets a later place, and nobody who writes an event waits for it.
 """
 
 import json

@@ -102,7 +102,7 @@ def reached(session: Session, connection_id: int, now: datetime) -> None:
 
 
 def passed(session: Session, connection_id: int, now: datetime) -> None:
-    """A test that the system made by itself passed: who was away is on trial, or was that for long
+    """An automatic test passed: who was away is on trial, or was that for long
     enough; a key that was refused is accepted.
     """
     reached(session, connection_id, now)

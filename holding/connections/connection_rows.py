@@ -68,7 +68,7 @@ CONNECTION = Columns(
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One document type that a connection is used for, and what stands there by state."""
+    """One document type that a connection is used for, and how many are posted, ready and held."""
 
     doc_type: str
     route: str

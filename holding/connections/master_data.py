@@ -1,15 +1,13 @@
 """What we know of a target's master data, and since when.
 
-Here: keeping a snapshot, with a revision when it changed. Not here: asking the target
-(holding/connections/setup.py), reading it for a judging (holding/programs/world.py).
+Here: keeping a snapshot, with a revision when it changed; which items of a target are asked for;
+the month in which a target counts documents, in the time zone of the company. Not here: asking the
+target (holding/connections/setup.py), reading it for a judging (holding/programs/world.py).
 
 Kinds: `tax_code`, `account`, `currency` (one item a code, its body empty), `period` (one item
-`locked_through`, its body `{"date": the last closed day, or null}`), `rounding` (where it is told:
-one item `mode`, its body `{"mode": the target's word}`) and `item` (one an item that our documents
-name, its body `{"unit": …, "rates": {unit: [num, den]}}`).
-
-Also here: the month in which a target counts documents: it turns where the company is; which items
-of a target are asked for, and what is known of them.
+`locked_through`, its body `{"date": the last closed day, or null}`), `rounding` (where the target
+says how it rounds: one item `mode`, its body `{"mode": the target's word}`) and `item` (one an item
+that our documents name, its body `{"unit": …, "rates": {unit: [num, den]}}`).
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,9 +1,8 @@
-"""Trying a target without writing there, and what is kept of that.
+"""Calls to a target that write nothing there: its test, and what is asked before sending.
 
-Here: the test, asked for or made by itself, and which targets are due for one. Not here: what it
-teaches us of the target (holding/connections/master_data.py), the call itself (connectors).
-
-Also here: before anything is sent: whether a target that was away is back, and a key that is good.
+Here: the test, on request or when it is due, and what is kept of it; whether a target that was away
+is back; a key that is valid, renewed where it can be. Not here: the master data that a test reads
+(holding/connections/master_data.py), the call itself (connectors).
 """
 
 from dataclasses import replace
@@ -109,7 +108,7 @@ def to_refresh(session: Session, now: datetime) -> tuple[int, ...]:
 
 
 _FRESH = exists().where(Snapshot.connection_id == Connection.id, Snapshot.due_at > NOW)
-_AWAY = exists().where(  # the breaker asks by itself
+_AWAY = exists().where(  # the breaker asks of its own accord
     Throttle.connection_id == Connection.id,
     Throttle.breaker != "closed",
     Throttle.open_until.is_not(None),

@@ -1,9 +1,7 @@
 """What one judging knows: the batch, its cases, and the rows it was gathered from.
 
-Here: plain frozen data. Not here: queries (gather.py) and decisions (plan.py).
-
-Also here: what other records of a family have posted, and somebody decides about; postings with
-what stands of them in the target: those of families, or of some records.
+Here: plain frozen data, also of the other records of a family, with each posting what its target
+holds of it. Not here: queries (gather.py) and decisions (plan.py).
 """
 
 from collections import defaultdict
@@ -55,7 +53,7 @@ class PostingRow:
     standing: Mapping[str, Any] | None  # what stands in the target, by which action and hash
     standing_action: str
     standing_hash: str
-    standing_at: datetime | None  # since when it stands there
+    standing_at: datetime | None  # since when it is posted
     sent_body: Mapping[str, Any] | None  # the record as it was sent, where it is another now
     e_invoice_at: datetime | None
     reverses_id: int | None
@@ -115,7 +113,7 @@ class Case:
     rejected: Mapping[str, str]  # route -> reason: a person rejected this content
     alike: frozenset[int] = frozenset()  # other records with a value that rules compare, or number
     passed: frozenset[int] = frozenset()  # those of them that came later and do not stop it
-    stopped: frozenset[int] = frozenset()  # and those that do: it was let go before they came
+    stopped: frozenset[int] = frozenset()  # and those that do: it was released before they came
 
     @property
     def record_id(self) -> int:

@@ -57,7 +57,7 @@ def _of_plan(batch: Batch, plan: Plan) -> Iterator[_Move]:
         if one.state != PostingState.READY or not _goes_otherwise(row, one.hash):
             continue
         before = row or newest
-        fresh = before.version_id != plan.case.version_id  # a new version moves by itself
+        fresh = before.version_id != plan.case.version_id  # a new version moves without a change
         if not fresh and before.revision < batch.revision and not _consented(plan, one.route):
             yield _Move(plan, one.route, before.revision, one.book or 0)
     for acting in plan.acting:

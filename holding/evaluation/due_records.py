@@ -149,7 +149,7 @@ def _no_search_for_cycles() -> Iterator[None]:
 
 
 def planned(batch: Batch, now: datetime) -> list[Plan]:
-    """What the records of a batch come to; nothing is read or written."""
+    """The plans of the records of a batch; nothing is read or written."""
     return [_judge(batch, case, now) for case in batch.cases]
 
 

@@ -172,7 +172,7 @@ def _write(
 
 
 def _unaware(plans: Sequence[Plan]) -> set[int]:
-    """Records that may have been let go without knowing of one of these, which is like them and
+    """Records that may have been made ready without knowing of one of these, which is like them and
     there with this content since this judging.
     """
     alike = {
@@ -189,7 +189,7 @@ def _unaware(plans: Sequence[Plan]) -> set[int]:
 
 
 def _stands_for_another_version(plans: Sequence[Plan]) -> list[int]:
-    """Posted documents of a version that is another now: what stands there is looked at first."""
+    """Posted documents of a version that is another now: the target is read first."""
     return [
         row.id
         for plan in plans

@@ -193,7 +193,8 @@ def _case(row: Row[Any], claimed: Claimed, near: Around, judge: world.Judge) -> 
 
 def _later_ones(record_id: int, postings: Sequence[PostingRow], near: Around) -> Known:
     """Of the records like this one that came later: those that it does not wait for, and those that
-    stop it because they came after it was let go. Once it was sent, it is the others' turn to wait.
+    stop it because they came after it was made ready. Once it was sent, it is the others' turn to
+    wait.
     """
     later = near.later.get(record_id, frozenset())
     if any(posting.state not in UNSENT_STATES for posting in postings):
@@ -275,7 +276,7 @@ def _shared(
 
     One of the same source with this very number is told once, with both ids. Another record counts
     when it came first, or when it has a document on its way or posted: so of two equal ones the
-    first goes and the second is held. One that came after this was let go (`late`) counts, too.
+    first goes and the second is held. One that came after this was made ready (`late`) counts, too.
     """
     linked, twins = near.linked.get(row.id), near.twins.get(row.id, {})
     if not linked:

@@ -1,9 +1,8 @@
-"""The events of a judging: one sentence for what came out, one for each approval that fell.
+"""The events of a judging: one sentence for its result, one for each approval that became void.
 
-Here: words. Not here: writing them (holding/audit/events.py), the words of an approval that fell
+Here: the sentences, and the approvals that a judging leaves in force, as plain values. Not here:
+writing them (holding/audit/events.py), the words of an approval that became void
 (holding/approvals/voiding.py).
-
-Also here: the approvals that a judging lets stand, as plain values.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

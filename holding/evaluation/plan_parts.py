@@ -1,9 +1,8 @@
-"""What a judging wants to stand in the tables, as plain data.
+"""What the tables must hold after a judging, as plain data.
 
-Here: planned postings, wanted and closed holds, voided approvals, and the plan that has them all.
-Not here: how they are worked out (plan.py), how they are written (finish.py).
-
-Also here: which holds should be open after a judging, and what becomes of those that are.
+Here: planned postings, voided approvals, which holds should be open and what becomes of those that
+are, and the plan that has them all. Not here: how they are worked out (plan.py), how they are
+written (finish.py).
 """
 
 from collections.abc import Iterable, Mapping
@@ -137,7 +136,7 @@ class Plan:
         return self.judged.case
 
     def due(self, moment: datetime) -> datetime:
-        """A moment to send something at, but not while what let it go can be taken back."""
+        """A moment to send something at, but not while the act that released it can be undone."""
         return max(moment, self.case.undo_until or moment)
 
     @property

@@ -1,8 +1,7 @@
-"""Writing planned postings, and the entries they used.
+"""Writing a plan in bulk: its postings, the entries they used, and its holds.
 
-Here: bulk writes. Not here: what to write (plan.py), and in which order (finish.py).
-
-Also here: writing holds: those that close, those that stand again, those that open.
+Here: the rows; of holds those that are closed, opened again and opened. Not here: what to write
+(plan.py), and in which order (finish.py).
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,8 +1,7 @@
-"""A posting that is not sent yet, as it should stand: its columns, its due time, its approvals.
+"""A posting that is not sent yet, as it should be: its columns, its due time, its approvals.
 
-Here: pure values for one posting. Not here: which postings a decision makes (plan_postings.py).
-
-Also here: whether what a target refused may be sent again.
+Here: pure values for one posting, and whether what a target rejected may be sent again. Not here:
+which postings a decision makes (plan_postings.py).
 """
 
 from collections.abc import Mapping, Sequence
@@ -112,7 +111,7 @@ class Unsent:
         return replace(row, amount=None, book=None, finished_at=None)
 
     def _due(self, timing: str, hash_: str) -> datetime | None:
-        """Now, or never by itself for a daily route; one that waits to be tried keeps its time."""
+        """Now, or only in its run for a daily route; one that waits to be tried keeps its time."""
         row = self.row
         unchanged = row is not None and row.state == PostingState.READY and row.hash == hash_
         planned = row.due_at if row is not None and unchanged else None

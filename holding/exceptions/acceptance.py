@@ -1,10 +1,8 @@
-"""Accepting that a target keeps what it has although the record changed since.
+"""What people decided about a hold, kept beside the very content it was decided for.
 
-Here: what a release of such a hold is bound to, and the row that says what was accepted. Not here:
-the difference itself (programs/posted_differences.py), who may release (releases.py), where it is
-shown (holding/records/accepted_differences.py).
-
-Also here: what people decided about holds, kept beside the very content it was decided for.
+Here: releases, and accepting that a target keeps what it has although the record changed since. Not
+here: the difference itself (programs/posted_differences.py), who may release (releases.py), where
+it is shown (holding/records/accepted_differences.py).
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,11 +1,8 @@
-"""Whose a hold is, and until when it may rest.
+"""Whose a hold is, and until when it is snoozed.
 
-Here: giving holds to a person or back to their team, putting them aside until a moment, handing
-over what somebody had who leaves, and waking what rested long enough. Not here: which team a rule
-names (judging).
-
-Also here: somebody leaves a company: no roles, no teams, and what they had in hand goes back to its
-teams.
+Here: giving holds to a person or back to their team, snoozing them, opening them again when that
+time is over, and removing a person from the company, whose holds go back to their teams. Not here:
+which team a rule names (judging).
 """
 
 from collections.abc import Callable, Iterable, Mapping

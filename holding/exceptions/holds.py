@@ -1,10 +1,8 @@
-"""Holds on the table of somebody who acts on them: locked, with what each act has to look at.
+"""Holds that somebody acts on: locked, with all that each act has to look at.
 
-Here: `Desk`, read with a constant number of statements however many holds there are, and the answer
-that each of them gets. Not here: the acts (`releases.py`, `retries.py`, `assignments.py`,
-`corrections.py`, `notes.py`).
-
-Also here: whether what a person looked at is still so, and what somebody else did meanwhile.
+Here: `Desk`, read with a constant number of statements however many holds there are, the answer for
+each hold, and whether it is still as the person saw it. Not here: the acts (`releases.py`,
+`retries.py`, `assignments.py`, `corrections.py`, `notes.py`).
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -159,7 +157,7 @@ class Desk:
 
     @cached_property
     def hands(self) -> separation.Hands:
-        """Who may let no hold of each posting go, and why."""
+        """Who may release no hold of each posting, and why."""
         return releasers.hands_of(self.session, list(self.postings.values()))
 
     @cached_property

@@ -1,9 +1,7 @@
 """What people write beside a record while they work on it.
 
-Here: adding a note, which stays as it was written. Not here: reading notes
-(worklist/hold_detail.py).
-
-Also here: what people wrote beside a record.
+Here: adding a note, which stays as it was written, and listing the notes of a record. Not here: the
+page of a hold (worklist/hold_detail.py).
 """
 
 from dataclasses import dataclass

@@ -59,7 +59,7 @@ def release_each(
     *,
     seen: int | None = None,
 ) -> Each | Refusal:
-    """Let findings pass, each by itself: one that may not is left, with its reason.
+    """Let findings pass, each on its own: one that may not is left, with its reason.
 
     They are judged again when the time to take it back is over. Of a change after posting what the
     target keeps is written down.

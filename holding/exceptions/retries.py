@@ -1,7 +1,7 @@
 """One more try, when something changed that could change the answer.
 
 Here: what counts as a change for a hold, whose turn it is, and the retry itself. Not here: tries
-that the product makes by itself (`pushing/`), and which class waits for what (connectors/kit).
+that the product makes automatically (`pushing/`), and which class waits for what (connectors/kit).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -38,7 +38,7 @@ from holding.tables.row_states import HoldState
 from rules.outcomes.outcome import NEEDS_APPROVAL
 
 ACT: Final = "hold.retry"
-SUPERVISOR: Final = "posting.approve"  # whoever may let go may also try a second time
+SUPERVISOR: Final = "posting.approve"  # whoever may release may also try a second time
 LONGEST_PAUSE: Final = timedelta(seconds=RETRY["temporary"].pauses[1])
 
 
@@ -174,7 +174,7 @@ class Looked:
         return woken or version or moved or rules or told > hold.revision
 
     def _early(self, hold: Hold) -> Refusal | None:
-        """A fault that goes by itself may be tried again after the longest of its pauses."""
+        """A temporary fault may be tried again after the longest of its pauses."""
         until = hold.opened_at + LONGEST_PAUSE
         if self.now >= until:
             return None

@@ -1,11 +1,9 @@
 """Taking an act back before anything of it was sent.
 
-Here: until when a form can be taken back, and taking it back: its approvals, releases and dates are
-void, and what they made ready is held again. Not here: what the acts do (`approvals/approve.py`,
-`releases.py`, `locked_periods.py`, `assignments.py`), putting back holds that were given away
-(`restored_assignments.py`).
-
-Also here: the day that a document had before it was dated anew, once that is taken back.
+Here: until when a form can be taken back, and taking it back: its approvals, releases and dates
+become void, a document has its earlier date again, and what they made ready is held again. Not
+here: what the acts do (`approvals/approve.py`, `releases.py`, `locked_periods.py`,
+`assignments.py`), putting back holds that were given away (`restored_assignments.py`).
 """
 
 from collections.abc import Collection, Iterable
@@ -151,7 +149,7 @@ def undo(session: Session, actor: Actor, op: str, now: datetime) -> Undone | Put
 
 
 def _void_all(session: Session, actor: Actor, op: str, now: datetime) -> Undone | Refusal:
-    """Void what the form decided, and hold again what it let go."""
+    """Void what the form decided, and hold again what it released."""
     lines = _lines(session, op)
     record_ids = sorted({line.record_id for line in lines})
     locked = select(Record.id).where(bulk.among(Record.id, record_ids)).order_by(Record.id)
@@ -178,7 +176,7 @@ APPROVAL, RELEASE, DATING = "approval", "release", "new date"  # what it can be,
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """What the form decided, with the posting that it let go."""
+    """What the form decided, with the posting that it released."""
 
     of: str
     id: int

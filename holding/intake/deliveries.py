@@ -1,10 +1,8 @@
-"""The columns of a record at its first version, so that lists can show it before it is judged.
+"""A delivery as it arrives: kept once however often it comes, and read into the first columns.
 
-Here: reading them from a canonical body, and the family. Not here: what the rules make of it; from
-the first judging on only the judging writes these columns.
-
-Also here: small questions about a version that arrives: which of two is later, and how its story is
-told; deliveries, each kept once however often it comes.
+Here: the columns of a record at its first version, its family, which of two versions is later, and
+the event of each. Not here: what the rules make of it; from the first judging on only the judging
+writes these columns.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,9 +1,7 @@
-"""Two contents of a record, field by field.
+"""What differs between two contents of a record, field by field and in people's words.
 
-Here: what was added, removed and changed between two bodies, as paths. Not here: what it means for
-a posting.
-
-Also here: what differs between two contents of a record, in people's words.
+Here: what was added, removed and changed between two bodies, as paths, and how a page says it. Not
+here: what it means for a posting.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +11,7 @@ from typing import Any, Final
 
 from holding.words import plural
 
-HOUSEKEEPING: Final = frozenset({"updated_at", "version"})  # the source counts them up by itself
+HOUSEKEEPING: Final = frozenset({"updated_at", "version"})  # the source itself counts them up
 
 
 def differences(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> list[str]:

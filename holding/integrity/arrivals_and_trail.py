@@ -1,8 +1,7 @@
-"""I1, I12 and I13: arrivals became versions, judged by rules in force; no secret lies about.
+"""I1, I10 to I13: arrivals became versions, judged by rules in force; the trail is whole.
 
-Here: deliveries, records, versions and evaluations. Not here: what was sent (effects.py).
-
-Also here: i10 and I11: what happened is written down, whole and in an order that can be.
+Here: deliveries, records, versions and evaluations; events written down in an order that can be; no
+secret in plain text. Not here: what was sent (effects.py).
 """
 
 from collections import defaultdict
@@ -45,7 +44,7 @@ AFTER: dict[str, PushState] = {
 }
 """The state of a push after an event that names it."""
 AT_ONCE = {"posting.linked": [PushState.SENDING, PushState.ACCEPTED]}
-"""What a link tells in one: a person has found what stands there."""
+"""What a link tells in one: a person has found the document there."""
 OF_PUSH = {
     PostingState.SENDING: PushState.SENDING,
     PostingState.AWAITING: PushState.AWAITING,

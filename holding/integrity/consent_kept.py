@@ -1,11 +1,10 @@
 """I9 and I15: what was sent was consented to, and sent again only after something changed.
 
-Here: pushes against approvals, and a push against the one before it. Not here: whether they
-arrived (effects.py).
+Here: pushes against approvals, by people who had no hand in them when they were sent, and a push
+against the one before it. Not here: whether they arrived (effects.py).
 
-Also here: who had a hand in what was sent, by the time it was sent. Of `approvals`, which is proved
-by it, it uses only what the rules asked for (`consent.asks`) and which deeds count
-(`separation.deeds`).
+Of `approvals`, which it proves, it uses only what the rules asked for (`consent.asks`) and which
+deeds count (`separation.deeds`).
 """
 
 from collections import defaultdict

@@ -1,6 +1,6 @@
 """I2 to I5 and I14: every document stands in the target once, because we meant it.
 
-Here: our journal by itself, and against the target's ledger where there is one. Not here: whether
+Here: our journal alone, and against the target's ledger where there is one. Not here: whether
 we were allowed to (consent_kept.py).
 """
 
@@ -90,8 +90,8 @@ def effects_were_meant(look: Look) -> Iterator[Breach]:
 
 
 def _only_seen(look: Look, push: Sent) -> bool:
-    """Whether nothing was sent, since a look or a person told what stands there, or the look was
-    refused.
+    """Whether nothing was sent, since a look-up or a person told what the target has, or the
+    look-up was refused.
     """
     seen = look.journal.attempts.get(push.id, frozenset())
     return bool(seen) and seen <= LOOKED

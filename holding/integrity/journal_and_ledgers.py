@@ -1,9 +1,7 @@
-"""Our own account of what was sent: postings, their pushes, the calls that carried them.
+"""What a check of integrity looks at: our own account of what was sent, and the targets' ledgers.
 
-Here: reading it once, and finding the push behind a line of a ledger. Not here: what must be true
-of it (effects.py).
-
-Also here: the ledgers that targets write themselves; what a check looks at, and what it finds.
+Here: reading postings, pushes and calls once, reading a ledger, finding the push behind a line of
+it, and the form of what a check finds. Not here: what must be true of it (effects.py).
 """
 
 import json

@@ -1,10 +1,7 @@
-"""What is written down before a byte leaves: keys, lines, the rendered trace.
+"""What is written down before a call: keys, lines, the rendered trace.
 
-Here: values derived from a posting, always the same for the same posting. Not here: their rows
-(holding/journal/push_rows.py).
-
-Also here: what of a document is ours: the fields that its route leaves to people in the target stay
-out.
+Here: values derived from a posting, always the same for the same posting; fields that a route
+leaves to people in the target are left out. Not here: their rows (holding/journal/push_rows.py).
 """
 
 import zlib

@@ -1,8 +1,8 @@
 """Who may work on which posting: due mark, lease and fence.
 
-Here: claiming, giving back, and taking leases from the dead. Not here: what is done under a claim.
-
-Also here: whether a record like the one that is sent has come and nobody has judged it yet.
+Here: claiming, giving back, and taking over the leases of workers that died. A posting is not
+claimed while a record like its own has come and is not judged yet. Not here: what is done under a
+claim.
 """
 
 from collections.abc import Iterable, Sequence
@@ -178,7 +178,7 @@ _TAKE = (
 
 
 def line_up_again(desk: Desk, claims: Sequence[Claim]) -> None:
-    """Let go of postings that were not worked on; they keep their places in the queue."""
+    """Give back postings that were not worked on; they keep their places in the queue."""
     with desk.database.write() as session:
         for found in claims:
             put_back(session, found, found.due_at or desk.clock.now())
@@ -192,14 +192,14 @@ def stay_in_line(desk: Desk, claims: Sequence[Claim]) -> None:
 
 
 def give_back(desk: Desk, claims: Sequence[Claim], *, after: timedelta) -> None:
-    """Let go of postings that were not worked on; they are due again then."""
+    """Give back postings that were not worked on; they are due again then."""
     with desk.database.write() as session:
         for found in claims:
             put_back(session, found, desk.clock.now() + after)
 
 
 def put_back(session: Session, found: Claim, due: datetime | None) -> None:
-    """Let go of one posting, due then (None: by no clock); a wake that came meanwhile stays."""
+    """Give back one posting, due then (None: by no clock); a wake that came meanwhile stays."""
     session.execute(
         update(Posting)
         .where(Posting.id == found.posting_id, Posting.fence == found.fence)

@@ -104,8 +104,8 @@ class PushRow:
     """One intent to change the target, with its attempts.
 
     `tries` counts how often this content of the posting was sent, `left` how often it is still sent
-    by itself; `stands_still`: its route has stopped or its connection is paused; `last`: no later
-    push of the posting is known.
+    automatically; `stands_still`: its route has stopped or its connection is paused; `last`: no
+    later push of the posting is known.
     """
 
     id: int
@@ -186,7 +186,7 @@ def pushes(session: Session, record_id: int) -> tuple[PushRow, ...]:
 
 
 def _left(session: Session, push: PushRow) -> int:
-    """How often it is still sent by itself, if it is refused as it was."""
+    """How often it is still sent automatically, if it is refused as it was."""
     posting = session.get_one(Posting, push.posting_id)
     known = [name for name in ERROR_CLASSES if name == push.error_class]
     return retry_policy.after(session, posting, (*known, "temporary")[0], push.tries).left

@@ -1,9 +1,7 @@
 """The journal's rows: push, request, attempt.
 
-Here: writing them, and the values that pass between the steps of a push. Not here: when they are
-written.
-
-Also here: what the journal tells of a push so far: its sends, and the looks since.
+Here: writing them, the values that pass between the steps of a push, and how often it was sent and
+looked up so far. Not here: when they are written.
 """
 
 from collections.abc import Sequence
@@ -218,7 +216,7 @@ def conflicted(session: Session, posting_id: int) -> Push | None:
 
 
 def keep_alike(session: Session, posting_id: int, found: Sequence[Stands], now: datetime) -> None:
-    """What stands there and may be this posting's document: a reading that people decide by."""
+    """What the target has that may be this posting's document: a reading that people decide by."""
     body = {"found": "alike", "documents": [plain(other) for other in found]}
     digest = sha256_hex(dumps(body))
     session.add(

@@ -34,7 +34,7 @@ class Follows:
 
     @property
     def again(self) -> bool:
-        """Whether it is tried again by itself."""
+        """Whether it is retried automatically."""
         return self.least is not None
 
 

@@ -1,6 +1,6 @@
 """Holds that pushing opens: what the target said no to, and what may not be sent as it stands.
 
-Here: opening and closing them, with cause, owner and way out. Not here: holds of the rules (the
+Here: opening and closing them, with cause, owner and remedy. Not here: holds of the rules (the
 judging opens and closes those).
 """
 
@@ -159,7 +159,7 @@ def _way(posting: Posting, trouble: Trouble) -> str:
         return f"{party} is made active there and this is tried again, or {other}"
     if trouble.code == NO_ANSWER:
         return RETRY["uncertain"].action
-    if trouble.error_class == "temporary":  # what is tried again by itself has no hold
+    if trouble.error_class == "temporary":  # what is retried automatically has no hold
         return "a person has it tried again; it is then sent once more"
     if trouble.code == TOO_LARGE:
         return "the record is split, where it comes from, into records with fewer lines"

@@ -1,9 +1,8 @@
 """Causes with their counters: what many holds have in common.
 
-Here: finding or making causes, and keeping how many records wait and for how much. Not here:
-opening and closing holds.
-
-Also here: closing open holds by hand, and what follows from it for records and causes.
+Here: finding or making causes, keeping how many records wait and for how much, and closing open
+holds by hand, with what follows from it for records and causes. Not here: opening holds, and
+closing them in a judging.
 """
 
 from collections.abc import Collection, Mapping, Sequence

@@ -1,9 +1,7 @@
 """Making records due again after something changed: always in the transaction of the change.
 
-Here: who is woken by what. Not here: the change; it takes the company's next revision first, so
-that a judging under way notices (holding/lifecycle/changes.py).
-
-Also here: the one counter of a company that numbers every change of its world.
+Here: who is woken by what, and the one counter of a company that numbers every change. A change
+takes the company's next revision first, so that a judging under way notices. Not here: the change.
 """
 
 from collections.abc import Collection, Sequence
@@ -78,7 +76,7 @@ def next_revision(
 
 
 def read_now(session: Session, posting_ids: Sequence[int], now: datetime) -> int:
-    """Make these posted documents due for a reading; how many of them still stand there."""
+    """Make these posted documents due for a reading; how many of them are still posted."""
     if not posting_ids:
         return 0
     woken = session.execute(
@@ -128,7 +126,7 @@ def wake_linked(session: Session, record_ids: Collection[int], now: datetime) ->
 
 
 def wake_letting_go(session: Session, record_ids: Collection[int], now: datetime) -> int:
-    """Make due those of these records that may go, or that a judging under way may let go."""
+    """Make due those of these records that may go, or that a judging under way may release."""
     if not record_ids:
         return 0
     return _wake(session, _LETTING_GO, now, ids=sorted(record_ids))

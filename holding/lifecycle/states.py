@@ -1,11 +1,9 @@
-"""Which state may follow which, and the ways to change that of a posting or a push.
+"""Which state may follow which, and the ways to change that of a posting, a push or a record.
 
-Here: tables of allowed moves and the conditional update, of one or of many. The database has them
-too and refuses all others (migration 0018): whoever changes a table adds a migration, which a test
-asks for. Not here: why something moves.
-
-Also here: the one state of a record, worked out from its postings and open holds and kept beside
-it.
+Here: tables of allowed moves, the conditional update, of one or of many, and the one state of a
+record, worked out from its postings and open holds. The database has the tables too and refuses all
+other moves (migration 0018): whoever changes a table adds a migration, which a test asks for. Not
+here: why something moves.
 """
 
 from collections import defaultdict
@@ -86,7 +84,7 @@ POSTING_MOVES: Moves[PostingState] = {
     _P.SENDING: _ENDS | {_P.AWAITING, _P.UNCERTAIN},
     _P.AWAITING: _ENDS | {_P.UNCERTAIN},
     _P.UNCERTAIN: _ENDS | {_P.SENDING, _P.AWAITING},
-    _P.FAILED: _PLANNED | {_P.FAILED, _P.POSTED},  # linked to what stands there under our number
+    _P.FAILED: _PLANNED | {_P.FAILED, _P.POSTED},  # linked to the target's document of our number
     _P.POSTED: frozenset({_P.POSTED, _P.SENDING, _P.REVERSED}),  # posted: what is planned on it
     _P.REVERSED: frozenset(),
 }

@@ -1,9 +1,8 @@
 """Reading mapping and unit entries: what is in force, what a person typed, who waits or used.
 
-Here: one entry, its value as text, the records that a key blocks and those that used it. Not here:
-changing entries (`fixes.py`), what a change would do (`preview.py`).
-
-Also here: which value in use could be meant by a key that has no entry.
+Here: one entry, its value as text, the records that a key blocks and those that used it, and which
+value in use could be meant by a key without an entry. Not here: changing entries (`fixes.py`), what
+a change would do (`preview.py`).
 """
 
 import re

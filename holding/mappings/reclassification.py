@@ -1,11 +1,9 @@
 """Posted documents that a mapping change contradicts: what it would have made of each.
 
 Here: the documents that were made with an entry of the key, each judged twice as it was judged when
-it went out, with the value before the change and with the one after it. Nothing is written, and no
+it was sent, with the value before the change and with the one after it. Nothing is written, and no
 target is asked. Not here: the journal that moves their money (correcting_journal.py), nor the
 change (holding/mappings/fixes.py).
-
-Also here: a world in which one mapping or unit entry is otherwise.
 """
 
 from collections.abc import Iterator, Sequence

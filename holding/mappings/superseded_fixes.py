@@ -96,7 +96,7 @@ def _restores(
 
 
 def _not_agreed(session: Session, company_id: int, revisions: Collection[int]) -> set[int]:
-    """Of these changes, those that stopped a route and were let go by nobody."""
+    """Of these changes, those that stopped a route and that nobody resumed."""
     query = select(RouteStop.revision).where(
         RouteStop.company_id == company_id,
         bulk.among(RouteStop.revision, sorted(revisions)),

@@ -1,7 +1,7 @@
 """How documents are parted into calls: a target takes so many documents, rows and bytes in one.
 
 Here: the first call of a list of documents, as full as its limits allow, and what to say of one
-document that is more than a call by itself. Not here: writing a call down (intent.py), when there
+document that is more than one call. Not here: writing a call down (intent.py), when there
 is time for one more (runs/batch_sending.py).
 """
 

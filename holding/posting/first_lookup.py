@@ -1,13 +1,11 @@
-"""Looking before the first send: at targets that would take the same document twice, and at what
-is about to be updated or made void, or met another content when it was sent before.
+"""The look-up before the first send, where the document may already exist in the target.
 
-Here: the look, and ending a push that turns out to be done already, or not to be ours any more. Not
-here: look-ups after a doubt (holding/posting/doubt_resolution.py). A target that refuses a second
-document by its number is not asked before a create. What somebody changed there goes to the rules
-as a reading.
-
-Also here: documents that somebody typed into the target by hand, and whether the party is in use
-there: looked for before one is made.
+Here: the look-up in targets that would accept the same document twice, of what is to be updated or
+made void, and of what met another content when it was sent before; documents that somebody typed
+into the target, and whether the party is in use there; ending a push that turns out to be done
+already, or not to be ours any more. Not here: look-ups after a doubt
+(holding/posting/doubt_resolution.py). A target that rejects a second document with the same number
+is not asked before a create. What somebody changed there goes to the rules as a reading.
 """
 
 from collections.abc import Sequence
@@ -39,7 +37,7 @@ from rules.values.canonical import revive
 
 
 def clear(desk: Desk, channel: Channel, one: Checked, reads: Remembering) -> bool | Found:
-    """Whether a document may be made: its party is in use, and nothing like it stands there, or a
+    """Whether a document may be made: its party is in use, and nothing like it exists there, or a
     person knows of it. Where the target refuses our key, what it said. `reads` are those of the
     pass: where all documents are for one party, one list serves them all.
     """
@@ -97,7 +95,7 @@ def _charge(desk: Desk, channel: Channel, calls: int) -> None:
 
 
 def unclear(desk: Desk, channel: Channel, claim: Claim, found: Found) -> None:
-    """Nobody can say what stands there: the posting is tried again a little later."""
+    """Nobody can say what the target has: the posting is tried again a little later."""
     give_back(desk, [claim], after=desk.lease)
     with desk.database.write() as session:
         now = desk.clock.now()
@@ -115,7 +113,7 @@ def stands(desk: Desk, channel: Channel, one: Checked, found: Found) -> bool:
 
 
 def _let_pass(desk: Desk, one: Checked) -> bool:
-    """Whether a person has seen what stands there, and wants this content made all the same."""
+    """Whether a person has seen what the target has, and wants this content made all the same."""
     posting = one.posting
     query = (
         select(Release.id)
@@ -145,7 +143,7 @@ def _not_ours(
 
 
 def _hold(desk: Desk, channel: Channel, one: Checked, found: Sequence[Stands], words: str) -> None:
-    """Nothing is sent; the hold says what stands there, and the reading shows it."""
+    """Nothing is sent; the hold says what the target has, and the reading shows it."""
     trouble = Trouble(code=MANUAL, error_class="duplicate", words=words, decided=True)
     _stop(desk, channel, one, trouble, found)
 
@@ -208,7 +206,7 @@ def first_looks(
 
 
 def _look(desk: Desk, channel: Channel, one: Checked) -> Found | None:
-    """What stands there; nothing where it is not looked at first.
+    """What the target has; nothing where it is not looked up first.
 
     Of one that met another content, first by what it was sent as: with another customer it would
     not be found.

@@ -228,7 +228,7 @@ def _turn_down(
     *,
     in_file: bool,
 ) -> None:
-    """Hold what must not be sent; let go of what cannot be sent now."""
+    """Hold what must not be sent; give back what cannot be sent now."""
     bad = [claim for claim in claims if not isinstance(verdicts[claim.posting_id], Checked)]
     if not bad:
         return
@@ -254,7 +254,7 @@ def _stop(desk: Desk, channel: Channel, claim: Claim, found: Trouble) -> None:
 
 
 def _have_judged(session: Session, claim: Claim, due: datetime | None, now: datetime) -> None:
-    """Let go of it until its record was judged: that says whether and when it is due, unless a run
+    """Give it back until its record was judged: that says whether and when it is due, unless a run
     comes back to it.
     """
     put_back(session, claim, due)

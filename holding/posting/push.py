@@ -1,9 +1,8 @@
-"""Pushes whose end is not known yet: in doubt, or taken in by the target and not answered.
+"""One push under its fence, inside one transaction, and the states in which its end is not known.
 
-Here: the two states in between, and the alarm when they last too long. Not here: how a push ends
-(results.py), how it is found out (doubt_resolution.py).
-
-Also here: one push under its fence, inside one transaction: what every end of it is made of.
+Here: what every end of a push is made of; pushes that are unconfirmed, or accepted and not
+answered, and the alarm when that lasts too long. Not here: how a push ends (results.py), how it is
+found out (doubt_resolution.py).
 """
 
 from collections.abc import Mapping

@@ -47,7 +47,7 @@ def posted(
     existing: bool,
     total: Decimal | None = None,
 ) -> bool:
-    """It stands in the target, where it comes to this total, if that is known."""
+    """It is posted; the target's total of it, if that is known."""
     posting = owned(case)
     if posting is None:
         return False
@@ -102,7 +102,7 @@ def refused(case: Case, answer: Answer) -> bool:
 
 
 def conflict(case: Case, found: Found) -> bool:
-    """Another content stands there under our number: a person sees it and decides."""
+    """The target has another content under our number: a person sees it and decides."""
     ours = _failed(case, PushState.CONFLICT, target_holds.CONFLICT, "duplicate", found.words, "")
     if ours and found.stands is not None:
         keep_alike(case.session, case.member.claim.posting_id, [found.stands], case.now)

@@ -28,7 +28,7 @@ def accepted(
 ) -> dict[str, Any]:
     """What an accepted push changes besides the state; a void leaves what it made void.
 
-    What stands there now is read back at `read_at`, if it can be; what was read before is past.
+    What the target has now is read back at `read_at`, if it can be; what was read before is past.
     """
     if action == "void":
         return {"read_due_at": None}

@@ -109,7 +109,7 @@ class Difference:
 
     @property
     def kept(self) -> str:
-        """What leaving the target as it is comes to, in words."""
+        """What follows from leaving the target as it is, in words."""
         there = f"{self.target} keeps {money(self.posted, self.currency)}"
         change = self.change
         if change is None:
@@ -236,7 +236,7 @@ def _document(
 
 
 def _wanted(posting: Posting, push: Push, restated: Restated) -> int | None:
-    """What the document comes to now; a total that is the same stays what the target made of it."""
+    """The total of the document now; one that is the same stays what the target made of it."""
     if restated.amount is None:
         return None
     sent = to_minor(Decimal(str(push.content["amount"])), posting.currency)

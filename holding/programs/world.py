@@ -63,7 +63,7 @@ class Judge(Protocol):
         """The values by which links find it, and the kind that each looks for."""
 
     def family(self, body: dict[str, object], kind: str) -> tuple[str, str] | None:
-        """The family of a record as (kind, key); None where it is one by itself."""
+        """The family of a record as (kind, key); None where it has no relatives."""
 
     def evaluate(self, subject: Subject, facts: Facts, world: World, now: datetime) -> Outcome:
         """Judge one version of one record."""

@@ -1,11 +1,8 @@
-"""A document that stands in the target takes the place of the one we would make: it was typed by
-hand, or has another content under our number.
+"""A document in the target takes the place of ours: it was typed by hand, or has our number.
 
-Here: linking it to its posting. Not here: finding it (holding/posting), having it looked at again
-(holding/reconciliation/manual_entries.py); skipping ours and making it all the same are a rejection
-and a release like any other (holding/exceptions/releases.py).
-
-Also here: what waits until a person has put something right in the target is looked at again.
+Here: linking it to its posting, and having it looked at again after a person has put something
+right in the target. Not here: finding it (holding/posting); skipping ours and making it all the
+same are a rejection and a release like any other (holding/exceptions/releases.py).
 """
 
 from collections.abc import Mapping
@@ -121,8 +118,8 @@ def found(session: Session, posting_id: int | None) -> tuple[datetime, tuple[Sta
 
 
 def under_our_number(session: Session, posting_id: int | None) -> Stands | None:
-    """What stands there with another content, as far as the target tells it; nothing of what was to
-    be made void.
+    """The target's document with another content, as far as the target tells it; nothing of what
+    was to be made void.
     """
     push = conflicted(session, posting_id or 0)
     if push is None or push.action == "void":
@@ -212,7 +209,7 @@ def _stand_in(
     evaluation_id: int,
     now: datetime,
 ) -> int:
-    """The posting as if it had made, or changed, what stands there, with a push that sent nothing.
+    """The posting as if it had made, or changed, the target's document: a push that sent nothing.
 
     What was changed in the source since that evaluation is still to be sent.
     """
@@ -245,7 +242,7 @@ def _stand_in(
 def _without_a_call(
     session: Session, posting: Posting, there: Stands, evaluation_id: int, now: datetime
 ) -> Push:
-    """The push that ended in what stands there, although nothing was sent."""
+    """The push that ended in the target's document, although nothing was sent."""
     last = select(func.coalesce(func.max(Push.no), 0)).where(Push.posting_id == posting.id)
     no = (session.scalar(last) or 0) + 1
     push = Push(

@@ -1,10 +1,8 @@
-"""One turn of the drift watch: what is due is read in one call, and what is news is kept.
+"""One turn of the drift watch: what is due is read in one call, and what is new is kept.
 
-Here: the turn, its reading, and what a reading changes. Not here: when (reading_plan.py), what of
-it becomes a fact of a judging (connections/readings.py), whose a field is (the rules say that).
-
-Also here: a total that stands otherwise than it was sent, because the target rounds: nobody changed
-it.
+Here: the turn, its reading, and what a reading changes. A total that differs from what was sent
+because the target rounds is no change by anybody. Not here: when (reading_plan.py), what of it
+becomes a fact of a judging (connections/readings.py), whose a field is (the rules say that).
 """
 
 from collections.abc import Sequence

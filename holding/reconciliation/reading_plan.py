@@ -1,13 +1,10 @@
-"""Which posted documents are read in their target, and when again.
+"""Which posted documents are read in their target, when again, and what was seen last.
 
-Here: the plan as columns of the posting, and taking what is due. Not here: the reading
-(read_back.py).
+Here: the plan as columns of the posting, taking what is due, reading at once on request, and the
+last reading of each document of a record. Not here: the reading (read_back.py).
 
-A document is read shortly after it was posted, then once a day for thirty days; what is not there
-is looked for again soon, since some targets show late what they took.
-
-Also here: what was last seen of a record's documents in their targets; somebody wants to know now
-what stands in a target.
+A document is read shortly after it was posted, then once a day for thirty days; one that is not
+found is looked for again soon, since some targets show late what they accepted.
 """
 
 from dataclasses import dataclass

@@ -1,9 +1,7 @@
-"""The story of a record in one order: what arrived, what was judged, who did what, what was sent.
+"""The trace of a record: its timeline, its seven answers, and the judging that decided.
 
-Here: one timeline over events, versions, judgings, pushes and attempts. Not here: the seven answers
-(`seven_answers.py`).
-
-Also here: the trace of a record: seven answers, the timeline, the lineage and the verdicts.
+Here: one order over events, versions, judgings, pushes and attempts. Not here: the seven answers
+themselves (`seven_answers.py`), the lineage and the verdicts (`lineage.py`).
 """
 
 from collections.abc import Mapping

@@ -1,9 +1,7 @@
-"""The rules in force as people read them: the book, which version, since when each rule stands.
+"""The rules in force as people read them: the book, which version, since when each rule is in it.
 
-Here: reads, and what a process keeps of them; a published version never changes. Not here: the
-sentences (rules/rulebook).
-
-Also here: lines of rule files around a place.
+Here: reads, the lines of a rule file around a place, and what a process keeps of both; a published
+version never changes. Not here: the sentences (rules/rulebook).
 """
 
 from collections import OrderedDict

@@ -6,7 +6,7 @@ Here: claiming a due run, sending its postings in files, ending it. Not here: as
 Every turn leaves each posting that it took sent, held, or ready with a time of its own; so what
 cannot go now neither ends the run for the others nor is taken again at once, and nothing has to be
 remembered that a crash could lose. A run is over when none of its postings is ready any more. It
-waits an hour for those that are tried again; what takes longer goes by itself when its time comes.
+waits an hour for those that are tried again; what takes longer is sent on its own when it is due.
 """
 
 from contextlib import closing

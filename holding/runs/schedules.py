@@ -1,4 +1,4 @@
-"""Daily routes: when each goes out by itself, which days are done, and starting what is due.
+"""Daily routes: when each runs automatically, which days are done, and starting what is due.
 
 Here: the rows of `schedule`, kept as the rules in force say; the runs of a night, and of nights
 that were missed: each day once. Not here: sending (holding/runs/batch_sending.py), a range of dates
@@ -34,7 +34,7 @@ from rules.values.posting_states import PostingState
 DAY = timedelta(days=1)
 JUDGING_TAKES = timedelta(minutes=10)
 """A night waits so long for records that became ready at its hour to be judged, and for people who
-let something go just before it.
+released something just before it.
 """
 EARLIER_TAKE = timedelta(hours=1)
 """And so long for the documents that its own go after."""
@@ -121,7 +121,7 @@ def switch(
     on: bool,
     now: datetime,
 ) -> Refusal | None:
-    """Let a daily route go out by itself, or by hand only. What became ready meanwhile goes with
+    """Run a daily route automatically, or manually only. What became ready meanwhile goes with
     the next night.
     """
     connection = session.get_one(Connection, connection_id)
@@ -166,7 +166,7 @@ def _daily_routes(session: Session, company: Company) -> dict[str, tuple[time, s
 def _start(session: Session, row: Schedule, now: datetime) -> int:
     """The runs of the days that are over; none yet while records of that night are judged, while
     the route has stopped and asks, while the documents that these follow are on their way, or while
-    somebody can still take back what let one of them go.
+    somebody can still undo what released one of them.
     """
     connection = target_connections(session, row.company_id).get(row.route.partition(".")[0])
     days = days_over(row, now)
@@ -228,7 +228,7 @@ def _ready_by_day(
 
 
 def _taken_back_yet(session: Session, ready: Mapping[date, list[int]], now: datetime) -> bool:
-    """Whether what let one of these go can still be taken back."""
+    """Whether the act that released one of these can still be undone."""
     ids = [key for found in ready.values() for key in found]
     records = session.scalars(select(Posting.record_id).where(bulk.among(Posting.id, ids)))
     return any(until > now for until in operations.until(session, set(records)).values())

@@ -1,8 +1,7 @@
-"""The status of a connection for each document type, in a few words.
+"""The status of a connection for each document type, and the routes that are stopped.
 
-Here: the texts that the users know. Not here: what a run or the breaker does (holding/posting).
-
-Also here: routes that stopped because one change moves too much, as rows.
+Here: the texts that users know, and a row for each stop after a change that moved too much. Not
+here: what a run or the breaker does (holding/posting).
 """
 
 from collections.abc import Collection, Mapping

@@ -1,14 +1,12 @@
-"""A clock that was set back: noticing it, and bringing what waits for a moment along.
+"""What time it is, for everybody who shares a database, and a clock that was set back.
 
 Here: the newest moment that a sweep has written down, how far the clock fell behind it, and the
-moments that are moved with it. Not here: what time it is (holding/runtime/clock.py).
+moments that are moved with it. Not here: what becomes due at a moment.
 
 Due times, leases and pauses are delays, counted from a moment of the clock as it was: they are
 moved back with it; a duty's lease (holding/store/leases.py) looks after itself. A record whose
 rules named a moment of the calendar is only judged once more. Calendars themselves (daily runs,
 deputies, reminders, sessions) keep their moments.
-
-Also here: what time it is, for everybody who shares a database.
 """
 
 from datetime import UTC, datetime, timedelta

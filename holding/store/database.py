@@ -1,9 +1,8 @@
 """Engines and sessions; the one place that knows which two databases exist.
 
-Here: opening SQLite and PostgreSQL with what each needs for durable, snapshot-true work. Not here:
-the schema (holding/tables, holding/runtime/migrate.py).
-
-Also here: what a session keeps of the rows it loaded.
+Here: opening SQLite and PostgreSQL with what each needs for durable, snapshot-true work, and which
+of its loaded rows a session keeps. Not here: the schema (holding/tables,
+holding/runtime/migrate.py).
 """
 
 from collections.abc import Iterator

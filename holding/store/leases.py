@@ -1,9 +1,7 @@
-"""When a lease is over, and a turn.
+"""When a lease is over: on a row that somebody works on, and on a duty of one process at a time.
 
-Here: one term, and one way to take leases from the dead, for all tables that have them. Not here:
-giving them (each floor's claim.py).
-
-Also here: a duty that one process has at a time, under a lease.
+Here: one term, one way to take leases from workers that died for all tables that have them, and the
+lease of a duty. Not here: giving leases of rows (each floor's claim.py).
 """
 
 from datetime import UTC, datetime, timedelta

@@ -1,10 +1,8 @@
-"""What all tables share: naming, column types, the work columns.
+"""What all tables share: naming, column types with the exact values behind them, the work columns.
 
 Here: Base and small column helpers. Not here: any table. "Pointer" columns that name the current
 child of a row (the newest version, the active key) carry no foreign key: the child already points
 back, and a cycle would help nobody.
-
-Also here: column types and the exact values behind them.
 """
 
 import json

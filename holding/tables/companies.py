@@ -1,8 +1,7 @@
-"""Companies, the people who work for them, and what only one process may do at a time.
+"""Companies and who may act in them, and what only one process may do at a time.
 
-Here: company to singleton. Not here: what a role may do (holding/access/actors.py).
-
-Also here: who else may act: tokens of programs, and people who stand in for others.
+Here: company to singleton, with tokens of programs and people who stand in for others. Not here:
+what a role may do (holding/access/actors.py).
 """
 
 from datetime import datetime
@@ -153,7 +152,7 @@ class Operation(Base):
 
     `asked` is the hash of what it asked for: the same id with anything else is refused.
     One that can be taken back says until when, and what was done; `stood`: how the holds were that
-    it gave away or put aside.
+    it assigned or snoozed.
     """
 
     __tablename__ = "operation"

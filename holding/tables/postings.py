@@ -65,7 +65,7 @@ class Posting(Work, Base):
     """One target document meant for one record under one route.
 
     `finished_at`: since when the rules call the record ready for it by its status, without a break.
-    `reading_id`: what was last seen of the document that stands there. `e_invoice_at`: since when
+    `reading_id`: what was last seen of the document in the target. `e_invoice_at`: since when
     its e-invoice is valid, as the target tells.
     """
 

@@ -1,9 +1,7 @@
-"""What arrives: deliveries, records, their versions, and the values that link them.
+"""What arrives and what happened: deliveries, records, their versions and links, and events.
 
-Here: intake and the record with its work columns. Not here: what was decided about it
-(holding/tables/decisions.py).
-
-Also here: what happened, one row each, never changed.
+Here: intake, the record with its work columns, and events, one row each, never changed. Not here:
+what was decided about a record (holding/tables/decisions.py).
 """
 
 from datetime import date, datetime

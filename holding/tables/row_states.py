@@ -81,7 +81,7 @@ class HoldState(StrEnum):
 
 
 class StopState(StrEnum):
-    """Whether a change is still counted, has stopped its route, or was let go on."""
+    """Whether a change is still counted, has stopped its route, or was resumed."""
 
     COUNTING = "counting"
     STOPPED = "stopped"

@@ -1,9 +1,7 @@
 """Rules and mappings: everything whose change takes a revision of the company.
 
-Here: revision, ruleset versions, changes under review, mapping tables. Not here: their meaning
-(rules).
-
-Also here: routes that stop because one change moves too much at once.
+Here: revision, ruleset versions, changes under review, mapping tables, and routes that a change
+stopped because it moves too much at once. Not here: their meaning (rules).
 """
 
 from datetime import date, datetime
@@ -19,7 +17,7 @@ STOP_STATES = tuple(StopState)
 
 
 class RouteStop(Base):
-    """What one revision of rules or mappings moved on one route; `stopped` lets nothing go.
+    """What one revision of rules or mappings moved on one route; while `stopped` nothing is sent.
 
     `records` and `book` count what became ready, or ready with another content, through it alone.
     `superseded_by`: the revision that ended it by setting the same mapping anew.
@@ -55,7 +53,7 @@ class RouteStop(Base):
 
 
 ROUTE_STOPPED = is_word(RouteStop.state, StopState.STOPPED)
-"""The condition that a stop lets nothing go."""
+"""The condition that a stop is in force: nothing of its route is sent."""
 REVISION_KINDS = ("rules", "mapping", "unit", "snapshot", "connection", "setting")
 
 

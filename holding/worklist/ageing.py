@@ -1,9 +1,8 @@
-"""Documents that the source has done its part for and that are not in the target yet, oldest first.
+"""How long records wait, and documents that are late: finished in the source, not yet posted.
 
-Here: the list, its head for the dashboard, what each one waits for. Not here: since when it is
-finished (holding/evaluation/plan.py says so with every judging).
-
-Also here: how long records have been waiting, and for whom.
+Here: ages by owner, the list of late documents, the oldest first, its head for the dashboard, and
+what each one waits for. Not here: since when it is finished (holding/evaluation/plan.py says so
+with every judging).
 """
 
 from collections.abc import Iterator

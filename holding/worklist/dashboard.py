@@ -1,9 +1,7 @@
-"""What the dashboard says: who must act, what came in today, the last days.
+"""What the dashboard and the frame of every page say: who must act, what came in, what waits.
 
 Here: reads, sums over whole states. Not here: groups by cause (filters.py) and pills
 (holding/runs/date_ranges.py).
-
-Also here: what the frame of every page shows: the company and how much waits in it.
 """
 
 from dataclasses import dataclass
@@ -277,7 +275,7 @@ def standing(
 
 
 def booked(session: Session, company_id: int, last: date, count: int = 14) -> tuple[Booked, ...]:
-    """What was posted of the last document days, as the targets have it; each type by itself."""
+    """What was posted of the last document days, as the targets have it; each type on its own."""
     first = last - timedelta(days=count - 1)
     targets = select(Connection.id).where(
         Connection.company_id == company_id, Connection.side == "target"

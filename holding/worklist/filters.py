@@ -1,9 +1,8 @@
-"""The holding area in numbers: totals, tabs and facets.
+"""The holding area in numbers: totals, tabs and facets under the filter that a person chose.
 
-Here: counts under a filter, one statement a question. Not here: the lists (groups.py).
-
-Also here: what a person wants to see of the holding area, and its terms in SQL; the holds that a
-filter finds at one moment, so that an act over them knows what was looked at.
+Here: the filter and its terms in SQL, counts, one statement a question, and the holds that a filter
+finds at one moment, so that an act over them knows what was looked at. Not here: the lists
+(groups.py).
 """
 
 from collections.abc import Sequence

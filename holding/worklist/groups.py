@@ -191,7 +191,7 @@ def chosen(
     approved at once, of the holds after that one.
 
     Each with its document's money, which is what would be sent. A posting that asks for several
-    levels stands there once.
+    levels is listed once.
     """
     query = _members(ASKING).order_by(Hold.id)
     if cause_id is None:

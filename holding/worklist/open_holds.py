@@ -1,8 +1,7 @@
-"""Open holds one by one, for programs.
+"""Open holds one by one, and records and postings of one state.
 
-Here: one page of plain rows in order of ids. Not here: groups and filters of the page (groups.py).
-
-Also here: records and postings of one state, and who could take a hold.
+Here: pages of plain rows in order of ids, and who could take a hold. Not here: groups and filters
+of the page (groups.py).
 """
 
 from dataclasses import dataclass, replace

@@ -1,10 +1,8 @@
-"""A document of ours beside what stands in the target, value by value.
+"""Two contents beside one another, value by value: ours and the target's, or source and document.
 
-Here: what a hold shows of it: what was typed there by hand, what met ours under its number, or
-what somebody changed. Not here: the acts
-(holding/reconciliation/manual_entries.py).
-
-Also here: source values beside what will be sent, as the split view shows them.
+Here: what a hold shows of a document that was typed by hand in the target, has our number or was
+changed there; and source values beside what will be sent, as the split view shows them. Not here:
+the acts (holding/reconciliation/manual_entries.py).
 """
 
 import re

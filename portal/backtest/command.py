@@ -67,7 +67,7 @@ def backtest(
     against which, how many records, and how many differ. OLD and NEW are then folders, as
     `clearpost rules push` takes them. One that was stopped early is not recorded.
 
-    Exit code 1 if a record would come to something else or a line could not be used.
+    Exit code 1 if a record would have another result or a line could not be used.
     """
     from concurrent.futures.process import BrokenProcessPool
 

@@ -26,7 +26,7 @@ def records_() -> None:
 def export(folder: Path, company: str, first: datetime | None, last: datetime | None) -> None:
     """Write the records of a company into a new FOLDER, for `clearpost backtest`.
 
-    Each record stands there once, with all that was looked at when its first document was sent, or
+    Each record is listed once, with all that was looked at when its first document was sent, or
     when it was last judged if none was; and with the mappings, units and locked periods of then.
     """
     from holding.programs import history

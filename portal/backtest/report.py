@@ -22,7 +22,7 @@ SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One record that would come to something else, and the rule line behind it."""
+    """One record that would have another result, and the rule line behind it."""
 
     where: tuple[str, int]
     change: Change
@@ -45,7 +45,7 @@ class Report:
 
     @property
     def changed(self) -> int:
-        """Records that would come to something else."""
+        """Records that would have another result."""
         return self.tally.records - self.tally.same
 
 

@@ -115,7 +115,7 @@ def _database_on(server: str) -> Iterator[str]:
 
 
 def _webhook_to_posted(shop: Shop, count: int) -> list[float]:
-    """Seconds from the start of each webhook call until the posting is known to stand there."""
+    """Seconds from the start of each webhook call until its document is known to be posted."""
     from portal.demo.generator import Delivery
 
     hook, found = shop.hook(), []

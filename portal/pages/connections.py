@@ -103,7 +103,7 @@ def resume(name: str) -> Response:
 
 @pages.post("/<name>/daily")
 def daily(name: str) -> Response:
-    """Let a document type go out by itself every day, or by hand only."""
+    """Run a document type automatically every day, or manually only."""
     row, doc_type, on = _row(name), request.form.get("doc_type", ""), request.form.get("on") == "1"
     with store.writing() as session:
         answer = schedules.switch(session, g.actor, row.id, doc_type, on=on, now=g.now)

@@ -1,4 +1,4 @@
-"""Forms of the desk become wishes: give away, put aside, write, set right, do it with many.
+"""Forms of the desk become wishes: assign, snooze, comment, correct, do it with many.
 
 Here: reading and trimming what a browser sent. Not here: the other forms (web/forms.py), whether a
 wish is granted (services).

@@ -1,4 +1,4 @@
-"""What people do with holds: try again, set right, give away, put aside, write, take back.
+"""What people do with holds: retry, correct, assign, snooze, comment, undo.
 
 Here: the forms of one hold, those for a locked period, one act over many, the report by owner. Not
 here: the lists, releasing and approving (worklist.py), what the acts are (holding/exceptions).

@@ -71,7 +71,7 @@ def pane(
 
 
 def folded(found: Sequence[side_by_side.Pair]) -> dict[str, object]:
-    """The fields of the document, long lines folded so that the way out stays near, and the rest
+    """The fields of the document, long lines folded so that the remedy stays near, and the rest
     of the source.
     """
     listed = [pair for pair in found if pair.hit or pair.field]

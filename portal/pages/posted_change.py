@@ -21,7 +21,7 @@ from holding.worklist.hold_detail import HoldRow
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One way out: what it does and what follows, or why it is closed. `act` is its button."""
+    """One choice: what it does and what follows, or why it is closed. `act` is its button."""
 
     title: str
     text: str

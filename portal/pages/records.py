@@ -48,7 +48,7 @@ def show(source: str, kind: str, external_id: str) -> Response:
 
 @pages.post("/records/<source>/<kind>/<record_id:external_id>/read")
 def read(source: str, kind: str, external_id: str) -> Response:
-    """Read in the target what stands there of this record."""
+    """Read the documents of this record in the target."""
     record = queries.record(store.reading(), g.company.id, source, kind, external_id)
     if record is None:
         abort(404)

@@ -1,4 +1,4 @@
-"""The holding area: records grouped by cause, one hold with its way out, approving a selection.
+"""The holding area: records grouped by cause, one hold with its remedies, approving a selection.
 
 Here: views and what they show together. Not here: what releasing or approving means
 (holding/exceptions/releases.py, approvals.py).

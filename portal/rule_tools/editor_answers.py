@@ -89,7 +89,7 @@ class Answers:
         item.detail, item.documentation = first or None, rest or None
         return item
 
-    # ---- what stands there ----------------------------------------------------------------------
+    # ---- the word at a place --------------------------------------------------------------------
 
     def hover(self, file: str, position: lsp.Position) -> lsp.Hover | None:
         """What the name, the word of the language or the code of a finding at a place means."""

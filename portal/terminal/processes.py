@@ -30,7 +30,7 @@ def end_on_signals() -> None:
 
 def start_queue(place: Office) -> "EmbeddedRedis | None":
     """A Redis of our own unless one is given. Without a program for it the worker looks into the
-    database by itself, once a second unless a time is set, which is said here and nowhere else.
+    database on its own, once a second unless a time is set, which is said here and nowhere else.
     """
     from holding.runtime.embedded_redis import start_redis
 
@@ -122,7 +122,7 @@ class Children:
         return child
 
     def keep(self, module: str) -> None:
-        """Start the child that runs a module again, whenever it ended by itself."""
+        """Start the child that runs a module again, whenever it ended unasked."""
         threading.Thread(target=self._keep, args=(module,), daemon=True).start()
 
     def _keep(self, module: str) -> None:

@@ -80,7 +80,7 @@ class Retry:
     word: str
     why: str
     tone: str
-    at: datetime | None = None  # when it is sent again by itself, and how often that may still be
+    at: datetime | None = None  # when it is retried automatically, and how often that may still be
     left: int = 0
 
 
@@ -123,7 +123,7 @@ def retry_verdict(push: PushRow) -> Retry:
 
 
 def _used_up(push: PushRow) -> str:
-    """What a person can do when it is not tried again by itself."""
+    """What a person can do when it is not retried automatically."""
     if push.posting_state not in {PostingState.FAILED, PostingState.POSTED}:
         return "It is not tried again by itself."
     tried = f"It was tried {plural(push.tries, 'time')} and" if push.tries else "It"

@@ -60,7 +60,7 @@ def init(app: Flask, config: PortalConfig) -> None:
     app.before_request(_same_site)
     csrf.init_app(app)
     csrf.exempt("portal.pages.intake.receive")
-    csrf.exempt(app.blueprints["api"])  # nobody's browser carries a bearer token by itself
+    csrf.exempt(app.blueprints["api"])  # no browser sends a bearer token unasked
     limiter.init_app(app)
     app.before_request(_admit)
     app.after_request(_headers)

@@ -1,4 +1,4 @@
-"""The server of the pages: how much it takes in before anybody has looked at it.
+"""The server of the pages: how much it accepts before anybody has looked at it.
 
 Here: waitress with a limit of bytes for each address, for what all senders together may have stored
 here, and for the time that a request may take; who sends too much is answered by the application,
@@ -51,7 +51,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         self._begun = time.monotonic()
 
     def received(self, data: bytes) -> int:
-        """Take in some bytes; how many of them belong to this request."""
+        """Read some bytes; how many of them belong to this request."""
         taken: int = super().received(data)
         if time.monotonic() - self._begun > REQUEST_SECONDS:
             self.error, self.completed = Late(f"It took more than {REQUEST_SECONDS} seconds."), True
@@ -129,7 +129,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         return bool(self._left or super().readable())
 
     def handle_read(self) -> None:
-        """Take in what is there, or drop it."""
+        """Read what is there, or drop it."""
         if not self._left:
             super().handle_read()
             return
