@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from tests.connectors.simulator_processes import Posted
+from tests.connectors.sample_documents import Posted
 
 _HEAD = {
     "DisplayTerm": "C.O.D.",

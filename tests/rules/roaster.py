@@ -124,3 +124,12 @@ def first_bill(body: Mapping[str, Any], *parcels: Mapping[str, Any], **given: An
 def amount(step: Step, at: int = 0) -> Decimal:
     assert step.document is not None
     return Decimal(step.document.lines[at]["SubTotal"])
+
+
+GONE = parcel("1")
+BILL = first_bill(order(), GONE)
+
+
+def changed(**given: Any) -> dict[str, Any]:
+    """A second version of the order, whose first bill is posted."""
+    return {"postings": (BILL,), "version": 2} | given

@@ -11,7 +11,8 @@ import pytest
 from connectors.simulators.aiaccount.amounts import totals
 from connectors.simulators.aiaccount.checks import tin_is_valid
 from connectors.simulators.aiaccount.kinds import INVOICES, Document, default_companies
-from tests.connectors.simulator_processes import DEMO_KEY, invoice, line
+from tests.connectors.sample_documents import invoice, line
+from tests.connectors.simulator_processes import DEMO_KEY
 
 
 def send(sim, aiaccount, http, *documents, key="cp-1", batch=False, secret=DEMO_KEY):

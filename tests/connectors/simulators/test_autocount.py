@@ -2,7 +2,8 @@
 
 import requests
 
-from tests.connectors.simulator_processes import Bench, bill_line
+from tests.connectors.sample_documents import bill_line
+from tests.connectors.simulator_processes import Bench
 
 
 def call(sim, method, path, body=None):

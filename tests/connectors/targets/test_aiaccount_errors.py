@@ -8,7 +8,8 @@ from connectors.kit.workbook import write
 from connectors.targets.aiaccount.documents import SALES_INVOICE
 from connectors.targets.aiaccount.outcomes import CLASS_OF_CODE, class_of
 from connectors.targets.aiaccount.payload import JSON, XLSX, columns
-from tests.connectors.simulator_processes import DEMO_KEY, invoice, line
+from tests.connectors.sample_documents import invoice, line
+from tests.connectors.simulator_processes import DEMO_KEY
 
 COLUMNS = columns(SALES_INVOICE)
 READONLY = "aia_live_readonly_2Lm5"

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.connectors.simulator_processes import Bench, bill, billed, invoice, payment, receipt
+from tests.connectors.sample_documents import bill, billed, invoice, payment, receipt
+from tests.connectors.simulator_processes import Bench
 
 LINE = {"LineNo": "1", "Description": "Fees", "AccountCode": "61001", "TaxCode": "MY-SALES10"}
 NOBODY = "aia_live_readonly_2Lm5"

@@ -6,7 +6,8 @@ from decimal import Decimal
 import pytest
 
 from connectors.contract import Kept
-from tests.connectors.simulator_processes import Bench, invoice, line, shipping
+from tests.connectors.sample_documents import invoice, line, shipping
+from tests.connectors.simulator_processes import Bench
 
 
 @pytest.fixture

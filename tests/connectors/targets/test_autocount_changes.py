@@ -5,7 +5,8 @@ from decimal import Decimal
 import pytest
 
 from connectors.contract import Kept
-from tests.connectors.simulator_processes import Bench, Posted, autocount_invoice, bill_line
+from tests.connectors.sample_documents import Posted, autocount_invoice, bill_line
+from tests.connectors.simulator_processes import Bench
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ from connectors.contract.errors import RETRY
 from connectors.targets.autocount.answers import WORDS, meaning
 from connectors.targets.autocount.payload import JSON
 from connectors.transport.strict_json import dumps, loads
-from tests.connectors.simulator_processes import Bench, autocount_invoice, bill_line
+from tests.connectors.sample_documents import autocount_invoice, bill_line
+from tests.connectors.simulator_processes import Bench
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from connectors.simulators.autocount.checks import worked_out
 from connectors.targets.autocount.compare import compare
 from connectors.targets.autocount.payload import content
 from connectors.transport.strict_json import dumps, loads
-from tests.connectors.simulator_processes import autocount_invoice, bill_line
+from tests.connectors.sample_documents import autocount_invoice, bill_line
 
 QUANTITIES = st.decimals("0.0001", "99999", places=4)
 PRICES = st.decimals("-999", "99999", places=4)

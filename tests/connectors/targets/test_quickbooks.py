@@ -12,7 +12,8 @@ from connectors.targets.quickbooks.answers import refusal
 from connectors.targets.quickbooks.responses import CODES, class_of, told_of
 from connectors.transport.http import HttpAnswer
 from tests.connectors.quickbooks import bill, money, stands
-from tests.connectors.simulator_processes import Bench, Posted, quickbooks_invoice, sold_line
+from tests.connectors.sample_documents import Posted, quickbooks_invoice, sold_line
+from tests.connectors.simulator_processes import Bench
 
 
 @pytest.fixture

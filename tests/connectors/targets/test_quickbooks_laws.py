@@ -13,7 +13,7 @@ from connectors.simulators.quickbooks.writes import void, worked_out
 from connectors.targets.quickbooks.compare import compare
 from connectors.targets.quickbooks.payload import SCHEMAS, content, merged
 from connectors.transport.strict_json import dumps, loads
-from tests.connectors.simulator_processes import quickbooks_invoice, sold_line
+from tests.connectors.sample_documents import quickbooks_invoice, sold_line
 
 QUANTITIES = st.decimals("0.00001", "9999", places=5)
 PRICES = st.decimals("0.00001", "9999", places=5)

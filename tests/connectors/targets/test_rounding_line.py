@@ -5,7 +5,8 @@ from decimal import Decimal
 import pytest
 
 from connectors import registry
-from tests.connectors.simulator_processes import Bench, autocount_invoice, bill_line
+from tests.connectors.sample_documents import autocount_invoice, bill_line
+from tests.connectors.simulator_processes import Bench
 
 TEN = bill_line(Qty="1", UnitPrice="10.04", SubTotal="10.04")
 FREE = bill_line(Qty="1", UnitPrice="5.00", SubTotal="5.00", TaxCode="NT", TaxAmount="0.00")

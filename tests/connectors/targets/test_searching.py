@@ -9,7 +9,8 @@ from connectors.targets.autocount import read_back
 from connectors.targets.quickbooks import responses
 from connectors.transport.http import HttpAnswer
 from connectors.transport.strict_json import dumps
-from tests.connectors.simulator_processes import Bench, autocount_invoice
+from tests.connectors.sample_documents import autocount_invoice
+from tests.connectors.simulator_processes import Bench
 
 
 def alike(bench):

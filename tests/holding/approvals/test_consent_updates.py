@@ -15,8 +15,8 @@ from holding.mappings.fixes import Fixed
 from holding.mappings.reclassification import contradictions, saved_change
 from holding.tables import Approval, Hold, MappingEntry, Posting, Push
 from tests.holding.consent import why_not
+from tests.holding.fixing import rev
 from tests.holding.life import NUMBERED, SMALL, TABLES, Begun, Life
-from tests.holding.mappings.test_mappings import rev
 from tests.holding.shop import FILES, Shop, line
 
 TAKING_BACK = """

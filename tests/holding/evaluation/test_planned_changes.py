@@ -10,8 +10,8 @@ from holding.connections.master_data import keep_snapshot
 from holding.mappings import fixes
 from holding.tables import Record
 from rules.programs.program import Program
+from tests.holding.fixing import rev
 from tests.holding.life import LARGE, NUMBERED, SMALL, TABLES, Life
-from tests.holding.mappings.test_mappings import rev
 from tests.holding.shop import FILES, line
 from tests.support.factories import connection_named
 from tests.support.snapshots import snapshot

@@ -12,7 +12,7 @@ from holding.runs import schedules
 from holding.runs import status as queries
 from holding.store.database import Database
 from holding.tables import Company, Event, Posting, RouteStop, Run
-from tests.holding.mappings.test_mappings import fix
+from tests.holding.fixing import fix
 from tests.holding.shop import FILES, ROUTE, RULES, Shop, line, open_shop, order, start
 from tests.support.clock import SetClock
 

@@ -10,8 +10,8 @@ from holding.mappings.fixes import Fixed
 from holding.tables import Approval, Posting
 from tests.holding.approvals.test_consent_law import SECOND
 from tests.holding.consent import LARGE, breaches
+from tests.holding.fixing import rev
 from tests.holding.life import Begun
-from tests.holding.mappings.test_mappings import rev
 from tests.holding.shop import FILES, RULES, Shop
 from tests.support.databases import unlock
 

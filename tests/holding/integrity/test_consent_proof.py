@@ -21,8 +21,8 @@ from holding.tables import Approval, Person
 from tests.faults.mutants import changed
 from tests.holding.approvals.test_consent_hands import with_role
 from tests.holding.consent import LARGE, approve, breaches, why_not
+from tests.holding.fixing import rev
 from tests.holding.life import Begun, Life
-from tests.holding.mappings.test_mappings import rev
 from tests.holding.shop import FILES
 
 INTEGRITY = Path(__file__).parents[3] / "holding" / "integrity"

@@ -21,7 +21,7 @@ from holding.mappings.reclassification import (
 from holding.store.database import Database
 from holding.tables import Company, Posting
 from rules.outcomes.outcome import Document
-from tests.holding.mappings.test_mappings import fix, preview
+from tests.holding.fixing import fix, preview
 from tests.holding.shop import FILES, RULES, Shop, line, open_shop, order, start
 from tests.support.clock import SetClock
 from tests.support.databases import any_move

@@ -9,7 +9,7 @@ from holding.mappings.party_balances import owed
 from holding.refusal import Refusal
 from holding.store.database import Database
 from holding.tables import Cause, Company, Event, Hold, MappingEntry, Posting
-from tests.holding.mappings.test_mappings import due, fix, rev
+from tests.holding.fixing import due, fix, rev
 from tests.holding.shop import FILES, RULES, Shop, open_shop, order, start
 from tests.support.clock import SetClock
 from tests.support.databases import any_move

@@ -1,23 +1,19 @@
+"""The seven answers of a record, each with its proofs."""
+
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from grammar.text.editions import NEWEST
 from holding.approvals import approve
-from holding.exceptions import releases
-from holding.mappings import fixes
-from holding.records import lineage, record_rows, trace
-from holding.records import trace as records_trace
+from holding.records import trace
 from holding.records.seven_answers import Answer
 from holding.store.database import Database
-from holding.tables import Attempt, Company, Evaluation, Posting, Request, RuleFile, RulesetVersion
-from rules.values.posting_states import PostingState
-from tests.holding.shop import FILES, RULES, Shop, line, open_shop, order, start
+from holding.tables import Company, RuleFile, RulesetVersion
+from tests.holding.shop import FILES, RULES, Shop, line, open_shop, order
+from tests.holding.traced import posted_shop
 from tests.support.clock import SetClock
-from tests.support.databases import any_move
-from tests.support.postings import make_push
 
 LATER = "2026-11-19T00:12:00Z"
 
@@ -28,59 +24,8 @@ def shop(database: Database, company: Company, clock: SetClock) -> Shop:
 
 
 @pytest.fixture
-@start
 def posted(shop: Shop) -> Shop:
-    """NS-1: above the limit, with an unknown debtor: mapped by Farah, approved by Lim, posted."""
-    shop.publish()
-    body = order("NS-1", customer="C-99", total="1920.00", approved_by="Siti", approved_version=1)
-    shop.receive(body | {"lines": [line(price="960.00")]})
-    shop.judge()
-    shop.clock.advance(timedelta(hours=2))
-    with shop.database.write() as session:
-        farah = shop.actor("farah")
-        fixes.fix(session, farah, "debtor", "C-99", "Chong", "a new buyer", shop.now, 9)
-    shop.judge()
-    shop.clock.advance(timedelta(minutes=31))
-    with shop.database.write() as session:
-        posting = shop.posting(session, "NS-1")
-        approve.approve(session, shop.actor("lim"), [posting.id], "checked", shop.now)
-    with shop.database.write() as session:
-        send(session, shop, shop.posting(session, "NS-1"))
-    return shop
-
-
-def send(session: Session, shop: Shop, posting: Posting, proof: str | None = None) -> None:
-    """What a push leaves behind when the target took the document."""
-    now = shop.now
-    push = make_push(posting, state="accepted", at=now, key="key-1", closed_at=now)
-    request = Request(
-        connection_id=posting.connection_id,
-        kind="push",
-        key="key-1",
-        sha256="ab" * 32,
-        state="answered",
-        made_at=now,
-        deadline_at=now,
-        status=201,
-    )
-    session.add_all([push, request])
-    session.flush()
-    session.add(
-        Attempt(
-            request_id=request.id,
-            push_id=push.id,
-            no=1,
-            fence=1,
-            state="accepted",
-            proof=proof,
-            at=now,
-        )
-    )
-    with any_move(session):
-        posting.state = PostingState.POSTED
-    posting.push_id = posting.posted_push_id = push.id
-    posting.sent_at = posting.posted_at = now
-    session.flush()
+    return posted_shop(shop)
 
 
 def seven(shop: Shop, number: str) -> tuple[Answer, ...]:
@@ -95,9 +40,6 @@ def proofs(answer: Answer) -> dict[str, str]:
 def first_hash(shop: Shop) -> str:
     with shop.database.read() as session:
         return shop.posting(session, "NS-1").hash
-
-
-# ---- the seven answers -------------------------------------------------------------------------
 
 
 def test_the_seven_answers_of_a_posted_order(posted: Shop) -> None:
@@ -284,129 +226,3 @@ def test_a_record_that_was_not_judged_has_seven_answers_too(shop: Shop) -> None:
     assert told[0].text == "It was not judged yet."
     with shop.database.read() as session:
         assert trace.seven(session, 10**6) == ()
-
-
-# ---- timeline, lineage, verdicts ---------------------------------------------------------------
-
-
-def test_the_timeline_tells_everything_in_order(posted: Shop) -> None:
-    with posted.database.read() as session:
-        steps = records_trace.timeline(session, posted.record(session, "NS-1").id)
-    assert [step.at for step in steps] == sorted(step.at for step in steps)
-    kinds = [step.kind for step in steps]
-    assert {kind: kinds.count(kind) for kind in ("version", "evaluation", "push", "attempt")} == {
-        "version": 1,
-        "evaluation": 2,
-        "push": 1,
-        "attempt": 1,
-    }
-    told = " | ".join(step.say for step in steps)
-    assert "Judged again because Farah set debtor(“C-99”) = Chong" in told
-    assert "Lim approved NS-1" in told
-    assert "Sent NS-1, attempt 1: accepted, HTTP 201." in told
-    assert max(step.gap or 0 for step in steps) == 7200
-
-
-def test_lineage_names_source_rule_entry_and_sent_value(posted: Shop) -> None:
-    with posted.database.read() as session:
-        rows = lineage.lineage(session, posted.posting(session, "NS-1").id)
-    by_field = {(row.field, row.line): row for row in rows}
-    buyer = by_field["Customer", None]
-    told = "debtor(customer) = Chong; customer = C-99"
-    assert (buyer.source, buyer.value, buyer.sent) == (told, "Chong", "Chong")
-    assert buyer.rule == "Customer       = debtor(customer)"
-    (used,) = buyer.used
-    assert (used.table, used.key, used.value, used.revision) == ("debtor", "C-99", "Chong", 2)
-    assert used.person == "Farah"
-    assert by_field["Quantity", 1].sent == "80"
-    assert {row.kept for row in rows} == {None}
-
-
-def test_lineage_tells_what_the_target_keeps_instead(shop: Shop) -> None:
-    shop.publish()
-    shop.receive(order("NS-1"))
-    shop.judge()
-    with shop.database.write() as session:
-        proof = '[{"field":"LineTotal","line":1,"value":"192.01"}]'
-        send(session, shop, shop.posting(session, "NS-1"), proof)
-    with shop.database.read() as session:
-        rows = lineage.lineage(session, shop.posting(session, "NS-1").id)
-    told = {(row.field, row.line, row.sent): row.kept for row in rows if row.kept}
-    assert told == {("LineTotal", 1, "192.00"): "192.01"}
-
-
-def test_lineage_before_posting_has_no_sent_value(shop: Shop) -> None:
-    shop.publish()
-    shop.receive(order("NS-1"))
-    shop.judge()
-    with shop.database.read() as session:
-        rows = lineage.lineage(session, shop.posting(session, "NS-1").id)
-    assert {row.sent for row in rows} == {None}
-    assert len(rows) == 15
-
-
-def test_the_deciding_line_is_marked_with_its_operands(shop: Shop) -> None:
-    shop.publish()
-    shop.receive(order("NS-1", total="190.00"))
-    shop.judge()
-    with shop.database.read() as session:
-        evaluation = trace.deciding_evaluation(session, shop.record(session, "NS-1").id)
-        rows = lineage.verdicts(session, evaluation or 0)
-    (deciding,) = [row for row in rows if row.deciding]
-    assert (deciding.rule, deciding.result) == ("adds_up", "hit")
-    assert deciding.text == "require  sum(lines.amount) = total"
-    assert ("total", "190.00") in deciding.operands
-    assert deciding.message == "The lines of NS-1 do not add up to 190.00."
-    assert deciding.would_pass
-    assert {row.result for row in rows} <= {"pass", "hit", "unknown", "not_applicable"}
-
-
-def test_a_missing_mapping_decides(shop: Shop) -> None:
-    shop.publish()
-    shop.receive(order("NS-1", lines=[line(), line(pos=2, sku="AB-1", uom="PCS")], total="384.00"))
-    shop.judge()
-    with shop.database.read() as session:
-        evaluation = session.scalars(select(Evaluation.id)).one()
-        (deciding,) = [row for row in lineage.verdicts(session, evaluation) if row.deciding]
-    assert deciding.rule == "item"
-    assert "AB-1" in deciding.message
-
-
-def test_a_clean_record_is_decided_by_its_gate(shop: Shop) -> None:
-    shop.publish()
-    shop.receive(order("NS-1"), order("NS-2", status="pending"))
-    shop.judge()
-    for number, text in (("NS-1", "ready   paid"), ("NS-2", "wait    pending")):
-        with shop.database.read() as session:
-            evaluation = trace.deciding_evaluation(session, shop.record(session, number).id)
-            (deciding,) = [r for r in lineage.verdicts(session, evaluation or 0) if r.deciding]
-        assert (deciding.kind, deciding.text) == ("gate", text)
-
-
-def test_a_released_verdict_stays_a_hit_marked_released(shop: Shop) -> None:
-    shop.publish()
-    shop.receive(order("NS-1", total="190.00"))
-    shop.judge()
-    with shop.database.write() as session:
-        hold = shop.holds(session, "NS-1")[0]
-        releases.release(session, shop.actor("lim"), hold.id, "agreed", shop.now)
-    shop.judge()
-    with shop.database.read() as session:
-        evaluation = trace.deciding_evaluation(session, shop.record(session, "NS-1").id)
-        rows = lineage.verdicts(session, evaluation or 0)
-    (row,) = [row for row in rows if row.rule == "adds_up"]
-    assert (row.result, row.released, row.deciding) == ("hit", True, False)
-
-
-def test_a_record_is_found_by_the_numbers_of_its_company_alone(posted: Shop) -> None:
-    with posted.database.write() as session:
-        record, posting = posted.record(session, "NS-1"), posted.posting(session, "NS-1")
-        record.external_id, posting.number = "shop-1", "INV-1"
-        session.flush()
-        for number in ("NS-1", "shop-1", "INV-1"):
-            found = record_rows.with_number(session, posted.company.id, number)
-            assert found is not None
-            assert (found.id, found.number, found.external_id) == (record.id, "NS-1", "shop-1")
-            assert found.state == record.state
-            assert record_rows.with_number(session, posted.company.id + 1, number) is None
-        assert record_rows.with_number(session, posted.company.id, "NS-2") is None

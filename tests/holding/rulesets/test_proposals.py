@@ -7,7 +7,7 @@ from holding.rulesets.admission import rule_sources
 from holding.rulesets.proposals import AT_LEAST, DAYS, Proposal, proposals
 from holding.store.database import Database
 from holding.tables import Cause, Company, Hold, Record, Release, Version
-from tests.holding.mappings.test_mappings import fix
+from tests.holding.fixing import fix
 from tests.holding.shop import FILES, ROUTE, Shop, line, open_shop, order, start
 from tests.support.clock import SetClock
 

@@ -1,27 +1,19 @@
-"""What is done about what is posted: plans, strictness, mirrors, edits in the target, retries."""
+"""What is done about what is posted: plans, their steps and their numbers."""
 
 import json
-import random
 import re
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
-import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
-from grammar import nodes as n
-from grammar.text.problem import Span
-from rules.amendments.posted_documents import STRICTNESS, Act, strictest
 from rules.facts.world import Facts, PostingFact, TargetEdit
 from rules.outcomes.digest import worded
 from rules.outcomes.outcome import Outcome
-from rules.programs.program import compile_ruleset
 from rules.values.canonical import dumps
 from rules.values.posting_states import PostingState
 from tests.rules import kedai
 from tests.rules.roaster import (
+    BILL,
+    GONE,
     INVOICE,
     LOCKED,
     NOTE,
@@ -29,24 +21,14 @@ from tests.rules.roaster import (
     TEXT,
     actions,
     amount,
+    changed,
     decide,
-    first_bill,
     judge,
     order,
     parcel,
     posted,
     program_of,
 )
-
-BILL = first_bill(order(), parcel("1"))
-GONE = parcel("1")
-
-
-def changed(**given: Any) -> dict[str, Any]:
-    return {"postings": (BILL,), "version": 2} | given
-
-
-# ---- plans -------------------------------------------------------------------------------------
 
 
 def test_a_first_document_is_a_plan_of_one_step() -> None:
@@ -219,172 +201,3 @@ def test_a_void_asks_again_when_the_age_may_say_otherwise() -> None:
     (found,) = outcome.decisions
     assert actions(found) == [("void", INVOICE, 1)]
     assert outcome.valid_until == NOW + timedelta(minutes=15)
-
-
-# ---- strictness --------------------------------------------------------------------------------
-
-EDIT = TEXT[TEXT.index("on edit of order") : TEXT.index("on edit of parcel")]
-
-
-def shuffled(seed: int) -> str:
-    """The roaster with the rows and the groups of its edit table in another order."""
-    rng = random.Random(seed)
-    lines = EDIT.splitlines()
-    groups = [at for at, text in enumerate(lines) if "=" in text]
-    rows = [at for at, text in enumerate(lines) if "|" in text and "| do" not in text]
-    for places in (groups, rows):
-        texts = [lines[at] for at in places]
-        rng.shuffle(texts)
-        for at, text in zip(places, texts, strict=True):
-            lines[at] = text
-    return TEXT.replace(EDIT, "\n".join(lines) + "\n")
-
-
-EDITS = {
-    "branch": "JB",
-    "buyer": "B-8",
-    "total": "19.00",
-    "status": "draft",
-    "written_by": "lim",
-    "lines": [{"pos": 1, "sku": "HOUSE", "uom": "BAG", "qty": "4", "price": "3.00"}],
-}
-
-
-@given(st.integers(1, 40), st.sets(st.sampled_from(sorted(EDITS))), st.booleans(), st.booleans())
-@settings(max_examples=60, deadline=None)
-def test_the_answer_depends_on_no_order(
-    seed: int, edits: set[str], locked: bool, less: bool
-) -> None:
-    body = order(**{name: EDITS[name] for name in edits})
-    given_ = changed(**({"state": LOCKED} if locked else {}))
-    gone = parcel("0.5") if less else GONE
-    one = decide(body, gone, **given_)
-    other = decide(body, gone, program=program_of(shuffled(seed)), **given_)
-    assert actions(one) == actions(other)
-    assert (one.state, one.document) == (other.state, other.document)
-    assert [(f.code, f.rule, f.owner, f.message) for f in one.findings] == [
-        (f.code, f.rule, f.owner, f.message) for f in other.findings
-    ]
-
-
-acts = st.builds(
-    lambda kind, role, rule: Act(n.Action(kind, role, BILL_SPAN), BILL, rule, BILL_SPAN, rule),
-    st.sampled_from(STRICTNESS),
-    st.sampled_from([None, "books", "sales"]),
-    st.sampled_from(["a", "b", "c"]),
-)
-BILL_SPAN: Span = decide(order(), GONE).plan[0].span
-
-
-@given(st.lists(acts, min_size=1, max_size=6), st.integers())
-@settings(max_examples=80, deadline=None)
-def test_the_strictest_answer_is_the_strictest(found: list[Act], seed: int) -> None:
-    other = list(found)
-    random.Random(seed).shuffle(other)
-    best = strictest(found)
-    assert best == strictest(other)
-    rank = max(STRICTNESS.index(a.action.kind) for a in found)
-    assert {STRICTNESS.index(a.action.kind) for a in best} == {rank}
-    assert len({a.action.role for a in best}) == len(best)
-
-
-@given(st.sets(st.sampled_from(sorted(EDITS)), min_size=1), st.integers(2, 9))
-@settings(max_examples=40, deadline=None)
-def test_an_edit_back_and_forth_is_no_difference(edits: set[str], version: int) -> None:
-    there = decide(order(**{e: EDITS[e] for e in edits}), GONE, **changed())
-    assert there.plan
-    spelled = order(total="18.010", status="AGREED", buyer="B-7")
-    back = decide(spelled, GONE, postings=(BILL,), version=version)
-    assert (back.state, back.findings, back.plan) == ("posted", (), ())
-
-
-# ---- edited in the target ----------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("field", "line", "shows", "codes"),
-    [
-        ("DebtorCode", None, "300-X", ["STL03"]),
-        ("DebtorCode", None, " 300-B7", []),
-        ("Agent", None, "LIM", []),
-        ("Qty", 1, "2", ["STL03"]),
-        ("Qty", 1, "1.00", []),
-        ("Qty", 9, "1.00", ["STL03"]),
-    ],
-)
-def test_whose_field_was_edited(field: str, line: int | None, shows: str, codes: list[str]) -> None:
-    edit = TargetEdit(INVOICE, 1, line, field, shows)
-    found = decide(order(), GONE, postings=(BILL,), target_edited=(edit,))
-    assert (found.state, [f.code for f in found.findings]) == ("posted", codes)
-    released = frozenset({(INVOICE, "target_edited")})
-    kept = decide(order(), GONE, postings=(BILL,), target_edited=(edit,), releases=released)
-    assert kept.findings == ()
-
-
-@pytest.mark.parametrize(
-    ("shows", "error_class", "said"),
-    [
-        ("nothing", "uncertain", "does not stand in the target"),
-        ("void", "stale_version", "was made void in the target"),
-        ("2 of them stand there", "stale_version", "2 of them stand there"),
-    ],
-)
-def test_a_document_that_is_gone_is_found_whoever_owns_its_fields(
-    shows: str, error_class: str, said: str
-) -> None:
-    edit = TargetEdit(INVOICE, 1, None, "document", shows)
-    (finding,) = decide(order(), GONE, postings=(BILL,), target_edited=(edit,)).findings
-    assert (finding.error_class, said in finding.message) == (error_class, True)
-
-
-def test_an_edit_in_the_target_stands_beside_every_other_answer() -> None:
-    edit = TargetEdit(INVOICE, 1, None, "DebtorCode", "300-X")
-    found = decide(order(status="cancelled"), **changed(target_edited=(edit,)))
-    assert (found.state, actions(found)) == ("held", [("void", INVOICE, 1)])
-    assert [f.code for f in found.findings] == ["STL03"]
-
-
-def test_without_tables_an_edit_in_the_target_is_found_too() -> None:
-    document = kedai.decision(kedai.judge(kedai.order())).document
-    assert document is not None
-    content = {"fields": document.fields, "lines": list(document.lines)}
-    posting = PostingFact(kedai.INVOICE, 1, PostingState.POSTED, "NS-1", 1, content)
-    edit = TargetEdit(kedai.INVOICE, 1, None, "Customer", "Cash")
-    outcome = kedai.judge(kedai.order(), postings=(posting,), target_edited=(edit,))
-    assert [f.code for f in kedai.decision(outcome).findings] == ["STL03"]
-
-
-# ---- retries -----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("error", "tries", "kind", "role", "seconds"),
-    [
-        ("temporary", 1, "try_again", None, 30),
-        ("temporary", 2, "try_again", None, 60),
-        ("temporary", 3, "hold", "systems", None),
-        ("temporary", 99, "hold", "systems", None),
-        ("uncertain", 1, "look_up", None, None),
-        ("period_locked", 1, "hold", "books", None),
-    ],
-)
-def test_the_retry_table_answers(
-    error: str, tries: int, kind: str, role: str | None, seconds: int | None
-) -> None:
-    answer = program_of().retry("autocount", error, tries)
-    assert answer is not None
-    assert (answer.kind, answer.role) == (kind, role)
-    assert answer.pause == (timedelta(seconds=seconds) if seconds else None)
-
-
-def test_where_no_table_speaks_there_is_no_answer() -> None:
-    assert program_of().retry("autocount", "no_such_class", 1) is None
-    assert program_of().retry("elsewhere", "temporary", 1) is None
-    assert compile_ruleset(n.Ruleset(), hash="").retry("autocount", "temporary", 1) is None
-
-
-def test_a_pause_grows_and_has_an_end() -> None:
-    text = TEXT.replace("try 3 times from 30s", "try 500 times from 10min")
-    pauses = [program_of(text).retry("autocount", "temporary", t) for t in (1, 2, 3, 9, 400)]
-    minutes = [a.pause.total_seconds() / 60 for a in pauses if a is not None and a.pause]
-    assert minutes == [10, 20, 40, 1440, 1440]

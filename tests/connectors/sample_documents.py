@@ -1,0 +1,211 @@
+"""Documents as decisions would hold them, one or more for each target and document type."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+Lines = Sequence[Mapping[str, str]]
+
+
+@dataclass(frozen=True)
+class Posted:
+    """A document as a decision would hold it."""
+
+    number: str = "NS-1"
+    party: str = "Aisyah Rahman"
+    currency: str = "MYR"
+    amount: Decimal = Decimal("118.80")
+    document: str = "sales_invoice"
+    fields: Mapping[str, str] = None  # type: ignore[assignment]
+    lines: tuple[Mapping[str, str], ...] = ()
+
+
+def line(at: int = 1, **changed: str) -> dict[str, str]:
+    plain = {
+        "LineNo": str(at),
+        "SKU": "TEE-BLK-M",
+        "Description": "Tee, black, M",
+        "Quantity": "2",
+        "UOM": "PCS",
+        "UnitPrice": "49.50",
+        "AccountCode": "40000",
+        "TaxCode": "MY-SALES10",
+        "LineTotal": "108.90",
+    }
+    return {name: value for name, value in {**plain, **changed}.items() if value != ""}
+
+
+def shipping(at: int = 2, **changed: str) -> dict[str, str]:
+    plain = {"SKU": "", "Description": "Shipping", "Quantity": "1", "UOM": "", "UnitPrice": "9.90"}
+    return line(at, **{**plain, "TaxCode": "NT", "LineTotal": "9.90", **changed})
+
+
+def invoice(
+    number: str = "NS-1", *, lines: Lines | None = None, amount: str = "118.80", **changed: str
+) -> Posted:
+    plain = {
+        "InvoiceNumber": number,
+        "InvoiceDate": "2026-11-19",
+        "Customer": "Aisyah Rahman",
+        "Currency": "MYR",
+        "Reference": "10231",
+    }
+    fields = {name: value for name, value in {**plain, **changed}.items() if value != ""}
+    return Posted(
+        number=number,
+        party=fields.get("Customer", ""),
+        currency=fields.get("Currency", "MYR"),
+        amount=Decimal(amount),
+        fields=fields,
+        lines=tuple(lines) if lines is not None else (line(1), shipping(2)),
+    )
+
+
+def settling(
+    document: str, number: str, amount: str, plain: Mapping[str, str], **changed: str
+) -> Posted:
+    """A receipt or payment: one row, all of it in the header."""
+    paid = {"Amount": amount, "Currency": "MYR", "BankAccountCode": "12000", "PaymentMethod": "FPX"}
+    fields = {name: value for name, value in {**plain, **paid, **changed}.items() if value != ""}
+    return Posted(
+        document=document,
+        number=number,
+        party=fields.get("Customer", fields.get("Supplier", "")),
+        currency=fields.get("Currency", "MYR"),
+        amount=Decimal(fields["Amount"]),
+        fields=fields,
+    )
+
+
+def receipt(number: str = "RC-1", *, amount: str = "118.80", **changed: str) -> Posted:
+    """Money for invoice IN-1, see `billed`."""
+    plain = {"ReceiptNumber": number, "ReceiptDate": "2026-11-20", "Customer": "Aisyah Rahman"}
+    return settling("sales_receipt", number, amount, {**plain, "InvoiceNumber": "IN-1"}, **changed)
+
+
+def payment(number: str = "PV-1", *, amount: str = "118.80", **changed: str) -> Posted:
+    """Money for bill ST-1."""
+    plain = {"PaymentNumber": number, "PaymentDate": "2026-11-20", "Supplier": "Blogger 12"}
+    return settling("expense_payment", number, amount, {**plain, "BillNumber": "ST-1"}, **changed)
+
+
+def bill(
+    number: str = "ST-1", *, amount: str = "118.80", lines: Lines = (), **changed: str
+) -> Posted:
+    """A commission, all in the header where no lines are given."""
+    plain = {
+        "BillNumber": number,
+        "BillDate": "2026-11-17",
+        "Supplier": "Blogger 12",
+        "Currency": "MYR",
+        "Reference": number,
+    }
+    row = {"LineNo": "1", "Description": "Commission", "AccountCode": "61001", "TaxCode": "NT"}
+    whole = {**plain, **({} if lines else {**row, "Amount": amount}), **changed}
+    fields = {name: value for name, value in whole.items() if value != ""}
+    return Posted(
+        document="expense_bill",
+        number=number,
+        party=fields.get("Supplier", ""),
+        currency=fields.get("Currency", "MYR"),
+        amount=Decimal(amount),
+        fields=fields,
+        lines=tuple(lines),
+    )
+
+
+def billed() -> Posted:
+    """An invoice over 173.25, of which receipts pay parts."""
+    return invoice("IN-1", lines=[line(1, Quantity="3", LineTotal="163.35"), shipping(2)])
+
+
+def bill_line(**changed: str) -> dict[str, str]:
+    """A line of an AutoCount document: 2 tees, 108.90 with tax."""
+    plain = {
+        "ItemCode": "TEE-BLK-M",
+        "DtlDescription": "Tee, black, M",
+        "AccNo": "500-0000",
+        "UOM": "PCS",
+        "Qty": "2",
+        "UnitPrice": "49.50",
+        "TaxCode": "S-10",
+        "SubTotal": "99.00",
+    }
+    return {name: value for name, value in {**plain, **changed}.items() if value != ""}
+
+
+def autocount_invoice(
+    number: str = "NS-1",
+    *,
+    lines: Lines | None = None,
+    document: str = "invoice",
+    amount: str = "118.80",
+    **changed: str | None,
+) -> Posted:
+    """A tee and its shipping; a field given as None is left out, a blank one is said blank."""
+    plain = {
+        "DocNo": number,
+        "DocDate": "2026-11-19",
+        "DebtorCode": "300-W001",
+        "DebtorName": "Web Customer",
+        "DisplayTerm": "C.O.D.",
+        "Location": "HQ",
+        "Ref": "10231",
+        "InclusiveTax": "no",
+        "FinalTotal": amount,
+    }
+    ship = {"ItemCode": "", "DtlDescription": "Shipping", "Qty": "1", "UOM": "", "TaxCode": "NT"}
+    two = (bill_line(), bill_line(**ship, UnitPrice="9.90", SubTotal="9.90"))
+    fields = {name: value for name, value in {**plain, **changed}.items() if value is not None}
+    return Posted(
+        document=document,
+        number=number,
+        party=fields.get("DebtorCode", ""),
+        amount=Decimal(amount),
+        fields=fields,
+        lines=tuple(lines) if lines is not None else two,
+    )
+
+
+def sold_line(**changed: str) -> dict[str, str]:
+    """A line of a QuickBooks document: 2 teas, 99.00 before tax."""
+    plain = {
+        "ItemRef": "11",
+        "Description": "Tea, loose",
+        "Qty": "2",
+        "UnitPrice": "49.50",
+        "Amount": "99.00",
+        "TaxCodeRef": "5",
+    }
+    return {name: value for name, value in {**plain, **changed}.items() if value != ""}
+
+
+def quickbooks_invoice(
+    number: str = "NS-1",
+    *,
+    lines: Lines | None = None,
+    document: str = "invoice",
+    amount: str = "118.80",
+    **changed: str | None,
+) -> Posted:
+    """Tea and a cup; a field given as None is left out, a blank one is said blank."""
+    plain = {
+        "DocNumber": number,
+        "TxnDate": "2026-11-19",
+        "CustomerRef": "58",
+        "SalesRep": "House",
+        "GlobalTaxCalculation": "TaxExcluded",
+        "PrivateNote": "10231",
+        "Total": amount,
+    }
+    cup = {"ItemRef": "12", "Description": "Tea cup", "Qty": "1", "TaxCodeRef": "3"}
+    two = (sold_line(), sold_line(**cup, UnitPrice="9.90", Amount="9.90"))
+    fields = {name: value for name, value in {**plain, **changed}.items() if value is not None}
+    return Posted(
+        document=document,
+        number=number,
+        party=fields.get("CustomerRef", ""),
+        amount=Decimal(amount),
+        fields=fields,
+        lines=tuple(lines) if lines is not None else two,
+    )

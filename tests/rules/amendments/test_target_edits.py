@@ -1,0 +1,69 @@
+"""A document that somebody edited in the target: whose field it was, and what is found."""
+
+import pytest
+
+from rules.facts.world import PostingFact, TargetEdit
+from rules.values.posting_states import PostingState
+from tests.rules import kedai
+from tests.rules.roaster import (
+    BILL,
+    GONE,
+    INVOICE,
+    actions,
+    changed,
+    decide,
+    order,
+)
+
+
+@pytest.mark.parametrize(
+    ("field", "line", "shows", "codes"),
+    [
+        ("DebtorCode", None, "300-X", ["STL03"]),
+        ("DebtorCode", None, " 300-B7", []),
+        ("Agent", None, "LIM", []),
+        ("Qty", 1, "2", ["STL03"]),
+        ("Qty", 1, "1.00", []),
+        ("Qty", 9, "1.00", ["STL03"]),
+    ],
+)
+def test_whose_field_was_edited(field: str, line: int | None, shows: str, codes: list[str]) -> None:
+    edit = TargetEdit(INVOICE, 1, line, field, shows)
+    found = decide(order(), GONE, postings=(BILL,), target_edited=(edit,))
+    assert (found.state, [f.code for f in found.findings]) == ("posted", codes)
+    released = frozenset({(INVOICE, "target_edited")})
+    kept = decide(order(), GONE, postings=(BILL,), target_edited=(edit,), releases=released)
+    assert kept.findings == ()
+
+
+@pytest.mark.parametrize(
+    ("shows", "error_class", "said"),
+    [
+        ("nothing", "uncertain", "does not stand in the target"),
+        ("void", "stale_version", "was made void in the target"),
+        ("2 of them stand there", "stale_version", "2 of them stand there"),
+    ],
+)
+def test_a_document_that_is_gone_is_found_whoever_owns_its_fields(
+    shows: str, error_class: str, said: str
+) -> None:
+    edit = TargetEdit(INVOICE, 1, None, "document", shows)
+    (finding,) = decide(order(), GONE, postings=(BILL,), target_edited=(edit,)).findings
+    assert (finding.error_class, said in finding.message) == (error_class, True)
+
+
+def test_an_edit_in_the_target_stands_beside_every_other_answer() -> None:
+    edit = TargetEdit(INVOICE, 1, None, "DebtorCode", "300-X")
+    found = decide(order(status="cancelled"), **changed(target_edited=(edit,)))
+    assert (found.state, actions(found)) == ("held", [("void", INVOICE, 1)])
+    assert [f.code for f in found.findings] == ["STL03"]
+
+
+def test_without_tables_an_edit_in_the_target_is_found_too() -> None:
+    document = kedai.decision(kedai.judge(kedai.order())).document
+    assert document is not None
+    content = {"fields": document.fields, "lines": list(document.lines)}
+    posting = PostingFact(kedai.INVOICE, 1, PostingState.POSTED, "NS-1", 1, content)
+    edit = TargetEdit(kedai.INVOICE, 1, None, "Customer", "Cash")
+    outcome = kedai.judge(kedai.order(), postings=(posting,), target_edited=(edit,))
+    assert [f.code for f in kedai.decision(outcome).findings] == ["STL03"]
