@@ -50,7 +50,11 @@ def decide(shop: Shop, who: str, act: str = "resume", reason: str = "I looked") 
     with shop.database.write() as session:
         stop_id = session.scalars(select(RouteStop.id)).one()
         answer = getattr(safety_stop, act)(session, shop.actor(who), stop_id, reason, shop.now)
-        return answer.code if isinstance(answer, Refusal) else answer.state
+        if isinstance(answer, Refusal):
+            return answer.code
+        stop = session.get_one(RouteStop, stop_id)
+        assert answer == stop.route
+        return stop.state
 
 
 def test_a_change_within_the_limit_goes(shop: Shop) -> None:
