@@ -1,9 +1,7 @@
 """What one change moves: told before it is saved, and kept apart from what is posted already."""
 
 import io
-import itertools
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from decimal import Decimal
@@ -12,33 +10,24 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from tests.acceptance.checking import without
-from tests.acceptance.conftest import STARTER
 from tests.acceptance.houses import opened
 from tests.acceptance.impact import (
-    ACCOUNT,
-    CHECKS,
-    KNOWN_BILLS,
-    LADANG,
-    LADANG_TOO,
     MAJU,
-    MAJU_TIN,
     MAJU_TOO,
     MAPPINGS,
-    NO_LELONG,
-    NUMBERS,
-    REGISTRATION,
     TIN,
-    bought,
     buyer,
     by_file,
-    change,
     change_entry,
     hold_of,
-    in_file,
     send,
     sent,
     until_page,
+)
+from tests.acceptance.many_moved import (
+    STOPS,
+    a_rule_that_moves_too_much_money_stops_it_too,
+    written_rules,
 )
 from tests.acceptance.orders import clean, priced
 from tests.acceptance.pages import rows, until_head, words
@@ -49,12 +38,16 @@ from tests.acceptance.product import (
     FINANCE,
     House,
     Product,
-    Visitor,
     free_environment,
     item,
     until,
 )
 from tests.acceptance.quiet import fix_mapping
+from tests.acceptance.two_spellings import (
+    a_merge_of_suppliers_does_no_more,
+    spell_twice,
+    two_suppliers_with_one_number_are_held_too,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -63,29 +56,7 @@ pytestmark = pytest.mark.slow
 def house(command: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """A running company whose channels have sales accounts, and a customer with two spellings."""
     folder = tmp_path_factory.mktemp("house")
-    rules = folder / "impact-rules"
-    shutil.copytree(STARTER, rules)
-    change(rules / "posting.rules", "= sales_account", "= account(channel)")
-    change(rules / "names.rules", "map tax_code", f"{ACCOUNT}\nmap tax_code")
-    words_of = rules / "netshop.rules"
-    change(words_of, "source netshop", "source intake")
-    change(words_of, "order from netshop", "order from intake")
-    change(words_of, "    address           text    optional", REGISTRATION)
-    change(rules / "names.rules", "map item", f"{NUMBERS}\nmap item")
-    change(
-        rules / "clearing.rules", "check whole_pieces", f"{CHECKS}{NO_LELONG}\ncheck whole_pieces"
-    )
-    change(rules / "changes.rules", "tin, address", "tin, registration, address")
-    shutil.copy(Path(__file__).parent / "suppliers.rules", rules)
-    debtors = f"C-300,Warung Lama\nC-501,{MAJU}\nC-502,{MAJU_TOO}"
-    for name, row in (("debtors", debtors), ("tins", f"{TIN},Warung Baru\n{MAJU_TIN},{MAJU}")):
-        path = rules / "maps" / f"{name}.csv"
-        path.write_text(f"{path.read_text('utf-8').rstrip()}\n{row}\n", "utf-8")
-    tests = rules / "orders_test.rules"
-    told = tests.read_text("utf-8").replace(
-        'with  item("TEA-EARL-100")', 'with  account("FPX") = "40000", item("TEA-EARL-100")', 1
-    )
-    tests.write_text(told, "utf-8")
+    rules = written_rules(folder)
     with opened(Product(command, folder, free_environment()), rules) as found:
         by_admin = ("--company", CURRENT_COMPANY, "--as", ADMIN)
         found.product.run("connection", "add", "intake", *by_admin, "--side", "source")
@@ -192,36 +163,7 @@ def test_F25_one_reference_by_interface_and_by_file_is_posted_once(house: House)
 @pytest.fixture(scope="module")
 def spelled_twice(house: House) -> House:
     """A customer and a supplier under two codes each: some documents are posted, some held."""
-    both = {"C-501": ("100.00", "50.00"), "C-502": ("30.00",)}
-    numbers = itertools.count(800)
-    known = [
-        clean(n, customer=buyer(n, code), items=priced(amount, tax="NONE"))
-        for code, amounts in both.items()
-        for amount in amounts
-        for n in [next(numbers)]
-    ]
-    house.deliver(*known)
-    until(lambda: {"NS-800", "NS-801", "NS-802"} <= set(house.created()), "3 known")
-    spelled = clean(810, customer=buyer(810, "C-502"), items=priced("7.00", tax="NONE"))
-    by_file(
-        house,
-        spelled | {"registration": "201801012345-1267890x"},
-        clean(811, customer=buyer(811, "C-502", tin=MAJU_TIN), items=priced("8.00")),
-        clean(
-            812, customer=buyer(812, "C-502", name="kedai maju, SDN. BHD."), items=priced("9.00")
-        ),
-        clean(813, customer=buyer(813, "C-502", name="Kedai Maju Jaya"), items=priced("9.50")),
-        clean(814, customer=buyer(814, "C-503")) | {"registration": "201801012345 1267890X"},
-    )
-    until(lambda: "NS-813" in house.created(), "a near miss is another party")
-    in_file(
-        house,
-        *(bought(no, code, days, total=f"{no}.00") for no, code, days in KNOWN_BILLS),
-        bought(60, "S-502", 1, registration="199501004321-334455k", total="7.00"),
-        bought(61, "S-502", 1, supplier_name="ladang teh, SDN. BHD.", total="8.00"),
-        bought(62, "S-502", 1, supplier_name="Ladang Tehtarik Sdn Bhd", total="9.00"),
-    )
-    until(lambda: {"B-PO-30", "B-PO-45", "B-PO-50", "B-PO-62"} <= set(house.created()), "4 bills")
+    spell_twice(house)
     return house
 
 
@@ -251,22 +193,7 @@ def test_F24_two_spellings_with_one_number_are_held_with_a_merge_proposal(
     )
     assert f"{MAJU} debtor_of_registration says so" in words(finance.get(missing[1]))
     assert not {"NS-810", "NS-811", "NS-812", "NS-814"} & set(house.created())
-    _two_suppliers_with_one_number_are_held_too(house)
-
-
-def _two_suppliers_with_one_number_are_held_too(house: House) -> None:
-    finance = house.visitor(FINANCE)
-    for number, rule in ((60, "duplicate_supplier"), (61, "duplicate_seller")):
-        record = f"/c/{CURRENT_COMPANY}/records/intake/purchase/PO-{number}"
-        until_page(finance, record, "Held")
-        page = finance.get(hold_of(finance, record))
-        link = re.search(r'id="merge\d+" href="([^"]+)"', page)
-        assert link, words(page)
-        told = words(finance.get(link[1]))
-        assert f"Merge {LADANG_TOO} into {LADANG}?" in told
-        assert f"{rule} found them on B-PO-{number}" in told
-        assert "S-502 in creditor" in told
-    assert not {"B-PO-60", "B-PO-61"} & {call.get("number") for call in house.calls()}
+    two_suppliers_with_one_number_are_held_too(house)
 
 
 def test_C40_a_merge_shows_the_ageing_and_changes_the_mapping_only(spelled_twice: House) -> None:
@@ -303,36 +230,8 @@ def test_C40_a_merge_shows_the_ageing_and_changes_the_mapping_only(spelled_twice
     assert {parties[f"NS-{n}"] for n in (810, 811, 812)} == {MAJU}
     assert parties["NS-802"] == MAJU_TOO
     assert sent(house, {"NS-800", "NS-802"}) == before
-    _a_merge_of_suppliers_does_no_more(house)
+    a_merge_of_suppliers_does_no_more(house)
     assert "No party stands under two keys" in words(finance.get(f"{MAPPINGS}/parties"))
-
-
-def _a_merge_of_suppliers_does_no_more(house: House) -> None:
-    """What they are owed is told by age, as each and as one; then both codes are one party."""
-    finance = house.visitor(FINANCE)
-    listed = finance.get(f"{MAPPINGS}/parties")
-    assert len([row for row in rows(listed) if LADANG in row]) == 1
-    (link,) = re.findall(rf'href="({MAPPINGS}/parties/\d+)"', listed)
-    page = finance.get(link)
-    ages = {row[0]: row[1:] for row in rows(page, "ageing") if row}
-    assert ages == {
-        LADANG: ["RM 30.00", "RM 45.00", "RM 0.00", "RM 0.00", "RM 75.00"],
-        LADANG_TOO: ["RM 9.00", "RM 0.00", "RM 50.00", "RM 0.00", "RM 59.00"],
-        "As one party": ["RM 39.00", "RM 45.00", "RM 50.00", "RM 0.00", "RM 134.00"],
-    }
-    bills = {"B-PO-30", "B-PO-45", "B-PO-50", "B-PO-62"}
-    before = sent(house, bills)
-    form = read(page).one("form", cls="stack").fields()
-    done = send(finance, link, form, reason="one company, says its registration")
-    assert "1 key names the other party now" in words(done.text)
-    entries = {row[0]: row[1] for row in rows(finance.get(f"{MAPPINGS}/creditor?q=S-50"))}
-    assert entries == {"S-501": LADANG, "S-502": LADANG}
-    until(lambda: {"B-PO-60", "B-PO-61"} <= set(house.created()), "2 freed bills")
-    made = [call for call in house.calls() if call["effect"] == "created"]
-    parties = {c["number"]: c["document"].get("Supplier") for c in made}
-    assert {parties["B-PO-60"], parties["B-PO-61"]} == {LADANG}
-    assert parties["B-PO-50"] == parties["B-PO-62"] == LADANG_TOO
-    assert sent(house, bills) == before
 
 
 def test_C35_what_is_corrected_by_hand_fourteen_times_is_proposed_as_a_rule(house: House) -> None:
@@ -368,44 +267,9 @@ def test_C35_what_is_corrected_by_hand_fourteen_times_is_proposed_as_a_rule(hous
     until(lambda: "NS-920" in house.created(), "it goes by itself")
 
 
-STOPS = f"/c/{CURRENT_COMPANY}/stops/"
-
-
-def _a_rule_that_moves_too_much_money_stops_it_too(house: House, approver: Visitor) -> None:
-    """Forty orders are few, and more than RM 100,000: a rule that held them is taken out."""
-    orders = [
-        clean(n, channel="LELONG", items=[item(1, qty="1", price="2900.00", tax="NONE")])
-        for n in range(1600, 1640)
-    ]
-    house.deliver(*orders)
-    numbers = {order["number"] for order in orders}
-    until_head(approver, 1639, "Held")
-    rules = house.product.folder / "impact-rules"
-    file = rules / "clearing.rules"  # another test may have changed what the check compares
-    file.write_text(without(file.read_text("utf-8"), "check no_lelong on order"), "utf-8")
-    company = ("--company", CURRENT_COMPANY)
-    push = ("rules", "push", str(rules), *company, "--as", "consultant@kedai.example")
-    pushed = re.search(r"clearpost publish (\d+)", house.product.run(*push).stdout)
-    assert pushed
-    house.product.run("publish", pushed[1], *company, "--as", "publisher@kedai.example")
-    until(lambda: "40 records" in words(approver.get(STOPS)), "all judged")
-    told = words(approver.get(STOPS))
-    assert "40 records, RM 116,000.00, move at once." in told
-    assert "Allowed for one change: 100 records and RM 100,000.00." in told
-    assert "by publisher" in told
-    assert "set the rules right" in told
-    assert not numbers & set(house.created())
-    path = re.search(r'action="(/c/[^"]+/stops/\d+)/resume"', approver.get(STOPS))
-    assert path
-    form = read(approver.get(STOPS)).one("form", cls="stack").fields()
-    went = send(approver, f"{path[1]}/resume", form, reason="LELONG was agreed")
-    assert "goes on" in words(went.text)
-    until(lambda: numbers <= set(house.created()), "all of them")
-
-
 def test_C36_one_change_that_moves_four_hundred_stops_its_route_and_asks(house: House) -> None:
     finance, approver = house.visitor(FINANCE), house.visitor("approver@kedai.example")
-    _a_rule_that_moves_too_much_money_stops_it_too(house, approver)
+    a_rule_that_moves_too_much_money_stops_it_too(house, approver)
     orders = [clean(n, channel="TIKTOK", items=priced("20.00")) for n in range(1000, 1400)]
     house.deliver(*orders)
     numbers = {order["number"] for order in orders}
@@ -418,9 +282,8 @@ def test_C36_one_change_that_moves_four_hundred_stops_its_route_and_asks(house: 
     assert "400 records are judged again" in fix_mapping(
         finance, "TIKTOK", "40000", "a new channel"
     )
-    stops = f"/c/{CURRENT_COMPANY}/stops/"
-    until(lambda: "400 documents" in words(approver.get(stops)), "all judged")
-    told = words(approver.get(stops))
+    until(lambda: "400 documents" in words(approver.get(STOPS)), "all judged")
+    told = words(approver.get(STOPS))
     assert "400 records, RM 8,800.00, move at once." in told
     assert "Allowed for one change: 100 records and RM 100,000.00." in told
     assert "account: TIKTOK" in told
@@ -431,10 +294,10 @@ def test_C36_one_change_that_moves_four_hundred_stops_its_route_and_asks(house: 
     assert not numbers & set(house.created())
     assert "NS-1500" not in house.created()
 
-    form = read(approver.get(stops)).one("form", cls="stack").fields()
-    path = re.search(r'action="(/c/[^"]+/stops/\d+)/resume"', approver.get(stops))
+    form = read(approver.get(STOPS)).one("form", cls="stack").fields()
+    path = re.search(r'action="(/c/[^"]+/stops/\d+)/resume"', approver.get(STOPS))
     assert path
-    mine = read(finance.get(stops)).one("form", cls="stack").fields()
+    mine = read(finance.get(STOPS)).one("form", cls="stack").fields()
     refused = send(finance, f"{path[1]}/resume", mine, reason="let them go")
     assert refused.status_code == 403
     kept = send(approver, f"{path[1]}/keep", form, reason="asking the channel first")
