@@ -1,6 +1,6 @@
 """Small words of sentences that people read.
 
-Here: counting in words, and an amount of money. Not here: any sentence.
+Here: counting in words, an amount of money, a length of time. Not here: any sentence.
 """
 
 from typing import Final
@@ -33,3 +33,11 @@ def money(minor: int | None, currency: str | None = "MYR") -> str:
     if minor is None:
         return "amount not recorded"
     return f"{MINUS if minor < 0 else ''}{sign(currency)}{SPACE}{digits(minor, currency)}"
+
+
+def duration(minutes: int) -> str:
+    """2 d 5 h, 5 h or 12 min."""
+    days, hours = minutes // 1440, minutes // 60 % 24
+    if days:
+        return f"{days} d {hours} h" if hours else f"{days} d"
+    return f"{hours} h" if hours else f"{minutes} min"

@@ -17,6 +17,7 @@ from holding.runtime.schema_version import unfit
 from holding.store.database import Database
 from workers import jobs
 from workers.jobs import Bench
+from workers.pulse import Pulse
 from workers.sweep import Sweeper
 
 IDLE_SECONDS = 0.2
@@ -79,6 +80,7 @@ class Worker:
         self._url = url
         self._sweeper = Sweeper(bench)
         self._gate = Gate(bench.database)
+        self._pulse = Pulse(bench)
         self._children: list[subprocess.Popen[bytes]] = []
 
     def run(self) -> None:
@@ -88,7 +90,7 @@ class Worker:
                 self._turn()
         finally:
             self._end_children()
-            jobs.safely(self._sweeper.leave)
+            self._leave()
 
     def drain(self) -> None:
         """Do everything that is due now, then return; uses no queue.
@@ -97,11 +99,17 @@ class Worker:
         """
         worked = True
         while worked and not self._stop.is_set():
+            jobs.safely(self._pulse.beat)
             self._sweeper.sweep()
             worked = False
             while not self._stop.is_set() and self._work():
                 worked = True
+        self._leave()
+
+    def _leave(self) -> None:
+        """End in order: nobody waits for this worker, and nobody misses it."""
         jobs.safely(self._sweeper.leave)
+        jobs.safely(self._pulse.end)
 
     def _turn(self) -> None:
         """One sweep and what follows from it until the next, unless the database is not fit."""
@@ -110,6 +118,8 @@ class Worker:
             self._end_children()  # they would answer bells
             self._stop.wait(seconds)
             return
+        if not self._children or any(child.poll() is None for child in self._children):
+            jobs.safely(self._pulse.beat)  # listeners that end as fast as they start do no work
         jobs.safely(self._sweeper.sweep)
         if self._url is not None and doorbell.heard(self._url):
             self._keep_children()
@@ -127,11 +137,13 @@ class Worker:
     def _work(self) -> int:
         """Do what is due in this process; how much it was."""
         doing = {"evaluate": jobs.evaluate, "push": jobs.push}
-        return sum(
-            jobs.safely(doing[kind], company_id)
-            for kind, company_id in self._due()
-            if not self._stop.is_set()
-        )
+        worked = 0
+        for kind, company_id in self._due():
+            if self._stop.is_set():
+                break
+            worked += jobs.safely(doing[kind], company_id)
+            jobs.safely(self._pulse.beat)
+        return worked
 
     def _due(self) -> Sequence[tuple[str, int]]:
         """What could be done now; nothing while the database cannot say, or says it otherwise."""

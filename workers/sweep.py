@@ -21,7 +21,7 @@ from holding.posting.replaced_calls import remove_bodies
 from holding.refusal import Refusal
 from holding.runs.dispatch import companies_due
 from holding.runs.schedules import start_due
-from holding.runtime import clock
+from holding.runtime import clock, heartbeats
 from holding.runtime.logs import logger
 from holding.store import leases
 from workers.jobs import Bench
@@ -102,6 +102,7 @@ class Sweeper:
         if seconds >= self._forget_next:
             self._forget_next = seconds + A_DAY
             self._writing(forget_ended, now)
+            self._writing(heartbeats.forget_old, now)
             mine = self._bench
             kept = timedelta(days=mine.settings.body_days)
             remove_bodies(mine.database, now, kept=kept)

@@ -192,3 +192,18 @@ class ClockMark(Base):
     newest_at: Mapped[datetime | None]
     back_at: Mapped[datetime | None]
     back_seconds: Mapped[int] = mapped_column(WHOLE, default=0, server_default="0")
+
+
+class Heartbeat(Base):
+    """A worker process: when it was seen last, and until when its silence means nothing.
+
+    `left_at` is set by one that ended in order; one that died says nothing.
+    """
+
+    __tablename__ = "heartbeat"
+
+    owner: Mapped[str] = mapped_column(primary_key=True)
+    started_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+    next_by: Mapped[datetime]
+    left_at: Mapped[datetime | None]

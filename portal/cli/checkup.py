@@ -7,12 +7,14 @@ import importlib.util
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from holding.rulesets.later_findings import Later
     from holding.runtime.settings import Settings
+    from holding.store.database import DatabaseSession
 
 FLOORS = ("grammar", "rules", "connectors", "holding", "portal", "workers")
 
@@ -68,6 +70,7 @@ def _key(settings: "Settings") -> Looked:
 
 
 def _database(settings: "Settings") -> Iterator[Looked]:
+    from connectors.transport.clock import MachineClock
     from holding.rulesets import later_findings
     from holding.runtime import clock, schema_version
     from holding.store.database import Database
@@ -80,9 +83,12 @@ def _database(settings: "Settings") -> Iterator[Looked]:
     database = Database(settings.database_url)
     with database.read() as session:
         step = clock.last_step(session)
+        now = clock.DatabaseClock(database, MachineClock(settings.home)).now()
+        worker = _worker(session, now)
         later = later_findings.of_all(session)
     database.close()
     yield _good("clock", step or "was never found to be set back")
+    yield worker
     yield from map(_rules, later)
 
 
@@ -99,6 +105,25 @@ def _rules(later: "Later") -> Looked:
     if later.changes:
         return _good(name, f"version {later.no}; published again it changes: {later.changes[0]}")
     return _good(name, f"version {later.no}, edition {later.edition}")
+
+
+def _worker(session: "DatabaseSession", now: datetime) -> Looked:
+    """Whether anybody does the work; a worker that died is named, others may have its place."""
+    from holding.runtime import heartbeats
+    from holding.words import duration, plural
+    from holding.worklist.idle_work import TO_DO, idle_work
+
+    gone = [
+        f"{one.owner} not seen for {duration(int((now - one.seen_at).total_seconds()) // 60)}"
+        for one in heartbeats.silent(session, now)
+    ]
+    idle = idle_work(session, now)
+    if idle is not None and idle.since is None and not idle.count:
+        return _good("worker", "none has run yet, and nothing is due")
+    if idle is not None:
+        return _bad("worker", " ".join([f"{idle.headline}. {idle.waits} {TO_DO}", *gone]))
+    running = plural(heartbeats.workers(session, now).running, "worker runs", "workers run")
+    return _good("worker", "; ".join([running, *gone]))
 
 
 def _redis(settings: "Settings") -> Looked:

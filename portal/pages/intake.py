@@ -16,6 +16,7 @@ from holding.intake import versions
 from holding.refusal import Refusal
 from holding.runtime import doorbell, schema_version
 from holding.words import plural
+from holding.worklist.idle_work import idle_work
 from portal.web import store
 from portal.web.problems import problem
 
@@ -69,13 +70,32 @@ def receive(co: str, source: str) -> Response:
 
 @health.get("/healthz")
 def healthz() -> Response:
-    """200 when the database answers and its tables are ours; nothing secret."""
+    """200 when the database answers and its tables are ours; nothing secret.
+
+    Without a worker it is 200 as well: these pages go on taking deliveries, and whoever takes a
+    portal with another status out of service would lose them.
+    """
+    return _health(200)
+
+
+@health.get("/healthz/worker")
+def worker() -> Response:
+    """The same, but 503 while no worker runs: for a monitor that reads the status alone."""
+    return _health(503)
+
+
+def _health(without_worker: int) -> Response:
     wrong = schema_version.check(store.database().url)
     if wrong is not None:
         answer = jsonify(status="bad", code=wrong.code, what=wrong.message, todo=wrong.hint)
         answer.status_code = 503
         return answer
-    return jsonify(status="good", now=g.now.isoformat())
+    idle = idle_work(store.reading(), g.now)
+    if idle is None:
+        return jsonify(status="good", now=g.now.isoformat())
+    answer = jsonify(status="no_worker", now=g.now.isoformat(), **idle.told)
+    answer.status_code = without_worker
+    return answer
 
 
 def _headers() -> dict[str, str]:

@@ -17,7 +17,7 @@ from holding.access import actors
 from holding.access.personal_data import MASK
 from holding.records.trace import Step
 from holding.tables.columns import from_minor, moment_text
-from holding.words import MINUS, SPACE, digits, money, plural, sign
+from holding.words import MINUS, SPACE, digits, duration, money, plural, sign
 
 LEDGERS = frozenset({"ar", "ap"})  # accounts receivable, accounts payable
 LONG_HASH = re.compile(r"\b[0-9a-f]{24,}\b")
@@ -172,14 +172,6 @@ def capfirst(text: str) -> str:
 def kind_of(doc_type: str) -> str:
     """ar_payment -> AR payment: a document type as people write it."""
     return " ".join(word.upper() if word in LEDGERS else word for word in doc_type.split("_"))
-
-
-def duration(minutes: int) -> str:
-    """2 d 5 h, 5 h or 12 min."""
-    days, hours = minutes // 1440, minutes // 60 % 24
-    if days:
-        return f"{days} d {hours} h" if hours else f"{days} d"
-    return f"{hours} h" if hours else f"{minutes} min"
 
 
 def short(text: str | None, length: int = 8) -> str:

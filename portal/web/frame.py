@@ -9,6 +9,7 @@ from flask import Flask, g, request, url_for
 
 from holding.exceptions import undo
 from holding.worklist import dashboard
+from holding.worklist.idle_work import TO_DO, IdleWork, idle_work
 from portal.web import store
 
 ITEMS = (
@@ -37,10 +38,12 @@ class NavItem:
 
 
 def init(app: Flask) -> None:
-    """Give the navigation, what stands still and what can be undone to the templates."""
+    """Give the navigation, what has stopped and what can be undone to the templates."""
     app.jinja_env.globals["nav_items"] = nav_items
     app.jinja_env.globals["stopped_routes"] = stopped_routes
     app.jinja_env.globals["undoable"] = undoable
+    app.jinja_env.globals["no_worker"] = no_worker
+    app.jinja_env.globals["worker_todo"] = TO_DO
 
 
 def nav_items() -> tuple[NavItem, ...]:
@@ -59,6 +62,14 @@ def stopped_routes() -> tuple[str, ...]:
 def undoable() -> undo.Undoable | None:
     """What this person did a moment ago and can still take back."""
     return undo.latest(store.reading(), g.actor, g.now)
+
+
+def no_worker() -> IdleWork | None:
+    """What waits in this company while no worker runs; every page says so. Read once a request."""
+    if "idle_work" not in g:
+        g.idle_work = idle_work(store.reading(), g.now, g.company.id)
+    found: IdleWork | None = g.idle_work
+    return found
 
 
 def _counts() -> dashboard.Counts:

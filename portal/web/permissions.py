@@ -11,6 +11,7 @@ SIGNED_IN: Final = "signed in"  # any person, no company yet
 PERMISSIONS: Final[dict[str, str]] = {
     "static": PUBLIC,
     "health.healthz": PUBLIC,
+    "health.worker": PUBLIC,
     "hooks.receive": PUBLIC,  # proves itself by its signature
     "signin.form": PUBLIC,
     "signin.enter": PUBLIC,

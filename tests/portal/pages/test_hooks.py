@@ -170,10 +170,6 @@ def test_an_unknown_status_word_is_taken_and_left_to_the_rules(deliver):
     assert deliver(wire(number="SO-901", status="Teleported"), event="evt-9").status_code == 202
 
 
-def test_health(app):
-    assert app.test_client().get("/healthz").get_json()["status"] == "good"
-
-
 def test_a_locked_database_is_told_in_words_and_when_to_come_again(
     app, deliver, database, monkeypatch
 ):

@@ -1,0 +1,98 @@
+"""Which workers run: each says so in the database, so that nobody has to ask its machine.
+
+Here: a sign of life, its end, and what the signs say together. Not here: when a worker gives one
+(workers/pulse.py), what waits while none runs (holding/worklist/idle_work.py).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from holding.store import bulk
+from holding.store.row_objects import Columns, of
+from holding.tables import Heartbeat
+
+KEPT: Final = timedelta(days=1)
+AHEAD: Final = timedelta(seconds=5)
+"""A sign of life this far ahead of the clock is still of now; a later one was left behind by a
+clock that was set back, and proves nothing.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """What the signs of life say: how many workers run, and when any was seen last."""
+
+    running: int
+    seen_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """A worker that did not end in order and gives no sign of life any more."""
+
+    owner: str
+    seen_at: datetime
+
+
+_SILENT = Columns(Silent(owner=of(Heartbeat.owner), seen_at=of(Heartbeat.seen_at)))
+
+
+def beat(
+    session: Session, owner: str, *, started_at: datetime, now: datetime, next_by: datetime
+) -> None:
+    """Note that this worker works; it says until when its silence means nothing."""
+    said = {"seen_at": now, "next_by": next_by, "started_at": started_at, "left_at": None}
+    mine = update(Heartbeat).where(Heartbeat.owner == owner)
+    if not session.execute(mine.values(said)).rowcount:  # type: ignore[attr-defined]
+        bulk.insert(session, Heartbeat, [{"owner": owner, **said}], ignore=True)
+
+
+def leave(session: Session, owner: str, now: datetime) -> None:
+    """Note that this worker ends in order."""
+    session.execute(
+        update(Heartbeat).where(Heartbeat.owner == owner).values(left_at=now, seen_at=now)
+    )
+
+
+def workers(session: Session, now: datetime) -> Workers:
+    """Whether anybody works now, in one statement; a moment that has not come counts as now."""
+    found = session.execute(
+        select(
+            func.count().filter(*_running(now)).label("running"),
+            func.max(Heartbeat.seen_at).label("seen_at"),
+        )
+    ).one()
+    return Workers(found.running, min(found.seen_at, now) if found.seen_at else None)
+
+
+def silent(session: Session, now: datetime) -> Sequence[Silent]:
+    """Workers of the last day that died or hang, the latest first."""
+    query = _SILENT.select().where(
+        Heartbeat.left_at.is_(None),
+        or_(Heartbeat.next_by <= now, Heartbeat.seen_at > now + AHEAD),
+        Heartbeat.seen_at > now - KEPT,
+    )
+    return _SILENT.each(session.execute(query.order_by(Heartbeat.seen_at.desc())))
+
+
+def forget_old(session: Session, now: datetime) -> None:
+    """Delete old signs of life; the newest stays, for it says since when nobody works."""
+    newest = select(func.max(Heartbeat.seen_at)).scalar_subquery()
+    session.execute(
+        delete(Heartbeat)
+        .where(Heartbeat.seen_at < now - KEPT, Heartbeat.seen_at < newest)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _running(now: datetime) -> tuple[object, ...]:
+    return (
+        Heartbeat.left_at.is_(None),
+        Heartbeat.next_by > now,
+        Heartbeat.seen_at <= now + AHEAD,
+    )

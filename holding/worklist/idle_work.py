@@ -1,0 +1,135 @@
+"""What waits while no worker runs, and how that is said.
+
+Here: the counts of one company, or of all, and their sentences. Not here: whether a worker runs
+(holding/runtime/heartbeats.py), starting one (clearpost worker).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import ColumnClause, Select, and_, func, literal_column, or_, select, text
+from sqlalchemy.orm import Session
+
+from holding.journal.posting_claims import RUNNING, STOPPED
+from holding.lifecycle.states import READY
+from holding.runtime import heartbeats
+from holding.tables import Company, Posting, Record, Schedule
+from holding.tables.columns import DUE, LEASED, NOW, among_words
+from holding.tables.postings import IN_FLIGHT_STATES
+from holding.words import duration, plural
+
+MOST: Final = 10_000
+"""More than that is not counted: every page would wait for it."""
+TO_DO: Final = "Whoever runs Clearpost starts one: `clearpost up` or `clearpost worker`."
+
+
+@dataclass(frozen=True, slots=True)
+class IdleWork:
+    """Work that is due and that nobody can do: records to be checked, documents to be sent or
+    looked up, daily runs to be started. `since` is when a worker was seen last; None: never.
+    """
+
+    since: datetime | None
+    minutes: int
+    records: int
+    documents: int
+    runs: int
+
+    @property
+    def count(self) -> int:
+        """How much waits, of all kinds."""
+        return self.records + self.documents + self.runs
+
+    @property
+    def more(self) -> bool:
+        """Whether more waits than was counted."""
+        return max(self.records, self.documents, self.runs) > MOST
+
+    @property
+    def headline(self) -> str:
+        """No worker for 11 min."""
+        if self.since is None:
+            return "No worker has run yet"
+        return f"No worker for {duration(self.minutes)}"
+
+    @property
+    def waits(self) -> str:
+        """What waits for one, as a sentence."""
+        parts = [
+            _counted(self.records, "record", "to be checked"),
+            _counted(self.documents, "document", "to be sent"),
+            _counted(self.runs, "daily run", "to start"),
+        ]
+        told = ", ".join(part for part in parts if part)
+        return f"{told[0].upper()}{told[1:]}." if told else "Nothing is due now."
+
+    @property
+    def told(self) -> Mapping[str, object]:
+        """The same for programs."""
+        return {
+            "what": f"{self.headline}.",
+            "waits": self.waits,
+            "todo": TO_DO,
+            "seen_at": self.since.isoformat() if self.since else None,
+            "records": self.records,
+            "documents": self.documents,
+            "runs": self.runs,
+        }
+
+
+def idle_work(session: Session, now: datetime, company_id: int | None = None) -> IdleWork | None:
+    """What waits for a worker in one company, or in all; None while a worker runs."""
+    found = heartbeats.workers(session, now)
+    if found.running:
+        return None
+    gone = (now - found.seen_at).total_seconds() if found.seen_at else 0.0
+    return IdleWork(
+        since=found.seen_at,
+        minutes=int(gone) // 60,
+        records=_count(session, _RECORDS, Record.company_id, company_id, now),
+        documents=_count(session, _DOCUMENTS, Posting.company_id, company_id, now),
+        runs=_count(session, _RUNS, Schedule.company_id, company_id, now),
+    )
+
+
+_ONE: ColumnClause[int] = literal_column("1")
+_RECORDS = (
+    select(_ONE)
+    .join_from(Record, Company, Company.id == Record.company_id)
+    .where(Company.ruleset_version_id.is_not(None))
+    .where(
+        or_(
+            and_(text(DUE), Record.due_at <= NOW),
+            and_(text(LEASED), Record.lease_until <= NOW),
+        )
+    )
+)
+_DOCUMENTS = select(_ONE).where(
+    or_(
+        and_(text(DUE), Posting.due_at <= NOW),
+        and_(text(LEASED), Posting.lease_until <= NOW),
+    ),
+    RUNNING,
+    or_(
+        among_words(Posting.state, IN_FLIGHT_STATES),
+        and_(among_words(Posting.state, READY), ~STOPPED),
+    ),
+)
+_RUNS = select(_ONE).where(Schedule.active, Schedule.next_at <= NOW)
+
+
+def _count(
+    session: Session, found: Select[Any], owner: Any, company_id: int | None, now: datetime
+) -> int:
+    mine = found if company_id is None else found.where(owner == company_id)
+    some = mine.limit(MOST + 1).subquery()
+    return session.scalar(select(func.count()).select_from(some), {"now": now}) or 0
+
+
+def _counted(count: int, one: str, what: str) -> str:
+    if not count:
+        return ""
+    told = f"more than {plural(MOST, one)}" if count > MOST else plural(count, one)
+    return f"{told} {'waits' if count == 1 else 'wait'} {what}"

@@ -1,0 +1,59 @@
+"""What the doctor says of the workers of an installation."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import update
+
+from holding.runtime import heartbeats
+from holding.runtime.settings import Settings
+from holding.store.database import Database
+from holding.tables import Posting, Record
+from portal.cli.checkup import Looked, examine
+
+pytestmark = pytest.mark.sqlite
+
+
+def looked(database: Database) -> Looked:
+    return next(one for one in examine(Settings.from_env()) if one.name == "worker")
+
+
+def seen(database: Database, owner: str, minutes: int, *, patience: int = 2) -> None:
+    at = datetime.now(UTC) - timedelta(minutes=minutes, seconds=30)
+    with database.write() as session:
+        until = at + timedelta(minutes=patience)
+        heartbeats.beat(session, owner, started_at=at, now=at, next_by=until)
+
+
+def test_T28_nobody_works_and_work_waits(database: Database) -> None:
+    seen(database, "host:7", 11)
+    with database.write() as session:
+        session.execute(update(Record).values(due_at=datetime(2026, 1, 1, tzinfo=UTC)))
+    told = looked(database)
+    assert not told.ok
+    assert told.words.startswith("No worker for 11 min. ")
+    assert "records wait to be checked" in told.words
+    assert "`clearpost worker`" in told.words
+    assert told.words.endswith("host:7 not seen for 11 min")
+
+
+def test_T28_one_of_two_is_gone(database: Database) -> None:
+    seen(database, "host:7", 11)
+    seen(database, "host:8", 0)
+    assert looked(database) == Looked(
+        "worker", ok=True, words="1 worker runs; host:7 not seen for 11 min"
+    )
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_T28_before_the_first_start_only_waiting_work_is_wrong(
+    database: Database, waits: bool
+) -> None:
+    with database.write() as session:
+        session.execute(update(Posting).values(due_at=None, lease_until=None))
+        long_ago = datetime(2026, 1, 1, tzinfo=UTC)
+        due = long_ago if waits else None
+        session.execute(update(Record).values(due_at=due, lease_until=None))
+    told = looked(database)
+    assert told.ok is not waits
+    assert ("No worker has run yet." in told.words) is waits

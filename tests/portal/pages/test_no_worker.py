@@ -1,0 +1,109 @@
+"""Every page and the health address say that nobody works, and what waits."""
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import func, select, update
+
+from holding.runtime import heartbeats
+from holding.store.database import Database
+from holding.tables import Company, Record
+from tests.support.clock import SetClock
+
+pytestmark = pytest.mark.sqlite
+TOLD = "No worker for 11 min"
+
+
+@pytest.fixture
+def quiet(database: Database, clock: SetClock) -> int:
+    """A worker was seen last 11 minutes ago; how many records of the company wait since."""
+    return left_alone(database, clock)
+
+
+def left_alone(database: Database, clock: SetClock) -> int:
+    with database.write() as session:
+        heartbeats.beat(
+            session,
+            "host:7",
+            started_at=clock.now(),
+            now=clock.now(),
+            next_by=clock.now() + timedelta(minutes=2),
+        )
+        kedai = session.scalars(select(Company.id).where(Company.code == "kedai")).one()
+        mine = Record.company_id == kedai
+        session.execute(update(Record).where(mine).values(due_at=clock.now(), lease_until=None))
+        count = session.scalar(select(func.count()).where(mine))
+    clock.advance(timedelta(minutes=11))
+    return count or 0
+
+
+def plain(page: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", page))
+
+
+def head(page: str) -> str:
+    return plain(page.partition("<header")[2].partition("</header>")[0])
+
+
+@pytest.mark.parametrize("path", ["", "holding", "runs", "late", "connections"])
+def test_T28_every_page_says_so_in_its_head(
+    visit: Callable[..., Any], quiet: int, path: str
+) -> None:
+    told = head(visit("farah").text(f"/c/kedai/{path}"))
+    assert TOLD in told
+    assert f"{quiet} records wait to be checked" in told
+
+
+def test_T28_the_dashboard_says_what_to_do(visit: Callable[..., Any], quiet: int) -> None:
+    note = visit("farah").text("/c/kedai/").partition('id="noworker"')[2].partition("</div>")[0]
+    told = plain(note)
+    assert f"{TOLD}. {quiet} records wait to be checked" in told
+    assert "Deliveries are still accepted and stored." in told
+    assert "clearpost worker" in told
+
+
+def test_T28_an_open_dashboard_learns_it_and_forgets_it(
+    visit: Callable[..., Any], database: Database, clock: SetClock
+) -> None:
+    """The part that a page asks for again by itself."""
+    farah = visit("farah")
+    left_alone(database, clock)
+    assert TOLD in farah.text("/c/kedai/", target="dash")
+    with database.write() as session:
+        until = clock.now() + timedelta(minutes=2)
+        heartbeats.beat(session, "h:8", started_at=clock.now(), now=clock.now(), next_by=until)
+    for how in ({}, {"target": "dash"}):
+        assert "No worker" not in farah.text("/c/kedai/", **how)
+
+
+def test_T28_the_health_address_says_so_and_goes_on_taking_deliveries(
+    app: Flask, database: Database, clock: SetClock
+) -> None:
+    client = app.test_client()
+    assert client.get("/healthz").get_json()["status"] == "no_worker"
+    waiting = left_alone(database, clock)
+    answer, strict = client.get("/healthz"), client.get("/healthz/worker")
+    assert (answer.status_code, strict.status_code) == (200, 503)
+    assert answer.get_json() == strict.get_json()
+    told = answer.get_json()
+    assert (told["status"], told["what"]) == ("no_worker", f"{TOLD}.")
+    assert told["records"] >= waiting
+    assert told["waits"].startswith(f"{told['records']} records wait to be checked")
+    assert "kedai" not in answer.get_data(as_text=True)
+
+
+def test_T28_the_health_address_is_good_while_a_worker_runs(
+    app: Flask, database: Database, clock: SetClock
+) -> None:
+    left_alone(database, clock)
+    with database.write() as session:
+        until = clock.now() + timedelta(minutes=2)
+        heartbeats.beat(session, "h:8", started_at=clock.now(), now=clock.now(), next_by=until)
+    for path in ("/healthz", "/healthz/worker"):
+        answer = app.test_client().get(path)
+        assert (answer.status_code, answer.get_json()["status"]) == (200, "good")
+        assert "records" not in answer.get_json()
