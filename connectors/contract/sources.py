@@ -36,9 +36,14 @@ class RowError:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
-    """A delivery that could be read: its good records, and every error of the others."""
+    """A delivery that could be read: its good records, and every error of the others.
+
+    `signature` is told by a source whose scheme signs the body alone: `delivery_id` is then only
+    what the caller says, so that an equal signature is a delivery that was here before.
+    """
 
     delivery_id: str
+    signature: str = ""
     records: tuple[IncomingRecord, ...]
     errors: tuple[RowError, ...] = ()
 

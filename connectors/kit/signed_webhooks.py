@@ -1,4 +1,4 @@
-"""Signed JSON webhooks: who sent a delivery is proved over its raw bytes.
+"""Signed JSON webhooks: who sent a delivery is proved over its raw bytes and its own id.
 
 Here: the three headers of a delivery, under a prefix of its own for each kind of source, and
 SignedJson, the source of such webhooks and of JSON files that somebody signed in brings. Not here:
@@ -20,13 +20,20 @@ from connectors.transport.strict_json import JsonRefusal, loads
 
 WINDOW = timedelta(minutes=5)
 
+HOW_TO_SIGN = (
+    "Sign timestamp + '.' + event id + '.' + the raw body with the secret of this connection."
+)
 _EVENT_ID = re.compile(r"[\x21-\x7e]{1,128}")
 
 
-def sign(secret: str, timestamp: str, raw: bytes) -> str:
-    """The signature header of a delivery."""
-    digest = hmac.new(secret.encode(), timestamp.encode() + b"." + raw, hashlib.sha256)
-    return "sha256=" + digest.hexdigest()
+def sign(secret: str, timestamp: str, event_id: str, raw: bytes) -> str:
+    """The signature header of a delivery: a captured one is worth nothing under another id."""
+    return _hash(secret, timestamp, event_id, raw)
+
+
+def _hash(secret: str, *parts: str | bytes) -> str:
+    told = [part.encode("utf-8", "replace") if isinstance(part, str) else part for part in parts]
+    return "sha256=" + hmac.new(secret.encode(), b".".join(told), hashlib.sha256).hexdigest()
 
 
 def prove(
@@ -43,11 +50,11 @@ def prove(
             401, "not_signed", f"The header {missing[0]} is missing.", "Sign the delivery."
         )
     timestamp, given, event = (lower[name] for name in names)
-    refused = _forged(timestamp, given, raw, secrets) or _late(timestamp, now)
-    if refused is None and not _EVENT_ID.fullmatch(event):
-        refused = SourceRefusal(
-            400, "bad_event_id", "The event id is no plain text of 1 to 128 signs.", "Send one."
-        )
+    if not _EVENT_ID.fullmatch(event):
+        words = "The event id is no plain text of 1 to 128 signs."
+        return SourceRefusal(400, "bad_event_id", words, "Send one.")
+    signed = (timestamp, event, raw)
+    refused = _forged(signed, given, secrets) or _late(timestamp, now)
     return refused or event
 
 
@@ -59,21 +66,25 @@ def too_large(raw: bytes) -> SourceRefusal | None:
     return SourceRefusal(413, "too_large", words, "Split it.")
 
 
-def _forged(timestamp: str, given: str, raw: bytes, secrets: Sequence[str]) -> SourceRefusal | None:
+def _forged(
+    signed: tuple[str, str, bytes], given: str, secrets: Sequence[str]
+) -> SourceRefusal | None:
+    timestamp, _, raw = signed
+    if _fits(signed, given, secrets):
+        return None
+    if _fits((timestamp, raw), given, secrets):  # as it was done before the id was signed, too
+        words = "The signature does not cover the event id, so nothing was taken."
+        return SourceRefusal(401, "event_id_not_signed", words, HOW_TO_SIGN)
+    words = "The signature does not fit the delivery."
+    return SourceRefusal(401, "bad_signature", words, HOW_TO_SIGN)
+
+
+def _fits(parts: Sequence[str | bytes], given: str, secrets: Sequence[str]) -> bool:
     said = given.encode("utf-8", "replace")
     good = [
-        hmac.compare_digest(sign(secret, timestamp, raw).encode(), said)
-        for secret in secrets
-        if secret
+        hmac.compare_digest(_hash(secret, *parts).encode(), said) for secret in secrets if secret
     ]
-    if any(good):
-        return None
-    return SourceRefusal(
-        401,
-        "bad_signature",
-        "The signature does not fit the delivery.",
-        "Sign timestamp + '.' + the raw body with the secret of this connection.",
-    )
+    return any(good)
 
 
 def _late(timestamp: str, now: datetime) -> SourceRefusal | None:

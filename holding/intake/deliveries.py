@@ -10,7 +10,7 @@ from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from sqlalchemy import bindparam, func, or_, select, update
+from sqlalchemy import Text, bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from connectors.contract import IncomingRecord
@@ -63,9 +63,13 @@ _COUNT = (
 _newest = select(func.max(Delivery.id)).where(Delivery.source_id == bindparam("source"))
 _KNOWN = select(Delivery).where(
     Delivery.source_id == bindparam("source"),
-    or_(Delivery.key == bindparam("key"), Delivery.id == _newest.scalar_subquery()),
+    or_(
+        Delivery.key == bindparam("key"),
+        Delivery.signature == bindparam("signature", type_=Text()),
+        Delivery.id == _newest.scalar_subquery(),
+    ),
 )
-"""The delivery of a source with this key, and its newest."""
+"""The delivery of a source with this key, the one with this signature, and its newest."""
 
 
 def keep(session: Session, delivery: Delivery) -> Delivery | Refusal:
@@ -86,14 +90,22 @@ def keep(session: Session, delivery: Delivery) -> Delivery | Refusal:
 
 
 def _again(session: Session, delivery: Delivery) -> Delivery | Refusal | None:
-    """The delivery with this key, or the source's last one if it has this body; counted up."""
-    given = {"source": delivery.source_id, "key": delivery.key}
+    """The delivery with this key or this signature, or the source's last one if it has this body;
+    counted up. Where an id is not signed anybody may have written it, so the signature comes first.
+    """
+    given = {
+        "source": delivery.source_id,
+        "key": delivery.key,
+        "signature": delivery.signature,
+    }
     found = {one.key: one for one in session.scalars(_KNOWN, given)}
-    known = found.get(delivery.key) or next(iter(found.values()), None)
+    proved = {one.signature: one for one in found.values() if one.signature}
+    same = proved.get(delivery.signature) or found.get(delivery.key)
+    known = same or next(iter(found.values()), None)
     if known is None:
         return None
     if known.sha256 != delivery.sha256:
-        return _other_body(session, delivery) if known.key == delivery.key else None
+        return _other_body(session, delivery) if same is not None else None
     session.execute(_COUNT, {"delivery": known.id})
     session.refresh(known)
     return known

@@ -76,11 +76,14 @@ def receive(
     records: Sequence[IncomingRecord],
     now: datetime,
     programs: world.Programs = world.program,
+    signature: str = "",
     by: Actor | None = None,
 ) -> Receipt | Refusal:
     """Keep a delivery and what is new in it; the same delivery again is counted, not read.
 
-    `by`: who enters it by hand; they may not approve what comes of it.
+    `signature`: what proved it, where that does not prove `delivery_key` as well; then the same
+    signature is the same delivery, whatever its key. `by`: who enters it by hand; they may not
+    approve what comes of it.
     """
     if by and (refused := may(by, "upload")):
         return refused
@@ -94,6 +97,7 @@ def receive(
             company_id=company_id,
             source_id=source.id,
             key=delivery_key,
+            signature=signature or None,
             sha256=sha256(raw).hexdigest(),
             kind=kind,
             headers=dict(headers),

@@ -72,12 +72,22 @@ FINAL_STATES = (
 
 
 class Delivery(Work, Base):
-    """One arrival of data, kept raw."""
+    """One arrival of data, kept raw.
+
+    `signature` proved one whose id is not signed; the same again is the same delivery.
+    """
 
     __tablename__ = "delivery"
     __table_args__ = (
         UniqueConstraint("source_id", "key"),
         Index("ix_delivery_sha256", "source_id", "sha256"),
+        partial(
+            "uq_delivery_signature",
+            "source_id",
+            "signature",
+            where="signature IS NOT NULL",
+            unique=True,
+        ),
         partial("ix_delivery_due", "company_id", "due_at", "id", where="due_at IS NOT NULL"),
         partial("ix_delivery_lease", "lease_until", where=LEASED),
     )
@@ -86,6 +96,7 @@ class Delivery(Work, Base):
     company_id: Mapped[int] = ref("company")
     source_id: Mapped[int] = ref("connection")
     key: Mapped[str]
+    signature: Mapped[str | None]
     sha256: Mapped[str]
     kind: Mapped[str]
     headers: Mapped[dict[str, str]] = mapped_column(Json, default=dict)

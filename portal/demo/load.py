@@ -87,7 +87,8 @@ class Hook:
 
     def _signed(self, event_id: str, raw: bytes, now: datetime) -> dict[str, str]:
         stamp = str(int(now.timestamp()))
-        digest = hmac.new(self.secret.encode(), stamp.encode() + b"." + raw, hashlib.sha256)
+        content = f"{stamp}.{event_id}.".encode() + raw
+        digest = hmac.new(self.secret.encode(), content, hashlib.sha256)
         return {
             "Content-Type": "application/json",
             f"{self.headers}-Timestamp": stamp,

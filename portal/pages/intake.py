@@ -56,6 +56,7 @@ def receive(co: str, source: str) -> Response:
             company_id=company.id,
             source_id=named.id,
             delivery_key=read.delivery_id,
+            signature=read.signature,
             kind="webhook",
             headers=_headers(),
             raw=raw,

@@ -47,11 +47,13 @@ class Depot(House):
         """The same without any work."""
         raw = json.dumps({"records": records}).encode()
         stamp = str(int(time.time() + self.offset()))
-        digest = hmac.new(SECRET.encode(), stamp.encode() + b"." + raw, hashlib.sha256)
+        event_id = f"evt_{next(self._events)}"
+        content = f"{stamp}.{event_id}.".encode() + raw
+        digest = hmac.new(SECRET.encode(), content, hashlib.sha256)
         headers = {
             "X-Clearpost-Timestamp": stamp,
             "X-Clearpost-Signature": f"sha256={digest.hexdigest()}",
-            "X-Clearpost-Event-Id": f"evt_{next(self._events)}",
+            "X-Clearpost-Event-Id": event_id,
         }
         address = f"{self.address}/hooks/{CURRENT_COMPANY}/intake"
         return requests.post(address, data=raw, headers=headers, timeout=60)

@@ -187,7 +187,7 @@ class House:
         """Any bytes, signed with the right secret unless another is given."""
         stamp = str(int(time.time() if at is None else at))
         key = (self.secret if secret is None else secret).encode()
-        digest = hmac.new(key, stamp.encode() + b"." + raw, hashlib.sha256).hexdigest()
+        digest = hmac.new(key, f"{stamp}.{event_id}.".encode() + raw, hashlib.sha256).hexdigest()
         headers = {
             "Content-Type": "application/json",
             "X-NS16-Timestamp": stamp,

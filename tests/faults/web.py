@@ -57,9 +57,10 @@ def webhook(app: Flask, which: str, *, event: str = "", total: str = "99.00") ->
     order |= {"customer": {"id": "C-1", "name": "Aisyah"}, "channel": "web", "updated_at": WHEN}
     raw = json.dumps({"event": "order.updated", "order": order}).encode()
     stamp = str(int(time.time()))
-    digest = hmac.new(DEMO_KEY.encode(), stamp.encode() + b"." + raw, hashlib.sha256)
+    event = event or f"evt-w-{which}"
+    digest = hmac.new(DEMO_KEY.encode(), f"{stamp}.{event}.".encode() + raw, hashlib.sha256)
     told = {"X-NS16-Timestamp": stamp, "X-NS16-Signature": f"sha256={digest.hexdigest()}"}
-    told |= {"X-NS16-Event-Id": event or f"evt-w-{which}", "Content-Type": "application/json"}
+    told |= {"X-NS16-Event-Id": event, "Content-Type": "application/json"}
     return app.test_client().post("/hooks/kedai/netshop", data=raw, headers=told)
 
 

@@ -157,7 +157,7 @@ class Template:
         raw, stamp = json.dumps(content).encode(), str(int(self.shop.now.timestamp()))
         headers = {
             f"{HEADERS[source]}-Timestamp": stamp,
-            f"{HEADERS[source]}-Signature": sign(SECRET, stamp, raw),
+            f"{HEADERS[source]}-Signature": sign(SECRET, stamp, f"evt_{self.events}", raw),
             f"{HEADERS[source]}-Event-Id": f"evt_{self.events}",
         }
         read = registry.sources()[source].accept(headers, raw, [SECRET], self.shop.now)

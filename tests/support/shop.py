@@ -94,7 +94,7 @@ class Shop:
             return wake_all_unsent(session, self.company.id, self.clock.now())
 
     def deliver(
-        self, *records: IncomingRecord, key: str = "", raw: bytes = b""
+        self, *records: IncomingRecord, key: str = "", raw: bytes = b"", signature: str = ""
     ) -> Receipt | Refusal:
         no = next(self.deliveries)
         with self.database.write() as session:
@@ -108,6 +108,7 @@ class Shop:
                 company_id=self.company.id,
                 source_id=source.id,
                 delivery_key=key or f"d-{no}",
+                signature=signature,
                 kind="webhook",
                 headers={},
                 raw=raw or str(no).encode(),

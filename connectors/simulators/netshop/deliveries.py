@@ -39,7 +39,8 @@ def delivery(
 def signed(raw: bytes, *, event_id: str, secret: str, now: datetime) -> Delivery:
     """Any body, signed at a moment."""
     timestamp = str(int(now.timestamp()))
-    digest = hmac.new(secret.encode(), f"{timestamp}.".encode() + raw, hashlib.sha256).hexdigest()
+    content = f"{timestamp}.{event_id}.".encode() + raw
+    digest = hmac.new(secret.encode(), content, hashlib.sha256).hexdigest()
     return Delivery(
         {
             "Content-Type": "application/json",

@@ -30,7 +30,7 @@ def test_a_signed_delivery_of_several_kinds_is_read() -> None:
     stamp = str(int(NOW.timestamp()))
     headers = {
         "X-Clearpost-Timestamp": stamp,
-        "X-Clearpost-Signature": sign(SECRET, stamp, raw),
+        "X-Clearpost-Signature": sign(SECRET, stamp, "evt_1", raw),
         "X-Clearpost-Event-Id": "evt_1",
     }
     intake = registry.sources()["intake"]

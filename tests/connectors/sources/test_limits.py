@@ -19,7 +19,8 @@ def deliver(name: str, **records: object) -> Accepted | SourceRefusal:
     """What the source says to a signed delivery of these records."""
     stamp, raw = str(int(NOW.timestamp())), dumps(records)
     prefix = {"netshop": "X-NS16", "intake": "X-Clearpost"}[name]
-    told = {"Timestamp": stamp, "Signature": sign("s", stamp, raw), "Event-Id": "evt_1"}
+    signature = sign("s", stamp, "evt_1", raw)
+    told = {"Timestamp": stamp, "Signature": signature, "Event-Id": "evt_1"}
     headers = {f"{prefix}-{word}": value for word, value in told.items()}
     return sources()[name].accept(headers, raw, ["s"], NOW)
 

@@ -32,9 +32,10 @@ def one(**changed):
 
 
 def test_the_signature_vectors():
-    vector = "d1a1c5f0be5ede149c08d9f70472030d0b3906b42782812ea87ed6c6e073b37a"
-    assert sign("hush", "1763600000", b'{"id":1}') == f"sha256={vector}"
-    assert sign("", "1", b"") == "sha256=" + hmac.new(b"", b"1.", hashlib.sha256).hexdigest()
+    vector = "c744f8f5839de861360e154d34c57a333a6700dd3e4b60bbfd647f11be33ba1c"
+    assert sign("hush", "1763600000", "evt_9001", b'{"id":1}') == f"sha256={vector}"
+    empty = hmac.new(b"", b"1.e.", hashlib.sha256).hexdigest()
+    assert sign("", "1", "e", b"") == f"sha256={empty}"
 
 
 def test_a_signed_delivery_is_let_in_under_its_event_id():
@@ -87,6 +88,8 @@ def test_forgeries():
         accept(sent, X_NS16_Signature=sent.headers["X-NS16-Signature"][7:]),
         accept(sent, X_NS16_Signature="sha256=" + "é" * 64),
         accept(sent, X_NS16_Event_Id=""),
+        accept(sent, X_NS16_Event_Id="evt_9002"),
+        accept(sent, X_NS16_Event_Id="evt_900"),
     ]
     assert {(answer.status, isinstance(answer, SourceRefusal)) for answer in forged} == {
         (401, True)
@@ -105,7 +108,7 @@ def test_one_other_digit_in_the_signature(bits):
 @pytest.mark.parametrize("timestamp", ["", "now", "-1", "1e9", "٣", "9" * 30, "999999999999"])
 def test_a_timestamp_that_is_none_even_when_signed(timestamp):
     sent = one()
-    signature = sign(SECRET, timestamp, sent.raw)
+    signature = sign(SECRET, timestamp, "evt_9001", sent.raw)
     answer = accept(sent, X_NS16_Timestamp=timestamp, X_NS16_Signature=signature)
     assert answer.status == 401
 

@@ -4,7 +4,9 @@ import threading
 
 from holding.intake.versions import Receipt, receive
 from holding.refusal import Refusal
+from holding.store.database import Database
 from holding.tables import Connection, Delivery, Event, LinkKey, Record, Version
+from tests.support.factories import connection_named, make_company
 from tests.support.shop import Shop, incoming, order
 
 
@@ -51,6 +53,53 @@ def test_the_same_key_with_another_body_is_refused(shop: Shop) -> None:
     told = shop.rows(Event)[-1]
     assert (told.act, told.record_id) == ("delivery.conflict", None)
     assert told.body["say"].endswith("with another content. The second one was not taken.")
+
+
+def test_T31_an_equal_signature_is_the_same_delivery_whatever_its_key_says(shop: Shop) -> None:
+    def send(key: str, total: str, signature: str) -> tuple[str, int]:
+        answer = shop.deliver(
+            incoming(order("1", "A", total=total)),
+            key=key,
+            raw=total.encode(),
+            signature=signature,
+        )
+        assert isinstance(answer, Receipt)
+        return key, answer.times
+
+    assert send("k1", "10.00", "s1") == ("k1", 1)
+    assert send("k2", "20.00", "s2") == ("k2", 1)
+    for times, key in enumerate(("k3", "k2", "k1"), 2):
+        assert send(key, "10.00", "s1") == (key, times)
+    assert send("k3", "30.00", "s3") == ("k3", 1)  # nobody took its key meanwhile
+    assert [(one.key, one.times) for one in shop.rows(Delivery)] == [
+        ("k1", 4),
+        ("k2", 1),
+        ("k3", 1),
+    ]
+    assert [v.no for v in shop.rows(Version)] == [1, 2, 3]
+
+
+def test_T31_equal_signatures_of_two_sources_are_two_deliveries(
+    shop: Shop, database: Database
+) -> None:
+    """Two shops may share a secret; what one sent says nothing of the other."""
+    shop.deliver(incoming(order("1", "A")), raw=b"x", signature="s")
+    with database.write() as session:
+        company = make_company(session, "warung")
+        answer = receive(
+            session,
+            company_id=company.id,
+            source=connection_named(session, company, "netshop"),
+            delivery_key="k",
+            kind="webhook",
+            headers={},
+            raw=b"x",
+            signature="s",
+            records=[incoming(order("1", "A"))],
+            now=shop.clock.now(),
+        )
+    assert isinstance(answer, Receipt)
+    assert (answer.times, answer.new_versions) == (1, 1)
 
 
 def test_equal_content_makes_no_version_and_a_b_a_makes_three(shop: Shop) -> None:

@@ -1,15 +1,20 @@
 """Webhooks: one delivery in, one honest answer out."""
 
+import base64
 import hashlib
 import hmac
 import json
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from urllib.parse import urljoin, urlsplit
 
 import pytest
 from sqlalchemy import text
 
+from connectors import registry
+from connectors.contract import Accepted, SourceRefusal
+from connectors.sources.netshop.connector import NetShop
 from tests.portal.seed import HOOK_SECRET
 
 pytestmark = pytest.mark.sqlite
@@ -52,7 +57,7 @@ def deliver(app, clock):
     def send(body, event="evt-1", secret=HOOK_SECRET, url=URL, **headers):
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         stamp = str(int(clock.now().timestamp()))
-        digest = hmac.new(secret.encode(), stamp.encode() + b"." + raw, hashlib.sha256)
+        digest = hmac.new(secret.encode(), f"{stamp}.{event}.".encode() + raw, hashlib.sha256)
         signed = {
             "X-NS16-Timestamp": stamp,
             "X-NS16-Signature": f"sha256={digest.hexdigest()}",
@@ -186,3 +191,101 @@ def test_a_locked_database_is_told_in_words_and_when_to_come_again(
     assert page.status_code == 200
     assert count(database, "delivery") == before
     assert deliver(wire(number="SO-905"), event="evt-905").status_code == 202
+
+
+def versions(database, number):
+    with database.read() as session:
+        found = session.execute(
+            text(
+                "SELECT v.no FROM version v JOIN record r ON r.id = v.record_id "
+                "WHERE r.number = :number ORDER BY v.no"
+            ),
+            {"number": number},
+        )
+        return found.scalars().all()
+
+
+def test_T31_a_captured_call_under_another_event_id_brings_no_old_state_back(
+    deliver, app, database
+):
+    """Without a change stamp nothing else would tell the old state from a new one."""
+    paid, cancelled = (
+        wire(number="SO-931", status=status, updated_at=None) for status in ("paid", "cancelled")
+    )
+    captured = deliver(paid, event="evt-931").request
+    assert deliver(cancelled, event="evt-932").status_code == 202
+    assert versions(database, "SO-931") == [1, 2]
+    headers = {k: v for k, v in captured.headers.items() if k.startswith("X-Ns16")}
+    raw = json.dumps(paid).encode()
+    before = count(database, "delivery")
+    for event in ("evt-933", "evt-932", "evt-9", "evt-931x"):
+        again = app.test_client().post(URL, data=raw, headers=headers | {"X-Ns16-Event-Id": event})
+        assert (again.status_code, again.get_json()["code"]) == (401, "bad_signature")
+    assert (versions(database, "SO-931"), count(database, "delivery")) == ([1, 2], before)
+    repeated = app.test_client().post(URL, data=raw, headers=headers)
+    assert (repeated.status_code, repeated.get_json()["times"]) == (200, 2)
+    assert versions(database, "SO-931") == [1, 2]
+
+
+def test_T31_who_signs_without_the_event_id_is_told_what_to_sign(deliver, app, clock, database):
+    raw, stamp = json.dumps(wire(number="SO-941")).encode(), str(int(clock.now().timestamp()))
+    digest = hmac.new(HOOK_SECRET.encode(), stamp.encode() + b"." + raw, hashlib.sha256)
+    headers = {
+        "X-NS16-Timestamp": stamp,
+        "X-NS16-Signature": f"sha256={digest.hexdigest()}",
+        "X-NS16-Event-Id": "evt-941",
+    }
+    before = count(database, "delivery")
+    answer = app.test_client().post(URL, data=raw, headers=headers)
+    told = answer.get_json()
+    assert (answer.status_code, told["code"]) == (401, "event_id_not_signed")
+    assert told["what"] == "The signature does not cover the event id, so nothing was taken."
+    assert told["todo"] == (
+        "Sign timestamp + '.' + event id + '.' + the raw body with the secret of this connection."
+    )
+    assert count(database, "delivery") == before
+    assert deliver(wire(number="SO-941"), event="evt-941").status_code == 202
+
+
+class BodyAlone(NetShop):
+    """A shop of a foreign scheme: it signs the body alone, so its id is not proved."""
+
+    def accept(self, headers, raw, secrets, now):
+        lower = {name.lower(): value for name, value in headers.items()}
+        given = lower["x-wc-webhook-signature"]
+        if given not in [body_signature(raw, secret) for secret in secrets]:
+            return SourceRefusal(401, "bad_signature", "The signature does not fit.")
+        read = self.read("hook.json", raw)
+        assert isinstance(read, Accepted)
+        return replace(read, delivery_id=lower["x-wc-webhook-delivery-id"], signature=given)
+
+
+def body_signature(raw, secret=HOOK_SECRET):
+    return base64.b64encode(hmac.new(secret.encode(), raw, hashlib.sha256).digest()).decode()
+
+
+def test_T31_where_the_body_alone_is_signed_an_equal_signature_makes_no_version(
+    app, database, monkeypatch
+):
+    monkeypatch.setattr(registry, "sources", lambda: {"netshop": BodyAlone()})
+
+    def send(order, event):
+        raw = json.dumps(order).encode()
+        told = {
+            "X-WC-Webhook-Signature": body_signature(raw),
+            "X-WC-Webhook-Delivery-Id": event,
+        }
+        return app.test_client().post(URL, data=raw, headers=told)
+
+    paid, cancelled = (
+        wire(number="SO-951", status=status, updated_at=None) for status in ("paid", "cancelled")
+    )
+    first = send(paid, "d-1")
+    assert (first.status_code, send(cancelled, "d-2").status_code) == (202, 202)
+    for times, event in enumerate(("d-3", "d-2", "d-1", "d-4"), 2):
+        again = send(paid, event)
+        assert (again.status_code, again.get_json()["times"]) == (200, times)
+        assert again.get_json()["receipt"]["delivery"] == first.get_json()["receipt"]["delivery"]
+    assert versions(database, "SO-951") == [1, 2]
+    assert send(wire(number="SO-951", status="paid", version=3), "d-3").status_code == 202
+    assert versions(database, "SO-951") == [1, 2, 3]
