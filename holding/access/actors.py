@@ -7,7 +7,7 @@ where grants are stored (`people.py`), who stands in for whom (`deputies.py`).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final
@@ -15,6 +15,7 @@ from typing import Final
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from holding.audit.events import COMMAND_LINE
 from holding.refusal import Refusal
 from holding.tables import Deputy, Membership, Person
 
@@ -109,6 +110,11 @@ class Voice:
         return self.lent.person_id if self.lent else self.actor.person_id
 
     @property
+    def via(self) -> str:
+        """The way in that they came by."""
+        return self.actor.via
+
+    @property
     def name(self) -> str:
         """How the trace names it: Siti, or Siti for Lim."""
         return f"{self.actor.name} for {self.lent.name}" if self.lent else self.actor.name
@@ -117,6 +123,9 @@ class Voice:
 SYSTEM: Final = Actor(
     person_id=None, name="Clearpost", email="", company_id=None, roles=frozenset(), via="system"
 )
+
+OPERATOR: Final = replace(SYSTEM, via=COMMAND_LINE)
+"""Whoever may run commands on the machine, where a command asks for no person."""
 
 
 def may(actor: Actor, act: str) -> Refusal | None:

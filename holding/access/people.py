@@ -15,6 +15,7 @@ from zoneinfo import available_timezones
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from holding.access import tokens
 from holding.access.actors import ACTS, ROLES, SYSTEM, UNEASY_PAIRS, Actor, actor_of, roles_of
 from holding.access.sessions import (
     SignedIn,
@@ -168,10 +169,11 @@ def add_person(
 
 def renew_password(session: Session, actor: Actor, person_id: int, now: datetime) -> str:
     """A new password, to be handed over once; whoever was signed in with the old one no longer
-    is.
+    is, and no program acts for them any more.
     """
     word, person = secrets.token_urlsafe(12), session.get_one(Person, person_id)
     set_password(session, person.id, word, now)
+    tokens.end_all(session, actor, person.id, f"{person.name} was given a new password", now)
     for company in companies_of(session, person.id):
         record_event(
             session,

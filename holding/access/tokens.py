@@ -153,6 +153,30 @@ def revoke(
     return None
 
 
+def end_all(
+    session: Session,
+    maker: Actor,
+    person_id: int,
+    why: str,
+    now: datetime,
+    *,
+    company_id: int | None = None,
+) -> int:
+    """End every live token of a person, in one company or in all; how many. `why` says it."""
+    live = (ApiToken.revoked_at.is_(None), ApiToken.expires_at > now)
+    mine = select(ApiToken).where(ApiToken.person_id == person_id, *live)
+    if company_id is not None:
+        mine = mine.where(ApiToken.company_id == company_id)
+    rows = session.scalars(mine.order_by(ApiToken.id).with_for_update()).all()
+    for row in rows:
+        row.revoked_at = now
+    session.flush()
+    for row in rows:
+        say = f"Token {row.name} was revoked, because {why}."
+        _tell(session, maker, row, "token.revoked", say, now)
+    return len(rows)
+
+
 def listing(session: Session, company_id: int) -> Sequence[TokenRow]:
     """All tokens of a company, the newest first."""
     query = (

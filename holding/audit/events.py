@@ -15,6 +15,8 @@ from holding.store import bulk
 from holding.tables import Event
 
 SYSTEM_WORD = "Clearpost"
+USUAL_WAYS = ("portal", "system")
+COMMAND_LINE = "command line"
 
 
 class Acting(Protocol):
@@ -27,6 +29,10 @@ class Acting(Protocol):
     @property
     def name(self) -> str:
         """How the event names them."""
+
+    @property
+    def via(self) -> str:
+        """The way in that they came by."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +98,16 @@ def _row(fact: Fact) -> dict[str, Any]:
         "posting_id": fact.posting_id,
         "object": fact.object,
         "fence": fact.fence,
-        "body": dict(fact.body),
+        "body": {**fact.body, **_way(fact.actor)},
         "operation_id": fact.operation_id,
     }
+
+
+def _way(actor: Acting | None) -> dict[str, str]:
+    """The way in, unless it is a page or the system's own work."""
+    return {} if actor is None or actor.via in USUAL_WAYS else {"via": actor.via}
+
+
+def shown_actor(actor: str, body: Mapping[str, Any]) -> str:
+    """Who did it, as people read it: `Tan (command line)`; a token has its name beside it."""
+    return f"{actor} ({COMMAND_LINE})" if body.get("via") == COMMAND_LINE else actor

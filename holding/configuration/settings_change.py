@@ -7,12 +7,13 @@ connection and its key (holding/connections/setup.py).
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor
-from holding.connections.setup import CALLS_PER_MINUTE, permitted, tell
+from holding.connections.setup import CALLS_PER_MINUTE, ask_key_again, permitted, tell
 from holding.lifecycle.changes import next_revision, wake_all_unsent
 from holding.refusal import Refusal
 from holding.rulesets import declared_rounding
@@ -21,6 +22,7 @@ from holding.tables.postings import IN_FLIGHT_STATES
 from holding.words import plural
 
 PLACE: Final = ("base_url", "company_id")  # settings that say which books a target writes
+HOSTS: Final = ("base_url", "token_url")  # settings that say who is shown the key
 
 
 def change_settings(
@@ -35,6 +37,7 @@ def change_settings(
 
     A target in another place has other master data: it is asked again and the unsent are judged
     again. That waits until nothing is on its way, for the end of a call is looked up where it went.
+    Another host is not shown the key that was given for the one before: it has to be given again.
     """
     connection = session.get_one(Connection, connection_id)
     if refusal := permitted(actor, "connection.admin", connection.company_id):
@@ -52,16 +55,32 @@ def change_settings(
     ):
         return refusal
     moved = [name for name in changed if name in PLACE] if connection.side == "target" else []
-    if moved and (refusal := _in_flight(session, connection)):
+    elsewhere = connection.side == "target" and any(
+        _host(before.get(name)) != _host(after.get(name)) for name in HOSTS
+    )
+    if (moved or elsewhere) and (refusal := _in_flight(session, connection)):
         return refusal
     connection.settings = after
     connection.lock += 1
     words = "; ".join(_words(name, before, connection.settings) for name in changed)
     said = f"{connection.name} was changed: {words}."
+    if elsewhere and ask_key_again(session, connection):
+        said += " Its key was given for another host, so it is not used until it is given again."
     tell(session, connection, actor, now, "connection.changed", said)
     if moved:
         _ask_again(session, actor, connection, moved, now)
     return changed
+
+
+def _host(address: object) -> tuple[str, str, int | None]:
+    """Scheme, host and port of an address; one that cannot be read is like no other."""
+    text = str(address or "").strip()
+    try:
+        parts = urlsplit(text)
+        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    except ValueError:
+        return ("", text, None)
+    return (parts.scheme, parts.hostname or "", port)
 
 
 def _unusable(settings: Mapping[str, str]) -> Refusal | None:

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
+from holding.audit.events import shown_actor
 from holding.store.row_objects import Columns, known, of
 from holding.tables import (
     Connection,
@@ -247,7 +248,12 @@ def told(session: Session, company_id: int, connection_id: int, limit: int = 8) 
         .limit(limit)
     )
     return tuple(
-        Told(at=row.at, actor=row.actor, act=row.act, say=str(row.body.get("say", row.act)))
+        Told(
+            at=row.at,
+            actor=shown_actor(row.actor, row.body),
+            act=row.act,
+            say=str(row.body.get("say", row.act)),
+        )
         for row in rows
     )
 

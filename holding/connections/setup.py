@@ -85,6 +85,20 @@ def set_key(
     return KeySet(no, row.tail)
 
 
+def ask_key_again(session: Session, connection: Connection) -> bool:
+    """Take its secrets out of use, which were given for another host; whether there were any."""
+    ended = session.scalars(
+        update(ConnectionKey)
+        .where(ConnectionKey.connection_id == connection.id)
+        .where(ConnectionKey.state != KeyState.DISABLED)
+        .values(state=KeyState.DISABLED, keep_until=None)
+        .returning(ConnectionKey.id)
+        .execution_options(synchronize_session=False)
+    ).all()
+    connection.key_id = None
+    return bool(ended)
+
+
 _KEYS = (
     select(ConnectionKey)
     .where(ConnectionKey.connection_id == bindparam("connection"))

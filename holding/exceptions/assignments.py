@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import delete, exists, select, update
 from sqlalchemy.orm import Session
 
+from holding.access import tokens
 from holding.access.actors import Actor, may
 from holding.access.operations import undoable
 from holding.access.teams import ACT, empty_team, takers
@@ -292,6 +293,8 @@ def leave(
             Membership.company_id == company.id, Membership.person_id == person.id
         )
     )
+    why = f"{person.name} left {company.name}"
+    tokens.end_all(session, actor, person.id, why, now, company_id=company.id)
     handed = hand_over(session, replace(actor, company_id=company.id), person, now)
     if not session.scalar(select(exists().where(Membership.person_id == person.id))):
         person.active = False

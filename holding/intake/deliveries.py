@@ -99,7 +99,9 @@ def _again(session: Session, delivery: Delivery) -> Delivery | Refusal | None:
         "signature": delivery.signature,
     }
     found = {one.key: one for one in session.scalars(_KNOWN, given)}
-    proved = {one.signature: one for one in found.values() if one.signature}
+    proved: dict[str | None, Delivery] = {
+        one.signature: one for one in found.values() if one.signature
+    }
     same = proved.get(delivery.signature) or found.get(delivery.key)
     known = same or next(iter(found.values()), None)
     if known is None:

@@ -81,9 +81,8 @@ def receive(
 ) -> Receipt | Refusal:
     """Keep a delivery and what is new in it; the same delivery again is counted, not read.
 
-    `signature`: what proved it, where that does not prove `delivery_key` as well; then the same
-    signature is the same delivery, whatever its key. `by`: who enters it by hand; they may not
-    approve what comes of it.
+    `signature`: what proved it where `delivery_key` is not proved (holding/intake/deliveries.py).
+    `by`: who enters it by hand; they may not approve what comes of it.
     """
     if by and (refused := may(by, "upload")):
         return refused

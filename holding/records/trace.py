@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from holding.access.people import names_of
+from holding.audit.events import shown_actor
 from holding.programs.world import program
 from holding.records.seven_answers import Answer, answers
 from holding.records.story import Proof, decided_by, load
@@ -123,7 +124,7 @@ def _events(session: Session, record_id: int) -> list[Step]:
         Step(
             event.at,
             "event",
-            event.actor,
+            shown_actor(event.actor, event.body),
             str(event.body.get("say") or event.act),
             Proof("event", str(event.id), f"{event.act} {event.id}"),
         )

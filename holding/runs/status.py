@@ -10,11 +10,21 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Select, and_, func, select
+from sqlalchemy import Select, and_, exists, func, select
 from sqlalchemy.orm import Session, aliased
 
 from holding.store.row_objects import Columns, known, of
-from holding.tables import Company, Connection, Person, Posting, Revision, RouteStop, Run, Throttle
+from holding.tables import (
+    Company,
+    Connection,
+    ConnectionKey,
+    Person,
+    Posting,
+    Revision,
+    RouteStop,
+    Run,
+    Throttle,
+)
 from holding.tables.row_states import RunState, StopState
 from holding.tables.rules import ROUTE_STOPPED
 from rules.values.posting_states import PostingState
@@ -126,6 +136,10 @@ NEW_KEY = (
     "The target does not accept our key. An admin mends its permissions there or stores a new one"
     " (clearpost connection key), then tests it here."
 )
+KEY_NEEDED = (
+    "The connection has another host than the one its key was given for. An admin stores the key"
+    " again (clearpost connection key), then tests it here."
+)
 ASKED_AGAIN = "Nobody answers there. It is asked again by itself, and what waits then goes on."
 NO_QUOTA = "The target takes no more documents this month, unless its plan is changed there."
 
@@ -202,15 +216,20 @@ def _last_runs(session: Session, wanted: Collection[Place]) -> dict[Place, Run]:
 
 def _stopped(session: Session, ids: Collection[int], zone: str) -> dict[int, Pill]:
     """Why nothing goes out of a connection: paused by a person, or stopped by the target."""
+    ended = exists().where(ConnectionKey.connection_id == Connection.id)
     rows = session.execute(
-        select(Connection, Throttle)
+        select(Connection, Throttle, ended)
         .outerjoin(Throttle, Throttle.connection_id == Connection.id)
         .where(Connection.id.in_(ids))
     )
-    return {one.id: stop for one, row in rows if (stop := _stop(one, row, zone))}
+    return {
+        one.id: stop for one, row, key_ended in rows if (stop := _stop(one, row, zone, key_ended))
+    }
 
 
-def _stop(connection: Connection, throttle: Throttle | None, zone: str) -> Pill | None:
+def _stop(
+    connection: Connection, throttle: Throttle | None, zone: str, key_ended: bool
+) -> Pill | None:
     row = throttle or Throttle(breaker="closed")
     found: tuple[str, datetime | None, str, str] | None = None
     if connection.paused_at is not None:
@@ -221,6 +240,8 @@ def _stop(connection: Connection, throttle: Throttle | None, zone: str) -> Pill 
         found = (words[0], row.opened_at, "bad", words[1])
     elif row.quota_limit is not None and row.quota_used >= row.quota_limit:
         found = (f"Quota of {row.quota_limit:,} used up", None, "bad", NO_QUOTA)
+    elif connection.key_id is None and key_ended:
+        found = ("Key needed", None, "bad", KEY_NEEDED)
     if found is None:
         return None
     text, since, tone, detail = found

@@ -7,9 +7,9 @@ Here: a sign of life, its end, and what the signs say together. Not here: when a
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Label, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from holding.store import bulk
@@ -60,14 +60,24 @@ def leave(session: Session, owner: str, now: datetime) -> None:
 
 
 def workers(session: Session, now: datetime) -> Workers:
-    """Whether anybody works now, in one statement; a moment that has not come counts as now."""
-    found = session.execute(
-        select(
-            func.count().filter(*_running(now)).label("running"),
-            func.max(Heartbeat.seen_at).label("seen_at"),
-        )
-    ).one()
-    return Workers(found.running, min(found.seen_at, now) if found.seen_at else None)
+    """Whether anybody works now."""
+    return read(session.execute(select(*signs(now))).one(), now)
+
+
+def signs(now: datetime) -> tuple[Label[Any], ...]:
+    """What `read` reads, as columns of any statement."""
+    running = select(func.count()).select_from(Heartbeat).where(*_running(now))
+    newest = select(func.max(Heartbeat.seen_at))
+    return (
+        running.scalar_subquery().label("workers_running"),
+        newest.scalar_subquery().label("worker_seen_at"),
+    )
+
+
+def read(row: Any, now: datetime) -> Workers:
+    """The workers of a row with `signs`; a moment that has not come counts as now."""
+    seen: datetime | None = row.worker_seen_at
+    return Workers(row.workers_running, min(seen, now) if seen else None)
 
 
 def silent(session: Session, now: datetime) -> Sequence[Silent]:
@@ -90,7 +100,7 @@ def forget_old(session: Session, now: datetime) -> None:
     )
 
 
-def _running(now: datetime) -> tuple[object, ...]:
+def _running(now: datetime) -> tuple[ColumnElement[bool], ...]:
     return (
         Heartbeat.left_at.is_(None),
         Heartbeat.next_by > now,

@@ -5,8 +5,9 @@ of its loaded rows a session keeps. Not here: the schema (holding/tables,
 holding/runtime/migrate.py).
 """
 
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from sqlite3 import Connection as SqliteConnection
 from typing import Any
@@ -26,6 +27,8 @@ def remember(session: Session) -> None:
 
 
 BUSY_SECONDS = 30
+PRIVATE = 0o600
+OTHERS = 0o077
 UNAVAILABLE = OperationalError  # locked for too long, or out of reach
 _PLANS = {
     "plan_cache_mode": "force_custom_plan",
@@ -120,6 +123,7 @@ def _postgresql_engine(url: str) -> Engine:
 def _sqlite_engine(url: str, *, durable: bool) -> Engine:
     given = {"timeout": BUSY_SECONDS, "check_same_thread": False}
     engine = create_engine(url, connect_args=given, hide_parameters=True)
+    event.listen(engine, "do_connect", lambda *_: _keep_private(engine.url.database))
 
     @event.listens_for(engine, "connect")
     def prepare(connection: SqliteConnection, _record: Any) -> None:
@@ -132,6 +136,22 @@ def _sqlite_engine(url: str, *, durable: bool) -> Engine:
         cursor.close()
 
     return _beginning(engine, "BEGIN")
+
+
+def _keep_private(file: str | None) -> None:
+    """Nobody else on this machine reads the database: SQLite itself would let everybody.
+
+    Its log and its index get the mode of the file when SQLite makes them. Where this cannot be
+    done, opening the database says why.
+    """
+    if not file or file == ":memory:":
+        return
+    with suppress(OSError):
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT, PRIVATE))
+    for path in (file, f"{file}-wal", f"{file}-shm"):
+        with suppress(OSError):
+            if Path(path).stat().st_mode & OTHERS:
+                Path(path).chmod(PRIVATE)
 
 
 def _same_pool(engine: Engine, *, begin: str) -> Engine:

@@ -23,7 +23,6 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from connectors import registry
-from holding.mappings.entries import unmapped
 from holding.store.row_objects import Columns, of
 from holding.tables import (
     Cause,
@@ -33,12 +32,10 @@ from holding.tables import (
     Person,
     Posting,
     Record,
-    RouteStop,
     RulesetVersion,
     Team,
 )
 from holding.tables.decisions import HOLD_CLOSED, HOLD_OPEN
-from holding.tables.rules import ROUTE_STOPPED
 from rules.values.posting_states import PostingState
 
 
@@ -54,15 +51,6 @@ class CompanyRow:
     revision: int
     ruleset_no: int | None
     ruleset_version_id: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """Records with an open hold, mapping values that are missing, routes that stopped and ask."""
-
-    held: int
-    missing: int
-    stopped: tuple[str, ...] = ()
 
 
 def company(session: Session, code: str) -> CompanyRow | None:
@@ -85,25 +73,6 @@ def company(session: Session, code: str) -> CompanyRow | None:
         ruleset_no=ruleset_no,
         ruleset_version_id=found.ruleset_version_id,
     )
-
-
-def counts(session: Session, company_id: int) -> Counts:
-    """What every page of a company says, in one statement."""
-    held = (
-        select(func.count(func.distinct(Hold.record_id)))
-        .where(Hold.company_id == company_id, HOLD_OPEN)
-        .scalar_subquery()
-    )
-    missing = select(func.count()).where(*unmapped(company_id)).scalar_subquery()
-    stopped = (
-        select(func.aggregate_strings(RouteStop.route, " "))
-        .where(RouteStop.company_id == company_id, ROUTE_STOPPED)
-        .scalar_subquery()
-    )
-    query = select(held.label("held"), missing.label("missing"), stopped.label("stopped"))
-    row = session.execute(query).one()
-    stopped_routes = sorted(set((row.stopped or "").split()))
-    return Counts(held=row.held, missing=row.missing, stopped=tuple(stopped_routes))
 
 
 POSTED = ("posted", "reversed")

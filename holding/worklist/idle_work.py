@@ -9,12 +9,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnClause, Select, and_, func, literal_column, or_, select, text
+from sqlalchemy import (
+    ColumnClause,
+    ScalarSelect,
+    Select,
+    and_,
+    func,
+    literal_column,
+    or_,
+    select,
+    text,
+)
 from sqlalchemy.orm import Session
 
 from holding.journal.posting_claims import RUNNING, STOPPED
 from holding.lifecycle.states import READY
 from holding.runtime import heartbeats
+from holding.runtime.heartbeats import Workers
 from holding.tables import Company, Posting, Record, Schedule
 from holding.tables.columns import DUE, LEASED, NOW, among_words
 from holding.tables.postings import IN_FLIGHT_STATES
@@ -79,19 +90,23 @@ class IdleWork:
         }
 
 
-def idle_work(session: Session, now: datetime, company_id: int | None = None) -> IdleWork | None:
-    """What waits for a worker in one company, or in all; None while a worker runs."""
-    found = heartbeats.workers(session, now)
-    if found.running:
+def idle_work(
+    session: Session, now: datetime, company_id: int | None = None, *, found: Workers | None = None
+) -> IdleWork | None:
+    """What waits for a worker in one company, or in all; None while a worker runs. `found`: the
+    workers, where they are known already.
+    """
+    workers = found or heartbeats.workers(session, now)
+    if workers.running:
         return None
-    gone = (now - found.seen_at).total_seconds() if found.seen_at else 0.0
-    return IdleWork(
-        since=found.seen_at,
-        minutes=int(gone) // 60,
-        records=_count(session, _RECORDS, Record.company_id, company_id, now),
-        documents=_count(session, _DOCUMENTS, Posting.company_id, company_id, now),
-        runs=_count(session, _RUNS, Schedule.company_id, company_id, now),
+    query = select(
+        _count(_RECORDS, Record.company_id, company_id).label("records"),
+        _count(_DOCUMENTS, Posting.company_id, company_id).label("documents"),
+        _count(_RUNS, Schedule.company_id, company_id).label("runs"),
     )
+    row = session.execute(query, {"now": now}).one()
+    gone = (now - workers.seen_at).total_seconds() if workers.seen_at else 0.0
+    return IdleWork(workers.seen_at, int(gone) // 60, row.records, row.documents, row.runs)
 
 
 _ONE: ColumnClause[int] = literal_column("1")
@@ -120,12 +135,10 @@ _DOCUMENTS = select(_ONE).where(
 _RUNS = select(_ONE).where(Schedule.active, Schedule.next_at <= NOW)
 
 
-def _count(
-    session: Session, found: Select[Any], owner: Any, company_id: int | None, now: datetime
-) -> int:
+def _count(found: Select[Any], owner: Any, company_id: int | None) -> ScalarSelect[int]:
     mine = found if company_id is None else found.where(owner == company_id)
     some = mine.limit(MOST + 1).subquery()
-    return session.scalar(select(func.count()).select_from(some), {"now": now}) or 0
+    return select(func.count()).select_from(some).scalar_subquery()
 
 
 def _counted(count: int, one: str, what: str) -> str:

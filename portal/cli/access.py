@@ -49,7 +49,7 @@ def token_add(email: str, company: str, name: str, scopes: tuple[str, ...], days
         made = granted(
             tokens.make(
                 session,
-                actors.SYSTEM,
+                actors.OPERATOR,
                 company_id=found.id,
                 person_id=person_id_of(session, email),
                 name=name,
@@ -89,7 +89,7 @@ def token_revoke(number: int, company: str) -> None:
 
     with office() as place, place.database.write() as session:
         found = company_of(session, company)
-        refusal = tokens.revoke(session, actors.SYSTEM, found.id, number, place.now)
+        refusal = tokens.revoke(session, actors.OPERATOR, found.id, number, place.now)
         if refusal:
             refuse(refusal)
     click.echo(f"Token {number} is revoked.")

@@ -85,10 +85,14 @@ def connection_set(name: str, company: str, email: str, pairs: tuple[str, ...]) 
         row = named(connection_rows.one(session, found.id, name), name)
         given = dict(_pair(text) for text in pairs)
         changed = granted(change_settings(session, actor, row.id, given, now=place.now))
-        side = row.side
+        asked = row.is_target and bool(changed)
+        after = named(connection_rows.one(session, found.id, name), name)
+        keyless = asked and after.key_tail is None
     doorbell.ring(found.id, "evaluate")
     click.echo(f"{name}: {', '.join(changed) or 'nothing'} changed.")
-    if changed and side == "target":
+    if keyless:
+        click.echo(f"next: clearpost connection key {name} --company {company} --as {email}")
+    if asked:
         click.echo(f"next: clearpost connection test {name} --company {company} --as {email}")
 
 

@@ -65,7 +65,7 @@ def company_due(code: str, error_class: str, hours: int) -> None:
     with office() as place, place.database.write() as session:
         found = company_of(session, code)
         refusal = deadlines.set_hours(
-            session, holding_roles.SYSTEM, found.id, error_class, hours, place.now
+            session, holding_roles.OPERATOR, found.id, error_class, hours, place.now
         )
         if refusal:
             refuse(refusal)
@@ -105,7 +105,7 @@ def user_add(
                 company_id=found.id,
                 person_id=person_id,
                 role=role,
-                actor=holding_roles.SYSTEM,
+                actor=holding_roles.OPERATOR,
                 now=place.now,
             )
             if refusal:
@@ -126,7 +126,7 @@ def user_password(email: str) -> None:
 
     with office() as place, place.database.write() as session:
         person_id = person_id_of(session, email)
-        password = people.renew_password(session, holding_roles.SYSTEM, person_id, place.now)
+        password = people.renew_password(session, holding_roles.OPERATOR, person_id, place.now)
     click.echo(f"Password of {email}, shown only now: {password}")
 
 
@@ -146,7 +146,7 @@ def user_remove(email: str, company: str) -> None:
         if person_id is None:
             raise Stop(f"There is nobody with the address {email}.")
         handed = granted(
-            assignments.leave(session, holding_roles.SYSTEM, found.id, person_id, place.now)
+            assignments.leave(session, holding_roles.OPERATOR, found.id, person_id, place.now)
         )
     click.echo(f"{email} is out of {company}.")
     click.echo(f"{plural(handed, 'hold is', 'holds are')} with their teams again.")

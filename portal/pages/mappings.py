@@ -51,10 +51,13 @@ def table(table: str) -> Response:
     )
 
 
-@pages.get("/preview")
+@pages.route("/preview", methods=["GET", "POST"])
 def preview() -> Response:
-    """What a fix would free, and what would stay held and why."""
-    return _panel(request.args, {}, status=200)
+    """What a fix would free, and what would stay held and why; changes nothing.
+
+    The form posts what is typed: its token, and a value that nobody saved, stand in no address.
+    """
+    return _panel(request.form or request.args, {}, status=200)
 
 
 @pages.post("/fix")
@@ -166,6 +169,12 @@ XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 def entry(table: str) -> Response:
     """One entry, and what another value of it would do."""
     return _form(table, request.args, {}, status=200)
+
+
+@pages.post("/<table>/entry/preview")
+def preview_entry(table: str) -> Response:
+    """What the typed value would do; changes nothing."""
+    return _form(table, request.form, {}, status=200)
 
 
 @pages.post("/<table>/entry")

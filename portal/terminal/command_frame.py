@@ -163,8 +163,9 @@ def company_of(session: "DatabaseSession", code: str) -> "CompanyRow":
 def actor_of(session: "DatabaseSession", email: str, company_id: int) -> "Actor":
     """The person named by --as, inside one company."""
     from holding.access import actors
+    from holding.audit.events import COMMAND_LINE
 
-    actor = actors.actor_of(session, person_id_of(session, email), company_id, via="command line")
+    actor = actors.actor_of(session, person_id_of(session, email), company_id, via=COMMAND_LINE)
     if actor is None:
         raise Stop(
             f"{email} has no role in this company, or may not sign in.",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from flask import Flask, g, request, url_for
 
 from holding.exceptions import undo
-from holding.worklist import dashboard
+from holding.worklist import frame_counts
 from holding.worklist.idle_work import TO_DO, IdleWork, idle_work
 from portal.web import store
 
@@ -67,16 +67,17 @@ def undoable() -> undo.Undoable | None:
 def no_worker() -> IdleWork | None:
     """What waits in this company while no worker runs; every page says so. Read once a request."""
     if "idle_work" not in g:
-        g.idle_work = idle_work(store.reading(), g.now, g.company.id)
+        workers = _counts().workers
+        g.idle_work = idle_work(store.reading(), g.now, g.company.id, found=workers)
     found: IdleWork | None = g.idle_work
     return found
 
 
-def _counts() -> dashboard.Counts:
+def _counts() -> frame_counts.Counts:
     """What every page says of the company; read once a request."""
     if "counts" not in g:
-        g.counts = dashboard.counts(store.reading(), g.company.id)
-    found: dashboard.Counts = g.counts
+        g.counts = frame_counts.counts(store.reading(), g.company.id, g.now)
+    found: frame_counts.Counts = g.counts
     return found
 
 

@@ -46,6 +46,7 @@ PERMISSIONS: Final[dict[str, str]] = {
     "mappings.preview": "mapping.fix",
     "mappings.fix": "mapping.fix",
     "mappings.entry": "record.read",
+    "mappings.preview_entry": "record.read",
     "mappings.save_entry": "mapping.fix",
     "mappings.parties_found": "record.read",
     "mappings.merge": "record.read",

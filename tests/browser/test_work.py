@@ -24,6 +24,8 @@ def test_a_missing_mapping_is_fixed_from_its_group(
 ) -> None:
     farah = somebody("farah", script=script)
     page = farah.page
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
     farah.go("/c/kedai/holding")
     group = page.locator("details.group", has_text="is not an item")
     group.locator("summary").click()
@@ -39,6 +41,8 @@ def test_a_missing_mapping_is_fixed_from_its_group(
     page.click("#savemap")
     page.get_by_text("4 records are judged again").wait_for()
     judge(served)
+    assert any("/mappings/preview" in url for url in asked)
+    assert [url for url in asked if "csrf" in url] == []
     held = "SELECT count(*) FROM record WHERE number LIKE 'SO-1020%' AND state = 'held'"
     assert one(served.database, held) == 1
     farah.go("/c/kedai/holding")

@@ -1,11 +1,14 @@
 """Looking at a page as a reader does, and at the rows behind it."""
 
 import re
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import text
 
+from holding.runtime import heartbeats
 from holding.store.database import Database
+from tests.support.clock import SetClock
 
 R = "/c/kedai/records/netshop/order"
 ONE = f"{R}/SO-10240"
@@ -34,3 +37,11 @@ def hold_of(database: Database, number: str, code: str = "") -> Any:
         "SELECT hold.id FROM hold JOIN record ON record.id = hold.record_id"
         f" WHERE record.number = '{number}' AND hold.state = 'open'{with_code} ORDER BY hold.id",
     )
+
+
+def works(database: Database, clock: SetClock) -> None:
+    """A worker runs, as it mostly does."""
+    now = clock.now()
+    with database.write() as session:
+        later = now + timedelta(minutes=1)
+        heartbeats.beat(session, "host:8", started_at=now, now=now, next_by=later)

@@ -5,12 +5,15 @@ from collections.abc import Mapping
 import pytest
 from sqlalchemy import select
 
-from holding.access.actors import Actor
+from holding.access.actors import SYSTEM, Actor
 from holding.configuration.settings_change import change_settings
+from holding.connections.setup import secret_of, set_key
 from holding.refusal import Refusal
+from holding.runs.status import pill
 from holding.store.database import Database
 from holding.tables import Company, Event, Posting, Record, Revision, Snapshot
 from rules.values.posting_states import PostingState
+from tests.holding.desks import KEYS
 from tests.support.factories import connection_named
 from tests.support.postings import NOW, make_ready
 
@@ -118,3 +121,98 @@ def test_a_source_has_no_master_data(database: Database, company: Company) -> No
     assert change(database, company, {"base_url": ELSEWHERE}, name="netshop") == ("base_url",)
     with database.read() as session:
         assert session.scalars(select(Revision)).all() == []
+
+
+HERE = "https://books.example/api"
+
+
+def keyed(database: Database, company: Company, settings: Mapping[str, str]) -> None:
+    """The target has these settings, and a key that was given for them."""
+    with database.write() as session:
+        row = connection_named(session, company, "aiaccount")
+        row.settings = {**row.settings, **settings}
+        for secret in ("the-first-key", "the-key-in-use"):
+            assert not isinstance(
+                set_key(session, SYSTEM, row, secret, now=NOW, keys=KEYS), Refusal
+            )
+
+
+def secret(database: Database, company: Company) -> str:
+    """The key in use, or why there is none."""
+    with database.read() as session:
+        found = secret_of(session, connection_named(session, company, "aiaccount"), KEYS)
+    return found.code if isinstance(found, Refusal) else found
+
+
+@pytest.mark.parametrize(
+    ("setting", "before", "after"),
+    [
+        ("base_url", HERE, "https://books.example.evil/api"),
+        ("base_url", HERE, "http://books.example/api"),
+        ("base_url", HERE, "http://books.example:443/api"),
+        ("base_url", HERE, "https://books.example:8443/api"),
+        ("base_url", HERE, "https://books.example@evil.example/api"),
+        ("base_url", HERE, ""),
+        ("base_url", HERE, "https://[broken"),
+        ("token_url", "", "https://evil.example/token"),
+    ],
+)
+def test_T32b_another_host_is_not_shown_the_key_of_the_one_before(
+    database: Database, company: Company, setting: str, before: str, after: str
+) -> None:
+    keyed(database, company, {setting: before} if before else {})
+    assert secret(database, company) == "the-key-in-use"
+    assert change(database, company, {setting: after}) == (setting,)
+    assert secret(database, company) == "connection.no_key"
+    with database.read() as session:
+        told = session.scalars(select(Event.body).where(Event.act == "connection.changed")).one()
+        assert told["say"].endswith(
+            "Its key was given for another host, so it is not used until it is given again."
+        )
+        place = connection_named(session, company, "aiaccount").id
+        assert pill(session, company.id, place, "sales_invoice").text == "Key needed · 0 waiting"
+    if before:  # a way round: nobody gets it back by going back
+        assert change(database, company, {setting: before}) == (setting,)
+        assert secret(database, company) == "connection.no_key"
+    keyed(database, company, {})
+    assert secret(database, company) == "the-key-in-use"
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"base_url": "https://BOOKS.example:443/other/path"},
+        {"app_url": "https://elsewhere.example"},
+        {"company_id": "CMP-2001"},
+    ],
+)
+def test_T32b_the_same_host_keeps_its_key(
+    database: Database, company: Company, settings: dict[str, str]
+) -> None:
+    keyed(database, company, {"base_url": HERE})
+    change(database, company, settings)
+    assert secret(database, company) == "the-key-in-use"
+
+
+def test_T32b_a_source_keeps_the_secret_that_it_proves_others_by(
+    database: Database, company: Company
+) -> None:
+    with database.write() as session:
+        row = connection_named(session, company, "netshop")
+        set_key(session, SYSTEM, row, "the-webhook-secret", now=NOW, keys=KEYS)
+    change(database, company, {"base_url": ELSEWHERE}, name="netshop")
+    with database.read() as session:
+        source = connection_named(session, company, "netshop")
+        assert secret_of(session, source, KEYS) == "the-webhook-secret"
+
+
+def test_T32b_no_host_is_changed_while_something_is_on_its_way(
+    database: Database, company: Company
+) -> None:
+    keyed(database, company, {"base_url": HERE})
+    with database.write() as session:
+        make_ready(session, company, "IV-1", state="uncertain")
+    refused = change(database, company, {"token_url": ELSEWHERE})
+    assert isinstance(refused, Refusal)
+    assert refused.code == "connection.in_flight"
+    assert secret(database, company) == "the-key-in-use"

@@ -2,16 +2,18 @@
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from flask import Flask
 from sqlalchemy import select
 
 from holding.access import tokens
 from holding.access.sessions import sign_in
 from holding.audit import chain
 from holding.store.database import Database
-from holding.tables import Company
+from holding.tables import Company, Event
 from portal.cli import commands
 from tests.support.clock import SetClock
 
@@ -64,6 +66,77 @@ def test_a_lost_password_is_replaced(
     with database.write() as session:
         assert isinstance(sign_in(session, "lim@kedai.my", told.split()[-1], clock.now()), str)
     run("user", "password", "nobody@kedai.my", code=1)
+
+
+def key_of(run: Callable[..., Result], name: str, company: str = "kedai") -> str:
+    """A new token of Lim."""
+    words = ("--company", company, "--name", name, "--scope", "record.read")
+    found = re.search(r"cp_\S+", run("token", "add", "lim@kedai.my", *words).output)
+    assert found
+    return found[0]
+
+
+def acts(database: Database, key: str, clock: SetClock) -> bool:
+    with database.read() as session:
+        return tokens.bearer(session, key, clock.now()) is not None
+
+
+def said(database: Database, act: str) -> list[tuple[str, str, str | None]]:
+    """(who, what, by which way) of the events of an act."""
+    with database.read() as session:
+        rows = session.scalars(select(Event).where(Event.act == act).order_by(Event.id)).all()
+    return [(row.actor, row.body["say"], row.body.get("via")) for row in rows]
+
+
+def test_T32a_a_new_password_ends_the_tokens_of_that_person(
+    run: Callable[..., Result], database: Database, clock: SetClock, app: Flask
+) -> None:
+    first, second = key_of(run, "till"), key_of(run, "stock")
+    words = (*COMPANY, "--name", "hers", "--scope", "record.read")
+    other = re.search(r"cp_\S+", run("token", "add", "farah@kedai.my", *words).output)
+    assert other
+    assert acts(database, first, clock)
+    run("user", "password", "lim@kedai.my")
+    assert [acts(database, one, clock) for one in (first, second, other[0])] == [False, False, True]
+    head = {"Authorization": f"Bearer {first}"}
+    assert app.test_client().get("/api/v1/c/kedai/holds", headers=head).status_code == 401
+    because = "because Lim was given a new password."
+    assert said(database, "token.revoked") == [
+        ("Clearpost", f"Token {name} was revoked, {because}", "command line")
+        for name in ("till", "stock")
+    ]
+    run("user", "password", "lim@kedai.my")
+    assert len(said(database, "token.revoked")) == 2  # what has ended does not end again
+
+
+def test_T32a_who_leaves_and_comes_back_has_no_tokens(
+    run: Callable[..., Result], database: Database, clock: SetClock
+) -> None:
+    """Before, the old key opened everything again with the first role that was given."""
+    run("company", "add", "warung", "--name", "Warung")
+    run("user", "add", "lim@kedai.my", "--company", "warung", "--role", "viewer")
+    here, there = key_of(run, "till"), key_of(run, "there", "warung")
+    run("user", "remove", "lim@kedai.my", *COMPANY)
+    run("user", "add", "lim@kedai.my", *COMPANY, "--role", "admin")
+    assert (acts(database, here, clock), acts(database, there, clock)) == (False, True)
+    [(_, told, _)] = said(database, "token.revoked")
+    assert told.startswith("Token till was revoked, because Lim left ")
+
+
+def test_T32e_what_a_command_does_is_told_as_such(
+    run: Callable[..., Result], database: Database, visit: Callable[..., Any]
+) -> None:
+    run("connection", "pause", "aiaccount", *COMPANY, "--as", "olga@kedai.my", "--reason", "books")
+    run("user", "add", "new@kedai.my", *COMPANY, "--role", "viewer")
+    [(who, _, via)] = said(database, "connection.paused")
+    assert (who, via) == ("Olga", "command line")
+    assert said(database, "person.role_granted")[-1][2] == "command line"
+    page = visit("olga").text("/c/kedai/connections/aiaccount")
+    assert "Olga (command line)" in page
+    form = {"reason": "closed"}
+    visit("olga").post("/c/kedai/connections/aiaccount/resume", form)
+    [(who, _, via)] = said(database, "connection.resumed")
+    assert (who, via) == ("Olga", None)
 
 
 def test_a_deputy_is_named_and_ended(run: Callable[..., Result], database: Database) -> None:

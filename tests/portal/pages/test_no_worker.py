@@ -12,6 +12,7 @@ from sqlalchemy import func, select, update
 from holding.runtime import heartbeats
 from holding.store.database import Database
 from holding.tables import Company, Record
+from tests.portal.reading import works
 from tests.support.clock import SetClock
 
 pytestmark = pytest.mark.sqlite
@@ -73,9 +74,7 @@ def test_T28_an_open_dashboard_learns_it_and_forgets_it(
     farah = visit("farah")
     left_alone(database, clock)
     assert TOLD in farah.text("/c/kedai/", target="dash")
-    with database.write() as session:
-        until = clock.now() + timedelta(minutes=2)
-        heartbeats.beat(session, "h:8", started_at=clock.now(), now=clock.now(), next_by=until)
+    works(database, clock)
     for how in ({}, {"target": "dash"}):
         assert "No worker" not in farah.text("/c/kedai/", **how)
 
@@ -100,10 +99,22 @@ def test_T28_the_health_address_is_good_while_a_worker_runs(
     app: Flask, database: Database, clock: SetClock
 ) -> None:
     left_alone(database, clock)
-    with database.write() as session:
-        until = clock.now() + timedelta(minutes=2)
-        heartbeats.beat(session, "h:8", started_at=clock.now(), now=clock.now(), next_by=until)
+    works(database, clock)
     for path in ("/healthz", "/healthz/worker"):
         answer = app.test_client().get(path)
         assert (answer.status_code, answer.get_json()["status"]) == (200, "good")
         assert "records" not in answer.get_json()
+
+
+def test_T28_what_waits_for_a_worker_is_one_question_more(
+    visit: Callable[..., Any], statements: list[str], database: Database, clock: SetClock
+) -> None:
+    farah, asked = visit("farah"), []
+    works(database, clock)
+    for minutes in (0, 2):
+        clock.advance(timedelta(minutes=minutes))
+        farah.text("/c/kedai/pushes")
+        statements.clear()
+        farah.text("/c/kedai/pushes")
+        asked.append(len([one for one in statements if not one.startswith("BEGIN")]))
+    assert asked[1] == asked[0] + 1

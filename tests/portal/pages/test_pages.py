@@ -5,7 +5,7 @@ import re
 import pytest
 from sqlalchemy import text
 
-from tests.portal.reading import ONE, R, cause, hold_of, one, plain
+from tests.portal.reading import ONE, R, cause, hold_of, one, plain, works
 from tests.support.databases import any_move
 
 pytestmark = pytest.mark.sqlite
@@ -53,8 +53,9 @@ BUDGET = {
 
 
 @pytest.mark.parametrize("url", BUDGET)
-def test_a_page_asks_few_questions(visit, statements, url):
+def test_a_page_asks_few_questions(visit, statements, database, clock, url):
     farah = visit("farah")
+    works(database, clock)
     assert "Kedai Contoh" in farah.text(url)
     statements.clear()
     farah.text(url)

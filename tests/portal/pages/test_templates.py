@@ -24,6 +24,8 @@ FORBIDDEN = {
     "a morph object": r'hx-swap="morph:',
     "a browser box": r"hx-(confirm|prompt)",
     "hx-delete": r"hx-(delete|put|patch)",
+    "a button that puts a form into an address": r'formmethod="get"',
+    "a form that does, with its token": r'<form method="get"((?!</form>)[\s\S])*csrf',
     "unescaped output": r"\|\s*safe|Markup|autoescape false",
     "an address of another host": r'(src|action)="https?:',
 }
@@ -31,6 +33,13 @@ FORBIDDEN = {
 
 def name(path: Path) -> str:
     return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=name)
+def test_T32d_what_asks_by_get_takes_no_form_along(path):
+    """A form has its token among its fields; servers and browsers keep addresses."""
+    tags = re.findall(r"<[^>]*hx-get[^>]*>", path.read_text())
+    assert [tag for tag in tags if "hx-include" in tag] == []
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=name)

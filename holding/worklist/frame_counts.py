@@ -1,0 +1,58 @@
+"""How much waits in a company, and whether anybody works: what the frame of every page says.
+
+Here: one statement, for it is asked with every page. Not here: what waits while no worker runs
+(holding/worklist/idle_work.py).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from holding.mappings.entries import unmapped
+from holding.runtime import heartbeats
+from holding.runtime.heartbeats import Workers
+from holding.tables import Hold, RouteStop
+from holding.tables.decisions import HOLD_OPEN
+from holding.tables.rules import ROUTE_STOPPED
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Records with an open hold, mapping values that are missing, the workers of the installation,
+    and the routes that stopped and ask.
+    """
+
+    held: int
+    missing: int
+    workers: Workers
+    stopped: tuple[str, ...] = ()
+
+
+def counts(session: Session, company_id: int, now: datetime) -> Counts:
+    """What every page of a company says."""
+    held = (
+        select(func.count(func.distinct(Hold.record_id)))
+        .where(Hold.company_id == company_id, HOLD_OPEN)
+        .scalar_subquery()
+    )
+    missing = select(func.count()).where(*unmapped(company_id)).scalar_subquery()
+    stopped = (
+        select(func.aggregate_strings(RouteStop.route, " "))
+        .where(RouteStop.company_id == company_id, ROUTE_STOPPED)
+        .scalar_subquery()
+    )
+    query = select(
+        held.label("held"),
+        missing.label("missing"),
+        stopped.label("stopped"),
+        *heartbeats.signs(now),
+    )
+    row = session.execute(query).one()
+    return Counts(
+        held=row.held,
+        missing=row.missing,
+        workers=heartbeats.read(row, now),
+        stopped=tuple(sorted(set((row.stopped or "").split()))),
+    )
