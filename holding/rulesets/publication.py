@@ -6,7 +6,6 @@ change afterwards (`mappings/fixes.py`).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -17,15 +16,17 @@ from grammar.nodes import Ruleset
 from grammar.text.editions import NEWEST
 from grammar.version import __version__
 from holding.access.actors import Actor, may
-from holding.access.people import names_of, who_may
+from holding.access.people import who_may
 from holding.access.teams import FALLBACK_TEAM, ensure_team
 from holding.audit.events import record_event
 from holding.lifecycle.changes import locked_company, next_revision, wake_all_unsent
-from holding.mappings.seeding import Seeded, seed
+from holding.mappings.seeding import seed
 from holding.refusal import Refusal
-from holding.rulesets import declared_rounding
+from holding.rulesets import declared_rounding, recorded_backtests
 from holding.rulesets.admission import RulesRefusal, examine, rule_sources
 from holding.rulesets.check_report import Report, fingerprint
+from holding.rulesets.published import Published, tell_published
+from holding.rulesets.recorded_backtests import Decided
 from holding.tables import Change, ChangeFile, Company, RuleFile, RulesetVersion
 from holding.tables.row_states import ChangeState
 from holding.words import plural
@@ -33,7 +34,6 @@ from rules.programs.program import hash_of
 from rules.values.canonical import sha256_hex
 
 __all__ = [
-    "Published",
     "RulesRefusal",
     "files_of",
     "publish",
@@ -42,19 +42,6 @@ __all__ = [
 ]
 
 OPEN_STATES: Final = (ChangeState.DRAFT, ChangeState.REVIEW)
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """What a publish did. `differences` are stored entries that the files would have otherwise."""
-
-    version_id: int
-    no: int
-    hash: str
-    revision: int
-    seeded: Seeded
-    teams: tuple[str, ...]
-    woken: int
 
 
 def push(
@@ -164,7 +151,10 @@ def publish(session: Session, change_no: int, actor: Actor, now: datetime) -> Pu
         reason=change.title,
         now=now,
     )
-    version = _store_version(session, change, files, actor=actor, revision=revision, now=now)
+    backtest = recorded_backtests.deciding(session, company_id, change.hash)
+    version = _store_version(
+        session, change, files, backtest, actor=actor, revision=revision, now=now
+    )
     teams = _make_teams(session, company_id, ruleset)
     seeded = seed(
         session, company_id, ruleset, rows, revision=revision, person_id=actor.person_id, now=now
@@ -178,8 +168,9 @@ def publish(session: Session, change_no: int, actor: Actor, now: datetime) -> Pu
         seeded=seeded,
         teams=teams,
         woken=woken,
+        backtest=backtest,
     )
-    _say_published(session, change, published, actor=actor, now=now)
+    tell_published(session, change, published, actor=actor, now=now)
     return published
 
 
@@ -242,6 +233,7 @@ def _store_version(
     session: Session,
     change: Change,
     files: Mapping[str, str],
+    backtest: Decided | None,
     *,
     actor: Actor,
     revision: int,
@@ -262,6 +254,8 @@ def _store_version(
         published_at=now,
         engine=__version__,
         edition=NEWEST,
+        backtest_id=backtest.id if backtest else None,
+        backtest_sha256=backtest.sha256 if backtest else None,
     )
     session.add(version)
     session.flush()
@@ -288,32 +282,3 @@ def _make_teams(session: Session, company_id: int, ruleset: Ruleset) -> tuple[st
         company.settings = {**company.settings, FALLBACK_TEAM: ruleset.roles[0].name}
     session.flush()
     return tuple(role.name for role in ruleset.roles)
-
-
-def _say_published(
-    session: Session, change: Change, published: Published, *, actor: Actor, now: datetime
-) -> None:
-    author = names_of(session, [change.author_id]).get(change.author_id or 0, "the command line")
-    differ = published.seeded.differences
-    record_event(
-        session,
-        company_id=change.company_id,
-        at=now,
-        actor=actor,
-        act="rules.published",
-        body={
-            "say": f"{actor.name} published change {change.no} by {author} as rules version"
-            f" {published.no} (hash {published.hash[:12]}):"
-            f" {plural(published.seeded.added, 'entry', 'entries')} added,"
-            f" {len(differ)} kept although the files differ,"
-            f" {plural(published.woken, 'record')} judged again.",
-            "change": change.no,
-            "version": published.no,
-            "hash": published.hash,
-            "revision": published.revision,
-            "differences": [
-                {"table": d.table, "key": d.key, "stored": d.stored, "declared": d.declared}
-                for d in differ
-            ],
-        },
-    )

@@ -1,10 +1,11 @@
 """Backtests that somebody had recorded: the last of the rules in force, for the rule book.
 
-Here: record, last. Not here: the judging and counting (rules/comparison/backtest.py), the command.
+Here: record, last, and which one a publish is decided by. Not here: the judging and counting
+(rules/comparison/backtest.py), the command.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import select
@@ -14,7 +15,9 @@ from holding.access.actors import Actor, may
 from holding.audit.events import record_event
 from holding.refusal import Refusal
 from holding.tables import Backtest, Person, RulesetVersion
+from holding.tables.columns import moment_text
 from holding.words import plural
+from rules.values.canonical import dumps, sha256_hex
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +101,45 @@ def last(session: Session, company_id: int, in_force: str) -> LastBacktest | Non
     said = f"of {of} against {_named(session, kept)}: {_counts(kept)}"
     fired = kept.rules.items() if these else ()
     return LastBacktest(kept.at, by, said, {name: _fired(*pair) for name, pair in fired})
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """The backtest that a publish was decided by, and the hash of what it said."""
+
+    id: int
+    sha256: str
+    at: datetime
+    said: str
+
+
+def deciding(session: Session, company_id: int, ruleset_hash: str) -> Decided | None:
+    """The newest recorded backtest of these very rules; None where nobody had one recorded."""
+    found = session.scalar(
+        select(Backtest)
+        .where(Backtest.company_id == company_id, Backtest.hash == ruleset_hash)
+        .order_by(Backtest.id.desc())
+        .limit(1)
+    )
+    return None if found is None else _decided(session, found)
+
+
+def decided_by(session: Session, company_id: int, version_id: int) -> Decided | None:
+    """The backtest that this version was published by; its hash is the one noted then."""
+    found = session.execute(
+        select(Backtest, RulesetVersion.backtest_sha256)
+        .join(RulesetVersion, RulesetVersion.backtest_id == Backtest.id)
+        .where(RulesetVersion.id == version_id, RulesetVersion.company_id == company_id)
+        .where(Backtest.company_id == company_id)
+    ).one_or_none()
+    return None if found is None else replace(_decided(session, found[0]), sha256=found[1] or "")
+
+
+def _decided(session: Session, kept: Backtest) -> Decided:
+    said = {name: getattr(kept, name) for name in ("hash", "old_hash", "records", "differ", "bad")}
+    told = dumps({**said, "rules": kept.rules, "at": moment_text(kept.at), "by": kept.person_id})
+    against = f"against {_named(session, kept)}: {_counts(kept)}"
+    return Decided(kept.id, sha256_hex(told), kept.at, against)
 
 
 def _fired(times: int, of: int) -> str:

@@ -75,7 +75,10 @@ class Revision(Base):
 
 
 class RulesetVersion(Base):
-    """One published, immutable state of the rule files."""
+    """One published, immutable state of the rule files.
+
+    `backtest_id` is the recorded backtest that it was decided by, `backtest_sha256` what that said.
+    """
 
     __tablename__ = "ruleset_version"
     __table_args__ = (
@@ -94,6 +97,8 @@ class RulesetVersion(Base):
     published_at: Mapped[datetime]
     engine: Mapped[str]
     edition: Mapped[int]
+    backtest_id: Mapped[int | None]
+    backtest_sha256: Mapped[str | None]
 
 
 class RuleFile(Base):

@@ -194,6 +194,7 @@ def publish(change: int, company: str, email: str) -> None:
         done = granted(publication.publish(session, change, actor, place.now))
     doorbell.ring(found.id, "evaluate")
     click.echo(f"Ruleset version {done.no} ({done.hash[:12]}) is in force.")
+    click.echo(f"{done.decided[0].upper()}{done.decided[1:]}.")
     added = plural(done.seeded.added, "mapping entry is", "mapping entries are")
     click.echo(f"{added} new; {plural(done.woken, 'record is', 'records are')} due.")
     for each in done.seeded.differences:

@@ -40,6 +40,7 @@ def show() -> Response:
         later=later_findings(session, g.company.id),
         lacking=lacking(book),
         last=last,
+        decided=_decided(version),
     )
 
 
@@ -140,6 +141,11 @@ def _book(version: queries.VersionInForce) -> tuple[Book, recorded_backtests.Las
     return with_backtest(book, last.rules) if last else book, last
 
 
+def _decided(version: queries.VersionInForce) -> recorded_backtests.Decided | None:
+    """The backtest that these rules were published by."""
+    return recorded_backtests.decided_by(store.reading(), g.company.id, version.version_id)
+
+
 def _about(
     version: queries.VersionInForce, last: recorded_backtests.LastBacktest | None
 ) -> tuple[str, ...]:
@@ -150,7 +156,11 @@ def _about(
         f"{filters.moment(last.at)} by {last.by or 'nobody known'}, {last.said}" if last else NONE
     )
     backtest = f"Last backtest: {said}."
-    return (f"Ruleset {version.no} ({version.hash[:12]}), {published}{by}{wrote}. {backtest}",)
+    decided = _decided(version)
+    how = (
+        f"Decided by the backtest {decided.said} (hash {decided.sha256[:12]}). " if decided else ""
+    )
+    return (f"Ruleset {version.no} ({version.hash[:12]}), {published}{by}{wrote}. {how}{backtest}",)
 
 
 __all__ = ["pages"]

@@ -19,7 +19,7 @@ from holding.evaluation.due_records import judge_due
 from holding.intake import versions
 from holding.refusal import Refusal
 from holding.rulesets import publication
-from holding.rulesets.publication import Published
+from holding.rulesets.published import Published
 from holding.store.database import Database
 from holding.tables import Company, Hold, Posting, Record, Team
 from tests.support.clock import SetClock

@@ -21,6 +21,7 @@ from holding.exceptions.corrections import Correction
 from holding.exceptions.holds import Done
 from holding.mappings import fixes
 from holding.rulesets import publication
+from holding.rulesets.published import Published
 from holding.runs.dispatch import push_due
 from holding.store.database import Database
 from holding.tables import (
@@ -158,7 +159,7 @@ class World:
             change = publication.push(session, company_id, chan, files, "Rules", shop.now)
             assert isinstance(change, int), change
             done = publication.publish(session, change, shop.actor(name), shop.now)
-            assert isinstance(done, publication.Published), done
+            assert isinstance(done, Published), done
         self.publisher = name
 
     def approve(self, name: str) -> None:

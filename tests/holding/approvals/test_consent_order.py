@@ -14,7 +14,7 @@ from holding.lifecycle.changes import wake_records
 from holding.records import trace
 from holding.refusal import Refusal
 from holding.rulesets import publication
-from holding.rulesets.publication import Published
+from holding.rulesets.published import Published
 from holding.store.database import Database
 from holding.tables import Approval, Company, Dating, Hold
 from tests.holding.consent import ASKING, LARGE, approve, why_not

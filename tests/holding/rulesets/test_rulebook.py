@@ -1,5 +1,6 @@
 """The rules in force as people read them: since when each one stands."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from sqlalchemy import select
@@ -7,11 +8,13 @@ from sqlalchemy.orm import Session
 
 from holding.access import actors
 from holding.access.actors import Actor
-from holding.rulesets import recorded_backtests, rulebook
+from holding.rulesets import publication, recorded_backtests, rulebook
+from holding.rulesets.published import Published
 from holding.store.database import Database
-from holding.tables import Company, Event, Person
+from holding.tables import Change, Company, Event, Person
 from tests.holding.shop import FILES, RULES, open_shop
 from tests.support.clock import SetClock
+from tests.support.factories import make_company
 
 LONGER = RULES.replace("The lines of {number} do", "Order {number}: the lines do")
 MOVED = {**FILES, "shop.rules": "# another comment\n\n" + LONGER}
@@ -78,6 +81,48 @@ def test_the_last_backtest_is_that_of_the_rules_in_force(
         said = [e.body["say"] for e in session.scalars(select(Event)) if "backtest" in e.body]
         assert len(said) == 2
         assert said[0].startswith(f"Chan recorded a backtest of rules {version.hash[:12]} against")
+
+
+def test_T27_a_publish_names_the_backtest_that_it_was_decided_by(
+    database: Database, company: Company, clock: SetClock
+) -> None:
+    shop = open_shop(database, company, clock)
+    shop.publish()
+    with database.write() as session:
+        chan, pua = (_actor(session, company, name) for name in ("Chan", "Pua"))
+        other = replace(chan, company_id=make_company(session, "warung").id)
+        change = publication.push(session, company.id, chan, MOVED, "another", clock.now())
+        assert isinstance(change, Change)
+
+        def record(of: str, actor: Actor = chan, bad: int = 0) -> None:
+            clock.advance(timedelta(hours=1))
+            told, owner = _counted(of, bad=bad), actor.company_id or 0
+            assert recorded_backtests.record(session, owner, actor, told, clock.now()) is None
+
+        record(change.hash, bad=9)
+        record(change.hash, bad=2)
+        record("b" * 64)
+        record(change.hash, other, bad=7)
+        done = publication.publish(session, change.no, pua, clock.now())
+        assert isinstance(done, Published)
+        decided = recorded_backtests.decided_by(session, company.id, done.version_id)
+        assert decided is not None
+        assert decided == done.backtest
+        assert decided.said.endswith("1,200 records, 1 differs, 2 lines could not be used")
+        record(change.hash, bad=3)
+        assert recorded_backtests.decided_by(session, company.id, done.version_id) == decided
+        assert (
+            recorded_backtests.decided_by(session, other.company_id or 0, done.version_id) is None
+        )
+        told = [
+            e.body for e in session.scalars(select(Event).where(Event.act == "rules.published"))
+        ]
+    assert told[0]["say"].endswith("; no backtest of these rules was recorded.")
+    assert "backtest" not in told[0]
+    assert (told[1]["backtest"], told[1]["backtest_sha256"]) == (decided.id, decided.sha256)
+    assert (
+        f"; decided by the backtest {decided.said} (hash {decided.sha256[:12]})." in told[1]["say"]
+    )
 
 
 def _counted(of: str, *, old: str = "a" * 64, bad: int = 0) -> recorded_backtests.Counted:

@@ -7,10 +7,12 @@ from html import unescape
 import pytest
 from sqlalchemy import func, select, update
 
+from holding.access import actors
 from holding.refusal import Refusal
+from holding.rulesets import publication, recorded_backtests
 from holding.rulesets.check_processes import BUSY, RuleChecks
 from holding.rulesets.proposals import Proposal
-from holding.tables import Change, Posting
+from holding.tables import Change, Company, Person, Posting
 from holding.worklist import ageing
 from rules.rulebook.topics import TOPICS
 from tests.portal.reading import plain
@@ -186,3 +188,28 @@ def test_T29c_a_proposed_draft_is_not_pushed_while_nobody_is_free(
     assert answer.headers["Retry-After"] == "5"
     with database.read() as session:
         assert session.scalar(select(func.count()).select_from(Change)) == 1
+
+
+def test_T27_the_book_names_the_backtest_that_it_was_published_by(visit, database, clock):
+    """As two people do it: one writes and has a backtest recorded, another publishes."""
+    assert "Decided by" not in plain(visit("vera").text(BOOK))
+    with database.write() as session:
+        company = session.scalars(select(Company).where(Company.code == "kedai")).one()
+        chan, pua = (
+            actors.actor_of(session, person_id, company.id)
+            for name in ("Chan", "Pua")
+            for person_id in session.scalars(select(Person.id).where(Person.name == name))
+        )
+        files = publication.files_of(session, company.ruleset_version_id)
+        files["shop.rules"] = f"# once more\n{files['shop.rules']}"
+        change = publication.push(session, company.id, chan, files, "once more", clock.now())
+        told = recorded_backtests.Counted(
+            hash=change.hash, old_hash="a" * 64, records=1200, differ=14, bad=0, rules={}
+        )
+        assert recorded_backtests.record(session, company.id, chan, told, clock.now()) is None
+        done = publication.publish(session, change.no, pua, clock.now())
+    told = "Decided by the backtest against rules aaaaaaaaaaaa, which were never published:"
+    assert f"{told} 1,200 records, 14 differ (hash " in plain(visit("vera").text(BOOK))
+    assert f"{told} 1,200 records, 14 differ (hash {done.backtest.sha256[:12]})." in visit(
+        "vera"
+    ).text(f"{BOOK}.md")

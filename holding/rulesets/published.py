@@ -1,0 +1,71 @@
+"""What a publish did, and how the trail tells it.
+
+Here: its values and its event. Not here: publishing (publication.py).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from holding.access.actors import Actor
+from holding.access.people import names_of
+from holding.audit.events import record_event
+from holding.mappings.seeding import Seeded
+from holding.rulesets.recorded_backtests import Decided
+from holding.tables import Change
+from holding.words import plural
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What a publish did. `differences` are stored entries that the files would have otherwise."""
+
+    version_id: int
+    no: int
+    hash: str
+    revision: int
+    seeded: Seeded
+    teams: tuple[str, ...]
+    woken: int
+    backtest: Decided | None = None
+
+    @property
+    def decided(self) -> str:
+        """The backtest that it was decided by, as the end of a sentence."""
+        if self.backtest is None:
+            return "no backtest of these rules was recorded"
+        return f"decided by the backtest {self.backtest.said} (hash {self.backtest.sha256[:12]})"
+
+
+def tell_published(
+    session: Session, change: Change, published: Published, *, actor: Actor, now: datetime
+) -> None:
+    """Leave the event of a publish."""
+    author = names_of(session, [change.author_id]).get(change.author_id or 0, "the command line")
+    differ, backtest = published.seeded.differences, published.backtest
+    proof = {"backtest": backtest.id, "backtest_sha256": backtest.sha256} if backtest else {}
+    record_event(
+        session,
+        company_id=change.company_id,
+        at=now,
+        actor=actor,
+        act="rules.published",
+        body={
+            "say": f"{actor.name} published change {change.no} by {author} as rules version"
+            f" {published.no} (hash {published.hash[:12]}):"
+            f" {plural(published.seeded.added, 'entry', 'entries')} added,"
+            f" {len(differ)} kept although the files differ,"
+            f" {plural(published.woken, 'record')} judged again;"
+            f" {published.decided}.",
+            "change": change.no,
+            "version": published.no,
+            "hash": published.hash,
+            "revision": published.revision,
+            "differences": [
+                {"table": d.table, "key": d.key, "stored": d.stored, "declared": d.declared}
+                for d in differ
+            ],
+            **proof,
+        },
+    )
