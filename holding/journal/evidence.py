@@ -51,6 +51,7 @@ def ours(document: Maybe, theirs: frozenset[str]) -> Maybe:
     return replace(document, fields=fields)
 
 
+KEY_MARK = "cp-"
 KEY_DIGITS = 32
 Bills = Sequence[Sequence[str]]  # [line key, quantity] for each line of a document, in its order
 
@@ -149,4 +150,4 @@ _RULES = select(_EVALUATION.c.id, _EVALUATION.c.ruleset_version_id).where(
 
 
 def _key(*parts: object) -> str:
-    return f"cp-{sha256_hex(dumps([str(part) for part in parts]))[:KEY_DIGITS]}"
+    return f"{KEY_MARK}{sha256_hex(dumps([str(part) for part in parts]))[:KEY_DIGITS]}"

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from holding.journal.evidence import KEY_MARK
 from holding.tables import Connection, Posting, Push, Record
 
 THERE = ("posted", "reversed")
@@ -23,11 +24,19 @@ Meant = tuple[int, str, int]  # record, route, seq: what one document stands for
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Counts, and one sentence for each thing that is wrong."""
+    """Counts, and one sentence for each thing that is wrong; `strangers` are documents of other
+    programs, which is no fault.
+    """
 
     lost: int
     doubled: int
     details: tuple[str, ...]
+    strangers: tuple[str, ...] = ()
+
+    @property
+    def strange(self) -> int:
+        """How many documents other programs made."""
+        return len(self.strangers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +57,17 @@ def compare(
 
     Lost: posted here and not there, there and not posted here, or given in and not here at all.
     Doubled: more than one document there for the same record and route, or number and customer.
+    A stranger's is one whose number nobody here ever sent, under a key that is not of our form;
+    where a target keeps no key, nobody can tell, and it counts as lost.
     """
     ours = _ours(session, company_id)
     theirs: dict[Meant | tuple[str, str], int] = defaultdict(int)
+    strangers: list[str] = []
     for line in _created(ledger_path, _companies_there(session, company_id)):
-        number, party = str(line["number"]), str(line["party"])
+        number, party, key = (str(line.get(name, "")) for name in ("number", "party", "key"))
+        if number not in ours.meant and key and not key.startswith(KEY_MARK):
+            strangers.append(f"{number} of {party}: sent by another program, with the key {key}")
+            continue
         theirs[ours.meant.get(number, (number, party))] += 1
     lost = [
         *(f"{n} is posted here, not there" for m, n in ours.posted.items() if m not in theirs),
@@ -64,7 +79,7 @@ def compare(
     ]
     doubles = {what: count - 1 for what, count in theirs.items() if count > 1}
     told = [f"{_name(what)} stands there {more + 1} times" for what, more in doubles.items()]
-    return Comparison(len(lost), sum(doubles.values()), (*lost, *told))
+    return Comparison(len(lost), sum(doubles.values()), (*lost, *told), tuple(strangers))
 
 
 def _ours(session: Session, company_id: int) -> _Ours:

@@ -130,7 +130,6 @@ def decided_by(session: Session, company_id: int, version_id: int) -> Decided | 
         select(Backtest, RulesetVersion.backtest_sha256)
         .join(RulesetVersion, RulesetVersion.backtest_id == Backtest.id)
         .where(RulesetVersion.id == version_id, RulesetVersion.company_id == company_id)
-        .where(Backtest.company_id == company_id)
     ).one_or_none()
     return None if found is None else replace(_decided(session, found[0]), sha256=found[1] or "")
 

@@ -3,6 +3,7 @@
 Here: finding what is asked for and printing it. Not here: working it out (holding).
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ from portal.terminal.command_frame import FINDINGS, Stop, company_of, company_op
 
 if TYPE_CHECKING:
     from holding.programs.replay import Replays
+
+SHOWN = 20  # lines of one sort, where nobody asks for all
 
 
 @click.command(short_help="Answer the seven questions about RECORD.")
@@ -89,21 +92,36 @@ _DIGESTS = {1: "decision and wording", 2: "decision, without wording"}
 @click.command(short_help="Compare our postings with the ledger FILE of a stand-in.")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @company_option
+@click.option("--all", "whole", is_flag=True, help=f"Every line; {SHOWN} of each sort otherwise.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-def ledger(file: Path, company: str, *, as_json: bool) -> int:
-    """Compare our postings with the ledger FILE of a target's stand-in: lost and doubled ones."""
+def ledger(file: Path, company: str, *, whole: bool, as_json: bool) -> int:
+    """Compare our postings with the ledger FILE of a target's stand-in: lost and doubled ones.
+
+    Documents that another program made are counted beside them; they are no fault.
+    """
     from holding.reconciliation import ledger_check
 
     with office() as place, place.database.read() as session:
         found = company_of(session, company)
         compared = ledger_check.compare(session, found.id, file, None)
     if as_json:
-        tell({"lost": compared.lost, "doubled": compared.doubled})
+        counts = {name: getattr(compared, name) for name in ("lost", "doubled", "strange")}
+        tell(counts)
     else:
-        click.echo(f"lost {compared.lost}, doubled {compared.doubled}")
-        for line in compared.details:
-            click.echo(f"  {line}")
+        click.echo(
+            f"lost {compared.lost:,}, doubled {compared.doubled:,}, not ours {compared.strange:,}"
+        )
+        for lines in (compared.details, compared.strangers):
+            _some(lines, len(lines) if whole else SHOWN)
     return FINDINGS if compared.lost or compared.doubled else 0
+
+
+def _some(lines: Sequence[str], most: int) -> None:
+    """The first lines, and how many are left out."""
+    for line in lines[:most]:
+        click.echo(f"  {line}")
+    if len(lines) > most:
+        click.echo(f"  and {len(lines) - most:,} more: --all shows them")
 
 
 COMMANDS = (trace, replay, ledger)

@@ -90,6 +90,46 @@ def test_what_stands_there_and_not_here_is_lost(
     assert counted(database, company, write(tmp_path / "a", *lines)) == (2, 1)
 
 
+def test_T27_a_document_of_another_program_is_a_strangers_and_not_lost(
+    database: Database, company: Company, posted: list[str], tmp_path: Path
+) -> None:
+    """Another program wrote two of its own; ours is a key that only a forgotten push can have."""
+    ours = [line(number, key=f"cp-{number}") for number in posted]
+    strange = [line("X-1", key="till-7"), line("X-1", key="till-8")]
+    ledger = write(tmp_path / "a", *ours, *strange)
+    with database.read() as session:
+        found = compare(session, company.id, ledger)
+    assert (found.lost, found.doubled, found.strange) == (0, 0, 2)
+    assert found.strangers == (
+        "X-1 of Aisyah Rahman: sent by another program, with the key till-7",
+        "X-1 of Aisyah Rahman: sent by another program, with the key till-8",
+    )
+    assert found.details == ()
+
+
+@pytest.mark.parametrize("key", ["cp-0123", ""])
+def test_T27_what_we_sent_and_forgot_or_cannot_tell_is_lost(
+    database: Database, company: Company, posted: list[str], tmp_path: Path, key: str
+) -> None:
+    """After a restore: the target has what our books no longer know. It is never a stranger's."""
+    ours = [line(number) for number in posted]
+    ledger = write(tmp_path / "a", *ours, line("IV-9", key=key))
+    with database.read() as session:
+        found = compare(session, company.id, ledger)
+    assert (found.lost, found.doubled, found.strange) == (1, 0, 0)
+    assert found.details == ("IV-9 of Aisyah Rahman stands there, not posted here",)
+
+
+def test_T27_a_strangers_document_under_a_number_of_ours_is_doubled(
+    database: Database, company: Company, posted: list[str], tmp_path: Path
+) -> None:
+    ours = [line(number) for number in posted]
+    ledger = write(tmp_path / "a", *ours, line("IV-1", key="till-7"))
+    with database.read() as session:
+        found = compare(session, company.id, ledger)
+    assert (found.lost, found.doubled, found.strange) == (0, 1, 0)
+
+
 def test_what_was_given_in_and_is_not_here_is_lost(
     database: Database, company: Company, posted: list[str], tmp_path: Path
 ) -> None:

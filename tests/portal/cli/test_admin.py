@@ -136,6 +136,30 @@ def test_a_file_with_mistakes_stores_nothing(
     assert run("ingest", str(sheet), *COMPANY, "--source", "nobody") == 1
 
 
+def test_T27_a_long_comparison_with_a_ledger_is_cut_and_says_by_how_much(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = {"effect": "created", "company": "CMP-1042", "party": "Aisyah"}
+    lost = [told | {"number": f"IV-{no}", "key": "cp-1"} for no in range(23)]
+    strange = [told | {"number": f"X-{no}", "key": "till"} for no in range(21)]
+    file = tmp_path / "ledger"
+    file.write_text("".join(json.dumps(line) + "\n" for line in (*lost, *strange)))
+    capsys.readouterr()
+    assert run("ledger", str(file), *COMPANY) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "lost 23, doubled 0, not ours 21"
+    assert lines[21:23] == [
+        "  and 3 more: --all shows them",
+        "  X-0 of Aisyah: sent by another program, with the key till",
+    ]
+    assert (len(lines), lines[-1]) == (43, "  and 1 more: --all shows them")
+    assert run("ledger", str(file), *COMPANY, "--all") == 1
+    assert len(capsys.readouterr().out.splitlines()) == 45
+    file.write_text("".join(json.dumps(line) + "\n" for line in strange[:1]))
+    assert run("ledger", str(file), *COMPANY, "--json") == 0
+    assert json.loads(capsys.readouterr().out) == {"lost": 0, "doubled": 0, "strange": 1}
+
+
 def test_a_record_is_found_by_its_number(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
