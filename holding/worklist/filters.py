@@ -148,12 +148,15 @@ def _columns() -> Select[Any]:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Each record once: how many, their money, how many have several causes or another currency."""
+    """Each record once: how many, their money, how many have several causes; and how many are not
+    in that sum, because they are in another currency or have no amount.
+    """
 
     records: int
     book: int
     several: int
-    unpriced: int
+    foreign: int
+    blank: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,14 +198,16 @@ def totals(session: Session, company_id: int, wanted: Filter) -> Totals:
             func.count().label("records"),
             func.coalesce(func.sum(single.c.book), 0).label("book"),
             _how_many(single.c.causes > 1).label("several"),
-            _how_many(single.c.book.is_(None)).label("unpriced"),
-        ).select_from(single)
+            _how_many(and_(single.c.book.is_(None), Record.amount.is_not(None))).label("foreign"),
+            _how_many(and_(single.c.book.is_(None), Record.amount.is_(None))).label("blank"),
+        ).join_from(single, Record, Record.id == single.c.record_id)
     ).one()
     return Totals(
         records=row.records,
         book=int(row.book),
         several=int(row.several),
-        unpriced=int(row.unpriced),
+        foreign=int(row.foreign),
+        blank=int(row.blank),
     )
 
 
