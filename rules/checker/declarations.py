@@ -8,6 +8,7 @@ zones that do not exist, keys, owners. Not here: names in expressions (type_erro
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
 from itertools import chain
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -16,7 +17,7 @@ from grammar.text.problem import Problem, Span
 from rules.checker.places import places, problem, tables, uses
 from rules.types.families import Families
 from rules.types.functions import NAMES, did_you_mean
-from rules.types.symbol_table import RESERVED, Index
+from rules.types.symbol_table import DOCUMENT_NUMBER, RESERVED, Index
 
 _HOLDS = ("hold", "review")
 _ANSWERS = (*_HOLDS, "warn", "reject")
@@ -121,6 +122,7 @@ def check_names(index: Index) -> Iterator[Problem]:
     yield from _zones(index)
     yield from _records(index)
     yield from _references(index)
+    yield from _uniques(index)
     yield from _dated(index)
 
 
@@ -203,31 +205,92 @@ def _zones(index: Index) -> Iterator[Problem]:
             yield problem("NAM26", message, hint, source.span)
 
 
+_Named = tuple[str, Span]
+
+
 def _references(index: Index) -> Iterator[Problem]:
-    """Records and routes that declarations speak of."""
-    rules = index.ruleset
-    words = [(w.name, w.span) for c in rules.checks for w in c.records]
-    words += [(w.name, w.span) for d in rules.duplicates for w in d.records]
-    names = [(g.record, g.span) for g in rules.gates]
-    names += [(a.record, a.span) for a in rules.approvals]
-    names += [(p.record, p.span) for p in rules.posts]
-    for name, span in (*words, *names):
-        if name not in index.records:
-            hint = did_you_mean(name, index.records)
-            yield problem("NAM07", f"there is no record '{name}'", hint, span)
-    routes = index.routes()
-    narrowed = [g.route for g in rules.gates] + [c.route for c in rules.checks]
-    narrowed += [d.route for d in rules.duplicates]
-    back = {str(reversal.route) for reversal in rules.reversals}
-    narrowed += [a.route for a in rules.approvals if str(a.route) not in back]
-    for route in narrowed:
-        if route is not None and str(route) not in routes:
-            hint = did_you_mean(str(route), routes)
-            yield problem("NAM06", f"nothing is posted to '{route}'", hint, route.span)
-    for table in rules.maps:
+    """Records, routes and targets that declarations speak of."""
+    back = {str(reversal.route) for reversal in index.ruleset.reversals}
+    approved = {id(a.route) for a in index.ruleset.approvals if str(a.route) in back}
+    for records, route in _spoken_of(index):
+        for name, span in records:
+            yield from _record_of_its_own(name, span, index)
+        if route is not None and id(route) not in approved:
+            yield from _route_of(route, [name for name, _ in records], index)
+    for retry in index.ruleset.retries:
+        if retry.target not in index.targets:
+            hint = did_you_mean(retry.target, index.targets)
+            yield problem("NAM09", f"there is no target '{retry.target}'", hint, retry.span)
+    for table in index.ruleset.maps:
         if table.name in NAMES:
             message = f"'{table.name}' is a function of the language"
             yield problem("NAM21", message, "Give the map another name.", table.span)
+
+
+def _spoken_of(index: Index) -> Iterator[tuple[list[_Named], n.RouteName | None]]:
+    """The records of each declaration, and the route that it is narrowed to."""
+    rules = index.ruleset
+    several: tuple[n.Check | n.Duplicates | n.Cancel, ...] = rules.checks
+    for of_many in (*several, *rules.duplicates, *rules.cancels):
+        yield [(word.name, word.span) for word in of_many.records], of_many.route
+    single: tuple[n.Gate | n.Approve | n.Edit, ...] = rules.gates
+    for of_one in (*single, *rules.approvals, *rules.edits):
+        yield [(of_one.record, of_one.span)], of_one.route
+    for post in rules.posts:
+        yield [(post.record, post.span)], None
+
+
+def _record_of_its_own(name: str, span: Span, index: Index) -> Iterator[Problem]:
+    record = index.records.get(name)
+    if record is None:
+        whole = [r.name for r in index.ruleset.records if r.parent is None]
+        hint = did_you_mean(name, whole)
+        yield problem("NAM07", f"there is no record '{name}'", hint, span)
+    elif record.parent is not None:
+        message = f"'{name}' is a line of {record.parent}, not a record of its own"
+        hint = f"Speak of {record.parent}; what asks for every line says 'each line'."
+        yield problem("NAM07", message, hint, span)
+
+
+def _route_of(route: n.RouteName, records: list[str], index: Index) -> Iterator[Problem]:
+    """A route that a declaration is narrowed to must post one of its records."""
+    name, routes = str(route), index.routes()
+    back = [r for r in index.ruleset.reversals if str(r.route) == name]
+    reversed_ = next((r for r in back if r.record in records), None)
+    own = {str(p.route) for p in index.ruleset.posts if p.record in records}
+    if name in own or not index.records.keys() & set(records):
+        return  # of a record that is not there nothing more is said
+    if reversed_ is not None:
+        message = f"{name} takes documents back: only an approval speaks of it"
+        hint = f"Speak of what it reverses: {reversed_.reversing}."
+        yield problem("NAM06", message, hint, route.span)
+    elif name in routes:
+        message = f"{name} posts {routes[name].record}, not {', '.join(records)}"
+        yield problem("NAM06", message, did_you_mean(name, own), route.span)
+    else:
+        hint = did_you_mean(name, own or routes)
+        yield problem("NAM06", f"nothing is posted to '{name}'", hint, route.span)
+
+
+def _uniques(index: Index) -> Iterator[Problem]:
+    """What is looked for in the target must be posted there, or it would never be found."""
+    for declared in index.ruleset.duplicates:
+        posted = [p for word in declared.records for p in index.posts.get(word.name, [])]
+        posted = [p for p in posted if declared.route in (None, p.route)]
+        filled = {assign.name for post in posted for assign in post.fields}
+        for unique in declared.uniques:
+            wrong = [f for f in unique.fields if f not in {*filled, DOCUMENT_NUMBER}]
+            if unique.where == "number_in_target" and wrong:
+                message = f"'{wrong[0]}' is nothing that is looked for in a target"
+                near = get_close_matches(wrong[0], [DOCUMENT_NUMBER], cutoff=0.7)
+                hint = did_you_mean(wrong[0], near) if near else _IN_TARGET
+                yield problem("NAM01", message, hint, unique.span)
+            elif unique.where == "target" and wrong and posted:
+                message = f"'{wrong[0]}' is no field that {posted[0].route} fills in"
+                yield problem("POS11", message, did_you_mean(wrong[0], filled), unique.span)
+
+
+_IN_TARGET = f"Write {DOCUMENT_NUMBER}, or fields of the target."
 
 
 def _dated(index: Index) -> Iterator[Problem]:

@@ -32,8 +32,8 @@ def problem(code: str, message: str, hint: str, span: Span, severity: str = "err
 
 
 def records_of(words: tuple[n.Word, ...], index: Index) -> list[str]:
-    """The records that a declaration speaks of and that exist."""
-    return [w.name for w in words if w.name in index.records]
+    """The records that a declaration speaks of, as far as they exist and are judged."""
+    return [w.name for w in words if w.name in index.judged]
 
 
 def places(index: Index) -> tuple[Place, ...]:

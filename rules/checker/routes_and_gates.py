@@ -30,7 +30,7 @@ def check_gates(index: Index) -> Iterator[Problem]:
             message = f"{gate.record} has this gate already"
             yield problem("GAT05", message, f"It stands in {seen[key]}.", gate.span)
         seen.setdefault(key, gate.span)
-        if gate.record in index.records:
+        if gate.record in index.judged:
             yield from _gate(gate, index)
     for record, posts in index.posts.items():
         bare = [p for p in posts if index.gate(record, str(p.route)) is None]

@@ -53,12 +53,12 @@ def tables_of(index: Index) -> Iterator[Decided]:
     """Every decision table with its surroundings."""
     rules = index.ruleset
     for edit in rules.edits:
-        if edit.record in index.records:
+        if edit.record in index.judged:
             groups = (*(g.name for g in edit.groups), *built_in(edit, index))
             yield Decided(edit.table, Ground(index, edit.record, groups), "edit")
     for cancel in rules.cancels:
         for word in cancel.records:
-            if word.name in index.records:
+            if word.name in index.judged:
                 states = _cancelled(word.name, index)
                 yield Decided(cancel.table, Ground(index, word.name, (), states), "cancel")
     for retry in rules.retries:
@@ -216,7 +216,7 @@ def _for(route: n.RouteName | None) -> str:
 def check_edit_groups(index: Index) -> Iterator[Problem]:
     """All problems of groups."""
     for edit in index.ruleset.edits:
-        if edit.record in index.records:
+        if edit.record in index.judged:
             yield from _names(edit)
             yield from _fields(edit, index)
 

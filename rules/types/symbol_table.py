@@ -84,6 +84,7 @@ class Index:
         self.sources: dict[str, Source] = _by_name(ruleset.sources)
         self.targets: dict[str, Target] = _by_name(ruleset.targets)
         self.records: dict[str, Record] = _by_name(ruleset.records)
+        self.judged = {k: r for k, r in self.records.items() if r.parent is None}  # without lines
         self.maps = _by_name(ruleset.maps)
         self.samples = _by_name(ruleset.samples)
         self.fields = {r.name: _by_name(r.fields) for r in ruleset.records}

@@ -1,0 +1,168 @@
+"""What `clearpost check` tells of one slip in rules that are right, as a person sees it."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.portal.rule_tools.test_cli_files import run
+
+STARTERS = Path(__file__).parents[3] / "portal" / "starters"
+SHOP, GOODS = "netshop-aiaccount", "orders-autocount"
+
+LATER = "SYN40"
+"""What the templates say and is not carried out yet."""
+
+Finding = dict[str, Any]
+
+
+def told(
+    tmp_path: Path, file: str, *pieces: str, template: str = SHOP, more: str = ""
+) -> list[Finding]:
+    """What publishing is told of a template with pieces replaced and declarations added."""
+    folder = tmp_path / "rules"
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(STARTERS / template, folder)
+    text = (folder / file).read_text("utf-8")
+    for old, new in zip(pieces[::2], pieces[1::2], strict=True):
+        assert old in text, old
+        text = text.replace(old, new, 1)
+    (folder / file).write_text(f"{text}\n{more}", "utf-8")
+    found: list[Finding] = json.loads(run("check", folder, "--publish", "--json").stdout)[
+        "findings"
+    ]
+    return [each for each in found if each["code"] != LATER]
+
+
+def short(found: list[Finding]) -> list[tuple[str, str, str]]:
+    """Code, message and hint of each finding."""
+    return [(each["code"], each["message"], each["hint"]) for each in found]
+
+
+# ---- T14: the names of the tables ----------------------------------------------------------------
+
+EDIT = """
+on edit of {record}{route}
+    all = {fields}
+    | changed        | do                 |
+    | all, not_ready | review by accounts |
+"""
+CANCEL = """
+on cancel of {record}{route}
+    | period | do                 |
+    | -      | review by accounts |
+"""
+
+
+@pytest.mark.parametrize("table", [EDIT, CANCEL])
+def test_T14a_a_table_of_a_record_that_is_not_there_is_told(tmp_path: Path, table: str) -> None:
+    text = table.format(record="ordr", route="", fields="total")
+    ((code, message, hint),) = short(told(tmp_path, "changes.rules", more=text))
+    assert (code, message, hint) == ("NAM07", "there is no record 'ordr'", "Did you mean 'order'?")
+
+
+@pytest.mark.parametrize("table", [EDIT, CANCEL])
+def test_T14b_a_table_for_a_route_that_is_not_there_is_told(tmp_path: Path, table: str) -> None:
+    route = " for aiaccount.sales_invoise"
+    text = table.format(record="order", route=route, fields=stored())
+    ((code, message, hint),) = short(told(tmp_path, "changes.rules", more=text))
+    assert (code, message) == ("NAM06", "nothing is posted to 'aiaccount.sales_invoise'")
+    assert hint == "Did you mean 'aiaccount.sales_invoice'?"
+
+
+def stored() -> str:
+    """The stored fields of an order of the shop, but for its key."""
+    lines = (STARTERS / SHOP / "changes.rules").read_text("utf-8").split("\n")
+    groups = [line.split("=")[1].strip() for line in lines if "=" in line and "|" not in line]
+    return ", ".join(groups)
+
+
+@pytest.mark.parametrize("table", [EDIT, CANCEL])
+def test_T14c_a_table_for_the_route_of_another_record_is_told(tmp_path: Path, table: str) -> None:
+    text = table.format(record="receipt", route=" for autocount.invoice", fields="amount")
+    found = told(tmp_path, "changes.rules", template=GOODS, more=text)
+    assert ("NAM06", "autocount.invoice posts order, not receipt") in {
+        (each["code"], each["message"]) for each in found
+    }
+    reversing = text.replace("autocount.invoice", "autocount.credit_note")
+    found = told(tmp_path, "changes.rules", template=GOODS, more=reversing)
+    assert ("NAM06", "autocount.credit_note posts refund, not receipt") in {
+        (each["code"], each["message"]) for each in found
+    }
+
+
+@pytest.mark.parametrize("table", [EDIT, CANCEL])
+def test_T14d_a_table_for_a_reversing_route_names_the_route_that_it_reverses(
+    tmp_path: Path, table: str
+) -> None:
+    text = table.format(record="order", route=" for autocount.credit_note", fields="total")
+    found = short(told(tmp_path, "changes.rules", template=GOODS, more=text))
+    assert (
+        "NAM06",
+        "autocount.credit_note takes documents back: only an approval speaks of it",
+        "Speak of what it reverses: autocount.invoice.",
+    ) in found
+
+
+@pytest.mark.parametrize("table", [EDIT, CANCEL])
+def test_T14e_lines_are_no_record_of_their_own(tmp_path: Path, table: str) -> None:
+    text = table.format(record="order_line", route="", fields="qty").replace(", not_ready", "")
+    ((code, message, hint),) = short(told(tmp_path, "changes.rules", more=text))
+    assert (code, message) == ("NAM07", "'order_line' is a line of order, not a record of its own")
+    assert hint == "Speak of order; what asks for every line says 'each line'."
+
+
+def test_T14f_a_check_of_lines_alone_would_never_run(tmp_path: Path) -> None:
+    found = short(told(tmp_path, "clearing.rules", "check total_adds on order\n",
+                       "check total_adds on order_line\n"))  # fmt: skip
+    assert found[0][0] == "NAM07"
+    assert "is a line of order" in found[0][1]
+
+
+def test_T14g_groups_and_fields_are_told_with_the_near_one(tmp_path: Path) -> None:
+    ((code, _, hint),) = short(
+        told(
+            tmp_path,
+            "changes.rules",
+            "| amounts, party, not_ready |",
+            "| amount, party, not_ready |",
+        )
+    )
+    assert (code, hint) == ("TAB05", "Did you mean 'amounts'?")
+    found = told(tmp_path, "changes.rules", "tax_total, round_off", "tax_totl, round_off")
+    assert ("EDT04", "Did you mean 'tax_total'?") in {(f["code"], f["hint"]) for f in found}
+
+
+def test_T14h_a_retry_table_of_no_target_is_told(tmp_path: Path) -> None:
+    (code, message, hint), *_ = short(
+        told(tmp_path, "changes.rules", "retry autocount", "retry autocuont", template=GOODS)
+    )
+    assert (code, message) == ("NAM09", "there is no target 'autocuont'")
+    assert hint == "Did you mean 'autocount'?"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code", "hint"),
+    [
+        ("unique by InvoiceNumbr, Customer in target", "POS11", "Did you mean 'InvoiceNumber'?"),
+        ("unique by document_nmber in target", "NAM01", "Did you mean 'document_number'?"),
+        ("unique by number in target", "NAM01", "Write document_number, or fields of the target."),
+    ],
+)
+def test_T14i_what_is_unique_in_the_target_is_something_that_is_posted(
+    tmp_path: Path, wrong: str, code: str, hint: str
+) -> None:
+    right = "unique by InvoiceNumber, Customer in target"
+    found = short(told(tmp_path, "clearing.rules", right, wrong))
+    assert [(each[0], each[2]) for each in found] == [(code, hint)]
+
+
+def test_T14j_an_approval_may_speak_of_the_route_that_takes_back(tmp_path: Path) -> None:
+    text = """
+approve order for autocount.credit_note
+    by       finance_manager
+    say      "{number} is taken back."
+"""
+    assert told(tmp_path, "changes.rules", template=GOODS, more=text) == []
