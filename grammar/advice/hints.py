@@ -137,9 +137,9 @@ PAIRS = {
     ("NAME", "at"): "write hours and minutes: 02:00",
     ("NUMBER", "at"): "write hours and minutes: 02:00",
     ("NAME", "own"): "a field of the target starts with a Capital",
-    ("CODE", "="): 'a text stands in quotes: "…"',
     ("STRING", "by"): "a role is a name that a role declaration gives, without quotes",
     ("STRING", "for"): "a role is a name that a role declaration gives, without quotes",
+    ("CODE", "="): 'a text stands in quotes: "…"',
     ("CODE", "of"): "names are written in lower case",
     ("NAME", "currency"): "a currency is written in capitals: MYR",
     ("NAME", "silence"): "name the finding by its code, in capitals: silence USE03 of NAME",
@@ -150,6 +150,9 @@ PAIRS = {
     ("NAME", "base"): "a unit is written with a Capital first: PCS",
 }
 """(token, the word before it) -> what to write."""
+
+LOWER = 'a status or a name is written in lower case: {word}; only a text stands in quotes: "…"'
+"""Where a word with a capital stands in place of a name: quoted it would be no status."""
 
 FITS = (
     ("TRY", "REJECT", "trying again belongs to a retry table"),

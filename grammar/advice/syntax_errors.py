@@ -168,6 +168,7 @@ _LONG = {
     "we": "we own",
     "each": "each line",
 }
+_CONDITIONS = ("when", "require", "and", "where")
 _FORWARD = ("when", "immediately", "daily", "after", "bill", "amount")
 _TIMES = re.compile(r"\s*\d{1,2}(?::\d{1,2})?\s*(?:am|pm)?\b", re.IGNORECASE)
 
@@ -224,6 +225,8 @@ class Explainer:
             pair = hints.PAIRS["_NL", "hold"]
         if pair is None and at.last == "at" and _TIMES.match(at.line[len(at.before) :]):
             pair = hints.PAIRS["NUMBER", "at"]
+        if stumble.met == "CODE" and at.line.split()[0] in _CONDITIONS:
+            return hints.LOWER.format(word=at.word.lower())
         if pair:
             return pair
         for (head, name), hint in hints.CLAUSES_OF.items():

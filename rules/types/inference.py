@@ -158,6 +158,8 @@ class _Walk(CallTypes):
                 self.say("TYP03", "words have no order", "Use = or <>.", expr.span)
             return YESNO
         right = self.of(expr.right)
+        self._quoted(expr.right, left)
+        self._quoted(expr.left, right)
         if not comparable(left, right):
             message = f"{say_type(left)} cannot be compared with {say_type(right)}"
             self.say("TYP01", message, compare_hint(left, right), expr.span)
@@ -173,6 +175,21 @@ class _Walk(CallTypes):
             message = f"'{word}' is a word of the left side and a name of its own"
             self.say("NAM04", message, f'Write "{word}" in quotes.', span)
 
+    def _quoted(self, text: n.Expr, other: Type) -> None:
+        """A quoted text beside a word must be that word: no other is ever equal to it."""
+        said = text.value if isinstance(text, n.Literal) else None
+        if not isinstance(said, str) or not other.states or said in other.states:
+            return
+        meant = self.scope.index.spelled(other.states, said)
+        if meant is None:
+            message = f'"{said}" is none of {", ".join(other.states)}'
+            hint = did_you_mean(said.strip().lower(), other.states)
+        else:
+            message = f'"{said}" is a spelling of the source: in rules the status is {meant}'
+            taken = self.scope.resolve((meant,)) is not None
+            hint = f'Write "{meant}".' if taken else f"Write {meant}, without quotes."
+        self.say("NAM03", message, hint, text.span)
+
     def _member(self, expr: n.Member) -> Type:
         left = self.of(expr.left)
         for value in expr.values:
@@ -185,6 +202,8 @@ class _Walk(CallTypes):
             elif not comparable(left, self.of(value)):
                 message = f"{say_type(left)} cannot be compared with {say_type(self.of(value))}"
                 self.say("TYP01", message, "Both sides must be of one type.", value.span)
+            else:
+                self._quoted(value, left)
         return YESNO
 
     def _known(self, expr: n.Known) -> Type:
@@ -243,6 +262,7 @@ class _Walk(CallTypes):
         if not comparable(left, right):
             message = f"{say_type(left)} otherwise {say_type(right)}: two types"
             return self.say("TYP05", message, "Give a default of the same type.", expr.span)
+        self._quoted(expr.default, left)
         return left
 
     # ---- calls --------------------------------------------------------------------------------

@@ -138,6 +138,17 @@ class Index:
         ]
         return next((f for f in fields if f.name == "status"), fields[0] if fields else None)
 
+    def spelled(self, states: tuple[str, ...], text: str) -> str | None:
+        """The status that a source means by a text, compared as records are: trimmed, any case."""
+        folded = text.strip().casefold()
+        for field in (f for record in self.ruleset.records for f in record.fields):
+            declared = field.states if isinstance(field, Field) else ()
+            if tuple(s.name for s in declared) == states:
+                for state in declared:
+                    if folded in {w.strip().casefold() for w in (state.name, *state.aliases)}:
+                        return state.name
+        return None
+
     def marked(self, record: str, mark: str) -> Field | None:
         """The field of a record with this mark."""
         fields = self.fields.get(record, {}).values()

@@ -166,3 +166,68 @@ approve order for autocount.credit_note
     say      "{number} is taken back."
 """
     assert told(tmp_path, "changes.rules", template=GOODS, more=text) == []
+
+
+# ---- T15: quoted words of a status ---------------------------------------------------------------
+
+CHECK = """
+check {name} on order
+    require  {condition}
+    else     hold for accounts
+    say      "Look at {{number}}."
+    clears   when it passes
+"""
+
+
+def of_condition(tmp_path: Path, condition: str, template: str = SHOP) -> list[tuple[str, ...]]:
+    """Code, message and hint of each finding of a check with this condition."""
+    text = CHECK.format(name="looked_at", condition=condition)
+    return [*short(told(tmp_path, "clearing.rules", template=template, more=text))]
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        'status <> "Completed"',
+        '"Completed" <> status',
+        'not status in (draft, "completed ")',
+        '(status otherwise "COMPLETED") <> draft',
+        'status <> "Delivered"',
+    ],
+)
+def test_T15a_the_spelling_of_the_source_is_answered_with_its_status(
+    tmp_path: Path, condition: str
+) -> None:
+    ((code, message, hint),) = of_condition(tmp_path, condition)
+    assert code == "NAM03"
+    assert message.endswith(" is a spelling of the source: in rules the status is delivered")
+    assert hint == "Write delivered, without quotes."
+
+
+def test_T15b_a_text_that_is_no_status_is_an_error_with_the_near_one(tmp_path: Path) -> None:
+    ((code, message, hint),) = of_condition(tmp_path, 'status <> "Deliverd"')
+    assert (code, hint) == ("NAM03", "Did you mean 'delivered'?")
+    assert message.startswith('"Deliverd" is none of draft, pending, paid')
+    ((code, message, hint),) = of_condition(tmp_path, 'period <> "shut"')
+    assert (code, message) == ("NAM03", '"shut" is none of open, locked')
+
+
+def test_T15c_the_word_itself_may_stand_in_quotes(tmp_path: Path) -> None:
+    assert of_condition(tmp_path, 'status <> "delivered"') == []
+    assert of_condition(tmp_path, 'status in (draft, "paid") or not tin is missing') == []
+
+
+@pytest.mark.parametrize("line", ["require  status <> Shipped", "require  status = Delivered"])
+def test_T15d_a_capital_is_answered_with_the_plain_word(tmp_path: Path, line: str) -> None:
+    text = CHECK.format(name="looked_at", condition="status <> draft")
+    text = text.replace("require  status <> draft", line)
+    found = short(told(tmp_path, "clearing.rules", more=text))
+    word = line.split()[-1].lower()
+    assert [each[2] for each in found] == [
+        f'a status or a name is written in lower case: {word}; only a text stands in quotes: "…"'
+    ]
+
+
+def test_T15e_a_posted_text_is_still_told_to_stand_in_quotes(tmp_path: Path) -> None:
+    found = short(told(tmp_path, "posting.rules", "= currency", "= MYR"))
+    assert [each[2] for each in found] == ['a text stands in quotes: "…"']
