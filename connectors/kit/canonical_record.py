@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from connectors.contract import IncomingRecord, RowError
 from connectors.contract.schema import FieldSchema, KindSchema
+from grammar.text.invisible import in_words, invisible, shown
 
 SHOP_ZONE = ZoneInfo("Asia/Kuala_Lumpur")
 TEXT_CAP = 32_767
@@ -127,8 +128,15 @@ def _value(schema: FieldSchema, value: object) -> object | _Bad:
         if isinstance(text, str) and schema.max_length and len(text) > schema.max_length:
             return _Bad(f"This is longer than {schema.max_length} characters.", "Shorten it.")
         return text
-    if isinstance(value, str):
-        value = value.strip()
+    found = _typed(schema, value.strip() if isinstance(value, str) else value)
+    hidden = invisible(value) if isinstance(value, str) else ()
+    if hidden:
+        return _Bad(f"This holds {in_words(hidden)}.", "Type it anew: it came with a copied text.")
+    return found
+
+
+def _typed(schema: FieldSchema, value: object) -> object | _Bad:
+    """One value that is no text, in its canonical form."""
     match schema.type:
         case "whole":
             return _whole(value)
@@ -176,8 +184,8 @@ def _repeated_positions(
 
 
 def _error(cell: Cell, bad: _Bad) -> RowError:
-    shown = "" if cell.value is None else str(cell.value)
-    return RowError(where=cell.where, value=shown[:200], message=bad.message, hint=bad.hint)
+    value = "" if cell.value is None else shown(str(cell.value)[:200])
+    return RowError(where=cell.where, value=value, message=bad.message, hint=bad.hint)
 
 
 def _text(value: object) -> str | _Bad:

@@ -220,13 +220,12 @@ class Explainer:
 
     def _instead(self, stumble: Stumble, at: Place) -> str:
         """The hint: by order, by pair, by clause, by what fits, by the form of the declaration."""
-        pair = _order(at) or self._wanted(stumble, at) or hints.PAIRS.get((stumble.met, at.last))
+        pair = _order(at) or _plain_word(stumble, at) or self._wanted(stumble, at)
+        pair = pair or hints.PAIRS.get((stumble.met, at.last))
         if pair is None and "FOR" in stumble.expected and "hold" in at.before.split():
             pair = hints.PAIRS["_NL", "hold"]
         if pair is None and at.last == "at" and _TIMES.match(at.line[len(at.before) :]):
             pair = hints.PAIRS["NUMBER", "at"]
-        if stumble.met == "CODE" and at.line.split()[0] in _CONDITIONS:
-            return hints.LOWER.format(word=at.word.lower())
         if pair:
             return pair
         for (head, name), hint in hints.CLAUSES_OF.items():
@@ -281,6 +280,12 @@ class Explainer:
         shown = sorted({*said, *parts}, key=lambda s: (s[0] == "'", s))
         more = len(shown) - 7
         return ", ".join(shown[:7]) + (f" or {more} more" if more > 0 else "")
+
+
+def _plain_word(stumble: Stumble, at: Place) -> str | None:
+    """The hint for a capital in a condition: quoted it would be no status."""
+    condition = stumble.met == "CODE" and at.line.split()[0] in _CONDITIONS
+    return hints.LOWER.format(word=at.word.lower()) if condition else None
 
 
 def _order(at: Place) -> str | None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
 from grammar import nodes as n
+from grammar.text.invisible import in_words, invisible, shown, without_invisible
 from rules.expressions.run import Run
 from rules.facts.seeds import literal_value
 from rules.facts.units import Bases, Conversion, convert
@@ -89,20 +90,25 @@ class Lookup:
     def _miss(self, table: Table, key: str) -> Unknown:
         label = self.declared.missing.say.replace("{key}", visible(key))
         near = [
-            f'"{k}" is known: it differs by {_list(differences(key, k))}' for k in table.near(key)
+            f'"{shown(k)}" is known: it differs by {_list(differences(key, k))}'
+            for k in table.near(key)
         ]
-        message = f"{label} {'; '.join(near[:3])}." if near else label
-        instead = f', or the source writes "{table.near(key)[0]}"' if near else ""
-        return Unknown(self._gap("MAP01", key, message, label, f'"{key}" is mapped{instead}'))
+        hidden = invisible(key)
+        message = f"{label} {'; '.join(near[:3])}." if near else f"{label}{_holds(hidden)}"
+        meant = table.near(key)[0] if near else without_invisible(key) if hidden else ""
+        instead = f', or the source writes "{meant}"' if meant else ""
+        return Unknown(
+            self._gap("MAP01", key, message, label, f'"{shown(key)}" is mapped{instead}')
+        )
 
     def _ambiguous(self, keys: tuple[str, ...], key: str) -> Unknown:
-        label = f'{self.name}: "{key}" has two values'
-        entries = _list(tuple('"' + k + '"' for k in keys))
+        label = f'{self.name}: "{shown(key)}" has two values'
+        entries = _list(tuple(f'"{shown(k)}"' for k in keys))
         message = f"{label}: the entries {entries} mean the same key."
         return Unknown(self._gap("MAP02", key, message, label, "the entries have one value"))
 
     def _unreadable(self, key: str, value: str) -> Unknown:
-        label = f'{self.name}: the value "{value}" of "{key}" is not a {self.kind}'
+        label = f'{self.name}: the value "{value}" of "{shown(key)}" is not a {self.kind}'
         return Unknown(self._gap("MAP03", key, f"{label}.", label, f"it is a {self.kind}"))
 
     def _gap(self, code: str, key: str, message: str, label: str, would_pass: str) -> Gap:
@@ -163,7 +169,7 @@ class UnitTable:
 
     def _gap(self, unit: str, item: str) -> Gap:
         missing = self.declared.missing
-        label = missing.say.replace("{uom}", unit).replace("{item}", item)
+        label = missing.say.replace("{uom}", shown(unit)).replace("{item}", shown(item))
         base = self.bases.of(item) or "its base unit"
         return Gap(
             kind="unit",
@@ -171,17 +177,23 @@ class UnitTable:
             code="UOM01",
             error_class="mapping_missing",
             owner=missing.action.role or "",
-            message=label,
+            message=f"{label}{_holds(invisible(unit + item))}",
             cause_key=CauseKey.unit(unit, item),
             cause_label=label,
-            would_pass=f"1 {unit} of {item} = … {base} is in the units table",
+            would_pass=f"1 {shown(unit)} of {shown(item)} = … {base} is in the units table",
             span=missing.span,
         )
 
 
 def visible(key: str) -> str:
-    """A key inside a sentence: in quotes where its blanks would be lost there."""
-    return key if key and key == " ".join(key.split()) else f'"{key}"'
+    """A key inside a sentence: in quotes where something of it would be lost there."""
+    plain = key and key == " ".join(key.split()) and not invisible(key)
+    return key if plain else f'"{shown(key)}"'
+
+
+def _holds(hidden: tuple[str, ...]) -> str:
+    """The sentence about what nobody sees in a key, or an empty text."""
+    return f" It holds {in_words(hidden)}." if hidden else ""
 
 
 def _list(words: tuple[str, ...]) -> str:

@@ -13,6 +13,7 @@ from sys import intern
 from typing import Any
 
 from grammar.nodes import Field
+from grammar.text.invisible import in_words, invisible, shown, without_invisible
 from rules.types.symbol_table import Index
 from rules.values.cause_keys import CauseKey, CauseKind
 from rules.values.kinds import LONGEST_TEXT, BadValueError, as_text, clean, reader_of
@@ -22,6 +23,9 @@ MOST_LINES = 10_000
 MOST_KEPT = 16_384
 _KEPT = frozenset({"one_of", "whole", "decimal", "money", "quantity", "date"})
 """Types whose values come again and again, so that what a text was read as is kept."""
+_TELLING = frozenset({"key", "family"})
+"""Marks of the fields by which records and families are told apart."""
+_FREE = frozenset({"text", "user"})
 _WRITTEN = frozenset({str, int})
 _WORDS = {
     "text": "a text",
@@ -160,6 +164,8 @@ class _Slot:
                 content.gaps.append((self.gap, line))
             return self.missing
         try:
+            if type(raw) is str and self.field.mark in _TELLING and invisible(raw):
+                raise BadValueError  # two numbers that look the same would be two records
             value = self.convert(raw)
             if self.field.type in _KEPT and type(raw) in _WRITTEN and len(self.kept) < MOST_KEPT:
                 self.kept[raw] = value
@@ -169,24 +175,29 @@ class _Slot:
             return Unknown(replace(self.gap, kind="required"))
 
     def _bad(self, raw: object) -> Gap:
-        shown = repr(raw)[:60] if not isinstance(raw, str) else f'"{clean(raw[:60])}"'
-        if self.field.type == "one_of":
-            word = clean(raw.strip()[:60]) if isinstance(raw, str) else shown
-            known = ", ".join(s.name for s in self.field.states)
-            return replace(
-                self.gap,
-                code="STA01",
-                error_class="bad_value",
-                message=f"{self.gap.message} {self.gap.rule} = {shown} is no word of the rules.",
-                cause_key=CauseKey(CauseKind.STATUS, word),
-                cause_label=f"Unknown {self.field.name} {shown}",
-                would_pass=f"{self.gap.rule} is one of {known}",
-            )
+        """What a value that cannot be read holds the record for."""
+        told = repr(raw)[:60] if not isinstance(raw, str) else f'"{shown(clean(raw[:60]))}"'
+        hidden = invisible(raw) if isinstance(raw, str) and self._forbids_invisible else ()
         what = _WORDS.get(self.field.type, "a list")
-        return replace(
-            self.gap,
-            code="VAL01",
-            error_class="bad_value",
-            message=f"{self.gap.message} {self.gap.rule} = {shown} is not {what}.",
-            would_pass=f"{self.gap.rule} is {what}",
-        )
+        wrong, right = f"is not {what}", f"{self.gap.rule} is {what}"
+        gap = replace(self.gap, code="VAL01", error_class="bad_value")
+        if self.field.type == "one_of":
+            word = clean(raw.strip()[:60]) if isinstance(raw, str) else told
+            known = ", ".join(s.name for s in self.field.states)
+            wrong, right = "is no word of the rules", f"{self.gap.rule} is one of {known}"
+            gap = replace(
+                gap,
+                code="STA01",
+                cause_key=CauseKey(CauseKind.STATUS, word),
+                cause_label=f"Unknown {self.field.name} {told}",
+            )
+        if hidden and isinstance(raw, str):
+            wrong = f"holds {in_words(hidden)}"
+            right = f"{self.gap.rule} is written without it: {without_invisible(clean(raw[:60]))}"
+        message = f"{self.gap.message} {self.gap.rule} = {told} {wrong}."
+        return replace(gap, message=message, would_pass=right)
+
+    @property
+    def _forbids_invisible(self) -> bool:
+        """Whether a character that nobody sees is a fault here: in a name it may be right."""
+        return self.field.mark in _TELLING or self.field.type not in _FREE

@@ -13,6 +13,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
 
+from grammar.text.invisible import in_words, invisible
 from rules.values.canonical import Plain, plain, revive
 from rules.values.posting_states import PostingState
 from rules.values.spelling import fold
@@ -234,16 +235,20 @@ class World:
 
 
 def differences(left: str, right: str) -> tuple[str, ...]:
-    """In what two near keys differ: `case`, `spaces`, `special characters`.
+    """In what two near keys differ: invisible characters, `case`, `spaces`, `special characters`.
 
     >>> differences("abc-01 ", "ABC-01")
     ('case', 'spaces')
     """
-    found = []
+    mine, theirs = invisible(left), invisible(right)
+    hidden = tuple(p for p in (*mine, *theirs) if p not in mine or p not in theirs)
+    found = [in_words(hidden)] if hidden else []
     for name in _FLATTEN:
         others = [flatten for other, flatten in _FLATTEN.items() if other != name]
         if _apply(left, others) != _apply(right, others):
             found.append(name)
+    if not found and left != right:
+        found.append("special characters")  # such as a ligature, which case alone evens out, too
     return tuple(found)
 
 

@@ -30,6 +30,50 @@ def test_a_near_miss_is_named(key: str, named: str) -> None:
     assert found.would_pass == f'"{key}" is mapped, or the source writes "ABC-01"'
 
 
+@pytest.mark.parametrize(
+    ("key", "shown", "named"),
+    [
+        ("ABC-01\u200b", "ABC-01[U+200B]", "an invisible character (U+200B)"),
+        ("\ufeffabc-01", "[U+FEFF]abc-01", "an invisible character (U+FEFF) and case"),
+        ("A\u200fB\u2060C-01", "A[U+200F]B[U+2060]C-01", "invisible characters (U+200F, U+2060)"),
+    ],
+)
+def test_T16a_an_invisible_character_in_a_key_holds_and_is_named_and_shown(
+    key: str, shown: str, named: str
+) -> None:
+    found = only(order(lines=[line(sku=key, uom="PCS")], subtotal="192.00", total="211.20"))
+    assert found.code == "MAP01"
+    assert found.cause_label == f'SKU "{shown}" is not an item.'
+    assert found.message.endswith(f' "ABC-01" is known: it differs by {named}.')
+    assert found.would_pass == f'"{shown}" is mapped, or the source writes "ABC-01"'
+    assert str(found.cause_key) == f"mapping:item:{key}"
+
+
+def test_T16b_a_far_key_shows_what_nobody_sees_too() -> None:
+    found = only(order(lines=[line(sku="XY\u200bZ", uom="PCS")], subtotal="192.00", total="211.20"))
+    assert found.message == (
+        'SKU "XY[U+200B]Z" is not an item. It holds an invisible character (U+200B).'
+    )
+    assert found.would_pass == '"XY[U+200B]Z" is mapped, or the source writes "XYZ"'
+    unit = findings(order(lines=[line(uom="CT\u200bN")]))[0]
+    assert unit.code == "UOM01"
+    assert unit.message.startswith("Nobody said how many pieces a CT[U+200B]N of TEA-1 has.")
+    assert unit.message.endswith("It holds an invisible character (U+200B).")
+
+
+@pytest.mark.parametrize("pair", [("\ufb01", "fi"), ("\u017f", "s"), ("a\u00adb", "ab")])
+def test_T16c_two_near_keys_always_differ_by_something(pair: tuple[str, str]) -> None:
+    assert differences(*pair)
+    assert Table(entries({pair[1]: "1"})).near(pair[0]) == (pair[1],)
+    assert differences("A\u200b", "a\u200b") == ("case",)
+    assert differences("A\u200bB\u200b", "AB") == ("an invisible character (U+200B)",)
+    found = only(
+        order(lines=[line(sku=pair[0], uom="PCS")], subtotal="192.00", total="211.20"),
+        world=world(maps={"item": entries({pair[1]: "1"})}),
+    )
+    assert found.code == "MAP01"
+
+
 def test_what_is_not_near_is_not_named() -> None:
     found = only(order(lines=[line(sku="XYZ", uom="PCS")], subtotal="192.00", total="211.20"))
     assert found.message == "SKU XYZ is not an item."

@@ -1,16 +1,19 @@
 """Reading: what is taken at once, or was read before, is what the slow way reads."""
 
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from grammar.nodes import Field
+from grammar.parsing.parser import parse
 from rules.expressions.record_reading import Content, Reader
 from rules.types.symbol_table import Index
 from rules.values.unknown import Unknown
-from tests.rules.kedai import program_of
+from tests.rules.kedai import line, order, program_of
 
 INDEX = Index(program_of().ruleset)
 READER = Reader(INDEX, "order")  # the same for all examples: it remembers
@@ -70,3 +73,53 @@ def told(row: dict[str, Any]) -> list[tuple[str, str, str]]:
         (name, type(value).__name__, "?" if isinstance(value, Unknown) else str(value))
         for name, value in row.items()
     ]
+
+
+# ---- T16: characters that nobody sees ------------------------------------------------------------
+
+
+def gaps(**changes: Any) -> list[tuple[str, str, str]]:
+    """The code, message and remedy of each hold that reading alone makes."""
+    found = READER.read(order(**changes)).gaps
+    return [(gap.code, gap.message, gap.would_pass) for gap, _ in found]
+
+
+def test_T16d_an_invisible_character_in_the_number_of_a_record_holds_it() -> None:
+    ((code, message, remedy),) = gaps(number="NS-1\u200b")
+    assert code == "VAL01"
+    assert message.endswith('number = "NS-1[U+200B]" holds an invisible character (U+200B).')
+    assert remedy == "number is written without it: NS-1"
+    assert isinstance(READER.read(order(number="NS-1\u200b")).head["number"], Unknown)
+
+
+def test_T16e_a_quantity_and_a_status_name_the_invisible_character() -> None:
+    ((code, message, remedy),) = gaps(lines=[line(qty="2\u200b")])
+    assert code == "VAL01"
+    assert message.endswith('line.qty = "2[U+200B]" holds an invisible character (U+200B).')
+    assert remedy == "line.qty is written without it: 2"
+    ((code, message, _),) = gaps(status="Pa\u200bid")
+    assert code == "STA01"
+    assert message.endswith('status = "Pa[U+200B]id" holds an invisible character (U+200B).')
+
+
+def test_T16d_the_family_of_a_record_is_told_apart_by_it_too() -> None:
+    depot = (Path(__file__).parents[1] / "depot.rules").read_text("utf-8")
+    ruleset, _ = parse({"depot.rules": depot})
+    found = Reader(Index(ruleset), "delivery").read({"number": "D-1", "order_no": "A\u200b1"})
+    assert 'order_no = "A[U+200B]1" holds an' in "".join(g.message for g, _ in found.gaps)
+
+
+def test_T16f_a_name_that_is_too_long_is_held_for_its_length_alone() -> None:
+    ((code, message, _),) = gaps(address="Te\u200ba" * 2_000)
+    assert code == "VAL01"
+    assert message.endswith("is not a text.")
+
+
+@pytest.mark.parametrize(
+    "name", ["\U0001f469\u200d\U0001f680 Kopi", "\u200fشاي\u200f", "Te\u200ba"]
+)
+def test_T16f_a_name_keeps_its_joiners_and_marks(name: str) -> None:
+    content = READER.read(order(address=name, lines=[line(name=name)]))
+    assert content.gaps == []
+    assert content.head["address"] == name
+    assert content.lines[0]["name"] == name
