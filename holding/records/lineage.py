@@ -17,7 +17,7 @@ from holding.records.story import line_of, place, replayed
 from holding.rulesets.publication import files_of
 from holding.tables import Attempt, Evaluation, MappingEntry, Posting, Push
 from holding.tables.row_states import AttemptState
-from rules.outcomes.outcome import Finding, Outcome, Use, Verdict
+from rules.outcomes.outcome import Finding, Outcome, Use, Verdict, in_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,11 @@ class VerdictRow:
     would_pass: str
     released: bool
     deciding: bool
+
+    @property
+    def said(self) -> str:
+        """The result in words."""
+        return in_words(self.kind, self.result)
 
 
 @dataclass(frozen=True, slots=True)

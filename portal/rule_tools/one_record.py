@@ -14,7 +14,8 @@ from rules.values.posting_states import PostingState
 if TYPE_CHECKING:
     from rules.outcomes.outcome import Decision, Outcome
 
-_SIGNS = {"pass": "pass", "hit": "HIT", "unknown": "UNKNOWN", "not_applicable": "-"}
+_SIGNS = {"hit": "HIT", "unknown": "UNKNOWN", "not applicable": "-"}
+"""The results that stand out in a trace; the others stand in their own words."""
 
 
 def read_record(path: Path) -> dict[str, object]:
@@ -56,6 +57,7 @@ def report(outcome: "Outcome") -> Iterator[str]:
 def traced(outcome: "Outcome", sources: Mapping[str, str]) -> Iterator[str]:
     """Every rule line with its verdict and what it saw, then the document that came of it."""
     from rules.outcomes.findings import lines
+    from rules.outcomes.outcome import in_words
 
     route = ""
     for line in lines(outcome, sources):
@@ -64,11 +66,12 @@ def traced(outcome: "Outcome", sources: Mapping[str, str]) -> Iterator[str]:
             route = line.route
             yield f"\n{route or 'all routes'}"
         of_line = f" (line {line.record_line})" if line.record_line else ""
-        yield f"  {_SIGNS[line.result]:8}{line.where}  {line.source}{of_line}"
+        words = in_words(line.kind, line.result)
+        yield f"  {_SIGNS.get(words, words):11}{line.where}  {line.source}{of_line}"
         for name, value in line.operands:
-            yield f"            {name} = {value}"
+            yield f"               {name} = {value}"
         if line.text and line.kind != "units":
-            yield f"            {line.text}"
+            yield f"               {line.text}"
     yield from _document(outcome, route)
 
 

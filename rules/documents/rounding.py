@@ -226,9 +226,9 @@ class RoundingProgram:
         """The sums that a total may be in place of the expected one, by their names."""
         way = self.target.rounding
         other = AT_THE_END if way == PER_LINE else PER_LINE
-        found = {WAYS[other]: self._sum(run, other, self.columns)}
-        own = self._sum(run, way, self.own)
-        return found if own == expected else {**found, AMOUNTS: own}
+        sums = {WAYS[other]: self._sum(run, other, self.columns)}
+        sums[AMOUNTS] = self._sum(run, way, self.own)
+        return {k: v for k, v in sums.items() if v is not None and (k, v) != (AMOUNTS, expected)}
 
     def _sum(
         self,

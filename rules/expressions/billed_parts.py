@@ -120,7 +120,7 @@ class BillProgram:
         for key, row in self._lines(run, shares):
             quantity, whole = self._ask(run, row)
             had = before.get(key, NOTHING)
-            shares.rows[id(row)] = Share(had, self._less(quantity, had), whole)
+            shares.rows[id(row)] = self._share(had, self._less(quantity, had), whole)
         return shares
 
     def again(self, run: Run, before: Mapping[str, Decimal], own: Mapping[str, Decimal]) -> Shares:
@@ -128,7 +128,8 @@ class BillProgram:
         shares = Shares(self.places, final=self.bill.action.kind == "drop")
         for key, row in self._lines(run, shares):
             _, whole = self._ask(run, row)
-            shares.rows[id(row)] = Share(before.get(key, NOTHING), own.get(key, NOTHING), whole)
+            had, mine = before.get(key, NOTHING), own.get(key, NOTHING)
+            shares.rows[id(row)] = self._share(had, mine, whole)
         return shares
 
     def over(self, run: Run, before: Mapping[str, Decimal]) -> bool | Unknown:
@@ -187,6 +188,16 @@ class BillProgram:
             else:
                 found.append((key, row))
         return found
+
+    def _share(self, before: Decimal, now: Any, whole: Any) -> Share:
+        """The share of one line; unknown where its rest, before it or after it, is out of bounds."""
+        share = Share(before, now, whole)
+        if share.unknown is None:
+            for had in (before, add(before, max(now, NOTHING))):
+                left = self._less(whole, had)
+                if type(left) is Unknown:
+                    return Share(before, left, whole)
+        return share
 
     def _less(self, quantity: Any, had: Decimal) -> Any:
         try:

@@ -45,6 +45,15 @@ class Verdict:
     released: bool = False
 
 
+def in_words(kind: str, result: str) -> str:
+    """The result of a verdict as people read it: an approval that nobody has to give passes nothing.
+
+    >>> in_words("check", "not_applicable"), in_words("approve", "pass")
+    ('not applicable', 'not needed')
+    """
+    return "not needed" if (kind, result) == ("approve", PASS) else result.replace("_", " ")
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """A verdict that wants attention: whose it is, what it says, what would clear it."""

@@ -104,11 +104,12 @@ def divide(a: Number, b: Number) -> Number:
 
 
 def scale(value: Number, num: int, den: int) -> Number:
-    """value × num ÷ den, exactly."""
+    """value × num ÷ den, exactly; a decimal times a whole number stays within 38 digits."""
     if type(value) is Decimal:
+        if den == 1:
+            return CONTEXT.multiply(value, Decimal(num))  # as generated code multiplies at once
         try:
-            product = CONTEXT.multiply(value, Decimal(num))
-            return product if den == 1 else CONTEXT.divide(product, Decimal(den))
+            return CONTEXT.divide(CONTEXT.multiply(value, Decimal(num)), Decimal(den))
         except decimal.Inexact:
             pass  # no decimal says it exactly: a fraction does
     return tidy(as_fraction(value) * Fraction(num, den))

@@ -102,7 +102,7 @@ def limit_gap(rule: str, owner: str, source: str, reason: BaseException, span: S
     """The gap of a value that cannot be worked out within the bounds."""
     words = "the values do not fit together"
     if isinstance(reason, ArithmeticError):
-        words = str(reason)
+        words = "it divides by zero" if isinstance(reason, ZeroDivisionError) else str(reason)
         if not words or words.startswith("["):
             words = "the result has more than 38 digits"
     return Gap(

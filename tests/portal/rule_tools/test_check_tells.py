@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.portal.rule_tools.test_cli_files import run
+from tests.portal.rule_tools.test_cli_files import ORDER, run
 
 STARTERS = Path(__file__).parents[3] / "portal" / "starters"
 SHOP, GOODS = "netshop-aiaccount", "orders-autocount"
@@ -231,3 +231,17 @@ def test_T15d_a_capital_is_answered_with_the_plain_word(tmp_path: Path, line: st
 def test_T15e_a_posted_text_is_still_told_to_stand_in_quotes(tmp_path: Path) -> None:
     found = short(told(tmp_path, "posting.rules", "= currency", "= MYR"))
     assert [each[2] for each in found] == ['a text stands in quotes: "…"']
+
+
+# ---- T22: what the trace of one record says ------------------------------------------------------
+
+
+def test_T22d_an_approval_that_nobody_has_to_give_is_not_needed(tmp_path: Path) -> None:
+    folder, record = tmp_path / "rules", tmp_path / "order.json"
+    shutil.copytree(STARTERS / SHOP, folder)
+    line = {**ORDER["lines"][0], "sku": "TEA-EARL-100"}  # type: ignore[index]
+    record.write_text(json.dumps({**ORDER, "customer": "C-101", "lines": [line]}), "utf-8")
+    traced = run("try", folder, record, "--at", "2026-11-19", "--trace").stdout.split("\n")
+    (line,) = [each for each in traced if "total > approval_limit" in each]
+    assert line.split()[:2] == ["not", "needed"]
+    assert [each for each in traced if each.startswith("  pass ")]

@@ -1,5 +1,9 @@
 """Every story of the templates and of the test files, told by both engines: one meaning."""
 
+import random
+import re
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +17,7 @@ from rules.outcomes.outcome import Outcome
 from rules.programs.program import compile_ruleset, interpreted
 from rules.testing.runner import run_tests
 from tests.rules.decisions.test_glance import same
+from tests.rules.kedai import NOW, TEXT, line, order, program_of, world
 
 HERE = Path(__file__).parents[1]
 STARTERS = HERE.parents[1] / "portal" / "starters"
@@ -52,3 +57,80 @@ def test_both_engines_tell_the_same_stories(path: Path) -> None:
     report = run_tests(ruleset, both)  # type: ignore[arg-type]
     assert report.failed == ()
     assert both.asked >= len(report.results) > 0
+
+
+# ---- T22: numbers that nobody meant --------------------------------------------------------------
+
+NUMBER = re.compile(r"-?[0-9]+([.][0-9]+)?")
+WILD = (
+    "9" * 38,
+    "3" * 38,
+    "-" + "9" * 38,
+    "1" + "0" * 37,
+    "9" * 37 + ".9",
+    "0." + "0" * 37 + "1",
+    "0.00",
+)
+
+
+def damaged(dice: random.Random, body: Mapping[str, object]) -> dict[str, object]:
+    """A record in which about half of the numbers are damaged, those of its lines too."""
+    found: dict[str, object] = {}
+    for name, value in body.items():
+        if isinstance(value, list | tuple):
+            found[name] = [damaged(dice, row) for row in value]
+        elif NUMBER.fullmatch(str(value)) and dice.random() < 0.5:
+            found[name] = dice.choice(WILD)
+        else:
+            found[name] = value
+    return found
+
+
+class Damaged(Both):
+    """Both engines, asked about damaged records beside those of the tests."""
+
+    def evaluate(self, subject: Subject, facts: Facts, world: World, now: datetime) -> Outcome:
+        dice = random.Random(self.asked)
+        for _ in range(3):
+            links = {
+                name: tuple(damaged(dice, row) for row in rows)
+                for name, rows in facts.links.items()
+            }
+            wild = replace(subject, body=damaged(dice, subject.body))
+            super().evaluate(wild, replace(facts, links=links), world, now)
+        return super().evaluate(subject, facts, world, now)
+
+
+@pytest.mark.parametrize("path", SETS, ids=[p.stem for p in SETS])
+def test_T22a_both_engines_say_the_same_of_damaged_numbers(path: Path) -> None:
+    files = sorted(path.glob("*.rules")) if path.is_dir() else [path]
+    ruleset, _ = parse({p.name: p.read_text("utf-8") for p in files})
+    both = Damaged(ruleset)
+    run_tests(ruleset, both)  # type: ignore[arg-type]
+    assert both.asked > 3
+
+
+def test_T22b_a_quantity_of_38_digits_times_its_factor_is_said_by_name() -> None:
+    body = order(lines=[line(qty="9" * 38), line(pos=2)])
+    for program in (program_of(), interpreted(program_of().ruleset, hash="h")):
+        outcome = program.evaluate(Subject("order", "netshop", body, 1), Facts(NOW), world(), NOW)
+        found = {f.message for f in outcome.decisions[0].findings if f.code == "EVA01"}
+        said = "in_base(line.qty, line.uom, line.sku) cannot be worked out"
+        assert f"{said}: the result has more than 38 digits." in found
+
+
+def test_T22c_a_division_by_zero_is_said_in_words() -> None:
+    text = TEXT.replace(
+        "require  commission > 0.00", "require  round(10 / commission, 0.01) > 0.00"
+    )
+    body = {"number": "ST-1", "status": "Approved", "blogger": "B-1", "settled_on": "2026-11-18",
+            "commission": "0.00"}  # fmt: skip
+    ruleset = program_of(text).ruleset
+    for program in (program_of(text), interpreted(ruleset, hash="h")):
+        outcome = program.evaluate(
+            Subject("settlement", "netshop", body, 1), Facts(NOW), world(), NOW
+        )
+        told = [f.message for d in outcome.decisions for f in d.findings if f.code == "EVA01"]
+        assert told
+        assert all("it divides by zero" in message for message in told)
+        assert "Fraction(" not in str(outcome)
