@@ -85,14 +85,36 @@ DECLARED = {
 }
 """A word of other languages in column 1 -> what to write."""
 
+_NO_IF = (
+    "a formula has no if: give each case a check with its own when, a list its where, or use a map"
+)
+_NO_REST = "there is no remainder: is_whole(total / 5) asks whether a number divides"
+
+SIGNS = {
+    "%": f"a percentage is a number with its sign, 6%; {_NO_REST}",
+    "?": f"there is no ? and : here; {_NO_IF}",
+    "^": "there are no powers: multiply",
+    "|": "write or",
+    "!": "write not",
+}
+"""A sign of other languages in a condition -> what to write."""
+
 WORDS = {
-    "if": "write when … as a clause of its own, or where … inside a list",
+    "if": _NO_IF,
     "unless": "write when not …",
     "equals": "write =",
     "contains": "compare the whole: status in (paid, packed)",
     "between": "write two comparisons: total >= 10.00 and total <= 20.00",
     "else": "each declaration has one else, at its end",
     "null": "write is missing",
+    "none": "write is missing",
+    "iif": _NO_IF,
+    "case": _NO_IF,
+    "then": _NO_IF,
+    "select": "nothing is selected here: name the field, or add up a list: sum(lines.qty where …)",
+    "like": "there are no patterns: compare the whole, status in (paid, packed), or use a map",
+    "vlookup": "look it up in a map, by its name: debtor(customer)",
+    "mod": _NO_REST,
     "empty": "write is missing",
 }
 """A word of other languages -> what to write."""
@@ -127,7 +149,7 @@ PAIRS = {
     ("NAME", "most"): "count them in figures: at most 60",
     ("_NL", "most"): "say how many there may be: at most 60 else hold for ROLE",
     ("RPAR", "where"): "say which ones: where status = delivered",
-    ("NAME", "is"): "write is known, or is missing",
+    ("NAME", "is"): "write is known, or is missing; a status is compared by =, as in status = paid",
     ("NOT", "is"): "write not in front of it: not paid_at is known",
     ("EQUAL", "is"): "write = alone, without is",
     ("NAME", "on"): "on edit of RECORD, or on cancel of RECORD",

@@ -168,6 +168,7 @@ _LONG = {
     "we": "we own",
     "each": "each line",
 }
+_FORMULAS = ("record", "link", "check", "approve", "post")
 _CONDITIONS = ("when", "require", "and", "where")
 _FORWARD = ("when", "immediately", "daily", "after", "bill", "amount")
 _TIMES = re.compile(r"\s*\d{1,2}(?::\d{1,2})?\s*(?:am|pm)?\b", re.IGNORECASE)
@@ -220,7 +221,7 @@ class Explainer:
 
     def _instead(self, stumble: Stumble, at: Place) -> str:
         """The hint: by order, by pair, by clause, by what fits, by the form of the declaration."""
-        pair = _order(at) or _plain_word(stumble, at) or self._wanted(stumble, at)
+        pair = _order(at) or self._in_formula(stumble, at) or self._wanted(stumble, at)
         pair = pair or hints.PAIRS.get((stumble.met, at.last))
         if pair is None and "FOR" in stumble.expected and "hold" in at.before.split():
             pair = hints.PAIRS["_NL", "hold"]
@@ -240,10 +241,28 @@ class Explainer:
                 return hint
         return hints.WORDS.get(at.word) or f"the form is: {hints.FORMS[at.head]}"
 
+    def _in_formula(self, stumble: Stumble, at: Place) -> str | None:
+        """The hint for what other languages have in a formula; else for a capital in a condition."""
+        if at.head not in _FORMULAS or at.is_first:
+            return None
+        word, sign = at.word.lower(), at.line[stumble.column - 1 :][:1]
+        foreign = hints.SIGNS.get(sign)
+        if stumble.met in ("CODE", "NAME"):
+            foreign = hints.WORDS.get(word)
+        if foreign or stumble.met != "CODE" or at.line.split()[0] not in _CONDITIONS:
+            return foreign
+        if at.line[len(at.before) + len(at.word) :].startswith("("):
+            return f"functions and maps are in lower case: {word}(…)"
+        if word in self.spellings.values():
+            return f"words of the language are in lower case: {word}"
+        return hints.LOWER.format(word=word)
+
     def _wanted(self, stumble: Stumble, at: Place) -> str | None:
         """The hint by what was met, or by what the line still wants."""
         if stumble.met == "VBAR" and at.is_first and at.head not in ("on", "retry"):
             return "a table belongs to on edit, on cancel or retry"
+        if stumble.expected == {"LPAR"} and at.last == "in":
+            return "put the words in brackets: in (paid, packed)"
         if stumble.expected == {"DOT"}:
             return "a route is written TARGET.DOCUMENT: aiaccount.sales_invoice"
         first = (at.line.split() or [""])[0]
@@ -280,12 +299,6 @@ class Explainer:
         shown = sorted({*said, *parts}, key=lambda s: (s[0] == "'", s))
         more = len(shown) - 7
         return ", ".join(shown[:7]) + (f" or {more} more" if more > 0 else "")
-
-
-def _plain_word(stumble: Stumble, at: Place) -> str | None:
-    """The hint for a capital in a condition: quoted it would be no status."""
-    condition = stumble.met == "CODE" and at.line.split()[0] in _CONDITIONS
-    return hints.LOWER.format(word=at.word.lower()) if condition else None
 
 
 def _order(at: Place) -> str | None:

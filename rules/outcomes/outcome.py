@@ -46,7 +46,7 @@ class Verdict:
 
 
 def in_words(kind: str, result: str) -> str:
-    """The result of a verdict as people read it: an approval that nobody has to give passes nothing.
+    """The result of a verdict as people read it; what asks for no approval is no pass.
 
     >>> in_words("check", "not_applicable"), in_words("approve", "pass")
     ('not applicable', 'not needed')

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from grammar import nodes as n
+from grammar.advice.hints import WORDS as FOREIGN
 from grammar.text.problem import Problem, Span
 from rules.types.functions import AGGREGATES, LITERAL, NAMES, PURE, CallTypes, Report, did_you_mean
 from rules.types.symbol_table import FACTS, LATER_FACTS, Scope
@@ -26,6 +27,7 @@ from rules.values.kinds import (
     say_type,
     total,
 )
+from rules.values.wording import say
 
 
 def listed(path: tuple[str, ...], scope: Scope) -> Listed | None:
@@ -144,7 +146,7 @@ class _Walk(CallTypes):
             hint = "It can be a column of a decision table, or a fact of a test."
             return self.say("NAM12", message, hint, expr.span)
         what = f"a {self.scope.item}" if self.scope.item else f"{self.scope.record or 'this place'}"
-        hint = did_you_mean(name, self.scope.names())
+        hint = FOREIGN.get(name) or did_you_mean(name, self.scope.names())
         return self.say("NAM01", f"{what} has no field '{name}'", hint, expr.span)
 
     # ---- conditions ---------------------------------------------------------------------------
@@ -215,14 +217,30 @@ class _Walk(CallTypes):
         return YESNO
 
     def _allof(self, expr: n.AllOf) -> Type:
-        for part in expr.parts:
-            self.condition(part)
-        return YESNO
+        return self._parts(expr.parts)
 
     def _anyof(self, expr: n.AnyOf) -> Type:
-        for part in expr.parts:
-            self.condition(part)
+        return self._parts(expr.parts)
+
+    def _parts(self, parts: tuple[n.Expr, ...]) -> Type:
+        """Conditions side by side; a word alone may belong to the comparison before it."""
+        before: n.Compare | None = None
+        for part in parts:
+            if before is None or not self._left_behind(part, before):
+                self.condition(part)
+            before = part if isinstance(part, n.Compare) else before
         return YESNO
+
+    def _left_behind(self, part: n.Expr, before: n.Compare) -> bool:
+        """Whether a part is but a word of the comparison before: status = paid or packed."""
+        word = part.path[0] if isinstance(part, n.Name) and len(part.path) == 1 else ""
+        left = infer(before.left, self.scope, silent)
+        if word not in left.states or self.scope.resolve((word,)) is not None:
+            return False
+        negated = "not " if before.op == "<>" else ""
+        hint = f"Write {negated}{say(before.left)} in ({say(before.right)}, {word})."
+        self.say("NAM01", f"'{word}' alone is no condition", hint, part.span)
+        return True
 
     def _not(self, expr: n.Not) -> Type:
         return self.condition(expr.expr)
@@ -278,7 +296,7 @@ class _Walk(CallTypes):
         if special is not None:
             found: Type = special(expr)
             return found
-        hint = did_you_mean(expr.name, [*NAMES, *self.scope.index.maps])
+        hint = FOREIGN.get(expr.name) or did_you_mean(expr.name, [*NAMES, *self.scope.index.maps])
         return self.say("NAM05", f"'{expr.name}' is no function and no map", hint, expr.span)
 
     def _aggregate(self, expr: n.Call) -> Type:

@@ -245,3 +245,49 @@ def test_T22d_an_approval_that_nobody_has_to_give_is_not_needed(tmp_path: Path) 
     (line,) = [each for each in traced if "total > approval_limit" in each]
     assert line.split()[:2] == ["not", "needed"]
     assert [each for each in traced if each.startswith("  pass ")]
+
+
+# ---- T23: what people bring along, and one finding for one typo ----------------------------------
+
+NO_IF = (
+    "a formula has no if: give each case a check with its own when, a list its where, or use a map"
+)
+
+
+@pytest.mark.parametrize(
+    ("condition", "hint"),
+    [
+        ("IF(total > 5.00, total, 0.00) > 1.00", NO_IF),
+        ("if(total > 5.00, total, 0.00) > 1.00", NO_IF),
+        ("CASE WHEN total > 1.00 THEN 1 END = 1", NO_IF),
+        ("SELECT total > 5.00", "nothing is selected here"),
+        ('customer LIKE "C%"', "there are no patterns"),
+        ('customer like "C%"', "there are no patterns"),
+        ("total BETWEEN 5.00 AND 10.00", "write two comparisons"),
+        ("total > 5.00 AND total < 10.00", "words of the language are in lower case: and"),
+        ("SUM(lines.amount) = total", "functions and maps are in lower case: sum(…)"),
+        ("total % 2 = 0", "a percentage is a number with its sign, 6%"),
+        ("(total > 5.00 ? 1 : 0) = 1", f"there is no ? and : here; {NO_IF}"),
+        ('customer & "x" = "y"', "write and between conditions; texts are put together"),
+        ("status in paid, packed", "put the words in brackets: in (paid, packed)"),
+        ("status = paid or packed", "Write status in (paid, packed)."),
+        ("status = paid and packed", "Write status in (paid, packed)."),
+        ("status <> paid or packed", "Write not status in (paid, packed)."),
+        ("customer = null", "write is missing"),
+    ],
+)
+def test_T23a_what_other_languages_have_is_answered_with_what_to_write(
+    tmp_path: Path, condition: str, hint: str
+) -> None:
+    ((_, _, told_hint),) = of_condition(tmp_path, condition)
+    assert told_hint.startswith(hint)
+
+
+def test_T23b_a_formula_of_a_record_or_a_document_is_answered_alike(tmp_path: Path) -> None:
+    found = told(tmp_path, "posting.rules", "= currency", '= IF(total > 1.00, "MYR", "SGD")')
+    assert [each["hint"] for each in found] == [NO_IF]
+
+
+def test_T23c_a_sum_of_conditions_keeps_its_own_finding(tmp_path: Path) -> None:
+    ((code, message, _),) = of_condition(tmp_path, "status = paid or shut")
+    assert (code, message) == ("NAM01", "order has no field 'shut'")
