@@ -242,7 +242,7 @@ class Explainer:
         return hints.WORDS.get(at.word) or f"the form is: {hints.FORMS[at.head]}"
 
     def _in_formula(self, stumble: Stumble, at: Place) -> str | None:
-        """The hint for what other languages have in a formula; else for a capital in a condition."""
+        """The hint for what other languages have in a formula, or for a capital in a condition."""
         if at.head not in _FORMULAS or at.is_first:
             return None
         word, sign = at.word.lower(), at.line[stumble.column - 1 :][:1]

@@ -36,6 +36,8 @@ class Problem:
     span: Span
     severity: str = "error"
     """`error` stops a ruleset, `warning` and `style` do not."""
+    follows: tuple["Problem", ...] = ()
+    """What is wrong only because of this: one typo is one finding."""
 
 
 _NAMED = {"role", "const", "source", "target", "link", "map", "check", "sample"}
@@ -114,6 +116,7 @@ def show(problem: Problem, source_text: str) -> str:
         out += [f"{edge} |", f"{number} | {line}".rstrip(), f"{edge} | {_caret(problem, line)}"]
     if problem.hint:
         out.append(f"{edge} = hint: {problem.hint}")
+    out += [f"{edge} = so too: {line}" for line in below(problem)]
     return "\n".join(out)
 
 
@@ -122,12 +125,30 @@ def plain(problem: Problem) -> str:
     span = problem.span
     where = f"{span.file} line {span.line} column {span.column}"
     hint = f" Hint: {problem.hint}" if problem.hint else ""
-    return f"{where}: {problem.severity} {problem.code}: {problem.message}.{hint}"
+    said = f"{problem.code}: {problem.message}.{hint}{''.join(so_too(problem))}"
+    return f"{where}: {problem.severity} {said}"
+
+
+SHOWN_BELOW = 5
+
+
+def below(problem: Problem) -> list[str]:
+    """What follows from a problem, a line each; of many the first few, and how many more."""
+    lines = [f"{each.span}: {each.message}" for each in problem.follows[:SHOWN_BELOW]]
+    more = len(problem.follows) - SHOWN_BELOW
+    return lines + ([f"and in {more} more places"] if more > 0 else [])
+
+
+def so_too(problem: Problem) -> list[str]:
+    """The same as sentences, each with a blank in front."""
+    return [f" So too: {line}." for line in below(problem)]
 
 
 def to_json(problem: Problem) -> dict[str, object]:
-    """The problem as plain values."""
+    """The problem as plain values; what follows from it only where there is something."""
+    follows = {"follows": [to_json(each) for each in problem.follows]} if problem.follows else {}
     return {
+        **follows,
         "code": problem.code,
         "severity": problem.severity,
         "message": problem.message,

@@ -13,7 +13,7 @@ from pygls.workspace import PositionCodec
 
 from grammar.layout.formatter import format_text
 from grammar.text.finding_codes import CODES
-from grammar.text.problem import Problem, Span
+from grammar.text.problem import Problem, Span, so_too
 from grammar.text.tokens import tokens
 from grammar.text.vocabulary import clean
 from holding.programs.known_schemas import schemas
@@ -58,7 +58,7 @@ class Answers:
     def _diagnostic(self, problem: Problem) -> lsp.Diagnostic:
         return lsp.Diagnostic(
             range=self._positions.range(problem.span),
-            message=f"{problem.message}\n{problem.hint}",
+            message="\n".join([problem.message, problem.hint, *map(str.strip, so_too(problem))]),
             severity=_SEVERITIES.get(problem.severity, lsp.DiagnosticSeverity.Information),
             code=problem.code,
             source="clearpost",

@@ -6,6 +6,8 @@ Here: github and sarif. Not here: text and JSON for people and scripts (`grammar
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from grammar.text.problem import so_too
+
 if TYPE_CHECKING:
     from grammar.text.problem import Problem
 
@@ -27,6 +29,7 @@ def github(problem: "Problem") -> str:
     }
     said = ",".join(f"{name}={_property(str(value))}" for name, value in places.items())
     text = f"{problem.message}\n{problem.hint}" if problem.hint else problem.message
+    text += "".join(f"\n{line.strip()}" for line in so_too(problem))
     return f"::{_COMMANDS.get(problem.severity, 'notice')} {said}::{_data(text)}"
 
 
@@ -57,7 +60,7 @@ def _result(problem: "Problem", number: int) -> dict[str, object]:
         "ruleId": problem.code,
         "ruleIndex": number,
         "level": _LEVELS.get(problem.severity, "note"),
-        "message": {"text": f"{problem.message}.{hint}"},
+        "message": {"text": f"{problem.message}.{hint}{''.join(so_too(problem))}"},
         "locations": [{"physicalLocation": place}],
     }
 

@@ -7,6 +7,7 @@ terminal, editor and browser. Not here: syntax (grammar), running tests (rules/t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from itertools import chain
@@ -15,7 +16,7 @@ from typing import Any
 from grammar import nodes as n
 from grammar.nodes import Ruleset
 from grammar.text.finding_codes import CODES, STYLE
-from grammar.text.problem import Problem, believable
+from grammar.text.problem import Problem, Span, believable
 from rules.checker import (
     declarations,
     logic,
@@ -140,7 +141,94 @@ def findings(
     if syntax:
         found = believable(found, syntax, sources)
     told = {_hinted(problem) for problem in (*syntax, *found)}
-    return tuple(sorted(told, key=lambda p: (p.span, p.code, p.message)))
+    records = frozenset(record.span for record in ruleset.records)
+    return _below_causes(sorted(told, key=lambda p: (p.span, p.code, p.message)), records)
+
+
+_MEANT = re.compile(r"[Dd]id you mean '([^']+)'\?")
+_QUOTED = re.compile(r"'([^']+)'")
+_OUTSIDE = frozenset({"POS01", "NAM24", "NAM25"})
+"""Findings that a declaration itself has a name which nothing outside knows."""
+_INSIDE = frozenset({"GAT01", "EDT01", "POS12"})
+"""Findings that a declaration lacks something, which may stand in it misspelt."""
+
+
+def _below_causes(found: Sequence[Problem], records: frozenset[Span]) -> tuple[Problem, ...]:
+    """One finding for one typo: what is wrong only because of it stands below it."""
+    typos = {p: pair for p in found if p.severity == "error" and (pair := _typo(p))}
+    cause_of: dict[Problem, Problem] = {}
+    for cause in sorted(typos, key=lambda p: p.code not in _OUTSIDE):
+        if cause not in cause_of:
+            mine = [p for p in found if p is not cause and p not in cause_of]
+            cause_of |= dict.fromkeys(_following(cause, mine, typos, records), cause)
+    below: dict[Problem, list[Problem]] = {}
+    for other in found:
+        if other in cause_of:
+            below.setdefault(cause_of[other], []).append(other)
+    return tuple(_with(p, below.get(p, []), typos) for p in found if p not in cause_of)
+
+
+def _typo(problem: Problem) -> tuple[str, str] | None:
+    """The name that is not there and the one that is, as the finding says; None where it cannot."""
+    wrong, meant = _QUOTED.search(problem.message), _MEANT.search(problem.hint)
+    return (wrong[1], meant[1]) if wrong and meant else None
+
+
+def _following(
+    cause: Problem,
+    found: Sequence[Problem],
+    typos: Mapping[Problem, tuple[str, str]],
+    records: frozenset[Span],
+) -> Iterator[Problem]:
+    """What is wrong because of a typo: of a declaration its uses, of a use what is lacking."""
+    wrong, meant = typos[cause]
+    unused = any(p.code in STYLE and _lacking(p) == {meant} for p in found)
+    alike = [p for p in found if p.code == cause.code and typos.get(p) == (wrong, meant)]
+    declared = unused and bool(alike)  # it is declared misspelt, and used as it was meant
+    for other in found:
+        lacks = _lacking(other)
+        if cause.code in _OUTSIDE:
+            turned = typos.get(other) == (meant, wrong)
+            follows = turned or (bool(lacks) and lacks <= {meant, wrong})
+        elif other.code in _INSIDE:
+            follows = lacks == {meant} and _within(cause.span, other.span)
+        else:
+            follows = lacks == {meant} or (declared and other in alike)
+        if cause.code == "NAM07":
+            follows = follows or wrong in other.message.split()
+        if follows or (cause.span in records and _of_record(other)):
+            yield other
+
+
+def _of_record(problem: Problem) -> bool:
+    """Whether a finding may come of a record that is not read: nothing is used, no line known."""
+    said = re.split(r"[ '.]", problem.message)
+    return problem.code in STYLE or "line" in said
+
+
+def _lacking(problem: Problem) -> set[str]:
+    """The names that a finding says are not used, or not there."""
+    if problem.code in STYLE:
+        return set(_QUOTED.findall(problem.message)[:1])
+    if problem.code not in _INSIDE:
+        return set()
+    return set(re.split(r": | needs ", problem.message)[-1].split(", "))
+
+
+def _within(inner: Span, outer: Span) -> bool:
+    return inner.file == outer.file and outer.line <= inner.line <= outer.end_line
+
+
+def _with(
+    problem: Problem, below: Sequence[Problem], typos: Mapping[Problem, tuple[str, str]]
+) -> Problem:
+    """A finding with what follows from it; a hint never proposes what is misspelt itself."""
+    declared = next((p for p in below if p.code in STYLE), None)
+    if declared is None or not any(p.code == problem.code for p in below):
+        return replace(problem, follows=tuple(below)) if below else problem
+    _, misspelt = typos[problem]
+    hint = f"'{misspelt}' is declared in {declared.span}, and nothing uses it: correct its name."
+    return replace(problem, hint=hint, follows=tuple(below))
 
 
 def _hinted(problem: Problem) -> Problem:

@@ -58,7 +58,7 @@ def _places(index: Index) -> Iterator[Place]:
             scope = Scope(index, name, line=check.each_line)
             yield from _conditions((check.when, *check.requires), scope)
             yield from messages(check.say, check.span, scope)
-    for approve in index.ruleset.approvals:
+    for approve in (a for a in index.ruleset.approvals if a.record in index.judged):
         scope = Scope(index, approve.record)
         yield from _conditions((approve.when,), scope)
         yield from messages(approve.say, approve.span, scope)
@@ -75,7 +75,7 @@ def _conditions(exprs: tuple[n.Expr | None, ...], scope: Scope) -> Iterator[Plac
 
 
 def _of_gates(index: Index) -> Iterator[Place]:
-    for gate in index.ruleset.gates:
+    for gate in (g for g in index.ruleset.gates if g.record in index.judged):
         for row in gate.rows:
             if row.say:
                 yield from messages(row.say, row.span, Scope(index, gate.record))

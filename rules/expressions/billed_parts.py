@@ -190,7 +190,7 @@ class BillProgram:
         return found
 
     def _share(self, before: Decimal, now: Any, whole: Any) -> Share:
-        """The share of one line; unknown where its rest, before it or after it, is out of bounds."""
+        """The share of one line; unknown where its rest before or after is out of bounds."""
         share = Share(before, now, whole)
         if share.unknown is None:
             for had in (before, add(before, max(now, NOTHING))):
@@ -199,7 +199,7 @@ class BillProgram:
                     return Share(before, left, whole)
         return share
 
-    def _less(self, quantity: Any, had: Decimal) -> Any:
+    def _less(self, quantity: Any, had: Number) -> Any:
         try:
             return quantity if type(quantity) is Unknown else subtract(quantity, had)
         except ArithmeticError as reason:

@@ -1,6 +1,7 @@
 """What `clearpost check` tells of one slip in rules that are right, as a person sees it."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -291,3 +292,80 @@ def test_T23b_a_formula_of_a_record_or_a_document_is_answered_alike(tmp_path: Pa
 def test_T23c_a_sum_of_conditions_keeps_its_own_finding(tmp_path: Path) -> None:
     ((code, message, _),) = of_condition(tmp_path, "status = paid or shut")
     assert (code, message) == ("NAM01", "order has no field 'shut'")
+
+
+@pytest.mark.parametrize(
+    ("file", "right", "typo", "code", "many"),
+    [
+        ("netshop.rules", "tax_total         money", "tax_totl         money", "NAM25", 6),
+        ("posting.rules", "aiaccount.sales_invoice", "aiaccount.sales_invoyce", "POS01", 30),
+        ("netshop.rules", "record order from", "record ordr from", "NAM24", 20),
+        ("netshop.rules", "record order_line of order", "record order_line of ordr", "NAM07", 20),
+        ("netshop.rules", "many order_line", "many order_lin", "NAM07", 2),
+        ("netshop.rules", "role accounts ", "role accounst ", "OWN01", 18),
+        ("orders_test.rules", "sample tea", "sample tee", "TST01", 30),
+        ("clearing.rules", "paid, packed", "paid, pakced", "GAT03", 1),
+        ("changes.rules", "tax_total,", "tax_totl,", "EDT04", 1),
+        ("posting.rules", "InvoiceDate", "InvoceDate", "POS11", 1),
+        ("posting.rules", "item(", "itm(", "NAM05", 1),
+    ],
+)
+def test_T23d_one_typo_is_one_finding_with_what_follows_below_it(
+    tmp_path: Path, file: str, right: str, typo: str, code: str, many: int
+) -> None:
+    (found,) = told(tmp_path, file, right, typo)
+    assert found["code"] == code
+    assert len(found["follows"]) >= many
+    (word,) = {*re.findall(r"[\w.]+", typo)} - {*re.findall(r"[\w.]+", right)}
+    assert f"Did you mean '{word}'" not in found["hint"]
+
+
+def test_T23e_a_name_that_is_declared_misspelt_is_said_with_its_place(tmp_path: Path) -> None:
+    (found,) = told(tmp_path, "netshop.rules", "role accounts ", "role accounst ")
+    assert found["hint"].startswith("'accounst' is declared in ")
+    assert found["hint"].endswith("netshop.rules:4:1, and nothing uses it: correct its name.")
+
+
+def test_T23f_two_typos_are_two_findings(tmp_path: Path) -> None:
+    pieces = ("sum(lines.tax_due) = tax_total", "sum(lines.tax_due) = tax_totl",
+              "subtotal + tax_total", "subtotal + tax_totl")  # fmt: skip
+    found = told(tmp_path, "clearing.rules", *pieces)
+    assert [each["code"] for each in found] == ["NAM01", "NAM01"]
+    assert not any(each.get("follows") for each in found)
+    more = CANCEL.format(record="ordr", route="")
+    found = told(
+        tmp_path, "clearing.rules", "is_whole(line.pieces)", "is_whole(line.pices)", more=more
+    )
+    assert sorted(each["code"] for each in found) == ["NAM01", "NAM07"]
+    found = told(tmp_path, "clearing.rules", "paid, packed", "paid, pakced",
+                 "wait     pending, partly_delivered", "wait     pending")  # fmt: skip
+    assert [each["code"] for each in found] == ["GAT01", "GAT03"]
+    found = told(tmp_path, "clearing.rules",
+                 "gate delivery\n    ready    confirmed\n    wait     open",
+                 "gate delivery\n    ready    confirmed",
+                 "goods_back\n    wait     open", "goods_back\n    wait     opn",
+                 template=GOODS)  # fmt: skip
+    assert [(each["code"], len(each.get("follows", ()))) for each in found] == [
+        ("GAT01", 0),
+        ("GAT03", 1),
+    ]
+
+
+def test_T23g_what_follows_is_shown_below_its_cause(tmp_path: Path) -> None:
+    told(tmp_path, "changes.rules", "tax_total,", "tax_totl,")
+    shown = run("check", tmp_path / "rules", "--publish").stdout
+    lines = [line.strip() for line in shown.split("\n") if line.strip().startswith("= ")]
+    assert lines[0] == "= hint: Did you mean 'tax_total'?"
+    assert lines[1].startswith("= so too: ")
+    assert lines[1].endswith("changes.rules:6:1: 1 field is in no group: tax_total")
+    assert "1 error, 0 warnings" in shown
+    told(tmp_path, "netshop.rules", "role accounts ", "role accounst ")
+    assert "= so too: and in 13 more places\n" in run("check", tmp_path / "rules").stdout
+    told(tmp_path, "changes.rules", "tax_total,", "tax_totl,")
+    sarif = json.loads(run("check", tmp_path / "rules", "--format", "sarif").stdout)
+    (result,) = sarif["runs"][0]["results"]
+    assert result["message"]["text"].endswith("1 field is in no group: tax_total.")
+    github = run("check", tmp_path / "rules", "--format", "github").stdout
+    assert "So too: " in github
+    plain = run("check", tmp_path / "rules", "--publish", "--plain").stdout.split("\n")[0]
+    assert plain.endswith("changes.rules:6:1: 1 field is in no group: tax_total.")

@@ -56,13 +56,15 @@ def test_everybody_reads_the_same_words(
         said = (problem.message, problem.hint)
         assert f"[{problem.code}]: {problem.message}\n" in drawn
         assert f"= hint: {problem.hint}\n" in drawn
-        for words in said:
+        below = tuple(each.message for each in problem.follows)
+        for words in (*said, *below):
             assert " ".join(words.split()) in plain
             assert words in log["results"][number]["message"]["text"]
             assert words in edited[number].message
         assert (told[number]["message"], told[number]["hint"]) == said
         _, _, data = github[number].removeprefix("::").partition("::")
-        assert unquote(data) == "\n".join(said)
+        assert unquote(data).split("\nSo too: ")[0] == "\n".join(said)
+        assert all(words in unquote(data) and words in drawn for words in below)
         place = log["results"][number]["locations"][0]["physicalLocation"]["region"]
         assert (place["startLine"], place["startColumn"]) == (
             problem.span.line,
