@@ -11,7 +11,7 @@ from tests.acceptance.parts import state
 from tests.acceptance.product import APPROVER, House, Product, address_in, until
 from tests.acceptance.quiet import BASE, approve, record, until_shown
 
-BEFORE_EDITIONS = "0018"
+BEFORE_EDITIONS = "0020"
 
 
 def test_T39f_an_old_database_is_copied_and_its_rules_mean_what_they_meant(

@@ -133,7 +133,7 @@ def keyed(database: Database, company: Company, settings: Mapping[str, str]) -> 
         row.settings = {**row.settings, **settings}
         for secret in ("the-first-key", "the-key-in-use"):
             assert not isinstance(
-                set_key(session, SYSTEM, row, secret, now=NOW, keys=KEYS), Refusal
+                set_key(session, SYSTEM, row.id, secret, now=NOW, keys=KEYS), Refusal
             )
 
 
@@ -199,7 +199,7 @@ def test_T32b_a_source_keeps_the_secret_that_it_proves_others_by(
 ) -> None:
     with database.write() as session:
         row = connection_named(session, company, "netshop")
-        set_key(session, SYSTEM, row, "the-webhook-secret", now=NOW, keys=KEYS)
+        set_key(session, SYSTEM, row.id, "the-webhook-secret", now=NOW, keys=KEYS)
     change(database, company, {"base_url": ELSEWHERE}, name="netshop")
     with database.read() as session:
         source = connection_named(session, company, "netshop")

@@ -89,7 +89,7 @@ def test_T31_equal_signatures_of_two_sources_are_two_deliveries(
         answer = receive(
             session,
             company_id=company.id,
-            source=connection_named(session, company, "netshop"),
+            source_id=connection_named(session, company, "netshop").id,
             delivery_key="k",
             kind="webhook",
             headers={},

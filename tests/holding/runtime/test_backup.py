@@ -18,7 +18,7 @@ from holding.runtime.schema_version import VERSION
 from tests.support.databases import _on_server
 
 NOW = datetime(2026, 11, 22, 4, 5, 6, tzinfo=UTC)
-BEFORE = "0018"
+BEFORE = "0020"
 
 
 def test_T39e_a_file_is_copied_before_its_schema_changes_and_only_then(tmp_path: Path) -> None:
