@@ -72,6 +72,20 @@ _KNOWN = select(Delivery).where(
 """The delivery of a source with this key, the one with this signature, and its newest."""
 
 
+def held(session: Session, company_id: int, source_id: int) -> tuple[Company, Connection]:
+    """The company, held steady (a publish waits until this delivery is in), and its source."""
+    company, source = session.execute(_HELD, {"company": company_id, "source": source_id}).one()
+    return company, source
+
+
+_HELD = (
+    select(Company, Connection)
+    .join(Connection, Connection.company_id == Company.id)
+    .where(Company.id == bindparam("company"), Connection.id == bindparam("source"))
+    .with_for_update(read=True, of=Company)
+)
+
+
 def keep(session: Session, delivery: Delivery) -> Delivery | Refusal:
     """Keep the delivery, or count it when it was here before."""
     known = _again(session, delivery)

@@ -17,7 +17,7 @@ from connectors.contract import IncomingRecord
 from connectors.transport.fault_points import point
 from holding.access.actors import Actor, may
 from holding.audit.events import Fact, record_events
-from holding.intake.deliveries import family_of, keep, later, new_record, story, text_of
+from holding.intake.deliveries import family_of, held, keep, later, new_record, story, text_of
 from holding.intake.families import Current, relate
 from holding.programs import world
 from holding.refusal import Refusal
@@ -86,7 +86,7 @@ def receive(
     """
     if by and (refused := may(by, "upload")):
         return refused
-    company, source = _held(session, company_id, source_id)
+    company, source = held(session, company_id, source_id)
     if source.side != "source":
         hint = "Name the connection that the records come from."
         return Refusal("delivery.no_source", f"{source.name} is no source.", hint, 422)
@@ -134,20 +134,6 @@ def receive(
         unchanged=plan.unchanged,
         stale=plan.stale,
     )
-
-
-def _held(session: Session, company_id: int, source_id: int) -> tuple[Company, Connection]:
-    """The company, held steady (a publish waits until this delivery is in), and its source."""
-    company, source = session.execute(_HELD, {"company": company_id, "source": source_id}).one()
-    return company, source
-
-
-_HELD = (
-    select(Company, Connection)
-    .join(Connection, Connection.company_id == Company.id)
-    .where(Company.id == bindparam("company"), Connection.id == bindparam("source"))
-    .with_for_update(read=True, of=Company)
-)
 
 
 def _last_of_each(records: Sequence[IncomingRecord]) -> dict[tuple[str, str], IncomingRecord]:

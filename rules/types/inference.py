@@ -216,20 +216,16 @@ class _Walk(CallTypes):
         self.of(expr.expr)
         return YESNO
 
-    def _allof(self, expr: n.AllOf) -> Type:
-        return self._parts(expr.parts)
-
-    def _anyof(self, expr: n.AnyOf) -> Type:
-        return self._parts(expr.parts)
-
-    def _parts(self, parts: tuple[n.Expr, ...]) -> Type:
+    def _allof(self, expr: n.AllOf | n.AnyOf) -> Type:
         """Conditions side by side; a word alone may belong to the comparison before it."""
         before: n.Compare | None = None
-        for part in parts:
+        for part in expr.parts:
             if before is None or not self._left_behind(part, before):
                 self.condition(part)
             before = part if isinstance(part, n.Compare) else before
         return YESNO
+
+    _anyof = _allof
 
     def _left_behind(self, part: n.Expr, before: n.Compare) -> bool:
         """Whether a part is but a word of the comparison before: status = paid or packed."""

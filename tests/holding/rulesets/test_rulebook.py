@@ -91,8 +91,8 @@ def test_T27_a_publish_names_the_backtest_that_it_was_decided_by(
     with database.write() as session:
         chan, pua = (_actor(session, company, name) for name in ("Chan", "Pua"))
         other = replace(chan, company_id=make_company(session, "warung").id)
-        change = publication.push(session, company.id, chan, MOVED, "another", clock.now())
-        assert isinstance(change, Change)
+        no = publication.push(session, company.id, chan, MOVED, "another", clock.now())
+        change = session.scalars(select(Change).where(Change.no == no)).one()
 
         def record(of: str, actor: Actor = chan, bad: int = 0) -> None:
             clock.advance(timedelta(hours=1))
