@@ -149,6 +149,7 @@ CODES: dict[str, str] = {
     "TAB06": "table.cell_type",
     "TAB08": "table.twice",
     "TAB10": "const.same_day",
+    "TAB11": "const.odd_day",
     "TST01": "test.no_such_sample",
     "TST02": "test.no_such_field",
     "TST03": "test.name_the_route",

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
+from itertools import pairwise
 
 from grammar import nodes as n
 from grammar.text.problem import Problem, Span
@@ -42,6 +43,25 @@ def check_entries(index: Index) -> Iterator[Problem]:
                 message = f"const '{const.name}' has two values from {row.since}"
                 yield problem("TAB10", message, "Keep one of them.", row.span)
             seen.add(row.since)
+        yield from _days(const)
+
+
+_YEARS = range(1900, 2101)
+"""Of a day that somebody may mean."""
+
+
+def _days(const: n.Const) -> Iterator[Problem]:
+    """Days that hardly anybody means: centuries away, or below a later one."""
+    for row in const.rows:
+        if row.since.year not in _YEARS:
+            message = f"const '{const.name}' counts from {row.since}, centuries away"
+            hint = f"Correct the year, or write from {_YEARS[0]}-01-01 for what always counted."
+            yield problem("TAB11", message, hint, row.span, "warning")
+    for above, row in pairwise(const.rows):
+        if row.since < above.since and {above.since.year, row.since.year} <= {*_YEARS}:
+            message = f"const '{const.name}': {row.since} stands below {above.since}"
+            hint = "Put the rows in the order of their days, or correct the day."
+            yield problem("TAB11", message, hint, row.span, "warning")
 
 
 def _kinds(values: tuple[n.Literal, ...], what: str) -> Iterator[Problem]:

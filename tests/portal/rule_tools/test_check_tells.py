@@ -369,3 +369,28 @@ def test_T23g_what_follows_is_shown_below_its_cause(tmp_path: Path) -> None:
     assert "So too: " in github
     plain = run("check", tmp_path / "rules", "--publish", "--plain").stdout.split("\n")[0]
     assert plain.endswith("changes.rules:6:1: 1 field is in no group: tax_total.")
+
+
+# ---- T20: what is right for the machine and hardly meant -----------------------------------------
+
+
+@pytest.mark.parametrize("day", ["2206-01-01", "1026-01-01", "0206-01-01"])
+def test_T20a_a_day_of_a_const_centuries_away_is_a_warning(tmp_path: Path, day: str) -> None:
+    text = f"\nconst tea_limit\n    from {day} = 1.00\n"
+    found = told(tmp_path, "clearing.rules", more=text)
+    ((code, message, hint),) = short([each for each in found if each["code"] != "USE03"])
+    assert (code, message) == ("TAB11", f"const 'tea_limit' counts from {day}, centuries away")
+    assert hint == "Correct the year, or write from 1900-01-01 for what always counted."
+    assert {each["severity"] for each in found} == {"warning", "style"}
+
+
+def test_T20b_days_of_a_const_out_of_order_are_a_warning(tmp_path: Path) -> None:
+    text = "\nconst tea_limit\n    from {} = 1.00\n    from {} = 2.00\n"
+    turned = told(tmp_path, "clearing.rules", more=text.format("2026-07-01", "2026-01-01"))
+    ((code, message, hint),) = short([each for each in turned if each["code"] != "USE03"])
+    assert code == "TAB11"
+    assert message == "const 'tea_limit': 2026-01-01 stands below 2026-07-01"
+    assert hint == "Put the rows in the order of their days, or correct the day."
+    for days in (("1900-01-01", "2026-07-01"), ("2026-01-01", "2099-12-31")):
+        right = told(tmp_path, "clearing.rules", more=text.format(*days))
+        assert {each["code"] for each in right} == {"USE03"}
