@@ -150,6 +150,8 @@ def check_logic(index: Index) -> Iterator[Problem]:
     for place in places(index):
         if place.what == "condition":
             yield from _constant(place.expr)
+    for check_ in index.ruleset.checks:
+        yield from _repeated(check_.requires)
     for name, record in index.records.items():
         if record.source is None:
             continue
@@ -160,6 +162,7 @@ def check_logic(index: Index) -> Iterator[Problem]:
 
 def _constant(node: n.Expr) -> Iterator[Problem]:
     if isinstance(node, n.AllOf | n.AnyOf):
+        yield from _repeated(node.parts)
         for part in node.parts:
             yield from _constant(part)
     elif isinstance(node, n.Not):
@@ -170,6 +173,16 @@ def _constant(node: n.Expr) -> Iterator[Problem]:
             word = "always" if answer else "never"
             message = f"'{say(node)}' is {word} so, whatever the record holds"
             yield problem("LOG01", message, "Compare a field with something else.", node.span)
+
+
+def _repeated(parts: Sequence[n.Expr]) -> Iterator[Problem]:
+    """Conditions that stand twice side by side: one of them was mostly meant otherwise."""
+    seen: set[str] = set()
+    for part in parts:
+        if say(part) in seen:
+            message = f"'{say(part)}' says nothing new: it stands here already"
+            yield problem("LOG04", message, "Take it out, or correct it.", part.span, "warning")
+        seen.add(say(part))
 
 
 def _answer(node: n.Compare) -> bool | None:

@@ -374,7 +374,7 @@ def test_T23g_what_follows_is_shown_below_its_cause(tmp_path: Path) -> None:
 # ---- T20: what is right for the machine and hardly meant -----------------------------------------
 
 
-@pytest.mark.parametrize("day", ["2206-01-01", "1026-01-01", "0206-01-01"])
+@pytest.mark.parametrize("day", ["2206-01-01", "2101-01-01", "1026-01-01", "0206-01-01"])
 def test_T20a_a_day_of_a_const_centuries_away_is_a_warning(tmp_path: Path, day: str) -> None:
     text = f"\nconst tea_limit\n    from {day} = 1.00\n"
     found = told(tmp_path, "clearing.rules", more=text)
@@ -391,6 +391,25 @@ def test_T20b_days_of_a_const_out_of_order_are_a_warning(tmp_path: Path) -> None
     assert code == "TAB11"
     assert message == "const 'tea_limit': 2026-01-01 stands below 2026-07-01"
     assert hint == "Put the rows in the order of their days, or correct the day."
+    far = told(tmp_path, "clearing.rules", more=text.format("2206-07-01", "2026-01-01"))
+    assert sorted(each["code"] for each in far) == ["TAB11", "USE03"]
     for days in (("1900-01-01", "2026-07-01"), ("2026-01-01", "2099-12-31")):
         right = told(tmp_path, "clearing.rules", more=text.format(*days))
         assert {each["code"] for each in right} == {"USE03"}
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "total = subtotal\n    and      tax_total < total\n    and      total = subtotal",
+        "total = subtotal or tax_total < total or total = subtotal",
+    ],
+)
+def test_T20c_a_condition_that_stands_twice_is_a_warning(tmp_path: Path, condition: str) -> None:
+    ((code, message, hint),) = of_condition(tmp_path, condition)
+    assert (code, hint) == ("LOG04", "Take it out, or correct it.")
+    assert message == "'total = subtotal' says nothing new: it stands here already"
+
+
+def test_T20d_conditions_that_differ_are_no_repetition(tmp_path: Path) -> None:
+    assert of_condition(tmp_path, "total = subtotal or total = tax_total") == []
