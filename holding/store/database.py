@@ -146,8 +146,8 @@ def _keep_private(file: str | None) -> None:
     """
     if not file or file == ":memory:":
         return
-    with suppress(OSError):
-        os.close(os.open(file, os.O_RDWR | os.O_CREAT, PRIVATE))
+    with suppress(OSError):  # only a new one is opened: to close it would end SQLite's own locks
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, PRIVATE))
     for path in (file, f"{file}-wal", f"{file}-shm"):
         with suppress(OSError):
             if Path(path).stat().st_mode & OTHERS:

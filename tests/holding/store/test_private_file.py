@@ -1,6 +1,8 @@
 """The database file is for its owner alone."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -64,3 +66,18 @@ def test_T32c_a_file_that_cannot_be_made_is_told_as_before(tmp_path: Path) -> No
     refusal = check(f"sqlite:///{tmp_path}/no/such/folder/c.sqlite3")
     assert refusal is not None
     assert (refusal.code, "unable to open" in refusal.message) == ("DBS01", True)
+
+
+def test_T32c_a_further_connection_ends_no_lock_of_this_process(tmp_path: Path) -> None:
+    """To close a file ends every lock of the process on it: who goes last would take the log away
+    from under those that are still there, and what they write is seen by nobody.
+    """
+    file = tmp_path / "c.sqlite3"
+    first, second = written(file), Database(f"sqlite:///{file}")
+    with second.read() as session:
+        assert session.execute(text("SELECT count(*) FROM a")).scalar_one() == 0
+    read = f"import sqlite3; sqlite3.connect({str(file)!r}).execute('SELECT * FROM a').fetchall()"
+    subprocess.run([sys.executable, "-c", read], check=True)
+    assert (tmp_path / "c.sqlite3-wal").exists()
+    first.close()
+    second.close()
