@@ -16,7 +16,8 @@ class Edition(IntEnum):
     FIRST = 1
     SECOND = 2
     """Where the first field behind `never` is blank, what asks for that approval is held: before,
-    who made it could approve it."""
+    who made it could approve it. A field that tells records or families apart is held where it has
+    a character that nobody sees; before, the record was another one than the one it looks like."""
 
 
 NEWEST: Final = max(Edition)
@@ -26,6 +27,10 @@ CHANGED: Final = {
         (
             "Where the first field behind “never” of an approval is blank, the record is held:"
             " nobody can tell who made it. Before, anybody in the team could approve it."
+        ),
+        (
+            "A number with a character that nobody sees is held, where it tells records or families"
+            " apart. Before, it was another number than the one it looks like."
         ),
     ),
 }

@@ -13,6 +13,7 @@ from sys import intern
 from typing import Any
 
 from grammar.nodes import Field
+from grammar.text.editions import Edition
 from grammar.text.invisible import in_words, invisible, shown, without_invisible
 from rules.types.symbol_table import Index
 from rules.values.cause_keys import CauseKey, CauseKind
@@ -58,7 +59,7 @@ class Reader:
     """Reads the bodies of one record kind."""
 
     def __init__(self, index: Index, record: str) -> None:
-        declared = index.records[record]
+        declared, self.edition = index.records[record], index.edition
         source = index.sources.get(declared.source or "")
         self.owner = (source.missing.action.role or "") if source else ""
         self.say = source.missing.say if source else "{field} is blank or unknown."
@@ -89,7 +90,8 @@ class Reader:
         )
         key = field.name if field.type == "one_of" else field.type
         kept = self._kept.setdefault(key, {})
-        return _Slot(intern(field.name), field, reader_of(field), Unknown(gap), gap, kept)
+        tells = field.mark in _TELLING and self.edition >= Edition.SECOND
+        return _Slot(intern(field.name), field, reader_of(field), Unknown(gap), gap, kept, tells)
 
     def blank_line(self) -> dict[str, Any]:
         """A line of which nothing is known."""
@@ -151,6 +153,7 @@ class _Slot:
     missing: Unknown
     gap: Gap
     kept: dict[Any, Any]  # what texts and whole numbers were read as before
+    tells: bool  # records or families apart: no character of it may be unseen
 
     @property
     def quick(self) -> _Quick:
@@ -164,7 +167,7 @@ class _Slot:
                 content.gaps.append((self.gap, line))
             return self.missing
         try:
-            if type(raw) is str and self.field.mark in _TELLING and invisible(raw):
+            if self.tells and type(raw) is str and invisible(raw):
                 raise BadValueError  # two numbers that look the same would be two records
             value = self.convert(raw)
             if self.field.type in _KEPT and type(raw) in _WRITTEN and len(self.kept) < MOST_KEPT:
@@ -200,4 +203,4 @@ class _Slot:
     @property
     def _forbids_invisible(self) -> bool:
         """Whether a character that nobody sees is a fault here: in a name it may be right."""
-        return self.field.mark in _TELLING or self.field.type not in _FREE
+        return self.tells or self.field.type not in _FREE
