@@ -2,7 +2,7 @@
 
 VENV    ?= .venv
 PORT    ?= 8000
-WORKERS ?= 3
+WORKERS ?= 2
 ARGS    ?=
 BIN      = $(VENV)/bin
 PRODUCT  = $(VENV)/.product-done
