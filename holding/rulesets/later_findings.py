@@ -13,35 +13,26 @@ from grammar.text.editions import Edition, changed_since
 from holding.rulesets.admission import checked
 from holding.rulesets.check_report import MOST, Finding, finding_of
 from holding.rulesets.publication import files_of
-from holding.tables import Company, RulesetVersion
+from holding.rulesets.rulebook import VersionInForce, version_in_force
+from holding.tables import Company
 
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """What stands between rules in force and their next publishing: `errors` must be repaired,
+    """What lies between rules in force and their next publishing: `errors` must be repaired,
     `changes` are agreed to with it.
     """
 
-    code: str
     no: int
     edition: int
     errors: tuple[Finding, ...]
     changes: tuple[str, ...]
 
 
-def later_findings(session: Session, company_id: int) -> Later | None:
-    """Of the rules in force of a company; None where nothing is published."""
-    query = (
-        select(RulesetVersion.id, RulesetVersion.no, RulesetVersion.edition, Company.code)
-        .join(Company, Company.ruleset_version_id == RulesetVersion.id)
-        .where(Company.id == company_id)
-    )
-    version = session.execute(query).one_or_none()
-    if version is None:
-        return None
-    files = files_of(session, version.id)
+def later_findings(session: Session, version: VersionInForce) -> Later:
+    """Of the rules in force of a company."""
+    files = files_of(session, version.version_id)
     return Later(
-        code=version.code,
         no=version.no,
         edition=version.edition,
         errors=tuple(finding_of(one, files) for one in checked(files).errors[:MOST]),
@@ -49,7 +40,8 @@ def later_findings(session: Session, company_id: int) -> Later | None:
     )
 
 
-def of_all(session: Session) -> tuple[Later, ...]:
-    """Of every company that has published rules."""
-    ids = session.scalars(select(Company.id).order_by(Company.code))
-    return tuple(one for one in (later_findings(session, no) for no in ids) if one is not None)
+def of_all(session: Session) -> dict[str, Later]:
+    """Of every company that has published rules, by its code."""
+    companies = session.execute(select(Company.id, Company.code).order_by(Company.code)).all()
+    found = {row.code: version_in_force(session, row.id) for row in companies}
+    return {code: later_findings(session, one) for code, one in found.items() if one is not None}

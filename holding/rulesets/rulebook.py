@@ -97,6 +97,7 @@ class VersionInForce:
     version_id: int
     no: int
     hash: str
+    edition: int
     published_at: datetime
     author: str | None
     publisher: str | None
@@ -108,6 +109,7 @@ VERSION_IN_FORCE = Columns(
         version_id=of(RulesetVersion.id),
         no=of(RulesetVersion.no),
         hash=of(RulesetVersion.hash),
+        edition=of(RulesetVersion.edition),
         published_at=of(RulesetVersion.published_at),
         author=of(_author.name),
         publisher=of(_publisher.name),

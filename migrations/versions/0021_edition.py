@@ -1,4 +1,7 @@
-"""The edition of the rules language in which rules were published; before, there was one."""
+"""The edition of the rules language in which rules were published; before, there was one.
+
+What a version says of itself stays as it was written, what came to it since included.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,14 +11,36 @@ down_revision = "0020"
 branch_labels = None
 depends_on = None
 
+FIXED = (
+    "id, company_id, no, hash, revision, change_id, author_id, published_by_id, published_at,"
+    " engine"
+)
+
 
 def upgrade() -> None:
-    """Every version that stands has the only edition there was."""
+    """Every version that is there has the only edition there was."""
     op.add_column(
         "ruleset_version", sa.Column("edition", sa.Integer, nullable=False, server_default="1")
     )
+    _refuse_changes_of(f"{FIXED}, backtest_id, backtest_sha256, edition")
 
 
 def downgrade() -> None:
     """Forget it."""
+    _refuse_changes_of(FIXED)
     op.drop_column("ruleset_version", "edition")
+
+
+def _refuse_changes_of(columns: str) -> None:
+    postgresql = op.get_bind().dialect.name == "postgresql"
+    on = " ON ruleset_version" if postgresql else ""
+    op.execute(f"DROP TRIGGER ruleset_version_no_change{on}")
+    refuse = (
+        "FOR EACH ROW EXECUTE FUNCTION refuse_change()"
+        if postgresql
+        else "BEGIN SELECT RAISE(ABORT, 'append-only: ruleset_version'); END"
+    )
+    op.execute(
+        f"CREATE TRIGGER ruleset_version_no_change BEFORE UPDATE OF {columns} ON ruleset_version"
+        f" {refuse}"
+    )

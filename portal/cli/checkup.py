@@ -89,14 +89,14 @@ def _database(settings: "Settings") -> Iterator[Looked]:
     database.close()
     yield _good("clock", step or "was never found to be set back")
     yield worker
-    yield from map(_rules, later)
+    yield from (_rules(code, found) for code, found in later.items())
 
 
-def _rules(later: "Later") -> Looked:
+def _rules(code: str, later: "Later") -> Looked:
     """Rules in force go on with what a later checker finds in them; they cannot be published so."""
     from holding.words import plural
 
-    name = f"rules {later.code}"
+    name = f"rules {code}"
     if later.errors:
         first = later.errors[0]
         words = f"version {later.no} stays in force, but cannot be published again: "

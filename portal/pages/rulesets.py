@@ -37,7 +37,7 @@ def show() -> Response:
         version=version,
         book=book,
         history=queries.history(session, g.company.id, version.no),
-        later=later_findings(session, g.company.id),
+        later=later_findings(session, version),
         lacking=lacking(book),
         last=last,
         decided=_decided(version),

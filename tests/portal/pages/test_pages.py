@@ -42,7 +42,7 @@ BUDGET = {
     "/c/kedai/find?q=SO-102": 10,
     "/c/kedai/find": 10,
     "/c/kedai/late": 6,
-    "/c/kedai/rules/book": 9,
+    "/c/kedai/rules/book": 10,
     "/c/kedai/rules/book.md": 9,
     "/c/kedai/rules/files/shop.rules": 7,
     ONE: 21,

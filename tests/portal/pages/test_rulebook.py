@@ -202,7 +202,8 @@ def test_T27_the_book_names_the_backtest_that_it_was_published_by(visit, databas
         )
         files = publication.files_of(session, company.ruleset_version_id)
         files["shop.rules"] = f"# once more\n{files['shop.rules']}"
-        change = publication.push(session, company.id, chan, files, "once more", clock.now())
+        no = publication.push(session, company.id, chan, files, "once more", clock.now())
+        change = session.scalars(select(Change).where(Change.no == no)).one()
         told = recorded_backtests.Counted(
             hash=change.hash, old_hash="a" * 64, records=1200, differ=14, bad=0, rules={}
         )

@@ -42,7 +42,9 @@ contents = st.one_of(
     st.just(BILL.content),
     st.fixed_dictionaries({"fields": scalars, "lines": st.one_of(scalars, st.lists(scalars))}),
 )
-quantities = st.decimals(allow_nan=False, allow_infinity=False, places=2, max_value=10**9)
+quantities = st.decimals(
+    allow_nan=False, allow_infinity=False, places=2, min_value=-(10**9), max_value=10**9
+)
 
 
 @given(
