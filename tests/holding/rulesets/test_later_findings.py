@@ -80,3 +80,6 @@ def test_T39d_the_same_files_of_two_editions_are_two_programs(
         assert programs[0].hash == programs[1].hash
         editions = [one._index.edition for one in programs]
         assert editions == [Edition.FIRST, NEWEST]
+    with database.read() as session:
+        loaded = [session.get_one(RulesetVersion, version) for version in (first, second)]
+        assert [world.program(session, one.id) for one in loaded] == programs

@@ -32,6 +32,15 @@ def test_the_depot_is_clean() -> None:
     assert problems(TEXT) == []
 
 
+def test_T12b_a_link_that_only_tells_the_family_is_used() -> None:
+    text = replaced(TEXT, "= count(orders)", "= 1")
+    lines = "any(orders.lines where pos = line.of_line and sku = line.sku)"
+    text = replaced(text, lines, "line.qty > 0")
+    assert "USE05" not in {p.code for p in problems(text)}
+    text = replaced(text, "by       number = order_no", "by       number = number")
+    assert "USE05" in {p.code for p in problems(text)}
+
+
 @pytest.mark.parametrize("broken", BROKEN, ids=lambda b: f"{b['code']}-{b['new'].split()[:4]}")
 def test_what_is_broken_is_found(broken: dict[str, Any]) -> None:
     text = replaced(TEXT, broken["old"], broken["new"])
