@@ -1,17 +1,22 @@
 """Every connector by its name.
 
-Here: the two lists, and the schemas of all as data, also of what is described and not carried yet.
-Not here: anything a single connector knows.
+Here: the two lists, what each asks of who connects it, and the schemas of all as data, also of what
+is described and not carried yet. Not here: anything a single connector knows.
 """
 
 from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
+from zoneinfo import ZoneInfo
 
-from connectors.contract import Accepted, Source, SourceRefusal, Target
+from connectors.contract import Accepted, ConnectionForm, Setting, Source, SourceRefusal, Target
+from connectors.contract import declared_settings as declared
+from connectors.contract.pulls import Pulls
 from connectors.contract.schema import DocumentSchema, KindSchema
 from connectors.sources.intake.connector import Intake
 from connectors.sources.netshop.connector import NetShop
+from connectors.sources.shopify.connector import Shopify
+from connectors.sources.woocommerce.connector import WooCommerce
 from connectors.sources.workbook.connector import Workbook
 from connectors.targets.aiaccount.connector import AiAccount
 from connectors.targets.autocount.connector import AutoCount
@@ -19,7 +24,13 @@ from connectors.targets.autocount.documents import UNPOSTED as AUTOCOUNT_DOCUMEN
 from connectors.targets.quickbooks.connector import QuickBooks
 from connectors.targets.quickbooks.documents import UNPOSTED as QUICKBOOKS_DOCUMENTS
 
-_SOURCES: tuple[Source, ...] = (Intake(), NetShop(), Workbook())
+_SOURCES: tuple[Source, ...] = (
+    Intake(),
+    Shopify(),
+    WooCommerce(),
+    NetShop(),
+    Workbook(),
+)
 _TARGETS: tuple[Target, ...] = (AiAccount(), AutoCount(), QuickBooks())
 
 _LATER_DOCUMENTS: tuple[DocumentSchema, ...] = (
@@ -39,6 +50,24 @@ def targets() -> Mapping[str, Target]:
     return MappingProxyType({target.name: target for target in _TARGETS})
 
 
+def form_of(side: str, connector: str) -> ConnectionForm | None:
+    """What a connector asks, with what every one of its side asks besides; None: not known."""
+    found: Source | Target | None
+    found = sources().get(connector) if side == "source" else targets().get(connector)
+    if found is None:
+        return None
+    common = _OF_TARGETS
+    if side == "source":
+        kinds = declared.record_kinds(kind.kind for kind in sources()[connector].kinds)
+        pulled = _OF_PULLS if isinstance(found, Pulls) else ()
+        common = (*pulled, kinds, declared.ZONE)
+    return replace(found.form, settings=(*found.form.settings, *common))
+
+
+_OF_TARGETS: tuple[Setting, ...] = (declared.ZONE, declared.CURRENCY, declared.CALLS)
+_OF_PULLS = (*declared.READING, declared.CALLS)
+
+
 def schemas() -> tuple[tuple[DocumentSchema, ...], tuple[KindSchema, ...]]:
     """All document types and all record kinds, for the checker of rule files."""
     documents = (document for target in _TARGETS for document in target.documents)
@@ -55,11 +84,11 @@ def document(target: str, name: str) -> DocumentSchema | None:
     return next((d for d in documents if (d.target, d.name) == (target, name)), None)
 
 
-def read_file(name: str, raw: bytes) -> Accepted | SourceRefusal:
-    """Read a file given by hand, by the source that knows its ending."""
+def read_file(name: str, raw: bytes, zone: ZoneInfo) -> Accepted | SourceRefusal:
+    """Read a file given by hand, by the source that knows its ending; it is in this zone."""
     for source in _SOURCES:
         if name.lower().endswith(source.suffixes):
-            return source.read(name, raw)
+            return source.read(name, raw, zone)
     known = ", ".join(suffix for source in _SOURCES for suffix in source.suffixes)
     return SourceRefusal(
         415, "unknown_file", f"{name} is no file that can be read.", f"Use {known}."

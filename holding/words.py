@@ -1,15 +1,37 @@
 """Small words of sentences that people read.
 
-Here: counting in words, an amount of money, a length of time. Not here: any sentence.
+Here: counting in words, amounts of money, a length of time. Not here: any sentence.
 """
 
-from typing import Final
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Mapping
+from typing import Final, TypeVar
 
 from holding.tables.columns import from_minor, places_of
 
 SPACE: Final = "\u00a0"
 MINUS: Final = "\u2212"
-_SIGNS: Final = {"MYR": "RM"}
+_SIGNS: Final = {"MYR": "RM", "GBP": "£", "EUR": "€"}
+
+Sums = Mapping[str, int]
+"""Currency -> minor units of it; "" is the currency of the company's books."""
+
+Key = TypeVar("Key", bound=Hashable)
+
+
+def by_key(rows: Iterable[tuple[Key, str, int | None]]) -> dict[Key, Sums]:
+    """What each key comes to, of its amounts; those that are not known are left out."""
+    found: dict[Key, dict[str, int]] = defaultdict(dict)
+    for key, currency, minor in rows:
+        if minor is not None:
+            found[key][currency] = found[key].get(currency, 0) + int(minor)
+    return dict(found)
+
+
+def added(parts: Iterable[Sums]) -> Sums:
+    """Several sums as one."""
+    rows = ((None, currency, minor) for part in parts for currency, minor in part.items())
+    return by_key(rows).get(None, {})
 
 
 def plural(count: int, one: str, many: str | None = None) -> str:
@@ -17,22 +39,46 @@ def plural(count: int, one: str, many: str | None = None) -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
-def sign(currency: str | None) -> str:
-    """How a currency is written before an amount: RM for MYR, else the code itself."""
-    return _SIGNS.get(currency or "MYR", currency or "MYR")
+def sign(currency: str) -> str:
+    """What people call a currency: RM for MYR, £ for GBP, else the code itself."""
+    return _SIGNS.get(currency, currency)
 
 
-def digits(minor: int, currency: str | None = "MYR") -> str:
+def prefix(currency: str) -> str:
+    """What stands before an amount: a symbol directly, letters with a space."""
+    mark = sign(currency)
+    return f"{mark}{SPACE}" if mark.isalpha() else mark
+
+
+def digits(minor: int, currency: str) -> str:
     """1,204.00, without sign and currency."""
-    places = places_of(currency or "MYR")
-    return f"{abs(from_minor(minor, currency or 'MYR')):,.{places}f}"
+    return f"{abs(from_minor(minor, currency)):,.{places_of(currency)}f}"
 
 
-def money(minor: int | None, currency: str | None = "MYR") -> str:
-    """RM 1,204.00; the minus is U+2212; nothing known is said so."""
+def money(minor: int | None, currency: str) -> str:
+    """RM 1,204.00 or £1,204.00; the minus is U+2212; nothing known is said so."""
     if minor is None:
         return "amount not recorded"
-    return f"{MINUS if minor < 0 else ''}{sign(currency)}{SPACE}{digits(minor, currency)}"
+    return f"{MINUS if minor < 0 else ''}{prefix(currency)}{digits(minor, currency)}"
+
+
+def currencies(found: Sums, books: str) -> tuple[tuple[str, int], ...]:
+    """(currency, minor units) of each sum that is not nothing, that of the books first; nothing at
+    all is said in the currency of the books.
+    """
+    told = added([{code or books: minor} for code, minor in found.items()])
+    listed = sorted(told.items(), key=lambda pair: (pair[0] != books, pair[0]))
+    return tuple((code, minor) for code, minor in listed if minor) or ((books, 0),)
+
+
+def sums(found: Sums, books: str, *, signed: bool = False) -> str:
+    """RM 12,345.00 + SGD 120.00: one sum a currency, never added; `signed`: a plus stands before a
+    gain.
+    """
+    (code, minor), *others = currencies(found, books)
+    first = f"{'+' if signed and minor > 0 else ''}{money(minor, code)}"
+    rest = (f"{MINUS if n < 0 else '+'} {money(abs(n), other)}" for other, n in others)
+    return " ".join([first, *rest])
 
 
 def duration(minutes: int) -> str:

@@ -31,10 +31,14 @@ from connectors.transport.clock import Clock
 from holding.refusal import Refusal
 from holding.runtime.logs import logger
 from holding.runtime.settings import Settings
+from holding.staff import own_account
 from holding.store.database import UNAVAILABLE, Database
 from holding.tables.row_states import HoldState, PushState, RecordState
+from portal import access, connections, pages
 from portal.api.calls import api
-from portal.pages import BLUEPRINTS, posted_change
+from portal.help import pages as help_pages
+from portal.onboarding import checklist, first_company, rule_choice
+from portal.pages import posted_change
 from portal.web import filters, fragments, rule_checks, security, store
 from portal.web.config import PortalConfig, config_of
 from portal.web.frame import init as init_shell
@@ -47,7 +51,7 @@ STATIC = next(p for p in (HERE / "_static", HERE.parent / "static") if p.is_dir(
 STYLESHEET = "app.css"
 # One file a component, put together in this order: what is later wins.
 COMPONENTS = ("base", "layout", "actions", "form", "table", "panel", "pane", "record", "message",
-              "parts", "narrow", "print")  # fmt: skip
+              "parts", "narrow", "people", "print")  # fmt: skip
 HTMX = {
     "allowEval": False,
     "allowScriptTags": False,
@@ -77,6 +81,7 @@ TOLD = {
 }
 DATABASE_BUSY = ("The database is busy.", "Nothing was changed. Repeat it in a few seconds.")
 BUSY_SECONDS = 10
+ONBOARDING = (first_company.setup_pages, checklist.pages, rule_choice.change_pages)
 log = logger("clearpost.portal")
 
 
@@ -132,7 +137,14 @@ def create_app(
     fragments.init(app)
     filters.init(app)
     app.jinja_env.filters.update(posted_change.FILTERS)
-    for blueprint in (*BLUEPRINTS, api):
+    for blueprint in (
+        *access.BLUEPRINTS,
+        *pages.BLUEPRINTS,
+        *connections.BLUEPRINTS,
+        help_pages.help_pages,
+        *ONBOARDING,
+        api,
+    ):
         app.register_blueprint(blueprint)
     security.init(app, made)
     _templates(app)
@@ -157,11 +169,14 @@ def _templates(app: Flask) -> None:
     app.jinja_env.globals["ui"] = app.jinja_env.get_template("_macros/ui.html").module
     app.context_processor(_context)
     init_shell(app)
+    help_pages.init(app)
 
 
 def _context() -> dict[str, object]:
     named = ("company", "actor", "now", "request_id")
-    return {name: g.get(name) for name in named}
+    person = g.get("person")
+    shown: dict[str, object] = {name: g.get(name) for name in named}
+    return {**shown, "taste": own_account.taste(person.settings if person else {})}
 
 
 def _asset(name: str) -> str:
@@ -198,8 +213,14 @@ def _our_fault(error: Exception) -> Response:
         answer = _problem(HTTPStatus.SERVICE_UNAVAILABLE, DATABASE_BUSY)
         answer.headers["Retry-After"] = str(BUSY_SECONDS)
         return answer
-    log.error("A request failed.", request=g.get("request_id"), path=request.path, exc_info=error)
+    log.error("A request failed.", request=g.get("request_id"), path=logged_path(), exc_info=error)
     return _problem(500)
+
+
+def logged_path() -> str:
+    """The address as it may be written down: the token of a link is a key."""
+    of_link = next((way for way in ("/join/", "/setup/") if request.path.startswith(way)), "")
+    return f"{of_link}…" if of_link else request.path
 
 
 def _problem(status: int, words: tuple[str, str] | None = None) -> Response:

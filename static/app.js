@@ -105,6 +105,7 @@
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "Escape") { for (const menu of all("details.menu[open]")) menu.open = false; document.activeElement.blur(); return; }
     if (event.target.matches("input, textarea, select, [contenteditable]")) return;
+    if (document.documentElement.dataset.keys === "off") return;
     const go = leader && places[event.key];
     leader = event.key === "g";
     if (go) document.querySelector(`#nav [data-go=${go}]`)?.click();

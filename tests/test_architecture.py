@@ -26,7 +26,8 @@ MACHINERY = {
     f"connectors.{name}"
     for name in (
         *("transport.clock", "transport.strict_json"),
-        *("simulators.base.control", "simulators.base.scripted", "simulators.base.server"),
+        *("simulators.base.control", "simulators.base.scripted"),
+        *("simulators.base.server", "simulators.base.shop"),
         *("kit.confined_process", "kit.delivery_limits", "kit.sheet_tables"),
         *("kit.workbook", "kit.workbook_child"),
     )
@@ -49,12 +50,15 @@ def test_the_import_contracts_are_kept() -> None:
 def test_T33a_a_stand_in_reaches_nothing_of_its_client() -> None:
     graph = grimp.build_graph("connectors")
     stand_ins = {path.parent.name for path in SIMULATORS.glob("*/__main__.py")}
-    assert stand_ins == {"aiaccount", "autocount", "quickbooks"}
+    shops = {"shopify", "woocommerce"}
+    assert stand_ins - shops == {"aiaccount", "autocount", "quickbooks"}
     for name in stand_ins:
         own = f"connectors.simulators.{name}"
         assert _reached(graph, own) <= MACHINERY
-        graph.add_import(importer=f"{own}.checks", imported=f"connectors.targets.{name}.documents")
-        assert f"connectors.targets.{name}.documents" in _reached(graph, own)
+        side, what = ("sources", "connector") if name in shops else ("targets", "documents")
+        client = f"connectors.{side}.{name}.{what}"
+        graph.add_import(importer=f"{own}.api", imported=client)
+        assert client in _reached(graph, own)
     assert _reached(graph, "connectors.simulators.netshop") == set()
 
 

@@ -59,7 +59,7 @@ def _wait(notes: Path, shop: subprocess.Popen[bytes]) -> str:
 def _take(address: str, email: str, password: str) -> None:
     program = next(
         found
-        for name in ("chromium", "chromium-browser", "google-chrome")
+        for name in ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
         if (found := shutil.which(name))
     )
     with sync_playwright() as play:

@@ -1,4 +1,4 @@
-"""What the queue can ask for: judge, push, sweep. Ten lines each.
+"""What the queue can ask for: judge, push, pull. Ten lines each.
 
 Here: opening the database once, calling one service, ringing for what comes next. Not here: any
 decision. A job names a company at most; what is due stands in the tables.
@@ -15,6 +15,7 @@ from functools import cache, partial
 from connectors.transport.clock import MachineClock
 from holding.connections.channel import Desk
 from holding.evaluation.due_records import judge_due
+from holding.intake.pulls import pull_due
 from holding.refusal import Refusal
 from holding.runs.dispatch import open_desk, push_due
 from holding.runtime import doorbell
@@ -93,6 +94,28 @@ def push(company_id: int) -> int:
     if pushed.count:
         call(company_id, "evaluate")
     return pushed.count
+
+
+def pull(company_id: int) -> int:
+    """Ask the company's sources for what changed there; ring for what came, and while there is more
+    to ask for.
+    """
+    doorbell.answer(company_id, "pull")
+    mine = bench()
+    pulled = pull_due(
+        mine.database,
+        mine.clock,
+        company_id=company_id,
+        owner=mine.owner,
+        http=mine.desk.http,
+        keys=mine.desk.keys,
+        lease_seconds=mine.settings.lease_seconds,
+    )
+    if pulled.new:
+        call(company_id, "evaluate")
+    if pulled.more:
+        call(company_id, "pull")
+    return pulled.pages
 
 
 @contextmanager

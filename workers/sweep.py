@@ -11,10 +11,12 @@ from typing import Any
 
 from holding.access.actors import SYSTEM
 from holding.access.sessions import forget_ended
-from holding.audit import chain
+from holding.audit import anchors, chain
 from holding.connections.probe import test_connection, to_refresh
 from holding.evaluation.record_claims import due_companies, sweep_expired
 from holding.exceptions.assignments import wake_rested
+from holding.intake import pull_turns
+from holding.intake.pulls import arrange
 from holding.journal.posting_claims import free_the_dead
 from holding.journal.run_counts import close_left_open
 from holding.posting.replaced_calls import remove_bodies
@@ -29,6 +31,7 @@ from workers.jobs import Bench
 DUTY = "sweeper"
 ASK_AGAIN = 60.0
 A_DAY = 86_400.0
+A_MINUTE = 60.0
 log = logger("clearpost.workers")
 
 
@@ -39,6 +42,7 @@ class Sweeper:
         self._bench = bench
         self._asked: dict[int, float] = {}  # by the clock that never jumps
         self._look_at_all = self._note_heads = self._forget_next = float("-inf")
+        self._anchors = anchors.Anchors(bench.settings.anchor_file)
         told = bench.settings
         self._longest = timedelta(seconds=2 * (told.lease_seconds + told.answer_seconds))
 
@@ -60,6 +64,7 @@ class Sweeper:
             steps.callback(self._refresh, now)
             steps.callback(self._link, now)
             steps.callback(self._forget, now)
+            steps.callback(self._writing, arrange, now)
             steps.callback(self._writing, start_due, now)
             steps.callback(self._writing, wake_rested, now)
             steps.callback(self._writing, close_left_open, now)
@@ -69,7 +74,8 @@ class Sweeper:
 
     def leave(self) -> None:
         """Link what was told last, and let another process sweep at once."""
-        chain.link_due(self._bench.database, now=self._bench.clock.now(), whole=False)
+        now = self._bench.clock.now()
+        chain.link_due(self._bench.database, now=now, whole=False, after=lambda: self._note(now))
         with self._bench.database.write() as session:
             leases.leave(session, DUTY, owner=self._bench.owner)
 
@@ -78,7 +84,9 @@ class Sweeper:
         with self._bench.database.read() as session:
             now = self._bench.clock.now()
             judging, pushing = due_companies(session, now), companies_due(session, now)
-        return [("evaluate", key) for key in judging] + [("push", key) for key in pushing]
+            pulling = pull_turns.due_companies(session, now)
+        kinds = {"evaluate": judging, "push": pushing, "pull": pulling}
+        return [(kind, key) for kind, keys in kinds.items() for key in keys]
 
     def _writing(self, step: Callable[..., object], now: datetime, **given: Any) -> None:
         """One step in a transaction of its own."""
@@ -89,11 +97,12 @@ class Sweeper:
         """Link the events of late; once a day, and at first, whatever was left behind too."""
         seconds = self._bench.clock.monotonic()
         whole = seconds >= self._look_at_all
-        chain.link_due(self._bench.database, now=now, whole=whole)
+        told = self._bench.database
+        chain.link_due(told, now=now, whole=whole, after=lambda: self._note(now))
         if whole:
             self._look_at_all = seconds + A_DAY
         if seconds >= self._note_heads:
-            self._note_heads = seconds + chain.EVERY.total_seconds()
+            self._note_heads = seconds + anchors.LOOKS.total_seconds() / 2
             self._note(now)
 
     def _forget(self, now: datetime) -> None:
@@ -108,11 +117,17 @@ class Sweeper:
             remove_bodies(mine.database, now, kept=kept)
 
     def _note(self, now: datetime) -> None:
-        """Note the heads of the chains; a file that cannot be written stops no work."""
-        mine = self._bench
+        """Note the heads of the chains, in the file and in the log; a file that cannot be written
+        stops no work.
+        """
         try:
-            chain.Anchors(mine.settings.anchor_file).note(mine.database, now)
+            due = self._anchors.due(self._bench.database, now)
+            for one in due:
+                head = f"{one.head.seq}:{one.head.hash}"
+                log.info("The head of a chain is noted.", company=one.company, head=head)
+            self._anchors.add(due)
         except (OSError, ValueError) as problem:
+            self._note_heads = self._bench.clock.monotonic() + A_MINUTE
             log.error("The heads of the chains cannot be noted.", why=str(problem))
 
     def _refresh(self, now: datetime) -> None:

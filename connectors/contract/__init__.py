@@ -19,7 +19,16 @@ from connectors.contract.calls import (
     Stands,
     Step,
 )
-from connectors.contract.sources import Accepted, IncomingRecord, RowError, Source, SourceRefusal
+from connectors.contract.declared_settings import ConnectionForm, KeyField, Setting
+from connectors.contract.sources import (
+    Accepted,
+    ExampleCall,
+    IncomingRecord,
+    RowError,
+    ShowsExample,
+    Source,
+    SourceRefusal,
+)
 from connectors.contract.targets import Action, FileLimits, Pace, Settings, Target
 
 __all__ = [
@@ -27,19 +36,24 @@ __all__ = [
     "Action",
     "Answer",
     "AnswerKind",
+    "ConnectionForm",
     "ConnectionReport",
+    "ExampleCall",
     "FileLimits",
     "Found",
     "IncomingRecord",
     "ItemSetup",
     "Kept",
+    "KeyField",
     "OutgoingDocument",
     "Pace",
     "Payload",
     "Rounding",
     "RowError",
     "Sent",
+    "Setting",
     "Settings",
+    "ShowsExample",
     "Snapshot",
     "Source",
     "SourceRefusal",

@@ -17,13 +17,25 @@ Rounding = Literal["per_line", "sum_then_round"]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of a connection test; `ok` is None for a warning or a step that could not be
-    made.
+    """One step of a connection test; `ok` is None for a warning or a step that was not run.
+
+    `hint` is what to do next, where and who; `code` says which failure it is, or that it was not
+    run.
     """
 
     name: str
     ok: bool | None
     words: str
+    hint: str = ""
+    code: str = ""
+
+    @classmethod
+    def failed(cls, name: str, words: str, hint: str, code: str) -> "Step":
+        """A step that did not pass, with its next step."""
+        return cls(name, ok=False, words=words, hint=hint, code=code)
+
+
+NOT_RUN = "not_run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +69,7 @@ class Snapshot:
     quota_limit: int | None
     quota_used: int | None
     quota_resets_on: date | None
-    items: Mapping[str, ItemSetup] | None = None  # those that were asked for
+    items: Mapping[str, ItemSetup | None] | None = None  # those that were asked for
 
     def codes(self) -> dict[str, frozenset[str]]:
         """The codes known there, by the words the rules use; kinds that it cannot list are left
@@ -87,14 +99,11 @@ class ConnectionReport:
         return all(step.ok is not False for step in self.steps)
 
     @classmethod
-    def stopped(
-        cls, names: Sequence[str], at: int, words: str, *, there: bool = True
-    ) -> "ConnectionReport":
-        """A test that got no further than one of its steps."""
-        passed = tuple(Step(name, ok=True, words="Passed.") for name in names[:at])
-        later = tuple(Step(name, ok=None, words="Not tried.") for name in names[at + 1 :])
-        steps = (*passed, Step(names[at], ok=False, words=words), *later)
-        return cls(steps=steps, snapshot=None, reached=there)
+    def stopped(cls, names: Sequence[str], *made: Step, there: bool = True) -> "ConnectionReport":
+        """A test that got no further than the last of the steps that were made."""
+        words = f"Not run: {made[-1].name[0].lower()}{made[-1].name[1:]} comes first."
+        later = tuple(Step(name, None, words, code=NOT_RUN) for name in names[len(made) :])
+        return cls(steps=(*made, *later), snapshot=None, reached=there)
 
 
 class OutgoingDocument(Protocol):
@@ -235,7 +244,8 @@ class Found:
     `stands` is the document itself where it is not ours. `key_refused` says why it is unknown: the
     target does not accept our key. `status` and `retry_after` are those of the answer that told
     nothing: a target that has enough of us is to be left alone. `total` is what the document comes
-    to there, where the target shows it.
+    to there, where the target shows it; `changed_by` who changed it there last, in the target's own
+    word, where the target tells that.
     """
 
     kind: Literal["equal", "different", "absent", "unknown"]
@@ -251,3 +261,4 @@ class Found:
     status: int | None = None
     retry_after: float | None = None
     total: Decimal | None = None
+    changed_by: str = ""

@@ -9,7 +9,16 @@ from typing import Literal
 
 FieldType = Literal["text", "whole", "decimal", "money", "quantity", "date", "moment", "yesno"]
 
-MASTER_DATA = ("account", "tax", "customer", "vendor", "item", "warehouse", "payment_method")
+MASTER_DATA = (
+    "account",
+    "tax",
+    "currency",
+    "customer",
+    "vendor",
+    "item",
+    "warehouse",
+    "payment_method",
+)
 """What a document can name in its target, in the order in which people are told of it."""
 
 
@@ -23,7 +32,7 @@ class FieldSchema:
     force. `sent` is false for a field that only describes or compares (a total that the target
     works out itself); `theirs` marks one that only the other side writes, so a rule may name it but
     never fill it. `refers` is the kind of master data that it names over there, one of
-    MASTER_DATA, or nothing.
+    MASTER_DATA, or nothing. `meaning` is a sentence for people, on the reference page.
     """
 
     name: str
@@ -37,6 +46,7 @@ class FieldSchema:
     sent: bool = True
     theirs: bool = False
     refers: str = ""
+    meaning: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +93,8 @@ class DocumentSchema:
     target that `touches_earlier` refuses it where a document that it follows lies in a locked
     period; one that `reckons` works each line out anew, as quantity times price less the discount.
     `amounts` is None where no line has an amount. `books` is None where the document books nothing.
+    `lists` are the kinds of codes that the target can list (account, tax_code, currency), each with
+    the place where a person adds one there.
     """
 
     target: str
@@ -102,6 +114,7 @@ class DocumentSchema:
     connected: bool = True
     amounts: Amounts | None = None
     books: Books | None = None
+    lists: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,8 +6,10 @@ Here: the protocol and its dataclasses. Not here: anything that talks.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
+from zoneinfo import ZoneInfo
 
+from connectors.contract.declared_settings import ConnectionForm
 from connectors.contract.schema import KindSchema
 
 
@@ -35,6 +37,17 @@ class RowError:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Withdrawn:
+    """A record that its source deleted, and told nothing of but the id. `status` is the word of
+    the source for such a one.
+    """
+
+    kind: str
+    external_id: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
     """A delivery that could be read: its good records, and every error of the others.
 
@@ -46,6 +59,11 @@ class Accepted:
     signature: str = ""
     records: tuple[IncomingRecord, ...]
     errors: tuple[RowError, ...] = ()
+    withdrawn: tuple[Withdrawn, ...] = ()
+    ping: bool = False
+    """It only tries whether somebody listens, and nobody signed it: nothing of it is kept but
+    that it came.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +76,34 @@ class SourceRefusal:
     hint: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExampleCall:
+    """A signed delivery as a sender makes it: its headers and its body."""
+
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@runtime_checkable
+class ShowsExample(Protocol):
+    """A source that can show how a delivery to it is signed."""
+
+    def example(self, secret: str, now: datetime, event_id: str) -> ExampleCall:
+        """One small delivery, signed with this secret at this moment; `accept` takes it."""
+        ...
+
+
 class Source(Protocol):
     """Where records come from."""
 
     @property
     def name(self) -> str:
         """The word in a rule file."""
+        ...
+
+    @property
+    def form(self) -> ConnectionForm:
+        """What is asked of the person who connects it."""
         ...
 
     @property
@@ -76,12 +116,24 @@ class Source(Protocol):
         """The file endings that `read` understands."""
         ...
 
-    def accept(
-        self, headers: Mapping[str, str], raw: bytes, secrets: Sequence[str], now: datetime
-    ) -> Accepted | SourceRefusal:
-        """A delivery from outside: who sent it is proved first, then it is read."""
+    @property
+    def headers(self) -> str:
+        """How the headers begin that it signs and names its webhooks with; "" without webhooks."""
         ...
 
-    def read(self, name: str, raw: bytes) -> Accepted | SourceRefusal:
-        """A file given by somebody who has already signed in."""
+    def accept(
+        self,
+        headers: Mapping[str, str],
+        raw: bytes,
+        secrets: Sequence[str],
+        now: datetime,
+        zone: ZoneInfo,
+    ) -> Accepted | SourceRefusal:
+        """A delivery from outside: who sent it is proved first, then it is read. `zone` is the
+        source's own: a moment has its day there, and one that names no zone is meant so.
+        """
+        ...
+
+    def read(self, name: str, raw: bytes, zone: ZoneInfo) -> Accepted | SourceRefusal:
+        """A file given by somebody who has already signed in; `zone` as above."""
         ...

@@ -20,6 +20,7 @@ from connectors.contract.calls import (
     Sent,
     Stands,
 )
+from connectors.contract.declared_settings import ConnectionForm
 from connectors.contract.schema import DocumentSchema
 from connectors.transport.http import Http
 
@@ -56,6 +57,11 @@ class Target(Protocol):
     @property
     def name(self) -> str:
         """The word in a rule file."""
+        ...
+
+    @property
+    def form(self) -> ConnectionForm:
+        """What is asked of the person who connects it."""
         ...
 
     @property
@@ -101,12 +107,13 @@ class Target(Protocol):
     def build(
         self,
         documents: Sequence[OutgoingDocument],
+        settings: Settings,
         *,
         batch: bool,
         batch_name: str,
         action: Action = "create",
     ) -> Payload:
-        """The call that would do this to these documents. Pure.
+        """The call that would do this to these documents, in the books of this connection. Pure.
 
         Only what a document's schema lists in `actions` is ever asked, one document at a time.
         """
@@ -243,6 +250,9 @@ class TellsItems(Protocol):
 
     def items(
         self, codes: Sequence[str], settings: Settings, secret: str, http: Http
-    ) -> Mapping[str, ItemSetup]:
-        """The set-up of each of these that is known there and could be read. Changes nothing."""
+    ) -> Mapping[str, ItemSetup | None] | Found:
+        """The set-up of each of these that could be read, None where there is no such item or where
+        it has no unit; what could not be asked for now is left out. `unknown` when nobody can say
+        anything now. Changes nothing.
+        """
         ...

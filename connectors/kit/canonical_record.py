@@ -16,7 +16,6 @@ from connectors.contract import IncomingRecord, RowError
 from connectors.contract.schema import FieldSchema, KindSchema
 from grammar.text.invisible import in_words, invisible, shown
 
-SHOP_ZONE = ZoneInfo("Asia/Kuala_Lumpur")
 TEXT_CAP = 32_767
 _DECIMAL = re.compile(r"[+-]?\d{1,18}(\.\d{1,18})?([eE][+-]?\d{1,2})?", re.ASCII)
 _NO_TEXT = re.compile("[\x00\ud800-\udfff]")
@@ -74,7 +73,9 @@ def orders_of(source: str, *more: FieldSchema) -> KindSchema:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One value and the place it came from. A date or time without a zone is the shop's own."""
+    """One value and the place it came from. A moment without a zone is meant in the
+    source's own.
+    """
 
     where: str
     value: object
@@ -95,15 +96,19 @@ class _Bad:
     hint: str
 
 
-def canonical(schema: KindSchema, raw: RawRecord) -> IncomingRecord | tuple[RowError, ...]:
-    """The record of any kind that has a number, or everything that is wrong with it."""
+def canonical(
+    schema: KindSchema, raw: RawRecord, zone: ZoneInfo
+) -> IncomingRecord | tuple[RowError, ...]:
+    """The record of any kind that has a number, or everything that is wrong with it; `zone` is
+    where the source is.
+    """
     kind, errors = schema.kind.replace("_", " "), list[RowError]()
     external_id = _text(raw.external_id.value)
     if isinstance(external_id, _Bad) or not external_id.strip():
         hint = f"Give the {kind}'s id: it tells one {kind} from another."
         errors.append(_error(raw.external_id, _Bad(f"The {kind} has no id.", hint)))
-    body = _fields(schema.fields, raw.head, raw.external_id.where, errors)
-    lines = [_fields(schema.lines, line, raw.external_id.where, errors) for line in raw.lines]
+    body = _fields(schema.fields, raw.head, raw.external_id.where, zone, errors)
+    lines = [_fields(schema.lines, line, raw.external_id.where, zone, errors) for line in raw.lines]
     errors += _repeated_positions(raw.lines, lines, kind)
     if errors:
         return tuple(errors)
@@ -119,7 +124,7 @@ def canonical(schema: KindSchema, raw: RawRecord) -> IncomingRecord | tuple[RowE
     )
 
 
-def _value(schema: FieldSchema, value: object) -> object | _Bad:
+def _value(schema: FieldSchema, value: object, zone: ZoneInfo) -> object | _Bad:
     """One value in its canonical form: text for decimals, dates and moments; whole numbers and
     yes/no as they are.
     """
@@ -128,14 +133,14 @@ def _value(schema: FieldSchema, value: object) -> object | _Bad:
         if isinstance(text, str) and schema.max_length and len(text) > schema.max_length:
             return _Bad(f"This is longer than {schema.max_length} characters.", "Shorten it.")
         return text
-    found = _typed(schema, value.strip() if isinstance(value, str) else value)
+    found = _typed(schema, value.strip() if isinstance(value, str) else value, zone)
     hidden = invisible(value) if isinstance(value, str) else ()
     if hidden:
         return _Bad(f"This holds {in_words(hidden)}.", "Type it anew: it came with a copied text.")
     return found
 
 
-def _typed(schema: FieldSchema, value: object) -> object | _Bad:
+def _typed(schema: FieldSchema, value: object, zone: ZoneInfo) -> object | _Bad:
     """One value that is no text, in its canonical form."""
     match schema.type:
         case "whole":
@@ -145,13 +150,17 @@ def _typed(schema: FieldSchema, value: object) -> object | _Bad:
         case "date":
             return _date(value)
         case "moment":
-            return _moment(value)
+            return _moment(value, zone)
         case _:
             return _decimal(value, pad=2 if schema.type == "money" else 0)
 
 
 def _fields(
-    schemas: Sequence[FieldSchema], cells: Mapping[str, Cell], place: str, errors: list[RowError]
+    schemas: Sequence[FieldSchema],
+    cells: Mapping[str, Cell],
+    place: str,
+    zone: ZoneInfo,
+    errors: list[RowError],
 ) -> dict[str, object]:
     found: dict[str, object] = {}
     for schema in schemas:
@@ -161,7 +170,7 @@ def _fields(
                 bad = _Bad(f"{schema.name} is blank.", f"Fill in {schema.name}.")
                 errors.append(_error(cell or Cell(place, ""), bad))
             continue
-        value = _value(schema, cell.value)
+        value = _value(schema, cell.value, zone)
         if isinstance(value, _Bad):
             errors.append(_error(cell, value))
         else:
@@ -261,7 +270,7 @@ def _date(value: object) -> str | _Bad:
         return bad
 
 
-def _moment(value: object) -> str | _Bad:
+def _moment(value: object, zone: ZoneInfo) -> str | _Bad:
     bad = _Bad("This is no moment.", "Write it as 2026-11-19T14:03:11+08:00.")
     if isinstance(value, str) and re.match(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d", value, re.ASCII):
         try:
@@ -270,7 +279,7 @@ def _moment(value: object) -> str | _Bad:
             return bad
     if not isinstance(value, datetime):
         return bad
-    aware = value if value.tzinfo is not None else value.replace(tzinfo=SHOP_ZONE)
+    aware = value if value.tzinfo is not None else value.replace(tzinfo=zone)
     try:
         utc = aware.astimezone(UTC)
     except (OverflowError, ValueError):

@@ -5,15 +5,18 @@ SignedJson, the source of such webhooks and of JSON files that somebody signed i
 what the delivery says.
 """
 
+import base64
 import hashlib
 import hmac
+import json
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import ClassVar
+from zoneinfo import ZoneInfo
 
-from connectors.contract import Accepted, IncomingRecord, RowError, SourceRefusal
+from connectors.contract import Accepted, ExampleCall, IncomingRecord, RowError, SourceRefusal
 from connectors.kit.delivery_counts import too_long_lists, too_many
 from connectors.kit.delivery_limits import DELIVERY_BYTES, ERRORS, MEGABYTE
 from connectors.transport.strict_json import JsonRefusal, loads
@@ -34,6 +37,16 @@ def sign(secret: str, timestamp: str, event_id: str, raw: bytes) -> str:
 def _hash(secret: str, *parts: str | bytes) -> str:
     told = [part.encode("utf-8", "replace") if isinstance(part, str) else part for part in parts]
     return "sha256=" + hmac.new(secret.encode(), b".".join(told), hashlib.sha256).hexdigest()
+
+
+def body_signed(raw: bytes, given: str, secrets: Sequence[str]) -> bool:
+    """Whether a live secret signed these bytes and nothing else, in Base64, as shops do. The ids
+    beside such a body nobody signed: an equal signature is a delivery that was here before.
+    """
+    said = given.encode("utf-8", "replace")
+    hashes = (hmac.new(one.encode(), raw, hashlib.sha256).digest() for one in secrets if one)
+    good = [hmac.compare_digest(base64.b64encode(one), said) for one in hashes]
+    return any(good)
 
 
 def prove(
@@ -109,25 +122,52 @@ class SignedJson(ABC):
     """The prefix of the headers that a delivery is signed with."""
 
     def accept(
-        self, headers: Mapping[str, str], raw: bytes, secrets: Sequence[str], now: datetime
+        self,
+        headers: Mapping[str, str],
+        raw: bytes,
+        secrets: Sequence[str],
+        now: datetime,
+        zone: ZoneInfo,
     ) -> Accepted | SourceRefusal:
         """A webhook delivery: the signature is proved over the raw bytes before they are read."""
         proved = prove(self.headers, headers, raw, secrets, now)
-        return proved if isinstance(proved, SourceRefusal) else self._read(raw, proved)
+        return proved if isinstance(proved, SourceRefusal) else self._read(raw, proved, zone)
 
-    def read(self, name: str, raw: bytes) -> Accepted | SourceRefusal:  # noqa: ARG002
+    def read(
+        self,
+        name: str,  # noqa: ARG002
+        raw: bytes,
+        zone: ZoneInfo,
+    ) -> Accepted | SourceRefusal:
         """A JSON file; the same file is the same delivery."""
-        return self._read(raw, "file-" + hashlib.sha256(raw).hexdigest())
+        return self._read(raw, "file-" + hashlib.sha256(raw).hexdigest(), zone)
+
+    def example(self, secret: str, now: datetime, event_id: str) -> ExampleCall:
+        """A small delivery as a sender signs it."""
+        raw = json.dumps(self.sample(now), indent=1).encode()
+        stamp = str(int(now.timestamp()))
+        names = (
+            f"{self.headers}-{word}".title() for word in ("timestamp", "event-id", "signature")
+        )
+        values = (stamp, event_id, sign(secret, stamp, event_id, raw))
+        headers = {"Content-Type": "application/json", **dict(zip(names, values, strict=True))}
+        return ExampleCall(headers=headers, body=raw)
+
+    @abstractmethod
+    def sample(self, now: datetime) -> Mapping[str, object]:
+        """The content of a small delivery with one record."""
 
     @abstractmethod
     def found(self, value: object) -> list[Placed] | SourceRefusal:
         """What of a delivery should be records."""
 
     @abstractmethod
-    def record(self, place: str, given: object) -> IncomingRecord | tuple[RowError, ...]:
+    def record(
+        self, place: str, given: object, zone: ZoneInfo
+    ) -> IncomingRecord | tuple[RowError, ...]:
         """One of them, or everything that is wrong with it."""
 
-    def _read(self, raw: bytes, delivery_id: str) -> Accepted | SourceRefusal:
+    def _read(self, raw: bytes, delivery_id: str, zone: ZoneInfo) -> Accepted | SourceRefusal:
         if refused := too_large(raw):
             return refused
         value = loads(raw)
@@ -141,7 +181,7 @@ class SignedJson(ABC):
         records: list[IncomingRecord] = []
         errors: list[RowError] = []
         for place, given in found:
-            result = too_long_lists(place, given) or self.record(place, given)
+            result = too_long_lists(place, given) or self.record(place, given, zone)
             if isinstance(result, IncomingRecord):
                 records.append(result)
             else:

@@ -5,7 +5,9 @@ Here: deadlines, the cap on answers, what is known after a failure, and taking s
 what is kept. Not here: what an answer means (each target's contract/errors.py).
 """
 
+import re
 import socket
+import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -30,7 +32,9 @@ TOO_MANY = 429
 LONGEST_PAUSE = 366 * 86_400.0  # seconds; no other side can ask for more than can be reckoned with
 _PIECE = 65_536
 _NOT_NOW = frozenset({408, 425, TOO_MANY})
-_SECRET_HEADERS = frozenset({"authorization", "cookie", "set-cookie", "x-api-key", "api-key"})
+_SECRET_HEADERS = frozenset(
+    {"authorization", "cookie", "set-cookie", "x-api-key", "api-key", "x-shopify-access-token"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +48,12 @@ class HttpAnswer:
     at: datetime
 
 
+Cause = Literal["name", "refused", "tls", "timeout", "blocked", "cut"]
+"""Why there was no answer: the name is not known, the port is closed, the certificate is not
+trusted, nobody answered in time, the address is not called, or the connection broke.
+"""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpFailure:
     """No complete answer. `not_sent` is certain: no byte left; `blocked` too, and trying again
@@ -54,6 +64,7 @@ class HttpFailure:
     words: str
     seconds: float
     status: int | None = None
+    cause: Cause = "cut"
 
 
 class Given(TypedDict, total=False):
@@ -163,7 +174,12 @@ class Http:
         to = resolve(url)
         if isinstance(to, Blocked):
             kind: Literal["not_sent", "blocked"] = "not_sent" if to.temporary else "blocked"
-            return HttpFailure(kind=kind, words=to.words, seconds=self._clock.monotonic() - started)
+            return HttpFailure(
+                kind=kind,
+                words=to.words,
+                seconds=self._clock.monotonic() - started,
+                cause="name" if to.temporary else "blocked",
+            )
         with _calling(_Call(to, pushing=push)) as call:
             answer = self._call(call, method, url, headers, body, started)
             if push and isinstance(answer, HttpAnswer):
@@ -200,7 +216,9 @@ class Http:
             seconds = self._clock.monotonic() - started
             kind: Literal["not_sent", "no_answer"] = "no_answer" if call.connected else "not_sent"
             words = _words(error, call)
-            return HttpFailure(kind=kind, words=words, seconds=seconds, status=status)
+            return HttpFailure(
+                kind=kind, words=words, seconds=seconds, status=status, cause=_cause(error)
+            )
         return HttpAnswer(
             status=status,
             headers={name.lower(): value for name, value in response.headers.items()},
@@ -256,6 +274,24 @@ def _words(error: Exception, call: _Call) -> str:
     return f"The connection to {call.to.host} was cut before the answer was complete."
 
 
+def _cause(error: Exception) -> Cause:
+    """What broke, from the error or from what it was raised for."""
+    seen: BaseException | None = error
+    found: Cause = "cut"
+    while seen is not None:
+        if isinstance(seen, ssl.SSLError | requests.exceptions.SSLError):
+            return "tls"
+        if isinstance(seen, ConnectionRefusedError):
+            return "refused"
+        if isinstance(seen, TimeoutError | requests.Timeout | ReadTimeoutError):
+            found = "timeout"
+        inner = seen.args[0] if seen.args and isinstance(seen.args[0], BaseException) else None
+        reason = getattr(seen, "reason", None)  # of an error that urllib3 gave up with
+        outer = reason if isinstance(reason, BaseException) else inner
+        seen = outer or seen.__cause__ or seen.__context__
+    return found
+
+
 def reached(answer: HttpAnswer | HttpFailure) -> bool:
     """Whether the other side answered, and not only with "not now"."""
     return isinstance(answer, HttpAnswer) and answer.status < 500 and answer.status not in _NOT_NOW
@@ -272,9 +308,9 @@ def mask(content: bytes, secret: str) -> bytes:
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """The seconds that `Retry-After` asks for, given as a number or as a date."""
+    """The seconds that `Retry-After` asks for, given as a number or as a date. Shopify: "2.0"."""
     value = headers.get("retry-after", "").strip()
-    if value.isdecimal():
+    if re.fullmatch(r"\d+(\.\d+)?", value, re.ASCII):
         return min(float(value), LONGEST_PAUSE)
     try:
         moment = parsedate_to_datetime(value)

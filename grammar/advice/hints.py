@@ -48,6 +48,7 @@ WANTED = {
     ("amount", "NOT"): "say so whole: amount not compared because …",
     ("amount", "COMPARED"): "say so whole: amount not compared because …",
     ("amount", "BECAUSE"): 'give the reason: because "…"',
+    ("allows", "NO"): "say what may go: allows no lines, negative quantities, negative totals",
     ("we", "ELSE"): "say what happens if they change it: else review by ROLE",
     ("link", "OF"): "say of which record: link NAME of RECORD",
     ("silence", "OF"): "say of which declaration: silence USE03 of NAME",
@@ -90,12 +91,15 @@ _NO_IF = (
 )
 _NO_REST = "there is no remainder: is_whole(total / 5) asks whether a number divides"
 
+_NO_PARTS = "texts are neither cut nor put together: compare the whole, or use a map"
+
 SIGNS = {
     "%": f"a percentage is a number with its sign, 6%; {_NO_REST}",
     "?": f"there is no ? and : here; {_NO_IF}",
     "^": "there are no powers: multiply",
     "|": "write or",
     "!": "write not",
+    "[": "lines have no numbers: ask them all, any(lines where …), or sum(lines.qty where …)",
 }
 """A sign of other languages in a condition -> what to write."""
 
@@ -116,6 +120,31 @@ WORDS = {
     "vlookup": "look it up in a map, by its name: debtor(customer)",
     "mod": _NO_REST,
     "empty": "write is missing",
+    "isblank": "write is missing",
+    "isnull": "write is missing",
+    "iferror": "write what stands in for it: discount otherwise 0.00",
+    "ifnull": "write what stands in for it: discount otherwise 0.00",
+    "coalesce": "write what stands in for it: discount otherwise 0.00",
+    "nvl": "write what stands in for it: discount otherwise 0.00",
+    "sumif": "a sum has its own condition: sum(lines.amount where qty > 1)",
+    "sumifs": "a sum has its own condition: sum(lines.amount where qty > 1)",
+    "countif": "a count has its own condition: count(lines where qty > 1)",
+    "countifs": "a count has its own condition: count(lines where qty > 1)",
+    "concat": _NO_PARTS,
+    "concatenate": _NO_PARTS,
+    "left": _NO_PARTS,
+    "right": _NO_PARTS,
+    "mid": _NO_PARTS,
+    "len": _NO_PARTS,
+    "upper": "texts are compared in any case by a map that says match any case",
+    "lower": "texts are compared in any case by a map that says match any case",
+    "trim": "write words(…), which leaves single blanks",
+    "xlookup": "look it up in a map, by its name: debtor(customer)",
+    "hlookup": "look it up in a map, by its name: debtor(customer)",
+    "average": "divide the sum by the count: sum(lines.amount) / count(lines)",
+    "avg": "divide the sum by the count: sum(lines.amount) / count(lines)",
+    "roundup": "round(x, 0.01) rounds halves away from zero; there is no other rounding",
+    "rounddown": "round(x, 0.01) rounds halves away from zero; there is no other rounding",
 }
 """A word of other languages -> what to write."""
 

@@ -170,7 +170,7 @@ _LONG = {
 }
 _FORMULAS = ("record", "link", "check", "approve", "post")
 _CONDITIONS = ("when", "require", "and", "where")
-_FORWARD = ("when", "immediately", "daily", "after", "bill", "amount")
+_FORWARD = ("when", "immediately", "daily", "after", "bill", "amount", "allows")
 _TIMES = re.compile(r"\s*\d{1,2}(?::\d{1,2})?\s*(?:am|pm)?\b", re.IGNORECASE)
 
 
@@ -251,8 +251,12 @@ class Explainer:
             foreign = hints.WORDS.get(word)
         if foreign or stumble.met != "CODE" or at.line.split()[0] not in _CONDITIONS:
             return foreign
-        if at.line[len(at.before) + len(at.word) :].startswith("("):
-            return f"functions and maps are in lower case: {word}(…)"
+        behind = at.line[len(at.before) + len(at.word) :]
+        if (word, *behind.split()[:1]) == ("is", "NULL"):
+            return hints.WORDS["null"]
+        if behind.startswith("("):
+            words = word in ("and", "or") and f"write {word} between the conditions"
+            return words or f"functions and maps are in lower case: {word}(…)"
         if word in self.spellings.values():
             return f"words of the language are in lower case: {word}"
         return hints.LOWER.format(word=word)

@@ -145,6 +145,10 @@ def _head_cells(tokens: Tokens) -> tuple[Tokens, ...]:
 
 
 def _field_cells(tokens: Tokens) -> tuple[Tokens, ...]:
+    """Name, type, mark, and who completes it."""
+    if len(tokens) > 4 and [token.text for token in tokens[-3:-1]] == ["completed", "by"]:
+        cells = _field_cells(tokens[:-3])
+        return (*cells, *[()] * (3 - len(cells)), tokens[-3:])
     marked = tokens[-1].text in _MARKS and len(tokens) > 2 and tokens[-2].text not in (",", "many")
     if tokens[1].text == "=" or not marked:
         return tokens[:1], tokens[1:]

@@ -31,6 +31,8 @@ from grammar.nodes.expressions import (
     walk,
 )
 from grammar.nodes.routes import (
+    OF_LINE,
+    Allows,
     Among,
     Any_,
     Approve,
@@ -78,6 +80,7 @@ from grammar.nodes.ruleset import (
     Then,
 )
 from grammar.nodes.setup import (
+    ByTeam,
     Computed,
     Const,
     ConstRow,
@@ -98,9 +101,11 @@ from grammar.nodes.setup import (
 )
 
 __all__ = [
+    "OF_LINE",
     "Absent",
     "Action",
     "AllOf",
+    "Allows",
     "Among",
     "AnyOf",
     "Any_",
@@ -108,6 +113,7 @@ __all__ = [
     "Arith",
     "Assign",
     "Bill",
+    "ByTeam",
     "Call",
     "Cancel",
     "Cell",

@@ -7,7 +7,7 @@ expressions in them (expressions.py).
 from dataclasses import dataclass
 from dataclasses import field as _field
 from datetime import time, timedelta
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from grammar.nodes.expressions import Action, Expr, RouteName, Value, Word
 from grammar.text.problem import Span
@@ -65,11 +65,21 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Unique:
-    """`where` is history, target (then `fields` are those of the target) or number_in_target."""
+    """`where` is history, target (then `fields` are those of the target) or number_in_target.
+
+    `like` says of each field which map's match decides what is the same; blank where none is named.
+    """
 
     fields: tuple[str, ...]
+    like: tuple[str, ...]
     where: str
     span: Span = _field(compare=False)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Each field as it is written, with the map that says what is the same."""
+        pairs = zip(self.fields, self.like, strict=True)
+        return tuple(f"{field} as {table}" if table else field for field, table in pairs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,9 +162,13 @@ class Table:
     span: Span = _field(compare=False)
 
 
+OF_LINE: Final = "line."
+"""What a field of the lines is named with, where fields of both stand: `line.price`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Fields whose changes are answered alike."""
+    """Fields whose changes are answered alike; one of the lines is named `line.price`."""
 
     name: str
     fields: tuple[Word, ...]
@@ -238,6 +252,14 @@ class Uncompared:
 
 
 @dataclass(frozen=True, slots=True)
+class Allows:
+    """What is posted although it is unusual: no_lines, negative_quantities, negative_totals."""
+
+    what: tuple[str, ...]
+    span: Span = _field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Post:
     """One route: everything about one target document."""
 
@@ -249,6 +271,7 @@ class Post:
     after: RouteName | None
     bill: Bill | None
     uncompared: Uncompared | None
+    allows: Allows | None
     they_own: tuple[str, ...]
     we_own: Action
     fields: tuple[Assign, ...]

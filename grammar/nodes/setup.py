@@ -23,8 +23,19 @@ class State:
 
 
 @dataclass(frozen=True, slots=True)
+class ByTeam:
+    """The team that alone may: complete a field, or change the entries of a table."""
+
+    role: str
+    span: Span = _field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Field:
-    """A stored field; `mark` is key, family, dated, optional or None."""
+    """A stored field; `mark` is key, family, dated, optional or None.
+
+    `completed` is who may fill it in where the source left it blank or unreadable; None: nobody.
+    """
 
     name: str
     type: str
@@ -32,6 +43,7 @@ class Field:
     of: str | None
     mark: str | None
     span: Span = _field(compare=False)
+    completed: ByTeam | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +174,7 @@ class Map:
     rows: tuple[MapRow, ...]
     missing: Missing
     span: Span = _field(compare=False)
+    kept: ByTeam | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,3 +207,4 @@ class Units:
     csv: str | None
     missing: Missing
     span: Span = _field(compare=False)
+    kept: ByTeam | None = None

@@ -16,7 +16,7 @@ class RouteBuilder(ExpressionBuilder):
     """Turns routes into nodes."""
 
     def post(self, span: Span, record: str, *parts: Any) -> nodes.Post:
-        route, number, when, timing, after, bill, uncompared, *rest = parts
+        route, number, when, timing, after, bill, uncompared, allows, *rest = parts
         they_own, we_own, fields, line_fields = rest
         return nodes.Post(
             record=str(record),
@@ -27,6 +27,7 @@ class RouteBuilder(ExpressionBuilder):
             after=after,
             bill=bill,
             uncompared=uncompared,
+            allows=allows,
             they_own=they_own or (),
             we_own=we_own,
             fields=fields,
@@ -50,6 +51,12 @@ class RouteBuilder(ExpressionBuilder):
 
     def uncompared(self, span: Span, reason: str) -> nodes.Uncompared:
         return nodes.Uncompared(quoted(reason), span)
+
+    def allows(self, span: Span, *what: str) -> nodes.Allows:
+        return nodes.Allows(what, span)
+
+    def allowed(self, _: Span, *words: str) -> str:
+        return "_".join(words)
 
     def reversal(self, span: Span, record: str, *parts: Any) -> nodes.Reversal:
         route, reversing, number, they_own, we_own, fields, line_fields = parts
@@ -155,6 +162,11 @@ class TableBuilder(ExpressionBuilder):
     def words(self, _: Span, *words: nodes.Word) -> tuple[nodes.Word, ...]:
         return words
 
+    stored = words
+
+    def line_field(self, span: Span, _: str, name: str) -> nodes.Word:
+        return nodes.Word(f"{nodes.OF_LINE}{name}", span)
+
 
 class ReadinessBuilder(ExpressionBuilder):
     """Turns what may go into nodes."""
@@ -225,14 +237,20 @@ class ReadinessBuilder(ExpressionBuilder):
         records, route, *uniques, action, say = parts
         return nodes.Duplicates(records, route, tuple(uniques), action, say, span)
 
-    def unique(self, span: Span, fields: Texts) -> nodes.Unique:
-        return nodes.Unique(fields, "history", span)
+    def compared_key(self, _: Span, field: str, table: str | None) -> Texts:
+        return str(field), str(table or "")
 
-    def number_in_target(self, span: Span, fields: Texts) -> nodes.Unique:
-        return nodes.Unique(fields, "number_in_target", span)
+    def compared_keys(self, _: Span, *keys: tuple[str, str]) -> tuple[Texts, Texts]:
+        return tuple(field for field, _ in keys), tuple(table for _, table in keys)
+
+    def unique(self, span: Span, keys: tuple[Texts, Texts]) -> nodes.Unique:
+        return nodes.Unique(*keys, "history", span)
+
+    def number_in_target(self, span: Span, keys: tuple[Texts, Texts]) -> nodes.Unique:
+        return nodes.Unique(*keys, "number_in_target", span)
 
     def unique_in_target(self, span: Span, fields: Texts) -> nodes.Unique:
-        return nodes.Unique(fields, "target", span)
+        return nodes.Unique(fields, ("",) * len(fields), "target", span)
 
     def approve(self, span: Span, record: str, *parts: Any) -> nodes.Approve:
         route, when, role, never, say = parts

@@ -26,9 +26,12 @@ class RecordBuilder(ExpressionBuilder):
     def of_record(self, _: Span, name: str) -> Texts:
         return "of", str(name)
 
-    def field(self, span: Span, name: str, kind: Any, mark: str | None) -> nodes.Field:
-        type_, states, of = kind
-        return nodes.Field(str(name), type_, states, of, mark, span)
+    def field(self, span: Span, name: str, kind: Any, *marks: Any) -> nodes.Field:
+        (type_, states, of), (mark, completed) = kind, marks
+        return nodes.Field(str(name), type_, states, of, mark, span, completed)
+
+    def completed(self, span: Span, role: str) -> nodes.ByTeam:
+        return nodes.ByTeam(str(role), span)
 
     def computed(self, span: Span, name: str, expr: nodes.Expr) -> nodes.Computed:
         return nodes.Computed(str(name), expr, span)
@@ -117,11 +120,13 @@ class SurroundingsBuilder(ExpressionBuilder):
     def for_route(self, _: Span, route: nodes.RouteName) -> nodes.RouteName:
         return route
 
-    def map(
-        self, span: Span, name: str, match: Texts, content: Any, missing: nodes.Missing
-    ) -> nodes.Map:
+    def map(self, span: Span, name: str, match: Texts, *parts: Any) -> nodes.Map:
+        content, kept, missing = parts
         csv, rows = (content, ()) if isinstance(content, nodes.Csv) else (None, content)
-        return nodes.Map(str(name), match, csv, rows, missing, span)
+        return nodes.Map(str(name), match, csv, rows, missing, span, kept)
+
+    def kept(self, span: Span, role: str) -> nodes.ByTeam:
+        return nodes.ByTeam(str(role), span)
 
     def map_match(self, _: Span, *words: str) -> Texts:
         return words
@@ -141,8 +146,8 @@ class SurroundingsBuilder(ExpressionBuilder):
     def units(self, span: Span, *parts: Any) -> nodes.Units:
         bases = tuple(part for part in parts if isinstance(part, nodes.UnitBase))
         rows = tuple(part for part in parts if isinstance(part, nodes.UnitRow))
-        csv, missing = parts[-2:]
-        return nodes.Units(bases, rows, csv if isinstance(csv, str) else None, missing, span)
+        csv, kept, missing = parts[-3:]
+        return nodes.Units(bases, rows, csv, missing, span, kept)
 
     def unit_base(self, span: Span, unit: str, item: str | None) -> nodes.UnitBase:
         return nodes.UnitBase(str(unit), item, span)

@@ -6,6 +6,9 @@ keeps its nodes, and one that only stands elsewhere has them moved. Not here: re
 """
 
 from collections.abc import Mapping
+from dataclasses import is_dataclass
+from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from grammar.nodes import Ruleset
@@ -47,11 +50,22 @@ class Reader:
 
 def _moved(value: Any, by: int) -> Any:
     """A node as it is so many lines further down."""
-    if isinstance(value, Span):
+    kind: Any = type(value)
+    if kind is Span:
         line, end = value.line + by, value.end_line + by
         return Span(value.file, line, value.column, end, value.end_column)
-    if isinstance(value, tuple):
-        return tuple([_moved(part, by) for part in value])
-    if hasattr(value, "__dataclass_fields__"):
-        return type(value)(*[_moved(getattr(value, name), by) for name in value.__slots__])
-    return value
+    if kind is tuple:
+        return tuple([part if type(part) is str else _moved(part, by) for part in value])
+    if kind in _PLAIN:
+        return value
+    names = _slots(kind)
+    return kind(*[_moved(getattr(value, name), by) for name in names]) if names else value
+
+
+_PLAIN = frozenset({str, int, bool, type(None), Decimal})
+
+
+@cache
+def _slots(kind: Any) -> tuple[str, ...]:
+    """The fields of a kind of node; of a plain value none."""
+    return tuple(getattr(kind, "__slots__", ())) if is_dataclass(kind) else ()

@@ -19,6 +19,15 @@ class Edition(IntEnum):
     who made it could approve it. A field that tells records or families apart is held where it has
     a character that nobody sees; before, the record was another one than the one it looks like."""
 
+    THIRD = 3
+    """Where a map looks a field up that `unique by` compares, its match says which spellings are
+    the same; before, each spelling was another value. A record without lines, with a negative
+    quantity or a negative total is held unless its route allows that; before, it was posted. What
+    is blank or unreadable is completed by the team that its field names, else by nobody; before,
+    by who owned the hold. Amounts of two currencies are unknown to each other; before, they were
+    bare numbers. A document that names an account, a tax code or a currency which its target does
+    not list is held; before, it was sent and refused."""
+
 
 NEWEST: Final = max(Edition)
 
@@ -31,6 +40,29 @@ CHANGED: Final = {
         (
             "A number with a character that nobody sees is held, where it tells records or families"
             " apart. Before, it was another number than the one it looks like."
+        ),
+    ),
+    Edition.THIRD: (
+        (
+            "What a map takes for one key is one value for duplicates, too: C-101 and c-101 are one"
+            " customer where the map forgets case. Before, each spelling was another customer."
+        ),
+        (
+            "A record without lines, with a negative quantity or a negative total is held, unless"
+            " its route says “allows”. Before, it was posted."
+        ),
+        (
+            "People fill in what a source left blank or unreadable only where its field says"
+            " “completed by” their team. Before, the team that had the hold could, amounts too."
+        ),
+        (
+            "An amount beside one in another currency is unknown, and the rule holds: another"
+            " record’s, or a limit where the record is not in the currency of its source. Before,"
+            " their numbers were compared."
+        ),
+        (
+            "A document with an account, a tax code or a currency that its target does not list is"
+            " held before it is sent. Before, it was sent, and the target refused it."
         ),
     ),
 }

@@ -72,11 +72,13 @@ def believable(
 
 def broken_blocks(syntax: Iterable[Problem], sources: Mapping[str, str]) -> Iterator[Block]:
     """The declarations in which the syntax problems stand."""
-    lines = {(problem.span.file, problem.span.line) for problem in syntax}
+    lines: dict[str, set[int]] = {}
+    for problem in syntax:
+        lines.setdefault(problem.span.file, set()).add(problem.span.line)
     for file, text in sources.items():
-        for block in blocks(clean(text)):
-            inside = range(block.first, block.first + len(block.lines))
-            if any((file, number) in lines for number in inside):
+        broken = lines.get(file, ())
+        for block in blocks(clean(text)) if broken else ():
+            if any(block.first <= line < block.first + len(block.lines) for line in broken):
                 yield block
 
 

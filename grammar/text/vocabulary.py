@@ -6,6 +6,7 @@ file at its declarations, so that a broken one does not hide the next. Not here:
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 DECLARATIONS = [
     "language",
@@ -39,6 +40,7 @@ CLAUSES = frozenset(
         "missing",
         "match",
         "csv",
+        "kept",
         "base",
         "ready",
         "early",
@@ -66,6 +68,7 @@ CLAUSES = frozenset(
         "expect",
         "bill",
         "amount",
+        "allows",
         "then",
         "from",
         "where",
@@ -97,12 +100,23 @@ ORDER = {
     "source": ("currency", "zone", "missing"),
     "target": ("rounding", "tolerance", "missing"),
     "link": ("from", "by", "where", "at"),
-    "map": ("match", "csv", "missing"),
-    "units": ("base", "csv", "missing"),
+    "map": ("match", "csv", "kept", "missing"),
+    "units": ("base", "csv", "kept", "missing"),
     "check": ("when", "require", "and", "else", "say", "clears"),
     "duplicates": ("unique", "else", "say"),
     "approve": ("when", "by", "never", "say"),
-    "post": ("when", "immediately", "daily", "after", "bill", "amount", "they", "we", "each"),
+    "post": (
+        "when",
+        "immediately",
+        "daily",
+        "after",
+        "bill",
+        "amount",
+        "allows",
+        "they",
+        "we",
+        "each",
+    ),
     "sample": ("line", "with"),
     "test": ("given", "and", "then", "expect"),
 }
@@ -207,8 +221,16 @@ def is_idle(line: str) -> bool:
     return not bare or bare.startswith("#")
 
 
-def blocks(text: str) -> Iterator[Block]:
-    """The blocks of a cleaned text, in their order."""
+@lru_cache(maxsize=16)
+def blocks(text: str) -> tuple[Block, ...]:
+    """The blocks of a cleaned text, in their order.
+
+    The last texts are remembered: whoever looks at a file cuts it several times.
+    """
+    return tuple(_cut(text))
+
+
+def _cut(text: str) -> Iterator[Block]:
     first, lines = 1, list[str]()
     for number, line in enumerate(text.split("\n"), 1):
         starts = line[:1] not in ("", " ", "\t", "#") and not (lines and _is_clause(line))

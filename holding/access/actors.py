@@ -15,6 +15,7 @@ from typing import Final
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from holding.access.role_words import ACT_LABELS, any_of
 from holding.audit.events import COMMAND_LINE
 from holding.refusal import Refusal
 from holding.tables import Deputy, Membership, Person
@@ -49,9 +50,13 @@ ACTS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "run.operate": frozenset({"operator", "admin"}),
         "connection.admin": frozenset({"admin"}),
         "people.admin": frozenset({"admin"}),
+        "company.setup": frozenset({"admin"}),
         "deputy.name": frozenset({"approver", "admin"}),
     }
 )
+
+if set(ACTS) != set(ACT_LABELS):  # else a refusal could not say what it refuses
+    raise RuntimeError(f"role_words.py does not fit: {sorted(set(ACTS) ^ set(ACT_LABELS))}")
 
 # Pairs that one account should not hold together. Granting both is allowed and said aloud in an
 # event: what is refused is the act, by person.
@@ -140,11 +145,11 @@ def may(actor: Actor, act: str) -> Refusal | None:
         )
     if voices(actor, act):
         return None
-    needed = " or ".join(role for role in ROLES if role in allowed)
+    name = actor.name or "You"
     return Refusal(
         code="forbidden",
-        message=f"{actor.name or 'You'} may not do this: it needs the permission {act}.",
-        hint=f"Ask somebody with the role {needed}.",
+        message=f"{name} cannot {ACT_LABELS[act]}, because no role of theirs includes it.",
+        hint=f"Ask {any_of(allowed)}.",
         status=403,
     )
 

@@ -38,7 +38,8 @@ from holding.access.teams import (
 from holding.audit.events import record_event
 from holding.refusal import Refusal
 from holding.store.row_objects import Columns, of
-from holding.tables import Company, Membership, Person
+from holding.tables import Company, FormerMember, Membership, Person
+from holding.tables.columns import is_currency
 
 __all__ = [
     "FALLBACK_TEAM",
@@ -108,7 +109,7 @@ def add_company(
     if zone not in available_timezones():
         hint = "Name it as Asia/Kuala_Lumpur."
         return Refusal("company.zone", f"“{zone}” is no time zone.", hint, 422)
-    if len(currency) != 3 or not (currency.isascii() and currency.isalpha() and currency.isupper()):
+    if not is_currency(currency):
         hint = "Use its three letters, such as MYR."
         return Refusal("company.currency", f"“{currency}” is no currency.", hint, 422)
     if session.scalar(select(Company.id).where(Company.code == code)):
@@ -225,9 +226,10 @@ def add_membership(
         )
     )
     person = session.get_one(Person, person_id)
-    person.active = True
+    person.active, name = True, person.name
+    if gone := session.get(FormerMember, (company_id, person_id)):
+        session.delete(gone)
     session.flush()
-    name = person.name
     record_event(
         session,
         company_id=company_id,

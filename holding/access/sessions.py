@@ -8,9 +8,10 @@ CSRF (portal), roles (`people.py`).
 import functools
 import hashlib
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
@@ -39,6 +40,17 @@ _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1, type
 
 
 @dataclass(frozen=True, slots=True)
+class Device:
+    """What somebody signs in with, as they would know it again, and its network address."""
+
+    name: str
+    address: str
+
+
+NO_DEVICE: Final = Device("", "")
+
+
+@dataclass(frozen=True, slots=True)
 class SignedIn:
     """The person behind a session. `stale` = its last use is old enough to be noted again."""
 
@@ -46,6 +58,7 @@ class SignedIn:
     name: str
     email: str
     stale: bool
+    settings: Mapping[str, Any]
 
 
 def hash_password(password: str) -> str:
@@ -53,7 +66,9 @@ def hash_password(password: str) -> str:
     return _hasher.hash(password)
 
 
-def sign_in(session: Session, email: str, password: str, now: datetime) -> str | Refusal:
+def sign_in(
+    session: Session, email: str, password: str, now: datetime, device: Device = NO_DEVICE
+) -> str | Refusal:
     """A new session's token, or one refusal with the same words for every reason.
 
     Commit also after a refusal: the failures of an account are counted in the database, for
@@ -80,7 +95,7 @@ def sign_in(session: Session, email: str, password: str, now: datetime) -> str |
         session.delete(count)
     if _hasher.check_needs_rehash(stored):
         person.password_hash = hash_password(password)
-    return _open(session, person.id, now)
+    return open_session(session, person.id, now, device)
 
 
 def person_of(session: Session, token: str, now: datetime) -> SignedIn | None:
@@ -88,7 +103,7 @@ def person_of(session: Session, token: str, now: datetime) -> SignedIn | None:
     found = session.execute(
         select(tables.Session, tables.Person)
         .join(tables.Person, tables.Person.id == tables.Session.person_id)
-        .where(tables.Session.token_hash == _digest(token))
+        .where(tables.Session.token_hash == digest(token))
     ).first()
     if found is None:
         return None
@@ -102,6 +117,7 @@ def person_of(session: Session, token: str, now: datetime) -> SignedIn | None:
         name=person.name,
         email=person.email,
         stale=now - row.seen_at >= TOUCH_AFTER,
+        settings=person.settings,
     )
 
 
@@ -109,7 +125,7 @@ def touch(session: Session, token: str, now: datetime) -> None:
     """Note that the session was used, so that it does not end as idle."""
     session.execute(
         update(tables.Session)
-        .where(tables.Session.token_hash == _digest(token), tables.Session.seen_at < now)
+        .where(tables.Session.token_hash == digest(token), tables.Session.seen_at < now)
         .values(seen_at=now)
     )
 
@@ -118,7 +134,7 @@ def sign_out(session: Session, token: str, now: datetime) -> None:
     """End this session for good."""
     session.execute(
         update(tables.Session)
-        .where(tables.Session.token_hash == _digest(token), tables.Session.revoked_at.is_(None))
+        .where(tables.Session.token_hash == digest(token), tables.Session.revoked_at.is_(None))
         .values(revoked_at=now)
     )
 
@@ -151,22 +167,28 @@ def set_password(session: Session, person_id: int, password: str, now: datetime)
     revoke_all(session, person_id, now)
 
 
-def _open(session: Session, person_id: int, now: datetime) -> str:
+def open_session(
+    session: Session, person_id: int, now: datetime, device: Device = NO_DEVICE
+) -> str:
+    """The token of a new session of somebody who has proved who they are."""
     token = secrets.token_urlsafe(32)
     session.add(
         tables.Session(
-            token_hash=_digest(token),
+            token_hash=digest(token),
             person_id=person_id,
             created_at=now,
             seen_at=now,
             expires_at=now + ABSOLUTE,
+            device=device.name,
+            address=device.address,
         )
     )
     session.flush()
     return token
 
 
-def _digest(token: str) -> str:
+def digest(token: str) -> str:
+    """What is kept of a token."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 

@@ -31,6 +31,7 @@ from holding.approvals.candidates import (
     set_hash,
 )
 from holding.audit.events import Fact, record_events
+from holding.audit.seals import APPROVAL, SEALED, seal
 from holding.lifecycle.causes import close, settle
 from holding.lifecycle.changes import wake_records
 from holding.lifecycle.states import move_postings
@@ -183,7 +184,7 @@ def _write(
     session: Session, consents: Sequence[Consent], reason: str, now: datetime, op: str | None
 ) -> None:
     """One approval row for each, its hold closed, one event."""
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "posting_id": one.posting.id,
             "hash": one.posting.hash,
@@ -201,10 +202,12 @@ def _write(
     for voice in dict.fromkeys(one.voice for one in consents):
         holds = [one.hold for one in consents if one.voice == voice]
         close(session, holds, voice, state=HoldState.APPROVED, why=reason, now=now)
-    record_events(session, [_said(one, reason, now, op) for one in consents])
+    sealed = [seal(APPROVAL, row) for row in rows]
+    told = zip(consents, sealed, strict=True)
+    record_events(session, [_said(one, reason, now, op, digest) for one, digest in told])
 
 
-def _said(one: Consent, reason: str, now: datetime, op: str | None) -> Fact:
+def _said(one: Consent, reason: str, now: datetime, op: str | None, sealed: str) -> Fact:
     said = f"{one.voice.name} approved {one.posting.number} (hash {one.posting.hash[:12]})"
     return Fact(
         company_id=one.posting.company_id,
@@ -219,6 +222,7 @@ def _said(one: Consent, reason: str, now: datetime, op: str | None) -> Fact:
             "hash": one.posting.hash,
             "levels": [one.hold.rule],
             "for": one.voice.for_person_id,
+            SEALED: sealed,
         },
     )
 

@@ -1,19 +1,16 @@
 """The chain of events: each is sealed with the hash of the one before, so none changes unseen.
 
-Here: linking what is committed, verifying the chain, and noting its head where who may write to the
-database cannot rewrite it. Not here: when it is linked (workers/sweep.py), writing events
-(`events.py`). Events are linked late, in an order of their own: a transaction that commits late
-gets a later place, and nobody who writes an event waits for it.
+Here: linking what is committed, and verifying the chain. Not here: when it is linked
+(workers/sweep.py), noting its head elsewhere (`anchors.py`), writing events (`events.py`). Events
+are linked late, in an order of their own: a transaction that commits late gets a later place, and
+nobody who writes an event waits for it.
 """
 
-import json
-import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from operator import attrgetter
-from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import BigInteger, Select, Text, bindparam, func, select, type_coerce
@@ -24,11 +21,12 @@ from connectors.transport.fault_points import point
 from holding.store import bulk, leases
 from holding.store.database import Database
 from holding.tables import Company, Event, EventLink
-from holding.tables.columns import moment_of, moment_text
+from holding.tables.columns import moment_text
 from rules.values.canonical import dumps, sha256_hex
 
 BATCH: Final = 1000
-BATCHES: Final = 20  # of a company in one sweep
+LINKED: Final = 500  # in one transaction
+BATCHES: Final = 40  # of a company in one sweep
 RECENT: Final = 5000  # how many ids before the newest linked one an event may still commit
 LATE: Final = timedelta(seconds=60)  # an event older than this has a place
 START: Final = "0" * 64  # what stands before the first event of a company
@@ -76,10 +74,17 @@ class Head:
     hash: str
 
 
-def link_due(database: Database, *, now: datetime, whole: bool) -> int:
+def link_due(
+    database: Database,
+    *,
+    now: datetime,
+    whole: bool,
+    after: Callable[[], object] = lambda: None,
+) -> int:
     """Link what is committed in every company, in batches; how many events.
 
     `whole` looks at all events, else at the recent ones: enough for what commits nearly in order.
+    `after` is called when a batch is committed.
     """
     with database.read() as session:
         behind = session.scalars(_companies_behind(whole=whole), {"recent": RECENT}).all()
@@ -90,7 +95,9 @@ def link_due(database: Database, *, now: datetime, whole: bool) -> int:
                 leases.take(session, DUTY, owner=DUTY, until=now, now=now)  # the row is a lock
                 done = link(session, company_id, whole=whole)
             linked += done
-            if done < BATCH:
+            if done:
+                after()
+            if done < LINKED:
                 break
     return linked
 
@@ -98,7 +105,7 @@ def link_due(database: Database, *, now: datetime, whole: bool) -> int:
 def link(session: Session, company_id: int, *, whole: bool) -> int:
     """Give a batch of committed events of a company their places; how many. One at a time does."""
     last = head(session, company_id)
-    given = {"company": company_id, "recent": RECENT, "most": BATCH}
+    given = {"company": company_id, "recent": RECENT, "most": LINKED}
     unlinked = session.execute(_unlinked(whole=whole), given)
     seal, rows = last.hash, []
     for seq, event in enumerate(unlinked, last.seq + 1):
@@ -205,89 +212,3 @@ def _seal(before: str, seq: int, event: Any) -> str:
     if isinstance(event.at, datetime):
         content["at"] = moment_text(event.at.astimezone(UTC))
     return sha256_hex(before + dumps({**content, "seq": seq}))
-
-
-EVERY: Final = timedelta(hours=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Anchor:
-    """A head of a company's chain, and when it was noted."""
-
-    at: datetime
-    company: str
-    head: Head
-
-
-class Anchors:
-    """The file of one installation. What cannot be read in it raises ValueError with its line."""
-
-    def __init__(self, file: Path) -> None:
-        self.file = file
-
-    def note(self, database: Database, now: datetime) -> int:
-        """Add the head of every company whose last one was noted an hour ago; how many.
-
-        A chain that did not grow since is not noted again.
-        """
-        last = self.newest()
-        with database.read() as session:
-            query = select(Company.code, Company.id).order_by(Company.code)
-            heads = {code: head(session, key) for code, key in session.execute(query).all()}
-        due = [
-            Anchor(now, code, found)
-            for code, found in heads.items()
-            if found.seq and _is_due(last.get(code), found, now)
-        ]
-        if due:
-            self._append(due)
-        return len(due)
-
-    def of(self, company: str) -> tuple[Head, ...]:
-        """All heads that were noted of a company, in their order."""
-        return tuple(anchor.head for anchor in self._lines() if anchor.company == company)
-
-    def newest(self) -> Mapping[str, Anchor]:
-        """The last anchor of each company."""
-        return {anchor.company: anchor for anchor in self._lines()}
-
-    def _lines(self) -> Iterator[Anchor]:
-        try:
-            text = self.file.read_text("utf-8")
-        except FileNotFoundError:
-            return
-        for number, line in enumerate(text.splitlines(), start=1):
-            try:
-                told = json.loads(line)
-                noted = Head(int(told["seq"]), str(told["hash"]))
-                yield Anchor(moment_of(told["at"]), str(told["company"]), noted)
-            except (ValueError, KeyError, TypeError) as problem:
-                message = f"line {number} of {self.file.name} is no anchor"
-                raise ValueError(message) from problem
-
-    def _append(self, anchors: list[Anchor]) -> None:
-        """All lines in one write, on the disk before it counts as done."""
-        lines = [
-            dumps(
-                {
-                    "at": moment_text(one.at),
-                    "company": one.company,
-                    "seq": one.head.seq,
-                    "hash": one.head.hash,
-                }
-            )
-            for one in anchors
-        ]
-        place = os.open(self.file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        try:
-            os.write(place, "".join(f"{line}\n" for line in lines).encode())
-            os.fsync(place)
-        finally:
-            os.close(place)
-
-
-def _is_due(last: Anchor | None, found: Head, now: datetime) -> bool:
-    """A clock that was set back is no reason to wait."""
-    if last is None:
-        return True
-    return found != last.head and not last.at <= now < last.at + EVERY

@@ -4,19 +4,24 @@ Here: adding one, which has to suit the rules in force. Not here: changing its s
 (holding/configuration/settings_change.py), its key and its pauses (holding/connections/setup.py).
 """
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from connectors import registry
 from holding.access.actors import Actor
-from holding.connections.setup import permitted, tell
+from holding.configuration.settings_change import unusable
+from holding.connections import confirmed_rates
+from holding.connections.setup import permitted, tell, wait_for_test
 from holding.refusal import Refusal
 from holding.rulesets import declared_rounding
 from holding.tables import Connection, Throttle
+
+RESERVED: Final = "new"  # an address of its own: the page where one is added
 
 
 def add_connection(
@@ -29,16 +34,25 @@ def add_connection(
     settings: Mapping[str, Any],
     actor: Actor,
     now: datetime,
+    ask_rates: bool = True,
 ) -> int | Refusal:
-    """The id of a new source or target of a company."""
+    """The id of a new source or target of a company.
+
+    Of a new target the rates of units are confirmed by people where it tells none itself, unless
+    whoever adds it says that the units table is enough (`ask_rates`).
+    """
     if refusal := permitted(actor, "connection.admin", company_id):
         return refusal
     known = registry.sources() if side == "source" else registry.targets()
     if connector not in known:
         words = f"There is no {side} “{connector}”."
         return Refusal("connection.connector", words, f"Known: {', '.join(known)}.", 422)
+    if refusal := name_fault(name):
+        return refusal
     if _named(session, company_id, name):
         return Refusal("connection.taken", f"There is a connection “{name}” already.")
+    if refusal := unusable(side, connector, settings):
+        return refusal
     row = Connection(
         company_id=company_id, name=name, side=side, connector=connector, settings=dict(settings)
     )
@@ -47,8 +61,22 @@ def add_connection(
     session.add(row)
     session.flush()
     session.add(Throttle(connection_id=row.id))
+    session.flush()
+    if side == "target":
+        wait_for_test(session, row, now)
     tell(session, row, actor, now, "connection.added", f"{side.title()} {name} was added.")
+    if side == "target" and ask_rates:
+        confirmed_rates.ask(session, actor, row.id, now)
     return row.id
+
+
+def name_fault(name: str) -> Refusal | None:
+    """Why a connection cannot be called so: rules and addresses name it."""
+    if re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name) and name != RESERVED:
+        return None
+    words = f"A connection cannot be called “{name}”." if name else "The connection has no name."
+    hint = "Use small letters, digits and underscores, a letter first, such as aiaccount."
+    return Refusal("connection.name", words, hint, 422)
 
 
 def _named(session: Session, company_id: int, name: str) -> Connection | None:

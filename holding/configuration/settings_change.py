@@ -12,8 +12,11 @@ from urllib.parse import urlsplit
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from connectors import registry
+from connectors.contract import declared_settings as declared
 from holding.access.actors import Actor
-from holding.connections.setup import CALLS_PER_MINUTE, ask_key_again, permitted, tell
+from holding.connections.setup import ask_key_again, permitted, tell, wait_for_test
+from holding.intake.pulls import plan_anew
 from holding.lifecycle.changes import next_revision, wake_all_unsent
 from holding.refusal import Refusal
 from holding.rulesets import declared_rounding
@@ -22,7 +25,7 @@ from holding.tables.postings import IN_FLIGHT_STATES
 from holding.words import plural
 
 PLACE: Final = ("base_url", "company_id")  # settings that say which books a target writes
-HOSTS: Final = ("base_url", "token_url")  # settings that say who is shown the key
+HOSTS: Final = ("base_url", "token_url")  # settings that say who is shown the key, of any side
 
 
 def change_settings(
@@ -42,7 +45,7 @@ def change_settings(
     connection = session.get_one(Connection, connection_id)
     if refusal := permitted(actor, "connection.admin", connection.company_id):
         return refusal
-    if refusal := _unusable(settings):
+    if refusal := unusable(connection.side, connection.connector, settings):
         return refusal
     before = connection.settings
     changed = tuple(n for n, value in settings.items() if str(before.get(n, "")) != value)
@@ -55,18 +58,20 @@ def change_settings(
     ):
         return refusal
     moved = [name for name in changed if name in PLACE] if connection.side == "target" else []
-    elsewhere = connection.side == "target" and any(
-        _host(before.get(name)) != _host(after.get(name)) for name in HOSTS
-    )
+    elsewhere = any(_host(before.get(name)) != _host(after.get(name)) for name in HOSTS)
     if (moved or elsewhere) and (refusal := _in_flight(session, connection)):
         return refusal
     connection.settings = after
     connection.lock += 1
     words = "; ".join(_words(name, before, connection.settings) for name in changed)
     said = f"{connection.name} was changed: {words}."
-    if elsewhere and ask_key_again(session, connection):
+    if elsewhere and ask_key_again(session, connection, now):
         said += " Its key was given for another host, so it is not used until it is given again."
     tell(session, connection, actor, now, "connection.changed", said)
+    if connection.side == "source":
+        plan_anew(session, connection_id, now)
+    elif moved or elsewhere:
+        wait_for_test(session, connection, now)
     if moved:
         _ask_again(session, actor, connection, moved, now)
     return changed
@@ -83,12 +88,21 @@ def _host(address: object) -> tuple[str, str, int | None]:
     return (parts.scheme, parts.hostname or "", port)
 
 
-def _unusable(settings: Mapping[str, str]) -> Refusal | None:
-    figure = settings.get(CALLS_PER_MINUTE, "")
-    if not figure or (figure.isascii() and figure.isdecimal() and int(figure) > 0):
-        return None
-    words = f"{CALLS_PER_MINUTE} is “{figure}”, which is no number of calls."
-    return Refusal("connection.setting", words, "Give a whole number, 1 or more.", 422)
+def unusable(side: str, connector: str, given: Mapping[str, Any]) -> Refusal | None:
+    """Why a connection cannot have these values, as its connector declares its settings; a blank
+    one is taken away, so it is asked for where a connection is added (new_connections.py).
+    """
+    form = registry.form_of(side, connector)
+    known = {one.name: one for one in form.settings} if form else {}
+    for name, value in given.items():
+        if name not in known:
+            words = f"{connector} has no setting {name}."
+            hint = f"It has: {', '.join(known) or 'none'}."
+            return Refusal("connection.setting", words, hint, 422)
+        words = declared.fault(known[name], str(value)) if str(value).strip() else ""
+        if words:
+            return Refusal("connection.setting", words, f"The setting is {name}.", 422)
+    return None
 
 
 def _in_flight(session: Session, connection: Connection) -> Refusal | None:

@@ -161,6 +161,18 @@ def shut(session: Session, connection_id: int, now: datetime, key_id: int | None
     return news
 
 
+def hold_back(session: Session, connection_id: int, now: datetime) -> None:
+    """Nothing goes out until a test passes, as when the key is refused; nobody has to be told."""
+    row = locked(session, connection_id)
+    row.breaker, row.open_until, row.opened_at = "open", None, now
+
+
+def let_begin(session: Session, connection_id: int) -> None:
+    """The test that was waited for has passed: calls may be made; nobody has to be told."""
+    row = locked(session, connection_id)
+    row.breaker, row.open_until, row.opened_at = "closed", None, None
+
+
 def keep_key(session: Session, connection_id: int) -> None:
     """Let nobody give another key until this is committed: who does so frees what was refused, and
     has to see it. Comes before the locks of records, as giving a key does.

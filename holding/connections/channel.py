@@ -17,6 +17,7 @@ from connectors.transport.clock import Clock
 from connectors.transport.http import Http
 from holding.access.secrets import Keys
 from holding.connections.master_data import zone_of
+from holding.connections.own_settings import own_settings
 from holding.connections.setup import CALLS_PER_MINUTE, secret_of
 from holding.refusal import Refusal
 from holding.runtime.settings import Settings
@@ -109,7 +110,7 @@ def open_channel(session: Session, desk: Desk, connection: Connection) -> Channe
         name=connection.name,
         connector=connection.connector,
         target=target,
-        settings=connection.settings,
+        settings=own_settings(session, connection),
         secret=secret,
         key_id=connection.key_id,
         settle=timedelta(seconds=settle),

@@ -11,7 +11,9 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from holding.audit.events import shown_actor
+from holding.connections.master_data import RATE
 from holding.store.row_objects import Columns, known, of
+from holding.store.sums import of_posting
 from holding.tables import (
     Connection,
     ConnectionKey,
@@ -22,6 +24,7 @@ from holding.tables import (
     Record,
     Snapshot,
 )
+from holding.words import Sums, added, by_key
 from rules.values.posting_states import PostingState
 
 
@@ -39,6 +42,9 @@ class ConnectionRow:
     pause_reason: str | None
     key_tail: str | None
     key_made_at: datetime | None
+    untested_since: datetime | None
+    tested_at: datetime | None
+    test_steps: list[dict[str, Any]]
 
     @property
     def is_target(self) -> bool:
@@ -58,6 +64,9 @@ CONNECTION = Columns(
         pause_reason=of(Connection.pause_reason),
         key_tail=of(ConnectionKey.tail),
         key_made_at=of(ConnectionKey.made_at),
+        untested_since=of(Connection.untested_since),
+        tested_at=of(Connection.tested_at),
+        test_steps=of(Connection.test_steps),
     ),
     {
         "paused_by": "person.name",
@@ -74,11 +83,11 @@ class Endpoint:
     doc_type: str
     route: str
     ready: int
-    ready_amount: int
+    ready_money: Sums
     posted: int
-    posted_amount: int
+    posted_money: Sums
     held: int
-    held_amount: int
+    held_money: Sums
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +97,8 @@ class Queued:
     number: str
     doc_type: str
     party: str
-    book: int | None
+    amount: int | None
+    currency: str
     due_at: datetime
     source: str
     kind: str
@@ -100,7 +110,8 @@ QUEUED = Columns(
         number=of(Posting.number),
         doc_type=of(Posting.doc_type),
         party=of(Posting.party),
-        book=of(Posting.book),
+        amount=of(Posting.amount),
+        currency=of(Posting.currency),
         due_at=known(Posting.due_at),
         source=of(Connection.name),
         kind=of(Record.type),
@@ -170,16 +181,18 @@ def one(
 
 def endpoints(session: Session, connection_id: int) -> tuple[Endpoint, ...]:
     """What the connection is used for: one line a document type."""
+    currency, minor = of_posting()
     rows = session.execute(
         select(
             Posting.doc_type,
             func.min(Posting.route).label("route"),
             Posting.state,
+            currency,
             func.count().label("postings"),
-            func.coalesce(func.sum(Posting.book), 0).label("book"),
+            func.sum(minor).label("minor"),
         )
         .where(Posting.connection_id == connection_id)
-        .group_by(Posting.doc_type, Posting.state)
+        .group_by(Posting.doc_type, Posting.state, currency)
         .order_by(Posting.doc_type)
     )
     found: dict[str, dict[str, Any]] = {}
@@ -188,12 +201,15 @@ def endpoints(session: Session, connection_id: int) -> tuple[Endpoint, ...]:
         group = _GROUPS.get(row.state)
         if group:
             line[group] = line.get(group, 0) + row.postings
-            line[f"{group}_amount"] = line.get(f"{group}_amount", 0) + int(row.book or 0)
+            row_money = by_key([(None, row.currency, row.minor)]).get(None, {})
+            money = f"{group}_money"
+            line[money] = added([line.get(money, {}), row_money])
     return tuple(
         Endpoint(
             doc_type=doc_type,
             route=line["route"],
-            **{name: line.get(name, 0) for name in _NUMBERS},
+            **{name: line.get(name, 0) for name in _GROUPS.values()},
+            **{f"{name}_money": line.get(f"{name}_money", {}) for name in _GROUPS.values()},
         )
         for doc_type, line in found.items()
     )
@@ -216,7 +232,9 @@ def queue(session: Session, connection_id: int, limit: int = 10) -> tuple[Queued
 def snapshots(session: Session, connection_id: int) -> tuple[SnapshotRow, ...]:
     """What is known of the target, and how fresh it is."""
     rows = session.execute(
-        SNAPSHOT.select().where(Snapshot.connection_id == connection_id).order_by(Snapshot.kind)
+        SNAPSHOT.select()
+        .where(Snapshot.connection_id == connection_id, Snapshot.kind != RATE)  # people said it
+        .order_by(Snapshot.kind)
     )
     return SNAPSHOT.each(rows)
 
@@ -265,7 +283,6 @@ _GROUPS = {
     "failed": "held",
     "uncertain": "held",
 }
-_NUMBERS = ("ready", "ready_amount", "posted", "posted_amount", "held", "held_amount")
 
 
 def _columns() -> Select[Any]:

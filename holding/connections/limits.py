@@ -99,12 +99,35 @@ def spend(session: Session, channel: Channel, calls: int) -> None:
         breaker.locked(session, channel.connection_id).tokens -= calls
 
 
+def refund(session: Session, channel: Channel, steps: int) -> None:
+    """So many documents, or files, for which calls were spent are not sent now, after all."""
+    if steps:
+        spend(session, channel, -steps * channel.calls_to_send)
+
+
 def hold_off(session: Session, channel: Channel, now: datetime, seconds: float | None) -> None:
     """The target has enough of us: nobody calls before the time that it names."""
-    row = breaker.locked(session, channel.connection_id)
+    leave_alone(session, channel.connection_id, now, seconds)
+
+
+def leave_alone(session: Session, connection_id: int, now: datetime, seconds: float | None) -> None:
+    """Nobody calls this connection for so long; for a minute where no time is named."""
+    row = breaker.locked(session, connection_id)
     pause = USUAL_PAUSE if seconds is None else min(LONGEST_PAUSE, timedelta(seconds=seconds))
     until = now + pause
     row.tokens, row.filled_at = 0, max(until, row.filled_at or until)
+
+
+def a_call(session: Session, connection_id: int, per_minute: int, now: datetime) -> datetime | None:
+    """Spend one call; the moment to wait for where it cannot be made now."""
+    row = breaker.locked(session, connection_id)
+    if row.filled_at is not None and _held_off(row.filled_at, now):
+        return row.filled_at
+    fill(row, per_minute, 1, now)
+    if row.tokens < 1:
+        return now + timedelta(minutes=1) * 100 / (per_minute * FILLED)
+    row.tokens -= 1
+    return None
 
 
 def heard(

@@ -6,8 +6,9 @@ target (holding/connections/setup.py), reading it for a judging (holding/program
 
 Kinds: `tax_code`, `account`, `currency` (one item a code, its body empty), `period` (one item
 `locked_through`, its body `{"date": the last closed day, or null}`), `rounding` (where the target
-says how it rounds: one item `mode`, its body `{"mode": the target's word}`) and `item` (one an item
-that our documents name, its body `{"unit": …, "rates": {unit: [num, den]}}`).
+says how it rounds: one item `mode`, its body `{"mode": the target's word}`), `item` (one an item
+that our documents name, its body `{"unit": …, "rates": {unit: [num, den]}}`) and `rate` (what
+people say where the target tells no rates: holding/connections/confirmed_rates.py).
 """
 
 from collections.abc import Iterable, Mapping
@@ -21,9 +22,19 @@ from sqlalchemy.orm import Session
 from connectors import contract
 from connectors.contract import ItemSetup
 from connectors.contract.schema import DocumentSchema
+from holding.connections import breaker
 from holding.lifecycle import causes
 from holding.lifecycle.changes import next_revision, wake_all_unsent
-from holding.tables import Company, Connection, Posting, Snapshot, SnapshotItem, Throttle
+from holding.store import bulk
+from holding.tables import (
+    Company,
+    Connection,
+    ItemReading,
+    Posting,
+    Snapshot,
+    SnapshotItem,
+    Throttle,
+)
 from holding.tables.columns import NOW, moment
 from holding.tables.postings import TO_SEND_STATES
 from rules.values.canonical import dumps, sha256_hex
@@ -45,7 +56,7 @@ _ZONE = select(Company.zone).where(Company.id == bindparam("company"))
 
 FRESH = timedelta(minutes=15)
 
-ITEM = "item"
+ITEM, RATE = "item", "rate"
 PERIOD = "period"
 ROUNDING, MODE = "rounding", "mode"
 
@@ -71,6 +82,78 @@ def keep_snapshot(
     unsent.
     """
     kinds = _kinds(seen)
+    if seen.items is not None:
+        kinds[ITEM] = _with_told(session, connection.id, seen.items, now)
+    session.execute(_CHECKED, {"connection": connection.id, "now": now, "due": now + FRESH})
+    _keep_quota(session, connection, seen, now)
+    return keep_kinds(session, connection, kinds, person=person, now=now)
+
+
+def keep_items(
+    session: Session,
+    connection: Connection,
+    told: Mapping[str, ItemSetup | None],
+    now: datetime,
+) -> frozenset[str]:
+    """Store what a target told of these items; those of which it tells something else than before,
+    which wakes the unsent.
+    """
+    before = known(session, connection.id)
+    items = _with_told(session, connection.id, told, now)
+    keep_kinds(session, connection, {ITEM: items}, person=None, now=now)
+    return frozenset(code for code, setup in told.items() if before.get(code) != setup)
+
+
+def asked_since(
+    session: Session, connection_id: int, codes: Iterable[str], since: datetime
+) -> set[str]:
+    """Those of the codes that the target told of since then."""
+    given = {"connection": connection_id, "codes": list(codes), "since": since}
+    return set(session.scalars(_ASKED, given))
+
+
+_ASKED = select(ItemReading.code).where(
+    ItemReading.connection_id == bindparam("connection"),
+    bulk.among_given(ItemReading.code, "codes"),
+    ItemReading.asked_at > moment("since"),
+)
+
+
+_ASKED_AGAIN = (
+    update(ItemReading)
+    .where(ItemReading.connection_id == bindparam("connection"))
+    .where(bulk.among_given(ItemReading.code, "codes"))
+    .values(asked_at=NOW)
+    .execution_options(synchronize_session=False)
+)
+
+
+def _with_told(
+    session: Session, connection_id: int, told: Mapping[str, ItemSetup | None], now: datetime
+) -> Items:
+    """All items that are known, these as they were told now; when each was asked for is noted."""
+    breaker.locked(session, connection_id)  # one after the other, whoever asked
+    session.execute(_ASKED_AGAIN, {"connection": connection_id, "codes": list(told), "now": now})
+    rows = [{"connection_id": connection_id, "code": code, "asked_at": now} for code in told]
+    bulk.insert(session, ItemReading, rows, ignore=True)
+    found = {**known(session, connection_id), **told}
+    return {
+        code: {"unit": one.unit, "rates": {unit: list(rate) for unit, rate in one.rates.items()}}
+        for code, one in found.items()
+        if one is not None
+    }
+
+
+def keep_kinds(
+    session: Session,
+    connection: Connection,
+    kinds: Mapping[str, Items],
+    *,
+    person: int | None,
+    now: datetime,
+    reason: str = "seen in the target",
+) -> int | None:
+    """Store all items of these kinds; the new revision when any changed, which wakes the unsent."""
     given = {"connection": connection.id}
     kept = {row.kind: row for row in session.scalars(_OF_CONNECTION, given)}
     changed = [
@@ -78,8 +161,6 @@ def keep_snapshot(
         for kind, items in kinds.items()
         if kind not in kept or kept[kind].sha256 != sha256_hex(dumps(items))
     ]
-    session.execute(_CHECKED, given | {"now": now, "due": now + FRESH})
-    _keep_quota(session, connection, seen, now)
     if not changed:
         return None
     what = f"{connection.name}: {', '.join(changed)}"
@@ -89,7 +170,7 @@ def keep_snapshot(
         "snapshot",
         what,
         person_id=person,
-        reason="seen in the target",
+        reason=reason,
         now=now,
     )
     for kind in changed:
@@ -107,14 +188,6 @@ def _kinds(seen: contract.Snapshot) -> dict[str, Items]:
         kind: {code: {} for code in found} for kind, found in seen.codes().items()
     }
     items: dict[str, Items] = {}
-    if seen.items is not None:
-        items[ITEM] = {
-            code: {
-                "unit": told.unit,
-                "rates": {unit: list(rate) for unit, rate in told.rates.items()},
-            }
-            for code, told in seen.items.items()
-        }
     if seen.rounding_mode:
         items[ROUNDING] = {MODE: {MODE: seen.rounding_mode}}
     locked = seen.locked_through.isoformat() if seen.locked_through else None
@@ -183,6 +256,12 @@ def setup_of(body: Mapping[str, Any]) -> ItemSetup:
     return ItemSetup(body["unit"], rates)
 
 
+def item_field(documents: Iterable[DocumentSchema], name: str) -> str:
+    """The field in which each line of a document type names its item; blank where none does."""
+    lines = next((one.lines for one in documents if one.name == name), ())
+    return next((field.name for field in lines if field.refers == "item"), "")
+
+
 def wanted(
     session: Session,
     connection_id: int,
@@ -193,9 +272,7 @@ def wanted(
     now: datetime,
 ) -> list[str]:
     """The codes to ask for now: new ones first, then the known ones by turns."""
-    fields = {
-        one.name: next((f.name for f in one.lines if f.refers == "item"), "") for one in documents
-    }
+    fields = {one.name: item_field((one,), one.name) for one in documents}
     query = (
         select(Posting.doc_type, Posting.content)
         .where(Posting.connection_id == connection_id, Posting.state.in_(TO_SEND_STATES))

@@ -5,14 +5,15 @@ is back; a key that is valid, renewed where it can be. Not here: the master data
 (holding/connections/master_data.py), the call itself (connectors).
 """
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from datetime import datetime
 
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from connectors import registry
-from connectors.contract import ConnectionReport, Step
+from connectors.contract import ConnectionReport, Found, Step, Target
 from connectors.contract.targets import Renewed, Renewing, TellsItems
 from connectors.transport.clock import Clock
 from connectors.transport.http import Http
@@ -22,8 +23,10 @@ from holding.connections import breaker, master_data
 from holding.connections.channel import Channel, Desk
 from holding.connections.key_renewal import renew
 from holding.connections.master_data import keep_snapshot
+from holding.connections.own_settings import own_settings
 from holding.connections.setup import permitted, secret_of, tell, trust_again
 from holding.refusal import Refusal
+from holding.runtime.settings import Settings
 from holding.store.database import Database
 from holding.tables import Connection, Snapshot, Throttle
 from holding.tables.columns import NOW
@@ -51,21 +54,24 @@ def test_connection(
     told = renew(database, clock, connection_id, http=http, keys=keys, at_once=doubted)
     with database.read() as session:
         secret = secret_of(session, connection, keys)
+        settings = own_settings(session, connection)
     if isinstance(secret, Refusal) or target is None:
         words = f"{connection.name} is no target: it cannot be tested."
         return secret if isinstance(secret, Refusal) else Refusal("connection.side", words)
-    report = target.test(connection.settings, secret, http)
+    report = asked(target, settings, secret, http)
     if told is not None and told.kind == "refused":  # what it has may still be good for minutes
-        first = Step("The key can be renewed", ok=False, words=told.words)
+        hint = "Give the connection a new key: authorize the app once more."
+        first = Step.failed("Key renewal", told.words, hint, "key.renewal")
         report = replace(report, steps=(first, *report.steps))
     if report.snapshot is not None and isinstance(target, TellsItems):
-        report = _with_items(database, clock, connection, target, report, secret, http)
+        report = _with_items(database, clock, connection, settings, target, report, secret, http)
     with database.write() as session:
         connection, now = session.get_one(Connection, connection_id), clock.now()
         changed = report.snapshot is not None and keep_snapshot(
             session, connection, report.snapshot, person=actor.person_id, now=now
         )
         known = breaker.in_doubt(session, connection_id)  # that it is away was told already
+        keep_report(session, connection, report, now, asked=actor.person_id is not None)
         if report.ok and (known or actor.person_id is not None):
             trust_again(session, connection, now, surely=actor.person_id is not None)
         if changed or not (report.ok or known) or actor.person_id is not None:
@@ -74,10 +80,54 @@ def test_connection(
     return report
 
 
+def asked(
+    target: Target, settings: Mapping[str, object], secret: str, http: Http
+) -> ConnectionReport:
+    """The test with this secret, whether it is in use or not; it writes nothing anywhere. Where the
+    way there is closed, it names the address that somebody there has to let in.
+    """
+    return _with_outgoing(target.test(settings, secret, http))
+
+
+def keep_report(
+    session: Session,
+    connection: Connection,
+    report: ConnectionReport,
+    now: datetime,
+    *,
+    asked: bool,
+) -> None:
+    """What the page shows of the last test; one of our own only where it came out otherwise. A test
+    that passed lets a new connection send.
+    """
+    ok_before = all(step.get("ok") is not False for step in connection.test_steps)
+    if asked or not connection.test_steps or ok_before != report.ok:
+        connection.tested_at = now
+        connection.test_steps = [asdict(step) for step in report.steps]
+    if report.ok and connection.untested_since is not None:
+        connection.untested_since = None
+        breaker.let_begin(session, connection.id)
+
+
+def _with_outgoing(report: ConnectionReport) -> ConnectionReport:
+    ours = Settings.from_env().outgoing_address
+    words = (
+        f"Our outgoing address is {ours}."
+        if ours
+        else "Our outgoing address is not set here: who runs Clearpost's server knows it."
+    )
+    steps = tuple(
+        replace(step, hint=f"{step.hint} {words}") if step.code.startswith("reach.") else step
+        for step in report.steps
+    )
+    return replace(report, steps=steps)
+
+
 def _with_items(
     database: Database,
     clock: Clock,
     connection: Connection,
+    settings: Mapping[str, object],
     target: TellsItems,
     report: ConnectionReport,
     secret: str,
@@ -98,8 +148,9 @@ def _with_items(
         )
         if asked and target.pace.per_minute is not None:  # what is to be sent waits for these calls
             breaker.locked(session, connection.id).tokens -= len(asked)
-    told = target.items(asked, connection.settings, secret, http) if asked else {}
-    return replace(report, snapshot=replace(report.snapshot, items={**have, **told}))
+    found = target.items(asked, settings, secret, http) if asked else {}
+    told = {} if isinstance(found, Found) else found
+    return replace(report, snapshot=replace(report.snapshot, items=told))
 
 
 def to_refresh(session: Session, now: datetime) -> tuple[int, ...]:

@@ -16,12 +16,13 @@ _NEWS = ("found", "void", "differs")
 
 
 def body_of(found: Found) -> dict[str, Any]:
-    """A reading as it is kept: what differs, in what words, and what the target said."""
+    """A reading as it is kept: what differs, in what words, by whom, and what the target said."""
     return {
         "found": found.kind,
         "void": found.void,
         "differs": [[one.line, one.field, one.value] for one in found.differs],
         "words": found.words,
+        "by": found.changed_by,
         "ref": found.target_ref,
         "proof": found.proof.decode("utf-8", "replace")[:PROOF_CAP],
     }

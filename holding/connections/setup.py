@@ -18,7 +18,7 @@ from holding.connections import breaker
 from holding.lifecycle.changes import next_revision, wake_cause
 from holding.refusal import Refusal
 from holding.runtime.settings import Settings
-from holding.tables import Cause, Connection, ConnectionKey, Posting, Run, Throttle
+from holding.tables import Cause, Connection, ConnectionKey, Posting, Pull, Run, Throttle
 from holding.tables.columns import among_words
 from holding.tables.row_states import KeyState
 from rules.values.cause_keys import CauseKey, CauseKind
@@ -26,7 +26,7 @@ from rules.values.posting_states import PostingState
 
 KEEP_OLD = timedelta(days=7)
 CALLS_PER_MINUTE = "calls_per_minute"  # a setting: how often a target may be called
-TAIL = 3
+TAIL = 4
 SHORTEST = 8
 
 
@@ -36,6 +36,8 @@ class KeySet:
 
     no: int
     tail: str
+    trimmed: bool
+    """White space around it was left out."""
 
 
 def set_key(
@@ -52,46 +54,65 @@ def set_key(
     What the target refused for its key is judged again.
     """
     connection = session.get_one(Connection, connection_id)
-    refusal = permitted(actor, "connection.admin", connection.company_id) or _unusable(secret)
+    refusal = permitted(actor, "connection.admin", connection.company_id) or key_fault(secret)
     box = keys or load_keys(Settings.from_env())
     if refusal:
         return refusal
     if isinstance(box, Refusal):
         return box
-    text = secret.strip()
-    last = select(ConnectionKey.no).where(ConnectionKey.connection_id == connection.id)
-    no = max(session.scalars(last), default=0) + 1
     session.execute(
         update(ConnectionKey)
         .where(ConnectionKey.connection_id == connection.id, ConnectionKey.state == KeyState.ACTIVE)
         .values(state=KeyState.OLD, keep_until=now + KEEP_OLD)
     )
+    row = keep_key(session, connection, actor, secret, KeyState.ACTIVE, now, box)
+    connection.key_id = row.id
+    connection.lock += 1
+    trust_again(session, connection, now)
+    session.execute(  # a source that did not accept the one before is asked again
+        update(Pull)
+        .where(Pull.connection_id == connection.id, Pull.wrong.is_not(None))
+        .values(due_at=now, tries=0)
+    )
+    words = f"{connection.name} has a new key that ends in {row.tail}."
+    tell(session, connection, actor, now, "connection.key", words)
+    return KeySet(row.no, row.tail, trimmed=secret.strip() != secret)
+
+
+def keep_key(
+    session: Session,
+    connection: Connection,
+    actor: Actor,
+    secret: str,
+    state: KeyState,
+    now: datetime,
+    box: Keys,
+) -> ConnectionKey:
+    """The row of another secret, encrypted for it alone; white space around it is left out."""
+    text = secret.strip()
+    last = select(ConnectionKey.no).where(ConnectionKey.connection_id == connection.id)
+    no = max(session.scalars(last), default=0) + 1
     row = ConnectionKey(
         connection_id=connection.id,
         no=no,
         secret=box.encrypt(text, row=bound(connection, no)),
         tail=text[-TAIL:],
-        state=KeyState.ACTIVE,
+        state=state,
         made_at=now,
         made_by_id=actor.person_id,
     )
     session.add(row)
     session.flush()
-    connection.key_id = row.id
-    connection.lock += 1
-    trust_again(session, connection, now)
-    words = f"{connection.name} has a new key that ends in {row.tail}."
-    tell(session, connection, actor, now, "connection.key", words)
-    return KeySet(no, row.tail)
+    return row
 
 
-def ask_key_again(session: Session, connection: Connection) -> bool:
+def ask_key_again(session: Session, connection: Connection, now: datetime) -> bool:
     """Take its secrets out of use, which were given for another host; whether there were any."""
     ended = session.scalars(
         update(ConnectionKey)
         .where(ConnectionKey.connection_id == connection.id)
         .where(ConnectionKey.state != KeyState.DISABLED)
-        .values(state=KeyState.DISABLED, keep_until=None)
+        .values(state=KeyState.DISABLED, keep_until=now + KEEP_OLD)
         .returning(ConnectionKey.id)
         .execution_options(synchronize_session=False)
     ).all()
@@ -196,8 +217,15 @@ def trust_again(
         .where(Throttle.connection_id == connection.id, Throttle.filled_at > now)
         .values(tokens=0, filled_at=now)
     )
-    close = breaker.close if surely else breaker.passed
-    close(session, connection.id, now)
+    if connection.untested_since is None:
+        close = breaker.close if surely else breaker.passed
+        close(session, connection.id, now)
+
+
+def wait_for_test(session: Session, connection: Connection, now: datetime) -> None:
+    """Send nothing to this target until a test of it passes."""
+    connection.untested_since = connection.untested_since or now
+    breaker.hold_back(session, connection.id, now)
 
 
 def permitted(actor: Actor, act: str, company_id: int) -> Refusal | None:
@@ -241,7 +269,8 @@ def _free(session: Session, connection: Connection, key: CauseKey, now: datetime
     wake_cause(session, key, now, company_id=connection.company_id, revision=revision)
 
 
-def _unusable(secret: str) -> Refusal | None:
+def key_fault(secret: str) -> Refusal | None:
+    """Why this text cannot be a key, whatever it is for."""
     text = secret.strip()
     if len(text.split()) > 1:
         words = "The key has white space inside."

@@ -103,6 +103,7 @@ class Case:
     party_key: str
     version_id: int
     version_at: datetime
+    linked_at: datetime | None  # when the newest content came of what links join to it
     content_sha256: str
     subject: Subject
     facts: Facts
@@ -147,6 +148,7 @@ class Batch:
     teams: Mapping[str, int]
     fallback_team_id: int | None
     cases: tuple[Case, ...]
+    starts_on: date | None = None  # the cutover: what is dated before it is not posted
 
     def team(self, owner: str) -> int | None:
         """The team that a finding names as its owner, else the one that answers for all."""

@@ -77,6 +77,7 @@ def gather(
         teams=teams,
         fallback_team_id=fallback or next(iter(teams.values()), None),
         cases=_cases(session, company_id, claims, judge),
+        starts_on=company.starts_on,
     )
 
 
@@ -86,6 +87,7 @@ _COMPANY = (
         Company.currency,
         Company.revision,
         Company.ruleset_version_id,
+        Company.starts_on,
         RulesetVersion.revision.label("rules_revision"),
     )
     .join(RulesetVersion, RulesetVersion.id == Company.ruleset_version_id)
@@ -177,6 +179,7 @@ def _case(row: Row[Any], claimed: Claimed, near: Around, judge: world.Judge) -> 
         party_key=row.party_key,
         version_id=row.version_id,
         version_at=row.version_at,
+        linked_at=near.linked_at(row.id),
         content_sha256=row.sha256,
         subject=subject,
         facts=facts,

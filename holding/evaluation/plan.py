@@ -44,7 +44,7 @@ def plan(batch: Batch, judged: Judgment) -> Plan:
         if one.before:
             require_move(one.before, one.state)
     plan_parts.compare(batch, made)
-    made.state = _state(made)
+    made.state = _state(batch, made)
     return made
 
 
@@ -62,14 +62,17 @@ def _without_route(batch: Batch, made: Plan, row: PostingRow) -> None:
         made.silenced.append(row)
 
 
-def _state(made: Plan) -> RecordState:
+def _state(batch: Batch, made: Plan) -> RecordState:
     states = [counted(planned.state, planned.reverses_id) for planned in made.postings]
     states += [PostingState.DROPPED] * len(made.silenced)
     planned = {one.id for one in made.postings} | {row.id for row in made.silenced}
     states += [
         counted(row.state, row.reverses_id) for row in made.case.postings if row.id not in planned
     ]
-    return state_of(states, held=bool(made.wanted or made.kept))
+    kind = made.case.subject.kind
+    posted = any(route.record == kind for route in batch.judge.routes)
+    empty = RecordState.WAITING if posted else RecordState.REFERENCE
+    return state_of(states, held=bool(made.wanted or made.kept), empty=empty)
 
 
 def _listed(batch: Batch, case: Case, outcome: Outcome) -> Listed:

@@ -19,6 +19,7 @@ from holding.tables.row_states import HoldState, RecordState
 from rules.outcomes.outcome import NEEDS_APPROVAL, Document, Finding, Severity
 from rules.values.cause_keys import CauseKey, CauseKind, Clearing
 from rules.values.posting_states import PostingState
+from rules.values.wording import titled
 
 Key = tuple[str, int, str, CauseKey]  # route, seq, code, cause key
 
@@ -173,7 +174,7 @@ def want(
             would_pass=finding.would_pass,
             clears=finding.clears,
             cause_key=finding.cause_key,
-            cause_label=finding.cause_label,
+            cause_label=titled(finding.cause_label),
             team_id=batch.team(finding.owner),
             number=document.number if document else outcome.number if outcome else "",
             doc_type=way.document,

@@ -21,6 +21,7 @@ from rules.values.posting_states import PostingState
 DOES = frozenset({"create", "update", "void", "credit_note"})
 """Steps that touch the target."""
 HOLDING = frozenset({"hold", "approve"})
+DUE_SOME_DAY = frozenset({PostingState.READY, PostingState.HELD, PostingState.WAITING})
 Rows = dict[tuple[str, int], PostingRow]
 
 
@@ -54,6 +55,9 @@ def _first(
     if rejected is not None:
         made.postings.append(one.planned(PostingState.IGNORED, f"rejected: {rejected}"))
         return
+    if early := _before_cutover(batch, made, decision):
+        made.postings.append(one.planned(PostingState.IGNORED, early))
+        return
     open_findings = not_approved(made, findings, row, one.hash)
     state = decision.state
     if state == PostingState.HELD and not open_findings and document is not None:
@@ -67,6 +71,19 @@ def _first(
     made.postings.append(one.planned(state, reason, bills=bills))
     if state == PostingState.READY:
         rest(batch, made, decision, rows, seq + 1)
+
+
+def _before_cutover(batch: Batch, made: Plan, decision: Decision) -> str:
+    """Why nothing is posted of a document that is dated before the first day of this product; what
+    the rules leave out keeps their reason.
+    """
+    outcome, document = made.judged.outcome, decision.document
+    day = document.date if document else outcome.doc_date if outcome else None
+    if batch.starts_on is None or day is None or decision.state not in DUE_SOME_DAY:
+        return ""
+    if day >= batch.starts_on:
+        return ""
+    return f"dated {day}, before the cutover date {batch.starts_on}"
 
 
 @dataclass(slots=True)

@@ -97,7 +97,7 @@ class Unsent:
             reverses_id=reverses,
             connection_id=self.batch.targets[route.target].id,
             doc_type=route.document,
-            finished_at=_finished(self.made, self.decision, self.row),
+            finished_at=_finished(self.made, self.decision, self.row, in_parts=route.in_parts),
             due_at=self._due(route.timing, content_hash_) if state == PostingState.READY else None,
             tries=self.row.tried(content_hash_) if self.row else 0,
             **self._shown(),
@@ -143,9 +143,13 @@ class Unsent:
         }
 
 
-def _finished(made: Plan, decision: Decision, row: PostingRow | None) -> datetime | None:
+def _finished(
+    made: Plan, decision: Decision, row: PostingRow | None, *, in_parts: bool
+) -> datetime | None:
     """Since when the source has done its part: the status may go, and the route wants the record.
 
+    Since its version arrived that said so; what is billed in parts, since the delivery arrived,
+    also while it is held and no document of it can be made.
     What goes early, or a gate, a `when` or a bill with nothing to bill keeps back, is not finished.
     """
     verdicts = made.judged.outcome.verdicts if made.judged.outcome else ()
@@ -157,8 +161,10 @@ def _finished(made: Plan, decision: Decision, row: PostingRow | None) -> datetim
     )
     if kept_back or (decision.wait is not None and decision.wait.kind == "bill"):
         return None
-    lasting = row is not None and row.state not in ENDED
-    return row.finished_at or made.case.version_at if row and lasting else made.case.version_at
+    if row is not None and row.state not in ENDED and row.finished_at is not None:
+        return row.finished_at
+    moments = [made.case.version_at, made.case.linked_at if in_parts else None]
+    return max(moment for moment in moments if moment is not None)
 
 
 def not_approved(

@@ -51,6 +51,7 @@ class Around:
     linked: Mapping[int, Mapping[tuple[str, str], Sequence[Other]]]
     others: Mapping[int, Sequence[PostingRow]]
     bodies: Mapping[int, Mapping[str, Any]]  # of records that a link joins to one of them
+    arrived: Mapping[int, datetime]  # when that content of them came
     family: Mapping[int, Mapping[str, str]]
     decided: Mapping[int, batch.Decided]  # of what families of several records have posted
     days: Mapping[int, Mapping[str, date]]  # of the documents of a family, the earliest a route
@@ -60,12 +61,19 @@ class Around:
     known: Mapping[int, Known]  # what the last judging made of those, where there was one
     first: Mapping[int, Mapping[str, Any]]  # the record as it first came, where it is another now
 
+    def linked_at(self, record_id: int) -> datetime | None:
+        """When the newest content came of what links join to a record."""
+        found = self.linked.get(record_id, {}).values()
+        others = (other.record_id for several in found for other in several)
+        return max((self.arrived[one] for one in others if one in self.arrived), default=None)
+
 
 def around(
     session: Session, company_id: int, ids: Sequence[int], families: Iterable[int]
 ) -> Around:
     """Everything stored about these records and their families, read in one go a kind."""
     linked = _linked(session, company_id, ids)
+    joined = _bodies(session, linked)
     other_ids = {o.record_id for found in linked.values() for os in found.values() for o in os}
     family_rows = batch.postings_of_families(session, company_id, families)
     postings = _by_record(row for row in family_rows if row.record_id in set(ids))
@@ -90,7 +98,8 @@ def around(
         dated=_dated(session, ids),
         undo_until=operations.until(session, ids),
         linked=linked,
-        bodies=_bodies(session, linked),
+        bodies={key: body for key, (body, _) in joined.items()},
+        arrived={key: at for key, (_, at) in joined.items()},
         others=_by_record(batch.postings_of_records(session, other_ids)),
         family=family,
         decided=batch.decided_of_families(session, family_rows),
@@ -159,8 +168,8 @@ def _compared(key: tuple[str, str]) -> bool:
 
 def _bodies(
     session: Session, linked: Mapping[int, Mapping[tuple[str, str], Sequence[Other]]]
-) -> dict[int, Mapping[str, Any]]:
-    """The newest content of the records that links join to those of the batch."""
+) -> dict[int, tuple[Mapping[str, Any], datetime]]:
+    """The newest content of the records that links join to those of the batch, and when it came."""
     ids = {
         other.record_id
         for found in linked.values()
@@ -169,7 +178,7 @@ def _bodies(
         for other in others
     }
     rows = session.execute(_BODIES, {"ids": sorted(ids)}) if ids else ()
-    return {row.id: row.body or {} for row in rows}
+    return {row.id: (row.body or {}, row.at) for row in rows}
 
 
 _FIRST = (
@@ -239,7 +248,7 @@ _LINKED = (
     .order_by(Record.id)
 )
 _BODIES = (
-    select(Record.id, Version.body)
+    select(Record.id, Version.body, Version.at)
     .join(Version, Version.id == Record.version_id)
     .where(bulk.among_given(Record.id, "ids"))
 )

@@ -51,6 +51,8 @@ def count(session: Session, batch: Batch, plans: Sequence[Plan], now: datetime) 
     Called last in the finish of a judging: nothing that it made ready can be sent before the stop.
     """
     moves = moved_by_changes(session, batch, plans)
+    if moves and not session.get_one(Company, batch.company_id).live:
+        return  # nothing is sent, and whoever takes it live is shown count and money
     for route, revision in sorted(moves):
         records, book = moves[route, revision]
         stop = _counting(session, batch.company_id, route, revision)

@@ -15,7 +15,7 @@ from sqlalchemy import delete, exists, select, update
 from sqlalchemy.orm import Session
 
 from holding.access import tokens
-from holding.access.actors import Actor, may
+from holding.access.actors import Actor, may, roles_of
 from holding.access.operations import undoable
 from holding.access.teams import ACT, empty_team, takers
 from holding.audit.events import Fact, record_event, record_events
@@ -23,7 +23,7 @@ from holding.exceptions.holds import Desk, Done, Each, alone, changed_hold, done
 from holding.exceptions.restored_assignments import as_they_stand
 from holding.refusal import Refusal
 from holding.store import bulk
-from holding.tables import Company, Hold, Membership, Person, Team, TeamMember
+from holding.tables import Company, FormerMember, Hold, Membership, Person, Team, TeamMember
 from holding.tables import Session as SignIn
 from holding.tables.columns import NOW
 from holding.tables.decisions import HOLD_OPEN
@@ -194,8 +194,10 @@ def wake_rested(session: Session, now: datetime) -> int:
     return len(woken)
 
 
-def hand_over(session: Session, actor: Actor, person: Person, now: datetime) -> int:
-    """Holds of somebody who leaves the company go back to their teams; how many."""
+def hand_over(
+    session: Session, actor: Actor, person: Person, now: datetime, *, why: str = "left"
+) -> int:
+    """Holds of somebody who leaves, or takes none any more, go back to their teams; how many."""
     mine = (
         Hold.company_id == (actor.company_id or 0),
         Hold.person_id == person.id,
@@ -210,7 +212,7 @@ def hand_over(session: Session, actor: Actor, person: Person, now: datetime) -> 
         for team in session.scalars(select(Team).where(Team.company_id == desk.company_id))
     }
     made = [
-        done(hold, f"{person.name} left; {hold.number} is with {teams[hold.team_id or 0]} again.")
+        done(hold, f"{person.name} {why}; {hold.number} is with {teams[hold.team_id or 0]} again.")
         for hold in held
     ]
     desk.tell(made, "hold.handed_over", now, None)
@@ -277,12 +279,9 @@ def leave(
             hint="Ask another admin, or use the command line.",
             status=403,
         )
-    company, person = session.get_one(Company, company_id), session.get_one(Person, person_id)
-    here = select(Membership.person_id).where(
-        Membership.company_id == company.id, Membership.person_id == person.id
-    )
-    if session.scalars(here).first() is None:
-        words = f"{person.email} has no role in {company.name}."
+    company, person = session.get_one(Company, company_id), session.get(Person, person_id)
+    if person is None or not roles_of(session, company.id, person.id):
+        words = f"That person has no role in {company.name}."  # who it is, is another company's
         return Refusal("person.stranger", words, status=404)
     mine = select(Team.id).where(Team.company_id == company.id)
     session.execute(
@@ -296,6 +295,7 @@ def leave(
     why = f"{person.name} left {company.name}"
     tokens.end_all(session, actor, person.id, why, now, company_id=company.id)
     handed = hand_over(session, replace(actor, company_id=company.id), person, now)
+    session.merge(FormerMember(company_id=company.id, person_id=person.id, left_at=now))
     if not session.scalar(select(exists().where(Membership.person_id == person.id))):
         person.active = False
         session.execute(

@@ -1,8 +1,8 @@
 """A person sets right what a rule leaves to them: a new version beside the original.
 
-Here: which fields of a held record may be corrected, and the correction. Not here: which fields a
-rule leaves to people (rules/amendments/corrections.py), and that a corrector approves nothing of it
-(`approvals/separation.py`).
+Here: the correction, with everything that is asked before it. Not here: which fields a rule leaves
+to people, and to whom (holding/intake/open_fields.py), and that a corrector
+approves nothing of it (`approvals/separation.py`).
 """
 
 import copy
@@ -21,16 +21,15 @@ from holding.exceptions.holds import Desk, Done, done, gone, moved, read_done
 from holding.intake.deliveries import text_of
 from holding.intake.differences import difference, flat
 from holding.intake.families import Current, relate
+from holding.intake.open_fields import ACT, allowed
 from holding.lifecycle.changes import wake_records
 from holding.programs import world
-from holding.programs.replay import replay
 from holding.refusal import Refusal
-from holding.tables import Cause, Company, Evaluation, Hold, Person, Posting, Record, Version
+from holding.tables import Company, Hold, Person, Version
 from holding.tables.row_states import HoldState
-from rules.amendments.corrections import Correctable, correctable, typed
+from rules.amendments.corrections import Correctable, typed
 from rules.values.canonical import dumps, sha256_hex
 
-ACT: Final = "record.edit"
 _STEP: Final = re.compile(r"([a-z_][a-z0-9_]*)(?:\[(\d+)\])?")
 _WORDS: Final = {
     "whole": "a whole number such as 12",
@@ -51,28 +50,6 @@ class Correction:
     value: str
     reason: str
     seen: int
-
-
-def open_fields(session: Session, hold_id: int) -> tuple[Correctable, ...]:
-    """The fields of a hold's record that its rule leaves to people, as they stand now."""
-    hold = session.get_one(Hold, hold_id)
-    record = session.get_one(Record, hold.record_id)
-    company = session.get_one(Company, hold.company_id)
-    version = session.get(Version, record.version_id or 0)
-    evaluation = _judged_by(session, hold)
-    key = session.get_one(Cause, hold.cause_id).key
-    if version is None or version.body is None or evaluation is None or hold.of_push:
-        return ()
-    found = [
-        finding
-        for decision in replay(session, evaluation).decisions
-        for finding in decision.findings
-        if (finding.code, finding.cause_key) == (hold.code, key)
-    ]
-    if not found or company.ruleset_version_id is None:
-        return ()
-    ruleset = world.program(session, company.ruleset_version_id).ruleset
-    return correctable(ruleset, record.type, version.body, found[0])
 
 
 def correct(
@@ -97,10 +74,10 @@ def correct(
             return gone(None)
         record = desk.records[hold.record_id]
         before = session.get_one(Version, record.version_id or 0)
-        refusal = _faster(session, before, wish) or _open(desk, hold)
-        if refusal:
-            return refusal
-        return _correct(desk, hold, before, wish, now, op)
+        refusal = _faster(session, before, wish)
+        if hold.state != HoldState.OPEN:
+            refusal = refusal or gone(hold)
+        return refusal or _correct(desk, hold, before, wish, now, op)
 
     asked = ("correct", hold_id, wish)
     return once(session, actor, op, asked=asked, now=now, act=act, read=read_done)
@@ -111,17 +88,10 @@ def _correct(
 ) -> Done | Refusal:
     if not wish.reason.strip():
         return Refusal(code="reason.missing", message="This needs a reason.", status=422)
-    fields = {one.path: one for one in open_fields(desk.session, hold.id)}
-    field = fields.get(wish.path)
-    if field is None:
-        names = ", ".join(one.label for one in fields.values()) or "none"
-        return Refusal(
-            code="correction.forbidden",
-            message=f"The rules do not let {wish.path or 'this'} be corrected here.",
-            hint=f"Fields that they leave to you for this hold: {names}. Everything else is"
-            " corrected in the system that the record comes from.",
-            status=403,
-        )
+    given = allowed(desk.session, hold.id, wish.path, desk.actor)
+    if isinstance(given, Refusal):
+        return given
+    field = given.field
     value = _value(field, wish.value)
     if isinstance(value, Refusal):
         return value
@@ -138,7 +108,8 @@ def _correct(
         f" (version {version.no}): {wish.reason.strip()}"
     )
     made = done(hold, say)
-    desk.tell([made], "record.corrected", now, op, field=wish.path, version=version.no)
+    no, digest = version.no, version.sha256
+    desk.tell([made], "record.corrected", now, op, field=wish.path, version=no, sha256=digest)
     return made
 
 
@@ -173,20 +144,6 @@ def _write(
         now_counts = [Current(record.id, record.type, body)]
         relate(session, desk.company_id, judge, now_counts, family, family, now)
     return version
-
-
-def _open(desk: Desk, hold: Hold) -> Refusal | None:
-    """Only an open hold of the person's own team is worked on."""
-    if hold.state != HoldState.OPEN:
-        return gone(hold)
-    if desk.in_team(hold.team_id, desk.actor.person_id):
-        return None
-    return Refusal(
-        code="correction.team",
-        message="This is not with your team.",
-        hint=f"{desk.who(ACT, hold.team_id)} correct it.",
-        status=403,
-    )
 
 
 def _faster(session: Session, now: Version, wish: Correction) -> Refusal | None:
@@ -229,15 +186,6 @@ def _value(field: Correctable, text: str) -> Any:
             hint=f"Write {_WORDS.get(field.field.type, 'a text')}.",
             status=422,
         )
-
-
-def _judged_by(session: Session, hold: Hold) -> int | None:
-    """The judging that says what the hold is about: the last one."""
-    posting = session.get(Posting, hold.posting_id or 0)
-    if posting is not None:
-        return posting.evaluation_id
-    last = select(func.max(Evaluation.id)).where(Evaluation.record_id == hold.record_id)
-    return session.scalar(last)
 
 
 def _shown(value: Any) -> str:

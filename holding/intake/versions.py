@@ -10,7 +10,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import bindparam, event, select
+from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from connectors.contract import IncomingRecord
@@ -19,11 +19,12 @@ from holding.access.actors import Actor, may
 from holding.audit.events import Fact, record_events
 from holding.intake.deliveries import family_of, held, keep, later, new_record, story, text_of
 from holding.intake.families import Current, relate
+from holding.intake.hook_calls import refused_kind
+from holding.intake.stored_versions import Stored, ids_of, stored
 from holding.programs import world
 from holding.refusal import Refusal
 from holding.store import bulk
 from holding.tables import Company, Connection, Delivery, Record, Version
-from holding.tables.columns import table_of
 from rules.values.canonical import dumps, sha256_hex
 
 
@@ -49,19 +50,6 @@ class _Plan:
     replaced: set[int] = field(default_factory=set)  # records whose correction is over
     unchanged: int = 0
     stale: int = 0
-
-
-@dataclass(slots=True)
-class _Known:
-    """What is stored of a record before this delivery; `sha256`: what its source said last."""
-
-    record_id: int
-    family: int = 0
-    no: int = 0
-    sha256: str = ""
-    newest_stamp: str | None = None
-    corrected: bool = False
-    seen: set[tuple[str | None, str]] = field(default_factory=set)
 
 
 def receive(
@@ -90,6 +78,8 @@ def receive(
     if source.side != "source":
         hint = "Name the connection that the records come from."
         return Refusal("delivery.no_source", f"{source.name} is no source.", hint, 422)
+    if refused := refused_kind(session, source, records, now):
+        return refused
     delivery = keep(
         session,
         Delivery(
@@ -115,7 +105,7 @@ def receive(
         return family_of(company.id, source.id, one.kind, one.external_id, one.body, judge)
 
     ids, fresh = _records(session, company, source, _last_of_each(records), family, now)
-    known = _known(session, ids, fresh)
+    known = stored(session, ids, fresh)
     plan = _plan(known, ids, records, (delivery.id, by.person_id if by else None), now)
     _store(session, plan, now)
     if judge is not None:
@@ -149,7 +139,7 @@ def _records(
     now: datetime,
 ) -> tuple[dict[tuple[str, str], int], set[int]]:
     """The ids of all records of a delivery, and which of them are new."""
-    known = _ids(session, source, incoming)
+    known = ids_of(session, source.id, incoming)
     rows = [
         new_record(company, source, incoming[key], family(incoming[key]), now)
         for key in sorted(incoming)
@@ -158,74 +148,12 @@ def _records(
     made = bulk.insert(session, Record, rows, returning=("id", "type", "external_id"), ignore=True)
     fresh = {(kind, external_id): record_id for record_id, kind, external_id in made}
     if len(made) < len(rows):  # somebody else made them at the same moment
-        known = _ids(session, source, incoming)
+        known = ids_of(session, source.id, incoming)
     return known | fresh, set(fresh.values())
 
 
-def _ids(
-    session: Session, source: Connection, incoming: Mapping[tuple[str, str], IncomingRecord]
-) -> dict[tuple[str, str], int]:
-    kinds, external_ids = sorted({kind for kind, _ in incoming}), [one for _, one in incoming]
-    given = {"source": source.id, "kinds": kinds, "external_ids": external_ids}
-    return {(row.type, row.external_id): row.id for row in session.execute(_IDS, given)}
-
-
-_RECORD, _VERSION = table_of(Record), table_of(Version)
-_IDS = (
-    select(_RECORD.c.type, _RECORD.c.external_id, _RECORD.c.id)
-    .where(_RECORD.c.source_id == bindparam("source"))
-    .where(bulk.among_given(_RECORD.c.type, "kinds"))
-    .where(bulk.among_given(_RECORD.c.external_id, "external_ids"))
-)
-
-
-def _known(
-    session: Session, ids: Mapping[tuple[str, str], int], fresh: set[int]
-) -> dict[int, _Known]:
-    """What is stored of the records, which stay locked so that version numbers have no gaps."""
-    old = sorted(set(ids.values()) - fresh)
-    found = {record_id: _Known(record_id) for record_id in ids.values()}
-    if not old:
-        return found
-    current: dict[int, int | None] = {}
-    for record in session.execute(_LOCK, {"ids": old}):
-        current[record.id], found[record.id].family = record.version_id, record.family
-    for row in session.execute(_VERSIONS, {"ids": old}):
-        known = found[row.record_id]
-        known.no = max(known.no, row.no)
-        known.seen.add((row.stamp, row.sha256))
-        if row.id == current[row.record_id]:
-            known.corrected = row.corrects_id is not None
-        if row.corrects_id is None and not row.stale:
-            known.sha256 = row.sha256
-        if row.stamp is not None and later(row.stamp, known.newest_stamp):
-            known.newest_stamp = row.stamp
-    return found
-
-
-_LOCK = (
-    select(_RECORD.c.id, _RECORD.c.version_id, _RECORD.c.family)
-    .where(bulk.among_given(_RECORD.c.id, "ids"))
-    .order_by(_RECORD.c.id)
-    .with_for_update(key_share=True)
-)
-_VERSIONS = (
-    select(
-        _VERSION.c.id,
-        _VERSION.c.record_id,
-        _VERSION.c.no,
-        _VERSION.c.sha256,
-        _VERSION.c.stamp,
-        _VERSION.c.stale,
-        _VERSION.c.corrects_id,
-    )
-    .where(bulk.among_given(_VERSION.c.record_id, "ids"))
-    .order_by(_VERSION.c.record_id, _VERSION.c.no)
-)
-
-
 def _plan(
-    known: Mapping[int, _Known],
+    known: Mapping[int, Stored],
     ids: Mapping[tuple[str, str], int],
     records: Sequence[IncomingRecord],
     origin: tuple[int, int | None],
@@ -236,21 +164,20 @@ def _plan(
     """
     plan = _Plan()
     for record in records:
-        stored = known[ids[record.kind, record.external_id]]
+        before = known[ids[record.kind, record.external_id]]
         digest = sha256_hex(dumps(record.body))
-        repeated = record.stamp is not None and (record.stamp, digest) in stored.seen
-        if digest == stored.sha256 or repeated:
+        if before.has(record.stamp, digest):
             plan.unchanged += 1
             continue
-        newest = stored.newest_stamp
+        newest = before.newest_stamp
         stale = record.stamp is not None and newest is not None and later(newest, record.stamp)
         same_stamp = record.stamp is not None and record.stamp == newest
-        stored.no += 1
-        stored.seen.add((record.stamp, digest))
+        before.no += 1
+        before.seen.add((record.stamp, digest))
         plan.versions.append(
             {
-                "record_id": stored.record_id,
-                "no": stored.no,
+                "record_id": before.record_id,
+                "no": before.no,
                 "sha256": digest,
                 "body": record.body,
                 "stamp": record.stamp,
@@ -264,12 +191,12 @@ def _plan(
         )
         plan.stale += stale
         if not stale:
-            stored.sha256 = digest
-            stored.newest_stamp = record.stamp or newest
-            plan.current[stored.record_id] = stored.no
-            plan.contents[stored.record_id] = record
-            if stored.corrected:
-                plan.replaced.add(stored.record_id)
+            before.sha256 = digest
+            before.newest_stamp = record.stamp or newest
+            plan.current[before.record_id] = before.no
+            plan.contents[before.record_id] = record
+            if before.corrected:
+                plan.replaced.add(before.record_id)
     return plan
 
 

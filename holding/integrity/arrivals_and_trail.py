@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, LargeBinary, String, cast, exists, func, l
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from holding.audit import chain
+from holding.integrity import contents
 from holding.integrity.journal_and_ledgers import Breach, Look
 from holding.lifecycle.states import PUSH_MOVES, allowed
 from holding.tables import (
@@ -133,6 +134,8 @@ def every_version_is_told(look: Look) -> Iterator[Breach]:
             yield Breach("I11", say, (row.id,))
     for gap in chain.verify(look.session, look.company_id, now=look.now, known=look.anchors):
         yield Breach("I11", gap.message)
+    for edited in contents.compare(look.session, look.company_id).breaks:
+        yield Breach("I11", edited.message)
     judged = exists().where(Event.record_id == Record.id, Event.act == "record.judged")
     silent = select(Record.id, Record.type, Record.number).where(
         Record.company_id == look.company_id, Record.state != RecordState.RECEIVED, ~judged

@@ -160,8 +160,9 @@ def _wrong_states(look: Look) -> Iterator[Breach]:
         states |= {counted(row.posting_state, row.reverses_id)} if row.posting_state else set()
         states |= {"held"} if row.held else set()
     for (record_id, number, state), states in found.items():
-        meant = next((one for one in RECORD_STATES if one in states), "waiting")
-        if state != meant:
+        settled = state == RecordState.REFERENCE and not states
+        meant = next((one for one in RECORD_STATES if one in states), RecordState.WAITING)
+        if state != meant and not settled:
             say = f"{number} is {state}, but what it became and what holds it make it {meant}."
             yield Breach("I8", say, (record_id,))
 

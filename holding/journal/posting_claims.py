@@ -37,6 +37,7 @@ from holding.store.leases import DEATHS_ALONE
 from holding.store.row_objects import Columns, of
 from holding.tables import (
     Cause,
+    Company,
     Connection,
     LinkKey,
     Posting,
@@ -91,8 +92,19 @@ STOPPED = exists().where(
 """Postings of a route that stopped and asks (holding/evaluation/safety_stop.py)."""
 
 
-RUNNING = exists().where(Connection.id == Posting.connection_id, Connection.paused_at.is_(None))
-"""Postings of a connection that nobody paused."""
+_company = aliased(Company)
+LIVE = exists().where(_company.id == Connection.company_id, _company.live)
+"""Connections of a company that went live: for another nothing is sent."""
+
+
+_connection, _books = aliased(Connection), aliased(Company)
+RUNNING = exists().where(
+    _connection.id == Posting.connection_id,
+    _connection.paused_at.is_(None),
+    _books.id == _connection.company_id,
+    _books.live,
+)
+"""Postings of a connection that nobody paused, of a company that went live."""
 
 
 TOLD = exists().where(
@@ -247,6 +259,7 @@ def _companies_due() -> Executable:
     )
     postings = select(Connection.company_id).where(  # a probe of an index for each connection
         Connection.paused_at.is_(None),
+        LIVE,
         or_(
             and_(free_of(silent), due.where(among_words(Posting.state, IN_FLIGHT_STATES))),
             and_(
@@ -263,7 +276,7 @@ def _companies_due() -> Executable:
     runs = (
         select(Run.company_id)
         .join(Connection, Connection.id == Run.connection_id)
-        .where(text(f"run.{DUE}"), Run.due_at <= NOW, Connection.paused_at.is_(None))
+        .where(text(f"run.{DUE}"), Run.due_at <= NOW, Connection.paused_at.is_(None), LIVE)
         .where(free_of(or_(silent, limits.SPENT)))
     )
     return union(postings, runs)

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, load_only
 
 from connectors.contract import Action, Found, Payload, Stands
 from connectors.transport.http import without_secrets
+from holding.audit.seals import SealedCall
 from holding.connections.channel import Channel, Desk
 from holding.journal.evidence import Bills, document_lines, ours
 from holding.journal.posting_claims import Claim
@@ -32,12 +33,8 @@ _LAST_NO = (
     .where(bulk.among_given(_ATTEMPT.c.push_id, "pushes"))
     .group_by(_ATTEMPT.c.push_id)
 )
-SEEN = (  # states of an attempt that was a look-up
-    AttemptState.EQUAL,
-    AttemptState.DIFFERENT,
-    AttemptState.ABSENT,
-    AttemptState.UNKNOWN,
-)
+SEEN = (AttemptState.EQUAL, AttemptState.DIFFERENT, AttemptState.ABSENT, AttemptState.UNKNOWN)
+"""States of an attempt that was a look-up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,9 +143,9 @@ def add_look(
     kind: str,
     key: str,
     now: datetime,
-) -> None:
-    """A look-up and what it saw: a request of its own, an attempt of the same push, the proof."""
-    keep_look(
+) -> SealedCall:
+    """A look-up and what it saw: a request, an attempt of the same push, the proof; its seal."""
+    return keep_look(
         session,
         channel.connection_id,
         member.push_id,
@@ -174,14 +171,15 @@ def keep_look(
     key_id: int | None,
     fence: int,
     now: datetime,
-) -> None:
-    """The rows of a look at what a push stands for."""
+) -> SealedCall:
+    """The rows of a look at what a push stands for; its seal."""
+    sent, answered = sha256_hex(b""), sha256_hex(found.proof)
     request = Request(
         connection_id=connection_id,
         kind=kind,
         key=key,
         key_id=key_id,
-        sha256=sha256_hex(b""),
+        sha256=sent,
         headers={},
         rows={"number": number},
         state=RequestState.ANSWERED,
@@ -189,7 +187,7 @@ def keep_look(
         deadline_at=now,
         answered_at=now,
         answer=found.proof,
-        answer_sha256=sha256_hex(found.proof),
+        answer_sha256=answered,
     )
     session.add(request)
     session.flush()
@@ -207,6 +205,7 @@ def keep_look(
         )
     )
     session.flush()
+    return request.id, sent, answered
 
 
 def conflicted(session: Session, posting_id: int) -> Push | None:

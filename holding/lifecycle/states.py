@@ -32,12 +32,23 @@ _STATES = (
 )
 
 
-def state_of(postings: Iterable[PostingState], *, held: bool, judged: bool = True) -> RecordState:
-    """The first of RECORD_STATES that any posting is in; an open hold counts as held."""
+def state_of(
+    postings: Iterable[PostingState],
+    *,
+    held: bool,
+    empty: RecordState = RecordState.WAITING,
+) -> RecordState:
+    """The first of RECORD_STATES that any posting is in; an open hold counts as held; `empty` is
+    where it stands without both.
+    """
     found = set(map(str, postings)) | ({str(RecordState.HELD)} if held else set())
     if not found:
-        return RecordState.WAITING if judged else RecordState.RECEIVED
+        return empty
     return next(state for state in RECORD_STATES if state in found)
+
+
+UNPOSTED = frozenset({RecordState.RECEIVED, RecordState.REFERENCE})
+"""Where a record without postings and holds stays, as only a judging says otherwise."""
 
 
 def counted(state: PostingState, reverses_id: int | None) -> PostingState:
@@ -57,7 +68,8 @@ def refresh(session: Session, record_ids: Collection[int]) -> None:
             postings[row.id].append(counted(row.posting_state, row.reverses_id))
     changed: dict[int, RecordState] = {}
     for row in rows:
-        after = state_of(postings[row.id], held=row.held, judged=row.state != RecordState.RECEIVED)
+        empty = row.state if row.state in UNPOSTED else RecordState.WAITING
+        after = state_of(postings[row.id], held=row.held, empty=empty)
         if after != row.state:
             changed[row.id] = after
     written = [{"id": record_id, "state": state} for record_id, state in changed.items()]

@@ -6,8 +6,9 @@ a change would do (`preview.py`).
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from difflib import SequenceMatcher
 from fractions import Fraction
 from typing import Final
@@ -22,6 +23,7 @@ from holding.refusal import Refusal
 from holding.tables import Cause, Hold, MappingEntry, MappingTable, Posting, PostingUse, Push
 from holding.tables.decisions import HOLD_OPEN
 from holding.tables.postings import UNSENT_STATES
+from holding.tables.rules import ALWAYS
 from rules.facts.seeds import literal_value
 from rules.facts.world import differences
 from rules.values.cause_keys import MISSING_ENTRY, CauseKey, CauseKind
@@ -119,15 +121,22 @@ def table_of(session: Session, company_id: int, name: str) -> MappingTable | Non
     )
 
 
-def entry_of(session: Session, table_id: int, key: str) -> MappingEntry | None:
-    """The entry in force for exactly this key."""
-    return session.scalar(
-        select(MappingEntry).where(
-            MappingEntry.table_id == table_id,
-            MappingEntry.key == key,
-            MappingEntry.to_revision.is_(None),
-        )
+def entry_of(
+    session: Session, table_id: int, key: str, since: date = ALWAYS
+) -> MappingEntry | None:
+    """The entry in force for exactly this key, that of the day from which it counts."""
+    found = entries_of(session, table_id, key)
+    return next((entry for entry in found if entry.valid_from == since), None)
+
+
+def entries_of(session: Session, table_id: int, key: str) -> Sequence[MappingEntry]:
+    """All entries in force for exactly this key, in order of the days from which they count."""
+    query = select(MappingEntry).where(
+        MappingEntry.table_id == table_id,
+        MappingEntry.key == key,
+        MappingEntry.to_revision.is_(None),
     )
+    return session.scalars(query.order_by(MappingEntry.valid_from)).all()
 
 
 def unmapped(company_id: int) -> tuple[ColumnElement[bool], ...]:
@@ -173,11 +182,11 @@ def reach(session: Session, table: MappingTable, key: str, ruleset: Ruleset | No
     An item's own conversion takes the place of the unit's for that item, so it counts as a change
     of the unit's.
     """
-    entry = entry_of(session, table.id, key)
+    found = entries_of(session, table.id, key)
     unit, _, item = key.partition("|")
-    if table.kind == "unit" and item and entry is None:
-        entry = entry_of(session, table.id, unit)
-    entries = (entry.id,) if entry else ()
+    if table.kind == "unit" and item and not found:
+        found = entries_of(session, table.id, unit)
+    entries = tuple(entry.id for entry in found)
     causes = causes_of(session, table, key, ruleset)
     return Reach(
         causes=causes,

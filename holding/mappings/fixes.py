@@ -1,76 +1,73 @@
-"""Mapping and unit entries after the first publish: what is missing, and the fix.
+"""Mapping and unit entries after the first publish: what is missing, the fix, and the removal.
 
-Here: the missing list and the fix itself (append-only, with its revision, waking exactly what it
-can change). Not here: entries a publish brings (`seeding.py`), what a fix would do (`preview.py`,
-offered here as `preview`) and what could be meant (`entries.py`).
+Here: the missing list; who may give a key another value or take its entry away, and with which
+words. Not here: entries a publish brings (`seeding.py`), the change itself (`entry_changes.py`),
+what it would do (`preview.py`, offered here as `preview`) and what could be meant (`entries.py`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import date, datetime
+from typing import Any, Final
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from holding.access.actors import Actor, may
+from holding.access.actors import Actor
 from holding.access.operations import once
-from holding.access.people import names_of, who_may
-from holding.audit.events import Fact, record_event, record_events
-from holding.lifecycle.changes import locked_company, next_revision, wake_records
+from holding.lifecycle.changes import locked_company
+from holding.mappings import keepers
 from holding.mappings.entries import (
-    Parsed,
     Suggestion,
-    entry_of,
-    reach,
+    causes_of,
+    entries_of,
     read_value,
-    shown,
     suggestions,
     table_of,
     unfit,
     unmapped,
 )
+from holding.mappings.entry_changes import Fixed, Wanted, change, conflict
+from holding.mappings.entry_history import stays, users
 from holding.mappings.preview import Preview, Stay, active_program, preview
-from holding.mappings.seeding import ALWAYS
-from holding.mappings.superseded_fixes import supersede
 from holding.refusal import Refusal
-from holding.tables import Cause, MappingEntry, MappingTable
-from holding.words import plural
+from holding.store.sums import held_of_causes
+from holding.tables import Cause, Hold, MappingTable
+from holding.tables.decisions import HOLD_OPEN
+from holding.tables.rules import ALWAYS
+from holding.words import Sums, by_key, plural
 
 __all__ = ["Fixed", "Missing", "Preview", "Stay", "Suggestion", "fix", "missing", "preview"]
-__all__ += ["suggestions"]
+__all__ += ["ALWAYS", "remove", "suggestions"]
+
+FIRST_DAY: Final = date(2000, 1, 1)
+LAST_DAY: Final = date(2099, 12, 31)
+AMBIGUOUS: Final = "MAP02"
 
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """A key without an entry, and how much waits for it; money in minor units of the books."""
+    """A key without an entry, and how much waits for it; each record once."""
 
     cause_id: int
     table: str
     key: str
     label: str
     records: int
-    amount: int
+    money: Sums
     since: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Fixed:
-    """What a fix did; `before` is "" for a new key."""
-
-    table: str
-    key: str
-    value: str
-    before: str
-    revision: int
-    woken: int
 
 
 def missing(session: Session, company_id: int) -> tuple[Missing, ...]:
     """Every key that open holds wait for, the most money first."""
-    rows = session.scalars(
-        select(Cause).where(*unmapped(company_id)).order_by(Cause.book.desc(), Cause.id)
-    )
+    held = held_of_causes()
+    rows = session.execute(
+        select(Cause, held.c.currency, held.c.minor)
+        .outerjoin(held, held.c.cause_id == Cause.id)
+        .where(*unmapped(company_id))
+        .order_by(Cause.book.desc(), Cause.id)
+    ).all()
+    money = by_key((cause.id, currency or "", minor) for cause, currency, minor in rows)
     return tuple(
         Missing(
             cause_id=row.id,
@@ -78,10 +75,10 @@ def missing(session: Session, company_id: int) -> tuple[Missing, ...]:
             key=row.key.entry,
             label=row.label,
             records=row.records,
-            amount=row.book,
+            money=money.get(row.id, {}),
             since=row.opened_at,
         )
-        for row in rows
+        for row in dict.fromkeys(cause for cause, _, _ in rows)
     )
 
 
@@ -95,190 +92,111 @@ def fix(
     now: datetime,
     rev: int,
     op: str | None = None,
+    since: date = ALWAYS,
 ) -> Fixed | Refusal:
-    """Give a key its value from now on, and wake what that can change.
+    """Give a key its value for records of a day and later, and wake what that can change.
 
-    `rev` is the company's revision that the form was made with: an entry of this key that changed
-    since then is a conflict, and shown.
+    `rev` is the company's revision that the form was made with: an entry of this key and day that
+    changed since then is a conflict, and shown.
     """
 
     def act() -> Fixed | Refusal:
-        company_id = actor.company_id or 0
-        refusal = _refused(session, actor, company_id, reason)
-        if refusal:
-            return refusal
-        locked_company(session, company_id)
-        found = table_of(session, company_id, table)
-        if found is None or not key:
-            message = f"There is no table {table}."
-            return Refusal(code="mapping.unknown", message=message, status=404)
+        found = _open(session, actor, table, key, reason, since)
+        if isinstance(found, Refusal):
+            return found
         parsed = read_value(found.kind, value)
         if isinstance(parsed, Refusal):
             return parsed
-        judge = active_program(session, company_id)
-        conflict = unfit(judge.ruleset if judge else None, found, parsed)
-        conflict = conflict or _conflict(session, found, key, rev, parsed)
-        return conflict or _change(session, actor, found, key, parsed, reason.strip(), now, op)
+        judge = active_program(session, found.company_id)
+        wanted = Wanted(found, key, since, parsed)
+        refusal = unfit(judge.ruleset if judge else None, found, parsed)
+        refusal = refusal or conflict(session, wanted, rev)
+        return refusal or change(session, actor, wanted, reason.strip(), now, op)
 
-    asked = ("mapping.fix", table, key, value, reason, rev)
+    asked = ("mapping.fix", table, key, value, reason, rev, str(since))
     return once(session, actor, op, asked=asked, now=now, act=act, read=_read)
+
+
+def remove(
+    session: Session,
+    actor: Actor,
+    table: str,
+    key: str,
+    reason: str,
+    now: datetime,
+    rev: int,
+    op: str | None = None,
+    since: date = ALWAYS,
+) -> Fixed | Refusal:
+    """Take the entry of a day away; for its days the one before counts again, if there is one.
+
+    Refused with their number where records used it, or wait until two spellings of the key agree:
+    so a removal lets nothing go, and nobody has to agree to what it sends.
+    """
+
+    def act() -> Fixed | Refusal:
+        found = _open(session, actor, table, key, reason, since)
+        if isinstance(found, Refusal):
+            return found
+        wanted = Wanted(found, key, since, None)
+        if not any(one.valid_from == since for one in entries_of(session, found.id, key)):
+            message = f"{wanted.named} has no entry to remove."
+            return Refusal(code="mapping.unknown", message=message, status=404)
+        refusal = conflict(session, wanted, rev) or _needed(session, wanted)
+        return refusal or change(session, actor, wanted, reason.strip(), now, op)
+
+    asked = ("mapping.remove", table, key, reason, rev, str(since))
+    return once(session, actor, op, asked=asked, now=now, act=act, read=_read)
+
+
+def _needed(session: Session, wanted: Wanted) -> Refusal | None:
+    """Why an entry stays: the records that used it, or those on hold for this key."""
+    table, key = wanted.table, wanted.key
+    used = users(session, table.company_id, table.name, key).get(wanted.since, 0)
+    if refusal := stays(wanted.named, used):
+        return refusal
+    judge = active_program(session, table.company_id)
+    ids = [one.id for one in causes_of(session, table, key, judge.ruleset if judge else None)]
+    waiting = (
+        select(func.count(Hold.record_id.distinct()))
+        .where(Hold.cause_id.in_(ids), HOLD_OPEN)
+        .where(Hold.code == AMBIGUOUS)
+    )
+    held = session.scalar(waiting) or 0
+    if not held:
+        return None
+    return Refusal(
+        code="mapping.ambiguous",
+        message=f"You cannot remove {wanted.named}, because"
+        f" {plural(held, 'record is', 'records are')} on hold until its spellings agree.",
+        hint="Give it the value that the other spelling has.",
+    )
+
+
+def _open(
+    session: Session, actor: Actor, table: str, key: str, reason: str, since: date
+) -> MappingTable | Refusal:
+    """The table, under the lock of its company, for somebody who may change this entry."""
+    company_id = actor.company_id or 0
+    locked_company(session, company_id)  # the rules say who keeps the table: no publish now
+    refusal = keepers.refused(session, actor, [table])
+    if refusal:
+        return refusal
+    if not reason.strip():
+        return Refusal(code="reason.missing", message="A fix needs a reason.", status=422)
+    if since != ALWAYS and not FIRST_DAY <= since <= LAST_DAY:
+        return Refusal(
+            code="mapping.since",
+            message=f"{since} is no day from which an entry can count.",
+            hint=f"Give a day from {FIRST_DAY} to {LAST_DAY}, or none.",
+            status=422,
+        )
+    found = table_of(session, company_id, table)
+    if found is None or not key:
+        message = f"There is no table {table}."
+        return Refusal(code="mapping.unknown", message=message, status=404)
+    return found
 
 
 def _read(stored: Mapping[str, Any]) -> Fixed:
     return Fixed(**stored)
-
-
-def _refused(session: Session, actor: Actor, company_id: int, reason: str) -> Refusal | None:
-    refusal = may(actor, "mapping.fix")
-    if refusal:
-        names = who_may(session, company_id, "mapping.fix")
-        hint = f"{' or '.join(names)} can." if names else refusal.hint
-        return Refusal(refusal.code, refusal.message, hint, refusal.status)
-    if not reason.strip():
-        return Refusal(code="reason.missing", message="A fix needs a reason.", status=422)
-    return None
-
-
-def _conflict(
-    session: Session, table: MappingTable, key: str, rev: int, wanted: Parsed
-) -> Refusal | None:
-    newest = session.scalar(
-        select(func.max(MappingEntry.from_revision)).where(
-            MappingEntry.table_id == table.id, MappingEntry.key == key
-        )
-    )
-    entry = entry_of(session, table.id, key)
-    stored = shown(entry.value, entry.num, entry.den) if entry else ""
-    if newest is not None and newest > rev and entry is not None:
-        who = names_of(session, [entry.person_id]).get(entry.person_id or 0, "somebody")
-        return Refusal(
-            code="mapping.changed",
-            message=f"{table.name}(“{key}”) was set to {stored or 'nothing'} by {who} meanwhile;"
-            f" you wanted {wanted.text}.",
-            hint="Keep theirs, or save yours again over it.",
-        )
-    if entry is not None and stored == wanted.text:
-        return Refusal(code="mapping.same", message=f"{table.name}(“{key}”) is {stored} already.")
-    return None
-
-
-def _change(
-    session: Session,
-    actor: Actor,
-    table: MappingTable,
-    key: str,
-    parsed: Parsed,
-    reason: str,
-    now: datetime,
-    op: str | None,
-) -> Fixed:
-    revision = next_revision(
-        session,
-        table.company_id,
-        kind="unit" if table.kind == "unit" else "mapping",
-        what=f"{table.name}: {key}",
-        person_id=actor.person_id,
-        reason=reason,
-        now=now,
-    )
-    judge = active_program(session, table.company_id)
-    reached = reach(session, table, key, judge.ruleset if judge else None)
-    for cause in reached.causes:
-        cause.changed_revision = revision
-    before, entry = _put(session, actor, table, key, parsed, reason, now, revision)
-    supersede(session, actor, before, entry, f"{table.name}(“{key}”) = {parsed.text}", now)
-    record_ids = reached.records
-    wake_records(session, record_ids, now)
-    fixed = Fixed(
-        table=table.name,
-        key=key,
-        value=parsed.text,
-        before=shown(before.value, before.num, before.den) if before else "",
-        revision=revision,
-        woken=len(record_ids),
-    )
-    _say(session, fixed, actor, table.company_id, record_ids, reason, now, op)
-    return fixed
-
-
-def _put(
-    session: Session,
-    actor: Actor,
-    table: MappingTable,
-    key: str,
-    parsed: Parsed,
-    reason: str,
-    now: datetime,
-    revision: int,
-) -> tuple[MappingEntry | None, MappingEntry]:
-    """Let the entry of the key end and another begin: both."""
-    before = entry_of(session, table.id, key)
-    if before is not None:
-        before.to_revision = revision
-        session.flush()
-    entry = MappingEntry(
-        table_id=table.id,
-        key=key,
-        value=parsed.value,
-        num=parsed.factor.numerator if parsed.factor else None,
-        den=parsed.factor.denominator if parsed.factor else None,
-        valid_from=ALWAYS,
-        from_revision=revision,
-        person_id=actor.person_id,
-        reason=reason,
-        at=now,
-    )
-    session.add(entry)
-    session.flush()
-    return before, entry
-
-
-def _say(
-    session: Session,
-    fixed: Fixed,
-    actor: Actor,
-    company_id: int,
-    record_ids: Sequence[int],
-    reason: str,
-    now: datetime,
-    op: str | None,
-) -> None:
-    was = f", before {fixed.before}" if fixed.before else ""
-    what = f"{fixed.table}(“{fixed.key}”) = {fixed.value}{was}"
-    body = {
-        "table": fixed.table,
-        "key": fixed.key,
-        "value": fixed.value,
-        "before": fixed.before,
-        "revision": fixed.revision,
-        "reason": reason,
-    }
-    record_event(
-        session,
-        company_id=company_id,
-        at=now,
-        actor=actor,
-        act="mapping.fixed",
-        body={
-            "say": f"{actor.name} set {what} ({reason});"
-            f" {plural(fixed.woken, 'record is', 'records are')} judged again.",
-            "woken": fixed.woken,
-            **body,
-        },
-        operation_id=op,
-    )
-    record_events(
-        session,
-        [
-            Fact(
-                company_id=company_id,
-                at=now,
-                actor=actor,
-                act="record.woken",
-                record_id=record_id,
-                operation_id=op,
-                body={"say": f"Judged again because {actor.name} set {what}.", **body},
-            )
-            for record_id in record_ids
-        ],
-    )

@@ -5,14 +5,15 @@ missing and fixes (holding/mappings/fixes.py).
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
-from holding.mappings.entries import entry_of, shown, table_of
+from holding.mappings.entries import shown
 from holding.store.row_objects import Columns, of
 from holding.tables import MappingEntry, MappingTable, Person, Revision
+from holding.tables.rules import ALWAYS
 
 A_PAGE = 50
 
@@ -37,11 +38,12 @@ TABLE = Columns(
 
 @dataclass(frozen=True, slots=True)
 class EntryRow:
-    """One entry in force."""
+    """One entry in force, for records of `since` (None: any day) and later; no value: removed."""
 
     id: int
     key: str
     value: str
+    since: date | None
     revision: int
     by: str | None
     reason: str
@@ -79,7 +81,9 @@ def tables(session: Session, company_id: int) -> tuple[TableRow, ...]:
         TABLE.select()
         .outerjoin(
             MappingEntry,
-            (MappingEntry.table_id == MappingTable.id) & MappingEntry.to_revision.is_(None),
+            (MappingEntry.table_id == MappingTable.id)
+            & MappingEntry.to_revision.is_(None)
+            & MappingEntry.value.is_not(None),
         )
         .where(MappingTable.company_id == company_id)
         .group_by(MappingTable.id, MappingTable.name, MappingTable.kind)
@@ -89,9 +93,15 @@ def tables(session: Session, company_id: int) -> tuple[TableRow, ...]:
 
 
 def entries(
-    session: Session, company_id: int, table: str, *, text: str = "", after: str | None = None
+    session: Session,
+    company_id: int,
+    table: str,
+    *,
+    text: str = "",
+    after: str | None = None,
+    since: date | None = None,
 ) -> tuple[EntryRow, ...]:
-    """Entries in force, by key; found by either side."""
+    """Entries in force, by key and day; found by either side; those `after` a key and its day."""
     query = (
         select(MappingEntry, Person.name)
         .join(MappingTable, MappingTable.id == MappingEntry.table_id)
@@ -101,11 +111,12 @@ def entries(
             MappingTable.name == table,
             MappingEntry.to_revision.is_(None),
         )
-        .order_by(MappingEntry.key)
+        .order_by(MappingEntry.key, MappingEntry.valid_from)
         .limit(A_PAGE)
     )
     if after is not None:
-        query = query.where(MappingEntry.key > after)
+        of_key = and_(MappingEntry.key == after, MappingEntry.valid_from > (since or ALWAYS))
+        query = query.where(or_(MappingEntry.key > after, of_key))
     if text:
         query = query.where(
             or_(
@@ -118,6 +129,7 @@ def entries(
             id=entry.id,
             key=entry.key,
             value=shown(entry.value, entry.num, entry.den),
+            since=entry.valid_from if entry.valid_from > ALWAYS else None,
             revision=entry.from_revision,
             by=name,
             reason=entry.reason,
@@ -125,13 +137,6 @@ def entries(
         )
         for entry, name in session.execute(query)
     )
-
-
-def entry(session: Session, company_id: int, table: str, key: str) -> str | None:
-    """The value in force of exactly this key; None: there is no such entry."""
-    found = table_of(session, company_id, table)
-    row = entry_of(session, found.id, key) if found else None
-    return shown(row.value, row.num, row.den) if row else None
 
 
 def revisions(session: Session, company_id: int, limit: int = 10) -> tuple[RevisionRow, ...]:

@@ -14,7 +14,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from connectors import registry
+from holding.store.sums import of_posting
 from holding.tables import Connection, Posting
+from holding.words import Sums, added, by_key
 from rules.values.posting_states import PostingState
 
 AGES: Final = (30, 60, 90)  # days, up to; what is older is the last sum
@@ -22,49 +24,60 @@ AGES: Final = (30, 60, 90)  # days, up to; what is older is the last sum
 
 @dataclass(frozen=True, slots=True)
 class Owed:
-    """A party with what it owes (or is owed, if a supplier), in minor units of the books.
+    """A party with what it owes (or is owed, if a supplier), one sum a currency.
 
     `ages`: up to 30 days, to 60, to 90, older.
     """
 
     party: str
-    ages: tuple[int, int, int, int]
+    ages: tuple[Sums, Sums, Sums, Sums]
 
     @property
-    def total(self) -> int:
+    def total(self) -> Sums:
         """All ages."""
-        return sum(self.ages)
+        return added(self.ages)
 
 
 def owed(
     session: Session, company_id: int, parties: Sequence[str], today: date
 ) -> tuple[Owed, ...]:
     """Each party by the dates of its documents."""
+    currency, minor = of_posting()
     query = (
         select(
             Posting.party,
             Connection.connector,
             Posting.doc_type,
             Posting.doc_date,
-            func.sum(Posting.book).label("book"),
+            currency,
+            func.sum(minor).label("minor"),
         )
         .join(Connection, Connection.id == Posting.connection_id)
         .where(Posting.company_id == company_id, Posting.state == PostingState.POSTED)
         .where(Posting.party.in_(parties))
-        .group_by(Posting.party, Connection.connector, Posting.doc_type, Posting.doc_date)
+        .group_by(Posting.party, Connection.connector, Posting.doc_type, Posting.doc_date, currency)
     )
-    sums = {party: [0, 0, 0, 0] for party in parties}
-    for row in session.execute(query):
-        signed = _sign(row.connector, row.doc_type) * int(row.book or 0)
-        sums[row.party][_age(row.doc_date, today)] += signed
-    return tuple(Owed(party, (a, b, c, d)) for party, (a, b, c, d) in sums.items())
+    rows = [
+        (
+            (row.party, _age(row.doc_date, today)),
+            row.currency,
+            _sign(row.connector, row.doc_type) * int(row.minor or 0),
+        )
+        for row in session.execute(query)
+    ]
+    sums = by_key(rows)
+    return tuple(_owed(one, [sums.get((one, at), {}) for at in range(4)]) for one in parties)
+
+
+def _owed(party: str, ages: Sequence[Sums]) -> Owed:
+    youngest, young, old, oldest = ages
+    return Owed(party, (youngest, young, old, oldest))
 
 
 def together(rows: Iterable[Owed]) -> Owed:
     """All of them as one party."""
     found = list(rows)
-    a, b, c, d = (sum(row.ages[at] for row in found) for at in range(4))
-    return Owed("", (a, b, c, d))
+    return _owed("", [added(row.ages[at] for row in found) for at in range(4)])
 
 
 def _age(day: date | None, today: date) -> int:

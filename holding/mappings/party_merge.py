@@ -13,10 +13,10 @@ from typing import Any, Final
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from holding.access.actors import Actor, may
+from holding.access.actors import Actor
 from holding.access.operations import once
 from holding.audit.events import record_event
-from holding.mappings import fixes
+from holding.mappings import fixes, keepers
 from holding.mappings.entries import Suggestion
 from holding.mappings.party_balances import Owed, owed, together
 from holding.mappings.preview import active_program
@@ -25,8 +25,8 @@ from holding.refusal import Refusal
 from holding.tables import Evaluation, Hold, MappingEntry, MappingTable, Record
 from holding.tables.decisions import HOLD_OPEN
 from holding.words import plural
-from rules.checker.coverage import Agreement, agreements
 from rules.outcomes.outcome import Outcome, Use
+from rules.rulebook.coverage import Agreement, agreements
 
 LOOKED_AT: Final = 50
 SURE: Final = 99  # per cent; only another spelling of the very key is surer
@@ -34,10 +34,11 @@ SURE: Final = 99  # per cent; only another spelling of the very key is surer
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key that the merge would give another party."""
+    """A key that the merge would give another party, as it counts from a day on."""
 
     table: str
     key: str
+    since: date
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +180,7 @@ def accept(
 
     def act() -> Merged | Refusal:
         company_id = actor.company_id or 0
-        if refusal := may(actor, "mapping.fix"):
+        if refusal := keepers.refused(session, actor, ()):
             return refusal
         merge = proposal(session, company_id, hold_id, today, turned=turned)
         if merge is None or not merge.keys:
@@ -208,7 +209,9 @@ def _merge(
     first = revision = woken = 0
     with session.begin_nested() as all_or_none:
         for one in merge.keys:
-            done = fixes.fix(session, actor, one.table, one.key, merge.keep, reason, now, rev)
+            done = fixes.fix(
+                session, actor, one.table, one.key, merge.keep, reason, now, rev, since=one.since
+            )
             if isinstance(done, Refusal):
                 all_or_none.rollback()
                 return done
@@ -267,10 +270,10 @@ def _pair(outcome: Outcome, way: Agreement) -> tuple[Use, Use] | None:
 def _keys(session: Session, company_id: int, tables: Iterable[str], party: str) -> tuple[Key, ...]:
     """The keys that have this party, in the tables by which parties are known."""
     rows: Sequence[Any] = session.execute(
-        select(MappingTable.name, MappingEntry.key)
+        select(MappingTable.name, MappingEntry.key, MappingEntry.valid_from)
         .join(MappingTable, MappingTable.id == MappingEntry.table_id)
         .where(MappingTable.company_id == company_id, MappingTable.name.in_(list(tables)))
         .where(MappingEntry.to_revision.is_(None), MappingEntry.value == party)
-        .order_by(MappingTable.name, MappingEntry.key)
+        .order_by(MappingTable.name, MappingEntry.key, MappingEntry.valid_from)
     ).all()
-    return tuple(Key(table, key) for table, key in rows)
+    return tuple(Key(table, key, since) for table, key, since in rows)

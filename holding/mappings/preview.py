@@ -8,12 +8,13 @@ and which posted documents it contradicts (holding/mappings/reclassification.py)
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from holding.mappings.changed_world import with_value
 from holding.mappings.entries import (
     Parsed,
     Reach,
@@ -30,17 +31,19 @@ from holding.mappings.reclassification import (
     contradictions,
     older_entries,
     parsed_of,
-    with_value,
 )
 from holding.programs.world import build_world, fresh_targets, program
 from holding.refusal import Refusal
 from holding.store import bulk
 from holding.tables import Company, Connection, Evaluation, Hold, MappingTable, Record, Version
 from holding.tables.decisions import HOLD_OPEN
+from holding.tables.rules import ALWAYS
+from holding.words import Sums, added, by_key
 from rules.facts.world import Facts, Subject, World
 from rules.outcomes.outcome import Outcome
 from rules.programs.program import Program
 from rules.values.posting_states import PostingState
+from rules.values.wording import titled
 
 LOOKED_AT: Final = 500
 TOLD: Final = 3
@@ -57,7 +60,7 @@ class Stay:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What an entry would do; money in minor units of the books.
+    """What an entry would do.
 
     Of the held records that it touches (`blocked_records`) it frees some and the others stay; of
     those that are not held and not sent (`going`) it halts some. `looked_at` is smaller than both
@@ -70,10 +73,10 @@ class Preview:
     value: str
     before: str
     blocked_records: int
-    amount: int
+    money: Sums
     looked_at: int
     freed: int
-    freed_amount: int
+    freed_money: Sums
     stays: tuple[Stay, ...]
     going: int
     halts: tuple[Stay, ...]
@@ -98,9 +101,15 @@ class Preview:
 
 
 def preview(
-    session: Session, company_id: int, table: str, key: str, value: str, now: datetime
+    session: Session,
+    company_id: int,
+    table: str,
+    key: str,
+    value: str,
+    now: datetime,
+    since: date = ALWAYS,
 ) -> Preview | Refusal:
-    """Judge again, in memory, what waits for this key as if the entry were there."""
+    """Judge again, in memory, what waits for this key as if the entry were there from a day on."""
     found = table_of(session, company_id, table)
     if found is None:
         return Refusal(code="mapping.unknown", message=f"There is no table {table}.", status=404)
@@ -116,32 +125,32 @@ def preview(
     held = _held(session, reached)
     amounts = _amounts(session, sorted(held))
     looked_at = [*sorted(held), *sorted({*reached.using} - held)][:LOOKED_AT]
-    world = with_value(_world(session, company, now), found.kind, table, key, parsed)
+    world = with_value(_world(session, company, now), found.kind, table, key, parsed, since)
     outcomes = _judge(session, judge, looked_at, world, now) if judge else {}
     reasons = {record_id: _reasons(outcome) for record_id, outcome in outcomes.items()}
     freed = [record_id for record_id in held if reasons.get(record_id) == ()]
-    entry = entry_of(session, found.id, key)
+    entry = entry_of(session, found.id, key, since)
     return Preview(
         table=table,
         key=key,
         value=value,
         before=shown(entry.value, entry.num, entry.den) if entry else "",
         blocked_records=len(held),
-        amount=sum(amounts.values()),
+        money=added(amounts.values()),
         looked_at=len(looked_at),
         freed=len(freed),
-        freed_amount=sum(amounts.get(record_id, 0) for record_id in freed),
+        freed_money=added(amounts.get(record_id, {}) for record_id in freed),
         stays=_stays(why for record_id, why in reasons.items() if why and record_id in held),
         going=len({*reached.using} - held),
         halts=_stays(why for record_id, why in reasons.items() if why and record_id not in held),
-        contradicted=_contradicted(session, found, key, parsed),
+        contradicted=_contradicted(session, found, key, parsed, since),
         currency=company.currency,
         rev=company.revision,
     )
 
 
 def _contradicted(
-    session: Session, table: MappingTable, key: str, parsed: Parsed
+    session: Session, table: MappingTable, key: str, parsed: Parsed, since: date
 ) -> Contradictions:
     """The posted documents that would be otherwise under this value."""
     change = Change(
@@ -149,9 +158,10 @@ def _contradicted(
         kind=table.kind,
         table=table.name,
         key=key,
-        before=parsed_of(entry_of(session, table.id, key)),
+        before=parsed_of(entry_of(session, table.id, key, since)),
         after=parsed,
         entries=tuple(one.id for one in older_entries(session, table.id, key)),
+        since=since,
     )
     return contradictions(session, change, most=LOOKED_AT)
 
@@ -168,13 +178,9 @@ def _held(session: Session, reached: Reach) -> set[int]:
     return {*reached.waiting, *(session.scalars(query) if reached.using else ())}
 
 
-def _amounts(session: Session, record_ids: Sequence[int]) -> dict[int, int]:
-    rows = session.execute(
-        select(Record.id, func.coalesce(Record.book, 0).label("book")).where(
-            Record.id.in_(record_ids)
-        )
-    )
-    return {row.id: row.book for row in rows}
+def _amounts(session: Session, record_ids: Sequence[int]) -> dict[int, Sums]:
+    query = select(Record.id, Record.currency, Record.amount).where(Record.id.in_(record_ids))
+    return by_key((key, currency, minor) for key, currency, minor in session.execute(query))
 
 
 def _world(session: Session, company: Company, now: datetime) -> World:
@@ -244,7 +250,7 @@ def _reasons(outcome: Outcome) -> Reasons:
                     f"approval by {finding.owner}"
                     if finding.severity == "approve"
                     else finding.rule,
-                    finding.cause_label,
+                    titled(finding.cause_label),
                 )
                 for decision in outcome.decisions
                 if decision.state in {PostingState.HELD, PostingState.POSTED}

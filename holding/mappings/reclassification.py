@@ -7,7 +7,7 @@ change (holding/mappings/fixes.py).
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from fractions import Fraction
 from typing import Any, Final
@@ -15,6 +15,7 @@ from typing import Any, Final
 from sqlalchemy import Row, Select, func, select
 from sqlalchemy.orm import Session, aliased
 
+from holding.mappings.changed_world import with_value
 from holding.mappings.entries import Parsed
 from holding.programs import world as programs_world
 from holding.tables import (
@@ -31,27 +32,11 @@ from holding.tables import (
     Version,
 )
 from holding.tables.postings import IN_FLIGHT_STATES
-from rules.facts.world import Entry, Facts, Subject, Table, UnitEntry, World
+from holding.tables.rules import ALWAYS
+from holding.words import Sums, by_key
+from rules.facts.world import Facts, Subject, World
 from rules.outcomes.outcome import Document, Outcome
 from rules.values.posting_states import PostingState
-
-NOT_STORED: Final = 0  # the id of an entry that nobody has saved
-
-
-def with_value(world: World, kind: str, table: str, key: str, value: Parsed | None) -> World:
-    """The same world, but this key has the value; None: it has no entry."""
-    if kind == "unit":
-        units = {other: unit for other, unit in world.units.items() if other != key}
-        if value is not None and value.factor is not None:
-            factor = value.factor
-            units[key] = UnitEntry(NOT_STORED, factor.numerator, factor.denominator, value.value)
-        return replace(world, units=units)
-    entries = dict(world.maps[table].entries) if table in world.maps else {}
-    entries.pop(key, None)
-    if value is not None:
-        entries[key] = Entry(NOT_STORED, value.value)
-    return replace(world, maps={**world.maps, table: Table(entries)})
-
 
 SENT: Final = ("posted", "reversed", *IN_FLIGHT_STATES)
 GONE: Final = "what it was judged by is no longer kept"
@@ -59,7 +44,9 @@ GONE: Final = "what it was judged by is no longer kept"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One key that gets another value; None = it has no entry. `entries`: all it had before."""
+    """One key that gets another value from a day on; None = it has no entry of that day. `entries`:
+    all that the key had before, of any day.
+    """
 
     company_id: int
     kind: str
@@ -68,6 +55,7 @@ class Change:
     before: Parsed | None
     after: Parsed | None
     entries: tuple[int, ...]
+    since: date = ALWAYS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +97,7 @@ class Contradicted:
     doc_date: date | None
     party: str
     currency: str
-    book: int | None
+    amount: int | None
     document: Document | None
     moved: tuple[Moved, ...]
     stopped: str = ""
@@ -124,9 +112,10 @@ class Contradictions:
     used: int
 
     @property
-    def book(self) -> int:
-        """Their money in minor units of the books."""
-        return sum(one.book or 0 for one in self.documents)
+    def money(self) -> Sums:
+        """Their money."""
+        rows = ((None, one.currency, one.amount) for one in self.documents)
+        return by_key(rows).get(None, {})
 
     @property
     def complete(self) -> bool:
@@ -149,7 +138,7 @@ def saved_change(session: Session, company_id: int, no: int) -> Saved | None:
         return None
     revision, entry, table, by = found
     older = older_entries(session, table.id, entry.key, before=no)
-    last = older[-1] if older and older[-1].to_revision == no else None
+    last = next((one for one in older if one.to_revision == no), None)
     return Saved(
         company_id=company_id,
         kind=table.kind,
@@ -158,6 +147,7 @@ def saved_change(session: Session, company_id: int, no: int) -> Saved | None:
         before=parsed_of(last),
         after=parsed_of(entry),
         entries=tuple(one.id for one in older),
+        since=entry.valid_from,
         no=no,
         at=revision.at,
         by=by or "Clearpost",
@@ -247,7 +237,7 @@ def _judged(session: Session, change: Change, row: Row[Any], value: Parsed | Non
     return judge.evaluate(
         Subject(row.Record.type, row.reads, row.Version.body, row.Version.no),
         Facts.from_json(evaluation.facts["facts"] if evaluation.facts else None),
-        with_value(world, change.kind, change.table, change.key, value),
+        with_value(world, change.kind, change.table, change.key, value, change.since),
         evaluation.at,
     )
 
@@ -304,7 +294,7 @@ def _told(
         doc_date=posting.doc_date,
         party=posting.party,
         currency=posting.currency,
-        book=posting.book,
+        amount=posting.amount,
         document=document,
         moved=moved,
         stopped=stopped,

@@ -6,32 +6,46 @@ entries that people add or change later (`fixes.py`); a publish never overwrites
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from grammar.nodes import Ruleset
-from holding.access.teams import ensure_team
+from holding.access.teams import ensure_team, in_team
 from holding.mappings.entries import shown
+from holding.mappings.keepers import named
 from holding.tables import MappingEntry, MappingTable
+from holding.tables.rules import ALWAYS
 from rules.facts.seeds import Seeds
 from rules.values.cause_keys import UNITS
 from rules.values.spelling import fold
 
 PUBLISHED: Final = "published with the rules"  # the reason of the entries that rules bring
-ALWAYS: Final = date(1, 1, 1)  # entries hold from the beginning until dated ones come
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A key whose stored value is not the one of the files; the stored one stays."""
+    """A key whose stored value (blank: removed) is not the one of the files; the stored one stays.
+
+    `keeper` is the team that keeps the table where it alone may add the key: nothing is stored.
+    """
 
     table: str
     key: str
     stored: str
     declared: str
+    keeper: str = ""
+
+    @property
+    def said(self) -> str:
+        """What became of it, as one line."""
+        if self.keeper:
+            what = f"left out {self.table}({self.key!r}) = {self.declared}"
+            return f"{what}; {self.keeper} keeps the entries of {self.table}"
+        stored = self.stored or "removed"
+        return f"kept {self.table}({self.key!r}) = {stored}; the files say {self.declared}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,22 +81,30 @@ def seed(
     person_id: int | None,
     now: datetime,
 ) -> Seeded:
-    """Make missing tables and add keys that have no entry; say which stored values differ."""
+    """Make missing tables and add keys that have no entry; say which stored values differ.
+
+    A table that has entries and is kept by a team gets new keys from its people alone.
+    """
     ids = _tables(session, company_id, ruleset)
     folds = _Folds(ruleset)
     tables = {table_id: name for name, table_id in ids.items()}
     stored = {
         folds.key(tables[entry.table_id], entry.key): entry
         for entry in session.scalars(
-            select(MappingEntry).where(
-                MappingEntry.table_id.in_(tables), MappingEntry.to_revision.is_(None)
-            )
+            select(MappingEntry)
+            .where(MappingEntry.table_id.in_(tables), MappingEntry.to_revision.is_(None))
+            .order_by(MappingEntry.valid_from.desc())  # of several days the first is compared
         )
     }
+    known = {tables[entry.table_id] for entry in stored.values()}
+    closed = _kept_by_others(session, company_id, ruleset, known, person_id)
     fresh: list[MappingEntry] = []
     differences: list[Difference] = []
     for row in _rows(seeds):
         entry = stored.get(folds.key(row.table, row.key))
+        if entry is None and row.table in closed:
+            differences.append(Difference(row.table, row.key, "", row.text, closed[row.table]))
+            continue
         if entry is None:
             fresh.append(_entry(row, ids[row.table], revision, person_id, now))
             continue
@@ -92,6 +114,22 @@ def seed(
     session.add_all(fresh)
     session.flush()
     return Seeded(added=len(fresh), differences=tuple(differences))
+
+
+def _kept_by_others(
+    session: Session,
+    company_id: int,
+    ruleset: Ruleset,
+    known: set[str],
+    person_id: int | None,
+) -> dict[str, str]:
+    """Table -> the team that keeps it, of those with entries whose team has others in it."""
+    found: dict[str, str] = {}
+    for table, role in named(ruleset).items():
+        team = ensure_team(session, company_id, role)
+        if table in known and not in_team(session, team.id, person_id):
+            found[table] = team.shown
+    return found
 
 
 class _Folds:

@@ -10,12 +10,17 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from itertools import accumulate
 
-from connectors.contract import Action, FileLimits, OutgoingDocument, Payload, Target
+from connectors.contract import Action, FileLimits, OutgoingDocument, Payload, Settings, Target
 from holding.journal.target_holds import TOO_LARGE, Trouble
 
 
 def first_call(
-    target: Target, documents: Sequence[OutgoingDocument], *, name: str, action: Action
+    target: Target,
+    documents: Sequence[OutgoingDocument],
+    settings: Settings,
+    *,
+    name: str,
+    action: Action,
 ) -> tuple[int, Payload]:
     """How many of these, from the first on, go in one call, and that call; with a `name` as a file.
     0 beside a call that must not be made: the first document alone is more than a file carries.
@@ -23,7 +28,9 @@ def first_call(
 
     @cache
     def built(count: int) -> Payload:
-        return target.build(documents[:count], batch=bool(name), batch_name=name, action=action)
+        return target.build(
+            documents[:count], settings, batch=bool(name), batch_name=name, action=action
+        )
 
     if not name and not built(1).file_name:
         return 1, built(1)  # no file, and a call of its own

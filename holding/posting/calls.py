@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from connectors.contract import Answer, Kept, Sent
 from connectors.transport import fault_points
+from holding.audit.seals import SealedCall
 from holding.connections import breaker, limits
 from holding.connections.channel import Channel, Desk
 from holding.journal import kept_totals, target_holds
@@ -79,7 +80,7 @@ def land(desk: Desk, flight: Flight, sent: Sent) -> list[Half]:
             breaker.keep_key(session, flight.channel.connection_id)
         families = [member.claim.family for member in flight.members]
         lock_families(session, flight.channel.company_id, families)
-        _keep_answer(session, flight, sent, now)
+        call = _keep_answer(session, flight, sent, now)
         halves: list[Half] = []
         if _file_refused(flight, sent):
             halves = _split(session, flight)
@@ -88,7 +89,7 @@ def land(desk: Desk, flight: Flight, sent: Sent) -> list[Half]:
             luck = desk.chance.random()  # one for all: what was sent together is tried together
             answers = _one_exception(session, flight, sent.answers, now)
             for member, answer in zip(flight.members, answers, strict=True):
-                case = Case(session, desk, flight.channel, member, now, causes, luck)
+                case = Case(session, desk, flight.channel, member, now, causes, luck, call)
                 settle_answer(case, flight.request_id, answer)
             target_holds.settle(session, [member.record_id for member in flight.members], causes)
         judge_channel(session, desk, flight.channel, sent.answers, now)
@@ -214,13 +215,15 @@ def _split(session: Session, flight: Flight) -> list[Half]:
     return [Half(flight, flight.members[:middle]), Half(flight, flight.members[middle:])]
 
 
-def _keep_answer(session: Session, flight: Flight, sent: Sent, now: datetime) -> None:
+def _keep_answer(session: Session, flight: Flight, sent: Sent, now: datetime) -> SealedCall:
     silent = all(answer.kind == "uncertain" for answer in sent.answers)
+    answered = sha256_hex(sent.body)
     told = {
         "state": RequestState.UNANSWERED if silent else RequestState.ANSWERED,
         "answered_at": now,
         "status": sent.status,
         "answer": sent.body,
-        "answer_sha256": sha256_hex(sent.body),
+        "answer_sha256": answered,
     }
     session.execute(_END_REQUEST, told | {"request": flight.request_id})
+    return flight.request_id, sha256_hex(flight.payload.body), answered

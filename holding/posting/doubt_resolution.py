@@ -162,8 +162,9 @@ def _look(desk: Desk, channel: Channel, doubt: Doubt, http: Http, asked: datetim
             return False
         kind = "poll" if doubt.waiting_there else "lookup"
         key = doubt.request_key
-        add_look(session, channel, doubt.member, found, kind=kind, key=key, now=now)
-        case = Case(session, desk, channel, doubt.member, now, luck=desk.chance.random())
+        looked = add_look(session, channel, doubt.member, found, kind=kind, key=key, now=now)
+        luck = desk.chance.random()
+        case = Case(session, desk, channel, doubt.member, now, luck=luck, call=looked)
         absent = _proved_absent(doubt, found, asked)
         resend = absent and _sends_again(case, doubt, found)
         if not absent:

@@ -96,7 +96,9 @@ def take_half(desk: Desk, half: Half) -> Flight | None:
 def _file_of(channel: Channel, members: Sequence[Member], name: str) -> Payload:
     documents = [one.sent for one in members]
     action = members[0].action
-    return channel.target.build(documents, batch=bool(name), batch_name=name, action=action)
+    return channel.target.build(
+        documents, channel.settings, batch=bool(name), batch_name=name, action=action
+    )
 
 
 def _still_ours(session: Session, desk: Desk, member: Member) -> bool:

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from connectors.contract import Action, Found, Payload
 from connectors.transport import fault_points
 from holding.audit.events import record_event
+from holding.audit.seals import PUSH, REQUEST, SEALED, seal
 from holding.connections.channel import Channel, Desk
 from holding.journal import target_holds
 from holding.journal.evidence import request_key
@@ -29,9 +30,11 @@ from holding.posting.last_check import Checked, NotNow, Verdict, check
 from holding.tables import Posting, Push
 from holding.tables.columns import table_of
 from holding.tables.row_states import PushState
+from rules.values.canonical import sha256_hex
 from rules.values.posting_states import PostingState
 
 _ADD_PUSH = insert(table_of(Push)).returning(table_of(Push).c.id)
+_NO_CALL: Mapping[str, str] = {}
 Looked = Mapping[int, Found]
 SAID: Mapping[Action, str] = {
     "create": "{} is sent to {} (hash {}).",
@@ -103,7 +106,9 @@ def intend(
     while examined.good:
         documents = [one.sent for one in examined.good]
         action = examined.good[0].action  # a file has creates alone, a call one document
-        count, payload = first_call(channel.target, documents, name=name, action=action)
+        count, payload = first_call(
+            channel.target, documents, channel.settings, name=name, action=action
+        )
         part, rest = examined.parted(max(1, count))
         if count == 0:
             found = too_large(channel.target, documents[0], payload, channel.name)
@@ -142,7 +147,14 @@ def _commit(
             return None
         fault_points.point("push.before_intent")
         members = tuple(
-            add_push(session, desk, channel, one, examined.stories[one.claim.posting_id])
+            add_push(
+                session,
+                desk,
+                channel,
+                one,
+                examined.stories[one.claim.posting_id],
+                request={REQUEST: sha256_hex(payload.body)},
+            )
             for one in good
         )
         for member in members:
@@ -163,8 +175,16 @@ def _commit(
     return flight
 
 
-def add_push(session: Session, desk: Desk, channel: Channel, one: Checked, story: bytes) -> Member:
-    """The push row, its lines, the posting on its way."""
+def add_push(
+    session: Session,
+    desk: Desk,
+    channel: Channel,
+    one: Checked,
+    story: bytes,
+    *,
+    request: Mapping[str, str] = _NO_CALL,
+) -> Member:
+    """The push row, its lines, the posting on its way; `request` seals the bytes of its call."""
     now = desk.clock.now()
     posting = one.posting
     push = {
@@ -206,7 +226,14 @@ def add_push(session: Session, desk: Desk, channel: Channel, one: Checked, story
         record_id=one.record_id,
         posting_id=posting.id,
         fence=one.claim.fence,
-        body={"say": say, "push": push_id, "hash": posting.hash, "key": one.key},
+        body={
+            "say": say,
+            "push": push_id,
+            "hash": posting.hash,
+            "key": one.key,
+            SEALED: seal(PUSH, push),
+            **request,
+        },
     )
     return Member(
         claim=one.claim,

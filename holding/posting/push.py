@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from connectors.contract.errors import RETRY
 from grammar.text.finding_codes import ErrorClass
 from holding.audit.events import record_event
+from holding.audit.seals import CALL, SealedCall
 from holding.connections.channel import Channel, Desk
 from holding.journal import target_holds
 from holding.journal.posting_claims import Claim
@@ -40,6 +41,7 @@ class Case:
     now: datetime
     causes: set[int] = field(default_factory=set)  # those whose counters are to be counted again
     luck: float = 0.0  # from 0 to 1: how much of a pause between two bounds is waited
+    call: SealedCall | None = None  # the call that told what happened
 
 
 def owned(case: Case) -> Posting | None:
@@ -92,8 +94,12 @@ def tell(case: Case, act: str, say: str, **body: Any) -> None:
         record_id=case.member.record_id,
         posting_id=case.member.claim.posting_id,
         fence=case.member.claim.fence,
-        body={"say": say, "push": case.member.push_id, **body},
+        body={"say": say, "push": case.member.push_id, **_sealed(case), **body},
     )
+
+
+def _sealed(case: Case) -> dict[str, Any]:
+    return {} if case.call is None else {CALL: list(case.call)}
 
 
 DOUBT_LIMIT = timedelta(hours=24)

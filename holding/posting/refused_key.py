@@ -78,14 +78,24 @@ def _held(desk: Desk, channel: Channel, claim: Claim, words: str) -> bool:
             put_back(session, claim, claim.due_at)
             return False
         posting = one.posting
+        untested = session.get_one(Connection, channel.connection_id).untested_since is not None
         found = Trouble(
             code=REFUSED,
             error_class=KEY_REFUSED,
-            words=words or f"{channel.name} does not accept our key.",
+            words=_untested(channel) if untested else words or _refused(channel),
             owner=retry_policy.after(session, posting, KEY_REFUSED, posting.tries + 1).owner,
         )
         results.stopped(session, channel, claim, found, now)
         return True
+
+
+def _refused(channel: Channel) -> str:
+    return f"{channel.name} does not accept our key."
+
+
+def _untested(channel: Channel) -> str:
+    why = "since its settings were last changed"
+    return f"No connection test of {channel.name} has passed {why}, so nothing is sent there."
 
 
 def _untold(session: Session, channel: Channel) -> bool:

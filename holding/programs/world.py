@@ -16,7 +16,8 @@ from sqlalchemy.orm.util import identity_key
 
 from grammar.parsing.parser import parse
 from grammar.text.editions import Edition
-from holding.connections.master_data import ITEM, MODE, ROUNDING, setup_of
+from holding.connections.confirmed_rates import confirmed
+from holding.connections.master_data import ITEM, MODE, RATE, ROUNDING, setup_of
 from holding.programs.known_schemas import schemas
 from holding.tables import (
     Connection,
@@ -28,8 +29,9 @@ from holding.tables import (
     SnapshotItem,
 )
 from holding.tables.columns import moment, table_of
+from holding.tables.rules import ALWAYS
 from rules.documents.rounding import AT_THE_END, PER_LINE
-from rules.facts.world import Entry, Facts, ItemUnits, Subject, TargetState, UnitEntry, World
+from rules.facts.world import Entry, Facts, ItemUnits, Later, Subject, TargetState, UnitEntry, World
 from rules.outcomes.outcome import Outcome
 from rules.programs.program import Program, Route, compile_ruleset
 
@@ -107,10 +109,9 @@ def build_world(
     session: Session, company_id: int, revision: int, known_targets: frozenset[str]
 ) -> World:
     """The same, read anew: for a revision that the session itself has just taken."""
-    maps, units = _entries(session, company_id, revision)
-    return World.build(
-        revision, maps, units, _targets(session, company_id, revision, known_targets)
-    )
+    maps, units, later = _entries(session, company_id, revision)
+    targets = _targets(session, company_id, revision, known_targets)
+    return World.build(revision, maps, units, targets, later)
 
 
 def fresh_targets(session: Session, company_id: int, now: datetime) -> frozenset[str]:
@@ -180,29 +181,35 @@ def _compile(session: Session, ruleset_version_id: int) -> Program:
 
 def _entries(
     session: Session, company_id: int, revision: int
-) -> tuple[dict[str, dict[str, Entry]], dict[str, UnitEntry]]:
-    """Entries as of a revision; of several dated ones of a key the latest counts."""
+) -> tuple[dict[str, dict[str, Entry]], dict[str, UnitEntry], list[Later]]:
+    """Entries as of a revision: those of always, and those that count from a day on."""
     tables = select(MappingTable.name).where(
         MappingTable.company_id == company_id, MappingTable.kind == "map"
     )
     maps: dict[str, dict[str, Entry]] = {name: {} for name in session.scalars(tables)}
     units: dict[str, UnitEntry] = {}
+    later: list[Later] = []
     query = (
         select(MappingTable.name, MappingTable.kind, MappingEntry)
         .join(MappingTable, MappingTable.id == MappingEntry.table_id)
         .where(MappingTable.company_id == company_id, _as_of(MappingEntry, revision))
-        .order_by(MappingEntry.valid_from, MappingEntry.id)
+        .where(MappingEntry.value.is_not(None))
     )
-    for name, kind, entry in session.execute(query):
-        if kind == "unit":
-            units.pop(entry.key, None)
-            if entry.value is not None and entry.num and entry.den:
-                units[entry.key] = UnitEntry(entry.id, entry.num, entry.den, entry.value)
+    for name, kind, row in session.execute(query):
+        if kind == "unit" and not (row.num and row.den):
+            continue
+        entry = _unit(row) if kind == "unit" else Entry(row.id, row.value or "")
+        if row.valid_from > ALWAYS:
+            later.append(Later(row.valid_from, "" if kind == "unit" else name, row.key, entry))
+        elif isinstance(entry, UnitEntry):
+            units[row.key] = entry
         else:
-            maps[name].pop(entry.key, None)
-            if entry.value is not None:
-                maps[name][entry.key] = Entry(entry.id, entry.value)
-    return maps, units
+            maps[name][row.key] = entry
+    return maps, units, later
+
+
+def _unit(row: MappingEntry) -> UnitEntry:
+    return UnitEntry(row.id, row.num or 0, row.den or 0, row.value or "")  # asked for: all three
 
 
 def _targets(
@@ -225,8 +232,9 @@ def _targets(
             codes={
                 kind: frozenset(item.code for item in found)
                 for kind, found in items[row.name].items()
-                if kind not in {PERIOD, ITEM, ROUNDING}
+                if kind not in {PERIOD, ITEM, RATE, ROUNDING}
             },
+            confirmed=confirmed({one.code: one.body for one in items[row.name][RATE]}),
             rounding=next((way_of(item.body) for item in items[row.name][ROUNDING]), ""),
             items={
                 item.code: ItemUnits(told.unit, told.rates)

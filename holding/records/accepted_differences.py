@@ -6,13 +6,13 @@ it was accepted beside: another version, a credit note, a void or an update ends
 accepting (holding/exceptions/acceptance.py).
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ScalarSelect, Select, and_, case, func, select, true
+from sqlalchemy import ScalarSelect, Select, case, func, select, true
 from sqlalchemy.orm import Session, aliased
 
 from holding.store import bulk
@@ -28,6 +28,7 @@ from holding.tables import (
     Version,
 )
 from holding.tables.row_states import HoldState
+from holding.words import Sums, added, by_key
 from rules.values.posting_states import PostingState
 
 A_PAGE = 50
@@ -132,13 +133,11 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
-class Sums:
-    """How many differences count, by how much in the company's currency, and how many of them have
-    no such amount.
-    """
+class Differences:
+    """How many differences count, by how much, and how many of them have no amount."""
 
     count: int = 0
-    book: int = 0
+    money: Sums = field(default_factory=dict)
     unpriced: int = 0
 
 
@@ -200,18 +199,23 @@ def _sum(changes: list[int | None]) -> int | None:
     return sum(known) if len(known) == len(changes) else None
 
 
-def by_day(session: Session, company_id: int) -> dict[date | None, Sums]:
+def by_day(session: Session, company_id: int) -> dict[date | None, Differences]:
     """All that count, by the date of the document."""
-    rows = session.execute(_counted(company_id).group_by(Posting.doc_date))
-    return {day: Sums(int(n), int(book), int(unpriced)) for day, n, book, unpriced in rows}
+    rows = session.execute(_counted(company_id)).all()
+    money = by_key((day, currency, change) for day, currency, _, change, _ in rows)
+    count, unpriced = Counter[date | None](), Counter[date | None]()
+    for day, _, differ, _, blank in rows:
+        count[day] += differ
+        unpriced[day] += int(blank)
+    return {day: Differences(count[day], money.get(day, {}), unpriced[day]) for day in count}
 
 
-def totals(days: Iterable[Sums]) -> Sums:
+def totals(days: Iterable[Differences]) -> Differences:
     """Those of several days together."""
     found = list(days)
-    return Sums(
+    return Differences(
         sum(one.count for one in found),
-        sum(one.book for one in found),
+        added(one.money for one in found),
         sum(one.unpriced for one in found),
     )
 
@@ -245,11 +249,12 @@ def _rows(*, newest: bool = True) -> Select[Any]:
 
 def _counted(company_id: int) -> Select[Any]:
     change = AcceptedDifference.wanted - AcceptedDifference.posted
-    priced = and_(Posting.book.is_not(None), change.is_not(None))
     columns: Any = select(
         Posting.doc_date,
+        Posting.currency,
         func.count(),
-        func.sum(case((priced, change), else_=0)),
-        func.sum(case((priced, 0), else_=1)),
+        func.sum(change),
+        func.sum(case((change.is_(None), 1), else_=0)),
     )
-    return _counting(columns).where(AcceptedDifference.company_id == company_id)
+    counted = _counting(columns).where(AcceptedDifference.company_id == company_id)
+    return counted.group_by(Posting.doc_date, Posting.currency)

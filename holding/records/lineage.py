@@ -13,11 +13,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from holding.access.people import names_of
-from holding.records.story import line_of, place, replayed
+from holding.programs import world
+from holding.records.story import consts_of, is_constant, line_of, place, replayed
 from holding.rulesets.publication import files_of
-from holding.tables import Attempt, Evaluation, MappingEntry, Posting, Push
+from holding.tables import Attempt, Evaluation, MappingEntry, Posting, Push, RulesetVersion
 from holding.tables.row_states import AttemptState
 from rules.outcomes.outcome import Finding, Outcome, Use, Verdict, in_words
+from rules.values.wording import MISSING
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +62,19 @@ class UsedEntry:
 class LineageRow:
     """One value of a document: source, rule, entries, the planned and the sent value.
 
-    `sent` is None while nothing was posted; `kept` is what the target said to keep instead.
+    `constant`: nothing of the record went into it, only words and consts of the rules. `file` and
+    `rule_line` are the place of the rule in the ruleset with the number `ruleset`, by which the
+    document was made. `sent` is None while nothing was posted; `kept` is what the target said to
+    keep instead.
     """
 
     field: str
     line: int | None
     source: str
-    place: str
+    constant: bool
+    ruleset: int
+    file: str
+    rule_line: int
     rule: str
     used: tuple[UsedEntry, ...]
     value: str
@@ -99,17 +107,22 @@ def lineage(session: Session, posting_id: int) -> tuple[LineageRow, ...]:
     pushed, kept = _pushed(session, posting)
     evaluation_id = pushed.evaluation_id if pushed else posting.evaluation_id
     evaluation = session.get_one(Evaluation, evaluation_id)
+    made_by = session.get_one(RulesetVersion, evaluation.ruleset_version_id)
     outcome = replayed(session, evaluation)
     if outcome is None:
         return ()
     files = files_of(session, evaluation.ruleset_version_id)
+    consts = consts_of(world.program(session, evaluation.ruleset_version_id).ruleset)
     entries = _entries(session, {use for row in outcome.lineage for use in row.used})
     return tuple(
         LineageRow(
             field=row.field,
             line=row.line,
             source=row.source,
-            place=place(row.span),
+            constant=not row.used and is_constant(row, consts),
+            ruleset=made_by.no,
+            file=row.span.file,
+            rule_line=row.span.line,
             rule=line_of(files, row.span),
             used=tuple(entries[use.entry_id] for use in row.used if use.entry_id in entries),
             value=row.value,
@@ -198,12 +211,21 @@ def _row(
         place=place(verdict.span),
         text=line_of(files, verdict.span),
         line=verdict.line,
-        operands=verdict.operands,
+        operands=_operands(outcome, verdict),
         message=finding.message if finding else verdict.text,
         would_pass=finding.would_pass if finding else "",
         released=verdict.released,
         deciding=deciding,
     )
+
+
+def _operands(outcome: Outcome, verdict: Verdict) -> tuple[tuple[str, str], ...]:
+    """What it looked at; a document's number, which no field holds, is told from the document."""
+    documents = {one.route: one.document for one in outcome.decisions}
+    made = documents.get(verdict.route)
+    number = made.number if made else "not known yet"
+    told = {("document_number", MISSING): number} if verdict.kind == "duplicates" else {}
+    return tuple((name, told.get((name, value), value)) for name, value in verdict.operands)
 
 
 def _finding_of(outcome: Outcome, verdict: Verdict) -> Finding | None:

@@ -22,7 +22,9 @@ from rules.values.cause_keys import CauseKind
 from rules.values.wording import MISSING
 
 _WORD = re.compile(r"\w+")
-PARTY = "Customer matches one party"
+STATUS, PARTY, ITEMS = "Status is ready", "Customer matches one party", "Items and units match"
+DATE, DUPLICATES = "Document date is correct", "No duplicate"
+CHECK_NAMES = (STATUS, PARTY, ITEMS, DATE, DUPLICATES)
 PASSED, FAILED, WAITING, NOT_ASKED = "passed", "failed", "waiting", "not asked"
 
 
@@ -67,7 +69,7 @@ def checks(
 
 
 def _status(outcome: Outcome, route: str, decision: Decision | None) -> Check:
-    name = "Status is ready"
+    name = STATUS
     gates = [v for v in outcome.verdicts if v.kind == "gate" and v.route in (route, "", "*")]
     if not gates:
         return Check(name, NOT_ASKED, "no gate", "")
@@ -102,8 +104,9 @@ def _party(
 
 
 def _items(outcome: Outcome, route: str, findings: Iterable[Finding]) -> Check:
-    name = "Items and units match"
+    name = ITEMS
     wrong = [f for f in findings if f.error_class == "mapping_missing" and f.lines]
+    wrong = [f for f in wrong if f.cause_key.kind is not CauseKind.LISTED]  # accounts, taxes
     wrong += [f for f in findings if f.cause_key.kind is CauseKind.UNIT and not f.lines]
     if wrong:
         more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
@@ -127,7 +130,7 @@ def _date(
     schema: Schema,
     files: Mapping[str, str],
 ) -> Check:
-    name = "Document date is correct"
+    name = DATE
     row = _lineage(outcome, route, schema.date_field)
     field = _assignment(files, schema.date_field).partition("=")[2].strip()
     for finding in findings:
@@ -142,7 +145,7 @@ def _date(
 
 
 def _duplicates(outcome: Outcome, route: str, findings: Iterable[Finding]) -> Check:
-    name = "No duplicate"
+    name = DUPLICATES
     found = [v for v in outcome.verdicts if v.kind == "duplicates" and v.route in (route, "", "*")]
     for finding in findings:
         if finding.error_class == "duplicate":

@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from grammar.text.finding_codes import ErrorClass
+from holding.lifecycle.posting_waits import FOR_ITEM
 from holding.store.row_objects import Columns, of
 from holding.tables import Connection, Delivery, Hold, Person, Posting, Record, Team, Version
 from holding.tables.decisions import HOLD_OPEN
@@ -77,7 +78,9 @@ class PostingRow:
     @property
     def tells_why(self) -> bool:
         """Whether its state leaves open why it has not been sent, or will not be."""
-        return self.state not in {PostingState.POSTED, PostingState.READY, PostingState.SENDING}
+        if self.state == PostingState.READY:
+            return self.reason.startswith(FOR_ITEM)
+        return self.state not in {PostingState.POSTED, PostingState.SENDING}
 
 
 POSTING = Columns(

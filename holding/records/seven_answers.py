@@ -7,21 +7,25 @@ recorded" is said only where the source gave nothing.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
 
 from grammar.nodes import Ruleset
-from holding.intake.differences import differences
-from holding.records.accepted_differences import Accepted
 from holding.records.approval_answer import approved
-from holding.records.story import NOT_RECORDED, Case, Proof, listed, place, rule_proof
-from holding.records.story_holds import HeldBy
+from holding.records.change_answer import changed
+from holding.records.duplicate_answer import duplicates
+from holding.records.story import (
+    NOT_RECORDED,
+    Case,
+    Proof,
+    consts_of,
+    is_constant,
+    listed,
+    rule_proof,
+)
+from holding.records.story_holds import Changed, HeldBy
 from holding.tables import Version
-from holding.words import money, plural
-from rules.amendments.target_edits import RULE as TARGET_EDITED
-from rules.outcomes.outcome import Lineage, Verdict
-from rules.values.posting_states import PostingState
-
-SHOWN_CHANGES: Final = 6
+from holding.words import plural
+from rules.outcomes.outcome import Verdict
+from rules.values.cause_keys import CauseKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +50,8 @@ def answers(case: Case, ruleset: Ruleset | None) -> tuple[Answer, ...]:
         ("Who approved it?", lambda: approved(case, ruleset)),
         (f"Which fields mapped into {target}?", lambda: _mapped(case, ruleset)),
         ("Did units and item set-up match?", lambda: _units(case)),
-        ("Was it changed after sync?", lambda: _changed(case)),
-        ("Did a duplicate rule exist?", lambda: _duplicates(case, ruleset)),
+        ("Was it changed after sync?", lambda: changed(case)),
+        ("Did a duplicate rule exist?", lambda: duplicates(case, ruleset)),
         ("Did the holding area catch it?", lambda: _caught(case)),
     )
     told = [(question, *answer()) for question, answer in asked]
@@ -105,19 +109,12 @@ def _mapped(case: Case, ruleset: Ruleset | None) -> Told:
     fitting = [key for key, value in values.items() if key in rows and rows[key].value == value]
     used = [rows[key] for key in fitting]
     by_table = sum(1 for row in used if row.used)
-    consts = frozenset(const.name for const in ruleset.consts) if ruleset else frozenset()
-    constant = sum(1 for row in used if not row.used and _is_constant(row, consts))
+    constant = sum(1 for row in used if not row.used and is_constant(row, consts_of(ruleset)))
     text = f"{len(fitting)} of {len(values)}: {by_table} by table, {plural(constant, 'constant')}."
     tables = sorted({use.table for row in used for use in row.used})
     proofs = [Proof("lineage", str(case.posting.id), "lineage")]
     proofs += [Proof("table", table, f"table {table}") for table in tables]
     return text, "good" if len(fitting) == len(values) else "bad", proofs
-
-
-def _is_constant(row: Lineage, consts: frozenset[str]) -> bool:
-    """Whether nothing of the record went into the value, only words and consts of the rules."""
-    parts = [part for part in row.source.split("; ") if " = " in part]
-    return all(part.partition(" = ")[0] in consts for part in parts)
 
 
 def _units(case: Case) -> Told:
@@ -131,6 +128,7 @@ def _units(case: Case) -> Told:
         f"line {listed([str(line) for line in finding.lines])}: {finding.message}"
         for finding in (case.decision.findings if case.decision else ())
         if finding.lines and finding.error_class == "mapping_missing"
+        if finding.cause_key.kind is not CauseKind.LISTED
     ]
     if missing:
         return f"No: {' '.join(missing)}", "bad", [*proofs, *_entry_proofs(case)]
@@ -154,105 +152,20 @@ def _entry_proofs(case: Case) -> list[Proof]:
     ]
 
 
-def _changed(case: Case) -> Told:
-    """By the source, or by somebody in the target."""
-    text, tone, proofs = _changed_by_source(case)
-    seen = case.reading
-    if (
-        seen is None
-        or seen.same
-        or case.posting is None
-        or case.posting.state != PostingState.POSTED
-    ):
-        return text, tone, proofs
-    target = case.target.name if case.target else "the target"
-    there = f"Yes, in {target}, seen {case.when(seen.at)}: {seen.body['words']}"
-    known = {proof.id for proof in proofs if proof.kind == "hold"}
-    proofs += [
-        Proof("hold", str(h.hold.id), f"hold {h.hold.id}: {h.hold.error_class}")
-        for h in case.holds
-        if h.hold.rule == TARGET_EDITED and str(h.hold.id) not in known
-    ]
-    return f"{there} {text}" if tone == "bad" else there, "bad", proofs
-
-
-def _changed_by_source(case: Case) -> Told:
-    base = case.version
-    if case.sent_at is None or base is None:
-        return "It was not sent yet.", "plain", []
-    later = [v for v in case.versions if v.no > base.no and not v.stale]
-    if not later:
-        return (
-            f"No: version {base.no} is still the newest.",
-            "good",
-            [Proof("version", str(base.no), f"version {base.no}")],
-        )
-    last = later[-1]
-    changes = differences(base.body, last.body)
-    more = len(changes) - SHOWN_CHANGES
-    told = listed(changes[:SHOWN_CHANGES]) + (f" and {more} more" if more > 0 else "")
-    text = f"Yes: version {last.no} at {case.when(last.at)}: {told or 'nothing that is posted'}."
-    proofs = [Proof("versions", f"{base.no}..{last.no}", f"version {base.no} to {last.no}")]
-    stale = [held for held in case.holds if held.hold.error_class == "stale_version"]
-    proofs += [Proof("hold", str(h.hold.id), f"hold {h.hold.id}: stale_version") for h in stale]
-    return " ".join([text, *(_kept(case, one) for one in case.accepted)]), "bad", proofs
-
-
-def _kept(case: Case, one: Accepted) -> str:
-    """That somebody left the target as it was."""
-    there = f"{one.target} keeps {money(one.posted, one.currency)}"
-    now = "" if one.wanted is None else f", {one.source} says {money(one.wanted, one.currency)}"
-    by = f"{one.by or NOT_RECORDED} accepted the difference on {case.when(one.at)}: {one.reason}"
-    return f"{there}{now}; {by}."
-
-
-def _duplicates(case: Case, ruleset: Ruleset | None) -> Told:
-    if case.rules is None:
-        return "It was not judged yet.", "plain", []
-    version = f"rules version {case.rules.no} (hash {case.rules.hash[:12]})"
-    proofs = [Proof("ruleset", str(case.rules.no), f"hash {case.rules.hash}")]
-    said = [v for v in case.verdicts if v.kind == "duplicates"]
-    if not said:
-        return f"None: {version} had no duplicate rule for this record.", "bad", proofs
-    told = []
-    for verdict in said:
-        compared = listed([f"{name} = {value}" for name, value in verdict.operands])
-        keys = f", compared {compared}" if compared else ""
-        result = "released" if verdict.released else _said(verdict.result)
-        told.append(f"{place(verdict.span)} said {result}{keys}")
-        proofs.insert(0, rule_proof(case.files, verdict.span))
-    clean = all(v.result == "pass" for v in said)
-    keys = _unique_by(case, ruleset)
-    by = f", unique by {keys}" if keys else ""
-    return f"Yes, in {version}{by}: {'; '.join(told)}.", "good" if clean else "plain", proofs
-
-
-def _said(result: str) -> str:
-    words = {"pass": "pass", "hit": "duplicate", "unknown": "not known"}
-    return words.get(result, "not applicable")
-
-
-def _unique_by(case: Case, ruleset: Ruleset | None) -> str:
-    kind = case.record.type
-    rules = [
-        rule
-        for rule in (ruleset.duplicates if ruleset else ())
-        if kind in {word.name for word in rule.records}
-        and (rule.route is None or str(rule.route) == case.route)
-    ]
-    return "; ".join(
-        f"{' + '.join(unique.fields)} in {unique.where.removeprefix('number_in_')}"
-        for rule in rules
-        for unique in rule.uniques
-    )
-
-
 def _caught(case: Case) -> Told:
     if not case.holds:
         return "Not caught: it was never held.", "bad", []
     told = "; ".join(_hold_words(case, held) for held in case.holds)
     proofs = [Proof("hold", str(held.hold.id), f"hold {held.hold.id}") for held in case.holds]
     return f"Yes: {told}.", "good", proofs
+
+
+def _cleared(case: Case, change: Changed) -> str:
+    """What was changed, when, and why."""
+    when = f"{case.when(change.at)} (revision {change.no})"
+    if change.kind == "rules":
+        return f"published {change.what} {when}"
+    return f"mapped {change.what} {when}, {change.reason or NOT_RECORDED}"
 
 
 def _hold_words(case: Case, held: HeldBy) -> str:
@@ -262,6 +175,6 @@ def _hold_words(case: Case, held: HeldBy) -> str:
     if hold.closed_at is None:
         return f"{opened}, owner {owner}, still open"
     by = f" by {held.closed_by}" if held.closed_by else ""
-    told = held.fix or hold.closed_why
+    told = _cleared(case, held.change) if held.change else hold.closed_why
     why = f": {told}" if told else ""
     return f"{opened}, owner {owner}, {hold.state} {case.when(hold.closed_at)}{by}{why}"

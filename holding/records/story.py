@@ -12,11 +12,13 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from grammar.nodes import Ruleset
 from grammar.text.problem import Span
 from holding.access.people import names_of
 from holding.programs.replay import judged_again, replay
 from holding.records import accepted_differences
 from holding.records.accepted_differences import Accepted
+from holding.records.since_sent import Since, since_sent
 from holding.records.story_holds import HeldBy, holds_of
 from holding.rulesets.publication import files_of
 from holding.tables import (
@@ -27,7 +29,6 @@ from holding.tables import (
     Evaluation,
     Posting,
     Push,
-    Reading,
     Record,
     Request,
     RulesetVersion,
@@ -79,7 +80,7 @@ class Case:
     approvals: tuple[Approval, ...]
     holds: tuple[HeldBy, ...]
     sent: tuple[Sent, ...]
-    reading: Reading | None  # what was last seen of the posting in its target
+    since: Since  # what happened since it was first sent
     accepted: tuple[Accepted, ...]  # in what the posting differs by somebody's word
     people: Mapping[int, str]
 
@@ -96,6 +97,12 @@ class Case:
             return None
         route = self.route
         return next((d for d in self.outcome.decisions if d.route == route), None)
+
+    @property
+    def number(self) -> str:
+        """The number of the document that was decided; blank before it has one."""
+        document = self.decision.document if self.decision else None
+        return document.number if document else ""
 
     @property
     def route(self) -> str:
@@ -148,6 +155,17 @@ def place(span: Span) -> str:
     return f"{span.file}:{span.line}"
 
 
+def consts_of(ruleset: Ruleset | None) -> frozenset[str]:
+    """The names of its consts."""
+    return frozenset(const.name for const in ruleset.consts) if ruleset else frozenset()
+
+
+def is_constant(row: Lineage, consts: frozenset[str]) -> bool:
+    """Whether nothing of the record went into the value, only words and consts of the rules."""
+    parts = [part for part in row.source.split("; ") if " = " in part]
+    return all(part.partition(" = ")[0] in consts for part in parts)
+
+
 def line_of(files: Mapping[str, str], span: Span) -> str:
     """The text of the line a rule begins in, without its indent."""
     lines = files.get(span.file, "").split("\n")
@@ -164,7 +182,8 @@ def load(session: Session, record_id: int, posting_id: int | None = None) -> Cas
     record = session.get(Record, record_id)
     if record is None:
         return None
-    posting = _posting(session, record, posting_id)
+    postings = _postings(session, record)
+    posting = _posting(postings, posting_id)
     evaluation = _evaluation(session, record, posting)
     rules = session.get(RulesetVersion, evaluation.ruleset_version_id) if evaluation else None
     approvals = _approvals(session, posting)
@@ -190,9 +209,7 @@ def load(session: Session, record_id: int, posting_id: int | None = None) -> Cas
         approvals=approvals,
         holds=holds_of(session, record.id),
         sent=_sent(session, posting),
-        reading=session.get(Reading, posting.reading_id)
-        if posting and posting.reading_id
-        else None,
+        since=since_sent(session, posting, postings),
         accepted=_accepted(session, record, posting),
         people=people,
     )
@@ -234,13 +251,15 @@ def decided_by(
     session: Session, record: Record, posting_id: int | None = None
 ) -> Evaluation | None:
     """The evaluation whose document was sent; of what was not sent, the newest."""
-    return _evaluation(session, record, _posting(session, record, posting_id))
+    return _evaluation(session, record, _posting(_postings(session, record), posting_id))
 
 
-def _posting(session: Session, record: Record, posting_id: int | None) -> Posting | None:
-    found = session.scalars(
-        select(Posting).where(Posting.record_id == record.id).order_by(Posting.id)
-    ).all()
+def _postings(session: Session, record: Record) -> Sequence[Posting]:
+    query = select(Posting).where(Posting.record_id == record.id).order_by(Posting.id)
+    return session.scalars(query).all()
+
+
+def _posting(found: Sequence[Posting], posting_id: int | None) -> Posting | None:
     if posting_id is not None:
         return next((p for p in found if p.id == posting_id), None)
     for group in (

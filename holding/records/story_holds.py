@@ -1,28 +1,46 @@
-"""The holds of a record with the names around them: owner, who closed it, which fix cleared it.
+"""The holds of a record with the names around them: owner, who closed it, which change cleared it.
 
 Here: loading them. Not here: how they are told (`seven_answers.py`).
 """
 
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
 from holding.access.people import names_of
-from holding.tables import Cause, Hold, Revision, Team
+from holding.programs.world import UnreadableRulesError, program
+from holding.tables import Cause, Evaluation, Event, Hold, Revision, RulesetVersion, Team
 from holding.tables.row_states import HoldState
 
 
 @dataclass(frozen=True, slots=True)
+class Changed:
+    """A change of entries or rules: its number, what it was, who made it, when and why."""
+
+    no: int
+    kind: str
+    what: str
+    person_id: int | None
+    at: datetime
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class HeldBy:
-    """A hold with the names around it; `fix` = the mapping fix that cleared it, in words."""
+    """A hold with the names around it; `change` = the change of entries or rules that cleared it.
+
+    `team` is what the team was called when the hold ended; of an open one, what it is called now.
+    """
 
     hold: Hold
     cause: Cause
     team: str
     person: str
     closed_by: str
-    fix: str
+    change: Changed | None
 
 
 def holds_of(session: Session, record_id: int) -> tuple[HeldBy, ...]:
@@ -34,52 +52,115 @@ def holds_of(session: Session, record_id: int) -> tuple[HeldBy, ...]:
         .where(Hold.record_id == record_id)
         .order_by(Hold.opened_at, Hold.id)
     ).all()
-    fixes = _fixes(session, [(hold, cause) for hold, cause, _ in rows])
+    changes = _changes(session, [(hold, cause) for hold, cause, _ in rows])
+    titles = _Titles(session)
     wanted = [i for hold, _, _ in rows for i in (hold.person_id, hold.closed_by_id)]
-    people = names_of(session, [*wanted, *(fix.person_id for fix in fixes.values())])
+    people = names_of(session, [*wanted, *(one.person_id for one in changes.values())])
     return tuple(
         HeldBy(
             hold=hold,
             cause=cause,
-            team=team.shown if team else "",
+            team=titles.of(hold, team) if team else "",
             person=people.get(hold.person_id or 0, ""),
-            closed_by=people.get(_closer(hold, fixes.get(hold.id)) or 0, ""),
-            fix=_fix_words(fixes.get(hold.id)),
+            closed_by=people.get(_closer(hold, changes.get(hold.id)) or 0, ""),
+            change=changes.get(hold.id),
         )
         for hold, cause, team in rows
     )
 
 
-def _fixes(session: Session, held: list[tuple[Hold, Cause]]) -> dict[int, Revision]:
-    """Hold id -> the change of its key that came between its last judging and its end."""
-    whats = {f"{cause.table_name}: {cause.value}" for _, cause in held if cause.table_name}
-    if not whats:
+def _closer(hold: Hold, change: Changed | None) -> int | None:
+    return hold.closed_by_id or (change.person_id if change else None)
+
+
+class _Titles:
+    """What the rules called a team at a time: a later publish may call it otherwise."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.versions: list[tuple[int, datetime]] | None = None
+
+    def of(self, hold: Hold, team: Team) -> str:
+        """Its title when the hold ended; today's, while it is open or where no rules tell it."""
+        version = self._in_force(hold) if hold.closed_at else None
+        if version is None:
+            return team.shown
+        try:
+            roles = program(self.session, version).ruleset.roles
+        except UnreadableRulesError:
+            return team.shown
+        return next(
+            (role.title or role.name for role in roles if role.name == team.name), team.shown
+        )
+
+    def _in_force(self, hold: Hold) -> int | None:
+        """The version of that time, if another one is in force by now."""
+        if self.versions is None:
+            query = select(RulesetVersion.id, RulesetVersion.published_at)
+            mine = query.where(RulesetVersion.company_id == hold.company_id)
+            rows = self.session.execute(mine.order_by(RulesetVersion.no)).all()
+            self.versions = [(row.id, row.published_at) for row in rows]
+        then = [key for key, at in self.versions if hold.closed_at and at <= hold.closed_at]
+        return then[-1] if then and then[-1] != self.versions[-1][0] else None
+
+
+def _changes(session: Session, held: list[tuple[Hold, Cause]]) -> dict[int, Changed]:
+    """Hold id -> the change that cleared it: of its own key, else of one that woke the record, else
+    of the rules; the last of them that its last judging saw.
+    """
+    cleared = [
+        (hold, cause)
+        for hold, cause in held
+        if hold.state == HoldState.CLEARED and hold.closed_evaluation_id is not None
+    ]
+    if not cleared:
         return {}
-    companies = {hold.company_id for hold, _ in held}
-    rows = session.scalars(
+    judged = {
+        row.id: row.revision
+        for row in session.execute(
+            select(Evaluation.id, Evaluation.revision).where(
+                Evaluation.id.in_([hold.closed_evaluation_id for hold, _ in cleared])
+            )
+        )
+    }
+    woken = _woken(session, cleared[0][0].record_id)
+    rows = _revisions(session, cleared, woken)
+    found = {}
+    for hold, cause in cleared:
+        last = judged.get(hold.closed_evaluation_id or 0, 0)
+        seen = [row for row in rows if hold.revision < row.no <= last]
+        own = [row for row in seen if row.what == f"{cause.table_name}: {cause.value}"]
+        moved = str(hold.closed_why).endswith(f"(revision {last})")
+        others = [row for row in seen if moved and row.no in woken]
+        rules = [row for row in seen if moved and row.kind == "rules"]
+        if best := own or others or rules:
+            told = {one.name: getattr(best[-1], one.name) for one in fields(Changed)}
+            found[hold.id] = Changed(**told)
+    return found
+
+
+def _woken(session: Session, record_id: int) -> set[int]:
+    """The changes of entries for which the record was judged again."""
+    query = select(Event.body).where(Event.record_id == record_id, Event.act == "record.woken")
+    told = (body.get("revision") for body in session.scalars(query))
+    return {int(no) for no in told if no is not None}
+
+
+def _revisions(
+    session: Session, cleared: Sequence[tuple[Hold, Cause]], woken: Collection[int]
+) -> Sequence[Revision]:
+    """Those that may have cleared one of them, in order."""
+    whats = {f"{cause.table_name}: {cause.value}" for _, cause in cleared if cause.table_name}
+    entries = Revision.kind.in_(("mapping", "unit"))
+    return session.scalars(
         select(Revision)
         .where(
-            Revision.company_id.in_(companies),
-            Revision.kind.in_(("mapping", "unit")),
-            Revision.what.in_(whats),
+            Revision.company_id == cleared[0][0].company_id,
+            Revision.no > min(hold.revision for hold, _ in cleared),
+            or_(
+                and_(entries, or_(Revision.what.in_(whats), Revision.no.in_(woken))),
+                Revision.kind == "rules",
+            ),
         )
         .order_by(Revision.no)
     ).all()
-    return {
-        hold.id: row
-        for hold, cause in held
-        for row in rows
-        if row.what == f"{cause.table_name}: {cause.value}"
-        and hold.state == HoldState.CLEARED
-        and row.no > hold.revision
-        and hold.closed_at is not None
-        and row.at <= hold.closed_at
-    }
-
-
-def _closer(hold: Hold, fix: Revision | None) -> int | None:
-    return hold.closed_by_id or (fix.person_id if fix else None)
-
-
-def _fix_words(fix: Revision | None) -> str:
-    return f"mapped {fix.what} (revision {fix.no}), {fix.reason}" if fix else ""

@@ -44,6 +44,8 @@ def tell_published(
     """Leave the event of a publish."""
     author = names_of(session, [change.author_id]).get(change.author_id or 0, "the command line")
     differ, backtest = published.seeded.differences, published.backtest
+    left_out = sum(bool(d.keeper) for d in differ)
+    kept = f" {left_out} left out that only their keepers add," if left_out else ""
     proof = {"backtest": backtest.id, "backtest_sha256": backtest.sha256} if backtest else {}
     record_event(
         session,
@@ -55,7 +57,7 @@ def tell_published(
             "say": f"{actor.name} published change {change.no} by {author} as rules version"
             f" {published.no} (hash {published.hash[:12]}):"
             f" {plural(published.seeded.added, 'entry', 'entries')} added,"
-            f" {len(differ)} kept although the files differ,"
+            f" {len(differ) - left_out} kept although the files differ,{kept}"
             f" {plural(published.woken, 'record')} judged again;"
             f" {published.decided}.",
             "change": change.no,

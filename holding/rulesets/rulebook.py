@@ -157,6 +157,31 @@ def version_in_force(session: Session, company_id: int) -> VersionInForce | None
     return VERSION_IN_FORCE.first(found)
 
 
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A version of the rules, in force or not any more."""
+
+    version_id: int
+    no: int
+    hash: str
+
+
+PUBLISHED = Columns(
+    Published(
+        version_id=of(RulesetVersion.id),
+        no=of(RulesetVersion.no),
+        hash=of(RulesetVersion.hash),
+    ),
+    {"version_id": "ruleset_version.id"},
+)
+
+
+def published(session: Session, company_id: int, no: int) -> Published | None:
+    """The company's version of this number."""
+    mine = RulesetVersion.company_id == company_id, RulesetVersion.no == no
+    return PUBLISHED.first(session.execute(PUBLISHED.select().where(*mine)))
+
+
 def read(session: Session, version_id: int) -> Book:
     """The book of a version, with the tests of each rule."""
     return _written(world.program(session, version_id))

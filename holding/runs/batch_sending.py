@@ -22,10 +22,11 @@ from holding.connections import limits
 from holding.connections.channel import Channel, Desk
 from holding.journal import run_counts
 from holding.journal.lease_extension import keeping
-from holding.journal.posting_claims import STOPPED, Claim, parted, stay_in_line, take
+from holding.journal.posting_claims import LIVE, STOPPED, Claim, parted, stay_in_line, take
 from holding.posting.calls import fly
 from holding.posting.first_lookup import first_looks
 from holding.posting.intent import examine, intend
+from holding.posting.item_lookup import with_items
 from holding.store import bulk
 from holding.store.leases import SLICE_SECONDS
 from holding.tables import Connection, Posting, Run
@@ -66,7 +67,9 @@ def _send(desk: Desk, channel: Channel, batch: Batch) -> None:
     or no leave for keeps its place in the run.
     """
     until = desk.clock.monotonic() + SLICE_SECONDS
-    looked, left = first_looks(desk, channel, examine(desk, channel, batch.claims, in_file=True))
+    examined = examine(desk, channel, batch.claims, in_file=True)
+    told = with_items(desk, channel, examined, in_file=True)
+    looked, left = first_looks(desk, channel, told)
     for no in count(1):
         name = f"{batch.name}-{no}"
         flight, left = intend(desk, channel, left, run_id=batch.run_id, name=name, looked=looked)
@@ -84,7 +87,7 @@ _DUE_RUN = (
     select(Run)
     .join(Connection, Connection.id == Run.connection_id)
     .where(Run.connection_id == bindparam("connection"), text(DUE), Run.due_at <= NOW)
-    .where(Connection.paused_at.is_(None))
+    .where(Connection.paused_at.is_(None), LIVE)
     .order_by(Run.due_at, Run.id)
     .limit(1)
     .with_for_update(of=Run, skip_locked=True, key_share=True)

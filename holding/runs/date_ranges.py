@@ -4,7 +4,7 @@ Here: the preview of a date range, starting it. Not here: daily runs (holding/ru
 sending (holding/runs/batch_sending.py), how the last one went (holding/runs/status.py).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -15,19 +15,27 @@ from holding.access.actors import Actor, may
 from holding.audit.events import record_event
 from holding.refusal import Refusal
 from holding.runs.status import UNDER_WAY, last_run, stopped_routes
-from holding.tables import Connection, Posting, Run
+from holding.store.sums import check_figure, of_posting
+from holding.tables import Company, Connection, Posting, Run
 from holding.tables.postings import IN_FLIGHT_STATES
 from holding.tables.row_states import RunState
-from holding.words import plural
+from holding.words import Sums, by_key, plural
 from rules.values.posting_states import PostingState
+
+_Row = tuple[int, str, tuple[str, int | None]]  # id, state, currency and amount of a posting
 
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """How many documents, and their money in minor units of the books."""
+    """How many documents, and their money."""
 
-    count: int = 0
-    amount: int = 0
+    count: int
+    money: Sums
+
+    @property
+    def figure(self) -> int:
+        """One figure that is another where the money is; it is never shown."""
+        return check_figure(self.money)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,12 +55,12 @@ def preview(
 ) -> SyncPreview:
     """What is there of a range of document dates, by what would become of it."""
     rows = session.execute(
-        select(Posting.id, Posting.state, Posting.book)
+        select(Posting.id, Posting.state, *of_posting())
         .where(Posting.company_id == company_id, Posting.connection_id == connection_id)
         .where(Posting.doc_type == doc_type, Posting.doc_date.between(first, last))
         .order_by(Posting.id)
     )
-    found = [(key, state, book or 0) for key, state, book in rows]
+    found = [(row.id, row.state, (row.currency, row.minor)) for row in rows]
     return SyncPreview(
         will_send=_bucket(found, ("ready",)),
         already_posted=_bucket(found, ("posted", "reversed")),
@@ -90,13 +98,14 @@ def sync(
     )
     if refusal:
         return refusal
+    company = session.get_one(Company, company_id)
     run = add_run(session, connection, "manual", doc_type, seen.postings, now)
     run.person_id = actor.person_id
     run.filter = {
         **(run.filter or {}),
         "first": first.isoformat(),
         "last": last.isoformat(),
-        "amount": seen.will_send.amount,
+        "money": {code or company.currency: n for code, n in seen.will_send.money.items()},
     }
     sent = plural(seen.will_send.count, "document")
     say = f"{actor.name} started a sync of {first} to {last}: {sent}."
@@ -104,12 +113,17 @@ def sync(
     return run.id
 
 
-def _bucket(found: Iterable[tuple[int, str, int]], states: tuple[str, ...]) -> Bucket:
-    books = [book for _, state, book in found if state in states]
-    return Bucket(len(books), sum(books))
+def _bucket(found: Sequence[_Row], states: tuple[str, ...]) -> Bucket:
+    amounts = [amount for _, state, amount in found if state in states]
+    money = by_key((None, currency, minor) for currency, minor in amounts)
+    return Bucket(len(amounts), money.get(None, {}))
 
 
 def _not_now(session: Session, connection: Connection, doc_type: str) -> Refusal | None:
+    company = session.get_one(Company, connection.company_id)
+    if not company.live:
+        words = f"You cannot start a sync, because {company.name} did not go live yet."
+        return Refusal("sync.not_live", words, "An administrator finishes the set-up first.")
     if connection.paused_at is not None:
         words = f"{connection.name} is paused: {connection.pause_reason or 'no reason given'}"
         return Refusal("sync.paused", words, "Resume it first.")
@@ -124,7 +138,7 @@ def _not_now(session: Session, connection: Connection, doc_type: str) -> Refusal
 
 
 def _changed(seen: SyncPreview, count: int, total: int) -> Refusal | None:
-    if (seen.will_send.count, seen.will_send.amount) != (count, total):
+    if (seen.will_send.count, seen.will_send.figure) != (count, total):
         words = (
             f"It would send {plural(seen.will_send.count, 'document')} now, not {count} as shown."
         )

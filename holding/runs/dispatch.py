@@ -23,7 +23,7 @@ from holding.connections.probe import may_call, with_good_key
 from holding.journal import run_counts
 from holding.journal.evidence import Storyteller
 from holding.journal.lease_extension import keeping
-from holding.journal.posting_claims import claim, free_the_dead, line_up_again
+from holding.journal.posting_claims import LIVE, claim, free_the_dead, line_up_again
 from holding.journal.posting_claims import companies_due as companies_to_push
 from holding.journal.run_counts import close_left_open
 from holding.lifecycle.states import READY
@@ -32,6 +32,7 @@ from holding.posting.calls import fly
 from holding.posting.doubt_resolution import settle
 from holding.posting.first_lookup import first_looks
 from holding.posting.intent import examine, intend
+from holding.posting.item_lookup import with_items
 from holding.reconciliation import read_back
 from holding.reconciliation.reading_plan import companies_to_read
 from holding.refusal import Refusal
@@ -145,7 +146,9 @@ def _ready(desk: Desk, channel: Channel) -> int:
         return 0
     desk = keeping(desk, claims)
     fault_points.point("push.claimed")
-    looked, left = first_looks(desk, channel, examine(desk, channel, claims, in_file=False))
+    examined = examine(desk, channel, claims, in_file=False)
+    told = with_items(desk, channel, examined, in_file=False)
+    looked, left = first_looks(desk, channel, told)
     for doc_type in dict.fromkeys(one.claim.doc_type for one in left.good):
         mine = [one for one in left.good if one.claim.doc_type == doc_type]
         with desk.database.write() as session:
@@ -171,7 +174,7 @@ def companies_due(session: Session, now: datetime) -> tuple[int, ...]:
 _TARGETS = (
     select(Connection)
     .where(Connection.company_id == bindparam("company"), Connection.side == "target")
-    .where(Connection.paused_at.is_(None))
+    .where(Connection.paused_at.is_(None), LIVE)
     .order_by(Connection.id)
 )
 

@@ -18,6 +18,7 @@ from holding.tables.row_states import PushState, RequestState, RunState
 from rules.values.posting_states import PostingState
 
 A_PAGE = 50
+LOOKED_AT, A_SLICE = 200, 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,16 @@ class RunRow:
     made_at: datetime
     ended_at: datetime | None
     error: str | None
+
+    @property
+    def failures(self) -> int:
+        """How many of its documents the target rejected."""
+        return int(self.counts.get("failed", 0))
+
+    @property
+    def failed(self) -> bool:
+        """Whether it came to nothing, or something in it did."""
+        return self.state == RunState.FAILED or self.failures > 0
 
 
 RUN = Columns(
@@ -161,12 +172,28 @@ LINE = Columns(
 )
 
 
-def listing(session: Session, company_id: int, after: int | None = None) -> tuple[RunRow, ...]:
-    """Runs of the company, newest first."""
+def listing(
+    session: Session, company_id: int, after: int | None = None, *, connection: str = ""
+) -> tuple[RunRow, ...]:
+    """Runs of the company, or of one of its connections, newest first."""
     query = _run_columns().where(Run.company_id == company_id).order_by(Run.id.desc()).limit(A_PAGE)
     if after is not None:
         query = query.where(Run.id < after)
+    if connection:
+        query = query.where(Connection.name == connection)
     return RUN.each(session.execute(query))
+
+
+def of_connection(session: Session, company_id: int, connection_id: int) -> tuple[RunRow, ...]:
+    """Its last runs, the latest that failed first; those that went well follow, newest first."""
+    query = (
+        _run_columns()
+        .where(Run.company_id == company_id, Run.connection_id == connection_id)
+        .order_by(Run.id.desc())
+        .limit(LOOKED_AT)
+    )
+    rows = RUN.each(session.execute(query))
+    return tuple(sorted(rows, key=lambda run: not run.failed)[:A_SLICE])
 
 
 def one(session: Session, company_id: int, run_id: int) -> RunRow | None:

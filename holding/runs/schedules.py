@@ -44,9 +44,10 @@ _SCHEDULES = select(Schedule)
 _COMPANIES = select(Company).where(Company.ruleset_version_id.is_not(None)).order_by(Company.id)
 _DUE = (
     select(Schedule)
-    .where(Schedule.active, Schedule.next_at <= NOW)
+    .join(Company, Company.id == Schedule.company_id)
+    .where(Schedule.active, Schedule.next_at <= NOW, Company.live)
     .order_by(Schedule.company_id, Schedule.id)
-    .with_for_update(skip_locked=True, key_share=True)
+    .with_for_update(of=Schedule, skip_locked=True, key_share=True)
 )
 
 

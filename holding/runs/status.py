@@ -14,6 +14,7 @@ from sqlalchemy import Select, and_, exists, func, select
 from sqlalchemy.orm import Session, aliased
 
 from holding.store.row_objects import Columns, known, of
+from holding.store.sums import of_posting
 from holding.tables import (
     Company,
     Connection,
@@ -27,6 +28,7 @@ from holding.tables import (
 )
 from holding.tables.row_states import RunState, StopState
 from holding.tables.rules import ROUTE_STOPPED
+from holding.words import Sums, by_key
 from rules.values.posting_states import PostingState
 
 OVER = 20
@@ -56,7 +58,7 @@ class StopRow:
     resumed_at: datetime | None
     resumed_why: str | None
     waiting: int
-    waiting_book: int
+    waiting_money: Sums
 
     @property
     def of_rules(self) -> bool:
@@ -72,7 +74,6 @@ _READY = (
     Posting.state == PostingState.READY,
 )
 _still_waiting = select(func.count()).where(*_READY).correlate(RouteStop).scalar_subquery()
-_book = select(func.coalesce(func.sum(Posting.book), 0)).where(*_READY).correlate(RouteStop)
 STOP = Columns(
     StopRow(
         id=of(RouteStop.id),
@@ -95,7 +96,7 @@ STOP = Columns(
         resumed_at=of(RouteStop.resumed_at),
         resumed_why=of(RouteStop.resumed_why),
         waiting=of(_still_waiting.label("waiting")),
-        waiting_book=of(_book.scalar_subquery().label("waiting_book")),
+        waiting_money={},
     ),
     {"by": "by.name", "kept_by": "kept_by.name", "resumed_by": "resumed_by.name"},
 )
@@ -113,7 +114,24 @@ def listing(session: Session, company_id: int) -> tuple[tuple[StopRow, ...], tup
     still = rows.where(ROUTE_STOPPED).order_by(RouteStop.id)
     over = rows.where(RouteStop.state == StopState.RESUMED, RouteStop.stopped_at.is_not(None))
     over = over.order_by(RouteStop.resumed_at.desc(), RouteStop.id.desc()).limit(OVER)
-    return STOP.each(session.execute(still)), STOP.each(session.execute(over))
+    money = _money(session, company_id)
+    stopped = (
+        replace(row, waiting_money=money.get(row.route, {}))
+        for row in STOP.each(session.execute(still))
+    )
+    return tuple(stopped), STOP.each(session.execute(over))
+
+
+def _money(session: Session, company_id: int) -> dict[str, Sums]:
+    """Stopped route -> what waits behind it."""
+    currency, minor = of_posting()
+    query = (
+        select(Posting.route, currency, func.sum(minor))
+        .join(RouteStop, and_(*_READY))
+        .where(RouteStop.company_id == company_id, ROUTE_STOPPED)
+        .group_by(Posting.route, currency)
+    )
+    return by_key((route, code, found) for route, code, found in session.execute(query))
 
 
 def _rows() -> Select[Any]:
@@ -140,8 +158,28 @@ KEY_NEEDED = (
     "The connection has another host than the one its key was given for. An admin stores the key"
     " again (clearpost connection key), then tests it here."
 )
+NOT_TESTED = (
+    "No connection test has passed with its present settings and key, so nothing is sent. An admin"
+    " tests it here and follows the step that failed."
+)
 ASKED_AGAIN = "Nobody answers there. It is asked again by itself, and what waits then goes on."
 NO_QUOTA = "The target takes no more documents this month, unless its plan is changed there."
+
+
+PILL_WORDS = (
+    "Never synced",
+    "Syncing",
+    "Last sync",
+    "Failed",
+    "Not live yet",
+    "Paused",
+    "Key refused",
+    "Out of reach",
+    "Quota",
+    "Key needed",
+    "Not tested OK",
+)
+"""How the text of each status begins; each has a help page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,17 +252,23 @@ def _last_runs(session: Session, wanted: Collection[Place]) -> dict[Place, Run]:
     return {(run.connection_id or 0, run.doc_type or ""): run for run in runs}
 
 
+NOT_LIVE = Pill("Not live yet", "paused", "Nothing is sent before go live.", stops=True)
+
+
 def _stopped(session: Session, ids: Collection[int], zone: str) -> dict[int, Pill]:
     """Why nothing goes out of a connection: paused by a person, or stopped by the target."""
     ended = exists().where(ConnectionKey.connection_id == Connection.id)
     rows = session.execute(
-        select(Connection, Throttle, ended)
+        select(Connection, Throttle, ended, Company.live)
+        .join(Company, Company.id == Connection.company_id)
         .outerjoin(Throttle, Throttle.connection_id == Connection.id)
         .where(Connection.id.in_(ids))
     )
-    return {
-        one.id: stop for one, row, key_ended in rows if (stop := _stop(one, row, zone, key_ended))
+    found = {
+        one.id: NOT_LIVE if not live else _stop(one, row, zone, key_ended)
+        for one, row, key_ended, live in rows
     }
+    return {id_: stop for id_, stop in found.items() if stop}
 
 
 def _stop(
@@ -234,14 +278,18 @@ def _stop(
     found: tuple[str, datetime | None, str, str] | None = None
     if connection.paused_at is not None:
         found = ("Paused", connection.paused_at, "paused", connection.pause_reason or "")
+    elif connection.key_id is None and key_ended:
+        found = ("Key needed", None, "bad", KEY_NEEDED)
     elif row.breaker != "closed":
-        refused = row.open_until is None
-        words = ("Key refused", NEW_KEY) if refused else ("Out of reach since", ASKED_AGAIN)
+        if connection.untested_since is not None:
+            words = ("Not tested OK", NOT_TESTED)
+        elif row.open_until is None:
+            words = ("Key refused", NEW_KEY)
+        else:
+            words = ("Out of reach since", ASKED_AGAIN)
         found = (words[0], row.opened_at, "bad", words[1])
     elif row.quota_limit is not None and row.quota_used >= row.quota_limit:
         found = (f"Quota of {row.quota_limit:,} used up", None, "bad", NO_QUOTA)
-    elif connection.key_id is None and key_ended:
-        found = ("Key needed", None, "bad", KEY_NEEDED)
     if found is None:
         return None
     text, since, tone, detail = found

@@ -21,7 +21,17 @@ from sqlalchemy.orm import Session
 from connectors.transport.clock import Clock, MachineClock
 from holding.audit.events import record_event
 from holding.store.database import Database
-from holding.tables import ClockMark, Company, Event, Posting, Record, Run, Snapshot, Throttle
+from holding.tables import (
+    ClockMark,
+    Company,
+    Event,
+    Posting,
+    Pull,
+    Record,
+    Run,
+    Snapshot,
+    Throttle,
+)
 from holding.tables.columns import Moment, table_of
 from holding.words import plural
 
@@ -82,6 +92,7 @@ MOVED: dict[type[Any], tuple[str, ...]] = {
     Posting: ("due_at", "lease_until", "read_due_at"),
     Run: ("due_at", "lease_until"),
     Snapshot: ("due_at",),
+    Pull: ("due_at", "lease_until"),
     Throttle: ("open_until", "filled_at", "opened_at"),
 }
 """Moments that are a delay after some present moment."""

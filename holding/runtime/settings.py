@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from connectors.transport.mail import TLS, MailServer
 from holding.store.database import default_url
 
 ENVIRONMENTS = ("production", "demo", "test")
@@ -29,6 +30,7 @@ class Settings:
     host: str
     port: int
     public_url: str | None
+    outgoing_address: str | None
     lease_seconds: float
     settle_seconds: float | None
     undo_seconds: float
@@ -36,9 +38,11 @@ class Settings:
     answer_seconds: float
     check_seconds: float
     body_days: float
+    item_minutes: float
     workers: int
     allow_loopback: bool
     log_for_machines: bool
+    mail: MailServer | None = None
 
     @property
     def embedded(self) -> bool:
@@ -62,6 +66,7 @@ class Settings:
             host=found.get("CLEARPOST_HOST") or "127.0.0.1",
             port=int(_number(found, "CLEARPOST_PORT", 8000)),
             public_url=found.get("CLEARPOST_URL") or None,
+            outgoing_address=found.get("CLEARPOST_OUTGOING_ADDRESS") or None,
             lease_seconds=_number(found, "CLEARPOST_LEASE_SECONDS", 60),
             settle_seconds=_optional(found, "CLEARPOST_SETTLE_SECONDS"),
             undo_seconds=_number(found, "CLEARPOST_UNDO_SECONDS", 0 if playing else 30),
@@ -69,9 +74,11 @@ class Settings:
             answer_seconds=_number(found, "CLEARPOST_ANSWER_SECONDS", 40),
             check_seconds=_number(found, "CLEARPOST_CHECK_SECONDS", 10),
             body_days=_number(found, "CLEARPOST_BODY_DAYS", 30),
+            item_minutes=max(1.0, _number(found, "CLEARPOST_ITEM_MINUTES", 60)),
             workers=int(_number(found, "CLEARPOST_WORKERS", 1)),
             allow_loopback=playing and found.get("CLEARPOST_ALLOW_LOOPBACK") == "1",
             log_for_machines=_one_of(found, "CLEARPOST_LOG", LOGS) == "json",
+            mail=_mail(found),
         )
 
 
@@ -81,6 +88,25 @@ def home_of(environ: Mapping[str, str]) -> Path:
         return Path(environ["CLEARPOST_HOME"])
     data = environ.get("XDG_DATA_HOME")
     return (Path(data) if data else Path.home() / ".local" / "share") / "clearpost"
+
+
+def _mail(environ: Mapping[str, str]) -> MailServer | None:
+    """The server that mail is given to; without a host none is sent."""
+    host = environ.get("CLEARPOST_SMTP_HOST")
+    if not host:
+        return None
+    sender = environ.get("CLEARPOST_SMTP_FROM") or ""
+    if "@" not in sender:
+        message = "CLEARPOST_SMTP_FROM must be the address that mail comes from"
+        raise ValueError(message)
+    return MailServer(
+        host=host,
+        port=int(_number(environ, "CLEARPOST_SMTP_PORT", 587)),
+        sender=sender,
+        user=environ.get("CLEARPOST_SMTP_USER") or "",
+        password=environ.get("CLEARPOST_SMTP_PASSWORD") or "",
+        tls=_one_of(environ, "CLEARPOST_SMTP_TLS", TLS),
+    )
 
 
 def _one_of(environ: Mapping[str, str], name: str, words: Sequence[str]) -> str:

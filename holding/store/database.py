@@ -6,7 +6,7 @@ holding/runtime/migrate.py).
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from sqlite3 import Connection as SqliteConnection
@@ -89,6 +89,12 @@ class Database:
     def _plan(self, session: Session, *, anew: bool) -> None:
         if anew and self.dialect == "postgresql":
             session.execute(text(_BY_INDEXES))
+
+    def watch(self, asked: Callable[..., None]) -> None:
+        """Call this before each statement, once however often it is said."""
+        for engine in self.engines:
+            if not event.contains(engine, "before_cursor_execute", asked):
+                event.listen(engine, "before_cursor_execute", asked)
 
     @property
     def engines(self) -> set[Engine]:

@@ -5,15 +5,18 @@ Here: the list. Not here: rules about them.
 
 from holding.tables.columns import Base
 from holding.tables.companies import (
+    AccessLink,
     ApiToken,
     ClockMark,
     Company,
     Deputy,
+    FormerMember,
     Heartbeat,
     Membership,
     Operation,
     Person,
     Session,
+    SetupAddress,
     Singleton,
     Team,
     TeamMember,
@@ -52,10 +55,20 @@ from holding.tables.rules import (
     RuleFile,
     RulesetVersion,
 )
-from holding.tables.targets import Connection, ConnectionKey, Snapshot, SnapshotItem, Throttle
+from holding.tables.targets import (
+    Connection,
+    ConnectionKey,
+    HookCall,
+    ItemReading,
+    Pull,
+    Snapshot,
+    SnapshotItem,
+    Throttle,
+)
 
 __all__ = [
     "AcceptedDifference",
+    "AccessLink",
     "ApiToken",
     "Approval",
     "Attempt",
@@ -74,8 +87,11 @@ __all__ = [
     "Evaluation",
     "Event",
     "EventLink",
+    "FormerMember",
     "Heartbeat",
     "Hold",
+    "HookCall",
+    "ItemReading",
     "LinkKey",
     "MappingEntry",
     "MappingTable",
@@ -86,6 +102,7 @@ __all__ = [
     "Posting",
     "PostingLine",
     "PostingUse",
+    "Pull",
     "Push",
     "Reading",
     "Record",
@@ -99,6 +116,7 @@ __all__ = [
     "Run",
     "Schedule",
     "Session",
+    "SetupAddress",
     "Singleton",
     "Snapshot",
     "SnapshotItem",

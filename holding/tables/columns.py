@@ -151,6 +151,11 @@ def places_of(currency: str) -> int:
     return _PLACES.get(currency.upper(), 2)
 
 
+def is_currency(text: str) -> bool:
+    """Whether this is written as a currency is: three capital letters."""
+    return len(text) == 3 and text.isascii() and text.isalpha() and text.isupper()
+
+
 def to_minor(amount: Decimal, currency: str) -> int:
     """Whole minor units (sen) of an amount; what is finer than one unit is rounded half up."""
     scaled = amount.scaleb(places_of(currency)).to_integral_value(rounding=ROUND_HALF_UP)
@@ -235,6 +240,13 @@ def partial(name: str, *columns: str, where: str, unique: bool = False) -> Index
     """An index over the rows where a term holds; a query must repeat the term word for word."""
     term: TextClause = text(where)
     return Index(name, *columns, unique=unique, sqlite_where=term, postgresql_where=term)
+
+
+def by_number(name: str) -> Index:
+    """An index by the number of a document: PostgreSQL, too, finds beginnings by it, whatever its
+    language sorts by.
+    """
+    return Index(name, "company_id", "number", postgresql_ops={"number": "text_pattern_ops"})
 
 
 DUE = "due_at IS NOT NULL AND lease_until IS NULL"

@@ -1,13 +1,22 @@
 """Companies and who may act in them, and what only one process may do at a time.
 
-Here: company to singleton, with tokens of programs and people who stand in for others. Not here:
-what a role may do (holding/access/actors.py).
+Here: company to singleton, with tokens of programs, people who stand in for others, and the
+address at which the first company is set up. Not here: what a role may do
+(holding/access/actors.py).
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ColumnElement, Index, UniqueConstraint, func, literal_column
+from sqlalchemy import (
+    CheckConstraint,
+    ColumnElement,
+    Index,
+    UniqueConstraint,
+    func,
+    literal_column,
+    true,
+)
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -59,7 +68,12 @@ class Deputy(Base):
 
 
 class Company(Base):
-    """A set of books; everything else belongs to exactly one."""
+    """A set of books; everything else belongs to exactly one.
+
+    `closed_through`: the last day of its closed books when it was set up. `starts_on`: the first
+    document date that is posted (the cutover), where one was set. Nothing is sent for a company
+    that is not `live`; those made by commands are live from the beginning, without a moment.
+    """
 
     __tablename__ = "company"
 
@@ -74,6 +88,22 @@ class Company(Base):
     rules_revision: Mapped[int] = mapped_column(WHOLE, default=0)
     settings: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
     lock: Mapped[int] = mapped_column(WHOLE, default=0)
+    registration: Mapped[str] = mapped_column(default="", server_default="")
+    closed_through: Mapped[date | None]
+    starts_on: Mapped[date | None]
+    live: Mapped[bool] = mapped_column(default=True, server_default=true())
+    went_live_at: Mapped[datetime | None]
+
+
+class SetupAddress(Base):
+    """An address at which the first company can be set up once; the token in it is kept nowhere."""
+
+    __tablename__ = "setup_address"
+
+    token_hash: Mapped[str] = mapped_column(primary_key=True)
+    made_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
 
 
 class Person(Base):
@@ -133,8 +163,50 @@ class TeamMember(Base):
     person_id: Mapped[int] = ref("person", primary_key=True, index=True)
 
 
+class FormerMember(Base):
+    """Somebody who left a company; who comes back is none any more."""
+
+    __tablename__ = "former_member"
+
+    company_id: Mapped[int] = ref("company", primary_key=True)
+    person_id: Mapped[int] = ref("person", primary_key=True)
+    left_at: Mapped[datetime]
+
+
+class AccessLink(Base):
+    """An address that works once: somebody joins a company by it, or sets a new password.
+
+    The token in the address is kept nowhere. `person_id`: whose password is set, or who joined.
+    """
+
+    __tablename__ = "access_link"
+    __table_args__ = (
+        CheckConstraint("kind IN ('join', 'reset')", name="kind"),
+        CheckConstraint("kind = 'join' OR person_id IS NOT NULL", name="person"),
+        Index("ix_access_link_company", "company_id", "id"),
+    )
+
+    id: Mapped[Id]
+    token_hash: Mapped[str] = mapped_column(unique=True)
+    kind: Mapped[str]
+    company_id: Mapped[int] = ref("company")
+    person_id: Mapped[int | None] = ref("person")
+    email: Mapped[str]
+    name: Mapped[str]
+    roles: Mapped[list[str]] = mapped_column(Json)
+    team_ids: Mapped[list[int]] = mapped_column(Json)
+    made_at: Mapped[datetime]
+    made_by_id: Mapped[int | None] = ref("person")
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+
+
 class Session(Base):
-    """A signed-in browser; the token itself is kept nowhere."""
+    """A signed-in browser; the token itself is kept nowhere.
+
+    `device` and `address`: what it is and where it signed in from, as the person knows it again.
+    """
 
     __tablename__ = "session"
 
@@ -145,6 +217,8 @@ class Session(Base):
     expires_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
     step_up_at: Mapped[datetime | None]
+    device: Mapped[str] = mapped_column(default="", server_default="")
+    address: Mapped[str] = mapped_column(default="", server_default="")
 
 
 class Operation(Base):

@@ -96,6 +96,7 @@ class Hold(Base):
         Index("ix_hold_record", "record_id"),
         partial("ix_hold_cause", "cause_id", "opened_at", "id", where=OPEN),
         partial("ix_hold_age", "company_id", "opened_at", "id", where=OPEN),
+        partial("ix_hold_waits", "company_id", "record_id", where=OPEN),
         partial("ix_hold_book", "company_id", "book", "id", where=OPEN),
         partial("ix_hold_person", "company_id", "person_id", "opened_at", "id", where=OPEN),
         partial("ix_hold_party", "company_id", "party_key", "opened_at", "id", where=OPEN),

@@ -1,7 +1,6 @@
 """Documents meant for targets, every try to get them there, and what was read back.
 
-Here: posting, push, request, attempt, reading, run, schedule. Not here: allowed moves
-(holding/lifecycle/states.py).
+Here: the tables. Not here: which moves are allowed (holding/lifecycle/states.py).
 """
 
 from datetime import date, datetime
@@ -20,6 +19,7 @@ from holding.tables.columns import (
     Json,
     Word,
     Work,
+    by_number,
     one_of,
     partial,
     ref,
@@ -79,7 +79,7 @@ class Posting(Work, Base):
     __table_args__ = (
         UniqueConstraint("record_id", "route", "seq"),
         partial("uq_posting_sent", "connection_id", "doc_type", "number", where=SENT, unique=True),
-        Index("ix_posting_number", "company_id", "number"),
+        by_number("ix_posting_number"),
         partial("ix_posting_due", "connection_id", "due_at", "id", where=DUE),
         partial("ix_posting_lease", "lease_until", where=LEASED),
         partial(

@@ -8,7 +8,11 @@ from enum import StrEnum
 
 
 class RecordState(StrEnum):
-    """Where a record stands: of several postings the first in this order."""
+    """Where a record stands: of several postings the first in this order.
+
+    `reference` is settled without any posting: no rule posts records of its kind, others are
+    compared with it.
+    """
 
     RECEIVED = "received"
     UNCERTAIN = "uncertain"
@@ -22,6 +26,7 @@ class RecordState(StrEnum):
     REVERSED = "reversed"
     DROPPED = "dropped"
     IGNORED = "ignored"
+    REFERENCE = "reference"
 
 
 class PushState(StrEnum):

@@ -5,7 +5,7 @@ stopped because it moves too much at once. Not here: their meaning (rules).
 """
 
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
@@ -180,11 +180,16 @@ class MappingTable(Base):
     team_id: Mapped[int | None] = ref("team")
 
 
-class MappingEntry(Base):
-    """One row of a mapping table, from one revision to another.
+ALWAYS: Final = date(1, 1, 1)
+"""The first day of an entry that nobody gave a day."""
 
-    No value means deleted. A unit keeps its factor in `num`/`den` and the unit it leads to in
-    `value`.
+
+class MappingEntry(Base):
+    """One row of a mapping table, from one revision to another, for records of a day and later.
+
+    Of several days the latest that has come for a record counts; ALWAYS is the first. No value
+    means that the entry of that day was removed. A unit keeps its factor in `num`/`den` and the
+    unit it leads to in `value`.
     """
 
     __tablename__ = "mapping_entry"

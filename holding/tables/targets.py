@@ -1,13 +1,13 @@
 """Configured sources and targets, and what is known of a target.
 
-Here: connection, its keys, its hot counters, its snapshots. Not here: how to talk to them
-(connectors).
+Here: connection, its keys, its hot counters, its snapshots, how far a source was asked. Not here:
+how to talk to them (connectors).
 """
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import UniqueConstraint
+from sqlalchemy import Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from holding.tables.columns import WHOLE, Base, Id, Json, Word, one_of, partial, ref
@@ -17,7 +17,11 @@ KEY_STATES = tuple(KeyState)
 
 
 class Connection(Base):
-    """A source or target of a company, with its settings."""
+    """A source or target of a company, with its settings and its last test.
+
+    `untested_since`: nothing is sent there until a test passes. `test_steps` has one object a step
+    of the test made at `tested_at`: name, ok, words, hint, code.
+    """
 
     __tablename__ = "connection"
     __table_args__ = (UniqueConstraint("company_id", "name"), one_of("side", ("source", "target")))
@@ -33,6 +37,11 @@ class Connection(Base):
     pause_reason: Mapped[str | None]
     pause_until: Mapped[datetime | None]
     key_id: Mapped[int | None]
+    untested_since: Mapped[datetime | None]
+    tested_at: Mapped[datetime | None]
+    test_steps: Mapped[list[dict[str, Any]]] = mapped_column(
+        Json, default=list, server_default="[]"
+    )
     lock: Mapped[int] = mapped_column(WHOLE, default=0)
 
 
@@ -60,6 +69,30 @@ class ConnectionKey(Base):
     made_at: Mapped[datetime]
     made_by_id: Mapped[int | None] = ref("person")
     keep_until: Mapped[datetime | None]
+
+
+class HookCall(Base):
+    """A call of a source's webhook that made no record: it was rejected, or it was a test.
+
+    `times`: so often it came in a row with the same outcome. What a stranger sent is not kept.
+    """
+
+    __tablename__ = "hook_call"
+    __table_args__ = (
+        Index("ix_hook_call_source", "source_id", "id"),
+        one_of("outcome", ("rejected", "test")),
+    )
+
+    id: Mapped[Id]
+    company_id: Mapped[int] = ref("company")
+    source_id: Mapped[int] = ref("connection")
+    at: Mapped[datetime]
+    outcome: Mapped[str]
+    status: Mapped[int] = mapped_column(WHOLE)
+    code: Mapped[str]
+    words: Mapped[str]
+    hint: Mapped[str]
+    times: Mapped[int] = mapped_column(WHOLE, default=1, server_default="1")
 
 
 class Throttle(Base):
@@ -99,6 +132,16 @@ class Snapshot(Base):
     due_at: Mapped[datetime | None]
 
 
+class ItemReading(Base):
+    """When a target was last asked how it counts an item, and answered."""
+
+    __tablename__ = "item_reading"
+
+    connection_id: Mapped[int] = ref("connection", primary_key=True)
+    code: Mapped[str] = mapped_column(primary_key=True)
+    asked_at: Mapped[datetime]
+
+
 class SnapshotItem(Base):
     """One code that the target knows, from one revision to another."""
 
@@ -116,3 +159,29 @@ class SnapshotItem(Base):
     body: Mapped[Any] = mapped_column(Json)
     from_revision: Mapped[int]
     to_revision: Mapped[int | None]
+
+
+class Pull(Base):
+    """How far a source was asked for what changed: every few minutes, and each night further back.
+
+    Nothing that changed before `start_at` is asked for. `found` counts what the reading that goes
+    on has brought, `done_found` what the last whole one did. `wrong` says why there is no answer.
+    """
+
+    __tablename__ = "pull"
+    __table_args__ = (one_of("kind", ("pull", "sweep")), Index("ix_pull_due", "due_at"))
+
+    connection_id: Mapped[int] = ref("connection", primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    start_at: Mapped[datetime]
+    cursor: Mapped[str | None]
+    due_at: Mapped[datetime | None]
+    lease_owner: Mapped[str | None]
+    lease_until: Mapped[datetime | None]
+    tries: Mapped[int] = mapped_column(WHOLE, default=0, server_default="0")
+    wrong: Mapped[str | None]
+    wrong_since: Mapped[datetime | None]
+    found: Mapped[int] = mapped_column(WHOLE, default=0, server_default="0")
+    read_at: Mapped[datetime | None]
+    done_at: Mapped[datetime | None]
+    done_found: Mapped[int] = mapped_column(WHOLE, default=0, server_default="0")

@@ -5,16 +5,20 @@ what each one waits for. Not here: since when it is finished (holding/evaluation
 with every judging).
 """
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, case, func, select, text, tuple_
+from sqlalchemy import ColumnElement, Row, case, func, select, text, tuple_
 from sqlalchemy.orm import Session, aliased
 
 from holding.store.row_objects import Columns, known, of
+from holding.store.sums import most_first, of_held
 from holding.tables import Cause, Connection, Hold, Person, Posting, Record, Team
 from holding.tables.decisions import HOLD_OPEN, is_open
+from holding.words import Sums, by_key
 from rules.values.posting_states import PostingState
 
 STEPS = (("up to 1 day", 1), ("1 to 3 days", 3), ("3 to 7 days", 7), ("over 7 days", None))
@@ -28,7 +32,7 @@ class AgeingRow:
     team_id: int
     owner: str
     records: int
-    book: int
+    money: Sums
     refused: int
     overdue: int
     oldest: datetime
@@ -43,7 +47,7 @@ def by_owner(session: Session, company_id: int, now: datetime) -> tuple[AgeingRo
             Hold.person_id.label("person_id"),
             team.label("team_id"),
             Hold.record_id,
-            func.coalesce(func.max(Hold.book), 0).label("book"),
+            func.max(Hold.book).label("book"),
             func.min(Hold.opened_at).label("since"),
             func.min(Hold.answer_by).label("answer_by"),
             func.max(case((Posting.state == PostingState.FAILED, 1), else_=0)).label("refused"),
@@ -53,36 +57,46 @@ def by_owner(session: Session, company_id: int, now: datetime) -> tuple[AgeingRo
         .group_by(Hold.person_id, team, Hold.record_id)
         .subquery()
     )
+    currency, minor = of_held(single)
     query = (
         select(
             single.c.person_id,
             single.c.team_id,
+            currency,
             func.coalesce(func.max(Person.name), func.max(Team.shown)).label("owner"),
             func.count().label("records"),
-            func.sum(single.c.book).label("book"),
+            func.sum(minor).label("minor"),
             func.sum(single.c.refused).label("refused"),
             func.sum(case((single.c.answer_by < now, 1), else_=0)).label("overdue"),
             func.min(single.c.since).label("oldest"),
             *_ages(single.c.since, now),
         )
+        .join_from(single, Record, Record.id == single.c.record_id)
         .outerjoin(Person, Person.id == single.c.person_id)
         .outerjoin(Team, Team.id == single.c.team_id)
-        .group_by(single.c.person_id, single.c.team_id)
-        .order_by(func.sum(single.c.book).desc(), single.c.person_id, single.c.team_id)
+        .group_by(single.c.person_id, single.c.team_id, currency)
     )
+    found: dict[tuple[int | None, int], list[Row[Any]]] = defaultdict(list)
+    for row in session.execute(query):
+        found[row.person_id, row.team_id].append(row)
+    owners = [_owner(rows) for rows in found.values()]
     return tuple(
-        AgeingRow(
-            person_id=row.person_id,
-            team_id=row.team_id,
-            owner=row.owner or "",
-            records=row.records,
-            book=int(row.book),
-            refused=int(row.refused),
-            overdue=int(row.overdue),
-            oldest=row.oldest,
-            ages=tuple(int(row._mapping[step]) for step, _ in STEPS),
-        )
-        for row in session.execute(query)
+        sorted(owners, key=lambda one: (*most_first(one.money), one.person_id or 0, one.team_id))
+    )
+
+
+def _owner(rows: Sequence[Row[Any]]) -> AgeingRow:
+    """One owner, of a row for each currency."""
+    return AgeingRow(
+        person_id=rows[0].person_id,
+        team_id=rows[0].team_id,
+        owner=rows[0].owner or "",
+        records=sum(row.records for row in rows),
+        money=by_key((None, row.currency, row.minor) for row in rows).get(None, {}),
+        refused=sum(int(row.refused) for row in rows),
+        overdue=sum(int(row.overdue) for row in rows),
+        oldest=min(row.oldest for row in rows),
+        ages=tuple(sum(int(row._mapping[step]) for row in rows) for step, _ in STEPS),
     )
 
 

@@ -24,6 +24,7 @@ from sqlalchemy.orm import Session
 
 from connectors import registry
 from holding.store.row_objects import Columns, of
+from holding.store.sums import most_first, of_held, of_posting
 from holding.tables import (
     Cause,
     Company,
@@ -36,6 +37,8 @@ from holding.tables import (
     Team,
 )
 from holding.tables.decisions import HOLD_CLOSED, HOLD_OPEN
+from holding.tables.row_states import RecordState
+from holding.words import Sums, by_key
 from rules.values.posting_states import PostingState
 
 
@@ -51,6 +54,7 @@ class CompanyRow:
     revision: int
     ruleset_no: int | None
     ruleset_version_id: int | None
+    live: bool
 
 
 def company(session: Session, code: str) -> CompanyRow | None:
@@ -72,6 +76,7 @@ def company(session: Session, code: str) -> CompanyRow | None:
         revision=found.revision,
         ruleset_no=ruleset_no,
         ruleset_version_id=found.ruleset_version_id,
+        live=found.live,
     )
 
 
@@ -89,7 +94,7 @@ class Owner:
 
     name: str | None
     records: int
-    book: int
+    money: Sums
     oldest: datetime
 
 
@@ -118,18 +123,21 @@ class Kept:
     """Records that would have been posted a second time, and their money."""
 
     records: int
-    book: int
+    money: Sums
 
 
 @dataclass(frozen=True, slots=True)
 class Sum:
-    """Records of some time by where they stand; the four add up to `received`."""
+    """Records of some time by where they stand; all of them add up to `received`. `reference`: of
+    kinds that nothing is posted of.
+    """
 
     received: int
     posted: int
     held: int
     waiting: int
     ignored: int
+    reference: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,12 +149,12 @@ class Day(Sum):
 
 @dataclass(frozen=True, slots=True)
 class Booked:
-    """What the targets have of one document date: document type -> money in the company's
-    currency; a document that was taken back by another one is still there, a void one is not.
+    """What the targets have of one document date: document type -> its money; a document that was
+    taken back by another one is still there, a void one is not.
     """
 
     day: date
-    money: dict[str, int]
+    money: dict[str, Sums]
 
 
 def owners(session: Session, company_id: int) -> tuple[Owner, ...]:
@@ -156,7 +164,7 @@ def owners(session: Session, company_id: int) -> tuple[Owner, ...]:
         select(
             name,
             Hold.record_id,
-            func.coalesce(func.max(Hold.book), 0).label("book"),
+            func.max(Hold.book).label("book"),
             func.min(Hold.opened_at).label("since"),
         )
         .outerjoin(Person, Person.id == Hold.person_id)
@@ -165,21 +173,29 @@ def owners(session: Session, company_id: int) -> tuple[Owner, ...]:
         .group_by(name, Hold.record_id)
         .subquery()
     )
-    money = func.sum(each.c.book)
+    currency, minor = of_held(each)
     rows = session.execute(
         select(
             each.c.owner,
+            currency,
             func.count().label("records"),
-            money.label("book"),
+            func.sum(minor).label("minor"),
             func.min(each.c.since).label("oldest"),
         )
-        .group_by(each.c.owner)
-        .order_by(money.desc(), each.c.owner)
-    )
-    return tuple(
-        Owner(name=row.owner, records=int(row.records), book=int(row.book), oldest=row.oldest)
-        for row in rows
-    )
+        .join_from(each, Record, Record.id == each.c.record_id)
+        .group_by(each.c.owner, currency)
+    ).all()
+    money = by_key((row.owner, row.currency, row.minor) for row in rows)
+    found = [
+        Owner(
+            name=one,
+            records=sum(int(row.records) for row in rows if row.owner == one),
+            money=money.get(one, {}),
+            oldest=min(row.oldest for row in rows if row.owner == one),
+        )
+        for one in {row.owner for row in rows}
+    ]
+    return tuple(sorted(found, key=lambda one: (*most_first(one.money), one.name or "")))
 
 
 def oldest(session: Session, company_id: int) -> Oldest | None:
@@ -210,11 +226,14 @@ def kept_out(session: Session, company_id: int, since: datetime) -> Kept:
         .where(Hold.company_id == company_id, Hold.closed_at >= since, HOLD_CLOSED)
         .where(Hold.error_class == DUPLICATE, Record.state.in_(IGNORED))
     )
-    query = select(func.count(), func.coalesce(func.sum(Record.book), 0)).where(
-        Record.id.in_(union(still, ended))
+    query = (
+        select(Record.currency, func.count(), func.sum(Record.amount))
+        .where(Record.id.in_(union(still, ended)))
+        .group_by(Record.currency)
     )
-    records, book = session.execute(query).one()
-    return Kept(records=records, book=int(book or 0))
+    rows = session.execute(query).all()
+    money = by_key((None, currency, minor) for currency, _, minor in rows)
+    return Kept(records=sum(records for _, records, _ in rows), money=money.get(None, {}))
 
 
 def standing(
@@ -249,19 +268,20 @@ def booked(session: Session, company_id: int, last: date, count: int = 14) -> tu
     targets = select(Connection.id).where(
         Connection.company_id == company_id, Connection.side == "target"
     )
+    currency, minor = of_posting()
     rows: list[Any] = list(
         session.execute(
-            select(Posting.doc_date, Posting.doc_type, func.sum(Posting.book))
+            select(Posting.doc_date, Posting.doc_type, currency, func.sum(minor))
             .where(Posting.company_id == company_id, Posting.connection_id.in_(targets))
             .where(Posting.doc_type.in_(DOCUMENTS), Posting.doc_date.between(first, last))
             .where(or_(Posting.state == PostingState.POSTED, there_and_taken_back()))
-            .group_by(Posting.doc_date, Posting.doc_type)
+            .group_by(Posting.doc_date, Posting.doc_type, currency)
         )
     )
-    found: dict[date, dict[str, int]] = {first + timedelta(days=n): {} for n in range(count)}
-    for day, doc_type, money in rows:
-        if money is not None:
-            found[day][doc_type] = int(money)
+    found: dict[date, dict[str, Sums]] = {first + timedelta(days=n): {} for n in range(count)}
+    sums = by_key(((day, doc_type), code, money) for day, doc_type, code, money in rows)
+    for (day, doc_type), money in sums.items():
+        found[day][doc_type] = money
     return tuple(Booked(day, money) for day, money in found.items())
 
 
@@ -275,10 +295,12 @@ def _summed(by_state: dict[str, int]) -> dict[str, int]:
     posted = sum(by_state.get(state, 0) for state in POSTED)
     held = sum(by_state.get(state, 0) for state in HELD)
     ignored = sum(by_state.get(state, 0) for state in IGNORED)
+    reference = by_state.get(RecordState.REFERENCE, 0)
     return {
         "received": received,
         "posted": posted,
         "held": held,
         "ignored": ignored,
-        "waiting": received - posted - held - ignored,
+        "reference": reference,
+        "waiting": received - posted - held - ignored - reference,
     }

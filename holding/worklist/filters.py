@@ -5,6 +5,7 @@ finds at one moment, so that an act over them knows what was looked at. Not here
 (groups.py).
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,8 +18,10 @@ from connectors.contract.errors import failure_word
 from holding.exceptions.bulk_acts import MOST
 from holding.store import bulk
 from holding.store.row_objects import Columns, of
+from holding.store.sums import most_first, of_held
 from holding.tables import Cause, Hold, Posting, Record, Team, TeamMember
 from holding.tables.decisions import HOLD_OPEN
+from holding.words import Sums, by_key
 from rules.outcomes.outcome import NEEDS_APPROVAL
 from rules.values.posting_states import PostingState
 
@@ -149,13 +152,12 @@ def _columns() -> Select[Any]:
 @dataclass(frozen=True, slots=True)
 class Totals:
     """Each record once: how many, their money, how many have several causes; and how many are not
-    in that sum, because they are in another currency or have no amount.
+    in that sum, because they have no amount.
     """
 
     records: int
-    book: int
+    money: Sums
     several: int
-    foreign: int
     blank: int
 
 
@@ -177,7 +179,7 @@ class Facet:
     word: str
     title: str
     records: int
-    book: int
+    money: Sums
     under: str = ""
 
 
@@ -193,21 +195,23 @@ def totals(session: Session, company_id: int, wanted: Filter) -> Totals:
         .group_by(Hold.record_id)
         .subquery()
     )
-    row = session.execute(
+    currency, minor = of_held(single)
+    rows = session.execute(
         select(
+            currency,
             func.count().label("records"),
-            func.coalesce(func.sum(single.c.book), 0).label("book"),
+            func.sum(minor).label("minor"),
             _how_many(single.c.causes > 1).label("several"),
-            _how_many(and_(single.c.book.is_(None), Record.amount.is_not(None))).label("foreign"),
-            _how_many(and_(single.c.book.is_(None), Record.amount.is_(None))).label("blank"),
-        ).join_from(single, Record, Record.id == single.c.record_id)
-    ).one()
+            _how_many(minor.is_(None)).label("blank"),
+        )
+        .join_from(single, Record, Record.id == single.c.record_id)
+        .group_by(currency)
+    ).all()
     return Totals(
-        records=row.records,
-        book=int(row.book),
-        several=int(row.several),
-        foreign=int(row.foreign),
-        blank=int(row.blank),
+        records=sum(row.records for row in rows),
+        money=by_key((None, row.currency, row.minor) for row in rows).get(None, {}),
+        several=sum(int(row.several) for row in rows),
+        blank=sum(int(row.blank) for row in rows),
     )
 
 
@@ -242,29 +246,20 @@ def tabs(session: Session, company_id: int, wanted: Filter) -> Tabs:
 
 def classes(session: Session, company_id: int, wanted: Filter) -> tuple[Facet, ...]:
     """Error classes of the view, most money first."""
-    rows = session.execute(_facet(company_id, wanted, Hold.error_class))
+    found = _facet(session, company_id, wanted, Hold.error_class, Hold.error_class)
     return tuple(
-        Facet(row.word, row.word, int(row.records), int(row.book), failure_word(row.word))
-        for row in rows
+        Facet(word, title, records, money, failure_word(word))
+        for word, title, records, money in found
     )
 
 
 def owners(session: Session, company_id: int, wanted: Filter) -> tuple[Facet, ...]:
     """Teams of the view, most money first."""
-    single = _facet(company_id, wanted, Hold.team_id).subquery()
-    rows = session.execute(
-        select(single.c.word, Team.shown, single.c.records, single.c.book)
-        .outerjoin(Team, Team.id == single.c.word)
-        .order_by(single.c.book.desc(), Team.id)
-    )
+    name = select(Team.shown).where(Team.id == Hold.team_id).correlate(Hold).scalar_subquery()
+    found = _facet(session, company_id, wanted, Hold.team_id, name)
     return tuple(
-        Facet(
-            word=str(row.word or 0),
-            title=row.shown or "Nobody",
-            records=int(row.records),
-            book=int(row.book),
-        )
-        for row in rows
+        Facet(word=str(team or 0), title=title or "Nobody", records=records, money=money)
+        for team, title, records, money in found
     )
 
 
@@ -272,19 +267,30 @@ def _how_many(term: ColumnElement[bool]) -> ColumnElement[int]:
     return func.coalesce(func.sum(case((term, 1), else_=0)), 0)
 
 
-def _facet(company_id: int, wanted: Filter, column: Any) -> Select[Any]:
-    """Records and money by a word of the holds, each record once a word."""
+def _facet(
+    session: Session, company_id: int, wanted: Filter, column: Any, title: Any
+) -> list[tuple[Any, Any, int, Sums]]:
+    """Records and money by a word of the holds, each record once a word; most money first."""
     single = (
         select(
             column.label("word"),
+            func.max(title).label("title"),
             Hold.record_id,
-            func.coalesce(func.max(Hold.book), 0).label("book"),
+            func.max(Hold.book).label("book"),
         )
         .where(*terms(company_id, Filter(wanted.view, person_id=wanted.person_id)))
         .group_by(column, Hold.record_id)
         .subquery()
     )
-    money = func.sum(single.c.book)
-    records = func.count().label("records")
-    found = select(single.c.word, records, money.label("book")).group_by(single.c.word)
-    return found.order_by(money.desc(), single.c.word)
+    currency, minor = of_held(single)
+    rows = session.execute(
+        select(single.c.word, single.c.title, currency, func.count(), func.sum(minor))
+        .join_from(single, Record, Record.id == single.c.record_id)
+        .group_by(single.c.word, single.c.title, currency)
+    ).all()
+    money = by_key((word, code, found) for word, _, code, _, found in rows)
+    records, titles = Counter[Any](), {word: title for word, title, *_ in rows}
+    for word, _, _, count, _ in rows:
+        records[word] += count
+    found = [(word, titles[word], count, money.get(word, {})) for word, count in records.items()]
+    return sorted(found, key=lambda one: (*most_first(one[3]), one[0] is None, one[0]))

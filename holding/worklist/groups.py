@@ -4,6 +4,7 @@ Here: lists, paged by key. Not here: totals and facets (filters.py), one hold wi
 (hold_detail.py), holds that ended (closed_holds.py).
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -14,12 +15,15 @@ from sqlalchemy.orm import Session
 
 from grammar.text.finding_codes import ErrorClass
 from holding.store.row_objects import Columns, of
+from holding.store.sums import of_held
 from holding.tables import Cause, Connection, Hold, Posting, Record, Team, Version
 from holding.tables.decisions import HOLD_OPEN
 from holding.tables.row_states import RecordState
+from holding.words import Sums, by_key
 from holding.worklist.filters import Filter, terms
 from rules.outcomes.outcome import NEEDS_APPROVAL
 from rules.values.cause_keys import CauseKey, CauseKind
+from rules.values.wording import titled
 
 GROUPS_A_PAGE = 50
 MEMBERS_A_PAGE = 20
@@ -37,8 +41,10 @@ class Group:
     rule: str
     team: str | None
     records: int
-    book: int
+    book: int  # by which groups are listed: of the company's currency alone
     since: datetime
+    money: Sums
+    alike: int = 1  # how many causes have that label
     members: tuple["Member", ...] | None = None
     more: int | None = None  # the hold to go on after, when there are more
 
@@ -124,14 +130,14 @@ def groups(
         select(
             Hold.cause_id,
             Hold.record_id,
-            func.coalesce(func.max(Hold.book), 0).label("book"),
+            func.max(Hold.book).label("book"),
             func.min(Hold.opened_at).label("since"),
         )
         .where(*terms(company_id, wanted))
         .group_by(Hold.cause_id, Hold.record_id)
-        .subquery()
+        .cte()
     )
-    money = func.sum(single.c.book)
+    money = func.coalesce(func.sum(single.c.book), 0)
     summed = (
         select(
             single.c.cause_id,
@@ -148,14 +154,46 @@ def groups(
             or_(money < after[0], and_(money == after[0], single.c.cause_id > after[1]))
         )
     top = summed.subquery()
-    columns = _group_columns(top)
-    rows = session.execute(
-        columns.select()
-        .join(top, top.c.cause_id == Cause.id)
-        .outerjoin(Team, Team.id == Cause.team_id)
-        .order_by(top.c.book.desc(), Cause.id)
+    currency, minor = of_held(single)
+    sums = (
+        select(single.c.cause_id, currency, func.sum(minor).label("minor"))
+        .join_from(single, Record, Record.id == single.c.record_id)
+        .group_by(single.c.cause_id, currency)
+        .subquery()
     )
-    return columns.each(rows)
+    live = (Cause.company_id == company_id, Cause.records > 0)
+    named = select(Cause.label, func.count().label("alike")).where(*live).group_by(Cause.label)
+    alike = named.subquery("named")
+    columns = _group_columns(top, alike)
+    found = session.execute(
+        columns.select(sums.c.currency, sums.c.minor)
+        .join(top, top.c.cause_id == Cause.id)
+        .join(sums, sums.c.cause_id == Cause.id)
+        .outerjoin(alike, alike.c.label == Cause.label)
+        .outerjoin(Team, Team.id == Cause.team_id)
+        .order_by(top.c.book.desc(), Cause.id, sums.c.currency)
+    )
+    read, rows = columns.reader(found), found.all()
+    each = {group.id: group for group in map(read, rows)}
+    told = by_key((read(row).id, row.currency, row.minor) for row in rows)
+    return _apart([replace(group, money=told.get(group.id, {})) for group in each.values()])
+
+
+def _apart(found: Sequence[Group]) -> tuple[Group, ...]:
+    """The groups with their titles; where another one that blocks something has the same, with
+    what tells this one from it.
+    """
+    count = Counter(titled(group.label) for group in found)
+    return tuple(
+        replace(group, label=_title(group, single=count[titled(group.label)] == 1))
+        for group in found
+    )
+
+
+def _title(group: Group, *, single: bool) -> str:
+    title = titled(group.label)
+    own = group.key.named.replace("_", " ")
+    return title if not own or (single and group.alike == 1) else f"{title.rstrip('.')} ({own})"
 
 
 def members(
@@ -219,7 +257,7 @@ def beyond(session: Session, company_id: int, cause_id: int, after: int) -> int:
     return session.scalar(count.where(*_of_cause(company_id, cause_id, after))) or 0
 
 
-def _group_columns(top: Subquery) -> Columns[Group]:
+def _group_columns(top: Subquery, alike: Subquery) -> Columns[Group]:
     pattern = Group(
         id=of(Cause.id),
         error_class=of(Cause.error_class),
@@ -230,6 +268,8 @@ def _group_columns(top: Subquery) -> Columns[Group]:
         records=of(top.c.records),
         book=of(top.c.book),
         since=of(top.c.since),
+        money={},
+        alike=of(func.coalesce(alike.c.alike, 1).label("alike")),
     )
     return Columns(pattern, {"team": "team.shown"})
 

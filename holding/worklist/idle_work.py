@@ -132,7 +132,11 @@ _DOCUMENTS = select(_ONE).where(
         and_(among_words(Posting.state, READY), ~STOPPED),
     ),
 )
-_RUNS = select(_ONE).where(Schedule.active, Schedule.next_at <= NOW)
+_RUNS = (
+    select(_ONE)
+    .join_from(Schedule, Company, Company.id == Schedule.company_id)
+    .where(Schedule.active, Schedule.next_at <= NOW, Company.live)
+)
 
 
 def _count(found: Select[Any], owner: Any, company_id: int | None) -> ScalarSelect[int]:

@@ -6,8 +6,9 @@ Here: exact numbers first, then names, each from one index. Not here: full text.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Final
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, func, select, union
 from sqlalchemy.orm import Session, aliased
 
 from holding.store.row_objects import Columns, of
@@ -15,6 +16,9 @@ from holding.tables import Connection, Posting, Record
 from holding.tables.row_states import RecordState
 
 MOST = 50
+SOME: Final = 500  # of a beginning that a million numbers have, not all are sorted by age
+MOST_PARTIES: Final = 20
+LAST: Final = "\U0010ffff"  # behind whatever a number goes on with
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,40 +67,84 @@ FOUND = Columns(
 
 def exact(session: Session, company_id: int, text: str) -> tuple[Found, ...]:
     """Records whose own number or whose document's number is exactly this."""
+    mine = select(Record.id).where(Record.company_id == company_id)
+    fits = union(
+        mine.where(Record.number == text),
+        mine.where(Record.external_id == text),
+        select(Posting.record_id).where(Posting.company_id == company_id, Posting.number == text),
+    ).subquery()  # one index for each: OR over the join of both reads all records
     rows = session.execute(
         FOUND.select()
         .select_from(Record)
+        .join(fits, fits.c.id == Record.id)
         .join(Connection, Connection.id == Record.source_id)
         .outerjoin(Posting, Posting.record_id == Record.id)
-        .where(
-            Record.company_id == company_id,
-            or_(Record.number == text, Record.external_id == text, Posting.number == text),
-        )
-        .order_by(Record.id.desc())
+        .order_by(Record.id.desc(), case((Posting.number == text, 0), else_=1), Posting.id)
         .limit(MOST)
     )
     return _each_once(FOUND.each(rows))
 
 
 def alike(session: Session, company_id: int, text: str) -> tuple[Found, ...]:
-    """Records whose number begins so, or whose customer has these letters; newest first."""
+    """Records whose number begins so, or whose customer has these letters; newest first.
+
+    Of a beginning that very many numbers have, some are found; a customer is known by the name of
+    the newest record.
+    """
+    sqlite = session.get_bind().dialect.name == "sqlite"
+    mine = select(Record.id).where(Record.company_id == company_id)
+    theirs = select(Posting.record_id).where(Posting.company_id == company_id)
+    begins = [
+        query.where(_begins(number, start, sqlite=sqlite)).limit(SOME)
+        for start in {text, text.upper(), text.lower()}
+        for query, number in ((mine, Record.number), (theirs, Posting.number))
+    ]
+    keys = session.scalars(_parties(company_id, text)).all()
+    of_party = [
+        mine.where(Record.party_key == key).order_by(Record.seen_at.desc()).limit(MOST)
+        for key in keys
+    ]
+    fits = union(*(select(one.subquery()) for one in (*begins, *of_party))).subquery()
     rows = session.execute(
         FOUND.select()
         .select_from(Record)
+        .join(fits, fits.c.id == Record.id)
         .join(Connection, Connection.id == Record.source_id)
         .outerjoin(Posting, (Posting.record_id == Record.id) & (Posting.seq == 1))
-        .where(
-            Record.company_id == company_id,
-            or_(
-                Record.number.istartswith(text, autoescape=True),
-                Posting.number.istartswith(text, autoescape=True),
-                Record.party.icontains(text, autoescape=True),
-            ),
-        )
         .order_by(Record.seen_at.desc(), Record.id.desc())
         .limit(MOST)
     )
     return _each_once(FOUND.each(rows))
+
+
+def _begins(number: Any, start: str, *, sqlite: bool) -> ColumnElement[bool]:
+    """The condition that a number begins so, as the index of each database is asked for it."""
+    if sqlite:
+        return and_(number >= start, number < start + LAST)
+    begins: ColumnElement[bool] = number.startswith(start, autoescape=True)
+    return begins
+
+
+def _parties(company_id: int, text: str) -> Select[Any]:
+    """Keys of the customers and suppliers whose name has these letters.
+
+    Each key is stepped to from the one before, in the index of parties: there are far more records
+    than parties.
+    """
+    mine = Record.company_id == company_id
+    first = select(func.min(Record.party_key).label("key")).where(mine).cte(recursive=True)
+    after = (
+        select(func.min(Record.party_key)).where(mine, Record.party_key > first.c.key)
+    ).scalar_subquery()
+    key = first.union_all(select(after).where(first.c.key.is_not(None)))
+    newest = (
+        select(Record.party)
+        .where(mine, Record.party_key == key.c.key)
+        .order_by(Record.seen_at.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    return select(key.c.key).where(newest.icontains(text, autoescape=True)).limit(MOST_PARTIES)
 
 
 def _each_once(rows: Iterable[Found]) -> tuple[Found, ...]:

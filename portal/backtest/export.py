@@ -4,14 +4,15 @@ Here: write: records.jsonl, and worlds.jsonl with a line for each revision that 
 which judgings there are (holding/programs/history.py).
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
 from holding.programs.history import Judging
 from portal.backtest.record_files import WORLDS
-from rules.facts.world import Entry, UnitEntry, World
+from rules.facts.world import Entry, Later, UnitEntry, World
 from rules.values.canonical import dumps
 
 RECORDS = "records.jsonl"
@@ -34,7 +35,7 @@ def write(
 ) -> Written:
     """Write all judgings; `stand` gives the world of a revision, `targets` a name for each word."""
     written, told = Written(), set()
-    before = _Plain({}, {}, {})
+    before = _Plain({}, {}, {}, [])
     with (
         (folder / RECORDS).open("w", encoding="utf-8") as records,
         (folder / WORLDS).open("w", encoding="utf-8") as worlds,
@@ -73,6 +74,7 @@ class _Plain(NamedTuple):
     maps: Mapping[str, Mapping[str, object]]
     units: Mapping[str, object]
     targets: Mapping[str, object]
+    later: Sequence[object]
 
 
 def _plain(world: World) -> _Plain:
@@ -84,7 +86,14 @@ def _plain(world: World) -> _Plain:
         },
         units={key: _unit(entry) for key, entry in world.units.items()},
         targets=dict(world.targets),
+        later=[_later(one) for one in world.later],
     )
+
+
+def _later(one: Later) -> tuple[date, str, str, int, int, int, str]:
+    if isinstance(one.entry, UnitEntry):
+        return one.day, one.table, one.key, *_unit(one.entry)
+    return one.day, one.table, one.key, one.entry.id, 0, 0, one.entry.value
 
 
 def _entry(entry: Entry) -> tuple[int, str]:
@@ -105,7 +114,8 @@ def _news(before: _Plain, now: _Plain) -> dict[str, object]:
     }
     units, targets = _changed(before.units, now.units), _changed(before.targets, now.targets)
     parts = {"maps": maps, "units": units, "targets": targets}
-    return {part: rows for part, rows in parts.items() if rows}
+    found: dict[str, object] = {part: rows for part, rows in parts.items() if rows}
+    return found if before.later == now.later else {**found, "later": now.later}
 
 
 def _changed(before: Mapping[str, object], now: Mapping[str, object]) -> dict[str, object]:

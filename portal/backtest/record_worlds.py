@@ -8,6 +8,7 @@ those lines come from (holding/programs/history.py).
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import date
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,21 +18,27 @@ from grammar.nodes import Ruleset
 from portal.backtest.record_files import WORLDS, UnreadableError
 from rules.comparison.backtest import Past
 from rules.facts.seeds import Seeds
-from rules.facts.world import Entry, TargetState, UnitEntry, World
+from rules.facts.world import Entry, Later, TargetState, UnitEntry, World
 from rules.values.spelling import fold
 
 KEPT = 16
 """So many worlds are kept ready; records lie in the order of their revisions, or nearly so."""
 V = TypeVar("V")
+LaterRow = tuple[date, str, str, int, int, int, str]
 
 
 class WorldLine(msgspec.Struct, forbid_unknown_fields=True):
-    """What a revision changed; null takes an entry or a target away."""
+    """What a revision changed; null takes an entry or a target away.
+
+    `later` has all entries that count from a day on, wherever they differ from the line above:
+    day, table (blank: a unit), key, id, numerator, denominator (0 but for a unit), value.
+    """
 
     revision: int
     maps: dict[str, dict[str, tuple[int, str] | None]] = {}
     units: dict[str, tuple[int, int, int, str] | None] = {}
     targets: dict[str, TargetState | None] = {}
+    later: tuple[LaterRow, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +48,7 @@ class Stand:
     maps: Mapping[str, Mapping[str, Entry]] = field(default_factory=dict)
     units: Mapping[str, UnitEntry] = field(default_factory=dict)
     targets: Mapping[str, TargetState] = field(default_factory=dict)
+    later: tuple[Later, ...] = ()
 
     def after(self, line: WorldLine) -> "Stand":
         """The stand that a line makes of this one; what it does not name is shared."""
@@ -49,7 +57,9 @@ class Stand:
             made = {key: row and _entry(row) for key, row in rows.items()}
             maps[name] = _changed(maps.get(name, {}), made)
         units = {key: row and _unit(row) for key, row in line.units.items()}
-        return Stand(maps, _changed(self.units, units), _changed(self.targets, dict(line.targets)))
+        targets = _changed(self.targets, dict(line.targets))
+        later = self.later if line.later is None else tuple(map(_later, line.later))
+        return Stand(maps, _changed(self.units, units), targets, later)
 
 
 def _entry(row: tuple[int, str]) -> Entry:
@@ -60,6 +70,12 @@ def _entry(row: tuple[int, str]) -> Entry:
 def _unit(row: tuple[int, int, int, str]) -> UnitEntry:
     number, num, den, to = row
     return UnitEntry(id=number, num=num, den=den, to=to)
+
+
+def _later(row: LaterRow) -> Later:
+    day, table, key, number, num, den, value = row
+    entry = Entry(number, value) if table else UnitEntry(number, num, den, value)
+    return Later(day, table, key, entry)
 
 
 class StoredWorlds:
@@ -140,7 +156,8 @@ class SideWorlds:
             fresh = {k: Entry(0, v) for k, v in rows.items() if self._folded(name, k) not in have}
             maps[name] = {**stored, **fresh}
         units = {k: _unit((0, *row)) for k, row in self._seeds.units.items()}
-        return World.build(revision, maps, {**units, **stand.units}, stand.targets)
+        every = {**units, **stand.units}
+        return World.build(revision, maps, every, stand.targets, stand.later)
 
     def _folded(self, table: str, key: str) -> str:
         return fold(key, self._match.get(table, ()))

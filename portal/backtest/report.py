@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from holding.words import sign
+from holding.words import SPACE, prefix
 from portal.backtest.parallel_run import Ran
 from portal.terminal.command_frame import plural
 from rules.comparison.backtest import Backtest, Change, Money, Past, Sum, Tally
@@ -173,7 +173,7 @@ def _money(currency: str, amount: Decimal) -> str:
     if not currency:
         return "amount unknown"
     places = max(2, -int(amount.as_tuple().exponent))
-    return f"{sign(currency)} {amount:,.{places}f}"
+    return f"{prefix(currency).replace(SPACE, ' ')}{amount:,.{places}f}"
 
 
 def _says_states(tally: Tally) -> bool:

@@ -1,7 +1,8 @@
 """`clearpost bench`: what this machine does, measured in one run, told as one line of JSON.
 
 Here: the parts, of which some may be chosen. Not here: the shop that is run (shop_bench.py), the
-rules against rivals (rule_bench.py), the editor and backtests (editor_bench.py, backtest_bench.py).
+rules against rivals (rule_bench.py), the editor and backtests (editor_bench.py, backtest_bench.py),
+pages of a large company (page_bench.py).
 """
 
 from collections.abc import Callable
@@ -11,7 +12,7 @@ import click
 from portal.bench import backtest_bench, editor_bench, shop_bench
 from portal.terminal.command_frame import say, tell
 
-PARTS = ("judging", "rules", "editor", "backtest")
+PARTS = ("judging", "rules", "checks", "editor", "backtest", "pages")
 
 
 @click.command()
@@ -57,6 +58,13 @@ PARTS = ("judging", "rules", "editor", "backtest")
     show_default=True,
     help="Stored records of the backtest; fewer are scaled to a million.",
 )
+@click.option(
+    "--page-records",
+    type=click.IntRange(1000),
+    default=1_000_000,
+    show_default=True,
+    help="Records of the company whose pages are read; a tenth of them are held.",
+)
 def bench(
     parts: tuple[str, ...],
     records: int,
@@ -64,6 +72,7 @@ def bench(
     postgresql: str,
     rule_records: int,
     backtest_records: int,
+    page_records: int,
     *,
     as_json: bool,
 ) -> None:
@@ -71,8 +80,10 @@ def bench(
     measure: dict[str, Callable[[], dict[str, object]]] = {
         "judging": lambda: _judging(records, webhooks, postgresql),
         "rules": lambda: _rules(rule_records),
+        "checks": _checks,
         "editor": _editor,
         "backtest": lambda: _backtest(backtest_records),
+        "pages": lambda: _pages(page_records, postgresql),
     }
     result = {k: v for part in parts or PARTS for k, v in measure[part]().items()}
     if as_json:
@@ -88,14 +99,26 @@ def _rules(records: int) -> dict[str, object]:
     return bench_rules.measured(say, records)
 
 
+def _checks() -> dict[str, object]:
+    from portal.bench import rule_bench as bench_rules
+
+    return bench_rules.grown(say)
+
+
 def _backtest(records: int) -> dict[str, object]:
     say(f"A backtest of {records:,} stored records …")
     return backtest_bench.measured(records)
 
 
 def _editor() -> dict[str, object]:
-    say("An editor with a rule file of a thousand lines …")
+    say("An editor with a rule file of a thousand lines, and one of a thousand checks …")
     return editor_bench.measured()
+
+
+def _pages(records: int, server: str) -> dict[str, object]:
+    from portal.bench import page_bench  # it loads the database
+
+    return page_bench.measured(records, records // 10, server)
 
 
 def _judging(records: int, webhooks: int, server: str) -> dict[str, object]:

@@ -43,7 +43,7 @@ def failures(invoice: Mapping[str, Any]) -> list[tuple[str, int | None]]:  # noq
         failed.append(("due_later", None))
     if invoice["issued_on"] < FIRST_DAY:
         failed.append(("this_year", None))
-    if invoice["currency"] not in CURRENCIES:
+    if invoice["billed_in"] not in CURRENCIES:
         failed.append(("known_currency", None))
     if invoice["shipping"] < NOTHING or invoice["shipping"] > MOST_SHIPPING:
         failed.append(("shipped_cheaply", None))

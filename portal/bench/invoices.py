@@ -15,7 +15,7 @@ LINES = 4
 _WRONG: tuple[tuple[str, Any], ...] = (
     ("total", "1.00"),
     ("paid", "0.00"),
-    ("currency", "XXX"),
+    ("billed_in", "XXX"),
     ("due_on", "2025-12-31"),
     ("shipping", "250.00"),
 )
@@ -47,7 +47,7 @@ def bodies(count: int, seed: int = SEED) -> Iterator[dict[str, Any]]:
             "issued_on": f"2026-{dice.randrange(1, 13):02}-{dice.randrange(1, 29):02}",
             "due_on": "2026-12-31",
             "customer": f"C-{dice.randrange(900)}",
-            "currency": dice.choice(("MYR", "SGD", "USD")),
+            "billed_in": dice.choice(("MYR", "SGD", "USD")),
             "tin": "C25845632020" if dice.random() < 0.9 else None,
             "subtotal": f"{net:.2f}",
             "tax_total": f"{tax:.2f}",
@@ -95,7 +95,7 @@ def cents(body: Mapping[str, Any]) -> dict[str, Any]:
     """An invoice in whole sen, tenths of weight, percents and day numbers."""
     money = ("subtotal", "tax_total", "shipping", "round_off", "total", "paid")
     return {
-        **{k: body[k] for k in ("currency", "tin")},
+        **{k: body[k] for k in ("billed_in", "tin")},
         **{k: _sen(body[k]) for k in money},
         **{k: date.fromisoformat(body[k]).toordinal() for k in ("issued_on", "due_on")},
         "lines": [_cents_of_line(row) for row in body["lines"]],

@@ -1,5 +1,7 @@
 """The part of `clearpost bench` that measures the rules: thirty against rivals, and a thousand.
 
+The part "checks" says how much longer five thousand take than one thousand, in one run.
+
 Here: the clock, and the assertion that whoever is compared says the same of every record. Times are
 CPU times of this process: a few records at a time, as they would come in, all runners in turn, and
 of each the best of some rounds. Not here: the rules, the records, the rivals.
@@ -30,7 +32,8 @@ KIND = "invoice"
 ZEN_RECORDS = 300
 BATCH = 50
 ROUNDS = 8
-RULES = 1000
+RULES, MANY = 1000, 5000
+AGAIN = 3
 ENOUGH_EQUAL = 0.99
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
 _WORLD = World.build(0, {}, {}, {})
@@ -58,7 +61,34 @@ def measured(say: Told, records: int) -> dict[str, Any]:
     }
     found |= _against_zen(say, program, checks, given[:ZEN_RECORDS])
     say(f"A set of {RULES} checks, parsed, checked and compiled …")
-    return found | {"ruleset_1000_seconds": round(ruleset_seconds(RULES), 2)}
+    return found | {"ruleset_1000_seconds": round(ruleset_seconds(thousand(RULES), RULES), 2)}
+
+
+def grown(say: Told, few: int = RULES, many: int = MANY) -> dict[str, Any]:
+    """How much longer many checks take than few, simple ones and guarded ones: from the text to the
+    first judged record, and the checker alone.
+    """
+    found: dict[str, Any] = {}
+    for kind, shapes in SHAPES.items():
+        say(f"Sets of {few} and {many} {kind} checks, parsed, checked and compiled …")
+        small, large = (_grown(shapes, rules) for rules in (few, many))
+        found[f"{kind}_checks_{few}_seconds"] = round(small[0], 2)
+        found[f"{kind}_checks_{many}_vs_{few}"] = round(large[0] / small[0], 2)
+        found[f"{kind}_checks_{many}_vs_{few}_found"] = round(large[1] / small[1], 2)
+    return found
+
+
+def _grown(shapes: Sequence[str], rules: int) -> tuple[float, float]:
+    """CPU seconds of such a set: all of it, and the checker alone; the best of some runs."""
+    text = repeated(shapes, rules)
+    whole = min(ruleset_seconds(text, rules) for _ in range(AGAIN))
+    ruleset, _ = parse({FILE.name: text})
+    alone = []
+    for _ in range(AGAIN):
+        begin = time.process_time()
+        check(ruleset)
+        alone.append(time.process_time() - begin)
+    return whole, min(alone)
 
 
 def compiled(text: str) -> Program:
@@ -173,9 +203,8 @@ def _against_zen(
 # ---- the thousand -----------------------------------------------------------------------------
 
 
-def ruleset_seconds(rules: int) -> float:
+def ruleset_seconds(text: str, rules: int) -> float:
     """CPU seconds from the text of so many checks to the first judged record."""
-    text = thousand(rules)
     [body] = invoices.bodies(1)
     begin = time.process_time()
     program = compiled(text)
@@ -221,7 +250,7 @@ duplicates of invoice
     say      "{number} was seen before."
 
 on edit of invoice
-    amounts  = lines, subtotal, tax_total, shipping, round_off, total, currency
+    amounts  = lines, subtotal, tax_total, shipping, round_off, total, billed_in
     rest     = status, issued_on, due_on, customer, tin, paid
     | changed            | do                 |
     | amounts, not_ready | review by accounts |
@@ -237,8 +266,52 @@ post invoice to books.sales_invoice as "{number}"
 """
 
 
+_FIXED_CHECK = """\
+check fixed_rule_{n} on invoice
+    require  total <> {n}.25
+    and      customer <> "C-X{n}"
+    else     hold for accounts
+    say      "The total of {{number}} is {{total}}."
+    clears   when it passes
+"""
+_CUSTOMER_CHECK = """\
+check customer_rule_{n} on invoice
+    when     customer = "C-{n}"
+    require  total <= {n}00.00
+    else     hold for accounts
+    say      "{{customer}} buys for {{total}}."
+    clears   when it passes
+"""
+_TIER_CHECK = """\
+check tier_rule_{n} on invoice
+    when     total > {n}.00
+    require  subtotal >= {n}.50
+    else     hold for accounts
+    say      "{{subtotal}} is little for {{total}}."
+    clears   when it passes
+"""
+_SUM_CHECK = """\
+check sum_rule_{n} on invoice
+    when     subtotal + tax_total > {n}.00
+    require  total > {n}.00
+    else     hold for accounts
+    say      "{{total}} is no total."
+    clears   when it passes
+"""
+SHAPES = {
+    "simple": (_HEAD_CHECK, _FIXED_CHECK),
+    "guarded": (_CUSTOMER_CHECK, _TIER_CHECK, _LINE_CHECK, _SUM_CHECK),
+}
+"""Checks that ask every record, and checks that ask some."""
+
+
 def thousand(rules: int) -> str:
     """A rule file with so many checks, half of them on each line, and one route."""
+    return repeated((_LINE_CHECK, _HEAD_CHECK), rules)
+
+
+def repeated(shapes: Sequence[str], rules: int) -> str:
+    """A rule file with so many checks of some shapes in turn, and one route."""
     declared = FILE.read_text("utf-8").split("\ncheck ", 1)[0]
-    checks = [(_LINE_CHECK if n % 2 else _HEAD_CHECK).format(n=n) for n in range(1, rules + 1)]
+    checks = [shapes[(n - 1) % len(shapes)].format(n=n) for n in range(1, rules + 1)]
     return "\n".join([declared, *checks, _POST])

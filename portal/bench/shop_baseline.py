@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:
     from holding.store.database import Database
@@ -26,12 +27,14 @@ def receive(shop: "Shop", given: Sequence["Order"]) -> None:
     from portal.demo import setup
     from portal.demo.generator import Delivery
     from portal.demo.load import body_of
+    from portal.demo.shop import ZONE
     from portal.terminal.command_frame import granted
 
+    zone = ZoneInfo(ZONE)
     for start in range(0, len(given), BATCH):
         part = tuple(given[start : start + BATCH])
         raw = body_of(Delivery(f"bench_{part[0].id}", "orders.collected", part))
-        accepted = registry.sources()[setup.SOURCE].read("bench.json", raw)
+        accepted = registry.sources()[setup.SOURCE].read("bench.json", raw, zone)
         if not isinstance(accepted, Accepted):
             raise TypeError(accepted)
         with shop.place.database.write() as session:

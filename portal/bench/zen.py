@@ -20,7 +20,7 @@ _HEAD = {
     "rounded_a_little": "abs(round_off) <= 5",
     "due_later": "due_on >= issued_on",
     "this_year": "issued_on >= 739617",
-    "known_currency": 'currency in ["MYR", "SGD", "USD"]',
+    "known_currency": 'billed_in in ["MYR", "SGD", "USD"]',
     "shipped_cheaply": "shipping >= 0 and shipping <= 20000",
     "large_buyer_named": "total <= 1000000 or tin != null",
 }

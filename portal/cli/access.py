@@ -1,15 +1,17 @@
-"""Commands about who else may act: tokens of programs, and deputies of people.
+"""Commands about who may act: what each role opens, tokens of programs, deputies of people.
 
 Here: reading arguments, calling one service, saying what it did. Not here: what is allowed
 (holding).
 """
 
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import click
 
+from portal.cli.setup import user
 from portal.terminal.command_frame import (
     actor_of,
     company_of,
@@ -18,15 +20,70 @@ from portal.terminal.command_frame import (
     office,
     person_id_of,
     refuse,
+    say,
+    tell,
 )
 
 if TYPE_CHECKING:
     from holding.access.deputies import Standing
     from holding.access.tokens import TokenRow
+    from portal.terminal.command_frame import Office
 
 
 DAY = click.DateTime(["%Y-%m-%d"])
 as_option = click.option("--as", "as_email", required=True, help="Who says so, by email address.")
+
+
+@user.command("roles")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, with every route.")
+def user_roles(*, as_json: bool) -> None:
+    """What each role may do, and which pages and actions that opens."""
+    from holding.access.actors import ACTS, ROLES
+    from holding.access.role_words import ACT_LABELS, ROLE_LABELS, role_list
+
+    with office() as place:
+        routes = _routes(place)
+    acts = [
+        {"act": act, "label": label, "roles": [one for one in ROLES if one in ACTS[act]]}
+        for act, label in ACT_LABELS.items()
+    ]
+    if as_json:
+        tell({"roles": dict(ROLE_LABELS), "acts": acts, "routes": [asdict(one) for one in routes]})
+        return
+    for act, label in ACT_LABELS.items():
+        say(f"{label}: {role_list(ACTS[act])}")
+        for route in routes:
+            if route.act == act:
+                say(f"    {route.method} {route.address}")
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One address and method of the portal: the act that it takes, and role -> whether it may."""
+
+    route: str
+    method: str
+    address: str
+    act: str
+    may: dict[str, bool]
+
+
+def _routes(place: "Office") -> list[Route]:
+    """Every address and method of the portal, with the act that it takes and who may."""
+    from holding.access.actors import ACTS, ROLES
+    from portal.app import create_app
+    from portal.web.permissions import PERMISSIONS, PUBLIC, SIGNED_IN
+
+    app = create_app(place.database, place.clock, place.settings)
+    found: list[Route] = []
+    for rule in sorted(app.url_map.iter_rules(), key=lambda rule: (rule.rule, rule.endpoint)):
+        act = PERMISSIONS[rule.endpoint]
+        may = {role: act in (PUBLIC, SIGNED_IN) or role in ACTS.get(act, ()) for role in ROLES}
+        found += [
+            Route(rule.endpoint, method, rule.rule, act, may)
+            for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
+        ]
+    return found
 
 
 @click.group()

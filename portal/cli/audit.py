@@ -4,6 +4,7 @@ Here: is all as it must be, is the trail of events whole, and the points where t
 here: the invariants (holding/integrity), the chain (holding/audit/chain.py).
 """
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ from portal.terminal.command_frame import (
 if TYPE_CHECKING:
     from holding.audit.chain import Head
     from holding.integrity.all_invariants import Checked
+    from holding.integrity.contents import Since
     from holding.store.database import DatabaseSession
     from portal.terminal.command_frame import Office
 
@@ -131,33 +133,47 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 def verify(company: str, noted: str | None, anchors: Path | None, *, as_json: bool) -> int:
     """Walk the chain of events of a company: was anything changed or taken away afterwards?
 
-    The head of the chain is noted every hour. What was noted, and a head given with --head, shows
-    that nothing up to it was replaced.
+    The head of the chain is noted every 1,000 events or 5 minutes. What was noted, and a head given
+    with --head, shows that nothing up to it was replaced. What events sealed of versions, postings,
+    approvals, requests and answers is compared with the rows.
     """
     from holding.audit import chain
+    from holding.integrity import contents
 
     known = [_head(noted)] if noted else []
     with office() as place, place.database.read() as session:
         found = company_of(session, company)
         known += noted_heads(anchors or place.settings.anchor_file, company)
-        breaks = chain.verify(session, found.id, now=place.now, known=known)
+        stored = contents.compare(session, found.id)
+        torn = chain.verify(session, found.id, now=place.now, known=known)
+        breaks = [*torn, *stored.breaks]
         head = chain.head(session, found.id)
     up_to = max((one.seq for one in known), default=0)
     if as_json:
         told = [{"seq": b.seq, "event": b.event_id, "message": b.message} for b in breaks]
-        tell(
-            {"events": head.seq, "head": f"{head.seq}:{head.hash}", "noted": up_to, "breaks": told}
-        )
+        since = asdict(stored.since) if stored.since else None
+        shown = {"events": head.seq, "head": f"{head.seq}:{head.hash}", "noted": up_to}
+        tell({**shown, "contents_since": since, "breaks": told})
     else:
         for one in breaks:
             click.echo(one.message)
-        whole = "is not whole" if breaks else "is whole"
+        whole = "is not whole" if torn else "is whole"
         click.echo(f"The chain of {head.seq:,} events {whole}. Head: {head.seq}:{head.hash}")
+        say(_sealed(stored.since))
         if known:
             say(f"Noted heads compared: {len(known):,}, the last of place {up_to:,}.")
         else:
             say("No head was noted: a chain whose end was cut off and made anew cannot be told.")
     return FINDINGS if breaks else 0
+
+
+def _sealed(since: "Since | None") -> str:
+    """From where on contents can be compared."""
+    if since is None:
+        return "Versions were compared with what events sealed; no event seals other contents yet."
+    place = f", place {since.seq:,} of the chain" if since.seq else ""
+    told = "Versions were compared with what events sealed; postings, approvals, requests and"
+    return f"{told} answers from event {since.event_id:,} on{place}."
 
 
 def _head(text: str) -> "Head":
@@ -171,7 +187,7 @@ def _head(text: str) -> "Head":
 
 def noted_heads(file: Path, company: str) -> "tuple[Head, ...]":
     """All that were noted of a company; a line that is no anchor is itself a finding."""
-    from holding.audit.chain import Anchors
+    from holding.audit.anchors import Anchors
 
     try:
         return Anchors(file).of(company)

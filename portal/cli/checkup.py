@@ -86,10 +86,25 @@ def _database(settings: "Settings") -> Iterator[Looked]:
         now = clock.DatabaseClock(database, MachineClock(settings.home)).now()
         worker = _worker(session, now)
         later = later_findings.of_all(session)
+        rates = tuple(_rates(session))
     database.close()
     yield _good("clock", step or "was never found to be set back")
     yield worker
     yield from (_rules(code, found) for code, found in later.items())
+    yield from rates
+
+
+def _rates(session: "DatabaseSession") -> Iterator[Looked]:
+    """What each target tells of units, and which rates people confirmed for it; a rate that waits
+    is work for them, and no fault here.
+    """
+    from connectors import registry
+    from connectors.contract.targets import TellsItems
+    from holding.connections import confirmed_rates
+
+    for found in confirmed_rates.of_all(session):
+        tells = isinstance(registry.targets().get(found.connector), TellsItems)
+        yield _good(f"rates {found.company}", found.rates.says(found.name, unit=tells))
 
 
 def _rules(code: str, later: "Later") -> Looked:

@@ -1,10 +1,11 @@
-"""Commands about connections: add, set, key, test, pause, resume.
+"""Commands about connections: settings, add, set, key, test, pause, resume.
 
 Here: reading arguments, calling one service, saying what it did. A secret is read from standard
 input, never from the command line, where others could see it.
 """
 
 import sys
+from dataclasses import asdict
 
 import click
 
@@ -34,8 +35,20 @@ def connection() -> None:
 @click.option("--side", type=click.Choice(["source", "target"]), required=True)
 @click.option("--connector", default=None, help="Default: NAME.")
 @click.option("--set", "pairs", multiple=True, metavar="NAME=VALUE", help="A setting of it.")
+@click.option(
+    "--unit-rates",
+    type=click.Choice(["confirmed", "table"]),
+    default="confirmed",
+    help="Of a target that tells no rates of units: a person confirms each, or the table counts.",
+)
 def connection_add(
-    name: str, company: str, email: str, side: str, connector: str | None, pairs: tuple[str, ...]
+    name: str,
+    company: str,
+    email: str,
+    side: str,
+    connector: str | None,
+    pairs: tuple[str, ...],
+    unit_rates: str,
 ) -> None:
     """Add a connection called NAME, as the rule files name it."""
     from holding.access.actors import may
@@ -55,10 +68,31 @@ def connection_add(
                 settings=dict(_pair(text) for text in pairs),
                 actor=actor,
                 now=place.now,
+                ask_rates=unit_rates == "confirmed",
             )
         )
     click.echo(f"Connection {name} of {company} is there.")
     click.echo(f"next: clearpost connection key {name} --company {company} --as {email}")
+
+
+@connection.command("settings")
+@click.argument("connector")
+def connection_settings(connector: str) -> None:
+    """What CONNECTOR asks: each setting, with an example and where to find it."""
+    from connectors import registry
+
+    sides = ("target", "source")
+    forms = [form for side in sides if (form := registry.form_of(side, connector))]
+    if not forms:
+        known = ", ".join([*registry.targets(), *registry.sources()])
+        raise click.BadParameter(f"{connector!r} is none of {known}", param_hint="CONNECTOR")
+    click.echo(f"{forms[0].title}: {forms[0].gives}. You need: {forms[0].needs}.")
+    for one in forms[0].settings:
+        must = " (required)" if one.required else ""
+        such = f" Example: {one.example}." if one.example else ""
+        click.echo(f"{one.name}{must}: {one.label}. {one.hint}{such}".rstrip())
+    if forms[0].key:
+        click.echo(f"key (secret): {forms[0].key.label}. {forms[0].key.hint}")
 
 
 @connection.command("set")
@@ -105,7 +139,8 @@ def connection_key(name: str, company: str, email: str) -> None:
     from holding.access.actors import may
     from holding.connections import connection_rows, setup
 
-    secret = click.prompt("Key", hide_input=True) if sys.stdin.isatty() else sys.stdin.read()
+    typed = sys.stdin.isatty()
+    secret = click.prompt("Key", hide_input=True) if typed else sys.stdin.read().removesuffix("\n")
     with office() as place, place.database.write() as session:
         found = company_of(session, company)
         actor = actor_of(session, email, found.id)
@@ -113,6 +148,8 @@ def connection_key(name: str, company: str, email: str) -> None:
         row = named(connection_rows.one(session, found.id, name), name)
         kept = granted(setup.set_key(session, actor, row.id, secret, now=place.now))
     click.echo(f"{name} has a new key that ends in {kept.tail}.")
+    if kept.trimmed:
+        click.echo("Spaces or line ends around it were left out.")
 
 
 @connection.command("test")
@@ -136,12 +173,12 @@ def connection_test(name: str, company: str, email: str, *, as_json: bool) -> No
             probe.test_connection(place.database, place.clock, row_id, actor, http=http)
         )
         doorbell.ring(found.id, "evaluate")
-    steps = [{"name": step.name, "ok": step.ok, "words": step.words} for step in report.steps]
+    steps = [asdict(step) for step in report.steps]
     if as_json:
         tell({"ok": report.ok, "steps": steps})
     for step in () if as_json else report.steps:
         mark = {True: "ok  ", False: "BAD ", None: "note"}[step.ok]
-        click.echo(f"{mark}  {step.name}: {step.words}")
+        click.echo(f"{mark}  {step.name}: {step.words} {step.hint}".rstrip())
     if not report.ok:
         raise Stop(f"{name} cannot be used yet.", code=ENVIRONMENT)
 
@@ -179,6 +216,59 @@ def connection_resume(name: str, company: str, email: str) -> None:
         granted(setup.resume(session, actor, row.id, now=place.now))
     doorbell.ring(found.id, "push")
     click.echo(f"{name} sends again.")
+
+
+@connection.command("rates")
+@click.argument("name")
+@company_option
+@as_option
+@click.option("--confirm", "chosen", multiple=True, metavar="UNIT|ITEM", help="Confirm this rate.")
+@click.option("--confirm-all", is_flag=True, help="Confirm every rate that waits now.")
+@click.option(
+    "--unit-rates",
+    type=click.Choice(["confirmed", "table"]),
+    help="From now on a person confirms each rate, or the units table counts.",
+)
+def connection_rates(
+    name: str,
+    company: str,
+    email: str,
+    chosen: tuple[str, ...],
+    unit_rates: str | None,
+    *,
+    confirm_all: bool,
+) -> None:
+    """What NAME can tell of units, which rates people confirmed, and which wait for that."""
+    from connectors import registry
+    from connectors.contract.targets import TellsItems
+    from holding.connections import confirmed_rates, connection_rows
+    from holding.runtime import doorbell
+    from holding.words import plural
+
+    with office() as place, place.database.write() as session:
+        found = company_of(session, company)
+        actor = actor_of(session, email, found.id)
+        row = named(connection_rows.one(session, found.id, name), name)
+        if unit_rates is not None:
+            asked = unit_rates == "confirmed"
+            granted(confirmed_rates.ask(session, actor, row.id, place.now, on=asked))
+        waiting = confirmed_rates.of_connection(session, row.id).waiting
+        wanted = [w for w in waiting if confirm_all or f"{w.unit}|{w.item}" in chosen]
+        if lost := set(chosen) - {f"{w.unit}|{w.item}" for w in waiting}:
+            raise Stop(f"{min(lost)} does not wait to be confirmed for {name}.")
+        if wanted:
+            ids = [one.cause_id for one in wanted]
+            granted(confirmed_rates.confirm(session, actor, row.id, ids, now=place.now))
+        rates = confirmed_rates.of_connection(session, row.id)
+        unit = isinstance(registry.targets()[row.connector], TellsItems)
+    if wanted or unit_rates is not None:
+        doorbell.ring(found.id, "evaluate")
+    click.echo(f"{rates.says(name, unit=unit)}.")
+    for one in rates.confirmed:
+        click.echo(f"confirmed  {one.says}, {one.by}, {one.at:%Y-%m-%d %H:%M} UTC")
+    for each in rates.waiting:
+        if each.cause_id not in {w.cause_id for w in wanted}:
+            click.echo(f"waits      {each.says}, {plural(each.records, 'record')}")
 
 
 def _pair(text: str) -> tuple[str, str]:

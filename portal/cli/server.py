@@ -8,11 +8,13 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import UTC
 
 import click
 
 from portal.terminal.command_frame import (
     ENVIRONMENT,
+    Office,
     Stop,
     bring_to_schema,
     home_of,
@@ -34,6 +36,8 @@ SIMULATORS = {
     "aiaccount": ("connectors.simulators.aiaccount", 8101),
     "autocount": ("connectors.simulators.autocount", 8102),
     "quickbooks": ("connectors.simulators.quickbooks", 8103),
+    "shopify": ("connectors.simulators.shopify", 8112),
+    "woocommerce": ("connectors.simulators.woocommerce", 8111),
 }
 port_option = click.option("--port", type=int, default=None, help="Default: CLEARPOST_PORT, 8000.")
 
@@ -44,6 +48,7 @@ def up(port: int | None) -> None:
     """Run everything on this machine: portal, worker, sweeper and an embedded Redis."""
     with running(port) as place:
         say(f"Clearpost is at {place.address}   (Ctrl-C ends it)")
+        say_setup(place.office, place.address)
         place.serve()
 
 
@@ -72,12 +77,13 @@ def worker(*, no_redis: bool, once: bool) -> None:
 
 
 @click.command(
-    context_settings={"ignore_unknown_options": True}, short_help="Run the stand-in of a target."
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+    short_help="Run the stand-in of a target or of a shop.",
 )
 @click.argument("name", type=click.Choice(sorted(SIMULATORS)))
 @click.argument("words", nargs=-1, type=click.UNPROCESSED)
 def simulate(name: str, words: tuple[str, ...]) -> None:
-    """Run the stand-in of a target; WORDS are its own options (--help lists them)."""
+    """Run the stand-in of a target or of a shop; WORDS are its own options (--help lists them)."""
     module, port = SIMULATORS[name]
     given = [] if "--port" in words else ["--port", str(port)]
     run_module(module, [*given, *words])
@@ -116,6 +122,20 @@ def version() -> None:
     from grammar.version import __version__
 
     click.echo(__version__)
+
+
+def say_setup(place: Office, address: str) -> bool:
+    """Where there is no company yet: the address at which the first one is set up, once."""
+    from holding.onboarding import first_company
+
+    with place.database.write() as session:
+        found = first_company.new_address(session, place.now)
+    if found is not None:
+        until = f"{found.expires_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        base = (place.settings.public_url or address).rstrip("/")
+        say(f"Set up your company at {base}/setup/{found.token}")
+        say(f"This address works once, until {until}. Starting again prints a new one.")
+    return found is not None
 
 
 @contextmanager

@@ -198,7 +198,7 @@ def publish(change: int, company: str, email: str) -> None:
     added = plural(done.seeded.added, "mapping entry is", "mapping entries are")
     click.echo(f"{added} new; {plural(done.woken, 'record is', 'records are')} due.")
     for each in done.seeded.differences:
-        say(f"  kept {each.table}({each.key!r}) = {each.stored}; the files say {each.declared}")
+        say(f"  {each.said}")
 
 
 @click.command(short_help="Read a delivery from FILE (.json, .xlsx, .csv).")
@@ -213,6 +213,7 @@ def ingest(
 ) -> None:
     """Read a delivery from FILE (.json, .xlsx, .csv); nothing is stored if anything is wrong."""
     from holding.connections import connection_rows
+    from holding.intake.source_zone import zone_of_source
     from holding.runtime import doorbell
     from holding.words import plural
     from portal.terminal.file_delivery import named, read_file, store
@@ -220,8 +221,9 @@ def ingest(
     with office() as place:
         with place.database.read() as session:
             found = company_of(session, company)
-            connector = named(connection_rows.one(session, found.id, source), source).connector
-        delivery = read_file(file, connector)
+            row = named(connection_rows.one(session, found.id, source), source)
+            zone = zone_of_source(session, row.id)
+        delivery = read_file(file, row.connector, zone)
         for error in delivery.errors:
             click.echo(f"{error.where}: {error.message} ({error.value})  {error.hint}")
         if delivery.errors:

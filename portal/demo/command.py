@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import click
 
@@ -167,11 +168,12 @@ class Shop:
     def _ingest(self, sheet: bytes) -> None:
         from holding.runtime import doorbell
         from portal.demo.setup import SOURCE
+        from portal.demo.shop import ZONE
         from portal.terminal.file_delivery import read_file, store
 
         path = self.place.settings.home / "stall.csv"
         path.write_bytes(sheet)
-        accepted = read_file(path, SOURCE)
+        accepted = read_file(path, SOURCE, ZoneInfo(ZONE))
         if accepted.errors:
             raise Stop(f"The stall's file is wrong: {accepted.errors[0]}")
         with self.place.database.write() as session:

@@ -19,7 +19,7 @@ from holding.tables.row_states import RecordState
 from rules.outcomes.outcome import NEEDS_APPROVAL
 from rules.values.posting_states import PostingState
 
-STATES = ("posted", "held", "failed", "waiting", "ignored", "dropped", "uncertain")
+STATES = ("posted", "held", "failed", "waiting", "ignored", "dropped", "reference", "uncertain")
 MOVING = ("ready", "sending", "uncertain", "awaiting")
 LOOK_SECONDS = 0.25
 

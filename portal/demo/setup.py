@@ -189,6 +189,7 @@ def _connect(
             settings=settings,
             actor=admin,
             now=now,
+            ask_rates=False,
         )
     )
     done(setup.set_key(session, admin, made, secret, now=now))

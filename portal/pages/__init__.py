@@ -1,26 +1,24 @@
 """The pages: the list of their blueprints.
 
-Here: the list of them; party_merge adds views to mappings. Not here: what they show.
+Here: the list of them; mapping_changes adds views to mappings. Not here: what they show.
 """
 
 from portal.pages import (
-    access,
     connections,
     dashboard,
     exceptions,
     intake,
+    mapping_changes,
     mappings,
-    party_merge,
     records,
     rulesets,
     runs,
     worklist,
 )
 
-__all__ = ["BLUEPRINTS", "party_merge"]
+__all__ = ["BLUEPRINTS", "mapping_changes"]
 
 BLUEPRINTS = (
-    access.signin_pages,
     dashboard.pages,
     worklist.pages,
     exceptions.pages,
@@ -30,7 +28,6 @@ BLUEPRINTS = (
     runs.pages,
     connections.pages,
     dashboard.late_pages,
-    access.deputy_pages,
     rulesets.pages,
     dashboard.find_pages,
     runs.stop_pages,

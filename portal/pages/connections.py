@@ -1,7 +1,7 @@
 """Sources and targets: what each does, its test, its pause, and sending a range of days.
 
-Here: views. Not here: the services (holding/connections/setup.py, holding/runs/date_ranges.py), the
-calls (connectors).
+Here: views. Not here: connecting one, its settings and keys (portal/connections), the services
+(holding/connections/setup.py, holding/runs/date_ranges.py), the calls (connectors).
 """
 
 from datetime import date, datetime, timedelta
@@ -9,19 +9,25 @@ from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, abort, g, request, url_for
 
+from connectors import registry
+from connectors.contract import ShowsExample
+from connectors.contract.targets import TellsItems
 from connectors.transport.http import Http
+from holding.access.actors import may
+from holding.connections import confirmed_rates, key_rotation, probe, pull_settings, setup
 from holding.connections import connection_rows as queries
-from holding.connections import probe, setup
+from holding.intake import hook_calls, pull_turns
 from holding.reconciliation import reading_plan
 from holding.refusal import Refusal
 from holding.rulesets import declared_rounding, publication, run_hours
-from holding.runs import date_ranges, schedules
+from holding.runs import date_ranges, run_history, schedules
 from holding.runtime import doorbell
 from holding.words import plural
 from portal.web import forms, fragments, rule_checks, store, target_status
 
 pages = Blueprint("connections", __name__, url_prefix="/c/<co>/connections")
 TEST_SECONDS = 5.0
+SIGNATURE = 40  # a header that is longer is cut short in the example
 
 
 @pages.get("")
@@ -43,105 +49,144 @@ def listing() -> Response:
 @pages.get("/<name>")
 def show(name: str) -> Response:
     """One connection."""
-    return fragments.respond("connections/show.html", _shown(_row(name)))
+    return fragments.respond("connections/show.html", shown(row_of(name)))
 
 
 @pages.post("/<name>/test")
 def test(name: str) -> Response:
     """Try the target without writing there, a step a line."""
-    row = _row(name)
+    row = row_of(name)
     clock = store.clock()
     http = Http(clock, connect_seconds=TEST_SECONDS, read_seconds=TEST_SECONDS)
     answer = probe.test_connection(store.database(), clock, row.id, g.actor, http=http)
     if isinstance(answer, Refusal):
-        return fragments.refuse(answer, back=_url(name))
+        return fragments.refuse(answer, back=url_of(name))
     doorbell.ring(g.company.id, "evaluate")
     said = f"The test of {name} {'passed' if answer.ok else 'failed'}."
     store.renew()
-    shown, say = _shown(row) | {"report": answer}, said if answer.ok else ""
-    return fragments.respond("connections/show.html", shown, say=say, also=("told",))
+    say = said if answer.ok else ""
+    return fragments.respond("connections/show.html", shown(row_of(name)), say=say, also=("told",))
 
 
 @pages.post("/<name>/pause")
 def pause(name: str) -> Response:
     """Send nothing there until somebody resumes."""
-    row = _row(name)
+    row = row_of(name)
     wish = forms.reasoned(request.form)
     if isinstance(wish, forms.Problems):
         return _again(row, wish)
     with store.writing() as session:
         answer = setup.pause(session, g.actor, row.id, wish.reason, now=g.now)
     if isinstance(answer, Refusal):
-        return fragments.refuse(answer, back=_url(name))
-    return fragments.moved(_url(name), f"{name} is paused. What is ready waits here.")
+        return fragments.refuse(answer, back=url_of(name))
+    return fragments.moved(url_of(name), f"{name} is paused. What is ready waits here.")
+
+
+@pages.post("/<name>/rates")
+def rates(name: str) -> Response:
+    """Confirm a rate of a unit as it is shown, or from now on ask for that, or no more."""
+    row, asked = row_of(name), request.form.get("asked")
+    with store.writing() as session:
+        if asked is not None:
+            on = asked == "1"
+            refusal = confirmed_rates.ask(session, g.actor, row.id, g.now, on=on)
+            how = "have to be confirmed" if on else "are used as the units table says"
+            said = f"Rates of units {how} for {name}."
+        else:
+            chosen = [int(one) for one in request.form.getlist("cause") if one.isdecimal()]
+            answer = confirmed_rates.confirm(session, g.actor, row.id, chosen, now=g.now)
+            refusal = answer if isinstance(answer, Refusal) else None
+            told = () if isinstance(answer, Refusal) else answer
+            said = f"Confirmed for {name}: {', '.join(one.says for one in told)}."
+    if refusal is not None:
+        return fragments.refuse(refusal, back=url_of(name))
+    doorbell.ring(g.company.id, "evaluate")
+    return fragments.moved(url_of(name), said)
 
 
 @pages.post("/<name>/read")
 def read(name: str) -> Response:
     """Read in the target everything that is posted there and still watched."""
-    row = _row(name)
+    row = row_of(name)
     with store.writing() as session:
         answer = reading_plan.read_target(session, g.actor, row.id, g.now)
     if isinstance(answer, Refusal):
-        return fragments.refuse(answer, back=_url(name))
+        return fragments.refuse(answer, back=url_of(name))
     doorbell.ring(g.company.id, "push")
     told = plural(answer, "document is", "documents are")
-    return fragments.moved(_url(name), f"{told} being read in {name}.")
+    return fragments.moved(url_of(name), f"{told} being read in {name}.")
+
+
+@pages.post("/<name>/pull")
+def pull(name: str) -> Response:
+    """Ask a source at once for what changed, or for all that changed in the last days."""
+    row, whole = row_of(name), request.form.get("kind") == "sweep"
+    with store.writing() as session:
+        answer = pull_turns.ask(session, g.actor, row.id, "sweep" if whole else "pull", g.now)
+    if isinstance(answer, Refusal):
+        return fragments.refuse(answer, back=url_of(name))
+    doorbell.ring(g.company.id, "pull")
+    what = "is being swept" if whole else "is being read"
+    return fragments.moved(url_of(name), f"{name} {what}. What is new appears here.")
 
 
 @pages.post("/<name>/resume")
 def resume(name: str) -> Response:
     """Send again, what waited first."""
-    row = _row(name)
+    row = row_of(name)
     with store.writing() as session:
         answer = setup.resume(session, g.actor, row.id, now=g.now)
     if isinstance(answer, Refusal):
-        return fragments.refuse(answer, back=_url(name))
+        return fragments.refuse(answer, back=url_of(name))
     doorbell.ring(g.company.id, "push")
-    return fragments.moved(_url(name), f"{name} is resumed.")
+    return fragments.moved(url_of(name), f"{name} is resumed.")
 
 
 @pages.post("/<name>/daily")
 def daily(name: str) -> Response:
     """Run a document type automatically every day, or manually only."""
-    row, doc_type, on = _row(name), request.form.get("doc_type", ""), request.form.get("on") == "1"
+    row, doc_type, on = (
+        row_of(name),
+        request.form.get("doc_type", ""),
+        request.form.get("on") == "1",
+    )
     with store.writing() as session:
         answer = schedules.switch(session, g.actor, row.id, doc_type, on=on, now=g.now)
     if isinstance(answer, Refusal):
-        return fragments.refuse(answer, back=_url(name))
+        return fragments.refuse(answer, back=url_of(name))
     said = "by itself again" if on else "by hand only"
     return fragments.moved(
-        _url(name), f"{doc_type.replace('_', ' ').capitalize()} goes out {said}."
+        url_of(name), f"{doc_type.replace('_', ' ').capitalize()} goes out {said}."
     )
 
 
 @pages.post("/<name>/hours")
 def hours(name: str) -> Response:
     """Make other hours of the daily runs a change of the rules, which somebody else publishes."""
-    row, wish = _row(name), forms.run_hours(request.form)
+    row, wish = row_of(name), forms.run_hours(request.form)
     if isinstance(wish, forms.Problems):
         return _again(row, wish)
     made = run_hours.draft(store.reading(), g.company.id, row.name, row.connector, wish)
     if isinstance(made, Refusal):
-        return fragments.refuse(made, back=_url(name))
+        return fragments.refuse(made, back=url_of(name))
     store.renew()  # no snapshot is kept while a process is at work
     checked = rule_checks.checks().report(made.files)
     if isinstance(checked, Refusal):
-        return rule_checks.come_again(fragments.refuse(checked, back=_url(name)), checked)
+        return rule_checks.come_again(fragments.refuse(checked, back=url_of(name)), checked)
     with store.writing() as session:
         answer = publication.push(
             session, g.company.id, g.actor, made.files, made.title, g.now, checked
         )
     if isinstance(answer, Refusal):
-        return fragments.refuse(answer, back=_url(name))
+        return fragments.refuse(answer, back=url_of(name))
     said = f"Change {answer} submitted: {made.title}. The hours change when it is published."
-    return fragments.moved(_url(name), said)
+    return fragments.moved(url_of(name), said)
 
 
 @pages.get("/<name>/sync")
 def consider(name: str) -> Response:
     """What a range of days would send, before anything is sent."""
-    row = _row(name)
+    row = row_of(name)
     wish = forms.sync_range(request.args, _today())
     if isinstance(wish, forms.Problems):
         return _again(row, wish)
@@ -151,7 +196,7 @@ def consider(name: str) -> Response:
 @pages.post("/<name>/sync")
 def sync(name: str) -> Response:
     """Send a range of days, if it is still what the button named."""
-    row = _row(name)
+    row = row_of(name)
     wish = forms.sync_range(request.form, _today())
     if isinstance(wish, forms.Problems):
         return _again(row, wish)
@@ -170,22 +215,24 @@ def sync(name: str) -> Response:
         )
     if isinstance(answer, Refusal):
         if answer.code != "sync.changed":
-            return fragments.refuse(answer, back=_url(name))
-        shown = _with_preview(row, wish) | {"changed": answer}
-        return fragments.respond("connections/show.html", shown, status=409)
+            return fragments.refuse(answer, back=url_of(name))
+        made = _with_preview(row, wish) | {"changed": answer}
+        return fragments.respond("connections/show.html", made, status=409)
     doorbell.ring(g.company.id, "push")
     shown_url = url_for("runs.show", co=g.company.code, run_id=answer)
     return fragments.moved(shown_url, f"Run {answer} has started.")
 
 
-def _row(name: str) -> queries.ConnectionRow:
+def row_of(name: str) -> queries.ConnectionRow:
+    """The connection of this name in the company of the address; 404 where there is none."""
     found = queries.one(store.reading(), g.company.id, name)
     if found is None:
         abort(404)
     return found
 
 
-def _shown(row: queries.ConnectionRow) -> dict[str, object]:
+def shown(row: queries.ConnectionRow) -> dict[str, object]:
+    """What the page of a connection tells."""
     session = store.reading()
     found = {line.doc_type: line for line in queries.endpoints(session, row.id)}
     made = target_status.of_rows(session, g.company.id, [row])
@@ -197,32 +244,70 @@ def _shown(row: queries.ConnectionRow) -> dict[str, object]:
         if target
         else {},
         "new_hours": run_hours.waiting(session, g.company.id, row.name) if target else (),
+        "runs": run_history.of_connection(session, g.company.id, row.id) if target else (),
         "queue": queries.queue(session, row.id) if target else (),
-        "snapshots": queries.snapshots(session, row.id),
+        "snapshots": queries.snapshots(session, row.id) if target else (),
+        "rates": confirmed_rates.of_connection(session, row.id) if target else None,
+        "tells_unit": isinstance(registry.targets().get(row.connector), TellsItems),
         "rounds": declared_rounding.disagreement(session, row.id) if target else None,
         "told": queries.told(session, g.company.id, row.id),
-        "last": queries.last_delivery(session, row.id) if not row.is_target else None,
+        "form": registry.form_of(row.side, row.connector),
+        "keys": key_rotation.listing(session, row.id) if _admin() else (),
+        "latest": hook_calls.Latest() if target else hook_calls.latest(session, row.id),
+        "example": None if target else _example(row),
+        "secret": "",
+        "pulls": _pulls(row),
         "hook": url_for("hooks.receive", co=g.company.code, source=row.name, _external=True),
         "first": _today() - timedelta(days=30),
         "until": _today(),
         "problems": {},
-        "report": None,
+        "report": row.test_steps,
+        "reported": "",
         "preview": None,
         "wish": None,
         "changed": None,
     }
 
 
+def _admin() -> bool:
+    """Whether whoever looks may change the connection: keys are shown to nobody else."""
+    return may(g.actor, "connection.admin") is None
+
+
+def _example(row: queries.ConnectionRow) -> dict[str, object] | None:
+    """A signed delivery as the source's sender makes it; its signature is cut short, so that the
+    page is no delivery that anybody could send.
+    """
+    source = registry.sources().get(row.connector)
+    if not isinstance(source, ShowsExample):
+        return None
+    call = source.example("not the secret", g.now, "evt-9001")
+    cut = {
+        name: value[:11] + "…" if len(value) > 60 else value for name, value in call.headers.items()
+    }
+    return {
+        "path": url_for("hooks.receive", co=g.company.code, source=row.name),
+        "headers": cut,
+        "body": call.body.decode(),
+    }
+
+
+def _pulls(row: queries.ConnectionRow) -> tuple[pull_turns.PullRow, ...]:
+    """How far a source was asked; only who has an address can be."""
+    asked = not row.is_target and pull_settings.is_set(row.settings)
+    return pull_turns.of_source(store.reading(), row.id) if asked else ()
+
+
 def _again(row: queries.ConnectionRow, found: forms.Problems) -> Response:
-    shown = _shown(row) | {"problems": found.by_field}
-    return fragments.respond("connections/show.html", shown, status=422)
+    made = shown(row) | {"problems": found.by_field}
+    return fragments.respond("connections/show.html", made, status=422)
 
 
 def _with_preview(row: queries.ConnectionRow, wish: forms.SyncRange) -> dict[str, object]:
     made = date_ranges.preview(
         store.reading(), g.company.id, row.id, wish.doc_type, wish.first, wish.last
     )
-    return _shown(row) | {"preview": made, "wish": wish, "first": wish.first, "until": wish.last}
+    return shown(row) | {"preview": made, "wish": wish, "first": wish.first, "until": wish.last}
 
 
 def _today() -> date:
@@ -230,5 +315,6 @@ def _today() -> date:
     return now.astimezone(ZoneInfo(g.company.zone)).date()
 
 
-def _url(name: str) -> str:
+def url_of(name: str) -> str:
+    """The page of a connection."""
     return url_for("connections.show", co=g.company.code, name=name)

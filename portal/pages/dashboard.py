@@ -15,6 +15,7 @@ from holding.records import accepted_differences
 from holding.worklist import ageing, filters, groups, search
 from holding.worklist import dashboard as queries
 from holding.worklist.filters import Filter
+from portal.onboarding import checklist
 from portal.web import forms, fragments, store, target_status
 
 pages = Blueprint("dashboard", __name__, url_prefix="/c/<co>")
@@ -26,7 +27,9 @@ KEPT_DAYS = 30
 
 @pages.get("/")
 def show() -> Response:
-    """One sentence, then what proves it."""
+    """One sentence, then what proves it; before go live, what is left to do."""
+    if not g.company.live:
+        return checklist.shown()
     return fragments.respond("dashboard/dashboard.html", _shown())
 
 

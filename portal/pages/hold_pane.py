@@ -12,17 +12,19 @@ from typing import Protocol, TypeVar
 from flask import Response, abort, g, request, url_for
 from werkzeug.datastructures import MultiDict
 
+from holding import words
 from holding.access import personal_data, teams
 from holding.access.actors import may
 from holding.approvals import approve, candidates, releasers
-from holding.exceptions import corrections, locked_periods, notes
+from holding.exceptions import locked_periods, notes
 from holding.exceptions.holds import Done, Moved
-from holding.mappings import party_merge
+from holding.intake import open_fields
+from holding.mappings import keepers, party_merge
 from holding.programs import posted_differences
 from holding.refusal import Refusal
 from holding.runtime import doorbell
 from holding.store.database import DatabaseSession
-from holding.words import money
+from holding.words import by_key
 from holding.worklist import groups as queries
 from holding.worklist import hold_detail as hold_query
 from holding.worklist import open_holds, side_by_side
@@ -44,7 +46,8 @@ def pane(
         abort(404)
     show, changed = filters.sees_personal(), row.code in posted_differences.CODES
     theirs = teams.in_team(session, row.team_id, g.actor.person_id)
-    edits = row.open and show and theirs and may(g.actor, corrections.ACT) is None
+    asked = open_fields.fields_of(session, hold_id) if row.open and show else ()
+    own = open_fields.mine(session, g.actor, asked)
     by_people = row.approval or row.in_target or row.clears.by_people
     who = releasers.of_hold(session, hold_id, g.actor, by_people=by_people) if row.open else None
     return {
@@ -59,7 +62,9 @@ def pane(
         "sethash": candidates.set_hash({row.posting_id or 0: row.posting_hash or ""}),
         "known_twice": row.open and row.rule in party_merge.party_checks(session, g.company.id),
         "colleagues": open_holds.colleagues(session, g.company.id),
-        "fields": corrections.open_fields(session, hold_id) if edits else (),
+        "keeper": keepers.kept_by_others(session, g.actor, row.table) if row.table else None,
+        "fields": own,
+        "unset": [one for one in asked if one.field not in own and one.field.gap],
         "period": locked_periods.ways(session, hold_id) if row.open else None,
         "dating": may(g.actor, locked_periods.DATE) or (None if theirs else _elsewhere(row.team)),
         "notes": notes.of_record(session, row.record_id),
@@ -238,11 +243,8 @@ class Summed(Protocol):
 
 def sums(rows: Sequence[Summed]) -> str:
     """RM 12,345.00 + SGD 120.00: one sum a currency, never added."""
-    by_currency: dict[str, int] = {}
-    for row in rows:
-        by_currency[row.currency] = by_currency.get(row.currency, 0) + (row.amount or 0)
-    listed = sorted(by_currency.items(), key=lambda pair: (pair[0] != "MYR", pair[0]))
-    return " + ".join(money(minor, currency) for currency, minor in listed) or "RM\u00a00.00"
+    found = by_key((None, row.currency, row.amount) for row in rows).get(None, {})
+    return words.sums(found, g.company.currency)
 
 
 def said(rows: Sequence[queries.Member], answer: approve.Approved) -> str:

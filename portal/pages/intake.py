@@ -4,6 +4,7 @@ Here: one delivery in, one answer out, in JSON. Not here: reading a delivery (co
 keeping it (holding/intake/versions.py).
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict
 
 from flask import Blueprint, Response, g, jsonify, request
@@ -12,7 +13,8 @@ from connectors import registry
 from connectors.contract import Accepted, SourceRefusal
 from holding.connections import connection_rows as queries
 from holding.connections import setup
-from holding.intake import versions
+from holding.intake import hook_calls, versions, withdrawals
+from holding.intake.source_zone import zone_of_source
 from holding.refusal import Refusal
 from holding.runtime import doorbell, schema_version
 from holding.words import plural
@@ -22,8 +24,10 @@ from portal.web.problems import problem
 
 hooks = Blueprint("hooks", __name__)
 health = Blueprint("health", __name__)
+Headers = Mapping[str, str]
+Read = Accepted | Refusal
+"""A delivery that may be taken, or why not."""
 KEPT_HEADERS = ("Content-Type", "User-Agent")
-OF_SOURCES = ("x-ns16-", "x-clearpost-")
 UNKNOWN = Refusal(
     "hook.unknown",
     "No source listens here.",
@@ -35,21 +39,18 @@ UNKNOWN = Refusal(
 
 @hooks.post("/hooks/<co>/<source>")
 def receive(co: str, source: str) -> Response:
-    """A delivery: 202 new, 200 seen before, else a problem with its reason."""
+    """A delivery: 202 new, 200 seen before or a ping, else a problem with its reason."""
     company = store.company_of(co)
     named = queries.one(store.reading(), company.id, source, side="source") if company else None
     reader = registry.sources().get(named.connector) if named else None
     if company is None or named is None or reader is None:
         return problem(UNKNOWN)
-    secrets = setup.secrets_of(store.reading(), named.id, g.now)
-    if isinstance(secrets, Refusal):
-        return problem(Refusal(secrets.code, secrets.message, secrets.hint, 401))
     raw = request.get_data(cache=False)
-    read = reader.accept(dict(request.headers), raw, secrets, g.now)
-    if isinstance(read, SourceRefusal):
-        return problem(Refusal(read.code, read.message, read.hint, read.status))
+    read = admitted(named, dict(request.headers), raw)
+    if isinstance(read, Refusal):
+        return _rejected(company.id, named.id, read)
     if read.errors:
-        return _errors(read)
+        return _errors(company.id, named.id, read)
     with store.writing() as session:
         answer = versions.receive(
             session,
@@ -58,15 +59,38 @@ def receive(co: str, source: str) -> Response:
             delivery_key=read.delivery_id,
             signature=read.signature,
             kind="webhook",
-            headers=_headers(),
-            raw=raw,
-            records=read.records,
+            headers=_headers(reader.headers),
+            raw=b"" if read.ping else raw,
+            records=[
+                *read.records,
+                *withdrawals.as_records(session, named.id, read.withdrawn, g.now),
+            ],
             now=g.now,
         )
     if isinstance(answer, Refusal):
-        return problem(answer)
+        return _rejected(company.id, named.id, answer)
     doorbell.ring(company.id, "evaluate")
     return _receipt(read, answer)
+
+
+def admitted(source: queries.ConnectionRow, headers: Headers, raw: bytes) -> Read:
+    """A delivery as it was read, once its sender is proved; nothing of it is stored here."""
+    reader = registry.sources()[source.connector]
+    secrets = setup.secrets_of(store.reading(), source.id, g.now)
+    if isinstance(secrets, Refusal):
+        return Refusal(secrets.code, secrets.message, secrets.hint, 401)
+    zone = zone_of_source(store.reading(), source.id)
+    read = reader.accept(headers, raw, secrets, g.now, zone)
+    if isinstance(read, SourceRefusal):
+        return Refusal(read.code, read.message, read.hint, read.status)
+    return read
+
+
+def _rejected(company_id: int, source_id: int, refusal: Refusal) -> Response:
+    """The answer to a delivery that is not taken; the page of the source tells it, too."""
+    with store.writing() as session:
+        hook_calls.note_rejected(session, company_id, source_id, refusal, g.now)
+    return problem(refusal)
 
 
 @health.get("/healthz")
@@ -99,20 +123,25 @@ def _health(without_worker: int) -> Response:
     return answer
 
 
-def _headers() -> dict[str, str]:
+def _headers(prefix: str) -> dict[str, str]:
     """The headers worth keeping: the source's own, never a credential."""
-    own = {k: v for k, v in request.headers.items() if k.lower().startswith(OF_SOURCES)}
+    own = {k: v for k, v in request.headers.items() if k.lower().startswith(f"{prefix}-")}
     kept = {k: request.headers[k] for k in KEPT_HEADERS if k in request.headers}
     return own | kept
 
 
-def _errors(read: Accepted) -> Response:
+def _errors(company_id: int, source_id: int, read: Accepted) -> Response:
+    first = read.errors[0]
     refusal = Refusal(
         "delivery.errors",
         f"{plural(len(read.errors), 'value')} cannot be read; nothing of this delivery was taken.",
         "Correct them at the source and deliver again.",
         422,
     )
+    words = f"{refusal.message} First, {first.where}: {first.message}"
+    noted = Refusal(refusal.code, words, f"{first.hint} {refusal.hint}".strip(), 422)
+    with store.writing() as session:
+        hook_calls.note_rejected(session, company_id, source_id, noted, g.now)
     return problem(refusal, errors=[asdict(error) for error in read.errors[:100]])
 
 
@@ -126,5 +155,5 @@ def _receipt(read: Accepted, answer: versions.Receipt) -> Response:
         unchanged=answer.unchanged,
         stale=answer.stale,
     )
-    told.status_code = 202 if answer.times == 1 else 200
+    told.status_code = 202 if answer.times == 1 and not read.ping else 200
     return told

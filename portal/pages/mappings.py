@@ -1,23 +1,21 @@
 """Mappings: values that are missing, the fix with its preview, the tables, and other values.
 
-Here: views. What another value for a key contradicts in the books is shown with its
-reclassification sheet. Not here: what a fix wakes (holding/mappings/fixes.py) and would do
-(holding/mappings/preview.py), which documents it contradicts (holding/mappings).
+Here: views. Not here: what a fix wakes (holding/mappings/fixes.py) and would do
+(holding/mappings/preview.py), which documents it contradicts (mapping_changes.py).
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from zoneinfo import ZoneInfo
 
-from flask import Blueprint, Response, abort, g, make_response, request, url_for
+from flask import Blueprint, Response, abort, g, request, url_for
 from werkzeug.datastructures import MultiDict
 
-from connectors.kit.workbook import write_sheets
-from holding.mappings import correcting_journal, entries, fixes, party_merge, reclassification
+from holding.mappings import entries, entry_history, fixes, keepers, party_merge
 from holding.mappings import mapping_lists as queries
 from holding.mappings import preview as mappings_preview
 from holding.refusal import Refusal
 from holding.runtime import doorbell
+from holding.words import plural
 from portal.web import forms, fragments, store
 
 pages = Blueprint("mappings", __name__, url_prefix="/c/<co>/mappings")
@@ -39,15 +37,18 @@ def table(table: str) -> Response:
     if table not in {row.name for row in tables}:
         abort(404)
     text = request.args.get("q", "").strip()[:100]
-    rows = queries.entries(session, g.company.id, table, text=text, after=request.args.get("after"))
+    after, since = request.args.get("after"), forms.day(request.args.get("since"))
+    rows = queries.entries(session, g.company.id, table, text=text, after=after, since=since)
     return fragments.respond(
         "mappings/table.html",
         table=table,
+        keeper=keepers.keeper(session, g.company.id, table),
+        keeping=keepers.refused(session, g.actor, [table]),
         tables=tables,
         rows=rows,
         text=text,
         missing_count=len(fixes.missing(session, g.company.id)),
-        after=rows[-1].key if len(rows) >= queries.A_PAGE else None,
+        last=rows[-1] if len(rows) >= queries.A_PAGE else None,
     )
 
 
@@ -70,7 +71,7 @@ def fix() -> Response:
     back = url_for("mappings.missing", co=g.company.code)
     if isinstance(answer, Refusal):
         if answer.status == 422:
-            return _panel(request.form, {"to": f"{answer.message} {answer.hint}"}, status=422)
+            return _panel(request.form, _beside_field(answer), status=422)
         return fragments.refuse(answer, back=back)
     doorbell.ring(g.company.id, "evaluate")
     return fragments.moved(back, said(answer))
@@ -89,14 +90,23 @@ def saved(table: str, wish: forms.MapValue) -> fixes.Fixed | Refusal:
             now=g.now,
             rev=wish.rev if wish.rev is not None else g.company.revision,
             op=wish.op or None,
+            since=wish.since or fixes.ALWAYS,
         )
 
 
 def said(done: fixes.Fixed) -> str:
     """What a saved value did, in one sentence."""
     was = f", before {done.before}" if done.before else ""
-    woken = f"{done.woken} {'record is' if done.woken == 1 else 'records are'} judged again"
-    return f"{done.table}: “{done.key}” is now {done.value}{was}. {woken}."
+    since = f" from {done.since}" if done.since else ""
+    became = f"is now {done.value}" if done.value else "was removed"
+    woken = plural(done.woken, "record is", "records are")
+    return f"{done.table}: “{done.key}” {became}{since}{was}. {woken} judged again."
+
+
+def _beside_field(refusal: Refusal) -> dict[str, str]:
+    """What is wrong with a value or its day, beside the field in which it was typed."""
+    field = "since" if refusal.code == "mapping.since" else "to"
+    return {field: refusal.words}
 
 
 def _panel(form: MultiDict[str, str], problems: dict[str, str], *, status: int) -> Response:
@@ -105,11 +115,20 @@ def _panel(form: MultiDict[str, str], problems: dict[str, str], *, status: int) 
     value = (form.get("other") or "").strip() or form.get("to", "")
     if opened is not None:
         opened.chosen, opened.typed = value, form.get("other", "")
-        opened.reason = form.get("reason", "")
-        if value:
+        opened.reason, opened.since = form.get("reason", ""), form.get("since", "").strip()
+        since = forms.since(form)
+        if isinstance(since, forms.Problems):
+            problems, status = {**since.by_field, **problems}, 422
+        elif value:
             row = opened.row
             found = mappings_preview.preview(
-                store.reading(), g.company.id, row.table, row.key, value, g.now
+                store.reading(),
+                g.company.id,
+                row.table,
+                row.key,
+                value,
+                g.now,
+                since or fixes.ALWAYS,
             )
             if isinstance(found, Refusal):
                 problems["to"] = f"{found.message} {found.hint}"
@@ -130,6 +149,7 @@ class _Opened:
     preview: mappings_preview.Preview | None = None
     chosen: str = ""
     typed: str = ""
+    since: str = ""
     reason: str = ""
 
 
@@ -144,6 +164,7 @@ def _missing(opened: _Opened | None, problems: Mapping[str, str]) -> dict[str, o
     return {
         "rows": fixes.missing(session, g.company.id),
         "open": opened,
+        "keeping": keepers.refused(session, g.actor, [opened.row.table]) if opened else None,
         "tables": queries.tables(session, g.company.id),
         "revisions": queries.revisions(session, g.company.id),
         "problems": problems,
@@ -159,15 +180,9 @@ def _suggested(row: fixes.Missing) -> tuple[entries.Suggestion, ...]:
     return (*known, *(one for one in alike if one.value not in values))
 
 
-SHOWN = 50
-JUDGED = 500
-MOST_KEYS = 50  # of one merge
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-
-
 @pages.get("/<table>/entry")
 def entry(table: str) -> Response:
-    """One entry, and what another value of it would do."""
+    """One entry with its history, and what another value of it would do."""
     return _form(table, request.args, {}, status=200)
 
 
@@ -186,71 +201,39 @@ def save_entry(table: str) -> Response:
     answer = saved(table, wish)
     if isinstance(answer, Refusal):
         if answer.status == 422:
-            return _form(table, request.form, {"to": f"{answer.message} {answer.hint}"}, status=422)
+            return _form(table, request.form, _beside_field(answer), status=422)
         return fragments.refuse(answer, back=_entry_url(table, wish.key))
     doorbell.ring(g.company.id, "evaluate")
     shown_url = url_for("mappings.moved", co=g.company.code, no=answer.revision)
     return fragments.moved(shown_url, said(answer))
 
 
-@pages.get("/changes/<int:no>")
-def moved(no: int) -> Response:
-    """The posted documents that a saved change contradicts."""
-    change = reclassification.saved_change(store.reading(), g.company.id, no)
-    if change is None:
-        abort(404)
-    found = reclassification.contradictions(store.reading(), change, most=JUDGED)
-    return fragments.respond(
-        "mappings/moved.html",
-        change=change,
-        before=change.before.text if change.before else "",
-        after=change.after.text if change.after else "",
-        found=found,
-        beside=_beside(change, forms.whole(request.args.get("since"))),
-        rows=found.documents[:SHOWN],
-        pairs={one.posting_id: correcting_journal.entries(one) for one in found.documents[:SHOWN]},
-        tables=queries.tables(store.reading(), g.company.id),
-        missing_count=len(fixes.missing(store.reading(), g.company.id)),
-    )
-
-
-@pages.get("/changes/<int:no>/reclassification.xlsx")
-def sheet(no: int) -> Response:
-    """All of them as a journal to enter, and as a list of every value that differs."""
-    change = reclassification.saved_change(store.reading(), g.company.id, no)
-    if change is None:
-        abort(404)
-    found = reclassification.contradictions(store.reading(), change).documents
-    today = g.now.astimezone(ZoneInfo(g.company.zone)).date()
-    body = write_sheets(
-        {
-            "Journal": correcting_journal.journal_rows(change, found, today),
-            "Documents": correcting_journal.document_rows(found),
-        }
-    )
-    answer = make_response(body)
-    answer.headers["Content-Type"] = XLSX
-    name = f"reclassification-{g.company.code}-{no}.xlsx"
-    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    return answer
-
-
-def _beside(
-    change: reclassification.Saved, since: int | None
-) -> list[tuple[reclassification.Saved, reclassification.Contradictions]]:
-    """All changes of a merge, the last of which is shown, each with what it contradicts."""
-    session = store.reading()
-    if since is None or not max(0, change.no - MOST_KEYS) < since < change.no:
-        return []
-    saved = (
-        reclassification.saved_change(session, g.company.id, no)
-        for no in range(since, change.no + 1)
-    )
-    return [
-        (one, reclassification.contradictions(session, one, most=JUDGED))
-        for one in saved
-        if one and (one.by, one.at) == (change.by, change.at)
-    ]
+@pages.post("/<table>/entry/remove")
+def remove_entry(table: str) -> Response:
+    """Take an entry away that no record used."""
+    wish, key = forms.reasoned(request.form), request.form.get("key", "")
+    since = forms.since(request.form)
+    if isinstance(wish, forms.Problems):
+        return _form(table, request.form, {"remove": wish.by_field["reason"]}, status=422)
+    if isinstance(since, forms.Problems):
+        return _form(table, request.form, dict(since.by_field), status=422)
+    rev = forms.whole(request.form.get("rev"))
+    with store.writing() as session:
+        answer = fixes.remove(
+            session,
+            g.actor,
+            table,
+            key,
+            wish.reason,
+            g.now,
+            rev if rev is not None else g.company.revision,
+            wish.op or None,
+            since or fixes.ALWAYS,
+        )
+    if isinstance(answer, Refusal):
+        return fragments.refuse(answer, back=_entry_url(table, key))
+    doorbell.ring(g.company.id, "evaluate")
+    return fragments.moved(_entry_url(table, key), said(answer))
 
 
 def _entry_url(table: str, key: str) -> str:
@@ -260,28 +243,45 @@ def _entry_url(table: str, key: str) -> str:
 def _form(
     table: str, given: MultiDict[str, str], problems: dict[str, str], *, status: int
 ) -> Response:
-    """The form with a preview of the value in it."""
+    """The form with a preview of the value in it, and what the key had before."""
     session, key = store.reading(), given.get("key", "")
-    stored = queries.entry(session, g.company.id, table, key)
-    if stored is None:
+    changes = entry_history.history(session, g.company.id, table, key)
+    if not changes:
         abort(404)
-    typed = (given.get("other") or "").strip()
+    back = next((one for one in changes if str(one.revision) == given.get("revert")), None)
+    typed = back.before if back else (given.get("other") or "").strip()
+    since = back.since if back else forms.since(given)
+    if isinstance(since, forms.Problems):
+        problems, status, since = {**since.by_field, **problems}, 422, None
     preview = None
     if typed:
-        found = mappings_preview.preview(session, g.company.id, table, key, typed, g.now)
+        found = mappings_preview.preview(
+            session, g.company.id, table, key, typed, g.now, since or fixes.ALWAYS
+        )
         if isinstance(found, Refusal):
             problems, status = {"to": f"{found.message} {found.hint}", **problems}, found.status
         else:
             preview = found
+    used = entry_history.users(session, g.company.id, table, key)
+    in_force = sorted(
+        (one for one in changes if one.in_force), key=lambda one: one.since or fixes.ALWAYS
+    )
     return fragments.respond(
         "mappings/entry.html",
         status=status,
         table=table,
         key=key,
-        value=stored,
+        changes=changes,
+        stands=[
+            (one, entry_history.stays("it", used.get(one.since or fixes.ALWAYS, 0)))
+            for one in in_force
+        ],
+        back=back,
         typed=typed,
+        since=given.get("since", "") if back is None else back.since or "",
         reason=given.get("reason", ""),
         preview=preview,
+        keeping=keepers.refused(session, g.actor, [table]),
         problems=problems,
         tables=queries.tables(session, g.company.id),
         missing_count=len(fixes.missing(session, g.company.id)),

@@ -15,7 +15,7 @@ from holding.programs.field_differences import FieldDifference
 from holding.programs.posted_differences import Difference
 from holding.records import accepted_differences
 from holding.store.database import DatabaseSession
-from holding.words import MINUS, SPACE, money, sign
+from holding.words import MINUS, money, prefix
 from holding.worklist.hold_detail import HoldRow
 
 
@@ -136,7 +136,7 @@ def _masked(row: FieldDifference) -> FieldDifference:
     return replace(row, posted=posted, now=now)
 
 
-def signed(minor: int | None, currency: str | None = "MYR") -> str:
+def signed(minor: int | None, currency: str) -> str:
     """+RM 5.60, −RM 5.60, RM 0.00."""
     if minor is None:
         return "not known"
@@ -170,10 +170,10 @@ def change(row: FieldDifference, currency: str) -> str:
 def _amount(value: Decimal, currency: str) -> str:
     """An amount with its sen, or finer where it is."""
     places = max(2, -int(value.as_tuple().exponent))
-    return f"{MINUS if value < 0 else ''}{sign(currency)}{SPACE}{abs(value):,.{places}f}"
+    return f"{MINUS if value < 0 else ''}{prefix(currency)}{abs(value):,.{places}f}"
 
 
-def differs(change: int | None, currency: str | None) -> str:
+def differs(change: int | None, currency: str) -> str:
     """`differs by RM 5.60`: the short mark beside a state."""
     if change is None:
         return "differs, amount not known"

@@ -65,8 +65,6 @@ def read(source: str, kind: str, external_id: str) -> Response:
 @pages.get("/requests/<int:request_id>/body")
 def request_body(request_id: int) -> Response:
     """The bytes that one call sent, as they were, checked against their hash by whoever wants."""
-    if not filters.sees_personal():
-        abort(403)
     found = push_history.request_body(store.reading(), g.company.id, request_id)
     if found is not None and found.body_removed_at is not None:
         return fragments.refuse(_removed(found.sha256, found.body_removed_at))

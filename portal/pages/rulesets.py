@@ -17,7 +17,7 @@ from holding.rulesets.check_report import Report
 from holding.rulesets.later_findings import later_findings
 from holding.rulesets.proposals import Proposal
 from holding.words import plural
-from portal.web import filters, fragments, rule_checks, security, store
+from portal.web import filters, forms, fragments, rule_checks, security, store
 from rules.rulebook.book import Book, with_backtest
 from rules.rulebook.rendering import lacking, markdown
 
@@ -62,12 +62,18 @@ def download() -> Response:
 
 @pages.get("/files/<path:path>")
 def file(path: str) -> Response:
-    """One rule file in force, with an anchor for each line."""
-    version = _version()
-    text = queries.file(store.reading(), version.version_id, path) if version else None
-    if text is None:
+    """One rule file, in force or of the ruleset that is asked for; with an anchor for each line."""
+    now, asked = _version(), request.args.get("ruleset")
+    no = forms.whole(asked) if asked is not None else now.no if now else None
+    session = store.reading()
+    version = queries.published(session, g.company.id, no) if no is not None else None
+    text = queries.file(session, version.version_id, path) if version else None
+    if version is None or text is None:
         abort(404)
-    return fragments.respond("rulesets/file.html", version=version, path=path, lines=_lines(text))
+    in_force = now is not None and now.no == version.no
+    return fragments.respond(
+        "rulesets/file.html", version=version, in_force=in_force, path=path, lines=_lines(text)
+    )
 
 
 @pages.get("/draft/<path:path>")
@@ -89,6 +95,34 @@ def inspect(path: str) -> Response:
     answer = _drafted(path, text, stopped=found)
     answer.headers["HX-Retarget"] = "#findings"
     return rule_checks.come_again(answer, found)
+
+
+@pages.post("/submit/<path:path>")
+def submit(path: str) -> Response:
+    """Make the draft of the form a change, which somebody else publishes."""
+    text = request.form.get("text", "").replace("\r\n", "\n")
+    files, base = _files(path) | {path: text}, _version()
+    back = url_for("rulebook.draft", co=g.company.code, path=path)
+    if base is None or forms.whole(request.form.get("base")) != base.no:
+        return fragments.refuse(_OVERTAKEN, back=back)
+    store.renew()  # no snapshot is kept while a process is at work
+    checked = rule_checks.checks().report(files)
+    if isinstance(checked, Refusal):
+        return rule_checks.come_again(fragments.refuse(checked, back=back), checked)
+    with store.writing() as session:
+        title = f"Draft of {path}"
+        answer = publication.push(session, g.company.id, g.actor, files, title, g.now, checked)
+    if isinstance(answer, Refusal):
+        return fragments.refuse(answer, back=back)
+    say = f"The draft is change {answer}. Somebody else checks and publishes it."
+    return fragments.moved(url_for("rulebook.file", co=g.company.code, path=path), say)
+
+
+_OVERTAKEN = Refusal(
+    code="rules.overtaken",
+    message="Other rules were published since this draft was begun; nothing was submitted.",
+    hint="Copy your text, open the draft again and make your change there.",
+)
 
 
 def _drafted(

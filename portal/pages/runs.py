@@ -23,13 +23,19 @@ PUSH_STATES = ("accepted", "refused", "uncertain", "sending", "awaiting", "confl
 
 @pages.get("/runs")
 def listing() -> Response:
-    """Runs, newest first, under the pills of the targets."""
+    """Runs of all connections or of one, newest first, under the pills of the targets."""
     after = forms.whole(request.args.get("after"))
-    rows = queries.listing(store.reading(), g.company.id, after)
+    targets = target_status.of_targets(store.reading(), g.company.id)
+    names = sorted({row.connection for row in targets})
+    asked = request.args.get("connection", "")
+    connection = asked if asked in names else ""
+    rows = queries.listing(store.reading(), g.company.id, after, connection=connection)
     return fragments.respond(
         "runs/list.html",
         rows=rows,
-        targets=target_status.of_targets(store.reading(), g.company.id),
+        targets=[row for row in targets if connection in {"", row.connection}],
+        connections=names,
+        connection=connection,
         after=rows[-1].id if len(rows) >= queries.A_PAGE else None,
     )
 

@@ -96,7 +96,7 @@ def approve() -> Response:
     if changed.different and not wish.unchanged_only:
         return fragments.respond(
             "approvals/approve.html",
-            _question(now_there, changed=changed),
+            _question(now_there, changed=changed) | {"seen_sums": hold_pane.sums(changed.seen)},
             status=409,
             block="dialog",
         )

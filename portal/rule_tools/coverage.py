@@ -10,28 +10,29 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from grammar.nodes import Ruleset
     from grammar.text.problem import Problem
-    from rules.checker.coverage import Answer
+    from rules.rulebook.coverage import Answer
 
 _SIGNS = {"answered": "yes", "open": "RISK", "never": "-"}
 
 
 def risks(ruleset: "Ruleset") -> tuple["Problem", ...]:
     """Each exception that nothing answers, as an error."""
-    from rules.checker.coverage import gaps
+    from rules.rulebook.coverage import gaps
 
     return gaps(ruleset)
 
 
 def covering(ruleset: "Ruleset") -> Iterator[str]:
     """Each record with its exceptions, then what reviewers may want to know."""
-    from rules.checker.coverage import coverage, notes
+    from rules.checker.guards import notes
+    from rules.rulebook.coverage import coverage
 
     yield from _lines(coverage(ruleset), notes(ruleset))
 
 
 def covered_json(ruleset: "Ruleset") -> list[dict[str, object]]:
     """The exceptions as plain values."""
-    from rules.checker.coverage import coverage
+    from rules.rulebook.coverage import coverage
 
     return [_plain(answer) for answer in coverage(ruleset)]
 

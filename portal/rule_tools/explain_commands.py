@@ -1,7 +1,8 @@
-"""Commands that tell what rule files mean: explain, diff, init. They need no database.
+"""Commands that tell what rules mean and what they may name: explain, diff, init, kinds. They need
+no database.
 
 Here: reading the arguments, printing, copying a template. Not here: the words (`rules.rulebook`,
-`rules.comparison.difference`), finding mistakes (`check_commands.py`).
+`rules.comparison.difference`), finding mistakes (`check_commands.py`), the fields (`connectors`).
 """
 
 import shutil
@@ -15,6 +16,7 @@ from portal.rule_tools.rule_files import read_files
 from portal.terminal.command_frame import FINDINGS, USAGE, Stop, plural, say, tell
 
 if TYPE_CHECKING:
+    from connectors.contract.schema import FieldSchema, KindSchema
     from rules.comparison.difference import Change
     from rules.rulebook.book import Book
 
@@ -115,6 +117,73 @@ def init(folder: Path, *, template: str) -> int:
     return 0
 
 
+@click.command(short_help="List the fields of each kind of record that a source delivers.")
+@click.argument("source", required=False)
+@click.option("--kind", help="One kind only: order, receipt, settlement, delivery, purchase, …")
+@AS_JSON
+def kinds(source: str | None, *, kind: str | None, as_json: bool) -> int:
+    """List the fields of each kind of record, of one source or of all: what rules may name."""
+    from connectors import registry
+
+    known = registry.sources()
+    if source is not None and source not in known:
+        raise Stop(f"There is no source '{source}'.", f"Known: {', '.join(sorted(known))}.", USAGE)
+    found = [
+        schema
+        for name in sorted(known)
+        if source in {None, name}
+        for schema in known[name].kinds
+        if kind in {None, schema.kind}
+    ]
+    if not found:
+        every = sorted({each.kind for one in known.values() for each in one.kinds})
+        raise Stop(f"No source delivers the kind '{kind}'.", f"Known: {', '.join(every)}.", USAGE)
+    if as_json:
+        tell({"kinds": [_of_kind(schema) for schema in found]})
+        return 0
+    for schema in found:
+        click.echo(f"{schema.source}: {schema.kind.replace('_', ' ')} ({schema.kind})")
+        for field in schema.fields:
+            click.echo(f"    {field.name:<18}{_said(field, of_line=False)}")
+        if schema.lines:
+            click.echo("    lines")
+        for field in schema.lines:
+            click.echo(f"        {field.name:<14}{_said(field, of_line=True)}")
+        click.echo()
+    return 0
+
+
+def _said(field: "FieldSchema", *, of_line: bool) -> str:
+    """The type of a field, what else is asked of its value, and what it means."""
+    from connectors.kit.field_meanings import meaning_of
+
+    longest = f", at most {field.max_length} characters" if field.max_length else ""
+    return f"{field.type}{longest}{', required' if field.required else ''}: " + (
+        meaning_of(field, of_line=of_line)
+    )
+
+
+def _of_kind(schema: "KindSchema") -> dict[str, object]:
+    return {
+        "source": schema.source,
+        "kind": schema.kind,
+        "fields": [_of_field(field, of_line=False) for field in schema.fields],
+        "lines": [_of_field(field, of_line=True) for field in schema.lines],
+    }
+
+
+def _of_field(field: "FieldSchema", *, of_line: bool) -> dict[str, object]:
+    from connectors.kit.field_meanings import meaning_of
+
+    return {
+        "name": field.name,
+        "type": field.type,
+        "required": field.required,
+        "max_length": field.max_length,
+        "meaning": meaning_of(field, of_line=of_line),
+    }
+
+
 def _plain(change: "Change") -> dict[str, object]:
     return {
         "kind": change.kind,
@@ -153,4 +222,4 @@ def _told(book: "Book") -> dict[str, object]:
     }
 
 
-COMMANDS = (explain, diff, init)
+COMMANDS = (explain, diff, init, kinds)

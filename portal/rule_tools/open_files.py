@@ -7,7 +7,7 @@ that folder. Not here: the protocol (language_server.py), what is right or wrong
 
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from grammar.text.problem import Problem, broken_blocks
 from grammar.text.vocabulary import clean
 from portal.rule_tools.rule_files import RULES, Files, findings, maps_of, read_files
 from portal.terminal.command_frame import Stop
+from rules.checker.memory import Memory
 from rules.editing.mentions import Mention, Symbol
 from rules.editing.symbols import mentions
 from rules.types.symbol_table import Index
@@ -32,11 +33,13 @@ class Known:
     ruleset: Ruleset
     unread: tuple[Problem, ...]
     """What is wrong with the declarations that cannot be read."""
+    memory: Memory = field(default_factory=Memory)
+    """What is known of its checks from the moments before."""
 
     @cached_property
     def problems(self) -> tuple[Problem, ...]:
         """All that is wrong; asked for when it is told, not to complete a word."""
-        return findings(self.files, self.ruleset, self.unread)
+        return findings(self.files, self.ruleset, self.unread, memory=self.memory)
 
     @cached_property
     def index(self) -> Index:
@@ -85,7 +88,7 @@ class RuleSet:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.reader = Reader()
+        self.reader, self.memory = Reader(), Memory()
         self.trouble = ""
         self._disk = Files({}, {})
         self._open: dict[str, str] = {}
@@ -138,7 +141,7 @@ class RuleSet:
             rules = {k: v for k, v in self._open.items() if k.endswith(RULES)}
             csv = {k: v for k, v in self._open.items() if not k.endswith(RULES)}
             files = Files({**self._disk.rules, **rules}, {**self._disk.csv, **csv})
-            self._known = Known(files, *self.reader.parse(files.rules))
+            self._known = Known(files, *self.reader.parse(files.rules), self.memory)
         return self._known
 
 

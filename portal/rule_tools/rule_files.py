@@ -13,6 +13,7 @@ from portal.terminal.command_frame import USAGE, Stop
 if TYPE_CHECKING:
     from grammar.nodes import Ruleset
     from grammar.text.problem import Problem
+    from rules.checker.memory import Memory
 
 RULES = ".rules"
 
@@ -63,7 +64,12 @@ def examine(files: Files, *, in_force: bool = False) -> "tuple[Ruleset, tuple[Pr
 
 
 def findings(
-    files: Files, ruleset: "Ruleset", syntax: "Sequence[Problem]", *, in_force: bool = False
+    files: Files,
+    ruleset: "Ruleset",
+    syntax: "Sequence[Problem]",
+    *,
+    in_force: bool = False,
+    memory: "Memory | None" = None,
 ) -> "tuple[Problem, ...]":
     """All that is wrong with a ruleset that was read from files, `syntax` and what follows."""
     from holding.programs.known_schemas import schemas
@@ -71,7 +77,7 @@ def findings(
     from rules.facts.seeds import seeds
 
     rows = seeds(ruleset, files.csv)
-    return all_of(ruleset, files.rules, syntax, rows, schemas(), in_force=in_force)
+    return all_of(ruleset, files.rules, syntax, rows, schemas(), in_force=in_force, memory=memory)
 
 
 def _text(path: Path) -> str:

@@ -7,6 +7,7 @@ Here: choosing the reader by the file's ending. Not here: reading (connectors/so
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
+from zoneinfo import ZoneInfo
 
 from portal.terminal.command_frame import Stop
 
@@ -27,8 +28,10 @@ def named(row: T | None, name: str) -> T:
     return row
 
 
-def read_file(path: Path, connector: str) -> "Accepted":
-    """What the file holds, good and bad; a file that cannot be read ends the command."""
+def read_file(path: Path, connector: str, zone: ZoneInfo) -> "Accepted":
+    """What the file holds, good and bad, of a source in this zone; a file that cannot be read ends
+    the command.
+    """
     from connectors import registry
     from connectors.contract import SourceRefusal
 
@@ -39,7 +42,7 @@ def read_file(path: Path, connector: str) -> "Accepted":
     if not readers:
         endings = sorted({ending for each in known.values() for ending in each.suffixes})
         raise Stop(f"{path.name} cannot be read.", f"It must end in {', '.join(endings)}.")
-    found = readers[0].read(path.name, path.read_bytes())
+    found = readers[0].read(path.name, path.read_bytes(), zone)
     if isinstance(found, SourceRefusal):
         raise Stop(f"{path.name}: {found.message}", found.hint)
     return found

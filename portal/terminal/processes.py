@@ -173,6 +173,7 @@ class Portal:
         from portal.web.config import config_of
         from portal.web.serving import serve_on
 
+        self.office = place
         config = config_of(place.settings)
         if isinstance(config, Refusal):
             refuse(config, ENVIRONMENT)

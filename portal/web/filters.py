@@ -15,9 +15,10 @@ from flask import Flask, g
 from connectors.contract.errors import failure_word
 from holding.access import actors
 from holding.access.personal_data import MASK
+from holding.access.role_words import role_list
 from holding.records.trace import Step
 from holding.tables.columns import from_minor, moment_text
-from holding.words import MINUS, SPACE, digits, duration, money, plural, sign
+from holding.words import MINUS, currencies, digits, duration, money, plural, prefix, sign, sums
 
 LEDGERS = frozenset({"ar", "ap"})  # accounts receivable, accounts payable
 LONG_HASH = re.compile(r"\b[0-9a-f]{24,}\b")
@@ -28,6 +29,7 @@ STEP_SIGNS = {
     "attempt": ("info", "sending"),
     "record.woken": ("info", "map"),
     "mapping.fixed": ("info", "map"),
+    "mapping.removed": ("info", "map"),
     "hold.opened": ("warn", "held"),
     "hold.released": ("ok", "ok"),
     "hold.assigned": ("idle", "user"),
@@ -42,7 +44,7 @@ STEP_SIGNS = {
     "posting.refused": ("bad", "failed"),
     "approval.voided": ("warn", "undo"),
 }
-DEFAULT_ZONE = "Asia/Kuala_Lumpur"
+DEFAULT_ZONE = "UTC"  # of pages that no company owns
 ZONE_NAMES = {"Asia/Kuala_Lumpur": "MYT", "Asia/Singapore": "SGT", "UTC": "UTC"}
 SHOWN_TONES = {
     "mapping_missing": ("warn", "held"),
@@ -62,8 +64,11 @@ def init(app: Flask) -> None:
     """Give the filters to the templates."""
     for made in (
         sign,
+        prefix,
         digits,
         money,
+        sums,
+        currencies,
         whole,
         day,
         moment,
@@ -86,6 +91,7 @@ def init(app: Flask) -> None:
         pretty,
         spaces,
         plural,
+        role_list,
     ):
         app.jinja_env.filters[made.__name__] = made
     app.jinja_env.globals["class_tones"] = SHOWN_TONES
@@ -107,10 +113,10 @@ def zone_note() -> str:
     return f"Times are {ZONE_NAMES.get(name, name)}, UTC{mark}{told}"
 
 
-def whole(minor: int, currency: str | None = "MYR") -> str:
+def whole(minor: int, currency: str) -> str:
     """RM 12,345 for tiles; the exact value stands in the accessible text beside it."""
     mark = MINUS if minor < 0 else ""
-    return f"{mark}{sign(currency)}{SPACE}{abs(from_minor(minor, currency or 'MYR')):,.0f}"
+    return f"{mark}{prefix(currency)}{abs(from_minor(minor, currency)):,.0f}"
 
 
 def day(value: date) -> str:

@@ -12,6 +12,7 @@ from decimal import Decimal
 from werkzeug.datastructures import MultiDict
 
 from holding.tables.columns import to_minor
+from holding.words import sign
 
 Form = MultiDict[str, str]
 MIN_REASON = 3
@@ -43,6 +44,7 @@ class Seen:
     hash: str
     amount: int
     name: str
+    currency: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +62,12 @@ class ApproveSet:
 
 @dataclass(frozen=True, slots=True)
 class MapValue:
-    """Give a source value its target value."""
+    """Give a source value its target value for records of a day and later; None = of any day."""
 
     table: str
     key: str
     value: str
+    since: date | None
     reason: str
     rev: int | None
     op: str
@@ -117,6 +120,15 @@ def approve_set(form: Form) -> ApproveSet | Problems:
     )
 
 
+def since(form: Form) -> date | Problems | None:
+    """The day from which a mapping is to count; None = left blank."""
+    written = form.get("since", "").strip()
+    found = day(written)
+    if written and found is None:
+        return Problems({"since": "A day looks like 2026-11-01. Leave it blank for all days."})
+    return found
+
+
 def map_value(form: Form) -> MapValue | Problems:
     """A mapping fix; a value typed by hand wins over a suggestion."""
     value = (form.get("other") or "").strip() or form.get("to", "")
@@ -124,12 +136,16 @@ def map_value(form: Form) -> MapValue | Problems:
     found = dict(_reason_problem(reason))
     if not value:
         found["to"] = "Choose a suggestion or type the value."
-    if found:
+    begins = since(form)
+    if isinstance(begins, Problems):
+        found |= begins.by_field
+    if found or isinstance(begins, Problems):
         return Problems(found)
     return MapValue(
         table=form.get("table", ""),
         key=form.get("key", ""),
         value=value,
+        since=begins,
         reason=reason,
         rev=whole(form.get("rev")),
         op=form.get("op", ""),
@@ -185,7 +201,7 @@ def stop_limit(form: Form, currency: str) -> StopLimit | Problems:
 
 
 def _minor(text: str, currency: str) -> int | None:
-    plain = text.replace(",", "").removeprefix("RM").strip()
+    plain = text.replace(",", "").removeprefix(sign(currency)).strip()
     if not re.fullmatch(r"[0-9]{1,13}(\.[0-9]{1,2})?", plain):
         return None
     return to_minor(Decimal(plain), currency)
@@ -196,6 +212,12 @@ def whole(text: str | None) -> int | None:
     plain = text or ""
     digits = plain.removeprefix("-")
     return int(plain) if digits.isascii() and digits.isdigit() and len(digits) < 19 else None
+
+
+def hour(text: str | None) -> time | None:
+    """A time of day written 02:00, or nothing."""
+    plain = (text or "").strip()
+    return time.fromisoformat(plain) if _CLOCK.fullmatch(plain) else None
 
 
 def day(text: str | None) -> date | None:
@@ -211,10 +233,11 @@ def _seen(text: str) -> Seen | None:
     posting, _, rest = text.partition(":")
     digest, _, rest = rest.partition(":")
     amount, _, name = rest.partition(":")
-    number, money = whole(posting), whole(amount)
+    minor, _, currency = amount.partition(" ")
+    number, money = whole(posting), whole(minor)
     if number is None or money is None:
         return None
-    return Seen(number, digest, money, name)
+    return Seen(number, digest, money, name, currency)
 
 
 def _reason_problem(reason: str) -> Mapping[str, str]:

@@ -21,6 +21,7 @@ ITEMS = (
     ("rulebook", "Rules", "rules", "rulebook.show", True),
     ("mappings", "Mappings", "map", "mappings.missing", True),
     ("connections", "Connections", "plug", "connections.listing", True),
+    ("people", "People", "people", "people.listing", True),
 )
 
 

@@ -39,6 +39,7 @@ STATES: Final = {
     "failed": Shown("Failed", "bad", "failed"),
     "ignored": Shown("Ignored by rule", "idle", "skipped"),
     "dropped": Shown("Cancelled before sending", "idle", "skipped"),
+    "reference": Shown("For reference", "idle", "skipped"),
 }
 
 

@@ -19,6 +19,7 @@ from flask_wtf import CSRFProtect
 
 from holding.access import actors, people, sessions
 from holding.access import actors as access_actors
+from holding.access.role_words import ACT_LABELS
 from holding.refusal import Refusal
 from portal.web import fragments, store
 from portal.web.bearer import admit
@@ -143,6 +144,36 @@ def may(act: str) -> Refusal | None:
     return access_actors.may(g.actor, act)
 
 
+def config() -> PortalConfig:
+    """The portal's settings."""
+    found: PortalConfig = current_app.config["PORTAL"]
+    return found
+
+
+def whoever() -> bool:
+    """Whether somebody is signed in, on a page that asks for none; then `g.person` is known."""
+    token = session_token()
+    found = sessions.person_of(store.reading(), token, g.now) if token else None
+    if found is not None:
+        g.person = found
+    return found is not None
+
+
+def inside_company(code: str) -> tuple[people.OwnCompany, ...]:
+    """Show a page that no company owns inside the company of this code, or the person's only one.
+
+    Their companies; without one that fits, the page has no frame.
+    """
+    mine = people.companies_of(store.reading(), g.person.person_id)
+    chosen = [one for one in mine if one.code == code] or (mine if len(mine) == 1 else [])
+    found = store.company_of(chosen[0].code) if chosen else None
+    if found is not None:
+        actor = actors.actor_of(store.reading(), g.person.person_id, found.id, now=g.now)
+        if actor is not None:
+            g.company, g.zone, g.actor = found, found.zone, actor
+    return mine
+
+
 def _number() -> None:
     g.request_id = secrets.token_hex(8)
     g.now = store.clock().now()
@@ -200,11 +231,10 @@ def _admit_to_company(act: str) -> ResponseReturnValue | None:
     if refusal is None:
         return None
     who = people.who_may(store.reading(), found.id, act)
-    named = ", ".join(who) if who else "nobody yet"
     told = Refusal(
         refusal.code,
-        f"You need the permission {act} for this.",
-        f"In {found.name} it is with: {named}.",
+        f"You cannot {ACT_LABELS[act]}, because your role does not include it.",
+        f"{', '.join(who)} can." if who else f"In {found.name} no person has a role that does.",
         403,
     )
     return fragments.refuse(told)

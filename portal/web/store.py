@@ -1,12 +1,14 @@
 """The database of one request: a read session opened when first asked for, and write transactions.
 
-Here: which session a view uses. Not here: any query (holding/worklist) and any change (services).
+Here: which session a view uses, and what a request cost, told to who is signed in. Not here: any
+query (holding/worklist) and any change (services).
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from flask import Flask, current_app, g
+from flask import Flask, Response, current_app, g, has_request_context
 
 from connectors.transport.clock import Clock
 from holding.store.database import Database, DatabaseSession, remember
@@ -16,6 +18,9 @@ from holding.worklist import dashboard
 def init(app: Flask, database: Database, clock: Clock) -> None:
     """Bind the application to its database and clock."""
     app.extensions["clearpost"] = (database, clock)
+    app.before_request(_begin)
+    app.after_request(_tell_cost)
+    database.watch(_count)
     app.teardown_request(_close)
 
 
@@ -64,3 +69,21 @@ def _close(_error: BaseException | None) -> None:
     g.pop("reading", None)
     if door is not None:
         door.__exit__(None, None, None)
+
+
+def _begin() -> None:
+    g.began, g.statements = time.perf_counter(), 0
+
+
+def _count(*_: object) -> None:
+    if has_request_context() and "statements" in g:
+        g.statements += 1
+
+
+def _tell_cost(response: Response) -> Response:
+    if "began" in g and "actor" in g:
+        spent = (time.perf_counter() - g.began) * 1000
+        response.headers["Server-Timing"] = (
+            f'page;dur={spent:.1f}, statements;desc="{g.statements}"'
+        )
+    return response

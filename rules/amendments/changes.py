@@ -7,8 +7,8 @@ document stays as it is. Not here: the tables (posted_documents.py).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeAlias
 
 from grammar import nodes as n
 from grammar.text.problem import Span
@@ -23,11 +23,14 @@ from rules.types.symbol_table import Index
 from rules.values.cause_keys import CauseKey, CauseKind, Clearing
 from rules.values.unknown import Unknown
 
+_Line: TypeAlias = tuple[str, dict[str, Any]]
+
 
 class EditedFields:
     """The stored fields of one record kind, compared between two contents."""
 
-    def __init__(self, index: Index, record: str) -> None:
+    def __init__(self, index: Index, record: str, apart: Iterable[str] = ()) -> None:
+        """`apart` are the fields of lines that are compared by themselves: `price`."""
         self.reader = Reader(index, record)
         many = index.lines_field(record)
         lines = index.line_records.get(record)
@@ -35,32 +38,43 @@ class EditedFields:
         self.lines = many.name if many else ""
         self.key = key.name if key else ""
         self.head = _stored(index, record)
-        self.line = _stored(index, lines.name) if lines else ()
+        stored = _stored(index, lines.name) if lines else ()
+        self.apart = tuple(f for f in stored if f in set(apart))
+        self.together = tuple(f for f in stored if f not in self.apart)
 
     def of(self, run: Run, posting: PostingFact) -> tuple[str, ...] | None:
-        """The names of the fields that differ; None where nobody knows what was posted."""
+        """The names of the fields that differ; None where nobody knows what was posted.
+
+        A field of the lines that is compared by itself differs where a line that is there still
+        says another: `line.price`. All else about the lines is told by the field that holds them.
+        """
         if posting.body is None:
             return () if posting.version == run.version else None
         before = self.reader.read(posting.body)
         found = [f for f in self.head if not _same(before.head.get(f), run.head.get(f))]
-        if self.lines and self._by_key(before.lines) != self._by_key(run.lines):
-            found.append(self.lines)
+        if self.lines:
+            was, now = self._by_key(before.lines), self._by_key(run.lines)
+            if _of(was, self.together) != _of(now, self.together):
+                found.append(self.lines)
+            keys = {key for key, _ in was} & {key for key, _ in now}
+            stay = [[line for line in lines if line[0] in keys] for lines in (was, now)]
+            found += [
+                f"{n.OF_LINE}{f}" for f in self.apart if _of(stay[0], [f]) != _of(stay[1], [f])
+            ]
         return tuple(dict.fromkeys(found))
 
-    def _by_key(self, rows: list[dict[str, Any]]) -> list[Any]:
-        """The stored values of all lines, in the order of their keys."""
-        found = [
-            (line_key(row.get(self.key), number), [_value(row.get(f)) for f in self.line])
-            for number, row in enumerate(rows, start=1)
-        ]
+    def _by_key(self, rows: list[dict[str, Any]]) -> list[_Line]:
+        """All lines in the order of their keys."""
+        found = [(line_key(row.get(self.key), at), row) for at, row in enumerate(rows, start=1)]
         return sorted(found, key=lambda line: line[0])
 
 
 class GroupProgram:
-    """The groups of one `on edit` table."""
+    """The groups of one `on edit` table; `apart` are the fields of lines that they name."""
 
     def __init__(self, groups: tuple[n.Group, ...]) -> None:
         self.of = {word.name: g.name for g in groups for word in g.fields}
+        self.apart = tuple(f.removeprefix(n.OF_LINE) for f in self.of if f.startswith(n.OF_LINE))
 
     def changed(self, fields: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
         """The groups in which something changed, each with its changed fields."""
@@ -75,6 +89,11 @@ class GroupProgram:
 def _stored(index: Index, record: str) -> tuple[str, ...]:
     fields = index.fields[record].values()
     return tuple(f.name for f in fields if isinstance(f, n.Field) and f.type != "many")
+
+
+def _of(lines: list[_Line], fields: Iterable[str]) -> list[Any]:
+    """What some lines say in some of their fields."""
+    return [(key, [_value(row.get(f)) for f in fields]) for key, row in lines]
 
 
 def _value(value: Any) -> Any:

@@ -1,41 +1,67 @@
-"""Which fields of a record a person may correct, for one finding.
+"""Which fields of a record a person may correct or complete, for one finding, and who.
 
-Here: the fields that the finding speaks of and that its rule leaves to a person, and reading what
-the person wrote. Not here: who that person is, and what becomes of the correction (holding).
+Here: the fields that the finding speaks of, who may set each, and reading what the person wrote.
+Not here: who is in a team, and what becomes of the correction (holding).
 
-A blank, unreadable or unmapped value may be completed by the owner that the rules name for it. What
-a check or a table looks at may be corrected where a team may release the finding as well: who may
-let it pass may also set it right. What tells records apart, says their status or names people (a
-user, or whoever an approval excludes) is never corrected here.
+What is blank or unreadable is completed by the team that the record names for the field
+(`completed by`), else by nobody. What a check or a table looks at may be corrected where a team may
+release the finding as well: who may let it pass may also set it right; so may the owner of a word
+that a table does not know. What tells records apart, says their status or names people (a user, or
+whoever an approval excludes) is never set here.
+
+In the first two editions the owner of a blank field completed it, unasked.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Final
 
 from grammar import nodes as n
+from grammar.text.editions import NEWEST, Edition
 from rules.outcomes.outcome import Finding
+from rules.types.completion import never_completed
 from rules.types.symbol_table import Index, Scope
 from rules.values.cause_keys import NEVER, CauseKind
 from rules.values.kinds import BadValueError, read_text
 
-NEVER_MARKS: Final = frozenset({"key", "family"})
-NEVER_TYPES: Final = frozenset({"one_of", "many", "user"})
 COMPLETED: Final = frozenset({"MIS01", "VAL01"})
 LINE: Final = "line"
 
 
+class Setter(StrEnum):
+    """Who may set a field."""
+
+    OWNER = "owner"  # the team that has the hold
+    NAMED = "named"  # the team that the record names for it
+    NOBODY = "nobody"  # it is blank, and set right where it comes from
+
+
 @dataclass(frozen=True, slots=True)
 class Correctable:
-    """A field that may be corrected: its place in the body, its name in the rules, its value."""
+    """A field that a finding is about: its place in the body, its name in the rules, its value, and
+    who may set it.
+    """
 
     path: str
     name: str
     field: n.Field
     value: Any
+    setter: Setter
     line: int | None = None
+
+    @property
+    def role(self) -> str:
+        """The team that the record names for it, if it is theirs; else ""."""
+        completed = self.field.completed if self.setter is Setter.NAMED else None
+        return completed.role if completed is not None else ""
+
+    @property
+    def gap(self) -> bool:
+        """Whether the source said nothing usable there, so that its own clause decides."""
+        return self.setter is not Setter.OWNER
 
     @property
     def label(self) -> str:
@@ -43,23 +69,55 @@ class Correctable:
         return self.name if self.line is None else f"{self.name} line {self.line}"
 
 
-def correctable(
-    ruleset: n.Ruleset, record: str, body: Mapping[str, Any], finding: Finding
+def asked_for(
+    ruleset: n.Ruleset,
+    record: str,
+    body: Mapping[str, Any],
+    finding: Finding,
+    edition: Edition = NEWEST,
 ) -> tuple[Correctable, ...]:
-    """The fields that may be corrected for a finding, in the order of the record."""
+    """The fields that a finding is about, in the order of the record; people do not set those of
+    `Setter.NOBODY`.
+    """
     index = Index(ruleset)
     if record not in index.records or finding.clears == NEVER:
         return ()
-    excluded = {(name,) for one in ruleset.approvals if one.record == record for name in one.never}
-    names = set(_named(index, record, finding)) - excluded
-    head = index.records[record]
-    lines = index.line_records.get(record)
-    found = [
-        Correctable(field.name, field.name, field, body.get(field.name))
-        for field in head.fields
-        if isinstance(field, n.Field) and (field.name,) in names and _free(field)
-    ]
-    return (*found, *_of_lines(index, record, lines, body, names, finding))
+    excluded = {name for one in ruleset.approvals if one.record == record for name in one.never}
+    asked = _Asked(set(_named(index, record, finding)), finding, frozenset(excluded), edition)
+    found = []
+    for field in index.records[record].fields:
+        value = body.get(field.name)
+        setter = asked.setter((field.name,), field, value)
+        if isinstance(field, n.Field) and setter is not None:
+            found.append(Correctable(field.name, field.name, field, value, setter))
+    return (*found, *_of_lines(index, record, body, asked))
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """The fields that a finding is about, and whose each of them is."""
+
+    names: set[tuple[str, ...]]
+    finding: Finding
+    excluded: frozenset[str]
+    edition: Edition
+
+    def setter(
+        self, name: tuple[str, ...], field: n.Field | n.Computed, value: Any
+    ) -> Setter | None:
+        """Who may set a field; None where it is not asked for, or only its source says it."""
+        if not isinstance(field, n.Field) or name not in self.names:
+            return None
+        finding = self.finding
+        gap = finding.code in COMPLETED or finding.cause_key.table is not None
+        theirs = Setter.OWNER if gap or finding.clears.by_people else None
+        free = not never_completed(field, self.excluded if len(name) == 1 else ())
+        if self.edition < Edition.THIRD:
+            return theirs if free else None
+        blank = value is None or not str(value).strip()
+        if not blank and finding.code not in COMPLETED:
+            return theirs if free else None
+        return Setter.NAMED if free and field.completed is not None else Setter.NOBODY
 
 
 def typed(field: n.Field, text: str) -> Any:
@@ -74,31 +132,25 @@ def typed(field: n.Field, text: str) -> Any:
     return int(plain) if field.type == "whole" else plain
 
 
-def _free(field: n.Field) -> bool:
-    return field.mark not in NEVER_MARKS and field.type not in NEVER_TYPES
-
-
 def _of_lines(
-    index: Index,
-    record: str,
-    lines: n.Record | None,
-    body: Mapping[str, Any],
-    names: set[tuple[str, ...]],
-    finding: Finding,
+    index: Index, record: str, body: Mapping[str, Any], asked: _Asked
 ) -> Iterator[Correctable]:
     """The fields of the lines that the finding names, or of all of them."""
-    many = index.lines_field(record)
+    many, lines = index.lines_field(record), index.line_records.get(record)
     rows = body.get(many.name) if many else None
     if lines is None or many is None or not isinstance(rows, list):
         return
+    named = asked.finding.lines
     for number, row in enumerate(rows, start=1):
-        if (finding.lines and number not in finding.lines) or not isinstance(row, Mapping):
+        if (named and number not in named) or not isinstance(row, Mapping):
             continue
         for field in lines.fields:
-            if isinstance(field, n.Field) and (LINE, field.name) in names and _free(field):
+            value = row.get(field.name)
+            setter = asked.setter((LINE, field.name), field, value)
+            if isinstance(field, n.Field) and setter is not None:
                 path = f"{many.name}[{number - 1}].{field.name}"
                 name = f"{LINE}.{field.name}"
-                yield Correctable(path, name, field, row.get(field.name), number)
+                yield Correctable(path, name, field, value, setter, number)
 
 
 def _named(index: Index, record: str, finding: Finding) -> Iterator[tuple[str, ...]]:
@@ -109,8 +161,6 @@ def _named(index: Index, record: str, finding: Finding) -> Iterator[tuple[str, .
         return
     if key.table is not None:
         yield from _asked(index, record, key.table if key.kind is CauseKind.MAPPING else "")
-        return
-    if not finding.clears.by_people:
         return
     for check in index.ruleset.checks:
         if check.name == finding.rule:

@@ -106,7 +106,7 @@ class PostedProgram:
         self.edit = TableProgram(edit.table, compiler) if edit else None
         self.cancel = TableProgram(cancel.table, compiler) if cancel else None
         self.groups = GroupProgram(edit.groups if edit else ())
-        self.fields = EditedFields(index, record)
+        self.fields = EditedFields(index, record, self.groups.apart)
 
     def table(self, gate: str) -> TableProgram | None:
         """The table that says what happens to what is posted, if one does."""
@@ -173,7 +173,7 @@ class PostedProgram:
     ) -> list[Act]:
         """The answer for one group, with its verdict; a finding where no row is certain."""
         hit = table.find(facts, run)
-        reason = _REASONS.get(group) or f"{group} changed: {', '.join(fields)}"
+        reason = _REASONS.get(group) or f"{group} changed: {', '.join(map(_said, fields))}"
         text = f"{posting.number} is posted, but {reason}."
         action = hit.row.action if hit.row else None
         found = []
@@ -231,6 +231,11 @@ class PostedProgram:
             would_pass=f"the record says again what {act.posting.number} says",
             span=act.span,
         )
+
+
+def _said(field: str) -> str:
+    """A changed field as people read it: `line price` is one of the lines."""
+    return field.replace(n.OF_LINE, "line ")
 
 
 def strictest(acts: Iterable[Act]) -> tuple[Act, ...]:

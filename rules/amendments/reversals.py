@@ -56,6 +56,11 @@ class ReversalProgram:
         own = any(say(a.expr) == "document_number" for a in reversal.fields)
         self.numbered = () if own else original.numbered
 
+    @property
+    def programs(self) -> tuple[FieldProgram, ...]:
+        """The fields that it fills anew; the others are those of what it takes back."""
+        return (*self.head, *self.line)
+
     def mirror(self, run: Run, posting: PostingFact, seq: int) -> tuple[Document | None, Draft]:
         """The document that takes a posting back, and what is missing of it."""
         outer = run.route

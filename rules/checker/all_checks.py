@@ -7,19 +7,21 @@ terminal, editor and browser. Not here: syntax (grammar), running tests (rules/t
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from itertools import chain
 from typing import Any
 
 from grammar import nodes as n
+from grammar.advice.consequences import Declared, below_causes
 from grammar.nodes import Ruleset
 from grammar.text.finding_codes import CODES, STYLE
-from grammar.text.problem import Problem, Span, believable
+from grammar.text.problem import Problem, believable
 from rules.checker import (
     declarations,
+    guards,
     logic,
+    outside_names,
     places,
     reversibility,
     routes_and_gates,
@@ -28,6 +30,7 @@ from rules.checker import (
     tests_and_samples,
     type_errors,
 )
+from rules.checker.memory import Look, Memory
 from rules.checker.places import problem
 from rules.facts.seeds import Seeds
 from rules.types.functions import did_you_mean
@@ -82,7 +85,7 @@ _QUESTIONS = (
     declarations.check_names,
     type_errors.check_links,
     type_errors.check_types,
-    logic.check_logic,
+    logic.check_constants,
     declarations.check_owners,
     routes_and_gates.check_gates,
     type_errors.check_entries,
@@ -90,28 +93,71 @@ _QUESTIONS = (
     tables.check_edit_groups,
     type_errors.check_units,
     schema_fit.check_posts,
+    routes_and_gates.check_duplicates,
     routes_and_gates.check_going,
     reversibility.check_undoing,
     routes_and_gates.check_answers,
     places.check_messages,
     tests_and_samples.check_samples,
+    guards.check_guards,
+    guards.check_statuses,
+    guards.check_clears,
+)
+
+
+def _checks_by_themselves(look: Look) -> Iterator[Problem]:
+    """What is wrong with a check whatever other checks say; only what may be wrong is asked."""
+    for of in look.index.ruleset.checks:
+        studied = look.studied(of)
+        if not studied.right:
+            look.memory.asked += 1
+            found = tuple(_by_itself(of, look))
+            studied.right = not found
+            yield from found
+
+
+def _by_itself(of: n.Check, look: Look) -> Iterator[Problem]:
+    for place in look.places(of):
+        yield from type_errors.wrong_types(place)
+        if place.what == "condition":
+            yield from logic.constant(place.expr)
+    yield from logic.repeated(of.requires)
+    yield from places.unreadable(of.say, of.span)
+
+
+_OF_CHECKS = (
+    _checks_by_themselves,
+    logic.check_logic,
+    declarations.check_dated,
     declarations.check_unused,
 )
 
 
 def check(
-    ruleset: Ruleset, known: Schemas | None = None, *, in_force: bool = True
+    ruleset: Ruleset,
+    known: Schemas | None = None,
+    *,
+    in_force: bool = True,
+    memory: Memory | None = None,
+    sources: Mapping[str, str] | None = None,
 ) -> tuple[Problem, ...]:
     """Every problem of a ruleset, in the order of its text; each one once.
 
     Rules that are only tried and tested (`in_force` no) may say what nothing carries out yet.
+    With a memory and the text of its files, checks that it knows are not asked again.
     """
     index = Index(ruleset)
-    found = chain.from_iterable(question(index) for question in _QUESTIONS)
+    look = Look(index, memory, sources)
+    found = chain(
+        chain.from_iterable(question(index) for question in _QUESTIONS),
+        chain.from_iterable(question(look) for question in _OF_CHECKS),
+    )
     outside: Iterable[Problem] = ()
     if known is not None:
         outside = chain(
-            schema_fit.check_schemas(index, known), schema_fit.check_amounts(index, known)
+            outside_names.check_names_outside(index, known),
+            schema_fit.check_schemas(index, known),
+            schema_fit.check_amounts(index, known),
         )
     refused = not_yet(ruleset, known) if in_force else ()
     once = dict.fromkeys(chain(found, outside, refused))
@@ -132,103 +178,33 @@ def findings(
     known: Schemas,
     *,
     in_force: bool,
+    memory: Memory | None = None,
 ) -> tuple[Problem, ...]:
     """All findings by file and line, each with a way out; `syntax` is what the parser found.
 
-    With `in_force` also what nothing carries out yet, as publishing sees it.
+    With `in_force` also what nothing carries out yet, as publishing sees it. Whoever looks at files
+    again and again keeps a `memory`: the findings are the same, and come sooner.
     """
-    found: tuple[Problem, ...] = (*check(ruleset, known, in_force=in_force), *rows.problems)
+    told = check(ruleset, known, in_force=in_force, memory=memory, sources=sources)
+    found: tuple[Problem, ...] = (*told, *rows.problems)
     if syntax:
         found = believable(found, syntax, sources)
-    told = {_hinted(problem) for problem in (*syntax, *found)}
-    records = frozenset(record.span for record in ruleset.records)
-    return _below_causes(sorted(told, key=lambda p: (p.span, p.code, p.message)), records)
+    hinted = {_hinted(problem) for problem in (*syntax, *found)}
+    in_order = sorted(hinted, key=lambda p: (p.span, p.code, p.message))
+    return below_causes(in_order, sources, _declared(ruleset))
 
 
-_MEANT = re.compile(r"[Dd]id you mean '([^']+)'\?")
-_QUOTED = re.compile(r"'([^']+)'")
-_OUTSIDE = frozenset({"POS01", "NAM24", "NAM25"})
-"""Findings that a declaration itself has a name which nothing outside knows."""
-_INSIDE = frozenset({"GAT01", "EDT01", "POS12"})
-"""Findings that a declaration lacks something, which may stand in it misspelt."""
-
-
-def _below_causes(found: Sequence[Problem], records: frozenset[Span]) -> tuple[Problem, ...]:
-    """One finding for one typo: what is wrong only because of it stands below it."""
-    typos = {p: pair for p in found if p.severity == "error" and (pair := _typo(p))}
-    cause_of: dict[Problem, Problem] = {}
-    for cause in sorted(typos, key=lambda p: p.code not in _OUTSIDE):
-        if cause not in cause_of:
-            mine = [p for p in found if p is not cause and p not in cause_of]
-            cause_of |= dict.fromkeys(_following(cause, mine, typos, records), cause)
-    below: dict[Problem, list[Problem]] = {}
-    for other in found:
-        if other in cause_of:
-            below.setdefault(cause_of[other], []).append(other)
-    return tuple(_with(p, below.get(p, []), typos) for p in found if p not in cause_of)
-
-
-def _typo(problem: Problem) -> tuple[str, str] | None:
-    """The name that is not there and the one that is, as the finding says; None where it cannot."""
-    wrong, meant = _QUOTED.search(problem.message), _MEANT.search(problem.hint)
-    return (wrong[1], meant[1]) if wrong and meant else None
-
-
-def _following(
-    cause: Problem,
-    found: Sequence[Problem],
-    typos: Mapping[Problem, tuple[str, str]],
-    records: frozenset[Span],
-) -> Iterator[Problem]:
-    """What is wrong because of a typo: of a declaration its uses, of a use what is lacking."""
-    wrong, meant = typos[cause]
-    unused = any(p.code in STYLE and _lacking(p) == {meant} for p in found)
-    alike = [p for p in found if p.code == cause.code and typos.get(p) == (wrong, meant)]
-    declared = unused and bool(alike)  # it is declared misspelt, and used as it was meant
-    for other in found:
-        lacks = _lacking(other)
-        if cause.code in _OUTSIDE:
-            turned = typos.get(other) == (meant, wrong)
-            follows = turned or (bool(lacks) and lacks <= {meant, wrong})
-        elif other.code in _INSIDE:
-            follows = lacks == {meant} and _within(cause.span, other.span)
-        else:
-            follows = lacks == {meant} or (declared and other in alike)
-        if cause.code == "NAM07":
-            follows = follows or wrong in other.message.split()
-        if follows or (cause.span in records and _of_record(other)):
-            yield other
-
-
-def _of_record(problem: Problem) -> bool:
-    """Whether a finding may come of a record that is not read: nothing is used, no line known."""
-    said = re.split(r"[ '.]", problem.message)
-    return problem.code in STYLE or "line" in said
-
-
-def _lacking(problem: Problem) -> set[str]:
-    """The names that a finding says are not used, or not there."""
-    if problem.code in STYLE:
-        return set(_QUOTED.findall(problem.message)[:1])
-    if problem.code not in _INSIDE:
-        return set()
-    return set(re.split(r": | needs ", problem.message)[-1].split(", "))
-
-
-def _within(inner: Span, outer: Span) -> bool:
-    return inner.file == outer.file and outer.line <= inner.line <= outer.end_line
-
-
-def _with(
-    problem: Problem, below: Sequence[Problem], typos: Mapping[Problem, tuple[str, str]]
-) -> Problem:
-    """A finding with what follows from it; a hint never proposes what is misspelt itself."""
-    declared = next((p for p in below if p.code in STYLE), None)
-    if declared is None or not any(p.code == problem.code for p in below):
-        return replace(problem, follows=tuple(below)) if below else problem
-    _, misspelt = typos[problem]
-    hint = f"'{misspelt}' is declared in {declared.span}, and nothing uses it: correct its name."
-    return replace(problem, hint=hint, follows=tuple(below))
+def _declared(ruleset: n.Ruleset) -> Declared:
+    """What a name that is not there takes with it."""
+    links: dict[str, set[str]] = {}
+    for link in ruleset.links:
+        for record in (link.record, link.other):
+            links.setdefault(record, set()).add(link.name)
+    return Declared(
+        frozenset(record.span for record in ruleset.records),
+        frozenset(retry.span for retry in ruleset.retries),
+        links,
+    )
 
 
 def _hinted(problem: Problem) -> Problem:

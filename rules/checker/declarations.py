@@ -8,16 +8,18 @@ zones that do not exist, keys, owners. Not here: names in expressions (type_erro
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from difflib import get_close_matches
 from itertools import chain
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from grammar import nodes as n
 from grammar.text.problem import Problem, Span
-from rules.checker.places import places, problem, tables, uses
+from rules.checker.memory import Look
+from rules.checker.places import problem, tables, uses, with_checks
+from rules.documents.unusual import NO_LINES, QUANTITIES, possible
+from rules.types.completion import wrongly_completed
 from rules.types.families import Families
 from rules.types.functions import NAMES, did_you_mean
-from rules.types.symbol_table import DOCUMENT_NUMBER, RESERVED, Index
+from rules.types.symbol_table import RESERVED, Index
 
 _HOLDS = ("hold", "review")
 _ANSWERS = (*_HOLDS, "warn", "reject")
@@ -30,6 +32,9 @@ def check_owners(index: Index) -> Iterator[Problem]:
         if role not in index.roles:
             hint = did_you_mean(role, index.roles)
             yield problem("OWN01", f"no role '{role}' is declared", hint, span)
+    for name, why, span in wrongly_completed(index.ruleset):
+        hint = "Take the clause out: what is blank is filled in where the record comes from."
+        yield problem("OWN03", f"'{name}' {why}: people never complete it", hint, span)
     for action, allowed, where in _actions(index):
         if action.kind not in allowed:
             message = f"'{action.kind.replace('_', ' ')}' cannot stand {where}"
@@ -66,6 +71,9 @@ def roles(index: Index) -> Iterator[tuple[str, Span]]:
     named += [(row.owner, row.span) for gate in rules.gates for row in gate.rows]
     named += [(c.clears.role, c.clears.span) for c in rules.checks]
     named += [(a.role, a.span) for a in rules.approvals]
+    alone = [table.kept for table in rules.maps] + [units.kept for units in rules.units]
+    alone += [f.completed for r in rules.records for f in r.fields if isinstance(f, n.Field)]
+    named += [(by.role, by.span) for by in alone if by is not None]
     for table in tables(index):
         answers = [row.action for row in table.rows]
         actions = [a.then if isinstance(a, n.TryAgain) else a for a in answers]
@@ -79,11 +87,13 @@ def roles(index: Index) -> Iterator[tuple[str, Span]]:
 _LACKS = {"role": "the owner of nothing", "sample": "in no test"}
 
 
-def check_unused(index: Index) -> Iterator[Problem]:
+def check_unused(look: Look) -> Iterator[Problem]:
     """Declarations without a use."""
-    rules = index.ruleset
-    named = {name for place in places(index) for name in uses(place.expr)}
+    index, rules = look.index, look.index.ruleset
+    named = {name for place in with_checks((), index) for name in uses(place.expr)}
+    named.update(*map(look.names, rules.checks))
     named |= {name for table in tables(index) for name in _in_table(table)}
+    named |= {table for d in rules.duplicates for u in d.uniques for table in u.like}
     owners = {role for role, _ in roles(index)}
     given = {t.given for t in rules.tests} | _seen(index)
     linked = named | {name for _, name in Families(index).links}
@@ -99,6 +109,23 @@ def check_unused(index: Index) -> Iterator[Problem]:
                 message = f"the {what} '{node.name}' is {_LACKS.get(what, 'never used')}"
                 hint = f'Use it, leave it out, or: silence {code} of {node.name} because "…"'
                 yield problem(code, message, hint, node.span)
+    for post in rules.posts:
+        if post.allows is not None and post.record in index.records:
+            yield from _allowed(post.allows, post.record, index)
+
+
+def _allowed(said: n.Allows, record: str, index: Index) -> Iterator[Problem]:
+    """What a route allows although its records cannot have it, or what it allows twice."""
+    for at, word in enumerate(said.what):
+        words = word.replace("_", " ")
+        if word in said.what[:at]:
+            yield problem("POS25", f"'{words}' is allowed twice", "Say it once.", said.span)
+        elif word not in possible(index, record):
+            message = f"nothing to allow: a {record} has {_NONE[word]}"
+            yield problem("POS25", message, f"Take '{words}' out.", said.span, "warning")
+
+
+_NONE = {NO_LINES: "no list of lines", QUANTITIES: "no quantity on its lines"}
 
 
 def _in_table(table: n.Table) -> Iterator[str]:
@@ -122,8 +149,6 @@ def check_names(index: Index) -> Iterator[Problem]:
     yield from _zones(index)
     yield from _records(index)
     yield from _references(index)
-    yield from _uniques(index)
-    yield from _dated(index)
 
 
 def _twice(index: Index) -> Iterator[Problem]:
@@ -272,33 +297,14 @@ def _route_of(route: n.RouteName, records: list[str], index: Index) -> Iterator[
         yield problem("NAM06", f"nothing is posted to '{name}'", hint, route.span)
 
 
-def _uniques(index: Index) -> Iterator[Problem]:
-    """What is looked for in the target must be posted there, or it would never be found."""
-    for declared in index.ruleset.duplicates:
-        posted = [p for word in declared.records for p in index.posts.get(word.name, [])]
-        posted = [p for p in posted if declared.route in (None, p.route)]
-        filled = {assign.name for post in posted for assign in post.fields}
-        for unique in declared.uniques:
-            wrong = [f for f in unique.fields if f not in {*filled, DOCUMENT_NUMBER}]
-            if unique.where == "number_in_target" and wrong:
-                message = f"'{wrong[0]}' is nothing that is looked for in a target"
-                near = get_close_matches(wrong[0], [DOCUMENT_NUMBER], cutoff=0.7)
-                hint = did_you_mean(wrong[0], near) if near else _IN_TARGET
-                yield problem("NAM01", message, hint, unique.span)
-            elif unique.where == "target" and wrong and posted:
-                message = f"'{wrong[0]}' is no field that {posted[0].route} fills in"
-                yield problem("POS11", message, did_you_mean(wrong[0], filled), unique.span)
-
-
-_IN_TARGET = f"Write {DOCUMENT_NUMBER}, or fields of the target."
-
-
-def _dated(index: Index) -> Iterator[Problem]:
+def check_dated(look: Look) -> Iterator[Problem]:
     """Consts are read at a day, which the record must name."""
+    index, consts = look.index, look.index.consts.keys()
+    reading = [check for check in index.ruleset.checks if look.names(check) & consts]
     told: set[str] = set()
-    for place in places(index):
+    for place in with_checks(reading, index):
         record = place.scope.record
-        wanted = set(uses(place.expr)) & set(index.consts)
+        wanted = consts & set(uses(place.expr))
         if wanted and record not in told and index.marked(record, "dated") is None:
             told.add(record)
             message = f"{record} has no dated field, but its rules read {sorted(wanted)[0]}"

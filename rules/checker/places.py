@@ -6,7 +6,7 @@ Here: Place, places, uses, check_messages. Not here: what is wrong with any othe
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -39,11 +39,27 @@ def records_of(words: tuple[n.Word, ...], index: Index) -> list[str]:
 def places(index: Index) -> tuple[Place, ...]:
     """All expressions; one that stands in a declaration of two records comes twice."""
     if index.places is None:
-        index.places = tuple(_places(index))
+        index.places = tuple(with_checks(index.ruleset.checks, index))
     return index.places
 
 
-def _places(index: Index) -> Iterator[Place]:
+def with_checks(checks: Iterable[n.Check], index: Index) -> Iterator[Place]:
+    """The expressions of these checks, and all that stand in no check, in one order."""
+    yield from _of_records(index)
+    for check in checks:
+        yield from of_check(check, index)
+    yield from _of_routes(index)
+
+
+def of_check(check: n.Check, index: Index) -> Iterator[Place]:
+    """The expressions of a check."""
+    for name in records_of(check.records, index):
+        scope = Scope(index, name, line=check.each_line)
+        yield from _conditions((check.when, *check.requires), scope)
+        yield from messages(check.say, check.span, scope)
+
+
+def _of_records(index: Index) -> Iterator[Place]:
     for record in index.ruleset.records:
         owner = record.parent or record.name
         scope = Scope(index, owner, line=record.parent is not None)
@@ -52,12 +68,10 @@ def _places(index: Index) -> Iterator[Place]:
                 yield Place(field.expr, scope, "value")
     for link in index.ruleset.links:
         if link.where is not None and link.other in index.records:
-            yield Place(link.where, Scope(index, link.other), "condition")
-    for check in index.ruleset.checks:
-        for name in records_of(check.records, index):
-            scope = Scope(index, name, line=check.each_line)
-            yield from _conditions((check.when, *check.requires), scope)
-            yield from messages(check.say, check.span, scope)
+            yield Place(link.where, Scope.of_link(index, link), "condition")
+
+
+def _of_routes(index: Index) -> Iterator[Place]:
     for approve in (a for a in index.ruleset.approvals if a.record in index.judged):
         scope = Scope(index, approve.record)
         yield from _conditions((approve.when,), scope)
@@ -139,12 +153,10 @@ _HOLE = re.compile(r"\{([^{}]*)\}")
 
 
 def check_messages(index: Index) -> Iterator[Problem]:
-    """All messages of a ruleset."""
+    """The messages of a ruleset, without those of its checks."""
     rules = index.ruleset
     for text, span in _said(index):
-        for broken in parse_message(text, span)[1]:
-            message = f"'{{{broken}}}' is no name and no call"
-            yield problem("MSG02", message, "Write a field, such as {number}.", span)
+        yield from unreadable(text, span)
     for missing in [s.missing for s in rules.sources] + [t.missing for t in rules.targets]:
         yield from _only(missing.say, missing.span, ("field",))
     for table in rules.maps:
@@ -153,9 +165,15 @@ def check_messages(index: Index) -> Iterator[Problem]:
         yield from _only(units.missing.say, units.missing.span, ("uom", "item"))
 
 
+def unreadable(text: str, span: Span) -> Iterator[Problem]:
+    """Placeholders of a message that are no names and no calls."""
+    for broken in parse_message(text, span)[1]:
+        message = f"'{{{broken}}}' is no name and no call"
+        yield problem("MSG02", message, "Write a field, such as {number}.", span)
+
+
 def _said(index: Index) -> Iterator[tuple[str, Span]]:
     rules = index.ruleset
-    yield from ((c.say, c.span) for c in rules.checks)
     yield from ((a.say, a.span) for a in rules.approvals)
     yield from ((d.say, d.span) for d in rules.duplicates)
     for gate in rules.gates:

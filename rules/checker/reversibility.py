@@ -1,8 +1,8 @@
 """Whether what is posted can be reversed and posted again.
 
-Here: document numbers that would be used twice, reversing routes, tables that ask for a reversal
-that nobody declared or for what the target cannot do, and answers that nothing carries out yet. Not
-here: whether a table is complete (tables.py).
+Here: routes that know no duplicates, document numbers that would be used twice, reversing routes,
+tables that ask for a reversal that nobody declared or for what the target cannot do, and answers
+that nothing carries out yet. Not here: whether a table is complete (tables.py).
 """
 
 from __future__ import annotations
@@ -107,6 +107,7 @@ _SAID = {
 def check_undoing(index: Index) -> Iterator[Problem]:
     """Numbers, reversing routes, and what tables ask of them."""
     for post in index.ruleset.posts:
+        yield from _duplicates(post, index)
         why = _again(post, index)
         if why and "{posting}" not in post.number:
             message = f"this route {why}, so the number '{post.number}' comes twice"
@@ -124,6 +125,14 @@ def check_undoing(index: Index) -> Iterator[Problem]:
     for post, action in _answers(index):
         if action.kind in REVERSED and (post.record, str(post.route)) not in reversed_:
             yield _irreversible(post, action)
+
+
+def _duplicates(post: n.Post, index: Index) -> Iterator[Problem]:
+    known = (w.name for d in index.ruleset.duplicates for w in d.records)
+    if post.record not in known:
+        message = f"nothing says what makes a {post.record} for {post.route} a duplicate"
+        hint = f"Declare 'duplicates of {post.record}' with at least one 'unique by'."
+        yield problem("POS07", message, hint, post.span)
 
 
 def _again(post: n.Post, index: Index) -> str:

@@ -1,20 +1,25 @@
 """Whether every status has one answer, every route can go, and later changes are answered.
 
-Here: gates and their statuses, conditions of routes that ask nothing, records without a table, and
-what an early gate row asks for: a group, a row and a test for the approval that is still to come.
+Here: gates and their statuses, conditions of routes that ask nothing, records without a table, what
+duplicates compare, and what an early gate row asks for: a group, a row and a test for the approval
+that is still to come.
 Not here: rows and groups of tables (tables.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from difflib import get_close_matches
+from typing import NamedTuple
 
 from grammar import nodes as n
 from grammar.text.problem import Problem, Span
-from rules.checker.places import problem
-from rules.checker.ranges import Cuts
+from rules.checker.places import problem, records_of
+from rules.overlaps.claims import claimed
+from rules.overlaps.ranges import Cuts
 from rules.types.functions import did_you_mean
-from rules.types.symbol_table import Index, Scope
+from rules.types.key_matches import looked_up_in, of_elsewhere
+from rules.types.symbol_table import DOCUMENT_NUMBER, Index, Scope
 from rules.values.wording import say
 
 CHANGING = frozenset({"draft", "pending", "unpaid", "unapproved", "unconfirmed"})
@@ -109,8 +114,9 @@ def _route(post: n.Post, index: Index) -> Iterator[Problem]:
         yield problem("POS20", message, "Give a status a ready row.", gate.span, "warning")
     if post.when is None:
         return
-    cuts = Cuts(Scope(index, post.record), [post.when])
-    allowed = cuts.allowed(post.when)
+    when = claimed(post.when, Scope(index, post.record))
+    cuts = Cuts(index, [when])
+    allowed = cuts.allowed(when)
     column = cuts.columns.get(status.name) if status else None
     wanted = allowed.cases.get(status.name) if status else None
     if allowed.impossible:
@@ -122,25 +128,20 @@ def _route(post: n.Post, index: Index) -> Iterator[Problem]:
             message = f"{what}: its when fits none of the statuses that its gate lets go"
             hint = f"The gate lets go {', '.join(ready)}."
             yield problem("POS20", message, hint, post.when.span, "warning")
-    if _every(post.when, cuts):
+    if cuts.fits_all(allowed):
         yield _says_nothing(post.when)
 
 
 def _approval(approve: n.Approve, when: n.Expr, index: Index) -> Iterator[Problem]:
-    cuts = Cuts(Scope(index, approve.record), [when])
-    never = cuts.allowed(when).impossible
+    claim = claimed(when, Scope(index, approve.record))
+    cuts = Cuts(index, [claim])
+    allowed = cuts.allowed(claim)
+    never = allowed.impossible
     if never:
         message = f"the approval of {approve.record} is never asked for: no '{never}' fits its when"
         yield problem("LOG02", message, "Widen the condition behind when.", when.span)
-    elif _every(when, cuts):
+    elif cuts.fits_all(allowed):
         yield _says_nothing(when)
-
-
-def _every(when: n.Expr, cuts: Cuts) -> bool:
-    """Whether every value fits a condition."""
-    allowed = cuts.allowed(when)
-    full = bool(allowed.cases) and not allowed.rest
-    return full and not any(cuts.columns[k].all & ~cases for k, cases in allowed.cases.items())
 
 
 def _says_nothing(when: n.Expr) -> Problem:
@@ -244,3 +245,73 @@ def _tells(test: n.Test, record: str, states: set[str], approvals: list[str], in
     at_first = given.get(status.name)
     later = {f.name for step in test.steps for f in step.facts if isinstance(f, n.IsValue)}
     return isinstance(at_first, n.Word) and at_first.name in states and bool(later & set(approvals))
+
+
+def check_duplicates(index: Index) -> Iterator[Problem]:
+    """What is compared: it must be there, and known when a record comes."""
+    for declared in index.ruleset.duplicates:
+        posted = [p for word in declared.records for p in index.posts.get(word.name, [])]
+        posted = [p for p in posted if declared.route in (None, p.route)]
+        filled = {assign.name for post in posted for assign in post.fields}
+        for unique in declared.uniques:
+            wrong = [f for f in unique.fields if f not in {*filled, DOCUMENT_NUMBER}]
+            if unique.where == "number_in_target" and wrong:
+                message = f"'{wrong[0]}' is nothing that is looked for in a target"
+                near = get_close_matches(wrong[0], [DOCUMENT_NUMBER], cutoff=0.7)
+                hint = did_you_mean(wrong[0], near) if near else _IN_TARGET
+                yield problem("NAM01", message, hint, unique.span)
+            elif unique.where == "target" and wrong and posted:
+                message = f"'{wrong[0]}' is no field that {posted[0].route} fills in"
+                yield problem("POS11", message, did_you_mean(wrong[0], filled), unique.span)
+            for record in records_of(declared.records, index):
+                for field, table in zip(unique.fields, unique.like, strict=True):
+                    yield from _key(Key(record, field, table), unique, index)
+
+
+_IN_TARGET = f"Write {DOCUMENT_NUMBER}, or fields of the target."
+
+
+class Key(NamedTuple):
+    """A field that is compared, and the map whose match decides; blank where none is named."""
+
+    record: str
+    field: str
+    table: str
+
+
+def _key(key: Key, unique: n.Unique, index: Index) -> Iterator[Problem]:
+    field = index.fields[key.record].get(key.field)
+    if key.table and key.table not in index.maps:
+        hint = did_you_mean(key.table, index.maps)
+        yield problem("NAM05", f"there is no map '{key.table}'", hint, unique.span)
+    elif key.table and unique.where != "history":
+        message = f"'as {key.table}' cannot stand here: a target compares what is written there"
+        yield problem("DUP03", message, "Leave it out.", unique.span)
+    elif field is None or unique.where != "history":
+        return
+    elif isinstance(field, n.Computed) and (of := of_elsewhere(field, key.record, index)):
+        yield _unstored(key, of, unique, index)
+    elif key.table and isinstance(field, n.Field) and field.type != "text":
+        message = f"'{key.field}' is no text, so {key.table} cannot match it"
+        yield problem("DUP03", message, "Only a text is a key of a map.", unique.span)
+    elif not key.table:
+        yield from _raw(key, unique, index)
+
+
+def _raw(key: Key, unique: n.Unique, index: Index) -> Iterator[Problem]:
+    """A field beside a map that takes several spellings of it for one."""
+    lax = [one for one in looked_up_in(index, key.record, key.field) if {*one.match} - {"exact"}]
+    if lax:
+        words = ", ".join(word.replace("_", " ") for word in lax[0].match)
+        message = f"'{key.field}' is a key of {lax[0].name}, which matches {words}"
+        hint = f"Write {key.field} as {lax[0].name}."
+        yield problem("DUP02", f"{message}: say that here, too", hint, unique.span, "warning")
+
+
+def _unstored(key: Key, of: n.Call | n.Name, unique: n.Unique, index: Index) -> Problem:
+    """A field that is known only after a record was stored, so that it is found by nothing."""
+    hint = "Compare a field that comes with the record."
+    if isinstance(of, n.Call) and of.name in index.maps:
+        hint = f"Compare the field that the map looks up: {say(of.args[0])} as {of.name}."
+    message = f"nothing is found by '{key.field}': {say(of)} is not known when a record comes"
+    return problem("DUP03", message, hint, unique.span)

@@ -1,6 +1,6 @@
 """Whether the rules fit the schemas of sources and targets, and their amounts can be compared.
 
-Here: target fields and record fields against the schemas that the caller hands over; whether a
+Here: target fields against the schemas that the caller hands over; whether a
 document's amount can be compared with its own lines and with its record's; whether every route can
 be followed to its end. Not here: anything that can be said without schemas.
 """
@@ -8,6 +8,7 @@ be followed to its end. Not here: anything that can be said without schemas.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from grammar import nodes as n
 from grammar.text.problem import Problem
@@ -17,9 +18,10 @@ from rules.documents.totals import Own, Parts, posts_tax, shows_money
 from rules.types.families import Families
 from rules.types.functions import did_you_mean
 from rules.types.inference import infer, silent
+from rules.types.measures import mixed
 from rules.types.outside_schemas import Amounts, DocumentSchema, FieldSchema, Schemas
 from rules.types.symbol_table import Index, Scope
-from rules.values.kinds import NUMERIC, Type
+from rules.values.kinds import Type, post_hint, postable, say_type
 from rules.values.wording import parse_message, say
 
 _MEANT = 'If it is meant so, say why: amount not compared because "…".'
@@ -117,7 +119,6 @@ def check_posts(index: Index) -> Iterator[Problem]:
             yield from _number(post)
         yield from _after(post, index)
         yield from _assigned(post)
-        yield from _duplicates(post, index)
 
 
 def _timing(post: n.Post, index: Index) -> Iterator[Problem]:
@@ -197,53 +198,58 @@ def _assigned(post: n.Post) -> Iterator[Problem]:
                 yield problem("POS09", message, hint, assign.span)
 
 
-def _duplicates(post: n.Post, index: Index) -> Iterator[Problem]:
-    known = (w.name for d in index.ruleset.duplicates for w in d.records)
-    if post.record not in known:
-        message = f"nothing says what makes a {post.record} for {post.route} a duplicate"
-        hint = f"Declare 'duplicates of {post.record}' with at least one 'unique by'."
-        yield problem("POS07", message, hint, post.span)
-
-
 _ROOM = 3  # letters of a document number that later postings need: -2, -10
-_TEXTS = frozenset({"text", "user", "one_of"})
 
 
 def check_schemas(index: Index, schemas: Schemas) -> Iterator[Problem]:
-    """Routes and records against the known schemas."""
+    """Routes against the known schemas."""
+    routes: tuple[n.Post | n.Reversal, ...] = (*index.ruleset.posts, *index.ruleset.reversals)
+    for route in routes:
+        yield from _known(route, index, schemas)
     for post in index.ruleset.posts:
-        yield from _post(post, index, schemas)
+        yield from _post(post, schemas)
     yield from check_targets(index, schemas)
-    for record in index.ruleset.records:
-        yield from _record(record, index, schemas)
 
 
-def _post(post: n.Post, index: Index, schemas: Schemas) -> Iterator[Problem]:
-    known = schemas.document(post.route.target, post.route.document)
-    if known is None:
-        names = [f"{d.target}.{d.name}" for d in schemas.documents]
-        message = f"no connector can post '{post.route}'"
-        yield problem("POS01", message, did_you_mean(str(post.route), names), post.route.span)
+def _post(post: n.Post, schemas: Schemas) -> Iterator[Problem]:
+    if (known := schemas.document(post.route.target, post.route.document)) is None:
         return
-    head = Scope(index, post.record, document=True)
-    line = Scope(index, post.record, line=True, document=True)
-    header, lines = _sides(post, known)
-    yield from _side(post.fields, header, head, f"a {post.route}")
-    yield from _side(post.line_fields, lines, line, f"a line of {post.route}")
-    yield from _required(post, header, lines)
+    yield from _required(post, known)
     literal = len(post.number.split("{")[0])
     if literal + _ROOM >= known.number_max:
         message = f"the document number is longer than {known.number_max} letters"
         yield problem("POS10", message, "Shorten the text in front of {number}.", post.span)
-    for name in post.they_own:
-        if name not in {f.name for f in header}:
-            message = f"{post.route} has no field '{name}'"
-            hint = did_you_mean(name, [f.name for f in header])
-            yield problem("POS11", message, hint, post.span)
+    header = [f.name for f in _sides(post, known)[0]]
+    for name in (own for own in post.they_own if own not in header):
+        message = f"{post.route} has no field '{name}'"
+        yield problem("POS11", message, did_you_mean(name, header), post.span)
+
+
+def _known(route: n.Post | n.Reversal, index: Index, schemas: Schemas) -> Iterator[Problem]:
+    known = schemas.document(route.route.target, route.route.document)
+    if known is not None:
+        yield from _fields(route, known, index)
+        return
+    names = [f"{d.target}.{d.name}" for d in schemas.documents]
+    message = f"no connector can post '{route.route}'"
+    yield problem("POS01", message, did_you_mean(str(route.route), names), route.route.span)
+
+
+def _fields(route: n.Post | n.Reversal, known: DocumentSchema, index: Index) -> Iterator[Problem]:
+    """The fields that a route fills."""
+    bills = isinstance(route, n.Post) and route.bill is not None
+    head = Scope(index, route.record, document=True, bills=bills)
+    line = replace(head, line=True)
+    header, lines = _sides(route, known)
+    yield from _side(route.fields, header, head, f"a {route.route}")
+    yield from _side(route.line_fields, lines, line, f"a line of {route.route}")
+    if isinstance(route, n.Post) and route.record in index.records:
+        for found in mixed(route, known, line):
+            yield problem("POS14", found.message, found.hint, found.span)
 
 
 def _sides(
-    post: n.Post, known: DocumentSchema
+    post: n.Post | n.Reversal, known: DocumentSchema
 ) -> tuple[Sequence[FieldSchema], Sequence[FieldSchema]]:
     """The fields of header and lines; a document of one row may hold them all in its header."""
     if getattr(known, "one_row", False) and not post.line_fields:
@@ -266,18 +272,14 @@ def _side(
             yield problem("POS13", message, "Leave it out.", assign.span)
         if scope.record in scope.index.records:
             have = infer(assign.expr, scope, silent)
-            if not _fits(have, field.type):
-                message = f"'{assign.name}' wants {field.type}, not {have.kind}"
-                yield problem("POS14", message, "Give a value of that type.", assign.span)
+            if not postable(have, field.type):
+                said, literal = say(assign.expr), isinstance(assign.expr, n.Literal)
+                message = (
+                    f"'{assign.name}' wants {say_type(Type(field.type))}, not {say_type(have)}"
+                )
+                hint = post_hint(have, field.type, said, literal=literal)
+                yield problem("POS14", message, hint, assign.span)
         yield from _too_long(assign, field)
-
-
-def _fits(have: Type, want: str) -> bool:
-    if have.kind == "any" or want in _TEXTS:
-        return have.kind != "many"
-    if want in NUMERIC:
-        return have.kind in NUMERIC
-    return have.kind == want
 
 
 def _too_long(assign: n.Assign, field: FieldSchema) -> Iterator[Problem]:
@@ -287,33 +289,12 @@ def _too_long(assign: n.Assign, field: FieldSchema) -> Iterator[Problem]:
         yield problem("POS15", message, "Write a shorter text.", assign.expr.span)
 
 
-def _required(
-    post: n.Post, header: Sequence[FieldSchema], lines: Sequence[FieldSchema]
-) -> Iterator[Problem]:
+def _required(post: n.Post, known: DocumentSchema) -> Iterator[Problem]:
+    header, lines = _sides(post, known)
     sides = ((post.fields, header, ""), (post.line_fields, lines, "each line: "))
     for assigns, fields, where in sides:
         given = {a.name for a in assigns}
         missing = [f.name for f in fields if f.required and f.name not in given]
         if missing:
             message = f"{where}{post.route} needs {', '.join(missing)}"
-            hint = f"Add: {missing[0]} = …"
-            yield problem("POS12", message, hint, post.span)
-
-
-def _record(record: n.Record, index: Index, schemas: Schemas) -> Iterator[Problem]:
-    owner = index.records.get(record.parent or "") or record
-    known = schemas.kind(owner.source or "", owner.name)
-    if known is None:
-        kinds = [k for k in schemas.kinds if k.source == owner.source]
-        if kinds and record is owner:
-            message = f"{record.source} sends no '{record.name}'"
-            hint = did_you_mean(record.name, [k.kind for k in kinds])
-            yield problem("NAM24", message, hint, record.span)
-        return
-    fields = {f.name: f for f in (known.fields if record is owner else known.lines)}
-    many = {"lines"} if record is owner else set()
-    for field in record.fields:
-        if isinstance(field, n.Field) and field.name not in fields.keys() | many:
-            message = f"{owner.source} sends no field '{field.name}' with {record.name}"
-            hint = did_you_mean(field.name, fields)
-            yield problem("NAM25", message, hint, field.span)
+            yield problem("POS12", message, f"Add: {missing[0]} = …", post.span)

@@ -14,7 +14,8 @@ from typing import Any, get_args
 from grammar import nodes as n
 from grammar.text.finding_codes import ErrorClass
 from grammar.text.problem import Problem
-from rules.checker.cases import (
+from rules.checker.places import problem
+from rules.overlaps.cases import (
     Column,
     fits,
     label,
@@ -24,7 +25,6 @@ from rules.checker.cases import (
     text_column,
     words_column,
 )
-from rules.checker.places import problem
 from rules.types.functions import did_you_mean
 from rules.types.inference import field_type
 from rules.types.symbol_table import FACTS, Index, Scope

@@ -15,9 +15,9 @@ from datetime import date
 
 from grammar import nodes as n
 from grammar.text.problem import Problem, Span
-from rules.checker.cases import Box, Column, count, first, gaps, meet, offered
 from rules.checker.places import problem
 from rules.checker.table_columns import Ground, columns, eras, heads, value_on
+from rules.overlaps.cases import Box, Column, count, first, gaps, meet, offered
 from rules.types.functions import did_you_mean
 from rules.types.symbol_table import Index
 
@@ -238,7 +238,7 @@ def _names(edit: n.Edit) -> Iterator[Problem]:
 
 
 def _fields(edit: n.Edit, index: Index) -> Iterator[Problem]:
-    fields = index.fields[edit.record]
+    fields = _nameable(index, edit.record)
     stored = {k: f for k, f in fields.items() if isinstance(f, n.Field)}
     seen: dict[str, str] = {}
     for group in edit.groups:
@@ -249,16 +249,25 @@ def _fields(edit: n.Edit, index: Index) -> Iterator[Problem]:
                 message = f"{edit.record} {what} '{word.name}': only stored fields are in groups"
                 yield problem("EDT04", message, did_you_mean(word.name, stored), word.span)
             elif field.mark == "key":
-                message = f"'{word.name}' is the key of {edit.record}: with another it is another"
+                whose = "its line" if word.name.startswith(n.OF_LINE) else edit.record
+                message = f"'{word.name}' is the key of {whose}: with another it is another"
                 yield problem("EDT03", message, "Take it out of the group.", word.span)
             elif word.name in seen:
                 message = f"'{word.name}' is in the group '{seen[word.name]}' already"
                 yield problem("EDT02", message, "Keep it in one of them.", word.span)
             seen.setdefault(word.name, group.name)
-    left = [k for k, f in stored.items() if f.mark != "key" and k not in seen]
+    own = index.fields[edit.record]  # what no group says of a line, goes with its lines
+    left = [k for k, f in stored.items() if f.mark != "key" and k not in seen and k in own]
     if left:
         many = "fields are" if len(left) > 1 else "field is"
         message = f"{len(left)} {many} in no group: {', '.join(left)}"
         last = edit.groups[-1].name if edit.groups else "rest"
         hint = f"Put it into a group, for example: {last} = …, {', '.join(left)}"
         yield problem("EDT01", message, hint, edit.span)
+
+
+def _nameable(index: Index, record: str) -> dict[str, n.Field | n.Computed]:
+    """What a group may name: the fields of a record, and those of its lines as `line.price`."""
+    lines = index.line_records.get(record)
+    of_lines = index.fields[lines.name] if lines and index.lines_field(record) else {}
+    return index.fields[record] | {f"{n.OF_LINE}{k}": f for k, f in of_lines.items()}

@@ -20,6 +20,7 @@ from rules.documents.agreement import RULE as MISMATCH
 from rules.documents.line_amounts import LINE_AMOUNT
 from rules.documents.own_totals import OWN_TOTAL
 from rules.documents.rounding import ROUNDING, TOLERANCE
+from rules.documents.unusual import UNUSUAL
 from rules.expressions.billed_parts import RULE as BILL
 from rules.types.functions import did_you_mean
 from rules.types.symbol_table import FACTS, Index
@@ -34,7 +35,7 @@ _OF_TABLES = {"block", *ABLE, *AGAIN, *REVERSED, "look_up", "try_again"}
 
 REASONS = frozenset(
     {"gate", "units", "duplicates", "change", "approve", *BUILT_IN}
-    | {CANCEL, BILL, MISMATCH, ROUNDING, TOLERANCE, OWN_TOTAL, LINE_AMOUNT, CLASS}
+    | {CANCEL, BILL, MISMATCH, ROUNDING, TOLERANCE, OWN_TOTAL, LINE_AMOUNT, CLASS, *UNUSUAL}
 )
 """Reasons of an outcome that no rule file gives a name."""
 

@@ -15,7 +15,7 @@ from itertools import pairwise
 
 from grammar import nodes as n
 from grammar.text.problem import Problem, Span
-from rules.checker.places import Place, places, problem, uses
+from rules.checker.places import Place, problem, uses, with_checks
 from rules.expressions.links import PERSONAL
 from rules.facts.seeds import seeds
 from rules.facts.units import Bases, convert
@@ -135,6 +135,42 @@ def _asks(link: n.Link, index: Index) -> Iterator[Problem]:
     for name in sorted(names & index.links.get(link.other, {}).keys()):
         message = f"'{name}' is a link of {link.other}: a link cannot follow another"
         yield problem("LNK05", message, f"Ask about the fields of {link.other}.", link.span)
+    scope, needs = Scope.of_link(index, link), _needs(index)
+    for part in n.walk(link.where):
+        if isinstance(part, n.Name):
+            yield from _follows(part, scope, needs)
+        elif isinstance(part, n.Compare):
+            yield from _whose(part, scope)
+
+
+def _follows(name: n.Name, scope: Scope, needs: _Needs) -> Iterator[Problem]:
+    """What is asked of the judged record itself must not need one of its links."""
+    ref = scope.resolve(name.path)
+    if ref is None or ref.kind != "own":
+        return
+    links = scope.index.links.get(ref.record, {})
+    found = [field for _, field in _all_of((ref.record, ref.name), needs) if field in links]
+    if found:
+        message = f"'{ref.name}' of {ref.record} is worked out from its link '{found[0]}'"
+        yield problem("LNK05", message, f"Ask about other fields of {ref.record}.", name.span)
+
+
+def _whose(node: n.Compare, scope: Scope) -> Iterator[Problem]:
+    """Two fields of the other record side by side, of which the judged one has the same name."""
+    sides = [s for s in (node.left, node.right) if isinstance(s, n.Name) and len(s.path) == 1]
+    found = [scope.resolve(side.path) for side in sides]
+    if len(sides) < 2 or any(ref is None or ref.kind != "head" for ref in found):
+        return
+    both = [s for s in reversed(sides) if s.path[0] in scope.index.fields.get(scope.judged, {})]
+    for side in both[:1]:
+        message = f"'{side.path[0]}' is a field of {scope.record} and of {scope.judged}"
+        own = f"{scope.judged}.{side.path[0]}"
+        if node.left == node.right:
+            hint = f"Write {own} for that of the {scope.judged}."
+            yield problem("NAM04", f"{message}: both sides are the same", hint, side.span)
+        else:
+            hint = f"The one of {scope.record} is meant; write {own} for the other."
+            yield problem("NAM04", message, hint, side.span, "warning")
 
 
 def check_units(index: Index) -> Iterator[Problem]:
@@ -155,7 +191,9 @@ def _bases(units: n.Units) -> Iterator[Problem]:
 
 
 def _rows(units: n.Units) -> Iterator[Problem]:
-    found = seeds(n.Ruleset(units=(n.Units(units.bases, units.rows, None, *_rest(units)),)), {})
+    found = seeds(
+        n.Ruleset(units=(n.Units(units.bases, units.rows, None, units.missing, units.span),)), {}
+    )
     yield from found.problems
     entries = {k: UnitEntry(0, num, den, to) for k, (num, den, to) in found.units.items()}
     bases = Bases(units.bases)
@@ -185,30 +223,27 @@ def _chain(
         yield problem("UOM05", message, hint, row.span)
 
 
-def _rest(units: n.Units) -> tuple[n.Missing, Span]:
-    return units.missing, units.span
-
-
 def check_types(index: Index) -> Iterator[Problem]:
-    """All problems of types and names inside expressions."""
-    for place in places(index):
-        found: list[Problem] = []
-        kind = infer(place.expr, place.scope, found.append)
-        if place.what == "message":
-            yield from (_as_placeholder(p) for p in found[:1])
-            continue
-        yield from found
-        if place.what == "condition" and kind.kind not in {"yesno", "any"}:
-            hint = "Compare it with something, or ask whether it is known."
-            yield problem("TYP02", "this is neither yes nor no", hint, place.expr.span)
-        if place.what == "posting":
-            yield from _posted(place, kind)
+    """All problems of types and names inside expressions, without those of checks."""
+    for place in with_checks((), index):
+        yield from wrong_types(place)
     yield from _rings(index)
 
 
-def _as_placeholder(found: Problem) -> Problem:
-    message = f"in the message: {found.message}"
-    return replace(found, code="MSG01", message=message)
+def wrong_types(place: Place) -> Iterator[Problem]:
+    """The problems of types and names of one expression."""
+    found: list[Problem] = []
+    kind = infer(place.expr, place.scope, found.append)
+    if place.what == "message":
+        said = "in the message: "
+        yield from (replace(p, code="MSG01", message=said + p.message) for p in found[:1])
+        return
+    yield from found
+    if place.what == "condition" and kind.kind not in {"yesno", "any"}:
+        hint = "Compare it with something, or ask whether it is known."
+        yield problem("TYP02", "this is neither yes nor no", hint, place.expr.span)
+    if place.what == "posting":
+        yield from _posted(place, kind)
 
 
 def _posted(place: Place, kind: Type) -> Iterator[Problem]:
@@ -223,21 +258,34 @@ def _posted(place: Place, kind: Type) -> Iterator[Problem]:
         yield problem("TYP21", message, "Write round(…, 0.01) around it.", span, "warning")
 
 
+_Needs = dict[tuple[str, str], set[tuple[str, str]]]
+"""Computed field -> what its expression names; each a record kind and a name in it."""
+
+
+def _needs(index: Index) -> _Needs:
+    return {
+        (record.name, field.name): set(_needed(field.expr, record, index))
+        for record in index.ruleset.records
+        for field in record.fields
+        if isinstance(field, n.Computed)
+    }
+
+
+def _all_of(field: tuple[str, str], needs: _Needs) -> set[tuple[str, str]]:
+    """All that a field needs, by way of others too."""
+    seen, todo = set[tuple[str, str]](), [field]
+    while todo:
+        more = needs.get(todo.pop(), set()) - seen
+        seen |= more
+        todo += more
+    return seen
+
+
 def _rings(index: Index) -> Iterator[Problem]:
     """Computed fields that need themselves."""
-    needs: dict[tuple[str, str], set[tuple[str, str]]] = {}
-    for record in index.ruleset.records:
-        for field in record.fields:
-            if isinstance(field, n.Computed):
-                needs[record.name, field.name] = set(_needed(field.expr, record, index))
-    for (record_name, name), direct in needs.items():
-        seen, todo = set(direct), list(direct)
-        while todo:
-            for more in needs.get(todo.pop(), ()):
-                if more not in seen:
-                    seen.add(more)
-                    todo.append(more)
-        if (record_name, name) in seen:
+    needs = _needs(index)
+    for record_name, name in needs:
+        if (record_name, name) in _all_of((record_name, name), needs):
             span = index.fields[record_name][name].span
             hint = "A computed field may not need itself, not even by way of others."
             yield problem("TYP11", f"the field '{name}' needs itself", hint, span)

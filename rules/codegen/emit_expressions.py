@@ -109,7 +109,7 @@ class Writer(Calls):
     # ---- conditions ---------------------------------------------------------------------------
 
     def _compare(self, node: n.Compare) -> Atom:
-        left = self.held(node.left)
+        left = self._beside(node.left, node.right)
         right = self._right(node)
         code, known = self.guard(f"({left.code} {OPERATORS[node.op]} {right.code})", left, right)
         safe = node.op in {"=", "<>"} or (left.kind == right.kind and left.kind != "")
@@ -121,7 +121,12 @@ class Writer(Calls):
             word = word_of(self.compiler.type(node.left, self.scope), node.right)
             if word is not None:
                 return self.constant(word)
-        return self.held(node.right)
+        return self._beside(node.right, node.left)
+
+    def _beside(self, node: n.Expr, other: n.Expr) -> Atom:
+        """One side of two in a variable; a number beside an amount minds the currency."""
+        number = self.compiler.currencies.number(node, other, self.scope)
+        return self.held(node) if number is None else self.asked(number, (id(node), "beside"))
 
     def _member(self, node: n.Member) -> Atom:
         inner = self.held(node.left)
@@ -174,7 +179,11 @@ class Writer(Calls):
         return found
 
     def _calculated(self, node: n.Arith) -> Atom:
-        left, right = self.held(node.left), self.held(node.right)
+        if node.op in "+-":
+            left = self._beside(node.left, node.right)
+            right = self._beside(node.right, node.left)
+        else:
+            left, right = self.held(node.left), self.held(node.right)
         exact = left.kind == right.kind == "decimal" and node.op != "/"
         code = f"{left.code} {node.op} {right.code}"
         if not exact and not self._of_time(node):

@@ -23,7 +23,7 @@ _EXPRS = (
 
 
 _WHOLE = (
-    *_EXPRS, n.Action, n.TryAgain, n.TableRow, n.GateRow, n.Immediately, n.Daily, n.Group,
+    *_EXPRS, n.Action, n.TryAgain, n.TableRow, n.GateRow, n.Immediately, n.Daily, n.Group, n.ByTeam,
 )  # fmt: skip
 _WORDS = {
     "edits": "on edit of",
@@ -177,6 +177,7 @@ _SHOW: tuple[tuple[Any, Any], ...] = (
     (n.Immediately, lambda _: "immediately"),
     (n.Daily, lambda v: f"daily at {v.at:%H:%M} by {v.by}"),
     (n.Group, lambda v: f"{v.name} = {', '.join(w.name for w in v.fields)}"),
+    (n.ByTeam, lambda v: f"by {v.role}"),
     (_EXPRS, say),
     (tuple, lambda v: ", ".join(show(x) for x in v)),
     (n.RouteName, str),

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from grammar import nodes as n
+from rules.documents.listed_codes import LISTS as CODES
 from rules.facts.world import World
 from rules.outcomes.outcome import Decision, Finding, Outcome
 from rules.types.expansion import inside
@@ -22,7 +23,7 @@ from rules.values.wording import say
 
 NOT_SENT = frozenset({"ignored", "dropped"})
 MISSING = "mapping_missing"
-LISTS = {"account": "account", "tax": "tax_code", "item": "item"}
+LISTS = {**CODES, "item": "item"}
 """The kinds of which a target may list its codes, by the words of its state."""
 SHOWN = 20
 """So many record numbers are kept for an entry; the rest is counted."""
@@ -153,7 +154,7 @@ class Tally:
         """Count one record of a kind, judged in a world."""
         self.records += 1
         sent = [d for d in outcome.decisions if d.state not in NOT_SENT]
-        lacking = [f for d in sent for f in d.findings if f.error_class == MISSING]
+        lacking = [f for d in sent for f in d.findings if _is_lack(f)]
         unlisted = set(self._strangers(kind, outcome, {d.route for d in sent}, world))
         self.blocked += bool(lacking or unlisted)
         self._records.update({at for d in sent for at in self._needs(kind, d, None)})
@@ -217,7 +218,12 @@ class Tally:
 
 
 def _tables_of(decision: Decision) -> frozenset[str]:
-    return frozenset(f.rule for f in decision.findings if f.error_class == MISSING)
+    return frozenset(f.rule for f in decision.findings if _is_lack(f))
+
+
+def _is_lack(finding: Finding) -> bool:
+    """Whether an entry is missing here; what is missing in the target is told beside it."""
+    return finding.error_class == MISSING and finding.cause_key.table is not None
 
 
 def _key(finding: Finding) -> str:

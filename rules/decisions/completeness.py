@@ -121,10 +121,14 @@ class Completeness:
         amounts = known(run) if known is not None else None
         if amounts is None or not self.amounts.is_exact(run, amounts):
             return False
+        if self.route.asking.listed.differs(run):
+            return False
         if self.route.asking.agreement is None:
             return True
         target = run.world.targets.get(self.route.post.route.target)
-        return target is None or not target.items
+        if target is not None and target.items:
+            return False
+        return not self.route.asking.agreement.asks(run)
 
 
 def _computed(compiler: Compiler) -> Iterator[n.Expr]:

@@ -14,10 +14,12 @@ from rules.decisions.duplicates import DuplicateProgram
 from rules.documents.agreement import AgreementProgram
 from rules.documents.amounts import AmountsProgram
 from rules.documents.fields import Draft
+from rules.documents.listed_codes import ListedCodes
 from rules.documents.rounding import ROUNDING
 from rules.documents.target_rounding import RoundingTold
 from rules.documents.unit_proofs import RULE as PROOFS
 from rules.documents.unit_proofs import ProofProgram
+from rules.documents.unusual import Unusual
 from rules.expressions.checks import CheckProgram, Row
 from rules.expressions.compiler import Rows, Together
 from rules.expressions.run import RetreatError, Run
@@ -44,16 +46,18 @@ class Asking:
         agreement: AgreementProgram | None,
         amounts: AmountsProgram,
         told: RoundingTold | None,
+        listed: ListedCodes,
+        unusual: Unusual,
         owner: str,
         span: Span,
     ) -> None:
         self.route, self.owner, self.span = route, owner, span
         self.checks, self.duplicates, self.proofs = checks, duplicates, proofs
         self.agreement, self.amounts, self.told = agreement, amounts, told
-        self.common, self.own = common, own
+        self.common, self.own, self.unusual, self.listed = common, own, unusual, listed
 
-    def rules(self, run: Run, shared: Shared, said: Said) -> None:
-        """What checks and conversions say of the record."""
+    def rules(self, run: Run, shared: Shared, said: Said, *, goes: bool = True) -> None:
+        """What checks and conversions say of the record, and whether one that goes is unusual."""
         together = not run.stepwise and self.common is not None and self.own is not None
         rows = self._rows(run) if together and run.story else None
         concern = self._concern(run) if together and not run.story else -1
@@ -61,6 +65,8 @@ class Asking:
             if check.bit & concern:
                 extend(said, self._check(check, run, shared, rows))
         extend(said, self._proved(run, shared))
+        if goes:
+            extend(said, self.unusual.judge(run))
 
     def _concern(self, run: Run) -> int:
         """The bits of the checks that have not just passed: without a story the others are mute."""
@@ -87,10 +93,12 @@ class Asking:
             raise RetreatError from reason
 
     def document(self, run: Run, draft: Draft, said: Said) -> None:
-        """What is said of the document: its units, its total, whether it is there already."""
+        """What is said of the document: its codes, units and total, whether it is there already."""
         units = self.agreement
         if self.told is not None and draft.made:
             extend(said, self.told.judge(run))
+        if draft.made:
+            extend(said, self.listed.of_draft(run, draft))
         if units is not None and draft.made:
             extend(said, self._safe(lambda: units.judge(run, draft), PROOFS, run))
         if draft.made:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from grammar import nodes as n
+from grammar.text.editions import Edition
 from grammar.text.problem import Span
 from rules.expressions.checks import SEVERITY
 from rules.expressions.compiler import Compiler
@@ -19,9 +20,11 @@ from rules.expressions.run import Run
 from rules.facts.world import Conflict, Facts
 from rules.outcomes.findings import Said, gap_finding, keep
 from rules.outcomes.outcome import HIT, PASS, UNKNOWN, Finding, Verdict
+from rules.types.key_matches import match_of
 from rules.types.symbol_table import Scope
 from rules.values.canonical import dumps, sha256_hex
 from rules.values.cause_keys import CauseKey, CauseKind, Clearing
+from rules.values.spelling import fold
 from rules.values.unknown import Gap, Unknown, join
 from rules.values.wording import NotExactError, parse_message, wire
 
@@ -81,6 +84,14 @@ class DuplicateProgram:
             for u in declared.uniques
         ]
         self.record = compiler.record
+        self.match = [self._matches(compiler, u) for u in declared.uniques]
+
+    def _matches(self, compiler: Compiler, unique: n.Unique) -> tuple[frozenset[str], ...]:
+        """The match words by which values of each field are the same."""
+        if compiler.index.edition < Edition.THIRD:
+            return (frozenset(),) * len(unique.fields)
+        keys = zip(unique.fields, unique.like, strict=True)
+        return tuple(match_of(compiler.index, compiler.record, f, table) for f, table in keys)
 
     def _operand(self, compiler: Compiler, name: str, unique: n.Unique) -> Operand:
         return Operand(compiler, n.Name((name,), unique.span), self.scope)
@@ -94,7 +105,9 @@ class DuplicateProgram:
         values = [(o.label, o.closure(run), o) for o in self.fields[number]]
         if any(type(v) is Unknown for _, v, _ in values):
             return join(*(v for _, v, _ in values))
-        text = dumps({label: wire(v, o.type).strip() for label, v, o in values})
+        match = self.match[number]
+        told = [(label, wire(v, o.type).strip()) for label, v, o in values]
+        text = dumps({label: fold(v, how) for (label, v), how in zip(told, match, strict=True)})
         return text if len(text) <= LONGEST_KEY else f"sha256:{sha256_hex(text)}"
 
     def link_keys(self, run: Run) -> list[tuple[str, str]]:

@@ -84,6 +84,8 @@ class RouteGlances:
         """Whether the route applies, once the run says which route is asked."""
         if (self.told is not None and self.told.differs(run.world)) or not self.needs.enter(run):
             raise CloserLookError
+        if self.route.asking.unusual.seen(run):
+            raise CloserLookError
         return True if self.route.when is None else self.route.when.run(run)
 
     def _made(self, word: PostingState, fail: int, unknown: int) -> RouteGlance:

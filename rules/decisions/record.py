@@ -217,7 +217,11 @@ class KindProgram:
 
     def _run(self, content: Content, facts: Facts, world: World, now: datetime) -> Run:
         today = now.astimezone(self.zone).date()
-        return Run(content=content, facts=facts, world=world, now=now, today=today)
+        run = Run(content=content, facts=facts, world=world, now=now, today=today)
+        if world.later:
+            day = self.compiler.day_of(run)
+            run.world = world.at(day if isinstance(day, date) else today)
+        return run
 
     # ---- the head of the outcome --------------------------------------------------------------
 

@@ -26,8 +26,10 @@ from rules.decisions.verdict import Judged, Unsent, Weighing
 from rules.documents.agreement import AgreementProgram
 from rules.documents.amounts import AmountsProgram
 from rules.documents.fields import DocumentProgram, Draft
+from rules.documents.listed_codes import ListedCodes
 from rules.documents.target_rounding import RoundingTold
 from rules.documents.unit_proofs import ProofProgram
+from rules.documents.unusual import Unusual
 from rules.expressions.billed_parts import BillProgram, Shares
 from rules.expressions.calls import billed, live, next_seq, summed
 from rules.expressions.checks import CheckProgram
@@ -111,6 +113,10 @@ class RouteProgram:
             agreement=AgreementProgram.of(compiler, post, proofs, schemas),
             amounts=amounts,
             told=RoundingTold(self.name, target, compiler.owner) if target else None,
+            listed=ListedCodes(
+                compiler, post.route, (*self.document.head, *self.document.line), schemas, post.span
+            ),
+            unusual=Unusual(compiler, post, self.document.shape, schemas),
             owner=compiler.owner,
             span=post.span,
         )
@@ -132,6 +138,11 @@ class RouteProgram:
         back = compiler.index.reversal(compiler.record, self.name)
         self.reversal = (
             ReversalProgram(compiler, back, self.document, schemas, owner) if back else None
+        )
+        self.mirrored = (
+            ListedCodes(compiler, back.route, self.reversal.programs, schemas, back.span)
+            if back and self.reversal
+            else None
         )
 
     def decide(

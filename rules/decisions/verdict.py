@@ -83,6 +83,7 @@ class Weighing:
             planner.create(document)
         planner.left()
         findings = [*self.base, *(self.said.findings if self.draft.made else self._taken(planner))]
+        findings += self._mirrored(planner)
         findings += self._missing(asked)
         needs = self._approvals(document, findings) + self._undone(planner, findings)
         if new and document is None and not waits and not findings:
@@ -98,6 +99,17 @@ class Weighing:
         said = told.judge(self.run)
         self.said.verdicts += said.verdicts
         return said.findings
+
+    def _mirrored(self, planner: Planner) -> list[Finding]:
+        """What is said of the codes of a document that takes another back."""
+        found: list[Finding] = []
+        listed = self.route.mirrored
+        for step in planner.steps if listed is not None else ():
+            if listed is not None and step.action == "credit_note" and step.document is not None:
+                said = listed.of_document(self.run, step.document)
+                self.said.verdicts += said.verdicts
+                found += said.findings
+        return found
 
     def _settled(
         self,
@@ -231,7 +243,7 @@ class Unsent(Weighing):
     def rules(self, *, goes: bool) -> None:
         """What they say of the record, and of its document where there is something to bill."""
         asking = self.route.asking
-        asking.rules(self.run, self.shared, self.said)
+        asking.rules(self.run, self.shared, self.said, goes=goes)
         if goes and self.run.route.is_due:
             self.draft = self.route.draft(self.run)
             self.asked = {**self.draft.gaps, **self.asked}

@@ -3,7 +3,7 @@
 Here: AgreementProgram: for each line of a document the quantity that came in and the quantity that
 goes out, both in base units with the rate used; and whether source unit, units table, item set-up
 of the target and mapping agree. Not here: the factors (facts/units.py), the set-up as a fact
-(facts/world.py).
+(facts/world.py), a rate that the target cannot tell (confirmed_rates.py).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 
 from grammar import nodes as n
 from rules.documents.columns import Columns, conversions_of, formula_of, in_base_unit
+from rules.documents.confirmed_rates import RateProgram, is_open
 from rules.documents.fields import Draft
 from rules.documents.unit_proofs import ProofProgram
 from rules.expressions.compiler import Compiler
@@ -74,6 +75,7 @@ class AgreementProgram:
         whole, calls = conversions_of(assigned.expr, scope, proofs.calls)
         self.converts = calls is not proofs.calls
         self.certain = whole and post.bill is None and in_base_unit(post, columns, calls, scope)
+        self.rates = RateProgram(self.route, self.target, self.owner, self.span)
         self._named(compiler, post, scope)
         self.counted = []
         for call in calls:
@@ -110,7 +112,27 @@ class AgreementProgram:
             run.line = row
             for posted in self._posted(run, next(sent, {}), items):
                 self._say(said, posted, number)
+                told = posted.set_up
+                if state and self.converts and is_open(posted.by, posted.item, told, state):
+                    more = self.rates.judge(posted.by, posted.item, state, number)
+                    said.verdicts += more.verdicts
+                    said.findings += more.findings
         return said
+
+    def asks(self, run: Run) -> bool:
+        """Whether a line is converted by a rate that nobody confirmed; all of it is known."""
+        state, units = run.world.targets.get(self.target), self.units
+        if state is None or state.confirmed is None or units is None or not self.converts:
+            return False
+        for row in run.lines:
+            run.line = row
+            for counted in self.counted:
+                unit, item = counted.unit(run), counted.item(run)
+                by = units.get(run, unit, item) if isinstance(unit, str) else None
+                if isinstance(by, Conversion) and is_open(by, str(item), None, state):
+                    return True
+        run.line = {}
+        return False
 
     def _posted(
         self, run: Run, sent: Mapping[str, str], items: Mapping[str, ItemUnits]

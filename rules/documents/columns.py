@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from grammar import nodes as n
 from rules.expressions.compiler import Compiler
 from rules.types.expansion import formula, inside
+from rules.types.measures import UNITS
 from rules.types.outside_schemas import Schemas
 from rules.types.symbol_table import Index, Scope
 from rules.values.kinds import Type
@@ -21,7 +22,6 @@ _DATE_NAMES = ("InvoiceDate", "DocDate", "Date")
 _AMOUNT_NAMES = ("Total", "Amount", "NetTotal", "TotalAmount")
 _CURRENCY_NAMES = ("Currency", "CurrencyCode")
 _ITEMS = ("ItemCode", "SKU", "Item", "ItemRef", "ProductCode")
-_UNITS = ("UOM", "Unit", "UnitOfMeasure")
 QUANTITIES = ("Quantity", "Qty")
 
 
@@ -87,7 +87,7 @@ class Columns:
         given = {a.name for a in post.line_fields}
         item = next((name for name in (*refers, *_ITEMS) if name in given), "")
         quantity = next((name for name in QUANTITIES if name in given), "")
-        unit = next((name for name in _UNITS if name in given), "")
+        unit = next((name for name in UNITS if name in given), "")
         return Columns(item, quantity, unit) if item and quantity else None
 
 

@@ -7,7 +7,7 @@ written.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -22,7 +22,7 @@ from rules.expressions.lookups import Closure
 from rules.expressions.run import Run
 from rules.outcomes.findings import keep
 from rules.outcomes.outcome import Document, Lineage
-from rules.types.expansion import stands_in
+from rules.types.expansion import inside, stands_in
 from rules.types.outside_schemas import Schemas
 from rules.types.symbol_table import Scope
 from rules.values.cause_keys import CauseKey, CauseKind
@@ -83,6 +83,15 @@ class FieldProgram:
         self.span = assign.span
         self.owner = owner
         self.type: Type = compiler.type(assign.expr, scope)
+
+    @property
+    def of_line(self) -> bool:
+        """Whether it is filled on each line."""
+        return self._scope.line
+
+    def parts(self) -> Iterator[n.Expr]:
+        """All that the value is made of, also behind computed fields."""
+        return inside(self.expr, self._scope)
 
     def __getattr__(self, name: str) -> Any:
         """What is made at first use; from then on it is an ordinary attribute."""

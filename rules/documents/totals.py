@@ -68,13 +68,17 @@ class Own:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line (or the one row) of a route by the fields that the target's definition names."""
+    """One line (or the one row) of a route by the fields that the target's definition names.
+
+    A number that is written as a text is the number here.
+    """
 
     defined: Amounts
     fields: Given
 
     def __getitem__(self, part: str) -> n.Expr | None:
-        return self.fields.get(getattr(self.defined, part))
+        given = self.fields.get(getattr(self.defined, part))
+        return given.args[0] if isinstance(given, n.Call) and given.name == "text" else given
 
 
 @dataclass(frozen=True, slots=True)

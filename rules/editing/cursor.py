@@ -156,7 +156,7 @@ class Surroundings:
         """Which names an expression may say here."""
         at, word = self.at, self.at.word
         if word == "link" and at.first == "where":
-            return Scope(self.index, self.linked)
+            return Scope(self.index, self.linked, judged=self.record)
         lines = {
             "check": at.head[-2:] == ("each", "line") or "each" in at.head,
             "record": "of" in at.head,

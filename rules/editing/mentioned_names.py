@@ -18,7 +18,7 @@ from rules.types.symbol_table import BUILT_IN_GROUPS, FACTS, LATER_FACTS, Index,
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _NAME = re.compile(r"([a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)?)\s*(\()?")
 _COUNTED = frozenset({"posting", "reversed"})
-_FIELDS = frozenset({"head", "line", "item", "list"})
+_FIELDS = frozenset({"head", "line", "item", "list", "own"})
 
 
 class Said:
@@ -49,6 +49,8 @@ class Said:
         if ref is not None:
             if ref.kind == "list":
                 yield Mention(Symbol("field", node.path[0], scope.record), parts[0])
+            elif ref.kind == "own" and len(parts) > 1:
+                yield Mention(Symbol("record", ref.record), parts[0])
             yield Mention(symbol_of(ref), parts[-1])
             return
         over = listed(node.path, scope)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from grammar.nodes import Field
+from grammar.nodes import OF_LINE, Field
 from grammar.parsing.parser import fitting
 from grammar.text.finding_codes import STYLE
 from grammar.text.vocabulary import DECLARATIONS, ORDER
@@ -89,8 +89,11 @@ class _Names:
         groups = at.word == "on" and "=" in at.said
         if at.word == "gate" and at.first in _GATE:
             yield from self._states(record, self._status())
+        elif at.first == "unique" and at.last == "as":
+            yield from self._all("map", self.index.maps)
         elif groups or at.first in {"unique", "never"} or at.said[:1] == ("by",):
             yield from self._fields(record)
+            yield from self._of_lines(self.around.line_record) if groups else ()
         elif at.last == "many" or (at.word == "link" and at.first == "from"):
             yield from self._all("record", self.index.records)
         elif at.said:
@@ -189,7 +192,9 @@ class _Names:
         record = self.around.record
         field = self.index.fields.get(record, {}).get(before)
         link = self.index.links.get(record, {}).get(before)
-        if before == "line" or before.isdigit():
+        if before and before == self.around.scope().judged:
+            yield from self._fields(before)
+        elif before == "line" or before.isdigit():
             yield from self._fields(self.around.line_record)
             if self.around.scope().bills:
                 yield Suggestion("due", Symbol("fact", "due"))
@@ -227,9 +232,12 @@ class _Names:
         scope = self.around.scope()
         yield from self._fields(scope.item or scope.record)
         yield from self._own(scope)
+        theirs = self.index.fields.get(scope.record, {})
+        for name in self.index.fields.get(scope.judged, ()):
+            said = f"{scope.judged}.{name}" if name in theirs else name
+            yield Suggestion(said, Symbol("field", name, scope.judged))
         if scope.line:
-            for name in self.index.fields.get(scope.line_record, ()):
-                yield Suggestion(f"line.{name}", Symbol("field", name, scope.line_record))
+            yield from self._of_lines(scope.line_record)
         yield from self._all("const", self.index.consts)
         for link in self.index.links.get(scope.record, ()):
             yield Suggestion(link, Symbol("link", link, scope.record))
@@ -257,6 +265,10 @@ class _Names:
         for name, field in self.index.fields.get(record, {}).items():
             if not kinds or (isinstance(field, Field) and field.type in kinds):
                 yield Suggestion(name, Symbol("field", name, record))
+
+    def _of_lines(self, record: str) -> Iterator[Suggestion]:
+        for name in self.index.fields.get(record, ()):
+            yield Suggestion(f"{OF_LINE}{name}", Symbol("field", name, record))
 
     def _states(self, record: str, name: str) -> Iterator[Suggestion]:
         field = self.index.fields.get(record, {}).get(name)

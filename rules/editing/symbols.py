@@ -59,6 +59,9 @@ class _Walk:
         )  # fmt: skip
         for owner in owners:
             yield from self._action(owner.missing.action)
+        kept = [table.kept for table in rules.maps] + [units.kept for units in rules.units]
+        for clause in filter(None, kept):
+            yield from self._roles(behind(self.texts.tokens(clause.span), "by"))
         for target in rules.targets:
             yield from self._action(target.tolerance_action)
         for silence in rules.silences:
@@ -101,6 +104,9 @@ class _Walk:
                 field.expr, Scope(self.index, record.parent or record.name, line=line)
             )
             return
+        if field.completed is not None:
+            said_by = self.texts.tokens(field.completed.span)
+            yield from self._roles(behind(said_by, "by"))
         for state in field.states:
             at = self.texts.tokens(state.span)[0].span
             symbol = Symbol("state", state.name, f"{record.name}.{field.name}")
@@ -115,7 +121,7 @@ class _Walk:
         yield Mention(Symbol("record", link.other), said[5].span)
         yield Mention(Symbol("field", link.theirs, link.other), said[7].span)
         yield Mention(Symbol("field", link.ours, link.record), said[9].span)
-        yield from self.said.expr(link.where, Scope(self.index, link.other))
+        yield from self.said.expr(link.where, Scope.of_link(self.index, link))
         yield from self._action(link.action)
 
     def readiness(self) -> Iterator[Mention]:
@@ -162,7 +168,16 @@ class _Walk:
             yield from self.said.message(one.span, "say", scope)
             for unique in one.uniques:
                 if unique.where != "target":
-                    yield from self._fields(listed(self.texts.tokens(unique.span), "by"), scope)
+                    yield from self._fields(self._keys(unique), scope)
+        for unique in one.uniques:
+            for token in behind(self.texts.tokens(unique.span), "as"):
+                yield Mention(Symbol("map", token.text), token.span)
+
+    def _keys(self, unique: n.Unique) -> Iterator[Token]:
+        """The fields that are compared, without the maps that say how."""
+        said = self.texts.tokens(unique.span)
+        yield from behind(said, "by")
+        yield from behind(said, ",")
 
     def _approve(self, approve: n.Approve) -> Iterator[Mention]:
         said = self.texts.tokens(approve.span)
@@ -183,7 +198,7 @@ class _Walk:
                 at = self.texts.tokens(group.span)[0].span
                 yield Mention(Symbol("group", group.name, edit.record), at, declares=True)
                 for word in group.fields:
-                    yield Mention(Symbol("field", word.name, edit.record), word.span)
+                    yield self._stored(word, edit.record)
             yield from self._table(edit.table, edit.record)
         for cancel in self.rules.cancels:
             yield from self._records(cancel.records)
@@ -193,6 +208,14 @@ class _Walk:
         for retry in self.rules.retries:
             yield Mention(Symbol("target", retry.target), self.texts.tokens(retry.span)[1].span)
             yield from self._table(retry.table, "")
+
+    def _stored(self, word: n.Word, record: str) -> Mention:
+        """A field of a record, or of its lines as `line.price`."""
+        lines = self.index.line_records.get(record)
+        if lines is None or not word.name.startswith(n.OF_LINE):
+            return Mention(Symbol("field", word.name, record), word.span)
+        name = self.texts.tokens(word.span)[-1]
+        return Mention(Symbol("field", name.text, lines.name), name.span)
 
     def _table(self, table: n.Table, record: str) -> Iterator[Mention]:
         fields = self.index.fields.get(record, {})

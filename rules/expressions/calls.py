@@ -25,7 +25,7 @@ from rules.values import numbers
 from rules.values.numbers import CONTEXT
 from rules.values.tax_codes import CLASSES
 from rules.values.unknown import NO_BASE, Unknown, class_gap, fact_gap, join, later_gap, limit_gap
-from rules.values.wording import say
+from rules.values.wording import say, written
 
 if TYPE_CHECKING:
     from rules.expressions.compiler import Compiler
@@ -132,6 +132,10 @@ class Calls:
     def _call_round(self, node: n.Call, scope: Scope) -> Closure:
         left, right = (self.compiler.expr(a, scope) for a in node.args)
         return binary(left, right, numbers.round_half_up)
+
+    def _call_text(self, node: n.Call, scope: Scope) -> Closure:
+        of = self.compiler.type(node.args[0], scope)
+        return applied([self.compiler.expr(node.args[0], scope)], lambda v: written(v, of))
 
     def _call_date_of(self, node: n.Call, scope: Scope) -> Closure:
         zone = self.compiler.zone

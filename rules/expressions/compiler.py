@@ -17,6 +17,7 @@ from grammar import nodes as n
 from rules.expressions.aggregates import Lists
 from rules.expressions.billed_parts import due
 from rules.expressions.calls import TOLD, Calls
+from rules.expressions.currencies import Currencies
 from rules.expressions.lookups import Closure, Lookup, UnitTable
 from rules.expressions.run import Run
 from rules.types.inference import infer, silent
@@ -78,6 +79,7 @@ class Compiler(ABC):
         self.units = UnitTable(index.ruleset.units[0]) if index.ruleset.units else None
         self.lists = Lists(self)
         self.calls = Calls(self)
+        self.currencies = Currencies(self)
         self._computed: dict[tuple[str, str], Closure] = {}
         self._kept: dict[tuple[int, Scope], tuple[n.Expr, Closure]] = {}
         self._rings: dict[tuple[str, str], Unknown] = {}
@@ -153,6 +155,8 @@ class Compiler(ABC):
             return lambda run: run.route.number
         if ref.kind == "due":
             return due
+        if ref.kind == "own":
+            return self._of_judged(ref)
         if isinstance(ref.field, n.Computed):
             return self._computed_field(ref)
         if ref.kind == "head":
@@ -160,6 +164,11 @@ class Compiler(ABC):
         if ref.kind == "line":
             return lambda run: run.line[name]
         return lambda run: run.item[name]
+
+    def _of_judged(self, ref: Ref) -> Closure:
+        """A field of the record that is judged, asked for while one that is linked is looked at."""
+        judged = self.of(ref.record).field(ref.name, Scope(self.index, ref.record))
+        return lambda run: judged(run.root)
 
     def _computed_field(self, ref: Ref) -> Closure:
         name, record = ref.name, ref.record

@@ -195,7 +195,8 @@ def message_of(
 
     Where the message is a title and then what differs, as in `Foreign orders are invoiced by hand:
     {number} is in {currency}.`, the label is the title. Else it names what differs from record to
-    record, and says the values that do not: `‹total› is above 5000.00`.
+    record, and says the values that do not: `‹total› is above 5000.00`. So it has stood in stored
+    outcomes from the first; who shows it puts it in words (rules/values/wording.py, titled).
     """
     pieces: list[str | Operand] = [
         p if isinstance(p, str) else Operand(compiler, p, scope) for p in parts

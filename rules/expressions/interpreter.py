@@ -83,11 +83,15 @@ class Interpreter(Compiler):
     # ---- conditions ---------------------------------------------------------------------------
 
     def _compare(self, node: n.Compare, scope: Scope) -> Closure:
-        left, op = self.expr(node.left, scope), COMPARE[node.op]
+        left, op = self._beside(node.left, node.right, scope), COMPARE[node.op]
         word = word_of(self.type(node.left, scope), node.right)
         if word is not None:
             return binary(left, always(word), op)
-        return binary(left, self.expr(node.right, scope), op)
+        return binary(left, self._beside(node.right, node.left, scope), op)
+
+    def _beside(self, node: n.Expr, other: n.Expr, scope: Scope) -> Closure:
+        """One side of two; a number beside an amount minds the currency."""
+        return self.currencies.number(node, other, scope) or self.expr(node, scope)
 
     def _member(self, node: n.Member, scope: Scope) -> Closure:
         inner = self.expr(node.left, scope)
@@ -126,7 +130,12 @@ class Interpreter(Compiler):
         table: dict[str, Callable[[Any, Any], Any]] = (
             _OTHERS if kinds & {"date", "moment", "duration"} else _NUMBERS  # type: ignore[assignment]
         )
-        left, right = self.expr(node.left, scope), self.expr(node.right, scope)
+        sides = ((node.left, node.right), (node.right, node.left))
+        sums = node.op in "+-"
+        left, right = (
+            self._beside(one, other, scope) if sums else self.expr(one, scope)
+            for one, other in sides
+        )
         return binary(left, right, table.get(node.op, _NUMBERS[node.op]))
 
     def _negative(self, node: n.Negative, scope: Scope) -> Closure:

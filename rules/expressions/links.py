@@ -35,13 +35,15 @@ class LinkProgram:
         self.link = link
         self.owner = link.action.role or compiler.owner
         self.other = compiler.of(link.other)
+        self.currencies = compiler.currencies
         self.reader = Reader(compiler.index, link.other)
         scope = Scope(compiler.index, link.other)
         self.ours = compiler.field(link.ours, Scope(compiler.index, compiler.record))
         self.theirs = self.other.field(link.theirs, scope)
         self.where: Closure | None = None
         if link.where is not None:
-            self.where = self.other.guarded(link.where, scope, link.name, self.owner)
+            asked = Scope.of_link(compiler.index, link)
+            self.where = self.other.guarded(link.where, asked, link.name, self.owner)
         key, dated = (compiler.index.marked(link.other, mark) for mark in ("key", "dated"))
         self.key = key.name if key else ""
         self.dated = dated.name if dated else ""
@@ -78,8 +80,12 @@ class LinkProgram:
         run.spend(1 + len(content.lines))
         if content.too_many_lines:
             return Unknown(self._gap(f"one of them has more than {MOST_LINES} lines"))
+        whose = f"{self.link.other} {_said(content.head.get(self.key))}"
+        content = _loud(content, whose)
+        ours = self.currencies.of(run.head)
+        self.other.currencies.linked(content, ours, link=self.link, owner=self.owner, whose=whose)
         inner = Run(
-            content=_loud(content, f"{self.link.other} {_said(content.head.get(self.key))}"),
+            content=content,
             facts=run.facts,
             world=run.world,
             now=run.now,

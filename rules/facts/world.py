@@ -7,8 +7,9 @@ history, postings, releases). Not here: how any of it is gathered, or what it me
 from __future__ import annotations
 
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -48,6 +49,16 @@ class UnitEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class Later:
+    """What a key has from a day on; `table` is blank for a unit."""
+
+    day: date
+    table: str
+    key: str
+    entry: Entry | UnitEntry
+
+
+@dataclass(frozen=True, slots=True)
 class ItemUnits:
     """How a target counts one of its items: 1 of a unit is num/den of its base unit."""
 
@@ -66,8 +77,8 @@ class TargetState:
     """What is known of a target: its period lock, the codes it lists, the units of its items, and
     how it rounds (a word of `Target.rounding` in the rules, or another that it said).
 
-    Codes and items that are left out are not told, nor is a blank rounding, which is no statement
-    about them.
+    What is left out, or a blank rounding, is not told, which is no statement about it. `confirmed`
+    are rates of ours that people confirmed: `CTN|TEA-1` -> (base unit, num, den); None: not asked.
     """
 
     known: bool
@@ -75,6 +86,7 @@ class TargetState:
     codes: Mapping[str, frozenset[str]] = field(default_factory=dict)
     items: Mapping[str, ItemUnits] = field(default_factory=dict)
     rounding: str = ""
+    confirmed: Mapping[str, tuple[str, int, int]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,12 +227,18 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Mappings, units and targets at one revision. Immutable; share it between evaluations."""
+    """Mappings, units and targets at one revision. Immutable; share it between evaluations.
+
+    `maps` and `units` are what counts before the first day of `later` (in order of its days); a
+    record asks the world of its own day (`at`).
+    """
 
     revision: int
     maps: Mapping[str, Table]
     units: Mapping[str, UnitEntry]
     targets: Mapping[str, TargetState]
+    later: tuple[Later, ...] = ()
+    _days: dict[int, World] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @staticmethod
     def build(
@@ -228,10 +246,34 @@ class World:
         maps: Mapping[str, Mapping[str, Entry]],
         units: Mapping[str, UnitEntry],
         targets: Mapping[str, TargetState],
+        later: Sequence[Later] = (),
     ) -> World:
         """The world of these entries; indexes are made once, at first use."""
         tables = {name: Table(entries) for name, entries in maps.items()}
-        return World(revision, tables, dict(units), dict(targets))
+        dated = tuple(sorted(later, key=lambda one: (one.day, one.table, one.key)))
+        return World(revision, tables, dict(units), dict(targets), dated)
+
+    def at(self, day: date) -> World:
+        """The world as records of this day look it up; the same object for all days alike."""
+        begun = bisect_right(self.later, day, key=lambda one: one.day) if self.later else 0
+        if not begun:
+            return self
+        found = self._days.get(begun)
+        if found is None:
+            found = self._days[begun] = self._after(self.later[:begun])
+        return found
+
+    def _after(self, begun: Sequence[Later]) -> World:
+        units, maps = dict(self.units), dict(self.maps)
+        changed: dict[str, dict[str, Entry]] = {}
+        for one in begun:
+            if isinstance(one.entry, UnitEntry):
+                units[one.key] = one.entry
+            else:
+                changed.setdefault(one.table, {})[one.key] = one.entry
+        for name, entries in changed.items():
+            maps[name] = Table({**(maps[name].entries if name in maps else {}), **entries})
+        return replace(self, maps=maps, units=units, later=())
 
 
 def differences(left: str, right: str) -> tuple[str, ...]:

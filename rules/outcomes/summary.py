@@ -22,6 +22,7 @@ KINDS = (
     "check",
     "units",
     "rounding",
+    "codes",
     "duplicates",
     "approve",
     "timing",

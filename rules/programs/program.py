@@ -51,6 +51,7 @@ class Route:
     number: str
     reverses: str = ""  # the route whose postings it takes back
     theirs: tuple[str, ...] = ()  # fields that the people in the target own
+    in_parts: bool = False  # whether it bills what was delivered, as often as something is
 
 
 class Program:
@@ -66,7 +67,7 @@ class Program:
     ) -> None:
         index = Index(ruleset, edition)
         self._index = index
-        self.ruleset = ruleset
+        self.ruleset, self.edition = ruleset, edition
         self._families = Families(index)
         self.hash = hash_
         self.roles: tuple[str, ...] = tuple(index.roles)
@@ -219,6 +220,7 @@ def _route(post: Post, kind: KindProgram) -> Route:
         after=str(post.after) if post.after else None,
         number=post.number,
         theirs=post.they_own,
+        in_parts=post.bill is not None,
     )
 
 

@@ -75,12 +75,32 @@ def _duties(rules: n.Ruleset) -> Iterator[tuple[str | None, str]]:
         yield table.missing.action.role, f"missing entries of the table “{plain(table.name)}”"
     for units in rules.units:
         yield units.missing.action.role, "missing units"
+    yield from _alone(rules)
     for link in rules.links:
         yield link.action.role, f"too many {plain(link.name)} of {a(link.record)}"
     yield from _of_rules(rules)
     yield from _of_tables(rules)
     for post in rules.posts:
         yield post.we_own.role, f"changes by hand in {becoming(post.route)}"
+
+
+def _alone(rules: n.Ruleset) -> Iterator[tuple[str, str]]:
+    """What one team alone may do."""
+    for record in rules.records:
+        for field in record.fields:
+            if isinstance(field, n.Field) and field.completed is not None:
+                yield field.completed.role, f"a blank {plain(field.name)} of {whose(record)}"
+    for table in rules.maps:
+        if table.kept is not None:
+            yield table.kept.role, f"the entries of the table “{plain(table.name)}”"
+    for units in rules.units:
+        if units.kept is not None:
+            yield units.kept.role, "the entries of the units"
+
+
+def whose(record: n.Record) -> str:
+    """A record, or a line of one, with its article."""
+    return f"a line of {a(record.parent)}" if record.parent else a(record.name)
 
 
 def _of_rules(rules: n.Ruleset) -> Iterator[tuple[str | None, str]]:

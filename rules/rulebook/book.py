@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 
 from grammar import nodes as n
 from grammar.text.problem import Span
-from rules.checker.coverage import Answered, coverage
 from rules.rulebook import route_sentences, setup_sentences
 from rules.rulebook.actions import owned_by
+from rules.rulebook.coverage import Answered, coverage
 from rules.rulebook.phrases import Phrases, words_of
 from rules.rulebook.terms import a
 from rules.rulebook.topics import EXCEPTIONS, READY, RISKS, TOPICS, Proofs, of_check
@@ -154,6 +154,9 @@ class _Writer:
             text = setup_sentences.blank(source, self.words)
             missing = source.missing
             yield self._entry(text, f"source {source.name}", missing.span, [missing.action.role])
+        for record in self.rules.records:
+            for clause, text in setup_sentences.completed(record, self.words):
+                yield self._entry(text, f"record {record.name}", clause.span, [clause.role])
 
     def _mapping(self) -> Iterator[Entry]:
         yield from self._names()
@@ -217,6 +220,9 @@ class _Writer:
             if post.uncompared is not None:
                 text = route_sentences.uncompared(post, post.uncompared)
                 yield self._entry(text, name, post.uncompared.span)
+            if post.allows is not None:
+                text = route_sentences.allows(post, post.allows)
+                yield self._entry(text, name, post.allows.span)
         for source in self.rules.sources:
             yield self._entry(
                 setup_sentences.source(source), f"source {source.name}", source.span, shown=()

@@ -45,12 +45,14 @@ KEYWORDS: dict[str, str] = {
     # records
     "key": "tells one record from another; lines are matched by theirs over versions",
     "family": "records with the same value belong together and are posted one after the other",
-    "dated": "the day of this field decides which values of consts count",
+    "dated": "the day of this field decides which values of consts and mappings count",
     "optional": "the field may be missing; any other field that is missing holds the record",
+    "completed": "the team that may fill the field in where the source left it blank",
     "many": "the lines of the record, each of them a record of its own kind",
     "otherwise": "the value to take where the one before it is missing",
     "known": "whether a value is there; this is a question that holds nobody",
     "where": "only those of the list for which this is so; bare names are fields of the list",
+    "kept": "the team that alone adds and changes the entries of the table",
     # gates and checks
     "ready": "may go, if nothing else stops it",
     "wait": "waits, without anybody being called",
@@ -73,6 +75,7 @@ KEYWORDS: dict[str, str] = {
     "after": "it waits until the document of that route is posted and nobody decides about it",
     "bill": "only what is there and not yet on a document is due; the rest does what else says",
     "amount": "the record's own total is not compared with the document, for this reason",
+    "allows": "posts no lines, negative quantities or negative totals without asking anybody",
     "they": "fields that people may change in the target after posting",
     "we": "who looks when somebody changes any other field in the target",
     "each": "what follows is said of every line",
@@ -106,6 +109,7 @@ LIBRARY: dict[str, tuple[str, str, str]] = {
     "date_of": ("date_of(moment)", "a date", "the day, in the zone of the source"),
     "is_tin": ("is_tin(text)", "yes or no", "whether it has the form of a tax number"),
     "e_invoice_class": ("e_invoice_class(text)", "text", "a classification of the e-Invoice"),
+    "text": ("text(x)", "text", "a number or a date as it is written"),
     "words": ("words(text)", "text", "the text with single blanks and nothing invisible"),
     "match_key": ("match_key(text)", "text", "its letters and digits alone, in one case"),
     "abs": ("abs(x)", "as x", "x without its sign"),
@@ -114,7 +118,7 @@ LIBRARY: dict[str, tuple[str, str, str]] = {
     "net": ("net(amount, rate)", "as amount", "the amount without the tax that it contains"),
     "tax": ("tax(amount, rate)", "as amount", "the tax on the amount"),
     "sum": ("sum(lines.amount where …)", "as the field", "the field of all of a list, added up"),
-    "count": ("count(lines where …)", "a whole", "how many of a list there are"),
+    "count": ("count(lines where …)", "a whole number", "how many of a list there are"),
     "any": ("any(lines where …)", "yes or no", "whether at least one of a list is there"),
     "all": ("all(lines where …)", "yes or no", "whether all of a list are so"),
     "latest": ("latest(payments.paid_at)", "as the field", "the field of the latest of a list"),
@@ -125,7 +129,7 @@ LIBRARY: dict[str, tuple[str, str, str]] = {
 _MARKS = {
     "key": "it tells one {record} from another",
     "family": "what has the same belongs together and goes in order",
-    "dated": "its day decides which values of consts count",
+    "dated": "its day decides which values of consts and mappings count",
     "optional": "it may be missing",
 }
 _FACTS = {

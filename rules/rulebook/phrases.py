@@ -97,7 +97,8 @@ class Phrases:
             return FACTS.get(name) or f"the {plain(name)}"
         if ref.kind == "due":
             return "what is due of the line"
-        return noun(name, self._type(ref), "the line" if ref.kind == "line" else "")
+        of = {"line": "the line", "own": f"the {plain(ref.record)}"}.get(ref.kind, "")
+        return noun(name, self._type(ref), of)
 
     def _const(self, const: n.Const) -> str:
         value = const_values(const)

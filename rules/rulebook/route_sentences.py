@@ -58,6 +58,12 @@ def uncompared(one: n.Post, said: n.Uncompared) -> str:
     )
 
 
+def allows(one: n.Post, said: n.Allows) -> str:
+    """What goes there without anybody being asked, though it is unusual."""
+    what = listed([plain(word) for word in said.what])
+    return f"{capital(becoming(one.route))} may have {what}: nobody is asked about them."
+
+
 def fields_of(one: n.Post | n.Reversal, assigns: Sequence[n.Assign], words: Phrases) -> str:
     """The fields of a document, or those of its lines, in one sentence."""
     line = bool(assigns) and assigns is one.line_fields
@@ -193,7 +199,7 @@ def duplicates(one: n.Duplicates, unique: n.Unique, words: Phrases) -> str:
     here = words.of(one.records[0].name)
     whose = listed([plain(w.name) for w in one.records], "or")
     route = f" that becomes {becoming(one.route)}" if one.route else ""
-    fields = listed([f if f[:1].isupper() else plain(f) for f in unique.fields])
+    fields = listed([_key(*key) for key in zip(unique.fields, unique.like, strict=True)])
     other = {
         "history": f"another {whose} came with the same {fields}",
         "target": f"the target has a document with the same {fields} that we did not post",
@@ -201,6 +207,12 @@ def duplicates(one: n.Duplicates, unique: n.Unique, words: Phrases) -> str:
     begin = capital(listed([a(w.name) for w in one.records], "or"))
     told = here.message(one.say, one.span)
     return f"{begin}{route}: if {other}, {action(one.action, words)}: {told}"
+
+
+def _key(field: str, table: str) -> str:
+    """A field that is compared, and whose match says what is the same."""
+    name = field if field[:1].isupper() else plain(field)
+    return f"{name} (as “{plain(table)}” matches it)" if table else name
 
 
 def approve(one: n.Approve, words: Phrases) -> str:

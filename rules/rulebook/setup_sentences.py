@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from grammar import nodes as n
-from rules.rulebook.actions import action, becoming, but_for, targets_of
+from rules.rulebook.actions import action, becoming, but_for, targets_of, whose
 from rules.rulebook.phrases import Phrases
 from rules.rulebook.terms import a, be, capital, listed, plain, spoken
+from rules.types.symbol_table import Scope
 from rules.values.wording import bare
 
 _BUILT_IN = {
@@ -160,7 +161,7 @@ def table(one: n.Map, words: Phrases) -> str:
     start = f"; its first entries come from {one.csv.path}" if one.csv else ""
     first = f"; its first entries: {rows}" if rows else ""
     return (
-        f"In the table “{plain(one.name)}” {match}{start}{first}. "
+        f"In the table “{plain(one.name)}” {match}{start}{first}. {_kept(one.kept, words)}"
         f"For what has no entry, {action(one.missing.action, words)}: {_told(one.missing)}"
     )
 
@@ -178,7 +179,7 @@ def units(one: n.Units, words: Phrases) -> Iterator[tuple[n.UnitBase | n.UnitRow
     yield (
         one,
         (
-            f"{more}A unit that nobody defined is never taken as 1: "
+            f"{more}{_kept(one.kept, words)}A unit that nobody defined is never taken as 1: "
             f"{action(one.missing.action, words)}: {_told(one.missing)} The same where the source, "
             "these units, the item in the target and what is posted do not agree on one."
         ),
@@ -197,7 +198,7 @@ def const(one: n.Const) -> str:
 
 def link(one: n.Link, words: Phrases) -> str:
     """Other records as a list."""
-    there = words.of(one.other)
+    there = Phrases(words.index, Scope.of_link(words.index, one))
     where = f", where {there.expr(one.where)}" if one.where is not None else ""
     return (
         f"The {plain(one.name)} of {a(one.record)}: every {plain(one.other)} whose "
@@ -209,8 +210,7 @@ def link(one: n.Link, words: Phrases) -> str:
 def computed(record: n.Record, field: n.Computed, words: Phrases) -> str:
     """A field that is worked out."""
     here = words.of(record.parent or record.name, line=record.parent is not None)
-    whose = f"a line of {a(record.parent)}" if record.parent else a(record.name)
-    what = f"{capital(plain(field.name))} of {whose} {be(field.name)}"
+    what = f"{capital(plain(field.name))} of {whose(record)} {be(field.name)}"
     return f"{what} worked out: {here.gets(field.expr)}."
 
 
@@ -219,3 +219,21 @@ def _told(missing: n.Missing) -> str:
     for hole, words in _HOLES.items():
         text = text.replace(hole, words)
     return f"“{text}”"
+
+
+def _kept(kept: n.ByTeam | None, words: Phrases) -> str:
+    """Who alone changes the entries of a table."""
+    return f"Only {words.role(kept.role)} may change its entries. " if kept else ""
+
+
+def completed(record: n.Record, words: Phrases) -> Iterator[tuple[n.ByTeam, str]]:
+    """Who fills in what the source left blank, each team once with its fields."""
+    fields: dict[str, list[n.Field]] = {}
+    for field in record.fields:
+        if isinstance(field, n.Field) and field.completed is not None:
+            fields.setdefault(field.completed.role, []).append(field)
+    for role, own in fields.items():
+        names = listed([plain(field.name) for field in own], "or")
+        what = f"a blank or unreadable {names} of {whose(record)}"
+        clause = next(field.completed for field in own if field.completed is not None)
+        yield clause, f"{capital(words.role(role))} may fill in {what}; nobody else does."

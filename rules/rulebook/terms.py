@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
+from grammar.nodes import OF_LINE
 from rules.values.kinds import Type
 from rules.values.wording import duration
 
@@ -27,6 +28,7 @@ IS_WHEN = IS | {
 }
 ARITH = {"+": "plus", "-": "less", "*": "times", "/": "divided by"}
 VALUES: dict[str, str] = {
+    "text": "{0} as a text",
     "words": "{0} with single blanks",
     "match_key": "{0} by its letters and digits alone",
     "e_invoice_class": "{0} as a classification of the e-Invoice",
@@ -110,10 +112,10 @@ _HOURS = timedelta(hours=96)
 def plain(name: str) -> str:
     """A name without its underscores: `e_invoice_limit` is the e-invoice limit.
 
-    >>> plain("e_invoice_limit"), plain("debtor_of_tin"), plain("qty")
-    ('e-invoice limit', 'debtor of TIN', 'quantity')
+    >>> plain("e_invoice_limit"), plain("debtor_of_tin"), plain("qty"), plain("line.price")
+    ('e-invoice limit', 'debtor of TIN', 'quantity', 'line price')
     """
-    words = [_SAID.get(word, word) for word in name.split("_")]
+    words = [_SAID.get(word, word) for word in name.replace(OF_LINE, "line_").split("_")]
     return " ".join(words).replace("e invoice", "e-invoice")
 
 

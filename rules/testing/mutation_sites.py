@@ -2,8 +2,8 @@
 
 Here: every part: gates, checks, duplicates, approvals, consts, maps, units, owners; of routes when
 a document goes, what is in it, who owns it afterwards; of decision tables each row with another
-answer, each group without its fields. Texts for people, clearing and rows of CSV files are no
-parts: no test speaks of them. Not here: how a part is broken (mutations.py).
+answer, each group without its fields, or without one of its lines. Texts for people and rows of CSV
+files are no parts: no test speaks of them. Not here: how a part is broken (mutations.py).
 """
 
 from __future__ import annotations
@@ -89,6 +89,14 @@ def of_fields(index: Index) -> Iterator[Part]:
             yield part("links", name, link, link.where, (GONE,))
 
 
+def _allowed(post: n.Post, said: n.Allows, name: str) -> Iterator[Part]:
+    """Each of what goes although it is unusual."""
+    for word in said.what:
+        less = replace(said, what=tuple(one for one in said.what if one != word))
+        named = f"{name}: allows {word.replace('_', ' ')}"
+        yield Part("amounts of routes", named, said.span, post, (replace(post, allows=less),))
+
+
 def _going(post: n.Post, name: str) -> Iterator[Part]:
     """When it goes, and who may change it."""
     if post.when is not None:
@@ -102,6 +110,8 @@ def _going(post: n.Post, name: str) -> Iterator[Part]:
         yield part("timing of routes", f"{name}: bill", post, post.bill, (GONE,))
     if post.uncompared is not None:
         yield part("amounts of routes", f"{name}: amount", post, post.uncompared, (GONE,))
+    if post.allows is not None:
+        yield from _allowed(post, post.allows, name)
     kind = "ignore" if post.we_own.kind != "ignore" else "block"
     instead = n.Action(kind, None, post.we_own.span)
     yield part("owners of fields", f"{name}: we own", post, post.we_own, (instead,))
@@ -135,12 +145,24 @@ def of_tables(ruleset: n.Ruleset) -> Iterator[Part]:
         for group in edit.groups:
             way = (replace(group, fields=()),)
             yield part("groups of edits", f"{name}: {group.name}", edit, group, way)
+            yield from _of_lines(name, edit, group)
         yield from _rows("rows of edits", name, edit, role)
     for cancel in ruleset.cancels:
         name = f"on cancel of {', '.join(word.name for word in cancel.records)}"
         yield from _rows("rows of cancels", name, cancel, role)
     for retry in ruleset.retries:
         yield from _rows("rows of retries", f"retry {retry.target}", retry, role)
+
+
+def _of_lines(name: str, edit: n.Edit, group: n.Group) -> Iterator[Part]:
+    """Each field of the lines that a group has for itself, given back to the lines."""
+    for word in group.fields:
+        if word.name.startswith(n.OF_LINE):
+            left = tuple(other for other in group.fields if other is not word)
+            said = f"{name}: {group.name} with {word.name}"
+            yield part(
+                "fields of lines in groups", said, edit, group, (replace(group, fields=left),)
+            )
 
 
 def _rows(kind: str, name: str, declared: Declared, role: str) -> Iterator[Part]:
@@ -183,8 +205,15 @@ def _gates(ruleset: n.Ruleset) -> Iterator[Part]:
                 yield Part("statuses of gates", name, state.span, gate, (way,))
 
 
+_CLEARS = {"itself": "when it passes", "by": "by {}", "never": "never"}
+_LAX = ("trimmed", "any_case", "any_punctuation")
+
+
 def _checks(ruleset: n.Ruleset) -> Iterator[Part]:
-    """Each check failing always, each of its facts always true, and the check without its when."""
+    """Each check failing always, each of its facts always true, and the check without its when.
+
+    What clears a hold is named and not broken: no test can say it.
+    """
     for check in ruleset.checks:
         name = f"check {check.name}"
         never = replace(check, requires=(_literal(check, value=False),))
@@ -195,13 +224,15 @@ def _checks(ruleset: n.Ruleset) -> Iterator[Part]:
         if check.when is not None:
             said = f"{name}: when {say(check.when)}"
             yield part("checks that do not apply", said, check, check.when, (GONE,))
+        said = f"{name}: clears {_CLEARS[check.clears.kind].format(check.clears.role)}"
+        yield Part("what clears a hold", said, check.clears.span, check, ())
 
 
 def _duplicates(ruleset: n.Ruleset) -> Iterator[Part]:
     for declared in ruleset.duplicates:
         name = f"duplicates of {', '.join(word.name for word in declared.records)}"
         for unique in declared.uniques:
-            fields = ", ".join(unique.fields) or "document_number"
+            fields = ", ".join(unique.keys)
             said = f"{name}: by {fields} in {unique.where.removeprefix('number_in_')}"
             alone = len(declared.uniques) == 1
             way = GONE if alone else _left_out(declared, unique)
@@ -219,6 +250,11 @@ def _approvals(ruleset: n.Ruleset) -> Iterator[Part]:
         if approve.when is not None:
             said = f"{name}: when {say(approve.when)}"
             yield part("approvals that are not needed", said, approve, approve.when, (GONE,))
+        for person in approve.never:
+            left = tuple(other for other in approve.never if other != person)
+            way = replace(approve, never=left)
+            said = f"{name}: never {person}"
+            yield Part("people who may not approve", said, approve.span, approve, (way,))
 
 
 def _consts(ruleset: n.Ruleset) -> Iterator[Part]:
@@ -230,6 +266,11 @@ def _consts(ruleset: n.Ruleset) -> Iterator[Part]:
 
 def _maps(ruleset: n.Ruleset) -> Iterator[Part]:
     for table in ruleset.maps:
+        for word in table.match:
+            left = tuple(other for other in table.match if other != word)
+            way = replace(table, match=_LAX if word == "exact" else left or ("exact",))
+            said = f"map {table.name}: match {word.replace('_', ' ')}"
+            yield Part("match of maps", said, table.span, table, (way,))
         for row in table.rows:
             ways = tuple(replace(row, value=value) for value in others(row.value))
             yield part("rows of maps", f'map {table.name}: "{row.key}"', table, row, ways)

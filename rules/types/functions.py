@@ -17,8 +17,9 @@ from typing import Any
 
 from grammar import nodes as n
 from grammar.text.problem import Problem, Span
+from rules.types.conversions import misplaced
 from rules.types.symbol_table import Scope
-from rules.values.kinds import ANY, WANT, Type, fits, say_type, worst
+from rules.values.kinds import ANY, WANT, Type, compare_hint, fits, say_type, two_currencies, worst
 from rules.values.numbers import Number, add, divide, multiply, subtract
 from rules.values.spelling import match_key
 from rules.values.tax_codes import is_tin
@@ -90,6 +91,7 @@ WORLDLY = (
     "price_in_base",
     "base_unit",
     "number_of",
+    "text",
     "date_of",
     "due_of",
     "e_invoice_class",
@@ -144,7 +146,15 @@ class CallTypes(ABC):
         found = self._arguments(expr, kinds)
         if function.gives != "first":
             return Type(function.gives)
-        return Type(found[0].kind, level=worst(function.level, *(t.level for t in found)))
+        currency = next((t.currency for t in found if t.currency), "")
+        for arg, other in zip(expr.args, found, strict=False):
+            if two_currencies(found[0], other):
+                message = (
+                    f"'{expr.name}' of {say_type(found[0], other)} and {say_type(other, found[0])}"
+                )
+                self.say("TYP08", message, compare_hint(found[0], other), arg.span)
+        level = worst(function.level, *(t.level for t in found))
+        return Type(found[0].kind, level=level, currency=currency)
 
     def _call_round(self, expr: n.Call) -> Type:
         found = self._arguments(expr, ("numeric", "numeric"))
@@ -152,21 +162,30 @@ class CallTypes(ABC):
         if step is not None and not (isinstance(step, n.Literal) and step.value > 0):  # type: ignore[operator]
             hint = "Write round(x, 0.01)."
             self.say("TYP06", "round needs the step written out, above zero", hint, expr.span)
-        return Type(found[0].kind)
+        return Type(found[0].kind, currency=found[0].currency)
+
+    def _call_text(self, expr: n.Call) -> Type:
+        (found,) = self._arguments(expr, ("written",))
+        if found.level == "fraction":
+            message = "a division is written as a text without being rounded"
+            return self.say("TYP20", message, "Write round(…, 0.01) around it.", expr.span)
+        return Type("text")
 
     def _call_in_base(self, expr: n.Call) -> Type:
-        self._arguments(expr, ("numeric", "text", "text"))
+        self._arguments(expr, ("count", "text", "text"))
         return self._needs_units(expr, Type("quantity"))
 
     def _call_price_in_base(self, expr: n.Call) -> Type:
-        self._arguments(expr, ("numeric", "text", "text"))
-        return self._needs_units(expr, Type("money", level="fraction"))
+        price = self._arguments(expr, ("price", "text", "text"))[0]
+        return self._needs_units(expr, Type("money", level="fraction", currency=price.currency))
 
     def _call_base_unit(self, expr: n.Call) -> Type:
         self._arguments(expr, ("text",))
         return self._needs_units(expr, Type("text"))
 
     def _needs_units(self, expr: n.Call, found: Type) -> Type:
+        for wrong in misplaced(expr, self.scope):
+            self.report(wrong)
         if self.scope.index.ruleset.units:
             return found
         return self.say(
@@ -187,7 +206,7 @@ class CallTypes(ABC):
             message = "'due_of' is the part of one bill, but nothing is billed here"
             hint = "Say 'bill … of … else …' in the route."
             return self.say("NAM05", message, hint, expr.span)
-        return Type(found.kind)
+        return Type(found.kind, currency=found.currency)
 
     def _call_number_of(self, expr: n.Call) -> Type:
         arg = expr.args[0] if len(expr.args) == 1 else None
@@ -210,7 +229,8 @@ class CallTypes(ABC):
     def _arguments(self, expr: n.Call, kinds: tuple[str, ...]) -> list[Type]:
         found = [self.of(arg) for arg in expr.args]
         if len(found) != len(kinds):
-            message = f"'{expr.name}' takes {len(kinds)} values, not {len(found)}"
+            many = "value" if len(kinds) == 1 else "values"
+            message = f"'{expr.name}' takes {len(kinds)} {many}, not {len(found)}"
             self.say("TYP07", message, "Give exactly these.", expr.span)
             return (found + [ANY] * len(kinds))[: len(kinds)]
         for arg, have, want in zip(expr.args, found, kinds, strict=True):

@@ -13,7 +13,8 @@ from grammar import nodes as n
 from grammar.advice.hints import WORDS as FOREIGN
 from grammar.text.problem import Problem, Span
 from rules.types.functions import AGGREGATES, LITERAL, NAMES, PURE, CallTypes, Report, did_you_mean
-from rules.types.symbol_table import FACTS, LATER_FACTS, Scope
+from rules.types.left_words import split_words
+from rules.types.symbol_table import FACTS, LATER_FACTS, Scope, stored_type
 from rules.values.kinds import (
     ANY,
     NUMERIC,
@@ -92,7 +93,7 @@ def word_of(left: Type, right: n.Expr) -> str | None:
 def field_type(field: n.Field | n.Computed, record: str, scope: Scope) -> Type:
     """The type of a stored or computed field."""
     if isinstance(field, n.Field):
-        return Type(field.type, tuple(s.name for s in field.states))
+        return stored_type(field, record, scope.index)
     return computed_type(field, record, scope)
 
 
@@ -163,7 +164,7 @@ class _Walk(CallTypes):
         self._quoted(expr.right, left)
         self._quoted(expr.left, right)
         if not comparable(left, right):
-            message = f"{say_type(left)} cannot be compared with {say_type(right)}"
+            message = f"{say_type(left, right)} cannot be compared with {say_type(right, left)}"
             self.say("TYP01", message, compare_hint(left, right), expr.span)
         elif expr.op not in {"=", "<>"} and not {left.kind, right.kind} <= ORDERED:
             self.say("TYP03", f"{say_type(left)} has no order", "Use = or <>.", expr.span)
@@ -218,25 +219,19 @@ class _Walk(CallTypes):
 
     def _allof(self, expr: n.AllOf | n.AnyOf) -> Type:
         """Conditions side by side; a word alone may belong to the comparison before it."""
-        before: n.Compare | None = None
-        for part in expr.parts:
-            if before is None or not self._left_behind(part, before):
-                self.condition(part)
-            before = part if isinstance(part, n.Compare) else before
+        conditions, left = split_words(expr.parts, self._is_word)
+        for part in conditions:
+            self.condition(part)
+        for wrong in left:
+            self.report(wrong)
         return YESNO
 
     _anyof = _allof
 
-    def _left_behind(self, part: n.Expr, before: n.Compare) -> bool:
-        """Whether a part is but a word of the comparison before: status = paid or packed."""
-        word = part.path[0] if isinstance(part, n.Name) and len(part.path) == 1 else ""
-        left = infer(before.left, self.scope, silent)
-        if word not in left.states or self.scope.resolve((word,)) is not None:
-            return False
-        negated = "not " if before.op == "<>" else ""
-        hint = f"Write {negated}{say(before.left)} in ({say(before.right)}, {word})."
-        self.say("NAM01", f"'{word}' alone is no condition", hint, part.span)
-        return True
+    def _is_word(self, compare: n.Compare, name: n.Name) -> bool:
+        """Whether a name is but a word that a comparison could have named."""
+        states = infer(compare.left, self.scope, silent).states
+        return say(name) in states and self.scope.resolve(name.path) is None
 
     def _not(self, expr: n.Not) -> Type:
         return self.condition(expr.expr)
@@ -257,10 +252,9 @@ class _Walk(CallTypes):
             return ANY
         found = product(expr.op, left, right) if expr.op in "*/" else total(expr.op, left, right)
         if found is None:
-            verb = {"+": "added to", "-": "taken together with", "*": "multiplied by"}
-            message = (
-                f"{say_type(left)} cannot be {verb.get(expr.op, 'divided by')} {say_type(right)}"
-            )
+            verbs = {"+": "added to", "-": "taken together with", "*": "multiplied by"}
+            verb, other = verbs.get(expr.op, "divided by"), say_type(right, left)
+            message = f"{say_type(left, right)} cannot be {verb} {other}"
             return self.say("TYP04", message, arith_hint(expr.op, left, right), expr.span)
         return found
 

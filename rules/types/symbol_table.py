@@ -26,6 +26,7 @@ from grammar.nodes import (
     Target,
 )
 from grammar.text.editions import NEWEST, Edition
+from rules.values.kinds import Type
 
 FACTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "period": ("one_of", ("open", "locked")),
@@ -50,6 +51,10 @@ BUILT_IN_GROUPS = ("not_ready", "overbilled")
 DOCUMENT_NUMBER = "document_number"
 DUE = "due"
 RESERVED = {*FACTS, *LATER_FACTS, DOCUMENT_NUMBER, "line", "seen"}
+
+
+CURRENCY = "currency"
+"""The field in which a record says its own currency, where it need not be that of its source."""
 
 
 class _Named(Protocol):
@@ -90,6 +95,7 @@ class Index:
         self.fields = {r.name: _by_name(r.fields) for r in ruleset.records}
         self.computed_types: dict[tuple[str, str], object] = {}  # filled by inference.py
         self.places: tuple[Any, ...] | None = None  # filled by checker/places.py
+        self.conversions: object = None  # filled by conversions.py
         self.posts: dict[str, list[Post]] = {}
         for post in ruleset.posts:
             self.posts.setdefault(post.record, []).append(post)
@@ -159,11 +165,31 @@ class Index:
         return _narrowest([g for g in self.ruleset.gates if g.record == record], route)
 
 
+def stored_currency(index: Index, record: str) -> bool:
+    """Whether records of a kind say their own currency."""
+    field = index.fields.get(record, {}).get(CURRENCY)
+    return isinstance(field, Field) and field.type == "text"
+
+
+def stored_type(field: Field, record: str, index: Index) -> Type:
+    """The type of a stored field; an amount is in the currency of its source, unless each record
+    says its own.
+    """
+    states = tuple(s.name for s in field.states)
+    if field.type != "money":
+        return Type(field.type, states)
+    declared = index.records.get(record)
+    owner = index.records.get(declared.parent or record) if declared else None
+    source = index.sources.get(owner.source or "") if owner else None
+    known = source is not None and owner is not None and not stored_currency(index, owner.name)
+    return Type("money", currency=source.currency if source is not None and known else "")
+
+
 @dataclass(frozen=True, slots=True)
 class Ref:
     """What a path means: where the value is, and which declaration says so."""
 
-    kind: str  # head line item list const fact number due
+    kind: str  # head line item list own const fact number due
     name: str
     field: Field | Computed | None = None
     record: str = ""
@@ -171,7 +197,11 @@ class Ref:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Which names are visible: of which record, on a line or not, inside `where` or not."""
+    """Which names are visible: of which record, on a line or not, inside `where` or not.
+
+    `judged` is the kind whose records a link lists others for: in its `where` their fields are
+    visible, too, by their names where the other kind has none of that name, and as `refund.total`.
+    """
 
     index: Index
     record: str
@@ -179,6 +209,12 @@ class Scope:
     item: str | None = None
     document: bool = False
     bills: bool = False
+    judged: str = ""
+
+    @staticmethod
+    def of_link(index: Index, link: Link) -> Scope:
+        """What the `where` of a link may name."""
+        return Scope(index, link.other, judged=link.record)
 
     @property
     def line_record(self) -> str:
@@ -203,7 +239,7 @@ class Scope:
         owner = self._field("head", self.record, path[0])
         if owner is not None and isinstance(owner.field, Field) and owner.field.type == "many":
             return self._field("list", owner.field.of or self.line_record, path[1])
-        return None
+        return self._field("own", self.judged, path[1]) if path[0] == self.judged else None
 
     def _bare(self, name: str) -> Ref | None:
         own = (
@@ -219,7 +255,7 @@ class Scope:
             return Ref("fact", name)
         if name == DOCUMENT_NUMBER and self.document:
             return Ref("number", name)
-        return None
+        return self._field("own", self.judged, name)
 
     def _field(self, kind: str, record: str, name: str) -> Ref | None:
         found = self.index.fields.get(record, {}).get(name)
@@ -229,4 +265,6 @@ class Scope:
         """All names that could stand here, for "did you mean"."""
         own = self.index.fields.get(self.item or self.record, {})
         lines = self.index.fields.get(self.line_record, {}) if self.line else {}
-        return [*own, *(f"line.{n}" for n in lines), *self.index.consts, *FACTS]
+        judged = self.index.fields.get(self.judged, {})
+        told = [f"{self.judged}.{name}" if name in own else name for name in judged]
+        return [*own, *told, *(f"line.{n}" for n in lines), *self.index.consts, *FACTS]

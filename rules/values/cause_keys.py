@@ -29,10 +29,12 @@ class CauseKind(StrEnum):
     IDENTITY = "identity"  # a number that came under two ids
     INACTIVE = "inactive"  # CONNECTION:KIND, a party that was switched off in a target
     LATER = "later"  # a route whose document comes first; of a silent gap, never stored
+    LISTED = "listed"  # TARGET:KIND:CODE, a code that a target does not list
     MANUAL = "manual"  # a number that somebody may have typed into the target
     MAPPING = "mapping"  # TABLE:KEY, an entry that is missing or of no use
     OTHER = ""  # none of these: a text that only an older version writes
     PERIOD = "period"  # TARGET:YYYY-MM, a month that is closed there
+    RATE = "rate"  # TARGET:NUM/DEN:BASE:UNIT|ITEM, a rate of ours that nobody confirmed for it
     ROUNDING = "rounding"  # a target that rounds otherwise than the rules say
     RULE = "rule"  # a rule
     STALE = "stale"  # a route whose document holds another content
@@ -81,6 +83,24 @@ class CauseKey(OneText):
     def period(cls, target: str, month: str) -> CauseKey:
         """A month of a target, as YYYY-MM."""
         return cls(CauseKind.PERIOD, f"{target}:{month}")
+
+    @classmethod
+    def listed(cls, target: str, kind: str, code: str) -> CauseKey:
+        """A code of a kind that a target does not list."""
+        return cls(CauseKind.LISTED, f"{target}:{kind}:{code}")
+
+    @classmethod
+    def rate(cls, target: str, unit: str, item: str, worth: tuple[str, int, int]) -> CauseKey:
+        """What 1 of a unit of an item is worth in its base unit: (base unit, num, den)."""
+        base, num, den = worth
+        return cls(CauseKind.RATE, f"{target}:{num}/{den}:{base}:{unit}|{item}")
+
+    @property
+    def rate_of(self) -> tuple[str, tuple[str, int, int]]:
+        """The `UNIT|ITEM` of a rate, and what it is worth."""
+        _, worth, base, entry = self.named.split(":", 3)
+        num, _, den = worth.partition("/")
+        return entry, (base, int(num), int(den))
 
     @property
     def table(self) -> str | None:

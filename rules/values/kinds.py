@@ -19,11 +19,15 @@ from rules.values.numbers import DIGITS
 
 @dataclass(frozen=True, slots=True)
 class Type:
-    """A type; `states` of a word type; `level` exact, product (unrounded) or fraction."""
+    """A type; `states` of a word type; `level` exact, product (unrounded) or fraction.
+
+    `currency` of an amount is blank where no one is known beforehand.
+    """
 
     kind: str
     states: tuple[str, ...] = ()
     level: str = "exact"
+    currency: str = ""
 
 
 ANY = Type("any")
@@ -34,23 +38,56 @@ ORDERED = NUMERIC | {"date", "moment", "duration", "any"}
 LEVELS = ("exact", "product", "fraction")
 
 
-WANT = {"numeric": "a number", "text": "a text", "moment": "a moment"}
+WANT = {
+    "numeric": "a number",
+    "text": "a text",
+    "moment": "a moment",
+    "count": "a quantity",
+    "price": "money",
+    "written": "a number or a date",
+}
+_AMOUNTS = frozenset({"money", "decimal", "number"})
+_QUANTITIES = frozenset({"quantity", "whole", "decimal", "number"})
+_TEXTS = frozenset({"text", "user", "one_of"})
+_FITTING = {
+    "numeric": NUMERIC,
+    "text": _TEXTS,
+    "count": _QUANTITIES,
+    "price": _AMOUNTS,
+    "written": NUMERIC | {"date"},
+}
+_POSTED = {
+    "text": _TEXTS,
+    "user": _TEXTS,
+    "one_of": _TEXTS,
+    "money": _AMOUNTS,
+    "quantity": _QUANTITIES,
+    "decimal": frozenset({"decimal", "whole", "number", "percent"}),
+    "whole": frozenset({"whole", "number"}),
+}
+"""Type of a field of a document -> what fits it unasked; any other takes its own type alone."""
+
+
+def postable(have: Type, want: str) -> bool:
+    """Whether a value of a type can stand in a document's field of that one."""
+    return have.kind == "any" or have.kind in _POSTED.get(want, {want})
 
 
 def fits(have: Type, want: str) -> bool:
     """Whether a value of a type can stand where one of that kind is wanted."""
-    if have.kind == "any":
-        return True
-    if want == "numeric":
-        return have.kind in NUMERIC
-    if want == "text":
-        return have.kind in {"text", "user", "one_of"}
-    return have.kind == want
+    return have.kind == "any" or have.kind in _FITTING.get(want, {want})
+
+
+def two_currencies(left: Type, right: Type) -> bool:
+    """Whether two amounts are in two currencies that are known beforehand."""
+    return left.currency != right.currency and bool(left.currency and right.currency)
 
 
 def comparable(left: Type, right: Type) -> bool:
     """Whether two types can be compared."""
     kinds = {left.kind, right.kind}
+    if two_currencies(left, right):
+        return False
     if "any" in kinds or len(kinds) == 1:
         return True
     if "money" in kinds:
@@ -73,19 +110,23 @@ def product(op: str, left: Type, right: Type) -> Type | None:
         if left.kind == right.kind == "money":
             return None
         level = worst(level, "product") if "money" in kinds else level
-        return Type(_stronger(left.kind, right.kind), level=level)
-    if right.kind == "money" and left.kind != "money":
+        currency = left.currency or right.currency
+        return Type(_stronger(left.kind, right.kind), level=level, currency=currency)
+    if (right.kind == "money" and left.kind != "money") or two_currencies(left, right):
         return None
-    kind = "decimal" if left.kind == right.kind else left.kind
-    return Type(kind, level="fraction")
+    if left.kind == right.kind:
+        return Type("decimal", level="fraction")
+    return Type(left.kind, level="fraction", currency=left.currency)
 
 
 def total(op: str, left: Type, right: Type) -> Type | None:
     """The type of a sum or a difference; None where there is none."""
     kinds = {left.kind, right.kind}
+    if two_currencies(left, right):
+        return None
     if kinds <= COUNTS or kinds <= {"money", "number", "decimal"}:
-        kind = _stronger(left.kind, right.kind)
-        return Type(kind, level=worst(left.level, right.level))
+        kind, currency = _stronger(left.kind, right.kind), left.currency or right.currency
+        return Type(kind, level=worst(left.level, right.level), currency=currency)
     if right.kind == "duration" and left.kind in {"date", "moment", "duration"}:
         return Type(left.kind)
     if op == "-" and len(kinds) == 1 and left.kind in {"date", "moment"}:
@@ -98,8 +139,10 @@ def _stronger(left: str, right: str) -> str:
     return max(left, right, key=order.index)
 
 
-def say_type(of: Type) -> str:
-    """A type in words."""
+def say_type(of: Type, beside: Type = ANY) -> str:
+    """A type in words; of an amount beside one in another currency, with its own."""
+    if two_currencies(of, beside):
+        return f"money in {of.currency}"
     return {
         "one_of": "a word",
         "yesno": "a yes or no",
@@ -107,11 +150,27 @@ def say_type(of: Type) -> str:
         "money": "money",
         "text": "text",
         "user": "a user",
+        "whole": "a whole number",
     }.get(of.kind, f"a {of.kind}")
+
+
+def post_hint(have: Type, want: str, said: str, *, literal: bool) -> str:
+    """What to do about a value, as it is said, that is not of the type of a document's field."""
+    if have.kind == "moment" and want == "date":
+        return f"Take the day of the moment: date_of({said})."
+    if want == "text" and have.kind == "moment":
+        return f"Take the day of the moment first: text(date_of({said}))."
+    if want == "text" and literal:
+        return f'Write "{said}" in quotes.'
+    if want == "text" and fits(have, "written"):
+        return f"Write text({said}), if it is meant so."
+    return "Give a value of that type."
 
 
 def compare_hint(left: Type, right: Type) -> str:
     """What to do about two types that cannot be compared."""
+    if two_currencies(left, right):
+        return _TWO
     if {left.kind, right.kind} == {"date", "moment"}:
         return "Take the day of the moment: date_of(x)."
     if "text" in {left.kind, right.kind} and {left.kind, right.kind} & NUMERIC:
@@ -121,6 +180,8 @@ def compare_hint(left: Type, right: Type) -> str:
 
 def arith_hint(op: str, left: Type, right: Type) -> str:
     """What to do about two types that cannot be calculated with."""
+    if two_currencies(left, right):
+        return _TWO
     if op == "*" and left.kind == right.kind == "money":
         return "Money times money is nothing: multiply money by a quantity, a number or a percent."
     if "percent" in {left.kind, right.kind}:
@@ -130,6 +191,7 @@ def arith_hint(op: str, left: Type, right: Type) -> str:
     return "Only numbers of one kind are added; dates take durations such as 31d."
 
 
+_TWO = "Ask about amounts of one currency: no rate stands between two."
 LONGEST_TEXT = 4_000
 _NUMBER = re.compile(r"[+-]?[0-9]{1,38}(?:\.[0-9]{1,38})?")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")

@@ -37,6 +37,38 @@ def say(expr: n.Expr | n.Value) -> str:
     return words
 
 
+_HOLE = re.compile(r"(?P<before>\w*)(?P<gap>\s*)‹(?P<said>[^›]*)›")
+_JOINS = frozenset(
+    (
+        *("of", "to", "for", "on", "in", "is", "by", "from", "at", "with", "and", "or", "than"),
+        *("over", "under", "above", "below", "was", "are", "as", "up", "make", "makes", "has"),
+    )
+)
+"""What stands before a noun with its article; after any other word it has none."""
+
+
+def titled(text: str) -> str:
+    """A title in which `‹name›` stands for what differs from record to record, in words.
+
+    >>> titled("The lines of ‹number› do not add up to ‹total›.")
+    'The lines of the number do not add up to the total.'
+    >>> titled("TIN ‹tin› is customer ‹customer_of_tin(tin)›, order ‹number› of ‹party›.")
+    'TIN is customer of tin, order number of the party.'
+    """
+    said = _HOLE.sub(_in_words, text)
+    return said[:1].upper() + said[1:] if text.startswith("‹") else said
+
+
+def _in_words(hole: re.Match[str]) -> str:
+    before, gap = hole["before"], hole["gap"]
+    words = hole["said"].partition("(")[0].replace("_", " ").replace(".", " ").split()
+    if words and words[0].casefold() == before.casefold():
+        words = words[1:]
+    elif not before or before.casefold() in _JOINS:
+        words = ["the", *words]
+    return f"{before}{gap}{' '.join(words)}" if words else before
+
+
 def const_values(const: n.Const) -> str:
     """The value of a const; one that changes: `8000.00 (before 2026-07-01: 5000.00)`."""
     rows = sorted(const.rows, key=lambda row: row.since, reverse=True)
@@ -126,6 +158,13 @@ def wire(value: Any, of: Type) -> str:
         aware = value if value.tzinfo else value.replace(tzinfo=UTC)
         return moment_text(aware)
     return shown(value, of, ZoneInfo("UTC"))
+
+
+def written(value: Any, of: Type) -> str:
+    """A number or a date as a text; a number that no decimal says exactly raises."""
+    if type(value) is Fraction:
+        raise ArithmeticError(f"{show(value)} is no exact decimal")
+    return shown(value, of, ZoneInfo("UTC")) if of.kind == "percent" else wire(value, of)
 
 
 def duration(value: timedelta) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 
 import requests
 
-from tests.acceptance.houses import COMPANY, ROLES, open_doors
+from tests.acceptance.houses import COMPANY, ROLES, TABLE, open_doors
 from tests.acceptance.many import run_all
 from tests.acceptance.orders import MALAYSIA
 from tests.acceptance.parts import Part, read
@@ -172,7 +172,7 @@ def _furnish(product: Product, url: str, rules: Path) -> dict[str, str]:
         *people,
         ("connection", "add", "intake", *by_admin, "--side", "source"),
         ("connection", "key", "intake", *by_admin),
-        ("connection", "add", "autocount", *by_admin, "--side", "target", *sets),
+        ("connection", "add", "autocount", *by_admin, "--side", "target", *TABLE, *sets),
         ("connection", "key", "autocount", *by_admin),
         ("connection", "test", "autocount", *by_admin),
         ("rules", "push", str(rules), *COMPANY, "--as", "consultant@kedai.example"),

@@ -92,7 +92,8 @@ def _is_a_case(tables: Tables, kind: str, case: Case) -> bool:
 def parents() -> list[Body]:
     """The order that refunds and receipts belong to, and one that a refund comes to belong to."""
     others = ((PARENT, "50.00"), (BESIDES, "51.00"))
-    orders = [sale(number, qty="100", price=price) for number, price in others]
+    sold = day(LOCKED_THROUGH + 6)  # before anything of it came back
+    orders = [sale(n, qty="100", price=price, ordered_on=sold) for n, price in others]
     return [*orders, *(van(f"D-{number}", number, "100") for number, _ in others)]
 
 

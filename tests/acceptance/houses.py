@@ -23,6 +23,7 @@ from tests.acceptance.product import (
 )
 
 COMPANY = ("--company", CURRENT_COMPANY)
+TABLE = ("--unit-rates", "table")  # what a carton holds is no question of most tests
 ROLES = ("viewer", "finance", "approver", "consultant", "publisher", "operator", "admin")
 Told = tuple[str, dict[str, str], str]  # the target's address, passwords, the webhook's secret
 
@@ -169,7 +170,7 @@ def _furnish(product: Product, url: str) -> Told:
         *people,
         ("connection", "add", "netshop", *by_admin, "--side", "source"),
         ("connection", "key", "netshop", *by_admin),
-        ("connection", "add", "aiaccount", *by_admin, "--side", "target", *pairs),
+        ("connection", "add", "aiaccount", *by_admin, "--side", "target", *TABLE, *pairs),
         ("connection", "key", "aiaccount", *by_admin),
         ("connection", "test", "aiaccount", *by_admin),
         said={3 + len(people): secret, 5 + len(people): SIMULATOR_KEY},

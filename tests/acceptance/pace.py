@@ -1,22 +1,26 @@
 """A company whose clock is moved by hand, and targets that answer as they are told."""
 
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import requests
 
+from tests.acceptance.desk import act, said
 from tests.acceptance.orders import clean
 from tests.acceptance.parts import Part, read
 from tests.acceptance.product import (
     FINANCE,
     House,
 )
-from tests.acceptance.quiet import BASE, change, work
+from tests.acceptance.quiet import BASE, ask_target, change, work, writes
 from tests.support.simulator import ledger_lines
 
 RETRY = """
@@ -70,6 +74,38 @@ class Timed:
     def queue(self) -> list[str]:
         """What the page shows of the documents that wait, in its order."""
         return [link.text for link in self.page().one("section", id="queue").all("a", cls="strong")]
+
+
+def refused_up_to_its_time(timed: Timed, number: int) -> None:
+    """What gave up on a temporary fault: the refusal names a time; up to it a try is refused, after
+    it a try is let through. The rules are those of RETRY.
+    """
+    house, finance = timed.house, timed.house.visitor(FINANCE)
+    ask_target(house, "faults", fault="unavailable", count=3)
+    timed.deliver(number)
+    work(house)
+    timed.until_done(number, 130, tries=8)
+    assert house.record(f"NS-{number}")["state"] == "failed"
+
+    def tried() -> tuple[int, str]:
+        answer = act(finance, number, "retry")
+        return answer.status_code, said(answer)
+
+    status, told = tried()
+    assert status == 409
+    named = re.search(r"It can be tried again at (?:[\d-]+ )?(\d\d):(\d\d)", told)
+    assert named, told
+    here = datetime.now(ZoneInfo("Asia/Kuala_Lumpur")) + timedelta(seconds=timed.shift)
+    due = here.replace(hour=int(named[1]), minute=int(named[2]), second=0, microsecond=0)
+    left = (due - here).total_seconds() % 86_400
+    assert 60 < left <= 900
+    timed.passes(left - 20)
+    assert tried()[0] == 409, "its minute has not begun"
+    timed.passes(80)
+    assert tried()[0] == 200
+    work(house)
+    assert house.record(f"NS-{number}")["state"] == "posted"
+    assert [call["effect"] for call in writes(house, f"NS-{number}")][-1:] == ["created"]
 
 
 @contextmanager

@@ -145,6 +145,7 @@ def _write_rules(folder: Path) -> None:
         ("2024-08-01 = 3000.00", "2024-08-01 = 500.00"),
         ("wait     pending, partly_", "wait     pending\n    ready    partly_"),
         ('currency = "MYR"', 'currency in ("MYR", "SGD")'),
+        ("when     total > appr", 'when     currency = "MYR" and total > appr'),
     ):
         assert old in text
         text = text.replace(old, new, 1)

@@ -1,6 +1,7 @@
 """The bench: one run ends with one JSON line whose figures belong together."""
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from tests.acceptance.product import Product, free_environment
 from tests.installed import ROOT
 
 pytestmark = pytest.mark.slow
+BUILT = int(os.environ.get("CLEARPOST_BUILT", "100"))
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +21,7 @@ def result(
 ) -> Any:
     """What a small bench prints; on PostgreSQL as well where there is a server."""
     product = Product(command, tmp_path_factory.mktemp("bench"), free_environment())
-    few = ["--records", "100", "--webhooks", "5", "--backtest-records", "1000"]
+    few = ["--records", str(BUILT), "--webhooks", "5", "--backtest-records", "1000"]
     few += [
         "--rule-records",
         "100",
@@ -44,7 +46,7 @@ def test_the_bench_ends_with_one_line_of_figures(result: Any, postgresql_url: st
     if not postgresql_url:
         assert result["stored_vs_bare_postgresql"] is None
     assert 0 < result["webhook_to_posted_median_seconds"] <= result["webhook_to_posted_p95_seconds"]
-    assert (result["records"], result["webhooks"], result["workers"]) == (100, 5, 2)
+    assert (result["records"], result["webhooks"], result["workers"]) == (BUILT, 5, 2)
     assert result["traced_vs_handwritten"] > 0.5
     assert result["ruleset_1000_seconds"] > 0
     assert "traced_vs_zen_engine" in result
@@ -55,16 +57,18 @@ def test_the_bench_ends_with_one_line_of_figures(result: Any, postgresql_url: st
 
 
 def test_H09_orders_are_judged_and_built_into_workbooks_in_a_measured_time(result: Any) -> None:
-    assert result["built_orders"] == 100
-    assert result["built_documents"] >= 95, "as the stand-in counts; a chance twin waits"
-    assert result["built_workbooks"] == 1
-    assert result["built_seconds"] > 0
-    told = [
-        re.search(r"10,000 orders .* in (\d+) seconds[^`]*`(make bench[^`]*)`", text)
-        for text in (
-            (ROOT / page).read_text("utf-8") for page in ("README.md", "docs/operations.md")
-        )
-    ]
-    first, *others = [found.groups() for found in told if found]
-    assert others == [first], "one figure and one command, wherever they are told"
-    assert int(first[0]) > 0
+    assert result["built_orders"] == BUILT
+    assert result["built_documents"] >= 0.9 * BUILT, "as the stand-in counts; a chance twin waits"
+    assert result["built_workbooks"] == -(-result["built_documents"] // 500)
+    rate = result["built_orders"] / result["built_seconds"]
+    bare = result["bare_records_per_second_sqlite"]
+    assert result["built_vs_bare"] == pytest.approx(rate / bare, rel=0.05, abs=0.001)
+    assert result["built_vs_bare"] > 0
+    for page in ("README.md", "docs/operations.md"):
+        told = " ".join((ROOT / page).read_text("utf-8").split())
+        (share, command) = re.findall(
+            r"10,000 orders are .* at about (a \w+) of [^`]*`([^`]*)`", told
+        )[0]
+        assert (share, command) == ("a tenth", 'make bench ARGS="--part judging --records 10000"')
+        assert "built_vs_bare" in told
+        assert not re.search(r"10,000 orders [^.]*\d seconds", told), "seconds of another machine"

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.orders import buyer, clean, with_sku
+from tests.acceptance.orders import buyer, clean, days_ago, with_sku
 from tests.acceptance.pages import record_page, rows, until_head, words
+from tests.acceptance.parts import read
 from tests.acceptance.product import CURRENT_COMPANY, FINANCE, House, Visitor, item, until
+from tests.acceptance.quiet import fix_mapping, send
 
 pytestmark = pytest.mark.slow
 HOLDING = f"/c/{CURRENT_COMPANY}/holding"
@@ -89,6 +91,98 @@ def test_C30_a_fix_frees_its_records_and_says_before_which(
     assert "Judged again because" not in words(record_page(finance, 201, "trace"))
     ended = words(finance.get(f"{HOLDING}?view=cleared"))
     assert ended.count(f"SKU {SKU} is not an item") >= 25
+
+
+def test_B08_a_mapping_counts_from_a_day_keeps_its_history_and_stays_while_records_use_it(
+    house: House,
+) -> None:
+    finance, viewer = house.visitor(FINANCE), house.visitor("viewer@kedai.example")
+    turn, ahead = days_ago(2)[:10], days_ago(-30)[:10]
+    house.deliver(of_toko(300, 3))
+    until(lambda: missing_row(finance, TOKO), "a missing mapping")
+    fix_mapping(finance, TOKO, "Toko Satu", "the first name")
+    until(lambda: "NS-300" in house.created(), "NS-300")
+
+    done = change(finance, "Toko Dua", turn, "renamed this week")
+    assert f"is now Toko Dua from {turn}. 0 records are judged again." in done
+    house.deliver(of_toko(301, 3), of_toko(302, 1), of_toko(303, 2))
+    until(lambda: {"NS-301", "NS-302", "NS-303"} <= set(house.created()), "three documents")
+    parties = customers(house)
+    of_then, of_now = ("NS-300", "NS-301"), ("NS-302", "NS-303")
+    assert {parties[number] for number in of_then} == {"Toko Satu"}
+    assert {parties[number] for number in of_now} == {"Toko Dua"}
+
+    first, second = history(finance)[::-1]
+    assert first[1:] == ["finance", "Toko Satu counts now", "all days", "the first name", "2", ""]
+    assert second[1:] == ["finance", "Toko Dua counts now", turn, "renamed this week", "2", ""]
+    assert all(re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d r\d+$", row[0]) for row in (first, second))
+    for which in (0, 1):  # used by documents: it stays, whoever asks
+        refused = remove(finance, which, code=409)
+        assert "cannot remove" in refused
+        assert "because 2 records used it" in refused
+    remove(viewer, 0, code=403)
+    assert len(history(finance)) == 2
+
+    change(finance, "Toko Tiga", ahead, "the next owner")
+    change(finance, "Toko Empat", ahead, "another next owner")
+    change(finance, "Toko Lima", turn, "a wrong letter")
+    assert [row[2] for row in history(finance)][:2] == [
+        "Toko Lima counts now",
+        "Toko Empat counts now",
+    ]
+    assert "was removed" in remove(finance, 2)
+    assert history(finance)[0][2:5] == ["removed", ahead, "never came"]
+
+    page = read(finance.get(ENTRY))
+    link = next(a for a in page.all("a", cls="btn") if "Revert" in a.text and "Toko Dua" in a.text)
+    form = read(finance.get(link.attributes["href"])).one("form", cls="map-form")
+    assert {name: form.fields()[name] for name in ("other", "since")} == {
+        "other": "Toko Dua",
+        "since": turn,
+    }
+    send(finance, form, {**form.fields(), "reason": "it was right before"})
+    assert history(finance)[0][2:5] == ["Toko Dua counts now", turn, "it was right before"]
+    house.deliver(of_toko(304, 1))
+    until(lambda: "NS-304" in house.created(), "NS-304")
+    assert customers(house)["NS-304"] == "Toko Dua"
+
+
+TOKO = "C-808"
+ENTRY = f"/c/{CURRENT_COMPANY}/mappings/debtor/entry?key={TOKO}"
+
+
+def of_toko(number: int, days: int) -> dict[str, Any]:
+    """An order of so many days ago, by a customer that nobody has mapped at first."""
+    lines = [item(1, qty=str(number))]
+    return clean(number, customer=buyer(number, id=TOKO), ordered_at=days_ago(days), items=lines)
+
+
+def customers(house: House) -> dict[str, str]:
+    """The customer of each document that the target has made."""
+    made = [call for call in house.calls() if call["effect"] == "created"]
+    return {call["number"]: call["document"]["Customer"] for call in made}
+
+
+def change(visitor: Visitor, value: str, since: str, reason: str) -> str:
+    """Give the customer another value from a day on; what the page then says."""
+    form = read(visitor.get(ENTRY)).one("form", cls="map-form")
+    return send(visitor, form, {**form.fields(), "other": value, "since": since, "reason": reason})
+
+
+def history(visitor: Visitor) -> list[list[str]]:
+    """When, who, value, from which day, why, how many records used it; the newest first."""
+    return rows(visitor.get(ENTRY), "changes")
+
+
+def remove(visitor: Visitor, which: int, code: int = 200) -> str:
+    """Remove one of the entries in force, in order of their days; what the page then says."""
+    forms = [
+        form
+        for form in read(visitor.get(ENTRY)).all("form")
+        if form.attributes.get("action", "").endswith("/entry/remove")
+    ]
+    form = forms[which]
+    return send(visitor, form, {**form.fields(), "reason": "never came"}, code=code)
 
 
 def missing_row(visitor: Visitor, key: str) -> list[str]:

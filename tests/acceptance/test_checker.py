@@ -236,7 +236,7 @@ LEFT_OUT = {
     "failed push": ("retry aiaccount", 'test "a target that is busy'),
 }
 """Answers that may be left out, with what speaks of them: the rest is no mistake, but a risk."""
-BY_CONTENT = "    unique by customer, ordered_on, total in history\n"
+BY_CONTENT = "    unique by customer as debtor, ordered_on, total in history\n"
 """Without it the same order passes under another number."""
 
 

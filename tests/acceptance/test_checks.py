@@ -171,7 +171,7 @@ def test_C08_a_duplicate_is_held_and_not_sent(house: House, finance: Visitor) ->
     house.deliver(reference, double_click)
     for number, line in (
         (801, "unique by number in history"),
-        (802, "unique by customer, customer_name, ordered_on, total in history"),
+        (802, "unique by customer as debtor, customer_name, ordered_on, total in history"),
     ):
         check = strip(until_head(finance, number, "Held"))[DUPLICATE]
         assert check.state == "failed"

@@ -21,7 +21,7 @@ from tests.acceptance.product import (
 from tests.installed import ROOT
 
 pytestmark = pytest.mark.slow
-STATES = ("posted", "held", "failed", "waiting", "ignored", "dropped", "uncertain")
+STATES = ("posted", "held", "failed", "waiting", "ignored", "dropped", "reference", "uncertain")
 COMPANIES = (CURRENT_COMPANY, "gudang")
 TOUR = (ROOT / "docs" / "tour.md").read_text("utf-8")
 PARTLY = "Partially Delivered"
@@ -34,7 +34,7 @@ ANSWERS = (
     "In the source: Mei Ling",
     "19 of 19",
     "Yes: line 1: 10 PCS",
-    "No: version 2 is still the newest",
+    "Yes, since version 1 was sent: version 2 at ",
     "Yes, in rules version 1",
     "Not caught: it was never held",
 )

@@ -80,8 +80,7 @@ def test_a_worker_that_died_is_started_again(product: Product) -> None:
         address_in(product.notes("up"))
         first = until(lambda: _worker_of(up.pid), "worker")
         os.kill(first, signal.SIGKILL)
-        second = until(lambda: _worker_of(up.pid), "another worker")
-        assert first != second
+        until(lambda: _worker_of(up.pid) not in (None, first), "another worker")
         assert "workers ended by itself (-9)" in product.notes("up").read_text("utf-8")
 
 

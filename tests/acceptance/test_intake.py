@@ -120,7 +120,8 @@ def test_C01_every_record_is_in_exactly_one_state(house: House, finance: Visitor
     assert now - before == Counter(expected.values())
 
     sums = today(finance)
-    assert sums["in"] == sum(sums[word] for word in ("posted", "held", "waiting", "ignored"))
+    others = ("posted", "held", "waiting", "ignored")
+    assert sums["in"] == sum(sums[word] for word in others)
     assert sums["in"] == now.total()
     assert sums["posted"] == now["Posted succeeded"]
     assert sums["held"] == now["Held needs attention"]

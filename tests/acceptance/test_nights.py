@@ -14,7 +14,7 @@ from tests.acceptance.conftest import STARTER, daily_rules
 from tests.acceptance.houses import COMPANY, keep, open_doors, put_back, quiet
 from tests.acceptance.orders import clean
 from tests.acceptance.parts import Part, read, state
-from tests.acceptance.product import ADMIN, FINANCE, House, Product, free_environment
+from tests.acceptance.product import ADMIN, FINANCE, House, Product, free_environment, item
 from tests.acceptance.quiet import BASE, ask_target, record, rows, send, work
 
 pytestmark = pytest.mark.slow
@@ -34,7 +34,7 @@ SELECT push.number, push.hash, push.key, request.sha256, push.trace FROM push
 JOIN attempt ON attempt.push_id = push.id JOIN request ON request.id = attempt.request_id
 WHERE push.number LIKE '%-50_' AND request.kind = 'push' ORDER BY push.number
 """
-
+HELD = "SELECT number, message FROM hold WHERE state = 'open' AND number LIKE ?"
 
 MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+]00:00)?")
 
@@ -55,11 +55,11 @@ class Nights:
     def date(self, day: int) -> str:
         return time.strftime("%Y-%m-%d", time.gmtime(self.midnight + day * DAY + KUALA_LUMPUR))
 
-    def deliver(self, day: int, *numbers: int) -> None:
+    def deliver(self, day: int, *numbers: int, **changes: Any) -> None:
         """Orders of the noon of a day arrive."""
         moment = f"{self.date(day)}T12:00:00+08:00"
         dated = {"ordered_at": moment, "paid_at": moment, "updated_at": moment}
-        orders = [clean(number, **dated) for number in numbers]
+        orders = [clean(number, **dated, **changes) for number in numbers]
         raw = json.dumps({"event": "order.updated", "orders": orders}).encode()
         answer = self.house.post_hook(raw, event_id=f"evt_night_{numbers[0]}", at=self.now)
         assert answer.status_code == 202, answer.text
@@ -159,7 +159,7 @@ def _another_hour_is_picked(nights: Nights) -> None:
     """On the page it is a change of the rules: one submits it, another publishes it."""
     house, known = nights.house, len(nights.files())
     told = pick_hour(house, "04:00", by=FINANCE, code=403)
-    assert "You need the permission rules.draft for this." in told
+    assert "You cannot draft rule changes, because your role does not include it." in told
     assert "Enter an hour such as 02:00." in pick_hour(house, "25:00", code=422)
     assert "the rules say the same already" in pick_hour(house, "02:00", code=422)
 
@@ -171,7 +171,7 @@ def _another_hour_is_picked(nights: Nights) -> None:
     assert "By itself every day at 02:00" in page.text
     assert page.one("input", id="hour_sales_invoice").attributes["value"] == "02:00"
     own = house.product.run("publish", "2", *COMPANY, "--as", CONSULTANT, code=1)
-    assert "it needs the permission rules.publish" in own.stderr
+    assert "cannot publish rule changes, because no role of theirs includes it" in own.stderr
     house.product.run("publish", "2", *COMPANY, "--as", PUBLISHER)
     nights.at(3, 13)
     nights.deliver(3, 109)
@@ -238,6 +238,44 @@ def test_E35_one_bad_row_is_found_by_halves_and_the_others_go(nights: Nights) ->
     held = rows(house, "SELECT number, message FROM hold WHERE state = 'open'")
     assert held == [("NS-3512", "The file was not imported")]
     assert state(record(house.visitor(FINANCE), 3512)) == "Failed"
+
+
+def test_E16_each_row_of_a_file_has_the_targets_own_result_on_its_record(nights: Nights) -> None:
+    """The sixth of twelve orders stands in row 7 of the sheet, and its tax code is gone."""
+    house = nights.house
+    ask_target(house, "company", whole_files=False)
+    nights.at(6, 13)
+    numbers = [f"NS-{number}" for number in range(1601, 1613)]
+    nights.deliver(6, *range(1601, 1606))
+    nights.deliver(6, 1606, items=[item(1, tax="NONE")])
+    nights.deliver(6, *range(1607, 1613))
+    nights.at(7, 1.95)
+    work(house)
+    known = len(nights.files())
+    ask_target(house, "company", tax_codes={"MY-SALES10": "0.10"})  # we looked a moment ago
+    nights.at(7, 2.02)
+    work(house)
+    assert nights.files()[known:] == [numbers]
+    assert set(numbers) - set(house.created()) == {"NS-1606"}
+
+    visitor = house.visitor(FINANCE)
+    refused = "line 7: Tax code NT is not configured"
+    for row, number in enumerate(numbers, start=2):
+        page = record(visitor, int(number[3:]), "pushes")
+        assert f"row {row} of a file" in page.text
+        if number == "NS-1606":
+            assert (row, state(page)) == (7, "Failed")
+            assert refused in page.text
+            assert refused in record(visitor, 1606).text
+        else:
+            assert state(page) == "Posted", number
+            assert re.search(r"422 accepted inv_\d+", page.text), (
+                "the same answer to the whole file"
+            )
+            assert "line 7" not in page.text
+    held = rows(house, HELD, "NS-16%")
+    assert held == [("NS-1606", refused)]
+    ask_target(house, "company", tax_codes={"MY-SALES10": "0.10", "NT": "0"})
 
 
 def test_E05_by_hand_or_by_itself_the_same_bytes_go_out(nights: Nights) -> None:

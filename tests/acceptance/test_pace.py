@@ -9,9 +9,7 @@ import shutil
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from datetime import datetime, timedelta
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -81,7 +79,6 @@ def test_C15_a_busy_target_gets_another_try_and_after_the_limit_a_person(timed: 
     )
     assert owner == [("it_support",)]
     _early_only_after_a_test(house, 1502)
-    _when_its_time_has_come(timed, 1503)
 
 
 def _early_only_after_a_test(house: House, number: int) -> None:
@@ -93,36 +90,6 @@ def _early_only_after_a_test(house: House, number: int) -> None:
     assert act(house.visitor(FINANCE), number, "retry").status_code == 200
     work(house)
     assert house.record(f"NS-{number}")["state"] == "posted"
-
-
-def _when_its_time_has_come(timed: Timed, number: int) -> None:
-    """The refusal names a time: up to it a try is refused, after it a try is let through (C18)."""
-    house, finance = timed.house, timed.house.visitor(FINANCE)
-    ask_target(house, "faults", fault="unavailable", count=3)
-    timed.deliver(number)
-    work(house)
-    timed.until_done(number, 130, tries=8)
-    assert house.record(f"NS-{number}")["state"] == "failed"
-
-    def tried() -> tuple[int, str]:
-        answer = act(finance, number, "retry")
-        return answer.status_code, said(answer)
-
-    status, told = tried()
-    assert status == 409
-    named = re.search(r"It can be tried again at (?:[\d-]+ )?(\d\d):(\d\d)", told)
-    assert named, told
-    here = datetime.now(ZoneInfo("Asia/Kuala_Lumpur")) + timedelta(seconds=timed.shift)
-    due = here.replace(hour=int(named[1]), minute=int(named[2]), second=0, microsecond=0)
-    left = (due - here).total_seconds() % 86_400
-    assert 60 < left <= 900
-    timed.passes(left - 20)
-    assert tried()[0] == 409, "its minute has not begun"
-    timed.passes(80)
-    assert tried()[0] == 200
-    work(house)
-    assert house.record(f"NS-{number}")["state"] == "posted"
-    assert [call["effect"] for call in writes(house, f"NS-{number}")][-1:] == ["created"]
 
 
 def test_C13_a_refused_key_is_one_exception_and_everything_else_waits(timed: Timed) -> None:

@@ -130,7 +130,7 @@ class Story:
         sku = re.escape(self.sku)
         missing = (
             r"mapping_missing \(item\), opened <now>, owner Sales administration, cleared <now>"
-            rf" by finance: mapped item: {sku} \(revision \d+\), The glass under its old name"
+            rf" by finance: mapped item: {sku} <now> \(revision \d+\), The glass under its old name"
         )
         asked = (
             r"business_rule \(approve by accounts\), opened <now>, owner Accounts team,"

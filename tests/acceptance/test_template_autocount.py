@@ -189,7 +189,7 @@ WAITING = {
 }
 
 
-def test_B13_documents_go_in_order_and_a_request_needs_its_approval(template: Template) -> None:
+def test_what_goes_in_order_is_told_by_tests_beside_the_template(template: Template) -> None:
     folder = template.copy("B13")
     for name, clauses in CHAIN.items():
         text = (folder / name).read_text("utf-8")

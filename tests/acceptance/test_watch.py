@@ -5,6 +5,7 @@ its clock and lets a worker run.
 """
 
 import json
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ import requests
 
 from tests.acceptance.houses import COMPANY, quiet
 from tests.acceptance.many import run_all
-from tests.acceptance.orders import clean, later, priced
+from tests.acceptance.orders import buyer, clean, later, priced
 from tests.acceptance.paid_by_hand import found_and_linked
 from tests.acceptance.parts import Part, answers, read, state
 from tests.acceptance.product import (
@@ -151,10 +152,53 @@ def test_F28_what_it_says(watch: Watch) -> None:
     ]
     look = watch.row(2801, "NS-2801-1").one("a").attributes["href"]
     changed = answers(read(watch.house.visitor(FINANCE).get(look)))[5]
-    assert changed.startswith("Yes, in autocount, seen "), changed
+    assert changed.startswith("Yes, since version 1 was sent: in autocount, seen "), changed
+    assert ", changed by ADMIN: " in changed
     watch.goes_by(25 * HOUR)
     assert watch.found(2801) == [said]
     assert watch.effects("NS-2801-1") == ["created"]
+
+
+def test_G05_whether_it_was_changed_after_sync(watch: Watch) -> None:
+    """By its source, once carried on and once too late to count, and by hand in the target."""
+    order = watch.post(501)
+    assert _changed(watch, 501) == ("No: version 1 is still the newest.", [])
+    watch.deliver(later(order, customer=buyer(501, name="Warung Mekar")))
+    work(watch.house)
+    updated = (
+        "Yes, since version 1 was sent: version 2 at <then> from netshop:"
+        " customer_name Buyer 501 → Warung Mekar;"
+        " NS-501-1 updated in autocount at <then> with version 2"
+    )
+    assert _changed(watch, 501) == (f"{updated}.", [])
+    assert watch.effects("NS-501-1") == ["created", "updated"]
+    watch.deliver(later(order, minutes=-9, version=3, customer=buyer(501, name="Warung")))
+    work(watch.house)
+    late = "version 3 at <then> from netshop came late: older than what was known, not judged"
+    assert _changed(watch, 501) == (f"{updated}; {late}.", [])
+    watch.there(
+        "by_hand", number="NS-501-1", by="SITI", details=[{"description": "Glass, chipped"}]
+    )
+    watch.goes_by(25 * HOUR)
+    text, red = _changed(watch, 501)
+    there = "in autocount, seen <then>, changed by SITI: "
+    assert text.startswith(f"{updated}; {late}; {there}")
+    assert text.endswith(
+        "description of line 1 is Glass, chipped there, not Kopitiam glass, 200 ml."
+    )
+    assert red == [text]
+
+
+def _changed(watch: Watch, number: int) -> tuple[str, list[str]]:
+    """The answer, and what of it is red, with <then> for each moment."""
+    look = watch.row(number, f"NS-{number}-1").one("a").attributes["href"]
+    page = read(watch.house.visitor(FINANCE).get(look))
+    red = [part.text for part in page.one("li", id="answer_5").all("span", cls="t-bad")]
+    return _then(answers(page)[5]), [_then(text) for text in red]
+
+
+def _then(text: str) -> str:
+    return re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d", "<then>", text)
 
 
 def test_G19_what_it_says(watch: Watch) -> None:
@@ -303,6 +347,7 @@ def test_C14_what_it_says(watch: Watch) -> None:
     ]
     assert {"link", "reject", "release"} <= set(acts)
 
+    _only_an_approver_lets_a_second_one_be_made(watch, pages[1402])
     decide(approver, pages[1401], "reject", "The same, nothing to do")
     decide(approver, pages[1402], "release", "A second order on the telephone")
     decide(approver, pages[1403], "link", "Typed by Siti from the fax")
@@ -312,4 +357,16 @@ def test_C14_what_it_says(watch: Watch) -> None:
     assert (watch.posting(1403, "IV-1403"), watch.effects("NS-1403-1")) == ("Posted", [])
     assert "linked NS-1403-1 to IV-1403" in watch.page(1403, "trace").text
     assert "The same, nothing to do" in watch.page(1401, "trace").text
-    assert "A second order on the telephone" in watch.page(1402, "trace").text
+    released = "approver released possible_manual_entry: A second order on the telephone"
+    assert released in watch.page(1402, "trace").text
+
+
+def _only_an_approver_lets_a_second_one_be_made(watch: Watch, page: str) -> None:
+    """Who may not approve is refused, on the page and at the door; nothing is made of it."""
+    finance = watch.house.visitor(FINANCE)
+    shown = finance.get(page)
+    answer = finance.post(f"{page}/release", shown, reason="It is another one")
+    assert answer.status_code == 403, answer.text[:800]
+    watch.goes_by(60)
+    assert watch.effects("NS-1402-1") == []
+    assert len(watch.found(1402)) == 1

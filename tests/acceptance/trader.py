@@ -14,7 +14,7 @@ from typing import Any
 import requests
 
 from tests.acceptance.depot import SECRET, Depot
-from tests.acceptance.houses import COMPANY, open_doors
+from tests.acceptance.houses import COMPANY, TABLE, open_doors
 from tests.acceptance.many import run_all
 from tests.acceptance.product import ADMIN, CURRENT_COMPANY, SIMULATOR_KEY, Product
 from tests.support.simulator import ledger_lines
@@ -135,7 +135,7 @@ def _furnish(
         pairs = [word for one in told.items() for word in ("--set", "=".join(one))]
         said[len(commands) + 1] = key
         commands += [
-            ("connection", "add", name, *by_admin, "--side", "target", *pairs),
+            ("connection", "add", name, *by_admin, "--side", "target", *TABLE, *pairs),
             ("connection", "key", name, *by_admin),
             ("connection", "test", name, *by_admin),
         ]

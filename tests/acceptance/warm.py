@@ -23,6 +23,7 @@ from typing import IO, Any
 
 OURS = ("CLEARPOST_", "DATABASE_URL", "REDIS_URL")
 PATIENCE = 300
+REHEARSAL = Path(__file__).with_name("rehearsal.py")
 _DRIVER = """
 import functools, gc, importlib, io, json, os, runpy, signal, socket, subprocess, sys, traceback
 from importlib.metadata import entry_points
@@ -46,7 +47,6 @@ files = {path.name: path.read_text("utf-8") for path in starter.glob("*.rules")}
 # grammar and starter are read
 importlib.import_module("holding.rulesets.admission").examine(files)
 faults = importlib.import_module("connectors.transport.fault_points")
-gc.freeze()
 
 def become(_, words):
     # a command that becomes a module of ours goes on here: it is loaded already
@@ -136,6 +136,10 @@ def reap():
             pass
     except ChildProcessError:
         pass
+
+rehearse = runpy.run_path(sys.argv[2])["rehearse"]
+rehearse(main, become, starter)
+gc.freeze()
 
 line = socket.socket(fileno=0)
 while True:
@@ -270,7 +274,7 @@ def _driver(command: Path) -> socket.socket:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
         subprocess.Popen(
-            [str(command.with_name("python")), "-c", _DRIVER, str(command.parents[2])],
+            [str(command.with_name("python")), "-c", _DRIVER, str(command.parents[2]), REHEARSAL],
             stdin=theirs.fileno(),
             text=True,
             cwd="/",

@@ -25,6 +25,7 @@ from tests.connectors.sample_documents import (
     sold_line,
 )
 from tests.support.simulator import ledger_lines
+from tests.support.zones import BOOKS
 
 DEMO_KEY = "aia_live_demo_7Qk2"
 
@@ -54,7 +55,7 @@ def _of_aiaccount(
     """A document of AiAccount that is not an invoice."""
     return Sample(
         secret=DEMO_KEY,
-        settings={"company_id": "CMP-1042"},
+        settings={**BOOKS, "company_id": "CMP-1042"},
         make=make,
         more={"amount": "163.35"},
         party=party,
@@ -68,7 +69,7 @@ def _of_aiaccount(
 SAMPLES = {
     "aiaccount": Sample(
         secret=DEMO_KEY,
-        settings={"company_id": "CMP-1042"},
+        settings={**BOOKS, "company_id": "CMP-1042"},
         make=invoice,
         more={"lines": [line(1, Quantity="3", LineTotal="163.35")], "amount": "163.35"},
         party="Customer",
@@ -83,7 +84,7 @@ SAMPLES = {
     ),
     "autocount": Sample(
         secret="acc_demo_9Tq4Lx",
-        settings={"company_id": "1042", "key_id": "cp-demo", "locked_through": "none"},
+        settings={**BOOKS, "company_id": "1042", "key_id": "cp-demo", "locked_through": "none"},
         make=autocount_invoice,
         more={"lines": [bill_line(Qty="3", SubTotal="148.50")], "amount": "163.35"},
         party="DebtorName",
@@ -93,7 +94,7 @@ SAMPLES = {
     ),
     "quickbooks": Sample(
         secret="qbo-client-3Rk9:qbo-refresh-5Mx8-0:qbo-access-7Wd2-0:4102444800",
-        settings={"company_id": "9130347", "client_id": "AB-clearpost-app"},
+        settings={**BOOKS, "company_id": "9130347", "client_id": "AB-clearpost-app"},
         make=quickbooks_invoice,
         more={"lines": [sold_line(Qty="3", Amount="148.50")], "amount": "163.35"},
         party="CustomerRef",
@@ -202,7 +203,9 @@ class Bench:
     def build(
         self, *documents: Any, batch: bool = False, name: str = "day-1", action: str = "create"
     ) -> Any:
-        return self.target.build(documents, batch=batch, batch_name=name, action=action)
+        return self.target.build(
+            documents, self.sim.settings, batch=batch, batch_name=name, action=action
+        )
 
     def send(
         self,

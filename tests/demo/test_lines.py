@@ -25,6 +25,7 @@ from rules.facts.world import Facts, Subject, TargetState
 from rules.outcomes.outcome import Decision, Document
 from rules.programs.program import compile_ruleset
 from rules.types.outside_schemas import Schemas
+from tests.support.zones import BOOKS, SHOP_ZONE
 
 TODAY = date(2026, 11, 20)
 NOW = datetime(2026, 11, 20, 4, 0, tzinfo=UTC)
@@ -84,7 +85,7 @@ def decisions(orders: Iterable[Order]) -> Iterator[Decision]:
 
 def body(order: Order) -> dict[str, Any]:
     """The canonical body of an order, as its webhook is read."""
-    read = NetShop().read("", body_of(Delivery("1", "order.paid", (order,))))
+    read = NetShop().read("", body_of(Delivery("1", "order.paid", (order,))), SHOP_ZONE)
     assert isinstance(read, Accepted), read
     [record] = read.records
     return record.body
@@ -92,7 +93,7 @@ def body(order: Order) -> dict[str, Any]:
 
 def sent(document: Document) -> Sent:
     """The invoice as AiAccount reads it."""
-    payload = targets()["aiaccount"].build([document], batch=False, batch_name="")
+    payload = targets()["aiaccount"].build([document], BOOKS, batch=False, batch_name="")
     read = opened(payload.body, "json")
     assert isinstance(read, Opened)
     [invoice] = read.documents

@@ -39,6 +39,7 @@ from tests.holding.shop import Shop, open_shop
 from tests.support.clock import SetClock
 from tests.support.factories import connection_named, make_connection
 from tests.support.inside import Inside
+from tests.support.zones import SHOP_ZONE
 
 TEMPLATES = Path(__file__).parents[2] / "portal" / "starters"
 SECRET = "hush"
@@ -160,7 +161,7 @@ class Template:
             f"{HEADERS[source]}-Signature": sign(SECRET, stamp, f"evt_{self.events}", raw),
             f"{HEADERS[source]}-Event-Id": f"evt_{self.events}",
         }
-        read = registry.sources()[source].accept(headers, raw, [SECRET], self.shop.now)
+        read = registry.sources()[source].accept(headers, raw, [SECRET], self.shop.now, SHOP_ZONE)
         assert isinstance(read, Accepted), read
         assert not read.errors, read.errors
         with self.shop.database.write() as session:

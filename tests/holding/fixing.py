@@ -1,5 +1,7 @@
 """Mapping entries that tests fix and preview, and a shop that waits for one."""
 
+from datetime import date
+
 from sqlalchemy import select
 
 from holding.mappings import fixes
@@ -8,6 +10,7 @@ from holding.mappings.fixes import Fixed
 from holding.mappings.preview import Preview
 from holding.refusal import Refusal
 from holding.tables import Company, Record
+from holding.tables.rules import ALWAYS
 from tests.holding.shop import Shop, line, order, start
 
 
@@ -42,12 +45,22 @@ def fix(
     reason: str = "the shop renamed it",
     at: int | None = None,
     op: str | None = None,
+    since: date = ALWAYS,
 ) -> Fixed | Refusal:
     revision = rev(shop) if at is None else at
     actor = shop.actor(who)
     with shop.database.write() as session:
         return fixes.fix(
-            session, actor, table, key, value, reason=reason, now=shop.now, rev=revision, op=op
+            session,
+            actor,
+            table,
+            key,
+            value,
+            reason=reason,
+            now=shop.now,
+            rev=revision,
+            op=op,
+            since=since,
         )
 
 

@@ -21,6 +21,7 @@ from tests.support.clock import SetClock
 from tests.support.factories import connection_named
 from tests.support.postings import NOW, invoice, make_ready
 from tests.support.simulator import DEMO_KEY, Simulator
+from tests.support.zones import BOOKS
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class Lane:
     def put_there(self, number: str) -> None:
         """A document that got into the target on another way."""
         connector = AiAccount()
-        payload = connector.build([invoice(number)], batch=False, batch_name="")
+        payload = connector.build([invoice(number)], BOOKS, batch=False, batch_name="")
         settings = {"base_url": self.target.url, "company_id": "CMP-1042"}
         connector.send(payload, settings, DEMO_KEY, "by-somebody-else", self.desk.http)
 
@@ -112,7 +113,7 @@ class Lane:
                 first=first,
                 last=last,
                 expected_count=seen.will_send.count,
-                expected_total=seen.will_send.amount,
+                expected_total=seen.will_send.figure,
                 now=self.clock.now(),
             )
             assert isinstance(made, int), made

@@ -20,7 +20,8 @@ AGES = {"<=": "71h", ">": "73h"}
 PARENT = "Q900"
 CHANGES: dict[str, dict[str, Body]] = {
     "order": {
-        "amounts": {"price": "2.00"},
+        "prices": {"price": "2.37"},
+        "goods": {"more": "1"},
         "heading": {"branch": "JB"},
         "consent": {"version": 2, "approved_version": 2, "approved_by": "Farid"},
         "rest": {"status": "Completed"},
@@ -149,8 +150,8 @@ def stories(rules: dict[str, str]) -> list[Story]:
 
 
 def parent() -> Body:
-    """The order that receipts and refunds belong to."""
-    return plain(PARENT, price="700.00")
+    """The order that receipts and refunds belong to; it was sold before anything is given back."""
+    return plain(PARENT, price="700.00", ordered_on=LOCKED_DAY)
 
 
 def plain(number: str, **change: str) -> Body:
@@ -160,7 +161,8 @@ def plain(number: str, **change: str) -> Body:
 
 def order(number: str, at: int, cell: Cell, change: Body) -> Body:
     price = Decimal("10.00") + at + Decimal(change.get("price", "0"))
-    amount = price * 10
+    quantity = 10 + int(change.get("more", "0"))
+    amount = price * quantity
     return {
         "kind": "order",
         "number": number,
@@ -177,8 +179,8 @@ def order(number: str, at: int, cell: Cell, change: Body) -> Body:
         "subtotal": str(amount),
         "tax_total": str(amount / 10),
         "total": str(amount + amount / 10),
-        "lines": [_goods(qty="10", price=str(price), tax="SST")],
-        **_without(change, "price"),
+        "lines": [_goods(qty=str(quantity), price=str(price), tax="SST")],
+        **_without(change, "price", "more"),
     }
 
 
@@ -249,5 +251,5 @@ def _day(cell: Cell) -> str:
     return LOCKED_DAY if cell.period == "locked" else OPEN_DAY
 
 
-def _without(change: Body, name: str) -> Body:
-    return {key: value for key, value in change.items() if key != name}
+def _without(change: Body, *names: str) -> Body:
+    return {key: value for key, value in change.items() if key not in names}

@@ -49,7 +49,7 @@ record order from netshop
     number      text     key
     status      one of paid, pending, cancelled
     ordered_on  date     dated
-    customer    text
+    customer    text      completed by sales_admin
     created_by  text     optional
     total       money
     lines       many order_line

@@ -115,6 +115,10 @@ class Lot:
                 return self.literal("text", self.dice.choice(TEXTS))
             return self.field(("number", "customer", "tin", "address"), LINE_TEXTS, place)
         inner = self.text(depth - 1, place)
+        if self.dice.random() < 0.2:
+            return self.call(
+                "text", self.either(self.number(depth - 1, place), self.day(depth - 1))
+            )
         maps = ("debtor", "debtor_of_tin", "item", "tax_code", "words")
         if self.dice.random() < 0.3:
             return n.Otherwise(inner, self.text(depth - 1, place), AT)

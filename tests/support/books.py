@@ -75,6 +75,7 @@ class Books:
     def build(
         self,
         documents: Sequence[OutgoingDocument],
+        settings: Settings,
         *,
         batch: bool,
         batch_name: str,

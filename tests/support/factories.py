@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session, make_transient_to_detached
 
 from holding.access.actors import SYSTEM
 from holding.configuration.new_connections import add_connection
+from holding.connections import breaker
 from holding.store.database import Database
 from holding.tables import Company, Connection, Membership, Person, Team
 from tests.support.kept import kept
@@ -59,9 +60,18 @@ def add_target(
         settings=dict(settings),
         actor=SYSTEM,
         now=now,
+        ask_rates=False,
     )
     assert isinstance(made, int), made
-    return session.get_one(Connection, made)
+    row = session.get_one(Connection, made)
+    passed(session, row)
+    return row
+
+
+def passed(session: Session, row: Connection) -> None:
+    """A test of this target passed: it may send."""
+    row.untested_since = None
+    breaker.let_begin(session, row.id)
 
 
 def make_connection(

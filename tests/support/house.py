@@ -31,6 +31,7 @@ from holding.runtime.settings import Settings
 from holding.store.database import Database
 from holding.tables import Connection, Person, Posting, Record
 from tests.faults import mutants
+from tests.support.factories import passed
 from tests.support.simulator import DEMO_KEY, Simulator
 from workers.__main__ import main
 
@@ -303,11 +304,14 @@ def furnish(
             settings=chosen,
             actor=SYSTEM,
             now=now,
+            ask_rates=False,
         )
         assert not isinstance(made, Refusal), made
         keys = _keys(environment)
         done = setup.set_key(session, SYSTEM, made, key, now=now, keys=keys)
         assert not isinstance(done, Refusal), done
+        if side == "target":
+            passed(session, session.get_one(Connection, made))
     _publish(session, company_id, rules, now, code)
     return company_id
 

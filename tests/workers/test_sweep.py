@@ -12,7 +12,7 @@ from sqlalchemy import func, select, update
 from holding import tables
 from holding.access import sessions
 from holding.audit import chain
-from holding.audit.chain import Anchors
+from holding.audit.anchors import Anchors
 from holding.exceptions import assignments
 from holding.exceptions.holds import Done
 from holding.runtime.settings import Settings
@@ -135,6 +135,30 @@ def test_the_heads_of_the_chains_are_noted_and_the_last_events_linked(
         events = session.scalar(select(func.count()).select_from(Event))
         assert chain.head(session, company.id).seq == events
         assert chain.verify(session, company.id, known=[noted]) == []
+
+
+def test_T30d_a_sweep_notes_the_head_every_five_minutes_and_in_the_log(
+    database: Database,
+    company: Company,
+    clock: SetClock,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    settings = replace(Settings.from_env(), anchor_file=tmp_path / "anchors.jsonl")
+    bench = SimpleNamespace(database=database, clock=clock, owner="worker-1", settings=settings)
+    shop, sweeper = open_shop(database, company, clock), Sweeper(cast(Any, bench))
+    caplog.set_level("INFO")
+    shop.publish()
+    for minute in range(12):
+        shop.receive(order(f"NS-{minute}"))
+        for _ in range(6):
+            assert sweeper.sweep()
+            clock.advance(timedelta(seconds=10))
+    noted = Anchors(settings.anchor_file).of(company.code)
+    assert len(noted) == 3, "at once, and after 5 and 10 minutes"
+    for one in noted:
+        assert f"{one.seq}:{one.hash}" in caplog.text
+    assert caplog.text.count("The head of a chain is noted.") == len(noted)
 
 
 def test_a_file_that_cannot_be_written_stops_no_work(

@@ -176,6 +176,11 @@ class Books(Scripted):
         company = self._company(given)
         if "accounts" in given:
             company.accounts = tuple(given["accounts"])
+        if "currencies" in given:
+            company.currencies = tuple(given["currencies"])
+        if "tax_codes" in given:
+            rates = given["tax_codes"].items()
+            company.tax_codes = {code: Decimal(rate) for code, rate in rates}
         company.rounding = str(given.get("rounding", company.rounding))
         for switch in _SWITCHES:
             if switch in given:

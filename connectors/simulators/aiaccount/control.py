@@ -4,10 +4,13 @@ Here: showing documents and what is parked, importing by hand. Not here: the res
 `/_sim/…` (simulators/base/control.py), anything the real AiAccount offers.
 """
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any
 
 from connectors.simulators.aiaccount.books import Books
-from connectors.simulators.aiaccount.kinds import KINDS
+from connectors.simulators.aiaccount.kinds import KINDS, Company
 from connectors.simulators.aiaccount.requests import Unreadable, opened
 from connectors.simulators.aiaccount.writes import Job, post
 from connectors.simulators.base import control
@@ -20,6 +23,8 @@ class Control(control.Control[Books]):
 
     def shown(self, what: str) -> Mapping[str, object]:
         """Documents and parked pushes, too."""
+        if what == "stock":
+            return {what: stocked(self.books.documents, self.books.companies)}
         if what == "documents":
             return {what: self.books.documents}
         if what == "cached":
@@ -63,3 +68,24 @@ class Control(control.Control[Books]):
         self.books.dedupe = dedupe
         self.stand_in.write(*result.lines)
         return Reply(status=result.status, content=result.content)
+
+
+def stocked(
+    documents: Iterable[Mapping[str, Any]], companies: Mapping[str, Company]
+) -> dict[str, dict[str, str]]:
+    """What the invoices have taken out of the stock of each SKU, in companies that keep stock:
+    company -> SKU -> what went, below 0, as text.
+
+    The unit of a row is stored as text and never converted. Only refunds would bring goods back,
+    and this stand-in takes none.
+    """
+    stock: dict[str, dict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
+    for found in documents:
+        if found["type"] == "sales_invoice" and companies[found["company"]].inventory_enabled:
+            for line in found["document"].get("lines", ()):
+                if line.get("SKU"):
+                    stock[found["company"]][str(line["SKU"])] -= Decimal(str(line["Quantity"]))
+    return {
+        company: {code: format(n.normalize(), "f") for code, n in of.items() if n}
+        for company, of in stock.items()
+    }

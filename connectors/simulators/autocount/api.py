@@ -142,6 +142,8 @@ class Api(Metered[Books]):
         book = self.books.books.get(request.path.strip("/").split("/")[0])
         if book is None or book.number != key.book:
             return refused(401, "401 Unauthorized.")
+        if book.products_away:
+            return refused(503, "Service unavailable.")
         if code not in book.products:
             return refused(404, f"Product (ProductKey = {code}) not exists")
         product = {"productCode": code, "productType": "I", "status": "A"}

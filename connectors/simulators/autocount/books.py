@@ -33,6 +33,7 @@ class AccountBook:
     payment_methods: set[str] = field(default_factory=lambda: {"BANK", "FPX", "CASH", "CLEARING"})
     tax_codes: dict[str, Decimal]
     products: dict[str, str]
+    products_away: bool = False
     fiscal_from: date = date(2020, 1, 1)
     fiscal_to: date = date(2099, 12, 31)
     locked_through: date | None = None
@@ -57,7 +58,7 @@ def default_books(*, locked_through: date | None) -> dict[str, AccountBook]:
         creditors={"400-B012", "400-S014", "400-S022", "400-M001"},
         accounts={"500-0000", "510-0000", "610-0001", "905-0000"},
         tax_codes={"S-10": Decimal(10), "NT": Decimal(0)},
-        products={"TEE-BLK-M": "PCS", "SOAP90": "PCS", "RICE5": "BAG", "TISSUE3": "PCS"},
+        products={"TEE-BLK-M": "PCS", "SOAP90": "PCS", "RICE5": "KG", "TISSUE3": "PCS"},
         locked_through=locked_through,
     )
     second = AccountBook(
@@ -175,6 +176,7 @@ class Books(Scripted):
         taxes = given.get("tax_codes", {})
         book.tax_codes |= {str(k): Decimal(str(v)) for k, v in taxes.items()}
         book.decimals |= {str(k): int(v) for k, v in given.get("decimals", {}).items()}
+        book.products_away = bool(given.get("products_away", book.products_away))
         if "fiscal_to" in given:
             book.fiscal_to = date.fromisoformat(given["fiscal_to"])
 

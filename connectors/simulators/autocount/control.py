@@ -4,9 +4,11 @@ Here: showing documents, changing one by hand, typing one, and the named faults.
 of `/_sim/…` (simulators/base/control.py), anything the real interface offers.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping
+from decimal import Decimal
 
-from connectors.simulators.autocount.books import BOOK, Books, place_of
+from connectors.simulators.autocount.books import BOOK, Books, Place, Shown, place_of
 from connectors.simulators.autocount.checks import KINDS
 from connectors.simulators.autocount.writes import Job, by_hand, decide
 from connectors.simulators.base import control
@@ -34,6 +36,8 @@ class Control(control.Control[Books]):
 
     def shown(self, what: str) -> Mapping[str, object]:
         """Documents, too, with the path of each."""
+        if what == "stock":
+            return {what: stocked(self.books.documents)}
         if what != "documents":
             return super().shown(what)
         there = self.books.documents.items()
@@ -53,7 +57,8 @@ class Control(control.Control[Books]):
     def _by_hand(self, request: Request, request_id: str) -> Reply:
         """Somebody changes a document in AutoCount's own pages: nothing compares it with ours.
 
-        `number`, `path` (invoice), and any of `master`, `details`, `rows`, `cancelled`, `status`.
+        `number`, `path` (invoice), and any of `master`, `details`, `rows`, `cancelled`, `status`;
+        `by` is who.
         """
         given = given_of(request)
         kind = KINDS.get(str(given.get("path", "invoice")).casefold())
@@ -100,3 +105,27 @@ class Control(control.Control[Books]):
             stands=dumps(made.stands).decode(),
         )
         return done("typed", number=made.number)
+
+
+_OUT, _BACK, _IN = "invoice", "creditnote", "purchaseinvoice"
+
+
+def stocked(documents: Mapping[Place, Shown]) -> dict[str, dict[str, str]]:
+    """What the documents have done to the stock of each product: account book -> product -> what
+    came or went (below 0), as text; without what evens out.
+
+    A product has one unit: the unit of a row is text and is never converted, so 2 `CTN` of a
+    product in `PCS` take 2 of it, not 24. Goods come back where the row of a credit note says so.
+    """
+    stock: dict[str, dict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
+    for (book, path, _), found in documents.items():
+        if path not in (_OUT, _BACK, _IN) or found["master"].get("cancelled"):
+            continue
+        for row in found["details"]:
+            code, quantity = row.get("productCode"), Decimal(row.get("qty") or 0)
+            if code and (path != _BACK or row.get("goodsReturn") is True):
+                stock[book][str(code)] += -quantity if path == _OUT else quantity
+    return {
+        book: {code: format(n.normalize(), "f") for code, n in of.items() if n}
+        for book, of in stock.items()
+    }

@@ -16,6 +16,8 @@ from connectors.simulators.autocount.json_fields import strange
 from connectors.transport.strict_json import loads
 
 LOCAL = timedelta(hours=8)
+USER = "lastModifiedUserID"
+USUAL_USER = "ADMIN"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,16 +131,20 @@ def by_hand(book: AccountBook, stands: Shown, given: Mapping[str, Any], now: dat
     for at, fields in enumerate(given.get("details", ())):
         made["details"][at].update(fields)
     del made["details"][int(given.get("rows", len(made["details"]))) :]
-    return _touched(worked_out(book, made), now)
+    return _touched(worked_out(book, made), now, str(given.get("by", USUAL_USER)))
 
 
-def _touched(document: Mapping[str, Any], now: datetime) -> Shown:
-    """Rows are numbered anew, days shown as moments, and the moment of the change is kept."""
+def _touched(document: Mapping[str, Any], now: datetime, user: str = "") -> Shown:
+    """Rows are numbered anew, days shown as moments, and the moment of the change is kept; the user
+    is shown for a change by hand alone, as in the recorded answers.
+    """
+    head = {name: told for name, told in document["master"].items() if name != USER}
+    by = {USER: user} if user else {}
     day = f"{str(document['master']['docDate'])[:10]}T00:00:00"
     rows = [{**row, "seq": at} for at, row in enumerate(document["details"])]
     return {
         **document,
-        "master": {**document["master"], "docDate": day, "lastModified": _stamp(now)},
+        "master": {**head, **by, "docDate": day, "lastModified": _stamp(now)},
         "details": rows,
     }
 

@@ -1,8 +1,8 @@
-"""The base of every target simulator: its own process, a ledger on disk before each answer, and
+"""The base of every simulator: its own process, a ledger on disk before each answer, and
 cut connections.
 
-Here: the server, the ledger and the child's side of being started. Not here: how any target
-behaves.
+Here: the server, the ledger and the child's side of being started. Not here: how any target or
+shop behaves.
 """
 
 import json
@@ -103,13 +103,22 @@ class Ledger:
                 file.truncate(len(whole))
 
 
-def serve(name: str, handle: Handle, *, port: int, watch_parent: bool) -> None:
-    """Serve until killed. The first line of standard output tells name and address, as JSON."""
+def serve(
+    name: str,
+    handle: Handle,
+    *,
+    port: int,
+    watch_parent: bool,
+    told: Mapping[str, object] | None = None,
+) -> None:
+    """Serve until killed. The first line of standard output tells name and address as JSON, and
+    what else there is to tell.
+    """
     server = _Server(port, handle)
     if watch_parent:
         threading.Thread(target=_leave_with_parent, daemon=True).start()
     url = f"http://127.0.0.1:{server.server_address[1]}"
-    sys.stdout.write(json.dumps({"name": name, "url": url}) + "\n")
+    sys.stdout.write(json.dumps({"name": name, "url": url, **(told or {})}) + "\n")
     sys.stdout.flush()
     server.serve_forever()
 

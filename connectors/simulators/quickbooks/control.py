@@ -4,13 +4,15 @@ Here: showing documents, changing or deleting one by hand, typing one. Not here:
 `/_sim/…` (simulators/base/control.py), anything the real interface offers.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from connectors.simulators.base import control
 from connectors.simulators.base.control import ControlError, Deed, Given, done, given_of
 from connectors.simulators.base.server import Reply, Request
-from connectors.simulators.quickbooks.books import REALM, Books, Company, Shown
+from connectors.simulators.quickbooks.books import REALM, Books, Company, Place, Shown
 from connectors.simulators.quickbooks.kinds import BY_ENTITY, Kind
 from connectors.simulators.quickbooks.writes import Job, Outcome, decide, told, touched, worked_out
 
@@ -20,6 +22,8 @@ class Control(control.Control[Books]):
 
     def shown(self, what: str) -> Mapping[str, object]:
         """Documents, too, with the entity of each."""
+        if what == "stock":
+            return {what: stocked(self.books.documents)}
         if what != "documents":
             return super().shown(what)
         return {
@@ -88,3 +92,25 @@ def _changed(company: Company, kind: Kind, stands: Shown, given: Given) -> dict[
     if "deposited" in given:
         made["_deposited"] = bool(given["deposited"])
     return worked_out(company, kind, made)
+
+
+_WAYS = {"Invoice": -1, "SalesReceipt": -1, "CreditMemo": 1, "RefundReceipt": 1}
+
+
+def stocked(documents: Mapping[Place, Shown]) -> dict[str, dict[str, str]]:
+    """What the documents have done to the quantity on hand of each item: company -> item id -> what
+    came or went (below 0), as text; without what evens out.
+
+    Sales take it away, credit memos and refunds put it back; a void left zeros. A line has no unit.
+    """
+    stock: dict[str, dict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
+    for (realm, entity, _), found in documents.items():
+        for line in found.get("Line", ()) if entity in _WAYS else ():
+            sold = line.get("SalesItemLineDetail") or {}
+            item = (sold.get("ItemRef") or {}).get("value")
+            if item:
+                stock[realm][str(item)] += _WAYS[entity] * Decimal(sold.get("Qty") or 0)
+    return {
+        realm: {code: format(n.normalize(), "f") for code, n in of.items() if n}
+        for realm, of in stock.items()
+    }

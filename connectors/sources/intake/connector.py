@@ -5,8 +5,11 @@ may deliver (kit/signed_webhooks.py), the canonical form (kit/canonical_record.p
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
-from connectors.contract import IncomingRecord, RowError, SourceRefusal
+from connectors.contract import ConnectionForm, IncomingRecord, RowError, SourceRefusal
+from connectors.contract import declared_settings as declared
 from connectors.contract.schema import FieldSchema, KindSchema
 from connectors.kit.canonical_record import LINE_FIELDS, Cell, RawRecord, canonical, orders_of
 from connectors.kit.signed_webhooks import Placed, SignedJson
@@ -113,13 +116,38 @@ BY_KIND: Mapping[str, KindSchema] = {schema.kind: schema for schema in KINDS}
 _BESIDE = frozenset({"kind", "id", "lines"})
 
 
+FORM = ConnectionForm(
+    title="Your own system",
+    gives="Records of any kind, by signed webhook or from a JSON file",
+    needs="A program of yours that signs and sends JSON",
+    key=declared.made_key(
+        "Give the address and the secret to who writes the program that sends.",
+        "Sign each delivery as the example on the page of the connection shows.",
+    ),
+)
+
+
 class Intake(SignedJson):
     """The source `intake`."""
 
     name = NAME
+    form = FORM
     kinds = KINDS
     suffixes = (".records.json",)
     headers = "x-clearpost"
+
+    def sample(self, now: datetime) -> Mapping[str, object]:
+        """One receipt of RM 60.00."""
+        receipt = {
+            "kind": "receipt",
+            "id": "TEST-1",
+            "number": "RC-TEST-1",
+            "status": "received",
+            "received_on": now.date().isoformat(),
+            "customer": "C-102",
+            "amount": "60.00",
+        }
+        return {"records": [receipt]}
 
     def found(self, value: object) -> list[Placed] | SourceRefusal:
         """The records of a delivery."""
@@ -130,12 +158,14 @@ class Intake(SignedJson):
             )
         return [(f"records[{index}]", given) for index, given in enumerate(found)]
 
-    def record(self, place: str, given: object) -> IncomingRecord | tuple[RowError, ...]:
+    def record(
+        self, place: str, given: object, zone: ZoneInfo
+    ) -> IncomingRecord | tuple[RowError, ...]:
         """A record of the kind that it names."""
-        return _record(place, given)
+        return _record(place, given, zone)
 
 
-def _record(place: str, given: object) -> IncomingRecord | tuple[RowError, ...]:
+def _record(place: str, given: object, zone: ZoneInfo) -> IncomingRecord | tuple[RowError, ...]:
     if not isinstance(given, Mapping):
         return (_wrong(place, given, "This is no record.", "Send an object with its fields."),)
     schema = BY_KIND.get(str(given.get("kind", "")))
@@ -157,6 +187,7 @@ def _record(place: str, given: object) -> IncomingRecord | tuple[RowError, ...]:
             _cells(place, given, schema.fields),
             [_cells(f"{place}.lines[{at}]", line, schema.lines) for at, line in enumerate(lines)],
         ),
+        zone,
     )
     if isinstance(record, IncomingRecord):
         return tuple(strange) or record

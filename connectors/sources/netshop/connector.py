@@ -8,13 +8,14 @@ deliver (kit/signed_webhooks.py).
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
-from connectors.contract import IncomingRecord, RowError, SourceRefusal
+from connectors.contract import ConnectionForm, IncomingRecord, RowError, SourceRefusal
+from connectors.contract import declared_settings as declared
 from connectors.contract.schema import FieldSchema, KindSchema
 from connectors.kit.canonical_record import (
     LINE_FIELDS,
     ORDER_FIELDS,
-    SHOP_ZONE,
     Cell,
     RawRecord,
     canonical,
@@ -26,10 +27,10 @@ NAME = "netshop"
 Read = IncomingRecord | tuple[RowError, ...]
 
 
-def read_as(kind: KindSchema, raw: RawRecord) -> Read:
+def read_as(kind: KindSchema, raw: RawRecord, zone: ZoneInfo) -> Read:
     """The record, or everything that is wrong with it."""
     errors = [error for cells in (raw.head, *raw.lines) for error in _zoneless(cells)]
-    record = canonical(kind, raw)
+    record = canonical(kind, raw, zone)
     if not errors:
         return record
     return tuple(errors) + (() if isinstance(record, IncomingRecord) else record)
@@ -70,7 +71,7 @@ ORDER = orders_of(NAME)
 _DERIVED = frozenset({"ordered_on", "customer", "customer_name", "tin", "address"})
 
 
-def order_of(place: str, order: object) -> Read:
+def order_of(place: str, order: object, zone: ZoneInfo) -> Read:
     """An order, or what is wrong with it."""
     if not isinstance(order, Mapping):
         return (wrong(place, "This is no order.", "Send an object with the order's fields."),)
@@ -84,20 +85,20 @@ def order_of(place: str, order: object) -> Read:
         where = f"{place}.items"
         return (wrong(where, "These are no items.", "Send a list of objects."),)
     head = cells_of(place, order, [f.name for f in ORDER_FIELDS if f.name not in _DERIVED])
-    head.update(_derived(place, order, customer or {}))
+    head.update(_derived(place, order, customer or {}, zone))
     lines = [
         cells_of(f"{place}.items[{index}]", item, [f.name for f in LINE_FIELDS])
         for index, item in enumerate(items)
     ]
-    return read_as(ORDER, RawRecord(Cell(f"{place}.id", order.get("id")), head, lines))
+    return read_as(ORDER, RawRecord(Cell(f"{place}.id", order.get("id")), head, lines), zone)
 
 
 def _derived(
-    place: str, order: Mapping[str, object], customer: Mapping[str, object]
+    place: str, order: Mapping[str, object], customer: Mapping[str, object], zone: ZoneInfo
 ) -> dict[str, Cell]:
     inside = f"{place}.customer"
     return {
-        "ordered_on": Cell(f"{place}.ordered_at", _day(order.get("ordered_at"))),
+        "ordered_on": Cell(f"{place}.ordered_at", _day(order.get("ordered_at"), zone)),
         "customer": Cell(f"{inside}.id", customer.get("id")),
         "customer_name": Cell(f"{inside}.name", customer.get("name")),
         "tin": Cell(f"{inside}.tin", customer.get("tin")),
@@ -105,13 +106,13 @@ def _derived(
     }
 
 
-def _day(moment: object) -> object:
+def _day(moment: object, zone: ZoneInfo) -> object:
     """The shop's day of a moment; anything else is left to be found wrong."""
     if not isinstance(moment, str):
         return moment
     try:
         when = datetime.fromisoformat(moment)
-        return when.astimezone(SHOP_ZONE).date().isoformat() if when.tzinfo else moment
+        return when.astimezone(zone).date().isoformat() if when.tzinfo else moment
     except (ValueError, OverflowError):
         return moment
 
@@ -133,7 +134,7 @@ SETTLEMENT = KindSchema(
 )
 
 
-def settlement_of(place: str, given: object) -> Read:
+def settlement_of(place: str, given: object, zone: ZoneInfo) -> Read:
     """A settlement, or what is wrong with it."""
     if not isinstance(given, Mapping):
         hint = "Send an object with the settlement's fields."
@@ -146,7 +147,7 @@ def settlement_of(place: str, given: object) -> Read:
         "commission": Cell(f"{place}.amount", given.get("amount")),
         "settled_on": Cell(f"{place}.period", _last_day(given.get("period"))),
     }
-    return read_as(SETTLEMENT, RawRecord(key, head, ()))
+    return read_as(SETTLEMENT, RawRecord(key, head, ()), zone)
 
 
 def _last_day(period: object) -> object:
@@ -154,19 +155,48 @@ def _last_day(period: object) -> object:
     return period.rpartition("/")[2] if isinstance(period, str) else period
 
 
-_READERS: Mapping[str, Callable[[str, object], Read]] = {
+_READERS: Mapping[str, Callable[[str, object, ZoneInfo], Read]] = {
     "order": order_of,
     "settlement": settlement_of,
 }
+
+
+FORM = ConnectionForm(
+    title="NetShop",
+    gives="Orders and settlements, by signed webhook or from a JSON file",
+    needs="Access to the settings of NetShop",
+    key=declared.made_key(
+        "In NetShop go to Settings > Notifications > Add: order paid, changed, refunded.",
+        "Paste the address and the secret, and switch on signing.",
+    ),
+)
 
 
 class NetShop(SignedJson):
     """The source `netshop`."""
 
     name = NAME
+    form = FORM
     kinds: tuple[KindSchema, ...] = (ORDER, SETTLEMENT)
     suffixes = (".json",)
     headers = "x-ns16"
+
+    def sample(self, now: datetime) -> Mapping[str, object]:
+        """One paid order of RM 60.00."""
+        moment = now.isoformat(timespec="seconds")
+        return {
+            "order": {
+                "id": "TEST-1",
+                "number": "NS-TEST-1",
+                "status": "paid",
+                "currency": "MYR",
+                "ordered_at": moment,
+                "paid_at": moment,
+                "customer": {"id": "C-102", "name": "Boon & Co"},
+                "items": [{"pos": 1, "sku": "CUP-30", "name": "Cup", "qty": 4, "price": "15.00"}],
+                "total": "60.00",
+            }
+        }
 
     def found(self, value: object) -> list[Placed] | SourceRefusal:
         """The orders and settlements of a delivery: one or many."""
@@ -188,6 +218,8 @@ class NetShop(SignedJson):
                 return SourceRefusal(422, "no_list", words, "Send a list of objects.")
         return found
 
-    def record(self, place: str, given: object) -> IncomingRecord | tuple[RowError, ...]:
+    def record(
+        self, place: str, given: object, zone: ZoneInfo
+    ) -> IncomingRecord | tuple[RowError, ...]:
         """What stands at a place, as a record: `order` and `orders[3]` are orders."""
-        return _READERS[place.partition("[")[0].removesuffix("s")](place, given)
+        return _READERS[place.partition("[")[0].removesuffix("s")](place, given, zone)

@@ -12,8 +12,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
-from connectors.contract import Accepted, IncomingRecord, RowError, SourceRefusal
+from connectors.contract import Accepted, ConnectionForm, IncomingRecord, RowError, SourceRefusal
 from connectors.kit.canonical_record import (
     LINE_FIELDS,
     ORDER_FIELDS,
@@ -48,12 +49,21 @@ class _Row:
         return ""
 
 
+FORM = ConnectionForm(
+    title="Workbooks and CSV files",
+    gives="Orders from files that a person uploads",
+    needs="Nothing to connect",
+)
+
+
 class Workbook:
     """The source `workbook`: the same orders as the webhook brings, from a file."""
 
     name = NAME
+    form = FORM
     kinds = (ORDER,)
     suffixes = (".xlsx", ".csv")
+    headers = ""
 
     def accept(
         self,
@@ -61,13 +71,14 @@ class Workbook:
         raw: bytes,  # noqa: ARG002
         secrets: Sequence[str],  # noqa: ARG002
         now: datetime,  # noqa: ARG002
+        zone: ZoneInfo,  # noqa: ARG002
     ) -> Accepted | SourceRefusal:
         """Nothing: a workbook carries no signature, so somebody signed in has to bring it."""
         return SourceRefusal(
             405, "no_webhook", "Workbooks are not taken here.", "Upload the file, or use ingest."
         )
 
-    def read(self, name: str, raw: bytes) -> Accepted | SourceRefusal:
+    def read(self, name: str, raw: bytes, zone: ZoneInfo) -> Accepted | SourceRefusal:
         """The orders of a file; all good ones, and every error of the others."""
         csv = name.lower().endswith(".csv")
         sheets = read_csv("orders", raw) if csv else read_tables(raw)
@@ -75,10 +86,10 @@ class Workbook:
             status = 413 if sheets.code.startswith("too_") else 422
             return SourceRefusal(status, sheets.code, sheets.message, sheets.hint)
         delivery_id = "file-" + hashlib.sha256(raw).hexdigest()
-        return _joined(sheets[0], delivery_id) if csv else _apart(sheets, delivery_id)
+        return _joined(sheets[0], delivery_id, zone) if csv else _apart(sheets, delivery_id, zone)
 
 
-def _apart(sheets: Sequence[Sheet], delivery_id: str) -> Accepted | SourceRefusal:
+def _apart(sheets: Sequence[Sheet], delivery_id: str, zone: ZoneInfo) -> Accepted | SourceRefusal:
     by_name = {sheet.name.strip().lower(): sheet for sheet in sheets}
     for name in ("orders", "order_items"):
         if name not in by_name:
@@ -102,10 +113,11 @@ def _apart(sheets: Sequence[Sheet], delivery_id: str) -> Accepted | SourceRefusa
             errors.append(_orphan(item))
         else:
             items.setdefault(owner, []).append(item)
-    return _accepted(delivery_id, [(head, items.get(head.place, [])) for head in heads], errors)
+    good = [(head, items.get(head.place, [])) for head in heads]
+    return _accepted(delivery_id, good, errors, zone)
 
 
-def _joined(sheet: Sheet, delivery_id: str) -> Accepted | SourceRefusal:
+def _joined(sheet: Sheet, delivery_id: str, zone: ZoneInfo) -> Accepted | SourceRefusal:
     refused = _lacks(sheet, ("number", "status", "pos"))
     if refused is not None:
         return refused
@@ -119,11 +131,14 @@ def _joined(sheet: Sheet, delivery_id: str) -> Accepted | SourceRefusal:
         errors += unlike
         if not unlike:
             good.append((rows[0], rows))
-    return _accepted(delivery_id, good, errors)
+    return _accepted(delivery_id, good, errors, zone)
 
 
 def _accepted(
-    delivery_id: str, orders: Sequence[tuple[_Row, Sequence[_Row]]], errors: list[RowError]
+    delivery_id: str,
+    orders: Sequence[tuple[_Row, Sequence[_Row]]],
+    errors: list[RowError],
+    zone: ZoneInfo,
 ) -> Accepted:
     seen = Counter(head.text("id", "number") for head, _ in orders)
     records = []
@@ -134,7 +149,7 @@ def _accepted(
         if long := too_long(head.place, len(items)):
             errors.append(long)
             continue
-        record = canonical(ORDER, _raw(head, items))
+        record = canonical(ORDER, _raw(head, items), zone)
         if isinstance(record, IncomingRecord):
             records.append(record)
         else:

@@ -6,38 +6,96 @@ Here: the calls and their headers. Not here: bytes (payload.py), answers (answer
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Literal
 
 from connectors.contract import (
     Action,
+    ConnectionForm,
     ConnectionReport,
     FileLimits,
     Found,
+    KeyField,
     OutgoingDocument,
     Pace,
     Payload,
     Rounding,
     Sent,
+    Setting,
     Settings,
 )
+from connectors.contract import declared_settings as declared
 from connectors.kit.calls import Get, not_made, reader, sent
+from connectors.kit.connection_settings import zone_of
 from connectors.targets.aiaccount import lookup, payload, probe
 from connectors.targets.aiaccount.answers import answers_of, unanswered
 from connectors.targets.aiaccount.documents import DOCUMENTS
 from connectors.targets.aiaccount.outcomes import hear
 from connectors.transport.http import Http, HttpFailure, mask
 
+FORM = ConnectionForm(
+    title="AiAccount",
+    gives="Sales invoices, sales receipts, expense bills, expense payments",
+    needs="API key and company ID",
+    settings=(
+        declared.address(
+            "https://api.aiaccount.example", "The address of the interface, not of the web page."
+        ),
+        Setting(
+            name="company_id",
+            label="Company ID",
+            hint="In AiAccount: Settings > Home, first line.",
+            example="CMP-1042",
+            required=True,
+        ),
+        Setting(
+            name="company_name",
+            label="Company name in AiAccount",
+            hint="The test compares it, so that no document reaches another company.",
+            example="Kedai Contoh Sdn Bhd",
+            required=True,
+        ),
+        Setting(
+            name="app_url",
+            label="Address of the web page",
+            hint="Optional. Posted documents then link to their page in AiAccount.",
+            example="https://app.aiaccount.example",
+            kind="address",
+        ),
+        Setting(
+            name="rounding_mode",
+            label="Rounding",
+            hint="As it is set in AiAccount, which rounds each line unless you changed it there.",
+            kind="choice",
+            choices={
+                "per_line": "Each line, then the sum",
+                "sum_then_round": "The sum only",
+            },
+        ),
+    ),
+    key=KeyField(
+        label="API key",
+        hint="Paste it once. It is kept encrypted and never shown again in full.",
+        steps=(
+            "Open AiAccount as its owner, in the company that the documents are for.",
+            "Go to Settings > Integrations > API Keys and create a key named Clearpost.",
+            "Tick Write sales and Read sales, and Write expenses for bills and payments.",
+            "Copy the key and paste it here. AiAccount shows it once.",
+        ),
+    ),
+)
+
 
 class AiAccount:
     """The target `aiaccount`.
 
-    Settings: `base_url`, `company_id`, `company_name`, perhaps `app_url` (for links), `needs`
-    (permissions), `rounding_mode` and `next_batch` (documents about to be sent, for the quota
-    step of the test).
+    Beside the settings of its form it knows `needs` (permissions) and `next_batch` (documents about
+    to be sent, for the quota step of the test).
     """
 
     name = "aiaccount"
+    form = FORM
     documents = DOCUMENTS
     dedupe: Literal["key", "number", "number+customer", "none"] = "number+customer"
     lookup: Literal["strong", "lagging", "none"] = "strong"
@@ -54,6 +112,7 @@ class AiAccount:
     def build(
         self,
         documents: Sequence[OutgoingDocument],
+        settings: Settings,  # noqa: ARG002 - it needs none
         *,
         batch: bool,
         batch_name: str,
@@ -86,7 +145,7 @@ class AiAccount:
         if isinstance(answer, HttpFailure):
             told = unanswered(payload, answer)
         else:
-            told = answers_of(payload, hear(answer, http.now()))
+            told = answers_of(payload, hear(answer, _now(settings, http)))
         return sent(told, answer, partial(mask, secret=secret))
 
     def look_up(
@@ -101,14 +160,14 @@ class AiAccount:
         standing: OutgoingDocument | None = None,  # noqa: ARG002
     ) -> Found:
         """Whether the document is there, in the intended company."""
-        return lookup.look_up(document, key, _reader(settings, secret, http), http.now())
+        return lookup.look_up(document, key, _reader(settings, secret, http), _now(settings, http))
 
     def read(
         self, documents: Sequence[OutgoingDocument], settings: Settings, secret: str, http: Http
     ) -> tuple[Found, ...]:
         """What stands in the intended company beside each document: one call a document."""
         get = _reader(settings, secret, http)
-        return tuple(lookup.read(one, get, http.now()) for one in documents)
+        return tuple(lookup.read(one, get, _now(settings, http)) for one in documents)
 
     def test(self, settings: Settings, secret: str, http: Http) -> ConnectionReport:
         """Try the connection without writing."""
@@ -116,7 +175,7 @@ class AiAccount:
         if fault:
             return probe.no_key(fault)
         told = _reader(settings, secret, http)("/v1/connection")
-        return probe.report(settings, self.rounding(settings), told)
+        return probe.report(settings, self.rounding(settings), secret, told)
 
     def link(self, settings: Settings, target_ref: str) -> str:
         """Where people see an import in AiAccount; empty without the setting `app_url`."""
@@ -126,6 +185,10 @@ class AiAccount:
 
 def _reader(settings: Settings, secret: str, http: Http) -> Get:
     return reader(http, partial(_url, settings), _identity(settings, secret))
+
+
+def _now(settings: Settings, http: Http) -> datetime:
+    return http.now().astimezone(zone_of(settings))
 
 
 def _url(settings: Settings, path: str) -> str:

@@ -11,6 +11,12 @@ from dataclasses import dataclass
 from connectors.contract.schema import Amounts, Books, DocumentSchema, FieldSchema
 
 NUMBER_MAX = 50
+LISTS = (
+    ("account", "Settings → Accounts"),
+    ("tax_code", "Settings → Tax Codes"),
+    ("currency", "Settings → Currencies"),
+)
+"""Where its own pages keep the codes that it lists."""
 
 
 def _text(name: str, title: str, wire: str, longest: int, refers: str = "") -> FieldSchema:
@@ -37,7 +43,7 @@ _INVOICE_NUMBER = _must("InvoiceNumber", "Invoice Number", "invoice_number", NUM
 _BILL_NUMBER = _must("BillNumber", "Bill Number", "bill_number", NUMBER_MAX)
 _CUSTOMER = _must("Customer", "Customer", "customer", 100, "customer")
 _SUPPLIER = _must("Supplier", "Supplier", "supplier", 100, "vendor")
-_CURRENCY = _must("Currency", "Currency", "currency", 3)
+_CURRENCY = _must("Currency", "Currency", "currency", 3, "currency")
 _RATE = FieldSchema(
     name="ExchangeRate", title="Exchange Rate", wire="exchange_rate", type="decimal", places=6
 )
@@ -117,6 +123,7 @@ SALES_INVOICE = DocumentSchema(
         tax_is="added",
     ),
     books=Books("credit", "LineTotal", less=("TaxAmount",)),
+    lists=LISTS,
 )
 
 SALES_RECEIPT = DocumentSchema(
@@ -138,6 +145,7 @@ SALES_RECEIPT = DocumentSchema(
     party_field="Customer",
     total_field="Amount",
     books=Books("debit", "Amount"),
+    lists=LISTS,
 )
 
 EXPENSE_BILL = DocumentSchema(
@@ -164,6 +172,7 @@ EXPENSE_BILL = DocumentSchema(
     one_row=True,
     amounts=Amounts(amount="Amount", tax="TaxAmount", code="TaxCode", tax_is="inside"),
     books=Books("debit", "Amount", less=("TaxAmount",)),
+    lists=LISTS,
 )
 
 EXPENSE_PAYMENT = DocumentSchema(
@@ -184,6 +193,7 @@ EXPENSE_PAYMENT = DocumentSchema(
     party_field="Supplier",
     total_field="Amount",
     books=Books("credit", "Amount"),
+    lists=LISTS,
 )
 
 DOCUMENTS = (SALES_INVOICE, SALES_RECEIPT, EXPENSE_BILL, EXPENSE_PAYMENT)

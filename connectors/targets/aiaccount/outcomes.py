@@ -10,7 +10,6 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from connectors.contract import Answer, Kept
 from connectors.kit.calls import uncertain
@@ -70,12 +69,11 @@ def class_of(code: str, *, reason: str = "", status: int | None = None) -> Error
     return CLASS_OF_CODE.get(code) or _CLASS_OF_STATUS.get(status or 0, "business_rule")
 
 
-ZONE = ZoneInfo("Asia/Kuala_Lumpur")
-
-
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """One answer, opened: its JSON object, or nothing when it is none."""
+    """One answer, opened: its JSON object, or nothing when it is none; `now` is in the zone of the
+    books, in which days begin there.
+    """
 
     answer: HttpAnswer
     content: Mapping[str, Any] | None
@@ -108,7 +106,7 @@ def pause_of(heard: Heard) -> float | None:
         day = date.fromisoformat(text_of(heard.error.get("resets_on")))
     except ValueError:
         return None
-    start = datetime.combine(day, time(), ZONE)
+    start = datetime.combine(day, time(), heard.now.tzinfo)
     return max(0.0, (start - heard.now) / timedelta(seconds=1))
 
 
@@ -162,7 +160,7 @@ def accepted(
 
 
 def rejected(entry: Mapping[str, Any], heard: Heard, number: str) -> Answer:
-    """One document of many was refused, by the errors of its own rows."""
+    """One document of many was refused, by the errors of its own rows, which it names."""
     rows = set(values_of(entry.get("lines")))
     errors = list_of((heard.content or {}).get("errors"))
     mine = [error for error in errors if error.get("line") in rows]
@@ -173,7 +171,7 @@ def rejected(entry: Mapping[str, Any], heard: Heard, number: str) -> Answer:
         kind="temporary" if error_class == "temporary" else "refused",
         error_class=error_class,
         code=code,
-        words=_words(mine) or text_of(first.get("message")) or "AiAccount rejected it.",
+        words=_at_lines(mine) or text_of(first.get("message")) or "AiAccount rejected it.",
         number=number,
         status=heard.answer.status,
         retry_after=pause_of(heard) if error_class == "temporary" else None,
@@ -283,6 +281,21 @@ def without_content(status: int) -> Answer:
 def _words(errors: Sequence[Mapping[str, Any]]) -> str:
     told = dict.fromkeys(text_of(error.get("message")) for error in errors)
     return "; ".join(word for word in told if word)
+
+
+def _at_lines(errors: Sequence[Mapping[str, Any]]) -> str:
+    """What it says, and of which lines of the file (the header is line 1)."""
+    lines: dict[str, list[object]] = {}
+    for error in errors:
+        lines.setdefault(text_of(error.get("message")), []).append(error.get("line"))
+    return "; ".join(f"{_lines(found)}: {word}" for word, found in lines.items() if word)
+
+
+def _lines(found: Sequence[object]) -> str:
+    told = [str(line) for line in dict.fromkeys(found)]
+    shown, more = told[:3], len(told) - 3
+    rest = f" and {more} more" if more > 0 else ""
+    return f"line{'s' if len(told) > 1 else ''} {', '.join(shown)}{rest}"
 
 
 def _warning(warning: Mapping[str, Any]) -> str:

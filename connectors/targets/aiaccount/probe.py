@@ -6,22 +6,27 @@ Here: the steps and the snapshot of what AiAccount knows. Not here: writing.
 import re
 from collections.abc import Iterator, Mapping
 from datetime import date
+from http import HTTPStatus
 from typing import Any
 
 from connectors.contract import ConnectionReport, Rounding, Settings, Snapshot, Step
-from connectors.transport.http import HttpAnswer, HttpFailure, reached
+from connectors.kit.reach import NAME as REACH
+from connectors.kit.reach import reach
+from connectors.transport.http import KEY_REFUSED, HttpAnswer, HttpFailure, reached
 from connectors.transport.strict_json import loads
 
 STEPS = (
-    "The key is plain text",
-    "The key is accepted",
-    "The company is the intended one",
-    "The key has the permissions",
-    "Excel import is off",
-    "Rounding is the same",
-    "The quota is enough",
+    "Key text",
+    REACH,
+    "Key accepted",
+    "Company",
+    "Permission",
+    "Excel import",
+    "Rounding",
+    "Quota",
 )
 NEEDED = ("sales.write", "sales.read", "imports.read")
+AT_KEYS = "Settings > Integrations > API Keys"
 
 
 def key_fault(secret: str) -> str:
@@ -34,81 +39,142 @@ def key_fault(secret: str) -> str:
 
 
 def report(
-    settings: Settings, declared: Rounding, answer: HttpAnswer | HttpFailure
+    settings: Settings, declared: Rounding, secret: str, answer: HttpAnswer | HttpFailure
 ) -> ConnectionReport:
     """The steps and the snapshot that follow from one answer of the connection endpoint."""
-    content = loads(answer.body) if isinstance(answer, HttpAnswer) else None
-    if isinstance(answer, HttpFailure) or answer.status != 200 or not isinstance(content, dict):
-        return _stopped(_refused(answer, content), there=reached(answer))
+    made = (
+        Step(STEPS[0], ok=True, words="No spaces or hidden characters."),
+        reach(settings, answer),
+    )
+    if isinstance(answer, HttpFailure) or made[1].ok is False:
+        return ConnectionReport.stopped(STEPS, *made, there=reached(answer))
+    content = loads(answer.body)
+    if _other_company(answer, content):
+        return _not_reached(settings, made)
+    if answer.status != 200 or not isinstance(content, dict):
+        return ConnectionReport.stopped(STEPS, *made, _refused(answer, content, secret))
     snapshot = _snapshot(content)
     if snapshot is None:
-        return _stopped("AiAccount's answer lacks the company, the key or the settings.")
-    steps = (
-        Step(STEPS[0], ok=True, words="No space in it."),
-        _accepted(snapshot),
-        *_fitting(settings, declared, snapshot),
-    )
+        words = "AiAccount's answer lacks the company, the key or the settings."
+        hint = "Compare the address of the interface, then ask the support of AiAccount."
+        return ConnectionReport.stopped(STEPS, *made, Step.failed(STEPS[2], words, hint, "answer"))
+    steps = (*made, _accepted(snapshot), *_fitting(settings, declared, snapshot))
     return ConnectionReport(steps=steps, snapshot=snapshot)
 
 
 def no_key(fault: str) -> ConnectionReport:
     """The report when the key itself cannot be sent."""
-    later = tuple(Step(name, ok=None, words="Not tried.") for name in STEPS[1:])
-    return ConnectionReport(steps=(Step(STEPS[0], ok=False, words=fault), *later), snapshot=None)
+    hint = f"Copy the key again at {AT_KEYS}, in one piece."
+    return ConnectionReport.stopped(STEPS, Step.failed(STEPS[0], fault, hint, "key.text"))
 
 
-def _stopped(words: str, *, there: bool = True) -> ConnectionReport:
-    later = tuple(Step(name, ok=None, words="Not tried.") for name in STEPS[2:])
-    first = (
-        Step(STEPS[0], ok=True, words="No space in it."),
-        Step(STEPS[1], ok=False, words=words),
+def _other_company(answer: HttpAnswer, content: object) -> bool:
+    """Whether the key is known, and reaches other companies only."""
+    error = content.get("error") if isinstance(content, dict) else None
+    code = error.get("code") if isinstance(error, dict) else None
+    return answer.status == HTTPStatus.NOT_FOUND and code == "company_not_found"
+
+
+def _not_reached(settings: Settings, made: tuple[Step, ...]) -> ConnectionReport:
+    company = str(settings.get("company_id", "")).strip() or "(blank)"
+    words = f"The key is good, and reaches no company {company}."
+    hint = f"Correct the company ID, or create the key in that company at {AT_KEYS}."
+    return ConnectionReport.stopped(
+        STEPS,
+        *made,
+        Step(STEPS[2], ok=True, words="AiAccount knows the key."),
+        Step.failed(STEPS[3], words, hint, "company.unknown"),
     )
-    return ConnectionReport(steps=first + later, snapshot=None, reached=there)
 
 
-def _refused(answer: HttpAnswer | HttpFailure, content: object) -> str:
-    if isinstance(answer, HttpFailure):
-        return answer.words
+def _refused(answer: HttpAnswer, content: object, secret: str) -> Step:
     error = content.get("error") if isinstance(content, dict) else None
     message = error.get("message") if isinstance(error, dict) else None
-    return f"AiAccount answered {answer.status}: {message or 'no reason given'}"
+    said = f"AiAccount answered {answer.status}: {message or 'no reason given'}"
+    if answer.status not in KEY_REFUSED:
+        return Step.failed(STEPS[2], said, "Compare the address of the interface.", "answer")
+    words = f"AiAccount does not know this API key, ending in …{secret.strip()[-4:]}. {said}"
+    hint = f"Copy the key again at {AT_KEYS}; it is shown there once."
+    return Step.failed(STEPS[2], words, hint, "key.refused")
 
 
 def _accepted(snapshot: Snapshot) -> Step:
     if snapshot.key_status == "active":
-        return Step(STEPS[1], ok=True, words="The key is active.")
+        return Step(STEPS[2], ok=True, words="The key is active.")
     words = f"The key is {snapshot.key_status}: what is sent now is kept there until it is active."
-    return Step(STEPS[1], ok=None, words=words)
+    return Step(STEPS[2], None, words, f"Make it active at {AT_KEYS}.", "key.inactive")
 
 
 def _fitting(settings: Settings, declared: Rounding, snapshot: Snapshot) -> Iterator[Step]:
-    wanted = str(settings.get("company_name", "")).strip()
-    same = wanted == snapshot.company_name
-    words = (
-        snapshot.company_name if same else f"{snapshot.company_name}, not {wanted or '(blank)'}."
-    )
-    yield Step(STEPS[2], ok=same, words=words)
+    yield _company(settings, snapshot)
     missing = [name for name in _needs(settings, snapshot) if name not in snapshot.permissions]
     yield _permitted(missing, bills="expense.write" in snapshot.permissions)
     yield (
         Step(
-            STEPS[4], None, "Excel import is on there too: the same document could be posted twice."
+            STEPS[5],
+            None,
+            "Excel import is on there too: the same document could be posted twice.",
+            "Switch it off in AiAccount when nobody imports there.",
+            "excel.on",
         )
         if snapshot.excel_import_enabled
-        else Step(STEPS[4], ok=True, words="Only one way in.")
+        else Step(STEPS[5], ok=True, words="Only one way in.")
     )
     words = f"{snapshot.rounding_mode or 'Nothing'} there, {declared} here."
-    yield Step(STEPS[5], ok=snapshot.rounding_mode == declared, words=words)
+    same = snapshot.rounding_mode == declared
+    hint = "" if same else "Set the rounding of this connection as it is in AiAccount."
+    yield Step(STEPS[6], same, words.replace("_", " "), hint, "" if same else "rounding")
     yield _quota(settings, snapshot)
+
+
+def _company(settings: Settings, snapshot: Snapshot) -> Step:
+    wanted = str(settings.get("company_name", "")).strip()
+    there = f"{snapshot.company_name}, ID {snapshot.company_id}"
+    if wanted == snapshot.company_name:
+        return Step(STEPS[3], ok=True, words=f"{there}.")
+    words = f"The key belongs to another company: {there}, not {wanted or '(blank)'}."
+    hint = f"Open the right company in AiAccount and create the key there again at {AT_KEYS}. "
+    who = "Who: the owner of the AiAccount account."
+    return Step.failed(STEPS[3], words, hint + who, "company.other")
+
+
+_LOST = {
+    "sales.write": "no sales invoice and no sales receipt is taken",
+    "expense.write": "no expense bill and no expense payment is taken",
+    "einvoice.submit": "no sales invoice is taken while e-invoices are on",
+    "inventory.write": "no document that moves stock is taken",
+    "refund.write": "no refund is taken",
+    "sales.read": "no sales invoice and no sales receipt is found there",
+    "imports.read": "nobody hears what became of a file",
+}
+"""Permission -> what does not work without it."""
 
 
 def _permitted(missing: list[str], *, bills: bool) -> Step:
     if missing:
-        return Step(STEPS[3], ok=False, words=f"Missing: {', '.join(missing)}.")
+        lost = [*missing, *([] if bills or "expense.write" in missing else ["expense.write"])]
+        told = (f"{name}: {_LOST[name]}" if name in _LOST else name for name in lost)
+        words = f"The key may not do all that is needed. Missing: {'; '.join(told)}."
+        hint = f"Tick {' and '.join(_TICKED.get(one, one) for one in missing)} on the key in "
+        return Step.failed(STEPS[4], words, f"{hint}AiAccount, then test again.", "key.permission")
     if bills:
-        return Step(STEPS[3], ok=True, words="All there.")
-    words = "Without expense.write it takes no bills and no payments from here."
-    return Step(STEPS[3], ok=None, words=words)
+        return Step(STEPS[4], ok=True, words=_ALL)
+    words = f"{_SALES} may be written. Without expense.write it takes no bills and no payments."
+    hint = "Tick Write expenses on the key if bills are posted."
+    return Step(STEPS[4], None, words, hint, "key.bills")
+
+
+_SALES = "Sales invoices and sales receipts"
+_ALL = f"{_SALES}, expense bills and expense payments may be written."
+_TICKED = {
+    "sales.write": "Write sales",
+    "sales.read": "Read sales",
+    "expense.write": "Write expenses",
+    "einvoice.submit": "Submit e-invoices",
+    "inventory.write": "Write inventory",
+    "refund.write": "Write refunds",
+    "imports.read": "Read imports",
+}
 
 
 def _needs(settings: Settings, snapshot: Snapshot) -> tuple[str, ...]:
@@ -120,11 +186,13 @@ def _needs(settings: Settings, snapshot: Snapshot) -> tuple[str, ...]:
 
 def _quota(settings: Settings, snapshot: Snapshot) -> Step:
     if snapshot.quota_limit is None:
-        return Step(STEPS[6], ok=True, words="No limit.")
+        return Step(STEPS[7], ok=True, words="No limit.")
     left = snapshot.quota_limit - (snapshot.quota_used or 0)
     wanted = int(str(settings.get("next_batch", 1)))
     words = f"{left} of {snapshot.quota_limit} left this month, {wanted} wait to be sent."
-    return Step(STEPS[6], ok=left >= wanted, words=words)
+    enough = left >= wanted
+    hint = "" if enough else "Ask AiAccount for a larger plan, or wait for the next month."
+    return Step(STEPS[7], enough, words, hint, "" if enough else "quota")
 
 
 def _snapshot(content: Mapping[str, Any]) -> Snapshot | None:

@@ -7,15 +7,15 @@ AutoCount's words for a refusal means to us. Not here: making the calls (connect
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from connectors.contract import Action, Answer, Found, Payload, Stands
 from connectors.contract.schema import DocumentSchema, FieldSchema
 from connectors.kit.calls import KEPT_BYTES, Call, Get, accepted, uncertain, unclear
 from connectors.targets.autocount.compare import Compared, compare
-from connectors.targets.autocount.payload import BASE_CURRENCY
 from connectors.transport.http import HttpAnswer, HttpFailure, retry_after
 from connectors.transport.strict_json import loads
 from grammar.text.finding_codes import ErrorClass
@@ -129,7 +129,6 @@ def message_of(content: object) -> str:
     return message if isinstance(message, str) else ""
 
 
-ZONE = timezone(timedelta(hours=8))  # its moments have no zone
 VALIDATED = "eInvoiceValidatedTimeStamp"
 
 
@@ -142,7 +141,7 @@ def told(schema: DocumentSchema, stands: Mapping[str, Any]) -> Stands:
         target_ref=number_of(stands) or None,
         party=fields.get(schema.party_field, ""),
         date=fields.get(schema.date_field, ""),
-        currency=str(master.get("currencyCode") or BASE_CURRENCY),
+        currency=str(master.get("currencyCode") or ""),
         amount=total_of(stands),
         fields=fields,
         lines=tuple(_fields(schema.lines, row) for row in rows or () if isinstance(row, dict)),
@@ -156,12 +155,18 @@ def total_of(stands: Mapping[str, Any] | None) -> Decimal | None:
     return Decimal(str(total)) if isinstance(total, int | Decimal) else None
 
 
-def validated_at(stands: Mapping[str, Any] | None) -> datetime | None:
-    """Since when its e-invoice is valid, if AutoCount tells."""
+def changed_by(stands: Mapping[str, Any] | None) -> str:
+    """Which user of AutoCount changed it last; blank where that is not shown."""
+    master = (stands or {}).get("master")
+    return str(master.get("lastModifiedUserID") or "") if isinstance(master, Mapping) else ""
+
+
+def validated_at(stands: Mapping[str, Any] | None, zone: ZoneInfo) -> datetime | None:
+    """Since when its e-invoice is valid, if AutoCount tells; its moments name no zone."""
     master = (stands or {}).get("master")
     text = master.get(VALIDATED) if isinstance(master, Mapping) else None
     try:
-        return datetime.fromisoformat(str(text)).replace(tzinfo=ZONE) if text else None
+        return datetime.fromisoformat(str(text)).replace(tzinfo=zone) if text else None
     except ValueError:
         return None
 

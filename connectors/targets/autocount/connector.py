@@ -13,35 +13,84 @@ from urllib.parse import quote
 from connectors.contract import (
     Action,
     Answer,
+    ConnectionForm,
     ConnectionReport,
     FileLimits,
     Found,
     ItemSetup,
+    KeyField,
     OutgoingDocument,
     Pace,
     Payload,
     Rounding,
     Sent,
+    Setting,
     Settings,
     Stands,
 )
+from connectors.contract import declared_settings as declared
 from connectors.kit.calls import Get, not_made, reader, sent, unanswered
-from connectors.targets.autocount import documents as autocount_documents
+from connectors.kit.connection_settings import base_currency_of, zone_of
 from connectors.targets.autocount import lookup, payload, probe, read_back
 from connectors.targets.autocount.answers import NUMBER_TAKEN, confirmed, read, refusal, taken
 from connectors.targets.autocount.documents import POSTED
 from connectors.transport.http import Http, HttpAnswer, HttpFailure, mask
 
+FORM = ConnectionForm(
+    title="AutoCount Cloud",
+    gives="Sales and purchase documents, bills and payments",
+    needs="API key and its key ID, and the number of the account book",
+    settings=(
+        declared.address(
+            "https://accounting-api.autocountcloud.com",
+            "The address of the interface, without the number of the account book.",
+        ),
+        Setting(
+            name="company_id",
+            label="Number of the account book",
+            hint="AutoCount tells no name of a book: compare the number in AutoCount once.",
+            example="1042",
+            required=True,
+        ),
+        Setting(
+            name="company_name",
+            label="Name of the account book",
+            hint="Shown here only: AutoCount does not tell it, so it cannot be compared.",
+            example="Kedai Contoh Sdn Bhd",
+        ),
+        Setting(
+            name="key_id",
+            label="Key ID",
+            hint="Stands beside the key in AutoCount. It is no secret.",
+            example="AC-KEY-7",
+            required=True,
+        ),
+        Setting(
+            name="locked_through",
+            label="Books closed through",
+            hint="The last closed day, or none. AutoCount does not tell it: keep it up to date.",
+            example="2026-09-30",
+            kind="closed_day",
+            required=True,
+        ),
+    ),
+    key=KeyField(
+        label="API key",
+        hint="Paste it once. It is kept encrypted and never shown again in full.",
+        steps=(
+            "Open the account book in AutoCount as an administrator.",
+            "Go to the settings of the account book, tab API Keys, and create a key.",
+            "Copy the key ID and the key, and paste both here.",
+        ),
+    ),
+)
+
 
 class AutoCount:
-    """The target `autocount`.
-
-    Settings: `base_url`, `company_id` (the number of the account book), `company_name` (the
-    interface tells none: it is only shown), `key_id` (the key's own id; the key is the secret), and
-    `locked_through` (the last closed day, or `none`: the interface does not tell it).
-    """
+    """The target `autocount`."""
 
     name = "autocount"
+    form = FORM
     documents = POSTED
     dedupe: Literal["key", "number", "number+customer", "none"] = "none"
     lookup: Literal["strong", "lagging", "none"] = "lagging"
@@ -49,7 +98,7 @@ class AutoCount:
     pace = Pace(per_minute=100, to_send=3)  # searched for first, and read back
     file_limits = FileLimits(documents=1)
     read_at_once = read_back.AT_ONCE
-    items_at_once = autocount_documents.AT_ONCE
+    items_at_once = read_back.ITEMS_AT_ONCE
 
     def rounding(self, settings: Settings) -> Rounding:  # noqa: ARG002 - it has no other way
         """Tax is worked out for each line, and the lines are summed."""
@@ -58,13 +107,14 @@ class AutoCount:
     def build(
         self,
         documents: Sequence[OutgoingDocument],
+        settings: Settings,
         *,
         batch: bool,  # noqa: ARG002 - one document a call, in a batch too
         batch_name: str,  # noqa: ARG002
         action: Action = "create",
     ) -> Payload:
         """One document as JSON."""
-        return payload.build(documents, action=action)
+        return payload.build(documents, base_currency_of(settings), action=action)
 
     def rows_of(self, document: OutgoingDocument) -> int:  # noqa: ARG002 - it takes no files
         """One document a call, and no rows."""
@@ -114,20 +164,21 @@ class AutoCount:
     ) -> tuple[Found, ...]:
         """What stands in the intended account book beside each document."""
         get, ask = _reader(settings, secret, http), _asker(settings, secret, http)
-        found = read_back.standing(documents, get, ask)
+        found = read_back.standing(documents, get, ask, zone_of(settings))
         return tuple(replace(one, proof=mask(one.proof, secret)) for one in found)
 
     def alike(
         self, document: OutgoingDocument, settings: Settings, secret: str, http: Http
     ) -> tuple[Stands, ...] | Found:
         """Documents of the same party and total, a few days around, in the intended book."""
-        return read_back.alike(document, _asker(settings, secret, http))
+        ask = _asker(settings, secret, http)
+        return read_back.alike(document, ask, base_currency_of(settings))
 
     def items(
         self, codes: Sequence[str], settings: Settings, secret: str, http: Http
-    ) -> Mapping[str, ItemSetup]:
+    ) -> Mapping[str, ItemSetup | None] | Found:
         """The unit of each product."""
-        return autocount_documents.units(codes, _reader(settings, secret, http))
+        return read_back.units(codes, _reader(settings, secret, http))
 
     def test(self, settings: Settings, secret: str, http: Http) -> ConnectionReport:
         """Try the connection without writing."""

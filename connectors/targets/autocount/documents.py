@@ -1,40 +1,14 @@
-"""The document types of AutoCount, as data, and how it counts a product.
+"""The document types of AutoCount, as data.
 
 Here: fields, limits and which field means what: `name` and `title` as in AutoCount's own import,
-`wire` as in the JSON of its interface; a product has one unit, and no conversion. Not here: how a
-document becomes bytes (payload.py); the README tells which facts are AutoCount's and which are our
-assumptions.
+`wire` as in the JSON of its interface. Not here: how a document becomes bytes (payload.py); the
+README tells which facts are AutoCount's and which are our assumptions.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from urllib.parse import quote
 
-from connectors.contract import ItemSetup
 from connectors.contract.schema import Amounts, Books, DocumentSchema, FieldSchema
-from connectors.kit.calls import Get
-from connectors.transport.http import HttpFailure
-from connectors.transport.strict_json import loads
-
-AT_ONCE = 10
-
-
-def units(codes: Sequence[str], get: Get) -> Mapping[str, ItemSetup]:
-    """Those that were found; nobody is asked any more once AutoCount is away."""
-    found = {}
-    for code in codes:
-        answer = get(f"/product?productCode={quote(code, safe='')}")
-        if isinstance(answer, HttpFailure):
-            break
-        content = loads(answer.body) if answer.status == 200 else None
-        product = content.get("product") if isinstance(content, dict) else None
-        if not isinstance(product, dict) or product.get("productCode") != code:
-            continue
-        unit = product.get("unit")
-        if isinstance(unit, str) and unit.strip():
-            found[code] = ItemSetup(unit.strip())
-    return found
-
 
 NUMBER_MAX = 20
 _ACTIONS: Mapping[str, tuple[str, ...]] = {
@@ -79,7 +53,9 @@ _HEAD = (
         max_length=8,
         refers="warehouse",
     ),
-    FieldSchema(name="CurrencyCode", wire="currencyCode", max_length=5, sent=False),
+    FieldSchema(
+        name="CurrencyCode", wire="currencyCode", max_length=5, sent=False, refers="currency"
+    ),
     FieldSchema(name="CurrencyRate", wire="currencyRate", type="decimal", places=12),
     FieldSchema(name="InclusiveTax", wire="inclusiveTax", type="yesno"),
     FieldSchema(name="FinalTotal", wire="finalTotal", type="money", places=2, sent=False),

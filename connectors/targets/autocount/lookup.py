@@ -11,7 +11,7 @@ from typing import Any
 
 from connectors.contract import Action, Found, Kept, OutgoingDocument
 from connectors.kit.calls import Get
-from connectors.targets.autocount.answers import Seen, read, told, total_of
+from connectors.targets.autocount.answers import Seen, changed_by, read, told, total_of
 from connectors.targets.autocount.compare import Compared, compare
 from connectors.targets.autocount.payload import SCHEMAS, content, expected, path_of
 
@@ -59,12 +59,15 @@ def beside(document: OutgoingDocument, seen: Seen, validated: datetime | None) -
     number = document.number
     if seen.document is None:
         return Found(kind="absent", words=seen.words, proof=seen.proof)
+    by = changed_by(seen.document)
     if seen.void:
-        return replace(_of_void("create", number, seen), e_invoice_at=validated)
+        found = _of_void("create", number, seen)
+        return replace(found, e_invoice_at=validated, changed_by=by)
     compared = _against(document, seen.document)
     if compared.differences:
         words = f"{number} was changed in AutoCount: {compared.words}."
-        return replace(_different(document, words, seen, compared), e_invoice_at=validated)
+        found = _different(document, words, seen, compared)
+        return replace(found, e_invoice_at=validated, changed_by=by)
     return Found(
         kind="equal",
         words=f"{number} stands there as it was sent.",

@@ -20,8 +20,7 @@ from connectors.transport.strict_json import dumps
 from grammar.text.finding_codes import ErrorClass
 
 Json = object  # what strictjson writes: text, bool, int, Decimal, None, lists and mappings of them
-Make = Callable[["Body", DocumentSchema, OutgoingDocument, Action], dict[str, Json]]
-BASE_CURRENCY = "MYR"
+Make = Callable[["Body", DocumentSchema, OutgoingDocument, Action, str], dict[str, Json]]
 
 _NUMERIC = frozenset({"decimal", "money", "quantity"})
 _NULLED = _NUMERIC | {"date", "productCode", "discount"}  # the others are blank texts there
@@ -42,26 +41,26 @@ class Body:
     row: Mapping[str, Json]
 
     def made(
-        self, schema: DocumentSchema, document: OutgoingDocument, action: Action
+        self, schema: DocumentSchema, document: OutgoingDocument, action: Action, base: str
     ) -> dict[str, Json]:
-        """The whole body of a create or an update."""
-        body = self.shape(self, schema, document, action)
+        """The whole body of a create or an update; `base` is the currency of the books."""
+        body = self.shape(self, schema, document, action, base)
         off = {"autoFillOption": dict.fromkeys(self.fills, False)} if self.fills else {}
         return {**body, **off}
 
-    def fault(self, document: OutgoingDocument) -> tuple[ErrorClass, str] | None:
+    def fault(self, document: OutgoingDocument, base: str) -> tuple[ErrorClass, str] | None:
         """What no field says alone, and AutoCount could not be told."""
         if self.shape is _voucher and document.fields.get("KnockOffDocNo"):
             words = "AutoCount ties a payment to its invoice by a document of its own, which is "
             return "business_rule", words + "not written: leave KnockOffDocNo out, knock off there."
-        if self.shape is _voucher and document.currency not in ("", BASE_CURRENCY):
+        if self.shape is _voucher and document.currency not in ("", base):
             words = f"A payment in {document.currency} needs a rate, which it has no field for."
             return "bad_value", words
         return rounding_line.fault(document)
 
 
 def _trade(
-    body: Body, schema: DocumentSchema, document: OutgoingDocument, action: Action
+    body: Body, schema: DocumentSchema, document: OutgoingDocument, action: Action, _: str
 ) -> dict[str, Json]:
     rows: list[dict[str, Json]] = [
         {**_row(schema.lines, line), **body.row} for line in document.lines
@@ -71,7 +70,7 @@ def _trade(
 
 
 def _bill(
-    body: Body, schema: DocumentSchema, document: OutgoingDocument, action: Action
+    body: Body, schema: DocumentSchema, document: OutgoingDocument, action: Action, _: str
 ) -> dict[str, Json]:
     """One account and one amount: a row of quantity 1, written in the head of the document."""
     inner = {"AccNo", "DtlDescription", "TaxCode", "Amount"}
@@ -81,7 +80,7 @@ def _bill(
 
 
 def _voucher(
-    body: Body, schema: DocumentSchema, document: OutgoingDocument, action: Action
+    body: Body, schema: DocumentSchema, document: OutgoingDocument, action: Action, base: str
 ) -> dict[str, Json]:
     """Money in or out: the party's own account on one side, the way of paying on the other."""
     paid = {"PaymentMethod", "PaymentAmt", "ChequeNo", "KnockOffDocNo", "KnockOffAmt"}
@@ -89,6 +88,8 @@ def _voucher(
     wire = {field.name: field.wire for field in schema.header}
     words = fields.get("Description", "")
     master = _master(body, schema, document, action, without=paid | {schema.party_field})
+    if action == "create":
+        master = {**master, "currencyCode": base}
     row = {wire[schema.party_field]: document.party, "description": words, "amount": amount}
     payment: dict[str, Json] = {
         wire["PaymentMethod"]: fields["PaymentMethod"],
@@ -140,7 +141,7 @@ def _value(field: FieldSchema, text: str) -> Json:
 
 
 _PAID: Mapping[str, Json] = {
-    "currencyCode": BASE_CURRENCY,
+    "currencyCode": "",  # that of the books
     "currencyRate": 1,
     "journalType": "GENERAL",
 }
@@ -190,17 +191,19 @@ EXPECTED_TOTAL, EXPECTED_PARTS = "finalTotal", "subTotal"
 _METHODS: Mapping[Action, str] = {"create": "POST", "update": "PUT", "void": "POST"}
 
 
-def build(documents: Sequence[OutgoingDocument], *, action: Action) -> Payload:
-    """The call for one document. One that could never be taken is answered at once."""
+def build(documents: Sequence[OutgoingDocument], base: str, *, action: Action) -> Payload:
+    """The call for one document, in books that are kept in the currency `base`. One that could
+    never be taken is answered at once.
+    """
     if len(documents) != 1:
         raise ValueError("AutoCount takes one document a call")
     (document,) = documents
-    refusal = _preflight(document, action)
+    refusal = _preflight(document, action, base)
     return Payload(
         method=_METHODS[action],
         path="" if refusal else path_of(document, action),
         headers={},
-        body=b"" if refusal or action == "void" else dumps(content(document, action)),
+        body=b"" if refusal or action == "void" else dumps(content(document, action, base)),
         content_type=JSON,
         rows={},
         numbers=(document.number,),
@@ -218,9 +221,9 @@ def path_of(document: OutgoingDocument, action: Action) -> str:
     return f"{place}{'/void' if action == 'void' else ''}?docNo={quote(document.number, safe='')}"
 
 
-def content(document: OutgoingDocument, action: Action) -> dict[str, Json]:
+def content(document: OutgoingDocument, action: Action, base: str = "") -> dict[str, Json]:
     """What AutoCount is told. Rows are always complete, so the same call twice ends the same."""
-    return BODIES[document.document].made(SCHEMAS[document.document], document, action)
+    return BODIES[document.document].made(SCHEMAS[document.document], document, action, base)
 
 
 def expected(document: OutgoingDocument) -> dict[str, str]:
@@ -235,7 +238,7 @@ def expected(document: OutgoingDocument) -> dict[str, str]:
 # ---- what AutoCount would cut, misread or leave out ----
 
 
-def _preflight(document: OutgoingDocument, action: Action) -> Answer | None:
+def _preflight(document: OutgoingDocument, action: Action, base: str) -> Answer | None:
     schema = SCHEMAS.get(document.document)
     refusal = not_offered(schema, document, action, TARGET)
     if schema is None or refusal or action == "void":
@@ -243,7 +246,7 @@ def _preflight(document: OutgoingDocument, action: Action) -> Answer | None:
     found = first_fault(
         schema, document, TARGET, new=action == "create", of_line=partial(_line_fault, document)
     )
-    found = found or BODIES[schema.name].fault(document)
+    found = found or BODIES[schema.name].fault(document, base)
     return refused(document, *found) if found else None
 
 

@@ -8,19 +8,24 @@ without it the test fails, for every posting asks for it. Not here: writing.
 import re
 from collections.abc import Mapping
 from datetime import date
+from http import HTTPStatus
 
 from connectors.contract import ConnectionReport, Settings, Snapshot, Step
 from connectors.kit.calls import Get
+from connectors.kit.connection_settings import base_currency_of
+from connectors.kit.reach import NAME as REACH
+from connectors.kit.reach import reach
 from connectors.targets.autocount.answers import message_of
 from connectors.transport.http import KEY_REFUSED, HttpAnswer, HttpFailure, reached
 from connectors.transport.strict_json import loads
 
 STEPS = (
-    "The key is plain text",
-    "The key is accepted",
-    "The account book is the intended one",
-    "The key has the permissions",
-    "The locked period is known",
+    "Key text",
+    REACH,
+    "Key accepted",
+    "Account book",
+    "Permission",
+    "Closed period",
 )
 LISTINGS: Mapping[str, str] = {
     "invoices": "/invoice/listing?page=1",
@@ -32,25 +37,45 @@ def report(settings: Settings, secret: str, get: Get) -> ConnectionReport:
     """The steps, from one read for each kind of document that can be listed."""
     fault = _key_fault(settings, secret)
     if fault:
-        return ConnectionReport.stopped(STEPS, 0, fault)
+        hint = "Copy both again in AutoCount: settings of the account book, tab API Keys."
+        return ConnectionReport.stopped(STEPS, Step.failed(STEPS[0], fault, hint, "key.text"))
     seen = {name: get(path) for name, path in LISTINGS.items()}
     first = seen["invoices"]
-    if isinstance(first, HttpFailure) or first.status == 401:
-        return ConnectionReport.stopped(STEPS, 1, _told(first), there=reached(first))
-    if first.status not in (200, 403):
-        return ConnectionReport.stopped(STEPS, 2, _told(first), there=reached(first))
+    text = Step(STEPS[0], ok=True, words="No spaces or hidden characters, and its ID is given.")
+    made = (text, reach(settings, first))
+    if isinstance(first, HttpFailure) or made[1].ok is False:
+        return ConnectionReport.stopped(STEPS, *made, there=reached(first))
+    if first.status == HTTPStatus.UNAUTHORIZED:
+        return ConnectionReport.stopped(STEPS, *made, _unknown_key(first, secret))
+    known = Step(STEPS[2], ok=True, words="AutoCount knows the key.")
+    if first.status not in (HTTPStatus.OK, HTTPStatus.FORBIDDEN):
+        return ConnectionReport.stopped(STEPS, *made, known, _no_book(settings, first))
     locked = _locked(settings)
-    known = not isinstance(locked, str)
     closed = f"Closed through {locked}" if locked else "Nothing is closed"
     steps = (
-        Step(STEPS[0], ok=True, words="No space in it, and its id is given."),
-        Step(STEPS[1], ok=True, words="AutoCount knows the key."),
+        *made,
+        known,
         _book(settings),
         _permissions(seen),
-        Step(STEPS[4], ok=known, words=f"{closed}, by the setting." if known else str(locked)),
+        Step.failed(STEPS[5], locked, "Set Books closed through of this connection.", "closed_day")
+        if isinstance(locked, str)
+        else Step(STEPS[5], ok=True, words=f"{closed}, by the setting."),
     )
     snapshot = None if isinstance(locked, str) else _snapshot(settings, locked)
     return ConnectionReport(steps=steps, snapshot=snapshot)
+
+
+def _unknown_key(answer: HttpAnswer, secret: str) -> Step:
+    words = f"AutoCount does not know this API key, ending in …{secret.strip()[-4:]}."
+    hint = "Copy key and key ID again: settings of the account book, tab API Keys."
+    return Step.failed(STEPS[2], f"{words} {_told(answer)}", hint, "key.refused")
+
+
+def _no_book(settings: Settings, answer: HttpAnswer) -> Step:
+    book = str(settings.get("company_id", "")).strip()
+    words = f"The key is good, and reaches no account book {book}. {_told(answer)}"
+    hint = "Correct the number of the account book, or create the key in that book."
+    return Step.failed(STEPS[3], words, hint, "company.unknown")
 
 
 def _key_fault(settings: Settings, secret: str) -> str:
@@ -69,7 +94,7 @@ def _book(settings: Settings) -> Step:
     book = str(settings.get("company_id", "")).strip()
     name = str(settings.get("company_name", "")).strip() or "no name given"
     words = f"Book {book} ({name}). AutoCount tells no name: compare the number in AutoCount once."
-    return Step(STEPS[2], ok=None, words=words)
+    return Step(STEPS[3], ok=None, words=words)
 
 
 def _permissions(seen: Mapping[str, HttpAnswer | HttpFailure]) -> Step:
@@ -79,10 +104,12 @@ def _permissions(seen: Mapping[str, HttpAnswer | HttpFailure]) -> Step:
         if isinstance(answer, HttpAnswer) and answer.status in KEY_REFUSED
     ]
     if lacking:
-        return Step(STEPS[3], ok=False, words=f"It may not read {' and '.join(lacking)}.")
+        words = f"The key may not read {' and '.join(lacking)}."
+        hint = "Tick them on the key in AutoCount, then test again."
+        return Step.failed(STEPS[4], words, hint, "key.permission")
     unclear = [name for name, answer in seen.items() if _unclear(answer)]
     words = f"Nobody knows about {' and '.join(unclear)}." if unclear else "It may read; whether "
-    return Step(STEPS[3], None, words if unclear else words + "it may write, only a write shows.")
+    return Step(STEPS[4], None, words if unclear else words + "it may write, only a write shows.")
 
 
 def _unclear(answer: HttpAnswer | HttpFailure) -> bool:
@@ -113,7 +140,7 @@ def _snapshot(settings: Settings, locked: date | None) -> Snapshot:
         permissions=(),
         key_status="active",
         rounding_mode=None,
-        base_currency="MYR",
+        base_currency=base_currency_of(settings),
         excel_import_enabled=False,
         einvoice_enabled=False,
         quota_limit=None,
@@ -122,8 +149,6 @@ def _snapshot(settings: Settings, locked: date | None) -> Snapshot:
     )
 
 
-def _told(answer: HttpAnswer | HttpFailure) -> str:
-    if isinstance(answer, HttpFailure):
-        return answer.words
+def _told(answer: HttpAnswer) -> str:
     told = message_of(loads(answer.body))
     return f"AutoCount answered {answer.status}: {told or 'no reason given'}"

@@ -1,6 +1,7 @@
-"""What AutoCount has: many documents a call beside ours, and those that are like one of ours.
+"""What AutoCount has: many documents a call beside ours, those that are like one of ours, and how
+it counts a product: it has one unit, and no conversion.
 
-Here: the reads by listing and what they say. Not here: the read by one number (answers.py), the
+Here: these reads and what they say. Not here: the read by one number (answers.py), the
 comparison (compare.py), look-ups after a write (lookup.py).
 """
 
@@ -9,17 +10,20 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache, partial
 from typing import Any, TypeVar
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
-from connectors.contract import Found, OutgoingDocument, Stands
+from connectors.contract import Found, ItemSetup, OutgoingDocument, Stands
 from connectors.contract.schema import DocumentSchema
 from connectors.kit.calls import KEPT_BYTES, Get, crowded
 from connectors.targets.autocount import lookup
 from connectors.targets.autocount.answers import Seen, not_told, number_of, read, told, validated_at
-from connectors.targets.autocount.payload import BASE_CURRENCY, BODIES, SCHEMAS, path_of
+from connectors.targets.autocount.payload import BODIES, SCHEMAS, path_of
 from connectors.transport.http import HttpAnswer, HttpFailure
 from connectors.transport.strict_json import dumps, loads
 
 AT_ONCE = 50
+ITEMS_AT_ONCE = 10
 DAYS = 3
 A_PAGE, PAGES = 100, 30
 _LISTED = frozenset({"invoice", "credit_note"})
@@ -35,8 +39,11 @@ class _Listed:
     live: tuple[Stands, ...]
 
 
-def standing(documents: Sequence[OutgoingDocument], get: Get, ask: Ask) -> tuple[Found, ...]:
-    """What the target has for each document: by one listing a kind where there are listings.
+def standing(
+    documents: Sequence[OutgoingDocument], get: Get, ask: Ask, zone: ZoneInfo
+) -> tuple[Found, ...]:
+    """What the target has for each document: by one listing a kind where there are listings; its
+    moments are meant in `zone`.
 
     What a listing leaves out is read by its number: only AutoCount's own words prove that nothing
     is there.
@@ -50,12 +57,12 @@ def standing(documents: Sequence[OutgoingDocument], get: Get, ask: Ask) -> tuple
             number = number_of(found)
             proof = dumps(found)[:KEPT_BYTES]
             shown[name, number.casefold()] = Seen(found, f"{number} stands there.", proof)
-    return tuple(_beside(one, shown, get) for one in documents)
+    return tuple(_beside(one, shown, get, zone) for one in documents)
 
 
-def alike(document: OutgoingDocument, ask: Ask) -> tuple[Stands, ...] | Found:
+def alike(document: OutgoingDocument, ask: Ask, base: str) -> tuple[Stands, ...] | Found:
     """Live documents of the same party, total and currency, a few days around; ours may be among
-    them.
+    them. `base` is the currency of what names none.
     """
     schema = SCHEMAS.get(document.document)
     if schema is None or schema.name not in _LISTED:
@@ -64,19 +71,39 @@ def alike(document: OutgoingDocument, ask: Ask) -> tuple[Stands, ...] | Found:
     for listed in _around(schema, document, ask):
         if isinstance(listed, Found):
             return listed
-        money = (document.amount, document.currency or BASE_CURRENCY)
-        same = (listed.amount, listed.currency) == money
+        money = (document.amount, document.currency or base)
+        same = (listed.amount, listed.currency or base) == money
         if same and listed.party == document.party:
             found[listed.number] = listed
     return tuple(found.values())
 
 
-def _beside(document: OutgoingDocument, shown: Mapping[tuple[str, str], Seen], get: Get) -> Found:
+def units(codes: Sequence[str], get: Get) -> Mapping[str, ItemSetup | None] | Found:
+    """The unit of each product; no more are asked for once AutoCount tells nothing, and where it
+    told nothing at all, why.
+    """
+    found: dict[str, ItemSetup | None] = {}
+    for code in codes:
+        answer = get(f"/product?productCode={quote(code, safe='')}")
+        if isinstance(answer, HttpFailure) or answer.status not in (200, 404):
+            return found or not_told(answer)
+        content = loads(answer.body)
+        product = content.get("product") if isinstance(content, dict) else None
+        same = isinstance(product, dict) and product.get("productCode") == code
+        unit = product.get("unit") if same and isinstance(product, dict) else None
+        told = unit.strip() if isinstance(unit, str) else ""
+        found[code] = ItemSetup(told) if told else None
+    return found
+
+
+def _beside(
+    document: OutgoingDocument, shown: Mapping[tuple[str, str], Seen], get: Get, zone: ZoneInfo
+) -> Found:
     listed = shown.get((document.document, document.number.casefold()))
     seen = listed or read(path_of(document, "update"), document.number, get)
     if isinstance(seen, Found):
         return seen
-    return lookup.beside(document, seen, validated_at(seen.document))
+    return lookup.beside(document, seen, validated_at(seen.document, zone))
 
 
 def _around(

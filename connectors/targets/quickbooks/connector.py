@@ -14,17 +14,21 @@ from urllib.parse import quote, urlencode
 
 from connectors.contract import (
     Action,
+    ConnectionForm,
     ConnectionReport,
     FileLimits,
     Found,
+    KeyField,
     OutgoingDocument,
     Pace,
     Payload,
     Rounding,
     Sent,
+    Setting,
     Settings,
     Stands,
 )
+from connectors.contract import declared_settings as declared
 from connectors.contract.targets import Renewed
 from connectors.kit.calls import Get, not_made, reader, sent
 from connectors.targets.quickbooks import lookup, payload, probe, read_back, tokens, writes
@@ -34,16 +38,71 @@ from connectors.transport.http import Http, HttpAnswer, HttpFailure, mask
 MINOR_VERSION = "75"
 
 
-class QuickBooks:
-    """The target `quickbooks`.
+FORM = ConnectionForm(
+    title="QuickBooks Online",
+    gives="Invoices, credit memos, refund receipts, bills and payments",
+    needs="An app of your own at developer.intuit.com: client ID, client secret, refresh token",
+    settings=(
+        declared.address(
+            "https://quickbooks.api.intuit.com", "The address of the interface of QuickBooks."
+        ),
+        Setting(
+            name="company_id",
+            label="Company ID (realm)",
+            hint="Shown in QuickBooks with Ctrl+Alt+?, and by Intuit when the app is authorized.",
+            example="4620816365291234560",
+            required=True,
+        ),
+        Setting(
+            name="company_name",
+            label="Company name in QuickBooks",
+            hint="The test compares it, so that no document reaches another company.",
+            example="Kedai Contoh Sdn Bhd",
+        ),
+        Setting(
+            name="client_id",
+            label="Client ID of the app",
+            hint="At developer.intuit.com, under Keys and credentials. It is no secret.",
+            example="ABcd1234",
+            required=True,
+        ),
+        Setting(
+            name="token_url",
+            label="Address for tokens",
+            hint="Leave it blank for Intuit's own.",
+            kind="address",
+        ),
+        Setting(
+            name="minor_version",
+            label="Version of the interface",
+            hint=f"Leave it blank for {MINOR_VERSION}, the one that Clearpost was tried with.",
+            example=MINOR_VERSION,
+            kind="whole",
+        ),
+        Setting(
+            name="e_invoice_field",
+            label="Custom field for the e-invoice",
+            hint="Optional: the field that holds since when an e-invoice is valid. QuickBooks "
+            "itself keeps none.",
+        ),
+    ),
+    key=KeyField(
+        label="Client secret and refresh token",
+        hint="Paste both with a colon between them. They are kept encrypted and never shown again.",
+        steps=(
+            "At developer.intuit.com open your app, Keys and credentials, and copy its secret.",
+            "Authorize the app for the company, and copy the refresh token.",
+            "Paste both here, the secret first, with a colon between them.",
+        ),
+    ),
+)
 
-    Settings: `base_url`, `company_id` (the realm id), `company_name` (compared where given),
-    `client_id`, `token_url` (Intuit's own when blank), `minor_version`, and `e_invoice_field` (the
-    custom field in which the moment stands since when an e-invoice is valid; QuickBooks itself
-    keeps none). The secret is described in tokens.py.
-    """
+
+class QuickBooks:
+    """The target `quickbooks`. Its secret is described in tokens.py."""
 
     name = "quickbooks"
+    form = FORM
     documents = POSTED
     dedupe: Literal["key", "number", "number+customer", "none"] = "key"
     lookup: Literal["strong", "lagging", "none"] = "strong"
@@ -59,6 +118,7 @@ class QuickBooks:
     def build(
         self,
         documents: Sequence[OutgoingDocument],
+        settings: Settings,  # noqa: ARG002 - it needs none
         *,
         batch: bool,  # noqa: ARG002 - one document a call, in a batch too
         batch_name: str,  # noqa: ARG002

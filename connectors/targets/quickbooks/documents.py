@@ -39,7 +39,11 @@ _LOCATION = FieldSchema(
     name="DepartmentRef", title="Location", wire="DepartmentRef.value", refers="warehouse"
 )
 _CURRENCY = FieldSchema(
-    name="CurrencyRef", title="Currency", wire="CurrencyRef.value", max_length=3
+    name="CurrencyRef",
+    title="Currency",
+    wire="CurrencyRef.value",
+    max_length=3,
+    refers="currency",
 )
 _RATE = FieldSchema(
     name="ExchangeRate", title="Exchange rate", wire="ExchangeRate", type="decimal", places=6
@@ -148,6 +152,8 @@ _BOUGHT = Amounts(
     by_code=True,
 )
 _BANKED = Amounts(amount="Amount", tax_is="inside")
+LISTS = (("account", "Chart of accounts"), ("tax_code", "Taxes"))
+"""Where its own pages keep the codes that it lists; it lists no currencies."""
 
 
 def _document(
@@ -175,6 +181,7 @@ def _document(
         total_field=total.name,
         actions=actions,
         amounts=amounts,
+        lists=LISTS,
     )
 
 

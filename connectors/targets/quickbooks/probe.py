@@ -6,21 +6,25 @@ Here: the steps and the snapshot. Not here: writing, and the exchange of tokens 
 import re
 from collections.abc import Mapping
 from datetime import date
+from http import HTTPStatus
 from typing import Any
 
 from connectors.contract import ConnectionReport, Found, Settings, Snapshot, Step
 from connectors.kit.calls import Get
+from connectors.kit.reach import NAME as REACH
+from connectors.kit.reach import reach
 from connectors.targets.quickbooks.responses import query, told_of
 from connectors.targets.quickbooks.tokens import grant_of
-from connectors.transport.http import KEY_REFUSED, HttpAnswer, HttpFailure, reached
+from connectors.transport.http import HttpAnswer, HttpFailure, reached
 from connectors.transport.strict_json import loads
 
 STEPS = (
-    "The key is complete",
-    "The key is accepted",
-    "The company is the intended one",
-    "The closing date is known",
-    "Tax codes and accounts can be read",
+    "Key text",
+    REACH,
+    "Key accepted",
+    "Company",
+    "Closing date",
+    "Tax codes and accounts",
 )
 _FORM = "CLIENT_SECRET:REFRESH_TOKEN"
 
@@ -29,29 +33,58 @@ def report(settings: Settings, secret: str, get: Get) -> ConnectionReport:
     """The steps, from four reads."""
     fault = _key_fault(settings, secret)
     if fault:
-        return ConnectionReport.stopped(STEPS, 0, fault)
+        hint = "Copy the client secret and the refresh token again at developer.intuit.com."
+        return ConnectionReport.stopped(STEPS, Step.failed(STEPS[0], fault, hint, "key.text"))
     realm = str(settings.get("company_id", "")).strip()
     info = get(f"/companyinfo/{realm}")
-    if isinstance(info, HttpFailure) or info.status == 401:
-        return ConnectionReport.stopped(STEPS, 1, _told(info), there=reached(info))
+    text = Step(STEPS[0], ok=True, words="Client ID, client secret and tokens are there.")
+    made: tuple[Step, ...] = (text, reach(settings, info))
+    if isinstance(info, HttpFailure) or made[1].ok is False:
+        return ConnectionReport.stopped(STEPS, *made, there=reached(info))
+    if info.status == HTTPStatus.UNAUTHORIZED:
+        hint = "Authorize the app once more at developer.intuit.com, and paste the new token."
+        words = f"QuickBooks does not accept the token. {_told(info)}"
+        return ConnectionReport.stopped(
+            STEPS, *made, Step.failed(STEPS[2], words, hint, "key.refused")
+        )
+    made = (*made, Step(STEPS[2], ok=True, words="QuickBooks knows the key."))
     name = _inner(info, "CompanyInfo").get("CompanyName")
-    if info.status != 200 or not isinstance(name, str):
-        return ConnectionReport.stopped(STEPS, 2, _told(info), there=reached(info))
+    if info.status != HTTPStatus.OK or not isinstance(name, str):
+        hint = "Correct the company ID, or authorize the app for that company."
+        words = f"The key reaches no company {realm}. {_told(info)}"
+        return ConnectionReport.stopped(
+            STEPS, *made, Step.failed(STEPS[3], words, hint, "company.unknown")
+        )
     given = str(settings.get("company_name", "")).strip()
     if given and given != name:
-        return ConnectionReport.stopped(STEPS, 2, f"Company {realm} is called {name}, not {given}.")
+        words = f"The key belongs to another company: {name}, ID {realm}, not {given}."
+        hint = "Authorize the app for the right company, or correct the company ID."
+        return ConnectionReport.stopped(
+            STEPS, *made, Step.failed(STEPS[3], words, hint, "company.other")
+        )
+    made = (*made, Step(STEPS[3], ok=True, words=f"{name}, ID {realm}."))
     preferences = get("/preferences")
-    if isinstance(preferences, HttpFailure) or preferences.status != 200:
-        return ConnectionReport.stopped(STEPS, 3, _told(preferences), there=reached(preferences))
+    if isinstance(preferences, HttpFailure) or preferences.status != HTTPStatus.OK:
+        step = Step.failed(STEPS[4], _told(preferences), "Test again in a few minutes.", "answer")
+        return ConnectionReport.stopped(STEPS, *made, step, there=reached(preferences))
     told = _inner(preferences, "Preferences")
     locked = _closed(told)
     if isinstance(locked, str):
-        return ConnectionReport.stopped(STEPS, 3, f"The closing date {locked} cannot be read.")
-    return _passed(realm, name, locked, told, get)
+        words = f"The closing date {locked} cannot be read."
+        hint = "Enter it again in QuickBooks: Account and settings > Advanced > Close the books."
+        return ConnectionReport.stopped(
+            STEPS, *made, Step.failed(STEPS[4], words, hint, "closed_day")
+        )
+    return _passed(realm, name, locked, told, made, get)
 
 
 def _passed(
-    realm: str, name: str, locked: date | None, told: Mapping[str, Any], get: Get
+    realm: str,
+    name: str,
+    locked: date | None,
+    told: Mapping[str, Any],
+    made: tuple[Step, ...],
+    get: Get,
 ) -> ConnectionReport:
     lists = {entity: query(entity, "", get) for entity in ("TaxCode", "Account")}
     codes = {
@@ -64,11 +97,9 @@ def _passed(
     closed = f"Closed through {locked}." if locked else "Nothing is closed."
     words = "Both are known." if known else "Some could not be read: they stay unknown."
     steps = (
-        Step(STEPS[0], ok=True, words="Client id, client secret and tokens are there."),
-        Step(STEPS[1], ok=True, words="QuickBooks knows the key."),
-        Step(STEPS[2], ok=True, words=f"Company {realm}, {name}."),
-        Step(STEPS[3], ok=True, words=closed),
-        Step(STEPS[4], ok=True if known else None, words=words),
+        *made,
+        Step(STEPS[4], ok=True, words=closed),
+        Step(STEPS[5], ok=True if known else None, words=words),
     )
     snapshot = Snapshot(
         company_id=realm,
@@ -124,5 +155,4 @@ def _told(answer: HttpAnswer | HttpFailure) -> str:
     if isinstance(answer, HttpFailure):
         return answer.words
     told = told_of(answer.body)
-    hint = " Renew the key: authorize the app once more." if answer.status in KEY_REFUSED else ""
-    return f"QuickBooks answered {answer.status}: {told.words if told else 'no reason given'}{hint}"
+    return f"QuickBooks answered {answer.status}: {told.words if told else 'no reason given'}"

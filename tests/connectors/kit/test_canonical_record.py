@@ -5,6 +5,7 @@ import pytest
 from connectors.contract import IncomingRecord, RowError
 from connectors.contract.schema import FieldSchema, KindSchema
 from connectors.kit.canonical_record import Cell, RawRecord, canonical
+from tests.support.zones import SHOP_ZONE
 
 KIND = KindSchema(
     source="netshop",
@@ -20,7 +21,7 @@ KIND = KindSchema(
 
 def read(**values: object) -> IncomingRecord | tuple[RowError, ...]:
     cells = {name: Cell(f"row 2, {name}", value) for name, value in values.items()}
-    return canonical(KIND, RawRecord(Cell("row 2", "7"), cells, ()))
+    return canonical(KIND, RawRecord(Cell("row 2", "7"), cells, ()), SHOP_ZONE)
 
 
 def test_T16g_an_invisible_character_in_an_amount_is_named_and_shown() -> None:

@@ -19,6 +19,7 @@ from connectors.kit.workbook import read_tables, sheets_of, write, write_sheets
 from connectors.kit.workbook_child import read
 from connectors.registry import read_file, sources
 from connectors.simulators.netshop.deliveries import sample_order
+from tests.support.zones import SHOP_ZONE
 
 ORDER_WORDS = [
     "id",
@@ -108,12 +109,12 @@ def canonical(answer):
 @pytest.fixture(scope="module")
 def webhook():
     raw = json.dumps({"order": sample_order()}).encode()
-    return canonical(read_file("a.json", raw))
+    return canonical(read_file("a.json", raw, SHOP_ZONE))
 
 
 def test_a_workbook_gives_the_same_bytes_as_the_webhook(webhook):
     raw = saved([ORDER_WORDS, head_row()], [LINE_WORDS, item_row(), item_row(**SHIPPING)])
-    answer = read_file("month.xlsx", raw)
+    answer = read_file("month.xlsx", raw, SHOP_ZONE)
     assert answer.errors == ()
     assert canonical(answer) == webhook
 
@@ -128,7 +129,7 @@ def csv_of(rows):
 def test_a_csv_gives_the_same_bytes_as_the_webhook(webhook):
     head = head_row()
     rows = [[*head, *item_row()[1:]], [*head, *item_row(**SHIPPING)[1:]]]
-    answer = read_file("month.csv", csv_of([[*ORDER_WORDS, *LINE_WORDS[1:]], *rows]))
+    answer = read_file("month.csv", csv_of([[*ORDER_WORDS, *LINE_WORDS[1:]], *rows]), SHOP_ZONE)
     assert answer.errors == ()
     assert canonical(answer) == webhook
 
@@ -149,7 +150,7 @@ def test_errors_stand_with_their_cells_and_good_orders_get_in():
         item_row(order_id=2),
         item_row(order_id=99),
     ]
-    answer = read_file("month.xlsx", saved(orders, items))
+    answer = read_file("month.xlsx", saved(orders, items), SHOP_ZONE)
     assert [one.external_id for one in answer.records] == []
     assert [error.where for error in answer.errors] == [
         "order_items!A5",
@@ -162,7 +163,7 @@ def test_errors_stand_with_their_cells_and_good_orders_get_in():
     ]
     assert all(error.message and error.hint for error in answer.errors)
     fixed = [LINE_WORDS, item_row(order_id=1), item_row(order_id=1, pos=2), item_row(order_id=99)]
-    answer = read_file("month.xlsx", saved(orders, fixed))
+    answer = read_file("month.xlsx", saved(orders, fixed), SHOP_ZONE)
     assert [one.external_id for one in answer.records] == ["1"]
     assert len(answer.errors) == 6
 
@@ -171,14 +172,14 @@ def test_columns_that_are_not_known_or_occur_twice_are_told():
     raw = saved(
         [[*ORDER_WORDS, "colour", "total"], [*head_row(), "red", 1]], [LINE_WORDS, item_row()]
     )
-    answer = read_file("month.xlsx", raw)
+    answer = read_file("month.xlsx", raw, SHOP_ZONE)
     assert [error.where for error in answer.errors][:2] == ["orders!R1", "orders!S1"]
 
 
 def test_rows_of_one_csv_order_that_differ():
     words = ["id", "number", "status", "pos", "sku"]
     rows = [[1, "NS-1", "paid", 1, "A"], [1, "NS-1", "shipped", 2, "B"], [2, "N2", "paid", 1, "A"]]
-    answer = read_file("a.csv", csv_of([words, *rows]))
+    answer = read_file("a.csv", csv_of([words, *rows]), SHOP_ZONE)
     assert [one.external_id for one in answer.records] == ["2"]
     assert [error.where for error in answer.errors] == ["orders!C3"]
 
@@ -307,13 +308,13 @@ def test_names_of_places():
 
 
 def test_a_workbook_is_no_webhook():
-    assert sources()["workbook"].accept({}, b"", [], None).status == 405
+    assert sources()["workbook"].accept({}, b"", [], None, SHOP_ZONE).status == 405
 
 
 def test_without_ids_the_number_tells_orders_apart():
     words = ["number", "status"]
     items = [["number", "pos", "sku"], ["NS-1", 1, "A"]]
-    answer = read_file("a.xlsx", saved([words, ["NS-1", "paid"]], items))
+    answer = read_file("a.xlsx", saved([words, ["NS-1", "paid"]], items), SHOP_ZONE)
     assert isinstance(answer, Accepted)
     assert answer.records[0].external_id == "NS-1"
     assert answer.records[0].body["lines"] == [{"pos": 1, "sku": "A"}]
@@ -331,14 +332,14 @@ def test_a_column_that_names_the_order_is_asked_for(heads, items, missing):
     order = {"id": "77", "number": "NS-1", "status": "paid"}
     item = {"order_id": "77", "pos": 1, "sku": "A"}
     sheets = ([heads, [order[w] for w in heads]], [items, [item[w] for w in items]])
-    answer = read_file("a.xlsx", saved(*sheets))
+    answer = read_file("a.xlsx", saved(*sheets), SHOP_ZONE)
     assert isinstance(answer, SourceRefusal)
     assert answer.message == f"{missing} is missing."
 
 
 def test_items_may_name_the_order_by_its_number_in_order_id():
     items = [["order_id", "pos", "sku"], ["NS-1", 1, "A"]]
-    answer = read_file("a.xlsx", saved([["number", "status"], ["NS-1", "paid"]], items))
+    answer = read_file("a.xlsx", saved([["number", "status"], ["NS-1", "paid"]], items), SHOP_ZONE)
     assert isinstance(answer, Accepted)
     assert answer.errors == ()
 
@@ -353,10 +354,10 @@ def test_a_hundred_orders_are_the_same_by_either_way():
         wire.append(order)
         heads.append(head_row(id=number, number=f"NS-{number}", total=price, subtotal=price))
         items.append(item_row(order_id=number, qty=qty, price=price))
-    answer = read_file("month.xlsx", saved(heads, items))
+    answer = read_file("month.xlsx", saved(heads, items), SHOP_ZONE)
     raw = json.dumps({"orders": wire}).encode()
     assert answer.errors == ()
-    assert canonical(answer) == canonical(read_file("month.json", raw))
+    assert canonical(answer) == canonical(read_file("month.json", raw, SHOP_ZONE))
 
 
 def test_each_sheet_has_its_name_and_rows():

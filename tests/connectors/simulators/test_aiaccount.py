@@ -13,10 +13,11 @@ from connectors.simulators.aiaccount.checks import tin_is_valid
 from connectors.simulators.aiaccount.kinds import INVOICES, Document, default_companies
 from tests.connectors.sample_documents import invoice, line
 from tests.connectors.simulator_processes import DEMO_KEY
+from tests.support.zones import BOOKS
 
 
 def send(sim, aiaccount, http, *documents, key="cp-1", batch=False, secret=DEMO_KEY):
-    payload = aiaccount.build(documents, batch=batch, batch_name="x")
+    payload = aiaccount.build(documents, BOOKS, batch=batch, batch_name="x")
     return aiaccount.send(payload, sim.settings, secret, key, http)
 
 
@@ -78,7 +79,7 @@ def test_without_dedupe_a_second_key_makes_a_second_document(start, aiaccount, h
 
 
 def test_a_hand_import_beside_the_api_doubles(sim, aiaccount, http):
-    payload = aiaccount.build([invoice()], batch=True, batch_name="x")
+    payload = aiaccount.build([invoice()], BOOKS, batch=True, batch_name="x")
     send(sim, aiaccount, http, invoice())
     answer = sim.call("POST", "/_sim/by_hand", body=payload.body)
     assert answer.status_code == 201

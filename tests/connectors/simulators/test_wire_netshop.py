@@ -13,6 +13,7 @@ from connectors.simulators.netshop.deliveries import (
     signed,
 )
 from tests.connectors.recorded import recorded
+from tests.support.zones import SHOP_ZONE
 
 NOW = datetime.fromtimestamp(1763600000, UTC)
 SAMPLES = {"order": sample_order(), "settlement": sample_settlement()}
@@ -67,7 +68,7 @@ BODIES = {"order": ORDER, "settlement": SETTLEMENT}
 
 
 def read(headers, raw):
-    return sources()["netshop"].accept(headers, raw, ["hush"], NOW)
+    return sources()["netshop"].accept(headers, raw, ["hush"], NOW, SHOP_ZONE)
 
 
 @pytest.mark.parametrize("kind", BODIES)

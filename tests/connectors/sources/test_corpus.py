@@ -11,6 +11,7 @@ from connectors.registry import read_file, sources
 from connectors.simulators.netshop.deliveries import delivery, sample_order, signed
 from connectors.transport.strict_json import JsonRefusal, loads
 from tests.connectors import corpus
+from tests.support.zones import SHOP_ZONE
 
 NOW = datetime(2026, 11, 20, 2, tzinfo=UTC)
 
@@ -22,7 +23,7 @@ def by_name(items):
 @pytest.mark.parametrize("raw", by_name(corpus.json_bodies()))
 def test_a_bad_body_is_refused_even_when_it_is_signed(raw):
     sent = signed(raw, event_id="evt_1", secret="s", now=NOW)
-    answer = sources()["netshop"].accept(sent.headers, sent.raw, ["s"], NOW)
+    answer = sources()["netshop"].accept(sent.headers, sent.raw, ["s"], NOW, SHOP_ZONE)
     if isinstance(answer, Accepted):
         assert answer.records == ()
         assert answer.errors
@@ -35,7 +36,7 @@ def test_a_bad_body_is_refused_even_when_it_is_signed(raw):
 @pytest.mark.parametrize("order", by_name(corpus.bad_orders()))
 def test_a_bad_order_is_told_where_and_the_good_one_beside_it_gets_in(order):
     sent = delivery([order, sample_order(7)], event_id="evt_1", secret="s", now=NOW)
-    answer = sources()["netshop"].accept(sent.headers, sent.raw, ["s"], NOW)
+    answer = sources()["netshop"].accept(sent.headers, sent.raw, ["s"], NOW, SHOP_ZONE)
     assert [record.external_id for record in answer.records] == ["7"]
     assert answer.errors
     for error in answer.errors:
@@ -49,7 +50,7 @@ def test_a_bad_workbook_is_refused_quickly_and_elsewhere(made):
     raw = made()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     started = time.monotonic()
-    answer = read_file("orders.xlsx", raw)
+    answer = read_file("orders.xlsx", raw, SHOP_ZONE)
     assert isinstance(answer, SourceRefusal)
     assert 400 <= answer.status < 500
     assert answer.hint
@@ -59,7 +60,7 @@ def test_a_bad_workbook_is_refused_quickly_and_elsewhere(made):
 
 @pytest.mark.parametrize("raw", by_name(corpus.csv_files()))
 def test_a_bad_csv_is_refused(raw):
-    answer = read_file("orders.csv", raw)
+    answer = read_file("orders.csv", raw, SHOP_ZONE)
     assert isinstance(answer, SourceRefusal)
     assert 400 <= answer.status < 500
 
@@ -67,10 +68,10 @@ def test_a_bad_csv_is_refused(raw):
 def test_a_body_of_50_mb_is_refused_before_it_is_read():
     raw = b'{"order": "' + b"x" * (50 << 20) + b'"}'
     sent = signed(raw, event_id="evt_1", secret="s", now=NOW)
-    assert sources()["netshop"].accept(sent.headers, raw, ["s"], NOW).status == 413
-    assert read_file("a.xlsx", raw).status == 413
-    assert read_file("a.csv", raw).status == 413
-    assert read_file("a.exe", b"").status == 415
+    assert sources()["netshop"].accept(sent.headers, raw, ["s"], NOW, SHOP_ZONE).status == 413
+    assert read_file("a.xlsx", raw, SHOP_ZONE).status == 413
+    assert read_file("a.csv", raw, SHOP_ZONE).status == 413
+    assert read_file("a.exe", b"", SHOP_ZONE).status == 415
 
 
 def test_good_json_is_read_exactly():

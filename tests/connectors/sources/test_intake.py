@@ -7,6 +7,7 @@ from typing import Any
 from connectors import registry
 from connectors.contract import Accepted, SourceRefusal
 from connectors.kit.signed_webhooks import sign
+from tests.support.zones import SHOP_ZONE
 
 NOW = datetime(2026, 11, 20, 2, tzinfo=UTC)
 SECRET = "intake-secret"
@@ -21,7 +22,9 @@ VAN: dict[str, Any] = {
 
 
 def read(*records: object) -> Accepted | SourceRefusal:
-    return registry.read_file("day.records.json", json.dumps({"records": records}).encode())
+    return registry.read_file(
+        "day.records.json", json.dumps({"records": records}).encode(), SHOP_ZONE
+    )
 
 
 def test_a_signed_delivery_of_several_kinds_is_read() -> None:
@@ -34,7 +37,7 @@ def test_a_signed_delivery_of_several_kinds_is_read() -> None:
         "X-Clearpost-Event-Id": "evt_1",
     }
     intake = registry.sources()["intake"]
-    told = intake.accept(headers, raw, [SECRET], NOW)
+    told = intake.accept(headers, raw, [SECRET], NOW, SHOP_ZONE)
     assert isinstance(told, Accepted)
     assert told.delivery_id == "evt_1"
     van, paid = told.records
@@ -44,7 +47,9 @@ def test_a_signed_delivery_of_several_kinds_is_read() -> None:
     ]
     assert (paid.external_id, paid.number, paid.body["amount"]) == ("7", "R-7", "20.00")
     assert "lines" not in paid.body
-    forged = intake.accept({**headers, "X-Clearpost-Signature": "sha256=0"}, raw, [SECRET], NOW)
+    forged = intake.accept(
+        {**headers, "X-Clearpost-Signature": "sha256=0"}, raw, [SECRET], NOW, SHOP_ZONE
+    )
     assert isinstance(forged, SourceRefusal)
     assert forged.code == "bad_signature"
 

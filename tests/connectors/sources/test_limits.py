@@ -10,6 +10,7 @@ from connectors.kit.signed_webhooks import sign
 from connectors.registry import read_file, sources
 from connectors.simulators.netshop.deliveries import sample_order
 from connectors.transport.strict_json import dumps
+from tests.support.zones import SHOP_ZONE
 
 NOW = datetime(2026, 11, 20, 2, tzinfo=UTC)
 PAID = {"id": "S-1", "status": "paid", "blogger": "B-1", "amount": "1.00", "currency": "MYR"}
@@ -22,7 +23,7 @@ def deliver(name: str, **records: object) -> Accepted | SourceRefusal:
     signature = sign("s", stamp, "evt_1", raw)
     told = {"Timestamp": stamp, "Signature": signature, "Event-Id": "evt_1"}
     headers = {f"{prefix}-{word}": value for word, value in told.items()}
-    return sources()[name].accept(headers, raw, ["s"], NOW)
+    return sources()[name].accept(headers, raw, ["s"], NOW, SHOP_ZONE)
 
 
 def order(lines: int) -> dict[str, Any]:
@@ -99,7 +100,7 @@ def test_T29b_an_order_of_a_file_has_no_more_lines_either():
         (delivery_limits.LINES, ["SO-5000", "SO-1"]),
         (delivery_limits.LINES + 1, ["SO-1"]),
     ):
-        told = read_file("orders.csv", csv(lines))
+        told = read_file("orders.csv", csv(lines), SHOP_ZONE)
         assert isinstance(told, Accepted)
         assert [one.number for one in told.records] == numbers
     assert [error.message for error in told.errors] == [

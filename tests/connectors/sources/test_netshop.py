@@ -16,6 +16,7 @@ from connectors.simulators.netshop.deliveries import (
     sample_settlement,
     signed,
 )
+from tests.support.zones import SHOP_ZONE
 
 NOW = datetime(2026, 11, 20, 2, tzinfo=UTC)
 SECRET = "hush"
@@ -24,7 +25,8 @@ SECRET = "hush"
 def accept(sent, *, secrets=(SECRET,), now=NOW, raw=None, **headers):
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     given = {**sent.headers, **named}
-    return sources()["netshop"].accept(given, sent.raw if raw is None else raw, secrets, now)
+    raw = sent.raw if raw is None else raw
+    return sources()["netshop"].accept(given, raw, secrets, now, SHOP_ZONE)
 
 
 def one(**changed):
@@ -51,7 +53,7 @@ def test_header_names_in_any_case():
     upper = {name.upper(): value for name, value in sent.headers.items()}
     for headers in (lower, upper):
         source = sources()["netshop"]
-        assert isinstance(source.accept(headers, sent.raw, [SECRET], NOW), Accepted)
+        assert isinstance(source.accept(headers, sent.raw, [SECRET], NOW, SHOP_ZONE), Accepted)
 
 
 def test_two_live_secrets_while_one_is_replaced():
@@ -208,7 +210,7 @@ def test_several_orders_at_once():
 
 def test_a_file_needs_no_signature_and_is_its_own_delivery():
     raw = one().raw
-    answer = read_file("orders.JSON", raw)
+    answer = read_file("orders.JSON", raw, SHOP_ZONE)
     assert answer.delivery_id == "file-" + hashlib.sha256(raw).hexdigest()
     assert answer.records == accept(one()).records
 
@@ -245,7 +247,7 @@ def test_a_settlement_needs_the_same_proof_and_comes_from_a_file_too():
     sent = settled()
     assert accept(sent, secrets=["new"]).status == 401
     assert accept(sent, raw=sent.raw.replace(b"250.00", b"950.00")).status == 401
-    assert read_file("november.json", sent.raw).records == accept(sent).records
+    assert read_file("november.json", sent.raw, SHOP_ZONE).records == accept(sent).records
 
 
 @pytest.mark.parametrize(

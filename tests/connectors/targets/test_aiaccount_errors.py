@@ -10,6 +10,7 @@ from connectors.targets.aiaccount.outcomes import CLASS_OF_CODE, class_of
 from connectors.targets.aiaccount.payload import JSON, XLSX, columns
 from tests.connectors.sample_documents import invoice, line
 from tests.connectors.simulator_processes import DEMO_KEY
+from tests.support.zones import BOOKS
 
 COLUMNS = columns(SALES_INVOICE)
 READONLY = "aia_live_readonly_2Lm5"
@@ -20,7 +21,7 @@ BIG = {"Quantity": "100", "UnitPrice": "100.01", "TaxCode": "NT", "LineTotal": "
 @pytest.fixture
 def answer(sim, aiaccount, http):
     def ask(document, *, secret=DEMO_KEY, key="cp-1", batch=False, **settings):
-        payload = aiaccount.build([document], batch=batch, batch_name="day-1")
+        payload = aiaccount.build([document], BOOKS, batch=batch, batch_name="day-1")
         sent = aiaccount.send(payload, {**sim.settings, **settings}, secret, key, http)
         return sent.answers[0]
 
@@ -160,7 +161,7 @@ def test_a_file_that_is_too_large(sim, aiaccount, http):
 
 
 def test_rows_of_one_document_that_differ(sim, aiaccount, http):
-    payload = aiaccount.build([invoice()], batch=True, batch_name="x")
+    payload = aiaccount.build([invoice()], BOOKS, batch=True, batch_name="x")
     titles = [column.title for column in COLUMNS]
     first = [invoice().fields.get(c.name) or line().get(c.name) for c in COLUMNS]
     other = [*first]

@@ -4,6 +4,7 @@ import pytest
 
 from tests.connectors.sample_documents import bill, billed, invoice, payment, receipt
 from tests.connectors.simulator_processes import Bench
+from tests.support.zones import BOOKS
 
 LINE = {"LineNo": "1", "Description": "Fees", "AccountCode": "61001", "TaxCode": "MY-SALES10"}
 NOBODY = "aia_live_readonly_2Lm5"
@@ -32,7 +33,7 @@ def test_each_goes_to_its_own_import_as_a_workbook(owed):
         ("ST-2", bill, "expense-bills"),
         ("PV-1", payment, "expense-payments"),
     ):
-        payload = owed.target.build([make(number)], batch=False, batch_name="")
+        payload = owed.target.build([make(number)], BOOKS, batch=False, batch_name="")
         assert (payload.path, payload.file_name) == (f"/v1/imports/{where}", f"{number}.xlsx")
         assert owed.send(make(number), key=f"cp-{number}").answers[0].kind == "accepted"
     page = owed.sim.call("GET", "/v1/imports").json()["data"]

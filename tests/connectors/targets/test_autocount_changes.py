@@ -1,5 +1,7 @@
 """What becomes of an AutoCount document after it was made: update, void, credit note, hands."""
 
+import json
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -312,6 +314,17 @@ class TestMoney:
         assert bench.look_up(document).kind == "equal"
         assert bench.look_up(self.voucher(kind, party, code, ChequeNo="X")).kind == "different"
 
+    def test_T09b_a_voucher_is_in_the_currency_of_the_books(self, bench):
+        books = {**bench.sim.settings, "base_currency": "GBP"}
+        document = self.voucher("ar_payment", "DebtorCode", "300-W001")
+        for currency, there in (("GBP", "GBP"), ("", "GBP"), ("MYR", None)):
+            one = replace(document, currency=currency)
+            payload = bench.target.build([one], books, batch=False, batch_name="")
+            if there is None:
+                assert "A payment in MYR needs a rate" in payload.refused[0].words
+            else:
+                assert json.loads(payload.body)["master"]["currencyCode"] == there
+
     def test_what_a_voucher_cannot_say_is_refused(self, bench):
         for changed, words in (
             ({"KnockOffDocNo": "NS-1"}, "knock off there"),
@@ -329,18 +342,18 @@ class TestConnection:
     def test_what_it_does_not_tell_stays_unknown(self, bench):
         report = bench.target.test(bench.sim.settings, bench.sample.secret, bench.http)
         assert (report.ok, report.snapshot.codes()) == (True, {})
-        assert [step.ok for step in report.steps] == [True, True, None, None, True]
+        assert [step.ok for step in report.steps] == [True, True, True, None, None, True]
 
     @pytest.mark.parametrize(
         ("changed", "secret", "failed", "words"),
         [
             ({"key_id": ""}, "", 0, "key_id is blank"),
             ({}, "two words", 0, "space"),
-            ({}, "acc_wrong", 1, "401 Unauthorized."),
-            ({"company_id": "9"}, "", 1, "401 Unauthorized."),
-            ({"key_id": "cp-blind"}, "acc_blind_5Vn2", 3, "may not read invoices and credit notes"),
-            ({"locked_through": ""}, "", 4, "give the last closed day"),
-            ({"locked_through": "soon"}, "", 4, "soon is no day"),
+            ({}, "acc_wrong", 2, "401 Unauthorized."),
+            ({"company_id": "9"}, "", 2, "401 Unauthorized."),
+            ({"key_id": "cp-blind"}, "acc_blind_5Vn2", 4, "may not read invoices and credit notes"),
+            ({"locked_through": ""}, "", 5, "give the last closed day"),
+            ({"locked_through": "soon"}, "", 5, "soon is no day"),
         ],
     )
     def test_each_step_can_fail(self, bench, changed, secret, failed, words):
@@ -348,7 +361,7 @@ class TestConnection:
         report = bench.target.test(settings, secret or bench.sample.secret, bench.http)
         assert [at for at, step in enumerate(report.steps) if step.ok is False] == [failed]
         assert words in report.steps[failed].words
-        assert (report.snapshot is None) is (failed != 3)
+        assert (report.snapshot is None) is (failed != 4)
 
     def test_the_closed_day_is_a_setting(self, bench):
         settings = {**bench.sim.settings, "locked_through": "2026-10-31"}

@@ -54,9 +54,14 @@ class TestConnection:
             ({}, "no-colon", 0, "CLIENT_SECRET:REFRESH_TOKEN"),
             ({"client_id": ""}, "", 0, "client_id is blank"),
             ({}, PASTED, 0, "no access token"),
-            ({}, f"{PASTED}:qbo-access-7Wd2-9:4102444800", 1, "authorize the app once more"),
-            ({"company_id": "9130999"}, "", 2, "403"),
-            ({"company_name": "Somebody Sdn Bhd"}, "", 2, "called Kedai Contoh Sdn Bhd, not"),
+            ({}, f"{PASTED}:qbo-access-7Wd2-9:4102444800", 2, "does not accept the token"),
+            ({"company_id": "9130999"}, "", 3, "403"),
+            (
+                {"company_name": "Somebody Sdn Bhd"},
+                "",
+                3,
+                "another company: Kedai Contoh Sdn Bhd, ID",
+            ),
         ],
     )
     def test_each_step_can_fail(self, bench, changed, secret, failed, words):

@@ -18,6 +18,7 @@ from tests.connectors.recorded import BASE, Tape, expected, names, opened, playe
 from tests.connectors.recorded_aiaccount import SOME_OF_A_BATCH
 from tests.connectors.recorded_documents import DOCUMENTS, before
 from tests.connectors.simulator_processes import SAMPLES
+from tests.support.zones import BOOKS
 
 FILES = [(target, name) for target in DOCUMENTS for name in names(target)]
 BUILT = [
@@ -142,6 +143,7 @@ def action_of(target, name):
 def build(target, name):
     return targets()[target].build(
         DOCUMENTS[target][name],
+        BOOKS,
         batch=not name.endswith(".alone"),
         batch_name=_batch(target, name),
         action=action_of(target, name),
@@ -227,7 +229,7 @@ def test_T33b_the_stand_in_answers_as_recorded(target, name, emptied):
 def test_T33b_a_batch_that_is_refused_in_part_is_as_recorded(emptied):
     (call,) = recorded("aiaccount", "refused/some_of_a_batch")["write"]
     client, name = targets()["aiaccount"], "NS16-2026-11-20"
-    payload = client.build(SOME_OF_A_BATCH, batch=True, batch_name=name)
+    payload = client.build(SOME_OF_A_BATCH, BOOKS, batch=True, batch_name=name)
     secret, key = SAMPLES["aiaccount"].secret, key_of([call])
     came = client.send(payload, settings("aiaccount"), secret, key, Tape([call]))
     assert came.answers == (
@@ -241,8 +243,8 @@ def test_T33b_a_batch_that_is_refused_in_part_is_as_recorded(emptied):
             existing=True,
             same_content=True,
         ),
-        _refused("NS-10234", "period_locked", "period_locked", _LOCKED),
-        _refused("NS-10235", "mapping_missing", "unknown_tax_code", _UNKNOWN),
+        _refused("NS-10234", "period_locked", "period_locked", f"line 5: {_LOCKED}"),
+        _refused("NS-10235", "mapping_missing", "unknown_tax_code", f"line 6: {_UNKNOWN}"),
     )
     sim = emptied("aiaccount")
     (first,) = recorded("aiaccount", "sales_invoice.batch")["write"]

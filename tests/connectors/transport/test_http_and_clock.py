@@ -290,6 +290,7 @@ class TestHttp:
     def test_retry_after(self):
         now = datetime(2026, 11, 20, 2, tzinfo=UTC)
         assert retry_after({"retry-after": "7"}, now) == 7
+        assert retry_after({"retry-after": "2.5"}, now) == 2.5
         assert retry_after({"retry-after": "9" * 400}, now) == LONGEST_PAUSE  # no infinity
         assert retry_after({"retry-after": "Fri, 20 Nov 2026 02:00:30 GMT"}, now) == 30
         assert retry_after({"retry-after": "Thu, 19 Nov 2026 02:00:30 GMT"}, now) == 0
@@ -298,7 +299,7 @@ class TestHttp:
 
 
 def test_the_register_knows_its_connectors_by_their_names():
-    assert set(sources()) == {"intake", "netshop", "workbook"}
+    assert set(sources()) == {"intake", "netshop", "shopify", "woocommerce", "workbook"}
     assert set(targets()) == {"aiaccount", "autocount", "quickbooks"}
     documents, kinds = schemas()
     served = [(one.target, one.name) for one in documents if one.connected]
@@ -331,6 +332,11 @@ def test_the_register_knows_its_connectors_by_their_names():
         ("intake", "arrival"),
         ("intake", "settlement"),
         ("intake", "settlement_payment"),
+        ("shopify", "order"),
+        ("shopify", "delivery"),
+        ("shopify", "refund"),
+        ("woocommerce", "order"),
+        ("woocommerce", "refund"),
         ("netshop", "order"),
         ("netshop", "settlement"),
         ("workbook", "order"),

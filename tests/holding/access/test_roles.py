@@ -1,6 +1,7 @@
 import pytest
 
-from holding.access.actors import ACTS, ROLES, SYSTEM, Actor, may
+from holding.access.actors import ACTS, ROLES, SYSTEM, UNEASY_PAIRS, Actor, may
+from holding.access.role_words import ACT_LABELS, GROUPS, MEETING, ROLE_LABELS
 
 # The table of duties, written a second time: act -> who has it.
 DUTIES = {
@@ -15,6 +16,7 @@ DUTIES = {
     "audit.export": {"auditor"},
     "run.operate": {"operator", "admin"},
     "connection.admin": {"admin"},
+    "company.setup": {"admin"},
 }
 
 
@@ -29,7 +31,8 @@ def test_each_role_may_exactly_its_duties(act: str, role: str) -> None:
     assert (refusal is None) == (role in DUTIES[act])
     if refusal:
         assert refusal.status == 403
-        assert act in refusal.message
+        assert ACT_LABELS[act] in refusal.message
+        assert act not in refusal.message
 
 
 def test_roles_add_up() -> None:
@@ -39,7 +42,7 @@ def test_roles_add_up() -> None:
 def test_the_refusal_names_the_roles_that_may() -> None:
     refusal = may(actor("viewer"), "mapping.fix")
     assert refusal is not None
-    assert refusal.hint == "Ask somebody with the role finance or admin."
+    assert refusal.hint == "Ask a Finance user or an Administrator."
 
 
 def test_nobody_without_a_role_may_anything() -> None:
@@ -50,3 +53,11 @@ def test_nobody_without_a_role_may_anything() -> None:
 def test_no_role_both_approves_and_fixes() -> None:
     assert not ACTS["posting.approve"] & ACTS["mapping.fix"]
     assert not ACTS["rules.draft"] & ACTS["rules.publish"]
+
+
+def test_every_role_and_every_act_has_its_words() -> None:
+    assert tuple(ROLE_LABELS) == ROLES
+    assert set(ACT_LABELS) == set(ACTS)
+    shown = [act for _, acts in GROUPS for act in acts]
+    assert sorted(shown) == sorted(ACTS)
+    assert set(UNEASY_PAIRS) <= set(MEETING)

@@ -1,12 +1,14 @@
-"""Heads of the chain, noted elsewhere every hour: whoever cuts the end off is found out."""
+"""Heads of the chain, noted elsewhere: whoever cuts the end off is found out."""
 
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from holding.audit import chain
-from holding.audit.chain import Anchors, Head
+from holding.audit.anchors import EVERY, LOOKS, MANY, Anchors
+from holding.audit.chain import Head
 from holding.integrity.all_invariants import check
 from holding.runtime.settings import Settings
 from holding.store.database import Database
@@ -35,21 +37,57 @@ def head(database: Database, company: Company) -> Head:
         return chain.head(session, company.id)
 
 
-def test_an_hour_later_the_next_head_is_added(
+def test_T30d_five_minutes_later_the_next_head_is_added(
     database: Database, company: Company, anchors: Anchors
 ) -> None:
     with database.write() as session:
         make_company(session, "silent")
     (first,) = anchors.of(company.code)
     assert first.seq == 2
-    assert anchors.note(database, NOW + HOUR - timedelta(seconds=1)) == 0
-    assert anchors.note(database, NOW + HOUR) == 1
+    assert timedelta(minutes=5) == EVERY
+    soon = NOW + EVERY - LOOKS
+    assert anchors.note(database, soon - timedelta(seconds=1)) == 0
+    assert anchors.note(database, soon) == 1
     assert anchors.note(database, NOW + 5 * HOUR) == 0  # it did not grow
     assert anchors.of(company.code) == (first, head(database, company))
+    assert anchors.of("silent") == ()
     say(database, company.id, "four")
     link(database)
     assert anchors.note(database, NOW - HOUR) == 1  # the clock was set back
     assert breaks(database, company.id, known=anchors.of(company.code)) == []
+
+
+def test_T30d_a_head_is_noted_before_a_thousand_and_one_events_are_linked(
+    database: Database, company: Company, tmp_path: Path
+) -> None:
+    anchors, told = Anchors(tmp_path / "anchors.jsonl"), 0
+    for events in (1, 499, 500, 2300, 3):
+        say(database, company.id, *map(str, range(told, told + events)))
+        told += events
+        chain.link_due(database, now=NOW, whole=False, after=lambda: anchors.note(database, NOW))
+    noted = [0, *(one.seq for one in anchors.of(company.code)), told]
+    steps = [later - before for before, later in pairwise(noted)]
+    assert max(steps) <= MANY == 1000
+    assert len(noted) == 6, "not every batch is noted"
+
+
+def test_T30d_lines_of_another_process_are_read_once_and_a_cut_file_anew(
+    database: Database, company: Company, anchors: Anchors
+) -> None:
+    assert anchors.newest()[company.code].head.seq == 2
+    other = Anchors(anchors.file)
+    assert other.note(database, NOW + HOUR) == 1
+    assert anchors.newest()[company.code].head.seq == 3
+    with anchors.file.open("a") as file:
+        file.write('{"at": "half a li')
+    assert anchors.newest()[company.code].head.seq == 3
+    with anchors.file.open("a") as file:
+        file.write('ne"}\n')
+    with pytest.raises(ValueError, match=r"line 3 of anchors\.jsonl is no anchor"):
+        anchors.newest()
+    first = anchors.file.read_text().splitlines()[0]
+    anchors.file.write_text(f"{first}\n")
+    assert anchors.newest()[company.code].head.seq == 2
 
 
 def test_a_tail_that_was_cut_off_is_told_by_what_was_noted(

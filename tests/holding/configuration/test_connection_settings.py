@@ -56,6 +56,25 @@ def test_a_setting_is_changed_added_and_taken_away(database: Database, company: 
     assert "app_url is not set, was “https://a.example”" in told[1]
 
 
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"colour": "blue"}, "aiaccount has no setting colour."),
+        ({"base_url": "https://[broken"}, "“https://[broken” is no address"),
+        ({"rounding_mode": "up"}, "“up” is none of: per_line, sum_then_round."),
+    ],
+)
+def test_a_setting_is_one_that_the_connector_declares(
+    database: Database, company: Company, settings: dict[str, str], told: str
+) -> None:
+    before = stored(database, company)
+    refused = change(database, company, settings)
+    assert isinstance(refused, Refusal)
+    assert refused.status == 422
+    assert told in refused.message
+    assert stored(database, company) == before
+
+
 @pytest.mark.parametrize("figure", ["0", "-1", "many", "1.5", "²"])
 def test_calls_a_minute_are_counted_in_whole_numbers(
     database: Database, company: Company, figure: str
@@ -118,7 +137,7 @@ def test_nothing_moves_while_something_is_on_its_way(database: Database, company
 
 
 def test_a_source_has_no_master_data(database: Database, company: Company) -> None:
-    assert change(database, company, {"base_url": ELSEWHERE}, name="netshop") == ("base_url",)
+    assert change(database, company, {"zone": "Europe/London"}, name="netshop") == ("zone",)
     with database.read() as session:
         assert session.scalars(select(Revision)).all() == []
 
@@ -153,7 +172,6 @@ def secret(database: Database, company: Company) -> str:
         ("base_url", HERE, "https://books.example:8443/api"),
         ("base_url", HERE, "https://books.example@evil.example/api"),
         ("base_url", HERE, ""),
-        ("base_url", HERE, "https://[broken"),
         ("token_url", "", "https://evil.example/token"),
     ],
 )
@@ -161,6 +179,9 @@ def test_T32b_another_host_is_not_shown_the_key_of_the_one_before(
     database: Database, company: Company, setting: str, before: str, after: str
 ) -> None:
     keyed(database, company, {setting: before} if before else {})
+    if setting == "token_url":
+        with database.write() as session:
+            connection_named(session, company, "aiaccount").connector = "quickbooks"
     assert secret(database, company) == "the-key-in-use"
     assert change(database, company, {setting: after}) == (setting,)
     assert secret(database, company) == "connection.no_key"
@@ -200,7 +221,7 @@ def test_T32b_a_source_keeps_the_secret_that_it_proves_others_by(
     with database.write() as session:
         row = connection_named(session, company, "netshop")
         set_key(session, SYSTEM, row.id, "the-webhook-secret", now=NOW, keys=KEYS)
-    change(database, company, {"base_url": ELSEWHERE}, name="netshop")
+    change(database, company, {"zone": "Europe/London"}, name="netshop")
     with database.read() as session:
         source = connection_named(session, company, "netshop")
         assert secret_of(session, source, KEYS) == "the-webhook-secret"
@@ -212,7 +233,7 @@ def test_T32b_no_host_is_changed_while_something_is_on_its_way(
     keyed(database, company, {"base_url": HERE})
     with database.write() as session:
         make_ready(session, company, "IV-1", state="uncertain")
-    refused = change(database, company, {"token_url": ELSEWHERE})
+    refused = change(database, company, {"base_url": ELSEWHERE})
     assert isinstance(refused, Refusal)
     assert refused.code == "connection.in_flight"
     assert secret(database, company) == "the-key-in-use"

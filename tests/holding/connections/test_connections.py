@@ -59,13 +59,13 @@ def test_a_pasted_key_is_trimmed_and_only_its_tail_is_shown(
     with database.write() as session:
         row = session.get_one(Connection, connection_id)
         done = set_key(session, SYSTEM, row.id, "  aia_live_new_9Xyz \n", now=NOW, keys=KEYS)
-        assert done == setup.KeySet(2, "Xyz")
+        assert done == setup.KeySet(2, "9Xyz", trimmed=True)
         assert secret_of(session, row, KEYS) == "aia_live_new_9Xyz"
         stored = session.scalars(select(ConnectionKey).order_by(ConnectionKey.no)).all()
         assert [key.state for key in stored] == ["old", "active"]
         assert not any("aia_live" in key.secret for key in stored)
         told = str([event.body for event in session.scalars(select(Event))])
-        assert "Xyz" in told
+        assert "9Xyz" in told
         assert "aia_live" not in told
 
 
@@ -181,7 +181,7 @@ def test_keys_and_tests_are_the_admins(
         done = set_key(
             session, actor(company, "admin"), row.id, "aia_live_new_9Xyz", now=NOW, keys=KEYS
         )
-        assert done == setup.KeySet(2, "Xyz")
+        assert done == setup.KeySet(2, "9Xyz", trimmed=False)
     tested = probe.test_connection(
         database, clock, connection_id, operator, http=Http(clock), keys=KEYS
     )

@@ -49,11 +49,11 @@ def test_what_a_closed_month_refused_is_sent_again_when_the_month_moves_and_not_
     assert life.held("A-1") == ["TGT01"]
     life.shop.publish(FILES | {"shop.rules": NUMBERED + TABLES})
     life.work()
-    lock(life, None, tax_codes=("SR",))
+    lock(life, None, tax_codes=("NT", "SR"))
     life.work()
     assert count(life, Push) == 1
     assert life.held("A-1") == ["TGT01"]
-    lock(life, date(2026, 9, 30), tax_codes=("SR",))
+    lock(life, date(2026, 9, 30), tax_codes=("NT", "SR"))
     life.work()
     assert life.books.effects == [("create", "A-1-1")]
     assert life.held("A-1") == []

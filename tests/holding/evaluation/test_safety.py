@@ -76,7 +76,7 @@ def test_a_change_beyond_the_limit_stops_its_route_and_says_why(shop: Shop) -> N
             f" through item: AB-100 (revision {done.revision}, Farah)."
         )
         [row], over = queries.listing(session, shop.company.id)
-        assert (row.by, row.waiting, row.waiting_book, over) == ("Farah", 4, 4 * 19200, ())
+        assert (row.by, row.waiting, row.waiting_money, over) == ("Farah", 4, {"": 4 * 19200}, ())
 
 
 def test_money_alone_stops_too(shop: Shop) -> None:

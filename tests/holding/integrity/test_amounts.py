@@ -55,7 +55,7 @@ post order to aiaccount.sales_invoice as "{number}"
         SKU          = item(line.sku)
         Description  = line.name
         Quantity     = line.pieces
-        UnitPrice    = line.price
+        UnitPrice    = round(price_in_base(line.price, line.uom, line.sku), 0.0001)
         AccountCode  = sales_account
         TaxCode      = code(line.tax)
         TaxAmount    = line.tax_due
@@ -79,7 +79,7 @@ post order to autocount.invoice as "{number}-{posting}"
         AccNo           = sales_account
         Qty             = line.pieces
         UOM             = base_unit(line.sku)
-        UnitPrice       = line.price
+        UnitPrice       = round(price_in_base(line.price, line.uom, line.sku), 0.0001)
         SubTotal        = line.amount
         TaxCode         = code(line.tax)
         TaxAmount       = line.tax_due
@@ -87,7 +87,7 @@ post order to autocount.invoice as "{number}-{posting}"
 """
 INCLUSIVE = (
     ("InclusiveTax    = no", "InclusiveTax    = yes"),
-    ("UnitPrice       = line.price", "UnitPrice       = line.with_tax"),
+    ("price_in_base(line.price", "price_in_base(line.with_tax"),
     ("SubTotal        = line.amount", "SubTotal        = line.amount + line.tax_due"),
     ("        TaxAmount       = line.tax_due\n", ""),
 )
@@ -104,7 +104,7 @@ post order to quickbooks.invoice as "{number}-{posting}"
         ItemRef      = item(line.sku)
         Description  = line.name
         Qty          = line.pieces
-        UnitPrice    = line.price
+        UnitPrice    = round(price_in_base(line.price, line.uom, line.sku), 0.0001)
         Amount       = line.amount
         TaxCodeRef   = code(line.tax)
         TaxAmount    = line.tax_due

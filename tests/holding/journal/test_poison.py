@@ -18,10 +18,10 @@ from holding.store.leases import DEATHS_ALONE
 from holding.tables import Hold, Posting
 from tests.holding.pushing import Lane
 
-MANY = 60
+MANY = 36
 
 
-@pytest.mark.parametrize("place", [0, 33])
+@pytest.mark.parametrize("place", [0, 21])
 def test_a_file_that_killed_its_worker_is_parted_until_the_document_is_found(
     lane: Lane, monkeypatch: pytest.MonkeyPatch, place: int
 ) -> None:

@@ -19,7 +19,7 @@ from holding.lifecycle.states import (
 )
 from holding.posting.push import Case, close_push
 from holding.store.database import Database
-from holding.tables import Hold, Posting, Push
+from holding.tables import Hold, Posting, Push, Record
 from holding.tables.postings import (
     ENDED,
     IN_FLIGHT_STATES,
@@ -28,7 +28,7 @@ from holding.tables.postings import (
     TO_SEND_STATES,
     UNSENT_STATES,
 )
-from holding.tables.row_states import HoldState, PushState
+from holding.tables.row_states import HoldState, PushState, RecordState
 from rules.values.posting_states import PostingState
 from tests.holding.pushing import Lane
 from tests.support.databases import any_move
@@ -181,3 +181,15 @@ def _try(database: Database, act: Update) -> None:
     with database.engine.connect() as connection:
         connection.execute(act)
         connection.rollback()
+
+
+@pytest.mark.parametrize("stays", [RecordState.RECEIVED, RecordState.REFERENCE])
+def test_what_has_no_posting_and_no_hold_stays_where_its_judging_left_it(
+    shop: Shop, stays: RecordState
+) -> None:
+    shop.arrive(order("1", "A"))
+    with shop.database.write() as session:
+        record_id = session.scalars(select(Record.id)).one()
+        session.execute(update(Record).values(state=stays))
+        lifecycle_states.refresh(session, [record_id])
+        assert session.scalars(select(Record.state)).one() == stays

@@ -64,7 +64,7 @@ def saved(shop: Shop, table: str, key: str, value: str) -> int:
 def test_what_a_change_contradicts_is_told_by_document_and_value(shop: Shop) -> None:
     found = of(shop, saved(shop, "account", "C-77", "40010"))
     assert [one.number for one in found.documents] == ["NS-2", "NS-1"]
-    assert found.book == 2 * 19200
+    assert found.money == {"MYR": 2 * 19200}
     assert {one.moved for one in found.documents} == {(Moved(1, "AccountCode", "40000", "40010"),)}
 
 
@@ -150,7 +150,7 @@ def invoice(lines: tuple[dict[str, str], ...], *moved: Moved, **changes: str) ->
         doc_date=None,
         party="Melati",
         currency="MYR",
-        book=1000,
+        amount=1000,
         document=document,
         moved=moved,
     )

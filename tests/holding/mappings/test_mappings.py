@@ -59,7 +59,8 @@ def test_a_removed_entry_shows_as_nothing() -> None:
 def test_the_missing_list_has_one_line_a_key(blocked: Shop) -> None:
     with blocked.database.read() as session:
         (row,) = fixes.missing(session, blocked.company.id)
-    assert (row.table, row.key, row.records, row.amount) == ("item", "AB-100", 4, 4 * 19200 - 200)
+    assert (row.table, row.key, row.records) == ("item", "AB-100", 4)
+    assert row.money == {"": 4 * 19200 - 200}
 
 
 # ---- preview -----------------------------------------------------------------------------------
@@ -67,10 +68,10 @@ def test_the_missing_list_has_one_line_a_key(blocked: Shop) -> None:
 
 def test_a_preview_says_what_is_freed_and_what_stays(blocked: Shop) -> None:
     found = preview(blocked, "item", "AB-100", "TEA-1")
-    assert (found.blocked_records, found.amount) == (4, 76600)
-    assert (found.freed, found.freed_amount) == (3, 57600)
+    assert (found.blocked_records, found.money) == (4, {"MYR": 76600})
+    assert (found.freed, found.freed_money) == (3, {"MYR": 57600})
     assert [(s.reason, s.records, s.label) for s in found.stays] == [
-        ("adds_up", 1, "The lines of ‹number› do not add up to ‹total›.")
+        ("adds_up", 1, "The lines of the number do not add up to the total.")
     ]
     assert found.say == "frees 3; 1 stays held: adds_up"
     assert (found.before, found.contradicted.used, found.currency) == ("", 0, "MYR")

@@ -1,6 +1,7 @@
 """Plans carried out against AutoCount's stand-in, which refuses what AutoCount refuses."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ from connectors import registry
 from connectors.contract import ConnectionReport
 from connectors.transport.http import Http
 from holding.access.actors import SYSTEM
-from holding.connections import probe, setup
+from holding.connections import master_data, probe, setup
+from holding.records import record_rows
 from holding.store.database import Database
 from holding.tables import Company, Connection
 from tests.connectors.simulator_processes import SAMPLES, Simulator
@@ -20,6 +22,7 @@ from tests.holding.life import LARGE, SMALL, TABLES, Life
 from tests.holding.shop import FILES, RULES, line, open_shop, order
 from tests.support.clock import SetClock
 from tests.support.factories import add_target
+from tests.support.zones import BOOKS
 
 POST = """
 post order to autocount.invoice as "{number}-{posting}"
@@ -130,7 +133,7 @@ def test_a_document_is_made_changed_void_or_taken_back(life: Life) -> None:
 def test_what_stands_is_not_written_over(life: Life) -> None:
     """Changed by hand, typed by hand under our number, or in a period that is closed there."""
     sample, target = SAMPLES["autocount"], registry.targets()["autocount"]
-    typed = target.build([sample.make("A-2-1")], batch=False, batch_name="")
+    typed = target.build([sample.make("A-2-1")], BOOKS, batch=False, batch_name="")
     target.send(typed, life.books.settings, sample.secret, "", life.desk.http)  # type: ignore[attr-defined]
     life.arrive("A-1")
     control(life, "by_hand", number="A-1-1", details=[{"description": "Tea, gift"}])
@@ -189,3 +192,115 @@ def test_a_key_refused_at_the_first_look_is_one_exception(life: Life) -> None:
         life.shop.clock.advance(60)
         life.work()
     assert set(life.shop.states().values()) == {"posted"}
+
+
+TEA = "TEE-BLK-M"
+
+
+def tested(life: Life) -> None:
+    """What comes by itself every quarter of an hour."""
+    with life.shop.database.read() as session:
+        target = session.scalars(select(Connection).where(Connection.connector == "autocount"))
+        wanted = target.one().id
+    told = probe.test_connection(
+        life.shop.database, life.shop.clock, wanted, SYSTEM, http=life.desk.http, keys=KEYS
+    )
+    assert isinstance(told, ConnectionReport)
+
+
+def asked(life: Life) -> list[str]:
+    """The items that AutoCount was asked for since the books were empty, one word a call."""
+    lines: list[dict[str, Any]] = life.books.ledger()  # type: ignore[attr-defined]
+    start = max(at for at, one in enumerate(lines) if one.get("act") == "reset")
+    return [one["path"] for one in lines[start:] if str(one.get("path")).endswith("/product")]
+
+
+def test_T07a_what_goes_at_once_is_compared_with_the_item_as_it_is(life: Life) -> None:
+    """An item that nobody asked for, counted otherwise there; and one that is counted so later."""
+    control(life, "book", products={TEA: "CTN"})
+    life.arrive("A-1")
+    assert effects(life) == []
+    assert life.held("A-1") == ["UOM08"]
+    control(life, "book", products={TEA: "PCS"})
+    life.shop.clock.advance(3601)
+    tested(life)  # what is held is not about to be sent: the test of the connection asks
+    life.arrive("A-2")
+    assert sorted(effects(life)) == [("created", "A-1-1"), ("created", "A-2-1")]
+
+    control(life, "book", products={TEA: "CTN"})
+    life.arrive("A-3")  # young enough to be believed
+    assert effects(life)[-1] == ("created", "A-3-1")
+    life.shop.clock.advance(3601)
+    life.arrive("A-4")
+    assert life.held("A-4") == ["UOM08"]
+    assert len(effects(life)) == 3
+
+
+def test_T07a_one_question_serves_all_that_name_an_item(life: Life) -> None:
+    life.shop.clock.advance(60)
+    stamp = life.shop.now.isoformat()
+    for number in range(1, 8):
+        life.shop.receive(order(f"B-{number}", updated_at=stamp, customer=f"C-7{7 + number % 2}"))
+    life.work()
+    assert len(effects(life)) == 3  # as many as its pace allows at once: waiting cost no calls
+    for _ in range(5):
+        life.shop.clock.advance(60)
+        life.work()
+    assert len(effects(life)) == 7
+    assert len(asked(life)) == 1
+
+
+def test_T07a_a_document_waits_for_the_answer_and_says_so(life: Life) -> None:
+    """An item that was never told, then one whose telling is too old; the answer is the same."""
+    for number in ("A-1", "A-2"):
+        control(life, "book", products_away=True)
+        life.arrive(number)
+        assert life.shop.states()[number] == "ready"
+        [row] = of_record(life, number)
+        assert row.tells_why
+        assert row.why == f"Waits until autocount says how it counts {TEA}."
+        control(life, "book", products_away=False)
+        life.shop.clock.advance(3601)
+        life.work()
+        assert effects(life)[-1] == ("created", f"{number}-1")
+        assert not of_record(life, number)[0].why
+        life.shop.clock.advance(3601)
+
+
+def stock(life: Life) -> Any:
+    """What the documents did to the stock of the book, as AutoCount counts it."""
+    return life.books.show("stock").get("1042", {})  # type: ignore[attr-defined]
+
+
+def test_T07c_stock_follows_the_documents_in_the_unit_of_the_item(life: Life) -> None:
+    """40 here and 40 there: what is sent in pieces leaves the stock in pieces, and comes back."""
+    life.arrive("A-1")
+    assert stock(life) == {TEA: "-80"}
+    life.arrive("A-1", **SMALL)
+    assert stock(life) == {TEA: "-40"}
+    life.arrive("A-1", status="cancelled", **SMALL)
+    assert stock(life) == {}
+    life.arrive("A-2")
+    control(life, "by_hand", number="A-2-1", details=[{"qty": 2, "unit": "CTN"}])
+    assert stock(life) == {TEA: "-2"}, "AutoCount converts nothing: two cartons are two pieces"
+
+
+def of_record(life: Life, number: str) -> tuple[record_rows.PostingRow, ...]:
+    with life.shop.database.read() as session:
+        return record_rows.postings(session, life.shop.record(session, number).id)
+
+
+def test_T07a_an_item_that_is_not_there_is_no_reason_to_wait(life: Life) -> None:
+    control(life, "book", products={})
+    with life.shop.database.write() as session:
+        connection = session.scalars(
+            select(Connection).where(Connection.connector == "autocount")
+        ).one()
+        told = {TEA: None}
+        assert master_data.keep_items(session, connection, told, life.shop.now) == frozenset()
+        since = life.shop.now - timedelta(minutes=1)
+        found = master_data.asked_since(session, connection.id, [TEA, "OTHER"], since)
+        assert found == {TEA}
+    life.arrive("A-1")
+    assert asked(life) == []
+    assert effects(life) == [("created", "A-1-1")]

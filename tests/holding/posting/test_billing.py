@@ -1,5 +1,6 @@
 """What left is billed, parcel by parcel, and the rest stays open."""
 
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from sqlalchemy import select
 from connectors import registry
 from connectors.contract.schema import FieldSchema, KindSchema
 from connectors.sources.netshop.connector import NetShop
-from holding.tables import PostingLine
+from holding.tables import Posting, PostingLine
 from tests.holding.life import Life
 from tests.holding.shop import FILES, RULES
 
@@ -119,3 +120,80 @@ def test_what_left_is_billed_and_the_rest_stays_open(
             ("1", "30", 7200),
             ("1", "50", 12000),
         ]
+
+
+def test_T27a_its_age_counts_from_the_parcel_that_made_it_so(
+    life: Life, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "_SOURCES", (NetShopWithParcels(),))
+    life.shop.publish(FILES | {"shop.rules": in_parts(RULES)})
+    life.arrive("A-1")
+    assert finished(life) == [None], "nothing has left"
+    life.shop.clock.advance(10 * 24 * 3600)
+    parcel(life, "P-1", "30")
+    first = life.shop.now
+    assert finished(life) == [first, None], "what is still open is not finished"
+    life.shop.clock.advance(24 * 3600)
+    parcel(life, "P-2", "50")
+    assert finished(life) == [first, life.shop.now]
+
+
+def test_T27g_one_that_is_held_besides_counts_from_that_parcel_too(
+    life: Life, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "_SOURCES", (NetShopWithParcels(),))
+    life.shop.publish(FILES | {"shop.rules": in_parts(RULES)})
+    life.arrive("A-1", total="190.00")
+    assert (life.shop.states()["A-1"], finished(life)) == ("held", [None]), "nothing has left"
+    life.shop.clock.advance(10 * 24 * 3600)
+    parcel(life, "P-1", "30")
+    first = life.shop.now
+    assert life.shop.states()["A-1"] == "held"
+    assert finished(life)[0] == first, "not since the order came"
+    life.shop.clock.advance(24 * 3600)
+    parcel(life, "P-2", "50")
+    assert finished(life)[0] == first, "what was finished stays so"
+
+
+def test_T27g_one_of_an_unknown_item_counts_from_that_parcel_too(
+    life: Life, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "_SOURCES", (NetShopWithParcels(),))
+    life.shop.publish(FILES | {"shop.rules": in_parts(RULES)})
+    life.arrive("A-1", customer="C-404")
+    life.shop.clock.advance(10 * 24 * 3600)
+    parcel(life, "P-1", "30")
+    assert life.shop.states()["A-1"] == "held"
+    assert finished(life)[0] == life.shop.now
+
+
+def test_T27g_one_that_is_billed_as_a_whole_counts_from_its_own_arrival(
+    life: Life, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "_SOURCES", (NetShopWithParcels(),))
+    bill = "    bill     line.gone of line.pieces  else wait\n"
+    text = in_parts(RULES).replace(bill, "").replace("line.due", "line.pieces")
+    text = text.replace("due_of(line.amount)", "line.amount").replace("due_of(total)", "total")
+    text = text.replace("not_ready, overbilled |", "not_ready |")
+    text = text.replace("one of paid,", "one of paid, packed,")
+    gate = "    wait    pending\n"
+    assert gate in text
+    early = text.replace(gate, "    wait    pending, packed\n", 1)
+    life.shop.publish(FILES | {"shop.rules": early})
+    life.arrive("A-1", status="packed", customer="C-404")
+    came = life.shop.now
+    parcel(life, "P-1", "30")
+    assert finished(life) == [None]
+    life.shop.publish(
+        FILES | {"shop.rules": text.replace("    ready   paid\n", "    ready   paid, packed\n")}
+    )
+    life.work()
+    assert finished(life) == [came]
+
+
+def finished(life: Life) -> list[datetime | None]:
+    """Since when each document of the order is finished."""
+    with life.shop.database.read() as session:
+        record = life.shop.record(session, "A-1")
+        mine = select(Posting.finished_at).where(Posting.record_id == record.id)
+        return list(session.scalars(mine.order_by(Posting.id)))

@@ -18,6 +18,7 @@ from holding.tables import Hold, Push, Request
 from rules.outcomes.outcome import Document
 from tests.holding.pushing import Lane
 from tests.support.postings import invoice, make_ready
+from tests.support.zones import BOOKS
 
 LIMITS = st.builds(
     FileLimits,
@@ -74,7 +75,7 @@ def test_T05a_the_bytes_of_a_file_are_those_that_were_measured(lines: list[int],
         documents.append(replace(made, lines=tuple(noise)))
     left, sent = documents, []
     while left:
-        count, call = first_call(target, left, name="a", action="create")
+        count, call = first_call(target, left, BOOKS, name="a", action="create")
         assert (len(call.body) <= most) == (count > 0)
         sent += list(call.numbers)
         left = left[max(1, count) :]
@@ -132,6 +133,6 @@ def test_T05a_a_bill_that_goes_alone_goes_as_a_file_and_obeys_its_limits() -> No
         )
 
     for lines, count in ((2_000, 1), (2_001, 0)):
-        assert first_call(AiAccount(), [bill(lines)], name="", action="create")[0] == count
-    alone = first_call(AiAccount(), [invoice("IV-1", lines=2_001)], name="", action="create")
+        assert first_call(AiAccount(), [bill(lines)], BOOKS, name="", action="create")[0] == count
+    alone = first_call(AiAccount(), [invoice("IV-1", lines=2_001)], BOOKS, name="", action="create")
     assert alone[0] == 1  # as JSON, which has no rows

@@ -40,6 +40,7 @@ from tests.holding.quickbooks_cells import (
 from tests.holding.shop import Shop, open_shop
 from tests.support.clock import SetClock
 from tests.support.factories import add_target, connection_named, make_connection
+from tests.support.zones import SHOP_ZONE
 
 FOLDER = Path(__file__).parents[3] / "portal" / "starters" / "orders-quickbooks"
 FILES = {
@@ -90,7 +91,9 @@ class House:
         """These records arrive together, as they stand now."""
         self.shop.clock.advance(60)
         stamp = self.shop.now.isoformat()
-        records = [Intake().record("records[0]", {**one, "updated_at": stamp}) for one in bodies]
+        records = [
+            Intake().record("records[0]", {**one, "updated_at": stamp}, SHOP_ZONE) for one in bodies
+        ]
         assert all(isinstance(one, IncomingRecord) for one in records), records
         with self.shop.database.write() as session:
             told = versions.receive(
@@ -266,7 +269,7 @@ def _silence_ends_in_one_document(house: House) -> None:
 def test_a_row_that_nobody_drives_is_noticed() -> None:
     """Each cell is driven once; a group, column or word that is new is not passed over."""
     told = [replace(cell, answer="") for cell in cells(RULES)]
-    assert len(set(told)) == len(told) == 42
+    assert len(set(told)) == len(told) == 44
     for kind, changes in CHANGES.items():
         assert {cell.change for cell in told if cell.kind == kind} == set(changes)
     planted: Any = {

@@ -55,11 +55,13 @@ def test_the_seven_answers_of_a_posted_order(posted: Shop) -> None:
         "Did units and item set-up match?": "Yes: line 1: 2 CTN × 40 = 80 PCS.",
         "Was it changed after sync?": "No: version 1 is still the newest.",
         "Did a duplicate rule exist?": f"Yes, in rules version 1 (hash {version.hash[:12]}),"
-        " unique by number in history: shop.rules:73 said pass, compared number = NS-1.",
+        " unique by number in history: shop.rules:73 said pass, compared number = NS-1."
+        " Party matching: debtor(“C-99”) = Chong, trimmed, any case match. Identity (one id has one"
+        " number, and one number one id; always in force) said pass.",
         "Did the holding area catch it?": "Yes: mapping_missing (debtor), opened 2026-11-20 09:00,"
         " owner Sales administration, cleared 2026-11-20 11:00 by Farah: mapped debtor: C-99"
-        " (revision 2), a new buyer; business_rule (approve by accounts), opened 2026-11-20 11:00,"
-        " owner Accounts team, approved 2026-11-20 11:31 by Lim: checked.",
+        " 2026-11-20 11:00 (revision 2), a new buyer; business_rule (approve by accounts),"
+        " opened 2026-11-20 11:00, owner Accounts team, approved 2026-11-20 11:31 by Lim: checked.",
     }
     assert [answer.no for answer in told] == [1, 2, 3, 4, 5, 6, 7]
     assert {answer.tone for answer in told} == {"good"}
@@ -72,7 +74,8 @@ def test_each_answer_has_its_proofs(posted: Shop) -> None:
     assert told[2]["content"] == f"content hash {first_hash(posted)}"
     assert told[2]["request"] == f"request hash {'ab' * 32}"
     assert told[4]["entry"].startswith("units(“CTN|TEA-1”) = 40 PCS")
-    assert told[6]["rule"] == "unique by number in history"
+    rules = [proof.label for proof in seven(posted, "NS-1")[5].proofs if proof.is_rule]
+    assert rules == ["unique by number in history", "map debtor"]
     assert told[6]["ruleset"].startswith("hash ")
     assert told[7]["hold"].startswith("hold ")
 
@@ -157,7 +160,8 @@ def test_a_change_after_sync_names_the_fields(posted: Shop) -> None:
     assert told[0].text == "paid, version 1, source time 2026-11-18 14:30."
     assert told[4].tone == "bad"
     assert told[4].text == (
-        "Yes: version 2 at 2026-11-21 11:31: approved_by Siti → nothing,"
+        "Yes, since version 1 was sent: version 2 at 2026-11-21 11:31 from netshop:"
+        " approved_by Siti → nothing,"
         " approved_version 1 → nothing, line 1.qty 2 → 3, total 1920.00 → 2880.00."
     )
     assert "stale_version" in proofs(told[4])["hold"]

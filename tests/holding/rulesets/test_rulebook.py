@@ -114,9 +114,8 @@ def test_T27_a_publish_names_the_backtest_that_it_was_decided_by(
         assert (
             recorded_backtests.decided_by(session, other.company_id or 0, done.version_id) is None
         )
-        told = [
-            e.body for e in session.scalars(select(Event).where(Event.act == "rules.published"))
-        ]
+        published = select(Event).where(Event.act == "rules.published").order_by(Event.id)
+        told = [event.body for event in session.scalars(published)]
     assert told[0]["say"].endswith("; no backtest of these rules was recorded.")
     assert "backtest" not in told[0]
     assert (told[1]["backtest"], told[1]["backtest_sha256"]) == (decided.id, decided.sha256)

@@ -9,11 +9,11 @@ from sqlalchemy import select
 
 from holding.access.actors import Actor
 from holding.refusal import Refusal
-from holding.runs import date_ranges
+from holding.runs import date_ranges, run_history
 from holding.runs import status as pills
 from holding.store.database import Database
 from holding.tables import Company, Event, Run
-from tests.support.factories import connection_named
+from tests.support.factories import connection_named, make_connection
 from tests.support.postings import NOW, invoice, make_ready
 
 DAY = date(2026, 11, 19)
@@ -57,10 +57,10 @@ def test_the_preview_says_what_becomes_of_everything(
 ) -> None:
     with database.read() as session:
         seen = date_ranges.preview(session, company.id, month, "sales_invoice", DAY, DAY)
-    assert seen.will_send == date_ranges.Bucket(3, 6000)
-    assert seen.already_posted == date_ranges.Bucket(1, 2000)
-    assert seen.held == date_ranges.Bucket(2, 4000)
-    assert seen.waiting == seen.in_flight == date_ranges.Bucket(1, 2000)
+    assert seen.will_send == date_ranges.Bucket(3, {"": 6000})
+    assert seen.already_posted == date_ranges.Bucket(1, {"": 2000})
+    assert seen.held == date_ranges.Bucket(2, {"": 4000})
+    assert seen.waiting == seen.in_flight == date_ranges.Bucket(1, {"": 2000})
     assert len(seen.postings) == 3
 
 
@@ -178,3 +178,37 @@ def test_of_two_that_start_at_once_one_does(
     assert isinstance(first, int)
     assert isinstance(found[0], Refusal)
     assert found[0].code == "sync.running"
+
+
+def test_a_connection_shows_its_own_runs_the_latest_that_failed_first(
+    database: Database, company: Company, month: int
+) -> None:
+    told: list[dict[str, Any]] = [
+        {"state": "failed", "error": "No answer."},
+        {"state": "done", "counts": {"posted": 2, "failed": 1}},
+        {"state": "done", "counts": {"posted": 3}},
+        {"state": "running", "counts": {}},
+    ]
+    with database.write() as session:
+        other = make_connection(session, company, "autocount", side="target").id
+        for connection_id in (month, other):
+            for one in told:
+                given = {"counts": {}, "kind": "immediate", "made_at": NOW, **one}
+                session.add(Run(company_id=company.id, connection_id=connection_id, **given))
+                session.flush()
+    with database.read() as session:
+        mine = run_history.of_connection(session, company.id, other)
+        assert {run.target for run in mine} == {"autocount"}
+        assert [(run.state, run.failures) for run in mine] == [
+            ("done", 1),
+            ("failed", 0),
+            ("running", 0),
+            ("done", 0),
+        ]
+        assert run_history.of_connection(session, company.id + 1, other) == ()
+        every = run_history.listing(session, company.id)
+        assert [run.target for run in every] == ["autocount"] * 4 + ["aiaccount"] * 4
+        asked = run_history.listing(session, company.id, connection="aiaccount")
+        assert [run.id for run in asked] == [run.id for run in every[4:]]
+        rest = run_history.listing(session, company.id, asked[1].id, connection="aiaccount")
+        assert [run.id for run in rest] == [run.id for run in asked[2:]]

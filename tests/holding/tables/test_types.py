@@ -12,6 +12,7 @@ from holding.lifecycle.states import state_of
 from holding.store.database import Database
 from holding.tables import Company, Event
 from holding.tables.columns import from_minor, moment_of, moment_text, places_of, to_minor
+from holding.tables.row_states import RecordState
 from rules.outcomes.outcome import Document
 from rules.values.canonical import plain
 from rules.values.posting_states import PostingState
@@ -75,7 +76,8 @@ def test_the_posting_hash_covers_what_is_sent_and_where_to() -> None:
 
 
 def test_the_state_of_a_record_is_the_first_that_counts() -> None:
-    assert state_of([], held=False, judged=False) == "received"
+    assert state_of([], held=False, empty=RecordState.RECEIVED) == "received"
+    assert state_of([], held=True, empty=RecordState.REFERENCE) == "held"
     assert state_of([], held=False) == "waiting"
     assert state_of([PostingState.POSTED, PostingState.READY], held=False) == "ready"
     assert state_of([PostingState.POSTED], held=True) == "held"

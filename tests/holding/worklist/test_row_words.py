@@ -54,5 +54,7 @@ def test_a_late_document_waits_to_be_sent_or_decided_or_for_an_answer() -> None:
 
 
 def test_a_posting_tells_why_unless_its_state_says_all() -> None:
-    silent = {state for state in PostingState if not row(PostingRow, state=state).tells_why}
+    silent = {
+        state for state in PostingState if not row(PostingRow, state=state, reason="").tells_why
+    }
     assert silent == {P.POSTED, P.READY, P.SENDING}

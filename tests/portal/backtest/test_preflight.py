@@ -43,7 +43,7 @@ def records(folder: Path, *lines: object) -> Path:
     return file
 
 
-def test_all_seven_kinds_are_listed_with_what_fills_them(tmp_path: Path) -> None:
+def test_all_eight_kinds_are_listed_with_what_fills_them(tmp_path: Path) -> None:
     result = run("preflight", NETSHOP, records(tmp_path, {"body": ORDER}), *AT)
     assert result.return_value == 0
     first, _, head, *rows = result.stdout.splitlines()
@@ -53,6 +53,7 @@ def test_all_seven_kinds_are_listed_with_what_fills_them(tmp_path: Path) -> None
     assert cells == {
         "account": ["yes", "1", "0", "AccountCode = sales_account"],
         "tax": ["yes", "1", "0", "tax_code"],
+        "currency": ["yes", "1", "0", "Currency = currency (as it comes, unchecked)"],
         "customer": ["yes", "1", "0", "debtor"],
         "vendor": ["-", "nothing", "posted", "here names one"],
         "item": ["no", "1", "0", "item"],
@@ -84,6 +85,11 @@ def test_an_account_that_the_target_does_not_list_blocks(tmp_path: Path) -> None
     assert result.stdout.endswith(
         'Not in the target, when it was last asked:\n  aiaccount account "40000": 1\n'
     )
+    assert "Missing:" not in result.stdout
+    listed["account"].append("40000")
+    listed["currency"] = ["SGD"]
+    (tmp_path / "worlds.jsonl").write_text(json.dumps(world) + "\n", "utf-8")
+    assert run("preflight", NETSHOP, file, *AT).stdout.endswith('  aiaccount currency "MYR": 1\n')
 
 
 def test_a_field_that_is_sent_as_it_comes_is_told(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def test_a_generated_set_has_nothing_wrong_and_asks_every_check() -> None:
     subject = Subject(rule_bench.KIND, "shop", body, 1)
     outcome = program.evaluate(subject, rule_bench._FACTS, rule_bench._WORLD, rule_bench.NOW)
     assert len({v.rule for v in outcome.verdicts if v.kind == "check"}) == 12
-    assert rule_bench.ruleset_seconds(12) > 0
+    assert rule_bench.ruleset_seconds(rule_bench.thousand(12), 12) > 0
 
 
 def test_without_the_other_engine_the_bench_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,3 +62,11 @@ def test_without_the_other_engine_the_bench_says_so(monkeypatch: pytest.MonkeyPa
     assert found["traced_vs_handwritten"] == pytest.approx(
         found["traced_records_per_second"] / found["handwritten_records_per_second"], rel=0.02
     )
+
+
+def test_T24d_one_run_says_how_much_longer_many_checks_take_than_few() -> None:
+    found = rule_bench.grown(lambda _: None, few=20, many=40)
+    for kind in ("simple", "guarded"):
+        assert found[f"{kind}_checks_20_seconds"] > 0
+        assert 0 < found[f"{kind}_checks_40_vs_20"] < 40
+        assert 0 < found[f"{kind}_checks_40_vs_20_found"] < 40

@@ -1,5 +1,6 @@
 """Tokens, deputies and the chain on the command line."""
 
+import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -7,13 +8,13 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, text, update
 
 from holding.access import tokens
 from holding.access.sessions import sign_in
 from holding.audit import chain
 from holding.store.database import Database
-from holding.tables import Company, Event
+from holding.tables import Company, Event, Version
 from portal.cli import commands
 from tests.support.clock import SetClock
 
@@ -181,3 +182,24 @@ def test_verify_tells_what_was_changed(
         raw.exec_driver_sql("UPDATE event SET actor = 'Nobody' WHERE id = 3")
     broken = run("verify", *COMPANY, "--json", code=1).output
     assert "Event 3 (" in broken
+
+
+def test_T30a_verify_names_table_and_row_of_an_edit(
+    run: Callable[..., Result], database: Database, clock: SetClock
+) -> None:
+    chain.link_due(database, now=clock.now(), whole=True)
+    told = run("verify", *COMPANY).output
+    sealed = re.search(r"answers from event (\d+) on, place (\d+) of the chain\.", told)
+    assert sealed, told
+    with database.write() as session:
+        guards = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'version'"
+        for guard in session.scalars(text(guards)).all():
+            session.execute(text(f'DROP TRIGGER "{guard}"'))
+        row = session.scalars(select(Version.id).order_by(Version.id).limit(1)).one()
+        session.execute(update(Version).where(Version.id == row).values(body={"total": "1.00"}))
+    broken = run("verify", *COMPANY, code=1).output
+    assert f"Table version, row {row}: its content is not what event " in broken
+    assert " events is whole. Head: " in broken, "the chain itself is"
+    facts = json.loads(run("verify", *COMPANY, "--json", code=1).output)
+    assert facts["contents_since"] == {"event_id": int(sealed[1]), "seq": int(sealed[2])}
+    assert len(facts["breaks"]) == 1

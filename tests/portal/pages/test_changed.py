@@ -149,11 +149,11 @@ def test_T01c_what_was_accepted_is_seen_wherever_the_record_is(visit, hold):
 
 def test_T01c_the_days_show_what_the_books_have_and_what_differs(visit, hold):
     before = plain(visit("farah").text("/c/kedai/"))
-    assert "2026-11-18 1 10 1 12 RM 384.00 2026-11-19" in before
+    assert "2026-11-18 1 10 1 0 12 RM 384.00 2026-11-19" in before
     assert "Accepted differences:" not in before
     accept(visit, hold)
     after = plain(visit("farah").text("/c/kedai/"))
-    assert "2026-11-18 2 9 1 12 RM 384.00 1 document , +RM 96.00 2026-11-19" in after
+    assert "2026-11-18 2 9 1 0 12 RM 384.00 1 document , +RM 96.00 2026-11-19" in after
     assert "Accepted differences: 1 posted document differs from the source , by +RM 96.00" in after
 
 

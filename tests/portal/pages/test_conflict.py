@@ -50,7 +50,7 @@ def test_the_page_offers_what_can_be_done_and_nothing_else(visit, hold, database
     assert f"Try {number} again" not in page
     assert "nobody, a change clears it" not in page
     assert "Override, send" not in visit("adam").text(f"{H}/{hold}")
-    assert "it needs the permission posting.approve" in plain(visit("vera").text(f"{H}/{hold}"))
+    assert "cannot approve, release and reject" in plain(visit("vera").text(f"{H}/{hold}"))
 
 
 def test_it_is_linked_on_the_page(visit, hold, database):

@@ -6,8 +6,9 @@ import pytest
 from sqlalchemy import select
 
 from holding.connections.master_data import keep_snapshot
-from holding.tables import Connection, Throttle
+from holding.tables import Cause, Connection, Throttle
 from portal.web.filters import kind_of
+from rules.values.cause_keys import CauseKey
 from tests.portal.reading import plain
 from tests.support.snapshots import snapshot
 
@@ -58,6 +59,36 @@ def test_T02b_a_target_that_rounds_otherwise_than_the_rules_is_told_with_both_wa
     assert "Accounts team looks after it" in page
     assert "set it back there and test the connection" in page
     assert "publishes rules that say rounding sum then round" in page
+
+
+def rates(page):
+    return plain(re.search(r'id="rates".*?</section>', page, re.DOTALL)[0])
+
+
+def test_T07b_the_page_says_what_a_target_tells_and_a_person_confirms_there(visit, database, clock):
+    farah, adam = visit("farah"), visit("adam")
+    assert (
+        "aiaccount tells no units and no rate; rates of the units table are used without"
+        " confirmation." in rates(farah.text(URL))
+    )
+    farah.post(f"{URL}/rates", {"asked": "1"}, status=403)
+    adam.post(f"{URL}/rates", {"asked": "1"}, status=303)
+    with database.write() as session:
+        key = CauseKey.rate("aiaccount", "CTN", "TEA-1", ("PCS", 40, 1))
+        made = Cause(company_id=1, error_class="mapping_missing", key=key, records=2, book=0)
+        made.opened_at = clock.now()
+        session.add(made)
+        session.flush()
+        cause = made.id
+    page = rates(farah.text(URL))
+    assert "aiaccount tells no units and no rate; 0 rates are confirmed, 1 waits." in page
+    assert "1 CTN of TEA-1 = 40 PCS 2 records Confirm rate" in page
+    visit("vera").post(f"{URL}/rates", {"cause": str(cause)}, status=403)
+    farah.post(f"{URL}/rates", {"cause": "999999"}, status=409)
+    farah.post(f"{URL}/rates", {"cause": str(cause)}, status=303)
+    page = rates(farah.text(URL))
+    assert "1 rate is confirmed" in page
+    assert "1 CTN of TEA-1 = 40 PCS Farah" in page
 
 
 def test_a_pause_is_told_with_its_reason(visit):

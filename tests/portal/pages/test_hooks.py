@@ -250,12 +250,12 @@ def test_T31_who_signs_without_the_event_id_is_told_what_to_sign(deliver, app, c
 class BodyAlone(NetShop):
     """A shop of a foreign scheme: it signs the body alone, so its id is not proved."""
 
-    def accept(self, headers, raw, secrets, now):
+    def accept(self, headers, raw, secrets, now, zone):
         lower = {name.lower(): value for name, value in headers.items()}
         given = lower["x-wc-webhook-signature"]
         if given not in [body_signature(raw, secret) for secret in secrets]:
             return SourceRefusal(401, "bad_signature", "The signature does not fit.")
-        read = self.read("hook.json", raw)
+        read = self.read("hook.json", raw, zone)
         assert isinstance(read, Accepted)
         return replace(read, delivery_id=lower["x-wc-webhook-delivery-id"], signature=given)
 

@@ -56,7 +56,7 @@ def test_the_three_ways_stand_on_the_page(visit, hold, database):
     assert re.search(r'name="day" required min="2026-11-19" value="2026-11-19"', page)
     cause = one(database, f"SELECT cause_id FROM hold WHERE id = {hold}")
     assert "Date in the next open period" in visit("farah").text(f"{H}?view=all&open={cause}")
-    assert "it needs the permission record.edit" in plain(visit("lim").text(f"{H}/{hold}"))
+    assert "cannot correct values and document dates" in plain(visit("lim").text(f"{H}/{hold}"))
 
 
 def test_it_is_dated_anew_or_says_what_is_wrong(visit, hold, database):

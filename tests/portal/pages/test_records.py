@@ -18,7 +18,7 @@ def test_the_record_answers_seven_questions(visit):
     assert "What status had it before sync? paid, version 1" in told
     assert "No approval required by shop.rules:" in told
     assert "2 CTN × 40 = 80 PCS" in told
-    assert "Yes: version 2" in told
+    assert "Yes, since version 1 was sent: version 2" in told
     assert "delivered 2 times" in told
 
 

@@ -16,7 +16,8 @@ import pytest
 
 from grammar.text.finding_codes import CODES
 from portal.rule_tools.rule_files import Files, examine, read_files
-from rules.checker.coverage import gaps, notes
+from rules.checker.guards import notes
+from rules.rulebook.coverage import gaps
 from tests.grammar.advice.test_problems import IN_TABLES, MISTAKES
 from tests.rules.checker.test_analyse import BROKEN
 from tests.rules.checker.test_analyse_depot import BROKEN as BROKEN_DEPOT

@@ -25,6 +25,7 @@ def test_all_starters_are_here() -> None:
         "orders-autocount",
         "orders-quickbooks",
         "settlements-aiaccount",
+        "woocommerce-aiaccount",
     ]
 
 

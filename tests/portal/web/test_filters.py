@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
+from flask import g
 
 from holding import words
 from portal.web import filters
@@ -26,6 +27,8 @@ def test_money_always_has_its_sen(minor, currency, shown):
 
 def test_moments_are_in_the_zone_of_the_company(app):
     with app.test_request_context():
+        assert filters.zone_note() == "Times are UTC, UTC+0"  # nobody's page
+        g.zone = "Asia/Kuala_Lumpur"
         moment = datetime(2026, 11, 19, 16, 30, tzinfo=UTC)
         assert filters.moment(moment) == "2026-11-20 00:30"
         assert filters.zone_note() == "Times are MYT, UTC+8"

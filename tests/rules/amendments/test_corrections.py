@@ -8,8 +8,9 @@ import pytest
 
 from grammar.nodes import Ruleset
 from grammar.parsing.parser import parse
+from grammar.text.editions import Edition
 from grammar.text.problem import Span
-from rules.amendments.corrections import correctable, typed
+from rules.amendments.corrections import Correctable, Setter, asked_for, typed
 from rules.outcomes.outcome import Finding
 from rules.values.cause_keys import ITSELF, NEVER, CauseKey, Clearing
 from tests.holding.shop import RULES, line, order
@@ -38,6 +39,15 @@ def ruleset() -> Ruleset:
     return found
 
 
+def correctable(*asked_of: Any) -> list[Correctable]:
+    """The fields that somebody may set."""
+    return [one for one in asked_for(*asked_of) if one.setter is not Setter.NOBODY]
+
+
+def asked(ruleset: Ruleset, body: dict[str, Any] = BODY, **changes: Any) -> list[Correctable]:
+    return list(asked_for(ruleset, "order", body, replace(FINDING, **changes)))
+
+
 def paths(ruleset: Ruleset, body: dict[str, Any] = BODY, **changes: Any) -> list[str]:
     finding = replace(FINDING, **changes)
     return [one.path for one in correctable(ruleset, "order", body, finding)]
@@ -58,14 +68,70 @@ def test_what_only_a_change_of_the_source_clears_is_closed(ruleset: Ruleset) -> 
     assert paths(ruleset, rule="no_such_check") == []
 
 
-def test_a_blank_or_unknown_value_is_open_to_its_owner(ruleset: Ruleset) -> None:
-    gap: dict[str, Any] = {"code": "MIS01", "clears": ITSELF, "rule": "customer"}
-    assert paths(ruleset, cause_key=CauseKey.parse("field:customer"), **gap) == ["customer"]
-    assert paths(ruleset, cause_key=CauseKey.parse("field:line.qty"), lines=(1,), **gap) == [
-        "lines[0].qty"
-    ]
+GAP: dict[str, Any] = {"code": "MIS01", "clears": ITSELF, "rule": "customer"}
+
+
+def test_T21a_a_blank_is_completed_where_its_field_names_who(ruleset: Ruleset) -> None:
+    (customer,) = asked(ruleset, cause_key=CauseKey.parse("field:customer"), **GAP)
+    assert (customer.path, customer.setter, customer.role) == (
+        "customer",
+        Setter.NAMED,
+        "sales_admin",
+    )
+    for amount in ("total", "line.qty", "line.price", "ordered_on"):
+        finding: dict[str, Any] = {"cause_key": CauseKey.parse(f"field:{amount}"), **GAP}
+        assert paths(ruleset, **finding) == [], f"nobody is named for {amount}"
+        found = asked(ruleset, **finding)
+        assert found
+        assert {one.setter for one in found} == {Setter.NOBODY}
     for closed in ("number", "status", "created_by", "line.pos", "lines", "no_such"):
-        assert paths(ruleset, cause_key=CauseKey.parse(f"field:{closed}"), **gap) == []
+        assert paths(ruleset, cause_key=CauseKey.parse(f"field:{closed}"), **GAP) == []
+
+
+def test_T21a_an_amount_is_completed_where_it_is_named(ruleset: Ruleset) -> None:
+    named = parse(
+        {"s": RULES.replace("    total       money\n", "    total  money completed by accounts\n")}
+    )[0]
+    finding: dict[str, Any] = {"cause_key": CauseKey.parse("field:total"), **GAP}
+    assert [one.role for one in asked(named, **finding)] == ["accounts"]
+    unreadable = {**BODY, "total": "19Z.00"}
+    assert [one.role for one in asked(named, unreadable, **finding)] == ["accounts"]
+    assert paths(ruleset, unreadable, **finding) == []
+
+
+def test_T21a_a_check_opens_no_blank_that_nobody_is_named_for(ruleset: Ruleset) -> None:
+    """Who may release its finding corrects what the source said, and fills nothing in."""
+    blank = {**BODY, "total": None}
+    assert paths(ruleset, blank) == [
+        "lines[0].qty", "lines[0].price", "lines[1].qty", "lines[1].price"
+    ]  # fmt: skip
+    spaces = {**BODY, "total": "  "}
+    assert "total" not in paths(ruleset, spaces)
+
+
+def test_T21a_a_check_that_clears_by_itself_lets_a_named_blank_be_filled_in() -> None:
+    rules = RULES.replace("    total       money\n", "    total  money completed by accounts\n")
+    named = parse({"s": rules})[0]
+    assert paths(named, {**BODY, "total": None}, clears=ITSELF) == ["total"]
+    assert paths(named, BODY, clears=ITSELF) == [], "what the source said stays"
+    assert paths(named, {**BODY, "total": None}, clears=NEVER) == []
+
+
+def test_T21a_rules_of_an_older_edition_keep_what_people_could_complete(ruleset: Ruleset) -> None:
+    for edition in (Edition.FIRST, Edition.SECOND):
+        for field, path in (
+            ("customer", "customer"),
+            ("total", "total"),
+            ("line.qty", "lines[0].qty"),
+        ):
+            finding = replace(
+                FINDING, cause_key=CauseKey.parse(f"field:{field}"), lines=(1,), **GAP
+            )
+            (found,) = correctable(ruleset, "order", BODY, finding, edition)
+            assert (found.path, found.setter) == (path, Setter.OWNER)
+
+
+def test_an_unknown_word_is_open_to_its_owner(ruleset: Ruleset) -> None:
     word: dict[str, Any] = {"code": "MAP01", "clears": ITSELF, "rule": "item"}
     assert paths(ruleset, cause_key=CauseKey.parse("mapping:item:AB-1"), lines=(2,), **word) == [
         "lines[1].sku"

@@ -95,9 +95,10 @@ def outside(*, more: tuple[FieldOf, ...] = (), without: str = "", number_max: in
         FieldOf("Notes", theirs=True),
         *more,
     )
-    names = ["LineNo", "SKU", "Description", "UOM", "AccountCode", "TaxCode"]
-    amounts = ["Quantity", "UnitPrice", "TaxAmount", "LineTotal"]
-    lines = (*(FieldOf(n) for n in names), *(FieldOf(a, "money") for a in amounts))
+    names = ["SKU", "Description", "UOM", "AccountCode", "TaxCode"]
+    amounts = ["UnitPrice", "TaxAmount", "LineTotal"]
+    counts = (FieldOf("LineNo", "whole"), FieldOf("Quantity", "quantity"))
+    lines = (*counts, *(FieldOf(n) for n in names), *(FieldOf(a, "money") for a in amounts))
     document = DocumentOf(
         "aiaccount",
         "sales_invoice",

@@ -128,4 +128,5 @@ def test_T39a_rules_keep_the_meaning_of_the_edition_they_were_published_in(made_
         seen = decision(judge(body, program=program))
         states[edition] = [f.severity for f in seen.findings]
         assert seen.approvals[0].never == ()
-    assert states == {Edition.FIRST: ["approve"], Edition.SECOND: ["hold", "approve"]}
+    assert states.pop(Edition.FIRST) == ["approve"]
+    assert states == {later: ["hold", "approve"] for later in states} != {}

@@ -34,6 +34,7 @@ def offered(before: str, known: Schemas = KNOWN) -> set[str]:
         ("check made on order each line\n    require line.", "qty sku amount", "total order"),
         (f"{CHECK}require sum(lines.", "qty amount", "total"),
         (f"{CHECK}when status = ", "paid delivered", "open total"),
+        ("duplicates of order\n    unique by tin as ", "debtor_of_tin debtor", "customer total"),
         (f"{CHECK}when status in (paid, ", "delivered", "total"),
         (f"{CHECK}when period = ", "open locked", "paid total"),
         (f"{CHECK}require total > 1\n    else hold for ", "counter tax_desk", "total order"),

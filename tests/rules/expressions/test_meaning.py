@@ -84,6 +84,8 @@ HOLDS = (
     # functions
     "abs(-total) = total", "min(total, 5.00, 7.00) = 5.00", "max(1, rate) = 1.5", "is_whole(3.00)",
     "not is_whole(rate)", "round(net(106.00, 6%), 0.01) = 100.00", "tax(100.00, 6%) = 6.00",
+    "text(round(half, 0.01)) = \"16.56\"", "text(today) = \"2026-11-20\"",
+    "text(12.50%) = \"12.5%\"", "text(count(lines)) = \"3\"",
     "words(\" a   b \") = \"a b\"", "match_key(\"A-b c\") = \"abc\"", "is_tin(\"C10\")",
     "e_invoice_class(\"022\") = \"022\"", "e_invoice_class(\"22\") is missing",
     "in_base(2, \"CTN\", \"T-1\") = 24", "price_in_base(6.00, \"CTN\", \"T-1\") = 0.50",

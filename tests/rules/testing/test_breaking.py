@@ -24,7 +24,9 @@ from tests.rules.kedai import TEXT as KEDAI
 from tests.rules.roaster import TEXT as ROASTER
 
 ROOT = Path(__file__).parents[3]
-TEMPLATES = sorted(path for path in (ROOT / "portal" / "starters").iterdir() if path.is_dir())
+TEMPLATES = sorted(
+    path for path in (ROOT / "portal" / "starters").iterdir() if [*path.glob("*.rules")]
+)
 LINES = os.environ.get("CLEARPOST_FUZZ_LINES", "2")
 SEED = int(os.environ.get("CLEARPOST_FUZZ_SEED", "16"))
 Sources = Mapping[str, str]
@@ -175,6 +177,37 @@ def _owner(line: Line) -> Iterator[str]:
     yield line.put(re.sub(r"hold for \w+|review by \w+", f"hold for {line.role}", line.text))
 
 
+def _nobody(line: Line) -> Iterator[str]:
+    """An approval that this person may give as well."""
+    at = next(i for i in line.block if line.lines[i].split()[0] == "never")
+    field = line.part.name.split()[-1]
+    left = [word for word in re.findall(r"\w+", line.lines[at].split("#")[0])[1:] if word != field]
+    yield line.put(*([f"    never    {', '.join(left)}"] if left else []), at=at)
+
+
+def _match(line: Line) -> Iterator[str]:
+    """A map that matches without this word: letter by letter where none is left; exact: lax."""
+    at = next(i for i in line.block if line.lines[i].split()[0] == "match")
+    word = line.part.name.split(": match ")[1]
+    said = line.lines[at].split("#")[0].strip().removeprefix("match").strip().split(", ")
+    left = ", ".join(other for other in said if other != word) or "exact"
+    lax = "trimmed, any case, any punctuation"
+    yield line.put(f"    match    {lax if word == 'exact' else left}", at=at)
+
+
+def _given_back(line: Line) -> Iterator[str]:
+    """A group without a field of the lines, which goes with the lines again."""
+    field = re.escape(line.part.name.split(" with ")[1])
+    yield line.put(re.sub(rf"{field}(, *|$)", "", line.text.split("  #")[0]).rstrip(", "))
+
+
+def _clears(line: Line) -> Iterator[str]:
+    """A hold that goes away in another way."""
+    yield line.put(re.sub(r"clears .*", "clears never", line.text))
+    yield line.put(re.sub(r"clears .*", f"clears by {line.role}", line.text))
+    yield line.put(re.sub(r"clears .*", "clears when it passes", line.text))
+
+
 BREAKS: dict[str, Callable[[Line], Iterator[str]]] = {
     "statuses of gates": _status,
     "checks that pass": _never,
@@ -183,7 +216,11 @@ BREAKS: dict[str, Callable[[Line], Iterator[str]]] = {
     "duplicates": _unique,
     "approvals that are asked for": _cut,
     "approvals that are not needed": _leave_out,
+    "people who may not approve": _nobody,
+    "match of maps": _match,
+    "what clears a hold": _clears,
     "groups of edits": _leave_out,
+    "fields of lines in groups": _given_back,
     "rows of edits": _row,
     "rows of cancels": _row,
     "rows of retries": _row,
@@ -249,11 +286,12 @@ def test_every_part_has_a_place_and_breaks_what_it_names() -> None:
     found = parts(ruleset_of(RULESETS["roaster"]))
     assert len({(part.kind, part.name, part.span) for part in found}) == len(found) > 90
     for part in found:
-        assert part.ways, part
+        assert bool(part.ways) == (part.kind != "what clears a hold"), part
         assert all(way != part.declared for way in part.ways), part
         first = part.declared.span
         assert (first.line, first.end_line) <= (part.span.line, part.span.end_line)
-    assert {part.kind for part in found} | {"rows of maps"} == set(BREAKS)
+    elsewhere = {"rows of maps", "fields of lines in groups"}  # of other rules
+    assert {part.kind for part in found} | elsewhere == set(BREAKS)
 
 
 def covered(text: str, name: str) -> str:
@@ -287,3 +325,39 @@ def test_a_test_that_fails_anyway_covers_nothing() -> None:
     block = KEDAI[begin:].split("\n\n")[0]
     wrong = re.sub(r"hold for \w+", "hold for tax_desk", block)
     assert covered(KEDAI.replace(block, wrong), name) != title
+
+
+# ---- T17: who may not approve, what clears, how a map matches ------------------------------------
+
+
+@pytest.mark.parametrize("name", RULESETS)
+def test_T17b_breaking_never_clears_and_match_turns_a_test_red_or_is_named(name: str) -> None:
+    sources = RULESETS[name]
+    ruleset = ruleset_of(sources)
+    kinds = ("people who may not approve", "match of maps", "what clears a hold")
+    found = [part for part in parts(ruleset) if part.kind in kinds]
+    wanted = sum(len(approve.never) for approve in ruleset.approvals)
+    wanted += sum(len(table.match) for table in ruleset.maps) + len(ruleset.checks)
+    assert len(found) == wanted > 0
+    dice = random.Random(f"{SEED}-{name}-T17")
+    some = [dice.choice(of) for kind in kinds if (of := [p for p in found if p.kind == kind])]
+    for one in coverage(ruleset, some):
+        broken = list(broken_lines(one.part, sources, ruleset))
+        where = f"{one.part.span}: {one.part.name}"
+        assert any(each != ruleset for each in broken), where
+        assert any(turns_red(each, one.by) for each in broken) == bool(one.by), (where, one.by)
+
+
+def test_T17c_a_test_that_looks_at_never_and_match_covers_them() -> None:
+    source = Path(ROOT / "portal/starters/orders-autocount")
+    sources = sources_of(source)
+    ruleset = ruleset_of(sources)
+    by = {one.part.name: one.by for one in coverage(ruleset, [
+        part for part in parts(ruleset) if part.kind == "people who may not approve"
+    ])}  # fmt: skip
+    assert any(by.values()), by
+    assert covered(KEDAI, "map debtor: match any case") == ""
+    spelled = KEDAI.replace('debtor("C-77")', 'debtor("c-77")')
+    assert spelled != KEDAI
+    assert covered(spelled, "map debtor: match any case") != ""
+    assert covered(KEDAI, "check one_debtor: clears when it passes") == ""

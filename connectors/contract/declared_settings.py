@@ -1,0 +1,254 @@
+"""What a connector asks of the person who connects it, as data.
+
+Here: its settings and its key, each with the words beside the field; what is wrong with a value.
+Forms, commands and checks read this one declaration. Not here: what a connector does with a value
+(its own folder), where values are kept (holding/configuration).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, time
+from typing import Literal
+from urllib.parse import urlsplit
+from zoneinfo import available_timezones
+
+ValueKind = Literal[
+    "text",
+    "address",
+    "whole",
+    "day",
+    "closed_day",
+    "time",
+    "choice",
+    "some_of",
+    "zone",
+    "currency",
+]
+"""`closed_day` is a day, or `none` where nothing is closed; `time` is one of a day, as 02:30;
+`some_of` are choices with commas.
+"""
+_NO_DAY = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One setting: its name in commands and in storage, and the words of its field.
+
+    `choices` are stored value -> words, for the kinds `choice` and `some_of`.
+    """
+
+    name: str
+    label: str
+    hint: str = ""
+    example: str = ""
+    kind: ValueKind = "text"
+    required: bool = False
+    choices: Mapping[str, str] | None = None
+
+    @property
+    def many(self) -> bool:
+        """Whether its value is several of its choices."""
+        return self.kind == "some_of"
+
+    @property
+    def numeric(self) -> bool:
+        """Whether it is written in digits."""
+        return self.kind == "whole"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyField:
+    """The secret of a connection. `made_here`: Clearpost makes it, and the other side is given it;
+    else the other side makes it, and a person pastes it. `steps` say where.
+    """
+
+    label: str
+    hint: str = ""
+    made_here: bool = False
+    steps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionForm:
+    """All that is asked: `title` is the system's own name, `gives` what it takes or delivers,
+    `needs` what one should have at hand. Without a key there is nothing to prove who calls.
+    """
+
+    title: str
+    gives: str
+    needs: str
+    settings: tuple[Setting, ...] = ()
+    key: KeyField | None = None
+
+
+ZONE = Setting(
+    name="zone",
+    label="Time zone",
+    hint="Leave it blank for the time zone of the company.",
+    example="Asia/Kuala_Lumpur",
+    kind="zone",
+)
+CURRENCY = Setting(
+    name="base_currency",
+    label="Currency of the books",
+    hint="Leave it blank for the currency of the company.",
+    example="MYR",
+    kind="currency",
+)
+CALLS = Setting(
+    name="calls_per_minute",
+    label="Calls a minute",
+    hint="Fewer than the system allows, when others use the same key. Blank: as many as allowed.",
+    example="60",
+    kind="whole",
+)
+READING = (
+    Setting(
+        name="pull_minutes",
+        label="Ask for changes",
+        hint="What a webhook did not bring comes with the next answer. Blank: every 15 minutes.",
+        kind="choice",
+        choices={
+            "5": "Every 5 minutes",
+            "15": "Every 15 minutes",
+            "60": "Every hour",
+            "0": "In the night only",
+        },
+    ),
+    Setting(
+        name="sweep_at",
+        label="Nightly sweep at",
+        hint="When the last days are read once more, by the clock of the source. Blank: 02:30.",
+        example="02:30",
+        kind="time",
+    ),
+    Setting(
+        name="sweep_days",
+        label="Days that the sweep reads",
+        hint="How many days back it looks for changes. Blank: 7.",
+        example="7",
+        kind="whole",
+    ),
+    Setting(
+        name="pull_from",
+        label="Changes from this day on",
+        hint="Blank: from when it is connected, so that nothing older is posted a second time.",
+        example="2026-11-01",
+        kind="day",
+    ),
+)
+"""What every source is asked that can be asked for changes (contract/pulls.py)."""
+
+
+def address(example: str, hint: str, *, required: bool = True) -> Setting:
+    """The field for the address of a system's interface."""
+    return Setting(
+        name="base_url",
+        label="Address of the interface",
+        hint=hint,
+        example=example,
+        kind="address",
+        required=required,
+    )
+
+
+RECORD_KINDS = "record_kinds"
+
+
+def record_kinds(kinds: Iterable[str]) -> Setting:
+    """Which kinds of record a source may deliver; all that it knows where none is named."""
+    return Setting(
+        name=RECORD_KINDS,
+        label="Kinds of record it may deliver",
+        hint="A delivery of any other kind is rejected. Leave all blank to allow all.",
+        kind="some_of",
+        choices={kind: kind.replace("_", " ").capitalize() for kind in kinds},
+    )
+
+
+def made_key(*steps: str) -> KeyField:
+    """The secret of a webhook: made here, and shown once."""
+    return KeyField(
+        label="Secret",
+        hint="Made here and shown once. A lost secret is replaced, not recovered.",
+        made_here=True,
+        steps=steps,
+    )
+
+
+def fault(setting: Setting, text: str) -> str:
+    """What is wrong with a value, and what to enter instead; blank when nothing is."""
+    value = text.strip()
+    if not value:
+        return f"Enter {lowered(setting.label)}." if setting.required else ""
+    if setting.choices is not None:
+        return _strange(setting, listed(value) if setting.kind == "some_of" else (value,))
+    return _misread(setting, value)
+
+
+def lowered(label: str) -> str:
+    """A label inside a sentence; one that begins with an abbreviation stays as it is."""
+    return label if label[:2].isupper() else label[:1].lower() + label[1:]
+
+
+def _misread(setting: Setting, value: str) -> str:
+    such = f" Example: {setting.example}." if setting.example else ""
+    match setting.kind:
+        case "address" if not _is_address(value):
+            return f"“{value}” is no address that begins with https://.{such}"
+        case "whole" if not (value.isascii() and value.isdecimal() and int(value) > 0):
+            return f"“{value}” is no whole number, 1 or more.{such}"
+        case "day" if not _is_day(value):
+            return f"“{value}” is no day.{such}"
+        case "time" if not _is_time(value):
+            return f"“{value}” is no time of a day.{such}"
+        case "closed_day" if value != _NO_DAY and not _is_day(value):
+            return f"“{value}” is no day. Write it as 2026-09-30, or none when nothing is closed."
+        case "zone" if value not in available_timezones():
+            return f"“{value}” is no time zone. Name it as Europe/London or Asia/Kuala_Lumpur."
+        case "currency" if not (
+            len(value) == 3 and value.isascii() and value.isalpha() and value.isupper()
+        ):
+            return f"“{value}” is no currency. Use its three letters, such as GBP."
+        case _:
+            return ""
+
+
+def faults(settings: Iterable[Setting], given: Mapping[str, str]) -> dict[str, str]:
+    """The faults of a whole form, by the name of the setting."""
+    found = {one.name: fault(one, given.get(one.name, "")) for one in settings}
+    return {name: words for name, words in found.items() if words}
+
+
+def listed(value: str) -> tuple[str, ...]:
+    """The single words of a value of the kind `some_of`."""
+    return tuple(one.strip() for one in value.split(",") if one.strip())
+
+
+def _strange(setting: Setting, words: Iterable[str]) -> str:
+    known = setting.choices or {}
+    strange = next((one for one in words if one not in known), None)
+    return "" if strange is None else f"“{strange}” is none of: {', '.join(known)}."
+
+
+def _is_address(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+        return parts.scheme in ("https", "http") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _is_day(value: str) -> bool:
+    try:
+        date.fromisoformat(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_time(value: str) -> bool:
+    try:
+        return time.fromisoformat(value).strftime("%H:%M") == value
+    except ValueError:
+        return False

@@ -1,0 +1,304 @@
+"""The stand-in of a shop: orders that change, a side that is asked, webhooks that it sends.
+
+Here: what every shop shares: its books, the life that it plays by a seed, what becomes of a webhook
+on its way, its options. Not here: how one shop writes an order, signs, or answers (its own folder),
+and what every stand-in shares (control.py, server.py).
+
+Each change stands in the ledger before anybody hears of it, and each webhook with what became of
+it: `sent` with the status of its answer, `dropped`, `kept_back` and then `late`, `forged`, or
+`silent` where the shop has stopped to send.
+"""
+
+import random
+import threading
+import urllib.error
+import urllib.request
+from abc import abstractmethod
+from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from connectors.simulators.base.control import (
+    Control,
+    ControlError,
+    Deed,
+    StandIn,
+    done,
+    given_of,
+)
+from connectors.simulators.base.scripted import Scripted
+from connectors.simulators.base.server import Ledger, Reply, Request, serve
+from connectors.transport.clock import Clock
+
+Order = dict[str, Any]
+ON_THE_WAY: Final = {
+    "drop": "the webhook is never sent",
+    "twice": "it is sent twice",
+    "late": "it is sent after the next one",
+    "forged": "it is sent with another secret first",
+}
+"""What may become of a webhook, by name."""
+ACTS: Final = ("create", "edit", "complete", "cancel", "refund", "delete", "restore")
+_LIVES: Final = (
+    ("create",),
+    ("create", "edit"),
+    ("create", "complete"),
+    ("create", "edit", "complete"),
+    ("create", "cancel"),
+    ("create", "complete", "refund"),
+    ("create", "delete", "restore", "complete"),
+)
+_NO_ANSWER, _NONE = 0, -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Webhook:
+    """One webhook, ready to be posted; signed with the right secret, or with another."""
+
+    topic: str
+    headers: Mapping[str, str]
+    raw: bytes
+    forged: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Life:
+    """What the shop plays: so many orders; `mixed` lets them be edited, cancelled and so on."""
+
+    orders: int = 0
+    mixed: bool = False
+    every: float = 0.0
+    seed: int = 0
+    faults: Mapping[str, int] = field(default_factory=dict)
+
+    def steps(self) -> list[tuple[str, int]]:
+        """(act, which order) in their order; the acts of one order keep theirs."""
+        chance = random.Random(self.seed)  # noqa: S311 - a plan that can be repeated
+        lives = _LIVES if self.mixed else _LIVES[:1]
+        open_ = [(number, list(chance.choice(lives))) for number in range(self.orders)]
+        found: list[tuple[str, int]] = []
+        while open_:
+            at = chance.randrange(min(8, len(open_)))  # a few orders are alive at a time
+            number, acts = open_[at]
+            found.append((acts.pop(0), number))
+            if not acts:
+                del open_[at]
+        return found
+
+    def plan(self, steps: int) -> dict[int, str]:
+        """Which step's webhook meets which fault: as many of each as were asked for."""
+        chance = random.Random(self.seed + 1)  # noqa: S311 - as above
+        names = [name for name, count in self.faults.items() for _ in range(count)]
+        if len(names) > steps:
+            raise SystemExit(f"There are {steps} webhooks, too few for {len(names)} faults.")
+        return dict(zip(chance.sample(range(steps), len(names)), names, strict=True))
+
+
+class ShopBooks(Scripted):
+    """The orders of a shop by their ids, and how far its life went."""
+
+    def rewind(self) -> None:
+        """No order, and nothing is planned."""
+        super().rewind()
+        self.orders: dict[int, Order] = {}
+        self.steps = self.failures = 0
+
+    def take(self, line: Mapping[str, Any]) -> None:
+        """Let a change, a webhook with its answer, or a question take effect."""
+        if line.get("fault") in self.faults:
+            self.faults.remove(line["fault"])
+        if line["call"] == "change":
+            self.effects += 1
+            self.orders[int(line["id"])] = dict(line["order"])
+            self.steps += int(line["step"])
+        elif line["call"] == "webhook" and line["effect"] in ("sent", "late"):
+            self.failures = 0 if 200 <= line["status"] < 300 else self.failures + 1
+
+
+class Shop(StandIn[ShopBooks]):
+    """A shop from the outside. `to`: the address that its webhooks go to; none are sent without."""
+
+    faults: Mapping[str, str] = ON_THE_WAY
+    """What may be planned, of webhooks and of answers."""
+
+    def __init__(
+        self, books: ShopBooks, ledger: Ledger, clock: Clock, *, to: str, life: Life
+    ) -> None:
+        super().__init__(books, ledger, clock, hang=0.0)
+        self._to = to
+        self._late: list[tuple[Webhook, int]] = []
+        self._steps = life.steps()
+        self._planned = life.plan(len(self._steps))
+        self._life = life
+        self._control = ShopControl(self)
+
+    @abstractmethod
+    def changed(
+        self, act: str, order_id: int, order: Order | None, given: Mapping[str, Any]
+    ) -> Order:
+        """The order after an act, it is None before the first; raises ControlError."""
+
+    @abstractmethod
+    def webhooks(self, act: str, order: Order) -> Sequence[Webhook]:
+        """What the shop tells of it."""
+
+    def silent(self) -> bool:
+        """Whether the shop has stopped to send, by itself."""
+        return False
+
+    def control(self, request: Request, request_id: str) -> Reply:
+        """Answer a control call."""
+        return self._control.answer(request, request_id)
+
+    def act(
+        self,
+        act: str,
+        order_id: int,
+        given: Mapping[str, Any],
+        *,
+        fault: str | None = None,
+        step: int = 0,
+    ) -> Order:
+        """Change an order and send what follows; the change is in the ledger first. Its webhook
+        meets this fault, or the next that is planned.
+        """
+        order = self.changed(act, order_id, self.books.orders.get(order_id), given)
+        at = self.now().isoformat()
+        line = {"at": at, "call": "change", "act": act, "effect": "changed", "step": step}
+        self.write({**line, "id": order_id, "order": order})
+        for hook in self.webhooks(act, order):
+            waiting, self._late = self._late, []
+            self._send(hook, order_id, self._planned_next() if fault is None else fault)
+            for late, of in waiting:
+                self._post(late, of, "late")
+        return order
+
+    def _planned_next(self) -> str:
+        return next((name for name in self.books.faults if name in ON_THE_WAY), "")
+
+    def play(self) -> None:
+        """Play the rest of the shop's life; what stood in the ledger was played before."""
+        for at, (act, number) in list(enumerate(self._steps))[self.books.steps :]:
+            with self._lock:
+                self.act(act, number + 1, {}, fault=self._planned.get(at, ""), step=1)
+            self._clock.sleep(self._life.every)
+        with self._lock:
+            for late, of in self._late:
+                self._post(late, of, "late")
+            self._late = []
+
+    def _send(self, hook: Webhook, order_id: int, fault: str) -> None:
+        if not self._to or self.silent():
+            self._note(hook, order_id, "silent", fault=fault)
+        elif fault == "drop":
+            self._note(hook, order_id, "dropped", fault=fault)
+        elif fault == "late":
+            self._late.append((hook, order_id))
+            self._note(hook, order_id, "kept_back", fault=fault)
+        else:
+            if fault == "forged":
+                self._post(hook, order_id, "forged", headers=hook.forged)
+            self._post(hook, order_id, "sent", fault=fault)
+            if fault == "twice":
+                self._post(hook, order_id, "sent")
+
+    def _post(
+        self,
+        hook: Webhook,
+        order_id: int,
+        effect: str,
+        *,
+        fault: str = "",
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        told = dict(headers or hook.headers)
+        request = urllib.request.Request(self._to, data=hook.raw, headers=told, method="POST")  # noqa: S310
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+                status = int(answer.status)
+        except urllib.error.HTTPError as error:
+            status = error.code
+        except OSError:
+            status = _NO_ANSWER
+        self._note(hook, order_id, effect, fault=fault, status=status)
+
+    def _note(
+        self, hook: Webhook, order_id: int, effect: str, *, fault: str = "", status: int = _NONE
+    ) -> None:
+        at = self.now().isoformat()
+        line = {"at": at, "call": "webhook", "topic": hook.topic, "id": order_id, "fault": fault}
+        self.write({**line, "effect": effect, "status": status})
+
+
+class ShopControl(Control[ShopBooks]):
+    """The control calls of a shop: its orders, and an act on one."""
+
+    def __init__(self, shop: Shop) -> None:
+        super().__init__(shop, shop.faults)
+        self._shop = shop
+
+    def shown(self, what: str) -> Mapping[str, object]:
+        """The orders, too, and what became of the webhooks."""
+        if what == "orders":
+            return {what: list(self.books.orders.values())}
+        if what == "webhooks":
+            return {what: [one for one in self.stand_in.ledger.lines() if one["call"] == "webhook"]}
+        return super().shown(what)
+
+    def deeds(self) -> Mapping[str, Deed]:
+        """Somebody does something in the shop's own pages, or buys."""
+        return {"act": self._act_on}
+
+    def _act_on(self, request: Request, request_id: str) -> Reply:
+        """`act` of `ACTS`, `id` (a new one where it is left out), and what the shop allows."""
+        del request_id
+        given = dict(given_of(request))
+        act, order_id = str(given.pop("act", "create")), given.pop("id", None)
+        if act not in ACTS:
+            raise ControlError(f"No such act; known: {', '.join(ACTS)}")
+        key = int(order_id) if order_id is not None else max(self.books.orders, default=0) + 1
+        return done(act, order=self._shop.act(act, key, given))
+
+
+def shop_options(name: str, *, port: int) -> ArgumentParser:
+    """The command line of a shop, as far as every one has it."""
+    words = f"A shop that behaves as {name} does, in a process of its own."
+    parser = ArgumentParser(prog=f"simulate {name}", description=words)
+    parser.add_argument("--port", type=int, default=port, help="where it is asked for its orders")
+    words = "the file that it writes all it did to, and goes on from when it is started again"
+    parser.add_argument("--ledger", type=Path, required=True, help=words)
+    parser.add_argument("--seed", type=int, default=0, help="another seed plays another month")
+    parser.add_argument("--home", type=Path, default=None, help="whose clock it follows")
+    parser.add_argument("--watch-parent", action="store_true", help="end when stdin closes")
+    parser.add_argument("--to", default="", help="the address that its webhooks go to")
+    parser.add_argument("--orders", type=int, default=0, help="how many orders it plays")
+    parser.add_argument("--every", type=float, default=0.0, help="seconds between two changes")
+    words = "plain: each order once; mixed: edits, cancels, refunds, deletes and restores too"
+    parser.add_argument("--lives", choices=["plain", "mixed"], default="plain", help=words)
+    for fault, means in ON_THE_WAY.items():
+        parser.add_argument(f"--{fault}", type=int, default=0, help=f"for so many, {means}")
+    return parser
+
+
+def life_of(given: Namespace) -> Life:
+    """What the options say that the shop plays."""
+    return Life(
+        orders=given.orders,
+        mixed=given.lives == "mixed",
+        every=given.every,
+        seed=given.seed,
+        faults={name: getattr(given, name) for name in ON_THE_WAY},
+    )
+
+
+def open_shop(name: str, given: Namespace, shop: Shop, told: Mapping[str, object]) -> None:
+    """Serve it until killed, and play its life beside; what it tells at its start is `told`."""
+    threading.Thread(target=shop.play, daemon=True).start()
+    serve(name, shop.handle, port=given.port, watch_parent=given.watch_parent, told=told)
+
+
+LATER: Final = timedelta(seconds=1)
+"""Two changes of an order are never of the same moment: shops count whole seconds."""

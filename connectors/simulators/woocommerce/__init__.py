@@ -1,0 +1,1 @@
+"""The stand-in of WooCommerce: an own process with its own books."""

@@ -1,0 +1,186 @@
+"""A refund of Shopify as a record: what was given back, what became of the goods, and the money.
+
+Here: the same record from a refund by itself and from one inside its order. Not here: orders.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from connectors.contract import IncomingRecord, RowError
+from connectors.kit.canonical_record import Cell, RawRecord, canonical
+from connectors.sources.shopify.kinds import REFUND
+from connectors.sources.shopify.order_lines import tax_words
+from connectors.sources.shopify.payload import BUYER, SHOP, ZERO, Part, plain
+from connectors.sources.shopify.statuses import restock
+
+Read = IncomingRecord | tuple[RowError, ...]
+SHIPPING = "shipping_refund"
+
+
+@dataclass(frozen=True, slots=True)
+class _Money:
+    """What the transactions of a refund say, in their currency: what went back, and what is on its
+    way; `told` is how many there are.
+    """
+
+    back: Decimal
+    waiting: Decimal
+    currency: str
+    told: int
+
+
+def refund_of(
+    place: str, given: Mapping[str, object], zone: ZoneInfo, order: Mapping[str, object]
+) -> Read:
+    """The refund, or what is wrong with it. `order` is the one that it came inside of, or {}: only
+    what a refund by itself lacks is taken from there.
+    """
+    refund = Part(place, given)
+    items = {one.text("id"): one for one in Part(place, order).parts("line_items")}
+    lines = [_goods(line, items) for line in refund.parts("refund_line_items")]
+    lines += [_adjustment(one) for one in refund.parts("order_adjustments")]
+    money = _money(refund)
+    shop = refund_currency(refund, order) or money.currency
+    head = {**_head(refund, zone), "currency": Cell(refund.at("transactions"), shop)}
+    if not lines:
+        words = "The refund has neither goods nor shipping."
+        refund.wrong("refund_line_items", words, "Ask Shopify for the whole refund.")
+    elif not refund.errors:
+        head |= _settled(refund, money, shop)
+    cells = [{"pos": Cell(place, at), **line} for at, line in enumerate(lines, 1)]
+    ends = {str(line["restock"].value) for line in lines if "restock" in line} or {"none"}
+    shown = ends.pop() if len(ends) == 1 else "mixed"
+    head["restock"] = Cell(refund.at("refund_line_items"), shown)
+    key = Cell(refund.at("id"), given.get("id"))
+    read = canonical(REFUND, RawRecord(key, head, cells), zone)
+    if not refund.errors:
+        return read
+    return tuple(refund.errors)
+
+
+def given_back(refund: Part, *, inside: bool) -> Decimal:
+    """What a refund takes off its order, in the shop's money; `inside`: its amounts hold tax."""
+    net, tax = _sums(refund, SHOP)
+    return net if inside else net + tax
+
+
+def refund_currency(refund: Part, order: Mapping[str, object]) -> str:
+    """The shop's currency, as the refund's own amounts or its order name it."""
+    places = [*refund.parts("refund_line_items"), *refund.parts("order_adjustments")]
+    told = next((word for word in (part.money_word() for part in places) if word), "")
+    return told or str(order.get("currency") or "")
+
+
+def _head(refund: Part, zone: ZoneInfo) -> dict[str, Cell]:
+    dated = "processed_at" if refund.value.get("processed_at") else "created_at"
+    number = refund.text("id")
+    return {
+        "number": Cell(refund.at("id"), f"R-{number}" if number else None),
+        "order_id": refund.cell("order_id"),
+        "refunded_on": refund.day(dated, zone),
+        "updated_at": _newest(refund),
+        "reason": refund.cell("note"),
+    }
+
+
+def _newest(refund: Part) -> Cell:
+    """The latest moment that a refund knows of: its money may move days after it was made."""
+    told = [refund.moment("created_at"), refund.moment("processed_at")]
+    told += [one.moment("processed_at", "created_at") for one in refund.parts("transactions")]
+    if refund.errors:
+        return told[0]
+    return max(
+        (cell for cell in told if cell.value),
+        key=lambda cell: datetime.fromisoformat(str(cell.value)),
+        default=told[0],
+    )
+
+
+def _goods(line: Part, items: Mapping[str, Part]) -> dict[str, Cell]:
+    item = line.part("line_item")
+    item = item if item.value else items.get(line.text("line_item_id"), item)
+    if not line.stated("subtotal"):
+        words = "The refund does not say what this line gives back."
+        line.wrong("subtotal", words, "Ask Shopify for the refund in a newer version of its API.")
+    tax, _ = tax_words(item)
+    taxed = {"tax": tax["tax"]} if tax else {}
+    return {
+        "line_id": line.cell("line_item_id"),
+        "part": Cell(line.place, "goods"),
+        "sku": item.cell("sku"),
+        "name": item.cell("name" if item.text("name") else "title"),
+        "qty": line.cell("quantity"),
+        "amount": Cell(line.at("subtotal"), plain(line.amount("subtotal"))),
+        "tax_amount": Cell(line.at("total_tax"), plain(line.amount("total_tax"))),
+        "restock": Cell(line.at("restock_type"), restock(line.text("restock_type"))),
+        **taxed,
+    }
+
+
+def _adjustment(one: Part) -> dict[str, Cell]:
+    """Shipping that was given back, or a difference that a person typed: with a minus where the
+    buyer gets it.
+    """
+    part = "shipping" if one.text("kind") == SHIPPING else "adjustment"
+    return {
+        "part": Cell(one.at("kind"), part),
+        "name": one.cell("reason" if one.text("reason") else "kind"),
+        "qty": Cell(one.place, 1),
+        "amount": Cell(one.at("amount"), plain(-one.amount("amount"))),
+        "tax_amount": Cell(one.at("tax_amount"), plain(-one.amount("tax_amount"))),
+    }
+
+
+def _sums(refund: Part, money: str) -> tuple[Decimal, Decimal]:
+    """What all lines give back, and the tax of it."""
+    goods, rest = refund.parts("refund_line_items"), refund.parts("order_adjustments")
+    net = sum((one.amount("subtotal", money) for one in goods), ZERO)
+    net -= sum((one.amount("amount", money) for one in rest), ZERO)
+    tax = sum((one.amount("total_tax", money) for one in goods), ZERO)
+    return net, tax - sum((one.amount("tax_amount", money) for one in rest), ZERO)
+
+
+def _money(refund: Part) -> _Money:
+    told = [one for one in refund.parts("transactions") if one.text("kind") == "refund"]
+    by = {
+        word: sum((one.amount("amount") for one in told if one.text("status") == word), ZERO)
+        for word in ("success", "pending")
+    }
+    currency = next((one.text("currency") for one in told), "")
+    return _Money(by["success"], by["pending"], currency, len(told))
+
+
+def _settled(refund: Part, money: _Money, shop: str) -> dict[str, Cell]:
+    """Status and amounts. Whether the amounts hold their tax a refund does not say; the money that
+    moved does: it is the lines with their tax, or without it.
+    """
+    side = SHOP if money.currency in ("", shop) else BUYER
+    net, tax = _sums(refund, side)
+    moved = money.back + money.waiting
+    head = {"status": Cell(refund.at("transactions"), _status(money))}
+    if side == SHOP and money.told:
+        head["paid_back"] = Cell(refund.at("transactions"), plain(money.back))
+    if moved and moved not in (net, net + tax):
+        words = (
+            f"The lines give back {money.currency} {net + tax:,.2f}, the money that went back is "
+            f"{money.currency} {moved:,.2f}."
+        )
+        refund.wrong("transactions", words, "Compare the refund in Shopify, then send it again.")
+    net, own_tax = _sums(refund, SHOP)
+    if moved or not own_tax:
+        inside = bool(own_tax) and moved != _sums(refund, side)[0] + tax
+        head["total"] = Cell(refund.place, plain(net if inside else net + own_tax))
+        head["taxes_included"] = Cell(refund.place, inside if own_tax else None)
+    head["tax_total"] = Cell(refund.place, plain(own_tax))
+    return head
+
+
+def _status(money: _Money) -> str:
+    if not money.told:
+        return "removed"
+    if money.waiting:
+        return "pending"
+    return "refunded" if money.back else "failed"

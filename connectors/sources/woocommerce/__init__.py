@@ -1,0 +1,1 @@
+"""WooCommerce, as a source of orders by signed webhook, JSON file, or asking."""

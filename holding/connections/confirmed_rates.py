@@ -1,0 +1,264 @@
+"""Rates of units that a target cannot tell, and people confirm for it, each once.
+
+Here: whether confirmations are asked for, the rates that wait and those that somebody confirmed,
+and confirming them. Not here: which record needs one (rules/documents/confirmed_rates.py), the
+units table itself (holding/mappings), reading a target's items (master_data.py).
+
+They are kept as the kind `rate` of a target's master data, so that a judging of yesterday sees the
+rates of yesterday: one item `UNIT|ITEM` a rate, its body `{"base", "num", "den", "by", "at"}`; and
+the item `asked`, without which no rate is asked for.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import bindparam, or_, select
+from sqlalchemy.orm import Session
+
+from holding.access.actors import Actor, may
+from holding.connections import breaker, master_data
+from holding.connections.master_data import RATE
+from holding.connections.setup import permitted, tell
+from holding.lifecycle import causes
+from holding.refusal import Refusal
+from holding.tables import Cause, Company, Connection, Person, Snapshot, SnapshotItem
+from holding.words import plural
+from rules.values.cause_keys import CauseKey, CauseKind
+
+ASKED = "asked"
+Worth = tuple[str, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingRate:
+    """A rate that nobody confirmed, and how many records wait for that; `cause_id` names it."""
+
+    cause_id: int
+    unit: str
+    item: str
+    worth: str
+    records: int
+
+    @property
+    def says(self) -> str:
+        """`1 CTN of TEA-1 = 12 PCS`."""
+        return f"1 {self.unit} of {self.item} = {self.worth}"
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmedRate:
+    """A rate that somebody confirmed: who, and when."""
+
+    unit: str
+    item: str
+    worth: str
+    by: str
+    at: datetime
+
+    @property
+    def says(self) -> str:
+        """`1 CTN of TEA-1 = 12 PCS`."""
+        return f"1 {self.unit} of {self.item} = {self.worth}"
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """The rates of one target: whether people are asked, what they said, what waits for them."""
+
+    asked: bool
+    confirmed: tuple[ConfirmedRate, ...]
+    waiting: tuple[WaitingRate, ...]
+
+    def says(self, name: str, *, unit: bool) -> str:
+        """In a sentence, for page and command; `unit` is whether the target tells one unit."""
+        tells = f"{name} tells {'one unit an item' if unit else 'no units'} and no rate"
+        if not self.asked:
+            return f"{tells}; rates of the units table are used without confirmation"
+        waits = len(self.waiting)
+        return (
+            f"{tells}; {plural(len(self.confirmed), 'rate is', 'rates are')} confirmed, "
+            f"{waits} {'waits' if waits == 1 else 'wait'}"
+        )
+
+
+def confirmed(items: Mapping[str, Mapping[str, Any]]) -> dict[str, Worth] | None:
+    """`UNIT|ITEM` -> (base unit, num, den), of stored items; None where nobody is asked."""
+    if ASKED not in items:
+        return None
+    return {
+        code: (str(body["base"]), int(body["num"]), int(body["den"]))
+        for code, body in items.items()
+        if code != ASKED
+    }
+
+
+def ask(
+    session: Session, actor: Actor, connection_id: int, now: datetime, *, on: bool = True
+) -> Refusal | None:
+    """From now on converted quantities wait until their rates are confirmed; or no more."""
+    connection = session.get_one(Connection, connection_id)
+    if refusal := permitted(actor, "connection.admin", connection.company_id):
+        return refusal
+    if connection.side != "target":
+        return Refusal("connection.side", f"{connection.name} is no target: it is sent nothing.")
+    found = _stored(session, connection.id)
+    if (ASKED in found) is on:
+        return None
+    kept = {**found, ASKED: {}} if on else {k: v for k, v in found.items() if k != ASKED}
+    _keep(session, connection, kept, actor, now)
+    what = "have to be confirmed" if on else "are used as the units table says"
+    words = f"Rates of units {what} for {connection.name}."
+    tell(session, connection, actor, now, "connection.rates", words)
+    return None
+
+
+def confirm(
+    session: Session,
+    actor: Actor,
+    connection_id: int,
+    cause_ids: Collection[int],
+    *,
+    now: datetime,
+) -> tuple[WaitingRate, ...] | Refusal:
+    """Confirm the rates behind these causes as they were shown; what was confirmed.
+
+    The records that wait for them are judged again. Refused where one of them waits no more: the
+    rate is another one by now, or somebody else confirmed it.
+    """
+    connection = session.get_one(Connection, connection_id)
+    if refusal := _refused(actor, connection):
+        return refusal
+    breaker.locked(session, connection.id)  # one after the other, whoever confirms
+    found = _stored(session, connection.id)
+    waiting = {one.cause_id: one for one in _waiting(session, connection, found)}
+    if not cause_ids or not waiting.keys() >= set(cause_ids):
+        words = "This rate does not wait to be confirmed any more."
+        hint = "It was confirmed meanwhile, or the units table has another one: look at the page."
+        return Refusal("rate.changed", words, hint)
+    chosen = tuple(waiting[cause_id] for cause_id in sorted(cause_ids))
+    keys = {row.id: row.key for row in session.scalars(_CAUSES, {"ids": list(cause_ids)})}
+    stamp = {"by": actor.person_id, "at": now.isoformat()}
+    for one in chosen:
+        entry, (base, num, den) = keys[one.cause_id].rate_of
+        found[entry] = {"base": base, "num": num, "den": den, **stamp}
+        words = f"{one.says} was confirmed for {connection.name}."
+        tell(session, connection, actor, now, "connection.rate", words)
+    revision = _keep(session, connection, found, actor, now)
+    if revision is not None:
+        causes.moved(session, connection.company_id, list(keys.values()), revision)
+    return chosen
+
+
+def of_connection(session: Session, connection_id: int) -> Rates:
+    """What is confirmed for a target, and what waits."""
+    connection = session.get_one(Connection, connection_id)
+    found = _stored(session, connection.id)
+    people = _names(session, {body.get("by") for body in found.values()})
+    told = tuple(
+        ConfirmedRate(
+            unit=entry.partition("|")[0],
+            item=entry.partition("|")[2],
+            worth=_worth((body["base"], body["num"], body["den"])),
+            by=people.get(body["by"], "Clearpost"),
+            at=datetime.fromisoformat(body["at"]),
+        )
+        for entry, body in sorted(found.items())
+        if entry != ASKED
+    )
+    asked = ASKED in found  # else nothing waits to be confirmed
+    return Rates(asked, told, _waiting(session, connection, found) if asked else ())
+
+
+@dataclass(frozen=True, slots=True)
+class TargetRates:
+    """The rates of one target of one company, which is named by its code."""
+
+    company: str
+    name: str
+    connector: str
+    rates: Rates
+
+
+def of_all(session: Session) -> tuple[TargetRates, ...]:
+    """Those of all targets, company by company."""
+    query = select(Company.code, Connection).where(
+        Connection.company_id == Company.id, Connection.side == "target"
+    )
+    return tuple(
+        TargetRates(code, one.name, one.connector, of_connection(session, one.id))
+        for code, one in session.execute(query.order_by(Company.id, Connection.id))
+    )
+
+
+def _refused(actor: Actor, connection: Connection) -> Refusal | None:
+    if actor.company_id != connection.company_id:
+        return Refusal("connection.unknown", "There is no such connection.", status=404)
+    return may(actor, "mapping.fix")
+
+
+def _keep(
+    session: Session,
+    connection: Connection,
+    items: Mapping[str, Mapping[str, Any]],
+    actor: Actor,
+    now: datetime,
+) -> int | None:
+    kinds = {RATE: items}
+    reason = "said by people"
+    return master_data.keep_kinds(
+        session, connection, kinds, person=actor.person_id, now=now, reason=reason
+    )
+
+
+def _stored(session: Session, connection_id: int) -> dict[str, dict[str, Any]]:
+    return dict(session.execute(_STORED, {"connection": connection_id}).all())
+
+
+_STORED = (
+    select(SnapshotItem.code, SnapshotItem.body)
+    .join(Snapshot, Snapshot.id == SnapshotItem.snapshot_id)
+    .where(Snapshot.connection_id == bindparam("connection"), Snapshot.kind == RATE)
+    .where(SnapshotItem.to_revision.is_(None))
+)
+_CAUSES = select(Cause).where(Cause.id.in_(bindparam("ids", expanding=True)))
+
+
+def _waiting(
+    session: Session, connection: Connection, stored: Mapping[str, Mapping[str, Any]]
+) -> tuple[WaitingRate, ...]:
+    """The open causes that name this target, by the word that the rules have for it; without those
+    that are confirmed, whose records are about to be judged.
+    """
+    said = confirmed(stored) or {}
+    words = {connection.name, connection.connector}
+    mine = [causes.begins(CauseKey(CauseKind.RATE, f"{word}:")) for word in sorted(words)]
+    query = select(Cause.id, Cause.key, Cause.records).where(
+        Cause.company_id == connection.company_id, Cause.records > 0, or_(*mine)
+    )
+    found = [one for one in session.execute(query).all() if not _is_said(one.key, said)]
+    rows = [_row(*one) for one in found]
+    return tuple(sorted(rows, key=lambda one: (one.item, one.unit, one.worth)))
+
+
+def _is_said(key: CauseKey, said: Mapping[str, Worth]) -> bool:
+    entry, worth = key.rate_of
+    return said.get(entry) == worth
+
+
+def _row(cause_id: int, key: CauseKey, records: int) -> WaitingRate:
+    entry, worth = key.rate_of
+    unit, _, item = entry.partition("|")
+    return WaitingRate(cause_id, unit, item, _worth(worth), records)
+
+
+def _worth(worth: Worth) -> str:
+    base, num, den = worth
+    return f"{num if den == 1 else f'{num}/{den}'} {base}"
+
+
+def _names(session: Session, ids: Collection[int | None]) -> dict[int, str]:
+    wanted: Sequence[int] = [one for one in ids if one is not None]
+    query = select(Person.id, Person.name).where(Person.id.in_(wanted))
+    return dict(session.execute(query).all()) if wanted else {}

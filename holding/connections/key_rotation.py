@@ -1,0 +1,224 @@
+"""A new key beside the one in use: stored, tested, then put in its place.
+
+Here: the new key, its test, the change-over in one transaction, and when an old key may be deleted.
+Not here: the first key of a connection and the secret of a source (setup.py), keys that renew
+themselves (key_renewal.py).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from connectors import registry
+from connectors.contract import ConnectionReport, Target
+from connectors.contract.targets import Renewing
+from connectors.transport.clock import Clock
+from connectors.transport.http import Http
+from holding.access.actors import Actor
+from holding.access.secrets import Keys, load_keys
+from holding.connections import setup
+from holding.connections.own_settings import own_settings
+from holding.connections.probe import asked, keep_report
+from holding.connections.setup import KEEP_OLD, KeySet, bound, keep_key, permitted, tell
+from holding.refusal import Refusal
+from holding.runtime.settings import Settings
+from holding.store.database import Database
+from holding.store.row_objects import Columns, of
+from holding.tables import Connection, ConnectionKey, Person
+from holding.tables.row_states import KeyState
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRow:
+    """A key as its page shows it: never more than its tail."""
+
+    no: int
+    tail: str
+    state: KeyState
+    made_at: datetime
+    made_by: str | None
+    keep_until: datetime | None
+
+    @property
+    def in_use(self) -> bool:
+        """Whether calls are made, or deliveries proved, with it first."""
+        return self.state == KeyState.ACTIVE
+
+    @property
+    def waits(self) -> bool:
+        """Whether its test has not passed yet."""
+        return self.state == KeyState.NEW
+
+    @property
+    def honoured(self) -> bool:
+        """Whether it is taken beside the one in use, until its time is over."""
+        return self.state == KeyState.OLD
+
+
+KEY_ROW = Columns(
+    KeyRow(
+        no=of(ConnectionKey.no),
+        tail=of(ConnectionKey.tail),
+        state=of(ConnectionKey.state),
+        made_at=of(ConnectionKey.made_at),
+        made_by=of(Person.name),
+        keep_until=of(ConnectionKey.keep_until),
+    ),
+    {"made_by": "person.name"},
+)
+
+
+def listing(session: Session, connection_id: int) -> tuple[KeyRow, ...]:
+    """The keys of a connection, the newest first."""
+    rows = session.execute(
+        KEY_ROW.select()
+        .outerjoin(Person, Person.id == ConnectionKey.made_by_id)
+        .where(ConnectionKey.connection_id == connection_id)
+        .order_by(ConnectionKey.no.desc())
+    )
+    return KEY_ROW.each(rows)
+
+
+def add_key(
+    session: Session,
+    actor: Actor,
+    connection_id: int,
+    secret: str,
+    *,
+    now: datetime,
+    keys: Keys | None = None,
+) -> KeySet | Refusal:
+    """Store another key of a target beside the one in use; it is used when its test has passed.
+
+    One that waits for its test already is replaced: it was never used.
+    """
+    connection = session.get_one(Connection, connection_id)
+    refusal = permitted(actor, "connection.admin", connection.company_id) or setup.key_fault(secret)
+    if refusal:
+        return refusal
+    box = keys or load_keys(Settings.from_env())
+    if isinstance(box, Refusal):
+        return box
+    session.execute(
+        delete(ConnectionKey).where(
+            ConnectionKey.connection_id == connection.id, ConnectionKey.state == KeyState.NEW
+        )
+    )
+    row = keep_key(session, connection, actor, secret, KeyState.NEW, now, box)
+    words = (
+        f"{connection.name} was given another key, which ends in {row.tail}. It is tested first."
+    )
+    tell(session, connection, actor, now, "connection.key_added", words)
+    return KeySet(row.no, row.tail, trimmed=secret.strip() != secret)
+
+
+def try_key(
+    database: Database,
+    clock: Clock,
+    connection_id: int,
+    actor: Actor,
+    *,
+    http: Http,
+    keys: Keys | None = None,
+) -> ConnectionReport | Refusal:
+    """Test the new key; when the test passes, it takes the place of the one in use at once.
+
+    Calls under way end with the key that they began with. The old key is disabled and kept.
+    """
+    box = keys or load_keys(Settings.from_env())
+    if isinstance(box, Refusal):
+        return box
+    with database.read() as session:
+        connection = session.get_one(Connection, connection_id)
+        if refusal := permitted(actor, "connection.admin", connection.company_id):
+            return refusal
+        target = registry.targets().get(connection.connector)
+        row = _waiting(session, connection_id)
+        settings = own_settings(session, connection)
+        lock = connection.lock
+        secret = box.decrypt(row.secret, row=bound(connection, row.no)) if row else ""
+    if isinstance(secret, Refusal):
+        return secret
+    if target is None or row is None:
+        words = f"{connection.name} has no new key that waits for its test."
+        return Refusal("key.none_new", words, "Paste the new key first.", 404)
+    renewed = _renewed(target, settings, secret, http)
+    report = asked(target, settings, renewed, http)
+    with database.write() as session:
+        connection, now = session.get_one(Connection, connection_id), clock.now()
+        still = _waiting(session, connection_id)
+        if still is None or still.id != row.id or connection.lock != lock:
+            words = f"The key or the settings of {connection.name} were changed meanwhile."
+            return Refusal("key.changed", words, "Look at the connection, and test again.")
+        if renewed != secret:
+            still.secret = box.encrypt(renewed, row=bound(connection, still.no))
+        if not report.ok:
+            words = f"The new key of {connection.name} did not pass its test. It is not used."
+            failed = [f"{one.name}: {one.words}" for one in report.steps if one.ok is False]
+            said = " ".join([words, *failed])
+            tell(session, connection, actor, now, "connection.key_failed", said)
+            return report
+        _change_over(session, actor, connection, still, now)
+        keep_report(session, connection, report, now, asked=True)
+        setup.trust_again(session, connection, now)
+    return report
+
+
+def delete_key(
+    session: Session, actor: Actor, connection_id: int, no: int, *, now: datetime
+) -> Refusal | None:
+    """Delete a key for good: one that was never used at once, an old one a week after its end."""
+    connection = session.get_one(Connection, connection_id)
+    if refusal := permitted(actor, "connection.admin", connection.company_id):
+        return refusal
+    query = select(ConnectionKey).where(ConnectionKey.connection_id == connection.id)
+    row = session.scalars(query.where(ConnectionKey.no == no)).one_or_none()
+    if row is None:
+        return Refusal("key.unknown", "There is no such key.", "Load the page again.", 404)
+    if row.state == KeyState.ACTIVE:
+        words = f"You cannot delete the key that ends in {row.tail}, because it is in use."
+        return Refusal("key.in_use", words, "Give the connection another key first.")
+    if row.state != KeyState.NEW and row.keep_until is not None and row.keep_until > now:
+        words = (
+            f"You cannot delete the key that ends in {row.tail} yet, because it was replaced less"
+        )
+        hint = f"It can be deleted from {row.keep_until:%Y-%m-%d %H:%M} UTC on."
+        return Refusal("key.kept", f"{words} than {KEEP_OLD.days} days ago.", hint)
+    session.delete(row)
+    words = f"The key of {connection.name} that ended in {row.tail} was deleted."
+    tell(session, connection, actor, now, "connection.key_deleted", words)
+    return None
+
+
+def _waiting(session: Session, connection_id: int) -> ConnectionKey | None:
+    query = select(ConnectionKey).where(ConnectionKey.connection_id == connection_id)
+    return session.scalars(query.where(ConnectionKey.state == KeyState.NEW)).one_or_none()
+
+
+def _renewed(target: Target, settings: Mapping[str, object], secret: str, http: Http) -> str:
+    """The secret as it can be used now: some have to be exchanged before their first call."""
+    if not isinstance(target, Renewing) or not target.is_due(secret, http.now()):
+        return secret
+    told = target.renew(settings, secret, http)
+    return told.secret if told.kind == "renewed" else secret
+
+
+def _change_over(
+    session: Session, actor: Actor, connection: Connection, row: ConnectionKey, now: datetime
+) -> None:
+    session.execute(
+        update(ConnectionKey)
+        .where(ConnectionKey.connection_id == connection.id, ConnectionKey.state == KeyState.ACTIVE)
+        .values(state=KeyState.DISABLED, keep_until=now + KEEP_OLD)
+    )
+    row.state = KeyState.ACTIVE
+    connection.key_id = row.id
+    connection.lock += 1
+    words = (
+        f"The key of {connection.name} that ends in {row.tail} passed its test and is in use now."
+    )
+    words += f" The one before it is disabled, and kept for {KEEP_OLD.days} days."
+    tell(session, connection, actor, now, "connection.key", words)

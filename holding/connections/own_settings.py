@@ -1,0 +1,23 @@
+"""What a connection is told: its own settings, and its company's where it says nothing.
+
+Here: time zone and currency of its books. Not here: changing settings
+(holding/configuration/settings_change.py), the zone of a source, on which the rules have a say
+(holding/intake/source_zone.py).
+"""
+
+from collections.abc import Mapping
+
+from sqlalchemy import bindparam, select
+from sqlalchemy.orm import Session
+
+from connectors.kit.connection_settings import BASE_CURRENCY, ZONE
+from holding.tables import Company, Connection
+
+
+def own_settings(session: Session, connection: Connection) -> Mapping[str, object]:
+    """The settings that its connector reads."""
+    row = session.execute(_COMPANY, {"company": connection.company_id}).one()
+    return {ZONE: row.zone, BASE_CURRENCY: row.currency, **connection.settings}
+
+
+_COMPANY = select(Company.zone, Company.currency).where(Company.id == bindparam("company"))

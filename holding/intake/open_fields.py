@@ -1,0 +1,161 @@
+"""Which fields of a held record people may set, and who: what the page offers and the server asks.
+
+Here: the fields that a hold is about, each with the team that may set it and the people in it. Not
+here: the law (rules/amendments/corrections.py), the correction (holding/exceptions/corrections.py).
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from holding.access.actors import Actor, may
+from holding.access.people import who_may
+from holding.access.teams import in_team
+from holding.programs import world
+from holding.programs.replay import replay
+from holding.refusal import Refusal
+from holding.tables import (
+    Cause,
+    Company,
+    Connection,
+    Evaluation,
+    Hold,
+    Posting,
+    Record,
+    Team,
+    Version,
+)
+from rules.amendments.corrections import Correctable, Setter, asked_for
+
+ACT: Final = "record.edit"
+
+
+@dataclass(frozen=True, slots=True)
+class Setters:
+    """A team that may set fields: its id, its title, and, of one that a field names, those in it
+    who can.
+    """
+
+    team_id: int | None
+    title: str
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenField:
+    """A field that a hold is about; `by` may set it. Where nobody may, `by` has the hold, and the
+    field is set right in `source`, where the record comes from.
+    """
+
+    field: Correctable
+    by: Setters
+    source: str
+
+    @property
+    def nobody(self) -> bool:
+        """Whether people never set it."""
+        return self.field.setter is Setter.NOBODY
+
+    @property
+    def who(self) -> str:
+        """Who sets it, and where, as one sentence."""
+        if self.nobody:
+            return (
+                f"Nobody fills it in here: {self.by.title} has it corrected in {self.source},"
+                " which then sends a new version."
+            )
+        return _can(self.by.title, self.by.names)
+
+
+def fields_of(session: Session, hold_id: int) -> tuple[OpenField, ...]:
+    """The fields that a hold is about, as they stand now."""
+    hold = session.get_one(Hold, hold_id)
+    record = session.get_one(Record, hold.record_id)
+    found = _asked(session, hold, record)
+    if not found:
+        return ()
+    nobody = any(one.setter is Setter.NOBODY for one in found)
+    source = session.get_one(Connection, record.source_id).name if nobody else ""
+    by = {role: _setters(session, hold, role) for role in {one.role for one in found}}
+    return tuple(OpenField(one, by[one.role], source) for one in found)
+
+
+def mine(session: Session, actor: Actor, fields: tuple[OpenField, ...]) -> tuple[Correctable, ...]:
+    """Those that the actor may set."""
+    if may(actor, ACT) is not None:
+        return ()
+    teams = {one.by.team_id for one in fields if not one.nobody}
+    own = {team for team in teams if in_team(session, team, actor.person_id)}
+    return tuple(one.field for one in fields if not one.nobody and one.by.team_id in own)
+
+
+def allowed(session: Session, hold_id: int, path: str, actor: Actor) -> OpenField | Refusal:
+    """The field at a path of the body, if the actor may set it; else why not, and who."""
+    fields = fields_of(session, hold_id)
+    found = next((one for one in fields if one.field.path == path), None)
+    if found is None or found.nobody:
+        names = ", ".join(one.label for one in mine(session, actor, fields)) or "none"
+        own = f"Fields that they leave to you for this hold: {names}."
+        there = "Everything else is corrected in the system that the record comes from."
+        return Refusal(
+            code="correction.forbidden",
+            message=f"The rules do not let {path or 'this'} be corrected here.",
+            hint=f"{own} {found.who if found else there}",
+            status=403,
+        )
+    if not in_team(session, found.by.team_id, actor.person_id):
+        message = f"You cannot set {found.field.label} because it is with {found.by.title}."
+        can = who_may(session, actor.company_id or 0, ACT, team_id=found.by.team_id)
+        hint = _can(found.by.title, can)
+        return Refusal(code="correction.team", message=message, hint=hint, status=403)
+    return found
+
+
+def _can(title: str, names: tuple[str, ...]) -> str:
+    return f"{title} may set it: {' or '.join(names) or 'nobody in it can yet'}."
+
+
+def _setters(session: Session, hold: Hold, role: str) -> Setters:
+    """The team of that name, or the one that has the hold."""
+    team = session.get(Team, hold.team_id or 0)
+    if role:
+        same = select(Team).where(Team.company_id == hold.company_id, Team.name == role)
+        team = session.scalars(same).one()
+    team_id, title = (team.id, team.shown) if team is not None else (None, "")
+    names = who_may(session, hold.company_id, ACT, team_id=team_id) if role else ()
+    return Setters(team_id, title, names)
+
+
+def _asked(session: Session, hold: Hold, record: Record) -> tuple[Correctable, ...]:
+    """What the finding of a hold is about, by the rules in force."""
+    company = session.get_one(Company, hold.company_id)
+    version = session.get(Version, record.version_id or 0)
+    evaluation = _judged_by(session, hold)
+    key = session.get_one(Cause, hold.cause_id).key
+    if version is None or version.body is None or evaluation is None or hold.of_push:
+        return ()
+    try:
+        decisions = replay(session, evaluation).decisions
+    except LookupError:  # what it looked at is no longer kept, so nothing says what it asked for
+        return ()
+    found = [
+        finding
+        for decision in decisions
+        for finding in decision.findings
+        if (finding.code, finding.cause_key) == (hold.code, key)
+    ]
+    if not found or company.ruleset_version_id is None:
+        return ()
+    judge = world.program(session, company.ruleset_version_id)
+    return asked_for(judge.ruleset, record.type, version.body, found[0], judge.edition)
+
+
+def _judged_by(session: Session, hold: Hold) -> int | None:
+    """The judging that says what the hold is about: the last one."""
+    posting = session.get(Posting, hold.posting_id or 0)
+    if posting is not None:
+        return posting.evaluation_id
+    last = select(func.max(Evaluation.id)).where(Evaluation.record_id == hold.record_id)
+    return session.scalar(last)

@@ -1,0 +1,95 @@
+"""What a key had: each change with its day, who made it, why, and how many records used it.
+
+Here: the history of one key, and how many records used what it had for a day. Not here: changing it
+(fixes.py), entries in force (mapping_lists.py).
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from holding.mappings.entries import shown
+from holding.refusal import Refusal
+from holding.tables import MappingEntry, MappingTable, Person, Posting, PostingUse
+from holding.tables.rules import ALWAYS
+from holding.words import plural
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change of a key: `value` counts for records of `since` (None: of any day) and later, ""
+    = the entry of that day was removed; `before` is what that day had; `used` counts records.
+    """
+
+    revision: int
+    value: str
+    before: str
+    since: date | None
+    by: str
+    reason: str
+    at: datetime
+    used: int
+    in_force: bool
+
+
+def history(session: Session, company_id: int, table: str, key: str) -> tuple[Change, ...]:
+    """All changes of a key, the newest first; none where the key never had an entry."""
+    used = (
+        select(func.count(Posting.record_id.distinct()))
+        .join(PostingUse, PostingUse.posting_id == Posting.id)
+        .where(PostingUse.entry_id == MappingEntry.id)
+    )
+    query = (
+        select(MappingEntry, Person.name, used.scalar_subquery())
+        .join(MappingTable, MappingTable.id == MappingEntry.table_id)
+        .outerjoin(Person, Person.id == MappingEntry.person_id)
+        .where(MappingTable.company_id == company_id, MappingTable.name == table)
+        .where(MappingEntry.key == key)
+        .order_by(MappingEntry.from_revision, MappingEntry.id)
+    )
+    last: dict[date, str] = {}
+    changes = []
+    for row, by, count in session.execute(query):
+        value = shown(row.value, row.num, row.den)
+        changes.append(
+            Change(
+                revision=row.from_revision,
+                value=value,
+                before=last.get(row.valid_from, ""),
+                since=row.valid_from if row.valid_from > ALWAYS else None,
+                by=by or "Clearpost",
+                reason=row.reason,
+                at=row.at,
+                used=count or 0,
+                in_force=row.to_revision is None and row.value is not None,
+            )
+        )
+        last[row.valid_from] = value
+    return tuple(reversed(changes))
+
+
+def users(session: Session, company_id: int, table: str, key: str) -> dict[date, int]:
+    """Day -> how many records used what the key had for that day, whatever its value was then."""
+    query = (
+        select(MappingEntry.valid_from, func.count(Posting.record_id.distinct()))
+        .join(MappingTable, MappingTable.id == MappingEntry.table_id)
+        .join(PostingUse, PostingUse.entry_id == MappingEntry.id)
+        .join(Posting, Posting.id == PostingUse.posting_id)
+        .where(MappingTable.company_id == company_id, MappingTable.name == table)
+        .where(MappingEntry.key == key)
+        .group_by(MappingEntry.valid_from)
+    )
+    return dict(session.execute(query).all())
+
+
+def stays(named: str, used: int) -> Refusal | None:
+    """Why an entry cannot be removed, where records used it."""
+    if not used:
+        return None
+    return Refusal(
+        code="mapping.used",
+        message=f"You cannot remove {named}, because {plural(used, 'record')} used it.",
+        hint="Give it another value, or another value from a later day.",
+    )

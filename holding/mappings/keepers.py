@@ -1,0 +1,82 @@
+"""Who keeps the entries of a table: the team that the rules in force name (`kept by TEAM`).
+
+Here: that team with its people, and whether somebody may change an entry. Not here: the permission
+that every change of an entry needs as well (`access/actors.py`), the change itself (`fixes.py`).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from grammar.nodes import Ruleset
+from holding.access.actors import Actor, may
+from holding.access.people import who_may
+from holding.access.teams import in_team
+from holding.mappings.preview import active_program
+from holding.refusal import Refusal
+from holding.tables import Team
+from rules.values.cause_keys import UNITS
+
+ACT: Final = "mapping.fix"
+
+
+@dataclass(frozen=True, slots=True)
+class Keeper:
+    """The team that keeps a table, and the names of those in it who may change an entry."""
+
+    table: str
+    team_id: int
+    team: str
+    names: tuple[str, ...]
+
+    @property
+    def refusal(self) -> Refusal:
+        """What somebody else is told."""
+        can = f"{' or '.join(self.names)} can." if self.names else f"Nobody in {self.team} can yet."
+        return Refusal(
+            code="mapping.kept",
+            message=f"You cannot change {self.table} because {self.team} keeps its entries.",
+            hint=can,
+            status=403,
+        )
+
+
+def named(ruleset: Ruleset) -> dict[str, str]:
+    """Table -> the role that keeps it, of those that somebody keeps."""
+    tables = [(table.name, table.kept) for table in ruleset.maps]
+    tables += [(UNITS, units.kept) for units in ruleset.units[:1]]
+    return {name: kept.role for name, kept in tables if kept is not None}
+
+
+def keeper(session: Session, company_id: int, table: str) -> Keeper | None:
+    """Who keeps a table by the rules in force; None: everybody who may change entries at all."""
+    judge = active_program(session, company_id)
+    role = named(judge.ruleset).get(table) if judge else None
+    same = select(Team).where(Team.company_id == company_id, Team.name == role)
+    team = session.scalar(same) if role is not None else None
+    if team is None:
+        return None
+    names = who_may(session, company_id, ACT, team_id=team.id)
+    return Keeper(table, team.id, team.shown, names)
+
+
+def refused(session: Session, actor: Actor, tables: Iterable[str]) -> Refusal | None:
+    """Why somebody may not change entries of these tables: the permission, or another's table."""
+    company_id = actor.company_id or 0
+    if refusal := may(actor, ACT):
+        names = who_may(session, company_id, ACT)
+        hint = f"{' or '.join(names)} can." if names else refusal.hint
+        return Refusal(refusal.code, refusal.message, hint, refusal.status)
+    others = (kept_by_others(session, actor, table) for table in dict.fromkeys(tables))
+    return next((one.refusal for one in others if one is not None), None)
+
+
+def kept_by_others(session: Session, actor: Actor, table: str) -> Keeper | None:
+    """The team that keeps a table, where somebody is not in it."""
+    found = keeper(session, actor.company_id or 0, table)
+    if found is None or in_team(session, found.team_id, actor.person_id):
+        return None
+    return found

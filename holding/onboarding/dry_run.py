@@ -1,0 +1,238 @@
+"""A dry run: the records of some days judged by the rules in force, and nothing kept but the sums.
+
+Here: judging without storing, what came out in numbers, three documents as they would be. Not
+here: judging itself (holding/evaluation), which is the very same that a worker does.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from connectors.transport.clock import Clock
+from holding.access.actors import Actor, may
+from holding.audit.events import record_event
+from holding.evaluation.due_records import planned
+from holding.evaluation.gather import gather
+from holding.evaluation.plan_parts import Plan, Wanted
+from holding.evaluation.record_claims import Claimed
+from holding.intake.families import link_all
+from holding.lifecycle.changes import locked_company
+from holding.programs import world
+from holding.refusal import Refusal
+from holding.store.database import Database
+from holding.tables import Company, Record
+from holding.tables.row_states import RecordState
+from holding.words import Sums, added, plural
+from rules.outcomes.outcome import Document
+from rules.values.canonical import revive
+from rules.values.posting_states import PostingState
+
+SETTING: Final = "dry_run"  # key of company.settings: the sums of the last one
+MOST: Final = 1000  # records: more would keep a page waiting
+A_BATCH: Final = 200
+SHOWN: Final = 3
+KINDS: Final[Mapping[RecordState, str]] = {
+    RecordState.READY: "ready",
+    RecordState.WAITING: "waiting",
+    RecordState.IGNORED: "ignored",
+    RecordState.DROPPED: "ignored",
+    RecordState.REFERENCE: "reference",
+}
+"""What a record counts as; in every other state it is held."""
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many records, and their money."""
+
+    records: int
+    money: Sums
+
+
+@dataclass(frozen=True, slots=True)
+class CauseCount:
+    """A cause that records are held by; a record that has two is counted at both."""
+
+    label: str
+    error_class: str
+    team: str
+    found: Count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DryRun:
+    """The records of these days: `groups` (ready, held, waiting, ignored, reference) add up to
+    `all`; the causes of those held; the first documents. `left_out`: records beyond the limit.
+    """
+
+    first: date
+    last: date
+    all: Count
+    groups: Mapping[str, Count]
+    causes: Sequence[CauseCount]
+    documents: Sequence[Document]
+    left_out: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastDryRun:
+    """What is remembered of the last one; `current`: nothing it looked at changed since."""
+
+    at: datetime
+    first: date
+    last: date
+    records: int
+    ready: int
+    held: int
+    current: bool
+
+
+def last_month(now: datetime, zone: str) -> tuple[date, date]:
+    """The first and the last day of the month before this one."""
+    last = now.astimezone(ZoneInfo(zone)).date().replace(day=1) - timedelta(days=1)
+    return last.replace(day=1), last
+
+
+def last_dry_run(company: Company) -> LastDryRun | None:
+    """The last one of a company, if there was one."""
+    kept = company.settings.get(SETTING)
+    if not kept:
+        return None
+    return LastDryRun(
+        at=datetime.fromisoformat(kept["at"]),
+        first=date.fromisoformat(kept["first"]),
+        last=date.fromisoformat(kept["last"]),
+        records=kept["records"],
+        ready=kept["ready"],
+        held=kept["held"],
+        current=kept["revision"] == company.revision,
+    )
+
+
+def dry_run(
+    database: Database, clock: Clock, actor: Actor, first: date, last: date
+) -> DryRun | Refusal:
+    """Judge what is dated in these days or has no date yet, and remember what it came to.
+
+    What is dated before the cutover is judged like the rest: a month is looked at whole.
+    """
+    refusal = may(actor, "company.setup")
+    company_id = actor.company_id
+    if refusal or company_id is None:
+        return refusal or Refusal("company.none", "No company is chosen.", status=404)
+    now = clock.now()
+    with database.read(many=True) as session:
+        company = session.get_one(Company, company_id)
+        if company.live:
+            words = f"You cannot start a dry run, because {company.name} is live."
+            hint = "A backtest compares other rules with what was posted."
+            return Refusal("dry_run.live", words, hint)
+        if company.ruleset_version_id is None:
+            words = "You cannot start a dry run, because no rules are in force."
+            return Refusal("dry_run.no_rules", words, "Publish rules first.")
+        rules, revision = company.ruleset_version_id, company.revision
+    link_all(database, company_id, rules, world.program)
+    with database.read(many=True) as session:
+        ids = _records(session, company_id, first, last)
+        taken = ids[:MOST]
+        plans: list[Plan] = []
+        teams: dict[int, str] = {}
+        for at in range(0, len(taken), A_BATCH):
+            claims = [Claimed(one, 0, 0) for one in taken[at : at + A_BATCH]]
+            batch = gather(session, company_id, claims, now, world.program)
+            plans += planned(replace(batch, starts_on=None), now)
+            teams |= {id_: name for name, id_ in batch.teams.items()}
+        found = _summed(plans, teams, first, last, len(ids) - len(taken))
+    with database.write() as session:
+        _remember(session, actor, found, revision, now)
+    return found
+
+
+def _records(session: Session, company_id: int, first: date, last: date) -> Sequence[int]:
+    """The newest first."""
+    dated = or_(Record.doc_date.between(first, last), Record.doc_date.is_(None))
+    query = select(Record.id).where(Record.company_id == company_id, dated)
+    query = query.where(Record.version_id.is_not(None)).order_by(Record.id.desc())
+    return session.scalars(query).all()
+
+
+def _summed(
+    plans: Sequence[Plan], teams: Mapping[int, str], first: date, last: date, left_out: int
+) -> DryRun:
+    """Those that are dated in the days, now that their dates are known."""
+    mine = [plan for plan in plans if _is_within(plan, first, last)]
+    groups: dict[str, list[Plan]] = defaultdict(list)
+    for plan in mine:
+        groups[KINDS.get(plan.state, "held")].append(plan)
+    causes: dict[tuple[str, str, str], list[Plan]] = defaultdict(list)
+    for plan in groups["held"]:
+        for cause in dict.fromkeys(_cause(one, teams) for one in plan.wanted.values()):
+            causes[cause].append(plan)
+    counted = [
+        CauseCount(label=label, error_class=error_class, team=team, found=_count(held))
+        for (label, error_class, team), held in causes.items()
+    ]
+    ready = [one.content for plan in mine for one in plan.postings if _goes(one.state)]
+    return DryRun(
+        first=first,
+        last=last,
+        all=_count(mine),
+        groups={kind: _count(group) for kind, group in groups.items()},
+        causes=sorted(counted, key=lambda one: (-one.found.records, one.label)),
+        documents=[revive(Document, one) for one in ready if one][:SHOWN],
+        left_out=left_out,
+    )
+
+
+def _goes(state: PostingState) -> bool:
+    return state == PostingState.READY
+
+
+def _is_within(plan: Plan, first: date, last: date) -> bool:
+    day = plan.listed.doc_date if plan.listed else None
+    return day is None or first <= day <= last
+
+
+def _cause(wanted: Wanted, teams: Mapping[int, str]) -> tuple[str, str, str]:
+    return wanted.cause_label, wanted.error_class, teams.get(wanted.team_id or 0, "")
+
+
+def _count(plans: Iterable[Plan]) -> Count:
+    each = list(plans)
+    known = [plan.listed for plan in each if plan.listed and plan.listed.amount is not None]
+    money = added({"" if one.book is not None else one.currency: one.amount or 0} for one in known)
+    return Count(len(each), money)
+
+
+def _remember(session: Session, actor: Actor, found: DryRun, revision: int, now: datetime) -> None:
+    company = locked_company(session, actor.company_id or 0)
+    numbers = {kind: found.groups.get(kind, Count(0, {})).records for kind in ("ready", "held")}
+    kept: dict[str, Any] = {
+        "at": now.isoformat(),
+        "first": found.first.isoformat(),
+        "last": found.last.isoformat(),
+        "records": found.all.records,
+        "revision": revision,
+        **numbers,
+    }
+    company.settings = {**company.settings, SETTING: kept}
+    session.flush()
+    say = (
+        f"{actor.name} made a dry run of {found.first} to {found.last}:"
+        f" {plural(found.all.records, 'record')}, {numbers['ready']} ready to post,"
+        f" {numbers['held']} on hold. Nothing was sent."
+    )
+    record_event(
+        session,
+        company_id=company.id,
+        at=now,
+        actor=actor,
+        act="company.dry_run",
+        body={"say": say, **kept},
+    )

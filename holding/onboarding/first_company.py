@@ -1,0 +1,233 @@
+"""The first company of an installation and its first person, set up at an address that works once.
+
+Here: giving such an address, what became of one, and setting up by it. Not here: the page
+(portal/onboarding), what follows until the company goes live (checklist.py, going_live.py), and
+further companies, which commands add.
+"""
+
+import hashlib
+import re
+import secrets
+import unicodedata
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Final
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from holding.access.actors import SYSTEM, actor_of
+from holding.access.people import add_company, add_membership, add_person
+from holding.audit.events import record_event
+from holding.refusal import Refusal
+from holding.tables import Company, SetupAddress
+
+WORKS_FOR: Final = timedelta(hours=24)
+FIRST_ROLES: Final = ("admin", "consultant")
+"""What the first person is: neither of the two approves documents or publishes rules."""
+LONGEST_CODE: Final = 40
+_LEGAL_FORMS: Final = frozenset(
+    {"sdn", "bhd", "berhad", "pte", "ltd", "limited", "inc", "llc", "plt", "co", "company", "corp"}
+)
+_REGISTRATION: Final = re.compile(r"[0-9A-Z](?:[0-9A-Z /.-]{3,28})[0-9A-Z]")
+
+
+@dataclass(frozen=True, slots=True)
+class NewAddress:
+    """The secret part of an address of set-up, handed over once, and until when it works."""
+
+    token: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirstCompany:
+    """What is asked of the company; `code` may be empty: then it follows from the name."""
+
+    name: str
+    code: str
+    registration: str
+    currency: str
+    zone: str
+    closed_through: date | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirstPerson:
+    """What is asked of the person who sets it up."""
+
+    name: str
+    email: str
+    password: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetUp:
+    """What was set up: the company's code and name, and the id of its first person."""
+
+    code: str
+    name: str
+    person_id: int
+
+
+UNKNOWN = Refusal(
+    "setup.unknown",
+    "This set-up address does not work.",
+    "Copy the whole address that clearpost up printed, or run clearpost up again: it prints a new"
+    " one.",
+    404,
+)
+EXPIRED = Refusal(
+    "setup.expired",
+    "This set-up address has expired, because it was not used within 24 hours.",
+    "Run clearpost up again: it prints a new address.",
+    410,
+)
+USED = Refusal(
+    "setup.used",
+    "This set-up address was used already: it works once.",
+    "Sign in with the email address and password that were entered then.",
+    410,
+)
+COMPANY_EXISTS = Refusal(
+    "setup.company_exists",
+    "You cannot set up the first company, because this installation has one already.",
+    "Sign in, or ask an administrator to invite you.",
+    410,
+)
+
+
+def any_company(session: Session) -> bool:
+    """Whether this installation has a company."""
+    return session.scalar(select(Company.id).limit(1)) is not None
+
+
+def new_address(session: Session, now: datetime) -> NewAddress | None:
+    """A new address of set-up, which ends those before it; None where there is a company."""
+    if any_company(session):
+        return None
+    session.execute(delete(SetupAddress).where(SetupAddress.used_at.is_(None)))
+    token = secrets.token_urlsafe(32)
+    row = SetupAddress(token_hash=_hash(token), made_at=now, expires_at=now + WORKS_FOR)
+    session.add(row)
+    session.flush()
+    return NewAddress(token, row.expires_at)
+
+
+def usable(session: Session, token: str, now: datetime) -> datetime | Refusal:
+    """Until when the address works, or why it does not."""
+    found = _standing(session, token, now, lock=False)
+    return found if isinstance(found, Refusal) else found.expires_at
+
+
+def set_up(
+    session: Session, token: str, company: FirstCompany, person: FirstPerson, now: datetime
+) -> SetUp | Refusal:
+    """The company and its first person, at once or not at all; the address is used up then."""
+    address = _standing(session, token, now, lock=True)
+    if isinstance(address, Refusal):
+        return address
+    made = found_company(session, company, person, now)
+    if not isinstance(made, Refusal):
+        address.used_at = now
+        session.flush()
+    return made
+
+
+def found_company(
+    session: Session, company: FirstCompany, person: FirstPerson, now: datetime
+) -> SetUp | Refusal:
+    """The same without an address, for whoever may run commands on the machine."""
+    if any_company(session):
+        return COMPANY_EXISTS
+    if refusal := unusable(company):
+        return refusal
+    with session.begin_nested() as whole:
+        made = _made(session, company, person, now)
+        if isinstance(made, Refusal):
+            whole.rollback()
+    return made
+
+
+def proposed_code(name: str) -> str:
+    """A code for the addresses of a company, from its name without the legal form."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    words = re.findall(r"[a-z0-9]+", plain)
+    own = [word for word in words if word not in _LEGAL_FORMS] or words
+    code = ""
+    for word in own:
+        longer = f"{code}-{word}" if code else word[:LONGEST_CODE]
+        if len(longer) > LONGEST_CODE:
+            break
+        code = longer
+    return code or "company"
+
+
+def unusable(company: FirstCompany) -> Refusal | None:
+    """What is wrong with the registration number; the rest is asked where a company is added."""
+    if _REGISTRATION.fullmatch(company.registration.strip().upper()):
+        return None
+    words = f"“{company.registration}” is no registration number."
+    hint = "Enter the 12 digits of SSM, such as 202001012345, or the old form, such as 1368665-X."
+    return Refusal("company.registration", words, hint, 422)
+
+
+def _standing(session: Session, token: str, now: datetime, *, lock: bool) -> SetupAddress | Refusal:
+    row = session.get(
+        SetupAddress, _hash(token), with_for_update=lock or None, populate_existing=lock
+    )
+    if row is None:
+        return COMPANY_EXISTS if any_company(session) else UNKNOWN
+    if row.used_at is not None:
+        return USED
+    if any_company(session):
+        return COMPANY_EXISTS
+    return EXPIRED if now >= row.expires_at else row
+
+
+def _made(
+    session: Session, asked: FirstCompany, person: FirstPerson, now: datetime
+) -> SetUp | Refusal:
+    code = asked.code.strip() or proposed_code(asked.name)
+    name = asked.name.strip()
+    company_id = add_company(
+        session, code=code, name=name, now=now, zone=asked.zone, currency=asked.currency
+    )
+    if isinstance(company_id, Refusal):
+        return company_id
+    company = session.get_one(Company, company_id)
+    company.registration = asked.registration.strip().upper()
+    company.closed_through, company.live = asked.closed_through, False
+    added = add_person(
+        session, email=person.email, name=person.name.strip(), password=person.password
+    )
+    if isinstance(added, Refusal):
+        return added
+    for role in FIRST_ROLES:
+        refusal = add_membership(
+            session,
+            company_id=company_id,
+            person_id=added.person_id,
+            role=role,
+            actor=SYSTEM,
+            now=now,
+        )
+        if refusal:
+            return refusal
+    closed = asked.closed_through
+    books = f"books closed through {closed}" if closed else "no closed month"
+    told = f"registration number {company.registration}, {books}"
+    say = f"{person.name.strip()} set up {name} ({told})."
+    record_event(
+        session,
+        company_id=company_id,
+        at=now,
+        actor=actor_of(session, added.person_id, company_id),
+        act="company.set_up",
+        body={"say": say, "closed_through": closed.isoformat() if closed else None},
+    )
+    return SetUp(code, name, added.person_id)
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -1,0 +1,59 @@
+"""The first rules of a company: a draft from a template, and who is in the teams that it names.
+
+Here: storing both together. Not here: the templates (portal/starters), publishing, which a second
+person does (holding/rulesets/publication.py).
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from holding.access.actors import Actor, may, roles_of
+from holding.access.people import names_of
+from holding.access.teams import add_to_team
+from holding.audit.events import record_event
+from holding.lifecycle.changes import locked_company
+from holding.refusal import Refusal
+from holding.rulesets import publication
+from holding.rulesets.check_report import Report
+
+
+def choose(
+    session: Session,
+    actor: Actor,
+    files: Mapping[str, str],
+    title: str,
+    teams: Mapping[str, int],
+    now: datetime,
+    checked: Report | None = None,
+) -> int | Refusal:
+    """The number of the change; `teams` (name -> person) is for administrators alone."""
+    refusal = may(actor, "rules.draft") or (may(actor, "people.admin") if teams else None)
+    if refusal or actor.company_id is None:
+        return refusal or Refusal("company.none", "No company is chosen.", status=404)
+    if locked_company(session, actor.company_id).ruleset_version_id is not None:
+        words = "You cannot start from a template, because rules are in force already."
+        return Refusal("rules.in_force", words, "Change the files under Rules instead.")
+    names = names_of(session, teams.values())
+    if unknown := [team for team, person in teams.items() if not _here(session, actor, person)]:
+        words = f"The person chosen for {unknown[0]} is not in this company."
+        return Refusal("team.stranger", words, "Load the page again and choose somebody else.", 422)
+    change = publication.push(session, actor.company_id, actor, files, title, now, checked)
+    if isinstance(change, Refusal):
+        return change
+    for team, person in teams.items():
+        add_to_team(session, company_id=actor.company_id, name=team, person_id=person)
+        record_event(
+            session,
+            company_id=actor.company_id,
+            at=now,
+            actor=actor,
+            act="team.joined",
+            body={"say": f"{names[person]} joined the team {team}.", "person": person},
+        )
+    return change
+
+
+def _here(session: Session, actor: Actor, person_id: int) -> bool:
+    return bool(roles_of(session, actor.company_id or 0, person_id))

@@ -1,0 +1,69 @@
+"""A change of the rules as somebody reads it before it is published.
+
+Here: reads. Not here: storing and publishing one (publication.py).
+"""
+
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from holding.access.people import names_of, who_may
+from holding.rulesets.publication import OPEN_STATES
+from holding.tables import Change, ChangeFile, Company
+from holding.tables.row_states import ChangeState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadChange:
+    """A change with its files; `authors` are the ids of who wrote them, `publishers` the names of
+    those who can publish it. `current`: it was made for the rules that are in force.
+    """
+
+    no: int
+    title: str
+    state: ChangeState
+    author: str
+    made_at: datetime
+    hash: str
+    authors: Set[int]
+    publishers: tuple[str, ...]
+    current: bool
+    files: Mapping[str, str]
+
+    @property
+    def is_published(self) -> bool:
+        """Whether it came into force."""
+        return self.state == ChangeState.PUBLISHED
+
+    @property
+    def waits(self) -> bool:
+        """Whether it can still be published."""
+        return self.current and self.state in OPEN_STATES
+
+
+def change(session: Session, company_id: int, no: int) -> ReadChange | None:
+    """The change of this number, if the company has one."""
+    mine = select(Change).where(Change.company_id == company_id, Change.no == no)
+    found = session.scalar(mine)
+    if found is None:
+        return None
+    files = session.scalars(
+        select(ChangeFile).where(ChangeFile.change_id == found.id).order_by(ChangeFile.path)
+    ).all()
+    wrote = (found.author_id, *(one.person_id for one in files))
+    authors = {person for person in wrote if person is not None}
+    return ReadChange(
+        no=found.no,
+        title=found.title,
+        state=found.state,
+        author=names_of(session, [found.author_id]).get(found.author_id or 0, "the command line"),
+        made_at=found.made_at,
+        hash=found.hash,
+        authors=authors,
+        publishers=who_may(session, company_id, "rules.publish", but=authors),
+        current=session.get_one(Company, company_id).ruleset_version_id == found.base_id,
+        files={one.path: one.body for one in files if one.body is not None},
+    )

@@ -1,0 +1,1 @@
+"""Clearpost holding.staff: who joins a company, what they may do there, and who leaves."""

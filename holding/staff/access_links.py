@@ -1,0 +1,258 @@
+"""Links that work once: an invitation to a company, and a new password for who has lost theirs.
+
+Here: making, cancelling and opening them. A link is shown or mailed when it is made and never
+again; what is kept of it is a hash. Not here: what using one does (`link_use.py`), mail (portal),
+what a role may do (`access/actors.py`).
+"""
+
+import hashlib
+import secrets
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from holding.access.actors import Actor, actor_of, may, roles_of
+from holding.access.people import companies_of, id_of_address, who_may
+from holding.access.role_words import role_list
+from holding.audit.events import record_event
+from holding.refusal import Refusal
+from holding.staff.duties import ACT, administers, not_possible
+from holding.tables import AccessLink, Company, Membership, Person, Team
+
+JOIN: Final = "join"
+RESET: Final = "reset"
+LASTS: Final = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class NewLink:
+    """A link just made: its token is handed over now and never again."""
+
+    id: int
+    token: str
+    email: str
+    name: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OpenLink:
+    """What stands behind a link; `knows_password`: they prove who they are by the present one."""
+
+    kind: str
+    company: str
+    zone: str
+    email: str
+    name: str
+    roles: str
+    maker: str
+    expires_at: datetime
+    knows_password: bool
+
+
+def invite(
+    session: Session,
+    actor: Actor,
+    *,
+    company_id: int,
+    email: str,
+    name: str,
+    roles: Collection[str],
+    team_ids: Collection[int],
+    now: datetime,
+) -> NewLink | Refusal:
+    """Invite somebody who has no role here; an earlier invitation of theirs ends."""
+    address = email.strip().lower()
+    refused = (
+        administers(session, actor, company_id)
+        or not_possible(address, roles)
+        or _no_address(address)
+    )
+    if refused:
+        return refused
+    known = id_of_address(session, address)
+    if known is not None and roles_of(session, company_id, known):
+        words, hint = f"{address} is here already.", "Change their roles instead."
+        return Refusal("person.here", words, hint, 409)
+    theirs = select(Team.id).where(Team.company_id == company_id, Team.id.in_(list(team_ids)))
+    return _make(
+        session,
+        actor,
+        AccessLink(
+            kind=JOIN,
+            company_id=company_id,
+            email=address,
+            name=name.strip(),
+            roles=sorted(set(roles)),
+            team_ids=sorted(session.scalars(theirs)),
+        ),
+        f"{address} was invited as {role_list(roles)}.",
+        now,
+    )
+
+
+def reset(
+    session: Session, actor: Actor, *, company_id: int, person_id: int, now: datetime
+) -> NewLink | Refusal:
+    """A link by which a person of the company sets a new password; nothing changes before that."""
+    if refused := administers(session, actor, company_id):
+        return refused
+    person = session.get(Person, person_id)
+    if person is None or not roles_of(session, company_id, person_id):
+        return Refusal("person.unknown", "There is no such person here.", status=404)
+    if actor.person_id == person_id:
+        hint = "Change it on your own page."
+        return Refusal("reset.self", "You cannot make a link for your own password.", hint, 403)
+    elsewhere = [one.name for one in companies_of(session, person_id) if one.id != company_id]
+    if elsewhere:  # whoever sets the password is that person in every company
+        return Refusal(
+            "reset.elsewhere",
+            f"{person.name} works in another company, too: {', '.join(elsewhere)}.",
+            "Whoever runs this server sets a new one: clearpost user password.",
+            403,
+        )
+    say = f"A link was made with which {person.name} sets a new password."
+    link = AccessLink(
+        kind=RESET,
+        company_id=company_id,
+        person_id=person_id,
+        email=person.email,
+        name=person.name,
+        roles=[],
+        team_ids=[],
+    )
+    return _make(session, actor, link, say, now)
+
+
+def cancel(session: Session, actor: Actor, link_id: int, now: datetime) -> str | Refusal:
+    """End a link that nobody used yet; whose it was."""
+    if refused := administers(session, actor, actor.company_id or 0):
+        return refused
+    row = session.get(AccessLink, link_id, with_for_update=True, populate_existing=True)
+    if row is None or row.company_id != actor.company_id:
+        return Refusal("link.unknown", "There is no such invitation.", status=404)
+    if row.used_at is not None or row.ended_at is not None:
+        return Refusal("link.over", f"The link for {row.email} was used or has ended already.")
+    row.ended_at = now
+    session.flush()
+    what = "invitation of" if row.kind == JOIN else "password link for"
+    tell(session, actor, row, "link.cancelled", f"The {what} {row.email} was cancelled.", now)
+    return row.email
+
+
+def opened(session: Session, token: str, now: datetime) -> OpenLink | Refusal:
+    """What a link is about, as the page shows it before it is used."""
+    found = living(session, token, now)
+    if isinstance(found, Refusal):
+        return found
+    maker = session.get(Person, found.made_by_id or 0)
+    company = session.get_one(Company, found.company_id)
+    return OpenLink(
+        kind=found.kind,
+        company=company.name,
+        zone=company.zone,
+        email=found.email,
+        name=found.name,
+        roles=role_list(found.roles),
+        maker=maker.name if maker else "whoever runs this server",
+        expires_at=found.expires_at,
+        knows_password=found.kind == JOIN and works_somewhere(session, found.email),
+    )
+
+
+def _make(session: Session, actor: Actor, link: AccessLink, say: str, now: datetime) -> NewLink:
+    """Keep the link; an earlier one of the same kind for the same person ends."""
+    session.execute(
+        update(AccessLink)
+        .where(
+            AccessLink.company_id == link.company_id,
+            AccessLink.kind == link.kind,
+            AccessLink.email == link.email,
+            AccessLink.used_at.is_(None),
+            AccessLink.ended_at.is_(None),
+        )
+        .values(ended_at=now)
+    )
+    token = secrets.token_urlsafe(32)
+    link.token_hash, link.made_at, link.made_by_id = _digest(token), now, actor.person_id
+    link.expires_at = now + LASTS
+    session.add(link)
+    session.flush()
+    tell(session, actor, link, f"link.{link.kind}", say, now)
+    return NewLink(link.id, token, link.email, link.name, link.expires_at)
+
+
+def living(
+    session: Session, token: str, now: datetime, *, lock: bool = False
+) -> AccessLink | Refusal:
+    """The link behind a token while it works: unused, in time, its maker still an administrator."""
+    query = select(AccessLink).where(AccessLink.token_hash == _digest(token))
+    row = session.scalar(query.with_for_update() if lock else query)
+    if row is None:
+        return _gone("This link is not known.", "It may be incomplete: copy all of it.")
+    company = session.get_one(Company, row.company_id)
+    who = ", ".join(who_may(session, company.id, ACT)) or "whoever runs this server"
+    ask = f"Ask for a new one: {who}."
+    if row.used_at is not None:
+        return _gone("This link was used already. It works once.", f"Sign in, or ask {who}.")
+    if row.ended_at is not None:
+        return _gone(f"This link was cancelled or replaced by {company.name}.", ask)
+    if row.expires_at <= now:
+        return _gone(f"This link ended after {LASTS.days} days.", ask)
+    if row.made_by_id is not None:
+        maker = actor_of(session, row.made_by_id, company.id)
+        if maker is None or may(maker, ACT):
+            words = "This link ended, because who made it does not manage users any more."
+            return _gone(words, ask)
+    if row.kind == RESET and not roles_of(session, company.id, row.person_id or 0):
+        return _gone(f"This link ended, because you left {company.name}.", ask)
+    return row
+
+
+def _gone(words: str, hint: str) -> Refusal:
+    return Refusal("link.gone", words, hint, 410)
+
+
+def works_somewhere(session: Session, email: str) -> bool:
+    """Whether the address is a person with a password and a role in any company.
+
+    Such a person is never given a new password by an invitation: it would open the other company
+    to whoever sent it.
+    """
+    query = (
+        select(Person.id)
+        .join(Membership, Membership.person_id == Person.id)
+        .where(Person.email == email, Person.password_hash.is_not(None), Person.active)
+    )
+    return session.scalar(query.limit(1)) is not None
+
+
+def _no_address(address: str) -> Refusal | None:
+    name, _, place = address.partition("@")
+    if name and "." in place and not any(sign.isspace() or sign in '<>,;"' for sign in address):
+        return None
+    hint = "Write it as aisyah@company.com."
+    return Refusal("person.email", f"“{address}” is no email address.", hint, 422)
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def tell(
+    session: Session, actor: Actor, link: AccessLink, act: str, say: str, now: datetime
+) -> None:
+    """Write the event of something that was done with a link."""
+    record_event(
+        session,
+        company_id=link.company_id,
+        at=now,
+        actor=actor,
+        act=act,
+        object=f"access_link:{link.id}",
+        body={"say": say, "person": link.person_id},
+    )

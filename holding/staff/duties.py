@@ -1,0 +1,193 @@
+"""A person's roles and teams in a company, changed as a whole by an administrator.
+
+Here: whether somebody may administer people at this moment, and the change. Not here: giving one
+role (`access/people.py`), leaving (`exceptions/assignments.py`), links by which people come
+(`access_links.py`).
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from holding.access.actors import ACTS, ROLES, Actor, actor_of, may, roles_of
+from holding.access.people import add_membership, who_may
+from holding.access.role_words import ROLE_LABELS
+from holding.access.teams import ACT as TAKES_HOLDS
+from holding.audit.events import COMMAND_LINE, record_event
+from holding.exceptions import assignments
+from holding.refusal import Refusal
+from holding.tables import Company, Membership, Person, Team, TeamMember
+
+ACT = "people.admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What a change came to; `handed`: holds that went back to their teams."""
+
+    name: str
+    handed: int
+
+
+def administers(session: Session, actor: Actor, company_id: int) -> Refusal | None:
+    """Why this person may not manage the users of the company now, or None when they may.
+
+    Their roles are read anew while nobody else changes any: two administrators who take each
+    other's role at one moment do not both succeed.
+    """
+    if actor.person_id is None and actor.via == COMMAND_LINE:
+        return None
+    session.execute(select(Company.id).where(Company.id == company_id).with_for_update())
+    now_there = actor_of(session, actor.person_id or 0, company_id)
+    if now_there is not None:
+        return may(now_there, ACT)
+    return Refusal("forbidden", f"{actor.name} has no role here any more.", status=403)
+
+
+def change(
+    session: Session,
+    actor: Actor,
+    *,
+    company_id: int,
+    person_id: int,
+    roles: Collection[str],
+    team_ids: Collection[int],
+    seen: str,
+    now: datetime,
+) -> Changed | Refusal:
+    """Let a person have exactly these roles and teams; `seen` is what the form showed (`mark`)."""
+    refused = administers(session, actor, company_id) or _not_oneself(
+        session, actor, company_id, person_id
+    )
+    if refused:
+        return refused
+    held = roles_of(session, company_id, person_id)
+    person = session.get(Person, person_id)
+    if person is None or not held:
+        return Refusal("person.unknown", "There is no such person here.", status=404)
+    if wrong := not_possible(person.name, roles):
+        return wrong
+    if seen != mark(held, teams_of(session, company_id, person_id)):
+        return Refusal(
+            "person.changed",
+            f"The roles or teams of {person.name} were changed meanwhile.",
+            "Look at them again, then change them.",
+            409,
+        )
+    for role in sorted(set(roles) - held):
+        refused = add_membership(
+            session, company_id=company_id, person_id=person_id, role=role, actor=actor, now=now
+        )
+        if refused:
+            return refused
+    _take(session, actor, company_id, person, held - set(roles), now)
+    _move(session, actor, company_id, person, set(team_ids), now)
+    session.flush()
+    if set(roles) & ACTS[TAKES_HOLDS]:
+        return Changed(person.name, 0)
+    why = "has no role that takes holds any more"
+    return Changed(person.name, assignments.hand_over(session, actor, person, now, why=why))
+
+
+def mark(roles: Collection[str], team_ids: Collection[int]) -> str:
+    """What a person had when a form was shown, as one text to send back with it."""
+    return f"{' '.join(sorted(roles))}|{' '.join(str(one) for one in sorted(team_ids))}"
+
+
+def teams_of(session: Session, company_id: int, person_id: int) -> set[int]:
+    """The ids of the person's teams in a company."""
+    query = select(Team.id).join(TeamMember, TeamMember.team_id == Team.id)
+    mine = (Team.company_id == company_id, TeamMember.person_id == person_id)
+    return set(session.scalars(query.where(*mine)))
+
+
+def not_possible(name: str, roles: Collection[str]) -> Refusal | None:
+    """Why nobody can have just these roles, or None."""
+    unknown = sorted(set(roles) - set(ROLES))
+    if unknown:
+        return Refusal("role.unknown", f"There is no role {', '.join(unknown)}.", status=422)
+    if not roles:
+        hint = "Tick one, or let the person leave the company."
+        return Refusal("role.none", f"{name} needs at least one role.", hint, 422)
+    return None
+
+
+def _not_oneself(session: Session, actor: Actor, company_id: int, person_id: int) -> Refusal | None:
+    if actor.person_id != person_id:
+        return None
+    others = who_may(session, company_id, ACT, but=(person_id,))
+    hint = f"{', '.join(others)} can." if others else "Invite a second administrator first."
+    words = (
+        "You cannot change your own roles and teams, because nobody grants anything to themselves."
+    )
+    return Refusal("role.self", words, hint, 403)
+
+
+def _take(
+    session: Session,
+    actor: Actor,
+    company_id: int,
+    person: Person,
+    roles: Collection[str],
+    now: datetime,
+) -> None:
+    for role in sorted(roles):
+        session.execute(
+            delete(Membership).where(
+                Membership.company_id == company_id,
+                Membership.person_id == person.id,
+                Membership.role == role,
+            )
+        )
+        say = f"{person.name} no longer has the role {ROLE_LABELS[role]}."
+        _tell(session, actor, company_id, "person.role_taken", say, person, now, role=role)
+
+
+def _move(
+    session: Session,
+    actor: Actor,
+    company_id: int,
+    person: Person,
+    wanted: set[int],
+    now: datetime,
+) -> None:
+    """Teams of another company are left alone, whatever the form named."""
+    had = teams_of(session, company_id, person.id)
+    query = select(Team).where(Team.company_id == company_id)
+    for team in session.scalars(query.order_by(Team.id)).all():
+        if team.id in wanted and team.id not in had:
+            session.add(TeamMember(team_id=team.id, person_id=person.id))
+            say, act = f"{person.name} is in the team {team.shown} now.", "person.team_joined"
+        elif team.id in had and team.id not in wanted:
+            session.execute(
+                delete(TeamMember).where(
+                    TeamMember.team_id == team.id, TeamMember.person_id == person.id
+                )
+            )
+            say, act = f"{person.name} is no longer in the team {team.shown}.", "person.team_left"
+        else:
+            continue
+        _tell(session, actor, company_id, act, say, person, now, team=team.id)
+
+
+def _tell(
+    session: Session,
+    actor: Actor,
+    company_id: int,
+    act: str,
+    say: str,
+    person: Person,
+    now: datetime,
+    **more: object,
+) -> None:
+    record_event(
+        session,
+        company_id=company_id,
+        at=now,
+        actor=actor,
+        act=act,
+        body={"say": say, "person": person.id, **more},
+    )

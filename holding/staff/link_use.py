@@ -1,0 +1,117 @@
+"""What using a link does: somebody joins a company, or sets a new password, and is signed in.
+
+Here: the one use. Not here: making and opening links (`access_links.py`), what each role may do
+(`access/actors.py`), sessions (`access/sessions.py`).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from holding.access import sessions, tokens
+from holding.access.actors import OPERATOR, actor_of
+from holding.access.people import MIN_PASSWORD, add_membership, id_of_address
+from holding.access.role_words import role_list
+from holding.refusal import Refusal
+from holding.staff.access_links import JOIN, RESET, living, tell, works_somewhere
+from holding.tables import AccessLink, Company, Person, TeamMember
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What using a link came to: the new session, and the company to go to."""
+
+    session_token: str
+    company: str
+
+
+def use(
+    session: Session,
+    token: str,
+    *,
+    name: str,
+    password: str,
+    now: datetime,
+    device: sessions.Device = sessions.NO_DEVICE,
+) -> Used | Refusal:
+    """Join the company, or set the new password; then signed in. Commit also after a refusal."""
+    found = living(session, token, now, lock=True)
+    if isinstance(found, Refusal):
+        return found
+    known = found.kind == JOIN and works_somewhere(session, found.email)
+    if known:
+        signed = sessions.sign_in(session, found.email, password, now, device)
+    else:
+        signed = _with_new_password(session, found, name, password, now, device)
+    if isinstance(signed, Refusal):
+        return signed
+    person_id = id_of_address(session, found.email) or 0
+    if found.kind == JOIN and (refused := _join(session, found, person_id, now)):
+        return refused
+    found.used_at, found.person_id = now, person_id
+    session.flush()
+    return Used(signed, session.get_one(Company, found.company_id).code)
+
+
+def _with_new_password(
+    session: Session,
+    link: AccessLink,
+    name: str,
+    password: str,
+    now: datetime,
+    device: sessions.Device,
+) -> str | Refusal:
+    if len(password) < MIN_PASSWORD:
+        words = f"A password has at least {MIN_PASSWORD} characters; this one has {len(password)}."
+        return Refusal("person.password", words, "", 422)
+    if link.kind == JOIN and not name.strip():
+        return Refusal("person.name", "Enter your name.", "It stands beside what you do.", 422)
+    person_id = link.person_id if link.kind == RESET else id_of_address(session, link.email)
+    if person_id is None:
+        person = Person(email=link.email, name=name.strip(), active=True, settings={})
+        session.add(person)
+        session.flush()
+        person_id = person.id
+    elif link.kind == JOIN:
+        session.get_one(Person, person_id).name = name.strip()
+    sessions.set_password(session, person_id, password, now)
+    if link.kind == RESET:
+        _tell_reset(session, link, person_id, now)
+    return sessions.open_session(session, person_id, now, device)
+
+
+def _tell_reset(session: Session, link: AccessLink, person_id: int, now: datetime) -> None:
+    """Programs of theirs end, too, as after `clearpost user password`."""
+    actor = actor_of(session, person_id, link.company_id)
+    if actor is None:
+        return
+    say = f"{actor.name} set a new password by a link."
+    tokens.end_all(session, actor, person_id, f"{actor.name} set a new password", now)
+    tell(session, actor, link, "person.password", say, now)
+
+
+def _join(session: Session, link: AccessLink, person_id: int, now: datetime) -> Refusal | None:
+    """Give the roles and teams that the invitation named, in the name of who invited."""
+    maker = OPERATOR
+    if link.made_by_id is not None:
+        maker = actor_of(session, link.made_by_id, link.company_id) or OPERATOR
+    for role in link.roles:
+        refused = add_membership(
+            session,
+            company_id=link.company_id,
+            person_id=person_id,
+            role=role,
+            actor=maker,
+            now=now,
+        )
+        if refused:
+            return refused
+    for team_id in link.team_ids:
+        session.merge(TeamMember(team_id=team_id, person_id=person_id))
+    session.flush()
+    joined = actor_of(session, person_id, link.company_id)
+    if joined is not None:
+        say = f"{joined.name} joined as {role_list(link.roles)}."
+        tell(session, joined, link, "person.joined", say, now)
+    return None

@@ -1,0 +1,171 @@
+"""What people do with their own account: name, password, sessions, and how pages look to them.
+
+Here: changing them, each with its event in every company of the person. Not here: roles
+(`duties.py`), passwords and sessions themselves (`access/sessions.py`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from holding.access import sessions
+from holding.access.actors import actor_of
+from holding.access.people import MIN_PASSWORD, companies_of
+from holding.audit.events import record_event
+from holding.refusal import Refusal
+from holding.store.row_objects import Columns, of
+from holding.tables import Person
+from holding.tables import Session as SignIn
+
+THEMES: Final = ("auto", "light", "dark")
+KEY: Final = 20  # so many signs of its hash name a session on its owner's page
+
+
+@dataclass(frozen=True, slots=True)
+class Taste:
+    """How pages look and listen to a person."""
+
+    theme: str = THEMES[0]
+    keys: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSession:
+    """Where somebody is signed in; `key` names it."""
+
+    token_hash: str
+    device: str
+    address: str
+    created_at: datetime
+    seen_at: datetime
+
+    @property
+    def key(self) -> str:
+        """What names the session in a form; nobody signs in with it."""
+        return self.token_hash[:KEY]
+
+
+_OPEN = Columns(
+    OpenSession(
+        token_hash=of(SignIn.token_hash),
+        device=of(SignIn.device),
+        address=of(SignIn.address),
+        created_at=of(SignIn.created_at),
+        seen_at=of(SignIn.seen_at),
+    )
+)
+
+
+def taste(settings: Mapping[str, Any]) -> Taste:
+    """The taste in a person's settings; what is not there is as for everybody."""
+    theme = settings.get("theme")
+    return Taste(theme if theme in THEMES else THEMES[0], settings.get("keys") is not False)
+
+
+def key_of(token: str) -> str:
+    """What names the session of this token."""
+    return sessions.digest(token)[:KEY]
+
+
+def open_sessions(session: Session, person_id: int, now: datetime) -> tuple[OpenSession, ...]:
+    """The sessions that still work, the last used first."""
+    query = (
+        _OPEN.select()
+        .where(
+            SignIn.person_id == person_id,
+            SignIn.revoked_at.is_(None),
+            SignIn.expires_at > now,
+            SignIn.seen_at > now - sessions.IDLE,
+        )
+        .order_by(SignIn.seen_at.desc(), SignIn.token_hash)
+    )
+    return _OPEN.each(session.execute(query))
+
+
+def save(
+    session: Session, person_id: int, *, name: str, taste: Taste, now: datetime
+) -> Refusal | None:
+    """The name that stands beside what they do from now on, and how pages look."""
+    person = session.get_one(Person, person_id, with_for_update=True, populate_existing=True)
+    wanted = " ".join(name.split())
+    if not wanted or len(wanted) > 100:
+        return Refusal("person.name", "Enter your name, of 100 letters at most.", "", 422)
+    old = person.name
+    person.name = wanted
+    person.settings = {**person.settings, "theme": taste.theme, "keys": taste.keys}
+    session.flush()
+    if wanted != old:
+        _tell(session, person_id, "person.renamed", f"{old} is called {wanted} now.", now)
+    return None
+
+
+def change_password(
+    session: Session,
+    person_id: int,
+    *,
+    present: str,
+    wanted: str,
+    now: datetime,
+    device: sessions.Device,
+) -> str | Refusal:
+    """A new password; every session ends, and a new one here begins: its token.
+
+    Who does not know the present one is refused, and counted as at signing in: commit also then.
+    """
+    if len(wanted) < MIN_PASSWORD:
+        words = f"A password has at least {MIN_PASSWORD} characters; this one has {len(wanted)}."
+        return Refusal("person.password", words, "", 422)
+    if wanted == present:
+        words = "The new password is the present one."
+        return Refusal("person.password", words, "Choose another.", 422)
+    person = session.get_one(Person, person_id)
+    proved = sessions.sign_in(session, person.email, present, now, device)
+    if isinstance(proved, Refusal):
+        if proved.code == "signin.throttled":
+            return proved
+        return Refusal("person.present", "The present password is not right.", "", 422)
+    sessions.set_password(session, person_id, wanted, now)
+    say = f"{person.name} changed their password. Their other sessions ended."
+    _tell(session, person_id, "person.password_changed", say, now)
+    return sessions.open_session(session, person_id, now, device)
+
+
+def end_session(session: Session, person_id: int, key: str, now: datetime) -> Refusal | None:
+    """Sign the person out in one place."""
+    mine = [one for one in open_sessions(session, person_id, now) if one.key == key]
+    if not mine:
+        return Refusal("session.over", "That session has ended already.", status=404)
+    session.execute(
+        update(SignIn).where(SignIn.token_hash == mine[0].token_hash).values(revoked_at=now)
+    )
+    where = mine[0].device or "an unknown device"
+    say = f"{_name(session, person_id)} signed out on {where}."
+    _tell(session, person_id, "person.session_ended", say, now)
+    return None
+
+
+def sign_out_everywhere(session: Session, person_id: int, now: datetime) -> None:
+    """End every session of the person, this one too."""
+    sessions.revoke_all(session, person_id, now)
+    say = f"{_name(session, person_id)} signed out everywhere."
+    _tell(session, person_id, "person.signed_out", say, now)
+
+
+def _name(session: Session, person_id: int) -> str:
+    return session.scalars(select(Person.name).where(Person.id == person_id)).one()
+
+
+def _tell(session: Session, person_id: int, act: str, say: str, now: datetime) -> None:
+    for company in companies_of(session, person_id):
+        record_event(
+            session,
+            company_id=company.id,
+            at=now,
+            actor=actor_of(session, person_id, company.id),
+            act=act,
+            body={"say": say, "person": person_id},
+        )

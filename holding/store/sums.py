@@ -1,0 +1,59 @@
+"""Sums of money, one a currency: what is of two currencies is never added.
+
+Here: the columns to ask for, and the order of lists. Not here: adding up, and how a sum is written
+(holding/words.py).
+"""
+
+from sqlalchemy import ColumnElement, FromClause, Subquery, case, func, select
+
+from holding.tables import Hold, Posting, Record
+from holding.tables.decisions import HOLD_OPEN
+from holding.words import Sums
+
+
+def most_first(sums: Sums) -> tuple[int, int]:
+    """The order of lists: the most money of the books first, then the most of others."""
+    home = sums.get("", 0)
+    return -home, home - sum(sums.values())
+
+
+def check_figure(sums: Sums) -> int:
+    """One figure that tells two sums apart; it is never shown, for it means nothing."""
+    return sum(sums.values())
+
+
+def of_held(single: FromClause) -> tuple[ColumnElement[str], ColumnElement[int]]:
+    """Currency and amount of a held record, from rows that have the `book` of its holds."""
+    home = single.c.book.is_not(None)
+    return (
+        case((home, ""), else_=func.coalesce(Record.currency, "")).label("currency"),
+        func.coalesce(single.c.book, Record.amount).label("minor"),
+    )
+
+
+def of_posting() -> tuple[ColumnElement[str], ColumnElement[int]]:
+    """Currency and amount of a posting."""
+    home = Posting.book.is_not(None)
+    return (
+        case((home, ""), else_=func.coalesce(Posting.currency, "")).label("currency"),
+        func.coalesce(Posting.book, Posting.amount).label("minor"),
+    )
+
+
+def held_of_causes() -> Subquery:
+    """What the records come to that each cause holds, each record once a cause: rows of `cause_id`,
+    `currency` and `minor`.
+    """
+    single = (
+        select(Hold.cause_id, Hold.record_id, func.max(Hold.book).label("book"))
+        .where(HOLD_OPEN)
+        .group_by(Hold.cause_id, Hold.record_id)
+        .subquery()
+    )
+    currency, minor = of_held(single)
+    return (
+        select(single.c.cause_id, currency, func.sum(minor).label("minor"))
+        .join_from(single, Record, Record.id == single.c.record_id)
+        .group_by(single.c.cause_id, currency)
+        .subquery()
+    )

@@ -1,0 +1,14 @@
+"""Who comes in: sign-in, people and their roles, invitations, one's own account, deputies.
+
+Here: the list of the blueprints. Not here: the pages about records (portal/pages).
+"""
+
+from portal.access import deputies, joining, own_page, people, signin
+
+BLUEPRINTS = (
+    signin.signin_pages,
+    joining.join_pages,
+    own_page.own_pages,
+    deputies.deputy_pages,
+    people.people_pages,
+)

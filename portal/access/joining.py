@@ -1,0 +1,55 @@
+"""The page behind a link that works once: join a company, or set a new password.
+
+Here: the page and its form. Not here: what the link does (holding/staff/link_use.py).
+"""
+
+from flask import Blueprint, g, make_response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from holding.refusal import Refusal
+from holding.staff import access_links, link_use
+from portal.access.signin import device
+from portal.web import security, store
+
+join_pages = Blueprint("join", __name__, url_prefix="/join")
+
+
+@join_pages.get("/<token>")
+def form(token: str) -> Response:
+    """What the link is about, and the form."""
+    return _page(token)
+
+
+@join_pages.post("/<token>")
+@security.limiter.limit("20 per minute")
+def enter(token: str) -> Response:
+    """Use it; whoever was signed in here before is not any more."""
+    with store.writing() as session:
+        done = link_use.use(
+            session,
+            token,
+            name=request.form.get("name", ""),
+            password=request.form.get("password", ""),
+            now=g.now,
+            device=device(),
+        )
+    if isinstance(done, Refusal):
+        return _page(token, done)
+    answer = make_response(redirect(url_for("dashboard.show", co=done.company), 303))
+    return security.keep(answer, done.session_token)
+
+
+def _page(token: str, refusal: Refusal | None = None) -> Response:
+    link = access_links.opened(store.reading(), token, g.now)
+    if isinstance(link, Refusal):
+        return make_response(render_template("people/gone.html", refusal=link), link.status)
+    g.zone = link.zone
+    page = render_template(
+        "people/join.html",
+        link=link,
+        token=token,
+        refusal=refusal,
+        joins=link.kind == access_links.JOIN,
+        name=request.form.get("name", link.name),
+    )
+    return make_response(page, refusal.status if refusal else 200)

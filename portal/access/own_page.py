@@ -1,0 +1,115 @@
+"""One's own page: name, how pages look, password, where one is signed in.
+
+Here: views and forms. Not here: what they change (holding/staff/own_account.py).
+"""
+
+from collections.abc import Mapping
+
+from flask import Blueprint, g, make_response, redirect, request, url_for
+from werkzeug.wrappers import Response
+
+from holding.access.actors import ACTS
+from holding.access.role_words import ACT_LABELS, role_list
+from holding.refusal import Refusal
+from holding.staff import own_account
+from portal.access.signin import device
+from portal.web import fragments, security, store
+
+own_pages = Blueprint("me", __name__, url_prefix="/me")
+
+
+@own_pages.get("")
+def show() -> Response:
+    """The page, inside a company where one is named or there is only one."""
+    return _page({})
+
+
+@own_pages.post("")
+def save() -> Response:
+    """Name, theme and keys."""
+    taste = own_account.taste(
+        {"theme": request.form.get("theme"), "keys": request.form.get("keys") == "1"}
+    )
+    with store.writing() as session:
+        refused = own_account.save(
+            session,
+            g.person.person_id,
+            name=request.form.get("name", ""),
+            taste=taste,
+            now=g.now,
+        )
+    if refused:
+        return _page({"name": refused.message}, status=refused.status)
+    return fragments.moved(_url(), "Your settings are saved.")
+
+
+@own_pages.post("/password")
+@security.limiter.limit("10 per minute")
+def password() -> Response:
+    """A new password; the other sessions end."""
+    with store.writing() as session:
+        done = own_account.change_password(
+            session,
+            g.person.person_id,
+            present=request.form.get("present", ""),
+            wanted=request.form.get("wanted", ""),
+            now=g.now,
+            device=device(),
+        )
+    if isinstance(done, Refusal):
+        field = "wanted" if done.code == "person.password" else "present"
+        return _page({field: f"{done.message} {done.hint}".strip()}, status=done.status)
+    said = "Your password is changed. Your other sessions ended."
+    answer = fragments.done(_url(), said)
+    return security.keep(answer, done)
+
+
+@own_pages.post("/sessions/<key>/end")
+def end_session(key: str) -> Response:
+    """Sign out in one place."""
+    with store.writing() as session:
+        refused = own_account.end_session(session, g.person.person_id, key, g.now)
+    if refused:
+        return fragments.refuse(refused, back=_url())
+    return fragments.moved(_url(), "Signed out there.")
+
+
+@own_pages.post("/signout")
+def everywhere() -> Response:
+    """Sign out in all places, this one too."""
+    with store.writing() as session:
+        own_account.sign_out_everywhere(session, g.person.person_id, g.now)
+    return security.forget(make_response(redirect(url_for("signin.form"), 303)))
+
+
+def _page(problems: Mapping[str, str], *, status: int = 200) -> Response:
+    session = store.reading()
+    companies = security.inside_company(request.args.get("c", ""))
+    here = security.session_token()
+    return fragments.respond(
+        "people/me.html",
+        status=status,
+        problems=problems,
+        person=g.person,
+        taste=own_account.taste(g.person.settings),
+        sessions=own_account.open_sessions(session, g.person.person_id, g.now),
+        here=own_account.key_of(here),
+        companies=companies,
+        roles=role_list(g.actor.roles) if "actor" in g else "",
+        can=_abilities(may=True),
+        cannot=_abilities(may=False),
+        back=request.args.get("c", ""),
+    )
+
+
+def _abilities(*, may: bool) -> str:
+    """What the person can do in the company of the page, or cannot, in plain words."""
+    if "actor" not in g:
+        return ""
+    return ", ".join(
+        words for act, words in ACT_LABELS.items() if bool(g.actor.roles & ACTS[act]) is may
+    )
+
+
+def _url() -> str:
+    return url_for("me.show", c=request.args.get("c") or None)

@@ -1,0 +1,290 @@
+"""The people of a company: who they are, what they may do, who is invited, who leaves.
+
+Here: views and forms. Not here: what is allowed (holding/staff, holding/access), using a link
+(joining.py).
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from flask import Blueprint, Response, g, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from connectors.transport import mail
+from holding.access import actors, people
+from holding.access.role_words import ACT_LABELS, GROUPS, MEETING, ROLE_LABELS, duties_meet
+from holding.exceptions import assignments
+from holding.refusal import Refusal
+from holding.runtime.logs import logger
+from holding.staff import access_links, directory, duties
+from holding.words import plural
+from portal.web import filters, forms, fragments, security, store
+
+people_pages = Blueprint("people", __name__, url_prefix="/c/<co>/people")
+log = logger("clearpost.people")
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Which roles and teams somebody is to have; `understood`: also those that should not meet."""
+
+    roles: tuple[str, ...]
+    team_ids: tuple[int, ...]
+    understood: bool
+
+
+@people_pages.get("/")
+def listing() -> Response:
+    """Everybody of the company, who is invited, who left, and what each role may do."""
+    session = store.reading()
+    members = directory.members(session, g.company.id)
+    invited = directory.invitations(session, g.company.id)
+    admin = security.may(duties.ACT) is None
+    return fragments.respond(
+        "people/list.html",
+        members=members,
+        invited=invited,
+        left=directory.former(session, g.company.id),
+        admin=admin,
+        private=admin or security.may("audit.read") is None,
+        admins=", ".join(one.name for one in members if "admin" in one.roles),
+        summary=_summary(members, invited),
+        labels=ROLE_LABELS,
+        groups=_grants(),
+    )
+
+
+@people_pages.get("/invite")
+def invitation() -> Response:
+    """The form of an invitation."""
+    return _form({}, wish=Wish((), (), understood=False))
+
+
+@people_pages.post("/invite")
+def invite() -> AnyResponse:
+    """Make the link, and mail it where there is a mail server."""
+    wish, email = _wish(), request.form.get("email", "").strip()
+    problems = _meeting(wish, ())
+    if problems:
+        return _form(problems, wish=wish, status=422)
+    with store.writing() as session:
+        made = access_links.invite(
+            session,
+            g.actor,
+            company_id=g.company.id,
+            email=email,
+            name=request.form.get("name", ""),
+            roles=wish.roles,
+            team_ids=wish.team_ids,
+            now=g.now,
+        )
+    if isinstance(made, Refusal):
+        field = {"person.email": "email", "person.here": "email", "role.none": "role"}
+        if made.code not in field:
+            return fragments.refuse(made, back=_url())
+        told = {field[made.code]: f"{made.message} {made.hint}".strip()}
+        return _form(told, wish=wish, status=made.status)
+    return _hand_over(made, access_links.JOIN)
+
+
+@people_pages.post("/links/<int:link_id>/cancel")
+def cancel(link_id: int) -> AnyResponse:
+    """End an invitation that nobody used yet."""
+    with store.writing() as session:
+        answer = access_links.cancel(session, g.actor, link_id, g.now)
+    if isinstance(answer, Refusal):
+        return fragments.refuse(answer, back=_url())
+    return fragments.moved(_url(), f"The invitation of {answer} was cancelled.")
+
+
+@people_pages.get("/<int:person_id>")
+def show(person_id: int) -> AnyResponse:
+    """One person: roles, teams, a new password, leaving."""
+    return _person({}, person_id)
+
+
+@people_pages.post("/<int:person_id>")
+def change(person_id: int) -> AnyResponse:
+    """Let the person have the roles and teams that are ticked."""
+    wish = _wish()
+    held = actors.roles_of(store.reading(), g.company.id, person_id)
+    if problems := _meeting(wish, held):
+        return _person(problems, person_id, wish=wish, status=422)
+    with store.writing() as session:
+        answer = duties.change(
+            session,
+            g.actor,
+            company_id=g.company.id,
+            person_id=person_id,
+            roles=wish.roles,
+            team_ids=wish.team_ids,
+            seen=request.form.get("seen", ""),
+            now=g.now,
+        )
+    if isinstance(answer, Refusal):
+        if answer.code == "role.none":
+            told = {"role": f"{answer.message} {answer.hint}"}
+            return _person(told, person_id, wish=wish, status=answer.status)
+        return fragments.refuse(answer, back=_url())
+    back = f" {_holds(answer.handed)}" if answer.handed else ""
+    return fragments.moved(_url(), f"Roles and teams of {answer.name} changed.{back}")
+
+
+@people_pages.post("/<int:person_id>/reset")
+def reset(person_id: int) -> AnyResponse:
+    """Make a link with which the person sets a new password."""
+    with store.writing() as session:
+        made = access_links.reset(
+            session, g.actor, company_id=g.company.id, person_id=person_id, now=g.now
+        )
+    if isinstance(made, Refusal):
+        return fragments.refuse(made, back=_url())
+    return _hand_over(made, access_links.RESET)
+
+
+@people_pages.post("/<int:person_id>/leave")
+def leave(person_id: int) -> AnyResponse:
+    """Take the person out of the company; their holds go back to their teams."""
+    named = people.names_of(store.reading(), [person_id]).get(person_id, "")
+    with store.writing() as session:
+        answer = duties.administers(session, g.actor, g.company.id)
+        handed = answer or assignments.leave(session, g.actor, g.company.id, person_id, g.now)
+    if isinstance(handed, Refusal):
+        return fragments.refuse(handed, back=_url())
+    back = f" {_holds(handed)}" if handed else ""
+    return fragments.moved(_url(), f"{named} left {g.company.name}.{back}")
+
+
+def _hand_over(made: access_links.NewLink, kind: str) -> AnyResponse:
+    """The page after a link was made: mailed, or shown this once to be sent by hand."""
+    path = url_for("join.form", token=made.token)
+    settings = security.config().settings
+    url = f"{(settings.public_url or request.url_root).rstrip('/')}{path}"
+    failed = ""
+    if settings.mail is not None:
+        subject, text = _letter(made, kind, url)
+        failed = mail.send(settings.mail, to=made.email, subject=subject, text=text)
+        if failed:
+            log.warning("A mail was not taken.", request=g.request_id, why=failed)
+    return fragments.respond(
+        "people/link.html",
+        made=made,
+        joins=kind == access_links.JOIN,
+        url="" if settings.mail is not None and not failed else url,
+        failed=failed,
+    )
+
+
+def _letter(made: access_links.NewLink, kind: str, url: str) -> tuple[str, str]:
+    until = filters.moment(made.expires_at)
+    if kind == access_links.JOIN:
+        subject = f"{g.actor.name} invites you to {g.company.name} in Clearpost"
+        first = f"{g.actor.name} invites you to {g.company.name} in Clearpost."
+    else:
+        subject = f"A new password for {g.company.name} in Clearpost"
+        first = f"{g.actor.name} made a link with which you set a new password in Clearpost."
+    zone = filters.zone_note()
+    last = "If you did not expect this mail, do not open the link."
+    return subject, f"{first}\n\n{url}\n\nThe link works once, until {until}. {zone}. {last}\n"
+
+
+def _form(problems: Mapping[str, str], *, wish: Wish, status: int = 200) -> Response:
+    return fragments.respond(
+        "people/invite.html",
+        _choices(),
+        status=status,
+        problems=problems,
+        wish=wish,
+        teams=directory.teams(store.reading(), g.company.id),
+        mails=security.config().settings.mail is not None,
+    )
+
+
+def _person(
+    problems: Mapping[str, str], person_id: int, *, wish: Wish | None = None, status: int = 200
+) -> AnyResponse:
+    session = store.reading()
+    members = directory.members(session, g.company.id)
+    found = next((one for one in members if one.id == person_id), None)
+    if found is None:
+        return fragments.refuse(Refusal("person.unknown", "There is no such person here.", "", 404))
+    others = [one.name for one in members if "admin" in one.roles and one.id != person_id]
+    return fragments.respond(
+        "people/person.html",
+        _choices(),
+        status=status,
+        problems=problems,
+        one=found,
+        wish=wish or Wish(found.roles, found.team_ids, understood=False),
+        seen=request.form.get("seen") or duties.mark(found.roles, found.team_ids),
+        own=person_id == g.actor.person_id,
+        others=", ".join(others),
+        teams=directory.teams(session, g.company.id),
+        mails=security.config().settings.mail is not None,
+    )
+
+
+def _choices() -> dict[str, object]:
+    """What a form about roles offers: each with the first acts that it adds to reading."""
+    return {
+        "labels": ROLE_LABELS,
+        "abilities": {role: _adds(role) for role in actors.ROLES},
+        "meeting": MEETING,
+    }
+
+
+def _adds(role: str) -> str:
+    own = [
+        words
+        for act, words in ACT_LABELS.items()
+        if role in actors.ACTS[act] and act != "record.read"
+    ]
+    return ", ".join(own) or "view records only"
+
+
+def _grants() -> list[tuple[str, list[tuple[str, list[bool]]]]]:
+    """Group -> acts in plain words, and for each role whether it may; from the table of acts."""
+    return [
+        (
+            title,
+            [(ACT_LABELS[act], [role in actors.ACTS[act] for role in ROLE_LABELS]) for act in acts],
+        )
+        for title, acts in GROUPS
+    ]
+
+
+def _summary(
+    members: Collection[directory.Member], invited: Collection[directory.Invitation]
+) -> tuple[str, str]:
+    """How many there are, and how many hold the roles that others wait for."""
+    count = {role: sum(role in one.roles for one in members) for role in actors.ROLES}
+    open_ = [one for one in invited if one.expires_at > g.now]
+    who = f"{len(members)} {'person' if len(members) == 1 else 'people'}"
+    first = f"{who}, {plural(len(open_), 'open invitation')}."
+    admins = plural(count["admin"], "is administrator", "are administrators")
+    return (
+        first,
+        f"{count['approver']} can approve, {count['publisher']} can publish rules, {admins}.",
+    )
+
+
+def _wish() -> Wish:
+    form = request.form
+    teams = tuple(one for one in map(forms.whole, form.getlist("team")) if one is not None)
+    return Wish(tuple(form.getlist("role")), teams, form.get("understood") == "1")
+
+
+def _meeting(wish: Wish, held: Collection[str]) -> dict[str, str]:
+    """What has to be said before roles meet in one hand that did not meet before."""
+    fresh = [words for words in duties_meet(wish.roles) if words not in duties_meet(held)]
+    if not fresh or wish.understood:
+        return {}
+    return {"understood": "Two of these roles should not meet in one person. Tick that you know."}
+
+
+def _holds(count: int) -> str:
+    return f"{plural(count, 'hold is', 'holds are')} with their teams again."
+
+
+def _url() -> str:
+    return url_for("people.listing", co=g.company.code)

@@ -1,0 +1,109 @@
+"""Signing in and out, and choosing a company.
+
+Here: views and forms, and how a browser is called on its owner's page. Not here: passwords and
+sessions (holding/access/sessions.py), cookies (portal/web/security.py).
+"""
+
+import re
+from http import HTTPStatus
+from typing import Final
+
+from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from holding.access import people, sessions
+from holding.access.sessions import FAILURE_WINDOW
+from holding.refusal import Refusal
+from portal.web import security, store
+
+signin_pages = Blueprint("signin", __name__)
+BROWSERS: Final = (("Edg", "Edge"), ("OPR/", "Opera"), ("Firefox", "Firefox"),
+                   ("Chrom", "Chrome"), ("Safari", "Safari"))  # fmt: skip
+SYSTEMS: Final = (("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android"),
+                  ("Windows", "Windows"), ("Mac OS", "Mac"), ("Linux", "Linux"))  # fmt: skip
+"""What a browser calls itself, the more particular word first -> what people call it."""
+
+
+def device() -> sessions.Device:
+    """The browser of this request, as its owner would know it again: Chrome, Windows."""
+    said = request.headers.get("User-Agent", "")
+    named = [
+        next((word for sign, word in table if sign in said), "") for table in (BROWSERS, SYSTEMS)
+    ]
+    name = ", ".join(word for word in named if word)
+    return sessions.Device(name or _first_word(said), request.remote_addr or "")
+
+
+def _first_word(said: str) -> str:
+    """What a program calls itself: python-requests."""
+    found = re.match(r"[A-Za-z][\w-]{1,40}", said)
+    return found[0] if found else ""
+
+
+def _guess() -> str:
+    """Failures count by address and account together: nobody locks somebody else out."""
+    return f"{request.remote_addr}|{request.form.get('email', '').strip().lower()}"
+
+
+@signin_pages.get("/signin")
+def form() -> Response:
+    """The form; where nobody exists yet, the command that makes the first person."""
+    return _form(ended=request.args.get("ended") == "1")
+
+
+@signin_pages.post("/signin")
+@security.limiter.limit(
+    "5 per minute", key_func=_guess, deduct_when=lambda answer: answer.status_code == 422
+)
+@security.limiter.limit("60 per minute")
+def enter() -> AnyResponse:
+    """Start a session, always with a new token."""
+    email, password = request.form.get("email", ""), request.form.get("password", "")
+    with store.writing() as session:
+        token = sessions.sign_in(session, email, password, g.now, device())
+    if isinstance(token, Refusal):
+        return _form(email=email, refusal=token)
+    return security.keep(
+        make_response(redirect(security.safe_next(request.form.get("next")), 303)), token
+    )
+
+
+@signin_pages.post("/signout")
+def leave() -> AnyResponse:
+    """End the session here and in the database."""
+    with store.writing() as session:
+        sessions.sign_out(session, security.session_token(), g.now)
+    return security.forget(make_response(redirect(url_for("signin.form"), 303)))
+
+
+@signin_pages.get("/")
+def home() -> AnyResponse:
+    """With one company, straight to its dashboard."""
+    mine = people.companies_of(store.reading(), g.person.person_id)
+    if len(mine) == 1:
+        return redirect(url_for("dashboard.show", co=mine[0].code), 303)
+    return redirect(url_for("signin.companies"), 303)
+
+
+@signin_pages.get("/c")
+@signin_pages.get("/c/")
+def companies() -> Response:
+    """Choose among the companies one has a role in."""
+    mine = people.companies_of(store.reading(), g.person.person_id)
+    return make_response(render_template("access/companies.html", mine=mine, person=g.person))
+
+
+def _form(*, email: str = "", refusal: Refusal | None = None, ended: bool = False) -> Response:
+    first = not sessions.anybody(store.reading())
+    page = render_template(
+        "access/signin.html",
+        email=email,
+        refusal=refusal,
+        ended=ended,
+        first=first,
+        next=security.safe_next(request.values.get("next")),
+    )
+    answer = make_response(page, refusal.status if refusal else 200)
+    if answer.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+        answer.headers["Retry-After"] = str(int(FAILURE_WINDOW.total_seconds()))
+    return answer

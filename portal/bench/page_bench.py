@@ -1,0 +1,154 @@
+"""The part of `clearpost bench` that reads pages of a large company, as its finance person does.
+
+Here: the sample month copied until it is large, on SQLite and, where a server is named, on
+PostgreSQL; each page several times, with the server's own timing, its statements and its bytes.
+Not here: how a month is copied (page_rows.py).
+"""
+
+import gzip
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING, Final
+
+from portal.bench.page_rows import grow
+from portal.bench.shop_bench import bench_shop, database_on, percentile
+from portal.terminal.command_frame import say
+
+if TYPE_CHECKING:
+    from flask.testing import FlaskClient
+
+    from portal.demo.command import Shop
+
+TIMES: Final = 20
+PATIENCE: Final = 600.0
+MOST_MS: Final = 50.0
+MOST_STATEMENTS: Final = 12
+MOST_BYTES: Final = 60_000
+COST = re.compile(r'page;dur=([\d.]+), statements;desc="(\d+)"')
+FORM_TOKEN = re.compile('name="csrf_token"[^>]*value="([^"]+)"')
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a page took: milliseconds of the server, statements, bytes of HTML, and compressed."""
+
+    milliseconds: Sequence[float]
+    statements: int
+    size: int
+    packed: int
+
+    def told(self) -> dict[str, object]:
+        """As a part of the result."""
+        slowest = percentile(self.milliseconds, 95)
+        return {
+            "p95_ms": round(slowest, 1),
+            "median_ms": round(median(self.milliseconds), 1),
+            "statements": self.statements,
+            "bytes": self.size,
+            "packed_bytes": self.packed,
+            "within": slowest <= MOST_MS
+            and self.statements <= MOST_STATEMENTS
+            and self.size <= MOST_BYTES,
+        }
+
+
+def measured(records: int, holds: int, server: str) -> dict[str, object]:
+    """Each page on each database; PostgreSQL's is null where no server is named."""
+    found: dict[str, object] = {
+        "pages_sqlite": _pages("", records, holds),
+        "pages_postgresql": None,
+    }
+    if server:
+        with database_on(server) as url:
+            found["pages_postgresql"] = _pages(url, records, holds)
+    else:
+        say("No --postgresql: its pages are left out.")
+    return found
+
+
+def _pages(url: str, records: int, holds: int) -> dict[str, object]:
+    with bench_shop(url) as found:
+        found.load(PATIENCE, meanwhile=lambda: None)
+        say(f"The month is copied: {records:,} records, {holds:,} open holds …")
+        with found.place.database.write() as session:
+            size = grow(session, found.company_id, records, holds)
+        say(f"{size.records:,} records, {size.holds:,} holds; each page {TIMES} times …")
+        reader = _reader(found)
+        told = {name: _cost(reader, path).told() for name, path in _paths(found).items()}
+    return {"records": size.records, "holds": size.holds, "causes": size.causes, **told}
+
+
+def _paths(found: "Shop") -> Mapping[str, str]:
+    """The pages of the company by name."""
+    from holding.tables import Hold, Posting, Record, Run
+    from holding.tables.decisions import HOLD_OPEN
+    from holding.tables.row_states import RecordState
+
+    base, company_id = f"/c/{found.settled.sample.code}", found.company_id
+    with found.place.database.read() as session:
+        records = session.query(Record).filter_by(company_id=company_id, state=RecordState.POSTED)
+        sent = records.join(Posting, Posting.record_id == Record.id)
+        posted = sent.filter(Posting.posted_push_id.is_not(None)).order_by(Record.id).first()
+        holds = session.query(Hold).filter_by(company_id=company_id).filter(HOLD_OPEN)
+        hold = holds.order_by(Hold.id).first()
+        run = session.query(Run).filter_by(company_id=company_id).order_by(Run.id).first()
+    if posted is None or hold is None or run is None:
+        message = "the sample month has no posted record, no hold or no run"
+        raise RuntimeError(message)
+    record = f"{base}/records/netshop/order/{posted.external_id}"
+    return {
+        "dashboard": f"{base}/",
+        "holding": f"{base}/holding",
+        "holding_group": f"{base}/holding?open={hold.cause_id}",
+        "holding_mine": f"{base}/holding?view=mine",
+        "hold": f"{base}/holding/{hold.id}",
+        "record": record,
+        "record_trace": f"{record}?tab=trace",
+        "find_number": f"{base}/find?q={posted.number}",
+        "find_start": f"{base}/find?q={posted.number[:-1]}",
+        "find_party": f"{base}/find?q={posted.party[1:6]}",
+        "find_nothing": f"{base}/find?q=nobody-has-this",
+        "runs": f"{base}/runs",
+        "run": f"{base}/runs/{run.id}",
+        "pushes": f"{base}/pushes",
+        "late": f"{base}/late",
+        "mappings": f"{base}/mappings/item",
+        "missing": f"{base}/mappings/missing",
+        "ageing": f"{base}/holding/ageing",
+        "connection": f"{base}/connections/{found.settled.sample.target}",
+    }
+
+
+def _reader(found: "Shop") -> "FlaskClient":
+    """Somebody of finance, signed in."""
+    from portal.app import create_app
+
+    place = found.place
+    client = create_app(place.database, place.clock, place.settings).test_client()
+    words = {one.role: (one.email, word) for one, word in found.settled.passwords.items()}
+    email, word = words["finance"]
+    token = FORM_TOKEN.search(client.get("/signin").text)
+    assert token is not None  # noqa: S101 - the form is ours
+    given = {"csrf_token": token[1], "email": email, "password": word}
+    answer = client.post("/signin", data=given)
+    if answer.status_code != 303:
+        message = f"signing in was answered {answer.status_code}"
+        raise RuntimeError(message)
+    return client
+
+
+def _cost(reader: "FlaskClient", path: str) -> Cost:
+    """The page, read several times; the first time counts as little as any other."""
+    costs: list[tuple[float, int]] = []
+    size = packed = 0
+    for _ in range(TIMES):
+        answer = reader.get(path, follow_redirects=True)
+        told = COST.search(answer.headers.get("Server-Timing", ""))
+        if answer.status_code != 200 or told is None:
+            message = f"{path} was answered {answer.status_code}"
+            raise RuntimeError(message)
+        costs.append((float(told[1]), int(told[2])))
+        size, packed = len(answer.data), len(gzip.compress(answer.data))
+    return Cost([one for one, _ in costs], costs[-1][1], size, packed)

@@ -1,0 +1,194 @@
+"""Setting the first company up from a file of answers, as its page does in the browser.
+
+Here: reading the file, in TOML or JSON, and doing all of it or nothing. Not here: what is made
+(holding/onboarding), further companies (setup.py).
+"""
+
+import json
+import secrets
+import tomllib
+from collections.abc import Mapping
+from datetime import date, time
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from portal.terminal.command_frame import INTERNAL, USAGE, Stop, granted, office
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from holding.access.actors import Actor
+    from holding.onboarding.first_company import SetUp
+    from holding.store.database import DatabaseSession
+
+KNOWN: Mapping[str, tuple[str, ...]] = {
+    "company": ("name", "code", "registration", "currency", "zone", "closed_through"),
+    "person": ("name", "email", "password"),
+    "rules": ("template", "limit", "hour"),
+    "cutover": ("starts_on",),
+}
+"""The sections of an answers file, and what each may say."""
+LARGEST = 10**9
+NEEDED: Mapping[str, tuple[str, ...]] = {
+    "company": ("name", "registration"),
+    "person": ("name", "email"),
+}
+
+
+@click.command(short_help="Set up the first company: an address, or from a file of answers.")
+@click.option(
+    "--answers",
+    "path",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    default=None,
+    help="A .toml or .json file.",
+)
+def setup(path: Path | None) -> None:
+    """Set up the first company from a file of answers, all of it or nothing.
+
+    Without --answers, print a new address at which it is set up in the browser; the one before
+    ends.
+    """
+    from portal.cli.server import say_setup
+
+    with office(upgrade=True) as place:
+        if path is None:
+            host = place.settings.host
+            shown = "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104 - only shown
+            if not say_setup(place, f"http://{shown}:{place.settings.port}"):
+                raise Stop("This installation has a company already.", "Sign in.")
+            return
+        told = read(path)
+        with place.database.write() as session:
+            word = _password(told["person"])
+            made = _set_up(session, told, word, place.now)
+            change = _rules(session, made, told, place.now) if "rules" in told else None
+            if "cutover" in told:
+                _cutover(session, made, told["cutover"], place.now)
+    if "password" not in told["person"]:
+        click.echo(f"Password of {told['person']['email']}, shown only now: {word}")
+    click.echo(f"Company {made.code} is set up: {made.name}. It is not live yet.")
+    if change is not None:
+        click.echo(f"Change {change} holds its rules. A second person publishes it.")
+
+
+def read(path: Path) -> dict[str, dict[str, object]]:
+    """The answers by section; what is not known or missing ends the command."""
+    try:
+        text = path.read_text("utf-8")
+        found = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    except (ValueError, UnicodeDecodeError) as problem:
+        raise Stop(f"{path} cannot be read: {problem}", code=USAGE) from problem
+    if not isinstance(found, dict) or not all(isinstance(one, dict) for one in found.values()):
+        raise Stop(f"{path} has no sections.", f"Sections: {', '.join(KNOWN)}.", USAGE)
+    for section, answers in found.items():
+        strange = sorted(answers.keys() - set(KNOWN.get(section, ())))
+        if section not in KNOWN or strange:
+            name = f"{section}: {strange[0]}" if section in KNOWN else section
+            known = KNOWN.get(section, tuple(KNOWN))
+            raise Stop(f"{path}: nobody asks for {name}.", f"Known: {', '.join(known)}.", USAGE)
+    for section, names in NEEDED.items():
+        for name in names:
+            if not str(found.get(section, {}).get(name, "")).strip():
+                raise Stop(f"{path}: {section} has no {name}.", code=USAGE)
+    return found
+
+
+def _password(person: Mapping[str, object]) -> str:
+    """What was given, else one that is made up, to be printed once when all of it stands."""
+    return str(person["password"]) if "password" in person else secrets.token_urlsafe(12)
+
+
+def _set_up(
+    session: "DatabaseSession",
+    told: Mapping[str, Mapping[str, object]],
+    word: str,
+    now: "datetime",
+) -> "SetUp":
+    """The company and its first person."""
+    from holding.onboarding.first_company import FirstCompany, FirstPerson, found_company
+
+    company, person = told["company"], told["person"]
+    closed = company.get("closed_through")
+    made = found_company(
+        session,
+        FirstCompany(
+            name=str(company["name"]),
+            code=str(company.get("code", "")),
+            registration=str(company["registration"]),
+            currency=str(company.get("currency", "MYR")),
+            zone=str(company.get("zone", "Asia/Kuala_Lumpur")),
+            closed_through=_day(closed, "closed_through") if closed else None,
+        ),
+        FirstPerson(name=str(person["name"]), email=str(person["email"]), password=word),
+        now,
+    )
+    return granted(made)
+
+
+def _rules(
+    session: "DatabaseSession",
+    made: "SetUp",
+    told: Mapping[str, Mapping[str, object]],
+    now: "datetime",
+) -> int:
+    """The number of the change that holds the template with its answers."""
+    from holding.onboarding import first_rules
+    from portal.starters import catalogue
+
+    answers = told["rules"]
+    word = str(answers.get("template", ""))
+    templates = {one.word: one for one in catalogue.templates()}
+    if word not in templates:
+        raise Stop(f"There is no template “{word}”.", f"Known: {', '.join(templates)}.", USAGE)
+    template = templates[word]
+    hour = answers.get("hour")
+    try:
+        limit = Decimal(str(answers["limit"])) if "limit" in answers else template.limit
+        at = time.fromisoformat(str(hour)) if hour is not None else template.hour
+    except (InvalidOperation, ValueError) as problem:
+        raise Stop(f"rules: {problem}", "Write 3000.00 and 02:00.", USAGE) from problem
+    if limit is not None and not (limit.is_finite() and 0 <= limit < LARGEST):
+        raise Stop("rules: the approval limit is no amount.", "Write 3000.00.", USAGE)
+    draft = catalogue.answered(template, limit, at)
+    actor = _actor(session, made)
+    return granted(first_rules.choose(session, actor, draft.files, template.title, {}, now))
+
+
+def _cutover(
+    session: "DatabaseSession", made: "SetUp", answers: Mapping[str, object], now: "datetime"
+) -> None:
+    from holding.onboarding import going_live
+    from portal.terminal.command_frame import refuse
+
+    day = _day(answers.get("starts_on"), "starts_on")
+    if refusal := going_live.set_cutover(session, _actor(session, made), day, now):
+        refuse(refusal)
+
+
+def _actor(session: "DatabaseSession", made: "SetUp") -> "Actor":
+    """The first person, by the command line."""
+    from holding.access.actors import actor_of
+    from holding.audit.events import COMMAND_LINE
+    from portal.terminal.command_frame import company_of
+
+    company = company_of(session, made.code)
+    actor = actor_of(session, made.person_id, company.id, via=COMMAND_LINE)
+    if actor is None:
+        raise Stop("The first person has no role.", code=INTERNAL)
+    return actor
+
+
+def _day(value: object, name: str) -> date:
+    if isinstance(value, date):
+        return value
+    try:
+        return date.fromisoformat(str(value))
+    except ValueError as problem:
+        raise Stop(f"{name}: “{value}” is no day.", "Write 2026-11-01.", USAGE) from problem
+
+
+COMMANDS = (setup,)

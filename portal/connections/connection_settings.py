@@ -1,0 +1,79 @@
+"""The settings of a connection, changed in the browser.
+
+Here: the form with what is stored, and saving it. Not here: what follows from a change
+(holding/configuration/settings_change.py).
+"""
+
+from flask import Blueprint, Response, abort, g, request
+
+from connectors import registry
+from connectors.contract import ConnectionForm
+from holding.configuration.settings_change import change_settings
+from holding.connections.connection_rows import ConnectionRow
+from holding.refusal import Refusal
+from holding.runtime import doorbell
+from portal.connections import declared_form
+from portal.connections.new_connection import tested
+from portal.pages import connections
+from portal.web import fragments, store
+
+pages = Blueprint("connsettings", __name__, url_prefix="/c/<co>/connections")
+
+
+@pages.get("/<name>/settings")
+def show(name: str) -> Response:
+    """The form, filled with what is stored."""
+    row = connections.row_of(name)
+    return _page(row, _form(row), {}, {})
+
+
+@pages.post("/<name>/settings")
+def save(name: str) -> Response:
+    """Store what was changed; a target is tested then."""
+    row = connections.row_of(name)
+    form = _form(row)
+    values = declared_form.values_of(form, request.form)
+    problems = declared_form.problems_of(form, values)
+    if problems:
+        return _page(row, form, values, problems, status=422)
+    with store.writing() as session:
+        changed = change_settings(session, g.actor, row.id, values, now=g.now)
+    if isinstance(changed, Refusal):
+        return fragments.refuse(changed, back=connections.url_of(name))
+    if not changed:
+        return fragments.moved(connections.url_of(name), f"Nothing of {name} was changed.")
+    doorbell.ring(g.company.id, "evaluate")
+    labels = [one.label for one in form.settings if one.name in changed]
+    said = f"{name} was changed: {', '.join(labels)}."
+    after = connections.row_of(name)
+    if row.key_tail and after.key_tail is None:
+        said += " Its key was given for another host: paste it again."
+    if not row.is_target or after.key_tail is None:
+        return fragments.moved(connections.url_of(name), said)
+    return tested(row.id, name, said)
+
+
+def _form(row: ConnectionRow) -> ConnectionForm:
+    form = registry.form_of(row.side, row.connector)
+    if form is None:
+        abort(404)
+    return form
+
+
+def _page(
+    row: ConnectionRow,
+    form: ConnectionForm,
+    values: dict[str, str],
+    problems: dict[str, str],
+    *,
+    status: int = 200,
+) -> Response:
+    stored = {name: str(value) for name, value in row.settings.items()}
+    return fragments.respond(
+        "connections/settings.html",
+        status=status,
+        row=row,
+        form=form,
+        values=stored | values,
+        problems=problems,
+    )

@@ -1,0 +1,134 @@
+"""Connecting a system: choose it, fill in what it asks, paste its key, and see its test.
+
+Here: the page and what saving does, in this order: store settings and key, then test. Not here: the
+services (holding/configuration/new_connections.py, holding/connections).
+"""
+
+import secrets
+
+from flask import Blueprint, Response, abort, g, request, url_for
+
+from connectors import registry
+from connectors.contract import ConnectionForm
+from connectors.contract.targets import TellsItems
+from connectors.transport.http import Http
+from holding.configuration.new_connections import add_connection, name_fault
+from holding.connections import probe, setup
+from holding.connections.setup import KeySet
+from holding.refusal import Refusal
+from holding.runtime import doorbell
+from portal.connections import declared_form
+from portal.pages import connections
+from portal.web import fragments, store
+
+pages = Blueprint("newconn", __name__, url_prefix="/c/<co>/connections")
+SECRET_BYTES = 24
+TABLE = "table"  # the units table counts, without a person who confirms each rate
+TRIMMED = " Spaces or line ends around the key were left out."
+
+
+@pages.get("/new")
+def choose() -> Response:
+    """The systems that can be connected, and the form of the one that is chosen."""
+    return _page(request.args.get("system", ""), {}, {})
+
+
+@pages.post("/new")
+def create() -> Response:
+    """Store a connection with its key, and test it; nothing is sent before a test has passed."""
+    system, name = request.form.get("system", ""), request.form.get("name", "").strip()
+    side, form = _form(system)
+    values, key = declared_form.values_of(form, request.form), request.form.get("key", "")
+    problems = declared_form.problems_of(form, values) | declared_form.key_problem(form, key)
+    if fault := name_fault(name):
+        problems["name"] = f"{fault.message} {fault.hint}"
+    if problems:
+        return _page(system, values | {"name": name}, problems, status=422)
+    made_here = form.key is not None and form.key.made_here
+    secret = secrets.token_urlsafe(SECRET_BYTES) if made_here else key
+    stored = _stored(side, system, name, values, secret if form.key else "")
+    if isinstance(stored, Refusal):
+        if stored.code == "connection.taken":
+            problems = {"name": f"{stored.message} {stored.hint}"}
+            return _page(system, values | {"name": name}, problems, status=422)
+        return fragments.refuse(stored, back=_url())
+    row_id, kept = stored
+    doorbell.ring(g.company.id, "evaluate")
+    if side == "source":
+        row = connections.row_of(name)
+        shown = connections.shown(row) | {"secret": secret if made_here else ""}
+        return fragments.respond("connections/show.html", shown, say=f"{name} was added.")
+    trimmed = TRIMMED if kept is not None and kept.trimmed else ""
+    return tested(row_id, name, f"{form.title} was added as {name}.{trimmed}")
+
+
+def tested(row_id: int, name: str, said: str) -> Response:
+    """Test the connection, and go to its page, which tells the test line by line."""
+    clock, seconds = store.clock(), connections.TEST_SECONDS
+    store.renew()  # no snapshot is kept while the target is called
+    http = Http(clock, connect_seconds=seconds, read_seconds=seconds)
+    report = probe.test_connection(store.database(), clock, row_id, g.actor, http=http)
+    store.renew()
+    if isinstance(report, Refusal):
+        words = f"{said} It was not tested: {report.message}"
+    elif report.ok:
+        words = f"{said} Its test passed."
+    else:
+        words = f"{said} Its test failed, so nothing is sent there yet."
+    return fragments.moved(connections.url_of(name) + "#conntest", words)
+
+
+def _stored(
+    side: str, connector: str, name: str, values: dict[str, str], secret: str
+) -> tuple[int, KeySet | None] | Refusal:
+    """The new connection's id and its key, both stored or neither."""
+    with store.writing() as session:
+        made = add_connection(
+            session,
+            company_id=g.company.id,
+            name=name,
+            side=side,
+            connector=connector,
+            settings={setting: value for setting, value in values.items() if value},
+            actor=g.actor,
+            now=g.now,
+            ask_rates=request.form.get("unit_rates") != TABLE,
+        )
+        if isinstance(made, Refusal):
+            return made
+        if not secret:
+            return made, None
+        kept = setup.set_key(session, g.actor, made, secret, now=g.now)
+        if isinstance(kept, Refusal):
+            session.rollback()
+            return kept
+    return made, kept
+
+
+def _form(system: str) -> tuple[str, ConnectionForm]:
+    for side in ("target", "source"):
+        if (form := registry.form_of(side, system)) is not None:
+            return side, form
+    return abort(404)
+
+
+def _page(
+    system: str, values: dict[str, str], problems: dict[str, str], *, status: int = 200
+) -> Response:
+    side, form = _form(system) if system else ("", None)
+    return fragments.respond(
+        "connections/new.html",
+        status=status,
+        targets=[(name, one.form) for name, one in registry.targets().items()],
+        sources=[(name, one.form) for name, one in registry.sources().items()],
+        system=system,
+        side=side,
+        form=form,
+        tells_units=isinstance(registry.targets().get(system), TellsItems),
+        values={"name": system, "unit_rates": request.form.get("unit_rates", ""), **values},
+        problems=problems,
+    )
+
+
+def _url() -> str:
+    return url_for("newconn.choose", co=g.company.code)

@@ -1,0 +1,167 @@
+"""The topics of the help pages, made from the product's own lists.
+
+Here: one topic for each class of holds, state, short word, pill, check, role and finding code. A
+class without words in texts.toml, or words without a class, stops the product at its start. Not
+here: the pages (pages.py), the text of a finding (docs/findings).
+"""
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+from connectors.contract.errors import ERROR_CLASSES, RETRY
+from grammar.text.finding_codes import CODES
+from holding.access.actors import ACTS
+from holding.access.role_words import ACT_LABELS, ROLE_LABELS
+from holding.records.preentry import CHECK_NAMES
+from holding.runs.status import PILL_WORDS
+from portal.web.labels import STATES
+
+HERE: Final = Path(__file__).parent
+FINDINGS: Final = next(
+    path
+    for path in (HERE.parent / "_findings", HERE.parents[1] / "docs" / "findings")
+    if path.is_dir()
+)
+GROUPS: Final = {
+    "class": "Reasons for a hold",
+    "state": "States",
+    "word": "Short words",
+    "check": "Checks before entry",
+    "pill": "Status of a connection",
+    "role": "Roles",
+    "finding": "Findings",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One help page; `key` is the product's own word, `acts` what somebody must be allowed to do.
+
+    `example` and `todo` are paragraphs; a piece of a rule file begins with a line break.
+    """
+
+    slug: str
+    group: str
+    key: str
+    title: str
+    means: str
+    example: tuple[str, ...]
+    todo: tuple[str, ...]
+    acts: tuple[str, ...]
+    prevent: str = ""
+
+
+@lru_cache(maxsize=1)
+def topics() -> Mapping[str, Topic]:
+    """Slug -> topic, by group and in the order of the product's lists."""
+    texts = tomllib.loads((HERE / "texts.toml").read_text("utf-8"))
+    lists: dict[str, Mapping[str, str]] = {
+        "class": {key: RETRY[key].cause for key in ERROR_CLASSES},
+        "state": {key: shown.word for key, shown in STATES.items()},
+        "word": {key: key.capitalize() for key in _short_words()},
+        "check": {key: key for key in CHECK_NAMES},
+        "pill": {key: key for key in PILL_WORDS},
+    }
+    made: list[Topic] = []
+    for group, names in lists.items():
+        written = texts.get(group, {})
+        if odd := set(names) ^ set(written):
+            raise RuntimeError(f"help pages and {group}: {sorted(odd)}")
+        for key, title in names.items():
+            made.append(_written(group, key, title, written[key]))
+    made += [_role(role) for role in ROLE_LABELS]
+    made += [_finding(code) for code in sorted(CODES)]
+    return {topic.slug: topic for topic in made}
+
+
+def slug_of(group: str, key: str) -> str:
+    """The last part of the address of a topic."""
+    word = re.sub(r"[^a-z0-9]+", "-", key.lower()).strip("-")
+    return {"class": word, "finding": key}.get(group, f"{group}-{word}")
+
+
+def pill_slug(text: str) -> str:
+    """The topic of a status as it is shown: its words begin with those of the topic."""
+    return next((slug_of("pill", key) for key in PILL_WORDS if text.startswith(key)), "")
+
+
+def _short_words() -> Iterable[str]:
+    return dict.fromkeys(["pending", "retrying", *(shown.plain for shown in STATES.values())])
+
+
+def _written(group: str, key: str, title: str, text: Mapping[str, object]) -> Topic:
+    def lines(name: str) -> tuple[str, ...]:
+        found = text.get(name)
+        return tuple(str(line) for line in found) if isinstance(found, list) else ()
+
+    return Topic(
+        slug=slug_of(group, key),
+        group=group,
+        key=key,
+        title=str(text.get("title", title)),
+        means=str(text["means"]),
+        example=(str(text["example"]),),
+        todo=lines("todo"),
+        acts=lines("acts"),
+        prevent=str(text.get("prevent", "")),
+    )
+
+
+def _role(role: str) -> Topic:
+    can = [label for act, label in ACT_LABELS.items() if role in ACTS[act]]
+    cannot = [label for act, label in ACT_LABELS.items() if role not in ACTS[act]]
+    return Topic(
+        slug=slug_of("role", role),
+        group="role",
+        key=role,
+        title=ROLE_LABELS[role],
+        means=f"Who has this role can {', '.join(can)}.",
+        example=(f"It does not include: {', '.join(cannot)}.",)
+        if cannot
+        else ("It includes all.",),
+        todo=("Needs somebody another role? An administrator gives it on the page People.",),
+        acts=("people.admin",),
+    )
+
+
+def _finding(code: str) -> Topic:
+    """The page of a finding: what it is, one that is held or wrong, the same repaired."""
+    parts = re.split(
+        r"^## (\w+)$", (FINDINGS / f"{code}.md").read_text("utf-8"), flags=re.MULTILINE
+    )
+    sections = dict(zip(parts[1::2], parts[2::2], strict=True))
+    of_rules = "Wrong" in sections
+    bad, good = ("Wrong", "Right") if of_rules else ("Held", "Passing")
+    labels = {
+        bad: f"{'Wrong' if of_rules else 'On hold'}:",
+        good: "Right:" if of_rules else "Passes:",
+    }
+    example = [
+        line for name in (bad, good) for line in (labels[name], *_paragraphs(sections[name]))
+    ]
+    return Topic(
+        slug=code,
+        group="finding",
+        key=code,
+        title=f"{code}: {re.sub(r'[._]', ' ', CODES[code])}",
+        means=" ".join(_paragraphs(parts[0].partition("\n")[2])),
+        example=tuple(example),
+        todo=tuple(_paragraphs(sections["Repair"])),
+        acts=("rules.draft",) if of_rules else ("hold.assign", "posting.approve"),
+    )
+
+
+def _paragraphs(text: str) -> list[str]:
+    """The paragraphs of a part; a fenced piece of a rule file begins with a line break."""
+    found: list[str] = []
+    for at, piece in enumerate(re.split(r"^```.*$", text, flags=re.MULTILINE)):
+        if at % 2:
+            found.append("\n" + piece.strip("\n"))
+        else:
+            found += [" ".join(part.split()) for part in piece.split("\n\n") if part.strip()]
+    return found

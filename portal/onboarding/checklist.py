@@ -1,0 +1,194 @@
+"""The checklist that is the dashboard of a company until it goes live, its cutover and going live.
+
+Here: views, and which page each step leads to. Not here: the figures
+(holding/onboarding/checklist.py) and what going live does (holding/onboarding/going_live.py).
+"""
+
+from collections.abc import Mapping
+
+from flask import Blueprint, Response, current_app, g, request, url_for
+from werkzeug.exceptions import HTTPException
+
+from holding.onboarding import dry_run, going_live
+from holding.onboarding.checklist import Checklist, Step, checklist
+from holding.refusal import Refusal
+from holding.runtime import doorbell
+from holding.words import plural, sums
+from portal.web import forms, fragments, store
+
+pages = Blueprint("onboarding", __name__, url_prefix="/c/<co>/setup")
+KINDS = (
+    ("ready", "ready to post"),
+    ("held", "on hold"),
+    ("waiting", "waiting"),
+    ("ignored", "not posted (by rule)"),
+    ("reference", "for reference"),
+)
+"""What the records of a dry run count as, in the words of the page."""
+BY_NAME = "connections.show"
+"""The page of one connection: its address takes every word for a name."""
+
+
+def shown() -> Response:
+    """What is left before the company goes live, with one action a step."""
+    found = checklist(store.reading(), g.company.id)
+    first = going_live.first_run(store.reading(), g.company.id)
+    return fragments.respond(
+        "onboarding/checklist.html",
+        found=found,
+        Step=Step,
+        links=_links(found),
+        first=first,
+        refusal=going_live.not_ready(found),
+        start=_suggested(found),
+    )
+
+
+@pages.get("/dry-run")
+def consider_dry_run() -> Response:
+    """Which days to check, and what the last one came to."""
+    return _dry_run_page({})
+
+
+@pages.post("/dry-run")
+def start_dry_run() -> Response:
+    """Check the records of these days; nothing is sent or stored of it but the sums."""
+    first, last = forms.day(request.form.get("first")), forms.day(request.form.get("last"))
+    if first is None or last is None or last < first:
+        return _dry_run_page(
+            {"last": "Enter two days; the last is not before the first."}, status=422
+        )
+    store.renew()  # a service reads with sessions of its own
+    done = dry_run.dry_run(store.database(), store.clock(), g.actor, first, last)
+    if isinstance(done, Refusal):
+        return fragments.refuse(done, back=_home())
+    return _dry_run_page({}, done=done)
+
+
+def _dry_run_page(
+    problems: Mapping[str, str], *, status: int = 200, done: dry_run.DryRun | None = None
+) -> Response:
+    if g.company.live:
+        return fragments.moved(_home(), f"{g.company.name} is live already.")
+    first, last = dry_run.last_month(g.now, g.company.zone)
+    return fragments.respond(
+        "onboarding/dry_run.html",
+        status=status,
+        first=first,
+        last=last,
+        done=done,
+        kinds=KINDS,
+        problems=problems,
+    )
+
+
+@pages.get("/cutover")
+def cutover() -> Response:
+    """The first document date that is posted."""
+    return _cutover_page({})
+
+
+@pages.post("/cutover")
+def set_cutover() -> Response:
+    """Set it; every record is checked again."""
+    day = forms.day(request.form.get("starts"))
+    if day is None:
+        told = "Enter the day as year-month-day, such as 2026-11-01."
+        return _cutover_page({"starts": told}, status=422)
+    with store.writing() as session:
+        refusal = going_live.set_cutover(session, g.actor, day, g.now)
+    if refusal is not None and refusal.status == 422:
+        return _cutover_page({"starts": refusal.words}, status=422)
+    if refusal is not None:
+        return fragments.refuse(refusal, back=_home())
+    doorbell.ring(g.company.id, "evaluate")
+    return fragments.moved(_home(), f"Cutover date set to {day}. Records are checked again.")
+
+
+@pages.get("/go-live")
+def consider() -> Response:
+    """What would be sent first."""
+    if g.company.live:
+        return fragments.moved(_home(), f"{g.company.name} is live already.")
+    found = checklist(store.reading(), g.company.id)
+    return fragments.respond(
+        "onboarding/go_live.html",
+        found=found,
+        first=going_live.first_run(store.reading(), g.company.id),
+        refusal=going_live.not_ready(found),
+    )
+
+
+@pages.post("/go-live")
+def go_live() -> Response:
+    """Send from now on, as it was shown."""
+    count, figure = (forms.whole(request.form.get(name)) or 0 for name in ("count", "figure"))
+    with store.writing() as session:
+        answer = going_live.go_live(session, g.actor, count, figure, g.now)
+    if isinstance(answer, Refusal):
+        return fragments.refuse(answer, back=url_for("onboarding.consider", co=g.company.code))
+    doorbell.ring(g.company.id, "push")
+    told = f"{plural(answer.count, 'document')}, {sums(answer.money, g.company.currency)}"
+    return fragments.moved(_home(), f"{g.company.name} is live. Queued to be sent: {told}.")
+
+
+def _cutover_page(problems: Mapping[str, str], *, status: int = 200) -> Response:
+    if g.company.live:
+        return fragments.moved(_home(), f"{g.company.name} is live already.")
+    found = checklist(store.reading(), g.company.id)
+    return fragments.respond(
+        "onboarding/cutover.html",
+        status=status,
+        found=found,
+        start=_suggested(found),
+        problems=problems,
+    )
+
+
+def _suggested(found: Checklist) -> object:
+    return going_live.suggested_start(found.closed_through, g.now, g.company.zone)
+
+
+def _links(found: Checklist) -> dict[Step, str]:
+    """The page that each step leads to; nothing where there is no such page."""
+    code = g.company.code
+    new = _page(f"/c/{code}/connections/new")
+    connections = url_for("connections.listing", co=code)
+
+    def of(connected: object) -> str:
+        name = getattr(connected, "name", "")
+        return url_for("connections.show", co=code, name=name) if name else new or connections
+
+    return {
+        Step.SOURCE: of(next(iter(found.sources), None)),
+        Step.TARGET: of(next(iter(found.targets), None)),
+        Step.RULES: _rules(found),
+        Step.PEOPLE: _page(f"/c/{code}/people/"),
+        Step.MAPPINGS: url_for("mappings.missing", co=code),
+        Step.DRY_RUN: url_for("onboarding.consider_dry_run", co=code),
+        Step.CUTOVER: url_for("onboarding.cutover", co=code),
+        Step.GO_LIVE: url_for("onboarding.consider", co=code),
+    }
+
+
+def _rules(found: Checklist) -> str:
+    """The change that waits to be published, the rules in force, or the choice of a template."""
+    code = g.company.code
+    if found.change is not None and found.ruleset_no is None:
+        return url_for("changes.show", co=code, no=found.change.no)
+    if found.ruleset_no is not None:
+        return url_for("rulebook.show", co=code)
+    return url_for("onboarding.choose_rules", co=code)
+
+
+def _page(path: str) -> str:
+    """The address, if there is a page of its own at it."""
+    try:
+        endpoint, _ = current_app.url_map.bind("").match(path)
+    except HTTPException:
+        return ""
+    return "" if endpoint == BY_NAME else path
+
+
+def _home() -> str:
+    return url_for("dashboard.show", co=g.company.code)

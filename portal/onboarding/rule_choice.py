@@ -1,0 +1,191 @@
+"""Choosing the first rules from a template, and publishing a change that somebody else wrote.
+
+Here: views and forms. Not here: the templates and what their answers change (portal/starters),
+who may publish (holding/rulesets/publication.py).
+"""
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import time
+from decimal import Decimal, InvalidOperation
+
+from flask import Blueprint, Response, abort, g, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from holding.access import deputies
+from holding.connections import connection_rows
+from holding.onboarding import first_rules
+from holding.refusal import Refusal
+from holding.rulesets import admission, open_changes, publication
+from holding.runtime import doorbell
+from holding.words import plural
+from portal.onboarding.checklist import pages
+from portal.starters import catalogue
+from portal.starters.catalogue import Template
+from portal.web import forms, fragments, rule_checks, security, store
+
+change_pages = Blueprint("changes", __name__, url_prefix="/c/<co>/rules/changes")
+LARGEST = Decimal("999999999.99")
+TEAM = "team_"
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What was answered of a template: the limit, the hour, and who is in which team."""
+
+    limit: Decimal | None
+    hour: time | None
+    teams: Mapping[str, int]
+
+
+@pages.get("/rules")
+def choose_rules() -> AnyResponse:
+    """The templates for what is connected, and the questions of one."""
+    return _choice({})
+
+
+@pages.post("/rules")
+def draft_rules() -> AnyResponse:
+    """Make the template with its answers a change, which somebody else publishes."""
+    template = _template(request.form.get("template"))
+    if template is None:
+        abort(404)
+    found = _answers(template)
+    if isinstance(found, forms.Problems):
+        return _choice(dict(found.by_field), status=422)
+    draft = catalogue.answered(template, found.limit, found.hour)
+    back = url_for("onboarding.choose_rules", co=g.company.code, template=template.word)
+    store.renew()  # no snapshot is kept while a process is at work
+    checked = rule_checks.checks().report(draft.files)
+    if isinstance(checked, Refusal):
+        return rule_checks.come_again(fragments.refuse(checked, back=back), checked)
+    with store.writing() as session:
+        answer = first_rules.choose(
+            session, g.actor, draft.files, template.title, found.teams, g.now, checked
+        )
+    if isinstance(answer, Refusal):
+        return fragments.refuse(answer, back=back)
+    told = plural(len(draft.left_out), "test")
+    left = f" {told} of the template left out, because of the other limit."
+    url = url_for("changes.show", co=g.company.code, no=answer)
+    return fragments.moved(url, f"Draft saved as change {answer}.{left if draft.left_out else ''}")
+
+
+@change_pages.get("/<int:no>")
+def show(no: int) -> Response:
+    """What a change says, beside the rules in force, and who can publish it."""
+    found = open_changes.change(store.reading(), g.company.id, no)
+    if found is None:
+        abort(404)
+    version = g.company.ruleset_version_id
+    before = publication.files_of(store.reading(), version) if version is not None else {}
+    return fragments.respond(
+        "onboarding/change.html",
+        change=found,
+        changed=_changed(before, found.files),
+        refusal=_not_theirs(found) if found.waits else None,
+    )
+
+
+@change_pages.post("/<int:no>")
+def publish(no: int) -> Response:
+    """Put it into force."""
+    back = url_for("changes.show", co=g.company.code, no=no)
+    found = open_changes.change(store.reading(), g.company.id, no)
+    if found is None:
+        abort(404)
+    files = dict(found.files)
+    store.renew()
+    admission.inspect(files)  # kept: publishing looks at the same files, in its transaction
+    with store.writing() as session:
+        done = publication.publish(session, no, g.actor, g.now)
+    if isinstance(done, Refusal):
+        return fragments.refuse(done, back=back)
+    doorbell.ring(g.company.id, "evaluate")
+    say = f"Rules version {done.no} published. {plural(done.woken, 'record')} will be checked."
+    return fragments.moved(url_for("dashboard.show", co=g.company.code), say)
+
+
+def _choice(problems: Mapping[str, str], *, status: int = 200) -> AnyResponse:
+    if g.company.ruleset_version_id is not None:
+        told = "Rules are in force already. Change their files here."
+        return fragments.moved(url_for("rulebook.show", co=g.company.code), told)
+    connected = {
+        word
+        for row in connection_rows.listing(store.reading(), g.company.id)
+        for word in (row.name, row.connector)
+    }
+    fitting = [one for one in catalogue.templates() if _fits(one, connected)]
+    chosen = _template(request.values.get("template")) or next(iter(fitting), None)
+    return fragments.respond(
+        "onboarding/rules.html",
+        status=status,
+        templates=catalogue.templates(),
+        fitting=fitting,
+        chosen=chosen,
+        people=deputies.people(store.reading(), g.company.id),
+        drafts=security.may("rules.draft"),
+        names_teams=security.may("people.admin") is None,
+        team=TEAM,
+        problems=problems,
+    )
+
+
+def _fits(template: Template, connected: set[str]) -> bool:
+    return {*template.sources, *template.targets} <= connected
+
+
+def _template(word: str | None) -> Template | None:
+    return next((one for one in catalogue.templates() if one.word == word), None)
+
+
+def _answers(template: Template) -> Answers | forms.Problems:
+    form, wrong = request.form, {}
+    limit = _amount(form.get("limit")) if template.limit is not None else None
+    if template.limit is not None and limit is None:
+        wrong["limit"] = "Enter the amount as 3000.00."
+    hour = forms.hour(form.get("hour")) if template.hour is not None else None
+    if template.hour is not None and hour is None:
+        wrong["hour"] = "Enter the time as 02:00."
+    if wrong:
+        return forms.Problems(wrong)
+    chosen = {name: forms.whole(form.get(f"{TEAM}{name}")) for name, _ in template.teams}
+    return Answers(limit, hour, {name: one for name, one in chosen.items() if one is not None})
+
+
+def _amount(text: str | None) -> Decimal | None:
+    try:
+        found = Decimal((text or "").strip().replace(",", ""))
+    except InvalidOperation:
+        return None
+    exact = found.is_finite() and found == found.quantize(Decimal("0.01"))
+    return found if exact and 0 <= found <= LARGEST else None
+
+
+def _not_theirs(found: open_changes.ReadChange) -> Refusal | None:
+    """Why this person cannot publish it, with those who can."""
+    others = " or ".join(found.publishers)
+    hint = f"{others} can." if others else "Invite a second person with the role Publisher."
+    if g.actor.person_id in found.authors:
+        words = f"You cannot publish change {found.no}, because you wrote it."
+        return Refusal("rules.own", words, hint, 403)
+    if security.may("rules.publish") is not None:
+        words = f"You cannot publish change {found.no}, because you do not have the role Publisher."
+        return Refusal("forbidden", words, hint, 403)
+    return None
+
+
+def _changed(before: Mapping[str, str], after: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Each file that differs, with its difference; a new one as it is."""
+    paths = sorted({*before, *after})
+    return [
+        (path, after[path] if path not in before else _difference(path, before, after))
+        for path in paths
+        if before.get(path) != after.get(path)
+    ]
+
+
+def _difference(path: str, before: Mapping[str, str], after: Mapping[str, str]) -> str:
+    old, new = (side.get(path, "").splitlines(keepends=True) for side in (before, after))
+    return "".join(difflib.unified_diff(old, new, f"a/{path}", f"b/{path}", n=2))

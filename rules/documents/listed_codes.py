@@ -1,0 +1,195 @@
+"""Whether a target lists the codes that a document names: its accounts, tax codes, currencies.
+
+Here: ListedCodes: the finding for each code that is not in the list which the target told, before
+anything is sent. Not here: asking the target (the lists come with the world), its items
+(agreement.py), counting over many records (comparison/preflight.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from grammar import nodes as n
+from grammar.text.editions import Edition
+from grammar.text.problem import Span
+from rules.documents.fields import Draft, FieldProgram
+from rules.expressions.compiler import Compiler
+from rules.expressions.run import Run
+from rules.outcomes.findings import Said
+from rules.outcomes.outcome import HIT, Document, Finding, Verdict
+from rules.types.outside_schemas import Schemas
+from rules.values.cause_keys import ITSELF, CauseKey
+from rules.values.unknown import Unknown
+from rules.values.wording import wire
+
+RULE, CODE = "listed_codes", "LST01"
+LISTS: Mapping[str, str] = {"account": "account", "tax": "tax_code", "currency": "currency"}
+"""What a field refers to -> the kind of list in which a target tells such codes."""
+_NOUNS = {"account": "account", "tax_code": "tax code", "currency": "currency"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """One field of the document that names a code: in which list, and who is asked for it."""
+
+    name: str
+    title: str
+    kind: str
+    owner: str
+    span: Span
+    program: FieldProgram | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Stranger:
+    """A code that its target does not list, in the field and on the lines where it was met."""
+
+    field: _Named
+    code: str
+    lines: tuple[int, ...]
+
+
+class ListedCodes:
+    """The codes of one route's documents; in rules of earlier editions nobody compares them."""
+
+    def __init__(
+        self,
+        compiler: Compiler,
+        route: n.RouteName,
+        programs: Iterable[FieldProgram],
+        schemas: Schemas | None,
+        span: Span,
+    ) -> None:
+        books = compiler.index.targets.get(route.target)
+        owner = (books.tolerance_action.role if books else "") or compiler.owner
+        known = schemas.document(route.target, route.document) if schemas else None
+        self.route, self.target = str(route), route.target
+        self.places: Mapping[str, str] = dict(getattr(known, "lists", ()))
+        asked = known is not None and compiler.index.edition >= Edition.THIRD
+        fields = (*known.header, *known.lines) if known is not None and asked else ()
+        filled = {p.name: p for p in programs}
+        named: dict[str, _Named] = {}
+        for field in fields:
+            kind, program = LISTS.get(getattr(field, "refers", "")), filled.get(field.name)
+            if kind:
+                title = getattr(field, "title", "") or field.name
+                team = _keeper(program, compiler) or owner
+                place = program.span if program is not None else span
+                named[field.name] = _Named(field.name, title, kind, team, place, program)
+        self.named = named
+
+    def differs(self, run: Run) -> bool:
+        """Whether the document, of which all is known, would name a code that is not listed."""
+        lists = self._lists(run)
+        asked = [f for f in self.named.values() if f.program is not None and f.kind in lists]
+        for row in ({}, *run.lines) if asked else ():
+            run.line = row
+            if any(_strange(f.program, bool(row), run, lists[f.kind]) for f in asked):
+                return True
+        run.line = {}
+        return False
+
+    def of_draft(self, run: Run, draft: Draft) -> Said:
+        """What is said of a document that is about to be made, with the lines of the record."""
+        bill = run.route.bill
+        rows = [
+            number
+            for number, row in enumerate(run.lines, start=1)
+            if bill is None or not bill.leaves_out(row)
+        ]
+        return self.judge(run, draft.fields, list(zip(rows, draft.lines, strict=False)))
+
+    def of_document(self, run: Run, document: Document) -> Said:
+        """What is said of a document that takes another back."""
+        return self.judge(run, document.fields, list(enumerate(document.lines, start=1)))
+
+    def judge(
+        self, run: Run, fields: Mapping[str, str], rows: Iterable[tuple[int, Mapping[str, str]]]
+    ) -> Said:
+        """A hold for each code that is not listed, which nobody can release: it would be refused.
+
+        It ends when a later reading of the target lists the code, or the document names another.
+        """
+        said = Said()
+        for found in self._strangers([(0, fields), *rows], self._lists(run)):
+            finding = self._finding(found)
+            shown = ((found.field.title, found.code),)
+            line = found.lines[0] if found.lines else None
+            span, text = found.field.span, finding.message
+            said.verdicts.append(Verdict(RULE, "codes", self.route, HIT, span, shown, line, text))
+            said.findings.append(finding)
+        return said
+
+    def _lists(self, run: Run) -> Mapping[str, frozenset[str]]:
+        """What the target listed when it was last asked; a kind of which it told none is left out.
+
+        A reading that is old still counts: until there is another, the target is taken to be as it
+        was.
+        """
+        state = run.world.targets.get(self.target) if self.named else None
+        return {kind: codes for kind, codes in state.codes.items() if codes} if state else {}
+
+    def _strangers(
+        self, rows: Iterable[tuple[int, Mapping[str, str]]], lists: Mapping[str, frozenset[str]]
+    ) -> list[_Stranger]:
+        """Each code once, with all lines that name it."""
+        found: dict[tuple[str, str], _Stranger] = {}
+        for line, row in rows if lists else ():
+            for field in self.named.values():
+                code, listed = row.get(field.name, ""), lists.get(field.kind)
+                if listed is not None and code and code not in listed:
+                    at = field.kind, code
+                    one = found.get(at) or _Stranger(field, code, ())
+                    more = (line,) if line and line not in one.lines else ()
+                    found[at] = replace(one, lines=one.lines + more)
+        return list(found.values())
+
+    # ---- in words -----------------------------------------------------------------------------
+
+    def _finding(self, found: _Stranger) -> Finding:
+        field, code = found.field, found.code
+        noun, place = _NOUNS[field.kind], self.places.get(field.kind, "")
+        there = f"{self.target}, {place}" if place else self.target
+        message = (
+            f"{self.target} does not list the {noun} {code}, which the document names as "
+            f"{field.title}. Nothing was sent."
+        )
+        return Finding(
+            code=CODE,
+            error_class="mapping_missing",
+            rule=RULE,
+            route=self.route,
+            severity="hold",
+            owner=field.owner,
+            message=message,
+            clears=ITSELF,
+            cause_key=CauseKey.listed(self.target, field.kind, code),
+            cause_label=f"{self.target} does not list the {noun} {code}",
+            would_pass=(
+                f"{noun} {code} is added there ({there}) and the connection is tested again, or "
+                "the document names a code that is listed"
+            ),
+            span=field.span,
+            lines=found.lines,
+        )
+
+
+def _strange(program: FieldProgram | None, line: bool, run: Run, listed: frozenset[str]) -> bool:
+    """Whether a field of the header, or of the current line, names a code that is not listed."""
+    if program is None or program.of_line is not line:
+        return False
+    value: Any = program.closure(run)
+    if type(value) is Unknown:
+        return False
+    code = wire(value, program.type)
+    return bool(code) and code not in listed
+
+
+def _keeper(program: FieldProgram | None, compiler: Compiler) -> str:
+    """The team that is asked for entries of the map that fills a field; blank where none does."""
+    maps = compiler.index.maps
+    parts = program.parts() if program is not None else ()
+    named = (part.name for part in parts if isinstance(part, n.Call) and part.name in maps)
+    return next((maps[name].missing.action.role or "" for name in named), "")

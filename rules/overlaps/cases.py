@@ -1,0 +1,237 @@
+"""The cases of a decision table: each column cut where its rows name a value.
+
+Here: Column and its cells as sets of cases, gaps as boxes of cases, boxes as rows to paste. A set
+of cases is a whole number, bit i for case i: hundreds of rules about one field stay quick to
+compare. Not here: which tables there are and what is said about them (checker/tables.py).
+"""
+
+from __future__ import annotations
+
+import itertools
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from grammar import nodes as n
+from rules.values.kinds import Type
+from rules.values.wording import say
+
+Cases: TypeAlias = int
+Box = tuple[Cases, ...]
+ANY = "-"
+OTHER = "another text"
+MOST_BOXES = 5_000
+MOST_MERGED = 500
+_APART = ("below ", "above ", "between ")
+_LITERALS = {"yesno": "yes_no", "quantity": "number", "money": "number", "decimal": "number"}
+_FROM_ZERO = frozenset({"e_invoice_age", "tries"})
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: its cases by label, in order.
+
+    `points` are the values that an ordered column is cut at: case 2k+1 is at the k-th of them, the
+    even cases lie between. A column of words has no points. `never` are cases that cannot come.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    points: tuple[Any, ...] = ()
+    never: Cases = 0
+    _places: Mapping[str, int] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        places = {label: at for at, label in reversed([*enumerate(self.labels)])}
+        object.__setattr__(self, "_places", places)
+
+    @property
+    def all(self) -> Cases:
+        """Every case that can come."""
+        return ((1 << len(self.labels)) - 1) & ~self.never
+
+    def among(self, cell: n.Cell, value_of: Callable[[n.Value], Any]) -> Cases | None:
+        """The cases that a cell names; None where it does not fit the column."""
+        if isinstance(cell, n.Any_):
+            return self.all
+        values = cell.values if isinstance(cell, n.Among) else (cell.value,)
+        op = "=" if isinstance(cell, n.Among) else cell.op
+        found = 0
+        for value in values:
+            if not self.points and (op not in {"=", "<>"} or plain(value) not in self._places):
+                return None
+            found |= _HOLDS[op](self._at(value, value_of))
+        return found & self.all
+
+    def _at(self, value: n.Value, value_of: Callable[[n.Value], Any]) -> int:
+        if self.points:
+            return 2 * bisect_left(self.points, value_of(value)) + 1
+        return self._places[plain(value)]
+
+    def cell(self, cases: Cases) -> str | None:
+        """Cases as a cell; None where no one cell says them."""
+        left = self.all & ~cases
+        if not left:
+            return ANY
+        if not self.points:
+            if self.labels[-1] != OTHER or left >> (len(self.labels) - 1):
+                return ", ".join(self.labels[i] for i in members(cases))
+            return f"<> {self.labels[lowest(left)]}" if left.bit_count() == 1 else None
+        for at in range(1, 2 * len(self.points), 2):
+            for op, holding in _HOLDS.items():
+                if holding(at) & self.all == cases & self.all:
+                    return self.labels[at] if op == "=" else f"{op} {self.labels[at]}"
+        return None
+
+
+_HOLDS: dict[str, Callable[[int], Cases]] = {
+    "=": lambda at: 1 << at,
+    "<>": lambda at: ~(1 << at),
+    "<": lambda at: (1 << at) - 1,
+    "<=": lambda at: (1 << at + 1) - 1,
+    ">": lambda at: -1 << at + 1,
+    ">=": lambda at: -1 << at,
+}
+"""Comparison -> the cases for which it holds against case `at`, without an end upwards."""
+
+
+def members(cases: Cases) -> Iterator[int]:
+    """The cases in order."""
+    while cases:
+        yield lowest(cases)
+        cases &= cases - 1
+
+
+def lowest(cases: Cases) -> int:
+    """The first of the cases; there must be one."""
+    return (cases & -cases).bit_length() - 1
+
+
+def plain(value: n.Value) -> str:
+    """A value of a cell as a label."""
+    if isinstance(value, n.Word):
+        return value.name
+    if isinstance(value.value, bool):
+        return "yes" if value.value else "no"
+    return str(value.value)
+
+
+def named(rows: Sequence[n.TableRow], at: int) -> Iterator[n.Value]:
+    """The values that the cells of a column name."""
+    for row in rows:
+        cell = row.cells[at]
+        if isinstance(cell, n.Among):
+            yield from cell.values
+        elif isinstance(cell, n.Compared):
+            yield cell.value
+
+
+def words_column(name: str, words: Sequence[str]) -> Column:
+    """A column whose values are known by name."""
+    return Column(name, tuple(words))
+
+
+def text_column(name: str, values: Sequence[n.Value]) -> Column:
+    """A column of texts: those that are named, and all others."""
+    return Column(name, (*dict.fromkeys(plain(v) for v in values), OTHER))
+
+
+def ordered_column(name: str, of: Type, values: Mapping[str, Any]) -> Column:
+    """A column of numbers, dates or durations, cut below, at and above each value it names."""
+    shown = {value: label for label, value in reversed(list(values.items()))}
+    points = tuple(sorted(shown))
+    labels = [f"below {shown[points[0]]}"] if points else ["any"]
+    for here, after in itertools.zip_longest(points, points[1:]):
+        labels.append(shown[here])
+        labels.append(f"above {shown[here]}" if after is None else _between(shown, here, after))
+    never = sum(
+        1 << 2 * k
+        for k in range(len(points))
+        if (k == 0 and name in _FROM_ZERO and not points[0])
+        or (k and of.kind == "whole" and points[k] - points[k - 1] == 1)
+    )
+    return Column(name, tuple(labels), points, never)
+
+
+def _between(shown: Mapping[Any, str], low: Any, high: Any) -> str:
+    return f"between {shown[low]} and {shown[high]}"
+
+
+def fits(of: Type, kind: str) -> bool:
+    """Whether a literal of this kind can be compared with a column of this type."""
+    wanted = _LITERALS.get(of.kind, "number" if of.kind == "whole" else of.kind)
+    return kind == wanted
+
+
+def gaps(columns: Sequence[Column], rows: Sequence[Box]) -> list[Box] | None:
+    """What no row covers, as boxes that do not meet; None where they are too many to tell."""
+    open_: list[Box] = [tuple(c.all for c in columns)]
+    for row in rows:
+        open_ = [piece for box in open_ for piece in _without(box, row)]
+        if len(open_) > MOST_BOXES:
+            return None
+    return sorted(_merged(open_), key=lambda box: [lowest(cases) for cases in box])
+
+
+def _merged(boxes: list[Box]) -> list[Box]:
+    """The same cases in fewer boxes: those that differ in one column only become one."""
+    for at in range(len(boxes[0]) if 1 < len(boxes) <= MOST_MERGED else 0):
+        alike: dict[Box, Cases] = {}
+        for box in boxes:
+            rest = (*box[:at], *box[at + 1 :])
+            alike[rest] = alike.get(rest, 0) | box[at]
+        boxes = [(*rest[:at], mine, *rest[at:]) for rest, mine in alike.items()]
+    return boxes
+
+
+def _without(box: Box, row: Box) -> Iterator[Box]:
+    """A box without what a row covers of it."""
+    common = tuple(a & b for a, b in zip(box, row, strict=True))
+    if not all(common):
+        yield box
+        return
+    for at, (mine, both) in enumerate(zip(box, common, strict=True)):
+        rest = mine & ~both
+        if rest:
+            yield (*common[:at], rest, *box[at + 1 :])
+
+
+def meet(one: Box, other: Box) -> Box | None:
+    """What two rows both cover."""
+    common = tuple(a & b for a, b in zip(one, other, strict=True))
+    return common if all(common) else None
+
+
+def count(boxes: Sequence[Box]) -> int:
+    """How many cases lie in boxes that do not meet."""
+    total = 0
+    for box in boxes:
+        size = 1
+        for cases in box:
+            size *= cases.bit_count()
+        total += size
+    return total
+
+
+def first(columns: Sequence[Column], box: Box) -> str:
+    """The first case of a box, in words."""
+    found = ((c.name, c.labels[lowest(cases)]) for c, cases in zip(columns, box, strict=True))
+    return ", ".join(
+        f"{name} {'' if label.startswith(_APART) else '= '}{label}" for name, label in found
+    )
+
+
+def offered(columns: Sequence[Column], boxes: Sequence[Box], action: str) -> list[str]:
+    """The boxes as rows to paste, as far as rows can say them."""
+    rows = []
+    for box in boxes:
+        cells = [c.cell(cases) for c, cases in zip(columns, box, strict=True)]
+        if all(cell is not None for cell in cells):
+            rows.append(f"| {' | '.join(str(cell) for cell in cells)} | {action} |")
+    return rows
+
+
+def label(value: n.Value) -> str:
+    """A value as it stands in the table."""
+    return value.name if isinstance(value, n.Word) else say(value)

@@ -1,0 +1,257 @@
+"""Which rule answers each of the eight usual exceptions, for each record that is posted.
+
+Here: coverage: an exception without a rule is a risk, told with what happens then; one that cannot
+happen to a record is told too. Not here: whether the rules are right (rules/checker).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from grammar import nodes as n
+from grammar.text.problem import Problem, Span
+from rules.checker.places import places, problem, uses
+from rules.types.expansion import inside
+from rules.types.symbol_table import Index, Scope
+
+_CONVERSIONS = frozenset({"in_base", "price_in_base"})
+
+
+class Answered(StrEnum):
+    """Whether the rules answer an exception."""
+
+    ANSWERED = "answered"
+    OPEN = "open"
+    NEVER = "never"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One exception of one record: the rule that answers it, or the risk.
+
+    `state` NEVER: it cannot happen to this record.
+    """
+
+    record: str
+    exception: str
+    state: Answered
+    text: str
+    span: Span | None
+
+
+Found = tuple[str, Span] | None
+
+
+def coverage(ruleset: n.Ruleset) -> tuple[Answer, ...]:
+    """All exceptions of all records that are posted."""
+    index = Index(ruleset)
+    posted = [r for r in index.records if index.posts.get(r)]
+    return tuple(_answer(record, name, index) for record in posted for name in KINDS)
+
+
+def gaps(ruleset: n.Ruleset) -> tuple[Problem, ...]:
+    """The risks as errors, for whoever wants none of them."""
+    index = Index(ruleset)
+    found = []
+    for answer in coverage(ruleset):
+        if answer.state is Answered.OPEN:
+            span = index.posts[answer.record][0].span
+            message = f"{answer.exception} of {answer.record}: nothing answers it"
+            found.append(problem("COV01", message, answer.text, span))
+    return tuple(found)
+
+
+def _answer(record: str, name: str, index: Index) -> Answer:
+    kind = KINDS[name]
+    found = kind.find(record, index)
+    if found is not None:
+        return Answer(record, name, Answered.ANSWERED, found[0], found[1])
+    if kind.never(record, index):
+        return Answer(record, name, Answered.NEVER, kind.why, None)
+    return Answer(record, name, Answered.OPEN, kind.risk, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One of the eight: how its rule is found, when it cannot happen, what is at stake."""
+
+    find: Callable[[str, Index], Found]
+    risk: str
+    never: Callable[[str, Index], bool] = lambda _record, _index: False
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """A check that lets two ways of knowing a party agree: the maps, or links, of each side."""
+
+    check: n.Check
+    sides: tuple[frozenset[str], frozenset[str]]
+
+
+def agreements(ruleset: n.Ruleset, record: str) -> tuple[Agreement, ...]:
+    """The checks of a record kind by which one party under two keys is found."""
+    return tuple(_agreements(record, Index(ruleset)))
+
+
+def _agreements(record: str, index: Index) -> Iterator[Agreement]:
+    for check in _checks(record, index):
+        for node in (e for require in check.requires for e in _compares(require)):
+            left, right = (_told_by(side, record, index) for side in (node.left, node.right))
+            if node.op == "=" and left and right and left != right:
+                yield Agreement(check, (frozenset(left), frozenset(right)))
+
+
+def _party(record: str, index: Index) -> Found:
+    """Two maps, or a map and a linked record, that must agree on one value."""
+    first = next(_agreements(record, index), None)
+    return (f"check {first.check.name}", first.check.span) if first else None
+
+
+def _told_by(side: n.Expr, record: str, index: Index) -> set[str]:
+    """The maps and links that a value comes from, through computed fields."""
+    parts = inside(side, Scope(index, record))
+    calls = {part.name for part in parts if isinstance(part, n.Call)}
+    return calls & index.maps.keys() | set(uses(side)) & index.links.get(record, {}).keys()
+
+
+def _duplicates(record: str, index: Index) -> Found:
+    """A duplicates rule for every route; by its number alone only for what follows another
+    document: the first of a chain may come again under another number.
+    """
+    mine = [d for d in index.ruleset.duplicates if any(w.name == record for w in d.records)]
+    first = None
+    for post in index.posts[record]:
+        found = [d for d in mine if d.route in (None, post.route)]
+        begins = post.after is None
+        if not found or (begins and not any(_by_content(d, record, index) for d in found)):
+            return None
+        first = first or found[0]
+    return (f"duplicates of {record}", first.span) if first else None
+
+
+def _by_content(declared: n.Duplicates, record: str, index: Index) -> bool:
+    """Whether it compares with other records more than what they are called."""
+    keys = {
+        f.name for f in index.records[record].fields if isinstance(f, n.Field) and f.mark == "key"
+    }
+    return any(u.where == "history" and set(u.fields) - keys for u in declared.uniques)
+
+
+def _partial(record: str, index: Index) -> Found:
+    """Billing in parts, or a check or a gate row that stops what is not whole."""
+    for post in index.posts[record]:
+        if post.bill is not None:
+            return f"bill of {post.route}", post.bill.span
+    for check in _checks(record, index):
+        if {n_ for r in check.requires for n_ in uses(r)} & index.links.get(record, {}).keys():
+            return f"check {check.name}", check.span
+    for gate in index.ruleset.gates:
+        for row in gate.rows if gate.record == record else ():
+            partly = [s.name for s in row.states if "part" in s.name]
+            if partly and row.word in {"wait", "hold"}:
+                return f"gate {record}: {row.word} {', '.join(partly)}", row.span
+    return None
+
+
+def _cancelled(record: str, index: Index) -> Found:
+    tables = [c for c in index.ruleset.cancels if any(w.name == record for w in c.records)]
+    every = _all_routes([c.route for c in tables], record, index)
+    return (f"on cancel of {record}", tables[0].span) if every else None
+
+
+def _price(record: str, index: Index) -> Found:
+    tables = [e for e in index.ruleset.edits if e.record == record]
+    every = _all_routes([e.route for e in tables], record, index)
+    return (f"on edit of {record}", tables[0].span) if every else None
+
+
+def _all_routes(routes: list[n.RouteName | None], record: str, index: Index) -> bool:
+    """Whether a table speaks of every route of a record."""
+    posts = index.posts[record]
+    return bool(routes) and all(None in routes or post.route in routes for post in posts)
+
+
+def _units(record: str, index: Index) -> Found:
+    named = {name for p in places(index) if p.scope.record == record for name in uses(p.expr)}
+    units = index.ruleset.units
+    return ("units", units[0].span) if units and named & _CONVERSIONS else None
+
+
+def _push(record: str, index: Index) -> Found:
+    targets = {post.route.target for post in index.posts[record]}
+    tables = {r.target: r for r in index.ruleset.retries}
+    if not targets <= tables.keys():
+        return None
+    return f"retry {', '.join(sorted(targets))}", tables[min(targets)].span
+
+
+def _by_hand(record: str, index: Index) -> Found:
+    post = index.posts[record][0]
+    return f"we own of {post.route}", post.we_own.span
+
+
+def _no_quantities(record: str, index: Index) -> bool:
+    lines = index.line_records.get(record)
+    fields = lines.fields if lines and index.lines_field(record) else ()
+    return not any(isinstance(f, n.Field) and f.type == "quantity" for f in fields)
+
+
+def _checks(record: str, index: Index) -> list[n.Check]:
+    return [c for c in index.ruleset.checks if any(w.name == record for w in c.records)]
+
+
+def _compares(node: n.Expr) -> Iterator[n.Compare]:
+    if isinstance(node, n.Compare):
+        yield node
+    for part in getattr(node, "parts", ()):
+        yield from _compares(part)
+
+
+def _no_cancel(record: str, index: Index) -> bool:
+    """Whether no status of the record means that it is cancelled."""
+    gates = [g for g in index.ruleset.gates if g.record == record]
+    return bool(gates) and not any(row.word == "cancel" for g in gates for row in g.rows)
+
+
+KINDS: dict[str, Kind] = {
+    "duplicate party": Kind(
+        _party,
+        "One buyer under two keys becomes two parties. Let two maps agree: "
+        "require debtor_of_tin(tin) = debtor(customer)",
+    ),
+    "duplicate invoice": Kind(
+        _duplicates,
+        "The same document can be posted twice, under another number, too. Declare 'duplicates of' "
+        "it with what it contains: unique by customer, ordered_on, total in history",
+    ),
+    "partial delivery": Kind(
+        _partial,
+        "All of it is posted while a part is delivered. Bill in parts, or let its status wait.",
+        _no_quantities,
+        "nothing in it is counted",
+    ),
+    "cancelled order": Kind(
+        _cancelled,
+        "What is cancelled after posting is held with no word on what to do. Declare 'on cancel'.",
+        _no_cancel,
+        "no status cancels it",
+    ),
+    "changed price": Kind(
+        _price,
+        "What changes after posting is held with no word on what to do. Declare 'on edit'.",
+    ),
+    "UOM mismatch": Kind(
+        _units,
+        "Cartons are posted as pieces. Convert quantities with in_base and a units table.",
+        _no_quantities,
+        "nothing in it is counted",
+    ),
+    "failed push": Kind(
+        _push,
+        "What fails is answered by the built-in table, with no team of yours. Declare 'retry'.",
+    ),
+    "manual edit": Kind(_by_hand, "Nobody is told of changes by hand."),
+}

@@ -1,0 +1,67 @@
+"""What documents do to the stock that the stand-ins of the targets keep."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from connectors.simulators.aiaccount import control as of_aiaccount
+from connectors.simulators.aiaccount.kinds import default_companies
+from connectors.simulators.autocount import control as of_autocount
+from connectors.simulators.quickbooks import control as of_quickbooks
+
+
+def row(quantity: str, **more: Any) -> dict[str, Any]:
+    return {"productCode": "TEA", "qty": Decimal(quantity), "unit": "CTN", **more}
+
+
+@pytest.mark.parametrize(
+    ("path", "rows", "stands"),
+    [
+        ("invoice", [row("2"), row("0.5")], "-2.5"),
+        ("creditnote", [row("2", goodsReturn=True), row("5", goodsReturn=False)], "2"),
+        ("purchaseinvoice", [row("12"), {"qty": Decimal(3), "productCode": None}], "12"),
+    ],
+)
+def test_T07c_autocount_counts_each_row_as_its_product_whatever_its_unit(
+    path: str, rows: list[dict[str, Any]], stands: str
+) -> None:
+    for cancelled, expected in ((False, {"TEA": stands}), (True, None)):
+        found = {"master": {"cancelled": cancelled}, "details": rows}
+        assert of_autocount.stocked({("1042", path, "a"): found}).get("1042") == expected
+
+
+def test_T07c_what_is_no_matter_of_stock_moves_none() -> None:
+    found = {"master": {"cancelled": False}, "details": [row("2")]}
+    assert of_autocount.stocked({("1042", "receipt", "a"): found}) == {}
+    assert of_autocount.stocked({("1042", "purchaseorder", "a"): found}) == {}
+
+
+def test_T07c_quickbooks_puts_back_what_is_credited_or_refunded() -> None:
+    def sold(quantity: int, **more: Any) -> dict[str, Any]:
+        detail = {"ItemRef": {"value": "11"}, "Qty": quantity}
+        return {"Line": [{"SalesItemLineDetail": detail}, {"DetailType": "SubTotalLineDetail"}]}
+
+    documents = {
+        ("1", "Invoice", "1"): sold(24),
+        ("1", "SalesReceipt", "2"): sold(6),
+        ("1", "CreditMemo", "3"): sold(12),
+        ("1", "RefundReceipt", "4"): sold(1),
+        ("1", "Bill", "5"): sold(100),
+    }
+    assert of_quickbooks.stocked(documents) == {"1": {"11": "-17"}}
+
+
+def test_T07c_aiaccount_takes_invoices_away_where_stock_is_kept() -> None:
+    companies = default_companies(name="Kedai", locked_through=None, quota=None, rounding="")
+    companies["CMP-2001"].inventory_enabled = False
+    line = {"SKU": "TEE", "Quantity": "2.5", "UOM": "PCS"}
+    documents = [
+        {"type": kind, "company": company, "document": {"lines": [line, {"Quantity": "1"}]}}
+        for kind, company in (
+            ("sales_invoice", "CMP-1042"),
+            ("expense_bill", "CMP-1042"),
+            ("sales_invoice", "CMP-2001"),
+        )
+    ]
+    assert of_aiaccount.stocked(documents, companies) == {"CMP-1042": {"TEE": "-2.5"}}

@@ -1,0 +1,30 @@
+"""Every column that is the content of a row is part of its seal."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+
+from holding.audit.seals import APPROVAL, PUSH, seal
+
+
+@pytest.mark.parametrize(
+    ("columns", "names"),
+    [
+        (
+            APPROVAL,
+            "posting_id hash content level person_id for_person_id reason at operation_id",
+        ),
+        (PUSH, "posting_id no connection_id action hash number key content evaluation_id"),
+    ],
+    ids=["approval", "push"],
+)
+def test_each_column_changes_the_seal(columns: tuple[str, ...], names: str) -> None:
+    row: dict[str, object] = dict.fromkeys(names.split(), "as given")
+    given = seal(columns, row)
+    assert [name for name in row if seal(columns, {**row, name: "another"}) == given] == []
+
+
+def test_a_moment_and_a_day_are_sealed_as_their_text() -> None:
+    moment, day = datetime(2026, 11, 20, 1, tzinfo=UTC), date(2026, 11, 20)
+    assert seal(("at",), {"at": day}) == seal(("at",), {"at": "2026-11-20"})
+    assert seal(("at",), {"at": moment}) != seal(("at",), {"at": moment.replace(hour=2)})

@@ -1,0 +1,78 @@
+"""Nothing is sent to a target before a test of it has passed, and then what waited goes."""
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import select
+
+from connectors.contract import ConnectionReport
+from connectors.transport.http import Http
+from holding.access.actors import SYSTEM
+from holding.connections import breaker, probe
+from holding.connections.setup import set_key, wait_for_test
+from holding.runs.status import pill
+from holding.tables import Connection, Event, Hold
+from tests.connectors.simulator_processes import SAMPLES, Simulator
+from tests.holding.desks import KEYS
+from tests.holding.life import Life
+from tests.holding.posting.test_autocount_life import effects, life
+from tests.holding.posting.test_autocount_life import running as _running
+from tests.holding.shop import order
+
+__all__ = ["life"]  # a fixture
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
+    yield from _running.__wrapped__(tmp_path_factory)  # type: ignore[attr-defined]
+
+
+def status(life: Life) -> str:
+    with life.shop.database.read() as session:
+        row = session.scalars(select(Connection).where(Connection.connector == "autocount")).one()
+        return pill(session, life.shop.company.id, row.id, "invoice").text
+
+
+def run_test(life: Life, connection_id: int) -> ConnectionReport:
+    database, clock = life.shop.database, life.shop.clock
+    told = probe.test_connection(
+        database, clock, connection_id, SYSTEM, http=Http(clock), keys=KEYS
+    )
+    assert isinstance(told, ConnectionReport)
+    return told
+
+
+def test_what_is_ready_waits_for_a_test_that_passes_whatever_key_is_given(life: Life) -> None:
+    with life.shop.database.write() as session:
+        row = session.scalars(select(Connection).where(Connection.connector == "autocount")).one()
+        wait_for_test(session, row, life.shop.now)
+    life.shop.receive(*(order(no, updated_at=life.shop.now.isoformat()) for no in ("A-1", "A-2")))
+    life.work()
+    assert effects(life) == []
+    assert status(life).startswith("Not tested OK")
+    assert status(life).endswith("· 1 waiting")
+    assert life.held("A-1") == ["TGT01"], "the first that waits says so, for a person to act"
+    with life.shop.database.read() as session:
+        words = session.scalars(select(Hold.message)).one()
+    told = "No connection test of autocount has passed since its settings were last changed"
+    assert words == f"{told}, so nothing is sent there."
+
+    wrong, right = "nobody-knows-this-key", SAMPLES["autocount"].secret
+    for secret in (wrong, right):
+        with life.shop.database.write() as session:
+            set_key(session, SYSTEM, row.id, secret, now=life.shop.now, keys=KEYS)
+            assert not breaker.closed(session, row.id), "a new key alone says nothing"
+        life.work()
+        assert effects(life) == []
+        report = run_test(life, row.id)
+        assert report.ok is (secret == right)
+        with life.shop.database.read() as session:
+            found = session.get_one(Connection, row.id)
+            assert (found.untested_since is None) is report.ok
+            kept = [step["ok"] is not False for step in found.test_steps]
+            assert all(kept) is report.ok
+    life.work()
+    assert sorted(effects(life)) == [("created", "A-1-1"), ("created", "A-2-1")]
+    with life.shop.database.read() as session:
+        said = session.scalars(select(Event.act).where(Event.act.like("connection.%"))).all()
+    assert "connection.back" not in said, "it never was away"

@@ -1,0 +1,71 @@
+"""A source that is a list of changes, for what is done with any source that can be asked."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from connectors.contract import ConnectionForm, IncomingRecord, RowError, Settings
+from connectors.contract import declared_settings as declared
+from connectors.contract.pulls import NoPage, Page, Pulled
+from connectors.contract.schema import KindSchema
+from connectors.transport.http import Http
+
+BACK = timedelta(minutes=10)
+
+
+@dataclass
+class Shelf:
+    """Shows its changes by their moment, two a page; `answer` is told instead once."""
+
+    changes: list[tuple[datetime, str, str]] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+    keys: set[str] = field(default_factory=set)
+    answer: NoPage | None = None
+    calls_a_minute: int = 6_000
+    meanwhile: Callable[[], None] = lambda: None
+
+    name = "shelf"
+    form = ConnectionForm(
+        title="Shelf", gives="", needs="", settings=(declared.address("https://a.example", ""),)
+    )
+    kinds: tuple[KindSchema, ...] = ()
+    suffixes: tuple[str, ...] = ()
+
+    def begin(self, since: datetime) -> str:
+        return json.dumps([since.isoformat(), 0])
+
+    def page(
+        self, cursor: str, settings: Settings, secret: str, zone: ZoneInfo, http: Http
+    ) -> Page | NoPage:
+        del settings, zone, http
+        self.asked.append(cursor)
+        self.keys.add(secret)
+        self.meanwhile()
+        if self.answer is not None:
+            told, self.answer = self.answer, None
+            return told
+        since, skip = json.loads(cursor)
+        moment = datetime.fromisoformat(since)
+        left = sorted(one for one in self.changes if one[0] >= moment)[skip:]
+        if len(left) > 2:
+            after = json.dumps([since, skip + 2])
+            return Page(found=_all(left[:2]), after=after, more=True)
+        newest = max([moment + BACK, *(at for at, *_ in left)])
+        return Page(found=_all(left), after=self.begin(newest - BACK), more=False)
+
+
+def _all(changes: Sequence[tuple[datetime, str, str]]) -> list[Pulled]:
+    return [_pulled(*one) for one in changes]
+
+
+def _pulled(at: datetime, number: str, total: str) -> Pulled:
+    raw = json.dumps({"number": number, "total": total, "at": at.isoformat()}).encode()
+    if total == "x":
+        error = RowError(where="order.total", value=total, message="No number.", hint="Correct it.")
+        return Pulled(raw=raw, errors=(error,))
+    stamp = at.isoformat()
+    body: dict[str, object] = {"number": number, "status": "paid", "total": total}
+    record = IncomingRecord(kind="order", external_id=number, number=number, stamp=stamp, body=body)
+    return Pulled(raw=raw, records=(record,))

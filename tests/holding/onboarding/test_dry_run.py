@@ -1,0 +1,135 @@
+"""A dry run counts what a judging would do, shows documents, and stores nothing but its sums."""
+
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select, update
+
+from holding.access.actors import Actor
+from holding.onboarding import dry_run, going_live
+from holding.onboarding.dry_run import Count, DryRun
+from holding.refusal import Refusal
+from holding.store.database import Database
+from holding.tables import Company, Evaluation, Event, Hold, Posting, Record
+from tests.holding.shop import Shop, open_shop, order
+from tests.support.clock import SetClock
+
+FIRST, LAST = date(2026, 11, 1), date(2026, 11, 30)
+
+
+@pytest.fixture
+def shop(database: Database, company: Company, clock: SetClock) -> Shop:
+    made = open_shop(database, company, clock)
+    made.publish()
+    with database.write() as session:
+        session.execute(update(Company).where(Company.id == company.id).values(live=False))
+    return made
+
+
+def admin(shop: Shop) -> Actor:
+    mine = shop.company.id
+    return Actor(None, "Mei Ling", "mei@kedai.my", mine, frozenset({"admin"}))
+
+
+def run(shop: Shop, first: date = FIRST, last: date = LAST) -> DryRun:
+    done = dry_run.dry_run(shop.database, shop.clock, admin(shop), first, last)
+    assert isinstance(done, DryRun), done
+    return done
+
+
+def stored(shop: Shop) -> list[Any]:
+    tables = (Posting, Hold, Evaluation)
+    with shop.database.read() as session:
+        due = session.scalars(select(Record.due_at).order_by(Record.id)).all()
+        return [session.scalar(select(func.count()).select_from(one)) for one in tables] + [due]
+
+
+def test_it_counts_shows_three_documents_and_stores_no_decision(shop: Shop) -> None:
+    shop.receive(*(order(f"SO-{no}") for no in (1, 2, 3, 4)))
+    shop.receive(order("SO-5", customer="C-404"), order("SO-6", status="pending"))
+    shop.receive(order("SO-7", status="cancelled"), order("SO-8", ordered_on="2026-10-31"))
+    before = stored(shop)
+    done = run(shop)
+    assert stored(shop) == before
+    assert before[:3] == [0, 0, 0]
+    assert done.all == Count(7, {"": 7 * 19200})
+    assert done.groups == {
+        "ready": Count(4, {"": 4 * 19200}),
+        "held": Count(1, {"": 19200}),
+        "waiting": Count(1, {"": 19200}),
+        "ignored": Count(1, {"": 19200}),
+    }
+    assert sum(one.records for one in done.groups.values()) == done.all.records
+    [cause] = done.causes
+    assert (cause.error_class, cause.team) == ("mapping_missing", "sales_admin")
+    assert (cause.found, "C-404" in cause.label) == (Count(1, {"": 19200}), True)
+    assert len({one.number for one in done.documents}) == 3
+    assert {one.fields["Customer"] for one in done.documents} == {"Aisyah Rahman"}
+
+
+def test_what_a_worker_judged_counts_the_same_and_a_cutover_hides_nothing(shop: Shop) -> None:
+    shop.receive(order("SO-1"), order("SO-2", customer="C-404"), order("SO-3", total="1.00"))
+    plain = run(shop)
+    with shop.database.write() as session:
+        later = date(2026, 12, 1)
+        assert going_live.set_cutover(session, admin(shop), later, shop.now) is None
+    shop.judge()
+    assert shop.states() == {"SO-1": "ignored", "SO-2": "ignored", "SO-3": "ignored"}
+    again = run(shop)
+    assert (again.all, again.groups, again.causes) == (plain.all, plain.groups, plain.causes)
+
+
+def test_it_is_remembered_until_something_changes(shop: Shop) -> None:
+    shop.receive(order("SO-1"))
+    run(shop)
+    with shop.database.read() as session:
+        last = dry_run.last_dry_run(session.get_one(Company, shop.company.id))
+        told = session.scalars(select(Event).order_by(Event.id.desc()).limit(1)).one()
+    assert last is not None
+    assert (last.records, last.ready, last.held, last.current) == (1, 1, 0, True)
+    assert (last.first, last.last, last.at) == (FIRST, LAST, shop.now)
+    assert told.act == "company.dry_run"
+    assert "1 record, 1 ready to post, 0 on hold. Nothing was sent." in told.body["say"]
+    shop.publish()
+    with shop.database.read() as session:
+        last = dry_run.last_dry_run(session.get_one(Company, shop.company.id))
+    assert last is not None
+    assert not last.current
+
+
+def test_more_than_its_limit_is_left_out_and_told(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.receive(*(order(f"SO-{no}") for no in (1, 2, 3)))
+    monkeypatch.setattr(dry_run, "MOST", 2)
+    monkeypatch.setattr(dry_run, "A_BATCH", 1)
+    done = run(shop)
+    assert (done.all.records, done.left_out) == (2, 1)
+    assert {one.number for one in done.documents} == {"SO-3", "SO-2"}
+
+
+@pytest.mark.parametrize(
+    ("values", "roles", "code"),
+    [
+        ({"live": True}, {"admin"}, "dry_run.live"),
+        ({"ruleset_version_id": None}, {"admin"}, "dry_run.no_rules"),
+        ({}, {"finance", "approver"}, "forbidden"),
+    ],
+)
+def test_when_it_is_refused(shop: Shop, values: dict[str, Any], roles: set[str], code: str) -> None:
+    with shop.database.write() as session:
+        mine = update(Company).where(Company.id == shop.company.id)
+        session.execute(mine.values(revision=Company.revision, **values))
+    actor = replace(admin(shop), roles=frozenset(roles))
+    answer = dry_run.dry_run(shop.database, shop.clock, actor, FIRST, LAST)
+    assert isinstance(answer, Refusal)
+    assert answer.code == code
+
+
+def test_the_month_before_this_one(clock: SetClock) -> None:
+    assert dry_run.last_month(clock.now(), "Asia/Kuala_Lumpur") == (
+        date(2026, 10, 1),
+        date(2026, 10, 31),
+    )

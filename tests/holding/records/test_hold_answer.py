@@ -1,0 +1,109 @@
+"""Question 7: what held a record, and which change let it go: who, when and why."""
+
+from datetime import date
+
+import pytest
+
+from holding.mappings import fixes
+from holding.records import trace
+from tests.holding.life import Begun, Life
+from tests.holding.records.test_duplicate_answer import two_ways
+from tests.holding.shop import FILES
+
+
+@pytest.fixture
+def life(begun: Begun) -> Life:
+    return begun(FILES | {"shop.rules": two_ways()})
+
+
+def seventh(life: Life) -> str:
+    with life.shop.database.read() as session:
+        return trace.seven(session, life.shop.record(session, "A-1").id)[6].text
+
+
+def fix(life: Life, table: str, key: str, value: str, reason: str) -> None:
+    """An hour goes by, Farah sets an entry, and another hour until it is judged again."""
+    shop = life.shop
+    shop.clock.advance(3600)
+    with shop.database.write() as session:
+        done = fixes.fix(session, shop.actor("farah"), table, key, value, reason, shop.now, 99)
+        assert isinstance(done, fixes.Fixed), done
+    shop.clock.advance(3600)
+    life.work()
+
+
+def test_T26c_an_entry_that_cleared_a_check_names_who_when_and_why(life: Life) -> None:
+    life.arrive("A-1", tin="IG1")
+    fix(life, "debtor", "C-77", "Boon & Co", "it is one company")
+    assert seventh(life) == (
+        "Yes: business_rule (one_debtor_by_tin), opened 2026-11-20 09:01, owner Sales"
+        " administration, cleared 2026-11-20 11:01 by Farah: mapped debtor: C-77 2026-11-20 10:01"
+        " (revision 2), it is one company."
+    )
+
+
+def test_T26c_a_missing_entry_tells_when_it_was_set_and_when_it_counted(life: Life) -> None:
+    life.arrive("A-1", customer="C-99")
+    fix(life, "debtor", "C-99", "Chong", "a new buyer")
+    fix(life, "debtor", "C-99", "Chong & Sons", "it was misspelt")
+    assert seventh(life) == (
+        "Yes: mapping_missing (debtor), opened 2026-11-20 09:01, owner Sales administration,"
+        " cleared 2026-11-20 11:01 by Farah: mapped debtor: C-99 2026-11-20 10:01 (revision 2),"
+        " a new buyer."
+    )
+
+
+def test_T26c_an_entry_of_another_record_is_not_named(life: Life) -> None:
+    """Rules that change clear it; the entry between was looked at by nobody here."""
+    life.arrive("A-1", total="190.00")
+    with life.shop.database.write() as session:
+        shop = life.shop
+        fixes.fix(session, shop.actor("farah"), "debtor", "C-78", "Boon", "short", shop.now, 99)
+    life.shop.clock.advance(3600)
+    text = two_ways().replace("require  sum(lines.amount) = total", "require  total > 0.00")
+    life.shop.publish(FILES | {"shop.rules": text})
+    life.work()
+    rules = "by Pua: published change 2: Rules 2026-11-20 10:01 (revision 3)"
+    assert f"cleared 2026-11-20 10:01 {rules}" in seventh(life)
+
+
+def test_T26c_a_new_version_that_no_longer_has_it_is_no_change_of_entries(life: Life) -> None:
+    life.arrive("A-1", total="190.00")
+    with life.shop.database.write() as session:
+        shop = life.shop
+        fixes.fix(session, shop.actor("farah"), "debtor", "C-77", "A. R.", "short", shop.now, 99)
+    life.arrive("A-1")
+    assert seventh(life).endswith("cleared 2026-11-20 09:02: version 2 no longer has it.")
+
+
+def test_an_entry_that_counts_from_a_day_is_named_as_what_cleared_it(life: Life) -> None:
+    shop = life.shop
+    life.arrive("A-1", customer="C-99")
+    with shop.database.write() as session:
+        farah, since = shop.actor("farah"), date(2026, 11, 1)
+        done = fixes.fix(
+            session, farah, "debtor", "C-99", "Chong", "a new buyer", shop.now, 99, since=since
+        )
+        assert isinstance(done, fixes.Fixed), done
+    shop.clock.advance(3600)
+    life.work()
+    assert "cleared 2026-11-20 10:01 by Farah: mapped debtor: C-99" in seventh(life)
+
+
+def test_the_owner_is_called_as_the_rules_of_that_very_moment_called_it(life: Life) -> None:
+    """A publish and the hold that it clears have one moment where no clock ticks between."""
+    shop = life.shop
+    life.arrive("A-1", total="190.00")
+
+    def publish(title: str, rule: str) -> None:
+        text = two_ways().replace('"Accounts team"', f'"{title}"')
+        shop.publish(FILES | {"shop.rules": text.replace(*(CHECK, f"require  {rule}"))})
+        life.work()
+
+    publish("Ledger team", "total > 0.00")
+    shop.clock.advance(3600)
+    publish("Books team", "total > 1.00")
+    assert "owner Ledger team" in seventh(life)
+
+
+CHECK = "require  sum(lines.amount) = total"

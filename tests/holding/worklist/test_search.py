@@ -1,0 +1,94 @@
+"""Finding by number or customer: what is found, and that no table is read through for it."""
+
+import pytest
+
+from holding.store.database import Database
+from holding.tables import Company, Record
+from holding.worklist import search
+from tests.holding.shop import Shop, open_shop, order
+from tests.support.clock import SetClock
+
+
+@pytest.fixture
+def shop(database: Database, company: Company, clock: SetClock) -> Shop:
+    made = open_shop(database, company, clock)
+    made.publish()
+    made.receive(
+        order("NS-10", customer_name="Warung Melati"),
+        order("NS-11", customer_name="Warung 100% Kopi"),
+        order("ns-12", customer="C-102", customer_name="Kedai Teh Tarik"),
+    )
+    made.judge()
+    return made
+
+
+def numbers(shop: Shop, words: str, company_id: int | None = None) -> list[str]:
+    with shop.database.read() as session:
+        mine = shop.company.id if company_id is None else company_id
+        return sorted(row.number for row in search.alike(session, mine, words))
+
+
+def exact(shop: Shop, words: str, company_id: int | None = None) -> list[tuple[str, str | None]]:
+    with shop.database.read() as session:
+        mine = shop.company.id if company_id is None else company_id
+        return [(row.number, row.document) for row in search.exact(session, mine, words)]
+
+
+def test_a_record_is_found_by_its_number_its_id_and_its_document(shop: Shop) -> None:
+    [(number, document)] = exact(shop, "NS-10")
+    assert number == "NS-10"
+    assert document
+    assert exact(shop, document) == [("NS-10", document)]
+    with shop.database.read() as session:
+        [row] = search.exact(session, shop.company.id, "NS-10")
+    assert [one for one, _ in exact(shop, row.external_id)] == ["NS-10"]
+    assert exact(shop, "NS-1") == exact(shop, "NS-10", shop.company.id + 1) == []
+
+
+def test_a_beginning_is_found_in_any_case_and_a_customer_by_any_letters(shop: Shop) -> None:
+    assert numbers(shop, "NS-1") == numbers(shop, "ns-1") == ["NS-10", "NS-11", "ns-12"]
+    assert numbers(shop, "NS-11") == ["NS-11"]
+    assert numbers(shop, "arung 1") == ["NS-11"]
+    assert numbers(shop, "TARIK") == ["ns-12"]
+    assert numbers(shop, "S-1") == numbers(shop, "NS-1", shop.company.id + 1) == []
+
+
+def test_signs_that_databases_take_for_any_letter_are_letters(shop: Shop) -> None:
+    assert numbers(shop, "0% K") == ["NS-11"]
+    assert numbers(shop, "%") == ["NS-11"]
+    assert numbers(shop, "NS_1") == numbers(shop, "N%") == []
+
+
+@pytest.mark.parametrize("words", ["4711", "nothing has this"])
+def test_finding_costs_the_same_however_much_is_stored(shop: Shop, words: str) -> None:
+    if shop.database.dialect != "sqlite":
+        pytest.skip("SQLite counts the instructions of a query; PostgreSQL has the same indexes")
+    few = cost(shop, words)
+    columns = [column.name for column in Record.__table__.columns if column.name != "id"]
+    values = ", ".join(
+        f"{name} || '-' || k" if name in {"number", "external_id"} else name for name in columns
+    )
+    with shop.database.engine.begin() as connection:
+        connection.exec_driver_sql(
+            f"WITH RECURSIVE n(k) AS (SELECT 1 UNION ALL SELECT k + 1 FROM n WHERE k < 400)"
+            f" INSERT INTO record ({', '.join(columns)}) SELECT {values} FROM record, n"
+        )
+    assert cost(shop, words) < 2 * few
+
+
+def cost(shop: Shop, words: str) -> int:
+    """Instructions of SQLite that both ways of finding take."""
+    count = [0]
+
+    def ran() -> int:
+        count[0] += 1
+        return 0
+
+    with shop.database.read() as session:
+        raw = session.connection().connection.driver_connection
+        assert raw is not None
+        raw.set_progress_handler(ran, 10)
+        search.exact(session, shop.company.id, words)
+        search.alike(session, shop.company.id, words)
+        raw.set_progress_handler(None, 10)
+    return count[0]

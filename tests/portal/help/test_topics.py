@@ -1,0 +1,73 @@
+"""Help pages are made from the product's own lists, and a list that grew stops them."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from grammar.text.finding_codes import CODES
+from holding.access.role_words import ROLE_LABELS
+from holding.runs.status import PILL_WORDS
+from portal.help import topics as of_help
+from portal.web.labels import STATES
+from tests.portal.reading import plain
+
+pytestmark = pytest.mark.sqlite
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.mark.parametrize(
+    ("name", "grown"),
+    [
+        ("ERROR_CLASSES", ("missing_field", "lost_in_post")),
+        ("STATES", {**STATES, "vanished": STATES["held"]}),
+        ("CHECK_NAMES", ("Status is ready", "Moon is full")),
+        ("PILL_WORDS", (*PILL_WORDS, "Asleep")),
+    ],
+)
+def test_what_has_no_help_stops_the_product(
+    monkeypatch: pytest.MonkeyPatch, name: str, grown: Any
+) -> None:
+    monkeypatch.setattr(of_help, name, grown)
+    if name == "ERROR_CLASSES":
+        monkeypatch.setattr(of_help, "RETRY", dict.fromkeys(grown, of_help.RETRY["temporary"]))
+    with pytest.raises(RuntimeError, match="help pages and"):
+        of_help.topics.__wrapped__()
+
+
+def test_every_topic_has_all_its_parts_in_plain_words() -> None:
+    found = of_help.topics()
+    assert {topic.key for topic in found.values() if topic.group == "finding"} == set(CODES)
+    assert {topic.key for topic in found.values() if topic.group == "role"} == set(ROLE_LABELS)
+    for topic in found.values():
+        parts = (topic.title, topic.means, *topic.example, *topic.todo)
+        assert all(part.strip() for part in parts), topic.slug
+        assert topic.todo, topic.slug
+        assert topic.acts, topic.slug
+        if topic.group != "finding":
+            assert not re.search(r"\b[a-z]+_[a-z]+\b|`", " ".join(parts)), topic.slug
+
+
+def test_every_status_that_is_made_has_a_topic() -> None:
+    source = (ROOT / "holding" / "runs" / "status.py").read_text("utf-8")
+    made = re.findall(r'Pill\(f?"([^"]+)"', source)
+    made += re.findall(r'(?:found = |words = |else )\(f?"([A-Z][^"]+)"', source)
+    made.remove("{text} {_when(since, zone)}")  # those of the lines before, with a moment
+    assert len(made) >= len(PILL_WORDS)
+    assert [text for text in made if not of_help.pill_slug(text)] == []
+
+
+def test_a_page_says_more_inside_a_company(visit: Any) -> None:
+    farah, stranger = visit("farah"), visit("stranger", "lain")
+    own = plain(farah.text("/help/mapping-missing"))
+    assert "Now in Kedai Contoh Sdn Bhd:" in own
+    assert "Finance user, Administrator: Adam, Farah" in own
+    for browser in (visit(), stranger):
+        page = plain(browser.text("/help/mapping-missing?c=kedai"))
+        assert "Kedai Contoh Sdn Bhd" not in page
+        assert "Farah" not in page
+        assert "Mapping missing" in page
+    piece = farah.text("/help/APP01")
+    assert "<code>when total &gt; approval_limit</code>" in piece
+    assert '<pre class="code sample"' in farah.text("/help/CAN01")

@@ -1,0 +1,175 @@
+"""Rules from a template, published by a second person, and a month checked without sending."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from holding.evaluation.due_records import judge_due
+from holding.onboarding import first_company
+from holding.onboarding.first_company import FirstCompany, FirstPerson, SetUp
+from holding.runtime.settings import Settings
+from holding.store.database import Database
+from holding.tables import Event, Hold, Posting, RulesetVersion
+from portal import app as portal_app
+from portal.starters import catalogue
+from tests.portal.conftest import Browser
+from tests.portal.onboarding.house import WORD, company_id, connect, join, order, receive
+from tests.portal.reading import plain
+from tests.portal.seed import Seeded, environment
+from tests.support.clock import SetClock
+from tests.support.databases import opened, sqlite_copy
+
+pytestmark = pytest.mark.sqlite
+PEOPLE = {"lim": ("publisher",), "aisyah": ("finance",)}
+RULES = "/c/kedai/setup/rules"
+
+
+class House:
+    """A company in set-up with its source and target, and its people."""
+
+    def __init__(self, database: Database, clock: SetClock) -> None:
+        self.database, self.clock = database, clock
+        self.app = portal_app.create_app(database, clock, Settings.from_env())
+        self.app.config["PROPAGATE_EXCEPTIONS"] = True
+        self.company_id = company_id(database)
+        connect(database, clock)
+        for name, roles in PEOPLE.items():
+            join(database, clock, name, *roles)
+
+    def visit(self, name: str) -> Browser:
+        browser = Browser(self.app.test_client())
+        browser.post("/signin", {"email": f"{name}@x.my", "password": WORD}, status=303)
+        return browser
+
+    def count(self, table: type[Any]) -> int:
+        with self.database.read() as session:
+            return session.scalar(select(func.count()).select_from(table)) or 0
+
+    def publish(self) -> None:
+        mei = self.visit("mei")
+        saved = mei.post(RULES, {"template": "netshop-aiaccount", "limit": "30"}, status=303)
+        self.visit("lim").post(saved.location, {}, status=303)
+
+
+@pytest.fixture
+def house(
+    seeded: Seeded, sqlite_file: Any, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[House]:
+    url = sqlite_copy(sqlite_file)
+    for name, value in environment(seeded.home, url).items():
+        monkeypatch.setenv(name, value)
+    with opened(url) as found:
+        company = FirstCompany(
+            name="Kedai",
+            code="",
+            registration="202001012345",
+            currency="MYR",
+            zone="Asia/Kuala_Lumpur",
+            closed_through=None,
+        )
+        person = FirstPerson(name="Mei Ling", email="mei@x.my", password=WORD)
+        with found.write() as session:
+            made = first_company.found_company(session, company, person, clock.now())
+        assert isinstance(made, SetUp)
+        yield House(found, clock)
+
+
+def test_a_template_with_its_answers_is_a_draft_that_a_second_person_publishes(
+    house: House,
+) -> None:
+    mei, lim = house.visit("mei"), house.visit("lim")
+    page = mei.text(RULES)
+    shown = plain(page)
+    assert "connect intake and quickbooks first" in shown
+    assert 'value="3000.00"' in page
+    with house.database.read() as session:
+        farah = re.search(r'<option value="(\d+)">Aisyah</option>', page)
+        assert farah is not None
+    wrong = mei.post(RULES, {"template": "netshop-aiaccount", "limit": "much"}, status=422)
+    assert "Enter the amount as 3000.00." in wrong.text
+    answers = {"template": "netshop-aiaccount", "limit": "5,000", "team_accounts": farah[1]}
+    saved = mei.post(RULES, answers, status=303)
+    page = mei.text(saved.location)
+    shown = plain(page)
+    assert "1 test of the template left out" in shown
+    assert "from 2024-08-01 = 5000.00" in shown
+    assert "above the limit a second person approves" not in shown
+    assert "WARUNG" not in shown.upper().partition("ORDERS_TEST.RULES")[0]  # no sample customer
+    assert "You cannot publish change 1, because you wrote it. Lim can." in shown
+    assert "waits for a second person to publish it" in plain(mei.text("/c/kedai/"))
+    assert mei.post(saved.location, {}).status_code == 403
+    assert house.count(RulesetVersion) == 0
+    with house.database.read() as session:
+        joined = session.scalars(select(Event).where(Event.act == "team.joined")).one()
+    assert joined.body["say"] == "Aisyah joined the team accounts."
+    done = lim.post(saved.location, {}, status=303)
+    assert "Rules version 1 published." in plain(lim.text(done.location))
+    assert house.count(RulesetVersion) == 1
+    assert mei.get(RULES, status=303).location.endswith("/rules/book")
+    again = mei.post(RULES, answers, status=409)
+    assert "because rules are in force already" in plain(again.text)
+
+
+def test_only_who_may_draft_chooses_and_only_of_this_company(house: House) -> None:
+    assert house.visit("aisyah").get(RULES, status=403)
+    mei = house.visit("mei")
+    answers = {"template": "netshop-aiaccount", "limit": "1", "team_accounts": "999"}
+    assert "is not in this company" in plain(mei.post(RULES, answers, status=422).text)
+    assert mei.post(RULES, {"template": "../x"}).status_code == 404
+    assert mei.get("/c/kedai/rules/changes/1", status=404)
+
+
+def test_a_daily_template_asks_for_its_hour(house: House) -> None:
+    mei = house.visit("mei")
+    assert 'type="time"' in mei.text(f"{RULES}?template=netshop-aiaccount-daily")
+    answers = {"template": "netshop-aiaccount-daily", "hour": "03:30"}
+    saved = mei.post(RULES, answers, status=303)
+    assert "daily at 03:30 by" in plain(mei.text(saved.location))
+    wrong = mei.post(RULES, {**answers, "hour": "25:00"}, status=422)
+    assert "Enter the time as 02:00." in wrong.text
+
+
+@pytest.mark.parametrize("one", catalogue.templates(), ids=lambda one: one.word)
+def test_every_template_can_come_into_force(one: catalogue.Template) -> None:
+    from holding.refusal import Refusal
+    from holding.rulesets.admission import examine
+
+    draft = catalogue.answered(one, one.limit, one.hour)
+    assert draft.left_out == ()
+    assert not isinstance(examine(draft.files), Refusal)
+    rows = [text for path, text in draft.files.items() if path.endswith(".csv")]
+    assert all(text.count("\n") == 1 for text in rows)
+
+
+def test_a_dry_run_counts_what_would_be_and_stores_nothing_of_it(house: House) -> None:
+    mei = house.visit("mei")
+    url = "/c/kedai/setup/dry-run"
+    days = {"first": "2026-10-01", "last": "2026-10-31"}
+    assert "no rules are in force" in plain(mei.post(url, days, status=409).text)
+    receive(
+        house.database,
+        house.clock,
+        order("NS-1"),
+        order("NS-2", status="draft"),
+        order("NS-3", ordered_on="2026-11-02"),
+        order("NS-4", subtotal="36.00"),
+    )
+    house.publish()
+    page = plain(mei.post(url, days, status=200).text)
+    assert "Ready to post 0 On hold 2 RM 75.00" in page
+    assert "Not posted (by rule) 1 RM 37.50 All records 3 RM 112.50" in page
+    assert re.search(r"Customer \S*C-9\S* .*? 2 RM 75.00", page)
+    assert (house.count(Posting), house.count(Hold)) == (0, 0)
+    shown = plain(mei.text("/c/kedai/"))
+    assert "2026-10-01 to 2026-10-31: 0 of 3 records ready to post, 2 on hold." in shown
+    judge_due(house.database, house.clock, company_id=house.company_id, owner="test")
+    assert house.count(Hold) > 0
+    again = plain(mei.post(url, days, status=200).text)
+    assert "Ready to post 0 On hold 2 RM 75.00" in again
+    assert (
+        "the last is not before" in mei.post(url, {**days, "last": "2026-09-01"}, status=422).text
+    )
+    assert house.visit("aisyah").post(url, days).status_code == 403

@@ -1,0 +1,168 @@
+"""What is held by default: no lines, a negative quantity, a negative total; and how it goes."""
+
+from typing import Any
+
+import pytest
+
+from grammar.layout.formatter import format_text
+from grammar.parsing.parser import parse
+from grammar.text.editions import Edition
+from rules.checker.all_checks import check
+from rules.facts.seeds import seeds
+from rules.facts.world import Facts, Subject, TargetState
+from rules.outcomes.outcome import Outcome
+from rules.programs.program import Program, compile_ruleset, interpreted
+from rules.rulebook.book import book
+from tests.rules.shop import NOW, TEXT, line, order
+
+ROUTE = "books.invoice"
+CLAUSE = "    allows   no lines, negative quantities, negative totals\n"
+PLACE = "    we own   the rest  else review by accounts\n    DocNo "
+BOTH = pytest.mark.parametrize("made_by", [compile_ruleset, interpreted])
+EMPTY = order(total="0.00")
+BACK = order(line(qty="-1"), total="-11.04")
+MINUS = order(line(price="-10.04"), total="-11.04")
+FINE = order(line(), total="11.04")
+
+
+def text(clause: str = "", total: str = "total") -> str:
+    assert TEXT.count(PLACE) == 1
+    return TEXT.replace(PLACE, clause + PLACE).replace(
+        "    Total      = total\n", f"    Total      = {total}\n"
+    )
+
+
+def program(made_by: Any, rules: str, edition: Edition = Edition.THIRD) -> Program:
+    ruleset, broken = parse({"shop.rules": rules})
+    assert broken == ()
+    return made_by(ruleset, hash="h", edition=edition)  # type: ignore[no-any-return]
+
+
+def judged(of: Program, body: dict[str, Any], *released: str) -> Outcome:
+    world = seeds(of.ruleset, {}).world(1, {"books": TargetState(known=True)})
+    facts = Facts(NOW, releases=frozenset((ROUTE, rule) for rule in released))
+    return of.evaluate(Subject("order", "shop", body, 1), facts, world, NOW)
+
+
+def held(outcome: Outcome) -> list[str]:
+    (decision,) = outcome.decisions
+    return [f.rule for f in decision.findings if f.code == "VAL03"]
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("body", "rules", "words"),
+    [
+        (EMPTY, ["no_lines"], "This order has no lines."),
+        (order(total="0.00", lines=None), ["no_lines"], "This order has no lines."),
+        (
+            BACK,
+            ["negative_quantities", "negative_totals"],
+            "The qty is -1 on line 1.",
+        ),
+        (
+            order(line(), line(pos=2, qty="-0.5"), line(pos=3, qty="-2"), total="0.00"),
+            ["negative_quantities"],
+            "The qty is -0.5 on line 2, and on 1 more line.",
+        ),
+        (MINUS, ["negative_totals"], "The total is -11.04."),
+        (FINE, [], ""),
+        (order(line(qty="0"), total="0.00"), [], ""),
+    ],
+)
+def test_T13a_it_is_held_for_its_owner_in_words(
+    made_by: Any, body: dict[str, Any], rules: list[str], words: str
+) -> None:
+    outcome = judged(program(made_by, text()), body)
+    assert held(outcome) == rules
+    found = [f for f in outcome.decisions[0].findings if f.code == "VAL03"]
+    assert all(f.severity == "hold" and f.owner == "accounts" for f in found)
+    assert all(str(f.clears) == "by:accounts" for f in found)
+    if rules:
+        assert found[0].message.startswith(words)
+        assert outcome.decisions[0].state == "held"
+
+
+@BOTH
+def test_T13b_a_word_of_the_route_lets_it_go_and_the_trace_says_so(made_by: Any) -> None:
+    whole = program(made_by, text(CLAUSE))
+    for body in (EMPTY, BACK, MINUS):
+        assert held(judged(whole, body)) == []
+    told = [v.text for v in judged(whole, EMPTY).verdicts if v.rule == "no_lines"]
+    assert told == ["This order has no lines. The rules allow it: no lines."]
+    some = program(made_by, text("    allows   negative quantities\n"))
+    assert held(judged(some, BACK)) == ["negative_totals"]
+    assert held(judged(some, EMPTY)) == ["no_lines"]
+
+
+@BOTH
+def test_T13b_a_person_may_release_it(made_by: Any) -> None:
+    one = program(made_by, text())
+    assert held(judged(one, BACK, "negative_quantities")) == ["negative_totals"]
+    assert held(judged(one, BACK, "negative_quantities", "negative_totals")) == []
+    hits = {
+        v.rule: v.released for v in judged(one, EMPTY, "no_lines").verdicts if v.kind == "field"
+    }
+    assert hits == {"no_lines": True}
+
+
+@BOTH
+def test_T13b_the_total_of_a_document_made_in_another_way_counts_too(made_by: Any) -> None:
+    turned = program(made_by, text(total="-total"))
+    (found,) = [f for f in judged(turned, FINE).decisions[0].findings if f.code == "VAL03"]
+    assert found.message.startswith("The Total is -11.04.")
+
+
+@BOTH
+def test_T13c_rules_of_earlier_editions_post_it_as_before(made_by: Any) -> None:
+    for edition in (Edition.FIRST, Edition.SECOND):
+        old = program(made_by, text(), edition)
+        for body in (EMPTY, BACK, MINUS):
+            outcome = judged(old, body)
+            assert held(outcome) == []
+            assert not [v for v in outcome.verdicts if v.rule.startswith(("negative", "no_lines"))]
+
+
+def test_T13c_a_glance_says_what_the_outcome_says_in_both_engines() -> None:
+    for rules in (text(), text(CLAUSE), text(total="-total")):
+        one, other = program(compile_ruleset, rules), program(interpreted, rules)
+        world = seeds(one.ruleset, {}).world(1, {"books": TargetState(known=True)})
+        for body in (EMPTY, BACK, MINUS, FINE):
+            subject = Subject("order", "shop", body, 1)
+            assert judged(one, body) == judged(other, body)
+            quick = one.glance(subject, Facts(NOW), world, NOW)
+            assert quick == other.glance(subject, Facts(NOW), world, NOW)
+            assert quick.routes[0].state == judged(one, body).decisions[0].state
+
+
+@pytest.mark.parametrize(
+    ("clause", "code"),
+    [
+        ("    allows   no lines, no lines\n", "POS25"),
+        ("    allows   no lines\n", ""),
+        (CLAUSE, ""),
+    ],
+)
+def test_T13d_a_word_that_allows_nothing_is_a_finding(clause: str, code: str) -> None:
+    ruleset, broken = parse({"shop.rules": text(clause)})
+    assert broken == ()
+    assert [p.code for p in check(ruleset) if p.severity != "style"] == ([code] if code else [])
+
+
+def test_T13d_the_clause_has_a_layout_and_a_sentence() -> None:
+    ruleset, _ = parse({"shop.rules": text(CLAUSE)})
+    assert CLAUSE in format_text(text(CLAUSE), "a")
+    said = [e.text for section in book(ruleset).sections for e in section.entries]
+    wanted = (
+        "may have no lines, negative quantities and negative totals: nobody is asked about them."
+    )
+    assert [one for one in said if one.endswith(wanted)]
+
+
+@BOTH
+def test_T13a_what_waits_for_its_status_is_not_asked_yet(made_by: Any) -> None:
+    """A draft has no lines as long as nobody has written one."""
+    one = program(made_by, text())
+    outcome = judged(one, EMPTY | {"status": "open"})
+    assert held(outcome) == []
+    assert outcome.decisions[0].state == "waiting"

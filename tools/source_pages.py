@@ -1,0 +1,174 @@
+"""Writes the reference page of every source: docs/sources/NAME.md.
+
+Here: what a source declares (settings, key, kinds, fields, words), and the recorded calls of
+tests/connectors/wire, read by the source itself. Not here: how one is set up (its README). A page
+is never edited: python tools/source_pages.py
+"""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from connectors import registry  # noqa: E402
+from connectors.contract import Accepted, IncomingRecord, Source  # noqa: E402
+from connectors.contract.schema import FieldSchema, KindSchema  # noqa: E402
+from connectors.kit.field_meanings import meaning_of  # noqa: E402
+
+FOLDER = ROOT / "docs" / "sources"
+WIRE = ROOT / "tests" / "connectors" / "wire"
+SECRET = "hush"  # noqa: S105 - the examples say so
+SIGNED_AT = datetime.fromtimestamp(1763600000, UTC)
+ZONE = ZoneInfo("Asia/Kuala_Lumpur")
+TYPES = {
+    "text": "text",
+    "whole": "whole number",
+    "decimal": "number",
+    "money": "amount",
+    "quantity": "quantity",
+    "date": "day",
+    "moment": "moment",
+    "yesno": "yes or no",
+}
+
+
+class Example:
+    """One recorded call: its headers, and its body as it travels."""
+
+    def __init__(self, source: str, file: Path) -> None:
+        every = (WIRE / source / "every-request.txt").read_text("utf-8")
+        told = file.read_text("utf-8").partition("\n>>> ")[2].partition("\n<<< ")[0]
+        head, _, self.body = told.partition("\n\n")
+        self.path, _, own = head.partition("\n")
+        lines = (*every.splitlines(), *own.splitlines())
+        self.headers = dict(line.split(": ", 1) for line in lines if line)
+
+
+def pages() -> dict[str, str]:
+    """All pages by the name of their source."""
+    return {name: page(source) for name, source in sorted(registry.sources().items())}
+
+
+def page(source: Source) -> str:
+    """The page of one source."""
+    parts = [*_head(source), *_address(source), *_settings(source)]
+    records = read(source)
+    for example in examples(source)[:1]:
+        parts += _request(example)
+    for kind in source.kinds:
+        parts += _kind(kind, records.get(kind.kind))
+    for title, words in getattr(source, "words", {}).items():
+        parts += [f"## {title}", _table(("there", "here"), words.items())]
+    return "\n\n".join(parts) + "\n"
+
+
+def examples(source: Source) -> list[Example]:
+    """The recorded calls of a source, the plainest first: it has the name of its first kind."""
+    files = sorted((WIRE / source.name).glob("*.http"))
+    first = source.kinds[0].kind
+    return [Example(source.name, file) for file in sorted(files, key=lambda f: f.stem != first)]
+
+
+def read(source: Source) -> dict[str, IncomingRecord]:
+    """A record of every kind, as the source reads it out of the recorded calls."""
+    found: dict[str, IncomingRecord] = {}
+    for example in examples(source):
+        raw = example.body.encode()
+        told = source.accept(example.headers, raw, [SECRET], SIGNED_AT, ZONE)
+        for record in told.records if isinstance(told, Accepted) else ():
+            found.setdefault(record.kind, record)
+    for file in sorted((WIRE / source.name).glob("*.csv")):
+        told = source.read(file.name, file.read_bytes(), ZONE)
+        for record in told.records if isinstance(told, Accepted) else ():
+            found.setdefault(record.kind, record)
+    return found
+
+
+def _head(source: Source) -> Iterator[str]:
+    yield f"# {source.form.title}"
+    yield "Made by `tools/source_pages.py` from what the source declares. Change it there."
+    yield f"{source.form.gives}. You need: {_small(source.form.needs)}."
+    yield f"Files that end in {', '.join(f'`{one}`' for one in source.suffixes)} are read as well."
+
+
+def _address(source: Source) -> Iterator[str]:
+    if not source.headers:
+        return
+    yield "## Address"
+    yield "    POST https://YOUR-CLEARPOST/hooks/COMPANY/CONNECTION"
+    yield (
+        "The page of the connection shows it whole. 202: it is here. 200: it was here before. "
+        "401: nobody has proved who calls. 409: another content came under that id. 422: it cannot "
+        "be read; the answer says where. Of a delivery that is not answered 202 or 200 nothing is "
+        "taken."
+    )
+
+
+def _settings(source: Source) -> Iterator[str]:
+    form = registry.form_of("source", source.name)
+    rows = [(f"`{one.name}`", one.label, one.hint) for one in form.settings] if form else []
+    yield "## Settings of the connection"
+    yield _table(("name", "label", "what it is"), rows)
+    if source.form.key:
+        yield f"{source.form.key.label}: {source.form.key.hint}"
+        yield "\n".join(f"{n}. {step}" for n, step in enumerate(source.form.key.steps, 1))
+
+
+def _request(example: Example) -> Iterator[str]:
+    yield "## A signed request"
+    yield f"Signed with the secret `{SECRET}`, byte by byte as it stands here."
+    head = "\n".join(f"{name}: {value}" for name, value in example.headers.items())
+    yield f"```http\nPOST {example.path.partition(' ')[2]}\n{head}\n\n{example.body}\n```"
+
+
+def _kind(kind: KindSchema, record: IncomingRecord | None) -> Iterator[str]:
+    yield f"## {kind.kind.replace('_', ' ').capitalize()}: `{kind.kind}`"
+    yield _fields(kind.fields, of_line=False)
+    if kind.lines:
+        yield "Each of its `lines`:"
+        yield _fields(kind.lines, of_line=True)
+    if record is not None:
+        told = json.dumps(record.body, ensure_ascii=False, indent=2)
+        yield f"```json\n{told}\n```"
+
+
+def _fields(fields: Sequence[FieldSchema], *, of_line: bool) -> str:
+    rows = [
+        (
+            f"`{one.name}`",
+            f"{TYPES[one.type]}{', required' if one.required else ''}",
+            meaning_of(one, of_line=of_line),
+        )
+        for one in fields
+    ]
+    return _table(("field", "type", "meaning"), rows)
+
+
+def _table(head: Sequence[str], rows: object) -> str:
+    lines = [head, ["---"] * len(head), *rows]  # type: ignore[misc]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _small(text: str) -> str:
+    return text[0].lower() + text[1:]
+
+
+def main() -> int:
+    """Write all pages; those of sources that are gone go, too."""
+    made: Mapping[str, str] = pages()
+    FOLDER.mkdir(exist_ok=True)
+    for old in FOLDER.glob("*.md"):
+        if old.stem not in made:
+            old.unlink()
+    for name, text in made.items():
+        (FOLDER / f"{name}.md").write_text(text, "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
