@@ -60,7 +60,9 @@ def form_of(side: str, connector: str) -> ConnectionForm | None:
     if side == "source":
         kinds = declared.record_kinds(kind.kind for kind in sources()[connector].kinds)
         pulled = _OF_PULLS if isinstance(found, Pulls) else ()
-        common = (*pulled, kinds, declared.ZONE)
+        named = {field.name for kind in sources()[connector].kinds for field in kind.fields}
+        bound = (declared.OWN_COMPANY,) if declared.COMPANY_CODE in named else ()
+        common = (*pulled, declared.TAKING, kinds, *bound, declared.ZONE)
     return replace(found.form, settings=(*found.form.settings, *common))
 
 

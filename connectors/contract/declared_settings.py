@@ -27,6 +27,9 @@ ValueKind = Literal[
 """`closed_day` is a day, or `none` where nothing is closed; `time` is one of a day, as 02:30;
 `some_of` are choices with commas.
 """
+Way = Literal["api", "file"]
+WAYS: Mapping[Way, str] = {"api": "API", "file": "Excel import"}
+"""Way -> what people call it."""
 _NO_DAY = "none"
 
 
@@ -71,7 +74,8 @@ class KeyField:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionForm:
     """All that is asked: `title` is the system's own name, `gives` what it takes or delivers,
-    `needs` what one should have at hand. Without a key there is nothing to prove who calls.
+    `needs` what one should have at hand. Without a key there is nothing to prove who calls. `way`:
+    records or documents go from program to program, or in files that people carry.
     """
 
     title: str
@@ -79,6 +83,7 @@ class ConnectionForm:
     needs: str
     settings: tuple[Setting, ...] = ()
     key: KeyField | None = None
+    way: Way = "api"
 
 
 ZONE = Setting(
@@ -164,6 +169,34 @@ def record_kinds(kinds: Iterable[str]) -> Setting:
         kind="some_of",
         choices={kind: kind.replace("_", " ").capitalize() for kind in kinds},
     )
+
+
+DELIVERIES = "deliveries"
+OFF = "off"
+TAKING = Setting(
+    name=DELIVERIES,
+    label="Deliveries",
+    hint="Off: nothing is taken from it, so that another way may bring the same kind. Blank: on.",
+    kind="choice",
+    choices={"on": "On", OFF: "Off"},
+)
+"""Whether a source is used at all."""
+
+
+def takes(settings: Mapping[str, object]) -> bool:
+    """Whether a source with these settings takes deliveries."""
+    return str(settings.get(DELIVERIES, "")).strip() != OFF
+
+
+COMPANY_CODE = "company_code"
+OWN_COMPANY = Setting(
+    name=COMPANY_CODE,
+    label="Company code in its records",
+    hint="A record that names another company is held before delivery."
+    " Blank: the code of this company.",
+    example="KL01",
+)
+"""Which company the records of a source name as theirs, where they name one."""
 
 
 def made_key(*steps: str) -> KeyField:

@@ -57,6 +57,9 @@ LINE_FIELDS = (
     FieldSchema(name="returned_qty", type="quantity"),
 )
 
+COMPANY_CODE = FieldSchema(name="company_code", max_length=50)
+"""The company that a record names as its own, in kinds of a source that serves several."""
+
 
 def orders_of(source: str, *more: FieldSchema) -> KindSchema:
     """The orders of a source, with further fields of the header."""

@@ -11,6 +11,7 @@ from connectors.contract.schema import FieldSchema
 _OF_RECORDS: Final = {
     "number": "The number that people know it by.",
     "status": "The source's own word. The rules say what it means; one they do not name is held.",
+    "company_code": "The company it is of. One that its source is not bound to is held.",
     "updated_at": "Moment of this state. Of two states the later one counts.",
     "ordered_on": "Day of the order, where the source is.",
     "paid_at": "Moment at which it was paid. Blank: not yet.",

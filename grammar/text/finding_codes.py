@@ -204,6 +204,7 @@ CODES: dict[str, str] = {
     "FCT01": "fact.unknown",
     "HLD01": "status.held",
     "IDN01": "record.identity_conflict",
+    "IDN02": "record.wrong_company",
     "LNK01": "link.not_listed",
     "LST01": "code.not_listed",
     "MAP01": "mapping.missing",

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from connectors import registry
 from holding.access.actors import Actor
 from holding.configuration.settings_change import unusable
-from holding.connections import confirmed_rates
+from holding.connections import confirmed_rates, ways_in
 from holding.connections.setup import permitted, tell, wait_for_test
 from holding.refusal import Refusal
 from holding.rulesets import declared_rounding
@@ -57,6 +57,8 @@ def add_connection(
         company_id=company_id, name=name, side=side, connector=connector, settings=dict(settings)
     )
     if refusal := declared_rounding.refusal(session, row, settings):
+        return refusal
+    if side == "source" and (refusal := ways_in.refusal(session, row, settings)):
         return refusal
     session.add(row)
     session.flush()

@@ -4,7 +4,7 @@ Here: the change, and what must be asked or judged again because of it. Not here
 connection and its key (holding/connections/setup.py).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from connectors import registry
 from connectors.contract import declared_settings as declared
 from holding.access.actors import Actor
+from holding.connections import ways_in
 from holding.connections.setup import ask_key_again, permitted, tell, wait_for_test
 from holding.intake.pulls import plan_anew
 from holding.lifecycle.changes import next_revision, wake_all_unsent
@@ -53,13 +54,9 @@ def change_settings(
         return ()
     after = {**before, **{name: settings[name] for name in changed}}
     after = {name: value for name, value in after.items() if value != ""}
-    if declared_rounding.SETTING in changed and (
-        refusal := declared_rounding.refusal(session, connection, after)
-    ):
-        return refusal
     moved = [name for name in changed if name in PLACE] if connection.side == "target" else []
     elsewhere = any(_host(before.get(name)) != _host(after.get(name)) for name in HOSTS)
-    if (moved or elsewhere) and (refusal := _in_flight(session, connection)):
+    if refusal := _unsuited(session, connection, changed, after, moved=bool(moved or elsewhere)):
         return refusal
     connection.settings = after
     connection.lock += 1
@@ -70,11 +67,31 @@ def change_settings(
     tell(session, connection, actor, now, "connection.changed", said)
     if connection.side == "source":
         plan_anew(session, connection_id, now)
+        if declared.COMPANY_CODE in changed:
+            _judge_again(session, actor, connection, "company of its records", now)
     elif moved or elsewhere:
         wait_for_test(session, connection, now)
     if moved:
         _ask_again(session, actor, connection, moved, now)
     return changed
+
+
+def _unsuited(
+    session: Session,
+    connection: Connection,
+    changed: Sequence[str],
+    after: Mapping[str, Any],
+    *,
+    moved: bool,
+) -> Refusal | None:
+    """Why a connection cannot have these settings now, as other things stand."""
+    if declared_rounding.SETTING in changed and (
+        refusal := declared_rounding.refusal(session, connection, after)
+    ):
+        return refusal
+    if ways_in.SETTINGS & set(changed) and (refusal := ways_in.refusal(session, connection, after)):
+        return refusal
+    return _in_flight(session, connection) if moved else None
 
 
 def _host(address: object) -> tuple[str, str, int | None]:
@@ -120,17 +137,30 @@ def _in_flight(session: Session, connection: Connection) -> Refusal | None:
 def _ask_again(
     session: Session, actor: Actor, connection: Connection, moved: list[str], now: datetime
 ) -> None:
+    session.execute(
+        update(Snapshot).where(Snapshot.connection_id == connection.id).values(due_at=now)
+    )
+    reason = "another place has other master data"
+    _judge_again(session, actor, connection, ", ".join(moved), now, reason)
+
+
+def _judge_again(
+    session: Session,
+    actor: Actor,
+    connection: Connection,
+    what: str,
+    now: datetime,
+    reason: str | None = None,
+) -> None:
+    """All that is not sent is judged anew, and the list of changes says why."""
     next_revision(
         session,
         connection.company_id,
         "connection",
-        f"{connection.name}: {', '.join(moved)}",
+        f"{connection.name}: {what}",
         person_id=actor.person_id,
-        reason="another place has other master data",
+        reason=reason,
         now=now,
-    )
-    session.execute(
-        update(Snapshot).where(Snapshot.connection_id == connection.id).values(due_at=now)
     )
     wake_all_unsent(session, connection.company_id, now)
 

@@ -10,6 +10,8 @@ from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from connectors.contract import declared_settings as declared
+
 ADDRESS: Final = "base_url"
 EVERY, AT, DAYS, FROM = "pull_minutes", "sweep_at", "sweep_days", "pull_from"
 _USUAL: Final = {EVERY: "15", AT: "02:30", DAYS: "7"}
@@ -41,8 +43,8 @@ class PullPlan:
 
 
 def is_set(settings: Mapping[str, Any]) -> bool:
-    """Whether the connection says where to ask."""
-    return bool(str(settings.get(ADDRESS) or "").strip())
+    """Whether the connection says where to ask, and is not switched off."""
+    return declared.takes(settings) and bool(str(settings.get(ADDRESS) or "").strip())
 
 
 def plan_of(settings: Mapping[str, Any]) -> PullPlan:

@@ -14,7 +14,9 @@ from sqlalchemy.orm import Session
 
 from holding.access.teams import FALLBACK_TEAM
 from holding.connections import readings
+from holding.evaluation import identity
 from holding.evaluation.batch import Batch, Case, PostingRow, TargetRow, by_others
+from holding.evaluation.identity import TWIN
 from holding.evaluation.record_claims import Claimed
 from holding.evaluation.related_facts import Around, Other, around
 from holding.intake.same_numbers import Known
@@ -33,13 +35,12 @@ from holding.tables import (
 )
 from holding.tables.postings import UNSENT_STATES
 from rules.amendments.target_edits import RULE as TARGET_EDITED
-from rules.facts.world import Conflict, Facts, PostingFact, Subject, TargetDocument
+from rules.facts.world import Facts, PostingFact, Subject, TargetDocument
 from rules.values.posting_states import PostingState
 
 LET_GO = ("ready", "failed")  # of what is not sent
 LIVE_STATES = frozenset({"ready", "sending", "awaiting", "uncertain", "posted"})
 DOCUMENT = "doc:"
-TWIN = " (id "  # how a record is told that has the same number under another id
 
 
 def gather(
@@ -121,6 +122,8 @@ _RECORDS = (
         Record.external_id,
         Record.seen_at,
         Connection.connector,
+        Connection.settings.label("source_settings"),
+        Company.code.label("company"),
         Version.id.label("version_id"),
         Version.no,
         Version.sha256,
@@ -130,6 +133,7 @@ _RECORDS = (
     )
     .join(Version, Version.id == Record.version_id)
     .join(Connection, Connection.id == Record.source_id)
+    .join(Company, Company.id == Record.company_id)
     .outerjoin(Person, Person.id == Version.person_id)
     .where(bulk.among_given(Record.id, "ids"))
     .order_by(Record.id)
@@ -152,7 +156,7 @@ def _case(row: Row[Any], claimed: Claimed, near: Around, judge: world.Judge) -> 
     facts = Facts(
         first_seen=row.seen_at,
         first=near.first.get(row.id),
-        conflicts=_conflicts(row, near, history, known.passed),
+        conflicts=identity.conflicts(row, near, history, known.passed),
         last_editor=row.editor,
         history=history,
         documents=documents,
@@ -206,21 +210,6 @@ def _later_ones(record_id: int, postings: Sequence[PostingRow], near: Around) ->
     before = near.known.get(record_id, Known(passed=later))
     stopped = later - before.passed if let_go else later & before.stopped
     return Known(passed=later - stopped, stopped=stopped)
-
-
-def _conflicts(
-    row: Row[Any], near: Around, history: Mapping[str, Sequence[str]], passed: frozenset[int]
-) -> tuple[Conflict, ...]:
-    """Whether it has become another, or another has its number and no duplicate rule says so."""
-    found = []
-    number = (row.body or {}).get("number")
-    if number is not None and str(number) != row.number:
-        found.append(Conflict("number", str(number), (row.number,)))
-    alike = near.twins.get(row.id, {})
-    twins = [there for other, there in alike.items() if other not in passed]
-    if twins and not any(TWIN in other for others in history.values() for other in others):
-        found.append(Conflict("id", f"{row.number} ({row.external_id})", tuple(twins)))
-    return tuple(found)
 
 
 _CONTENT = ("fields", "lines", "amount")

@@ -53,10 +53,15 @@ def note_test(
 def refused_kind(
     session: Session, source: Connection, records: Sequence[IncomingRecord], now: datetime
 ) -> Refusal | None:
-    """Why nothing of a delivery is taken: a record is of a kind that this source may not deliver.
+    """Why nothing of a delivery is taken: the source is switched off, or a record is of a kind that
+    it may not deliver.
 
-    It is told in the audit trail: somebody sends what nobody expects from there.
+    The latter is told in the audit trail: somebody sends what nobody expects from there.
     """
+    if not declared.takes(source.settings):
+        words = f"{source.name} is switched off, so nothing of this delivery was taken."
+        hint = "An admin switches its deliveries on again, on the page of the connection."
+        return Refusal("delivery.off", words, hint, 403)
     strange = next((one for one in records if not may_deliver(source, one.kind)), None)
     if strange is None:
         return None

@@ -9,6 +9,7 @@ from dataclasses import asdict
 
 import click
 
+from portal.cli.stored_preflight import connection_preflight
 from portal.terminal.command_frame import (
     ENVIRONMENT,
     Stop,
@@ -278,4 +279,5 @@ def _pair(text: str) -> tuple[str, str]:
     return name, value
 
 
+connection.add_command(connection_preflight)
 COMMANDS = (connection,)

@@ -13,6 +13,7 @@ from typing import Any
 from grammar import nodes as n
 from grammar.text.editions import Edition
 from grammar.text.problem import Span
+from rules.decisions.own_company import COMPANY
 from rules.expressions.checks import SEVERITY
 from rules.expressions.compiler import Compiler
 from rules.expressions.conditions import Operand, message_of, texts
@@ -35,7 +36,8 @@ def findings(facts: Facts, route: str, *, owner: str, span: Span) -> list[Findin
     """One for each conflict, unless a person has said that it is right so."""
     if (route, RULE) in facts.releases:
         return []
-    return [_finding(conflict, route, owner, span) for conflict in facts.conflicts]
+    mine = [conflict for conflict in facts.conflicts if conflict.what != COMPANY]
+    return [_finding(conflict, route, owner, span) for conflict in mine]
 
 
 def _finding(conflict: Conflict, route: str, owner: str, span: Span) -> Finding:

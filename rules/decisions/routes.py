@@ -16,7 +16,7 @@ from rules.amendments.changes import compare
 from rules.amendments.posted_documents import Answer, Case, PostedProgram
 from rules.amendments.reversals import ReversalProgram
 from rules.amendments.target_edits import TargetEditProgram
-from rules.decisions import duplicates
+from rules.decisions import duplicates, own_company
 from rules.decisions.document_rules import Asking, Shared, extend
 from rules.decisions.duplicates import DuplicateProgram
 from rules.decisions.gates import ApprovalProgram, GateProgram
@@ -159,6 +159,7 @@ class RouteProgram:
             said.verdicts.append(self._field_verdict(gap, lines))
         base = [gap_finding(g, self.name, lines=tuple(ls)) for g, ls in gaps.items()]
         owner = self.compiler.owner
+        base += own_company.findings(run.facts, self.name, owner=owner, span=self.post.span)
         base += duplicates.findings(run.facts, self.name, owner=owner, span=self.post.span)
         frame = Frame(gate, applies, said, base, shared)
         table = self.posted.table(gate) if lives else None

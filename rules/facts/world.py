@@ -140,7 +140,7 @@ class TargetDocument:
 class Conflict:
     """What makes it doubtful which record this is: `mine` against `others`.
 
-    `what`: number (one id, another number than before) or id (one number, several ids).
+    `what`: number (one id, another number than before), id (one number, several ids) or company.
     """
 
     what: str

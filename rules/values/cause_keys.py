@@ -22,6 +22,7 @@ class CauseKind(StrEnum):
 
     APPROVE = "approve"  # a rule that asks for consent
     AWAY = "away"  # a connection that was out of reach for too long
+    COMPANY = "company"  # a company that records name and their source is not bound to
     CREDENTIAL = "credential"  # a connection that refuses our key
     DUPLICATE = "duplicate"  # a value that two documents have
     FIELD = "field"  # a field of the record

@@ -11,7 +11,14 @@ from zoneinfo import ZoneInfo
 from connectors.contract import ConnectionForm, IncomingRecord, RowError, SourceRefusal
 from connectors.contract import declared_settings as declared
 from connectors.contract.schema import FieldSchema, KindSchema
-from connectors.kit.canonical_record import LINE_FIELDS, Cell, RawRecord, canonical, orders_of
+from connectors.kit.canonical_record import (
+    COMPANY_CODE,
+    LINE_FIELDS,
+    Cell,
+    RawRecord,
+    canonical,
+    orders_of,
+)
 from connectors.kit.signed_webhooks import Placed, SignedJson
 
 NAME = "intake"
@@ -33,6 +40,7 @@ _KEY = (
     FieldSchema(name="number", required=True, max_length=50),
     FieldSchema(name="status", required=True, max_length=100),
     FieldSchema(name="updated_at", type="moment"),
+    COMPANY_CODE,
 )
 _VERSION = (
     FieldSchema(name="version", type="whole"),
@@ -47,7 +55,9 @@ _PURCHASE = _texts("supplier", "supplier_name", "tin", "registration")
 _GOODS = tuple(f for f in LINE_FIELDS if f.name in {"pos", "sku", "name", "uom", "qty"})
 
 KINDS = (
-    orders_of(NAME, *_PLACE, *_texts("agent", "project", "price_level", "registration")),
+    orders_of(
+        NAME, COMPANY_CODE, *_PLACE, *_texts("agent", "project", "price_level", "registration")
+    ),
     KindSchema(
         source=NAME,
         kind="delivery",

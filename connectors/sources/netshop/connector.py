@@ -14,8 +14,8 @@ from connectors.contract import ConnectionForm, IncomingRecord, RowError, Source
 from connectors.contract import declared_settings as declared
 from connectors.contract.schema import FieldSchema, KindSchema
 from connectors.kit.canonical_record import (
+    COMPANY_CODE,
     LINE_FIELDS,
-    ORDER_FIELDS,
     Cell,
     RawRecord,
     canonical,
@@ -66,7 +66,7 @@ def wrong(where: str, message: str, hint: str) -> RowError:
     return RowError(where=where, value="", message=message, hint=hint)
 
 
-ORDER = orders_of(NAME)
+ORDER = orders_of(NAME, COMPANY_CODE)
 
 _DERIVED = frozenset({"ordered_on", "customer", "customer_name", "tin", "address"})
 
@@ -84,7 +84,7 @@ def order_of(place: str, order: object, zone: ZoneInfo) -> Read:
     if not isinstance(items, list) or not all(isinstance(item, Mapping) for item in items):
         where = f"{place}.items"
         return (wrong(where, "These are no items.", "Send a list of objects."),)
-    head = cells_of(place, order, [f.name for f in ORDER_FIELDS if f.name not in _DERIVED])
+    head = cells_of(place, order, [f.name for f in ORDER.fields if f.name not in _DERIVED])
     head.update(_derived(place, order, customer or {}, zone))
     lines = [
         cells_of(f"{place}.items[{index}]", item, [f.name for f in LINE_FIELDS])
@@ -124,6 +124,7 @@ SETTLEMENT = KindSchema(
         FieldSchema(name="number", required=True, max_length=50),
         FieldSchema(name="status", required=True, max_length=100),
         FieldSchema(name="blogger"),
+        COMPANY_CODE,
         FieldSchema(name="period"),
         FieldSchema(name="settled_on", type="date"),
         FieldSchema(name="paid_at", type="moment"),
@@ -139,7 +140,7 @@ def settlement_of(place: str, given: object, zone: ZoneInfo) -> Read:
     if not isinstance(given, Mapping):
         hint = "Send an object with the settlement's fields."
         return (wrong(place, "This is no settlement.", hint),)
-    own = ("status", "blogger", "period", "paid_at", "updated_at", "currency")
+    own = ("status", "company_code", "blogger", "period", "paid_at", "updated_at", "currency")
     key = Cell(f"{place}.id", given.get("id"))
     head = {
         **cells_of(place, given, own),

@@ -16,8 +16,8 @@ from zoneinfo import ZoneInfo
 
 from connectors.contract import Accepted, ConnectionForm, IncomingRecord, RowError, SourceRefusal
 from connectors.kit.canonical_record import (
+    COMPANY_CODE,
     LINE_FIELDS,
-    ORDER_FIELDS,
     Cell,
     RawRecord,
     canonical,
@@ -28,9 +28,9 @@ from connectors.kit.sheet_tables import Sheet, WorkbookRefusal, header_of, place
 from connectors.kit.workbook import read_csv, read_tables
 
 NAME = "workbook"
-ORDER = orders_of(NAME)
+ORDER = orders_of(NAME, COMPANY_CODE)
 
-_HEAD = tuple(field.name for field in ORDER_FIELDS)
+_HEAD = tuple(field.name for field in ORDER.fields)
 _LINE = tuple(field.name for field in LINE_FIELDS)
 
 
@@ -53,6 +53,7 @@ FORM = ConnectionForm(
     title="Workbooks and CSV files",
     gives="Orders from files that a person uploads",
     needs="Nothing to connect",
+    way="file",
 )
 
 

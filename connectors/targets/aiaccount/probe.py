@@ -110,11 +110,10 @@ def _fitting(settings: Settings, declared: Rounding, snapshot: Snapshot) -> Iter
     missing = [name for name in _needs(settings, snapshot) if name not in snapshot.permissions]
     yield _permitted(missing, bills="expense.write" in snapshot.permissions)
     yield (
-        Step(
+        Step.failed(
             STEPS[5],
-            None,
-            "Excel import is on there too: the same document could be posted twice.",
-            "Switch it off in AiAccount when nobody imports there.",
+            "Excel import is on in AiAccount beside the API: a document could be posted twice.",
+            "Switch Excel import off in AiAccount, then test again.",
             "excel.on",
         )
         if snapshot.excel_import_enabled

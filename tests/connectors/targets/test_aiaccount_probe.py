@@ -89,9 +89,12 @@ def test_a_key_that_takes_no_bills_is_a_warning_unless_they_are_needed(steps):
     assert steps("aia_live_nobills_3Yd6", needs=["expense.write"])[0][4] is False
 
 
-def test_excel_import_beside_the_api_is_a_warning(sim, steps):
+def test_excel_import_beside_the_api_fails_the_test(sim, steps):
     sim.control("company", excel_import_enabled=True)
-    assert steps()[0][5] is None
+    found, report = steps()
+    assert found[5] is False
+    assert report.steps[5].code == "excel.on"
+    assert not report.ok
 
 
 def test_another_rounding(steps):

@@ -1,0 +1,225 @@
+"""What could fail before the first call: connections, what waits for them, and what is held.
+
+Here: the findings, from what is stored alone; nobody is called. Not here: the connection test,
+which asks the target (holding/connections/probe.py); rule files and records that are not stored
+(portal/backtest/preflight.py).
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import bindparam, func, select
+from sqlalchemy.orm import Session
+
+from connectors import registry
+from connectors.contract import declared_settings as declared
+from holding.connections import ways_in
+from holding.connections.master_data import month_of, zone_of
+from holding.onboarding import waiting_documents
+from holding.programs.world import SNAPSHOT_HOURS, target_connections
+from holding.rulesets import declared_rounding
+from holding.tables import Cause, Company, Connection, Hold, Posting, Snapshot, Throttle
+from holding.tables.decisions import HOLD_OPEN, WHOLE_RECORD
+from holding.words import duration, plural
+from rules.values.posting_states import PostingState
+
+
+class Code(StrEnum):
+    """What is wrong with a connection. What is wrong with a record or a document has the code of
+    its finding, and a failed step of the connection test its own after `test.`.
+    """
+
+    TWO_WAYS = ways_in.CODE
+    SETTING = "connection.setting"
+    NO_KEY = "connection.no_key"
+    NOT_TESTED = "connection.not_tested"
+    PAUSED = "connection.paused"
+    KEY_REFUSED = "connection.key_refused"
+    AWAY = "connection.away"
+    QUOTA = "connection.quota"
+    ROUNDING = "connection.rounding"
+    NO_MASTER_DATA = "master_data.none"
+    OLD_MASTER_DATA = "master_data.old"
+    NO_RULES = "rules.none"
+    NO_CONNECTION = "rules.no_connection"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that would fail: of which connection ("" of none), and what to do. `records`: how
+    many documents or records it stops, where that is known.
+    """
+
+    code: str
+    connection: str
+    words: str
+    todo: str
+    records: int = 0
+
+
+def findings(
+    session: Session, company_id: int, now: datetime, name: str = ""
+) -> tuple[Finding, ...]:
+    """All findings of a company, or those of one connection; the connections come first."""
+    company = session.get_one(Company, company_id)
+    given = {"company": company_id}
+    rows = [one for one in session.scalars(_CONNECTIONS, given) if name in ("", one.name)]
+    found = list(_of_sources(session, company_id, name))
+    for row in rows:
+        found += _of_connection(session, row, now)
+    if not name:
+        found += _of_rules(session, company)
+    for row in rows:
+        if row.side == "target":
+            found += (
+                Finding(one.code, row.name, one.words, one.todo, one.records)
+                for one in waiting_documents.faults(session, row)
+            )
+    return (*found, *_held(session, company, name))
+
+
+_CONNECTIONS = (
+    select(Connection).where(Connection.company_id == bindparam("company")).order_by(Connection.id)
+)
+
+
+def _of_sources(session: Session, company_id: int, name: str) -> Iterator[Finding]:
+    for one in ways_in.clashes(session, company_id):
+        if name in ("", one.first, one.second):
+            yield Finding(Code.TWO_WAYS, one.second, one.words, one.todo)
+
+
+def _of_connection(session: Session, row: Connection, now: datetime) -> Iterator[Finding]:
+    form = registry.form_of(row.side, row.connector)
+    settings = form.settings if form else ()
+    told = {key: str(value) for key, value in row.settings.items()}
+    for wrong in declared.faults(settings, told).values():
+        yield Finding(Code.SETTING, row.name, wrong, "Correct it under Settings.")
+    if form is not None and form.key is not None and row.key_id is None:
+        todo = "Store the key on the page of the connection."
+        yield Finding(Code.NO_KEY, row.name, "It has no key.", todo)
+    if row.side == "target":
+        yield from _of_target(session, row, now)
+
+
+def _of_target(session: Session, row: Connection, now: datetime) -> Iterator[Finding]:
+    if row.untested_since is not None:
+        words = "No connection test has passed with its present settings and key."
+        yield Finding(Code.NOT_TESTED, row.name, words, "Test the connection.")
+    for step in row.test_steps:
+        if step.get("ok") is False:
+            words = f"{step['name']}: {step['words']}"
+            yield Finding(f"test.{step['code']}", row.name, words, str(step["hint"]))
+    if row.paused_at is not None:
+        words = f"It is paused: {row.pause_reason or 'no reason given'}"
+        yield Finding(Code.PAUSED, row.name, words, "Resume it on its page.")
+    throttle = session.get(Throttle, row.id)
+    if throttle is not None:
+        yield from _of_throttle(session, row, throttle, now)
+    wrong = declared_rounding.disagreement(session, row.id)
+    if wrong is not None:
+        words = f"{row.name} rounds {wrong.there}, and the rules in force say {wrong.here}."
+        yield Finding(Code.ROUNDING, row.name, words, "Make both say the same.", wrong.records)
+    yield from _of_master_data(session, row, now)
+
+
+def _of_throttle(
+    session: Session, row: Connection, throttle: Throttle, now: datetime
+) -> Iterator[Finding]:
+    if throttle.breaker != "closed" and row.untested_since is None:
+        if throttle.open_until is None:
+            words, todo = "It does not accept our key.", "Store a new key, then test it."
+            yield Finding(Code.KEY_REFUSED, row.name, words, todo)
+        else:
+            todo = "It is asked again by itself. Test the connection to know why."
+            yield Finding(Code.AWAY, row.name, "It was out of reach when last called.", todo)
+    month = month_of(now, zone_of(session, row.company_id))
+    if throttle.quota_limit is None or throttle.quota_month != month:
+        return
+    ready = session.scalar(_READY, {"connection": row.id}) or 0
+    left = max(0, throttle.quota_limit - throttle.quota_used)
+    if ready > left:
+        words = f"{left:,} of {throttle.quota_limit:,} documents are left this month,"
+        words += f" and {plural(ready, 'document waits', 'documents wait')}."
+        todo = "Take a larger plan there, or let the rest wait for the next month."
+        yield Finding(Code.QUOTA, row.name, words, todo, ready - left)
+
+
+_READY = select(func.count()).where(
+    Posting.connection_id == bindparam("connection"), Posting.state == PostingState.READY
+)
+
+
+def _of_master_data(session: Session, row: Connection, now: datetime) -> Iterator[Finding]:
+    checked = session.scalar(_CHECKED, {"connection": row.id})
+    if checked is None:
+        words = "Nothing is known of its accounts, tax codes and periods."
+        yield Finding(Code.NO_MASTER_DATA, row.name, words, "Test the connection: it reads them.")
+    elif now - checked > timedelta(hours=SNAPSHOT_HOURS):
+        age = duration(int((now - checked).total_seconds()) // 60)
+        words = f"What is known of its accounts, tax codes and periods is {age} old."
+        yield Finding(Code.OLD_MASTER_DATA, row.name, words, "Test the connection: it reads them.")
+
+
+_CHECKED = select(func.max(Snapshot.checked_at)).where(
+    Snapshot.connection_id == bindparam("connection")
+)
+
+
+def _of_rules(session: Session, company: Company) -> Iterator[Finding]:
+    if company.ruleset_version_id is None:
+        todo = "Publish rules: clearpost rules push, then clearpost publish."
+        yield Finding(Code.NO_RULES, "", "No rules are in force.", todo)
+        return
+    known = target_connections(session, company.id)
+    routes = waiting_documents.routes(session, company.ruleset_version_id)
+    for word in sorted({route.target for route in routes.values()} - known.keys()):
+        words = f"The rules post to {word}, and there is no such connection."
+        yield Finding(Code.NO_CONNECTION, word, words, f"Add a connection called {word}.")
+
+
+def _held(session: Session, company: Company, name: str) -> Iterator[Finding]:
+    """What is held already, by finding and cause; of one target what its routes hold."""
+    mine = _owner_of(session, company)
+    counted: dict[tuple[str, str, str], list[Any]] = {}
+    for row in session.execute(_HOLDS, {"company": company.id}):
+        owner = mine(row.route)
+        if name and owner != name:
+            continue
+        key = (row.code, owner, row.label)
+        counted.setdefault(key, [0, row.would_pass])[0] += row.holds
+    for (code, owner, label), (records, would_pass) in sorted(counted.items()):
+        todo = f"It passes when {would_pass}." if would_pass else "Open its group under On hold."
+        yield Finding(code, owner, f"{label}.", todo, records)
+
+
+def _owner_of(session: Session, company: Company) -> Callable[[str], str]:
+    """Route -> the connection that it posts to; "" of a whole record."""
+    known: Mapping[str, Connection] = target_connections(session, company.id)
+    version = company.ruleset_version_id
+    routes = waiting_documents.routes(session, version) if version is not None else {}
+
+    def owner(route: str) -> str:
+        posts = routes.get(route)
+        if route == WHOLE_RECORD or posts is None or posts.target not in known:
+            return ""
+        return known[posts.target].name
+
+    return owner
+
+
+_HOLDS = (
+    select(
+        Hold.code,
+        Hold.route,
+        Cause.label,
+        func.min(Hold.would_pass).label("would_pass"),
+        func.count().label("holds"),
+    )
+    .join(Cause, Cause.id == Hold.cause_id)
+    .where(Cause.company_id == bindparam("company"), HOLD_OPEN)
+    .group_by(Hold.code, Hold.route, Cause.label)
+)

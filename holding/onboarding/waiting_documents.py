@@ -1,0 +1,141 @@
+"""Documents that are ready for a target, each looked at as the target would, without a call.
+
+Here: what the connector could not send, codes that the target did not list, closed days and
+numbers that two documents have. Not here: what is held already (preflight.py).
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+from sqlalchemy import bindparam, select
+from sqlalchemy.orm import Session
+
+from connectors import registry
+from connectors.contract import Target
+from connectors.contract.schema import DocumentSchema
+from holding.connections.own_settings import own_settings
+from holding.journal.evidence import action_of
+from holding.programs.world import locked_through, program
+from holding.tables import Connection, Posting, Snapshot, SnapshotItem
+from rules.outcomes.outcome import Document
+from rules.programs.program import Route
+from rules.values.canonical import revive
+from rules.values.posting_states import PostingState
+
+AT_ONCE: Final = 500  # rows read at a time: a night may have 25,000
+LISTED: Final[Mapping[str, str]] = {"account": "account", "tax": "tax_code", "currency": "currency"}
+"""What a field refers to -> the kind under which a target lists it."""
+CANNOT_SEND, NOT_LISTED, LOCKED, TWICE = "TGT01", "LST01", "PER01", "PSH03"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing wrong with so many documents; the words name the first of them."""
+
+    code: str
+    words: str
+    todo: str
+    records: int
+
+
+def routes(session: Session, ruleset_version_id: int) -> Mapping[str, Route]:
+    """The routes of rules, by name."""
+    return {route.name: route for route in program(session, ruleset_version_id).routes}
+
+
+def faults(session: Session, connection: Connection) -> tuple[Fault, ...]:
+    """What is wrong with the documents that are ready for a target; equal things are counted."""
+    target = registry.targets().get(connection.connector)
+    if target is None:
+        return ()
+    counted: Counter[tuple[str, str, str]] = Counter()
+    first: dict[tuple[str, str, str], str] = {}
+    for number, wrong in _each(session, connection, target):
+        counted[wrong] += 1
+        first.setdefault(wrong, number)
+    return tuple(
+        Fault(code, f"{said} First: {first[code, said, todo]}.", todo, times)
+        for (code, said, todo), times in sorted(counted.items())
+    )
+
+
+def _each(
+    session: Session, connection: Connection, target: Target
+) -> Iterator[tuple[str, tuple[str, str, str]]]:
+    """(number, (code, what is wrong, what to do)) of each fault of each document."""
+    settings = own_settings(session, connection)
+    closed = locked_through(session, connection.id)
+    codes = _codes(session, connection.id)
+    schemas = {one.name: one for one in target.documents}
+    numbers: Counter[tuple[str, str]] = Counter()
+    ready = session.execute(_READY, {"connection": connection.id}).yield_per(AT_ONCE)
+    for row in ready:
+        document: Document = revive(Document, row.content)
+        action = action_of(row.action)
+        made = target.build([document], settings, batch=False, batch_name="", action=action)
+        for answer in made.refused.values():
+            yield row.number, (CANNOT_SEND, answer.words, "Correct the record or the rules.")
+        schema = schemas.get(document.document)
+        if schema is not None:
+            yield from ((row.number, one) for one in _unlisted(schema, document, codes))
+            yield from ((row.number, one) for one in _locked(schema, document, closed))
+        numbers[row.doc_type, row.number] += 1
+        if numbers[row.doc_type, row.number] > 1:
+            said = "Two documents that are ready have one number."
+            yield row.number, (TWICE, said, "Let the rules give each its own.")
+
+
+_READY = (
+    select(Posting.number, Posting.doc_type, Posting.action, Posting.content)
+    .where(Posting.connection_id == bindparam("connection"), Posting.content.is_not(None))
+    .where(Posting.state == PostingState.READY)
+    .order_by(Posting.id)
+)
+
+
+def _unlisted(
+    schema: DocumentSchema, document: Document, codes: Mapping[str, frozenset[str]]
+) -> Iterator[tuple[str, str, str]]:
+    """Codes that the target lists otherwise; a kind that it does not list is not asked."""
+    there = dict(schema.lists)
+    told = set[tuple[str, str]]()
+    for fields, values in ((schema.header, [document.fields]), (schema.lines, document.lines)):
+        for field in fields:
+            kind = LISTED.get(field.refers, "")
+            known = codes.get(kind)
+            used = {one.get(field.name, "") for one in values} - {""}
+            told |= {(kind, code) for code in used if known is not None and code not in known}
+    for kind, code in sorted(told):
+        said = f"{kind.replace('_', ' ').capitalize()} {code} is not set up in {schema.target}."
+        where = f" at {there[kind]}" if kind in there else ""
+        yield NOT_LISTED, said, f"Add it there{where}, then test the connection."
+
+
+def _locked(
+    schema: DocumentSchema, document: Document, closed: date | None
+) -> Iterator[tuple[str, str, str]]:
+    told = document.fields.get(schema.date_field, "")
+    if closed is not None and told and told <= closed.isoformat():
+        said = f"{schema.target} is closed through {closed.isoformat()}."
+        yield LOCKED, said, "Open the period there, or agree on another date."
+
+
+def _codes(session: Session, connection_id: int) -> dict[str, frozenset[str]]:
+    """Kind -> the codes that the target listed last; a kind that it never listed is left out."""
+    found: dict[str, set[str]] = {
+        kind: set() for kind in session.scalars(_KINDS, {"connection": connection_id})
+    }
+    for kind, code in session.execute(_CODES, {"connection": connection_id}):
+        found[kind].add(code)
+    return {kind: frozenset(codes) for kind, codes in found.items()}
+
+
+_KINDS = select(Snapshot.kind).where(Snapshot.connection_id == bindparam("connection"))
+_CODES = (
+    select(Snapshot.kind, SnapshotItem.code)
+    .join(Snapshot, Snapshot.id == SnapshotItem.snapshot_id)
+    .where(Snapshot.connection_id == bindparam("connection"), SnapshotItem.to_revision.is_(None))
+)

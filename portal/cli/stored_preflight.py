@@ -1,0 +1,55 @@
+"""`clearpost connection preflight`: what could fail, from what is stored, without a call.
+
+Here: reading arguments and printing. Not here: the findings (holding/onboarding/preflight.py); rule
+files and records that are not stored (portal/backtest/preflight.py).
+"""
+
+from dataclasses import asdict
+
+import click
+
+from portal.terminal.command_frame import (
+    FINDINGS,
+    actor_of,
+    as_option,
+    company_of,
+    company_option,
+    granted,
+    office,
+    tell,
+)
+from portal.terminal.file_delivery import named
+
+
+@click.command("preflight")
+@click.argument("name", default="")
+@company_option
+@as_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def connection_preflight(name: str, company: str, email: str, *, as_json: bool) -> int:
+    """Look before the first call: what would fail at NAME, or at any connection of a company.
+
+    Settings, keys, ways in, quota and master data, then every document that is ready and what is
+    held already. Nobody is called: what was stored last counts.
+
+    Exit code 1 if anything was found.
+    """
+    from holding.access.actors import may
+    from holding.connections import connection_rows
+    from holding.onboarding import preflight
+
+    with office() as place, place.database.read() as session:
+        found = company_of(session, company)
+        granted(may(actor_of(session, email, found.id), "record.read"))
+        if name:
+            named(connection_rows.one(session, found.id, name), name)
+        findings = preflight.findings(session, found.id, place.now, name)
+    if as_json:
+        tell({"findings": [asdict(one) for one in findings]})
+    else:
+        for one in findings:
+            many = f" ({one.records:,})" if one.records else ""
+            where = f"{one.connection}: " if one.connection else ""
+            click.echo(f"{one.code:<24} {where}{one.words}{many} {one.todo}".rstrip())
+        click.echo("Nothing was found." if not findings else f"{len(findings)} found.")
+    return FINDINGS if findings else 0
