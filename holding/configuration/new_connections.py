@@ -14,8 +14,9 @@ from sqlalchemy.orm import Session
 
 from connectors import registry
 from holding.access.actors import Actor
+from holding.configuration import ways_in
 from holding.configuration.settings_change import unusable
-from holding.connections import confirmed_rates, ways_in
+from holding.connections import confirmed_rates
 from holding.connections.setup import permitted, tell, wait_for_test
 from holding.refusal import Refusal
 from holding.rulesets import declared_rounding

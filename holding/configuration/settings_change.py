@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from connectors import registry
 from connectors.contract import declared_settings as declared
 from holding.access.actors import Actor
-from holding.connections import ways_in
+from holding.configuration import ways_in
 from holding.connections.setup import ask_key_again, permitted, tell, wait_for_test
 from holding.intake.pulls import plan_anew
 from holding.lifecycle.changes import next_revision, wake_all_unsent

@@ -13,10 +13,9 @@ from sqlalchemy import Row, bindparam, select
 from sqlalchemy.orm import Session
 
 from holding.access.teams import FALLBACK_TEAM
+from holding.configuration import own_company
 from holding.connections import readings
-from holding.evaluation import identity
 from holding.evaluation.batch import Batch, Case, PostingRow, TargetRow, by_others
-from holding.evaluation.identity import TWIN
 from holding.evaluation.record_claims import Claimed
 from holding.evaluation.related_facts import Around, Other, around
 from holding.intake.same_numbers import Known
@@ -35,12 +34,13 @@ from holding.tables import (
 )
 from holding.tables.postings import UNSENT_STATES
 from rules.amendments.target_edits import RULE as TARGET_EDITED
-from rules.facts.world import Facts, PostingFact, Subject, TargetDocument
+from rules.facts.world import Conflict, Facts, PostingFact, Subject, TargetDocument
 from rules.values.posting_states import PostingState
 
 LET_GO = ("ready", "failed")  # of what is not sent
 LIVE_STATES = frozenset({"ready", "sending", "awaiting", "uncertain", "posted"})
 DOCUMENT = "doc:"
+TWIN = " (id "  # how a record is told that has the same number under another id
 
 
 def gather(
@@ -101,14 +101,9 @@ def _cases(
 ) -> tuple[Case, ...]:
     by_id = {claimed.record_id: claimed for claimed in claims}
     ids = sorted(by_id)
-    rows = _records(session, ids)
+    rows = session.execute(_RECORDS, {"ids": ids}).all()  # those without a version are left out
     near = around(session, company_id, ids, {row.family for row in rows})
     return tuple(_case(row, by_id[row.id], near, judge) for row in rows)
-
-
-def _records(session: Session, ids: Sequence[int]) -> list[Row[Any]]:
-    """Records with their current version; a record without one has nothing to judge yet."""
-    return list(session.execute(_RECORDS, {"ids": list(ids)}))
 
 
 _RECORDS = (
@@ -156,7 +151,7 @@ def _case(row: Row[Any], claimed: Claimed, near: Around, judge: world.Judge) -> 
     facts = Facts(
         first_seen=row.seen_at,
         first=near.first.get(row.id),
-        conflicts=identity.conflicts(row, near, history, known.passed),
+        conflicts=_conflicts(row, near, history, known.passed),
         last_editor=row.editor,
         history=history,
         documents=documents,
@@ -210,6 +205,24 @@ def _later_ones(record_id: int, postings: Sequence[PostingRow], near: Around) ->
     before = near.known.get(record_id, Known(passed=later))
     stopped = later - before.passed if let_go else later & before.stopped
     return Known(passed=later - stopped, stopped=stopped)
+
+
+def _conflicts(
+    row: Row[Any], near: Around, history: Mapping[str, Sequence[str]], passed: frozenset[int]
+) -> tuple[Conflict, ...]:
+    """Whether it has become another, another has its number and no duplicate rule says so, or it is
+    of another company.
+    """
+    body = row.body or {}
+    found = list(own_company.conflicts(body, row.source_settings, row.company))
+    number = body.get("number")
+    if number is not None and str(number) != row.number:
+        found.append(Conflict("number", str(number), (row.number,)))
+    alike = near.twins.get(row.id, {})
+    twins = [there for other, there in alike.items() if other not in passed]
+    if twins and not any(TWIN in other for others in history.values() for other in others):
+        found.append(Conflict("id", f"{row.number} ({row.external_id})", tuple(twins)))
+    return tuple(found)
 
 
 _CONTENT = ("fields", "lines", "amount")

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from connectors import registry
 from connectors.contract import declared_settings as declared
-from holding.connections import ways_in
+from holding.configuration import ways_in
 from holding.connections.master_data import month_of, zone_of
 from holding.onboarding import waiting_documents
 from holding.programs.world import SNAPSHOT_HOURS, target_connections
