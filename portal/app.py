@@ -34,7 +34,7 @@ from holding.runtime.settings import Settings
 from holding.staff import own_account
 from holding.store.database import UNAVAILABLE, Database
 from holding.tables.row_states import HoldState, PushState, RecordState
-from portal import access, connections, pages
+from portal import access, connections, pages, totals
 from portal.api.calls import api
 from portal.help import pages as help_pages
 from portal.onboarding import checklist, first_company, rule_choice
@@ -51,7 +51,7 @@ STATIC = next(p for p in (HERE / "_static", HERE.parent / "static") if p.is_dir(
 STYLESHEET = "app.css"
 # One file a component, put together in this order: what is later wins.
 COMPONENTS = ("base", "layout", "actions", "form", "table", "panel", "pane", "record", "message",
-              "parts", "narrow", "people", "print")  # fmt: skip
+              "parts", "narrow", "people", "totals", "print")  # fmt: skip
 HTMX = {
     "allowEval": False,
     "allowScriptTags": False,
@@ -141,6 +141,7 @@ def create_app(
         *access.BLUEPRINTS,
         *pages.BLUEPRINTS,
         *connections.BLUEPRINTS,
+        *totals.BLUEPRINTS,
         help_pages.help_pages,
         *ONBOARDING,
         api,

@@ -239,6 +239,7 @@ CODES: dict[str, str] = {
     "TGT03": "target.no_answer",
     "TGT04": "target.gave_up",
     "TGT06": "target.party_inactive",
+    "TGT07": "target.totals_mismatch",
 }
 
 STYLE = frozenset({"USE01", "USE02", "USE03", "USE04", "USE05"})

@@ -35,6 +35,7 @@ CONFLICT = "TGT02"
 NO_ANSWER = "TGT03"
 GAVE_UP = "TGT04"
 MANUAL = "TGT05"
+TOTALS = "TGT07"
 NAMES = {
     CONTENT_CHANGED: "push.content_changed",
     NOT_APPROVED: "push.not_approved",
@@ -47,6 +48,7 @@ NAMES = {
     GAVE_UP: "target.gave_up",
     MANUAL: "possible_manual_entry",
     INACTIVE: "target.party_inactive",
+    TOTALS: "totals_mismatch",
 }
 
 
@@ -153,6 +155,8 @@ def _way(posting: Posting, trouble: Trouble) -> str:
     """What ends the hold; every act that it names is there."""
     if trouble.code == MANUAL:
         return "a person links it, skips ours, or wants it made all the same"
+    if trouble.code == TOTALS:
+        return "the target shows the total that was sent, or a person lets the difference stand"
     if trouble.code == INACTIVE:
         party = trouble.target_code
         other = f"the mapping names another {party.partition(' ')[0]}"
@@ -214,6 +218,11 @@ def _key(posting: Posting, trouble: Trouble, connection: str) -> tuple[CauseKey,
     if trouble.code == MANUAL:
         said = f"{posting.number} may stand in {connection} already"
         return CauseKey(CauseKind.MANUAL, posting.number), said
+    if trouble.code == TOTALS:
+        day = posting.doc_date.isoformat() if posting.doc_date else "no day"
+        said = f"{posting.doc_type.replace('_', ' ').capitalize()} totals of {day} differ in"
+        named = f"{connection}:{posting.doc_type}:{day}"
+        return CauseKey(CauseKind.TOTALS, named), f"{said} {connection}"
     if trouble.code == INACTIVE:
         party = trouble.target_code
         said = f"{party.capitalize()} is inactive in {connection}"

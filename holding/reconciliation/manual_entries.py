@@ -22,9 +22,9 @@ from holding.exceptions.holds import Desk, Done, done
 from holding.exceptions.releases import decide_one
 from holding.journal.evidence import push_key
 from holding.journal.push_rows import add_lines, conflicted, keep_look
-from holding.journal.target_holds import CONFLICT, MANUAL
+from holding.journal.target_holds import CONFLICT, MANUAL, TOTALS
 from holding.lifecycle.causes import beside, close, settle
-from holding.lifecycle.changes import wake_records
+from holding.lifecycle.changes import read_now, wake_records
 from holding.lifecycle.states import move_posting
 from holding.refusal import Refusal
 from holding.tables import Connection, Hold, Posting, Push, Reading, Record
@@ -47,6 +47,11 @@ def look_again(
 
     def act(desk: Desk, hold: Hold, voice: Voice) -> Done | Refusal:
         why = reason.strip()
+        if hold.code == TOTALS:  # ended by the reading itself, where the total is right by then
+            read_now(session, [hold.posting_id or 0], now)
+            made = done(hold, f"{voice.name} had {hold.number} read again in the target: {why}")
+            desk.tell([made], "hold.looked_again", now, op, actor=voice)
+            return made
         told = f"to be looked at again: {why}"
         close(session, [hold], voice, state=HoldState.CLEARED, why=told, now=now)
         made = done(hold, f"{voice.name} had {hold.number} looked at again in the target: {why}")

@@ -18,12 +18,13 @@ from connectors.contract.targets import Readable
 from holding.audit.events import Fact, record_events
 from holding.connections import breaker, limits, readings
 from holding.connections.channel import Channel, Desk
-from holding.journal import kept_totals
+from holding.journal import kept_totals, target_holds
 from holding.journal.posting_claims import lock_families
 from holding.lifecycle.changes import wake_records
 from holding.posting.target_state import in_books
-from holding.reconciliation import reading_plan
+from holding.reconciliation import reading_plan, totals_mismatch
 from holding.reconciliation.reading_plan import Watched
+from holding.reconciliation.totals_mismatch import Seen
 from holding.store import bulk
 from holding.tables import Posting, Push, Reading
 from rules.values.posting_states import PostingState
@@ -75,11 +76,13 @@ def turn(desk: Desk, channel: Channel) -> int:
     with desk.database.write() as session:
         now = desk.clock.now()
         lock_families(session, channel.company_id, [one.family for one in watched])
-        woken = _keep_all(session, channel, watched, found, now)
+        woken, seen = _keep_all(session, channel, watched, found, now)
+        records, causes = totals_mismatch.follow(session, channel, seen, now)
         wake_records(session, woken, now)
         there = channel.connection_id
         breaker.looked(session, there, found, now, desk.pace, key_id=channel.key_id)
         limits.heard(session, channel, found, now)
+        target_holds.settle(session, records, causes)
     return len(watched)
 
 
@@ -89,8 +92,10 @@ def _keep_all(
     watched: Sequence[Watched],
     found: Sequence[Found],
     now: datetime,
-) -> list[int]:
-    """Keep what is news; the records that are to be judged again for it."""
+) -> tuple[list[int], list[Seen]]:
+    """Keep what is news: the records that are to be judged again for it, and what is another
+    reading than the last one.
+    """
     rows = session.scalars(_POSTINGS, {"ids": [one.posting_id for one in watched]})
     postings = {row.id: row for row in rows}
     known = [row.reading_id for row in postings.values() if row.reading_id]
@@ -116,7 +121,8 @@ def _keep_all(
     bulk.update(session, Posting, [one.columns for one in kept])
     bulk.update(session, Push, [one.total for one in kept if one.total])
     record_events(session, [_said(channel, one, now) for one in kept if one.news])
-    return [one.posting.record_id for one in kept if one.news or one.validated]
+    woken = [one.posting.record_id for one in kept if one.news or one.validated]
+    return woken, [Seen(one.posting, one.found) for one in kept if one.reading]
 
 
 @dataclass(frozen=True, slots=True)

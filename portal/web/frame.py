@@ -16,6 +16,7 @@ ITEMS = (
     ("dashboard", "Dashboard", "home", "dashboard.show", False),
     ("holding", "Holding", "inbox", "holding.listing", False),
     ("runs", "Runs", "runs", "runs.listing", False),
+    ("reconcile", "Reconciliation", "scale", "reconcile.show", True),
     ("late", "Late", "clock", "late.listing", True),
     ("pushes", "Pushes", "sending", "runs.pushes", True),
     ("rulebook", "Rules", "rules", "rulebook.show", True),

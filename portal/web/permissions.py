@@ -89,6 +89,8 @@ PERMISSIONS: Final[dict[str, str]] = {
     "runs.listing": "record.read",
     "runs.show": "record.read",
     "runs.pushes": "record.read",
+    "reconcile.show": "record.read",
+    "reconcile.download": "record.read",
     "connections.listing": "record.read",
     "connections.show": "record.read",
     "connections.test": "connection.admin",

@@ -40,6 +40,7 @@ class CauseKind(StrEnum):
     RULE = "rule"  # a rule
     STALE = "stale"  # a route whose document holds another content
     STATUS = "status"  # a status that the rules do not know
+    TOTALS = "totals"  # CONNECTION:KIND:DAY, documents whose total in the target is another one
     TARGET = "target"  # CONNECTION:WORD, what a target said when it refused
     UNCERTAIN = "uncertain"  # a connection that gave no clear answer
     UNIT = "unit"  # UNIT|ITEM, a conversion that is missing

@@ -43,6 +43,7 @@ ENDS: dict[str, tuple[int | str, int]] = {
     "processing_completed": (202, 1),
     "processing_failed": (202, 0),
     "wrong_company": (201, 1),
+    "drop_line": (201, 1),
 }
 """What the caller gets, and how many documents the target then has."""
 OTHERWISE: dict[tuple[str, str], tuple[int, int]] = {

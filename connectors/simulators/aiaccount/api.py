@@ -142,6 +142,7 @@ class Api(StandIn[Books]):
             locked=fault.locked,
             drop=fault.drop,
             twice=fault.twice,
+            short=fault.short,
         )
 
     def _settle(

@@ -40,9 +40,10 @@ def fault(line: int, column: str, code: str, value: object, message: str) -> dic
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault(scripted.Fault):
-    """One of AiAccount: it may also write elsewhere, or end later."""
+    """One of AiAccount: it may also write elsewhere, lose the last line, or end later."""
 
     elsewhere: bool = False
+    short: bool = False
     later: Literal["", "completed", "failed"] = ""
 
 
@@ -64,4 +65,5 @@ FAULTS = {
     "processing_completed": Fault(later="completed"),
     "processing_failed": Fault(later="failed"),
     "wrong_company": Fault(elsewhere=True),
+    "drop_line": Fault(short=True),
 }

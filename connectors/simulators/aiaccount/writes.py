@@ -38,6 +38,7 @@ class Job:
     locked: bool = False
     drop: bool = False
     twice: bool = False
+    short: bool = False
 
     @property
     def body_sha256(self) -> str:
@@ -168,15 +169,20 @@ def _created(
 ) -> _Decided:
     currency = str(document.header["Currency"])
     document_id = books.next_id(*job.kind.ids)
+    stored, kept = document, amounts
+    if job.short and len(document.lines) > 1:  # the answer tells what was sent, the books have less
+        stored = replace(document, lines=document.lines[:-1], rows=document.rows[:-1])
+        kept = totals(stored, books.companies[job.company])
+        line["document"] = stored.to_json()
     line.update(
         effect="refused" if job.drop else "created",
         code="dropped" if job.drop else "",
         id=document_id,
-        total=str(amounts.total),
-        subtotal=str(amounts.subtotal),
-        tax=str(amounts.tax),
+        total=str(kept.total),
+        subtotal=str(kept.subtotal),
+        tax=str(kept.tax),
         currency=currency,
-        content=document.content(),
+        content=stored.content(),
         month=local_day(now).isoformat()[:7],
         created_at=now.astimezone(ZONE).isoformat(timespec="seconds"),
     )

@@ -1,0 +1,205 @@
+"""Documents on three sides: what the source said, what was posted, what the target shows.
+
+Here: one document with its sides and why they differ; pure. Not here: reading them from the
+database (document_sides.py), adding up days (daily_totals.py).
+
+Each difference has one standing. What the target shows otherwise than it was posted is unexplained
+until somebody accepts it: a hold explains what was not sent, never what the books have wrong.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from typing import Any
+
+from connectors import registry
+from holding.tables.columns import to_minor
+from holding.tables.postings import ENDED
+from holding.tables.row_states import RecordState
+from rules.values.posting_states import PostingState
+
+
+class Standing(StrEnum):
+    """Why the sides of a document differ, the most urgent first; the last: they do not."""
+
+    UNEXPLAINED = "unexplained"
+    ACCEPTED = "accepted"
+    HELD = "held"
+    WAITING = "waiting"
+    SENDING = "sending"
+    UNREAD = "unread"
+    CANCELLED = "cancelled"
+    IGNORED = "ignored"
+    BY_RULE = "by_rule"
+    AGREES = "agrees"
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One document of a record, with its three sides in minor units (None: not known)."""
+
+    posting_id: int
+    record_id: int
+    record: str
+    source: str
+    kind: str
+    external_id: str
+    status: str
+    record_state: RecordState
+    record_amount: int | None
+    record_currency: str
+    newest: int | None
+    target_id: int
+    target: str
+    connector: str
+    doc_type: str
+    number: str
+    route: str
+    seq: int
+    day: date
+    state: PostingState
+    action: str
+    version_id: int
+    amount: int | None
+    currency: str
+    posted_push_id: int | None
+    reverses_id: int | None
+    in_parts: bool
+    seen_at: datetime | None
+    seen: Mapping[str, Any] | None
+
+    @property
+    def code(self) -> str:
+        """The currency in which its sides are compared: that of the document, where one is known.
+
+        Rules may post in another currency than the source sells in; such amounts are not compared
+        with the record's.
+        """
+        return self.currency or self.record_currency
+
+    @property
+    def said(self) -> int | None:
+        """What the source said that it comes to. Of several documents that one record makes under a
+        route, of one that takes another back, and of one in another currency the record gives no
+        amount: each counts as it was made.
+        """
+        own = self.in_parts or self.reverses_id is not None or self.code != self.record_currency
+        return self.amount if own else self.record_amount
+
+    @property
+    def stands(self) -> bool:
+        """Whether it was taken by the target, and not made void since."""
+        void = self.state == PostingState.REVERSED and self.action == "void"
+        return self.posted_push_id is not None and not void
+
+    @property
+    def posted(self) -> int | None:
+        """What was posted; nothing of what was not sent."""
+        return self.amount if self.stands else 0
+
+    @property
+    def there(self) -> int | None:
+        """What the target shows of it; None where it was not read back."""
+        if not self.stands:
+            return 0
+        if self.seen is None:
+            return None
+        if self.seen["found"] == "absent" or self.seen["void"]:
+            return 0
+        shown = self._total_there()
+        return self.amount if shown is None else shown
+
+    @property
+    def odd(self) -> bool:
+        """Whether the target shows it otherwise in what makes its amount, or nobody can say what it
+        shows: two documents of its number.
+        """
+        if self.seen is None or not self.stands or self.seen["found"] == "equal":
+            return False
+        return self.there != self.amount or not self.seen["differs"]
+
+    def _total_there(self) -> int | None:
+        schema = registry.document(self.connector, self.doc_type)
+        field = schema.total_field if schema else None
+        told = [value for line, name, value in (self.seen or {})["differs"]
+                if (line, name) == (0, field)]  # fmt: skip
+        try:
+            return to_minor(Decimal(told[0]), self.currency) if told else None
+        except (InvalidOperation, OverflowError):
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Which documents: of these days, both included; with a status of their records, or any."""
+
+    first: date
+    last: date
+    status: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Agreeing:
+    """Documents whose sides are equal, counted: money in minor units."""
+
+    target_id: int
+    doc_type: str
+    day: date
+    status: str
+    currency: str
+    count: int
+    minor: int
+
+
+def standing_of(
+    row: Compared, let_be: Collection[int], accepted: Collection[tuple[int, str]]
+) -> Standing:
+    """Where a document stands. `let_be`: the postings of which somebody let stand what the target
+    shows; `accepted`: the records and routes of which somebody accepted what was posted.
+    """
+    if not row.stands:
+        return _unsent(row)
+    if row.odd:
+        return Standing.ACCEPTED if row.posting_id in let_be else Standing.UNEXPLAINED
+    if row.there is None:
+        return Standing.UNREAD
+    if row.said == row.posted:
+        return Standing.AGREES
+    if (row.record_id, row.route) in accepted:
+        return Standing.ACCEPTED
+    if row.record_state in _PENDING:
+        return _PENDING[row.record_state]
+    return Standing.BY_RULE if row.version_id == row.newest else _older(row)
+
+
+def _older(row: Compared) -> Standing:
+    """The record changed since it was posted, and the rules had nothing done about it."""
+    done = row.record_state in (RecordState.POSTED, RecordState.IGNORED)
+    return Standing.BY_RULE if done else Standing.CANCELLED
+
+
+def _unsent(row: Compared) -> Standing:
+    if row.state in ENDED:
+        return Standing.IGNORED if row.state == PostingState.IGNORED else Standing.CANCELLED
+    return _UNSENT.get(row.state, Standing.WAITING)
+
+
+_UNSENT = {
+    PostingState.HELD: Standing.HELD,
+    PostingState.FAILED: Standing.HELD,
+    PostingState.SENDING: Standing.SENDING,
+    PostingState.AWAITING: Standing.SENDING,
+    PostingState.UNCERTAIN: Standing.SENDING,
+}
+_PENDING = {
+    RecordState.HELD: Standing.HELD,
+    RecordState.FAILED: Standing.HELD,
+    RecordState.UNCERTAIN: Standing.SENDING,
+    RecordState.SENDING: Standing.SENDING,
+    RecordState.AWAITING: Standing.SENDING,
+    RecordState.READY: Standing.WAITING,
+    RecordState.WAITING: Standing.WAITING,
+    RecordState.RECEIVED: Standing.WAITING,
+}

@@ -1,0 +1,252 @@
+"""Daily totals of a kind of document on three sides, with every difference explained or named.
+
+Here: the filter of both sides, and adding up: by day and currency, never over two currencies. Not
+here: the documents and why each differs (compared_documents.py).
+
+Source less target is the sum of all standings but those that agree; where the two sides are asked
+for with different filters nothing is subtracted.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from sqlalchemy.orm import Session
+
+from holding.reconciliation import document_sides
+from holding.reconciliation.compared_documents import Agreeing, Compared, Span, Standing
+from holding.reconciliation.day_sums import Totals
+
+MOST_DAYS = 31
+"""So many days are compared at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A kind of document in one target."""
+
+    target_id: int
+    target: str
+    doc_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """The filter of each side; `same` decides whether they may be subtracted."""
+
+    source: Span
+    target: Span
+
+    @property
+    def same(self) -> bool:
+        """Whether both sides were asked for alike."""
+        return self.source == self.target
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A document of a day with its standing and what it differs by, in minor units."""
+
+    document: Compared
+    standing: Standing
+
+    @property
+    def rank(self) -> int:
+        """How urgent its standing is, the most urgent first."""
+        return list(Standing).index(self.standing)
+
+    @property
+    def differs(self) -> int:
+        """What the source said less what the target shows; what is not known counts as nothing."""
+        return (self.document.said or 0) - (self.document.there or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """One day, a line of sums for each currency, the largest first."""
+
+    day: date
+    totals: tuple[Totals, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What is compared of one kind in one target: days, their sum, and each document that differs
+    or was looked at one by one.
+    """
+
+    place: Place
+    days: tuple[Day, ...]
+    totals: tuple[Totals, ...]
+    lines: tuple[Line, ...]
+
+    @property
+    def unexplained(self) -> tuple[Line, ...]:
+        """The documents that nobody has explained."""
+        return tuple(one for one in self.lines if one.standing is Standing.UNEXPLAINED)
+
+    def count(self, standing: Standing) -> int:
+        """How many documents have a standing."""
+        return sum(one.of(standing).count for one in self.totals)
+
+    def of_day(self, day: date, standing: Standing | None = None) -> tuple[Line, ...]:
+        """The documents of a day that differ, or those of one standing; the most urgent first."""
+        mine = [one for one in self.lines if one.document.day == day]
+        if standing is None:
+            mine = [one for one in mine if one.standing is not Standing.AGREES]
+        else:
+            mine = [one for one in mine if one.standing is standing]
+        return tuple(sorted(mine, key=lambda one: (one.rank, -abs(one.differs))))
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Both sides of all kinds, under one filter or two. `statuses`: those that the records of the
+    source side have, whatever the filter says. `undocumented`: records without a document yet.
+    """
+
+    sides: Sides
+    kinds: tuple[Kind, ...]
+    statuses: tuple[str, ...]
+    undocumented: tuple[tuple[str, int, int], ...]
+
+    def kind(self, target: str, doc_type: str) -> Kind | None:
+        """That of this target and type; without one the first that has something unexplained."""
+        named = (one for one in self.kinds if (one.place.target, one.place.doc_type)
+                 == (target, doc_type))  # fmt: skip
+        wrong = (one for one in self.kinds if one.unexplained)
+        return next(named, None) or next(wrong, None) or next(iter(self.kinds), None)
+
+
+@dataclass(slots=True)
+class _Side:
+    """What was read for a span."""
+
+    counted: tuple[Agreeing, ...]
+    rows: tuple[Compared, ...]
+    standings: Mapping[int, Standing]
+    targets: Mapping[int, str]
+
+
+def problem(span: Span) -> str:
+    """What is wrong with the days of a side, in words; blank where nothing is."""
+    if span.last < span.first:
+        return "The last day is before the first."
+    if span.last - span.first >= timedelta(days=MOST_DAYS):
+        return f"Choose at most {MOST_DAYS} days."
+    return ""
+
+
+def compare(
+    session: Session, company_id: int, sides: Sides, targets: Mapping[int, str]
+) -> Comparison:
+    """Compare all kinds of documents in these targets (id -> name)."""
+    source = _read(session, company_id, sides.source, targets)
+    target = source if sides.same else _read(session, company_id, sides.target, targets)
+    words = {one.status for one in source.counted} | {one.status for one in source.rows}
+    mine, theirs = _only(source, sides.source.status), _only(target, sides.target.status)
+    places = sorted({*_places(mine), *_places(theirs)}, key=lambda one: (one.target, one.doc_type))
+    return Comparison(
+        sides=sides,
+        kinds=tuple(_kind(place, sides, mine, theirs) for place in places),
+        statuses=tuple(sorted(word for word in words if word)),
+        undocumented=document_sides.without_document(session, company_id, sides.source),
+    )
+
+
+def _read(session: Session, company_id: int, span: Span, targets: Mapping[int, str]) -> _Side:
+    days = Span(span.first, span.last)
+    rows = document_sides.differing(session, company_id, days)
+    return _Side(
+        counted=document_sides.agreeing(session, company_id, days),
+        rows=rows,
+        standings=document_sides.standings(session, company_id, rows),
+        targets=targets,
+    )
+
+
+def _only(side: _Side, status: str) -> _Side:
+    if not status:
+        return side
+    return _Side(
+        counted=tuple(one for one in side.counted if one.status == status),
+        rows=tuple(one for one in side.rows if one.status == status),
+        standings=side.standings,
+        targets=side.targets,
+    )
+
+
+def _places(side: _Side) -> Iterable[Place]:
+    found = {(one.target_id, one.doc_type) for one in side.counted}
+    for target_id, doc_type in found | {(one.target_id, one.doc_type) for one in side.rows}:
+        yield Place(target_id, side.targets.get(target_id, ""), doc_type)
+
+
+def _kind(place: Place, sides: Sides, source: _Side, target: _Side) -> Kind:
+    days: dict[tuple[date, str], Totals] = {}
+
+    def at(day: date, code: str) -> Totals:
+        return days.setdefault((day, code), Totals(code))
+
+    mine = _rows(source, place)
+    for one in _counted(source, place):
+        found = at(one.day, one.currency)
+        found.source.add(one.minor, one.count)
+        found.ours.add(one.minor, one.count)
+        if sides.same:
+            found.by[Standing.AGREES].add(one.minor, one.count)
+    for one in _counted(target, place):
+        at(one.day, one.currency).target.add(one.minor, one.count)
+    lines = [Line(row, source.standings[row.posting_id]) for row in mine]
+    for line in lines:
+        _add_source(at(line.document.day, line.document.code), line, compared=sides.same)
+    for row in _rows(target, place):
+        if row.stands and (there := row.there) is not None and not _gone(row):
+            at(row.day, row.code).target.add(there)
+    return Kind(place, _by_day(days), _by_currency(days.values()), tuple(lines))
+
+
+def _add_source(found: Totals, line: Line, *, compared: bool) -> None:
+    document = line.document
+    found.source.add(document.said)
+    if document.stands:
+        found.ours.add(document.amount)
+    if compared:
+        agrees = line.standing is Standing.AGREES
+        found.by[line.standing].add(document.said if agrees else line.differs)
+        found.by[line.standing].unpriced += 0 if agrees or document.said is not None else 1
+
+
+def _gone(row: Compared) -> bool:
+    """Whether the target shows nothing of it any more."""
+    return row.seen is not None and (row.seen["found"] == "absent" or bool(row.seen["void"]))
+
+
+def _counted(side: _Side, place: Place) -> list[Agreeing]:
+    return [one for one in side.counted if _fits(one, place)]
+
+
+def _rows(side: _Side, place: Place) -> list[Compared]:
+    return [one for one in side.rows if _fits(one, place)]
+
+
+def _fits(one: Agreeing | Compared, place: Place) -> bool:
+    return (one.target_id, one.doc_type) == (place.target_id, place.doc_type)
+
+
+def _by_day(days: Mapping[tuple[date, str], Totals]) -> tuple[Day, ...]:
+    return tuple(
+        Day(day, tuple(_largest_first(t for (d, _), t in days.items() if d == day)))
+        for day in sorted({day for day, _ in days})
+    )
+
+
+def _by_currency(days: Iterable[Totals]) -> tuple[Totals, ...]:
+    found: dict[str, Totals] = {}
+    for one in days:
+        found.setdefault(one.currency, Totals(one.currency)).join(one)
+    return tuple(_largest_first(found.values()))
+
+
+def _largest_first(found: Iterable[Totals]) -> list[Totals]:
+    return sorted(found, key=lambda one: (-one.source.minor, one.currency))

@@ -1,0 +1,238 @@
+"""The documents of some days, read with all of their sides.
+
+Here: one statement for those that agree, counted by the database, and one for all others. Not here:
+why a document differs (compared_documents.py), adding up days (daily_totals.py).
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import date
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select, true
+from sqlalchemy.orm import Session, aliased
+
+from connectors import registry
+from holding.reconciliation.compared_documents import (
+    Agreeing,
+    Compared,
+    Span,
+    Standing,
+    standing_of,
+)
+from holding.records import accepted_differences
+from holding.store import bulk
+from holding.store.row_objects import Columns, known, of
+from holding.tables import Connection, Posting, Reading, Record, Release, Version
+from holding.tables.row_states import RecordState
+from rules.values.posting_states import PostingState
+
+LATER_CHANGES = ("STL03", "TGT07")
+"""The findings whose release lets stand what the target shows otherwise than it was posted."""
+DOCUMENTS = sorted({document.name for document in registry.schemas()[0]})
+"""All document types: the index of days is asked for each by its name."""
+
+_source, _target = aliased(Connection, name="source"), aliased(Connection, name="target")
+_other = aliased(Posting, name="other")
+_parts: ColumnElement[bool] = exists().where(
+    _other.record_id == Posting.record_id,
+    _other.route == Posting.route,
+    _other.seq != Posting.seq,
+)
+COMPARED = Columns(
+    Compared(
+        posting_id=of(Posting.id),
+        record_id=of(Posting.record_id),
+        record=of(Record.number),
+        source=of(_source.name),
+        kind=of(Record.type),
+        external_id=of(Record.external_id),
+        status=of(Record.status),
+        record_state=of(Record.state),
+        record_amount=of(Record.amount),
+        record_currency=of(Record.currency),
+        newest=of(Record.version_id),
+        target_id=of(Posting.connection_id),
+        target=of(_target.name),
+        connector=of(_target.connector),
+        doc_type=of(Posting.doc_type),
+        number=of(Posting.number),
+        route=of(Posting.route),
+        seq=of(Posting.seq),
+        day=known(Posting.doc_date),
+        state=of(Posting.state),
+        action=of(Posting.action),
+        version_id=of(Posting.version_id),
+        amount=of(Posting.amount),
+        currency=of(Posting.currency),
+        posted_push_id=of(Posting.posted_push_id),
+        reverses_id=of(Posting.reverses_id),
+        in_parts=of(_parts.label("in_parts")),
+        seen_at=of(Posting.read_at),
+        seen=of(Reading.body),
+    ),
+    {
+        "record": "record.number",
+        "source": "source.name",
+        "kind": "record.type",
+        "newest": "record.version_id",
+        "target_id": "posting.connection_id",
+        "target": "target.name",
+        "connector": "target.connector",
+        "day": "posting.doc_date",
+        "seen_at": "posting.read_at",
+        "seen": "reading.body",
+    },
+)
+
+_AGREES = and_(
+    Posting.state == PostingState.POSTED,
+    Record.state == RecordState.POSTED,
+    Reading.same,
+    Posting.amount == Record.amount,
+    Posting.currency == Record.currency,
+    Posting.reverses_id.is_(None),
+    ~_parts,
+)
+_agrees = case((_AGREES, 1), else_=0) == 1
+AGREEING = Columns(
+    Agreeing(
+        target_id=of(Posting.connection_id),
+        doc_type=of(Posting.doc_type),
+        day=known(Posting.doc_date),
+        status=of(Record.status),
+        currency=of(Posting.currency),
+        count=of(func.count().label("count")),
+        minor=known(func.sum(Posting.amount).label("minor")),
+    ),
+    {"target_id": "posting.connection_id", "day": "posting.doc_date"},
+)
+
+
+def agreeing(session: Session, company_id: int, span: Span) -> tuple[Agreeing, ...]:
+    """What agrees, by target, kind, day, status of the record and currency."""
+    keys = (
+        Posting.connection_id,
+        Posting.doc_type,
+        Posting.doc_date,
+        Record.status,
+        Posting.currency,
+    )
+    query = _of_days(AGREEING.select(), company_id, span).where(_agrees).group_by(*keys)
+    return AGREEING.each(session.execute(query))
+
+
+def differing(session: Session, company_id: int, span: Span) -> tuple[Compared, ...]:
+    """Each document that is not counted as agreeing, oldest first."""
+    query = _named(_of_days(COMPARED.select(), company_id, span)).where(~_agrees)
+    return COMPARED.each(session.execute(query.order_by(Posting.id)))
+
+
+def a_page(
+    session: Session,
+    company_id: int,
+    span: Span,
+    place: tuple[int, str],
+    *,
+    after: int = 0,
+    most: int = 50,
+) -> tuple[Compared, ...]:
+    """Documents that agree of one target and kind, behind the one of this id."""
+    target_id, doc_type = place
+    query = _named(_of_days(COMPARED.select(), company_id, span)).where(
+        _agrees,
+        Posting.connection_id == target_id,
+        Posting.doc_type == doc_type,
+        Posting.id > after,
+    )
+    return COMPARED.each(session.execute(query.order_by(Posting.id).limit(most)))
+
+
+def _of_days(query: Select[Any], company_id: int, span: Span) -> Select[Any]:
+    """Postings of the days, asked of the index of days target by target and kind by kind."""
+    targets = select(Connection.id).where(
+        Connection.company_id == company_id, Connection.side == "target"
+    )
+    return (
+        query.select_from(Posting)
+        .join(Record, Record.id == Posting.record_id)
+        .outerjoin(Reading, Reading.id == Posting.reading_id)
+        .where(Posting.company_id == company_id, Posting.connection_id.in_(targets))
+        .where(Posting.doc_type.in_(DOCUMENTS))
+        .where(Posting.doc_date.between(span.first, span.last))
+        .where(Record.status == span.status if span.status else true())
+    )
+
+
+def _named(query: Select[Any]) -> Select[Any]:
+    return query.join(_source, _source.id == Record.source_id).join(
+        _target, _target.id == Posting.connection_id
+    )
+
+
+def standings(session: Session, company_id: int, rows: Sequence[Compared]) -> dict[int, Standing]:
+    """Posting id -> where it stands, with what people have accepted of it."""
+    odd = [row for row in rows if row.odd]
+    other = [row.record_id for row in rows if row.stands and row.said != row.posted]
+    let_be = _released(session, odd)
+    kept = accepted_differences.of_records(session, company_id, other)
+    accepted = {(one.record_id, one.route) for found in kept.values() for one in found}
+    return {row.posting_id: standing_of(row, let_be, accepted) for row in rows}
+
+
+def _released(session: Session, rows: Collection[Compared]) -> set[int]:
+    """The postings of which somebody let stand what the target shows: for the newest content of the
+    record, and after it was seen.
+    """
+    if not rows:
+        return set()
+    query = (
+        select(Posting.id)
+        .join(Release, and_(Release.record_id == Posting.record_id, Release.route == Posting.route))
+        .join(Record, Record.id == Posting.record_id)
+        .join(Version, Version.id == Record.version_id)
+        .join(Reading, Reading.id == Posting.reading_id)
+        .where(bulk.among(Posting.id, [row.posting_id for row in rows]))
+        .where(Release.seq == Posting.seq, Release.code.in_(LATER_CHANGES))
+        .where(Release.kind == "release", Release.voided_at.is_(None))
+        .where(Release.content_sha256 == Version.sha256, Release.at >= Reading.at)
+    )
+    return set(session.scalars(query))
+
+
+def without_document(
+    session: Session, company_id: int, span: Span
+) -> tuple[tuple[str, int, int], ...]:
+    """Records of the days of which nobody knows a document yet: (currency, count, minor units);
+    those without a day are in no span and counted with it.
+    """
+    made = exists().where(_other.record_id == Record.id)
+    rows = session.execute(
+        select(Record.currency, func.count(), func.sum(Record.amount))
+        .where(Record.company_id == company_id, Record.state.in_(_OPEN_STATES), ~made)
+        .where(or_(Record.doc_date.between(span.first, span.last), Record.doc_date.is_(None)))
+        .where(Record.status == span.status if span.status else true())
+        .group_by(Record.currency)
+        .order_by(Record.currency)
+    )
+    return tuple((code, int(count), int(minor or 0)) for code, count, minor in rows)
+
+
+_OPEN_STATES = (RecordState.RECEIVED, RecordState.HELD, RecordState.WAITING, RecordState.FAILED)
+
+
+def newest_day(session: Session, company_id: int) -> date | None:
+    """The last day of which there is a document."""
+    mine = Posting.company_id == company_id
+    days = [
+        session.scalar(
+            select(func.max(Posting.doc_date)).where(
+                mine, Posting.connection_id == target_id, Posting.doc_type.in_(DOCUMENTS)
+            )
+        )
+        for target_id in session.scalars(
+            select(Connection.id).where(
+                Connection.company_id == company_id, Connection.side == "target"
+            )
+        ).all()
+    ]
+    return max((day for day in days if day is not None), default=None)

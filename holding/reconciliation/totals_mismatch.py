@@ -1,0 +1,125 @@
+"""A retry succeeded, and the target still shows another total than was sent: that is escalated.
+
+Here: opening and ending the hold after a reading. Not here: the reading (read_back.py), the sums of
+the day (daily_totals.py), what the rules say of a field that somebody changed there.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import Final
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from connectors.contract import Found
+from holding import words
+from holding.connections.channel import Channel
+from holding.journal import evidence, target_holds
+from holding.journal.target_holds import TOTALS, Trouble
+from holding.store import bulk
+from holding.tables import Attempt, Evaluation, Hold, Posting, Push, Request
+from holding.tables.columns import to_minor
+from holding.tables.decisions import HOLD_OPEN
+from holding.words import money
+
+RETRIED: Final = 2
+"""So often it was sent at least, where a retry brought it there."""
+SHOWN_AGAIN = "The target shows the total that was sent."
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A posting, and what was just read of it beside what was sent."""
+
+    posting: Posting
+    found: Found
+
+
+def follow(
+    session: Session, channel: Channel, seen: Sequence[Seen], now: datetime
+) -> tuple[list[int], list[int]]:
+    """Open a hold where a document that was retried has another total there, and close those whose
+    document shows its total again; the records and causes that were touched, to be settled last.
+    """
+    amiss = {one.posting.id: total for one in seen
+             if (total := _amiss(channel, one)) is not None}  # fmt: skip
+    sends = _sends(session, list(amiss))
+    records, causes = [], []
+    open_ones = _open(session, [one.posting.id for one in seen])
+    for one in seen:
+        posting, total = one.posting, amiss.get(one.posting.id)
+        if total is None and posting.id in open_ones:
+            closed = target_holds.close_holds(session, posting.id, (TOTALS,), now)
+            causes += list(closed)
+            records.append(posting.record_id)
+        elif total is not None and (
+            posting.id in open_ones or _escalates(session, channel, posting, sends)
+        ):
+            trouble = _trouble(channel, posting, total, sends.get(posting.id, RETRIED))
+            causes.append(target_holds.open_hold(session, posting, trouble, now))
+            records.append(posting.record_id)
+    return records, causes
+
+
+def _amiss(channel: Channel, one: Seen) -> int | None:
+    """What the target shows in minor units, where it is another total; nothing where it is not, or
+    where nobody can say.
+    """
+    found, posting = one.found, one.posting
+    if found.kind in ("equal", "unknown") or posting.amount is None:
+        return None
+    if found.kind == "absent" or found.void:
+        return 0
+    field = channel.total_field(posting.doc_type)
+    told = [kept.value for kept in found.differs if (kept.line, kept.field) == (0, field)]
+    try:
+        total = to_minor(Decimal(told[0]), posting.currency) if told else posting.amount
+    except (InvalidOperation, OverflowError):
+        return None
+    return None if total == posting.amount else total
+
+
+def _sends(session: Session, posting_ids: Sequence[int]) -> dict[int, int]:
+    """Posting id -> how often its creation was sent."""
+    if not posting_ids:
+        return {}
+    query = (
+        select(Push.posting_id, func.count())
+        .join(Attempt, Attempt.push_id == Push.id)
+        .join(Request, Request.id == Attempt.request_id)
+        .where(bulk.among(Push.posting_id, posting_ids), Request.kind == "push")
+        .where(Push.action == "create")
+        .group_by(Push.posting_id)
+    )
+    return {posting_id: int(count) for posting_id, count in session.execute(query)}
+
+
+def _open(session: Session, posting_ids: Sequence[int]) -> set[int]:
+    query = select(Hold.posting_id).where(
+        bulk.among(Hold.posting_id, posting_ids), Hold.code == TOTALS, HOLD_OPEN
+    )
+    return {found for found in session.scalars(query) if found is not None}
+
+
+def _escalates(session: Session, channel: Channel, posting: Posting, sends: dict[int, int]) -> bool:
+    """Whether a retry brought it there, and its total is ours by the rules."""
+    if sends.get(posting.id, 0) < RETRIED:
+        return False
+    rules = session.get_one(Evaluation, posting.evaluation_id).ruleset_version_id
+    theirs = evidence.theirs_of(session, channel.target, rules, posting.route)
+    return channel.total_field(posting.doc_type) not in theirs
+
+
+def _trouble(channel: Channel, posting: Posting, there: int, sends: int) -> Trouble:
+    sent, kept = money(posting.amount, posting.currency), money(there, posting.currency)
+    off = (posting.amount or 0) - there
+    kind, day = posting.doc_type.replace("_", " "), posting.doc_date
+    told = f"{posting.number} was sent {words.plural(sends, 'time')} before {channel.name} took it."
+    shows = f"It shows {kept} there and was sent with {sent}."
+    short = "short" if off > 0 else "too high"
+    sums = f"The {kind} total of {day} is {money(abs(off), posting.currency)} {short} there."
+    return Trouble(
+        code=TOTALS, error_class="stale_version", words=f"{told} {shows} {sums}", decided=True
+    )

@@ -1,0 +1,120 @@
+"""Daily totals of source, Clearpost and target side by side, a day opened into its documents.
+
+Here: the page, and where its files are fetched. Not here: what is added up
+(holding/reconciliation/daily_totals.py), the rows of the files (exports.py).
+"""
+
+from datetime import date, datetime
+from functools import partial
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint, Response, g, make_response, request, url_for
+
+from holding.connections import connection_rows
+from holding.reconciliation import daily_totals, document_sides
+from holding.reconciliation.compared_documents import Span, Standing
+from holding.reconciliation.daily_totals import Comparison, Kind, Line
+from holding.reconciliation.day_sums import EXPLAINED
+from holding.worklist import open_holds
+from portal.totals import exports, filter_words
+from portal.totals.filter_words import STANDINGS, Asked
+from portal.web import fragments, store
+
+A_PAGE = 50
+pages = Blueprint("reconcile", __name__, url_prefix="/c/<co>")
+
+
+@pages.get("/reconcile")
+def show() -> Response:
+    """The sums of each day, the difference explained; documents of a day where one is open."""
+    asked = filter_words.asked(request.args, _today())
+    found = _compared(asked)
+    kind = found.kind(asked.target, asked.doc_type)
+    return fragments.respond(
+        "totals/daily.html",
+        {
+            "asked": asked,
+            "found": found,
+            "kind": kind,
+            "opened": _opened(asked, kind),
+            "newest": None if found.kinds else _newest(),
+            "Standing": Standing,
+            "standings": STANDINGS,
+            "explained": EXPLAINED,
+            "printed": {side: filter_words.said(span) for side, span in _spans(asked).items()},
+            "link": partial(_address, asked, kind, "reconcile.show"),
+            "file": partial(_address, asked, kind, "reconcile.download"),
+        },
+        status=422 if asked.problems else 200,
+    )
+
+
+@pages.get("/reconcile.<any(csv, xlsx, json):ending>")
+def download(ending: str) -> Response:
+    """The same sums and every document that differs, under the same filter, which is printed."""
+    asked = filter_words.asked(request.args, _today())
+    found = _compared(asked)
+    kind = found.kind(asked.target, asked.doc_type)
+    body, kind_of_file = exports.made(ending, asked, kind, _spans(asked))
+    answer = make_response(body, 422 if asked.problems else 200)
+    answer.headers["Content-Type"] = kind_of_file
+    first, last = asked.sides.source.first, asked.sides.source.last
+    name = f"reconciliation-{g.company.code}-{first}-{last}.{ending}"
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return answer
+
+
+def _compared(asked: Asked) -> Comparison:
+    session = store.reading()
+    rows = connection_rows.listing(session, g.company.id)
+    targets = {row.id: row.name for row in rows if row.is_target}
+    return daily_totals.compare(session, g.company.id, asked.sides, targets)
+
+
+def _opened(asked: Asked, kind: Kind | None) -> dict[str, object] | None:
+    """The documents of the day that is open: those that differ, or those of one standing."""
+    if kind is None or asked.day is None or not asked.sides.same:
+        return None
+    lines = list(kind.of_day(asked.day, asked.standing))
+    more = None
+    if asked.standing is Standing.AGREES:
+        lines = [] if asked.after else lines
+        lines += _agreeing(asked, kind, asked.day)
+        more = lines[-1].document.posting_id if len(lines) >= A_PAGE else None
+    else:
+        begin = max(0, asked.after)
+        more = begin + A_PAGE if len(lines) > begin + A_PAGE else None
+        lines = lines[begin : begin + A_PAGE]
+    held = [one.document.record_id for one in lines]
+    holds = open_holds.first_of(store.reading(), g.company.id, held)
+    return {"lines": lines, "more": more, "holds": holds}
+
+
+def _agreeing(asked: Asked, kind: Kind, day: date) -> list[Line]:
+    place = (kind.place.target_id, kind.place.doc_type)
+    span = Span(day, day, asked.sides.source.status)
+    rows = document_sides.a_page(
+        store.reading(), g.company.id, span, place, after=asked.after, most=A_PAGE
+    )
+    return [Line(row, Standing.AGREES) for row in rows]
+
+
+def _spans(asked: Asked) -> dict[str, Span]:
+    return {"source": asked.sides.source, "target": asked.sides.target}
+
+
+def _address(asked: Asked, kind: Kind | None, endpoint: str, /, **other: Any) -> str:
+    """The address of the page or of a file of it, with some of its words replaced."""
+    place = {"target": kind.place.target, "kind": kind.place.doc_type} if kind else {}
+    words: dict[str, Any] = {**asked.query(), **place, **other}
+    return url_for(endpoint, co=g.company.code, **words)
+
+
+def _newest() -> date | None:
+    return document_sides.newest_day(store.reading(), g.company.id)
+
+
+def _today() -> date:
+    now: datetime = g.now
+    return now.astimezone(ZoneInfo(g.company.zone)).date()
