@@ -14,6 +14,7 @@ from grammar.text.finding_codes import ErrorClass
 from holding.approvals.consent import counting
 from holding.approvals.voiding import Voided
 from holding.evaluation.batch import Batch, Case, HoldRow, Judgment, Listed, PostingRow
+from holding.journal.target_holds import TOTALS
 from holding.store import bulk
 from holding.tables.row_states import HoldState, RecordState
 from rules.outcomes.outcome import NEEDS_APPROVAL, Document, Finding, Severity
@@ -187,10 +188,12 @@ def want(
 def compare(batch: Batch, made: Plan) -> None:
     """Which open holds stay and which are closed; those still wanted keep their row."""
     staying = {hold.id for hold in made.kept}
+    posted = {row.id for row in made.case.postings if row.state == PostingState.POSTED}
     for hold in made.case.holds:
         if hold.id in staying:
             continue
-        if hold.key in made.wanted:
+        of_reading = hold.code == TOTALS and hold.posting_id in posted
+        if hold.key in made.wanted or of_reading:  # what a reading opened a reading ends
             made.kept.append(hold)
         else:
             made.closed.append(_close(batch, made, hold))

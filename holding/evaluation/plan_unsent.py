@@ -14,7 +14,7 @@ from holding.approvals.consent import counting, posting_hash
 from holding.approvals.voiding import of_another_content
 from holding.evaluation.batch import Batch, HoldRow, PostingRow
 from holding.evaluation.plan_parts import Plan, Planned
-from holding.journal.target_holds import CONFLICT, CONTENT_CHANGED, NOT_APPROVED
+from holding.journal.target_holds import CONFLICT, CONTENT_CHANGED, NOT_APPROVED, TOTALS
 from holding.tables.columns import to_minor
 from holding.tables.postings import ENDED
 from rules.decisions.gates import EARLY
@@ -179,8 +179,9 @@ def not_approved(
 
 def staying(batch: Batch, made: Plan, row: PostingRow, *, same: bool) -> bool:
     """Whether what stopped its push still stands; such a hold is kept."""
+    here = (row.route, row.seq)
     troubles = [
-        h for h in made.case.holds if h.of_push and (h.route, h.seq) == (row.route, row.seq)
+        h for h in made.case.holds if h.of_push and h.code != TOTALS and (h.route, h.seq) == here
     ]
     posted = row.state == PostingState.POSTED
     kept = [h for h in troubles if not may_retry(batch, h, same_content=same, posted=posted)]

@@ -122,7 +122,7 @@ def _keep_all(
     bulk.update(session, Push, [one.total for one in kept if one.total])
     record_events(session, [_said(channel, one, now) for one in kept if one.news])
     woken = [one.posting.record_id for one in kept if one.news or one.validated]
-    return woken, [Seen(one.posting, one.found) for one in kept if one.reading]
+    return woken, [Seen(one.posting, one.found, one.agreed) for one in kept if one.reading]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +138,7 @@ class _Kept:
     total: dict[str, Any] | None = None  # of its push: what the reading is the first to tell
     news: bool = False
     validated: bool = False
+    agreed: bool = False  # the reading before this one
 
 
 def _kept(
@@ -180,7 +181,10 @@ def _kept(
         "same": same,
     }
     news = told or not same or (last is not None and not last.same)
-    return _Kept(posting, found, columns, reading, total, news=news, validated=validated)
+    agreed = last is not None and last.same
+    return _Kept(
+        posting, found, columns, reading, total, news=news, validated=validated, agreed=agreed
+    )
 
 
 def _said(channel: Channel, kept: _Kept, now: datetime) -> Fact:

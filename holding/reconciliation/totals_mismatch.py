@@ -16,10 +16,10 @@ from sqlalchemy.orm import Session
 from connectors.contract import Found
 from holding import words
 from holding.connections.channel import Channel
-from holding.journal import evidence, target_holds
+from holding.journal import target_holds
 from holding.journal.target_holds import TOTALS, Trouble
 from holding.store import bulk
-from holding.tables import Attempt, Evaluation, Hold, Posting, Push, Request
+from holding.tables import Attempt, Hold, Posting, Push, Request
 from holding.tables.columns import to_minor
 from holding.tables.decisions import HOLD_OPEN
 from holding.words import money
@@ -31,10 +31,13 @@ SHOWN_AGAIN = "The target shows the total that was sent."
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A posting, and what was just read of it beside what was sent."""
+    """A posting, and what was just read of it beside what was sent; `agreed`: the last reading of
+    it showed no difference, so that whatever differs now was changed there since.
+    """
 
     posting: Posting
     found: Found
+    agreed: bool
 
 
 def follow(
@@ -55,7 +58,7 @@ def follow(
             causes += list(closed)
             records.append(posting.record_id)
         elif total is not None and (
-            posting.id in open_ones or _escalates(session, channel, posting, sends)
+            posting.id in open_ones or (not one.agreed and sends.get(posting.id, 0) >= RETRIED)
         ):
             trouble = _trouble(channel, posting, total, sends.get(posting.id, RETRIED))
             causes.append(target_holds.open_hold(session, posting, trouble, now))
@@ -101,15 +104,6 @@ def _open(session: Session, posting_ids: Sequence[int]) -> set[int]:
         bulk.among(Hold.posting_id, posting_ids), Hold.code == TOTALS, HOLD_OPEN
     )
     return {found for found in session.scalars(query) if found is not None}
-
-
-def _escalates(session: Session, channel: Channel, posting: Posting, sends: dict[int, int]) -> bool:
-    """Whether a retry brought it there, and its total is ours by the rules."""
-    if sends.get(posting.id, 0) < RETRIED:
-        return False
-    rules = session.get_one(Evaluation, posting.evaluation_id).ruleset_version_id
-    theirs = evidence.theirs_of(session, channel.target, rules, posting.route)
-    return channel.total_field(posting.doc_type) not in theirs
 
 
 def _trouble(channel: Channel, posting: Posting, there: int, sends: int) -> Trouble:

@@ -30,6 +30,8 @@ PAGES = {
     "/c/kedai/runs": "Run 1",
     "/c/kedai/runs/1": "SO-10240",
     "/c/kedai/pushes": "SO-10241",
+    "/c/kedai/reconcile?from=2026-11-14&to=2026-11-20&day=2026-11-18": "SO-10200",
+    "/c/kedai/reconcile?from=2026-11-14&to=2026-11-20&target_from=2026-11-18": "not compared",
     "/c/kedai/connections": "aiaccount",
     "/c/kedai/connections/aiaccount": "Last sync",
     "/c/kedai/connections/netshop": "/hooks/kedai/netshop",

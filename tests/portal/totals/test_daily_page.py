@@ -1,8 +1,10 @@
-"""The comparison of daily totals over the seeded shop, and its files."""
+"""The comparison of daily totals over the seeded shop, its addresses and its files."""
 
 import csv
 import io
 import json
+import re
+from html import unescape
 
 import pytest
 from sqlalchemy import text
@@ -14,7 +16,76 @@ DAYS = "from=2026-11-14&to=2026-11-20"
 URL = f"/c/kedai/reconcile?{DAYS}"
 
 
-def test_the_page_adds_up(visit):
-    page = plain(visit("farah").text(URL))
-    print(page)
-    assert 0
+def test_the_page_adds_up_and_each_reason_leads_to_its_records(visit):
+    farah = visit("farah")
+    page = farah.text(URL)
+    assert "RM 6,824.00 − RM 384.00 = RM 6,440.00 + RM 0.00 + RM 0.00." in plain(page)
+    ways = {unescape(way) for way in re.findall(r'href="([^"]*show=[^"]*)"', page)}
+    counted = {}
+    for way in ways:
+        opened = farah.text(way.partition("#")[0])
+        body = opened[opened.index('id="openday"') :]
+        standing = re.search(r"show=(\w+)", way)[1]
+        counted[standing] = len(re.findall(r'data-label="Next step"', body.partition("tfoot")[0]))
+    assert counted == {"held": 9, "waiting": 1, "cancelled": 1}
+    agreeing = farah.text(f"{URL}&day=2026-11-18&show=agrees")
+    assert "SO-10241" in plain(agreeing[agreeing.index('id="openday"') :])
+
+
+def test_a_side_with_its_own_filter_keeps_it_in_every_address(visit):
+    farah = visit("farah")
+    page = farah.text(f"{URL}&status=paid&target_status=*")
+    assert "The two sides have different filters" in page
+    assert "target_status=*" in unescape(page).replace("%2A", "*")
+    assert "equation_1" not in page
+    both = farah.text(f"{URL}&status=paid&target_from=&target_to=&target_status=")
+    assert "Same filter on both sides:</b> document date 2026-11-14 to 2026-11-20, paid." in both
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("from=2026-11-20&to=2026-11-01", "The last day is before the first."),
+        ("from=2026-10-20&to=2026-11-20", "Choose at most 31 days."),
+        ("from=yesterday", "Enter a day, such as 2026-11-20."),
+        ("target_from=2026-13-01", "Enter a day, such as 2026-11-20."),
+    ],
+)
+def test_days_that_cannot_be_compared_are_told_at_their_field(visit, query, said):
+    farah = visit("farah")
+    assert said in farah.text(f"/c/kedai/reconcile?{query}", status=422)
+    farah.get("/c/kedai/reconcile?from=2026-10-21&to=2026-11-20")  # 31 days
+
+
+def test_days_without_documents_lead_to_the_newest(visit):
+    farah = visit("farah")
+    page = farah.text("/c/kedai/reconcile?from=2026-01-01&to=2026-01-07")
+    assert "No document of these days." in page
+    assert "from=2026-11-18&amp;to=2026-11-18" in page
+
+
+def test_files_are_safe_to_open_and_say_what_the_page_says(visit, database):
+    with database.write() as session:
+        session.execute(text("UPDATE record SET number = '=1+1' WHERE number = 'SO-10200'"))
+    farah = visit("farah")
+    told = json.loads(farah.get(URL.replace("reconcile?", "reconcile.json?")).data)
+    assert told["days"][-1]["difference"] == "6440.00"
+    by = told["days"][-1]["by"]
+    assert sum(float(one["amount"]) for name, one in by.items() if name != "agrees") == 6440
+    raw = farah.get(URL.replace("reconcile?", "reconcile.csv?")).data.decode("utf-8-sig")
+    cells = [cell for row in csv.reader(io.StringIO(raw)) for cell in row]
+    assert "'=1+1" in cells
+    assert not [cell for cell in cells if cell.startswith(("=", "+", "@"))]
+    sheet = farah.get(URL.replace("reconcile?", "reconcile.xlsx?"))
+    assert sheet.data.startswith(b"PK")
+    assert "attachment" in sheet.headers["Content-Disposition"]
+    farah.get(URL.replace("reconcile?", "reconcile.exe?"), status=404)
+
+
+def test_nobody_of_another_company_sees_it(visit):
+    stranger = visit("stranger", company="lain")
+    for address in (URL, URL.replace("reconcile?", "reconcile.csv?")):
+        stranger.get(address, status=404)
+    mine = plain(stranger.text("/c/lain/reconcile"))
+    assert "SO-10" not in mine
+    assert "No document of these days." in mine
