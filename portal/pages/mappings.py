@@ -5,17 +5,17 @@ Here: views. Not here: what a fix wakes (holding/mappings/fixes.py) and would do
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from flask import Blueprint, Response, abort, g, request, url_for
 from werkzeug.datastructures import MultiDict
 
-from holding.mappings import entries, entry_history, fixes, keepers, party_merge
+from holding.mappings import entry_history, fixes, keepers
 from holding.mappings import mapping_lists as queries
 from holding.mappings import preview as mappings_preview
 from holding.refusal import Refusal
 from holding.runtime import doorbell
 from holding.words import plural
+from portal.pages import opened_value
 from portal.web import forms, fragments, store
 
 pages = Blueprint("mappings", __name__, url_prefix="/c/<co>/mappings")
@@ -24,9 +24,23 @@ pages = Blueprint("mappings", __name__, url_prefix="/c/<co>/mappings")
 @pages.get("/missing")
 def missing() -> Response:
     """What has no mapping, worst money first; one of them open."""
-    return fragments.respond(
-        "mappings/missing.html", _missing(_opened(forms.whole(request.args.get("cause"))), {})
-    )
+    opened = opened_value.opened(forms.whole(request.args.get("cause")))
+    if opened is not None:
+        opened_value.look(opened, "")
+    return fragments.respond("mappings/missing.html", _missing(opened, {}))
+
+
+@pages.get("/missing/values")
+def values() -> Response:
+    """What fits the letters that are typed: of the table, and of what the target lists."""
+    opened = opened_value.opened(forms.whole(request.args.get("cause")))
+    if opened is None:
+        abort(404)
+    opened_value.look(opened, request.args.get("q", ""))
+    opened.chosen = request.args.get("to", "")
+    if not fragments.wants("mapchoices"):
+        return fragments.respond("mappings/missing.html", _missing(opened, {}))
+    return fragments.respond("mappings/missing.html", open=opened)
 
 
 @pages.get("/<table>")
@@ -111,10 +125,13 @@ def _beside_field(refusal: Refusal) -> dict[str, str]:
 
 def _panel(form: MultiDict[str, str], problems: dict[str, str], *, status: int) -> Response:
     """The open panel with a preview of the value in the form."""
-    opened = _opened(forms.whole(form.get("cause")))
-    value = (form.get("other") or "").strip() or form.get("to", "")
+    opened = opened_value.opened(forms.whole(form.get("cause")))
+    searching = "search" in form
+    value = "" if searching else (form.get("other") or "").strip() or form.get("to", "")
     if opened is not None:
-        opened.chosen, opened.typed = value, form.get("other", "")
+        opened_value.look(opened, form.get("q", ""))
+        opened_value.judge(opened, value)
+        opened.chosen, opened.typed = value or form.get("to", ""), form.get("other", "")
         opened.reason, opened.since = form.get("reason", ""), form.get("since", "").strip()
         since = forms.since(form)
         if isinstance(since, forms.Problems):
@@ -135,31 +152,12 @@ def _panel(form: MultiDict[str, str], problems: dict[str, str], *, status: int) 
                 status = found.status
             else:
                 opened.preview = found
-        elif status == 200:
+        elif status == 200 and not searching:
             problems["to"] = "Choose a suggestion or type the value."
     return fragments.respond("mappings/missing.html", _missing(opened, problems), status=status)
 
 
-@dataclass(slots=True)
-class _Opened:
-    """The missing value that the page shows, with what is in its form."""
-
-    row: fixes.Missing
-    suggestions: tuple[entries.Suggestion, ...]
-    preview: mappings_preview.Preview | None = None
-    chosen: str = ""
-    typed: str = ""
-    since: str = ""
-    reason: str = ""
-
-
-def _opened(cause_id: int | None) -> _Opened | None:
-    rows = fixes.missing(store.reading(), g.company.id)
-    row = next((r for r in rows if r.cause_id == cause_id), None)
-    return None if row is None else _Opened(row, _suggested(row))
-
-
-def _missing(opened: _Opened | None, problems: Mapping[str, str]) -> dict[str, object]:
+def _missing(opened: opened_value.Opened | None, problems: Mapping[str, str]) -> dict[str, object]:
     session = store.reading()
     return {
         "rows": fixes.missing(session, g.company.id),
@@ -169,15 +167,6 @@ def _missing(opened: _Opened | None, problems: Mapping[str, str]) -> dict[str, o
         "revisions": queries.revisions(session, g.company.id),
         "problems": problems,
     }
-
-
-def _suggested(row: fixes.Missing) -> tuple[entries.Suggestion, ...]:
-    """Values in use: how the party is known otherwise first, then keys that look alike."""
-    session = store.reading()
-    known = party_merge.known_as(session, g.company.id, row.table, row.cause_id)
-    values = {one.value for one in known}
-    alike = entries.suggestions(session, g.company.id, row.table, row.key)
-    return (*known, *(one for one in alike if one.value not in values))
 
 
 @pages.get("/<table>/entry")

@@ -72,6 +72,7 @@ PERMISSIONS: Final[dict[str, str]] = {
     "holding.consider": "posting.approve",
     "holding.approve": "posting.approve",
     "mappings.missing": "record.read",
+    "mappings.values": "record.read",
     "mappings.table": "record.read",
     "mappings.preview": "mapping.fix",
     "mappings.fix": "mapping.fix",

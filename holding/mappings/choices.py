@@ -1,0 +1,222 @@
+"""What a value could be mapped to: what its table leads to already, and what the target lists.
+
+Here: the lists that a table's values are looked for in, the search over both, and what is known of
+one value before it is saved. Not here: keys that are spelled nearly alike (entries.py), what a
+value would do to the records (preview.py).
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from difflib import get_close_matches
+from typing import Any, Final
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from holding.mappings.entries import table_of
+from holding.mappings.preview import active_program
+from holding.programs.known_schemas import schemas
+from holding.programs.world import target_connections
+from holding.store import bulk
+from holding.tables import Connection, MappingEntry, MappingTable, Snapshot, SnapshotItem
+from rules.comparison.preflight import LISTS, references
+from rules.documents.listed_codes import LISTS as COMPLETE
+
+SHOWN: Final = 20
+"""So many values are shown of a search."""
+NAMED: Final = 3
+"""So many of the other keys that have a value are named."""
+LONGEST: Final = 100
+"""Characters of what is searched for."""
+PARTIES: Final = frozenset({"customer", "vendor"})
+NEAREST: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class CodeList:
+    """Codes that a target told: its name, which kind of them, and when it was asked last.
+
+    `complete`: the target told all that it has, so that it does not know any other.
+    """
+
+    snapshot_id: int
+    target: str
+    kind: str
+    read_at: datetime
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """What the values of a table are for: the lists that they stand in, and whether for parties."""
+
+    lists: tuple[CodeList, ...] = ()
+    of_parties: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A value: in whose list it stands, and the first keys and the count of all that have it."""
+
+    value: str
+    listed_by: tuple[str, ...]
+    keys: tuple[str, ...]
+    uses: int
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of one value before it is saved.
+
+    `unlisted` are targets that told all their codes, and not this one; `nearest` is what they have
+    that is spelled nearly alike. `shared` are other keys of parties that have the value already.
+    """
+
+    unlisted: tuple[str, ...]
+    nearest: tuple[str, ...]
+    shared: tuple[str, ...]
+
+
+def purpose(session: Session, company_id: int, table: str) -> Purpose:
+    """What the documents of the rules in force use a table for."""
+    judge = active_program(session, company_id)
+    if judge is None:
+        return Purpose()
+    uses = [one for one in references(judge.ruleset, schemas()) if table in one.tables]
+    connections = target_connections(session, company_id)
+    asked = {
+        (connections[one.target].id, LISTS[one.kind])
+        for one in uses
+        if one.kind in LISTS and one.target in connections
+    }
+    found = (
+        CodeList(row.id, row.name, row.kind, row.checked_at, row.kind in COMPLETE.values())
+        for row in session.execute(_READ, {"connections": [key for key, _ in asked]})
+        if (row.connection_id, row.kind) in asked
+    )
+    return Purpose(tuple(found), any(one.kind in PARTIES for one in uses))
+
+
+_READ = (
+    select(Snapshot.id, Snapshot.connection_id, Snapshot.kind, Snapshot.checked_at, Connection.name)
+    .join(Connection, Connection.id == Snapshot.connection_id)
+    .where(bulk.among_given(Snapshot.connection_id, "connections"))
+    .order_by(Connection.name, Snapshot.kind)
+)
+
+
+def search(
+    session: Session, company_id: int, table: str, text: str, lists: Iterable[CodeList]
+) -> tuple[Choice, ...]:
+    """Values with these letters, those that begin so first; at most SHOWN and one more.
+
+    The one more says that there are others. Blank text finds the first of all.
+    """
+    found = table_of(session, company_id, table)
+    if found is None:
+        return ()
+    text = text.strip()[:LONGEST]
+    listed: dict[str, list[str]] = {}
+    for one in lists:
+        for code in _matching(session, SnapshotItem.code, _codes(one), text):
+            listed.setdefault(code, []).append(one.target)
+    values = set(_matching(session, MappingEntry.value, _values(found), text))
+    best = sorted({*listed, *values}, key=lambda value: (*_rank(value, text), value))
+    keys = _keys(session, found, best[: SHOWN + 1])
+    return tuple(
+        Choice(value, tuple(listed.get(value, ())), keys[value][0][:NAMED], keys[value][1])
+        for value in best[: SHOWN + 1]
+    )
+
+
+def known(
+    session: Session, company_id: int, table: str, key: str, value: str, told: Purpose
+) -> Known:
+    """Whether the targets list a value, and which other keys of parties have it."""
+    found = table_of(session, company_id, table)
+    if found is None or not value:
+        return Known((), (), ())
+    missing = [one for one in told.lists if one.complete and not _has(session, one, value)]
+    near = [code for one in missing for code in _near(session, one, value)]
+    others = _keys(session, found, [value])[value][0] if told.of_parties else ()
+    return Known(
+        unlisted=tuple(dict.fromkeys(one.target for one in missing)),
+        nearest=tuple(dict.fromkeys(near))[:NEAREST],
+        shared=tuple(one for one in others if one != key)[:NAMED],
+    )
+
+
+def _codes(one: CodeList) -> Select[Any]:
+    return select(SnapshotItem.code).where(
+        SnapshotItem.snapshot_id == one.snapshot_id, SnapshotItem.to_revision.is_(None)
+    )
+
+
+def _values(table: MappingTable) -> Select[Any]:
+    return (
+        select(MappingEntry.value)
+        .where(MappingEntry.table_id == table.id, MappingEntry.to_revision.is_(None))
+        .where(MappingEntry.value.is_not(None))
+        .distinct()
+    )
+
+
+def _matching(
+    session: Session, column: InstrumentedAttribute[Any], query: Select[Any], text: str
+) -> Sequence[str]:
+    """Those that begin with the text, and as many that have it anywhere."""
+    if not text:
+        return session.scalars(query.order_by(column).limit(SHOWN + 1)).all()
+    sqlite = session.get_bind().dialect.name == "sqlite"  # its LIKE ignores the case of letters
+    begins, has = (
+        column.like(form, escape="\\") if sqlite else column.ilike(form, escape="\\")
+        for form in (f"{_plain(text)}%", f"%{_plain(text)}%")
+    )
+    first = session.scalars(query.where(begins).order_by(column).limit(SHOWN + 1)).all()
+    if len(first) > SHOWN:
+        return first
+    anywhere = session.scalars(query.where(has).order_by(column).limit(SHOWN + 1))
+    return [*dict.fromkeys([*first, *anywhere])]
+
+
+def _plain(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def _rank(value: str, text: str) -> tuple[bool, bool]:
+    """The value itself first, then what begins so."""
+    folded, wanted = value.casefold(), text.casefold()
+    return folded != wanted, not folded.startswith(wanted)
+
+
+def _keys(
+    session: Session, table: MappingTable, values: Collection[str]
+) -> dict[str, tuple[tuple[str, ...], int]]:
+    """Value -> the first keys that have it now, and how many do."""
+    mine = (
+        MappingEntry.table_id == table.id,
+        MappingEntry.to_revision.is_(None),
+        bulk.among(MappingEntry.value, list(values)),
+    )
+    place = func.row_number().over(partition_by=MappingEntry.value, order_by=MappingEntry.key)
+    count = func.count().over(partition_by=MappingEntry.value)
+    each = select(
+        MappingEntry.value, MappingEntry.key, place.label("place"), count.label("uses")
+    ).where(*mine)
+    rows = each.subquery()
+    first = select(rows.c.value, rows.c.key, rows.c.uses).where(rows.c.place <= NAMED + 1)
+    keys: dict[str, tuple[tuple[str, ...], int]] = dict.fromkeys(values, ((), 0))
+    for value, key, uses in session.execute(first.order_by(rows.c.value, rows.c.key)):
+        keys[value] = (*keys[value][0], key), uses
+    return keys
+
+
+def _has(session: Session, one: CodeList, value: str) -> bool:
+    return session.scalar(_codes(one).where(SnapshotItem.code == value)) is not None
+
+
+def _near(session: Session, one: CodeList, value: str) -> list[str]:
+    """Codes of a list that begin like a value and are spelled nearly alike."""
+    start = _matching(session, SnapshotItem.code, _codes(one), value[:2])
+    return get_close_matches(value, start, n=NEAREST)

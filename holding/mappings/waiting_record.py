@@ -1,0 +1,75 @@
+"""What a source said of a key that has no entry: the newest record that waits for it.
+
+Here: the record's own words beside the key. Not here: how many records wait (fixes.py).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from holding.access.personal_data import without_personal
+from holding.tables import Connection, Hold, Record, Version
+from holding.tables.decisions import HOLD_OPEN
+
+SHOWN: Final = 8
+LONGEST: Final = 120
+_ABOUT_PARTIES: Final = (
+    "customer_name",
+    "supplier_name",
+    "tin",
+    "registration",
+    "address",
+    "phone",
+    "email",
+    "currency",
+)
+_ABOUT_LINES: Final = ("name", "uom", "qty", "price", "discount", "tax")
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The newest record that waits, and what it says: pairs of a field's name and its text."""
+
+    number: str
+    source: str
+    kind: str
+    external_id: str
+    said: tuple[tuple[str, str], ...]
+
+
+def waiting_record(
+    session: Session, company_id: int, cause_id: int, key: str, *, personal: bool
+) -> Waiting | None:
+    """What waits for this cause; nothing where it was solved meanwhile.
+
+    `personal` says whether the person may read names, numbers and addresses of customers.
+    """
+    row = session.execute(
+        select(Record.number, Connection.name, Record.type, Record.external_id, Version.body)
+        .join(Hold, Hold.record_id == Record.id)
+        .join(Connection, Connection.id == Record.source_id)
+        .join(Version, Version.id == Record.version_id)
+        .where(Hold.company_id == company_id, Hold.cause_id == cause_id, HOLD_OPEN)
+        .order_by(Hold.id.desc())
+        .limit(1)
+    ).first()
+    if row is None:
+        return None
+    body = without_personal(row.body, show=personal)
+    said = _of_line(body, key) or _fields(body, _ABOUT_PARTIES)
+    return Waiting(row.number, row.name, row.type, row.external_id, said)
+
+
+def _of_line(body: Mapping[str, Any], key: str) -> tuple[tuple[str, str], ...]:
+    """What the first line says that names the key; nothing where no line does."""
+    lines = (line for part in body.values() if isinstance(part, list) for line in part)
+    named = (line for line in lines if isinstance(line, Mapping) and key in line.values())
+    return next((_fields(line, _ABOUT_LINES) for line in named), ())
+
+
+def _fields(said: Mapping[str, Any], names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    texts = ((name, str(said[name] or "").strip()) for name in names if name in said)
+    return tuple((name, text[:LONGEST]) for name, text in texts if text)[:SHOWN]
