@@ -11,7 +11,7 @@ from datetime import datetime
 from difflib import get_close_matches
 from typing import Any, Final
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from holding.mappings.entries import table_of
@@ -31,6 +31,8 @@ LONGEST: Final = 100
 """Characters of what is searched for."""
 PARTIES: Final = frozenset({"customer", "vendor"})
 NEAREST: Final = 2
+LAST: Final = "\U0010ffff"
+"""Behind whatever a value goes on with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,16 +170,27 @@ def _matching(
     """Those that begin with the text, and as many that have it anywhere."""
     if not text:
         return session.scalars(query.order_by(column).limit(SHOWN + 1)).all()
-    sqlite = session.get_bind().dialect.name == "sqlite"  # its LIKE ignores the case of letters
-    begins, has = (
-        column.like(form, escape="\\") if sqlite else column.ilike(form, escape="\\")
-        for form in (f"{_plain(text)}%", f"%{_plain(text)}%")
-    )
+    begins, has = _conditions(session, column, text)
     first = session.scalars(query.where(begins).order_by(column).limit(SHOWN + 1)).all()
     if len(first) > SHOWN:
         return first
     anywhere = session.scalars(query.where(has).order_by(column).limit(SHOWN + 1))
     return [*dict.fromkeys([*first, *anywhere])]
+
+
+def _conditions(
+    session: Session, column: InstrumentedAttribute[Any], text: str
+) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """That a value begins with a text, and that it has it: in SQLite the first by the index.
+
+    There LIKE ignores the case of letters anyway, and a beginning is looked for in usual cases.
+    """
+    begins, has = f"{_plain(text)}%", f"%{_plain(text)}%"
+    if session.get_bind().dialect.name != "sqlite":
+        return column.ilike(begins, escape="\\"), column.ilike(has, escape="\\")
+    cases = {text, text.upper(), text.lower(), text.capitalize(), text.title()}
+    ranges = (and_(column >= start, column < start + LAST) for start in sorted(cases))
+    return or_(*ranges), column.like(has, escape="\\")
 
 
 def _plain(text: str) -> str:

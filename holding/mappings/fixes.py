@@ -82,6 +82,13 @@ def missing(session: Session, company_id: int) -> tuple[Missing, ...]:
     )
 
 
+def table_of_missing(session: Session, company_id: int, cause_id: int | None) -> str | None:
+    """The table in which the key of a cause is missing; None where nothing waits for it."""
+    query = select(Cause.key).where(*unmapped(company_id), Cause.id == cause_id)
+    key = session.scalar(query)
+    return None if key is None else key.table
+
+
 def fix(
     session: Session,
     actor: Actor,

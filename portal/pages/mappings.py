@@ -25,22 +25,20 @@ pages = Blueprint("mappings", __name__, url_prefix="/c/<co>/mappings")
 def missing() -> Response:
     """What has no mapping, worst money first; one of them open."""
     opened = opened_value.opened(forms.whole(request.args.get("cause")))
-    if opened is not None:
-        opened_value.look(opened, "")
     return fragments.respond("mappings/missing.html", _missing(opened, {}))
 
 
 @pages.get("/missing/values")
 def values() -> Response:
     """What fits the letters that are typed: of the table, and of what the target lists."""
-    opened = opened_value.opened(forms.whole(request.args.get("cause")))
-    if opened is None:
-        abort(404)
-    opened_value.look(opened, request.args.get("q", ""))
-    opened.chosen = request.args.get("to", "")
+    cause_id, text = forms.whole(request.args.get("cause")), request.args.get("q", "")
     if not fragments.wants("mapchoices"):
+        opened = opened_value.opened(cause_id, text)
         return fragments.respond("mappings/missing.html", _missing(opened, {}))
-    return fragments.respond("mappings/missing.html", open=opened)
+    pick = opened_value.found_by(cause_id, text)
+    if pick is None:
+        abort(404)
+    return fragments.respond("mappings/missing.html", pick=pick, chosen="")
 
 
 @pages.get("/<table>")
@@ -125,11 +123,10 @@ def _beside_field(refusal: Refusal) -> dict[str, str]:
 
 def _panel(form: MultiDict[str, str], problems: dict[str, str], *, status: int) -> Response:
     """The open panel with a preview of the value in the form."""
-    opened = opened_value.opened(forms.whole(form.get("cause")))
+    opened = opened_value.opened(forms.whole(form.get("cause")), form.get("q", ""))
     searching = "search" in form
     value = "" if searching else (form.get("other") or "").strip() or form.get("to", "")
     if opened is not None:
-        opened_value.look(opened, form.get("q", ""))
         opened_value.judge(opened, value)
         opened.chosen, opened.typed = value or form.get("to", ""), form.get("other", "")
         opened.reason, opened.since = form.get("reason", ""), form.get("since", "").strip()
@@ -162,6 +159,8 @@ def _missing(opened: opened_value.Opened | None, problems: Mapping[str, str]) ->
     return {
         "rows": fixes.missing(session, g.company.id),
         "open": opened,
+        "pick": opened.pick if opened else None,
+        "chosen": opened.chosen if opened and not opened.typed else "",
         "keeping": keepers.refused(session, g.actor, [opened.row.table]) if opened else None,
         "tables": queries.tables(session, g.company.id),
         "revisions": queries.revisions(session, g.company.id),

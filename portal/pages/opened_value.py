@@ -4,7 +4,7 @@ Here: what the panel is told. Not here: the search itself (holding/mappings/choi
 around it and what is saved (mappings.py).
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from flask import g
 
@@ -13,55 +13,58 @@ from holding.mappings import preview as mappings_preview
 from portal.web import filters, store
 
 
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """The values to choose from: those that are suggested where nothing is typed, and what fits.
+
+    `more`: so many fit that some are left out.
+    """
+
+    text: str
+    suggestions: tuple[entries.Suggestion, ...]
+    found: tuple[choices.Choice, ...]
+    more: bool
+
+
 @dataclass(slots=True)
 class Opened:
-    """The missing value that the page shows, with what is in its form and what was found for it.
+    """The missing value that the page shows, with what is in its form.
 
-    `more`: so many fit that some are left out. `known` is of the value that is chosen or typed.
+    `known` is of the value that is chosen or typed.
     """
 
     row: fixes.Missing
-    suggestions: tuple[entries.Suggestion, ...]
     purpose: choices.Purpose
-    waiting: waiting_record.Waiting | None = None
+    waiting: waiting_record.Waiting | None
+    pick: Pick
     preview: mappings_preview.Preview | None = None
-    found: tuple[choices.Choice, ...] = ()
     known: choices.Known | None = None
-    more: bool = False
-    text: str = ""
     chosen: str = ""
     typed: str = ""
     since: str = ""
     reason: str = ""
-    reasons: dict[str, str] = field(default_factory=dict)
 
 
-def opened(cause_id: int | None) -> Opened | None:
-    """The form of one missing value as it is before anything is typed; None: it is solved."""
+def opened(cause_id: int | None, text: str = "") -> Opened | None:
+    """The form of one missing value, and what fits the text in it; None: it is solved."""
     session = store.reading()
     row = next((r for r in fixes.missing(session, g.company.id) if r.cause_id == cause_id), None)
     if row is None:
         return None
-    sees = filters.sees_personal()
-    return Opened(
-        row=row,
-        suggestions=_suggested(row),
-        purpose=choices.purpose(session, g.company.id, row.table),
-        waiting=waiting_record.waiting_record(
-            session, g.company.id, row.cause_id, row.key, personal=sees
-        ),
+    told = choices.purpose(session, g.company.id, row.table)
+    waiting = waiting_record.waiting_record(
+        session, g.company.id, row.cause_id, row.key, personal=filters.sees_personal()
     )
+    suggestions = () if text.strip() else _suggested(row)
+    return Opened(row, told, waiting, _pick(row.table, text, suggestions, told))
 
 
-def look(shown: Opened, text: str) -> None:
-    """Find what fits a text, without what is suggested anyhow; blank shows the first of all."""
-    session, row = store.reading(), shown.row
-    shown.text = text.strip()[: choices.LONGEST]
-    suggested = {one.value for one in shown.suggestions} if not shown.text else set()
-    found = choices.search(session, g.company.id, row.table, text, shown.purpose.lists)
-    rest = [one for one in found if one.value not in suggested]
-    shown.found, shown.more = tuple(rest[: choices.SHOWN]), len(found) > choices.SHOWN
-    shown.reasons = {one.value: one.reason for one in shown.suggestions}
+def found_by(cause_id: int | None, text: str) -> Pick | None:
+    """What fits some letters, for a missing value; None: it is solved."""
+    table = fixes.table_of_missing(store.reading(), g.company.id, cause_id)
+    if table is None:
+        return None
+    return _pick(table, text, (), choices.purpose(store.reading(), g.company.id, table))
 
 
 def judge(shown: Opened, value: str) -> None:
@@ -69,6 +72,17 @@ def judge(shown: Opened, value: str) -> None:
     session, row = store.reading(), shown.row
     shown.chosen = value
     shown.known = choices.known(session, g.company.id, row.table, row.key, value, shown.purpose)
+
+
+def _pick(
+    table: str, text: str, suggestions: tuple[entries.Suggestion, ...], told: choices.Purpose
+) -> Pick:
+    """What fits, without what is suggested anyhow; blank text finds the first of all."""
+    found = choices.search(store.reading(), g.company.id, table, text, told.lists)
+    suggested = {one.value for one in suggestions}
+    rest = [one for one in found[: choices.SHOWN] if one.value not in suggested]
+    text = text.strip()[: choices.LONGEST]
+    return Pick(text, suggestions, tuple(rest), len(found) > choices.SHOWN)
 
 
 def _suggested(row: fixes.Missing) -> tuple[entries.Suggestion, ...]:

@@ -51,6 +51,30 @@ def test_a_missing_mapping_is_fixed_from_its_group(
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["with script", "without"])
+def test_a_value_is_found_by_letters(somebody: Open, served: Served, script: bool) -> None:
+    farah = somebody("farah", script=script)
+    page = farah.page
+    farah.go("/c/kedai/mappings/missing")
+    page.locator("#missing tbody tr", has_text="AB-100").locator("a.btn, button").click()
+    page.locator("#findvalue").press_sequentially("cu")
+    if not script:
+        page.click("#searchvalue")
+    page.locator("#mapchoices", has_text="CUP-4").wait_for()
+    page.locator("#mapchoices", has_not_text="TEA-1").wait_for()
+    page.locator("#findvalue").press("Tab")  # the keyboard alone: on to the button, then the value
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    assert page.is_checked("#found_1")
+    page.click("#previewmap")
+    page.locator("#freed", has_text="Nothing is saved yet").wait_for()
+    assert page.is_checked("input[name=to][value='CUP-4']")
+    page.fill("#reason", "the cup")
+    page.click("#savemap")
+    page.get_by_text("is now CUP-4").first.wait_for()
+    assert farah.said == []
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["with script", "without"])
 def test_a_selection_is_approved(somebody: Open, served: Served, script: bool) -> None:
     lim = somebody("lim", script=script)
     page = lim.page

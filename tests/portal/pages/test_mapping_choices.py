@@ -1,0 +1,66 @@
+"""Choosing a value for one that is missing: letters, what the source said, warnings."""
+
+import pytest
+
+from tests.portal.reading import cause, one, plain
+
+pytestmark = pytest.mark.sqlite
+MISSING = "/c/kedai/mappings/missing"
+PREVIEW = "/c/kedai/mappings/preview"
+
+
+@pytest.fixture
+def form(database):
+    """The form of the item that has no entry, as the browser sends it."""
+    found = cause(database, "mapping:item:%")
+    return {"cause": found, "table": "item", "key": "AB-100 ", "rev": 99, "reason": "renamed"}
+
+
+def test_letters_bring_the_values_that_have_them_and_nothing_else(visit, form):
+    asked = f"{MISSING}/values?cause={form['cause']}&q=tea"
+    found = visit("farah").get(asked, target="mapchoices").get_data(as_text=True)
+    assert found.strip().startswith('<div class="options section-s" id="mapchoices">')
+    assert 'value="TEA-1"' in found
+    assert "Used for TEA-1." in plain(found)
+    assert 'value="AB-100"' not in found
+    none = f"{MISSING}/values?cause={form['cause']}&q=zzz"
+    assert "No value has “zzz” in it." in visit("farah").text(none, target="mapchoices")
+    visit("farah").get(f"{MISSING}/values?cause=98765&q=tea", target="mapchoices", status=404)
+
+
+def test_without_scripts_a_button_searches_and_keeps_what_was_typed(visit, form, database):
+    before = one(database, "SELECT count(*) FROM mapping_entry")
+    farah = visit("farah")
+    page = farah.post(PREVIEW, {**form, "q": "tea", "search": "1", "since": "2026-11-01"})
+    shown = page.get_data(as_text=True)
+    assert page.status_code == 200
+    assert 'value="TEA-1"' in shown
+    assert 'name="q" type="search" maxlength="100" autocomplete="off" value="tea"' in shown
+    assert 'value="renamed"' in shown
+    assert 'value="2026-11-01"' in shown
+    assert "Choose a suggestion" not in shown
+    assert "Nothing is saved yet" not in shown
+    assert one(database, "SELECT count(*) FROM mapping_entry") == before
+
+
+def test_the_source_s_own_words_stand_beside_the_value(visit, form):
+    page = plain(visit("farah").text(f"{MISSING}?cause={form['cause']}"))
+    assert "Latest SO-" in page
+    assert "from netshop" in page
+    assert "Uom" in page
+
+
+def test_a_page_that_shows_nothing_chosen_warns_of_nothing(visit, form):
+    page = visit("farah").text(f"{MISSING}?cause={form['cause']}")
+    assert 'id="unlisted"' not in page
+    assert 'id="shared"' not in page
+
+
+def test_a_customer_that_another_key_has_is_warned_of_before_saving(visit, database):
+    found = cause(database, "mapping:debtor:%")
+    form = {"cause": found, "table": "debtor", "key": "C-99", "rev": 99, "reason": "is the same"}
+    farah = visit("farah")
+    asked = farah.post(PREVIEW, {**form, "other": "Aisyah Rahman"}, status=200)
+    assert "C-77 uses Aisyah Rahman too." in plain(asked.get_data(as_text=True))
+    asked = farah.post(PREVIEW, {**form, "other": "Somebody New"}, status=200)
+    assert " too." not in plain(asked.get_data(as_text=True))
