@@ -17,13 +17,14 @@ from portal.web import filters, store
 class Pick:
     """The values to choose from: those that are suggested where nothing is typed, and what fits.
 
-    `more`: so many fit that some are left out.
+    `more`: so many fit that some are left out. `complete` are targets that told all their codes.
     """
 
     text: str
     suggestions: tuple[entries.Suggestion, ...]
     found: tuple[choices.Choice, ...]
     more: bool
+    complete: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -82,7 +83,8 @@ def _pick(
     suggested = {one.value for one in suggestions}
     rest = [one for one in found[: choices.SHOWN] if one.value not in suggested]
     text = text.strip()[: choices.LONGEST]
-    return Pick(text, suggestions, tuple(rest), len(found) > choices.SHOWN)
+    complete = tuple(dict.fromkeys(one.target for one in told.lists if one.complete))
+    return Pick(text, suggestions, tuple(rest), len(found) > choices.SHOWN, complete)
 
 
 def _suggested(row: fixes.Missing) -> tuple[entries.Suggestion, ...]:

@@ -1,7 +1,14 @@
 """Choosing a value for one that is missing: letters, what the source said, warnings."""
 
-import pytest
+from dataclasses import replace
 
+import pytest
+from sqlalchemy import select
+
+from holding.connections.master_data import keep_kinds
+from holding.mappings import choices
+from holding.mappings.choices import CodeList, Purpose
+from holding.tables import Connection, Snapshot
 from tests.portal.reading import cause, one, plain
 
 pytestmark = pytest.mark.sqlite
@@ -64,3 +71,23 @@ def test_a_customer_that_another_key_has_is_warned_of_before_saving(visit, datab
     assert "C-77 uses Aisyah Rahman too." in plain(asked.get_data(as_text=True))
     asked = farah.post(PREVIEW, {**form, "other": "Somebody New"}, status=200)
     assert " too." not in plain(asked.get_data(as_text=True))
+
+
+def test_a_value_in_use_that_a_whole_list_lacks_says_so(visit, database, clock, monkeypatch):
+    with database.write() as session:
+        mine = select(Connection).where(Connection.side == "target").order_by(Connection.id)
+        target = session.scalars(mine).first()
+        assert target is not None
+        keep_kinds(session, target, {"account": {"CUP-4": {}}}, person=None, now=clock.now())
+        snapshot = session.scalars(
+            select(Snapshot.id).where(
+                Snapshot.kind == "account", Snapshot.connection_id == target.id
+            )
+        ).one()
+    whole = CodeList(snapshot, "aiaccount", "account", clock.now(), complete=True)
+    for told, said in ((whole, 1), (replace(whole, complete=False), 0)):
+        monkeypatch.setattr(choices, "purpose", lambda *_, told=told: Purpose((told,)))
+        asked = f"{MISSING}/values?cause={cause(database, 'mapping:item:%')}&q="
+        shown = plain(visit("farah").text(asked, target="mapchoices"))
+        assert shown.count("Not listed by aiaccount.") == said
+        assert "CUP-4 Listed by aiaccount. Used for CUP-4." in shown
