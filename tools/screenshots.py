@@ -1,4 +1,4 @@
-"""Takes the pictures of docs/ from a sample shop that is made for it and thrown away afterwards.
+"""Takes the pictures of docs/ from a sample shop and an empty home, both thrown away afterwards.
 
 Here: which page becomes which picture. Not here: the pages.
 """
@@ -10,6 +10,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
@@ -20,43 +22,62 @@ PICTURES = {
     "record": "/c/kedai/records/netshop/order/240001",
 }
 LOADED = "Everything has arrived"
+FIRST_RUN = "Set up your company at "
+COMPANY = {
+    "name": "Kedai Contoh Sdn Bhd",
+    "registration": "202001012345",
+    "person": "Tan Mei Ling",
+    "email": "meiling@example.com",
+    "password": "made for a picture",
+}
 PATIENCE = 240
 
 
 def main() -> int:
     """Make all pictures."""
-    home = Path(tempfile.mkdtemp(prefix="clearpost-pictures-"))
-    notes = home / "notes"
-    with notes.open("w") as file:
-        shop = subprocess.Popen(
-            [Path(sys.executable).parent / "clearpost", "demo", "--port", "0"],
-            env={**os.environ, "CLEARPOST_HOME": str(home)},
-            stderr=file,
-        )
-    try:
-        told = _wait(notes, shop)
+    with _running(LOADED, "demo") as told:
         address = re.search(r"http://\S+", told)
         person = re.search(r"(finance@\S+)\s+(\S+)", told)
         if address is None or person is None:
             return 1
-        _take(address[0], person[1], person[2])
+        with _page() as page:
+            _sample_shop(page, address[0], person[1], person[2])
+    with _running(FIRST_RUN, "up") as told, _page() as page:
+        _first_run(page, told.partition(FIRST_RUN)[2].split()[0])
+    return 0
+
+
+@contextmanager
+def _running(ready: str, *words: str) -> Iterator[str]:
+    """The product with a home of its own; what it said until it was ready."""
+    home = Path(tempfile.mkdtemp(prefix="clearpost-pictures-"))
+    notes = home / "notes"
+    with notes.open("w") as file:
+        shop = subprocess.Popen(
+            [Path(sys.executable).parent / "clearpost", *words, "--port", "0"],
+            env={**os.environ, "CLEARPOST_HOME": str(home)},
+            stdout=file,
+            stderr=file,
+        )
+    try:
+        yield _wait(notes, shop, ready)
     finally:
         shop.terminate()
         shop.wait(timeout=60)
         shutil.rmtree(home, ignore_errors=True)
-    return 0
 
 
-def _wait(notes: Path, shop: subprocess.Popen[bytes]) -> str:
+def _wait(notes: Path, shop: subprocess.Popen[bytes], ready: str) -> str:
     limit = time.monotonic() + PATIENCE
-    while LOADED not in notes.read_text("utf-8"):
+    while ready not in notes.read_text("utf-8"):
         if shop.poll() is not None or time.monotonic() > limit:
             sys.exit(notes.read_text("utf-8"))
         time.sleep(0.2)
     return notes.read_text("utf-8")
 
 
-def _take(address: str, email: str, password: str) -> None:
+@contextmanager
+def _page() -> Iterator[Page]:
     program = next(
         found
         for name in ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
@@ -64,15 +85,27 @@ def _take(address: str, email: str, password: str) -> None:
     )
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1280, "height": 860})
-        page.goto(f"{address}/signin")
-        page.fill("input[name=email]", email)
-        page.fill("input[name=password]", password)
-        page.click("button[type=submit]")
-        for name, path in PICTURES.items():
-            page.goto(address + path)
-            _save(page, name)
+        yield browser.new_page(viewport={"width": 1280, "height": 860})
         browser.close()
+
+
+def _sample_shop(page: Page, address: str, email: str, password: str) -> None:
+    page.goto(f"{address}/signin")
+    page.fill("input[name=email]", email)
+    page.fill("input[name=password]", password)
+    page.click("button[type=submit]")
+    for name, path in PICTURES.items():
+        page.goto(address + path)
+        _save(page, name)
+
+
+def _first_run(page: Page, address: str) -> None:
+    page.goto(address)
+    for name, value in COMPANY.items():
+        page.fill(f"#{name}", value)
+    page.click("#createcompany")
+    page.wait_for_selector("#checklist")
+    _save(page, "setup")
 
 
 def _save(page: Page, name: str) -> None:

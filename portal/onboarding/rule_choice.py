@@ -13,6 +13,7 @@ from decimal import Decimal, InvalidOperation
 from flask import Blueprint, Response, abort, g, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from connectors import registry
 from holding.access import deputies
 from holding.connections import connection_rows
 from holding.onboarding import first_rules
@@ -123,6 +124,7 @@ def _choice(problems: Mapping[str, str], *, status: int = 200) -> AnyResponse:
         status=status,
         templates=catalogue.templates(),
         fitting=fitting,
+        lacking={one.word: _lacking(one, connected) for one in catalogue.templates()},
         chosen=chosen,
         people=deputies.people(store.reading(), g.company.id),
         drafts=security.may("rules.draft"),
@@ -134,6 +136,14 @@ def _choice(problems: Mapping[str, str], *, status: int = 200) -> AnyResponse:
 
 def _fits(template: Template, connected: set[str]) -> bool:
     return {*template.sources, *template.targets} <= connected
+
+
+def _lacking(template: Template, connected: set[str]) -> list[str]:
+    """The systems that a template needs and that are not connected, by the names people know."""
+    named = [("source", word) for word in template.sources]
+    named += [("target", word) for word in template.targets]
+    forms_of = ((word, registry.form_of(side, word)) for side, word in named)
+    return [form.title if form else word for word, form in forms_of if word not in connected]
 
 
 def _template(word: str | None) -> Template | None:

@@ -83,7 +83,7 @@ def test_a_template_with_its_answers_is_a_draft_that_a_second_person_publishes(
     mei, lim = house.visit("mei"), house.visit("lim")
     page = mei.text(RULES)
     shown = plain(page)
-    assert "connect intake and quickbooks first" in shown
+    assert "connect Your own system and QuickBooks Online first" in shown
     assert 'value="3000.00"' in page
     with house.database.read() as session:
         farah = re.search(r'<option value="(\d+)">Aisyah</option>', page)
