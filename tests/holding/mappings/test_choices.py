@@ -3,11 +3,13 @@
 from dataclasses import replace
 
 import pytest
+from sqlalchemy.orm import Session
 
 from holding.connections.master_data import keep_kinds
 from holding.mappings import choices, waiting_record
 from holding.mappings.choices import Choice, Known
-from holding.mappings.fixes import Fixed, missing
+from holding.mappings.fixes import Fixed, Missing, missing
+from holding.mappings.waiting_record import Waiting
 from holding.store.database import Database
 from holding.tables import Company
 from tests.holding.fixing import fix
@@ -47,7 +49,7 @@ def shop(database: Database, company: Company, clock: SetClock) -> Shop:
 def listed(shop: Shop, *codes: str) -> None:
     with shop.database.write() as session:
         target = connection_named(session, shop.company, "aiaccount")
-        told = {code: {} for code in codes}
+        told: dict[str, dict[str, str]] = {code: {} for code in codes}
         keep_kinds(session, target, {"account": told}, person=None, now=shop.now)
 
 
@@ -182,7 +184,7 @@ def test_a_party_is_told_with_its_name_to_those_who_may_see_it(shop: Shop) -> No
         assert dict(hidden.said)["tin"] == "•••"
 
 
-def _waiting(session, shop, row, *, personal):  # type: ignore[no-untyped-def]
+def _waiting(session: Session, shop: Shop, row: Missing, *, personal: bool) -> Waiting | None:
     return waiting_record.waiting_record(
         session, shop.company.id, row.cause_id, row.key, personal=personal
     )
