@@ -66,7 +66,12 @@ def form_of(side: str, connector: str) -> ConnectionForm | None:
     return replace(found.form, settings=(*found.form.settings, *common))
 
 
-_OF_TARGETS: tuple[Setting, ...] = (declared.ZONE, declared.CURRENCY, declared.CALLS)
+_OF_TARGETS: tuple[Setting, ...] = (
+    declared.ZONE,
+    declared.CURRENCY,
+    declared.CALLS,
+    declared.MONTHLY,
+)
 _OF_PULLS = (*declared.READING, declared.CALLS)
 
 

@@ -107,6 +107,17 @@ CALLS = Setting(
     example="60",
     kind="whole",
 )
+DOCUMENTS_A_MONTH = "documents_per_month"
+MONTHLY = Setting(
+    name=DOCUMENTS_A_MONTH,
+    label="Documents a month",
+    hint="The limit of your plan. Blank: as the system tells it, or none.",
+    example="100",
+    kind="whole",
+)
+"""How many documents a target takes in a month, where it does not tell that itself or less is
+wanted.
+"""
 READING = (
     Setting(
         name="pull_minutes",

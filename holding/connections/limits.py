@@ -9,22 +9,27 @@ them, so that no minute has more calls than are allowed, and some are left for l
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import and_, bindparam, case, select
+from sqlalchemy import and_, bindparam, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from connectors.contract import Answer, Found
 from connectors.transport.http import TOO_MANY
+from holding.access.actors import SYSTEM
 from holding.connections import breaker
 from holding.connections.channel import Channel, Desk
 from holding.connections.master_data import month_of
+from holding.connections.setup import tell
+from holding.lifecycle.states import READY
 from holding.store import bulk
-from holding.tables import Company, Connection, Throttle
-from holding.tables.columns import NOW, moment
+from holding.tables import Company, Connection, Posting, Throttle
+from holding.tables.columns import NOW, among_words, moment
+from holding.tables.postings import IN_FLIGHT_STATES
 
 FILLED, HELD = 80, 15  # per cent
+NEAR: Final = 80  # per cent of a month
 USUAL_PAUSE = timedelta(minutes=1)  # most limits count by the minute
 LONGEST_PAUSE = timedelta(minutes=15)
 _BEHIND = (
@@ -82,10 +87,14 @@ def in_a_file(session: Session, channel: Channel, now: datetime, wanted: int) ->
 
 def another_file(desk: Desk, channel: Channel, wanted: int) -> bool:
     """Whether a turn may go on with one more file for these documents; its call is spent."""
-    if not lets_us(desk, channel):
+    if wanted < 1 or not lets_us(desk, channel):
         return False
     with desk.database.write() as session:
-        return in_a_file(session, channel, desk.clock.now(), wanted) > 0
+        now = desk.clock.now()
+        row = _counted(session, channel, now)  # the claim of these has its part of the month
+        if row is not None and row.quota_used >= (row.quota_limit or 0):
+            return False
+        return _take(session, channel, now, 1, channel.calls_to_send) > 0
 
 
 def looks(session: Session, channel: Channel, now: datetime, wanted: int) -> int:
@@ -154,6 +163,39 @@ def count(session: Session, channel: Channel, now: datetime, documents: int) -> 
         row = breaker.locked(session, channel.connection_id)
         before = row.quota_used if row.quota_month == month else 0
         row.quota_month, row.quota_used = month, before + documents
+        limit = row.quota_limit or 0
+        if near(limit, row.quota_used) and not near(limit, before):
+            connection = session.get_one(Connection, channel.connection_id)
+            words = f"{row.quota_used:,} of {limit:,} documents of this month are used."
+            tell(session, connection, SYSTEM, now, "connection.quota", words)
+
+
+def near(limit: int, used: int) -> bool:
+    """Whether so much of a month is used that people should know."""
+    return used * 100 >= limit * NEAR
+
+
+def short(session: Session, channel: Channel, now: datetime) -> bool:
+    """Whether more documents are ready than the month has left: then the most urgent go first,
+    those with the earliest date, whose period is closed first.
+    """
+    row = _counted(session, channel, now)
+    if row is None:
+        return False
+    ready = session.scalar(_WAITING, {"connection": channel.connection_id}) or 0
+    return ready > (row.quota_limit or 0) - row.quota_used
+
+
+_MINE = Posting.connection_id == bindparam("connection")
+_WAITING = select(func.count()).where(_MINE, among_words(Posting.state, READY))
+_ON_THE_WAY = select(func.count()).where(
+    _MINE,
+    or_(
+        among_words(Posting.state, IN_FLIGHT_STATES),
+        and_(among_words(Posting.state, READY), Posting.lease_until.is_not(None)),
+    ),
+)
+MOST_URGENT = (Posting.doc_date.asc().nulls_last(), Posting.due_at, Posting.id)
 
 
 def open_now(session: Session, channel: Channel, now: datetime) -> bool:
@@ -214,7 +256,16 @@ def fill(row: Throttle, per_minute: int, cost: int, now: datetime) -> None:
 
 
 def _left_of_month(session: Session, channel: Channel, now: datetime, wanted: int) -> int:
+    if wanted < 1 or _counted(session, channel, now) is None:
+        return max(0, wanted)
+    row = breaker.locked(session, channel.connection_id)  # who claims at the same moment waits
+    going = session.scalar(_ON_THE_WAY, {"connection": channel.connection_id}) or 0
+    return max(0, min(wanted, (row.quota_limit or 0) - row.quota_used - going))
+
+
+def _counted(session: Session, channel: Channel, now: datetime) -> Throttle | None:
+    """The row of a target whose documents of this month are counted."""
     row = breaker.known(session, channel.connection_id)
     if row is None or row.quota_limit is None or row.quota_month != month_of(now, channel.zone):
-        return wanted
-    return max(0, min(wanted, row.quota_limit - row.quota_used))
+        return None
+    return row

@@ -16,11 +16,12 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from connectors import contract
 from connectors.contract import ItemSetup
+from connectors.contract import declared_settings as declared
 from connectors.contract.schema import DocumentSchema
 from holding.connections import breaker
 from holding.lifecycle import causes
@@ -226,13 +227,27 @@ def _replace(
 def _keep_quota(
     session: Session, connection: Connection, seen: contract.Snapshot, now: datetime
 ) -> None:
+    """What the target tells of its month, or our own count where only the settings know a limit."""
     throttle = session.get(Throttle, connection.id)
     if throttle is None:
         throttle = Throttle(connection_id=connection.id)
         session.add(throttle)
-    throttle.quota_limit = seen.quota_limit
-    throttle.quota_used = seen.quota_used or 0
-    throttle.quota_month = month_of(now, zone_of(session, connection.company_id))
+    zone = zone_of(session, connection.company_id)
+    month, told = month_of(now, zone), seen.quota_limit
+    own = str(connection.settings.get(declared.DOCUMENTS_A_MONTH) or "").strip()
+    if told is not None or not own:
+        throttle.quota_used = seen.quota_used or 0
+    elif throttle.quota_limit is None or throttle.quota_month != month:
+        first = now.astimezone(zone).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+        given = {"connection": connection.id, "since": first}
+        throttle.quota_used = session.scalar(_POSTED_SINCE, given) or 0
+    limits = [limit for limit in (told, int(own) if own else None) if limit is not None]
+    throttle.quota_limit, throttle.quota_month = min(limits, default=None), month
+
+
+_POSTED_SINCE = select(func.count()).where(
+    Posting.connection_id == bindparam("connection"), Posting.posted_at >= moment("since")
+)
 
 
 LOOKED_AT = 500  # unsent documents, the newest first

@@ -137,7 +137,8 @@ def claim(desk: Desk, channel: Channel, states: Sequence[str], limit: int) -> tu
     with desk.database.write() as session:
         now = desk.clock.now()
         given = {"now": now, "connection": channel.connection_id, "most": limit}
-        found = session.execute(_due(tuple(states)), given).all()
+        urgent = limits.short(session, channel, now)
+        found = session.execute(_due(tuple(states), urgent=urgent), given).all()
         places = {row.id: row.due_at for row in found}
         ids = parted([(row.id, row.crashes) for row in found], limit)
         if ids:
@@ -147,12 +148,13 @@ def claim(desk: Desk, channel: Channel, states: Sequence[str], limit: int) -> tu
 
 
 @cache
-def _due(states: tuple[str, ...]) -> Executable:
+def _due(states: tuple[str, ...], *, urgent: bool) -> Executable:
+    order = limits.MOST_URGENT if urgent else (Posting.due_at, Posting.id)
     return (
         select(Posting.id, Posting.crashes, Posting.due_at)
         .where(Posting.connection_id == bindparam("connection"), text(DUE), Posting.due_at <= NOW)
         .where(among_words(Posting.state, states), _ALLOWED, RUNNING)
-        .order_by(Posting.due_at, Posting.id)
+        .order_by(*order)
         .limit(bindparam("most", type_=BigInteger))
         .with_for_update(skip_locked=True, key_share=True)
     )

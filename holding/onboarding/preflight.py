@@ -193,7 +193,7 @@ def _held(session: Session, company: Company, name: str) -> Iterator[Finding]:
         counted.setdefault(key, [0, row.would_pass])[0] += row.holds
     for (code, owner, label), (records, would_pass) in sorted(counted.items()):
         todo = f"It passes when {would_pass}." if would_pass else "Open its group under On hold."
-        yield Finding(code, owner, f"{label}.", todo, records)
+        yield Finding(code, owner, f"{label.rstrip('.')}.", todo, records)
 
 
 def _owner_of(session: Session, company: Company) -> Callable[[str], str]:

@@ -62,6 +62,7 @@ class PostingRow:
     posted_at: datetime | None
     sent_at: datetime | None
     target: str
+    target_id: int
     target_connector: str
     target_ref: str | None
     evaluation_id: int
@@ -101,6 +102,7 @@ POSTING = Columns(
         posted_at=of(Posting.posted_at),
         sent_at=of(Posting.sent_at),
         target=of(Connection.name),
+        target_id=of(Posting.connection_id),
         target_connector=of(Connection.connector),
         target_ref=of(Posting.target_ref),
         evaluation_id=of(Posting.evaluation_id),
@@ -108,7 +110,11 @@ POSTING = Columns(
         tries=of(Posting.tries),
         reverses_id=of(Posting.reverses_id),
     ),
-    {"target": "connection.name", "target_connector": "connection.connector"},
+    {
+        "target": "connection.name",
+        "target_id": "posting.connection_id",
+        "target_connector": "connection.connector",
+    },
 )
 
 

@@ -128,10 +128,11 @@ def _next_ones(session: Session, run: Run, channel: Channel, now: datetime) -> l
     the others.
     """
     most = channel.target.file_limits.documents
+    urgent = limits.MOST_URGENT if limits.short(session, channel, now) else (Posting.id,)
     query = (
         select(Posting.id, Posting.crashes)
         .where(_left(run), or_(Posting.due_at.is_(None), Posting.due_at <= now))
-        .order_by(Posting.crashes, Posting.id)
+        .order_by(Posting.crashes, *urgent)
         .limit(most)
     )
     return _of_one_file(session, channel, parted(session.execute(query).all(), most))

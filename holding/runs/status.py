@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Select, and_, exists, func, select
 from sqlalchemy.orm import Session, aliased
 
+from holding.connections.limits import near
 from holding.store.row_objects import Columns, known, of
 from holding.store.sums import of_posting
 from holding.tables import (
@@ -164,6 +165,7 @@ NOT_TESTED = (
 )
 ASKED_AGAIN = "Nobody answers there. It is asked again by itself, and what waits then goes on."
 NO_QUOTA = "The target takes no more documents this month, unless its plan is changed there."
+LITTLE_QUOTA = "When the month's documents are used up, the rest waits for the next month."
 
 
 PILL_WORDS = (
@@ -197,17 +199,21 @@ def pills(session: Session, company_id: int, wanted: Collection[Place]) -> Mappi
     if not wanted:
         return {}
     zone = session.get_one(Company, company_id).zone
-    stopped = _stopped(session, {connection_id for connection_id, _ in wanted}, zone)
+    stopped = standing(session, {connection_id for connection_id, _ in wanted}, zone)
     waiting = _waiting(session, stopped) if stopped else {}
     runs = _last_runs(session, wanted)
     found: dict[Place, Pill] = {}
     for place in wanted:
         stop = stopped.get(place[0])
-        if stop is not None:
+        ran = _of_run(runs.get(place), zone)
+        if stop is not None and not stop.stops:
+            tone, detail = (ran.tone if ran.detail else stop.tone), f"{ran.detail} {stop.detail}"
+            found[place] = Pill(f"{stop.text} · {ran.text}", tone, detail.strip())
+        elif stop is not None:
             text = f"{stop.text} · {waiting.get(place, 0):,} waiting"
             found[place] = replace(stop, text=text)
         else:
-            found[place] = _of_run(runs.get(place), zone)
+            found[place] = ran
     return found
 
 
@@ -255,8 +261,8 @@ def _last_runs(session: Session, wanted: Collection[Place]) -> dict[Place, Run]:
 NOT_LIVE = Pill("Not live yet", "paused", "Nothing is sent before go live.", stops=True)
 
 
-def _stopped(session: Session, ids: Collection[int], zone: str) -> dict[int, Pill]:
-    """Why nothing goes out of a connection: paused by a person, or stopped by the target."""
+def standing(session: Session, ids: Collection[int], zone: str) -> dict[int, Pill]:
+    """Why nothing goes out of a connection, or soon will not: paused, or stopped by the target."""
     ended = exists().where(ConnectionKey.connection_id == Connection.id)
     rows = session.execute(
         select(Connection, Throttle, ended, Company.live)
@@ -290,6 +296,8 @@ def _stop(
         found = (words[0], row.opened_at, "bad", words[1])
     elif row.quota_limit is not None and row.quota_used >= row.quota_limit:
         found = (f"Quota of {row.quota_limit:,} used up", None, "bad", NO_QUOTA)
+    elif row.quota_limit is not None and near(row.quota_limit, row.quota_used):
+        return Pill(f"Quota {row.quota_used:,} of {row.quota_limit:,} used", "near", LITTLE_QUOTA)
     if found is None:
         return None
     text, since, tone, detail = found

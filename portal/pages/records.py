@@ -4,7 +4,7 @@ Here: views, a tab each. Not here: the answers (holding/records/trace.py) and th
 (holding/records/record_rows.py).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -21,6 +21,7 @@ from holding.records import record_rows as queries
 from holding.records import trace as records_trace
 from holding.refusal import Refusal
 from holding.rulesets import rulebook
+from holding.runs.status import Pill, standing
 from holding.runtime import doorbell
 from holding.words import plural
 from portal.web import filters, forms, fragments, labels, store
@@ -106,6 +107,7 @@ class _Shown(NamedTuple):
     versions: tuple[queries.VersionRow, ...]
     hide: personal_data.Hide
     times: int
+    standstill: Mapping[int, Pill]
 
 
 def _head(record: queries.RecordRow) -> _Shown:
@@ -126,7 +128,15 @@ def _head(record: queries.RecordRow) -> _Shown:
         versions=versions,
         hide=personal_data.hiding(session, record.id, show=filters.sees_personal()),
         times=sum(v.delivery_times or 0 for v in _each_delivery(versions)),
+        standstill=_standstill(postings),
     )
+
+
+def _standstill(postings: Sequence[queries.PostingRow]) -> Mapping[int, Pill]:
+    """Target -> why nothing goes there now, of those for which a document is ready."""
+    ready = {one.target_id for one in postings if one.state == PostingState.READY}
+    found = standing(store.reading(), ready, g.company.zone) if ready else {}
+    return {target_id: pill for target_id, pill in found.items() if pill.stops}
 
 
 def _first_to_see(postings: Sequence[queries.PostingRow]) -> queries.PostingRow | None:

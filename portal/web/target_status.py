@@ -11,7 +11,14 @@ from holding.connections import connection_rows as queries
 from holding.runs.status import pills
 from holding.store.database import DatabaseSession
 
-TONES = {"good": "ok", "bad": "bad", "busy": "info", "paused": "idle", "never": "idle"}
+TONES = {
+    "good": "ok",
+    "bad": "bad",
+    "busy": "info",
+    "paused": "idle",
+    "never": "idle",
+    "near": "warn",
+}
 
 
 @dataclass(frozen=True, slots=True)

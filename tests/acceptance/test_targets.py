@@ -1,17 +1,18 @@
 """Which company a record is for, by which one way it comes, and what is found before a call."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.acceptance.conftest import STARTER
 from tests.acceptance.desk import hold_of
 from tests.acceptance.houses import COMPANY, quiet
-from tests.acceptance.orders import clean
+from tests.acceptance.orders import buyer, clean, days_ago, priced, with_sku
 from tests.acceptance.parts import read, state
-from tests.acceptance.product import ADMIN, FINANCE, House, Product, Visitor, free_environment
-from tests.acceptance.quiet import BASE, change, record, rows, work
+from tests.acceptance.product import ADMIN, FINANCE, House, Product, Visitor, free_environment, item
+from tests.acceptance.quiet import BASE, ask_target, change, record, rows, work
 
 pytestmark = pytest.mark.slow
 PREFLIGHT = ("connection", "preflight")
@@ -105,3 +106,123 @@ def test_A11_what_it_says(office: House) -> None:
     assert len(office.calls()) == known, "nobody was called"
     save(admin, "stall", deliveries="off")
     office.product.run(*PREFLIGHT, "stall", *BY_ADMIN)
+
+
+def test_E28_what_it_says(office: House) -> None:
+    admin, finance = office.visitor(ADMIN), office.visitor(FINANCE)
+    known = len(office.created())
+    ask_target(office, "quota", limit=100, used=-known)  # of what it made before none counts
+    office.product.run("connection", "test", "aiaccount", *BY_ADMIN)
+    first, calls = range(28_001, 28_080), len(office.calls())
+    dated = {"ordered_at": days_ago(1), "paid_at": days_ago(1)}
+    office.deliver(*(clean(number, **dated) for number in first))
+    work(office)
+    page = f"{BASE}/connections/aiaccount"
+    assert "Quota" not in read(admin.get(page)).one("div", id="endpoints").text
+    office.deliver(clean(28_080, **dated))
+    work(office)
+    assert "Quota 80 of 100 used" in read(admin.get(page)).one("div", id="endpoints").text
+    told = rows(office, "SELECT body FROM event WHERE act = 'connection.quota'")
+    assert len(told) == 1
+    assert "80 of 100 documents of this month are used." in str(told[0])
+
+    late = [clean(number, **dated) for number in range(28_101, 28_121)]
+    early = {"ordered_at": days_ago(2), "paid_at": days_ago(2)}
+    office.deliver(*late, *(clean(number, **early) for number in range(28_121, 28_141)))
+    office.product.run(*PREFLIGHT, "aiaccount", *BY_ADMIN)
+    work(office)
+    made = office.created()[known:]
+    assert len(made) == 100
+    assert sorted(made[-20:]) == [f"NS-{number}" for number in range(28_121, 28_141)]
+    effects = {call["effect"] for call in office.calls()[calls:] if call["call"] == "json"}
+    assert effects == {"created"}, "no call failed"
+    waiting = "SELECT count(*) FROM posting WHERE state = 'ready' AND number LIKE 'NS-28%'"
+    assert rows(office, waiting) == [(20,)]
+    stands = read(admin.get(page)).one("div", id="endpoints").text
+    assert "Quota of 100 used up · 20 waiting" in stands
+    assert "Waits: Quota of 100 used up." in record(finance, 28_101).text
+    found = office.product.json(*PREFLIGHT, "aiaccount", *BY_ADMIN, "--json", code=1)
+    left = next(one for one in found["findings"] if one["code"] == "connection.quota")
+    assert left["records"] == 20
+    assert "0 of 100 documents are left this month, and 20 documents wait." in left["words"]
+
+    ask_target(office, "quota", limit=None)
+    office.product.run("connection", "test", "aiaccount", *BY_ADMIN)
+    work(office)
+    assert rows(office, waiting) == [(0,)]
+
+
+def add_stall(office: House) -> None:
+    """A stall that brings orders by Excel import, as it was allowed once."""
+    if rows(office, "SELECT count(*) FROM connection WHERE name = 'stall'") == [(0,)]:
+        stall = ("stall", "--side", "source", "--connector", "workbook")
+        office.product.run("connection", "set", "netshop", *BY_ADMIN, "--set", "deliveries=off")
+        office.product.run("connection", "add", *stall, *BY_ADMIN)
+
+
+LONG = "Tea with a very long name, " * 9
+DEFECTS: Mapping[str, tuple[Mapping[str, Any], str, str]] = {
+    "unknown customer": ({"customer": buyer(1, id="C-999")}, "MAP01", "C-999"),
+    "unknown article": ({"items": with_sku("TEA-NOBODY")}, "MAP01", "TEA-NOBODY"),
+    "article nearly right": ({"items": with_sku("tea-earl-100")}, "MAP01", "tea-earl-100"),
+    "tax word without a code": ({"items": priced("5.00", tax="GST")}, "MAP01", "GST"),
+    "unit without a rate": ({"items": priced("5.00", uom="DRUM")}, "UOM01", "DRUM"),
+    "no customer": ({"customer": buyer(2, id=None)}, "MIS01", "customer"),
+    "no customer name": ({"customer": buyer(3, name=None)}, "MIS01", "customer_name"),
+    "no day": ({"ordered_at": None}, "MIS01", "ordered_on"),
+    "unknown status": ({"status": "paidd"}, "STA01", "paidd"),
+    "goods came back": ({"status": "Refunded + Items Returned"}, "HLD01", "goods came back"),
+    "marked as an exception": ({"status": "exception"}, "HLD01", "exception"),
+    "day to come": ({"ordered_at": days_ago(-3)}, "CHK01", "date is still to come"),
+    "closed period": ({"ordered_at": days_ago(15)}, "PER01", "is locked"),
+    "foreign currency": ({"currency": "SGD"}, "CHK01", "invoiced by hand"),
+    "total that does not add up": ({"total": "99.00"}, "CHK01", "do not add up"),
+    "no buyer above RM 10,000": ({"items": priced("10500.00")}, "CHK01", "TIN and address"),
+    "TIN of another": ({"customer": buyer(4, tin="C20224455660")}, "CHK01", "two debtors"),
+    "half a piece": ({"items": [item(1, qty="0.5")]}, "CHK01", "cannot be cut"),
+    "approved before its edit": (
+        {"approved_by": "Siti", "approved_version": 1, "version": 2},
+        "CHK01",
+        "after its approval",
+    ),
+    "another company": ({"company_code": "pasar"}, "IDN02", "pasar"),
+    "ordered twice": ({"customer": buyer(5), "id": 38_900}, "DUP01", "here already"),
+    "formula": ({"items": priced("5.00", name="=HYPERLINK(1)")}, "TGT01", "begins with '='"),
+    "text too long": ({"items": priced("6.00", name=LONG)}, "TGT01", "longer than 200"),
+}
+"""Defect -> what is wrong with an order, the code of its finding, a word of what is said of it."""
+
+
+def test_E38_what_it_says(office: House) -> None:
+    ask_target(office, "lock", through=days_ago(10)[:10])
+    ask_target(office, "company", excel_import_enabled=True)
+    office.product.run("connection", "test", "aiaccount", *BY_ADMIN, code=3)
+    office.product.run("connection", "pause", "aiaccount", *BY_ADMIN, "--reason", "first look")
+    calls = len(office.calls())
+    orders = [clean(38_000, customer=buyer(5))]
+    for at, (changes, _, _) in enumerate(DEFECTS.values(), start=38_001):
+        orders.append(clean(at, **changes))
+    for one in orders:
+        assert office.deliver(one).status_code == 202, one
+    work(office)
+    add_stall(office)
+    change(office, "UPDATE connection SET settings = '{}' WHERE name IN ('netshop', 'stall')")
+    change(office, "UPDATE throttle SET quota_limit = 1, quota_used = 0")
+    found = office.product.json(*PREFLIGHT, *BY_ADMIN, "--json", code=1)["findings"]
+    told = [(one["code"], f"{one['words']} {one['todo']}") for one in found]
+    for defect, (_, code, word) in DEFECTS.items():
+        assert any(c == code and word in words for c, words in told), f"{defect}: {told}"
+    of_connection = {
+        "connection.two_ways",
+        "connection.paused",
+        "connection.quota",
+        "test.excel.on",
+    }
+    assert of_connection <= {code for code, _ in told}
+    assert len(DEFECTS) + len(of_connection) >= 25
+    assert all(one["todo"] for one in found)
+    office.product.run("connection", "set", "stall", *BY_ADMIN, "--set", "deliveries=off")
+    printed = office.product.run(*PREFLIGHT, "aiaccount", *BY_ADMIN, code=1).stdout
+    assert "connection.two_ways" not in printed
+    assert "TGT01" in printed
+    assert len(office.calls()) == calls, "nobody was called"
