@@ -19,11 +19,12 @@ from connectors.contract import declared_settings as declared
 from holding.configuration import ways_in
 from holding.connections.master_data import month_of, zone_of
 from holding.onboarding import waiting_documents
-from holding.programs.world import SNAPSHOT_HOURS, target_connections
+from holding.programs.world import SNAPSHOT_HOURS, program, target_connections
 from holding.rulesets import declared_rounding
 from holding.tables import Cause, Company, Connection, Hold, Posting, Snapshot, Throttle
 from holding.tables.decisions import HOLD_OPEN, WHOLE_RECORD
 from holding.words import duration, plural
+from rules.comparison.target_moves import Landing, landings
 from rules.values.posting_states import PostingState
 
 
@@ -45,6 +46,8 @@ class Code(StrEnum):
     OLD_MASTER_DATA = "master_data.old"
     NO_RULES = "rules.none"
     NO_CONNECTION = "rules.no_connection"
+    GAP = "rules.days_without_target"
+    OVERLAP = "rules.days_with_two_targets"
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +182,22 @@ def _of_rules(session: Session, company: Company) -> Iterator[Finding]:
     for word in sorted({route.target for route in routes.values()} - known.keys()):
         words = f"The rules post to {word}, and there is no such connection."
         yield Finding(Code.NO_CONNECTION, word, words, f"Add a connection called {word}.")
+    for one in moves(session, company.id):
+        if not one.targets:
+            words = f"No target takes the {one.record} of {one.field} {one.days}."
+            yield Finding(Code.GAP, "", words, "Let one route begin where the other ends.")
+        elif not one.is_good:
+            both = " and ".join(one.targets)
+            words = f"{both} both take the {one.record} of {one.field} {one.days}."
+            yield Finding(Code.OVERLAP, "", words, "Let one route begin where the other ends.")
+
+
+def moves(session: Session, company_id: int) -> tuple[Landing, ...]:
+    """Where the rules in force post by the day of a record: each part of the calendar, and who
+    takes it. Good where each has one target.
+    """
+    version = session.get_one(Company, company_id).ruleset_version_id
+    return landings(program(session, version).ruleset) if version is not None else ()
 
 
 def _held(session: Session, company: Company, name: str) -> Iterator[Finding]:

@@ -44,12 +44,17 @@ def connection_preflight(name: str, company: str, email: str, *, as_json: bool) 
         if name:
             named(connection_rows.one(session, found.id, name), name)
         findings = preflight.findings(session, found.id, place.now, name)
+        moves = () if name else preflight.moves(session, found.id)
     if as_json:
-        tell({"findings": [asdict(one) for one in findings]})
+        proved = [asdict(one) for one in moves if one.is_good]
+        tell({"findings": [asdict(one) for one in findings], "moves": proved})
     else:
         for one in findings:
             many = f" ({one.records:,})" if one.records else ""
             where = f"{one.connection}: " if one.connection else ""
             click.echo(f"{one.code:<24} {where}{one.words}{many} {one.todo}".rstrip())
+        for each in moves:
+            if each.is_good:
+                click.echo(f"proved: {each.record} of {each.field} {each.days}: {each.targets[0]}")
         click.echo("Nothing was found." if not findings else f"{len(findings)} found.")
     return FINDINGS if findings else 0

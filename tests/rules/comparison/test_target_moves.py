@@ -1,0 +1,52 @@
+"""Which target takes which days, when a company moves from one to another."""
+
+from pathlib import Path
+
+import pytest
+
+from grammar.parsing.parser import parse
+from rules.comparison.target_moves import landings
+
+RULES = (Path(__file__).parents[2] / "acceptance" / "moved.rules").read_text("utf-8")
+OLD, NEW = "ordered_on < switch_day", "ordered_on >= switch_day"
+
+
+def days(first: str = OLD, second: str = NEW) -> dict[str, tuple[str, ...]]:
+    text = RULES.replace(OLD, first).replace(NEW, second)
+    ruleset, broken = parse({"moved.rules": text})
+    assert broken == ()
+    return {one.days: one.targets for one in landings(ruleset)}
+
+
+def test_each_day_has_its_target() -> None:
+    assert days() == {
+        "below 2026-05-17": ("autocount",),
+        "2026-05-17": ("aiaccount",),
+        "above 2026-05-17": ("aiaccount",),
+    }
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "day", "targets"),
+    [
+        (OLD, "ordered_on > switch_day", "2026-05-17", ()),
+        ("ordered_on <= switch_day", NEW, "2026-05-17", ("autocount", "aiaccount")),
+        ("not ordered_on >= switch_day", NEW, "2026-05-17", ("aiaccount",)),
+        (
+            "ordered_on < 2026-05-01",
+            "ordered_on >= 2026-06-01",
+            "between 2026-05-01 and 2026-06-01",
+            (),
+        ),
+        (OLD, 'ordered_on >= switch_day and customer = "A"', "2026-05-17", ("aiaccount",)),
+    ],
+)
+def test_a_gap_and_an_overlap_are_named(
+    first: str, second: str, day: str, targets: tuple[str, ...]
+) -> None:
+    assert days(first, second)[day] == targets
+
+
+def test_what_asks_for_no_day_goes_to_several_on_purpose() -> None:
+    assert days('customer = "A"', NEW) == {}
+    assert days('customer = "A"', 'customer = "B"') == {}
