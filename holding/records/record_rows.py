@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from grammar.text.finding_codes import ErrorClass
@@ -296,9 +296,20 @@ def versions(session: Session, record_id: int) -> tuple[VersionRow, ...]:
 
 
 def delivery_body(session: Session, company_id: int, record_id: int, version: int) -> bytes | None:
-    """The raw bytes that brought one version."""
-    return session.scalar(
-        select(Delivery.body)
+    """The raw bytes that brought one version; None where none did, or they were removed."""
+    found: bytes | None = session.scalar(_delivered(Delivery.body, company_id, record_id, version))
+    return found
+
+
+def delivery_of(session: Session, company_id: int, record_id: int, version: int) -> str | None:
+    """The SHA-256 of the delivery that brought one version; None where a person made it."""
+    found: str | None = session.scalar(_delivered(Delivery.sha256, company_id, record_id, version))
+    return found
+
+
+def _delivered(column: Any, company_id: int, record_id: int, version: int) -> Select[Any]:
+    return (
+        select(column)
         .join(Version, Version.delivery_id == Delivery.id)
         .where(
             Version.record_id == record_id,

@@ -1,7 +1,7 @@
-"""A copy of the database, made before its schema changes.
+"""A copy of the database: when somebody asks, and before its schema changes.
 
 Here: the copy, and where it lies. Not here: the change (migrate.py), putting a copy back
-(docs/operations.md).
+(restore.py).
 """
 
 import os
@@ -37,12 +37,34 @@ def before_migration(url: str, home: Path, now: datetime) -> Path | Refusal | No
     ending = "sqlite3" if sqlite else "dump"
     path = folder / f"clearpost-{found}-{now:%Y%m%dT%H%M%S}.{ending}"
     path.touch(mode=0o600)
-    problem = _copy_file(url, path) if sqlite else _dump(url, path)
+    problem = copy_file(url, path) if sqlite else _dump(url, path)
     if problem:
         path.unlink()
         words = f"The database could not be copied before its schema changes: {problem}"
         return Refusal("DBS05", words, BY_HAND, 503)
     return path
+
+
+def take(url: str, path: Path) -> Refusal | None:
+    """A copy of the database as of one moment, while everything runs, in a new file that only its
+    owner reads; why there is none. A file that is there already is never written over (409).
+    """
+    if _version(url) is None:
+        words = "There is nothing to copy: the database is empty, or out of reach."
+        return Refusal("DBS01", words, "Is DATABASE_URL right?", 503)
+    try:
+        path.touch(mode=0o600, exist_ok=False)
+    except FileExistsError:
+        return Refusal("DBS08", f"{path} is there already.", "Name a new file.", 409)
+    except OSError as error:
+        words = f"{path} cannot be written: {error.strerror}."
+        return Refusal("DBS08", words, "Name a file in a folder of yours.", 409)
+    sqlite = make_url(url).get_backend_name() == "sqlite"
+    problem = copy_file(url, path) if sqlite else _dump(url, path)
+    if problem:
+        path.unlink()
+        return Refusal("DBS05", f"The database could not be copied: {problem}", "", 503)
+    return None
 
 
 def _version(url: str) -> str | None:
@@ -57,8 +79,8 @@ def _version(url: str) -> str | None:
         return None
 
 
-def _copy_file(url: str, path: Path) -> str:
-    """What went wrong with the copy; a file in use is copied as of one moment."""
+def copy_file(url: str, path: Path) -> str:
+    """What went wrong with the copy of a file; one in use is copied as of one moment."""
     source = make_url(url).database or ""
     try:
         with closing(sqlite3.connect(source)) as ours, closing(sqlite3.connect(path)) as copy:
@@ -73,15 +95,22 @@ def _dump(url: str, path: Path) -> str:
     program = shutil.which("pg_dump")
     if program is None:
         return "pg_dump is not on the path."
-    given = make_url(url).set(drivername="postgresql")
-    password = {"PGPASSWORD": given.password} if given.password else {}
-    # no password at all in the words of a command: every user of a machine reads those
-    words = given.set(password=None).render_as_string()
+    words, environment = server_of(url)
     ran = subprocess.run(
         [program, "--format=custom", f"--file={path}", f"--dbname={words}"],
-        env={**os.environ, **password},
+        env=environment,
         capture_output=True,
         text=True,
         check=False,
     )
     return ran.stderr.strip() if ran.returncode else ""
+
+
+def server_of(url: str) -> tuple[str, dict[str, str]]:
+    """How programs of PostgreSQL are told a database: a word of their command, and an environment.
+
+    No password at all is in the word: every user of a machine reads the words of commands.
+    """
+    given = make_url(url).set(drivername="postgresql")
+    password = {"PGPASSWORD": given.password} if given.password else {}
+    return given.set(password=None).render_as_string(), {**os.environ, **password}

@@ -43,6 +43,8 @@ class Settings:
     allow_loopback: bool
     log_for_machines: bool
     mail: MailServer | None = None
+    metrics_token: str | None = None
+    keep_years: int = 7
 
     @property
     def embedded(self) -> bool:
@@ -74,8 +76,10 @@ class Settings:
             answer_seconds=_number(found, "CLEARPOST_ANSWER_SECONDS", 40),
             check_seconds=_number(found, "CLEARPOST_CHECK_SECONDS", 10),
             body_days=_number(found, "CLEARPOST_BODY_DAYS", 30),
+            keep_years=max(1, int(_number(found, "CLEARPOST_KEEP_YEARS", 7))),
             item_minutes=max(1.0, _number(found, "CLEARPOST_ITEM_MINUTES", 60)),
             workers=int(_number(found, "CLEARPOST_WORKERS", 1)),
+            metrics_token=found.get("CLEARPOST_METRICS_TOKEN") or None,
             allow_loopback=playing and found.get("CLEARPOST_ALLOW_LOOPBACK") == "1",
             log_for_machines=_one_of(found, "CLEARPOST_LOG", LOGS) == "json",
             mail=_mail(found),

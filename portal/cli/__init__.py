@@ -13,7 +13,7 @@ import click
 from portal.backtest import command as backtest
 from portal.backtest import export_command, preflight
 from portal.bench import command as bench
-from portal.cli import access, answers, audit, connections, records, server, setup
+from portal.cli import access, answers, audit, backups, connections, records, server, setup
 from portal.demo import command as demo
 from portal.rule_tools import check_commands, explain_commands, test_commands
 from portal.terminal.command_frame import INTERNAL, INTERRUPTED, Stop
@@ -31,6 +31,7 @@ def commands() -> None:
 
 for group in (
     server,
+    backups,
     demo,
     check_commands,
     test_commands,

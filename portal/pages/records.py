@@ -88,8 +88,8 @@ def _removed(digest: str, at: datetime) -> Refusal:
     return Refusal(
         code="request.body_removed",
         message=f"What this call sent was removed on {filters.moment(at)}.",
-        hint="The file was refused as a whole, and its documents went in other files, which are "
-        f"kept. Its SHA-256 is {digest}.",
+        hint="It was refused and replaced by other calls, or it is older than the history that is "
+        f"kept. What its documents were stands with each push. Its SHA-256 is {digest}.",
         status=410,
     )
 
@@ -211,6 +211,15 @@ def _pushes(shown: _Shown) -> dict[str, object]:
     }
 
 
+def _pruned(digest: str) -> Refusal:
+    return Refusal(
+        code="delivery.body_removed",
+        message="The raw bytes of this delivery were removed: it is older than what is kept.",
+        hint=f"Its content stands on this page. Its SHA-256 is {digest}.",
+        status=410,
+    )
+
+
 def _raw(shown: _Shown) -> dict[str, object]:
     no = forms.whole(request.args.get("version")) or shown.record.version
     version = next((v for v in shown.versions if v.no == no), None)
@@ -226,7 +235,8 @@ def _download(record: queries.RecordRow) -> Response:
     no = forms.whole(request.args.get("version")) or record.version or 0
     body = queries.delivery_body(store.reading(), g.company.id, record.id, no)
     if body is None:
-        abort(404)
+        found = queries.delivery_of(store.reading(), g.company.id, record.id, no)
+        return fragments.refuse(_pruned(found)) if found else abort(404)
     answer = make_response(body)
     answer.headers["Content-Type"] = "application/octet-stream"
     answer.headers["Content-Disposition"] = f'attachment; filename="delivery-v{no}.bin"'

@@ -50,7 +50,7 @@ def test_T39e_what_cannot_be_copied_is_not_migrated(
     def full(*_: object) -> str:
         return "database or disk is full"
 
-    monkeypatch.setattr(backup, "_copy_file", full)
+    monkeypatch.setattr(backup, "copy_file", full)
     found = backup.before_migration(url, tmp_path, NOW)
     assert isinstance(found, Refusal)
     assert (found.code, found.status) == ("DBS05", 503)

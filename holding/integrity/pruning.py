@@ -1,0 +1,137 @@
+"""What of old rows no proof needs: the raw bytes of deliveries and of calls, after years.
+
+Here: taking them away from records that came to their end. Not here: when (the command `clearpost
+prune`), bytes of calls that were replaced (holding/posting/replaced_calls.py).
+
+Hashes, versions, verdicts, pushes, answers and events stay, and so does every proof: the content of
+a version is what its delivery came to, that of a push what its call carried.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Select, exists, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from holding.audit.events import record_event
+from holding.store.database import Database
+from holding.tables import Attempt, Company, Connection, Delivery, Push, Record, Request, Version
+from holding.tables.columns import among_words, table_of
+from holding.tables.records import FINAL_STATES
+from holding.tables.row_states import RecordState
+from holding.words import plural
+
+PORTION: Final = 500  # rows in one transaction: others write, too
+YEARS: Final = 7
+ENDED: Final = (*FINAL_STATES, RecordState.REFERENCE)
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """How many raw deliveries and calls of one company lost their bytes, or would."""
+
+    company: str
+    deliveries: int
+    calls: int
+
+
+def before(now: datetime, years: int) -> datetime:
+    """The moment so many years ago; 29 February counts as the 28th."""
+    try:
+        return now.replace(year=now.year - years)
+    except ValueError:
+        return now.replace(year=now.year - years, day=28)
+
+
+def due(session: Session, company_id: int, code: str, cutoff: datetime) -> Pruned:
+    """What would be taken; nothing is changed."""
+    return Pruned(
+        company=code,
+        deliveries=_count(session, _deliveries(company_id, cutoff)),
+        calls=_count(session, _calls(company_id, cutoff)),
+    )
+
+
+def _count(session: Session, query: Select[Any]) -> int:
+    return session.scalar(select(func.count()).select_from(query.subquery())) or 0
+
+
+def prune(database: Database, company_id: int, cutoff: datetime, now: datetime) -> Pruned:
+    """Take the bytes of everything older than the cutoff, in portions; the company is told."""
+    with database.read() as session:
+        code = session.get_one(Company, company_id).code
+    deliveries = _portions(database, Delivery, _deliveries(company_id, cutoff), {"headers": {}})
+    calls = _portions(database, Request, _calls(company_id, cutoff), {"body_removed_at": now})
+    found = Pruned(company=code, deliveries=deliveries, calls=calls)
+    if deliveries or calls:
+        with database.write() as session:
+            _tell(session, company_id, found, cutoff, now)
+    return found
+
+
+def _tell(
+    session: Session, company_id: int, found: Pruned, cutoff: datetime, now: datetime
+) -> None:
+    deliveries, calls = (
+        plural(found.deliveries, "delivery", "deliveries"),
+        plural(found.calls, "call"),
+    )
+    say = (
+        f"The raw bytes of {deliveries} and {calls} from before {cutoff.date()} were removed."
+        " Hashes, versions and verdicts stay."
+    )
+    body = {"say": say, "deliveries": found.deliveries, "calls": found.calls}
+    record_event(
+        session, company_id=company_id, at=now, actor=None, act="history.pruned", body=body
+    )
+
+
+def _portions(
+    database: Database, model: type[Any], query: Select[Any], values: dict[str, Any]
+) -> int:
+    """Take the bytes of these rows, portion by portion; how many they were."""
+    table, done = table_of(model), 0
+    while True:
+        with database.write() as session:
+            portion = query.order_by(table.c.id).limit(PORTION)
+            taken = session.scalars(
+                update(table)
+                .where(table.c.id.in_(portion))
+                .values(body=None, **values)
+                .returning(table.c.id)
+            ).all()
+        done += len(taken)
+        if len(taken) < PORTION:
+            return done
+
+
+def _deliveries(company_id: int, cutoff: datetime) -> Select[Any]:
+    """Old ones with their bytes, of which every record has come to its end."""
+    open_record = exists().where(
+        Version.delivery_id == Delivery.id,
+        Record.id == Version.record_id,
+        ~among_words(Record.state, ENDED),
+    )
+    return select(Delivery.id).where(
+        Delivery.company_id == company_id,
+        Delivery.received_at < cutoff,
+        Delivery.body.is_not(None),
+        ~open_record,
+    )
+
+
+def _calls(company_id: int, cutoff: datetime) -> Select[Any]:
+    """Old ones with their bytes, of which every push has come to its end as long ago."""
+    lately: ColumnElement[bool] = exists().where(
+        Attempt.request_id == Request.id,
+        Push.id == Attempt.push_id,
+        or_(Push.closed_at.is_(None), Push.closed_at >= cutoff),
+    )
+    mine = select(Connection.id).where(Connection.company_id == company_id)
+    return select(Request.id).where(
+        Request.connection_id.in_(mine),
+        Request.made_at < cutoff,
+        Request.body.is_not(None),
+        ~lately,
+    )
