@@ -34,7 +34,7 @@ from holding.runtime.settings import Settings
 from holding.staff import own_account
 from holding.store.database import UNAVAILABLE, Database
 from holding.tables.row_states import HoldState, PushState, RecordState
-from portal import access, connections, pages, totals
+from portal import access, connections, operations, pages, totals
 from portal.api.calls import api
 from portal.help import pages as help_pages
 from portal.onboarding import checklist, first_company, rule_choice
@@ -142,6 +142,7 @@ def create_app(
         *pages.BLUEPRINTS,
         *connections.BLUEPRINTS,
         *totals.BLUEPRINTS,
+        *operations.BLUEPRINTS,
         help_pages.help_pages,
         *ONBOARDING,
         api,

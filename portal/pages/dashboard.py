@@ -15,6 +15,8 @@ from holding.records import accepted_differences
 from holding.worklist import ageing, filters, groups, search
 from holding.worklist import dashboard as queries
 from holding.worklist.filters import Filter
+from holding.workload.latency import latency
+from holding.workload.long_waits import long_waits
 from portal.onboarding import checklist
 from portal.web import forms, fragments, store, target_status
 
@@ -60,6 +62,8 @@ def _shown() -> dict[str, object]:
         "more_causes": max(0, len(causes) - TOP),
         "late": ageing.listing(session, company, most=TOP),
         "targets": target_status.of_targets(session, company),
+        "waits": long_waits(session, company, g.now),
+        "latency": latency(session, company, g.now),
         "kept_out": queries.kept_out(session, company, midnight - timedelta(days=KEPT_DAYS)),
         "today": seen,
         "days": days,

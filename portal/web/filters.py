@@ -79,6 +79,7 @@ def init(app: Flask) -> None:
         exact,
         age,
         hours,
+        seconds,
         capfirst,
         kind_of,
         duration,
@@ -168,6 +169,11 @@ def hours(since: datetime) -> str:
     """26 h, from `since` to the moment of the page; 40 min below an hour."""
     minutes = max(0, int((g.now - since).total_seconds()) // 60)
     return f"{minutes // 60:,} h" if minutes >= 60 else f"{minutes} min"
+
+
+def seconds(length: float) -> str:
+    """3.2 s, 12 min: a length of time in seconds."""
+    return f"{length:.1f} s" if length < 60 else duration(int(length) // 60)
 
 
 def capfirst(text: str) -> str:

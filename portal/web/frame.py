@@ -22,6 +22,7 @@ ITEMS = (
     ("rulebook", "Rules", "rules", "rulebook.show", True),
     ("mappings", "Mappings", "map", "mappings.missing", True),
     ("connections", "Connections", "plug", "connections.listing", True),
+    ("operations", "Operations", "server", "operations.show", True),
     ("people", "People", "people", "people.listing", True),
 )
 

@@ -119,6 +119,9 @@ PERMISSIONS: Final[dict[str, str]] = {
     "stops.keep": "stop.decide",
     "stops.limit": "connection.admin",
     "late.listing": "record.read",
+    "operations.show": "record.read",
+    "operations.requeue": "run.operate",
+    "metrics.show": PUBLIC,  # proves itself by a token, or by asking from this machine
     "rulebook.show": "record.read",
     "rulebook.proposed": "record.read",
     "rulebook.proposed_draft": "rules.draft",

@@ -1,0 +1,70 @@
+"""How long a record takes from its arrival until its document stands in the target.
+
+Here: the time of each of the latest records, and the median and p95 of them. A record that a person
+had to decide, and one that waited for the run of the day, says nothing about the machine: it is
+left out. Not here: what waits now (long_waits.py).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import ceil
+from typing import Final
+
+from sqlalchemy import exists, func, select
+from sqlalchemy.orm import Session
+
+from holding.tables import Attempt, Hold, Posting, Record, Request, Run, Version
+
+WINDOW: Final = timedelta(days=1)
+MOST: Final = 500
+"""So many of the newest records are looked at: a page must not wait for a day of a large shop."""
+AT_ONCE: Final = "immediate"  # the kind of a run of documents that go as soon as they may
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Of so many records: half of them took no longer than `median`, 95 % no longer than `p95`;
+    in seconds. Both are None where none was measured.
+    """
+
+    records: int
+    median: float | None
+    p95: float | None
+
+
+def latency(session: Session, company_id: int, now: datetime) -> Latency:
+    """Of the newest records of the last day."""
+    found = sorted(each(session, company_id, now))
+    return Latency(len(found), rank(found, 0.5), rank(found, 0.95))
+
+
+def each(session: Session, company_id: int, now: datetime) -> list[float]:
+    """Seconds that each record took, until the last of its documents stood there."""
+    newest = (
+        select(Record.id)
+        .where(Record.company_id == company_id, Record.seen_at > now - WINDOW)
+        .order_by(Record.seen_at.desc(), Record.id.desc())
+        .limit(MOST)
+        .subquery()
+    )
+    by_a_run = exists().where(
+        Attempt.push_id == Posting.posted_push_id,
+        Request.id == Attempt.request_id,
+        Run.id == Request.run_id,
+        Run.kind != AT_ONCE,
+    )
+    rows = session.execute(
+        select(Posting.record_id, func.min(Version.at), func.max(Posting.posted_at))
+        .join(newest, newest.c.id == Posting.record_id)
+        .join(Version, Version.id == Posting.version_id)
+        .where(Posting.posted_at.is_not(None), Posting.posted_push_id.is_not(None))
+        .where(~exists().where(Hold.record_id == Posting.record_id), ~by_a_run)
+        .group_by(Posting.record_id)
+    )
+    return [max(0.0, (posted - came).total_seconds()) for _, came, posted in rows if posted]
+
+
+def rank(ordered: Sequence[float], share: float) -> float | None:
+    """The value that this share of all does not exceed, by nearest rank; None of nothing."""
+    return ordered[max(0, ceil(share * len(ordered)) - 1)] if ordered else None

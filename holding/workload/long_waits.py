@@ -1,0 +1,263 @@
+"""What has waited for longer than it should, and which part it waits for.
+
+Here: four parts (our own queue, the queue of a source, a target, the quota of a target), what each
+keeps waiting, since when, and the sentence for it. Not here: what waits for a person
+(holding/worklist), how long records took (latency.py).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, text, union_all
+from sqlalchemy.orm import Session
+
+from holding.connections import limits
+from holding.journal.posting_claims import RUNNING, STOPPED, free_of
+from holding.tables import (
+    Company,
+    Connection,
+    Delivery,
+    Event,
+    Posting,
+    Push,
+    Record,
+    Schedule,
+    Throttle,
+    Version,
+)
+from holding.tables.columns import LEASED, among_words, is_word
+from holding.tables.postings import IN_FLIGHT_STATES
+from holding.words import duration, plural
+from rules.values.posting_states import PostingState
+
+LONG: Final = timedelta(minutes=10)
+LATELY: Final = timedelta(hours=1)
+HISTORY: Final = timedelta(days=1)
+"""What changed at its source longer ago than this was sent on purpose: it did not wait there."""
+LAST_EVENTS: Final = 500  # so far back is looked for late arrivals
+HOOK: Final = "webhook"
+_AWAY: Final = Throttle.breaker != "closed"  # it does not answer, or does not accept our key
+_NOBODY: Final = literal("")
+_OPEN: Final = f"posting.{Posting.OPEN}"
+
+
+class Part(StrEnum):
+    """Which part of the way something waits for."""
+
+    OURS = "our queue"
+    SOURCE = "source queue"
+    TARGET = "target"
+    QUOTA = "quota"
+
+
+@dataclass(frozen=True, slots=True)
+class LongWait:
+    """So many records or documents wait for a part; `connection` is "" for our own. `minutes`: the
+    longest of them.
+    """
+
+    part: Part
+    connection: str
+    count: int
+    minutes: int
+
+    @property
+    def headline(self) -> str:
+        """Our queue, Source queue: netshop."""
+        name = str(self.part)
+        return f"{name[0].upper()}{name[1:]}{': ' if self.connection else ''}{self.connection}"
+
+    @property
+    def words(self) -> str:
+        """What waits there, and for how long."""
+        long = duration(self.minutes)
+        if self.part is Part.OURS:
+            waiting = plural(self.count, "item waits", "items wait")
+            return f"{waiting} for a worker, the oldest for {long}."
+        if self.part is Part.SOURCE:
+            told = plural(self.count, "change")
+            return f"{told} arrived late in the last hour, the latest {long} after it was made."
+        documents = plural(self.count, "document waits", "documents wait")
+        if self.part is Part.TARGET:
+            return f"{documents} for its answer, the oldest for {long}."
+        return f"{documents} beyond the monthly limit, the oldest for {long}."
+
+    @property
+    def todo(self) -> str:
+        """Who can do something about it."""
+        return _TODO[self.part]
+
+
+_TODO: Final = {
+    Part.OURS: "Check the workers.",
+    Part.SOURCE: "Ask the support of the source about its retry queue.",
+    Part.TARGET: "Its connection says why. Nothing is sent twice.",
+    Part.QUOTA: "Raise the plan in the target, or wait for the next month.",
+}
+
+
+def long_waits(session: Session, company_id: int, now: datetime) -> tuple[LongWait, ...]:
+    """What has waited for more than ten minutes, part by part; nothing where all goes well."""
+    given = limits.moments(now) | limits.months(session, now)
+    parts = _waiting(company_id, now)
+    asked = union_all(*(select(literal(part.value), *query.subquery().c) for part, query in parts))
+    found: dict[tuple[Part, str], tuple[int, datetime]] = {}
+    for part, name, count, since in session.execute(asked, given):
+        if count:
+            place = (Part(part), name)
+            before = found.get(place, (0, since))
+            found[place] = (before[0] + count, min(before[1], since))
+    late = {place: (count, now - since) for place, (count, since) in found.items()}
+    late |= _of_sources(session, company_id, now)
+    order = list(Part)
+    return tuple(
+        LongWait(part, name, count, int(length.total_seconds()) // 60)
+        for (part, name), (count, length) in sorted(
+            late.items(), key=lambda one: (order.index(one[0][0]), one[0][1])
+        )
+    )
+
+
+def _waiting(company_id: int, now: datetime) -> Iterator[tuple[Part, Select[Any, Any, Any]]]:
+    """Selects of (connection, count, since), each of one part."""
+    late = now - LONG
+    yield Part.OURS, _records(company_id, late)
+    yield Part.OURS, _documents(company_id, late)
+    yield Part.OURS, _runs(company_id, late)
+    yield Part.TARGET, _under_way(company_id, late)
+    yield Part.TARGET, _away(company_id, late)
+    yield Part.QUOTA, _over_quota(company_id, late)
+
+
+def _records(company_id: int, late: datetime) -> Select[Any, Any, Any]:
+    """To be checked: due and nobody took it, or in the hands of somebody whose time is over."""
+    since = func.min(func.coalesce(Record.due_at, Record.lease_until)).label("since")
+    return (
+        select(_NOBODY, func.count(), since)
+        .select_from(Record)
+        .join(Company, Company.id == Record.company_id)
+        .where(Record.company_id == company_id, Company.ruleset_version_id.is_not(None))
+        .where(_waits(Record, late))
+    )
+
+
+def _documents(company_id: int, late: datetime) -> Select[Any, Any, Any]:
+    """To be sent or looked up, the same, where the target takes them."""
+    since = func.min(func.coalesce(Posting.due_at, Posting.lease_until)).label("since")
+    return (
+        select(_NOBODY, func.count(), since)
+        .select_from(Posting)
+        .join(Connection, Connection.id == Posting.connection_id)
+        .where(Connection.company_id == company_id, RUNNING, ~STOPPED)
+        .where(free_of(or_(_AWAY, limits.HELD_OFF, limits.SPENT)), _waits(Posting, late))
+        .where(among_words(Posting.state, (PostingState.READY, *IN_FLIGHT_STATES)))
+    )
+
+
+def _runs(company_id: int, late: datetime) -> Select[Any, Any, Any]:
+    """Daily runs whose hour has passed."""
+    return (
+        select(_NOBODY, func.count(), func.min(Schedule.next_at).label("since"))
+        .select_from(Schedule)
+        .join(Company, Company.id == Schedule.company_id)
+        .where(Schedule.company_id == company_id, Schedule.active, Company.live)
+        .where(Schedule.next_at <= late)
+    )
+
+
+def _waits(table: type[Record | Posting], late: datetime) -> ColumnElement[bool]:
+    name = table.__tablename__
+    due = text(f"{name}.due_at IS NOT NULL AND {name}.lease_until IS NULL")
+    return or_(
+        and_(due, table.due_at <= late),
+        and_(text(f"{name}.{LEASED}"), table.lease_until <= late),
+    )
+
+
+def _under_way(company_id: int, late: datetime) -> Select[Any, Any, Any]:
+    """Sent, and not answered."""
+    return (
+        select(Connection.name, func.count(), func.min(Push.made_at).label("since"))
+        .select_from(Posting)
+        .join(Push, Push.id == Posting.push_id)
+        .join(Connection, Connection.id == Posting.connection_id)
+        .where(Posting.company_id == company_id, text(_OPEN))
+        .where(among_words(Posting.state, IN_FLIGHT_STATES), Push.made_at <= late)
+        .group_by(Connection.name)
+    )
+
+
+def _away(company_id: int, late: datetime) -> Select[Any, Any, Any]:
+    """Ready, for a target that is out of reach, refuses our key, or asked us to wait."""
+    since = func.coalesce(Throttle.opened_at, Posting.due_at)
+    return (
+        _ready(company_id, func.min(since))
+        .join(Throttle, Throttle.connection_id == Connection.id)
+        .where(or_(_AWAY, limits.HELD_OFF), since <= late)
+    )
+
+
+def _over_quota(company_id: int, late: datetime) -> Select[Any, Any, Any]:
+    """Ready, and more than the target takes this month."""
+    return (
+        _ready(company_id, func.min(Version.at))
+        .join(Version, Version.id == Posting.version_id)
+        .join(Throttle, Throttle.connection_id == Connection.id)
+        .where(limits.SPENT, Version.at <= late)
+    )
+
+
+def _ready(company_id: int, since: ColumnElement[Any]) -> Select[Any, Any, Any]:
+    """Documents that wait for a target which nobody paused."""
+    return (
+        select(Connection.name, func.count(), since.label("since"))
+        .select_from(Posting)
+        .join(Connection, Connection.id == Posting.connection_id)
+        .where(Posting.company_id == company_id, text(_OPEN), Connection.paused_at.is_(None))
+        .where(is_word(Posting.state, PostingState.READY))
+        .group_by(Connection.name)
+    )
+
+
+def _of_sources(
+    session: Session, company_id: int, now: datetime
+) -> dict[tuple[Part, str], tuple[int, timedelta]]:
+    """Webhooks that came long after the change that they tell of."""
+    lately = (
+        select(Event.record_id)
+        .where(Event.company_id == company_id)
+        .order_by(Event.id.desc())
+        .limit(LAST_EVENTS)
+        .subquery()
+    )
+    rows = session.execute(
+        select(Connection.name, Version.at, Version.stamp)
+        .select_from(Record)
+        .join(Version, Version.id == Record.version_id)
+        .join(Delivery, Delivery.id == Version.delivery_id)
+        .join(Connection, Connection.id == Record.source_id)
+        .where(Record.company_id == company_id, Record.id.in_(select(lately.c.record_id)))
+        .where(Version.at > now - LATELY, Version.stamp.is_not(None), Delivery.kind == HOOK)
+    )
+    late: dict[tuple[Part, str], tuple[int, timedelta]] = {}
+    for name, at, stamp in rows:
+        length = _after(at, stamp or "")
+        if LONG < length <= HISTORY:
+            place = (Part.SOURCE, name)
+            count, longest = late.get(place, (0, length))
+            late[place] = (count + 1, max(longest, length))
+    return late
+
+
+def _after(at: datetime, stamp: str) -> timedelta:
+    """How long after its change a version arrived; nothing where the stamp is no moment, or one
+    without its zone: that could be hours off.
+    """
+    try:
+        made = datetime.fromisoformat(stamp)
+    except ValueError:
+        return timedelta()
+    return at - made if made.tzinfo else timedelta()

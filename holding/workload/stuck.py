@@ -1,0 +1,216 @@
+"""Work in the hands of a worker that is gone, and giving it back to the queue by hand.
+
+Here: which items those are, and the one safe act on them. A lease ends only if it is still the one
+that was looked at, and the fence moves on, so that whatever the old worker still writes is refused.
+What was on its way to a target is looked up there before anything is sent again.
+Not here: the same by the sweep, when a lease has run out (holding/store/leases.py).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, text, update
+from sqlalchemy.orm import Session
+
+from holding.access.actors import Actor, may
+from holding.audit.events import record_event
+from holding.refusal import Refusal
+from holding.runtime.heartbeats import AHEAD
+from holding.tables import Connection, Heartbeat, Posting, Record, Run
+from holding.tables.columns import LEASED, table_of
+
+ACT: Final = "run.operate"
+MOST: Final = 50
+
+
+class Kind(StrEnum):
+    """What is stuck."""
+
+    RECORD = "record"
+    DOCUMENT = "document"
+    RUN = "run"
+
+
+Leased = type[Record | Posting | Run]
+TABLES: Final[dict[Kind, Leased]] = {
+    Kind.RECORD: Record,
+    Kind.DOCUMENT: Posting,
+    Kind.RUN: Run,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """One item. `fence` is what was looked at; `seen_at`: when its worker gave its last sign of
+    life, None where it never gave one. `crashes`: workers that ended with it in hand before.
+    """
+
+    kind: Kind
+    id: int
+    label: str
+    worker: str
+    fence: int
+    crashes: int
+    lease_until: datetime
+    seen_at: datetime | None
+    record_id: int | None
+    source: str
+    record_kind: str
+    external_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Requeued:
+    """What was given back, and how the trace says it."""
+
+    kind: Kind
+    id: int
+    say: str
+
+
+def stuck(session: Session, company_id: int, now: datetime) -> tuple[Stuck, ...]:
+    """The first items of each kind whose worker is gone, the longest gone first."""
+    found = [one for kind in Kind for one in _of_kind(session, kind, company_id, now)]
+    return tuple(sorted(found, key=lambda one: (one.lease_until, one.kind, one.id)))
+
+
+def requeue(
+    session: Session, actor: Actor, kind: Kind, item_id: int, fence: int, now: datetime
+) -> Requeued | Refusal:
+    """Give one item back to the queue: it is due at once, and the crash is counted.
+
+    Refused where the actor may not (403), and where it is not stuck any more, or in other hands
+    than those that were looked at (409).
+    """
+    refused = may(actor, ACT)
+    if refused:
+        return refused
+    company_id = actor.company_id or 0
+    item = next(iter(_of_kind(session, kind, company_id, now, item_id)), None)
+    if item is None or item.fence != fence or not _free(session, item, company_id, now):
+        words = f"This {kind} is not stuck any more; nothing was changed."
+        return Refusal("work.moved", words, "Load the page again.", 409)
+    gone = f"its worker {item.worker} is gone"
+    say = f"{actor.name} put {item.label} back into the queue: {gone}."
+    record_event(
+        session,
+        company_id=company_id,
+        at=now,
+        actor=actor,
+        act="work.requeued",
+        body={"say": say, "worker": item.worker, "fence": item.fence},
+        record_id=item.record_id,
+        posting_id=item.id if kind is Kind.DOCUMENT else None,
+        object=f"run:{item.id}" if kind is Kind.RUN else None,
+    )
+    return Requeued(kind, item.id, say)
+
+
+def _free(session: Session, item: Stuck, company_id: int, now: datetime) -> bool:
+    table = table_of(TABLES[item.kind])
+    done = session.execute(
+        update(table)
+        .where(table.c.id == item.id, table.c.company_id == company_id)
+        .where(table.c.fence == item.fence, table.c.lease_owner == item.worker)
+        .where(table.c.lease_until.is_not(None))
+        .values(
+            due_at=func.coalesce(table.c.due_at, literal(now, table.c.due_at.type)),
+            lease_owner=None,
+            lease_until=None,
+            fence=table.c.fence + 1,
+            crashes=table.c.crashes + 1,
+        )
+        .returning(table.c.id)
+    )
+    return done.first() is not None
+
+
+def _gone(until: Any, now: datetime) -> ColumnElement[bool]:
+    """Its lease has run out; or its worker ended, or is silent for longer than any step takes. Of a
+    worker that never gave a sign only the lease tells.
+    """
+    silent = or_(
+        Heartbeat.left_at.is_not(None), Heartbeat.next_by <= now, Heartbeat.seen_at > now + AHEAD
+    )
+    return or_(until <= now, and_(Heartbeat.owner.is_not(None), silent))
+
+
+def _of_kind(
+    session: Session, kind: Kind, company_id: int, now: datetime, item_id: int | None = None
+) -> Iterator[Stuck]:
+    table = TABLES[kind]
+    query = (
+        _SELECTS[kind]()
+        .outerjoin(Heartbeat, Heartbeat.owner == table.lease_owner)
+        .where(table.company_id == company_id, text(f"{table.__tablename__}.{LEASED}"))
+        .where(_gone(table.lease_until, now))
+        .order_by(table.lease_until, table.id)
+        .limit(MOST)
+    )
+    if item_id is not None:
+        query = query.where(table.id == item_id)
+    for row in session.execute(query):
+        yield Stuck(
+            kind=kind,
+            id=row.id,
+            label=row.label or f"run {row.id}",
+            worker=row.lease_owner or "",
+            fence=row.fence,
+            crashes=row.crashes,
+            lease_until=row.lease_until,
+            seen_at=row.seen_at,
+            record_id=row.record_id,
+            source=row.source,
+            record_kind=row.record_kind,
+            external_id=row.external_id,
+        )
+
+
+def _work(table: Leased) -> tuple[Any, ...]:
+    return (
+        table.id,
+        table.lease_owner,
+        table.fence,
+        table.crashes,
+        table.lease_until,
+        Heartbeat.seen_at,
+    )
+
+
+def _of_record(label: Any) -> tuple[Any, ...]:
+    return (
+        label.label("label"),
+        Record.id.label("record_id"),
+        Connection.name.label("source"),
+        Record.type.label("record_kind"),
+        Record.external_id.label("external_id"),
+    )
+
+
+def _records() -> Select[Any]:
+    found = select(*_work(Record), *_of_record(Record.number)).select_from(Record)
+    return found.join(Connection, Connection.id == Record.source_id)
+
+
+def _documents() -> Select[Any]:
+    found = select(*_work(Posting), *_of_record(Posting.number)).select_from(Posting)
+    found = found.join(Record, Record.id == Posting.record_id)
+    return found.join(Connection, Connection.id == Record.source_id)
+
+
+def _runs() -> Select[Any]:
+    none = literal("")
+    return select(
+        *_work(Run),
+        none.label("label"),
+        literal(None).label("record_id"),
+        none.label("source"),
+        none.label("record_kind"),
+        none.label("external_id"),
+    ).select_from(Run)
+
+
+_SELECTS: Final = {Kind.RECORD: _records, Kind.DOCUMENT: _documents, Kind.RUN: _runs}

@@ -1,0 +1,90 @@
+"""Figures of the connections of a company: quota, share of calls that failed, age of master data.
+
+Here: one row a target. Not here: whether a target is away now (holding/runs/status.py).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import case, func, select
+from sqlalchemy.orm import Session
+
+from holding.connections.master_data import month_of
+from holding.tables import Attempt, Company, Connection, Request, Snapshot, Throttle
+from holding.tables.columns import among_words
+from holding.tables.row_states import AttemptState
+
+LATELY: Final = timedelta(hours=1)
+LAST_CALLS: Final = 500  # of each target: no scrape goes through a day of calls
+ANSWERED: Final = (AttemptState.ACCEPTED, AttemptState.EXISTING)
+FAILED: Final = (AttemptState.REFUSED, AttemptState.TEMPORARY, AttemptState.UNCERTAIN)
+
+
+@dataclass(frozen=True, slots=True)
+class TargetFigures:
+    """Of one target. `quota_used` is of this month, `quota_limit` None where it names none; `sent`
+    and `failed` count documents in the calls of the last hour; `read_at`: when the master data that
+    is oldest was last looked at, None where none was.
+    """
+
+    connection: str
+    quota_limit: int | None
+    quota_used: int
+    sent: int
+    failed: int
+    read_at: datetime | None
+
+    @property
+    def failure_share(self) -> float:
+        """How many of the documents sent in the last hour failed: 0 to 1; 0 of none."""
+        return self.failed / self.sent if self.sent else 0.0
+
+
+def target_figures(session: Session, company_id: int, now: datetime) -> tuple[TargetFigures, ...]:
+    """The targets of a company in order of their names."""
+    zone = ZoneInfo(session.scalars(select(Company.zone).where(Company.id == company_id)).one())
+    oldest = (
+        select(func.min(Snapshot.checked_at))
+        .where(Snapshot.connection_id == Connection.id)
+        .scalar_subquery()
+    )
+    rows = session.execute(
+        select(
+            Connection.id,
+            Connection.name,
+            Throttle.quota_limit,
+            Throttle.quota_month,
+            Throttle.quota_used,
+            oldest.label("read_at"),
+        )
+        .outerjoin(Throttle, Throttle.connection_id == Connection.id)
+        .where(Connection.company_id == company_id, Connection.side == "target")
+        .order_by(Connection.name)
+    ).all()
+    month = month_of(now, zone)
+    found = []
+    for row in rows:
+        sent, failed = _calls(session, row.id, now)
+        used = row.quota_used if row.quota_month == month else 0
+        found.append(TargetFigures(row.name, row.quota_limit, used or 0, sent, failed, row.read_at))
+    return tuple(found)
+
+
+def _calls(session: Session, connection_id: int, now: datetime) -> tuple[int, int]:
+    """Documents in the calls of the last hour that came to an end, and those that failed."""
+    last = (
+        select(Request.id)
+        .where(Request.connection_id == connection_id, Request.made_at > now - LATELY)
+        .where(Request.kind == "push")
+        .order_by(Request.id.desc())
+        .limit(LAST_CALLS)
+    )
+    failed = case((among_words(Attempt.state, FAILED), 1), else_=0)
+    row = session.execute(
+        select(func.count(), func.sum(failed))
+        .where(Attempt.request_id.in_(last))
+        .where(among_words(Attempt.state, (*ANSWERED, *FAILED)))
+    ).one()
+    return row[0], int(row[1] or 0)

@@ -1,0 +1,84 @@
+"""The workers of the installation, and what of one company each has in hand.
+
+Here: one row a process of the last day. Not here: its sign of life (holding/runtime/heartbeats.py).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from sqlalchemy import func, select, text, union_all
+from sqlalchemy.orm import Session
+
+from holding.runtime.heartbeats import AHEAD, KEPT
+from holding.tables import Heartbeat, Posting, Record, Run
+from holding.tables.columns import LEASED
+
+MOST: Final = 50
+
+
+class WorkerState(StrEnum):
+    """Whether a worker works, ended in order, or gives no sign of life any more."""
+
+    SILENT = "silent"
+    RUNNING = "running"
+    ENDED = "ended"
+    UNSEEN = "unseen"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerRow:
+    """One process. One that hears bells gives no sign of its own (`unseen`): it is known by what it
+    has in hand, and its times are None. `lease_until`: when the first of that comes free by itself.
+    """
+
+    owner: str
+    state: WorkerState
+    started_at: datetime | None
+    seen_at: datetime | None
+    in_hand: int
+    lease_until: datetime | None
+
+
+def workers_seen(session: Session, company_id: int, now: datetime) -> tuple[WorkerRow, ...]:
+    """Those that are silent first, then those that run, then those that ended."""
+    hands = _in_hand(session, company_id)
+    query = (
+        select(Heartbeat)
+        .where(Heartbeat.seen_at > now - KEPT)
+        .order_by(Heartbeat.left_at.is_not(None), Heartbeat.seen_at.desc(), Heartbeat.owner)
+        .limit(MOST)
+    )
+    found = []
+    for row in session.scalars(query):
+        count, until = hands.pop(row.owner, (0, None))
+        state = _state(row, now)
+        found.append(WorkerRow(row.owner, state, row.started_at, row.seen_at, count, until))
+    found += [
+        WorkerRow(owner, WorkerState.UNSEEN, None, None, count, until)
+        for owner, (count, until) in sorted(hands.items())
+    ]
+    order = list(WorkerState)
+    return tuple(sorted(found, key=lambda one: order.index(one.state)))
+
+
+def _state(row: Heartbeat, now: datetime) -> WorkerState:
+    if row.left_at is not None:
+        return WorkerState.ENDED
+    alive = row.next_by > now and row.seen_at <= now + AHEAD
+    return WorkerState.RUNNING if alive else WorkerState.SILENT
+
+
+def _in_hand(session: Session, company_id: int) -> dict[str, tuple[int, datetime | None]]:
+    """Worker -> how much of this company it has in hand, and when the first lease of that ends."""
+    each = union_all(*(_leased(table, company_id) for table in (Record, Posting, Run))).subquery()
+    rows = session.execute(
+        select(each.c.owner, func.count(), func.min(each.c.until)).group_by(each.c.owner)
+    )
+    return {owner or "": (count, until) for owner, count, until in rows}
+
+
+def _leased(table: type[Record | Posting | Run], company_id: int) -> Any:
+    owner, until = table.lease_owner.label("owner"), table.lease_until.label("until")
+    return select(owner, until).where(table.company_id == company_id, text(LEASED))

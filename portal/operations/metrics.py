@@ -1,0 +1,149 @@
+"""`/metrics`: the figures of all companies in the text format of Prometheus.
+
+Here: who may read them, and how each is written. Not here: the figures (holding/workload).
+"""
+
+import hmac
+from collections.abc import Iterator, Mapping
+from ipaddress import ip_address
+from typing import Final
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Response, current_app, g, request
+
+from holding.refusal import Refusal
+from holding.runtime import heartbeats
+from holding.tables.columns import from_minor
+from holding.workload import figures
+from holding.workload.figures import Figures
+from holding.workload.latency import rank
+from portal.web import security, store
+from portal.web.bearer import key
+from portal.web.problems import problem
+
+pages = Blueprint("metrics", __name__)
+TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
+HELP: Final = {
+    "clearpost_workers_running": "Workers that give a sign of life.",
+    "clearpost_queue_due": "Items that are due and in nobody's hand.",
+    "clearpost_queue_in_hand": "Items that a worker has in hand.",
+    "clearpost_queue_oldest_seconds": "How long the oldest due item has been due.",
+    "clearpost_held_records": "Records with an open exception.",
+    "clearpost_held_money": "What these come to, in units of the currency.",
+    "clearpost_exception_oldest_seconds": "How long the oldest exception has been open.",
+    "clearpost_documents_sent": "Documents in the calls of the last hour that were answered.",
+    "clearpost_failure_share": "How many of these failed, from 0 to 1.",
+    "clearpost_quota_used": "Documents that count for the month's quota of the target.",
+    "clearpost_quota_limit": "How many the target takes in a month.",
+    "clearpost_master_data_age_seconds": "Age of the master data that was read longest ago.",
+    "clearpost_latency_seconds": "From arrival to posted, of the latest records nobody decided.",
+    "clearpost_latency_seconds_count": "How many records that is.",
+}
+"""Each figure in the order of the page, with what it means; all are gauges."""
+Labels = Mapping[str, str]
+Value = tuple[str, Labels, float]  # name, labels, value
+
+
+@pages.get("/metrics")
+@security.limiter.limit("60 per minute")
+def show() -> Response:
+    """All figures; with the token of CLEARPOST_METRICS_TOKEN, or without one from this machine."""
+    refused = _refused()
+    if refused:
+        return problem(refused)
+    session = store.reading()
+    running = heartbeats.workers(session, g.now).running
+    values: list[Value] = [("clearpost_workers_running", {}, running)]
+    for one in figures.of_all(session, g.now):
+        values += _of_company(one)
+    answer = Response(_written(values))
+    answer.content_type = TEXT
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+def _refused() -> Refusal | None:
+    """Why whoever asks may not read figures of all companies."""
+    settings = current_app.config["PORTAL"].settings
+    wanted = settings.metrics_token
+    if wanted:
+        if hmac.compare_digest(key().encode(), wanted.encode()):
+            return None
+        hint = "Send the header Authorization: Bearer … with CLEARPOST_METRICS_TOKEN."
+        return Refusal("metrics.token", "This call has no valid token.", hint, 401)
+    if _local(settings.public_url):
+        return None
+    hint = "Set CLEARPOST_METRICS_TOKEN, and send it as a bearer token."
+    return Refusal("metrics.local", "Without a token only this machine may ask.", hint, 403)
+
+
+def _local(public_url: str | None) -> bool:
+    """Whether the call comes from this machine, and surely through no proxy on it: none is told of,
+    and the caller named this machine.
+    """
+    names = (request.remote_addr or "", urlsplit(request.host_url).hostname or "")
+    return public_url is None and all(map(_of_this_machine, names))
+
+
+def _of_this_machine(name: str) -> bool:
+    try:
+        return name == "localhost" or ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def _of_company(one: Figures) -> Iterator[Value]:
+    company = {"company": one.company}
+    for queue in one.queues:
+        labels = {**company, "queue": queue.part, "connection": queue.connection}
+        yield "clearpost_queue_due", labels, queue.due
+        yield "clearpost_queue_in_hand", labels, queue.in_hand
+        yield "clearpost_queue_oldest_seconds", labels, queue.oldest(g.now)
+    yield "clearpost_held_records", company, one.held
+    for currency, minor in sorted(one.money.items()):
+        labels = {**company, "currency": currency}
+        yield "clearpost_held_money", labels, float(from_minor(minor, currency))
+    opened = (g.now - one.oldest_at).total_seconds() if one.oldest_at else 0.0
+    yield "clearpost_exception_oldest_seconds", company, opened
+    yield from _of_targets(one)
+    for share in (0.5, 0.95):
+        value = rank(one.seconds, share)
+        if value is not None:
+            yield "clearpost_latency_seconds", {**company, "quantile": str(share)}, value
+    yield "clearpost_latency_seconds_count", company, len(one.seconds)
+
+
+def _of_targets(one: Figures) -> Iterator[Value]:
+    for target in one.targets:
+        labels = {"company": one.company, "connection": target.connection}
+        yield "clearpost_documents_sent", labels, target.sent
+        yield "clearpost_failure_share", labels, target.failure_share
+        if target.quota_limit is not None:
+            yield "clearpost_quota_used", labels, target.quota_used
+            yield "clearpost_quota_limit", labels, target.quota_limit
+        if target.read_at is not None:
+            age = (g.now - target.read_at).total_seconds()
+            yield "clearpost_master_data_age_seconds", labels, age
+
+
+def _written(values: list[Value]) -> str:
+    lines = []
+    for name, meaning in HELP.items():
+        found = [(labels, value) for said, labels, value in values if said == name]
+        if found:
+            lines += [f"# HELP {name} {meaning}", f"# TYPE {name} gauge"]
+            lines += [f"{name}{_labels(labels)} {_number(value)}" for labels, value in found]
+    return "\n".join([*lines, ""])
+
+
+def _labels(labels: Labels) -> str:
+    told = ",".join(f'{name}="{_escaped(value)}"' for name, value in labels.items())
+    return f"{{{told}}}" if told else ""
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
+def _number(value: float) -> str:
+    return str(int(value)) if value == int(value) else repr(value)

@@ -1,0 +1,73 @@
+"""The operations page: queues, workers, what is due by age, what is stuck, quota and master data.
+
+Here: the view and its one act. Not here: the numbers and giving back (holding/workload).
+"""
+
+from typing import Final
+
+from flask import Blueprint, Response, g, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from holding.access.actors import may
+from holding.refusal import Refusal
+from holding.runtime import doorbell
+from holding.workload import stuck
+from holding.workload.latency import latency
+from holding.workload.long_waits import long_waits
+from holding.workload.queues import by_age, queues
+from holding.workload.target_figures import target_figures
+from holding.workload.workers_seen import WorkerState, workers_seen
+from portal.web import forms, fragments, store
+
+pages = Blueprint("operations", __name__, url_prefix="/c/<co>/operations")
+CHIPS: Final = {
+    WorkerState.SILENT: ("bad", "failed", "No sign of life"),
+    WorkerState.RUNNING: ("ok", "ok", "Working"),
+    WorkerState.ENDED: ("idle", "minus", "Ended"),
+    WorkerState.UNSEEN: ("info", "sending", "Working"),
+}
+"""State of a worker -> tone, icon and word."""
+
+
+@pages.get("")
+def show() -> Response:
+    """How the work flows now."""
+    return fragments.respond("operations/show.html", _shown())
+
+
+@pages.post("/requeue")
+def requeue() -> AnyResponse:
+    """Give what a worker left in hand back to the queue."""
+    back = url_for("operations.show", co=g.company.code)
+    kind = next((one for one in stuck.Kind if one == request.form.get("kind")), None)
+    item = forms.whole(request.form.get("item"))
+    fence = forms.whole(request.form.get("fence"))
+    if kind is None or item is None or fence is None:
+        wrong = Refusal("work.unknown", "This is no item of a queue.", "Load the page again.", 422)
+        return fragments.refuse(wrong, back=back)
+    with store.writing() as session:
+        answer = stuck.requeue(session, g.actor, kind, item, fence, g.now)
+    if isinstance(answer, Refusal):
+        return fragments.refuse(answer, back=back)
+    doorbell.ring(g.company.id, "evaluate" if kind is stuck.Kind.RECORD else "push")
+    return fragments.moved(back, answer.say)
+
+
+def _shown() -> dict[str, object]:
+    session, company = store.reading(), g.company.id
+    found = queues(session, company, g.now)
+    workers = workers_seen(session, company, g.now)
+    return {
+        "queues": found,
+        "ages": by_age(found),
+        "due": sum(one.due for one in found),
+        "in_hand": sum(one.in_hand for one in found),
+        "workers": workers,
+        "running": sum(one.state is WorkerState.RUNNING for one in workers),
+        "worker_chips": CHIPS,
+        "stuck": stuck.stuck(session, company, g.now),
+        "targets": target_figures(session, company, g.now),
+        "latency": latency(session, company, g.now),
+        "waits": long_waits(session, company, g.now),
+        "refused": may(g.actor, stuck.ACT),
+    }

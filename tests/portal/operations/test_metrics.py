@@ -1,0 +1,50 @@
+"""Who may read the figures of all companies."""
+
+from dataclasses import replace
+
+import pytest
+from flask import Flask
+
+from holding.runtime.settings import Settings
+
+pytestmark = pytest.mark.sqlite
+
+
+def code(
+    app: Flask, *, host: str = "127.0.0.1:8000", caller: str = "127.0.0.1", key: str = ""
+) -> int:
+    headers = {"Host": host} | ({"Authorization": f"Bearer {key}"} if key else {})
+    given = {"REMOTE_ADDR": caller}
+    return app.test_client().get("/metrics", headers=headers, environ_base=given).status_code
+
+
+def told(app: Flask, **settings: str) -> None:
+    made = app.config["PORTAL"]
+    changed: Settings = replace(made.settings, **settings)
+    app.config["PORTAL"] = replace(made, settings=changed)
+
+
+@pytest.mark.parametrize(
+    ("host", "caller", "wanted"),
+    [
+        ("127.0.0.1:8000", "127.0.0.1", 200),
+        ("localhost", "::1", 200),
+        ("books.example", "127.0.0.1", 403),
+        ("127.0.0.1:8000", "203.0.113.9", 403),
+        ("127.0.0.1.books.example", "127.0.0.1", 403),
+    ],
+)
+def test_without_a_token_only_this_machine(app: Flask, host: str, caller: str, wanted: int) -> None:
+    assert code(app, host=host, caller=caller) == wanted
+
+
+def test_without_a_token_nobody_where_people_use_another_address(app: Flask) -> None:
+    told(app, public_url="https://books.example")
+    assert code(app) == 403
+
+
+def test_with_a_token_whoever_has_it_and_nobody_else(app: Flask) -> None:
+    told(app, metrics_token="scrape", public_url="https://books.example")
+    answers = [code(app, caller="203.0.113.9", key=one) for one in ("scrape", "scrap", "")]
+    assert answers == [200, 401, 401]
+    assert code(app) == 401
