@@ -1,8 +1,8 @@
 """Who may work on which posting: due mark, lease and fence.
 
-Here: claiming, giving back, and taking over the leases of workers that died. A posting is not
-claimed while a record like its own has come and is not judged yet. Not here: what is done under a
-claim.
+Here: claiming, and taking over the leases of workers that died. A posting is not claimed while a
+record like its own has come and is not judged yet. Not here: what is done under a claim, giving
+back (returned_claims.py).
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,8 +18,6 @@ from sqlalchemy import (
     and_,
     bindparam,
     exists,
-    func,
-    literal,
     or_,
     select,
     text,
@@ -189,40 +187,6 @@ _TAKE = (
     .returning(*_CLAIM.labelled)
     .execution_options(synchronize_session=False)
 )
-
-
-def line_up_again(desk: Desk, claims: Sequence[Claim]) -> None:
-    """Give back postings that were not worked on; they keep their places in the queue."""
-    with desk.database.write() as session:
-        for found in claims:
-            put_back(session, found, found.due_at or desk.clock.now())
-
-
-def stay_in_line(desk: Desk, claims: Sequence[Claim]) -> None:
-    """The same where the queue may be a run: what is due by no clock stays so."""
-    with desk.database.write() as session:
-        for found in claims:
-            put_back(session, found, found.due_at)
-
-
-def give_back(desk: Desk, claims: Sequence[Claim], *, after: timedelta) -> None:
-    """Give back postings that were not worked on; they are due again then."""
-    with desk.database.write() as session:
-        for found in claims:
-            put_back(session, found, desk.clock.now() + after)
-
-
-def put_back(session: Session, found: Claim, due: datetime | None) -> None:
-    """Give back one posting, due then (None: by no clock); a wake that came meanwhile stays."""
-    session.execute(
-        update(Posting)
-        .where(Posting.id == found.posting_id, Posting.fence == found.fence)
-        .values(
-            due_at=func.coalesce(Posting.due_at, literal(due, Posting.due_at.type)),
-            lease_owner=None,
-            lease_until=None,
-        )
-    )
 
 
 def free_the_dead(session: Session, now: datetime, *, longest: timedelta | None = None) -> int:

@@ -1,15 +1,16 @@
 """The journal's rows: push, request, attempt.
 
-Here: writing them, the values that pass between the steps of a push, and how often it was sent and
-looked up so far. Not here: when they are written.
+Here: writing them, and the values that pass between the steps of a push. Not here: when they are
+written, what a push has behind it (earlier_calls.py).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import func, insert, select
-from sqlalchemy.orm import Session, load_only
+from sqlalchemy.orm import Session
 
 from connectors.contract import Action, Found, Payload, Stands
 from connectors.transport.http import without_secrets
@@ -26,7 +27,8 @@ from rules.values.canonical import dumps, plain, sha256_hex
 
 PROOF_CAP = 4000
 _ATTEMPT = table_of(Attempt)
-_ADD_LINES, _ADD_ATTEMPTS = insert(table_of(PostingLine)), insert(_ATTEMPT)
+_PUSH = table_of(Push)
+_ADD_PUSHES = insert(_PUSH).returning(_PUSH.c.posting_id, _PUSH.c.id)
 _ADD_REQUEST = insert(table_of(Request)).returning(table_of(Request).c.id)
 _LAST_NO = (
     select(_ATTEMPT.c.push_id, func.max(_ATTEMPT.c.no))
@@ -124,14 +126,19 @@ def add_flight(
     )
 
 
-def add_lines(session: Session, push_id: int, document: Document, bills: Bills | None) -> None:
-    """What this push bills, line by line: what the rules said of each line key, else its lines."""
+def add_pushes(session: Session, rows: Sequence[Mapping[str, Any]]) -> dict[int, int]:
+    """Write pushes, each of another posting, with all columns; posting id -> push id."""
+    return {row.posting_id: row.id for row in session.execute(_ADD_PUSHES, rows)}
+
+
+def add_lines(session: Session, pushes: Iterable[tuple[int, Document, Bills | None]]) -> None:
+    """What each push bills, line by line: what the rules said of each line key, else its lines."""
     rows = [
         {"push_id": push_id, "line_key": key, "base_qty": quantity, "amount": amount}
+        for push_id, document, bills in pushes
         for key, quantity, amount in document_lines(document, bills)
     ]
-    if rows:
-        session.execute(_ADD_LINES, rows)
+    bulk.insert(session, PostingLine, rows)
 
 
 def add_look(
@@ -236,21 +243,19 @@ def _add_attempts(
     now: datetime,
 ) -> None:
     numbers = _next_no(session, [member.push_id for member in members])
-    session.execute(
-        _ADD_ATTEMPTS,
-        [
-            {
-                "request_id": request_id,
-                "push_id": member.push_id,
-                "no": numbers[member.push_id],
-                "row": rows.get(member.document.number),
-                "fence": member.claim.fence,
-                "state": AttemptState.SENDING,
-                "at": now,
-            }
-            for member in members
-        ],
-    )
+    attempts = [
+        {
+            "request_id": request_id,
+            "push_id": member.push_id,
+            "no": numbers[member.push_id],
+            "row": rows.get(member.document.number),
+            "fence": member.claim.fence,
+            "state": AttemptState.SENDING,
+            "at": now,
+        }
+        for member in members
+    ]
+    bulk.insert(session, Attempt, attempts)
 
 
 def _headers(payload: Payload, name: str) -> dict[str, str]:
@@ -262,56 +267,3 @@ def _headers(payload: Payload, name: str) -> dict[str, str]:
         "Content-Type": payload.content_type,
         **without_secrets(payload.headers),
     }
-
-
-def last_send(session: Session, push_id: int) -> Request:
-    """The call by which it was last sent, without what it sent: that may be a file of hundreds."""
-    told = (Request.key, Request.run_id, Request.made_at, Request.deadline_at, Request.answered_at)
-    query = (
-        select(Request)
-        .options(load_only(*told))
-        .join(Attempt, Attempt.request_id == Request.id)
-        .where(Attempt.push_id == push_id, Request.kind == "push")
-        .order_by(Attempt.no.desc())
-    )
-    return session.scalars(query.limit(1)).one()
-
-
-def sends_of(session: Session, push_id: int) -> tuple[int, str]:
-    """How often it was sent so far, and what came of the last one."""
-    query = (
-        select(Attempt.error)
-        .join(Request, Request.id == Attempt.request_id)
-        .where(Attempt.push_id == push_id, Request.kind == "push")
-        .order_by(Attempt.no)
-    )
-    said = session.scalars(query).all()
-    return len(said), said[-1] or ""
-
-
-def calls_of(session: Session, push_id: int) -> int:
-    """How often the target was asked to take it; files that were cut in two are one call."""
-    query = select(func.count(Attempt.id)).where(
-        Attempt.push_id == push_id, Attempt.state.not_in((*SEEN, AttemptState.SPLIT))
-    )
-    return session.scalar(query) or 0
-
-
-def absent_since(session: Session, push_id: int, request_id: int, now: datetime) -> datetime | None:
-    """The first of the look-ups since that send that said `absent` in a row; anything else starts
-    anew, and so does a clock that was set back.
-    """
-    sent = select(Attempt.no).where(Attempt.push_id == push_id, Attempt.request_id == request_id)
-    later = session.execute(
-        select(Attempt.state, Request.made_at)
-        .join(Request, Request.id == Attempt.request_id)
-        .where(Attempt.push_id == push_id, Attempt.no > sent.scalar_subquery())
-        .where(Attempt.state.in_(SEEN))
-        .order_by(Attempt.no.desc())
-    ).all()
-    first = None
-    for state, at in later:
-        if state != AttemptState.ABSENT or at > now:
-            break
-        first = at
-    return first

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from connectors.contract.errors import RETRY
@@ -90,16 +90,16 @@ def open_hold(session: Session, posting: Posting, trouble: Trouble, now: datetim
 
 
 def close_holds(
-    session: Session, posting_id: int, codes: tuple[str, ...], now: datetime
+    session: Session, posting_ids: Collection[int], codes: tuple[str, ...], now: datetime
 ) -> Collection[int]:
     """Close what pushing itself opened, once the target has answered; the causes' ids."""
-    given = {"posting": posting_id, "codes": codes, "now": now}
+    given = {"postings": list(posting_ids), "codes": codes, "now": now}
     return session.scalars(_CLOSE_HOLDS, given).all()
 
 
 _CLOSE_HOLDS = (
     update(Hold)
-    .where(Hold.posting_id == bindparam("posting"), HOLD_OPEN)
+    .where(bulk.among_given(Hold.posting_id, "postings"), HOLD_OPEN)
     .where(bulk.among_given(Hold.code, "codes"))
     .values(state=HoldState.CLEARED, closed_at=NOW, closed_why="The target has answered.")
     .returning(Hold.cause_id)

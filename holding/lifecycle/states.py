@@ -8,6 +8,7 @@ here: why something moves.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -174,6 +175,48 @@ def move_postings(
         for one in postings
     ]
     return bulk.update_seen(session, Posting, rows, seen="lock")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A posting as the caller saw it, the state that it takes, and what else changes with it."""
+
+    posting_id: int
+    expected: PostingState
+    lock: int
+    to: PostingState
+    columns: Mapping[str, Any]
+
+
+def take_steps(session: Session, steps: Collection[Step]) -> set[int]:
+    """Move postings, each by a step of its own, in one statement for those that change the same
+    columns; the ids of those that still were what the caller saw.
+
+    A move that the table does not have is our own fault and raises.
+    """
+    alike: dict[tuple[PostingState, tuple[str, ...]], list[dict[str, Any]]] = defaultdict(list)
+    for one in steps:
+        require_move(one.expected, one.to)
+        row = {"id": one.posting_id, "lock": one.lock, "state": one.to, **one.columns}
+        alike[one.expected, tuple(row)].append(row)
+    return {
+        posting_id
+        for (expected, _), rows in alike.items()
+        for posting_id in bulk.update_seen(
+            session, Posting, rows, seen="lock", still=(("state", (expected,)),)
+        )
+    }
+
+
+def move_pushes(
+    session: Session, changes: Mapping[int, Mapping[str, Any]], to: PushState
+) -> set[int]:
+    """Change many pushes to one state, each with the columns given for its id (all the same ones);
+    the ids of those that were in a state that it may come from.
+    """
+    before = tuple(state for state in PUSH_MOVES if allowed(PUSH_MOVES, state, to))
+    rows = [{"id": push_id, "state": to, **columns} for push_id, columns in changes.items()]
+    return bulk.update_known(session, Push, rows, keys=("id",), still=(("state", before),))
 
 
 def move_push(session: Session, push_id: int, to: PushState, **columns: Any) -> bool:

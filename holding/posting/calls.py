@@ -23,6 +23,8 @@ from holding.journal.push_rows import Flight
 from holding.posting import push, results
 from holding.posting.follow_up_calls import Half, take_half
 from holding.posting.push import Case
+from holding.posting.taken_documents import Taken, posted_each
+from holding.store import bulk
 from holding.tables import Attempt, Request
 from holding.tables.columns import table_of
 from holding.tables.row_states import AttemptState, RequestState
@@ -33,13 +35,12 @@ UNCLEAR = ("temporary", "uncertain")
 QUOTA = "quota_exceeded"
 KEY_REFUSED = "authorization_failed"
 
-_ATTEMPT, _REQUEST = table_of(Attempt), table_of(Request)
-_END_ATTEMPT = (  # these set the columns that they are given values for
-    update(_ATTEMPT)
-    .where(_ATTEMPT.c.request_id == bindparam("request"), _ATTEMPT.c.push_id == bindparam("push"))
-    .where(_ATTEMPT.c.state == AttemptState.SENDING, _ATTEMPT.c.fence == bindparam("ours"))
+_ATTEMPT_KEYS = ("push_id", "request_id", "fence")
+_SENDING = (("state", (AttemptState.SENDING,)),)
+_REQUEST = table_of(Request)
+_END_REQUEST = (  # it sets the columns that it is given values for
+    update(_REQUEST).where(_REQUEST.c.id == bindparam("request"))
 )
-_END_REQUEST = update(_REQUEST).where(_REQUEST.c.id == bindparam("request"))
 
 
 def fly(desk: Desk, flight: Flight) -> None:
@@ -88,9 +89,11 @@ def land(desk: Desk, flight: Flight, sent: Sent) -> list[Half]:
             causes: set[int] = set()
             luck = desk.chance.random()  # one for all: what was sent together is tried together
             answers = _one_exception(session, flight, sent.answers, now)
-            for member, answer in zip(flight.members, answers, strict=True):
-                case = Case(session, desk, flight.channel, member, now, causes, luck, call)
-                settle_answer(case, flight.request_id, answer)
+            cases = [
+                Case(session, desk, flight.channel, member, now, causes, luck, call)
+                for member in flight.members
+            ]
+            _settle(session, flight.request_id, list(zip(cases, answers, strict=True)))
             target_holds.settle(session, [member.record_id for member in flight.members], causes)
         judge_channel(session, desk, flight.channel, sent.answers, now)
         fault_points.point("push.before_answer_commit")
@@ -112,12 +115,28 @@ def _one_exception(
     ]
 
 
-def settle_answer(case: Case, request_id: int, answer: Answer) -> None:
-    """One document's answer: its attempt, its push, its posting."""
-    if not apply(case, answer):
-        return
+def _settle(session: Session, request_id: int, told: Sequence[tuple[Case, Answer]]) -> None:
+    """Each document's answer: its push, its posting, its attempt. What was taken is written
+    together, anything else one by one.
+    """
+    taken = [(case, _taken(answer)) for case, answer in told if is_taken(answer)]
+    done = posted_each(taken)
+    ours = [
+        (case, answer)
+        for case, answer in told
+        if (case.member.push_id in done if is_taken(answer) else apply(case, answer))
+    ]
+    ended = [_ended(case, request_id, answer) for case, answer in ours]
+    bulk.update_known(session, Attempt, ended, keys=_ATTEMPT_KEYS, still=_SENDING)
+
+
+def _ended(case: Case, request_id: int, answer: Answer) -> dict[str, object]:
+    """What an attempt of ours came to."""
     kept = (*answer.kept, *_kept_total(case, answer))
-    told = {
+    return {
+        "push_id": case.member.push_id,
+        "request_id": request_id,
+        "fence": case.member.claim.fence,
         "state": AttemptState.EXISTING
         if answer.existing and answer.kind == "accepted"
         else answer.kind,
@@ -126,8 +145,6 @@ def settle_answer(case: Case, request_id: int, answer: Answer) -> None:
         "target_ref": answer.target_ref,
         "proof": dumps(plain(kept)) if kept else None,
     }
-    mine = {"request": request_id, "push": case.member.push_id, "ours": case.member.claim.fence}
-    case.session.execute(_END_ATTEMPT, told | mine)
 
 
 def _kept_total(case: Case, answer: Answer) -> tuple[Kept, ...]:
@@ -144,15 +161,8 @@ def apply(case: Case, answer: Answer, *, looked: bool = False) -> bool:
 
     `looked`: a look-up told it, so it is the last word on whatever went out before.
     """
-    same = answer.existing and answer.same_content is not False
-    if answer.kind == "accepted" or (answer.kind == "skipped" and same):
-        return results.posted(
-            case,
-            target_ref=answer.target_ref,
-            words=answer.words,
-            existing=answer.existing,
-            total=answer.total,
-        )
+    if is_taken(answer):
+        return bool(posted_each([(case, _taken(answer))]))
     if answer.existing:
         return results.other_content(case, answer)
     if answer.kind == "temporary" and (looked or not _was_in_doubt(case)):
@@ -163,6 +173,21 @@ def apply(case: Case, answer: Answer, *, looked: bool = False) -> bool:
     if answer.kind in UNCLEAR:
         return push.doubtful(case, answer.words)
     return results.refused(case, answer)
+
+
+def is_taken(answer: Answer) -> bool:
+    """Whether the target has the document now, with this content."""
+    same = answer.existing and answer.same_content is not False
+    return answer.kind == "accepted" or (answer.kind == "skipped" and same)
+
+
+def _taken(answer: Answer) -> Taken:
+    return Taken(
+        target_ref=answer.target_ref,
+        words=answer.words,
+        existing=answer.existing,
+        total=answer.total,
+    )
 
 
 def judge_channel(

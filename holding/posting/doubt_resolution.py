@@ -24,15 +24,16 @@ from grammar.text.finding_codes import ErrorClass
 from holding.connections import breaker, limits
 from holding.connections.channel import Channel, Desk
 from holding.journal import retry_policy, run_counts, target_holds
+from holding.journal.earlier_calls import absent_since, last_send, sends_of
 from holding.journal.evidence import action_of, ours, theirs_of
 from holding.journal.posting_claims import (
     POISON_CRASHES,
     TOGETHER,
     Claim,
-    line_up_again,
     lock_families,
 )
-from holding.journal.push_rows import Member, absent_since, add_look, last_send, sends_of
+from holding.journal.push_rows import Member, add_look
+from holding.journal.returned_claims import line_up_again
 from holding.posting import push as posting_push
 from holding.posting import results
 from holding.posting.calls import QUOTA, apply, fly

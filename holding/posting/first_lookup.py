@@ -22,13 +22,14 @@ from holding.connections.channel import Channel, Desk
 from holding.connections.probe import renewed_after_all
 from holding.journal import target_holds
 from holding.journal.evidence import ours
-from holding.journal.posting_claims import Claim, give_back, put_back, stay_in_line
+from holding.journal.posting_claims import Claim
 from holding.journal.push_rows import add_look, conflicted, keep_alike
+from holding.journal.returned_claims import give_back, put_back, stay_in_line
 from holding.journal.target_holds import MANUAL, Trouble
 from holding.lifecycle.causes import INACTIVE
 from holding.lifecycle.changes import read_now
 from holding.posting import refused_key, results
-from holding.posting.intent import Examined, add_push
+from holding.posting.intent import Examined, add_pushes
 from holding.posting.last_check import Checked, check
 from holding.posting.push import Case
 from holding.tables import Posting, Push, Reading, Record, Release, Version
@@ -300,7 +301,8 @@ def _turn(desk: Desk, channel: Channel, claim: Claim, found: Found, story: bytes
         if not isinstance(one, Checked):
             put_back(session, claim, now)
             return
-        member = add_push(session, desk, channel, one, story)
+        stories = {claim.posting_id: story}
+        (member,) = add_pushes(session, desk, channel, [one], stories)
         add_look(session, channel, member, found, kind="lookup", key=one.key, now=now)
         case = Case(session, desk, channel, member, now)
         if found.kind == "equal":

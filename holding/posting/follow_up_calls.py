@@ -16,8 +16,9 @@ from holding.connections import limits
 from holding.connections.channel import Channel, Desk
 from holding.journal import target_holds
 from holding.journal.evidence import request_key
-from holding.journal.posting_claims import lock_families, put_back
+from holding.journal.posting_claims import lock_families
 from holding.journal.push_rows import Flight, Member, add_flight, push_lease
+from holding.journal.returned_claims import put_back_each
 from holding.lifecycle.states import move_posting, move_push
 from holding.tables import Posting, Request
 from holding.tables.row_states import PushState
@@ -42,8 +43,8 @@ def again(
         families = [one.claim.family for one in members]
         lock_families(session, channel.company_id, families)
         if not limits.running(session, channel):
-            for one in members:
-                put_back(session, one.claim, desk.clock.now())
+            now = desk.clock.now()
+            put_back_each(session, ((one.claim, now) for one in members))
             return None
         old = session.get_one(Request, request_id)
         name = old.headers.get(":batch", "")

@@ -7,33 +7,33 @@ another (holding/posting/follow_up_calls.py), the call itself (holding/posting/c
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from connectors.contract import Action, Found, Payload
 from connectors.transport import fault_points
-from holding.audit.events import record_event
+from holding.audit.events import Fact, record_events
 from holding.audit.seals import PUSH, REQUEST, SEALED, seal
 from holding.connections.channel import Channel, Desk
-from holding.journal import target_holds
+from holding.journal import push_rows, target_holds
 from holding.journal.evidence import request_key
-from holding.journal.posting_claims import Claim, give_back, lock_families, put_back
-from holding.journal.push_rows import Flight, Member, add_flight, add_lines, add_look, push_lease
+from holding.journal.posting_claims import Claim, lock_families
+from holding.journal.push_rows import Flight, Member, add_flight, add_look, push_lease
+from holding.journal.returned_claims import give_back, put_back
 from holding.journal.target_holds import Trouble
 from holding.lifecycle.changes import wake_records
-from holding.lifecycle.states import move_posting
+from holding.lifecycle.states import Step, take_steps
 from holding.posting import results
 from holding.posting.call_parts import first_call, too_large
 from holding.posting.last_check import Checked, NotNow, Verdict, check
-from holding.tables import Posting, Push
-from holding.tables.columns import table_of
+from holding.tables import Posting
 from holding.tables.row_states import PushState
 from rules.values.canonical import sha256_hex
 from rules.values.posting_states import PostingState
 
-_ADD_PUSH = insert(table_of(Push)).returning(table_of(Push).c.id)
 _NO_CALL: Mapping[str, str] = {}
 Looked = Mapping[int, Found]
 SAID: Mapping[Action, str] = {
@@ -146,17 +146,8 @@ def _commit(
         if tuple(good) != examined.good:
             return None
         fault_points.point("push.before_intent")
-        members = tuple(
-            add_push(
-                session,
-                desk,
-                channel,
-                one,
-                examined.stories[one.claim.posting_id],
-                request={REQUEST: sha256_hex(payload.body)},
-            )
-            for one in good
-        )
+        request = {REQUEST: sha256_hex(payload.body)}
+        members = add_pushes(session, desk, channel, good, examined.stories, request=request)
         for member in members:
             found = looked.get(member.claim.posting_id)
             if found is not None:
@@ -175,19 +166,44 @@ def _commit(
     return flight
 
 
-def add_push(
+def add_pushes(
     session: Session,
     desk: Desk,
     channel: Channel,
-    one: Checked,
-    story: bytes,
+    good: Sequence[Checked],
+    stories: Mapping[int, bytes],
     *,
     request: Mapping[str, str] = _NO_CALL,
-) -> Member:
-    """The push row, its lines, the posting on its way; `request` seals the bytes of its call."""
+) -> tuple[Member, ...]:
+    """The push rows, their lines, the postings on their way; `request` seals the bytes of their
+    call. The postings are locked and were looked at, so that none can have moved.
+    """
     now = desk.clock.now()
+    rows = [_push_row(one, stories[one.posting.id], now) for one in good]
+    ids = push_rows.add_pushes(session, rows)
+    members = tuple(_member(one, ids[one.posting.id]) for one in good)
+    billed = [
+        (of.push_id, of.document, one.posting.bills)
+        for of, one in zip(members, good, strict=True)
+        if one.action != "void"
+    ]
+    push_rows.add_lines(session, billed)
+    steps = [_on_its_way(one, ids[one.posting.id], now, now + push_lease(desk)) for one in good]
+    if len(take_steps(session, steps)) < len(steps):
+        raise RuntimeError("a posting moved under our lock")
+    record_events(
+        session,
+        [
+            _sending(channel, one, row, ids[one.posting.id], request, now)
+            for one, row in zip(good, rows, strict=True)
+        ],
+    )
+    return members
+
+
+def _push_row(one: Checked, story: bytes, now: datetime) -> dict[str, Any]:
     posting = one.posting
-    push = {
+    return {
         "posting_id": posting.id,
         "no": one.no,
         "connection_id": posting.connection_id,
@@ -202,39 +218,44 @@ def add_push(
         "state": PushState.SENDING,
         "made_at": now,
     }
-    push_id: int = session.execute(_ADD_PUSH, push).scalar_one()
-    if one.action != "void":
-        add_lines(session, push_id, one.document, posting.bills)
+
+
+def _on_its_way(one: Checked, push_id: int, now: datetime, until: datetime) -> Step:
     first = {"sent_at": now} if one.action == "create" else {}
-    move_posting(
-        session,
-        posting.id,
-        expected=posting.state,
-        to=PostingState.SENDING,
-        lock=one.lock,
-        push_id=push_id,
-        lease_until=now + push_lease(desk),
-        **first,
-    )
-    say = SAID[one.action].format(posting.number, channel.name, posting.hash[:12])
-    record_event(
-        session,
+    columns = {"push_id": push_id, "lease_until": until, **first}
+    return Step(one.posting.id, one.posting.state, one.lock, PostingState.SENDING, columns)
+
+
+def _sending(
+    channel: Channel,
+    one: Checked,
+    push: Mapping[str, Any],
+    push_id: int,
+    request: Mapping[str, str],
+    now: datetime,
+) -> Fact:
+    """The event of what is about to be sent, with the seal of its push."""
+    posting = one.posting
+    said = {
+        "say": SAID[one.action].format(posting.number, channel.name, posting.hash[:12]),
+        "push": push_id,
+        "hash": posting.hash,
+        "key": one.key,
+        SEALED: seal(PUSH, push),
+        **request,
+    }
+    return Fact(
         company_id=channel.company_id,
         at=now,
-        actor=None,
         act="posting.sending",
         record_id=one.record_id,
         posting_id=posting.id,
         fence=one.claim.fence,
-        body={
-            "say": say,
-            "push": push_id,
-            "hash": posting.hash,
-            "key": one.key,
-            SEALED: seal(PUSH, push),
-            **request,
-        },
+        body=said,
     )
+
+
+def _member(one: Checked, push_id: int) -> Member:
     return Member(
         claim=one.claim,
         record_id=one.record_id,

@@ -16,7 +16,8 @@ from connectors.contract.targets import TellsItems
 from holding.connections import breaker, limits, master_data
 from holding.connections.channel import Channel, Desk
 from holding.connections.probe import renewed_after_all
-from holding.journal.posting_claims import Claim, put_back, stay_in_line
+from holding.journal.posting_claims import Claim
+from holding.journal.returned_claims import put_back, stay_in_line
 from holding.lifecycle.posting_waits import FOR_ITEM
 from holding.posting import refused_key
 from holding.posting.intent import Examined

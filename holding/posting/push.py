@@ -5,7 +5,7 @@ answered, and the alarm when that lasts too long. Not here: how a push ends (res
 found out (doubt_resolution.py).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from connectors.contract.errors import RETRY
 from grammar.text.finding_codes import ErrorClass
-from holding.audit.events import record_event
+from holding.audit.events import Fact, record_events
 from holding.audit.seals import CALL, SealedCall
 from holding.connections.channel import Channel, Desk
 from holding.journal import target_holds
@@ -23,6 +23,7 @@ from holding.journal.posting_claims import Claim
 from holding.journal.push_rows import SEEN, Member
 from holding.journal.target_holds import Trouble
 from holding.lifecycle.states import move_posting, move_push
+from holding.store import bulk
 from holding.tables import Attempt, Posting, Push
 from holding.tables.row_states import PushState
 from rules.values.posting_states import PostingState
@@ -55,6 +56,20 @@ def locked(session: Session, claim: Claim) -> Posting | None:
     return session.scalars(_OURS, given).one_or_none()
 
 
+def locked_each(session: Session, claims: Iterable[Claim]) -> dict[int, Posting]:
+    """The same of many, by their ids; one whose fence is another's by now is not among them."""
+    fences = {claim.posting_id: claim.fence for claim in claims}
+    rows = session.scalars(_THESE, {"postings": list(fences)})
+    return {row.id: row for row in rows if row.fence == fences[row.id]}
+
+
+_THESE = (
+    select(Posting)
+    .where(bulk.among_given(Posting.id, "postings"))
+    .order_by(Posting.id)
+    .execution_options(populate_existing=True)
+    .with_for_update(key_share=True)
+)
 _OURS = (
     select(Posting)
     .where(Posting.id == bindparam("posting"), Posting.fence == bindparam("fence"))
@@ -85,11 +100,14 @@ def open_push(case: Case, state: PushState, **columns: Any) -> None:
 
 def tell(case: Case, act: str, say: str, **body: Any) -> None:
     """The event of what happened to the posting."""
-    record_event(
-        case.session,
+    record_events(case.session, [fact(case, act, say, **body)])
+
+
+def fact(case: Case, act: str, say: str, **body: Any) -> Fact:
+    """The same, to be written together with others."""
+    return Fact(
         company_id=case.channel.company_id,
         at=case.now,
-        actor=None,
         act=act,
         record_id=case.member.record_id,
         posting_id=case.member.claim.posting_id,

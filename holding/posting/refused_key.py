@@ -16,11 +16,12 @@ from connectors.contract import Answer, Found
 from holding.connections import breaker
 from holding.connections.channel import Channel, Desk
 from holding.journal import retry_policy, target_holds
-from holding.journal.posting_claims import QUIET, STOPPED, TOLD, Claim, put_back, take
+from holding.journal.posting_claims import QUIET, STOPPED, TOLD, Claim, take
 from holding.journal.push_rows import add_look
+from holding.journal.returned_claims import put_back, put_back_each
 from holding.journal.target_holds import REFUSED, Trouble
 from holding.posting import results
-from holding.posting.intent import add_push, examine
+from holding.posting.intent import add_pushes, examine
 from holding.posting.last_check import Checked, check
 from holding.posting.push import Case
 from holding.tables import Connection, Posting
@@ -36,14 +37,14 @@ def met(
     with desk.database.write() as session:
         now = desk.clock.now()
         breaker.keep_key(session, channel.connection_id)
-        for other in waiting:
-            put_back(session, other, other.due_at)
+        put_back_each(session, ((other, other.due_at) for other in waiting))
         one = check(session, channel, [claim], lock=True, now=now)[claim.posting_id]
         breaker.shut(session, channel.connection_id, now, channel.key_id)
         if not isinstance(one, Checked) or not _untold(session, channel):
             put_back(session, claim, claim.due_at)
             return
-        member = add_push(session, desk, channel, one, story)
+        stories = {claim.posting_id: story}
+        (member,) = add_pushes(session, desk, channel, [one], stories)
         add_look(session, channel, member, found, kind="lookup", key=one.key, now=now)
         case = Case(session, desk, channel, member, now)
         said = Answer(kind="refused", error_class=KEY_REFUSED, words=found.words)

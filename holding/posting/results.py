@@ -2,41 +2,32 @@
 
 Here: the ways a push can end, each one conditional move with its event; all of them need the fence,
 so who lost the lease writes nothing. Not here: which of them applies (calls.py,
-doubt_resolution.py), and pushes whose end is not known yet (push.py).
+doubt_resolution.py), what follows when a target has taken documents (taken_documents.py), and
+pushes whose end is not known yet (push.py).
 """
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, bindparam, exists, or_, select
 from sqlalchemy.orm import Session
 
-from connectors.contract import Action, Answer, Found
-from connectors.contract.targets import Readable
+from connectors.contract import Answer, Found
 from grammar.text.finding_codes import ErrorClass
 from holding.audit.events import record_event
 from holding.connections.channel import Channel
-from holding.journal import kept_totals, retry_policy, target_holds
+from holding.journal import retry_policy, target_holds
+from holding.journal.earlier_calls import calls_of
 from holding.journal.posting_claims import Claim
-from holding.journal.push_rows import calls_of, keep_alike
+from holding.journal.push_rows import keep_alike
 from holding.journal.target_holds import Trouble
-from holding.lifecycle.changes import wake_records
 from holding.lifecycle.states import move_posting
-from holding.posting import target_state
 from holding.posting.push import FREE, Case, close_push, locked, move, owned, tell
-from holding.tables import Posting, Record
-from holding.tables.columns import table_of
+from holding.posting.taken_documents import Taken, posted_each
+from holding.tables import Posting
 from holding.tables.row_states import PushState
 from holding.words import plural
 from rules.values.posting_states import PostingState
-
-_DONE: Mapping[Action, str] = {
-    "create": "{} has {} as {}.",
-    "update": "{} has {} with its new content, as {}.",
-    "void": "{} has made {} void, {}.",
-}
 
 
 def posted(
@@ -48,39 +39,8 @@ def posted(
     total: Decimal | None = None,
 ) -> bool:
     """It is posted; the target's total of it, if that is known."""
-    posting = owned(case)
-    if posting is None:
-        return False
-    number, family, version_id = posting.number, posting.family, posting.version_id
-    action, target_ref = case.member.action, target_ref or posting.target_ref
-    document = case.member.document
-    kept = None if action == "void" else kept_totals.in_minor(document, total)
-    close_push(case, PushState.ACCEPTED, target_ref=target_ref, kept=kept)
-    taken_back = target_state.take_back(case.session, posting)
-    read_at = case.now + case.channel.settle if isinstance(case.channel.target, Readable) else None
-    push_id = case.member.push_id
-    columns = target_state.accepted(posting, action, document, push_id, kept=kept, read_at=read_at)
-    move(
-        case,
-        posting,
-        PostingState.REVERSED if action == "void" else PostingState.POSTED,
-        target_ref=target_ref,
-        posted_at=posting.posted_at or case.now,
-        due_at=None,
-        tries=0,
-        crashes=0,
-        **FREE,
-        **columns,
-    )
-    _known(case, target_holds.NO_ANSWER, target_holds.CONFLICT)
-    say = _DONE[action].format(case.channel.name, number, target_ref or "a document without a name")
-    say += " It stood there already with the same content." if existing else ""
-    rounded = kept_totals.said(document, kept)
-    say += f" {rounded}" if rounded else ""
-    facts = {"existing": existing, "words": words, "target_ref": target_ref}
-    tell(case, "posting.posted", say, action=action, takes_back=taken_back, **facts)
-    _wake_family(case, family, version_id)
-    return True
+    taken = Taken(target_ref=target_ref, words=words, existing=existing, total=total)
+    return bool(posted_each([(case, taken)]))
 
 
 def refused(case: Case, answer: Answer) -> bool:
@@ -166,7 +126,7 @@ def waits(case: Case, answer: Answer) -> bool:
 def _known(case: Case, *codes: str) -> None:
     """The target has answered: what pushing held it for until then is over."""
     posting_id = case.member.claim.posting_id
-    case.causes.update(target_holds.close_holds(case.session, posting_id, codes, case.now))
+    case.causes.update(target_holds.close_holds(case.session, [posting_id], codes, case.now))
 
 
 def _take_back(
@@ -258,27 +218,6 @@ def _failed(
     say = f"{case.channel.name} did not take {number}: {words}"
     tell(case, act, say, error_class=error_class, code=target_code)
     return True
-
-
-def _wake_family(case: Case, family: int, version_id: int) -> None:
-    """Others of the family may have waited for this; itself, if a newer version came."""
-    of_family = {"company": case.channel.company_id, "family": family}
-    itself = {"record": case.member.record_id, "version": version_id}
-    woken = case.session.scalars(_OTHERS, of_family | itself).all()
-    if woken:
-        wake_records(case.session, woken, case.now)
-
-
-_RECORD, _POSTING = table_of(Record), table_of(Posting)
-_VERSION = bindparam("version", type_=BigInteger)
-_WAITS = exists().where(
-    _POSTING.c.record_id == bindparam("record"), _POSTING.c.state == PostingState.WAITING
-)
-_OTHERS = (
-    select(_RECORD.c.id)
-    .where(_RECORD.c.company_id == bindparam("company"), _RECORD.c.family == bindparam("family"))
-    .where(or_(_RECORD.c.id != bindparam("record"), _RECORD.c.version_id != _VERSION, _WAITS))
-)
 
 
 def _pause(case: Case, answer: Answer, least: timedelta, most: timedelta) -> timedelta:

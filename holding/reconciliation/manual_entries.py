@@ -227,7 +227,7 @@ def _stand_in(
     posting.content = plain(document)
     session.flush()
     push = _without_a_call(session, posting, there, evaluation_id, now)
-    add_lines(session, push.id, document, posting.bills)
+    add_lines(session, [(push.id, document, posting.bills)])
     keep_look(
         session,
         posting.connection_id,

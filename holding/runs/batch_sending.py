@@ -22,7 +22,8 @@ from holding.connections import limits
 from holding.connections.channel import Channel, Desk
 from holding.journal import run_counts
 from holding.journal.lease_extension import keeping
-from holding.journal.posting_claims import LIVE, STOPPED, Claim, parted, stay_in_line, take
+from holding.journal.posting_claims import LIVE, STOPPED, Claim, parted, take
+from holding.journal.returned_claims import stay_in_line
 from holding.posting.calls import fly
 from holding.posting.first_lookup import first_looks
 from holding.posting.intent import examine, intend

@@ -23,8 +23,9 @@ from holding.connections.probe import may_call, with_good_key
 from holding.journal import run_counts
 from holding.journal.evidence import Storyteller
 from holding.journal.lease_extension import keeping
-from holding.journal.posting_claims import LIVE, claim, free_the_dead, line_up_again
+from holding.journal.posting_claims import LIVE, claim, free_the_dead
 from holding.journal.posting_claims import companies_due as companies_to_push
+from holding.journal.returned_claims import line_up_again
 from holding.journal.run_counts import close_left_open
 from holding.lifecycle.states import READY
 from holding.posting import refused_key

@@ -34,10 +34,12 @@ from sqlalchemy.sql.operators import OperatorType
 from sqlalchemy.types import BigInteger, TypeDecorator, TypeEngine
 
 from holding.tables import Base
-from holding.tables.columns import AsText, Json, Moment, moment_text, table_of
+from holding.tables.columns import AsText, Json, Moment, moment_text, table_of, words
 from rules.values.canonical import dumps
 
 Rows = Sequence[Mapping[str, Any]]
+Words = tuple[tuple[str, tuple[str, ...]], ...]
+"""Columns, each with the words of ours that it may have."""
 
 
 class Encoded(str):
@@ -142,18 +144,35 @@ def update(
         return
     table = table_of(model)
     columns = tuple(rows[0])
-    statement = _update_text(_dialect(session), table, columns, bump, None)
+    statement = _update_text(_dialect(session), table, columns, bump, ("id",), ())
     session.execute(statement, {"rows": _json(table, rows)})
 
 
-def update_seen(session: Session, model: type[Base], rows: Rows, *, seen: str) -> set[int]:
+def update_seen(
+    session: Session, model: type[Base], rows: Rows, *, seen: str, still: Words = ()
+) -> set[int]:
     """The same for those rows alone whose column `seen` is still what is given for it, and goes up
-    by 1; their ids.
+    by 1; their ids. `still`: see update_known.
     """
     if not rows:
         return set()
     table = table_of(model)
-    statement = _update_text(_dialect(session), table, tuple(rows[0]), seen, seen)
+    statement = _update_text(
+        _dialect(session), table, tuple(rows[0]), seen, ("id", seen), still, "id"
+    )
+    return set(session.scalars(statement, {"rows": _json(table, rows)}))
+
+
+def update_known(
+    session: Session, model: type[Base], rows: Rows, *, keys: tuple[str, ...], still: Words
+) -> set[int]:
+    """Set the other columns of the rows that have these keys, where each column named in `still` is
+    one of its words (ours, not a person's) before the change; the first keys of those that were.
+    """
+    if not rows:
+        return set()
+    table = table_of(model)
+    statement = _update_text(_dialect(session), table, tuple(rows[0]), None, keys, still, keys[0])
     return set(session.scalars(statement, {"rows": _json(table, rows)}))
 
 
@@ -234,19 +253,27 @@ def _insert_text(
 
 @cache
 def _update_text(
-    dialect: str, table: Table, columns: tuple[str, ...], bump: str | None, seen: str | None
+    dialect: str,
+    table: Table,
+    columns: tuple[str, ...],
+    bump: str | None,
+    keys: tuple[str, ...],
+    still: Words,
+    returning: str | None = None,
 ) -> TextClause:
     kinds = tuple((c, _kind(table, c)) for c in columns)
     mine = f'"{table.name}"'
-    sets = [f'"{c}" = v."{c}"' for c in columns if c not in ("id", seen)]
+    sets = [f'"{c}" = v."{c}"' for c in columns if c not in keys]
     if bump:
         sets.append(f'"{bump}" = {mine}."{bump}" + 1')
+    terms = [f'{mine}."{c}" = v."{c}"' for c in keys]
+    terms += [f'{mine}."{c}" IN {words(sorted(known))}' for c, known in still]
     statement = (
         f"WITH {_given(dialect, 'v', kinds)} "
-        f"UPDATE {mine} SET {', '.join(sets)} FROM v WHERE {mine}.id = v.id"
+        f"UPDATE {mine} SET {', '.join(sets)} FROM v WHERE {' AND '.join(terms)}"
     )
-    if seen:
-        statement += f' AND {mine}."{seen}" = v."{seen}" RETURNING {mine}.id'
+    if returning:
+        statement += f' RETURNING {mine}."{returning}"'
     return text(statement)
 
 

@@ -21,7 +21,7 @@ from sqlalchemy import text
 from connectors.contract import Sent
 from holding.approvals import consent, voiding
 from holding.evaluation import due_records, finish, plan_unsent
-from holding.posting import calls, doubt_resolution, intent, push
+from holding.posting import calls, doubt_resolution, intent, push, taken_documents
 from holding.runtime import clock, doorbell
 from holding.store import database
 from workers import jobs
@@ -152,6 +152,7 @@ def _copy(function: Any) -> FunctionType:
 
 _REAL_COMMIT = _copy(intent._commit)
 _OWN = "Posting.fence == claim.fence"
+_RANDOM = "f'cp-{__import__(\"uuid\").uuid4().hex}'"
 
 MUTANTS = (
     Mutant(
@@ -164,6 +165,7 @@ MUTANTS = (
         "no fence in WHERE",
         (
             (push.locked, "_OURS, given", "select(Posting).where(Posting.id == claim.posting_id)"),
+            (push.locked_each, " if row.fence == fences[row.id]", ""),
             (doubt_resolution._owned, f", {_OWN}", ""),
             (finish._lock, "if row.fence == fences[row.id] and row.lease_owner == owner", ""),
         ),
@@ -184,11 +186,8 @@ MUTANTS = (
         4,
         "random key",
         (
-            (
-                intent.add_push,
-                "one.key",
-                "f'cp-{__import__(\"uuid\").uuid4().hex}'",
-            ),
+            (intent._push_row, "one.key", _RANDOM),
+            (intent._member, "one.key", _RANDOM),
         ),
     ),
     Mutant(
@@ -220,7 +219,7 @@ MUTANTS = (
     Mutant(
         9,
         "whatever came back, it is posted",
-        ((calls.apply, 'if answer.kind == "accepted"', "if True or answer.kind"),),
+        ((calls.is_taken, 'return answer.kind == "accepted"', "return True or answer.kind"),),
     ),
     Mutant(
         10,
@@ -233,7 +232,14 @@ MUTANTS = (
             ),
         ),
     ),
-    Mutant(11, "a dropped event", ((push.tell, "record_event(", "(lambda *a, **k: None)("),)),
+    Mutant(
+        11,
+        "a dropped event",
+        (
+            (push.tell, "record_events(", "(lambda *a: None)("),
+            (taken_documents.posted_each, "record_events(", "(lambda *a: None)("),
+        ),
+    ),
     Mutant(
         12,
         "retried whatever the cause",

@@ -14,8 +14,11 @@ from holding.lifecycle.states import (
     POSTING_MOVES,
     PUSH_MOVES,
     Moves,
+    Step,
     move_posting,
     move_push,
+    move_pushes,
+    take_steps,
 )
 from holding.posting.push import Case, close_push
 from holding.store.database import Database
@@ -88,6 +91,8 @@ def test_no_push_leaves_the_table(lane: Lane, before: PushState) -> None:
                 session.execute(update(Push).values(state=before))
             moved = move_push(session, push.id, wish)
             assert moved == (wish in PUSH_MOVES[before]), wish
+            if not moved:
+                assert move_pushes(session, {push.id: {"kept": 1}}, wish) == set()
             assert session.scalar(select(Push.state)) == (wish if moved else before)
 
 
@@ -146,6 +151,30 @@ def test_a_move_is_conditional(shop: Shop) -> None:
             )
     (after,) = shop.rows(Posting)
     assert (after.state, after.lock) == ("sending", seen.lock + 1)
+
+
+def test_of_many_steps_each_is_conditional(shop: Shop) -> None:
+    """On the state as on the lock that the caller saw; what was faster keeps its row as it is."""
+    shop.map("A")
+    shop.arrive(order("1", "A"), order("2", "A"), order("3", "A"))
+    shop.judge()
+    seen = shop.rows(Posting)
+    ready, sending, held = PostingState.READY, PostingState.SENDING, PostingState.HELD
+    steps = [
+        Step(seen[0].id, ready, seen[0].lock, sending, {"push_id": 7}),
+        Step(seen[1].id, ready, seen[1].lock + 1, sending, {"push_id": 8}),
+        Step(seen[2].id, held, seen[2].lock, ready, {"push_id": 9}),
+    ]
+    with shop.database.write() as session:
+        assert take_steps(session, steps) == {seen[0].id}
+        with pytest.raises(ValueError, match="never goes from posted to held"):
+            take_steps(session, [Step(seen[1].id, PostingState.POSTED, 0, held, {})])
+    after = [(row.state, row.push_id, row.lock) for row in shop.rows(Posting)]
+    assert after == [
+        ("sending", 7, seen[0].lock + 1),
+        ("ready", None, seen[1].lock),
+        ("ready", None, seen[2].lock),
+    ]
 
 
 def test_the_database_refuses_every_other_move_of_a_posting_or_a_hold(shop: Shop) -> None:

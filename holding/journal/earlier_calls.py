@@ -1,0 +1,67 @@
+"""What a push has behind it: how often it was sent and looked up so far, and what was said.
+
+Here: reads, for whoever decides what comes next. Not here: the rows (push_rows.py), the pushes of a
+record as people see them (push_history.py).
+"""
+
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, load_only
+
+from holding.journal.push_rows import SEEN
+from holding.tables import Attempt, Request
+from holding.tables.row_states import AttemptState
+
+
+def last_send(session: Session, push_id: int) -> Request:
+    """The call by which it was last sent, without what it sent: that may be a file of hundreds."""
+    told = (Request.key, Request.run_id, Request.made_at, Request.deadline_at, Request.answered_at)
+    query = (
+        select(Request)
+        .options(load_only(*told))
+        .join(Attempt, Attempt.request_id == Request.id)
+        .where(Attempt.push_id == push_id, Request.kind == "push")
+        .order_by(Attempt.no.desc())
+    )
+    return session.scalars(query.limit(1)).one()
+
+
+def sends_of(session: Session, push_id: int) -> tuple[int, str]:
+    """How often it was sent so far, and what came of the last one."""
+    query = (
+        select(Attempt.error)
+        .join(Request, Request.id == Attempt.request_id)
+        .where(Attempt.push_id == push_id, Request.kind == "push")
+        .order_by(Attempt.no)
+    )
+    said = session.scalars(query).all()
+    return len(said), said[-1] or ""
+
+
+def calls_of(session: Session, push_id: int) -> int:
+    """How often the target was asked to take it; files that were cut in two are one call."""
+    query = select(func.count(Attempt.id)).where(
+        Attempt.push_id == push_id, Attempt.state.not_in((*SEEN, AttemptState.SPLIT))
+    )
+    return session.scalar(query) or 0
+
+
+def absent_since(session: Session, push_id: int, request_id: int, now: datetime) -> datetime | None:
+    """The first of the look-ups since that send that said `absent` in a row; anything else starts
+    anew, and so does a clock that was set back.
+    """
+    sent = select(Attempt.no).where(Attempt.push_id == push_id, Attempt.request_id == request_id)
+    later = session.execute(
+        select(Attempt.state, Request.made_at)
+        .join(Request, Request.id == Attempt.request_id)
+        .where(Attempt.push_id == push_id, Attempt.no > sent.scalar_subquery())
+        .where(Attempt.state.in_(SEEN))
+        .order_by(Attempt.no.desc())
+    ).all()
+    first = None
+    for state, at in later:
+        if state != AttemptState.ABSENT or at > now:
+            break
+        first = at
+    return first

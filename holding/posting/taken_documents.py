@@ -1,0 +1,192 @@
+"""What the target has taken is posted: one document or a whole file of them, in as many statements.
+
+Here: the push, the posting, what it was held for, the event, who waited for it; all under the fence
+of each, so who lost the lease writes nothing. Not here: other answers (results.py), and whether an
+answer says that it was taken (calls.py).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import text
+
+from connectors.contract import Action
+from connectors.contract.targets import Readable
+from holding.audit.events import Fact, record_events
+from holding.journal import kept_totals, target_holds
+from holding.lifecycle.changes import wake_records
+from holding.lifecycle.states import Step, move_pushes, take_steps
+from holding.posting import target_state
+from holding.posting.push import FREE, Case, fact, locked_each
+from holding.store import bulk
+from holding.tables import Posting
+from holding.tables.row_states import PushState
+from rules.values.canonical import dumps
+from rules.values.posting_states import PostingState
+
+_DONE: Mapping[Action, str] = {
+    "create": "{} has {} as {}.",
+    "update": "{} has {} with its new content, as {}.",
+    "void": "{} has made {} void, {}.",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What the target said of a document that it has: its own name of it, what it comes to there,
+    and whether it had it before this call.
+    """
+
+    target_ref: str | None
+    words: str
+    existing: bool
+    total: Decimal | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Done:
+    """A push that was taken, with its locked posting, and what follows for it."""
+
+    case: Case
+    taken: Taken
+    posting: Posting
+    target_ref: str | None
+    kept: int | None
+    takes_back: int | None
+
+
+def posted_each(told: Sequence[tuple[Case, Taken]]) -> set[int]:
+    """They are posted: the ids of those pushes whose fence is still ours. All cases are of one
+    session, moment and channel.
+    """
+    if not told:
+        return set()
+    first = told[0][0]
+    ours = locked_each(first.session, (case.member.claim for case, _ in told))
+    done = [
+        _done(case, taken, ours[case.member.claim.posting_id])
+        for case, taken in told
+        if case.member.claim.posting_id in ours
+    ]
+    if done:
+        _close(first, done)
+        _move(first, done)
+        _let_go(first, done)
+        record_events(first.session, [_event(one) for one in done])
+        _wake_families(first, done)
+    return {one.case.member.push_id for one in done}
+
+
+def _done(case: Case, taken: Taken, posting: Posting) -> _Done:
+    void = case.member.action == "void"
+    return _Done(
+        case=case,
+        taken=taken,
+        posting=posting,
+        target_ref=taken.target_ref or posting.target_ref,
+        kept=None if void else kept_totals.in_minor(case.member.document, taken.total),
+        takes_back=target_state.take_back(case.session, posting),
+    )
+
+
+def _close(first: Case, done: Sequence[_Done]) -> None:
+    changes = {
+        one.case.member.push_id: {
+            "closed_at": one.case.now,
+            "target_ref": one.target_ref,
+            "kept": one.kept,
+        }
+        for one in done
+    }
+    closed = move_pushes(first.session, changes, PushState.ACCEPTED)
+    for push_id in changes.keys() - closed:
+        message = f"push {push_id} never becomes {PushState.ACCEPTED} as it stands"
+        raise RuntimeError(message)
+
+
+def _move(first: Case, done: Sequence[_Done]) -> None:
+    steps = [_step(one) for one in done]
+    moved = take_steps(first.session, steps)
+    for posting_id in {step.posting_id for step in steps} - moved:
+        message = f"posting {posting_id} moved under our lock"
+        raise RuntimeError(message)
+
+
+def _step(one: _Done) -> Step:
+    case, posting = one.case, one.posting
+    member, target = case.member, case.channel.target
+    columns: dict[str, Any] = {
+        "target_ref": one.target_ref,
+        "posted_at": posting.posted_at or case.now,
+        "due_at": None,
+        "tries": 0,
+        "crashes": 0,
+        **FREE,
+        **target_state.accepted(
+            posting,
+            member.action,
+            member.document,
+            member.push_id,
+            kept=one.kept,
+            read_at=case.now + case.channel.settle if isinstance(target, Readable) else None,
+        ),
+    }
+    to = PostingState.REVERSED if member.action == "void" else PostingState.POSTED
+    return Step(posting.id, posting.state, posting.lock, to, columns)
+
+
+def _let_go(first: Case, done: Sequence[_Done]) -> None:
+    """The target has answered: what pushing held them for until then is over."""
+    codes = (target_holds.NO_ANSWER, target_holds.CONFLICT)
+    ids = [one.posting.id for one in done]
+    first.causes.update(target_holds.close_holds(first.session, ids, codes, first.now))
+
+
+def _event(one: _Done) -> Fact:
+    case, posting, action = one.case, one.posting, one.case.member.action
+    there = one.target_ref or "a document without a name"
+    say = _DONE[action].format(case.channel.name, posting.number, there)
+    say += " It stood there already with the same content." if one.taken.existing else ""
+    rounded = kept_totals.said(case.member.document, one.kept)
+    say += f" {rounded}" if rounded else ""
+    return fact(
+        case,
+        "posting.posted",
+        say,
+        action=action,
+        takes_back=one.takes_back,
+        existing=one.taken.existing,
+        words=one.taken.words,
+        target_ref=one.target_ref,
+    )
+
+
+def _wake_families(first: Case, done: Sequence[_Done]) -> None:
+    """Others of a family may have waited for this; itself, if a newer version came."""
+    rows = [
+        {
+            "family": one.posting.family,
+            "record": one.case.member.record_id,
+            "version": one.posting.version_id,
+        }
+        for one in done
+    ]
+    statement = text(f"{bulk.given(first.session, 'v', _FAMILIES)} {_OTHERS}")
+    given = {
+        "rows": dumps(rows),
+        "company": first.channel.company_id,
+        "waits": PostingState.WAITING,
+    }
+    woken = set(first.session.scalars(statement, given))
+    if woken:
+        wake_records(first.session, sorted(woken), first.now)
+
+
+_FAMILIES = {"family": "bigint", "record": "bigint", "version": "bigint"}
+_OTHERS = (
+    "SELECT r.id FROM v JOIN record AS r ON r.company_id = :company AND r.family = v.family"
+    " WHERE r.id <> v.record OR r.version_id <> v.version OR EXISTS (SELECT 1 FROM posting AS p"
+    " WHERE p.record_id = v.record AND p.state = :waits)"
+)

@@ -1,0 +1,130 @@
+"""What a target took of a file is written at once, and of each document only what is still ours."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from connectors.targets.aiaccount.connector import AiAccount
+from holding.connections.channel import open_channel
+from holding.journal.posting_claims import Claim, claim
+from holding.journal.returned_claims import put_back_each
+from holding.journal.target_holds import NO_ANSWER, Trouble, open_hold
+from holding.lifecycle.states import READY
+from holding.tables import Attempt, Event, Hold, Posting, Push, Record
+from tests.holding.pushing import Lane
+from tests.support.factories import make_company
+
+
+def meanwhile(lane: Lane, patch: pytest.MonkeyPatch, happens: Callable[[Session], object]) -> None:
+    """What happens in the database while the target works on the call."""
+    real = AiAccount.send
+
+    def send(self: AiAccount, *given: Any) -> Any:
+        told = real(self, *given)
+        with lane.database.write() as session:
+            happens(session)
+        return told
+
+    patch.setattr(AiAccount, "send", send)
+
+
+def test_of_a_file_what_another_worker_has_by_now_stays_as_it_is(
+    lane: Lane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = lane.ready("IV-1", "IV-2", "IV-3", due=None)
+    lane.start_sync()
+    other = update(Posting).where(Posting.id == keys[1]).values(fence=Posting.fence + 1)
+    meanwhile(lane, monkeypatch, lambda session: session.execute(other))
+    lane.work()
+    assert lane.states(keys) == ["posted", "sending", "posted"]
+    pushes = {row.posting_id: row for row in lane.rows(Push)}
+    assert [pushes[key].state for key in keys] == ["accepted", "sending", "accepted"]
+    attempts = {row.push_id: row.state for row in lane.rows(Attempt)}
+    assert [attempts[pushes[key].id] for key in keys] == ["accepted", "sending", "accepted"]
+    told = [row.posting_id for row in lane.rows(Event) if row.act == "posting.posted"]
+    assert told == [keys[0], keys[2]]
+
+
+def test_of_a_file_each_posting_has_what_its_own_answer_says(
+    lane: Lane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own reference, total and words; what it was held for is over, another's hold is not."""
+    keys = lane.ready("IV-1", "IV-2", "IV-3", due=None)
+    [apart] = lane.ready("IV-9", due=None)
+    asked = Trouble(code=NO_ANSWER, error_class="uncertain", words="Nobody knows.")
+
+    def doubts(session: Session) -> None:
+        for key in (keys[0], apart):
+            open_hold(session, session.get_one(Posting, key), asked, lane.clock.now())
+
+    with lane.database.write() as session:
+        late = update(Posting).where(Posting.id == apart).values(state="held")
+        session.execute(late)
+    lane.start_sync()
+    meanwhile(lane, monkeypatch, doubts)
+    lane.work()
+    rows = [lane.one(key) for key in keys]
+    pushes = {row.posting_id: row for row in lane.rows(Push)}
+    assert len({row.target_ref for row in rows}) == 3
+    assert all(row.target_ref for row in rows)
+    assert [pushes[key].target_ref for key in keys] == [row.target_ref for row in rows]
+    assert [row.posted_push_id for row in rows] == [pushes[key].id for key in keys]
+    assert {(row.state, row.lease_until, row.lock) for row in rows} == {("posted", None, 2)}
+    events = [row for row in lane.rows(Event) if row.act == "posting.posted"]
+    for row, event in zip(rows, events, strict=True):
+        assert row.target_ref is not None
+        assert f"{row.number} as {row.target_ref}" in event.body["say"]
+        assert (event.record_id, event.fence) == (row.record_id, row.fence)
+        assert event.body["push"] == pushes[row.id].id
+    holds = {hold.posting_id: hold.state for hold in lane.rows(Hold)}
+    assert holds == {keys[0]: "cleared", apart: "open"}
+
+
+def test_of_a_file_those_wake_who_waited_for_their_own_family(lane: Lane) -> None:
+    """Another record of the family, and itself where a newer version came; in no other company."""
+    keys = lane.ready("IV-1", "IV-2", "IV-3", due=None)
+    postings = [lane.one(key) for key in keys]
+    with lane.database.write() as session:
+        source = session.get_one(Record, postings[0].record_id)
+        strange = make_company(session, "other")
+        for number, company in (("R-1", lane.company.id), ("R-2", strange.id)):
+            row = Record(
+                company_id=company,
+                source_id=source.source_id,
+                type="return",
+                external_id=number,
+                number=number,
+                family=postings[0].family,
+                seen_at=lane.clock.now(),
+                fence=1,
+            )
+            session.add(row)
+    lane.start_sync()
+    lane.work()
+    due = {row.number for row in lane.rows(Record) if row.due_at is not None}
+    assert lane.states(keys) == ["posted"] * 3
+    assert due == {"R-1"}
+
+
+def test_claims_are_given_back_each_by_its_own_fence(lane: Lane) -> None:
+    keys = lane.ready("IV-1", "IV-2", "IV-3")
+    with lane.database.read() as session:
+        channel = open_channel(session, lane.desk, lane.connection(session))
+    claims = claim(lane.desk, channel, READY, 10)  # type: ignore[arg-type]
+    assert [one.posting_id for one in claims] == keys
+    now = lane.clock.now()
+    later, earlier = now + timedelta(hours=1), now - timedelta(hours=1)
+    woken = update(Posting).where(Posting.id == keys[1]).values(due_at=earlier)
+    stale: Claim = replace(claims[2], fence=claims[2].fence - 1)
+    with lane.database.write() as session:
+        session.execute(woken)
+        put_back_each(session, [(claims[0], None), (claims[1], later), (stale, later)])
+    with lane.database.read() as session:
+        rows = session.scalars(select(Posting).order_by(Posting.id)).all()
+        found = [(row.due_at, row.lease_until is None, row.lease_owner is None) for row in rows]
+    assert found == [(None, True, True), (earlier, True, True), (None, False, False)]

@@ -1,0 +1,157 @@
+"""What sending asks of the database: so many statements for a file, however many documents it has.
+
+Here: statements and commits counted at the driver, the look for more work included, under real
+rules and with real stories. Not here: what is written (tests/holding/posting).
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date
+
+import pytest
+from sqlalchemy import event, update
+
+from connectors import registry
+from connectors.contract import Answer
+from connectors.targets.aiaccount.connector import AiAccount
+from connectors.transport.http import Http
+from holding.access.actors import Actor
+from holding.journal.evidence import Storyteller
+from holding.runs import date_ranges
+from holding.store.database import Database
+from holding.tables import Attempt, Company, Posting, Push, Request
+from tests.holding.pushing import Lane
+from tests.holding.shop import Shop, open_shop, order
+from tests.support.clock import SetClock
+
+WORKBOOK = 100
+"""Statements and commits for a file, whatever is in it."""
+OPERATOR = frozenset({"operator"})
+YEAR = date(2026, 1, 1), date(2026, 12, 31)
+
+
+@contextmanager
+def counted(database: Database) -> Iterator[Counter[str]]:
+    """What the driver is told from now on: statements, and commits."""
+    seen: Counter[str] = Counter()
+
+    def statement(_connection: object, _cursor: object, said: str, *_rest: object) -> None:
+        seen[said.partition(" VALUES ")[0]] += 1
+
+    def commit(_connection: object) -> None:
+        seen["COMMIT"] += 1
+
+    heard = (("before_cursor_execute", statement), ("commit", commit))
+    for engine in database.engines:
+        for name, hear in heard:
+            event.listen(engine, name, hear)
+    yield seen
+    for engine in database.engines:
+        for name, hear in heard:
+            event.remove(engine, name, hear)
+
+
+@pytest.fixture
+def shop(lane: Lane, database: Database, company: Company, clock: SetClock) -> Shop:
+    """A shop under real rules; its target is AiAccount."""
+    made = open_shop(database, company, clock)
+    made.publish()
+    return made
+
+
+@pytest.fixture
+def lane_of(lane: Lane) -> Lane:
+    """A worker that keeps real stories, and has time on a busy machine."""
+    http = Http(lane.clock, read_seconds=120)
+    return replace(lane, desk=replace(lane.desk, trace=Storyteller(), http=http))
+
+
+def ready(shop: Shop, first: int, count: int) -> None:
+    """Orders that came and were judged; their documents wait for a run."""
+    numbers = range(first, first + count)
+    for part in range(0, count, 200):
+        shop.receive(*(order(f"NS-{no}") for no in numbers[part : part + 200]))
+    shop.judge()
+    with shop.database.write() as session:
+        mine = Posting.number.in_([f"NS-{no}" for no in numbers])
+        session.execute(update(Posting).where(mine).values(due_at=None))
+
+
+def sync(shop: Shop, lane: Lane) -> None:
+    with shop.database.write() as session:
+        there, company_id = lane.connection(session).id, shop.company.id
+        seen = date_ranges.preview(session, company_id, there, "sales_invoice", *YEAR)
+        started = date_ranges.sync(
+            session,
+            Actor(None, "Tan", "tan@example.test", company_id, OPERATOR),
+            company_id=company_id,
+            connection_id=there,
+            doc_type="sales_invoice",
+            first=YEAR[0],
+            last=YEAR[1],
+            expected_count=seen.will_send.count,
+            expected_total=seen.will_send.figure,
+            now=shop.now,
+        )
+        assert isinstance(started, int), started
+
+
+def sent(shop: Shop, lane: Lane, first: int, count: int) -> Counter[str]:
+    """What it takes to send so many in one file, from its claim until nothing is left to do."""
+    ready(shop, first, count)
+    sync(shop, lane)
+    before = len(lane.rows(Request))
+    with counted(shop.database) as asked:
+        lane.work()
+    assert len(lane.rows(Request)) == before + 1
+    assert {shop.states()[f"NS-{no}"] for no in range(first, first + count)} == {"posted"}
+    return asked
+
+
+def grown(few: Counter[str], many: Counter[str]) -> dict[str, int]:
+    return {said: more for said, count in many.items() if (more := count - few[said])}
+
+
+def test_a_file_costs_the_same_however_many_documents_it_has(shop: Shop, lane_of: Lane) -> None:
+    sent(shop, lane_of, 1000, 1)  # the first of a process loads rules and texts
+    few = sent(shop, lane_of, 2000, 3)
+    many = sent(shop, lane_of, 3000, 30)
+    assert grown(few, many) == {}
+    assert many.total() <= WORKBOOK, many
+
+
+def test_the_pushes_of_a_full_file_are_one_statement(database: Database) -> None:
+    """SQLAlchemy parts what has more rows or parameters than these."""
+    dialect = database.engine.dialect
+    most = max(target.file_limits.documents for target in registry.targets().values())
+    assert most >= 500
+    assert most <= dialect.insertmanyvalues_page_size
+    assert most * len(Push.__table__.columns) <= dialect.insertmanyvalues_max_parameters
+
+
+def test_a_file_of_which_much_is_refused_costs_more_for_those_alone(
+    shop: Shop, lane_of: Lane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each that is refused has its own pause, hold and words; what was taken is written at once."""
+    real = AiAccount.send
+    no = Answer(kind="refused", error_class="business_rule", code="E1", words="No.")
+
+    def some(self, payload, *rest):  # type: ignore[no-untyped-def]
+        told = real(self, payload, *rest)
+        return replace(told, answers=(no, no, *told.answers[2:]))
+
+    monkeypatch.setattr(AiAccount, "send", some)
+    costs = []
+    for first, count in ((1000, 3), (2000, 4), (3000, 24)):
+        ready(shop, first, count)
+        sync(shop, lane_of)
+        with counted(shop.database) as asked:
+            lane_of.work()
+        costs.append(asked.total())
+    assert costs[1] == costs[2]
+    states = Counter(shop.states().values())
+    assert states == {"failed": 6, "posted": 25}
+    ended = Counter(row.state for row in lane_of.rows(Attempt))
+    assert ended == {"refused": 6, "accepted": 25}
