@@ -16,8 +16,7 @@ from connectors.contract import Target
 from connectors.transport.clock import Clock
 from connectors.transport.http import Http
 from holding.access.secrets import Keys
-from holding.connections.master_data import zone_of
-from holding.connections.own_settings import own_settings
+from holding.connections.own_settings import settings_and_zone
 from holding.connections.setup import CALLS_PER_MINUTE, secret_of
 from holding.refusal import Refusal
 from holding.runtime.settings import Settings
@@ -102,6 +101,7 @@ def open_channel(session: Session, desk: Desk, connection: Connection) -> Channe
     secret = secret_of(session, connection, desk.keys)
     if isinstance(secret, Refusal):
         return secret
+    settings, zone = settings_and_zone(session, connection)
     given = desk.settings.settle_seconds
     settle = target.settle_seconds if given is None else given
     return Channel(
@@ -110,13 +110,13 @@ def open_channel(session: Session, desk: Desk, connection: Connection) -> Channe
         name=connection.name,
         connector=connection.connector,
         target=target,
-        settings=own_settings(session, connection),
+        settings=settings,
         secret=secret,
         key_id=connection.key_id,
         settle=timedelta(seconds=settle),
         looks_first=connection.settings.get("dedupe", target.dedupe) in ("key", "none"),
         calls_per_minute=_per_minute(target, connection.settings, desk.pace),
-        zone=zone_of(session, connection.company_id),
+        zone=zone,
     )
 
 

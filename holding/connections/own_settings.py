@@ -6,6 +6,7 @@ Here: time zone and currency of its books. Not here: changing settings
 """
 
 from collections.abc import Mapping
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
@@ -16,8 +17,16 @@ from holding.tables import Company, Connection
 
 def own_settings(session: Session, connection: Connection) -> Mapping[str, object]:
     """The settings that its connector reads."""
+    return settings_and_zone(session, connection)[0]
+
+
+def settings_and_zone(
+    session: Session, connection: Connection
+) -> tuple[Mapping[str, object], ZoneInfo]:
+    """The same, and where its company is, whatever its settings say."""
     row = session.execute(_COMPANY, {"company": connection.company_id}).one()
-    return {ZONE: row.zone, BASE_CURRENCY: row.currency, **connection.settings}
+    settings = {ZONE: row.zone, BASE_CURRENCY: row.currency, **connection.settings}
+    return settings, ZoneInfo(row.zone or "UTC")
 
 
 _COMPANY = select(Company.zone, Company.currency).where(Company.id == bindparam("company"))

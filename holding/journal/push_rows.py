@@ -93,8 +93,11 @@ def add_flight(
     name: str,
     run_id: int | None,
     parent_id: int | None = None,
+    tries: Mapping[int, int] | None = None,
 ) -> Flight:
-    """The rows of one call: its request, and an attempt for every push it carries."""
+    """The rows of one call: its request, and an attempt for every push it carries. `tries`: how
+    many attempts each push has, where that is known; else it is asked.
+    """
     now = desk.clock.now()
     request = {
         "connection_id": channel.connection_id,
@@ -113,7 +116,9 @@ def add_flight(
     }
     request_id = session.execute(_ADD_REQUEST, request).scalar_one()
     rows = {number: row for row, number in sorted(payload.rows.items(), reverse=True)}
-    _add_attempts(session, request_id, members, rows, now)
+    if tries is None:
+        tries = _tries_of(session, [member.push_id for member in members])
+    _add_attempts(session, request_id, members, rows, tries, now)
     return Flight(
         channel=channel,
         request_id=request_id,
@@ -202,7 +207,7 @@ def keep_look(
         Attempt(
             request_id=request.id,
             push_id=push_id,
-            no=_next_no(session, [push_id])[push_id],
+            no=_tries_of(session, [push_id])[push_id] + 1,
             fence=fence,
             state=found.kind,
             error=found.words,
@@ -230,9 +235,9 @@ def keep_alike(session: Session, posting_id: int, found: Sequence[Stands], now: 
     )
 
 
-def _next_no(session: Session, push_ids: list[int]) -> dict[int, int]:
+def _tries_of(session: Session, push_ids: list[int]) -> dict[int, int]:
     last = dict(session.execute(_LAST_NO, {"pushes": push_ids}).all())
-    return {key: last.get(key, 0) + 1 for key in push_ids}
+    return {key: last.get(key, 0) for key in push_ids}
 
 
 def _add_attempts(
@@ -240,14 +245,14 @@ def _add_attempts(
     request_id: int,
     members: tuple[Member, ...],
     rows: dict[str, int],
+    tries: Mapping[int, int],
     now: datetime,
 ) -> None:
-    numbers = _next_no(session, [member.push_id for member in members])
     attempts = [
         {
             "request_id": request_id,
             "push_id": member.push_id,
-            "no": numbers[member.push_id],
+            "no": tries[member.push_id] + 1,
             "row": rows.get(member.document.number),
             "fence": member.claim.fence,
             "state": AttemptState.SENDING,

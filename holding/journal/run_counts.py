@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from grammar.text.finding_codes import ErrorClass
@@ -88,7 +88,7 @@ def recount(session: Session, run_ids: Collection[int], *, ended: datetime | Non
         if ended is not None:
             run.error = _error(counts, list(rows.values()))
             run.state, run.ended_at = (RunState.FAILED if run.error else RunState.DONE), ended
-            _free(session, run_id)
+            run.due_at = run.lease_owner = run.lease_until = None
 
 
 _LEFT = select(Run.id).where(
@@ -132,15 +132,3 @@ def _error(counts: Counter[str], rows: Sequence[_Last]) -> str | None:
         return None
     words = [one.error for one in rows if one.error_class in WHOLE or one.push in ON_THEIR_WAY]
     return (words[-1] or "No clear answer.") if len(words) == len(rows) else None
-
-
-def _free(session: Session, run_id: int) -> None:
-    session.flush()
-    session.execute(_FREE, {"run": run_id})
-
-
-_FREE = (
-    update(Run)
-    .where(Run.id == bindparam("run"))
-    .values(due_at=None, lease_owner=None, lease_until=None)
-)

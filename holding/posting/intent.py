@@ -161,6 +161,7 @@ def _commit(
             key=request_key(one.key for one in good),
             name=name,
             run_id=run_id,
+            tries={member.push_id: int(member.claim.posting_id in looked) for member in members},
         )
         target_holds.settle(session, [one.record_id for one in members], ())
     return flight

@@ -54,7 +54,7 @@ def follow(
     for one in seen:
         posting, total = one.posting, amiss.get(one.posting.id)
         if total is None and posting.id in open_ones:
-            closed = target_holds.close_holds(session, posting.id, (TOTALS,), now)
+            closed = target_holds.close_holds(session, [posting.id], (TOTALS,), now)
             causes += list(closed)
             records.append(posting.record_id)
         elif total is not None and (

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from random import Random
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import and_, bindparam, exists, select, text
 from sqlalchemy.orm import Session
 
 from connectors.transport import fault_points
@@ -41,7 +41,8 @@ from holding.runs import batch_sending
 from holding.runtime.settings import Settings
 from holding.store.database import Database
 from holding.store.leases import SLICE_SECONDS
-from holding.tables import Connection
+from holding.tables import Connection, Posting, Run
+from holding.tables.columns import DUE, NOW, among_words
 from holding.tables.postings import IN_FLIGHT_STATES
 
 __all__ = [
@@ -127,12 +128,21 @@ def _turn(desk: Desk, channel: Channel) -> int:
     ready = with_good_key(desk, channel) if may_call(desk, channel) else None
     if not isinstance(ready, Channel):
         return refused_key.tell(desk, channel, ready.words if ready else "")
-    return (
-        _doubts(desk, ready)
-        or batch_sending.work(desk, ready)
-        or _ready(desk, ready)
-        or read_back.turn(desk, ready)
-    )
+    for worked in _what_waits(desk, ready):
+        if count := worked(desk, ready):
+            return count
+    return 0
+
+
+def _what_waits(desk: Desk, channel: Channel) -> list[Callable[[Desk, Channel], int]]:
+    """What there may be to do, in its order. Asked once and without a lock: claiming what is not
+    there would make everybody wait who writes.
+    """
+    given = {"now": desk.clock.now(), "connection": channel.connection_id}
+    with desk.database.read() as session:
+        found = session.execute(_WAITS, given | {"company": channel.company_id}).one()
+    steps = (_doubts, batch_sending.work, _ready, read_back.turn)
+    return [step for step, waits in zip(steps, found, strict=True) if waits]
 
 
 def _doubts(desk: Desk, channel: Channel) -> int:
@@ -165,6 +175,24 @@ def _ready(desk: Desk, channel: Channel) -> int:
         with desk.database.write() as session:
             run_counts.recount(session, [run_id], ended=desk.clock.now())
     return len(claims)
+
+
+_MINE = Posting.connection_id == bindparam("connection")
+_DUE_NOW = and_(_MINE, text(f"posting.{DUE}"), Posting.due_at <= NOW)
+_RUN_DUE = and_(
+    Run.company_id == bindparam("company"),
+    Run.connection_id == bindparam("connection"),
+    text(f"run.{DUE}"),
+    Run.due_at <= NOW,
+)
+_WAITS = select(
+    exists().where(_DUE_NOW, among_words(Posting.state, IN_FLIGHT_STATES)),
+    exists().where(_RUN_DUE),
+    exists().where(_DUE_NOW, among_words(Posting.state, READY)),
+    exists().where(_MINE, text(Posting.WATCHED), Posting.read_due_at <= NOW),
+)
+"""Of a connection: doubts, runs, what is ready, what is read back; each may be what cannot go now.
+"""
 
 
 def companies_due(session: Session, now: datetime) -> tuple[int, ...]:

@@ -15,9 +15,10 @@ from holding.journal.posting_claims import Claim, claim
 from holding.journal.returned_claims import put_back_each
 from holding.journal.target_holds import NO_ANSWER, Trouble, open_hold
 from holding.lifecycle.states import READY
-from holding.tables import Attempt, Event, Hold, Posting, Push, Record
+from holding.tables import Attempt, Event, Hold, Posting, PostingLine, Push, Record
 from tests.holding.pushing import Lane
 from tests.support.factories import make_company
+from tests.support.postings import invoice, make_ready
 
 
 def meanwhile(lane: Lane, patch: pytest.MonkeyPatch, happens: Callable[[Session], object]) -> None:
@@ -83,6 +84,41 @@ def test_of_a_file_each_posting_has_what_its_own_answer_says(
         assert event.body["push"] == pushes[row.id].id
     holds = {hold.posting_id: hold.state for hold in lane.rows(Hold)}
     assert holds == {keys[0]: "cleared", apart: "open"}
+
+
+def test_of_a_file_each_push_bills_the_lines_of_its_own_document(lane: Lane) -> None:
+    with lane.database.write() as session:
+        for no, lines in (("IV-1", 1), ("IV-2", 3)):
+            document = invoice(no, lines=lines)
+            make_ready(session, lane.company, no, due=None, document=document)
+    lane.start_sync()
+    lane.work()
+    numbers = {row.id: row.number for row in lane.rows(Push)}
+    with lane.database.read() as session:
+        found = [
+            (numbers[row.push_id], row.line_key) for row in session.scalars(select(PostingLine))
+        ]
+    assert sorted(found) == [
+        ("IV-1", "TEE-BLK-M#1"),
+        *(("IV-2", f"TEE-BLK-M#{n}") for n in (1, 2, 3)),
+    ]
+
+
+def test_of_a_file_a_record_wakes_whose_newer_version_came_meanwhile(
+    lane: Lane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = lane.ready("IV-1", "IV-2", due=None)
+    first, second = (lane.one(key) for key in keys)
+    newer = update(Record).where(Record.id == first.record_id)
+    meanwhile(
+        lane,
+        monkeypatch,
+        lambda session: session.execute(newer.values(version_id=second.version_id)),
+    )
+    lane.start_sync()
+    lane.work()
+    assert lane.states(keys) == ["posted", "posted"]
+    assert [row.id for row in lane.rows(Record) if row.due_at is not None] == [first.record_id]
 
 
 def test_of_a_file_those_wake_who_waited_for_their_own_family(lane: Lane) -> None:

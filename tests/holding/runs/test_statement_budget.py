@@ -28,6 +28,9 @@ from tests.support.clock import SetClock
 
 WORKBOOK = 100
 """Statements and commits for a file, whatever is in it."""
+ALONE, FURTHER, IDLE = 52, 28, 5
+"""The same of a document that is sent by itself, of each further one of the same pass, and of a
+pass with nothing to do."""
 OPERATOR = frozenset({"operator"})
 YEAR = date(2026, 1, 1), date(2026, 12, 31)
 
@@ -120,6 +123,28 @@ def test_a_file_costs_the_same_however_many_documents_it_has(shop: Shop, lane_of
     many = sent(shop, lane_of, 3000, 30)
     assert grown(few, many) == {}
     assert many.total() <= WORKBOOK, many
+
+
+def test_documents_sent_by_themselves_keep_their_budget(shop: Shop, lane_of: Lane) -> None:
+    """A pass, and each further document of it."""
+    costs = {}
+    for first, count in ((1000, 1), (2000, 1), (3000, 6)):
+        shop.receive(*(order(f"NS-{no}") for no in range(first, first + count)))
+        shop.judge()
+        with counted(shop.database) as asked:
+            assert lane_of.work() == count
+        costs[count] = asked.total()
+    assert costs[1] <= ALONE, asked
+    assert costs[6] - costs[1] <= 5 * FURTHER, asked
+
+
+def test_a_pass_that_finds_nothing_to_do_writes_nothing(shop: Shop, lane_of: Lane) -> None:
+    """Whoever asks in a transaction that writes makes all others wait on SQLite."""
+    lane_of.work()
+    with counted(shop.database) as asked:
+        assert lane_of.work() == 0
+    assert "COMMIT" not in asked
+    assert asked.total() <= IDLE, asked
 
 
 def test_the_pushes_of_a_full_file_are_one_statement(database: Database) -> None:
