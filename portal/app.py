@@ -34,10 +34,9 @@ from holding.runtime.settings import Settings
 from holding.staff import own_account
 from holding.store.database import UNAVAILABLE, Database
 from holding.tables.row_states import HoldState, PushState, RecordState
-from portal import access, connections, operations, pages, totals
+from portal import access, connections, onboarding, operations, pages, rule_pages, totals
 from portal.api.calls import api
 from portal.help import pages as help_pages
-from portal.onboarding import checklist, first_company, rule_choice
 from portal.pages import posted_change
 from portal.web import filters, fragments, rule_checks, security, store
 from portal.web.config import PortalConfig, config_of
@@ -81,7 +80,6 @@ TOLD = {
 }
 DATABASE_BUSY = ("The database is busy.", "Nothing was changed. Repeat it in a few seconds.")
 BUSY_SECONDS = 10
-ONBOARDING = (first_company.setup_pages, checklist.pages, rule_choice.change_pages)
 log = logger("clearpost.portal")
 
 
@@ -143,8 +141,9 @@ def create_app(
         *connections.BLUEPRINTS,
         *totals.BLUEPRINTS,
         *operations.BLUEPRINTS,
+        *rule_pages.BLUEPRINTS,
         help_pages.help_pages,
-        *ONBOARDING,
+        *onboarding.BLUEPRINTS,
         api,
     ):
         app.register_blueprint(blueprint)

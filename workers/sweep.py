@@ -1,4 +1,5 @@
-"""What nobody rang for: leases of the dead, daily runs, old snapshots, and whatever is due.
+"""What nobody rang for: leases of the dead, daily runs, rules whose time has come, old
+snapshots, and whatever is due.
 
 Here: one sweep, made by one process at a time, and the list of what is due. Not here: how often
 (workers/loop.py).
@@ -21,6 +22,7 @@ from holding.journal.posting_claims import free_the_dead
 from holding.journal.run_counts import close_left_open
 from holding.posting.replaced_calls import remove_bodies
 from holding.refusal import Refusal
+from holding.rule_changes.start_time import publish_started
 from holding.runs.dispatch import companies_due
 from holding.runs.schedules import start_due
 from holding.runtime import clock, heartbeats
@@ -66,6 +68,7 @@ class Sweeper:
             steps.callback(self._forget, now)
             steps.callback(self._writing, arrange, now)
             steps.callback(self._writing, start_due, now)
+            steps.callback(self._start_rules, now)
             steps.callback(self._writing, wake_rested, now)
             steps.callback(self._writing, close_left_open, now)
             steps.callback(sweep_expired, mine.database, now, longest=self._longest)
@@ -92,6 +95,13 @@ class Sweeper:
         """One step in a transaction of its own."""
         with self._bench.database.write() as session:
             step(session, now, **given)
+
+    def _start_rules(self, now: datetime) -> None:
+        """Publish a change whose time has come; the next one with the next sweep."""
+        with self._bench.database.write() as session:
+            done = publish_started(session, now)
+        if isinstance(done, Refusal):
+            log.warning("A change did not come into force at its time.", why=done.message)
 
     def _link(self, now: datetime) -> None:
         """Link the events of late; once a day, and at first, whatever was left behind too."""

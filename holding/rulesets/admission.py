@@ -47,12 +47,16 @@ def examine(files: Mapping[str, str]) -> tuple[Ruleset, Seeds] | RulesRefusal:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What a look at rule files found; tests run only where no error stands before them."""
+    """What a look at rule files found; tests run only where no error stands before them.
+
+    `unread`: a declaration could not even be read.
+    """
 
     ruleset: Ruleset
     rows: Seeds
     problems: tuple[Problem, ...]
     tests: TestReport | None
+    unread: bool
 
     @property
     def errors(self) -> tuple[Problem, ...]:
@@ -88,7 +92,8 @@ def _checked(given: tuple[tuple[str, str], ...], known: Schemas) -> Inspection:
     ruleset, syntax = parse(sources)
     rows = seeds(ruleset, files)
     found = findings(ruleset, sources, syntax, rows, known, in_force=True)
-    return Inspection(ruleset, rows, tuple(map(_needed, found)), tests=None)
+    unread = any(problem.severity == "error" for problem in syntax)
+    return Inspection(ruleset, rows, tuple(map(_needed, found)), tests=None, unread=unread)
 
 
 def _needed(problem: Problem) -> Problem:

@@ -20,6 +20,7 @@ from holding.tables.row_states import ChangeState
 class ReadChange:
     """A change with its files; `authors` are the ids of who wrote them, `publishers` the names of
     those who can publish it. `current`: it was made for the rules that are in force.
+    `starts_at`: when it comes into force, where `starter` set a time.
     """
 
     no: int
@@ -32,6 +33,10 @@ class ReadChange:
     publishers: tuple[str, ...]
     current: bool
     files: Mapping[str, str]
+    change_id: int
+    starts_at: datetime | None
+    starter: str
+    starts_reason: str
 
     @property
     def is_published(self) -> bool:
@@ -55,15 +60,20 @@ def change(session: Session, company_id: int, no: int) -> ReadChange | None:
     ).all()
     wrote = (found.author_id, *(one.person_id for one in files))
     authors = {person for person in wrote if person is not None}
+    names = names_of(session, [found.author_id, found.starts_by_id])
     return ReadChange(
         no=found.no,
         title=found.title,
         state=found.state,
-        author=names_of(session, [found.author_id]).get(found.author_id or 0, "the command line"),
+        author=names.get(found.author_id or 0, "the command line"),
         made_at=found.made_at,
         hash=found.hash,
         authors=authors,
         publishers=who_may(session, company_id, "rules.publish", but=authors),
         current=session.get_one(Company, company_id).ruleset_version_id == found.base_id,
         files={one.path: one.body for one in files if one.body is not None},
+        change_id=found.id,
+        starts_at=found.starts_at,
+        starter=names.get(found.starts_by_id or 0, ""),
+        starts_reason=found.starts_reason,
     )

@@ -1,8 +1,7 @@
 """Rule files on their way into force: pushed as a change by one person, published by another.
 
-Here: push (examine, store) and publish (revision first, then version, teams, entries, wake). Not
-here: what a rule means (rules), which rows a ruleset brings (`mappings/seeding.py`), how entries
-change afterwards (`mappings/fixes.py`).
+Here: push (examine, store), publish, and who may. Not here: what a rule means (rules), what coming
+into force does (`entering.py`), how entries change afterwards (`mappings/fixes.py`).
 """
 
 from collections.abc import Mapping
@@ -12,22 +11,18 @@ from typing import Final
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from grammar.nodes import Ruleset
 from grammar.text.editions import NEWEST
-from grammar.version import __version__
 from holding.access.actors import Actor, may
 from holding.access.people import who_may
-from holding.access.teams import FALLBACK_TEAM, ensure_team
 from holding.audit.events import record_event
-from holding.lifecycle.changes import locked_company, next_revision, wake_all_unsent
-from holding.mappings.seeding import seed
+from holding.lifecycle.changes import locked_company
 from holding.refusal import Refusal
-from holding.rulesets import declared_rounding, recorded_backtests
+from holding.rulesets import declared_rounding, entering
 from holding.rulesets.admission import RulesRefusal, examine, rule_sources
 from holding.rulesets.check_report import Report, fingerprint
+from holding.rulesets.entering import Entering
 from holding.rulesets.published import Published, tell_published
-from holding.rulesets.recorded_backtests import Decided
-from holding.tables import Change, ChangeFile, Company, RuleFile, RulesetVersion
+from holding.tables import Change, ChangeFile, RuleFile
 from holding.tables.row_states import ChangeState
 from holding.words import plural
 from rules.programs.program import hash_of
@@ -119,22 +114,14 @@ def _not_good(
     return declared_rounding.refused_rules(session, company_id, examined[0].targets)
 
 
-def publish(session: Session, change_no: int, actor: Actor, now: datetime) -> Published | Refusal:
-    """Put a change into force: a new version, its teams and entries, and everything unsent woken.
-
-    The order matters: the company's next revision is taken first, so that a judging under way
-    notices that the world it looked at is gone.
-    """
-    company_id = actor.company_id
-    refusal = may(actor, "rules.publish")
-    if refusal or company_id is None:
-        return refusal or Refusal(code="company.none", message="No company is chosen.", status=404)
-    change = session.scalar(
-        select(Change).where(Change.company_id == company_id, Change.no == change_no)
-    )
-    refusal = _publishable(session, company_id, change, change_no, actor)
-    if refusal or change is None:
-        return refusal or _unknown(change_no)
+def publish(
+    session: Session, change_no: int, actor: Actor, now: datetime, reason: str = ""
+) -> Published | Refusal:
+    """Put a change into force, by somebody who did not write it; `reason` stands in the trail."""
+    change = publishable(session, change_no, actor)
+    if isinstance(change, Refusal):
+        return change
+    company_id = change.company_id
     files = _files(session, change)
     examined = examine(files)
     if isinstance(examined, Refusal):
@@ -142,35 +129,26 @@ def publish(session: Session, change_no: int, actor: Actor, now: datetime) -> Pu
     ruleset, rows = examined
     if refusal := declared_rounding.refused_rules(session, company_id, ruleset.targets):
         return refusal
-    revision = next_revision(
+    published = entering.enter(
         session,
-        company_id,
-        kind="rules",
-        what=f"change {change.no}: {change.title}",
-        person_id=actor.person_id,
-        reason=change.title,
-        now=now,
+        Entering(
+            company_id=company_id,
+            what=f"change {change.no}: {change.title}",
+            reason=reason or change.title,
+            files=files,
+            ruleset=ruleset,
+            rows=rows,
+            hash=change.hash,
+            edition=NEWEST,
+            change_id=change.id,
+            author_id=change.author_id,
+        ),
+        actor,
+        now,
     )
-    backtest = recorded_backtests.deciding(session, company_id, change.hash)
-    version = _store_version(
-        session, change, files, backtest, actor=actor, revision=revision, now=now
-    )
-    teams = _make_teams(session, company_id, ruleset)
-    seeded = seed(
-        session, company_id, ruleset, rows, revision=revision, person_id=actor.person_id, now=now
-    )
-    woken = wake_all_unsent(session, company_id, now)
-    published = Published(
-        version_id=version.id,
-        no=version.no,
-        hash=version.hash,
-        revision=revision,
-        seeded=seeded,
-        teams=teams,
-        woken=woken,
-        backtest=backtest,
-    )
-    tell_published(session, change, published, actor=actor, now=now)
+    change.state = ChangeState.PUBLISHED
+    session.flush()
+    tell_published(session, change, published, actor=actor, now=now, reason=reason)
     return published
 
 
@@ -184,14 +162,28 @@ def files_of(session: Session, ruleset_version_id: int) -> dict[str, str]:
     return {row.path: row.body for row in rows}
 
 
-def _publishable(
-    session: Session, company_id: int, change: Change | None, change_no: int, actor: Actor
-) -> Refusal | None:
+def publishable(session: Session, change_no: int, actor: Actor) -> Change | Refusal:
+    """The change, locked with its company, if the actor may put it into force now."""
+    company_id = actor.company_id
+    refusal = may(actor, "rules.publish")
+    if refusal or company_id is None:
+        return refusal or Refusal(code="company.none", message="No company is chosen.", status=404)
+    change = session.scalar(
+        select(Change).where(Change.company_id == company_id, Change.no == change_no)
+    )
     if change is None:
         return _unknown(change_no)
+    return _not_publishable(session, company_id, change, actor) or change
+
+
+def _not_publishable(
+    session: Session, company_id: int, change: Change, actor: Actor
+) -> Refusal | None:
     if change.state not in OPEN_STATES:
         return Refusal(
-            code="change.closed", message=f"Change {change.no} is {change.state} already."
+            code="change.closed",
+            message=f"Change {change.no} is {change.state} already.",
+            status=409,
         )
     authors = _authors(session, change)
     if actor.person_id in authors:
@@ -227,58 +219,3 @@ def _files(session: Session, change: Change) -> dict[str, str]:
         select(ChangeFile).where(ChangeFile.change_id == change.id).order_by(ChangeFile.path)
     )
     return {row.path: row.body for row in rows if row.body is not None}
-
-
-def _store_version(
-    session: Session,
-    change: Change,
-    files: Mapping[str, str],
-    backtest: Decided | None,
-    *,
-    actor: Actor,
-    revision: int,
-    now: datetime,
-) -> RulesetVersion:
-    company = session.get_one(Company, change.company_id, populate_existing=True)
-    last = select(func.coalesce(func.max(RulesetVersion.no), 0)).where(
-        RulesetVersion.company_id == company.id
-    )
-    version = RulesetVersion(
-        company_id=company.id,
-        no=session.scalars(last).one() + 1,
-        hash=change.hash,
-        revision=revision,
-        change_id=change.id,
-        author_id=change.author_id,
-        published_by_id=actor.person_id,
-        published_at=now,
-        engine=__version__,
-        edition=NEWEST,
-        backtest_id=backtest.id if backtest else None,
-        backtest_sha256=backtest.sha256 if backtest else None,
-    )
-    session.add(version)
-    session.flush()
-    session.add_all(
-        RuleFile(ruleset_version_id=version.id, path=path, sha256=sha256_hex(text), body=text)
-        for path, text in files.items()
-    )
-    company.ruleset_version_id = version.id
-    company.rules_revision = revision
-    change.state = ChangeState.PUBLISHED
-    session.flush()
-    return version
-
-
-def _make_teams(session: Session, company_id: int, ruleset: Ruleset) -> tuple[str, ...]:
-    """One team a role of the files, under the role's name; the title is what pages show.
-
-    The first role answers for teams without people, unless the company named another.
-    """
-    for role in ruleset.roles:
-        ensure_team(session, company_id, role.name).title = role.title
-    company = session.get_one(Company, company_id)
-    if ruleset.roles and FALLBACK_TEAM not in company.settings:
-        company.settings = {**company.settings, FALLBACK_TEAM: ruleset.roles[0].name}
-    session.flush()
-    return tuple(role.name for role in ruleset.roles)

@@ -39,9 +39,15 @@ class Published:
 
 
 def tell_published(
-    session: Session, change: Change, published: Published, *, actor: Actor, now: datetime
+    session: Session,
+    change: Change,
+    published: Published,
+    *,
+    actor: Actor,
+    now: datetime,
+    reason: str = "",
 ) -> None:
-    """Leave the event of a publish."""
+    """Leave the event of a publish, with the reason that was given."""
     author = names_of(session, [change.author_id]).get(change.author_id or 0, "the command line")
     differ, backtest = published.seeded.differences, published.backtest
     left_out = sum(bool(d.keeper) for d in differ)
@@ -59,8 +65,9 @@ def tell_published(
             f" {plural(published.seeded.added, 'entry', 'entries')} added,"
             f" {len(differ) - left_out} kept although the files differ,{kept}"
             f" {plural(published.woken, 'record')} judged again;"
-            f" {published.decided}.",
+            f" {published.decided}.{f' Reason: {reason}' if reason else ''}",
             "change": change.no,
+            "reason": reason,
             "version": published.no,
             "hash": published.hash,
             "revision": published.revision,

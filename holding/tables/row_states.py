@@ -102,6 +102,15 @@ class ChangeState(StrEnum):
     CLOSED = "closed"
 
 
+class ShadowEnd(StrEnum):
+    """Why a shadow ended."""
+
+    PERSON = "person"
+    TIME = "time"
+    LIMIT = "limit"
+    CLOSED = "closed"
+
+
 class KeyState(StrEnum):
     """Whether the key of a connection is in use."""
 

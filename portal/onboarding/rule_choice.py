@@ -1,16 +1,15 @@
-"""Choosing the first rules from a template, and publishing a change that somebody else wrote.
+"""Choosing the first rules from a template.
 
 Here: views and forms. Not here: the templates and what their answers change (portal/starters),
-who may publish (holding/rulesets/publication.py).
+reviewing and publishing the change (portal/rule_pages).
 """
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import time
 from decimal import Decimal, InvalidOperation
 
-from flask import Blueprint, Response, abort, g, request, url_for
+from flask import abort, g, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from connectors import registry
@@ -18,15 +17,12 @@ from holding.access import deputies
 from holding.connections import connection_rows
 from holding.onboarding import first_rules
 from holding.refusal import Refusal
-from holding.rulesets import admission, open_changes, publication
-from holding.runtime import doorbell
 from holding.words import plural
 from portal.onboarding.checklist import pages
 from portal.starters import catalogue
 from portal.starters.catalogue import Template
 from portal.web import forms, fragments, rule_checks, security, store
 
-change_pages = Blueprint("changes", __name__, url_prefix="/c/<co>/rules/changes")
 LARGEST = Decimal("999999999.99")
 TEAM = "team_"
 
@@ -71,41 +67,6 @@ def draft_rules() -> AnyResponse:
     left = f" {told} of the template left out, because of the other limit."
     url = url_for("changes.show", co=g.company.code, no=answer)
     return fragments.moved(url, f"Draft saved as change {answer}.{left if draft.left_out else ''}")
-
-
-@change_pages.get("/<int:no>")
-def show(no: int) -> Response:
-    """What a change says, beside the rules in force, and who can publish it."""
-    found = open_changes.change(store.reading(), g.company.id, no)
-    if found is None:
-        abort(404)
-    version = g.company.ruleset_version_id
-    before = publication.files_of(store.reading(), version) if version is not None else {}
-    return fragments.respond(
-        "onboarding/change.html",
-        change=found,
-        changed=_changed(before, found.files),
-        refusal=_not_theirs(found) if found.waits else None,
-    )
-
-
-@change_pages.post("/<int:no>")
-def publish(no: int) -> Response:
-    """Put it into force."""
-    back = url_for("changes.show", co=g.company.code, no=no)
-    found = open_changes.change(store.reading(), g.company.id, no)
-    if found is None:
-        abort(404)
-    files = dict(found.files)
-    store.renew()
-    admission.inspect(files)  # kept: publishing looks at the same files, in its transaction
-    with store.writing() as session:
-        done = publication.publish(session, no, g.actor, g.now)
-    if isinstance(done, Refusal):
-        return fragments.refuse(done, back=back)
-    doorbell.ring(g.company.id, "evaluate")
-    say = f"Rules version {done.no} published. {plural(done.woken, 'record')} will be checked."
-    return fragments.moved(url_for("dashboard.show", co=g.company.code), say)
 
 
 def _choice(problems: Mapping[str, str], *, status: int = 200) -> AnyResponse:
@@ -171,31 +132,3 @@ def _amount(text: str | None) -> Decimal | None:
         return None
     exact = found.is_finite() and found == found.quantize(Decimal("0.01"))
     return found if exact and 0 <= found <= LARGEST else None
-
-
-def _not_theirs(found: open_changes.ReadChange) -> Refusal | None:
-    """Why this person cannot publish it, with those who can."""
-    others = " or ".join(found.publishers)
-    hint = f"{others} can." if others else "Invite a second person with the role Publisher."
-    if g.actor.person_id in found.authors:
-        words = f"You cannot publish change {found.no}, because you wrote it."
-        return Refusal("rules.own", words, hint, 403)
-    if security.may("rules.publish") is not None:
-        words = f"You cannot publish change {found.no}, because you do not have the role Publisher."
-        return Refusal("forbidden", words, hint, 403)
-    return None
-
-
-def _changed(before: Mapping[str, str], after: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Each file that differs, with its difference; a new one as it is."""
-    paths = sorted({*before, *after})
-    return [
-        (path, after[path] if path not in before else _difference(path, before, after))
-        for path in paths
-        if before.get(path) != after.get(path)
-    ]
-
-
-def _difference(path: str, before: Mapping[str, str], after: Mapping[str, str]) -> str:
-    old, new = (side.get(path, "").splitlines(keepends=True) for side in (before, after))
-    return "".join(difflib.unified_diff(old, new, f"a/{path}", f"b/{path}", n=2))

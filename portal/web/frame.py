@@ -26,6 +26,9 @@ ITEMS = (
     ("people", "People", "people", "people.listing", True),
 )
 
+WITHIN = {"changes": "rulebook"}
+"""The blueprints whose pages belong to an item of another name."""
+
 
 @dataclass(frozen=True, slots=True)
 class NavItem:
@@ -87,7 +90,8 @@ def _counts() -> frame_counts.Counts:
 def _items() -> list[NavItem]:
     counts = _counts()
     waiting = {"holding": counts.held, "mappings": counts.missing}
-    here = (request.endpoint or "").partition(".")[0]
+    blueprint = (request.endpoint or "").partition(".")[0]
+    here = WITHIN.get(blueprint, blueprint)
     pushes = request.endpoint == "runs.pushes"
     return [
         NavItem(

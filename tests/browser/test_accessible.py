@@ -45,6 +45,10 @@ PAGES = {
     "/help/CAN01": "What to do",
     "/c/kedai/rules/book": "check adds_up",
     "/c/kedai/rules/files/shop.rules": "check adds_up on order",
+    "/c/kedai/rules/draft/shop.rules": "check adds_up on order",
+    "/c/kedai/rules/changes": "in force",
+    "/c/kedai/rules/changes/1": "Published.",
+    "/c/kedai/rules/versions/1": "shop.rules",
     "/c": "Kedai Contoh",
     **{
         f"{ONE}?tab={tab}": "SO-10240"

@@ -1,0 +1,147 @@
+"""The changes and versions of a company's rules as lists, and what a version says otherwise.
+
+Here: reads. Not here: one change as it is reviewed (holding/rulesets/open_changes.py).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, Final
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session, aliased
+
+from grammar.parsing.parser import parse
+from holding.rulesets.admission import rule_sources
+from holding.rulesets.publication import OPEN_STATES
+from holding.store.row_objects import Columns, of
+from holding.tables import Change, Company, Person, RulesetVersion
+from holding.tables.row_states import ChangeState
+from rules.comparison.difference import Change as Meaning
+from rules.comparison.difference import difference
+
+SHOWN: Final = 50
+
+_author, _publisher = aliased(Person, name="author"), aliased(Person, name="publisher")
+_starter = aliased(Person, name="starter")
+
+
+@dataclass(frozen=True, slots=True)
+class ListedChange:
+    """A change as a line of the list; `base_id` is the version it was made for."""
+
+    no: int
+    title: str
+    state: ChangeState
+    made_at: datetime
+    base_id: int | None
+    author: str | None
+    starts_at: datetime | None
+    starter: str | None
+
+    @property
+    def is_published(self) -> bool:
+        """Whether it came into force."""
+        return self.state == ChangeState.PUBLISHED
+
+    def waits(self, in_force: int | None) -> bool:
+        """Whether it can still be published, with this version in force."""
+        return self.state in OPEN_STATES and self.base_id == in_force
+
+
+@dataclass(frozen=True, slots=True)
+class ListedVersion:
+    """A version as a line of the list."""
+
+    version_id: int
+    no: int
+    hash: str
+    published_at: datetime
+    author: str | None
+    publisher: str | None
+
+
+CHANGES = Columns(
+    ListedChange(
+        no=of(Change.no),
+        title=of(Change.title),
+        state=of(Change.state),
+        made_at=of(Change.made_at),
+        base_id=of(Change.base_id),
+        author=of(_author.name),
+        starts_at=of(Change.starts_at),
+        starter=of(_starter.name),
+    ),
+    {"author": "author.name", "starter": "starter.name"},
+)
+VERSIONS = Columns(
+    ListedVersion(
+        version_id=of(RulesetVersion.id),
+        no=of(RulesetVersion.no),
+        hash=of(RulesetVersion.hash),
+        published_at=of(RulesetVersion.published_at),
+        author=of(_author.name),
+        publisher=of(_publisher.name),
+    ),
+    {
+        "version_id": "ruleset_version.id",
+        "author": "author.name",
+        "publisher": "publisher.name",
+    },
+)
+
+
+def changes(
+    session: Session, company_id: int, *, before: int | None = None
+) -> tuple[ListedChange, ...]:
+    """The newest changes first, one more than are shown; only those below the number `before`."""
+    query = (
+        CHANGES.select()
+        .outerjoin(_author, _author.id == Change.author_id)
+        .outerjoin(_starter, _starter.id == Change.starts_by_id)
+        .where(Change.company_id == company_id)
+    )
+    query = query if before is None else query.where(Change.no < before)
+    return CHANGES.each(session.execute(query.order_by(Change.no.desc()).limit(SHOWN + 1)))
+
+
+def versions(session: Session, company_id: int) -> tuple[ListedVersion, ...]:
+    """The newest versions first."""
+    query = _versions(company_id).order_by(RulesetVersion.no.desc()).limit(SHOWN)
+    return VERSIONS.each(session.execute(query))
+
+
+def version(session: Session, company_id: int, no: int) -> ListedVersion | None:
+    """The version of this number, if the company has one."""
+    return VERSIONS.first(session.execute(_versions(company_id).where(RulesetVersion.no == no)))
+
+
+def in_force_no(session: Session, company_id: int) -> int | None:
+    """The number of the version in force."""
+    return session.scalar(
+        select(RulesetVersion.no)
+        .join(Company, Company.ruleset_version_id == RulesetVersion.id)
+        .where(Company.id == company_id)
+    )
+
+
+def meaning(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Meaning, ...]:
+    """What these rules say otherwise; layout, order and comments do not count."""
+    return _meaning(*(tuple(sorted(rule_sources(one).items())) for one in (before, after)))
+
+
+@lru_cache(maxsize=8)
+def _meaning(
+    before: tuple[tuple[str, str], ...], after: tuple[tuple[str, str], ...]
+) -> tuple[Meaning, ...]:
+    return difference(*(parse(dict(one))[0] for one in (before, after)))
+
+
+def _versions(company_id: int) -> Select[Any]:
+    return (
+        VERSIONS.select()
+        .outerjoin(_author, _author.id == RulesetVersion.author_id)
+        .outerjoin(_publisher, _publisher.id == RulesetVersion.published_by_id)
+        .where(RulesetVersion.company_id == company_id)
+    )

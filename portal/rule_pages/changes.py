@@ -1,0 +1,170 @@
+"""Changes of the rules: the list, one under review, publishing it now or from a time, going back.
+
+Here: views and forms. Not here: who may publish (holding/rulesets/publication.py), the time
+(holding/rule_changes/start_time.py), going back (holding/rule_changes/going_back.py).
+"""
+
+from datetime import datetime
+
+from flask import Blueprint, Response, abort, g, request, url_for
+
+from holding.refusal import Refusal
+from holding.rule_changes import change_list, going_back, start_time
+from holding.rulesets import admission, open_changes, publication, recorded_backtests
+from holding.runtime import doorbell
+from holding.words import plural
+from portal.rule_pages.differences import difference
+from portal.web import filters, forms, fragments, security, store
+
+pages = Blueprint("changes", __name__, url_prefix="/c/<co>/rules")
+REASON = 500  # characters
+
+
+@pages.get("/changes")
+def listing() -> Response:
+    """The changes, the newest first, and the versions that were in force."""
+    session, asked = store.reading(), request.args.get("before")
+    before = forms.whole(asked)
+    if asked is not None and before is None:
+        abort(404)
+    found = change_list.changes(session, g.company.id, before=before)
+    shown = found[: change_list.SHOWN]
+    return fragments.respond(
+        "rulesets/changes.html",
+        changes=shown,
+        further=shown[-1].no if len(found) > len(shown) else None,
+        versions=() if before else change_list.versions(session, g.company.id),
+        in_force=g.company.ruleset_version_id,
+    )
+
+
+@pages.get("/changes/<int:no>")
+def show(no: int) -> Response:
+    """What a change says otherwise than the rules in force, and who can publish it."""
+    return _review(_change(no))
+
+
+@pages.post("/changes/<int:no>")
+def publish(no: int) -> Response:
+    """Put it into force now."""
+    back = url_for("changes.show", co=g.company.code, no=no)
+    files = dict(_change(no).files)
+    store.renew()
+    admission.inspect(files)  # kept: publishing looks at the same files, in its transaction
+    with store.writing() as session:
+        done = publication.publish(session, no, g.actor, g.now, _reason())
+    if isinstance(done, Refusal):
+        return fragments.refuse(done, back=back)
+    doorbell.ring(g.company.id, "evaluate")
+    say = f"Rules version {done.no} published. {plural(done.woken, 'record')} will be checked."
+    return fragments.moved(url_for("dashboard.show", co=g.company.code), say)
+
+
+@pages.post("/changes/<int:no>/start")
+def start(no: int) -> Response:
+    """Let it come into force at a time."""
+    found = _change(no)
+    at = _moment()
+    if at is None:
+        wrong = {"start": "Enter the date as 2026-11-24 and the time as 00:00."}
+        return _review(found, problems=wrong, status=422)
+    back = url_for("changes.show", co=g.company.code, no=no)
+    with store.writing() as session:
+        done = start_time.set_start(session, no, g.actor, at, _reason(), g.now)
+    if isinstance(done, Refusal):
+        return fragments.refuse(done, back=back)
+    return fragments.moved(back, f"Change {no} comes into force at {filters.moment(done)}.")
+
+
+@pages.post("/changes/<int:no>/start/drop")
+def drop_start(no: int) -> Response:
+    """Take the time back."""
+    back = url_for("changes.show", co=g.company.code, no=no)
+    with store.writing() as session:
+        refusal = start_time.drop_start(session, no, g.actor, g.now)
+    if refusal:
+        return fragments.refuse(refusal, back=back)
+    return fragments.moved(back, f"Change {no} has no start time any more.")
+
+
+@pages.get("/versions/<int:no>")
+def version(no: int) -> Response:
+    """A version that was in force, and what going back to it would change."""
+    session = store.reading()
+    found = change_list.version(session, g.company.id, no)
+    if found is None:
+        abort(404)
+    in_force = g.company.ruleset_version_id
+    files = publication.files_of(session, found.version_id)
+    before = publication.files_of(session, in_force) if in_force is not None else {}
+    return fragments.respond(
+        "rulesets/version.html",
+        version=found,
+        paths=sorted(admission.rule_sources(files)),
+        in_force_no=change_list.in_force_no(session, g.company.id),
+        between=difference(before, files),
+        refusal=security.may("rules.publish"),
+    )
+
+
+@pages.post("/versions/<int:no>")
+def go_back(no: int) -> Response:
+    """Put it into force again."""
+    back = url_for("changes.version", co=g.company.code, no=no)
+    from_no = forms.whole(request.form.get("from"))
+    with store.writing() as session:
+        done = going_back.go_back(session, no, g.actor, g.now, from_no=from_no, reason=_reason())
+    if isinstance(done, Refusal):
+        return fragments.refuse(done, back=back)
+    doorbell.ring(g.company.id, "evaluate")
+    told = plural(done.woken, "record")
+    again = f"The rules of version {no} are in force again, as version {done.no}."
+    say = f"{again} {told} will be checked."
+    return fragments.moved(url_for("changes.listing", co=g.company.code), say)
+
+
+def _review(
+    found: open_changes.ReadChange, *, problems: dict[str, str] | None = None, status: int = 200
+) -> Response:
+    session, version = store.reading(), g.company.ruleset_version_id
+    before = publication.files_of(session, version) if version is not None else {}
+    return fragments.respond(
+        "rulesets/change.html",
+        status=status,
+        change=found,
+        between=difference(before, found.files) if found.current else None,
+        backtest=recorded_backtests.deciding(session, g.company.id, found.hash),
+        refusal=_not_theirs(found) if found.waits else None,
+        problems=problems or {},
+        today=filters.moment(g.now).partition(" ")[0],
+    )
+
+
+def _change(no: int) -> open_changes.ReadChange:
+    found = open_changes.change(store.reading(), g.company.id, no)
+    if found is None:
+        abort(404)
+    return found
+
+
+def _reason() -> str:
+    return " ".join(request.form.get("reason", "").split())[:REASON]
+
+
+def _moment() -> datetime | None:
+    """The date and the time of the form, in the zone of the company."""
+    day, hour = forms.day(request.form.get("date")), forms.hour(request.form.get("time"))
+    return datetime.combine(day, hour, filters.zone()) if day and hour else None
+
+
+def _not_theirs(found: open_changes.ReadChange) -> Refusal | None:
+    """Why this person cannot publish it, with those who can."""
+    others = " or ".join(found.publishers)
+    hint = f"{others} can." if others else "Invite a second person with the role Publisher."
+    if g.actor.person_id in found.authors:
+        words = f"You cannot publish change {found.no}, because you wrote it."
+        return Refusal("rules.own", words, hint, 403)
+    if security.may("rules.publish") is not None:
+        words = f"You cannot publish change {found.no}, because you do not have the role Publisher."
+        return Refusal("forbidden", words, hint, 403)
+    return None

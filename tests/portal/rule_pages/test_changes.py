@@ -1,0 +1,77 @@
+"""The pages of changes and versions: what they say, whom they refuse, what they do not take."""
+
+import pytest
+
+from holding.rulesets import publication
+from tests.holding.shop import FILES
+from tests.portal.reading import plain
+
+pytestmark = pytest.mark.sqlite
+CHANGES = "/c/kedai/rules/changes"
+
+
+@pytest.fixture
+def waiting(database, clock):
+    """A change that waits to be published."""
+    from sqlalchemy import select
+
+    from holding.access import actors
+    from holding.tables import Company, Person
+
+    text = FILES["shop.rules"] + "\n# looked at again\n"
+    with database.write() as session:
+        company = session.scalar(select(Company.id).where(Company.code == "kedai"))
+        chan = session.scalar(select(Person.id).where(Person.email == "chan@kedai.my"))
+        actor = actors.actor_of(session, chan, company)
+        return publication.push(
+            session, company, actor, {**FILES, "shop.rules": text}, "<b>New</b>", clock.now()
+        )
+
+
+def test_the_list_names_what_waits_and_what_is_in_force(visit, waiting):
+    page = visit("vera").text(CHANGES)
+    told = plain(page)
+    assert "&lt;b&gt;New&lt;/b&gt;" in page
+    assert "waits to be published" in told
+    assert "Ruleset 1 in force" in told
+    assert "published" in told
+
+
+def test_comments_alone_mean_nothing_else(visit, waiting):
+    told = plain(visit("vera").text(f"{CHANGES}/{waiting}"))
+    assert "The rules mean the same" in told
+    assert "# looked at again" in told
+    assert "You cannot publish change 2, because you do not have the role Publisher. Pua can." in (
+        told
+    )
+
+
+@pytest.mark.parametrize(
+    "path", [f"{CHANGES}/99", f"{CHANGES}?before=x", "/c/kedai/rules/versions/9"]
+)
+def test_what_is_not_there_is_not_found(visit, path):
+    visit("vera").get(path, status=404)
+
+
+@pytest.mark.parametrize("act", ["", "/start", "/start/drop"])
+def test_only_publishers_act(visit, waiting, act):
+    for name in ("vera", "chan", "adam"):
+        visit(name).post(f"{CHANGES}/{waiting}{act}", {"date": "2027-01-01"}, status=403)
+    visit("vera").post("/c/kedai/rules/versions/1", {"from": "1"}, status=403)
+
+
+def test_a_time_that_is_none_is_told_at_its_field(visit, waiting):
+    pua = visit("pua")
+    page = pua.post(f"{CHANGES}/{waiting}/start", {"date": "", "time": "25:00"}, status=422)
+    told = page.get_data(as_text=True)
+    assert 'aria-invalid="true"' in told
+    assert "Enter the date as" in told
+    assert "has no start time" in plain(
+        pua.post(f"{CHANGES}/{waiting}/start/drop", {}, status=409).get_data(as_text=True)
+    )
+
+
+def test_a_version_in_force_has_nothing_to_go_back_to(visit):
+    told = plain(visit("pua").text("/c/kedai/rules/versions/1"))
+    assert "In force." in told
+    assert "Go back to" not in told
