@@ -57,6 +57,7 @@ ACTIONS = {
     },
     "stops.resume stops.keep": {"approver", "operator", "admin"},
     "rulebook.submit rulebook.inspect rulebook.push_draft connections.hours": {"consultant"},
+    "changes.publish changes.start changes.drop_start changes.go_back": {"publisher"},
     "deputies.appoint": {"approver", "admin"},
     "people.invite people.cancel people.change people.reset people.leave": {"admin"},
 }
