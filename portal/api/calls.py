@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import TypeVar
 
-from flask import Blueprint, Response, g, jsonify, request
+from flask import Blueprint, Response, current_app, g, jsonify, request, url_for
 
 from holding.access import actors, people
 from holding.approvals import approve as approvals_approve
@@ -30,8 +30,8 @@ from holding.reconciliation import manual_entries
 from holding.refusal import Refusal
 from holding.runtime import doorbell
 from holding.store.database import DatabaseSession
-from holding.worklist import open_holds
-from portal.api import bodies
+from holding.worklist import open_holds, whereabouts
+from portal.api import bodies, openapi
 from portal.web import forms, security, store
 from portal.web.bearer import whose
 from portal.web.problems import problem
@@ -50,6 +50,29 @@ def listing() -> Response:
     rows = open_holds.page(store.reading(), g.company.id, after=after, show_personal=sees)
     last = rows[-1].hold if len(rows) == open_holds.A_PAGE else None
     return jsonify(holds=[asdict(row) | {"clears": str(row.clears)} for row in rows], next=last)
+
+
+@api.get("/records")
+def records() -> Response:
+    """Where the records of one number stand: their documents, and what holds them."""
+    number = request.args.get("number", "").strip()[:100]
+    if not number:
+        hint = "GET /records?number=NS-10240"
+        return problem(Refusal("call.number", "No number is asked for.", hint, 422))
+    sees = actors.may(replace(g.actor, scopes=None), "record.pii") is None  # no scope is about it
+    rows = whereabouts.whereabouts(store.reading(), g.company.id, number, show_personal=sees)
+    if not rows:
+        hint = "Compare it with the order; a record that has not arrived is not known."
+        return problem(
+            Refusal("record.unknown", f"Nothing here has the number {number}.", hint, 404)
+        )
+    return jsonify(records=[asdict(row) | {"page": _page(row)} for row in rows])
+
+
+@api.get("/openapi.json")
+def described() -> Response:
+    """These calls as an OpenAPI document."""
+    return jsonify(openapi.document(current_app))
 
 
 @api.post("/holds/approve")
@@ -192,6 +215,12 @@ def do_many() -> Response:
         return problem(forbidden, left=left)
     done = [{"id": one.hold_id, "number": one.number, "said": one.say} for one in answer.done]
     return jsonify(done=done, left=left)
+
+
+def _page(row: whereabouts.Whereabouts) -> str:
+    """The address of a record for people."""
+    given = {"source": row.source, "kind": row.kind, "external_id": row.external_id}
+    return url_for("records.show", co=g.company.code, _external=True, **given)
 
 
 def _reasoned(hold_id: int, act: Callable[..., Done | Refusal]) -> Response:

@@ -141,6 +141,8 @@ PERMISSIONS: Final[dict[str, str]] = {
     "deputies.appoint": "deputy.name",
     "deputies.end": "record.read",  # the deputy ends it, too, whatever their role
     "api.listing": "record.read",
+    "api.records": "record.read",
+    "api.described": "record.read",
     "api.approve": "posting.approve",
     "api.release": "posting.approve",
     "api.reject": "posting.approve",

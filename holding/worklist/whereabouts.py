@@ -1,0 +1,148 @@
+"""Where the records of one number stand: for a shop that asks about its order.
+
+Here: the record, its documents and its open exceptions. Not here: the whole story
+(holding/records), finding by names (search.py).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy import func
+from sqlalchemy.orm import Session
+
+from grammar.text.finding_codes import ErrorClass
+from holding.access.personal_data import hiding_each
+from holding.store import bulk
+from holding.store.row_objects import Columns, of
+from holding.tables import Connection, Hold, Person, Posting, Team
+from holding.tables.decisions import HOLD_OPEN
+from holding.tables.row_states import RecordState
+from holding.worklist import search
+from rules.values.posting_states import PostingState
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document that the record has, or is to have, in a target; `target_ref` is its id there."""
+
+    record_id: int
+    number: str
+    connection: str
+    doc_type: str
+    state: PostingState
+    reason: str
+    amount: int | None
+    currency: str
+    target_ref: str | None
+    posted_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenHold:
+    """An open exception; `owner` is a person, or the team where nobody took it."""
+
+    record_id: int
+    hold: int
+    code: str
+    error_class: ErrorClass
+    message: str
+    owner: str | None
+    opened_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """One record with what became of it; amounts are in minor units of the currency."""
+
+    number: str
+    source: str
+    kind: str
+    external_id: str
+    state: RecordState
+    amount: int | None
+    currency: str
+    seen_at: datetime
+    documents: tuple[Document, ...]
+    holds: tuple[OpenHold, ...]
+
+
+_DOCUMENT = Columns(
+    Document(
+        record_id=of(Posting.record_id),
+        number=of(Posting.number),
+        connection=of(Connection.name),
+        doc_type=of(Posting.doc_type),
+        state=of(Posting.state),
+        reason=of(Posting.reason),
+        amount=of(Posting.amount),
+        currency=of(Posting.currency),
+        target_ref=of(Posting.target_ref),
+        posted_at=of(Posting.posted_at),
+    ),
+    {"connection": "connection.name"},
+)
+_HOLD = Columns(
+    OpenHold(
+        record_id=of(Hold.record_id),
+        hold=of(Hold.id),
+        code=of(Hold.code),
+        error_class=of(Hold.error_class),
+        message=of(Hold.message),
+        owner=of(func.coalesce(Person.name, Team.shown).label("owner")),
+        opened_at=of(Hold.opened_at),
+    ),
+    {"hold": "hold.id"},
+)
+
+
+def whereabouts(
+    session: Session, company_id: int, number: str, *, show_personal: bool
+) -> tuple[Whereabouts, ...]:
+    """The records whose own number, id at the source, or document has exactly this number, newest
+    first; none where there is none. Personal values in sentences are masked unless they are shown.
+    """
+    found = search.exact(session, company_id, number)
+    ids = [one.id for one in found]
+    hide = hiding_each(session, ids, show=show_personal)
+    documents, holds = _documents(session, ids), _holds(session, ids)
+    return tuple(
+        Whereabouts(
+            number=one.number,
+            source=one.source,
+            kind=one.kind,
+            external_id=one.external_id,
+            state=one.state,
+            amount=one.amount,
+            currency=one.currency,
+            seen_at=one.seen_at,
+            documents=tuple(
+                replace(document, reason=hide(one.id, document.reason))
+                for document in documents
+                if document.record_id == one.id
+            ),
+            holds=tuple(
+                replace(hold, message=hide(one.id, hold.message))
+                for hold in holds
+                if hold.record_id == one.id
+            ),
+        )
+        for one in found
+    )
+
+
+def _documents(session: Session, ids: Sequence[int]) -> tuple[Document, ...]:
+    query = _DOCUMENT.select().join(Connection, Connection.id == Posting.connection_id)
+    query = query.where(bulk.among(Posting.record_id, ids)).order_by(Posting.id)
+    return _DOCUMENT.each(session.execute(query))
+
+
+def _holds(session: Session, ids: Sequence[int]) -> tuple[OpenHold, ...]:
+    query = (
+        _HOLD.select()
+        .outerjoin(Person, Person.id == Hold.person_id)
+        .outerjoin(Team, Team.id == Hold.team_id)
+        .where(bulk.among(Hold.record_id, ids), HOLD_OPEN)
+        .order_by(Hold.id)
+    )
+    return _HOLD.each(session.execute(query))

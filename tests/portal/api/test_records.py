@@ -1,0 +1,122 @@
+"""Where an order is, as a shop asks; and the OpenAPI document, held to the calls themselves."""
+
+import inspect
+import re
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from portal.api import bodies, calls, openapi
+from tests.portal.api.test_api import Call, call, key
+from tests.portal.seed import SCRIPT
+
+pytestmark = pytest.mark.sqlite
+__all__ = ["call", "key"]
+SAMPLES = {"string": "x", "integer": 1, "array": []}
+
+
+def records(call: Call, token: str, number: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = call(token, f"/records?number={number}").get_json()["records"]
+    return found
+
+
+def test_a_posted_order_is_found_by_its_number_and_by_its_document(call: Call, key: Any) -> None:
+    vera = key("vera", scopes=("record.read",))
+    (found,) = records(call, vera, "SO-10241")
+    (document,) = found["documents"]
+    assert (found["number"], found["state"], found["holds"]) == ("SO-10241", "posted", [])
+    assert (document["state"], document["connection"]) == ("posted", "aiaccount")
+    assert document["posted_at"]
+    assert document["target_ref"]
+    assert found["page"].endswith("/c/kedai/records/netshop/order/SO-10241")
+    assert records(call, vera, document["number"]) == [found]
+
+
+def test_a_held_order_says_why_and_who_and_shows_no_personal_value(call: Call, key: Any) -> None:
+    (found,) = records(call, key("farah"), "SO-10200")
+    assert found["state"] == "held"
+    assert {one["code"] for one in found["holds"]} == {"MAP01"}
+    assert found["holds"][0]["owner"] == "Sales administration"
+    (masked,) = records(call, key("vera"), "SO-10210")
+    assert SCRIPT not in str(masked)
+
+
+def test_what_is_not_there_and_what_is_not_asked(call: Call, key: Any) -> None:
+    vera = key("vera")
+    for path, status, code in (
+        ("/records?number=NS-NONE", 404, "record.unknown"),
+        ("/records", 422, "call.number"),
+    ):
+        answer = call(vera, path)
+        told = answer.get_json()
+        assert (answer.status_code, told["code"]) == (status, code)
+        assert answer.content_type == "application/problem+json"
+    assert call("", "/records?number=SO-10240").status_code == 401
+    assert call(vera, "/records?number=SO-10240", co="lain").status_code == 404
+    narrow = key("farah", scopes=("hold.assign",))
+    assert call(narrow, "/records?number=SO-10240").get_json()["code"] == "token.scope"
+
+
+def test_the_document_has_every_call_with_its_scope(app: Flask, call: Call, key: Any) -> None:
+    told = call(key("vera"), "/openapi.json").get_json()
+    assert told["openapi"] == "3.1.0"
+    rules = [one for one in app.url_map.iter_rules() if one.endpoint.startswith("api.")]
+    wanted = {
+        (re.sub(r"<(?:int:)?(\w+)>", r"{\1}", rule.rule), method.lower())
+        for rule in rules
+        for method in rule.methods & {"GET", "POST"}
+    }
+    found = {(path, how) for path, made in told["paths"].items() for how in made}
+    assert found == wanted
+    made = told["paths"]["/api/v1/c/{co}/holds/{hold_id}/release"]["post"]
+    assert made["description"] == "Scope: posting.approve."
+    assert {one["name"] for one in made["parameters"]} == {"co", "hold_id", "Idempotency-Key"}
+    assert made["responses"]["409"]["content"].keys() == {"application/problem+json"}
+    posts = {rule.endpoint.removeprefix("api.") for rule in rules if "POST" in rule.methods}
+    assert set(openapi.BODIES) == posts
+
+
+@pytest.mark.parametrize("name", [name for name, schema in openapi.BODIES.items() if schema])
+def test_a_body_as_it_is_described_is_read_and_one_without_a_field_is_not(
+    app: Flask, name: str
+) -> None:
+    """By the very function that reads the body of this call."""
+    reads = re.search(r"bodies\.(\w+)\(\)", _source(name))
+    assert reads, name
+    schema = openapi.BODIES[name]
+    whole = _sample(schema)
+    assert _read(app, reads[1], whole) is None
+    for field in schema["required"]:
+        if "null" in schema["properties"][field].get("type", ()):
+            continue
+        less = {key: value for key, value in whole.items() if key != field}
+        assert _read(app, reads[1], less) == "body.field", field
+
+
+def _source(name: str) -> str:
+    """The view, with the helper that reads for it."""
+    text = inspect.getsource(getattr(calls, name))
+    for helper in ("_reasoned", "_asked"):
+        text += inspect.getsource(getattr(calls, helper)) if f"{helper}(" in text else ""
+    return text
+
+
+def _sample(schema: Any) -> Any:
+    """The smallest value that a schema describes, with its optional fields."""
+    if "enum" in schema:
+        return schema["enum"][0]
+    kind = schema["type"]
+    if kind == "object":
+        return {name: _sample(one) for name, one in schema["properties"].items()}
+    if kind == "array":
+        return [_sample(schema["items"])]
+    if schema.get("format") in ("date", "date-time"):
+        return {"date": "2026-11-25", "date-time": "2026-11-25T00:00:00Z"}[schema["format"]]
+    return 1 if kind == "integer" else "xyz"
+
+
+def _read(app: Flask, reader: str, body: Any) -> str | None:
+    """The code of the refusal of a body, or nothing where it is read."""
+    with app.test_request_context(method="POST", json=body):
+        return getattr(getattr(bodies, reader)(), "code", None)
