@@ -6,7 +6,8 @@ its meaning for ever: a finding that goes away leaves its number unused.
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Final, Literal
 
 ErrorClass = Literal[
     "missing_field",
@@ -21,6 +22,62 @@ ErrorClass = Literal[
     "business_rule",
 ]
 
+
+HOLD_CODES: Final[Mapping[str, str]] = {
+    # judging: what a rule says about one record
+    "APP01": "approval.needed",
+    "BIL01": "bill.rest",
+    "CHK01": "check.failed",
+    "CHK02": "check.unknown",
+    "CUR01": "amount.two_currencies",
+    "DUP01": "duplicate.found",
+    "EVA01": "value.not_computable",
+    "EVA02": "judging.rules_broke",
+    "EVA03": "judging.worker_died",
+    "EVA04": "judging.not_stored",
+    "EVA05": "judging.no_connection",
+    "FCT01": "fact.unknown",
+    "HLD01": "status.held",
+    "IDN01": "record.identity_conflict",
+    "IDN02": "record.wrong_company",
+    "LNK01": "link.not_listed",
+    "LST01": "code.not_listed",
+    "MAP01": "mapping.missing",
+    "MAP02": "mapping.ambiguous",
+    "MAP03": "mapping.not_readable",
+    "MIS01": "field.missing",
+    "NUM01": "number.not_exact",
+    "PER01": "period.locked",
+    "RND01": "amount.rounding",
+    "RND02": "amount.differs",
+    "RND03": "amount.rounded_otherwise",
+    "RND04": "amount.not_the_records",
+    "RND05": "amount.of_a_line",
+    "STA01": "status.unknown",
+    "STL01": "posted.changed_since",
+    "STL02": "posted.blocked",
+    "STL03": "posted.edited_in_target",
+    "UOM01": "unit.unknown",
+    "UOM08": "unit.uom_mismatch",
+    "UOM09": "unit.rate_not_confirmed",
+    "VAL01": "field.not_readable",
+    "VAL02": "value.no_e_invoice_class",
+    "VAL03": "record.unusual",
+    # pushing: what became of a posting that was clear
+    "PSH01": "push.content_changed",
+    "PSH02": "push.not_approved",
+    "PSH03": "push.number_taken",
+    "PSH04": "push.workers_died",
+    "PSH05": "push.too_large",
+    "TGT01": "target.refused",
+    "TGT02": "target.conflict",
+    "TGT03": "target.no_answer",
+    "TGT04": "target.gave_up",
+    "TGT05": "target.possible_manual_entry",
+    "TGT06": "target.party_inactive",
+    "TGT07": "target.totals_mismatch",
+}
+"""What a hold can be placed for."""
 
 CODES: dict[str, str] = {
     # parser: what can be said about one declaration alone
@@ -189,57 +246,7 @@ CODES: dict[str, str] = {
     "USE03": "unused.const",
     "USE04": "unused.sample",
     "USE05": "unused.link",
-    # judging: what a rule says about one record
-    "APP01": "approval.needed",
-    "BIL01": "bill.rest",
-    "CHK01": "check.failed",
-    "CHK02": "check.unknown",
-    "CUR01": "amount.two_currencies",
-    "DUP01": "duplicate.found",
-    "EVA01": "value.not_computable",
-    "EVA02": "judging.rules_broke",
-    "EVA03": "judging.worker_died",
-    "EVA04": "judging.not_stored",
-    "EVA05": "judging.no_connection",
-    "FCT01": "fact.unknown",
-    "HLD01": "status.held",
-    "IDN01": "record.identity_conflict",
-    "IDN02": "record.wrong_company",
-    "LNK01": "link.not_listed",
-    "LST01": "code.not_listed",
-    "MAP01": "mapping.missing",
-    "MAP02": "mapping.ambiguous",
-    "MAP03": "mapping.not_readable",
-    "MIS01": "field.missing",
-    "NUM01": "number.not_exact",
-    "PER01": "period.locked",
-    "RND01": "amount.rounding",
-    "RND02": "amount.differs",
-    "RND03": "amount.rounded_otherwise",
-    "RND04": "amount.not_the_records",
-    "RND05": "amount.of_a_line",
-    "STA01": "status.unknown",
-    "STL01": "posted.changed_since",
-    "STL02": "posted.blocked",
-    "STL03": "posted.edited_in_target",
-    "UOM01": "unit.unknown",
-    "UOM08": "unit.uom_mismatch",
-    "UOM09": "unit.rate_not_confirmed",
-    "VAL01": "field.not_readable",
-    "VAL02": "value.no_e_invoice_class",
-    "VAL03": "record.unusual",
-    # pushing: what became of a posting that was clear
-    "PSH01": "push.content_changed",
-    "PSH02": "push.not_approved",
-    "PSH03": "push.number_taken",
-    "PSH04": "push.workers_died",
-    "PSH05": "push.too_large",
-    "TGT01": "target.refused",
-    "TGT02": "target.conflict",
-    "TGT03": "target.no_answer",
-    "TGT04": "target.gave_up",
-    "TGT06": "target.party_inactive",
-    "TGT07": "target.totals_mismatch",
+    **HOLD_CODES,
 }
 
 STYLE = frozenset({"USE01", "USE02", "USE03", "USE04", "USE05"})

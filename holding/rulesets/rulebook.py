@@ -22,6 +22,7 @@ from holding.store.row_objects import Columns, of
 from holding.tables import Company, Evaluation, Person, RuleFile, RulesetVersion
 from rules.programs.program import Program
 from rules.rulebook.book import Book, book
+from rules.rulebook.hold_catalogue import Reason, catalogue
 from rules.rulebook.topics import Proofs
 
 AROUND = 4
@@ -187,6 +188,11 @@ def read(session: Session, version_id: int) -> Book:
     return _written(world.program(session, version_id))
 
 
+def reasons(session: Session, version_id: int) -> tuple[Reason, ...]:
+    """The hold catalogue of a version: every reason for which it can hold a record."""
+    return _reasons(world.program(session, version_id))
+
+
 def history(session: Session, company_id: int, version_no: int) -> History:
     """Since when the declarations of a version stand as they stand."""
     key = (str(session.get_bind().engine.url), company_id, version_no)
@@ -210,6 +216,11 @@ _histories: OrderedDict[Hashable, History] = OrderedDict()
 @lru_cache(maxsize=world.KEPT)
 def _written(program: Program) -> Book:
     return book(program.ruleset, proofs=Proofs(program.ruleset, program))
+
+
+@lru_cache(maxsize=world.KEPT)
+def _reasons(program: Program) -> tuple[Reason, ...]:
+    return catalogue(program.ruleset)
 
 
 def _history(session: Session, company_id: int, version_no: int) -> History:

@@ -128,6 +128,7 @@ PERMISSIONS: Final[dict[str, str]] = {
     "operations.requeue": "run.operate",
     "metrics.show": PUBLIC,  # proves itself by a token, or by asking from this machine
     "rulebook.show": "record.read",
+    "rulebook.catalogue": "record.read",
     "rulebook.proposed": "record.read",
     "rulebook.proposed_draft": "rules.draft",
     "rulebook.push_draft": "rules.draft",

@@ -44,6 +44,7 @@ PAGES = {
     "/help/mapping-missing": "Now in Kedai",
     "/help/CAN01": "What to do",
     "/c/kedai/rules/book": "check adds_up",
+    "/c/kedai/rules/holds": "PER01",
     "/c/kedai/rules/files/shop.rules": "check adds_up on order",
     "/c/kedai/rules/draft/shop.rules": "check adds_up on order",
     "/c/kedai/rules/changes": "in force",
