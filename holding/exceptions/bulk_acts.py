@@ -47,6 +47,7 @@ class Wish:
     person_id: int | None = None
     until: datetime | None = None
     day: date | None = None  # None: the first open one of each
+    opened: bool = False  # a retry asks whether the person has opened the messages
 
 
 def open_to(actor: Actor) -> list[str]:
@@ -99,7 +100,7 @@ def _act(
             return answer
         return replace(answer, left=(*alone.values(), *answer.left))
     if wish.act == "retry":
-        return retries.retry_each(session, actor, ids, now, op)
+        return retries.retry_each(session, actor, ids, now, op, opened=wish.opened)
     if wish.act == "assign":
         return assignments.assign_each(session, actor, ids, wish.person_id, now, op)
     if wish.act == "date":

@@ -1,21 +1,27 @@
-"""What people write beside a record while they work on it.
+"""What people write beside a record while they work on it, and which messages they opened.
 
-Here: adding a note, which stays as it was written, and listing the notes of a record. Not here: the
-page of a hold (worklist/hold_detail.py).
+Here: adding a note, which stays as it was written, and listing the notes of a record; opening the
+whole message of a hold, which the trail keeps. Not here: trying again, which asks for that
+(retries.py), the page of a hold (worklist/hold_detail.py).
 """
 
+import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor, may
 from holding.access.operations import once
+from holding.audit.events import Fact, record_events
 from holding.exceptions.holds import Desk, Done, done, gone, read_done
 from holding.refusal import Refusal
+from holding.store import bulk
 from holding.store.row_objects import Columns, of
-from holding.tables import Note, Person
+from holding.tables import Attempt, Event, Hold, Note, Person, Push
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,3 +100,95 @@ def _unfit(text: str) -> Refusal | None:
         words = f"A note has at most {LONGEST:,} characters; this one has {len(text):,}."
         return Refusal("note.long", words, status=422)
     return None
+
+
+RETRY: Final = "hold.retry"
+OPENED: Final = "message.opened"
+UNREAD: Final = Refusal(
+    code="retry.unread",
+    message="Open the message first.",
+    hint="Whoever has it tried again has seen what went wrong.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """The whole message: what the hold says, and the target's own last words where it was sent."""
+
+    text: str
+    ends: str
+    answered: str | None
+    answered_at: datetime | None
+
+
+def open_message(
+    session: Session, actor: Actor, hold_id: int, now: datetime, op: str | None = None
+) -> Done | Refusal:
+    """Note that this person opened the message as it reads now; a second time notes nothing."""
+
+    def act() -> Done | Refusal:
+        refusal = may(actor, RETRY)
+        if refusal:
+            return refusal
+        desk = Desk(session, actor, [hold_id])
+        hold = desk.holds.get(hold_id)
+        if hold is None:
+            return gone(None)
+        made = done(hold, f"{actor.name} opened the message of {hold.number}.")
+        if unread(session, actor, [hold]):
+            record_events(session, [_fact(actor, hold, made, now, op)])
+        return made
+
+    return once(session, actor, op, asked=("message", hold_id), now=now, act=act, read=read_done)
+
+
+def _fact(actor: Actor, hold: Hold, made: Done, now: datetime, op: str | None) -> Fact:
+    return Fact(
+        company_id=hold.company_id,
+        at=now,
+        actor=actor,
+        act=OPENED,
+        record_id=hold.record_id,
+        posting_id=hold.posting_id,
+        object=_object(hold.id),
+        operation_id=op,
+        body={"say": made.say, "hold": hold.id, "code": hold.code, "message": _mark(hold.message)},
+    )
+
+
+def unread(session: Session, actor: Actor, holds: Collection[Hold]) -> frozenset[int]:
+    """The holds among these whose message, as it reads now, this person has not opened."""
+    query = (
+        select(Event.object, Event.body)
+        .where(bulk.among(Event.record_id, sorted({hold.record_id for hold in holds})))
+        .where(Event.act == OPENED, Event.person_id == actor.person_id)
+    )
+    seen = {(row.object, row.body.get("message")) for row in session.execute(query)}
+    return frozenset(
+        hold.id for hold in holds if (_object(hold.id), _mark(hold.message)) not in seen
+    )
+
+
+def whole(session: Session, actor: Actor, hold_id: int) -> Message | None:
+    """The message of a hold that this person has opened; None before."""
+    hold = session.get_one(Hold, hold_id)
+    if unread(session, actor, [hold]):
+        return None
+    answered = session.execute(
+        select(Attempt.error, Attempt.at)
+        .join(Push, Push.id == Attempt.push_id)
+        .where(Push.posting_id == hold.posting_id, Attempt.error.is_not(None))
+        .order_by(Attempt.id.desc())
+        .limit(1)
+    ).first()
+    words, at = answered if answered is not None and hold.of_push else (None, None)
+    return Message(hold.message, hold.would_pass, words, at)
+
+
+def _object(hold_id: int) -> str:
+    return f"message:{hold_id}"
+
+
+def _mark(message: str) -> str:
+    """What tells two messages apart; the words themselves may name people."""
+    return hashlib.sha256(message.encode()).hexdigest()[:32]

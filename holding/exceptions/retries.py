@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from connectors.contract.errors import RETRY
 from holding.access.actors import Actor, may
 from holding.audit.events import Fact, record_events
+from holding.exceptions import notes
 from holding.exceptions.holds import Desk, Done, Each, Left, alone, done
 from holding.lifecycle.causes import INACTIVE, close, settle
 from holding.lifecycle.changes import wake_records
@@ -43,14 +44,20 @@ LONGEST_PAUSE: Final = timedelta(seconds=RETRY["temporary"].pauses[1])
 
 
 def retry(
-    session: Session, actor: Actor, hold_id: int, now: datetime, op: str | None = None
+    session: Session,
+    actor: Actor,
+    hold_id: int,
+    now: datetime,
+    op: str | None = None,
+    *,
+    opened: bool = False,
 ) -> Done | Refusal:
     """Have a held record judged, and what was refused sent, once more; refused while nothing
-    changed since the last time.
+    changed since the last time. `opened`: only where this person has opened its message.
     """
 
     def ask() -> Each | Refusal:
-        return retry_each(session, actor, [hold_id], now, op)
+        return retry_each(session, actor, [hold_id], now, op, opened=opened)
 
     return alone(session, actor, now, op, ("retry", hold_id), ask)
 
@@ -61,18 +68,36 @@ def retry_each(
     hold_ids: Iterable[int],
     now: datetime,
     op: str | None = None,
+    *,
+    opened: bool = False,
 ) -> Each | Refusal:
-    """The same for many holds, each with its own answer."""
+    """The same for many holds, each with its own answer. Of many with one cause the person has
+    opened the message of one.
+    """
     refusal = may(actor, ACT)
     if refusal:
         return refusal
     desk = Desk(session, actor, hold_ids)
     looked = Looked(desk, now)
-    good, left = desk.each(lambda hold: _not_theirs(desk, hold, looked) or looked.refusal(hold))
+    closed = _unopened(desk) if opened else frozenset()
+
+    def ask(hold: Hold) -> Refusal | None:
+        unread = notes.UNREAD if hold.cause_id in closed else None
+        return _not_theirs(desk, hold, looked) or unread or looked.refusal(hold)
+
+    good, left = desk.each(ask)
     _tell_refused(desk, left, now)
     made = [done(hold, f"{actor.name} had {hold.number} tried again.") for hold in good]
     try_again(desk, good, made, "hold.retried", now, op)
     return Each(tuple(made), tuple(left))
+
+
+def _unopened(desk: Desk) -> frozenset[int]:
+    """The causes of which this person has opened no message."""
+    holds = desk.holds.values()
+    unread = notes.unread(desk.session, desk.actor, list(holds))
+    opened = {hold.cause_id for hold in holds if hold.id not in unread}
+    return frozenset(hold.cause_id for hold in holds) - opened
 
 
 def try_again(

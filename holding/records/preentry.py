@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from grammar.text.problem import Span
 from holding.lifecycle.causes import INACTIVE
 from holding.programs.world import program
+from holding.records.checklist_and_finding import Ticked, ticks
 from holding.records.record_rows import OpenHold
 from holding.records.seven_answers import Answer, answers
 from holding.records.story import load
@@ -193,11 +194,12 @@ def _place_of(row: Lineage | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What the first tab shows; `told` is what the rules only warn of."""
+    """What the first tab shows; `told` is what the rules only warn of, `ticks` the checklist."""
 
     checks: tuple[Check, ...] = ()
     answers: tuple[Answer, ...] = ()
     told: tuple[str, ...] = ()
+    ticks: tuple[Ticked, ...] = ()
 
 
 def card(
@@ -215,7 +217,7 @@ def card(
     strip = checks(case.outcome, case.route, schema, case.files) if case.outcome and schema else ()
     told = (h.message for h in holds if h.posting_id == posting_id and h.code == INACTIVE)
     strip = _in_use(strip, next(told, ""))
-    return Card(strip, answers(case, ruleset), _told(case.outcome))
+    return Card(strip, answers(case, ruleset), _told(case.outcome), ticks(case, holds))
 
 
 def _in_use(strip: tuple[Check, ...], inactive: str) -> tuple[Check, ...]:

@@ -23,7 +23,7 @@ SHOWN = 20  # lines of one sort, where nobody asks for all
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def trace(record: str, company: str, *, as_json: bool) -> None:
     """Answer the seven questions about RECORD: its number, or that of its document."""
-    from holding.records import record_rows
+    from holding.records import checklist_and_finding, record_rows
     from holding.records import trace as story
 
     with office() as place, place.database.read() as session:
@@ -32,14 +32,21 @@ def trace(record: str, company: str, *, as_json: bool) -> None:
         if row is None:
             raise Stop(f"{record} is neither a record nor a document here.")
         answers = story.seven(session, row.id)
+        found_out = checklist_and_finding.finding(session, row.id)
         head = {"number": row.number, "state": row.state, "source": row.external_id}
     if as_json:
         told = [{"no": a.no, "question": a.question, "answer": a.text} for a in answers]
-        tell({**head, "answers": told})
+        reasons = [
+            {"side": one.side, "reason": one.say, "over": one.over} for one in found_out.reasons
+        ]
+        tell({**head, "answers": told, "finding": found_out.verdict, "reasons": reasons})
         return
     click.echo(f"{head['number']}  {head['state']}")
     for answer in answers:
         click.echo(f"\n{answer.no}. {answer.question}\n   {answer.text}")
+    click.echo(f"\nFinding: {found_out.verdict}")
+    for one in found_out.reasons:
+        click.echo(f"   {one.side}{', over' if one.over else ''}: {one.say}")
 
 
 @click.command(short_help="Judge stored evaluations again, and compare.")

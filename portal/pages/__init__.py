@@ -1,13 +1,12 @@
 """The pages: the list of their blueprints.
 
-Here: the list of them; mapping_changes adds views to mappings, hold_catalogue one to the rule book. Not here: what they show.
+Here: the list of them; mapping_changes adds views to mappings. Not here: what they show.
 """
 
 from portal.pages import (
     connections,
     dashboard,
     exceptions,
-    hold_catalogue,
     intake,
     mapping_changes,
     mappings,
@@ -17,7 +16,7 @@ from portal.pages import (
     worklist,
 )
 
-__all__ = ["BLUEPRINTS", "hold_catalogue", "mapping_changes"]
+__all__ = ["BLUEPRINTS", "mapping_changes"]
 
 BLUEPRINTS = (
     dashboard.pages,

@@ -148,6 +148,7 @@ def many(form: Form, zone: ZoneInfo) -> Wish | Problems:
         reason=form.get("reason", "").strip(),
         person_id=whole(form.get("person")) or None,
         until=morning(until, zone) if until else None,
+        opened=True,
     )
 
 

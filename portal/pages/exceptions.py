@@ -55,9 +55,19 @@ def retry(hold_id: int) -> Response:
     """Try once more what changed since."""
 
     def do(session: DatabaseSession, op: str) -> Done | Refusal:
-        return retries.retry(session, g.actor, hold_id, g.now, op or None)
+        return retries.retry(session, g.actor, hold_id, g.now, op or None, opened=True)
 
     return hold_pane.act(hold_id, request.form.get("op", ""), do, "It is tried again.")
+
+
+@pages.post("/<int:hold_id>/message")
+def message(hold_id: int) -> Response:
+    """Open the whole message of a hold, which its trace keeps."""
+
+    def do(session: DatabaseSession, op: str) -> Done | Refusal:
+        return notes.open_message(session, g.actor, hold_id, g.now, op or None)
+
+    return hold_pane.act(hold_id, request.form.get("op", ""), do, "The message is open.")
 
 
 @pages.post("/<int:hold_id>/override")

@@ -67,6 +67,8 @@ def pane(
         "unset": [one for one in asked if one.field not in own and one.field.gap],
         "period": locked_periods.ways(session, hold_id) if row.open else None,
         "dating": may(g.actor, locked_periods.DATE) or (None if theirs else _elsewhere(row.team)),
+        "message": notes.whole(session, g.actor, hold_id) if row.open else None,
+        "unread": notes.UNREAD,
         "notes": notes.of_record(session, row.record_id),
         "problems": problems,
         "moved": moved,

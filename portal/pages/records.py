@@ -15,7 +15,13 @@ from holding.access import personal_data
 from holding.intake import differences
 from holding.journal import push_history
 from holding.reconciliation import reading_plan
-from holding.records import accepted_differences, preentry, trace
+from holding.records import (
+    accepted_differences,
+    checklist_and_finding,
+    lineage_picture,
+    preentry,
+    trace,
+)
 from holding.records import lineage as tracing_verdicts
 from holding.records import record_rows as queries
 from holding.records import trace as records_trace
@@ -156,11 +162,39 @@ def _seven(shown: _Shown) -> dict[str, object]:
     schema = next((d for d in documents if posting and d.name == posting.doc_type), None)
     about = posting.id if posting else None
     found = preentry.card(session, record.id, about, schema, shown.open_holds)
-    return {"answers": found.answers, "checks": found.checks, "told": found.told}
+    return {
+        "answers": found.answers,
+        "checks": found.checks,
+        "told": found.told,
+        "ticks": found.ticks,
+        "place_of": lambda one: _place_of(record, one),
+    }
+
+
+def _place_of(record: queries.RecordRow, one: checklist_and_finding.Ticked) -> str:
+    """Where a missing tick of a record is put right."""
+    place = checklist_and_finding.Place
+    if one.place is place.HOLD:
+        return url_for("holding.show", co=g.company.code, hold_id=one.id)
+    if one.place is place.APPROVE:
+        return url_for("holding.consider", co=g.company.code, posting=one.id)
+    tab = "pushes" if one.place is place.SENDING else "raw"
+    return url_for(
+        "records.show",
+        co=g.company.code,
+        source=record.source,
+        kind=record.kind,
+        external_id=record.external_id,
+        tab=tab,
+    )
 
 
 def _trace(shown: _Shown) -> dict[str, object]:
-    return {"steps": records_trace.timeline(store.reading(), shown.record.id)}
+    session, record_id = store.reading(), shown.record.id
+    return {
+        "steps": records_trace.timeline(session, record_id),
+        "finding": checklist_and_finding.finding(session, record_id),
+    }
 
 
 def _lineage(shown: _Shown) -> dict[str, object]:
@@ -170,6 +204,11 @@ def _lineage(shown: _Shown) -> dict[str, object]:
         "rows": rows,
         "hidden": () if filters.sees_personal() else personal_data.PERSONAL_FIELDS,
     }
+
+
+def _way(shown: _Shown) -> dict[str, object]:
+    way = lineage_picture.picture(store.reading(), shown.record.id)
+    return {"way": way, "stages": lineage_picture.STAGES}
 
 
 def _rules(shown: _Shown) -> dict[str, object]:
@@ -247,6 +286,7 @@ TABS: dict[str, tuple[str, Callable[[_Shown], dict[str, object]]]] = {
     "seven": ("Card", _seven),
     "trace": ("Trace", _trace),
     "lineage": ("Lineage", _lineage),
+    "way": ("Picture", _way),
     "ruletree": ("Rules", _rules),
     "versions": ("Versions", _versions),
     "pushes": ("Pushes", _pushes),

@@ -1,4 +1,4 @@
-"""The rule book, the files it is written in, a draft, and what is fixed by hand again and again.
+"""The rule book with the hold catalogue, its files, a draft, and what is fixed by hand too often.
 
 Here: views, and the looks of this application at rules. Not here: the sentences (rules/rulebook),
 since when they hold (holding/worklist), how a look is made and limited
@@ -10,6 +10,9 @@ from collections.abc import Mapping
 
 from flask import Blueprint, Response, abort, g, make_response, request, url_for
 
+from holding.access.actors import ACTS
+from holding.access.role_words import any_of
+from holding.approvals.releasers import ACT
 from holding.refusal import Refusal
 from holding.rulesets import admission, proposals, publication, recorded_backtests
 from holding.rulesets import rulebook as queries
@@ -18,10 +21,12 @@ from holding.rulesets.later_findings import later_findings
 from holding.rulesets.proposals import Proposal
 from holding.words import plural
 from portal.web import filters, forms, fragments, rule_checks, security, store
+from rules.rulebook import hold_entries
 from rules.rulebook.book import Book, with_backtest
 from rules.rulebook.rendering import lacking, markdown
 
 NONE = "none recorded"
+hold_entries.require_all()
 pages = Blueprint("rulebook", __name__, url_prefix="/c/<co>/rules")
 
 
@@ -58,6 +63,20 @@ def download() -> Response:
     name = f"rule-book-{g.company.code}-{version.no}.md"
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return answer
+
+
+@pages.get("/holds")
+def catalogue() -> Response:
+    """The hold catalogue: who places and releases each hold, what clears it, what it blocks."""
+    version = _version()
+    reasons = queries.reasons(store.reading(), version.version_id) if version else ()
+    return fragments.respond(
+        "rulesets/catalogue.html",
+        version=version,
+        reasons=reasons,
+        codes=len({one.code for one in reasons}),
+        roles=any_of(ACTS[ACT]),
+    )
 
 
 @pages.get("/files/<path:path>")

@@ -20,13 +20,14 @@ from holding.records import accepted_differences
 from holding.refusal import Refusal
 from holding.runtime import doorbell
 from holding.words import plural
-from holding.worklist import closed_holds, open_holds
+from holding.worklist import approval_inbox, closed_holds, open_holds
 from holding.worklist import filters as queries
 from holding.worklist import groups as lists
 from holding.worklist.filters import Filter
 from portal.pages import hold_pane
 from portal.web import filters, forms, fragments, store
 
+INBOX = "inbox"
 KEPT = "Accepted: what is posted stays as it is. The difference is listed below."
 pages = Blueprint("holding", __name__, url_prefix="/c/<co>/holding")
 
@@ -35,6 +36,25 @@ pages = Blueprint("holding", __name__, url_prefix="/c/<co>/holding")
 def listing() -> Response:
     """The tabs; groups by cause in the first three, plain lists in the others."""
     return fragments.respond("worklist/list.html", _listing())
+
+
+@pages.get("/inbox")
+def inbox() -> Response:
+    """Each document that waits for a consent, the oldest first, to be decided one by one."""
+    session = store.reading()
+    rows = approval_inbox.page(session, g.actor, forms.whole(request.args.get("after")))
+    shown = rows[: approval_inbox.A_PAGE]
+    ids, show = {row.record_id for row in shown}, filters.sees_personal()
+    return fragments.respond(
+        "approvals/inbox.html",
+        rows=shown,
+        after=shown[-1].hold_id if len(rows) > len(shown) else None,
+        waiting=approval_inbox.waiting(session, g.company.id),
+        sums=hold_pane.sums(shown),
+        hashes={row.posting_id: candidates.set_hash({row.posting_id: row.hash}) for row in shown},
+        hide=personal_data.hiding_each(session, ids, show=show),
+        show=show,
+    )
 
 
 @pages.get("/<int:hold_id>")
@@ -54,7 +74,8 @@ def release(hold_id: int) -> Response:
 @pages.post("/<int:hold_id>/reject")
 def reject(hold_id: int) -> Response:
     """Never post this record as it is, with a reason."""
-    return _settle(hold_id, releases.reject, "Rejected. It is ignored until it changes.")
+    said = "Rejected. It is ignored until it changes."
+    return _settle(hold_id, releases.reject, said, back=_inbox())
 
 
 @pages.post("/<int:hold_id>/link")
@@ -130,8 +151,8 @@ def _approved_before(wish: forms.ApproveSet, first: approvals_approve.Approved) 
 
 
 def _go_on(wish: forms.ApproveSet, kept: Sequence[lists.Member], said: str) -> Response:
-    """Back to the list, or to those of the cause that come next."""
-    back = url_for("holding.listing", co=g.company.code, view="approve")
+    """Back to where it was approved, or to those of the cause that come next."""
+    back = _inbox() or url_for("holding.listing", co=g.company.code, view="approve")
     left = _left(wish.cause_id, kept)
     if not left:
         return fragments.moved(back, said)
@@ -217,7 +238,15 @@ def _open(group: lists.Group, wanted: Filter) -> lists.Group:
     return replace(group, members=shown, more=more)
 
 
-def _settle(hold_id: int, act: Callable[..., Done | Refusal], said: str) -> Response:
+def _inbox() -> str:
+    """The approval inbox, where its form was sent from there; else blank."""
+    there = request.form.get("back") == INBOX
+    return url_for("holding.inbox", co=g.company.code) if there else ""
+
+
+def _settle(
+    hold_id: int, act: Callable[..., Done | Refusal], said: str, *, back: str = ""
+) -> Response:
     wish = forms.reasoned(request.form)
     if isinstance(wish, forms.Problems):
         return hold_pane.again(hold_id, wish)
@@ -225,6 +254,8 @@ def _settle(hold_id: int, act: Callable[..., Done | Refusal], said: str) -> Resp
     with store.writing() as session:
         answer = act(session, g.actor, hold_id, reason=wish.reason, now=g.now, op=wish.op)
     doorbell.ring(g.company.id, "evaluate")
+    if back and isinstance(answer, Done):
+        return fragments.moved(back, answer.say)
     return hold_pane.answered(hold_id, answer, said)
 
 

@@ -123,7 +123,7 @@ def _name(code: str) -> str:
 def _blocks(entry: HoldEntry, what: str) -> str:
     return {
         Blocks.DOCUMENT: capital(what) if what else "Every document of the record",
-        Blocks.SENDING: what and capital(what) or "The document that was to be sent",
+        Blocks.SENDING: (what and capital(what)) or "The document that was to be sent",
         Blocks.RECORD: "Everything of the record",
         Blocks.CHANGE: "The change; what is posted stays",
     }[entry.blocks]

@@ -25,12 +25,14 @@ class Person:
         script: bool = True,
         width: int = 1280,
         scheme: str = "light",
+        touch: bool = False,
     ) -> None:
         self.address = address
         self.said: list[str] = []
         self._context = browser.new_context(
             viewport={"width": width, "height": 900},
             color_scheme=scheme,
+            has_touch=touch,
             java_script_enabled=script,
         )
         self.page = self._context.new_page()

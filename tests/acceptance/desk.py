@@ -43,7 +43,11 @@ def send(visitor: Visitor, page: str, button: str, **values: str) -> requests.Re
 
 
 def act(visitor: Visitor, number: int, button: str, **values: str) -> requests.Response:
-    return send(visitor, visitor.get(hold_of(visitor, number)), button, **values)
+    """Send a form of the hold of an order; what is tried again is read before."""
+    page = visitor.get(hold_of(visitor, number))
+    if button == "retry" and re.search(r'id="message\d+"', page):
+        page = send(visitor, page, "message").text
+    return send(visitor, page, button, **values)
 
 
 def said(answer: requests.Response) -> str:

@@ -74,12 +74,11 @@ def _held_and_freed(
 def _retry(trader: Trader, hold: int, *, by: str = "finance") -> None:
     """Somebody has it tried again, and a worker comes."""
     person = trader.person(by)
-    form = next(
-        one
-        for one in read(person.get(f"{BASE}/holding/{hold}")).all("form", cls="act")
-        if one.attributes["action"].endswith("/retry")
-    )
-    send(person, form, form.fields())
+    for word in ("message", "retry"):
+        forms = read(person.get(f"{BASE}/holding/{hold}")).all("form", cls="act")
+        for form in forms:
+            if form.attributes["action"].endswith(f"/{word}"):
+                send(person, form, form.fields())
     trader.move(minutes=10)
     trader.work()
 

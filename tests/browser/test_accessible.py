@@ -21,6 +21,7 @@ PAGES = {
     "/c/kedai/holding?view=accepted": "No accepted difference",
     "/c/kedai/holding?view=approve": "above the limit",
     "/c/kedai/holding?view=ignored": "SO-10231",
+    "/c/kedai/holding/inbox": "Approve SO-10220",
     "/c/kedai/holding/ageing": "Sales administration",
     "/c/kedai/holding/many?act=snooze&view=all": "SO-10203",
     "/c/kedai/mappings/missing": "AB-100",
@@ -53,7 +54,7 @@ PAGES = {
     "/c": "Kedai Contoh",
     **{
         f"{ONE}?tab={tab}": "SO-10240"
-        for tab in ("seven", "trace", "lineage", "ruletree", "versions", "pushes", "raw")
+        for tab in ("seven", "trace", "lineage", "way", "ruletree", "versions", "pushes", "raw")
     },
 }
 

@@ -74,7 +74,8 @@ def test_a_refusal_is_brought_into_sight(somebody: Open, served: Served) -> None
         query = text("SELECT id FROM hold WHERE rule = 'adds_up' AND state = 'open'")
         hold = session.execute(query).scalar()
     lim.go(f"/c/kedai/holding/{hold}")
-    page.locator(f"#retry{hold}").click()
+    page.locator(f"#message{hold}").click()
+    page.locator(f"#retry{hold}:not([aria-disabled])").click()
     page.locator("#notice [role=alert]").wait_for()
     page.wait_for_function(
         "() => { const box = document.querySelector('#notice').getBoundingClientRect();"

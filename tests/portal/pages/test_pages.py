@@ -23,7 +23,7 @@ BUDGET = {
     "/c/kedai/holding?view=cleared": 10,
     "/c/kedai/holding?open=1": 11,
     "/c/kedai/holding?view=snoozed": 10,
-    "/c/kedai/holding/1": 21,  # one of them: who may set its field
+    "/c/kedai/holding/1": 22,  # two of them: who may set its field, who opened its message
     "/c/kedai/holding/ageing": 10,
     "/c/kedai/holding/many?act=retry": 10,
     "/c/kedai/mappings/missing": 10,
@@ -52,6 +52,7 @@ BUDGET = {
     "/c/kedai/rules/book.md": 9,
     "/c/kedai/rules/files/shop.rules": 7,
     ONE: 22,
+    f"{ONE}?tab=way": 17,
     **{f"{ONE}?tab={tab}": 17 for tab in ("trace", "lineage", "ruletree")},
     **{f"{ONE}?tab={tab}": 10 for tab in ("versions", "raw")},
     f"{ONE}?tab=pushes": 12,

@@ -22,7 +22,7 @@ def test_the_record_answers_seven_questions(visit):
     assert "delivered 2 times" in told
 
 
-@pytest.mark.parametrize("tab", ["seven", "trace", "lineage", "ruletree", "versions", "raw"])
+@pytest.mark.parametrize("tab", ["seven", "trace", "lineage", "way", "ruletree", "versions", "raw"])
 def test_a_name_is_shown_to_who_may_see_it(visit, tab):
     page = f"{R}/SO-10210?tab={tab}", f"{ONE}?tab={tab}"
     for url in page:

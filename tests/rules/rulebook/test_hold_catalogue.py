@@ -65,9 +65,10 @@ def test_each_declaration_of_a_template_that_can_hold_is_listed(name: str) -> No
     lines = {(one.span.file, one.span.line) for one in reasons if one.span}
     holding = [c for c in ruleset.checks if c.action.kind == "hold"]
     held = [row for gate in ruleset.gates for row in gate.rows if row.word == "hold"]
-    wanted = [*holding, *held, *ruleset.approvals, *ruleset.duplicates]
-    wanted += [table.missing for table in ruleset.maps]
-    assert [one for one in wanted if (one.span.file, one.span.line) not in lines] == []
+    wanted = [one.span for one in holding] + [one.span for one in held]
+    wanted += [one.span for one in ruleset.approvals] + [one.span for one in ruleset.duplicates]
+    wanted += [table.missing.span for table in ruleset.maps]
+    assert [one for one in wanted if (one.file, one.line) not in lines] == []
     warned = {(c.span.file, c.span.line) for c in ruleset.checks if c.action.kind == "warn"}
     assert warned & lines == set()
     assert len(set(reasons)) == len(reasons)

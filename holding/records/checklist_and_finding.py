@@ -1,0 +1,253 @@
+"""What is read first and last of a record: the checklist of a clerk, and the finding of its trace.
+
+Here: four ticks (complete, approved, ready in the source, posted), each worked out of rows and the
+last judging, with the place where a missing one is put right; and whether what went wrong was
+technical (a connection, a key, a machine) or workflow (people, records, mappings, rules). Not here:
+the five checks before entry (preentry.py), the timeline (trace.py), the seven answers.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from holding.approvals.consent import counts
+from holding.records.record_rows import OpenHold
+from holding.records.story import Case, Proof
+from holding.records.story_holds import HeldBy, holds_of
+from holding.tables import Attempt, Connection, Posting, Push, Record, Request
+from holding.tables.row_states import AttemptState, HoldState, RecordState
+from holding.words import plural
+from rules.outcomes.outcome import NEEDS_APPROVAL
+from rules.values.posting_states import PostingState
+
+
+class Tick(StrEnum):
+    """Which of the four."""
+
+    COMPLETE = "Complete"
+    APPROVED = "Approved"
+    READY = "Ready in the source"
+    POSTED = "Posted"
+
+
+class Place(StrEnum):
+    """Where a missing one is put right; the words of the link."""
+
+    NONE = ""
+    HOLD = "Open the hold"
+    APPROVE = "Approve"
+    SOURCE = "See it as it came"
+    SENDING = "See its sending"
+
+
+@dataclass(frozen=True, slots=True)
+class Ticked:
+    """One line: whether it is done, what is known of it, and where it is put right.
+
+    `id`: of the hold or the posting that the place is about; 0 where it is a tab of the record.
+    """
+
+    tick: Tick
+    text: str
+    done: bool
+    place: Place = Place.NONE
+    id: int = 0
+
+
+INCOMPLETE: Final = frozenset({"missing_field", "bad_value", "mapping_missing"})
+_SETTLED: Final = (PostingState.POSTED, PostingState.REVERSED)
+
+
+def ticks(case: Case, holds: Sequence[OpenHold]) -> tuple[Ticked, ...]:
+    """All four, in the order in which they come true; `holds` are those open of the record."""
+    return (
+        _complete(case, holds),
+        _approved(case, holds),
+        _ready(case),
+        _posted(case, holds),
+    )
+
+
+def _done(tick: Tick, text: str) -> Ticked:
+    return Ticked(tick, text, done=True)
+
+
+def _missing(tick: Tick, text: str, place: Place = Place.NONE, of: int = 0) -> Ticked:
+    return Ticked(tick, text, done=False, place=place, id=of)
+
+
+def _complete(case: Case, holds: Sequence[OpenHold]) -> Ticked:
+    wrong = [hold for hold in holds if hold.error_class in INCOMPLETE]
+    if wrong:
+        more = f" And {len(wrong) - 1} more." if len(wrong) > 1 else ""
+        return _missing(Tick.COMPLETE, f"{wrong[0].message}{more}", Place.HOLD, wrong[0].id)
+    if case.outcome is None:
+        return _missing(Tick.COMPLETE, "Not checked yet.", Place.SOURCE)
+    return _done(Tick.COMPLETE, "Nothing that the document needs is missing.")
+
+
+def _approved(case: Case, holds: Sequence[OpenHold]) -> Ticked:
+    asked = next((hold for hold in holds if hold.code == NEEDS_APPROVAL), None)
+    if asked is not None:
+        place = (Place.APPROVE, asked.posting_id) if asked.posting_id else (Place.HOLD, asked.id)
+        return _missing(Tick.APPROVED, asked.message, *place)
+    sent = case.last_sent
+    content = sent.push.hash if sent else case.posting.hash if case.posting else ""
+    given = [one for one in case.approvals if counts(one, content)]
+    if given:
+        who = ", ".join(dict.fromkeys(case.person(one.person_id) for one in given))
+        return _done(Tick.APPROVED, f"By {who}, {case.when(given[-1].at)}.")
+    open_ = [v for v in case.verdicts if v.kind == "approve" and v.result != "pass"]
+    if open_ or case.outcome is None:
+        words = "It is asked for when nothing is missing." if open_ else "Not checked yet."
+        first = holds[0] if holds else None
+        return _missing(Tick.APPROVED, words, *((Place.HOLD, first.id) if first else ()))
+    return _done(Tick.APPROVED, "The rules ask for no approval.")
+
+
+def _ready(case: Case) -> Ticked:
+    if case.outcome is None:
+        return _missing(Tick.READY, "Not checked yet.", Place.SOURCE)
+    gates = [verdict for verdict in case.verdicts if verdict.kind == "gate"]
+    if not gates:
+        return _done(Tick.READY, "The rules ask for no status.")
+    text = f"Its status is {case.outcome.status or case.outcome.status_word or 'not recorded'}."
+    wait = case.decision.wait if case.decision else None
+    waits = wait is not None and wait.kind == "gate"
+    if waits or any(verdict.result != "pass" for verdict in gates):
+        return _missing(Tick.READY, text, Place.SOURCE)
+    return _done(Tick.READY, text)
+
+
+def _posted(case: Case, holds: Sequence[OpenHold]) -> Ticked:
+    posting, target = case.posting, case.target
+    if posting is not None and target is not None and posting.state in _SETTLED:
+        back = posting.state == PostingState.REVERSED
+        words = f"{posting.number} in {target.name}{', taken back since' if back else ''}."
+        return _done(Tick.POSTED, words)
+    if holds:
+        words = f"{plural(len(holds), 'hold keeps', 'holds keep')} it from being posted."
+        return _missing(Tick.POSTED, words, Place.HOLD, holds[0].id)
+    if posting is None:
+        return _missing(Tick.POSTED, "No document is planned.", Place.SOURCE)
+    return _missing(Tick.POSTED, f"{posting.number} is not posted yet.", Place.SENDING)
+
+
+class Side(StrEnum):
+    """Which of the two went wrong."""
+
+    TECHNICAL = "technical"
+    WORKFLOW = "workflow"
+
+
+class Verdict(StrEnum):
+    """The finding in one word."""
+
+    TECHNICAL = "Technical"
+    WORKFLOW = "Workflow"
+    BOTH = "Both"
+    NOTHING = "Nothing went wrong"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One thing that went wrong, with its proof; `over`: it no longer stands in the way."""
+
+    side: Side
+    say: str
+    proof: Proof
+    over: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TraceFinding:
+    """The verdict and every reason for it, oldest first."""
+
+    verdict: Verdict
+    reasons: tuple[Reason, ...]
+
+
+TECHNICAL_CLASSES: Final = frozenset({"authorization_failed", "temporary", "uncertain"})
+TECHNICAL_CODES: Final = frozenset(
+    {"EVA02", "EVA03", "EVA04", "EVA05", "FCT01", "PSH01", "PSH04", "PSH05", "TGT03", "TGT04"}
+)
+"""Judging or sending itself broke, or a connection did not tell what the rules ask of it."""
+_NO_ANSWER: Final = (AttemptState.TEMPORARY, AttemptState.UNCERTAIN)
+
+
+def finding(session: Session, record_id: int) -> TraceFinding:
+    """What went wrong with a record since it came, whether or not it is over."""
+    record = session.get_one(Record, record_id)
+    reasons = [_of_hold(held) for held in holds_of(session, record_id)]
+    reasons += _of_calls(session, record)
+    if not any(not one.over for one in reasons):
+        reasons += _of_wait(session, record)
+    return TraceFinding(_verdict({one.side for one in reasons}), tuple(reasons))
+
+
+def _verdict(sides: set[Side]) -> Verdict:
+    if len(sides) == len(Side):
+        return Verdict.BOTH
+    if Side.TECHNICAL in sides:
+        return Verdict.TECHNICAL
+    return Verdict.WORKFLOW if sides else Verdict.NOTHING
+
+
+def side_of(error_class: str, code: str) -> Side:
+    """Whose side a hold is on, by its class and its code."""
+    technical = error_class in TECHNICAL_CLASSES or code in TECHNICAL_CODES
+    return Side.TECHNICAL if technical else Side.WORKFLOW
+
+
+def _of_hold(held: HeldBy) -> Reason:
+    hold = held.hold
+    over = hold.state != HoldState.OPEN
+    return Reason(
+        side=side_of(hold.error_class, hold.code),
+        say=hold.message,
+        proof=Proof("hold", str(hold.id), f"hold {hold.id}, {hold.state}"),
+        over=over,
+    )
+
+
+def _of_calls(session: Session, record: Record) -> Iterator[Reason]:
+    """The calls that ended without a clear answer, told once a target and class."""
+    rows = session.execute(
+        select(Attempt.id, Attempt.error_class, Attempt.error, Connection.name)
+        .join(Request, Request.id == Attempt.request_id)
+        .join(Push, Push.id == Attempt.push_id)
+        .join(Posting, Posting.id == Push.posting_id)
+        .join(Connection, Connection.id == Posting.connection_id)
+        .where(Posting.record_id == record.id, Request.kind == "push")
+        .where(Attempt.state.in_(_NO_ANSWER) | Attempt.error_class.in_(sorted(TECHNICAL_CLASSES)))
+        .order_by(Attempt.id)
+    ).all()
+    found: dict[tuple[str, str | None], list[str]] = {}
+    last: dict[tuple[str, str | None], int] = {}
+    for row in rows:
+        key = (row.name, row.error_class)
+        found.setdefault(key, []).append((row.error or "no answer").rstrip("."))
+        last[key] = row.id
+    for (name, error_class), said in found.items():
+        yield Reason(
+            side=Side.TECHNICAL,
+            say=f"{plural(len(said), 'call')} to {name} failed: {said[-1]}.",
+            proof=Proof("attempt", str(last[name, error_class]), "the last of them"),
+            over=record.state in (RecordState.POSTED, RecordState.REVERSED),
+        )
+
+
+def _of_wait(session: Session, record: Record) -> Iterator[Reason]:
+    """What the source has not done yet: nobody's fault, and it keeps the record from the books."""
+    if record.state != RecordState.WAITING:
+        return
+    waits = select(Posting.waits, Posting.reason).where(Posting.record_id == record.id)
+    row = session.execute(waits.order_by(Posting.id).limit(1)).first()
+    why = (row.waits or row.reason) if row else ""
+    say = f"It waits: {why or record.status or 'its time has not come'}."
+    proof = Proof("version", str(record.version_id), "newest version")
+    yield Reason(Side.WORKFLOW, say, proof, over=False)

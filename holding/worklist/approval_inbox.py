@@ -1,0 +1,179 @@
+"""The approval inbox: each document that waits for a consent, with what it changes since the last.
+
+Here: a page of them in the order in which they came, who may decide each, and the difference to
+the content that was approved last. Not here: approving (holding/approvals), refusing
+(holding/exceptions/releases.py).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from holding.access.actors import Actor
+from holding.approvals.candidates import Consent, Desk
+from holding.store import bulk
+from holding.tables import Approval, Connection, Hold, Person, Posting, Record
+from holding.tables.decisions import HOLD_OPEN
+from rules.outcomes.outcome import NEEDS_APPROVAL
+
+A_PAGE: Final = 50
+SHOWN: Final = 6  # changed fields of one document; the rest are counted
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One field as it was approved and as it is now; blank where that side has none."""
+
+    field: str
+    before: str
+    now: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One document that waits for a consent.
+
+    `amount` and `was` are in minor units, `was` what was approved last; `by` and `at` say who did
+    (None: nobody ever). `why_not`: why this person may not decide it, blank where they may.
+    """
+
+    hold_id: int
+    posting_id: int
+    hash: str
+    number: str
+    source: str
+    kind: str
+    external_id: str
+    party: str
+    target: str
+    doc_type: str
+    message: str
+    amount: int | None
+    currency: str
+    since: datetime
+    record_id: int
+    why_not: str
+    by: str | None
+    at: datetime | None
+    changes: tuple[Change, ...]
+    more: int
+
+
+def waiting(session: Session, company_id: int) -> int:
+    """How many documents wait for a consent."""
+    query = select(func.count(func.distinct(Hold.posting_id))).where(*_asking(company_id))
+    return session.scalar(query) or 0
+
+
+def page(session: Session, actor: Actor, after: int | None = None) -> tuple[Asked, ...]:
+    """Those after this hold, the oldest first, each once; one more than a page for more."""
+    company_id = actor.company_id or 0
+    query = (
+        select(Hold, Posting, Record, Connection.name)
+        .join(Posting, Posting.id == Hold.posting_id)
+        .join(Record, Record.id == Hold.record_id)
+        .join(Connection, Connection.id == Record.source_id)
+        .where(*_asking(company_id), Hold.id > (after or 0))
+        .order_by(Hold.id)
+        .limit(A_PAGE + 1)
+    )
+    found = {posting.id: row for row in session.execute(query) for posting in (row[1],)}
+    rows = list(found.values())
+    postings = [posting for _, posting, _, _ in rows]
+    desk = Desk(session, actor, postings)
+    before = _approved_before(session, postings)
+    targets = _names(session, {posting.connection_id for posting in postings})
+    return tuple(
+        _asked(
+            hold, posting, record, source, targets, before.get(posting.id), _why_not(desk, posting)
+        )
+        for hold, posting, record, source in rows
+    )
+
+
+def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[Change, ...]:
+    """What differs between two contents of a document, its own fields before its lines."""
+    return tuple(
+        Change(name, str(old), str(new))
+        for name, (old, new) in _beside(_flat(before), _flat(now)).items()
+        if old != new
+    )
+
+
+def _beside(old: Mapping[str, Any], new: Mapping[str, Any]) -> Mapping[str, tuple[Any, Any]]:
+    return {name: (old.get(name, ""), new.get(name, "")) for name in dict.fromkeys([*new, *old])}
+
+
+def _flat(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    found = dict(content.get("fields", {}))
+    for number, line in enumerate(content.get("lines", ()), 1):
+        found |= {f"{name}, line {number}": value for name, value in line.items()}
+    return found
+
+
+def _asking(company_id: int) -> Iterator[Any]:
+    yield from (Hold.company_id == company_id, HOLD_OPEN, Hold.code == NEEDS_APPROVAL)
+    yield Hold.posting_id.is_not(None)
+
+
+def _why_not(desk: Desk, posting: Posting) -> str:
+    answer = desk.consent(posting.id, posting)
+    return "" if isinstance(answer, Consent) else answer.reason
+
+
+def _approved_before(
+    session: Session, postings: Sequence[Posting]
+) -> Mapping[int, tuple[Approval, str]]:
+    """Posting id -> the last approval of another content that nobody took back, and who gave it."""
+    query = (
+        select(Approval, Person.name)
+        .join(Posting, Posting.id == Approval.posting_id)
+        .join(Person, Person.id == Approval.person_id)
+        .where(bulk.among(Approval.posting_id, [posting.id for posting in postings]))
+        .where(Approval.hash != Posting.hash, Approval.voided_by_id.is_(None))
+        .order_by(Approval.id)
+    )
+    return {approval.posting_id: (approval, name) for approval, name in session.execute(query)}
+
+
+def _names(session: Session, ids: set[int]) -> Mapping[int, str]:
+    query = select(Connection.id, Connection.name).where(Connection.id.in_(sorted(ids)))
+    return {row.id: row.name for row in session.execute(query)}
+
+
+def _asked(
+    hold: Hold,
+    posting: Posting,
+    record: Record,
+    source: str,
+    targets: Mapping[int, str],
+    before: tuple[Approval, str] | None,
+    why_not: str,
+) -> Asked:
+    found = changes(before[0].content or {}, posting.content or {}) if before else ()
+    return Asked(
+        hold_id=hold.id,
+        posting_id=posting.id,
+        hash=posting.hash,
+        number=record.number,
+        source=source,
+        kind=record.type,
+        external_id=record.external_id,
+        party=record.party,
+        target=targets[posting.connection_id],
+        doc_type=posting.doc_type,
+        message=hold.message,
+        amount=posting.amount,
+        currency=posting.currency,
+        since=hold.opened_at,
+        record_id=record.id,
+        why_not=why_not,
+        by=before[1] if before else None,
+        at=before[0].at if before else None,
+        changes=found[:SHOWN],
+        more=max(0, len(found) - SHOWN),
+    )
