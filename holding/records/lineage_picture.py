@@ -212,7 +212,8 @@ def _attempt(one: Attempt, kind: str, push: Push, approvals: Iterable[Approval])
     )
     sources = given or ((Stage.VERDICT, push.evaluation_id),)
     title = f"Look-up {one.no}" if kind == "lookup" else f"Attempt {one.no}"
-    return Step((Stage.ATTEMPT, one.id), f"{title} of {push.number}", one.state, one.at, sources)
+    note = f"{push.number}, {one.state}"
+    return Step((Stage.ATTEMPT, one.id), title, note, one.at, sources)
 
 
 def _documents(

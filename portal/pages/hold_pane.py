@@ -231,6 +231,18 @@ def wanted(args: MultiDict[str, str], person_id: int | None) -> Filter:
     )
 
 
+def kept(wanted: Filter) -> dict[str, object]:
+    """The filter as a link carries it, so that what it opens is what was counted."""
+    return {
+        "view": wanted.view,
+        "class": wanted.classes,
+        "team": wanted.teams,
+        "person": wanted.people,
+        "q": wanted.text or None,
+        "after": request.args.get("after"),
+    }
+
+
 class Summed(Protocol):
     """What has an amount, in minor units of its currency."""
 

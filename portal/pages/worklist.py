@@ -35,7 +35,10 @@ pages = Blueprint("holding", __name__, url_prefix="/c/<co>/holding")
 @pages.get("")
 def listing() -> Response:
     """The tabs; groups by cause in the first three, plain lists in the others."""
-    return fragments.respond("worklist/list.html", _listing())
+    if fragments.wants("group"):
+        return fragments.respond("worklist/list.html", _group())
+    also = ("holdhead",) if fragments.wants("holding") else ()
+    return fragments.respond("worklist/list.html", _listing(), also=also)
 
 
 @pages.get("/inbox")
@@ -216,17 +219,29 @@ def _groups(wanted: Filter) -> dict[str, object]:
     found = found[: lists.GROUPS_A_PAGE]
     opened = forms.whole(request.args.get("open"))
     found = tuple(_open(group, wanted) if group.id == opened else group for group in found)
-    one = next((group for group in found if group.id == opened), None)
-    if fragments.wants("group") and one is None:
-        abort(404)
     return {
         "groups": found,
-        "group": one,
+        "kept": hold_pane.kept(wanted),
         "totals": queries.totals(session, company, wanted),
         "classes": queries.classes(session, company, wanted),
         "owners": queries.owners(session, company, wanted),
         "after": f"{more.book}:{more.id}" if more else None,
     }
+
+
+def _group() -> dict[str, object]:
+    """One group alone, wherever in the list it stands."""
+    wanted = hold_pane.wanted(request.args, g.actor.person_id)
+    opened = forms.whole(request.args.get("open"))
+    if opened is None or (wanted.causes and opened not in wanted.causes):
+        abort(404)
+    only = replace(wanted, causes=(opened,))
+    found = lists.groups(store.reading(), g.company.id, only)
+    if not found:
+        abort(404)
+    acts = bulk_acts.open_to(g.actor)
+    group = _open(found[0], wanted)
+    return {"wanted": wanted, "group": group, "kept": hold_pane.kept(wanted), "acts": acts}
 
 
 def _open(group: lists.Group, wanted: Filter) -> lists.Group:
