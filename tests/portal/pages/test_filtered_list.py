@@ -20,16 +20,16 @@ def links(page: str, word: str) -> list[str]:
 def test_what_a_filter_shows_is_what_its_links_open_and_act_on(visit):
     lim = visit("lim")
     team = re.findall(r'name="team"\s+value="(\d+)"', lim.text(H))[-1]  # of sales
-    page = lim.text(f"{H}?class=mapping_missing&team={team}&person=0&q=is+not+an+item")
+    page = lim.text(f"{H}?class=mapping_missing&team={team}&person=0&q=SO-102")
     opened = links(page, "open=")
     assert opened
     for link in opened:
-        for part in ("class=mapping_missing", f"team={team}", "person=0", "q=is+not+an+item"):
+        for part in ("class=mapping_missing", f"team={team}", "person=0", "q=SO-102"):
             assert part in link
     inside = lim.text(opened[0].partition("#")[0])
     acts = links(inside, "act=assign&cause=")
     assert acts
-    assert all("class=mapping_missing" in one and "q=is+not+an+item" in one for one in acts)
+    assert all("class=mapping_missing" in one and "q=SO-102" in one for one in acts)
 
 
 def test_a_group_of_the_second_page_opens_and_the_filter_goes_on(visit, monkeypatch):
