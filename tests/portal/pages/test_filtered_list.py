@@ -14,7 +14,8 @@ H = "/c/kedai/holding"
 
 def links(page: str, word: str) -> list[str]:
     """The addresses of a page that have this word in them."""
-    return [unescape(one) for one in re.findall(r'href="\s*([^"]+)"', page) if word in one]
+    found = re.findall(r'href="\s*([^"]+)"', unescape(page))
+    return [one for one in found if word in one]
 
 
 def test_what_a_filter_shows_is_what_its_links_open_and_act_on(visit):
