@@ -102,11 +102,21 @@ def migrate(to: str | None) -> None:
 
 
 @click.command()
+@click.argument("name", default="")
+@click.option("--company", default="", help="The code of the company of NAME.")
+@click.option("--as", "email", default="", help="Who asks about NAME, by email address.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-def doctor(*, as_json: bool) -> None:
-    """Look at this installation and say what is not as it should be."""
-    from portal.cli.checkup import examine
+def doctor(name: str, company: str, email: str, *, as_json: bool) -> int:
+    """Look at this installation and say what is not as it should be.
 
+    With NAME of a target it is that connection: which of the ten usual troubles it has, what shows
+    it and the next step; exit code 1 if it has one. Nobody is called.
+    """
+    from portal.cli.checkup import examine
+    from portal.cli.stored_preflight import diagnosed
+
+    if name:
+        return diagnosed(name, company, email, as_json=as_json)
     found = examine(settings())
     if as_json:
         tell([{"name": each.name, "ok": each.ok, "words": each.words} for each in found])
@@ -114,6 +124,7 @@ def doctor(*, as_json: bool) -> None:
         click.echo(f"{'ok  ' if each.ok else 'BAD '}  {each.name:<10} {each.words}")
     if not all(each.ok for each in found):
         raise Stop("Something here is not as it should be.", code=ENVIRONMENT)
+    return 0
 
 
 @click.command()

@@ -1,7 +1,7 @@
-"""`clearpost connection preflight`: what could fail, from what is stored, without a call.
+"""`clearpost connection preflight` and `clearpost doctor NAME`: from what is stored, no calls.
 
-Here: reading arguments and printing. Not here: the findings (holding/onboarding/preflight.py); rule
-files and records that are not stored (portal/backtest/preflight.py).
+Here: reading arguments and printing. Not here: what they say (holding/onboarding), rule files and
+records that are not stored (portal/backtest/preflight.py).
 """
 
 from dataclasses import asdict
@@ -58,3 +58,26 @@ def connection_preflight(name: str, company: str, email: str, *, as_json: bool) 
                 click.echo(f"proved: {each.record} of {each.field} {each.days}: {each.targets[0]}")
         click.echo("Nothing was found." if not findings else f"{len(findings)} found.")
     return FINDINGS if findings else 0
+
+
+def diagnosed(name: str, company: str, email: str, *, as_json: bool) -> int:
+    """Say which of the ten usual troubles the target NAME has; the exit code."""
+    from holding.access.actors import may
+    from holding.connections import connection_rows
+    from holding.onboarding import diagnosis
+
+    if not (company and email):
+        raise click.UsageError("NAME needs --company and --as.")
+    with office() as place, place.database.read() as session:
+        found = company_of(session, company)
+        granted(may(actor_of(session, email, found.id), "record.read"))
+        row = named(connection_rows.one(session, found.id, name, side="target"), name)
+        told = diagnosis.diagnose(session, row.id, place.now)
+    if as_json:
+        tell({"topics": [asdict(one) for one in told]})
+    for one in () if as_json else told:
+        click.echo(f"{one.topic}: {one.words}")
+        click.echo(f"  next: {one.todo}")
+    if not as_json and not told:
+        click.echo(f"{name} has none of the usual troubles.")
+    return FINDINGS if told else 0

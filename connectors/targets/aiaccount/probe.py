@@ -186,7 +186,7 @@ def _needs(settings: Settings, snapshot: Snapshot) -> tuple[str, ...]:
 def _quota(settings: Settings, snapshot: Snapshot) -> Step:
     if snapshot.quota_limit is None:
         return Step(STEPS[7], ok=True, words="No limit.")
-    left = snapshot.quota_limit - (snapshot.quota_used or 0)
+    left = max(0, snapshot.quota_limit - (snapshot.quota_used or 0))
     wanted = int(str(settings.get("next_batch", 1)))
     words = f"{left} of {snapshot.quota_limit} left this month, {wanted} wait to be sent."
     enough = left >= wanted

@@ -105,6 +105,9 @@ def test_a_quota_that_is_too_small(sim, steps):
     sim.control("quota", limit=100, used=98)
     assert steps(next_batch=2)[0][7] is True
     assert steps(next_batch=3)[0][7] is False
+    sim.control("quota", limit=0, used=2)
+    assert steps()[1].steps[7].words == "0 of 0 left this month, 1 wait to be sent."
+    sim.control("quota", limit=100, used=98)
     assert steps()[1].snapshot.quota_used == 98
 
 

@@ -1,0 +1,246 @@
+"""What is the matter with a connection, by the ten topics that people ask about.
+
+Here: which topic the stored state speaks for, what shows it, and the next step. Not here: findings
+one by one (preflight.py), the installation itself (clearpost doctor without a name).
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from sqlalchemy import bindparam, func, select
+from sqlalchemy.orm import Session, aliased
+
+from grammar.text.finding_codes import ErrorClass
+from holding.onboarding import preflight
+from holding.onboarding.preflight import Code, Finding
+from holding.programs.known_schemas import schemas
+from holding.programs.world import program
+from holding.runtime import heartbeats
+from holding.tables import (
+    Cause,
+    Company,
+    Connection,
+    ConnectionKey,
+    Hold,
+    MappingEntry,
+    MappingTable,
+    Posting,
+    PostingUse,
+    Pull,
+)
+from holding.tables.columns import NOW, moment
+from holding.tables.decisions import HOLD_OPEN
+from holding.words import duration, plural
+from rules.comparison.preflight import references
+from rules.values.cause_keys import CauseKey, CauseKind
+from rules.values.posting_states import PostingState
+
+SLOW: Final = timedelta(minutes=10)
+
+
+class Topic(StrEnum):
+    """The ten, in the order in which they are told: what stops everything comes first."""
+
+    TEST = "Connection test failed"
+    PAUSED = "Sync is paused"
+    DELAYED = "Sync delayed more than 10 minutes"
+    ONE_SEN = "Amounts off by 1 sen"
+    NO_RECORDS = "Sync succeeded, but no records there"
+    DUPLICATES = "Duplicate entries"
+    E_INVOICE = "e-Invoice submission failed"
+    STOCK = "Inventory count wrong"
+    ACCOUNT = "Posted to the wrong ledger account"
+    ROTATION = "API key is being changed"
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """A topic, what shows it, and what to do next."""
+
+    topic: Topic
+    words: str
+    todo: str
+
+
+_OF_FINDING: Final[Mapping[str, Topic]] = {
+    Code.SETTING: Topic.TEST,
+    Code.NO_KEY: Topic.TEST,
+    Code.NOT_TESTED: Topic.TEST,
+    Code.KEY_REFUSED: Topic.TEST,
+    Code.AWAY: Topic.TEST,
+    Code.PAUSED: Topic.PAUSED,
+    Code.QUOTA: Topic.DELAYED,
+    "test.quota": Topic.DELAYED,
+    "IDN02": Topic.NO_RECORDS,
+    "PER01": Topic.NO_RECORDS,
+    Code.TWO_WAYS: Topic.DUPLICATES,
+    "test.excel.on": Topic.DUPLICATES,
+    "DUP01": Topic.DUPLICATES,
+    "IDN01": Topic.DUPLICATES,
+    "PSH03": Topic.DUPLICATES,
+    Code.ROUNDING: Topic.ONE_SEN,
+    "test.rounding": Topic.ONE_SEN,
+    **dict.fromkeys(("RND01", "RND02", "RND03", "RND04", "RND05"), Topic.ONE_SEN),
+    "VAL02": Topic.E_INVOICE,
+}
+_OF_CLASS: Final[Mapping[ErrorClass, Topic]] = {
+    "period_locked": Topic.NO_RECORDS,
+    "duplicate": Topic.DUPLICATES,
+}
+"""What a target refused for this reason speaks for."""
+_E_INVOICE: Final = "einvoice_invalid"  # the word of a target that cannot submit it
+
+
+def diagnose(session: Session, connection_id: int, now: datetime) -> tuple[Diagnosis, ...]:
+    """Each topic that something speaks for, once, with the clearest that shows it."""
+    connection = session.get_one(Connection, connection_id)
+    found: dict[Topic, Diagnosis] = {}
+    for one in (*_of_findings(session, connection, now), *_of_state(session, connection, now)):
+        found.setdefault(one.topic, one)
+    return tuple(found[topic] for topic in Topic if topic in found)
+
+
+def _of_findings(session: Session, connection: Connection, now: datetime) -> Iterator[Diagnosis]:
+    listed = preflight.findings(session, connection.company_id, now, connection.name)
+    for one in sorted(listed, key=lambda each: each.code == Code.NOT_TESTED):  # a step says why
+        topic = _OF_FINDING.get(one.code)
+        if topic is None and one.code.startswith("test."):
+            topic = Topic.TEST
+        if topic is not None:
+            yield Diagnosis(topic, _counted(one), one.todo)
+
+
+def _counted(one: Finding) -> str:
+    return f"{one.words} {plural(one.records, 'record')}." if one.records else one.words
+
+
+def _of_state(session: Session, connection: Connection, now: datetime) -> Iterator[Diagnosis]:
+    for look in _LOOKS:
+        yield from look(session, connection, now)
+
+
+def _refused(session: Session, connection: Connection, _: datetime) -> Iterator[Diagnosis]:
+    """What the target refused and a person has to look at."""
+    rows = session.execute(_REFUSED, {"connection": connection.id})
+    invalid = str(CauseKey(CauseKind.TARGET, f"{connection.name}:{_E_INVOICE}"))
+    for row in rows:
+        topic = Topic.E_INVOICE if str(row.key) == invalid else _OF_CLASS.get(row.error_class)
+        if topic is not None:
+            yield Diagnosis(topic, row.message, "Open its group under On hold and follow it.")
+
+
+_REFUSED = (
+    select(Cause.key, Cause.error_class, func.min(Hold.message).label("message"))
+    .join(Cause, Cause.id == Hold.cause_id)
+    .join(Posting, Posting.id == Hold.posting_id)
+    .where(Posting.connection_id == bindparam("connection"), HOLD_OPEN)
+    .group_by(Cause.key, Cause.error_class)
+    .order_by(Cause.key)
+)
+
+
+def _delayed(session: Session, connection: Connection, now: datetime) -> Iterator[Diagnosis]:
+    """Which part keeps documents waiting: our queue, or the source."""
+    due = session.scalar(_DUE, {"connection": connection.id})
+    waits = due is not None and now - due > SLOW and connection.paused_at is None
+    if due is not None and waits:
+        age = duration(int((now - due).total_seconds()) // 60)
+        idle = heartbeats.workers(session, now).running == 0
+        why = "no worker runs" if idle else "the queue here is long"
+        todo = "Start a worker: clearpost up, or clearpost worker."
+        words = f"A document has been due for {age}: {why}."
+        yield Diagnosis(Topic.DELAYED, words, todo if idle else "Start another clearpost worker.")
+    given = {"company": connection.company_id, "now": now - SLOW}
+    for name, wrong in session.execute(_SOURCES_AWAY, given):
+        words = f"The source {name} has not been read for more than 10 minutes: {wrong}"
+        yield Diagnosis(Topic.DELAYED, words, f"Look at {name}, or ask who runs it.")
+
+
+_DUE = select(func.min(Posting.due_at)).where(
+    Posting.connection_id == bindparam("connection"), Posting.state == PostingState.READY
+)
+_SOURCES_AWAY = (
+    select(Connection.name, Pull.wrong)
+    .join(Pull, Pull.connection_id == Connection.id)
+    .where(Connection.company_id == bindparam("company"), Pull.wrong_since < NOW)
+    .order_by(Connection.name)
+)
+
+
+def _mapped_otherwise(session: Session, connection: Connection, _: datetime) -> Iterator[Diagnosis]:
+    """Documents that stand there with a value that is another by now."""
+    row = session.execute(_OTHERWISE, {"connection": connection.id}).first()
+    if row is not None:
+        told = plural(row.documents, "posted document was", "posted documents were")
+        words = f"{row.name} “{row.key}” is {row.value} now; {told} made with the value before."
+        todo = "Open the value under Mappings: it lists them and the journal that moves the money."
+        yield Diagnosis(Topic.ACCOUNT, words, todo)
+
+
+_live = aliased(MappingEntry, name="live")
+_documents = func.count(Posting.id.distinct())
+_OTHERWISE = (
+    select(MappingTable.name, MappingEntry.key, _live.value, _documents.label("documents"))
+    .join(PostingUse, PostingUse.posting_id == Posting.id)
+    .join(MappingEntry, MappingEntry.id == PostingUse.entry_id)
+    .join(MappingTable, MappingTable.id == MappingEntry.table_id)
+    .join(_live, (_live.table_id == MappingEntry.table_id) & (_live.key == MappingEntry.key))
+    .where(Posting.connection_id == bindparam("connection"), Posting.state == PostingState.POSTED)
+    .where(MappingEntry.to_revision.is_not(None), _live.to_revision.is_(None))
+    .where(_live.valid_from == MappingEntry.valid_from, _live.value != MappingEntry.value)
+    .group_by(MappingTable.name, MappingEntry.key, _live.value)
+    .order_by(_documents.desc(), MappingTable.name, MappingEntry.key)
+    .limit(1)
+)
+
+
+def _articles(session: Session, connection: Connection, _: datetime) -> Iterator[Diagnosis]:
+    """Articles that match none exactly, so that no stock moves for them."""
+    version = session.get_one(Company, connection.company_id).ruleset_version_id
+    if version is None:
+        return
+    named = references(program(session, version).ruleset, schemas())
+    words = {connection.name, connection.connector}
+    tables = {
+        table for one in named if one.kind == "item" and one.target in words for table in one.tables
+    }
+    given = {"company": connection.company_id}
+    for row in session.execute(_MISSING, given):
+        if row.table_name in tables:
+            waits = plural(row.records, "record waits", "records wait")
+            shown = f"{row.label.rstrip('.')}. {waits}."
+            todo = "Compare the article on both sides: case, spaces and special characters count."
+            yield Diagnosis(Topic.STOCK, shown, todo)
+            return
+
+
+_MISSING = (
+    select(Cause.table_name, Cause.label, Cause.records)
+    .where(Cause.company_id == bindparam("company"), Cause.records > 0)
+    .where(Cause.table_name.is_not(None))
+    .order_by(Cause.records.desc(), Cause.id)
+)
+
+
+def _rotated(session: Session, connection: Connection, now: datetime) -> Iterator[Diagnosis]:
+    """A key that was replaced and is kept for a while."""
+    row = session.execute(_KEPT, {"connection": connection.id, "since": now}).first()
+    if row is not None and row.keep_until is not None:
+        day = row.keep_until.date().isoformat()
+        words = f"A new key is in use; the one before, ending in {row.tail}, is kept until {day}."
+        todo = f"Set the old key to disabled in {connection.name}; delete it there after {day}."
+        yield Diagnosis(Topic.ROTATION, words, todo)
+
+
+_KEPT = (
+    select(ConnectionKey.tail, ConnectionKey.keep_until)
+    .where(ConnectionKey.connection_id == bindparam("connection"))
+    .where(ConnectionKey.keep_until > moment("since"))
+    .order_by(ConnectionKey.no.desc())
+    .limit(1)
+)
+Look = Callable[[Session, Connection, datetime], Iterator[Diagnosis]]
+_LOOKS: Final[tuple[Look, ...]] = (_refused, _delayed, _mapped_otherwise, _articles, _rotated)

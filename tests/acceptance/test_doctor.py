@@ -1,0 +1,121 @@
+"""The ten topics that people ask support about, each named by one command, with its next step."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.acceptance.conftest import STARTER
+from tests.acceptance.houses import COMPANY, quiet
+from tests.acceptance.orders import buyer, clean, days_ago, with_sku
+from tests.acceptance.product import ADMIN, SIMULATOR_KEY, House, Product, free_environment
+from tests.acceptance.quiet import ask_target, change, rows, work
+
+pytestmark = pytest.mark.slow
+BY_ADMIN = (*COMPANY, "--as", ADMIN)
+TEST = ("connection", "test", "aiaccount", *BY_ADMIN)
+DOCTOR = ("doctor", "aiaccount", *BY_ADMIN)
+
+
+@pytest.fixture(scope="module")
+def house(command: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    product = Product(command, tmp_path_factory.mktemp("doctor"), free_environment())
+    with quiet(product, STARTER) as found:
+        yield found
+
+
+def arrive(house: House, *orders: dict[str, Any]) -> None:
+    assert house.deliver(*orders).status_code == 202
+    work(house)
+
+
+def rotated(house: House) -> None:
+    house.product.run("connection", "key", "aiaccount", *BY_ADMIN, stdin=SIMULATOR_KEY)
+
+
+def other_account(house: House) -> None:
+    """The entry of a posted order is another by the next revision."""
+    arrive(house, clean(402))
+    assert "NS-402" in house.created()
+    (last,) = rows(house, "SELECT max(revision) FROM company")[0]
+    current = "key = 'C-101' AND to_revision IS NULL"
+    change(house, f"UPDATE mapping_entry SET to_revision = ? WHERE {current}", last + 1)
+    columns = "table_id, key, num, den, valid_from, valid_to, reason, at"
+    new = f"INSERT INTO mapping_entry ({columns}, value, from_revision)"
+    new += f" SELECT {columns}, 'Kafe Senja Sdn Bhd', ? FROM mapping_entry WHERE to_revision = ?"
+    change(house, new, last + 1, last + 1)
+
+
+def article(house: House) -> None:
+    arrive(house, clean(406, items=with_sku("tea-earl-100")))
+
+
+def bad_tin(house: House) -> None:
+    arrive(house, clean(405, customer=buyer(5, tin="C25845632021")))
+
+
+def rounding(house: House) -> None:
+    ask_target(house, "company", rounding="sum_then_round")
+    house.product.run(*TEST, code=3)
+
+
+def twice(house: House) -> None:
+    arrive(house, clean(403, customer=buyer(4)), clean(404, customer=buyer(4)))
+
+
+def locked(house: House) -> None:
+    ask_target(house, "lock", through=days_ago(10)[:10])
+    house.product.run(*TEST)
+    arrive(house, clean(401, ordered_at=days_ago(15)))
+
+
+def delayed(house: House) -> None:
+    ask_target(house, "quota", limit=0)
+    house.product.run(*TEST, code=3)
+
+
+def paused(house: House) -> None:
+    reason = ("--reason", "month end")
+    house.product.run("connection", "pause", "aiaccount", *BY_ADMIN, *reason)
+
+
+def failed_test(house: House) -> None:
+    told = ("--set", "company_name=Kedai Lain Sdn Bhd")
+    house.product.run("connection", "set", "aiaccount", *BY_ADMIN, *told)
+    house.product.run(*TEST, code=3)
+
+
+TOPICS: dict[str, tuple[Callable[[House], None], str, str]] = {
+    "API key is being changed": (rotated, "kept until", "disabled in aiaccount"),
+    "Posted to the wrong ledger account": (other_account, "“C-101” is Kafe Senja", "journal"),
+    "Inventory count wrong": (article, "tea-earl-100", "case, spaces and special characters"),
+    "e-Invoice submission failed": (bad_tin, "TIN", "On hold"),
+    "Duplicate entries": (twice, "here already", "no other has"),
+    "Sync succeeded, but no records there": (locked, "locked", "opened again in aiaccount"),
+    "Amounts off by 1 sen": (rounding, "sum then round there", "rounding"),
+    "Sync delayed more than 10 minutes": (delayed, "0 of 0 left", "larger plan"),
+    "Sync is paused": (paused, "month end", "Resume"),
+    "Connection test failed": (failed_test, "belongs to another company", "Open the right company"),
+}
+"""Topic -> how it comes about, a word of what shows it, a word of the next step. What comes later
+here stops more, so it is told first.
+"""
+
+
+def test_H14_what_it_says(house: House) -> None:
+    assert len(TOPICS) == 10
+    assert "none of the usual troubles" in house.product.run(*DOCTOR).stdout
+    known: list[str] = []
+    for topic, (comes, shown, todo) in TOPICS.items():
+        comes(house)
+        calls = len(house.calls())
+        lines = house.product.run(*DOCTOR, code=1).stdout.splitlines()
+        known.insert(0, topic)
+        assert [line.partition(": ")[0] for line in lines[::2]] == known, lines
+        assert shown in lines[0], lines
+        assert lines[1].startswith("  next: "), lines
+        assert todo in lines[1], lines
+        assert len(house.calls()) == calls, "nobody was called"
+    told = house.product.json(*DOCTOR, "--json", code=1)["topics"]
+    assert [one["topic"] for one in told] == known
