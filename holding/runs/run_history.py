@@ -1,24 +1,25 @@
 """Runs and pushes as rows.
 
-Here: lists paged by key, one run with its requests and documents. Not here: what a run does
-(holding/runs/date_ranges.py).
+Here: lists paged by key, one run with its requests. Not here: what became of its documents
+(run_documents.py), what a run does (holding/runs/date_ranges.py).
 """
 
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Select, func, or_
 from sqlalchemy.orm import Session, aliased
 
 from grammar.text.finding_codes import ErrorClass
 from holding.store.row_objects import Columns, of
-from holding.tables import Attempt, Connection, Person, Posting, Push, Record, Request, Run
+from holding.tables import Connection, Person, Posting, Push, Record, Request, Run
 from holding.tables.row_states import PushState, RequestState, RunState
 from rules.values.posting_states import PostingState
 
 A_PAGE = 50
 LOOKED_AT, A_SLICE = 200, 10
+CALLS = 10  # of a run, on one page
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,28 +203,15 @@ def one(session: Session, company_id: int, run_id: int) -> RunRow | None:
     return RUN.first(session.execute(query))
 
 
-def requests(session: Session, run_id: int) -> tuple[RequestRow, ...]:
-    """The calls and files of a run."""
+def requests(session: Session, run_id: int, *, after: int = 0) -> tuple[RequestRow, ...]:
+    """The calls and files of a run behind the one of this id; a few, as a run may have hundreds."""
     rows = session.execute(
-        REQUEST.select().where(Request.run_id == run_id).order_by(Request.id).limit(A_PAGE)
+        REQUEST.select()
+        .where(Request.run_id == run_id, Request.id > after)
+        .order_by(Request.id)
+        .limit(CALLS)
     )
     return REQUEST.each(rows)
-
-
-def of_run(session: Session, company_id: int, run_id: int) -> tuple[PushLine, ...]:
-    """The documents of a run, failures first."""
-    carried = (
-        select(Attempt.push_id)
-        .join(Request, Request.id == Attempt.request_id)
-        .where(Request.run_id == run_id)
-    )
-    rows = session.execute(
-        _push_columns()
-        .where(Posting.company_id == company_id, Push.id.in_(carried))
-        .order_by((Push.state == PushState.ACCEPTED), Push.id)
-        .limit(500)
-    )
-    return LINE.each(rows)
 
 
 def pushes(
@@ -231,7 +219,7 @@ def pushes(
 ) -> tuple[PushLine, ...]:
     """The push history, newest first; found by record, document or customer."""
     query = (
-        _push_columns()
+        push_columns()
         .where(Posting.company_id == company_id)
         .order_by(Push.id.desc())
         .limit(A_PAGE)
@@ -259,7 +247,8 @@ def _run_columns() -> Select[Any]:
     )
 
 
-def _push_columns() -> Select[Any]:
+def push_columns() -> Select[Any]:
+    """The columns of a push, with all that they are read from."""
     return (
         LINE.select()
         .join(Posting, Posting.id == Push.posting_id)

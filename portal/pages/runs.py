@@ -6,13 +6,16 @@ Here: views. Not here: what a run does (holding/runs/date_ranges.py), the limit 
 
 from collections.abc import Callable
 
-from flask import Blueprint, Response, abort, g, request, url_for
+from flask import Blueprint, Response, abort, g, make_response, request, url_for
 
 from holding.evaluation import safety_stop
 from holding.refusal import Refusal
+from holding.runs import run_documents
 from holding.runs import run_history as queries
 from holding.runs import status as stop_queries
 from holding.runtime import doorbell
+from holding.tables.row_states import PushState
+from portal.pages import run_files
 from portal.web import forms, fragments, store, target_status
 
 pages = Blueprint("runs", __name__, url_prefix="/c/<co>")
@@ -42,16 +45,53 @@ def listing() -> Response:
 
 @pages.get("/runs/<int:run_id>")
 def show(run_id: int) -> Response:
-    """One run: its filter, its files, its documents, failures first."""
-    run = queries.one(store.reading(), g.company.id, run_id)
-    if run is None:
-        abort(404)
+    """One run: what did not go and why, against the run before, its documents, its calls."""
+    session, company = store.reading(), g.company.id
+    run = _run(run_id)
+    ends = run_documents.ends(session, company, run_id)
+    before = run_documents.previous(session, company, run)
+    rows = run_documents.documents(session, company, run_id, after=_place())
+    calls = queries.requests(session, run_id, after=forms.whole(request.args.get("calls")) or 0)
+    more = rows[-1] if len(rows) >= run_documents.A_PAGE else None
     return fragments.respond(
         "runs/show.html",
         run=run,
-        requests=queries.requests(store.reading(), run_id),
-        rows=queries.of_run(store.reading(), g.company.id, run_id),
+        ends=ends,
+        missed=run_documents.not_gone(tuple(ends.values())),
+        all_of_it=sum(one.count for one in ends.values()),
+        reasons=run_documents.reasons(session, company, run_id),
+        before=before,
+        earlier=run_documents.ends(session, company, before) if before else {},
+        requests=calls,
+        more_calls=calls[-1].id if len(calls) >= queries.CALLS else None,
+        rows=rows,
+        more=f"{int(more.state == PushState.ACCEPTED)}.{more.id}" if more else None,
     )
+
+
+@pages.get("/runs/<int:run_id>.<any(csv, xlsx, json):ending>", endpoint="download")
+def run_file(run_id: int, ending: str) -> Response:
+    """All documents of a run, those that did not go first."""
+    run = _run(run_id)
+    rows = run_documents.documents(store.reading(), g.company.id, run_id, most=None)
+    body, media = run_files.made(ending, run, rows)
+    answer = make_response(body)
+    answer.headers["Content-Type"] = media
+    name = f"run-{g.company.code}-{run_id}.{ending}"
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return answer
+
+
+def _run(run_id: int) -> queries.RunRow:
+    found = queries.one(store.reading(), g.company.id, run_id)
+    return found if found is not None else abort(404)
+
+
+def _place() -> run_documents.Place | None:
+    """Where the list of documents goes on, by the address; the beginning if it says nothing."""
+    went, dot, push = request.args.get("after", "").partition(".")
+    number = forms.whole(push)
+    return run_documents.Place(went == "1", number) if dot and number is not None else None
 
 
 @pages.get("/pushes")

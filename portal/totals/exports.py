@@ -4,24 +4,20 @@ Here: rows, with the filter of each side printed above them. Not here: what is c
 (holding/reconciliation/daily_totals.py).
 """
 
-import csv
-import io
 import json
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
-from connectors.kit.workbook import Written, write_sheets
+from connectors.kit.workbook import CSV, Written, write_csv, write_sheets
 from holding.reconciliation.compared_documents import Span, Standing
 from holding.reconciliation.daily_totals import Kind, Line
 from holding.reconciliation.day_sums import EXPLAINED, Sum, Totals
 from holding.tables.columns import from_minor
 from portal.totals.filter_words import STANDINGS, Asked, said
 
-CSV, JSON = "text/csv; charset=utf-8", "application/json"
+JSON = "application/json"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 NOT_COMPARED = "not compared: the filters differ"
-UNSAFE = ("=", "+", "-", "@", "\t", "\r")
-"""How a text begins that a spreadsheet would take for a formula."""
 Row = list[Written]
 
 
@@ -37,7 +33,7 @@ def made(
     if ending == "xlsx":
         sheets = {"Days": [*top, [], *days], "Differences": [*top, [], *documents]}
         return write_sheets(sheets), XLSX
-    return _csv([*top, [], *days, [], *documents]), CSV
+    return write_csv([*top, [], *days, [], *documents]), CSV
 
 
 def _top(kind: Kind | None, spans: Mapping[str, Span], *, same: bool) -> list[Row]:
@@ -100,20 +96,6 @@ def _document(line: Line) -> Row:
 
 def _money(minor: int | None, currency: str) -> Decimal | str:
     return "not known" if minor is None else from_minor(minor, currency)
-
-
-def _csv(rows: list[Row]) -> bytes:
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerows([_safe(cell) for cell in row] for row in rows)
-    return out.getvalue().encode("utf-8-sig")
-
-
-def _safe(cell: Written) -> str:
-    """A cell that no spreadsheet takes for a formula; numbers stay numbers."""
-    if isinstance(cell, str):
-        return f"'{cell}" if cell.startswith(UNSAFE) else cell
-    return "" if cell is None else str(cell)
 
 
 def _json(kind: Kind | None, spans: Mapping[str, Span], *, same: bool) -> bytes:

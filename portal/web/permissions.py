@@ -96,6 +96,7 @@ PERMISSIONS: Final[dict[str, str]] = {
     "records.request_body": "record.pii",
     "runs.listing": "record.read",
     "runs.show": "record.read",
+    "runs.download": "record.read",
     "runs.pushes": "record.read",
     "reconcile.show": "record.read",
     "reconcile.download": "record.read",

@@ -17,6 +17,7 @@ VALUES = {
     "hold_id": 1,
     "deputy_id": 1,
     "run_id": 1,
+    "ending": "json",
     "stop_id": 1,
     "request_id": 1,
     "name": "aiaccount",

@@ -1,0 +1,180 @@
+"""What became of the documents of a run: what did not go and why first, then what did.
+
+Here: reads of one run, each document once, by its last push in it. Not here: the run itself and its
+calls (run_history.py), counting while it goes on (holding/journal/run_counts.py).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, true
+from sqlalchemy.orm import Session
+
+from grammar.text.finding_codes import ErrorClass
+from holding.runs.run_history import LINE, PushLine, RunRow, push_columns
+from holding.store.sums import of_posting
+from holding.tables import Attempt, Cause, Hold, Posting, Push, Request, Run, Team
+from holding.tables.decisions import HOLD_OPEN
+from holding.tables.row_states import PushState
+from holding.words import Sums, by_key
+from rules.values.posting_states import PostingState
+
+A_PAGE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Documents that did not go for one reason. `since`: they were posted by a later run; `cause`:
+    the open exception that they wait for, if there is one.
+    """
+
+    state: PushState
+    error_class: ErrorClass | None
+    error: str | None
+    cause: int | None
+    label: str | None
+    team: str | None
+    since: bool
+    count: int
+    money: Sums
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How many documents of a run ended in one state, and their money."""
+
+    state: PushState
+    count: int
+    money: Sums
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Behind which line of the list the next page begins: whether it was accepted, and its push."""
+
+    went: bool
+    push_id: int
+
+
+def ends(session: Session, company_id: int, run_id: int) -> dict[PushState, Ended]:
+    """The documents of a run by the state of their last push in it."""
+    currency, minor = of_posting()
+    rows: Sequence[Any] = session.execute(
+        _of_run(select(Push.state, currency, func.count(), func.sum(minor)), company_id, run_id)
+        .group_by(Push.state, currency)
+        .order_by(Push.state)
+    ).all()
+    money = by_key((state, code, minor) for state, code, _, minor in rows)
+    counts: dict[PushState, int] = {}
+    for state, _, count, _ in rows:
+        counts[state] = counts.get(state, 0) + count
+    return {state: Ended(state, count, money.get(state, {})) for state, count in counts.items()}
+
+
+def reasons(session: Session, company_id: int, run_id: int) -> tuple[Reason, ...]:
+    """Why documents of a run did not go, most documents first; those that went later come last."""
+    currency, minor = of_posting()
+    since = case((Posting.state == PostingState.POSTED, 1), else_=0)
+    hold = (
+        select(func.min(Hold.id))
+        .where(Hold.posting_id == Posting.id, HOLD_OPEN)
+        .correlate(Posting)
+        .scalar_subquery()
+    )
+    keys = (Push.state, Push.error_class, Push.error, Cause.id, Cause.label, Team.shown, since)
+    query = _of_run(
+        select(*keys, currency, func.count(), func.sum(minor)), company_id, run_id
+    ).where(Push.state != PushState.ACCEPTED)
+    rows: Sequence[Any] = session.execute(
+        query.outerjoin(Hold, Hold.id == hold)
+        .outerjoin(Cause, Cause.id == Hold.cause_id)
+        .outerjoin(Team, Team.id == Hold.team_id)
+        .group_by(*keys, currency)
+    ).all()
+    money = by_key((tuple(row[:7]), row[7], row[9]) for row in rows)
+    counts: dict[tuple[Any, ...], int] = {}
+    for row in rows:
+        counts[tuple(row[:7])] = counts.get(tuple(row[:7]), 0) + row[8]
+    found = [
+        Reason(
+            state=key[0],
+            error_class=key[1],
+            error=key[2],
+            cause=key[3],
+            label=key[4],
+            team=key[5],
+            since=bool(key[6]),
+            count=count,
+            money=money.get(key, {}),
+        )
+        for key, count in counts.items()
+    ]
+    return tuple(sorted(found, key=lambda one: (one.since, -one.count, one.error or "")))
+
+
+def previous(session: Session, company_id: int, run: RunRow) -> int | None:
+    """The run before of the same kind, target and document type; none of none."""
+    return session.scalars(
+        select(Run.id)
+        .where(Run.company_id == company_id, Run.kind == run.kind, Run.id < run.id)
+        .where(Run.connection_id == run.connection_id, Run.doc_type == run.doc_type)
+        .order_by(Run.id.desc())
+        .limit(1)
+    ).one_or_none()
+
+
+def documents(
+    session: Session,
+    company_id: int,
+    run_id: int,
+    *,
+    after: Place | None = None,
+    most: int | None = A_PAGE,
+) -> tuple[PushLine, ...]:
+    """The documents of a run, those that did not go first; a page of them, or all."""
+    went = Push.state == PushState.ACCEPTED
+    query = (
+        push_columns()
+        .where(Posting.company_id == company_id, _last(run_id))
+        .where(_behind(after))
+        .order_by(went, Push.id)
+        .limit(most)
+    )
+    return LINE.each(session.execute(query))
+
+
+def _behind(after: Place | None) -> ColumnElement[bool]:
+    if after is None:
+        return true()
+    accepted, further = Push.state == PushState.ACCEPTED, Push.id > after.push_id
+    return and_(accepted, further) if after.went else or_(accepted, further)
+
+
+def _of_run(query: Any, company_id: int, run_id: int) -> Select[Any]:
+    """The last push of each posting in a run."""
+    of_company = (
+        query.select_from(Push)
+        .join(Posting, Posting.id == Push.posting_id)
+        .where(Posting.company_id == company_id, _last(run_id))
+    )
+    found: Select[Any] = of_company
+    return found
+
+
+def _last(run_id: int) -> ColumnElement[bool]:
+    carried = (
+        select(func.max(Push.id))
+        .join(Attempt, Attempt.push_id == Push.id)
+        .join(Request, Request.id == Attempt.request_id)
+        .where(Request.run_id == run_id, Request.kind == "push")
+        .group_by(Push.posting_id)
+    )
+    return Push.id.in_(carried)
+
+
+def not_gone(found: Sequence[Ended]) -> tuple[int, Sums]:
+    """How many documents did not go, and their money."""
+    parts = [one for one in found if one.state != PushState.ACCEPTED]
+    rows = [(None, code, minor) for one in parts for code, minor in one.money.items()]
+    return sum(one.count for one in parts), by_key(rows).get(None, {})

@@ -1,0 +1,75 @@
+"""What became of the documents of a run: each once, by its last push in it, failures first."""
+
+import pytest
+
+from holding.runs import run_documents, run_history
+from holding.runs.run_documents import Place
+from holding.store.database import Database
+from holding.tables import Company
+from holding.tables.row_states import PushState
+from tests.support.sent_runs import make_run, send_in_run
+
+
+@pytest.fixture
+def sent(database: Database, company: Company) -> tuple[int, list[int]]:
+    """A run of three: one posted, one refused and then posted, one refused."""
+    with database.write() as session:
+        run = make_run(session, company)
+        ids = [
+            *send_in_run(session, company, run, "IV-1", PushState.ACCEPTED),
+            *send_in_run(session, company, run, "IV-2", PushState.REFUSED, PushState.ACCEPTED),
+            *send_in_run(session, company, run, "IV-3", PushState.REFUSED),
+        ]
+        return run.id, ids
+
+
+def test_each_document_counts_once_by_its_last_push(
+    database: Database, company: Company, sent: tuple[int, list[int]]
+) -> None:
+    run_id, _ = sent
+    with database.read() as session:
+        ends = run_documents.ends(session, company.id, run_id)
+        assert {state: (one.count, one.money) for state, one in ends.items()} == {
+            PushState.ACCEPTED: (2, {"": 4000}),
+            PushState.REFUSED: (1, {"": 2000}),
+        }
+        assert run_documents.not_gone(tuple(ends.values())) == (1, {"": 2000})
+        (why,) = run_documents.reasons(session, company.id, run_id)
+        assert (why.error, why.error_class, why.count) == ("October is closed", "period_locked", 1)
+        assert (why.cause, why.since) == (None, False)
+        assert run_documents.ends(session, company.id + 1, run_id) == {}
+        assert run_documents.reasons(session, company.id + 1, run_id) == ()
+
+
+def test_failures_come_first_and_pages_follow_without_a_gap(
+    database: Database, company: Company, sent: tuple[int, list[int]]
+) -> None:
+    run_id, ids = sent
+    with database.read() as session:
+        every = run_documents.documents(session, company.id, run_id)
+        assert [one.number for one in every] == ["IV-3", "IV-1", "IV-2"]
+        seen, after = [], None
+        for _ in range(3):
+            (row,) = run_documents.documents(session, company.id, run_id, after=after, most=1)
+            seen.append(row.number)
+            after = Place(row.state == PushState.ACCEPTED, row.id)
+        assert seen == ["IV-3", "IV-1", "IV-2"]
+        assert run_documents.documents(session, company.id, run_id, after=after) == ()
+        assert run_documents.documents(session, company.id + 1, run_id) == ()
+    assert ids
+
+
+def test_the_run_before_is_of_the_same_kind_target_and_type(
+    database: Database, company: Company
+) -> None:
+    with database.write() as session:
+        first = make_run(session, company)
+        make_run(session, company, kind="immediate")
+        make_run(session, company, doc_type="sales_receipt")
+        last = make_run(session, company)
+        row = run_history.one(session, company.id, last.id)
+        assert row is not None
+        assert run_documents.previous(session, company.id, row) == first.id
+        row = run_history.one(session, company.id, first.id)
+        assert row is not None
+        assert run_documents.previous(session, company.id, row) is None

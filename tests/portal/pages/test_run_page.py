@@ -1,0 +1,96 @@
+"""The page of a run begins with what did not go, is paged, and has its documents as files."""
+
+import csv
+import io
+import json
+import re
+
+import pytest
+from sqlalchemy import select
+
+from holding.store.database import Database
+from holding.tables import Company
+from holding.tables.row_states import PushState
+from tests.portal.reading import plain
+from tests.support.sent_runs import make_run, send_in_run
+
+pytestmark = pytest.mark.sqlite
+MANY = 120
+
+
+@pytest.fixture
+def runs(database: Database) -> tuple[int, int]:
+    """A run of three documents, one of them refused, and the next of many, two of them refused."""
+    with database.write() as session:
+        company = session.scalars(select(Company).where(Company.code == "kedai")).one()
+        found = []
+        for count, refused in ((3, 1), (MANY, 2)):
+            run = make_run(session, company)
+            for n in range(count):
+                state = PushState.REFUSED if n < refused else PushState.ACCEPTED
+                send_in_run(session, company, run, f"IV-{run.id}-{n}", state)
+            found.append(run.id)
+        return found[0], found[1]
+
+
+def test_a_run_of_many_documents_is_paged_and_light(visit, runs):
+    farah = visit("farah")
+    address = f"/c/kedai/runs/{runs[1]}"
+    assert len(farah.get(address).data) < 60_000
+    seen, further = [], address
+    while further:
+        page = farah.text(further)
+        rows = re.findall(r'id="pushrow_(\d+)"', page)
+        assert 0 < len(rows) <= 50
+        seen += rows
+        more = re.search(r'href="([^"]*after=[^"]*)"', page)
+        further = more[1] if more else ""
+    assert len(seen) == len(set(seen)) == MANY
+    assert _calls(farah, address) == MANY
+    lines = farah.get(f"{address}.csv").data.decode("utf-8-sig")
+    assert len(list(csv.reader(io.StringIO(lines)))) == MANY + 3
+    told = json.loads(farah.get(f"{address}.json").data)["documents"]
+    assert [one["answer"] for one in told[:3]] == ["refused", "refused", "accepted"]
+    assert {one["amount"] for one in told} == {"20.00"}
+    assert farah.get(f"{address}.xlsx").data.startswith(b"PK")
+    assert "Aisyah" not in lines
+
+
+def _calls(farah, further):
+    """How many calls are listed on all pages of them."""
+    found = set()
+    while further:
+        page = farah.text(further)
+        found |= set(re.findall(r">push (\d+)<", page))
+        more = re.search(r'href="([^"]*[?&;]calls=[^"#]*)', page)
+        further = more[1] if more else ""
+    return len(found)
+
+
+def test_what_did_not_go_stands_first_and_beside_the_run_before(visit, runs):
+    page = visit("farah").text(f"/c/kedai/runs/{runs[1]}")
+    said = plain(page)
+    assert f"2 of {MANY} documents not posted: RM 40.00" in said
+    reason = plain(page[page.index('id="notposted"') :].partition("</table>")[0])
+    assert "October is closed" in reason
+    assert "period_locked" in reason
+    assert "2 RM 40.00" in reason
+    assert said.index("October is closed") < said.index("those not posted first")
+    beside = plain(page[page.index('id="againstbefore"') :].partition("</table>")[0])
+    assert re.search(r"accepted 118 RM 2,360.00 2 RM 40.00 \+116", beside), beside
+    assert re.search(r"refused 2 RM 40.00 1 RM 20.00 \+1", beside), beside
+    first = visit("farah").text(f"/c/kedai/runs/{runs[0]}")
+    assert 'id="againstbefore"' not in first
+
+
+def test_nobody_of_another_company_sees_a_run(visit, runs):
+    stranger = visit("stranger", company="lain")
+    for ending in ("", ".csv", ".json"):
+        stranger.get(f"/c/kedai/runs/{runs[1]}{ending}", status=404)
+        stranger.get(f"/c/lain/runs/{runs[1]}{ending}", status=404)
+
+
+def test_a_place_that_is_none_begins_at_the_beginning(visit, runs):
+    farah = visit("farah")
+    for word in ("x", "1.", ".5", "1.x"):
+        assert "IV-" in farah.text(f"/c/kedai/runs/{runs[0]}?after={word}")
