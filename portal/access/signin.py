@@ -14,9 +14,11 @@ from werkzeug.wrappers import Response as AnyResponse
 from holding.access import people, sessions
 from holding.access.sessions import FAILURE_WINDOW
 from holding.refusal import Refusal
+from holding.worklist import own_companies, search
 from portal.web import security, store
 
 signin_pages = Blueprint("signin", __name__)
+SEARCHED: Final = 50  # companies that one search goes through, the most money first
 BROWSERS: Final = (("Edg", "Edge"), ("OPR/", "Opera"), ("Firefox", "Firefox"),
                    ("Chrom", "Chrome"), ("Safari", "Safari"))  # fmt: skip
 SYSTEMS: Final = (("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android"),
@@ -88,9 +90,26 @@ def home() -> AnyResponse:
 @signin_pages.get("/c")
 @signin_pages.get("/c/")
 def companies() -> Response:
-    """Choose among the companies one has a role in."""
-    mine = people.companies_of(store.reading(), g.person.person_id)
-    return make_response(render_template("access/companies.html", mine=mine, person=g.person))
+    """The companies one has a role in, with what waits in each; and where a number is."""
+    mine = own_companies.own_companies(store.reading(), g.person.person_id)
+    text = request.args.get("q", "").strip()[:100]
+    found = [
+        (company, row)
+        for company in (mine[:SEARCHED] if text else ())
+        for row in search.exact(store.reading(), company.id, text)
+    ]
+    page = render_template(
+        "access/companies.html",
+        mine=mine,
+        held=sum(one.held for one in mine),
+        with_holds=sum(1 for one in mine if one.held),
+        money=own_companies.in_all(mine),
+        base=mine[0].currency if mine else "",
+        text=text,
+        found=found,
+        person=g.person,
+    )
+    return make_response(page)
 
 
 def _form(*, email: str = "", refusal: Refusal | None = None, ended: bool = False) -> Response:

@@ -47,6 +47,7 @@ BUDGET = {
     "/c/kedai/operations": 22,
     "/c/kedai/people/": 12,
     "/me": 10,
+    "/c": 6,
     "/help/mapping-missing": 12,
     "/c/kedai/rules/book": 10,
     "/c/kedai/rules/book.md": 9,

@@ -1,0 +1,74 @@
+"""The companies of one person side by side: the figures of each, and one search in all."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from holding.store.database import Database
+from holding.tables import Company, Hold, Membership, Person
+from holding.words import sums
+from holding.worklist import filters
+from holding.worklist.filters import Filter
+from tests.portal.reading import plain
+from tests.support.clock import SetClock
+from tests.support.factories import make_company
+
+pytestmark = pytest.mark.sqlite
+
+
+@pytest.fixture
+def lines(database: Database, clock: SetClock, visit: Callable[..., Any]) -> dict[str, list[str]]:
+    """What farah sees of each company: she is a viewer in a second one, and nobody in a third."""
+    with database.write() as session:
+        farah = session.scalars(select(Person).where(Person.email == "farah@kedai.my")).one()
+        other = make_company(session, "warung", name="Warung Melati")
+        role = Membership(
+            company_id=other.id, person_id=farah.id, role="viewer", granted_at=clock.now()
+        )
+        session.add(role)
+    return table(visit("farah").text("/c"))
+
+
+def table(page: str) -> dict[str, list[str]]:
+    rows = re.findall(r"<tr role=\"row\".*?</tr>", page, re.S)
+    cells = [[plain(one).strip() for one in re.findall(r"<td.*?</td>", row, re.S)] for row in rows]
+    return {one[0].split(" Contoh")[0].split(" Melati")[0].split()[-1]: one[1:] for one in cells}
+
+
+def test_each_company_has_its_own_figures(lines: dict[str, list[str]], database: Database) -> None:
+    assert list(lines) == ["Kedai", "Warung"]  # the most money first
+    with database.read() as session:
+        kedai = session.scalars(select(Company).where(Company.code == "kedai")).one()
+        totals = filters.totals(session, kedai.id, Filter())
+        farah = session.scalars(select(Person.id).where(Person.email == "farah@kedai.my")).one()
+        mine = filters.totals(session, kedai.id, Filter(view="mine", person_id=farah))
+    held, amount, own, oldest, targets = lines["Kedai"]
+    assert held.split()[0] == str(totals.records)
+    assert amount == sums(totals.money, "MYR").replace("\u00a0", " ")
+    assert own.split()[0] == str(mine.records)
+    assert mine.records < totals.records
+    assert re.fullmatch(r"\d+ h|\d+ min|\d+ d.*", oldest)
+    assert targets == "Connected"
+    assert lines["Warung"] == ["0", "RM 0.00", "0", "none", "Connected"]
+
+
+def test_the_head_adds_up_what_is_hers(visit: Callable[..., Any], database: Database) -> None:
+    page = plain(visit("farah").text("/c"))
+    with database.read() as session:
+        kedai = session.scalars(select(Company.id).where(Company.code == "kedai")).one()
+        everywhere = session.scalars(select(Hold.company_id).distinct()).all()
+        totals = filters.totals(session, kedai, Filter())
+    assert kedai in everywhere
+    assert f"{totals.records} records on hold in 1 of your 1 company" in page
+    assert "Lain" not in page
+
+
+def test_one_search_asks_her_companies_and_no_other(visit: Callable[..., Any]) -> None:
+    found = visit("farah").text("/c?q=SO-10240")
+    assert "/c/kedai/records/netshop/order/SO-10240" in found
+    theirs = visit("stranger", "lain").text("/c?q=SO-10240")
+    assert "0 records with the number SO-10240" in plain(theirs)
+    assert "kedai/records" not in theirs
