@@ -35,7 +35,7 @@ from rules.values.posting_states import PostingState
 
 LONG: Final = timedelta(minutes=10)
 LATELY: Final = timedelta(hours=1)
-HISTORY: Final = timedelta(days=1)
+HISTORY: Final = timedelta(hours=6)
 """What changed at its source longer ago than this was sent on purpose: it did not wait there."""
 LAST_EVENTS: Final = 500  # so far back is looked for late arrivals
 HOOK: Final = "webhook"
