@@ -36,6 +36,7 @@ from holding.store.database import UNAVAILABLE, Database
 from holding.tables.row_states import HoldState, PushState, RecordState
 from portal import access, connections, onboarding, operations, pages, rule_pages, totals
 from portal.api.calls import api
+from portal.evidence import BLUEPRINTS as EVIDENCE
 from portal.help import pages as help_pages
 from portal.pages import posted_change
 from portal.web import filters, fragments, rule_checks, security, store
@@ -136,6 +137,7 @@ def create_app(
     filters.init(app)
     app.jinja_env.filters.update(posted_change.FILTERS)
     for blueprint in (
+        *EVIDENCE,
         *access.BLUEPRINTS,
         *pages.BLUEPRINTS,
         *connections.BLUEPRINTS,

@@ -28,6 +28,9 @@ from holding.tables.columns import (
 )
 from holding.tables.row_states import RecordState
 
+OF_PERSON = "person_id IS NOT NULL"
+OF_NO_RECORD = "record_id IS NULL"
+
 
 class Event(Base):
     """One fact of the audit trail."""
@@ -36,6 +39,9 @@ class Event(Base):
     __table_args__ = (
         Index("ix_event_record", "record_id", "id"),
         Index("ix_event_company", "company_id", "id"),
+        Index("ix_event_at", "company_id", "at", "id"),
+        partial("ix_event_person", "company_id", "person_id", "at", "id", where=OF_PERSON),
+        partial("ix_event_wide", "company_id", "at", "id", where=OF_NO_RECORD),
     )
 
     id: Mapped[Id]

@@ -24,6 +24,7 @@ ITEMS = (
     ("connections", "Connections", "plug", "connections.listing", True),
     ("operations", "Operations", "server", "operations.show", True),
     ("people", "People", "people", "people.listing", True),
+    ("audit", "Audit log", "audit", "audit.listing", True),
 )
 
 WITHIN = {"changes": "rulebook"}

@@ -130,6 +130,8 @@ PERMISSIONS: Final[dict[str, str]] = {
     "operations.show": "record.read",
     "operations.requeue": "run.operate",
     "metrics.show": PUBLIC,  # proves itself by a token, or by asking from this machine
+    "audit.listing": "record.read",  # one's own acts; those of others with audit.read
+    "audit.export": "audit.export",
     "rulebook.show": "record.read",
     "rulebook.catalogue": "record.read",
     "rulebook.proposed": "record.read",

@@ -1,0 +1,217 @@
+"""The audit log: events of a company, newest first, as an auditor reads them.
+
+Here: the list with its filter, paged by key, how many an export would hold, and the head of the
+chain. Reads only. Not here: writing events (events.py), sealing them (chain.py), the story of one
+record (holding/records/trace.py).
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select, union
+from sqlalchemy.orm import Session
+
+from holding.audit.act_groups import OTHER, ActGroup, of_group, title_of
+from holding.audit.events import shown_actor
+from holding.store.row_objects import Columns, of
+from holding.tables import (
+    Connection,
+    Event,
+    EventLink,
+    FormerMember,
+    Membership,
+    Person,
+    Posting,
+    Record,
+)
+
+A_PAGE: Final = 50
+MOST_IN_A_FILE: Final = 10_000
+MOST_NUMBERED: Final = 200
+"""Records and documents that one typed number is looked for among."""
+_REASON: Final = "reason"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogFilter:
+    """Which events are asked for; days are those of the zone, both included.
+
+    `person_id`: those of one person; `system`: those that no person made. `number`: of a record or
+    of its document, or the id by which its source knows the record.
+    """
+
+    zone: ZoneInfo
+    person_id: int | None = None
+    system: bool = False
+    group: ActGroup | None = None
+    number: str = ""
+    first: date | None = None
+    last: date | None = None
+
+    @property
+    def narrows(self) -> bool:
+        """Whether it leaves anything out."""
+        chosen = (self.person_id, self.group, self.first, self.last)
+        return self.system or bool(self.number) or any(one is not None for one in chosen)
+
+
+@dataclass(frozen=True, slots=True)
+class LogRow:
+    """One event. `seq` and `hash`: its place in the chain, None until it is sealed."""
+
+    id: int
+    at: datetime
+    actor: str
+    act: str
+    body: dict[str, Any]
+    record_id: int | None
+    number: str | None
+    source: str | None
+    kind: str | None
+    external_id: str | None
+    seq: int | None
+    hash: str | None
+
+    @property
+    def who(self) -> str:
+        """Who did it, as people read it."""
+        return shown_actor(self.actor, self.body)
+
+    @property
+    def about(self) -> str:
+        """What it is about, in a word or two."""
+        return title_of(self.act)
+
+    @property
+    def say(self) -> str:
+        """What happened, in a sentence."""
+        told = str(self.body.get("say") or "")
+        return told or (self.about if self.about != OTHER else "Something was noted.")
+
+    @property
+    def reason(self) -> str:
+        """The reason that a person gave; empty where the act asks for none."""
+        return str(self.body.get(_REASON) or "")
+
+
+LOG = Columns(
+    LogRow(
+        id=of(Event.id),
+        at=of(Event.at),
+        actor=of(Event.actor),
+        act=of(Event.act),
+        body=of(Event.body),
+        record_id=of(Event.record_id),
+        number=of(Record.number),
+        source=of(Connection.name),
+        kind=of(Record.type),
+        external_id=of(Record.external_id),
+        seq=of(EventLink.seq),
+        hash=of(EventLink.hash),
+    ),
+    {"source": "connection.name", "kind": "record.type"},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """How far the chain of a company reaches: so many events, and the hash of the newest."""
+
+    events: int
+    head: str
+
+
+def listing(
+    session: Session, company_id: int, wanted: LogFilter, *, after: int | None = None
+) -> tuple[LogRow, ...]:
+    """A page of events, newest first, or the page after an event; one more than a page where there
+    are more.
+    """
+    query = _newest(company_id, wanted)
+    if after is not None:
+        last = (
+            select(Event.at)
+            .where(Event.id == after, Event.company_id == company_id)
+            .scalar_subquery()
+        )
+        query = query.where(or_(Event.at < last, and_(Event.at == last, Event.id < after)))
+    return LOG.each(session.execute(query.limit(A_PAGE + 1)))
+
+
+def all_of(session: Session, company_id: int, wanted: LogFilter) -> tuple[LogRow, ...] | int:
+    """Everything that fits, for a file; the number at which counting stopped where that is more
+    than a file holds.
+    """
+    only = select(Event.id).where(*_conditions(company_id, wanted)).limit(MOST_IN_A_FILE + 1)
+    count = session.scalar(select(func.count()).select_from(only.subquery())) or 0
+    if count > MOST_IN_A_FILE:
+        return int(count)
+    return LOG.each(session.execute(_newest(company_id, wanted)))
+
+
+def sealed(session: Session, company_id: int) -> Sealed | None:
+    """The head of the chain; None while nothing is sealed."""
+    row = session.execute(
+        select(EventLink.seq, EventLink.hash)
+        .where(EventLink.company_id == company_id)
+        .order_by(EventLink.seq.desc())
+        .limit(1)
+    ).first()
+    return Sealed(row.seq, row.hash) if row else None
+
+
+def people(session: Session, company_id: int) -> tuple[tuple[int, str], ...]:
+    """Who may be asked for: the people of the company, with those who left."""
+    here = select(Membership.person_id).where(Membership.company_id == company_id)
+    gone = select(FormerMember.person_id).where(FormerMember.company_id == company_id)
+    query = (
+        select(Person.id, Person.name)
+        .where(Person.id.in_(union(here, gone)))
+        .order_by(Person.name, Person.id)
+    )
+    return tuple((row.id, row.name) for row in session.execute(query))
+
+
+def _newest(company_id: int, wanted: LogFilter) -> Select[Any]:
+    return (
+        LOG.select()
+        .select_from(Event)
+        .outerjoin(Record, Record.id == Event.record_id)
+        .outerjoin(Connection, Connection.id == Record.source_id)
+        .outerjoin(EventLink, EventLink.event_id == Event.id)
+        .where(*_conditions(company_id, wanted))
+        .order_by(Event.at.desc(), Event.id.desc())
+    )
+
+
+def _conditions(company_id: int, wanted: LogFilter) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = [Event.company_id == company_id]
+    if wanted.person_id is not None:
+        found.append(Event.person_id == wanted.person_id)
+    if wanted.system:
+        found.append(Event.person_id.is_(None))
+    if wanted.group is not None:
+        found.append(of_group(wanted.group))
+    if wanted.number:
+        found.append(_numbered(company_id, wanted.number))
+    if wanted.first is not None:
+        found.append(Event.at >= _midnight(wanted.first, wanted.zone))
+    if wanted.last is not None:
+        found.append(Event.at < _midnight(wanted.last + timedelta(days=1), wanted.zone))
+    return found
+
+
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, time.min, zone)
+
+
+def _numbered(company_id: int, number: str) -> ColumnElement[bool]:
+    """Of a record that is called so, by any of its numbers."""
+    ids = union(
+        select(Record.id).where(Record.company_id == company_id, Record.number == number),
+        select(Record.id).where(Record.company_id == company_id, Record.external_id == number),
+        select(Posting.record_id).where(Posting.company_id == company_id, Posting.number == number),
+    ).limit(MOST_NUMBERED)
+    return Event.record_id.in_(ids) if number else false()

@@ -1,0 +1,174 @@
+"""The audit log: its filters, its pages, its files, and who sees what of it."""
+
+import csv
+import io
+import json
+from datetime import timedelta
+from zipfile import ZipFile
+
+import pytest
+
+from holding.access.actors import SYSTEM
+from holding.audit.events import Fact, record_events
+from holding.store.database import Database
+from holding.tables import Event
+from tests.portal.reading import one, plain
+from tests.support.clock import SetClock
+
+LOG = "/c/kedai/audit"
+
+
+def tell(database: Database, clock: SetClock, *says: str, act: str = "clock.set_back", **more):
+    """So many events of the company, a minute apart, the last of them now."""
+    company = one(database, "SELECT id FROM company WHERE code = 'kedai'")
+    with database.write() as session:
+        facts = [
+            Fact(
+                company_id=company,
+                at=clock.now() - timedelta(minutes=len(says) - n - 1),
+                act=act,
+                body={"say": say},
+                actor=SYSTEM,
+                **more,
+            )
+            for n, say in enumerate(says)
+        ]
+        record_events(session, facts)
+
+
+def shown(page: str) -> list[str]:
+    return [part.split('"')[0] for part in page.split('id="auditrow_')[1:]]
+
+
+def test_an_auditor_reads_everything_newest_first_by_pages_of_fifty(visit, database, clock):
+    nurul = visit("nurul")
+    tell(database, clock, *[f"Event number {n}." for n in range(120)])
+    first = nurul.text(LOG)
+    assert len(shown(first)) == 50
+    assert "Event number 119." in first
+    assert "Event number 69." not in first
+    link = first.split('class="page"><a class="btn" href="')[1].split('"')[0]
+    second = nurul.text(link.replace("&amp;", "&"))
+    assert "Event number 69." in second
+    assert set(shown(first)).isdisjoint(shown(second))
+    seen = [*shown(first), *shown(second)]
+    newest = one(database, "SELECT max(id) FROM event")
+    assert seen[0] == str(newest)
+
+
+def test_events_of_one_moment_are_neither_lost_nor_shown_twice_at_the_end_of_a_page(
+    visit, database, clock
+):
+    nurul = visit("nurul")
+    clock.advance(60)
+    company = one(database, "SELECT id FROM company WHERE code = 'kedai'")
+    with database.write() as session:
+        record_events(
+            session,
+            [
+                Fact(company_id=company, at=clock.now(), act="clock.set_back", body={"say": "x"})
+                for _ in range(60)
+            ],
+        )
+    first = nurul.text(LOG)
+    link = first.split('class="page"><a class="btn" href="')[1].split('"')[0]
+    second = nurul.text(link.replace("&amp;", "&"))
+    ids = [int(n) for n in (*shown(first), *shown(second)[:10])]
+    assert ids == list(range(ids[0], ids[0] - 60, -1))
+
+
+def test_filters_by_person_act_record_and_day(visit, database, clock):
+    nurul = visit("nurul")
+    adam = one(database, "SELECT id FROM person WHERE email = 'adam@kedai.my'")
+    record = one(database, "SELECT id FROM record WHERE number = 'SO-10240'")
+    tell(database, clock, "A mapping was changed.", act="mapping.fixed")
+    tell(database, clock, "Of one record.", act="record.woken", record_id=record)
+    assert "A mapping was changed." in nurul.text(f"{LOG}?what=mappings")
+    assert "Of one record." not in nurul.text(f"{LOG}?what=mappings")
+    of_record = nurul.text(f"{LOG}?on=SO-10240")
+    assert "Of one record." in of_record
+    assert "A mapping was changed." not in of_record
+    with database.read() as session:
+        expected = {
+            str(event.id) for event in session.query(Event).filter(Event.person_id == adam).all()
+        }
+    assert expected
+    assert set(shown(nurul.text(f"{LOG}?who={adam}"))) == expected
+    assert "A mapping was changed." in nurul.text(f"{LOG}?who=system")
+    day = clock.now().date()
+    assert "A mapping was changed." in nurul.text(f"{LOG}?from={day}&to={day}")
+    before = day - timedelta(days=3)
+    assert "A mapping was changed." not in nurul.text(f"{LOG}?to={before}")
+    assert "No event fits." in nurul.text(f"{LOG}?from={day + timedelta(days=3)}")
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ("from=20+Nov", "Enter a day as 2026-11-20."),
+        ("from=2026-11-20&to=2026-11-19", "The last day is before the first."),
+    ],
+)
+def test_a_day_that_is_none_is_told(visit, asked, words):
+    assert words in visit("nurul").text(f"{LOG}?{asked}", status=422)
+    assert words in visit("nurul").text(f"{LOG}.csv?{asked}", status=422)
+
+
+def test_who_may_not_view_the_log_sees_their_own_acts_alone(visit, database, clock):
+    farah, olga = visit("farah"), visit("olga")
+    tell(database, clock, "Nothing of yours.")
+    page = farah.text(f"{LOG}?who=system")
+    assert "Nothing of yours." not in page
+    assert "These are your own acts." in page
+    own = one(
+        database,
+        "SELECT count(*) FROM event JOIN person ON person.id = event.person_id"
+        " WHERE person.name LIKE 'Farah%'",
+    )
+    assert len(shown(page)) == min(own, 50)
+    assert "auditfiles" not in page
+    farah.get(f"{LOG}.csv", status=403)
+    olga.get(f"{LOG}.json", status=403)
+
+
+def test_a_file_holds_what_the_list_shows_and_that_it_was_taken_is_an_event(visit, database, clock):
+    nurul = visit("nurul")
+    tell(database, clock, "=1+1 was said.", "Plain.", act="company.due_set")
+    query = "what=company&from=2020-01-01"
+    listed = shown(nurul.text(f"{LOG}?{query}"))
+    answer = nurul.get(f"{LOG}.csv?{query}")
+    assert "attachment" in answer.headers["Content-Disposition"]
+    rows = list(csv.DictReader(io.StringIO(answer.get_data().decode("utf-8-sig"))))
+    assert [row["Event"] for row in rows] == listed
+    assert rows[1]["What happened"] == "'=1+1 was said."
+    told = json.loads(nurul.get(f"{LOG}.json?{query}").get_data())
+    assert [row["event"] for row in told] == listed
+    assert told[1]["what_happened"] == "=1+1 was said."
+    with ZipFile(io.BytesIO(nurul.get(f"{LOG}.xlsx?{query}").get_data())) as book:
+        sheet = book.read("xl/worksheets/sheet1.xml").decode()
+    assert "=1+1 was said." in sheet
+    assert "<f>" not in sheet
+    exports = plain(nurul.text(f"{LOG}?what=evidence"))
+    assert f"downloaded {len(listed)} events of the audit log as CSV." in exports
+    assert "as XLSX." in exports
+
+
+def test_too_many_for_a_file_are_refused_and_none_is_cut(visit, monkeypatch):
+    monkeypatch.setattr("holding.audit.event_log.MOST_IN_A_FILE", 5)
+    page = plain(visit("nurul").text(f"{LOG}.csv", status=409))
+    assert "More than 5 events match, too many for one file." in page
+
+
+def test_another_companys_events_are_not_there(visit, database, clock):
+    company = one(database, "SELECT id FROM company WHERE code <> 'kedai'")
+    nurul = visit("nurul")
+    with database.write() as session:
+        record_events(
+            session,
+            [Fact(company_id=company, at=clock.now(), act="clock.set_back",
+                  body={"say": "Of strangers."})],
+        )  # fmt: skip
+    theirs = one(database, "SELECT max(id) FROM event")
+    assert "Of strangers." not in nurul.text(LOG)
+    assert "Of strangers." not in nurul.text(f"{LOG}.json")
+    assert shown(nurul.text(f"{LOG}?after={theirs}")) == []
