@@ -32,6 +32,7 @@ from holding.tables.decisions import (
     Release,
     Retry,
 )
+from holding.tables.escalations import Escalation
 from holding.tables.postings import (
     Attempt,
     Posting,
@@ -87,6 +88,7 @@ __all__ = [
     "Dating",
     "Delivery",
     "Deputy",
+    "Escalation",
     "Evaluation",
     "Event",
     "EventLink",

@@ -1,10 +1,10 @@
-"""Clearpost portal.evidence: what auditors and support ask for: the audit log and its files.
+"""Clearpost portal.evidence: what auditors and support ask for: audit log, packets.
 
 Here: the list of the blueprints. Not here: what happened (holding/audit).
 """
 
-from portal.evidence import audit_log
+from portal.evidence import audit_log, escalation_pages
 
 __all__ = ["BLUEPRINTS"]
 
-BLUEPRINTS = (audit_log.pages,)
+BLUEPRINTS = (audit_log.pages, escalation_pages.pages)

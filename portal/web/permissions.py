@@ -132,6 +132,11 @@ PERMISSIONS: Final[dict[str, str]] = {
     "metrics.show": PUBLIC,  # proves itself by a token, or by asking from this machine
     "audit.listing": "record.read",  # one's own acts; those of others with audit.read
     "audit.export": "audit.export",
+    "escalations.show": "record.read",
+    "escalations.make": "record.read",
+    "escalations.packet": "record.read",  # one with personal data: who may view those
+    "escalations.download": "record.read",
+    "escalations.sent": "record.read",
     "rulebook.show": "record.read",
     "rulebook.catalogue": "record.read",
     "rulebook.proposed": "record.read",

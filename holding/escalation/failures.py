@@ -1,0 +1,219 @@
+"""What is known of the failure of a record: where, in which run, with which words, how often tried.
+
+Here: reading it from what is stored, for the document that needs somebody most. Reads only. Not
+here: what changed before (recent_changes.py), what is sent to a support desk (packets.py).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Select, and_, func, select
+from sqlalchemy.orm import Session
+
+from grammar.text.finding_codes import ErrorClass
+from holding.store.sums import of_held
+from holding.tables import (
+    Attempt,
+    Connection,
+    Hold,
+    Posting,
+    Push,
+    Record,
+    Request,
+    Run,
+    Version,
+)
+from holding.tables.decisions import HOLD_OPEN
+from holding.tables.row_states import RecordState
+from holding.words import Sums, by_key
+from rules.values.posting_states import PostingState
+
+WORST_FIRST: Final = (
+    PostingState.FAILED,
+    PostingState.UNCERTAIN,
+    PostingState.HELD,
+)
+PLACES: Final = ("branch", "warehouse", "location", "outlet", "store", "shop")
+"""Fields of a record that say where it happened, the first that is filled counts."""
+PUSH_KIND: Final = "push"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """The failure as the system knows it; "" or None where nothing is recorded.
+
+    `message`: the target's own words, or those of the hold; `visible`: what the page shows;
+    `tries`: how often the document was sent; `same` counts the records that wait for the same
+    cause, with their money.
+    """
+
+    record_id: int
+    number: str
+    source: str
+    kind: str
+    document: str
+    target: str
+    target_connector: str
+    posting_id: int | None
+    document_number: str
+    record_state: RecordState
+    posting_state: PostingState | None
+    message: str
+    visible: str
+    error_class: ErrorClass | None
+    hold_id: int | None
+    tries: int
+    last_try: datetime | None
+    run_id: int | None
+    run_at: datetime | None
+    place: str
+    failed_at: datetime
+    version: int | None
+    same: int
+    same_money: Sums
+
+    @property
+    def connector(self) -> str:
+        """Where it failed: the target, or the source of what was never sent."""
+        return self.target or self.source
+
+    @property
+    def retries(self) -> int:
+        """How often it was sent again after the first time."""
+        return max(0, self.tries - 1)
+
+    @property
+    def numbers(self) -> frozenset[str]:
+        """The numbers by which people know it."""
+        return frozenset({self.number, self.document_number}) - {""}
+
+
+def of_record(session: Session, company_id: int, record_id: int, now: datetime) -> Failure | None:
+    """The failure of a record of the company; of one without any, what stands there now."""
+    row = session.execute(
+        select(Record, Connection.name, Version.no, Version.body)
+        .join(Connection, Connection.id == Record.source_id)
+        .outerjoin(Version, Version.id == Record.version_id)
+        .where(Record.id == record_id, Record.company_id == company_id)
+    ).first()
+    if row is None:
+        return None
+    record, source, version, body = row
+    posting, target, connector = _document(session, record_id)
+    attempt = _last_attempt(session, posting.id) if posting else None
+    hold = _hold(session, record_id, posting.id if posting else None)
+    tries, last_try = _sent(session, posting.id) if posting else (0, None)
+    run = _run(session, posting.id) if posting else None
+    told = attempt.error if attempt and attempt.error else ""
+    shown = hold.message if hold else ""
+    same, money = _same(session, hold) if hold else (0, {})
+    moments = [attempt.at] if attempt and told else [hold.opened_at] if hold else []
+    return Failure(
+        record_id=record.id,
+        number=record.number,
+        source=source,
+        kind=record.type,
+        document=posting.doc_type if posting else "",
+        target=target,
+        target_connector=connector,
+        posting_id=posting.id if posting else None,
+        document_number=posting.number if posting else "",
+        record_state=record.state,
+        posting_state=posting.state if posting else None,
+        message=told or shown or (posting.reason if posting else ""),
+        visible=shown or told,
+        error_class=hold.error_class if hold else None,
+        hold_id=hold.id if hold else None,
+        tries=tries,
+        last_try=last_try,
+        run_id=run.id if run else None,
+        run_at=run.made_at if run else None,
+        place=_place(body or {}),
+        failed_at=max(moments, default=now),
+        version=version,
+        same=same,
+        same_money=money,
+    )
+
+
+def _document(session: Session, record_id: int) -> tuple[Posting | None, str, str]:
+    """The posting that needs somebody most, else the newest; its target and connector."""
+    rows = session.execute(
+        select(Posting, Connection.name, Connection.connector)
+        .join(Connection, Connection.id == Posting.connection_id)
+        .where(Posting.record_id == record_id)
+        .order_by(Posting.id.desc())
+    ).all()
+    if not rows:
+        return None, "", ""
+    for state in WORST_FIRST:
+        for posting, name, connector in rows:
+            if posting.state == state:
+                return posting, name, connector
+    posting, name, connector = rows[0]
+    return posting, name, connector
+
+
+def _of_posting(posting_id: int, *columns: Any) -> Select[Any]:
+    return (
+        select(*columns)
+        .select_from(Attempt)
+        .join(Push, Push.id == Attempt.push_id)
+        .join(Request, Request.id == Attempt.request_id)
+        .where(Push.posting_id == posting_id)
+    )
+
+
+def _last_attempt(session: Session, posting_id: int) -> Attempt | None:
+    """The last call that did not go well."""
+    query = _of_posting(posting_id, Attempt).where(Attempt.error.is_not(None))
+    return session.scalars(query.order_by(Attempt.id.desc()).limit(1)).first()
+
+
+def _sent(session: Session, posting_id: int) -> tuple[int, datetime | None]:
+    query = _of_posting(posting_id, func.count(), func.max(Request.made_at))
+    count, last = session.execute(query.where(Request.kind == PUSH_KIND)).one()
+    return int(count), last
+
+
+def _run(session: Session, posting_id: int) -> Run | None:
+    query = _of_posting(posting_id, Run).join(Run, Run.id == Request.run_id)
+    return session.scalars(query.order_by(Run.id.desc()).limit(1)).first()
+
+
+def _hold(session: Session, record_id: int, posting_id: int | None) -> Hold | None:
+    """The open hold of this document, else any of the record."""
+    query = select(Hold).where(Hold.record_id == record_id, HOLD_OPEN).order_by(Hold.id)
+    holds = session.scalars(query).all()
+    return next((one for one in holds if one.posting_id == posting_id), holds[0] if holds else None)
+
+
+def _same(session: Session, hold: Hold) -> tuple[int, Sums]:
+    """The records that the same cause holds, and their money."""
+    single = (
+        select(Hold.record_id, func.max(Hold.book).label("book"))
+        .where(and_(Hold.cause_id == hold.cause_id, HOLD_OPEN))
+        .group_by(Hold.record_id)
+        .subquery()
+    )
+    currency, minor = of_held(single)
+    rows = session.execute(
+        select(currency, func.count().label("records"), func.sum(minor).label("minor"))
+        .join_from(single, Record, Record.id == single.c.record_id)
+        .group_by(currency)
+    ).all()
+    money = by_key((None, row.currency, row.minor) for row in rows).get(None, {})
+    return sum(int(row.records) for row in rows), money
+
+
+def _place(body: Mapping[str, Any]) -> str:
+    """The branch or warehouse of a record: of its head, else the one or the few of its lines."""
+    head = next((str(body[name]) for name in PLACES if body.get(name)), "")
+    if head:
+        return head
+    lines = body.get("lines")
+    rows = [one for one in lines if isinstance(one, Mapping)] if isinstance(lines, list) else []
+    found = {str(row[name]) for row in rows for name in PLACES if row.get(name)}
+    return ", ".join(sorted(found)[:5])

@@ -1,0 +1,247 @@
+"""Escalating a record: the form that is filled already, the packet, its files, to whom it went.
+
+Here: views. Not here: what is known of the failure, what a packet holds and what is removed from it
+(holding/escalation).
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, Response, abort, g, make_response, render_template, request, url_for
+
+from holding.access import personal_data
+from holding.access.secrets import Keys, load_keys
+from holding.escalation import failures, kept_packets, packets, recent_changes, redaction
+from holding.escalation.failures import Failure
+from holding.escalation.kept_packets import Kept
+from holding.escalation.packets import Typed, Words
+from holding.escalation.recent_changes import Change
+from holding.records import record_rows
+from holding.refusal import Refusal
+from holding.words import sums
+from portal.web import filters, fragments, labels, security, store
+
+pages = Blueprint("escalations", __name__, url_prefix="/c/<co>")
+RECORD = "/escalate/<source>/<kind>/<record_id:external_id>"
+_TYPES = {
+    "html": "text/html; charset=utf-8",
+    "json": "application/json",
+    "txt": "text/plain; charset=utf-8",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """A record that somebody escalates: its failure, what changed before it and since."""
+
+    failure: Failure
+    source: str
+    kind: str
+    external_id: str
+    before: tuple[Change, ...]
+    since: tuple[Change, ...]
+    hide: personal_data.Hide
+
+
+@pages.get(RECORD)
+def show(source: str, kind: str, external_id: str) -> Response:
+    """The form, filled from the record; only what was expected is left to a person."""
+    case = _case(source, kind, external_id)
+    typed = Typed(
+        record_number=case.failure.number,
+        exact_message=_shown(case, case.failure.message),
+        expected_result="",
+    )
+    return _form(case, typed, {}, status=200)
+
+
+@pages.post(RECORD)
+def make(source: str, kind: str, external_id: str) -> Response:
+    """Keep the packet, or name what is missing."""
+    case = _case(source, kind, external_id)
+    typed = _typed(case)
+    problems = dict(packets.missing(typed))
+    wrong = None if problems else packets.unknown_number(typed, case.failure)
+    if wrong:
+        problems["record_number"] = f"{wrong.message} {wrong.hint}"
+    if problems:
+        return _form(case, typed, problems, status=422)
+    personal = _allowed()
+    redact = _redact(case, personal=personal)
+    changes = (*case.since, *case.before)
+    made = packets.packet(case.failure, changes, typed, _words(case.failure), g.now, redact)
+    with store.writing() as session:
+        answer = kept_packets.make(
+            session,
+            g.actor,
+            case.failure.record_id,
+            made,
+            personal=personal,
+            now=g.now,
+            op=request.form.get("op"),
+        )
+    if isinstance(answer, Refusal):
+        return fragments.refuse(answer, back=request.path)
+    return fragments.moved(_url(answer.id), f"The packet for {case.failure.number} is ready.")
+
+
+@pages.get("/escalations/<int:escalation_id>")
+def packet(escalation_id: int) -> Response:
+    """A packet as it was made, with its files."""
+    return _packet(_kept(escalation_id), {})
+
+
+@pages.get("/escalations/<int:escalation_id>.<any(html, json, txt):ending>")
+def download(escalation_id: int, ending: str) -> Response:
+    """The packet as a file."""
+    kept = _kept(escalation_id)
+    texts = {
+        "html": lambda: render_template("escalation/file.html", kept=kept, rows=_rows(kept)),
+        "json": lambda: json.dumps(_in_order(kept), ensure_ascii=False, indent=1),
+        "txt": lambda: packets.as_text(kept.packet),
+    }
+    answer = make_response(texts[ending]())
+    answer.headers["Content-Type"] = _TYPES[ending]
+    name = f"escalation-{kept.id}.{ending}"
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return answer
+
+
+@pages.post("/escalations/<int:escalation_id>/sent")
+def sent(escalation_id: int) -> Response:
+    """Note to whom it went."""
+    kept = _kept(escalation_id)
+    to, ticket = request.form.get("to", ""), request.form.get("ticket", "")
+    with store.writing() as session:
+        answer = kept_packets.sent(session, g.actor, kept.id, to, ticket, g.now)
+    if isinstance(answer, Refusal):
+        if answer.status == 422:
+            return _packet(kept, {"to": answer.message}, status=422)
+        return fragments.refuse(answer, back=_url(kept.id))
+    return fragments.moved(_url(kept.id), f"{answer.number} is escalated to {answer.sent_to}.")
+
+
+def _case(source: str, kind: str, external_id: str) -> _Case:
+    session, company = store.reading(), g.company.id
+    row = record_rows.record(session, company, source, kind, external_id)
+    failure = failures.of_record(session, company, row.id, g.now) if row else None
+    if row is None or failure is None:
+        abort(404)
+    before = recent_changes.around(session, company, row.id, failure.failed_at)
+    since = recent_changes.since(session, company, row.id, failure.failed_at, g.now)
+    hide = personal_data.hiding(session, row.id, show=filters.sees_personal())
+    return _Case(failure, source, kind, external_id, before, since, hide)
+
+
+def _typed(case: _Case) -> Typed:
+    form = request.form
+    kept = frozenset(form.getlist("changed"))
+    every = {change.key for change in (*case.before, *case.since)}
+    message = form.get("exact_message", "")
+    if message.strip() == _shown(case, case.failure.message).strip():
+        message = case.failure.message  # as it is stored; what may not leave is removed later
+    return Typed(
+        record_number=form.get("record_number", ""),
+        exact_message=message,
+        expected_result=form.get("expected_result", ""),
+        left_out=frozenset(every - kept),
+        also_changed=form.get("also_changed", ""),
+    )
+
+
+def _form(case: _Case, typed: Typed, problems: Mapping[str, str], *, status: int) -> Response:
+    words = _words(case.failure)
+    failure = case.failure
+    return fragments.respond(
+        "escalation/form.html",
+        status=status,
+        case=case,
+        failure=failure,
+        typed=typed,
+        message=_shown(case, typed.exact_message),
+        visible=_shown(case, failure.visible),
+        problems=problems,
+        labels=packets.LABELS,
+        filled={
+            "connector": failure.connector,
+            "sync_run": packets.run_words(failure, words),
+            "status": words.status,
+            "retry_count": packets.retry_words(failure, words),
+            "module": packets.module(failure),
+            "branch_or_warehouse": failure.place or packets.NOT_RECORDED,
+            "user": words.user,
+            "same_failure": packets.same_words(failure, words),
+        },
+        personal=bool(request.form.get("personal")),
+        days=recent_changes.DAYS,
+        earlier=kept_packets.of_record(store.reading(), failure.record_id),
+    )
+
+
+def _shown(case: _Case, text: str) -> str:
+    return case.hide(_secretless()(text))
+
+
+def _redact(case: _Case, *, personal: bool) -> redaction.Redact:
+    hide = personal_data.hiding(store.reading(), case.failure.record_id, show=personal)
+    secretless = _secretless(tax_numbers=personal, keep=case.failure.numbers)
+    return lambda text: hide(secretless(text))
+
+
+def _secretless(
+    *, tax_numbers: bool = True, keep: frozenset[str] = frozenset()
+) -> redaction.Redact:
+    if "secrets" not in g:
+        keys = load_keys(security.config().settings)
+        known = isinstance(keys, Keys)
+        g.secrets = (
+            redaction.secrets_of(store.reading(), g.company.id, keys) if known else frozenset()
+        )
+    return redaction.redacting(g.secrets, tax_numbers=tax_numbers, keep=keep)
+
+
+def _allowed() -> bool:
+    """Whether personal data and tax numbers stay: who may see them has to say so."""
+    return bool(request.form.get("personal")) and filters.sees_personal()
+
+
+def _words(failure: Failure) -> Words:
+    state = str(failure.posting_state or failure.record_state)
+    short = labels.plain(state, failure.tries)
+    return Words(
+        moment=lambda at: f"{filters.moment(at)} ({g.company.zone})",
+        status=f"{labels.STATES[state].word} ({short})",
+        company=g.company.name,
+        user=f"{g.actor.name}, {filters.role_list(g.actor.roles)}",
+        money=sums(failure.same_money, g.company.currency),
+    )
+
+
+def _kept(escalation_id: int) -> Kept:
+    found = kept_packets.one(store.reading(), g.company.id, escalation_id)
+    if found is None:
+        abort(404)
+    if found.personal and not filters.sees_personal():
+        abort(403)
+    return found
+
+
+def _packet(kept: Kept, problems: Mapping[str, str], *, status: int = 200) -> Response:
+    return fragments.respond(
+        "escalation/packet.html", status=status, kept=kept, rows=_rows(kept), problems=problems
+    )
+
+
+def _rows(kept: Kept) -> list[tuple[str, Any]]:
+    return [(label, kept.packet.get(name, "")) for name, label in packets.LABELS.items()]
+
+
+def _in_order(kept: Kept) -> dict[str, Any]:
+    """The packet as a desk asks for it; its hash is that of the canonical form."""
+    return {name: kept.packet[name] for name in packets.LABELS if name in kept.packet}
+
+
+def _url(escalation_id: int) -> str:
+    return url_for("escalations.packet", co=g.company.code, escalation_id=escalation_id)
