@@ -27,6 +27,7 @@ from holding.runs.dispatch import companies_due
 from holding.runs.schedules import start_due
 from holding.runtime import clock, heartbeats
 from holding.runtime.logs import logger
+from holding.signals import raising
 from holding.store import leases
 from workers.jobs import Bench
 
@@ -34,6 +35,7 @@ DUTY = "sweeper"
 ASK_AGAIN = 60.0
 A_DAY = 86_400.0
 A_MINUTE = 60.0
+LOOKS_FOR_SIGNALS = 5.0
 log = logger("clearpost.workers")
 
 
@@ -44,6 +46,7 @@ class Sweeper:
         self._bench = bench
         self._asked: dict[int, float] = {}  # by the clock that never jumps
         self._look_at_all = self._note_heads = self._forget_next = float("-inf")
+        self._signals_next = float("-inf")
         self._anchors = anchors.Anchors(bench.settings.anchor_file)
         told = bench.settings
         self._longest = timedelta(seconds=2 * (told.lease_seconds + told.answer_seconds))
@@ -64,6 +67,7 @@ class Sweeper:
             log.warning("The clock was set back.", by=clock.length(back))
         with ExitStack() as steps:  # undone from its end: the last one here is made first
             steps.callback(self._refresh, now)
+            steps.callback(self._signal, now)
             steps.callback(self._link, now)
             steps.callback(self._forget, now)
             steps.callback(self._writing, arrange, now)
@@ -76,8 +80,9 @@ class Sweeper:
         return True
 
     def leave(self) -> None:
-        """Link what was told last, and let another process sweep at once."""
+        """Raise what has come of the work, link what was told last, let another process sweep."""
         now = self._bench.clock.now()
+        self._writing(raising.refresh, now)
         chain.link_due(self._bench.database, now=now, whole=False, after=lambda: self._note(now))
         with self._bench.database.write() as session:
             leases.leave(session, DUTY, owner=self._bench.owner)
@@ -102,6 +107,13 @@ class Sweeper:
             done = publish_started(session, now)
         if isinstance(done, Refusal):
             log.warning("A change did not come into force at its time.", why=done.message)
+
+    def _signal(self, now: datetime) -> None:
+        """Raise and end signals, every few seconds."""
+        seconds = self._bench.clock.monotonic()
+        if seconds >= self._signals_next:
+            self._signals_next = seconds + LOOKS_FOR_SIGNALS
+            self._writing(raising.refresh, now)
 
     def _link(self, now: datetime) -> None:
         """Link the events of late; once a day, and at first, whatever was left behind too."""

@@ -26,6 +26,7 @@ class ActGroup(StrEnum):
     DOCUMENTS = "documents"
     COMPANY = "company"
     EVIDENCE = "evidence"
+    SIGNALS = "signals"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +49,8 @@ _GROUPS: Final[dict[ActGroup, _Meant]] = {
         "People", (), ("person", "team", "deputy", "token", "link", "setup", "signin")
     ),
     ActGroup.COMPANY: _Meant("Company", (), ("company", "clock")),
-    ActGroup.EVIDENCE: _Meant(
-        "Exports and escalations", (), ("audit", "escalation", "signal", "digest")
-    ),
+    ActGroup.EVIDENCE: _Meant("Exports and escalations", (), ("audit", "escalation")),
+    ActGroup.SIGNALS: _Meant("Signals", (), ("signal",)),
     ActGroup.HOLDS: _Meant(
         "Holds and retries", (), ("hold", "retry", "note", "period", "operation")
     ),

@@ -32,7 +32,6 @@ from holding.tables.decisions import (
     Release,
     Retry,
 )
-from holding.tables.escalations import Escalation
 from holding.tables.postings import (
     Attempt,
     Posting,
@@ -59,6 +58,7 @@ from holding.tables.rules import (
     Shadow,
     ShadowVerdict,
 )
+from holding.tables.signals import Escalation, Signal, SignalKind
 from holding.tables.targets import (
     Connection,
     ConnectionKey,
@@ -125,6 +125,8 @@ __all__ = [
     "SetupAddress",
     "Shadow",
     "ShadowVerdict",
+    "Signal",
+    "SignalKind",
     "Singleton",
     "Snapshot",
     "SnapshotItem",

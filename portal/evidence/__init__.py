@@ -1,10 +1,10 @@
-"""Clearpost portal.evidence: what auditors and support ask for: audit log, packets.
+"""Clearpost portal.evidence: what auditors and support ask for: audit log, packets, signals.
 
 Here: the list of the blueprints. Not here: what happened (holding/audit).
 """
 
-from portal.evidence import audit_log, escalation_pages
+from portal.evidence import audit_log, escalation_pages, signal_pages
 
 __all__ = ["BLUEPRINTS"]
 
-BLUEPRINTS = (audit_log.pages, escalation_pages.pages)
+BLUEPRINTS = (audit_log.pages, escalation_pages.pages, signal_pages.pages)

@@ -58,7 +58,7 @@ def listing() -> Response:
 def export(ending: str) -> Response:
     """Everything that fits, as a file; that it was handed out is an event itself."""
     wanted = _wanted()
-    back = url_for("audit.listing", co=g.company.code, **request.args.to_dict())
+    back = url_for("audit.listing", co=g.company.code)
     if problems := _problems():
         return fragments.refuse(Refusal("audit.days", next(iter(problems.values())), "", 422))
     found = event_log.all_of(store.reading(), g.company.id, wanted)

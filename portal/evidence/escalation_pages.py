@@ -12,6 +12,7 @@ from typing import Any
 from flask import Blueprint, Response, abort, g, make_response, render_template, request, url_for
 
 from holding.access import personal_data
+from holding.access.role_words import role_list
 from holding.access.secrets import Keys, load_keys
 from holding.escalation import failures, kept_packets, packets, recent_changes, redaction
 from holding.escalation.failures import Failure
@@ -195,10 +196,9 @@ def _secretless(
 ) -> redaction.Redact:
     if "secrets" not in g:
         keys = load_keys(security.config().settings)
-        known = isinstance(keys, Keys)
-        g.secrets = (
-            redaction.secrets_of(store.reading(), g.company.id, keys) if known else frozenset()
-        )
+        g.secrets = frozenset()
+        if isinstance(keys, Keys):
+            g.secrets = redaction.secrets_of(store.reading(), g.company.id, keys)
     return redaction.redacting(g.secrets, tax_numbers=tax_numbers, keep=keep)
 
 
@@ -211,12 +211,18 @@ def _words(failure: Failure) -> Words:
     state = str(failure.posting_state or failure.record_state)
     short = labels.plain(state, failure.tries)
     return Words(
-        moment=lambda at: f"{filters.moment(at)} ({g.company.zone})",
+        moment=lambda at: f"{filters.moment(at)} {_zone()}",
         status=f"{labels.STATES[state].word} ({short})",
         company=g.company.name,
-        user=f"{g.actor.name}, {filters.role_list(g.actor.roles)}",
+        user=f"{g.actor.name}, {role_list(g.actor.roles)}",
         money=sums(failure.same_money, g.company.currency),
     )
+
+
+def _zone() -> str:
+    """The zone of the company's moments, as a stranger understands it."""
+    zone: str = g.company.zone
+    return filters.ZONE_NAMES.get(zone, zone)
 
 
 def _kept(escalation_id: int) -> Kept:

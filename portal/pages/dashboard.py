@@ -12,6 +12,7 @@ from flask import Blueprint, Response, abort, g, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from holding.records import accepted_differences
+from holding.signals import open_signals
 from holding.worklist import ageing, filters, groups, search
 from holding.worklist import dashboard as queries
 from holding.worklist.filters import Filter
@@ -53,6 +54,7 @@ def _shown() -> dict[str, object]:
         "booked_types": sorted({doc_type for one in booked for doc_type in one.money}),
         "accepted": accepted_differences.totals(kept.values()),
         "accepted_days": kept,
+        "signals": open_signals.listing(session, company),
         "totals": filters.totals(session, company, everything),
         "mine": groups.groups(session, company, mine)[:TOP],
         "mine_totals": filters.totals(session, company, mine),

@@ -132,6 +132,9 @@ PERMISSIONS: Final[dict[str, str]] = {
     "metrics.show": PUBLIC,  # proves itself by a token, or by asking from this machine
     "audit.listing": "record.read",  # one's own acts; those of others with audit.read
     "audit.export": "audit.export",
+    "signals.listing": "record.read",
+    "signals.failures": "company.setup",
+    "signals.close_day": "company.setup",
     "escalations.show": "record.read",
     "escalations.make": "record.read",
     "escalations.packet": "record.read",  # one with personal data: who may view those

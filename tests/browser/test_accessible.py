@@ -40,6 +40,7 @@ PAGES = {
     "/c/kedai/late": "SO-10203",
     "/c/kedai/operations": "Due work by age",
     "/c/kedai/escalate/netshop/order/SO-10203": "What changed recently",
+    "/c/kedai/signals": "Month-end close",
     "/c/kedai/audit": "These are your own acts",
     "/c/kedai/deputies/": "Who stands in for whom",
     "/c/kedai/people/": "What each role may do",

@@ -25,7 +25,7 @@ redact = redacting({STORED, "abc"}, tax_numbers=False, keep={"C25845632020"})
         ("d41d8cd98f00b204e9800998ecf8427e", "d41d8cd98f00b204e9800998ecf8427e"),
     ],
 )
-def test_a_secret_is_removed_and_that_it_was_is_told(text, secret):
+def test_a_secret_is_removed_and_that_it_was_is_told(text: str, secret: str) -> None:
     found = redact(text)
     assert secret not in found
     assert REMOVED in found
@@ -35,7 +35,7 @@ def test_a_secret_is_removed_and_that_it_was_is_told(text, secret):
     "number",
     ["IG12345678901", "SG1234567890", "C25845632021", "EI00000000010", "W10-1808-32000059"],
 )
-def test_a_tax_number_is_removed_unless_it_is_allowed(number):
+def test_a_tax_number_is_removed_unless_it_is_allowed(number: str) -> None:
     text = f"TIN {number} is not valid."
     assert redact(text) == f"TIN {TAX_NUMBER} is not valid."
     assert redacting((), tax_numbers=True)(text) == text
@@ -54,5 +54,5 @@ def test_a_tax_number_is_removed_unless_it_is_allowed(number):
         "sales_invoice_of_the_month_before",
     ],
 )
-def test_what_support_needs_stays(text):
+def test_what_support_needs_stays(text: str) -> None:
     assert redact(text) == text

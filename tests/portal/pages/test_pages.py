@@ -46,6 +46,7 @@ BUDGET = {
     "/c/kedai/late": 6,
     "/c/kedai/operations": 22,
     "/c/kedai/audit": 7,
+    "/c/kedai/signals": 9,
     "/c/kedai/escalate/netshop/order/SO-10203": 22,
     "/c/kedai/audit?what=rules&on=SO-10240&from=2026-01-01": 7,
     "/c/kedai/people/": 12,

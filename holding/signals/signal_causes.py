@@ -1,0 +1,190 @@
+"""What raises a signal now: a connector that fails for many, a lost authorization, a close.
+
+Here: the causes, each read from what is stored. Reads only. Not here: raising and ending signals
+(raising.py), what is said of them (open_signals.py).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy.orm import Session
+
+from holding.connections.breaker import REFUSED
+from holding.signals.signal_settings import close_day, failures_of
+from holding.store.sums import of_held
+from holding.tables import (
+    Company,
+    Connection,
+    Event,
+    Hold,
+    Posting,
+    Record,
+    Signal,
+    SignalKind,
+    Throttle,
+)
+from holding.tables.decisions import HOLD_OPEN, OF_PUSH
+from holding.words import Sums, by_key
+from rules.values.posting_states import PostingState
+
+WINDOW: Final = timedelta(minutes=10)
+CLOSE_DAYS: Final = 3
+"""So many days before a close it is told what is held of its period."""
+RECONNECTING: Final = ("connection.tested", "connection.key_failed")
+"""Acts of people that end a lost authorization where they succeed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A cause of a signal as it is now; the fields are those of the row."""
+
+    kind: SignalKind
+    key: str
+    connection_id: int | None = None
+    cause_id: int | None = None
+    record_id: int | None = None
+    records: int = 0
+    money: Sums = field(default_factory=dict)
+    tried: int = 0
+    closes_on: date | None = None
+
+
+def found_now(
+    session: Session, company: Company, standing: Iterable[Signal], now: datetime
+) -> list[Found]:
+    """Every cause of the company at this moment; `standing`: its open signals."""
+    return [
+        *_many_failures(session, company, standing, now),
+        *_lost_authorizations(session, company),
+        *_blocked_close(session, company, now),
+    ]
+
+
+def _many_failures(
+    session: Session, company: Company, standing: Iterable[Signal], now: datetime
+) -> list[Found]:
+    """Connections that reject many records for one cause: those that began to in the window, and
+    those that are known and not cleared yet.
+    """
+    of_push = or_(*[Hold.code.startswith(prefix) for prefix in OF_PUSH])
+    query = (
+        select(Hold.connection_id, Hold.cause_id, Connection.name)
+        .add_columns(func.count(Hold.record_id.distinct()).label("records"))
+        .join(Connection, Connection.id == Hold.connection_id)
+        .where(Hold.company_id == company.id, HOLD_OPEN, of_push, Hold.opened_at >= now - WINDOW)
+        .group_by(Hold.connection_id, Hold.cause_id, Connection.name)
+    )
+    pairs = {
+        (row.connection_id, row.cause_id)
+        for row in session.execute(query)
+        if row.records >= failures_of(company.settings, row.name)
+    }
+    pairs |= {
+        (one.connection_id, one.cause_id)
+        for one in standing
+        if one.kind == SignalKind.MANY_FAILURES
+    }
+    found = []
+    for connection_id, cause_id in sorted(pairs):
+        at = (Hold.connection_id == connection_id, Hold.cause_id == cause_id, of_push)
+        records, money, first = _held(session, company.id, *at)
+        if records:
+            found.append(
+                Found(
+                    kind=SignalKind.MANY_FAILURES,
+                    key=f"{connection_id}:{cause_id}",
+                    connection_id=connection_id,
+                    cause_id=cause_id,
+                    record_id=first,
+                    records=records,
+                    money=money,
+                )
+            )
+    return found
+
+
+def _lost_authorizations(session: Session, company: Company) -> list[Found]:
+    """Targets that do not accept our key, with how often people tried to connect them again."""
+    query = (
+        select(Connection.id, Throttle.opened_at)
+        .join(Throttle, Throttle.connection_id == Connection.id)
+        .where(Connection.company_id == company.id, REFUSED, Connection.untested_since.is_(None))
+        .order_by(Connection.id)
+    )
+    found = []
+    for connection_id, since in session.execute(query):
+        waits = select(Posting.record_id).where(
+            Posting.company_id == company.id,
+            Posting.connection_id == connection_id,
+            Posting.state.in_((PostingState.READY, PostingState.HELD, PostingState.FAILED)),
+        )
+        tried = select(func.count()).where(
+            Event.company_id == company.id,
+            Event.record_id.is_(None),
+            Event.object == f"connection:{connection_id}",
+            Event.act.in_(RECONNECTING),
+            Event.person_id.is_not(None),
+            Event.at >= since,
+        )
+        found.append(
+            Found(
+                kind=SignalKind.AUTHORIZATION_LOST,
+                key=str(connection_id),
+                connection_id=connection_id,
+                record_id=session.scalar(waits.order_by(Posting.id).limit(1)),
+                tried=session.scalar(tried) or 0 if since else 0,
+            )
+        )
+    return found
+
+
+def _blocked_close(session: Session, company: Company, now: datetime) -> list[Found]:
+    """What is held of the month whose books close within days."""
+    day = close_day(company.settings)
+    today = now.astimezone(ZoneInfo(company.zone)).date()
+    closes = today.replace(day=day) if day else None
+    if closes is None or not 0 <= (closes - today).days <= CLOSE_DAYS:
+        return []
+    last = today.replace(day=1) - timedelta(days=1)
+    first = last.replace(day=1)
+    records, money, one = _held(session, company.id, Hold.doc_date >= first, Hold.doc_date <= last)
+    if not records:
+        return []
+    return [
+        Found(
+            kind=SignalKind.CLOSE_BLOCKED,
+            key=f"{first:%Y-%m}",
+            record_id=one,
+            records=records,
+            money=money,
+            closes_on=closes,
+        )
+    ]
+
+
+def _held(
+    session: Session, company_id: int, *wanted: ColumnElement[bool]
+) -> tuple[int, Mapping[str, int], int | None]:
+    """How many records such holds stop, their money, and the first of them; each record once."""
+    single = (
+        select(Hold.record_id, func.max(Hold.book).label("book"))
+        .where(Hold.company_id == company_id, HOLD_OPEN, *wanted)
+        .group_by(Hold.record_id)
+        .subquery()
+    )
+    currency, minor = of_held(single)
+    rows: list[Any] = list(
+        session.execute(
+            select(currency, func.count().label("records"), func.sum(minor).label("minor"))
+            .add_columns(func.min(Record.id).label("first"))
+            .join_from(single, Record, Record.id == single.c.record_id)
+            .group_by(currency)
+        )
+    )
+    money = by_key((None, row.currency, row.minor) for row in rows).get(None, {})
+    first = min((row.first for row in rows), default=None)
+    return sum(int(row.records) for row in rows), money, first

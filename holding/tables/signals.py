@@ -1,0 +1,78 @@
+"""What people are told beyond the pages of records: signals, and packets for a support desk.
+
+Here: signal with its kinds, escalation. Not here: when a signal is raised (holding/signals), what
+is in a packet (holding/escalation/packets.py).
+"""
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import CheckConstraint, Index, false
+from sqlalchemy.orm import Mapped, mapped_column
+
+from holding.tables.columns import WHOLE, Base, Id, Json, Word, one_of, partial, ref
+
+
+class SignalKind(StrEnum):
+    """Why a signal is raised."""
+
+    MANY_FAILURES = "many_failures"
+    AUTHORIZATION_LOST = "authorization_lost"
+    CLOSE_BLOCKED = "close_blocked"
+
+
+class Signal(Base):
+    """A state of a company that somebody must hear of; one row from its beginning to its end.
+
+    `key` names what it is about among those of its kind. `money` is currency -> minor units of the
+    `records` that it stops; `tried`: how often people tried in vain to end it.
+    """
+
+    __tablename__ = "signal"
+    OPEN = "cleared_at IS NULL"
+    __table_args__ = (
+        partial("uq_signal_open", "company_id", "kind", "key", where=OPEN, unique=True),
+        Index("ix_signal_company", "company_id", "id"),
+        one_of("kind", SignalKind),
+    )
+
+    id: Mapped[Id]
+    company_id: Mapped[int] = ref("company")
+    kind: Mapped[SignalKind] = mapped_column(Word(SignalKind))
+    key: Mapped[str]
+    connection_id: Mapped[int | None] = ref("connection")
+    cause_id: Mapped[int | None] = ref("cause")
+    record_id: Mapped[int | None] = ref("record")
+    records: Mapped[int] = mapped_column(WHOLE, default=0, server_default="0")
+    money: Mapped[dict[str, int]] = mapped_column(Json)
+    tried: Mapped[int] = mapped_column(WHOLE, default=0, server_default="0")
+    closes_on: Mapped[date | None]
+    opened_at: Mapped[datetime]
+    cleared_at: Mapped[datetime | None]
+
+
+class Escalation(Base):
+    """A packet about a record as it was handed out, and to whom it went.
+
+    `sha256` is that of the canonical JSON of `packet`; `personal`: personal data stands in it.
+    """
+
+    __tablename__ = "escalation"
+    __table_args__ = (
+        Index("ix_escalation_record", "record_id", "id"),
+        CheckConstraint("(sent_at IS NULL) = (sent_to IS NULL)", name="sent"),
+    )
+
+    id: Mapped[Id]
+    company_id: Mapped[int] = ref("company")
+    record_id: Mapped[int] = ref("record")
+    person_id: Mapped[int] = ref("person")
+    made_at: Mapped[datetime]
+    packet: Mapped[dict[str, Any]] = mapped_column(Json)
+    sha256: Mapped[str]
+    personal: Mapped[bool] = mapped_column(default=False, server_default=false())
+    sent_to: Mapped[str | None]
+    ticket: Mapped[str | None]
+    sent_at: Mapped[datetime | None]
+    sent_by_id: Mapped[int | None] = ref("person")
