@@ -165,7 +165,8 @@ def _plan(
     plan = _Plan()
     for record in records:
         before = known[ids[record.kind, record.external_id]]
-        digest = sha256_hex(dumps(record.body))
+        body = dumps(record.body)
+        digest = sha256_hex(body)
         if before.has(record.stamp, digest):
             plan.unchanged += 1
             continue
@@ -179,7 +180,7 @@ def _plan(
                 "record_id": before.record_id,
                 "no": before.no,
                 "sha256": digest,
-                "body": record.body,
+                "body": bulk.Encoded(body),
                 "stamp": record.stamp,
                 "stale": stale,
                 "status": text_of(record.body, "status"),

@@ -7,6 +7,7 @@ answer says that it was taken (calls.py).
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -107,16 +108,17 @@ def _close(first: Case, done: Sequence[_Done]) -> None:
 
 
 def _move(first: Case, done: Sequence[_Done]) -> None:
-    steps = [_step(one) for one in done]
+    reads = isinstance(first.channel.target, Readable)  # asked once: it takes long to answer
+    read_at = first.now + first.channel.settle if reads else None
+    steps = [_step(one, read_at) for one in done]
     moved = take_steps(first.session, steps)
     for posting_id in {step.posting_id for step in steps} - moved:
         message = f"posting {posting_id} moved under our lock"
         raise RuntimeError(message)
 
 
-def _step(one: _Done) -> Step:
-    case, posting = one.case, one.posting
-    member, target = case.member, case.channel.target
+def _step(one: _Done, read_at: datetime | None) -> Step:
+    case, posting, member = one.case, one.posting, one.case.member
     columns: dict[str, Any] = {
         "target_ref": one.target_ref,
         "posted_at": posting.posted_at or case.now,
@@ -130,7 +132,7 @@ def _step(one: _Done) -> Step:
             member.document,
             member.push_id,
             kept=one.kept,
-            read_at=case.now + case.channel.settle if isinstance(target, Readable) else None,
+            read_at=read_at,
         ),
     }
     to = PostingState.REVERSED if member.action == "void" else PostingState.POSTED

@@ -203,7 +203,10 @@ def _json(table: Table, rows: Rows) -> str:
             if name in row and row[name] is not None
         }
         cells.append({**row, **told} if told else row)
-    return json.dumps(cells, ensure_ascii=False, separators=(",", ":"))
+    return _CELLS.encode(cells)
+
+
+_CELLS = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 @cache

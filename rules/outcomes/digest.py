@@ -70,10 +70,7 @@ def digest(outcome: Outcome, facts: str, by: Digest) -> str:
 
 def decided(outcome: Outcome, facts: str) -> str:
     """The digest of the decision: the same however it is worded, and in whatever language."""
-    told = json.dumps(
-        outcome, default=_counted, sort_keys=True, separators=(",", ":"), ensure_ascii=False
-    )
-    return sha256_hex(f"{told}\n{facts}")
+    return sha256_hex(f"{_TEXT.encode(outcome)}\n{facts}")
 
 
 def worded(outcome: Outcome) -> str:
@@ -143,6 +140,11 @@ def _of_decision(decision: Decision) -> list[Any]:
 def _counted(value: Any) -> Any:
     """What JSON has no form of its own for."""
     return _COUNTED[type(value)](value)
+
+
+_TEXT = json.JSONEncoder(
+    default=_counted, sort_keys=True, separators=(",", ":"), ensure_ascii=False
+)
 
 
 _DECISION = tuple(each.name for each in fields(Decision))

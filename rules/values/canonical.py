@@ -39,7 +39,7 @@ class OneText(ABC):
 
 def dumps(value: object) -> str:
     """Canonical JSON: sorted keys, no spaces, decimals as text, never a float."""
-    return json.dumps(plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _TEXT.encode(plain(value))
 
 
 def sha256_hex(value: str | bytes) -> str:
@@ -77,22 +77,28 @@ def plain(value: object) -> Plain:
     kind = type(value)
     if kind in _AS_IS:
         return value
-    make = _PLAIN.get(kind)
-    return make(value) if make is not None else _of_another_kind(value)
+    make = _PLAIN.get(kind) or _LEARNED.get(kind)
+    if make is None:
+        make = _LEARNED[kind] = _of_another_kind(kind)
+    return make(value)
 
 
-def _of_another_kind(value: object) -> Plain:
+_LEARNED: dict[type, Callable[[Any], Plain]] = {}
+
+
+def _of_another_kind(kind: type) -> Callable[[Any], Plain]:
     """The same for what is like a usual kind: words of an enum, a mapping that is ours."""
-    if isinstance(value, str | int):
-        return value
-    if isinstance(value, OneText):
-        return str(value)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {name: plain(getattr(value, name)) for name in _names(type(value))}
-    for kind, make in (*_PLAIN.items(), (Mapping, _mapping)):
-        if isinstance(value, kind):
-            return make(value)
-    raise TypeError(f"{type(value).__name__} has no canonical JSON")
+    if issubclass(kind, str | int):
+        return lambda v: v
+    if issubclass(kind, OneText):
+        return str
+    if dataclasses.is_dataclass(kind):
+        names = tuple(f.name for f in dataclasses.fields(kind))
+        return lambda v: {name: plain(getattr(v, name)) for name in names}
+    for usual, make in (*_PLAIN.items(), (Mapping, _mapping)):
+        if issubclass(kind, usual):
+            return make
+    raise TypeError(f"{kind.__name__} has no canonical JSON")
 
 
 def _refused(_value: object) -> Plain:
@@ -107,6 +113,9 @@ def _mapping(values: Any) -> Plain:
     return {str(k): v if type(v) in _AS_IS else plain(v) for k, v in values.items()}
 
 
+_TEXT = json.JSONEncoder(  # made once: json.dumps makes one for each value that is told so much
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False
+)
 _AS_IS = frozenset({type(None), bool, int, str})  # most values: known without a call
 _PLAIN: dict[type, Callable[[Any], Plain]] = {
     float: _refused,
@@ -121,11 +130,6 @@ _PLAIN: dict[type, Callable[[Any], Plain]] = {
     frozenset: lambda v: sorted(_sequence(v)),
     set: lambda v: sorted(_sequence(v)),
 }
-
-
-@cache
-def _names(cls: type) -> tuple[str, ...]:
-    return tuple(f.name for f in dataclasses.fields(cls))
 
 
 def revive(cls: Any, value: Plain) -> Any:
