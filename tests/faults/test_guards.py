@@ -229,9 +229,7 @@ def _approved_then_changed() -> Iterator[History]:
 @contextmanager
 def oldest_record_first() -> Iterator[None]:
     """The statement is kept once it was made."""
-    with changed(
-        posting_claims._due, ".order_by(Posting.due_at, Posting.id)", ".order_by(Posting.id)"
-    ):
+    with changed(posting_claims._due, "else (Posting.due_at, Posting.id)", "else (Posting.id,)"):
         posting_claims._due.cache_clear()
         yield
     posting_claims._due.cache_clear()
