@@ -1,6 +1,6 @@
 """One missing value with its form: what the source said of it, and what it could be mapped to.
 
-Here: what the panel is told. Not here: the search itself (holding/mappings/choices.py), the page
+Here: what the panel is told. Not here: the search itself (holding/suggestions/choices.py), the page
 around it and what is saved (mappings.py).
 """
 
@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from flask import g
 
-from holding.mappings import choices, entries, fixes, party_merge, waiting_record
+from holding.mappings import entries, fixes, party_merge
 from holding.mappings import preview as mappings_preview
+from holding.suggestions import choices, waiting_record
 from portal.web import filters, store
 
 

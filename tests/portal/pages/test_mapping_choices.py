@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import select
 
 from holding.connections.master_data import keep_kinds
-from holding.mappings import choices
-from holding.mappings.choices import CodeList, Purpose
+from holding.suggestions import choices
+from holding.suggestions.choices import CodeList, Purpose
 from holding.tables import Connection, Snapshot
 from tests.portal.reading import cause, one, plain
 

@@ -1,6 +1,7 @@
 """What a source said of a key that has no entry: the newest record that waits for it.
 
-Here: the record's own words beside the key. Not here: how many records wait (fixes.py).
+Here: the record's own words beside the key. Not here: how many records wait
+(holding/mappings/fixes.py).
 """
 
 from collections.abc import Mapping

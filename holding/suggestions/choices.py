@@ -1,8 +1,8 @@
 """What a value could be mapped to: what its table leads to already, and what the target lists.
 
 Here: the lists that a table's values are looked for in, the search over both, and what is known of
-one value before it is saved. Not here: keys that are spelled nearly alike (entries.py), what a
-value would do to the records (preview.py).
+one value before it is saved. Not here: keys that are spelled nearly alike
+(holding/mappings/entries.py), what a value would do to the records (holding/mappings/preview.py).
 """
 
 from collections.abc import Collection, Iterable, Sequence

@@ -6,11 +6,11 @@ import pytest
 from sqlalchemy.orm import Session
 
 from holding.connections.master_data import keep_kinds
-from holding.mappings import choices, waiting_record
-from holding.mappings.choices import Choice, Known
 from holding.mappings.fixes import Fixed, Missing, missing
-from holding.mappings.waiting_record import Waiting
 from holding.store.database import Database
+from holding.suggestions import choices, waiting_record
+from holding.suggestions.choices import Choice, Known
+from holding.suggestions.waiting_record import Waiting
 from holding.tables import Company
 from tests.holding.fixing import fix
 from tests.holding.shop import FILES, RULES, Shop, line, open_shop, order, start
