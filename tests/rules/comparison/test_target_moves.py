@@ -50,3 +50,23 @@ def test_a_gap_and_an_overlap_are_named(
 def test_what_asks_for_no_day_goes_to_several_on_purpose() -> None:
     assert days('customer = "A"', NEW) == {}
     assert days('customer = "A"', 'customer = "B"') == {}
+
+
+RECEIPT = """
+post order to aiaccount.sales_receipt as "RC-{number}"
+    when     ordered_on < 2026-05-10
+    immediately
+    they own Notes
+    we own   the rest  else review by accounts
+    ReceiptNumber       = document_number
+"""
+
+
+def test_all_routes_to_a_target_count_together_and_one_that_never_goes_takes_no_day() -> None:
+    ruleset, broken = parse({"moved.rules": RULES + RECEIPT})
+    assert broken == ()
+    found = {one.days: one.targets for one in landings(ruleset)}
+    assert found["below 2026-05-10"] == ("autocount", "aiaccount")
+    assert found["above 2026-05-17"] == ("aiaccount",)
+    never = days(second="ordered_on > switch_day and ordered_on < switch_day")
+    assert (never["below 2026-05-17"], never["above 2026-05-17"]) == (("autocount",), ())
