@@ -5,6 +5,7 @@ why a document differs (compared_documents.py), adding up days (daily_totals.py)
 """
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -118,7 +119,8 @@ def agreeing(session: Session, company_id: int, span: Span) -> tuple[Agreeing, .
         Posting.currency,
     )
     query = _of_days(AGREEING.select(), company_id, span).where(_agrees).group_by(*keys)
-    return AGREEING.each(session.execute(query))
+    rows = AGREEING.each(session.execute(query))
+    return tuple(replace(one, minor=int(one.minor)) for one in rows)  # PostgreSQL sums to decimals
 
 
 def differing(session: Session, company_id: int, span: Span) -> tuple[Compared, ...]:

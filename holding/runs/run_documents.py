@@ -75,7 +75,7 @@ def ends(session: Session, company_id: int, run_id: int) -> dict[PushState, Ende
 def reasons(session: Session, company_id: int, run_id: int) -> tuple[Reason, ...]:
     """Why documents of a run did not go, most documents first; those that went later come last."""
     currency, minor = of_posting()
-    since = case((Posting.state == PostingState.POSTED, 1), else_=0)
+    since = case((Posting.state == PostingState.POSTED, 1), else_=0).label("since")
     hold = (
         select(func.min(Hold.id))
         .where(Hold.posting_id == Posting.id, HOLD_OPEN)

@@ -7,7 +7,13 @@ from typing import Any
 import pytest
 
 from holding.reconciliation import daily_totals
-from holding.reconciliation.compared_documents import Compared, Span, Standing, standing_of
+from holding.reconciliation.compared_documents import (
+    Agreeing,
+    Compared,
+    Span,
+    Standing,
+    standing_of,
+)
 from holding.reconciliation.daily_totals import Line
 from holding.reconciliation.day_sums import EXPLAINED, Totals
 from holding.tables.row_states import RecordState
@@ -131,7 +137,7 @@ def test_the_standings_add_up_to_the_difference_in_each_currency() -> None:
     rows = [replace(row, posting_id=n) for n, row in enumerate(rows, start=1)]
     span = Span(DAY, DAY)
     side = daily_totals._Side(
-        counted=(),
+        counted=(Agreeing(1, "sales_invoice", DAY, "paid", "MYR", 3, 3000),),
         rows=tuple(rows),
         standings={row.posting_id: standing_of(row, (), ()) for row in rows},
         targets={1: "aiaccount"},
@@ -143,8 +149,9 @@ def test_the_standings_add_up_to_the_difference_in_each_currency() -> None:
         assert one.difference == _told(one), one
     ringgit = kind.totals[0]
     assert ringgit.source.unpriced == 2
-    assert (ringgit.source.count, ringgit.ours.count, ringgit.target.count) == (6, 5, 4)
+    assert (ringgit.source.count, ringgit.ours.count, ringgit.target.count) == (9, 8, 7)
     assert ringgit.of(Standing.UNEXPLAINED).minor == 550
+    assert ringgit.of(Standing.AGREES).count == 4
     assert kind.of_day(DAY)[0].document.posting_id == 2
 
     other = daily_totals.Sides(span, Span(DAY, DAY, "paid"))

@@ -1,5 +1,6 @@
 """A document that was taken after a retry and shows another total is held until it is right."""
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -7,6 +8,8 @@ from sqlalchemy import select
 
 from holding.exceptions.holds import Done
 from holding.exceptions.releases import release
+from holding.reconciliation import document_sides
+from holding.reconciliation.compared_documents import Span, Standing
 from holding.reconciliation.manual_entries import look_again
 from holding.tables import Cause, Hold
 from tests.holding.life import Life
@@ -44,6 +47,17 @@ def mismatches(life: Life) -> list[Hold]:
         return list(session.scalars(query))
 
 
+def standings(life: Life) -> list[Standing]:
+    """Where the documents stand that differ; another company has none."""
+    span = Span(date(2026, 11, 1), date(2026, 11, 30))
+    with life.shop.database.read() as session:
+        company = life.shop.company.id
+        assert document_sides.differing(session, company + 1, span) == ()
+        assert document_sides.agreeing(session, company + 1, span) == ()
+        rows = document_sides.differing(session, company, span)
+        return list(document_sides.standings(session, company, rows).values())
+
+
 def test_it_is_held_once_and_ends_when_the_total_is_right(life: Life) -> None:
     post(life, faults=["timeout_before"], details=[{"unitPrice": 2.5}])
     (hold,) = mismatches(life)
@@ -65,6 +79,13 @@ def test_it_is_held_once_and_ends_when_the_total_is_right(life: Life) -> None:
         lim, now = life.shop.actor("lim"), life.shop.now
         assert isinstance(look_again(session, lim, hold.id, "Put right there", now), Done)
     life.work()
+    assert standings(life) == []
+    with life.shop.database.read() as session:
+        company, span = life.shop.company.id, Span(date(2026, 11, 1), date(2026, 11, 30))
+        (found,) = document_sides.agreeing(session, company, span)
+        assert (found.count, found.minor, type(found.minor)) == (1, 19200, int)
+        assert document_sides.without_document(session, company, span) == ()
+        assert document_sides.newest_day(session, company) == found.day
     assert [one.state for one in mismatches(life)] == ["cleared"]
     assert life.shop.states() == {"A-1": "posted"}
     assert effects(life) == [("created", "A-1-1")]
@@ -79,9 +100,13 @@ def test_a_release_lets_it_stand_until_it_changes_again(life: Life) -> None:
             lim = life.shop.actor("lim")
             assert isinstance(release(session, lim, wanted, "Agreed", life.shop.now), Done)
         life.work()
+    assert standings(life) == [Standing.ACCEPTED]
     later(life, DAY)
     assert [one.state for one in mismatches(life)] == ["released"]
     assert life.shop.states() == {"A-1": "posted"}
+    control(life, "by_hand", number="A-1-1", details=[{"unitPrice": 2.6}])
+    later(life, DAY)
+    assert standings(life) == [Standing.UNEXPLAINED], "it was released as it was seen then"
 
 
 @pytest.mark.parametrize(
