@@ -12,7 +12,8 @@ from sqlalchemy import Select
 from sqlalchemy.orm import Session, aliased
 
 from holding.store.row_objects import Columns, of
-from holding.tables import Connection, Record, Signal, SignalKind
+from holding.tables import Connection, Record, Signal
+from holding.tables.row_states import SignalKind
 from holding.words import SPACE, plural, sums
 
 TRIES: Final = 2

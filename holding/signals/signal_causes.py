@@ -24,10 +24,10 @@ from holding.tables import (
     Posting,
     Record,
     Signal,
-    SignalKind,
     Throttle,
 )
 from holding.tables.decisions import HOLD_OPEN, OF_PUSH
+from holding.tables.row_states import SignalKind
 from holding.words import Sums, by_key
 from rules.values.posting_states import PostingState
 

@@ -58,7 +58,7 @@ from holding.tables.rules import (
     Shadow,
     ShadowVerdict,
 )
-from holding.tables.signals import Escalation, Signal, SignalKind
+from holding.tables.signals import Escalation, Signal
 from holding.tables.targets import (
     Connection,
     ConnectionKey,
@@ -126,7 +126,6 @@ __all__ = [
     "Shadow",
     "ShadowVerdict",
     "Signal",
-    "SignalKind",
     "Singleton",
     "Snapshot",
     "SnapshotItem",

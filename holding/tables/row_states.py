@@ -118,3 +118,11 @@ class KeyState(StrEnum):
     ACTIVE = "active"
     OLD = "old"
     DISABLED = "disabled"
+
+
+class SignalKind(StrEnum):
+    """Why a signal is raised."""
+
+    MANY_FAILURES = "many_failures"
+    AUTHORIZATION_LOST = "authorization_lost"
+    CLOSE_BLOCKED = "close_blocked"

@@ -1,25 +1,17 @@
 """What people are told beyond the pages of records: signals, and packets for a support desk.
 
-Here: signal with its kinds, escalation. Not here: when a signal is raised (holding/signals), what
+Here: signal, escalation. Not here: when a signal is raised (holding/signals), what
 is in a packet (holding/escalation/packets.py).
 """
 
 from datetime import date, datetime
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import CheckConstraint, Index, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from holding.tables.columns import WHOLE, Base, Id, Json, Word, one_of, partial, ref
-
-
-class SignalKind(StrEnum):
-    """Why a signal is raised."""
-
-    MANY_FAILURES = "many_failures"
-    AUTHORIZATION_LOST = "authorization_lost"
-    CLOSE_BLOCKED = "close_blocked"
+from holding.tables.row_states import SignalKind
 
 
 class Signal(Base):
