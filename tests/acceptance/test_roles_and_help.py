@@ -51,7 +51,7 @@ ACTIONS = {
     "onboarding.set_cutover onboarding.go_live": {"admin"},
     "desk.override connections.test stops.limit api.override": {"admin"},
     "mappings.fix mappings.save_entry mappings.accept_merge": {"finance", "admin"},
-    "connections.pause connections.resume connections.sync connections.daily": {
+    "connections.pause connections.resume connections.sync connections.daily operations.requeue": {
         "operator",
         "admin",
     },
