@@ -113,6 +113,7 @@ class Asker:
 def filled(address: str) -> str:
     """An address in which nothing exists but the company."""
     path = address.replace("<co>", "kedai")
+    path = re.sub(r"<any\((\w+)[^>]*>", r"\1", path)
     path = re.sub(r"<int:\w+>", "999999", path)
     return re.sub(r"<[^>]+>", "none", path)
 

@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import select, update
 
+from holding.store.database import Database
+from holding.tables import Hold, Record
 from portal.api import bodies, calls, openapi
 from tests.portal.api.test_api import Call, call, key
 from tests.portal.seed import SCRIPT
@@ -33,13 +36,21 @@ def test_a_posted_order_is_found_by_its_number_and_by_its_document(call: Call, k
     assert records(call, vera, document["number"]) == [found]
 
 
-def test_a_held_order_says_why_and_who_and_shows_no_personal_value(call: Call, key: Any) -> None:
+def test_a_held_order_says_why_and_who_and_shows_no_personal_value(
+    call: Call, key: Any, database: Database
+) -> None:
+    with database.write() as session:
+        record = select(Record.id).where(Record.number == "SO-10210").scalar_subquery()
+        quoted = update(Hold).where(Hold.record_id == record).values(message=f"Ask {SCRIPT}")
+        session.execute(quoted.execution_options(synchronize_session=False))
     (found,) = records(call, key("farah"), "SO-10200")
     assert found["state"] == "held"
     assert {one["code"] for one in found["holds"]} == {"MAP01"}
     assert found["holds"][0]["owner"] == "Sales administration"
     (masked,) = records(call, key("vera"), "SO-10210")
-    assert SCRIPT not in str(masked)
+    assert {one["message"] for one in masked["holds"]} == {"Ask •••"}
+    (shown,) = records(call, key("farah"), "SO-10210")
+    assert {one["message"] for one in shown["holds"]} == {f"Ask {SCRIPT}"}
 
 
 def test_what_is_not_there_and_what_is_not_asked(call: Call, key: Any) -> None:
