@@ -34,7 +34,7 @@ from holding.runtime.settings import Settings
 from holding.staff import own_account
 from holding.store.database import UNAVAILABLE, Database
 from holding.tables.row_states import HoldState, PushState, RecordState
-from portal import access, connections, onboarding, operations, pages, rule_pages, totals
+from portal import access, connections, onboarding, operations, pages, rule_pages, totals, uploads
 from portal.api.calls import api
 from portal.evidence import BLUEPRINTS as EVIDENCE
 from portal.help import pages as help_pages
@@ -144,6 +144,7 @@ def create_app(
         *totals.BLUEPRINTS,
         *operations.BLUEPRINTS,
         *rule_pages.BLUEPRINTS,
+        uploads.BLUEPRINT,
         help_pages.help_pages,
         *onboarding.BLUEPRINTS,
         api,

@@ -1,4 +1,4 @@
-"""What the queue can ask for: judge, push, pull. Ten lines each.
+"""What the queue can ask for: judge, push, pull, uploads. Ten lines each.
 
 Here: opening the database once, calling one service, ringing for what comes next. Not here: any
 decision. A job names a company at most; what is due stands in the tables.
@@ -23,6 +23,7 @@ from holding.runtime.clock import DatabaseClock
 from holding.runtime.logs import logger
 from holding.runtime.settings import Settings
 from holding.store.database import Database, open_database
+from holding.uploads.upload_turns import work_due
 
 BATCH = 500
 LONGEST = 15.0  # seconds of processor time to work out a batch, which takes less than one
@@ -116,6 +117,23 @@ def pull(company_id: int) -> int:
     if pulled.more:
         call(company_id, "pull")
     return pulled.pages
+
+
+def upload(company_id: int) -> int:
+    """Check or import a part of a file that somebody uploaded; ring for what came of it."""
+    doorbell.answer(company_id, "upload")
+    mine = bench()
+    worked = work_due(
+        mine.database,
+        mine.clock,
+        company_id=company_id,
+        owner=mine.owner,
+        lease_seconds=mine.settings.lease_seconds,
+        ring=partial(call, company_id, "evaluate"),
+    )
+    if worked.more:
+        call(company_id, "upload")
+    return worked.steps
 
 
 @contextmanager

@@ -136,7 +136,12 @@ class Worker:
 
     def _work(self) -> int:
         """Do what is due in this process; how much it was."""
-        doing = {"evaluate": jobs.evaluate, "push": jobs.push, "pull": jobs.pull}
+        doing = {
+            "evaluate": jobs.evaluate,
+            "push": jobs.push,
+            "pull": jobs.pull,
+            "upload": jobs.upload,
+        }
         worked = 0
         for kind, company_id in self._due():
             if self._stop.is_set():

@@ -29,6 +29,8 @@ from holding.runtime import clock, heartbeats
 from holding.runtime.logs import logger
 from holding.signals import raising
 from holding.store import leases
+from holding.uploads import upload_claims
+from holding.uploads.giving_in import forget_expired
 from workers.jobs import Bench
 
 DUTY = "sweeper"
@@ -71,6 +73,7 @@ class Sweeper:
             steps.callback(self._link, now)
             steps.callback(self._forget, now)
             steps.callback(self._writing, arrange, now)
+            steps.callback(self._writing, forget_expired, now)
             steps.callback(self._writing, start_due, now)
             steps.callback(self._start_rules, now)
             steps.callback(self._writing, wake_rested, now)
@@ -93,7 +96,8 @@ class Sweeper:
             now = self._bench.clock.now()
             judging, pushing = due_companies(session, now), companies_due(session, now)
             pulling = pull_turns.due_companies(session, now)
-        kinds = {"evaluate": judging, "push": pushing, "pull": pulling}
+            uploads = upload_claims.due_companies(session, now)
+        kinds = {"evaluate": judging, "push": pushing, "pull": pulling, "upload": uploads}
         return [(kind, key) for kind, keys in kinds.items() for key in keys]
 
     def _writing(self, step: Callable[..., object], now: datetime, **given: Any) -> None:

@@ -66,11 +66,13 @@ def receive(
     programs: world.Programs = world.program,
     signature: str = "",
     by: Actor | None = None,
+    upload_id: int | None = None,
 ) -> Receipt | Refusal:
     """Keep a delivery and what is new in it; the same delivery again is counted, not read.
 
     `signature`: what proved it where `delivery_key` is not proved (holding/intake/deliveries.py).
-    `by`: who enters it by hand; they may not approve what comes of it.
+    `by`: who enters it by hand; they may not approve what comes of it. `upload_id`: the file that
+    they are rows of.
     """
     if by and (refused := may(by, "upload")):
         return refused
@@ -92,6 +94,7 @@ def receive(
             headers=dict(headers),
             body=raw,
             received_at=now,
+            upload_id=upload_id,
         ),
     )
     if isinstance(delivery, Refusal):

@@ -274,19 +274,19 @@ def suggestions(session: Session, company_id: int, table: str, key: str) -> tupl
         Suggestion(shown(row.value, row.num, row.den), row.key, reason, percent)
         for row in rows
         if row.key != key and row.value is not None
-        for reason, percent in [_alike(key, row.key)]
+        for reason, percent in [alike(key, row.key)]
         if percent
     ]
     return tuple(sorted(near, key=lambda s: (-s.percent, s.key))[:SUGGESTED])
 
 
-def _alike(wanted: str, known: str) -> tuple[str, int]:
+def alike(wanted: str, known: str) -> tuple[str, int]:
     """Why two keys could mean the same, and how much; ("", 0) when they do not: C-118 is not C-101,
     however much alike they look.
     """
     if _letters(wanted) == _letters(known):
         return " and ".join(differences(wanted, known)) or "spelling", 100
-    if _digits(wanted) != _digits(known):
+    if digits_of(wanted) != digits_of(known):
         return "", 0
     matcher = SequenceMatcher(a=wanted.casefold(), b=known.casefold(), autojunk=False)
     if matcher.real_quick_ratio() < ALIKE or matcher.quick_ratio() < ALIKE:
@@ -299,5 +299,6 @@ def _letters(text: str) -> str:
     return "".join(c for c in text.casefold() if c.isalnum())
 
 
-def _digits(text: str) -> str:
+def digits_of(text: str) -> str:
+    """The digits of a key in their order: keys that differ in them are never alike."""
     return "".join(c for c in text if c.isdecimal())

@@ -7,7 +7,7 @@ what was decided about a record (holding/tables/decisions.py).
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from holding.tables.columns import (
@@ -26,7 +26,7 @@ from holding.tables.columns import (
     ref,
     words,
 )
-from holding.tables.row_states import RecordState
+from holding.tables.row_states import RecordState, UploadState
 
 OF_PERSON = "person_id IS NOT NULL"
 OF_NO_RECORD = "record_id IS NULL"
@@ -114,11 +114,21 @@ class Delivery(Work, Base):
     upload_id: Mapped[int | None] = ref("upload")
 
 
-class Upload(Base):
-    """A workbook that a person gave in, with what came of it."""
+class Upload(Work, Base):
+    """A file that a person gave in: byte for byte, what was found in it, and what came of it.
+
+    Until it is confirmed it is nobody's record and ends at `expires_at`. `chosen`: the fields that
+    the person chose for columns, `headings`: by which the next file with the same ones finds that.
+    `result` is the check, `outcome` counts what the import made; `taken` of `total` orders are in.
+    """
 
     __tablename__ = "upload"
-    __table_args__ = (Index("ix_upload_sha256", "company_id", "sha256"),)
+    __table_args__ = (
+        Index("ix_upload_sha256", "company_id", "sha256"),
+        partial("ix_upload_due", "company_id", "due_at", "id", where="due_at IS NOT NULL"),
+        Index("ix_upload_expires", "expires_at"),
+        one_of("state", tuple(UploadState)),
+    )
 
     id: Mapped[Id]
     company_id: Mapped[int] = ref("company")
@@ -127,10 +137,18 @@ class Upload(Base):
     name: Mapped[str]
     sha256: Mapped[str]
     body: Mapped[bytes | None]
-    state: Mapped[str]
+    state: Mapped[UploadState] = mapped_column(Word(UploadState))
     result: Mapped[Any | None] = mapped_column(Json)
     at: Mapped[datetime]
-    run_id: Mapped[int | None] = ref("run")
+    headings: Mapped[str] = mapped_column(default="", server_default="")
+    chosen: Mapped[dict[str, str]] = mapped_column(Json, default=dict, server_default="{}")
+    outcome: Mapped[dict[str, int]] = mapped_column(Json, default=dict, server_default="{}")
+    with_unknown: Mapped[bool] = mapped_column(default=False, server_default=false())
+    taken: Mapped[int] = mapped_column(WHOLE, default=0, server_default="0")
+    total: Mapped[int] = mapped_column(WHOLE, default=0, server_default="0")
+    confirmed_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime | None]
 
 
 class Record(Work, Base):

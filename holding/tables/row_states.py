@@ -76,6 +76,16 @@ class RunState(StrEnum):
     FAILED = "failed"
 
 
+class UploadState(StrEnum):
+    """Where a file stands that a person uploaded; nothing of it is stored before `importing`."""
+
+    CHECKING = "checking"
+    CHECKED = "checked"
+    IMPORTING = "importing"
+    DONE = "done"
+    FAILED = "failed"
+
+
 class HoldState(StrEnum):
     """Whether a hold is open, and else how it ended."""
 

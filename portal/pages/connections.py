@@ -20,7 +20,7 @@ from holding.intake import hook_calls, pull_turns
 from holding.reconciliation import reading_plan
 from holding.refusal import Refusal
 from holding.rulesets import declared_rounding, publication, run_hours
-from holding.runs import date_ranges, run_history, schedules
+from holding.runs import date_ranges, range_counts, run_history, schedules
 from holding.runtime import doorbell
 from holding.words import plural
 from portal.web import forms, fragments, rule_checks, store, target_status
@@ -263,9 +263,7 @@ def shown(row: queries.ConnectionRow) -> dict[str, object]:
         "problems": {},
         "report": row.test_steps,
         "reported": "",
-        "preview": None,
-        "wish": None,
-        "changed": None,
+        **dict.fromkeys(("preview", "wish", "changed")),
     }
 
 
@@ -304,10 +302,11 @@ def _again(row: queries.ConnectionRow, found: forms.Problems) -> Response:
 
 
 def _with_preview(row: queries.ConnectionRow, wish: forms.SyncRange) -> dict[str, object]:
-    made = date_ranges.preview(
-        store.reading(), g.company.id, row.id, wish.doc_type, wish.first, wish.last
-    )
-    return shown(row) | {"preview": made, "wish": wish, "first": wish.first, "until": wish.last}
+    session, days = store.reading(), (wish.first, wish.last)
+    made = date_ranges.preview(session, g.company.id, row.id, wish.doc_type, *days)
+    found = range_counts.counts(session, g.company.id, row.id, *days)
+    told = {"wish": wish, "first": wish.first, "until": wish.last}
+    return shown(row) | told | {"preview": made, "counts": found}
 
 
 def _today() -> date:

@@ -4,6 +4,7 @@ Here: what pages and cookies need to know. Not here: reading the environment
 (holding/runtime/settings.py).
 """
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,8 +18,14 @@ REFUSED: Final = "clearpost.refused"  # in the environment of a request: the sta
 _DELIVERIES: Final = "/hooks/"
 
 
+_UPLOADS: Final = re.compile(r"/c/[^/]+/uploads")
+_AROUND_FILE: Final = MEGABYTE // 16  # the other fields of the form, and what stands between them
+
+
 def body_limit(path: str) -> int:
     """How many bytes may be sent to an address."""
+    if _UPLOADS.fullmatch(path):
+        return DELIVERY_BYTES + _AROUND_FILE
     return DELIVERY_BYTES if path.startswith(_DELIVERIES) else FORM_BYTES
 
 

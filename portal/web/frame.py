@@ -21,6 +21,7 @@ ITEMS = (
     ("pushes", "Pushes", "sending", "runs.pushes", True),
     ("rulebook", "Rules", "rules", "rulebook.show", True),
     ("mappings", "Mappings", "map", "mappings.missing", True),
+    ("uploads", "Uploads", "in", "uploads.listing", True),
     ("connections", "Connections", "plug", "connections.listing", True),
     ("operations", "Operations", "server", "operations.show", True),
     ("people", "People", "people", "people.listing", True),

@@ -151,6 +151,15 @@ PERMISSIONS: Final[dict[str, str]] = {
     "rulebook.inspect": "rules.draft",
     "rulebook.submit": "rules.draft",
     "find.find": "record.read",
+    "uploads.listing": "record.read",
+    "uploads.show": "record.read",  # what was not confirmed: its person alone
+    "uploads.begin": "upload",
+    "uploads.columns": "upload",
+    "uploads.confirm": "upload",
+    "uploads.cancel": "upload",
+    "uploads.again": "upload",
+    "uploads.file": "record.read",  # its person, and who may see personal data
+    "uploads.errors": "record.read",  # the same
     "deputies.listing": "record.read",
     "deputies.appoint": "deputy.name",
     "deputies.end": "record.read",  # the deputy ends it, too, whatever their role

@@ -34,6 +34,7 @@ PAGES = {
     "/c/kedai/reconcile?from=2026-11-14&to=2026-11-20&day=2026-11-18": "SO-10200",
     "/c/kedai/reconcile?from=2026-11-14&to=2026-11-20&target_from=2026-11-18": "not compared",
     "/c/kedai/connections": "aiaccount",
+    "/c/kedai/uploads": "Uploads so far",
     "/c/kedai/connections/aiaccount": "Last sync",
     "/c/kedai/connections/netshop": "/hooks/kedai/netshop",
     "/c/kedai/find?q=SO-102": "SO-10232",

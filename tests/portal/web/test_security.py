@@ -19,6 +19,7 @@ VALUES = {
     "run_id": 1,
     "ending": "json",
     "stop_id": 1,
+    "upload_id": 1,
     "request_id": 1,
     "name": "aiaccount",
     "table": "item",

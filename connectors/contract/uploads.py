@@ -1,0 +1,125 @@
+"""A file that a person uploads, as orders with the cells they come from.
+
+Here: the protocol of a source that reads such files, and what it tells: sheets, columns and the
+field that each fills, orders with what is wrong with them. Not here: reading a file (connectors/
+sources/workbook), what an order changes here (holding/uploads).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from typing import Protocol, runtime_checkable
+from zoneinfo import ZoneInfo
+
+from connectors.contract.sources import IncomingRecord, RowError, SourceRefusal
+
+LEFT_OUT = ""
+"""The field of a column that is not read."""
+
+Chosen = Mapping[str, str]
+"""Column of a sheet as `orders!C` -> the field that a person chose for it, or LEFT_OUT."""
+
+
+class MatchedBy(StrEnum):
+    """How a column found its field."""
+
+    NAME = "name"
+    MEANING = "meaning"
+    PERSON = "person"
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldLabel:
+    """A field that a column can fill, and what people call it."""
+
+    name: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileColumn:
+    """One column of a sheet: its heading, the field it fills, its first values as text."""
+
+    sheet: str
+    letter: str
+    heading: str
+    field: str
+    matched_by: MatchedBy
+    examples: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        """Its name in `Chosen`."""
+        return f"{self.sheet}!{self.letter}"
+
+
+@dataclass(frozen=True, slots=True)
+class SheetRows:
+    """A sheet of the file, how many rows stand below its headings, and whether it is read."""
+
+    name: str
+    rows: int
+    used: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileOrder:
+    """One order of the file: the record, or why there is none.
+
+    `where` is its first cell (`orders!A17`), `rows` the cells at which its lines begin, in their
+    order. `number` and `total` stand as far as they could be read, without the record, too.
+    """
+
+    record: IncomingRecord | None
+    where: str
+    rows: tuple[str, ...]
+    number: str
+    total: Decimal | None
+    currency: str
+    errors: tuple[RowError, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileOrders:
+    """What a file holds. `missing`: the needed fields that no column fills, by sheet; then nothing
+    else was read. `errors` belong to no order, such as an item whose order is not in the file.
+    """
+
+    sheets: tuple[SheetRows, ...]
+    columns: tuple[FileColumn, ...]
+    missing: tuple[tuple[str, str], ...] = ()
+    orders: tuple[FileOrder, ...] = ()
+    errors: tuple[RowError, ...] = ()
+    letters: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """(sheet, field) -> the letters of its column."""
+
+    def place(self, start: str, name: str) -> str:
+        """The cell of a field in the row of another cell: `orders!A17` and status, `orders!C17`."""
+        sheet, _, cell = start.rpartition("!")
+        row = cell.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+        return f"{sheet}!{self.letters.get((sheet, name), 'A')}{row}"
+
+
+@runtime_checkable
+class ReadsUploads(Protocol):
+    """A source that reads the workbooks and CSV files of people."""
+
+    def upload(
+        self, name: str, raw: bytes, zone: ZoneInfo, chosen: Chosen
+    ) -> FileOrders | SourceRefusal:
+        """The orders of a file, its columns matched by their headings except where somebody chose;
+        or why it is not read at all.
+        """
+        ...
+
+    def fields(self, sheet_columns: Sequence[FileColumn]) -> Mapping[str, tuple[FieldLabel, ...]]:
+        """Sheet -> the fields that its columns can fill, for these columns of a file."""
+        ...
+
+    def with_errors(self, name: str, raw: bytes, errors: Mapping[str, str]) -> bytes | None:
+        """The file as a workbook with a column Errors: the words for each cell of `errors` in its
+        row. Text stays text, nothing is a formula. None when it cannot be read any more.
+        """
+        ...

@@ -1,0 +1,77 @@
+"""How many records of each kind, and documents of each type, fall in a range of days.
+
+Here: counting, before anything of the range is sent. Not here: what a range would send
+(date_ranges.py). A day is that of the record: where its source tells a moment, it is the day of
+that in the time zone of the source, which is the company's unless the connection or the rules name
+another.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy import Row, func, select
+from sqlalchemy.orm import Session
+
+from holding.store.sums import of_posting
+from holding.tables import Posting, Record
+from holding.words import Sums, by_key
+
+
+@dataclass(frozen=True, slots=True)
+class KindCount:
+    """A kind of record or a type of document: how many there are in the range, and their money."""
+
+    kind: str
+    count: int
+    money: Sums
+
+
+@dataclass(frozen=True, slots=True)
+class RangeCounts:
+    """What falls in a range: records of the company, and documents for one target."""
+
+    records: tuple[KindCount, ...]
+    documents: tuple[KindCount, ...]
+
+
+def counts(
+    session: Session, company_id: int, connection_id: int, first: date, last: date
+) -> RangeCounts:
+    """The records of the company dated from `first` to `last`, and the documents for this target
+    that are, whatever their state.
+    """
+    of_kind = (
+        select(
+            Record.type.label("kind"),
+            Record.currency.label("currency"),
+            func.count().label("how_many"),
+            func.sum(Record.amount).label("minor"),
+        )
+        .where(Record.company_id == company_id, Record.doc_date.between(first, last))
+        .group_by(Record.type, Record.currency)
+    )
+    single = (
+        select(Posting.doc_type, *of_posting())
+        .where(Posting.company_id == company_id, Posting.connection_id == connection_id)
+        .where(Posting.doc_date.between(first, last))
+        .subquery()
+    )
+    of_type = select(
+        single.c.doc_type.label("kind"),
+        single.c.currency.label("currency"),
+        func.count().label("how_many"),
+        func.sum(single.c.minor).label("minor"),
+    ).group_by(single.c.doc_type, single.c.currency)
+    return RangeCounts(
+        records=_by_kind(session.execute(of_kind)), documents=_by_kind(session.execute(of_type))
+    )
+
+
+def _by_kind(found: Iterable[Row[tuple[str, str, int, int]]]) -> tuple[KindCount, ...]:
+    rows = list(found)
+    money = by_key((row.kind, row.currency, row.minor) for row in rows)
+    return tuple(
+        KindCount(kind, sum(row.how_many for row in rows if row.kind == kind), money.get(kind, {}))
+        for kind in sorted({row.kind for row in rows})
+    )

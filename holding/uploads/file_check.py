@@ -1,0 +1,207 @@
+"""What an uploaded file holds, compared with what is stored; nothing is written here.
+
+Here: the preview's numbers, its wrong cells with the nearest known code, and its changed orders.
+Not here: reading the file (connectors/sources/workbook), taking it (file_import.py).
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from connectors.contract import IncomingRecord, RowError, SourceRefusal
+from connectors.contract.uploads import FieldLabel, FileOrder, FileOrders
+from holding.intake.deliveries import later
+from holding.intake.differences import difference
+from holding.intake.stored_versions import Key, Stored, ids_of, stored
+from holding.tables import Version
+from holding.tables.columns import to_minor
+from holding.uploads.check_result import (
+    STORED,
+    ChangedField,
+    ChangedOrder,
+    CheckResult,
+    Standing,
+    WrongCell,
+)
+from holding.uploads.known_codes import KnownCodes, Nearest
+from rules.values.canonical import dumps, sha256_hex
+
+COMPARED_AT_ONCE: Final = 500
+_WRONG, _CHANGED, _FIELDS = 200, 20, 6  # of each, what a preview keeps
+_LINE: Final = "line."
+Mistyped = tuple[str, str, Nearest]
+"""A cell, the code in it, and the known one that could be meant."""
+
+
+def refused(found: SourceRefusal) -> CheckResult:
+    """The result of a file that is not read at all."""
+    return CheckResult(refused=(found.message, found.hint), counts={}, money={})
+
+
+def checked(
+    session: Session,
+    source_id: int,
+    file: FileOrders,
+    known: KnownCodes,
+    labels: Mapping[str, str],
+) -> CheckResult:
+    """The preview of a file for this source; `labels` are those of its fields."""
+    counts: Counter[str] = Counter()
+    money: dict[str, Counter[str]] = defaultdict(Counter)
+    wrong = [_cell(file, labels, error, "") for error in file.errors]
+    left_out, changed = [], list[ChangedOrder]()
+    for batch in _batches(file.orders):
+        for order, standing, news in _standings(session, source_id, batch):
+            typos = list(mistyped(file, order, known)) if standing in STORED else []
+            if typos:
+                standing = Standing.UNKNOWN_CODE
+                left_out.append(order.where)
+            elif news is not None and len(changed) < _CHANGED:
+                changed.append(news)
+            counts[standing] += 1
+            if order.total is not None:
+                money[standing][order.currency] += to_minor(order.total, order.currency)
+            wrong += [_cell(file, labels, error, order.number) for error in order.errors]
+            wrong += [_typo(file, labels, one, order.number) for one in typos]
+    return CheckResult(
+        sheets=file.sheets,
+        columns=file.columns,
+        missing=file.missing,
+        counts=dict(counts),
+        money={standing: dict(sums) for standing, sums in money.items()},
+        wrong=tuple(wrong[:_WRONG]),
+        cells=len(wrong),
+        loose=len(file.errors),
+        changed=tuple(changed),
+        left_out=tuple(left_out),
+    )
+
+
+def every_wrong_cell(
+    file: FileOrders, known: KnownCodes, labels: Mapping[str, str], left_out: Collection[str]
+) -> Iterator[WrongCell]:
+    """All that is wrong in a file, for the workbook that goes back; `left_out`: the orders whose
+    codes are.
+    """
+    for error in file.errors:
+        yield _cell(file, labels, error, "")
+    for order in file.orders:
+        for error in order.errors:
+            yield _cell(file, labels, error, order.number)
+        for one in mistyped(file, order, known) if order.where in left_out else ():
+            yield _typo(file, labels, one, order.number)
+
+
+def mistyped(file: FileOrders, order: FileOrder, known: KnownCodes) -> Iterator[Mistyped]:
+    """The codes of an order that are not known here, and nearly are."""
+    if order.record is None:
+        return
+    lines = order.record.body.get("lines")
+    for field in known.fields:
+        name = field.removeprefix(_LINE)
+        at: Iterable[tuple[str, object]] = [(order.where, order.record.body)]
+        if field.startswith(_LINE):
+            at = zip(order.rows, lines, strict=True) if isinstance(lines, list) else ()
+        for start, body in at:
+            code = body.get(name) if isinstance(body, dict) else None
+            near = known.mistyped(field, code) if isinstance(code, str) else None
+            if near is not None:
+                yield file.place(start, name), str(code), near
+
+
+def labels_of(fields: Mapping[str, Sequence[FieldLabel]]) -> Mapping[str, str]:
+    """Field -> what people call it."""
+    return {one.name: one.label for kind in fields.values() for one in kind}
+
+
+def _batches(orders: Sequence[FileOrder]) -> Iterator[Sequence[FileOrder]]:
+    for first in range(0, len(orders), COMPARED_AT_ONCE):
+        yield orders[first : first + COMPARED_AT_ONCE]
+
+
+def _standings(
+    session: Session, source_id: int, orders: Sequence[FileOrder]
+) -> Iterator[tuple[FileOrder, Standing, ChangedOrder | None]]:
+    """What each order is to what is stored; of a changed one, in what it differs."""
+    records = [order.record for order in orders if order.record is not None]
+    ids = ids_of(session, source_id, {_key(one) for one in records}) if records else {}
+    known = stored(session, ids, set(), locked=False)
+    standings = {_key(one): _standing(ids, known, one) for one in records}
+    changed = [ids[key] for key, standing in standings.items() if standing is Standing.CHANGED]
+    before = _bodies(session, [known[each] for each in changed[:_CHANGED]])
+    for order in orders:
+        if order.record is None:
+            yield order, Standing.WRONG, None
+            continue
+        key = _key(order.record)
+        body = before.get(ids[key]) if standings[key] is Standing.CHANGED else None
+        yield order, standings[key], None if body is None else _news(order.record, body)
+
+
+def _standing(ids: Mapping[Key, int], known: Mapping[int, Stored], one: IncomingRecord) -> Standing:
+    if _key(one) not in ids:
+        return Standing.NEW
+    before = known[ids[_key(one)]]
+    if before.has(one.stamp, sha256_hex(dumps(one.body))):
+        return Standing.SAME
+    newest = before.newest_stamp
+    stale = one.stamp is not None and newest is not None and later(newest, one.stamp)
+    return Standing.OLDER if stale else Standing.CHANGED
+
+
+def _key(record: IncomingRecord) -> Key:
+    return record.kind, record.external_id
+
+
+def _bodies(session: Session, wanted: Sequence[Stored]) -> dict[int, dict[str, object]]:
+    """What is stored last of each record, as its source said it."""
+    query = (
+        select(Version.record_id, Version.body)
+        .where(Version.record_id.in_([one.record_id for one in wanted]))
+        .where(Version.corrects_id.is_(None), Version.stale.is_(False))
+        .order_by(Version.no)
+    )
+    return {row.record_id: row.body for row in session.execute(query)} if wanted else {}
+
+
+def _news(record: IncomingRecord, before: Mapping[str, object]) -> ChangedOrder:
+    found = [
+        ChangedField(one.path, one.before or "", one.after or "")
+        for one in difference(before, record.body)
+    ]
+    return ChangedOrder(
+        record.number, record.kind, record.external_id, tuple(found[:_FIELDS]), len(found)
+    )
+
+
+def _cell(file: FileOrders, labels: Mapping[str, str], error: RowError, order: str) -> WrongCell:
+    return WrongCell(
+        where=error.where,
+        label=_label(file, labels, error.where),
+        value=error.value,
+        message=error.message,
+        hint=error.hint,
+        order=order,
+    )
+
+
+def _typo(file: FileOrders, labels: Mapping[str, str], one: Mistyped, order: str) -> WrongCell:
+    where, code, near = one
+    error = RowError(where=where, value=code[:200], message="This code is not known.", hint="")
+    cell = _cell(file, labels, error, order)
+    means = near.value if near.value != near.code else ""
+    return replace(cell, nearest=near.code, nearest_means=means)
+
+
+def _label(file: FileOrders, labels: Mapping[str, str], where: str) -> str:
+    """What people call the column of a cell: by its field, else by its heading, else nothing."""
+    sheet, _, cell = where.rpartition("!")
+    letters = cell.rstrip("0123456789")
+    for column in file.columns:
+        if (column.sheet, column.letter) == (sheet, letters):
+            return labels.get(column.field, column.heading) if column.field else column.heading
+    return ""

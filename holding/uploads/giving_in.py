@@ -1,0 +1,259 @@
+"""What people do with a file: give it in, choose columns, confirm, cancel, look at it again.
+
+Here: these acts. Not here: the check and the import, which the worker does (upload_turns.py), the
+rows as pages show them (upload_rows.py).
+
+Between giving in and confirming nothing is kept but the file, for its person alone: one file of
+each person and source at a time, so many of a company, for a day. Cancelling deletes it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Final
+
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select
+from sqlalchemy.orm import Session
+
+from connectors.registry import sources
+from holding.access.actors import Actor, may
+from holding.audit.events import record_event
+from holding.intake.hook_calls import may_deliver
+from holding.refusal import Refusal
+from holding.tables import Connection, Upload
+from holding.tables.row_states import UploadState
+from holding.uploads.check_result import STORED, Standing, of_json
+from holding.uploads.upload_rows import UNCONFIRMED
+from holding.words import plural
+
+KEPT: Final = timedelta(hours=24)
+WAITING: Final = 20  # files of a company that nobody confirmed yet
+ENDINGS: Final = (".xlsx", ".csv")
+KIND: Final = "order"
+_NAME: Final = 200
+_UNKNOWN = Refusal("upload.unknown", "There is no such upload.", status=404)
+_LATE = "This upload is not waiting for you any more."
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """An upload to look at; `again`: it is the earlier one of the same file."""
+
+    upload_id: int
+    again: bool
+
+
+def sources_for(session: Session, company_id: int) -> tuple[str, ...]:
+    """The sources that a file of orders can be given in for."""
+    query = select(Connection).where(
+        Connection.company_id == company_id, Connection.side == "source"
+    )
+    return tuple(one.name for one in session.scalars(query.order_by(Connection.name)) if takes(one))
+
+
+def takes(source: Connection) -> bool:
+    """Whether orders come from this source at all, and are allowed to."""
+    reader = sources().get(source.connector)
+    kinds = {schema.kind for schema in reader.kinds} if reader else set()
+    return source.side == "source" and KIND in kinds and may_deliver(source, KIND)
+
+
+def begin(
+    session: Session,
+    actor: Actor,
+    company_id: int,
+    source: str,
+    name: str,
+    raw: bytes,
+    now: datetime,
+) -> Begun | Refusal:
+    """Keep a file to be checked, or find the earlier upload of the same bytes."""
+    if refusal := may(actor, "upload"):
+        return refusal
+    connection = session.scalar(
+        select(Connection)
+        .where(Connection.company_id == company_id, Connection.name == source)
+        .with_for_update(key_share=True)  # one file after the other
+    )
+    if connection is None or not takes(connection):
+        hint = "Select the source that the orders are from."
+        return Refusal("upload.source", "That source takes no files of orders.", hint, 422)
+    if not name.lower().endswith(ENDINGS):
+        hint = "Save it as .xlsx or as CSV UTF-8, then upload that."
+        return Refusal("upload.ending", "This is no .xlsx and no .csv file.", hint, 422)
+    if not raw:
+        return Refusal("upload.empty", "The file is empty.", "Select another file.", 422)
+    digest = sha256(raw).hexdigest()
+    if (before := _same(session, actor, connection, digest)) is not None:
+        return Begun(before, again=True)
+    _drop(session, Upload.person_id == actor.person_id, Upload.source_id == connection.id)
+    if refusal := _full(session, company_id):
+        return refusal
+    return Begun(_add(session, actor, connection, name, raw, digest, now), again=False)
+
+
+def _same(session: Session, actor: Actor, source: Connection, digest: str) -> int | None:
+    """The upload of these bytes that was confirmed, by whomever, else that the person looks at."""
+    mine = and_(Upload.person_id == actor.person_id, Upload.state != UploadState.FAILED)
+    query = (
+        select(Upload.id)
+        .where(Upload.company_id == source.company_id, Upload.source_id == source.id)
+        .where(Upload.sha256 == digest, or_(Upload.state.not_in(UNCONFIRMED), mine))
+        .order_by(Upload.confirmed_at.is_(None), Upload.id)
+    )
+    return session.scalars(query.limit(1)).first()
+
+
+def _full(session: Session, company_id: int) -> Refusal | None:
+    waiting = select(func.count()).where(
+        Upload.company_id == company_id, Upload.state.in_(UNCONFIRMED)
+    )
+    if (session.scalar(waiting) or 0) < WAITING:
+        return None
+    words = f"{WAITING} files of this company wait for a decision already."
+    return Refusal("upload.full", words, "Confirm or cancel one of them first.", 422)
+
+
+def _add(
+    session: Session,
+    actor: Actor,
+    source: Connection,
+    name: str,
+    raw: bytes,
+    digest: str,
+    now: datetime,
+) -> int:
+    made = Upload(
+        company_id=source.company_id,
+        source_id=source.id,
+        person_id=actor.person_id,
+        name=_shown(name),
+        sha256=digest,
+        body=raw,
+        state=UploadState.CHECKING,
+        at=now,
+        expires_at=now + KEPT,
+        due_at=now,
+    )
+    session.add(made)
+    session.flush()
+    return made.id
+
+
+def _shown(name: str) -> str:
+    """The name of a file without folders and signs that nobody sees, its ending last."""
+    plain = "".join(sign for sign in name.replace("\\", "/").split("/")[-1] if sign.isprintable())
+    stem, _, ending = plain.rpartition(".")
+    return f"{stem[: _NAME - len(ending) - 1]}.{ending}"
+
+
+def look_again(
+    session: Session, actor: Actor, company_id: int, upload_id: int, now: datetime
+) -> int | Refusal:
+    """Check the file of an upload that is over once more: what it left out may be right by now."""
+    if refusal := may(actor, "upload"):
+        return refusal
+    old = _locked(session, company_id, upload_id)
+    if old is None or old.state is not UploadState.DONE or old.body is None:
+        return _UNKNOWN
+    _drop(session, Upload.person_id == actor.person_id, Upload.source_id == old.source_id)
+    if refusal := _full(session, company_id):
+        return refusal
+    source = session.get_one(Connection, old.source_id)
+    made = _add(session, actor, source, old.name, old.body, old.sha256, now)
+    session.get_one(Upload, made).chosen = dict(old.chosen)
+    return made
+
+
+def choose(
+    session: Session,
+    actor: Actor,
+    company_id: int,
+    upload_id: int,
+    chosen: Mapping[str, str],
+    now: datetime,
+) -> Refusal | None:
+    """Match columns with fields as the person says, and check the file anew."""
+    row = _own(session, actor, company_id, upload_id)
+    if isinstance(row, Refusal):
+        return row
+    row.chosen = {**row.chosen, **chosen}
+    row.state, row.result, row.due_at, row.crashes = UploadState.CHECKING, None, now, 0
+    return None
+
+
+def confirm(
+    session: Session,
+    actor: Actor,
+    company_id: int,
+    upload_id: int,
+    *,
+    with_unknown: bool,
+    now: datetime,
+) -> Refusal | None:
+    """Let the worker take the orders of a file that was checked. `with_unknown`: also those with a
+    code that is not known; they are held until it is mapped.
+    """
+    row = _own(session, actor, company_id, upload_id)
+    if isinstance(row, Refusal):
+        return row
+    found = of_json(row.result) if row.result and row.state is UploadState.CHECKED else None
+    if found is None:
+        hint = "Wait until it is checked."
+        return Refusal("upload.unchecked", "This file is not checked yet.", hint, 409)
+    total = found.count(*STORED) + (found.count(Standing.UNKNOWN_CODE) if with_unknown else 0)
+    if not total:
+        hint = "Correct the file and upload it again, or cancel."
+        return Refusal("upload.nothing", "There is nothing to import in this file.", hint, 422)
+    row.state, row.with_unknown = UploadState.IMPORTING, with_unknown
+    row.total = total + found.count(Standing.SAME)
+    row.confirmed_at, row.due_at, row.expires_at, row.crashes = now, now, None, 0
+    words = f"{actor.name} confirmed the import of {plural(total, 'order')} from {row.name}."
+    record_event(
+        session,
+        company_id=company_id,
+        at=now,
+        actor=actor,
+        act="upload.confirmed",
+        object=f"upload:{row.id}",
+        body={"say": words, "sha256": row.sha256, "orders": total},
+    )
+    return None
+
+
+def cancel(session: Session, actor: Actor, company_id: int, upload_id: int) -> Refusal | None:
+    """Forget a file that was not confirmed."""
+    row = _own(session, actor, company_id, upload_id)
+    if isinstance(row, Refusal):
+        return row
+    session.delete(row)
+    return None
+
+
+def forget_expired(session: Session, now: datetime) -> None:
+    """Delete the files that nobody confirmed in time."""
+    _drop(session, Upload.expires_at < now)
+
+
+def _own(session: Session, actor: Actor, company_id: int, upload_id: int) -> Upload | Refusal:
+    """The row of a file that waits for this person."""
+    if refusal := may(actor, "upload"):
+        return refusal
+    row = _locked(session, company_id, upload_id)
+    if row is None or (row.person_id != actor.person_id and row.state in UNCONFIRMED):
+        return _UNKNOWN
+    if row.state not in UNCONFIRMED or row.person_id != actor.person_id:
+        return Refusal("upload.over", _LATE, "Its page says what became of it.", 409)
+    return row
+
+
+def _locked(session: Session, company_id: int, upload_id: int) -> Upload | None:
+    query = select(Upload).where(Upload.id == upload_id, Upload.company_id == company_id)
+    return session.scalar(query.with_for_update())
+
+
+def _drop(session: Session, *terms: ColumnElement[bool]) -> None:
+    """Delete what was not confirmed, of those that these terms name."""
+    doomed = delete(Upload).where(Upload.state.in_(UNCONFIRMED), *terms)
+    session.execute(doomed.execution_options(synchronize_session=False))

@@ -1,0 +1,222 @@
+"""The worker's part of an upload: its check, then its import in parts, each under a lease.
+
+Here: the check, and the import of so many orders in one transaction with the count of them. Not
+here: whose turn it is (upload_claims.py), what the check compares (file_check.py), how a record
+becomes a version (holding/intake/versions.py).
+
+The rows go in as deliveries of `UPLOAD_ORDERS` orders each, with a key of their own, so that an
+import that was cut off goes on behind the last part that is in.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from connectors import registry
+from connectors.contract import IncomingRecord, SourceRefusal
+from connectors.contract.uploads import FileOrders, ReadsUploads
+from connectors.transport.clock import Clock
+from holding.access.actors import actor_of
+from holding.intake import versions
+from holding.intake.source_zone import zone_of_source
+from holding.refusal import Refusal
+from holding.store.database import Database
+from holding.tables import Upload
+from holding.tables.row_states import UploadState
+from holding.uploads.check_result import CheckResult, of_json
+from holding.uploads.file_check import checked, labels_of, refused
+from holding.uploads.known_codes import known_codes
+from holding.uploads.upload_claims import UploadTurn, claim, give_back, give_up, still_ours, tell
+from holding.words import plural
+from rules.values.canonical import dumps, sha256_hex
+
+UPLOAD_ORDERS: Final = 250  # of one transaction and one delivery
+SLICE_SECONDS: Final = 5.0  # of one turn; then it is the turn of other work
+_WORKBOOK: Final = "workbook"
+Ring = Callable[[], object]
+
+
+@dataclass(frozen=True, slots=True)
+class UploadCount:
+    """What a turn came to: files and parts worked on, and whether there is more at once."""
+
+    steps: int = 0
+    more: bool = False
+
+
+_read: dict[int, tuple[str, FileOrders]] = {}
+"""The file that this process imports, as it was read: the next turn need not read it again."""
+
+
+def work_due(
+    database: Database,
+    clock: Clock,
+    *,
+    company_id: int,
+    owner: str,
+    lease_seconds: float,
+    ring: Ring = lambda: None,
+) -> UploadCount:
+    """Check or import one file of the company for a short while; `ring` after each part is in."""
+    with database.write() as session:
+        turn = claim(session, company_id, owner, clock.now(), timedelta(seconds=lease_seconds))
+    if turn is None:
+        return UploadCount()
+    if turn.state is UploadState.CHECKING:
+        _check(database, clock, turn)
+        return UploadCount(1, more=True)
+    return UploadCount(_import(database, clock, turn, ring), more=True)
+
+
+def reader() -> ReadsUploads:
+    """The source that reads files of orders."""
+    found = registry.sources()[_WORKBOOK]
+    if not isinstance(found, ReadsUploads):
+        raise TypeError(_WORKBOOK)
+    return found
+
+
+def _check(database: Database, clock: Clock, turn: UploadTurn) -> None:
+    """Read the file and say what is in it; nothing of it is stored."""
+    with database.read() as session:
+        zone = zone_of_source(session, turn.source_id)
+    chosen, file = turn.chosen, reader().upload(turn.name, turn.body, zone, turn.chosen)
+    headings = "" if isinstance(file, SourceRefusal) else _headings(file)
+    if not isinstance(file, SourceRefusal) and not chosen:
+        with database.read() as session:
+            chosen = _chosen_before(session, turn, headings)
+        file = reader().upload(turn.name, turn.body, zone, chosen) if chosen else file
+    with database.read(many=True) as session:
+        found = _result(session, turn, file)
+    with database.write() as session:
+        if (row := still_ours(session, turn)) is None:
+            return
+        if found.refused is not None:
+            give_up(session, row, *found.refused, clock.now())
+            return
+        row.result, row.headings, row.chosen = found.to_json(), headings, dict(chosen)
+        row.state, row.due_at = UploadState.CHECKED, None
+        give_back(row)
+
+
+def _result(session: Session, turn: UploadTurn, file: FileOrders | SourceRefusal) -> CheckResult:
+    if isinstance(file, SourceRefusal):
+        return refused(file)
+    labels = labels_of(reader().fields(file.columns))
+    return checked(session, turn.source_id, file, known_codes(session, turn.company_id), labels)
+
+
+def _headings(file: FileOrders) -> str:
+    """What tells files with the same columns from others."""
+    return sha256_hex(dumps([[one.key, one.heading] for one in file.columns]))
+
+
+def _chosen_before(session: Session, turn: UploadTurn, headings: str) -> dict[str, str]:
+    """What somebody chose for the columns of the last imported file with the same headings."""
+    query = (
+        select(Upload.chosen)
+        .where(Upload.company_id == turn.company_id, Upload.source_id == turn.source_id)
+        .where(Upload.state == UploadState.DONE, Upload.headings == headings)
+        .order_by(Upload.id.desc())
+        .limit(1)
+    )
+    return dict(session.scalar(query) or {})
+
+
+def _import(database: Database, clock: Clock, turn: UploadTurn, ring: Ring) -> int:
+    """Take the next orders of the file, so many at a time; how many parts."""
+    with database.read() as session:
+        zone = zone_of_source(session, turn.source_id)
+    kept = _read.get(turn.upload_id)
+    if kept is None:
+        _read.clear()
+        file = reader().upload(turn.name, turn.body, zone, turn.chosen)
+        if isinstance(file, SourceRefusal):  # it was read a moment ago
+            raise RuntimeError(file.message)
+        kept = _read[turn.upload_id] = (turn.name, file)
+    records = _wanted(kept[1], turn)
+    until, taken, parts = clock.monotonic() + SLICE_SECONDS, turn.taken, 0
+    while taken < len(records):
+        part = records[taken : taken + UPLOAD_ORDERS]
+        with database.write(many=True) as session:
+            row = still_ours(session, turn)
+            if row is None or not _take(session, row, part, taken, clock.now()):
+                _read.pop(turn.upload_id, None)
+                return parts
+            row.taken = taken = taken + len(part)
+            late = clock.monotonic() >= until and taken < len(records)
+            if late:
+                give_back(row)
+        parts += 1
+        ring()
+        if late:
+            return parts
+    _read.pop(turn.upload_id, None)
+    with database.write() as session:
+        if (row := still_ours(session, turn)) is not None:
+            _done(session, row, clock.now())
+    return parts + 1
+
+
+def _wanted(file: FileOrders, turn: UploadTurn) -> list[IncomingRecord]:
+    """The orders that the preview promised, in the order of the file."""
+    found = of_json(turn.result) if turn.result else None
+    left_out = set() if found is None or turn.with_unknown else set(found.left_out)
+    return [
+        order.record
+        for order in file.orders
+        if order.record is not None and order.where not in left_out
+    ]
+
+
+def _take(
+    session: Session, row: Upload, part: list[IncomingRecord], first: int, now: datetime
+) -> bool:
+    """One delivery of orders, as their person entered it; whether they still may."""
+    actor = (
+        actor_of(session, row.person_id, row.company_id, now=now)
+        if row.person_id is not None
+        else None
+    )
+    if actor is None:
+        words = "Who confirmed it is not in this company any more."
+        give_up(session, row, words, "Somebody else uploads the file again.", now)
+        return False
+    told = {"file": row.name, "orders": [one.body for one in part]}
+    receipt = versions.receive(
+        session,
+        company_id=row.company_id,
+        source_id=row.source_id,
+        delivery_key=f"upload-{row.id}-{first}",
+        kind="file",
+        headers={"name": row.name, "first": str(first + 1)},
+        raw=json.dumps(told, ensure_ascii=False, indent=1).encode(),
+        records=part,
+        now=now,
+        by=actor,
+        upload_id=row.id,
+    )
+    if isinstance(receipt, Refusal):
+        give_up(session, row, receipt.message, receipt.hint, now)
+        return False
+    made = {
+        "new": receipt.new_records,
+        "changed": receipt.new_versions - receipt.new_records,
+        "older": receipt.stale,
+        "same": receipt.unchanged,
+    }
+    row.outcome = {name: row.outcome.get(name, 0) + count for name, count in made.items()}
+    return True
+
+
+def _done(session: Session, row: Upload, now: datetime) -> None:
+    row.state, row.due_at, row.ended_at = UploadState.DONE, None, now
+    give_back(row)
+    new, changed = row.outcome.get("new", 0), row.outcome.get("changed", 0)
+    words = f"{row.name} is imported: {plural(new, 'new order')}, {changed:,} changed."
+    tell(session, row, "upload.imported", words, now)

@@ -1,0 +1,263 @@
+"""Uploading a workbook or CSV: give it in, look at the preview, match columns, confirm or cancel.
+
+Here: views. Not here: the check and the import (holding/uploads), reading the file
+(connectors/sources/workbook).
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import quote
+
+from flask import Blueprint, Response, abort, g, make_response, request, url_for
+
+from connectors.contract import SourceRefusal
+from connectors.contract.uploads import LEFT_OUT, FieldLabel, FileColumn
+from holding.intake.source_zone import zone_of_source
+from holding.refusal import Refusal
+from holding.runtime import doorbell
+from holding.tables.row_states import UploadState
+from holding.uploads import giving_in, upload_rows
+from holding.uploads.check_result import STORED, CheckResult, Standing
+from holding.uploads.file_check import every_wrong_cell, labels_of
+from holding.uploads.known_codes import known_codes
+from holding.uploads.upload_rows import UploadRow
+from holding.uploads.upload_turns import reader
+from holding.words import plural
+from portal.web import filters, forms, fragments, store
+from portal.web.security import may
+
+pages = Blueprint("uploads", __name__, url_prefix="/c/<co>/uploads")
+A_PAGE: Final = 25
+COLUMN: Final = "column:"
+"""Before the name of a column in a form: `column:orders!C`."""
+SHEET: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+@pages.get("")
+def listing() -> Response:
+    """The form, and the uploads so far, the newest first."""
+    return _list({})
+
+
+@pages.post("")
+def begin() -> Response:
+    """Take a file to be checked; nothing of it is stored as a record."""
+    file, source = request.files.get("file"), request.form.get("source", "")
+    if file is None or not file.filename:
+        return _list({"file": "Select a file."}, status=422)
+    with store.writing() as session:
+        answer = giving_in.begin(
+            session, g.actor, g.company.id, source, file.filename, file.read(), g.now
+        )
+    if isinstance(answer, Refusal):
+        if answer.status != 422:
+            return fragments.refuse(answer, back=url_for("uploads.listing", co=g.company.code))
+        return _list({"file": f"{answer.message} {answer.hint}"}, status=422)
+    doorbell.ring(g.company.id, "upload")
+    return fragments.moved(_url(answer.upload_id), _said(answer, str(file.filename)))
+
+
+@pages.get("/<int:upload_id>")
+def show(upload_id: int) -> Response:
+    """Where a file stands: being checked, the preview, being imported, or what became of it."""
+    return _page(_row(upload_id))
+
+
+@pages.post("/<int:upload_id>/columns")
+def columns(upload_id: int) -> Response:
+    """Match columns with fields as the person chose, and check the file anew."""
+    row = _row(upload_id)
+    chosen = _chosen(row.found)
+    with store.writing() as session:
+        refusal = giving_in.choose(session, g.actor, g.company.id, upload_id, chosen, g.now)
+    if refusal is not None:
+        return fragments.refuse(refusal, back=_url(upload_id))
+    doorbell.ring(g.company.id, "upload")
+    return fragments.moved(_url(upload_id), f"{row.name} is checked again with these columns.")
+
+
+@pages.post("/<int:upload_id>/confirm")
+def confirm(upload_id: int) -> Response:
+    """Let the orders in, in the background."""
+    unknown = request.form.get("unknown") == "1"
+    with store.writing() as session:
+        refusal = giving_in.confirm(
+            session, g.actor, g.company.id, upload_id, with_unknown=unknown, now=g.now
+        )
+    if refusal is not None:
+        return fragments.refuse(refusal, back=_url(upload_id))
+    doorbell.ring(g.company.id, "upload")
+    return fragments.moved(_url(upload_id), "The import has started.")
+
+
+@pages.post("/<int:upload_id>/cancel")
+def cancel(upload_id: int) -> Response:
+    """Forget the file."""
+    with store.writing() as session:
+        refusal = giving_in.cancel(session, g.actor, g.company.id, upload_id)
+    if refusal is not None:
+        return fragments.refuse(refusal, back=_url(upload_id))
+    back = url_for("uploads.listing", co=g.company.code)
+    return fragments.moved(back, "The upload is cancelled. Nothing was stored.")
+
+
+@pages.post("/<int:upload_id>/again")
+def again(upload_id: int) -> Response:
+    """Check the file of an import once more; only what is not stored yet counts."""
+    with store.writing() as session:
+        answer = giving_in.look_again(session, g.actor, g.company.id, upload_id, g.now)
+    if isinstance(answer, Refusal):
+        return fragments.refuse(answer, back=_url(upload_id))
+    doorbell.ring(g.company.id, "upload")
+    return fragments.moved(_url(answer), "The file is being checked again.")
+
+
+@pages.get("/<int:upload_id>/file")
+def file(upload_id: int) -> Response:
+    """The file byte for byte."""
+    row = _row(upload_id)
+    return _attached(_bytes(row), row.name, "application/octet-stream")
+
+
+@pages.get("/<int:upload_id>/errors.xlsx")
+def errors(upload_id: int) -> Response:
+    """The workbook with a column Errors."""
+    row = _row(upload_id)
+    raw, found, session = _bytes(row), row.found, store.reading()
+    read = reader().upload(row.name, raw, zone_of_source(session, row.source_id), row.chosen)
+    if found is None or isinstance(read, SourceRefusal):
+        abort(404)
+    labels = labels_of(reader().fields(read.columns))
+    known = known_codes(session, g.company.id)
+    store.renew()  # no snapshot is kept while a process is at work
+    words: dict[str, str] = {}
+    for cell in every_wrong_cell(read, known, labels, frozenset(found.left_out)):
+        words[cell.where] = (
+            f"{words[cell.where]} {cell.words}" if cell.where in words else cell.words
+        )
+    made = reader().with_errors(row.name, raw, words)
+    if made is None:
+        words_of = f"{row.name} cannot be written again."
+        refusal = Refusal("upload.errors", words_of, "Correct the file itself.", 422)
+        return fragments.refuse(refusal, back=_url(upload_id))
+    return _attached(made, f"{row.name.rpartition('.')[0]}-errors.xlsx", SHEET)
+
+
+def _row(upload_id: int) -> UploadRow:
+    """A confirmed upload of this company or one's own; 404 where there is none."""
+    found = upload_rows.one(store.reading(), g.company.id, g.actor.person_id, upload_id)
+    if found is None:
+        abort(404)
+    return found
+
+
+def _bytes(row: UploadRow) -> bytes:
+    """The file, for whoever gave it in or may see personal data."""
+    if not _sees(row):
+        abort(403)
+    raw = upload_rows.file_of(store.reading(), g.company.id, g.actor.person_id, row.id)
+    if raw is None:
+        abort(404)
+    return raw
+
+
+def _sees(row: UploadRow) -> bool:
+    return row.person_id == g.actor.person_id or filters.sees_personal()
+
+
+def _page(row: UploadRow) -> Response:
+    found = row.found
+    return fragments.respond(
+        "uploads/show.html",
+        row=row,
+        found=found,
+        standing=Standing,
+        stored=STORED,
+        State=UploadState,
+        fields=_fields(found),
+        labels=labels_of(_fields(found)),
+        sees=_sees(row),
+        sources=giving_in.sources_for(store.reading(), g.company.id),
+        wanted=row.source,
+        problems={},
+    )
+
+
+def _list(problems: Mapping[str, str], status: int = 200) -> Response:
+    session = store.reading()
+    before = forms.whole(request.args.get("before"))
+    mine = g.actor.person_id
+    rows = upload_rows.listing(session, g.company.id, mine, before, A_PAGE)
+    return fragments.respond(
+        "uploads/list.html",
+        status=status,
+        rows=rows,
+        before=rows[-1].id if len(rows) >= A_PAGE else None,
+        State=UploadState,
+        sources=giving_in.sources_for(session, g.company.id),
+        wanted=request.form.get("source") or request.args.get("source", ""),
+        problems=problems,
+        refusal=may("upload"),
+    )
+
+
+def _fields(found: CheckResult | None) -> Mapping[str, tuple[FieldLabel, ...]]:
+    return reader().fields(found.columns) if found is not None else {}
+
+
+def _chosen(found: CheckResult | None) -> dict[str, str]:
+    """The columns whose field is another one than now, as the form has them."""
+    columns: tuple[FileColumn, ...] = found.columns if found is not None else ()
+    known = {
+        sheet: {one.name for one in fields} | {LEFT_OUT} for sheet, fields in _fields(found).items()
+    }
+    wanted = {one.key: request.form.get(COLUMN + one.key, one.field) for one in columns}
+    return {
+        one.key: wanted[one.key]
+        for one in columns
+        if wanted[one.key] != one.field and wanted[one.key] in known.get(one.sheet, ())
+    }
+
+
+def _said(answer: giving_in.Begun, name: str) -> str:
+    if not answer.again:
+        return f"{name} was uploaded. Nothing of it is stored yet."
+    row = _row(answer.upload_id)
+    if not row.confirmed:
+        return "You uploaded this file already. It waits for you to confirm it."
+    at, who = filters.moment(row.at), row.person or "somebody"
+    return f"{name} is the file that {who} uploaded on {at}: nothing new was stored."
+
+
+def _attached(raw: bytes, name: str, kind: str) -> Response:
+    answer = make_response(raw)
+    answer.headers["Content-Type"] = kind
+    answer.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(name, safe='')}"
+    return answer
+
+
+def _url(upload_id: int) -> str:
+    return url_for("uploads.show", co=g.company.code, upload_id=upload_id)
+
+
+@pages.app_template_filter("orders")
+def orders(count: int) -> str:
+    """`1 order`, `1,180 orders`."""
+    return plural(count, "order")
+
+
+@pages.app_template_filter("field_words")
+def field_words(path: str, labels: Mapping[str, str]) -> str:
+    """A path as people read it: `lines[0].qty` is "Quantity, line 1"."""
+    found = re.fullmatch(r"lines\[(\d+)\](?:\.(\w+))?", path)
+    if found is None:
+        return labels.get(path, path.replace("_", " ").capitalize())
+    line = f"line {int(found[1]) + 1}"
+    return f"{labels.get(found[2], found[2])}, {line}" if found[2] else line.capitalize()
+
+
+@pages.app_template_global("takes_files")
+def takes_files(name: str) -> bool:
+    """Whether a file of orders can be given in for the connection of this name."""
+    return name in giving_in.sources_for(store.reading(), g.company.id)

@@ -1,0 +1,278 @@
+"""A file of orders: looked at before anything is stored, taken once, its typing errors named."""
+
+import io
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+import requests
+
+from tests.acceptance.browser import Person
+from tests.acceptance.conftest import STARTER
+from tests.acceptance.houses import quiet
+from tests.acceptance.orders import MALAYSIA, clean, days_ago, with_sku
+from tests.acceptance.parts import Part, read
+from tests.acceptance.product import APPROVER, FINANCE, House, Product, Visitor, free_environment
+from tests.acceptance.quiet import BASE, fix_mapping, rows, send, work
+
+pytestmark = pytest.mark.slow
+UPLOADS = f"{BASE}/uploads"
+HEADS = (
+    *("Order ID", "Order No", "Status", "Date", "Customer code", "Customer name", "Total"),
+    *(
+        "Currency",
+        "Subtotal",
+        "Tax amount",
+        "Rounding",
+        "Paid at",
+        "Created by",
+        "Channel",
+        "Version",
+    ),
+)
+ITEMS = ("Order ID", "Line", "Item code", "Description", "Unit", "Qty", "Unit price", "Tax code")
+DAY = days_ago(1)[:10]
+ROWS = int(os.environ.get("CLEARPOST_ROWS", "600"))
+"""Orders of the large file; `make night` asks for 50,000."""
+
+
+@pytest.fixture(scope="module")
+def office(command: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    folder = tmp_path_factory.mktemp("uploads")
+    with quiet(Product(command, folder, free_environment()), STARTER) as found:
+        yield found
+
+
+def file(
+    numbers: Sequence[int],
+    *,
+    sku: str = "CUP-GLASS-20",
+    cells: Mapping[str, object] | None = None,
+) -> bytes:
+    """A workbook of three sheets: orders of two glasses, their items, and notes; then these cells
+    are written over.
+    """
+    book = openpyxl.Workbook()
+    heads, items, notes = book.active, book.create_sheet("Order items"), book.create_sheet("Notes")
+    assert heads is not None
+    heads.title = "Orders"
+    notes.append(["Exported by hand"])
+    heads.append(HEADS)
+    items.append(ITEMS)
+    for number in numbers:
+        name = f"Buyer {number}"
+        money = ("11.00", "MYR", "10.00", "1.00", "0.00")
+        who = (f"{DAY} 10:00", "Mei Ling", "FPX", 1)
+        heads.append((number, f"NS-{number}", "paid", DAY, "C-101", name, *money, *who))
+        items.append((number, 1, sku, "Glass", "PCS", 2, "5.00", "SST"))
+    for place, value in (cells or {}).items():
+        sheet, _, cell = place.partition("!")
+        book[sheet][cell] = value
+    made = io.BytesIO()
+    book.save(made)
+    return made.getvalue()
+
+
+def give(who: Visitor, raw: bytes, name: str = "orders.xlsx") -> str:
+    """Upload a file as the form does; the address that this leads to."""
+    page = who.get(UPLOADS)
+    form = read(page).one("form", id="uploadform")
+    answer = who.session.post(
+        who.address + form.attributes["action"],
+        data={**form.fields(), "source": "netshop"},
+        files={"file": (name, raw)},
+        headers={"Referer": who.address + UPLOADS},
+        timeout=60,
+    )
+    assert answer.status_code == 200, answer.text[:800]
+    return str(answer.url).removeprefix(who.address)
+
+
+def press(who: Visitor, path: str, button: str) -> Part:
+    """Press a button of a page; the page that follows."""
+    form = read(who.get(path)).form_of(button)
+    return read(send(who, form, form.fields()))
+
+
+def records(house: House, like: str) -> int:
+    [(count,)] = rows(house, "SELECT count(*) FROM record WHERE number LIKE ?", like)
+    return int(count)
+
+
+def state_of(house: House, number: str) -> str:
+    """The state of a record; what holds it, where it is held."""
+    found = house.record(number)
+    return str(found["state"] if found["state"] != "held" else found["answers"][5:])
+
+
+def cells(page: Part, table: str) -> list[list[str]]:
+    """The rows of the table in a section."""
+    found = page.one("section", id=table).one("tbody").all("tr")
+    return [[cell.text for cell in row.all("td")] for row in found]
+
+
+def numbers(page: Part, part: str = "parts") -> dict[str, str]:
+    """What the sums at the top say, by their names."""
+    found = page.one("dl", id=part).all("div")
+    return {one.one("dt").text: one.one("dd").text for one in found}
+
+
+@pytest.mark.browser
+def test_A03_a_file_is_looked_at_before_anything_of_it_is_stored(
+    office: House, chromium: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "march.xlsx"
+    path.write_bytes(
+        file([7301, 7302, 7303, 7304], cells={"Order items!F4": "2 ctn", "Orders!D5": "19.11.26"})
+    )
+    with Person(chromium, office.address) as person:
+        person.sign_in(FINANCE, office.passwords[FINANCE])
+
+        def uploaded() -> Any:
+            page = person.go(f"{BASE}/connections/netshop")
+            page.click("#uploadfile")
+            page.set_input_files("#file", path)
+            page.click("#uploadgo")
+            page.get_by_text("The file is being checked").first.wait_for()
+            work(office)
+            page.locator("#parts").wait_for()  # by itself: the page asks again
+            return page
+
+        page = uploaded()
+        told = read(page.content())
+        assert numbers(told) == {
+            "Orders read": "4",
+            "New": "2",
+            "Changed": "0",
+            "Same as before": "0",
+            "Wrong": "2",
+        }
+        sub = told.one("p", cls="sub").text
+        assert "4 rows in Orders" in sub
+        assert "4 rows in Order items" in sub
+        assert "nothing is stored yet" in sub
+        assert "The sheet Notes is not read." in told.text
+        wrong = {row[0]: row[1:] for row in cells(told, "wrong")}
+        assert set(wrong) == {"Order items!F4", "Orders!D5"}
+        assert wrong["Order items!F4"][:2] == ["Quantity", "2 ctn"]
+        assert wrong["Order items!F4"][2].startswith("This is no number.")
+        assert wrong["Orders!D5"][:2] == ["Order date", "19.11.26"]
+        assert wrong["Orders!D5"][4] == "NS-7304"
+        assert records(office, "NS-73%") == 0
+        assert person.violations() == []
+
+        page.click("#cancel")
+        page.get_by_text("Nothing was stored.").first.wait_for()
+        for table in ("record", "version", "delivery", "upload"):
+            assert rows(office, f"SELECT count(*) FROM {table}") == [(0,)], table
+
+        page = uploaded()
+        page.get_by_role("button", name="Confirm import of 2 orders").click()
+        page.get_by_text("The import has started.").first.wait_for()
+        work(office)
+        page.locator("#outcome").wait_for()
+        taken = numbers(read(page.content()), "outcome")
+        assert (taken["Orders taken"], taken["New"]) == ("2", "2")
+        assert person.said == []
+    assert records(office, "NS-73%") == 2
+    assert state_of(office, "NS-7301") == "posted"
+    assert rows(office, "SELECT count(*) FROM delivery WHERE upload_id IS NULL") == [(0,)]
+
+    path.write_bytes(file([7301, 7302, 7303], cells={"Order items!F2": 3, "Orders!G2": "16.50"}))
+    finance = office.visitor(FINANCE)
+    url = give(finance, path.read_bytes())
+    work(office)
+    page = read(finance.get(url))
+    seen = numbers(page)
+    assert (seen["New"], seen["Changed"], seen["Same as before"]) == ("1", "1", "1")
+    assert ["NS-7301", "Quantity, line 1", "2", "3"] in cells(page, "changed")
+    press(finance, url, "cancel")
+
+
+def test_A04_the_same_bytes_again_name_the_first_upload(office: House) -> None:
+    finance = office.visitor(FINANCE)
+    raw = file([7401])
+    first = give(finance, raw, "november.xlsx")
+    work(office)
+    press(finance, first, "confirm")
+    work(office)
+    assert records(office, "NS-74%") == 1
+    counted = "SELECT (SELECT count(*) FROM version), (SELECT count(*) FROM upload)"
+    before = rows(office, counted)
+    [(at,)] = rows(office, "SELECT at FROM upload ORDER BY id DESC LIMIT 1")
+
+    page = finance.get(UPLOADS)
+    form = read(page).one("form", id="uploadform")
+    answer = finance.session.post(
+        finance.address + UPLOADS,
+        data={**form.fields(), "source": "netshop"},
+        files={"file": ("copy of november.xlsx", raw)},
+        headers={"Referer": finance.address + UPLOADS},
+        timeout=60,
+    )
+    assert answer.url == finance.address + first
+    local = datetime.fromisoformat(at).astimezone(MALAYSIA).strftime("%Y-%m-%d %H:%M")
+    who = rows(office, "SELECT name FROM person WHERE email = ?", FINANCE)[0][0]
+    words = f"copy of november.xlsx is the file that {who} uploaded on {local}"
+    assert words in read(answer.text).text
+    work(office)
+    assert rows(office, counted) == before
+    listed = read(finance.get(UPLOADS)).one("tbody").all("tr")
+    assert [row.one("a").text for row in listed].count("november.xlsx") == 1
+
+
+def test_A08_a_typing_error_is_named_at_intake_with_the_nearest_known_code(office: House) -> None:
+    finance = office.visitor(FINANCE)
+    assert office.deliver(clean(7800, items=with_sku("MILK-1L"))).status_code == 202
+    work(office)
+    fix_mapping(finance, "MILK-1L", "CUP-GLASS-20", "New in the shop")
+
+    wrong = {"Order items!C2": "MLIK-1L", "Orders!C3": None, "Orders!G4": "eleven"}
+    url = give(finance, file([7801, 7802, 7803, 7804], cells=wrong), "typed.xlsx")
+    work(office)
+    page = read(finance.get(url))
+    found = {row[0]: row[1:] for row in cells(page, "wrong")}
+    assert found["Order items!C2"][:2] == ["Item code (SKU)", "MLIK-1L"]
+    assert found["Order items!C2"][3].startswith("MILK-1L")
+    blank = next(cell for place, cell in found.items() if place == "Orders!A3")
+    assert "status is blank" in blank[2]
+    assert found["Orders!G4"][:2] == ["Total", "eleven"]
+    assert len(found) == 3
+
+    book = finance.session.get(f"{finance.address}{url}/errors.xlsx", timeout=60)
+    sheet = openpyxl.load_workbook(io.BytesIO(book.content))["Order items"]
+    assert sheet["I1"].value == "Errors"
+    assert "MILK-1L" in sheet["I2"].value
+    assert sheet["C2"].value == "MLIK-1L"
+    assert sheet["I3"].value is None
+
+    press(finance, url, "confirm")
+    work(office)
+    assert records(office, "NS-78%") == 2
+    raw = file([7801, 7802, 7803, 7804], cells={"Order items!C2": "MILK-1L"})
+    url = give(finance, raw, "corrected.xlsx")
+    work(office)
+    seen = numbers(read(finance.get(url)))
+    assert (seen["New"], seen["Same as before"], seen["Wrong"]) == ("3", "1", "0")
+    press(finance, url, "confirm")
+    work(office)
+    assert records(office, "NS-78%") == 5
+    assert state_of(office, "NS-7801") == "posted"
+
+    approver = office.visitor(APPROVER)
+    page = approver.get(UPLOADS)
+    fields = read(page).one("form", id="uploadform").fields()
+    refused = requests.post(
+        approver.address + UPLOADS,
+        data=fields,
+        files={"file": ("a.xlsx", raw)},
+        cookies=approver.session.cookies,
+        timeout=60,
+    )
+    assert refused.status_code == 403
+    assert re.search(r"You cannot import files", refused.text)

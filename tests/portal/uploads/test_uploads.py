@@ -1,0 +1,187 @@
+"""The pages of an upload: what they show at each step, who may see and do it, what is refused."""
+
+import io
+import re
+
+import openpyxl
+import pytest
+
+from holding.uploads.upload_turns import work_due
+from tests.portal.reading import one, plain
+from tests.support.workbooks import HEAD, ITEMS, orders, workbook
+
+pytestmark = pytest.mark.sqlite
+LIST = "/c/kedai/uploads"
+
+
+@pytest.fixture
+def work(database, clock):
+    """What a worker does until nothing is due."""
+
+    def working():
+        with database.read() as session:
+            company = (
+                session.connection().exec_driver_sql("SELECT id FROM company LIMIT 1").scalar()
+            )
+        while work_due(database, clock, company_id=company, owner="w", lease_seconds=30).steps:
+            pass
+
+    return working
+
+
+def give(browser, raw, name="orders.xlsx", source="netshop", status=303):
+    answer = browser.post(LIST, {"file": (io.BytesIO(raw), name), "source": source}, status=status)
+    return answer.headers.get("Location", ""), answer
+
+
+def test_a_file_is_checked_shown_and_taken(visit, work, database):
+    farah = visit("farah")
+    url, _ = give(farah, orders(501, 502))
+    assert "The file is being checked" in farah.text(url)
+    work()
+    page = plain(farah.text(url))
+    assert "Orders read 2" in page
+    assert "New 2 RM 192.00" in page
+    assert one(database, "SELECT count(*) FROM record WHERE number LIKE 'SO-50%'") == 0
+    farah.post(f"{url}/confirm", {}, status=303)
+    assert "0 of 2 orders are in" in plain(farah.text(url))
+    work()
+    assert "Orders taken 2" in plain(farah.text(url))
+    assert one(database, "SELECT count(*) FROM record WHERE number LIKE 'SO-50%'") == 2
+
+
+def checked(browser, work, raw, **how):
+    """The address of a file that was checked."""
+    url, _ = give(browser, raw, **how)
+    work()
+    return url
+
+
+def test_wrong_cells_are_named_with_the_nearest_known_code(visit, work, database):
+    farah = visit("farah")
+    rows = [
+        (1, 1, "TEA-1", "Tea", "BOX", 2, "48.00"),
+        (2, 1, "TAE-1", "Tea", "BOX", "two", "48.00"),
+        (3, 1, "TAE-1", "Tea", "BXO", 2, "48.00"),
+    ]
+    heads = [(n, f"SO-{n}", "paid", "2026-11-19", "C-77", "MYR", "96.00") for n in (1, 2, 3)]
+    raw = workbook({"Orders": [HEAD, *heads], "Items": [ITEMS, *rows]})
+    url = checked(farah, work, raw)
+    page = plain(farah.text(url))
+    assert "Orders read 3 New 1" in page
+    assert "Code not known 1" in page
+    assert "Wrong 1" in page
+    assert "Items!F3 Quantity two This is no number." in page
+    assert "Items!C4 Item code (SKU) TAE-1 This code is not known. TEA-1" in page
+    assert "Items!E4 Unit (UOM) BXO This code is not known. BOX 12 PCS" in page
+
+    book = openpyxl.load_workbook(io.BytesIO(farah.get(f"{url}/errors.xlsx").data))
+    column = [row[-1].value for row in book["Items"].iter_rows()]
+    assert column[:2] == ["Errors", None]
+    assert column[2].startswith("F3: Quantity “two”. This is no number.")
+    assert "Nearest known: TEA-1" in column[3]
+    assert [row[2].value for row in book["Items"].iter_rows()][1:] == ["TEA-1", "TAE-1", "TAE-1"]
+
+    farah.post(f"{url}/confirm", {}, status=303)
+    work()
+    assert one(database, "SELECT count(*) FROM record WHERE number IN ('SO-1','SO-2','SO-3')") == 1
+    again = farah.post(f"{url}/again", {}, status=303).headers["Location"]
+    work()
+    farah.post(f"{again}/confirm", {"unknown": "1"}, status=303)
+    work()
+    assert one(database, "SELECT count(*) FROM record WHERE number IN ('SO-1','SO-2','SO-3')") == 2
+    assert "Orders taken 2 New 1 Changed 0 Same as before 1" in plain(farah.text(again))
+
+
+def test_the_same_bytes_again_lead_to_the_first_upload(visit, work, database):
+    farah, chan = visit("farah"), visit("chan")
+    raw = orders(601)
+    url = checked(farah, work, raw)
+    assert give(farah, raw)[0] == url
+    chan.get(url, status=404)  # nobody else sees what is not confirmed
+    assert give(chan, raw)[0] != url
+    farah.post(f"{url}/confirm", {}, status=303)
+    work()
+    before = one(database, "SELECT count(*) FROM version")
+    location, _ = give(chan, raw, name="copy.xlsx")
+    assert location == url
+    page = plain(chan.text(url))
+    assert re.search(r"copy.xlsx is the file that Farah uploaded on 2026-11-\d\d \d\d:\d\d", page)
+    work()
+    assert one(database, "SELECT count(*) FROM version") == before
+
+
+def test_a_cancelled_file_leaves_nothing(visit, work, database):
+    farah = visit("farah")
+    url = checked(farah, work, orders(611))
+    assert farah.post(f"{url}/cancel", {}, status=303).headers["Location"].endswith(LIST)
+    assert one(database, "SELECT count(*) FROM upload") == 0
+    farah.get(url, status=404)
+
+
+def test_columns_are_chosen_by_hand_and_remembered(visit, work, database):
+    farah = visit("farah")
+    head = ("Order ID", "Order No", "Our word", "Order date")
+
+    def book(*numbers):
+        rows = [(n, f"SO-{n}", "paid", "2026-11-19") for n in numbers]
+        lines = [(n, 1, "TEA-1") for n in numbers]
+        items = ("Order ID", "Line", "SKU")
+        return workbook({"Orders": [head, *rows], "Items": [items, *lines]})
+
+    url = checked(farah, work, book(621))
+    page = plain(farah.text(url))
+    assert "Some columns are missing" in page
+    assert "Orders: Status" in page
+    farah.post(f"{url}/columns", {"column:Orders!C": "status", "column:Orders!D": "nothing"})
+    work()
+    assert "New 1" in plain(farah.text(url))
+    assert "Your choice" in farah.text(url)
+    farah.post(f"{url}/confirm", {}, status=303)
+    work()
+    url = checked(farah, work, book(622))
+    assert "New 1" in plain(farah.text(url))
+
+
+def test_a_changed_order_shows_both_values(visit, work):
+    farah = visit("farah")
+    url = checked(farah, work, orders(631))
+    farah.post(f"{url}/confirm", {}, status=303)
+    work()
+    page = plain(farah.text(checked(farah, work, orders(631, 632, qty=3))))
+    assert "New 1" in page
+    assert "Changed 1" in page
+    assert "SO-631 Quantity, line 1 2 3" in page
+
+
+@pytest.mark.parametrize(
+    ("raw", "name", "said"),
+    [
+        (b"", "orders.xlsx", "The file is empty"),
+        (b"x", "orders.xls", "no .xlsx and no .csv"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_at_once(visit, raw, name, said):
+    _, answer = give(visit("farah"), raw, name=name, status=422)
+    assert said in plain(answer.get_data(as_text=True))
+
+
+def test_what_is_no_workbook_says_why(visit, work):
+    farah = visit("farah")
+    page = plain(farah.text(checked(farah, work, b"not a workbook")))
+    assert "The file is no .xlsx workbook." in page
+    assert "Nothing was stored" in page
+
+
+def test_only_who_may_upload_does_and_strangers_see_nothing(visit, work):
+    url = checked(visit("farah"), work, orders(641))
+    lim = visit("lim")
+    assert "Upload and check" in lim.text(LIST)
+    give(lim, orders(642), status=403)
+    stranger = visit("stranger", "lain")
+    for path in (LIST, url, f"{url}/file", f"{url}/errors.xlsx"):
+        stranger.get(path, status=404)
+
+
+def test_a_file_larger_than_the_limit_is_not_read(visit):
+    give(visit("farah"), b"x" * (21 * 1024 * 1024), status=413)
