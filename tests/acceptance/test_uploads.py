@@ -52,7 +52,7 @@ def file(
     numbers: Sequence[int],
     *,
     sku: str = "CUP-GLASS-20",
-    cells: Mapping[str, object] | None = None,
+    cells: Mapping[str, str | int | None] | None = None,
 ) -> bytes:
     """A workbook of three sheets: orders of two glasses, their items, and notes; then these cells
     are written over.
@@ -232,7 +232,11 @@ def test_A08_a_typing_error_is_named_at_intake_with_the_nearest_known_code(offic
     work(office)
     fix_mapping(finance, "MILK-1L", "CUP-GLASS-20", "New in the shop")
 
-    wrong = {"Order items!C2": "MLIK-1L", "Orders!C3": None, "Orders!G4": "eleven"}
+    wrong: dict[str, str | int | None] = {
+        "Order items!C2": "MLIK-1L",
+        "Orders!C3": None,
+        "Orders!G4": "eleven",
+    }
     url = give(finance, file([7801, 7802, 7803, 7804], cells=wrong), "typed.xlsx")
     work(office)
     page = read(finance.get(url))
@@ -265,8 +269,7 @@ def test_A08_a_typing_error_is_named_at_intake_with_the_nearest_known_code(offic
     assert state_of(office, "NS-7801") == "posted"
 
     approver = office.visitor(APPROVER)
-    page = approver.get(UPLOADS)
-    fields = read(page).one("form", id="uploadform").fields()
+    fields = read(approver.get(UPLOADS)).one("form", id="uploadform").fields()
     refused = requests.post(
         approver.address + UPLOADS,
         data=fields,

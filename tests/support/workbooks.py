@@ -25,7 +25,8 @@ def orders(*numbers: int, **changes: object) -> bytes:
     """A workbook of clean orders: one line of two TEA-1 at RM 48.00, for customer C-77."""
     given: dict[str, object] = {"status": "paid", "customer": "C-77", "sku": "TEA-1", "qty": 2}
     given |= {"total": "96.00", **changes}
-    heads, lines = [HEAD], [ITEMS]
+    heads: list[Sequence[object]] = [HEAD]
+    lines: list[Sequence[object]] = [ITEMS]
     for number in numbers:
         heads.append(
             (number, f"SO-{number}", given["status"], "2026-11-19", given["customer"], "MYR",
