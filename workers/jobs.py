@@ -1,4 +1,4 @@
-"""What the queue can ask for: judge, push, pull, uploads. Ten lines each.
+"""What the queue can ask for: judge, push, pull, uploads, shadows. Ten lines each.
 
 Here: opening the database once, calling one service, ringing for what comes next. Not here: any
 decision. A job names a company at most; what is due stands in the tables.
@@ -23,6 +23,7 @@ from holding.runtime.clock import DatabaseClock
 from holding.runtime.logs import logger
 from holding.runtime.settings import Settings
 from holding.store.database import Database, open_database
+from holding.trials.shadow_turns import take_turn
 from holding.uploads.upload_turns import work_due
 
 BATCH = 500
@@ -119,6 +120,16 @@ def pull(company_id: int) -> int:
     return pulled.pages
 
 
+def shadow(company_id: int) -> int:
+    """Judge some of what was judged by the rules of a change, without effect; ring again while
+    there is more.
+    """
+    doorbell.answer(company_id, "shadow")
+    mine = bench()
+    judged = take_turn(mine.database, mine.clock, company_id)
+    if judged:
+        call(company_id, "shadow")
+    return judged
 def upload(company_id: int) -> int:
     """Check or import a part of a file that somebody uploaded; ring for what came of it."""
     doorbell.answer(company_id, "upload")

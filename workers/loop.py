@@ -141,6 +141,7 @@ class Worker:
             "push": jobs.push,
             "pull": jobs.pull,
             "upload": jobs.upload,
+            "shadow": jobs.shadow,
         }
         worked = 0
         for kind, company_id in self._due():

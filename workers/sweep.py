@@ -29,6 +29,7 @@ from holding.runtime import clock, heartbeats
 from holding.runtime.logs import logger
 from holding.signals import raising
 from holding.store import leases
+from holding.trials import shadow_turns
 from holding.uploads import upload_claims
 from holding.uploads.giving_in import forget_expired
 from workers.jobs import Bench
@@ -97,7 +98,14 @@ class Sweeper:
             judging, pushing = due_companies(session, now), companies_due(session, now)
             pulling = pull_turns.due_companies(session, now)
             uploads = upload_claims.due_companies(session, now)
-        kinds = {"evaluate": judging, "push": pushing, "pull": pulling, "upload": uploads}
+            shadowing = shadow_turns.due_companies(session, now)
+        kinds = {
+            "evaluate": judging,
+            "push": pushing,
+            "pull": pulling,
+            "upload": uploads,
+            "shadow": shadowing,
+        }
         return [(kind, key) for kind, keys in kinds.items() for key in keys]
 
     def _writing(self, step: Callable[..., object], now: datetime, **given: Any) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from grammar.text.problem import Problem, show
-from holding.rulesets.admission import RulesRefusal, inspect, refused
+from holding.rulesets.admission import RulesRefusal, checked, inspect, refused
 from rules.values.canonical import sha256_hex
 
 MOST: Final = 100  # findings, and tests, that are told one by one
@@ -45,7 +45,7 @@ class Ran:
 class Report:
     """A look at the files with this hash. `findings` are the first, errors before warnings, and
     `tests` the first, failed ones before passed ones; the counts are of all. `ran` is None where
-    errors stood before the tests.
+    errors stood before the tests, or the tests were not asked for.
     """
 
     hash: str
@@ -65,9 +65,9 @@ class Report:
         return refused(wrong, self.errors + self.failed)
 
 
-def report(files: Mapping[str, str]) -> Report:
-    """Look at rule files, with the CSV files beside them."""
-    found = inspect(files)
+def report(files: Mapping[str, str], *, tests: bool = True) -> Report:
+    """Look at rule files, with the CSV files beside them; their tests run last, if at all."""
+    found = inspect(files) if tests else checked(files)
     problems = sorted(found.problems, key=lambda problem: problem.severity != "error")
     results = found.tests.results if found.tests else ()
     first = sorted(results, key=lambda result: result.passed)[:MOST]

@@ -183,6 +183,15 @@ def published(session: Session, company_id: int, no: int) -> Published | None:
     return PUBLISHED.first(session.execute(PUBLISHED.select().where(*mine)))
 
 
+def no_of(session: Session, company_id: int, version_id: int | None) -> int | None:
+    """The number of a version of the company."""
+    return session.scalar(
+        select(RulesetVersion.no).where(
+            RulesetVersion.company_id == company_id, RulesetVersion.id == version_id
+        )
+    )
+
+
 def read(session: Session, version_id: int) -> Book:
     """The book of a version, with the tests of each rule."""
     return _written(world.program(session, version_id))

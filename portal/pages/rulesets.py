@@ -1,8 +1,7 @@
-"""The rule book with the hold catalogue, its files, a draft, and what is fixed by hand too often.
+"""The rule book with the hold catalogue, its files, and what is fixed by hand too often.
 
-Here: views, and the looks of this application at rules. Not here: the sentences (rules/rulebook),
-since when they hold (holding/worklist), how a look is made and limited
-(holding/rulesets/check_processes.py), counting and drafting (holding/rulesets/proposals.py).
+Here: views. Not here: writing a file (portal/rule_pages/editor.py), the sentences (rules/rulebook),
+since when they hold (holding/worklist), counting and drafting (holding/rulesets/proposals.py).
 """
 
 import difflib
@@ -14,12 +13,10 @@ from holding.access.actors import ACTS
 from holding.access.role_words import any_of
 from holding.approvals.releasers import ACT
 from holding.refusal import Refusal
-from holding.rulesets import admission, proposals, publication, recorded_backtests
+from holding.rulesets import proposals, publication, recorded_backtests
 from holding.rulesets import rulebook as queries
-from holding.rulesets.check_report import Report
 from holding.rulesets.later_findings import later_findings
 from holding.rulesets.proposals import Proposal
-from holding.words import plural
 from portal.web import filters, forms, fragments, rule_checks, security, store
 from rules.rulebook import hold_entries
 from rules.rulebook.book import Book, with_backtest
@@ -93,89 +90,6 @@ def file(path: str) -> Response:
     return fragments.respond(
         "rulesets/file.html", version=version, in_force=in_force, path=path, lines=_lines(text)
     )
-
-
-@pages.get("/draft/<path:path>")
-def draft(path: str) -> Response:
-    """A rule file in force, to be changed and looked at; nothing of it is kept."""
-    rule_checks.checks().warm()
-    return _drafted(path, _files(path)[path])
-
-
-@pages.post("/draft/<path:path>")
-def inspect(path: str) -> Response:
-    """What a publisher would be told if this file said what the form says."""
-    text = request.form.get("text", "").replace("\r\n", "\n")
-    files = _files(path) | {path: text}
-    store.renew()  # no snapshot is kept while a process is at work
-    found = rule_checks.checks().report(files)
-    if not isinstance(found, Refusal):
-        return _drafted(path, text, found)
-    answer = _drafted(path, text, stopped=found)
-    answer.headers["HX-Retarget"] = "#findings"
-    return rule_checks.come_again(answer, found)
-
-
-@pages.post("/submit/<path:path>")
-def submit(path: str) -> Response:
-    """Make the draft of the form a change, which somebody else publishes."""
-    text = request.form.get("text", "").replace("\r\n", "\n")
-    files, base = _files(path) | {path: text}, _version()
-    back = url_for("rulebook.draft", co=g.company.code, path=path)
-    if base is None or forms.whole(request.form.get("base")) != base.no:
-        return fragments.refuse(_OVERTAKEN, back=back)
-    store.renew()  # no snapshot is kept while a process is at work
-    checked = rule_checks.checks().report(files)
-    if isinstance(checked, Refusal):
-        return rule_checks.come_again(fragments.refuse(checked, back=back), checked)
-    with store.writing() as session:
-        title = f"Draft of {path}"
-        answer = publication.push(session, g.company.id, g.actor, files, title, g.now, checked)
-    if isinstance(answer, Refusal):
-        return fragments.refuse(answer, back=back)
-    say = f"The draft is change {answer}. Somebody else checks and publishes it."
-    return fragments.moved(url_for("rulebook.file", co=g.company.code, path=path), say)
-
-
-_OVERTAKEN = Refusal(
-    code="rules.overtaken",
-    message="Other rules were published since this draft was begun; nothing was submitted.",
-    hint="Copy your text, open the draft again and make your change there.",
-)
-
-
-def _drafted(
-    path: str, text: str, found: Report | None = None, stopped: Refusal | None = None
-) -> Response:
-    """The form with its text, and what was found, or why nothing was."""
-    return fragments.respond(
-        "rulesets/draft.html",
-        status=stopped.status if stopped else 200,
-        verdict=_verdict(found) if found else "",
-        version=_version(),
-        path=path,
-        text=text,
-        found=found,
-        stopped=stopped,
-    )
-
-
-def _verdict(found: Report) -> str:
-    """One sentence: may it come into force."""
-    if found.errors or found.ran is None:
-        return f"{plural(found.errors, 'error')}, {plural(found.warnings, 'warning')}."
-    if found.failed:
-        return f"{found.failed} of {plural(found.ran, 'test')} failed."
-    return f"This could come into force: {plural(found.ran, 'test')} passed."
-
-
-def _files(path: str) -> dict[str, str]:
-    """All files in force, if this is a rule file among them."""
-    version = _version()
-    files = publication.files_of(store.reading(), version.version_id) if version else {}
-    if path not in admission.rule_sources(files):
-        abort(404)
-    return files
 
 
 def _version() -> queries.VersionInForce | None:

@@ -28,7 +28,7 @@ ITEMS = (
     ("audit", "Audit log", "audit", "audit.listing", True),
 )
 
-WITHIN = {"changes": "rulebook"}
+WITHIN = {"changes": "rulebook", "editor": "rulebook", "trials": "rulebook"}
 """The blueprints whose pages belong to an item of another name."""
 
 

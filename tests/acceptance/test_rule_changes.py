@@ -5,16 +5,17 @@ One quiet house for the module; the tests stand in the order in which they publi
 
 import re
 from collections.abc import Iterator
-from html import unescape
 from typing import Any
 
 import pytest
 
+from tests.acceptance.browser import Person
 from tests.acceptance.conftest import STARTER
 from tests.acceptance.houses import COMPANY, quiet
+from tests.acceptance.orders import clean, priced, with_sku
 from tests.acceptance.parts import read
 from tests.acceptance.product import FINANCE, House, Product, Visitor, free_environment
-from tests.acceptance.quiet import BASE, rows, send, work
+from tests.acceptance.quiet import BASE, fix_mapping, rows, send, work, writes
 
 WRITER, PUBLISHER = "consultant@kedai.example", "publisher@kedai.example"
 BOTH = "both@kedai.example"
@@ -33,12 +34,11 @@ def still(command: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ho
         yield found
 
 
-def submitted(visitor: Visitor, limit: str, before: str = "3000") -> str:
+def submitted(house: House, visitor: Visitor, limit: str, before: str = "3000") -> str:
     """The address of a new change that gives the approval limit another amount."""
     path = f"{BASE}/rules/draft/{FILE}"
     page = visitor.get(path)
-    (text,) = re.findall(r"<textarea[^>]*>(.*?)</textarea>", page, re.DOTALL)
-    changed = unescape(text).lstrip("\n").replace(LIMIT.format(before), LIMIT.format(limit), 1)
+    changed = _in_force(house).replace(LIMIT.format(before), LIMIT.format(limit), 1)
     assert LIMIT.format(limit) in changed
     base = read(page).one("input", name="base").attributes["value"]
     answer = visitor.post(f"{BASE}/rules/submit/{FILE}", page, base=base, text=changed)
@@ -70,7 +70,7 @@ def test_B21_a_second_person_publishes_now_or_from_a_time_and_going_back_is_one_
 ) -> None:
     both, publisher = still.visitor(BOTH), still.visitor(PUBLISHER)
     first = in_force(publisher)
-    path = submitted(both, "2500")
+    path = submitted(still, both, "2500")
     number = path.rpartition("/")[2]
     own = pressed(both, path, f"/changes/{number}", code=403)
     assert f"wrote change {number} and cannot publish it" in own
@@ -94,7 +94,7 @@ def test_B21_a_second_person_publishes_now_or_from_a_time_and_going_back_is_one_
     publisher = still.visitor(PUBLISHER)  # a day went by: everybody signs in again
 
     back = f"{BASE}/rules/versions/1"
-    own_too = submitted(still.visitor(WRITER), "2000", before="2700")  # waits meanwhile
+    own_too = submitted(still, still.visitor(WRITER), "2000", before="2700")  # waits meanwhile
     assert (
         "the rules of version 1 are in force again"
         in pressed(publisher, back, "/versions/1", reason="It held too much").casefold()
@@ -112,7 +112,7 @@ def test_B21_a_second_person_publishes_now_or_from_a_time_and_going_back_is_one_
 
 def from_a_time(still: House, publisher: Visitor) -> None:
     """Not before its moment, and then without anybody."""
-    path = submitted(still.visitor(WRITER), "2700", before="2500")
+    path = submitted(still, still.visitor(WRITER), "2700", before="2500")
     page = read(publisher.get(path))
     today = page.one("input", id="startdate").attributes["value"]
     assert "not in the next 12 months" in pressed(
@@ -129,3 +129,181 @@ def from_a_time(still: House, publisher: Visitor) -> None:
     publisher = still.visitor(PUBLISHER)
     assert in_force(publisher)[0] == "3"
     assert "Published." in read(publisher.get(path)).text
+
+
+ADRESS = """
+check buyer_address on order
+    when     total > approval_limit
+    require  adress is known
+    else     hold for accounts
+    say      "No address."
+    clears   when it passes
+"""
+
+
+@pytest.mark.browser
+def test_B28_the_editor_colours_completes_and_tells_while_one_writes_and_works_without_scripts(
+    still: House, chromium: Any
+) -> None:
+    path = f"{BASE}/rules/draft/{FILE}"
+    with Person(chromium, still.address) as writer:
+        writer.sign_in(WRITER, still.passwords[WRITER])
+        page = writer.go(path)
+        area, paint = page.locator("#drafttext"), page.locator(".paint")
+        assert paint.evaluate("p => p.textContent") == area.input_value() + "\n"
+        for kind, text in (("d", "check"), ("k", "require"), ("n", "10000.00"), ("c", "# What")):
+            assert paint.locator(f"b.{kind}", has_text=text).count() > 0, kind
+        area.focus()
+        page.keyboard.press("Control+End")
+        page.keyboard.insert_text(ADRESS.partition("adress")[0] + "addr")
+        page.keyboard.press("Control+Space")
+        first = page.locator("#choices [role=option]").first
+        first.wait_for()
+        assert "address" in first.inner_text()
+        assert writer.violations() == []
+        page.keyboard.press("Enter")
+        assert area.input_value().endswith("require  address")
+        area.press("Control+a")
+        told = page.locator("#findings")
+        page.keyboard.insert_text(_in_force(still) + ADRESS)
+        wrong = told.locator("[data-place]", has_text="adress")
+        wrong.wait_for()  # nobody pressed a button
+        place = wrong.get_attribute("data-place")
+        line = int(place.split(":")[1])
+        assert (
+            paint.locator(".row").nth(line - 1).inner_text().strip() == "require  adress is known"
+        )
+        assert "bad" in paint.locator(".row").nth(line - 1).get_attribute("class")
+        page.keyboard.press("F8")
+        assert f"Line {line}:" in page.locator(".atline").inner_text()
+        assert writer.violations() == []
+        assert writer.said == []
+    with Person(chromium, still.address, script=False, width=390, scheme="dark") as plain:
+        plain.sign_in(WRITER, still.passwords[WRITER])
+        page = plain.go(path)
+        assert page.locator("#drafttext").input_value().endswith(ADRESS)  # it was kept
+        page.click("#checkdraft")
+        assert "adress" in page.locator("#findings").inner_text()
+        page.fill("#drafttext", _in_force(still) + "# as it was\n")
+        page.click("#checkdraft")
+        assert "This could come into force" in page.locator("#findings").inner_text()
+        page.click("#discarddraft")
+        assert page.locator("#drafttext").input_value() == _in_force(still)
+    other = read(still.visitor(BOTH).get(path)).one("textarea").text
+    assert "adress" not in other
+
+
+def _in_force(house: House) -> str:
+    query = "SELECT body FROM rule_file WHERE path = ? ORDER BY ruleset_version_id DESC"
+    return str(rows(house, query, FILE)[0][0])
+
+
+def counted(house: House) -> dict[str, int]:
+    """Everything that judging and sending leave behind."""
+    names = ("evaluation", "posting", "hold", "push", "attempt", "event", "approval")
+    found = {name: rows(house, f"SELECT count(*) FROM {name}")[0][0] for name in names}
+    return {**found, "calls": len(house.calls())}
+
+
+def listed(visitor: Visitor, path: str) -> dict[str, tuple[str, str]]:
+    """Number -> what the rules in force say, and what the change says."""
+    page = read(visitor.get(path))
+    found = [part for part in page.all("table") if part.attributes.get("id") == "shadowlist"]
+    cells = [row.all("td") for row in found[0].all("tr", role="row")] if found else []
+    return {row[0].one("a", cls="strong").text: (row[1].text, row[2].text) for row in cells}
+
+
+def test_B23_a_shadow_judges_what_comes_without_effect_and_lists_where_it_differs(
+    still: House,
+) -> None:
+    work(still)
+    writer = still.visitor(WRITER)
+    path = submitted(still, writer, "2500")
+    shadow = f"{path}/shadow"
+    assert "cannot" in pressed(still.visitor(FINANCE), path, "/shadow", code=403)
+    assert "The shadow has begun" in pressed(writer, path, "/shadow", days="2")
+    before = counted(still)
+    orders = [
+        clean(7001),  # both let it go
+        clean(7002, items=priced("2600.00")),  # 2,860.00: only the change asks for an approval
+        clean(7003, items=priced("2900.00")),  # 3,190.00: both do
+        clean(7004, items=with_sku("NEVER-HEARD-OF")),  # both hold it
+    ]
+    for one in orders:
+        assert still.deliver(one).status_code == 202
+    work(still)
+
+    assert [len(writes(still, f"NS-{n}")) for n in (7001, 7002, 7003, 7004)] == [1, 1, 0, 0]
+    judged = rows(still, "SELECT evaluation_id, differs, would FROM shadow_verdict ORDER BY 1")
+    asked = "SELECT e.id FROM evaluation e JOIN record r ON r.id = e.record_id WHERE r.number = ?"
+    of_order = {n: [row[0] for row in rows(still, asked, f"NS-{n}")] for n in range(7001, 7005)}
+    assert {row[0] for row in judged} >= {one for each in of_order.values() for one in each}
+    differ = {row[0] for row in judged if row[1]}
+    assert differ
+    assert differ <= set(of_order[7002])
+    found = listed(writer, shadow)
+    assert set(found) == {"NS-7002"}
+    was, would = found["NS-7002"]
+    assert "Ready" in was
+    assert "Held" in would
+    assert "APP01" in would
+    assert "APP01" not in was
+    after = counted(still)
+    quiet_again = {name: after[name] for name in ("evaluation", "push", "calls", "hold")}
+    work(still)  # it has judged all of it, and does it once
+    assert len(rows(still, "SELECT 1 FROM shadow_verdict")) == len(judged)
+    assert {name: counted(still)[name] for name in quiet_again} == quiet_again
+    assert after["approval"] == before["approval"]
+
+    still.product.shift_clock(4 * A_DAY)
+    still.deliver(clean(7005, items=priced("2600.00")))
+    work(still)
+    page = read(still.visitor(WRITER).get(shadow)).text
+    assert "its time was over" in page
+    assert len(rows(still, "SELECT 1 FROM shadow_verdict")) == len(judged)
+    assert set(listed(still.visitor(FINANCE), shadow)) == {"NS-7002"}
+    writer = still.visitor(WRITER)
+    assert "The shadow has begun" in pressed(writer, path, "/shadow", days="1")
+    assert "The shadow has ended" in pressed(writer, shadow, "/shadow/end")
+    assert "ended by a person" in read(writer.get(shadow)).text
+
+
+def test_G18_a_stored_verdict_or_payload_is_replayed_beside_the_original_without_a_call(
+    still: House,
+) -> None:
+    finance = still.visitor(FINANCE)
+    record = f"{BASE}/replay/netshop/order/7002"
+    before = counted(still)
+    page = read(finance.get(record))
+    assert "No difference" in page.text
+    assert "came out as it is stored" in page.text
+    words = [part.attributes["value"] for part in page.one("select", id="rules").all("option")]
+    change = next(word for word in words if word.startswith("change-"))
+    verdicts = page.one("select", id="verdict").all("option")
+    first = verdicts[-1].attributes["value"]
+    page = read(finance.get(f"{record}?verdict={first}&rules=then&facts=then"))
+    assert "No difference" in page.text
+
+    page = read(finance.get(f"{record}?verdict={first}&rules={change}&facts=then"))
+    assert "1 difference" in page.text
+    route, original, again, _ = page.one("table", id="replayed").all("td")
+    assert route.text.startswith("aiaccount.sales_invoice")
+    assert "Ready" in original.text
+    assert "APP01" not in original.text
+    assert "Held" in again.text
+    assert "APP01" in again.text
+
+    page = read(finance.get(f"{record}?verdict={first}&rules={change}&facts=now"))
+    assert "with what is known now" in page.text
+    held = read(finance.get(f"{BASE}/replay/netshop/order/7004?rules={change}&facts=now"))
+    assert "No difference" in held.text
+    fix = "NEVER-HEARD-OF"
+    assert fix_mapping(finance, fix, "CUP-GLASS-20", "It is the glass") is not None
+    mapped = {**counted(still), "event": 0}
+    held = read(finance.get(f"{BASE}/replay/netshop/order/7004?facts=now"))
+    assert "1 difference" in held.text
+    assert read(finance.get(f"{BASE}/replay/netshop/order/7004")).text.count("No difference") == 1
+    assert {**counted(still), "event": 0} == mapped
+    assert counted(still)["calls"] == before["calls"]
+    finance.get(f"{record}?verdict=999999", code=404)
+    finance.get(f"{record}?rules=change-99", code=404)

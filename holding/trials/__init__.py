@@ -1,0 +1,1 @@
+"""Clearpost holding.trials: rules tried on what is stored, without effect: replays and shadows."""

@@ -1,0 +1,194 @@
+"""What a worker does for shadows: judge again what was judged, by the rules of a change.
+
+Here: one turn, of so many evaluations and seconds; it reads what is stored, and writes verdicts of
+shadows and nothing else. Not here: beginning and ending (shadows.py). An evaluation that is
+committed late has a smaller id than some that were seen: a turn looks back, and takes none twice.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import exists, select
+from sqlalchemy.orm import Session
+
+from connectors.transport.clock import Clock
+from holding.programs.replay import judged_again
+from holding.rulesets.publication import OPEN_STATES
+from holding.store.database import Database
+from holding.tables import (
+    Change,
+    Connection,
+    Evaluation,
+    Record,
+    Shadow,
+    ShadowVerdict,
+    Version,
+)
+from holding.tables.row_states import ShadowEnd
+from holding.trials import shadows, tried_rules
+from holding.trials.tried_rules import Candidate, Stored
+from rules.comparison.outcome_difference import differences, sides
+from rules.outcomes.digest import Digest, digest
+from rules.values.canonical import dumps
+
+A_TURN: Final = 50  # evaluations: judging orders comes first
+A_TURN_SECONDS: Final = 1.0
+LOOKS_BACK: Final = 2_000  # ids: more evaluations than are ever on their way at once
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One evaluation under the shadow; the sides are blank where it could not be judged."""
+
+    evaluation_id: int
+    record_id: int
+    differs: bool
+    was: Any
+    would: Any
+    hash: str
+
+
+def due_companies(session: Session, now: datetime) -> Sequence[int]:
+    """The companies whose shadow has something to judge, or is over."""
+    rows = session.scalars(select(Shadow).where(Shadow.ended_at.is_(None))).all()
+    return [row.company_id for row in rows if _over(session, row, now) or _next(session, row, 1)]
+
+
+def take_turn(database: Database, clock: Clock, company_id: int) -> int:
+    """Judge some evaluations of a company for its shadow; how many, 0 when there is none left."""
+    with database.read(many=True) as session:
+        shadow = shadows.running(session, company_id)
+        if shadow is None:
+            return 0
+        why = _over(session, shadow, clock.now())
+        given = None if why else _candidate(session, shadow)
+        judged = _each(session, given, shadow, clock) if given else []
+    with database.write() as session:
+        return _store(session, company_id, shadow.id, judged, why, clock.now())
+
+
+def _over(session: Session, shadow: Shadow, now: datetime) -> ShadowEnd | None:
+    if shadow.until <= now:
+        return ShadowEnd.TIME
+    if shadow.judged + shadow.unread >= shadows.MOST_VERDICTS:
+        return ShadowEnd.LIMIT
+    change = session.get_one(Change, shadow.change_id)
+    return None if change.state in OPEN_STATES else ShadowEnd.CLOSED
+
+
+def _next(session: Session, shadow: Shadow, most: int) -> list[Stored]:
+    """The first evaluations since it began that it did not judge yet."""
+    seen = exists().where(
+        ShadowVerdict.shadow_id == shadow.id, ShadowVerdict.evaluation_id == Evaluation.id
+    )
+    first = max(shadow.since_id, shadow.seen_id - LOOKS_BACK)
+    rows = session.execute(
+        select(Evaluation, Version, Record, Connection)
+        .join(Version, Version.id == Evaluation.version_id)
+        .join(Record, Record.id == Evaluation.record_id)
+        .join(Connection, Connection.id == Record.source_id)
+        .where(Evaluation.id > first, Record.company_id == shadow.company_id, ~seen)
+        .order_by(Evaluation.id)
+        .limit(most)
+    )
+    return [
+        Stored(
+            evaluation=row.Evaluation,
+            version=row.Version,
+            record=row.Record,
+            source=row.Connection,
+        )
+        for row in rows
+    ]
+
+
+def _each(session: Session, given: Candidate, shadow: Shadow, clock: Clock) -> list[Judged]:
+    """As many as fit into a turn, one at least: a slow ruleset keeps nobody waiting."""
+    until, judged = clock.monotonic() + A_TURN_SECONDS, []
+    for stored in _next(session, shadow, A_TURN):
+        judged.append(_judged(session, given, stored))
+        if clock.monotonic() >= until:
+            break
+    return judged
+
+
+def _candidate(session: Session, shadow: Shadow) -> Candidate | None:
+    change = session.get_one(Change, shadow.change_id)
+    return tried_rules.of_change(session, shadow.company_id, change.no)
+
+
+def _judged(session: Session, given: Candidate, stored: Stored) -> Judged:
+    """Whatever goes wrong with it stays with it: it is counted as not judged."""
+    evaluation, record = stored.evaluation, stored.record
+    blank = Judged(evaluation.id, record.id, differs=False, was={}, would={}, hash="")
+    if not stored.replayable:
+        return blank
+    try:
+        would = tried_rules.judged(session, given, stored)
+        was = judged_again(
+            session, evaluation, version=stored.version, record=record, source=stored.source
+        )
+    except Exception:  # noqa: BLE001 - rules on trial may fail on a record; nothing else may
+        return blank
+    pair = ({route: one.to_json() for route, one in sides(o).items()} for o in (was, would))
+    before, after = pair
+    facts = dumps(evaluation.facts)
+    return Judged(
+        evaluation.id,
+        record.id,
+        differs=bool(differences(was, would)),
+        was=before,
+        would=after,
+        hash=digest(would, facts, Digest.DECIDED),
+    )
+
+
+def _store(
+    session: Session,
+    company_id: int,
+    shadow_id: int,
+    judged: Sequence[Judged],
+    why: ShadowEnd | None,
+    now: datetime,
+) -> int:
+    """Keep what was found, unless the shadow has ended meanwhile or another worker was faster."""
+    shadow = session.scalar(
+        select(Shadow)
+        .where(Shadow.id == shadow_id, Shadow.company_id == company_id)
+        .with_for_update()
+    )
+    if shadow is None or shadow.ended_at is not None:
+        return 0
+    if why is not None:
+        shadows.end(session, shadow, why, now)
+        return 0
+    there = set(
+        session.scalars(
+            select(ShadowVerdict.evaluation_id).where(
+                ShadowVerdict.shadow_id == shadow.id,
+                ShadowVerdict.evaluation_id.in_([one.evaluation_id for one in judged]),
+            )
+        )
+    )
+    fresh = [one for one in judged if one.evaluation_id not in there]
+    session.add_all(
+        ShadowVerdict(
+            shadow_id=shadow.id,
+            evaluation_id=one.evaluation_id,
+            record_id=one.record_id,
+            at=now,
+            differs=one.differs,
+            was=one.was,
+            would=one.would,
+            hash=one.hash,
+        )
+        for one in fresh
+    )
+    shadow.judged += sum(bool(one.hash) for one in fresh)
+    shadow.unread += sum(not one.hash for one in fresh)
+    shadow.differ += sum(one.differs for one in fresh)
+    shadow.seen_id = max([shadow.seen_id, *(one.evaluation_id for one in fresh)])
+    session.flush()
+    return len(fresh)

@@ -1,0 +1,141 @@
+"""Rules that are tried: those of a change that waits or of a version, and the entries they bring.
+
+Here: the program and its world. Nothing of it writes. Not here: what is judged with it (replays.py,
+shadow_turns.py).
+"""
+
+from collections import OrderedDict
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, replace
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from grammar.parsing.parser import parse
+from holding.programs import world as worlds
+from holding.programs.known_schemas import schemas
+from holding.rulesets.admission import rule_sources
+from holding.rulesets.publication import files_of
+from holding.tables import (
+    Change,
+    ChangeFile,
+    Connection,
+    Evaluation,
+    Record,
+    RulesetVersion,
+    Version,
+)
+from rules.facts.seeds import Seeds, seeds
+from rules.facts.world import Entry, Facts, Subject, Table, UnitEntry, World
+from rules.outcomes.outcome import Outcome
+from rules.programs.program import Program, compile_ruleset
+from rules.values.spelling import fold
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A ruleset to try; `name` is how pages call it."""
+
+    name: str
+    program: Program
+    rows: Seeds
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A stored evaluation with what it was made of."""
+
+    evaluation: Evaluation
+    version: Version
+    record: Record
+    source: Connection
+
+    @property
+    def replayable(self) -> bool:
+        """Whether what it looked at is still kept, and the rules came to an outcome."""
+        kept = self.evaluation.facts is not None and self.version.body is not None
+        return kept and "error" not in self.evaluation.outcome
+
+
+_programs: OrderedDict[Hashable, Program] = OrderedDict()
+_worlds: OrderedDict[Hashable, World] = OrderedDict()
+
+
+def of_change(session: Session, company_id: int, no: int) -> Candidate | None:
+    """The rules of a change of the company."""
+    change = session.scalar(select(Change).where(Change.company_id == company_id, Change.no == no))
+    return (
+        None if change is None else of_files(f"change {no}", _files(session, change), change.hash)
+    )
+
+
+def of_version(session: Session, company_id: int, no: int) -> Candidate | None:
+    """The rules of a published version, in the edition that they were published in."""
+    version = session.scalar(
+        select(RulesetVersion).where(
+            RulesetVersion.company_id == company_id, RulesetVersion.no == no
+        )
+    )
+    if version is None:
+        return None
+    program = worlds.program(session, version.id)
+    rows = seeds(program.ruleset, files_of(session, version.id))
+    return Candidate(f"ruleset {no}", program, rows)
+
+
+def of_files(name: str, files: Mapping[str, str], hash_: str) -> Candidate:
+    """Rules by their files; they passed the check when they were made a change."""
+
+    def compiled() -> Program:
+        ruleset, _ = parse(rule_sources(files))
+        return compile_ruleset(ruleset, hash=hash_, schemas=schemas())
+
+    program = worlds.kept(_programs, hash_, compiled)
+    return Candidate(name, program, seeds(program.ruleset, files))
+
+
+def judged(session: Session, given: Candidate, stored: Stored) -> Outcome:
+    """What these rules would have said: same record, facts, clock and entries, and those that they
+    bring.
+    """
+    evaluation, record = stored.evaluation, stored.record
+    facts = evaluation.facts or {}
+    known = frozenset(facts["known"])
+    world = world_of(session, given, record.company_id, evaluation.revision, known)
+    subject = Subject(
+        record.type, stored.source.connector, stored.version.body or {}, stored.version.no
+    )
+    return given.program.evaluate(subject, Facts.from_json(facts["facts"]), world, evaluation.at)
+
+
+def world_of(
+    session: Session, given: Candidate, company_id: int, revision: int, known: frozenset[str]
+) -> World:
+    """The entries of a revision, and on top what publishing these rules would add."""
+    url = str(session.get_bind().engine.url)
+    key = (url, company_id, revision, known, given.program.hash)
+    return worlds.kept(
+        _worlds, key, lambda: _with(given, worlds.world(session, company_id, revision, known))
+    )
+
+
+def _with(given: Candidate, world: World) -> World:
+    match = {table.name: table.match for table in given.program.ruleset.maps}
+    maps = dict(world.maps)
+    for name, rows in given.rows.maps.items():
+        stored = maps[name].entries if name in maps else {}
+        have = {fold(key, match.get(name, ())) for key in stored}
+        fresh = {
+            key: Entry(0, value)
+            for key, value in rows.items()
+            if fold(key, match.get(name, ())) not in have
+        }
+        if fresh or name not in maps:
+            maps[name] = Table({**stored, **fresh})
+    units = {key: UnitEntry(0, num, den, to) for key, (num, den, to) in given.rows.units.items()}
+    return replace(world, maps=maps, units={**units, **world.units})
+
+
+def _files(session: Session, change: Change) -> dict[str, str]:
+    rows = session.scalars(select(ChangeFile).where(ChangeFile.change_id == change.id))
+    return {row.path: row.body for row in rows if row.body is not None}

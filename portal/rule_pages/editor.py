@@ -1,0 +1,182 @@
+"""A rule file in the browser: written, checked while one writes, kept, and made a change.
+
+Here: views. Every act works with a plain text area; scripts only ask sooner. Not here: how a look
+is made and limited (holding/rulesets/check_processes.py), drafts (holding/rule_changes/drafts.py),
+drawing the text (static/editor.js).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from flask import Blueprint, Response, abort, g, jsonify, request, url_for
+
+from grammar.text.vocabulary import ACTIONS, CLAUSES, DECLARATIONS, RESERVED
+from holding.refusal import Refusal
+from holding.rule_changes import drafts
+from holding.rulesets import admission, publication
+from holding.rulesets import rulebook as queries
+from holding.rulesets.check_report import Report
+from holding.words import plural
+from portal.web import forms, fragments, rule_checks, store
+
+pages = Blueprint("editor", __name__, url_prefix="/c/<co>/rules")
+WORDS = " ".join(sorted({*CLAUSES, *ACTIONS, *RESERVED, "is", "known", "or", "not", "in", "as"}))
+"""The words of the language that the editor draws as such; it decides nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What the editor stands at: the text, the version it was begun from, when it was kept."""
+
+    text: str
+    base_no: int
+    saved_at: datetime | None = None
+
+
+@pages.get("/draft/<path:path>")
+def show(path: str) -> Response:
+    """One's own draft of a rule file, or the file in force."""
+    rule_checks.checks().warm()
+    text, version = _files(path)[path], _version()
+    kept = drafts.draft(store.reading(), g.actor, path)
+    if kept is None:
+        return _shown(path, Shown(text=text, base_no=version.no))
+    base = queries.no_of(store.reading(), g.company.id, kept.base_id) or 0
+    return _shown(path, Shown(text=kept.text, base_no=base, saved_at=kept.saved_at))
+
+
+@pages.post("/draft/<path:path>")
+def check(path: str) -> Response:
+    """Keep the draft, and say what a publisher would be told of it; `quick`: without the tests."""
+    text, files = _text(), _files(path)
+    if refusal := drafts.too_large(text):
+        return fragments.refuse(refusal, back=_here(path))
+    shown = _kept(path, text)
+    if isinstance(shown, Refusal):
+        return fragments.refuse(shown, back=_here(path))
+    store.renew()  # no snapshot is kept while a process is at work
+    given, checks = files | {path: text}, rule_checks.checks()
+    found = checks.report(given, tests=False) if "quick" in request.form else checks.report(given)
+    if not isinstance(found, Refusal):
+        return _shown(path, shown, found)
+    answer = _shown(path, shown, stopped=found)
+    answer.headers["HX-Retarget"] = "#findings"
+    return rule_checks.come_again(answer, found)
+
+
+@pages.post("/suggest/<path:path>")
+def suggest(path: str) -> Response:
+    """What may be written behind the text of the form, as JSON."""
+    before, text, files = request.form.get("before", ""), _text(), _files(path)
+    if drafts.too_large(text) or drafts.too_large(before):
+        return jsonify([])
+    store.renew()
+    found = rule_checks.checks().suggested(files | {path: text}, before.replace("\r\n", "\n"))
+    told = () if isinstance(found, Refusal) else found
+    return jsonify([{"label": o.label, "kind": o.kind, "meaning": o.meaning} for o in told])
+
+
+@pages.post("/submit/<path:path>")
+def submit(path: str) -> Response:
+    """Make the draft of the form a change, which somebody else publishes."""
+    text, version = _text(), _version()
+    files = _files(path) | {path: text}
+    if refusal := drafts.too_large(text):
+        return fragments.refuse(refusal, back=_here(path))
+    if forms.whole(request.form.get("base")) != version.no:
+        return fragments.refuse(_OVERTAKEN, back=_here(path))
+    store.renew()  # no snapshot is kept while a process is at work
+    checked = rule_checks.checks().report(files)
+    if isinstance(checked, Refusal):
+        return rule_checks.come_again(fragments.refuse(checked, back=_here(path)), checked)
+    with store.writing() as session:
+        title = f"Draft of {path}"
+        answer = publication.push(session, g.company.id, g.actor, files, title, g.now, checked)
+        if not isinstance(answer, Refusal):
+            drafts.throw_away(session, g.actor, path)
+    if isinstance(answer, Refusal):
+        return fragments.refuse(answer, back=_here(path))
+    say = f"The draft is change {answer}. Somebody else checks and publishes it."
+    return fragments.moved(url_for("changes.show", co=g.company.code, no=answer), say)
+
+
+@pages.post("/discard/<path:path>")
+def discard(path: str) -> Response:
+    """Begin again with the file in force."""
+    _files(path)
+    with store.writing() as session:
+        drafts.throw_away(session, g.actor, path)
+    return fragments.moved(_here(path), "The draft was discarded. This is the file in force.")
+
+
+_OVERTAKEN = Refusal(
+    code="rules.overtaken",
+    message="Other rules were published since this draft was begun; nothing was submitted.",
+    hint="Copy your text, discard the draft, and make your change in the file in force.",
+)
+
+
+def _shown(
+    path: str, shown: Shown, found: Report | None = None, stopped: Refusal | None = None
+) -> Response:
+    """The form with its text, and what was found, or why nothing was."""
+    return fragments.respond(
+        "rulesets/draft.html",
+        status=stopped.status if stopped else 200,
+        verdict=_verdict(found) if found else "",
+        version=_version(),
+        path=path,
+        paths=sorted(admission.rule_sources(_files(path))),
+        shown=shown,
+        found=found,
+        stopped=stopped,
+        words=WORDS,
+        declarations=" ".join(DECLARATIONS),
+    )
+
+
+def _kept(path: str, text: str) -> Shown | Refusal:
+    """Keep what the form says; a base that the form does not know is the version in force."""
+    version, base = _version(), forms.whole(request.form.get("base"))
+    found = queries.published(store.reading(), g.company.id, base) if base is not None else None
+    base_id = found.version_id if found else version.version_id
+    with store.writing() as session:
+        refusal = drafts.keep(session, g.actor, path, text, base_id, g.now)
+    no = found.no if found else version.no
+    return refusal or Shown(text=text, base_no=no, saved_at=g.now)
+
+
+def _text() -> str:
+    return request.form.get("text", "").replace("\r\n", "\n")
+
+
+def _here(path: str) -> str:
+    return url_for("editor.show", co=g.company.code, path=path)
+
+
+def _verdict(found: Report) -> str:
+    """One sentence: may it come into force."""
+    warned = plural(found.warnings, "warning")
+    if found.errors:
+        return f"{plural(found.errors, 'error')}, {warned}."
+    if found.ran is None:
+        return f"No errors, {warned}. The tests were not run yet."
+    if found.failed:
+        return f"{found.failed} of {plural(found.ran, 'test')} failed."
+    return f"This could come into force: {plural(found.ran, 'test')} passed."
+
+
+def _files(path: str) -> dict[str, str]:
+    """All files in force, if this is a rule file among them."""
+    version = queries.version_in_force(store.reading(), g.company.id)
+    files = publication.files_of(store.reading(), version.version_id) if version else {}
+    if path not in admission.rule_sources(files):
+        abort(404)
+    return files
+
+
+def _version() -> queries.VersionInForce:
+    found = queries.version_in_force(store.reading(), g.company.id)
+    if found is None:
+        abort(404)
+    return found
