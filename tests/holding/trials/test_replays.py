@@ -4,12 +4,13 @@ import pytest
 from sqlalchemy import select, update
 
 from holding.refusal import Refusal
+from holding.rulesets import publication
 from holding.store.database import Database
 from holding.tables import Company, Evaluation
 from holding.trials import replays, tried_rules
 from holding.trials.replays import Replay
 from holding.trials.tried_rules import Candidate
-from tests.holding.shop import Shop, open_shop, order
+from tests.holding.shop import DEBTORS, FILES, Shop, open_shop, order
 from tests.holding.trials.test_shadows import changed, counted, small
 from tests.support.clock import SetClock
 from tests.support.factories import make_company
@@ -85,3 +86,23 @@ def test_as_if_it_came_now_sees_what_is_posted_now(shop: Shop) -> None:
     found = again(shop, "SO-1", now=True)
     assert isinstance(found, Replay)
     assert [one.state for one in found.again.values()] == ["ready"]
+
+
+def test_entries_that_the_rules_bring_count_where_none_is_stored(shop: Shop) -> None:
+    shop.receive(order("SO-3", customer="C-99"), order("SO-4"))
+    shop.judge()
+    debtors = f"{DEBTORS}C-99,New Buyer\n".replace("Aisyah Rahman", "Somebody Else")
+    with shop.database.write() as session:
+        files = {**FILES, "maps/debtors.csv": debtors}
+        no = publication.push(
+            session, shop.company.id, shop.actor("chan"), files, "Debtors", shop.now
+        )
+    assert isinstance(no, int)
+    new, old = again(shop, "SO-3", no), again(shop, "SO-4", no)
+    assert isinstance(new, Replay)
+    assert isinstance(old, Replay)
+    (one,) = new.differences
+    assert one.was is not None
+    assert one.would is not None
+    assert (one.was.state, one.would.state) == ("held", "ready")
+    assert old.differences == ()  # a stored entry stays as people have it
