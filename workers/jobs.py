@@ -130,6 +130,8 @@ def shadow(company_id: int) -> int:
     if judged:
         call(company_id, "shadow")
     return judged
+
+
 def upload(company_id: int) -> int:
     """Check or import a part of a file that somebody uploaded; ring for what came of it."""
     doorbell.answer(company_id, "upload")
