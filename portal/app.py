@@ -34,7 +34,17 @@ from holding.runtime.settings import Settings
 from holding.staff import own_account
 from holding.store.database import UNAVAILABLE, Database
 from holding.tables.row_states import HoldState, PushState, RecordState
-from portal import access, connections, onboarding, operations, pages, rule_pages, totals, uploads
+from portal import (
+    access,
+    connections,
+    mappings,
+    onboarding,
+    operations,
+    pages,
+    rule_pages,
+    totals,
+    uploads,
+)
 from portal.api.calls import api
 from portal.evidence import BLUEPRINTS as EVIDENCE
 from portal.help import pages as help_pages
@@ -141,6 +151,7 @@ def create_app(
         *EVIDENCE,
         *access.BLUEPRINTS,
         *pages.BLUEPRINTS,
+        *mappings.BLUEPRINTS,
         *connections.BLUEPRINTS,
         *totals.BLUEPRINTS,
         *operations.BLUEPRINTS,

@@ -275,6 +275,7 @@ ANY = {
     "bench/rule_bench.py": "invoices as JSON has them: narrowing them would be measured too",
     "bench/shop_bench.py": "a query, whose type only sqlalchemy names",
     "bench/zen.py": "a rival that is not always installed and has no types",
+    "api/openapi.py": "a JSON document of any depth, as its standard has it",
     "totals/daily_page.py": "the words of an address, which flask takes as they come",
     "demo/progress.py": "the terms of a query, whose type only sqlalchemy names",
 }

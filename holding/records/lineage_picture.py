@@ -136,7 +136,8 @@ def steps(session: Session, record_id: int) -> tuple[Step, ...]:
     verdicts = _rows(session, Evaluation, Evaluation.record_id == record_id)
     postings = _rows(session, Posting, Posting.record_id == record_id)
     ids = [posting.id for posting in postings]
-    approvals = _rows(session, Approval, Approval.posting_id.in_(ids))
+    given = select(Approval).where(Approval.posting_id.in_(ids)).order_by(Approval.id)
+    approvals = session.scalars(given).all()
     pushes = {push.id: push for push in _rows(session, Push, Push.posting_id.in_(ids))}
     attempts = session.execute(
         select(Attempt, Request.kind)

@@ -7,7 +7,6 @@ Here: views. Not here: what is known of the failure, what a packet holds and wha
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from flask import Blueprint, Response, abort, g, make_response, render_template, request, url_for
 
@@ -240,11 +239,11 @@ def _packet(kept: Kept, problems: Mapping[str, str], *, status: int = 200) -> Re
     )
 
 
-def _rows(kept: Kept) -> list[tuple[str, Any]]:
+def _rows(kept: Kept) -> list[tuple[str, object]]:
     return [(label, kept.packet.get(name, "")) for name, label in packets.LABELS.items()]
 
 
-def _in_order(kept: Kept) -> dict[str, Any]:
+def _in_order(kept: Kept) -> dict[str, object]:
     """The packet as a desk asks for it; its hash is that of the canonical form."""
     return {name: kept.packet[name] for name in packets.LABELS if name in kept.packet}
 

@@ -6,7 +6,6 @@ shows it (portal/templates/signals).
 
 from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, g, request, url_for
@@ -61,7 +60,7 @@ def _close_problem(answer: Refusal, typed: str) -> Response:
     return _page({"close_day": answer.message}, {"day": typed})
 
 
-def _page(problems: Mapping[str, str], typed: Mapping[str, Any]) -> Response:
+def _page(problems: Mapping[str, str], typed: Mapping[str, object]) -> Response:
     session, company = store.reading(), g.company.id
     now: datetime = g.now
     today: date = now.astimezone(ZoneInfo(g.company.zone)).date()

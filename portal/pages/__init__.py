@@ -1,6 +1,6 @@
 """The pages: the list of their blueprints.
 
-Here: the list of them; mapping_changes adds views to mappings. Not here: what they show.
+Here: the list of them. Not here: what they show.
 """
 
 from portal.pages import (
@@ -8,15 +8,13 @@ from portal.pages import (
     dashboard,
     exceptions,
     intake,
-    mapping_changes,
-    mappings,
     records,
     rulesets,
     runs,
     worklist,
 )
 
-__all__ = ["BLUEPRINTS", "mapping_changes"]
+__all__ = ["BLUEPRINTS"]
 
 BLUEPRINTS = (
     dashboard.pages,
@@ -24,7 +22,6 @@ BLUEPRINTS = (
     exceptions.pages,
     exceptions.period_pages,
     records.pages,
-    mappings.pages,
     runs.pages,
     connections.pages,
     dashboard.late_pages,

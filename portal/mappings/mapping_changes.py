@@ -2,7 +2,7 @@
 
 Here: views of the mappings pages: one party under two keys, and the posted documents that a saved
 change contradicts with their reclassification sheet. Not here: how a proposal comes about
-(holding/mappings/party_merge.py), the change of one entry (mappings.py).
+(holding/mappings/party_merge.py), the change of one entry (mapping_pages.py).
 """
 
 from datetime import date, datetime
@@ -16,7 +16,7 @@ from holding.mappings import mapping_lists as queries
 from holding.refusal import Refusal
 from holding.runtime import doorbell
 from holding.words import plural
-from portal.pages.mappings import pages
+from portal.mappings.mapping_pages import pages
 from portal.web import forms, fragments, store
 
 __all__ = ["pages"]

@@ -1,7 +1,7 @@
 """One missing value with its form: what the source said of it, and what it could be mapped to.
 
 Here: what the panel is told. Not here: the search itself (holding/suggestions/choices.py), the page
-around it and what is saved (mappings.py).
+around it and what is saved (mapping_pages.py).
 """
 
 from dataclasses import dataclass

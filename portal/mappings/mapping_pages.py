@@ -15,7 +15,7 @@ from holding.mappings import preview as mappings_preview
 from holding.refusal import Refusal
 from holding.runtime import doorbell
 from holding.words import plural
-from portal.pages import opened_value
+from portal.mappings import opened_value
 from portal.web import forms, fragments, store
 
 pages = Blueprint("mappings", __name__, url_prefix="/c/<co>/mappings")
