@@ -18,6 +18,9 @@ from tests.holding.posting.test_autocount_life import control, effects, life, ru
 
 __all__ = ["life", "running"]  # fixtures
 DAY = 24 * 3600
+ON_SQLITE = pytest.mark.parametrize(
+    "database_url", [pytest.param("sqlite", marks=pytest.mark.sqlite)], indirect=True
+)
 IGNORED = ("we own  the rest  else review by accounts", "we own  the rest  else ignore")
 
 
@@ -109,6 +112,7 @@ def test_a_release_lets_it_stand_until_it_changes_again(life: Life) -> None:
     assert standings(life) == [Standing.UNEXPLAINED], "it was released as it was seen then"
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(
     ("faults", "there"),
     [([], {"details": [{"unitPrice": 2.5}]}), (["timeout_before"], {}),
@@ -121,6 +125,7 @@ def test_only_another_total_after_a_retry_is_escalated(
     assert mismatches(life) == []
 
 
+@ON_SQLITE
 def test_what_is_changed_there_after_it_agreed_is_no_matter_of_the_retry(life: Life) -> None:
     post(life, faults=["timeout_before"])
     control(life, "by_hand", number="A-1-1", details=[{"unitPrice": 2.5}])
@@ -128,6 +133,7 @@ def test_what_is_changed_there_after_it_agreed_is_no_matter_of_the_retry(life: L
     assert life.held("A-1") == ["STL03"]
 
 
+@ON_SQLITE
 def test_it_is_held_although_the_rules_ignore_what_is_changed_there(life: Life) -> None:
     files = autocount.rules()
     life.shop.publish(files | {"shop.rules": files["shop.rules"].replace(*IGNORED, 1)})
