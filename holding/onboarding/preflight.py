@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from connectors import registry
 from connectors.contract import declared_settings as declared
 from holding.configuration import ways_in
-from holding.connections.master_data import month_of, zone_of
+from holding.connections.master_data import PERIOD, month_of, zone_of
 from holding.onboarding import waiting_documents
 from holding.programs.world import SNAPSHOT_HOURS, program, target_connections
 from holding.rulesets import declared_rounding
@@ -168,7 +168,7 @@ def _of_master_data(session: Session, row: Connection, now: datetime) -> Iterato
 
 
 _CHECKED = select(func.max(Snapshot.checked_at)).where(
-    Snapshot.connection_id == bindparam("connection")
+    Snapshot.connection_id == bindparam("connection"), Snapshot.kind == PERIOD
 )
 
 
