@@ -37,7 +37,8 @@ _NO_DAY = "none"
 class Setting:
     """One setting: its name in commands and in storage, and the words of its field.
 
-    `choices` are stored value -> words, for the kinds `choice` and `some_of`.
+    `choices` are stored value -> words, for the kinds `choice` and `some_of`; `unset` are the words
+    of a choice that nobody made.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Setting:
     kind: ValueKind = "text"
     required: bool = False
     choices: Mapping[str, str] | None = None
+    unset: str = "As the system does by itself"
 
     @property
     def many(self) -> bool:
@@ -190,6 +192,7 @@ TAKING = Setting(
     hint="Off: nothing is taken from it, so that another way may bring the same kind. Blank: on.",
     kind="choice",
     choices={"on": "On", OFF: "Off"},
+    unset="Not set: on",
 )
 """Whether a source is used at all."""
 

@@ -84,6 +84,9 @@ def test_A11_what_it_says(office: House) -> None:
     assert "netshop (API) brings order records already" in told
     assert rows(office, "SELECT count(*) FROM connection WHERE name = 'stall'") == [(0,)]
 
+    shown = read(admin.get(f"{BASE}/connections/netshop/settings"))
+    choices = shown.one("select", id="deliveries").all("option")
+    assert [one.text for one in choices] == ["Not set: on", "On", "Off"]
     save(admin, "netshop", deliveries="off")
     refused = office.deliver(clean(1101))
     assert (refused.status_code, refused.json()["code"]) == (403, "delivery.off")
