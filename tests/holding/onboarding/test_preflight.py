@@ -6,7 +6,7 @@ from sqlalchemy import select, update
 
 from holding.access.actors import SYSTEM
 from holding.connections import confirmed_rates
-from holding.connections.master_data import keep_snapshot
+from holding.connections.master_data import RATE, keep_snapshot
 from holding.onboarding.preflight import Code, findings
 from holding.store.database import Database
 from holding.tables import Company, Snapshot
@@ -27,7 +27,7 @@ def test_master_data_that_was_never_read_or_long_ago(database: Database, company
             } & MASTER_DATA
 
         confirmed_rates.ask(session, SYSTEM, target.id, NOW)
-        assert session.scalars(select(Snapshot.kind)).all() == [confirmed_rates.RATE]
+        assert session.scalars(select(Snapshot.kind)).all() == [RATE]
         assert said() == {Code.NO_MASTER_DATA}, "what people said of rates is not the target's word"
         keep_snapshot(session, target, told_of(100, 0), person=None, now=NOW)
         assert said() == set()
