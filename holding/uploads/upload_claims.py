@@ -20,7 +20,7 @@ from holding.tables.columns import NOW
 from holding.tables.row_states import UploadState
 from holding.uploads.check_result import CheckResult
 
-_READING: Final = timedelta(minutes=1)  # for each megabyte of a file, beside the usual lease
+_READING: Final = timedelta(minutes=2)  # for each megabyte of a file, beside the usual lease
 
 
 @dataclass(frozen=True, slots=True)

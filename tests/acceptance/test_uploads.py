@@ -1,7 +1,6 @@
-"""A file of orders: looked at before anything is stored, taken once, its typing errors named."""
+"""A file of orders is looked at before anything is stored; a range of days before it goes."""
 
 import io
-import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -37,8 +36,6 @@ HEADS = (
 )
 ITEMS = ("Order ID", "Line", "Item code", "Description", "Unit", "Qty", "Unit price", "Tax code")
 DAY = days_ago(1)[:10]
-ROWS = int(os.environ.get("CLEARPOST_ROWS", "600"))
-"""Orders of the large file; `make night` asks for 50,000."""
 
 
 @pytest.fixture(scope="module")
@@ -279,3 +276,44 @@ def test_A08_a_typing_error_is_named_at_intake_with_the_nearest_known_code(offic
     )
     assert refused.status_code == 403
     assert re.search(r"You cannot import files", refused.text)
+
+
+@pytest.mark.browser
+def test_A14_a_range_of_days_is_counted_by_kind_before_anything_starts(
+    office: House, chromium: Any
+) -> None:
+    day = f"{int(days_ago(0)[:4]) - 1}-05-14"
+    before = f"{day[:-2]}13"
+    inside = {
+        7141: f"{before}T16:00:00+00:00",  # midnight of the 14th in Malaysia
+        7142: f"{day}T09:00:00+08:00",
+        7143: f"{day}T15:59:59+00:00",  # the last second of the 14th there
+    }
+    outside = {7144: f"{before}T15:59:59+00:00", 7145: f"{day}T16:00:00+00:00"}
+    moments = {**inside, **outside}
+    orders = [clean(no, ordered_at=at, paid_at=at, updated_at=at) for no, at in moments.items()]
+    assert office.deliver(*orders).status_code == 202
+    work(office)
+    sent = len(office.calls())
+    operator = "operator@kedai.example"
+    with Person(chromium, office.address) as person:
+        person.sign_in(operator, office.passwords[operator])
+        page = person.go(f"{BASE}/connections/aiaccount")
+        page.fill("#sync_first", day)
+        page.fill("#sync_last", day)
+        page.click("#syncsee")
+        page.locator("#rangerecords").wait_for()
+        told = read(page.content())
+        assert person.said == []
+    of_kind = {
+        row.all("td")[0].text: [cell.text for cell in row.all("td")[1:]]
+        for row in told.one("table", id="rangerecords").one("tbody").all("tr")
+    }
+    assert of_kind == {"Order": ["3", "RM 33.00"]}
+    documents = told.one("table", id="rangedocuments").one("tbody").all("tr")
+    assert [cell.text for cell in documents[0].all("td")] == ["Sales invoice", "3", "RM 33.00"]
+    days = told.one("p", id="rangedays").text
+    assert days.startswith(f"Days from {day} to {day}.")
+    assert "MYT" in days
+    assert rows(office, "SELECT count(*) FROM run WHERE kind = 'manual'") == [(0,)]
+    assert len(office.calls()) == sent

@@ -34,6 +34,7 @@ from connectors.sources.workbook.sheet_orders import Parts, fields_of, orders_of
 NAME = "workbook"
 ORDER = orders_of(NAME, COMPANY_CODE)
 CSV = ".csv"
+UPLOAD_SECONDS = 60  # of the processor, to read a file that nobody waits for at a page
 
 FORM = ConnectionForm(
     title="Workbooks and CSV files",
@@ -88,7 +89,7 @@ class Workbook:
         self, name: str, raw: bytes, zone: ZoneInfo, chosen: Chosen
     ) -> FileOrders | SourceRefusal:
         """The orders of a file, and the columns that were read for them."""
-        parts = _parts(name, raw)
+        parts = _parts(name, raw, Limits(cpu_seconds=UPLOAD_SECONDS))
         if isinstance(parts, SourceRefusal):
             return parts
         return orders_of_file(parts, ORDER, zone, chosen)
@@ -109,8 +110,8 @@ class Workbook:
         return run(child, [], told + b"\n" + raw, limits.cpu_seconds * 6)
 
 
-def _parts(name: str, raw: bytes) -> Parts | SourceRefusal:
-    sheets = read_csv("orders", raw) if name.lower().endswith(CSV) else read_tables(raw)
+def _parts(name: str, raw: bytes, limits: Limits | None = None) -> Parts | SourceRefusal:
+    sheets = read_csv("orders", raw) if name.lower().endswith(CSV) else read_tables(raw, limits)
     if isinstance(sheets, WorkbookRefusal):
         status = 413 if sheets.code.startswith("too_") else 422
         return SourceRefusal(status, sheets.code, sheets.message, sheets.hint)
