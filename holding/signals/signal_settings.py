@@ -61,15 +61,17 @@ def set_failures(
     """From how many failing records on a connector is a signal."""
     if refusal := may(actor, ACT):
         return refusal
-    if not 1 <= many <= MOST_FAILURES:
-        words = f"Enter a number from 1 to {MOST_FAILURES:,}."
-        return Refusal("signal.failures", words, "", 422)
     company = locked_company(session, actor.company_id or 0)
     query = select(Connection.id).where(
-        Connection.company_id == company.id, Connection.name == connection
+        Connection.company_id == company.id,
+        Connection.name == connection,
+        Connection.side == TARGET,
     )
     if session.scalar(query) is None:
         return Refusal("connection.unknown", "There is no such connection here.", "", 404)
+    if not 1 <= many <= MOST_FAILURES:
+        words = f"Enter a number from 1 to {MOST_FAILURES:,}."
+        return Refusal("signal.failures", words, "", 422)
     own = dict(company.settings.get(FAILURES, {}))
     company.settings = {**company.settings, FAILURES: {**own, connection: many}}
     say = (

@@ -50,6 +50,7 @@ ACTIONS = {
     "desk.correct periods.date api.correct api.date": CLERK,
     "onboarding.set_cutover onboarding.go_live": {"admin"},
     "desk.override connections.test stops.limit api.override": {"admin"},
+    "signals.failures signals.close_day": {"admin"},
     "mappings.fix mappings.save_entry mappings.accept_merge": {"finance", "admin"},
     "connections.pause connections.resume connections.sync connections.daily operations.requeue": {
         "operator",
@@ -70,8 +71,12 @@ FOR_ALL = {
     "desk.take_back",
     "deputies.end",
     "mappings.preview_entry",
+    "escalations.make",
+    "escalations.sent",
 }
-"""A preview changes nothing; of the others the services ask again, for each hold or person."""
+"""A preview changes nothing, and whoever sees a record may escalate it; of the others the services
+ask again, for each hold or person.
+"""
 SCOPES = (
     "record.read", "record.edit", "posting.approve", "hold.assign", "hold.retry", "retry.override",
 )  # fmt: skip

@@ -94,6 +94,8 @@ def test_a_threshold_is_a_number_set_by_an_administrator(visit, database):
     given = {"connection": "aiaccount", "many": "3"}
     visit("farah").post(f"{SIGNALS}/failures", given, status=403)
     visit("adam").post(f"{SIGNALS}/failures", {**given, "connection": "other"}, status=404)
+    visit("adam").post(f"{SIGNALS}/failures", {}, status=404)
+    visit("adam").post(f"{SIGNALS}/failures", {"connection": "netshop", "many": "0"}, status=404)
     assert one(database, "SELECT count(*) FROM event WHERE act = 'signal.set'") == 0
     limit(visit, "3")
     assert 'value="3"' in visit("farah").text(SIGNALS)
