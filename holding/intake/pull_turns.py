@@ -166,8 +166,8 @@ def done(session: Session, turn: Turn, due: datetime | None, now: datetime) -> N
         row.cursor = None
 
 
-def later(session: Session, turn: Turn, until: datetime) -> None:
-    """Give the turn back until then."""
+def later(session: Session, turn: Turn, until: datetime | None) -> None:
+    """Give the turn back until then; until its settings are changed where that is None."""
     _set(session, turn, due_at=until, lease_owner=None, lease_until=None)
 
 

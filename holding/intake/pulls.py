@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 
 from connectors import registry
 from connectors.contract import IncomingRecord
+from connectors.contract import declared_settings as declared
 from connectors.contract.pulls import NoPage, Page, Pulled, Pulls
 from connectors.transport.clock import Clock
 from connectors.transport.http import Http
@@ -113,7 +114,7 @@ def _turn(database: Database, clock: Clock, turn: Turn, http: Http, keys: Keys) 
     with database.write() as session:
         asked = _asked(session, turn, keys)
         if asked is None:
-            pull_turns.forget(session, turn)
+            _leave(session, turn)
             return 0
         told = None if isinstance(asked, Refusal) else _wait(session, asked, clock.now())
         if told is not None:
@@ -149,6 +150,17 @@ def _asked(session: Session, turn: Turn, keys: Keys) -> _Asked | Refusal | None:
     )
 
 
+def _leave(session: Session, turn: Turn) -> None:
+    """Where deliveries are off the place stays, for what changes meanwhile is to come when they are
+    on again; what has no address is forgotten.
+    """
+    connection = session.get_one(Connection, turn.connection_id)
+    if declared.takes(connection.settings):
+        pull_turns.forget(session, turn)
+    else:
+        pull_turns.later(session, turn, None)
+
+
 def _wait(session: Session, asked: _Asked, now: datetime) -> datetime | None:
     """Until when the limit of calls makes it wait; None where the call is spent and may be made."""
     told = str(asked.connection.settings.get(CALLS_PER_MINUTE, ""))
@@ -174,6 +186,10 @@ def _keep(database: Database, clock: Clock, turn: Turn, asked: _Asked, page: Pag
     with database.write(many=True) as session:
         now = clock.now()
         if not pull_turns.still_ours(session, turn):
+            return 0
+        source = session.get_one(Connection, turn.connection_id)
+        if source.settings != asked.connection.settings:  # it may bring something else now
+            pull_turns.later(session, turn, now)
             return 0
         made = _received(session, turn, asked, page, new, now)
         for one in page.found:

@@ -220,6 +220,64 @@ def test_another_address_is_not_shown_the_key(
     assert told(database, "pull.answers") == ["shelf can be read again."]
 
 
+def change(database: Database, company: Company, clock: SetClock, **given: str) -> None:
+    with database.write() as session:
+        key = connection_named(session, company, "shelf").id
+        assert change_settings(session, SYSTEM, key, given, now=clock.now()) == tuple(given)
+
+
+def test_what_changed_while_deliveries_were_off_comes_when_they_are_on_again(
+    shelf: Shelf, read: Read, database: Database, clock: SetClock, company: Company
+) -> None:
+    read()
+    shelf.changes = [(clock.now() + MINUTES, "N1", "1.00")]
+    change(database, company, clock, deliveries="off")
+    assert read().new == 0
+    clock.advance(timedelta(days=3))
+    assert read().new == 0
+    assert len(shelf.asked) == 1
+    assert [row(database, kind).due_at for kind in ("pull", "sweep")] == [None, None]
+    change(database, company, clock, deliveries="on")
+    assert read().new == 1
+    assert versions(database) == [("N1", 1)]
+    assert row(database, "sweep").due_at is not None
+
+
+@pytest.mark.parametrize("total", ["1.00", "x"])
+def test_a_page_that_was_asked_for_before_a_change_of_settings_is_asked_for_again(
+    shelf: Shelf, read: Read, database: Database, clock: SetClock, company: Company, total: str
+) -> None:
+    """What it brought may not be taken any more: the place behind it is no place to go on from."""
+    shelf.changes = [(clock.now() + MINUTES, "N1", total)]
+
+    def off() -> None:
+        shelf.meanwhile = lambda: None
+        change(database, company, clock, deliveries="off")
+
+    shelf.meanwhile = off
+    assert read() == PullCount(2, 0)
+    assert (len(shelf.asked), row(database).cursor) == (1, None)
+    change(database, company, clock, deliveries="on")
+    read()
+    assert len(versions(database)) + len(told(database, "pull.unreadable")) == 1
+
+
+def test_kinds_that_are_allowed_while_a_page_is_on_its_way_are_not_left_out_of_it(
+    shelf: Shelf, read: Read, database: Database, clock: SetClock, company: Company
+) -> None:
+    shelf.changes = [(clock.now() + MINUTES, "N1", "1.00")]
+    with database.write() as session:  # this source declares no kinds to choose from
+        source = connection_named(session, company, "shelf")
+        source.settings = {**source.settings, "record_kinds": "delivery"}
+
+    def allowed() -> None:
+        shelf.meanwhile = lambda: None
+        change(database, company, clock, record_kinds="")
+
+    shelf.meanwhile = allowed
+    assert read().new == 1
+
+
 def test_an_address_that_is_taken_away_ends_the_asking(
     shelf: Shelf, read: Read, database: Database, clock: SetClock, company: Company
 ) -> None:
