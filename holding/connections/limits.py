@@ -27,6 +27,7 @@ from holding.store import bulk
 from holding.tables import Company, Connection, Posting, Throttle
 from holding.tables.columns import NOW, among_words, moment
 from holding.tables.postings import IN_FLIGHT_STATES
+from rules.values.posting_states import PostingState
 
 FILLED, HELD = 80, 15  # per cent
 NEAR: Final = 80  # per cent of a month
@@ -92,7 +93,7 @@ def another_file(desk: Desk, channel: Channel, wanted: int) -> bool:
     with desk.database.write() as session:
         now = desk.clock.now()
         row = _counted(session, channel, now)  # the claim of these has its part of the month
-        if row is not None and row.quota_used >= (row.quota_limit or 0):
+        if row is not None and _left(row, channel, now) < 1:
             return False
         return _take(session, channel, now, 1, channel.calls_to_send) > 0
 
@@ -152,7 +153,8 @@ def exhausted(session: Session, channel: Channel, now: datetime) -> None:
     """The month is used up, whatever we counted, until the target tells us otherwise."""
     row = breaker.locked(session, channel.connection_id)
     row.quota_month = month_of(now, channel.zone)
-    row.quota_limit = row.quota_used = max(row.quota_limit or 0, row.quota_used)
+    known = row.quota_limit is not None
+    row.quota_limit = row.quota_used = max(row.quota_limit or 0, row.quota_used) if known else 0
 
 
 def count(session: Session, channel: Channel, now: datetime, documents: int) -> None:
@@ -161,7 +163,10 @@ def count(session: Session, channel: Channel, now: datetime, documents: int) -> 
     if documents and row is not None and row.quota_limit is not None:
         month = month_of(now, channel.zone)
         row = breaker.locked(session, channel.connection_id)
-        before = row.quota_used if row.quota_month == month else 0
+        before = _used(row, channel, now)
+        if row.quota_month != month and not row.quota_limit:
+            row.quota_limit = None  # it was the word of that month alone: exhausted()
+            return
         row.quota_month, row.quota_used = month, before + documents
         limit = row.quota_limit or 0
         if near(limit, row.quota_used) and not near(limit, before):
@@ -183,11 +188,17 @@ def short(session: Session, channel: Channel, now: datetime) -> bool:
     if row is None:
         return False
     ready = session.scalar(_WAITING, {"connection": channel.connection_id}) or 0
-    return ready > (row.quota_limit or 0) - row.quota_used
+    return ready > _left(row, channel, now)
 
 
 _MINE = Posting.connection_id == bindparam("connection")
-_WAITING = select(func.count()).where(_MINE, among_words(Posting.state, READY))
+_CHANGE_WAITS = and_(  # what is posted and stays as it is waits for nothing
+    Posting.state == PostingState.POSTED,
+    or_(Posting.due_at.is_not(None), Posting.lease_until.is_not(None)),
+)
+_WAITING = select(func.count()).where(
+    _MINE, or_(Posting.state == PostingState.READY, _CHANGE_WAITS)
+)
 _ON_THE_WAY = select(func.count()).where(
     _MINE,
     or_(
@@ -260,12 +271,24 @@ def _left_of_month(session: Session, channel: Channel, now: datetime, wanted: in
         return max(0, wanted)
     row = breaker.locked(session, channel.connection_id)  # who claims at the same moment waits
     going = session.scalar(_ON_THE_WAY, {"connection": channel.connection_id}) or 0
-    return max(0, min(wanted, (row.quota_limit or 0) - row.quota_used - going))
+    return max(0, min(wanted, _left(row, channel, now) - going))
 
 
 def _counted(session: Session, channel: Channel, now: datetime) -> Throttle | None:
-    """The row of a target whose documents of this month are counted."""
+    """The row of a target of whose documents of a month a limit is known. The limit of the month
+    before holds until the target tells another; none is known where it only said that it was used
+    up.
+    """
     row = breaker.known(session, channel.connection_id)
-    if row is None or row.quota_limit is None or row.quota_month != month_of(now, channel.zone):
+    if row is None or row.quota_limit is None:
         return None
-    return row
+    this = row.quota_month == month_of(now, channel.zone)
+    return row if this or row.quota_limit else None
+
+
+def _used(row: Throttle, channel: Channel, now: datetime) -> int:
+    return row.quota_used if row.quota_month == month_of(now, channel.zone) else 0
+
+
+def _left(row: Throttle, channel: Channel, now: datetime) -> int:
+    return (row.quota_limit or 0) - _used(row, channel, now)

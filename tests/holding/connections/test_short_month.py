@@ -1,5 +1,6 @@
 """A month of which fewer documents are left than wait: shared out, counted, told once."""
 
+from dataclasses import replace
 from datetime import UTC, date, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
@@ -62,6 +63,56 @@ def test_it_is_short_where_more_is_ready_than_is_left(
         assert limits.short(session, target, NOW) is short
         urgent = session.scalars(select(Posting.number).order_by(*limits.MOST_URGENT)).all()
     assert urgent == ["NS-2", "NS-1", "NS-0"]
+
+
+def test_of_what_is_posted_only_a_planned_change_waits(
+    database: Database, company: Company
+) -> None:
+    with database.write() as session:
+        target = counted(session, company, 3, 0)
+        posted = ready(session, company, 1, 2, 3, 4)[1:]
+        for state in (PostingState.SENDING, PostingState.POSTED):
+            for one in posted:
+                one.state, one.due_at = state, None
+            session.flush()
+        assert not limits.short(session, target, NOW)
+        for one in posted:
+            one.due_at = NOW
+        session.flush()
+        assert limits.short(session, target, NOW)
+        for one in posted:
+            one.due_at, one.lease_until = None, NOW + timedelta(minutes=1)
+        session.flush()
+        assert limits.short(session, target, NOW)
+
+
+def test_a_new_month_begins_with_the_limit_of_the_last(
+    database: Database, company: Company
+) -> None:
+    with database.write() as session:
+        target = replace(counted(session, company, 3, 3), calls_per_minute=None)
+        session.get_one(Throttle, target.connection_id).quota_month = "2026-10"
+        ready(session, company, *range(1, 5))
+        assert limits.short(session, target, NOW)
+        assert limits.sends(session, target, NOW, 10) == 3
+        assert limits.in_a_file(session, target, NOW, 10) == 3
+    desk = cast(Any, SimpleNamespace(database=database, clock=SimpleNamespace(now=lambda: NOW)))
+    assert limits.another_file(desk, target, 2)
+
+
+def test_a_month_that_was_used_up_without_a_known_limit_does_not_stop_the_next(
+    database: Database, company: Company
+) -> None:
+    with database.write() as session:
+        target = replace(counted(session, company, None, 40), calls_per_minute=None)
+        limits.exhausted(session, target, NOW)
+        assert limits.sends(session, target, NOW, 50) == 0
+        ready(session, company, 1)
+        next_month = NOW + timedelta(days=11)
+        assert not limits.short(session, target, next_month)
+        assert limits.sends(session, target, next_month, 50) == 50
+        limits.count(session, target, next_month, 1)
+        assert limits.sends(session, target, next_month, 50) == 50
 
 
 def test_that_little_is_left_is_told_once(database: Database, company: Company) -> None:
