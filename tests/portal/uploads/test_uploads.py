@@ -6,6 +6,7 @@ import re
 import openpyxl
 import pytest
 
+from holding.uploads import upload_turns
 from holding.uploads.upload_turns import work_due
 from tests.portal.reading import one, plain
 from tests.support.workbooks import HEAD, ITEMS, orders, workbook
@@ -185,3 +186,35 @@ def test_only_who_may_upload_does_and_strangers_see_nothing(visit, work):
 
 def test_a_file_larger_than_the_limit_is_not_read(visit):
     give(visit("farah"), b"x" * (21 * 1024 * 1024), status=413)
+
+
+def test_nobody_else_decides_about_a_preview(visit, work, database):
+    url = checked(visit("farah"), work, orders(651))
+    chan = visit("chan")
+    for act in ("confirm", "cancel", "columns"):
+        chan.post(f"{url}/{act}", {}, status=404)
+    assert one(database, "SELECT state FROM upload") == "checked"
+
+
+def test_an_import_that_was_cut_off_goes_on_behind_the_last_part(
+    visit, work, database, monkeypatch
+):
+    farah = visit("farah")
+    url = checked(farah, work, orders(661, 662, 663))
+    farah.post(f"{url}/confirm", {}, status=303)
+    monkeypatch.setattr(upload_turns, "UPLOAD_ORDERS", 1)
+    monkeypatch.setattr(upload_turns, "SLICE_SECONDS", -1.0)
+    read = upload_turns._read
+    monkeypatch.setattr(upload_turns, "_read", Forgetful(read))  # each turn is another process
+    work()
+    page = plain(farah.text(url))
+    assert "Orders taken 3 New 3 Changed 0 Same as before 0" in page
+    assert one(database, "SELECT count(*) FROM delivery WHERE upload_id IS NOT NULL") == 3
+    assert one(database, "SELECT sum(times) FROM delivery WHERE upload_id IS NOT NULL") == 3
+
+
+class Forgetful(dict):
+    """A memory of nothing."""
+
+    def get(self, key, default=None):
+        return default
