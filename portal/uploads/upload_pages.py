@@ -13,12 +13,13 @@ from flask import Blueprint, Response, abort, g, make_response, request, url_for
 
 from connectors.contract import SourceRefusal
 from connectors.contract.uploads import LEFT_OUT, FieldLabel, FileColumn
+from holding.access.personal_data import MASK, PERSONAL
 from holding.intake.source_zone import zone_of_source
 from holding.refusal import Refusal
 from holding.runtime import doorbell
 from holding.tables.row_states import UploadState
 from holding.uploads import giving_in, upload_rows
-from holding.uploads.check_result import STORED, CheckResult, Standing
+from holding.uploads.check_result import STORED, ChangedField, CheckResult, Standing
 from holding.uploads.file_check import every_wrong_cell, labels_of
 from holding.uploads.known_codes import known_codes
 from holding.uploads.upload_rows import UploadRow
@@ -178,10 +179,20 @@ def _page(row: UploadRow) -> Response:
         fields=_fields(found),
         labels=labels_of(_fields(found)),
         sees=_sees(row),
+        stored_value=_stored_value,
         sources=giving_in.sources_for(store.reading(), g.company.id),
         wanted=row.source,
         problems={},
     )
+
+
+def _stored_value(field: ChangedField) -> str:
+    """What is stored in a field of a changed order. Whose file it is says nothing about who may
+    see that: an id in a file is enough to ask for it.
+    """
+    named = field.path.partition(".")[0].partition("[")[0]
+    hidden = field.before and named in PERSONAL and not filters.sees_personal()
+    return MASK if hidden else field.before
 
 
 def _list(problems: Mapping[str, str], status: int = 200) -> Response:

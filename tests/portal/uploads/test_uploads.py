@@ -218,3 +218,23 @@ class Forgetful(dict):
 
     def get(self, key, default=None):
         return default
+
+
+@pytest.mark.parametrize(("name", "seen"), [("chan", False), ("farah", True)])
+def test_stored_personal_values_are_only_for_who_may_see_them(visit, work, name, seen):
+    who = visit(name)
+
+    def book(customer, tin, total):
+        head = (*HEAD, "Customer name", "TIN")
+        row = (671, "SO-671", "paid", "2026-11-19", "C-77", "MYR", total, customer, tin)
+        line = (671, 1, "TEA-1", "Tea", "BOX", 2, "48.00")
+        return workbook({"Orders": [head, row], "Items": [ITEMS, line]})
+
+    url = checked(visit("farah"), work, book("Wong Mei", "IG77", "96.00"))
+    visit("farah").post(f"{url}/confirm", {}, status=303)
+    work()
+    page = plain(who.text(checked(who, work, book("Chong Wei", "IG78", "97.00"))))
+    assert ("Wong Mei" in page, "IG77" in page) == (seen, seen)
+    stored = ("Wong Mei", "IG77") if seen else ("•••", "•••")
+    for before, after in zip((*stored, "96.00"), ("Chong Wei", "IG78", "97.00"), strict=True):
+        assert f"{before} {after}" in page
