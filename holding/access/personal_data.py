@@ -15,8 +15,16 @@ from holding.store import bulk
 from holding.tables import Posting, Push, Version
 from rules.values.wording import MISSING
 
-PERSONAL = frozenset({"customer_name", "tin", "address"})
-PERSONAL_FIELDS = ("Customer", "CustomerTIN", "CustomerAddress", "DebtorName")
+PERSONAL = frozenset({"customer_name", "tin", "address", "email", "phone"})
+PERSONAL_FIELDS = (
+    "Customer",
+    "CustomerTIN",
+    "CustomerIDNumber",
+    "CustomerAddress",
+    "CustomerEmail",
+    "CustomerPhone",
+    "DebtorName",
+)
 MASK = "•••"
 
 Hide = Callable[[str], str]

@@ -2,6 +2,7 @@
 
 import pytest
 
+from connectors.targets.aiaccount.documents import SALES_INVOICE
 from holding.access import personal_data
 from holding.mappings import fixes
 from holding.records import trace
@@ -26,6 +27,11 @@ def test_whole_values_are_hidden_however_they_are_written(text: str, shown: str)
 
 def test_without_values_nothing_is_hidden() -> None:
     assert personal_data.hider(())("anything") == "anything"
+
+
+def test_whatever_a_document_says_of_a_customer_is_personal() -> None:
+    told = {field.name for field in SALES_INVOICE.header if field.wire.startswith("customer.")}
+    assert told - set(personal_data.PERSONAL_FIELDS) == {"CustomerIDType"}
 
 
 @pytest.mark.sqlite
