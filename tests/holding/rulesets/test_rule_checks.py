@@ -1,15 +1,16 @@
 """Rules are looked at for pages in processes with limits: two at a time, and not for long."""
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+import msgspec
 import pytest
 
 from connectors.kit.confined_process import Child, Ended
 from holding.refusal import Refusal
 from holding.rulesets import check_processes
-from holding.rulesets.check_processes import BUSY, RuleChecks
+from holding.rulesets.check_processes import BUSY, Question, RuleChecks, answer
 from holding.rulesets.check_report import MOST, Report, report
 from tests.acceptance.product import until
 from tests.support.house import RULES
@@ -75,14 +76,14 @@ class Held(RuleChecks):
         self.go = threading.Event()
         self.counting = threading.Lock()
 
-    def _looked(self, key: str, files: Mapping[str, str]) -> Report | Refusal:
+    def _answered(self, question: Question) -> bytes | Refusal:
         with self.counting:
             self.busy += 1
             self.most = max(self.most, self.busy)
         assert self.go.wait(60)
         with self.counting:
             self.busy -= 1
-        return report({})
+        return answer(msgspec.json.encode(Question({})))
 
 
 def test_T29c_two_look_two_wait_and_more_are_told_to_come_again(
