@@ -8,7 +8,7 @@ are held until somebody maps it. It is wrong where a known code is nearly the sa
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,6 +24,8 @@ from rules.values.spelling import fold
 
 UNIT_FIELD: Final = "line.uom"
 _MOST_COMPARED = 2_000  # codes that one is compared with
+_LONGEST = 100  # signs of a code that is compared at all: the time grows with their square
+_SIGNS = 2_000_000  # of all codes of one file, each once for every known one it is compared with
 _UNITS = "unit"
 
 
@@ -52,9 +54,13 @@ class _Codes:
     def has(self, code: str) -> bool:
         return fold(code, self._match) in self._folded
 
+    def compared(self, code: str) -> Sequence[str]:
+        """The keys that this code could mean; two codes with other digits are two things."""
+        return self._by_digits.get(digits_of(code), ())[:_MOST_COMPARED]
+
     def near(self, code: str) -> Iterator[tuple[int, Nearest]]:
-        """How alike, in per cent, and which; two codes with other digits are two things."""
-        for key in self._by_digits[digits_of(code)][:_MOST_COMPARED]:
+        """How alike, in per cent, and which."""
+        for key in self.compared(code):
             _, percent = alike(code, key)
             if percent:
                 yield percent, Nearest(key, self._values[key])
@@ -63,11 +69,15 @@ class _Codes:
 class KnownCodes:
     """The codes that the rules of a company know, by the field that they stand in: `customer`,
     `line.sku`. A code that any map of a field knows is known.
+
+    They are asked for the codes of one file. A file of many or long unknown codes has no nearest
+    ones beyond a bound: those wait until they are mapped, as any unknown code.
     """
 
     def __init__(self, tables: Mapping[str, Iterable[_Codes]]) -> None:
         self._tables = {field: tuple(codes) for field, codes in tables.items()}
         self._found: dict[tuple[str, str], Nearest | None] = {}
+        self._left = _SIGNS
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -85,6 +95,10 @@ class KnownCodes:
         tables = self._tables.get(field, ())
         if not code or any(table.has(code) for table in tables):
             return None
+        signs = len(code) * sum(len(table.compared(code)) for table in tables)
+        if len(code) > _LONGEST or signs > self._left:
+            return None
+        self._left -= signs
         near = [found for table in tables for found in table.near(code)]
         return max(near, key=lambda pair: (pair[0], pair[1].code))[1] if near else None
 
