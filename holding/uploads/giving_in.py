@@ -24,6 +24,7 @@ from holding.refusal import Refusal
 from holding.tables import Connection, Upload
 from holding.tables.row_states import UploadState
 from holding.uploads.check_result import STORED, Standing, of_json
+from holding.uploads.upload_claims import give_back
 from holding.uploads.upload_rows import UNCONFIRMED
 from holding.words import plural
 
@@ -174,12 +175,16 @@ def choose(
     chosen: Mapping[str, str],
     now: datetime,
 ) -> Refusal | None:
-    """Match columns with fields as the person says, and check the file anew."""
+    """Match columns with fields as the person says, and check the file anew; a check that runs
+    with other columns is not heard any more.
+    """
     row = _own(session, actor, company_id, upload_id)
     if isinstance(row, Refusal):
         return row
     row.chosen = {**row.chosen, **chosen}
-    row.state, row.result, row.due_at, row.crashes = UploadState.CHECKING, None, now, 0
+    row.state, row.result, row.due_at = UploadState.CHECKING, None, now
+    row.fence += 1
+    give_back(row)
     return None
 
 

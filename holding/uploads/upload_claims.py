@@ -7,6 +7,7 @@ Here: claiming under a lease, giving back, giving up with a reason. Not here: th
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from secrets import token_hex
 from typing import Any, Final
 
 from sqlalchemy import and_, or_, select
@@ -25,7 +26,11 @@ _READING: Final = timedelta(minutes=2)  # for each megabyte of a file, beside th
 
 @dataclass(frozen=True, slots=True)
 class UploadTurn:
-    """The right to work on one file, and what it was when that was taken."""
+    """The right to work on one file, and what it was when that was taken.
+
+    `owner` is of this turn alone: a database may give the number of a file that was forgotten to
+    the next one, whose fence begins anew.
+    """
 
     upload_id: int
     company_id: int
@@ -39,6 +44,7 @@ class UploadTurn:
     with_unknown: bool
     result: Mapping[str, Any] | None
     fence: int
+    owner: str
 
 
 def due_companies(session: Session, now: datetime) -> list[int]:
@@ -73,7 +79,8 @@ def claim(
         words = "Reading this file was interrupted three times."
         give_up(session, row, words, "Split it into smaller files, then upload those.", now)
         return None
-    row.lease_owner, row.fence = owner, row.fence + 1
+    mine = f"{owner} {token_hex(8)}"
+    row.lease_owner, row.fence = mine, row.fence + 1
     row.lease_until = now + lease + _READING * (1 + len(row.body) // MEGABYTE)
     return UploadTurn(
         upload_id=row.id,
@@ -88,6 +95,7 @@ def claim(
         with_unknown=row.with_unknown,
         result=row.result,
         fence=row.fence,
+        owner=mine,
     )
 
 
@@ -120,8 +128,13 @@ def tell(session: Session, row: Upload, act: str, say: str, now: datetime) -> No
 
 def still_ours(session: Session, turn: UploadTurn) -> Upload | None:
     """The row, held until the end of this transaction, unless somebody took it or forgot it."""
-    query = select(Upload).where(Upload.id == turn.upload_id, Upload.fence == turn.fence)
-    row = session.scalar(query.where(Upload.state == turn.state).with_for_update())
+    query = (
+        select(Upload)
+        .where(Upload.id == turn.upload_id, Upload.company_id == turn.company_id)
+        .where(Upload.fence == turn.fence, Upload.lease_owner == turn.owner)
+        .where(Upload.state == turn.state)
+    )
+    row = session.scalar(query.with_for_update())
     return row if row is not None and row.lease_until is not None else None
 
 

@@ -2,11 +2,15 @@
 
 import io
 import re
+from datetime import timedelta
 
 import openpyxl
 import pytest
+from sqlalchemy import select
 
+from holding.tables import Upload
 from holding.uploads import upload_turns
+from holding.uploads.upload_claims import claim, still_ours
 from holding.uploads.upload_turns import work_due
 from tests.portal.reading import one, plain
 from tests.support.workbooks import HEAD, ITEMS, orders, workbook
@@ -238,3 +242,40 @@ def test_stored_personal_values_are_only_for_who_may_see_them(visit, work, name,
     stored = ("Wong Mei", "IG77") if seen else ("•••", "•••")
     for before, after in zip((*stored, "96.00"), ("Chong Wei", "IG78", "97.00"), strict=True):
         assert f"{before} {after}" in page
+
+
+@pytest.fixture
+def taken(database, clock):
+    """A turn at the file that waits, as a worker takes it."""
+
+    def taking(owner="w"):
+        with database.write() as session:
+            company = session.scalar(select(Upload.company_id))
+            turn = claim(session, company, owner, clock.now(), timedelta(seconds=30))
+        assert turn is not None
+        return turn
+
+    return taking
+
+
+def test_the_check_of_a_cancelled_file_says_nothing_of_the_next_one(visit, taken, database):
+    url, _ = give(visit("farah"), orders(681))
+    old = taken()
+    visit("farah").post(f"{url}/cancel", {}, status=303)
+    assert give(visit("chan"), orders(682))[0] == url  # its number is used again
+    new = taken()
+    assert old.fence == new.fence
+    with database.write() as session:
+        assert still_ours(session, old) is None
+        assert still_ours(session, new) is not None
+
+
+def test_a_choice_of_columns_ends_a_check_that_runs(visit, taken, work, database):
+    farah = visit("farah")
+    url, _ = give(farah, orders(691))
+    turn = taken()
+    farah.post(f"{url}/columns", {}, status=303)
+    with database.write() as session:
+        assert still_ours(session, turn) is None
+    work()
+    assert "New 1" in plain(farah.text(url))
