@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from holding.access.actors import SYSTEM, Actor, actor_of
 from holding.audit.events import record_event
+from holding.lifecycle.changes import locked_company
 from holding.refusal import Refusal
 from holding.rulesets.publication import OPEN_STATES, publish, publishable
 from holding.rulesets.published import Published
@@ -63,6 +64,10 @@ def publish_started(session: Session, now: datetime) -> Published | Refusal | No
         .limit(1)
     )
     if change is None:
+        return None
+    locked_company(session, change.company_id)
+    session.refresh(change)  # whoever had the lock may have taken the time back
+    if change.state not in OPEN_STATES or change.starts_at is None or change.starts_at > now:
         return None
     actor = actor_of(session, change.starts_by_id or 0, change.company_id, via=SYSTEM.via)
     answer: Published | Refusal = Refusal(

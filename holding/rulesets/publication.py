@@ -22,7 +22,7 @@ from holding.rulesets.admission import RulesRefusal, examine, rule_sources
 from holding.rulesets.check_report import Report, fingerprint
 from holding.rulesets.entering import Entering
 from holding.rulesets.published import Published, tell_published
-from holding.tables import Change, ChangeFile, RuleFile
+from holding.tables import Change, ChangeFile, Company, RuleFile
 from holding.tables.row_states import ChangeState
 from holding.words import plural
 from rules.programs.program import hash_of
@@ -168,16 +168,19 @@ def publishable(session: Session, change_no: int, actor: Actor) -> Change | Refu
     refusal = may(actor, "rules.publish")
     if refusal or company_id is None:
         return refusal or Refusal(code="company.none", message="No company is chosen.", status=404)
+    company = locked_company(session, company_id)  # before the change: as it stands under the lock
     change = session.scalar(
-        select(Change).where(Change.company_id == company_id, Change.no == change_no)
+        select(Change)
+        .where(Change.company_id == company_id, Change.no == change_no)
+        .execution_options(populate_existing=True)
     )
     if change is None:
         return _unknown(change_no)
-    return _not_publishable(session, company_id, change, actor) or change
+    return _not_publishable(session, company, change, actor) or change
 
 
 def _not_publishable(
-    session: Session, company_id: int, change: Change, actor: Actor
+    session: Session, company: Company, change: Change, actor: Actor
 ) -> Refusal | None:
     if change.state not in OPEN_STATES:
         return Refusal(
@@ -187,7 +190,7 @@ def _not_publishable(
         )
     authors = _authors(session, change)
     if actor.person_id in authors:
-        others = who_may(session, company_id, "rules.publish", but=authors)
+        others = who_may(session, company.id, "rules.publish", but=authors)
         return Refusal(
             code="rules.own",
             message=f"{actor.name} wrote change {change.no} and cannot publish it.",
@@ -196,7 +199,7 @@ def _not_publishable(
             else "A second person with the role publisher is needed.",
             status=403,
         )
-    if change.base_id != locked_company(session, company_id).ruleset_version_id:
+    if change.base_id != company.ruleset_version_id:
         return Refusal(
             code="change.behind",
             message=f"Other rules were published since change {change.no} was pushed.",

@@ -1,10 +1,11 @@
 """A change that comes into force at its time, and one that cannot any more."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from holding.refusal import Refusal
 from holding.rule_changes.start_time import LONGEST, drop_start, publish_started, set_start
@@ -136,3 +137,66 @@ def test_who_may_not_publish_any_more_publishes_nothing_at_the_time(shop: Shop) 
     assert isinstance(answer, Refusal)
     assert versions(shop) == 0
     assert "not in this company any more" in told(shop, "rules.start_missed")
+
+
+def dropped(shop: Shop, no: int) -> object:
+    with shop.database.write() as session:
+        return drop_start(session, no, shop.actor("pua"), shop.now)
+
+
+def first_under_the_lock(
+    shop: Shop, act: Callable[[], object], then: Callable[[], object]
+) -> object:
+    """What `act` answers where `then` has the lock of the company a moment before it does."""
+    left = [then]
+
+    def before(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        if left and "FROM company" in statement and "FOR NO KEY UPDATE" in statement:
+            left.pop()()
+
+    event.listen(shop.database.engine, "before_cursor_execute", before)
+    try:
+        return act()
+    finally:
+        event.remove(shop.database.engine, "before_cursor_execute", before)
+        assert not left
+
+
+@pytest.fixture
+def shop_on_a_server(shop: Shop) -> Shop:
+    if shop.database.dialect == "sqlite":
+        pytest.skip("SQLite has one writer at a time: nobody waits with what was read before")
+    return shop
+
+
+def test_a_time_that_is_taken_back_while_the_worker_waits_starts_nothing(
+    shop_on_a_server: Shop,
+) -> None:
+    shop = shop_on_a_server
+    no = pushed(shop)
+    planned(shop, no)
+    shop.clock.advance(LATER)
+    assert first_under_the_lock(shop, lambda: swept(shop), lambda: dropped(shop, no)) is None
+    assert versions(shop) == 0
+    assert "start time was removed" in told(shop, "rules.start_dropped")
+
+
+def test_a_time_that_is_moved_while_the_worker_waits_is_kept(shop_on_a_server: Shop) -> None:
+    shop = shop_on_a_server
+    no = pushed(shop)
+    planned(shop, no)
+    shop.clock.advance(LATER)
+    assert first_under_the_lock(shop, lambda: swept(shop), lambda: planned(shop, no)) is None
+    assert versions(shop) == 0
+    with shop.database.read() as session:
+        assert session.scalars(select(Change.starts_at)).one() == shop.now + LATER
+
+
+def test_who_waits_with_an_old_page_is_told_that_it_is_in_force(shop_on_a_server: Shop) -> None:
+    shop = shop_on_a_server
+    no = pushed(shop)
+    planned(shop, no)
+    shop.clock.advance(LATER)
+    answer = first_under_the_lock(shop, lambda: dropped(shop, no), lambda: swept(shop))
+    assert isinstance(answer, Refusal)
+    assert answer.code == "change.closed"
