@@ -74,7 +74,8 @@ class ChangedOrder:
 class CheckResult:
     """All that a preview shows. `refused` is message and hint of a file that is not read at all;
     `left_out` the first cells of the orders with an unknown code; `cells` counts all that is
-    wrong, `wrong` and `changed` are the first of them. `loose` cells belong to no order.
+    wrong, `wrong` and `changed` are the first of them. `loose` cells belong to no order;
+    `unsummed` orders are in `counts` and not in `money`.
     """
 
     refused: tuple[str, str] | None = None
@@ -83,6 +84,7 @@ class CheckResult:
     missing: tuple[tuple[str, str], ...] = ()
     counts: Mapping[str, int]
     money: Mapping[str, Sums]
+    unsummed: int = 0
     wrong: tuple[WrongCell, ...] = ()
     cells: int = 0
     loose: int = 0
@@ -108,6 +110,7 @@ def of_json(told: Mapping[str, Any]) -> CheckResult:
         missing=tuple((str(sheet), str(name)) for sheet, name in told["missing"]),
         counts=told["counts"],
         money=told["money"],
+        unsummed=told.get("unsummed", 0),  # not said by earlier versions
         wrong=tuple(WrongCell(**one) for one in told["wrong"]),
         cells=told["cells"],
         loose=told["loose"],

@@ -18,7 +18,7 @@ from holding.intake.deliveries import later
 from holding.intake.differences import difference
 from holding.intake.stored_versions import Key, Stored, ids_of, stored
 from holding.tables import Version
-from holding.tables.columns import to_minor
+from holding.tables.columns import is_currency, to_minor
 from holding.uploads.check_result import (
     STORED,
     ChangedField,
@@ -31,6 +31,7 @@ from holding.uploads.known_codes import KnownCodes, Nearest
 from rules.values.canonical import dumps, sha256_hex
 
 COMPARED_AT_ONCE: Final = 500
+CURRENCIES: Final = 30  # so many of a file are summed, for a file can name a new one in each row
 _WRONG, _CHANGED, _FIELDS = 200, 20, 6  # of each, what a preview keeps
 _LINE: Final = "line."
 Mistyped = tuple[str, str, Nearest]
@@ -51,7 +52,7 @@ def checked(
 ) -> CheckResult:
     """The preview of a file for this source; `labels` are those of its fields."""
     counts: Counter[str] = Counter()
-    money: dict[str, Counter[str]] = defaultdict(Counter)
+    money = _Money()
     wrong = [_cell(file, labels, error, "") for error in file.errors]
     left_out, changed = [], list[ChangedOrder]()
     for batch in _batches(file.orders):
@@ -63,8 +64,7 @@ def checked(
             elif news is not None and len(changed) < _CHANGED:
                 changed.append(news)
             counts[standing] += 1
-            if order.total is not None:
-                money[standing][order.currency] += to_minor(order.total, order.currency)
+            money.add(standing, order)
             wrong += [_cell(file, labels, error, order.number) for error in order.errors]
             wrong += [_typo(file, labels, one, order.number) for one in typos]
     return CheckResult(
@@ -72,13 +72,38 @@ def checked(
         columns=file.columns,
         missing=file.missing,
         counts=dict(counts),
-        money={standing: dict(sums) for standing, sums in money.items()},
+        money={each: dict(sums) for each, sums in money.sums.items()},
+        unsummed=money.unsummed,
         wrong=tuple(wrong[:_WRONG]),
         cells=len(wrong),
         loose=len(file.errors),
         changed=tuple(changed),
         left_out=tuple(left_out),
     )
+
+
+class _Money:
+    """What the orders of each standing come to, by currency; none stands for that of the books.
+
+    `unsummed` orders name something else than a currency, or one more than `CURRENCIES`.
+    """
+
+    def __init__(self) -> None:
+        self.sums: dict[str, Counter[str]] = defaultdict(Counter)
+        self.unsummed = 0
+        self._codes: set[str] = set()
+
+    def add(self, standing: Standing, order: FileOrder) -> None:
+        """Count the total of an order, where it has one that could be read."""
+        if order.total is None:
+            return
+        code = order.currency
+        odd = bool(code) and not is_currency(code)
+        if odd or (code not in self._codes and len(self._codes) >= CURRENCIES):
+            self.unsummed += 1
+            return
+        self._codes.add(code)
+        self.sums[standing][code] += to_minor(order.total, code)
 
 
 def every_wrong_cell(

@@ -20,7 +20,7 @@ from holding.runtime import doorbell
 from holding.tables.row_states import UploadState
 from holding.uploads import giving_in, upload_rows
 from holding.uploads.check_result import STORED, ChangedField, CheckResult, Standing
-from holding.uploads.file_check import every_wrong_cell, labels_of
+from holding.uploads.file_check import CURRENCIES, every_wrong_cell, labels_of
 from holding.uploads.known_codes import known_codes
 from holding.uploads.upload_rows import UploadRow
 from holding.uploads.upload_turns import reader
@@ -180,6 +180,7 @@ def _page(row: UploadRow) -> Response:
         labels=labels_of(_fields(found)),
         sees=_sees(row),
         stored_value=_stored_value,
+        currencies=CURRENCIES,
         sources=giving_in.sources_for(store.reading(), g.company.id),
         wanted=row.source,
         problems={},

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from holding.tables import Upload
-from holding.uploads import upload_turns
+from holding.uploads import file_check, upload_turns
 from holding.uploads.upload_claims import claim, still_ours
 from holding.uploads.upload_turns import work_due
 from tests.portal.reading import one, plain
@@ -279,3 +279,20 @@ def test_a_choice_of_columns_ends_a_check_that_runs(visit, taken, work, database
         assert still_ours(session, turn) is None
     work()
     assert "New 1" in plain(farah.text(url))
+
+
+def test_odd_currencies_are_not_summed_and_that_is_said(visit, work, database, monkeypatch):
+    monkeypatch.setattr(file_check, "CURRENCIES", 3)
+    farah = visit("farah")
+    words = ["MYR", "SGD", "EURO", "", "usd", "USD", "SGD"]
+    heads = [
+        (n, f"SO-{n}", "paid", "2026-11-19", "C-77", word, "96.00")
+        for n, word in enumerate(words, 701)
+    ]
+    lines = [(n, 1, "TEA-1", "Tea", "BOX", 2, "48.00") for n in range(701, 708)]
+    book = workbook({"Orders": [HEAD, *heads], "Items": [ITEMS, *lines]})
+    page = plain(farah.text(checked(farah, work, book)))
+    assert re.search(r"New 7 RM 192.00 \+ SGD 192.00 ", page)
+    assert "The amounts of 3 orders are not in these sums" in page
+    clean = plain(farah.text(checked(farah, work, orders(708))))
+    assert "not in these sums" not in clean
