@@ -18,6 +18,7 @@ from holding.access.actors import Actor
 from holding.access.operations import of_theirs
 from holding.approvals import voiding
 from holding.audit.events import Fact, record_events
+from holding.exceptions.opened_again import open_again
 from holding.exceptions.restored_assignments import PutBack, put_back
 from holding.lifecycle.changes import wake_records
 from holding.lifecycle.states import move_postings, refresh
@@ -165,6 +166,7 @@ def _void_all(session: Session, actor: Actor, op: str, now: datetime) -> Undone 
         )
     _void(session, actor, back, now)
     _hold_again(session, back)
+    open_again(session, sorted({line.id for line in back if line.of == RELEASE}), now)
     _tell(session, actor, back, now, op)
     wake_records(session, {line.record_id for line in back}, now)
     refresh(session, sorted({line.record_id for line in back}))

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from connectors.contract.errors import RETRY
@@ -16,7 +16,7 @@ from grammar.text.finding_codes import ErrorClass
 from holding.access.teams import FALLBACK_TEAM
 from holding.exceptions.deadlines import answer_by
 from holding.lifecycle import causes
-from holding.lifecycle.causes import INACTIVE
+from holding.lifecycle.causes import INACTIVE, TOTALS
 from holding.lifecycle.states import refresh
 from holding.store import bulk
 from holding.tables import Company, Connection, Hold, Posting, Record, Team
@@ -35,7 +35,6 @@ CONFLICT = "TGT02"
 NO_ANSWER = "TGT03"
 GAVE_UP = "TGT04"
 MANUAL = "TGT05"
-TOTALS = "TGT07"
 NAMES = {
     CONTENT_CHANGED: "push.content_changed",
     NOT_APPROVED: "push.not_approved",
@@ -89,11 +88,19 @@ def open_hold(session: Session, posting: Posting, trouble: Trouble, now: datetim
     return cause_id
 
 
+ANSWERED = "The target has answered."
+
+
 def close_holds(
-    session: Session, posting_ids: Collection[int], codes: tuple[str, ...], now: datetime
+    session: Session,
+    posting_ids: Collection[int],
+    codes: tuple[str, ...],
+    now: datetime,
+    *,
+    why: str = ANSWERED,
 ) -> Collection[int]:
     """Close what pushing itself opened, once the target has answered; the causes' ids."""
-    given = {"postings": list(posting_ids), "codes": codes, "now": now}
+    given = {"postings": list(posting_ids), "codes": codes, "now": now, "why": why}
     return session.scalars(_CLOSE_HOLDS, given).all()
 
 
@@ -101,7 +108,7 @@ _CLOSE_HOLDS = (
     update(Hold)
     .where(bulk.among_given(Hold.posting_id, "postings"), HOLD_OPEN)
     .where(bulk.among_given(Hold.code, "codes"))
-    .values(state=HoldState.CLEARED, closed_at=NOW, closed_why="The target has answered.")
+    .values(state=HoldState.CLEARED, closed_at=NOW, closed_why=bindparam("why"))
     .returning(Hold.cause_id)
     .execution_options(synchronize_session=False)
 )

@@ -26,6 +26,8 @@ from rules.values.cause_keys import CauseKey
 
 INACTIVE = "TGT06"
 """The code of a hold for a party that is switched off in the target."""
+TOTALS = "TGT07"
+"""The code of a hold for another total in the target than a retry brought there."""
 ADD = (
     "UPDATE cause AS t SET records = t.records + v.records, book = t.book + v.book"
     " FROM v WHERE t.id = v.id"

@@ -17,7 +17,8 @@ from connectors.contract import Found
 from holding import words
 from holding.connections.channel import Channel
 from holding.journal import target_holds
-from holding.journal.target_holds import TOTALS, Trouble
+from holding.journal.target_holds import Trouble
+from holding.lifecycle.causes import TOTALS
 from holding.store import bulk
 from holding.tables import Attempt, Hold, Posting, Push, Request
 from holding.tables.columns import to_minor
@@ -46,42 +47,53 @@ def follow(
     """Open a hold where a document that was retried has another total there, and close those whose
     document shows its total again; the records and causes that were touched, to be settled last.
     """
-    amiss = {one.posting.id: total for one in seen
-             if (total := _amiss(channel, one)) is not None}  # fmt: skip
-    sends = _sends(session, list(amiss))
+    shown = {one.posting.id: total for one in seen
+             if (total := _shown(channel, one)) is not None}  # fmt: skip
+    sends = _sends(
+        session, [one.posting.id for one in seen if _amiss(one, shown.get(one.posting.id))]
+    )
     records, causes = [], []
     open_ones = _open(session, [one.posting.id for one in seen])
     for one in seen:
-        posting, total = one.posting, amiss.get(one.posting.id)
-        if total is None and posting.id in open_ones:
-            closed = target_holds.close_holds(session, [posting.id], (TOTALS,), now)
-            causes += list(closed)
-            records.append(posting.record_id)
-        elif total is not None and (
-            posting.id in open_ones or (not one.agreed and sends.get(posting.id, 0) >= RETRIED)
-        ):
+        posting, total = one.posting, shown.get(one.posting.id)
+        if total is None:
+            continue  # an open one stays open
+        if not _amiss(one, total):
+            if posting.id in open_ones:
+                causes += target_holds.close_holds(
+                    session, [posting.id], (TOTALS,), now, why=SHOWN_AGAIN
+                )
+                records.append(posting.record_id)
+        elif posting.id in open_ones or (not one.agreed and sends.get(posting.id, 0) >= RETRIED):
             trouble = _trouble(channel, posting, total, sends.get(posting.id, RETRIED))
             causes.append(target_holds.open_hold(session, posting, trouble, now))
             records.append(posting.record_id)
     return records, causes
 
 
-def _amiss(channel: Channel, one: Seen) -> int | None:
-    """What the target shows in minor units, where it is another total; nothing where it is not, or
-    where nobody can say.
+def _amiss(one: Seen, total: int | None) -> bool:
+    return total is not None and total != one.posting.amount
+
+
+def _shown(channel: Channel, one: Seen) -> int | None:
+    """The total that the target shows in minor units, 0 where the document is gone or void; None
+    where nobody can say: there are two of its number, or what is shown is no amount.
     """
     found, posting = one.found, one.posting
-    if found.kind in ("equal", "unknown") or posting.amount is None:
+    if found.kind == "unknown" or posting.amount is None:
         return None
+    if found.kind == "equal":
+        return posting.amount
     if found.kind == "absent" or found.void:
         return 0
+    if not found.differs:
+        return None
     field = channel.total_field(posting.doc_type)
     told = [kept.value for kept in found.differs if (kept.line, kept.field) == (0, field)]
     try:
-        total = to_minor(Decimal(told[0]), posting.currency) if told else posting.amount
+        return to_minor(Decimal(told[0]), posting.currency) if told else posting.amount
     except (InvalidOperation, OverflowError):
         return None
-    return None if total == posting.amount else total
 
 
 def _sends(session: Session, posting_ids: Sequence[int]) -> dict[int, int]:

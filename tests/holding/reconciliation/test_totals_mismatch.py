@@ -1,20 +1,26 @@
 """A document that was taken after a retry and shows another total is held until it is right."""
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
+from connectors.contract import Found, Kept
+from holding.connections.channel import Channel, open_channel
+from holding.exceptions import undo
 from holding.exceptions.holds import Done
 from holding.exceptions.releases import release
 from holding.reconciliation import document_sides
 from holding.reconciliation.compared_documents import Span, Standing
 from holding.reconciliation.manual_entries import look_again
+from holding.reconciliation.totals_mismatch import SHOWN_AGAIN, Seen, follow
 from holding.tables import Cause, Hold
 from tests.holding.life import Life
 from tests.holding.posting import test_autocount_life as autocount
 from tests.holding.posting.test_autocount_life import control, effects, life, running
+from tests.support.factories import connection_named
 
 __all__ = ["life", "running"]  # fixtures
 DAY = 24 * 3600
@@ -94,6 +100,31 @@ def test_it_is_held_once_and_ends_when_the_total_is_right(life: Life) -> None:
     assert effects(life) == [("created", "A-1-1")]
 
 
+@ON_SQLITE
+@pytest.mark.parametrize("differs", [(), (Kept(0, "Total", "n/a"),), (Kept(0, "Total", "200.00"),)])
+def test_it_stays_open_while_nobody_can_say_what_is_shown(
+    life: Life, differs: tuple[Kept, ...]
+) -> None:
+    """Two documents of the number stand there, or what is shown is no amount."""
+    post(life, faults=["timeout_before"], details=[{"unitPrice": 2.5}])
+
+    def read(found: Found) -> list[str]:
+        with life.shop.database.write() as session:
+            target = connection_named(session, life.shop.company, "autocount")
+            channel = open_channel(session, life.desk, target)
+            assert isinstance(channel, Channel)
+            seen = Seen(life.shop.posting(session, "A-1"), found, agreed=False)
+            total = channel.total_field(seen.posting.doc_type) or ""
+            found = replace(found, differs=tuple(replace(k, field=total) for k in found.differs))
+            follow(session, channel, [replace(seen, found=found)], life.shop.now)
+        return [one.state for one in mismatches(life)]
+
+    assert read(Found(kind="different", words="", differs=differs)) == ["open"]
+    right = Found(kind="different", words="", differs=(Kept(0, "Total", "192.00"),))
+    assert read(right) == ["cleared"]
+    assert [one.closed_why for one in mismatches(life)] == [SHOWN_AGAIN]
+
+
 def test_a_release_lets_it_stand_until_it_changes_again(life: Life) -> None:
     post(life, faults=["timeout_before"], details=[{"unitPrice": 2.5}])
     for code in ("TGT07", "STL03"):
@@ -110,6 +141,31 @@ def test_a_release_lets_it_stand_until_it_changes_again(life: Life) -> None:
     control(life, "by_hand", number="A-1-1", details=[{"unitPrice": 2.6}])
     later(life, DAY)
     assert standings(life) == [Standing.UNEXPLAINED], "it was released as it was seen then"
+
+
+def test_a_release_that_is_taken_back_leaves_it_held(
+    life: Life, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post(life, faults=["timeout_before"], details=[{"unitPrice": 2.5}])
+    (first,) = mismatches(life)
+    monkeypatch.setenv("CLEARPOST_UNDO_SECONDS", "30")
+    with life.shop.database.write() as session:
+        lim = life.shop.actor("lim")
+        made = release(session, lim, first.id, "Agreed", life.shop.now, "form-1")
+        assert isinstance(made, Done), made
+    with life.shop.database.write() as session:
+        assert isinstance(undo.undo(session, lim, "form-1", life.shop.now), undo.Undone)
+    for _ in range(2):
+        found = mismatches(life)
+        assert [one.state for one in found] == ["released", "open"]
+        assert found[1].message == first.message
+        with life.shop.database.read() as session:
+            assert session.get_one(Cause, first.cause_id).records == 1
+        assert life.shop.states() == {"A-1": "held"}
+        later(life, DAY)
+    control(life, "by_hand", number="A-1-1", details=[{"unitPrice": 2.4}])
+    later(life, DAY)
+    assert [one.state for one in mismatches(life)] == ["released", "cleared"]
 
 
 @ON_SQLITE
