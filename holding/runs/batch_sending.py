@@ -9,7 +9,6 @@ remembered that a crash could lose. A run is over when none of its postings is r
 waits an hour for those that are tried again; what takes longer is sent on its own when it is due.
 """
 
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count
@@ -136,19 +135,21 @@ def _next_ones(session: Session, run: Run, channel: Channel, now: datetime) -> l
         .order_by(Posting.crashes, *urgent)
         .limit(most)
     )
-    return _of_one_file(session, channel, parted(session.execute(query).all(), most))
+    return of_one_file(session, channel, parted(session.execute(query).all(), most))
 
 
-def _of_one_file(session: Session, channel: Channel, ids: list[int]) -> list[int]:
+def of_one_file(session: Session, channel: Channel, ids: list[int]) -> list[int]:
     """The first of these whose rows fit in one file, one at least: who takes more examines them in
     vain. What they weigh is known when the file is built.
     """
     most, rows = channel.target.file_limits.rows, 0
     if most is None:
         return ids
-    contents = session.scalars(_CONTENTS, {"ids": ids}).yield_per(_AT_A_TIME)
-    with closing(contents):
-        for before, content in enumerate(contents):
+    for start in range(0, len(ids), _AT_A_TIME):
+        some = ids[start : start + _AT_A_TIME]
+        contents = dict(session.execute(_CONTENTS, {"ids": some}).all())
+        for before, posting_id in enumerate(some, start):
+            content = contents.get(posting_id)
             rows += channel.target.rows_of(revive(Document, content)) if content else 1
             if rows > most:
                 return ids[: max(1, before)]
@@ -156,7 +157,7 @@ def _of_one_file(session: Session, channel: Channel, ids: list[int]) -> list[int
 
 
 _AT_A_TIME = 50
-_CONTENTS = select(Posting.content).where(bulk.among_given(Posting.id, "ids")).order_by(Posting.id)
+_CONTENTS = select(Posting.id, Posting.content).where(bulk.among_given(Posting.id, "ids"))
 
 
 def _finish(desk: Desk, batch: Batch) -> None:
