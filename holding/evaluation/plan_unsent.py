@@ -14,7 +14,8 @@ from holding.approvals.consent import counting, posting_hash
 from holding.approvals.voiding import of_another_content
 from holding.evaluation.batch import Batch, HoldRow, PostingRow
 from holding.evaluation.plan_parts import Plan, Planned
-from holding.journal.target_holds import CONFLICT, CONTENT_CHANGED, NOT_APPROVED, TOTALS
+from holding.journal.target_holds import CONFLICT, CONTENT_CHANGED, NOT_APPROVED
+from holding.lifecycle.causes import TOTALS
 from holding.tables.columns import to_minor
 from holding.tables.postings import ENDED
 from rules.decisions.gates import EARLY

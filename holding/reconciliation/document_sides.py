@@ -204,10 +204,10 @@ def _released(session: Session, rows: Collection[Compared]) -> set[int]:
 def without_document(
     session: Session, company_id: int, span: Span
 ) -> tuple[tuple[str, int, int], ...]:
-    """Records of the days of which nobody knows a document yet: (currency, count, minor units);
-    those without a day are in no span and counted with it.
+    """Records of the days of which nobody knows a document with a day yet: (currency, count, minor
+    units); those without a day are in no span and counted with it.
     """
-    made = exists().where(_other.record_id == Record.id)
+    made = exists().where(_other.record_id == Record.id, _other.doc_date.is_not(None))
     rows = session.execute(
         select(Record.currency, func.count(), func.sum(Record.amount))
         .where(Record.company_id == company_id, Record.state.in_(_OPEN_STATES), ~made)

@@ -22,8 +22,8 @@ from holding.exceptions.holds import Desk, Done, done
 from holding.exceptions.releases import decide_one
 from holding.journal.evidence import push_key
 from holding.journal.push_rows import add_lines, conflicted, keep_look
-from holding.journal.target_holds import CONFLICT, MANUAL, TOTALS
-from holding.lifecycle.causes import beside, close, settle
+from holding.journal.target_holds import CONFLICT, MANUAL
+from holding.lifecycle.causes import TOTALS, beside, close, settle
 from holding.lifecycle.changes import read_now, wake_records
 from holding.lifecycle.states import move_posting
 from holding.refusal import Refusal

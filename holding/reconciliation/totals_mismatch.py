@@ -52,7 +52,8 @@ def follow(
     sends = _sends(
         session, [one.posting.id for one in seen if _amiss(one, shown.get(one.posting.id))]
     )
-    records, causes = [], []
+    records: list[int] = []
+    causes: list[int] = []
     open_ones = _open(session, [one.posting.id for one in seen])
     for one in seen:
         posting, total = one.posting, shown.get(one.posting.id)

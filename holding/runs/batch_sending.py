@@ -147,7 +147,7 @@ def of_one_file(session: Session, channel: Channel, ids: list[int]) -> list[int]
         return ids
     for start in range(0, len(ids), _AT_A_TIME):
         some = ids[start : start + _AT_A_TIME]
-        contents = dict(session.execute(_CONTENTS, {"ids": some}).all())
+        contents = {row.id: row.content for row in session.execute(_CONTENTS, {"ids": some})}
         for before, posting_id in enumerate(some, start):
             content = contents.get(posting_id)
             rows += channel.target.rows_of(revive(Document, content)) if content else 1

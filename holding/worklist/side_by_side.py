@@ -18,7 +18,8 @@ from connectors.contract import Stands
 from holding.access.personal_data import MASK, PERSONAL, PERSONAL_FIELDS
 from holding.intake.differences import flat
 from holding.journal.push_rows import conflicted
-from holding.journal.target_holds import CONFLICT, MANUAL, TOTALS
+from holding.journal.target_holds import CONFLICT, MANUAL
+from holding.lifecycle.causes import TOTALS
 from holding.programs.replay import replay
 from holding.programs.world import program
 from holding.reconciliation import manual_entries

@@ -39,4 +39,5 @@ def test_the_rows_that_are_counted_are_those_of_the_documents_that_go(
         assert goes(ids) == [9]
         assert goes(ids[::-1]) == [1, 5, 3]
         assert goes(ids[1:]) == [2, 3, 5]
+        assert goes([ids[1], ids[2], ids[4], ids[0]]) == [2, 3, 1]
         assert goes(ids[:1]) == [9]
