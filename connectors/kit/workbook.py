@@ -8,6 +8,7 @@ mean.
 import csv
 import io
 import json
+import re
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -28,8 +29,11 @@ from connectors.kit.sheet_tables import (
 
 Written = str | Decimal | int | date | None
 CSV = "text/csv; charset=utf-8"
-UNSAFE = ("=", "+", "-", "@", "\t", "\r")
-"""How a text begins that a spreadsheet would take for a formula."""
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""Signs with which a program for tables begins a formula; the last four are their wide forms."""
+_NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+"""What XML cannot hold; one such sign and no program opens the workbook."""
+_MOST = 32_767  # signs of a cell, counted as UTF-16
 _FIXED_DATE = (1980, 1, 1, 0, 0, 0)
 _LEVEL = 6  # a fifteenth of the size for a tenth of the time
 _EPOCH = date(1899, 12, 30)
@@ -114,8 +118,13 @@ def write_csv(rows: Sequence[Sequence[Written]]) -> bytes:
 
 def _no_formula(cell: Written) -> str:
     if isinstance(cell, str):
-        return f"'{cell}" if cell.startswith(UNSAFE) else cell
+        return harmless(cell)
     return "" if cell is None else str(cell)
+
+
+def harmless(text: str) -> str:
+    """The text as a cell that no program for tables runs: an apostrophe stands before a formula."""
+    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text
 
 
 def write(name: str, rows: Sequence[Sequence[Written]]) -> bytes:
@@ -125,7 +134,8 @@ def write(name: str, rows: Sequence[Sequence[Written]]) -> bytes:
 
 def write_sheets(sheets: Mapping[str, Sequence[Sequence[Written]]]) -> bytes:
     """A workbook. Text stays text and is never a formula, decimals are written digit by digit,
-    equal rows give equal bytes, packed.
+    equal rows give equal bytes, packed. A sign that a workbook cannot hold is shown as �, and a
+    text ends where a cell does.
     """
     numbered = list(enumerate(sheets.items(), start=1))
     parts = {
@@ -174,11 +184,19 @@ def _sheet_xml(rows: Sequence[Sequence[Written]]) -> str:
     return f"{_XML}<worksheet {_MAIN}><sheetData>{''.join(told)}</sheetData></worksheet>"
 
 
+def _fitting(text: str) -> str:
+    """As much of a text as a cell holds, every sign of it one that XML can hold."""
+    text = _NO_TEXT.sub("\ufffd", text)
+    if len(text) * 2 <= _MOST:
+        return text
+    return text.encode("utf-16-le")[: _MOST * 2].decode("utf-16-le", "ignore")
+
+
 def _cell_xml(place: str, value: Written) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
-        text = escape(value, {"\r": "&#13;", "\n": "&#10;", "\t": "&#9;"})
+        text = escape(_fitting(value), {"\r": "&#13;", "\n": "&#10;", "\t": "&#9;"})
         return f'<c r="{place}" t="inlineStr"><is><t xml:space="preserve">{text}</t></is></c>'
     if isinstance(value, date):
         return f'<c r="{place}" s="1"><v>{(value - _EPOCH).days}</v></c>'

@@ -13,10 +13,7 @@ from typing import Final
 
 from flask import Response, make_response
 
-from connectors.kit.workbook import write
-
-FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""Signs with which a program for tables begins a formula; the last four are their wide forms."""
+from connectors.kit.workbook import harmless, write
 
 
 class FileKind(StrEnum):
@@ -42,11 +39,6 @@ def answered(
     answer.headers["Content-Type"] = _TYPES[kind]
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}.{kind}"'
     return answer
-
-
-def harmless(text: str) -> str:
-    """The text as a cell that no program for tables runs: an apostrophe stands before a formula."""
-    return f"'{text}" if text.lstrip(" ").startswith(FORMULA) else text
 
 
 def _written(

@@ -7,7 +7,6 @@ formula. Not here: who starts it (connector.py).
 """
 
 import json
-import re
 import sys
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -20,9 +19,6 @@ from connectors.kit.sheet_tables import CellValue, Limits, Sheet, WorkbookRefusa
 from connectors.kit.workbook import Written, read_csv, sheets_of, write_sheets
 from connectors.kit.workbook_child import read
 from connectors.sources.workbook.headings import ERRORS
-
-_NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")  # what XML cannot hold
-_MOST = 32_000  # signs of a cell; a spreadsheet takes 32,767
 
 
 def main() -> None:
@@ -48,8 +44,7 @@ def _by_row(errors: Mapping[str, str]) -> Mapping[str, Mapping[int, str]]:
         if digits.isdecimal():
             found[sheet][int(digits)].append(f"{cell}: {words}")
     return {
-        sheet: {row: "\n".join(told)[:_MOST] for row, told in rows.items()}
-        for sheet, rows in found.items()
+        sheet: {row: "\n".join(told) for row, told in rows.items()} for sheet, rows in found.items()
     }
 
 
@@ -72,9 +67,7 @@ def _written(value: CellValue | None) -> Written:
         return value.date() if value.time() == time() else value.isoformat(" ")
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, str):
-        return _NO_TEXT.sub("", value)
-    return value if value is None or isinstance(value, Decimal | date) else str(value)
+    return value if value is None or isinstance(value, str | Decimal | date) else str(value)
 
 
 if __name__ == "__main__":

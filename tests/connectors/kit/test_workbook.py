@@ -1,6 +1,7 @@
 # ruff: noqa: DTZ001 - a sheet knows no zone
 """Workbooks in and out: exact values, places of errors, the same records as the webhook."""
 
+import csv
 import io
 import json
 import random
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from connectors.contract import Accepted, SourceRefusal
 from connectors.kit.sheet_tables import CellError, Limits, WorkbookRefusal, column_name, place
-from connectors.kit.workbook import read_tables, sheets_of, write, write_sheets
+from connectors.kit.workbook import read_tables, sheets_of, write, write_csv, write_sheets
 from connectors.kit.workbook_child import read
 from connectors.registry import read_file, sources
 from connectors.simulators.netshop.deliveries import sample_order
@@ -287,6 +288,31 @@ def test_no_text_becomes_a_formula():
     cells = [row[0] for row in book.active.iter_rows()]
     assert {cell.data_type for cell in cells} == {"s"}
     assert [cell.value for cell in cells] == DANGEROUS
+
+
+def test_no_text_of_a_csv_is_a_formula():
+    given = [*DANGEROUS, *(f"  {text}" for text in DANGEROUS), "plain", "a=1"]
+    out = io.StringIO(write_csv([[text] for text in given]).decode("utf-8-sig"), newline="")
+    assert [row[0] for row in csv.reader(out)] == [
+        *(f"'{text}" for text in given[:-2]),
+        *given[-2:],
+    ]
+
+
+def test_a_sign_that_a_workbook_cannot_hold_breaks_none():
+    never = [*range(9), 0x0B, 0x0C, *range(0x0E, 0x20), 0xD800, 0xDFFF, 0xFFFE, 0xFFFF]
+    kept = [0x09, 0x0A, 0x0D, 0x20, 0x7F, 0xD7FF, 0xE000, 0xFFFD, 0x1F600]
+    raw = write("x", [[f"a{chr(code)}b" for code in codes] for codes in (never, kept)])
+    book = openpyxl.load_workbook(io.BytesIO(raw))
+    assert {cell.value for cell in book.active[1]} == {"a\ufffdb"}
+    told = [cell.value for cell in book.active[2] if cell.value]
+    assert told == [f"a{chr(code)}b" for code in kept]
+
+
+def test_a_text_ends_where_a_cell_does():
+    raw = write("x", [["x" * 32_767, "x" * 32_768, "x" + "\U0001f600" * 20_000]])
+    cells = openpyxl.load_workbook(io.BytesIO(raw)).active[1]
+    assert [cell.value for cell in cells] == ["x" * 32_767] * 2 + ["x" + "\U0001f600" * 16_383]
 
 
 def test_a_reader_that_needs_too_much_is_stopped():
