@@ -38,6 +38,8 @@ _PAUSE: Final = text(
 """By columns that every version of the schema has, for it runs before the schema is brought up."""
 _AT: Final = "INSERT INTO alembic_version (version_num) VALUES (:version)"
 _VERSION_ROW: Final = re.compile(r"^(\d{4})$", re.MULTILINE)
+_LOGS: Final = ("-wal", "-journal")
+"""What SQLite would play into a file of that name, also into the copy that is not theirs."""
 _OF_VERSION: Final = "TABLE DATA public alembic_version"
 
 
@@ -69,8 +71,9 @@ def restore(url: str, file: Path, now: datetime) -> Restored | Refusal:
 def _put_file(url: str, file: Path, now: datetime) -> str | Refusal:
     """A file becomes the database by one change of its name, when everything is done to it."""
     place = Path(make_url(url).database or "")
-    if place.exists() and place.stat().st_size:
-        return _occupied(str(place))
+    for one in (place, *(place.with_name(f"{place.name}{rest}") for rest in _LOGS)):
+        if one.exists() and one.stat().st_size:
+            return _occupied(str(one))
     new = place.with_name(f"{place.name}.restoring")
     new.unlink(missing_ok=True)
     problem = backup.copy_file(f"sqlite:///{file}", new) if file.is_file() else "no such file"
@@ -183,7 +186,10 @@ def _run(words: list[str], environment: dict[str, str] | None = None) -> tuple[s
 
 
 def _occupied(place: str) -> Refusal:
-    hint = "Move it away, or name an empty place with CLEARPOST_HOME or DATABASE_URL."
+    hint = (
+        "Move it away, with the files of the same name that end in -wal, -shm and -journal,"
+        " or name an empty place with CLEARPOST_HOME or DATABASE_URL."
+    )
     return Refusal(
         "DBS07", f"There is a database already: {place}. Nothing was changed.", hint, 409
     )

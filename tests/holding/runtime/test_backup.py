@@ -14,6 +14,7 @@ from sqlalchemy import create_engine, make_url, text
 
 from holding.refusal import Refusal
 from holding.runtime import backup, migrate
+from holding.runtime.restore import Restored, restore
 from holding.runtime.schema_version import VERSION
 from tests.support.databases import _on_server
 
@@ -94,3 +95,21 @@ def test_T39e_a_server_is_dumped_without_its_password_in_the_words_of_a_command(
         assert version == BEFORE
     finally:
         _on_server(postgresql_url, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+@pytest.mark.parametrize("rest", ["-wal", "-journal"])
+def test_a_log_that_was_left_behind_is_not_played_into_the_copy(
+    sqlite_file: Path, tmp_path: Path, rest: str
+) -> None:
+    url = f"sqlite:///{tmp_path / 'books.sqlite3'}"
+    left = tmp_path / f"books.sqlite3{rest}"
+    left.write_bytes(b"pages of the database that was moved away")
+    found = restore(url, sqlite_file, NOW)
+    assert isinstance(found, Refusal)
+    assert (found.code, found.status) == ("DBS07", 409)
+    assert str(left) in found.message
+    assert "-wal, -shm and -journal" in found.hint
+    assert list(tmp_path.iterdir()) == [left]
+    assert left.stat().st_size
+    left.unlink()
+    assert isinstance(restore(url, sqlite_file, NOW), Restored)
