@@ -146,10 +146,14 @@ def _blocked_close(session: Session, company: Company, now: datetime) -> list[Fo
     """What is held of the month whose books close within days."""
     day = close_day(company.settings)
     today = now.astimezone(ZoneInfo(company.zone)).date()
-    closes = today.replace(day=day) if day else None
-    if closes is None or not 0 <= (closes - today).days <= CLOSE_DAYS:
+    if not day:
         return []
-    last = today.replace(day=1) - timedelta(days=1)
+    closes = today.replace(day=day)
+    if closes < today:
+        closes = (today.replace(day=1) + timedelta(days=31)).replace(day=day)
+    if (closes - today).days > CLOSE_DAYS:
+        return []
+    last = closes.replace(day=1) - timedelta(days=1)
     first = last.replace(day=1)
     records, money, one = _held(session, company.id, Hold.doc_date >= first, Hold.doc_date <= last)
     if not records:

@@ -173,6 +173,31 @@ def test_a_close_is_told_days_before_with_its_money_and_not_without_a_set_day(
     assert look() == 0
 
 
+@pytest.mark.parametrize(
+    ("today", "day", "words"),
+    [
+        ((2026, 11, 27), "1", None),
+        ((2026, 11, 29), "1", "November 2026 closes in 2 days: RM"),
+        ((2026, 11, 30), "3", "November 2026 closes in 3 days: RM"),
+        ((2026, 12, 31), "2", "December 2026 closes in 2 days: RM"),
+    ],
+)
+def test_a_close_on_the_first_days_is_told_in_the_month_that_closes(
+    visit, database, clock, look, today, day, words
+):
+    year, month, date = today
+    with database.write() as session:
+        session.execute(
+            text("UPDATE hold SET doc_date = :at WHERE state = 'open'"),
+            {"at": f"{year}-{month:02}-18"},
+        )
+    clock.set(clock.now().replace(year=year, month=month, day=date))
+    visit("adam").post(f"{SIGNALS}/close-day", {"day": day}, status=303)
+    assert look() == (words is not None)
+    if words:
+        assert words in plain(visit("farah").text(DASHBOARD))
+
+
 def test_two_workers_raise_one(database, clock, fail, visit, monkeypatch):
     fail()
     limit(visit, "4")
