@@ -68,7 +68,7 @@ def _file(path: str, before: str, after: str) -> FileDifference:
 
 
 def _lines(before: list[str], after: list[str]) -> Iterator[DiffLine]:
-    groups = difflib.SequenceMatcher(None, before, after, autojunk=False).get_grouped_opcodes(2)
+    groups = difflib.SequenceMatcher(None, before, after).get_grouped_opcodes(2)
     for group in groups:
         if group[0][3]:
             yield DiffLine("", "", f"line {group[0][3] + 1}")
