@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import exists, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
 from connectors.transport.clock import Clock
@@ -53,7 +53,12 @@ class Judged:
 def due_companies(session: Session, now: datetime) -> Sequence[int]:
     """The companies whose shadow has something to judge, or is over."""
     rows = session.scalars(select(Shadow).where(Shadow.ended_at.is_(None))).all()
-    return [row.company_id for row in rows if _over(session, row, now) or _next(session, row, 1)]
+    last = _last(session) if rows else 0
+    return [
+        row.company_id
+        for row in rows
+        if _over(session, row, now) or last - row.seen_id > LOOKS_BACK or _next(session, row, 1)
+    ]
 
 
 def take_turn(database: Database, clock: Clock, company_id: int) -> int:
@@ -65,8 +70,16 @@ def take_turn(database: Database, clock: Clock, company_id: int) -> int:
         why = _over(session, shadow, clock.now())
         given = None if why else _candidate(session, shadow)
         judged = _each(session, given, shadow, clock) if given else []
+        seen = 0 if judged or not given else _last(session)
     with database.write() as session:
-        return _store(session, company_id, shadow.id, judged, why, clock.now())
+        return _store(session, company_id, shadow.id, judged, why, clock.now(), seen)
+
+
+def _last(session: Session) -> int:
+    """The newest evaluation of any company: what a quiet one has looked through is not read again
+    with each sweep, however much the others judge.
+    """
+    return session.scalar(select(func.max(Evaluation.id))) or 0
 
 
 def _over(session: Session, shadow: Shadow, now: datetime) -> ShadowEnd | None:
@@ -152,6 +165,7 @@ def _store(
     judged: Sequence[Judged],
     why: ShadowEnd | None,
     now: datetime,
+    seen: int,
 ) -> int:
     """Keep what was found, unless the shadow has ended meanwhile or another worker was faster."""
     shadow = session.scalar(
@@ -189,6 +203,6 @@ def _store(
     shadow.judged += sum(bool(one.hash) for one in fresh)
     shadow.unread += sum(not one.hash for one in fresh)
     shadow.differ += sum(one.differs for one in fresh)
-    shadow.seen_id = max([shadow.seen_id, *(one.evaluation_id for one in fresh)])
+    shadow.seen_id = max([shadow.seen_id, seen, *(one.evaluation_id for one in fresh)])
     session.flush()
     return len(fresh)

@@ -110,6 +110,28 @@ def test_an_evaluation_that_is_committed_late_is_not_left_out(shop: Shop) -> Non
     assert turn(shop) == 2
 
 
+def test_a_quiet_company_does_not_look_through_what_others_judge_again_and_again(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.receive(small("SO-1"), small("SO-2"), small("SO-3"))
+    shop.judge()
+    begun(shop, changed(shop))
+    monkeypatch.setattr(shadow_turns, "LOOKS_BACK", 2)
+    with shop.database.write() as session:
+        last = session.scalar(select(func.max(Evaluation.id))) or 0
+        shadow = session.scalars(select(Shadow)).one()
+        shadow.seen_id = last - 3
+    with shop.database.read() as session:
+        assert list(due_companies(session, shop.now)) == [shop.company.id]
+    assert turn(shop) == 0
+    assert of(shop).seen_id == last
+    with shop.database.read() as session:
+        assert list(due_companies(session, shop.now)) == []
+    shop.receive(small("SO-4"))
+    shop.judge()
+    assert turn(shop) == 1
+
+
 def test_it_ends_at_its_time_at_its_limit_and_with_its_change(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
