@@ -11,21 +11,19 @@ from urllib.parse import quote
 
 from flask import Blueprint, Response, abort, g, make_response, request, url_for
 
-from connectors.contract import SourceRefusal
 from connectors.contract.uploads import LEFT_OUT, FieldLabel, FileColumn
 from holding.access.personal_data import MASK, PERSONAL
-from holding.intake.source_zone import zone_of_source
 from holding.refusal import Refusal
 from holding.runtime import doorbell
 from holding.tables.row_states import UploadState
 from holding.uploads import giving_in, upload_rows
 from holding.uploads.check_result import STORED, ChangedField, CheckResult, Standing
-from holding.uploads.file_check import CURRENCIES, every_wrong_cell, labels_of
-from holding.uploads.known_codes import known_codes
+from holding.uploads.file_check import CURRENCIES, labels_of
 from holding.uploads.upload_rows import UploadRow
 from holding.uploads.upload_turns import reader
 from holding.words import plural
-from portal.web import filters, forms, fragments, store
+from portal.uploads import error_workbook
+from portal.web import filters, forms, fragments, security, store
 from portal.web.security import may
 
 pages = Blueprint("uploads", __name__, url_prefix="/c/<co>/uploads")
@@ -122,27 +120,20 @@ def file(upload_id: int) -> Response:
 
 
 @pages.get("/<int:upload_id>/errors.xlsx")
+@security.limiter.limit("6 per minute")
 def errors(upload_id: int) -> Response:
-    """The workbook with a column Errors."""
+    """The workbook with a column Errors, of a file in which something is wrong."""
     row = _row(upload_id)
-    raw, found, session = _bytes(row), row.found, store.reading()
-    read = reader().upload(row.name, raw, zone_of_source(session, row.source_id), row.chosen)
-    if found is None or isinstance(read, SourceRefusal):
+    raw, found = _bytes(row), row.found
+    if found is None or not found.cells:
         abort(404)
-    labels = labels_of(reader().fields(read.columns))
-    known = known_codes(session, g.company.id)
-    store.renew()  # no snapshot is kept while a process is at work
-    words: dict[str, str] = {}
-    for cell in every_wrong_cell(read, known, labels, frozenset(found.left_out)):
-        words[cell.where] = (
-            f"{words[cell.where]} {cell.words}" if cell.where in words else cell.words
-        )
-    made = reader().with_errors(row.name, raw, words)
-    if made is None:
-        words_of = f"{row.name} cannot be written again."
-        refusal = Refusal("upload.errors", words_of, "Correct the file itself.", 422)
-        return fragments.refuse(refusal, back=_url(upload_id))
-    return _attached(made, f"{row.name.rpartition('.')[0]}-errors.xlsx", SHEET)
+    made = error_workbook.with_errors(row, found, raw)
+    if isinstance(made, bytes):
+        return _attached(made, f"{row.name.rpartition('.')[0]}-errors.xlsx", SHEET)
+    answer = fragments.refuse(made, back=_url(upload_id))
+    if made is error_workbook.BUSY:
+        answer.headers["Retry-After"] = str(error_workbook.RETRY_SECONDS)
+    return answer
 
 
 def _row(upload_id: int) -> UploadRow:

@@ -6,12 +6,14 @@ from datetime import timedelta
 
 import openpyxl
 import pytest
+from flask import g
 from sqlalchemy import select
 
 from holding.tables import Upload
 from holding.uploads import file_check, upload_turns
 from holding.uploads.upload_claims import claim, still_ours
-from holding.uploads.upload_turns import work_due
+from holding.uploads.upload_turns import reader, work_due
+from portal.uploads import error_workbook
 from tests.portal.reading import one, plain
 from tests.support.workbooks import HEAD, ITEMS, orders, workbook
 
@@ -296,3 +298,40 @@ def test_odd_currencies_are_not_summed_and_that_is_said(visit, work, database, m
     assert "The amounts of 3 orders are not in these sums" in page
     clean = plain(farah.text(checked(farah, work, orders(708))))
     assert "not in these sums" not in clean
+
+
+def test_one_workbook_with_errors_is_written_at_a_time_and_without_a_snapshot(
+    visit, work, monkeypatch
+):
+    farah = visit("farah")
+    url = f"{checked(farah, work, orders(711, qty='two'))}/errors.xlsx"
+    known, answers = reader(), []
+
+    class Nested:
+        """The reader; while it reads, somebody else asks for the workbook."""
+
+        fields, with_errors = known.fields, known.with_errors
+
+        def upload(self, *told):
+            assert "reading" not in g
+            answers.append(visit("farah").get(url, status=503))
+            return known.upload(*told)
+
+    monkeypatch.setattr(error_workbook, "reader", Nested)
+    assert farah.get(url, status=200).data.startswith(b"PK")
+    [busy] = answers
+    assert "Another workbook with errors is being written" in plain(busy.get_data(as_text=True))
+    assert busy.headers["Retry-After"] == "20"
+
+    monkeypatch.setattr(error_workbook, "reader", lambda: 1 / 0)
+    farah.get(url, status=500)
+    monkeypatch.undo()
+    farah.get(url, status=200)  # whatever became of it, the next one has its turn
+    for _ in range(2):
+        farah.get(url, status=200)
+    assert farah.get(url, status=429).headers["Retry-After"]
+
+
+def test_a_file_without_errors_has_no_workbook_of_them(visit, work):
+    farah = visit("farah")
+    farah.get(f"{checked(farah, work, orders(721))}/errors.xlsx", status=404)
