@@ -169,6 +169,30 @@ def unread(session: Session, actor: Actor, holds: Collection[Hold]) -> frozenset
     )
 
 
+def opened_causes(session: Session, actor: Actor, holds: Collection[Hold]) -> frozenset[int]:
+    """The causes of these holds of which this person has opened a message as it reads now; of
+    whichever hold of the cause, open or closed, since the first of these waits.
+    """
+    since: dict[int, datetime] = {}
+    for hold in holds:
+        since[hold.cause_id] = min(hold.opened_at, since.get(hold.cause_id, hold.opened_at))
+    if not since:
+        return frozenset()
+    query = (
+        select(Event.object, Event.body, Event.at, Hold.id, Hold.message, Hold.cause_id)
+        .join(Hold, Hold.record_id == Event.record_id)
+        .where(Event.company_id == actor.company_id, Event.person_id == actor.person_id)
+        .where(Event.act == OPENED, Event.at >= min(since.values()))
+        .where(Hold.company_id == Event.company_id, bulk.among(Hold.cause_id, sorted(since)))
+    )
+    return frozenset(
+        row.cause_id
+        for row in session.execute(query)
+        if row.at >= since[row.cause_id]
+        and (row.object, row.body.get("message")) == (_object(row.id), _mark(row.message))
+    )
+
+
 def whole(session: Session, actor: Actor, hold_id: int) -> Message | None:
     """The message of a hold that this person has opened; None before."""
     hold = session.get_one(Hold, hold_id)

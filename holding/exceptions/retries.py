@@ -94,9 +94,10 @@ def retry_each(
 
 def _unopened(desk: Desk) -> frozenset[int]:
     """The causes of which this person has opened no message."""
-    holds = desk.holds.values()
-    unread = notes.unread(desk.session, desk.actor, list(holds))
-    opened = {hold.cause_id for hold in holds if hold.id not in unread}
+    holds = list(desk.holds.values())
+    if len(holds) == 1 and notes.unread(desk.session, desk.actor, holds):
+        return frozenset({holds[0].cause_id})  # one alone: its own message
+    opened = notes.opened_causes(desk.session, desk.actor, holds)
     return frozenset(hold.cause_id for hold in holds) - opened
 
 

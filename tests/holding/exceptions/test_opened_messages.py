@@ -9,6 +9,7 @@ from holding.exceptions.holds import Done, Each
 from holding.refusal import Refusal
 from holding.store.database import Database
 from holding.tables import Company, Hold, Record
+from holding.tables.row_states import HoldState
 from tests.holding.held import held_shop, hold_of, refused, says
 from tests.holding.shop import Shop, line, order
 from tests.support.clock import SetClock
@@ -64,12 +65,42 @@ def test_of_many_with_one_cause_one_opened_message_counts(shop: Shop) -> None:
     shop.judge()
     opened(shop, "NS-2", "farah")
     shop.publish()
-    ids = [hold_of(shop, number).id for number in ("NS-2", "NS-4", "NS-3")]
+    answer = many(shop, "NS-2", "NS-4", "NS-3")
+    assert [one.number for one in answer.done] == ["NS-2", "NS-4"]
+    assert [(one.number, one.refusal.code) for one in answer.left] == [("NS-3", "retry.unread")]
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_it_counts_for_those_that_waited_then_without_the_one_that_was_opened(
+    shop: Shop, *, closed: bool
+) -> None:
+    shop.receive(*(order(name, lines=[line(sku="AB-1", uom="PCS")]) for name in ("NS-4", "NS-5")))
+    shop.judge()
+    shop.publish()
+    opened(shop, "NS-2", "lim")
+    assert {one.refusal.code for one in many(shop, "NS-4", "NS-5").left} == {"retry.unread"}
+    opened(shop, "NS-2", "farah")
+    assert len(many(shop, "NS-2").done) == 1
+    if closed:
+        given = {"state": HoldState.CLEARED, "closed_at": shop.now}
+        with shop.database.write() as session:
+            wanted = Hold.id == hold_of(shop, "NS-2").id
+            session.execute(update(Hold).where(wanted).values(**given))
+    refused(tried(shop, "NS-4", "farah"), "retry.unread")
+    assert [one.number for one in many(shop, "NS-5", "NS-4").done] == ["NS-5", "NS-4"]
+    shop.clock.advance(60)
+    shop.receive(*(order(name, lines=[line(sku="AB-1", uom="PCS")]) for name in ("NS-6", "NS-7")))
+    shop.judge()
+    assert {one.refusal.code for one in many(shop, "NS-6", "NS-7").left} == {"retry.unread"}
+
+
+def many(shop: Shop, *numbers: str) -> Each:
+    ids = [hold_of(shop, number).id for number in numbers]
     with shop.database.write() as session:
         holds = [session.get_one(Hold, hold_id) for hold_id in ids]
         seen = {h.id: (h.lock, session.get_one(Record, h.record_id).version_id or 0) for h in holds}
         wish = Wish(act="retry", seen=seen, opened=True)
-        answer = bulk_acts.do(session, shop.actor("farah"), wish, shop.now, "many-1")
+        form = "-".join(numbers)
+        answer = bulk_acts.do(session, shop.actor("farah"), wish, shop.now, form)
     assert isinstance(answer, Each)
-    assert [one.number for one in answer.done] == ["NS-2", "NS-4"]
-    assert [(one.number, one.refusal.code) for one in answer.left] == [("NS-3", "retry.unread")]
+    return answer
