@@ -39,7 +39,7 @@ BUDGET = {
     "/c/kedai/reconcile?from=2026-11-14&to=2026-11-20": 10,
     "/c/kedai/reconcile?from=2026-11-14&to=2026-11-20&day=2026-11-18": 11,
     "/c/kedai/connections": 10,
-    "/c/kedai/connections/aiaccount": 16,  # three of them: does it round as the rules say
+    "/c/kedai/connections/aiaccount": 17,  # three of them: does it round as the rules say
     "/c/kedai/connections/netshop": 10,
     "/c/kedai/find?q=SO-102": 10,
     "/c/kedai/find": 10,
