@@ -21,6 +21,7 @@ VALUES = {
     "stop_id": 1,
     "upload_id": 1,
     "request_id": 1,
+    "escalation_id": 1,
     "name": "aiaccount",
     "table": "item",
     "source": "netshop",
