@@ -1,12 +1,11 @@
 """A shadow: a change that judges what the rules in force judge, without effect.
 
-Here: beginning and ending one, and its differences as a list. Not here: the judging, which a worker
-does (shadow_turns.py).
+Here: beginning and ending one. Not here: the judging, which a worker does (shadow_turns.py), and
+what is shown of one (shown_shadows.py).
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -16,14 +15,12 @@ from holding.audit.events import record_event
 from holding.lifecycle.changes import locked_company
 from holding.refusal import Refusal
 from holding.rulesets.publication import OPEN_STATES
-from holding.store.row_objects import Columns, of
-from holding.tables import Change, Connection, Evaluation, Record, Shadow, ShadowVerdict
+from holding.tables import Change, Evaluation, Shadow
 from holding.tables.row_states import ShadowEnd
 from holding.words import plural
 
 MOST_DAYS: Final = 14
 MOST_VERDICTS: Final = 20_000
-SHOWN: Final = 50
 ENDINGS: Final = {
     ShadowEnd.PERSON: "ended by a person",
     ShadowEnd.TIME: "its time was over",
@@ -32,45 +29,10 @@ ENDINGS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ListedDifference:
-    """A record that the shadow judged otherwise; both sides are route -> state and findings."""
-
-    evaluation_id: int
-    at: datetime
-    number: str
-    party: str
-    amount: int | None
-    currency: str
-    source: str
-    kind: str
-    external_id: str
-    was: Any
-    would: Any
-
-
-DIFFERENCES = Columns(
-    ListedDifference(
-        evaluation_id=of(ShadowVerdict.evaluation_id),
-        at=of(ShadowVerdict.at),
-        number=of(Record.number),
-        party=of(Record.party),
-        amount=of(Record.amount),
-        currency=of(Record.currency),
-        source=of(Connection.name),
-        kind=of(Record.type),
-        external_id=of(Record.external_id),
-        was=of(ShadowVerdict.was),
-        would=of(ShadowVerdict.would),
-    ),
-    {"source": "connection.name", "kind": "record.type"},
-)
-
-
 def begin(
     session: Session, change_no: int, actor: Actor, days: int, now: datetime
-) -> Shadow | Refusal:
-    """Let a change that waits judge what comes, for so many days at most."""
+) -> datetime | Refusal:
+    """Let a change that waits judge what comes, for so many days at most; when that ends."""
     refusal = may(actor, "rules.draft")
     if refusal or actor.company_id is None:
         return refusal or Refusal("company.none", "No company is chosen.", status=404)
@@ -102,7 +64,7 @@ def begin(
     session.add(shadow)
     session.flush()
     _tell(session, shadow, actor, now, "began", f"began to shadow change {change_no}")
-    return shadow
+    return shadow.until
 
 
 def end(
@@ -127,30 +89,19 @@ def running(session: Session, company_id: int) -> Shadow | None:
     )
 
 
-def of_change(session: Session, company_id: int, change_id: int) -> Shadow | None:
-    """The last shadow of a change."""
-    return session.scalar(
+def end_by_hand(
+    session: Session, company_id: int, change_id: int, actor: Actor, now: datetime
+) -> Refusal | None:
+    """End the last shadow of a change."""
+    shadow = session.scalar(
         select(Shadow)
         .where(Shadow.company_id == company_id, Shadow.change_id == change_id)
         .order_by(Shadow.id.desc())
         .limit(1)
     )
-
-
-def differences(
-    session: Session, shadow: Shadow, *, before: int | None = None, most: int = SHOWN
-) -> tuple[ListedDifference, ...]:
-    """Its differences, the newest first, one more than `most`; those before an evaluation."""
-    query = (
-        DIFFERENCES.select()
-        .join(Record, Record.id == ShadowVerdict.record_id)
-        .join(Connection, Connection.id == Record.source_id)
-        .where(ShadowVerdict.shadow_id == shadow.id, ShadowVerdict.differs)
-        .where(Record.company_id == shadow.company_id)
-    )
-    query = query if before is None else query.where(ShadowVerdict.evaluation_id < before)
-    newest = query.order_by(ShadowVerdict.evaluation_id.desc()).limit(most + 1)
-    return DIFFERENCES.each(session.execute(newest))
+    if shadow is None:
+        return Refusal("shadow.none", "This change was never a shadow.", status=404)
+    return end(session, shadow, ShadowEnd.PERSON, now, actor)
 
 
 def _tell(

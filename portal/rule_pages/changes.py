@@ -12,7 +12,7 @@ from holding.refusal import Refusal
 from holding.rule_changes import change_list, going_back, start_time
 from holding.rulesets import admission, open_changes, publication, recorded_backtests
 from holding.runtime import doorbell
-from holding.trials import shadows
+from holding.trials import shown_shadows
 from holding.words import plural
 from portal.rule_pages.differences import difference
 from portal.web import filters, forms, fragments, security, store
@@ -136,7 +136,7 @@ def _review(
         between=difference(before, found.files) if found.current else None,
         backtest=recorded_backtests.deciding(session, g.company.id, found.hash),
         refusal=_not_theirs(found) if found.waits else None,
-        shadow=shadows.of_change(session, g.company.id, found.change_id),
+        shadow=shown_shadows.of_change(session, g.company.id, found.change_id),
         problems=problems or {},
         today=filters.moment(g.now).partition(" ")[0],
     )

@@ -14,8 +14,7 @@ from holding.refusal import Refusal
 from holding.rule_changes import change_list
 from holding.rulesets import open_changes
 from holding.runtime import doorbell
-from holding.tables.row_states import ShadowEnd
-from holding.trials import replays, shadows, tried_rules
+from holding.trials import replays, shadows, shown_shadows, tried_rules
 from holding.trials.tried_rules import Candidate
 from portal.web import filters, forms, fragments, store
 
@@ -38,11 +37,11 @@ def differences(no: int) -> Response:
     change = _change(no)
     session, asked = store.reading(), request.args.get("before")
     before = forms.whole(asked)
-    shadow = shadows.of_change(session, g.company.id, change.change_id)
+    shadow = shown_shadows.of_change(session, g.company.id, change.change_id)
     if shadow is None or (asked is not None and before is None):
         abort(404)
-    found = shadows.differences(session, shadow, before=before)
-    shown = found[: shadows.SHOWN]
+    found = shown_shadows.differences(session, g.company.id, shadow.id, before=before)
+    shown = found[: shown_shadows.SHOWN]
     return fragments.respond(
         "rulesets/shadow.html",
         change=change,
@@ -60,11 +59,10 @@ def begin(no: int) -> Response:
     days = forms.whole(request.form.get("days")) or 0
     with store.writing() as session:
         answer = shadows.begin(session, no, g.actor, days, g.now)
-        until = None if isinstance(answer, Refusal) else answer.until
     if isinstance(answer, Refusal):
         return fragments.refuse(answer, back=back)
     doorbell.ring(g.company.id, "shadow")
-    say = f"The shadow has begun. It ends at {filters.moment(until)}." if until else ""
+    say = f"The shadow has begun. It ends at {filters.moment(answer)}."
     return fragments.moved(url_for("trials.differences", co=g.company.code, no=no), say)
 
 
@@ -74,10 +72,7 @@ def end(no: int) -> Response:
     change = _change(no)
     back = url_for("trials.differences", co=g.company.code, no=no)
     with store.writing() as session:
-        shadow = shadows.of_change(session, g.company.id, change.change_id)
-        if shadow is None:
-            abort(404)
-        refusal = shadows.end(session, shadow, ShadowEnd.PERSON, g.now, g.actor)
+        refusal = shadows.end_by_hand(session, g.company.id, change.change_id, g.actor, g.now)
     if refusal:
         return fragments.refuse(refusal, back=back)
     return fragments.moved(back, "The shadow has ended. Its differences stay here.")

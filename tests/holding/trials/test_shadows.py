@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from holding.refusal import Refusal
 from holding.rulesets import publication
 from holding.store.database import Database
 from holding.tables import Company, Evaluation, Event, Hold, Posting, Shadow, ShadowVerdict
 from holding.tables.row_states import ShadowEnd
-from holding.trials import shadow_turns, shadows, tried_rules
+from holding.trials import shadow_turns, shadows, shown_shadows, tried_rules
 from holding.trials.shadow_turns import due_companies, take_turn
 from tests.holding.shop import FILES, Shop, open_shop, order
 from tests.support.clock import SetClock
@@ -50,7 +51,7 @@ def changed(shop: Shop) -> int:
 def begun(shop: Shop, no: int, days: int = 1, who: str = "chan") -> Any:
     with shop.database.write() as session:
         answer = shadows.begin(session, no, shop.actor(who), days, shop.now)
-        return answer if isinstance(answer, Refusal) else answer.id
+        return answer if isinstance(answer, Refusal) else of(shop, session).id
 
 
 def small(number: str) -> dict[str, Any]:
@@ -62,9 +63,12 @@ def turn(shop: Shop) -> int:
     return take_turn(shop.database, shop.clock, shop.company.id)
 
 
-def of(shop: Shop) -> Shadow:
-    with shop.database.read() as session:
-        return session.scalars(select(Shadow).order_by(Shadow.id.desc())).first()  # type: ignore[return-value]
+def of(shop: Shop, session: Session | None = None) -> Shadow:
+    newest = select(Shadow).order_by(Shadow.id.desc()).limit(1)
+    if session is not None:
+        return session.scalars(newest).one()
+    with shop.database.read() as reading:
+        return reading.scalars(newest).one()
 
 
 def counted(shop: Shop) -> list[int]:
@@ -88,9 +92,11 @@ def test_it_judges_each_evaluation_once_and_touches_nothing_else(shop: Shop) -> 
     with shop.database.read() as session:
         assert list(due_companies(session, shop.now)) == []
         shadow = of(shop)
-        (one,) = shadows.differences(session, shadow)
+        (one,) = shown_shadows.differences(session, shop.company.id, shadow.id)
         rows = session.scalars(select(ShadowVerdict)).all()
-        other = shadows.differences(session, shadow, before=one.evaluation_id)
+        other = shown_shadows.differences(
+            session, shop.company.id, shadow.id, before=one.evaluation_id
+        )
     assert (shadow.judged, shadow.differ, shadow.unread) == (2, 1, 0)
     assert one.number == "SO-2"
     (was,), (would,) = one.was.values(), one.would.values()
