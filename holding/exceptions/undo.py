@@ -18,8 +18,7 @@ from holding.access.actors import Actor
 from holding.access.operations import of_theirs
 from holding.approvals import voiding
 from holding.audit.events import Fact, record_events
-from holding.exceptions.opened_again import open_again
-from holding.exceptions.restored_assignments import PutBack, put_back
+from holding.exceptions.restored_assignments import PutBack, open_again, put_back
 from holding.lifecycle.changes import wake_records
 from holding.lifecycle.states import move_postings, refresh
 from holding.refusal import Refusal
