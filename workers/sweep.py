@@ -22,7 +22,8 @@ from holding.journal.posting_claims import free_the_dead
 from holding.journal.run_counts import close_left_open
 from holding.posting.replaced_calls import remove_bodies
 from holding.refusal import Refusal
-from holding.rule_changes.start_time import publish_started
+from holding.rule_changes.start_time import due_files, publish_started
+from holding.rulesets.admission import inspect
 from holding.runs.dispatch import companies_due
 from holding.runs.schedules import start_due
 from holding.runtime import clock, heartbeats
@@ -115,6 +116,11 @@ class Sweeper:
 
     def _start_rules(self, now: datetime) -> None:
         """Publish a change whose time has come; the next one with the next sweep."""
+        with self._bench.database.read() as session:
+            files = due_files(session, now)
+        if files is None:
+            return
+        inspect(files)  # kept: their tests run while nobody waits for this transaction
         with self._bench.database.write() as session:
             done = publish_started(session, now)
         if isinstance(done, Refusal):

@@ -16,7 +16,7 @@ from holding.lifecycle.changes import locked_company
 from holding.refusal import Refusal
 from holding.rulesets.publication import OPEN_STATES, publish, publishable
 from holding.rulesets.published import Published
-from holding.tables import Change
+from holding.tables import Change, ChangeFile
 
 LONGEST: Final = timedelta(days=366)
 
@@ -50,19 +50,25 @@ def drop_start(session: Session, change_no: int, actor: Actor, now: datetime) ->
     return None
 
 
+def due_files(session: Session, now: datetime) -> dict[str, str] | None:
+    """The files of the change that `publish_started` would publish; None where none has come.
+
+    Who inspects them before that transaction keeps nobody waiting while they are checked.
+    """
+    change = _due(session, now)
+    if change is None:
+        return None
+    rows = session.scalars(select(ChangeFile).where(ChangeFile.change_id == change.id))
+    return {row.path: row.body for row in rows if row.body is not None}
+
+
 def publish_started(session: Session, now: datetime) -> Published | Refusal | None:
     """Publish the change whose time came first; None where none has come.
 
     Whoever set the time publishes it, if they still may. What cannot be published any more loses
     its time, and the trail says why.
     """
-    change = session.scalar(
-        select(Change)
-        .where(Change.starts_at.is_not(None), Change.starts_at <= now)
-        .where(Change.state.in_(OPEN_STATES))
-        .order_by(Change.starts_at, Change.id)
-        .limit(1)
-    )
+    change = _due(session, now)
     if change is None:
         return None
     locked_company(session, change.company_id)
@@ -80,6 +86,16 @@ def publish_started(session: Session, now: datetime) -> Published | Refusal | No
     if isinstance(answer, Refusal):
         _tell(session, change, SYSTEM, now, "missed", f"not to come into force: {answer.message}")
     return answer
+
+
+def _due(session: Session, now: datetime) -> Change | None:
+    return session.scalar(
+        select(Change)
+        .where(Change.starts_at.is_not(None), Change.starts_at <= now)
+        .where(Change.state.in_(OPEN_STATES))
+        .order_by(Change.starts_at, Change.id)
+        .limit(1)
+    )
 
 
 def _forget(change: Change) -> None:

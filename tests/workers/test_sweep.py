@@ -1,5 +1,7 @@
 """What nobody rings for comes back by the sweep."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -8,6 +10,7 @@ from typing import Any, cast
 
 import pytest
 from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
 
 from holding import tables
 from holding.access import sessions
@@ -15,10 +18,13 @@ from holding.audit import chain
 from holding.audit.anchors import Anchors
 from holding.exceptions import assignments
 from holding.exceptions.holds import Done
+from holding.rule_changes.start_time import set_start
+from holding.rulesets import admission, publication
 from holding.runtime.settings import Settings
 from holding.store.database import Database
 from holding.tables import Attempt, Company, Event, Hold, Record, Request, Schedule
-from tests.holding.shop import Shop, open_shop, order
+from rules.testing.runner import run_tests
+from tests.holding.shop import FILES, Shop, open_shop, order
 from tests.support.clock import SetClock
 from tests.support.factories import make_company
 from tests.support.postings import make_push, make_ready
@@ -195,3 +201,41 @@ def test_what_breaks_one_duty_keeps_none_of_the_others(
     with database.read() as session:
         assert session.get_one(Hold, hold_id).snoozed_until is None
         assert session.get_one(Record, record_id).lease_owner is None
+
+
+def test_the_tests_of_rules_whose_time_has_come_run_while_others_may_write(
+    database: Database, company: Company, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = open_shop(database, company, clock)
+    with database.write() as session:
+        no = publication.push(session, company.id, shop.actor("chan"), FILES, "Rules", shop.now)
+        assert isinstance(no, int)
+        at = shop.now + timedelta(hours=1)
+        assert set_start(session, no, shop.actor("pua"), at, "Audit", shop.now) == at
+    admission._inspected.cache_clear()
+    wrote = database.write
+    seen: list[bool] = []  # whether a transaction was open while tests ran
+    inside: list[bool] = []
+
+    @contextmanager
+    def write(**how: bool) -> Iterator[Session]:
+        with wrote(**how) as session:
+            inside.append(True)
+            yield session
+        inside.pop()
+
+    def watched(*given: Any) -> Any:
+        seen.append(bool(inside))
+        return run_tests(*given)
+
+    monkeypatch.setattr(database, "write", write)
+    monkeypatch.setattr(admission, "run_tests", watched)
+    sweeper = sweeper_of(database, clock)
+    clock.advance(3_599)
+    assert sweeper.sweep()
+    assert seen == []
+    clock.advance(1)
+    assert sweeper.sweep()
+    assert seen == [False]
+    with database.read() as session:
+        assert session.scalars(select(tables.Change.state)).one() == "published"
