@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from holding.connections.master_data import keep_kinds
-from holding.mappings.fixes import Fixed, Missing, missing
+from holding.mappings.fixes import Fixed, Missing, missing, table_of_missing
 from holding.store.database import Database
 from holding.suggestions import choices, waiting_record
 from holding.suggestions.choices import Choice, Known
@@ -167,6 +167,16 @@ def test_the_newest_record_that_waits_says_what_the_source_knows(shop: Shop) -> 
         assert cup.said == (("name", "Cup"), ("uom", "PCS"), ("qty", "2"), ("price", "96.00"))
         other = replace(rows["account"], cause_id=0)
         assert _waiting(session, shop, other, personal=True) is None
+
+
+def test_a_cause_of_another_company_tells_neither_its_table_nor_its_record(shop: Shop) -> None:
+    with shop.database.read() as session:
+        [row] = missing(session, shop.company.id)
+        other = shop.company.id + 1
+        assert table_of_missing(session, shop.company.id, row.cause_id) == "account"
+        assert table_of_missing(session, other, row.cause_id) is None
+        told = waiting_record.waiting_record(session, other, row.cause_id, row.key, personal=True)
+        assert told is None
 
 
 def test_a_party_is_told_with_its_name_to_those_who_may_see_it(shop: Shop) -> None:
