@@ -88,10 +88,10 @@ class LongWait:
     @property
     def todo(self) -> str:
         """Who can do something about it."""
-        return _TODO[self.part]
+        return _NEXT_STEP[self.part]
 
 
-_TODO: Final = {
+_NEXT_STEP: Final = {
     Part.OURS: "Check the workers.",
     Part.SOURCE: "Ask the support of the source about its retry queue.",
     Part.TARGET: "Its connection says why. Nothing is sent twice.",
