@@ -18,7 +18,6 @@ from connectors.contract import (
     Accepted,
     ConnectionForm,
     ExampleCall,
-    IncomingRecord,
     KeyField,
     RowError,
     Settings,
@@ -28,14 +27,15 @@ from connectors.contract import declared_settings as declared
 from connectors.contract.pulls import NoPage, Page, Pulled
 from connectors.contract.sources import Withdrawn
 from connectors.kit.delivery_counts import too_long_lists, too_many
+from connectors.kit.shops.delivery_reading import Read, parsed, taken
 from connectors.kit.signed_webhooks import body_signed, too_large
 from connectors.sources.shopify import pages
 from connectors.sources.shopify.kinds import KINDS, NAME
-from connectors.sources.shopify.orders import Read, delivery_of, order_of
+from connectors.sources.shopify.orders import delivery_of, order_of
 from connectors.sources.shopify.refunds import refund_of
 from connectors.sources.shopify.statuses import RESTOCK_WORDS, STATUS_WORDS
 from connectors.transport.http import Http
-from connectors.transport.strict_json import JsonRefusal, dumps, loads
+from connectors.transport.strict_json import dumps
 
 SIGNATURE = "x-shopify-hmac-sha256"
 TOPIC = "x-shopify-topic"
@@ -131,9 +131,9 @@ class Shopify:
         kind = TOPICS.get(lower.get(TOPIC, ""))
         if kind is None:
             return _strange_topic(lower.get(TOPIC, ""))
-        value = loads(raw)
-        if isinstance(value, JsonRefusal):
-            return SourceRefusal(400, value.code, value.message, value.hint)
+        value = parsed(raw)
+        if isinstance(value, SourceRefusal):
+            return value
         if lower[TOPIC] == DELETED:
             return _gone(value, _delivery_id(lower, raw), lower[SIGNATURE])
         if not isinstance(value, Mapping) or not _MARKS[kind] <= value.keys():
@@ -151,9 +151,9 @@ class Shopify:
         """A JSON file with orders as the API lists them; the same file is the same delivery."""
         if refused := too_large(raw):
             return refused
-        value = loads(raw)
-        if isinstance(value, JsonRefusal):
-            return SourceRefusal(400, value.code, value.message, value.hint)
+        value = parsed(raw)
+        if isinstance(value, SourceRefusal):
+            return value
         found = list(_listed(value))
         if not found:
             words = "The file holds no order, no fulfilment and no refund."
@@ -283,20 +283,11 @@ def _records(
     found = [one for one in found if not _is_trial(one[2]) and not _is_trial(one[3])]
     if refused := too_many([given for _, _, given, _ in found]):
         return refused
-    records: list[IncomingRecord] = []
-    errors: list[RowError] = []
-    for place, kind, given, order in found:
-        read = too_long_lists(place, given) or _read(place, kind, given, order, zone)
-        if isinstance(read, IncomingRecord):
-            records.append(read)
-        else:
-            errors += read
-    return Accepted(
-        delivery_id=delivery_id,
-        signature=signature,
-        records=tuple(records),
-        errors=tuple(errors),
+    read = (
+        too_long_lists(place, given) or _read(place, kind, given, order, zone)
+        for place, kind, given, order in found
     )
+    return taken(read, delivery_id, signature)
 
 
 def _read(place: str, kind: str, given: Given, order: Given, zone: ZoneInfo) -> Read:

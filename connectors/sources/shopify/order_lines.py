@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from connectors.kit.canonical_record import Cell
-from connectors.sources.shopify.payload import ZERO, Part, plain
+from connectors.kit.shops.payload_parts import ZERO, plain
+from connectors.sources.shopify.payload import Part
 
 
 @dataclass(frozen=True, slots=True)

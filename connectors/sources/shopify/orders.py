@@ -8,15 +8,16 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from connectors.contract import IncomingRecord, RowError
+from connectors.contract import IncomingRecord
 from connectors.kit.canonical_record import Cell, RawRecord, canonical
+from connectors.kit.shops.delivery_reading import Read
+from connectors.kit.shops.payload_parts import ZERO, plain
 from connectors.sources.shopify.kinds import DELIVERY, ORDER
 from connectors.sources.shopify.order_lines import Line, lines_of, moved, numbered, sold
-from connectors.sources.shopify.payload import ZERO, Part, plain
+from connectors.sources.shopify.payload import Part
 from connectors.sources.shopify.refunds import given_back
 from connectors.sources.shopify.statuses import order_status
 
-Read = IncomingRecord | tuple[RowError, ...]
 _ADDRESS = ("address1", "address2", "zip", "city", "province", "country")
 _TIN = "tin"
 

@@ -9,14 +9,14 @@ from datetime import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from connectors.contract import IncomingRecord, RowError
 from connectors.kit.canonical_record import Cell, RawRecord, canonical
+from connectors.kit.shops.delivery_reading import Read
+from connectors.kit.shops.payload_parts import ZERO, plain
 from connectors.sources.shopify.kinds import REFUND
 from connectors.sources.shopify.order_lines import tax_words
-from connectors.sources.shopify.payload import BUYER, SHOP, ZERO, Part, plain
+from connectors.sources.shopify.payload import BUYER, SHOP, Part
 from connectors.sources.shopify.statuses import restock
 
-Read = IncomingRecord | tuple[RowError, ...]
 SHIPPING = "shipping_refund"
 
 

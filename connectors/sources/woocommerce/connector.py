@@ -26,12 +26,12 @@ from connectors.contract import declared_settings as declared
 from connectors.contract.pulls import NoPage, Page
 from connectors.contract.sources import Withdrawn
 from connectors.kit.delivery_counts import too_long_lists, too_many
+from connectors.kit.shops.delivery_reading import parsed
 from connectors.kit.signed_webhooks import body_signed, too_large
 from connectors.sources.woocommerce import order_pages
 from connectors.sources.woocommerce.kinds import KINDS, NAME
 from connectors.sources.woocommerce.orders import TRASH, Given, records_of
 from connectors.transport.http import Http
-from connectors.transport.strict_json import JsonRefusal, loads
 
 SIGNATURE: Final = "x-wc-webhook-signature"
 _PING: Final = b"webhook_id="
@@ -135,9 +135,9 @@ def _unproved(given: str, raw: bytes, secrets: Sequence[str]) -> SourceRefusal |
 def _read(
     raw: bytes, delivery_id: str, signature: str, zone: ZoneInfo, *, signed: bool
 ) -> Accepted | SourceRefusal:
-    value = loads(raw)
-    if isinstance(value, JsonRefusal):
-        return SourceRefusal(400, value.code, value.message, value.hint)
+    value = parsed(raw)
+    if isinstance(value, SourceRefusal):
+        return value
     if signed and isinstance(value, Mapping) and _is_gone(value):
         gone = (Withdrawn(kind="order", external_id=str(value["id"]), status=TRASH),)
         return Accepted(delivery_id=delivery_id, signature=signature, records=(), withdrawn=gone)

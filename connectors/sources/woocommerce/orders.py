@@ -16,10 +16,10 @@ from zoneinfo import ZoneInfo
 from connectors.contract import IncomingRecord, RowError
 from connectors.contract.schema import FieldSchema, KindSchema
 from connectors.kit.canonical_record import Cell, RawRecord, canonical
+from connectors.kit.shops.delivery_reading import Read, sorted_out
 from connectors.sources.woocommerce.kinds import ORDER, REFUND
 
 Given = Mapping[str, object]
-Read = IncomingRecord | tuple[RowError, ...]
 TRASH: Final = "trash"
 GUEST: Final = "guest"
 _PRICE_PLACES: Final = Decimal("0.00000001")
@@ -34,9 +34,8 @@ def records_of(
     if errors:
         return (), errors
     found = [_order(place, order, zone), *_refunds(place, order, zone)]
-    records = tuple(one for one in found if isinstance(one, IncomingRecord))
-    wrong = [error for one in found if not isinstance(one, IncomingRecord) for error in one]
-    return ((), tuple(wrong)) if wrong else (records, ())
+    records, wrong = sorted_out(found)
+    return ((), wrong) if wrong else (records, ())
 
 
 def wrong(where: str, value: object, message: str, hint: str) -> RowError:

@@ -1,0 +1,39 @@
+"""A delivery of a shop, from its bytes to its answer.
+
+Here: JSON that is refused, records and errors side by side. Not here: who signed it, what a record
+is made of (each source).
+"""
+
+from collections.abc import Iterable
+
+from connectors.contract import Accepted, IncomingRecord, RowError, SourceRefusal
+from connectors.transport.strict_json import JsonRefusal, loads
+
+Read = IncomingRecord | tuple[RowError, ...]
+"""A record, or everything that is wrong with it."""
+
+
+def parsed(raw: bytes) -> object | SourceRefusal:
+    """The JSON of a delivery, or why it is none."""
+    value = loads(raw)
+    if isinstance(value, JsonRefusal):
+        return SourceRefusal(400, value.code, value.message, value.hint)
+    return value
+
+
+def sorted_out(found: Iterable[Read]) -> tuple[tuple[IncomingRecord, ...], tuple[RowError, ...]]:
+    """The records that are good, and every error of the others."""
+    records: list[IncomingRecord] = []
+    errors: list[RowError] = []
+    for one in found:
+        if isinstance(one, IncomingRecord):
+            records.append(one)
+        else:
+            errors += one
+    return tuple(records), tuple(errors)
+
+
+def taken(found: Iterable[Read], delivery_id: str, signature: str) -> Accepted:
+    """A delivery that could be read."""
+    records, errors = sorted_out(found)
+    return Accepted(delivery_id=delivery_id, signature=signature, records=records, errors=errors)

@@ -1,0 +1,157 @@
+"""One object of a shop's payload: its values, each with its place, and what is wrong with them.
+
+Here: walking into objects and lists, ids as text, amounts, days and moments. Not here: what an
+order or a refund is made of (each source).
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import ClassVar, Self
+from zoneinfo import ZoneInfo
+
+from connectors.contract import RowError
+from connectors.kit.canonical_record import Cell
+
+_AMOUNT = re.compile(r"-?\d{1,15}(\.\d{1,12})?", re.ASCII)
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d.*(Z|[+-]\d\d:?\d\d)", re.ASCII)
+_MILLISECONDS = 10**11
+"""A count of seconds reaches this in the year 5138: what is greater counts thousandths."""
+ZERO = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """An object at its place. What cannot be read is added to `errors`, which all parts of one
+    record share.
+    """
+
+    place: str
+    value: Mapping[str, object]
+    errors: list[RowError] = field(default_factory=list)
+
+    api: ClassVar[str] = "The shop's API"
+    """Whose words say how a value is written."""
+
+    def cell(self, name: str) -> Cell:
+        """A value as it came."""
+        return Cell(self.at(name), self.value.get(name))
+
+    def cells(self, *names: str) -> dict[str, Cell]:
+        """Values under their own names."""
+        return {name: self.cell(name) for name in names}
+
+    def at(self, name: str) -> str:
+        """The place of a value."""
+        return f"{self.place}.{name}"
+
+    def part(self, name: str) -> Self:
+        """The object of that name; an empty one where there is none."""
+        found = self.value.get(name)
+        if found is not None and not isinstance(found, Mapping):
+            self.wrong(name, "This is no object.", f"Send it as {self.api} describes it.")
+        inner = found if isinstance(found, Mapping) else {}
+        return type(self)(self.at(name), inner, self.errors)
+
+    def parts(self, name: str) -> list[Self]:
+        """The objects of a list; none where there is no list."""
+        found = self.value.get(name)
+        if found is None:
+            return []
+        if not isinstance(found, list) or not all(isinstance(one, Mapping) for one in found):
+            self.wrong(name, "This is no list of objects.", f"Send it as {self.api} has it.")
+            return []
+        return [
+            type(self)(f"{self.at(name)}[{at}]", one, self.errors) for at, one in enumerate(found)
+        ]
+
+    def text(self, name: str) -> str:
+        """A text or a whole number as text; "" when it is neither."""
+        found = self.value.get(name)
+        whole = isinstance(found, int) and not isinstance(found, bool)
+        return str(found) if isinstance(found, str) or whole else ""
+
+    def flag(self, name: str) -> bool:
+        """Whether a yes stands there."""
+        return self.value.get(name) is True
+
+    def stated(self, name: str) -> bool:
+        """Whether an amount of that name is told at all."""
+        return self.value.get(name) is not None
+
+    def amount(self, name: str) -> Decimal:
+        """An amount, given as text or as a number; zero where none is told."""
+        return self.exact(name, self.value.get(name))
+
+    def exact(self, name: str, found: object) -> Decimal:
+        """The amount that was found under a name; zero where none was, or what is none."""
+        if found is None:
+            return ZERO
+        if isinstance(found, bool) or not isinstance(found, (str, int, Decimal)):
+            return self._no_amount(name)
+        text = format(found, "f") if isinstance(found, Decimal) else str(found).strip()
+        return Decimal(text) if _AMOUNT.fullmatch(text) else self._no_amount(name)
+
+    def whole(self, name: str) -> int:
+        """A count of pieces; zero where none is told."""
+        found = self.value.get(name)
+        if found is None:
+            return 0
+        if isinstance(found, bool) or not isinstance(found, int) or not 0 <= found < 10**12:
+            self.wrong(name, "This is no number of pieces.", "Send a whole number, such as 3.")
+            return 0
+        return found
+
+    def day(self, name: str, zone: ZoneInfo) -> Cell:
+        """The shop's day of a moment; what is no moment is left to be found wrong."""
+        found = self.value.get(name)
+        if not isinstance(found, str):
+            return self.cell(name)
+        try:
+            when = datetime.fromisoformat(found)
+            shown = when.astimezone(zone).date().isoformat() if when.tzinfo else found
+        except (ValueError, OverflowError):
+            shown = found
+        return Cell(self.at(name), shown)
+
+    def moment(self, *names: str) -> Cell:
+        """The first of these moments that is told; it says its zone, for a guess could be wrong."""
+        name = next((name for name in names if self.value.get(name)), names[-1])
+        found = self.value.get(name)
+        if isinstance(found, str) and not _MOMENT.fullmatch(found.strip()):
+            hint = "Send it as 2026-11-19T14:03:11+08:00."
+            self.wrong(name, "This is no moment with a time zone.", hint)
+        return self.cell(name)
+
+    def since_1970(self, name: str) -> datetime | None:
+        """A moment that is counted from 1970 on, in seconds or in thousandths; None where none is
+        told, or 0.
+        """
+        found = self.value.get(name)
+        if found is None or found == 0:
+            return None
+        if isinstance(found, int) and not isinstance(found, bool) and 0 < found < 10**15:
+            seconds, rest = divmod(found, 1000) if found >= _MILLISECONDS else (found, 0)
+            return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest * 1000)
+        hint = "Send it in seconds since 1970, such as 1763531100."
+        self.wrong(name, "This is no moment counted from 1970 on.", hint)
+        return None
+
+    def wrong(self, name: str, message: str, hint: str) -> None:
+        """Add what is wrong with a value."""
+        found = self.value.get(name)
+        shown = found[:200] if isinstance(found, str) else ""
+        told = RowError(where=self.at(name), value=shown, message=message, hint=hint)
+        if told not in self.errors:
+            self.errors.append(told)
+
+    def _no_amount(self, name: str) -> Decimal:
+        self.wrong(name, "This is no amount.", "Send digits and a decimal point, such as 49.50.")
+        return ZERO
+
+
+def plain(amount: Decimal) -> str:
+    """An amount as text, in which it is neither shortened nor written with an exponent."""
+    return format(amount, "f")
