@@ -45,6 +45,7 @@ ACTS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "rules.draft": frozenset({"consultant"}),
         "rules.publish": frozenset({"publisher"}),
         "audit.export": frozenset({"auditor"}),
+        "audit.note": frozenset({"auditor"}),
         "audit.read": frozenset({"auditor", "admin"}),
         "stop.decide": frozenset({"approver", "operator", "admin"}),
         "run.operate": frozenset({"operator", "admin"}),

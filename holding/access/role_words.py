@@ -37,7 +37,8 @@ ACT_LABELS: Final[Mapping[str, str]] = MappingProxyType(
         "rules.draft": "draft rule changes",
         "rules.publish": "publish rule changes",
         "audit.read": "view the audit log",
-        "audit.export": "export the audit log",
+        "audit.export": "export the audit log and evidence",
+        "audit.note": "write audit notes",
         "company.setup": "set the company up and let it go live",
         "connection.admin": "manage connections and API keys",
         "people.admin": "manage users",
@@ -54,8 +55,8 @@ GROUPS: Final = (
     ("Rules", ("rules.draft", "rules.publish")),
     (
         "Company",
-        ("company.setup", "audit.read", "audit.export", "connection.admin", "people.admin",
-         "deputy.name"),
+        ("company.setup", "audit.read", "audit.export", "audit.note", "connection.admin",
+         "people.admin", "deputy.name"),
     ),
 )  # fmt: skip
 """The acts as a table shows them, by what they are done to."""

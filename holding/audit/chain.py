@@ -74,6 +74,17 @@ class Head:
     hash: str
 
 
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A place of the chain: its hash is that of the hash before, followed by `text`."""
+
+    seq: int
+    event_id: int
+    record_id: int | None
+    hash: str
+    text: str
+
+
 def link_due(
     database: Database,
     *,
@@ -144,6 +155,19 @@ def verify(
     return found + (_late(session, company_id, now) if now else [])
 
 
+def links(session: Session, company_id: int, first: int, last: int) -> Iterator[Link]:
+    """The places of a company from `first` to `last`, both included, with what was sealed there."""
+    for row in _links(session, company_id, after=first - 1, last=last):
+        if row.id is not None:
+            yield Link(row.seq, row.event_id, row.record_id, row.hash, _sealed_text(row.seq, row))
+
+
+def hash_at(session: Session, company_id: int, seq: int) -> str:
+    """The hash at a place; for place 0, and one that is none, what stands before the first."""
+    query = select(EventLink.hash).where(EventLink.company_id == company_id, EventLink.seq == seq)
+    return session.scalar(query) or START
+
+
 def _replaced(known: Head, place: int) -> Break:
     """The first head that was noted and does not stand any more."""
     told = f"Place {known.seq} of the chain is not what was noted ({known.hash[:12]}):"
@@ -175,9 +199,10 @@ def _behind(*, whole: bool) -> Select[Any]:
     return query.where(Event.id > func.coalesce(newest.scalar_subquery(), 0) - _RECENT)
 
 
-def _links(session: Session, company_id: int) -> Iterator[Any]:
-    """Every link with its event, page by page."""
-    after = 0
+def _links(
+    session: Session, company_id: int, *, after: int = 0, last: int | None = None
+) -> Iterator[Any]:
+    """Every link with its event, page by page; or those after one place, up to another."""
     query = (
         select(EventLink.seq, EventLink.event_id, EventLink.hash, *_COLUMNS)
         .join(Event, Event.id == EventLink.event_id, isouter=True)
@@ -185,6 +210,8 @@ def _links(session: Session, company_id: int) -> Iterator[Any]:
         .order_by(EventLink.seq)
         .limit(BATCH)
     )
+    if last is not None:
+        query = query.where(EventLink.seq <= last)
     while page := session.execute(query.where(EventLink.seq > after)).all():
         yield from page
         after = page[-1].seq
@@ -208,7 +235,11 @@ def _late(session: Session, company_id: int, now: datetime) -> list[Break]:
 
 
 def _seal(before: str, seq: int, event: Any) -> str:
+    return sha256_hex(before + _sealed_text(seq, event))
+
+
+def _sealed_text(seq: int, event: Any) -> str:
     content = {column.key: getattr(event, column.key) for column in _COLUMNS}
     if isinstance(event.at, datetime):
         content["at"] = moment_text(event.at.astimezone(UTC))
-    return sha256_hex(before + dumps({**content, "seq": seq}))
+    return dumps({**content, "seq": seq})

@@ -46,7 +46,12 @@ APPROVAL: Final = (
 
 def seal(columns: tuple[str, ...], row: Mapping[str, Any]) -> str:
     """The hash of these columns of a row, whether it comes from the database or goes there."""
-    return sha256_hex(dumps({name: _plain(row[name]) for name in columns}))
+    return sha256_hex(dumps(sealed_row(columns, row)))
+
+
+def sealed_row(columns: tuple[str, ...], row: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a row is sealed, as plain JSON: the hash is that of its canonical text."""
+    return {name: _plain(row[name]) for name in columns}
 
 
 def _plain(value: Any) -> Any:

@@ -13,7 +13,17 @@ import click
 from portal.backtest import command as backtest
 from portal.backtest import export_command, preflight
 from portal.bench import command as bench
-from portal.cli import access, answers, audit, backups, connections, records, server, setup
+from portal.cli import (
+    access,
+    answers,
+    audit,
+    backups,
+    connections,
+    evidence,
+    records,
+    server,
+    setup,
+)
 from portal.demo import command as demo
 from portal.rule_tools import check_commands, explain_commands, test_commands
 from portal.terminal.command_frame import INTERNAL, INTERRUPTED, Stop
@@ -44,6 +54,7 @@ for group in (
     records,
     export_command,
     audit,
+    evidence,
     preflight,
     bench,
 ):

@@ -45,6 +45,7 @@ def listing() -> Response:
         kept={word: request.args[word] for word in WORDS if request.args.get(word)},
         after=rows[-1].id if len(found) > len(rows) else None,
         everyone=_sees_all(),
+        notes=security.may("audit.note") is None,
         exports=security.may("audit.export") is None,
         people=event_log.people(session, company) if _sees_all() else (),
         groups=TITLES,

@@ -132,6 +132,11 @@ PERMISSIONS: Final[dict[str, str]] = {
     "metrics.show": PUBLIC,  # proves itself by a token, or by asking from this machine
     "audit.listing": "record.read",  # one's own acts; those of others with audit.read
     "audit.export": "audit.export",
+    "evidence.show": "record.read",
+    "evidence.make": "audit.export",
+    "evidence.note": "audit.note",
+    "evidence.event": "audit.note",
+    "evidence.note_event": "audit.note",
     "signals.listing": "record.read",
     "signals.failures": "company.setup",
     "signals.close_day": "company.setup",

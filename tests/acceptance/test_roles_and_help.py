@@ -35,7 +35,8 @@ ACTS = {
     "draft rule changes": {"consultant"},
     "publish rule changes": {"publisher"},
     "view the audit log": {"auditor", "admin"},
-    "export the audit log": {"auditor"},
+    "export the audit log and evidence": {"auditor"},
+    "write audit notes": {"auditor"},
     "set the company up and let it go live": {"admin"},
     "manage connections and API keys": {"admin"},
     "manage users": {"admin"},
@@ -61,6 +62,7 @@ ACTIONS = {
     "trials.begin trials.end": {"consultant"},
     "rulebook.push_draft connections.hours": {"consultant"},
     "changes.publish changes.start changes.drop_start changes.go_back": {"publisher"},
+    "evidence.make evidence.note evidence.note_event": {"auditor"},
     "deputies.appoint": {"approver", "admin"},
     "people.invite people.cancel people.change people.reset people.leave": {"admin"},
 }

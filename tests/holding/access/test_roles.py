@@ -14,6 +14,7 @@ DUTIES = {
     "rules.draft": {"consultant"},
     "rules.publish": {"publisher"},
     "audit.export": {"auditor"},
+    "audit.note": {"auditor"},
     "run.operate": {"operator", "admin"},
     "connection.admin": {"admin"},
     "company.setup": {"admin"},

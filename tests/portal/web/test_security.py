@@ -22,6 +22,7 @@ VALUES = {
     "upload_id": 1,
     "request_id": 1,
     "escalation_id": 1,
+    "event_id": 1,
     "name": "aiaccount",
     "table": "item",
     "source": "netshop",

@@ -1,0 +1,228 @@
+"""A record as evidence: the packet that proves itself, and what auditors write beside it.
+
+Here: views. Not here: what a packet holds and how it is proved (holding/evidence).
+"""
+
+import io
+from collections.abc import Mapping
+from datetime import date, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint, Response, abort, g, render_template, request, send_file, url_for
+from markupsafe import Markup
+
+from holding.access.personal_data import hiding
+from holding.access.secrets import Keys, load_keys
+from holding.audit.anchors import Anchors
+from holding.audit.chain import Head
+from holding.audit.events import record_event
+from holding.escalation import redaction
+from holding.evidence import audit_notes, packet_chain, packet_contents, packet_file
+from holding.evidence.packet_contents import Wanted
+from holding.evidence.packet_file import Packed
+from holding.records import record_rows
+from holding.refusal import Refusal
+from holding.runtime.logs import logger
+from portal.web import filters, fragments, security, store
+from rules.values.canonical import dumps
+
+pages = Blueprint("evidence", __name__, url_prefix="/c/<co>")
+RECORD = "/evidence/<source>/<kind>/<record_id:external_id>"
+SHEET = Markup(f"<style>\n{Path(__file__).with_name('packet.css').read_text()}</style>")  # noqa: S704 - ours
+log = logger("clearpost.portal")
+
+
+@pages.get(RECORD)
+def show(source: str, kind: str, external_id: str) -> Response:
+    """What a packet of this record holds, and the notes about it."""
+    return _page(_record(source, kind, external_id), {})
+
+
+@pages.post(RECORD)
+def make(source: str, kind: str, external_id: str) -> Response:
+    """The packet as a file; that it was handed out is an event itself."""
+    row = _record(source, kind, external_id)
+    personal = bool(request.form.get("personal")) and filters.sees_personal()
+    made = _packed(row, personal=personal, others=personal and bool(request.form.get("others")))
+    if made is None:
+        words = f"The packet of {row.number} would be larger than 64 MB."
+        hint = "Make it without the events of other records."
+        return fragments.refuse(Refusal("evidence.large", words, hint, 422), back=request.path)
+    with store.writing() as session:
+        record_event(
+            session,
+            company_id=g.company.id,
+            at=g.now,
+            actor=g.actor,
+            act="audit.packet",
+            record_id=row.id,
+            body={
+                "say": f"{g.actor.name} downloaded the evidence packet of {row.number}"
+                f" (hash {made.sha256[:12]}).",
+                "packet": made.sha256,
+                "personal": personal,
+            },
+        )
+    name = f"evidence-{row.external_id}-{filters.day(_today())}.zip"
+    answer = send_file(
+        io.BytesIO(made.content), "application/zip", as_attachment=True, download_name=name
+    )
+    answer.headers["X-Content-SHA256"] = made.sha256
+    return answer
+
+
+@pages.post(f"{RECORD}/note")
+def note(source: str, kind: str, external_id: str) -> Response:
+    """Write a note about the record."""
+    row = _record(source, kind, external_id)
+    text, op = request.form.get("text", ""), request.form.get("op")
+    with store.writing() as session:
+        answer = audit_notes.write(session, g.actor, text, g.now, record_id=row.id, op=op)
+    if not isinstance(answer, Refusal):
+        return fragments.moved(_url(row), f"The note on {row.number} is kept.")
+    if answer.status == 422:
+        return _page(row, {"text": answer.message}, status=422)
+    return fragments.refuse(answer, back=_url(row))
+
+
+@pages.get("/audit/<int:event_id>/note")
+def event(event_id: int) -> Response:
+    """One event of the trail, to write a note about."""
+    return _event_page(event_id, {})
+
+
+@pages.post("/audit/<int:event_id>/note")
+def note_event(event_id: int) -> Response:
+    """Write a note about an event."""
+    text, op = request.form.get("text", ""), request.form.get("op")
+    with store.writing() as session:
+        answer = audit_notes.write(session, g.actor, text, g.now, event_id=event_id, op=op)
+    back = url_for("audit.listing", co=g.company.code)
+    if not isinstance(answer, Refusal):
+        return fragments.moved(back, f"The note on {answer.about} is kept.")
+    if answer.status == 422:
+        return _event_page(event_id, {"text": answer.message}, status=422)
+    return fragments.refuse(answer, back=back)
+
+
+def _record(source: str, kind: str, external_id: str) -> record_rows.RecordRow:
+    row = record_rows.record(store.reading(), g.company.id, source, kind, external_id)
+    if row is None:
+        abort(404)
+    return row
+
+
+def _url(row: record_rows.RecordRow) -> str:
+    return url_for(
+        "evidence.show",
+        co=g.company.code,
+        source=row.source,
+        kind=row.kind,
+        external_id=row.external_id,
+    )
+
+
+def _page(
+    row: record_rows.RecordRow, problems: Mapping[str, str], *, status: int = 200
+) -> Response:
+    hide = hiding(store.reading(), row.id, show=filters.sees_personal())
+    return fragments.respond(
+        "evidence/show.html",
+        status=status,
+        record=row,
+        notes=audit_notes.of_record(store.reading(), row.id),
+        hide=hide,
+        url=_url(row),
+        problems=problems,
+        typed=request.form.get("text", ""),
+    )
+
+
+def _event_page(event_id: int, problems: Mapping[str, str], *, status: int = 200) -> Response:
+    found = audit_notes.event(store.reading(), g.company.id, event_id)
+    if found is None:
+        abort(404)
+    hide = hiding(store.reading(), found.record_id or 0, show=filters.sees_personal())
+    return fragments.respond(
+        "evidence/event.html",
+        status=status,
+        event=found,
+        sentence=hide(found.say),
+        problems=problems,
+        typed=request.form.get("text", ""),
+    )
+
+
+def _packed(row: record_rows.RecordRow, *, personal: bool, others: bool) -> Packed | None:
+    """The parts, all of one moment."""
+    session, company = store.reading(), g.company
+    keys = load_keys(security.config().settings)
+    secrets: frozenset[str] = frozenset()
+    if isinstance(keys, Keys):
+        secrets = redaction.secrets_of(session, company.id, keys)
+    keep = {row.number, row.external_id}
+    redact = redaction.redacting(secrets, tax_numbers=personal, keep=keep)
+    wanted = Wanted(by=g.actor.name, now=g.now, personal=personal, redact=redact)
+    about = {word: getattr(company, word) for word in ("code", "name", "zone", "currency")}
+    told = packet_contents.contents(session, about, row, wanted)
+    mask = hiding(session, row.id, show=personal)
+    proof = packet_chain.proof(
+        session,
+        company.id,
+        row.id,
+        noted=_noted(),
+        others=others,
+        hide=lambda text: mask(_without(secrets, text)),
+    )
+    told["left_out"] = [*proof.left_out, *([] if personal else [NOT_PERSONAL])]
+    page = render_template(
+        "evidence/packet.html",
+        told=told,
+        proof=proof.events,
+        moment=_moment,
+        zone=_zone(),
+        sheet=SHEET,
+    )
+    return packet_file.packed(
+        {
+            packet_file.DATA: dumps(told).encode(),
+            packet_file.EVENTS: dumps(proof.events).encode(),
+            packet_file.PAGE: page.encode(),
+        }
+    )
+
+
+NOT_PERSONAL = "Personal data and tax numbers, and with them what calls carried."
+
+
+def _without(secrets: frozenset[str], text: str) -> str:
+    """A sealed text stands as it is or not at all: of secrets, only those that are stored count."""
+    for one in secrets:
+        text = text.replace(one, redaction.REMOVED)
+    return text
+
+
+def _noted() -> tuple[Head, ...]:
+    """Heads that the worker noted, where this machine has their file; a damaged one is told by
+    `clearpost verify`.
+    """
+    try:
+        return Anchors(security.config().settings.anchor_file).of(g.company.code)
+    except (OSError, ValueError) as problem:
+        log.warning("The noted heads cannot be read.", why=str(problem))
+        return ()
+
+
+def _moment(text: str | None) -> str:
+    return filters.moment(datetime.fromisoformat(text)) if text else "not recorded"
+
+
+def _zone() -> str:
+    zone: str = g.company.zone
+    return filters.ZONE_NAMES.get(zone, zone)
+
+
+def _today() -> date:
+    now: datetime = g.now
+    return now.astimezone(ZoneInfo(g.company.zone)).date()

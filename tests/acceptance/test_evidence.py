@@ -1,0 +1,219 @@
+"""A record as evidence: a file that is proved where there is nothing but the file."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.acceptance.conftest import STARTER
+from tests.acceptance.houses import COMPANY, quiet
+from tests.acceptance.orders import buyer, clean, later
+from tests.acceptance.parts import answers, read
+from tests.acceptance.product import (
+    FINANCE,
+    SIMULATOR_KEY,
+    House,
+    Product,
+    Visitor,
+    free_environment,
+)
+from tests.acceptance.quiet import BASE, record, rows, send, work
+
+AUDITOR = "auditor@kedai.example"
+BUYER, TAX_NUMBER = "Kelab Golf Seri Alam", "IG12345678901"
+NUMBER, ORDER = "NS-1601", 1601
+PAGE = f"{BASE}/evidence/netshop/order/{ORDER}"
+NOTE = "The amount agrees with the bank statement of the buyer."
+ALONE = """
+import os, sys
+def refuse(event, args):
+    if event in ("socket.connect", "socket.getaddrinfo", "sqlite3.connect", "subprocess.Popen"):
+        os.write(2, f"REFUSED {event}\\n".encode()); os._exit(99)
+    if event == "open" and isinstance(args[2], int) and args[2] & (os.O_WRONLY | os.O_RDWR):
+        os.write(2, f"REFUSED {event} {args[0]}\\n".encode()); os._exit(99)
+sys.addaudithook(refuse)
+"""
+"""No network, no database, no child and nothing written: whatever tries ends the command."""
+
+
+@dataclass
+class Audited:
+    """A posted order that was edited once, and an auditor."""
+
+    house: House
+    auditor: Visitor
+    place: Path
+
+    def packet(self, **chosen: str) -> Path:
+        """The file that the page gives for these choices."""
+        form = read(self.auditor.get(PAGE)).one("form", id="packetform")
+        address = self.auditor.address + form.attributes["action"]
+        fields = {**form.fields(), **chosen}
+        answer = self.auditor.session.post(
+            address, fields, headers={"Referer": address}, timeout=30
+        )
+        assert answer.status_code == 200, answer.text[:500]
+        file = self.place / f"packet{len(list(self.place.iterdir()))}.zip"
+        file.write_bytes(answer.content)
+        return file
+
+    def verify(self, file: Path, *more: str) -> tuple[int, str]:
+        """What the command says in an empty folder of a machine that has nothing."""
+        folder = self.place / "elsewhere"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        hooks = self.place / "hooks"
+        hooks.mkdir(exist_ok=True)
+        (hooks / "sitecustomize.py").write_text(ALONE)
+        env = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "PYTHONPATH": str(hooks),
+               "PYTHONDONTWRITEBYTECODE": "1"}  # fmt: skip
+        done = subprocess.run(
+            [self.house.product.command, "evidence", "verify", str(file), *more],
+            cwd=folder, env=env, capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+        assert list(folder.iterdir()) == []
+        return done.returncode, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def audited(command: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Audited]:
+    product = Product(command, tmp_path_factory.mktemp("evidence"), free_environment())
+    with quiet(product, STARTER) as house:
+        told = product.run("user", "add", AUDITOR, *COMPANY, "--role", "auditor").stdout
+        house.passwords[AUDITOR] = told.split("only now: ")[1].strip()
+        customer = buyer(ORDER, name=BUYER, tin=TAX_NUMBER)
+        first = clean(ORDER, customer=customer)
+        house.deliver(first, clean(1602))
+        work(house)
+        house.deliver(later(first, customer=customer, payment_method="cash"))
+        work(house)
+        yield Audited(house, house.visitor(AUDITOR), tmp_path_factory.mktemp("packets"))
+
+
+def parts(file: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(file) as found:
+        return {name: found.read(name) for name in found.namelist()}
+
+
+def rewritten(file: Path, changed: dict[str, bytes]) -> Path:
+    """The same packet with other parts; None of its own checksums tells."""
+    new = file.with_name("altered.zip")
+    with zipfile.ZipFile(new, "w") as out:
+        for name, raw in {**parts(file), **changed}.items():
+            out.writestr(name, raw)
+    return new
+
+
+def forged(file: Path, changed: dict[str, bytes]) -> Path:
+    """Somebody changes parts and makes the manifest anew."""
+    found = {**parts(file), **changed}
+    manifest: dict[str, Any] = json.loads(found["manifest.json"])
+    manifest["parts"] = {
+        name: {"bytes": len(raw), "sha256": hashlib.sha256(raw).hexdigest()}
+        for name, raw in found.items()
+        if name != "manifest.json"
+    }
+    del manifest["sha256"]
+    text = json.dumps(manifest, sort_keys=True, separators=(",", ":"))
+    manifest["sha256"] = hashlib.sha256(text.encode()).hexdigest()
+    text = json.dumps(manifest, sort_keys=True, separators=(",", ":"))
+    return rewritten(file, {**changed, "manifest.json": text.encode()})
+
+
+def test_G16_a_packet_is_proved_elsewhere_without_database_and_network(audited: Audited) -> None:
+    house = audited.house
+    form = read(audited.auditor.get(PAGE)).one("form", id="noteform")
+    send(audited.auditor, form, {**form.fields(), "text": NOTE})
+    (event,) = rows(house, "SELECT id FROM event WHERE act = 'posting.posted' ORDER BY id")[0]
+    page = f"{BASE}/audit/{event}/note"
+    form = read(audited.auditor.get(page)).one("form", id="noteform")
+    send(audited.auditor, form, {**form.fields(), "text": "Seen in the ledger."})
+    work(house)  # its events get their places
+    file = audited.packet(personal="1", others="1")
+    data, events = (json.loads(parts(file)[name]) for name in ("packet.json", "events.json"))
+
+    shown = answers(record(audited.auditor, ORDER))
+    assert {one["no"]: one["answer"] for one in data["answers"]} == shown
+    assert [one["no"] for one in data["versions"]] == [1, 2]
+    assert data["postings"][0]["number"] in house.created()
+    written = [one for one in house.calls() if one["effect"] == "created"]
+    assert data["requests"][0]["sha256"] in json.dumps(written) or data["requests"][0]["sent"]
+    assert BUYER in json.dumps(data, ensure_ascii=False)
+    assert [one["text"] for one in data["notes"]] == [NOTE, "Seen in the ledger."]
+    assert [one["event"] for one in data["notes"]] == [None, event]
+    html = parts(file)["packet.html"].decode()
+    for words in (*shown.values(), NOTE, data["postings"][0]["hash"]):
+        assert words[:40] in read(html).text, words
+    assert BUYER in read(html).text
+    whole = b"".join(parts(file).values()).decode()
+    for secret in (SIMULATOR_KEY, house.secret, *house.passwords.values()):
+        assert secret not in whole
+
+    code, said = audited.verify(file)
+    assert code == 0, said
+    many = len(events["events"])
+    of_record = "SELECT count(*) FROM event WHERE act <> 'audit.packet' AND record_id ="
+    stored = rows(house, f"{of_record} (SELECT id FROM record WHERE number = ?)", NUMBER)
+    assert stored == [(many,)]
+    assert f"The packet of {NUMBER} is whole." in said
+    assert f"{many:,} of {many:,} events proved." in said
+    anchors = house.product.home / "anchors.jsonl"
+    code, said = audited.verify(file, "--anchors", str(anchors))
+    assert (code, "Noted heads compared: " in said) == (0, True), said
+    wrong = f"{events['stretches'][-1]['links'][-1]['seq']}:{'0' * 64}"
+    code, said = audited.verify(file, "--head", wrong)
+    assert (code, "is not what was noted" in said) == (1, True), said
+    (digest,) = rows(house, "SELECT body FROM event WHERE act = 'audit.packet'")[0]
+    code, said = audited.verify(file, "--sha256", json.loads(digest)["packet"])
+    assert code == 0, said
+    assert audited.verify(file, "--sha256", "0" * 64)[0] == 1
+
+    for name, raw in parts(file).items():
+        for at in (0, len(raw) // 2, len(raw) - 1):
+            one_byte = raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :]
+            code, said = audited.verify(rewritten(file, {name: one_byte}))
+            assert code == 1, (name, at, said)
+            assert f"{name}: " in said, (name, at, said)
+        raw_file = file.read_bytes()
+        at = raw_file.index(name.encode()) + len(name) + 20  # inside of its packed bytes
+        (audited.place / "bent.zip").write_bytes(
+            raw_file[:at] + bytes([raw_file[at] ^ 255]) + raw_file[at + 1 :]
+        )
+        code, said = audited.verify(audited.place / "bent.zip")
+        assert (code, name in said) == (1, True), said
+
+    lied = json.loads(json.dumps(data))
+    lied["versions"][0]["body"]["number"] = "NS-9999"
+    raw = json.dumps(lied).encode()
+    code, said = audited.verify(forged(file, {"packet.json": raw}))
+    assert (code, "Version 1 is not the content" in said) == (1, True), said
+    sealed = (
+        parts(file)["events.json"]
+        .replace(b"approved", b"rejected")
+        .replace(NUMBER.encode(), b"NS-9999")
+    )
+    code, said = audited.verify(forged(file, {"events.json": sealed}))
+    assert (code, "is not what was sealed" in said) == (1, True), said
+
+    plain = audited.packet()
+    masked = b"".join(parts(plain).values()).decode()
+    assert BUYER not in masked
+    assert TAX_NUMBER not in masked
+    code, said = audited.verify(plain)
+    assert code == 0, said
+    finance = house.visitor(FINANCE)
+    closed = read(finance.get(PAGE)).one("form", id="packetform")
+    assert closed.one("button").attributes["aria-disabled"] == "true"
+    address = finance.address + PAGE
+    refused = finance.session.post(
+        address, closed.fields(), headers={"Referer": address}, timeout=9
+    )
+    assert refused.status_code == 403
