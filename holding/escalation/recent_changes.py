@@ -36,6 +36,7 @@ ACTS: Final = {
     "mapping.fixed": ChangeKind.MAPPING,
     "mapping.removed": ChangeKind.MAPPING,
     "party.merged": ChangeKind.MAPPING,
+    "party.kept_apart": ChangeKind.MAPPING,
     "rules.published": ChangeKind.RULES,
     "route.stopped": ChangeKind.RULES,
     "route.resumed": ChangeKind.RULES,

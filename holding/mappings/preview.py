@@ -122,12 +122,12 @@ def preview(
         return refusal
     company = session.get_one(Company, company_id)
     reached = reach(session, found, key, judge.ruleset if judge else None)
-    held = _held(session, reached)
-    amounts = _amounts(session, sorted(held))
+    held = held_records(session, reached)
+    amounts = amounts_of(session, sorted(held))
     looked_at = [*sorted(held), *sorted({*reached.using} - held)][:LOOKED_AT]
-    world = with_value(_world(session, company, now), found.kind, table, key, parsed, since)
-    outcomes = _judge(session, judge, looked_at, world, now) if judge else {}
-    reasons = {record_id: _reasons(outcome) for record_id, outcome in outcomes.items()}
+    world = with_value(world_now(session, company, now), found.kind, table, key, parsed, since)
+    outcomes = judged_in(session, judge, looked_at, world, now) if judge else {}
+    reasons = {record_id: reasons_of(outcome) for record_id, outcome in outcomes.items()}
     freed = [record_id for record_id in held if reasons.get(record_id) == ()]
     entry = entry_of(session, found.id, key, since)
     return Preview(
@@ -140,9 +140,9 @@ def preview(
         looked_at=len(looked_at),
         freed=len(freed),
         freed_money=added(amounts.get(record_id, {}) for record_id in freed),
-        stays=_stays(why for record_id, why in reasons.items() if why and record_id in held),
+        stays=stays_of(why for record_id, why in reasons.items() if why and record_id in held),
         going=len({*reached.using} - held),
-        halts=_stays(why for record_id, why in reasons.items() if why and record_id not in held),
+        halts=stays_of(why for record_id, why in reasons.items() if why and record_id not in held),
         contradicted=_contradicted(session, found, key, parsed, since),
         currency=company.currency,
         rev=company.revision,
@@ -172,23 +172,25 @@ def active_program(session: Session, company_id: int) -> Program | None:
     return program(session, version_id) if version_id is not None else None
 
 
-def _held(session: Session, reached: Reach) -> set[int]:
+def held_records(session: Session, reached: Reach) -> set[int]:
     """The records that are held, of those that a change reaches."""
     query = select(Hold.record_id).where(bulk.among(Hold.record_id, reached.using), HOLD_OPEN)
     return {*reached.waiting, *(session.scalars(query) if reached.using else ())}
 
 
-def _amounts(session: Session, record_ids: Sequence[int]) -> dict[int, Sums]:
+def amounts_of(session: Session, record_ids: Sequence[int]) -> dict[int, Sums]:
+    """Record id -> its amount."""
     query = select(Record.id, Record.currency, Record.amount).where(Record.id.in_(record_ids))
     return by_key((key, currency, minor) for key, currency, minor in session.execute(query))
 
 
-def _world(session: Session, company: Company, now: datetime) -> World:
+def world_now(session: Session, company: Company, now: datetime) -> World:
+    """What rules may look at as things stand."""
     known = fresh_targets(session, company.id, now)
     return build_world(session, company.id, company.revision, known)
 
 
-def _judge(
+def judged_in(
     session: Session, judge: Program, record_ids: Sequence[int], world: World, now: datetime
 ) -> dict[int, Outcome]:
     """Outcomes by record: its newest version, the facts of its newest judging, the given world."""
@@ -222,7 +224,7 @@ def _judge(
 Reasons = tuple[tuple[str, str], ...]  # rule, and what it says of all the records it holds
 
 
-def _stays(reasons: Iterable[Reasons]) -> tuple[Stay, ...]:
+def stays_of(reasons: Iterable[Reasons]) -> tuple[Stay, ...]:
     """Records by the rules that would still hold them, the most first."""
     records: Counter[str] = Counter()
     labels: defaultdict[str, dict[str, None]] = defaultdict(dict)
@@ -241,7 +243,7 @@ def _some(labels: Sequence[str]) -> str:
     return " ".join([*labels[:TOLD], *([f"And {more} more."] if more > 0 else [])])
 
 
-def _reasons(outcome: Outcome) -> Reasons:
+def reasons_of(outcome: Outcome) -> Reasons:
     """The rules that would still hold a record, with their labels; none = it is free."""
     return tuple(
         sorted(

@@ -1,11 +1,12 @@
 """What a value could be mapped to: what its table leads to already, and what the target lists.
 
-Here: the lists that a table's values are looked for in, the search over both, and what is known of
-one value before it is saved. Not here: keys that are spelled nearly alike
-(holding/mappings/entries.py), what a value would do to the records (holding/mappings/preview.py).
+Here: the lists that a table's values are looked for in (those that the target told, and those from
+files), the search over all, and what is known of one value before it is saved. Not here: keys that
+are spelled nearly alike (holding/mappings/entries.py), what a value would do to the records
+(holding/mappings/preview.py).
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
@@ -14,12 +15,23 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from holding.code_lists import file_codes
+from holding.code_lists.file_codes import FileCode, FileList
 from holding.mappings.entries import table_of
 from holding.mappings.preview import active_program
 from holding.programs.known_schemas import schemas
 from holding.programs.world import target_connections
 from holding.store import bulk
-from holding.tables import Connection, MappingEntry, MappingTable, Snapshot, SnapshotItem
+from holding.tables import (
+    Connection,
+    MappingEntry,
+    MappingTable,
+    Posting,
+    PostingUse,
+    Snapshot,
+    SnapshotItem,
+)
+from holding.tables.row_states import ListKind
 from rules.comparison.preflight import LISTS, references
 from rules.documents.listed_codes import LISTS as COMPLETE
 
@@ -51,20 +63,37 @@ class CodeList:
 
 @dataclass(frozen=True, slots=True)
 class Purpose:
-    """What the values of a table are for: the lists that they stand in, and whether for parties."""
+    """What the values of a table are for: the lists that they stand in, and whether for parties.
+
+    `files` are lists that people gave in; `unlisted` names targets and kinds that have no list.
+    """
 
     lists: tuple[CodeList, ...] = ()
     of_parties: bool = False
+    files: tuple[FileList, ...] = ()
+    unlisted: tuple[tuple[str, ListKind], ...] = ()
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The targets of which there is a list."""
+        names = [one.target for one in self.lists] + [one.target for one in self.files]
+        return tuple(dict.fromkeys(names))
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A value: in whose list it stands, and the first keys and the count of all that have it."""
+    """A value: in whose list it stands, and the first keys and the count of all that have it.
+
+    `name` is what a list from a file calls it, where that is something else; `active`: no such list
+    says that it is switched off.
+    """
 
     value: str
     listed_by: tuple[str, ...]
     keys: tuple[str, ...]
     uses: int
+    name: str = ""
+    active: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +102,15 @@ class Known:
 
     `unlisted` are targets that told all their codes, and not this one; `nearest` is what they have
     that is spelled nearly alike. `shared` are other keys of parties that have the value already.
+    `off_file` are lists from files that have no such code, of a value that was never posted;
+    `inactive` are those that say it is switched off.
     """
 
     unlisted: tuple[str, ...]
     nearest: tuple[str, ...]
     shared: tuple[str, ...]
+    off_file: tuple[FileList, ...] = ()
+    inactive: tuple[FileList, ...] = ()
 
 
 def purpose(session: Session, company_id: int, table: str) -> Purpose:
@@ -97,7 +130,16 @@ def purpose(session: Session, company_id: int, table: str) -> Purpose:
         for row in session.execute(_READ, {"connections": [key for key, _ in asked]})
         if (row.connection_id, row.kind) in asked
     )
-    return Purpose(tuple(found), any(one.kind in PARTIES for one in uses))
+    wanted = {
+        (connections[one.target].id, ListKind(one.kind)): one.target
+        for one in uses
+        if one.kind in set(ListKind) and one.target in connections
+    }
+    files = file_codes.lists(session, wanted.keys()) if wanted else ()
+    have = {(one.connection_id, one.kind) for one in files}
+    lacking = {(name, at[1]) for at, name in wanted.items() if at not in have}
+    of_parties = any(one.kind in PARTIES for one in uses)
+    return Purpose(tuple(found), of_parties, files, tuple(sorted(lacking)))
 
 
 _READ = (
@@ -109,7 +151,7 @@ _READ = (
 
 
 def search(
-    session: Session, company_id: int, table: str, text: str, lists: Iterable[CodeList]
+    session: Session, company_id: int, table: str, text: str, told: Purpose
 ) -> tuple[Choice, ...]:
     """Values with these letters, those that begin so first; at most SHOWN and one more.
 
@@ -120,14 +162,26 @@ def search(
         return ()
     text = text.strip()[:LONGEST]
     listed: dict[str, list[str]] = {}
-    for one in lists:
+    for one in told.lists:
         for code in _matching(session, SnapshotItem.code, _codes(one), text):
             listed.setdefault(code, []).append(one.target)
+    of_files: dict[str, FileCode] = {}
+    for file in told.files:
+        for entry in file_codes.matching(session, file, text, SHOWN + 1):
+            listed.setdefault(entry.code, []).append(file.target)
+            of_files.setdefault(entry.code, entry)
     values = set(_matching(session, MappingEntry.value, _values(found), text))
     best = sorted({*listed, *values}, key=lambda value: (*_rank(value, text), value))
-    keys = _keys(session, found, best[: SHOWN + 1])
+    keys = keys_of(session, found, best[: SHOWN + 1])
     return tuple(
-        Choice(value, tuple(listed.get(value, ())), keys[value][0][:NAMED], keys[value][1])
+        Choice(
+            value,
+            tuple(dict.fromkeys(listed.get(value, ()))),
+            keys[value][0][:NAMED],
+            keys[value][1],
+            of_files[value].name if value in of_files and of_files[value].name != value else "",
+            value not in of_files or of_files[value].active,
+        )
         for value in best[: SHOWN + 1]
     )
 
@@ -141,12 +195,31 @@ def known(
         return Known((), (), ())
     missing = [one for one in told.lists if one.complete and not _has(session, one, value)]
     near = [code for one in missing for code in _near(session, one, value)]
-    others = _keys(session, found, [value])[value][0] if told.of_parties else ()
+    others = keys_of(session, found, [value])[value][0] if told.of_parties else ()
+    entries = {one: file_codes.listed(session, one, [value]).get(value) for one in told.files}
+    off = [one for one, entry in entries.items() if entry is None]
+    if off and accepted(session, found, [value]):
+        off = []
     return Known(
         unlisted=tuple(dict.fromkeys(one.target for one in missing)),
         nearest=tuple(dict.fromkeys(near))[:NEAREST],
         shared=tuple(one for one in others if one != key)[:NAMED],
+        off_file=tuple(off),
+        inactive=tuple(one for one, entry in entries.items() if entry and not entry.active),
     )
+
+
+def accepted(session: Session, table: MappingTable, values: Collection[str]) -> set[str]:
+    """Those of the values of a table with which something was posted: their target has them."""
+    query = (
+        select(MappingEntry.value)
+        .join(PostingUse, PostingUse.entry_id == MappingEntry.id)
+        .join(Posting, Posting.id == PostingUse.posting_id)
+        .where(MappingEntry.table_id == table.id, Posting.posted_at.is_not(None))
+        .where(bulk.among(MappingEntry.value, list(values)))
+        .distinct()
+    )
+    return set(session.scalars(query))
 
 
 def _codes(one: CodeList) -> Select[Any]:
@@ -203,7 +276,7 @@ def _rank(value: str, text: str) -> tuple[bool, bool]:
     return folded != wanted, not folded.startswith(wanted)
 
 
-def _keys(
+def keys_of(
     session: Session, table: MappingTable, values: Collection[str]
 ) -> dict[str, tuple[tuple[str, ...], int]]:
     """Value -> the first keys that have it now, and how many do."""

@@ -86,6 +86,14 @@ class UploadState(StrEnum):
     FAILED = "failed"
 
 
+class ListKind(StrEnum):
+    """What the codes of a list are: the words by which a document's field refers to them."""
+
+    CUSTOMER = "customer"
+    VENDOR = "vendor"
+    ITEM = "item"
+
+
 class HoldState(StrEnum):
     """Whether a hold is open, and else how it ended."""
 

@@ -87,11 +87,13 @@ def _database(settings: "Settings") -> Iterator[Looked]:
         worker = _worker(session, now)
         later = later_findings.of_all(session)
         rates = tuple(_rates(session))
+        lists = tuple(_lists(session, now))
     database.close()
     yield _good("clock", step or "was never found to be set back")
     yield worker
     yield from (_rules(code, found) for code, found in later.items())
     yield from rates
+    yield from lists
 
 
 def _rates(session: "DatabaseSession") -> Iterator[Looked]:
@@ -105,6 +107,15 @@ def _rates(session: "DatabaseSession") -> Iterator[Looked]:
     for found in confirmed_rates.of_all(session):
         tells = isinstance(registry.targets().get(found.connector), TellsItems)
         yield _good(f"rates {found.company}", found.rates.says(found.name, unit=tells))
+
+
+def _lists(session: "DatabaseSession", now: datetime) -> Iterator[Looked]:
+    """Where each target's lists of codes come from, and how old they are; none is no fault here."""
+    from holding.suggestions import list_sources
+
+    for code, zone, found in list_sources.of_every_company(session):
+        for one in found:
+            yield _good(f"list {code}", f"{one.target} {one.says(now.astimezone(zone).date())}")
 
 
 def _rules(code: str, later: "Later") -> Looked:

@@ -1,11 +1,11 @@
 """The pages of mappings: what is missing, the choice of a value, the tables, merged parties.
 
-Here: the list of the blueprints; mapping_changes adds views to mapping_pages. Not here: what they
+Here: the list of the blueprints; the other modules add views to mapping_pages. Not here: what they
 show.
 """
 
-from portal.mappings import mapping_changes, mapping_pages
+from portal.mappings import list_pages, mapping_changes, mapping_pages
 
-__all__ = ["BLUEPRINTS", "mapping_changes"]
+__all__ = ["BLUEPRINTS", "list_pages", "mapping_changes"]
 
 BLUEPRINTS = (mapping_pages.pages,)

@@ -2,7 +2,7 @@
 
 Here: views of the mappings pages: one party under two keys, and the posted documents that a saved
 change contradicts with their reclassification sheet. Not here: how a proposal comes about
-(holding/mappings/party_merge.py), the change of one entry (mapping_pages.py).
+(holding/parties/party_merge.py), the change of one entry (mapping_pages.py).
 """
 
 from datetime import date, datetime
@@ -11,8 +11,9 @@ from zoneinfo import ZoneInfo
 from flask import Response, abort, g, make_response, request, url_for
 
 from connectors.kit.workbook import write_sheets
-from holding.mappings import correcting_journal, fixes, keepers, party_merge, reclassification
+from holding.mappings import correcting_journal, fixes, keepers, reclassification
 from holding.mappings import mapping_lists as queries
+from holding.parties import party_merge
 from holding.refusal import Refusal
 from holding.runtime import doorbell
 from holding.words import plural
@@ -70,6 +71,23 @@ def accept_merge(hold_id: int) -> Response:
     woken = plural(answer.woken, "record is", "records are")
     say = f"Merged: {keys} the other party now, {woken} judged again. Nothing was sent."
     return fragments.moved(moved, say)
+
+
+@pages.post("/parties/<int:hold_id>/refuse")
+def refuse_merge(hold_id: int) -> Response:
+    """Say for good that the two are not one party."""
+    reason = request.form.get("apart", "").strip()
+    if len(reason) < forms.MIN_REASON:
+        problems = {"apart": "Give a reason, so that it is not proposed again without one."}
+        return _page(hold_id, turned=False, problems=problems, status=422)
+    with store.writing() as session:
+        op = request.form.get("op") or None
+        answer = party_merge.refuse(session, g.actor, hold_id, reason, g.now, today=_today(), op=op)
+    back = url_for("mappings.parties_found", co=g.company.code)
+    if isinstance(answer, Refusal):
+        return fragments.refuse(answer, back=back)
+    say = f"{answer.first} and {answer.second} stay two parties. The merge is not proposed again."
+    return fragments.moved(back, say)
 
 
 @pages.get("/changes/<int:no>")

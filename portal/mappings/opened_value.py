@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from flask import g
 
-from holding.mappings import entries, fixes, party_merge
+from holding.mappings import entries, fixes
 from holding.mappings import preview as mappings_preview
+from holding.parties import party_merge
 from holding.suggestions import choices, waiting_record
 from portal.web import filters, store
 
@@ -80,11 +81,12 @@ def _pick(
     table: str, text: str, suggestions: tuple[entries.Suggestion, ...], told: choices.Purpose
 ) -> Pick:
     """What fits, without what is suggested anyhow; blank text finds the first of all."""
-    found = choices.search(store.reading(), g.company.id, table, text, told.lists)
+    found = choices.search(store.reading(), g.company.id, table, text, told)
     suggested = {one.value for one in suggestions}
     rest = [one for one in found[: choices.SHOWN] if one.value not in suggested]
     text = text.strip()[: choices.LONGEST]
-    complete = tuple(dict.fromkeys(one.target for one in told.lists if one.complete))
+    told_all = [one.target for one in told.lists if one.complete]
+    complete = tuple(dict.fromkeys([*told_all, *(one.target for one in told.files)]))
     return Pick(text, suggestions, tuple(rest), len(found) > choices.SHOWN, complete)
 
 

@@ -19,7 +19,8 @@ from holding.approvals import approve, candidates, releasers
 from holding.exceptions import locked_periods, notes
 from holding.exceptions.holds import Done, Moved
 from holding.intake import open_fields
-from holding.mappings import keepers, party_merge
+from holding.mappings import keepers
+from holding.parties import party_merge
 from holding.programs import posted_differences
 from holding.refusal import Refusal
 from holding.runtime import doorbell

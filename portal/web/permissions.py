@@ -90,6 +90,11 @@ PERMISSIONS: Final[dict[str, str]] = {
     "mappings.parties_found": "record.read",
     "mappings.merge": "record.read",
     "mappings.accept_merge": "mapping.fix",
+    "mappings.refuse_merge": "mapping.fix",
+    "mappings.lists": "record.read",
+    "mappings.give_list": "mapping.fix",
+    "mappings.list_changes": "record.read",
+    "mappings.list_file": "record.read",  # numbers of parties: who may view personal data
     "mappings.moved": "record.read",
     "mappings.sheet": "record.pii",
     "records.show": "record.read",

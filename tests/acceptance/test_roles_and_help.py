@@ -53,6 +53,7 @@ ACTIONS = {
     "desk.override connections.test stops.limit api.override": {"admin"},
     "signals.failures signals.close_day": {"admin"},
     "mappings.fix mappings.save_entry mappings.accept_merge": {"finance", "admin"},
+    "mappings.refuse_merge mappings.give_list": {"finance", "admin"},
     "connections.pause connections.resume connections.sync connections.daily operations.requeue": {
         "operator",
         "admin",

@@ -59,8 +59,8 @@ def search(shop: Shop, text: str, table: str = "account") -> list[str]:
 
 def found(shop: Shop, text: str, table: str = "account") -> tuple[Choice, ...]:
     with shop.database.read() as session:
-        lists = choices.purpose(session, shop.company.id, table).lists
-        return choices.search(session, shop.company.id, table, text, lists)
+        told = choices.purpose(session, shop.company.id, table)
+        return choices.search(session, shop.company.id, table, text, told)
 
 
 def known(shop: Shop, value: str, *, table: str = "account", key: str = "CUP-4") -> Known:
@@ -131,7 +131,7 @@ def test_nothing_of_another_company_is_found(shop: Shop) -> None:
     with shop.database.read() as session:
         other = shop.company.id + 1
         assert choices.purpose(session, other, "account") == choices.Purpose()
-        assert choices.search(session, other, "account", "", ()) == ()
+        assert choices.search(session, other, "account", "", choices.Purpose()) == ()
 
 
 def test_a_code_that_is_not_listed_is_told_with_the_nearest(shop: Shop) -> None:

@@ -18,8 +18,10 @@ from holding.access.operations import once
 from holding.audit.events import record_event
 from holding.mappings import fixes, keepers
 from holding.mappings.entries import Suggestion
-from holding.mappings.party_balances import Owed, owed, together
 from holding.mappings.preview import active_program
+from holding.parties import kept_apart
+from holding.parties.kept_apart import Apart
+from holding.parties.party_balances import Owed, owed, together
 from holding.programs.replay import replay
 from holding.refusal import Refusal
 from holding.tables import Evaluation, Hold, MappingEntry, MappingTable, Record
@@ -45,7 +47,8 @@ class Key:
 class Merge:
     """A proposal: `gone` becomes `keep` wherever a key has it; `why` names how both are known.
 
-    `rows` are what the books know of each, and of both together, as of a day.
+    `rows` are what the books know of each, and of both together, as of a day. `apart`: somebody
+    said, for good, that they are two.
     """
 
     hold_id: int
@@ -57,6 +60,7 @@ class Merge:
     why: tuple[Use, ...]
     keys: tuple[Key, ...]
     rows: tuple[Owed, Owed, Owed]
+    apart: Apart | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,7 @@ def proposal(
         why=(first, second),
         keys=_keys(session, company_id, tables, second.value),
         rows=(kept, gone, together((kept, gone))),
+        apart=kept_apart.said_of(session, company_id, first.value, second.value),
     )
 
 
@@ -123,7 +128,7 @@ def party_checks(session: Session, company_id: int) -> frozenset[str]:
 
 
 def proposals(session: Session, company_id: int, today: date) -> tuple[Merge, ...]:
-    """Those of the open holds, each pair of parties once, the oldest hold first."""
+    """Those of the open holds that nobody refused, each pair once, the oldest hold first."""
     names = party_checks(session, company_id)
     ids = session.scalars(
         select(Hold.id)
@@ -134,7 +139,7 @@ def proposals(session: Session, company_id: int, today: date) -> tuple[Merge, ..
     found: dict[frozenset[str], Merge] = {}
     for hold_id in ids:
         merge = proposal(session, company_id, hold_id, today)
-        if merge is not None:
+        if merge is not None and merge.apart is None:
             found.setdefault(frozenset((merge.keep, merge.gone)), merge)
     return tuple(found.values())
 
@@ -186,10 +191,36 @@ def accept(
         if merge is None or not merge.keys:
             gone = "This proposal is over: the two parties agree, or the record is not held by it."
             return Refusal("merge.over", gone, "Look at the list again.", 409)
+        if merge.apart is not None:
+            return merge.apart.refusal
         return _merge(session, actor, company_id, merge, reason, now, rev)
 
     asked = ("parties.merge", hold_id, reason, turned, rev)
     return once(session, actor, op, asked=asked, now=now, act=act, read=_read)
+
+
+def refuse(
+    session: Session,
+    actor: Actor,
+    hold_id: int,
+    reason: str,
+    now: datetime,
+    *,
+    today: date,
+    op: str | None = None,
+) -> Apart | Refusal:
+    """Say for good that the two parties behind a hold are not one: no hold proposes it again."""
+
+    def act() -> Apart | Refusal:
+        merge = proposal(session, actor.company_id or 0, hold_id, today)
+        if merge is None:
+            gone = "This proposal is over: the two parties agree, or the record is not held by it."
+            return Refusal("merge.over", gone, "Look at the list again.", 409)
+        pair = merge.keep, merge.gone
+        return kept_apart.keep(session, actor, pair, merge.number, reason, now)
+
+    asked = ("parties.refuse", hold_id, reason)
+    return once(session, actor, op, asked=asked, now=now, act=act, read=kept_apart.read)
 
 
 def _read(stored: Mapping[str, Any]) -> Merged:

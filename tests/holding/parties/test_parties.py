@@ -4,9 +4,10 @@ import pytest
 from sqlalchemy import select, update
 
 from holding.access.teams import add_to_team
-from holding.mappings import party_merge
 from holding.mappings.fixes import Fixed
-from holding.mappings.party_balances import owed
+from holding.parties import kept_apart, party_merge
+from holding.parties.kept_apart import Apart
+from holding.parties.party_balances import owed
 from holding.refusal import Refusal
 from holding.store.database import Database
 from holding.tables import Cause, Company, Event, Hold, MappingEntry, Posting
@@ -187,3 +188,55 @@ def test_each_pair_is_listed_once_and_what_is_owed_stands_by_age(shop: Shop) -> 
         ({}, {"": 19200}, {}, {"": 19200}),
         ({"": 19200}, {}, {}, {}),
     ]
+
+
+def refuse(shop: Shop, who: str = "farah", reason: str = "two owners, two towns") -> object:
+    wanted = hold_id(shop)
+    with shop.database.write() as session:
+        return party_merge.refuse(
+            session, shop.actor(who), wanted, reason, shop.now, today=shop.now.date()
+        )
+
+
+def test_a_merge_that_was_refused_is_proposed_no_more_and_made_no_more(shop: Shop) -> None:
+    kept = refuse(shop)
+    assert isinstance(kept, Apart)
+    assert (kept.first, kept.second, kept.by) == ("Aisyah Rahman", "Boon & Co", "Farah")
+    with shop.database.read() as session:
+        assert party_merge.proposals(session, shop.company.id, shop.now.date()) == ()
+        say = (
+            session.scalars(select(Event).where(Event.act == "party.kept_apart")).one().body["say"]
+        )
+        assert say == (
+            "Farah refused to merge Aisyah Rahman and Boon & Co, proposed on NS-4"
+            " (two owners, two towns). It is not proposed again."
+        )
+    for turned in (False, True):
+        merge = proposed(shop, turned=turned)
+        assert merge is not None
+        assert merge.apart is not None
+        refused = accept(shop, turned=turned)
+        assert isinstance(refused, Refusal)
+        assert refused.code == "merge.apart"
+        assert "because Farah refused it for good: two owners, two towns." in refused.message
+    again = refuse(shop, reason="again")
+    assert isinstance(again, Refusal)
+    assert again.code == "merge.apart"
+    shop.receive(order("NS-5", customer="C-78", created_by="2018-x"))
+    shop.judge()
+    with shop.database.read() as session:
+        assert party_merge.proposals(session, shop.company.id, shop.now.date()) == ()
+        assert (
+            kept_apart.said_of(session, shop.company.id + 1, "Aisyah Rahman", "Boon & Co") is None
+        )
+
+
+def test_who_may_merge_may_refuse_it_with_a_reason(shop: Shop) -> None:
+    refused = refuse(shop, "vera")
+    assert isinstance(refused, Refusal)
+    assert refused.status == 403
+    refused = refuse(shop, reason=" ")
+    assert isinstance(refused, Refusal)
+    assert refused.code == "reason.missing"
+    with shop.database.read() as session:
+        assert len(party_merge.proposals(session, shop.company.id, shop.now.date())) == 1

@@ -1,0 +1,160 @@
+"""Looking into the lists of a target that people gave in.
+
+Here: entries by letters, by code, and by what tells a party: tax number, registration number, name.
+Not here: giving a list in (list_files.py).
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from holding.code_lists.list_rows import name_key, registration_key, tin_key
+from holding.store import bulk
+from holding.tables import Connection, ListedCode, ListFile
+from holding.tables.row_states import ListKind
+from rules.values.spelling import match_key
+
+LAST: Final = "\U0010ffff"
+"""Behind whatever a text goes on with."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileList:
+    """The list of a target that stands for one kind."""
+
+    connection_id: int
+    target: str
+    kind: ListKind
+    as_of: date
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileCode:
+    """An entry of a list, with what tells a party."""
+
+    code: str
+    name: str
+    tin: str
+    registration: str
+    active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a source says of a party or an item: its own key, name and numbers; blank: nothing."""
+
+    key: str
+    name: str = ""
+    tin: str = ""
+    registration: str = ""
+
+
+def lists(session: Session, asked: Collection[tuple[int, ListKind]]) -> tuple[FileList, ...]:
+    """Those of these targets and kinds for which somebody gave a list in."""
+    newest = (
+        select(func.max(ListFile.id))
+        .where(bulk.among(ListFile.connection_id, sorted({key for key, _ in asked})))
+        .group_by(ListFile.connection_id, ListFile.kind)
+    )
+    rows = session.execute(
+        select(
+            ListFile.connection_id,
+            Connection.name.label("target"),
+            ListFile.kind,
+            ListFile.as_of,
+            ListFile.name,
+        )
+        .join(Connection, Connection.id == ListFile.connection_id)
+        .where(ListFile.id.in_(newest))
+        .order_by(Connection.name, ListFile.kind)
+    )
+    return tuple(
+        FileList(
+            connection_id=row.connection_id,
+            target=row.target,
+            kind=row.kind,
+            as_of=row.as_of,
+            name=row.name,
+        )
+        for row in rows
+        if (row.connection_id, row.kind) in asked
+    )
+
+
+def matching(session: Session, one: FileList, text: str, most: int) -> tuple[FileCode, ...]:
+    """Entries whose code or name begins with the letters, then those that have them anywhere.
+
+    Blank text finds the first of all. Case, blanks and punctuation do not count.
+    """
+    wanted = match_key(text) if text.strip() else ""
+    if not wanted:
+        return _read(session, _entries(one).order_by(ListedCode.code_key).limit(most))
+    found: dict[str, FileCode] = {}
+    for column in (ListedCode.code_key, ListedCode.name_key):
+        query = _entries(one).where(_begins(session, column, wanted)).order_by(column).limit(most)
+        found |= {entry.code: entry for entry in _read(session, query)}
+        if len(found) >= most:
+            return tuple(found.values())[:most]
+    anywhere = or_(
+        ListedCode.code_key.contains(wanted, autoescape=True),
+        ListedCode.name_key.contains(wanted, autoescape=True),
+    )
+    query = _entries(one).where(anywhere).order_by(ListedCode.code_key).limit(most)
+    found |= {entry.code: found.get(entry.code, entry) for entry in _read(session, query)}
+    return tuple(found.values())[:most]
+
+
+def fitting(session: Session, one: FileList, asked: Collection[Identity]) -> tuple[FileCode, ...]:
+    """Entries that share a number, the name or the code with one of these, in order of codes."""
+    wanted = {
+        ListedCode.tin_key: {tin_key(who.tin) for who in asked},
+        ListedCode.registration_key: {registration_key(who.registration) for who in asked},
+        ListedCode.name_key: {name_key(who.name) for who in asked},
+        ListedCode.code_key: {match_key(who.key) for who in asked},
+    }
+    found: dict[str, FileCode] = {}
+    for column, keys in wanted.items():
+        if keys - {""}:
+            query = _entries(one).where(bulk.among(column, sorted(keys - {""})), column != "")
+            found |= {each.code: each for each in _read(session, query)}
+    return tuple(found[code] for code in sorted(found))
+
+
+def listed(session: Session, one: FileList, codes: Collection[str]) -> dict[str, FileCode]:
+    """The entries of exactly these codes."""
+    query = _entries(one).where(bulk.among(ListedCode.code, sorted(set(codes))))
+    return {each.code: each for each in _read(session, query)}
+
+
+def _entries(one: FileList) -> Select[Any]:
+    return select(ListedCode).where(
+        ListedCode.connection_id == one.connection_id,
+        ListedCode.kind == one.kind,
+        ListedCode.to_file_id.is_(None),
+    )
+
+
+def _read(session: Session, query: Select[Any]) -> tuple[FileCode, ...]:
+    rows: Sequence[ListedCode] = session.scalars(query).all()
+    return tuple(
+        FileCode(
+            code=row.code,
+            name=row.name,
+            tin=row.tin,
+            registration=row.registration,
+            active=row.active,
+        )
+        for row in rows
+    )
+
+
+def _begins(session: Session, column: InstrumentedAttribute[str], text: str) -> ColumnElement[bool]:
+    """That a column begins with a text, as each database answers it by the index."""
+    if session.get_bind().dialect.name == "sqlite":
+        return and_(column >= text, column < text + LAST)
+    return column.startswith(text, autoescape=True)

@@ -1,0 +1,310 @@
+"""Lists of a target's codes that people give in: keeping one, what changed, how old each is.
+
+Here: giving a list in, where each list of a target comes from, and what one file changed. Not here:
+reading the file (list_rows.py), looking for a code (file_codes.py).
+
+An entry stays as it is from the file that brought it to the one that has it otherwise or not at
+all, so that every list of a day can be told.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from hashlib import sha256
+from typing import Any, Final
+
+from sqlalchemy import func, or_, select, update
+from sqlalchemy.orm import Session
+
+from connectors.kit.workbook import Written
+from holding.access.actors import Actor, may
+from holding.audit.events import record_event
+from holding.code_lists.list_rows import (
+    ListRow,
+    name_key,
+    read_list,
+    registration_key,
+    tin_key,
+)
+from holding.lifecycle.changes import locked_company
+from holding.refusal import Refusal
+from holding.store import bulk
+from holding.tables import Connection, ListedCode, ListFile, Person
+from holding.tables.row_states import ListKind
+from holding.words import plural
+from rules.values.spelling import match_key
+
+ACT: Final = "mapping.fix"
+A_BATCH: Final = 5_000
+NAMED: Final = {ListKind.CUSTOMER: "customer", ListKind.VENDOR: "supplier", ListKind.ITEM: "item"}
+_HEADS: Final = ("Change", "Code", "Name", "TIN", "Registration number", "Active")
+
+
+@dataclass(frozen=True, slots=True)
+class ListStanding:
+    """A list that stands: its target and kind, from which file of which day, and by whom."""
+
+    file_id: int
+    connection_id: int
+    target: str
+    kind: ListKind
+    as_of: date
+    file_name: str
+    by: str
+    at: datetime
+    entries: int
+    added: int
+    changed: int
+    gone: int
+
+    def age(self, today: date) -> str:
+        """`3 days old`."""
+        days = (today - self.as_of).days
+        return "of today" if days <= 0 else f"{plural(days, 'day')} old"
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedCode:
+    """An entry that a file added, changed (`before` is how it was) or no longer has."""
+
+    what: str
+    row: ListRow
+    before: ListRow | None = None
+
+
+def give(
+    session: Session,
+    actor: Actor,
+    target: str,
+    kind: ListKind,
+    name: str,
+    raw: bytes,
+    *,
+    as_of: date,
+    today: date,
+    now: datetime,
+) -> ListStanding | Refusal:
+    """Keep the list as that of a day. The same bytes for the same day change nothing, and say so.
+
+    A list replaces the one before it, so one of an earlier day than that is refused.
+    """
+    company_id = actor.company_id or 0
+    if refusal := may(actor, ACT):
+        return refusal
+    locked_company(session, company_id)  # one list after the other
+    connection = session.scalar(
+        select(Connection).where(
+            Connection.company_id == company_id,
+            Connection.name == target,
+            Connection.side == "target",
+        )
+    )
+    if connection is None:
+        hint = "Select one of the accounting systems that are connected."
+        return Refusal("list.target", "There is no such accounting system.", hint, 422)
+    before = _newest(session, connection.id, kind)
+    if refusal := _unfit_day(before, as_of, today):
+        return refusal
+    rows = read_list(name, raw, kind)
+    if isinstance(rows, Refusal):
+        return rows
+    digest = sha256(raw).hexdigest()
+    if before is not None and (before.sha256, before.as_of) == (digest, as_of):
+        message = f"This is the list of {as_of} that is in use already: {before.name}."
+        return Refusal("list.same", message, "Nothing was changed.")
+    made = ListFile(
+        company_id=company_id,
+        connection_id=connection.id,
+        kind=kind,
+        as_of=as_of,
+        name=_shown(name),
+        sha256=digest,
+        person_id=actor.person_id,
+        at=now,
+        entries=len(rows),
+        added=0,
+        changed=0,
+        gone=0,
+    )
+    session.add(made)
+    session.flush()
+    _replace(session, made, rows)
+    _say(session, actor, connection.name, made)
+    return next(one for one in standings(session, company_id) if one.file_id == made.id)
+
+
+def standings(session: Session, company_id: int) -> tuple[ListStanding, ...]:
+    """The lists that stand, by target and kind."""
+    newest = (
+        select(func.max(ListFile.id))
+        .where(ListFile.company_id == company_id)
+        .group_by(ListFile.connection_id, ListFile.kind)
+    )
+    return tuple(_standings(session, ListFile.id.in_(newest)))
+
+
+def files(session: Session, company_id: int, most: int = 20) -> tuple[ListStanding, ...]:
+    """The files that were given in, the newest first."""
+    found = _standings(session, ListFile.company_id == company_id)
+    return tuple(sorted(found, key=lambda one: -one.file_id)[:most])
+
+
+def changes(
+    session: Session, company_id: int, file_id: int, most: int
+) -> tuple[ListStanding, tuple[ChangedCode, ...]] | None:
+    """A file with the first entries that it changed, by code; None: the company has none such."""
+    own = ListFile.company_id == company_id, ListFile.id == file_id
+    found = next(iter(_standings(session, *own)), None)
+    if found is None:
+        return None
+    mine = or_(ListedCode.from_file_id == file_id, ListedCode.to_file_id == file_id)
+    query = select(ListedCode).where(mine).order_by(ListedCode.code).limit(2 * most)
+    pairs: dict[str, dict[bool, ListRow]] = {}
+    for one in session.scalars(query):
+        pairs.setdefault(one.code, {})[one.from_file_id == file_id] = _row_of(one)
+    told = (
+        ChangedCode("Changed", pair[True], pair[False])
+        if len(pair) == 2
+        else ChangedCode("Added" if True in pair else "Gone", next(iter(pair.values())))
+        for pair in pairs.values()
+    )
+    return found, tuple(told)[:most]
+
+
+def change_rows(found: Iterable[ChangedCode], *, personal: bool) -> list[list[Written]]:
+    """The changes as rows of a file; numbers of parties only where `personal`."""
+    rows: list[list[Written]] = [list(_HEADS)]
+    for one in found:
+        shown = (one.row.tin, one.row.registration) if personal else ("", "")
+        rows.append(
+            [one.what, one.row.code, one.row.name, *shown, "yes" if one.row.active else "no"]
+        )
+    return rows
+
+
+def _standings(session: Session, *terms: object) -> Iterable[ListStanding]:
+    query = (
+        select(ListFile, Connection.name, Person.name.label("person"))
+        .join(Connection, Connection.id == ListFile.connection_id)
+        .outerjoin(Person, Person.id == ListFile.person_id)
+        .where(*terms)  # type: ignore[arg-type]
+        .order_by(Connection.name, ListFile.kind, ListFile.id)
+    )
+    for row in session.execute(query):
+        file = row.ListFile
+        yield ListStanding(
+            file_id=file.id,
+            connection_id=file.connection_id,
+            target=row.name,
+            kind=file.kind,
+            as_of=file.as_of,
+            file_name=file.name,
+            by=row.person or "Clearpost",
+            at=file.at,
+            entries=file.entries,
+            added=file.added,
+            changed=file.changed,
+            gone=file.gone,
+        )
+
+
+def _newest(session: Session, connection_id: int, kind: ListKind) -> ListFile | None:
+    query = select(ListFile).where(ListFile.connection_id == connection_id, ListFile.kind == kind)
+    return session.scalars(query.order_by(ListFile.id.desc()).limit(1)).first()
+
+
+def _unfit_day(before: ListFile | None, as_of: date, today: date) -> Refusal | None:
+    if as_of > today:
+        message = f"The list cannot be of {as_of}, because that day has not come."
+        return Refusal("list.day", message, "Give the day on which it was exported.", 422)
+    if before is not None and as_of < before.as_of:
+        message = f"A list of {before.as_of} is in use already ({before.name})."
+        return Refusal("list.day", message, "Give in a list of that day or later.", 422)
+    return None
+
+
+def _replace(session: Session, made: ListFile, rows: tuple[ListRow, ...]) -> None:
+    """Let entries end that are gone or otherwise, and add those that came."""
+    query = select(
+        ListedCode.id,
+        ListedCode.code,
+        ListedCode.name,
+        ListedCode.tin,
+        ListedCode.registration,
+        ListedCode.active,
+    ).where(
+        ListedCode.connection_id == made.connection_id,
+        ListedCode.kind == made.kind,
+        ListedCode.to_file_id.is_(None),
+    )
+    live: Mapping[str, tuple[int, ListRow]] = {
+        one.code: (one.id, _row_of(one)) for one in session.execute(query)
+    }
+    wanted = {row.code: row for row in rows}
+    fresh = [row for code, row in wanted.items() if code not in live or live[code][1] != row]
+    over = [key for code, (key, row) in live.items() if wanted.get(code) != row]
+    made.added = sum(row.code not in live for row in fresh)
+    made.changed = len(fresh) - made.added
+    made.gone = len(over) - made.changed
+    for start in range(0, len(over), A_BATCH):
+        ended = bulk.among(ListedCode.id, over[start : start + A_BATCH])
+        session.execute(
+            update(ListedCode)
+            .where(ended)
+            .values(to_file_id=made.id)
+            .execution_options(synchronize_session=False)
+        )
+    for start in range(0, len(fresh), A_BATCH):
+        some = fresh[start : start + A_BATCH]
+        bulk.insert(session, ListedCode, [_stored(made, row) for row in some])
+
+
+def _stored(made: ListFile, row: ListRow) -> dict[str, object]:
+    return {
+        "connection_id": made.connection_id,
+        "kind": str(made.kind),
+        "code": row.code,
+        "name": row.name,
+        "tin": row.tin,
+        "registration": row.registration,
+        "active": row.active,
+        "code_key": match_key(row.code),
+        "name_key": name_key(row.name),
+        "tin_key": tin_key(row.tin),
+        "registration_key": registration_key(row.registration),
+        "from_file_id": made.id,
+    }
+
+
+def _row_of(one: Any) -> ListRow:
+    return ListRow(
+        code=one.code,
+        name=one.name,
+        tin=one.tin,
+        registration=one.registration,
+        active=one.active,
+    )
+
+
+def _say(session: Session, actor: Actor, target: str, made: ListFile) -> None:
+    noun = NAMED[made.kind]
+    record_event(
+        session,
+        company_id=made.company_id,
+        at=made.at,
+        actor=actor,
+        act="list.given",
+        body={
+            "say": f"{actor.name} gave in the list of {noun}s of {target} of {made.as_of}, "
+            f"{made.name}: {plural(made.entries, noun)}; {made.added} added, {made.changed} "
+            f"changed, {made.gone} gone.",
+            "target": target,
+            "kind": str(made.kind),
+            "as_of": made.as_of.isoformat(),
+            "sha256": made.sha256,
+        },
+    )
+
+
+def _shown(name: str) -> str:
+    return "".join(c for c in name.replace("\\", "/").rpartition("/")[2] if c.isprintable())[:200]

@@ -1,0 +1,184 @@
+"""A file with a target's customers, vendors or items, as rows; or why it is not taken.
+
+Here: headings as people write them, the rows, and by what two of them are compared. Not here:
+keeping a list (list_files.py), looking into one (file_codes.py).
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from connectors.kit.sheet_tables import (
+    CellError,
+    CellValue,
+    Limits,
+    Sheet,
+    WorkbookRefusal,
+    column_name,
+    header_of,
+)
+from connectors.kit.workbook import read_csv, read_tables
+from holding.refusal import Refusal
+from holding.tables.row_states import ListKind
+from rules.values.spelling import match_key
+from rules.values.tax_codes import GENERAL_TINS
+
+MOST: Final = 100_000
+LONGEST: Final = 200
+ENDINGS: Final = (".xlsx", ".csv")
+TOLD: Final = 5  # faults of a file that are named
+_CODES: Final[Mapping[ListKind, tuple[str, ...]]] = {
+    ListKind.CUSTOMER: ("customer code", "debtor code", "account no", "acc no", "customer id"),
+    ListKind.VENDOR: ("supplier code", "vendor code", "creditor code", "account no", "supplier id"),
+    ListKind.ITEM: ("item code", "sku", "stock code", "product code", "item no"),
+}
+_NAMES: Final[Mapping[ListKind, tuple[str, ...]]] = {
+    ListKind.CUSTOMER: ("customer name", "customer", "company name", "debtor name"),
+    ListKind.VENDOR: ("supplier name", "vendor name", "supplier", "company name", "creditor name"),
+    ListKind.ITEM: ("item name", "description", "item description", "product name"),
+}
+_TIN: Final = ("tin", "tax identification number", "customer tin", "supplier tin")
+_REGISTRATION: Final = ("registration number", "registration no", "ssm no", "brn", "registration")
+_ACTIVE: Final = ("active", "is active", "status")
+_NO: Final = frozenset({"no", "n", "false", "0", "inactive", "f", "disabled"})
+_YES: Final = frozenset({"", "yes", "y", "true", "1", "active", "t", "enabled"})
+_FORMS: Final = re.compile(r"(?:\b(?:sendirian|sdn)\b\W*)?\b(?:berhad|bhd)\b\W*$", re.IGNORECASE)
+_NEW_NUMBER: Final = re.compile(r"(?<!\d)\d{12}(?!\d)")
+
+
+@dataclass(frozen=True, slots=True)
+class ListRow:
+    """One entry of a list: its code, and what the list says of it; blank where it says nothing."""
+
+    code: str
+    name: str
+    tin: str
+    registration: str
+    active: bool
+
+
+def name_key(name: str) -> str:
+    """What all spellings of a name share."""
+    return match_key(name) if name.strip() else ""
+
+
+def short_name_key(name: str) -> str:
+    """The same without Sdn Bhd, Bhd and their long forms at its end.
+
+    >>> short_name_key("Maju Jaya Sdn. Bhd.") == short_name_key("MAJU JAYA")
+    True
+    """
+    return name_key(_FORMS.sub("", name.strip()) or name)
+
+
+def tin_key(tin: str) -> str:
+    """What two spellings of a tax number share; blank for the numbers that many parties give."""
+    key = match_key(tin).upper() if tin.strip() else ""
+    return "" if key in GENERAL_TINS else key
+
+
+def registration_key(number: str) -> str:
+    """What two spellings of a registration number share: its new number, where it has one.
+
+    >>> registration_key("201801012345 (1267890-X)")
+    '201801012345'
+    """
+    found = _NEW_NUMBER.search(number)
+    if found:
+        return found[0]
+    return match_key(number) if number.strip() else ""
+
+
+def read_list(name: str, raw: bytes, kind: ListKind) -> tuple[ListRow, ...] | Refusal:
+    """The rows of the first sheet; a file of which any row cannot be read is refused whole."""
+    if not name.lower().endswith(ENDINGS):
+        hint = "Save it as .xlsx or as CSV UTF-8, then upload that."
+        return Refusal("list.ending", "This is no .xlsx and no .csv file.", hint, 422)
+    if not raw:
+        return Refusal("list.empty", "The file is empty.", "Select another file.", 422)
+    limits = Limits(rows=MOST + 1)
+    csv = name.lower().endswith(".csv")
+    sheets = read_csv("list", raw, limits) if csv else read_tables(raw, limits)
+    if isinstance(sheets, WorkbookRefusal):
+        return Refusal(f"list.{sheets.code}", sheets.message, sheets.hint, 422)
+    sheet = next((one for one in sheets if one.rows), None)
+    if sheet is None:
+        return Refusal("list.empty", "The file has no rows.", "Select another file.", 422)
+    return _rows(sheet, kind)
+
+
+def _rows(sheet: Sheet, kind: ListKind) -> tuple[ListRow, ...] | Refusal:
+    at = _columns(sheet, kind)
+    if "code" not in at:
+        words = " or ".join(f"“{word.capitalize()}”" for word in (_CODES[kind][0], _NAMES[kind][0]))
+        message = f"The first row has no column {words}."
+        return Refusal("list.headings", message, "Give the columns these headings.", 422)
+    rows: dict[str, ListRow] = {}
+    faults: list[str] = []
+    for number, cells in sorted(sheet.rows.items()):
+        if number == 1:
+            continue
+        fault = next(_faults(number, cells, at), "")
+        row = _row(cells, at)
+        if not fault and row.code in rows:
+            fault = f"row {number}: {row.code} is there twice"
+        if fault:
+            faults.append(fault)
+        rows[row.code] = row
+    if faults:
+        more = f" and {len(faults) - TOLD} more" if len(faults) > TOLD else ""
+        message = f"The list cannot be read: {'; '.join(faults[:TOLD])}{more}."
+        return Refusal("list.rows", message, "Correct the file, then upload it again.", 422)
+    if not rows:
+        return Refusal("list.empty", "The list has headings and no rows.", "Check the file.", 422)
+    return tuple(rows.values())
+
+
+def _columns(sheet: Sheet, kind: ListKind) -> dict[str, int]:
+    """Field -> its column. Where a list has no codes, the target knows its entries by name."""
+    headings: dict[str, int] = {}
+    for column, words in header_of(sheet):
+        headings.setdefault(re.sub(r"[\s._-]+", " ", words).strip().casefold(), column)
+    fields = {
+        "code": (*_CODES[kind], "code"),
+        "name": (*_NAMES[kind], "name"),
+        "tin": _TIN,
+        "registration": _REGISTRATION,
+        "active": _ACTIVE,
+    }
+    found = {
+        field: next(headings[word] for word in words if word in headings)
+        for field, words in fields.items()
+        if any(word in headings for word in words)
+    }
+    if "code" not in found and "name" in found:
+        found["code"] = found["name"]
+    return found
+
+
+def _faults(number: int, cells: Mapping[int, CellValue], at: Mapping[str, int]) -> Iterator[str]:
+    """What cannot be read of a row, by its cells."""
+    for field, column in at.items():
+        cell, value = f"{column_name(column)}{number}", cells.get(column, "")
+        text = str(value).strip()
+        if isinstance(value, CellError):
+            yield f"{cell} has no value ({text})"
+        elif field == "code" and not text:
+            yield f"{cell} has no code"
+        elif len(text) > LONGEST or not text.isprintable():
+            yield f"{cell} is longer than {LONGEST} characters or has unprintable ones"
+        elif field == "active" and text.casefold() not in _YES | _NO:
+            yield f"{cell} says neither yes nor no: “{text}”"
+
+
+def _row(cells: Mapping[int, CellValue], at: Mapping[str, int]) -> ListRow:
+    told = {field: str(cells.get(column, "")).strip() for field, column in at.items()}
+    code = told["code"]
+    return ListRow(
+        code=code,
+        name=told.get("name", "") or code,
+        tin=told.get("tin", ""),
+        registration=told.get("registration", ""),
+        active=told.get("active", "").casefold() not in _NO,
+    )

@@ -1,0 +1,108 @@
+"""Two parties that are not one: a merge proposal that somebody refused, for good.
+
+Here: saying so, and whether it was said. Not here: the proposal and the merge (party_merge.py).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from holding.access.actors import Actor
+from holding.audit.events import record_event
+from holding.lifecycle.changes import locked_company
+from holding.mappings import keepers
+from holding.refusal import Refusal
+from holding.tables import KeptApart, Person
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """Who said that two parties are not one, why and when (as text of the moment)."""
+
+    first: str
+    second: str
+    by: str
+    reason: str
+    at: str
+
+    @property
+    def refusal(self) -> Refusal:
+        """What somebody is told who would merge them all the same."""
+        message = (
+            f"You cannot merge {self.first} and {self.second}, because {self.by} refused it for "
+            f"good: {self.reason}."
+        )
+        return Refusal("merge.apart", message, "Change the keys one by one if that was wrong.")
+
+
+def keep(
+    session: Session,
+    actor: Actor,
+    pair: tuple[str, str],
+    number: str,
+    reason: str,
+    now: datetime,
+) -> Apart | Refusal:
+    """Note that two parties are not one. `number` is the hold that proposed it; a reason is needed,
+    and what was said once stays.
+    """
+    if refusal := keepers.refused(session, actor, ()):
+        return refusal
+    company_id, (first, second) = actor.company_id or 0, sorted(pair)
+    locked_company(session, company_id)  # two who say it at one time: one of them did
+    if not reason.strip():
+        return Refusal(code="reason.missing", message="A refusal needs a reason.", status=422)
+    if (said := said_of(session, company_id, first, second)) is not None:
+        return said.refusal
+    session.add(
+        KeptApart(
+            company_id=company_id,
+            first=first,
+            second=second,
+            person_id=actor.person_id,
+            reason=reason.strip(),
+            at=now,
+        )
+    )
+    session.flush()
+    record_event(
+        session,
+        company_id=company_id,
+        at=now,
+        actor=actor,
+        act="party.kept_apart",
+        body={
+            "say": f"{actor.name} refused to merge {first} and {second}, proposed on {number} "
+            f"({reason.strip()}). It is not proposed again.",
+            "first": first,
+            "second": second,
+            "reason": reason.strip(),
+        },
+    )
+    return Apart(first, second, actor.name, reason.strip(), now.isoformat())
+
+
+def said_of(session: Session, company_id: int, one: str, other: str) -> Apart | None:
+    """What was said of these two; None: nothing."""
+    first, second = sorted((one, other))
+    row = session.execute(
+        select(KeptApart.reason, KeptApart.at, Person.name)
+        .outerjoin(Person, Person.id == KeptApart.person_id)
+        .where(
+            KeptApart.company_id == company_id,
+            KeptApart.first == first,
+            KeptApart.second == second,
+        )
+    ).first()
+    if row is None:
+        return None
+    return Apart(first, second, row.name or "Clearpost", row.reason, row.at.isoformat())
+
+
+def read(stored: Mapping[str, Any]) -> Apart:
+    """What a form was answered before."""
+    return Apart(**stored)

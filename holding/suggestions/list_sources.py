@@ -1,0 +1,137 @@
+"""Where each list of a target's codes comes from, and how old it is.
+
+Here: one line for each target and kind, for the page and `clearpost doctor`. Not here: the codes
+themselves (choices.py), giving a list in (holding/code_lists).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from holding.code_lists import list_files
+from holding.code_lists.list_files import NAMED, ListStanding
+from holding.connections.master_data import ITEM
+from holding.mappings.preview import active_program
+from holding.programs.known_schemas import schemas
+from holding.tables import (
+    Company,
+    Connection,
+    MappingEntry,
+    MappingTable,
+    Posting,
+    PostingUse,
+    Snapshot,
+    SnapshotItem,
+)
+from holding.tables.row_states import ListKind
+from holding.words import plural
+from rules.comparison.preflight import references
+from rules.documents.listed_codes import LISTS
+
+TOLD: Final = frozenset({*LISTS.values(), ITEM})
+
+
+@dataclass(frozen=True, slots=True)
+class ListSource:
+    """Where the codes of one kind come from: told by the target, from a file, or posted before.
+
+    `read_at`: when the target told them last; `file`: the list that somebody gave in; `posted`: so
+    many values of the mappings were posted with already, which counts where there is no list.
+    """
+
+    target: str
+    kind: str
+    codes: int
+    read_at: datetime | None = None
+    file: ListStanding | None = None
+    posted: int = 0
+
+    def says(self, today: date) -> str:
+        """In a phrase, for page and command."""
+        if self.file is not None:
+            made = f"{self.file.file_name} of {self.file.as_of}, {self.file.age(today)}"
+            return f"{plural(self.codes, self.kind)} from the file {made}, by {self.file.by}"
+        if self.read_at is not None:
+            how = "told one by one" if self.kind == ITEM else "told by it"
+            return f"{plural(self.codes, self.kind)}, {how}, read {self.read_at:%Y-%m-%d %H:%M} UTC"
+        known = plural(self.posted, "code is", "codes are")
+        return f"no list of {self.kind}s; {known} known from what was posted"
+
+
+def list_sources(session: Session, company_id: int) -> tuple[ListSource, ...]:
+    """All of them, by target: what it told first, then what comes from files."""
+    targets = session.execute(
+        select(Connection.id, Connection.name)
+        .where(Connection.company_id == company_id, Connection.side == "target")
+        .order_by(Connection.name)
+    ).all()
+    posted = _posted(session, company_id)
+    files = {
+        (one.connection_id, one.kind): one for one in list_files.standings(session, company_id)
+    }
+    found: list[ListSource] = []
+    for target in targets:
+        told = list(_told(session, target.id, target.name))
+        found += told
+        for kind, noun in NAMED.items():
+            file = files.get((target.id, kind))
+            if file is None and any(one.kind == noun for one in told):
+                continue
+            count = len(posted.get((target.name, kind), ()))
+            entries = file.entries if file else 0
+            found.append(ListSource(target.name, noun, entries, file=file, posted=count))
+    return tuple(found)
+
+
+def of_every_company(
+    session: Session,
+) -> Iterator[tuple[str, ZoneInfo, tuple[ListSource, ...]]]:
+    """Each company by its code, with its zone and its lists."""
+    for row in session.execute(
+        select(Company.id, Company.code, Company.zone).order_by(Company.code)
+    ):
+        yield row.code, ZoneInfo(row.zone), list_sources(session, row.id)
+
+
+def _told(session: Session, connection_id: int, name: str) -> Iterator[ListSource]:
+    rows = session.execute(
+        select(Snapshot.kind, Snapshot.checked_at, func.count(SnapshotItem.id).label("codes"))
+        .join(SnapshotItem, SnapshotItem.snapshot_id == Snapshot.id)
+        .where(Snapshot.connection_id == connection_id, SnapshotItem.to_revision.is_(None))
+        .group_by(Snapshot.kind, Snapshot.checked_at)
+        .order_by(Snapshot.kind)
+    )
+    for row in rows:
+        if row.kind in TOLD:
+            yield ListSource(name, row.kind.replace("_", " "), row.codes, row.checked_at)
+
+
+def _posted(session: Session, company_id: int) -> dict[tuple[str, ListKind], frozenset[str]]:
+    """Target and kind -> the values with which something was posted there."""
+    judge = active_program(session, company_id)
+    uses = references(judge.ruleset, schemas()) if judge else ()
+    rows = session.execute(
+        select(MappingTable.name, MappingEntry.value, Connection.name.label("target"))
+        .join(MappingEntry, MappingEntry.table_id == MappingTable.id)
+        .join(PostingUse, PostingUse.entry_id == MappingEntry.id)
+        .join(Posting, Posting.id == PostingUse.posting_id)
+        .join(Connection, Connection.id == Posting.connection_id)
+        .where(MappingTable.company_id == company_id, MappingTable.kind == "map")
+        .where(Posting.posted_at.is_not(None), MappingEntry.value.is_not(None))
+        .distinct()
+    ).all()
+    return {
+        (target, kind): frozenset(
+            row.value
+            for row in rows
+            for one in uses
+            if row.target == target == one.target and one.kind == kind and row.name in one.tables
+        )
+        for target in {row.target for row in rows}
+        for kind in ListKind
+    }

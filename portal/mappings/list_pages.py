@@ -1,0 +1,149 @@
+"""Lists of a target's customers, suppliers and items: where each comes from, and giving one in.
+
+Here: views. Not here: reading and keeping a list (holding/code_lists).
+"""
+
+import json
+from datetime import date, datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from flask import Response, abort, g, make_response, request, url_for
+
+from connectors.kit.workbook import CSV, write_csv, write_sheets
+from holding.access.personal_data import MASK
+from holding.code_lists import list_files
+from holding.code_lists.list_rows import ListRow
+from holding.connections import connection_rows
+from holding.mappings import fixes, keepers
+from holding.mappings import mapping_lists as queries
+from holding.refusal import Refusal
+from holding.suggestions import list_sources
+from holding.tables.row_states import ListKind
+from holding.words import plural
+from portal.mappings.mapping_pages import pages
+from portal.web import filters, forms, fragments, store
+
+__all__ = ["pages"]
+
+SHOWN: Final = 200
+MOST: Final = 100_000
+XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+@pages.get("/lists")
+def lists() -> Response:
+    """Where each list comes from and how old it is, and the form to give one in."""
+    return _lists({})
+
+
+@pages.post("/lists")
+def give_list() -> Response:
+    """Keep a file as the list of a day."""
+    file, form = request.files.get("file"), request.form
+    as_of, kind = forms.day(form.get("as_of", "")), form.get("kind", "")
+    problems = {}
+    if file is None or not file.filename:
+        problems["file"] = "Select a file."
+    if as_of is None:
+        problems["as_of"] = "A day looks like 2026-11-01."
+    if problems or file is None or as_of is None or kind not in set(ListKind):
+        return _lists(problems, status=422)
+    with store.writing() as session:
+        answer = list_files.give(
+            session,
+            g.actor,
+            form.get("target", ""),
+            ListKind(kind),
+            str(file.filename),
+            file.read(),
+            as_of=as_of,
+            today=_today(),
+            now=g.now,
+        )
+    if isinstance(answer, Refusal):
+        if answer.status == 422:
+            field = "as_of" if answer.code == "list.day" else "file"
+            return _lists({field: answer.words}, status=422)
+        return fragments.refuse(answer, back=url_for("mappings.lists", co=g.company.code))
+    noun = list_files.NAMED[answer.kind]
+    said = f"{answer.file_name} is the list of {noun}s of {answer.target} of {answer.as_of} now: "
+    said += f"{plural(answer.entries, noun)}, {answer.added} added, {answer.changed} changed, "
+    changed = url_for("mappings.list_changes", co=g.company.code, no=answer.file_id)
+    return fragments.moved(changed, f"{said}{answer.gone} gone. Nothing was posted.")
+
+
+@pages.get("/lists/<int:no>")
+def list_changes(no: int) -> Response:
+    """What one list has otherwise than the one before it."""
+    found = list_files.changes(store.reading(), g.company.id, no, SHOWN)
+    if found is None:
+        abort(404)
+    file, rows = found
+    return fragments.respond(
+        "mappings/list_changes.html", _tabs(), file=file, rows=rows, noun=_noun(file), seen=_seen
+    )
+
+
+@pages.get("/lists/<int:no>/changes.<ending>")
+def list_file(no: int, ending: str) -> Response:
+    """The same as a CSV, a workbook or JSON; numbers of parties for who may see personal data."""
+    found = list_files.changes(store.reading(), g.company.id, no, MOST)
+    if found is None or ending not in {"csv", "xlsx", "json"}:
+        abort(404)
+    rows = list_files.change_rows(found[1], personal=filters.sees_personal())
+    if ending == "json":
+        heads = [str(head).lower().replace(" ", "_") for head in rows[0]]
+        each = [dict(zip(heads, row, strict=True)) for row in rows[1:]]
+        body, kind = json.dumps(each, indent=1, ensure_ascii=False).encode(), "application/json"
+    elif ending == "xlsx":
+        body, kind = write_sheets({"Changes": rows}), XLSX
+    else:
+        body, kind = write_csv(rows), CSV
+    answer = make_response(body)
+    answer.headers["Content-Type"] = kind
+    name = f"list-{g.company.code}-{no}.{ending}"
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return answer
+
+
+def _seen(row: ListRow | None, field: str) -> str:
+    """A number of a party, for who may see personal data."""
+    text = str(getattr(row, field)) if row else ""
+    return text if not text or filters.sees_personal() else MASK
+
+
+def _noun(file: list_files.ListStanding) -> str:
+    return list_files.NAMED[file.kind]
+
+
+def _lists(problems: dict[str, str], status: int = 200) -> Response:
+    session = store.reading()
+    targets = connection_rows.listing(session, g.company.id)
+    return fragments.respond(
+        "mappings/lists.html",
+        _tabs(),
+        status=status,
+        sources=list_sources.list_sources(session, g.company.id),
+        files=list_files.files(session, g.company.id),
+        targets=[one.name for one in targets if one.is_target],
+        nouns=list_files.NAMED,
+        kinds=list(ListKind),
+        today=_today(),
+        form=request.form,
+        keeping=keepers.refused(session, g.actor, ()),
+        problems=problems,
+    )
+
+
+def _tabs() -> dict[str, object]:
+    return {
+        "tables": queries.tables(store.reading(), g.company.id),
+        "missing_count": len(fixes.missing(store.reading(), g.company.id)),
+        "table": "",
+    }
+
+
+def _today() -> date:
+    now: datetime = g.now
+    return now.astimezone(ZoneInfo(g.company.zone)).date()
