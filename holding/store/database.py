@@ -90,11 +90,13 @@ class Database:
         if anew and self.dialect == "postgresql":
             session.execute(text(_BY_INDEXES))
 
-    def watch(self, asked: Callable[..., None]) -> None:
-        """Call this before each statement, once however often it is said."""
+    def watch(self, asked: Callable[..., None], answered: Callable[..., None]) -> None:
+        """Call these before and after each statement, once however often it is said."""
+        told = {"before_cursor_execute": asked, "after_cursor_execute": answered}
         for engine in self.engines:
-            if not event.contains(engine, "before_cursor_execute", asked):
-                event.listen(engine, "before_cursor_execute", asked)
+            for moment, call in told.items():
+                if not event.contains(engine, moment, call):
+                    event.listen(engine, moment, call)
 
     @property
     def engines(self) -> set[Engine]:

@@ -26,15 +26,18 @@ PATIENCE: Final = 600.0
 MOST_MS: Final = 50.0
 MOST_STATEMENTS: Final = 12
 MOST_BYTES: Final = 60_000
-COST = re.compile(r'page;dur=([\d.]+), statements;desc="(\d+)"')
+COST = re.compile(r'total;dur=([\d.]+), db;dur=([\d.]+), statements;desc="(\d+)"')
 FORM_TOKEN = re.compile('name="csrf_token"[^>]*value="([^"]+)"')
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a page took: milliseconds of the server, statements, bytes of HTML, and compressed."""
+    """What a page took: milliseconds of the server and of its database, statements, bytes of HTML,
+    and compressed.
+    """
 
     milliseconds: Sequence[float]
+    in_database: Sequence[float]
     statements: int
     size: int
     packed: int
@@ -45,6 +48,7 @@ class Cost:
         return {
             "p95_ms": round(slowest, 1),
             "median_ms": round(median(self.milliseconds), 1),
+            "database_ms": round(median(self.in_database), 1),
             "statements": self.statements,
             "bytes": self.size,
             "packed_bytes": self.packed,
@@ -118,6 +122,16 @@ def _paths(found: "Shop") -> Mapping[str, str]:
         "missing": f"{base}/mappings/missing",
         "ageing": f"{base}/holding/ageing",
         "connection": f"{base}/connections/{found.settled.sample.target}",
+        "connections": f"{base}/connections",
+        "companies": "/c",
+        "inbox": f"{base}/holding/inbox",
+        "cleared": f"{base}/holding?view=cleared",
+        "audit": f"{base}/audit",
+        "signals": f"{base}/signals",
+        "reconcile": f"{base}/reconcile",
+        "uploads": f"{base}/uploads",
+        "changes": f"{base}/rules/changes",
+        "operations": f"{base}/operations",
     }
 
 
@@ -141,7 +155,7 @@ def _reader(found: "Shop") -> "FlaskClient":
 
 def _cost(reader: "FlaskClient", path: str) -> Cost:
     """The page, read several times; the first time counts as little as any other."""
-    costs: list[tuple[float, int]] = []
+    costs: list[tuple[float, float, int]] = []
     size = packed = 0
     for _ in range(TIMES):
         answer = reader.get(path, follow_redirects=True)
@@ -149,6 +163,6 @@ def _cost(reader: "FlaskClient", path: str) -> Cost:
         if answer.status_code != 200 or told is None:
             message = f"{path} was answered {answer.status_code}"
             raise RuntimeError(message)
-        costs.append((float(told[1]), int(told[2])))
+        costs.append((float(told[1]), float(told[2]), int(told[3])))
         size, packed = len(answer.data), len(gzip.compress(answer.data))
-    return Cost([one for one, _ in costs], costs[-1][1], size, packed)
+    return Cost([one[0] for one in costs], [one[1] for one in costs], costs[-1][2], size, packed)

@@ -20,7 +20,7 @@ def init(app: Flask, database: Database, clock: Clock) -> None:
     app.extensions["clearpost"] = (database, clock)
     app.before_request(_begin)
     app.after_request(_tell_cost)
-    database.watch(_count)
+    database.watch(_asked, _answered)
     app.teardown_request(_close)
 
 
@@ -72,18 +72,25 @@ def _close(_error: BaseException | None) -> None:
 
 
 def _begin() -> None:
-    g.began, g.statements = time.perf_counter(), 0
+    g.began, g.statements, g.in_database = time.perf_counter(), 0, 0.0
 
 
-def _count(*_: object) -> None:
+def _asked(*_: object) -> None:
     if has_request_context() and "statements" in g:
         g.statements += 1
+        g.asked_at = time.perf_counter()
+
+
+def _answered(*_: object) -> None:
+    """The database has the first row of a statement, or knows that there is none."""
+    if has_request_context() and "asked_at" in g:
+        g.in_database += time.perf_counter() - g.pop("asked_at")
 
 
 def _tell_cost(response: Response) -> Response:
     if "began" in g and "actor" in g:
-        spent = (time.perf_counter() - g.began) * 1000
+        spent, asked = (time.perf_counter() - g.began) * 1000, g.in_database * 1000
         response.headers["Server-Timing"] = (
-            f'page;dur={spent:.1f}, statements;desc="{g.statements}"'
+            f'total;dur={spent:.1f}, db;dur={asked:.1f}, statements;desc="{g.statements}"'
         )
     return response

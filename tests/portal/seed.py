@@ -51,9 +51,21 @@ def environment(home: Path, url: str) -> dict[str, str]:
 
 def seed(folder: Path, template: Path) -> Seeded:
     """Fill a copy of the migrated file."""
-    file, clock = folder / "seeded.sqlite3", SetClock()
+    file = folder / "seeded.sqlite3"
     file.write_bytes(template.read_bytes())
     database = Database(f"sqlite:///{file}", durable=False)
+    clock = fill(database, folder)
+    with database.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    database.close()
+    return Seeded(file, folder, clock)
+
+
+def fill(database: Database, folder: Path) -> SetClock:
+    """Make the shop in an empty database; the clock of the moment it stands at. The environment has
+    to be that of tests.
+    """
+    clock = SetClock()
     load_keys(Settings.from_env({"CLEARPOST_ENV": "test", "CLEARPOST_HOME": str(folder)}))
     settings = Settings.from_env(environment(folder, database.url))
     keys = load_keys(settings)
@@ -68,10 +80,7 @@ def seed(folder: Path, template: Path) -> Seeded:
         shop.publish(rules())
         _orders(shop)
         _push(database, shop, settings)
-    with database.engine.connect() as connection:
-        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-    database.close()
-    return Seeded(file, folder, clock)
+    return clock
 
 
 def rules() -> dict[str, str]:

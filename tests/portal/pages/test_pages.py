@@ -81,7 +81,11 @@ def test_a_page_tells_what_it_cost(visit, statements):
     statements.clear()
     told = farah.get("/c/kedai/late").headers["Server-Timing"]
     asked = [one for one in statements if not one.startswith("BEGIN")]
-    assert re.fullmatch(rf'page;dur=\d+\.\d, statements;desc="{len(asked)}"', told)
+    shown = re.fullmatch(
+        rf'total;dur=(\d+\.\d), db;dur=(\d+\.\d), statements;desc="{len(asked)}"', told
+    )
+    assert shown is not None
+    assert float(shown[1]) > float(shown[2]) > 0
     assert len(asked) > 2
     assert "Server-Timing" not in visit("").get("/signin").headers
 
