@@ -30,6 +30,7 @@ from holding.runtime import clock, heartbeats
 from holding.runtime.logs import logger
 from holding.signals import raising
 from holding.store import leases
+from holding.tallies import folding
 from holding.trials import shadow_turns
 from holding.uploads import upload_claims
 from holding.uploads.giving_in import forget_expired
@@ -73,6 +74,7 @@ class Sweeper:
             steps.callback(self._refresh, now)
             steps.callback(self._signal, now)
             steps.callback(self._link, now)
+            steps.callback(folding.fold_all, self._bench.database)
             steps.callback(self._forget, now)
             steps.callback(self._writing, arrange, now)
             steps.callback(self._writing, forget_expired, now)

@@ -9,6 +9,7 @@ from datetime import timedelta
 from sqlalchemy import Select, and_, exists, func, null, or_, select, text
 
 from holding.integrity.journal_and_ledgers import Breach, Look
+from holding.integrity.tally_kept import wrong_tally
 from holding.lifecycle.states import counted
 from holding.tables import (
     Attempt,
@@ -120,7 +121,9 @@ def _left_postings(look: Look) -> Select[str, str, int]:
 
 
 def holds_have_owner(look: Look) -> Iterator[Breach]:
-    """I8: what is held says why, whose it is and since when; the counters of causes are true."""
+    """I8: what is held says why, whose it is and since when; the counters of causes and the tally
+    are true.
+    """
     bare = select(Hold.number, Hold.code, Hold.record_id).where(
         Hold.company_id == look.company_id,
         HOLD_OPEN,
@@ -136,6 +139,7 @@ def holds_have_owner(look: Look) -> Iterator[Breach]:
         )
     yield from _wrong_states(look)
     yield from _wrong_counts(look)
+    yield from wrong_tally(look)
 
 
 def _wrong_states(look: Look) -> Iterator[Breach]:

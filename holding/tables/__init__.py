@@ -59,6 +59,7 @@ from holding.tables.rules import (
     ShadowVerdict,
 )
 from holding.tables.signals import Escalation, Signal
+from holding.tables.tallies import HoldTally, TalliedRecord, TallyMark
 from holding.tables.targets import (
     Connection,
     ConnectionKey,
@@ -98,6 +99,7 @@ __all__ = [
     "FormerMember",
     "Heartbeat",
     "Hold",
+    "HoldTally",
     "HookCall",
     "ItemReading",
     "KeptApart",
@@ -135,6 +137,8 @@ __all__ = [
     "Singleton",
     "Snapshot",
     "SnapshotItem",
+    "TalliedRecord",
+    "TallyMark",
     "Team",
     "TeamMember",
     "Throttle",

@@ -99,6 +99,7 @@ class Hold(Base):
         partial("ix_hold_waits", "company_id", "record_id", where=OPEN),
         partial("ix_hold_book", "company_id", "book", "id", where=OPEN),
         partial("ix_hold_person", "company_id", "person_id", "opened_at", "id", where=OPEN),
+        partial("ix_hold_team", "company_id", "team_id", "person_id", "opened_at", where=OPEN),
         partial("ix_hold_party", "company_id", "party_key", "opened_at", "id", where=OPEN),
         partial("ix_hold_snoozed", "snoozed_until", where="snoozed_until IS NOT NULL"),
         partial("ix_hold_closed", "company_id", "closed_at", "id", where=CLOSED),

@@ -4,6 +4,7 @@ Here: reads, sums over whole states. Not here: groups by cause (filters.py) and 
 (holding/runs/date_ranges.py).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -11,9 +12,11 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Date,
+    Row,
     and_,
     cast,
     func,
+    literal,
     null,
     or_,
     select,
@@ -23,8 +26,9 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from connectors import registry
+from holding.store import bulk
 from holding.store.row_objects import Columns, of
-from holding.store.sums import most_first, of_held, of_posting
+from holding.store.sums import most_first, of_posting
 from holding.tables import (
     Cause,
     Company,
@@ -38,7 +42,10 @@ from holding.tables import (
 )
 from holding.tables.decisions import HOLD_CLOSED, HOLD_OPEN
 from holding.tables.row_states import RecordState
+from holding.tallies import tally_figures
+from holding.tallies.shapes import Look
 from holding.words import Sums, by_key
+from holding.worklist.filters import Held
 from rules.values.posting_states import PostingState
 
 
@@ -157,45 +164,48 @@ class Booked:
     money: dict[str, Sums]
 
 
-def owners(session: Session, company_id: int) -> tuple[Owner, ...]:
+def owners(session: Session, company_id: int, held: Held) -> tuple[Owner, ...]:
     """Who must act, most money first; each record once an owner."""
-    name = func.coalesce(Person.name, Team.shown).label("owner")
-    each = (
-        select(
-            name,
-            Hold.record_id,
-            func.max(Hold.book).label("book"),
-            func.min(Hold.opened_at).label("since"),
-        )
-        .outerjoin(Person, Person.id == Hold.person_id)
-        .outerjoin(Team, Team.id == Hold.team_id)
-        .where(Hold.company_id == company_id, HOLD_OPEN)
-        .group_by(name, Hold.record_id)
-        .subquery()
-    )
-    currency, minor = of_held(each)
-    rows = session.execute(
-        select(
-            each.c.owner,
-            currency,
-            func.count().label("records"),
-            func.sum(minor).label("minor"),
-            func.min(each.c.since).label("oldest"),
-        )
-        .join_from(each, Record, Record.id == each.c.record_id)
-        .group_by(each.c.owner, currency)
-    ).all()
-    money = by_key((row.owner, row.currency, row.minor) for row in rows)
-    found = [
-        Owner(
-            name=one,
-            records=sum(int(row.records) for row in rows if row.owner == one),
-            money=money.get(one, {}),
-            oldest=min(row.oldest for row in rows if row.owner == one),
-        )
-        for one in {row.owner for row in rows}
+    people = {look.person_id for one in held.rows for look in one.shape.looks if look.person_id}
+    since = _since(session, company_id, sorted(people))
+    names = {key: row.owner for key, row in since.items()}
+    found = tally_figures.by(held.rows, lambda _, look: (names.get(_owner(look)),))
+    oldest: dict[str | None, datetime] = {}
+    for row in since.values():
+        oldest[row.owner] = min(oldest.get(row.owner, row.since), row.since)
+    each = [
+        Owner(name=name, records=one.records, money=one.money, oldest=oldest[name])
+        for name, one in found.items()
     ]
-    return tuple(sorted(found, key=lambda one: (*most_first(one.money), one.name or "")))
+    return tuple(sorted(each, key=lambda one: (*most_first(one.money), one.name or "")))
+
+
+def _owner(look: Look) -> tuple[int | None, int | None]:
+    """The person, or else the team."""
+    return look.person_id, None if look.person_id is not None else look.team_id
+
+
+def _since(
+    session: Session, company_id: int, people: Sequence[int]
+) -> dict[tuple[int | None, int | None], Row[Any]]:
+    """(person, team of what nobody took) -> its name, and since when its oldest hold waits."""
+    first = select(func.min(Hold.opened_at)).where(Hold.company_id == company_id, HOLD_OPEN)
+    taken = first.where(Hold.person_id == Person.id).correlate(Person).scalar_subquery()
+    left = first.where(Hold.person_id.is_(None), Hold.team_id == Team.id).correlate(Team)
+    team = left.scalar_subquery()
+    none = literal(None, Person.id.type)
+    rows = session.execute(
+        union_all(
+            select(
+                Person.id.label("person_id"),
+                none.label("team_id"),
+                Person.name.label("owner"),
+                taken.label("since"),
+            ).where(bulk.among(Person.id, people)),
+            select(none, Team.id, Team.shown, team).where(Team.company_id == company_id),
+        )
+    ).all()
+    return {(row.person_id, row.team_id): row for row in rows if row.since is not None}
 
 
 def oldest(session: Session, company_id: int) -> Oldest | None:

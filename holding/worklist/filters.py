@@ -5,25 +5,30 @@ finds at one moment, so that an act over them knows what was looked at. Not here
 (groups.py).
 """
 
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final, TypeVar
 
-from sqlalchemy import ColumnElement, Select, and_, case, false, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
 from sqlalchemy.orm import Session
 
 from connectors.contract.errors import failure_word
 from holding.exceptions.bulk_acts import MOST
 from holding.store import bulk
 from holding.store.row_objects import Columns, of
-from holding.store.sums import most_first, of_held
-from holding.tables import Cause, Hold, Posting, Record, Team, TeamMember
+from holding.store.sums import most_first
+from holding.tables import Cause, Company, Hold, Posting, Record, Team, TeamMember
 from holding.tables.decisions import HOLD_OPEN
-from holding.words import Sums, by_key
+from holding.tallies import tally_figures
+from holding.tallies.folding import HELD, WHOLE_RECORD
+from holding.tallies.shapes import Look
+from holding.tallies.tally_figures import Figure, Tallied
+from holding.words import Sums
 from rules.outcomes.outcome import NEEDS_APPROVAL
 from rules.values.posting_states import PostingState
+
+Key = TypeVar("Key", bound=Any)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,114 +188,129 @@ class Facet:
     under: str = ""
 
 
-def totals(session: Session, company_id: int, wanted: Filter) -> Totals:
-    """The line under the heading."""
-    single = (
-        select(
-            Hold.record_id,
-            func.max(Hold.book).label("book"),
-            func.count(func.distinct(Hold.cause_id)).label("causes"),
-        )
-        .where(*terms(company_id, wanted))
-        .group_by(Hold.record_id)
-        .subquery()
-    )
-    currency, minor = of_held(single)
-    rows = session.execute(
-        select(
-            currency,
-            func.count().label("records"),
-            func.sum(minor).label("minor"),
-            _how_many(single.c.causes > 1).label("several"),
-            _how_many(minor.is_(None)).label("blank"),
-        )
-        .join_from(single, Record, Record.id == single.c.record_id)
-        .group_by(currency)
-    ).all()
-    return Totals(
-        records=sum(row.records for row in rows),
-        money=by_key((None, row.currency, row.minor) for row in rows).get(None, {}),
-        several=sum(int(row.several) for row in rows),
-        blank=sum(int(row.blank) for row in rows),
-    )
+@dataclass(frozen=True, slots=True)
+class Held:
+    """All open holds of a company as one page needs them: the tally of records and that of causes,
+    the names of teams, and in which of them the person is. `uncertain`: postings whose result is
+    not known.
+    """
+
+    rows: Sequence[Tallied]
+    causes: Sequence[Tallied]
+    teams: Mapping[int, str]
+    own_teams: frozenset[int]
+    uncertain: int
 
 
-def tabs(session: Session, company_id: int, wanted: Filter) -> Tabs:
-    """The counts of the tabs, whatever is filtered."""
-
-    def records_where(term: ColumnElement[bool]) -> ColumnElement[int]:
-        return func.count(func.distinct(case((term, Hold.record_id))))
-
+def held(session: Session, company_id: int, person_id: int | None) -> Held:
+    """Read it, in two statements, or three where something has changed a moment ago."""
     uncertain = (
         select(func.count())
         .where(Posting.company_id == company_id, Posting.state == PostingState.UNCERTAIN)
         .scalar_subquery()
     )
-    row = session.execute(
-        select(
-            records_where(Hold.snoozed_until.is_(None)).label("todo"),
-            records_where(mine(wanted)).label("mine"),
-            records_where(Hold.code == NEEDS_APPROVAL).label("approve"),
-            records_where(Hold.snoozed_until.is_not(None)).label("snoozed"),
-            uncertain.label("uncertain"),
-        ).where(Hold.company_id == company_id, HOLD_OPEN)
-    ).one()
-    return Tabs(
-        todo=row.todo,
-        mine=row.mine,
-        approve=row.approve,
-        snoozed=row.snoozed,
-        uncertain=row.uncertain,
-    )
-
-
-def classes(session: Session, company_id: int, wanted: Filter) -> tuple[Facet, ...]:
-    """Error classes of the view, most money first."""
-    found = _facet(session, company_id, wanted, Hold.error_class, Hold.error_class)
-    return tuple(
-        Facet(word, title, records, money, failure_word(word))
-        for word, title, records, money in found
-    )
-
-
-def owners(session: Session, company_id: int, wanted: Filter) -> tuple[Facet, ...]:
-    """Teams of the view, most money first."""
-    name = select(Team.shown).where(Team.id == Hold.team_id).correlate(Hold).scalar_subquery()
-    found = _facet(session, company_id, wanted, Hold.team_id, name)
-    return tuple(
-        Facet(word=str(team or 0), title=title or "Nobody", records=records, money=money)
-        for team, title, records, money in found
-    )
-
-
-def _how_many(term: ColumnElement[bool]) -> ColumnElement[int]:
-    return func.coalesce(func.sum(case((term, 1), else_=0)), 0)
-
-
-def _facet(
-    session: Session, company_id: int, wanted: Filter, column: Any, title: Any
-) -> list[tuple[Any, Any, int, Sums]]:
-    """Records and money by a word of the holds, each record once a word; most money first."""
-    single = (
-        select(
-            column.label("word"),
-            func.max(title).label("title"),
-            Hold.record_id,
-            func.max(Hold.book).label("book"),
-        )
-        .where(*terms(company_id, Filter(wanted.view, person_id=wanted.person_id)))
-        .group_by(column, Hold.record_id)
-        .subquery()
-    )
-    currency, minor = of_held(single)
+    own = (TeamMember.team_id == Team.id) & (TeamMember.person_id == person_id)
     rows = session.execute(
-        select(single.c.word, single.c.title, currency, func.count(), func.sum(minor))
-        .join_from(single, Record, Record.id == single.c.record_id)
-        .group_by(single.c.word, single.c.title, currency)
+        select(Company.id, Team.id.label("team_id"), Team.shown.label("name"))
+        .add_columns(TeamMember.person_id.label("own"), uncertain.label("uncertain"))
+        .outerjoin(Team, Team.company_id == Company.id)
+        .outerjoin(TeamMember, own)
+        .where(Company.id == company_id)
     ).all()
-    money = by_key((word, code, found) for word, _, code, _, found in rows)
-    records, titles = Counter[Any](), {word: title for word, title, *_ in rows}
-    for word, _, _, count, _ in rows:
-        records[word] += count
-    found = [(word, titles[word], count, money.get(word, {})) for word, count in records.items()]
-    return sorted(found, key=lambda one: (*most_first(one[3]), one[0] is None, one[0]))
+    tally = tally_figures.all_of(session, company_id)
+    return Held(
+        rows=[one for one in tally if one.cause_id == WHOLE_RECORD],
+        causes=[one for one in tally if one.cause_id != WHOLE_RECORD],
+        teams={row.team_id: row.name for row in rows if row.team_id is not None},
+        own_teams=frozenset(row.team_id for row in rows if row.own is not None),
+        uncertain=rows[0].uncertain if rows else 0,
+    )
+
+
+def asked(found: Held, wanted: Filter) -> Callable[[Look], bool]:
+    """The same question as `terms`, of how a hold looks; a cause or a text is not asked for."""
+    terms: list[Callable[[Look], bool]] = []
+    if wanted.view in VIEWS:
+        terms.append(lambda look: VIEWS[wanted.view](look))
+    if wanted.view == "mine":
+        terms.append(lambda look: own(look, wanted.person_id, found.own_teams))
+    if wanted.people:
+        terms.append(lambda look: (look.person_id or 0) in wanted.people)
+    if wanted.classes:
+        terms.append(lambda look: look.error_class in wanted.classes)
+    if wanted.teams:
+        terms.append(lambda look: (look.team_id or 0) in wanted.teams)
+    return lambda look: all(term(look) for term in terms)
+
+
+VIEWS: Final[Mapping[str, Callable[[Look], bool]]] = {
+    "approve": lambda look: look.asks,
+    "todo": lambda look: not look.snoozed,
+    "snoozed": lambda look: look.snoozed,
+}
+
+
+def own(look: Look, person_id: int | None, teams: Collection[int]) -> bool:
+    """Whether a hold is given to the person, or to nobody in one of these teams."""
+    if look.person_id is not None:
+        return look.person_id == person_id
+    return look.team_id in teams
+
+
+def totals(session: Session, company_id: int, wanted: Filter, found: Held | None = None) -> Totals:
+    """The line under the heading; `found`: what was read already."""
+    found = found or held(session, company_id, wanted.person_id)
+    if wanted.causes or wanted.text:
+        found = one_by_one(session, company_id, wanted, found)
+    one = tally_figures.figure(found.rows, asked(found, wanted))
+    return Totals(one.records, one.money, one.several, one.blank)
+
+
+def one_by_one(session: Session, company_id: int, wanted: Filter, found: Held) -> Held:
+    """The same of the holds of a filter alone, one by one: the tally knows no text."""
+    each = tally_figures.one_by_one(session, HELD.where(*terms(company_id, wanted)))
+    return replace(
+        found,
+        rows=[one for one in each if one.cause_id == WHOLE_RECORD],
+        causes=[one for one in each if one.cause_id != WHOLE_RECORD],
+    )
+
+
+def tabs(found: Held, wanted: Filter) -> Tabs:
+    """The counts of the tabs, whatever is filtered."""
+
+    def records(view: str) -> int:
+        only = Filter(view, person_id=wanted.person_id)
+        return tally_figures.figure(found.rows, asked(found, only)).records
+
+    return Tabs(
+        todo=records("todo"),
+        mine=records("mine"),
+        approve=records("approve"),
+        snoozed=records("snoozed"),
+        uncertain=found.uncertain,
+    )
+
+
+def classes(found: Held, wanted: Filter) -> tuple[Facet, ...]:
+    """Error classes of the view, most money first."""
+    each = _facet(found, wanted, lambda look: look.error_class)
+    return tuple(
+        Facet(word, word, one.records, one.money, failure_word(word)) for word, one in each
+    )
+
+
+def owners(found: Held, wanted: Filter) -> tuple[Facet, ...]:
+    """Teams of the view, most money first."""
+    each = _facet(found, wanted, lambda look: look.team_id)
+    return tuple(
+        Facet(str(team or 0), found.teams.get(team or 0, "Nobody"), one.records, one.money)
+        for team, one in each
+    )
+
+
+def _facet(found: Held, wanted: Filter, word: Callable[[Look], Key]) -> list[tuple[Key, Figure]]:
+    """Records and money by a word of the holds, each record once a word; most money first."""
+    view = asked(found, Filter(wanted.view, person_id=wanted.person_id))
+    each = tally_figures.by(found.rows, lambda _, look: (word(look),) if view(look) else ())
+    return sorted(each.items(), key=lambda one: (*most_first(one[1].money), one[0] is None, one[0]))

@@ -13,9 +13,9 @@ from sqlalchemy.orm import Session
 from holding.mappings.entries import unmapped
 from holding.runtime import heartbeats
 from holding.runtime.heartbeats import Workers
-from holding.tables import Hold, RouteStop
-from holding.tables.decisions import HOLD_OPEN
+from holding.tables import RouteStop
 from holding.tables.rules import ROUTE_STOPPED
+from holding.tallies import tally_figures
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +32,7 @@ class Counts:
 
 def counts(session: Session, company_id: int, now: datetime) -> Counts:
     """What every page of a company says."""
-    held = (
-        select(func.count(func.distinct(Hold.record_id)))
-        .where(Hold.company_id == company_id, HOLD_OPEN)
-        .scalar_subquery()
-    )
+    held = tally_figures.held(company_id).scalar_subquery()
     missing = select(func.count()).where(*unmapped(company_id)).scalar_subquery()
     stopped = (
         select(func.aggregate_strings(RouteStop.route, " "))

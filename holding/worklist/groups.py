@@ -5,22 +5,26 @@ Here: lists, paged by key. Not here: totals and facets (filters.py), one hold wi
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Subquery, and_, func, or_, select
+from sqlalchemy import ColumnElement, ScalarSelect, Select, Subquery, func, select
 from sqlalchemy.orm import Session
 
 from grammar.text.finding_codes import ErrorClass
+from holding.store import bulk
 from holding.store.row_objects import Columns, of
-from holding.store.sums import of_held
 from holding.tables import Cause, Connection, Hold, Posting, Record, Team, Version
 from holding.tables.decisions import HOLD_OPEN
 from holding.tables.row_states import RecordState
-from holding.words import Sums, by_key
-from holding.worklist.filters import Filter, terms
+from holding.tallies import tally_figures
+from holding.tallies.shapes import Look
+from holding.tallies.tally_figures import Figure, Tallied
+from holding.words import Sums
+from holding.worklist import filters
+from holding.worklist.filters import Filter, Held, terms
 from rules.outcomes.outcome import NEEDS_APPROVAL
 from rules.values.cause_keys import CauseKey, CauseKind
 from rules.values.wording import titled
@@ -123,60 +127,50 @@ ASKING = Columns(
 
 
 def groups(
-    session: Session, company_id: int, wanted: Filter, after: tuple[int, int] | None = None
+    session: Session,
+    company_id: int,
+    wanted: Filter,
+    held: Held,
+    after: tuple[int, int] | None = None,
 ) -> tuple[Group, ...]:
     """Causes with the records they block, worst money first; one more than a page for more."""
-    single = (
-        select(
-            Hold.cause_id,
-            Hold.record_id,
-            func.max(Hold.book).label("book"),
-            func.min(Hold.opened_at).label("since"),
-        )
-        .where(*terms(company_id, wanted))
-        .group_by(Hold.cause_id, Hold.record_id)
-        .cte()
-    )
-    money = func.coalesce(func.sum(single.c.book), 0)
-    summed = (
-        select(
-            single.c.cause_id,
-            func.count().label("records"),
-            money.label("book"),
-            func.min(single.c.since).label("since"),
-        )
-        .group_by(single.c.cause_id)
-        .order_by(money.desc(), single.c.cause_id)
-        .limit(GROUPS_A_PAGE + 1)
-    )
-    if after is not None:
-        summed = summed.having(
-            or_(money < after[0], and_(money == after[0], single.c.cause_id > after[1]))
-        )
-    top = summed.subquery()
-    currency, minor = of_held(single)
-    sums = (
-        select(single.c.cause_id, currency, func.sum(minor).label("minor"))
-        .join_from(single, Record, Record.id == single.c.record_id)
-        .group_by(single.c.cause_id, currency)
-        .subquery()
-    )
+    if wanted.text:
+        held = filters.one_by_one(session, company_id, wanted, held)
+    rows = [one for one in held.causes if not wanted.causes or one.cause_id in wanted.causes]
+    top = _page(rows, filters.asked(held, wanted), after)
+    if not top:
+        return ()
     live = (Cause.company_id == company_id, Cause.records > 0)
     named = select(Cause.label, func.count().label("alike")).where(*live).group_by(Cause.label)
     alike = named.subquery("named")
-    columns = _group_columns(top, alike)
+    mine = (*terms(company_id, wanted), Hold.cause_id == Cause.id)
+    since = select(func.min(Hold.opened_at)).where(*mine).correlate(Cause).scalar_subquery()
+    columns = _group_columns(since, alike)
     found = session.execute(
-        columns.select(sums.c.currency, sums.c.minor)
-        .join(top, top.c.cause_id == Cause.id)
-        .join(sums, sums.c.cause_id == Cause.id)
+        columns.select()
         .outerjoin(alike, alike.c.label == Cause.label)
         .outerjoin(Team, Team.id == Cause.team_id)
-        .order_by(top.c.book.desc(), Cause.id, sums.c.currency)
+        .where(Cause.company_id == company_id, bulk.among(Cause.id, list(top)))
     )
-    read, rows = columns.reader(found), found.all()
-    each = {group.id: group for group in map(read, rows)}
-    told = by_key((read(row).id, row.currency, row.minor) for row in rows)
-    return _apart([replace(group, money=told.get(group.id, {})) for group in each.values()])
+    known = {group.id: group for group in columns.each(found)}
+    return _apart(
+        [
+            replace(known[i], records=one.records, book=one.money.get("", 0), money=one.money)
+            for i, one in top.items()
+        ]
+    )
+
+
+def _page(
+    rows: Sequence[Tallied], asked: Callable[[Look], bool], after: tuple[int, int] | None
+) -> dict[int, Figure]:
+    found = tally_figures.by(rows, lambda one, look: (one.cause_id,) if asked(look) else ())
+    place = {cause_id: (-one.money.get("", 0), cause_id) for cause_id, one in found.items()}
+    start = (-after[0], after[1]) if after else None
+    listed = sorted(
+        (key for key in found if start is None or place[key] > start), key=lambda key: place[key]
+    )
+    return {key: found[key] for key in listed[: GROUPS_A_PAGE + 1]}
 
 
 def _apart(found: Sequence[Group]) -> tuple[Group, ...]:
@@ -257,7 +251,8 @@ def beyond(session: Session, company_id: int, cause_id: int, after: int) -> int:
     return session.scalar(count.where(*_of_cause(company_id, cause_id, after))) or 0
 
 
-def _group_columns(top: Subquery, alike: Subquery) -> Columns[Group]:
+def _group_columns(since: ScalarSelect[datetime], alike: Subquery) -> Columns[Group]:
+    """A group without what it blocks."""
     pattern = Group(
         id=of(Cause.id),
         error_class=of(Cause.error_class),
@@ -265,9 +260,9 @@ def _group_columns(top: Subquery, alike: Subquery) -> Columns[Group]:
         label=of(Cause.label),
         rule=of(Cause.rule),
         team=of(Team.shown),
-        records=of(top.c.records),
-        book=of(top.c.book),
-        since=of(top.c.since),
+        records=0,
+        book=0,
+        since=of(since.label("since")),
         money={},
         alike=of(func.coalesce(alike.c.alike, 1).label("alike")),
     )

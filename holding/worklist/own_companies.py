@@ -1,6 +1,6 @@
 """The companies of one person side by side: what waits in each, and whether its targets go on.
 
-Here: one line a company, from two statements however many there are. Not here: one company's own
+Here: one line a company, from five statements however many there are. Not here: one company's own
 board (dashboard.py), which companies somebody is in (holding/access/people.py).
 """
 
@@ -13,12 +13,14 @@ from typing import Any
 from sqlalchemy import case, func, or_, select
 from sqlalchemy.orm import Session
 
-from holding.store.sums import most_first, of_held
-from holding.tables import Company, Connection, Hold, Membership, Record, Throttle
+from holding.store import bulk
+from holding.store.sums import most_first
+from holding.tables import Company, Connection, Hold, Membership, TeamMember, Throttle
 from holding.tables.decisions import HOLD_OPEN
-from holding.words import Sums, added, by_key
+from holding.tallies import tally_figures
+from holding.tallies.tally_figures import Figure
+from holding.words import Sums, added
 from holding.worklist import filters
-from holding.worklist.filters import Filter
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,15 @@ class CompanyLine:
     oldest_at: datetime | None
     targets: int
     stopped: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What is on hold in a company, how many of it are the person's, and since when."""
+
+    figure: Figure
+    mine: int
+    oldest_at: datetime | None
 
 
 def own_companies(session: Session, person_id: int) -> tuple[CompanyLine, ...]:
@@ -64,7 +75,7 @@ def own_companies(session: Session, person_id: int) -> tuple[CompanyLine, ...]:
     for row in rows:
         roles[row[0].id].append(row[1])
     held = _held(session, person_id, list(roles))
-    found = {row[0].id: _line(row, roles[row[0].id], held.get(row[0].id, [])) for row in rows}
+    found = {row[0].id: _line(row, roles[row[0].id], held[row[0].id]) for row in rows}
     return tuple(sorted(found.values(), key=lambda one: (*most_first(one.money), one.name)))
 
 
@@ -75,7 +86,7 @@ def in_all(lines: Sequence[CompanyLine]) -> Sums:
     )
 
 
-def _line(row: Any, roles: Sequence[str], held: Sequence[Any]) -> CompanyLine:
+def _line(row: Any, roles: Sequence[str], held: _Held) -> CompanyLine:
     company, _, targets, stopped = row
     return CompanyLine(
         id=company.id,
@@ -84,44 +95,26 @@ def _line(row: Any, roles: Sequence[str], held: Sequence[Any]) -> CompanyLine:
         currency=company.currency,
         live=company.live,
         roles=tuple(roles),
-        held=sum(one.records for one in held),
-        money=by_key((None, one.currency, one.minor) for one in held).get(None, {}),
-        mine=sum(int(one.mine) for one in held),
-        oldest_at=min((one.since for one in held), default=None),
+        held=held.figure.records,
+        money=held.figure.money,
+        mine=held.mine,
+        oldest_at=held.oldest_at,
         targets=targets,
         stopped=int(stopped or 0),
     )
 
 
-def _held(session: Session, person_id: int, companies: Sequence[int]) -> dict[int, list[Any]]:
-    """Company -> a row for each currency; each record counts once."""
-    own = case((filters.mine(Filter(person_id=person_id)), 1), else_=0)
-    single = (
-        select(
-            Hold.company_id,
-            Hold.record_id,
-            func.max(Hold.book).label("book"),
-            func.min(Hold.opened_at).label("since"),
-            func.max(own).label("mine"),
-        )
-        .where(Hold.company_id.in_(companies), HOLD_OPEN)
-        .group_by(Hold.company_id, Hold.record_id)
-        .subquery()
-    )
-    currency, minor = of_held(single)
-    rows = session.execute(
-        select(
-            single.c.company_id,
-            currency,
-            func.count().label("records"),
-            func.sum(minor).label("minor"),
-            func.min(single.c.since).label("since"),
-            func.sum(single.c.mine).label("mine"),
-        )
-        .join_from(single, Record, Record.id == single.c.record_id)
-        .group_by(single.c.company_id, currency)
-    )
-    found: dict[int, list[Any]] = defaultdict(list)
-    for row in rows:
-        found[row.company_id].append(row)
+def _held(session: Session, person_id: int, companies: Sequence[int]) -> dict[int, _Held]:
+    """Company -> what is on hold there; each record counts once."""
+    first = select(func.min(Hold.opened_at)).where(Hold.company_id == Company.id, HOLD_OPEN)
+    since = first.correlate(Company).scalar_subquery().label("since")
+    rows = session.execute(select(Company.id, since).where(bulk.among(Company.id, companies)))
+    oldest = {row.id: row.since for row in rows}
+    teams = select(TeamMember.team_id).where(TeamMember.person_id == person_id)
+    my_teams = frozenset(session.scalars(teams))
+    found = {}
+    for company_id, tallied in tally_figures.whole_records(session, companies).items():
+        everything = tally_figures.figure(tallied, lambda _look: True)
+        mine = tally_figures.figure(tallied, lambda look: filters.own(look, person_id, my_teams))
+        found[company_id] = _Held(everything, mine.records, oldest[company_id])
     return found

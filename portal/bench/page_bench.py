@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
+from holding.tallies.folding import fold_all
 from portal.bench.page_rows import grow
 from portal.bench.shop_bench import bench_shop, database_on, percentile
 from portal.terminal.command_frame import say
@@ -73,11 +74,12 @@ def measured(records: int, holds: int, server: str) -> dict[str, object]:
 
 
 def _pages(url: str, records: int, holds: int) -> dict[str, object]:
-    with bench_shop(url) as found:
+    with bench_shop(url, sweep_seconds=1) as found:
         found.load(PATIENCE, meanwhile=lambda: None)
         say(f"The month is copied: {records:,} records, {holds:,} open holds …")
         with found.place.database.write() as session:
             size = grow(session, found.company_id, records, holds)
+        fold_all(found.place.database, turns=records)
         say(f"{size.records:,} records, {size.holds:,} holds; each page {TIMES} times …")
         reader = _reader(found)
         told = {name: _cost(reader, path).told() for name, path in _paths(found).items()}

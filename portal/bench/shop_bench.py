@@ -91,10 +91,10 @@ def _on_sqlite(records: int, webhooks: int) -> _OnSqlite:
 
 
 @contextmanager
-def bench_shop(url: str) -> Iterator[Shop]:
-    """A shop of its own, whose workers come only when they are rung for."""
+def bench_shop(url: str, sweep_seconds: int = 600) -> Iterator[Shop]:
+    """A shop of its own, whose workers come only when they are rung for, and with each sweep."""
     home = Path(tempfile.mkdtemp(prefix="clearpost-bench-"))
-    os.environ["CLEARPOST_SWEEP_SECONDS"] = "600"
+    os.environ["CLEARPOST_SWEEP_SECONDS"] = str(sweep_seconds)
     os.environ["CLEARPOST_WORKERS"] = str(WORKERS)
     key = home / "bench.key"
     key.touch(mode=0o600)

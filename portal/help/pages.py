@@ -98,5 +98,6 @@ def _now_held(topic: Topic) -> Facet | None:
     """What is on hold in the company for this class now; nothing where none is."""
     if topic.group != "class" or "company" not in g:
         return None
-    found = held.classes(store.reading(), g.company.id, held.Filter())
+    session, person_id = store.reading(), g.actor.person_id
+    found = held.classes(held.held(session, g.company.id, person_id), held.Filter())
     return next((facet for facet in found if facet.word == topic.key), None)

@@ -43,7 +43,8 @@ def _shown() -> dict[str, object]:
     midnight = datetime.combine(today, time.min, zone)
     everything = Filter(person_id=g.actor.person_id)
     mine = Filter(view="mine", person_id=g.actor.person_id)
-    causes = groups.groups(session, company, everything)
+    held = filters.held(session, company, g.actor.person_id)
+    causes = groups.groups(session, company, everything, held)
     seen, days = queries.standing(session, company, midnight, today)
     booked, kept = (
         queries.booked(session, company, today),
@@ -55,10 +56,10 @@ def _shown() -> dict[str, object]:
         "accepted": accepted_differences.totals(kept.values()),
         "accepted_days": kept,
         "signals": open_signals.listing(session, company),
-        "totals": filters.totals(session, company, everything),
-        "mine": groups.groups(session, company, mine)[:TOP],
-        "mine_totals": filters.totals(session, company, mine),
-        "owners": queries.owners(session, company),
+        "totals": filters.totals(session, company, everything, held),
+        "mine": groups.groups(session, company, mine, held)[:TOP],
+        "mine_totals": filters.totals(session, company, mine, held),
+        "owners": queries.owners(session, company, held),
         "oldest": queries.oldest(session, company),
         "causes": causes[:TOP],
         "more_causes": max(0, len(causes) - TOP),

@@ -173,9 +173,10 @@ def _left(cause_id: int | None, shown: Sequence[lists.Member]) -> int:
 def _listing() -> dict[str, object]:
     session, args = store.reading(), request.args
     wanted = hold_pane.wanted(args, g.actor.person_id)
+    found = queries.held(session, g.company.id, g.actor.person_id)
     shown: dict[str, object] = {
         "wanted": wanted,
-        "tabs": queries.tabs(session, g.company.id, wanted),
+        "tabs": queries.tabs(found, wanted),
         "after": None,
         "acts": bulk_acts.open_to(g.actor),
     }
@@ -188,7 +189,7 @@ def _listing() -> dict[str, object]:
     if wanted.view in ("ignored", "uncertain"):
         after = forms.whole(args.get("after"))
         return shown | _page(open_holds.in_state(session, g.company.id, wanted.view, after))
-    return shown | _groups(wanted)
+    return shown | _groups(wanted, found)
 
 
 def _accepted(after: int | None) -> dict[str, object]:
@@ -210,11 +211,11 @@ def _page(rows: Sequence[closed_holds.ClosedHold | open_holds.StateRow]) -> dict
     return {"rows": rows, "hide": hide, "marks": marks, "after": rows[-1].id if full else None}
 
 
-def _groups(wanted: Filter) -> dict[str, object]:
+def _groups(wanted: Filter, held: queries.Held) -> dict[str, object]:
     session, company = store.reading(), g.company.id
     after = tuple(forms.whole(part) or 0 for part in request.args.get("after", "").split(":"))
     start = (after[0], after[1]) if len(after) == 2 else None
-    found = lists.groups(session, company, wanted, start)
+    found = lists.groups(session, company, wanted, held, start)
     more = found[lists.GROUPS_A_PAGE - 1] if len(found) > lists.GROUPS_A_PAGE else None
     found = found[: lists.GROUPS_A_PAGE]
     opened = forms.whole(request.args.get("open"))
@@ -222,9 +223,9 @@ def _groups(wanted: Filter) -> dict[str, object]:
     return {
         "groups": found,
         "kept": hold_pane.kept(wanted),
-        "totals": queries.totals(session, company, wanted),
-        "classes": queries.classes(session, company, wanted),
-        "owners": queries.owners(session, company, wanted),
+        "totals": queries.totals(session, company, wanted, held),
+        "classes": queries.classes(held, wanted),
+        "owners": queries.owners(held, wanted),
         "after": f"{more.book}:{more.id}" if more else None,
     }
 
@@ -236,7 +237,8 @@ def _group() -> dict[str, object]:
     if opened is None or (wanted.causes and opened not in wanted.causes):
         abort(404)
     only = replace(wanted, causes=(opened,))
-    found = lists.groups(store.reading(), g.company.id, only)
+    held = queries.held(store.reading(), g.company.id, g.actor.person_id)
+    found = lists.groups(store.reading(), g.company.id, only, held)
     if not found:
         abort(404)
     acts = bulk_acts.open_to(g.actor)

@@ -88,7 +88,7 @@ def _answered(*_: object) -> None:
 
 
 def _tell_cost(response: Response) -> Response:
-    if "began" in g and "actor" in g:
+    if "began" in g and g.get("person") is not None:
         spent, asked = (time.perf_counter() - g.began) * 1000, g.in_database * 1000
         response.headers["Server-Timing"] = (
             f'total;dur={spent:.1f}, db;dur={asked:.1f}, statements;desc="{g.statements}"'

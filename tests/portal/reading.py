@@ -8,6 +8,7 @@ from sqlalchemy import text
 
 from holding.runtime import heartbeats
 from holding.store.database import Database
+from holding.tallies import folding
 from tests.support.clock import SetClock
 
 R = "/c/kedai/records/netshop/order"
@@ -40,8 +41,9 @@ def hold_of(database: Database, number: str, code: str = "") -> Any:
 
 
 def works(database: Database, clock: SetClock) -> None:
-    """A worker runs, as it mostly does."""
+    """A worker runs, as it mostly does, and has swept."""
     now = clock.now()
     with database.write() as session:
         later = now + timedelta(minutes=1)
         heartbeats.beat(session, "host:8", started_at=now, now=now, next_by=later)
+    folding.fold_all(database)

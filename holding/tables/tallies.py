@@ -1,0 +1,60 @@
+"""What is kept of open holds, so that no page has to count them.
+
+Here: the tally, what it counts of each record, and the marks of what has changed since. Not here:
+who marks (triggers of the migration), folding and reading (holding/tallies).
+"""
+
+from sqlalchemy import Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from holding.tables.columns import WHOLE, Base, Id, ref
+
+
+class HoldTally(Base):
+    """Records whose open holds look alike, and their money: all of them (`cause_id` 0), and once
+    more those of each cause.
+
+    `shape`: how those holds look (holding/tallies/shapes.py). `minor` sums what is known, in minor
+    units of `currency`; "" is that of the books. `blank` records have no amount.
+    """
+
+    __tablename__ = "hold_tally"
+    __table_args__ = (UniqueConstraint("company_id", "cause_id", "shape", "currency"),)
+
+    id: Mapped[Id]
+    company_id: Mapped[int] = ref("company")
+    cause_id: Mapped[int]
+    shape: Mapped[str]
+    currency: Mapped[str]
+    records: Mapped[int] = mapped_column(WHOLE, default=0, server_default="0")
+    minor: Mapped[int] = mapped_column(WHOLE, default=0, server_default="0")
+    blank: Mapped[int] = mapped_column(WHOLE, default=0, server_default="0")
+
+
+class TalliedRecord(Base):
+    """A record that has open holds, as the tally counts it: in which row, and for how much; once
+    with all of its holds (`cause_id` 0), and once for each cause.
+    """
+
+    __tablename__ = "tallied_record"
+
+    record_id: Mapped[int] = ref("record", primary_key=True)
+    cause_id: Mapped[int] = mapped_column(WHOLE, primary_key=True, autoincrement=False)
+    company_id: Mapped[int] = ref("company")
+    tally_id: Mapped[int] = ref("hold_tally")
+    minor: Mapped[int | None]
+
+
+class TallyMark(Base):
+    """A record whose holds, or whose money, changed since it was tallied.
+
+    Whoever changes them writes it, in the same transaction, by a trigger: without a foreign key,
+    and a new row each time, so that no two writers ever wait for one another.
+    """
+
+    __tablename__ = "tally_mark"
+    __table_args__ = (Index("ix_tally_mark_company", "company_id", "record_id"),)
+
+    id: Mapped[Id]
+    company_id: Mapped[int]
+    record_id: Mapped[int]

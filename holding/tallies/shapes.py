@@ -1,0 +1,96 @@
+"""How the open holds of one record look: what the tally counts records by.
+
+Here: the shape of a record's holds as one text, and back. Pure. Not here: how many records have it
+(folding.py), what pages ask of it (tally_figures.py).
+
+Records are counted once each, whatever one asks for: those of a class, of a team, of a person. Two
+records whose open holds have the same shape answer every such question alike, so one row of the
+tally stands for all of them, and there are few shapes.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final, NamedTuple, cast
+
+from grammar.text.finding_codes import ErrorClass
+from rules.values.canonical import dumps
+
+KEPT_SHAPES: Final = 20_000  # taken apart and remembered by a process
+
+
+class Waits(NamedTuple):
+    """One open hold of a record, as the tally looks at it."""
+
+    cause_id: int
+    error_class: str
+    team_id: int | None
+    person_id: int | None
+    snoozed: bool
+    asks: bool  # for a consent
+    book: int | None
+
+
+class Look(NamedTuple):
+    """The same without what is its own: `cause` numbers the causes of the record alone. `book` is
+    given only where the holds of the record do not agree on it.
+    """
+
+    error_class: ErrorClass
+    team_id: int | None
+    person_id: int | None
+    snoozed: bool
+    asks: bool
+    cause: int
+    book: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How the open holds of a record look. `own`: the record's currency and amount, where its holds
+    do not agree on the money of the books.
+    """
+
+    looks: tuple[Look, ...]
+    own: tuple[str, int | None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What one record adds to the tally; `minor` is None where its amount is not known."""
+
+    shape: str
+    currency: str
+    minor: int | None
+
+
+def counted(holds: Sequence[Waits], currency: str, amount: int | None) -> Counted:
+    """What a record adds that has these open holds, at least one, and this amount."""
+    books = {hold.book for hold in holds}
+    if len(books) > 1:
+        told = {"holds": _looks(holds, with_book=True), "own": [currency, amount]}
+        known = [book for book in books if book is not None]
+        return Counted(dumps(told), "", max(known))
+    text = dumps({"holds": _looks(holds, with_book=False)})
+    (book,) = books
+    return Counted(text, currency, amount) if book is None else Counted(text, "", book)
+
+
+def _looks(holds: Iterable[Waits], *, with_book: bool) -> list[list[object]]:
+    """Each look once, in an order that does not depend on which causes they are."""
+    by_cause: dict[int, set[tuple[object, ...]]] = {}
+    for hold in holds:
+        book = (hold.book,) if with_book else ()
+        by_cause.setdefault(hold.cause_id, set()).add((*hold[1:-1], *book))
+    groups = sorted((sorted(looks, key=dumps) for looks in by_cause.values()), key=dumps)
+    return [[*look[:5], number, *look[5:]] for number, looks in enumerate(groups) for look in looks]
+
+
+@lru_cache(maxsize=KEPT_SHAPES)
+def shape(text: str) -> Shape:
+    """The shape that a text stands for."""
+    told = json.loads(text)
+    looks = tuple(Look(*look) for look in told["holds"])
+    own = told.get("own")
+    return Shape(looks, cast("tuple[str, int | None]", tuple(own)) if own else None)

@@ -1,0 +1,194 @@
+"""What pages say of open holds, from the tally: exact at every moment, whatever is folded by now.
+
+Here: reading it, and records with their money by any question about their holds. Not here: filters
+and their words (holding/worklist), folding (folding.py).
+
+Records that are marked count as they are, not as they were folded: what the tally has of them is
+taken off, and their holds are read.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement, Select, case, func, literal, select, true, union_all
+from sqlalchemy.orm import Session
+
+from holding.tables import Hold, HoldTally, TalliedRecord, TallyMark
+from holding.tables.decisions import HOLD_OPEN
+from holding.tallies import folding
+from holding.tallies.folding import WHOLE_RECORD
+from holding.tallies.shapes import Look, Shape, shape
+
+Key = TypeVar("Key", bound=Hashable)
+
+
+@dataclass(frozen=True, slots=True)
+class Tallied:
+    """Records of one shape and currency; `minor` sums those that are not `blank`. `cause_id`: whose
+    holds alone are looked at, 0 for all.
+    """
+
+    company_id: int
+    cause_id: int
+    shape: Shape
+    currency: str
+    records: int
+    minor: int
+    blank: int
+
+
+@dataclass(slots=True)
+class Figure:
+    """Records, each once, with their money; how many of them have several causes, and how many no
+    amount.
+    """
+
+    records: int = 0
+    several: int = 0
+    blank: int = 0
+    money: dict[str, int] = field(default_factory=dict)
+    known: dict[str, int] = field(default_factory=dict)  # how many records the money is of
+
+    def add(self, one: Tallied, looks: Sequence[Look]) -> None:
+        """Count these records, which have these holds among those that were asked for."""
+        self.records += one.records
+        if len({look.cause for look in looks}) > 1:
+            self.several += one.records
+        currency, minor, blank = _money(one, looks)
+        self.blank += blank
+        self.money[currency] = self.money.get(currency, 0) + minor
+        self.known[currency] = self.known.get(currency, 0) + one.records - blank
+
+    def whole(self) -> "Figure":
+        """Itself, without the money that nobody has any more."""
+        self.money = {code: minor for code, minor in self.money.items() if self.known[code]}
+        return self
+
+
+def _money(one: Tallied, looks: Sequence[Look]) -> tuple[str, int, int]:
+    """Currency, money, and how many have none; by the holds asked for where they do not agree."""
+    if one.shape.own is None:
+        return one.currency, one.minor, one.blank
+    books = [look.book for look in looks if look.book is not None]
+    currency, amount = ("", max(books)) if books else one.shape.own
+    if amount is None:
+        return currency, 0, one.records
+    return currency, amount * one.records, 0
+
+
+def whole_records(session: Session, companies: Sequence[int]) -> dict[int, list[Tallied]]:
+    """Company -> what its records with open holds look like, at this moment."""
+    found: dict[int, list[Tallied]] = {company_id: [] for company_id in companies}
+    for one in _read(session, companies, HoldTally.cause_id == WHOLE_RECORD):
+        if one.cause_id == WHOLE_RECORD:
+            found[one.company_id].append(one)
+    return found
+
+
+def all_of(session: Session, company_id: int) -> list[Tallied]:
+    """The same of one company, and once more for each cause."""
+    return list(_read(session, [company_id], true()))
+
+
+def one_by_one(session: Session, holds: Any) -> list[Tallied]:
+    """The same of these holds alone: `folding.HELD` with more terms."""
+    return list(_live(session.execute(holds)))
+
+
+def _live(rows: Iterable[Any]) -> Iterable[Tallied]:
+    for (company_id, _, cause_id), one in folding.waiting(rows).items():
+        blank = int(one.minor is None)
+        yield Tallied(
+            company_id, cause_id, shape(one.shape), one.currency, 1, one.minor or 0, blank
+        )
+
+
+def _read(
+    session: Session, companies: Sequence[int], part: ColumnElement[bool]
+) -> Iterable[Tallied]:
+    marked = False
+    for row in session.execute(_kept(companies, part)):
+        if row.company_id is None:
+            marked = bool(row.records)
+            continue
+        yield Tallied(
+            company_id=row.company_id,
+            cause_id=row.cause_id,
+            shape=shape(row.shape),
+            currency=row.currency,
+            records=int(row.records),
+            minor=int(row.minor),
+            blank=int(row.blank),
+        )
+    if marked:
+        mine = select(TallyMark.record_id).where(TallyMark.company_id.in_(companies))
+        rows = session.execute(folding.HELD.where(Hold.record_id.in_(mine)))
+        yield from _live(rows)
+
+
+def _kept(companies: Sequence[int], part: ColumnElement[bool]) -> Any:
+    """The tally; what it has of marked records, negative; and how many marks there are."""
+    marked = select(TallyMark.record_id).where(TallyMark.company_id.in_(companies))
+    place = (HoldTally.company_id, HoldTally.cause_id, HoldTally.shape, HoldTally.currency)
+    taken_off = (
+        select(
+            *place,
+            -func.count(),
+            -func.coalesce(func.sum(TalliedRecord.minor), 0),
+            -func.sum(case((TalliedRecord.minor.is_(None), 1), else_=0)),
+        )
+        .join_from(TalliedRecord, HoldTally, HoldTally.id == TalliedRecord.tally_id)
+        .where(TalliedRecord.record_id.in_(marked), part)
+        .group_by(HoldTally.id, *place)
+    )
+    some = select(TallyMark.id).where(TallyMark.company_id.in_(companies)).limit(1).subquery()
+    none = literal(None, HoldTally.id.type)
+    marks = select(none, none, literal(""), literal(""), func.count(), literal(0), literal(0))
+    return union_all(
+        select(
+            *place,
+            HoldTally.records.label("records"),
+            HoldTally.minor.label("minor"),
+            HoldTally.blank.label("blank"),
+        ).where(HoldTally.company_id.in_(companies), part),
+        taken_off,
+        marks.select_from(some),
+    )
+
+
+def figure(rows: Iterable[Tallied], asked: Callable[[Look], bool]) -> Figure:
+    """Records with a hold that is asked for, each once; of rows of whole records."""
+    return by(rows, lambda _, look: (None,) if asked(look) else ()).get(None, Figure())
+
+
+def by(
+    rows: Iterable[Tallied], keys: Callable[[Tallied, Look], Iterable[Key]]
+) -> dict[Key, Figure]:
+    """Records under each key that one of their holds has, each once a key."""
+    found: dict[Key, Figure] = defaultdict(Figure)
+    for one in rows:
+        looks: dict[Key, list[Look]] = defaultdict(list)
+        for look in one.shape.looks:
+            for key in keys(one, look):
+                looks[key].append(look)
+        for key, mine in looks.items():
+            found[key].add(one, mine)
+    return {key: one.whole() for key, one in found.items() if one.records}
+
+
+def held(company_id: int) -> Select[int]:
+    """How many records have an open hold, as a statement that stands for one value."""
+    marked = select(TallyMark.record_id).where(TallyMark.company_id == company_id)
+    tallied = select(func.coalesce(func.sum(HoldTally.records), 0)).where(
+        HoldTally.company_id == company_id, HoldTally.cause_id == WHOLE_RECORD
+    )
+    stale = select(func.count()).where(
+        TalliedRecord.record_id.in_(marked), TalliedRecord.cause_id == WHOLE_RECORD
+    )
+    fresh = select(func.count(func.distinct(Hold.record_id))).where(
+        Hold.record_id.in_(marked), HOLD_OPEN
+    )
+    parts = tallied.scalar_subquery(), stale.scalar_subquery(), fresh.scalar_subquery()
+    return select(parts[0] - parts[1] + parts[2])

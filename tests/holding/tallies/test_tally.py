@@ -1,0 +1,308 @@
+"""The tally of open holds: what pages read from it is what one finds by counting, at every moment.
+
+The counting here is SQL of its own, hold by hold; acts are random, from a seed that is told.
+"""
+
+import random
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Text, cast, func, select, text
+
+from holding.integrity.tally_kept import wrong_tally
+from holding.store.database import Database
+from holding.tables import Company, Hold, HoldTally, Record, TalliedRecord, TallyMark
+from holding.tables.decisions import HOLD_OPEN
+from holding.tallies import folding, tally_figures
+from holding.tallies.shapes import Waits, counted, shape
+from holding.worklist import filters
+from holding.worklist.filters import Filter
+from holding.worklist.groups import groups
+from tests.holding.shop import Shop, line, open_shop, order
+from tests.support.clock import SetClock
+
+VIEWS = ("todo", "mine", "approve", "snoozed", "all")
+SPACED = [line(sku="AB-100 ")]
+
+
+@pytest.fixture
+def shop(database: Database, company: Company, clock: SetClock) -> Shop:
+    """Records held by one cause and by several, of two teams, and one without any hold."""
+    made = open_shop(database, company, clock)
+    made.publish()
+    made.receive(*(order(f"A-{n}", lines=SPACED, customer="C-99") for n in range(4)))
+    made.receive(*(order(f"B-{n}", lines=SPACED, total="200.00") for n in range(4)))
+    made.receive(*(order(f"C-{n}", total="1920.00", lines=[line(qty="20")]) for n in range(3)))
+    made.receive(order("D-1"))
+    made.judge()
+    return made
+
+
+def fold(shop: Shop) -> int:
+    return folding.fold_all(shop.database)
+
+
+def look(shop: Shop, session: Any) -> Any:
+    class Look:
+        pass
+
+    one: Any = Look()
+    one.session, one.company_id = session, shop.company.id
+    return one
+
+
+def breaches(shop: Shop) -> list[str]:
+    with shop.database.read() as session:
+        return [one.say for one in wrong_tally(look(shop, session))]
+
+
+def by_hand(session: Any, wanted: list[Any]) -> tuple[int, dict[str, int], int, int]:
+    """Records, money, those with several causes, those without an amount; hold by hold."""
+    rows = session.execute(
+        select(Hold.record_id, Hold.cause_id, Hold.book, Record.currency, Record.amount)
+        .join(Record, Record.id == Hold.record_id)
+        .where(*wanted)
+    ).all()
+    money: dict[str, int] = {}
+    several = blank = 0
+    records = {row.record_id for row in rows}
+    for record_id in records:
+        mine = [row for row in rows if row.record_id == record_id]
+        several += len({row.cause_id for row in mine}) > 1
+        books = [row.book for row in mine if row.book is not None]
+        code, minor = ("", max(books)) if books else (mine[0].currency, mine[0].amount)
+        if minor is None:
+            blank += 1
+        else:
+            money[code] = money.get(code, 0) + minor
+    return len(records), money, several, blank
+
+
+def agrees(shop: Shop, seed: object) -> None:
+    """Every view, facet, group and headline is what counting says."""
+    with shop.database.read() as session:
+        farah = shop.actor("farah").person_id
+        found = filters.held(session, shop.company.id, farah)
+        for view in VIEWS:
+            wanted = Filter(view, person_id=farah)
+            terms = filters.terms(shop.company.id, wanted)
+            told = filters.totals(session, shop.company.id, wanted, found)
+            true = by_hand(session, terms)
+            assert (told.records, told.money, told.several, told.blank) == true, (seed, view)
+            for facet, column in (
+                *((one, Hold.error_class) for one in filters.classes(found, wanted)),
+                *((one, cast(Hold.team_id, Text)) for one in filters.owners(found, wanted)),
+            ):
+                records, money, *_ = by_hand(session, [*terms, column == facet.word])
+                assert (facet.records, facet.money) == (records, money), (seed, view, facet)
+            for group in groups(session, shop.company.id, wanted, found):
+                records, money, *_ = by_hand(session, [*terms, Hold.cause_id == group.id])
+                assert (group.records, dict(group.money)) == (records, money), (seed, view)
+                since = select(func.min(Hold.opened_at)).where(*terms, Hold.cause_id == group.id)
+                assert group.since == session.scalar(since)
+        everything = filters.terms(shop.company.id, Filter("all"))
+        assert (
+            session.scalar(tally_figures.held(shop.company.id)) == by_hand(session, everything)[0]
+        )
+
+
+def test_pages_are_right_before_and_after_folding(shop: Shop) -> None:
+    with shop.database.read() as session:
+        assert session.scalar(select(func.count()).select_from(TallyMark))
+        assert not session.scalar(select(func.count()).select_from(HoldTally))
+    agrees(shop, "marked")
+    assert fold(shop) > 0
+    with shop.database.read() as session:
+        assert session.scalar(select(func.count()).select_from(TallyMark)) == 0
+        assert session.scalar(select(func.sum(HoldTally.records)))
+    agrees(shop, "folded")
+    assert breaches(shop) == []
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_random_acts_are_counted_at_every_moment(shop: Shop, seed: int) -> None:
+    chance = random.Random(seed)
+    acts: list[Callable[[int, int], str]] = [
+        lambda h, _: f"UPDATE hold SET snoozed_until = :later WHERE id = {h}",
+        lambda h, _: f"UPDATE hold SET snoozed_until = NULL WHERE id = {h}",
+        lambda h, _: f"UPDATE hold SET person_id = :farah WHERE id = {h}",
+        lambda h, _: f"UPDATE hold SET person_id = NULL WHERE id = {h}",
+        lambda h, _: f"UPDATE hold SET team_id = (SELECT max(id) FROM team) WHERE id = {h}",
+        lambda h, _: (
+            f"UPDATE hold SET book = {chance.choice(['NULL', '5', '70000'])} WHERE id = {h}"
+        ),
+        lambda h, _: f"UPDATE hold SET class = 'bad_value' WHERE id = {h}",
+        lambda h, _: f"UPDATE hold SET code = 'APP01' WHERE id = {h}",
+        lambda h, _: (
+            "UPDATE hold SET state = 'cleared', closed_at = :later, closed_why = 'x'"
+            f" WHERE id = {h} AND state = 'open'"
+        ),
+        lambda h, _: (
+            "UPDATE hold SET cause_id = (SELECT max(id) FROM cause), code = 'X' || id"
+            f" WHERE id = {h}"
+        ),
+        lambda _, r: (
+            f"UPDATE record SET amount = {chance.choice(['NULL', '1', '99'])} WHERE id = {r}"
+        ),
+        lambda _, r: (
+            f"UPDATE record SET currency = '{chance.choice(['SGD', 'MYR'])}' WHERE id = {r}"
+        ),
+    ]
+    with shop.database.read() as session:
+        holds = session.scalars(select(Hold.id).where(HOLD_OPEN)).all()
+        records = session.scalars(select(Record.id)).all()
+    later = {"later": shop.now + timedelta(days=1), "farah": shop.actor("farah").person_id}
+    for step in range(25):
+        act = chance.choice(acts)(chance.choice(holds), chance.choice(records))
+        with shop.database.write() as session:
+            given = {name: later[name] for name in later if f":{name}" in act}
+            if "later" in given:
+                given["later"] = _moment(session, given["later"])
+            session.execute(text(act), given)
+        if chance.random() < 0.4:
+            fold(shop)
+        if step % 5 == 4:
+            agrees(shop, (seed, step, act))
+            assert breaches(shop) == []
+    fold(shop)
+    agrees(shop, seed)
+    assert breaches(shop) == []
+
+
+def _moment(session: Any, value: Any) -> Any:
+    from holding.tables.columns import moment_text
+
+    return moment_text(value) if session.get_bind().dialect.name == "sqlite" else value
+
+
+def test_what_is_undone_leaves_neither_change_nor_mark(shop: Shop) -> None:
+    fold(shop)
+    with shop.database.write() as session:
+        session.execute(text("UPDATE hold SET book = 1"))
+        assert session.scalar(select(func.count()).select_from(TallyMark))
+        session.rollback()
+    with shop.database.read() as session:
+        assert session.scalar(select(func.count()).select_from(TallyMark)) == 0
+    assert breaches(shop) == []
+
+
+def test_a_turn_that_breaks_is_made_again(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As by a kill between taking the marks away and counting."""
+    with monkeypatch.context() as patch:
+        patch.setattr(folding, "_count", lambda *_: (_ for _ in ()).throw(RuntimeError))
+        with pytest.raises(RuntimeError):
+            fold(shop)
+    assert breaches(shop) == []
+    agrees(shop, "broken")
+    fold(shop)
+    assert breaches(shop) == []
+
+
+def test_rows_that_count_nothing_go(shop: Shop) -> None:
+    fold(shop)
+    with shop.database.write() as session:
+        now = _moment(session, shop.now)
+        session.execute(
+            text("UPDATE hold SET state = 'cleared', closed_at = :at, closed_why = 'x'"),
+            {"at": now},
+        )
+    fold(shop)
+    with shop.database.read() as session:
+        for table in (HoldTally, TalliedRecord, TallyMark):
+            assert session.scalar(select(func.count()).select_from(table)) == 0
+
+
+@pytest.mark.parametrize(
+    ("plant", "said"),
+    [
+        ("UPDATE hold_tally SET records = records + 1 WHERE cause_id = 0", "The tally counts"),
+        ("UPDATE hold_tally SET minor = minor + 1 WHERE cause_id <> 0", "The tally counts"),
+        ("UPDATE hold_tally SET blank = blank + 1", "The tally counts"),
+        ("UPDATE tallied_record SET minor = 1", "is not what is open now"),
+        ("DELETE FROM tallied_record WHERE cause_id <> 0", "is not what is open now"),
+    ],
+)
+def test_a_wrong_tally_is_found(shop: Shop, plant: str, said: str) -> None:
+    fold(shop)
+    with shop.database.write() as session:
+        session.execute(text(plant))
+    assert any(said in one for one in breaches(shop))
+
+
+def test_a_change_without_a_mark_is_found(shop: Shop) -> None:
+    fold(shop)
+    with shop.database.write() as session:
+        session.execute(text("UPDATE hold SET book = 1"))
+        session.execute(text("DELETE FROM tally_mark"))
+    assert breaches(shop)
+
+
+def test_folding_meets_writers_and_none_is_lost(shop: Shop) -> None:
+    """Several write while several fold; a writer never waits for a folding, or for another."""
+    with shop.database.read() as session:
+        holds = session.scalars(select(Hold.id).where(HOLD_OPEN).order_by(Hold.id)).all()
+    failed: list[BaseException] = []
+
+    def write(own: list[int]) -> None:
+        try:
+            for n in range(12):
+                with shop.database.write() as session:
+                    given = {"book": 100 * n, "id": own[n % len(own)]}
+                    session.execute(text("UPDATE hold SET book = :book WHERE id = :id"), given)
+        except BaseException as problem:
+            failed.append(problem)
+
+    def foldings() -> None:
+        try:
+            for _ in range(10):
+                with shop.database.write() as session:
+                    folding.fold(session, 3)
+        except BaseException as problem:
+            failed.append(problem)
+
+    threads = [threading.Thread(target=write, args=(holds[n::3],)) for n in range(3)]
+    threads += [threading.Thread(target=foldings) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert not failed
+    agrees(shop, "meanwhile")
+    assert breaches(shop) == []
+    fold(shop)
+    agrees(shop, "after")
+    assert breaches(shop) == []
+
+
+def _waits(cause: int, book: int | None = 5, **other: Any) -> Waits:
+    usual: dict[str, Any] = {
+        "error_class": "bad_value",
+        "team_id": 1,
+        "person_id": None,
+        "snoozed": False,
+        "asks": False,
+    }
+    return Waits(cause_id=cause, book=book, **{**usual, **other})
+
+
+def test_records_alike_have_one_shape_whichever_causes_they_have() -> None:
+    one = counted([_waits(7), _waits(9, snoozed=True)], "MYR", 5)
+    other = counted([_waits(4, snoozed=True), _waits(8)], "MYR", 5)
+    assert one == other
+    assert len({look.cause for look in shape(one.shape).looks}) == 2
+    same = counted([_waits(7), _waits(7, snoozed=True)], "MYR", 5)
+    assert len({look.cause for look in shape(same.shape).looks}) == 1
+
+
+def test_money_is_that_of_the_books_else_of_the_record() -> None:
+    assert counted([_waits(1)], "SGD", 9).currency == ""
+    assert counted([_waits(1)], "SGD", 9).minor == 5
+    assert (foreign := counted([_waits(1, None)], "SGD", 9)).currency == "SGD"
+    assert foreign.minor == 9
+    assert counted([_waits(1, None)], "", None).minor is None
+    apart = shape(counted([_waits(1, None), _waits(2, 8)], "SGD", 9).shape)
+    assert apart.own == ("SGD", 9)
+    assert sorted(look.book or 0 for look in apart.looks) == [0, 8]
