@@ -26,7 +26,11 @@ from holding.tables.postings import IN_FLIGHT_STATES
 from holding.words import plural
 
 PLACE: Final = ("base_url", "company_id")  # settings that say which books a target writes
-HOSTS: Final = ("base_url", "token_url")  # settings that say who is shown the key, of any side
+HOSTS: Final = (
+    "base_url",
+    "token_url",
+    "revoke_url",
+)  # settings that say who is shown the key, of any side
 
 
 def change_settings(

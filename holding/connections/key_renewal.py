@@ -56,7 +56,7 @@ def renew(
 
     None where nothing was exchanged here: it need not be, or another process is at it.
     """
-    name, owner = f"renewal:{connection_id}", uuid.uuid4().hex
+    name, owner = duty_of(connection_id), uuid.uuid4().hex
     with database.read() as session:
         if not _wanted(_key(session, connection_id, keys), clock, at_once=at_once):
             return None
@@ -75,6 +75,11 @@ def renew(
     finally:
         with database.write() as session:
             leases.leave(session, name, owner=owner)
+
+
+def duty_of(connection_id: int) -> str:
+    """The name of the lease under which a key is exchanged, or taken out of use."""
+    return f"renewal:{connection_id}"
 
 
 def _wanted(found: _Key | None, clock: Clock, *, at_once: bool) -> bool:

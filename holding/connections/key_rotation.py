@@ -1,8 +1,9 @@
 """A new key beside the one in use: stored, tested, then put in its place.
 
-Here: the new key, its test, the change-over in one transaction, and when an old key may be deleted.
-Not here: the first key of a connection and the secret of a source (setup.py), keys that renew
-themselves (key_renewal.py).
+Here: the new key, its test, the change-over in one transaction, when an old key may be deleted, and
+a key that waits for its permission. Not here: the first key of a connection and the secret of a
+source (setup.py), keys that renew themselves (key_renewal.py), how permission is given
+(authorization.py).
 """
 
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from connectors import registry
 from connectors.contract import ConnectionReport, Target
+from connectors.contract.authorization import Authorizing
 from connectors.contract.targets import Renewing
 from connectors.transport.clock import Clock
 from connectors.transport.http import Http
@@ -82,6 +84,76 @@ def listing(session: Session, connection_id: int) -> tuple[KeyRow, ...]:
     return KEY_ROW.each(rows)
 
 
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """Whether people have allowed a target on its own pages, which the button calls `system`."""
+
+    system: str
+    has_secret: bool
+    connected: bool
+
+
+def authorizing(connector: str) -> Authorizing | None:
+    """The target that people allow on its own pages; None for every other connector."""
+    target = registry.targets().get(connector)
+    return target if isinstance(target, Authorizing) else None
+
+
+def is_half(connector: str, secret: str) -> bool:
+    """Whether a key is the app's own secret alone, for which nobody has given permission yet."""
+    target = authorizing(connector)
+    return target is not None and target.lacks_permission(secret)
+
+
+def first_key(
+    session: Session, actor: Actor, connection_id: int, secret: str, *, now: datetime
+) -> KeySet | Refusal:
+    """Store the first key of a connection and use it; the app's own secret alone waits for its
+    permission, and is not needed any more beside a whole key.
+    """
+    connector = session.get_one(Connection, connection_id).connector
+    if is_half(connector, secret):
+        return add_key(session, actor, connection_id, secret, now=now)
+    kept = setup.set_key(session, actor, connection_id, secret, now=now)
+    if isinstance(kept, KeySet) and authorizing(connector):
+        _forget_new(session, connection_id)
+    return kept
+
+
+def permission_of(session: Session, connector: str, connection_id: int) -> Permission | None:
+    """How a target stands that people allow on its own pages; None for every other."""
+    target = authorizing(connector)
+    if target is None:
+        return None
+    query = select(ConnectionKey.state).where(
+        ConnectionKey.connection_id == connection_id,
+        ConnectionKey.state.in_((KeyState.ACTIVE, KeyState.NEW)),
+    )
+    states = set(session.scalars(query))
+    return Permission(target.authorizes, bool(states), KeyState.ACTIVE in states)
+
+
+def app_secret(session: Session, connection: Connection, keys: Keys | None) -> str | Refusal:
+    """The app's own secret: that of the newest key that is in use or waits to be."""
+    box, target = keys or load_keys(Settings.from_env()), authorizing(connection.connector)
+    if isinstance(box, Refusal):
+        return box
+    query = (
+        select(ConnectionKey)
+        .where(ConnectionKey.connection_id == connection.id)
+        .where(ConnectionKey.state.in_((KeyState.ACTIVE, KeyState.NEW)))
+        .order_by(ConnectionKey.no.desc())
+    )
+    for row in session.scalars(query):
+        text = box.decrypt(row.secret, row=bound(connection, row.no))
+        if isinstance(text, Refusal):
+            return text
+        if target is not None and (own := target.app_secret(text)):
+            return own
+    words = f"You cannot connect {connection.name} yet, because its client secret is not stored."
+    return Refusal("authorization.no_secret", words, "Paste the client secret under Key first.")
+
+
 def add_key(
     session: Session,
     actor: Actor,
@@ -102,11 +174,7 @@ def add_key(
     box = keys or load_keys(Settings.from_env())
     if isinstance(box, Refusal):
         return box
-    session.execute(
-        delete(ConnectionKey).where(
-            ConnectionKey.connection_id == connection.id, ConnectionKey.state == KeyState.NEW
-        )
-    )
+    _forget_new(session, connection.id)
     row = keep_key(session, connection, actor, secret, KeyState.NEW, now, box)
     words = (
         f"{connection.name} was given another key, which ends in {row.tail}. It is tested first."
@@ -191,6 +259,15 @@ def delete_key(
     words = f"The key of {connection.name} that ended in {row.tail} was deleted."
     tell(session, connection, actor, now, "connection.key_deleted", words)
     return None
+
+
+def _forget_new(session: Session, connection_id: int) -> None:
+    """Delete the key that waits for its test: it was never used."""
+    session.execute(
+        delete(ConnectionKey).where(
+            ConnectionKey.connection_id == connection_id, ConnectionKey.state == KeyState.NEW
+        )
+    )
 
 
 def _waiting(session: Session, connection_id: int) -> ConnectionKey | None:

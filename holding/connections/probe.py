@@ -60,7 +60,7 @@ def test_connection(
         return secret if isinstance(secret, Refusal) else Refusal("connection.side", words)
     report = asked(target, settings, secret, http)
     if told is not None and told.kind == "refused":  # what it has may still be good for minutes
-        hint = "Give the connection a new key: authorize the app once more."
+        hint = "Give the connection a new key, or allow it in the accounting system once more."
         first = Step.failed("Key renewal", told.words, hint, "key.renewal")
         report = replace(report, steps=(first, *report.steps))
     if report.snapshot is not None and isinstance(target, TellsItems):

@@ -14,6 +14,15 @@ from sqlalchemy import Select, and_, exists, func, select
 from sqlalchemy.orm import Session, aliased
 
 from holding.connections.limits import near
+from holding.runs.status_texts import (
+    ASKED_AGAIN,
+    KEY_NEEDED,
+    LITTLE_QUOTA,
+    NEW_KEY,
+    NO_QUOTA,
+    NOT_CONNECTED,
+    NOT_TESTED,
+)
 from holding.store.row_objects import Columns, known, of
 from holding.store.sums import of_posting
 from holding.tables import (
@@ -27,7 +36,7 @@ from holding.tables import (
     Run,
     Throttle,
 )
-from holding.tables.row_states import RunState, StopState
+from holding.tables.row_states import KeyState, RunState, StopState
 from holding.tables.rules import ROUTE_STOPPED
 from holding.words import Sums, by_key
 from rules.values.posting_states import PostingState
@@ -151,37 +160,6 @@ def _rows() -> Select[Any]:
 Place = tuple[int, str]  # connection, document type
 RUN_KINDS = ("immediate", "daily", "manual")
 UNDER_WAY = (RunState.DUE, RunState.RUNNING)
-NEW_KEY = (
-    "The target does not accept our key. An admin mends its permissions there or stores a new one"
-    " (clearpost connection key), then tests it here."
-)
-KEY_NEEDED = (
-    "The connection has another host than the one its key was given for. An admin stores the key"
-    " again (clearpost connection key), then tests it here."
-)
-NOT_TESTED = (
-    "No connection test has passed with its present settings and key, so nothing is sent. An admin"
-    " tests it here and follows the step that failed."
-)
-ASKED_AGAIN = "Nobody answers there. It is asked again by itself, and what waits then goes on."
-NO_QUOTA = "The target takes no more documents this month, unless its plan is changed there."
-LITTLE_QUOTA = "When the month's documents are used up, the rest waits for the next month."
-
-
-PILL_WORDS = (
-    "Never synced",
-    "Syncing",
-    "Last sync",
-    "Failed",
-    "Not live yet",
-    "Paused",
-    "Key refused",
-    "Out of reach",
-    "Quota",
-    "Key needed",
-    "Not tested OK",
-)
-"""How the text of each status begins; each has a help page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,29 +241,38 @@ NOT_LIVE = Pill("Not live yet", "paused", "Nothing is sent before go live.", sto
 
 def standing(session: Session, ids: Collection[int], zone: str) -> dict[int, Pill]:
     """Why nothing goes out of a connection, or soon will not: paused, or stopped by the target."""
-    ended = exists().where(ConnectionKey.connection_id == Connection.id)
+    its = ConnectionKey.connection_id == Connection.id
+    ended = exists().where(its).label("ended")
+    waits = exists().where(its, ConnectionKey.state == KeyState.NEW).label("waits")
     rows = session.execute(
-        select(Connection, Throttle, ended, Company.live)
+        select(Connection, Throttle, ended, waits, Company.live)
         .join(Company, Company.id == Connection.company_id)
         .outerjoin(Throttle, Throttle.connection_id == Connection.id)
         .where(Connection.id.in_(ids))
     )
     found = {
-        one.id: NOT_LIVE if not live else _stop(one, row, zone, key_ended)
-        for one, row, key_ended, live in rows
+        one.id: NOT_LIVE if not live else _stop(one, row, zone, _without_key(one, had, new=new))
+        for one, row, had, new, live in rows
     }
     return {id_: stop for id_, stop in found.items() if stop}
 
 
+def _without_key(connection: Connection, had: bool, *, new: bool) -> tuple[str, str] | None:
+    """What a connection without a key in use lacks, and what to do; None where it has one."""
+    if connection.key_id is not None or not had:
+        return None
+    return ("Not connected", NOT_CONNECTED) if new else ("Key needed", KEY_NEEDED)
+
+
 def _stop(
-    connection: Connection, throttle: Throttle | None, zone: str, key_ended: bool
+    connection: Connection, throttle: Throttle | None, zone: str, lacks: tuple[str, str] | None
 ) -> Pill | None:
     row = throttle or Throttle(breaker="closed")
     found: tuple[str, datetime | None, str, str] | None = None
     if connection.paused_at is not None:
         found = ("Paused", connection.paused_at, "paused", connection.pause_reason or "")
-    elif connection.key_id is None and key_ended:
-        found = ("Key needed", None, "bad", KEY_NEEDED)
+    elif lacks is not None:
+        found = (lacks[0], None, "bad", lacks[1])
     elif row.breaker != "closed":
         if connection.untested_since is not None:
             words = ("Not tested OK", NOT_TESTED)

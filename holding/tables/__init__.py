@@ -61,6 +61,7 @@ from holding.tables.rules import (
 from holding.tables.signals import Escalation, Signal
 from holding.tables.tallies import HoldTally, TalliedRecord, TallyMark
 from holding.tables.targets import (
+    AuthorizationRequest,
     Connection,
     ConnectionKey,
     HookCall,
@@ -80,6 +81,7 @@ __all__ = [
     "ApiToken",
     "Approval",
     "Attempt",
+    "AuthorizationRequest",
     "Backtest",
     "Base",
     "Cause",

@@ -72,6 +72,28 @@ class ConnectionKey(Base):
     keep_until: Mapped[datetime | None]
 
 
+class AuthorizationRequest(Base):
+    """A person on the way to the page of a target where it is allowed; the way back works once.
+
+    Of the word that comes back, and of the session that began, only the hash is kept. `back` is the
+    address to come back to, exactly as it was told there.
+    """
+
+    __tablename__ = "authorization_request"
+    __table_args__ = (Index("ix_authorization_request_connection", "connection_id", "id"),)
+
+    id: Mapped[Id]
+    state_hash: Mapped[str] = mapped_column(unique=True)
+    session_hash: Mapped[str]
+    company_id: Mapped[int] = ref("company")
+    connection_id: Mapped[int] = ref("connection")
+    person_id: Mapped[int] = ref("person")
+    back: Mapped[str]
+    made_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
 class HookCall(Base):
     """A call of a source's webhook that made no record: it was rejected, or it was a test.
 

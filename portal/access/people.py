@@ -159,7 +159,7 @@ def _hand_over(made: access_links.NewLink, kind: str) -> AnyResponse:
     """The page after a link was made: mailed, or shown this once to be sent by hand."""
     path = url_for("join.form", token=made.token)
     settings = security.config().settings
-    url = f"{(settings.public_url or request.url_root).rstrip('/')}{path}"
+    url = security.outside(path)
     failed = ""
     if settings.mail is not None:
         subject, text = _letter(made, kind, url)

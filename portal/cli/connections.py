@@ -138,7 +138,7 @@ def connection_set(name: str, company: str, email: str, pairs: tuple[str, ...]) 
 def connection_key(name: str, company: str, email: str) -> None:
     """Store the secret of NAME, typed or piped into standard input."""
     from holding.access.actors import may
-    from holding.connections import connection_rows, setup
+    from holding.connections import connection_rows, key_rotation
 
     typed = sys.stdin.isatty()
     secret = click.prompt("Key", hide_input=True) if typed else sys.stdin.read().removesuffix("\n")
@@ -147,7 +147,7 @@ def connection_key(name: str, company: str, email: str) -> None:
         actor = actor_of(session, email, found.id)
         granted(may(actor, "connection.admin"))
         row = named(connection_rows.one(session, found.id, name), name)
-        kept = granted(setup.set_key(session, actor, row.id, secret, now=place.now))
+        kept = granted(key_rotation.first_key(session, actor, row.id, secret, now=place.now))
     click.echo(f"{name} has a new key that ends in {kept.tail}.")
     if kept.trimmed:
         click.echo("Spaces or line ends around it were left out.")

@@ -3,7 +3,13 @@
 Here: the list of the blueprints. Not here: what a connection does (portal/pages/connections.py).
 """
 
-from portal.connections import connection_settings, key_pages, new_connection, webhook_pages
+from portal.connections import (
+    authorization_pages,
+    connection_settings,
+    key_pages,
+    new_connection,
+    webhook_pages,
+)
 
 __all__ = ["BLUEPRINTS"]
 
@@ -11,5 +17,6 @@ BLUEPRINTS = (
     new_connection.pages,
     connection_settings.pages,
     key_pages.pages,
+    authorization_pages.pages,
     webhook_pages.pages,
 )

@@ -1,14 +1,14 @@
 """The key of a connection: another one beside it, its test, the change-over.
 
 Here: views. Not here: secrets of webhooks (webhook_pages.py), the services
-(holding/connections/key_rotation.py, setup.py).
+(holding/connections/key_rotation.py), what people allow elsewhere (authorization_pages.py).
 """
 
 from flask import Blueprint, Response, abort, g, request
 
 from connectors.contract import ConnectionReport
 from connectors.transport.http import Http
-from holding.connections import key_rotation, setup
+from holding.connections import key_rotation
 from holding.connections.connection_rows import ConnectionRow
 from holding.refusal import Refusal
 from holding.runtime import doorbell
@@ -17,14 +17,15 @@ from portal.pages import connections
 from portal.web import fragments, store
 
 pages = Blueprint("connkeys", __name__, url_prefix="/c/<co>/connections")
+CONNECT = "Connect it next: nothing is sent there before."
 
 
 @pages.post("/<name>/keys")
 def add(name: str) -> Response:
     """Store the pasted key beside the one in use and test it; without one in use it is the key."""
     row, secret = _target(name), request.form.get("key", "")
-    first = row.key_tail is None
-    give = setup.set_key if first else key_rotation.add_key
+    first, half = row.key_tail is None, key_rotation.is_half(row.connector, secret)
+    give = key_rotation.first_key if first else key_rotation.add_key
     with store.writing() as session:
         kept = give(session, g.actor, row.id, secret, now=g.now)
     if isinstance(kept, Refusal):
@@ -34,13 +35,15 @@ def add(name: str) -> Response:
         shown = connections.shown(row) | {"problems": problems}
         return fragments.respond("connections/show.html", shown, status=422)
     said = f"The key that ends in {kept.tail} was stored.{TRIMMED if kept.trimmed else ''}"
-    return tested(row.id, name, said) if first else _tried(row, said)
+    if half:
+        return fragments.moved(connections.url_of(name) + "#authorization", f"{said} {CONNECT}")
+    return tested(row.id, name, said) if first else tried(row, said)
 
 
 @pages.post("/<name>/keys/test")
 def test(name: str) -> Response:
     """Test the key that waits, once more."""
-    return _tried(_target(name), "")
+    return tried(_target(name), "")
 
 
 @pages.post("/<name>/keys/<int:no>/delete")
@@ -54,7 +57,8 @@ def delete(name: str, no: int) -> Response:
     return fragments.moved(connections.url_of(name) + "#keys", f"A key of {name} was deleted.")
 
 
-def _tried(row: ConnectionRow, said: str) -> Response:
+def tried(row: ConnectionRow, said: str, *, page: bool = True) -> Response:
+    """Test the key that waits; the page of the connection, or the way there (not `page`)."""
     clock, seconds = store.clock(), connections.TEST_SECONDS
     store.renew()
     http = Http(clock, connect_seconds=seconds, read_seconds=seconds)
@@ -64,14 +68,21 @@ def _tried(row: ConnectionRow, said: str) -> Response:
         return fragments.refuse(report, back=connections.url_of(row.name))
     doorbell.ring(g.company.id, "push")
     if report.ok:
-        words = f"{said} It passed its test and is in use now. The old key is disabled.".strip()
+        old = " The old key is disabled." if row.key_tail else ""
+        words = f"{said} It passed its test and is in use now.{old}".strip()
         return fragments.moved(connections.url_of(row.name) + "#keys", words)
-    return _failed(row, report, said)
+    return _failed(row, report, said, page=page)
 
 
-def _failed(row: ConnectionRow, report: ConnectionReport, said: str) -> Response:
+def _failed(row: ConnectionRow, report: ConnectionReport, said: str, *, page: bool) -> Response:
     """The page with the test of the new key; the one in use goes on."""
-    words = f"{said} It did not pass its test and is not used. The key before it stays in use."
+    words = f"{said} It did not pass its test and is not used."
+    if row.key_tail:
+        words += " The key before it stays in use."
+    if not page:
+        step = next(one for one in report.steps if one.ok is False)
+        words += f" {step.name}: {step.words} {step.hint}"
+        return fragments.moved(connections.url_of(row.name) + "#keys", words.strip())
     shown = connections.shown(row) | {"report": report.steps, "reported": "new key"}
     return fragments.respond("connections/show.html", shown, say=words.strip())
 

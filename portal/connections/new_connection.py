@@ -13,7 +13,7 @@ from connectors.contract import ConnectionForm
 from connectors.contract.targets import TellsItems
 from connectors.transport.http import Http
 from holding.configuration.new_connections import add_connection, name_fault
-from holding.connections import probe, setup
+from holding.connections import key_rotation, probe
 from holding.connections.setup import KeySet
 from holding.refusal import Refusal
 from holding.runtime import doorbell
@@ -59,7 +59,11 @@ def create() -> Response:
         shown = connections.shown(row) | {"secret": secret if made_here else ""}
         return fragments.respond("connections/show.html", shown, say=f"{name} was added.")
     trimmed = TRIMMED if kept is not None and kept.trimmed else ""
-    return tested(row_id, name, f"{form.title} was added as {name}.{trimmed}")
+    said = f"{form.title} was added as {name}.{trimmed}"
+    if key_rotation.is_half(system, secret):
+        words = f"{said} Connect it next: nothing is sent there before."
+        return fragments.moved(connections.url_of(name) + "#authorization", words)
+    return tested(row_id, name, said)
 
 
 def tested(row_id: int, name: str, said: str) -> Response:
@@ -98,7 +102,7 @@ def _stored(
             return made
         if not secret:
             return made, None
-        kept = setup.set_key(session, g.actor, made, secret, now=g.now)
+        kept = key_rotation.first_key(session, g.actor, made, secret, now=g.now)
         if isinstance(kept, Refusal):
             session.rollback()
             return kept

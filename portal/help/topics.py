@@ -18,7 +18,7 @@ from grammar.text.finding_codes import CODES
 from holding.access.actors import ACTS
 from holding.access.role_words import ACT_LABELS, ROLE_LABELS
 from holding.records.preentry import CHECK_NAMES
-from holding.runs.status import PILL_WORDS
+from holding.runs.status_texts import PILL_WORDS
 from portal.web.labels import STATES
 
 HERE: Final = Path(__file__).parent

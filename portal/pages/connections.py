@@ -23,7 +23,7 @@ from holding.rulesets import declared_rounding, publication, run_hours
 from holding.runs import date_ranges, range_counts, run_history, schedules
 from holding.runtime import doorbell
 from holding.words import plural
-from portal.web import forms, fragments, rule_checks, store, target_status
+from portal.web import forms, fragments, rule_checks, security, store, target_status
 
 pages = Blueprint("connections", __name__, url_prefix="/c/<co>/connections")
 TEST_SECONDS = 5.0
@@ -253,16 +253,17 @@ def shown(row: queries.ConnectionRow) -> dict[str, object]:
         "told": queries.told(session, g.company.id, row.id),
         "form": registry.form_of(row.side, row.connector),
         "keys": key_rotation.listing(session, row.id) if _admin() else (),
+        "allowed": key_rotation.permission_of(session, row.connector, row.id),
         "latest": hook_calls.Latest() if target else hook_calls.latest(session, row.id),
         "example": None if target else _example(row),
-        "secret": "",
+        "back": security.outside(url_for("connauth.back", co=g.company.code, name=row.name)),
         "pulls": _pulls(row),
         "hook": url_for("hooks.receive", co=g.company.code, source=row.name, _external=True),
         "first": _today() - timedelta(days=30),
         "until": _today(),
         "problems": {},
         "report": row.test_steps,
-        "reported": "",
+        **dict.fromkeys(("secret", "reported"), ""),
         **dict.fromkeys(("preview", "wish", "changed")),
     }
 

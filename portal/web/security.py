@@ -150,6 +150,11 @@ def config() -> PortalConfig:
     return found
 
 
+def outside(path: str) -> str:
+    """The whole address of one of our own paths, as others reach it."""
+    return f"{(config().settings.public_url or request.url_root).rstrip('/')}{path}"
+
+
 def whoever() -> bool:
     """Whether somebody is signed in, on a page that asks for none; then `g.person` is known."""
     token = session_token()

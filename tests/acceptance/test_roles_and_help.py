@@ -51,7 +51,7 @@ ACTIONS = {
     "desk.correct periods.date api.correct api.date": CLERK,
     "onboarding.set_cutover onboarding.go_live": {"admin"},
     "desk.override connections.test stops.limit api.override": {"admin"},
-    "signals.failures signals.close_day": {"admin"},
+    "signals.failures signals.close_day connauth.begin connauth.disconnect": {"admin"},
     "mappings.fix mappings.save_entry mappings.accept_merge": {"finance", "admin"},
     "mappings.refuse_merge mappings.give_list": {"finance", "admin"},
     "connections.pause connections.resume connections.sync connections.daily operations.requeue": {

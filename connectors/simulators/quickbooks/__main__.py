@@ -23,6 +23,7 @@ def main(arguments: list[str] | None = None) -> None:
         stale_life=timedelta(hours=given.stale_hours),
         withhold=given.withhold,
         seed=given.seed,
+        redirects=given.redirect,
     )
     start("quickbooks", given, partial(Api, books, a_minute=given.calls_a_minute))
 
@@ -34,6 +35,7 @@ def _parser() -> ArgumentParser:
     parser.add_argument("--remember-hours", type=float, default=24.0)
     parser.add_argument("--token-seconds", type=float, default=3600.0)
     parser.add_argument("--stale-hours", type=float, default=24.0)
+    parser.add_argument("--redirect", action="append", default=[])
     return parser
 
 

@@ -1,91 +1,26 @@
 """The endpoints: who may call, what each answers, and the ledger line before every answer.
 
-Here: transport, request ids, the limit of calls, and tokens: what a refresh token is exchanged for,
-and whose an access token is. Not here: what a write decides (writes.py), queries (queries.py), the
-control API (control.py).
+Here: transport, request ids, the limit of calls. Not here: permission and tokens (oauth.py), what a
+write decides (writes.py), queries (queries.py), the control API (control.py).
 """
 
-import base64
-import binascii
 import hashlib
 import threading
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import parse_qs
 
 from connectors.simulators.base.control import Metered
 from connectors.simulators.base.scripted import Fault
 from connectors.simulators.base.server import Ledger, Reply, Request
-from connectors.simulators.quickbooks import queries
-from connectors.simulators.quickbooks.books import (
-    ACCESS,
-    CLIENT_ID,
-    CLIENT_SECRET,
-    REFRESH,
-    Books,
-    Company,
-)
+from connectors.simulators.quickbooks import oauth, queries
+from connectors.simulators.quickbooks.books import Books, Company
 from connectors.simulators.quickbooks.control import Control
 from connectors.simulators.quickbooks.faults import FAULTS, Problem, expired, fault, gate, throttled
 from connectors.simulators.quickbooks.kinds import KINDS, Kind
 from connectors.simulators.quickbooks.writes import PACIFIC, Job, Outcome, decide, told
 from connectors.transport.clock import Clock
 from connectors.transport.strict_json import dumps, loads
-
-PATH = "/oauth2/v1/tokens/bearer"
-_A_HUNDRED_DAYS = 8_640_000
-
-
-def answer(api: "Api", request: Request, request_id: str) -> Reply:
-    """The next pair of tokens, or why there is none."""
-    books, line = api.books, api.line(request, request_id, call="token")
-    form = parse_qs(request.body.decode("utf-8", "replace"))
-    given = "".join(form.get("refresh_token", ()))
-    if not _is_ours(request.headers.get("authorization", "")):
-        reply = Reply(status=401, content={"error": "invalid_client"})
-    elif form.get("grant_type") != ["refresh_token"]:
-        reply = Reply(status=400, content={"error": "unsupported_grant_type"})
-    elif not books.renews(_number(given, REFRESH), api.now()):
-        words = "Incorrect Token type or clientID"
-        reply = Reply(status=400, content={"error": "invalid_grant", "error_description": words})
-    else:
-        number = books.token + 1
-        api.write({**line, "effect": "token", "token": number})
-        return Reply(status=200, content=_pair(number, int(books.token_life.total_seconds())))
-    api.write({**line, "effect": "refused", "code": str(reply.status)})
-    return reply
-
-
-def number_of(authorization: str) -> int | None:
-    """Which of our access tokens this is."""
-    scheme, _, token = authorization.partition(" ")
-    return _number(token, ACCESS) if scheme == "Bearer" else None
-
-
-def _number(token: str, begins: str) -> int | None:
-    start, _, number = token.rpartition("-")
-    return int(number) if start == begins and number.isdecimal() else None
-
-
-def _pair(number: int, seconds: int) -> dict[str, object]:
-    return {
-        "token_type": "bearer",
-        "access_token": f"{ACCESS}-{number}",
-        "refresh_token": f"{REFRESH}-{number}",
-        "expires_in": seconds,
-        "x_refresh_token_expires_in": _A_HUNDRED_DAYS,
-    }
-
-
-def _is_ours(authorization: str) -> bool:
-    scheme, _, told = authorization.partition(" ")
-    try:
-        plain = base64.b64decode(told, validate=True).decode()
-    except (binascii.Error, ValueError):
-        return False
-    return scheme == "Basic" and plain == f"{CLIENT_ID}:{CLIENT_SECRET}"
-
 
 LONGEST_ID = 50
 AT_ONCE = 10
@@ -149,8 +84,11 @@ class Api(Metered[Books]):
         }
 
     def _answer(self, request: Request, request_id: str) -> tuple[Reply, bool]:
-        if request.path == PATH and request.method == "POST":
-            return answer(self, request, request_id), False
+        if request.path in oauth.PATHS:
+            line = self.line(request, request_id, call="token")
+            reply, told = oauth.answer(self.books, request, self.now())
+            self.write({**line, **told})
+            return reply, False
         way = _way(request)
         refused = self._refused(request, way)
         if refused is not None or way is None:
@@ -167,7 +105,7 @@ class Api(Metered[Books]):
 
     def _refused(self, request: Request, way: _Way | None) -> Reply | None:
         """Too fast, not known, or not for this company."""
-        number = number_of(request.headers.get("authorization", ""))
+        number = oauth.number_of(request.headers.get("authorization", ""))
         if number is None or not self.books.valid(number, self.now()):
             return expired()
         if way is None:

@@ -6,7 +6,7 @@ applying ledger lines, so that a restart ends where it was. Not here: deciding w
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -18,8 +18,8 @@ from connectors.transport.strict_json import loads
 
 REALM, OTHER_REALM = "9130347", "9130999"
 CLIENT_ID, CLIENT_SECRET = "AB-clearpost-app", "qbo-client-3Rk9"
-ACCESS, REFRESH = "qbo-access-7Wd2", "qbo-refresh-5Mx8"
-"""How a token begins; its number follows."""
+ACCESS, REFRESH, CODE = "qbo-access-7Wd2", "qbo-refresh-5Mx8", "qbo-code-4Hs6"
+"""How a token begins, or a code; its number follows."""
 
 Names = dict[str, str]
 
@@ -93,8 +93,10 @@ class Books(Scripted):
         stale_life: timedelta,
         withhold: int,
         seed: int,
+        redirects: Iterable[str] = (),
     ) -> None:
         self._start = dict(companies)
+        self._known = frozenset(redirects)
         self.remember = remember
         self.token_life = token_life
         self.stale_life = stale_life
@@ -110,6 +112,9 @@ class Books(Scripted):
         self.tokens: dict[int, datetime] = {}
         self.token = self.oldest = 0
         self.revoked = False
+        self.redirects = set(self._known)
+        self.codes: dict[int, Mapping[str, Any]] = {}
+        self.code = 0
         self.last_id = 144
 
     def answer_to(self, realm: str, request: str, now: datetime) -> Mapping[str, Any] | None:
@@ -152,14 +157,27 @@ class Books(Scripted):
 
     def take(self, line: Mapping[str, Any]) -> None:
         """Let a ledger line of a call take effect."""
-        if line.get("token"):
-            self.token = int(line["token"])
-            self.tokens[self.token] = datetime.fromisoformat(line["at"])
+        if line["call"] == "token":
+            self._permit(line)
         if line.get("remembered"):
             at = datetime.fromisoformat(line["at"])
             self.answers[line["company"], line["key"]] = (at, line["remembered"])
         if line["effect"] in EFFECTS:
             self._place(line)
+
+    def _permit(self, line: Mapping[str, Any]) -> None:
+        """A code was made, tokens were given, or all of them ended."""
+        if line.get("made"):
+            self.code = int(line["made"]["number"])
+            self.codes[self.code] = line["made"]
+        if line.get("token"):
+            self.token = int(line["token"])
+            self.tokens[self.token] = datetime.fromisoformat(line["at"])
+        if line.get("spent"):  # connected anew: what was given before counts no more
+            del self.codes[int(line["spent"])]
+            self.revoked, self.oldest = False, self.token
+        if line["effect"] == "revoked":
+            self.revoked = True
 
     def _place(self, line: Mapping[str, Any]) -> None:
         place = (line["company"], line["entity"], str(line["id"]))
@@ -179,6 +197,7 @@ class Books(Scripted):
             "company": self._set_company,
             "revoke": self._revoke,
             "authorize": self._authorize,
+            "redirect": self._redirect,
         }
 
     def _set_lock(self, given: Mapping[str, Any]) -> None:
@@ -209,6 +228,10 @@ class Books(Scripted):
         """Somebody connects it again: the tokens of that number count, none before."""
         self.revoked, self.token = False, int(given["number"])
         self.oldest = self.token
+
+    def _redirect(self, given: Mapping[str, Any]) -> None:
+        """Somebody enters a redirect address of the app; to no other one anybody is sent back."""
+        self.redirects.add(str(given["address"]))
 
     def company(self, given: Mapping[str, Any]) -> Company:
         """The company that a control call means."""

@@ -1,11 +1,11 @@
-"""QuickBooks Online as a target: build, send, look up, read, test, renew.
+"""QuickBooks Online as a target: build, send, look up, read, test, authorize, renew.
 
-Here: the calls and their headers. Not here: bodies (payload.py), the course of a write
-(writes.py), look-ups (lookup.py), readings (read_back.py), tokens (tokens.py), the connection test
-(probe.py).
+Here: the calls and their headers. Not here: what is asked of who connects it (form.py), bodies
+(payload.py), the course of a write (writes.py), look-ups (lookup.py), readings (read_back.py),
+permission (authorization.py) and tokens (tokens.py), the connection test (probe.py).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -14,88 +14,32 @@ from urllib.parse import quote, urlencode
 
 from connectors.contract import (
     Action,
-    ConnectionForm,
     ConnectionReport,
     FileLimits,
     Found,
-    KeyField,
     OutgoingDocument,
     Pace,
     Payload,
     Rounding,
     Sent,
-    Setting,
     Settings,
     Stands,
 )
-from connectors.contract import declared_settings as declared
+from connectors.contract.authorization import Granted, Returned, Revoked
 from connectors.contract.targets import Renewed
 from connectors.kit.calls import Get, not_made, reader, sent
-from connectors.targets.quickbooks import lookup, payload, probe, read_back, tokens, writes
-from connectors.targets.quickbooks.documents import POSTED
-from connectors.transport.http import Http, HttpAnswer, HttpFailure, mask
-
-MINOR_VERSION = "75"
-
-
-FORM = ConnectionForm(
-    title="QuickBooks Online",
-    gives="Invoices, credit memos, refund receipts, bills and payments",
-    needs="An app of your own at developer.intuit.com: client ID, client secret, refresh token",
-    settings=(
-        declared.address(
-            "https://quickbooks.api.intuit.com", "The address of the interface of QuickBooks."
-        ),
-        Setting(
-            name="company_id",
-            label="Company ID (realm)",
-            hint="Shown in QuickBooks with Ctrl+Alt+?, and by Intuit when the app is authorized.",
-            example="4620816365291234560",
-            required=True,
-        ),
-        Setting(
-            name="company_name",
-            label="Company name in QuickBooks",
-            hint="The test compares it, so that no document reaches another company.",
-            example="Kedai Contoh Sdn Bhd",
-        ),
-        Setting(
-            name="client_id",
-            label="Client ID of the app",
-            hint="At developer.intuit.com, under Keys and credentials. It is no secret.",
-            example="ABcd1234",
-            required=True,
-        ),
-        Setting(
-            name="token_url",
-            label="Address for tokens",
-            hint="Leave it blank for Intuit's own.",
-            kind="address",
-        ),
-        Setting(
-            name="minor_version",
-            label="Version of the interface",
-            hint=f"Leave it blank for {MINOR_VERSION}, the one that Clearpost was tried with.",
-            example=MINOR_VERSION,
-            kind="whole",
-        ),
-        Setting(
-            name="e_invoice_field",
-            label="Custom field for the e-invoice",
-            hint="Optional: the field that holds since when an e-invoice is valid. QuickBooks "
-            "itself keeps none.",
-        ),
-    ),
-    key=KeyField(
-        label="Client secret and refresh token",
-        hint="Paste both with a colon between them. They are kept encrypted and never shown again.",
-        steps=(
-            "At developer.intuit.com open your app, Keys and credentials, and copy its secret.",
-            "Authorize the app for the company, and copy the refresh token.",
-            "Paste both here, the secret first, with a colon between them.",
-        ),
-    ),
+from connectors.targets.quickbooks import (
+    authorization,
+    lookup,
+    payload,
+    probe,
+    read_back,
+    tokens,
+    writes,
 )
+from connectors.targets.quickbooks.documents import POSTED
+from connectors.targets.quickbooks.form import FORM, MINOR_VERSION
+from connectors.transport.http import Http, HttpAnswer, HttpFailure, mask
 
 
 class QuickBooks:
@@ -110,6 +54,7 @@ class QuickBooks:
     pace = Pace(per_minute=400, to_send=2, to_look=2)  # four fifths of what a company may
     file_limits = FileLimits(documents=1)
     read_at_once = read_back.AT_ONCE
+    authorizes = "QuickBooks"
 
     def rounding(self, settings: Settings) -> Rounding:  # noqa: ARG002 - it has no other way
         """Tax is worked out on the sum of all lines of a rate."""
@@ -185,6 +130,32 @@ class QuickBooks:
     def test(self, settings: Settings, secret: str, http: Http) -> ConnectionReport:
         """Try the connection without writing."""
         return probe.report(settings, secret, _reader(settings, secret, http))
+
+    def app_secret(self, secret: str) -> str:
+        """The client secret."""
+        return authorization.app_secret(secret)
+
+    def lacks_permission(self, secret: str) -> bool:
+        """Whether a key is the client secret alone."""
+        return authorization.lacks_permission(secret)
+
+    def authorization_address(self, settings: Settings, *, state: str, back: str) -> str:
+        """Intuit's page for this app."""
+        return authorization.address(settings, state=state, back=back)
+
+    def returned(self, query: Mapping[str, str]) -> Returned:
+        """What Intuit's page sent the browser back with."""
+        return authorization.returned(query)
+
+    def exchange(
+        self, settings: Settings, secret: str, *, code: str, back: str, http: Http
+    ) -> Granted:
+        """Exchange the code for the refresh token of the company."""
+        return authorization.exchange(settings, secret, code=code, back=back, http=http)
+
+    def revoke(self, settings: Settings, secret: str, http: Http) -> Revoked:
+        """End the refresh token at Intuit."""
+        return authorization.revoke(settings, secret, http)
 
     def is_due(self, secret: str, now: datetime) -> bool:
         """Whether there is no access token that is good for the next minutes."""

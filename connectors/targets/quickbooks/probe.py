@@ -13,6 +13,7 @@ from connectors.contract import ConnectionReport, Found, Settings, Snapshot, Ste
 from connectors.kit.calls import Get
 from connectors.kit.reach import NAME as REACH
 from connectors.kit.reach import reach
+from connectors.targets.quickbooks.authorization import lacks_permission
 from connectors.targets.quickbooks.responses import query, told_of
 from connectors.targets.quickbooks.tokens import grant_of
 from connectors.transport.http import HttpAnswer, HttpFailure, reached
@@ -33,7 +34,7 @@ def report(settings: Settings, secret: str, get: Get) -> ConnectionReport:
     """The steps, from four reads."""
     fault = _key_fault(settings, secret)
     if fault:
-        hint = "Copy the client secret and the refresh token again at developer.intuit.com."
+        hint = "Press Connect to QuickBooks. Its client secret stands at developer.intuit.com."
         return ConnectionReport.stopped(STEPS, Step.failed(STEPS[0], fault, hint, "key.text"))
     realm = str(settings.get("company_id", "")).strip()
     info = get(f"/companyinfo/{realm}")
@@ -42,7 +43,7 @@ def report(settings: Settings, secret: str, get: Get) -> ConnectionReport:
     if isinstance(info, HttpFailure) or made[1].ok is False:
         return ConnectionReport.stopped(STEPS, *made, there=reached(info))
     if info.status == HTTPStatus.UNAUTHORIZED:
-        hint = "Authorize the app once more at developer.intuit.com, and paste the new token."
+        hint = "Press Connect to QuickBooks once more."
         words = f"QuickBooks does not accept the token. {_told(info)}"
         return ConnectionReport.stopped(
             STEPS, *made, Step.failed(STEPS[2], words, hint, "key.refused")
@@ -50,7 +51,7 @@ def report(settings: Settings, secret: str, get: Get) -> ConnectionReport:
     made = (*made, Step(STEPS[2], ok=True, words="QuickBooks knows the key."))
     name = _inner(info, "CompanyInfo").get("CompanyName")
     if info.status != HTTPStatus.OK or not isinstance(name, str):
-        hint = "Correct the company ID, or authorize the app for that company."
+        hint = "Correct the company ID, or connect to that company of QuickBooks."
         words = f"The key reaches no company {realm}. {_told(info)}"
         return ConnectionReport.stopped(
             STEPS, *made, Step.failed(STEPS[3], words, hint, "company.unknown")
@@ -58,7 +59,7 @@ def report(settings: Settings, secret: str, get: Get) -> ConnectionReport:
     given = str(settings.get("company_name", "")).strip()
     if given and given != name:
         words = f"The key belongs to another company: {name}, ID {realm}, not {given}."
-        hint = "Authorize the app for the right company, or correct the company ID."
+        hint = "Connect to the right company of QuickBooks, or correct the company ID."
         return ConnectionReport.stopped(
             STEPS, *made, Step.failed(STEPS[3], words, hint, "company.other")
         )
@@ -123,6 +124,8 @@ def _passed(
 
 def _key_fault(settings: Settings, secret: str) -> str:
     grant = grant_of(secret)
+    if grant is None and lacks_permission(secret):
+        return f"The key is a client secret alone: press Connect to QuickBooks, or paste {_FORM}."
     if grant is None:
         return f"The key is not written as {_FORM}: paste both, with a colon between them."
     for name in ("client_id", "company_id"):
@@ -130,7 +133,7 @@ def _key_fault(settings: Settings, secret: str) -> str:
         if not text or re.search(r"\s", text):
             return f"The setting {name} is {'not one word' if text else 'blank'}."
     if not grant.access:
-        return "Intuit gave no access token for the refresh token: authorize the app once more."
+        return "Intuit gave no access token for the refresh token: connect to QuickBooks once more."
     return ""
 
 

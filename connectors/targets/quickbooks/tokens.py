@@ -2,7 +2,8 @@
 
 Here: how it is written, when it is due, the exchange. Not here: where it is kept.
 
-A person gives `CLIENT_SECRET:REFRESH_TOKEN`; after the first exchange it is kept as
+A person gives `CLIENT_SECRET:REFRESH_TOKEN`, or the secret alone and then the app its permission
+(authorization.py); after the first exchange it is kept as
 `CLIENT_SECRET:REFRESH_TOKEN:ACCESS_TOKEN:END`, END in seconds since 1970. Each exchange gives
 another refresh token; the one before is good for another day, so that an exchange whose answer got
 lost can be asked for again.
@@ -60,20 +61,25 @@ def may_be_over(secret: str, now: datetime) -> bool:
     return grant is not None and _end(grant, now) - now < FRESH
 
 
+def basic(settings: Settings, client: str) -> dict[str, str]:
+    """The headers by which Intuit knows the app: its id, and its secret."""
+    who = f"{str(settings.get('client_id', '')).strip()}:{client}"
+    told = base64.b64encode(who.encode()).decode()
+    return {"Authorization": f"Basic {told}", "Accept": "application/json"}
+
+
 def renew(settings: Settings, secret: str, http: Http) -> Renewed:
     """Exchange the refresh token."""
     grant = grant_of(secret)
     if grant is None:
         words = "The key is not written as CLIENT_SECRET:REFRESH_TOKEN."
         return Renewed(kind="refused", words=words)
-    who = f"{str(settings.get('client_id', '')).strip()}:{grant.client}"
     form = {"grant_type": "refresh_token", "refresh_token": grant.refresh}
     answer = http.request(
         "POST",
         str(settings.get("token_url") or TOKENS_AT),
         headers={
-            "Authorization": f"Basic {base64.b64encode(who.encode()).decode()}",
-            "Accept": "application/json",
+            **basic(settings, grant.client),
             "Content-Type": "application/x-www-form-urlencoded",
         },
         body=urlencode(form).encode(),

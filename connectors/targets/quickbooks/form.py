@@ -1,0 +1,83 @@
+"""What is asked of the person who connects QuickBooks Online.
+
+Here: settings and key with the words beside each field. Not here: the calls (connector.py).
+"""
+
+from connectors.contract import ConnectionForm, KeyField, Setting
+from connectors.contract import declared_settings as declared
+
+MINOR_VERSION = "75"
+
+
+FORM = ConnectionForm(
+    title="QuickBooks Online",
+    gives="Invoices, credit memos, refund receipts, bills and payments",
+    needs="An app of your own at developer.intuit.com: client ID and client secret",
+    settings=(
+        declared.address(
+            "https://quickbooks.api.intuit.com", "The address of the interface of QuickBooks."
+        ),
+        Setting(
+            name="company_id",
+            label="Company ID (realm)",
+            hint="Shown in QuickBooks with Ctrl+Alt+?, and by Intuit when the app is authorized.",
+            example="4620816365291234560",
+            required=True,
+        ),
+        Setting(
+            name="company_name",
+            label="Company name in QuickBooks",
+            hint="The test compares it, so that no document reaches another company.",
+            example="Kedai Contoh Sdn Bhd",
+        ),
+        Setting(
+            name="client_id",
+            label="Client ID of the app",
+            hint="At developer.intuit.com, under Keys and credentials. It is no secret.",
+            example="ABcd1234",
+            required=True,
+        ),
+        Setting(
+            name="token_url",
+            label="Address for tokens",
+            hint="Leave it blank for Intuit's own.",
+            kind="address",
+        ),
+        Setting(
+            name="authorize_url",
+            label="Address of the page where it is allowed",
+            hint="Leave it blank for Intuit's own.",
+            kind="address",
+        ),
+        Setting(
+            name="revoke_url",
+            label="Address for ending it",
+            hint="Leave it blank for Intuit's own.",
+            kind="address",
+        ),
+        Setting(
+            name="minor_version",
+            label="Version of the interface",
+            hint=f"Leave it blank for {MINOR_VERSION}, the one that Clearpost was tried with.",
+            example=MINOR_VERSION,
+            kind="whole",
+        ),
+        Setting(
+            name="e_invoice_field",
+            label="Custom field for the e-invoice",
+            hint="Optional: the field that holds since when an e-invoice is valid. QuickBooks "
+            "itself keeps none.",
+        ),
+    ),
+    key=KeyField(
+        label="Client secret",
+        hint="Paste the client secret alone, and connect to QuickBooks on the next page. Who has a "
+        "refresh token pastes both, with a colon between them. Kept encrypted, never shown again.",
+        steps=(
+            "At developer.intuit.com open your app, Keys and credentials, and copy its secret.",
+            "Paste it here and save.",
+            "Enter the redirect address that the next page shows under Redirect URIs of the app.",
+            "Press Connect to QuickBooks, and choose the company there.",
+        ),
+    ),
+)

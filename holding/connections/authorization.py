@@ -1,0 +1,285 @@
+"""Targets that a person allows on their own pages: there, back with a key, and its end.
+
+Here: the word that works once and whom it is bound to, what is checked when somebody comes back,
+the new key, and taking it back. Not here: the pages of the target (connectors/contract/
+authorization.py), the test after which the key is used (key_rotation.py).
+"""
+
+import secrets
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from connectors.contract.authorization import Authorizing, Returned, Revoked
+from connectors.transport.clock import Clock
+from connectors.transport.http import Http
+from holding.access.actors import Actor
+from holding.access.secrets import Keys, load_keys
+from holding.access.sessions import digest
+from holding.connections import setup
+from holding.connections.key_renewal import AT_MOST, duty_of
+from holding.connections.key_rotation import add_key, app_secret, authorizing
+from holding.connections.own_settings import own_settings
+from holding.connections.setup import KeySet, keep_key, permitted, tell
+from holding.refusal import Refusal
+from holding.runtime.settings import Settings
+from holding.store import leases
+from holding.store.database import Database
+from holding.tables import AuthorizationRequest, Connection
+from holding.tables.row_states import KeyState
+
+GOOD_FOR: Final = timedelta(minutes=10)
+LONGEST: Final = 2_000  # of a code, a company or an error that a browser brings back
+AGAIN: Final = "Open the connection and press Connect again."
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """A way back that was found good: with what the code is exchanged, and for whom."""
+
+    connection: Connection
+    target: Authorizing
+    settings: Mapping[str, object]
+    secret: str
+    back: str
+    lock: int
+
+
+def begin(
+    session: Session,
+    actor: Actor,
+    connection_id: int,
+    *,
+    token: str,
+    back: str,
+    now: datetime,
+    keys: Keys | None = None,
+) -> str | Refusal:
+    """The address where the person allows it. `token` is of their session, `back` where they come
+    back to.
+    """
+    connection = session.get_one(Connection, connection_id)
+    if refusal := permitted(actor, "connection.admin", connection.company_id):
+        return refusal
+    target, secret = authorizing(connection.connector), app_secret(session, connection, keys)
+    if target is None or actor.person_id is None:
+        words = f"You cannot connect {connection.name} so, because its key is pasted."
+        return Refusal("authorization.none", words, "Paste the key on its page.", 404)
+    if isinstance(secret, Refusal):
+        return secret
+    session.execute(
+        delete(AuthorizationRequest).where(
+            AuthorizationRequest.connection_id == connection_id,
+            AuthorizationRequest.expires_at <= now,
+        )
+    )
+    state = secrets.token_urlsafe(32)
+    session.add(
+        AuthorizationRequest(
+            state_hash=digest(state),
+            session_hash=digest(token),
+            company_id=connection.company_id,
+            connection_id=connection_id,
+            person_id=actor.person_id,
+            back=back,
+            made_at=now,
+            expires_at=now + GOOD_FOR,
+        )
+    )
+    return target.authorization_address(own_settings(session, connection), state=state, back=back)
+
+
+def finish(
+    database: Database,
+    clock: Clock,
+    connection_id: int,
+    actor: Actor,
+    query: Mapping[str, str],
+    *,
+    token: str,
+    http: Http,
+    keys: Keys | None = None,
+) -> KeySet | Refusal:
+    """Exchange what a person came back with for a key, which waits for its test. The way back works
+    once, for who began it, in the same session, company and connection.
+    """
+    with database.read() as session:
+        connection = session.get_one(Connection, connection_id)
+        if refusal := permitted(actor, "connection.admin", connection.company_id):
+            return refusal
+        target = authorizing(connection.connector)
+    if target is None:
+        return Refusal("authorization.none", "Nobody comes back to this connection.", status=404)
+    came = target.returned({name: value[:LONGEST] for name, value in query.items()})
+    with database.read() as session:  # who brings a strange word changes nothing
+        found = _request(session, connection, came.state, token)
+    if found is None:
+        words = f"You cannot finish connecting {connection.name}, because your session asked for"
+        return Refusal("authorization.foreign", f"{words} nothing of the kind.", AGAIN, 403)
+    with database.write() as session:
+        way = _taken(session, found, target, actor, came, clock.now(), keys)
+    if isinstance(way, Refusal):
+        return way
+    granted = target.exchange(way.settings, way.secret, code=came.code, back=way.back, http=http)
+    with database.write() as session:
+        connection, now = session.get_one(Connection, connection_id), clock.now()
+        if granted.kind != "granted":
+            return _not_granted(session, connection, actor, granted.kind, granted.words, now)
+        if connection.lock != way.lock:
+            words = f"The key or the settings of {connection.name} were changed meanwhile."
+            return _refused(session, connection, actor, now, "changed", words, AGAIN)
+        words = f"{actor.name} connected {connection.name} to {target.authorizes}"
+        said = f"{words}, company {came.company}."
+        tell(session, connection, actor, now, "connection.authorized", said)
+        return add_key(session, actor, connection_id, granted.secret, now=now, keys=keys)
+
+
+def disconnect(
+    database: Database,
+    clock: Clock,
+    connection_id: int,
+    actor: Actor,
+    *,
+    http: Http,
+    keys: Keys | None = None,
+) -> Revoked | Refusal:
+    """Stop sending there at once, and take the permission back at the target. The app's own secret
+    is kept, so that it can be connected again.
+    """
+    duty, owner = duty_of(connection_id), uuid.uuid4().hex
+    with database.write() as session:
+        now = clock.now()
+        if not leases.take(session, duty, owner=owner, until=now + AT_MOST, now=now):
+            words = "You cannot disconnect it now, because its key is being renewed."
+            return Refusal("authorization.busy", words, "Try again in a minute.")
+    try:
+        with database.write() as session:
+            stopped = _stopped(session, connection_id, actor, clock.now(), keys)
+        if isinstance(stopped, Refusal):
+            return stopped
+        told = stopped.target.revoke(stopped.settings, stopped.secret, http)
+        with database.write() as session:
+            connection, now = session.get_one(Connection, connection_id), clock.now()
+            tell(session, connection, actor, now, f"connection.{told.kind}", told.words)
+        return told
+    finally:
+        with database.write() as session:
+            leases.leave(session, duty, owner=owner)
+
+
+def _stopped(
+    session: Session, connection_id: int, actor: Actor, now: datetime, keys: Keys | None
+) -> _Way | Refusal:
+    """Take the key out of use and leave the app's own secret, before anybody is called."""
+    connection = session.get_one(Connection, connection_id)
+    if refusal := permitted(actor, "connection.admin", connection.company_id):
+        return refusal
+    target, box = authorizing(connection.connector), keys or load_keys(Settings.from_env())
+    if isinstance(box, Refusal):
+        return box
+    if target is None or connection.key_id is None:
+        words = f"You cannot disconnect {connection.name}, because it is not connected."
+        return Refusal("authorization.none", words, "Load the page again.")
+    secret = setup.secret_of(session, connection, box)
+    if isinstance(secret, Refusal):
+        return secret
+    setup.ask_key_again(session, connection, now)
+    setup.wait_for_test(session, connection, now)
+    connection.lock += 1
+    keep_key(session, connection, actor, target.app_secret(secret), KeyState.NEW, now, box)
+    words = f"{connection.name} was disconnected from {target.authorizes}. Nothing is sent there."
+    tell(session, connection, actor, now, "connection.disconnected", words)
+    settings = own_settings(session, connection)
+    return _Way(connection, target, settings, secret, "", connection.lock)
+
+
+def _request(
+    session: Session, connection: Connection, state: str, token: str
+) -> AuthorizationRequest | None:
+    """The request of this word, where this session made it for this connection."""
+    query = select(AuthorizationRequest).where(
+        AuthorizationRequest.state_hash == digest(state),
+        AuthorizationRequest.session_hash == digest(token),
+        AuthorizationRequest.company_id == connection.company_id,
+        AuthorizationRequest.connection_id == connection.id,
+    )
+    return session.scalars(query).one_or_none()
+
+
+def _taken(
+    session: Session,
+    found: AuthorizationRequest,
+    target: Authorizing,
+    actor: Actor,
+    came: Returned,
+    now: datetime,
+    keys: Keys | None,
+) -> _Way | Refusal:
+    """The way back is used up; whether it leads to a key."""
+    connection = session.get_one(Connection, found.connection_id)
+    used = session.execute(
+        update(AuthorizationRequest)
+        .where(AuthorizationRequest.id == found.id, AuthorizationRequest.used_at.is_(None))
+        .values(used_at=now)
+        .returning(AuthorizationRequest.id)
+    ).first()
+    cannot = f"You cannot finish connecting {connection.name}, because"
+    if used is None:
+        words = f"{cannot} this answer of {target.authorizes} was used already."
+        return Refusal("authorization.used", words, AGAIN)
+    if found.expires_at <= now:
+        words = f"{cannot} it was begun more than {GOOD_FOR.seconds // 60} minutes ago."
+        return Refusal("authorization.expired", words, AGAIN)
+    if came.denied:
+        words = f"{cannot} it was declined in {target.authorizes}."
+        hint = f"Who administers the company in {target.authorizes} can allow it. {AGAIN}"
+        return _refused(session, connection, actor, now, "denied", words, hint)
+    if came.error or not came.code:
+        why = f"said “{came.error}”" if came.error else "sent no code"
+        words = f"{cannot} {target.authorizes} {why}."
+        return _refused(session, connection, actor, now, "failed", words, AGAIN)
+    settings, secret = own_settings(session, connection), app_secret(session, connection, keys)
+    ours = str(settings.get("company_id", "")).strip()
+    if came.company != ours:
+        words = f"{cannot} company {came.company or 'without an ID'} was chosen there, not {ours}."
+        hint = f"Choose the company {ours} there, or correct the company ID under Settings."
+        return _refused(session, connection, actor, now, "company", words, hint)
+    if isinstance(secret, Refusal):
+        return secret
+    return _Way(connection, target, settings, secret, found.back, connection.lock)
+
+
+def _not_granted(
+    session: Session, connection: Connection, actor: Actor, kind: str, said: str, now: datetime
+) -> Refusal:
+    """No key came of the code: why, and what to do."""
+    cannot = f"You cannot finish connecting {connection.name}, because"
+    if kind == "app_refused":
+        words = f"{cannot} its client ID and client secret were not accepted."
+        hint = "Correct the client ID under Settings, or paste the client secret again."
+    elif kind == "code_refused":
+        words, hint = f"{cannot} the code that you came back with is not valid any more.", AGAIN
+    else:
+        words = f"{cannot} the code could not be exchanged now."
+        hint = f"Try again in a few minutes. {AGAIN}"
+    return _refused(session, connection, actor, now, kind, words, f"{said} {hint}")
+
+
+def _refused(
+    session: Session,
+    connection: Connection,
+    actor: Actor,
+    now: datetime,
+    code: str,
+    words: str,
+    hint: str,
+) -> Refusal:
+    """A refusal that stands in the trail, too."""
+    said = f"{connection.name} was not connected: {words} {hint}"
+    tell(session, connection, actor, now, "connection.not_authorized", said)
+    return Refusal(f"authorization.{code}", words, hint)
