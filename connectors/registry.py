@@ -21,6 +21,7 @@ from connectors.sources.workbook.connector import Workbook
 from connectors.targets.aiaccount.connector import AiAccount
 from connectors.targets.autocount.connector import AutoCount
 from connectors.targets.autocount.documents import UNPOSTED as AUTOCOUNT_DOCUMENTS
+from connectors.targets.autocount_aotg.connector import AutoCountOnTheGo
 from connectors.targets.quickbooks.connector import QuickBooks
 from connectors.targets.quickbooks.documents import UNPOSTED as QUICKBOOKS_DOCUMENTS
 
@@ -31,7 +32,7 @@ _SOURCES: tuple[Source, ...] = (
     NetShop(),
     Workbook(),
 )
-_TARGETS: tuple[Target, ...] = (AiAccount(), AutoCount(), QuickBooks())
+_TARGETS: tuple[Target, ...] = (AiAccount(), AutoCount(), AutoCountOnTheGo(), QuickBooks())
 
 _LATER_DOCUMENTS: tuple[DocumentSchema, ...] = (
     *AUTOCOUNT_DOCUMENTS,

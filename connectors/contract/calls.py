@@ -164,7 +164,8 @@ class Answer:
     """What became of one document.
 
     `existing` says that it stood there before this call; `same_content` whether with the content
-    we sent, if known. `total` is its total there, where the answer tells it.
+    we sent, if known. `total` is its total there, where the answer tells it. `target_ref` is its id
+    there; of what is `awaiting`, that of the call that was taken in (targets.py, Deferring).
     """
 
     kind: AnswerKind
@@ -236,8 +237,9 @@ class Stands:
 class Found:
     """What a look-up saw.
 
-    `unknown` means: ask again later. When the target refused the document after all, `kind` is
-    `absent` and `refused` holds that answer: sending it again would change nothing. `differs` is
+    `unknown` means: ask again later; with a `target_ref`, by that ticket. When the target refused
+    the document after all, `kind` is `absent` and `refused` holds that answer: sending it again
+    would change nothing. `differs` is
     which of our fields has another value there, where the target tells it; a blank field is a
     difference that no field names, such as a line that came or went. `void` says that it was made
     void there; `e_invoice_at` since when its e-invoice is valid, where the target tells it;

@@ -1,8 +1,8 @@
 """What every target offers, and what only some can do.
 
-Here: the protocol; and those of targets that exchange a stored key for a short one, show posted
-documents, find similar ones, tell how they count items, or whether a party is in use. Not here:
-what passes through it (calls.py), anything that talks.
+Here: the protocol; and those of targets that make later what they take in, exchange a stored key
+for a short one, show posted documents, find similar ones, tell how they count items, or whether a
+party is in use. Not here: what passes through it (calls.py), anything that talks.
 """
 
 from collections.abc import Mapping, Sequence
@@ -144,6 +144,26 @@ class Target(Protocol):
 
     def test(self, settings: Settings, secret: str, http: Http) -> ConnectionReport:
         """Try the connection without writing."""
+        ...
+
+
+@runtime_checkable
+class Deferring(Protocol):
+    """A target that takes a call in, and makes it later: it is asked again what became of it.
+
+    An answer `awaiting`, and a look-up that is `unknown` because the target has not made it yet,
+    have as `target_ref` the ticket by which it is asked again. A call without an answer may lie
+    there, too: that its document is not found proves too little, so only a person sends it again.
+    """
+
+    def ask_again(
+        self, document: OutgoingDocument, ticket: str, settings: Settings, secret: str, http: Http
+    ) -> Found:
+        """What became of the create or the look-up of this document that has this ticket.
+
+        `unknown` with a ticket: it is not done, ask again by that one; without: nobody could say,
+        and this one is still good. Otherwise as a look-up says it. Changes nothing.
+        """
         ...
 
 

@@ -47,20 +47,35 @@ def calls_of(session: Session, push_id: int) -> int:
     return session.scalar(query) or 0
 
 
+def ticket_of(session: Session, push_id: int) -> str | None:
+    """By what the target is asked again what became of its last call; None where it gave nothing.
+    Looks that told nothing change nothing of it.
+    """
+    query = select(Attempt.state, Attempt.target_ref).where(Attempt.push_id == push_id)
+    for state, ref in session.execute(query.order_by(Attempt.no.desc())):
+        if state == AttemptState.AWAITING or (state == AttemptState.UNKNOWN and ref):
+            return ref
+        if state != AttemptState.UNKNOWN:
+            return None
+    return None
+
+
 def absent_since(session: Session, push_id: int, request_id: int, now: datetime) -> datetime | None:
     """The first of the look-ups since that send that said `absent` in a row; anything else starts
-    anew, and so does a clock that was set back.
+    anew, and so does a clock that was set back. One that is not done yet says nothing.
     """
     sent = select(Attempt.no).where(Attempt.push_id == push_id, Attempt.request_id == request_id)
     later = session.execute(
-        select(Attempt.state, Request.made_at)
+        select(Attempt.state, Request.made_at, Attempt.target_ref)
         .join(Request, Request.id == Attempt.request_id)
         .where(Attempt.push_id == push_id, Attempt.no > sent.scalar_subquery())
         .where(Attempt.state.in_(SEEN))
         .order_by(Attempt.no.desc())
     ).all()
     first = None
-    for state, at in later:
+    for state, at, ref in later:
+        if state == AttemptState.UNKNOWN and ref:
+            continue
         if state != AttemptState.ABSENT or at > now:
             break
         first = at

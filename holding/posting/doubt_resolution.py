@@ -17,6 +17,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from connectors.contract import Found
+from connectors.contract.targets import Deferring
 from connectors.transport import fault_points
 from connectors.transport.http import Http
 from connectors.transport.recorded_sessions import Remembering
@@ -24,7 +25,7 @@ from grammar.text.finding_codes import ErrorClass
 from holding.connections import breaker, limits
 from holding.connections.channel import Channel, Desk
 from holding.journal import retry_policy, run_counts, target_holds
-from holding.journal.earlier_calls import absent_since, last_send, sends_of
+from holding.journal.earlier_calls import absent_since, last_send, sends_of, ticket_of
 from holding.journal.evidence import action_of, ours, theirs_of
 from holding.journal.posting_claims import (
     POISON_CRASHES,
@@ -46,12 +47,13 @@ from rules.values.canonical import revive
 from rules.values.posting_states import PostingState
 
 SENT_WHOLE = 2
+STILL_QUEUED = "It may still be queued there, so it is not sent again by itself."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doubt:
     """A push whose end is not known: how often and how it was last sent, what was said to that, and
-    what was seen since.
+    what was seen since; `ticket`: by what a target is asked again that makes calls later.
     """
 
     member: Member
@@ -63,6 +65,7 @@ class Doubt:
     absent_at: datetime | None
     sends: int
     said: str
+    ticket: str | None
 
 
 def settle(desk: Desk, channel: Channel, claims: Sequence[Claim]) -> int:
@@ -134,6 +137,7 @@ def _doubt(session: Session, desk: Desk, channel: Channel, claim: Claim) -> Doub
         member=member,
         sends=sends,
         said=said,
+        ticket=ticket_of(session, push.id) if isinstance(channel.target, Deferring) else None,
         request_id=last.id,
         request_key=last.key,
         run_id=last.run_id,
@@ -146,15 +150,7 @@ def _doubt(session: Session, desk: Desk, channel: Channel, claim: Claim) -> Doub
 def _look(desk: Desk, channel: Channel, doubt: Doubt, http: Http, asked: datetime) -> bool:
     """One look-up and its commit; True when the push may be sent again."""
     fault_points.point("lookup.before")
-    found = channel.target.look_up(
-        ours(doubt.member.document, doubt.member.theirs),
-        channel.settings,
-        channel.secret,
-        doubt.request_key,
-        http,
-        action=doubt.member.action,
-        standing=ours(doubt.member.standing, doubt.member.theirs),
-    )
+    found = _asked(channel, doubt, http)
     fault_points.point("lookup.after")
     with desk.database.write() as session:
         now = desk.clock.now()
@@ -171,6 +167,8 @@ def _look(desk: Desk, channel: Channel, doubt: Doubt, http: Http, asked: datetim
         if not absent:
             _conclude(case, doubt, found, asked)
         target_holds.settle(session, [doubt.member.record_id], case.causes)
+        if doubt.waiting_there and found.kind == "equal":
+            limits.count(session, channel, now, 1)
         if found.refused is not None and found.refused.code == QUOTA:
             limits.exhausted(session, channel, now)
         there = channel.connection_id
@@ -178,6 +176,23 @@ def _look(desk: Desk, channel: Channel, doubt: Doubt, http: Http, asked: datetim
         limits.heard(session, channel, [found], now)
         fault_points.point("lookup.before_commit")
     return resend
+
+
+def _asked(channel: Channel, doubt: Doubt, http: Http) -> Found:
+    """What the target says now: of the call that it took in, else of the document."""
+    target, member = channel.target, doubt.member
+    document = ours(member.document, member.theirs)
+    if doubt.ticket and isinstance(target, Deferring):
+        return target.ask_again(document, doubt.ticket, channel.settings, channel.secret, http)
+    return target.look_up(
+        document,
+        channel.settings,
+        channel.secret,
+        doubt.request_key,
+        http,
+        action=member.action,
+        standing=ours(member.standing, member.theirs),
+    )
 
 
 def _conclude(case: Case, doubt: Doubt, found: Found, asked: datetime) -> None:
@@ -201,11 +216,16 @@ def _conclude(case: Case, doubt: Doubt, found: Found, asked: datetime) -> None:
 
 
 def _sends_again(case: Case, doubt: Doubt, found: Found) -> bool:
-    """What is proved absent goes out again: not too early, and not for ever."""
+    """What is proved absent goes out again: not too early, and not for ever; where it may still lie
+    in the queue of the target, only by a person.
+    """
     posting = owned(case)
     if posting is None:
         return False
     tries = posting.tries + doubt.sends
+    if isinstance(case.channel.target, Deferring):
+        results.gave_up(case, f"{doubt.said} {found.words} {STILL_QUEUED}", tries)
+        return False
     follows = retry_policy.after(case.session, posting, "temporary", tries)
     if not follows.again:
         results.gave_up(case, doubt.said, tries)

@@ -100,7 +100,8 @@ def unclear(desk: Desk, channel: Channel, claim: Claim, found: Found) -> None:
     give_back(desk, [claim], after=desk.lease)
     with desk.database.write() as session:
         now = desk.clock.now()
-        breaker.failed(session, channel.connection_id, now, desk.pace)
+        if not found.target_ref:  # else it answers, and is not done yet
+            breaker.failed(session, channel.connection_id, now, desk.pace)
         limits.heard(session, channel, [found], now)
 
 

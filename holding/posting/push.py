@@ -164,7 +164,7 @@ def parked(case: Case, words: str) -> bool:
     _stay_or_move(case, posting, PostingState.AWAITING, due_at=due, crashes=0, **FREE)
     if not known:
         tell(case, "posting.awaiting", f"{case.channel.name} has taken {number} in. {words}")
-    _alarm(case, "temporary", POLL_LIMIT, words)
+    _alarm(case, "temporary", max(POLL_LIMIT, case.channel.settle), words)
     return True
 
 

@@ -35,6 +35,7 @@ from portal.terminal.processes import (
 SIMULATORS = {
     "aiaccount": ("connectors.simulators.aiaccount", 8101),
     "autocount": ("connectors.simulators.autocount", 8102),
+    "autocount_aotg": ("connectors.simulators.autocount_aotg", 8104),
     "quickbooks": ("connectors.simulators.quickbooks", 8103),
     "shopify": ("connectors.simulators.shopify", 8112),
     "woocommerce": ("connectors.simulators.woocommerce", 8111),

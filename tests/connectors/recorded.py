@@ -29,7 +29,10 @@ WIRE = Path(__file__).parent / "wire"
 BASE = "https://recorded.example"
 NOW = datetime(2026, 11, 20, 2, 0, 6, tzinfo=UTC)
 MOMENTS = frozenset(
-    {"created_at", "createdTimeStamp", "lastModified", "CreateTime", "LastUpdatedTime", "time"}
+    {
+        *("created_at", "createdTimeStamp", "lastModified", "CreateTime", "LastUpdatedTime"),
+        *("time", "Expired"),
+    }
 )
 """Words of an answer whose value is a moment: only its form is compared."""
 IDS = frozenset({"id", "import_id", "request_id", "view_url"})

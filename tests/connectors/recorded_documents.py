@@ -1,13 +1,20 @@
 """The documents of all recorded calls, by target and file, and what must stand there first."""
 
 from tests.connectors.recorded_aiaccount import AIACCOUNT
+from tests.connectors.recorded_aotg import AOTG
 from tests.connectors.recorded_autocount import AUTOCOUNT
 from tests.connectors.recorded_quickbooks import QUICKBOOKS
 
-DOCUMENTS = {"aiaccount": AIACCOUNT, "autocount": AUTOCOUNT, "quickbooks": QUICKBOOKS}
+DOCUMENTS = {
+    "aiaccount": AIACCOUNT,
+    "autocount": AUTOCOUNT,
+    "autocount_aotg": AOTG,
+    "quickbooks": QUICKBOOKS,
+}
 BEFORE = {
     "aiaccount": {"sales_receipt": "sales_invoice.batch", "expense_payment": "expense_bill"},
     "autocount": {},
+    "autocount_aotg": {},
     "quickbooks": {"payment.create": "invoice.create", "bill_payment.create": "bill.create"},
 }
 """What must stand there first; a change or a void comes after the create of its document."""

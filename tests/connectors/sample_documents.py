@@ -167,6 +167,52 @@ def autocount_invoice(
     )
 
 
+def booked_line(**changed: str) -> dict[str, str]:
+    """A line of AutoCount On The Go: an amount on an account, 99.00 before tax."""
+    plain = {
+        "AccNo": "500-0000",
+        "Description": "Tee, black, M x 2",
+        "Tax": "S-10",
+        "Amount": "99.00",
+    }
+    return {name: value for name, value in {**plain, **changed}.items() if value != ""}
+
+
+def aotg_invoice(
+    number: str = "NS-1",
+    *,
+    lines: Lines | None = None,
+    document: str = "ar_invoice",
+    amount: str = "118.80",
+    **changed: str | None,
+) -> Posted:
+    """Two tees and their shipping, as amounts; a field given as None is left out."""
+    plain = {
+        "DebtorCode": "300-W001",
+        "DocNo": number,
+        "DocDate": "2026-11-19",
+        "JournalType": "SALES",
+        "Description": "Web order 10231",
+        "RefNo2": "10231",
+        "InclusiveTax": "no",
+        "Agent": "WEB",
+        "CreditTerm": "C.O.D.",
+        "CurrencyCode": "MYR",
+        "NetTotal": amount,
+    }
+    ship = booked_line(Description="Shipping", Tax="NT", Amount="9.90")
+    fields = {name: value for name, value in {**plain, **changed}.items() if value is not None}
+    return Posted(
+        document=document,
+        number=number,
+        party=fields.get("DebtorCode", ""),
+        currency=fields.get("CurrencyCode", "MYR"),
+        amount=Decimal(amount),
+        fields=fields,
+        lines=tuple(lines) if lines is not None else (booked_line(), ship),
+    )
+
+
 def sold_line(**changed: str) -> dict[str, str]:
     """A line of a QuickBooks document: 2 teas, 99.00 before tax."""
     plain = {

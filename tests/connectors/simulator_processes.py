@@ -13,10 +13,12 @@ import requests
 
 from tests.connectors.sample_documents import (
     Posted,
+    aotg_invoice,
     autocount_invoice,
     bill,
     bill_line,
     billed,
+    booked_line,
     invoice,
     line,
     payment,
@@ -91,6 +93,21 @@ SAMPLES = {
         day="DocDate",
         rate="CurrencyRate",
         stored=("timeout_after", "error_500_after", "html_502_after"),
+    ),
+    "autocount_aotg": Sample(
+        secret="3DT88-KEDAI-CONTO-H0001-7QK2M:aotg-demo-4Vr8\tSAM-demo-token-without-an-end\t0\t4102444800",
+        settings={
+            **BOOKS,
+            "company_id": "3DT88",
+            "user_name": "clearpost@kedai.example",
+            "locked_through": "none",
+        },
+        make=aotg_invoice,
+        more={"lines": [booked_line(Amount="148.50")], "amount": "163.35"},
+        party="DebtorCode",
+        day="DocDate",
+        rate="NetTotal",
+        stored=_UNHEARD,
     ),
     "quickbooks": Sample(
         secret="qbo-client-3Rk9:qbo-refresh-5Mx8-0:qbo-access-7Wd2-0:4102444800",
@@ -219,6 +236,10 @@ class Bench:
         payload = self.build(*documents, batch=batch, action=action)
         there, own = {**self.sim.settings, **settings}, secret or self.sample.secret
         return self.target.send(payload, there, own, key, self.http)
+
+    def ask_again(self, document: Any, ticket: str, **settings: Any) -> Any:
+        there = {**self.sim.settings, **settings}
+        return self.target.ask_again(document, ticket, there, self.sample.secret, self.http)
 
     def look_up(
         self,

@@ -10,10 +10,11 @@ from connectors.registry import targets
 from connectors.transport.http import Http
 from tests.connectors.simulator_processes import SAMPLES, Bench
 
+BATCHED = ("aiaccount", "autocount_aotg")
 WAYS = [
     (sample, batch)
     for sample in sorted(SAMPLES)
-    for batch in ((False, True) if sample == "aiaccount" else (False,))
+    for batch in ((False, True) if sample in BATCHED else (False,))
 ]
 """A document of every target with every way in which it goes: alone, and many in a file."""
 TAX_CODES = {"aiaccount": {"NT", "MY-SALES10"}, "quickbooks": {"3", "5"}}

@@ -7,11 +7,13 @@ from connectors.contract.targets import Readable, Searchable
 from connectors.registry import targets
 from tests.connectors.simulator_processes import Bench
 
-FEW = {"autocount": ("--calls-a-minute", "0"), "quickbooks": ("--calls-a-minute", "0")}
+NONE = ("--calls-a-minute", "0")
+FEW = dict.fromkeys(("autocount", "autocount_aotg", "quickbooks"), NONE)
 CALLS_OF_A_READING = {"autocount": 2}  # the listing, and what it did not tell
 
 
 SEARCHABLE = sorted(name for name, target in targets().items() if isinstance(target, Searchable))
+READABLE = sorted(name for name, target in targets().items() if isinstance(target, Readable))
 
 
 @pytest.fixture(params=sorted(targets()))
@@ -39,8 +41,12 @@ def test_a_look_up(bench):
     assert calls(bench) - before == 1
 
 
+def test_who_shows_what_is_posted():
+    assert set(targets()) - set(READABLE) == {"autocount_aotg"}, "its reads wait in a queue"
+
+
+@pytest.mark.parametrize("bench", READABLE, indirect=True)
 def test_a_reading_of_many(bench):
-    assert isinstance(bench.target, Readable)
     before = calls(bench)
     many = [bench.make(f"NS-{at}") for at in range(6)]
     for one in bench.target.read(many, bench.sim.settings, bench.sample.secret, bench.http):

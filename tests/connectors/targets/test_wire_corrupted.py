@@ -17,10 +17,12 @@ from connectors.registry import targets
 from connectors.simulators.aiaccount import sheet_columns
 from connectors.simulators.aiaccount.kinds import KINDS
 from connectors.simulators.autocount import json_fields
+from connectors.simulators.autocount_aotg import json_words as aotg_words
 from connectors.simulators.base import control
 from connectors.simulators.quickbooks import json_words
 from connectors.targets.aiaccount import documents
 from connectors.targets.autocount import payload as autocount
+from connectors.targets.autocount_aotg import payload as aotg
 from connectors.targets.quickbooks import payload as quickbooks
 from tests.connectors.recorded import NotAsRecordedError, expected, handled, names, recorded
 from tests.connectors.recorded_documents import DOCUMENTS, before
@@ -70,8 +72,8 @@ def speaking(target, schema) -> ExitStack:
         stack.enter_context(patch.dict(documents.WAYS, {schema.name: way}))
         stack.enter_context(patch.dict(documents.BY_PATH, {way.imports: way, way.listing: way}))
     else:
-        schemas = autocount.SCHEMAS if target == "autocount" else quickbooks.SCHEMAS
-        stack.enter_context(patch.dict(schemas, {schema.name: schema}))
+        clients = {"autocount": autocount, "autocount_aotg": aotg, "quickbooks": quickbooks}
+        stack.enter_context(patch.dict(clients[target].SCHEMAS, {schema.name: schema}))
     return stack
 
 
@@ -103,7 +105,12 @@ def test_T33c_a_corrupted_word_of_the_client_is_found(target, document):
     assert tried >= len([one for one in (*schema.header, *schema.lines) if one.sent and one.wire])
 
 
-OPTIONAL = {"aiaccount": "Reference", "autocount": "Ref", "quickbooks": "PrivateNote"}
+OPTIONAL = {
+    "aiaccount": "Reference",
+    "autocount": "Ref",
+    "autocount_aotg": "RefNo2",
+    "quickbooks": "PrivateNote",
+}
 
 
 @pytest.mark.parametrize("target", OPTIONAL)
@@ -147,6 +154,10 @@ def stated(target, name) -> Iterator[tuple[Path, Mapping[str, object], object]]:
             place = "paymentDetails" if part == "payments" else part
             for path, wrong in _without(getattr(parts, part)):
                 yield (place, *path), json_fields.PARTS, (kind, replace(parts, **{part: wrong}))
+    elif target == "autocount_aotg":
+        for table, at in (("ARInvoice", ()), ("DetailsLine", ("DetailsLine",))):
+            for path, wrong in _without(aotg_words.TABLES[table]):
+                yield (*at, *path), aotg_words.TABLES, (table, wrong)
     else:
         entity = quickbooks.ENTITIES[document].name
         for path, wrong in _without(json_words.SHAPES[entity]):
@@ -201,7 +212,7 @@ def places(value, at=()) -> Iterator[Path]:
 )
 def test_T33c_a_corrupted_word_of_the_stand_in_is_found(target, name, tmp_path):
     calls = recorded(target, name)["write"]
-    bodies = (json.loads(call.body) for call in calls if call.body.startswith("{"))
+    bodies = (json.loads(call.body) for call in calls if call.body.startswith(("{", "[")))
     told = {place for body in bodies for place in places(body)}
     survived, tried = [], 0
     for at, (path, table, (key, wrong)) in enumerate(stated(target, name)):

@@ -300,7 +300,7 @@ class TestHttp:
 
 def test_the_register_knows_its_connectors_by_their_names():
     assert set(sources()) == {"intake", "netshop", "shopify", "woocommerce", "workbook"}
-    assert set(targets()) == {"aiaccount", "autocount", "quickbooks"}
+    assert set(targets()) == {"aiaccount", "autocount", "autocount_aotg", "quickbooks"}
     documents, kinds = schemas()
     served = [(one.target, one.name) for one in documents if one.connected]
     assert served == [
@@ -315,6 +315,7 @@ def test_the_register_knows_its_connectors_by_their_names():
         ("autocount", "ar_payment"),
         ("autocount", "ap_invoice"),
         ("autocount", "ap_payment"),
+        ("autocount_aotg", "ar_invoice"),
         ("quickbooks", "invoice"),
         ("quickbooks", "sales_receipt"),
         ("quickbooks", "payment"),

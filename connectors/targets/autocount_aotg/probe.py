@@ -1,0 +1,109 @@
+"""The connection test: what must be true before anything is sent, in the order people look for it.
+
+Here: the steps and the snapshot. AOTG lists no codes, no name of the book and no closed period:
+what it does not tell stays unknown, and the closed day is a setting. Not here: writing.
+"""
+
+import re
+from datetime import date
+
+from connectors.contract import ConnectionReport, Settings, Snapshot, Step
+from connectors.kit.calls import Call
+from connectors.kit.connection_settings import base_currency_of, zone_of
+from connectors.kit.reach import NAME as REACH
+from connectors.kit.reach import reach
+from connectors.targets.autocount_aotg.relay import UNDER_WAY, Relay, message_of, told_of
+from connectors.targets.autocount_aotg.tokens import login_of, strange_book
+from connectors.transport.http import KEY_REFUSED, Http, HttpFailure, reached
+
+STEPS = ("Key text", REACH, "Key accepted", "Account book", "Permission", "Closed period")
+
+
+def report(settings: Settings, secret: str, http: Http) -> ConnectionReport:
+    """The steps, from a list of the invoices of today, which changes nothing."""
+    fault = _key_fault(settings, secret)
+    if fault:
+        hint = "Paste API key and password again, with a colon between them, from AOTG's portal."
+        return ConnectionReport.stopped(STEPS, Step.failed(STEPS[0], fault, hint, "key.text"))
+    text = Step(STEPS[0], ok=True, words="API key and password are there, and a user name.")
+    relay = Relay(settings, secret, http)
+    first = relay.listed(http.now().astimezone(zone_of(settings)).date().isoformat())
+    made = (text, reach(settings, first))
+    if isinstance(first, HttpFailure) or made[1].ok is False:
+        return ConnectionReport.stopped(STEPS, *made, there=reached(first))
+    told = told_of(first)
+    if told is None:
+        words = f"AutoCount answered {first.status}: {message_of(first) or 'no reason given'}."
+        hint = "Compare user name, password and API key with AOTG's portal."
+        code = "key.refused" if first.status in KEY_REFUSED else "key.answer"
+        step = Step.failed(STEPS[2], words, hint, code)
+        return ConnectionReport.stopped(STEPS, *made, step)
+    locked = _locked(settings)
+    closed = f"Closed through {locked}" if locked else "Nothing is closed"
+    steps = (
+        *made,
+        Step(STEPS[2], ok=True, words="AutoCount let us log in."),
+        _book(settings, relay.result(told.request) if told.progress not in UNDER_WAY else None),
+        Step(STEPS[4], None, "It may read; whether it may write, only a write shows."),
+        Step.failed(STEPS[5], locked, "Set Books closed through of this connection.", "closed_day")
+        if isinstance(locked, str)
+        else Step(STEPS[5], ok=True, words=f"{closed}, by the setting."),
+    )
+    snapshot = None if isinstance(locked, str) else _snapshot(settings, locked)
+    return ConnectionReport(steps=steps, snapshot=snapshot)
+
+
+def _key_fault(settings: Settings, secret: str) -> str:
+    login = login_of(secret)
+    if login is None:
+        return "The key is not written as API-KEY:PASSWORD."
+    if re.search(r"\s", login.api_key) or not (login.api_key.isascii()):
+        return "The API key contains a space or a foreign sign: paste it again."
+    if not str(settings.get("user_name", "")).strip():
+        return "The user name is blank."
+    return strange_book(settings, login)
+
+
+def _book(settings: Settings, answer: Call | None) -> Step:
+    """A desktop that is switched off is no fault: what is sent waits for it."""
+    book = str(settings.get("company_id", "")).strip()
+    name = str(settings.get("company_name", "")).strip() or "no name given"
+    told = None if answer is None else told_of(answer)
+    if told is None or told.progress in UNDER_WAY:
+        words = f"Book {book} ({name}) has not answered yet: the desktop is busy or switched off."
+    else:
+        words = f"Book {book} ({name}) answers. AOTG tells no name: compare it in AOTG once."
+    return Step(STEPS[3], ok=None, words=words)
+
+
+def _locked(settings: Settings) -> date | str | None:
+    """The last closed day, None when nothing is closed, or why nobody knows; a person keeps it."""
+    given = str(settings.get("locked_through", "")).strip()
+    if given == "none":
+        return None
+    try:
+        return date.fromisoformat(given)
+    except ValueError:
+        fault = f"{given} is no day. " if given else ""
+        words = f"{fault}AutoCount does not tell what is closed: give the last closed day, or "
+        return f"{words}none, as the setting locked_through."
+
+
+def _snapshot(settings: Settings, locked: date | None) -> Snapshot:
+    return Snapshot(
+        company_id=str(settings.get("company_id", "")),
+        company_name=str(settings.get("company_name", "")),
+        locked_through=locked,
+        tax_codes=None,
+        accounts=None,
+        currencies=None,
+        permissions=(),
+        key_status="active",
+        rounding_mode=None,
+        base_currency=base_currency_of(settings),
+        excel_import_enabled=False,
+        einvoice_enabled=False,
+        quota_limit=None,
+        quota_used=None,
+        quota_resets_on=None,
+    )
