@@ -13,6 +13,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import BigInteger, ColumnElement, bindparam, exists, or_, select, text, update
 from sqlalchemy.orm import Session
 
+from connectors import registry
+from connectors.contract.targets import Readable
 from holding.access.actors import Actor, may
 from holding.audit.events import record_event
 from holding.connections import breaker, limits
@@ -165,7 +167,8 @@ def read_record(session: Session, actor: Actor, record_id: int, now: datetime) -
     record = session.get_one(Record, record_id)
     count = _wanted(session, Posting.record_id == record.id, now)
     if not count:
-        return _nothing(f"{record.number} has no document that stands in a target.")
+        words = f"{record.number} has no document that stands in a target and can be read there."
+        return _nothing(words)
     record_event(
         session,
         company_id=record.company_id,
@@ -183,6 +186,8 @@ def read_target(session: Session, actor: Actor, connection_id: int, now: datetim
     if refusal := may(actor, ACT):
         return refusal
     connection = session.get_one(Connection, connection_id)
+    if not isinstance(registry.targets().get(connection.connector), Readable):
+        return _nothing(f"What is posted in {connection.name} cannot be read there again.")
     mine = Posting.connection_id == connection.id
     count = _wanted(session, mine & (Posting.posted_at > now - FOR), now)
     if not count:
@@ -193,8 +198,11 @@ def read_target(session: Session, actor: Actor, connection_id: int, now: datetim
 
 
 def _wanted(session: Session, which: ColumnElement[bool], now: datetime) -> int:
+    shown = [name for name, one in registry.targets().items() if isinstance(one, Readable)]
     ids = session.scalars(
-        select(Posting.id).where(which, Posting.state == PostingState.POSTED)
+        select(Posting.id)
+        .join(Connection, Connection.id == Posting.connection_id)
+        .where(which, Posting.state == PostingState.POSTED, Connection.connector.in_(shown))
     ).all()
     return read_now(session, ids, now)
 

@@ -43,7 +43,7 @@ STATES: Final = {
 }
 
 
-GOES: Final = ("ready", "sending", "awaiting")  # what is on its way, or goes when its time comes
+GOES: Final = ("ready", "sending")  # a target that has taken it in only has to be asked
 
 
 def plain(state: str, tries: int = 0) -> str:

@@ -9,7 +9,14 @@ from datetime import date, timedelta
 from functools import partial
 
 from connectors.simulators.autocount_aotg.api import Api
-from connectors.simulators.autocount_aotg.books import Books, default_books
+from connectors.simulators.autocount_aotg.books import (
+    API_KEY,
+    PASSWORD,
+    USER,
+    Books,
+    default_books,
+)
+from connectors.simulators.autocount_aotg.control import FAULTS
 from connectors.simulators.base.control import options, start
 
 
@@ -24,7 +31,9 @@ def main(arguments: list[str] | None = None) -> None:
         withhold=given.withhold,
         seed=given.seed,
     )
-    start("autocount_aotg", given, partial(Api, books, a_minute=given.calls_a_minute))
+    told = {"company_id": API_KEY[:5], "user_name": USER, "key": f"{API_KEY}:{PASSWORD}"}
+    told |= {"faults": ", ".join(sorted(FAULTS))}
+    start("autocount_aotg", given, partial(Api, books, a_minute=given.calls_a_minute), told)
 
 
 def _parser() -> ArgumentParser:

@@ -119,10 +119,12 @@ def options(name: str, *, port: int) -> ArgumentParser:
     return parser
 
 
-def start(name: str, given: Namespace, make: Make) -> None:
-    """Serve a stand-in until killed."""
+def start(
+    name: str, given: Namespace, make: Make, told: Mapping[str, object] | None = None
+) -> None:
+    """Serve a stand-in until killed; what is told with its address."""
     made = make(Ledger(given.ledger), MachineClock(given.home), hang=given.hang)
-    serve(name, made.handle, port=given.port, watch_parent=given.watch_parent)
+    serve(name, made.handle, port=given.port, watch_parent=given.watch_parent, told=told)
 
 
 Deed = Callable[[Request, str], Reply]

@@ -13,7 +13,7 @@ def test_every_state_of_a_record_has_one_of_the_six_words() -> None:
     assert {plain(state) for state in STATES} == WORDS - {"retrying"}
 
 
-@pytest.mark.parametrize("state", ["ready", "sending", "awaiting"])
+@pytest.mark.parametrize("state", ["ready", "sending"])
 def test_what_is_sent_again_is_retrying(state: str) -> None:
     assert plain(state, tries=1) == "retrying"
 
@@ -21,3 +21,7 @@ def test_what_is_sent_again_is_retrying(state: str) -> None:
 def test_what_has_ended_is_never_retrying() -> None:
     assert plain("posted", tries=3) == "succeeded"
     assert plain("failed", tries=12) == "failed"
+
+
+def test_what_the_target_has_taken_in_is_not_sent_again() -> None:
+    assert plain("awaiting", tries=1) == "pending"

@@ -1,0 +1,113 @@
+"""A target that says "submitted" first, and much later what became of it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.parts import state
+from tests.acceptance.product import FINANCE, Product, free_environment, order
+from tests.acceptance.quiet import BASE, ask_target, rows, work
+from tests.acceptance.relay import Relayed, opened_relay
+
+pytestmark = pytest.mark.slow
+KILLED, AWAITED = -9, "Accepted, not confirmed"
+
+
+@pytest.fixture(scope="module")
+def house(command: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Relayed]:
+    folder = tmp_path_factory.mktemp("relayed")
+    slow = {"CLEARPOST_SETTLE_SECONDS": "30", "CLEARPOST_LEASE_SECONDS": "30"}
+    product = Product(command, folder, {**free_environment(), **slow})
+    with opened_relay(product) as made:
+        yield made
+
+
+def test_E30_an_answer_in_two_steps_is_asked_for_to_its_end(house: Relayed) -> None:
+    house.order(order(1))
+    work(house)
+    assert (house.state(1), house.sent(1), house.made(1)) == ("awaiting", 1, [])
+    assert state(house.page(1)) == AWAITED
+    _over_restarts(house)
+    house.works_there(91)
+    house.turn()
+    assert (house.state(1), len(house.made(1))) == ("awaiting", 1), "it is looked at first"
+    house.works_there(91)
+    house.turn()
+    page = house.page(1)
+    assert (house.state(1), state(page)) == ("posted", "Posted")
+    (stands,) = house.made(1)
+    assert stands["DocNo"] == "NS-1"
+    assert "succeeded" in page.text
+    assert f"their id {stands['Id']}" in page.text
+    assert (house.sent(1), _never_retried(house, 1)) == (1, True)
+    _failed_ends_as_its_message(house)
+    _lost_on_the_way(house)
+
+
+def _over_restarts(house: Relayed) -> None:
+    """Every turn is a new worker; one dies with the answer of a poll in its hands."""
+    for env, code in ((None, 0), ({"CLEARPOST_FAULTS": "lookup.after=kill"}, KILLED), (None, 0)):
+        house.turn(code=code, env=env)
+        assert (house.state(1), house.made(1)) == ("awaiting", [])
+        page = house.page(1)
+        assert (state(page), "retrying" in page.text, "pending" in page.text) == (
+            AWAITED,
+            False,
+            True,
+        )
+    polls = rows(house, "SELECT count(*) FROM request WHERE kind = 'poll'")[0][0]
+    assert polls >= 2
+
+
+def _failed_ends_as_its_message(house: Relayed) -> None:
+    """An unknown debtor is a mapping that is missing, a locked date a closed period."""
+    house.order(order(2, customer={"id": "C-999", "name": "Kedai Baru"}))
+    work(house)
+    ask_target(house, "faults", fault="closed_period")
+    house.order(order(3))
+    work(house)
+    assert (house.state(2), house.state(3)) == ("awaiting", "awaiting")
+    for _ in range(4):
+        house.works_there(200)
+        house.turn()
+    held = "SELECT hold.class FROM hold WHERE number = ? AND hold.state = 'open'"
+    for number, word, said in (
+        (2, "mapping_missing", "Debtor 300-X999 not exists"),
+        (3, "period_locked", "is locked, you can unlock it from Tools"),
+    ):
+        assert house.state(number) == "failed"
+        assert rows(house, held, f"NS-{number}") == [(word,)]
+        page = house.page(number)
+        assert state(page) == "Failed"
+        listed = house.visitor(FINANCE).get(f"{BASE}/holding?view=all&q=NS-{number}")
+        assert said in page.text + listed
+        assert (house.made(number), house.sent(number)) == ([], 1)
+        assert _never_retried(house, number)
+
+
+def _lost_on_the_way(house: Relayed) -> None:
+    """No answer to the submit: it is looked for, and nothing is sent a second time."""
+    ask_target(house, "faults", fault="timeout_after")
+    house.order(order(4))
+    work(house)
+    assert (house.state(4), house.sent(4)) == ("uncertain", 1)
+    for _ in range(6):
+        house.works_there(200)
+        house.turn()
+    assert (house.state(4), house.sent(4), len(house.made(4))) == ("posted", 1, 1)
+    looks = "SELECT count(*) FROM request WHERE kind = 'lookup'"
+    assert rows(house, looks)[0][0] >= 1
+
+
+def _never_retried(house: Relayed, number: int) -> bool:
+    """It went from sending to awaiting, and from there to its end; no try came after another."""
+    acts = rows(
+        house,
+        "SELECT event.act FROM event JOIN posting ON posting.id = event.posting_id"
+        " WHERE posting.number = ? ORDER BY event.id",
+        f"NS-{number}",
+    )
+    told = [act for (act,) in acts]
+    assert told.count("posting.awaiting") == 1, told
+    return told.count("posting.sending") == 1 and "posting.later" not in told
