@@ -160,7 +160,7 @@ def _judge(batch: Batch, case: Case, now: datetime) -> Plan:
         return _held(batch, case, now, POISON, words)
     try:
         point("eval.each")
-        outcome = batch.judge.evaluate(case.subject, case.facts, batch.world, now)
+        outcome = batch.judge.decision(case.subject, case.facts, batch.world, now)
         missing = _without_connection(batch, outcome)
         if missing:
             words = f"There is no connection to {missing} yet."

@@ -223,7 +223,7 @@ def _evaluations(session: Session, batch: Batch, plans: Sequence[Plan]) -> dict[
                 "facts": kept.facts,
                 "outcome": kept.codes,
                 "hash": kept.hash,
-                "digest": Digest.DECIDED,
+                "digest": Digest.BARE,
                 "valid_until": outcome.valid_until if outcome else None,
                 "fence": plan.case.claimed.fence,
             }

@@ -15,7 +15,7 @@ from holding.tables.columns import to_minor
 from holding.tables.decisions import WHOLE_RECORD
 from holding.tables.postings import IN_FLIGHT_STATES, UNSENT_STATES
 from holding.tables.row_states import RecordState
-from rules.outcomes.digest import decided
+from rules.outcomes.digest import bare
 from rules.outcomes.outcome import Outcome
 from rules.values.canonical import dumps, sha256_hex
 from rules.values.cause_keys import ITSELF, CauseKey, CauseKind
@@ -142,7 +142,7 @@ def _stored(batch: Batch, judged: Judgment) -> Stored:
     facts = dumps(looked_at)
     outcome = judged.outcome
     if outcome is not None:
-        codes, hashed = outcome.codes(), decided(outcome, facts)
+        codes, hashed = outcome.bare_codes(), bare(outcome, facts)
     else:
         codes = dumps({"error": judged.code, "say": judged.error})
         hashed = sha256_hex(codes)

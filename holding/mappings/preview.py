@@ -210,7 +210,7 @@ def judged_in(
         .order_by(Record.id)  # the first labels that are told are those of the oldest records
     )
     return {
-        row.id: judge.evaluate(
+        row.id: judge.decision(
             Subject(kind=row.type, source=row.connector, body=row.body, version=row.no),
             Facts.from_json(row.facts["facts"]),
             world,

@@ -234,7 +234,7 @@ def _judged(session: Session, change: Change, row: Row[Any], value: Parsed | Non
     judge = programs_world.program(session, evaluation.ruleset_version_id)
     known = frozenset(evaluation.facts["known"]) if evaluation.facts else frozenset()
     world: World = programs_world.world(session, change.company_id, evaluation.revision, known)
-    return judge.evaluate(
+    return judge.decision(
         Subject(row.Record.type, row.reads, row.Version.body, row.Version.no),
         Facts.from_json(evaluation.facts["facts"] if evaluation.facts else None),
         with_value(world, change.kind, change.table, change.key, value, change.since),

@@ -68,7 +68,10 @@ class Judge(Protocol):
         """The family of a record as (kind, key); None where it has no relatives."""
 
     def evaluate(self, subject: Subject, facts: Facts, world: World, now: datetime) -> Outcome:
-        """Judge one version of one record."""
+        """Judge one version of one record, and tell all of it."""
+
+    def decision(self, subject: Subject, facts: Facts, world: World, now: datetime) -> Outcome:
+        """Judge one version of one record, and tell what did not simply pass."""
 
 
 Programs = Callable[[Session, int], Judge]

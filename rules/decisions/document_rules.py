@@ -59,8 +59,8 @@ class Asking:
     def rules(self, run: Run, shared: Shared, said: Said, *, goes: bool = True) -> None:
         """What checks and conversions say of the record, and whether one that goes is unusual."""
         together = not run.stepwise and self.common is not None and self.own is not None
-        rows = self._rows(run) if together and run.story else None
-        concern = self._concern(run) if together and not run.story else -1
+        rows = self._rows(run) if together and run.whole else None
+        concern = self._concern(run) if together and not run.whole else -1
         for check in self.checks:
             if check.bit & concern:
                 extend(said, self._check(check, run, shared, rows))
@@ -69,7 +69,7 @@ class Asking:
             extend(said, self.unusual.judge(run))
 
     def _concern(self, run: Run) -> int:
-        """The bits of the checks that have not just passed: without a story the others are mute."""
+        """The bits of the checks that have not just passed: what passes is not told."""
 
         def not_passed(checks: Together) -> int:
             fail, unknown = checks.bits(run)

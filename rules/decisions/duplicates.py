@@ -131,6 +131,8 @@ class DuplicateProgram:
         for number, unique in enumerate(self.declared.uniques):
             value, others = self._ask(number, unique, run, route, fields)
             result = UNKNOWN if type(value) is Unknown else HIT if others else PASS
+            if result is PASS and not run.whole:
+                continue
             keep(gaps, value, None)
             operands = texts(self.fields[number], run) or _shown(unique, fields)
             text = ""

@@ -58,6 +58,8 @@ class ApprovalProgram:
         """The verdict, and the need with its finding; an unknown `when` asks."""
         asks = self.asks(run)
         result = UNKNOWN if type(asks) is Unknown else HIT if asks else PASS
+        if result == PASS and not run.whole:
+            return Said(), None
         span = self.when.span if self.when else self.declared.span
         operands = texts(self.when.operands, run) if self.when else ()
         text = "" if result == PASS else self.message(run)

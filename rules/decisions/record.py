@@ -36,6 +36,7 @@ from rules.types.outside_schemas import Schemas
 from rules.types.symbol_table import Index, Scope
 from rules.values.kinds import clean
 from rules.values.numbers import CONTEXT
+from rules.values.posting_states import PostingState
 from rules.values.unknown import Gap, Unknown, limit_gap
 from rules.values.wording import NotExactError
 
@@ -99,12 +100,14 @@ class KindProgram:
         self.amount = self._amount(index, record)
         self.span = declared.span
 
-    def judge(self, subject: Subject, facts: Facts, world: World, now: datetime) -> Outcome:
-        """The outcome of one version of one record."""
+    def judge(
+        self, subject: Subject, facts: Facts, world: World, now: datetime, *, whole: bool = True
+    ) -> Outcome:
+        """The outcome of one version of one record; whole, or without what passed and lineage."""
         asked = (subject, facts, world, now)
         with decimal.localcontext(CONTEXT):
             try:
-                return self._outcome(asked, stepwise=self.common is None)
+                return self._outcome(asked, stepwise=self.common is None, whole=whole)
             except RetreatError:
                 return self._outcome(asked, stepwise=True)
 
@@ -135,11 +138,16 @@ class KindProgram:
             outcome = self.judge(*asked)
         return self.numbers.glance(outcome)
 
-    def _outcome(self, asked: Asked, *, stepwise: bool, story: bool = True) -> Outcome:
+    def _outcome(
+        self, asked: Asked, *, stepwise: bool, story: bool = True, whole: bool = True
+    ) -> Outcome:
         subject, facts, world, now = asked
         content, gaps = self._read(subject.body)
         run = self._run(content, facts, world, now)
-        run.version, run.stepwise, run.story = subject.version, stepwise, story
+        run.version, run.stepwise = subject.version, stepwise
+        run.story, run.whole = story, whole and story
+        if not whole:
+            run.passed = self._passed(run, gaps)
         shared: Shared = {}
         by_route = {}
         for route in self.in_order:
@@ -149,7 +157,7 @@ class KindProgram:
             if held:
                 run.held[route.name] = held
         judged = [by_route[route.name] for route in self.routes]
-        if (run.steps < 0 and not stepwise) or (run.long and not story):
+        if (run.steps < 0 and not stepwise) or (run.long and not run.whole):
             raise RetreatError  # the rule that runs out must be the one that says so
         decisions = [j.decision for j in judged]
         status = run.head.get(self.status)
@@ -171,13 +179,22 @@ class KindProgram:
         run.close()
         return outcome
 
+    def _passed(self, run: Run, gaps: dict[Gap, list[int]]) -> frozenset[str]:
+        """The routes that are ready, and of which no rule has anything to tell."""
+        seen = None if gaps or run.facts.conflicts else self.glances.seen(run)
+        ready = PostingState.READY
+        return frozenset(
+            [s.route for s in seen or () if s.state is ready and not s.fail and not s.unknown]
+        )
+
     def restated(
         self, subject: Subject, facts: Facts, world: World, now: datetime
     ) -> tuple[Restated, ...]:
         """What is posted of one record, made again of the version that is given."""
         with decimal.localcontext(CONTEXT):
             run = self.opened(subject, facts, world, now)
-            run.version, run.stepwise, run.story = subject.version, True, False
+            run.version, run.stepwise = subject.version, True
+            run.story = run.whole = False
             found = tuple(one for route in self.routes for one in restate(route, run))
             run.close()
             return found

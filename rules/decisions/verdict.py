@@ -242,12 +242,14 @@ class Unsent(Weighing):
 
     def rules(self, *, goes: bool) -> None:
         """What they say of the record, and of its document where there is something to bill."""
-        asking = self.route.asking
-        asking.rules(self.run, self.shared, self.said, goes=goes)
+        asking, passed = self.route.asking, self.name in self.run.passed
+        if not passed:
+            asking.rules(self.run, self.shared, self.said, goes=goes)
         if goes and self.run.route.is_due:
             self.draft = self.route.draft(self.run)
             self.asked = {**self.draft.gaps, **self.asked}
-        asking.document(self.run, self.draft, self.said)
+        if not passed:
+            asking.document(self.run, self.draft, self.said)
 
     def counts(self) -> None:
         """Their findings, behind those of the record itself."""

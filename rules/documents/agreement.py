@@ -111,7 +111,7 @@ class AgreementProgram:
                 continue
             run.line = row
             for posted in self._posted(run, next(sent, {}), items):
-                self._say(said, posted, number)
+                self._say(said, posted, number, whole=run.whole)
                 told = posted.set_up
                 if state and self.converts and is_open(posted.by, posted.item, told, state):
                     more = self.rates.judge(posted.by, posted.item, state, number)
@@ -184,8 +184,10 @@ class AgreementProgram:
 
     # ---- in words -----------------------------------------------------------------------------
 
-    def _say(self, said: Said, posted: _Posted, line: int) -> None:
+    def _say(self, said: Said, posted: _Posted, line: int, *, whole: bool) -> None:
         problem = self._problem(posted)
+        if not problem and not whole:
+            return
         operands = self._operands(posted, whole=bool(problem))
         text = f"{problem} ({_four(operands)})." if problem else ""
         result = HIT if problem else PASS

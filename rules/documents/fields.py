@@ -114,7 +114,6 @@ class FieldProgram:
         """Work the value out into the row, with its lineage; what is missing goes to the draft."""
         run.uses = []
         value = self.closure(run)
-        uses = tuple(dict.fromkeys(run.uses)) if run.uses else ()
         text = MISSING
         if type(value) is Unknown:
             keep(draft.gaps, value, line)
@@ -123,7 +122,8 @@ class FieldProgram:
                 text = row[self.name] = wire(value, self.type)
             except NotExactError as reason:
                 keep(draft.gaps, Unknown(self._not_exact(str(reason))), line)
-        if run.story:
+        if run.whole:
+            uses = tuple(dict.fromkeys(used)) if (used := run.uses) else ()
             parts = [f"{o.label} = {o.text(run)}" for o in self.operands]
             source = "; ".join(parts + [d.text for d in self.defaults if d.taken(run)])
             draft.lineage.append(
@@ -217,7 +217,7 @@ class DocumentProgram:
         if dated is value:
             return value
         text = draft.fields[program.name] = wire(dated, program.type)
-        if run.story:
+        if run.whole:
             by = run.facts.dated[self.route].by
             told = f"{draft.lineage[-1].source}; dated {text} by {by}"
             draft.lineage[-1] = replace(draft.lineage[-1], source=told, value=text)

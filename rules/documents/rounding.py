@@ -175,6 +175,8 @@ class RoundingProgram:
             shown = ((self.name, MISSING),)
             return Said([self._verdict(UNKNOWN, ROUNDING, shown, "")])
         if total == expected and not line:
+            if not run.whole:
+                return Said()
             return Said([self._verdict(PASS, ROUNDING, self._operands(total, expected), "")])
         return self._differs(run, said, total, line, expected)
 

@@ -77,7 +77,7 @@ class _Proof:
                 for name, v in (("unit", unit), ("item", item))
             )
             return Verdict(RULE, "units", route, UNKNOWN, self.span, shown, line)
-        if not run.story:
+        if not run.whole:
             return Verdict(RULE, "units", route, PASS, self.span, (), line)
         try:
             operands = self._operands(run, by)

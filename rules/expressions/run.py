@@ -69,6 +69,7 @@ class Run:
         "memo",
         "now",
         "once",
+        "passed",
         "root",
         "route",
         "row_uses",
@@ -79,6 +80,7 @@ class Run:
         "today",
         "uses",
         "version",
+        "whole",
         "world",
     )
 
@@ -102,7 +104,9 @@ class Run:
         self.clock: set[str] = set()
         self.steps = STEPS
         self.stepwise = False  # whether each condition is asked for itself
-        self.story = True  # whether anybody reads the words: values, messages, lineage
+        self.story = True  # whether anybody reads words: messages, values, what would pass
+        self.whole = True  # whether what passes is told, too: its values, proofs, the lineage
+        self.passed: frozenset[str] = frozenset()  # routes of which a glance saw that all passes
         self.clean = not content.gaps  # whether every field that is not optional has a value
         self.version = 0
         self.once: Once | None = None  # what it shares with another program's run

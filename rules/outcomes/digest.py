@@ -1,12 +1,14 @@
 """The hash of an outcome: what `clearpost replay` compares.
 
-Here: the two digests, and which fields are left out of the newer one because people read them. Not
+Here: the three digests, and which fields are left out of the newer ones because people read them. Not
 here: the outcome (outcome.py), the compact codes that are stored beside the digest.
 
 An evaluation says by which digest its hash was made, and is verified by that one for ever:
 WORDED (to version 0.1) counts every text, so no text can be improved without a difference.
 DECIDED counts what was decided and what it was decided by: states, findings, verdicts, the values
 that the rules looked at, documents, mapping entries and facts, but no wording.
+BARE counts what came of it alone: no verdicts, lineage and entries, which whoever judges without
+telling them does not work out. They follow from what it does count, from version and rules.
 """
 
 from __future__ import annotations
@@ -61,11 +63,19 @@ class Digest(IntEnum):
 
     WORDED = 1
     DECIDED = 2
+    BARE = 3
 
 
 def digest(outcome: Outcome, facts: str, by: Digest) -> str:
     """SHA-256 in hex. `facts`: canonical JSON of what was looked at, as it is stored."""
+    if by is Digest.BARE:
+        return bare(outcome, facts)
     return decided(outcome, facts) if by is Digest.DECIDED else worded(outcome)
+
+
+def bare(outcome: Outcome, facts: str) -> str:
+    """The digest of states, findings, plans and documents, however much was told beside them."""
+    return sha256_hex(f"{_TEXT.encode(_OF_OUTCOME(outcome))}\n{facts}")
 
 
 def decided(outcome: Outcome, facts: str) -> str:
@@ -147,6 +157,9 @@ _TEXT = json.JSONEncoder(
 )
 
 
+TOLD = frozenset({"verdicts", "lineage", "used"})
+"""The fields of an outcome that only a whole evaluation fills, and BARE does not count."""
+_OF_OUTCOME = attrgetter(*(name for name in counted_fields(Outcome) if name not in TOLD))
 _DECISION = tuple(each.name for each in fields(Decision))
 _OF_DECISION = counted_fields(Decision)
 _COUNTED: dict[type, Callable[[Any], Any]] = {

@@ -197,11 +197,22 @@ class Outcome:
         return outcome
 
     def codes(self) -> str:
-        """The compact form that is stored: states, findings, one letter a verdict.
+        """The compact form of a whole evaluation: states, findings, one letter a verdict.
+
+        What is stored since nobody tells verdicts in judging (bare_codes) has no letters.
+        """
+        letters = "".join(LETTERS[v.result] for v in self.verdicts)
+        return dumps({"decisions": self._states(), "verdicts": letters})
+
+    def bare_codes(self) -> str:
+        """The compact form that is stored: states and findings.
 
         A finding names its route where it is another than its decision's.
         """
-        decisions = [
+        return dumps({"decisions": self._states()})
+
+    def _states(self) -> list[Plain]:
+        return [
             {
                 "route": d.route,
                 "state": d.state,
@@ -212,5 +223,3 @@ class Outcome:
             }
             for d in self.decisions
         ]
-        letters = "".join(LETTERS[v.result] for v in self.verdicts)
-        return dumps({"decisions": decisions, "verdicts": letters})

@@ -122,6 +122,15 @@ class Program:
         found = self._kinds.get(subject.kind)
         return found.judge(subject, facts, world, now) if found else _NOTHING
 
+    def decision(self, subject: Subject, facts: Facts, world: World, now: datetime) -> Outcome:
+        """What `evaluate` decides, told only as far as something does not simply pass.
+
+        The same decisions and the same head. Of the verdicts at least those of gates, of conditions
+        and of what did not pass; no lineage; entries as far as an answer hung on them.
+        """
+        found = self._kinds.get(subject.kind)
+        return found.judge(subject, facts, world, now, whole=False) if found else _NOTHING
+
     def glance(
         self, subject: Subject, facts: Facts, world: World, now: datetime, once: Once | None = None
     ) -> Glance:

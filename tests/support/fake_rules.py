@@ -86,6 +86,9 @@ class ToyProgram:
     ) -> tuple[tuple[str, str, str], ...]:
         return ()
 
+    def decision(self, subject: Subject, facts: Facts, world: World, now: datetime) -> Outcome:
+        return self.evaluate(subject, facts, world, now)
+
     def evaluate(self, subject: Subject, facts: Facts, world: World, now: datetime) -> Outcome:
         self.evaluated += 1
         body: Any = subject.body

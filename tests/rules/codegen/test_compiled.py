@@ -5,6 +5,7 @@
 
 import os
 from collections import Counter
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from random import Random
@@ -19,7 +20,7 @@ from rules.codegen import emit_expressions
 from rules.expressions import run as runs
 from rules.expressions.interpreter import Interpreter
 from rules.facts.world import Facts, Subject, World
-from rules.outcomes.outcome import Outcome
+from rules.outcomes.outcome import Outcome, Verdict
 from rules.programs.program import Program, compile_ruleset, interpreted
 from tests.rules.decisions.test_glance import same
 from tests.rules.kedai import TEXT, decision, judge, order, program_of
@@ -50,9 +51,24 @@ def law(seed: int) -> Outcome:
         outcome = slow.evaluate(*asked)
         assert fast.evaluate(*asked) == outcome
         same(fast, outcome, fast.glance(*asked))
+        for engine in (fast, slow):
+            same_decision(outcome, engine.decision(*asked))
         if steps == MANY and not asked[1].postings:  # what is posted may ask no check at all
             same_bits(fast, outcome, asked)
     return outcome
+
+
+def same_decision(outcome: Outcome, decision: Outcome) -> None:
+    """What was decided without telling what passed is what the whole story says."""
+    untold = {"verdicts": (), "lineage": (), "used": ()}
+    assert replace(decision, **untold) == replace(outcome, **untold)  # type: ignore[arg-type]
+    assert set(decision.used) <= set(outcome.used)
+    loud = [[v for v in one.verdicts if is_loud(v)] for one in (outcome, decision)]
+    assert Counter(loud[0]) == Counter(loud[1])
+
+
+def is_loud(verdict: Verdict) -> bool:
+    return verdict.result in {"hit", "unknown"} or verdict.kind in {"gate", "when"}
 
 
 def same_bits(program: Program, outcome: Outcome, asked: Asked) -> None:
