@@ -135,7 +135,7 @@ def _broken(batch: Batch, judged: Judgment) -> Plan:
 
 def _stored(batch: Batch, judged: Judgment) -> Stored:
     """What is kept of a judging: enough to do it again."""
-    looked_at = {"facts": judged.case.facts, "known": sorted(batch.known_targets)}
+    looked_at = {"facts": judged.case.facts.to_json(), "known": sorted(batch.known_targets)}
     for name in ("passed", "stopped"):  # the next judging asks who was there already
         if others := getattr(judged.case, name):
             looked_at[name] = sorted(others)

@@ -10,7 +10,7 @@ import unicodedata
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from fractions import Fraction
 
@@ -161,7 +161,7 @@ class Dated:
 class Facts:
     """Everything about this one record that does not stand in its body.
 
-    `billed`: route -> line key -> quantity; a route without it is summed over its live postings.
+    `billed`: route -> line key -> quantity; without it, summed over its live postings.
     `held_of_family`: about what other records of the family have posted, and somebody decides.
     """
 
@@ -172,9 +172,7 @@ class Facts:
     postings: tuple[PostingFact, ...] = ()
     releases: frozenset[tuple[str, str]] = frozenset()
     documents_of_family: Mapping[str, str] = field(default_factory=dict)
-    held_of_family: Mapping[str, str] = field(
-        default_factory=dict
-    )  # route -> who decides, by which
+    held_of_family: Mapping[str, str] = field(default_factory=dict)  # route -> who decides
     days_of_family: Mapping[str, date] = field(default_factory=dict)  # the earliest of each route
     links: Mapping[str, tuple[Mapping[str, object], ...]] = field(default_factory=dict)
     billed: Mapping[str, Mapping[str, Decimal]] = field(default_factory=dict)
@@ -184,14 +182,18 @@ class Facts:
     dated: Mapping[str, Dated] = field(default_factory=dict)  # route -> the day a person gave it
 
     def to_json(self) -> dict[str, Plain]:
-        """Plain JSON, complete."""
-        return dict(plain(self))
+        """Plain JSON of all that is not as it is without it: of most records there is little."""
+        told = [(name, getattr(self, name)) for name in self.__slots__]
+        return {k: plain(v) for k, v in told if v != getattr(_USUAL, k)}
 
     @staticmethod
     def from_json(value: Plain) -> Facts:
-        """The facts whose to_json this is."""
+        """The facts whose to_json this is; what it leaves out is as it usually is."""
         facts: Facts = revive(Facts, value)
         return facts
+
+
+_USUAL = Facts(datetime.max.replace(tzinfo=UTC))
 
 
 class Table:

@@ -1,6 +1,6 @@
 """The hash of an outcome: what `clearpost replay` compares.
 
-Here: the three digests, and which fields are left out of the newer ones because people read them. Not
+Here: the three digests, and which fields the newer ones leave out because people read them. Not
 here: the outcome (outcome.py), the compact codes that are stored beside the digest.
 
 An evaluation says by which digest its hash was made, and is verified by that one for ever:

@@ -138,7 +138,7 @@ def test_rules_that_cannot_judge_it_send_no_change(
 ) -> None:
     planned(life, **SMALL)
     with monkeypatch.context() as broken:
-        broken.setattr(Program, "evaluate", _fail)
+        broken.setattr(Program, "decision", _fail)
         publish(life)
         resume(life)
         assert life.books.effects == CREATED

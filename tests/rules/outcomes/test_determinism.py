@@ -18,13 +18,13 @@ from tests.rules.kedai import INVOICE, NOW, findings, judge, line, order
 ROOT = Path(__file__).parents[3]
 SCRIPT = """
 from rules.values.canonical import dumps
-from rules.outcomes.digest import decided, worded
+from rules.outcomes.digest import bare, decided, worded
 from tests.rules.kedai import judge, line, order
 bodies = [order(), order(total="1.00", status="Nope"), order(lines=[line(uom="TIN", sku="x")])]
 for body in bodies:
     outcome = judge(body)
     print(dumps(outcome.to_json()))
-    print(worded(outcome), decided(outcome, ""), outcome.codes())
+    print(worded(outcome), decided(outcome, ""), bare(outcome, ""), outcome.codes())
 """
 
 
@@ -67,7 +67,7 @@ def test_facts_come_back_whole() -> None:
     )
     text = dumps(facts.to_json())
     assert Facts.from_json(json.loads(text)) == facts
-    assert dumps(Facts.from_json(json.loads(text))) == text
+    assert dumps(Facts.from_json(json.loads(text)).to_json()) == text
 
 
 def test_codes_are_short_and_tell_states_and_findings() -> None:
@@ -75,6 +75,8 @@ def test_codes_are_short_and_tell_states_and_findings() -> None:
     assert codes["decisions"][0]["state"] == "held"
     assert codes["decisions"][0]["findings"] == [["CHK01", "total_adds", "hold", "rule:total_adds"]]
     assert set(codes["verdicts"]) <= set("phun")
+    bare_codes = json.loads(judge(order(total="1.00")).bare_codes())
+    assert bare_codes == {"decisions": codes["decisions"]}
 
 
 RULES = ("gate", "total_adds", "whole_pieces", "duplicates", "change", "debtor", "one_debtor")

@@ -11,7 +11,17 @@ import pytest
 
 from grammar.text.problem import Span
 from rules.facts.world import Facts
-from rules.outcomes.digest import WHERE, WORDING, Digest, counted_fields, decided, digest, worded
+from rules.outcomes.digest import (
+    TOLD,
+    WHERE,
+    WORDING,
+    Digest,
+    bare,
+    counted_fields,
+    decided,
+    digest,
+    worded,
+)
 from rules.outcomes.outcome import (
     ApprovalNeed,
     Decision,
@@ -94,6 +104,8 @@ def test_T38a_a_decision_counts_and_its_wording_does_not(kind: type, name: str) 
     read_only = name in WORDING.get(kind, frozenset()) | WHERE
     assert (decided(after, FACTS) == decided(before, FACTS)) is read_only
     assert (name in counted_fields(kind)) is not read_only
+    beside = kind in {Verdict, Lineage, Use} or (kind is Outcome and name in TOLD)
+    assert (bare(after, FACTS) == bare(before, FACTS)) is (read_only or beside)
 
 
 @pytest.mark.parametrize("kind", WORDING, ids=lambda kind: kind.__name__)
@@ -122,16 +134,21 @@ def test_T38b_the_facts_count() -> None:
     outcome, later = whole(), dumps({"facts": Facts(NOW + timedelta(1)), "known": ["aiaccount"]})
     assert decided(outcome, FACTS) != decided(outcome, later)
     assert worded(outcome) == digest(outcome, later, Digest.WORDED)
+    assert bare(outcome, FACTS) != bare(outcome, later)
     assert digest(outcome, FACTS, Digest.DECIDED) == decided(outcome, FACTS)
+    assert digest(outcome, FACTS, Digest.BARE) == bare(outcome, FACTS)
 
 
 def test_T38c_the_older_digest_is_what_it_was() -> None:
-    """Hashes that version 0.1 stored; they must come out for ever."""
+    """Hashes that older versions stored; they must come out for ever."""
     assert worded(judge(order())) == KEPT["ready"]
     assert worded(judge(order(total="1.00", status="Nope"))) == KEPT["held"]
+    facts = '{"facts":{"billed":{},"conflicts":[]},"known":["aiaccount"]}'
+    assert decided(judge(order()), facts) == KEPT["decided"]
 
 
 KEPT = {
     "ready": "8ea40a2a5e66d70c66e8b6a678090e951b0613328e8280f52c4ed8f65a1b2d04",
+    "decided": "ede871af3147241e59fb1cb0fa30e46bf3470b84d84ffc41705371f22f513468",
     "held": "56316deb170c7372bf9e72643cc08ce534adb9ad0d24ef281e88442ce4f152f6",
 }
