@@ -1,8 +1,8 @@
 """`clearpost bench`: what this machine does, measured in one run, told as one line of JSON.
 
-Here: the parts, of which some may be chosen. Not here: the shop that is run (shop_bench.py), the
-rules against rivals (rule_bench.py), the editor and backtests (editor_bench.py, backtest_bench.py),
-pages of a large company (page_bench.py).
+Here: the parts, of which some may be chosen. Not here: the shop that is run (shop_bench.py), rules
+and orders against rivals (rule_bench.py, order_bench.py), the editor (editor_bench.py), backtests
+(backtest_bench.py), pages of a large company (page_bench.py).
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ import click
 from portal.bench import backtest_bench, editor_bench, shop_bench
 from portal.terminal.command_frame import say, tell
 
-PARTS = ("judging", "rules", "checks", "editor", "backtest", "pages")
+PARTS = ("judging", "orders", "rules", "checks", "editor", "backtest", "pages")
 
 
 @click.command()
@@ -79,6 +79,7 @@ def bench(
     """Measure judging, posting, rules and backtests on this machine."""
     measure: dict[str, Callable[[], dict[str, object]]] = {
         "judging": lambda: _judging(records, webhooks, postgresql),
+        "orders": _orders,
         "rules": lambda: _rules(rule_records),
         "checks": _checks,
         "editor": _editor,
@@ -119,6 +120,12 @@ def _pages(records: int, server: str) -> dict[str, object]:
     from portal.bench import page_bench  # it loads the database
 
     return page_bench.measured(records, records // 10, server)
+
+
+def _orders() -> dict[str, object]:
+    from portal.bench import order_bench  # it loads the database
+
+    return order_bench.measured()
 
 
 def _judging(records: int, webhooks: int, server: str) -> dict[str, object]:

@@ -1,0 +1,31 @@
+"""The rival of the order bench comes to the same as the rules, or there is no figure."""
+
+from dataclasses import replace
+
+import pytest
+
+from portal.bench import order_bench, order_by_hand
+
+
+def test_orders_are_raced_against_a_rival_that_says_the_same() -> None:
+    found = order_bench.measured(5 * len(order_bench.TROUBLES))
+    assert set(found) == {
+        "order_vs_handwritten",
+        "clean_order_vs_handwritten",
+        "order_microseconds",
+        "clean_order_microseconds",
+        "handwritten_order_microseconds",
+    }
+    assert all(isinstance(told, int | float) and told > 0 for told in found.values())
+
+
+def test_another_state_ends_the_bench(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = order_by_hand.made
+
+    def careless(stored: str, by: order_by_hand.Tables) -> order_by_hand.Made:
+        found = made(stored, by)
+        return replace(found, state="ready") if found.state == "waiting" else found
+
+    monkeypatch.setattr(order_bench, "made", careless)
+    with pytest.raises(ValueError, match="by hand"):
+        order_bench.measured(5 * len(order_bench.TROUBLES))
