@@ -162,10 +162,7 @@ class RoundingProgram:
         return bool(self.asked and self.parts.reckoned) and self.target.rounding == PER_LINE
 
     def judge(self, run: Run, said: Said) -> Said:
-        """The verdict, and a finding where the difference is above what is tolerated.
-
-        What a check that stops the record has said of the total already is not found twice.
-        """
+        """The verdict, and a finding where more is off than is tolerated and no check said so."""
         if self.total is None:
             return Said()
         expected = self._expected(run)

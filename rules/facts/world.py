@@ -159,10 +159,8 @@ class Dated:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Everything about this one record that does not stand in its body.
-
-    `billed`: route -> line key -> quantity; without it, summed over its live postings.
-    `held_of_family`: about what other records of the family have posted, and somebody decides.
+    """All about a record that does not stand in its body. `billed`: route -> line key -> quantity,
+    else it is summed over its live postings; `held_of_family`: where others' posted is decided.
     """
 
     first_seen: datetime
