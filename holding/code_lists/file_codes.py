@@ -12,7 +12,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from holding.code_lists.list_rows import name_key, registration_key, tin_key
+from holding.code_lists.list_rows import name_keys, registration_key, tin_key
 from holding.store import bulk
 from holding.tables import Connection, ListedCode, ListFile
 from holding.tables.row_states import ListKind
@@ -110,11 +110,11 @@ def matching(session: Session, one: FileList, text: str, most: int) -> tuple[Fil
 
 
 def fitting(session: Session, one: FileList, asked: Collection[Identity]) -> tuple[FileCode, ...]:
-    """Entries that share a number, the name or the code with one of these, in order of codes."""
+    """Entries that share a number, the code, or the name apart from Sdn Bhd with one of these."""
     wanted = {
         ListedCode.tin_key: {tin_key(who.tin) for who in asked},
         ListedCode.registration_key: {registration_key(who.registration) for who in asked},
-        ListedCode.name_key: {name_key(who.name) for who in asked},
+        ListedCode.name_key: {key for who in asked for key in name_keys(who.name)},
         ListedCode.code_key: {match_key(who.key) for who in asked},
     }
     found: dict[str, FileCode] = {}

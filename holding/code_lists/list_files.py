@@ -172,13 +172,12 @@ def changes(
 
 
 def change_rows(found: Iterable[ChangedCode], *, personal: bool) -> list[list[Written]]:
-    """The changes as rows of a file; numbers of parties only where `personal`."""
+    """The changes as rows of a file; names and numbers of parties only where `personal`."""
     rows: list[list[Written]] = [list(_HEADS)]
     for one in found:
-        shown = (one.row.tin, one.row.registration) if personal else ("", "")
-        rows.append(
-            [one.what, one.row.code, one.row.name, *shown, "yes" if one.row.active else "no"]
-        )
+        row = one.row
+        shown = (row.name, row.tin, row.registration) if personal else ("", "", "")
+        rows.append([one.what, row.code, *shown, "yes" if row.active else "no"])
     return rows
 
 

@@ -72,6 +72,13 @@ def short_name_key(name: str) -> str:
     return name_key(_FORMS.sub("", name.strip()) or name)
 
 
+def name_keys(name: str) -> frozenset[str]:
+    """The keys of a name with each of these endings and without; none of a blank name."""
+    short = short_name_key(name)
+    ends = ("", "sdnbhd", "sendirianberhad", "bhd", "berhad")
+    return frozenset(f"{short}{end}" for end in ends) if short else frozenset()
+
+
 def tin_key(tin: str) -> str:
     """What two spellings of a tax number share; blank for the numbers that many parties give."""
     key = match_key(tin).upper() if tin.strip() else ""

@@ -1,1 +1,1 @@
-"""Clearpost holding.suggestions: what a value without a mapping could be; reads only."""
+"""Clearpost holding.suggestions: what a missing value could be; exact ones accepted together."""

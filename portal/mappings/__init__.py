@@ -4,8 +4,8 @@ Here: the list of the blueprints; the other modules add views to mapping_pages. 
 show.
 """
 
-from portal.mappings import list_pages, mapping_changes, mapping_pages
+from portal.mappings import exact_pages, list_pages, mapping_changes, mapping_pages
 
-__all__ = ["BLUEPRINTS", "list_pages", "mapping_changes"]
+__all__ = ["BLUEPRINTS", "exact_pages", "list_pages", "mapping_changes"]
 
 BLUEPRINTS = (mapping_pages.pages,)

@@ -108,9 +108,10 @@ def list_file(no: int, ending: str) -> Response:
 
 
 def _seen(row: ListRow | None, field: str) -> str:
-    """A number of a party, for who may see personal data."""
+    """A number or name, for who may see personal data; a name that is the code is no secret."""
     text = str(getattr(row, field)) if row else ""
-    return text if not text or filters.sees_personal() else MASK
+    plain = not text or (row is not None and text == row.code) or filters.sees_personal()
+    return text if plain else MASK
 
 
 def _noun(file: list_files.ListStanding) -> str:

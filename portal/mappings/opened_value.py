@@ -4,10 +4,11 @@ Here: what the panel is told. Not here: the search itself (holding/suggestions/c
 around it and what is saved (mapping_pages.py).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flask import g
 
+from holding.access.personal_data import MASK
 from holding.mappings import entries, fixes
 from holding.mappings import preview as mappings_preview
 from holding.parties import party_merge
@@ -84,6 +85,8 @@ def _pick(
     found = choices.search(store.reading(), g.company.id, table, text, told)
     suggested = {one.value for one in suggestions}
     rest = [one for one in found[: choices.SHOWN] if one.value not in suggested]
+    if not filters.sees_personal():
+        rest = [replace(one, name=MASK) if one.name else one for one in rest]
     text = text.strip()[: choices.LONGEST]
     told_all = [one.target for one in told.lists if one.complete]
     complete = tuple(dict.fromkeys([*told_all, *(one.target for one in told.files)]))

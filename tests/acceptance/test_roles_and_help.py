@@ -53,7 +53,7 @@ ACTIONS = {
     "desk.override connections.test stops.limit api.override": {"admin"},
     "signals.failures signals.close_day connauth.begin connauth.disconnect": {"admin"},
     "mappings.fix mappings.save_entry mappings.accept_merge": {"finance", "admin"},
-    "mappings.refuse_merge mappings.give_list": {"finance", "admin"},
+    "mappings.refuse_merge mappings.give_list mappings.accept_exact": {"finance", "admin"},
     "connections.pause connections.resume connections.sync connections.daily operations.requeue": {
         "operator",
         "admin",

@@ -1,0 +1,216 @@
+"""Exact matches accepted together: what that would do, and doing it as one change.
+
+Here: the preview of many values at once, in memory, and saving them all or none. Not here: which
+values match (exact_matches.py), one entry and who may change it (holding/mappings/fixes.py).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Final
+
+from sqlalchemy.orm import Session
+
+from holding.access.actors import Actor
+from holding.access.operations import once
+from holding.audit.events import record_event
+from holding.lifecycle.changes import locked_company
+from holding.mappings import fixes, keepers
+from holding.mappings.changed_world import with_value
+from holding.mappings.entries import Parsed, reach, table_of
+from holding.mappings.preview import (
+    Stay,
+    active_program,
+    amounts_of,
+    judged_in,
+    reasons_of,
+    stays_of,
+    world_now,
+)
+from holding.refusal import Refusal
+from holding.suggestions.exact_matches import LeftOut, Match, Matches, exact_matches
+from holding.tables import Company
+from holding.tables.rules import ALWAYS
+from holding.words import Sums, added, plural
+
+LOOKED_AT: Final = 1_000
+TOLD: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class BulkPreview:
+    """What accepting these together would do to the records that wait for them.
+
+    `looked_at` is smaller than `records` where there are too many to judge at once: then `ready`
+    and `stays` are among those looked at.
+    """
+
+    causes: tuple[int, ...]
+    records: int
+    money: Sums
+    looked_at: int
+    ready: int
+    ready_money: Sums
+    stays: tuple[Stay, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A match as it was shown: its value, and how many records waited for it."""
+
+    cause_id: int
+    key: str
+    value: str
+    records: int
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What was done: so many keys by the revisions `first` to `revision`, so many records woken."""
+
+    keys: int
+    woken: int
+    first: int
+    revision: int
+
+
+def bulk_preview(
+    session: Session,
+    company_id: int,
+    matches: Sequence[Match],
+    now: datetime,
+    since: date = ALWAYS,
+) -> BulkPreview:
+    """Judge again, in memory, what waits for these keys as if all entries were there."""
+    judge = active_program(session, company_id)
+    company = session.get_one(Company, company_id)
+    world, waiting = world_now(session, company, now), set[int]()
+    for one in matches:
+        table = table_of(session, company_id, one.row.table)
+        if table is not None:
+            reached = reach(session, table, one.row.key, judge.ruleset if judge else None)
+            waiting |= set(reached.waiting)
+            parsed = Parsed(one.value)
+            world = with_value(world, table.kind, table.name, one.row.key, parsed, since)
+    looked_at = sorted(waiting)[:LOOKED_AT]
+    outcomes = judged_in(session, judge, looked_at, world, now) if judge and looked_at else {}
+    reasons = {record_id: reasons_of(outcome) for record_id, outcome in outcomes.items()}
+    ready = [record_id for record_id, why in reasons.items() if not why]
+    amounts = amounts_of(session, sorted(waiting))
+    return BulkPreview(
+        causes=tuple(one.row.cause_id for one in matches),
+        records=len(waiting),
+        money=added(amounts.values()),
+        looked_at=len(looked_at),
+        ready=len(ready),
+        ready_money=added(amounts.get(record_id, {}) for record_id in ready),
+        stays=stays_of(why for why in reasons.values() if why),
+    )
+
+
+def accept(
+    session: Session,
+    actor: Actor,
+    seen: Sequence[Seen],
+    ready: int,
+    reason: str,
+    now: datetime,
+    *,
+    rev: int,
+    since: date = ALWAYS,
+    op: str | None = None,
+) -> Accepted | Refusal:
+    """Save all of them or none. Refused with each difference where anything is otherwise than it
+    was shown: a value, how many records wait for it, or how many become `ready`.
+    """
+
+    def act() -> Accepted | Refusal:
+        company_id = actor.company_id or 0
+        locked_company(session, company_id)
+        found = exact_matches(session, company_id)
+        by_cause = {one.row.cause_id: one for one in found.exact}
+        picked = [by_cause[one.cause_id] for one in seen if one.cause_id in by_cause]
+        if refusal := keepers.refused(session, actor, [one.row.table for one in picked]):
+            return refusal
+        if not seen:
+            return Refusal("mapping.none", "No mapping is selected.", "Select one.", 422)
+        if not reason.strip():
+            return Refusal("reason.missing", "A fix needs a reason.", status=422)
+        told = list(_differences(seen, found))
+        if not told:
+            now_ready = bulk_preview(session, company_id, picked, now, since).ready
+            if now_ready != ready:
+                told = [f"{plural(now_ready, 'record')} would become ready, not {ready}"]
+        return _moved(told) if told else _save(session, actor, picked, reason, now, rev, since)
+
+    asked = ("mapping.accept", [[o.cause_id, o.value] for o in seen], ready, reason, str(since))
+    return once(session, actor, op, asked=asked, now=now, act=act, read=_read)
+
+
+def _read(stored: Mapping[str, Any]) -> Accepted:
+    return Accepted(**stored)
+
+
+def _differences(seen: Sequence[Seen], found: Matches) -> Iterator[str]:
+    """What is otherwise than it was shown."""
+    exact = {one.row.cause_id: one for one in found.exact}
+    left: dict[int, LeftOut] = {one.row.cause_id: one for one in found.left}
+    for one in seen:
+        match = exact.get(one.cause_id)
+        if match is None and one.cause_id in left:
+            yield f"{one.key} does not match exactly any more ({left[one.cause_id].why})"
+        elif match is None:
+            yield f"{one.key} has a value now, or nothing waits for it"
+        elif match.value != one.value:
+            yield f"{one.key} matches {match.value} now, not {one.value}"
+        elif match.row.records != one.records:
+            waits = plural(match.row.records, "record waits", "records wait")
+            yield f"{waits} for {one.key} now, not {one.records}"
+
+
+def _moved(told: Sequence[str]) -> Refusal:
+    more = f"; and {len(told) - TOLD} more" if len(told) > TOLD else ""
+    return Refusal(
+        "mapping.moved",
+        "You cannot accept these mappings, because something changed since they were shown: "
+        f"{'; '.join(told[:TOLD])}{more}.",
+        "Nothing was saved. Look at the preview again, then accept.",
+        409,
+    )
+
+
+def _save(
+    session: Session,
+    actor: Actor,
+    picked: Sequence[Match],
+    reason: str,
+    now: datetime,
+    rev: int,
+    since: date,
+) -> Accepted | Refusal:
+    first = revision = woken = 0
+    matches = plural(len(picked), "exact match", "exact matches")
+    with session.begin_nested() as all_or_none:
+        for one in picked:
+            table, key = one.row.table, one.row.key
+            why = f"{reason.strip()} ({', '.join(one.reasons)})"
+            done = fixes.fix(session, actor, table, key, one.value, why, now, rev, since=since)
+            if isinstance(done, Refusal):
+                all_or_none.rollback()
+                return done
+            first, revision = first or done.revision, done.revision
+            woken += done.woken
+        record_event(
+            session,
+            company_id=actor.company_id or 0,
+            at=now,
+            actor=actor,
+            act="mapping.accepted",
+            body={
+                "say": f"{actor.name} accepted {matches} together ({reason.strip()}).",
+                "keys": [f"{one.row.table}: {one.row.key} = {one.value}" for one in picked],
+                "first": first,
+                "revision": revision,
+            },
+        )
+    return Accepted(len(picked), woken, first, revision)

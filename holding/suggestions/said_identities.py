@@ -1,0 +1,100 @@
+"""What sources say of the keys that have no entry: name, tax number, registration number.
+
+Here: the newest records that wait for each, for many keys at once. Not here: one record as people
+read it (waiting_record.py), what is made of it (exact_matches.py).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from holding.access.personal_data import MASK
+from holding.code_lists.file_codes import Identity
+from holding.code_lists.list_rows import registration_key, tin_key
+from holding.mappings.fixes import Missing
+from holding.store import bulk
+from holding.tables import Hold, Record, Version
+from holding.tables.decisions import HOLD_OPEN
+
+LOOKED_AT: Final = 20
+"""So many of the newest records that wait for a key are compared."""
+_NAMES: Final = ("customer_name", "supplier_name")
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the newest records say of a key, each part as the newest that has it; `torn`: in what
+    they contradict each other.
+    """
+
+    newest: Identity
+    torn: str = ""
+
+
+def said_identities(session: Session, company_id: int, rows: Sequence[Missing]) -> dict[int, Said]:
+    """Cause -> what is said of its key."""
+    place = func.row_number().over(partition_by=Hold.cause_id, order_by=Hold.id.desc())
+    newest = (
+        select(Hold.cause_id, Record.version_id, place.label("place"))
+        .join(Record, Record.id == Hold.record_id)
+        .where(Hold.company_id == company_id, HOLD_OPEN)
+        .where(bulk.among(Hold.cause_id, [row.cause_id for row in rows]))
+        .subquery()
+    )
+    query = (
+        select(newest.c.cause_id, Version.body)
+        .join(Version, Version.id == newest.c.version_id)
+        .where(newest.c.place <= LOOKED_AT)
+        .order_by(newest.c.cause_id, newest.c.place)
+    )
+    keys = {row.cause_id: row.key for row in rows}
+    said: dict[int, list[Identity]] = {cause_id: [] for cause_id in keys}
+    for row in session.execute(query):
+        said[row.cause_id].append(_identity(row.body or {}, keys[row.cause_id]))
+    return {
+        cause_id: Said(_together(found), _torn(found)) if found else Said(Identity(keys[cause_id]))
+        for cause_id, found in said.items()
+    }
+
+
+def masked(who: Identity) -> Identity:
+    """The same for somebody who may not see personal data."""
+    hidden = {name: MASK for name in ("name", "tin", "registration") if getattr(who, name)}
+    return replace(who, **hidden)
+
+
+def _identity(body: Mapping[str, Any], key: str) -> Identity:
+    """A line that names the key is an item; else the record speaks of its party."""
+    for line in _lines(body):
+        if key in line.values():
+            return Identity(key, _text(line, "name"))
+    name = next((_text(body, field) for field in _NAMES if body.get(field)), "")
+    return Identity(key, name, _text(body, "tin"), _text(body, "registration"))
+
+
+def _lines(body: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    for part in body.values():
+        if isinstance(part, list):
+            yield from (line for line in part if isinstance(line, Mapping))
+
+
+def _text(body: Mapping[str, Any], field: str) -> str:
+    return str(body.get(field) or "").strip()
+
+
+def _together(found: Sequence[Identity]) -> Identity:
+    def newest(part: str) -> str:
+        return next((text for one in found if (text := str(getattr(one, part)))), "")
+
+    return Identity(found[0].key, newest("name"), newest("tin"), newest("registration"))
+
+
+def _torn(found: Sequence[Identity]) -> str:
+    tins = {tin_key(one.tin) for one in found} - {""}
+    if len(tins) > 1:
+        return f"Its records give {len(tins)} TINs"
+    numbers = {registration_key(one.registration) for one in found} - {""}
+    return f"Its records give {len(numbers)} registration numbers" if len(numbers) > 1 else ""

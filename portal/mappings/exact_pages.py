@@ -1,0 +1,184 @@
+"""Missing values that match exactly: the list with the reason of each, the preview, accepting them.
+
+Here: views. Not here: what matches and why (holding/suggestions/exact_matches.py), what accepting
+does (holding/suggestions/bulk_acceptance.py).
+"""
+
+import json
+from collections.abc import Collection
+from datetime import date
+from typing import Final
+
+from flask import Response, abort, g, make_response, request, url_for
+from werkzeug.datastructures import MultiDict
+
+from connectors.kit.workbook import CSV, Written, write_csv, write_sheets
+from holding.access.personal_data import MASK
+from holding.code_lists.file_codes import Identity
+from holding.mappings import fixes, keepers
+from holding.mappings import mapping_lists as queries
+from holding.refusal import Refusal
+from holding.runtime import doorbell
+from holding.suggestions import bulk_acceptance, exact_matches
+from holding.suggestions.bulk_acceptance import Seen
+from holding.suggestions.exact_matches import Matches
+from holding.suggestions.said_identities import masked
+from holding.words import plural, sums
+from portal.mappings.mapping_pages import pages
+from portal.web import filters, forms, fragments, store
+
+__all__ = ["pages"]
+
+XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+_HEADS: Final = (
+    *("Table", "Key", "Name", "TIN", "Registration number", "Value", "Name there", "Why"),
+    *("Exact", "Records", "Amount"),
+)
+
+
+@pages.get("/exact")
+def exact() -> Response:
+    """All missing values with exactly one value that fits, and those that are left out."""
+    found = exact_matches.exact_matches(store.reading(), g.company.id)
+    return _page(found, {one.row.cause_id for one in found.exact}, {})
+
+
+@pages.post("/exact/preview")
+def preview_exact() -> Response:
+    """What accepting the ticked ones would do; changes nothing."""
+    found = exact_matches.exact_matches(store.reading(), g.company.id)
+    return _page(found, _picked(request.form), {}, form=request.form)
+
+
+@pages.post("/exact")
+def accept_exact() -> Response:
+    """Save the ticked ones together, as they were shown."""
+    form = request.form
+    wish, since, picked = forms.reasoned(form), forms.since(form), _picked(form)
+    problems: dict[str, str] = {}
+    for one in (wish, since):
+        problems |= one.by_field if isinstance(one, forms.Problems) else {}
+    if form.get("of", "") != _words(picked):
+        problems["pick"] = "You changed the selection. Look at what it does now, then accept."
+    if problems or isinstance(wish, forms.Problems) or isinstance(since, forms.Problems):
+        found = exact_matches.exact_matches(store.reading(), g.company.id)
+        return _page(found, picked, problems, form=form, status=422)
+    rev = forms.whole(form.get("rev"))
+    with store.writing() as session:
+        answer = bulk_acceptance.accept(
+            session,
+            g.actor,
+            [_seen(form, cause_id) for cause_id in sorted(picked)],
+            forms.whole(form.get("ready")) or 0,
+            wish.reason,
+            g.now,
+            rev=rev if rev is not None else g.company.revision,
+            since=since or fixes.ALWAYS,
+            op=wish.op or None,
+        )
+    if isinstance(answer, Refusal):
+        return fragments.refuse(answer, back=url_for("mappings.exact", co=g.company.code))
+    doorbell.ring(g.company.id, "evaluate")
+    keys = plural(answer.keys, "mapping")
+    woken = plural(answer.woken, "record is", "records are")
+    say = f"{keys} accepted. {woken} checked again; nothing was posted by this."
+    return fragments.moved(url_for("mappings.missing", co=g.company.code), say)
+
+
+@pages.get("/exact.<ending>")
+def exact_file(ending: str) -> Response:
+    """The same as a CSV, a workbook or JSON."""
+    if ending not in {"csv", "xlsx", "json"}:
+        abort(404)
+    rows = _rows(exact_matches.exact_matches(store.reading(), g.company.id))
+    if ending == "json":
+        heads = [str(head).lower().replace(" ", "_") for head in rows[0]]
+        each = [dict(zip(heads, map(str, row), strict=True)) for row in rows[1:]]
+        body, kind = json.dumps(each, indent=1, ensure_ascii=False).encode(), "application/json"
+    elif ending == "xlsx":
+        body, kind = write_sheets({"Missing values": rows}), XLSX
+    else:
+        body, kind = write_csv(rows), CSV
+    answer = make_response(body)
+    answer.headers["Content-Type"] = kind
+    name = f"exact-{g.company.code}.{ending}"
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return answer
+
+
+def _rows(found: Matches) -> list[list[Written]]:
+    rows: list[list[Written]] = [list(_HEADS)]
+    told = [(one.row, one.who, one.value, one.name, ", ".join(one.reasons), "yes")
+            for one in found.exact]  # fmt: skip
+    told += [(one.row, one.who, "", "", one.why, "no") for one in found.left]
+    for row, who, value, there, why, is_exact in told:
+        shown, amount = _shown(who), sums(row.money, g.company.currency)
+        said = (shown.name, shown.tin, shown.registration)
+        found_there = (value, _name(there), why, is_exact)
+        rows.append([row.table, row.key, *said, *found_there, row.records, amount])
+    return rows
+
+
+def _page(
+    found: Matches,
+    picked: Collection[int],
+    problems: dict[str, str],
+    *,
+    form: MultiDict[str, str] | None = None,
+    status: int = 200,
+) -> Response:
+    session = store.reading()
+    chosen = [one for one in found.exact if one.row.cause_id in picked]
+    since: date | None = None
+    typed = forms.since(form) if form is not None else None
+    if isinstance(typed, forms.Problems):
+        problems, status = {**problems, **typed.by_field}, 422
+    else:
+        since = typed
+    preview = bulk_acceptance.bulk_preview(
+        session, g.company.id, chosen, g.now, since or fixes.ALWAYS
+    )
+    return fragments.respond(
+        "mappings/exact.html",
+        status=status,
+        found=found,
+        picked=set(preview.causes),
+        of=_words(preview.causes),
+        preview=preview,
+        shown=_shown,
+        named=_name,
+        reason=(form or {}).get("reason", ""),
+        since=(form or {}).get("since", "").strip(),
+        problems=problems,
+        keeping=keepers.refused(session, g.actor, [one.row.table for one in chosen]),
+        tables=queries.tables(session, g.company.id),
+        missing_count=len(fixes.missing(session, g.company.id)),
+        table="",
+    )
+
+
+def _shown(who: Identity) -> Identity:
+    return who if filters.sees_personal() else masked(who)
+
+
+def _name(there: str) -> str:
+    """A name in a target's list, for who may see personal data."""
+    return there if not there or filters.sees_personal() else MASK
+
+
+def _picked(form: MultiDict[str, str]) -> set[int]:
+    return {found for text in form.getlist("pick") if (found := forms.whole(text)) is not None}
+
+
+def _words(picked: Collection[int]) -> str:
+    return ",".join(str(cause_id) for cause_id in sorted(picked))
+
+
+def _seen(form: MultiDict[str, str], cause_id: int) -> Seen:
+    """A match as the page showed it."""
+    return Seen(
+        cause_id,
+        form.get(f"key_{cause_id}", ""),
+        form.get(f"value_{cause_id}", ""),
+        forms.whole(form.get(f"records_{cause_id}")) or 0,
+    )
